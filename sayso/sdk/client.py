@@ -44,6 +44,7 @@ from sayso.sdk.resources.limits import LimitResource
 from sayso.sdk.resources.outbox import OutboxResource
 from sayso.sdk.resources.people import People
 from sayso.sdk.resources.policy import PolicyResource
+from sayso.sdk.resources.report import ReportResource, ReportView
 from sayso.sdk.resources.requests import RequestResource
 from sayso.sdk.resources.rollout import RolloutResource
 from sayso.sdk.resources.sessions import SessionResource
@@ -309,6 +310,22 @@ class Sayso:
     def privacy(self) -> Privacy:
         """Erases customers, shows them what is held, keeps legal holds, sweeps what is old."""
         return Privacy(self.container, self._workspace)
+
+    async def report(
+        self,
+        *,
+        weeks: int = 12,
+        minutes_by_hand: float | None = None,
+        tenant: str | None = None,
+    ) -> ReportView:
+        """What was done at once, what people were asked, and what was wrong, by weeks.
+
+        Args:
+            minutes_by_hand: how long one takes a person; without it nothing is said to be saved.
+        """
+        return await ReportResource(self.container).make(
+            weeks=weeks, minutes_by_hand=minutes_by_hand, tenant=tenant, rollout=self.rollout
+        )
 
     # ---- the two verbs -------------------------------------------------------------------------
 

@@ -406,6 +406,11 @@ PROMISES: dict[str, Promise] = {
         "What was judged is played again beside what people had said; what was not recorded is "
         "told apart, and formulas and engine never differ."
     ),
+    "report:honest": Promise(
+        "In the report whatever was asked for counts once, in its most manual class; what is open "
+        "is told apart, money is never added up over currencies, and what is young is not called "
+        "right."
+    ),
     "policy:tampered": Promise(
         "A version that the log does not tell of, or one that was taken away, lets nothing be "
         "judged.",

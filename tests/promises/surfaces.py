@@ -151,6 +151,10 @@ PROMISES: dict[str, Promise] = {
         "kill -9 of the server, is one effect; two equal ones that are meant are two.",
         "invariant 2",
     ),
+    "bots:truth": Promise(
+        "Each example bot asks the customer back, says that nothing is done while a person is "
+        "asked, and tells what the provider's books then hold.",
+    ),
     "tools:tasks": Promise(
         "An MCP call that waits for a person is a task, which outlives the server and is its "
         "customer's alone; what ends at once is none.",

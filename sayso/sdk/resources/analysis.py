@@ -18,9 +18,10 @@ from sayso.ids import rfc3339, to_micros
 from sayso.sdk.policy_in_force import weigh_change
 from sayso.sdk.resources.base import Resource
 from sayso.sdk.resources.policy import PolicyResource
+from sayso.sdk.resources.report import edited_actions
 from sayso.sdk.views import View
 from sayso.sdk.workspace import Workspace, compile_policy
-from sayso.store.base import Reader, Row, integer, text, text_or_none
+from sayso.store.base import Reader, Row, text, text_or_none
 
 if TYPE_CHECKING:
     from sayso.actions.policy.backtest import Player, Said
@@ -310,13 +311,14 @@ class AnalysisResource(Resource):
         before = after if state.document is None else await self.compile(state.document)
         player = Player(before.policy, after.policy)
         where, last, start = self._tenant(tenant), "", to_micros(since)
+        edited = await self._container.store.read(lambda reader: edited_actions(reader, where))
         while True:
             rows = await self._container.store.read(
                 lambda reader, last=last: reader.all(  # type: ignore[misc]
                     "policy.judged", tenant=where, after=last, since=start, limit=_PAGE
                 )
             )
-            await asyncio.to_thread(_play, player, rows)
+            await asyncio.to_thread(_play, player, rows, edited)
             if progress is not None:
                 progress(player.played.total)
             if len(rows) < _PAGE:
@@ -449,7 +451,7 @@ def _examples(
                 return
 
 
-def _play(player: Player, rows: Sequence[Row]) -> None:
+def _play(player: Player, rows: Sequence[Row], edited: frozenset[str]) -> None:
     from sayso.actions.policy.backtest import Recorded
 
     for row in rows:
@@ -460,19 +462,20 @@ def _play(player: Player, rows: Sequence[Row]) -> None:
                 id=text(row, "id"),
                 action=text(row, "name"),
                 question=snapshot.get("question"),
-                said=_said(text(row, "status"), integer(row, "revision"), text(row, "judgement")),
+                said=_said(row, edited),
             )
         )
 
 
-def _said(status: str, revision: int, judgement: str) -> Said:
+def _said(row: Row, edited: frozenset[str]) -> Said:
     """What people had said of an action."""
-    if orjson.loads(judgement)["outcome"] != "ask":
+    status = text(row, "status")
+    if orjson.loads(text(row, "judgement"))["outcome"] != "ask":
         return ""
     if status == Status.REJECTED:
         return "no"
     if status in _AGREED:
-        return "yes" if revision == 1 else "less"
+        return "less" if text(row, "id") in edited else "yes"
     return ""
 
 

@@ -51,6 +51,7 @@ COMMANDS: dict[str, str] = {
     "rollout": "How far each action may go by itself: list, set, compare, wrong.",
     "work": "What machines left to people: list, show, take, note, end.",
     "limits": "Show the limits in force, and how much of each is used.",
+    "report": "Say what was done at once, what people were asked, and what was wrong.",
     "audit": "Ask the log, prove it, publish its heads.",
     "privacy": "What is owed to customers: erase, subject, hold, sweep.",
     "witness": "Witness others' logs: cosign what follows from before.",

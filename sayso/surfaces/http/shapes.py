@@ -400,6 +400,15 @@ class LimitsQuery(QueryModel):
     limit: Limit = 10
 
 
+class ReportQuery(QueryModel):
+    """Of how many weeks."""
+
+    weeks: int = Field(default=12, ge=1, le=104, description="the running one included")
+    minutes_by_hand: float | None = Field(
+        default=None, ge=0, le=10_000, description="how long one takes a person"
+    )
+
+
 class LimitList(View):
     """The limits in force."""
 

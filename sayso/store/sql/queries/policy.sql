@@ -47,7 +47,7 @@ select * from action where tenant = :tenant and status = 'pending_approval';
 
 -- What was judged, oldest first, for playing it again.
 -- name: judged
-select id, name, status, revision, judgement, snapshot from action
+select id, name, status, judgement, snapshot from action
 where tenant = :tenant and id > :after and created_at >= :since and judgement is not null
     and undoes is null
 order by id limit :limit;
