@@ -28,6 +28,7 @@ GROUPS = {
         *("test", "explain", "backtest"),
     ),
     "rollout": ("list", "set", "compare", "wrong"),
+    "work": ("list", "show", "take", "note", "end"),
     "stop": ("list",),
     "people": ("list", "add", "role", "slack", "deactivate"),
     "webhooks": (*("add", "list", "test", "rotate", "disable", "enable", "replay", "remove"),),

@@ -59,7 +59,7 @@ def doctor(
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Say what is installed and how the database is set up; or whether Slack is."""
+    """Say what is installed and how the database is set up."""
     out = Out(as_json=as_json)
     if about is not None:
         return _slack(about, find_workspace(workspace), out)
