@@ -44,6 +44,7 @@ from sayso.sdk.resources.limits import LimitResource
 from sayso.sdk.resources.outbox import OutboxResource
 from sayso.sdk.resources.people import People
 from sayso.sdk.resources.policy import PolicyResource
+from sayso.sdk.resources.prompts import PromptResource
 from sayso.sdk.resources.report import ReportResource, ReportView
 from sayso.sdk.resources.requests import RequestResource
 from sayso.sdk.resources.rollout import RolloutResource
@@ -295,6 +296,11 @@ class Sayso:
     def rollout(self) -> RolloutResource:
         """How far each action may go by itself, and how often shadow agrees with people."""
         return RolloutResource(self.container, self.policy)
+
+    @property
+    def prompts(self) -> PromptResource:
+        """Which prompt models get, and a candidate for a part of the requests."""
+        return PromptResource(self.container, self._workspace)
 
     @property
     def evaluations(self) -> EvaluationResource:

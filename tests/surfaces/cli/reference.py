@@ -16,6 +16,7 @@ GROUPS = {
     "approvals": ("list", "show", "approve", "reject", "edit", "plan"),
     "actions": ("list", "show", "settle", "types"),
     "requests": ("list", "show", "answer"),
+    "prompts": ("show", "try", "promote", "rollback"),
     "eval": ("run", "collect"),
     "audit": (
         *("tail", "query", "export", "evidence", "checkpoint"),
