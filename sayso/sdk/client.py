@@ -27,6 +27,7 @@ from sayso.sdk.audit.audit import Audit
 from sayso.sdk.audit.index import LogIndexes
 from sayso.sdk.container import Container, build_container
 from sayso.sdk.following import follow
+from sayso.sdk.identity import Identity
 from sayso.sdk.inbound.resource import InboundResource
 from sayso.sdk.inputs import as_subject
 from sayso.sdk.privacy.privacy import Privacy
@@ -91,6 +92,7 @@ class Sayso:
         self._planner = planner
         self._telemetry = telemetry
         self._store = store
+        self._identity: Identity | None = None
         self._workspace = workspace
         self._mode = mode
         self._connectors = tuple(connectors)
@@ -266,6 +268,13 @@ class Sayso:
     def webhooks(self) -> WebhookResource:
         """The programs that are called with every change."""
         return WebhookResource(self.container, self._workspace)
+
+    @property
+    def identity(self) -> Identity:
+        """Who the customer is, by a platform's signed word."""
+        if self._identity is None:
+            self._identity = Identity(self.container, self._workspace)
+        return self._identity
 
     @property
     def inbound(self) -> InboundResource:

@@ -109,3 +109,35 @@ class InboundSection(Section):
 
             check_expression(value)
         return value
+
+
+class IdentitySection(Section):
+    """Who asserts who the customer is, in place of the bot's word.
+
+    Attributes:
+        kind: Intercom's or Zendesk's JWT for signed-in users, or an OIDC provider's ID token.
+        secret: the secret that Intercom or Zendesk shares with you.
+        keys: the address of an OIDC provider's published keys (JWKS).
+        issuer, audience: what an ID token has to say; both are needed for OIDC.
+        claim: which claim is the customer's id; by default `user_id`, `external_id`, `sub`.
+        required: whether a customer without an assertion counts as unverified, whatever a bot says.
+        issuer: who made the token.
+        audience: for whom.
+    """
+
+    kind: Literal["intercom", "zendesk", "oidc"]
+    secret: Reference | None = None
+    keys: str | None = None
+    issuer: str | None = None
+    audience: str | None = None
+    claim: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    required: bool = False
+
+    @model_validator(mode="after")
+    def _says_whom_to_believe(self) -> IdentitySection:
+        if self.kind == "oidc":
+            if self.keys is None or self.issuer is None or self.audience is None or self.secret:
+                raise ValueError("OIDC needs `keys`, `issuer` and `audience`, and no `secret`")
+        elif self.secret is None or self.keys is not None:
+            raise ValueError(f"{self.kind} needs `secret`, and no `keys`")
+        return self
