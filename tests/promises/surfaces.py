@@ -5,6 +5,10 @@ from __future__ import annotations
 from promises.promise import Promise
 
 PROMISES: dict[str, Promise] = {
+    "surfaces:hidden-text": Promise(
+        "Characters that are not seen, or move others, are dropped or named in cards, terminal, "
+        "Slack and evidence, and reach no prompt and no e-mail.",
+    ),
     # ---- a person decides ------------------------------------------------------------------
     "work:kept": Promise(
         "What machines leave to people is listed until somebody ends it, with who has taken it and "
