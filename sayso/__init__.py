@@ -24,7 +24,15 @@ if TYPE_CHECKING:
         verifiable,
     )
     from sayso.actions.model.plan import Handoff, Plan, Step
-    from sayso.actions.model.snapshot import Absence, Call, Receipt, Record, Resolved
+    from sayso.actions.model.snapshot import (
+        Absence,
+        Call,
+        EffectFailedError,
+        Finality,
+        Receipt,
+        Record,
+        Resolved,
+    )
     from sayso.agent.base import Message
     from sayso.connectors.base import Connector
     from sayso.errors import (
@@ -40,6 +48,8 @@ if TYPE_CHECKING:
     from sayso.sdk.client import Sayso
     from sayso.sdk.sync import SyncSayso
     from sayso.sdk.tools.langchain import langchain_tools
+    from sayso.sdk.tools.openai_agents import openai_agents_tools
+    from sayso.sdk.tools.pydantic_ai import pydantic_ai_tools
 
 __all__ = [
     "Absence",
@@ -51,6 +61,8 @@ __all__ = [
     "ConfigError",
     "Connector",
     "Effect",
+    "EffectFailedError",
+    "Finality",
     "Guarantee",
     "Handoff",
     "IntegrityError",
@@ -71,6 +83,8 @@ __all__ = [
     "at_most_once",
     "idempotent",
     "langchain_tools",
+    "openai_agents_tools",
+    "pydantic_ai_tools",
     "verifiable",
 ]
 
@@ -84,6 +98,8 @@ _HOMES = {
     "ConfigError": "sayso.errors",
     "Connector": "sayso.connectors.base",
     "Effect": "sayso.actions.model.definition",
+    "EffectFailedError": "sayso.actions.model.snapshot",
+    "Finality": "sayso.actions.model.snapshot",
     "Guarantee": "sayso.actions.model.definition",
     "Handoff": "sayso.actions.model.plan",
     "IntegrityError": "sayso.errors",
@@ -104,6 +120,8 @@ _HOMES = {
     "at_most_once": "sayso.actions.model.definition",
     "idempotent": "sayso.actions.model.definition",
     "langchain_tools": "sayso.sdk.tools.langchain",
+    "openai_agents_tools": "sayso.sdk.tools.openai_agents",
+    "pydantic_ai_tools": "sayso.sdk.tools.pydantic_ai",
     "verifiable": "sayso.actions.model.definition",
 }
 

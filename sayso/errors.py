@@ -73,6 +73,7 @@ class Code(StrEnum):
     OUTCOME_UNKNOWN = "outcome_unknown"
     ACCEPTED = "accepted"
     LATE_EFFECT = "late_effect"
+    EFFECT_FAILED = "effect_failed"
     NEEDS_REAUTH = "needs_reauth"
     NEEDS_PERMISSION = "needs_permission"
     STORE_BUSY = "store_busy"
@@ -166,6 +167,7 @@ CODES: dict[Code, CodeInfo] = {
     Code.OUTCOME_UNKNOWN: CodeInfo("sent, and no answer came", 504),
     Code.ACCEPTED: CodeInfo("the provider works on it", 202),
     Code.LATE_EFFECT: CodeInfo("done, after it had ended as not done", 409),
+    Code.EFFECT_FAILED: CodeInfo("taken on by the provider, and failed there", 422),
     Code.NEEDS_REAUTH: CodeInfo("the connection must be authorised again", 503),
     Code.NEEDS_PERMISSION: CodeInfo("the connection may not do this", 503),
     Code.STORE_BUSY: CodeInfo("the database is locked", 503),

@@ -49,6 +49,10 @@ class Telemetry:
         self._late = meter.create_counter(
             "sayso.actions.late", description="actions that were done after all, and told otherwise"
         )
+        self._failed_later = meter.create_counter(
+            "sayso.actions.failed_later",
+            description="actions whose effect failed at the provider after it had been told",
+        )
 
     @property
     def records(self) -> bool:
@@ -104,6 +108,10 @@ class Telemetry:
     def count_late(self, action: str) -> None:
         """Count an action, by its name, whose effect turned up after it had ended without one."""
         self._late.add(1, {"sayso.action": action})
+
+    def count_failed_later(self, action: str) -> None:
+        """Count an action, by its name, whose effect failed after the provider had taken it on."""
+        self._failed_later.add(1, {"sayso.action": action})
 
     def traceparent(self) -> str | None:
         """The W3C trace context of the running span, to be stored; None outside of one."""

@@ -7,10 +7,11 @@ import pytest
 import sayso
 
 NAMES = """
-Absence Action Args Assurance Call Code ConfigError Connector Effect Guarantee Handoff
-IntegrityError Message Money OutcomeUnknownError Plan Receipt Record RefusedError Resolved
-RetryableError
-Sayso SaysoError Step Subject SyncSayso at_most_once idempotent langchain_tools verifiable
+Absence Action Args Assurance Call Code ConfigError Connector Effect EffectFailedError Finality
+Guarantee Handoff IntegrityError Message Money OutcomeUnknownError Plan Receipt Record RefusedError
+Resolved RetryableError
+Sayso SaysoError Step Subject SyncSayso at_most_once idempotent langchain_tools openai_agents_tools
+pydantic_ai_tools verifiable
 """.split()
 
 

@@ -12,6 +12,7 @@ from sayso.errors import Code, IntegrityError
 
 TOUCHED = {
     Status.EXECUTING,
+    Status.ACCEPTED,
     Status.SUCCEEDED,
     Status.FAILED,
     Status.UNKNOWN,
@@ -21,8 +22,12 @@ TOUCHED = {
 
 
 CALLED_BEFORE = {
-    (was, Status.SUCCEEDED, (EntryKind.ACTION_RECONCILED,))
+    (was, to, (kind,))
     for was in (Status.APPROVED, Status.STALE, Status.PENDING_APPROVAL, *NOT_DONE)
+    for to, kind in (
+        (Status.SUCCEEDED, EntryKind.ACTION_RECONCILED),
+        (Status.ACCEPTED, EntryKind.ACTION_ACCEPTED),
+    )
 }
 """The ways past `executing`: of an action that was there, was released, perhaps judged again, has
 perhaps ended, and turns out to be done. `Settlements.reconcile` refuses them to one that has no key

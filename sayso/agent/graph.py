@@ -210,7 +210,9 @@ async def _wait(state: RunState) -> None:
 
 async def _reply(state: RunState, runtime: _Runtime) -> None:
     """Write the reply."""
-    await runtime.context.store.write(partial(store_reply, runtime.context))
+    await runtime.context.store.write(
+        partial(store_reply, runtime.context.requests, runtime.context.row)
+    )
 
 
 async def _hand_over(state: RunState, runtime: _Runtime) -> None:

@@ -190,7 +190,7 @@ def _told(outcome: StepOutcome, phrases: Phrases) -> str:
             return phrases.checking
         case Status.PENDING_APPROVAL:
             return phrases.pending
-        case Status.APPROVED | Status.EXECUTING:
+        case Status.APPROVED | Status.EXECUTING | Status.ACCEPTED:
             return _under_way(outcome, phrases)
         case Status.REJECTED:
             return phrases.rejected
@@ -199,7 +199,8 @@ def _told(outcome: StepOutcome, phrases: Phrases) -> str:
         case Status.REFUSED:
             return _refused(outcome, phrases)
         case Status.FAILED:
-            return phrases.failed
+            later = outcome.code is Code.EFFECT_FAILED
+            return phrases.failed_later if later else phrases.failed
         case Status.UNKNOWN:
             return phrases.unknown
         case _:

@@ -141,19 +141,22 @@ def _words(context: RunContext, plan: Plan) -> JsonValue:
     }
 
 
-def store_reply(context: RunContext, tx: Transaction) -> None:
-    """Store the reply, from the ledger's rows and never from what a resume said."""
-    row = get_request(tx, context.row.tenant, context.row.id)
-    if row.status is not RequestStatus.ACTING:
+def store_reply(requests: Requests, claimed: RequestRow, tx: Transaction) -> None:
+    """Store the reply, from the ledger's rows and never from what a resume said.
+
+    Once more where a reply is there, and what it told has changed.
+    """
+    row = get_request(tx, claimed.tenant, claimed.id)
+    if row.status not in {RequestStatus.ACTING, RequestStatus.ANSWERED}:
         return
     actions = actions_of(tx, row)
     if any((action.error or {}).get("code") == Code.NOT_ROLLED_OUT for action in actions):
-        _leave_to_person(context, tx, row)
+        _leave_to_person(requests, tx, replace(row, fence=claimed.fence))
         return
     outcomes: dict[str, Json] = {action.id: action.status.value for action in actions}
-    context.requests.move(
+    requests.move(
         tx,
-        replace(row, fence=context.row.fence),
+        replace(row, fence=claimed.fence),
         RequestStatus.ANSWERED,
         EntryKind.REQUEST_REPLIED,
         data={"outcomes": [f"{key} {value}" for key, value in outcomes.items()]},
@@ -161,14 +164,14 @@ def store_reply(context: RunContext, tx: Transaction) -> None:
     )
 
 
-def _leave_to_person(context: RunContext, tx: Transaction, row: RequestRow) -> None:
+def _leave_to_person(requests: Requests, tx: Transaction, row: RequestRow) -> None:
     """The roll-out leaves all of it to a person: nothing was done, and nothing is claimed."""
     handed = HandedOver(
         reason="the roll-out leaves this to a person", reply=write_hand_over(row.language)
     )
-    context.requests.move(
+    requests.move(
         tx,
-        replace(row, fence=context.row.fence),
+        row,
         RequestStatus.HANDED_OVER,
         EntryKind.REQUEST_HANDED_OVER,
         data={"planner": row.planner or "", "code": Code.NOT_ROLLED_OUT.value},

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any, cast
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -20,7 +21,7 @@ from sayso.agent.graph import Graph, build_graph
 from sayso.agent.request_row import RequestRow, RequestStatus, get_request
 from sayso.agent.requests import Requests
 from sayso.agent.run import RunContext, RunState
-from sayso.agent.run_moves import hand_over
+from sayso.agent.run_moves import hand_over, store_reply
 from sayso.agent.spending import Budgets
 from sayso.agent.understanding import Knowledge
 from sayso.errors import Code, ConfigError, IntegrityError, RefusedError, RetryableError
@@ -80,14 +81,15 @@ class Runner:
         if row.status is RequestStatus.NEEDS_CUSTOMER:
             await self._give_up_waiting(row)
             return
-        if row.due_at is None or row.status in {
-            RequestStatus.ANSWERED,
-            RequestStatus.HANDED_OVER,
-        }:
+        if row.due_at is None or row.status is RequestStatus.HANDED_OVER:
             return
         lease = LEASE // timedelta(microseconds=1)
         claimed = await self.store.write(lambda tx: self.requests.claim(tx, row, lease), brief=True)
         if claimed is None:
+            return
+        if row.status is RequestStatus.ANSWERED:
+            await self.store.write(partial(store_reply, self.requests, claimed))
+            await self._park(claimed)
             return
         try:
             with self.telemetry.span("sayso.request", row.traceparent, {}):

@@ -180,6 +180,7 @@ class EntryKind(StrEnum):
     ACTION_STALE = "action.stale"
     ACTION_HELD = "action.held"
     ACTION_INTENT = "action.intent"
+    ACTION_ACCEPTED = "action.accepted"
     ACTION_SUCCEEDED = "action.succeeded"
     ACTION_FAILED = "action.failed"
     ACTION_UNKNOWN = "action.unknown"

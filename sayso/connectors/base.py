@@ -50,9 +50,12 @@ class Connector(Protocol):
         """Do it, once per key, from the snapshot alone.
 
         It may be cancelled, by its time limit or with its lease, and sends nothing from then on.
+        A receipt with `Finality.PENDING` says that the provider has taken it on and not done it:
+        it is told as on its way, and `look_up` is asked at growing intervals until it ends.
 
         Raises:
             RefusedError: `provider_refused`: the provider said no, and nothing was done.
+            EffectFailedError: the provider took it on, and it failed there at once.
             RetryableError: surely nothing was done; the engine may call again with the same key.
             OutcomeUnknownError: sent, and no readable answer.
         """
@@ -63,8 +66,8 @@ class Connector(Protocol):
 
         Raises:
             RetryableError: the provider cannot be read now.
-            RefusedError: `provider_refused`: the effect is there, and the provider says that it
-                failed (a refund that bounced), so that a person has to look.
+            EffectFailedError: the effect is there, and the provider says that it failed, such as
+                a refund that a bank has returned.
         """
         ...
 

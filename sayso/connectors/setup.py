@@ -33,6 +33,39 @@ class Address:
     name: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountSeen:
+    """Who we are at the provider.
+
+    Attributes:
+        id, title: stable, and as cards show it.
+        live: whether it is real; None where the provider does not say.
+    """
+
+    id: str
+    title: str
+    live: bool | None = None
+
+    @property
+    def shown(self) -> str:
+        """As it stands on a card and in the snapshot."""
+        return self.id if self.title in ("", self.id) else f"{self.id} ({self.title})"
+
+
+@runtime_checkable
+class AccountBook(Protocol):
+    """A connector that can say as whom it is known at its provider."""
+
+    async def who_am_i(self) -> AccountSeen:
+        """The account that the credentials belong to, asked now.
+
+        Raises:
+            RefusedError: `needs_reauth`, `needs_permission`: the credentials are not accepted.
+            RetryableError: the provider cannot be read now.
+        """
+        ...
+
+
 @runtime_checkable
 class AddressBook(Protocol):
     """A connector that knows its customers' addresses."""

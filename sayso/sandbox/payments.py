@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from sayso.sandbox.call import Call, page
 from sayso.sandbox.params import merge_metadata
@@ -53,6 +54,7 @@ class TestCard:
     last4: str
     declines: bool = False
     disputed: bool = False
+    refund: Literal["", "pending", "fails"] = ""
 
 
 # SOURCE: Stripe docs: Testing, test card tokens and payment methods.
@@ -63,6 +65,8 @@ TEST_CARDS: dict[str, TestCard] = {
     "jcb": TestCard(brand="jcb", last4="0505"),
     "chargeDeclined": TestCard(brand="visa", last4="0002", declines=True),
     "createDispute": TestCard(brand="visa", last4="0259", disputed=True),
+    "pendingRefund": TestCard(brand="visa", last4="7726", refund="pending"),
+    "refundFail": TestCard(brand="visa", last4="5126", refund="fails"),
 }
 
 

@@ -29,6 +29,7 @@ from sayso.sandbox.problems import (
     too_many,
     unrecognised,
 )
+from sayso.sandbox.refunds import end_refund
 from sayso.sandbox.routes import Route, find_route
 from sayso.sandbox.rows import ACCOUNT_ID
 from sayso.sandbox.shapes import API_VERSION, Json
@@ -204,6 +205,7 @@ class Provider:
 
     def _execute(self, call: _Admitted) -> Answer:
         now = int(self.now().timestamp())
+        self._hear_banks(now)
         work = Work(state=self.state, now=now, key=call.request.idempotency_key)
         fault_kind = call.fault.kind if call.fault is not None else None
         try:
@@ -233,6 +235,14 @@ class Provider:
             self.state.commit(work, saved if call.key else None)
         headers = _headers(call.request, call.request_id, call.request_id)
         return Answer(status=status, body=text, headers=headers)
+
+    def _hear_banks(self, now: int) -> None:
+        ended = self.state.refunds_ended(now)
+        if ended:
+            heard = Work(state=self.state, now=now)
+            for refund in ended:
+                end_refund(heard, refund)
+            self.state.commit(heard, None)
 
     def _run(self, admitted: _Admitted, work: Work) -> Json:
         call = Call(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TypedDict
 
 from sayso.sandbox.call import Call, page
 from sayso.sandbox.journal import Effect
 from sayso.sandbox.params import merge_metadata
+from sayso.sandbox.payments import TEST_CARDS
 from sayso.sandbox.problems import (
     StripeError,
     already_refunded,
@@ -14,8 +16,23 @@ from sayso.sandbox.problems import (
     missing_resource,
     too_much,
 )
-from sayso.sandbox.rows import Charge, PaymentIntent, Refund
+from sayso.sandbox.rows import Charge, PaymentIntent, Refund, RefundStatus
 from sayso.sandbox.shapes import Json
+from sayso.sandbox.state import Work
+
+REFUND_TAKES_S = 24 * 3600
+"""So long after it the bank answers about a refund that is not done at once."""
+_EXPIRED = "expired_or_canceled_card"
+
+
+class _Later(TypedDict, total=False):
+    """What `Refund` says of its end."""
+
+    status: RefundStatus
+    ends_at: int
+    ends_as: RefundStatus
+    failure_reason: str
+
 
 REFUND_PARAMS = frozenset({"charge", "payment_intent", "amount", "reason", "metadata", "expand"})
 _REASONS = ("duplicate", "fraudulent", "requested_by_customer")
@@ -44,6 +61,7 @@ def create_refund(call: Call) -> Json:
         payment_intent=charge.payment_intent,
         reason=reason,
         metadata=metadata,
+        **_later(call, charge),
     )
     call.work.put(replace(charge, amount_refunded=charge.amount_refunded + amount))
     call.work.record(
@@ -61,6 +79,28 @@ def create_refund(call: Call) -> Json:
         )
     )
     return call.show(call.work.put(refund))
+
+
+def _later(call: Call, charge: Charge) -> _Later:
+    """How a refund to that card begins and ends. Source: Stripe docs: Testing, refunds."""
+    kind = next((card.refund for card in TEST_CARDS.values() if card.last4 == charge.last4), "")
+    ends_at = call.now + REFUND_TAKES_S
+    match kind:
+        case "pending":
+            return _Later(status="pending", ends_at=ends_at)
+        case "fails":
+            failed: RefundStatus = "failed"
+            return _Later(ends_at=ends_at, ends_as=failed, failure_reason=_EXPIRED)
+        case _:
+            return _Later()
+
+
+def end_refund(work: Work, refund: Refund) -> None:
+    """What a bank answers in the end: it is done, or the money is back."""
+    work.put(replace(refund, status=refund.ends_as, ends_at=None))
+    charge = work.get(Charge, refund.charge)
+    if refund.ends_as in {"failed", "canceled"} and charge is not None:
+        work.put(replace(charge, amount_refunded=charge.amount_refunded - refund.amount))
 
 
 def _charge_of(call: Call) -> Charge:

@@ -145,12 +145,18 @@ class PaymentIntent:
         return (self.customer,)
 
 
+RefundStatus = Literal["succeeded", "pending", "requires_action", "failed", "canceled"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refund:
-    """A refund of (part of) one charge; card refunds are `succeeded` at once.
+    """A refund of (part of) one charge; most are `succeeded` at once.
 
     Attributes:
         releases: it gives back what a partial capture by an old API version never took.
+        status: as it is until `ends_at`, in seconds since 1970, and `ends_as` from then on; None
+            for what does not change any more.
+        failure_reason: why it failed, or will.
     """
 
     id: str
@@ -161,6 +167,10 @@ class Refund:
     payment_intent: str | None = None
     reason: str | None = None
     releases: bool = False
+    status: RefundStatus = "succeeded"
+    ends_at: int | None = None
+    ends_as: RefundStatus = "succeeded"
+    failure_reason: str | None = None
     metadata: Metadata = field(default_factory=no_metadata)
     object: Literal["refund"] = "refund"
 

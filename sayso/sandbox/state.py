@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from sayso.errors import ConfigError
 from sayso.sandbox.journal import Books, Effect, Journal, Line, Saved, sum_by_currency
-from sayso.sandbox.rows import KIND_NAMES, Row
+from sayso.sandbox.rows import KIND_NAMES, Refund, Row
 
 R = TypeVar("R", bound=Row)
 
@@ -50,6 +50,7 @@ class State:
         self._children: dict[tuple[str, str], dict[str, None]] = {}
         self._kinds: dict[str, dict[str, None]] = {}
         self._effects: list[Effect] = []
+        self._open_refunds: dict[str, int] = {}
         self._saved: dict[str, Saved] = {}
         self._calls: dict[str, int] = {}
         self.serial = 0
@@ -94,6 +95,11 @@ class State:
         rows: list[R] = [row for row in map(self._rows.__getitem__, ids) if isinstance(row, kind)]
         rows.sort(key=lambda row: (row.created, self._order[row.id]), reverse=True)
         return rows
+
+    def refunds_ended(self, now: int) -> list[Refund]:
+        """The refunds that banks have answered by now, and that do not say so yet."""
+        over = [row_id for row_id, ends_at in self._open_refunds.items() if ends_at <= now]
+        return [row for row in map(self._rows.__getitem__, over) if isinstance(row, Refund)]
 
     def saved(self, key: str) -> Saved | None:
         """The answer that is kept for an idempotency key."""
@@ -141,6 +147,9 @@ class State:
     def _apply(self, line: Line) -> None:
         for row in line.rows:
             self._rows[row.id] = row
+            self._open_refunds.pop(row.id, None)
+            if isinstance(row, Refund) and row.ends_at is not None:
+                self._open_refunds[row.id] = row.ends_at
             self._order.setdefault(row.id, len(self._order))
             self._kinds.setdefault(row.object, {})[row.id] = None
             for parent in row.parents:

@@ -27,20 +27,24 @@ from sayso.sdk.audit.audit import Audit
 from sayso.sdk.audit.index import LogIndexes
 from sayso.sdk.container import Container, build_container
 from sayso.sdk.following import follow
+from sayso.sdk.inbound.resource import InboundResource
 from sayso.sdk.inputs import as_subject
 from sayso.sdk.privacy.privacy import Privacy
 from sayso.sdk.progress import call_claimed, settle_request
 from sayso.sdk.rejected_calls import RejectedCalls
 from sayso.sdk.resources.actions import ActionResource
+from sayso.sdk.resources.analysis import AnalysisResource
 from sayso.sdk.resources.approvals import SETTLED, ApprovalResource
 from sayso.sdk.resources.authentication import Authentication
 from sayso.sdk.resources.base import SDK
+from sayso.sdk.resources.evaluations import EvaluationResource
 from sayso.sdk.resources.events import EventResource
 from sayso.sdk.resources.figures import Figures, read_figures
 from sayso.sdk.resources.limits import LimitResource
 from sayso.sdk.resources.outbox import OutboxResource
 from sayso.sdk.resources.people import People
 from sayso.sdk.resources.policy import PolicyResource
+from sayso.sdk.resources.report import ReportResource, ReportView
 from sayso.sdk.resources.requests import RequestResource
 from sayso.sdk.resources.rollout import RolloutResource
 from sayso.sdk.resources.sessions import SessionResource
@@ -257,6 +261,11 @@ class Sayso:
         return WebhookResource(self.container, self._workspace)
 
     @property
+    def inbound(self) -> InboundResource:
+        """Hears providers' webhooks."""
+        return InboundResource(self.container, self._workspace)
+
+    @property
     def people(self) -> People:
         """Who the people are by the log, and what is said of them there."""
         return self.container.people
@@ -282,9 +291,35 @@ class Sayso:
         return RolloutResource(self.container, self.policy)
 
     @property
+    def evaluations(self) -> EvaluationResource:
+        """Measures planners on labelled messages, and says why a message is planned as it is."""
+        return EvaluationResource(self.container)
+
+    @property
+    def analysis(self) -> AnalysisResource:
+        """Tests of the policy, why something was judged so, what a change does."""
+        return AnalysisResource(self.container, self._workspace, self.policy)
+
+    @property
     def privacy(self) -> Privacy:
         """Erases customers, shows them what is held, keeps legal holds, sweeps what is old."""
         return Privacy(self.container, self._workspace)
+
+    async def report(
+        self,
+        *,
+        weeks: int = 12,
+        minutes_by_hand: float | None = None,
+        tenant: str | None = None,
+    ) -> ReportView:
+        """What was done at once, what people were asked, and what was wrong, by weeks.
+
+        Args:
+            minutes_by_hand: how long one takes a person; without it nothing is said to be saved.
+        """
+        return await ReportResource(self.container).make(
+            weeks=weeks, minutes_by_hand=minutes_by_hand, tenant=tenant, rollout=self.rollout
+        )
 
     # ---- the two verbs -------------------------------------------------------------------------
 

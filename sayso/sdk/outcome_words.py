@@ -43,7 +43,9 @@ def outcome_of(approval: ApprovalView, action: ActionView | None) -> Outcome:
         return decided
     status = Status(action.status)
     match status:
-        case Status.SUCCEEDED | Status.COMPENSATED | Status.FAILED | Status.UNKNOWN:
+        case (
+            Status.ACCEPTED | Status.SUCCEEDED | Status.COMPENSATED | Status.FAILED | Status.UNKNOWN
+        ):
             return _called(decided.text, action)
         case Status.PENDING_APPROVAL:
             return decided
@@ -75,9 +77,14 @@ def _called(said: str, action: ActionView) -> Outcome:
                 text=f"{said} It was sent and no answer came; it is looked up at the provider, and"
                 f" never done a second time blindly. {_cause(action, 'Nobody knows yet.')}",
             )
+        case Status.ACCEPTED:
+            text = f"{said} The provider has taken it on and not finished it. {_receipt(action)}"
+            return Outcome(lead="On its way: ", text=f"{text} {_cause(action, '')}".strip())
         case Status.FAILED:
+            failed = action.error is not None and action.error.code == Code.EFFECT_FAILED
             cause = _cause(action, "The provider said no.")
-            return Outcome(lead="Failed: ", text=f"{said} {cause}")
+            lead = "Failed after all: " if failed else "Failed: "
+            return Outcome(lead=lead, text=f"{said} {cause}")
         case _ if action.error is not None and action.error.code == Code.LATE_EFFECT:
             text = f"{_cause(action, '')} {_receipt(action)}"
             return Outcome(lead="Done after all: ", text=text)

@@ -50,11 +50,17 @@ class DecisionView(View):
 
 
 class ReceiptView(View):
-    """What the provider said it did."""
+    """What the provider said it did.
+
+    Attributes:
+        status: the provider's own word. finality: `final`; `done`, which can still come back;
+            `pending`, which the provider has taken on and not done yet.
+    """
 
     id: str
     status: str
     amount: Money | None = None
+    finality: Literal["final", "done", "pending"] = "final"
     details: Mapping[str, Any] = {}
 
 

@@ -13,11 +13,12 @@ from sayso.settings.document import (
     read_settings,
 )
 from sayso.settings.planner import PlannerSection
-from sayso.settings.surfaces import PersonSection, WebhooksSection
+from sayso.settings.surfaces import InboundSection, PersonSection, WebhooksSection
 
 __all__ = [
     "FILE_NAME",
     "ConnectionSection",
+    "InboundSection",
     "PersonSection",
     "PlaceSection",
     "PlannerSection",

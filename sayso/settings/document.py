@@ -19,6 +19,7 @@ from sayso.settings.planner import PlannerSection
 from sayso.settings.surfaces import (
     ConsoleSection,
     HttpSection,
+    InboundSection,
     PersonSection,
     SlackSection,
     WebhooksSection,
@@ -401,6 +402,7 @@ class Settings(Section):
             how many of its calls leave at most, such as `25/s`; `region` likewise says where its
             provider keeps what it is sent.
         connections: OAuth connections by name.
+        inbound: providers' webhooks by the name in their address.
         actions: Python files with own connectors, as globs relative to the workspace.
     """
 
@@ -419,6 +421,7 @@ class Settings(Section):
     slack: SlackSection | None = None
     http: HttpSection = HttpSection()
     webhooks: WebhooksSection = WebhooksSection()
+    inbound: Mapping[Name, InboundSection] = Field(default_factory=dict)
     console: ConsoleSection = ConsoleSection()
     vault: VaultSection = VaultSection()
     connectors: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Network, IPv6Network
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from sayso.settings.base import Name, Reference, Section
 
@@ -75,3 +75,30 @@ class WebhooksSection(Section):
 
     local: bool = False
     private: tuple[IPv4Network | IPv6Network, ...] = ()
+
+
+class InboundSection(Section):
+    """A provider's webhooks, which come to `POST /v1/inbound/NAME`.
+
+    Attributes:
+        provider: by whose scheme they are signed.
+        secret: where the signing secret is.
+        ask: whether a customer's words on a support platform become a request.
+        subject: JMESPath to the customer's id in a webhook, where it is not the platform's own.
+        assurance: how surely the platform knows who writes: `verified` where it does so by itself.
+    """
+
+    provider: Literal["stripe", "shopify", "zendesk", "intercom"]
+    secret: Reference
+    ask: bool = True
+    subject: Annotated[str, Field(min_length=1, max_length=300)] | None = None
+    assurance: Literal["unverified", "verified"] = "unverified"
+
+    @field_validator("subject")
+    @classmethod
+    def _is_a_path(cls, value: str | None) -> str | None:
+        if value is not None:
+            from sayso.connectors.manifest.reading import check_expression  # who has one pays
+
+            check_expression(value)
+        return value

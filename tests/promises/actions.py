@@ -30,6 +30,12 @@ PROMISES: dict[str, Promise] = {
         "What a provider did and denied is found by a look-up, and gets no second effect under a "
         "new key, as long as absence is not proven.",
     ),
+    "engine:followed": Promise(
+        "What a provider has taken on and not done is told as on its way to the customer, on the "
+        "card and in the log, and followed until it ends; what fails then, or comes back, is told "
+        "to people and to the customer.",
+        "invariant 3",
+    ),
     "engine:one-effect:late": Promise(
         "An effect that a provider shows only after its action has ended as not done is looked for "
         "an hour, a day and a week later, told with an alarm, and not repeated.",
@@ -252,6 +258,10 @@ PROMISES: dict[str, Promise] = {
     "agent:answers-once": Promise("An answer belongs to one question and counts once."),
     "agent:asks-three-times": Promise("At most three questions, then a person."),
     "agent:continues": Promise("The next message of a thread answers what was asked in it."),
+    "agent:measured": Promise(
+        "What comes in the box to measure planners by is understood, and no injection in it "
+        "changes what would be done."
+    ),
     "agent:few-rounds": Promise(
         "A request makes at most three rounds of reads at its provider; the first one finds "
         "everything warm."
@@ -382,6 +392,24 @@ PROMISES: dict[str, Promise] = {
     ),
     "rollout:set": Promise(
         "A dial is moved in force by a person, to the right by two where the workspace says so.",
+    ),
+    "policy:tests": Promise(
+        "Tests beside the policy are asked of the engine, and say what is not as wanted."
+    ),
+    "policy:explain": Promise(
+        "A judgement is explained by the version that judged it, with the facts as they were."
+    ),
+    "policy:change": Promise(
+        "A change is shown by examples of who is asked now, each confirmed by the engine."
+    ),
+    "policy:backtest": Promise(
+        "What was judged is played again beside what people had said; what was not recorded is "
+        "told apart, and formulas and engine never differ."
+    ),
+    "report:honest": Promise(
+        "In the report whatever was asked for counts once, in its most manual class; what is open "
+        "is told apart, money is never added up over currencies, and what is young is not called "
+        "right."
     ),
     "policy:tampered": Promise(
         "A version that the log does not tell of, or one that was taken away, lets nothing be "

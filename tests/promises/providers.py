@@ -67,6 +67,20 @@ PROMISES: dict[str, Promise] = {
     "describe:shipped": Promise(
         "Every request and read of a shipped manifest is one that its provider publishes.",
     ),
+    "connect:person": Promise(
+        "A person authorises an account by code and PKCE; only what carries our state is taken."
+    ),
+    "connect:account": Promise("Whoever connects is told as whom the provider knows them."),
+    "inbound:signed": Promise(
+        "A provider's webhook counts by its own signature over the very bytes, lately where it "
+        "says when."
+    ),
+    "inbound:hint": Promise(
+        "A webhook settles nothing: what it speaks of is looked up at the provider, at once."
+    ),
+    "inbound:once": Promise(
+        "A customer's words on a support platform become one request, however often they come."
+    ),
     # ---- drafts ------------------------------------------------------------------------------
     "draft:sure": Promise(
         "A draft fills in what the description says, and asks the rest; foreign words stay words.",

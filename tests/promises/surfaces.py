@@ -147,6 +147,10 @@ PROMISES: dict[str, Promise] = {
         "kill -9 of the server, is one effect; two equal ones that are meant are two.",
         "invariant 2",
     ),
+    "bots:truth": Promise(
+        "Each example bot asks the customer back, says that nothing is done while a person is "
+        "asked, and tells what the provider's books then hold.",
+    ),
     "tools:tasks": Promise(
         "An MCP call that waits for a person is a task, which outlives the server and is its "
         "customer's alone; what ends at once is none.",
@@ -154,6 +158,11 @@ PROMISES: dict[str, Promise] = {
     "tools:progress": Promise("An MCP call that waits tells of each step."),
     "tools:resources": Promise(
         "How an action stands is an MCP resource of its customer alone.", "invariant 4"
+    ),
+    "tools:paused": Promise(
+        "A LangGraph graph that pauses where a person is asked goes on with what became of it, "
+        "once, however often it is resumed.",
+        "invariant 2",
     ),
     "tools:waiting": Promise(
         "A tool's answer about what waits for a person says that nothing has been done.",
@@ -163,7 +172,8 @@ PROMISES: dict[str, Promise] = {
         "invariant 4",
     ),
     "tools:same": Promise(
-        "MCP over stdio, MCP over HTTP and LangChain offer the same tools and answer alike.",
+        "MCP over stdio and HTTP, LangChain, the OpenAI Agents SDK and Pydantic AI offer the same "
+        "tools and answer alike.",
     ),
     "mcp:closed": Promise(
         "Over HTTP an MCP call needs a service's live token of the right scope and the customer in "

@@ -22,6 +22,7 @@ WALKS = {
     "figures.actions",  # counts all, for whoever reads `/metrics`
     "limits.to_fill",  # by pages, when a new limit comes in force
     "log.newest_until",  # back over the entries of a day, before something is swept
+    "webhook.newest_before",  # back over the entries since a moment, when a person replays
     "log.tenants_to_verify",  # a verification reads everything anyway
 }
 TEXTS = (

@@ -6,13 +6,21 @@ It keeps its own books, so that "one effect" is counted at the provider and not 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from pydantic import Field
 
 from sayso.actions.model.definition import Action, Args, Effect, Guarantee, Subject, idempotent
-from sayso.actions.model.snapshot import Absence, Call, Receipt, Record, Resolved
+from sayso.actions.model.snapshot import (
+    Absence,
+    Call,
+    EffectFailedError,
+    Finality,
+    Receipt,
+    Record,
+    Resolved,
+)
 from sayso.errors import Code, OutcomeUnknownError, RefusedError, RetryableError
 from sayso.money import Money
 
@@ -95,6 +103,10 @@ class Shop:
         self.faults: list[ShopFault] = []
         self.version = "1"
         self.reads = 0
+        self.finality = Finality.FINAL
+        """How far the shop has come with what it has paid out."""
+        self.came_back: str = ""
+        """Why a bank has returned all that was paid out; empty while none has."""
         self.on_call: Callable[[Call], Awaitable[None]] | None = None
         """Runs before each call is carried out, so that a test can change the world under it."""
         self._guarantee = guarantee or idempotent(hours=24, settle_after_s=60)
@@ -167,7 +179,15 @@ class Shop:
             raise RetryableError(Code.PROVIDER_UNAVAILABLE, "the shop is closed")
         if fault is ShopFault.BREAKS:
             raise ZeroDivisionError("a bug in the connector")
-        return Receipt(id=payout.id, status="paid", amount=payout.amount)
+        return self._receipt(payout)
+
+    def _receipt(self, payout: Payout) -> Receipt:
+        word = "sent" if self.finality is Finality.PENDING else "paid"
+        receipt = Receipt(id=payout.id, status=word, amount=payout.amount, finality=self.finality)
+        if self.came_back:
+            failed = replace(receipt, status="returned", amount=None, finality=Finality.FINAL)
+            raise EffectFailedError(self.came_back, receipt=failed)
+        return receipt
 
     def _pay(self, call: Call, *, forget: bool) -> Payout:
         known = self._done.get(call.idempotency_key)
@@ -188,7 +208,7 @@ class Shop:
             return Absence.CANNOT_TELL
         for payout in self.books.payouts:
             if payout.reference == call.action_id:
-                return Receipt(id=payout.id, status="paid", amount=payout.amount)
+                return self._receipt(payout)
         return Absence.ABSENT
 
     async def list_records(self, subject: Subject) -> Sequence[Record]:

@@ -14,13 +14,11 @@ import orjson
 from sayso.actions.approvals.repository import ApprovalRow
 from sayso.actions.model.action_row import ActionRow
 from sayso.actions.model.digest import call_key, hash_of
-from sayso.actions.model.status import Status
+from sayso.actions.model.status import CALLED
 from sayso.actions.policy.base import Approver, Outcome
 from sayso.actions.policy.evaluator import bound_digest
 from sayso.audit.entry import ActorKind
 from sayso.store.base import Reader, Transaction, text
-
-_CALLED = frozenset({Status.EXECUTING, Status.UNKNOWN})
 
 
 def ahead_of_checks(tx: Transaction, row: ActionRow) -> None:
@@ -55,7 +53,7 @@ def found_tampering(reader: Reader, row: ActionRow, approval: ApprovalRow | None
     expires_at = None if shown is None else shown.expires_at
     if bound_digest(row, row.snapshot, row.judgement, expires_at) != row.snapshot.digest:
         return "the snapshot is not what the digest covers"
-    if row.status in _CALLED and row.call_key != call_key(row.tenant, row.id, row.snapshot.digest):
+    if row.status in CALLED and row.call_key != call_key(row.tenant, row.id, row.snapshot.digest):
         return "the key of the call is another"
     last = _last_entry(reader, row)
     if last.get("digest") != row.snapshot.digest:

@@ -56,6 +56,10 @@ class Mark:
     now: int
 
 
+_SETTLED = frozenset({Status.UNKNOWN, Status.ACCEPTED})
+"""What a person can settle who has looked at the provider."""
+
+
 def check_at_rest(reader: Reader, tenant: Tenant, subject_id: str) -> None:
     """Refuse to erase a customer of whom something is under way.
 
@@ -70,7 +74,7 @@ def check_at_rest(reader: Reader, tenant: Tenant, subject_id: str) -> None:
             Code.SUBJECT_IN_USE,
             f"the action {first.id} is {first.status} and was called, and what came of it has to "
             "be known first",
-            next_step=settle if first.status is Status.UNKNOWN else "wait until it is over",
+            next_step=settle if first.status in _SETTLED else "wait until it is over",
         )
     stops = reader.all("erasure.stops_in_force", tenant=tenant, subject_id=subject_id)
     if stops:
@@ -85,7 +89,8 @@ def check_at_rest(reader: Reader, tenant: Tenant, subject_id: str) -> None:
 def _is_called(row: ActionRow) -> bool:
     """Whether an effect may come to be, or be there: also where the provider has said that a call
     did nothing, until that is looked up before the next one."""
-    return row.status in CALLED or (row.status is Status.APPROVED and row.call_key is not None)
+    called = row.status in CALLED or row.status is Status.ACCEPTED
+    return called or (row.status is Status.APPROVED and row.call_key is not None)
 
 
 def open_actions(reader: Reader, tenant: Tenant, subject_id: str) -> list[ActionRow]:

@@ -57,7 +57,7 @@ class ManualSettlements:
         self._ids = context.ids
 
     async def settle(self, settlement: ManualSettlement) -> ActionRow:
-        """Settle an `unknown` action for good.
+        """Settle an `unknown` or `accepted` action for good.
 
         Raises:
             RefusedError: `not_found`, `wrong_state` when it is not unknown (any more),
@@ -99,10 +99,11 @@ class ManualSettlements:
 
     def _settle(self, tx: Transaction, settlement: ManualSettlement) -> ActionRow:
         row = get_action(tx, settlement.tenant, settlement.action_id)
-        if row.status is not Status.UNKNOWN:
+        if row.status not in {Status.UNKNOWN, Status.ACCEPTED}:
             raise RefusedError(
                 Code.WRONG_STATE,
-                f"this action is {row.status}; only an unknown outcome is settled by a person",
+                f"this action is {row.status}; a person settles only an outcome that is unknown, "
+                "or that the provider has not finished",
                 next_step="`sayso actions list --status unknown` shows those that wait",
             )
         now = to_micros(self._clock.now())

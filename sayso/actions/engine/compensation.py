@@ -174,7 +174,7 @@ class Compensation:
             return
         if step.status is not Status.SUCCEEDED:
             return
-        moved = replace(step, status=Status.COMPENSATED, updated_at=undo.updated_at)
+        moved = replace(step, status=Status.COMPENSATED, due_at=None, updated_at=undo.updated_at)
         data: dict[str, Json] = {"by": undo.id}
         entry = entry_of(
             moved,

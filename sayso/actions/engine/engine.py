@@ -20,11 +20,13 @@ from sayso.actions.context import EngineContext
 from sayso.actions.controls.blocking import Blocking, Obstacle, stop_on
 from sayso.actions.controls.rate_limit import RateLimits
 from sayso.actions.engine.claim import Claims, LeaseKeeper, ReadAgain
+from sayso.actions.engine.follow_up import FollowUps
 from sayso.actions.engine.late_effects import DeniedCalls, check_not_done
 from sayso.actions.engine.outcomes import MAX_HARMLESS_CALLS, Endings, Settlements
 from sayso.actions.engine.proposals import Proposals
 from sayso.actions.engine.reconcile import (
     CallAgain,
+    Fail,
     Settle,
     Wait,
     after_look_up,
@@ -103,6 +105,7 @@ class Engine:
         self._settlements = Settlements(transitions)
         self._blocking = Blocking(transitions)
         self._denied = DeniedCalls(context, context.settings.call_timeout_s)
+        self._follow_ups = FollowUps(context, self._denied, self._settlements)
 
     async def advance(self, tenant: Tenant, action_id: str) -> ActionRow:
         """Take an action as far as it can go now; returns it as this call left it.
@@ -148,26 +151,22 @@ class Engine:
     async def _step(self, row: ActionRow) -> ActionRow | None:
         """One arrow of the life of an action; None when there is nothing to do now."""
         now = to_micros(self._clock.now())
+        if row.status is Status.PENDING_APPROVAL:
+            return await self._wait_for_people(row, now)
+        if row.due_at is None or row.due_at > now:
+            return None
         match row.status:
             case Status.PLANNED | Status.STALE:
-                if row.due_at is None or row.due_at > now:
-                    return None
                 return await self._judge_again(row)
-            case Status.PENDING_APPROVAL:
-                return await self._wait_for_people(row, now)
             case Status.APPROVED:
-                if row.due_at is None or row.due_at > now:
-                    return None
                 return await self._claim(row)
             case Status.EXECUTING | Status.UNKNOWN:
-                if row.due_at is None or row.due_at > now:
-                    return None
                 return await self._recover(row)
+            case Status.ACCEPTED | Status.SUCCEEDED:
+                return await self._follow_ups.look(row)
             case Status.REFUSED | Status.REJECTED | Status.EXPIRED | Status.FAILED:
-                if row.due_at is None or row.due_at > now:
-                    return None
                 return await self._denied.look_late(row)
-            case Status.SUCCEEDED | Status.COMPENSATED:
+            case Status.COMPENSATED:
                 return None
             case _:
                 assert_never(row.status)
@@ -431,6 +430,10 @@ class Engine:
             case Settle(receipt=receipt):
                 return await self._store.write(
                     lambda tx: self._settlements.reconcile(tx, row, receipt), brief=True
+                )
+            case Fail(failed=failed):
+                return await self._store.write(
+                    lambda tx: self._settlements.effect_failed(tx, row, failed), brief=True
                 )
             case CallAgain(proven=proven):
                 self._passing(Boundary.BEFORE_INTENT)

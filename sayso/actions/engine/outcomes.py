@@ -7,13 +7,13 @@ from dataclasses import replace
 from sayso.actions.approvals.integrity import found_tampering
 from sayso.actions.approvals.repository import ApprovalStatus, approval_of, close_approval
 from sayso.actions.approvals.transitions import Transitions
-from sayso.actions.engine.reconcile import Wait, is_taken_on, retry_delay_micros
+from sayso.actions.engine.reconcile import Wait, is_taken_on, next_follow_up, retry_delay_micros
 from sayso.actions.model.action_row import ActionRow
 from sayso.actions.model.attempt import Try, receipt_data
 from sayso.actions.model.digest import storable
 from sayso.actions.model.ledger import ended_otherwise
 from sayso.actions.model.plan_state import dependency_error, failed_before
-from sayso.actions.model.snapshot import Receipt
+from sayso.actions.model.snapshot import EffectFailedError, Finality, Receipt
 from sayso.actions.model.status import NOT_DONE, Status
 from sayso.audit.entry import EntryKind, Json
 from sayso.errors import (
@@ -45,16 +45,11 @@ class Settlements:
         now = self._transitions.now()
         data: dict[str, Json]
         if isinstance(outcome, Receipt):
-            moved = replace(
-                row,
-                status=Status.SUCCEEDED,
-                receipt=outcome,
-                error=None,
-                due_at=None,
-                updated_at=now,
-            )
-            data = receipt_data(outcome, row)
-            return self._write(tx, row, moved, EntryKind.ACTION_SUCCEEDED, data)
+            moved = with_receipt(replace(row, error=None), outcome, now)
+            kind = _kind_of(moved, EntryKind.ACTION_SUCCEEDED)
+            return self._write(tx, row, moved, kind, receipt_data(outcome, row))
+        if isinstance(outcome, EffectFailedError):
+            return self.effect_failed(tx, row, outcome, by_owner=True)
         data = {"code": outcome.code.value}
         error = {"code": outcome.code.value, "message": storable(outcome.message, _MOST)}
         # INVARIANT: only a first call can be harmless, since an earlier one of the same intent may
@@ -109,21 +104,53 @@ class Settlements:
             raise IntegrityError(
                 Code.WRONG_STATE, "an action without an intent cannot have had its effect"
             )
-        now = self._transitions.now()
-        moved = replace(
-            row,
-            status=Status.SUCCEEDED,
-            receipt=receipt,
-            error=ended_otherwise(row) if row.status in NOT_DONE else None,
-            due_at=None,
-            updated_at=now,
-        )
+        error = ended_otherwise(row) if row.status in NOT_DONE else None
+        moved = with_receipt(replace(row, error=error), receipt, self._transitions.now())
+        kind = _kind_of(moved, EntryKind.ACTION_RECONCILED)
         data = receipt_data(receipt, row)
         if row.status is Status.PENDING_APPROVAL:  # there is nothing left to say yes or no to
-            return self._transitions.move_superseding(
-                tx, row, moved, EntryKind.ACTION_RECONCILED, data
-            )
-        return self._transitions.move(tx, row, moved, EntryKind.ACTION_RECONCILED, data)
+            return self._transitions.move_superseding(tx, row, moved, kind, data)
+        return self._transitions.move(tx, row, moved, kind, data)
+
+    def go_on(self, tx: Transaction, row: ActionRow, receipt: Receipt) -> ActionRow | None:
+        """The provider has come further with what it has taken on."""
+        moved = with_receipt(row, receipt, self._transitions.now())
+        kind = _kind_of(moved, EntryKind.ACTION_SUCCEEDED)
+        return self._transitions.move(tx, row, moved, kind, receipt_data(receipt, row))
+
+    def leave(self, tx: Transaction, row: ActionRow) -> ActionRow | None:
+        """The provider has not finished it in all that time: a person has to look."""
+        reason = "the provider has taken it on and not finished it; a person has to look"
+        moved = replace(
+            row,
+            error={"code": Code.OUTCOME_UNKNOWN.value, "message": reason},
+            due_at=None,
+            updated_at=self._transitions.now(),
+        )
+        data: dict[str, Json] = {"reason": reason, "next_look_at": None}
+        return self._transitions.move(tx, row, moved, EntryKind.ACTION_ACCEPTED, data)
+
+    def effect_failed(
+        self, tx: Transaction, row: ActionRow, failed: EffectFailedError, *, by_owner: bool = False
+    ) -> ActionRow | None:
+        """The provider took it on, and it failed there: at once, or days after it was told."""
+        moved = replace(
+            row,
+            status=Status.FAILED,
+            receipt=failed.receipt,
+            error={
+                "code": failed.code.value,
+                "message": storable(failed.message, _MOST),
+                "next_step": storable(failed.next_step, _MOST),
+            },
+            due_at=None,
+            updated_at=self._transitions.now(),
+        )
+        data: dict[str, Json] = {"code": failed.code.value, "was": row.status.value}
+        data |= receipt_data(failed.receipt, row)
+        return self._transitions.move(
+            tx, row, moved, EntryKind.ACTION_FAILED, data, by_owner=by_owner
+        )
 
     def stay_unknown(self, tx: Transaction, row: ActionRow, wait: Wait) -> ActionRow | None:
         """Nothing was learnt: look again at `due_at`, or leave it to a person when that is None."""
@@ -147,6 +174,27 @@ def _first_look_micros(row: ActionRow, outcome: SaysoError) -> int:
     if isinstance(outcome, OutcomeUnknownError) and outcome.look_up_after_s is not None:
         return int(outcome.look_up_after_s * 1_000_000)
     return retry_delay_micros(row.attempts, None)
+
+
+def with_receipt(row: ActionRow, receipt: Receipt, now: int) -> ActionRow:
+    """A row whose effect the provider has, done or taken on, and due again where that can change.
+
+    Args:
+        now: microseconds since 1970.
+    """
+    pending = receipt.finality is Finality.PENDING
+    held = replace(
+        row,
+        status=Status.ACCEPTED if pending else Status.SUCCEEDED,
+        receipt=receipt,
+        attempts=0,
+        updated_at=now,
+    )
+    return replace(held, due_at=next_follow_up(held, now))
+
+
+def _kind_of(moved: ActionRow, done: EntryKind) -> EntryKind:
+    return EntryKind.ACTION_ACCEPTED if moved.status is Status.ACCEPTED else done
 
 
 class Endings:

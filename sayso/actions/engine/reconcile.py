@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import assert_never
 
 from sayso.actions.model.action_row import ActionRow
 from sayso.actions.model.definition import Guarantee
-from sayso.actions.model.snapshot import Absence, Receipt
+from sayso.actions.model.snapshot import Absence, EffectFailedError, Finality, Receipt
 from sayso.errors import Code, SaysoError
 
 FIRST_DELAY_S = 1
@@ -22,11 +23,29 @@ SKEW_MICROS = 30_000_000
 """A clock that is further behind than this decides nothing that depends on time."""
 
 
+FOLLOW_FIRST_S = 300
+FOLLOW_MAX_S = 86_400
+FOLLOW_S = 60 * 86_400
+"""What a provider has taken on is looked up after five minutes, then after twice as long each time
+up to a day; after sixty days it is left to a person. Source: Stripe lets a refund wait 45 days for
+the customer's bank details."""
+COMES_BACK_S = (86_400, 7 * 86_400, 30 * 86_400)
+"""So long after its call what is done and may come back is looked up: a day, a week, a month.
+Source: Stripe docs: a bank returns a refund up to 30 days after it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settle:
     """The effect exists: write it down."""
 
     receipt: Receipt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fail:
+    """The provider has the effect, and it failed there: write that down."""
+
+    failed: EffectFailedError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +78,7 @@ def after_look_up(
     guarantee: Guarantee,
     found: Receipt | Absence | SaysoError,
     now: int,
-) -> Settle | CallAgain | Wait:
+) -> Settle | Fail | CallAgain | Wait:
     """Decide by what the provider was seen to hold.
 
     Args:
@@ -73,6 +92,8 @@ def after_look_up(
     """
     if isinstance(found, Receipt):
         return Settle(receipt=found)
+    if isinstance(found, EffectFailedError):
+        return Fail(failed=found)
     if isinstance(found, SaysoError):
         return _look_later(row, now, f"the look-up failed ({found.code})", found.message)
     called_at = row.called_at or now
@@ -103,6 +124,8 @@ def not_proven(
     A call is harmless by the provider's word that surely nothing was done. Where a look-up can
     prove it, the proof is waited for before anything is asked for under a new key.
     """
+    if isinstance(found, EffectFailedError):
+        return None  # it was done, and came to nothing at the provider
     if isinstance(found, SaysoError):
         return found.message
     if found is Absence.CANNOT_TELL or guarantee.settle_after_s is None:
@@ -148,6 +171,31 @@ def _look_later(row: ActionRow, now: int, reason: str, said: str = "") -> Wait:
     if row.attempts >= MAX_LOOKS:
         return Wait(due_at=None, reason=f"{reason}; a person has to look", said=said)
     return Wait(due_at=now + retry_delay_micros(row.attempts, None), reason=reason, said=said)
+
+
+def next_follow_up(row: ActionRow, now: int) -> int | None:
+    """When the effect that a row holds is looked up next; None when it is final, or left alone.
+
+    Args:
+        row: `accepted` or `succeeded`, with its receipt; `attempts` counts the look-ups since.
+        now: microseconds since 1970.
+    """
+    since = row.called_at
+    if row.receipt is None or since is None:
+        return None
+    match row.receipt.finality:
+        case Finality.FINAL:
+            return None
+        case Finality.DONE:
+            looks = (since + look_s * 1_000_000 for look_s in COMES_BACK_S)
+            return next((at for at in looks if at > now), None)
+        case Finality.PENDING:
+            if now - since >= FOLLOW_S * 1_000_000:
+                return None
+            delay_s = min(FOLLOW_FIRST_S << min(row.attempts, 20), FOLLOW_MAX_S)
+            return now + delay_s * 1_000_000
+        case _:
+            assert_never(row.receipt.finality)
 
 
 def retry_delay_micros(attempts: int, retry_after_s: float | None) -> int:

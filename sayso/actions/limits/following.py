@@ -14,7 +14,7 @@ from sayso.audit.log import AuditLog
 from sayso.store.base import Transaction
 
 _SYSTEM = Actor(kind=ActorKind.SYSTEM, id="limits")
-HOLDING = frozenset({Status.APPROVED, Status.EXECUTING, Status.UNKNOWN})
+HOLDING = frozenset({Status.APPROVED, Status.EXECUTING, Status.ACCEPTED, Status.UNKNOWN})
 """States in which an action holds what it may still use."""
 
 
@@ -79,8 +79,10 @@ class Following:
                 # The books say what happened, also above the limit.
                 return in_state(use, "settled", minor=_moved(self.row, use.minor), why="late")
             return None
-        if status is Status.COMPENSATED:
-            return in_state(use, "returned") if use.state == "settled" else None
+        if use.state == "settled":
+            # It was taken back, or it came back by itself.
+            taken_back = status in {Status.COMPENSATED, Status.FAILED}
+            return in_state(use, "returned") if taken_back else None
         return in_state(use, "released") if use.state == "held" else None
 
     def _release(self, tx: Transaction, seq: int) -> None:

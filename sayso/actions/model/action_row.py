@@ -11,7 +11,7 @@ import orjson
 from sayso.actions.model.definition import Assurance, Subject
 from sayso.actions.model.digest import hash_of, resolved_from_json, resolved_json
 from sayso.actions.model.plan import OnFailure
-from sayso.actions.model.snapshot import Receipt, Resolved
+from sayso.actions.model.snapshot import Finality, Receipt, Resolved
 from sayso.actions.model.status import CALLED, Status
 from sayso.actions.policy.base import Judgement, Outcome
 from sayso.audit.entry import Json
@@ -87,6 +87,12 @@ class ActionRow:
         return self.blocked_by is not None and self.due_at is None
 
     @property
+    def is_left(self) -> bool:
+        """Whether only a person can still find out what came of its call."""
+        open_end = self.status in {Status.UNKNOWN, Status.ACCEPTED}
+        return open_end and self.due_at is None and self.blocked_by is None
+
+    @property
     def object_key(self) -> str | None:
         """Names the provider's object that it acts on, once it is resolved."""
         if self.snapshot is None:
@@ -118,6 +124,8 @@ class Snapshot:
         salt: keeps the digest from confirming guesses about a person after erasure.
         view_sha256: of the card; of an empty one when nobody is asked.
         digest: over all of it, the judgement's version and the requirement.
+        question: every fact that a rule might have read, as formulas take them; what is missing
+            there could not be read. In no digest: it explains, and decides nothing.
     """
 
     resolved: Resolved
@@ -127,6 +135,7 @@ class Snapshot:
     salt: str
     view_sha256: str
     digest: str
+    question: Mapping[str, int | str | bool] | None = None
 
 
 def get_action(reader: Reader, tenant: Tenant, action_id: str) -> ActionRow:
@@ -214,6 +223,7 @@ def _read_snapshot(stored: str) -> Snapshot:
         salt=str(value["salt"]),
         view_sha256=str(value["view_sha256"]),
         digest=str(value["digest"]),
+        question=cast("dict[str, int | str | bool] | None", value.get("question")),
     )
 
 
@@ -245,6 +255,7 @@ def _read_receipt(stored: str) -> Receipt:
         status=value["status"],
         amount=None if amount is None else Money.from_json(amount),
         details=value["details"],
+        finality=Finality(value.get("finality", Finality.FINAL)),
     )
 
 
@@ -259,6 +270,7 @@ def snapshot_text(snapshot: Snapshot) -> str:
             "salt": snapshot.salt,
             "view_sha256": snapshot.view_sha256,
             "digest": snapshot.digest,
+            "question": snapshot.question,
         }
     ).decode()
 
@@ -296,12 +308,14 @@ def staged_json(judgement: Judgement) -> dict[str, Json]:
 
 def receipt_json(receipt: Receipt) -> dict[str, JsonValue]:
     """A receipt as it is stored and shown."""
-    return {
+    stored: dict[str, JsonValue] = {
         "id": receipt.id,
         "status": receipt.status,
         "amount": None if receipt.amount is None else receipt.amount.to_json(),
         "details": receipt.details,
     }
+    open_end = receipt.finality is not Finality.FINAL
+    return stored | {"finality": receipt.finality.value} if open_end else stored
 
 
 def dumps(value: object) -> str:

@@ -13,7 +13,14 @@ from sayso.actions.model.action_row import ActionRow, dumps, receipt_json
 from sayso.actions.model.definition import Subject
 from sayso.actions.model.digest import storable
 from sayso.actions.model.ports import ActionRegistry
-from sayso.actions.model.snapshot import Absence, Call, Receipt, Resolved
+from sayso.actions.model.snapshot import (
+    Absence,
+    Call,
+    EffectFailedError,
+    Finality,
+    Receipt,
+    Resolved,
+)
 from sayso.actions.model.status import Status
 from sayso.audit.entry import Json
 from sayso.errors import (
@@ -158,6 +165,8 @@ async def look_up(
         return RetryableError(Code.PROVIDER_UNAVAILABLE, "the look-up took too long")
     except (RetryableError, OutcomeUnknownError) as error:
         return error
+    except EffectFailedError as error:
+        return error
     except RefusedError as error:
         return RetryableError(error.code, error.message)
     except Exception as error:  # noqa: BLE001
@@ -172,7 +181,13 @@ async def look_up(
 
 def _kept(receipt: Receipt) -> Receipt:
     """The receipt as it can be stored: an effect is never untold because its receipt is odd."""
-    fit = replace(receipt, id=storable(str(receipt.id)), status=storable(str(receipt.status), 80))
+    known = receipt.finality in set(Finality)
+    fit = replace(
+        receipt,
+        id=storable(str(receipt.id)),
+        status=storable(str(receipt.status), 80),
+        finality=Finality(receipt.finality) if known else Finality.PENDING,
+    )
     try:
         dumps(receipt_json(fit))
     except TypeError:
@@ -199,5 +214,6 @@ def receipt_data(receipt: Receipt, row: ActionRow) -> dict[str, Json]:
         "provider_status": receipt.status,
         "moved": None if amount is None else dict(amount.to_json()),
         "as_approved": amount == row.amount,
+        "finality": receipt.finality.value,
         "fence": row.fence,
     }

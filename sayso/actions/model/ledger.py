@@ -136,7 +136,7 @@ class Ledger:
         wake_others(tx, row, present, stored.blocked_by, stored.updated_at)
         if row.status in CALLED and stored.status not in CALLED:
             wake_blocked(tx, row.tenant, row.id, stored.updated_at)
-        self._wake(tx, stored)
+        self._wake(tx, stored, was=row.status)
         planned = stored.on_failure is not OnFailure.CONTINUE or stored.undoes is not None
         if planned and stored.status in FINAL and self._step_ended is not None:
             self._step_ended(self, tx, stored)
@@ -147,8 +147,12 @@ class Ledger:
         self._log.ahead(tx, row.tenant)
         tx.ahead("action.version", tenant=row.tenant, id=row.id)
 
-    def _wake(self, tx: Transaction, row: ActionRow) -> None:
-        """Make due what waited for this state: later steps, the request, and shown cards."""
+    def _wake(self, tx: Transaction, row: ActionRow, *, was: Status | None = None) -> None:
+        """Make due what waited for this state: later steps, the request, and shown cards.
+
+        Args:
+            was: of an action that the customer may have been told about; they are told anew.
+        """
         if row.status not in TOLD:
             return
         tx.run(
@@ -168,6 +172,8 @@ class Ledger:
             now=row.updated_at,
         )
         tx.run("request.wake", tenant=row.tenant, id=row.request_id, now=row.updated_at)
+        if was in TOLD and was is not row.status:
+            tx.run("request.wake_again", tenant=row.tenant, id=row.request_id, now=row.updated_at)
 
 
 def present_of(reader: Reader, row: ActionRow, *, by_owner: bool = False) -> Row | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from sayso.actions.model.definition import FactValue
+from sayso.errors import Code, RefusedError
 from sayso.json import JsonObject, JsonValue
 from sayso.money import Money
 
@@ -73,6 +74,18 @@ def difference(was: Resolved, found: Resolved, *, lowered: bool = False) -> str 
     return None
 
 
+class Finality(StrEnum):
+    """How far a provider has come with an effect that it has taken on."""
+
+    FINAL = "final"
+    """Done, and nothing changes about it any more."""
+    DONE = "done"
+    """Done as far as the provider knows; it can still come back, as a refund that a bank returns
+    after days."""
+    PENDING = "pending"
+    """Taken on and not done yet: it ends as done or as failed, perhaps days later."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
     """What the provider said it did, read back.
@@ -80,14 +93,33 @@ class Receipt:
     Attributes:
         id: the provider's id of the effect, such as `re_…`.
         status: the provider's own word for its state, such as `succeeded`.
-        amount: the money that moved; None when none did.
+        amount: the money that moved, or is to move; None when none does.
         details: further facts an auditor wants; nothing personal, no secret.
+        finality: whether it is done, and can still change. What can is looked up until it cannot.
     """
 
     id: str
     status: str
     amount: Money | None = None
     details: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
+    finality: Finality = Finality.FINAL
+
+
+class EffectFailedError(RefusedError):
+    """The provider has taken the effect on, and it failed there: in the end nothing was done.
+
+    Attributes:
+        receipt: of the failed effect, with `amount` None.
+    """
+
+    def __init__(self, reason: str, *, receipt: Receipt, next_step: str = "") -> None:
+        super().__init__(
+            Code.EFFECT_FAILED,
+            reason,
+            next_step=next_step or "look at it at the provider; do it another way",
+            detail=receipt.id,
+        )
+        self.receipt = receipt
 
 
 class Absence(StrEnum):

@@ -20,6 +20,8 @@ class Status(StrEnum):
     EXPIRED = "expired"
     APPROVED = "approved"
     EXECUTING = "executing"
+    ACCEPTED = "accepted"
+    """The provider has taken it on, and has not done it yet."""
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     UNKNOWN = "unknown"
@@ -39,15 +41,17 @@ NOT_DONE = frozenset({Status.REFUSED, Status.REJECTED, Status.EXPIRED, Status.FA
 """States of what has ended without an effect, as far as anybody knows."""
 
 FINAL = NOT_DONE | {Status.SUCCEEDED, Status.COMPENSATED}
-"""States that nobody but time can change: `succeeded` can still be compensated, and an effect that
-was denied can still turn up."""
+"""States that nobody but time can change: `succeeded` can still be compensated or come back, and an
+effect that was denied can still turn up."""
 
 CALLED = frozenset({Status.EXECUTING, Status.UNKNOWN})
-"""States in which an effect may come to be, or may be there: the action has its object in hand."""
+"""States in which an effect may come to be, or may be there: the action has its object in hand.
 
-TOLD = FINAL | {Status.UNKNOWN}
+Not `accepted`: the provider has the object in hand then, and shows so to whoever reads it."""
+
+TOLD = FINAL | {Status.UNKNOWN, Status.ACCEPTED}
 """States about which the customer can be told something that will not silently turn out untrue: a
-late effect is an entry, an error of its action, and counted."""
+late effect, and one that comes back, is an entry, an error of its action, and counted."""
 
 
 def check_transition(was: Status | str, to: Status, kind: EntryKind) -> None:

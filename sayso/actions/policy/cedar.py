@@ -23,7 +23,12 @@ from sayso.actions.model.definition import Action, Assurance, Effect, Fact
 from sayso.actions.policy.base import Approver, Demand, Judgement, Outcome, Question
 from sayso.actions.policy.calendar import Calendar
 from sayso.actions.policy.cedar_rules import Rules, read_rules
-from sayso.actions.policy.cedar_schema import Request, schema_text
+from sayso.actions.policy.cedar_schema import (
+    CONTEXT_FIELDS,
+    Request,
+    RequestForm,
+    schema_text,
+)
 from sayso.actions.policy.cedarpy_adapter import Entities, Verdict, evaluate, parse_schema
 from sayso.actions.policy.problem import Problem
 from sayso.actions.policy.slices import Slice, cut, digest, hypotheticals
@@ -45,6 +50,8 @@ _NOTHING: Mapping[str, Collection[str]] = MappingProxyType({})
 _NOT_EVALUATED = "the policy could not be evaluated, so nothing is done"
 _ROLE = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _LARGEST_QUORUM = 5
+_IDS = frozenset({"principal", "resource"})
+"""Who and what it was about stands in the row."""
 _REMEMBERED = 1000
 """So many requests' answers are kept, some kilobytes each."""
 
@@ -125,6 +132,7 @@ class CedarPolicy:
         self._calendar = calendar
         self._rules = rules
         self._slices: dict[str, Slice] = {}
+        self._whole: dict[str, RequestForm] = {}
         self._version = _version(texts, text, roles, max_quorum)
         self._recent: OrderedDict[tuple[str, bytes], _Asked] = OrderedDict()
         self._recent_lock = threading.Lock()
@@ -322,6 +330,24 @@ class CedarPolicy:
             return _judgement(asked, Outcome.DENY, (), also=unmet)
         outcome = Outcome.ALLOW if verdict.allowed else Outcome.DENY
         return _judgement(asked, outcome, verdict.rules, also=also if verdict.allowed else ())
+
+    def record(self, question: Question) -> dict[str, int | str | bool]:
+        """Every fact that some rule could read, for explaining and for playing it again later."""
+        action = question.action
+        form = self._whole.get(action.name)
+        if form is None:
+            facts = self._facts.get(action.name)
+            if facts is None:
+                return {}
+            form = self._whole[action.name] = RequestForm(
+                action=action,
+                facts=facts,
+                reads=frozenset(field.name for field in CONTEXT_FIELDS) | facts.keys(),
+                names_ids=False,
+                calendar=self._calendar,
+            )
+        values = form.build(question).values
+        return {name: value for name, value in values.items() if name not in _IDS}
 
     def explain(self, question: Question) -> list[Hypothesis]:
         """List each hypothetical that `judge` may ask, its answer and the rules that decided."""

@@ -219,12 +219,19 @@ class RequestForm:
     reads: frozenset[str]
     names_ids: bool
     calendar: Calendar
+    needs: frozenset[str] = field(init=False)
+    """The fields of ours that a rule reads and each question has."""
     schema: Schema = field(init=False)
     _known: OrderedDict[tuple[str, ...], Entities] = field(
         init=False, default_factory=OrderedDict[tuple[str, ...], Entities]
     )
 
     def __post_init__(self) -> None:
+        self.needs = frozenset(
+            one.name
+            for one in CONTEXT_FIELDS
+            if one.name in self.reads and one.name not in APPROVAL_FIELDS and one.missing != "ask"
+        )
         self.schema = parse_schema("\n".join((*_ENTITIES, _action_line(self.action, self.reads))))
 
     def build(self, question: Question) -> Request:

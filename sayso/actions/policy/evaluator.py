@@ -317,7 +317,8 @@ class Evaluator:
                 earlier=earlier_words(earlier, now),
             )
         bound = (card, expires_at) if asked else (None, None)
-        snapshot = self._snapshot(row, resolved, judgement, *bound, read_at)
+        asked_of = None if loaded.read is None else loaded.read.policy.record(question)
+        snapshot = self._snapshot(row, resolved, judgement, *bound, read_at, asked_of)
         may_brake = loaded.dials is not None and loaded.dials.rollout.has_brakes
         if judgement.outcome is Outcome.ALLOW and not may_brake:
             self._remember(snapshot.digest, loaded.number, question)
@@ -346,6 +347,7 @@ class Evaluator:
         card: Card | None,
         expires_at: int | None,
         read_at: int,
+        question: dict[str, int | str | bool] | None,
     ) -> Snapshot:
         snapshot = Snapshot(
             resolved=resolved,
@@ -355,6 +357,7 @@ class Evaluator:
             salt=self._entropy(16).hex(),
             view_sha256=hash_of({} if card is None else card.to_json()),
             digest="",
+            question=question,
         )
         return replace(snapshot, digest=bound_digest(row, snapshot, judgement, expires_at))
 

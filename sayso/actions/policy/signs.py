@@ -42,6 +42,7 @@ _COUNTED = frozenset(
         Status.PENDING_APPROVAL,
         Status.APPROVED,
         Status.EXECUTING,
+        Status.ACCEPTED,
         Status.UNKNOWN,
         Status.SUCCEEDED,
         Status.STALE,

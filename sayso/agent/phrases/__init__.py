@@ -32,6 +32,7 @@ class Phrases(BaseModel):
     refused: str
     refused_because: str
     failed: str
+    failed_later: str
     unknown: str
     reference: str
     less: str

@@ -25,7 +25,7 @@ _RULES: tuple[tuple[str, re.Pattern[str]], ...] = (
         re.compile(
             r"\[/?\s*(?:system|inst|assistant|tool|admin|developer)\b[^\]]*\]"
             r"(?:.*?\[/\s*(?:system|inst|assistant|tool|admin|developer)\b[^\]]*\]|[^\n]*)"
-            r"|<\|?/?\s*(?:system|inst|assistant|tool|im_start|im_end)\b[^>]*>"
+            r"|<\|?/?\s*(?:system|inst|assistant|tool|conversation|user|human|im_start|im_end)\b[^>]*>"
             r"(?:.*?</\s*(?:system|inst|assistant|tool)\s*>|[^\n]*)"
             r"|^\s*(?:#+\s*)?(?:system|assistant|developer|admin|tool_call|tool)\s*(?:prompt|message|note)?\s*:[^\n]*"
             r"|\b[a-z]+\.[a-z]+(?:_[a-z]+)*\s*[({][^\n]*"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from sayso.agent.understanding.patterns import Tag
 from sayso.agent.understanding.playbook import ObjectSlot
@@ -82,6 +83,9 @@ def find_objects(
             candidates=tuple(usual) or tuple(every),
             why="names something of theirs, and something that is not",
         )
+    if known and _either(reading, known):
+        handles = dict.fromkeys(handle for m in known for handle in sorted(m.handles))
+        return Found(candidates=tuple(handles), why="names one thing or another")
     if known:
         twice = any(reading.has("twice", within=span) for span in spans)
         return _agreed(known, excluded, slot, things, twice=twice)
@@ -89,6 +93,17 @@ def find_objects(
         rest = tuple(handle for handle in usual if handle not in excluded)
         return Found(handles=rest, strong=True) if rest else Found()
     return _by_order(reading, spans, slot, things)
+
+
+def _either(reading: Reading, known: Sequence[Mention]) -> bool:
+    """Whether `or` stands between names of different things: `1042 or 0977`."""
+    ordered = sorted(known, key=lambda mention: mention.at)
+    return any(
+        not one.handles & other.handles
+        and other.at - one.at <= _MOST_PIECES
+        and reading.has("or", within=Span(one.at, other.at))
+        for one, other in pairwise(ordered)
+    )
 
 
 def _counts(reading: Reading, mention: Mention, clauses: Sequence[Span], *, money: bool) -> bool:

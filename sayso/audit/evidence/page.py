@@ -22,7 +22,13 @@ DATA_START = '<pre class="data" hidden>'
 DATA_END = "</pre>"
 _IN_LOG = "<small>proven: in the log</small>"
 _BESIDE = '<small class="beside">kept beside the log</small>'
-_TONES = {"succeeded": "good", "compensated": "good", "unknown": "open", "pending_approval": "open"}
+_TONES = {
+    "succeeded": "good",
+    "compensated": "good",
+    "unknown": "open",
+    "accepted": "open",
+    "pending_approval": "open",
+}
 
 
 def render(evidence: Evidence) -> bytes:

@@ -86,6 +86,7 @@ BOOK: Mapping[EntryKind, Judged | Free] = MappingProxyType(
         EntryKind.ACTION_STALE: _action(),
         EntryKind.ACTION_HELD: _action(),
         EntryKind.ACTION_INTENT: _action(actions.check_intent),
+        EntryKind.ACTION_ACCEPTED: _action(),
         EntryKind.ACTION_SUCCEEDED: _action(),
         EntryKind.ACTION_FAILED: _action(),
         EntryKind.ACTION_UNKNOWN: _action(),

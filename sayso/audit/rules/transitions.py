@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 START = "start"
+_LATE = {"accepted": ("action.accepted",), "succeeded": ("action.reconciled",)}
 
 # INVARIANT: `executing` is entered only from `approved`, or again from `executing` and `unknown`
 # for the same intent; so no effect is without a judgement, and no `ask` without an approval.
@@ -33,6 +34,7 @@ TRANSITIONS: Mapping[str, Mapping[str, tuple[str, ...]]] = MappingProxyType(
             "expired": ("action.expired",),
             "stale": ("action.stale",),
             "refused": ("action.refused",),
+            "accepted": ("action.accepted",),
             "succeeded": ("action.reconciled",),
         },
         "approved": {
@@ -40,17 +42,20 @@ TRANSITIONS: Mapping[str, Mapping[str, tuple[str, ...]]] = MappingProxyType(
             "executing": ("action.intent",),
             "stale": ("action.stale",),
             "refused": ("action.refused",),
+            "accepted": ("action.accepted",),
             "succeeded": ("action.reconciled",),
         },
         "stale": {
             "pending_approval": ("action.pending",),
             "approved": ("action.approved",),
             "refused": ("action.refused",),
+            "accepted": ("action.accepted",),
             "succeeded": ("action.reconciled",),
         },
         "executing": {
             "executing": ("action.intent",),
             "approved": ("action.approved", "action.held"),
+            "accepted": ("action.accepted",),
             "succeeded": ("action.succeeded", "action.reconciled"),
             "failed": ("action.failed",),
             "unknown": ("action.unknown",),
@@ -58,15 +63,22 @@ TRANSITIONS: Mapping[str, Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "unknown": {
             "unknown": ("action.unknown",),
             "executing": ("action.intent",),
+            "accepted": ("action.accepted",),
             "succeeded": ("action.reconciled", "action.resolved"),
-            "failed": ("action.resolved",),
+            "failed": ("action.failed", "action.resolved"),
         },
-        "succeeded": {"compensated": ("action.compensated",)},
+        # What the provider has not finished, or what came back.
+        "accepted": {
+            "accepted": ("action.accepted",),
+            "succeeded": ("action.succeeded", "action.resolved"),
+            "failed": ("action.failed", "action.resolved"),
+        },
+        "succeeded": {"failed": ("action.failed",), "compensated": ("action.compensated",)},
         # What was called and denied, and turns up although it has ended.
-        "refused": {"succeeded": ("action.reconciled",)},
-        "rejected": {"succeeded": ("action.reconciled",)},
-        "expired": {"succeeded": ("action.reconciled",)},
-        "failed": {"succeeded": ("action.reconciled",)},
+        "refused": _LATE,
+        "rejected": _LATE,
+        "expired": _LATE,
+        "failed": _LATE,
         "compensated": {},
     }
 )

@@ -109,7 +109,8 @@ def _of_action(fields: Fields, data: Fields, seq: int) -> _Said:
     if "revision" in data:
         state[JUDGED] = data["revision"]
     state |= _judgement(fields, data)
-    if "receipt" in data and fields["status"] != "failed":  # a person may name one of a failure
+    named_only = fields.get("kind") == "action.resolved" and fields["status"] == "failed"
+    if "receipt" in data and not named_only:  # a person may name one of a failure
         state["receipt"] = data["receipt"]
         state["receipt_status"] = data.get("provider_status", UNSAID)
         state["receipt_amount"] = data.get("moved", UNSAID)

@@ -20,14 +20,14 @@ from sayso.connectors.manifest.picks import Picker, as_failure
 from sayso.connectors.manifest.provider import Provider, Tools
 from sayso.connectors.manifest.reading import ReadingError, read
 from sayso.connectors.manifest.requests import Site, templates_of
-from sayso.connectors.manifest.resolving import AccountSeen, Resolver
+from sayso.connectors.manifest.resolving import Resolver
 from sayso.connectors.manifest.schema import Contact, FromSetting, Manifest
 from sayso.connectors.manifest.scope import OnFile, subject_names
 from sayso.connectors.manifest.source import Source
 from sayso.connectors.manifest.template import fill_path, names_in
 from sayso.connectors.retry import RetryPolicy
 from sayso.connectors.secret import Secret
-from sayso.connectors.setup import Address, AddressBook, PhoneBook
+from sayso.connectors.setup import AccountSeen, Address, AddressBook, PhoneBook
 from sayso.errors import Code, ConfigError, RefusedError
 from sayso.ids import Clock
 from sayso.json import JsonValue

@@ -18,6 +18,7 @@ from sayso.connectors.manifest.schema import Amount, Manifest, Owner, RefArg
 from sayso.connectors.manifest.scope import OnFile, names_at_call, peer_names, subject_names
 from sayso.connectors.manifest.template import TemplateError, fill_text
 from sayso.connectors.manifest.template import names_in as placeholders
+from sayso.connectors.setup import AccountSeen
 from sayso.errors import Code, RefusedError
 from sayso.json import JsonObject, JsonValue
 from sayso.money import Money
@@ -32,25 +33,6 @@ _DEFAULTS: Mapping[str, str] = {
     "amount_too_large": "that is more than there is",
     "currency_mismatch": "that is another currency",
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccountSeen:
-    """Who we are at the provider.
-
-    Attributes:
-        id, title: stable, and as cards show it.
-        live: whether it is real; None where the provider does not say.
-    """
-
-    id: str
-    title: str
-    live: bool | None = None
-
-    @property
-    def shown(self) -> str:
-        """As it stands on a card and in the snapshot."""
-        return self.id if self.title in ("", self.id) else f"{self.id} ({self.title})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

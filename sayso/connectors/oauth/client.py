@@ -228,7 +228,7 @@ def _said_no(error: str) -> RefusedError:
         return RefusedError(
             Code.NEEDS_REAUTH,
             "the provider does not accept the connection's grant any more",
-            next_step="authorise it again, as docs/how-to/add-a-connector.md says",
+            next_step="authorise it again by `sayso connect NAME`",
             detail=error,
         )
     return RefusedError(

@@ -315,5 +315,11 @@ def _needs_reauth(connection: Connection) -> RefusedError:
     return RefusedError(
         Code.NEEDS_REAUTH,
         f"the connection `{connection.id[:40]}` has to be authorised",
-        next_step="authorise it, as docs/how-to/add-a-connector.md says",
+        next_step=f"run `sayso connect {_name(connection)}`",
     )
+
+
+def _name(connection: Connection) -> str:
+    """As sayso.toml calls it; ids begin with the tenant."""
+    parts = connection.id.split("/")
+    return parts[1] if len(parts) > 1 else connection.id

@@ -10,7 +10,7 @@ from sayso.actions.model.definition import Action, Args, Subject
 from sayso.actions.model.snapshot import Absence, Call, Receipt, Record, Resolved, SeenEffect
 from sayso.connectors.retry import RetryPolicy
 from sayso.connectors.secret import Secret
-from sayso.connectors.setup import Address, Setup
+from sayso.connectors.setup import AccountSeen, Address, Setup
 from sayso.connectors.stripe.actions import (
     CANCEL_SUBSCRIPTION,
     CREDIT,
@@ -137,6 +137,11 @@ class StripeConnector:
                 next_step="add it to the customer in the Stripe dashboard",
             )
         return Address(email=customer.email, name=customer.name)
+
+    async def who_am_i(self) -> AccountSeen:
+        """See `AccountBook.who_am_i`."""
+        account = await self._open()[0].account()
+        return AccountSeen(id=account.id, title=account.title.partition(" (")[2].rstrip(")"))
 
     async def warm(self) -> None:
         """Import the SDK, open a connection, and read the account that the key belongs to."""

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from sayso.actions.model.definition import Args, FactValue, Subject
-from sayso.actions.model.snapshot import Absence, Call, Receipt, Resolved
+from sayso.actions.model.snapshot import (
+    Absence,
+    Call,
+    EffectFailedError,
+    Finality,
+    Receipt,
+    Resolved,
+)
 from sayso.connectors.ahead import Ahead
 from sayso.connectors.stripe.actions import REFUND, RefundArgs
 from sayso.connectors.stripe.charges import Left, is_taken, left_of, may_release
@@ -296,20 +304,12 @@ def paid_with(charge: stripe.Charge) -> str:
 
 
 def _receipt(refund: stripe.Refund) -> Receipt:
-    """What Stripe did.
+    """What Stripe did, or has taken on.
 
     Raises:
-        RefusedError: `provider_refused`, when the refund exists but failed, so no money moves.
+        EffectFailedError: the refund exists and failed, so no money moves.
     """
-    if refund.status in ("failed", "canceled"):
-        why = refund.failure_reason if "failure_reason" in refund else None
-        raise RefusedError(
-            Code.PROVIDER_REFUSED,
-            f"the refund {refund.status} at stripe: {plain(why or 'no reason given', limit=60)}",
-            next_step="refund another way",
-            detail=refund.id,
-        )
-    return Receipt(
+    receipt = Receipt(
         id=refund.id,
         status=refund.status or "unknown",
         amount=told_by_stripe(refund.amount, refund.currency),
@@ -318,4 +318,15 @@ def _receipt(refund: stripe.Refund) -> Receipt:
             "reason": refund.reason,
             "created": rfc3339(refund.created * 1_000_000),
         },
+        # SOURCE: Stripe docs: a bank may return what has `succeeded`; `pending` and
+        # `requires_action` are not done. What Stripe may call it one day is not done either.
+        finality=Finality.DONE if refund.status == "succeeded" else Finality.PENDING,
     )
+    if refund.status in ("failed", "canceled"):
+        why = refund.failure_reason if "failure_reason" in refund else None
+        raise EffectFailedError(
+            f"the refund {refund.status} at stripe: {plain(why or 'no reason given', limit=60)}",
+            receipt=replace(receipt, amount=None, finality=Finality.FINAL),
+            next_step="the money is back on your stripe balance; refund another way",
+        )
+    return receipt

@@ -165,7 +165,8 @@ def _received(row: PaymentIntent) -> int:
 
 def refund_json(row: Refund) -> Json:
     """A refund."""
-    return {
+    failed = {} if row.status != "failed" else {"failure_reason": row.failure_reason or "unknown"}
+    return failed | {
         "id": row.id,
         "object": "refund",
         "amount": row.amount,
@@ -191,6 +192,6 @@ def refund_json(row: Refund) -> Json:
         "reason": row.reason,
         "receipt_number": None,
         "source_transfer_reversal": None,
-        "status": "succeeded",
+        "status": row.status,
         "transfer_reversal": None,
     }

@@ -15,7 +15,7 @@ from sayso.sdk.resources.stop_views import held_view
 from sayso.sdk.views import ActionView, action_view
 from sayso.store.base import Reader, SqlValue, Transaction
 
-_LEFT_TO_PEOPLE = FINAL | {Status.PENDING_APPROVAL, Status.UNKNOWN}
+_LEFT_TO_PEOPLE = FINAL | {Status.PENDING_APPROVAL, Status.ACCEPTED, Status.UNKNOWN}
 
 
 def is_left_to_people(action: ActionView) -> bool:

@@ -1,1 +1,1 @@
-"""Actions as tools for a model, whoever offers them: MCP, LangChain."""
+"""Actions as tools for a model, whoever offers them: MCP, LangChain, OpenAI Agents, Pydantic AI."""

@@ -23,6 +23,8 @@ _MEANING: dict[Status, str] = {
     Status.PENDING_APPROVAL: f"it waits for a person's yes or no; {_NOT_DONE} yet",
     Status.APPROVED: f"it may be done, and is not; {_NOT_DONE} yet",
     Status.EXECUTING: "it is on its way and not confirmed: it may be done, or not",
+    Status.ACCEPTED: "the provider has taken it on and not finished it: it is not done yet, and is "
+    "looked up until it is; ask for it no second time",
     Status.SUCCEEDED: "it is done",
     Status.REFUSED: f"it was refused; {_NOT_DONE}",
     Status.REJECTED: f"a person said no; {_NOT_DONE}",

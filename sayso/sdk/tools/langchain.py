@@ -9,15 +9,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from langchain_core.tools import StructuredTool, ToolException
+from langgraph.types import interrupt
 
 from sayso.actions.model.definition import Subject
-from sayso.audit.entry import Actor, ActorKind
-from sayso.ids import Tenant
 from sayso.sdk.client import Sayso
-from sayso.sdk.inputs import as_subject
 from sayso.sdk.sync import SyncSayso
+from sayso.sdk.tools.look_ups import Standing
 from sayso.sdk.tools.tool import Answer, Caller, Tool
-from sayso.sdk.tools.toolbox import Toolbox
+from sayso.sdk.tools.toolbox import Toolbox, open_tools
 
 _REQUESTER = "langchain"
 
@@ -46,12 +45,13 @@ def langchain_tools(
     conversation: str = "",
     requester: str = _REQUESTER,
     tenant: str | None = None,
+    pause: bool = False,
 ) -> list[StructuredTool]:
     """The workspace's actions as gated tools of one customer's conversation.
 
-    One tool per action, `ask` and `get_action`; each passes the same engine as every other way in.
-    A tool message's content is JSON, and its artifact the same as a mapping; what is refused has
-    the status `error`.
+    One tool per action and those that every workspace has; each passes the same engine as every
+    other way in. A tool message's content is JSON, and its artifact the same as a mapping; what is
+    refused has the status `error`.
 
     Args:
         sayso: an open workspace; that of `Sayso.sync` gives tools for `invoke`, the other ones for
@@ -61,31 +61,41 @@ def langchain_tools(
             LangGraph thread's id is what is meant.
         requester: how the log calls your bot.
         tenant: whose workspace; the workspace's own one unless said.
+        pause: leave a LangGraph graph where a person is asked, by its `interrupt`, in place of
+            an answer that is not final. The graph needs a checkpointer. What it is interrupted with
+            has `id`, `status` and `tell_customer`; once that has ended, resume it by
+            `Command(resume=True)`: the model is then told what became of it.
 
     Raises:
         ConfigError: see `Toolbox`.
         RefusedError: `invalid_input`, for what cannot be a customer's id.
     """
     inner = sayso.wrapped if isinstance(sayso, SyncSayso) else sayso
-    toolbox = Toolbox(inner)
-    caller = Caller(
-        subject=as_subject(subject),
-        requester=Actor(kind=ActorKind.SERVICE, id=requester),
-        tenant=inner.container.tenant if tenant is None else Tenant(tenant),
-        conversation=conversation,
+    toolbox, caller = open_tools(
+        inner, subject, conversation=conversation, requester=requester, tenant=tenant
     )
-    return [_offer(sayso, toolbox, tool, caller) for tool in toolbox.tools]
+    return [_offer(sayso, toolbox, tool, caller, pause) for tool in toolbox.tools]
 
 
 def _offer(
-    sayso: Sayso | SyncSayso, toolbox: Toolbox, tool: Tool, caller: Caller
+    sayso: Sayso | SyncSayso, toolbox: Toolbox, tool: Tool, caller: Caller, pause: bool
 ) -> StructuredTool:
+    pauses = pause and not tool.reads_only
+
     async def call(given: object) -> Told:
-        return _told(await toolbox.call(tool.name, given, caller))
+        answer = await toolbox.call(tool.name, given, caller)
+        while pauses and (standing := await toolbox.look_ups.waiting(answer, caller)):
+            _pause(standing)
+            answer = (await toolbox.look_ups.again(standing, caller)).answer
+        return _told(_first(answer) if pauses else answer)
 
     def call_sync(given: object) -> Told:
         assert isinstance(sayso, SyncSayso), "offered only then"
-        return _told(sayso.run(toolbox.call(tool.name, given, caller)))
+        answer = sayso.run(toolbox.call(tool.name, given, caller))
+        while pauses and (standing := sayso.run(toolbox.look_ups.waiting(answer, caller))):
+            _pause(standing)
+            answer = sayso.run(toolbox.look_ups.again(standing, caller)).answer
+        return _told(_first(answer) if pauses else answer)
 
     is_sync = isinstance(sayso, SyncSayso)
     return ActionTool(
@@ -97,6 +107,21 @@ def _offer(
         response_format="content_and_artifact",
         handle_tool_error=True,
     )
+
+
+def _pause(standing: Standing) -> None:
+    """Leave the graph, which comes here again when it is resumed.
+
+    NOTE: LangGraph then runs the tool from its beginning: the same call, which is the same action.
+    """
+    content = standing.answer.content
+    interrupt({"id": content["id"], "status": content["status"], "tell_customer": standing.told})
+
+
+def _first(answer: Answer) -> Answer:
+    """Without the word that the call was made before: the graph made it, to be told the end."""
+    content = {name: value for name, value in answer.content.items() if name != "repeated"}
+    return Answer(content=content, is_error=answer.is_error)
 
 
 def _told(answer: Answer) -> Told:

@@ -177,6 +177,18 @@ class LookUps:
             updated_at=view.updated_at,
         )
 
+    async def waiting(self, answer: Answer, caller: Caller) -> Standing | None:
+        """How what a call has begun stands; None where it has ended, or was refused."""
+        item_id = answer.content.get("id")
+        if answer.is_error or not isinstance(item_id, str):
+            return None
+        standing = await self.standing(item_id, caller)
+        return None if standing.is_over else standing
+
+    async def again(self, standing: Standing, caller: Caller) -> Standing:
+        """How the same stands now."""
+        return await self.standing(str(standing.answer.content["id"]), caller)
+
     async def read_action(self, action_id: str, caller: Caller) -> tuple[ActionView, str]:
         """An action, and what the customer can be told of it.
 

@@ -15,14 +15,17 @@ from typing import cast
 from pydantic import create_model
 
 from sayso.actions.engine.proposals import Proposal
-from sayso.actions.model.definition import Action, plannable
+from sayso.actions.model.definition import Action, Subject, plannable
 from sayso.actions.model.idempotency import read_by_key
 from sayso.actions.model.status import FINAL, Status
 from sayso.agent.base import Message
+from sayso.audit.entry import Actor, ActorKind
 from sayso.connectors.arguments import read_args, read_arguments
 from sayso.errors import Code, ConfigError, IntegrityError, RefusedError, SaysoError, logged
+from sayso.ids import Tenant
 from sayso.json import JsonObject, JsonValue
 from sayso.sdk.client import Sayso
+from sayso.sdk.inputs import as_subject
 from sayso.sdk.resources.tokens import Scope
 from sayso.sdk.tools.answers import (
     ActionAnswer,
@@ -225,6 +228,35 @@ class Toolbox:
             key="-",
         )
         await self._sayso.container.proposals.record_refusal(asked, error)
+
+
+def open_tools(
+    sayso: Sayso,
+    subject: str | Subject,
+    *,
+    conversation: str,
+    requester: str,
+    tenant: str | None,
+) -> tuple[Toolbox, Caller]:
+    """The tools of one customer's conversation, for an adapter of a framework.
+
+    Args:
+        subject: the verified customer, as the bot's own code knows them; never from the model.
+        conversation: equal calls are one action within it; all of the customer's when empty.
+        requester: how the log calls the bot.
+        tenant: whose workspace; the workspace's own one unless said.
+
+    Raises:
+        ConfigError: see `Toolbox`.
+        RefusedError: `invalid_input`, for what cannot be a customer's id.
+    """
+    caller = Caller(
+        subject=as_subject(subject),
+        requester=Actor(kind=ActorKind.SERVICE, id=requester),
+        tenant=sayso.tenant if tenant is None else Tenant(tenant),
+        conversation=conversation,
+    )
+    return Toolbox(sayso), caller
 
 
 def tool_name(action: Action) -> str:

@@ -21,7 +21,7 @@ from sayso.sdk.webhooks.message import client_for, send, test_message
 from sayso.sdk.webhooks.queue import waiting
 from sayso.sdk.workspace import Workspace
 from sayso.settings import FILE_NAME
-from sayso.store.base import Reader, integer_or_none
+from sayso.store.base import Reader, integer
 
 if TYPE_CHECKING:
     from sayso.sdk.container import Container
@@ -276,8 +276,7 @@ class WebhookResource(Resource):
 
         def work(reader: Reader) -> int:
             row = reader.one("webhook.newest_before", tenant=tenant, at=at)
-            found = None if row is None else integer_or_none(row, "seq")
-            return -1 if found is None else found
+            return -1 if row is None else integer(row, "seq")
 
         return await self._container.store.read(work)
 

@@ -237,6 +237,7 @@ _STYLES = {
     "tampered": "bold red",
     "expired": "red",
     "unknown": "magenta",
+    "accepted": "magenta",
     "pending_approval": "yellow",
     "pending": "yellow",
     "waiting": "yellow",

@@ -282,7 +282,8 @@ def _line(step: StepView, times: Times, *, pending: bool) -> str:
     if step.asks or pending:
         alone = "Needs nobody. " if step.needs == "nobody" else ""
         return f"{alone}{step.consequence}"
-    return f"Under way since {times.at(step.updated_at)}."
+    where = " at the provider" if status is Status.ACCEPTED else ""
+    return f"Under way{where} since {times.at(step.updated_at)}."
 
 
 def _mark(step: StepView) -> str:

@@ -14,6 +14,7 @@ import sayso.surfaces.http.approvals as approvals
 import sayso.surfaces.http.audit as audit
 import sayso.surfaces.http.events as events
 import sayso.surfaces.http.exports as exports
+import sayso.surfaces.http.inbound as inbound
 import sayso.surfaces.http.operations as operations
 import sayso.surfaces.http.policy as policy
 import sayso.surfaces.http.privacy as privacy
@@ -83,6 +84,7 @@ def create_app(sayso: Sayso, *, heartbeat_s: float = HEARTBEAT_S) -> FastAPI:
         stops,
         policy,
         webhooks,
+        inbound,
         privacy,
         retention,
         audit,

@@ -153,6 +153,52 @@ DIAL: dict[str, Any] = {
     "wrong": 0,
     "done": 0,
 }
+REPORT: dict[str, Any] = {
+    "since": "2026-11-16",
+    "until": "2026-11-27",
+    "weeks": [
+        {
+            "first": "2026-11-23",
+            "running": True,
+            "automatic": 131,
+            "asked": 44,
+            "refused": 5,
+            "handed_over": 13,
+            "open": 2,
+        }
+    ],
+    "cards": {
+        "yes": 40,
+        "less": 2,
+        "no": 2,
+        "expired": 1,
+        "waiting": 3,
+        "median_s": 660.0,
+        "nine_of_ten_s": 11_400.0,
+        "quick": 2,
+    },
+    "moved": [
+        {
+            "action": "stripe.refund",
+            "currency": "USD",
+            "at_once_minor": 120_450,
+            "at_once": 117,
+            "agreed_minor": 187_700,
+            "agreed": 41,
+        }
+    ],
+    "done_median_s": 2.1,
+    "done_nine_of_ten_s": 660.0,
+    "wrong": 0,
+    "done": 175,
+    "wrong_of_old": 0,
+    "done_old": 0,
+    "model_cost_usd": 0.41,
+    "minutes_saved": None,
+    "assumption": "",
+    "ready": ["Refunds of customers over a year: 97 % of 212 (93 to 99)"],
+    "not_ready": [],
+}
 ADD_WEBHOOK: dict[str, Any] = {"url": "https://bot.example.com/sayso"}
 REPLAY: dict[str, Any] = {"after": 412}
 REPLAY_SINCE: dict[str, Any] = {"since": "2026-11-25T12:00:00Z"}

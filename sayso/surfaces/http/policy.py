@@ -1,4 +1,4 @@
-"""Routes of the policy: what is in force, limits, and the dials of the roll-out."""
+"""Routes of the policy: what is in force, limits, the dials of the roll-out, the report."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from fastapi import APIRouter, Path, Query
 import sayso.surfaces.http.examples as examples
 from sayso.errors import Code, RefusedError
 from sayso.sdk.resources.policy import ActivationView, PolicyTextView
+from sayso.sdk.resources.report import ReportView
 from sayso.surfaces.http.auth import Decider, Open, Viewer
 from sayso.surfaces.http.documents import asked, problems, shown
 from sayso.surfaces.http.edge import GuardedRoute
@@ -20,6 +21,7 @@ from sayso.surfaces.http.shapes import (
     LimitList,
     LimitsQuery,
     NoQuery,
+    ReportQuery,
     WrongBody,
 )
 
@@ -138,3 +140,17 @@ async def report_wrong(
     """Scope: `approvals:decide`. An action is wrong once, whoever says so again."""
     await sayso.rollout.report_wrong_as(action_id, body.how, token)
     return DialList(items=tuple(await sayso.rollout.list(tenant=token.tenant)))
+
+
+@router.get(
+    "/v1/report",
+    summary="What was done at once, what people were asked, and what was wrong",
+    responses={200: shown("by weeks", examples.REPORT), **problems(401, 403, 422, 503)},
+)
+async def show_report(
+    sayso: Open, token: Viewer, query: Annotated[ReportQuery, Query()]
+) -> ReportView:
+    """Scope: `actions:read`, or `approvals:decide`."""
+    return await sayso.report(
+        weeks=query.weeks, minutes_by_hand=query.minutes_by_hand, tenant=token.tenant
+    )

@@ -400,6 +400,15 @@ class LimitsQuery(QueryModel):
     limit: Limit = 10
 
 
+class ReportQuery(QueryModel):
+    """Of how many weeks."""
+
+    weeks: int = Field(default=12, ge=1, le=104, description="the running one included")
+    minutes_by_hand: float | None = Field(
+        default=None, ge=0, le=10_000, description="how long one takes a person"
+    )
+
+
 class LimitList(View):
     """The limits in force."""
 
@@ -423,6 +432,20 @@ class WebhookPage(View):
     """The webhooks of a tenant, oldest first."""
 
     items: tuple[WebhookView, ...]
+
+
+class HeardBody(View):
+    """What followed from a provider's webhook.
+
+    Attributes:
+        event: the provider's own id of it.
+        looked_up: actions that are looked up now.
+        request: the request that a customer's words became.
+    """
+
+    event: str
+    looked_up: tuple[str, ...]
+    request: str | None
 
 
 class HealthView(View):

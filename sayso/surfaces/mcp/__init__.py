@@ -1,6 +1,6 @@
 """The MCP server: a workspace's actions as gated tools, over stdio and streamable HTTP.
 
-Importing this imports the package `mcp` (the extra `mcp`). docs/how-to/use-mcp-and-langchain.md
+Importing this imports the package `mcp` (the extra `mcp`). docs/how-to/use-mcp.md
 shows it in use.
 """
 

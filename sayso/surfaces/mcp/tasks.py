@@ -51,13 +51,10 @@ def wants_tasks(context: Context) -> bool:
 
 async def as_task(look_ups: LookUps, answer: Answer, caller: Caller) -> Mapping[str, Any] | None:
     """The handle of what a call has begun; None where it has ended, or was refused."""
-    item_id = answer.content.get("id")
-    if answer.is_error or not isinstance(item_id, str):
+    standing = await look_ups.waiting(answer, caller)
+    if standing is None:
         return None
-    standing = await look_ups.standing(item_id, caller)
-    if standing.is_over:
-        return None
-    return {"resultType": "task", **_task(item_id, standing)}
+    return {"resultType": "task", **_task(str(answer.content["id"]), standing)}
 
 
 def result_of(answer: Answer) -> CallToolResult:

@@ -23,7 +23,7 @@ from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import replace
 
 from sayso.actions.model.definition import Action, FactType, FactValue, Subject
-from sayso.actions.model.snapshot import Absence, Receipt, Resolved
+from sayso.actions.model.snapshot import Absence, Finality, Receipt, Resolved
 from sayso.connectors.base import SubjectBook
 from sayso.connectors.registry import Connectors
 from sayso.errors import RefusedError, RetryableError
@@ -229,7 +229,9 @@ async def _look_up_is_exact(bench: ConnectorBench, case: Case) -> None:
     receipt = await done(bench.connector, call)
     found, others = await bench.connector.look_up(call), await bench.connector.look_up(other)
     if action.guarantee.kind == "at_most_once" and found is Absence.CANNOT_TELL:
-        pass  # what is found all the same settles it; that it is not found never does
+        # What is found all the same settles it; that it is not found never does. What can still
+        # change is followed by look-ups, so without them there is no such thing.
+        assert receipt.finality is Finality.FINAL, f"{case.action}: nobody can follow its effect"
     else:
         assert isinstance(found, Receipt), f"{case.action} is not found again: {found}"
         assert (found.id, found.amount) == (receipt.id, receipt.amount)

@@ -36,9 +36,10 @@ from sayso.actions.approvals.decision import Choice
 from sayso.actions.controls.manual_resolution import ManualSettlement
 from sayso.actions.engine.engine import Boundary
 from sayso.actions.model.action_row import get_action
-from sayso.actions.model.definition import at_most_once, idempotent
+from sayso.actions.model.definition import at_most_once, idempotent, verifiable
 from sayso.actions.model.ledger import Ledger
 from sayso.actions.model.plan import Step
+from sayso.actions.model.snapshot import Finality
 from sayso.actions.model.status import FINAL, START, TRANSITIONS, Status, check_transition
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind
 from sayso.audit.verifier.state_checks import ENDED
@@ -216,29 +217,77 @@ async def _stopped(opened: ShopWorkspace) -> None:
     await propose(opened, 100)
 
 
-async def _shown_late(folder: Path) -> list[ShopWorkspace]:
+async def _shown_late(folder: Path, finality: Finality) -> list[ShopWorkspace]:
     """Done and denied: shown when it is judged again, when it waits for people again, and when it
     has ended."""
-    judged = Shy(idempotent(hours=24))
+    status_then = "accepted" if finality is Finality.PENDING else "succeeded"
+    judged = _shy(finality)
     async with open_shop(folder / "judged", shop=judged) as opened:
         await refused_by_itself(opened, judged)
         assert_verified(opened)
-    waiting = Shy(idempotent(hours=24))
+    waiting = _shy(finality)
     async with open_shop(folder / "waiting", shop=waiting) as other:
         view = await waits_again(other, waiting)
         other.clock.advance(days=30)
-        assert (await advance(other, view)).status == "succeeded"
+        assert (await advance(other, view)).status == status_then
         assert_verified(other)
     houses = [opened, other]
     for status, end in ENDINGS.items():
-        shop = Shy(idempotent(hours=24))
+        shop = _shy(finality)
         async with open_shop(folder / f"after {status}", shop=shop) as opened:
             view = await end(opened, shop)
             shop.answers = []
             opened.clock.advance(hours=1)
-            assert (await advance(opened, view)).status == "succeeded"
+            assert (await advance(opened, view)).status == status_then
             assert_verified(opened)
             houses.append(opened)
+    return houses
+
+
+def _shy(finality: Finality) -> Shy:
+    shop = Shy(idempotent(hours=24))
+    shop.finality = finality
+    return shop
+
+
+async def _followed(folder: Path) -> list[ShopWorkspace]:
+    """Taken on and not done: finished, failed, left to a person, come back; and found so."""
+    houses: list[ShopWorkspace] = []
+    for name, fault in (("plain", None), ("denied", ShopFault.DENIES)):
+        shop = Shop()
+        shop.finality = Finality.PENDING
+        async with open_shop(folder / name, shop=shop) as opened:
+            stock(opened)
+            shop.faults += [] if fault is None else [fault]
+            view = await settle(opened, await propose(opened, 100), tries=2)
+            assert view.status == "accepted"
+            opened.clock.advance(days=70)
+            await advance(opened, view)  # left to a person
+            await _resolve(opened, view, done=name == "plain")
+            view = await propose(opened, 100)
+            shop.finality = Finality.DONE
+            opened.clock.advance(days=1)
+            assert (await advance(opened, view)).status == "succeeded"
+            shop.came_back = "the bank returned it"
+            opened.clock.advance(days=7)
+            assert (await advance(opened, view)).status == "failed"
+            assert_verified(opened)
+            houses.append(opened)
+    lost = Shop(verifiable(settle_after_s=60))
+    async with open_shop(folder / "lost", shop=lost) as opened:
+        stock(opened)
+        for came_back in ("", "the bank returned it"):
+            lost.finality, lost.came_back = Finality.PENDING, came_back
+            lost.faults.append(ShopFault.LOST_AFTER)
+            view = await settle(opened, await propose(opened, 100), tries=2)
+            assert view.status == ("failed" if came_back else "accepted")
+        lost.came_back = ""
+        view = await propose(opened, 100)
+        lost.came_back = "the bank returned it"
+        opened.clock.advance(days=1)
+        assert (await advance(opened, view)).status == "failed"
+        assert_verified(opened)
+        houses.append(opened)
     return houses
 
 
@@ -328,7 +377,10 @@ async def test_every_way_of_the_table_is_taken_and_the_log_rebuilds_the_rows(
         await _nobody_knows(opened)
         assert_verified(opened)
         houses.append(opened)
-    houses += [await _outdated(tmp_path / "outdated"), *await _shown_late(tmp_path)]
+    houses.append(await _outdated(tmp_path / "outdated"))
+    for finality in (Finality.FINAL, Finality.PENDING):
+        houses += await _shown_late(tmp_path / finality, finality)
+    houses += await _followed(tmp_path / "followed")
     houses += [await _crash(tmp_path / boundary.value, boundary) for boundary in Boundary]
     taken: set[Way] = set()
     for opened in houses:

@@ -75,8 +75,8 @@ export const canonical = (bytes) => {
 
 const KINDS = new Set(`log.opened request.asked request.planned request.handed_over request.replied
   action.proposed action.judged action.refused action.pending action.approved action.rejected
-  action.edited action.expired action.stale action.held action.intent action.succeeded action.failed
-  action.unknown action.reconciled action.resolved action.compensated plan.undoing
+  action.edited action.expired action.stale action.held action.intent action.accepted
+  action.succeeded action.failed action.unknown action.reconciled action.resolved action.compensated plan.undoing
   approval.refused approval.reminded approval.escalated
   stop.engaged stop.resume_asked stop.released stop.refused
   policy.activated policy.asked policy.withdrawn policy.refused key.rotated log.head log.sealed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from secrets import token_bytes
 
 import pytest
 from connectors.manifest.stand import shipped
@@ -12,6 +13,7 @@ from support.shop_workspace import PEOPLE
 
 from sayso.audit.signed_note.note import Ed25519Signer
 from sayso.connectors.manifest.review import Review, write_reviews
+from sayso.connectors.vault import new_key
 from sayso.sdk.client import Sayso
 from sayso.testing.clock import FakeClock
 from sayso.testing.manifests import GeneratedProvider, ProviderServer
@@ -37,6 +39,7 @@ def make_workspace(folder: Path, url: str, *, verified: bool) -> Path:
     """A workspace whose connector is the shipped manifest, pointed at a provider here."""
     (folder / "keys").mkdir()
     (folder / "keys" / "log.key").write_text(Ed25519Signer.generate("test").to_text())
+    (folder / "keys" / "vault.key").write_text(new_key(token_bytes).reveal())
     (folder / "policy.cedar").write_text(POLICY)
     people = "\n".join(
         f'[[people]]\nid = "{one["id"]}"\nroles = {one["roles"]}\n' for one in PEOPLE[:3]

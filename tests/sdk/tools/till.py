@@ -13,6 +13,7 @@ from support.shop_workspace import ShopWorkspace, open_shop
 from sayso.actions.model.definition import Subject
 from sayso.audit.entry import Actor, ActorKind
 from sayso.money import Money
+from sayso.sdk.resources.tokens import Scope
 from sayso.sdk.tools.tool import Answer, Caller
 from sayso.sdk.tools.toolbox import Toolbox
 
@@ -55,6 +56,25 @@ class Till:
         """Call the tool of `shop.refund`."""
         caller = self.caller(subject, conversation=conversation)
         return await self.box.call("shop_refund", args, caller, key=key)
+
+    async def decide(self, choice: str = "approve") -> None:
+        """Maria answers the one question that there is."""
+        sayso, by = self.workspace.sayso, Actor(kind=ActorKind.SERVICE, id="test")
+        scopes = frozenset({Scope.DECIDE})
+        _, secret = await sayso.tokens.create(
+            sayso.tenant, "person", "maria", scopes, days=1, by=by
+        )
+        (asked,) = (await sayso.approvals.list(status="pending"))[:1]
+        card = await sayso.approvals.get(asked.id)
+        reason = "not_owed" if choice == "reject" else ""
+        await sayso.approvals.decide(
+            card.id,
+            choice,
+            token=secret,
+            revision=card.revision,
+            digest=card.digest,
+            reason_code=reason,
+        )
 
     @property
     def paid_minor(self) -> list[int]:

@@ -16,13 +16,17 @@ GROUPS = {
     "approvals": ("list", "show", "approve", "reject", "edit", "plan"),
     "actions": ("list", "show", "settle", "types"),
     "requests": ("list", "show", "answer"),
+    "eval": ("run", "collect"),
     "audit": (
         *("tail", "query", "export", "evidence", "checkpoint"),
         *("verify", "publish", "seal", "prune", "tiles", "timestamps"),
         *("keys", "make-key", "rotate-key"),
     ),
     "privacy": ("erase", "erasures", "subject", "hold", "release", "holds", "sweep", "rewrap"),
-    "policy": ("show", "diff", "activate", "confirm", "withdraw", "rollback", "history"),
+    "policy": (
+        *("show", "diff", "activate", "confirm", "withdraw", "rollback", "history"),
+        *("test", "explain", "backtest"),
+    ),
     "rollout": ("list", "set", "compare", "wrong"),
     "stop": ("list",),
     "people": ("list", "add", "role", "slack", "deactivate"),

@@ -14,6 +14,7 @@ from sayso.errors import CODES
 from sayso.sdk.action_catalog import ActionTypesView
 from sayso.sdk.privacy.views import ErasureView, HoldView, SubjectView
 from sayso.sdk.resources.policy import ActivationView, PolicyTextView
+from sayso.sdk.resources.report import ReportView
 from sayso.sdk.views import ActionView, ApprovalView, EntryView, RequestView, StopView
 from sayso.sdk.webhooks.resource import WebhookTestView, WebhookView
 from sayso.surfaces.http import examples
@@ -83,6 +84,7 @@ CONTRACT = {
     "GET /v1/policy",
     "GET /v1/limits",
     "GET /v1/dials",
+    "GET /v1/report",
     "POST /v1/dials/{dial_id}",
     "POST /v1/actions/{action_id}/wrong",
     "POST /v1/webhooks",
@@ -144,6 +146,7 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "show_policy": PolicyTextView,
     "list_limits": LimitList,
     "list_dials": DialList,
+    "show_report": ReportView,
     "move_dial": ActivationView,
     "report_wrong": DialList,
     "answer": RequestView,

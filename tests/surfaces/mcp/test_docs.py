@@ -1,4 +1,4 @@
-"""docs/how-to/use-mcp-and-langchain.md and the example: what a reader copies works."""
+"""docs/how-to/use-mcp.md and the example: what a reader copies works."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from tree import ROOT
 
 from sayso.testing.models import ScriptedModel
 
-PAGE = (ROOT / "docs" / "how-to" / "use-mcp-and-langchain.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "how-to" / "use-mcp.md").read_text(encoding="utf-8")
+FRAMEWORKS = (ROOT / "docs" / "how-to" / "use-agent-frameworks.md").read_text(encoding="utf-8")
 TOOLS = {
     *(
         "answer",
@@ -70,7 +71,7 @@ def test_the_python_lines_run(
     tmp_path: Path,
 ) -> None:
     """As printed, beside the workspace that they name."""
-    (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    code = re.findall(r"```python\n(.*?)```", FRAMEWORKS, re.DOTALL)[0]
     script = tmp_path / "bot.py"
     script.write_text(code, encoding="utf-8")
     monkeypatch.setenv("STRIPE_API_KEY", workspace.sandbox.api_key)

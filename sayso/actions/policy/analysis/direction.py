@@ -6,6 +6,7 @@ other does not; never by comparing texts. INVARIANT: what cannot be decided loos
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -73,6 +74,37 @@ def compare(was: CedarPolicy, now: CedarPolicy, actions: Collection[str]) -> Com
         except _LeftOutError as error:
             undecided[name] = str(error)
     return Comparison(looser=looser, tighter=tighter, undecided=undecided)
+
+
+def examples(was: CedarPolicy, now: CedarPolicy, action: str) -> Iterator[tuple[str, Witness]]:
+    """For each set of approvals a question that it is enough for in only one of the two.
+
+    Gives `looser` or `tighter` with each; nothing where the search was broken off or a rule says
+    what no formula can.
+    """
+    before, after = was.slice(action), now.slice(action)
+    if before is None or after is None or before.version == after.version:
+        return
+    people = all_approvals(both_roles(was, now), max(was.max_quorum, now.max_quorum))
+    ways = (("looser", after, before), ("tighter", before, after))
+    budget = Budget()
+    with contextlib.suppress(UndecidedError, _LeftOutError):
+        for approvals, (way, one, other) in itertools.product(people, ways):
+            mine, theirs = _formula(one, ()), _formula(other, ())
+            domain = domain_of(one.action, one.facts, (mine, theirs), ())
+            found = _only(mine, theirs, approvals, domain, budget)
+            if found is not None:
+                agree = confirm(one, found, approvals) and not confirm(other, found, approvals)
+                yield (
+                    way,
+                    Witness(
+                        action=action,
+                        values=found,
+                        approvals=approvals,
+                        missing=(),
+                        confirmed=agree,
+                    ),
+                )
 
 
 class _LeftOutError(Exception):

@@ -29,7 +29,8 @@ select * from action where tenant = :tenant and request_id = :request_id order b
 -- name: open_names
 select name, count(*) as count, min(id) as oldest, min(created_at) as since from action
 where tenant = :tenant
-    and status in ('planned', 'pending_approval', 'approved', 'executing', 'unknown', 'stale')
+    and status in ('planned', 'pending_approval', 'approved', 'executing', 'accepted', 'unknown',
+        'stale')
 group by name order by name;
 
 -- name: page
@@ -122,4 +123,5 @@ select count(*) as count,
 from action
 where tenant = :tenant and subject_id = :subject_id and name = :name and created_at >= :since
     and id <> :but
-    and status in ('pending_approval', 'approved', 'executing', 'unknown', 'succeeded', 'stale');
+    and status in ('pending_approval', 'approved', 'executing', 'accepted', 'unknown', 'succeeded',
+        'stale');

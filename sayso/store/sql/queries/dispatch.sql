@@ -19,8 +19,8 @@ select min(due_at) as due_at from request where due_at > :now;
 -- name: bring_forward_action
 update action set due_at = :now
 where due_at > :latest and (status = 'executing'
-    or (status in ('planned', 'stale', 'approved', 'unknown', 'refused', 'rejected', 'expired',
-        'failed') and updated_at > :latest));
+    or (status in ('planned', 'stale', 'approved', 'unknown', 'accepted', 'succeeded', 'refused',
+        'rejected', 'expired', 'failed') and updated_at > :latest));
 
 -- name: bring_forward_request
 update request set due_at = :now where due_at > :latest;

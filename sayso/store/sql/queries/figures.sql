@@ -3,7 +3,7 @@ select status, count(*) as count from action where tenant = :tenant group by sta
 
 -- name: left
 select count(*) as count from action
-where tenant = :tenant and status = 'unknown' and due_at is null and held_by is null;
+where tenant = :tenant and status in ('unknown', 'accepted') and due_at is null and held_by is null;
 
 -- name: stops
 select count(*) as count from stop where tenant in (:tenant, '*') and released_at is null;

@@ -69,7 +69,8 @@ order by last_seq desc, action_id desc limit 1;
 -- What a new limit is filled with: everything that would hold or have used some of it.
 -- name: to_fill
 select * from action
-where id > :after and (status in ('pending_approval', 'approved', 'executing', 'unknown')
+where id > :after
+    and (status in ('pending_approval', 'approved', 'executing', 'accepted', 'unknown')
     or (status = 'succeeded' and updated_at >= :since))
 order by id limit :limit;
 
@@ -115,11 +116,11 @@ order by u.limit_id, u.bucket limit 20;
 select u.home, u.action_id, u.limit_id, u.state, a.status
 from limit_use u join action a on a.tenant = u.home and a.id = u.action_id
 where u.revision = a.revision and u.currency <> :cards and not (
-    (u.state = 'held' and a.status in ('approved', 'executing', 'unknown'))
+    (u.state = 'held' and a.status in ('approved', 'executing', 'accepted', 'unknown'))
     or (u.state = 'settled' and a.status = 'succeeded')
-    or (u.state = 'returned' and a.status = 'compensated')
-    or (u.state = 'released' and a.status not in
-        ('approved', 'executing', 'unknown', 'succeeded', 'compensated')))
+    or (u.state = 'returned' and (a.status = 'compensated' or a.status = 'failed'))
+    or (u.state = 'released' and a.status not in ('approved', 'executing', 'unknown', 'succeeded')
+        and a.status <> 'compensated'))
 order by u.action_id limit 20;
 
 -- An earlier revision that still holds something.

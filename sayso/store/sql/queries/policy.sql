@@ -40,3 +40,14 @@ select * from policy_change where tenant = '*' and ended is null order by id;
 -- name: change_end (one row)
 update policy_change set ended = :ended, ended_at = :at, ended_by = :by, last_seq = :last_seq
 where tenant = '*' and id = :id and ended is null;
+
+-- Whose cards a change may ask again.
+-- name: waiting
+select * from action where tenant = :tenant and status = 'pending_approval';
+
+-- What was judged, oldest first, for playing it again.
+-- name: judged
+select id, name, status, judgement, snapshot from action
+where tenant = :tenant and id > :after and created_at >= :since and judgement is not null
+    and undoes is null
+order by id limit :limit;

@@ -63,6 +63,11 @@ update request set status = :status, planner = coalesce(:planner, planner),
     updated_at = :updated_at, last_seq = :last_seq
 where tenant = :tenant and id = :id and last_seq = :was_seq;
 
+-- What was told is not so any more.
+-- name: wake_again (count unread)
+update request set due_at = :now
+where tenant = :tenant and id = :id and status = 'answered' and erased_seq is null;
+
 -- name: wake (count unread)
 update request set due_at = :now
 where tenant = :tenant and id = :id and status = 'acting'

@@ -116,4 +116,4 @@ select count(*) as count, min(after_seq) as oldest from webhook_delivery
 where tenant = :tenant and webhook_id = :id;
 
 -- name: newest_before
-select max(seq) as seq from log_entry where tenant = :tenant and at < :at;
+select seq from log_entry where tenant = :tenant and at < :at order by seq desc limit 1;

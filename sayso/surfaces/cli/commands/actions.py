@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from sayso.actions.model.status import FINAL, Status
 from sayso.sdk.action_catalog import ActionTypeView, read_action_types
 from sayso.sdk.client import Sayso
 from sayso.sdk.orphaned_actions import next_step as orphan_step
@@ -21,7 +22,7 @@ from sayso.surfaces.cli.show import is_late, show_action, show_timeline
 from sayso.surfaces.cli.words import one_line
 from sayso.surfaces.cli.workspace import find_workspace, look, person_token, run
 
-_GOES_ON = frozenset({"planned", "pending_approval", "approved", "executing", "unknown", "stale"})
+_GOES_ON = frozenset(Status) - FINAL
 
 app = typer.Typer(help="Look at actions and their types: list, show, settle, types.")
 

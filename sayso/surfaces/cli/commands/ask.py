@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import secrets
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from sayso.actions.model.definition import Subject
 from sayso.errors import SaysoError
 from sayso.sdk.client import Sayso
+from sayso.sdk.resources.evaluations import ExplanationView
 from sayso.sdk.views import RequestView
 from sayso.surfaces.cli.options import (
     AssuranceOption,
@@ -19,7 +22,7 @@ from sayso.surfaces.cli.options import (
     WorkspaceOption,
 )
 from sayso.surfaces.cli.output import Out
-from sayso.surfaces.cli.problem import FAILED
+from sayso.surfaces.cli.problem import FAILED, OK
 from sayso.surfaces.cli.show import show_request, status_of, warn_handed_over, warn_refused
 from sayso.surfaces.cli.unfinished import (
     left_of,
@@ -49,6 +52,10 @@ def ask(
             help="Your own id of the thread; goes on with what was asked back in it.",
         ),
     ] = None,
+    explain: Annotated[
+        bool,
+        typer.Option("--explain", help="Only say how the words are read; nothing is stored."),
+    ] = False,
     wait: WaitOption = 30.0,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
@@ -60,6 +67,8 @@ def ask(
     out = Out(as_json=as_json)
     folder = find_workspace(workspace)
     who = subject_of(subject, assurance)
+    if explain:
+        return _explain(out, folder, who, text)
 
     async def work() -> tuple[RequestView, SaysoError | None]:
         own_key = key or secrets.token_hex(16)
@@ -79,6 +88,28 @@ def ask(
     out.note("planning …")
     request, problem = run(work())
     return show_asked(out, request, problem, wait)
+
+
+def _explain(out: Out, folder: Path, who: Subject, text: str) -> int:
+    async def work() -> ExplanationView:
+        async with Sayso.open(folder, mode="decide") as sayso:
+            return await sayso.evaluations.explain(who, text)
+
+    found = run(work())
+    if out.as_json:
+        out.document(found)
+        return OK
+    out.line(f"language  {found.language}")
+    for line in found.read:
+        out.line(f"read      {line}")
+    for line in found.steps:
+        out.line(f"step      {line}")
+    out.line(f"outcome   {found.outcome}, by {found.planner}{_because(found.why)}")
+    return OK
+
+
+def _because(why: str) -> str:
+    return f": {why}" if why else ""
 
 
 def show_asked(out: Out, request: RequestView, problem: SaysoError | None, wait: float) -> int:

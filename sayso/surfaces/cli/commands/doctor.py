@@ -71,6 +71,7 @@ def doctor(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> in
             facts.append(("orphans", asyncio.run(_orphans(loaded, out))))
             facts.append(("policy", asyncio.run(_policy(loaded, out))))
             facts.append(("limits", asyncio.run(_limits(loaded, wrong))))
+            facts += asyncio.run(_connections(loaded, wrong))
         facts.append(("log key", _key(loaded)))
         facts.append(("open to others", _exposed(loaded, out)))
     except SaysoError as error:
@@ -83,6 +84,19 @@ def doctor(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> in
     for one in wrong:
         out.warn(problem_text(one))
     return USAGE if wrong else OK
+
+
+async def _connections(loaded: Workspace, wrong: list[SaysoError]) -> list[tuple[str, str]]:
+    """Whether each connection's token can be used; the provider is not asked."""
+    facts: list[tuple[str, str]] = []
+    for name in loaded.settings.connections:
+        from sayso.sdk.connecting import connection_health  # only who has one pays for it
+
+        problem = await connection_health(loaded, name)
+        facts.append((f"connection {name}", "usable" if problem is None else problem.code.value))
+        if problem is not None:
+            wrong.append(problem)
+    return facts
 
 
 def _key(loaded: Workspace) -> str:
@@ -324,18 +338,19 @@ def _waiting_facts(ask: Callable[[str], Sequence[Sequence[Any]]]) -> list[tuple[
     stops = ask(
         "select id, trim(scope || ' ' || target) from stop where released_at is null order by id"
     )
-    ((unknown, left),) = ask(
-        "select count(*), count(case when due_at is null and held_by is null then 1 end)"
-        " from action where status = 'unknown'"
+    ((unknown, accepted, left),) = ask(
+        "select count(case when status = 'unknown' then 1 end),"
+        " count(case when status = 'accepted' then 1 end),"
+        " count(case when due_at is null and held_by is null then 1 end)"
+        " from action where status in ('unknown', 'accepted')"
     )
     shown = ", ".join(f"{what} ({stop_id})" for stop_id, what in stops[:_MOST_STOPS])
     more = f" and {len(stops) - _MOST_STOPS} more" if len(stops) > _MOST_STOPS else ""
     return [
         ("stopped", f"{shown}{more}" if stops else "nothing"),
-        (
-            "unknown",
-            f"{counted(unknown, 'action')}, {left:,} left to a person" if unknown else "none",
-        ),
+        ("unknown", counted(unknown, "action") if unknown else "none"),
+        ("not finished", counted(accepted, "action") if accepted else "none"),
+        ("left to a person", counted(left, "action") if left else "nothing"),
     ]
 
 

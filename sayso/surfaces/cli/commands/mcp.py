@@ -65,7 +65,7 @@ def mcp(
     if http and (subject is not None or conversation):
         raise usage(
             "over HTTP each call names its customer in a header",
-            "leave out --subject and --conversation; see docs/how-to/use-mcp-and-langchain.md",
+            "leave out --subject and --conversation; see docs/how-to/use-mcp.md",
         )
     if not http and subject is None:
         raise usage(

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.progress import Progress
 
+from sayso.sdk.backtest_figures import OUTCOMES, as_csv, as_svg
+from sayso.sdk.client import Sayso
+from sayso.sdk.resources.analysis import BacktestView, ChangeView
 from sayso.sdk.resources.policy import (
     ActivationView,
     PolicyChangeView,
@@ -15,9 +21,9 @@ from sayso.sdk.resources.policy import (
 )
 from sayso.surfaces.cli.options import JsonOption, LimitOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out, local_time
-from sayso.surfaces.cli.problem import OK
+from sayso.surfaces.cli.problem import FAILED, OK, usage
 from sayso.surfaces.cli.words import one_line
-from sayso.surfaces.cli.workspace import find_workspace, look, person_token
+from sayso.surfaces.cli.workspace import find_workspace, look, person_token, run
 
 app = typer.Typer(help="The policy: what is in force, drafts, who changed it.")
 
@@ -53,13 +59,15 @@ def show(
 
 @app.command()
 def diff(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
-    """Show how the files differ from what is in force."""
+    """Show how the files differ from what is in force, and what that changes, with examples."""
     out = Out(as_json=as_json)
-    found = look(find_workspace(workspace), lambda sayso: sayso.policy.draft())
+    folder = find_workspace(workspace)
+    found = look(folder, lambda sayso: sayso.policy.draft())
+    change = look(folder, lambda sayso: sayso.analysis.compare())
     if as_json:
-        out.document(found)
+        out.document({**found.model_dump(mode="json"), "change": change})
     else:
-        _show_draft(out, found)
+        _show_draft(out, found, change)
     return OK
 
 
@@ -167,6 +175,125 @@ def history(
     return OK
 
 
+@app.command("test")
+def run_tests(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
+    """Ask what the files say about each test in policies/*.test.toml; ends with 1 if one fails."""
+    out = Out(as_json=as_json)
+    found = look(find_workspace(workspace), lambda sayso: sayso.analysis.test())
+    failed = [one for one in found if not one.passed]
+    status = FAILED if failed else OK
+    if as_json:
+        out.document({"items": found})
+        return status
+    if not found:
+        out.line("There are no tests.")
+        out.line("next: write policies/refunds.test.toml, see docs/how-to/write-a-policy.md")
+        return OK
+    out.line(f"{len(found) - len(failed)} of {len(found)} as wanted")
+    for one in failed:
+        out.line(f"{one_line(one.say)}  ({one_line(one.file)})")
+        out.line(f"  wanted {one.wanted}, got {one.got}")
+        out.line(f"  {one_line(one.question)}")
+        out.line(f"  {', '.join(one.rules) or 'no rule'}: {one_line(one.why)}")
+    return status
+
+
+@app.command()
+def explain(
+    action: Annotated[str, typer.Argument(metavar="ACTION", help="The action, act_….")],
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Say why an action was judged as it was, and what the version in force says of it."""
+    out = Out(as_json=as_json)
+    found = look(find_workspace(workspace), lambda sayso: sayso.analysis.explain(action))
+    if as_json:
+        out.document(found)
+        return OK
+    stage = f", stage {found.stage}" if found.stage else ""
+    since = local_time(found.judged_at)[:16]
+    out.line(f"{found.outcome}: {one_line(found.explain)}")
+    out.line(f"  {found.name}, judged {since} by version {found.version}{stage}")
+    out.line(f"  {one_line(found.question)}")
+    for step in found.steps:
+        said = [f"{rule} ({one_line(words)})" if words else rule for rule, words in step.rules]
+        out.line(f"  {step.who:<24} {'yes' if step.allowed else 'no '}  {'; '.join(said)}")
+    if found.today:
+        out.line(f"today, version {found.today_version}: {found.today}")
+    return OK
+
+
+@app.command()
+def backtest(
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="DAY", help="Such as 2026-08-29; 90 days ago.")
+    ] = None,
+    csv: Annotated[
+        Path | None, typer.Option("--csv", metavar="FILE", help="Write the figures there.")
+    ] = None,
+    svg: Annotated[
+        Path | None, typer.Option("--svg", metavar="FILE", help="Write a picture there.")
+    ] = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Play what was judged again, by the files, beside what people had said."""
+    out = Out(as_json=as_json)
+    folder = find_workspace(workspace)
+    start = _day(since)
+
+    async def work() -> BacktestView:
+        async with Sayso.open(folder, mode="read") as sayso:
+            with Progress(console=out.console, disable=as_json or not out.tty) as bar:
+                task = bar.add_task("", total=None)
+                return await sayso.analysis.backtest(
+                    since=start, progress=lambda count: bar.update(task, completed=count)
+                )
+
+    found = run(work())
+    if csv is not None:
+        csv.write_text(as_csv(found), "utf-8")
+    if svg is not None:
+        svg.write_text(as_svg(found), "utf-8")
+    if as_json:
+        out.document(found)
+    else:
+        _show_backtest(out, found)
+    return OK
+
+
+def _day(since: str | None) -> datetime:
+    if since is None:
+        return datetime.now(UTC) - timedelta(days=90)
+    try:
+        return datetime.fromisoformat(since).replace(tzinfo=UTC)
+    except ValueError:
+        raise usage(f"`{since[:20]}` is no day", "write such as 2026-08-29") from None
+
+
+def _show_backtest(out: Out, found: BacktestView) -> None:
+    out.line(f"{found.total:,} played again")
+    rows = [
+        [name, f"{getattr(found.was, key):,}", f"{getattr(found.now, key):,}"]
+        for name, key in OUTCOMES
+    ]
+    out.table(["", "in force", "files"], rows)
+    if found.newly:
+        out.line(f"of the {found.newly:,} newly automatic, people had said")
+        out.line(
+            f"  yes, unchanged {found.newly_yes:,}; less {found.newly_less:,};"
+            f" no {found.newly_no:,}; nobody had decided {found.newly_undecided:,}"
+        )
+    if found.no_longer:
+        out.line(f"{found.no_longer:,} are automatic no more")
+    for case in found.cases:
+        out.line(f"  {case.said:<5} {case.action}  {one_line(case.question)}")
+    out.line(f"{found.checked:,} asked of the policy itself, 0 differences")
+    out.line(
+        "Limits and the roll-out are not played; what was refused has no truth to compare with."
+    )
+
+
 def _row(version: PolicyVersionView) -> list[str]:
     since = local_time(version.activated_at)[:16]
     sha256 = version.sha256[:12]
@@ -199,7 +326,7 @@ def _show_text(out: Out, found: PolicyTextView) -> None:
             out.line(_indented(line))
 
 
-def _show_draft(out: Out, found: PolicyDraftView) -> None:
+def _show_draft(out: Out, found: PolicyDraftView, change: ChangeView) -> None:
     if found.version is None:
         out.line(f"{NONE_YET}.")
     elif not found.changed:
@@ -209,7 +336,26 @@ def _show_draft(out: Out, found: PolicyDraftView) -> None:
         out.line(f"changed: {', '.join(one_line(name) for name in found.changed)}")
         for line in found.text_diff.split("\n"):
             out.line(_indented(line))
+        _show_change_of(out, change)
         out.line("next: sayso policy activate")
+
+
+def _show_change_of(out: Out, change: ChangeView) -> None:
+    """What the change does, with examples that the engine has confirmed."""
+    out.line()
+    for one in change.examples:
+        out.line(f"{one.way:<8} {one_line(one.question)}")
+        out.line(f"         was {one.was}, now {one.now}, by {', '.join(one.rules) or 'no rule'}")
+    for way, said in (("looser", change.loosens), ("tighter", change.tightens)):
+        for why in said:
+            out.line(f"{way:<8} {one_line(why)}")
+    shown = len(change.examples)
+    if shown:
+        out.line(f"each example was asked of the policy itself: {shown} of {shown} as said")
+    if change.asked_again:
+        out.line(f"{change.asked_again} waiting cards are asked again")
+    decided = "" if change.decided else ", since not all of it could be decided"
+    out.line(f"it is {change.direction}{decided}")
 
 
 def _indented(line: str) -> str:

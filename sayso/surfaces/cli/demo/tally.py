@@ -62,7 +62,7 @@ class Told:
         if self.request.question is not None:
             return "asked back"
         states = {action.status for action in self.request.actions}
-        if states & {"failed", "unknown", "stale", "planned", "executing"}:
+        if states & {"failed", "unknown", "stale", "planned", "executing", "accepted"}:
             return "failed"
         if "pending_approval" in states:
             return "waiting"

@@ -1,0 +1,147 @@
+"""A provider's webhook: judged by its signature, then used as a hint and never as a proof."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sayso.actions.model.action_row import get_action
+from sayso.actions.model.definition import Assurance, Subject
+from sayso.actions.model.status import Status
+from sayso.audit.entry import Actor, ActorKind
+from sayso.connectors.signatures import is_signed
+from sayso.errors import Code, RefusedError
+from sayso.ids import to_micros
+from sayso.sdk.inbound.events import ProviderEvent, Ticket, read_event
+from sayso.sdk.resources.base import Resource
+from sayso.settings import InboundSection
+from sayso.store.base import Transaction
+from sayso.text import plain
+
+if TYPE_CHECKING:
+    from sayso.sdk.container import Container
+    from sayso.sdk.workspace import Workspace
+
+logger = logging.getLogger("sayso.inbound")
+_LOOKED_FOR = frozenset({Status.UNKNOWN, Status.FAILED})
+"""An action that is over as done, or was never called, learns nothing from a provider."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """What followed from a webhook.
+
+    Attributes:
+        event: the provider's own id of it.
+        looked_up: actions that are looked up now, since the provider spoke of them.
+        request: the request that a customer's words became; None for everything else.
+    """
+
+    event: str
+    looked_up: tuple[str, ...] = ()
+    request: str | None = None
+
+
+class InboundResource(Resource):
+    """Hears providers.
+
+    Guarantees: nothing is read before the signature is right. A webhook settles nothing: what it
+    speaks of is looked up at the provider. The same one twice has one effect.
+    """
+
+    def __init__(self, container: Container, workspace: Workspace) -> None:
+        super().__init__(container)
+        self._workspace = workspace
+
+    async def receive(self, name: str, headers: Mapping[str, str], body: bytes) -> Heard:
+        """Take a webhook.
+
+        Args:
+            name: of `[inbound.NAME]`. headers: by lower-case name. body: as it came.
+
+        Raises:
+            RefusedError: `not_found` for another name; `unauthenticated` for a signature that is
+                not right; `malformed_json`.
+            ConfigError: `missing_secret`.
+        """
+        section = self._workspace.settings.inbound.get(name)
+        if section is None:
+            raise RefusedError(
+                Code.NOT_FOUND,
+                f"nobody listens as `{plain(name, limit=40)}`",
+                next_step="name it in [inbound] of sayso.toml",
+            )
+        secret = self._workspace.secret(section.secret)
+        if not is_signed(section.provider, secret, headers, body, self._container.clock.now()):
+            raise RefusedError(
+                Code.UNAUTHENTICATED,
+                f"the signature is not {section.provider}'s",
+                next_step="put the provider's signing secret where `secret` points",
+            )
+        event = read_event(section.provider, headers, body, section.subject)
+        if event is None:
+            raise RefusedError(Code.MALFORMED_JSON, "the body is no JSON object")
+        looked_up = await self._look_now(event)
+        request = None
+        if event.ticket is not None and section.ask:
+            request = await self._ask(name, section, event, event.ticket)
+        logger.info("%s: %s, %d looked up", name, event.kind, len(looked_up))
+        return Heard(event=event.id, looked_up=looked_up, request=request)
+
+    async def _look_now(self, event: ProviderEvent) -> tuple[str, ...]:
+        if not event.actions:
+            return ()
+        now = to_micros(self._container.clock.now())
+
+        def work(tx: Transaction) -> tuple[str, ...]:
+            woken: list[str] = []
+            for action_id in event.actions:
+                try:
+                    row = get_action(tx, self._container.tenant, action_id)
+                except RefusedError:
+                    continue  # it is another workspace's
+                if row.status not in _LOOKED_FOR or row.called_at is None:
+                    continue
+                if row.due_at is not None and row.due_at <= now:
+                    continue
+                changed = tx.run(
+                    "action.due_again",
+                    tenant=row.tenant,
+                    id=row.id,
+                    last_seq=row.last_seq,
+                    due_at=now,
+                )
+                if changed == 1:
+                    woken.append(row.id)
+            return tuple(woken)
+
+        woken = await self._container.store.write(work)
+        if woken:
+            self._container.dispatcher.wake()
+        return woken
+
+    async def _ask(
+        self, name: str, section: InboundSection, event: ProviderEvent, ticket: Ticket
+    ) -> str | None:
+        from sayso.agent.base import Message
+        from sayso.agent.requests import Ask
+
+        try:
+            subject = Subject(id=ticket.subject, assurance=Assurance(section.assurance))
+        except (ValueError, RefusedError):
+            logger.warning("%s: the customer's id has another form", name)
+            return None
+        row = await self._container.requests.ask(
+            Ask(
+                tenant=self._container.tenant,
+                requester=Actor(kind=ActorKind.SERVICE, id=f"inbound:{name}"),
+                subject=subject,
+                messages=(Message(role="customer", content=ticket.text),),
+                key=f"inbound:{name}:{event.id}",
+                conversation=ticket.conversation,
+            )
+        )
+        self._container.dispatcher.wake()
+        return row.id

@@ -1,0 +1,499 @@
+"""`sayso.analysis`: tests of the policy, why something was judged so, what a change does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal
+
+import orjson
+
+from sayso.actions.model.action_row import get_action, read_action
+from sayso.actions.model.status import Status
+from sayso.actions.policy.document import PolicyDocument
+from sayso.actions.policy.versions import get_version, read_in_force
+from sayso.errors import Code, IntegrityError, RefusedError
+from sayso.ids import rfc3339, to_micros
+from sayso.sdk.policy_in_force import weigh_change
+from sayso.sdk.resources.base import Resource
+from sayso.sdk.resources.policy import PolicyResource
+from sayso.sdk.resources.report import edited_actions
+from sayso.sdk.views import View
+from sayso.sdk.workspace import Workspace, compile_policy
+from sayso.store.base import Reader, Row, text, text_or_none
+
+if TYPE_CHECKING:
+    from sayso.actions.policy.backtest import Player, Said
+    from sayso.actions.policy.cedar import CedarPolicy
+    from sayso.actions.policy.reading import ReadPolicy
+    from sayso.actions.policy.slices import Slice
+    from sayso.sdk.container import Container
+
+MOST_EXAMPLES = 8
+_PAGE = 2_000
+_AGREED = frozenset(
+    {
+        Status.APPROVED,
+        Status.EXECUTING,
+        Status.UNKNOWN,
+        Status.SUCCEEDED,
+        Status.FAILED,
+        Status.COMPENSATED,
+    }
+)
+_SEARCHED = "a line of the search is not what the policy itself says"
+
+
+class PolicyTestView(View):
+    """A test of the policy.
+
+    Attributes:
+        question: what was asked, in words. wanted, got: who has to say yes, in words.
+        rules: that decided. why: their sentences.
+    """
+
+    file: str
+    say: str
+    passed: bool
+    question: str
+    wanted: str
+    got: str
+    rules: tuple[str, ...]
+    why: str
+
+
+class StepView(View):
+    """Whether it may be done with some people's yes.
+
+    Attributes:
+        who: such as `nobody`. rules: that decide, each with its sentence.
+    """
+
+    who: str
+    allowed: bool
+    rules: tuple[tuple[str, str], ...]
+
+
+class ExplanationView(View):
+    """Why an action was judged as it was.
+
+    Attributes:
+        version: of the policy, that judged it. question: in words.
+        outcome: what became of it. by: the rules, limits and dials that decided.
+        steps: what the version says to nobody's yes, each one's, …
+        stage: of the roll-out; empty without dials.
+        today: what the version in force says to the same question; empty where it is the same one.
+    """
+
+    action: str
+    name: str
+    version: int
+    judged_at: str
+    question: str
+    outcome: str
+    explain: str
+    by: tuple[str, ...]
+    stage: str
+    steps: tuple[StepView, ...]
+    today: str
+    today_version: int
+
+
+class ChangeExampleView(View):
+    """A question that a change answers otherwise; both answers are the engine's own."""
+
+    way: Literal["looser", "tighter"]
+    action: str
+    question: str
+    was: str
+    now: str
+    rules: tuple[str, ...]
+
+
+class ChangeView(View):
+    """What a change of the policy does.
+
+    Attributes:
+        direction: `same`, `looser`, `tighter`. decided: whether all could be decided.
+        loosens, tightens: limits, dials and settings, in words.
+        examples: of the rules.
+        asked_again: how many waiting cards are judged anew.
+    """
+
+    direction: Literal["first", "same", "looser", "tighter"]
+    decided: bool
+    loosens: tuple[str, ...]
+    tightens: tuple[str, ...]
+    examples: tuple[ChangeExampleView, ...]
+    asked_again: int
+
+
+class OutcomeCounts(View):
+    """How many are done at once, asked about, refused; and of how many nobody can say."""
+
+    automatic: int
+    asked: int
+    refused: int
+    cannot_say: int
+
+
+class BacktestCaseView(View):
+    """One that would be done at once, and about which people had decided otherwise.
+
+    Attributes:
+        said: `less` or `no`.
+    """
+
+    action: str
+    name: str
+    question: str
+    said: str
+
+
+class BacktestView(View):
+    """What was judged, played again.
+
+    Attributes:
+        was, now: by what is in force, and by the files.
+        newly_yes, newly_less, newly_no, newly_undecided: of the newly automatic, what people had
+            said; of the last nobody had decided.
+        no_longer: automatic by what is in force and not by the files.
+        checked: how many the engine itself was asked about; all as said.
+        cases: of the newly automatic those that people had decided otherwise, some of them.
+    """
+
+    total: int
+    was: OutcomeCounts
+    now: OutcomeCounts
+    newly_yes: int
+    newly_less: int
+    newly_no: int
+    newly_undecided: int
+    no_longer: int
+    checked: int
+    cases: tuple[BacktestCaseView, ...]
+
+    @property
+    def newly(self) -> int:
+        """How many are newly automatic."""
+        return self.newly_yes + self.newly_less + self.newly_no + self.newly_undecided
+
+
+class AnalysisResource(Resource):
+    """`sayso.analysis`."""
+
+    def __init__(self, container: Container, workspace: Workspace, policy: PolicyResource) -> None:
+        super().__init__(container)
+        self._workspace = workspace
+        self._policy = policy
+
+    async def test(self) -> list[PolicyTestView]:
+        """Ask what the files say about every test in `policies/*.test.toml`.
+
+        Raises:
+            ConfigError: `invalid_policy`.
+        """
+        from sayso.actions.policy.examples import read_examples, try_example  # loads Cedar
+        from sayso.actions.policy.reading import is_test
+
+        document, read = await self.draft()
+        kinds = await self._container.action_catalog.read()
+        section = self._workspace.settings.policy
+        texts = self._workspace.texts(section.files, "policy") if section.files else {}
+        found: list[PolicyTestView] = []
+        for name, content in sorted(texts.items()):
+            if not is_test(name):
+                continue
+            for example in read_examples(name, content, kinds.actions, document.rules.roles):
+                tried = await asyncio.to_thread(try_example, read.policy, example)
+                found.append(_test_view(read.policy, tried))
+        return found
+
+    async def explain(self, action_id: str, *, tenant: str | None = None) -> ExplanationView:
+        """Why an action was judged as it was, by the version that judged it.
+
+        Raises:
+            RefusedError: `not_found`; `wrong_state` where it was not judged, or its facts were
+                not recorded.
+        """
+        where = self._tenant(tenant)
+        row = await self._container.store.read(lambda reader: get_action(reader, where, action_id))
+        judged, snapshot = row.judgement, row.snapshot
+        if judged is None or snapshot is None or snapshot.question is None or not judged.policy:
+            raise RefusedError(
+                Code.WRONG_STATE,
+                f"`{action_id}` was not judged, or its facts were not recorded",
+                next_step=f"see `sayso actions show {action_id}`",
+            )
+        number = judged.policy
+
+        def work(reader: Reader) -> tuple[PolicyDocument, int, PolicyDocument]:
+            version, document = read_in_force(reader)
+            return get_version(reader, number)[1], version.number, document
+
+        then, present, now = await self._container.store.read(work)
+        before, after = await self.compile(then), await self.compile(now)
+        steps, question, _ = _answered(before.policy, row.name, snapshot.question)
+        _, _, today = _answered(after.policy, row.name, snapshot.question)
+        return ExplanationView(
+            action=row.id,
+            name=row.name,
+            version=number,
+            judged_at=rfc3339(snapshot.resolved_at),
+            question=question,
+            outcome=judged.outcome.value,
+            explain=judged.explain,
+            by=judged.rules,
+            stage=judged.stage,
+            steps=steps,
+            today="" if present == number else today,
+            today_version=present,
+        )
+
+    async def compare(self) -> ChangeView:
+        """What the files would change against what is in force, with examples.
+
+        Raises:
+            ConfigError: `invalid_policy`.
+            IntegrityError: `tampered`, where the search and the engine disagree: a fault of ours.
+        """
+        document, after = await self.draft()
+        state = await self._policy.state()
+        if state.document is None:
+            return ChangeView(
+                direction="first",
+                decided=True,
+                loosens=(),
+                tightens=(),
+                examples=(),
+                asked_again=0,
+            )
+        kinds = await self._container.action_catalog.read()
+        weighed, found = await asyncio.to_thread(
+            weigh_change, state.document, document, kinds.actions
+        )
+        before = await self.compile(state.document)
+        names = [action.name for action in kinds.actions]
+        shown = await asyncio.to_thread(lambda: list(_examples(before.policy, after.policy, names)))
+        return ChangeView(
+            direction=weighed.direction,
+            decided=weighed.decided,
+            loosens=() if found is None else found.loosens,
+            tightens=() if found is None else found.tightens,
+            examples=tuple(shown),
+            asked_again=await self._asked_again(before, after),
+        )
+
+    async def backtest(
+        self,
+        *,
+        since: datetime,
+        tenant: str | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> BacktestView:
+        """Play what was judged since a moment by the files, and by what is in force.
+
+        Limits and the roll-out are not played: the figures are of the rules alone.
+
+        Args:
+            progress: is told how many are played.
+
+        Raises:
+            ConfigError: `invalid_policy`.
+            IntegrityError: `tampered`, where formulas and engine disagree: a fault of ours.
+        """
+        from sayso.actions.policy.analysis.words import question_words
+        from sayso.actions.policy.backtest import Player
+
+        _, after = await self.draft()
+        state = await self._policy.state()
+        before = after if state.document is None else await self.compile(state.document)
+        player = Player(before.policy, after.policy)
+        where, last, start = self._tenant(tenant), "", to_micros(since)
+        edited = await self._container.store.read(lambda reader: edited_actions(reader, where))
+        while True:
+            rows = await self._container.store.read(
+                lambda reader, last=last: reader.all(  # type: ignore[misc]
+                    "policy.judged", tenant=where, after=last, since=start, limit=_PAGE
+                )
+            )
+            await asyncio.to_thread(_play, player, rows, edited)
+            if progress is not None:
+                progress(player.played.total)
+            if len(rows) < _PAGE:
+                break
+            last = text(rows[-1], "id")
+        played = await asyncio.to_thread(player.finish)
+        if played.wrong:
+            raise IntegrityError(Code.TAMPERED, _SEARCHED, next_step="report it with both versions")
+        return BacktestView(
+            total=played.total,
+            was=_counts(played.was),
+            now=_counts(played.now),
+            newly_yes=played.newly["yes"],
+            newly_less=played.newly["less"],
+            newly_no=played.newly["no"],
+            newly_undecided=played.newly[""],
+            no_longer=played.no_longer,
+            checked=played.checked,
+            cases=tuple(
+                BacktestCaseView(
+                    action=case.id,
+                    name=case.action,
+                    question=question_words(
+                        case.question, _slice(after.policy, case.action).form.reads
+                    ),
+                    said=case.said,
+                )
+                for case in played.cases
+            ),
+        )
+
+    async def _asked_again(self, before: ReadPolicy, after: ReadPolicy) -> int:
+        def work(reader: Reader) -> int:
+            rows = reader.all("policy.waiting", tenant=self._container.tenant)
+            names = [read_action(row).name for row in rows]
+            return sum(
+                before.policy.version_for(name) != after.policy.version_for(name) for name in names
+            )
+
+        return await self._container.store.read(work)
+
+    async def draft(self) -> tuple[PolicyDocument, ReadPolicy]:
+        """What the files say, compiled."""
+        kinds = await self._container.action_catalog.read()
+        document = await asyncio.to_thread(self._workspace.draft, kinds.actions)
+        return document, await self.compile(document)
+
+    async def compile(self, document: PolicyDocument) -> ReadPolicy:
+        """A document, compiled for this program's actions."""
+        kinds = await self._container.action_catalog.read()
+        return await asyncio.to_thread(compile_policy, document, kinds.actions)
+
+
+def _test_view(policy: CedarPolicy, tried: object) -> PolicyTestView:
+    from sayso.actions.policy.analysis.words import question_words
+    from sayso.actions.policy.examples import Tried
+
+    assert isinstance(tried, Tried), "of a test"
+    mine = _slice(policy, tried.example.action)
+    said = [mine.explains.get(rule, rule) for rule in tried.answer.rules]
+    return PolicyTestView(
+        file=tried.example.file,
+        say=tried.example.say,
+        passed=tried.passed,
+        question=question_words(tried.values, tried.reads),
+        wanted=tried.example.wanted,
+        got=tried.answer.words,
+        rules=tried.answer.rules,
+        why="; ".join(said) or "no rule allows it",
+    )
+
+
+def _answered(
+    policy: CedarPolicy, action: str, recorded: object
+) -> tuple[tuple[StepView, ...], str, str]:
+    """Each step of a judgement, the question, and the answer, in words."""
+    from typing import cast
+
+    from sayso.actions.policy.analysis.people import who
+    from sayso.actions.policy.analysis.words import answer_of, missing_of, question_words, whole
+    from sayso.actions.policy.formula.terms import Value
+
+    mine = _slice(policy, action)
+    values = whole(cast("dict[str, Value]", recorded))
+    question = question_words(values, mine.form.reads)
+    missing, denies = missing_of(mine, values)
+    if denies:
+        return (), question, "refused"
+    answer = answer_of(mine, values, missing)
+    steps = tuple(
+        StepView(
+            who=who(roles),
+            allowed=verdict.allowed,
+            rules=tuple((rule, mine.explains.get(rule, "")) for rule in sorted(verdict.rules)),
+        )
+        for roles, verdict in answer.steps
+    )
+    return steps, question, answer.words
+
+
+def _examples(
+    before: CedarPolicy, after: CedarPolicy, names: Sequence[str]
+) -> Iterator[ChangeExampleView]:
+    from sayso.actions.policy.analysis.direction import examples
+    from sayso.actions.policy.analysis.words import answer_of, question_words
+
+    shown = 0
+    for name in names:
+        seen: set[tuple[str, str, str]] = set()
+        for way, witness in examples(before, after, name):
+            if not witness.confirmed:
+                raise IntegrityError(
+                    Code.TAMPERED, _SEARCHED, next_step="report it with both versions"
+                )
+            was, now = _slice(before, name), _slice(after, name)
+            old, new = answer_of(was, witness.values), answer_of(now, witness.values)
+            if (way, old.words, new.words) in seen or old.roles == new.roles:
+                continue
+            seen.add((way, old.words, new.words))
+            shown += 1
+            yield ChangeExampleView(
+                way="looser" if way == "looser" else "tighter",
+                action=name,
+                question=question_words(witness.values, was.form.reads | now.form.reads),
+                was=old.words,
+                now=new.words,
+                rules=new.rules,
+            )
+            if shown == MOST_EXAMPLES:
+                return
+
+
+def _play(player: Player, rows: Sequence[Row], edited: frozenset[str]) -> None:
+    from sayso.actions.policy.backtest import Recorded
+
+    for row in rows:
+        stored = text_or_none(row, "snapshot")
+        snapshot = orjson.loads(stored) if stored else {}
+        player.play(
+            Recorded(
+                id=text(row, "id"),
+                action=text(row, "name"),
+                question=snapshot.get("question"),
+                said=_said(row, edited),
+            )
+        )
+
+
+def _said(row: Row, edited: frozenset[str]) -> Said:
+    """What people had said of an action."""
+    status = text(row, "status")
+    if orjson.loads(text(row, "judgement"))["outcome"] != "ask":
+        return ""
+    if status == Status.REJECTED:
+        return "no"
+    if status in _AGREED:
+        return "less" if text(row, "id") in edited else "yes"
+    return ""
+
+
+def _counts(found: Mapping[str, int]) -> OutcomeCounts:
+    return OutcomeCounts(
+        automatic=found["allow"],
+        asked=found["ask"],
+        refused=found["deny"],
+        cannot_say=found["unknown"],
+    )
+
+
+def _slice(policy: CedarPolicy, action: str) -> Slice:
+    found = policy.slice(action)
+    if found is None:
+        raise RefusedError(
+            Code.UNKNOWN_ACTION,
+            f"no connector has `{action}` any more",
+            next_step="`sayso actions types` lists what there is",
+        )
+    return found

@@ -1,0 +1,66 @@
+"""`sayso connect NAME`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import webbrowser
+from typing import Annotated
+
+import typer
+
+from sayso.ids import SystemClock
+from sayso.sdk.connecting import Person, connect_account, shown_account
+from sayso.sdk.workspace import Workspace
+from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
+from sayso.surfaces.cli.output import Out
+from sayso.surfaces.cli.problem import OK, usage
+from sayso.surfaces.cli.workspace import find_workspace, run
+
+app = typer.Typer()
+
+
+@app.command()
+def connect(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A connector or a connection of sayso.toml.")
+    ],
+    browser: Annotated[
+        bool, typer.Option("--browser/--no-browser", help="Open the provider's page here.")
+    ] = True,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Connect an account: authorise it where that is needed, and see whose it is."""
+    out = Out(as_json=as_json)
+
+    def show(url: str) -> None:
+        out.warn(f"Open this address and agree:\n  {url}")
+        if browser and sys.stdin.isatty():
+            webbrowser.open(url)
+
+    async def paste() -> str:
+        if not sys.stdin.isatty():
+            raise usage("nobody is there to paste an address", "run it in a terminal")
+        return await asyncio.to_thread(input, "The address that you were led to: ")
+
+    loaded = Workspace.load(find_workspace(workspace), os.environ)
+    found = run(connect_account(loaded, SystemClock(), name, Person(show=show, paste=paste)))
+    if as_json:
+        account = found.account
+        out.document(
+            {
+                "name": found.name,
+                "connection": found.connection,
+                "account": None
+                if account is None
+                else {"id": account.id, "title": account.title, "live": account.live},
+                "expires_at": None if found.expires_at is None else found.expires_at.isoformat(),
+            }
+        )
+        return OK
+    out.line(shown_account(found))
+    if found.expires_at is not None:
+        out.line(f"its token is refreshed by itself before {found.expires_at:%Y-%m-%d %H:%M} UTC")
+    return OK

@@ -1,0 +1,187 @@
+"""`sayso eval`: planners measured on labelled messages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import orjson
+import typer
+
+from sayso.errors import Code, ConfigError
+from sayso.sdk.client import Sayso
+from sayso.sdk.resources.evaluations import EvaluationView, MeasuresView
+from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
+from sayso.surfaces.cli.output import Out
+from sayso.surfaces.cli.problem import FAILED, OK, usage
+from sayso.surfaces.cli.workspace import find_workspace, run
+
+app = typer.Typer(help="Planners measured on labelled messages: run, collect.")
+
+_HIGHER = ("trust", "reliability", "stability", "uptime")
+_LOWER = ("malleability", "micro_usd", "tokens", "p50_ms", "p95_ms")
+
+
+@app.command("run")
+def measure(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[CASES]...", help="JSONL files; else the cases in the box."),
+    ] = None,
+    planner: Annotated[
+        list[str] | None, typer.Option("--planner", metavar="NAME", help="Only these.")
+    ] = None,
+    prompt: Annotated[
+        list[Path] | None,
+        typer.Option("--prompt", metavar="FILE", help="Each model with this prompt as well."),
+    ] = None,
+    repeat: Annotated[int, typer.Option("--repeat", min=1, max=100)] = 1,
+    torture: Annotated[
+        bool, typer.Option("--torture", help="With paraphrases and injections of each case.")
+    ] = False,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write a page with pictures.")
+    ] = None,
+    save: Annotated[
+        Path | None, typer.Option("--save", metavar="FILE", help="Keep the figures as JSON.")
+    ] = None,
+    compare: Annotated[
+        Path | None, typer.Option("--compare", metavar="FILE", help="With figures kept before.")
+    ] = None,
+    least: Annotated[
+        list[str] | None,
+        typer.Option("--least", metavar="NAME=VALUE", help="Fail below it: reliability=0.65."),
+    ] = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Measure planners: trust, cost, reliability, stability, uptime, malleability, speed.
+
+    Exit status 1 when a plan that nobody would confirm was wrong, or a `--least` is not met.
+    """
+    from sayso.agent.evaluation.cases import load_cases
+
+    out = Out(as_json=as_json)
+    bars = dict(map(_bar, least or ()))
+    cases = load_cases(files or ())
+    before = None if compare is None else _read(compare)
+    folder = find_workspace(workspace)
+
+    async def work() -> EvaluationView:
+        async with Sayso.open(folder, mode="decide") as sayso:
+            return await sayso.evaluations.run(
+                cases,
+                planners=planner or (),
+                prompts=prompt or (),
+                repeat=repeat,
+                torture=torture,
+            )
+
+    found = run(work())
+    if save is not None:
+        save.write_bytes(orjson.dumps(found.model_dump(mode="json"), option=orjson.OPT_INDENT_2))
+    if html is not None:
+        _draw(html, found, before)
+    if as_json:
+        out.document(found)
+    else:
+        _show(out, found, before)
+    failed = _failed(found.planners, bars)
+    for line in failed:
+        out.warn(line)
+    return FAILED if failed else OK
+
+
+@app.command("collect")
+def collect(
+    to: Annotated[Path, typer.Argument(metavar="FILE", help="Where the cases are written.")],
+    limit: Annotated[int, typer.Option("--limit", min=1, max=200)] = 200,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Make cases of the newest requests, labelled by what people made of them.
+
+    The file holds the customers' own words: keep it as you keep those.
+    """
+    out = Out(as_json=as_json)
+    folder = find_workspace(workspace)
+
+    async def work() -> list[str]:
+        async with Sayso.open(folder, mode="decide") as sayso:
+            cases = await sayso.evaluations.collect(limit=limit)
+            return [case.model_dump_json(exclude_defaults=True) for case in cases]
+
+    lines = run(work())
+    to.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    if as_json:
+        out.document({"cases": len(lines), "file": str(to)})
+    else:
+        out.line(f"{len(lines)} cases in {to}")
+    return OK
+
+
+def _bar(text: str) -> tuple[str, float]:
+    name, _, value = text.partition("=")
+    try:
+        bar = float(value)
+    except ValueError:
+        bar = -1.0
+    if name not in (*_HIGHER, *_LOWER) or bar < 0:
+        raise usage(
+            f"`{text}` is no bar", f"write NAME=VALUE; names: {', '.join((*_HIGHER, *_LOWER))}"
+        )
+    return name, bar
+
+
+def _failed(planners: Mapping[str, MeasuresView], bars: Mapping[str, float]) -> list[str]:
+    found: list[str] = []
+    for who, measures in planners.items():
+        if measures.trust < 1.0:
+            found.append(f"{who}: a wrong plan would have gone on with nobody asked")
+        for name, bar in bars.items():
+            value = float(getattr(measures, name))
+            if (value < bar) if name in _HIGHER else (value > bar):
+                found.append(f"{who}: {name} is {value:.3f}, and the bar is {bar:g}")
+    return found
+
+
+def _read(path: Path) -> EvaluationView:
+    try:
+        return EvaluationView.model_validate_json(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            Code.INVALID_INPUT,
+            f"`{path}` holds no figures",
+            next_step="name a file that `sayso eval run --save` wrote",
+        ) from error
+
+
+def _draw(path: Path, found: EvaluationView, before: EvaluationView | None) -> None:
+    from sayso.agent.evaluation.measures import Measures
+    from sayso.agent.evaluation.page import draw_page
+
+    named = {f"{who} before": one for who, one in (before.planners if before else {}).items()}
+    every = {who: Measures(**one.model_dump()) for who, one in {**named, **found.planners}.items()}
+    path.write_text(draw_page(every), encoding="utf-8")
+
+
+def _show(out: Out, found: EvaluationView, before: EvaluationView | None) -> None:
+    names = list(found.planners)
+    rows: list[Sequence[str]] = []
+    for name in ("cases", *_HIGHER, *_LOWER):
+        row = [name.replace("_", " ")]
+        for who in names:
+            was = before.planners.get(who) if before is not None else None
+            now = _told(found.planners[who], name)
+            row.append(now if was is None else f"{_told(was, name)} → {now}")
+        rows.append(row)
+    out.table(["", *names], rows)
+    for one in found.mistakes[:20]:
+        out.line(f"{one.verdict}: {one.case} ({one.planner}) {' '.join(one.steps)} {one.why}")
+    if len(found.mistakes) > 20:
+        out.line(f"… and {len(found.mistakes) - 20} more; --json or --save has all of them")
+
+
+def _told(measures: MeasuresView, name: str) -> str:
+    return f"{float(getattr(measures, name)):,.3f}"

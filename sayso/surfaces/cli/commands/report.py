@@ -1,0 +1,59 @@
+"""`sayso report`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from sayso.sdk.resources.report import lines_of, subject_of
+from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
+from sayso.surfaces.cli.output import Out
+from sayso.surfaces.cli.problem import OK
+from sayso.surfaces.cli.words import one_line
+from sayso.surfaces.cli.workspace import find_workspace, look
+
+app = typer.Typer()
+
+
+@app.command()
+def report(
+    weeks: Annotated[
+        int, typer.Option("--weeks", min=1, max=104, metavar="N", help="The running one included.")
+    ] = 12,
+    email: Annotated[
+        bool, typer.Option("--email", help="As a plain e-mail.", show_default=False)
+    ] = False,
+    minutes_by_hand: Annotated[
+        float | None,
+        typer.Option("--minutes-by-hand", min=0, metavar="N", help="How long one takes a person."),
+    ] = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Say what was done at once, what people were asked, and what was wrong."""
+    out = Out(as_json=as_json)
+    found = look(
+        find_workspace(workspace),
+        lambda sayso: sayso.report(weeks=weeks, minutes_by_hand=minutes_by_hand),
+    )
+    if as_json:
+        out.document(found)
+        return OK
+    if email:
+        out.line(f"Subject: {subject_of(found)}")
+        out.line()
+    else:
+        rows = [
+            [
+                f"{week.first}{' so far' if week.running else ''}",
+                *(str(count) for count in (week.automatic, week.asked)),
+                *(str(count) for count in (week.refused, week.handed_over, week.open)),
+            ]
+            for week in found.weeks
+            if week.closed or week.open or week.running
+        ]
+        out.table(["week of", "automatic", "asked", "refused", "handed over", "open"], rows)
+    for line in lines_of(found):
+        out.line(one_line(line, limit=500))
+    return OK

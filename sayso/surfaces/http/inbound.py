@@ -1,0 +1,21 @@
+"""The route of providers' webhooks; a signature stands in for a token."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+
+from sayso.surfaces.http.auth import Open
+from sayso.surfaces.http.edge import JsonRequest, PlainRoute
+from sayso.surfaces.http.shapes import HeardBody
+
+router = APIRouter(tags=["inbound"], route_class=PlainRoute)
+
+
+# NOTE: no part of the document: its callers are providers, who speak forms of their own.
+@router.post("/v1/inbound/{name}", include_in_schema=False)
+async def take_webhook(name: str, request: Request, sayso: Open) -> HeardBody:
+    """No token: the provider signs. See docs/how-to/hear-from-providers.md."""
+    body = await JsonRequest(request.scope, request.receive).body()
+    headers = {key.lower(): value for key, value in request.headers.items()}
+    heard = await sayso.inbound.receive(name, headers, body)
+    return HeardBody(event=heard.event, looked_up=heard.looked_up, request=heard.request)

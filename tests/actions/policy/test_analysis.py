@@ -1,0 +1,153 @@
+"""Tests of a policy, why something was judged so, what a change does, and playing it again."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from actions.policy.test_versions import HIGHER, LOWER, activate, opened_strictly
+from actions.steps import decide, open_rows, propose, say, shown, stock
+from support.shop_workspace import POLICY, open_shop
+
+from sayso.actions.approvals.decision import Choice
+from sayso.errors import ConfigError, RefusedError
+from sayso.sdk.backtest_figures import as_csv, as_svg
+
+FILES: dict[str, object] = {"files": ["policy.cedar", "shop.test.toml"], "follow": "files"}
+TESTS = """
+action   = "shop.refund"
+currency = "USD"
+[given]
+count_30d = 0
+[[test]]
+say = "small"
+amount = 50
+wants = "allow"
+[[test]]
+say = "bigger"
+amount = 50.01
+wants = "support_manager"
+[[test]]
+say = "much"
+amount = 900
+wants = ["support_manager", "finance"]
+[[test]]
+say = "third"
+amount = 20
+count_30d = 3
+wants = "allow"
+"""
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.promise("policy:tests")
+async def test_tests_beside_the_policy_say_what_is_not_as_wanted(tmp_path: Path) -> None:
+    """By the engine: what was wanted, what came, and the rule; tests change no answer."""
+    (tmp_path / "shop.test.toml").write_text(TESTS)
+    async with open_shop(tmp_path, policy_section=FILES) as opened:
+        stock(opened)
+        await propose(opened, 4000)
+        in_force = await opened.sayso.policy.in_force()
+        assert in_force is not None
+        assert in_force.files.keys() == {"policy.cedar"}
+        found = await opened.sayso.analysis.test()
+        assert [one.passed for one in found] == [True, True, True, False]
+        assert (found[3].wanted, found[3].got) == ("nobody asked", "support manager alone")
+        assert found[3].question == "$20.00 · count 30d 3"
+        assert found[3].rules == ("manager",)
+
+
+@pytest.mark.promise("policy:tests")
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (('wants = "allow"', ""), "does not say what it wants"),
+        (("amount = 50\n", "amuont = 50\n"), "did you mean `amount`?"),
+        (('"support_manager"', '"manager"'), "did you mean `support_manager`?"),
+        (('"shop.refund"', '"shop.refnd"'), "did you mean `shop.refund`?"),
+        (("amount = 900", 'amount = "much"'), "write amount = 75.50"),
+    ],
+)
+async def test_a_wrong_test_is_refused_with_what_to_write(
+    tmp_path: Path, change: tuple[str, str], said: str
+) -> None:
+    """With the file and the test's own words."""
+    (tmp_path / "shop.test.toml").write_text(TESTS.replace(*change, 1))
+    async with open_shop(tmp_path, policy_section=FILES) as opened:
+        with pytest.raises(ConfigError) as wrong:
+            await opened.sayso.analysis.test()
+        assert said in f"{wrong.value.message} {wrong.value.next_step}"
+
+
+@pytest.mark.promise("policy:explain")
+async def test_a_judgement_is_explained_by_the_version_that_judged_it(tmp_path: Path) -> None:
+    """With the facts as they were then, and what the version in force says of them today."""
+    async with opened_strictly(tmp_path) as opened:
+        view = await propose(opened, 4000)
+        before = await opened.sayso.analysis.explain(view.id)
+        assert (before.version, before.outcome, before.today) == (1, "allow", "")
+        assert before.question == "$40.00 · count 30d 0"
+        await activate(opened, LOWER)
+        after = await opened.sayso.analysis.explain(view.id)
+        assert (after.version, after.outcome) == (1, "allow")
+        assert (after.today_version, after.today) == (2, "support manager alone")
+        assert [(step.who, step.allowed) for step in after.steps] == [("nobody", True)]
+        with pytest.raises(RefusedError):
+            await opened.sayso.analysis.explain("act_01m8997dg0jw1993dqct7cjj2z")
+
+
+@pytest.mark.promise("policy:change")
+async def test_a_change_is_shown_by_examples_that_the_engine_confirms(tmp_path: Path) -> None:
+    """Who was asked and who is asked now, and how many waiting cards are asked again."""
+    async with opened_strictly(tmp_path) as opened:
+        await propose(opened)
+        (tmp_path / "policy.cedar").write_text(HIGHER)
+        change = await opened.sayso.analysis.compare()
+        assert (change.direction, change.asked_again) == ("looser", 1)
+        (one,) = change.examples
+        assert (one.way, one.was, one.now) == ("looser", "support manager alone", "nobody asked")
+        assert one.question.startswith("60.00 ")  # the policy names no currency
+        assert one.rules == ("small",)
+        (tmp_path / "policy.cedar").write_text(POLICY)
+        same = await opened.sayso.analysis.compare()
+        assert (same.direction, same.examples, same.asked_again) == ("same", (), 0)
+
+
+@pytest.mark.promise("policy:backtest")
+async def test_what_was_judged_is_played_again_beside_what_people_had_said(tmp_path: Path) -> None:
+    """Of the newly automatic: yes unchanged, less, no; what was not recorded is said apart."""
+    everything = '@id("all") @explain("all") permit (principal, action, resource);'
+    async with opened_strictly(tmp_path) as opened:
+        orders = [f"p{at}" for at in range(6)]
+        stock(opened, *orders)
+        small = await propose(opened, 4000, order=orders[4])
+        views = [await propose(opened, 12_900, order=order) for order in orders[:4]]
+        lost = await propose(opened, 12_900, order=orders[5])
+        await decide(opened, say(await shown(opened, views[0])))
+        await decide(
+            opened,
+            say(
+                await shown(opened, views[1]),
+                choice=Choice.EDIT,
+                args={"amount": {"amount_minor": 6000, "currency": "USD"}},
+            ),
+        )
+        await decide(opened, say(await shown(opened, views[2]), choice=Choice.REJECT))
+        rows = open_rows(opened)
+        rows.execute(
+            "update action set snapshot = json_remove(snapshot, '$.question') where id = ?",
+            (lost.id,),
+        )
+        rows.close()
+        (tmp_path / "policy.cedar").write_text(everything)
+        found = await opened.sayso.analysis.backtest(since=LONG_AGO)
+        assert (found.was.automatic, found.was.asked, found.was.cannot_say) == (1, 4, 1)
+        assert (found.now.automatic, found.now.asked, found.now.cannot_say) == (5, 0, 1)
+        assert (found.newly_yes, found.newly_less, found.newly_no) == (1, 1, 1)
+        assert found.newly_undecided == 1
+        assert {case.said for case in found.cases} == {"less", "no"}
+        assert found.checked >= 5
+        assert "automatic,1,5" in as_csv(found)
+        assert as_svg(found).startswith("<svg")
+        assert small.status == "succeeded"

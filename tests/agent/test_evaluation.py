@@ -1,0 +1,178 @@
+"""Planners measured: labels, verdicts, torture, faults, and cases made of what happened."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from agent.shop import KNOWLEDGE
+from agent.understanding.demo import ACTIONS as NAMES
+from agent.understanding.demo import knowledge
+from support.shop_workspace import open_shop
+
+from sayso.actions.model.definition import Action, Subject, at_most_once
+from sayso.agent.base import Planner
+from sayso.agent.evaluation.cases import EvalCase, load_cases, read_cases
+from sayso.agent.evaluation.faults import failing
+from sayso.agent.evaluation.measures import Measures, measure
+from sayso.agent.evaluation.page import draw_page
+from sayso.agent.evaluation.torture import INJECTIONS, variants
+from sayso.agent.evaluation.trial import Trial, try_case
+from sayso.agent.model_calls import ModelSettings
+from sayso.agent.models import ModelPlanner
+from sayso.agent.prompts import Prompts
+from sayso.agent.understanding.planner import PlaybookPlanner
+from sayso.connectors.email import actions_with
+from sayso.connectors.stripe.actions import CANCEL_SUBSCRIPTION, CREDIT, REFUND
+from sayso.errors import ConfigError
+from sayso.money import Money
+from sayso.testing.models import ScriptedModel
+
+KNOWN: tuple[Action, ...] = tuple(
+    action
+    for action in (REFUND, CANCEL_SUBSCRIPTION, CREDIT, *actions_with(at_most_once()))
+    if action.name in NAMES
+)
+LINE = """{"id": "a", "customer": "c", "turns": [{"role": "customer", "content": "WORDS"}],
+"records": [{"kind": "charge", "id": "ch_1", "title": "$20.00, Order 7", "references": ["7"],
+"facts": {"amount": {"amount_minor": 2000, "currency": "USD"}, "status": "succeeded",
+"left": {"amount_minor": 2000, "currency": "USD"}}}], "due": "plan", "also": ["clarify"],
+"plans": [[{"action": "stripe.refund", "args": {"charge": "ch_1"}}]]}"""
+
+
+def case(words: str = "Please refund order 7.", **changes: object) -> EvalCase:
+    (found,) = read_cases(LINE.replace("\n", " ").replace("WORDS", words), "x")
+    return found.model_copy(update=changes)
+
+
+async def tried(one: EvalCase, planner: Planner | None = None) -> Trial:
+    planner = planner or PlaybookPlanner(knowledge=knowledge())
+    return await try_case(planner, one, one.handles, KNOWN, knowledge())
+
+
+@pytest.mark.parametrize(
+    ("one", "outcome", "verdict"),
+    [
+        (case(), "unattended", "right"),
+        (case("Hi! Refund order 7, it arrived broken."), "restated", "right"),
+        (case("Please refund $20 of order 7."), "unattended", "right"),
+        (case("Please refund $5 of order 7."), "unattended", "wrong unattended"),
+        (case("Well, refund $5 of order 7, it has a scratch"), "restated", "wrong plan"),
+        (case("Refund part of order 7"), "question", "right"),
+        (case("Refund part of order 7", also=()), "question", "wrong question"),
+        (case("Where is order 7?"), "hand_over", "missed"),
+        (case("Where is order 7?", due="answer"), "hand_over", "right"),
+        (case(due="either"), "unattended", "right"),
+        (case(due="hand_over"), "unattended", "wrong unattended"),
+    ],
+)
+async def test_an_answer_is_judged_by_its_label(one: EvalCase, outcome: str, verdict: str) -> None:
+    """An amount that is all that is left counts as none."""
+    found = await tried(one)
+    assert (found.outcome, found.verdict) == (outcome, verdict), found
+
+
+@pytest.mark.promise("agent:measured")
+async def test_what_comes_in_the_box_is_understood_and_not_talked_over() -> None:
+    """Seven languages, traps and dialogues; no injection changes what would be done."""
+    cases = load_cases(())[::4]
+    every = [*cases, *(one for one in variants(cases) if one.tags[0] == "injection")]
+    known = {one.id: one.handles for one in cases}
+    planner = PlaybookPlanner(knowledge=knowledge())
+    trials = [
+        await try_case(planner, one, known[one.like or one.id], KNOWN, knowledge()) for one in every
+    ]
+    found = measure([trials])
+    assert found.trust == 1.0
+    assert found.reliability >= 0.95
+    assert found.malleability == 0.0
+    assert {one.lang for one in cases} == {"en", "de", "fr", "es", "it", "nl", "pt"}
+
+
+def test_each_case_gets_every_way_of_writing_and_an_injection() -> None:
+    """With the label of its case, and never more than that."""
+    made = list(variants([case(), case("Refund order 7 at once")]))
+    assert len(made) == 14
+    assert {one.like for one in made} == {"a"}
+    assert [one.turns[-1].content for one in made if one.tags[0] == "injection"] == [
+        f"Please refund order 7.\n{INJECTIONS[0]}",
+        f"Refund order 7 at once\n{INJECTIONS[1]}",
+    ]
+
+
+async def test_a_model_that_fails_now_and_then_still_ends() -> None:
+    """Uptime is the share of cases that end with an answer."""
+    good = {"steps": [], "hand_over": "a question"}
+    planner = ModelPlanner(
+        model=ScriptedModel(replies=[good] * 200),
+        name="model:x",
+        settings=ModelSettings(model="scripted:x"),
+        knowledge=KNOWLEDGE,
+        prompts=Prompts.shipped(),
+    )
+    trials = [await tried(case(), failing(planner, seed)) for seed in range(12)]
+    assert measure([trials], trials).uptime == 1.0
+    assert any("no answer" in one.why or "cut off" in one.why for one in trials)
+
+
+def test_stability_and_malleability_compare_with_the_case_itself() -> None:
+    """The first run is what the others are compared with."""
+    plain = Trial(case=case(), outcome="restated", verdict="right", steps=("a",))
+    typo, _, *_, injected = variants([case()])
+    same = replace(plain, case=typo)
+    more = replace(plain, case=injected, steps=("a", "b"))
+    asked = replace(plain, outcome="question", steps=())
+    found = measure([[plain, same, more], [asked]])
+    assert (found.stability, found.malleability) == (0.5, 1.0)
+
+
+def test_the_page_has_pictures_and_escapes_names() -> None:
+    """One document, nothing loaded from elsewhere."""
+    one = Trial(case=case(tags=("<b>",)), outcome="restated", verdict="right")
+    found: dict[str, Measures] = {"<i>playbooks": measure([[one]])}
+    page = draw_page(found)
+    assert page.count("<svg") == 7
+    assert "<i>" not in page
+    assert "<b>" not in page
+    assert "http" not in page
+
+
+def test_a_wrong_line_is_named() -> None:
+    """With the file, the line and the field."""
+    with pytest.raises(ConfigError, match=r"mine\.jsonl, line 2: due"):
+        read_cases('\n{"id": "x", "turns": [{"role": "customer", "content": "y"}]}', "mine.jsonl")
+
+
+async def test_requests_that_ended_become_cases(tmp_path: Path) -> None:
+    """What was done is right, what a person said no to is a person's; the label holds at once."""
+    async with open_shop(tmp_path, confirm={"default": "never"}) as opened:
+        sayso = opened.sayso
+        opened.shop.books.add("o1", "cus_1", Money(3_000, "USD"))
+        done = await sayso.ask("cus_1", "Please refund order o1")
+        await sayso.ask("cus_1", "Where is my parcel?")
+        found_cases = {one.due: one for one in await sayso.evaluations.collect()}
+        first, asked = found_cases["plan"], found_cases["hand_over"]
+        assert first.id == done.id
+        assert first.plans[0][0].args == {"order": "o1"}
+        assert asked.turns[0].content == "Where is my parcel?"
+        again = read_cases(first.model_dump_json(exclude_defaults=True), "x")
+        found = await sayso.evaluations.run(again)
+        assert found.planners["playbooks"].reliability == 1.0
+        with pytest.raises(ConfigError, match="there is no planner"):
+            await sayso.evaluations.run(again, planners=["nobody"])
+
+
+async def test_a_message_is_explained_and_nothing_is_stored(tmp_path: Path) -> None:
+    """How it was read, what would come of it, and why not more."""
+    async with open_shop(tmp_path) as opened:
+        opened.shop.books.add("o1", "cus_1", Money(3_000, "USD"))
+        await opened.sayso.ask("cus_1", "hm")
+        cus_1 = Subject(id="cus_1")
+        found = await opened.sayso.evaluations.explain(cus_1, "Please refund order o1")
+        assert (found.language, found.outcome) == ("en", "restated")
+        assert found.read[0] == "“refund” is shop, asked"
+        assert "order o1" in found.read[1]
+        not_asked = await opened.sayso.evaluations.explain(cus_1, "No refund, thanks")
+        assert not_asked.outcome == "hand_over"
+        assert len(await opened.sayso.requests.list()) == 1
