@@ -56,6 +56,12 @@ class IdSource:
         return f"{prefix}_{''.join(digits)}"
 
 
+def first_at(prefix: str, moment: datetime) -> str:
+    """The lowest id that `IdSource` can make at that moment; later ones sort above it."""
+    value = (to_micros(moment) // 1000 & (2**48 - 1)) << 80
+    return f"{prefix}_{''.join(_ALPHABET[value >> shift & 31] for shift in range(125, -1, -5))}"
+
+
 def is_id(prefix: str, text: str) -> bool:
     """Whether a text has the form of an id with that prefix; there may be nothing of that id."""
     head, _, digits = text.partition("_")

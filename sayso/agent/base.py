@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 from sayso.actions.model.definition import Action, Subject
 from sayso.actions.model.plan import Handoff, Plan
 from sayso.actions.model.snapshot import Record
+from sayso.agent.prompts import Prompts
 from sayso.errors import Code, RefusedError
 
 MAX_MESSAGE_CHARS = 20_000
@@ -164,12 +165,14 @@ class Asking:
         key: of the request; it chooses the same variant of a prompt every time.
         deadline: when planning has to be over, in the event loop's time.
         region: where the customer's data has to stay; None for anywhere.
+        prompts: which one a model gets; None for its own.
         spending: who counts what models take; None where nothing is limited.
     """
 
     key: str = ""
     deadline: float | None = None
     region: str | None = None
+    prompts: Prompts | None = None
     spending: Spending | None = None
 
 

@@ -73,6 +73,7 @@ class PlannerChain:
             tokens=sum(one.tokens for one in refusals),
             cost_micro_usd=sum(one.cost_micro_usd for one in refusals),
             code=codes[-1] if codes else Code.NOT_UNDERSTOOD,
+            notes=refusals[-1].notes if refusals else {},
         )
 
 
@@ -87,3 +88,10 @@ async def plan_for(
     if isinstance(planner, ModelPlanner | PlannerChain):
         return await planner.plan_for(messages, handles, actions, asking)
     return await planner.plan(messages, handles, actions)
+
+
+def has_models(planner: Planner) -> bool:
+    """Whether a planner may ask a model."""
+    if isinstance(planner, PlannerChain):
+        return any(map(has_models, planner.planners))
+    return isinstance(planner, ModelPlanner)

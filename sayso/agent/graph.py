@@ -109,6 +109,8 @@ async def _plan(state: RunState, runtime: _Runtime) -> Command[Any]:
         "tries": state.get("tries", 0) + 1,
         "confirmed": False,
     }
+    if not isinstance(answer, Question):
+        spent["prompt"] = answer.notes.get("prompt", "")
     if isinstance(answer, Handoff):
         context.reason = answer.reason
         return Command(goto="hand_over", update={**spent, "code": answer.code.value})

@@ -134,7 +134,7 @@ class ModelPlanner:
             where = self.settings.region or "an unknown region"
             why = f"this customer's data stays in {asking.region}, and the model is in {where}"
             return self._no_plan(why, Code.REGION_MISMATCH)
-        prompt = self.prompts.of(asking.key)
+        prompt = (asking.prompts or self.prompts).of(asking.key)
         turns = self._opening(messages, handles, form, prompt)
         schema = form.schema(strict=self.strict)
         chars = len(json.dumps(schema)) + sum(len(str(turn)) for turn in turns)

@@ -10,6 +10,7 @@ from sayso.actions.engine.proposals import Proposals
 from sayso.actions.model.definition import Action, plannable
 from sayso.actions.model.ports import ActionRegistry
 from sayso.agent.base import Asking, Handles, Message, Planner, Records, Spending
+from sayso.agent.prompts import Prompts
 from sayso.agent.request_row import RequestRow
 from sayso.agent.requests import Requests
 from sayso.agent.understanding import Knowledge, language_of
@@ -28,6 +29,7 @@ class RunState(TypedDict, total=False):
     confirmed: bool
     code: str
     planner: str
+    prompt: str
     tokens: int
     cost_micro_usd: int
 
@@ -49,6 +51,7 @@ class RunContext:
     confirm: ConfirmWhen
     telemetry: Telemetry
     region: str | None = None
+    prompts: Prompts | None = None
     spending: Spending | None = None
     handles: Handles | None = field(default=None)
     reason: str = "no reason was given"
@@ -73,7 +76,9 @@ class RunContext:
     @property
     def asking(self) -> Asking:
         """What a planner that costs something is told of the request."""
-        return Asking(key=self.row.id, region=self.region, spending=self.spending)
+        return Asking(
+            key=self.row.id, region=self.region, prompts=self.prompts, spending=self.spending
+        )
 
     @property
     def asked(self) -> int:

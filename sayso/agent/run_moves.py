@@ -102,6 +102,7 @@ def store_plan(context: RunContext, state: RunState, plan: Plan, tx: Transaction
             "steps": steps,
             "on_failure": plan.on_failure.value,
             "confirmed": state.get("confirmed", False),
+            **_prompt(state),
             "tokens": state.get("tokens", 0),
             "cost_micro_usd": state.get("cost_micro_usd", 0),
         },
@@ -112,6 +113,12 @@ def store_plan(context: RunContext, state: RunState, plan: Plan, tx: Transaction
     )
     if moved is None:
         raise RetryableError(Code.ACTION_LOST_LEASE, "another worker has this request")
+
+
+def _prompt(state: RunState) -> dict[str, Json]:
+    """The prompt that a model had, where one was asked."""
+    prompt = state.get("prompt")
+    return {"prompt": prompt} if prompt else {}
 
 
 def _proposal(row: RequestRow, plan: Plan, step: Step) -> Proposal:
@@ -199,6 +206,7 @@ def hand_over(
         data={
             "planner": spent.get("planner", ""),
             "code": spent.get("code", Code.NOT_UNDERSTOOD.value),
+            **_prompt(spent),
             "tokens": spent.get("tokens", 0),
             "cost_micro_usd": spent.get("cost_micro_usd", 0),
         },

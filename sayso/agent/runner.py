@@ -17,7 +17,9 @@ from langgraph.types import Command
 from sayso.actions.engine.proposals import Proposals
 from sayso.actions.model.ports import ActionRegistry
 from sayso.agent.base import Planner, Records
+from sayso.agent.chain import has_models
 from sayso.agent.graph import Graph, build_graph
+from sayso.agent.prompts.choice import chosen_prompts
 from sayso.agent.request_row import RequestRow, RequestStatus, get_request
 from sayso.agent.requests import Requests
 from sayso.agent.run import RunContext, RunState
@@ -105,7 +107,12 @@ class Runner:
         await self._park(claimed)
 
     async def _run(self, row: RequestRow) -> None:
-        messages = await self.store.read(lambda reader: self.requests.messages(reader, row))
+        messages, prompts = await self.store.read(
+            lambda reader: (
+                self.requests.messages(reader, row),
+                chosen_prompts(reader, row.tenant) if has_models(self.planner) else None,
+            )
+        )
         context = RunContext(
             row=row,
             messages=messages,
@@ -120,6 +127,7 @@ class Runner:
             confirm=self.confirm,
             telemetry=self.telemetry,
             region=self.region_of(row.tenant),
+            prompts=prompts,
             spending=None
             if self.budget == BudgetSection()
             else Budgets(store=self.store, clock=self.clock, row=row, limits=self.budget),

@@ -235,6 +235,8 @@ class EntryKind(StrEnum):
     WEBHOOK_ENABLED = "webhook.enabled"
     WEBHOOK_REPLAYED = "webhook.replayed"
     WEBHOOK_REMOVED = "webhook.removed"
+    PROMPT_CHOSEN = "prompt.chosen"
+    """Which prompt models get from here on, and which candidate a part of the requests gets."""
     WORK_TAKEN = "work.taken"
     """Somebody takes, or is given, what people have to do: a request or an action."""
     WORK_NOTED = "work.noted"

@@ -27,6 +27,7 @@ from sayso.sdk.audit.audit import Audit
 from sayso.sdk.audit.index import LogIndexes
 from sayso.sdk.container import Container, build_container
 from sayso.sdk.following import follow
+from sayso.sdk.identity import Identity
 from sayso.sdk.inbound.resource import InboundResource
 from sayso.sdk.inputs import as_subject
 from sayso.sdk.privacy.privacy import Privacy
@@ -44,11 +45,13 @@ from sayso.sdk.resources.limits import LimitResource
 from sayso.sdk.resources.outbox import OutboxResource
 from sayso.sdk.resources.people import People
 from sayso.sdk.resources.policy import PolicyResource
+from sayso.sdk.resources.prompts import PromptResource
 from sayso.sdk.resources.report import ReportResource, ReportView
 from sayso.sdk.resources.requests import RequestResource
 from sayso.sdk.resources.rollout import RolloutResource
 from sayso.sdk.resources.sessions import SessionResource
 from sayso.sdk.resources.solutions import SolutionResource
+from sayso.sdk.resources.statistics import StatisticsResource
 from sayso.sdk.resources.stops import StopResource
 from sayso.sdk.resources.tokens import Tokens
 from sayso.sdk.resources.work import WorkResource
@@ -89,6 +92,7 @@ class Sayso:
         self._planner = planner
         self._telemetry = telemetry
         self._store = store
+        self._identity: Identity | None = None
         self._workspace = workspace
         self._mode = mode
         self._connectors = tuple(connectors)
@@ -231,6 +235,11 @@ class Sayso:
         return SessionResource(self.container)
 
     @property
+    def statistics(self) -> StatisticsResource:
+        """What was done by itself and by people, over some days."""
+        return StatisticsResource(self.container)
+
+    @property
     def work(self) -> WorkResource:
         """What machines leave to people: takes, notes, and ends it."""
         return WorkResource(self.container)
@@ -261,6 +270,13 @@ class Sayso:
         return WebhookResource(self.container, self._workspace)
 
     @property
+    def identity(self) -> Identity:
+        """Who the customer is, by a platform's signed word."""
+        if self._identity is None:
+            self._identity = Identity(self.container, self._workspace)
+        return self._identity
+
+    @property
     def inbound(self) -> InboundResource:
         """Hears providers' webhooks."""
         return InboundResource(self.container, self._workspace)
@@ -289,6 +305,11 @@ class Sayso:
     def rollout(self) -> RolloutResource:
         """How far each action may go by itself, and how often shadow agrees with people."""
         return RolloutResource(self.container, self.policy)
+
+    @property
+    def prompts(self) -> PromptResource:
+        """Which prompt models get, and a candidate for a part of the requests."""
+        return PromptResource(self.container, self._workspace)
 
     @property
     def evaluations(self) -> EvaluationResource:

@@ -142,7 +142,11 @@ class _Checker:
         planner, slack = self._settings.planner, self._settings.slack
         references = {"[planner]": [one.api_key for one in planner.models], "[slack]": []}
         if slack is not None:
-            references["[slack]"] = [slack.bot_token, slack.signing_secret]
+            references["[slack]"] = [
+                one
+                for one in (slack.bot_token, slack.signing_secret, slack.app_token)
+                if one is not None
+            ]
         for place, found in references.items():
             for reference in found:
                 if reference is not None:

@@ -13,11 +13,12 @@ from sayso.settings.document import (
     read_settings,
 )
 from sayso.settings.planner import PlannerSection
-from sayso.settings.surfaces import InboundSection, PersonSection, WebhooksSection
+from sayso.settings.surfaces import IdentitySection, InboundSection, PersonSection, WebhooksSection
 
 __all__ = [
     "FILE_NAME",
     "ConnectionSection",
+    "IdentitySection",
     "InboundSection",
     "PersonSection",
     "PlaceSection",

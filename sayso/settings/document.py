@@ -19,6 +19,7 @@ from sayso.settings.planner import PlannerSection
 from sayso.settings.surfaces import (
     ConsoleSection,
     HttpSection,
+    IdentitySection,
     InboundSection,
     PersonSection,
     SlackSection,
@@ -403,6 +404,7 @@ class Settings(Section):
             provider keeps what it is sent.
         connections: OAuth connections by name.
         inbound: providers' webhooks by the name in their address.
+        identity: who asserts who the customer is, by name.
         actions: Python files with own connectors, as globs relative to the workspace.
     """
 
@@ -422,6 +424,7 @@ class Settings(Section):
     http: HttpSection = HttpSection()
     webhooks: WebhooksSection = WebhooksSection()
     inbound: Mapping[Name, InboundSection] = Field(default_factory=dict)
+    identity: Mapping[Name, IdentitySection] = Field(default_factory=dict)
     console: ConsoleSection = ConsoleSection()
     vault: VaultSection = VaultSection()
     connectors: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from sayso.settings.base import Name, Reference, Section
 
@@ -30,17 +30,24 @@ class SlackSection(Section):
     """The Slack app and the private channel in which approvers are asked.
 
     Attributes:
-        bot_token, signing_secret: of the Slack app.
         channel: id of the private channel.
         api_url: where Slack's Web API is, for tests.
         bot_token: where the `xoxb-` token is.
-        signing_secret: where the secret that signs Slack's requests is.
+        signing_secret: where the secret that signs Slack's requests over HTTP is.
+        app_token: where the `xapp-` token is; with it, clicks come over Socket Mode.
     """
 
     bot_token: Reference
-    signing_secret: Reference
+    signing_secret: Reference | None = None
+    app_token: Reference | None = None
     channel: Annotated[str, Field(pattern=r"^[A-Z0-9]+$")]
     api_url: str = "https://slack.com/api/"
+
+    @model_validator(mode="after")
+    def _clicks_come_somehow(self) -> SlackSection:
+        if self.signing_secret is None and self.app_token is None:
+            raise ValueError("clicks need `signing_secret` (over HTTP) or `app_token` (a socket)")
+        return self
 
 
 class HttpSection(Section):
@@ -102,3 +109,35 @@ class InboundSection(Section):
 
             check_expression(value)
         return value
+
+
+class IdentitySection(Section):
+    """Who asserts who the customer is, in place of the bot's word.
+
+    Attributes:
+        kind: Intercom's or Zendesk's JWT for signed-in users, or an OIDC provider's ID token.
+        secret: the secret that Intercom or Zendesk shares with you.
+        keys: the address of an OIDC provider's published keys (JWKS).
+        issuer, audience: what an ID token has to say; both are needed for OIDC.
+        claim: which claim is the customer's id; by default `user_id`, `external_id`, `sub`.
+        required: whether a customer without an assertion counts as unverified, whatever a bot says.
+        issuer: who made the token.
+        audience: for whom.
+    """
+
+    kind: Literal["intercom", "zendesk", "oidc"]
+    secret: Reference | None = None
+    keys: str | None = None
+    issuer: str | None = None
+    audience: str | None = None
+    claim: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    required: bool = False
+
+    @model_validator(mode="after")
+    def _says_whom_to_believe(self) -> IdentitySection:
+        if self.kind == "oidc":
+            if self.keys is None or self.issuer is None or self.audience is None or self.secret:
+                raise ValueError("OIDC needs `keys`, `issuer` and `audience`, and no `secret`")
+        elif self.secret is None or self.keys is not None:
+            raise ValueError(f"{self.kind} needs `secret`, and no `keys`")
+        return self

@@ -258,6 +258,10 @@ PROMISES: dict[str, Promise] = {
     "agent:answers-once": Promise("An answer belongs to one question and counts once."),
     "agent:asks-three-times": Promise("At most three questions, then a person."),
     "agent:continues": Promise("The next message of a thread answers what was asked in it."),
+    "agent:prompts": Promise(
+        "Which prompt a model gets is chosen by a person, counts from the next request on, and "
+        "stands in the log."
+    ),
     "agent:measured": Promise(
         "What comes in the box to measure planners by is understood, and no injection in it "
         "changes what would be done."

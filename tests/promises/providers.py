@@ -71,6 +71,12 @@ PROMISES: dict[str, Promise] = {
         "A person authorises an account by code and PKCE; only what carries our state is taken."
     ),
     "connect:account": Promise("Whoever connects is told as whom the provider knows them."),
+    "identity:signed": Promise(
+        "A customer is whom a platform's fresh signature names, by the keys that are configured."
+    ),
+    "identity:bot": Promise(
+        "Where an assertion is required, a bot's own word makes nobody more than unverified."
+    ),
     "inbound:signed": Promise(
         "A provider's webhook counts by its own signature over the very bytes, lately where it "
         "says when."

@@ -10,6 +10,10 @@ PROMISES: dict[str, Promise] = {
         "Slack and evidence, and reach no prompt and no e-mail.",
     ),
     # ---- a person decides ------------------------------------------------------------------
+    "console:figures": Promise(
+        "The pages of figures, people and the policy say what the ledger and the log hold; "
+        "currencies are never added up.",
+    ),
     "work:kept": Promise(
         "What machines leave to people is listed until somebody ends it, with who has taken it and "
         "what they have noted; each is an entry of the log.",
@@ -95,6 +99,10 @@ PROMISES: dict[str, Promise] = {
         "invariant 7",
     ),
     # ---- Slack -----------------------------------------------------------------------------
+    "slack:socket": Promise(
+        "Clicks over Socket Mode are answered by the same handlers, and `sayso doctor slack` names "
+        "what is missing.",
+    ),
     "slack:solution": Promise(
         "A plan is one message in Slack, answered by one yes, less or no, and the message says "
         "what came of each step.",

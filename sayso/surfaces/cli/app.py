@@ -44,6 +44,7 @@ COMMANDS: dict[str, str] = {
     "approvals": "Decide what waits: list, show, approve, reject, edit, plan.",
     "actions": "Look at actions and their types: list, show, settle, types.",
     "requests": "What customers asked in words: list, show, answer.",
+    "prompts": "The prompts of models: show, try, promote, rollback.",
     "eval": "Measure planners on labelled messages: run, collect.",
     "stop": "Stop at once, and see what is stopped: list.",
     "resume": "Let what is stopped go on: one asks, another confirms.",

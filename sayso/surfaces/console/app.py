@@ -13,7 +13,18 @@ from starlette.routing import Route
 from sayso.errors import SaysoError, logged
 from sayso.sdk.changes import Changes
 from sayso.sdk.client import Sayso
-from sayso.surfaces.console import action, audit, inbox, me, solution, stop, work
+from sayso.surfaces.console import (
+    action,
+    audit,
+    figures,
+    inbox,
+    me,
+    people,
+    policy,
+    solution,
+    stop,
+    work,
+)
 from sayso.surfaces.console.edge import Edge, Site, logger
 from sayso.surfaces.console.live import Live
 from sayso.surfaces.console.render import assets
@@ -55,6 +66,9 @@ def create_console(sayso: Sayso, *, site: Site | None = None) -> Starlette:
             Route("/request/{id}", page(action.show_request)),
             Route("/work/{id}", page(work.say), methods=["POST"]),
             Route("/audit", page(audit.show_audit)),
+            Route("/figures", page(figures.show_figures)),
+            Route("/policy", page(policy.show_policy)),
+            Route("/people", page(people.show_people)),
             Route("/stop", page(stop.show_stop)),
             Route("/stop", page(stop.engage), methods=["POST"]),
             Route("/stop/{id}/resume", page(stop.resume), methods=["POST"]),

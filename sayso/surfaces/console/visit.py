@@ -21,6 +21,9 @@ from sayso.surfaces.console.render import KEYS_COOKIE, ZONE_COOKIE, Times, envir
 PAGES = (
     ("", "Inbox"),
     ("audit", "Audit"),
+    ("figures", "Figures"),
+    ("policy", "Policy"),
+    ("people", "People"),
     ("stop", "Stop"),
 )
 """The pages of the menu: path and name."""

@@ -78,7 +78,7 @@ async def propose(
     view = await sayso.propose(
         body.action,
         body.args,
-        subject=body.subject.subject(),
+        subject=await body.subject.checked(sayso),
         reason=body.reason,
         priority=body.priority,
         idempotency_key=None if key is None else bound_key(token, key),

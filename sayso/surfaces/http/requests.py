@@ -54,7 +54,7 @@ async def ask(
     the same `conversation`.
     """
     view = await sayso.ask(
-        body.subject.subject(),
+        await body.subject.checked(sayso),
         body.turns(),
         idempotency_key=bound_key(token, key),
         conversation=body.conversation,

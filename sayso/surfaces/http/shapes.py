@@ -23,6 +23,7 @@ from sayso.actions.model.plan import MAX_STEPS
 from sayso.actions.model.status import Status
 from sayso.agent.base import Message
 from sayso.agent.request_row import RequestStatus
+from sayso.sdk.client import Sayso
 from sayso.sdk.resources.limits import LimitView
 from sayso.sdk.resources.rollout import DialView
 from sayso.sdk.views import ActionView, ApprovalView, EntryView, RequestView, StopView, View
@@ -53,12 +54,22 @@ class QueryModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class AssertionBody(Body):
+    """A platform's signed word on who the customer is."""
+
+    by: Short = Field(description="of `[identity.NAME]` in sayso.toml")
+    token: Annotated[str, Field(min_length=1, max_length=8_192, description="the JWT")]
+
+
 class SubjectBody(Body):
     """The customer on whose behalf something is asked, as the caller has verified them."""
 
     id: Short = Field(description="the provider's id of the customer, such as `cus_…`")
     assurance: Literal["signed_in", "verified", "unverified"] = Field(
         description="how strongly the caller has identified them"
+    )
+    assertion: AssertionBody | None = Field(
+        default=None, description="a platform's signed word; it then says how strongly, not you"
     )
     attributes: dict[str, JsonValue] | None = Field(
         default=None, description="reserved: accepted, and read by nothing yet"
@@ -71,6 +82,15 @@ class SubjectBody(Body):
             RefusedError: `invalid_input` for an id with other characters.
         """
         return Subject(id=self.id, assurance=Assurance(self.assurance))
+
+    async def checked(self, sayso: Sayso) -> Subject:
+        """The subject, as far as somebody stands for it.
+
+        Raises:
+            RefusedError: `invalid_input`; `unauthenticated` for an assertion that does not hold.
+        """
+        by, token = (self.assertion.by, self.assertion.token) if self.assertion else (None, None)
+        return await sayso.identity.checked(self.subject(), by, token)
 
 
 class MessageBody(Body):

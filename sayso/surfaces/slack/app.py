@@ -24,6 +24,7 @@ from sayso.surfaces.slack.identity import Home, Identities
 from sayso.surfaces.slack.notifier import Notifier
 from sayso.surfaces.slack.pace import Pace, Patience
 from sayso.surfaces.slack.payload import Click, Submission
+from sayso.surfaces.slack.socket_mode import SocketMode
 from sayso.surfaces.slack.web import SlackWeb
 from sayso.surfaces.slack.wording import Answer, ephemeral_text
 
@@ -65,13 +66,25 @@ class SlackApp:
         self._deciding = Deciding(sayso, self._web, identities, patience)
         self._answering = Answering(sayso, self._web, identities, patience)
         self._bolt = Bolt(
-            sayso.workspace.secret(section.signing_secret),
+            None
+            if section.signing_secret is None
+            else sayso.workspace.secret(section.signing_secret),
             Replays(monotonic),
             self._on_click,
             self._on_submit,
             patience.whole_s,
         )
         self.notifier = Notifier(sayso, self._web, home, section.channel, pace=pace)
+        self._socket = (
+            None
+            if section.app_token is None
+            else SocketMode(
+                section.api_url,
+                sayso.workspace.secret(section.app_token),
+                self._bolt.answer_socket,
+                patience.whole_s,
+            )
+        )
         self._telling: set[asyncio.Task[None]] = set()
         self._sending: asyncio.Task[None] | None = None
         self._asgi = Starlette(
@@ -84,7 +97,8 @@ class SlackApp:
         await self._asgi(scope, receive, send)
 
     async def __aenter__(self) -> Self:
-        """Start sending cards."""
+        """Start sending cards, and taking clicks over the socket where there is one."""
+        await self.connect()
         self._sending = asyncio.create_task(self.notifier.run(), name="sayso slack notifier")
         return self
 
@@ -95,9 +109,20 @@ class SlackApp:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._sending
             self._sending = None
+        if self._socket is not None:
+            await self._socket.close()
         await self.told()
         self._bolt.close()
         await self._web.close()
+
+    async def connect(self) -> None:
+        """Open the socket over which clicks come; nothing where they come over HTTP.
+
+        Raises:
+            ConfigError: `invalid_setting` when Slack does not let us.
+        """
+        if self._socket is not None:
+            await self._socket.open()
 
     async def told(self) -> None:
         """Wait until everybody who clicked so far has been told; for tests and for the end."""

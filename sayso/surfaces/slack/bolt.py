@@ -11,6 +11,7 @@ import asyncio
 import hashlib
 import logging
 import re
+import secrets
 import threading
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -42,6 +43,7 @@ class Bolt:
     """Answers raw signed requests.
 
     Args:
+        signing_secret: None where everything comes over a socket of ours.
         on_click, on_submit: run in the event loop of `answer`; they commit before they return.
         whole_s: Slack waits 3 s for an answer; whatever is not done by then is answered with an
             error.
@@ -49,7 +51,7 @@ class Bolt:
 
     def __init__(
         self,
-        signing_secret: Secret,
+        signing_secret: Secret | None,
         replays: Replays,
         on_click: OnClick,
         on_submit: OnSubmit,
@@ -61,7 +63,9 @@ class Bolt:
         self._whole_s = whole_s
         self._loop: asyncio.AbstractEventLoop | None = None
         self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="sayso-slack")
-        self._app = self._make_app(signing_secret)
+        # INVARIANT: without a secret nothing that comes over HTTP counts; Bolt itself wants one.
+        self._signed = signing_secret is not None
+        self._app = self._make_app(signing_secret or Secret(secrets.token_hex(32)))
 
     def _make_app(self, signing_secret: Secret) -> App:
         bolts = logging.getLogger("sayso.slack.bolt")
@@ -89,7 +93,9 @@ class Bolt:
 
         Guarantees: 200 only when what was decided is durable, or when nothing was to be decided.
         """
-        if not _TIMESTAMP.fullmatch(headers.get("x-slack-request-timestamp", "")):
+        if not self._signed or not _TIMESTAMP.fullmatch(
+            headers.get("x-slack-request-timestamp", "")
+        ):
             # NOTE: Bolt 1.30.0 answers 500 to a timestamp that is no number.
             return Reply(status=401)
         try:
@@ -113,12 +119,28 @@ class Bolt:
             self._replays.settle(headers.get(_SIGNATURE, ""), reply)
         return reply
 
+    async def answer_socket(self, payload: Mapping[str, object]) -> Reply:
+        """The same for what came over a socket of ours, where there is nothing to be signed."""
+        request = BoltRequest(mode="socket_mode", body=dict(payload))
+        self._loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(self._whole_s):
+                response = await self._loop.run_in_executor(
+                    self._threads, self._app.dispatch, request
+                )
+        except TimeoutError:
+            response = BoltResponse(status=503)
+        return Reply(status=response.status, body=response.body, json=response.body.startswith("{"))
+
     def close(self) -> None:
         """Let the threads end."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _only_once(self, req: BoltRequest, next: Callable[[], None]) -> BoltResponse | None:  # noqa: A002
         """Runs after the signature was found good, before anything else."""
+        if req.mode == "socket_mode":
+            next()
+            return None
         earlier = self._replays.claim(req.headers[_SIGNATURE][0])
         if earlier is None:
             req.context[_FIRST] = True

@@ -12,7 +12,7 @@ import copy
 import json
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import cast
@@ -518,7 +518,8 @@ class GeneratedProvider:
         where, _ = list_and_item(items)
         listed = get(document, where)
         whole = list(listed) if isinstance(listed, (list, tuple)) else []
-        number = self._page_of(page, parsed)
+        own = _own_cursor(page, items)
+        number = self._page_of(page, parsed) if own is None else self._after(own, whole, parsed)
         size = page.size if page.number is not None and page.size is not None else self.page_size
         begin = number * size
         shown = put(document, where, whole[begin : begin + size])
@@ -529,7 +530,7 @@ class GeneratedProvider:
         url = f"{self._site.base.split('/', 3)[0]}//{urlsplit(self._site.base).netloc}{following}"
         if page.more is not None:
             shown = put(shown, steps_of(page.more) or (), goes_on)
-        if page.cursor is not None:
+        if page.cursor is not None and own is None:
             shown = put(shown, steps_of(page.cursor) or (), str(number + 1) if goes_on else None)
         if page.token is not None:
             shown = put(shown, steps_of(page.token) or (), str(number + 1) if goes_on else None)
@@ -538,6 +539,15 @@ class GeneratedProvider:
         if page.link and goes_on:
             headers.append(("Link", f'<{url}&{rest}>; rel="next"'))
         return self._yes(shown, graphql=graphql, headers=headers)
+
+    def _after(self, own: str, whole: Sequence[JsonValue], parsed: Parsed) -> int:
+        """The page behind the item that is named, where pages have one item each."""
+        query = dict(parsed.query)
+        named = {query[key] for key in self._all_cursor_keys if query.get(key)}
+        for number, one in enumerate(whole):
+            if str(get(one, steps_of(own) or ())) in named:
+                return number + 1
+        return 0
 
     def _page_of(self, page: Page, parsed: Parsed) -> int:
         query = dict(parsed.query)
@@ -576,3 +586,11 @@ class GeneratedProvider:
             body=json.dumps(body).encode(),
             headers=(("Content-Type", "application/json"),),
         )
+
+
+def _own_cursor(page: Page, items: str) -> str | None:
+    """The path in an item of what names the next page, where that is the last item's own id."""
+    before = f"{items}[-1]."
+    if page.cursor is not None and page.cursor.startswith(before):
+        return page.cursor.removeprefix(before)
+    return None

@@ -9,8 +9,10 @@ from dataclasses import replace
 
 from sayso.actions.model.snapshot import Receipt
 from sayso.connectors.manifest.derive import receipt_of
+from sayso.connectors.manifest.requests import templates_of
 from sayso.connectors.manifest.schema import RefArg
 from sayso.connectors.manifest.source import Source
+from sayso.connectors.manifest.template import names_in
 from sayso.errors import OutcomeUnknownError, RefusedError
 from sayso.testing.clock import FakeClock
 from sayso.testing.manifests.bench import manifest_bench
@@ -123,9 +125,13 @@ class ManifestSuite(ConnectorSuite):
 
     def _with_another_ref(self, case: Case) -> Case | None:
         table = self._source.manifest.actions[self._case.action]
+        reads = [{**self._source.manifest.reads, **table.reads}[name] for name in table.resolve]
+        read = {
+            name for one in reads for template in templates_of(one) for name in names_in(template)
+        }
         for name, arg in table.args.items():
             given = case.args.get(name)
-            if isinstance(arg, RefArg) and isinstance(given, str):
+            if isinstance(arg, RefArg) and isinstance(given, str) and ("args", name) in read:
                 return replace(case, args={**case.args, name: _another(given)})
         return None
 

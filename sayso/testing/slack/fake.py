@@ -13,9 +13,11 @@ from types import TracebackType
 from typing import Self
 
 import httpx
+import orjson
 from starlette.types import ASGIApp
 
 from sayso.errors import Code, ConfigError
+from sayso.ids import monotonic_s
 from sayso.json import JsonObject
 from sayso.testing.slack.interactions import (
     PATIENCE_S,
@@ -67,6 +69,7 @@ class FakeSlack:
         self.api_url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/api/"
         self.events_url = ""
         self.signing_secret = signing_secret
+        self.by_socket = False
 
     @classmethod
     def start(
@@ -294,6 +297,8 @@ class FakeSlack:
         signing_secret: str | None = None,
     ) -> Delivery:
         """Send a payload, signed as Slack signs, unless told otherwise."""
+        if self.by_socket:
+            return await self._over_socket(payload)
         body = encode(payload)
         at = timestamp or str(int(datetime.now(UTC).timestamp()))
         headers = {
@@ -302,6 +307,32 @@ class FakeSlack:
             "x-slack-signature": signature or sign(signing_secret or self.signing_secret, at, body),
         }
         return await self._send(body, headers)
+
+    async def _over_socket(self, payload: JsonObject) -> Delivery:
+        """Send it over the app's own connection, as Slack does in Socket Mode."""
+        assert self._loop is not None
+        sending = self._state.sockets.send(payload, self._patience_s)
+        began = monotonic_s()
+        answer = await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(sending, self._loop))
+        said = {} if answer is None else answer.get("payload") or {}
+        return Delivery(
+            body=encode(payload),
+            headers={},
+            status=0 if answer is None else 200,
+            answer=orjson.dumps(said).decode() if said else "",
+            latency_s=monotonic_s() - began,
+        )
+
+    @property
+    def sockets(self) -> int:
+        """How many connections the app has open."""
+        return self._state.sockets.count
+
+    async def cut_sockets(self) -> None:
+        """End the app's connections, as Slack does now and then."""
+        assert self._loop is not None
+        cutting = self._state.sockets.cut()
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(cutting, self._loop))
 
     async def replay(self, delivery: Delivery) -> Delivery:
         """Send the very same bytes again."""

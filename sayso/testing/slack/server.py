@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncGenerator, Generator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
+from importlib.util import find_spec
 from urllib.parse import parse_qsl
 
 import orjson
@@ -13,7 +14,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp
 
 from sayso.ids import monotonic_s
@@ -46,7 +47,23 @@ def api_app(state: State) -> Starlette:
             return await _hang(request)
         return answer
 
-    return Starlette(routes=[Route("/api/{method}", call, methods=["GET", "POST"])])
+    return Starlette(
+        routes=[
+            Route("/api/apps.connections.open", _open_socket(state), methods=["POST"]),
+            Route("/api/{method}", call, methods=["GET", "POST"]),
+            WebSocketRoute("/socket", state.sockets.serve),
+        ]
+    )
+
+
+def _open_socket(state: State) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(request: Request) -> Response:
+        state.record(_call("apps.connections.open", {}, ""))
+        if not request.headers.get("authorization", "").startswith("Bearer xapp-"):
+            return JSONResponse({"ok": False, "error": "not_allowed_token_type"})
+        return JSONResponse({"ok": True, "url": f"ws://{request.url.netloc}/socket?ticket=1"})
+
+    return answer
 
 
 def _do(
@@ -159,7 +176,9 @@ async def serve_on_loopback(
         its address, such as `http://127.0.0.1:40123`.
     """
     sock = listener or loopback()
-    config = uvicorn.Config(app, log_level="warning", access_log=False, ws="none", lifespan="off")
+    # Socket Mode wants the package websockets, which only those who try that have to install.
+    sockets = "websockets-sansio" if find_spec("websockets") else "none"
+    config = uvicorn.Config(app, log_level="warning", access_log=False, ws=sockets, lifespan="off")
     server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=[sock]), name="loopback server")
     ready = asyncio.create_task(server.ready.wait())

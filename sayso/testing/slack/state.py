@@ -16,6 +16,7 @@ from sayso.testing.slack.records import (
     SlackFault,
     SlackUser,
 )
+from sayso.testing.slack.sockets import Sockets
 
 
 class State:
@@ -29,6 +30,7 @@ class State:
         self.ephemerals: list[Ephemeral] = []
         self.views: list[OpenView] = []
         self.calls: list[ApiCall] = []
+        self.sockets = Sockets()
         self.changed = threading.Condition(threading.RLock())
         self.gate = threading.Event()
         self.delayed = 0

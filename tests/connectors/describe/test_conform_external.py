@@ -35,14 +35,20 @@ DESCRIBED = {
     ),
     "shopify": ("shopify_admin_2026-10_introspection.json.gz",),
     "square": ("providers/square_2025-08-20.json.gz",),
+    "stripe_billing": ("stripe_requests_2023-08-16_support.json",),
     "twilio": (
         "providers/twilio_conversations_v1.json.gz",
         "providers/twilio_api_v2010.json.gz",
     ),
 }
 """Chargebee's description here is of API v1, and the manifest speaks v2."""
-ELSEWHERE = {"sendgrid": {"connection.account"}}
-"""SendGrid describes `GET /v3/user/profile` in a file of its own, which is not here."""
+ELSEWHERE = {
+    "sendgrid": {"connection.account"},
+    "stripe_billing": {"connection.account", "reads.preview", "actions.apply_coupon"},
+}
+"""SendGrid describes `GET /v3/user/profile` in a file of its own, which is not here. Stripe's
+description is of 2023: it has no account, no `invoices/create_preview`, and a subscription's
+`discounts` came later."""
 
 
 @pytest.mark.promise("describe:shipped")

@@ -16,6 +16,7 @@ GROUPS = {
     "approvals": ("list", "show", "approve", "reject", "edit", "plan"),
     "actions": ("list", "show", "settle", "types"),
     "requests": ("list", "show", "answer"),
+    "prompts": ("show", "try", "promote", "rollback"),
     "eval": ("run", "collect"),
     "audit": (
         *("tail", "query", "export", "evidence", "checkpoint"),
@@ -28,6 +29,7 @@ GROUPS = {
         *("test", "explain", "backtest"),
     ),
     "rollout": ("list", "set", "compare", "wrong"),
+    "work": ("list", "show", "take", "note", "end"),
     "stop": ("list",),
     "people": ("list", "add", "role", "slack", "deactivate"),
     "webhooks": (*("add", "list", "test", "rotate", "disable", "enable", "replay", "remove"),),

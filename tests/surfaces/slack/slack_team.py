@@ -126,14 +126,16 @@ class SlackTeam:
         )
 
 
-def settings_for(api_url: str, folder: Path) -> dict[str, object]:
+def settings_for(api_url: str, folder: Path, *, socket: bool = False) -> dict[str, object]:
     """The `[slack]` section, with its secrets in files."""
     (folder / "keys").mkdir(parents=True, exist_ok=True)
     (folder / "keys" / "slack.token").write_text(TOKEN)
     (folder / "keys" / "slack.secret").write_text(SIGNING_SECRET)
+    (folder / "keys" / "slack.app").write_text("xapp-1-fake")
+    way = {"app_token": "file:keys/slack.app"} if socket else {}
     return {
         "bot_token": "file:keys/slack.token",
-        "signing_secret": "file:keys/slack.secret",
+        **(way or {"signing_secret": "file:keys/slack.secret"}),
         "channel": CHANNEL,
         "api_url": api_url,
     }
@@ -153,10 +155,12 @@ async def open_rig(
     approvals: Mapping[str, object] | None = None,
     planner: Planner | None = None,
     policy: str = POLICY,
+    socket: bool = False,
 ) -> AsyncGenerator[SlackTeam]:
     """Open everything; cards are sent only when a test says so, without pauses.
 
     Args:
+        socket: clicks come over Socket Mode, once the app has connected.
         api_url: of what stands before the fake Slack; its own unless told otherwise.
         approvals: that section of sayso.toml.
     """
@@ -182,7 +186,7 @@ async def open_rig(
         policy=policy,
         people=list(people),
         approvals=dict(approvals or {}),
-        slack=settings_for(api_url or slack.api_url, folder),
+        slack=settings_for(api_url or slack.api_url, folder, socket=socket),
     ) as workspace:
         app = create_slack_app(workspace.sayso, pace=pace, patience=patience, monotonic=ticks)
         async with slack.serve(app):

@@ -20,3 +20,7 @@ create table work_note (
 );
 create index request_for_people on request (tenant, id)
     where status in ('handed_over', 'needs_customer');
+grant select, insert, update on work to sayso_app;
+grant select, insert on work_note to sayso_app;
+
+select guard_tables();

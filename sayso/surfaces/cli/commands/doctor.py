@@ -8,10 +8,11 @@ import platform
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import asdict
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -34,9 +35,9 @@ from sayso.store.sqlite.store import open_connection
 from sayso.surfaces.cli.app import installed_version
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out
-from sayso.surfaces.cli.problem import OK, USAGE, problem_text
-from sayso.surfaces.cli.words import counted
-from sayso.surfaces.cli.workspace import find_workspace
+from sayso.surfaces.cli.problem import OK, USAGE, problem_text, usage
+from sayso.surfaces.cli.words import counted, one_line
+from sayso.surfaces.cli.workspace import find_workspace, look
 
 if TYPE_CHECKING:
     from sayso.store.postgres.connection import PgConnection
@@ -48,9 +49,20 @@ _SYNCHRONOUS = {0: "off", 1: "normal", 2: "full", 3: "extra"}
 
 
 @app.command()
-def doctor(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
+def doctor(
+    about: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[slack]", help="Look at this alone, by asking it.", show_default=""
+        ),
+    ] = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
     """Say what is installed and how the database is set up."""
     out = Out(as_json=as_json)
+    if about is not None:
+        return _slack(about, find_workspace(workspace), out)
     facts: list[tuple[str, str]] = [
         ("sayso", installed_version()),
         ("python", platform.python_version()),
@@ -84,6 +96,24 @@ def doctor(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> in
     for one in wrong:
         out.warn(problem_text(one))
     return USAGE if wrong else OK
+
+
+def _slack(about: str, folder: Path, out: Out) -> int:
+    """Ask Slack for everything that cards and clicks need."""
+    if about != "slack":
+        raise usage(
+            f"there is nothing to be said of `{about[:40]}` alone", "say `slack`, or nothing"
+        )
+    from sayso.surfaces.slack.doctor import examine  # loads slack_sdk, which only this needs
+
+    found = look(folder, examine)
+    if out.as_json:
+        out.document({"ok": all(one.ok for one in found), "items": [asdict(one) for one in found]})
+    for one in found if not out.as_json else ():
+        out.line(f"{'✓' if one.ok else '✗'} {one.what}: {one_line(one.said)}")
+        if not one.ok:
+            out.line(f"  next: {one_line(one.next_step)}")
+    return OK if all(one.ok for one in found) else USAGE
 
 
 async def _connections(loaded: Workspace, wrong: list[SaysoError]) -> list[tuple[str, str]]:

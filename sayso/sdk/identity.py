@@ -1,0 +1,178 @@
+"""Who the customer is, by a signed assertion of a platform in place of the bot's word.
+
+Intercom and Zendesk sign a JWT for who is signed in at the shop (HS256, by a secret that they share
+with it); any OIDC provider signs an ID token (by a key that it publishes). What a bot says by
+itself is worth less: with `required` it is worth nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
+
+from sayso.actions.model.definition import Assurance, Subject
+from sayso.errors import Code, ConfigError, RefusedError, RetryableError
+from sayso.network import LOOPBACK, Destination
+from sayso.sdk.resources.base import Resource
+from sayso.settings import FILE_NAME, IdentitySection
+from sayso.text import plain
+
+if TYPE_CHECKING:
+    from joserfc.jwk import KeySet, OctKey
+
+    from sayso.connectors.http import HttpClient
+    from sayso.sdk.container import Container
+    from sayso.sdk.workspace import Workspace
+
+LEEWAY_S = 30
+MOST_CHARACTERS = 8_192
+KEYS_KEPT_S = 600
+_ALGORITHMS = {"intercom": ["HS256"], "zendesk": ["HS256"], "oidc": ["RS256", "ES256", "PS256"]}
+_CLAIM = {"intercom": "user_id", "zendesk": "external_id", "oidc": "sub"}
+
+
+class Identity(Resource):
+    """Reads assertions.
+
+    Guarantees: an assertion counts only with the signature, the issuer, the audience and the time
+    that sayso.toml asks for; none is kept or logged.
+    """
+
+    def __init__(self, container: Container, workspace: Workspace) -> None:
+        super().__init__(container)
+        self._workspace = workspace
+        self._keys: dict[str, tuple[float, KeySet]] = {}
+
+    @property
+    def is_required(self) -> bool:
+        """Whether a customer without an assertion counts as unverified."""
+        return any(one.required for one in self._workspace.settings.identity.values())
+
+    async def subject(self, name: str, assertion: str) -> Subject:
+        """The customer that an assertion names.
+
+        Args:
+            name: of `[identity.NAME]`. assertion: the JWT, as the platform gave it.
+
+        Raises:
+            RefusedError: `unauthenticated`, for an assertion that does not hold; `not_found`.
+            RetryableError: the keys of the issuer cannot be read now.
+            ConfigError: `missing_secret`.
+        """
+        section = self._workspace.settings.identity.get(name)
+        if section is None:
+            raise RefusedError(
+                Code.NOT_FOUND,
+                f"nobody asserts as `{plain(name, limit=40)}`",
+                next_step=f"name it in [identity] of {FILE_NAME}",
+            )
+        if not assertion.isascii() or not 0 < len(assertion) <= MOST_CHARACTERS:
+            raise _not_held("it is no JWT")
+        claims = await self._claims(name, section, assertion)
+        claim = section.claim or _CLAIM[section.kind]
+        found = claims.get(claim)
+        if not isinstance(found, str) or not found:
+            raise _not_held(f"it has no `{claim}`")
+        return Subject(id=found, assurance=Assurance.SIGNED_IN)
+
+    async def checked(self, said: Subject, name: str | None, assertion: str | None) -> Subject:
+        """A customer whom a bot names, with what stands for it.
+
+        Raises:
+            RefusedError: `unauthenticated`, also where the assertion names somebody else.
+        """
+        if name is None or assertion is None:
+            weak = self.is_required and said.assurance is not Assurance.UNVERIFIED
+            return Subject(id=said.id, assurance=Assurance.UNVERIFIED) if weak else said
+        found = await self.subject(name, assertion)
+        if found.id != said.id:
+            raise _not_held("it names another customer")
+        return found
+
+    async def _claims(
+        self, name: str, section: IdentitySection, assertion: str
+    ) -> Mapping[str, object]:
+        from joserfc import jwt  # only who takes assertions pays for it
+        from joserfc.errors import JoseError
+
+        now = int(self._container.clock.now().timestamp())
+        essential: dict[str, Any] = {"exp": {"essential": True}}
+        for claim, value in (("iss", section.issuer), ("aud", section.audience)):
+            if value is not None:
+                essential[claim] = {"essential": True, "value": value}
+        wanted = jwt.JWTClaimsRegistry(now=now, leeway=LEEWAY_S, **essential)
+        key = await self._key(name, section)
+        try:
+            token = jwt.decode(assertion, key, algorithms=_ALGORITHMS[section.kind])
+            wanted.validate(token.claims)
+        except (JoseError, ValueError, TypeError, KeyError) as error:
+            raise _not_held(type(error).__name__) from None
+        return cast("Mapping[str, object]", token.claims)
+
+    async def _key(self, name: str, section: IdentitySection) -> OctKey | KeySet:
+        from joserfc.jwk import OctKey
+
+        if section.secret is not None:
+            return OctKey.import_key(self._workspace.secret(section.secret).reveal())
+        now = self._container.clock.now().timestamp()
+        kept = self._keys.get(name)
+        if kept is None or now - kept[0] > KEYS_KEPT_S:
+            kept = (now, await _published(name, cast("str", section.keys)))
+            self._keys[name] = kept
+        return kept[1]
+
+
+async def _published(name: str, url: str) -> KeySet:
+    from joserfc.errors import JoseError
+    from joserfc.jwk import KeySet
+
+    from sayso.connectors.http import HttpRequest
+
+    client = _client(name, url)
+    try:
+        answer = await client.send(HttpRequest(method="GET", url=url))
+    finally:
+        await client.close()
+    try:
+        if answer.status != 200:
+            raise ValueError(f"HTTP {answer.status}")
+        return KeySet.import_key_set(json.loads(answer.body))
+    except (JoseError, ValueError, KeyError, TypeError) as error:
+        raise RetryableError(
+            Code.PROVIDER_UNAVAILABLE,
+            f"the keys of `{name}` cannot be read",
+            next_step=f"check `keys` of [identity.{name}]",
+            detail=type(error).__name__,
+        ) from error
+
+
+def _client(name: str, url: str) -> HttpClient:
+    from sayso.connectors.http import HttpClient, HttpLimits
+
+    parts = urlsplit(url)
+    here = parts.hostname in LOOPBACK
+    if not parts.hostname or (parts.scheme != "https" and not here):
+        raise ConfigError(
+            Code.INVALID_SETTING,
+            f"`identity.{name}.keys` is no safe address",
+            next_step="use https",
+        )
+    port = parts.port or (80 if parts.scheme == "http" else 443)
+    destination = (
+        Destination.this_machine([port])
+        if here
+        else Destination(hosts=frozenset({parts.hostname}), ports=frozenset({port}))
+    )
+    return HttpClient(who=name, destination=destination, limits=HttpLimits(timeout_s=10.0))
+
+
+def _not_held(why: str) -> RefusedError:
+    # NOTE: why is for the log of whoever runs it; a caller who guesses learns nothing more.
+    return RefusedError(
+        Code.UNAUTHENTICATED,
+        "the assertion of who the customer is does not hold",
+        next_step="pass the platform's own, as it is, while it is fresh",
+        detail=why,
+    )

@@ -1,0 +1,159 @@
+"""Statistics: what was done by itself and by people, how much money, and how people decide."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+
+from sayso.errors import Code, RefusedError
+from sayso.ids import first_at
+from sayso.money import Money
+from sayso.sdk.resources.base import Resource
+from sayso.sdk.views import View
+from sayso.store.base import Reader, Row, integer, text
+
+MOST_DAYS = 90
+MOST_VOTES = 20_000
+HASTY_S = 3.0
+"""Nobody reads a card that fast."""
+_DAY_S = 24 * 3600
+
+
+class DayView(View):
+    """What came of one day in UTC: how many actions, and requests that were handed over."""
+
+    day: str
+    automatic: int = 0
+    asked: int = 0
+    refused: int = 0
+    handed_over: int = 0
+
+
+class MoneyView(View):
+    """Money that moved by one kind of action. `how`: `automatic` or `asked`."""
+
+    action: str
+    how: str
+    count: int
+    amount: Money
+
+
+class ApproverView(View):
+    """How one person decides.
+
+    Attributes:
+        count: answers. yes: of them. median_s: from the card to the answer.
+        hasty: answers within three seconds.
+    """
+
+    person: str
+    count: int
+    yes: int
+    median_s: float
+    hasty: int
+
+
+class StatisticsView(View):
+    """Everything, over the same days.
+
+    Attributes:
+        money: by currency, the most first; currencies are never added up.
+        median_s, slow_s: within how long half, and nine of ten answers came; None without any.
+        requests: how many there were. cost_micro_usd: what models cost for all of them.
+    """
+
+    since: str
+    days: tuple[DayView, ...]
+    money: tuple[MoneyView, ...]
+    approvers: tuple[ApproverView, ...]
+    median_s: float | None
+    slow_s: float | None
+    requests: int
+    cost_micro_usd: int
+
+
+class StatisticsResource(Resource):
+    """Counts what the ledger holds."""
+
+    async def read(self, *, days: int = 30, tenant: str | None = None) -> StatisticsView:
+        """Count the last days, today included.
+
+        Args:
+            days: 1 to 90.
+
+        Raises:
+            RefusedError: `invalid_input`.
+        """
+        if not 1 <= days <= MOST_DAYS:
+            raise RefusedError(
+                Code.INVALID_INPUT,
+                f"{days} days cannot be counted",
+                next_step=f"choose 1 to {MOST_DAYS}",
+            )
+        where = self._tenant(tenant)
+        now = self._container.clock.now().astimezone(UTC)
+        first = datetime(now.year, now.month, now.day, tzinfo=UTC) - timedelta(days=days - 1)
+
+        def work(reader: Reader) -> StatisticsView:
+            actions = {"tenant": where, "since": first_at("act", first)}
+            requests = reader.all("statistics.requests", tenant=where, since=first_at("req", first))
+            votes = reader.all(
+                "statistics.votes", tenant=where, since=first_at("apr", first), limit=MOST_VOTES
+            )
+            took = sorted(integer(row, "took") / 1e6 for row in votes)
+            return StatisticsView(
+                since=first.date().isoformat(),
+                days=_days(first.date(), days, reader.all("statistics.days", **actions), requests),
+                money=tuple(map(_money, reader.all("statistics.money", **actions))),
+                approvers=_approvers(votes),
+                median_s=statistics.median(took) if took else None,
+                slow_s=took[min(len(took) - 1, len(took) * 9 // 10)] if took else None,
+                requests=sum(integer(row, "count") for row in requests),
+                cost_micro_usd=sum(integer(row, "cost") for row in requests),
+            )
+
+        return await self._container.store.read(work)
+
+
+def _days(
+    first: date, count: int, actions: Sequence[Row], requests: Sequence[Row]
+) -> tuple[DayView, ...]:
+    found: dict[str, dict[str, int]] = {}
+    for row in actions:
+        day = _day(row)
+        found.setdefault(day, {})[text(row, "how")] = integer(row, "count")
+    for row in requests:
+        found.setdefault(_day(row), {})["handed_over"] = integer(row, "handed_over")
+    names = [(first + timedelta(days=place)).isoformat() for place in range(count)]
+    return tuple(DayView(day=name, **found.get(name, {})) for name in names)
+
+
+def _day(row: Row) -> str:
+    return datetime.fromtimestamp(integer(row, "day") * _DAY_S, UTC).date().isoformat()
+
+
+def _money(row: Row) -> MoneyView:
+    return MoneyView(
+        action=text(row, "name"),
+        how=text(row, "how"),
+        count=integer(row, "count"),
+        amount=Money(integer(row, "minor"), text(row, "currency")),
+    )
+
+
+def _approvers(votes: Sequence[Row]) -> tuple[ApproverView, ...]:
+    by_person: dict[str, list[Row]] = {}
+    for row in votes:
+        by_person.setdefault(text(row, "person"), []).append(row)
+    found = [
+        ApproverView(
+            person=person,
+            count=len(rows),
+            yes=sum(text(row, "decision") != "reject" for row in rows),
+            median_s=statistics.median(integer(row, "took") / 1e6 for row in rows),
+            hasty=sum(integer(row, "took") / 1e6 < HASTY_S for row in rows),
+        )
+        for person, rows in by_person.items()
+    ]
+    return tuple(sorted(found, key=lambda one: (-one.count, one.person)))

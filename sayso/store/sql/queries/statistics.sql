@@ -1,0 +1,34 @@
+-- What came of actions since a moment: ids are in the order of time, so each walks only that part.
+-- name: days
+select (action.created_at / cast(86400000000 as bigint)) as day,
+    case when action.status in ('refused', 'rejected', 'expired') then 'refused'
+        when exists (
+            select 1 from approval where approval.tenant = action.tenant
+                and approval.action_id = action.id) then 'asked'
+        else 'automatic' end as how,
+    count(*) as count
+from action where action.tenant = :tenant and action.id >= :since
+group by 1, 2 order by 1;
+
+-- name: money
+select action.name, action.currency,
+    case when exists (
+        select 1 from approval where approval.tenant = action.tenant
+            and approval.action_id = action.id) then 'asked' else 'automatic' end as how,
+    count(*) as count, cast(sum(action.amount_minor) as bigint) as minor
+from action where action.tenant = :tenant and action.id >= :since
+    and action.status = 'succeeded' and action.amount_minor is not null
+group by 1, 2, 3 order by 2, 5 desc;
+
+-- name: votes
+select vote.person, vote.decision, vote.at - approval.created_at as took
+from vote join approval on approval.tenant = vote.tenant and approval.id = vote.approval_id
+where vote.tenant = :tenant and vote.approval_id >= :since
+order by vote.approval_id desc limit :limit;
+
+-- name: requests
+select (request.created_at / cast(86400000000 as bigint)) as day, count(*) as count,
+    sum(case when request.status = 'handed_over' then 1 else 0 end) as handed_over,
+    cast(sum(request.cost_micro_usd) as bigint) as cost
+from request where request.tenant = :tenant and request.id >= :since
+group by 1 order by 1;

@@ -1,0 +1,46 @@
+"""People, tokens and connections: who and what may do something here."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from sayso.ids import rfc3339
+from sayso.surfaces.console.visit import Visit
+
+
+async def show_people(visit: Visit) -> Response:
+    """The page."""
+    sayso = visit.sayso
+    people = await sayso.people.list(sayso.tenant)
+    tokens = [one for one in await sayso.tokens.list(sayso.tenant) if one.revoked_at is None]
+    settings = sayso.workspace.settings
+    return visit.show(
+        "people.html",
+        visit.page("People", "people"),
+        people=[
+            {
+                "id": one.id,
+                "roles": ", ".join(role.replace("_", " ") for role in sorted(one.roles)) or "none",
+                "slack": one.slack or "not linked",
+                "active": one.active,
+                "source": one.source,
+                "seq": one.seq,
+            }
+            for one in people
+        ],
+        tokens=[
+            {
+                "id": one.id,
+                "kind": one.kind,
+                "holder": one.holder,
+                "scopes": ", ".join(sorted(one.scopes)),
+                "expires": rfc3339(one.expires_at),
+            }
+            for one in tokens
+        ],
+        connections=[
+            {"name": name, "grant": section.grant, "at": section.token_endpoint}
+            for name, section in settings.connections.items()
+        ],
+        connectors=sorted(settings.connectors),
+    )

@@ -1,0 +1,76 @@
+"""The policy in plain words: what is in force, what each rule says, and every version before."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from sayso.errors import RefusedError
+from sayso.sdk.resources.policy import PolicyTextView
+from sayso.surfaces.console.visit import Visit
+
+_RULE = re.compile(r"@id\(\"(?P<id>[^\"]{1,80})\"\)\s*@explain\(\"(?P<say>[^\"]{1,400})\"\)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """A rule and what it says; `query` asks the log what it decided."""
+
+    id: str
+    say: str
+    query: str
+
+
+async def show_policy(visit: Visit) -> Response:
+    """The page; `?version=N` shows what that version changed."""
+    policy = visit.sayso.policy
+    text = await policy.in_force()
+    history = await policy.history(limit=50)
+    said = visit.request.query_params.get("version", "")
+    changed: tuple[str, ...] = ()
+    if said.isascii() and said.isdecimal() and len(said) < 7:
+        try:
+            changed = await _diff(visit, int(said))
+        except RefusedError as error:
+            return visit.refused(error)
+    return visit.show(
+        "policy.html",
+        visit.page("Policy", "policy"),
+        text=text,
+        rules=() if text is None else rules_of(text),
+        history=history,
+        waits=[one for one in await policy.changes() if one.status == "waiting"],
+        limits=await visit.sayso.limits.list(limit=3),
+        shown=said,
+        diff=changed,
+    )
+
+
+def rules_of(text: PolicyTextView) -> tuple[Rule, ...]:
+    """Every rule that explains itself, in the order of the files."""
+    return tuple(
+        Rule(id=found["id"], say=found["say"], query=f"rule:{found['id']}")
+        for _, content in sorted(text.files.items())
+        for found in _RULE.finditer(content)
+    )
+
+
+async def _diff(visit: Visit, number: int) -> tuple[str, ...]:
+    """What a version changed in its files, as lines."""
+    now = await visit.sayso.policy.version(number)
+    parent = now.version.parent
+    before = {} if parent is None else (await visit.sayso.policy.version(parent)).files
+    lines: list[str] = []
+    for name in sorted({*before, *now.files}):
+        lines += difflib.unified_diff(
+            before.get(name, "").splitlines(),
+            now.files.get(name, "").splitlines(),
+            f"{name} before",
+            f"{name} in version {number}",
+            lineterm="",
+            n=2,
+        )
+    return tuple(lines[:600])

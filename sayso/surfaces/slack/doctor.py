@@ -1,0 +1,111 @@
+"""Whether Slack is set up: each thing that a card or a click needs, asked of Slack itself."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from sayso.errors import SaysoError
+from sayso.sdk.client import Sayso
+from sayso.surfaces.slack.identity import Home, Identities
+from sayso.surfaces.slack.notifier import Channel
+from sayso.surfaces.slack.pace import Pace, Patience
+from sayso.surfaces.slack.payload import Account
+from sayso.surfaces.slack.web import SlackRefusedError, SlackWeb
+
+_STEPS = {
+    "invalid_auth": "take `slack.bot_token` from “OAuth & Permissions”, and install the app",
+    "not_authed": "set `slack.bot_token`",
+    "account_inactive": "install the app again; its token was revoked",
+    "missing_scope": "add the scopes of the manifest, and install the app again",
+    "channel_not_found": "invite the app to the channel: /invite @sayso",
+    "not_in_channel": "invite the app to the channel: /invite @sayso",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that was looked at. `next_step` is empty where it is fine."""
+
+    what: str
+    said: str
+    next_step: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing has to be done."""
+        return not self.next_step
+
+
+async def examine(sayso: Sayso) -> list[Finding]:
+    """Look at the token, the channel, how clicks come, and each linked person; changes nothing."""
+    section = sayso.workspace.settings.slack
+    if section is None:
+        step = "add [slack] to sayso.toml as the guide shows"
+        return [Finding(what="settings", said="there is no [slack]", next_step=step)]
+    try:
+        web = SlackWeb(section.api_url, sayso.workspace.secret(section.bot_token))
+    except SaysoError as error:
+        return [Finding(what="token", said=error.message, next_step=error.next_step)]
+    try:
+        return [found async for found in _examine(sayso, web, section.channel)]
+    finally:
+        await web.close()
+
+
+async def _examine(sayso: Sayso, web: SlackWeb, channel: str) -> AsyncIterator[Finding]:
+    pace, patience = Pace(), Patience()
+    home = Home(web, patience.ask_s)
+    try:
+        bot = await home.read()
+        yield Finding(what="token", said=f"it is valid; we are {bot.user}")
+    except SaysoError as error:
+        yield _problem("token", error)
+        return
+    try:
+        place = Channel(web, home, channel, pace.timeout_s)
+        await place.check_private()
+        await place.find("apr_none", 0)
+        yield Finding(what="channel", said=f"{channel} is ours alone, and we can read our cards")
+    except SaysoError as error:
+        yield _problem("channel", error)
+    section = sayso.workspace.settings.slack
+    assert section is not None, "looked at before"
+    how = "over Socket Mode" if section.app_token else "over HTTP, at /slack/events"
+    yield Finding(what="clicks", said=f"they come {how}")
+    async for found in _people(
+        sayso,
+        Identities(
+            lambda: sayso.people.authority(sayso.tenant), web, home, pace.monotonic, patience.ask_s
+        ),
+    ):
+        yield found
+
+
+async def _people(sayso: Sayso, identities: Identities) -> AsyncIterator[Finding]:
+    linked = [one for one in await sayso.people.list(sayso.tenant) if one.slack and one.active]
+    if not linked:
+        step = 'link somebody: `slack = "T…/U…"` in [[people]]'
+        yield Finding(what="people", said="nobody is linked, so nobody decides", next_step=step)
+    for person in linked:
+        owner, _, user = (person.slack or "").partition("/")
+        what = f"person {person.id}"
+        try:
+            known = await identities.identify(Account(owner=owner, user=user))
+        except SaysoError as error:
+            yield _problem(what, error)
+            continue
+        if known.person is None:
+            step = "link the account that they use, or leave it out"
+            yield Finding(what=what, said=known.refusal, next_step=step)
+        elif not known.person.roles:
+            yield Finding(what=what, said="has no role", next_step="give them one")
+        else:
+            roles = ", ".join(role.replace("_", " ") for role in sorted(known.person.roles))
+            yield Finding(what=what, said=f"may decide as {roles}")
+
+
+def _problem(what: str, error: SaysoError) -> Finding:
+    word = error.error if isinstance(error, SlackRefusedError) else ""
+    step = _STEPS.get(word, error.next_step or "try again")
+    return Finding(what=what, said=f"{error.message}{f' ({word})' if word else ''}", next_step=step)
