@@ -1,12 +1,7 @@
-"""Foreign text made fit to be seen: the one judge of what hides, and what to do with it.
-
-Every surface, card, log page and prompt goes by `is_hidden`; they differ only in whether such a
-character is dropped, named or refused.
-"""
+"""Foreign text made fit for a card: one line, nothing invisible, not too long."""
 
 from __future__ import annotations
 
-import functools
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -14,41 +9,18 @@ from dataclasses import dataclass
 from typing import Literal
 
 _INVISIBLE = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})
-_BLANK = (
-    (0x034F, 0x034F),  # the grapheme joiner
-    (0x115F, 0x1160),  # Hangul fillers
-    (0x17B4, 0x17B5),
-    (0x180B, 0x180F),  # variation selectors
-    (0x2800, 0x2800),  # the braille blank
-    (0x3164, 0x3164),
-    (0xFE00, 0xFE0F),
-    (0xFFA0, 0xFFA0),
-    (0xE0100, 0xE01EF),
-)
-"""Letters, marks and symbols by category, and yet nothing is drawn for them."""
-JOINERS = frozenset("\u200c\u200d")
-"""They hold scripts and emoji together, and move nothing; surfaces that draw those keep them."""
 
 
-@functools.lru_cache(maxsize=8192)
-def is_hidden(char: str) -> bool:
-    """Whether a character is not seen, or moves others; line breaks and tabs are, too."""
-    point = ord(char)
-    return unicodedata.category(char) in _INVISIBLE or any(
-        first <= point <= last for first, last in _BLANK
-    )
+# Letters and marks that are drawn as nothing: fillers, the braille blank, the grapheme joiner.
+_BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 
 
 def hidden(text: str) -> bool:
     """Whether a text of several lines holds a character that is not seen, or moves others."""
-    return any(char not in "\n\t" and is_hidden(char) for char in text)
-
-
-def visible(text: str) -> str:
-    """The text without what is hidden, its line breaks and tabs kept: as a model may read it."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(char for char in text if char in "\n\t" or not is_hidden(char))
+    return any(
+        char in _BLANK or (char not in "\n\t" and unicodedata.category(char) in _INVISIBLE)
+        for char in text
+    )
 
 
 def plain(text: str | None, *, limit: int = 120) -> str:
@@ -59,7 +31,7 @@ def plain(text: str | None, *, limit: int = 120) -> str:
         limit: characters that are kept at most; what is cut ends in `…`.
     """
     spaced = " ".join((text or "").split())
-    seen = "".join(char for char in spaced if not is_hidden(char))
+    seen = "".join(char for char in spaced if unicodedata.category(char) not in _INVISIBLE)
     return seen if len(seen) <= limit else seen[: limit - 1].rstrip() + "…"
 
 
@@ -76,6 +48,8 @@ class Piece:
     text: str
 
 
+_RANGES = ((0x180B, 0x180F), (0xFE00, 0xFE0F), (0xE0100, 0xE01EF))
+"""Variation selectors: marks by category, and yet nothing is drawn for them."""
 _WORDS = re.compile(r"\w+|\W+")
 _ALIKE = ("LATIN", "CYRILLIC", "GREEK")
 
@@ -85,7 +59,7 @@ def pieces(text: str) -> Iterator[Piece]:
 
     Line breaks and tabs are text. Put together, the pieces say all that the text holds.
     """
-    if text.isascii() and (text.isprintable() or not hidden(text)):
+    if text.isascii() and (text.isprintable() or not any(map(_is_hidden, text))):
         if text:
             yield Piece(kind="text", text=text)
         return
@@ -95,10 +69,10 @@ def pieces(text: str) -> Iterator[Piece]:
             if plain_text:
                 yield Piece(kind="text", text=plain_text)
                 plain_text = ""
-            yield Piece(kind="mixed", text=visible(word))
+            yield Piece(kind="mixed", text="".join(c for c in word if not _is_hidden(c)))
             continue
         for char in word:
-            if char in "\n\t" or not is_hidden(char):
+            if not _is_hidden(char):
                 plain_text += char
                 continue
             if plain_text:
@@ -107,6 +81,17 @@ def pieces(text: str) -> Iterator[Piece]:
             yield Piece(kind="hidden", text=f"U+{ord(char):04X}")
     if plain_text:
         yield Piece(kind="text", text=plain_text)
+
+
+def _is_hidden(char: str) -> bool:
+    if char in "\n\t":
+        return False
+    point = ord(char)
+    return (
+        unicodedata.category(char) in _INVISIBLE
+        or char in _BLANK
+        or any(first <= point <= last for first, last in _RANGES)
+    )
 
 
 def _is_mixed(word: str) -> bool:

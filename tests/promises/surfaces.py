@@ -5,10 +5,6 @@ from __future__ import annotations
 from promises.promise import Promise
 
 PROMISES: dict[str, Promise] = {
-    "surfaces:hidden-text": Promise(
-        "Characters that are not seen, or move others, are dropped or named in cards, terminal, "
-        "Slack and evidence, and reach no prompt and no e-mail.",
-    ),
     # ---- a person decides ------------------------------------------------------------------
     "console:figures": Promise(
         "The pages of figures, people and the policy say what the ledger and the log hold; "

@@ -20,8 +20,8 @@ from typing import Any, cast
 
 import pytest
 from support.shop_workspace import make_shop_workspace
-from tau2.retail_connector import Retail
-from tau2.retail_shop import RetailShop
+from tau.connector import Retail
+from tau.shop import RetailShop
 
 from sayso import RefusedError, Sayso, Subject
 from sayso.actions.model.definition import Assurance
@@ -31,8 +31,7 @@ from sayso.sdk.views import ActionView
 
 DATA = Path(os.environ.get("SAYSO_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
 TAU = DATA / "tau"
-EXAMPLES = Path(__file__).parents[2] / "examples" / "tau2"
-POLICY = (EXAMPLES / "retail.cedar").read_text("utf-8")
+POLICY = Path(__file__).with_name("retail.cedar").read_text("utf-8")
 
 pytestmark = [
     pytest.mark.external_data,

@@ -10,7 +10,6 @@ from importlib import resources
 from pathlib import Path
 
 from sayso.errors import Code, ConfigError
-from sayso.text import visible
 
 VARIABLES = frozenset({"actions", "objects", "conversation"})
 """What a prompt may and must name, as `{{name}}`."""
@@ -50,11 +49,8 @@ class Prompt:
         return hashlib.sha256(self.text.encode()).hexdigest()
 
     def fill(self, values: Mapping[str, str]) -> str:
-        """The prompt with its values, which lose what people would not see in them.
-
-        A value that holds `{{…}}` itself is not filled again.
-        """
-        return _VARIABLE.sub(lambda match: visible(values[match[1]]), self.text)
+        """The prompt with its values. A value that holds `{{…}}` itself is not filled again."""
+        return _VARIABLE.sub(lambda match: values[match[1]], self.text)
 
 
 def load_prompt(path: Path | None = None) -> Prompt:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import unicodedata
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from html import escape
@@ -16,7 +17,6 @@ from sayso.audit.queries.query import ENDS
 from sayso.ids import rfc3339
 from sayso.json import JsonValue
 from sayso.money import Money
-from sayso.text import JOINERS, is_hidden
 
 DATA_START = '<pre class="data" hidden>'
 DATA_END = "</pre>"
@@ -374,6 +374,10 @@ def _proofs(evidence: Evidence, entries: Sequence[StoredEntry]) -> str:
     )
 
 
+_KEPT = {"\n", "\u200c", "\u200d"}
+"""Line feeds, and the joiners that scripts and pictures need."""
+
+
 def shown(text: object) -> str:
     """A text as it can stand in a page: escaped, and with invisible characters made visible.
 
@@ -383,11 +387,11 @@ def shown(text: object) -> str:
 
 
 def _visible(char: str) -> str:
-    if char == "\n" or char in JOINERS:
+    if char in _KEPT or unicodedata.category(char)[0] not in {"C", "Z"} or char == " ":
         return char
-    if is_hidden(char):
-        return f"\u27e8U+{ord(char):04X}\u27e9"
-    return " " if char.isspace() else char
+    if unicodedata.category(char) == "Zs":
+        return " "
+    return f"\u27e8U+{ord(char):04X}\u27e9"
 
 
 def fields(pairs: Iterable[tuple[str, str]]) -> str:

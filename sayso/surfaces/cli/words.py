@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import unicodedata
 
-from sayso.text import JOINERS, is_hidden
+_HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})
+_JOINER = "\u200d"  # holds emoji together, and moves nothing
 
 
 def one_line(text: str, limit: int | None = 200) -> str:
@@ -18,7 +19,9 @@ def one_line(text: str, limit: int | None = 200) -> str:
         limit: characters at most, the last one an `…` where more follow; None for the whole text.
     """
     spaced = " ".join(text.split())
-    seen = "".join(char for char in spaced if char in JOINERS or not is_hidden(char))
+    seen = "".join(
+        char for char in spaced if char == _JOINER or unicodedata.category(char) not in _HIDDEN
+    )
     return seen if limit is None or len(seen) <= limit else seen[: limit - 1] + "…"
 
 
