@@ -20,7 +20,7 @@ from sayso.sdk.agent import make_planner
 from sayso.settings.planner import ModelSection
 from sayso.testing.models import ScriptedModel
 
-NOTHING = {"steps": [], "hand_over": "a question"}
+NOTHING: dict[str, object] = {"steps": [], "hand_over": "a question"}
 
 
 def _model(model: ScriptedModel) -> PlannerChain:

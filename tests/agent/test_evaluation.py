@@ -103,7 +103,7 @@ def test_each_case_gets_every_way_of_writing_and_an_injection() -> None:
 
 async def test_a_model_that_fails_now_and_then_still_ends() -> None:
     """Uptime is the share of cases that end with an answer."""
-    good = {"steps": [], "hand_over": "a question"}
+    good: dict[str, object] = {"steps": [], "hand_over": "a question"}
     planner = ModelPlanner(
         model=ScriptedModel(replies=[good] * 200),
         name="model:x",

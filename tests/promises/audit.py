@@ -6,6 +6,16 @@ from promises.promise import Promise
 
 PROMISES: dict[str, Promise] = {
     # ---- the log ---------------------------------------------------------------------------
+    "audit:yes-of": Promise(
+        "What came about on a person's yes is found by that person's name.",
+    ),
+    "audit:why-nothing": Promise(
+        "A question to the log that no entry fits says which part of it finds nothing.",
+    ),
+    "audit:evidence-lowered": Promise(
+        "The evidence of a lowered amount says from what to what and by whom, and shows no card "
+        "that nobody saw.",
+    ),
     "audit:tree": Promise(
         "The log is an RFC 6962 tree: roots and proofs are those of Certificate Transparency.",
     ),

@@ -187,9 +187,9 @@ async def test_a_page_of_an_earlier_layout_is_made_again_as_it_was(packed: Packe
         packed.path.write_bytes(page)
         assert packed.verdict() is Verdict.VERIFIED
     known = evidence.encoded()
-    assert b'"version":2' in known
-    for later in (b"3", b"true", b"0", b"[]"):
-        encoded = base64.b64encode(known.replace(b'"version":2', b'"version":' + later)).decode()
+    assert b'"version":3' in known
+    for later in (b"4", b"true", b"0", b"[]"):
+        encoded = base64.b64encode(known.replace(b'"version":3', b'"version":' + later)).decode()
         packed.path.write_text(f"<!doctype html>{DATA_START}{encoded}{DATA_END}")
         assert packed.verdict() is Verdict.CANNOT_JUDGE
 
@@ -259,3 +259,48 @@ async def test_a_page_speaks_to_people(packed: Packed, tmp_path: Path) -> None:
 def test_what_is_no_conversation_is_not_read_as_one(text: str) -> None:
     """It stands in the page as it is."""
     assert conversation(text) == ""
+
+
+@pytest.mark.promise("audit:evidence-lowered")
+async def test_what_was_lowered_says_from_what_to_what_and_by_whom(tmp_path: Path) -> None:
+    """It showed a card of the lower amount, that nobody had seen and no decision named."""
+    async with open_shop(tmp_path) as workspace:
+        workspace.shop.books.add("o1", "cus_1", Money(19900, "USD"))
+        action = await workspace.sayso.propose("shop.refund", {"order": "o1"}, subject="cus_1")
+        approval = action.approval
+        assert approval is not None
+        pack = tmp_path / "pack.html"
+
+        async def page() -> str:
+            pack.unlink(missing_ok=True)
+            await workspace.sayso.audit.evidence(action.id, pack)
+            assert verify(pack, trust=Trust.parse([workspace.sayso.audit.vkey()])).verdict is (
+                Verdict.VERIFIED
+            )
+            tags = Tags()
+            tags.feed(pack.read_text())
+            return tags.text
+
+        waiting = await page()
+        assert "Refund $199.00 of order o1" in waiting
+        assert "no decision names it yet" in waiting
+        await workspace.sayso.approvals.decide_as(
+            Decision(
+                tenant=workspace.sayso.container.tenant,
+                approval_id=approval.id,
+                revision=1,
+                digest=approval.digest,
+                choice=Choice.EDIT,
+                args={"amount": {"amount_minor": 10000, "currency": "USD"}},
+                person="maria",
+                via="test",
+                credential="host",
+            )
+        )
+        assert (await workspace.sayso.actions.get(action.id)).status == "succeeded"
+        told = await page()
+        assert "$199.00 lowered to $100.00 by maria, entry" in told
+        assert "yes to less: $199.00 lowered to $100.00" in told
+        assert "Nobody was shown a card of what ran: maria was shown more" in told
+        assert "a yes means" not in told
+        assert "no decision names it yet" not in told

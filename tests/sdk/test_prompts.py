@@ -16,7 +16,7 @@ from sayso.errors import Code, ConfigError, RefusedError
 from sayso.money import Money
 from sayso.testing.models import ScriptedModel
 
-NOTHING = {"steps": [], "hand_over": "a question"}
+NOTHING: dict[str, object] = {"steps": [], "hand_over": "a question"}
 
 
 def _planner(model: ScriptedModel) -> PlannerChain:

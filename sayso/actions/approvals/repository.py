@@ -11,6 +11,7 @@ import orjson
 
 from sayso.actions.model.action_row import ActionRow, dumps, get_asked_action
 from sayso.actions.model.ledger import OUTBOX_TOPIC as OUTBOX_TOPIC
+from sayso.actions.policy.base import Outcome
 from sayso.actions.policy.card import Card
 from sayso.actions.policy.evaluator import Judged
 from sayso.audit.entry import EntryKind, StoredEntry
@@ -142,6 +143,17 @@ def votes_of(reader: Reader, approval: ApprovalRow) -> list[Vote]:
 def votes_about(reader: Reader, row: ActionRow) -> list[Vote]:
     """The same for the approval of an action, if people were ever asked."""
     return _read_votes(reader.all("approval.votes_of_action", tenant=row.tenant, action_id=row.id))
+
+
+def approvers_named(reader: Reader, row: ActionRow) -> list[str]:
+    """Who has said yes to an action as it is now, in that order."""
+    if row.judgement is None or row.judgement.outcome is not Outcome.ASK:
+        return []
+    return [
+        vote.person
+        for vote in votes_about(reader, row)
+        if vote.revision == row.revision and vote.decision == Choice.APPROVE
+    ]
 
 
 def _read_votes(rows: Sequence[Row]) -> list[Vote]:

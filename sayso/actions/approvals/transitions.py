@@ -8,6 +8,7 @@ from sayso.actions.approvals.repository import (
     ApprovalRow,
     ApprovalStatus,
     approval_of,
+    approvers_named,
     supersede_approval,
 )
 from sayso.actions.context import EngineContext
@@ -18,6 +19,18 @@ from sayso.audit.entry import EntryKind, Json
 from sayso.errors import Code
 from sayso.ids import to_micros
 from sayso.store.base import Transaction
+
+_CAME_OF_IT = frozenset(
+    {
+        EntryKind.ACTION_ACCEPTED,
+        EntryKind.ACTION_SUCCEEDED,
+        EntryKind.ACTION_FAILED,
+        EntryKind.ACTION_RECONCILED,
+        EntryKind.ACTION_RESOLVED,
+        EntryKind.ACTION_COMPENSATED,
+    }
+)
+"""What came of a call; such an entry names those on whose yes it was made."""
 
 
 class Transitions:
@@ -58,6 +71,8 @@ class Transitions:
             by_owner: see `present_of`.
         """
         self.ahead(tx, row)
+        if kind in _CAME_OF_IT and (approvers := approvers_named(tx, row)):
+            data = {**data, "approvers": list[Json](approvers)}
         pseudonym = self._personal.pseudonym(tx, row.tenant, row.subject.id, moved.updated_at)
         entry = entry_of(moved, kind, pseudonym=pseudonym, data=data, approval=approval)
         return self._ledger.move(tx, row, moved, entry, by_owner=by_owner)

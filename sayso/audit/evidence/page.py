@@ -45,9 +45,9 @@ def render(evidence: Evidence) -> bytes:
     policy = f"default-src 'none'; style-src 'sha256-{style_hash}'"
     sections = [
         _asked(evidence, entries, about),
-        _judged(about),
+        _judged(evidence, about),
         *(_card(evidence, card, about) for card in evidence.cards),
-        _decided(evidence, entries),
+        _decided(evidence, entries, about),
         _ran(about),
         _receipt(evidence, about),
         _timeline(entries),
@@ -169,12 +169,26 @@ def _data(entries: Sequence[StoredEntry], name: str) -> str:
     return ""
 
 
-def _judged(about: Sequence[StoredEntry]) -> str:
+def _lowered(evidence: Evidence, about: Sequence[StoredEntry]) -> dict[int, str]:
+    """By the number of its entry, what each yes to less has lowered, already HTML."""
+    told: dict[int, str] = {}
+    before = None
+    for one in about if evidence.version > 2 else ():
+        amount = one.entry.amount
+        if one.entry.kind is EntryKind.ACTION_EDITED and before and amount:
+            told[one.seq] = f"{shown(before)} lowered to {shown(amount)}"
+        before = amount or before
+    return told
+
+
+def _judged(evidence: Evidence, about: Sequence[StoredEntry]) -> str:
     judged = [one for one in about if "outcome" in one.entry.data]
     if not judged:
         return ""
     last = judged[-1]
     amount = last.entry.amount
+    by = {one.seq: shown(one.entry.actor.id) for one in about}
+    lowered = _lowered(evidence, about)
     return _section(
         "2. How it was judged",
         fields(
@@ -183,6 +197,10 @@ def _judged(about: Sequence[StoredEntry]) -> str:
                 ("rule", code(last.entry.rule) if last.entry.rule else ""),
                 ("because", _data(judged, "explain")),
                 ("amount", shown(amount) if amount else ""),
+                *(
+                    ("lowered", f"{told} by {by[seq]}, entry {seq}")
+                    for seq, told in lowered.items()
+                ),
                 ("object", _data(judged, "object")),
                 ("account", _data(judged, "account")),
                 ("belongs to the customer by", _data(judged, "owner_proof")),
@@ -196,6 +214,13 @@ def _judged(about: Sequence[StoredEntry]) -> str:
 def _card(evidence: Evidence, card: dict[str, Json], about: Sequence[StoredEntry]) -> str:
     digest = sha256(canonical_bytes(card)).hexdigest()
     bound = [one.seq for one in about if one.entry.data.get("view_sha256") == digest]
+    lowered = _lowered(evidence, about)
+    last = about[-1].entry.status if about else None
+    if lowered and not bound and last != "pending_approval":
+        seq = max(lowered)
+        who = next(shown(one.entry.actor.id) for one in about if one.seq == seq)
+        told = f"Nobody was shown a card of what ran: {who} was shown more, {lowered[seq]}"
+        return _section("3. What was shown", f"<p>{told}, and that is the yes (entry {seq}).</p>")
     mark = "<small>proven: its digest is in the log</small>" if bound else _BESIDE
     pairs: list[tuple[str, str]] = []
     for name in ("fields", "customer"):
@@ -212,7 +237,9 @@ def _card(evidence: Evidence, card: dict[str, Json], about: Sequence[StoredEntry
             text = ", ".join(map(str, value)) if isinstance(value, list) else value
             pairs.append((label, shown(text)))
     said = card.get("quote")
-    where = f"entry {bound[-1]}" if bound else "no decision names it yet"
+    ended = evidence.version > 2 and last in ENDS
+    nobody = "nobody has decided about it" if ended else "no decision names it yet"
+    where = f"entry {bound[-1]}" if bound else nobody
     content = (
         f'<div class="card"><h3>{shown(card.get("title", ""))}</h3>{fields(pairs)}'
         f"{quote(str(said)) if said else ''}</div>"
@@ -236,8 +263,11 @@ _CARD_LABELS = {
 }
 
 
-def _decided(evidence: Evidence, entries: Sequence[StoredEntry]) -> str:
+def _decided(
+    evidence: Evidence, entries: Sequence[StoredEntry], about: Sequence[StoredEntry]
+) -> str:
     rows: list[list[str]] = []
+    lowered = _lowered(evidence, about)
     for one in entries:
         data = one.entry.data
         if "decision" not in data:
@@ -251,7 +281,7 @@ def _decided(evidence: Evidence, entries: Sequence[StoredEntry]) -> str:
                 _second(one.at_micros),
                 f"<strong>{shown(one.entry.actor.id)}</strong><br>"
                 + shown(", ".join(map(str, _list(data.get("roles"))))),
-                shown(told),
+                f"yes to less: {lowered[one.seq]}" if one.seq in lowered else shown(told),
                 code(data.get("via", "")),
                 f"revision {shown(data.get('revision', ''))}<br>{shown(reason)}"
                 + _words_of(evidence, one),

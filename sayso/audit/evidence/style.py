@@ -70,5 +70,5 @@ blockquote { unicode-bidi: plaintext; }
   table { min-width: 620px; } section { overflow-x: auto; } }
 """
 
-STYLES = {1: _FIRST, 2: _FIRST + _SECOND}
+STYLES = {1: _FIRST, 2: _FIRST + _SECOND, 3: _FIRST + _SECOND}
 """By the version of the evidence: a page that was made earlier is still made again as it was."""

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sayso.audit.entry import ActorKind, EntryKind
+from sayso.audit.event import texts_of as names_in
 from sayso.audit.fields import Fields, object_in, text_or_none
 from sayso.audit.queries.words import Phrase, texts_of, words_of
 from sayso.audit.verifier.walk import is_about_action
@@ -41,7 +42,7 @@ class Query:
         kind, actor, name, status: exactly.
         actor_kind: with `actor`: `person`, `service`, `agent` or `system`.
         rule: one of the rules that decided.
-        approver: the person who decided: yes, no, or less.
+        approver: the person who decided: yes, no, or less; or on whose yes it came about.
         outcome: of the judgement (`allow`, `ask`, `deny`), or the status an action ended with.
         digest: its first digits, 6 to 64.
         currency, amount_from, amount_to: minor units, both ends included.
@@ -120,6 +121,11 @@ def parse_query(words: str) -> Query:
     return query
 
 
+def parts_of(words: str) -> list[str]:
+    """The parts of a query that `parse_query` accepts, each a query of its own."""
+    return [shlex.quote(part) for part in shlex.split(words)]
+
+
 def loggable(words: str, subject: str | None) -> str:
     """A query as the log may keep it for ever: no customer's id, no address, no free text.
 
@@ -160,7 +166,7 @@ def fits(query: Query, fields: Fields) -> bool:
         (query.actor is None or actor.get("id") == query.actor)
         and (query.actor_kind is None or actor.get("kind") == query.actor_kind)
         and (query.rule is None or query.rule in rules_of(fields))
-        and (query.approver is None or approver_of(fields) == query.approver)
+        and (query.approver is None or query.approver in approvers_of(fields))
         and (query.outcome is None or query.outcome in {data.get("outcome"), ended_as(fields)})
         and (query.digest is None or str(get("digest") or "").startswith(query.digest))
         and _within(get("at"), query.at_from, None if query.at_to is None else query.at_to - 1)
@@ -177,13 +183,15 @@ def rules_of(fields: Fields) -> tuple[str, ...]:
     return (rule,) if "," not in rule else (rule, *rule.split(","))
 
 
-def approver_of(fields: Fields) -> str | None:
-    """The person whose decision an entry tells."""
-    actor = object_in(fields, "actor")
-    decided = "decision" in object_in(fields, "data") and actor.get("kind") == "person"
-    if not decided or not is_about_action(fields.get("kind")):
-        return None
-    return text_or_none(actor, "id")
+def approvers_of(fields: Fields) -> tuple[str, ...]:
+    """The person whose decision an entry tells, or those on whose yes it came about."""
+    if not is_about_action(fields.get("kind")):
+        return ()
+    actor, data = object_in(fields, "actor"), object_in(fields, "data")
+    if "decision" in data and actor.get("kind") == "person":
+        decided = text_or_none(actor, "id")
+        return () if decided is None else (decided,)
+    return names_in(data.get("approvers"))
 
 
 def ended_as(fields: Fields) -> str | None:

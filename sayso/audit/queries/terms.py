@@ -12,7 +12,7 @@ from hashlib import blake2b
 
 from sayso.audit.entry import MAX_INT
 from sayso.audit.fields import Fields, object_in, text_or_none
-from sayso.audit.queries.query import Query, approver_of, ended_as, rules_of
+from sayso.audit.queries.query import Query, approvers_of, ended_as, rules_of
 from sayso.audit.queries.words import texts_of, words_of
 
 _LOWEST = 6
@@ -33,8 +33,8 @@ def terms_of(fields: Fields) -> set[str]:
     found.add(_term("actor", actor.get("id")))
     found.add(_term("actor_kind", actor.get("kind")))
     found.update(_term("rule", rule) for rule in rules_of(fields))
+    found.update(_term("approver", person) for person in approvers_of(fields))
     for name, told in (
-        ("approver", approver_of(fields)),
         ("outcome", data.get("outcome")),
         ("outcome", ended_as(fields)),
     ):

@@ -11,7 +11,7 @@ from sayso.actions.model.action_row import get_action
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json, StoredEntry
 from sayso.audit.queries.index import LogIndex
 from sayso.audit.queries.pages import needs_index, read_page
-from sayso.audit.queries.query import Query, loggable, parse_query
+from sayso.audit.queries.query import Query, loggable, parse_query, parts_of
 from sayso.audit.segments.rows import pruned_to
 from sayso.audit.signed_note.note import Verifier, open_note
 from sayso.audit.signing.rotate import rotate_key
@@ -125,6 +125,33 @@ class Audit:
             view.model_copy(update={"proof": proof.text()})
             for view, proof in zip(views, proofs, strict=True)
         ]
+
+    async def why_nothing(self, words: str, *, tenant: str | None = None) -> str:
+        """Why no entry fits the qualifiers of `words`: which of them finds none, or keeps out all.
+
+        Nothing is recorded: it is asked beside a question that was.
+
+        Raises:
+            RefusedError: `invalid_input`.
+        """
+        where, parts = self._tenant(tenant), parts_of(words)
+
+        async def finds(some: list[str]) -> bool:
+            asked = parse_query(" ".join(some))
+            store = self._container.store
+            query = await store.read(lambda reader: by_customer(reader, where, asked))
+            return query is not None and bool(
+                (await self._page(where, query, 1, None, verified=False))[0]
+            )
+
+        parse_query(words)
+        alone = [part for part in parts if not await finds([part])]
+        if alone:
+            return f"nothing in the log fits {_named(alone)}"
+        rest = [part for part in parts if await finds([one for one in parts if one != part])]
+        if rest and len(parts) > 1:
+            return f"each part finds entries; they fit without {_named(rest, 'or without')}"
+        return "each part finds entries, and none has all of them"
 
     async def _page(
         self, tenant: Tenant, query: Query, limit: int, before: int | None, *, verified: bool
@@ -405,6 +432,10 @@ class Audit:
 
     def _tenant(self, tenant: str | None) -> Tenant:
         return self._container.tenant if tenant is None else Tenant(tenant)
+
+
+def _named(parts: list[str], between: str = "and nothing") -> str:
+    return f" {between} ".join(f"`{part}`" for part in parts)
 
 
 def _told(words: str, query: Query | None) -> str:

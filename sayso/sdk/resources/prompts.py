@@ -106,8 +106,12 @@ class PromptResource(Resource):
         Raises:
             ConfigError, RefusedError: as `try_out`.
         """
-        promoted = self._read(name)
-        return await self._choose(lambda *_: Prompts(current=promoted), token, via)
+        promoted = Prompts(current=self._read(name))
+
+        def choose(_: Reader, __: Tenant, ___: Prompts) -> Prompts:
+            return promoted
+
+        return await self._choose(choose, token, via)
 
     async def roll_back(self, *, token: str, via: str = "sdk") -> PromptsView:
         """Put the prompt in force again that was before, and end a candidate.

@@ -95,6 +95,7 @@ class Found:
     Attributes:
         chips: the question in plain words; the days are always among them.
         total: of the money on this page, by currency. next: the query of the next page.
+        why: no entry fits.
     """
 
     rows: tuple[LogRow, ...]
@@ -103,6 +104,7 @@ class Found:
     asked: str
     problem: str = ""
     next_step: str = ""
+    why: str = ""
 
 
 async def show_audit(visit: Visit) -> Response:
@@ -166,12 +168,14 @@ async def _find(visit: Visit, words: str, before: str) -> Found:
             next_step=error.next_step,
         )
     more = len(entries) == PAGE_SIZE
+    why = "" if entries or start is not None else await visit.sayso.audit.why_nothing(words)
     last = urlencode({"q": words, "before": entries[-1].seq}) if more else ""
     return Found(
         rows=tuple(_row(entry, visit.times) for entry in entries),
         chips=_chips(words),
         next=last,
         asked=words,
+        why=why,
     )
 
 

@@ -17,8 +17,20 @@ def test_the_log_is_asked_by_qualifiers(cli: CliWorkspace) -> None:
     found = cli.line.done("audit", "query", "kind:action.refused")["items"]
     assert [entry["kind"] for entry in found] == ["action.refused"]
     assert "audit.queried" in cli.line("audit", "tail", "-n", "1").out
-    assert "No entry fits" in cli.line("audit", "query", "rule:nothing").out
+    why = "No entry fits: nothing in the log fits `rule:nothing`."
+    assert why in cli.line("audit", "query", "rule:nothing").out
     assert "did you mean" in cli.line("audit", "query", "kund:x").refused("invalid_input").err
+
+
+def test_a_row_says_how_much_for_whom_by_which_rule_and_on_whose_yes(cli: CliWorkspace) -> None:
+    """An auditor reads money, and had to open each entry to see any."""
+    cli.line.done("approvals", "approve", str(cli.pending()["id"]), "--yes")
+    table = cli.line("audit", "query", "approver:maria kind:action.succeeded").out
+    head, row = table.splitlines()[:2]
+    for column in ("AMOUNT", "CUSTOMER", "STATUS", "RULE", "YES OF", "ACTION"):
+        assert column in head
+    for value in ("$129.00", "sub_", "succeeded", "refund-manager", "maria", "stripe.refund"):
+        assert value in row
 
 
 def test_the_tail_of_the_log_is_paged(cli: CliWorkspace) -> None:

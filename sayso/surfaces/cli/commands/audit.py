@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from sayso.money import Money
 from sayso.sdk.client import Sayso
 from sayso.sdk.views import EntryView
 from sayso.surfaces.cli.audit.keys import keys, make_key, rotate_key
@@ -92,20 +93,21 @@ def query(
     out = Out(as_json=as_json)
     folder = find_workspace(workspace)
 
-    async def work() -> tuple[list[EntryView], int]:
+    async def work() -> tuple[list[EntryView], int, str]:
         async with Sayso.open(folder, mode="read") as sayso:
             if segment is not None:
                 asked = sayso.audit.segments.query
-                return await asked(segment, _as_typed(words), limit=limit, by=CLI), 0
+                return await asked(segment, _as_typed(words), limit=limit, by=CLI), 0, ""
             found = await sayso.audit.query(
                 _as_typed(words), limit=limit, before=before, verified=verified, by=CLI
             )
-            return found, await sayso.audit.pruned_to()
+            why = "" if found else f": {await sayso.audit.why_nothing(_as_typed(words))}"
+            return found, await sayso.audit.pruned_to(), why
 
-    found, low = run(work())
+    found, low, why = run(work())
     if low and len(found) < limit:
         out.note(_in_segments(low))
-    empty = "No entry fits. Loosen the query, or see `audit tail`."
+    empty = f"No entry fits{why}. Loosen the query, or see `audit tail`."
     status = _show_entries(out, found, empty, low, found[-1].seq if found else None)
     if len(found) == limit and segment is None:
         # NOTE: whether there are more is not looked for, since each question is an entry.
@@ -132,13 +134,31 @@ def _show_entries(
     elif not found:
         out.line(empty)
     else:
-        out.table(["entry", "at", "kind", "by", "about"], [_row(one) for one in found])
+        out.table(_COLUMNS, [_row(one) for one in found])
     return 0
 
 
+_COLUMNS = (
+    *("entry", "at", "kind", "amount", "customer", "status", "rule", "by", "yes of", "action"),
+    "about",
+)
+
+
 def _row(entry: EntryView) -> list[str]:
-    about = next((str(entry.body[key]) for key in ("action", "request") if entry.body.get(key)), "")
-    return [str(entry.seq), local_time(entry.at), entry.kind, entry.actor, about]
+    body = entry.body
+    amount, data = body.get("amount"), body.get("data", {})
+    about = next((str(body[key]) for key in ("action", "request") if body.get(key)), "")
+    return [
+        str(entry.seq),
+        local_time(entry.at),
+        entry.kind,
+        "" if amount is None else str(Money.from_json(amount)),
+        *(str(body.get(name, "")) for name in ("subject", "status", "rule")),
+        entry.actor,
+        ", ".join(map(str, data.get("approvers", []))),
+        str(body.get("name", "")),
+        about,
+    ]
 
 
 @app.command()

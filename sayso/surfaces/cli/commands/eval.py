@@ -161,8 +161,10 @@ def _draw(path: Path, found: EvaluationView, before: EvaluationView | None) -> N
     from sayso.agent.evaluation.measures import Measures
     from sayso.agent.evaluation.page import draw_page
 
-    named = {f"{who} before": one for who, one in (before.planners if before else {}).items()}
-    every = {who: Measures(**one.model_dump()) for who, one in {**named, **found.planners}.items()}
+    named = dict(found.planners)
+    if before is not None:
+        named = {f"{who} before": one for who, one in before.planners.items()} | named
+    every = {who: Measures(**one.model_dump()) for who, one in named.items()}
     path.write_text(draw_page(every), encoding="utf-8")
 
 
