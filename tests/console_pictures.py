@@ -47,6 +47,7 @@ async def draw(sayso: Sayso, url: str, browser: Browser) -> None:
         if name == "console-solution":
             await page.click("#yes")
             await page.wait_for_selector("text=You said yes")
+            page = await context.new_page()
             await page.goto(f"{url}{ROOT}/action/{action}")
             await page.screenshot(path=PICTURES / "console-action.png")
         await context.close()
