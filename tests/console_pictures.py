@@ -13,6 +13,7 @@ from surfaces.console.desk import ROOT, chromium, serving
 
 from sayso.ids import Tenant
 from sayso.sdk.client import Sayso
+from sayso.surfaces.cli.demo.browser import ask_all
 from sayso.surfaces.cli.demo.messages import own_messages
 from sayso.surfaces.cli.demo.stage import PERSON, open_stage
 
@@ -35,6 +36,7 @@ async def draw(sayso: Sayso, url: str, browser: Browser) -> None:
         ("console-phone", f"solution/{first.id}", PHONE, "dark"),
         ("console-solution", f"solution/{first.id}", DESK, "light"),
         ("console-audit", "audit?q=amount:>20USD", DESK, "light"),
+        ("console-figures", "figures?days=7", DESK, "light"),
     )
     for name, where, size, scheme in shots:
         context = await browser.new_context(viewport=size, color_scheme=scheme)  # type: ignore[arg-type]
@@ -45,6 +47,7 @@ async def draw(sayso: Sayso, url: str, browser: Browser) -> None:
         if name == "console-solution":
             await page.click("#yes")
             await page.wait_for_selector("text=You said yes")
+            page = await context.new_page()
             await page.goto(f"{url}{ROOT}/action/{action}")
             await page.screenshot(path=PICTURES / "console-action.png")
         await context.close()
@@ -53,10 +56,7 @@ async def draw(sayso: Sayso, url: str, browser: Browser) -> None:
 async def main() -> None:
     """Draw them."""
     async with open_stage(keep=None, work=True) as stage:
-        for number, message in enumerate(own_messages()):
-            await stage.sayso.ask(
-                message.subject, message.text, idempotency_key=f"picture-{number}"
-            )
+        await ask_all(stage, own_messages(), print)
         async with serving(stage.sayso) as url, chromium() as browser:
             await draw(stage.sayso, url, browser)
 

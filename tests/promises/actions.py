@@ -415,6 +415,10 @@ PROMISES: dict[str, Promise] = {
         "is told apart, money is never added up over currencies, and what is young is not called "
         "right."
     ),
+    "policy:prove": Promise(
+        "A claim about the policy is proved for every question, or refuted by one that the engine "
+        "confirms, or nobody can say and it is told why."
+    ),
     "policy:tampered": Promise(
         "A version that the log does not tell of, or one that was taken away, lets nothing be "
         "judged.",

@@ -231,6 +231,10 @@ PROMISES: dict[str, Promise] = {
         "Whoever can only write the database sends no message to another address.", "invariant 12"
     ),
     # ---- HTTP ------------------------------------------------------------------------------
+    "http:fuzzed": Promise(
+        "Whatever is sent to the HTTP API by whomever, its answer is one that its OpenAPI document "
+        "has, and no 5xx.",
+    ),
     "http:ready": Promise(
         "A server whose database has no room, or cannot be written, does not say that it is ready.",
     ),

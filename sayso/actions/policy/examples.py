@@ -24,7 +24,7 @@ from sayso.actions.policy.slices import Slice
 from sayso.actions.policy.tables.file import Readable, readable_fields
 from sayso.errors import Code, ConfigError
 
-_TOP = {"action", "currency", "given", "test"}
+_TOP = {"action", "currency", "given", "test", "claim"}
 _OWN = {"say", "wants", "currency"}
 
 
@@ -101,7 +101,7 @@ def read_examples(
                 values=_values(file, say, row, currency, readable_fields(action)),
             )
         )
-    if not found:
+    if not found and not values.get("claim"):
         raise _wrong(file, "", "there is no test", 'write [[test]] with say = "…" and wants = "…"')
     return found
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
 import orjson
@@ -26,6 +27,7 @@ from sayso.store.base import Reader, Row, text, text_or_none
 if TYPE_CHECKING:
     from sayso.actions.policy.backtest import Player, Said
     from sayso.actions.policy.cedar import CedarPolicy
+    from sayso.actions.policy.claims import Proof
     from sayso.actions.policy.reading import ReadPolicy
     from sayso.actions.policy.slices import Slice
     from sayso.sdk.container import Container
@@ -60,6 +62,21 @@ class PolicyTestView(View):
     wanted: str
     got: str
     rules: tuple[str, ...]
+    why: str
+
+
+class ProofView(View):
+    """A claim, for every question there can be.
+
+    Attributes:
+        counterexample: in words, with who would be enough; empty but for `false`.
+        why: why nobody can say; empty but for `unknown`.
+    """
+
+    id: str
+    say: str
+    verdict: Literal["proved", "false", "unknown"]
+    counterexample: str
     why: str
 
 
@@ -208,6 +225,33 @@ class AnalysisResource(Resource):
             for example in read_examples(name, content, kinds.actions, document.rules.roles):
                 tried = await asyncio.to_thread(try_example, read.policy, example)
                 found.append(_test_view(read.policy, tried))
+        return found
+
+    async def prove(self) -> list[ProofView]:
+        """Prove or refute each claim in `policies/*.test.toml` by what the files say.
+
+        Raises:
+            ConfigError: `invalid_policy`.
+        """
+        import tomllib
+
+        from sayso.actions.policy.claims import prove, read_claims  # loads Cedar
+        from sayso.actions.policy.reading import is_test
+
+        document, read = await self.draft()
+        kinds = await self._container.action_catalog.read()
+        known = {action.name: action for action in kinds.actions}
+        section = self._workspace.settings.policy
+        texts = self._workspace.texts(section.files, "policy") if section.files else {}
+        found: list[ProofView] = []
+        for name, content in sorted(texts.items()):
+            if not is_test(name):
+                continue
+            values = tomllib.loads(content, parse_float=Decimal)
+            roles = document.rules.roles
+            for claim in read_claims(name, content, values, kinds.actions, roles):
+                proof = await asyncio.to_thread(prove, read.policy, claim, known[claim.action])
+                found.append(_proof_view(read.policy, proof))
         return found
 
     async def explain(self, action_id: str, *, tenant: str | None = None) -> ExplanationView:
@@ -388,6 +432,26 @@ def _test_view(policy: CedarPolicy, tried: object) -> PolicyTestView:
         got=tried.answer.words,
         rules=tried.answer.rules,
         why="; ".join(said) or "no rule allows it",
+    )
+
+
+def _proof_view(policy: CedarPolicy, proof: Proof) -> ProofView:
+    from sayso.actions.policy.analysis.words import question_words
+
+    shown = ""
+    if proof.counterexample is not None:
+        values, approvals = proof.counterexample
+        reads = _slice(policy, proof.claim.action).form.reads
+        names = ", ".join(sorted(role.replace("_", " ") for role in approvals.roles))
+        people = approvals.people
+        enough = f"{people} {'person' if people == 1 else 'people'} ({names})"
+        shown = f"{question_words(values, reads)}: {enough if people else 'nobody'} is enough"
+    return ProofView(
+        id=proof.claim.id,
+        say=proof.claim.say,
+        verdict=proof.verdict,
+        counterexample=shown,
+        why=proof.why,
     )
 
 

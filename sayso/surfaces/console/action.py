@@ -25,6 +25,8 @@ _LONG_WAIT_S = 5.0
 
 _NAMES = {
     EntryKind.REQUEST_ASKED: "Asked",
+    EntryKind.REQUEST_QUESTIONED: "Asked back",
+    EntryKind.REQUEST_CONTINUED: "Waited for the customer",
     EntryKind.REQUEST_PLANNED: "Planned",
     EntryKind.REQUEST_HANDED_OVER: "Handed over",
     EntryKind.REQUEST_REPLIED: "Told",
@@ -44,6 +46,10 @@ _NAMES = {
     EntryKind.ACTION_RECONCILED: "Looked up",
     EntryKind.ACTION_RESOLVED: "Settled by a person",
     EntryKind.ACTION_COMPENSATED: "Taken back",
+    EntryKind.ACTION_ACCEPTED: "Taken by the provider",
+    EntryKind.WORK_TAKEN: "A person took it",
+    EntryKind.WORK_NOTED: "A person noted something",
+    EntryKind.WORK_ENDED: "A person ended it",
 }
 
 

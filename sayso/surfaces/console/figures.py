@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 from starlette.responses import Response
 
@@ -125,7 +126,7 @@ def columns(view: StatisticsView) -> Columns:
             )
     every = max(1, len(view.days) // 5)
     labels = tuple(
-        Label(text=day.day[5:], x=round(place * step + step / 2, 2))
+        Label(text=_short(day.day), x=round(place * step + step / 2, 2))
         for place, day in enumerate(view.days)
         if place % every == every // 2
     )
@@ -139,6 +140,12 @@ def columns(view: StatisticsView) -> Columns:
         labels=labels,
         lines=lines,
     )
+
+
+def _short(day: str) -> str:
+    """`22 Nov`."""
+    at = date.fromisoformat(day)
+    return f"{at.day} {at:%b}"
 
 
 def _of(day: DayView, kind: str) -> int:

@@ -151,3 +151,58 @@ async def test_what_was_judged_is_played_again_beside_what_people_had_said(tmp_p
         assert "automatic,1,5" in as_csv(found)
         assert as_svg(found).startswith("<svg")
         assert small.status == "succeeded"
+
+
+CLAIMS = """
+action   = "shop.refund"
+currency = "USD"
+[[claim]]
+id = "over-500"
+say = "Over $500 finance is always among those who agree"
+amount = { over = 500 }
+needs = "finance"
+[[claim]]
+id = "over-20"
+say = "Over $20 somebody is always asked"
+amount = { over = 20 }
+needs = "somebody"
+[[claim]]
+id = "never"
+say = "Over $500 nobody can approve it"
+amount = { over = 500 }
+needs = "refuse"
+"""
+
+
+@pytest.mark.promise("policy:prove")
+async def test_a_claim_is_proved_or_refuted_with_a_question(tmp_path: Path) -> None:
+    """By exact search; each counterexample is the engine's own answer."""
+    (tmp_path / "shop.test.toml").write_text(CLAIMS)
+    async with open_shop(tmp_path, policy_section=FILES) as opened:
+        found = await opened.sayso.analysis.prove()
+        assert [one.verdict for one in found] == ["proved", "false", "false"]
+        assert found[1].counterexample == "$50.00 · count 30d 0: nobody is enough"
+        assert found[2].counterexample.endswith("2 people (finance) is enough")
+        (tmp_path / "policy.cedar").write_text(
+            POLICY + '@id("odd") @explain("odd") permit (principal, action, resource)'
+            ' when { context.currency like "U*" };'
+        )
+        unknown = await opened.sayso.analysis.prove()
+        assert {one.verdict for one in unknown} == {"unknown"}
+
+
+@pytest.mark.promise("policy:prove")
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (('needs = "finance"', 'needs = "finanse"'), "what it needs"),
+        (("amount", "amuont"), "amount"),
+    ],
+)
+async def test_a_wrong_claim_is_refused(tmp_path: Path, change: tuple[str, str], said: str) -> None:
+    """With what to write."""
+    (tmp_path / "shop.test.toml").write_text(CLAIMS.replace(*change, 1))
+    async with open_shop(tmp_path, policy_section=FILES) as opened:
+        with pytest.raises(ConfigError) as wrong:
+            await opened.sayso.analysis.prove()
+        assert said in f"{wrong.value.message} {wrong.value.next_step}"

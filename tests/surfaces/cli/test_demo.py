@@ -12,7 +12,9 @@ import pytest
 from surfaces.cli.cli_workspace import Line
 
 from sayso.sandbox import DEMO
+from sayso.surfaces.cli.demo.browser import ask_all
 from sayso.surfaces.cli.demo.messages import own_messages
+from sayso.surfaces.cli.demo.stage import PERSON, open_stage
 
 
 @pytest.fixture
@@ -74,6 +76,21 @@ def test_nobody_at_a_terminal_means_no(line: Line, here: Path) -> None:
     assert "\x1b" not in ran.out
     assert "asked   done   declined" in ran.out
     assert ran.err == ""
+
+
+async def test_what_the_console_shows_waits_for_a_person(here: Path) -> None:
+    """`--console`: customers answer what they are asked, and then somebody's yes is needed."""
+    async with open_stage(keep=None, work=True) as stage:
+        told: list[str] = []
+        waiting, done = await ask_all(stage, own_messages(), told.append)
+        assert (waiting, told) == (5, [])
+        assert done >= 3
+        person = (await stage.sayso.people.authority(stage.sayso.tenant)).person(PERSON)
+        assert person is not None
+        inbox = await stage.sayso.solutions.waiting_for(person)
+        assert len(inbox.items) == 5
+        ben = next(one for one in inbox.items if len(one.steps) == 3)
+        assert ben.lead.headline == "$139.00 to Ben Okafor"
 
 
 def test_slack_clicks_decide(line: Line, here: Path) -> None:

@@ -199,6 +199,28 @@ def run_tests(workspace: WorkspaceOption = None, as_json: JsonOption = False) ->
 
 
 @app.command()
+def prove(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
+    """Prove or refute each claim in policies/*.test.toml; ends with 1 if one is false."""
+    out = Out(as_json=as_json)
+    found = look(find_workspace(workspace), lambda sayso: sayso.analysis.prove())
+    status = FAILED if any(one.verdict == "false" for one in found) else OK
+    if as_json:
+        out.document({"items": found})
+        return status
+    if not found:
+        out.line("There are no claims.")
+        out.line("next: write [[claim]] in policies/refunds.test.toml")
+    for one in found:
+        out.line(f"{one.verdict:<8} {one.id}: {one_line(one.say)}")
+        if one.counterexample or one.why:
+            out.line(f"         {one_line(one.counterexample or one.why)}")
+    if found:
+        out.line("For every question with its facts in their ranges; it holds for the policy,")
+        out.line("and says nothing about what a connector tells.")
+    return status
+
+
+@app.command()
 def explain(
     action: Annotated[str, typer.Argument(metavar="ACTION", help="The action, act_….")],
     workspace: WorkspaceOption = None,

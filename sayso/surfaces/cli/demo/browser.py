@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from sayso.errors import SaysoError
+from sayso.sdk.client import Sayso
+from sayso.sdk.views import RequestView
 from sayso.surfaces.cli.console_link import console_link
 from sayso.surfaces.cli.demo.messages import CustomerMessage
-from sayso.surfaces.cli.demo.stage import PERSON, open_stage
+from sayso.surfaces.cli.demo.stage import PERSON, Stage, open_stage
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.problem import OK
 
@@ -31,18 +33,7 @@ async def in_console(plan: Plan, out: Out) -> int:
     from sayso.surfaces.site import serve_site
 
     async with open_stage(keep=plan.keep, work=True) as stage:
-        waiting, done = 0, 0
-        for number, message in enumerate(plan.messages, start=1):
-            try:
-                request = await stage.sayso.ask(
-                    message.subject, message.text, idempotency_key=f"demo-{number}"
-                )
-            except SaysoError as error:
-                out.warn(f"message {number} is none that can be acted on: {error.message}")
-                continue
-            statuses = {action.status for action in request.actions}
-            waiting += "pending_approval" in statuses
-            done += statuses <= {"succeeded"} and bool(statuses)
+        waiting, done = await ask_all(stage, plan.messages, out.warn)
         link = await stage.sayso.sessions.make_link(PERSON)
         listener = listen("127.0.0.1", 0)
 
@@ -60,3 +51,33 @@ async def in_console(plan: Plan, out: Out) -> int:
         with listener:
             await serve_site(stage.sayso, listener, ready)
     return OK
+
+
+async def ask_all(
+    stage: Stage, messages: Sequence[CustomerMessage], warn: Callable[[str], None]
+) -> tuple[int, int]:
+    """Have every customer write, and answer what they are asked back.
+
+    Returns:
+        How many wait for people, and how many got what they asked for at once.
+    """
+    waiting, done = 0, 0
+    for number, message in enumerate(messages, start=1):
+        try:
+            request = await _ask(stage.sayso, number, message)
+        except SaysoError as error:
+            warn(f"message {number} is none that can be acted on: {error.message}")
+            continue
+        statuses = {action.status for action in request.actions}
+        waiting += "pending_approval" in statuses
+        done += statuses <= {"succeeded"} and bool(statuses)
+    return waiting, done
+
+
+async def _ask(sayso: Sayso, number: int, message: CustomerMessage) -> RequestView:
+    request = await sayso.ask(message.subject, message.text, idempotency_key=f"demo-{number}")
+    for words in message.answers:
+        if request.question is None:
+            break
+        request = await sayso.requests.answer(request.id, words, question=request.question.number)
+    return request

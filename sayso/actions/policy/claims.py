@@ -1,0 +1,140 @@
+"""Claims about a policy, proved or refuted for every question there can be; `[[claim]]` in tests.
+
+Found by the same search as the direction of a change, which is exact: no counterexample means that
+there is none, over the actions' facts in their ranges. It says nothing about a connector's facts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, cast
+
+from sayso.actions.model.definition import Action
+from sayso.actions.policy.analysis.direction import confirm
+from sayso.actions.policy.analysis.people import Approvals, all_approvals
+from sayso.actions.policy.cedar import CedarPolicy
+from sayso.actions.policy.formula.domain import domain_of
+from sayso.actions.policy.formula.search import Budget, UndecidedError, find
+from sayso.actions.policy.formula.terms import FALSE, Formula, Value, conj, given
+from sayso.actions.policy.slices import asked_roles
+from sayso.actions.policy.tables.compile import compile_rows
+from sayso.actions.policy.tables.file import read_values
+from sayso.actions.policy.tables.rows import Row
+from sayso.errors import Code, ConfigError
+
+SOMEBODY, REFUSE = "somebody", "refuse"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What is claimed of every question of a segment.
+
+    Attributes:
+        needs: a role that is always among those who agree; `somebody`; or `refuse`: nobody can.
+    """
+
+    id: str
+    say: str
+    action: str
+    segment: Row
+    needs: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """What came of it.
+
+    Attributes:
+        counterexample: a question, and who would be enough; only where it is false.
+        why: why nobody can say.
+    """
+
+    claim: Claim
+    verdict: Literal["proved", "false", "unknown"]
+    counterexample: tuple[dict[str, Value], Approvals] | None = None
+    why: str = ""
+
+
+def read_claims(
+    file: str,
+    text: str,
+    values: Mapping[str, object],
+    actions: Sequence[Action],
+    roles: Sequence[str],
+) -> list[Claim]:
+    """The claims of a file of tests that was parsed.
+
+    Raises:
+        ConfigError: `invalid_policy`.
+    """
+    found: list[Claim] = []
+    for one in cast("list[object]", values.get("claim", [])):
+        row = dict(cast("dict[str, object]", one)) if isinstance(one, dict) else {}
+        needs = row.pop("needs", None)
+        name = str(row.get("id", ""))
+        if needs not in (*roles, SOMEBODY, REFUSE):
+            raise ConfigError(
+                Code.INVALID_POLICY,
+                f"{file}, claim `{name}`: it does not say what it needs",
+                next_step=f'write needs = "{SOMEBODY}", "{REFUSE}", or one of: {", ".join(roles)}',
+            )
+        head = {key: values[key] for key in ("action", "currency") if key in values}
+        table = file.replace(".test.toml", ".toml")  # its stem stands before the rows' ids
+        read, problems = read_values(table, text, {**head, "allow": [row]}, actions, roles)
+        if read is None:
+            first = replace(problems[0], file=file)
+            raise ConfigError(Code.INVALID_POLICY, str(first), next_step=first.next_step)
+        (segment,) = read.rows
+        found.append(
+            Claim(id=name, say=segment.say, action=read.action, segment=segment, needs=str(needs))
+        )
+    return found
+
+
+def prove(policy: CedarPolicy, claim: Claim, action: Action) -> Proof:
+    """Look for a question of the segment that contradicts a claim."""
+    mine = policy.slice(claim.action)
+    assert mine is not None, "of an action that the policy was made for"
+    left_out = mine.translated.left_out
+    if left_out:
+        rule, why = next(iter(left_out.items()))
+        return Proof(claim=claim, verdict="unknown", why=f"rule `{rule}` reads {why}")
+    segment, allowed = _segment(claim, action, policy), mine.translated.allowed
+    domain = domain_of(mine.action, mine.facts, (segment, allowed), ())
+    named = {role for roles in policy.rules.named_roles.values() for role in roles}
+    roles = asked_roles(policy.roles, named | {claim.needs})
+    budget = Budget()
+    try:
+        for approvals in all_approvals(roles, policy.max_quorum):
+            if not _contradicts(claim, approvals):
+                continue
+            both = conj((segment, given(allowed, approvals.people, approvals.roles)))
+            found = None if both == FALSE else find(both, domain, budget)
+            if found is None:
+                continue
+            if not confirm(mine, found, approvals):
+                return Proof(claim=claim, verdict="unknown", why="the engine says otherwise")
+            return Proof(claim=claim, verdict="false", counterexample=(found, approvals))
+    except UndecidedError:
+        return Proof(claim=claim, verdict="unknown", why="its rules are too entangled")
+    return Proof(claim=claim, verdict="proved")
+
+
+def _contradicts(claim: Claim, approvals: Approvals) -> bool:
+    """Whether these people's yes may not be enough by the claim."""
+    if claim.needs == REFUSE:
+        return True
+    if claim.needs == SOMEBODY:
+        return approvals.people == 0
+    return claim.needs not in approvals.roles
+
+
+def _segment(claim: Claim, action: Action, policy: CedarPolicy) -> Formula:
+    segment = CedarPolicy(
+        texts={"claims.toml": compile_rows(action.name, [claim.segment])},
+        actions=[action],
+        roles=policy.roles,
+    ).slice(action.name)
+    assert segment is not None, "it was made for the action"
+    return segment.translated.allowed
