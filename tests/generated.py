@@ -6,15 +6,19 @@ so a page that fell behind fails.
 
 from __future__ import annotations
 
+import contextlib
 import re
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 
 import settings_table
+from audit.columns import rows_of_page
 from promises import PROMISES
 
+import sayso.store
 from sayso.actions.model.status import FINAL, START, TOLD, TRANSITIONS, Status
 from sayso.audit.rules.book import BOOK, Free, Rule
 from sayso.connectors.manifest.derive import derive
@@ -22,6 +26,7 @@ from sayso.connectors.manifest.review import Review, read_reviews, write_reviews
 from sayso.connectors.manifest.source import digest_of, read_source
 from sayso.connectors.manifests import SHIPPED, manifest_names
 
+SCHEMA = Path(sayso.store.__file__).parent / "sql" / "sqlite"
 DOCS = Path(__file__).parents[1] / "docs"
 
 
@@ -101,6 +106,13 @@ def _listing(folder: str) -> Callable[[], Iterator[str]]:
     return lines
 
 
+def _columns() -> Iterator[str]:
+    with contextlib.closing(sqlite3.connect(":memory:")) as database:
+        for step in sorted(SCHEMA.glob("*.sql")):
+            database.executescript(step.read_text(encoding="utf-8"))
+        yield from rows_of_page(database)
+
+
 def _listed(states: frozenset[Status]) -> str:
     return ", ".join(f"`{state}`" for state in Status if state in states)
 
@@ -111,6 +123,7 @@ PARTS: Mapping[tuple[str, str], Callable[[], Iterator[str]]] = {
     ("explanation/life-of-an-action.md", "diagram"): _diagram,
     ("explanation/life-of-an-action.md", "ends"): _ends,
     ("reference/audit-format.md", "rules"): _rules,
+    ("reference/audit-columns.md", "columns"): _columns,
     ("reference/connectors.md", "shipped"): _shipped,
     ("reference/settings.md", "settings"): settings_table.lines,
     **{

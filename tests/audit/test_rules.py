@@ -41,7 +41,7 @@ def test_what_goes_by_the_book_breaks_no_rule(tmp_path: Path) -> None:
     ids=lambda value: value.value if isinstance(value, Check) else value.__name__.strip("_"),
 )
 def test_each_way_to_break_a_rule_is_found(check: Check, step: Step, tmp_path: Path) -> None:
-    """Design 4.12: a log that shows a broken rule does not verify, whoever signed it."""
+    """A log that shows a broken rule does not verify, whoever signed it."""
     found = _judged(write_ruled(tmp_path / "bundle", step))
     assert _rules_of(found) == {check}, found.all_findings
     assert found.verdict is Verdict.TAMPERED

@@ -27,6 +27,7 @@ audit.tree audit.tree.merkle audit.tree.tiles
 audit.verifier audit.verifier.bundle audit.verifier.checks audit.verifier.database
 audit.verifier.description audit.verifier.filtered audit.verifier.guard audit.verifier.latest
 audit.verifier.medium audit.verifier.one_segment audit.verifier.replay
+audit.verifier.replay_controls
 audit.verifier.replayed_rows audit.verifier.sealed_checks
 audit.verifier.state_checks audit.verifier.stored_rows audit.verifier.verification
 audit.verifier.walk

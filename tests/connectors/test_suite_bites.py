@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 
 import pytest
 
+from sayso.actions.model.customer_words import CustomerWords
 from sayso.actions.model.definition import Action, Args, Subject, verifiable
 from sayso.actions.model.snapshot import Absence, Call, Receipt, Record, Resolved
 from sayso.connectors.define import OwnConnector, action
@@ -51,6 +52,16 @@ class Sound(OwnConnector):
         """Find."""
         there = call.action_id in self.effects
         return Receipt(id=call.action_id, status="given") if there else Absence.ABSENT
+
+
+class SpeaksOddly(Sound):
+    """Tells the customer a value that no template knows."""
+
+    @property
+    def actions(self) -> Sequence[Action]:
+        """With words."""
+        words = {"en": CustomerWords(thing="{price} points", done="we gave you points")}
+        return [replace(one, words=words) for one in super().actions]
 
 
 class ResolvesWithEffect(Sound):
@@ -194,6 +205,7 @@ def test_a_sound_connector_passes() -> None:
 @pytest.mark.parametrize(
     ("kind", "promise"),
     [
+        (SpeaksOddly, "test_resolving_changes_nothing_and_tells_all"),
         (ResolvesWithEffect, "test_resolving_changes_nothing_and_tells_all"),
         (ResolvesAnothers, "test_resolving_changes_nothing_and_tells_all"),
         (ForgetsAFact, "test_resolving_changes_nothing_and_tells_all"),

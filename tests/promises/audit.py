@@ -75,6 +75,11 @@ PROMISES: dict[str, Promise] = {
     "subjects:rewrapped": Promise(
         "The key outside is exchanged by one command, which rewrites no text.",
     ),
+    "audit:columns": Promise(
+        "Whoever edits any column of any table by SQL is noticed, or the column is declared free "
+        "with a reason.",
+        "invariant 3",
+    ),
     "audit:witness": Promise(
         "A witness cosigns only what follows from the last checkpoint that it saw, and never "
         "forgets it.",

@@ -56,6 +56,11 @@ PROMISES: dict[str, Promise] = {
         "Every shipped manifest keeps the contract, by the suite that ships, on a provider that is "
         "built from it.",
     ),
+    "manifests:crash": Promise(
+        "Kill -9 around the call of a manifest's action leaves one effect and loses none, for "
+        "each derived guarantee.",
+        "invariant 2",
+    ),
     "manifests:size": Promise("A provider takes under two hundred lines and no Python."),
     "manifests:whole-life": Promise(
         "A manifest's action is resolved, judged, called, settled and logged like any other.",

@@ -62,7 +62,7 @@ async def refused(opened: ShopWorkspace, secret: str, view: ActionView) -> Code:
 @pytest.mark.promise("authority:rows")
 @pytest.mark.parametrize("key", [b"", bytes(32)], ids=["plain", "guessed"])
 async def test_a_token_row_that_no_entry_made_opens_nothing(tmp_path: Path, key: bytes) -> None:
-    """Issue 14: the attack that approved as any manager, and was called verified afterwards."""
+    """The attack that approved as any manager, and was called verified afterwards."""
     async with open_shop(tmp_path) as opened:
         stock(opened)
         view = await propose(opened)
@@ -167,7 +167,7 @@ async def test_an_entry_that_was_put_beside_the_log_gives_nobody_a_power(tmp_pat
 
 @pytest.mark.promise("authority:rows")
 async def test_a_log_that_was_rolled_back_is_noticed_by_who_runs(tmp_path: Path) -> None:
-    """Issue 14: an old copy has a token that is revoked by now; whoever saw the log knows."""
+    """An old copy has a token that is revoked by now; whoever saw the log knows."""
     async with open_shop(tmp_path) as opened:
         stock(opened)
         view = await propose(opened)
@@ -294,7 +294,7 @@ async def test_every_decision_names_the_credential_it_came_by(tmp_path: Path) ->
 
 @pytest.mark.promise("authority:rows")
 async def test_a_stop_whose_row_was_deleted_still_holds(tmp_path: Path) -> None:
-    """Issue 14: an intent under a stop of everything was called verified."""
+    """An intent under a stop of everything was called verified."""
     async with open_shop(tmp_path) as opened:
         stock(opened)
         view = await propose(opened)
@@ -322,7 +322,7 @@ async def test_nobody_ends_a_stop_alone_by_writing_who_asked(tmp_path: Path) -> 
 
 @pytest.mark.promise("authority:rows")
 async def test_a_requester_who_was_written_away_does_not_say_yes(tmp_path: Path) -> None:
-    """Issue 14: maria asked for it herself, and the row says that a bot did."""
+    """Maria asked for it herself, and the row says that a bot did."""
     async with open_shop(tmp_path) as opened:
         stock(opened)
         maria = Actor(kind=ActorKind.PERSON, id="maria")

@@ -40,7 +40,7 @@ async def words_of(opened: ShopWorkspace, action: str) -> str | None:
 
 @pytest.mark.promise("subjects:wrapped")
 async def test_a_stolen_database_opens_nothing(tmp_path: Path) -> None:
-    """Issue 14: neither the words nor a key that opens them stand in any file of the database."""
+    """Neither the words nor a key that opens them stand in any file of the database."""
     async with open_shop(tmp_path) as opened:
         stock(opened)
         view = await propose(opened, 2000, reason=WORDS)

@@ -68,6 +68,17 @@ _SUBJECT = """
 _OF_SUBJECT = """, s.key as subject_key, s.pseudonym as subject_pseudonym,
     s.created_at as subject_created_at, e.pseudonym as erasing_as
 """
+_TEXT = """
+    left join subject s on s.tenant = r.tenant and s.pseudonym = r.pseudonym
+"""
+_OF_TEXT = ", s.id as subject_id, s.key as subject_key, s.created_at as subject_created_at"
+_ASKED = """
+    left join action a on a.tenant = r.tenant and a.id = r.action_id
+    left join outbox o on o.tenant = r.tenant and o.topic = 'approval' and o.key = r.id
+"""
+_OF_ASKED = (
+    ", a.requester as of_requester, a.request_id as of_request, o.key is not null as in_outbox"
+)
 _SUBJECT_IN = {"action": "subject_id", "request": "subject_id", "stop": "target"}
 _CARD = """
     left join approval p on p.tenant = r.tenant and p.action_id = r.id
@@ -246,6 +257,10 @@ class LogDatabase:
             if table == "action" and "view" in self._columns_of("approval"):
                 more += _OF_CARD
                 joins += _CARD
+            if table == "personal" and "subject" in self._tables:
+                more, joins = _OF_TEXT, _TEXT
+            if table == "approval" and self._tables >= {"action", "outbox"}:
+                more, joins = _OF_ASKED, _ASKED
             statement = _WHOLE.format(more=more, table=table, joins=joins, home=home)
             found[table] = self._whole_rows(statement, tenant)
         return found
@@ -269,7 +284,7 @@ class LogDatabase:
 
 def _home_of(table: str) -> str:
     """The column that says whose rows those of a table are."""
-    return "home" if table == "stop" else "tenant"
+    return "home" if table in {"stop", "policy_version", "policy_change"} else "tenant"
 
 
 def _head(row: tuple[object, ...]) -> Head:

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TypeAlias, cast
 
+from sayso.audit.verifier import replay_controls
+
 State: TypeAlias = "dict[str, object]"
 """Columns with their values; plain JSON."""
 
@@ -24,16 +26,32 @@ SEQ, JUDGED, BEGUN = ".seq", ".judged", ".begun"
 """Beside the columns: the last entry that says anything, the revision that was judged, and whether
 the first entry is the one with which such a row begins."""
 
-_BEGINS = frozenset({"action.proposed", "request.asked", "stop.engaged"})
+_BEGINS = frozenset(
+    {
+        *("action.proposed", "request.asked", "stop.engaged", "subject.held", "subject.erasing"),
+        *("token.created", "policy.activated", "policy.asked"),
+    }
+)
 
 # The first word counts: who asked is whoever proposed it, and a person votes once on a revision.
 _FIRST = {
-    "action": frozenset({"requester", "request_id", "name", "planner", "step", "after", "undoes"}),
-    "approval": frozenset({"action_id"}),
-    "vote": frozenset({"decision", "digest", "via"}),
-    "request": frozenset({"requester", "assurance", "words_ref"}),
-    "stop": frozenset({"scope", "target", "reason", "engaged_by"}),
+    "action": frozenset(
+        {
+            *("requester", "request_id", "name", "planner", "step", "after", "undoes"),
+            *("created_at", "reason_ref"),
+        }
+    ),
+    "approval": frozenset({"action_id", "created_at"}),
+    "vote": frozenset({"decision", "digest", "via", "at"}),
+    "request": frozenset({"requester", "assurance", "words_ref", "messages_ref", "created_at"}),
+    "stop": frozenset({"scope", "target", "reason", "engaged_by", "engaged_at"}),
+    **replay_controls.FIRST,
 }
+UNTOLD: Mapping[str, State] = {
+    "action": {"after": []},
+    "approval": {"reminded_seq": None, "escalated_seq": None},
+}
+"""What columns hold as long as no entry says anything of them."""
 _JUDGED = ("outcome", "explain", "policy_version", "roles")
 _WAYS = "either"
 """Beside them, where there is more than one way to say yes."""
@@ -54,11 +72,11 @@ def said_by(fields: Fields, seq: int) -> Iterator[tuple[str, str, State]]:
     family, _, _ = str(fields.get("kind")).partition(".")
     say = _SAYING.get(family)
     if say is not None:
-        data = fields.get("data")
-        inner = cast("Fields", data) if isinstance(data, dict) else {}
-        for table, name, state in say(fields, inner, seq):
+        for table, name, state in say(fields, _data(fields), seq):
             state |= {SEQ: seq, BEGUN: fields.get("kind") in _BEGINS}
             yield table, name, state
+    for table, name, state in replay_controls.of_texts(fields, _data(fields)):
+        yield table, name, state | {SEQ: seq, BEGUN: True}
 
 
 def add(table: str, known: State, later: State) -> None:
@@ -100,7 +118,14 @@ def _of_action(fields: Fields, data: Fields, seq: int) -> _Said:
         "request_id": fields.get("request"),
         "subject": fields.get("subject"),
         "requester": _who(fields),
+        "created_at": fields.get("at"),
+        "args_as_judged": True,
     }
+    pii = fields.get("pii")
+    if isinstance(pii, dict):
+        state["reason_ref"] = cast("Fields", pii).get("ref")
+    if fields.get("kind") == "action.intent":
+        state["called_at"] = fields.get("at")
     if data.get("code") != "tampered":  # else the entry leaves out what it cannot vouch for
         state |= {"digest": fields.get("digest"), "rule": fields.get("rule"), **_amount(fields)}
     for column in ("planner", "step", "after", "undoes", "revision", "error", "call_key", "fence"):
@@ -135,6 +160,7 @@ def _judgement(fields: Fields, data: Fields) -> State:
 
 def _approval(fields: Fields, data: Fields) -> State:
     state: State = {"status": data["approval_status"], "action_id": fields.get("action")}
+    state |= {"created_at": fields.get("at"), "asked_alike": True, "shown": True}
     edited = fields.get("kind") == "action.edited"
     if edited or (fields.get("kind") == "action.pending" and "decision" not in data):
         state["digest"] = fields.get("digest")
@@ -151,7 +177,15 @@ def _vote(fields: Fields, data: Fields) -> State:
         "decision": _DECISIONS[str(data["decision"])],
         "digest": fields.get("digest"),
         "via": data.get("via"),
+        "at": fields.get("at"),
     }
+
+
+def _of_approval(fields: Fields, data: Fields, seq: int) -> _Said:
+    approval, kind = fields.get("approval"), fields.get("kind")
+    told = {"approval.reminded": "reminded_seq", "approval.escalated": "escalated_seq"}
+    if type(approval) is str and str(kind) in told:
+        yield "approval", approval, {told[str(kind)]: seq}
 
 
 def _of_request(fields: Fields, data: Fields, seq: int) -> _Said:
@@ -163,6 +197,7 @@ def _of_request(fields: Fields, data: Fields, seq: int) -> _Said:
         "last_seq": seq,
         "subject": fields.get("subject"),
         "requester": _who(fields),
+        "created_at": fields.get("at"),
     }
     for column in ("assurance", "words_ref", "steps"):
         if column in data:
@@ -172,6 +207,8 @@ def _of_request(fields: Fields, data: Fields, seq: int) -> _Said:
     pii = fields.get("pii")
     if kind in _WITH_REPLY and isinstance(pii, dict):
         state["reply_ref"] = cast("Fields", pii).get("ref")
+    if kind == "request.asked" and isinstance(pii, dict):
+        state["messages_ref"] = cast("Fields", pii).get("ref")
     yield "request", request, state
 
 
@@ -182,13 +219,18 @@ def _of_stop(fields: Fields, data: Fields, seq: int) -> _Said:
     state: State = {"last_seq": seq, "scope": data.get("scope")}
     if kind == "stop.engaged":
         state |= {"engaged_by": _who(fields), "asked_by": None, "released_by": None}
+        state |= {"asked_at": None, "released_at": None}
+        everywhere = data.get("scope") == "all"
+        state["engaged_at"] = fields.get("at")
+        state["tenant"] = "*" if everywhere else fields.get("tenant")
         state |= {column: data[column] for column in ("target", "reason") if column in data}
         if "subject" in fields:
             state["subject"] = fields["subject"]
     elif kind == "stop.resume_asked":
-        state["asked_by"] = _actor(fields).get("id")
+        state |= {"asked_by": _actor(fields).get("id"), "asked_at": fields.get("at")}
     elif kind == "stop.released":
         state |= {"asked_by": data.get("asked_by"), "released_by": _actor(fields).get("id")}
+        state["released_at"] = fields.get("at")
     else:
         return
     yield "stop", stop, state
@@ -198,9 +240,16 @@ _SAYING: Mapping[str, Callable[[Fields, Fields, int], _Said]] = {
     "action": _of_action,
     "request": _of_request,
     "stop": _of_stop,
+    "approval": _of_approval,
+    **replay_controls.SAYING,
 }
 TABLES = tuple(_FIRST)
 """The tables that are compared."""
+
+
+def _data(fields: Fields) -> Fields:
+    data = fields.get("data")
+    return cast("Fields", data) if isinstance(data, dict) else {}
 
 
 def _actor(fields: Fields) -> Fields:

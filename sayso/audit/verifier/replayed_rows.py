@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import cast
 
 import orjson
@@ -15,12 +16,14 @@ from sayso.audit.verifier.replay import (
     SEQ,
     TABLES,
     UNSAID,
+    UNTOLD,
     Fields,
     State,
     add,
     said_by,
     without_beginning,
 )
+from sayso.audit.verifier.replay_controls import SEALED_AT
 from sayso.audit.verifier.stored_rows import StoredRow, binding_fault, name_of, said_in
 from sayso.audit.verifier.verification import Check, Damage, Findings
 
@@ -40,6 +43,9 @@ select place, name, max(rowid) from part
 where (place, name) not in (select place, name from stated) group by place, name order by 3
 """
 _STATE = "select state from part where rowid = ?"
+_ALL_ERASING = "select state from part where place = 'erasing'"
+_LATE_MICROS = 60_000_000
+"""The time of a row and that of its entry are read a moment apart: one minute at most."""
 _NOTHING: Mapping[object, int] = {}
 
 
@@ -63,7 +69,10 @@ class Rebuilt:
             data = fields.get("data")
             said = cast("Fields", data) if isinstance(data, dict) else {}
             counts = {table: said.get(name) for table, name in _COUNTED.items()}
-            self._recent["erasing", str(seq)] = {"subject": fields.get("subject"), **counts}
+            gone: State = {"subject": fields.get("subject"), **counts}
+            if "before" in said:
+                gone["at"] = fields.get("at")
+            self._recent["erasing", str(seq)] = gone
 
     def spill_if_many(self) -> None:
         """Move what is in memory to the file, if it is much; for the end of each batch."""
@@ -104,14 +113,24 @@ class Rebuilt:
                 if rebuilt is not None:
                     if unread and not rebuilt[BEGUN]:
                         rebuilt = without_beginning(table, rebuilt)
-                    if cast("int", rebuilt[SEQ]) < pruned.get(row.get("last_seq"), 0):
-                        rebuilt["last_seq"] = row.get("last_seq")
+                    elif not unread:
+                        rebuilt = UNTOLD.get(table, {}) | rebuilt
+                    _follow_pruned(rebuilt, row, pruned)
                 compared += 1
                 own = said_in(table, row, keyring)
                 _judge(table, row, own, rebuilt, findings)
                 if not unread:
                     _judge_erased(file, table, row, own, marked, findings)
+        self._judge_missing(file, stored, findings)
+        return compared
+
+    @staticmethod
+    def _judge_missing(
+        file: sqlite3.Connection, stored: Mapping[str, object], findings: Findings
+    ) -> None:
+        """Whether what the log tells of is there, as far as it can be read."""
         hidden: set[str] = set()
+        gone = _Gone.of(file)
         for place, name, last in file.execute(_UNSTATED):
             if place == "erasing":
                 continue
@@ -119,13 +138,14 @@ class Rebuilt:
                 hidden.add(str(place))
             elif place != "action":  # a missing action is found by its last entry already
                 state = orjson.loads(file.execute(_STATE, (last,)).fetchone()[0])
+                if place == "personal" and gone.took(state):
+                    continue
                 message = f"the {place} `{name[:120]}` has entries and no row"
                 findings.add(Check.STATE_REBUILT, Damage.STATE_DISAGREES, message, state[SEQ])
         findings.warnings.extend(
             f"there are entries about rows of `{table}`, which cannot be read here"
             for table in sorted(hidden)
         )
-        return compared
 
     def _rebuilt(self, file: sqlite3.Connection, table: str, name: str) -> State | None:
         file.execute("insert or ignore into stated values (?, ?)", (table, name))
@@ -159,7 +179,7 @@ def _judge(
     wrong = [
         column
         for column, value in rebuilt.items()
-        if column in own and value != UNSAID and own[column] != value
+        if column in own and value != UNSAID and not _agrees(column, own[column], value)
     ]
     # The status and the last entry of these are judged by themselves.
     known = {"status", "last_seq"} if table in {"action", "approval"} else set[str]()
@@ -172,6 +192,45 @@ def _judge(
     if fault is not None:
         message = fault.format(name[:64])
         findings.add(Check.STATE_BOUND, Damage.STATE_DISAGREES, message, seq)
+
+
+def _follow_pruned(rebuilt: State, row: StoredRow, pruned: Mapping[object, int]) -> None:
+    """Let a row that pointed at an entry that went point at the one that says so."""
+    for column in ("last_seq", "begun_seq", "done_seq", "reminded_seq", "escalated_seq"):
+        said = rebuilt.get(column)
+        if type(said) is int and said < pruned.get(row.get(column), 0):
+            rebuilt[column] = row.get(column)
+
+
+def _agrees(column: str, own: object, said: object) -> bool:
+    """Whether a column holds what was said; a time, to within what a commit may take."""
+    if column.endswith("_at") and type(own) is int and type(said) is int:
+        return abs(own - said) <= _LATE_MICROS
+    return own == said
+
+
+@dataclass(frozen=True, slots=True)
+class _Gone:
+    """By what sealed texts may have gone: erasures of their subjects, and sweeps of old ones."""
+
+    subjects: frozenset[str]
+    swept_before: int
+
+    @classmethod
+    def of(cls, file: sqlite3.Connection) -> _Gone:
+        """Read what was noted of them."""
+        found = [cast("State", orjson.loads(state)) for (state,) in file.execute(_ALL_ERASING)]
+        return cls(
+            subjects=frozenset(str(one["subject"]) for one in found if one.get("subject")),
+            swept_before=max((cast("int", one.get("at") or 0) for one in found), default=0),
+        )
+
+    def took(self, said: State) -> bool:
+        """Whether one of them explains that the text is not there."""
+        if said.get("pseudonym") in self.subjects:
+            return True
+        at = said.get(SEALED_AT)
+        return type(at) is int and at < self.swept_before
 
 
 def _judge_erased(

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias, cast
 
 import orjson
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from sayso.audit.authority.keyring import Keyring
 from sayso.audit.authority.subject_key import key_of, pseudonym_of
@@ -30,7 +32,8 @@ def name_of(table: str, row: StoredRow) -> str:
     """How a row is called among those that the entries speak of."""
     if table == "vote":
         return vote_id(row.get("approval_id"), row.get("revision"), row.get("person"))
-    return str(row.get("id"))
+    key = {"personal": "ref", "policy_version": "number"}.get(table, "id")
+    return str(row.get(key))
 
 
 def said_in(table: str, row: StoredRow, keyring: Keyring | None = None) -> State:
@@ -41,9 +44,11 @@ def said_in(table: str, row: StoredRow, keyring: Keyring | None = None) -> State
             they are taken from the rows of subjects.
     """
     state = dict(row)
-    if "subject_key" in row:
+    if "subject_key" in row and table != "personal":
         subject = row.get("target" if table == "stop" else "subject_id")
         state["subject"] = _pseudonym(row, subject, keyring)
+    if table == "personal":
+        return state | _text(row, keyring)
     special = _SPECIAL.get(table)
     return state if special is None else state | special(row)
 
@@ -83,8 +88,13 @@ def _action(row: StoredRow) -> State:
         state["rule"] = ",".join(texts)[:200] or None
         for column in ("outcome", "explain", "policy_version", "roles", "either"):
             state[column] = judged.get(column)
+    if row.get("snapshot") is not None and row.get("erased_seq") is None:
+        resolved = _fields(row["snapshot"]).get("resolved")
+        judged = cast("State", resolved) if isinstance(resolved, dict) else {}
+        state["args_as_judged"] = _parsed(row.get("args")) == judged.get("args")
     if "error" in row:
-        state["error"] = _fields(row["error"]).get("code")
+        error = _fields(row["error"])
+        state["error"] = error.get("code") if error else row["error"]
     if "receipt" in row:
         receipt = _fields(row["receipt"])
         state["receipt"] = receipt.get("id")
@@ -94,7 +104,50 @@ def _action(row: StoredRow) -> State:
 
 
 def _approval(row: StoredRow) -> State:
-    return {"roles": _parsed(row["roles"])} if "roles" in row else {}
+    state: State = {"roles": _parsed(row["roles"])} if "roles" in row else {}
+    if "of_requester" in row:
+        asked = (row.get("requester"), row.get("request_id"))
+        state["asked_alike"] = asked == (row["of_requester"], row["of_request"])
+        state["shown"] = row["in_outbox"] == 1
+    return state
+
+
+def _token(row: StoredRow) -> State:
+    hashed = row.get("hash")
+    return {
+        "hash": hashed.hex() if isinstance(hashed, bytes) else hashed,
+        "scopes": _parsed(row.get("scopes")),
+    }
+
+
+def _policy(row: StoredRow) -> State:
+    content = row.get("content")
+    return {"content": hashlib.sha256(str(content).encode()).hexdigest()}
+
+
+def _text(row: StoredRow, keyring: Keyring | None) -> State:
+    """A sealed text; whether it opens is known to whoever has the key outside the database."""
+    sealed = row.get("ciphertext")
+    if not isinstance(sealed, bytes):
+        return {"c": None}
+    state: State = {"c": hashlib.sha256(sealed).hexdigest()}
+    if keyring is None or row.get("subject_key") is None:
+        return state
+    fields = {
+        "id": row.get("subject_id"),
+        "pseudonym": row.get("pseudonym"),
+        "created_at": row.get("subject_created_at"),
+        "key": row.get("subject_key"),
+    }
+    tenant, nonce = str(row.get("tenant")), row.get("nonce")
+    key = key_of(keyring, tenant, fields)
+    if key is None:
+        return state  # said of the rows of its subject
+    try:
+        AESGCM(key).decrypt(cast("bytes", nonce), sealed, f"{tenant}|{row.get('ref')}".encode())
+    except (InvalidTag, ValueError, TypeError):
+        return state | {"opens": False}
+    return state
 
 
 def _request(row: StoredRow) -> State:
@@ -109,6 +162,9 @@ def _request(row: StoredRow) -> State:
 _SPECIAL: Mapping[str, Callable[[StoredRow], State]] = {
     "action": _action,
     "approval": _approval,
+    "token": _token,
+    "policy_version": _policy,
+    "policy_change": _policy,
     "request": _request,
 }
 
@@ -169,7 +225,7 @@ def _parsed(stored: object) -> object:
     try:
         return orjson.loads(stored) if isinstance(stored, str | bytes) else None
     except ValueError:
-        return None
+        return stored  # agrees with nothing that is said
 
 
 def _fields(stored: object) -> State:

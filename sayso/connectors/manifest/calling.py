@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sayso.actions.model.snapshot import Absence, Call, Receipt
+from sayso.actions.model.snapshot import Absence, Call, EffectFailedError, Finality, Receipt
 from sayso.connectors.manifest.answers import ChangedError, not_ours
 from sayso.connectors.manifest.definition import Defined
 from sayso.connectors.manifest.derive import receipt_of
@@ -190,7 +190,7 @@ class Caller:
 
         Raises:
             ReadingError, PickError: when it has another form.
-            RefusedError: `provider_refused`, when it exists and came to nothing.
+            EffectFailedError: when it exists and came to nothing.
         """
         seen = self._seen(effect, call, headers)
         has_ours = table.ours is not None and not state
@@ -204,19 +204,19 @@ class Caller:
         if isinstance(status, bool) or not isinstance(status, (str, int)) or status == "":
             raise ReadingError(f"`{table.status}` is no status")
         word = plain(str(status), limit=60)
-        if word in table.failed:
-            raise RefusedError(
-                Code.PROVIDER_REFUSED,
-                f"{self.who} took it on, and it came to nothing ({word})",
-                next_step="do it another way",
-                detail=str(effect_id),
-            )
-        return Receipt(
+        has_failed = word in table.failed
+        receipt = Receipt(
             id=plain(str(effect_id), limit=200),
             status=word,
-            amount=self._amount(table, seen, call),
+            amount=None if has_failed else self._amount(table, seen, call),
             details={"proof": "state"} if state else {},
+            finality=_finality(table, word),
         )
+        if has_failed:
+            raise EffectFailedError(
+                f"{self.who} took it on, and it came to nothing ({word})", receipt=receipt
+            )
+        return receipt
 
     def _amount(
         self, table: ReceiptTable, seen: Mapping[str, JsonValue], call: Call
@@ -257,3 +257,10 @@ class Caller:
 def _begun(call: Call) -> datetime:
     """Before this the call cannot have been made."""
     return made_at(call.action_id) - _CLOCKS_DIFFER
+
+
+def _finality(table: ReceiptTable, word: str) -> Finality:
+    """How far the provider has come, by its own word for it."""
+    if word in table.pending:
+        return Finality.PENDING
+    return Finality.DONE if word in table.done else Finality.FINAL

@@ -440,6 +440,10 @@ def _look_up(at: Place, action: ActionTable) -> Iterator[Found]:
     if look_up is None:
         if action.call.accepted is not None:
             yield at, "what is only accepted has to be looked up", "add `look_up`"
+        receipt = action.call.receipt
+        if receipt is not None and (receipt.pending or receipt.done):
+            step = "add `look_up`, or take `pending` and `done` out of the receipt"
+            yield at, "what can still change has to be looked up until it has ended", step
         return
     at = (*at, "look_up")
     yield from _request(at, look_up, _AT_A_CALL | {"page"})

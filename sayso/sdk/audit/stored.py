@@ -45,11 +45,18 @@ _WHOLE = {
     "approval": "log.whole_approvals",
     "request": "log.whole_requests",
     "stop": "log.whole_stops",
+    "hold": "log.whole_holds",
+    "erasure": "log.whole_erasures",
+    "token": "log.whole_tokens",
+    "policy_change": "log.whole_policy_changes",
 }
 _WHOLE_OF_AUDITOR = {
     "action": "log.whole_actions_of_auditor",
-    "approval": "log.whole_approvals",
+    "approval": "log.whole_approvals_of_auditor",
     "stop": "log.whole_stops_of_auditor",
+    "hold": "log.whole_holds",
+    "erasure": "log.whole_erasures",
+    "policy_change": "log.whole_policy_changes",
 }
 _STATE = {"action": "log.actions_to_verify", "approval": "log.approvals_to_verify"}
 
@@ -219,7 +226,10 @@ def _stored(reader: Reader, tenant: str, *, auditor: bool) -> dict[str, Iterator
     found: dict[str, Iterator[StoredRow]] = {
         table: _every_row(reader, query, tenant, {"id": ""}) for table, query in queries.items()
     }
+    versions = _every_row(reader, "log.whole_policy_versions", tenant, {"number": 0})
+    found["policy_version"] = versions
     if not auditor:
+        found["personal"] = _every_row(reader, "log.whole_texts", tenant, {"ref": ""})
         start: dict[str, SqlValue] = {"approval_id": "", "revision": 0, "person": ""}
         found["vote"] = _every_row(reader, "log.whole_votes", tenant, start)
     return found

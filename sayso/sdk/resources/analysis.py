@@ -436,15 +436,16 @@ def _test_view(policy: CedarPolicy, tried: object) -> PolicyTestView:
 
 
 def _proof_view(policy: CedarPolicy, proof: Proof) -> ProofView:
-    from sayso.actions.policy.analysis.people import who
     from sayso.actions.policy.analysis.words import question_words
 
     shown = ""
     if proof.counterexample is not None:
         values, approvals = proof.counterexample
         reads = _slice(policy, proof.claim.action).form.reads
-        enough = who(sorted(approvals.roles)) if approvals.people else "nobody"
-        shown = f"{question_words(values, reads)}: {enough} is enough"
+        names = ", ".join(sorted(role.replace("_", " ") for role in approvals.roles))
+        people = approvals.people
+        enough = f"{people} {'person' if people == 1 else 'people'} ({names})"
+        shown = f"{question_words(values, reads)}: {enough if people else 'nobody'} is enough"
     return ProofView(
         id=proof.claim.id,
         say=proof.claim.say,

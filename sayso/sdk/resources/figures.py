@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sayso.actions.model.status import Status
+from sayso.agent.request_row import RequestStatus
 from sayso.ids import Tenant
 from sayso.sdk.container import Container
 from sayso.store.base import Reader, integer, text
@@ -21,6 +22,8 @@ class Figures:
         entries: entries of the audit log.
         left: actions whose outcome only a person can still find out.
         stops: stops in force that hold the tenant.
+        requests: how many have each status.
+        tokens, micro_usd: what planning them took of models, and cost.
     """
 
     actions: Mapping[Status, int]
@@ -28,6 +31,15 @@ class Figures:
     entries: int
     left: int
     stops: int
+    requests: Mapping[RequestStatus, int]
+    tokens: int
+    micro_usd: int
+
+    @property
+    def micro_usd_per_resolution(self) -> float:
+        """What a request that was answered cost, the others' cost included."""
+        answered = self.requests[RequestStatus.ANSWERED]
+        return self.micro_usd / answered if answered else 0.0
 
 
 async def read_figures(container: Container, tenant: Tenant) -> Figures:
@@ -43,12 +55,21 @@ async def read_figures(container: Container, tenant: Tenant) -> Figures:
             counts[Status(text(row, "status"))] = integer(row, "count")
         pending = reader.one("figures.pending", tenant=tenant)
         head = reader.one("log.head", tenant=tenant)
+        requests = dict.fromkeys(RequestStatus, 0)
+        tokens = micro_usd = 0
+        for row in reader.all("figures.requests", tenant=tenant):
+            requests[RequestStatus(text(row, "status"))] = integer(row, "count")
+            tokens += integer(row, "tokens")
+            micro_usd += integer(row, "micro_usd")
         return Figures(
             actions=counts,
             pending=0 if pending is None else integer(pending, "count"),
             entries=0 if head is None else integer(head, "size"),
             left=_count(reader, "figures.left", tenant),
             stops=_count(reader, "figures.stops", tenant),
+            requests=requests,
+            tokens=tokens,
+            micro_usd=micro_usd,
         )
 
     return await container.store.read(work)

@@ -125,5 +125,22 @@ def _prometheus(figures: Figures) -> str:
         "# HELP sayso_stops Stops in force.",
         "# TYPE sayso_stops gauge",
         f"sayso_stops {figures.stops}",
+        "# HELP sayso_requests Requests by status.",
+        "# TYPE sayso_requests gauge",
+    ]
+    lines += [
+        f'sayso_requests{{status="{status.value}"}} {count}'
+        for status, count in figures.requests.items()
+    ]
+    lines += [
+        "# HELP sayso_planning_tokens Tokens that planning took of models.",
+        "# TYPE sayso_planning_tokens gauge",
+        f"sayso_planning_tokens {figures.tokens}",
+        "# HELP sayso_planning_cost_micro_usd What they cost, in millionths of a US dollar.",
+        "# TYPE sayso_planning_cost_micro_usd gauge",
+        f"sayso_planning_cost_micro_usd {figures.micro_usd}",
+        "# HELP sayso_cost_per_resolution_micro_usd The same for each answered request.",
+        "# TYPE sayso_cost_per_resolution_micro_usd gauge",
+        f"sayso_cost_per_resolution_micro_usd {figures.micro_usd_per_resolution:.0f}",
     ]
     return "\n".join(lines) + "\n"

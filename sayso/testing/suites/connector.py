@@ -18,10 +18,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import replace
 
+from sayso.actions.model.customer_words import filled
 from sayso.actions.model.definition import Action, FactType, FactValue, Subject
 from sayso.actions.model.snapshot import Absence, Finality, Receipt, Resolved
 from sayso.connectors.base import SubjectBook
@@ -278,6 +280,23 @@ def _check_snapshot(action: Action, resolved: Resolved, subject: Subject) -> Non
     if action.money_arg is not None:
         amount = Money.from_json(resolved.args[action.money_arg])
         assert amount == resolved.amount
+    _check_words(action)
+
+
+def _check_words(action: Action) -> None:
+    """What the customer reads of it: a thing and a sentence in each language, no unknown value."""
+    values = {"amount": "$1.00", "object": "it", "when": "now", "choice": "now"}
+    for language, words in action.words.items():
+        place = f"{action.name}, {language}"
+        assert re.fullmatch("[a-z]{2}", language), f"{place}: no language of ISO 639-1"
+        for template in (words.thing, words.done, words.note):
+            unknown = set(re.findall(r"\{(\w*)\}", template)) - values.keys()
+            assert not unknown, f"{place}: `{unknown}` is no value of a template"
+            told = filled(template, values)
+            assert not set("[]{}") & set(told), f"{place}: brackets are left in `{told}`"
+        assert words.thing, f"{place}: it has no name"
+        assert words.done, f"{place}: nothing is said once it is done"
+        assert not words.done.endswith("."), f"{place}: the full stop is ours"
 
 
 def _is_of(value: FactValue, kind: FactType) -> bool:

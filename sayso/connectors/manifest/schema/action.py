@@ -232,7 +232,9 @@ class Receipt(Table):
         ours: where our reference stands; missing there means that nobody knows.
         amount: what moved.
         failed: statuses that mean that it exists and came to nothing.
-        pending: statuses that mean that the provider still works on it.
+        pending: statuses that mean that the provider still works on it: it is looked up until it
+            has ended.
+        done: statuses that mean that it is done and may still come back, likewise.
     """
 
     from_: Path | None = Field(default=None, alias="from")
@@ -242,6 +244,14 @@ class Receipt(Table):
     amount: Pick | None = None
     failed: list[str] = Field(default_factory=list)
     pending: list[str] = Field(default_factory=list)
+    done: list[str] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _one_meaning(self) -> Receipt:
+        words = [*self.failed, *self.pending, *self.done]
+        if len(set(words)) != len(words):
+            raise ValueError("a status stands in two of failed, pending, done")
+        return self
 
 
 class Call(Request):

@@ -1,6 +1,11 @@
 -- name: actions
 select status, count(*) as count from action where tenant = :tenant group by status order by status;
 
+-- name: requests
+select status, count(*) as count, cast(sum(tokens) as bigint) as tokens,
+    cast(sum(cost_micro_usd) as bigint) as micro_usd
+from request where tenant = :tenant group by status order by status;
+
 -- name: left
 select count(*) as count from action
 where tenant = :tenant and status in ('unknown', 'accepted') and due_at is null and held_by is null;

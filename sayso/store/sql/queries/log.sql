@@ -174,7 +174,37 @@ left join approval p on p.tenant = r.tenant and p.action_id = r.id
 where r.tenant = :tenant and r.id >= :id order by r.id limit :limit;
 
 -- name: whole_approvals
+select r.*, a.requester as of_requester, a.request_id as of_request,
+    case when o.key is null then 0 else 1 end as in_outbox
+from approval r
+left join action a on a.tenant = r.tenant and a.id = r.action_id
+left join outbox o on o.tenant = r.tenant and o.topic = 'approval' and o.key = r.id
+where r.tenant = :tenant and r.id >= :id order by r.id limit :limit;
+
+-- name: whole_approvals_of_auditor
 select * from approval where tenant = :tenant and id >= :id order by id limit :limit;
+
+-- name: whole_holds
+select * from hold where tenant = :tenant and id >= :id order by id limit :limit;
+
+-- name: whole_erasures
+select * from erasure where tenant = :tenant and id >= :id order by id limit :limit;
+
+-- name: whole_tokens
+select * from token where tenant = :tenant and id >= :id order by id limit :limit;
+
+-- name: whole_policy_changes
+select * from policy_change where home = :tenant and id >= :id order by id limit :limit;
+
+-- name: whole_policy_versions
+select * from policy_version
+where home = :tenant and number >= :number order by number limit :limit;
+
+-- name: whole_texts
+select r.*, s.id as subject_id, s.key as subject_key, s.created_at as subject_created_at
+from personal r
+left join subject s on s.tenant = r.tenant and s.pseudonym = r.pseudonym
+where r.tenant = :tenant and r.ref >= :ref order by r.ref limit :limit;
 
 -- name: whole_votes
 select * from vote

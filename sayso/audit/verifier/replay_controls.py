@@ -1,0 +1,134 @@
+"""What the rows of holds, erasures, tokens, policies and sealed texts must hold, by the entries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeAlias, cast
+
+State: TypeAlias = "dict[str, object]"
+Fields: TypeAlias = "dict[str, object]"
+Said: TypeAlias = Iterator[tuple[str, str, State]]
+
+SEALED_AT = ".at"
+"""Beside the columns of a sealed text: when it was sealed, so that a sweep may have taken it."""
+
+FIRST = {
+    "hold": frozenset({"pseudonym", "reason", "placed_by", "placed_at"}),
+    "erasure": frozenset({"pseudonym", "reason", "asked_by", "begun_seq", "begun_at"}),
+    "token": frozenset({"kind", "holder", "hash", "scopes", "created_at", "expires_at"}),
+    "policy_version": frozenset[str](),
+    "policy_change": frozenset({"sha256", "parent", "direction", "asked_by", "asked_at", "note"}),
+    "personal": frozenset({"c", "pseudonym", SEALED_AT}),
+}
+"""Per table, the columns of which the first word counts."""
+
+
+def of_subject(fields: Fields, data: Fields, seq: int) -> Said:
+    """Holds and erasures."""
+    kind, subject, at = str(fields.get("kind")), fields.get("subject"), fields.get("at")
+    hold, erasure = data.get("hold"), data.get("erasure")
+    who = cast("Fields", fields.get("actor") or {})
+    if kind == "subject.held" and type(hold) is str:
+        state: State = {
+            "pseudonym": subject,
+            "reason": data.get("reason"),
+            "placed_by": who.get("id"),
+            "placed_at": at,
+            "asked_by": None,
+            "asked_at": None,
+            "released_by": None,
+            "released_at": None,
+            "last_seq": seq,
+        }
+        yield "hold", hold, state
+    elif kind == "subject.release_asked" and type(hold) is str:
+        yield "hold", hold, {"asked_by": who.get("id"), "asked_at": at, "last_seq": seq}
+    elif kind == "subject.released" and type(hold) is str:
+        yield "hold", hold, {"released_by": who.get("id"), "released_at": at, "last_seq": seq}
+    elif kind == "subject.erasing" and type(erasure) is str:
+        state = {
+            "pseudonym": subject,
+            "reason": data.get("reason"),
+            "asked_by": f"{who.get('kind')}:{who.get('id')}",
+            "begun_seq": seq,
+            "begun_at": at,
+            "done_seq": None,
+        }
+        yield "erasure", erasure, state
+    elif kind == "subject.erased" and type(erasure) is str:
+        yield "erasure", erasure, {"done_seq": seq, "done_at": at, "subject_id": None}
+
+
+def of_token(fields: Fields, data: Fields, seq: int) -> Said:
+    """Tokens, as far as they are keyed."""
+    token, kind = data.get("token"), fields.get("kind")
+    if type(token) is not str:
+        return
+    if kind == "token.created" and "keyed" in data:
+        state: State = {
+            "kind": data.get("token_kind"),
+            "holder": data.get("holder"),
+            "hash": data.get("keyed"),
+            "scopes": data.get("scopes"),
+            "created_at": fields.get("at"),
+            "expires_at": data.get("expires_at"),
+            "revoked_at": None,
+            "last_seq": seq,
+        }
+        yield "token", token, state
+    elif kind == "token.revoked":
+        yield "token", token, {"revoked_at": fields.get("at"), "last_seq": seq}
+
+
+def of_policy(fields: Fields, data: Fields, seq: int) -> Said:
+    """Versions of the policy, and changes that wait for a second person."""
+    kind, change, at = fields.get("kind"), data.get("change"), fields.get("at")
+    who = cast("Fields", fields.get("actor") or {})
+    if kind == "policy.activated":
+        state: State = {
+            "sha256": data.get("sha256"),
+            "parent": data.get("parent"),
+            "direction": data.get("direction"),
+            "activated_by": f"{who.get('kind')}:{who.get('id')}",
+            "asked_by": data.get("asked_by"),
+            "via": data.get("via"),
+            "note": data.get("note"),
+            "activated_at": at,
+            "last_seq": seq,
+            "content": data.get("sha256"),
+            "tenant": "*",
+        }
+        yield "policy_version", str(data.get("version")), state
+    if type(change) is not str:
+        return
+    if kind == "policy.asked":
+        state = {name: data.get(name) for name in ("sha256", "parent", "direction", "via", "note")}
+        state |= {"asked_by": who.get("id"), "asked_at": at, "ended": None, "last_seq": seq}
+        yield "policy_change", change, state | {"content": data.get("sha256")}
+    elif kind in {"policy.activated", "policy.withdrawn"}:
+        ended = "activated" if kind == "policy.activated" else data.get("ended")
+        state = {"ended": ended, "ended_at": at, "ended_by": who.get("id"), "last_seq": seq}
+        yield "policy_change", change, state
+
+
+def of_texts(fields: Fields, data: Fields) -> Said:
+    """The sealed texts that an entry names, by the digests of what is stored."""
+    pii = fields.get("pii")
+    named = cast("Fields", pii) if isinstance(pii, dict) else {}
+    for ref, digest in (
+        (named.get("ref"), named.get("c")),
+        (data.get("words_ref"), data.get("words_c")),
+    ):
+        if type(ref) is not str or type(digest) is not str:
+            continue
+        state: State = {"c": digest, "opens": True, SEALED_AT: fields.get("at")}
+        if "subject" in fields:
+            state["pseudonym"] = fields["subject"]
+        yield "personal", ref, state
+
+
+SAYING: Mapping[str, Callable[[Fields, Fields, int], Said]] = {
+    "subject": of_subject,
+    "token": of_token,
+    "policy": of_policy,
+}

@@ -1,0 +1,164 @@
+"""For every column of the schema: what holds it against the log, or why nothing has to.
+
+Whatever is not listed here as free is edited by a generator, which counts what goes unnoticed; so
+a new column fails the tests until it is checked, or stands here with a reason.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator, Mapping
+
+_AGAIN = "by which a repeated call is found again; another one is judged like any new call"
+_RUN = "when and by whom it is tried next; each try is judged anew, and is an entry"
+_MODEL = "what a model used; nothing was done by it"
+_TOUCHED = "when the row was written last; what happened stands in entries with their own time"
+_TRACE = "links to a trace"
+
+FREE: Mapping[str, Mapping[str, str]] = {
+    "log_entry": {"id": "a number of SQLite's own; order and place are `tenant` and `seq`"},
+    "request": {
+        "idempotency_key": _AGAIN,
+        "fingerprint": _AGAIN,
+        "conversation": "the caller's own name of a thread",
+        **dict.fromkeys(("tokens", "cost_micro_usd"), _MODEL),
+        "traceparent": _TRACE,
+        **dict.fromkeys(
+            ("fence", "attempts", "due_at", "priority", "wakes", "nudges", "nudge_at"), _RUN
+        ),
+        "updated_at": _TOUCHED,
+        "question": "what a customer was asked; their answer is planned and judged like any words",
+        "turns": "which sealed texts came later; each is held against its own entry",
+    },
+    "action": {
+        "idempotency_key": _AGAIN,
+        "fingerprint": _AGAIN,
+        "call_key_until": "for how long a provider keeps a key: after it, it is looked up first",
+        **dict.fromkeys(("attempts", "due_at", "priority", "wakes", "nudges", "nudge_at"), _RUN),
+        "traceparent": _TRACE,
+        "updated_at": _TOUCHED,
+        "held_by": "which stop is waited for; stops are read from the log at each claim",
+        "occupies": "keeps two of one object apart; the provider's own amounts bound what is moved",
+        "on_failure": "what becomes of later steps; each of them is judged for itself",
+    },
+    "approval": {"updated_at": _TOUCHED},
+    "outbox": {
+        "id": "a number of SQLite's own",
+        **dict.fromkeys(
+            ("version", "state", "sent_version", "attempts", "due_at"),
+            "when a card is sent again, and where it stands; who decides is told by the log",
+        ),
+    },
+    "stop": {
+        "reason": "of a customer's stop, words for whoever looks; of others the entry says it",
+        **dict.fromkeys(("asked_key", "released_key", "idempotency_key"), _AGAIN),
+    },
+    "erasure": {"key_sha256": _AGAIN},
+    "hold": dict.fromkeys(("key_sha256", "asked_key_sha256", "released_key_sha256"), _AGAIN),
+}
+"""Columns of tables that are checked."""
+
+_POSTED = "tells who is called; nothing follows from it for an action"
+_PLACES = "what was published; each note counts by its own signatures alone"
+
+FREE_TABLES: Mapping[str, str] = {
+    "connection_token": "sealed by the vault's key for its very row; a changed one does not open",
+    "rate": "how fast a provider is called",
+    "publication": _PLACES,
+    "log_timestamp": _PLACES,
+    "session": "for how long a token opens the console; the token itself is the log's",
+    "webhook": f"{_POSTED}; its address is sealed by the vault's key",
+    "webhook_delivery": _POSTED,
+    "limit_counter": "counted by whoever judges; the verifier does not add up limits yet",
+    "limit_use": "counted by whoever judges; the verifier does not add up limits yet",
+    "request_answer": _AGAIN,
+    "spending": _MODEL,
+    "shadow_comparison": "an opinion on what was done; nothing follows from it by itself",
+    "action_wrong": "an opinion on what was done; its entry tells it",
+    "rollout_brake": "takes a power and gives none; its entry tells it",
+    "authority": "a note that only the vault's key can seal; what is not sealed is not read",
+    "work": "who takes care of something; gives nobody a power",
+    "work_note": "names sealed texts, each of which is held against its entry",
+    "policy_change": "compared with its entries, by tests of their own",
+    "log_segment": "compared with its entries and files, by tests of their own",
+    "checkpoints": "where a plan's graph stands; what it proposes is judged like any proposal",
+    "checkpoint_blobs": "the same",
+    "checkpoint_writes": "the same",
+    "writes": "the same",
+    "prompt_choice": "a model may only plan, whatever its prompt says; its entry tells it",
+    "migration": "which schema there is",
+    "commit_mark": "whether a commit of PostgreSQL arrived",
+}
+"""Tables without a check of the generator's, and why."""
+
+CHECKED: Mapping[str, str] = {
+    "meta": "the origin in the signed head",
+    "log_entry": "the tree, and the columns beside each body with the body",
+    "log_head": "its signature, and the tree",
+    "log_key": "the entries about keys, and the head's signature",
+    "subject": "the names in the log, which follow from the keys; the key's own seal",
+    "personal": "the digests in entries; with the vault's key, whether it opens",
+    "request": "the entries about it",
+    "action": "the entries about it, and the digest that was judged and shown",
+    "approval": "the entries about it, the digest of its card, its action and its place in outbox",
+    "vote": "the decision's entry",
+    "outbox": "each approval has its line",
+    "token": "its entries",
+    "stop": "its entries",
+    "erasure": "its entries",
+    "hold": "its entries",
+    "policy_version": "the entry that activated it, by its digest",
+}
+"""What the columns of a table are held against that are not free."""
+
+
+def columns_of(database: sqlite3.Connection) -> Iterator[tuple[str, str, str]]:
+    """`(table, column, type)` of everything that is stored."""
+    tables = [
+        str(name)
+        for (name,) in database.execute(
+            "select name from sqlite_master where type = 'table' and name not like 'sqlite_%'"
+            " order by name"
+        )
+    ]
+    for table in tables:
+        for row in database.execute(f'pragma table_xinfo("{table}")'):
+            if row[6] not in {2, 3}:  # computed from others
+                yield table, str(row[1]), str(row[2]).lower()
+
+
+def rows_of_page(database: sqlite3.Connection) -> Iterator[str]:
+    """The table of the docs."""
+    yield "| table | column | held against, or why nothing is |"
+    yield "|---|---|---|"
+    seen: dict[tuple[str, str], list[str]] = {}
+    for table, column, _ in columns_of(database):
+        why = answer_for(table, column)
+        seen.setdefault((table, why), []).append(column)
+    for (table, why), columns in seen.items():
+        yield f"| `{table}` | {' '.join(f'`{one}`' for one in columns)} | {why} |"
+
+
+def answer_for(table: str, column: str) -> str:
+    """What a column is held against, or why nothing is; empty where nobody has said."""
+    if table in FREE_TABLES:
+        return f"free: {FREE_TABLES[table]}"
+    free = FREE.get(table, {}).get(column)
+    if free is not None:
+        return f"free: {free}"
+    return CHECKED.get(table, "")
+
+
+DAY_MICROS = 86_400_000_000
+
+
+def changed(value: object, column: str, kind: str) -> object:
+    """Another value for a column, which somebody might put there."""
+    if isinstance(value, int):
+        return value + (DAY_MICROS if re.search(r"_at$|^at$", column) else 1)
+    if isinstance(value, str):
+        return value + "x"
+    if isinstance(value, bytes):
+        return bytes([value[0] ^ 1]) + value[1:] if value else b"x"
+    return 7 if kind == "integer" else "x" if kind == "text" else b"x"
