@@ -36,6 +36,15 @@ class Got:
         return str(self.data["request_id"] or self.data["action_id"])
 
 
+def always(status: int, headers: Mapping[str, str] | None = None) -> Callable[[Got], Answer]:
+    """The same answer to everything."""
+
+    def answer(_: Got) -> Answer:
+        return status, headers or {}
+
+    return answer
+
+
 class Receiver:
     """Receives on a port of its own, which it keeps when it comes back.
 
@@ -58,7 +67,7 @@ class Receiver:
         self.taken: list[Got] = []
         self.tries: list[Got] = []
         self.strange: list[bytes] = []
-        self.answers = answers or (lambda got: (204, {}))
+        self.answers: Callable[[Got], Answer] = answers or always(204)
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._server: ThreadingHTTPServer | None = None
@@ -158,7 +167,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     allow_reuse_address = True
 
-    def handle_error(self, *args: object) -> None:
+    def handle_error(self, request: Any, client_address: Any) -> None:
         """Senders die here, on purpose."""
 
 
@@ -181,7 +190,7 @@ def _handler_of(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
                 self.send_header("content-length", "0")
             self.end_headers()
 
-        def log_message(self, *args: object) -> None:
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  (its name)
             pass
 
     return Handler

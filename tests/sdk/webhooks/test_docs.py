@@ -40,6 +40,7 @@ async def test_the_pages_receiver_takes_what_is_sent(desk: Desk, receiver: Recei
             fresh = resigned(receiver.secrets[0], got.headers["webhook-id"], got.body)
             answer = await client.post("/sayso", content=got.body, headers=fresh)
             assert answer.status_code == 204
+        got = receiver.taken[0]
         forged = resigned("whsec_Zm9yZ2VkZm9yZ2VkZm9yZ2VkZm9yZ2Vk", "evt_1", got.body)
         assert (await client.post("/sayso", content=got.body, headers=forged)).status_code == 400
     assert handled == receiver.types

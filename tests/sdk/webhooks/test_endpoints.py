@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sdk.webhooks.desk import Desk, open_desk
 from sdk.webhooks.test_telling import DONE
-from support.receiver import Receiver
+from support.receiver import Receiver, always
 from support.shop_workspace import make_shop_workspace
 
 from sayso.audit.entry import Actor, ActorKind
@@ -250,7 +250,7 @@ async def test_a_test_message_says_how_it_was_taken(desk: Desk, receiver: Receiv
     good = await desk.webhooks.test(made.id)
     assert (good.taken, good.status, good.problem) == (True, 204, None)
     assert receiver.taken[0].type == "webhook.test"
-    receiver.answers = lambda got: (503, {})
+    receiver.answers = always(503)
     bad = await desk.webhooks.test(made.id)
     assert (bad.taken, bad.status, bad.problem) == (False, 503, "status 503")
     receiver.stop()

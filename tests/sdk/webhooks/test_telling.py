@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from sdk.customers import ANA, WORDS
 from sdk.webhooks.desk import Desk, open_desk
-from support.receiver import Answer, Got, Receiver
+from support.receiver import Answer, Got, Receiver, always
 
 from sayso.sdk.webhooks.sender import Pace, WebhookSender
 
@@ -116,7 +117,7 @@ async def test_what_is_not_taken_holds_up_its_own_action_alone(
 @pytest.mark.promise("webhooks:outage")
 async def test_pauses_grow(desk: Desk, receiver: Receiver) -> None:
     """Of the endpoint to five minutes, and it is asked by one message at a time."""
-    receiver.answers = lambda got: (503, {})
+    receiver.answers = always(503)
     await desk.add(receiver)
     for _ in range(5):
         await desk.propose()
@@ -134,11 +135,11 @@ async def test_pauses_grow(desk: Desk, receiver: Receiver) -> None:
 
 async def test_a_receiver_says_when_it_wants_more(desk: Desk, receiver: Receiver) -> None:
     """`Retry-After` in seconds is kept, an hour at most."""
-    receiver.answers = lambda got: (429, {"Retry-After": "1800"})
+    receiver.answers = always(429, {"Retry-After": "1800"})
     await desk.add(receiver)
     await desk.propose()
     await desk.after()
-    receiver.answers = lambda got: (204, {})
+    receiver.answers = always(204)
     await desk.after(seconds=1700)
     assert len(receiver.tries) == 1
     await desk.after(seconds=200)
@@ -147,7 +148,7 @@ async def test_a_receiver_says_when_it_wants_more(desk: Desk, receiver: Receiver
 
 async def test_410_ends_it(desk: Desk, receiver: Receiver) -> None:
     """The receiver wants no more: Standard Webhooks. It can be enabled again, and lost nothing."""
-    receiver.answers = lambda got: (410, {})
+    receiver.answers = always(410)
     made = await desk.add(receiver)
     await desk.propose()
     await desk.after()
@@ -156,7 +157,7 @@ async def test_410_ends_it(desk: Desk, receiver: Receiver) -> None:
     await desk.propose()
     await desk.after(days=1)
     assert len(receiver.tries) == 1
-    receiver.answers = lambda got: (200, {})
+    receiver.answers = always(200)
     assert (await desk.webhooks.enable(made.id)).status == "active"
     await desk.after()
     assert sorted(receiver.types) == sorted(DONE * 2)
@@ -184,16 +185,16 @@ async def test_after_five_days_of_nothing_it_is_disabled(desk: Desk, receiver: R
 @pytest.mark.parametrize(
     ("answer", "problem"),
     [
-        ((302, {"Location": "http://127.0.0.1:9/"}), "status 302"),
-        ((404, {}), "status 404"),
-        ((500, {}), "status 500"),
+        (always(302, {"Location": "http://127.0.0.1:9/"}), "status 302"),
+        (always(404), "status 404"),
+        (always(500), "status 500"),
     ],
 )
 async def test_only_a_2xx_is_taken(
-    desk: Desk, receiver: Receiver, answer: Answer, problem: str
+    desk: Desk, receiver: Receiver, answer: Callable[[Got], Answer], problem: str
 ) -> None:
     """No redirect is followed, whose target nobody has allowed."""
-    receiver.answers = lambda got: answer
+    receiver.answers = answer
     made = await desk.add(receiver)
     await desk.propose()
     await desk.after()

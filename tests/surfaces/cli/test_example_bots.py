@@ -161,13 +161,15 @@ async def test_a_graph_converses(cli: CliWorkspace, monkeypatch: pytest.MonkeyPa
         args = {"id": request["id"], "question": 1, "message": YES}
         return AIMessage("", tool_calls=[{"name": "answer", "args": args, "id": "2"}])
 
+    def truth(messages: list[BaseMessage]) -> str:
+        return str(content(messages)["tell_customer"])
+
+    def show(text: object, **_: object) -> None:
+        heard.put(str(text))
+
     asked = AIMessage("", tool_calls=[{"name": "ask", "args": {"message": WISH}, "id": "1"}])
-    model = ScriptedModel(
-        replies=[asked, question, answer, lambda messages: content(messages)["tell_customer"]]
-    )
-    monkeypatch.setitem(
-        example["converse"].__globals__, "print", lambda text, **_: heard.put(str(text))
-    )
+    model = ScriptedModel(replies=[asked, question, answer, truth])
+    monkeypatch.setitem(example["converse"].__globals__, "print", show)
     async with Sayso.open(str(cli.folder)) as sayso:
         talking = asyncio.create_task(example["converse"](sayso, ANA, model))
         await asyncio.to_thread(talk, cli, typed.say, lambda: heard.get(timeout=60))
