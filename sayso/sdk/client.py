@@ -8,7 +8,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from sayso.actions.context import EngineSettings
 from sayso.actions.engine.engine import Boundary
@@ -34,11 +34,9 @@ from sayso.sdk.privacy.privacy import Privacy
 from sayso.sdk.progress import call_claimed, settle_request
 from sayso.sdk.rejected_calls import RejectedCalls
 from sayso.sdk.resources.actions import ActionResource
-from sayso.sdk.resources.analysis import AnalysisResource
 from sayso.sdk.resources.approvals import SETTLED, ApprovalResource
 from sayso.sdk.resources.authentication import Authentication
 from sayso.sdk.resources.base import SDK
-from sayso.sdk.resources.evaluations import EvaluationResource
 from sayso.sdk.resources.events import EventResource
 from sayso.sdk.resources.figures import Figures, read_figures
 from sayso.sdk.resources.limits import LimitResource
@@ -46,9 +44,7 @@ from sayso.sdk.resources.outbox import OutboxResource
 from sayso.sdk.resources.people import People
 from sayso.sdk.resources.policy import PolicyResource
 from sayso.sdk.resources.prompts import PromptResource
-from sayso.sdk.resources.report import ReportResource, ReportView
 from sayso.sdk.resources.requests import RequestResource
-from sayso.sdk.resources.rollout import RolloutResource
 from sayso.sdk.resources.sessions import SessionResource
 from sayso.sdk.resources.solutions import SolutionResource
 from sayso.sdk.resources.statistics import StatisticsResource
@@ -62,6 +58,13 @@ from sayso.sdk.workspace import Workspace
 from sayso.store.base import Store, check_room
 from sayso.store.clock import ServerClock, TimeSource
 from sayso.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    # Loaded where they are used, since they load the policy's engine.
+    from sayso.sdk.resources.analysis import AnalysisResource
+    from sayso.sdk.resources.evaluations import EvaluationResource
+    from sayso.sdk.resources.report import ReportView
+    from sayso.sdk.resources.rollout import RolloutResource
 
 Mode = Literal["run", "decide", "read"]
 """What an open workspace does: `run` carries out whatever is due while it is open, `decide` leaves
@@ -304,6 +307,8 @@ class Sayso:
     @property
     def rollout(self) -> RolloutResource:
         """How far each action may go by itself, and how often shadow agrees with people."""
+        from sayso.sdk.resources.rollout import RolloutResource
+
         return RolloutResource(self.container, self.policy)
 
     @property
@@ -314,11 +319,15 @@ class Sayso:
     @property
     def evaluations(self) -> EvaluationResource:
         """Measures planners on labelled messages, and says why a message is planned as it is."""
+        from sayso.sdk.resources.evaluations import EvaluationResource
+
         return EvaluationResource(self.container)
 
     @property
     def analysis(self) -> AnalysisResource:
         """Tests of the policy, why something was judged so, what a change does."""
+        from sayso.sdk.resources.analysis import AnalysisResource
+
         return AnalysisResource(self.container, self._workspace, self.policy)
 
     @property
@@ -338,6 +347,8 @@ class Sayso:
         Args:
             minutes_by_hand: how long one takes a person; without it nothing is said to be saved.
         """
+        from sayso.sdk.resources.report import ReportResource
+
         return await ReportResource(self.container).make(
             weeks=weeks, minutes_by_hand=minutes_by_hand, tenant=tenant, rollout=self.rollout
         )

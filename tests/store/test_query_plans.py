@@ -20,6 +20,7 @@ WALKS = {
     "erasure.under_way",  # those that are not done are few, and done ones are one a person
     "figures.newest_answer",  # one row, at the end of an index that has only those
     "figures.actions",  # counts all, for whoever reads `/metrics`
+    "figures.requests",  # the same
     "limits.to_fill",  # by pages, when a new limit comes in force
     "log.newest_until",  # back over the entries of a day, before something is swept
     "webhook.newest_before",  # back over the entries since a moment, when a person replays

@@ -28,6 +28,9 @@ NAMES_NO_TENANT = {
     "dispatch.next_action": BY_DUE_TIME,
     "dispatch.next_request": BY_DUE_TIME,
     "dispatch.put_back": BY_DUE_TIME,
+    "webhook.bring_forward_all": BY_DUE_TIME,
+    "webhook.due": BY_DUE_TIME,
+    "webhook.next_due": BY_DUE_TIME,
     **dict.fromkeys(
         (
             "limits.above",
@@ -49,6 +52,8 @@ NAMES_NO_TENANT = {
     "rollout.wrong_since": ONE_POLICY,
     "log.tenants": "which logs there are",
     "log.tenants_to_verify": "which logs there are",
+    "log.whole_policy_changes": ONE_POLICY,
+    "log.whole_policy_versions": ONE_POLICY,
     "log.whole_stops": BY_HOME,
     "log.whole_stops_of_auditor": BY_HOME,
     "outbox.lease": "by the item's number in the outbox, which `outbox.due` gave",

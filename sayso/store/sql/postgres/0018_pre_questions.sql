@@ -17,6 +17,8 @@ create table request_answer (
 );
 grant select, insert, update on request_answer to sayso_app;
 
+create index request_answer_of on request_answer (tenant, request_id);
+
 create index request_waiting on request (tenant, subject_id, id) where status = 'needs_customer';
 
 select guard_tables();

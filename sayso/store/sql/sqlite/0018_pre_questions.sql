@@ -15,4 +15,6 @@ create table request_answer (
     foreign key (tenant, request_id) references request (tenant, id)
 ) strict;
 
+create index request_answer_of on request_answer (tenant, request_id);
+
 create index request_waiting on request (tenant, subject_id, id) where status = 'needs_customer';

@@ -32,7 +32,7 @@ def connect(
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Connect an account: authorise it where that is needed, and see whose it is."""
+    """Connect an account, and see whose it is."""
     out = Out(as_json=as_json)
 
     def show(url: str) -> None:

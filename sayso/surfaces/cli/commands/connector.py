@@ -41,9 +41,7 @@ from sayso.surfaces.cli.problem import FAILED, OK, USAGE, usage
 from sayso.surfaces.cli.words import one_line
 from sayso.surfaces.cli.workspace import find_workspace, read_json_object, run
 
-app = typer.Typer(
-    help="Connectors: draft, check, review and try a manifest, or start one in Python."
-)
+app = typer.Typer(help="Connectors: list, draft, check, review, test, record, new.")
 drafts = typer.Typer(help="Draft a manifest from what a provider publishes.")
 app.add_typer(drafts, name="draft")
 _SHOWN_QUESTIONS = 12

@@ -17,7 +17,7 @@ from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.problem import FAILED, OK, usage
 from sayso.surfaces.cli.workspace import find_workspace, run
 
-app = typer.Typer(help="Planners measured on labelled messages: run, collect.")
+app = typer.Typer(help="Measure planners on labelled messages: run, collect.")
 
 _HIGHER = ("trust", "reliability", "stability", "uptime")
 _LOWER = ("malleability", "micro_usd", "tokens", "p50_ms", "p95_ms")

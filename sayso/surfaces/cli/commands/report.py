@@ -31,7 +31,7 @@ def report(
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Say what was done at once, what people were asked, and what was wrong."""
+    """What was done at once, what people were asked, what was wrong."""
     out = Out(as_json=as_json)
     found = look(
         find_workspace(workspace),

@@ -19,7 +19,7 @@ from sayso.surfaces.cli.problem import OK, usage
 from sayso.surfaces.cli.words import one_line
 from sayso.surfaces.cli.workspace import find_workspace, look, person_token, run
 
-app = typer.Typer(help="How far each action may go by itself: list, set, compare, wrong.")
+app = typer.Typer(help="How far actions go by themselves: list, set, compare, wrong.")
 
 DialArgument = Annotated[str, typer.Argument(metavar="DIAL", help="The dial's id.")]
 
