@@ -275,8 +275,9 @@ class Evaluator:
         about = _about(loaded, row, question, now)
         if together and judgement.outcome is Outcome.ALLOW:
             judgement = replace(judgement, outcome=Outcome.ASK, roles=together, with_plan=True)
-            judgement = self._limits.waits(reader, about, judgement)
-        else:
+            if loaded.limits.limits:
+                judgement = self._limits.waits(reader, about, judgement)
+        elif loaded.limits.limits:
             judgement = self._limits.judged(reader, about, loaded.policy, question, judgement)
         status, error = _status_of(judgement)
         if approvers and judgement.outcome is Outcome.ASK:

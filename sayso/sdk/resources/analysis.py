@@ -39,6 +39,7 @@ _AGREED = frozenset(
         Status.APPROVED,
         Status.EXECUTING,
         Status.UNKNOWN,
+        Status.ACCEPTED,
         Status.SUCCEEDED,
         Status.FAILED,
         Status.COMPENSATED,
