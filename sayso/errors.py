@@ -51,6 +51,7 @@ class Code(StrEnum):
     REASON_REQUIRED = "reason_required"
     POLICY_DENIED = "policy_denied"
     LIMIT_REACHED = "limit_reached"
+    TOO_MANY_CALLS = "too_many_calls"
     NOT_ROLLED_OUT = "not_rolled_out"
     DEPENDENCY_FAILED = "dependency_failed"
     STOPPED = "stopped"
@@ -145,6 +146,7 @@ CODES: dict[Code, CodeInfo] = {
     Code.REASON_REQUIRED: CodeInfo("a reason is needed", 422),
     Code.POLICY_DENIED: CodeInfo("the policy does not allow it", 403),
     Code.LIMIT_REACHED: CodeInfo("a limit is reached", 409),
+    Code.TOO_MANY_CALLS: CodeInfo("too many calls", 429),
     Code.NOT_ROLLED_OUT: CodeInfo("a person does this", 409),
     Code.DEPENDENCY_FAILED: CodeInfo("a step it depends on did not succeed", 409),
     Code.STOPPED: CodeInfo("held by a stop", 409),

@@ -13,12 +13,15 @@ import threading
 from collections.abc import Callable, Generator
 
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
 from uvicorn.server import HANDLED_SIGNALS
 
 from sayso.errors import Code, ConfigError
 
 _BACKLOG = 2048
+HEADERS_S = 5.0
+"""So long the headers of a call may take to arrive."""
 
 
 def listen(host: str, port: int, *, allow_remote: bool = False) -> socket.socket:
@@ -77,6 +80,42 @@ def _cannot_listen(host: str, port: int, error: OSError) -> ConfigError:
     )
 
 
+class PatientProtocol(AutoHTTPProtocol):  # type: ignore[valid-type,misc]
+    """Closes a connection whose headers do not arrive in time, so that none is held half open."""
+
+    _due: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        """Begin to wait for headers."""
+        super().connection_made(transport)
+        self._watch()
+
+    def data_received(self, data: bytes) -> None:
+        """Wait on, or no more."""
+        super().data_received(data)
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no more."""
+        if self._due is not None:
+            self._due.cancel()
+        super().connection_lost(exc)
+
+    def _watch(self) -> None:
+        cycle = self.cycle
+        waits = cycle is None or cycle.response_complete
+        if waits and self._due is None:
+            self._due = asyncio.get_running_loop().call_later(HEADERS_S, self._give_up)
+        elif not waits and self._due is not None:
+            self._due.cancel()
+            self._due = None
+
+    def _give_up(self) -> None:
+        self._due = None
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.close()
+
+
 class OrderlyServer(uvicorn.Server):
     """Says when it is ready, writes no access lines, and lets its caller clean up.
 
@@ -86,11 +125,12 @@ class OrderlyServer(uvicorn.Server):
     """
 
     def __init__(
-        self, app: Starlette, *, grace_s: int, ready: Callable[[str], None] | None = None
+        self, app: ASGIApp, *, grace_s: int, ready: Callable[[str], None] | None = None
     ) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
+                http=PatientProtocol,
                 log_config=None,
                 access_log=False,
                 lifespan="off",

@@ -1,11 +1,14 @@
 """One workspace, wired together: what a team's bot, the commands, HTTP, MCP and Slack go through.
 
-- `app` is the front (`Sayso`), `sync` the same for synchronous code; `wiring` puts the floors
-  together for a `workspace`: its `database`, `connectors`, `connections`, `agent`, `people`;
-- who calls, and in which words: `tokens`, `rejected_calls`, `words`;
-- what callers get: `views`, `showing`, `paging`, `keyed`, the `kinds` of action as `kind_views`;
-- `tools` for a model; `carrying` a request on, `working`, `orphans` of connectors that are gone;
-- people: `stopping` and `switch` (the stop switch), `resolving` (what nobody could know);
-- `subjects` (what is owed to customers) and `log` (the auditor's side);
-- operators: `scaffold` (`sayso init`), `checking`, `exposed`, `figures`, `tracing`.
+- `client` is the front, `sync` the same for synchronous code; `container` puts the floors together
+  for a `workspace`: its `database`, `connectors`, `agent`, and the `worker` that runs what is due
+  in the `background`, with `patience` for a server that is not there yet;
+- each noun of the front in `resources`, and beside it `audit`, `privacy`, `webhooks`, `inbound`,
+  and `tools` for a model; `identity` says who the customer is;
+- what callers get: `views` by `presenters`, `progress`, `changes` and `following`, read from
+  `inputs`; `outcome_words`, and a solution by `solution_view`, `solution_outcome`,
+  `solution_words`;
+- connectors of a workspace: the `action_catalog`, `manifests`, `drafts`, `recording`, `connecting`;
+- operators: `scaffold` (with `template`), `workspace_check`, `policy_in_force`, `orphaned_actions`,
+  `backtest_figures`, `rejected_calls`, `tracing`.
 """

@@ -242,8 +242,12 @@ PROMISES: dict[str, Promise] = {
         "Nothing opens without a live token of the right scope, and only loopback is served "
         "unless it is said.",
     ),
+    "http:held-up": Promise(
+        "Who calls too often, guesses tokens or holds connections half open is held up, and nobody "
+        "else is."
+    ),
     "http:left": Promise(
-        "A token of a person whom sayso.toml does not list as active opens nothing, whatever its "
+        "A token of a person whom the log does not know as active opens nothing, whatever its "
         "scopes and wherever it is shown.",
     ),
     "http:retention": Promise(

@@ -166,6 +166,7 @@ class Receiver:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     allow_reuse_address = True
+    request_queue_size = 128  # two senders connect at once
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Senders die here, on purpose."""

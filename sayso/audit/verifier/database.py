@@ -27,6 +27,9 @@ from sayso.errors import Code, IntegrityError
 
 _NEEDED = {"meta", "log_entry", "log_head", "log_key"}
 _BESIDE = {"log_segment", "log_timestamp", "publication", "subject", "erasure", *TABLES}
+MOST_TENANTS = 50_000
+"""A database with more logs is not judged as a whole: whoever can write it could make a verifier
+work for days."""
 _STATE = ("action", "approval")
 # The file's maker chooses how long a value is, also one that SQLite computes: a few bytes of schema
 # can stand for gigabytes. An entry and the columns beside it have less than twice 64 KiB.
@@ -131,7 +134,8 @@ class LogDatabase:
         statement = " union ".join(
             _TENANTS.format(table=name, home=_home_of(name)) for name in read
         )
-        return [str(tenant) for (tenant,) in self._connection.execute(f"{statement} order by 1")]
+        found = self._connection.execute(f"{statement} order by 1 limit {MOST_TENANTS + 1}")
+        return check_tenants([str(tenant) for (tenant,) in found])
 
     def entered(self) -> dict[str, tuple[EnteredHead, ...]]:
         """The heads that the log of logs has, by tenant."""
@@ -280,6 +284,21 @@ class LogDatabase:
             return None
         row = self._connection.execute(_BODY, (tenant, seq)).fetchone()
         return row[0] if row and isinstance(row[0], bytes) else None
+
+
+def check_tenants(found: list[str]) -> list[str]:
+    """The tenants, if there are not too many.
+
+    Raises:
+        IntegrityError: `not_a_database`.
+    """
+    if len(found) > MOST_TENANTS:
+        raise IntegrityError(
+            Code.NOT_A_DATABASE,
+            f"the database has more than {MOST_TENANTS:,} logs, which is the most that are judged",
+            next_step="verify one of them with --tenant",
+        )
+    return found
 
 
 def _home_of(table: str) -> str:

@@ -19,7 +19,7 @@ from sayso.audit.segments.rows import parse_row
 from sayso.audit.signed_note.timestamps import StampedNote
 from sayso.audit.signing.keys import ListedKey
 from sayso.audit.verifier.checks import Head, LogSource
-from sayso.audit.verifier.database import open_database
+from sayso.audit.verifier.database import check_tenants, open_database
 from sayso.audit.verifier.state_checks import StateRow
 from sayso.audit.verifier.stored_rows import STORED, StoredRow, row_text
 from sayso.audit.verifier.walk import in_pages
@@ -73,6 +73,7 @@ def read_sources(
             subject.
     """
     known = _readable(lambda: reader.all("log.tenants_to_verify"))
+    check_tenants([text(row, "tenant") for row in known])
     entered = read_entered_heads(reader)
     for name in (text(row, "tenant") for row in known):
         if tenant in {None, name}:

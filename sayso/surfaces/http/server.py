@@ -18,6 +18,7 @@ from sayso.sdk.rejected_calls import RejectedCalls
 from sayso.serving import OrderlyServer, listen
 from sayso.surfaces.http.app import create_app
 from sayso.surfaces.http.exports import remove_left
+from sayso.surfaces.http.gate import Gate
 from sayso.surfaces.http.upkeep import Upkeep
 
 logger = logging.getLogger("sayso.http")
@@ -78,7 +79,7 @@ class _Server(OrderlyServer):
     def __init__(
         self, app: Starlette, *, grace_s: int, ready: Callable[[str], None] | None
     ) -> None:
-        super().__init__(app, grace_s=grace_s, ready=ready)
+        super().__init__(Gate(app), grace_s=grace_s, ready=ready)
         self._app = app
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
