@@ -141,7 +141,7 @@ class Personal:
             raise RefusedError(
                 Code.SUBJECT_IN_USE,
                 "this customer is being erased",
-                next_step="wait until `sayso audit erasures` says that it is done",
+                next_step="wait until `sayso privacy erasures` says that it is done",
             )
         key = open_key(self._keyring, tenant, row)
         found = _Subject(pseudonym=text(row, "pseudonym"), key=key)

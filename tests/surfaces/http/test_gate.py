@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -86,10 +87,14 @@ def test_a_connection_whose_headers_do_not_arrive_is_closed(api: ApiServer) -> N
 def test_a_database_of_very_many_logs_is_refused(api: ApiServer, tmp_path: Path) -> None:
     """Whoever can write it could else keep a verifier busy for days."""
     copy = tmp_path / "copy.db"
-    with sqlite3.connect(api.sayso.workspace.store_path) as there, sqlite3.connect(copy) as here:
+    with (
+        closing(sqlite3.connect(api.sayso.workspace.store_path)) as there,
+        closing(sqlite3.connect(copy)) as here,
+    ):
         there.backup(here)
         rows = ((f"t{number}",) for number in range(MOST_TENANTS + 1))
         here.executemany("insert into log_key values (?, 'k', 0, null)", rows)
+        here.commit()
     found = verify(copy)
     assert found.verdict is Verdict.CANNOT_JUDGE
     assert f"{MOST_TENANTS:,}" in found.all_findings[0].message

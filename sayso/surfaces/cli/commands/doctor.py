@@ -211,7 +211,7 @@ async def _limits(loaded: Workspace, wrong: list[SaysoError]) -> str:
             IntegrityError(
                 Code.TAMPERED,
                 f"what is used of limits is not what happened: {problems[0]}",
-                next_step="run `sayso audit verify --deep`, and find out who wrote the database",
+                next_step="run `sayso audit verify`, and find out who wrote the database",
             )
         )
     return f"{len(limits.limits)} in force, {len(problems) or 'nothing'} wrong"
