@@ -9,6 +9,6 @@
   `inputs`; `outcome_words`, and a solution by `solution_view`, `solution_outcome`,
   `solution_words`;
 - connectors of a workspace: the `action_catalog`, `manifests`, `drafts`, `recording`, `connecting`;
-- operators: `scaffold` (with its templates), `workspace_check`, `policy_in_force`, `orphaned_actions`,
+- operators: `scaffold`, `workspace_check`, `policy_in_force`, `orphaned_actions`,
   `backtest_figures`, `rejected_calls`, `tracing`.
 """
