@@ -27,6 +27,8 @@ CHOSEN_ELSEWHERE = {
     Code.STORE_READ_ONLY: {"ConfigError"},
     Code.STORE_FULL: {"ConfigError"},
     Code.POLICY_DENIED: {"RefusedError"},
+    # answered in front of the app, which raises nothing
+    Code.TOO_MANY_CALLS: {"RefusedError"},
 }
 
 
