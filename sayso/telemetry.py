@@ -6,7 +6,8 @@ process; without one, spans cost next to nothing. Nothing personal is ever an at
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+import os
+from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from opentelemetry import metrics, trace
@@ -33,12 +34,20 @@ _NOTHING = nullcontext(INVALID_SPAN)
 
 
 class Telemetry:
-    """Makes spans and counts; with the global providers unless a test passes its own."""
+    """Makes spans, counts and times; with the global providers unless a test passes its own.
+
+    Args:
+        entropy: so many random bytes, of which the name of a trace is made that nobody gave.
+    """
 
     def __init__(
-        self, provider: TracerProvider | None = None, meters: MeterProvider | None = None
+        self,
+        provider: TracerProvider | None = None,
+        meters: MeterProvider | None = None,
+        entropy: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self._provider = provider
+        self._entropy = entropy
         self._heard = False
         self._ask_at = 0.0
         self._tracer = trace.get_tracer("sayso", tracer_provider=provider)
@@ -52,6 +61,15 @@ class Telemetry:
         self._failed_later = meter.create_counter(
             "sayso.actions.failed_later",
             description="actions whose effect failed at the provider after it had been told",
+        )
+
+        self._decide, self._call, self._settle = (
+            meter.create_histogram(f"sayso.{name}.duration", unit="s", description=text)
+            for name, text in (
+                ("decide", "from the question to people until a decision"),
+                ("call", "of one call of a connector"),
+                ("settle", "from the call until what came of it is known"),
+            )
         )
 
     @property
@@ -70,12 +88,15 @@ class Telemetry:
     ) -> AbstractContextManager[Span]:
         """A span under the running one, or under the stored `traceparent` where none is running.
 
+        One of another trace that happens to run is left for the stored one: a refund is one trace,
+        whoever asks, decides or carries it out.
+
         Args:
             name: such as `sayso.judge`.
             traceparent: W3C trace context stored with the action.
             attributes: ids, names and states only.
         """
-        if traceparent is None and not self.records:
+        if not self.records:
             return _NOTHING
         return self._span(name, traceparent, attributes)
 
@@ -84,8 +105,11 @@ class Telemetry:
         self, name: str, traceparent: str | None, attributes: Mapping[str, str | int | bool]
     ) -> Generator[Span]:
         context = None
-        if traceparent and not trace.get_current_span().get_span_context().is_valid:
-            context = _PROPAGATOR.extract({_FIELD: traceparent})
+        if traceparent:
+            stored = _PROPAGATOR.extract({_FIELD: traceparent})
+            its_trace = trace.get_current_span(stored).get_span_context().trace_id
+            if its_trace != trace.get_current_span().get_span_context().trace_id:
+                context = stored
         with self._tracer.start_as_current_span(
             name,
             context=context,
@@ -100,6 +124,32 @@ class Telemetry:
                 said = error.code.value if isinstance(error, SaysoError) else type(error).__name__
                 span.set_status(Status(StatusCode.ERROR, said))
                 raise
+
+    @contextmanager
+    def intake(self, name: str, given: str | None) -> Generator[str]:
+        """The span under which all stands that comes of what is asked; gives what is to be stored.
+
+        Args:
+            given: W3C trace context of the caller; one is made up where there is none, so that
+                whichever process goes on with it tells of one trace.
+        """
+        with self.span(name, given, {}):
+            yield self.traceparent() or given or self._made_up()
+
+    def _made_up(self) -> str:
+        return f"00-{self._entropy(16).hex()}-{self._entropy(8).hex()}-01"
+
+    def time_decision(self, action: str, seconds: float, decision: str) -> None:
+        """How long people took for a decision about an action of that name."""
+        self._decide.record(seconds, {"sayso.action": action, "sayso.decision": decision})
+
+    def time_call(self, action: str, seconds: float) -> None:
+        """How long a call of a connector took."""
+        self._call.record(seconds, {"sayso.action": action})
+
+    def time_settlement(self, action: str, seconds: float, status: str) -> None:
+        """How long after its call it was known what came of an action."""
+        self._settle.record(seconds, {"sayso.action": action, "sayso.status": status})
 
     def count_left(self, action: str) -> None:
         """Count an action, by its name, whose outcome only a person can still find out."""

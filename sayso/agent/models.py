@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
+from opentelemetry import trace
+
 from sayso.actions.model.definition import Action
 from sayso.actions.model.plan import Handoff, Plan
 from sayso.agent.base import Asking, Handles, Message
@@ -159,6 +161,17 @@ class ModelPlanner:
             "calls": str(calls.made),
             **({"estimated_calls": str(calls.estimated)} if calls.estimated else {}),
         }
+        # SOURCE: OpenTelemetry, semantic conventions for generative AI; no word of anybody.
+        provider, _, model = self.settings.model.partition(":")
+        trace.get_current_span().set_attributes(
+            {
+                "gen_ai.operation.name": "chat",
+                "gen_ai.provider.name": provider,
+                "gen_ai.request.model": model,
+                "gen_ai.usage.input_tokens": calls.tokens_in,
+                "gen_ai.usage.output_tokens": calls.tokens_out,
+            }
+        )
         tokens = calls.tokens_in + calls.tokens_out
         return replace(found, tokens=tokens, cost_micro_usd=calls.cost, notes=notes)
 

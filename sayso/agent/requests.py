@@ -112,7 +112,11 @@ class Requests:
             )
         conversation: list[Json] = [[turn.role, turn.content] for turn in ask.messages]
         fingerprint = _fingerprint(ask.subject.id, lambda: dumps(conversation))
-        return await self._store.write(lambda tx: self._insert(tx, ask, conversation, fingerprint))
+        with self._telemetry.intake("sayso.ask", ask.traceparent) as traceparent:
+            traced = replace(ask, traceparent=traceparent)
+            return await self._store.write(
+                lambda tx: self._insert(tx, traced, conversation, fingerprint)
+            )
 
     def _insert(
         self, tx: Transaction, ask: Ask, conversation: list[Json], fingerprint: str
@@ -166,7 +170,7 @@ class Requests:
             messages_ref=messages.ref,
             words_ref=words.ref,
             status=RequestStatus.RECEIVED.value,
-            traceparent=ask.traceparent or self._telemetry.traceparent(),
+            traceparent=ask.traceparent,
             due_at=now,
             created_at=now,
             updated_at=now,

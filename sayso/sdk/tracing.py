@@ -1,4 +1,4 @@
-"""Exporting spans, chosen by OpenTelemetry's standard environment variables.
+"""Exporting spans and metrics, chosen by OpenTelemetry's standard environment variables.
 
 Called by the command line only: a bot that embeds the SDK sets up its own tracer provider.
 """
@@ -13,18 +13,19 @@ from sayso.errors import Code, ConfigError
 from sayso.extras import missing_extra
 
 if TYPE_CHECKING:
+    from opentelemetry.sdk.metrics.export import MetricExporter
     from opentelemetry.sdk.trace.export import SpanExporter
 
-_CHOICE = "OTEL_TRACES_EXPORTER"
-_ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 
 
 def start_exporting(environment: Mapping[str, str]) -> Callable[[], None]:
-    """Export spans if the variables ask for it; returns what flushes and stops it.
+    """Export spans and metrics if the variables ask for it; returns what flushes and stops it.
 
     Args:
-        environment: `OTEL_TRACES_EXPORTER` names `console`, `otlp` or `none`, with commas between;
-            an OTLP endpoint alone means `otlp`. The SDK reads all other `OTEL_*` itself.
+        environment: `OTEL_TRACES_EXPORTER` and `OTEL_METRICS_EXPORTER` name `console`, `otlp` or
+            `none`, with commas between; an OTLP endpoint alone means `otlp`. The SDK reads all
+            other `OTEL_*` itself.
 
     Raises:
         ConfigError: `invalid_setting` for another exporter, `missing_extra` when OTLP is asked for
@@ -32,9 +33,20 @@ def start_exporting(environment: Mapping[str, str]) -> Callable[[], None]:
 
     Source: OpenTelemetry, "Environment Variable Specification".
     """
-    names = _chosen(environment)
-    if not names:
-        return lambda: None
+    stops = [
+        start(names)
+        for signal, start in (("TRACES", _start_spans), ("METRICS", _start_metrics))
+        if (names := _chosen(environment, signal))
+    ]
+
+    def stop() -> None:
+        for one in stops:
+            one()
+
+    return stop
+
+
+def _start_spans(names: list[str]) -> Callable[[], None]:
     # Loaded only where somebody exports: the SDK costs 70 ms to import.
     from opentelemetry import trace
     from opentelemetry.sdk.trace import TracerProvider
@@ -42,20 +54,32 @@ def start_exporting(environment: Mapping[str, str]) -> Callable[[], None]:
 
     provider = TracerProvider()
     for name in names:
-        provider.add_span_processor(BatchSpanProcessor(_exporter(name)))
+        provider.add_span_processor(BatchSpanProcessor(_span_exporter(name)))
     trace.set_tracer_provider(provider)
     return provider.shutdown
 
 
-def _chosen(environment: Mapping[str, str]) -> list[str]:
+def _start_metrics(names: list[str]) -> Callable[[], None]:
+    from opentelemetry import metrics  # as above
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+
+    readers = [PeriodicExportingMetricReader(_metric_exporter(name)) for name in names]
+    provider = MeterProvider(metric_readers=readers)
+    metrics.set_meter_provider(provider)
+    return provider.shutdown
+
+
+def _chosen(environment: Mapping[str, str], signal: str) -> list[str]:
     if environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         return []
-    default = "otlp" if any(environment.get(name) for name in _ENDPOINTS) else ""
-    names = environment.get(_CHOICE) or default
+    endpoints = (_ENDPOINT, f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT")
+    default = "otlp" if any(environment.get(name) for name in endpoints) else ""
+    names = environment.get(f"OTEL_{signal}_EXPORTER") or default
     return [name for part in names.split(",") if (name := part.strip()) and name.lower() != "none"]
 
 
-def _exporter(name: str) -> SpanExporter:
+def _span_exporter(name: str) -> SpanExporter:
     if name == "console":
         from opentelemetry.sdk.trace.export import ConsoleSpanExporter
 
@@ -64,10 +88,32 @@ def _exporter(name: str) -> SpanExporter:
         try:
             from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
         except ImportError as error:
-            raise missing_extra("otlp", "exporting over OTLP needs its package") from error
+            raise _no_otlp() from error
         return OTLPSpanExporter()
-    raise ConfigError(
+    raise _no_exporter(name, "TRACES")
+
+
+def _metric_exporter(name: str) -> MetricExporter:
+    if name == "console":
+        from opentelemetry.sdk.metrics.export import ConsoleMetricExporter
+
+        return ConsoleMetricExporter(out=sys.stderr)
+    if name == "otlp":
+        try:
+            from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+        except ImportError as error:
+            raise _no_otlp() from error
+        return OTLPMetricExporter()
+    raise _no_exporter(name, "METRICS")
+
+
+def _no_otlp() -> ConfigError:
+    return missing_extra("otlp", "exporting over OTLP needs its package")
+
+
+def _no_exporter(name: str, signal: str) -> ConfigError:
+    return ConfigError(
         Code.INVALID_SETTING,
-        f"`{name[:40]}` is no trace exporter",
-        next_step=f"set {_CHOICE} to console, otlp or none",
+        f"`{name[:40]}` is no exporter of {signal.lower()}",
+        next_step=f"set OTEL_{signal}_EXPORTER to console, otlp or none",
     )

@@ -14,6 +14,9 @@ from typing import Any, cast
 import pytest
 from agent.shop import ACTIONS, HANDLES, KNOWLEDGE, LAMP, MUG, SUBSCRIPTION, said
 from langchain_core.messages import BaseMessage
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from sayso.actions.model.definition import Action
 from sayso.actions.model.plan import Handoff, Plan
@@ -82,6 +85,23 @@ async def test_a_good_answer_is_a_plan_with_its_costs_and_its_prompt() -> None:
     assert found.notes["prompt"] == "plan.v1"
     assert found.notes["prompt_sha256"] == load_prompt().digest_hex
     assert found.notes["calls"] == "1"
+
+
+async def test_the_span_of_a_plan_tells_which_model_and_how_many_tokens() -> None:
+    """By OpenTelemetry's conventions for generative AI; not a word of the customer."""
+    spans = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(spans))
+    plans, _ = planner(GOOD)
+    with provider.get_tracer("test").start_as_current_span("sayso.plan"):
+        await run(plans)
+    (span,) = spans.get_finished_spans()
+    told = dict(span.attributes or {})
+    assert told["gen_ai.operation.name"] == "chat"
+    assert told["gen_ai.request.model"] == plans.settings.model.partition(":")[2]
+    used = told["gen_ai.usage.input_tokens"], told["gen_ai.usage.output_tokens"]
+    assert used == (100, 20)
+    assert WORDS not in span.to_json()
 
 
 @pytest.mark.promise("agent:handles")

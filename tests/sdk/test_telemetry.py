@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from actions.steps import decide, propose, say, settle, shown, stock, usd
+from actions.steps import ASKED, decide, propose, say, settle, shown, stock, usd
 from agent.test_run import Scripted, plan, refund
 from opentelemetry import trace
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import Histogram, InMemoryMetricReader
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import NoOpTracerProvider
 from support.shop import ShopFault
 from support.shop_workspace import open_shop
 
 from sayso.actions.approvals.decision import Choice, Decision
+from sayso.agent.base import Message
+from sayso.agent.requests import Ask
 from sayso.errors import ConfigError, RefusedError
 from sayso.ids import Tenant
 from sayso.money import Money
+from sayso.sdk.inputs import as_subject
+from sayso.sdk.resources.base import SDK
 from sayso.sdk.tracing import start_exporting
 from sayso.telemetry import Telemetry
 
@@ -87,6 +97,90 @@ async def test_no_span_of_any_kind_says_anything_personal(tmp_path: Path) -> Non
     assert names >= {f"sayso.{step}" for step in steps}
     assert [span for span in told if "cus_1" in span or "Ana" in span] == []
     assert any('"description": "unknown_object"' in span for span in told)
+
+
+@pytest.mark.promise("telemetry:one-trace")
+@pytest.mark.parametrize("heard", [True, False], ids=["from the start", "by the worker alone"])
+async def test_a_refund_without_a_callers_trace_is_one(tmp_path: Path, *, heard: bool) -> None:
+    """It was eight: the trace begins where it is asked for, and is stored with the request."""
+    telemetry, exporter, provider = collect()
+    planner = Scripted(plan(refund(ASKED)))
+    first = telemetry if heard else Telemetry(NoOpTracerProvider())
+    async with open_shop(tmp_path, telemetry=first, planner=planner) as workspace:
+        stock(workspace)
+        request = await workspace.sayso.container.requests.ask(
+            Ask(
+                tenant=Tenant("main"),
+                requester=SDK,
+                subject=as_subject("cus_1"),
+                messages=(
+                    Message(role="customer", content=f"refund {Money(ASKED, 'USD')} please"),
+                ),
+                key="k",
+            )
+        )
+    async with open_shop(tmp_path, telemetry=telemetry, planner=planner) as workspace:
+        stock(workspace)
+        with provider.get_tracer("clock").start_as_current_span("every minute"):
+            await workspace.sayso.container.dispatcher.drain()
+        (action,) = (await workspace.sayso.requests.get(request.id)).actions
+        with provider.get_tracer("slack").start_as_current_span("a click"):
+            await decide(workspace, say(await shown(workspace, action)))
+        await workspace.sayso.container.dispatcher.drain()
+        assert (await workspace.sayso.actions.get(action.id)).status == "succeeded"
+    spans = [span for span in exporter.get_finished_spans() if span.name.startswith("sayso.")]
+    names = {span.name.removeprefix("sayso.") for span in spans}
+    assert names >= {"request", "plan", "resolve", "judge", "approve", "call", "settle"}
+    assert ("ask" in names) is heard
+    assert len({_trace_of(span) for span in spans}) == 1
+
+
+async def test_how_long_people_calls_and_ends_take_is_measured(tmp_path: Path) -> None:
+    """Three histograms, by the name of the action."""
+    reader = InMemoryMetricReader()
+    telemetry = Telemetry(meters=MeterProvider(metric_readers=[reader]))
+    async with open_shop(tmp_path, telemetry=telemetry) as workspace:
+        stock(workspace)
+        card = await shown(workspace, await propose(workspace))
+        workspace.clock.advance(minutes=5)
+        await decide(workspace, say(card))
+    data = reader.get_metrics_data()
+    assert data is not None
+    found = {
+        metric.name: [
+            (point.sum, dict(point.attributes or {})) for point in metric.data.data_points
+        ]
+        for resource in data.resource_metrics
+        for scope in resource.scope_metrics
+        for metric in scope.metrics
+        if isinstance(metric.data, Histogram)
+    }
+    action = {"sayso.action": "shop.refund"}
+    assert found["sayso.decide.duration"] == [(300.0, action | {"sayso.decision": "approve"})]
+    assert [about for _, about in found["sayso.call.duration"]] == [action]
+    ends = found["sayso.settle.duration"]
+    assert [about for _, about in ends] == [action | {"sayso.status": "succeeded"}]
+
+
+def test_a_command_exports_metrics_by_the_standard_variables() -> None:
+    """Nobody counted before: no provider was set up. In a process of its own, since it stays."""
+    program = (
+        "import os; from sayso.sdk.tracing import start_exporting; "
+        "stop = start_exporting(os.environ); from sayso.telemetry import Telemetry; "
+        "Telemetry().time_call('shop.refund', 0.5); stop()"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "OTEL_METRICS_EXPORTER": "console"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ran.returncode, ran.stdout) == (0, ""), ran.stderr
+    assert '"name": "sayso.call.duration"' in ran.stderr
+    with pytest.raises(ConfigError, match="no exporter of metrics"):
+        start_exporting({"OTEL_METRICS_EXPORTER": "consle"})
 
 
 def _trace_of(span: ReadableSpan) -> int:

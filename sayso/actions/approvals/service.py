@@ -214,7 +214,16 @@ class Approvals:
         attributes = {"sayso.decision": answer.choice.value}
         traceparent = solution.steps[0].action.traceparent
         with self._telemetry.span("sayso.approve", traceparent, attributes):
-            return await self._store.write(work, brief=True)
+            taken = await self._store.write(work, brief=True)
+        for (_, decision), decided in zip(said, taken, strict=True):
+            self._timed(decision, decided)
+        return taken
+
+    def _timed(self, decision: Decision, decided: Decided) -> Decided:
+        """The same; how long people took is measured."""
+        seconds = (to_micros(self._clock.now()) - decided.approval.created_at) / 1e6
+        self._telemetry.time_decision(decided.action.name, seconds, decision.choice.value)
+        return decided
 
     def _answered(self, reader: Reader, answer: Answer) -> Solution:
         """The solution that an answer is about, if it is still what was shown."""
@@ -242,7 +251,7 @@ class Approvals:
     async def _decide(self, decision: Decision) -> Decided:
         check_reason(decision)
         if decision.choice is Choice.EDIT:
-            return await self._edit(decision)
+            return self._timed(decision, await self._edit(decision))
         await self._settle_denied(decision)
         traceparent: str | None = None
         attributes = {"sayso.decision": decision.choice.value}
@@ -251,7 +260,8 @@ class Approvals:
             traceparent = row.traceparent
             attributes["sayso.action"] = row.name
         with self._telemetry.span("sayso.approve", traceparent, attributes):
-            return await self._store.write(lambda tx: self._vote(tx, decision), brief=True)
+            taken = await self._store.write(lambda tx: self._vote(tx, decision), brief=True)
+        return self._timed(decision, taken)
 
     async def _settle_denied(self, decision: Decision) -> None:
         """Look for what an earlier call did, before a no ends its action.

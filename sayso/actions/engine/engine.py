@@ -54,10 +54,10 @@ from sayso.actions.model.plan_state import (
     waits_for,
 )
 from sayso.actions.model.snapshot import Absence, Receipt, difference
-from sayso.actions.model.status import Status
+from sayso.actions.model.status import FINAL, Status
 from sayso.actions.policy.evaluator import schema_hash
 from sayso.errors import Code, OutcomeUnknownError, RefusedError, RetryableError, SaysoError
-from sayso.ids import Tenant, to_micros
+from sayso.ids import Tenant, monotonic_s, to_micros
 from sayso.store.base import Reader, Transaction
 
 logger = logging.getLogger("sayso.engine")
@@ -377,7 +377,9 @@ class Engine:
                 row,
                 ends_call=not may_outlive_lease(row, guarantee, now),
             )
+            begun = monotonic_s()
             outcome = await keeper.during(self._outcome(row, which))
+            self._telemetry.time_call(row.name, monotonic_s() - begun)
             row = keeper.row
         self._passing(Boundary.AFTER_CALL)
         with self._telemetry.span("sayso.settle", row.traceparent, attributes):
@@ -385,7 +387,14 @@ class Engine:
                 lambda tx: self._settlements.settle(tx, row, outcome, which)
             )
         self._passing(Boundary.AFTER_OUTCOME)
-        return settled
+        return self._timed(settled)
+
+    def _timed(self, row: ActionRow | None) -> ActionRow | None:
+        """The same row; how long it took to know is measured where it is known."""
+        if row is not None and row.status in FINAL and row.called_at is not None:
+            seconds = (row.updated_at - row.called_at) / 1e6
+            self._telemetry.time_settlement(row.name, seconds, row.status.value)
+        return row
 
     async def _outcome(self, row: ActionRow, which: Try) -> Receipt | SaysoError:
         """What came of a call, as it can be written down.
@@ -428,13 +437,15 @@ class Engine:
         move = after_look_up(row, guarantee, found, to_micros(self._clock.now()))
         match move:
             case Settle(receipt=receipt):
-                return await self._store.write(
+                settled = await self._store.write(
                     lambda tx: self._settlements.reconcile(tx, row, receipt), brief=True
                 )
+                return self._timed(settled)
             case Fail(failed=failed):
-                return await self._store.write(
+                settled = await self._store.write(
                     lambda tx: self._settlements.effect_failed(tx, row, failed), brief=True
                 )
+                return self._timed(settled)
             case CallAgain(proven=proven):
                 self._passing(Boundary.BEFORE_INTENT)
                 claimed = await self._store.write(

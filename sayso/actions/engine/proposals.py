@@ -146,11 +146,12 @@ class Proposals:
             RetryableError: the provider cannot be read now, or its connector broke off
                 (`connector_failed`); nothing was stored.
         """
-        try:
-            return await self._propose(proposal, claim)
-        except RefusedError as error:
-            await self.record_refusal(proposal, error)
-            raise
+        with self._telemetry.intake("sayso.propose", proposal.traceparent) as traceparent:
+            try:
+                return await self._propose(replace(proposal, traceparent=traceparent), claim)
+            except RefusedError as error:
+                await self.record_refusal(proposal, error)
+                raise
 
     async def _propose(self, proposal: Proposal, claim: Claim | None) -> Proposed:
         fingerprint = _fingerprint(proposal)
@@ -393,7 +394,7 @@ class Proposals:
             fence=0,
             attempts=0,
             due_at=now,
-            traceparent=proposal.traceparent or self._telemetry.traceparent(),
+            traceparent=proposal.traceparent,
             created_at=now,
             updated_at=now,
             last_seq=0,

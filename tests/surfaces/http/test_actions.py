@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import httpx
 import pytest
 from surfaces.http.api_server import ApiServer, Json, as_json, problem, refund
@@ -193,14 +195,16 @@ def _body_for(path: str) -> dict[str, object]:
 
 
 def test_the_callers_trace_is_stored_with_the_action(api: ApiServer) -> None:
-    """W3C `traceparent` joins the action to the bot's trace; a broken one is ignored."""
+    """W3C `traceparent` joins the action to the bot's trace; a broken one gives way to our own."""
     good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-    for given, stored in ((good, good), ("00-zz", None), (good.replace("00-4b", "ff-4b"), None)):
+    for given in (good, "00-zz", good.replace("00-4b", "ff-4b")):
         headers = {**api.headers("bot", api.new("key-")), "traceparent": given}
         answer = api.http.post("/v1/actions", json=refund(*api.order(4_000)), headers=headers)
         row = api.run(_stored(api.sayso, str(as_json(answer)["id"])))
         assert row is not None
-        assert row["traceparent"] == stored
+        stored = str(row["traceparent"])
+        assert re.fullmatch("00-[0-9a-f]{32}-[0-9a-f]{16}-01", stored)
+        assert (stored == given) is (given == good)
 
 
 async def _stored(sayso: Sayso, action_id: str) -> Row | None:
