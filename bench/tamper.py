@@ -4,11 +4,13 @@ Fifteen attacks on a log of 40 entries, each verified four times: the database b
 log's key pinned, with a head that was published to a directory before the attack, and with what a
 witness cosigned before it. A row says in how many of the four it was caught; the last rows count
 the attacks that each of the four catches. It is ok only if the last two catch all fifteen, and if
-nothing is said against the log before the attack.
+nothing is said against the log before the attack. At last one value of every column of a busy
+workspace that is not declared free is edited by SQL; none may go unnoticed.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 import tempfile
@@ -19,6 +21,7 @@ from bench.report import Report, Row
 # The attacks are those of the tests, so that the two cannot differ.
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from audit.attacks import ATTACKS
+from audit.column_edits import count_edits, make_busy
 from audit.small_log import SmallLog, editing
 
 from sayso.audit.signed_note.cosignature import Ed25519Cosigner
@@ -72,7 +75,12 @@ def measure() -> Report:
     counts = {way: sum(way in ways for ways in caught.values()) for way in WAYS}
     rows += [Row(case=f"caught: {way}", value=counts[way], unit="of 15") for way in WAYS]
     rows.append(Row(case="missed with a checkpoint outside", value=15 - counts[OUTSIDE], unit=""))
-    ok = len(ATTACKS) == 15 and counts[OUTSIDE] == counts[WITNESSED] == 15
+    with tempfile.TemporaryDirectory() as folder:
+        busy = asyncio.run(make_busy(Path(folder)))
+        attempted, unnoticed = count_edits(busy, Path(folder) / "edited.db")
+    rows.append(Row(case="columns edited by SQL: attempted", value=attempted, unit=""))
+    rows.append(Row(case="columns edited by SQL: unnoticed", value=len(unnoticed), unit=""))
+    ok = len(ATTACKS) == 15 and counts[OUTSIDE] == counts[WITNESSED] == 15 and not unnoticed
     return Report(name="tamper", rows=rows, ok=ok)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -11,12 +13,27 @@ from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 
+import orjson
 import pytest
 from tree import PACKAGE, ROOT
 
 import sayso
 
-DATA = {".sql", ".cedar", ".toml", ".md", ".jsonl", ".typed", ".html", ".css", ".js", ".svg", ""}
+DATA = {
+    ".sql",
+    ".cedar",
+    ".toml",
+    ".md",
+    ".jsonl",
+    ".typed",
+    ".html",
+    ".css",
+    ".js",
+    ".svg",
+    ".txt",
+    ".yaml",
+    "",
+}
 
 
 def source_files() -> Mapping[str, bytes]:
@@ -76,3 +93,30 @@ def test_wheel_and_sdist_hold_everything(tmp_path: Path) -> None:
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert package <= names
     assert {"pyproject.toml", "uv.lock", "README.md", "tests/conftest.py", ".ci/run"} <= names
+
+
+@pytest.mark.house
+def test_two_builds_give_one_wheel(tmp_path: Path) -> None:
+    """So that whoever builds it again can tell that nothing was put in."""
+    hashes: set[str] = set()
+    for number in ("1", "2"):
+        command = ["hatchling", "build", "-t", "wheel", "-d", str(tmp_path / number)]
+        subprocess.run([sys.executable, "-m", *command], cwd=ROOT, check=True, timeout=300)
+        (wheel,) = (tmp_path / number).glob("*.whl")
+        hashes.add(hashlib.sha256(wheel.read_bytes()).hexdigest())
+    assert len(hashes) == 1
+
+
+@pytest.mark.house
+def test_a_command_lists_what_the_wheel_depends_on() -> None:
+    """CycloneDX, as SECURITY.md says, with the versions of uv.lock."""
+    options = "--preview --frozen --no-dev --all-extras --format cyclonedx1.5".split()
+    assert f"uv export {' '.join(options)}" in (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    uv = shutil.which("uv")
+    assert uv is not None
+    made = subprocess.run(
+        [uv, "export", *options], cwd=ROOT, capture_output=True, check=True, timeout=120
+    )
+    listed = orjson.loads(made.stdout)
+    assert listed["bomFormat"] == "CycloneDX"
+    assert {"cryptography", "langgraph"} <= {one["name"] for one in listed["components"]}

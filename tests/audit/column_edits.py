@@ -1,0 +1,93 @@
+"""A busy workspace whose columns are edited by SQL, one value at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from actions.steps import MAIN
+from audit.columns import FREE, FREE_TABLES, changed, columns_of
+from audit.test_rebuilt import keyring_of
+from support.lived import BOT, live, planner
+from support.shop_workspace import open_shop
+
+from sayso.audit.holds import HoldCall
+from sayso.audit.verifier.checks import Trust
+from sayso.audit.verifier.verification import Verdict
+from sayso.audit.verify import verify
+from sayso.sdk.resources.tokens import Scope
+
+
+async def make_busy(folder: Path) -> Path:
+    """The database of a workspace in which every checked table has rows."""
+    async with open_shop(folder, planner=planner()) as workspace:
+        await live(workspace)
+        read = frozenset({Scope.READ})
+        await workspace.sayso.tokens.create(MAIN, "service", "bot", read, days=1, by=BOT)
+        call = HoldCall(tenant=MAIN, person="maria", via="test", credential="host", key="hold")
+        holds = workspace.sayso.container.holds
+        await workspace.sayso.container.store.write(
+            lambda tx: holds.place(tx, call, "cus_1", "litigation")
+        )
+    database = sqlite3.connect(folder / "sayso.db", isolation_level=None)
+    database.execute("pragma wal_checkpoint(truncate)")
+    database.execute("pragma journal_mode = delete")
+    database.close()
+    return folder / "sayso.db"
+
+
+def all_columns(path: Path) -> list[tuple[str, str, str]]:
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        return list(columns_of(database))
+
+
+def unlocked(path: Path) -> sqlite3.Connection:
+    """A writer whom no trigger, key or check holds back."""
+    database = sqlite3.connect(path, isolation_level=None)
+    database.execute("pragma ignore_check_constraints = on")
+    database.execute("pragma foreign_keys = off")
+    for (name,) in database.execute("select name from sqlite_master where type = 'trigger'"):
+        database.execute(f'drop trigger "{name}"')
+    return database
+
+
+def _edits(path: Path) -> Iterator[tuple[str, str, str]]:
+    for table, column, kind in all_columns(path):
+        if table not in FREE_TABLES and column not in FREE.get(table, {}):
+            yield table, column, kind
+
+
+def _edit(path: Path, table: str, column: str, kind: str) -> bool:
+    """Change one value; False where SQLite itself takes none."""
+    with contextlib.closing(unlocked(path)) as database:
+        keys = [row[1] for row in database.execute(f'pragma table_info("{table}")') if row[5]]
+        names = ", ".join(f'"{key}"' for key in keys)
+        rows = database.execute(f'select "{column}", {names} from "{table}"').fetchall()
+        assert rows, f"nothing of `{table}` is there to be edited"
+        where = " and ".join(f'"{key}" = ?' for key in keys)
+        for value, *key in rows:
+            with contextlib.suppress(sqlite3.Error):
+                database.execute(
+                    f'update "{table}" set "{column}" = ? where {where}',
+                    (changed(value, column, kind), *key),
+                )
+                return True
+    return False
+
+
+def count_edits(busy: Path, copy: Path) -> tuple[int, list[str]]:
+    """How many edits were attempted, and the columns of those that went unnoticed."""
+    trust = Trust(keyring=keyring_of(busy.parent))
+    assert verify(busy, trust=trust).verdict is Verdict.VERIFIED
+    attempted, unnoticed = 0, list[str]()
+    for table, column, kind in _edits(busy):
+        shutil.copyfile(busy, copy)
+        if not _edit(copy, table, column, kind):
+            continue
+        attempted += 1
+        if verify(copy, trust=trust).verdict is Verdict.VERIFIED:
+            unnoticed.append(f"{table}.{column}")
+    return attempted, unnoticed
