@@ -21,7 +21,7 @@ from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant
 from sayso.json import JsonValue
 from sayso.money import Money
-from sayso.store.base import Reader, text
+from sayso.store.base import Reader, Transaction, text
 
 DIGEST_PREFIX = 12
 """A surface with little room may carry this many hex digits of the digest, never fewer."""
@@ -249,4 +249,20 @@ def changed_meanwhile() -> RefusedError:
         Code.STALE_REVISION,
         "it changed meanwhile",
         next_step="load the card again; a yes to a card that is out of date makes a new one",
+    )
+
+
+def put_vote(tx: Transaction, decision: Decision, stored: ActionRow, digest: str) -> None:
+    """Store one person's word about a revision; whoever edits says yes to what it became."""
+    choice = Choice.APPROVE if decision.choice is Choice.EDIT else decision.choice
+    tx.run(
+        "approval.vote",
+        tenant=decision.tenant,
+        approval_id=decision.approval_id,
+        revision=stored.revision,
+        person=decision.person,
+        decision=choice.value,
+        digest=digest,
+        via=decision.via,
+        at=stored.updated_at,
     )

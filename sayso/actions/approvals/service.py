@@ -19,6 +19,7 @@ from sayso.actions.approvals.decision import (
     check_reason,
     edit_refused,
     lowered_args,
+    put_vote,
 )
 from sayso.actions.approvals.escalation import carried_over, counted_roles, tell
 from sayso.actions.approvals.outdated import OutdatedCardError, check_still_asked
@@ -385,7 +386,7 @@ class Approvals:
         entry = self._entry(tx, decision, moved, kind, approval.id, data)
         stored = self._ledger.move(tx, row, moved, entry)
         assert stored is not None, "read in this very transaction"
-        _put_vote(tx, decision, stored, approval.digest)
+        put_vote(tx, decision, stored, approval.digest)
         if status is ApprovalStatus.PENDING:
             tx.run(
                 "approval.touch",
@@ -477,7 +478,7 @@ class Approvals:
             judged = _as_asked(judged, approval)
         put_approval(tx, approval.id, judged, status, stored, known=approval)
         assert stored.digest is not None, "judged in this very transaction"
-        _put_vote(tx, decision, stored, stored.digest)
+        put_vote(tx, decision, stored, stored.digest)
         return self._decided(tx, stored, approval.id)
 
     def _carry_over(
@@ -572,22 +573,6 @@ def _as_asked(judged: Judged, approval: ApprovalRow) -> Judged:
         deadline=asked.deadline,
     )
     return replace(judged, card=card, expires_at=approval.expires_at)
-
-
-def _put_vote(tx: Transaction, decision: Decision, stored: ActionRow, digest: str) -> None:
-    """Store one person's word about a revision; whoever edits says yes to what it became."""
-    choice = Choice.APPROVE if decision.choice is Choice.EDIT else decision.choice
-    tx.run(
-        "approval.vote",
-        tenant=decision.tenant,
-        approval_id=decision.approval_id,
-        revision=stored.revision,
-        person=decision.person,
-        decision=choice.value,
-        digest=digest,
-        via=decision.via,
-        at=stored.updated_at,
-    )
 
 
 def _with_vote(
