@@ -162,7 +162,12 @@ class Compensation:
             undo,
             EntryKind.ACTION_PROPOSED,
             pseudonym=self._pseudonym(tx, undo),
-            data={"planner": undo.planner, "step": undo.step, "undoes": undo.undoes},
+            data={
+                "planner": undo.planner,
+                "step": undo.step,
+                "undoes": undo.undoes,
+                "after": list(undo.after),
+            },
         )
         ledger.insert(tx, undo, entry)
 

@@ -122,7 +122,8 @@ def _of_action(fields: Fields, data: Fields, seq: int) -> _Said:
         "args_as_judged": True,
     }
     pii = fields.get("pii")
-    if isinstance(pii, dict):
+    # Later entries have texts of their own, such as the evidence of a settlement.
+    if isinstance(pii, dict) and fields.get("kind") == "action.proposed":
         state["reason_ref"] = cast("Fields", pii).get("ref")
     if fields.get("kind") == "action.intent":
         state["called_at"] = fields.get("at")

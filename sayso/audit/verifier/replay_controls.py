@@ -90,7 +90,7 @@ def of_policy(fields: Fields, data: Fields, seq: int) -> Said:
             "parent": data.get("parent"),
             "direction": data.get("direction"),
             "activated_by": f"{who.get('kind')}:{who.get('id')}",
-            "asked_by": data.get("asked_by"),
+            "asked_by": _person(data.get("asked_by")),
             "via": data.get("via"),
             "note": data.get("note"),
             "activated_at": at,
@@ -109,6 +109,11 @@ def of_policy(fields: Fields, data: Fields, seq: int) -> Said:
         ended = "activated" if kind == "policy.activated" else data.get("ended")
         state = {"ended": ended, "ended_at": at, "ended_by": who.get("id"), "last_seq": seq}
         yield "policy_change", change, state
+
+
+def _person(said: object) -> str | None:
+    """Kind and id, of an id alone."""
+    return None if said is None else f"person:{str(said).removeprefix('person:')}"
 
 
 def of_texts(fields: Fields, data: Fields) -> Said:

@@ -91,7 +91,7 @@ def _action(row: StoredRow) -> State:
     if row.get("snapshot") is not None and row.get("erased_seq") is None:
         resolved = _fields(row["snapshot"]).get("resolved")
         judged = cast("State", resolved) if isinstance(resolved, dict) else {}
-        state["args_as_judged"] = _parsed(row.get("args")) == judged.get("args")
+        state["args_as_judged"] = _is_part(_parsed(row.get("args")), judged.get("args"))
     if "error" in row:
         error = _fields(row["error"])
         state["error"] = error.get("code") if error else row["error"]
@@ -101,6 +101,16 @@ def _action(row: StoredRow) -> State:
         state["receipt_status"] = receipt.get("status")
         state["receipt_amount"] = receipt.get("amount")
     return state
+
+
+def _is_part(asked: object, judged: object) -> bool:
+    """Whether what was asked for stands in what was resolved, which may say more, as an amount."""
+    if not isinstance(asked, dict) or not isinstance(judged, dict):
+        return asked == judged
+    whole = cast("State", judged)
+    return bool(asked or not whole) and all(
+        name in whole and whole[name] == value for name, value in cast("State", asked).items()
+    )
 
 
 def _approval(row: StoredRow) -> State:
