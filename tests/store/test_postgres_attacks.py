@@ -43,13 +43,16 @@ IN_OTHER_WORDS = {
     "insert into action values (?, ?, ?, ?, ?)": (
         "insert into action (tenant, id, status, revision, last_seq, idempotency_key, fingerprint,"
         " requester, name, subject_id, assurance, args, planner, created_at, updated_at)"
-        " values (?, ?, ?, ?, ?, gen_random_uuid()::text, '', 'agent:agt_1',"
-        " 'shop.refund', '', '', '', '', 0, 0)"
+        " select tenant, id, status, revision, last_seq, gen_random_uuid()::text, '',"
+        " 'agent:agt_1', 'shop.refund', '', '', '', '', coalesce((select min(e.at)"
+        " from log_entry e where e.action_id = given.id), 0), 0 from"
+        " (values (?, ?, ?, ?::bigint, ?::bigint)) as given (tenant, id, status, revision, last_seq)"
     ),
     "insert into approval values (?, ?, ?, ?)": (
         "insert into approval (tenant, id, status, last_seq, action_id, revision, digest, view,"
         " roles, requester, expires_at, created_at, updated_at) select tenant, id, status,"
-        " last_seq, replace(id, 'apr', 'act'), 1, '', '', '', '', 0, 0, 0"
+        " last_seq, replace(id, 'apr', 'act'), 1, '', '', '', '', 0, coalesce((select min(e.at)"
+        " from log_entry e where e.approval_id = given.id), 0), 0"
         " from (values (?, ?, ?, ?::bigint)) as given (tenant, id, status, last_seq)"
     ),
 }

@@ -86,6 +86,10 @@ class Ledger:
         following = None if self._follow is None else self._follow(tx, None, row)
         if following is not None:
             entry = replace(entry, data={**entry.data, **following.data()})
+        if (
+            row.created_at != row.updated_at
+        ):  # the provider was asked meanwhile, and a clock may jump
+            entry = replace(entry, data={**entry.data, "created_at": row.created_at})
         seq = self._log.append(tx, row.tenant, entry, at=row.updated_at)
         stored = replace(row, last_seq=seq)
         tx.run("action.insert", **all_columns(stored))

@@ -118,13 +118,12 @@ def _of_action(fields: Fields, data: Fields, seq: int) -> _Said:
         "request_id": fields.get("request"),
         "subject": fields.get("subject"),
         "requester": _who(fields),
-        "created_at": fields.get("at"),
+        "created_at": data.get("created_at", fields.get("at")),
         "args_as_judged": True,
     }
     pii = fields.get("pii")
-    # Later entries have texts of their own, such as the evidence of a settlement.
-    if isinstance(pii, dict) and fields.get("kind") == "action.proposed":
-        state["reason_ref"] = cast("Fields", pii).get("ref")
+    # The first entry's text is the reason; later ones have their own, such as a settlement's.
+    state["reason_ref"] = cast("Fields", pii).get("ref") if isinstance(pii, dict) else None
     if fields.get("kind") == "action.intent":
         state["called_at"] = fields.get("at")
     if data.get("code") != "tampered":  # else the entry leaves out what it cannot vouch for
