@@ -40,9 +40,9 @@ JSON_EDGE = {
     "sayso/connectors/draft/graphql.py": "graphql-core's trees, which is an extra",
     "sayso/connectors/manifest/mcp_tools.py": "the MCP client's, which is an extra",
     "sayso/connectors/manifest/arguments.py": "builds a Pydantic model while it runs",
-    "sayso/connectors/manifest/reading.py": "jmespath's own trees",
     "sayso/connectors/manifest/source.py": "tomllib's tables",
     "sayso/connectors/oauth/client.py": "Authlib's token is a dict",
+    "sayso/reading.py": "jmespath's own trees",
     "sayso/settings/document.py": "a connector's own settings, which it reads itself",
 }
 """Modules that may say `Any`, and why; whole folders follow."""

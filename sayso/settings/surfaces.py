@@ -105,7 +105,7 @@ class InboundSection(Section):
     @classmethod
     def _is_a_path(cls, value: str | None) -> str | None:
         if value is not None:
-            from sayso.connectors.manifest.reading import check_expression  # who has one pays
+            from sayso.reading import check_expression  # who has one pays
 
             check_expression(value)
         return value

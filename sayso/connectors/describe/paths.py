@@ -8,8 +8,8 @@ from typing import Any, Final, cast
 import jmespath
 
 from sayso.connectors.describe.shape import Anything
-from sayso.connectors.manifest.reading import ReadingError, read
 from sayso.json import JsonValue
+from sayso.reading import ReadingError, read
 
 _NOTHING: Final = object()
 Node = Mapping[str, Any]

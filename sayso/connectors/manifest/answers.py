@@ -10,7 +10,6 @@ from decimal import Decimal
 from typing import Any, Final, cast
 
 from sayso.connectors.http import HttpAnswer, no_answer, problem_of, retry_after_of
-from sayso.connectors.manifest.reading import ReadingError, read
 from sayso.connectors.manifest.schema import ErrorRule, Manifest
 from sayso.errors import (
     Code,
@@ -20,6 +19,7 @@ from sayso.errors import (
     SaysoError,
 )
 from sayso.json import JsonValue
+from sayso.reading import ReadingError, read
 from sayso.text import plain
 
 MAX_NODES: Final = 100_000

@@ -12,7 +12,6 @@ from sayso.connectors.manifest.definition import Defined
 from sayso.connectors.manifest.derive import receipt_of
 from sayso.connectors.manifest.picks import Picker, PickError
 from sayso.connectors.manifest.provider import Provider
-from sayso.connectors.manifest.reading import ReadingError, read
 from sayso.connectors.manifest.schema import LookUp, SubjectForm, seconds_of
 from sayso.connectors.manifest.schema import Receipt as ReceiptTable
 from sayso.connectors.manifest.scope import OnFile, names_at_call, names_ours
@@ -20,6 +19,7 @@ from sayso.errors import Code, OutcomeUnknownError, RefusedError, RetryableError
 from sayso.ids import made_at
 from sayso.json import JsonObject, JsonValue
 from sayso.money import Money
+from sayso.reading import ReadingError, read
 from sayso.text import plain
 
 _CLOCKS_DIFFER = timedelta(minutes=10)

@@ -13,7 +13,6 @@ from pydantic_core import SchemaError
 from sayso.actions.model.definition import Effect
 from sayso.connectors.manifest.arguments import args_model
 from sayso.connectors.manifest.derive import MONEY, receipt_of
-from sayso.connectors.manifest.reading import names_in
 from sayso.connectors.manifest.requests import place, template_at, templates_of
 from sayso.connectors.manifest.schema import (
     ActionTable,
@@ -33,6 +32,7 @@ from sayso.connectors.manifest.source import Source
 from sayso.connectors.manifest.template import TemplateError
 from sayso.connectors.manifest.template import names_in as placeholders
 from sayso.network import LOOPBACK
+from sayso.reading import names_in
 
 _RESERVED = frozenset(
     "args subject settings peer page keep object amount before call each secret _".split()

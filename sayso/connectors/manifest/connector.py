@@ -18,7 +18,6 @@ from sayso.connectors.manifest.definition import Defined, define
 from sayso.connectors.manifest.listing import Lister
 from sayso.connectors.manifest.picks import Picker, as_failure
 from sayso.connectors.manifest.provider import Provider, Tools
-from sayso.connectors.manifest.reading import ReadingError, read
 from sayso.connectors.manifest.requests import Site, templates_of
 from sayso.connectors.manifest.resolving import Resolver
 from sayso.connectors.manifest.schema import Contact, FromSetting, Manifest
@@ -32,6 +31,7 @@ from sayso.errors import Code, ConfigError, RefusedError
 from sayso.ids import Clock
 from sayso.json import JsonValue
 from sayso.network import Destination
+from sayso.reading import ReadingError, read
 from sayso.text import plain
 
 TIMEOUT_S = 30.0

@@ -10,12 +10,12 @@ from sayso.actions.model.snapshot import Record
 from sayso.connectors.manifest.pages import items_of
 from sayso.connectors.manifest.picks import Picker, PickError, as_failure
 from sayso.connectors.manifest.provider import Provider
-from sayso.connectors.manifest.reading import ReadingError, read
 from sayso.connectors.manifest.schema import Manifest, Parts, Picks, RecordList
 from sayso.connectors.manifest.scope import subject_names
 from sayso.connectors.manifest.template import TemplateError, fill_text
 from sayso.errors import Code, RefusedError
 from sayso.json import JsonValue
+from sayso.reading import ReadingError, read
 from sayso.text import plain
 
 MOST_RECORDS = 50

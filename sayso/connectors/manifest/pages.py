@@ -9,10 +9,10 @@ from datetime import datetime
 
 from sayso.connectors.http import HttpAnswer, HttpRequest
 from sayso.connectors.manifest.picks import PickError, moment
-from sayso.connectors.manifest.reading import ReadingError, read
 from sayso.connectors.manifest.requests import Site, place, with_parameter
 from sayso.connectors.manifest.schema import Page
 from sayso.json import JsonValue
+from sayso.reading import ReadingError, read
 
 Ask = Callable[[HttpRequest], Awaitable[tuple[HttpAnswer, JsonValue]]]
 Build = Callable[[str | None], HttpRequest]

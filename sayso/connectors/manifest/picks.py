@@ -10,11 +10,11 @@ from decimal import Decimal
 from typing import Final, Literal
 
 from sayso.actions.model.definition import FactType, FactValue
-from sayso.connectors.manifest.reading import ReadingError, read
 from sayso.connectors.manifest.schema import AnyPick, MoneyUnit, Pick
 from sayso.errors import Code, RefusedError, RetryableError
 from sayso.json import JsonValue
 from sayso.money import Money, exponent_of
+from sayso.reading import ReadingError, read
 from sayso.text import plain
 
 Unit = Literal["minor", "major", "minor_text"]

@@ -11,13 +11,13 @@ from sayso.connectors.http import HttpAnswer, HttpRequest, Sender
 from sayso.connectors.manifest.answers import AnswerRules
 from sayso.connectors.manifest.pages import PageRead, items_of, pages
 from sayso.connectors.manifest.picks import as_failure
-from sayso.connectors.manifest.reading import ReadingError, read
 from sayso.connectors.manifest.requests import Site, build
 from sayso.connectors.manifest.schema import Call, Read
 from sayso.connectors.manifest.template import Scope, TemplateError, fill
 from sayso.connectors.retry import RetryPolicy
 from sayso.errors import Code, RefusedError
 from sayso.json import JsonValue
+from sayso.reading import ReadingError, read
 
 T = TypeVar("T")
 

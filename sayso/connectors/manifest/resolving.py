@@ -13,7 +13,6 @@ from sayso.connectors.manifest.answers import CODES
 from sayso.connectors.manifest.definition import LIVE_FACT, Defined, amounts_in, template_args
 from sayso.connectors.manifest.picks import Picker, PickError, as_failure
 from sayso.connectors.manifest.provider import Provider
-from sayso.connectors.manifest.reading import ReadingError, names_in, read
 from sayso.connectors.manifest.schema import Amount, Manifest, Owner, RefArg
 from sayso.connectors.manifest.scope import OnFile, names_at_call, peer_names, subject_names
 from sayso.connectors.manifest.template import TemplateError, fill_text
@@ -22,6 +21,7 @@ from sayso.connectors.setup import AccountSeen
 from sayso.errors import Code, RefusedError
 from sayso.json import JsonObject, JsonValue
 from sayso.money import Money
+from sayso.reading import ReadingError, names_in, read
 from sayso.text import plain
 
 _DEFAULTS: Mapping[str, str] = {

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from html.parser import HTMLParser
 from typing import cast
 
-from sayso.connectors.manifest.reading import ReadingError, read
 from sayso.connectors.signatures import Provider
 from sayso.ids import is_id
 from sayso.json import JsonValue
+from sayso.reading import ReadingError, read
 from sayso.text import plain
 
 MOST_ACTIONS = 5

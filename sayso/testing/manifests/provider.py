@@ -22,7 +22,6 @@ from sayso.connectors.manifest.connector import site_of
 from sayso.connectors.manifest.definition import Defined, define, template_args
 from sayso.connectors.manifest.derive import receipt_of
 from sayso.connectors.manifest.picks import Picker
-from sayso.connectors.manifest.reading import read
 from sayso.connectors.manifest.requests import build, place, templates_of
 from sayso.connectors.manifest.schema import Call, LookUp, MoneyArg, Page, Pick, Read, seconds_of
 from sayso.connectors.manifest.schema import Receipt as ReceiptTable
@@ -32,6 +31,7 @@ from sayso.connectors.manifest.template import names_in
 from sayso.ids import Clock
 from sayso.json import JsonObject, JsonValue
 from sayso.money import Money
+from sayso.reading import read
 from sayso.sandbox.wire import Answer, Request
 from sayso.testing.manifests.cases import Cases, CaseTable
 from sayso.testing.manifests.inverse import (

@@ -19,7 +19,6 @@ from sayso.actions.model.snapshot import Absence, Receipt, Resolved
 from sayso.connectors.http import HttpAnswer, HttpRequest
 from sayso.connectors.manifest.connector import site_of
 from sayso.connectors.manifest.derive import receipt_of
-from sayso.connectors.manifest.reading import read
 from sayso.connectors.manifests import manifest_names
 from sayso.errors import (
     Code,
@@ -28,6 +27,7 @@ from sayso.errors import (
     RetryableError,
     SaysoError,
 )
+from sayso.reading import read
 
 CASES = [
     (label, table) for name in manifest_names(Path("/nowhere")) for label, table in stands(name)

@@ -1,4 +1,4 @@
-"""docs/how-to/add-a-connector.md, "Your own action": whoever follows it has one."""
+"""docs/how-to/add-a-connector.md, "An action of your own systems": whoever follows it has one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from surfaces.cli.cli_workspace import CliWorkspace
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "how-to" / "add-a-connector.md").read_text(encoding="utf-8")
-SECTION = PAGE.partition("## Your own action")[2].partition("### The suite")[0]
+SECTION = PAGE.partition("### An action of your own systems")[2].partition("### The suite")[0]
 
 
 def block(language: str) -> str:

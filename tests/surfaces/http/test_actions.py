@@ -257,4 +257,6 @@ def test_what_is_missing_is_named_at_once(api: ApiServer) -> None:
     words: Json = {"subject": "cus_1", "action": "shop.refund", "args": {}}
     found = problem(api.post("/v1/actions", words), 422, "invalid_input")
     assert found["detail"] == "`subject` is no object"
-    assert found["next_step"] == "write an object with `id`, `assurance` and `attributes`"
+    assert found["next_step"] == (
+        "write an object with `id`, `assurance`, `assertion` and `attributes`"
+    )

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
-from sayso.connectors.manifest.reading import check_expression
+from sayso.reading import check_expression
 
 MAX_BYTES = 64 * 1024
 MAX_READS = 5

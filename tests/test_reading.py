@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from sayso.connectors.manifest.reading import ReadingError, check_expression, names_in, read
 from sayso.json import JsonValue
+from sayso.reading import ReadingError, check_expression, names_in, read
 
 DOCUMENT: JsonValue = {
     "order": {"paid": False, "lines": [{"n": 1}, {"n": 2}], "total": "12.50"},
