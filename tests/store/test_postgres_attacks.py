@@ -46,7 +46,8 @@ IN_OTHER_WORDS = {
         " select tenant, id, status, revision, last_seq, gen_random_uuid()::text, '',"
         " 'agent:agt_1', 'shop.refund', '', '', '', '', coalesce((select min(e.at)"
         " from log_entry e where e.action_id = given.id), 0), 0 from"
-        " (values (?, ?, ?, ?::bigint, ?::bigint)) as given (tenant, id, status, revision, last_seq)"
+        " (values (?, ?, ?, ?::bigint, ?::bigint))"
+        " as given (tenant, id, status, revision, last_seq)"
     ),
     "insert into approval values (?, ?, ?, ?)": (
         "insert into approval (tenant, id, status, last_seq, action_id, revision, digest, view,"
