@@ -104,12 +104,18 @@ def _action(row: StoredRow) -> State:
 
 
 def _is_part(asked: object, judged: object) -> bool:
-    """Whether what was asked for stands in what was resolved, which may say more, as an amount."""
+    """Whether what was asked for stands in what was resolved.
+
+    That may say more, such as an amount, and a connector may write texts in another form, such as
+    with a line break at their end.
+    """
+    if isinstance(asked, str) and isinstance(judged, str):
+        return asked.casefold().split() == judged.casefold().split()
     if not isinstance(asked, dict) or not isinstance(judged, dict):
         return asked == judged
-    whole = cast("State", judged)
-    return bool(asked or not whole) and all(
-        name in whole and whole[name] == value for name, value in cast("State", asked).items()
+    part, whole = cast("State", asked), cast("State", judged)
+    return bool(part or not whole) and all(
+        name in whole and _is_part(value, whole[name]) for name, value in part.items()
     )
 
 
