@@ -11,6 +11,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Generator
+from typing import Protocol
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -80,12 +81,21 @@ def _cannot_listen(host: str, port: int, error: OSError) -> ConfigError:
     )
 
 
+class _Cycle(Protocol):
+    """A call and its answer, of either of uvicorn's protocols."""
+
+    response_complete: bool
+
+
 class PatientProtocol(AutoHTTPProtocol):  # type: ignore[valid-type,misc]
     """Closes a connection whose headers do not arrive in time, so that none is held half open."""
 
+    # uvicorn has these in both of its protocols, and names only what asyncio knows of them.
+    cycle: _Cycle | None
+    transport: asyncio.Transport
     _due: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to wait for headers."""
         super().connection_made(transport)
         self._watch()

@@ -7,10 +7,11 @@ import hashlib
 import hmac
 import json
 import threading
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import cast
 
 import pytest
 from joserfc import jwt
@@ -29,13 +30,13 @@ GOOD = {"user_id": "ana", "exp": NOW + 300}
 RSA = RSAKey.generate_key(2048, parameters={"kid": "r1"}, auto_kid=False)
 
 
-def signed(claims: dict[str, object], secret: str = SECRET, algorithm: str = "HS256") -> str:
+def signed(claims: Mapping[str, object], secret: str = SECRET, algorithm: str = "HS256") -> str:
     """A platform's JWT."""
     header = {"alg": algorithm, "kid": "app_1"}
-    return jwt.encode(header, claims, OctKey.import_key(secret), algorithms=[algorithm])
+    return jwt.encode(header, dict(claims), OctKey.import_key(secret), algorithms=[algorithm])
 
 
-def confused(claims: dict[str, object]) -> str:
+def confused(claims: Mapping[str, object]) -> str:
     """A token signed by the public key as if it were a shared secret."""
     parts = [
         base64.urlsafe_b64encode(json.dumps(one).encode()).rstrip(b"=")
@@ -59,14 +60,16 @@ class Keys(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: Keys
+    @property
+    def keys(self) -> Keys:
+        return cast("Keys", self.server)
 
     def do_GET(self) -> None:
-        self.server.asked += 1
+        self.keys.asked += 1
         self.send_response(200)
-        self.send_header("Content-Length", str(len(self.server.body)))
+        self.send_header("Content-Length", str(len(self.keys.body)))
         self.end_headers()
-        self.wfile.write(self.server.body)
+        self.wfile.write(self.keys.body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (its name)
         """Say nothing."""

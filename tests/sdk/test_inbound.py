@@ -111,12 +111,13 @@ def test_only_what_a_customer_writes_is_a_ticket() -> None:
         "type": "zen:event-type:ticket.comment_added",
         "detail": {"id": 7, "requester_id": 9},
     }
-    for change, wanted in (
+    changes: tuple[tuple[dict[str, object], str | None], ...] = (
         ({}, "hello"),
         ({"is_public": False}, None),
         ({"author": {"is_staff": True}}, None),
         ({"author": {}}, None),
-    ):
+    )
+    for change, wanted in changes:
         body = json.dumps(base | {"event": {"comment": comment | change}}).encode()
         event = read_event("zendesk", {}, body)
         assert event is not None

@@ -155,7 +155,9 @@ class Dials:
         request = mine.slice.form.build(question)
         today = self._calendar.local(question.at).date()
         # INVARIANT: what cannot be read goes no further than with any value of it.
-        holds = mine.holding(request.values, request.missing) if not request.errors else frozenset()
+        holds = frozenset[str]()
+        if not request.errors:
+            holds = mine.holding(request.values, request.missing)
         unread = mine.unread(request.missing)
         if request.errors:
             unread = frozenset(rule.id for rule in mine.slice.translated.rules)

@@ -25,7 +25,7 @@ from sayso.json import JsonValue
 from sayso.text import plain
 
 if TYPE_CHECKING:
-    from graphql import GraphQLField, GraphQLObjectType
+    from graphql import GraphQLArgument, GraphQLField, GraphQLObjectType, GraphQLType
 
 MOST_ACTIONS = 5
 _ID_END = re.compile(r"(?:_id|Id|ID)$")
@@ -111,7 +111,7 @@ def _action(
     kind = words_of(name)[0] if kind in ("thing", "") else kind
     found = _type_of(schema, kind)
     reads.setdefault(kind, found)
-    fields = found.fields if found is not None else {}
+    fields: Mapping[str, GraphQLField] = found.fields if found is not None else {}
     verb = snake(name)
     draft.lines += ["", f"# {'-' * 90}"]
     draft.table("actions", verb)
@@ -169,7 +169,7 @@ def _call(
 ) -> None:
     draft.table("actions", verb, "call")
     names = list(field.args)
-    heads = ", ".join(f"${one}: {field.args[one].type}" for one in names)
+    heads = ", ".join(f"${one}: {_type(field.args[one])}" for one in names)
     given = ", ".join(f"{one}: ${one}" for one in names)
     errors = _errors_of(field)
     payload, effect = _payload(field)
@@ -209,11 +209,10 @@ def _call(
 def _read(draft: Draft, kind: str, found: GraphQLObjectType | None, schema: GraphQl) -> None:
     draft.table("reads", kind)
     queries = schema.schema.query_type
-    field = queries.fields.get(_camel(kind)) if queries is not None else None
+    fields: Mapping[str, GraphQLField] = queries.fields if queries is not None else {}
+    field = fields.get(_camel(kind))
     if found is None or field is None or "id" not in field.args:
-        near = [
-            one for one in (queries.fields if queries is not None else {}) if kind in snake(one)
-        ]
+        near = [one for one in fields if kind in snake(one)]
         draft.ask("query", f"which query reads the {kind}?", near)
         return
     picked = ["id"]
@@ -224,13 +223,18 @@ def _read(draft: Draft, kind: str, found: GraphQLObjectType | None, schema: Grap
     if state is not None:
         picked.append(state)
     name = _camel(kind)
-    kind_of = field.args["id"].type
+    kind_of = _type(field.args["id"])
     draft.put("query", f"query($id: {kind_of}) {{ {name}(id: $id) {{ {' '.join(picked)} }} }}")
     draft.put("variables", {"id": f"{{args.{kind}}}"}, "in the provider's form of the id")
     draft.put("root", f"data.{name}")
 
 
 # ---- the schema ----------------------------------------------------------------------------------
+
+
+def _type(of: GraphQLField | GraphQLArgument) -> GraphQLType:
+    # The library leaves open what its lists are of.
+    return cast("GraphQLType", of.type)  # pyright: ignore[reportUnknownMemberType]
 
 
 def _bare(kind: Any) -> Any:
@@ -245,7 +249,7 @@ def _inputs(field: GraphQLField) -> dict[str, bool]:
 
     found: dict[str, bool] = {}
     for name, argument in field.args.items():
-        kind = _bare(argument.type)
+        kind = _bare(_type(argument))
         if not is_input_object_type(kind):
             found[name] = is_required_argument(argument)
             continue
@@ -258,12 +262,12 @@ def _payload(field: GraphQLField) -> tuple[list[str], str | None]:
     """The fields of what a mutation gives, and the one object among them with an id."""
     from graphql import is_object_type
 
-    kind = _bare(field.type)
+    kind = _bare(_type(field))
     fields = cast("Mapping[str, GraphQLField]", getattr(kind, "fields", {}))
     objects = [
         name
         for name, one in fields.items()
-        if is_object_type(_bare(one.type)) and "id" in _bare(one.type).fields
+        if is_object_type(_bare(_type(one))) and "id" in _bare(_type(one)).fields
     ]
     return list(fields), objects[0] if len(objects) == 1 else None
 

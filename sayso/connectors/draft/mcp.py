@@ -86,7 +86,7 @@ def _action(draft: Draft, verb: str, tool: Tool, reads: Sequence[Tool]) -> None:
     draft.put("summary", plain(tool.description or tool.name, limit=120).split(". ")[0])
     # What cannot be told apart is taken for the more serious.
     serious = effect if effect not in (None, Effect.MONEY_OUT, Effect.CREDIT) else Effect.CHANGE
-    if effect in (Effect.MONEY_OUT, Effect.CREDIT):
+    if effect is not None and effect in (Effect.MONEY_OUT, Effect.CREDIT):
         draft.ask("effect", f"`{effect.value}` it seems; then say `amount`, and `[money]`")
     draft.put("effect", (serious or Effect.CHANGE).value, "is it more serious?")
     draft.put("sentence", f"{' '.join(words_of(tool.name)).capitalize()}: {{{kind}}}")

@@ -151,7 +151,10 @@ class _Drafter(Shapes):
     def _auth(self, draft: Draft) -> None:
         root = self.document.root
         components = cast("Mapping[str, Any]", root.get("components") or {})
-        schemes = components.get("securitySchemes") or root.get("securityDefinitions") or {}
+        schemes = cast(
+            "Mapping[str, object]",
+            components.get("securitySchemes") or root.get("securityDefinitions") or {},
+        )
         kinds = [_auth(self.document.follow(one)) for one in schemes.values()]
         known = [one for one in kinds if one is not None]
         distinct = list({str(one): one for one in known}.values())
@@ -283,9 +286,9 @@ class _Drafter(Shapes):
         return self._made(kind, kind, None)
 
     def _made(self, kind: str, arg: str, get: Operation | None) -> Object:
-        if arg in FORBIDDEN_FIELDS:
+        if arg in FORBIDDEN_FIELDS or get is None:
             return Object(kind=kind, arg=arg, get=get, root=None, fields={})
-        root, fields = self.inner(get.answer) if get is not None else (None, {})
+        root, fields = self.inner(get.answer)
         return Object(kind=kind, arg=arg, get=get, root=root, fields=fields)
 
     def _get(self, path: str) -> Operation | None:

@@ -283,8 +283,8 @@ async def _guarded_client(
 
 
 def _innermost(error: BaseException) -> BaseException:
-    while isinstance(error, BaseExceptionGroup) and error.exceptions:
-        error = cast("BaseException", error.exceptions[0])
+    while isinstance(error, BaseExceptionGroup):  # none is empty
+        error = cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
     return error
 
 

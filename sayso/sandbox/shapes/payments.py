@@ -165,7 +165,9 @@ def _received(row: PaymentIntent) -> int:
 
 def refund_json(row: Refund) -> Json:
     """A refund."""
-    failed = {} if row.status != "failed" else {"failure_reason": row.failure_reason or "unknown"}
+    failed: Json = {}
+    if row.status == "failed":
+        failed["failure_reason"] = row.failure_reason or "unknown"
     return failed | {
         "id": row.id,
         "object": "refund",

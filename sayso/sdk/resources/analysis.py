@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 import orjson
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from sayso.actions.policy.backtest import Player, Said
     from sayso.actions.policy.cedar import CedarPolicy
     from sayso.actions.policy.claims import Proof
+    from sayso.actions.policy.formula.terms import Value
     from sayso.actions.policy.reading import ReadPolicy
     from sayso.actions.policy.slices import Slice
     from sayso.sdk.container import Container
@@ -460,11 +461,8 @@ def _answered(
     policy: CedarPolicy, action: str, recorded: object
 ) -> tuple[tuple[StepView, ...], str, str]:
     """Each step of a judgement, the question, and the answer, in words."""
-    from typing import cast
-
     from sayso.actions.policy.analysis.people import who
     from sayso.actions.policy.analysis.words import answer_of, missing_of, question_words, whole
-    from sayso.actions.policy.formula.terms import Value
 
     mine = _slice(policy, action)
     values = whole(cast("dict[str, Value]", recorded))
@@ -521,12 +519,12 @@ def _play(player: Player, rows: Sequence[Row], edited: frozenset[str]) -> None:
 
     for row in rows:
         stored = text_or_none(row, "snapshot")
-        snapshot = orjson.loads(stored) if stored else {}
+        snapshot: Mapping[str, object] = orjson.loads(stored) if stored else {}
         player.play(
             Recorded(
                 id=text(row, "id"),
                 action=text(row, "name"),
-                question=snapshot.get("question"),
+                question=cast("Mapping[str, Value] | None", snapshot.get("question")),
                 said=_said(row, edited),
             )
         )

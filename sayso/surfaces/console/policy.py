@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from starlette.responses import Response
@@ -62,7 +63,9 @@ async def _diff(visit: Visit, number: int) -> tuple[str, ...]:
     """What a version changed in its files, as lines."""
     now = await visit.sayso.policy.version(number)
     parent = now.version.parent
-    before = {} if parent is None else (await visit.sayso.policy.version(parent)).files
+    before: Mapping[str, str] = {}
+    if parent is not None:
+        before = (await visit.sayso.policy.version(parent)).files
     lines: list[str] = []
     for name in sorted({*before, *now.files}):
         lines += difflib.unified_diff(

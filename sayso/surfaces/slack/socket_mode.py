@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from typing import cast
 
 import orjson
 from slack_sdk import WebClient
@@ -79,7 +80,9 @@ class SocketMode:
         if request.type != "interactive" or self._loop is None:
             client.send_socket_mode_response(SocketModeResponse(envelope_id=request.envelope_id))
             return
-        answer = asyncio.run_coroutine_threadsafe(self._answered(request.payload), self._loop)
+        # slack_sdk says `dict` of it, and no more.
+        clicked = cast("Mapping[str, object]", request.payload)  # pyright: ignore[reportUnknownMemberType]
+        answer = asyncio.run_coroutine_threadsafe(self._answered(clicked), self._loop)
         try:
             reply = answer.result(self._whole_s + 1.0)
         except TimeoutError:

@@ -314,7 +314,7 @@ class FakeSlack:
         sending = self._state.sockets.send(payload, self._patience_s)
         began = monotonic_s()
         answer = await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(sending, self._loop))
-        said = {} if answer is None else answer.get("payload") or {}
+        said: object = {} if answer is None else answer.get("payload") or {}
         return Delivery(
             body=encode(payload),
             headers={},

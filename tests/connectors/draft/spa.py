@@ -7,7 +7,7 @@ import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, cast
 
 _BOOKING = {
     "type": "object",
@@ -152,27 +152,29 @@ class Spa(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: Spa
+    @property
+    def spa(self) -> Spa:
+        return cast("Spa", self.server)
 
     def do_GET(self) -> None:
-        self.server.keys.add(self.headers.get("Authorization", ""))
+        self.spa.keys.add(self.headers.get("Authorization", ""))
         words = self.path.partition("?")[0].strip("/").split("/")[1:]
         if words == ["me"]:
             self._answer(200, {"id": "spa_1", "name": "Harbour"})
         elif words == ["bookings"]:
-            self._answer(200, {"data": list(self.server.bookings.values())})
-        elif words[1:] and words[1] in self.server.bookings:
-            self._answer(200, self.server.bookings[words[1]])
+            self._answer(200, {"data": list(self.spa.bookings.values())})
+        elif words[1:] and words[1] in self.spa.bookings:
+            self._answer(200, self.spa.bookings[words[1]])
         else:
             self._answer(404, {"message": "no such booking"})
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        booking = self.server.bookings[self.path.split("/")[3]]
+        booking = self.spa.bookings[self.path.split("/")[3]]
         if booking["state"] != "booked":
             self._answer(409, {"message": "not open"})
             return
-        self.server.cancelled += 1
+        self.spa.cancelled += 1
         booking |= {"state": "cancelled", "external_id": body["external_id"]}
         self._answer(200, booking)
 

@@ -99,7 +99,8 @@ def set_dial(
 
 def _follow(folder: Path, was: Mapping[str, str], now: PolicyTextView | None) -> None:
     """Have the workspace's own file say what is in force now, where it said what was before."""
-    for name, text in (now.files if now is not None else {}).items():
+    files: Mapping[str, str] = now.files if now is not None else {}
+    for name, text in files.items():
         file = folder / name
         if was.get(name) != text and file.is_file() and file.read_text("utf-8") == was.get(name):
             file.write_text(text, "utf-8")

@@ -12,7 +12,7 @@ import orjson
 
 from sayso.actions.model.definition import Subject
 from sayso.errors import Code, ConfigError, RefusedError, SaysoError
-from sayso.json import doubled_field
+from sayso.json import JsonValue, doubled_field
 from sayso.surfaces.cli.words import one_line
 
 MAX_MESSAGES = 1000
@@ -81,7 +81,7 @@ def parse_messages(content: bytes, source: str) -> tuple[CustomerMessage, ...]:
 
 def _parse_line(line: bytes, where: str) -> CustomerMessage:
     try:
-        value: object = orjson.loads(line)
+        value: JsonValue = orjson.loads(line)
     except orjson.JSONDecodeError as error:
         raise ConfigError(
             Code.MALFORMED_JSON,
@@ -113,8 +113,9 @@ def _answers(rest: dict[str, object]) -> tuple[str, ...] | None:
     given = rest.pop("answers", [])
     if rest or not isinstance(given, list):
         return None
-    texts = [one for one in cast("list[object]", given) if isinstance(one, str)]
-    return tuple(texts) if len(texts) == len(given) <= MAX_ANSWERS else None
+    listed = cast("list[object]", given)
+    texts = [one for one in listed if isinstance(one, str)]
+    return tuple(texts) if len(texts) == len(listed) <= MAX_ANSWERS else None
 
 
 def _checked(subject: str, where: str) -> str:
