@@ -461,8 +461,6 @@ def _answered(
     policy: CedarPolicy, action: str, recorded: object
 ) -> tuple[tuple[StepView, ...], str, str]:
     """Each step of a judgement, the question, and the answer, in words."""
-    from typing import cast
-
     from sayso.actions.policy.analysis.people import who
     from sayso.actions.policy.analysis.words import answer_of, missing_of, question_words, whole
 
