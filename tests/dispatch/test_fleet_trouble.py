@@ -121,7 +121,7 @@ async def test_a_rate_and_its_line_outlive_every_worker(fleet: Fleet) -> None:
     effects = Counter(line[0] for line in fleet.lines("effects"))
     assert effects == {one.id: 1 for one in (chat, *batch)}
     # Whose effect comes first is the machine's doing, and so is who leaves at once with it. Without
-    # its priority it would be the last one.
+    # its priority it would be among the last ones.
     since = [row[0] for row in fleet.sql(_INTENTS_SINCE.format(id=chat.id))]
     assert since.index(chat.id) < len(since) // 2
     began = claims(fleet)
