@@ -94,9 +94,11 @@ _INTENTS_AFTER = "select count(*) from sayso.log_entry where kind = 'action.inte
 
 
 _INTENTS_SINCE = (
-    "select action_id from sayso.log_entry where kind = 'action.intent' and seq > (select min(seq)"
-    " from sayso.log_entry where action_id = '{id}') order by seq"
+    "select action_id from sayso.log_entry where kind = 'action.intent' group by action_id"
+    " having min(seq) > (select min(seq) from sayso.log_entry where action_id = '{id}')"
+    " order by min(seq)"
 )
+"""Whose first call came after that action was known, in order."""
 
 
 @pytest.mark.promise("rates:priority")
@@ -109,7 +111,7 @@ async def test_a_rate_and_its_line_outlive_every_worker(fleet: Fleet) -> None:
         file.write('[rates.connectors]\ntill = "4/s"\n')
     first = fleet.quick_worker()
     async with fleet.open() as sayso:
-        batch = await asyncio.gather(*(refund(sayso, f"m{at}", priority=1) for at in range(14)))
+        batch = await asyncio.gather(*(refund(sayso, f"m{at}", priority=1) for at in range(24)))
         await fleet.until(lambda: len(fleet.lines("effects")) >= 5)
         first.kill()
         chat = await refund(sayso, "chat", priority=9)
@@ -118,11 +120,13 @@ async def test_a_rate_and_its_line_outlive_every_worker(fleet: Fleet) -> None:
         assert sayso.audit.verify().verdict == "verified"
     effects = Counter(line[0] for line in fleet.lines("effects"))
     assert effects == {one.id: 1 for one in (chat, *batch)}
-    # Beside those that leave at once with it; whose effect comes first is the machine's doing.
-    assert (chat.id,) in fleet.sql(_INTENTS_SINCE.format(id=chat.id))[:4]
+    # Whose effect comes first is the machine's doing, and so is who leaves at once with it. Without
+    # its priority it would be among the last ones.
+    since = [row[0] for row in fleet.sql(_INTENTS_SINCE.format(id=chat.id))]
+    assert since.index(chat.id) < len(since) // 2
     began = claims(fleet)
     found = fleet.sql("select count(*) from sayso.log_entry where kind = 'action.reconciled'")
-    assert len(began) + int(found[0][0]) == 15
+    assert len(began) + int(found[0][0]) == 25
     for at in range(len(began) - 6):
         # Four leave at once, so seven of them take three intervals of a quarter of a second.
         assert began[at + 6] - began[at] >= 750_000
