@@ -23,7 +23,7 @@ from support.shop import Shop  # noqa: E402  (the tests' own shop)
 from support.shop_workspace import open_shop  # noqa: E402
 
 from sayso.money import Money  # noqa: E402
-from sayso.surfaces.console import create_console  # noqa: E402
+from sayso.surfaces.console.app import create_console  # noqa: E402
 
 PAGES = ("", "?tab=role", "?tab=decided", "audit", "audit?q=kind:action.pending", "figures")
 ROUNDS = 40

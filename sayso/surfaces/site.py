@@ -11,7 +11,8 @@ from starlette.responses import RedirectResponse
 from starlette.routing import BaseRoute, Mount, Route
 
 from sayso.sdk.client import Sayso
-from sayso.surfaces.console import Site, create_console
+from sayso.surfaces.console.app import create_console
+from sayso.surfaces.console.edge import Site
 from sayso.surfaces.http.app import create_app
 from sayso.surfaces.http.server import serve
 

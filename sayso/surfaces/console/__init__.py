@@ -5,8 +5,3 @@ Where to look: `app` puts it together · `edge` is what every request passes (ho
 makes pages of `templates/` · `live` tells open pages that something has changed · one module per
 page: `inbox`, `solution`, `action`, `work`, `audit`, `figures`, `policy`, `people`, `stop`, `me`.
 """
-
-from sayso.surfaces.console.app import create_console
-from sayso.surfaces.console.edge import Site
-
-__all__ = ["Site", "create_console"]

@@ -40,8 +40,7 @@ def counted(reader: InMemoryMetricReader, name: str = "sayso.actions.left") -> d
     assert data is not None
     told: Any = orjson.loads(data.to_json())
     scope = told["resource_metrics"][0]["scope_metrics"][0]
-    (metric,) = scope["metrics"]
-    assert metric["name"] == name
+    (metric,) = (metric for metric in scope["metrics"] if metric["name"] == name)
     points = metric["data"]["data_points"]
     return {point["attributes"]["sayso.action"]: point["value"] for point in points}
 

@@ -29,7 +29,7 @@ from sayso.money import Money
 from sayso.sdk.client import Sayso
 from sayso.sdk.solution_view import SolutionView
 from sayso.serving import OrderlyServer, listen
-from sayso.surfaces.console import create_console
+from sayso.surfaces.console.app import create_console
 
 RULES = (
     POLICY
