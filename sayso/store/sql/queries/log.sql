@@ -175,7 +175,7 @@ where r.tenant = :tenant and r.id >= :id order by r.id limit :limit;
 
 -- name: whole_approvals
 select r.*, a.requester as of_requester, a.request_id as of_request,
-    case when o.key is null then 0 else 1 end as in_outbox
+    cast(case when o.key is null then 0 else 1 end as bigint) as in_outbox
 from approval r
 left join action a on a.tenant = r.tenant and a.id = r.action_id
 left join outbox o on o.tenant = r.tenant and o.topic = 'approval' and o.key = r.id
