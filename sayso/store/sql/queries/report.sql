@@ -14,7 +14,7 @@ order by a.id limit :limit;
 -- The cards, oldest first, each with its last word.
 -- name: cards
 select p.id, p.action_id, p.status, p.created_at, max(v.at) as decided_at,
-    max(case when v.decision = 'reject' then 1 else 0 end) as rejected
+    cast(max(case when v.decision = 'reject' then 1 else 0 end) as bigint) as rejected
 from approval p left join vote v on v.tenant = p.tenant and v.approval_id = p.id
 where p.tenant = :tenant and p.id > :after and p.created_at >= :since
 group by p.id, p.action_id, p.status, p.created_at order by p.id limit :limit;
