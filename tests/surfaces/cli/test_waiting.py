@@ -1,7 +1,8 @@
 """A server that starts while its database is away waits for it, and says so."""
 
-from __future__ import contextlib
+from __future__ import annotations
 
+import contextlib
 import signal
 import subprocess
 from collections.abc import Generator
