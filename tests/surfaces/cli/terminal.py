@@ -15,7 +15,7 @@ import termios
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from surfaces.cli.cli_workspace import clean_environment
+from surfaces.cli.cli_workspace import clean_environment, obey_interrupts
 
 LONG_S = 60.0
 _STYLE = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
@@ -56,7 +56,7 @@ class Terminal:
             stdout=theirs,
             stderr=theirs,
             start_new_session=True,
-            preexec_fn=_obey_interrupts,
+            preexec_fn=obey_interrupts,
         )
         os.close(theirs)
         self.seen = self.drawn = ""
@@ -95,7 +95,3 @@ class Terminal:
         if told:
             self.process.send_signal(signal.SIGHUP)
         self.process.wait(LONG_S)
-
-
-def _obey_interrupts() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import signal
 import subprocess
 from collections.abc import Generator
@@ -79,19 +78,13 @@ def own_server_is_down(server: PostgresServer) -> bool:
 
 
 def test_waiting_ends_with_ctrl_c(workspace: Path, own_server: PostgresServer) -> None:
-    """Whoever started it by mistake is not left with it, though they may have to press again: a
-    signal that comes in the midst of an attempt to connect ends that attempt alone.
-    """
+    """Whoever started it by mistake is not left with it."""
     own_server.stop()
     try:
         process = start("serve", "--port", "0", cwd=workspace, **KEY)
         assert first_line(process.stderr).startswith("waiting: ")
-        errors = ""
-        for _ in range(6):
-            process.send_signal(signal.SIGINT)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                _, errors = process.communicate(timeout=10)
-                break
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
         assert (process.returncode, errors) == (130, "stopped\n")
     finally:
         own_server.start()
