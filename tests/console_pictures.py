@@ -9,7 +9,7 @@ import asyncio
 from pathlib import Path
 
 from playwright.async_api import Browser
-from surfaces.console.desk import ROOT, chromium, serving
+from surfaces.console.served_console import ROOT, chromium, serving
 
 from sayso.ids import Tenant
 from sayso.sdk.client import Sayso

@@ -9,6 +9,9 @@ from pydantic import Field, field_validator, model_validator
 
 from sayso.settings.base import Name, Reference, Section
 
+CONSOLE_PATH = "/console"
+"""Where people open the console, under the address of `sayso serve`."""
+
 
 class PersonSection(Section):
     """Somebody who may decide.

@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse
 from starlette.routing import BaseRoute, Mount, Route
 
 from sayso.sdk.client import Sayso
+from sayso.settings.surfaces import CONSOLE_PATH
 from sayso.surfaces.console.app import create_console
 from sayso.surfaces.console.edge import Site
 from sayso.surfaces.http.app import create_app
@@ -18,8 +19,6 @@ from sayso.surfaces.http.server import serve
 
 SLACK_PATH = "/slack/events"
 """Where Slack sends clicks and forms to."""
-CONSOLE_PATH = "/console"
-"""Where people open the console."""
 
 
 async def serve_site(sayso: Sayso, listener: socket, ready: Callable[[str], None]) -> None:

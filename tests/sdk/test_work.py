@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from surfaces.console.desk import Desk, open_desk
+from surfaces.console.served_console import ServedConsole, open_console
 
 from sayso.errors import Code, RefusedError
 from sayso.testing.clock import FakeClock
@@ -16,19 +16,19 @@ pytestmark = pytest.mark.promise("work:kept")
 
 
 @asynccontextmanager
-async def handed_over(folder: Path) -> AsyncGenerator[tuple[Desk, str]]:
+async def handed_over(folder: Path) -> AsyncGenerator[tuple[ServedConsole, str]]:
     """A workspace in which one request was handed over to people; its id."""
-    async with open_desk(folder, clock=FakeClock()) as desk:
-        request = await desk.sayso.ask("cus_1", "I want to talk to a person")
+    async with open_console(folder, clock=FakeClock()) as console:
+        request = await console.sayso.ask("cus_1", "I want to talk to a person")
         assert request.status == "handed_over"
-        yield desk, request.id
+        yield console, request.id
 
 
 async def test_it_is_listed_until_somebody_ends_it(tmp_path: Path) -> None:
     """Taken, given away, noted, ended: each an entry by whoever said it, and nothing is lost."""
-    async with handed_over(tmp_path) as (desk, about):
-        work = desk.sayso.work
-        maria, noor = await desk.sign_in("maria"), await desk.sign_in("noor")
+    async with handed_over(tmp_path) as (console, about):
+        work = console.sayso.work
+        maria, noor = await console.sign_in("maria"), await console.sign_in("noor")
         (found,) = await work.list()
         assert (found.about, found.kind, found.assignee) == (about, "handed_over", None)
         assert (await work.take(about, token=maria)).assignee == "maria"
@@ -42,20 +42,20 @@ async def test_it_is_listed_until_somebody_ends_it(tmp_path: Path) -> None:
         assert ended.ended
         assert await work.list() == []
         assert (await work.get(about)).ended
-        kinds = [entry.kind for entry in await desk.sayso.audit.tail(20)]
+        kinds = [entry.kind for entry in await console.sayso.audit.tail(20)]
         assert [kind for kind in reversed(kinds) if kind.startswith("work.")] == [
             "work.taken",
             "work.taken",
             "work.noted",
             "work.ended",
         ]
-        assert not desk.sayso.audit.verify(tenant=desk.sayso.tenant).exit_status
+        assert not console.sayso.audit.verify(tenant=console.sayso.tenant).exit_status
 
 
 async def test_what_is_ended_stays_ended(tmp_path: Path) -> None:
     """Nothing is said about it afterwards; nothing is taken that is nobody's work."""
-    async with handed_over(tmp_path) as (desk, about):
-        work, maria = desk.sayso.work, await desk.sign_in("maria")
+    async with handed_over(tmp_path) as (console, about):
+        work, maria = console.sayso.work, await console.sign_in("maria")
         await work.end(about, "done by telephone", token=maria)
         for say in (
             work.take(about, token=maria),
@@ -74,40 +74,40 @@ async def test_what_is_ended_stays_ended(tmp_path: Path) -> None:
 @pytest.mark.parametrize("note", ["", "  ", "x" * 2001, "\0"])
 async def test_a_note_is_some_text(tmp_path: Path, note: str) -> None:
     """Empty, too long, or no text: refused, and nothing is stored."""
-    async with handed_over(tmp_path) as (desk, about):
-        maria = await desk.sign_in("maria")
+    async with handed_over(tmp_path) as (console, about):
+        maria = await console.sign_in("maria")
         with pytest.raises(RefusedError) as caught:
-            await desk.sayso.work.end(about, note, token=maria)
+            await console.sayso.work.end(about, note, token=maria)
         assert caught.value.code in {Code.INVALID_INPUT, Code.MESSAGE_TOO_LONG}
-        assert len(await desk.sayso.work.list()) == 1
+        assert len(await console.sayso.work.list()) == 1
 
 
 async def test_a_note_is_sealed_with_the_customer(tmp_path: Path) -> None:
     """Invariant 8: the log says that there is one; the text goes with the customer's key."""
-    async with handed_over(tmp_path) as (desk, about):
-        maria = await desk.sign_in("maria")
-        await desk.sayso.work.note(about, "Their new address is 1 High Street", token=maria)
-        entries = await desk.sayso.audit.tail(20)
+    async with handed_over(tmp_path) as (console, about):
+        maria = await console.sign_in("maria")
+        await console.sayso.work.note(about, "Their new address is 1 High Street", token=maria)
+        entries = await console.sayso.audit.tail(20)
         assert "High Street" not in str([entry.body for entry in entries])
 
 
 async def test_nobody_strange_takes_work(tmp_path: Path) -> None:
     """Only an active person of the workspace, and only by their own token."""
-    async with handed_over(tmp_path) as (desk, about):
-        maria = await desk.sign_in("maria")
+    async with handed_over(tmp_path) as (console, about):
+        maria = await console.sign_in("maria")
         with pytest.raises(RefusedError) as caught:
-            await desk.sayso.work.take(about, token=maria, person="mallory")
+            await console.sayso.work.take(about, token=maria, person="mallory")
         assert caught.value.code is Code.NOT_FOUND
         with pytest.raises(RefusedError) as caught:
-            await desk.sayso.work.take(about, token="nonsense")
+            await console.sayso.work.take(about, token="nonsense")
         assert caught.value.code is Code.UNAUTHENTICATED
 
 
 async def test_the_console_takes_notes_and_ends_it_without_a_script(tmp_path: Path) -> None:
     """The page of the request has the form; the inbox says who has taken it, and then nothing."""
     async with (
-        handed_over(tmp_path) as (desk, about),
-        desk.client(await desk.sign_in("maria")) as browser,
+        handed_over(tmp_path) as (console, about),
+        console.client(await console.sign_in("maria")) as browser,
     ):
         page = await browser.get("/console/?tab=handed-over")
         assert "Nobody has taken it" in page.text

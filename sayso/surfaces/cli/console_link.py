@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from sayso.sdk.workspace import Workspace
-
-CONSOLE_PATH = "/console"
-"""Under the address of `sayso serve`."""
+from sayso.settings.surfaces import CONSOLE_PATH
 
 
 def console_link(url: str, secret: str) -> str:

@@ -7,7 +7,14 @@ from pathlib import Path
 
 import httpx
 import pytest
-from surfaces.console.desk import ROOT, WORDS, Desk, Packages, open_desk, package
+from surfaces.console.served_console import (
+    ROOT,
+    WORDS,
+    Packages,
+    ServedConsole,
+    open_console,
+    package,
+)
 
 from sayso.sdk.solution_view import SolutionView
 
@@ -28,17 +35,17 @@ def shown(view: SolutionView, **fields: str | list[str]) -> dict[str, str | list
 
 
 async def post(
-    desk: Desk, view: SolutionView, person: str = "maria", **fields: str | list[str]
+    console: ServedConsole, view: SolutionView, person: str = "maria", **fields: str | list[str]
 ) -> httpx.Response:
     """Send the form of the page."""
-    async with desk.client(await desk.sign_in(person)) as browser:
+    async with console.client(await console.sign_in(person)) as browser:
         path = f"{ROOT}/solution/{view.id}/decision"
         return await browser.post(path, data=shown(view, **fields))
 
 
-async def read(desk: Desk, where: str, person: str = "maria") -> httpx.Response:
+async def read(console: ServedConsole, where: str, person: str = "maria") -> httpx.Response:
     """A page."""
-    async with desk.client(await desk.sign_in(person)) as browser:
+    async with console.client(await console.sign_in(person)) as browser:
         return await browser.get(f"{ROOT}/{where}")
 
 
@@ -49,9 +56,9 @@ def statuses(view: SolutionView) -> list[str]:
 
 async def test_the_page_says_first_what_and_how_much_to_whom(tmp_path: Path) -> None:
     """In the order of five seconds: money and payee, words, why, unusual; then the steps."""
-    async with open_desk(tmp_path) as desk:
-        view = await desk.ask()
-        page = (await read(desk, f"solution/{view.id}")).text
+    async with open_console(tmp_path) as console:
+        view = await console.ask()
+        page = (await read(console, f"solution/{view.id}")).text
         parts = [
             "$139.00 to Ben Okafor",
             "back to",
@@ -73,16 +80,16 @@ async def test_the_page_says_first_what_and_how_much_to_whom(tmp_path: Path) -> 
 
 async def test_a_yes_is_one_decision_and_the_page_says_what_came_of_it(tmp_path: Path) -> None:
     """Answered by a redirect, so that loading the page again sends nothing again."""
-    async with open_desk(tmp_path) as desk:
-        view = await desk.ask()
-        answer = await post(desk, view, decision="yes")
+    async with open_console(tmp_path) as console:
+        view = await console.ask()
+        answer = await post(console, view, decision="yes")
         assert (answer.status_code, answer.headers["location"]) == (
             303,
             f"{ROOT}/solution/{view.id}",
         )
-        after = await desk.sayso.solutions.get(view.id)
+        after = await console.sayso.solutions.get(view.id)
         assert statuses(after) == ["succeeded"] * 3
-        page = (await read(desk, f"solution/{view.id}")).text
+        page = (await read(console, f"solution/{view.id}")).text
         assert "You said yes" in page
         assert "All three steps are done." in page
         assert 'name="decision"' not in page
@@ -91,163 +98,163 @@ async def test_a_yes_is_one_decision_and_the_page_says_what_came_of_it(tmp_path:
 
 async def test_a_no_needs_its_reason(tmp_path: Path) -> None:
     """Without one nothing is decided, and the page says so."""
-    async with open_desk(tmp_path) as desk:
-        view = await desk.ask()
-        answer = await post(desk, view, decision="no", reason_code="")
+    async with open_console(tmp_path) as console:
+        view = await console.ask()
+        answer = await post(console, view, decision="no", reason_code="")
         assert answer.status_code == 422
         assert "A no needs a reason" in answer.text
-        answer = await post(desk, view, decision="no", reason_code="not_covered", reason="used")
+        answer = await post(console, view, decision="no", reason_code="not_covered", reason="used")
         assert answer.status_code == 303
-        after = await desk.sayso.solutions.get(view.id)
+        after = await console.sayso.solutions.get(view.id)
         assert statuses(after) == ["rejected"] * 3
-        page = (await read(desk, f"solution/{view.id}")).text
+        page = (await read(console, f"solution/{view.id}")).text
         assert "You said no" in page
         assert "No money moved." in page
 
 
 async def test_what_is_unticked_is_shown_smaller_first_and_then_decided(tmp_path: Path) -> None:
     """The letter goes with the refund that it waits for; the yes names its exact money."""
-    async with open_desk(tmp_path) as desk:
-        view = await desk.ask()
+    async with open_console(tmp_path) as console:
+        view = await console.ask()
         query = f"revision={view.revision}&digest={view.digest}&step=s2&step=s3"
-        smaller = await read(desk, f"solution/{view.id}/smaller?{query}")
+        smaller = await read(console, f"solution/{view.id}/smaller?{query}")
         assert "A smaller card" in smaller.text
         assert "Yes, $10.00" in smaller.text
         assert "$139.00" not in smaller.text.partition("Yes, $10.00")[0].partition("<h1")[2]
         steps = re.findall(r'name="step" value="(s\d)"', smaller.text)
         assert steps == ["s2"]
-        assert await desk.sayso.solutions.get(view.id) == view, "nothing is decided by looking"
-        answer = await post(desk, view, decision="yes", step=steps, smaller="1")
+        assert await console.sayso.solutions.get(view.id) == view, "nothing is decided by looking"
+        answer = await post(console, view, decision="yes", step=steps, smaller="1")
         assert answer.status_code == 303
-        after = await desk.sayso.solutions.get(view.id)
+        after = await console.sayso.solutions.get(view.id)
         assert statuses(after) == ["rejected", "succeeded", "rejected"]
 
 
 async def test_a_button_that_names_the_whole_decides_nothing_less(tmp_path: Path) -> None:
     """A browser that cannot hide it is sent to the smaller card; a double click meets nothing."""
-    async with open_desk(tmp_path) as desk:
-        view = await desk.ask()
-        answer = await post(desk, view, decision="yes", step=["s1", "s2"])
+    async with open_console(tmp_path) as console:
+        view = await console.ask()
+        answer = await post(console, view, decision="yes", step=["s1", "s2"])
         assert answer.status_code == 303
         assert "/smaller?" in answer.headers["location"]
-        assert (await desk.sayso.solutions.get(view.id)).status == "pending"
+        assert (await console.sayso.solutions.get(view.id)).status == "pending"
 
 
 async def test_less_is_shown_with_its_amount_and_what_it_makes_untrue(tmp_path: Path) -> None:
     """The letter still names the old amount, and the page warns of it."""
-    async with open_desk(tmp_path) as desk:
-        view = await desk.ask()
+    async with open_console(tmp_path) as console:
+        view = await console.ask()
         query = f"revision={view.revision}&digest={view.digest}&lower.s1=43.00"
-        smaller = await read(desk, f"solution/{view.id}/smaller?{query}")
+        smaller = await read(console, f"solution/{view.id}/smaller?{query}")
         assert "Yes, $53.00" in smaller.text
         assert "The text of step 3 still says $129.00" in smaller.text
         fields = {"smaller": "1", "lower.s1": "43.00", "decision": "yes"}
-        assert (await post(desk, view, **fields)).status_code == 303
-        after = await desk.sayso.solutions.get(view.id)
+        assert (await post(console, view, **fields)).status_code == 303
+        after = await console.sayso.solutions.get(view.id)
         assert statuses(after) == ["succeeded"] * 3
-        assert desk.shop.books.paid_out_minor == 4300
+        assert console.shop.books.paid_out_minor == 4300
 
 
 @pytest.mark.parametrize("amount", ["129.01", "0", "-1", "1e3", "129", "ten", "4,3"])
 async def test_no_more_and_no_nonsense(tmp_path: Path, amount: str) -> None:
     """Only downwards, as digits; the page says what is wrong and shows the whole again."""
-    async with open_desk(tmp_path) as desk:
-        view = await desk.ask()
+    async with open_console(tmp_path) as console:
+        view = await console.ask()
         query = f"revision={view.revision}&digest={view.digest}&lower.s1={amount}"
-        answer = await read(desk, f"solution/{view.id}/smaller?{query}")
+        answer = await read(console, f"solution/{view.id}/smaller?{query}")
         assert answer.status_code == 422
         assert "Nothing was decided" in answer.text
-        assert (await desk.sayso.solutions.get(view.id)).status == "pending"
+        assert (await console.sayso.solutions.get(view.id)).status == "pending"
 
 
 async def test_an_amount_counts_only_from_the_page_that_showed_it(tmp_path: Path) -> None:
     """Text left in the field beside a plain yes is no less: the button said $139.00."""
-    async with open_desk(tmp_path) as desk:
-        view = await desk.ask()
-        answer = await post(desk, view, decision="yes", **{"lower.s1": "1.00"})
+    async with open_console(tmp_path) as console:
+        view = await console.ask()
+        answer = await post(console, view, decision="yes", **{"lower.s1": "1.00"})
         assert answer.status_code == 303
-        assert desk.shop.books.paid_out_minor == 12_900
+        assert console.shop.books.paid_out_minor == 12_900
 
 
 async def test_a_late_click_is_told_who_was_faster_and_meets_no_button(tmp_path: Path) -> None:
     """Never silent, and nothing that decides where the click came from."""
-    async with open_desk(tmp_path) as desk:
-        view = await desk.ask()
-        await post(desk, view, "noor", decision="no", reason_code="other")
-        answer = await post(desk, view, decision="yes")
+    async with open_console(tmp_path) as console:
+        view = await console.ask()
+        await post(console, view, "noor", decision="no", reason_code="other")
+        answer = await post(console, view, decision="yes")
         assert answer.status_code == 409
         assert "noor said no" in answer.text
         assert "Your click was not counted" in answer.text
         assert 'name="decision"' not in answer.text
-        assert statuses(await desk.sayso.solutions.get(view.id)) == ["rejected"] * 3
+        assert statuses(await console.sayso.solutions.get(view.id)) == ["rejected"] * 3
 
 
 async def test_the_same_click_sent_again_is_told_what_it_did(tmp_path: Path) -> None:
     """The answer was lost on its way, so the browser sends it once more: one decision."""
-    async with open_desk(tmp_path) as desk:
-        view = await desk.ask()
-        assert (await post(desk, view, decision="yes")).status_code == 303
-        assert (await post(desk, view, decision="yes")).status_code == 303
-        assert len(desk.shop.books.payouts) == 1
+    async with open_console(tmp_path) as console:
+        view = await console.ask()
+        assert (await post(console, view, decision="yes")).status_code == 303
+        assert (await post(console, view, decision="yes")).status_code == 303
+        assert len(console.shop.books.payouts) == 1
 
 
 async def test_a_click_on_what_has_changed_shows_the_difference(tmp_path: Path) -> None:
     """409 with what was shown and what is so now; the new card is another page."""
-    async with open_desk(tmp_path) as desk:
-        view = await desk.ask()
+    async with open_console(tmp_path) as console:
+        view = await console.ask()
         changed = view.model_copy(update={"digest": "0" * 64, "revision": view.revision + 4})
-        answer = await post(desk, changed, decision="yes", **{"shown.s1": "$999.00"})
+        answer = await post(console, changed, decision="yes", **{"shown.s1": "$999.00"})
         assert answer.status_code == 409
         assert "something changed while you read" in answer.text
         assert "<del>$999.00</del>" in answer.text
         assert "<ins>$129.00</ins>" in answer.text
         assert "Go on to the new card" in answer.text
         assert 'name="decision"' not in answer.text
-        assert (await desk.sayso.solutions.get(view.id)).status == "pending"
+        assert (await console.sayso.solutions.get(view.id)).status == "pending"
 
 
 async def test_who_may_not_answer_reads_and_has_no_button(tmp_path: Path) -> None:
     """Ada has no role, finn another one; what they send all the same is refused."""
-    async with open_desk(tmp_path) as desk:
-        view = await desk.ask()
+    async with open_console(tmp_path) as console:
+        view = await console.ask()
         for person in ("ada", "finn"):
-            page = (await read(desk, f"solution/{view.id}", person)).text
+            page = (await read(console, f"solution/{view.id}", person)).text
             assert "It waits for support manager." in page
             assert 'name="decision"' not in page
-            answer = await post(desk, view, person, decision="yes")
+            answer = await post(console, view, person, decision="yes")
             assert answer.status_code == 422
             assert "You are not an approver" in answer.text
-        assert (await desk.sayso.solutions.get(view.id)).status == "pending"
+        assert (await console.sayso.solutions.get(view.id)).status == "pending"
 
 
 async def test_two_people_are_told_whose_yes_is_the_last(tmp_path: Path) -> None:
     """The first hears that nothing starts, the second that it does."""
-    async with open_desk(
+    async with open_console(
         tmp_path, planner=Packages(*package(refund=60_000, letter="We are sorry."))
-    ) as desk:
+    ) as console:
         words = WORDS.replace("$129.00", "$600.00")
-        view = await desk.ask(words)
-        page = (await read(desk, f"solution/{view.id}")).text
+        view = await console.ask(words)
+        page = (await read(console, f"solution/{view.id}")).text
         assert "Nothing starts until one more person agrees too." in page
         assert "more than one person must agree" in page
-        await post(desk, view, decision="yes")
-        page = (await read(desk, f"solution/{view.id}")).text
+        await post(console, view, decision="yes")
+        page = (await read(console, f"solution/{view.id}")).text
         assert "You said yes. It waits for somebody else." in page
         assert 'name="decision"' not in page
-        page = (await read(desk, f"solution/{view.id}", "finn")).text
+        page = (await read(console, f"solution/{view.id}", "finn")).text
         assert "Yours is the last yes: it starts." in page
-        await post(desk, await desk.sayso.solutions.get(view.id), "finn", decision="yes")
-        assert statuses(await desk.sayso.solutions.get(view.id)) == ["succeeded"] * 3
+        await post(console, await console.sayso.solutions.get(view.id), "finn", decision="yes")
+        assert statuses(await console.sayso.solutions.get(view.id)) == ["succeeded"] * 3
 
 
 async def test_nobody_answered_in_time_is_said(tmp_path: Path) -> None:
     """The page of an expired card has no button, and says that it counted as no."""
-    async with open_desk(tmp_path) as desk:
-        view = await desk.ask()
-        desk.opened.clock.advance(hours=9)
+    async with open_console(tmp_path) as console:
+        view = await console.ask()
+        console.opened.clock.advance(hours=9)
         for step in view.steps:
-            await desk.sayso.container.engine.advance(desk.sayso.tenant, step.action_id)
-        page = (await read(desk, f"solution/{view.id}")).text
+            await console.sayso.container.engine.advance(console.sayso.tenant, step.action_id)
+        page = (await read(console, f"solution/{view.id}")).text
         assert "Nobody answered, which counts as no" in page
         assert 'name="decision"' not in page
 
@@ -263,13 +270,13 @@ async def test_nobody_answered_in_time_is_said(tmp_path: Path) -> None:
 )
 async def test_odd_forms_decide_nothing(tmp_path: Path, body: dict[str, str], status: int) -> None:
     """Whatever comes in the fields."""
-    async with open_desk(tmp_path) as desk:
-        view = await desk.ask()
-        async with desk.client(await desk.sign_in()) as browser:
+    async with open_console(tmp_path) as console:
+        view = await console.ask()
+        async with console.client(await console.sign_in()) as browser:
             path = f"{ROOT}/solution/{view.id}/decision"
             assert (await browser.post(path, data=body)).status_code == status
             assert (await browser.post(path, content=b"{}")).status_code == 409
             long = await browser.post(path, data={"reason": "x" * 70_000})
             assert long.status_code == 409
             assert (await browser.get(f"{ROOT}/solution/apr_nothing")).status_code == 404
-        assert (await desk.sayso.solutions.get(view.id)).status == "pending"
+        assert (await console.sayso.solutions.get(view.id)).status == "pending"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from surfaces.console.desk import Desk, open_desk
+from surfaces.console.served_console import ServedConsole, open_console
 
 from sayso.errors import RefusedError
 from sayso.sdk.resources.statistics import DayView, StatisticsView
@@ -15,9 +15,9 @@ from sayso.testing.clock import FakeClock
 pytestmark = pytest.mark.promise("console:figures")
 
 
-async def read(desk: Desk, where: str) -> str:
+async def read(console: ServedConsole, where: str) -> str:
     """A page as text."""
-    async with desk.client(await desk.sign_in("maria")) as browser:
+    async with console.client(await console.sign_in("maria")) as browser:
         page = await browser.get(f"/console/{where}")
         assert page.status_code == 200, page.text
         return page.text
@@ -26,12 +26,12 @@ async def read(desk: Desk, where: str) -> str:
 async def test_figures_count_what_the_ledger_holds(tmp_path: Path) -> None:
     """One plan agreed to, one declined, one handed over: money, people and days say so."""
     clock = FakeClock()
-    async with open_desk(tmp_path, clock=clock) as desk:
-        secret = await desk.sign_in("maria")
+    async with open_console(tmp_path, clock=clock) as console:
+        secret = await console.sign_in("maria")
         for customer, choice in ((1, "approve"), (2, "reject")):
-            view = await desk.ask(customer=customer)
+            view = await console.ask(customer=customer)
             clock.advance(minutes=10)
-            await desk.sayso.solutions.answer(
+            await console.sayso.solutions.answer(
                 view.id,
                 choice,
                 token=secret,
@@ -39,9 +39,9 @@ async def test_figures_count_what_the_ledger_holds(tmp_path: Path) -> None:
                 digest=view.digest,
                 reason_code="" if choice == "approve" else "not_covered",
             )
-        await desk.sayso.ask("cus_3", "I want to talk to a person")
-        await desk.sayso.container.dispatcher.drain()
-        found = await desk.sayso.statistics.read(days=7)
+        await console.sayso.ask("cus_3", "I want to talk to a person")
+        await console.sayso.container.dispatcher.drain()
+        found = await console.sayso.statistics.read(days=7)
         today = found.days[-1]
         assert (today.automatic, today.asked, today.refused, today.handed_over) == (0, 3, 3, 1)
         assert {(one.action, one.how): str(one.amount) for one in found.money} == {
@@ -52,7 +52,7 @@ async def test_figures_count_what_the_ledger_holds(tmp_path: Path) -> None:
         assert (maria.person, maria.count, maria.yes, maria.hasty) == ("maria", 6, 3, 0)
         assert found.median_s == 600.0
         assert found.requests == 3
-        page = await read(desk, "figures?days=7")
+        page = await read(console, "figures?days=7")
         assert "$139.00 moved" in page
         assert "50 % of 6" in page
         assert "10 minutes" in page
@@ -62,10 +62,10 @@ async def test_figures_count_what_the_ledger_holds(tmp_path: Path) -> None:
 @pytest.mark.parametrize("days", [0, -1, 91])
 async def test_a_strange_period_is_refused(tmp_path: Path, days: int) -> None:
     """1 to 90 days; the page falls back to 30."""
-    async with open_desk(tmp_path) as desk:
+    async with open_console(tmp_path) as console:
         with pytest.raises(RefusedError):
-            await desk.sayso.statistics.read(days=days)
-        assert "in 30 days" in (await read(desk, f"figures?days={days}")).lower()
+            await console.sayso.statistics.read(days=days)
+        assert "in 30 days" in (await read(console, f"figures?days={days}")).lower()
 
 
 @pytest.mark.parametrize("most", [0, 1, 3, 11, 99, 4_321, 10**7])
@@ -89,14 +89,14 @@ def test_columns_stay_inside_their_chart(most: int) -> None:
 
 async def test_people_and_the_policy_are_shown_as_the_log_has_them(tmp_path: Path) -> None:
     """Roles, tokens without their secrets, each rule in plain words, each version."""
-    async with open_desk(tmp_path) as desk:
-        await desk.ask()
-        page = await read(desk, "people")
+    async with open_console(tmp_path) as console:
+        await console.ask()
+        page = await read(console, "people")
         assert "maria" in page
         assert "support manager" in page
         assert "finance" in page
-        policy = await read(desk, "policy")
+        policy = await read(console, "policy")
         assert "Version 1 is in force" in policy
         assert "up to 500 once a support manager says yes" in policy
         assert "gifts up to 50 run by themselves" in policy
-        assert "What version 1 changed" in await read(desk, "policy?version=1")
+        assert "What version 1 changed" in await read(console, "policy?version=1")

@@ -10,7 +10,14 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.async_api import Page
-from surfaces.console.desk import ROOT, Desk, chromium, needs_chromium, open_desk, serving
+from surfaces.console.served_console import (
+    ROOT,
+    ServedConsole,
+    chromium,
+    needs_chromium,
+    open_console,
+    serving,
+)
 
 from sayso.sdk.solution_view import SolutionView
 
@@ -27,12 +34,14 @@ async def within(seconds: float, holds: Callable[[], Awaitable[bool]]) -> float:
     return time.monotonic() - begin
 
 
-async def answer(desk: Desk, view: SolutionView, person: str, choice: str = "approve") -> None:
+async def answer(
+    console: ServedConsole, view: SolutionView, person: str, choice: str = "approve"
+) -> None:
     """Somebody answers, somewhere else."""
-    await desk.sayso.solutions.answer(
+    await console.sayso.solutions.answer(
         view.id,
         choice,
-        token=await desk.sign_in(person),
+        token=await console.sign_in(person),
         revision=view.revision,
         digest=view.digest,
         reason_code="other" if choice == "reject" else "",
@@ -48,20 +57,20 @@ async def has(page: Page, text: str) -> bool:
 @pytest.mark.promise("console:live")
 async def test_what_somebody_else_decides_shows_within_a_second(tmp_path: Path) -> None:
     """In an open solution the buttons go, and the open inbox loses its row."""
-    async with open_desk(tmp_path) as desk, chromium() as browser:
+    async with open_console(tmp_path) as console, chromium() as browser:
         took: list[float] = []
         for number in range(8):
-            desk.opened.clock.advance(seconds=1)
-            view = await desk.ask(customer=number + 1)
-            context = await desk.context(browser, "maria")
+            console.opened.clock.advance(seconds=1)
+            view = await console.ask(customer=number + 1)
+            context = await console.context(browser, "maria")
             solution, inbox = await context.new_page(), await context.new_page()
-            await solution.goto(desk.path(f"solution/{view.id}"))
-            await inbox.goto(desk.path(""))
+            await solution.goto(console.path(f"solution/{view.id}"))
+            await inbox.goto(console.path(""))
             assert await solution.is_visible("#yes")
             assert await has(inbox, "1 waits for you")
             for page in (solution, inbox):
                 await page.wait_for_selector("body[data-following]")
-            deciding = asyncio.create_task(answer(desk, view, "noor"))
+            deciding = asyncio.create_task(answer(console, view, "noor"))
             took.append(await within(SOON_S, lambda page=solution: has(page, "noor said yes")))  # type: ignore[misc]
             took.append(await within(SOON_S, lambda page=inbox: has(page, "Nothing waits")))  # type: ignore[misc]
             await deciding
@@ -76,13 +85,13 @@ async def test_what_somebody_else_decides_shows_within_a_second(tmp_path: Path) 
 @pytest.mark.promise("console:live")
 async def test_what_one_is_writing_is_not_lost_when_the_page_changes(tmp_path: Path) -> None:
     """Another's first yes changes the card; the reason that is being written stays."""
-    async with open_desk(tmp_path) as desk, chromium() as browser:
-        view = await desk.ask()
-        page = await (await desk.context(browser)).new_page()
-        await page.goto(desk.path(f"solution/{view.id}"))
+    async with open_console(tmp_path) as console, chromium() as browser:
+        view = await console.ask()
+        page = await (await console.context(browser)).new_page()
+        await page.goto(console.path(f"solution/{view.id}"))
         await page.click("#to-no")
         await page.fill("#reason", "they have used it for a year")
-        await desk.sayso.stops.engage("tenant", reason="drill")
+        await console.sayso.stops.engage("tenant", reason="drill")
         await within(SOON_S, lambda: page.is_visible(".state.off"))
         assert await page.input_value("#reason") == "they have used it for a year"
 
@@ -90,10 +99,10 @@ async def test_what_one_is_writing_is_not_lost_when_the_page_changes(tmp_path: P
 @pytest.mark.promise("console:live")
 async def test_a_stream_says_changes_and_beats_and_ends_with_its_session(tmp_path: Path) -> None:
     """A revoked session loses its stream within five seconds."""
-    async with open_desk(tmp_path) as desk:
-        view = await desk.ask()
-        cookie = await desk.sign_in()
-        async with desk.client(cookie) as browser:
+    async with open_console(tmp_path) as console:
+        view = await console.ask()
+        cookie = await console.sign_in()
+        async with console.client(cookie) as browser:
             lines: list[str] = []
             async with browser.stream("GET", f"{ROOT}/live?on={view.id}") as stream:
                 assert stream.headers["content-type"].startswith("text/event-stream")
@@ -107,10 +116,10 @@ async def test_a_stream_says_changes_and_beats_and_ends_with_its_session(tmp_pat
                                 return
 
                 await read_until("id: ")
-                await answer(desk, view, "noor")
+                await answer(console, view, "noor")
                 await read_until("event: changed")
-                session = await desk.sayso.sessions.check(cookie)
-                await desk.sayso.sessions.end(session)
+                session = await console.sayso.sessions.check(cookie)
+                await console.sayso.sessions.end(session)
                 begin = time.monotonic()
                 await read_until("event: ended")
                 assert time.monotonic() - begin < 5
@@ -120,17 +129,17 @@ async def test_a_stream_says_changes_and_beats_and_ends_with_its_session(tmp_pat
 @pytest.mark.promise("console:idle")
 async def test_idle_pages_ask_the_database_nothing(tmp_path: Path) -> None:
     """An open page to which nothing happens costs a look at shared memory, as do twenty."""
-    async with open_desk(tmp_path) as desk:
+    async with open_console(tmp_path) as console:
         asked, opened = asyncio.Event(), asyncio.Semaphore(0)
-        store = desk.sayso.container.store
+        store = console.sayso.container.store
         read = store.read
 
         async def noticing(*args: object, **kwargs: object) -> object:
             asked.set()
             return await read(*args, **kwargs)  # type: ignore[arg-type]
 
-        view = await desk.ask()
-        async with desk.client(await desk.sign_in()) as browser:
+        view = await console.ask()
+        async with console.client(await console.sign_in()) as browser:
 
             async def listen(on: str) -> None:
                 async with browser.stream("GET", f"{ROOT}/live?on={on}") as stream:
@@ -155,11 +164,11 @@ async def test_a_click_while_the_server_restarts_is_neither_lost_nor_double(
     tmp_path: Path,
 ) -> None:
     """The page keeps the click and sends it until somebody answers; it counts once."""
-    async with open_desk(tmp_path) as desk, chromium() as browser:
-        views = [await desk.ask(customer=number) for number in (1, 2, 3)]
+    async with open_console(tmp_path) as console, chromium() as browser:
+        views = [await console.ask(customer=number) for number in (1, 2, 3)]
         for number, view in enumerate(views):
-            cookie = await desk.sign_in("maria")
-            async with serving(desk.sayso) as url:
+            cookie = await console.sign_in("maria")
+            async with serving(console.sayso) as url:
                 port = urlsplit(url).port or 0
                 context = await browser.new_context()
                 await context.add_cookies([{"url": url, "name": "sayso_session", "value": cookie}])
@@ -170,12 +179,12 @@ async def test_a_click_while_the_server_restarts_is_neither_lost_nor_double(
             await page.wait_for_function("document.getElementById('status').textContent")
             if number == 1:
                 await page.click("#yes")  # a nervous second one
-            assert (await desk.sayso.solutions.get(view.id)).status == "pending"
+            assert (await console.sayso.solutions.get(view.id)).status == "pending"
             assert await page.is_visible("#offline")
-            async with serving(desk.sayso, port):
+            async with serving(console.sayso, port):
                 await page.wait_for_selector("text=You said yes", timeout=15_000)
             await context.close()
-        assert len(desk.shop.books.payouts) == 3
+        assert len(console.shop.books.payouts) == 3
 
 
 @needs_chromium
@@ -184,20 +193,20 @@ async def test_two_browsers_and_another_surface_at_once_make_one_decision(
     tmp_path: Path,
 ) -> None:
     """Whoever is first decides; each of the others is told who it was."""
-    async with open_desk(tmp_path) as desk, chromium() as browser:
+    async with open_console(tmp_path) as console, chromium() as browser:
         people = ("maria", "noor")
-        contexts = [await desk.context(browser, person) for person in people]
+        contexts = [await console.context(browser, person) for person in people]
         yes = 0
         for number in range(12):
-            view = await desk.ask(customer=number + 1)
+            view = await console.ask(customer=number + 1)
             pages = [await context.new_page() for context in contexts]
             for page in pages:
-                await page.goto(desk.path(f"solution/{view.id}"))
+                await page.goto(console.path(f"solution/{view.id}"))
                 await page.wait_for_selector("#yes")
-            token = await desk.sign_in("noor")
+            token = await console.sign_in("noor")
 
             async def elsewhere(view: SolutionView = view, token: str = token) -> None:
-                await desk.sayso.solutions.answer(
+                await console.sayso.solutions.answer(
                     view.id,
                     "reject",
                     token=token,
@@ -216,10 +225,10 @@ async def test_two_browsers_and_another_surface_at_once_make_one_decision(
                 await within(SOON_S, lambda page=page: has(page, " said "))  # type: ignore[misc]
                 assert not await page.is_visible("#yes")
                 await page.close()
-            after = await desk.sayso.solutions.get(view.id)
+            after = await console.sayso.solutions.get(view.id)
             assert len({vote.decision for vote in after.votes}) == 1
             assert len(after.votes) == 1, "one decision"
             assert len({step.status for step in after.steps}) == 1, "never half of it"
             yes += after.status == "approved"
-        orders = [payout.order for payout in desk.shop.books.payouts]
+        orders = [payout.order for payout in console.shop.books.payouts]
         assert len(orders) == len(set(orders)) == yes

@@ -9,13 +9,13 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.async_api import Browser, Page, Request
-from surfaces.console.desk import (
+from surfaces.console.served_console import (
     ROOT,
     WORDS,
-    Desk,
+    ServedConsole,
     chromium,
     needs_chromium,
-    open_desk,
+    open_console,
     violations,
 )
 
@@ -41,20 +41,20 @@ PAGES = (
 )
 
 
-async def every_state(desk: Desk) -> list[str]:
+async def every_state(console: ServedConsole) -> list[str]:
     """Pages of solutions and actions in every state that there is."""
-    waits, yes, no = [await desk.ask(customer=number) for number in (1, 2, 3)]
-    await desk.sayso.ask("cus_1", "I want to talk to a person")
+    waits, yes, no = [await console.ask(customer=number) for number in (1, 2, 3)]
+    await console.sayso.ask("cus_1", "I want to talk to a person")
     for view, choice in ((yes, "approve"), (no, "reject")):
-        await desk.sayso.solutions.answer(
+        await console.sayso.solutions.answer(
             view.id,
             choice,
-            token=await desk.sign_in("noor"),
+            token=await console.sign_in("noor"),
             revision=view.revision,
             digest=view.digest,
             reason_code="other" if choice == "reject" else "",
         )
-    requests = await desk.sayso.requests.list(status="handed_over")
+    requests = await console.sayso.requests.list(status="handed_over")
     query = f"revision={waits.revision}&digest={waits.digest}"
     return [
         f"solution/{waits.id}",
@@ -72,18 +72,18 @@ async def every_state(desk: Desk) -> list[str]:
 @pytest.mark.promise("console:accessible")
 async def test_no_page_has_a_fault_by_wcag_in_any_state(tmp_path: Path) -> None:
     """Axe finds nothing, wide and narrow, light and dark."""
-    async with open_desk(tmp_path) as desk, chromium() as browser:
-        pages = [*PAGES, *await every_state(desk)]
+    async with open_console(tmp_path) as console, chromium() as browser:
+        pages = [*PAGES, *await every_state(console)]
         found: dict[str, list[str]] = {}
         for size, scheme in zip(WIDTHS, ("light", "dark"), strict=True):
-            context = await desk.context(browser, viewport=size, color_scheme=scheme)
+            context = await console.context(browser, viewport=size, color_scheme=scheme)
             page = await context.new_page()
             for where in pages:
-                await page.goto(desk.path(where))
+                await page.goto(console.path(where))
                 wrong = await violations(page)
                 if wrong:
                     found[f"{where} {scheme}"] = wrong
-            await page.goto(desk.path("enter"))
+            await page.goto(console.path("enter"))
             found |= {"enter": wrong} if (wrong := await violations(page)) else {}
             await context.close()
         assert found == {}
@@ -94,15 +94,15 @@ async def test_nothing_goes_beyond_a_phone_and_the_five_seconds_fit_above_the_bu
     tmp_path: Path,
 ) -> None:
     """360 by 640: no sideways scrolling anywhere; headline to signs are seen with the buttons."""
-    async with open_desk(tmp_path) as desk, chromium() as browser:
-        pages = [*PAGES, *await every_state(desk)]
-        context = await desk.context(browser, viewport={"width": 360, "height": 640})
+    async with open_console(tmp_path) as console, chromium() as browser:
+        pages = [*PAGES, *await every_state(console)]
+        context = await console.context(browser, viewport={"width": 360, "height": 640})
         page = await context.new_page()
         for where in pages:
-            await page.goto(desk.path(where))
+            await page.goto(console.path(where))
             wide = await page.evaluate("document.documentElement.scrollWidth")
             assert wide <= 360, where
-        await page.goto(desk.path(pages[len(PAGES)]))
+        await page.goto(console.path(pages[len(PAGES)]))
         bottom = await page.evaluate(
             "document.querySelector('.lead').getBoundingClientRect().bottom"
         )
@@ -115,13 +115,13 @@ async def test_nothing_goes_beyond_a_phone_and_the_five_seconds_fit_above_the_bu
 @pytest.mark.promise("console:no-script")
 async def test_a_manager_without_scripts_answers_everything(tmp_path: Path) -> None:
     """Yes, no with its reason, some, and less, each by links and forms alone."""
-    async with open_desk(tmp_path) as desk, chromium() as browser:
-        views = [await desk.ask(customer=number) for number in (1, 2, 3, 4)]
-        context = await desk.context(browser, java_script_enabled=False)
+    async with open_console(tmp_path) as console, chromium() as browser:
+        views = [await console.ask(customer=number) for number in (1, 2, 3, 4)]
+        context = await console.context(browser, java_script_enabled=False)
         page = await context.new_page()
 
         async def opened(number: int) -> None:
-            await page.goto(desk.path(f"solution/{views[number].id}"))
+            await page.goto(console.path(f"solution/{views[number].id}"))
 
         await opened(0)
         await page.click("#yes")
@@ -144,14 +144,14 @@ async def test_a_manager_without_scripts_answers_everything(tmp_path: Path) -> N
         await page.click("button:has-text('See the smaller card')")
         assert await page.inner_text("#yes") == "Yes, $53.00"
         await page.click("#yes")
-        after = [await desk.sayso.solutions.get(view.id) for view in views]
+        after = [await console.sayso.solutions.get(view.id) for view in views]
         assert [[step.status for step in view.steps] for view in after] == [
             ["succeeded"] * 3,
             ["rejected"] * 3,
             ["succeeded", "rejected", "rejected"],
             ["succeeded"] * 3,
         ]
-        assert desk.shop.books.paid_out_minor == 2 * 12_900 + 4300
+        assert console.shop.books.paid_out_minor == 2 * 12_900 + 4300
 
 
 async def count_posts(page: Page) -> list[str]:
@@ -169,11 +169,11 @@ async def count_posts(page: Page) -> list[str]:
 @pytest.mark.promise("console:keys")
 async def test_keys_move_the_focus_and_none_of_them_decides(tmp_path: Path) -> None:
     """J and k walk the rows, a r e go to the buttons; every key there is sends nothing."""
-    async with open_desk(tmp_path) as desk, chromium() as browser:
-        first, second = await desk.ask(customer=1), await desk.ask(customer=2)
-        page = await (await desk.context(browser)).new_page()
+    async with open_console(tmp_path) as console, chromium() as browser:
+        first, second = await console.ask(customer=1), await console.ask(customer=2)
+        page = await (await console.context(browser)).new_page()
         posts = await count_posts(page)
-        await page.goto(desk.path(""))
+        await page.goto(console.path(""))
 
         async def focused() -> str:
             return str(await page.evaluate("document.activeElement.getAttribute('href') || ''"))
@@ -194,8 +194,8 @@ async def test_keys_move_the_focus_and_none_of_them_decides(tmp_path: Path) -> N
             await page.keyboard.press(chr(code) if chr(code) != " " else "Space")
         await page.keyboard.press("Escape")
         assert posts == []
-        assert (await desk.sayso.solutions.get(first.id)).status == "pending"
-        await page.goto(desk.path(f"solution/{first.id}"))
+        assert (await console.sayso.solutions.get(first.id)).status == "pending"
+        await page.goto(console.path(f"solution/{first.id}"))
         await page.keyboard.press("a")
         await page.keyboard.press("Enter")
         await page.wait_for_selector("text=You said yes")
@@ -205,12 +205,12 @@ async def test_keys_move_the_focus_and_none_of_them_decides(tmp_path: Path) -> N
 @pytest.mark.promise("console:keys")
 async def test_keys_can_be_switched_off(tmp_path: Path) -> None:
     """WCAG 2.1.4: for who speaks to their machine."""
-    async with open_desk(tmp_path) as desk, chromium() as browser:
-        await desk.ask()
-        page = await (await desk.context(browser)).new_page()
-        await page.goto(desk.path("me"))
+    async with open_console(tmp_path) as console, chromium() as browser:
+        await console.ask()
+        page = await (await console.context(browser)).new_page()
+        await page.goto(console.path("me"))
         await page.click("text=Switch keys off")
-        await page.goto(desk.path(""))
+        await page.goto(console.path(""))
         await page.keyboard.press("j")
         assert await page.evaluate("document.activeElement === document.body")
 
@@ -218,17 +218,17 @@ async def test_keys_can_be_switched_off(tmp_path: Path) -> None:
 @pytest.mark.promise("console:light")
 async def test_pages_are_light_and_ask_nobody_else(tmp_path: Path) -> None:
     """At most 60 kB gz with everything that a page loads, and no other host."""
-    async with open_desk(tmp_path) as desk, chromium() as browser:
-        pages = [*PAGES, *await every_state(desk)]
-        context = await desk.context(browser)
+    async with open_console(tmp_path) as console, chromium() as browser:
+        pages = [*PAGES, *await every_state(console)]
+        context = await console.context(browser)
         page = await context.new_page()
         hosts: set[str] = set()
         page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
         for where in pages:
-            await page.goto(desk.path(where))
+            await page.goto(console.path(where))
         await page.wait_for_timeout(300)
-        assert hosts == {urlsplit(desk.url).netloc}
-        async with desk.client(await desk.sign_in()) as plain:
+        assert hosts == {urlsplit(console.url).netloc}
+        async with console.client(await console.sign_in()) as plain:
             heaviest = 0
             for where in pages:
                 answer = await plain.get(f"{ROOT}/{where}")
@@ -262,17 +262,17 @@ HOSTILE = (
 async def test_hostile_text_in_every_field_is_text(tmp_path: Path) -> None:
     """0 rendered, 0 POSTs without a click: in words, names, letters, reasons and queries."""
     bad = " ".join(HOSTILE)
-    async with open_desk(tmp_path, name=bad) as desk, chromium() as browser:
-        view = await desk.ask(f"{WORDS} {bad} {'x ' * 500}")
-        await desk.sayso.stops.engage("action", "shop.refund", reason=bad)
-        page = await (await desk.context(browser)).new_page()
+    async with open_console(tmp_path, name=bad) as console, chromium() as browser:
+        view = await console.ask(f"{WORDS} {bad} {'x ' * 500}")
+        await console.sayso.stops.engage("action", "shop.refund", reason=bad)
+        page = await (await console.context(browser)).new_page()
         posts = await count_posts(page)
         said: list[str] = []
         page.on("dialog", lambda dialog: said.append(dialog.message))
         action = view.steps[0].action_id
         query = "audit?q=" + "".join(f"%{byte:02x}" for byte in bad.encode()[:300])
         for where in ("", f"solution/{view.id}", f"action/{action}", "audit", query, "stop"):
-            await page.goto(desk.path(where))
+            await page.goto(console.path(where))
             await page.wait_for_timeout(250)
             made = await page.evaluate(
                 "document.querySelectorAll('main script, main img, main svg[onload], #pwn, "
@@ -282,7 +282,7 @@ async def test_hostile_text_in_every_field_is_text(tmp_path: Path) -> None:
             text = await page.inner_text("main")
             for hidden in ("\u202e", "\u200b", "\u2800", "\u3164", "\U000e0041"):
                 assert hidden not in text, where
-        await page.goto(desk.path(f"solution/{view.id}"))
+        await page.goto(console.path(f"solution/{view.id}"))
         shown = await page.inner_text("main")
         assert "U+202E" in shown
         assert "U+E0041" in shown
@@ -290,17 +290,17 @@ async def test_hostile_text_in_every_field_is_text(tmp_path: Path) -> None:
         assert "mixed letters" in shown
         assert posts == []
         assert said == []
-        assert (await desk.sayso.solutions.get(view.id)).status == "pending"
+        assert (await console.sayso.solutions.get(view.id)).status == "pending"
 
 
 @pytest.mark.promise("console:hostile-text")
 async def test_an_injected_element_still_runs_nothing(tmp_path: Path) -> None:
     """Finding 9: even where escaping had failed, no markup makes a request: there is no htmx."""
-    async with open_desk(tmp_path) as desk, chromium() as browser:
-        view = await desk.ask()
-        page = await (await desk.context(browser)).new_page()
+    async with open_console(tmp_path) as console, chromium() as browser:
+        view = await console.ask()
+        page = await (await console.context(browser)).new_page()
         posts = await count_posts(page)
-        await page.goto(desk.path(f"solution/{view.id}"))
+        await page.goto(console.path(f"solution/{view.id}"))
         blocked: list[str] = []
         page.on("console", lambda message: blocked.append(message.text))
         await page.evaluate(
@@ -323,7 +323,7 @@ async def test_an_injected_element_still_runs_nothing(tmp_path: Path) -> None:
                 hole.append(one);
               }
             }""",
-            desk.path(f"solution/{view.id}/decision"),
+            console.path(f"solution/{view.id}/decision"),
         )
         await page.wait_for_timeout(600)
         assert posts == []

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from support.parcel_shop import ParcelShop, add_playbooks
-from surfaces.console.desk import LETTER, RULES, WORDS, Packages, usd
+from surfaces.console.served_console import LETTER, RULES, WORDS, Packages, usd
 from surfaces.slack.slack_team import SlackTeam, open_rig
 from surfaces.slack.test_card import HOSTILE, assert_clean
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx
 from support.parcel_shop import ParcelShop, add_playbooks
-from surfaces.console.desk import RULES, WORDS, Packages, serving
+from surfaces.console.served_console import RULES, WORDS, Packages, serving
 from surfaces.slack.slack_team import SlackTeam, open_rig
 
 from sayso.money import Money

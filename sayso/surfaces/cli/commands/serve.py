@@ -13,7 +13,8 @@ from sayso.sdk.audit.publishing import publishing
 from sayso.sdk.background import keeping, sealing
 from sayso.sdk.patience import opened_patiently
 from sayso.sdk.workspace import Workspace
-from sayso.surfaces.cli.console_link import CONSOLE_PATH, console_link, only_person
+from sayso.settings.surfaces import CONSOLE_PATH
+from sayso.surfaces.cli.console_link import console_link, only_person
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.workspace import find_workspace, run

@@ -113,7 +113,7 @@ def package(refund: int = 12_900, credit: int = 1000, letter: str = LETTER) -> t
 
 
 @dataclass(kw_only=True)
-class Desk:
+class ServedConsole:
     """An open workspace whose console is served."""
 
     opened: ShopWorkspace
@@ -168,7 +168,7 @@ class Desk:
 
 
 @asynccontextmanager
-async def open_desk(
+async def open_console(
     folder: Path,
     *,
     planner: Packages | None = None,
@@ -176,7 +176,7 @@ async def open_desk(
     clock: Clock | None = None,
     work: bool = False,
     name: str = "Ben Okafor",
-) -> AsyncGenerator[Desk]:
+) -> AsyncGenerator[ServedConsole]:
     """A workspace with an order of $1,000 for each customer, and its console on a port."""
     shop = ParcelShop()
     add_playbooks(folder)
@@ -195,7 +195,7 @@ async def open_desk(
         ) as opened,
         serving(opened.sayso) as url,
     ):
-        yield Desk(opened=opened, shop=shop, url=url, stopped=asyncio.Event())
+        yield ServedConsole(opened=opened, shop=shop, url=url, stopped=asyncio.Event())
 
 
 @asynccontextmanager
