@@ -12,8 +12,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
-from sayso.errors import Code, ConfigError
+from sayso.errors import Code, ConfigError, RefusedError
 from sayso.ids import DEFAULT_TENANT
+from sayso.money import Money
 from sayso.settings.base import NAME, REFERENCE, KeyReference, Name, Reference, Section
 from sayso.settings.planner import PlannerSection
 from sayso.settings.surfaces import (
@@ -198,6 +199,8 @@ class ApprovalsSection(Section):
         escalate_to: one of `roles`.
         roles: asked in this order where a rule needs several people.
         max_people: the most people whom any rule may need.
+        passkey_from: from which amount on a yes needs the person's passkey, by currency, such as
+            `{USD = "500.00"}`; never unless said.
     """
 
     expires_after_minutes: Annotated[int, Field(ge=1, le=43_200)] = 480
@@ -206,6 +209,24 @@ class ApprovalsSection(Section):
     escalate_to: Name | None = None
     roles: tuple[Name, ...] = ("support_manager", "finance")
     max_people: Annotated[int, Field(ge=1, le=3)] = 3
+    passkey_from: Mapping[str, str] = Field(default_factory=dict)
+
+    @field_validator("passkey_from")
+    @classmethod
+    def _are_amounts(cls, said: Mapping[str, str]) -> Mapping[str, str]:
+        for currency, amount in said.items():
+            try:
+                Money.parse(amount, currency)
+            except RefusedError as error:
+                raise ValueError(f"`{currency}`: {error.message}") from error
+        return said
+
+    @property
+    def passkey_tier(self) -> dict[str, int]:
+        """The same in minor units."""
+        return {
+            name: Money.parse(said, name).amount_minor for name, said in self.passkey_from.items()
+        }
 
     @property
     def time(self) -> timedelta:

@@ -15,6 +15,7 @@ from sayso.actions.model.digest import is_text
 from sayso.actions.model.snapshot import Resolved
 from sayso.audit.authority.checks import check_credential
 from sayso.audit.authority.directory import Directory
+from sayso.audit.authority.passkeys import Assertion
 from sayso.audit.authority.people import KnownPerson
 from sayso.audit.entry import StoredEntry
 from sayso.errors import Code, RefusedError
@@ -44,6 +45,7 @@ class Decision:
         reason: free text; sealed beside the log.
         args, amount: for `edit`, the one argument that is lowered, by its name such as
             `{"amount": {…}}`, or as what it becomes, for surfaces that know no names.
+        passkey: the signature that was checked for it, which stands in the log beside it.
     """
 
     tenant: Tenant
@@ -58,6 +60,7 @@ class Decision:
     reason: str = ""
     args: Mapping[str, JsonValue] | None = None
     amount: Money | None = None
+    passkey: Assertion | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

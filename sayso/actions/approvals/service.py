@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sayso.actions.approvals.answer import Answer, about, each_of
+from sayso.actions.approvals.answer import (
+    Answer,
+    about,
+    each_of,
+    needs_passkey,
+    passkey_required,
+    signed_yes,
+)
 from sayso.actions.approvals.approver import approvers_of, people_left
 from sayso.actions.approvals.decision import (
     DIGEST_PREFIX,
@@ -52,6 +59,7 @@ from sayso.audit.authority.people import KnownPerson
 from sayso.audit.entry import MAX_INT, Actor, ActorKind, Entry, EntryKind, Json
 from sayso.errors import Code, RefusedError
 from sayso.ids import to_micros
+from sayso.money import Money
 from sayso.store.base import Reader, Transaction
 
 _LOOK_UP_S = 5.0
@@ -203,8 +211,11 @@ class Approvals:
             present = self._answered(tx, answer)
             if present.digest != solution.digest:
                 raise changed_meanwhile()
+            passkey = signed_yes(self._directory.at(tx, answer.tenant), answer, present, said)
             taken: list[Decided] = []
-            for step, decision in said:
+            for step, one in said:
+                signs = one.choice is not Choice.REJECT
+                decision = replace(one, passkey=passkey if signs else None)
                 edit = edits.get(step.id)
                 if edit is None:
                     taken.append(self._vote(tx, decision, solution))
@@ -298,6 +309,8 @@ class Approvals:
         check_no_args(decision)
         if decision.choice is Choice.REJECT:
             return self._reject(tx, decision, approval, row, now, solution)
+        if solution is None:
+            self._check_unsigned(tx, approval, row, {})
         votes = votes_of(tx, approval)
         if any(vote.person == person.id and vote.revision == approval.revision for vote in votes):
             given = approvers_of(tx, votes, approval, self._directory)
@@ -336,6 +349,14 @@ class Approvals:
         return self._store_decision(
             tx, decision, approval, row, moved, kind, person, votes, solution
         )
+
+    def _check_unsigned(
+        self, tx: Transaction, approval: ApprovalRow, row: ActionRow, lower: Mapping[str, Money]
+    ) -> None:
+        """Refuse a yes about one step where the plan is about so much that a passkey says it."""
+        rule = self._directory.at(tx, approval.tenant).passkey_rule
+        if rule.amounts and needs_passkey(rule, solution_of(tx, approval, row), lower):
+            raise passkey_required(approval.id)
 
     def _reject(
         self,
@@ -383,6 +404,8 @@ class Approvals:
             data["reason_code"] = decision.reason_code
         if solution is not None and len(solution.waiting) > 1:
             data["solution"] = solution.digest
+        if decision.passkey is not None:
+            data["passkey"] = decision.passkey.to_json()
         entry = self._entry(tx, decision, moved, kind, approval.id, data)
         stored = self._ledger.move(tx, row, moved, entry)
         assert stored is not None, "read in this very transaction"
@@ -437,6 +460,8 @@ class Approvals:
         now = to_micros(self._clock.now())
         row = edit.row
         approval, _, person = check_decision(tx, self._directory, decision, now)
+        if solution is None and edit.resolved.amount is not None:
+            self._check_unsigned(tx, approval, row, {row.step or row.id: edit.resolved.amount})
         judged = self._evaluator.judge(
             tx,
             edit.draft,
@@ -468,6 +493,8 @@ class Approvals:
         }
         if solution is not None and len(solution.waiting) > 1:
             data["solution"] = solution.digest
+        if decision.passkey is not None:
+            data["passkey"] = decision.passkey.to_json()
         entry = self._entry(tx, decision, judged.row, EntryKind.ACTION_EDITED, approval.id, data)
         stored = self._ledger.move(tx, row, judged.row, entry)
         if stored is None:

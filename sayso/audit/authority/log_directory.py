@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 from sayso.audit.authority.credentials import HOST
 from sayso.audit.authority.follower import Follower
+from sayso.audit.authority.passkeys import Tier, is_looser, tier_to_json
 from sayso.audit.authority.people import FILE, KnownPerson
 from sayso.audit.authority.state import Authority, OpenStop, PolicyInForce
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json, canonical_bytes
@@ -59,10 +60,12 @@ class Files:
     Attributes:
         people: by id.
         read_at: microseconds since 1970; whoever has read them later is not contradicted.
+        passkey_from: from which amount on a yes needs a passkey, in minor units by currency.
     """
 
     people: Mapping[str, Stated]
     read_at: int
+    passkey_from: Tier = field(default_factory=dict[str, int])
 
 
 class LogDirectory:
@@ -142,6 +145,24 @@ class LogDirectory:
             gone = known.statement and known.id not in self._files.people
             if gone and known.active and known.stated_at <= self._files.read_at:
                 yield _deactivated(known.id, "")
+        amounts = self._passkey_from(state)
+        if amounts != state.passkey_rule.amounts:
+            yield _entry(EntryKind.PASSKEY_REQUIRED, {"amounts": tier_to_json(amounts)})
+
+    def _passkey_from(self, state: Authority) -> Tier:
+        """The amounts that count: once a passkey is known, the file alone only lowers them."""
+        rule, wanted = state.passkey_rule, self._files.passkey_from
+        if rule.at > self._files.read_at:
+            return rule.amounts
+        if rule.root is None or not is_looser(rule.amounts, wanted):
+            return wanted
+        least = {name: min(minor, rule.amounts.get(name, minor)) for name, minor in wanted.items()}
+        return {**rule.amounts, **least}
+
+    def looser_passkeys(self, state: Authority) -> Tier | None:
+        """What the file says of passkeys where it takes somebody with a passkey to sign it."""
+        wanted = self._files.passkey_from
+        return wanted if is_looser(self._passkey_from(state), wanted) else None
 
     def _of_person(self, known: KnownPerson | None, stated: Stated) -> Iterator[Entry]:
         # NOTE: by what the file said before, and not by what is so: a person who was deactivated by
@@ -174,6 +195,7 @@ def _deactivated(person: str, statement: str) -> Entry:
     return _entry(EntryKind.PERSON_DEACTIVATED, data)
 
 
-def files_of(people: Sequence[Stated], read_at: int) -> Files:
+def files_of(people: Sequence[Stated], read_at: int, passkey_from: Tier | None = None) -> Files:
     """What the files of a workspace say, by person."""
-    return Files(people={one.id: one for one in people}, read_at=read_at)
+    by_id = {one.id: one for one in people}
+    return Files(people=by_id, read_at=read_at, passkey_from=passkey_from or {})
