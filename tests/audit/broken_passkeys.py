@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 
-from audit.ruled_log import BEGAN, DAY, DIGEST, OTHER, TENANT, WORKSPACE, RuledLog, person
+from audit.ruled_log import BEGAN, DAY, DIGEST, ENGINE, OTHER, TENANT, WORKSPACE, RuledLog, person
 from support.soft_passkey import PRESENT, SoftPasskey
 
 from sayso.audit.authority.passkeys import Assertion, statement
@@ -103,9 +103,44 @@ def ready(log: RuledLog) -> None:
     log.asked()
 
 
-def signed_yes(log: RuledLog, signed: Assertion, name: str = "maria", **more: Json) -> None:
+def signed_yes(
+    log: RuledLog, signed: Assertion, name: str = "maria", solution: str = DIGEST
+) -> None:
     """A yes with a signature beside it."""
-    log.yes(name, passkey=signed.to_json(), **more)
+    log.yes(name, passkey=signed.to_json(), solution=solution)
+
+
+def another(
+    log: RuledLog,
+    number: int,
+    minor: int,
+    *,
+    request: str | None = None,
+    passkey: Json = None,
+) -> None:
+    """Maria says yes to an action beside the first one."""
+    approval, amount = f"apr_{number}", Money(minor, "USD")
+    said: dict[str, Json] = {
+        "decision": "approve",
+        "credential": "tok_maria",
+        "approval_status": "approved",
+    }
+    if passkey is not None:
+        said["passkey"] = passkey
+    for kind, status, who, data in (
+        (EntryKind.ACTION_PENDING, "pending_approval", ENGINE, _asked()),
+        (EntryKind.ACTION_APPROVED, "approved", person("maria"), said),
+    ):
+        log.act(
+            kind,
+            status,
+            who,
+            data,
+            action=f"act_{number}",
+            amount=amount,
+            approval=approval,
+            request=request,
+        )
 
 
 def by_the_passkeys(log: RuledLog) -> None:
@@ -116,14 +151,7 @@ def by_the_passkeys(log: RuledLog) -> None:
     signed_yes(log, key_of("noor").sign(agreed("noor")), "noor")
     log.intent()
     log.done()
-    small = {"action": "act_2", "amount": Money(4999, "USD")}
-    log.act(EntryKind.ACTION_PENDING, "pending_approval", data=_asked(), approval="apr_2", **small)
-    said: dict[str, Json] = {
-        "decision": "approve",
-        "credential": "tok_maria",
-        "approval_status": "approved",
-    }
-    log.act(EntryKind.ACTION_APPROVED, "approved", person("maria"), said, approval="apr_2", **small)
+    another(log, 2, 4999)
     log.say(
         EntryKind.PASSKEY_REMOVED,
         person("noor"),
@@ -152,22 +180,9 @@ def _unsigned(log: RuledLog) -> None:
 def _in_parts(log: RuledLog) -> None:
     """Two yes to $30 of one plan, where $50 needs a passkey."""
     ready(log)
-    for number in (2, 3):
-        about = {"request": "req_1", "amount": Money(3000, "USD"), "action": f"act_{number}"}
-        if number == 2:
-            log.say(EntryKind.REQUEST_ASKED, person("nobody"), {}, request="req_1")
-        approval = f"apr_{number}"
-        asked = _asked()
-        log.act(
-            EntryKind.ACTION_PENDING, "pending_approval", data=asked, approval=approval, **about
-        )
-        said: dict[str, Json] = {
-            "decision": "approve",
-            "credential": "tok_maria",
-            "approval_status": "approved",
-        }
-        who = person("maria")
-        log.act(EntryKind.ACTION_APPROVED, "approved", who, said, approval=approval, **about)
+    log.say(EntryKind.REQUEST_ASKED, person("nobody"), {}, request="req_1")
+    another(log, 2, 3000, request="req_1")
+    another(log, 3, 3000, request="req_1")
 
 
 def _signed(make: Callable[[], Assertion]) -> Step:
@@ -280,15 +295,7 @@ def _replayed(log: RuledLog) -> None:
     ready(log)
     signed = key_of("maria").sign(agreed())
     signed_yes(log, signed)
-    about = {"action": "act_2"}
-    log.act(EntryKind.ACTION_PENDING, "pending_approval", data=_asked(), approval="apr_2", **about)
-    said: dict[str, Json] = {
-        "decision": "approve",
-        "credential": "tok_maria",
-        "approval_status": "approved",
-        "passkey": signed.to_json(),
-    }
-    log.act(EntryKind.ACTION_APPROVED, "approved", person("maria"), said, approval="apr_2", **about)
+    another(log, 2, 9900, passkey=signed.to_json())
 
 
 def _another_solution(log: RuledLog) -> None:

@@ -1,4 +1,4 @@
-"""A passkey in software, which signs whatever a test wants: the right thing, and every wrong one."""
+"""A passkey in software, which signs whatever a test wants: the right thing and the wrong one."""
 
 from __future__ import annotations
 

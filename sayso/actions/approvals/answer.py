@@ -7,14 +7,17 @@ from dataclasses import dataclass, field, replace
 
 from sayso.actions.approvals.decision import Decision, edit_refused
 from sayso.actions.approvals.repository import ApprovalRow, ApprovalStatus, Choice
-from sayso.actions.approvals.solution import Solution, SolutionStep
+from sayso.actions.approvals.solution import Solution, SolutionStep, solution_of
+from sayso.actions.model.action_row import ActionRow
 from sayso.actions.model.digest import storable
+from sayso.audit.authority.directory import Directory
 from sayso.audit.authority.passkeys import Assertion, PasskeyRule, Signature, statement
 from sayso.audit.authority.state import Authority
 from sayso.audit.entry import Json
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant
 from sayso.money import Money
+from sayso.store.base import Reader
 
 LEFT_OUT = "left_out"
 """The reason code of a step that somebody unticked when they said yes to the others."""
@@ -214,6 +217,23 @@ def signed_yes(
     if fault is not None:
         raise passkey_invalid(fault)
     return signed
+
+
+def check_unsigned(
+    reader: Reader,
+    directory: Directory,
+    approval: ApprovalRow,
+    row: ActionRow,
+    lower: Mapping[str, Money],
+) -> None:
+    """Refuse a yes about one step where the plan is about so much that only a passkey says it.
+
+    Raises:
+        RefusedError: `passkey_required`.
+    """
+    rule = directory.at(reader, approval.tenant).passkey_rule
+    if rule.amounts and needs_passkey(rule, solution_of(reader, approval, row), lower):
+        raise passkey_required(approval.id)
 
 
 def passkey_required(approval_id: str) -> RefusedError:

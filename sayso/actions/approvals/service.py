@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sayso.actions.approvals.answer import (
     Answer,
     about,
+    check_unsigned,
     each_of,
-    needs_passkey,
-    passkey_required,
     signed_yes,
 )
 from sayso.actions.approvals.approver import approvers_of, people_left
@@ -26,7 +25,9 @@ from sayso.actions.approvals.decision import (
     check_reason,
     edit_refused,
     lowered_args,
+    own_vote,
     put_vote,
+    with_vote,
 )
 from sayso.actions.approvals.escalation import carried_over, counted_roles, tell
 from sayso.actions.approvals.outdated import OutdatedCardError, check_still_asked
@@ -59,7 +60,6 @@ from sayso.audit.authority.people import KnownPerson
 from sayso.audit.entry import MAX_INT, Actor, ActorKind, Entry, EntryKind, Json
 from sayso.errors import Code, RefusedError
 from sayso.ids import to_micros
-from sayso.money import Money
 from sayso.store.base import Reader, Transaction
 
 _LOOK_UP_S = 5.0
@@ -310,7 +310,7 @@ class Approvals:
         if decision.choice is Choice.REJECT:
             return self._reject(tx, decision, approval, row, now, solution)
         if solution is None:
-            self._check_unsigned(tx, approval, row, {})
+            check_unsigned(tx, self._directory, approval, row, {})
         votes = votes_of(tx, approval)
         if any(vote.person == person.id and vote.revision == approval.revision for vote in votes):
             given = approvers_of(tx, votes, approval, self._directory)
@@ -324,7 +324,7 @@ class Approvals:
         self._personal.ahead(tx, row.tenant, row.subject.id)
         self._ledger.ahead(tx, row)
         self._evaluator.check_approver(tx, row, person.id, now)
-        votes = _with_vote(votes, decision, approval, now)
+        votes = with_vote(votes, decision, approval, now)
         approvers = approvers_of(tx, votes, approval, self._directory)
         judgement = self._evaluator.permits(tx, row, approvers, now)
         enough = judgement.outcome is Outcome.ALLOW
@@ -350,14 +350,6 @@ class Approvals:
             tx, decision, approval, row, moved, kind, person, votes, solution
         )
 
-    def _check_unsigned(
-        self, tx: Transaction, approval: ApprovalRow, row: ActionRow, lower: Mapping[str, Money]
-    ) -> None:
-        """Refuse a yes about one step where the plan is about so much that a passkey says it."""
-        rule = self._directory.at(tx, approval.tenant).passkey_rule
-        if rule.amounts and needs_passkey(rule, solution_of(tx, approval, row), lower):
-            raise passkey_required(approval.id)
-
     def _reject(
         self,
         tx: Transaction,
@@ -369,7 +361,7 @@ class Approvals:
     ) -> Decided:
         error = {"code": decision.reason_code, "message": "a person said no"}
         moved = replace(row, status=Status.REJECTED, error=error, due_at=None, updated_at=now)
-        votes = [*votes_of(tx, approval), _own_vote(decision, approval, now)]
+        votes = [*votes_of(tx, approval), own_vote(decision, approval, now)]
         kind = EntryKind.ACTION_REJECTED
         return self._store_decision(tx, decision, approval, row, moved, kind, None, votes, solution)
 
@@ -461,7 +453,8 @@ class Approvals:
         row = edit.row
         approval, _, person = check_decision(tx, self._directory, decision, now)
         if solution is None and edit.resolved.amount is not None:
-            self._check_unsigned(tx, approval, row, {row.step or row.id: edit.resolved.amount})
+            lower = {row.step or row.id: edit.resolved.amount}
+            check_unsigned(tx, self._directory, approval, row, lower)
         judged = self._evaluator.judge(
             tx,
             edit.draft,
@@ -600,23 +593,3 @@ def _as_asked(judged: Judged, approval: ApprovalRow) -> Judged:
         deadline=asked.deadline,
     )
     return replace(judged, card=card, expires_at=approval.expires_at)
-
-
-def _with_vote(
-    votes: Sequence[Vote], decision: Decision, approval: ApprovalRow, now: int
-) -> list[Vote]:
-    """The votes once this one is stored: a person's first word about a revision is the one kept."""
-    own = _own_vote(decision, approval, now)
-    if any((vote.person, vote.revision) == (own.person, own.revision) for vote in votes):
-        return list(votes)
-    return sorted([*votes, own], key=lambda vote: (vote.at, vote.person))
-
-
-def _own_vote(decision: Decision, approval: ApprovalRow, now: int) -> Vote:
-    return Vote(
-        person=decision.person,
-        decision=decision.choice.value,
-        revision=approval.revision,
-        via=decision.via,
-        at=now,
-    )
