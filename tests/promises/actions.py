@@ -400,6 +400,10 @@ PROMISES: dict[str, Promise] = {
     "policy:tests": Promise(
         "Tests beside the policy are asked of the engine, and say what is not as wanted."
     ),
+    "policy:everywhere": Promise(
+        "A draft is looked at, tried, put in force and confirmed over HTTP as on the command line,"
+        " by the same people, and the log names their token."
+    ),
     "policy:explain": Promise(
         "A judgement is explained by the version that judged it, with the facts as they were."
     ),
