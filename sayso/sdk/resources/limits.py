@@ -136,7 +136,7 @@ class LimitResource(Resource):
         row = await self._container.store.read(
             lambda reader: reader.one("log.bodies", tenant=where, from_seq=seq, limit=1)
         )
-        body = {} if row is None else orjson.loads(text(row, "body"))
+        body: dict[str, Any] = {} if row is None else orjson.loads(text(row, "body"))
         if (body.get("seq"), body.get("kind")) != (seq, EntryKind.LIMIT_NEAR.value):
             return None
         limit = limits.get(str(body["data"]["limit"]))
