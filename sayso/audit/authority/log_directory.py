@@ -8,7 +8,7 @@ first time.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -77,12 +77,22 @@ class LogDirectory:
         self._log = log
         self._operator = operator
         self._files = files
+        self._followed: dict[Tenant, tuple[int, int]] = {}
         self._told: dict[Tenant, Authority] = {}
 
-    def read_again(self, files: Files) -> None:
-        """Go by what the files say now."""
-        self._files = files
-        self._told = {}
+    async def begin(self, store: Store, tenant: Tenant, now: Callable[[], int]) -> None:
+        """Follow a log, once the files are read, and have it say what they say.
+
+        Args:
+            now: microseconds since 1970.
+
+        Raises:
+            IntegrityError: see `Follower.at`.
+        """
+        state = await self.follower.catch_up(store, tenant)
+        self._followed[tenant] = (self.follower.size(tenant), now())
+        if next(self._untold(tenant, state), None) is not None:
+            await store.write(lambda tx: self.at(tx, tenant))
 
     def at(self, reader: Reader, tenant: Tenant) -> Authority:
         """What is in force; in a transaction, what the files say is told first.
@@ -93,7 +103,7 @@ class LogDirectory:
         state = self.follower.at(reader, tenant)
         if not reader.writes or self._told.get(tenant) is state:
             return state
-        untold = list(self._untold(state))
+        untold = list(self._untold(tenant, state))
         for entry in untold:
             self._log.append(cast("Transaction", reader), tenant, entry)
         if untold:
@@ -104,10 +114,6 @@ class LogDirectory:
     async def see(self, store: Store, tenant: Tenant) -> None:
         """See `Follower.see`."""
         await self.follower.see(store, tenant)
-
-    def is_told(self, state: Authority) -> bool:
-        """Whether the log says all that the files say."""
-        return next(self._untold(state), None) is None
 
     def statement_of(self, person: str) -> str:
         """By which it is told whether the file says something else of somebody from now on."""
@@ -133,36 +139,48 @@ class LogDirectory:
         others = self.follower.at(reader, self._operator).stops.values()
         return next((stop for stop in others if stop.scope == "all"), None)
 
-    def _untold(self, state: Authority) -> Iterator[Entry]:
+    def _untold(self, tenant: Tenant, state: Authority) -> Iterator[Entry]:
         if state.adopted is None:
             yield _entry(EntryKind.RULES_ADOPTED, {"rules": RULES})
         for stated in self._files.people.values():
-            yield from self._of_person(state.people.get(stated.id), stated)
+            known = state.people.get(stated.id)
+            if known is None or not (known.statement and self._is_newer(tenant, known)):
+                yield from _of_person(known, stated)
         for known in state.people.values():
             gone = known.statement and known.id not in self._files.people
-            if gone and known.active and known.stated_at <= self._files.read_at:
+            if gone and known.active and not self._is_newer(tenant, known):
                 yield _deactivated(known.id, "")
 
-    def _of_person(self, known: KnownPerson | None, stated: Stated) -> Iterator[Entry]:
-        # NOTE: by what the file said before, and not by what is so: a person who was deactivated by
-        # a command stays so, whatever the file goes on saying.
-        if known is not None and known.statement == stated.sha256:
-            return
-        if known is not None and known.statement and known.stated_at > self._files.read_at:
-            return
-        if not stated.active:
-            if known is not None and known.active:
-                yield _deactivated(known.id, stated.sha256)
-            return
-        data: dict[str, Json] = {
-            "person": stated.id,
-            "roles": list[Json](sorted(stated.roles)),
-            "source": FILE,
-            "statement": stated.sha256,
-        }
-        if stated.slack is not None:
-            data["slack"] = stated.slack
-        yield _entry(EntryKind.PERSON_ADDED if known is None else EntryKind.PERSON_CHANGED, data)
+    def _is_newer(self, tenant: Tenant, known: KnownPerson) -> bool:
+        """Whether somebody who read the files later has said what is said of a person."""
+        read_at = self._files.read_at
+        if tenant not in self._followed:
+            return known.stated_at > read_at
+        # NOTE: the log's order tells it, whatever the clocks say; only what was said while this
+        # process began is told by its time. A clock that was put back must not keep a person who
+        # has left in power.
+        size, at = self._followed[tenant]
+        return known.seq >= size or read_at < known.stated_at <= at
+
+
+def _of_person(known: KnownPerson | None, stated: Stated) -> Iterator[Entry]:
+    # NOTE: by what the file said before, and not by what is so: a person who was deactivated by
+    # a command stays so, whatever the file goes on saying.
+    if known is not None and known.statement == stated.sha256:
+        return
+    if not stated.active:
+        if known is not None and known.active:
+            yield _deactivated(known.id, stated.sha256)
+        return
+    data: dict[str, Json] = {
+        "person": stated.id,
+        "roles": list[Json](sorted(stated.roles)),
+        "source": FILE,
+        "statement": stated.sha256,
+    }
+    if stated.slack is not None:
+        data["slack"] = stated.slack
+    yield _entry(EntryKind.PERSON_ADDED if known is None else EntryKind.PERSON_CHANGED, data)
 
 
 def _entry(kind: EntryKind, data: dict[str, Json]) -> Entry:
