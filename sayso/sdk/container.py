@@ -117,9 +117,7 @@ class Container:
         log that was tampered with can still be looked at, and one on a full disk be read.
         """
         with contextlib.suppress(SaysoError):
-            state = await self.directory.follower.catch_up(self.store, self.tenant)
-            if not self.directory.is_told(state):
-                await self.store.write(lambda tx: self.directory.at(tx, self.tenant))
+            await self.directory.begin(self.store, self.tenant, lambda: to_micros(self.clock.now()))
 
     async def check(self) -> None:
         """Whether there is something to judge by; closes itself again where there is not.

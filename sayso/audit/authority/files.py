@@ -6,7 +6,7 @@ It counts from the entry on that tells it: see `LogDirectory`.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sayso.audit.authority.credentials import HOST
@@ -63,24 +63,30 @@ def files_of(people: Sequence[Stated], read_at: int) -> Files:
     return Files(people={one.id: one for one in people}, read_at=read_at)
 
 
-def untold(files: Files, state: Authority) -> Iterator[Entry]:
-    """The entries that are missing in a log for it to say all that the files say."""
+def untold(
+    files: Files, state: Authority, is_newer: Callable[[KnownPerson], bool]
+) -> Iterator[Entry]:
+    """The entries that are missing in a log for it to say all that the files say.
+
+    Args:
+        is_newer: whether somebody who read the files later has said what is said of a person.
+    """
     if state.adopted is None:
         yield _entry(EntryKind.RULES_ADOPTED, {"rules": RULES})
     for stated in files.people.values():
-        yield from _of_person(files, state.people.get(stated.id), stated)
+        known = state.people.get(stated.id)
+        if known is None or not (known.statement and is_newer(known)):
+            yield from _of_person(known, stated)
     for known in state.people.values():
         gone = known.statement and known.id not in files.people
-        if gone and known.active and known.stated_at <= files.read_at:
+        if gone and known.active and not is_newer(known):
             yield _deactivated(known.id, "")
 
 
-def _of_person(files: Files, known: KnownPerson | None, stated: Stated) -> Iterator[Entry]:
+def _of_person(known: KnownPerson | None, stated: Stated) -> Iterator[Entry]:
     # NOTE: by what the file said before, and not by what is so: a person who was deactivated by
     # a command stays so, whatever the file goes on saying.
     if known is not None and known.statement == stated.sha256:
-        return
-    if known is not None and known.statement and known.stated_at > files.read_at:
         return
     if not stated.active:
         if known is not None and known.active:

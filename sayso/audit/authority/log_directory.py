@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import cast
 
@@ -22,8 +22,10 @@ import orjson
 from sayso.audit.authority.files import Files, untold
 from sayso.audit.authority.keyring import Keyring
 from sayso.audit.authority.note import Followed, decode_note, encode_note
+from sayso.audit.authority.people import KnownPerson
 from sayso.audit.authority.state import NOTHING, Authority, OpenStop, PolicyInForce
 from sayso.audit.authority.steps import KINDS, after
+from sayso.audit.entry import Entry
 from sayso.audit.event import Event
 from sayso.audit.log import AuditLog, Head, rolled_back
 from sayso.audit.segments.rows import read_segments
@@ -53,12 +55,22 @@ class LogDirectory:
         self._log = log
         self._operator = operator
         self._files = files
+        self._followed: dict[Tenant, tuple[int, int]] = {}
         self._told: dict[Tenant, Authority] = {}
 
-    def read_again(self, files: Files) -> None:
-        """Go by what the files say now."""
-        self._files = files
-        self._told = {}
+    async def begin(self, store: Store, tenant: Tenant, now: Callable[[], int]) -> None:
+        """Follow a log, once the files are read, and have it say what they say.
+
+        Args:
+            now: microseconds since 1970.
+
+        Raises:
+            IntegrityError: see `Follower.at`.
+        """
+        state = await self.follower.catch_up(store, tenant)
+        self._followed[tenant] = (self.follower.size(tenant), now())
+        if next(self._untold(tenant, state), None) is not None:
+            await store.write(lambda tx: self.at(tx, tenant))
 
     def at(self, reader: Reader, tenant: Tenant) -> Authority:
         """What is in force; in a transaction, what the files say is told first.
@@ -69,7 +81,7 @@ class LogDirectory:
         state = self.follower.at(reader, tenant)
         if not reader.writes or self._told.get(tenant) is state:
             return state
-        missing = list(untold(self._files, state))
+        missing = list(self._untold(tenant, state))
         for entry in missing:
             self._log.append(cast("Transaction", reader), tenant, entry)
         if missing:
@@ -80,10 +92,6 @@ class LogDirectory:
     async def see(self, store: Store, tenant: Tenant) -> None:
         """See `Follower.see`."""
         await self.follower.see(store, tenant)
-
-    def is_told(self, state: Authority) -> bool:
-        """Whether the log says all that the files say."""
-        return next(untold(self._files, state), None) is None
 
     def statement_of(self, person: str) -> str:
         """By which it is told whether the file says something else of somebody from now on."""
@@ -108,6 +116,20 @@ class LogDirectory:
             return own
         others = self.follower.at(reader, self._operator).stops.values()
         return next((stop for stop in others if stop.scope == "all"), None)
+
+    def _untold(self, tenant: Tenant, state: Authority) -> Iterator[Entry]:
+        return untold(self._files, state, lambda known: self._is_newer(tenant, known))
+
+    def _is_newer(self, tenant: Tenant, known: KnownPerson) -> bool:
+        """Whether somebody who read the files later has said what is said of a person."""
+        read_at = self._files.read_at
+        if tenant not in self._followed:
+            return known.stated_at > read_at
+        # NOTE: the log's order tells it, whatever the clocks say; only what was said while this
+        # process began is told by its time. A clock that was put back must not keep a person who
+        # has left in power.
+        size, at = self._followed[tenant]
+        return known.seq >= size or read_at < known.stated_at <= at
 
 
 class Follower:
