@@ -34,9 +34,8 @@ from sayso.actions.policy.base import Approver, Demand, Judgement, Outcome, Ques
 from sayso.actions.policy.evaluator import Evaluator
 from sayso.agent.base import Planner
 from sayso.agent.requests import Requests
-from sayso.audit.authority.follower import Follower
 from sayso.audit.authority.keyring import Keyring
-from sayso.audit.authority.log_directory import LogDirectory
+from sayso.audit.authority.log_directory import Follower, LogDirectory
 from sayso.audit.erasure import Erasures
 from sayso.audit.holds import Holds
 from sayso.audit.log import AuditLog
