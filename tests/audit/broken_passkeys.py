@@ -92,8 +92,7 @@ def agreed(name: str = "maria", **more: Json) -> dict[str, Json]:
         "currency": "USD",
         "minor": 9900,
     }
-    said = statement("yes", TENANT, name, NONCE, solution=DIGEST, revision=1, steps=[step | more])
-    return said
+    return statement("yes", TENANT, name, NONCE, solution=DIGEST, revision=1, steps=[step | more])
 
 
 def ready(log: RuledLog) -> None:

@@ -77,12 +77,13 @@ class PasskeyRule:
         amounts: minor units by currency; empty while no yes needs one.
         root: the entry with the first passkey of the log, by which every other one is confirmed;
             None while there was none.
-        at: when the amounts were said, in microseconds since 1970.
+        at: when the amounts were said, in microseconds since 1970. seq: the entry that said them.
     """
 
     amounts: Tier = field(default_factory=dict[str, int])
     root: int | None = None
     at: int = 0
+    seq: int = 0
 
     def needs(self, currency: str, minor: int) -> bool:
         """Whether a yes to so much needs one."""

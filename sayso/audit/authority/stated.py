@@ -156,10 +156,12 @@ def _passkey(one: Passkey) -> dict[str, Json]:
 
 
 def _rule(one: PasskeyRule) -> dict[str, Json]:
-    return {"amounts": tier_to_json(one.amounts), "root": one.root, "at": one.at}
+    return {"amounts": tier_to_json(one.amounts), "root": one.root, "at": one.at, "seq": one.seq}
 
 
 def _rule_of(said: dict[str, Any] | None) -> PasskeyRule:
     if said is None:
         return PasskeyRule()
-    return PasskeyRule(amounts=tier_of(said["amounts"]), root=said["root"], at=said["at"])
+    return PasskeyRule(
+        amounts=tier_of(said["amounts"]), root=said["root"], at=said["at"], seq=said["seq"]
+    )

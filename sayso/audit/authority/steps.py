@@ -99,7 +99,9 @@ def _passkey(state: Authority, event: Event) -> Authority:
     rule, name = state.passkey_rule, event.text("passkey_id") or ""
     if event.kind == passkeys.REQUIRED:
         amounts = passkeys.tier_of(event.data.get("amounts"))
-        return replace(state, passkey_rule=replace(rule, amounts=amounts, at=event.at))
+        return replace(
+            state, passkey_rule=replace(rule, amounts=amounts, at=event.at, seq=event.seq)
+        )
     known = state.passkeys.get(name)
     if event.kind == passkeys.ENROLLED:
         found = passkeys.passkey_of(event, rule.root)

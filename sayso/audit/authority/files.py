@@ -1,0 +1,129 @@
+"""What the files of a workspace say of who may do what, and the entries that tell a log of it.
+
+It counts from the entry on that tells it: see `LogDirectory`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sayso.audit.authority.credentials import HOST
+from sayso.audit.authority.passkeys import PasskeyRule, Tier, is_looser, tier_to_json
+from sayso.audit.authority.people import FILE, KnownPerson
+from sayso.audit.authority.state import Authority
+from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json, canonical_bytes
+
+RULES = 1
+"""The version of the rules that logs adopt; see sayso/audit/rules/book.py."""
+WORKSPACE = Actor(kind=ActorKind.SYSTEM, id="workspace")
+"""Who acts where the workspace's files say something new."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stated:
+    """What sayso.toml says of a person.
+
+    Attributes:
+        id, roles, slack, active: as `KnownPerson` has them.
+    """
+
+    id: str
+    roles: tuple[str, ...]
+    slack: str | None
+    active: bool
+
+    @property
+    def sha256(self) -> str:
+        """By which it is told whether the file says something else now."""
+        said: Json = {
+            "id": self.id,
+            "roles": list[Json](sorted(self.roles)),
+            "slack": self.slack,
+            "active": self.active,
+        }
+        return hashlib.sha256(canonical_bytes(said)).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Files:
+    """What a workspace's files say of who may do what, and when they were read.
+
+    Attributes:
+        people: by id.
+        read_at: microseconds since 1970; whoever has read them later is not contradicted.
+        passkey_from: from which amount on a yes needs a passkey, in minor units by currency.
+    """
+
+    people: Mapping[str, Stated]
+    read_at: int
+    passkey_from: Tier = field(default_factory=dict[str, int])
+
+
+def files_of(people: Sequence[Stated], read_at: int, passkey_from: Tier | None = None) -> Files:
+    """What the files of a workspace say, by person."""
+    by_id = {one.id: one for one in people}
+    return Files(people=by_id, read_at=read_at, passkey_from=passkey_from or {})
+
+
+def untold(
+    files: Files, state: Authority, is_newer: Callable[[KnownPerson | PasskeyRule], bool]
+) -> Iterator[Entry]:
+    """The entries that are missing in a log for it to say all that the files say.
+
+    Args:
+        is_newer: whether somebody who read the files later has said what is said there.
+    """
+    if state.adopted is None:
+        yield _entry(EntryKind.RULES_ADOPTED, {"rules": RULES})
+    for stated in files.people.values():
+        known = state.people.get(stated.id)
+        if known is None or not (known.statement and is_newer(known)):
+            yield from _of_person(known, stated)
+    for known in state.people.values():
+        gone = known.statement and known.id not in files.people
+        if gone and known.active and not is_newer(known):
+            yield _deactivated(known.id, "")
+    rule = state.passkey_rule
+    amounts = passkey_from(files, rule)
+    if amounts != rule.amounts and not (rule.at and is_newer(rule)):
+        yield _entry(EntryKind.PASSKEY_REQUIRED, {"amounts": tier_to_json(amounts)})
+
+
+def passkey_from(files: Files, rule: PasskeyRule) -> Tier:
+    """The amounts that count: once a passkey is known, the files alone only lower them."""
+    wanted = files.passkey_from
+    if rule.root is None or not is_looser(rule.amounts, wanted):
+        return wanted
+    least = {name: min(minor, rule.amounts.get(name, minor)) for name, minor in wanted.items()}
+    return {**rule.amounts, **least}
+
+
+def _of_person(known: KnownPerson | None, stated: Stated) -> Iterator[Entry]:
+    # NOTE: by what the file said before, and not by what is so: a person who was deactivated by
+    # a command stays so, whatever the file goes on saying.
+    if known is not None and known.statement == stated.sha256:
+        return
+    if not stated.active:
+        if known is not None and known.active:
+            yield _deactivated(known.id, stated.sha256)
+        return
+    data: dict[str, Json] = {
+        "person": stated.id,
+        "roles": list[Json](sorted(stated.roles)),
+        "source": FILE,
+        "statement": stated.sha256,
+    }
+    if stated.slack is not None:
+        data["slack"] = stated.slack
+    yield _entry(EntryKind.PERSON_ADDED if known is None else EntryKind.PERSON_CHANGED, data)
+
+
+def _entry(kind: EntryKind, data: dict[str, Json]) -> Entry:
+    return Entry(kind=kind, actor=WORKSPACE, data={**data, "credential": HOST})
+
+
+def _deactivated(person: str, statement: str) -> Entry:
+    data: dict[str, Json] = {"person": person, "source": FILE, "statement": statement}
+    return _entry(EntryKind.PERSON_DEACTIVATED, data)
