@@ -13,7 +13,6 @@ import os
 import shutil
 import socket
 import subprocess
-import time
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -32,7 +31,6 @@ from sayso.json import JsonObject
 
 PROGRAM = os.environ.get("SAYSO_LOCALSTRIPE") or shutil.which("localstripe")
 KEY = "sk_test_localstripe"
-STARTING_S = 20.0
 
 pytestmark = pytest.mark.skipif(
     PROGRAM is None,
@@ -100,27 +98,18 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> Generator[Recorder]:
     with subprocess.Popen(
         [PROGRAM, "--port", str(port), "--from-scratch"],
         cwd=folder,
-        stdout=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
+        text=True,
     ) as process:
         try:
-            _wait_for(f"http://127.0.0.1:{port}")
+            assert process.stdout is not None
+            assert "Running on" in process.stdout.readline()  # or its end, when it cannot start
             with recording(f"http://127.0.0.1:{port}", completed) as recorder:
                 yield recorder
         finally:
             process.kill()
-
-
-def _wait_for(url: str) -> None:
-    until = time.monotonic() + STARTING_S
-    while True:
-        try:
-            httpx.get(f"{url}/v1/customers", trust_env=False)
-            return
-        except httpx.TransportError:
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.05)
 
 
 class Shop:
