@@ -130,7 +130,7 @@ async def _published(name: str, url: str) -> KeySet:
 
     from sayso.connectors.http import HttpRequest
 
-    client = _client(name, url)
+    client = safe_client(name, url)
     try:
         answer = await client.send(HttpRequest(method="GET", url=url))
     finally:
@@ -148,7 +148,15 @@ async def _published(name: str, url: str) -> KeySet:
         ) from error
 
 
-def _client(name: str, url: str) -> HttpClient:
+def safe_client(name: str, url: str) -> HttpClient:
+    """A client of this one address, which leads nowhere else.
+
+    Args:
+        name: of the setting that it stands in.
+
+    Raises:
+        ConfigError: `invalid_setting`, for one that is not https and not on this machine.
+    """
     from sayso.connectors.http import HttpClient, HttpLimits
 
     parts = urlsplit(url)
@@ -156,7 +164,7 @@ def _client(name: str, url: str) -> HttpClient:
     if not parts.hostname or (parts.scheme != "https" and not here):
         raise ConfigError(
             Code.INVALID_SETTING,
-            f"`identity.{name}.keys` is no safe address",
+            f"an address of `{name}` is not safe",
             next_step="use https",
         )
     port = parts.port or (80 if parts.scheme == "http" else 443)
