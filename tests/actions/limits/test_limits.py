@@ -241,7 +241,7 @@ async def test_a_card_says_how_full_limits_are_after_it(tmp_path: Path) -> None:
         await done(opened, 2)
         card = await shown(opened, await refund(opened, 60_000))
         said = ["limit token-hour", "after this: $698.00 of $1,000.00 this hour"]
-        assert said in card.card["fields"]  # type: ignore[operator]
+        assert said in card.card["fields"]
         assert await code_of(opened, say(card)) == "done"
         assert_verified(opened)
 
