@@ -538,12 +538,12 @@ def _play(player: Player, rows: Sequence[Row], edited: frozenset[str]) -> None:
                 id=text(row, "id"),
                 action=text(row, "name"),
                 question=cast("Mapping[str, Value] | None", snapshot.get("question")),
-                said=_said(row, edited),
+                said=what_people_said(row, edited),
             )
         )
 
 
-def _said(row: Row, edited: frozenset[str]) -> Said:
+def what_people_said(row: Row, edited: frozenset[str]) -> Said:
     """What people had said of an action."""
     status = text(row, "status")
     if orjson.loads(text(row, "judgement"))["outcome"] != "ask":
