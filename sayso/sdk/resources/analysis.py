@@ -74,6 +74,7 @@ class ProofView(View):
     Attributes:
         counterexample: in words, with who would be enough; empty but for `false`.
         why: why nobody can say; empty but for `unknown`.
+        by: who says so.
     """
 
     id: str
@@ -81,6 +82,7 @@ class ProofView(View):
     verdict: Literal["proved", "false", "unknown"]
     counterexample: str
     why: str
+    by: Literal["search", "search and solver"] = "search"
 
 
 class StepView(View):
@@ -465,6 +467,7 @@ def _proof_view(policy: CedarPolicy, proof: Proof) -> ProofView:
         verdict=proof.verdict,
         counterexample=shown,
         why=proof.why,
+        by="search and solver" if proof.solved else "search",
     )
 
 

@@ -268,7 +268,7 @@ def _decided(row: Row, edited: frozenset[str]) -> tuple[str, Decided | None]:
     from sayso.actions.policy.suggest import Decided
 
     stored = text_or_none(row, "snapshot")
-    snapshot = orjson.loads(stored) if stored else {}
+    snapshot: dict[str, object] = orjson.loads(stored) if stored else {}
     question = cast("Mapping[str, int | str | bool] | None", snapshot.get("question"))
     if question is None:
         return text(row, "name"), None

@@ -212,7 +212,8 @@ def prove(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int
         out.line("There are no claims.")
         out.line("next: write [[claim]] in policies/refunds.test.toml")
     for one in found:
-        out.line(f"{one.verdict:<8} {one.id}: {one_line(one.say)}")
+        by = "" if one.verdict == "unknown" else f" (by {one.by})"
+        out.line(f"{one.verdict:<8} {one.id}: {one_line(one.say)}{by}")
         if one.counterexample or one.why:
             out.line(f"         {one_line(one.counterexample or one.why)}")
     if found:
