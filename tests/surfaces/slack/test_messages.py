@@ -8,14 +8,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support.shop import Shop
 from surfaces.slack.slack_team import APPROVE, LONG_S, LOWER, REJECT, SlackTeam, Ticks, open_rig
 
 from sayso.actions.approvals.decision import Choice, Decision
 from sayso.actions.model.ledger import OUTBOX_TOPIC
+from sayso.actions.model.snapshot import Finality
 from sayso.connectors.secret import Secret
 from sayso.dispatch.clock_skew import CALM_S, Stragglers
 from sayso.errors import OutcomeUnknownError, RetryableError
 from sayso.ids import Tenant, monotonic_s
+from sayso.money import Money
 from sayso.sdk.resources.tokens import Scope, Token
 from sayso.store.base import Transaction
 from sayso.surfaces.slack.pace import Pace
@@ -76,6 +79,40 @@ async def test_an_outcome_follows_the_decision(team: SlackTeam) -> None:
     assert "It waits to be carried out." in render(team.card(approval))
     await team.work()
     assert render(team.card(approval)).startswith("Done: ")
+
+
+@pytest.mark.parametrize("finality", [Finality.PENDING, Finality.DONE])
+async def test_what_nobody_was_asked_about_and_fails_days_later_reaches_people(
+    tmp_path: Path, slack: FakeSlack, finality: Finality
+) -> None:
+    """A refund that the policy allowed has no card; it is work in the inbox, and told once."""
+    shop = Shop()
+    shop.finality = finality
+    async with open_rig(tmp_path, slack, shop=shop) as team:
+        sayso = team.workspace.sayso
+        shop.books.add("o1", "cus_1", Money(10_00, "USD"))
+        view = await sayso.propose("shop.refund", {"order": "o1"}, subject="cus_1")
+        assert (view.status, view.approval) == (
+            "accepted" if finality is Finality.PENDING else "succeeded",
+            None,
+        )
+        await team.send()
+        assert (team.slack.messages, await sayso.work.list()) == ([], [])
+
+        shop.came_back = "the bank returned it: *expired* card"
+        team.workspace.clock.advance(days=8)
+        for _ in range(2):
+            await sayso.container.engine.advance(sayso.tenant, view.id)
+        (work,) = await sayso.work.list()
+        assert (work.about, work.kind) == (view.id, "failed")
+        for _ in range(2):
+            await team.send()
+        (told,) = team.slack.messages
+        assert (told.channel, told.thread_ts) == (CHANNEL, "")
+        shown = render(told)
+        for part in ("Failed after all", "$10.00", "cus_1", shop.came_back, view.id):
+            assert part in shown
+        assert view.id in told.text
 
 
 async def test_a_no_after_the_own_yes_names_who_said_it(team: SlackTeam) -> None:
@@ -497,3 +534,61 @@ async def test_an_answer_in_drops_has_no_more_time_than_any_other(slack: FakeSla
             await dripping.call("auth.test", {}, timeout_s=0.4)
         assert monotonic_s() - began < 4, "each of them has 150 bytes to come, ten a second"
         await dripping.close()
+
+
+@pytest.mark.promise("limits:near")
+async def test_a_limit_that_is_nearly_reached_and_reached_is_told_in_the_channel(
+    tmp_path: Path, slack: FakeSlack
+) -> None:
+    """Once each, with whose it is and what happens beyond it, and never a button."""
+    (tmp_path / "limits.toml").write_text("""
+[[limit]]
+id = "day"
+say = "At most five small refunds a day"
+of = "token"
+action = "shop.refund"
+count = 5
+per = "day"
+""")
+    section: dict[str, object] = {"files": ["policy.cedar", "limits.toml"], "follow": "files"}
+    async with open_rig(tmp_path, slack, policy_section=section) as team:
+        for count in range(1, 8):
+            name = f"s{count}"
+            team.workspace.shop.books.add(name, f"cus_{name}", Money(2_000, "USD"))
+            await team.workspace.sayso.propose(
+                "shop.refund", {"order": name}, subject=f"cus_{name}"
+            )
+            await team.send()
+        near, full = slack.messages
+        assert "A limit is nearly reached" in render(near)
+        assert "At most five small refunds a day: 4 of 5 are used today (limit day" in render(near)
+        assert "A limit is reached" in render(full)
+        assert "beyond it nothing is done; some is free again from" in render(full)
+        assert not near.buttons
+        await team.send()
+        assert len(slack.messages) == 2
+
+
+async def test_a_limit_is_told_later_while_slack_is_away(tmp_path: Path, slack: FakeSlack) -> None:
+    """It stays due, as a card does; nothing else waits for it."""
+    (tmp_path / "limits.toml").write_text("""
+[[limit]]
+id = "day"
+say = "One a day"
+of = "token"
+action = "shop.refund"
+count = 1
+per = "day"
+""")
+    section: dict[str, object] = {"files": ["policy.cedar", "limits.toml"], "follow": "files"}
+    async with open_rig(tmp_path, slack, policy_section=section) as team:
+        team.workspace.shop.books.add("s1", "cus_s1", Money(2_000, "USD"))
+        slack.add_faults(
+            SlackFault(kind=FaultKind.REFUSED, method="chat.postMessage", error="is_archived")
+        )
+        await team.workspace.sayso.propose("shop.refund", {"order": "s1"}, subject="cus_s1")
+        await team.send()
+        assert slack.messages == []
+        team.workspace.clock.advance(minutes=2)
+        await team.send()
+        assert len(slack.messages) == 1
