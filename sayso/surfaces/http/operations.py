@@ -11,12 +11,14 @@ from fastapi.responses import PlainTextResponse
 from fastapi.security import HTTPAuthorizationCredentials
 
 import sayso.surfaces.http.examples as examples
+from sayso.errors import IntegrityError
 from sayso.ids import Tenant
 from sayso.sdk.resources.figures import Figures
 from sayso.sdk.resources.tokens import Scope
 from sayso.surfaces.http.auth import BEARER, Needs, Open, admit, sayso_of
 from sayso.surfaces.http.documents import problems, shown
 from sayso.surfaces.http.edge import PlainRoute
+from sayso.surfaces.http.problem import HttpError
 from sayso.surfaces.http.shapes import HealthView
 
 router = APIRouter(tags=["operations"], route_class=PlainRoute)
@@ -41,13 +43,16 @@ async def show_health() -> HealthView:
 @router.head("/readyz", include_in_schema=False)
 @router.get(
     "/readyz",
-    summary="Whether the database can be written",
-    responses={200: shown("it can", _OK), **problems(503, 507)},
+    summary="Whether the database can be written, and its logs verify",
+    responses={200: shown("it can, and they do", _OK), **problems(503, 507)},
 )
 async def show_readiness(sayso: Open) -> HealthView:
     """No token needed. Takes the write lock once, and some room on the disk; changes nothing."""
 
-    await sayso.check_ready()
+    try:
+        await sayso.check_ready()
+    except IntegrityError as error:
+        raise HttpError(error, status=503) from error  # as load balancers understand it
     return HealthView(status="ok")
 
 
@@ -103,10 +108,11 @@ async def show_metrics(
 ) -> PlainTextResponse:
     """Scope: `actions:read`; from the same machine, without a proxy, no token is needed."""
     figures = await sayso.figures(tenant)
-    return PlainTextResponse(_prometheus(figures), media_type="text/plain; version=0.0.4")
+    text = _prometheus(figures, verifies=tenant not in sayso.unverified)
+    return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
 
 
-def _prometheus(figures: Figures) -> str:
+def _prometheus(figures: Figures, *, verifies: bool) -> str:
     lines = ["# HELP sayso_actions Actions by status.", "# TYPE sayso_actions gauge"]
     lines += [
         f'sayso_actions{{status="{status.value}"}} {count}'
@@ -119,6 +125,9 @@ def _prometheus(figures: Figures) -> str:
         "# HELP sayso_log_entries Entries of the audit log.",
         "# TYPE sayso_log_entries gauge",
         f"sayso_log_entries {figures.entries}",
+        "# HELP sayso_log_verifies 1, or 0 once the log does not verify and nothing is signed.",
+        "# TYPE sayso_log_verifies gauge",
+        f"sayso_log_verifies {int(verifies)}",
         "# HELP sayso_actions_left Actions whose outcome only a person can still find out.",
         "# TYPE sayso_actions_left gauge",
         f"sayso_actions_left {figures.left}",
