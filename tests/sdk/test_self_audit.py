@@ -27,7 +27,7 @@ from sayso.sdk.audit.log_judge import LogJudge, Step
 from sayso.sdk.audit.self_audit import SelfAudit
 from sayso.sdk.database import is_postgres, open_store
 from sayso.store.postgres.connection import connect_plainly
-from sayso.store.sqlite.rows import SqliteReader
+from sayso.store.sqlite.writer import SqliteReader
 from sayso.testing.clock import FakeClock
 
 pytestmark = pytest.mark.promise("audit:self")
