@@ -60,8 +60,7 @@ class SelfAudit:
         self._judges: dict[Tenant, LogJudge] = {}
         self._known: dict[Tenant, Known] = {}
         self._asks_server = is_postgres(sayso.workspace)
-        self.rounds = 0
-        """How often everything was looked at."""
+        self._done: object = None
 
     async def run(self) -> None:
         """Judge until cancelled; whatever breaks off is begun again."""
@@ -74,6 +73,7 @@ class SelfAudit:
                 if moment != seen or loop.time() >= due:
                     seen = moment
                     await self._judge_all()
+                    self._done = moment
                     due = loop.time() + WHOLE_EVERY_S
             except SaysoError as error:  # such as a server that is away
                 logger.warning("the log cannot be judged now: %s", logged(error))
@@ -96,7 +96,10 @@ class SelfAudit:
         tenants = await self._container.store.read(read_tenants)
         for name in dict.fromkeys((self._container.tenant, *tenants)):
             await self._judge(Tenant(name))
-        self.rounds += 1
+
+    async def is_done(self) -> bool:
+        """Whether all that was written so far was judged, by the round that ended last."""
+        return self._done is not None and self._done == await self._moment()
 
     async def _judge(self, tenant: Tenant) -> None:
         """One round over one log."""
