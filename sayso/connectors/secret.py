@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, NoReturn, cast
+from typing import Final, NoReturn
 from urllib.parse import urlsplit
 
 from sayso.errors import Code, ConfigError
+from sayso.json import JsonValue
 
 HIDDEN: Final = "***"
 _MAX_FILE_BYTES = 65_536
@@ -158,7 +159,7 @@ def _from_hashicorp(rest: str, environment: Mapping[str, str], base: Path) -> Se
 
 def _read_vault(
     url: str, headers: Mapping[str, str], authority: str | None, shown: str
-) -> Mapping[str, object]:
+) -> Mapping[str, JsonValue]:
     import ssl  # both only where there is a reference into Vault
 
     import httpx
@@ -174,7 +175,7 @@ def _read_vault(
             trust_env=False,
             follow_redirects=False,
         )
-        document: Any = answer.json() if answer.status_code == 200 else None
+        document: JsonValue = answer.json() if answer.status_code == 200 else None
     except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
         raise _missing(
             f"Vault cannot be asked for `{shown}` ({type(error).__name__})",
@@ -186,13 +187,13 @@ def _read_vault(
             f"Vault does not give `{shown}` (HTTP {answer.status_code})",
             steps.get(answer.status_code, "check that Vault is unsealed, then start again"),
         )
-    outer = cast("dict[str, object]", document).get("data") if isinstance(document, dict) else {}
-    inner = cast("dict[str, object]", outer).get("data") if isinstance(outer, dict) else None
-    if not isinstance(inner, dict):
+    outer = document.get("data") if isinstance(document, Mapping) else None
+    inner = outer.get("data") if isinstance(outer, Mapping) else None
+    if not isinstance(inner, Mapping):
         raise _missing(
             f"Vault answers in another form for `{shown}`", "use a KV engine of version 2"
         )
-    return cast("dict[str, object]", inner)
+    return inner
 
 
 def _missing(message: str, next_step: str) -> ConfigError:
