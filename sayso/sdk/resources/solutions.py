@@ -251,13 +251,33 @@ class SolutionResource(Resource):
                 if len(found) > limit or len(rows) <= limit:
                     break
                 place = Place(at=rows[-1].expires_at, id=rows[-1].id)
-            more = len(found) > limit
-            shown = found[:limit]
-            last = shown[-1] if shown else None
-            return InboxPage(
-                items=tuple(self._show(reader, row) for row in shown),
-                after=Place(at=last.expires_at, id=last.id) if more and last is not None else None,
+            return self._cut(reader, found, limit)
+
+        return await self._container.store.read(work)
+
+    async def waiting(
+        self, *, after: Place | None = None, limit: int = 25, tenant: str | None = None
+    ) -> InboxPage:
+        """What waits for anybody, the soonest first."""
+        where, place = self._tenant(tenant), after or Place()
+
+        def work(reader: Reader) -> InboxPage:
+            pages = [
+                reader.all(
+                    "approval.inbox",
+                    tenant=where,
+                    roles=text(row, "roles"),
+                    limit=limit + 1,
+                    after_at=place.at,
+                    after_id=place.id,
+                )
+                for row in reader.all("approval.roles_waiting", tenant=where)
+            ]
+            merged = heapq.merge(
+                *(map(read_approval, rows) for rows in pages),
+                key=lambda row: (row.expires_at, row.id),
             )
+            return self._cut(reader, list(merged), limit)
 
         return await self._container.store.read(work)
 
@@ -322,6 +342,14 @@ class SolutionResource(Resource):
             return counted
 
         return await self._container.store.read(work)
+
+    def _cut(self, reader: Reader, found: Sequence[ApprovalRow], limit: int) -> InboxPage:
+        """The first `limit` of these, shown, and where they end if there are more."""
+        last = found[limit - 1] if len(found) > limit else None
+        return InboxPage(
+            items=tuple(self._show(reader, row) for row in found[:limit]),
+            after=None if last is None else Place(at=last.expires_at, id=last.id),
+        )
 
     def _page(
         self, reader: Reader, tenant: Tenant, person: KnownPerson, after: Place, limit: int

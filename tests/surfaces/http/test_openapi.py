@@ -15,6 +15,8 @@ from sayso.sdk.action_catalog import ActionTypesView
 from sayso.sdk.privacy.views import ErasureView, HoldView, SubjectView
 from sayso.sdk.resources.policy import ActivationView, PolicyTextView
 from sayso.sdk.resources.report import ReportView
+from sayso.sdk.resources.work import WorkView
+from sayso.sdk.solution_view import SolutionView
 from sayso.sdk.views import ActionView, ApprovalView, EntryView, RequestView, StopView
 from sayso.sdk.webhooks.resource import WebhookTestView, WebhookView
 from sayso.surfaces.http import examples
@@ -42,15 +44,20 @@ from sayso.surfaces.http.shapes import (
     HealthView,
     LimitList,
     NoBody,
+    NoteBody,
     PlanDecisionBody,
     ReplayBody,
     RequestPage,
     ResumeBody,
     SettleBody,
+    SolutionDecisionBody,
+    SolutionPage,
     StopBody,
     StopPage,
+    TakeBody,
     WebhookBody,
     WebhookPage,
+    WorkPage,
     WrongBody,
 )
 from sayso.surfaces.http.upkeep import (
@@ -77,6 +84,14 @@ CONTRACT = {
     "GET /v1/approvals",
     "GET /v1/approvals/{approval_id}",
     "POST /v1/approvals/{approval_id}/decision",
+    "GET /v1/solutions",
+    "GET /v1/solutions/{solution_id}",
+    "POST /v1/solutions/{solution_id}/decision",
+    "GET /v1/work",
+    "GET /v1/work/{about}",
+    "POST /v1/work/{about}/take",
+    "POST /v1/work/{about}/note",
+    "POST /v1/work/{about}/end",
     "POST /v1/actions/{action_id}/settle",
     "POST /v1/stop",
     "POST /v1/resume",
@@ -126,6 +141,10 @@ BODIES: dict[str, type[BaseModel]] = {
     "propose": ActionBody,
     "decide": DecisionBody,
     "decide_plan": PlanDecisionBody,
+    "decide_solution": SolutionDecisionBody,
+    "take_work": TakeBody,
+    "note_work": NoteBody,
+    "end_work": NoteBody,
     "settle": SettleBody,
     "stop": StopBody,
     "resume": ResumeBody,
@@ -161,6 +180,14 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "show_approval": ApprovalView,
     "decide": ActionView,
     "decide_plan": RequestView,
+    "list_solutions": SolutionPage,
+    "show_solution": SolutionView,
+    "decide_solution": SolutionView,
+    "list_work": WorkPage,
+    "show_work": WorkView,
+    "take_work": WorkView,
+    "note_work": WorkView,
+    "end_work": WorkView,
     "settle": ActionView,
     "stop": StopView,
     "resume": StopView,
@@ -282,6 +309,8 @@ def test_the_examples_are_whole() -> None:
         (ApprovalView, examples.APPROVAL),
         (EntryView, examples.ENTRY),
         (RequestView, examples.REQUEST),
+        (SolutionView, examples.SOLUTION),
+        (WorkView, examples.WORK),
         (SubjectView, examples.SUBJECT),
         (ErasureView, examples.ERASURE),
         (HoldView, examples.HOLD),
