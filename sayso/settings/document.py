@@ -195,6 +195,8 @@ class ApprovalsSection(Section):
         remind_after_minutes: after so long people are called once more; never unless said.
         escalate_after_minutes: after so long `escalate_to`, another role, may decide too.
         expires_after_minutes: no answer by then counts as no.
+        answer_extends: once a customer has answered a question, people have the whole time again;
+            else the time to decide stays as it was.
         escalate_to: one of `roles`.
         roles: asked in this order where a rule needs several people.
         max_people: the most people whom any rule may need.
@@ -204,6 +206,7 @@ class ApprovalsSection(Section):
     remind_after_minutes: Annotated[int, Field(ge=1)] | None = None
     escalate_after_minutes: Annotated[int, Field(ge=1)] | None = None
     escalate_to: Name | None = None
+    answer_extends: bool = True
     roles: tuple[Name, ...] = ("support_manager", "finance")
     max_people: Annotated[int, Field(ge=1, le=3)] = 3
 

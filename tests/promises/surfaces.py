@@ -10,6 +10,10 @@ PROMISES: dict[str, Promise] = {
         "The pages of figures, people and the policy say what the ledger and the log hold; "
         "currencies are never added up.",
     ),
+    "solutions:ask_customer": Promise(
+        "A person who may decide can ask the customer first: the answer is on the card, under "
+        "another digest, and a decision meanwhile counts.",
+    ),
     "work:kept": Promise(
         "What machines leave to people is listed until somebody ends it, with who has taken it and "
         "what they have noted; each is an entry of the log.",

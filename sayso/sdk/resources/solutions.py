@@ -25,16 +25,17 @@ from sayso.actions.approvals.repository import (
 from sayso.actions.approvals.solution import solution_of
 from sayso.actions.model.definition import Action
 from sayso.agent.base import Message
+from sayso.agent.people_question import ask_customer
 from sayso.agent.request_row import get_request
 from sayso.audit.authority.people import KnownPerson
 from sayso.audit.entry import ActorKind
 from sayso.errors import Code, RefusedError
-from sayso.ids import Tenant
+from sayso.ids import Tenant, rfc3339
 from sayso.money import Money
 from sayso.sdk.inputs import as_choice
 from sayso.sdk.progress import carry_on, carry_out, judging_anew
 from sayso.sdk.resources.base import Resource
-from sayso.sdk.solution_view import SolutionView, show_solution
+from sayso.sdk.solution_view import OpenQuestionView, SolutionView, show_solution
 from sayso.sdk.solution_words import Smaller
 from sayso.store.base import Reader, SqlValue, integer, integer_or_none, text
 
@@ -159,6 +160,57 @@ class SolutionResource(Resource):
             await carry_on(self._container, taken[0].action)
         return await self.get(answer.approval_id, tenant=answer.tenant)
 
+    async def ask_customer(
+        self,
+        approval_id: str,
+        question: str,
+        *,
+        token: str,
+        revision: int,
+        digest: str,
+        via: str = "sdk",
+    ) -> SolutionView:
+        """Ask the customer something, as the person whose token this is, before anybody decides.
+
+        The request goes to `needs_customer` with the question; the answer makes the card anew, with
+        a new revision and digest. Whoever decides meanwhile decides.
+
+        Args:
+            question: what the customer reads.
+            revision, digest: of what the person saw.
+
+        Raises:
+            RefusedError: see `ask_customer_as`.
+        """
+        holder = await self._container.authentication.person(token, via=via)
+        asks = Answer(
+            tenant=holder.tenant,
+            approval_id=approval_id,
+            revision=revision,
+            digest=digest,
+            choice=Choice.APPROVE,
+            person=holder.holder,
+            via=via,
+            credential=holder.id,
+        )
+        return await self.ask_customer_as(asks, question)
+
+    async def ask_customer_as(self, asks: Answer, question: str) -> SolutionView:
+        """Ask for a person whom the calling surface has authenticated itself.
+
+        Args:
+            asks: who asks, and about what they saw; its choice says nothing.
+
+        Raises:
+            RefusedError: as `answer` does for who asks and about what; `invalid_input` for no text,
+                or a solution that nobody has asked for in words; `message_too_long`;
+                `already_in_state` when a question is open already.
+        """
+        approvals, requests = self._container.approvals, self._container.requests
+        await ask_customer(approvals, requests, asks, question)
+        self._container.dispatcher.wake()
+        return await self.get(asks.approval_id, tenant=asks.tenant)
+
     async def check_answer(self, answer: Answer) -> SolutionView:
         """The solution, if this person may answer it now; see `Approvals.check_answer`."""
         await self._container.approvals.check_answer(answer)
@@ -204,7 +256,8 @@ class SolutionResource(Resource):
                 if step.id in lower:
                     check_lower(step.action, lower[step.id])
             smaller = Smaller(left_out=frozenset(out), lower=lower)
-            return show_solution(reader, solution, self._definition, smaller)
+            view = show_solution(reader, solution, self._definition, smaller)
+            return self._asked(reader, where, view)
 
         return await self._container.store.read(work)
 
@@ -369,7 +422,24 @@ class SolutionResource(Resource):
 
     def _show(self, reader: Reader, approval: ApprovalRow) -> SolutionView:
         solution = solution_of(reader, approval, action_of(reader, approval))
-        return show_solution(reader, solution, self._definition)
+        view = show_solution(reader, solution, self._definition)
+        return self._asked(reader, approval.tenant, view)
+
+    def _asked(self, reader: Reader, tenant: Tenant, view: SolutionView) -> SolutionView:
+        """The same, with what somebody has asked the customer about it."""
+        if view.request_id is None or view.status != ApprovalStatus.PENDING:
+            return view
+        row = get_request(reader, tenant, view.request_id)
+        if row.asked_by is None or not isinstance(row.question, Mapping):
+            return view
+        asked = self._container.requests.asked_text(reader, row)
+        question = OpenQuestionView(
+            number=cast("int", row.question.get("number", 0)),
+            by=row.asked_by,
+            text="" if asked is None else asked.text,
+            asked_at=rfc3339(row.updated_at),
+        )
+        return view.model_copy(update={"question": question})
 
     def _definition(self, name: str) -> Action | None:
         try:

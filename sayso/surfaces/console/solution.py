@@ -116,6 +116,7 @@ class Card:
     warning: str = ""
     may_untick: bool = False
     may_ask: bool = False
+    asked: Said | None = None
     passkey: str = ""
     smaller: Smaller | None = None
     key: str = ""
@@ -232,14 +233,28 @@ def card_of(
         else f"Nothing starts until {number_word(left) if left > 1 else 'one more person'} "
         f"{'more people agree' if left > 1 else 'agrees'} too.",
         may_untick=len(waiting) > 1 and not view.all_or_nothing and smaller is None,
+        may_ask=asks and view.request_id is not None and view.question is None and smaller is None,
+        asked=_asked(visit, view, name),
         key=_key(view, asks=asks, note=note),
     )
 
 
 def _key(view: SolutionView, *, asks: bool, note: Said | None) -> str:
     shown = [(step.id, step.status, step.revision) for step in view.steps]
-    said = repr((view.digest, view.status, view.agreed, shown, asks, note))
+    said = repr((view.digest, view.status, view.agreed, shown, asks, note, view.question))
     return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+
+def _asked(visit: Visit, view: SolutionView, name: str) -> Said | None:
+    """What the customer was asked and has not answered yet."""
+    if view.question is None:
+        return None
+    by = "You have" if view.question.by == visit.person.id else f"{view.question.by} has"
+    return Said(
+        title=f"{by} asked {name} {visit.times.at(view.question.asked_at)}: “{view.question.text}”",
+        text="The answer will stand here, on a card of its own. A yes or no counts also without.",
+        kind="wait",
+    )
 
 
 def _yes(view: SolutionView) -> str:
@@ -420,6 +435,8 @@ async def decide(visit: Visit) -> Response:
         match form.one("decision"):
             case "no":
                 await _answer(visit, form, "reject", before)
+            case "ask":
+                await _ask(visit, form)
             case "yes":
                 waiting = {step.id for step in before.steps if step.asks}
                 whole = set(form.all("step")) in (set(), waiting)
@@ -434,6 +451,22 @@ async def decide(visit: Visit) -> Response:
     except RefusedError as error:
         return await _refused(visit, form, error)
     return visit.see(f"solution/{before.id}")
+
+
+async def _ask(visit: Visit, form: Form) -> None:
+    """Ask the customer what the form says; sent twice, it is one question."""
+    view = await visit.sayso.solutions.get(visit.request.path_params["id"])
+    text = form.one("question")
+    if view.question is not None and view.question.text == text.strip():
+        return
+    await visit.sayso.solutions.ask_customer(
+        view.id,
+        text,
+        token=visit.request.cookies.get(visit.site.cookie, ""),
+        revision=form.integer("revision"),
+        digest=form.one("digest"),
+        via="console",
+    )
 
 
 def _as_query(form: Form) -> str:

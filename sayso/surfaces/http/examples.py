@@ -413,6 +413,7 @@ SOLUTION: dict[str, Any] = {
     "escalated": None,
     "planner": "playbooks",
     "agent_says": [],
+    "question": None,
     "expires_at": _AT,
     "created_at": _AT,
     "updated_at": _AT,
@@ -429,6 +430,11 @@ YES_TO_LESS: dict[str, Any] = {
     **YES_TO_ALL,
     "decision": "edit",
     "lower": {"s1": {"amount_minor": 6450, "currency": "USD"}},
+}
+ASK_CUSTOMER: dict[str, Any] = {
+    "question": "Which mug came broken?",
+    "revision": 1,
+    "digest": _DIGEST,
 }
 NO_TO_ALL: dict[str, Any] = REJECT
 WORK: dict[str, Any] = {

@@ -22,6 +22,7 @@ from sayso.actions.model.definition import Assurance, Subject
 from sayso.actions.model.plan import MAX_STEPS
 from sayso.actions.model.status import Status
 from sayso.agent.base import Message
+from sayso.agent.people_question import MAX_QUESTION_CHARS
 from sayso.agent.request_row import RequestStatus
 from sayso.money import MAX_AMOUNT_MINOR, Money
 from sayso.sdk.client import Sayso
@@ -228,6 +229,18 @@ class SolutionDecisionBody(Body):
         default="", max_length=40, description="needed for `reject`, such as `not_covered`"
     )
     reason: str = Field(default="", description="free text for the record")
+
+
+class QuestionBody(Body):
+    """What a person asks the customer before they decide."""
+
+    question: str = Field(
+        min_length=1, max_length=MAX_QUESTION_CHARS, description="in words that the customer reads"
+    )
+    revision: int = Field(ge=1, description="of the solution that was seen")
+    digest: str = Field(
+        pattern="^[0-9a-f]{12,64}$", description="of that solution, whole or its first 12 digits"
+    )
 
 
 class TakeBody(Body):

@@ -18,9 +18,10 @@ from sayso.surfaces.http.approvals import LOST_RACE
 from sayso.surfaces.http.auth import Decider, Open, Viewer
 from sayso.surfaces.http.documents import asked, problems, shown
 from sayso.surfaces.http.edge import GuardedRoute
-from sayso.surfaces.http.idempotency import Key, make_mark, via_of, was_made
+from sayso.surfaces.http.idempotency import Key, key_mark, make_mark, via_of, was_made
 from sayso.surfaces.http.shapes import (
     NoQuery,
+    QuestionBody,
     SolutionDecisionBody,
     SolutionPage,
     SolutionsQuery,
@@ -135,6 +136,45 @@ async def decide_solution(
         if not lost or not was_made(mark, await _marks(sayso, token, view), "decision"):
             raise
     return await sayso.solutions.get(solution_id, tenant=token.tenant)
+
+
+@router.post(
+    "/v1/solutions/{solution_id}/question",
+    summary="Ask the customer something before anybody decides",
+    responses={
+        200: shown("asked; the request is `needs_customer`", examples.SOLUTION),
+        **problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
+    },
+    openapi_extra=asked(question=examples.ASK_CUSTOMER),
+)
+async def ask_customer(
+    solution_id: str,
+    sayso: Open,
+    token: Decider,
+    key: Key,
+    _query: Annotated[NoQuery, Query()],
+    body: QuestionBody,
+) -> SolutionView:
+    """Scope: `approvals:decide`, which only a person's token can have.
+
+    The customer's answer makes the card anew, with another revision and digest; whoever decides
+    meanwhile decides. The same question sent again while it is open changes nothing.
+    """
+    view = await sayso.solutions.get(solution_id, tenant=token.tenant)
+    present = view.question
+    if present is not None and (present.by, present.text) == (token.holder, body.question.strip()):
+        return view
+    asks = Answer(
+        tenant=token.tenant,
+        approval_id=solution_id,
+        revision=body.revision,
+        digest=body.digest,
+        choice=Choice.APPROVE,
+        person=token.holder,
+        via=key_mark(key),
+        credential=token.id,
+    )
+    return await sayso.solutions.ask_customer_as(asks, body.question)
 
 
 async def _marks(sayso: Sayso, token: Token, view: SolutionView) -> list[str]:

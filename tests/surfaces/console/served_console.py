@@ -176,8 +176,13 @@ async def open_console(
     clock: Clock | None = None,
     work: bool = False,
     name: str = "Ben Okafor",
+    **tables: object,
 ) -> AsyncGenerator[ServedConsole]:
-    """A workspace with an order of $1,000 for each customer, and its console on a port."""
+    """A workspace with an order of $1,000 for each customer, and its console on a port.
+
+    Args:
+        tables: more of its settings, such as `approvals`.
+    """
     shop = ParcelShop()
     add_playbooks(folder)
     for number in range(1, CUSTOMERS + 1):
@@ -192,6 +197,7 @@ async def open_console(
             clock=clock,
             work=work,
             people=list(PEOPLE),
+            **tables,
         ) as opened,
         serving(opened.sayso) as url,
     ):
