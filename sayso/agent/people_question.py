@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from sayso.actions.approvals.answer import Answer
+from sayso.actions.approvals.repository import show_again
 from sayso.actions.approvals.service import Approvals
 from sayso.actions.approvals.transitions import Transitions
 from sayso.actions.context import EngineContext
@@ -103,7 +104,7 @@ async def ask_customer(
             reply=AskedText(text=text.strip(), labels=()).to_text(),
         )
         assert moved is not None, "read in this very transaction"
-        approvals.show_again(tx, solution)
+        show_again(tx, moved.tenant, solution.lead.id, moved.updated_at)
         return moved
 
     return await requests.write(work)

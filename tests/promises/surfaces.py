@@ -10,9 +10,13 @@ PROMISES: dict[str, Promise] = {
         "The pages of figures, people and the policy say what the ledger and the log hold; "
         "currencies are never added up.",
     ),
-    "solutions:ask_customer": Promise(
+    "solutions:ask-customer": Promise(
         "A person who may decide can ask the customer first: the answer is on the card, under "
         "another digest, and a decision meanwhile counts.",
+    ),
+    "console:together": Promise(
+        "Several solutions of one rule are answered with one yes whose digest has each of them and "
+        "the total; each is a transaction of its own, and what changed drops out.",
     ),
     "work:kept": Promise(
         "What machines leave to people is listed until somebody ends it, with who has taken it and "

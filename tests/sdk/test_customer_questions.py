@@ -16,7 +16,7 @@ from sayso.sdk.solution_view import SolutionView
 from sayso.sdk.views import RequestView
 from sayso.testing.clock import FakeClock
 
-pytestmark = pytest.mark.promise("solutions:ask_customer")
+pytestmark = pytest.mark.promise("solutions:ask-customer")
 ASKED = "Which mug came broken, Ben?"
 
 
@@ -177,7 +177,7 @@ async def test_nobody_can_be_asked_about_what_was_not_said_in_words(tmp_path: Pa
 async def test_the_time_to_decide_is_as_the_settings_say(tmp_path: Path, extends: bool) -> None:
     """The whole time again, or what was left of it; no answer in time counts as no in both."""
     clock = FakeClock()
-    section = {"answer_extends": extends}
+    section: dict[str, object] = {"answer_extends": extends}
     async with open_console(tmp_path, clock=clock, approvals=section) as console:
         view, maria = await console.ask(), await console.sign_in("maria")
         await ask(console, view, maria)

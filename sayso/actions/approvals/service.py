@@ -189,10 +189,6 @@ class Approvals:
         """The same in the caller's transaction; a refusal is not recorded by it."""
         return self._answered(reader, answer)
 
-    def show_again(self, tx: Transaction, solution: Solution) -> None:
-        """Tell the surfaces that what they show of a solution is out of date."""
-        show_again(tx, solution.tenant, solution.lead.id, to_micros(self._clock.now()))
-
     async def _answer(self, answer: Answer) -> list[Decided]:
         check_reason(about(answer, answer.approval_id))
         solution = await self._store.read(lambda reader: self._answered(reader, answer), brief=True)

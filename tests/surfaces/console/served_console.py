@@ -176,12 +176,12 @@ async def open_console(
     clock: Clock | None = None,
     work: bool = False,
     name: str = "Ben Okafor",
-    **tables: object,
+    approvals: dict[str, object] | None = None,
 ) -> AsyncGenerator[ServedConsole]:
     """A workspace with an order of $1,000 for each customer, and its console on a port.
 
     Args:
-        tables: more of its settings, such as `approvals`.
+        approvals: its section of the settings.
     """
     shop = ParcelShop()
     add_playbooks(folder)
@@ -197,7 +197,7 @@ async def open_console(
             clock=clock,
             work=work,
             people=list(PEOPLE),
-            **tables,
+            approvals=approvals or {},
         ) as opened,
         serving(opened.sayso) as url,
     ):

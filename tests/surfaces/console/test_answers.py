@@ -282,7 +282,7 @@ async def test_odd_forms_decide_nothing(tmp_path: Path, body: dict[str, str], st
         assert (await console.sayso.solutions.get(view.id)).status == "pending"
 
 
-@pytest.mark.promise("solutions:ask_customer")
+@pytest.mark.promise("solutions:ask-customer")
 async def test_the_customer_is_asked_by_a_form(tmp_path: Path) -> None:
     """Sent twice it is one question; it stands on the card, and so does the answer afterwards."""
     async with open_console(tmp_path) as console:

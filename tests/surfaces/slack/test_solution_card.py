@@ -137,7 +137,7 @@ async def test_a_no_needs_its_reason_and_ends_all_of_it(tmp_path: Path, slack: F
         assert "no by maria" in render(card(team))
 
 
-@pytest.mark.promise("solutions:ask_customer")
+@pytest.mark.promise("solutions:ask-customer")
 async def test_the_customer_is_asked_from_the_card(tmp_path: Path, slack: FakeSlack) -> None:
     """The question stands on the same message, the answer too, and the old yes counts nothing."""
     async with parcels(tmp_path, slack) as team:
