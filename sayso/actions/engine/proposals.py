@@ -38,7 +38,7 @@ from sayso.actions.model.idempotency import (
 )
 from sayso.actions.model.ledger import SYSTEM, entry_of
 from sayso.actions.model.plan import OnFailure, Step
-from sayso.actions.model.plan_parts import parts_of
+from sayso.actions.model.plan_state import parts_of
 from sayso.actions.model.ports import ActionRegistry
 from sayso.actions.model.snapshot import Resolved
 from sayso.actions.model.status import Status
