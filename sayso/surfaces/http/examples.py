@@ -539,21 +539,6 @@ ASK_CUSTOMER: dict[str, Any] = {
     "digest": _DIGEST,
 }
 NO_TO_ALL: dict[str, Any] = REJECT
-WORK: dict[str, Any] = {
-    "about": _REQUEST_ID,
-    "kind": "handed_over",
-    "subject": "cus_demo_ana",
-    "what": "",
-    "amount": None,
-    "why": "the request was not understood",
-    "assignee": "maria",
-    "since": _AT,
-    "ended": False,
-    "notes": [{"person": "maria", "at": _AT, "text": "Called them; they call back."}],
-}
-TAKE: dict[str, Any] = {}
-GIVE: dict[str, Any] = {"person": "noor"}
-NOTE: dict[str, Any] = {"note": "Called them; they call back."}
 SEGMENT: dict[str, Any] = {
     "first": 0,
     "last": 65_535,

@@ -23,16 +23,12 @@ from sayso.actions.model.plan import MAX_STEPS
 from sayso.actions.model.status import Status
 from sayso.actions.policy.activation import MAX_NOTE_CHARS
 from sayso.agent.base import Message
-from sayso.agent.people_question import MAX_QUESTION_CHARS
 from sayso.agent.request_row import RequestStatus
-from sayso.money import MAX_AMOUNT_MINOR, Money
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.analysis import ChangeView, PolicyTestView, ProofView
 from sayso.sdk.resources.limits import LimitView
 from sayso.sdk.resources.policy import PolicyChangeView, PolicyDraftView, PolicyVersionView
 from sayso.sdk.resources.rollout import DialView
-from sayso.sdk.resources.work import MAX_NOTE_CHARS, WorkKind, WorkView
-from sayso.sdk.solution_view import SolutionView
 from sayso.sdk.views import ActionView, ApprovalView, EntryView, RequestView, StopView, View
 from sayso.sdk.webhooks.resource import WebhookView
 
@@ -192,70 +188,6 @@ class PlanDecisionBody(Body):
     decisions: Annotated[list[StepDecisionBody], FailFast()] = Field(
         min_length=1, max_length=MAX_STEPS
     )
-
-
-class MoneyBody(Body):
-    """An amount."""
-
-    amount_minor: int = Field(ge=1, le=MAX_AMOUNT_MINOR, description="in minor units, such as 6450")
-    currency: str = Field(pattern="^[A-Z]{3}$", description="ISO 4217")
-
-    def money(self) -> Money:
-        """The amount as the floors below know it.
-
-        Raises:
-            RefusedError: `invalid_money`.
-        """
-        return Money(self.amount_minor, self.currency)
-
-
-class SolutionDecisionBody(Body):
-    """What a person says about the whole solution that they saw."""
-
-    decision: Literal["approve", "reject", "edit"]
-    revision: int = Field(ge=1, description="of the solution that was seen")
-    digest: str = Field(
-        pattern="^[0-9a-f]{12,64}$", description="of that solution, whole or its first 12 digits"
-    )
-    steps: list[Short] | None = Field(
-        default=None,
-        max_length=MAX_STEPS,
-        description="for a yes or less, the steps that it is for; the others are a no; all when "
-        "left out",
-    )
-    lower: dict[Short, MoneyBody] = Field(
-        default_factory=dict[str, MoneyBody],
-        max_length=MAX_STEPS,
-        description="for `edit`: the lower amounts, by step",
-    )
-    reason_code: str = Field(
-        default="", max_length=40, description="needed for `reject`, such as `not_covered`"
-    )
-    reason: str = Field(default="", description="free text for the record")
-
-
-class QuestionBody(Body):
-    """What a person asks the customer before they decide."""
-
-    question: str = Field(
-        min_length=1, max_length=MAX_QUESTION_CHARS, description="in words that the customer reads"
-    )
-    revision: int = Field(ge=1, description="of the solution that was seen")
-    digest: str = Field(
-        pattern="^[0-9a-f]{12,64}$", description="of that solution, whole or its first 12 digits"
-    )
-
-
-class TakeBody(Body):
-    """Who takes it."""
-
-    person: Short | None = Field(default=None, description="whom it is given to; you unless said")
-
-
-class NoteBody(Body):
-    """A note for colleagues; it is sealed beside the log."""
-
-    note: str = Field(min_length=1, max_length=MAX_NOTE_CHARS)
 
 
 class SettleBody(Body):
@@ -467,24 +399,6 @@ class ApprovalsQuery(QueryModel):
     after: After = None
 
 
-class SolutionsQuery(QueryModel):
-    """A page of solutions."""
-
-    status: Literal["waiting", "decided"] = "waiting"
-    mine: bool = Field(default=False, description="only what waits for this very person")
-    limit: int = Field(default=25, ge=1, le=100, description="solutions on this page")
-    after: After = None
-
-
-class WorkQuery(QueryModel):
-    """A page of what people have to do."""
-
-    kind: WorkKind | None = None
-    assignee: Annotated[str | None, Field(max_length=200, description="who has taken it")] = None
-    limit: Limit = 50
-    after: After = None
-
-
 class StopsQuery(QueryModel):
     """A page of stops."""
 
@@ -540,20 +454,6 @@ class ApprovalPage(View):
     """Approvals, oldest first."""
 
     items: tuple[ApprovalView, ...]
-    next_after: str | None
-
-
-class SolutionPage(View):
-    """Solutions: what waits, the soonest first, or what was decided, the newest first."""
-
-    items: tuple[SolutionView, ...]
-    next_after: str | None
-
-
-class WorkPage(View):
-    """What people have to do, newest first."""
-
-    items: tuple[WorkView, ...]
     next_after: str | None
 
 

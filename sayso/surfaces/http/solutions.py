@@ -2,30 +2,98 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
+from pydantic import Field
 
 import sayso.surfaces.http.examples as examples
 from sayso.actions.approvals.answer import Answer
 from sayso.actions.approvals.decision import DIGEST_PREFIX, Choice
+from sayso.actions.model.plan import MAX_STEPS
+from sayso.agent.people_question import MAX_QUESTION_CHARS
 from sayso.errors import Code, RefusedError
+from sayso.money import MAX_AMOUNT_MINOR, Money
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.solutions import Place
 from sayso.sdk.resources.tokens import Token
 from sayso.sdk.solution_view import SolutionView
+from sayso.sdk.views import View
 from sayso.surfaces.http.approvals import LOST_RACE
 from sayso.surfaces.http.auth import Decider, Open, Viewer
 from sayso.surfaces.http.documents import asked, problems, shown
 from sayso.surfaces.http.edge import GuardedRoute
 from sayso.surfaces.http.idempotency import Key, key_mark, make_mark, via_of, was_made
-from sayso.surfaces.http.shapes import (
-    NoQuery,
-    QuestionBody,
-    SolutionDecisionBody,
-    SolutionPage,
-    SolutionsQuery,
-)
+from sayso.surfaces.http.shapes import After, Body, NoQuery, QueryModel, Short
+
+
+class MoneyBody(Body):
+    """An amount."""
+
+    amount_minor: int = Field(ge=1, le=MAX_AMOUNT_MINOR, description="in minor units, such as 6450")
+    currency: str = Field(pattern="^[A-Z]{3}$", description="ISO 4217")
+
+    def money(self) -> Money:
+        """The amount as the floors below know it.
+
+        Raises:
+            RefusedError: `invalid_money`.
+        """
+        return Money(self.amount_minor, self.currency)
+
+
+class SolutionDecisionBody(Body):
+    """What a person says about the whole solution that they saw."""
+
+    decision: Literal["approve", "reject", "edit"]
+    revision: int = Field(ge=1, description="of the solution that was seen")
+    digest: str = Field(
+        pattern="^[0-9a-f]{12,64}$", description="of that solution, whole or its first 12 digits"
+    )
+    steps: list[Short] | None = Field(
+        default=None,
+        max_length=MAX_STEPS,
+        description="for a yes or less, the steps that it is for; the others are a no; all when "
+        "left out",
+    )
+    lower: dict[Short, MoneyBody] = Field(
+        default_factory=dict[str, MoneyBody],
+        max_length=MAX_STEPS,
+        description="for `edit`: the lower amounts, by step",
+    )
+    reason_code: str = Field(
+        default="", max_length=40, description="needed for `reject`, such as `not_covered`"
+    )
+    reason: str = Field(default="", description="free text for the record")
+
+
+class QuestionBody(Body):
+    """What a person asks the customer before they decide."""
+
+    question: str = Field(
+        min_length=1, max_length=MAX_QUESTION_CHARS, description="in words that the customer reads"
+    )
+    revision: int = Field(ge=1, description="of the solution that was seen")
+    digest: str = Field(
+        pattern="^[0-9a-f]{12,64}$", description="of that solution, whole or its first 12 digits"
+    )
+
+
+class SolutionsQuery(QueryModel):
+    """A page of solutions."""
+
+    status: Literal["waiting", "decided"] = "waiting"
+    mine: bool = Field(default=False, description="only what waits for this very person")
+    limit: int = Field(default=25, ge=1, le=100, description="solutions on this page")
+    after: After = None
+
+
+class SolutionPage(View):
+    """Solutions: what waits, the soonest first, or what was decided, the newest first."""
+
+    items: tuple[SolutionView, ...]
+    next_after: str | None
+
 
 router = APIRouter(tags=["solutions"], route_class=GuardedRoute)
 

@@ -3,17 +3,71 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from pydantic import Field
 
-import sayso.surfaces.http.examples as examples
-from sayso.sdk.resources.work import KINDS, WorkView
+from sayso.sdk.resources.work import KINDS, MAX_NOTE_CHARS, WorkKind, WorkView
+from sayso.sdk.views import View
 from sayso.surfaces.http.auth import Decider, Open, Viewer
 from sayso.surfaces.http.documents import asked, problems, shown
 from sayso.surfaces.http.edge import GuardedRoute
+from sayso.surfaces.http.examples import page
 from sayso.surfaces.http.idempotency import Key, key_mark, make_mark, was_made
-from sayso.surfaces.http.shapes import NoQuery, NoteBody, TakeBody, WorkPage, WorkQuery
+from sayso.surfaces.http.shapes import After, Body, Limit, NoQuery, QueryModel, Short
+
+
+class TakeBody(Body):
+    """Who takes it."""
+
+    person: Short | None = Field(default=None, description="whom it is given to; you unless said")
+
+
+class NoteBody(Body):
+    """A note for colleagues; it is sealed beside the log."""
+
+    note: str = Field(min_length=1, max_length=MAX_NOTE_CHARS)
+
+
+class WorkQuery(QueryModel):
+    """A page of what people have to do."""
+
+    kind: WorkKind | None = None
+    assignee: Annotated[str | None, Field(max_length=200, description="who has taken it")] = None
+    limit: Limit = 50
+    after: After = None
+
+
+class WorkPage(View):
+    """What people have to do, newest first."""
+
+    items: tuple[WorkView, ...]
+    next_after: str | None
+
+
+EXAMPLE: dict[str, Any] = {
+    "about": "req_01m8997dg0jw1993dqct7cjj2z",
+    "kind": "handed_over",
+    "subject": "cus_demo_ana",
+    "what": "",
+    "amount": None,
+    "why": "the request was not understood",
+    "assignee": "maria",
+    "since": "2026-11-25T12:00:00.000000Z",
+    "ended": False,
+    "notes": [
+        {
+            "person": "maria",
+            "at": "2026-11-25T12:00:00.000000Z",
+            "text": "Called them; they call back.",
+        }
+    ],
+}
+_TAKE: dict[str, Any] = {}
+_GIVE: dict[str, Any] = {"person": "noor"}
+_NOTE: dict[str, Any] = {"note": "Called them; they call back."}
+
 
 router = APIRouter(tags=["work"], route_class=GuardedRoute)
 _ERRORS = problems(400, 401, 403, 404, 409, 413, 415, 422, 503)
@@ -22,7 +76,7 @@ _ERRORS = problems(400, 401, 403, 404, 409, 413, 415, 422, 503)
 @router.get(
     "/v1/work",
     summary="List what machines left to people and nobody has ended, newest first",
-    responses={200: shown("a page", examples.page(examples.WORK)), **problems(401, 403, 422, 503)},
+    responses={200: shown("a page", page(EXAMPLE)), **problems(401, 403, 422, 503)},
 )
 async def list_work(sayso: Open, token: Viewer, query: Annotated[WorkQuery, Query()]) -> WorkPage:
     """Scope: `actions:read` or `approvals:decide`. Pages need a `kind`; without it all kinds."""
@@ -40,7 +94,7 @@ async def list_work(sayso: Open, token: Viewer, query: Annotated[WorkQuery, Quer
 @router.get(
     "/v1/work/{about}",
     summary="One piece of work with its notes",
-    responses={200: shown("as it stands", examples.WORK), **problems(401, 403, 404, 422, 503)},
+    responses={200: shown("as it stands", EXAMPLE), **problems(401, 403, 404, 422, 503)},
 )
 async def show_work(
     about: str, sayso: Open, token: Viewer, _query: Annotated[NoQuery, Query()]
@@ -52,8 +106,8 @@ async def show_work(
 @router.post(
     "/v1/work/{about}/take",
     summary="Take it, or give it to somebody",
-    responses={200: shown("taken", examples.WORK), **_ERRORS},
-    openapi_extra=asked(take=examples.TAKE, give=examples.GIVE),
+    responses={200: shown("taken", EXAMPLE), **_ERRORS},
+    openapi_extra=asked(take=_TAKE, give=_GIVE),
 )
 async def take_work(
     about: str,
@@ -70,8 +124,8 @@ async def take_work(
 @router.post(
     "/v1/work/{about}/note",
     summary="Note something about it",
-    responses={200: shown("noted", examples.WORK), **_ERRORS},
-    openapi_extra=asked(note=examples.NOTE),
+    responses={200: shown("noted", EXAMPLE), **_ERRORS},
+    openapi_extra=asked(note=_NOTE),
 )
 async def note_work(
     about: str,
@@ -90,8 +144,8 @@ async def note_work(
 @router.post(
     "/v1/work/{about}/end",
     summary="Say that nobody has to do anything about it any more, and why",
-    responses={200: shown("ended", {**examples.WORK, "ended": True}), **_ERRORS},
-    openapi_extra=asked(end=examples.NOTE),
+    responses={200: shown("ended", {**EXAMPLE, "ended": True}), **_ERRORS},
+    openapi_extra=asked(end=_NOTE),
 )
 async def end_work(
     about: str,

@@ -51,27 +51,22 @@ from sayso.surfaces.http.shapes import (
     HealthView,
     LimitList,
     NoBody,
-    NoteBody,
     PlanDecisionBody,
     PolicyTests,
     ProofList,
-    QuestionBody,
     ReplayBody,
     RequestPage,
     ResumeBody,
     RollbackBody,
     SettleBody,
-    SolutionDecisionBody,
-    SolutionPage,
     StopBody,
     StopPage,
-    TakeBody,
     VersionPage,
     WebhookBody,
     WebhookPage,
-    WorkPage,
     WrongBody,
 )
+from sayso.surfaces.http.solutions import QuestionBody, SolutionDecisionBody, SolutionPage
 from sayso.surfaces.http.upkeep import (
     PruneBody,
     SealBody,
@@ -79,6 +74,8 @@ from sayso.surfaces.http.upkeep import (
     SweepBody,
     UpkeepView,
 )
+from sayso.surfaces.http.work import EXAMPLE as WORK
+from sayso.surfaces.http.work import NoteBody, TakeBody, WorkPage
 
 CONTRACT = {
     "POST /v1/requests",
@@ -357,7 +354,7 @@ def test_the_examples_are_whole() -> None:
         (EntryView, examples.ENTRY),
         (RequestView, examples.REQUEST),
         (SolutionView, examples.SOLUTION),
-        (WorkView, examples.WORK),
+        (WorkView, WORK),
         (SubjectView, examples.SUBJECT),
         (ErasureView, examples.ERASURE),
         (HoldView, examples.HOLD),
