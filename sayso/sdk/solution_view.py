@@ -166,6 +166,8 @@ class SolutionView(View):
         agreed: who said yes to all that waits.
         planner: who planned it. agent_says: the planner's own words, not verified.
         question: what the customer was asked meanwhile; their answer makes the card anew.
+        passkey: a yes to all that waits needs the person's passkey, which only the console asks
+            for; a surface that cannot shows the way there in place of its yes.
     """
 
     id: str
@@ -187,6 +189,7 @@ class SolutionView(View):
     planner: str
     agent_says: tuple[str, ...] = ()
     question: OpenQuestionView | None = None
+    passkey: bool = False
     expires_at: str
     created_at: str
     updated_at: str

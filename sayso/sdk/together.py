@@ -71,11 +71,14 @@ def rule_of(view: SolutionView) -> str:
 
 
 def by_rule(items: Iterable[SolutionView]) -> list[Together]:
-    """Those that wait, by rule, where there are at least two of one; in the order of the first."""
+    """Those that wait, by rule, where there are at least two of one; in the order of the first.
+
+    What needs a passkey is answered by itself: a signature is of one solution.
+    """
     found: dict[str, list[SolutionView]] = {}
     for item in items:
         rule = rule_of(item)
-        if rule and item.status == ApprovalStatus.PENDING:
+        if rule and item.status == ApprovalStatus.PENDING and not item.passkey:
             found.setdefault(rule, []).append(item)
     return [_of(rule, views) for rule, views in found.items() if len(views) > 1]
 
@@ -83,7 +86,9 @@ def by_rule(items: Iterable[SolutionView]) -> list[Together]:
 def chosen(items: Sequence[SolutionView], rule: str) -> Together:
     """Those of these that still wait by that rule, in their order."""
     waiting = [
-        item for item in items if item.status == ApprovalStatus.PENDING and rule_of(item) == rule
+        item
+        for item in items
+        if item.status == ApprovalStatus.PENDING and rule_of(item) == rule and not item.passkey
     ]
     return _of(rule, waiting)
 

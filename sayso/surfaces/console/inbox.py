@@ -115,6 +115,22 @@ class Inbox:
         return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A link below the answer."""
+
+    path: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Neighbour:
+    """Where this one stands in the inbox, and which one comes next."""
+
+    place: str = ""
+    next: Link | None = field(default=None)
+
+
 async def show_inbox(visit: Visit) -> Response:
     """The page."""
     query = visit.request.query_params
@@ -359,3 +375,21 @@ def _work(times: Times, view: WorkView) -> Row:
         left=times.ago(view.since),
         since=plural(len(view.notes), "note") if view.notes else "",
     )
+
+
+async def near_of(visit: Visit, view: SolutionView) -> Neighbour:
+    """The next one that waits for the same person, the soonest first."""
+    waiting = await visit.sayso.solutions.waiting_for(visit.person, limit=25)
+    ids = [one.id for one in waiting.items]
+    place = (
+        f"{ids.index(view.id) + 1} of {len(ids)}{'+' if waiting.after else ''}"
+        if (view.id in ids)
+        else ""
+    )
+    start = ids.index(view.id) + 1 if view.id in ids else 0
+    for one in [*waiting.items[start:], *waiting.items[:start]]:
+        if one.id != view.id:
+            money = ", ".join(map(str, one.totals)) or "no money"
+            text = f"{one.customer.name}, {money}"
+            return Neighbour(place=place, next=Link(path=one.id, text=text))
+    return Neighbour(place=place)

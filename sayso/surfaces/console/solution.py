@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from sayso.actions.approvals.repository import ApprovalStatus
+from sayso.actions.approvals.answer import Answer
+from sayso.actions.approvals.repository import ApprovalStatus, Choice
 from sayso.actions.model.status import Status
 from sayso.errors import Code, RefusedError
 from sayso.money import Money
 from sayso.sdk.solution_view import SolutionView, StepView
 from sayso.sdk.solution_words import first_name, join, number_word
 from sayso.surfaces.console.edge import Form, read_form
+from sayso.surfaces.console.inbox import Link, near_of
+from sayso.surfaces.console.passkeys import as_asked, new_nonce, place_of, signature_in
 from sayso.surfaces.console.render import Times
 from sayso.surfaces.console.visit import Visit
 
@@ -71,14 +74,6 @@ class Agrees:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
-    """A link below the answer."""
-
-    path: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Smaller:
     """A smaller yes that is shown: the amounts that it lowers, by step."""
 
@@ -91,6 +86,8 @@ class Card:
 
     Attributes:
         asks: whether this person can answer now.
+        passkey: what their passkey has to sign for this yes; empty where it need not.
+        passkey_missing: why they cannot say this yes, in words, though they may.
         lines: what stands under each step. marks: the sign beside each.
     """
 
@@ -118,16 +115,9 @@ class Card:
     may_ask: bool = False
     asked: Said | None = None
     passkey: str = ""
+    passkey_missing: str = ""
     smaller: Smaller | None = None
     key: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Neighbour:
-    """Where this one stands in the inbox, and which one comes next."""
-
-    place: str = ""
-    next: Link | None = field(default=None)
 
 
 async def show_solution(visit: Visit) -> Response:
@@ -148,29 +138,43 @@ async def _page(
 ) -> Response:
     talk = await visit.sayso.solutions.conversation(view)
     card = card_of(visit, view, note=note, changes=changes, dead=dead, smaller=smaller)
+    if card.asks:
+        card = await _with_passkey(visit, view, card)
     page = visit.page(view.lead.headline, "", live=view.id)
-    near = await _near(visit, view)
+    near = await near_of(visit, view)
     return visit.show(
         "solution.html", page, status=status, view=view, card=card, talk=talk, near=near
     )
 
 
-async def _near(visit: Visit, view: SolutionView) -> Neighbour:
-    """The next one that waits for the same person, the soonest first."""
-    waiting = await visit.sayso.solutions.waiting_for(visit.person, limit=25)
-    ids = [one.id for one in waiting.items]
-    place = (
-        f"{ids.index(view.id) + 1} of {len(ids)}{'+' if waiting.after else ''}"
-        if (view.id in ids)
-        else ""
+async def _with_passkey(visit: Visit, view: SolutionView, card: Card) -> Card:
+    """The card with what a passkey has to sign, where this yes needs that."""
+    lower: Mapping[str, Money] = {} if card.smaller is None else card.smaller.lower
+    steps = tuple(step.id for step in view.steps if step.asks and not step.left_out)
+    answer = Answer(
+        tenant=visit.session.token.tenant,
+        approval_id=view.id,
+        revision=view.revision,
+        digest=view.digest,
+        choice=Choice.EDIT if lower else Choice.APPROVE,
+        person=visit.person.id,
+        via="console",
+        credential=visit.session.token.id,
+        steps=steps if card.smaller is not None else None,
+        lower=lower,
     )
-    start = ids.index(view.id) + 1 if view.id in ids else 0
-    for one in [*waiting.items[start:], *waiting.items[:start]]:
-        if one.id != view.id:
-            money = ", ".join(map(str, one.totals)) or "no money"
-            text = f"{one.customer.name}, {money}"
-            return Neighbour(place=place, next=Link(path=one.id, text=text))
-    return Neighbour(place=place)
+    asked = await visit.sayso.solutions.to_sign(answer, new_nonce(visit))
+    if asked is None:
+        return card
+    place = place_of(visit)
+    if asked.passkeys and place is not None and place.rp_id == asked.rp_id:
+        return replace(card, passkey=as_asked(asked))
+    missing = (
+        f"Your passkey is kept for {asked.rp_id}: open this page there."
+        if asked.passkeys
+        else "You have none that counts yet: add one on the people page."
+    )
+    return replace(card, passkey_missing=missing)
 
 
 def card_of(
@@ -489,6 +493,7 @@ async def _answer(visit: Visit, form: Form, choice: str, before: SolutionView) -
         via="console",
         reason_code="" if yes else form.one("reason_code"),
         reason="" if yes else form.one("reason"),
+        passkey=signature_in(visit, form) if yes else None,
     )
 
 
@@ -538,6 +543,13 @@ async def _refused(visit: Visit, form: Form, error: RefusedError) -> Response:
         return await _page(
             visit, view, note=note, changes=_changes(form, view), status=409, dead=True
         )
+    if error.code is Code.PASSKEY_REQUIRED:
+        note = Said(
+            title="Nothing was decided: a yes to so much needs your passkey.",
+            text="Allow JavaScript on this page, and use your passkey when your browser asks.",
+            kind="no",
+        )
+        return await _page(visit, view, note=note, status=403)
     return await _page(visit, view, note=_nothing_decided(error), status=422)
 
 

@@ -101,6 +101,8 @@ def _asked(view: SolutionView, question: OpenQuestionView) -> str:
 
 def _why(view: SolutionView) -> str:
     asked = [fit(view.lead.why, 400, more=_where(view))]
+    if view.passkey:
+        asked.append("A yes to so much needs your passkey, which the console asks for")
     if view.agreed:
         asked.append(f"{fit(', '.join(view.agreed), 200)} said yes already")
     if view.escalated is not None:
@@ -164,18 +166,16 @@ def _after(view: SolutionView) -> str:
 def _buttons(view: SolutionView, url: str) -> JsonObject:
     value = str(Pointer.to(view.id, view.revision, view.digest))
     money = " + ".join(map(str, view.totals))
-    buttons = [
-        # NOTE: no colours: a green yes would be a nudge.
-        _button(YES, f"Yes, {money}" if money else "Yes, do it", value),
-        _button(NO, "No…", value),
-    ]
+    # NOTE: no colours: a green yes would be a nudge.
+    yes = _button(YES, f"Yes, {money}" if money else "Yes, do it", value)
+    buttons = [*([] if view.passkey else [yes]), _button(NO, "No…", value)]
     if may_be_less(view):
         buttons.append(_button(LESS, "Less…", value))
     if view.request_id is not None and view.question is None:
         name = fit(first_name(view.customer.name), 60)
         buttons.append(_button(ASK, f"Ask {name}…", value))
     if url:
-        opened = _button(OPEN, "Open ↗", value)
+        opened = _button(OPEN, "Open to decide ↗" if view.passkey else "Open ↗", value)
         buttons.append(cast("JsonObject", {**opened, "url": f"{url}/console/solution/{view.id}"}))
     return {"type": "actions", "block_id": "decide", "elements": buttons}
 

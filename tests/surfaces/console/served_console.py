@@ -176,12 +176,13 @@ async def open_console(
     clock: Clock | None = None,
     work: bool = False,
     name: str = "Ben Okafor",
-    approvals: dict[str, object] | None = None,
+    host: str = "127.0.0.1",
+    **tables: object,
 ) -> AsyncGenerator[ServedConsole]:
     """A workspace with an order of $1,000 for each customer, and its console on a port.
 
     Args:
-        approvals: its section of the settings.
+        host: by which name browsers open it. tables: more of sayso.toml, such as `approvals`.
     """
     shop = ParcelShop()
     add_playbooks(folder)
@@ -197,11 +198,12 @@ async def open_console(
             clock=clock,
             work=work,
             people=list(PEOPLE),
-            approvals=approvals or {},
+            **tables,
         ) as opened,
         serving(opened.sayso) as url,
     ):
-        yield ServedConsole(opened=opened, shop=shop, url=url, stopped=asyncio.Event())
+        named = url.replace("127.0.0.1", host)
+        yield ServedConsole(opened=opened, shop=shop, url=named, stopped=asyncio.Event())
 
 
 @asynccontextmanager
