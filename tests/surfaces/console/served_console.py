@@ -177,7 +177,7 @@ async def open_console(
     work: bool = False,
     name: str = "Ben Okafor",
     host: str = "127.0.0.1",
-    **tables: object,
+    **tables: Any,
 ) -> AsyncGenerator[ServedConsole]:
     """A workspace with an order of $1,000 for each customer, and its console on a port.
 
