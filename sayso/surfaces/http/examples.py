@@ -454,7 +454,6 @@ REQUEST: dict[str, Any] = {
     "plan": {"steps": [{"id": "s1", "action": "stripe.refund"}]},
     "actions": [{**ACTION, "planner": "playbooks", "request_id": _REQUEST_ID, "step": "s1"}],
     "question": None,
-    "passkey": False,
     "reply": "Your refund of $129.00 is being looked at by a colleague.",
     "error": None,
     "tokens": 0,
