@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sayso.actions.model.action_row import ActionRow
+from sayso.actions.model.action_row import ActionRow, read_action
 from sayso.actions.model.definition import Action, Assurance, Effect, FactValue
 from sayso.actions.model.snapshot import Resolved
 from sayso.actions.model.status import Status
@@ -23,6 +23,8 @@ NEARLY = timedelta(days=30)
 """How far back "lately" goes in what a card says of a customer."""
 MOST_ROWS = 200
 """So many of a customer's newest actions are looked at, however many there are."""
+MOST_OPEN = 50
+"""So many of a customer's actions that wait for people are looked at."""
 SAMPLE = 1000
 """So many of the newest amounts of an action are compared with."""
 SMALLEST_SAMPLE = 20
@@ -83,6 +85,7 @@ class Seen:
     Attributes:
         earlier: of the last 90 days, the newest first, without this action and its plan.
         amounts: of the newest such actions that were done, in this currency; minor units.
+        beside: what else waits for people about the same object, the oldest first.
     """
 
     action: Action
@@ -91,6 +94,7 @@ class Seen:
     now: int
     earlier: Sequence[Earlier]
     amounts: Sequence[int]
+    beside: Sequence[ActionRow] = ()
 
     def lately(self) -> list[Earlier]:
         """Those of the last 30 days that count: waiting, running or done."""
@@ -114,6 +118,19 @@ def earlier_of(reader: Reader, row: ActionRow, now: int) -> list[Earlier]:
         limit=MOST_ROWS,
     )
     return [_read(one) for one in rows]
+
+
+def open_of(reader: Reader, row: ActionRow) -> list[ActionRow]:
+    """What of the same customer waits for people, the oldest first, without this one's plan."""
+    rows = reader.all(
+        "sign.open_of_subject",
+        tenant=row.tenant,
+        subject_id=row.subject.id,
+        but=row.id,
+        but_request=row.request_id or "",
+        limit=MOST_OPEN,
+    )
+    return [read_action(one) for one in rows]
 
 
 class Amounts:
@@ -157,6 +174,7 @@ def signs_of(seen: Seen) -> Signs:
 
 def _looks(seen: Seen) -> Iterator[str | None]:
     """Each sign's line; empty when it is quiet, None when it could not be looked at."""
+    yield _open_beside(seen)
     yield _repeated(seen)
     yield _largest(seen)
     yield _soon_after_delivery(seen)
@@ -168,6 +186,16 @@ def _looks(seen: Seen) -> Iterator[str | None]:
     yield _new_customer(seen)
     yield _old_object(seen)
     yield _weakly_known(seen)
+
+
+def _open_beside(seen: Seen) -> str | None:
+    if not seen.beside:
+        return None
+    first, others = seen.beside[0], len(seen.beside) - 1
+    amount = "" if first.amount is None else f", {first.amount}"
+    more = f" and {others} more" if others else ""
+    noun = "Others are" if others else "Another is"
+    return f"{noun} open for the same {seen.resolved.object_kind}: {first.name}{amount}{more}"
 
 
 def _repeated(seen: Seen) -> str:
