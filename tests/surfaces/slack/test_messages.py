@@ -12,10 +12,12 @@ from surfaces.slack.slack_team import APPROVE, LONG_S, LOWER, REJECT, SlackTeam,
 
 from sayso.actions.approvals.decision import Choice, Decision
 from sayso.actions.model.ledger import OUTBOX_TOPIC
+from sayso.audit.entry import Actor, ActorKind
 from sayso.connectors.secret import Secret
 from sayso.dispatch.clock_skew import CALM_S, Stragglers
 from sayso.errors import OutcomeUnknownError, RetryableError
 from sayso.ids import Tenant, monotonic_s
+from sayso.money import Money
 from sayso.sdk.resources.tokens import Scope, Token
 from sayso.store.base import Transaction
 from sayso.surfaces.slack.pace import Pace
@@ -155,6 +157,47 @@ async def test_sixty_cards_at_once_keep_the_pace_and_none_is_lost(slow: SlackTea
     assert 7.0 in team.ticks.slept
     assert min(team.ticks.slept) > 0
     assert sum(team.ticks.slept) >= 59
+
+
+async def flood(team: SlackTeam, *, customers: int, cards: int, by: str) -> None:
+    """So many cards of so many customers, asked for by one token; nothing is sent yet."""
+    for number in range(cards):
+        order, customer = f"junk{number}", f"cus_junk{number % customers}"
+        team.workspace.shop.books.add(order, customer, Money(60_00, "USD"))
+        await team.workspace.sayso.propose(
+            "shop.refund",
+            {"order": order},
+            subject=customer,
+            requester=Actor(kind=ActorKind.SERVICE, id=by),
+        )
+
+
+@pytest.mark.promise("slack:pace")
+@pytest.mark.parametrize(
+    ("customers", "cards", "by"), [(60, 60, "stolen"), (1, 15, "sdk")], ids=["token", "customer"]
+)
+async def test_a_flood_of_cards_delays_nobody_elses_by_more_than_its_turn(
+    slow: SlackTeam, customers: int, cards: int, by: str
+) -> None:
+    """Issue 14: one token's, or one customer's, junk goes behind others: a second, at Slack's."""
+    team = slow
+    await flood(team, customers=customers, cards=cards, by=by)
+    notifier = team.app.notifier
+    for _ in range(3):  # some have been posted when the real one comes
+        team.ticks.now += 1
+        await notifier.step()
+    assert len(team.slack.messages) == 3
+    real = await team.ask_quietly()
+    began = team.ticks.now
+    while not any(real.id in str(message.metadata) for message in team.slack.messages):
+        wait_s = await notifier.step()
+        assert wait_s is not None
+        team.ticks.now += wait_s
+        assert team.ticks.now - began < 10
+    assert len(team.slack.messages) == 4, "the next after those that were posted already"
+    assert team.ticks.now - began <= 2
+    await team.send()
+    assert len(team.slack.messages) == cards + 1, "the others come, too"
 
 
 @pytest.mark.promise("slack:fail-closed")
