@@ -95,3 +95,10 @@ def has_models(planner: Planner) -> bool:
     if isinstance(planner, PlannerChain):
         return any(map(has_models, planner.planners))
     return isinstance(planner, ModelPlanner)
+
+
+async def close_models(planner: Planner | None) -> None:
+    """Close the connections of every model that a planner may ask."""
+    for one in planner.planners if isinstance(planner, PlannerChain) else (planner,):
+        if isinstance(one, ModelPlanner):
+            await one.close()

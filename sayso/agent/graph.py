@@ -33,8 +33,15 @@ from sayso.agent.question import (
     question_json,
     with_ids,
 )
-from sayso.agent.run import RunContext, RunState
-from sayso.agent.run_moves import ask_text, hand_over, store_plan, store_question, store_reply
+from sayso.agent.run import (
+    RunContext,
+    RunState,
+    ask_text,
+    hand_over,
+    store_plan,
+    store_question,
+    store_reply,
+)
 from sayso.agent.understanding import says_yes
 from sayso.errors import Code, RefusedError, RetryableError
 from sayso.settings.planner import ConfirmWhen

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
+import httpx
 from opentelemetry import trace
 
 from sayso.actions.model.definition import Action
@@ -77,6 +78,10 @@ def open_chat_model(settings: ModelSettings) -> BaseChatModel:
         options["base_url"] = settings.base_url
     if settings.api_key is not None:
         options["api_key"] = settings.api_key.reveal()
+    if provider in _STRICT_PROVIDERS:
+        # NOTE: its package shares one client for every model of an address and time limit, over
+        # all event loops; a limit that has no hash gives the model its own, which can be closed.
+        options["timeout"] = httpx.Timeout(settings.timeout_s)
     try:
         # Its overloads are partly untyped; with a name it is a plain chat model.
         return cast("Callable[..., BaseChatModel]", init_chat_model)(settings.model, **options)
@@ -110,6 +115,12 @@ class ModelPlanner:
     knowledge: Knowledge
     prompts: Prompts
     strict: bool = False
+
+    async def close(self) -> None:
+        """Close the model's own connections, where its package has some to close."""
+        client = getattr(self.model, "root_async_client", None)
+        if client is not None:
+            await client.close()
 
     async def plan(
         self, messages: Sequence[Message], handles: Handles, actions: Sequence[Action]

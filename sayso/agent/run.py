@@ -1,21 +1,39 @@
-"""What one run of a request works with, and what its checkpoint holds."""
+"""One run: what it works with, what its checkpoint holds, and how it moves its request.
+
+A question, a plan, a reply or a hand-over is stored in one transaction that reads the request anew,
+so that a run that was overtaken stores nothing.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, TypedDict
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, TypedDict, cast
 
-from sayso.actions.engine.proposals import Proposals
+from sayso.actions.engine.proposals import Proposal, Proposals
 from sayso.actions.model.definition import Action, plannable
+from sayso.actions.model.digest import storable
+from sayso.actions.model.plan import Plan, Step
 from sayso.actions.model.ports import ActionRegistry
 from sayso.agent.base import Asking, Handles, Message, Planner, Records, Spending
 from sayso.agent.prompts import Prompts
-from sayso.agent.request_row import RequestRow
-from sayso.agent.requests import Requests
+from sayso.agent.question import (
+    AskedText,
+    plan_json,
+    question_from_json,
+    text_of,
+    words_of,
+    write_question,
+)
+from sayso.agent.reply import HandedOver, outcomes_of, write_hand_over, write_reply
+from sayso.agent.request_row import RequestRow, RequestStatus, actions_of, get_request
+from sayso.agent.requests import AGENT, Requests
 from sayso.agent.understanding import Knowledge, language_of
+from sayso.audit.entry import EntryKind, Json
+from sayso.errors import Code, RetryableError
+from sayso.json import JsonValue
 from sayso.settings.planner import ConfirmWhen
-from sayso.store.base import Store
+from sayso.store.base import Store, Transaction
 from sayso.telemetry import Telemetry
 
 
@@ -84,3 +102,192 @@ class RunContext:
     def asked(self) -> int:
         """How many questions the conversation holds that Sayso asked."""
         return sum(turn.question is not None for turn in self.messages)
+
+
+_LONGEST_REASON = 500
+"""So many characters of why a person takes over are kept."""
+
+
+def store_question(
+    context: RunContext,
+    state: RunState,
+    stored: Mapping[str, Any],
+    asked: AskedText,
+    tx: Transaction,
+) -> None:
+    """Store what the customer is asked; nothing when the request has moved on."""
+    row = get_request(tx, context.row.tenant, context.row.id)
+    if row.status is not RequestStatus.RECEIVED:
+        return
+    question = question_from_json(stored)
+    steps: list[Json] = [
+        f"{step.id} {step.action}" for step in (question.plan.steps if question.plan else ())
+    ]
+    moved = context.requests.move(
+        tx,
+        replace(row, fence=context.row.fence),
+        RequestStatus.NEEDS_CUSTOMER,
+        EntryKind.REQUEST_QUESTIONED,
+        data={
+            "planner": question.planner or state.get("planner", ""),
+            "question": cast("Json", stored["number"]),
+            "slot": question.slot,
+            "restated": steps,
+            "tokens": state.get("tokens", 0),
+            "cost_micro_usd": state.get("cost_micro_usd", 0),
+        },
+        planner=state.get("planner"),
+        question=cast("JsonValue", stored),
+        reply=asked.to_text(),
+        tokens=state.get("tokens", 0),
+        cost_micro_usd=state.get("cost_micro_usd", 0),
+    )
+    if moved is None:
+        raise RetryableError(Code.ACTION_LOST_LEASE, "another worker has this request")
+
+
+def ask_text(context: RunContext, stored: Mapping[str, Any], handles: Handles) -> AskedText:
+    """What the customer reads of a question, in their language."""
+    question = question_from_json(stored)
+    language, actions = context.language, context.actions
+    labelled = write_question(question, language=language, handles=handles, actions=actions)
+    text = text_of(labelled, language=language, handles=handles, actions=actions)
+    return AskedText(text=text, labels=tuple(choice.label for choice in labelled.choices))
+
+
+def store_plan(context: RunContext, state: RunState, plan: Plan, tx: Transaction) -> None:
+    """Store the steps of a plan and what the request has become by it."""
+    row = get_request(tx, context.row.tenant, context.row.id)
+    if row.status is not RequestStatus.RECEIVED:
+        # INVARIANT: its steps stand already, as they were stored with its state; those of another
+        # plan, by a run that was overtaken, would come on top of them.
+        return
+    proposals = tuple(_proposal(row, plan, step) for step in plan.steps)
+    context.proposals.submit_steps(tx, proposals, plan.steps)
+    steps: list[Json] = [f"{step.id} {step.action}" for step in plan.steps]
+    moved = context.requests.move(
+        tx,
+        replace(row, fence=context.row.fence),
+        RequestStatus.ACTING,
+        EntryKind.REQUEST_PLANNED,
+        data={
+            "planner": plan.planner,
+            "steps": steps,
+            "on_failure": plan.on_failure.value,
+            "confirmed": state.get("confirmed", False),
+            **_prompt(state),
+            "tokens": state.get("tokens", 0),
+            "cost_micro_usd": state.get("cost_micro_usd", 0),
+        },
+        planner=plan.planner,
+        plan={**plan_json(plan), "language": context.language, "words": _words(context, plan)},
+        tokens=state.get("tokens", 0),
+        cost_micro_usd=state.get("cost_micro_usd", 0),
+    )
+    if moved is None:
+        raise RetryableError(Code.ACTION_LOST_LEASE, "another worker has this request")
+
+
+def _prompt(state: RunState) -> dict[str, Json]:
+    """The prompt that a model had, where one was asked."""
+    prompt = state.get("prompt")
+    return {"prompt": prompt} if prompt else {}
+
+
+def _proposal(row: RequestRow, plan: Plan, step: Step) -> Proposal:
+    return Proposal(
+        tenant=row.tenant,
+        requester=AGENT,
+        subject=row.subject,
+        action=step.action,
+        args=step.args,
+        key=f"{row.id}/{step.id}",
+        planner=plan.planner,
+        request_id=row.id,
+        step=step.id,
+        after=step.after,
+        on_failure=plan.on_failure,
+        traceparent=row.traceparent,
+        priority=row.priority,
+    )
+
+
+def _words(context: RunContext, plan: Plan) -> JsonValue:
+    """How the plan's actions are called, kept with it: the reply needs no connector then."""
+    known = context.actions
+    return {
+        step.action: cast("JsonValue", asdict(words_of(known.get(step.action), context.language)))
+        for step in plan.steps
+    }
+
+
+def store_reply(requests: Requests, claimed: RequestRow, tx: Transaction) -> None:
+    """Store the reply, from the ledger's rows and never from what a resume said.
+
+    Once more where a reply is there, and what it told has changed.
+    """
+    row = get_request(tx, claimed.tenant, claimed.id)
+    if row.status not in {RequestStatus.ACTING, RequestStatus.ANSWERED}:
+        return
+    actions = actions_of(tx, row)
+    if any((action.error or {}).get("code") == Code.NOT_ROLLED_OUT for action in actions):
+        _leave_to_person(requests, tx, replace(row, fence=claimed.fence))
+        return
+    outcomes: dict[str, Json] = {action.id: action.status.value for action in actions}
+    requests.move(
+        tx,
+        replace(row, fence=claimed.fence),
+        RequestStatus.ANSWERED,
+        EntryKind.REQUEST_REPLIED,
+        data={"outcomes": [f"{key} {value}" for key, value in outcomes.items()]},
+        reply=write_reply(outcomes_of(tx, actions, row.words), row.language),
+    )
+
+
+def _leave_to_person(requests: Requests, tx: Transaction, row: RequestRow) -> None:
+    """The roll-out leaves all of it to a person: nothing was done, and nothing is claimed."""
+    handed = HandedOver(
+        reason="the roll-out leaves this to a person", reply=write_hand_over(row.language)
+    )
+    requests.move(
+        tx,
+        row,
+        RequestStatus.HANDED_OVER,
+        EntryKind.REQUEST_HANDED_OVER,
+        data={"planner": row.planner or "", "code": Code.NOT_ROLLED_OUT.value},
+        reply=handed.to_text(),
+    )
+
+
+def hand_over(
+    requests: Requests,
+    tx: Transaction,
+    claimed: RequestRow,
+    reason: str,
+    spent: RunState,
+    language: str | None = None,
+) -> None:
+    """Store that a person takes over; nothing when the request is planned already."""
+    row = get_request(tx, claimed.tenant, claimed.id)
+    if row.status not in (RequestStatus.RECEIVED, RequestStatus.NEEDS_CUSTOMER):
+        return
+    requests.move(
+        tx,
+        replace(row, fence=claimed.fence),
+        RequestStatus.HANDED_OVER,
+        EntryKind.REQUEST_HANDED_OVER,
+        data={
+            "planner": spent.get("planner", ""),
+            "code": spent.get("code", Code.NOT_UNDERSTOOD.value),
+            **_prompt(spent),
+            "tokens": spent.get("tokens", 0),
+            "cost_micro_usd": spent.get("cost_micro_usd", 0),
+        },
+        planner=spent.get("planner"),
+        reply=HandedOver(
+            reason=storable(reason, _LONGEST_REASON),
+            reply=write_hand_over(language or row.language),
+        ).to_text(),
+        tokens=spent.get("tokens", 0),
+        cost_micro_usd=spent.get("cost_micro_usd", 0),
+    )

@@ -22,8 +22,7 @@ from sayso.agent.graph import Graph, build_graph
 from sayso.agent.prompts.choice import chosen_prompts
 from sayso.agent.request_row import RequestRow, RequestStatus, get_request
 from sayso.agent.requests import Requests
-from sayso.agent.run import RunContext, RunState
-from sayso.agent.run_moves import hand_over, store_reply
+from sayso.agent.run import RunContext, RunState, hand_over, store_reply
 from sayso.agent.spending import Budgets
 from sayso.agent.understanding import Knowledge
 from sayso.errors import Code, ConfigError, IntegrityError, RefusedError, RetryableError

@@ -12,8 +12,8 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-from sayso.audit.authority.checks import check_credential
 from sayso.audit.authority.directory import Directory
+from sayso.audit.authority.state import check_credential
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
 from sayso.audit.holds import check_free
 from sayso.audit.log import AuditLog

@@ -9,8 +9,8 @@ import hashlib
 from dataclasses import dataclass
 from functools import partial
 
-from sayso.audit.authority.checks import changed_outside, check_credential
 from sayso.audit.authority.directory import Directory
+from sayso.audit.authority.state import changed_outside, check_credential
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
 from sayso.audit.log import AuditLog
 from sayso.audit.personal import Personal

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from sayso.audit.authority.keyring import Keyring
-from sayso.audit.authority.subject_key import PREFIX, place_of, pseudonym_of
+from sayso.audit.authority.keyring import PREFIX, Keyring, place_of, pseudonym_of
 from sayso.audit.entry import PiiRef
 from sayso.errors import Code, IntegrityError, RefusedError
 from sayso.ids import Entropy, Tenant

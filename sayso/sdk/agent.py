@@ -114,8 +114,13 @@ class AgentFloor:
             await saver.adelete_thread(thread)
 
     async def close(self) -> None:
-        """Close the checkpointer's connection."""
-        await self._opened.aclose()
+        """Close the connections of the checkpointer and of the models."""
+        async with AsyncExitStack() as ends:
+            ends.push_async_callback(self._opened.aclose)
+            if self._workspace.settings.planner.models and self._planner is not None:
+                from sayso.agent.chain import close_models  # loaded where a model plans
+
+                await close_models(self._planner)
 
     async def _open(self) -> Runner:
         async with self._lock:

@@ -29,7 +29,6 @@ from sayso.sdk.container import Container, build_container
 from sayso.sdk.following import follow
 from sayso.sdk.identity import Identity
 from sayso.sdk.inbound.resource import InboundResource
-from sayso.sdk.inputs import as_subject
 from sayso.sdk.privacy.privacy import Privacy
 from sayso.sdk.progress import call_claimed, settle_request
 from sayso.sdk.rejected_calls import RejectedCalls
@@ -397,7 +396,7 @@ class Sayso:
             Ask(
                 tenant=self.tenant if tenant is None else Tenant(tenant),
                 requester=requester or SDK,
-                subject=as_subject(subject),
+                subject=Subject.of(subject),
                 messages=tuple(turns),
                 key=idempotency_key or secrets.token_hex(16),
                 traceparent=traceparent,
@@ -444,7 +443,7 @@ class Sayso:
         proposal = Proposal(
             tenant=self.tenant if tenant is None else Tenant(tenant),
             requester=requester or SDK,
-            subject=as_subject(subject),
+            subject=Subject.of(subject),
             action=action,
             args=args,
             key=idempotency_key or secrets.token_hex(16),

@@ -34,9 +34,8 @@ from sayso.actions.policy.base import Approver, Demand, Judgement, Outcome, Ques
 from sayso.actions.policy.evaluator import Evaluator
 from sayso.agent.base import Planner
 from sayso.agent.requests import Requests
-from sayso.audit.authority.follower import Follower
 from sayso.audit.authority.keyring import Keyring
-from sayso.audit.authority.log_directory import LogDirectory
+from sayso.audit.authority.log_directory import Follower, LogDirectory
 from sayso.audit.erasure import Erasures
 from sayso.audit.holds import Holds
 from sayso.audit.log import AuditLog
@@ -118,9 +117,7 @@ class Container:
         log that was tampered with can still be looked at, and one on a full disk be read.
         """
         with contextlib.suppress(SaysoError):
-            state = await self.directory.follower.catch_up(self.store, self.tenant)
-            if not self.directory.is_told(state):
-                await self.store.write(lambda tx: self.directory.at(tx, self.tenant))
+            await self.directory.begin(self.store, self.tenant, lambda: to_micros(self.clock.now()))
 
     async def check(self) -> None:
         """Whether there is something to judge by; closes itself again where there is not.

@@ -6,7 +6,6 @@ from enum import StrEnum
 from typing import TypeVar
 
 from sayso.actions.approvals.decision import Choice
-from sayso.actions.model.definition import Assurance, Subject
 from sayso.errors import Code, RefusedError
 from sayso.ids import is_id
 from sayso.text import plain
@@ -47,13 +46,6 @@ def cursor_of(prefix: str, after: str | None) -> str | None:
         f"`after`: `{plain(after, limit=_SHOWN_CHARACTERS)}` is no id of such a row",
         next_step=f"pass the id of the last row of the page before, `{prefix}_…`",
     )
-
-
-def as_subject(subject: str | Subject) -> Subject:
-    """A customer; one that is given by id alone was verified by the caller."""
-    if isinstance(subject, Subject):
-        return subject
-    return Subject(id=subject, assurance=Assurance.VERIFIED)
 
 
 def as_choice(choice: str) -> Choice:

@@ -13,15 +13,9 @@ from sayso.actions.limits.definition import NO_LIMITS
 from sayso.actions.limits.fill import Filling, check_unchanged
 from sayso.actions.model.definition import Action
 from sayso.actions.policy.activation import FILES, Activations, Along, Weighed
+from sayso.actions.policy.active import ActiveVersion, read_active, read_in_force
 from sayso.actions.policy.document import PolicyDocument, changed_parts
-from sayso.actions.policy.versions import (
-    EVERY_TENANT,
-    ActiveVersion,
-    Version,
-    get_version,
-    read_active,
-    read_in_force,
-)
+from sayso.actions.policy.versions import EVERY_TENANT, Version, get_version
 from sayso.actions.rollout.checks import SALT
 from sayso.audit.entry import Json
 from sayso.errors import SaysoError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import orjson
 
@@ -20,7 +20,8 @@ from sayso.actions.approvals.repository import (
     votes_about,
     votes_of,
 )
-from sayso.actions.model.action_row import ActionRow
+from sayso.actions.controls.kill_switch import StopRow, get_stop, read_stop
+from sayso.actions.model.action_row import ActionRow, read_action
 from sayso.actions.policy.base import Outcome
 from sayso.agent.question import AskedText
 from sayso.agent.reply import HandedOver, outcomes_of, write_reply
@@ -29,26 +30,87 @@ from sayso.audit.entry import EntryKind, StoredEntry
 from sayso.audit.personal import Personal
 from sayso.audit.queries.query import Query
 from sayso.errors import Code
-from sayso.ids import Tenant
-from sayso.sdk.resources.stop_views import held_view
+from sayso.ids import Tenant, rfc3339
 from sayso.sdk.views import (
     ActionView,
     ApprovalView,
     EntryView,
     ErrorView,
+    HeldView,
     RequestView,
+    StopView,
     action_view,
     approval_view,
     entry_view,
     question_view,
     request_view,
 )
-from sayso.store.base import Reader, Row, text
+from sayso.store.base import Reader, Row, integer, text
+
+
+def show_stop(reader: Reader, row: StopRow, tenant: Tenant) -> StopView:
+    """The external form of a stop, with how many of the tenant's actions it holds."""
+    held = 0
+    if row.in_force:
+        found = reader.one("stop.held", tenant=tenant, id=row.id)
+        held = 0 if found is None else integer(found, "count")
+    return StopView(
+        id=row.id,
+        status=_status_of(row),
+        scope=row.scope.value,
+        target=row.target,
+        reason=row.reason,
+        held=held,
+        engaged_by=row.engaged_by,
+        engaged_at=rfc3339(row.engaged_at),
+        asked_by=row.asked_by,
+        asked_at=None if row.asked_at is None else rfc3339(row.asked_at),
+        released_by=row.released_by,
+        released_at=None if row.released_at is None else rfc3339(row.released_at),
+    )
+
+
+def _status_of(row: StopRow) -> Literal["in_force", "resume_asked", "released"]:
+    if not row.in_force:
+        return "released"
+    return "in_force" if row.asked_by is None else "resume_asked"
+
+
+def list_stops(
+    reader: Reader, tenant: Tenant, *, released: bool | None, limit: int, after: str | None
+) -> list[StopView]:
+    """Stops that hold the tenant, or did; newest first."""
+    rows = reader.all(
+        "stop.page",
+        tenant=tenant,
+        released=None if released is None else int(released),
+        after=after,
+        limit=limit,
+    )
+    return [show_stop(reader, read_stop(row), tenant) for row in rows]
+
+
+def held_view(reader: Reader, row: ActionRow) -> HeldView | None:
+    """What an action waits for; None when nothing holds it."""
+    if row.blocked_by is None or not row.is_blocked:
+        return None
+    if not row.blocked_by.startswith(_STOP_PREFIX):
+        found = reader.one("action.by_id", tenant=row.tenant, id=row.blocked_by)
+        status = None if found is None else read_action(found).status.value
+        reason = f"{row.blocked_by}, on the same object, is {status or 'gone'}"
+        return HeldView(by=row.blocked_by, code="object_locked", reason=reason, status=status)
+    stop = get_stop(reader, row.tenant, row.blocked_by)
+    why = f": {stop.reason}" if stop.reason else ""
+    return HeldView(by=stop.id, code="stopped", reason=f"stopped ({stop.what}){why}")
+
 
 _FIRST_STEPS = {
     Code.UNKNOWN_SUBJECT.value: "pass the id by which the provider knows the customer; ",
 }
 """What whoever asked can do about a request that was handed over."""
+
+
+_STOP_PREFIX = "stp_"
 
 
 def show_action(reader: Reader, row: ActionRow, *, timeline: bool) -> ActionView:

@@ -6,10 +6,11 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import pytest
 from agent.shop import ACTIONS, HANDLES, KNOWLEDGE, LAMP, MUG, SUBSCRIPTION, said
@@ -330,17 +331,32 @@ def test_a_workspace_may_bring_its_own_prompt(tmp_path: Path) -> None:
         load_prompt(tmp_path / "none.md")
 
 
-def _open(server: FakeOpenAI, **changes: Any) -> ModelPlanner:
-    settings = ModelSettings(
-        model="openai:x", base_url=server.base_url, api_key=Secret("k-1"), **changes
-    )
-    return open_model(settings, KNOWLEDGE)
+class Open(Protocol):
+    """Makes a planner that asks a server."""
+
+    def __call__(self, server: FakeOpenAI, **changes: Any) -> ModelPlanner: ...
 
 
-async def test_a_real_client_plans_over_a_socket() -> None:
+@pytest.fixture
+async def opened() -> AsyncIterator[Open]:
+    """Planners by the real client, closed with their test."""
+    async with AsyncExitStack() as ends:
+
+        def make(server: FakeOpenAI, **changes: Any) -> ModelPlanner:
+            settings = ModelSettings(
+                model="openai:x", base_url=server.base_url, api_key=Secret("k-1"), **changes
+            )
+            planner = open_model(settings, KNOWLEDGE)
+            ends.push_async_callback(planner.close)
+            return planner
+
+        yield make
+
+
+async def test_a_real_client_plans_over_a_socket(opened: Open) -> None:
     """`init_chat_model("openai:…", base_url=…)` asks with the strict form and reads the answer."""
     with FakeOpenAI(completions=[Completion(content=GOOD)]) as server:
-        found = await run(_open(server))
+        found = await run(opened(server))
     assert isinstance(found, Plan)
     assert (found.tokens, found.planner) == (450, "model:openai:x")
     asked = server.requests[0]
@@ -357,11 +373,13 @@ async def test_a_real_client_plans_over_a_socket() -> None:
         (Completion(status=400), 2),
     ],
 )
-async def test_a_real_client_recovers_from_one_bad_answer(first: Completion, calls: int) -> None:
+async def test_a_real_client_recovers_from_one_bad_answer(
+    opened: Open, first: Completion, calls: int
+) -> None:
     """Free text, an unseen amount, or a refused method: the second call plans."""
     second = Completion(tool=GOOD) if first.status == 400 else Completion(content=GOOD)
     with FakeOpenAI(completions=[first, second]) as server:
-        found = await run(_open(server))
+        found = await run(opened(server))
     assert isinstance(found, Plan)
     assert len(server.requests) == calls
 
@@ -387,12 +405,12 @@ CUT = Completion(content='{"steps": [', finish_reason="length")
     ],
 )
 async def test_no_fault_takes_more_calls_or_time_than_it_may(
-    completion: Completion, calls: int, told: str
+    opened: Open, completion: Completion, calls: int, told: str
 ) -> None:
     """A person takes over; what was billed is recorded, and what may have been is counted."""
     began = time.monotonic()
     with FakeOpenAI(completions=[replace(completion) for _ in range(9)]) as server:
-        found = await run(_open(server, timeout_s=3.0))
+        found = await run(opened(server, timeout_s=3.0))
     assert isinstance(found, Handoff)
     assert told in found.reason
     assert (len(server.requests), found.notes["calls"]) == (calls, str(calls))
@@ -405,12 +423,12 @@ async def test_no_fault_takes_more_calls_or_time_than_it_may(
         assert found.tokens == 450 * calls
 
 
-async def test_a_chain_of_models_ends_in_time() -> None:
+async def test_a_chain_of_models_ends_in_time(opened: Open) -> None:
     """However many models do not answer: together they have as long as one."""
     began = time.monotonic()
     with FakeOpenAI(completions=[Completion(delay_s=60.0)] * 4) as server:
         asked = Asking(deadline=asyncio.get_running_loop().time() + 1.0)
-        models = (_open(server), _open(server), _open(server))
+        models = (opened(server), opened(server), opened(server))
         chain = PlannerChain(planners=models)
         found = await chain.plan_for(said(WORDS), HANDLES, ACTIONS, asked)
     assert isinstance(found, Handoff)
@@ -418,20 +436,20 @@ async def test_a_chain_of_models_ends_in_time() -> None:
     assert time.monotonic() - began < 5.0
 
 
-async def test_the_next_model_plans_what_the_first_one_does_not() -> None:
+async def test_the_next_model_plans_what_the_first_one_does_not(opened: Open) -> None:
     """And the tokens of both are recorded."""
     with FakeOpenAI(completions=[CUT, Completion(content=GOOD)]) as server:
-        found = await run(PlannerChain(planners=(_open(server), _open(server))))
+        found = await run(PlannerChain(planners=(opened(server), opened(server))))
     assert isinstance(found, Plan)
     assert found.tokens == 900
 
 
 @pytest.mark.parametrize("region", [None, "us"])
-async def test_words_do_not_leave_the_region(region: str | None) -> None:
+async def test_words_do_not_leave_the_region(opened: Open, region: str | None) -> None:
     """A model elsewhere, or nobody knows where, is not asked."""
     with FakeOpenAI(completions=[Completion(content=GOOD)] * 2) as server:
-        here = _open(server, region="eu")
-        away = _open(server, region=region)
+        here = opened(server, region="eu")
+        away = opened(server, region=region)
         asking = Asking(region="eu")
         refused = await away.plan_for(said(WORDS), HANDLES, ACTIONS, asking)
         assert isinstance(refused, Handoff)

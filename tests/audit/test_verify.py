@@ -33,7 +33,7 @@ audit.verifier.state_checks audit.verifier.stored_rows audit.verifier.verificati
 audit.verifier.walk
 audit.witness audit.witness.request
 audit.authority audit.authority.credentials audit.authority.keyring audit.authority.people
-audit.authority.state audit.authority.stated audit.authority.steps audit.authority.subject_key
+audit.authority.state audit.authority.stated audit.authority.steps
 audit.rules audit.rules.actions audit.rules.book audit.rules.controls audit.rules.people
 audit.rules.policy audit.rules.quorum audit.rules.requests audit.rules.transitions audit.rules.world
 audit.event

@@ -261,6 +261,22 @@ async def test_what_the_file_says_counts_until_a_command_says_otherwise(tmp_path
         assert without.sayso.audit.verify().verdict == "verified"
 
 
+@pytest.mark.promise("authority:files")
+async def test_a_clock_that_was_put_back_keeps_nobody_in_power(tmp_path: Path) -> None:
+    """What the file says of somebody counts by the order of the log; who began before stays out."""
+    async with open_shop(tmp_path) as opened:
+        opened.clock.advance(hours=-1)
+        gone = [{**one, "active": one["id"] != "maria"} for one in PEOPLE]
+        async with open_shop(tmp_path, clock=opened.clock, people=gone) as later:
+            people = {one.id: one for one in await later.sayso.people.list(MAIN)}
+            assert not people["maria"].active
+        stock(opened)
+        await propose(opened)  # by a process that goes on with what the file said before
+        people = {one.id: one for one in await opened.sayso.people.list(MAIN)}
+        assert not people["maria"].active
+        assert opened.sayso.audit.verify().verdict == "verified"
+
+
 @pytest.mark.promise("authority:named")
 async def test_every_decision_names_the_credential_it_came_by(tmp_path: Path) -> None:
     """And one that has ended between the look at it and the commit decides nothing."""

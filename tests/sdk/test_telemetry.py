@@ -21,12 +21,12 @@ from support.shop import ShopFault
 from support.shop_workspace import open_shop
 
 from sayso.actions.approvals.decision import Choice, Decision
+from sayso.actions.model.definition import Subject
 from sayso.agent.base import Message
 from sayso.agent.requests import Ask
 from sayso.errors import ConfigError, RefusedError
 from sayso.ids import Tenant
 from sayso.money import Money
-from sayso.sdk.inputs import as_subject
 from sayso.sdk.resources.base import SDK
 from sayso.sdk.tracing import start_exporting
 from sayso.telemetry import Telemetry
@@ -112,7 +112,7 @@ async def test_a_refund_without_a_callers_trace_is_one(tmp_path: Path, *, heard:
             Ask(
                 tenant=Tenant("main"),
                 requester=SDK,
-                subject=as_subject("cus_1"),
+                subject=Subject.of("cus_1"),
                 messages=(
                     Message(role="customer", content=f"refund {Money(ASKED, 'USD')} please"),
                 ),

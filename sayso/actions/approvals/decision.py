@@ -13,9 +13,9 @@ from sayso.actions.model.action_row import ActionRow, get_action
 from sayso.actions.model.definition import Action
 from sayso.actions.model.digest import is_text
 from sayso.actions.model.snapshot import Resolved
-from sayso.audit.authority.checks import check_credential
 from sayso.audit.authority.directory import Directory
 from sayso.audit.authority.people import KnownPerson
+from sayso.audit.authority.state import check_credential
 from sayso.audit.entry import StoredEntry
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant

@@ -21,8 +21,8 @@ from sayso.actions.model.action_row import ActionRow
 from sayso.actions.model.attempt import Try
 from sayso.actions.model.ledger import present_of, wake_others
 from sayso.actions.model.status import Status
-from sayso.audit.authority.checks import changed_outside
 from sayso.audit.authority.directory import Directory
+from sayso.audit.authority.state import changed_outside
 from sayso.audit.entry import EntryKind, Json
 from sayso.errors import Code
 from sayso.store.base import (

@@ -16,8 +16,8 @@ from sayso.actions.context import EngineContext
 from sayso.actions.model.definition import Subject
 from sayso.actions.model.digest import is_text, storable
 from sayso.actions.model.idempotency import MAX_KEY_CHARS, check_repeated, read_by_key
-from sayso.audit.authority.checks import changed_outside, check_credential, ended_credential
 from sayso.audit.authority.credentials import DECIDE, STOP
+from sayso.audit.authority.state import changed_outside, check_credential, ended_credential
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
 from sayso.audit.release import Word, word_about
 from sayso.errors import Code, RefusedError

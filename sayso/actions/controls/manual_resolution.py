@@ -12,7 +12,7 @@ from sayso.actions.model.digest import is_text, storable
 from sayso.actions.model.ledger import entry_of
 from sayso.actions.model.snapshot import Receipt
 from sayso.actions.model.status import Status
-from sayso.audit.authority.checks import check_credential
+from sayso.audit.authority.state import check_credential
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant, to_micros

@@ -44,12 +44,12 @@ from sayso.actions.model.idempotency import (
 )
 from sayso.actions.model.ledger import SYSTEM, entry_of
 from sayso.actions.model.plan import OnFailure, Step
-from sayso.actions.model.plan_parts import parts_of
+from sayso.actions.model.plan_state import parts_of
 from sayso.actions.model.ports import ActionRegistry
 from sayso.actions.model.snapshot import Resolved
 from sayso.actions.model.status import Status
 from sayso.actions.policy.evaluator import Judged, judged_data
-from sayso.audit.authority.checks import changed_outside
+from sayso.audit.authority.state import changed_outside
 from sayso.audit.entry import Actor, Entry, EntryKind, Json
 from sayso.errors import Code, RefusedError, RetryableError
 from sayso.ids import Tenant, to_micros

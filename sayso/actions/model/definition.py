@@ -277,6 +277,11 @@ class Subject:
                 next_step="pass the provider's id of the customer, such as cus_123",
             )
 
+    @classmethod
+    def of(cls, subject: str | Subject) -> Subject:
+        """A customer; one that is given by id alone was verified by the caller."""
+        return subject if isinstance(subject, Subject) else cls(id=subject)
+
 
 FactValue = str | int | bool | Money
 """A fact's value; `Money` becomes the policy's `decimal` in major units."""

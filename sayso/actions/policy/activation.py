@@ -9,7 +9,7 @@ from typing import TypeVar, cast
 import orjson
 
 from sayso.actions.model.digest import is_text, storable
-from sayso.actions.policy.active import forget
+from sayso.actions.policy.active import forget, read_active
 from sayso.actions.policy.document import PolicyDocument, PolicyRules, sha256_of
 from sayso.actions.policy.versions import (
     EVERY_TENANT,
@@ -17,11 +17,10 @@ from sayso.actions.policy.versions import (
     Version,
     get_version,
     insert_version,
-    read_active,
 )
 from sayso.audit.authority.by import By
-from sayso.audit.authority.checks import check_credential
 from sayso.audit.authority.directory import Directory
+from sayso.audit.authority.state import check_credential
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
 from sayso.audit.log import AuditLog
 from sayso.errors import Code, IntegrityError, RefusedError

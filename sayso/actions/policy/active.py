@@ -18,15 +18,10 @@ from sayso.actions.limits.definition import NO_LIMITS, LimitSet
 from sayso.actions.policy.base import Policy
 from sayso.actions.policy.calendar import Calendar
 from sayso.actions.policy.document import PolicyDocument
-from sayso.actions.policy.versions import (
-    EVERY_TENANT,
-    ahead_of_active,
-    read_active,
-    read_in_force,
-)
+from sayso.actions.policy.versions import EVERY_TENANT, Version, get_version, tampered
 from sayso.errors import Code, RetryableError, SaysoError
 from sayso.ids import Tenant
-from sayso.store.base import Reader, Store, Transaction
+from sayso.store.base import Reader, Store, Transaction, integer, text
 
 if TYPE_CHECKING:
     # They bring Cedar along.
@@ -39,7 +34,55 @@ T = TypeVar("T")
 _TRIES = 5
 """So often a version may move under one unit of work before its caller is asked to come again."""
 _READ = "policy/active"
+_ACTIVE = "policy.active"
 _OF_THE_STORE = frozenset(code for code in Code if code.value.startswith("store_"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActiveVersion:
+    """What a transaction sees to be in force: enough to tell whether it is the one at hand."""
+
+    number: int
+    sha256: str
+    last_seq: int
+
+
+def read_active(reader: Reader, tenant: Tenant) -> ActiveVersion | None:
+    """The version in force, as this transaction sees it; None where there was never one.
+
+    Args:
+        tenant: whose action is judged; any tenant may see it.
+    """
+    row = reader.one(_ACTIVE, tenant=tenant)
+    if row is None:
+        return None
+    return ActiveVersion(
+        number=integer(row, "number"), sha256=text(row, "sha256"), last_seq=integer(row, "last_seq")
+    )
+
+
+def ahead_of_active(tx: Reader, tenant: Tenant) -> None:
+    """Say that the version in force is read next; see `Reader.ahead`."""
+    tx.ahead(_ACTIVE, tenant=tenant)
+
+
+def read_in_force(reader: Reader) -> tuple[Version, PolicyDocument]:
+    """The version in force with its content, and as the log tells of it.
+
+    Raises:
+        RefusedError: `not_found`, where there was never one.
+        IntegrityError: `tampered`, when it is not what the log says, or one was taken away.
+    """
+    active = read_active(reader, EVERY_TENANT)
+    found = get_version(reader, 1 if active is None else active.number)
+    _check_newest(reader, found[0])
+    return found
+
+
+def _check_newest(reader: Reader, version: Version) -> None:
+    row = reader.one("policy.newest_activation", tenant=version.home)
+    if row is not None and integer(row, "seq") > version.last_seq:
+        raise tampered("the newest version of the policy that the log tells of is not there")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -448,7 +448,7 @@ def _judgement(
     deciding = tuple(sorted(rules, key=mine.order.__getitem__))
     forced = mine.action.always_ask if roles or lacks_a_person else ()
     said = [demand.say for demand in also]
-    said += [mine.explains[rule] for rule in deciding]
+    said += [mine.rules.explains[rule] for rule in deciding]
     said = said or ([] if forced else ["no rule allows it"])
     said += [f"{name.replace('_', ' ')}: could not be read" for name in missing]
     said += [f"a person always decides: {'; '.join(forced)}"] if forced else []

@@ -45,8 +45,8 @@ from sayso.actions.policy.signs import Amounts, Seen, earlier_of, earlier_words,
 from sayso.actions.policy.why import Why, needed_sentence, why_asked
 from sayso.actions.rollout.checks import StageChecks, capped, held_back
 from sayso.actions.rollout.definition import RULE_PREFIX as DIAL
-from sayso.audit.authority.checks import changed_outside
 from sayso.audit.authority.directory import Directory
+from sayso.audit.authority.state import changed_outside
 from sayso.audit.entry import ActorKind, Json
 from sayso.audit.rules.quorum import covers
 from sayso.errors import Code, RefusedError
@@ -140,7 +140,7 @@ class Evaluator:
             history=_history(reader, row, resolved, now),
             planner=row.planner,
             at=from_micros(now),
-            undoes=takes_back(reader, self._registry, row),
+            undoes=row.undoes is not None and takes_back(reader, self._registry, row),
         )
 
     def holds_back(self, reader: Reader, row: ActionRow) -> bool:

@@ -61,7 +61,7 @@ class Slice:
     Attributes:
         facts: the action's facts, as the policy takes them.
         form: how a question is put to the rules.
-        rule_set: the rules, compiled. order: the place of each. explains: their sentences.
+        rule_set: the rules, compiled. order: the place of each.
         hypotheticals: who might say yes, the least first.
         version: SHA-256 in hex over all that can change an answer.
         guess: None where a rule says what no formula can.
@@ -86,11 +86,6 @@ class Slice:
     def reads(self) -> frozenset[str]:
         """The fields that a rule reads."""
         return self.form.reads
-
-    @property
-    def explains(self) -> Mapping[str, str]:
-        """The rules' sentences by id."""
-        return self.rules.explains
 
     def lacking(self, missing: tuple[str, ...]) -> Slice:
         """The same without facts that could not be read; made once for each set of them."""

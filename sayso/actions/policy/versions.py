@@ -24,7 +24,6 @@ Direction = Literal["first", "same", "looser", "tighter"]
 
 EVERY_TENANT = Tenant("*")
 """Whose rows the versions are."""
-_ACTIVE = "policy.active"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,34 +51,6 @@ class Version:
     note: str
     activated_at: int
     last_seq: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ActiveVersion:
-    """What a transaction sees to be in force: enough to tell whether it is the one at hand."""
-
-    number: int
-    sha256: str
-    last_seq: int
-
-
-def read_active(reader: Reader, tenant: Tenant) -> ActiveVersion | None:
-    """The version in force, as this transaction sees it; None where there was never one.
-
-    Args:
-        tenant: whose action is judged; any tenant may see it.
-    """
-    row = reader.one(_ACTIVE, tenant=tenant)
-    if row is None:
-        return None
-    return ActiveVersion(
-        number=integer(row, "number"), sha256=text(row, "sha256"), last_seq=integer(row, "last_seq")
-    )
-
-
-def ahead_of_active(tx: Reader, tenant: Tenant) -> None:
-    """Say that the version in force is read next; see `Reader.ahead`."""
-    tx.ahead(_ACTIVE, tenant=tenant)
 
 
 def read_version(row: Row) -> Version:
@@ -116,28 +87,9 @@ def get_version(reader: Reader, number: int) -> tuple[Version, PolicyDocument]:
     version = read_version(row)
     content = text(row, "content")
     if sha256_of(content) != version.sha256:
-        raise _tampered(f"version {number} of the policy is not what its digest is over")
+        raise tampered(f"version {number} of the policy is not what its digest is over")
     _check_entry(reader, version)
     return version, PolicyDocument.read(content)
-
-
-def read_in_force(reader: Reader) -> tuple[Version, PolicyDocument]:
-    """The version in force with its content, and as the log tells of it.
-
-    Raises:
-        RefusedError: `not_found`, where there was never one.
-        IntegrityError: `tampered`, when it is not what the log says, or one was taken away.
-    """
-    active = read_active(reader, EVERY_TENANT)
-    found = get_version(reader, 1 if active is None else active.number)
-    _check_newest(reader, found[0])
-    return found
-
-
-def _check_newest(reader: Reader, version: Version) -> None:
-    row = reader.one("policy.newest_activation", tenant=version.home)
-    if row is not None and integer(row, "seq") > version.last_seq:
-        raise _tampered("the newest version of the policy that the log tells of is not there")
 
 
 def insert_version(
@@ -212,7 +164,7 @@ def _check_entry(reader: Reader, version: Version) -> None:
         pruned = reader.one("segment.pruned_to", tenant=version.home)
         if pruned is not None and integer(pruned, "size") > version.last_seq:
             return
-        raise _tampered(f"version {version.number} of the policy has no entry in the log")
+        raise tampered(f"version {version.number} of the policy has no entry in the log")
     match body:
         case {
             "kind": EntryKind.POLICY_ACTIVATED.value,
@@ -220,10 +172,11 @@ def _check_entry(reader: Reader, version: Version) -> None:
         }:
             return
         case _:
-            raise _tampered(f"version {version.number} of the policy was not activated by the log")
+            raise tampered(f"version {version.number} of the policy was not activated by the log")
 
 
-def _tampered(message: str) -> IntegrityError:
+def tampered(message: str) -> IntegrityError:
+    """What to say of a version that is not as the log tells of it."""
     return IntegrityError(
         Code.TAMPERED, message, next_step="run `sayso audit verify`; nothing is judged meanwhile"
     )

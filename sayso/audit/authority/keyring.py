@@ -3,6 +3,7 @@
 From each root, 32 bytes that only the host has, three keys are derived: one for the hashes under
 which tokens are stored, one that wraps the subjects' keys, one for the notes a process leaves
 itself in the database. Whoever has the database alone has none of them.
+What a subject's key is bound to, and the name that follows from it, stand at the end.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import base64
 import binascii
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
@@ -195,3 +196,36 @@ def root_of_signer(signer: LogSigner) -> bytes:
             next_step="name an Ed25519 key in `vault.key`",
         )
     return hashlib.sha256(b"sayso/root-of-signature/v1\0" + first).digest()
+
+
+PREFIX = "sub_"
+"""Begins the name under which the log knows a subject."""
+
+
+def pseudonym_of(key: bytes, tenant: str, subject_id: str) -> str:
+    """The name under which the log knows a subject: it follows from their key and their id."""
+    mac = hmac.digest(key, f"{tenant}\0{subject_id}".encode(), hashlib.sha256)
+    return PREFIX + base64.b32encode(mac[:15]).decode().lower()
+
+
+def place_of(tenant: str, subject_id: str, pseudonym: str, created_at: int) -> bytes:
+    """Whose key it is: in another row, or beside other values, a wrapped key does not open."""
+    # The lengths keep `a|b` + `c` apart from `a` + `b|c`.
+    parts = (len(tenant), tenant, len(subject_id), subject_id, pseudonym, created_at)
+    return "|".join(map(str, ("sayso/subject-key/v1", *parts))).encode()
+
+
+def key_of(keyring: Keyring, tenant: str, row: Mapping[str, object]) -> bytes | None:
+    """The key of a subject's row, of which nothing is trusted; None when it does not open.
+
+    Args:
+        row: `id`, `pseudonym`, `key` and `created_at`.
+    """
+    wrapped, created_at = row.get("key"), row.get("created_at")
+    if not isinstance(wrapped, bytes) or not isinstance(created_at, int):
+        return None
+    place = place_of(tenant, str(row.get("id")), str(row.get("pseudonym")), created_at)
+    try:
+        return keyring.unwrap(wrapped, place)
+    except (IntegrityError, ConfigError):
+        return None

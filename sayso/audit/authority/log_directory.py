@@ -1,68 +1,46 @@
 """Who may do what, as every process of a workspace goes by it: what the log says, once it is told.
 
-What the workspace's files say of people counts from the entry on that tells it. So
-whoever writes first after a change tells it, in the very transaction in which it counts for the
-first time.
+What the workspace's files say of people counts from the entry on that tells it. So whoever writes
+first after a change tells it, in the very transaction in which it counts for the first time.
+
+Nobody is believed but the head that the log's own key signed: entries are hashed on the way to it,
+so that none can be left out, put in or changed. A process that wrote the newest entries itself need
+not read them; another one reads what was added since it looked last.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import contextlib
+import re
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import cast
 
-from sayso.audit.authority.credentials import HOST
-from sayso.audit.authority.follower import Follower
-from sayso.audit.authority.people import FILE, KnownPerson
-from sayso.audit.authority.state import Authority, OpenStop, PolicyInForce
-from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json, canonical_bytes
-from sayso.audit.log import AuditLog
+import orjson
+
+from sayso.audit.authority.files import Files, untold
+from sayso.audit.authority.keyring import Keyring
+from sayso.audit.authority.note import Followed, decode_note, encode_note
+from sayso.audit.authority.people import KnownPerson
+from sayso.audit.authority.state import NOTHING, Authority, OpenStop, PolicyInForce
+from sayso.audit.authority.steps import KINDS, after
+from sayso.audit.entry import Entry
+from sayso.audit.event import Event
+from sayso.audit.log import AuditLog, Head, rolled_back
+from sayso.audit.segments.rows import read_segments
+from sayso.audit.segments.sealed import frontier_at, pruned_size
+from sayso.audit.signed_note.note import Verifier, open_checkpoint
+from sayso.audit.tree.merkle import Frontier, leaf_hash
+from sayso.errors import Code, IntegrityError, SaysoError
 from sayso.ids import Tenant
-from sayso.store.base import Reader, Store, Transaction
+from sayso.store.base import Reader, Store, Transaction, blob, integer, text
 
-RULES = 1
-"""The version of the rules that logs adopt; see sayso/audit/rules/book.py."""
-WORKSPACE = Actor(kind=ActorKind.SYSTEM, id="workspace")
-"""Who acts where the workspace's files say something new."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stated:
-    """What sayso.toml says of a person.
-
-    Attributes:
-        id, roles, slack, active: as `KnownPerson` has them.
-    """
-
-    id: str
-    roles: tuple[str, ...]
-    slack: str | None
-    active: bool
-
-    @property
-    def sha256(self) -> str:
-        """By which it is told whether the file says something else now."""
-        said: Json = {
-            "id": self.id,
-            "roles": list[Json](sorted(self.roles)),
-            "slack": self.slack,
-            "active": self.active,
-        }
-        return hashlib.sha256(canonical_bytes(said)).hexdigest()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Files:
-    """What a workspace's files say of who may do what, and when they were read.
-
-    Attributes:
-        people: by id.
-        read_at: microseconds since 1970; whoever has read them later is not contradicted.
-    """
-
-    people: Mapping[str, Stated]
-    read_at: int
+_PAGE = 1000
+_WORTH_A_NOTE = 1000
+"""So many entries further, another note is worth its write."""
+_AT_ONCE = 50_000
+"""So many entries are read in one unit when a process begins: a fraction of a second."""
 
 
 class LogDirectory:
@@ -77,12 +55,22 @@ class LogDirectory:
         self._log = log
         self._operator = operator
         self._files = files
+        self._followed: dict[Tenant, tuple[int, int]] = {}
         self._told: dict[Tenant, Authority] = {}
 
-    def read_again(self, files: Files) -> None:
-        """Go by what the files say now."""
-        self._files = files
-        self._told = {}
+    async def begin(self, store: Store, tenant: Tenant, now: Callable[[], int]) -> None:
+        """Follow a log, once the files are read, and have it say what they say.
+
+        Args:
+            now: microseconds since 1970.
+
+        Raises:
+            IntegrityError: see `Follower.at`.
+        """
+        state = await self.follower.catch_up(store, tenant)
+        self._followed[tenant] = (self.follower.size(tenant), now())
+        if next(self._untold(tenant, state), None) is not None:
+            await store.write(lambda tx: self.at(tx, tenant))
 
     def at(self, reader: Reader, tenant: Tenant) -> Authority:
         """What is in force; in a transaction, what the files say is told first.
@@ -93,10 +81,10 @@ class LogDirectory:
         state = self.follower.at(reader, tenant)
         if not reader.writes or self._told.get(tenant) is state:
             return state
-        untold = list(self._untold(state))
-        for entry in untold:
+        missing = list(self._untold(tenant, state))
+        for entry in missing:
             self._log.append(cast("Transaction", reader), tenant, entry)
-        if untold:
+        if missing:
             return self.follower.at(reader, tenant)
         self._told[tenant] = state
         return state
@@ -104,10 +92,6 @@ class LogDirectory:
     async def see(self, store: Store, tenant: Tenant) -> None:
         """See `Follower.see`."""
         await self.follower.see(store, tenant)
-
-    def is_told(self, state: Authority) -> bool:
-        """Whether the log says all that the files say."""
-        return next(self._untold(state), None) is None
 
     def statement_of(self, person: str) -> str:
         """By which it is told whether the file says something else of somebody from now on."""
@@ -133,47 +117,236 @@ class LogDirectory:
         others = self.follower.at(reader, self._operator).stops.values()
         return next((stop for stop in others if stop.scope == "all"), None)
 
-    def _untold(self, state: Authority) -> Iterator[Entry]:
-        if state.adopted is None:
-            yield _entry(EntryKind.RULES_ADOPTED, {"rules": RULES})
-        for stated in self._files.people.values():
-            yield from self._of_person(state.people.get(stated.id), stated)
-        for known in state.people.values():
-            gone = known.statement and known.id not in self._files.people
-            if gone and known.active and known.stated_at <= self._files.read_at:
-                yield _deactivated(known.id, "")
+    def _untold(self, tenant: Tenant, state: Authority) -> Iterator[Entry]:
+        return untold(self._files, state, lambda known: self._is_newer(tenant, known))
 
-    def _of_person(self, known: KnownPerson | None, stated: Stated) -> Iterator[Entry]:
-        # NOTE: by what the file said before, and not by what is so: a person who was deactivated by
-        # a command stays so, whatever the file goes on saying.
-        if known is not None and known.statement == stated.sha256:
+    def _is_newer(self, tenant: Tenant, known: KnownPerson) -> bool:
+        """Whether somebody who read the files later has said what is said of a person."""
+        read_at = self._files.read_at
+        if tenant not in self._followed:
+            return known.stated_at > read_at
+        # NOTE: the log's order tells it, whatever the clocks say; only what was said while this
+        # process began is told by its time. A clock that was put back must not keep a person who
+        # has left in power.
+        size, at = self._followed[tenant]
+        return known.seq >= size or read_at < known.stated_at <= at
+
+
+class Follower:
+    """Follows the logs of a database.
+
+    Args:
+        log: knows whose key signs, and what this process has written itself.
+        keyring: seals the notes that the next process begins with.
+    """
+
+    def __init__(self, log: AuditLog, keyring: Keyring) -> None:
+        self._log = log
+        self._keyring = keyring
+        self._lock = threading.Lock()
+        self._known: dict[Tenant, Followed] = {}
+        self._noted: dict[Tenant, int] = {}
+
+    def at(self, reader: Reader, tenant: Tenant) -> Authority:
+        """What is in force at this moment, with what this unit and those before it have added.
+
+        Raises:
+            IntegrityError: `tampered` or `bad_signature`, when the entries are not those that the
+                log's key has signed; then nobody has any power.
+        """
+        remembered = reader.recall((self, tenant))
+        if isinstance(remembered, Followed):
+            followed = remembered
+        else:
+            followed = self._followed(reader, tenant)
+            if reader.writes:
+                cast("Transaction", reader).remember((self, tenant), followed)
+        state = followed.state
+        for seq, body in self._log.noted(reader, tenant):
+            state = after(state, _event(seq, body))
+        return state
+
+    async def see(self, store: Store, tenant: Tenant) -> None:
+        """Take in what this process has just changed, so that it knows a log that is put back.
+
+        What cannot be read now is read with the next call.
+        """
+        with contextlib.suppress(SaysoError):
+            await store.read(lambda reader: self.at(reader, tenant), brief=True)
+
+    def latest(self, tenant: Tenant) -> Authority:
+        """What was in force when this process looked last; asked again wherever it counts."""
+        known = self._known.get(tenant)
+        return NOTHING if known is None else known.state
+
+    def size(self, tenant: Tenant) -> int:
+        """How far this process has followed a log."""
+        known = self._known.get(tenant)
+        return 0 if known is None else known.size
+
+    async def catch_up(self, store: Store, tenant: Tenant) -> Authority:
+        """Follow a log to its head, however long it is, without holding anybody up.
+
+        Raises:
+            IntegrityError: see `at`.
+        """
+        part = await store.read(lambda reader: self._step(reader, tenant, None))
+        while part is not None:
+            part = await store.read(partial(self._step, tenant=tenant, part=part))
+        await self._leave_note(store, tenant)
+        return self.latest(tenant)
+
+    # ---- following -----------------------------------------------------------------------------
+
+    def _followed(self, reader: Reader, tenant: Tenant) -> Followed:
+        head = self._log.committed(reader, tenant)
+        known = self._begin(reader, tenant)
+        if head is None or not head.size:
+            return known
+        followed = self._over(reader, tenant, known, head)
+        self._keep(tenant, followed)
+        return followed
+
+    def _over(self, reader: Reader, tenant: Tenant, known: Followed, head: Head) -> Followed:
+        """What is known once a head is reached."""
+        if known.size > head.size:
+            # INVARIANT: a log only grows. An older snapshot of a reader is no such case, and what
+            # is in force is what was read last.
+            if reader.writes:
+                raise rolled_back(tenant, known.size, head.size)
+            return known
+        if (known.size, known.frontier) == (head.size, head.frontier):
+            return known
+        return self._over_own(known, head, tenant) or self._read_on(reader, tenant, known, head)
+
+    def _step(self, reader: Reader, tenant: Tenant, part: Followed | None) -> Followed | None:
+        """Follow a part of what is left; None once the head is reached.
+
+        INVARIANT: a part is unproven until then, so it counts for nothing but for going on.
+        """
+        head = self._log.committed(reader, tenant)
+        known = self._begin(reader, tenant) if part is None else part
+        if head is None or not head.size:
+            return None
+        if head.size - known.size > _AT_ONCE and self._over_own(known, head, tenant) is None:
+            frontier, state = Frontier.from_bytes(known.size, known.frontier), known.state
+            for body in self._bodies(reader, tenant, known.size, known.size + _AT_ONCE):
+                frontier, state = _grown(frontier, state, body)
+            return Followed(size=frontier.size, frontier=frontier.to_bytes(), state=state)
+        self._keep(tenant, self._over(reader, tenant, known, head))
+        return None
+
+    def _begin(self, reader: Reader, tenant: Tenant) -> Followed:
+        """Where this process goes on: its own memory, a note, or the first entry that is there."""
+        with self._lock:
+            known = self._known.get(tenant)
+        if known is not None:
+            return known
+        row = reader.one("authority.note", tenant=tenant)
+        if row is not None:
+            note = text(row, "note").encode()
+            if self._keyring.is_own_note(note, blob(row, "seal")):
+                found = decode_note(tenant, note)
+                if found is not None:
+                    self._noted[tenant] = found.size
+                    return found
+        sealed = read_segments(reader, tenant)
+        size = pruned_size(list(sealed))
+        frontier = frontier_at(sealed, size) if size else Frontier()
+        return Followed(size=size, frontier=frontier.to_bytes(), state=NOTHING)
+
+    def _over_own(self, known: Followed, head: Head, tenant: Tenant) -> Followed | None:
+        """The state at a head that this process has signed, of which it wrote all that is new."""
+        run = self._log.own_run(tenant)
+        if run is None or run.heads.get(head.size) != head.frontier:
+            return None
+        # INVARIANT: what is known lies on the way that this process went, or a log that was put
+        # back and has grown anew would pass for the one that was known.
+        if run.heads.get(known.size) != known.frontier:
+            return None
+        state = known.state
+        for seq in sorted(run.noted.copy()):
+            body = run.noted.get(seq)
+            if body is not None and known.size <= seq < head.size:
+                state = after(state, _event(seq, body))
+        return Followed(size=head.size, frontier=head.frontier, state=state)
+
+    def _read_on(self, reader: Reader, tenant: Tenant, known: Followed, head: Head) -> Followed:
+        verifiers = [Verifier.parse(one.vkey) for one in self._log.signers_of(tenant)]
+        signed = open_checkpoint(head.note, verifiers)
+        frontier, state = Frontier.from_bytes(known.size, known.frontier), known.state
+        for body in self._bodies(reader, tenant, known.size, head.size):
+            frontier, state = _grown(frontier, state, body)
+        same = (signed.origin, signed.size, signed.root) == (
+            self._log.origin_of(tenant),
+            frontier.size,
+            frontier.root(),
+        )
+        if not same:
+            raise _changed(tenant)
+        return Followed(size=frontier.size, frontier=frontier.to_bytes(), state=state)
+
+    def _bodies(self, reader: Reader, tenant: Tenant, start: int, end: int) -> Iterator[bytes]:
+        while start < end:
+            limit = min(_PAGE, end - start)
+            page = reader.all("log.bodies", tenant=tenant, from_seq=start, limit=limit)
+            for row in page:
+                if integer(row, "seq") != start:
+                    raise _changed(tenant)
+                start += 1
+                yield text(row, "body").encode()
+            if not page:
+                raise _changed(tenant)
+
+    def _keep(self, tenant: Tenant, followed: Followed) -> None:
+        with self._lock:
+            known = self._known.get(tenant)
+            if known is None or known.size < followed.size:
+                self._known[tenant] = followed
+                self._log.saw(tenant, followed.size)
+
+    # ---- notes ---------------------------------------------------------------------------------
+
+    async def leave_notes(self, store: Store) -> None:
+        """Write down how far each log was followed, where that is worth it."""
+        for tenant in list(self._known):
+            await self._leave_note(store, tenant)
+
+    async def _leave_note(self, store: Store, tenant: Tenant) -> None:
+        known = self._known.get(tenant)
+        if known is None or known.size - self._noted.get(tenant, 0) < _WORTH_A_NOTE:
             return
-        if known is not None and known.statement and known.stated_at > self._files.read_at:
-            return
-        if not stated.active:
-            if known is not None and known.active:
-                yield _deactivated(known.id, stated.sha256)
-            return
-        data: dict[str, Json] = {
-            "person": stated.id,
-            "roles": list[Json](sorted(stated.roles)),
-            "source": FILE,
-            "statement": stated.sha256,
-        }
-        if stated.slack is not None:
-            data["slack"] = stated.slack
-        yield _entry(EntryKind.PERSON_ADDED if known is None else EntryKind.PERSON_CHANGED, data)
+        note = encode_note(tenant, known)
+        seal = self._keyring.seal_note(note)
+        await store.write(
+            lambda tx: tx.run(
+                "authority.leave", tenant=tenant, size=known.size, note=note.decode(), seal=seal
+            )
+        )
+        self._noted[tenant] = known.size
 
 
-def _entry(kind: EntryKind, data: dict[str, Json]) -> Entry:
-    return Entry(kind=kind, actor=WORKSPACE, data={**data, "credential": HOST})
+def _grown(frontier: Frontier, state: Authority, body: bytes) -> tuple[Frontier, Authority]:
+    seq = frontier.size
+    frontier.append(leaf_hash(body))
+    if _MARK.search(body):
+        state = after(state, _event(seq, body))
+    return frontier, state
 
 
-def _deactivated(person: str, statement: str) -> Entry:
-    data: dict[str, Json] = {"person": person, "source": FILE, "statement": statement}
-    return _entry(EntryKind.PERSON_DEACTIVATED, data)
+_MARK = re.compile(
+    b'"kind":"(?:%s)[.]' % b"|".join(sorted({kind.partition(".")[0].encode() for kind in KINDS}))
+)
+"""Tells an entry that may be of such a kind without reading it as JSON."""
 
 
-def files_of(people: Sequence[Stated], read_at: int) -> Files:
-    """What the files of a workspace say, by person."""
-    return Files(people={one.id: one for one in people}, read_at=read_at)
+def _event(seq: int, body: bytes) -> Event:
+    return Event.of(orjson.loads(body), seq)
+
+
+def _changed(tenant: Tenant) -> IntegrityError:
+    return IntegrityError(
+        Code.TAMPERED,
+        f"the log of `{tenant}` is not what its key has signed, so nobody may do anything there",
+        next_step="run `sayso audit verify`, and restore the database from a backup",
+    )

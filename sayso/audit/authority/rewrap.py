@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-from sayso.audit.authority.keyring import ROOT_BYTES, Keyring
-from sayso.audit.authority.subject_key import place_of, pseudonym_of
+from sayso.audit.authority.keyring import ROOT_BYTES, Keyring, place_of, pseudonym_of
 from sayso.errors import Code, IntegrityError
 from sayso.ids import Entropy, Tenant
 from sayso.store.base import Row, Store, Transaction, blob, integer, text

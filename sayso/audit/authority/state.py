@@ -1,7 +1,8 @@
 """What is in force by the entries of one log: people, credentials, stops, holds, the policy.
 
 It is what a running process goes by, and what the verifier judges decisions with, so that nothing
-the rows of a database say beside it can give anybody a power.
+the rows of a database say beside it can give anybody a power. At the end stands how somebody is
+refused whose word it does not know.
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from sayso.audit.authority.credentials import HOST, PERSON, SLACK, Credential
+from sayso.audit.authority.credentials import DECIDE, HOST, PERSON, SLACK, Credential
 from sayso.audit.authority.people import KnownPerson
 from sayso.audit.entry import Actor, ActorKind
+from sayso.errors import Code, IntegrityError, RefusedError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,3 +155,31 @@ class Authority:
 
 NOTHING = Authority()
 """Before the first entry."""
+
+
+def check_credential(authority: Authority, credential: str, person: str, now: int) -> None:
+    """Refuse a person's word by a credential that is not theirs now.
+
+    Raises:
+        RefusedError: `unauthenticated`.
+    """
+    if not authority.shows(credential, person, now, {DECIDE}):
+        raise ended_credential()
+
+
+def ended_credential() -> RefusedError:
+    """What to say to somebody who acts by something that opens nothing."""
+    return RefusedError(
+        Code.UNAUTHENTICATED,
+        "what you showed who you are by is unknown, ended or revoked",
+        next_step="sign in again, or make a token with `sayso token create`",
+    )
+
+
+def changed_outside(what: str) -> IntegrityError:
+    """What to say of a row that is not what the log says of it."""
+    return IntegrityError(
+        Code.TAMPERED,
+        f"{what} was changed by another program than Sayso",
+        next_step="run `sayso audit verify`, and restore the database from a backup",
+    )

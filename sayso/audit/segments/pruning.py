@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 
-from sayso.audit.authority.checks import changed_outside
 from sayso.audit.authority.credentials import HOST
 from sayso.audit.authority.directory import Directory
+from sayso.audit.authority.state import changed_outside
 from sayso.audit.entry import Actor, Entry, EntryKind, Json
 from sayso.audit.log import AuditLog
 from sayso.audit.retention_clock import agreed_time, note_time

@@ -10,8 +10,7 @@ import orjson
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from sayso.audit.authority.keyring import Keyring
-from sayso.audit.authority.subject_key import key_of, pseudonym_of
+from sayso.audit.authority.keyring import Keyring, key_of, pseudonym_of
 from sayso.audit.entry import FORMAT_VERSION, Json, canonical_bytes
 from sayso.audit.fields import Fields
 from sayso.audit.verifier.replay import JUDGED, State, vote_id

@@ -9,9 +9,8 @@ from sayso.actions.model.status import FINAL, Status
 from sayso.errors import Code, RefusedError
 from sayso.sdk.action_catalog import ActionTypesView, show_action_types
 from sayso.sdk.inputs import as_state, cursor_of, page_of
-from sayso.sdk.presenters import ahead_of_action_view, show_action
+from sayso.sdk.presenters import ahead_of_action_view, held_view, show_action
 from sayso.sdk.resources.base import Resource
-from sayso.sdk.resources.stop_views import held_view
 from sayso.sdk.views import ActionView, action_view
 from sayso.store.base import Reader, SqlValue, Transaction
 

@@ -12,8 +12,9 @@ import orjson
 
 from sayso.actions.model.action_row import get_action, read_action
 from sayso.actions.model.status import Status
+from sayso.actions.policy.active import read_in_force
 from sayso.actions.policy.document import PolicyDocument
-from sayso.actions.policy.versions import get_version, read_in_force
+from sayso.actions.policy.versions import get_version
 from sayso.errors import Code, IntegrityError, RefusedError
 from sayso.ids import rfc3339, to_micros
 from sayso.sdk.policy_in_force import weigh_change
@@ -424,7 +425,7 @@ def _test_view(policy: CedarPolicy, tried: object) -> PolicyTestView:
 
     assert isinstance(tried, Tried), "of a test"
     mine = _slice(policy, tried.example.action)
-    said = [mine.explains.get(rule, rule) for rule in tried.answer.rules]
+    said = [mine.rules.explains.get(rule, rule) for rule in tried.answer.rules]
     return PolicyTestView(
         file=tried.example.file,
         say=tried.example.say,
@@ -475,7 +476,9 @@ def _answered(
         StepView(
             who=who(roles),
             allowed=verdict.allowed,
-            rules=tuple((rule, mine.explains.get(rule, "")) for rule in sorted(verdict.rules)),
+            rules=tuple(
+                (rule, mine.rules.explains.get(rule, "")) for rule in sorted(verdict.rules)
+            ),
         )
         for roles, verdict in answer.steps
     )

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from sayso.audit.authority.by import By
-from sayso.audit.authority.log_directory import Files, LogDirectory, Stated, files_of
+from sayso.audit.authority.files import Files, Stated, files_of
+from sayso.audit.authority.log_directory import LogDirectory
 from sayso.audit.authority.people import KnownPerson
 from sayso.audit.authority.state import Authority
 from sayso.audit.entry import Entry, EntryKind, Json

@@ -14,9 +14,9 @@ import orjson
 
 from sayso.actions.model.action_row import ActionRow, get_action, read_action
 from sayso.actions.model.status import Status
+from sayso.actions.policy.active import read_in_force
 from sayso.actions.policy.calendar import Calendar
 from sayso.actions.policy.document import PolicyDocument
-from sayso.actions.policy.versions import read_in_force
 from sayso.actions.rollout.agreement import Agreement, Case, Match, agreement_of
 from sayso.actions.rollout.checks import braked_dials
 from sayso.actions.rollout.definition import ALL, Dial, Rollout, Stage

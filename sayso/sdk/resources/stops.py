@@ -2,15 +2,94 @@
 
 from __future__ import annotations
 
+import difflib
 import secrets
+from functools import partial
+from typing import TYPE_CHECKING
 
-from sayso.actions.controls.kill_switch import Resumption, StopOrder
+from sayso.actions.controls.kill_switch import Resumption, StopOrder, StopScope
 from sayso.audit.authority.credentials import HOST
 from sayso.audit.entry import Actor
+from sayso.errors import Code, RefusedError
+from sayso.ids import Tenant
 from sayso.sdk.inputs import cursor_of, page_of
+from sayso.sdk.presenters import list_stops, show_stop
 from sayso.sdk.resources.base import SDK, Resource
-from sayso.sdk.resources.stop_views import check_target, list_stops, read_scope, show_stop
 from sayso.sdk.views import StopView
+from sayso.store.base import Reader, text
+from sayso.text import plain
+
+if TYPE_CHECKING:
+    from sayso.sdk.container import Container
+
+
+_NEWEST = 200
+"""So many of the newest actions say which names are in use, whatever is set up here."""
+
+
+def read_scope(scope: str) -> StopScope:
+    """The scope behind a word.
+
+    Raises:
+        RefusedError: `invalid_input`.
+    """
+    try:
+        return StopScope(scope)
+    except ValueError:
+        raise RefusedError(
+            Code.INVALID_INPUT,
+            f"`{scope[:40]}` is no scope of a stop",
+            next_step="use " + ", ".join(StopScope),
+        ) from None
+
+
+async def check_target(container: Container, scope: StopScope, target: str) -> str:
+    """Refuse a connector or an action that surely does not exist: such a stop would hold nothing.
+
+    What the newest actions of the ledger name exists, though it is not set up here: the workers may
+    have another version of the workspace.
+
+    Returns:
+        why the name could not be checked, since a connector cannot be loaded; else empty.
+
+    Raises:
+        RefusedError: `not_found`, with the nearest name.
+    """
+    if not target or scope not in {StopScope.CONNECTOR, StopScope.ACTION}:
+        return ""
+    types = await container.action_catalog.read()
+    known = types.names if scope is StopScope.ACTION else types.connectors
+    if target in known:
+        return ""
+    # INVARIANT: a brake is not kept from holding by what is broken; where the names are not known,
+    # the target is taken as it is.
+    if doubt := types.doubt(target.partition(".")[0]):
+        return doubt
+    done = await container.store.read(partial(_done_lately, tenant=container.tenant))
+    if target in (done if scope is StopScope.ACTION else {name.partition(".")[0] for name in done}):
+        return ""
+    raise RefusedError(
+        Code.NOT_FOUND,
+        f"there is no {scope} `{plain(target, limit=60)}`, so the stop would hold nothing",
+        next_step=_instead(target, known),
+    )
+
+
+def _done_lately(reader: Reader, tenant: Tenant) -> set[str]:
+    rows = reader.all("action.page", tenant=tenant, after=None, name=None, limit=_NEWEST)
+    return {text(row, "name") for row in rows}
+
+
+def _instead(target: str, known: frozenset[str]) -> str:
+    """The name that was meant: of an action called by its verb, of a connector, or the nearest."""
+    names = sorted(known)
+    verbs = [name for name in names if name.partition(".")[2] == target]
+    of_connector = [name for name in names if name.startswith(f"{target}.")]
+    if of_connector and not verbs:
+        return f"use {', '.join(of_connector[:10])}; or stop the connector `{target}`"
+    if near := verbs or difflib.get_close_matches(target, names, 1):
+        return f"did you mean `{near[0]}`?"
+    return "use " + ", ".join(names[:10]) if names else "stop the tenant, with the scope `tenant`"
 
 
 class StopResource(Resource):

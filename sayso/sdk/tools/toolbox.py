@@ -25,7 +25,6 @@ from sayso.errors import Code, ConfigError, IntegrityError, RefusedError, SaysoE
 from sayso.ids import Tenant
 from sayso.json import JsonObject, JsonValue
 from sayso.sdk.client import Sayso
-from sayso.sdk.inputs import as_subject
 from sayso.sdk.resources.tokens import Scope
 from sayso.sdk.tools.answers import (
     ActionAnswer,
@@ -251,7 +250,7 @@ def open_tools(
         RefusedError: `invalid_input`, for what cannot be a customer's id.
     """
     caller = Caller(
-        subject=as_subject(subject),
+        subject=Subject.of(subject),
         requester=Actor(kind=ActorKind.SERVICE, id=requester),
         tenant=sayso.tenant if tenant is None else Tenant(tenant),
         conversation=conversation,

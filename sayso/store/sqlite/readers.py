@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from typing import TypeVar
 
 from sayso.store.base import Reader
-from sayso.store.sqlite.rows import Brevity, SqliteReader
+from sayso.store.sqlite.writer import Brevity, SqliteReader
 
 T = TypeVar("T")
 

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sayso.agent.understanding.clean import clean
+from sayso.agent.understanding.lexicon import slips_between
 from sayso.agent.understanding.patterns import Matcher
 from sayso.agent.understanding.reading import read
-from sayso.agent.understanding.spelling import slips_between
 from sayso.agent.understanding.tokens import Token, fold, normalise, tokenise
 from sayso.money import Money
 
