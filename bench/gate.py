@@ -1,10 +1,10 @@
 """What attackers cost others over HTTP: `python -m bench.gate [--rounds N] [--seconds S] [--json]`.
 
-A real `sayso serve` in a process of its own. A caller with a token reads actions every 20 ms: alone;
-beside 600 connections whose headers never end; and beside four clients that send tokens nobody
-made, as fast as they are answered. Each round measures all three, so that the machine's other work
-weighs on each alike; the ratio is the median of the rounds' ratios. The program's log and the audit
-log are weighed before and after.
+A real `sayso serve` in a process of its own. A caller with a token reads actions every 20 ms:
+alone, beside 600 connections whose headers never end, and beside four clients that send tokens
+nobody made, as fast as they are answered. Each round measures all three, so that the machine's
+other work weighs on each alike; the ratio is the median of the rounds' ratios. The program's log
+and the audit log are weighed before and after.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -124,7 +124,7 @@ def call(served: Served, seconds: float, heard: Heard) -> None:
 
 
 @contextmanager
-def half_open(served: Served) -> Iterator[None]:
+def half_open(served: Served) -> Generator[None]:
     """So many connections at every moment, each with headers that never end."""
     ended = threading.Event()
 
@@ -163,7 +163,7 @@ def _open_half(served: Served, watched: selectors.BaseSelector) -> None:
 
 
 @contextmanager
-def flooded(served: Served) -> Iterator[None]:
+def flooded(served: Served) -> Generator[None]:
     """Four clients in a process of their own, each with a new token for each call."""
     command = [sys.executable, "-m", "bench.gate", "--flood", served.host, str(served.port)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as attacker:
