@@ -14,13 +14,24 @@ from pydantic import BaseModel, Field, ValidationError, field_validator, model_v
 
 from sayso.errors import Code, ConfigError
 from sayso.ids import DEFAULT_TENANT
-from sayso.settings.base import NAME, REFERENCE, KeyReference, Name, Reference, Section
+from sayso.settings.base import (
+    NAME,
+    REFERENCE,
+    KeyReference,
+    Name,
+    PlainUrl,
+    Reference,
+    Section,
+    Url,
+    addresses_in,
+)
 from sayso.settings.planner import PlannerSection
 from sayso.settings.surfaces import (
     ConsoleSection,
     HttpSection,
     IdentitySection,
     InboundSection,
+    NetworkSection,
     PersonSection,
     SlackSection,
     WebhooksSection,
@@ -30,10 +41,7 @@ FILE_NAME = "sayso.toml"
 _OURS = frozenset({"rate", "region"})
 """Keys that every connector has, and none reads itself."""
 RATE = r"^[1-9][0-9]{0,5}/(s|m|h)$"
-# SOURCE: RFC 3161 §3.4: plain HTTP is usual; the answer proves itself, and only a digest leaves.
-_AUTHORITY = r"^https?://[^\s/@?#]+(/\S*)?$"
 _OID = r"^[0-2](\.(0|[1-9][0-9]*)){1,30}$"
-_WITNESS = r"^(https://|http://(127\.0\.0\.1|localhost|\[::1\])[:/]).+$"
 
 
 class WorkspaceSection(Section):
@@ -123,9 +131,10 @@ class PlaceSection(Section):
     name: Name
     only_logs: bool = False
     directory: Annotated[str, Field(min_length=1)] | None = None
-    witness: Annotated[str, Field(pattern=_WITNESS)] | None = None
+    witness: Url | None = None
     key: str | None = None
-    timestamp: Annotated[str, Field(pattern=_AUTHORITY)] | None = None
+    # SOURCE: RFC 3161 §3.4: plain HTTP is usual; the answer proves itself, a digest leaves.
+    timestamp: PlainUrl | None = None
     roots: Annotated[str, Field(min_length=1)] | None = None
     policy: Annotated[str, Field(pattern=_OID)] | None = None
     every_s: Annotated[float, Field(ge=0.1, le=2_678_400)] | None = None
@@ -360,14 +369,14 @@ class ConnectionSection(Section):
     """
 
     grant: Literal["refresh_token", "client_credentials"]
-    token_endpoint: str
+    token_endpoint: Url
     client_id: Annotated[str, Field(min_length=1)]
     client_secret: Reference | None = None
     # SOURCE: RFC 6749 §3.3, so that two scopes cannot be written as one
     scopes: tuple[Annotated[str, Field(pattern=r"^[!#-\[\]-~]+$")], ...] = ()
     auth_method: Literal["client_secret_basic", "client_secret_post", "none"] | None = None
-    authorization_endpoint: str = ""
-    redirect_uri: str = ""
+    authorization_endpoint: Url = ""
+    redirect_uri: Url = ""
 
     @model_validator(mode="after")
     def _client_has_a_secret(self) -> ConnectionSection:
@@ -422,6 +431,7 @@ class Settings(Section):
     planner: PlannerSection = PlannerSection()
     slack: SlackSection | None = None
     http: HttpSection = HttpSection()
+    network: NetworkSection = NetworkSection()
     webhooks: WebhooksSection = WebhooksSection()
     inbound: Mapping[Name, InboundSection] = Field(default_factory=dict)
     identity: Mapping[Name, IdentitySection] = Field(default_factory=dict)
@@ -453,6 +463,18 @@ class Settings(Section):
                 known = ", ".join(f"`{role}`" for role in self.approvals.roles)
                 hint = f"did you mean `{near[0]}`" if near else f"`approvals.roles` has {known}"
                 raise ValueError(f"{who} has the unknown role `{unknown[0]}`; {hint}")
+        return self
+
+    @model_validator(mode="after")
+    def _addresses_are_safe(self) -> Settings:
+        private = [str(network) for network in self.network.private]
+        for name, url, mark in addresses_in(self):
+            from sayso.network import checked_url  # 10 ms, which only who has an address pays for
+
+            try:
+                checked_url(url, name=name, private=private, query=True, plain=mark.plain)
+            except ConfigError as error:
+                raise ValueError(f"{error.message}; {error.next_step}") from error
         return self
 
     @model_validator(mode="after")

@@ -497,21 +497,25 @@ def _is_about(one: ActionRow, row: ActionRow, resolved: Resolved) -> bool:
 def _equal_to(reader: Reader, row: ActionRow, opened: Sequence[ActionRow]) -> ActionRow | None:
     """The open action that is what a new one asks for, so that people are asked once.
 
-    Not for a step beside others, which would be left without it; nor for whoever looks only.
+    Neither is a step beside others, whose fate hangs on theirs; nor for whoever looks only.
     """
     if not reader.writes or row.revision > 1:
         return None
     # INVARIANT: nobody approves their own request, so no person's is put under another's name.
     people = {one for one in requesters_of(reader, row) if one.startswith(f"{ActorKind.PERSON}:")}
-    same = (one for one in opened if (one.name, one.fingerprint) == (row.name, row.fingerprint))
-    equal = next((one for one in same if people <= requesters_of(reader, one)), None)
-    if equal is None:
-        return None
-    if row.request_id is not None:
-        found = reader.all("action.by_request", tenant=row.tenant, request_id=row.request_id)
-        if any(step.id != row.id for step in map(read_action, found)):
-            return None
-    return equal
+    for one in opened:
+        same = (one.name, one.fingerprint) == (row.name, row.fingerprint)
+        if same and people <= requesters_of(reader, one) and _is_alone(reader, one):
+            return one if _is_alone(reader, row) else None
+    return None
+
+
+def _is_alone(reader: Reader, row: ActionRow) -> bool:
+    """Whether no other step shares its fate."""
+    if row.request_id is None:
+        return True
+    found = reader.all("action.by_request", tenant=row.tenant, request_id=row.request_id)
+    return all(step.id == row.id for step in map(read_action, found))
 
 
 def _joined(row: ActionRow, equal: ActionRow, now: int) -> ActionRow:
