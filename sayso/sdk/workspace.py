@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +16,15 @@ from sayso.audit.signed_note.note import Ed25519Signer
 from sayso.audit.signing.keys import LogSigner
 from sayso.connectors.secret import Secret, resolve_reference
 from sayso.connectors.vault import MAKE_A_KEY
-from sayso.errors import Code, ConfigError
+from sayso.errors import Code, ConfigError, RefusedError
 from sayso.settings import FILE_NAME, Settings, VaultSection, read_settings
 from sayso.store.private_files import PRIVATE_FILE, make_private_folder
+from sayso.text import plain
 
 if TYPE_CHECKING:
     from sayso.actions.policy.reading import ReadPolicy  # brings Cedar along
+
+_DRAFT_NAME = re.compile(r"policies/[a-z0-9][a-z0-9_.-]{0,60}\.(?:cedar|toml|txt)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,16 +154,20 @@ class Workspace:
             return open_kms_signer(name, address, public_key, setting)
         return Ed25519Signer.from_text(self.secret(reference).reveal())
 
-    def draft(self, actions: tuple[Action, ...]) -> PolicyDocument:
+    def draft(
+        self, actions: tuple[Action, ...], given: Mapping[str, str] | None = None
+    ) -> PolicyDocument:
         """The policy that the files and sayso.toml say: what the next version would be.
 
         Args:
             actions: those of the program, whose facts the rules read.
+            given: see `policy_texts`.
 
         Raises:
             ConfigError: `invalid_setting` for a pattern that matches no file, `invalid_action` for
                 facts that cannot be read by rules. Whether the rules are right is another question:
                 see `compile_policy`.
+            RefusedError: as `policy_texts`.
         """
         # Cedar loads when it is used.
         from sayso.actions.policy.calendar import read_calendar
@@ -168,8 +176,8 @@ class Workspace:
         from sayso.actions.policy.reading import is_test
 
         section, approvals = self.settings.policy, self.settings.approvals
-        texts = self.texts(section.files, "policy") if section.files else None
-        files = read_default_policy(actions) if texts is None else texts
+        base = {} if section.files else read_default_policy(actions)
+        files = base | self.policy_texts(given)
         zone = self.settings.workspace.time_zone
         return PolicyDocument(
             files={name: text for name, text in files.items() if not is_test(name)},
@@ -184,6 +192,28 @@ class Workspace:
             ),
             schema=schema_text(actions),
         )
+
+    def policy_texts(self, given: Mapping[str, str] | None = None) -> dict[str, str]:
+        """The texts of the policy's files, tests included; none where the default one is used.
+
+        Args:
+            given: texts that stand in place of the files of these names; an empty one for no file.
+
+        Raises:
+            ConfigError: `invalid_setting` for a pattern that matches no file.
+            RefusedError: `invalid_input`, for a name that no file of the policy has.
+        """
+        patterns = self.settings.policy.files
+        found = self.texts(patterns, "policy") if patterns else {}
+        for name in given or {}:
+            if name not in found and not _DRAFT_NAME.fullmatch(name):
+                raise RefusedError(
+                    Code.INVALID_INPUT,
+                    f"`{plain(name, limit=80)}` is no name of a file of the policy",
+                    next_step="name it such as policies/refunds.toml",
+                )
+        found |= given or {}
+        return {name: text for name, text in found.items() if text or name not in (given or {})}
 
     def texts(self, patterns: tuple[str, ...], what: str) -> dict[str, str]:
         """The texts of the workspace's files that match, by relative name.

@@ -343,7 +343,8 @@ PROMISES: dict[str, Promise] = {
         "A rolling limit is above its cap in no true window, and what is done later counts then.",
     ),
     "limits:near": Promise(
-        "The log tells once of each limit, key and time of which four fifths are used."
+        "People are told, in the log and in Slack, once of each limit, key and window of which "
+        "four fifths are used, and once when it is full; a card says how full limits are after it."
     ),
     "limits:cards": Promise("How many questions wait for people is limited too."),
     "limits:currencies": Promise(
@@ -399,6 +400,10 @@ PROMISES: dict[str, Promise] = {
     ),
     "policy:tests": Promise(
         "Tests beside the policy are asked of the engine, and say what is not as wanted."
+    ),
+    "policy:everywhere": Promise(
+        "A draft is looked at, tried, put in force and confirmed over HTTP as on the command line,"
+        " by the same people, and the log names their token."
     ),
     "policy:explain": Promise(
         "A judgement is explained by the version that judged it, with the facts as they were."

@@ -6,8 +6,8 @@ managers), finn (finance) and idle (a support manager who is not active any more
 `stripe_url` the connector is there too, and reaches nothing.
 
 Open it with `Sayso(make_workspace(…))`, or with `Sayso.open(folder, environment=ENVIRONMENT)`.
-`policy` replaces the default policy, `more` is appended to the sayso.toml. For a provider in memory
-see `support.shop_workspace.open_shop`.
+`policy` replaces the default policy, of which `policy_section` says the rest; `more` is
+appended. For a provider in memory see `support.shop_workspace.open_shop`.
 """
 
 from __future__ import annotations
@@ -55,6 +55,7 @@ def make_workspace(
     stripe_url: str | None = None,
     people: Mapping[str, Sequence[str]] = PEOPLE,
     policy: str | None = None,
+    policy_section: str = 'follow = "files"',
     more: str = "",
 ) -> Workspace:
     """A workspace in a new folder; see the module's docstring."""
@@ -66,7 +67,7 @@ def make_workspace(
     parts.append(f'[connectors.stripe]\napi_key = "env:STRIPE_KEY"\nbase_url = "{base_url}"\n')
     if policy is not None:
         (folder / "policy.cedar").write_text(policy, encoding="utf-8")
-        parts.append('[policy]\nfiles = ["policy.cedar"]\nfollow = "files"\n')
+        parts.append(f'[policy]\nfiles = ["policy.cedar"]\n{policy_section}\n')
     parts += [_person(name, roles) for name, roles in people.items()]
     (folder / FILE_NAME).write_text("\n".join([*parts, more]), encoding="utf-8")
     workspace = Workspace.load(folder, ENVIRONMENT)

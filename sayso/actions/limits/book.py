@@ -103,6 +103,7 @@ class LimitBook:
                         limit=limit,
                         place=place,
                         bucket=0,
+                        oldest=0,
                         used=Used(count=used.count - own, minor=0),
                         minor=0,
                         cap_minor=None,
@@ -124,6 +125,7 @@ class LimitBook:
                 limit=limit,
                 place=place,
                 bucket=bucket,
+                oldest=oldest,
                 used=self._used(reader, about, place, oldest),
                 minor=minor,
                 cap_minor=limit.sums.get(currency),
@@ -137,6 +139,7 @@ class LimitBook:
                 limit=limit,
                 place=place,
                 bucket=bucket,
+                oldest=oldest,
                 used=self._used(reader, about, place, oldest),
                 minor=0,
                 cap_minor=None,
@@ -147,6 +150,8 @@ class LimitBook:
     def _used(self, reader: Reader, about: Circumstances, place: Place, oldest: int) -> Used:
         stored = read_used(reader, place, oldest)
         for one in _tentative(reader):
+            if one.turned_away:
+                continue
             use = one.use
             if use.place == place and one.action_id != about.row.id and use.bucket >= oldest:
                 stored = Used(count=stored.count + use.count, minor=stored.minor + use.minor)
@@ -195,8 +200,17 @@ class LimitBook:
 
     # ---- following each action -----------------------------------------------------------------
 
-    def plan(self, tx: Reader, action_id: str, looks: Sequence[tuple[Look, Why]]) -> None:
+    def plan(
+        self,
+        tx: Reader,
+        action_id: str,
+        looks: Sequence[tuple[Look, Why]],
+        turned_away: Sequence[Look] = (),
+    ) -> None:
         """Note what an action will reserve, for `follow`, and for others that are judged before.
+
+        Args:
+            turned_away: limits that had no room for it, of which people may have to be told.
 
         INVARIANT: what is judged in one transaction counts before it is stored, so that three steps
         of a plan are looked at as three.
@@ -205,7 +219,8 @@ class LimitBook:
         if callable(remember):
             others = tuple(one for one in _tentative(tx) if one.action_id != action_id)
             mine = (Planned(action_id=action_id, look=look, why=why) for look, why in looks)
-            remember(_TENTATIVE, (*others, *mine))
+            away = (Planned(action_id=action_id, look=at, turned_away=True) for at in turned_away)
+            remember(_TENTATIVE, (*others, *mine, *away))
 
     def follow(self, tx: Transaction, was: ActionRow | None, now: ActionRow) -> Following | None:
         """What a change of an action does to its uses; None when nothing does.

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from sayso.actions.limits.book import Circumstances, LimitBook
-from sayso.actions.limits.look import Look, demand_of, sentence
+from sayso.actions.limits.look import Look, after_words, demand_of, sentence
 from sayso.actions.limits.usage import CARDS, Use, Used, Why, uses_of
 from sayso.actions.policy.base import Approver, Demand, Judgement, Outcome, Policy, Question
 from sayso.errors import Code, RefusedError
@@ -38,6 +38,7 @@ class LimitChecks:
         if not about.limits.about(about.action):
             return judgement
         reserving: Reserving = []
+        over: list[Look] = []
         if judgement.outcome is not Outcome.DENY:
             automatic = judgement.outcome is Outcome.ALLOW
             looks = self._book.look(reader, about, automatic=automatic)
@@ -51,27 +52,39 @@ class LimitChecks:
             elif automatic:
                 reserving = [(look, "fits") for look in looks]
         if judgement.outcome is Outcome.ASK:
-            judgement, reserving = self._asked(reader, about, judgement)
-        self._book.plan(reader, about.row.id, reserving)
+            judgement, reserving, full = self._asked(reader, about, judgement)
+            over += full
+        self._book.plan(reader, about.row.id, reserving, over)
         return replace(judgement, holds=bool(reserving))
 
     def waits(self, reader: Reader, about: Circumstances, judgement: Judgement) -> Judgement:
         """The same for what is asked about only because of the plan that it belongs to."""
         if not about.limits.about(about.action):
             return judgement
-        judgement, reserving = self._asked(reader, about, judgement)
-        self._book.plan(reader, about.row.id, reserving)
+        judgement, reserving, full = self._asked(reader, about, judgement)
+        self._book.plan(reader, about.row.id, reserving, full)
         return replace(judgement, holds=bool(reserving))
+
+    def after(self, reader: Reader, about: Circumstances) -> tuple[tuple[str, str], ...]:
+        """How full limits are once people say yes, for the card: label and words."""
+        if not about.limits.about(about.action):
+            return ()
+        looks = self._book.look(reader, about, automatic=False)
+        return tuple(
+            (f"limit {look.limit.id}", after_words(look))
+            for look in looks
+            if not look.unknown_currency
+        )
 
     def _asked(
         self, reader: Reader, about: Circumstances, judgement: Judgement
-    ) -> tuple[Judgement, Reserving]:
+    ) -> tuple[Judgement, Reserving, list[Look]]:
         """A question to people holds no amount, but open ones are limited too."""
         cards = self._book.look_at_cards(reader, about)
         full = [look for look in cards if look.is_over]
         if full:
-            return _refused(judgement, full, about), []
-        return judgement, [(look, "fits") for look in cards]
+            return _refused(judgement, full, about), [], full
+        return judgement, [(look, "fits") for look in cards], []
 
     def agreed(
         self,

@@ -5,8 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sayso.actions.limits.definition import PERSONAL
-from sayso.actions.limits.look import Planned
-from sayso.actions.limits.usage import CARDS, Use, change_use, in_state, put_uses
+from sayso.actions.limits.look import Look, Planned
+from sayso.actions.limits.usage import (
+    CARDS,
+    Use,
+    change_use,
+    in_state,
+    put_counter,
+    put_uses,
+    read_used,
+)
 from sayso.actions.model.action_row import ActionRow
 from sayso.actions.model.status import Status
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
@@ -14,6 +22,8 @@ from sayso.audit.log import AuditLog
 from sayso.store.base import Transaction
 
 _SYSTEM = Actor(kind=ActorKind.SYSTEM, id="limits")
+NEAR_TOPIC = "limit.near"
+"""The topic of the outbox for surfaces that tell people; its keys are places in the log."""
 HOLDING = frozenset({Status.APPROVED, Status.EXECUTING, Status.ACCEPTED, Status.UNKNOWN})
 """States in which an action holds what it may still use."""
 
@@ -30,38 +40,51 @@ class Following:
 
     def data(self) -> dict[str, Json]:
         """What the entry says of what is reserved."""
-        if not self.planned:
-            return {}
-        return {"limits": [_said(one) for one in self.planned]}
+        reserved = [_said(one) for one in self.planned if not one.turned_away]
+        return {"limits": list[Json](reserved)} if reserved else {}
 
     def write(self, tx: Transaction, seq: int) -> None:
         """Write it, and tell people of what is four fifths full now, once."""
         row, status = self.row, self.row.status
+        for one in self.planned:
+            if one.turned_away and one.look.level_without:
+                put_counter(tx, one.use)
+                self._tell(tx, one.look, 2)
         if status in HOLDING or status is Status.PENDING_APPROVAL:
             if self.was not in HOLDING and (self.planned or status in HOLDING):
                 self._release(tx, seq)
             for one in self._reserve(tx, seq):
-                self._tell(tx, one)
+                self._tell(tx, one.look, one.look.level)
             return
         for revision, use in self.known:
             changed = self._ended(use, is_newest=revision == self._newest())
             if changed is not None:
                 change_use(tx, row.tenant, row.id, revision, seq, use, changed)
 
-    def _tell(self, tx: Transaction, one: Planned) -> None:
-        if self.log is None:
+    def _tell(self, tx: Transaction, look: Look, level: int) -> None:
+        """Have people told how full a limit is, once for each window and level."""
+        if self.log is None or not level or not _is_news(tx, look, level):
             return
-        look, limit = one.look, one.look.limit
+        limit = look.limit
+        used = read_used(tx, look.place, look.oldest)
         data: dict[str, Json] = {
-            **_said(one),
+            **_said(Planned(action_id=self.row.id, look=look)),
             "of": limit.of.value,
-            "used_minor": look.used.minor + look.minor,
-            "used_count": look.used.count + 1,
+            "full": level > 1,
+            "used_minor": used.minor,
+            "used_count": used.count,
             "cap_minor": look.cap_minor,
             "cap_count": look.cap_count,
         }
         entry = Entry(kind=EntryKind.LIMIT_NEAR, actor=_SYSTEM, action=self.row.id, data=data)
-        self.log.append(tx, self.row.tenant, entry)
+        seq = self.log.append(tx, self.row.tenant, entry)
+        tx.run(
+            "outbox.put",
+            tenant=self.row.tenant,
+            topic=NEAR_TOPIC,
+            key=str(seq),
+            now=self.row.updated_at,
+        )
 
     def _newest(self) -> int:
         amounts = [revision for revision, use in self.known if use.place.currency != CARDS]
@@ -93,8 +116,8 @@ class Following:
                 change_use(tx, self.row.tenant, self.row.id, revision, seq, use, changed)
 
     def _reserve(self, tx: Transaction, seq: int) -> list[Planned]:
-        row = self.row
-        for one in self.planned:
+        row, reserving = self.row, [one for one in self.planned if not one.turned_away]
+        for one in reserving:
             was = next(
                 (
                     use
@@ -107,7 +130,7 @@ class Following:
                 change_use(tx, row.tenant, row.id, row.revision, seq, was, one.use)
             else:
                 put_uses(tx, row.tenant, row.id, row.revision, seq, [one.use])
-        return [one for one in self.planned if _is_nearly_full(one) and _tell(tx, one.use)]
+        return reserving
 
 
 def _moved(row: ActionRow, minor: int) -> int:
@@ -121,22 +144,17 @@ def _moved(row: ActionRow, minor: int) -> int:
     return -(-minor * moved.amount_minor // planned.amount_minor)
 
 
-def _is_nearly_full(one: Planned) -> bool:
-    look = one.look
-    if look.cap_minor is not None:
-        return (look.used.minor + look.minor) * 5 >= look.cap_minor * 4
-    return look.cap_count is not None and (look.used.count + 1) * 5 >= look.cap_count * 4
-
-
-def _tell(tx: Transaction, use: Use) -> bool:
-    """Whether nobody was told yet of this limit, key and bucket."""
+def _is_news(tx: Transaction, look: Look, level: int) -> bool:
+    """Whether nobody was told yet that this limit is so full for this key in this window."""
     told = tx.run(
         "limits.tell",
-        owner=use.place.owner,
-        limit_id=use.place.limit_id,
-        key=use.place.key,
-        currency=use.place.currency,
-        bucket=use.bucket,
+        owner=look.place.owner,
+        limit_id=look.place.limit_id,
+        key=look.place.key,
+        currency=look.place.currency,
+        bucket=look.bucket,
+        oldest=look.oldest,
+        level=level,
     )
     return told == 1
 

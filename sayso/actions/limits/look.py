@@ -16,6 +16,7 @@ class Look:
     """One limit, as an action meets it.
 
     Attributes:
+        oldest: the first bucket of its window.
         used: by others, in its window. minor: what the action would add.
         unknown_currency: it is in a currency that the limit does not name, which is over.
     """
@@ -23,6 +24,7 @@ class Look:
     limit: Limit
     place: Place
     bucket: int
+    oldest: int
     used: Used
     minor: int
     cap_minor: int | None
@@ -38,6 +40,24 @@ class Look:
         if self.cap_minor is not None and self.used.minor + self.minor > self.cap_minor:
             return True
         return self.cap_count is not None and self.used.count + 1 > self.cap_count
+
+    @property
+    def level(self) -> int:
+        """How full it is with the action: 1 from four fifths on, 2 when it is full, else 0."""
+        return self._level(self.used.count + 1, self.used.minor + self.minor)
+
+    @property
+    def level_without(self) -> int:
+        """The same without the action."""
+        return self._level(self.used.count, self.used.minor)
+
+    def _level(self, count: int, minor: int) -> int:
+        cap, now = self.cap_minor, minor
+        if cap is None:
+            cap, now = self.cap_count, count
+        if cap is None:
+            return 0
+        return 2 if now >= cap else int(now * 5 >= cap * 4)
 
     @property
     def left_minor(self) -> int:
@@ -58,11 +78,16 @@ class Look:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """What an action will reserve when it is stored."""
+    """What an action will reserve when it is stored.
+
+    Attributes:
+        turned_away: it reserves nothing, since the limit had no room for it.
+    """
 
     action_id: str
     look: Look
-    why: Why
+    why: Why = "fits"
+    turned_away: bool = False
 
     @property
     def use(self) -> Use:
@@ -94,6 +119,17 @@ def sentence(look: Look, *, now: int, calendar: Calendar) -> str:
     ends = calendar.local(limit.window.ends(now, calendar))
     left = f"up to {Money(look.left_minor, look.currency)} now, " if look.left_minor else ""
     return f"{said}; {left}the rest from {ends:%Y-%m-%d %H:%M} on"
+
+
+def after_words(look: Look) -> str:
+    """How full it will be with the action, for whoever is asked about it."""
+    assert look.limit.window is not None, "only of what counts over a time"
+    if look.cap_minor is not None:
+        after = Money(look.used.minor + look.minor, look.currency)
+        state = f"{after} of {Money(look.cap_minor, look.currency)}"
+    else:
+        state = f"{look.used.count + 1} of {look.cap_count}"
+    return f"after this: {state} {look.limit.window.words}"
 
 
 def demand_of(look: Look, *, now: int, calendar: Calendar) -> Demand:

@@ -134,6 +134,11 @@ def _add(tx: Transaction, use: Use) -> None:
     )
 
 
+def put_counter(tx: Transaction, use: Use) -> None:
+    """Have the counter of a use, with nothing in it where there was none."""
+    _add(tx, in_state(replace(use, count=0, minor=0), "held"))
+
+
 def change_use(
     tx: Transaction, home: Tenant, action_id: str, revision: int, seq: int, was: Use, now: Use
 ) -> None:

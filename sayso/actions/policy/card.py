@@ -193,6 +193,7 @@ def build_card(
     why: Why,
     signs: Signs,
     earlier: str,
+    limits: tuple[tuple[str, str], ...] = (),
 ) -> Card:
     """The card of an action that needs people.
 
@@ -201,7 +202,7 @@ def build_card(
         quote: the customer's or the caller's words, untrusted.
         deadline: microseconds since 1970.
         salt: random, in hex.
-        earlier: see `earlier_words`.
+        earlier: see `earlier_words`. limits: how full each is once people say yes.
     """
     title = sentence_of(action, resolved)
     undone = "it can be undone" if action.reversible else "it cannot be undone"
@@ -216,8 +217,9 @@ def build_card(
         amount=resolved.amount,
         payee=resolved.payee or "unknown",
         account=resolved.account or "unknown",
-        fields=tuple(
-            (name.replace("_", " "), str(value)) for name, value in resolved.fields.items()
+        fields=(
+            *((name.replace("_", " "), str(value)) for name, value in resolved.fields.items()),
+            *limits,
         ),
         customer=(
             ("id", subject[0]),

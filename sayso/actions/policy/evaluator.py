@@ -335,6 +335,7 @@ class Evaluator:
                 why=_why(loaded.policy, question, judgement),
                 signs=signs_of(seen),
                 earlier=earlier_words(earlier, now),
+                limits=self._limits.after(reader, about),
             )
         bound = (card, expires_at) if asked else (None, None)
         asked_of = None if loaded.read is None else loaded.read.policy.record(question)

@@ -208,8 +208,11 @@ class AnalysisResource(Resource):
         self._workspace = workspace
         self._policy = policy
 
-    async def test(self) -> list[PolicyTestView]:
+    async def test(self, given: Mapping[str, str] | None = None) -> list[PolicyTestView]:
         """Ask what the files say about every test in `policies/*.test.toml`.
+
+        Args:
+            given: as for `policy.draft`.
 
         Raises:
             ConfigError: `invalid_policy`.
@@ -217,10 +220,9 @@ class AnalysisResource(Resource):
         from sayso.actions.policy.examples import read_examples, try_example  # loads Cedar
         from sayso.actions.policy.reading import is_test
 
-        document, read = await self.draft()
+        document, read = await self.draft(given)
         kinds = await self._container.action_catalog.read()
-        section = self._workspace.settings.policy
-        texts = self._workspace.texts(section.files, "policy") if section.files else {}
+        texts = await asyncio.to_thread(self._workspace.policy_texts, given)
         found: list[PolicyTestView] = []
         for name, content in sorted(texts.items()):
             if not is_test(name):
@@ -230,8 +232,11 @@ class AnalysisResource(Resource):
                 found.append(_test_view(read.policy, tried))
         return found
 
-    async def prove(self) -> list[ProofView]:
+    async def prove(self, given: Mapping[str, str] | None = None) -> list[ProofView]:
         """Prove or refute each claim in `policies/*.test.toml` by what the files say.
+
+        Args:
+            given: as for `policy.draft`.
 
         Raises:
             ConfigError: `invalid_policy`.
@@ -241,11 +246,10 @@ class AnalysisResource(Resource):
         from sayso.actions.policy.claims import prove, read_claims  # loads Cedar
         from sayso.actions.policy.reading import is_test
 
-        document, read = await self.draft()
+        document, read = await self.draft(given)
         kinds = await self._container.action_catalog.read()
         known = {action.name: action for action in kinds.actions}
-        section = self._workspace.settings.policy
-        texts = self._workspace.texts(section.files, "policy") if section.files else {}
+        texts = await asyncio.to_thread(self._workspace.policy_texts, given)
         found: list[ProofView] = []
         for name, content in sorted(texts.items()):
             if not is_test(name):
@@ -298,14 +302,17 @@ class AnalysisResource(Resource):
             today_version=present,
         )
 
-    async def compare(self) -> ChangeView:
+    async def compare(self, given: Mapping[str, str] | None = None) -> ChangeView:
         """What the files would change against what is in force, with examples.
+
+        Args:
+            given: as for `policy.draft`.
 
         Raises:
             ConfigError: `invalid_policy`.
             IntegrityError: `tampered`, where the search and the engine disagree: a fault of ours.
         """
-        document, after = await self.draft()
+        document, after = await self.draft(given)
         state = await self._policy.state()
         if state.document is None:
             return ChangeView(
@@ -336,6 +343,7 @@ class AnalysisResource(Resource):
         self,
         *,
         since: datetime,
+        given: Mapping[str, str] | None = None,
         tenant: str | None = None,
         progress: Callable[[int], None] | None = None,
     ) -> BacktestView:
@@ -344,7 +352,7 @@ class AnalysisResource(Resource):
         Limits and the roll-out are not played: the figures are of the rules alone.
 
         Args:
-            progress: is told how many are played.
+            given: as for `policy.draft`. progress: is told how many are played.
 
         Raises:
             ConfigError: `invalid_policy`.
@@ -353,7 +361,7 @@ class AnalysisResource(Resource):
         from sayso.actions.policy.analysis.words import question_words
         from sayso.actions.policy.backtest import Player
 
-        _, after = await self.draft()
+        _, after = await self.draft(given)
         state = await self._policy.state()
         before = after if state.document is None else await self.compile(state.document)
         player = Player(before.policy, after.policy)
@@ -407,10 +415,12 @@ class AnalysisResource(Resource):
 
         return await self._container.store.read(work)
 
-    async def draft(self) -> tuple[PolicyDocument, ReadPolicy]:
-        """What the files say, compiled."""
+    async def draft(
+        self, given: Mapping[str, str] | None = None
+    ) -> tuple[PolicyDocument, ReadPolicy]:
+        """What the files say, compiled; see `policy.draft`."""
         kinds = await self._container.action_catalog.read()
-        document = await asyncio.to_thread(self._workspace.draft, kinds.actions)
+        document = await asyncio.to_thread(self._workspace.draft, kinds.actions, given)
         return document, await self.compile(document)
 
     async def compile(self, document: PolicyDocument) -> ReadPolicy:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+import orjson
 
 from sayso.actions.limits.definition import PERSONAL, Limit, LimitSet
 from sayso.actions.limits.fill import forget
@@ -13,6 +15,7 @@ from sayso.actions.limits.usage import CARDS
 from sayso.actions.model.action_row import get_action
 from sayso.actions.model.definition import Action
 from sayso.actions.policy.calendar import Calendar
+from sayso.audit.entry import EntryKind
 from sayso.ids import Tenant, to_micros
 from sayso.money import Money
 from sayso.sdk.inputs import page_of
@@ -66,6 +69,23 @@ class LimitView(View):
     uses: tuple[LimitUseView, ...]
 
 
+class LimitNewsView(View):
+    """A limit that four fifths of, or all of it, is used now.
+
+    Attributes:
+        whose: the key; empty for limits of customers and instruments, which are hidden.
+        full: whether there is no room left. words: how much is used, as a sentence.
+        next_step: what happens beyond it, and what can be done.
+    """
+
+    limit: str
+    say: str
+    whose: str
+    full: bool
+    words: str
+    next_step: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _InForce:
     limits: LimitSet
@@ -104,6 +124,23 @@ class LimitResource(Resource):
         return await self._container.store.read(
             lambda reader: [_limit_view(reader, one, about) for one in limits.limits]
         )
+
+    async def news(self, seq: int, *, tenant: str | None = None) -> LimitNewsView | None:
+        """What the entry `limit.near` at this place of the log tells people.
+
+        Returns:
+            None where there is no such entry any more, or no such limit in force.
+        """
+        limits, calendar = await self._in_force()
+        where, now = self._tenant(tenant), to_micros(self._container.clock.now())
+        row = await self._container.store.read(
+            lambda reader: reader.one("log.bodies", tenant=where, from_seq=seq, limit=1)
+        )
+        body: dict[str, Any] = {} if row is None else orjson.loads(text(row, "body"))
+        if (body.get("seq"), body.get("kind")) != (seq, EntryKind.LIMIT_NEAR.value):
+            return None
+        limit = limits.get(str(body["data"]["limit"]))
+        return None if limit is None else _news(limit, body["data"], calendar, now)
 
     async def forget(self) -> int:
         """Take away rows of windows that are over; how many."""
@@ -183,6 +220,35 @@ def _whose(reader: Reader, limit: Limit, row: Row, tenant: Tenant) -> str:
     if newest is None or text(newest, "home") != tenant:
         return ""
     return get_action(reader, tenant, text(newest, "action_id")).subject.id
+
+
+def _news(limit: Limit, data: Mapping[str, Any], calendar: Calendar, now: int) -> LimitNewsView:
+    used = used_words(
+        LimitUseView(
+            whose="",
+            currency="" if data["cap_minor"] is None else data["currency"],
+            used_minor=None if data["cap_minor"] is None else data["used_minor"],
+            cap_minor=data["cap_minor"],
+            used=data["used_count"],
+            cap=data["cap_count"],
+        )
+    )
+    when = "wait now" if limit.window is None else f"are used {limit.window.words}"
+    if limit.ask:
+        beyond = f"beyond it, {limit.ask[0].replace('_', ' ')} is asked"
+    elif limit.window is None:
+        beyond = "beyond it nothing more is asked; decide some of what waits"
+    else:
+        ends = calendar.local(limit.window.ends(now, calendar))
+        beyond = f"beyond it nothing is done; some is free again from {ends:%Y-%m-%d %H:%M} on"
+    return LimitNewsView(
+        limit=limit.id,
+        say=limit.say,
+        whose=str(data.get("key", "")),
+        full=data["full"] is True,
+        words=f"{used} {when}",
+        next_step=f"{beyond}; `sayso limits` shows all",
+    )
 
 
 def used_words(use: LimitUseView) -> str:

@@ -98,7 +98,7 @@ class PolicyChangeView(View):
     asked_by: str
     asked_at: str
     note: str
-    ended_by: str | None
+    ended_by: str | None = None
     next_step: str
 
 
@@ -185,13 +185,17 @@ class PolicyResource(Resource):
         found = await self._container.store.read(lambda reader: get_change(reader, change_id))
         return _change_view(found[0])
 
-    async def draft(self) -> PolicyDraftView:
+    async def draft(self, given: Mapping[str, str] | None = None) -> PolicyDraftView:
         """What the files say, beside what is in force.
+
+        Args:
+            given: texts in place of files of these names; an empty one for no file.
 
         Raises:
             ConfigError: `invalid_policy`, `invalid_setting`; what is wrong with the files.
+            RefusedError: `invalid_input`, for a name that no file of the policy has.
         """
-        document = await self._read_draft()
+        document = await self._read_draft(given)
         state = await read_state(self._container.store, document)
         return PolicyDraftView(
             version=None if state.version is None else state.version.number,
@@ -225,11 +229,18 @@ class PolicyResource(Resource):
         return [state.sentence, f"next: {state.next_step}"] if state.differs else []
 
     async def activate(
-        self, *, token: str, note: str = "", sha256: str = "", via: str = "sdk"
+        self,
+        *,
+        token: str,
+        note: str = "",
+        sha256: str = "",
+        given: Mapping[str, str] | None = None,
+        via: str = "sdk",
     ) -> ActivationView:
         """Put what the files say in force, as the person whose token this is.
 
         Args:
+            given: as for `draft`. The files themselves stay as they are.
             note: why, for whoever looks.
             sha256: of the draft that was looked at, whole or its first 12 digits; any when empty.
 
@@ -239,14 +250,20 @@ class PolicyResource(Resource):
             ConfigError: `invalid_policy`.
         """
         holder = await self._container.authentication.person(token, via=via)
-        return await self.activate_as(holder, note=note, sha256=sha256, via=via)
+        return await self.activate_as(holder, note=note, sha256=sha256, given=given, via=via)
 
     async def activate_as(
-        self, holder: Token, *, note: str = "", sha256: str = "", via: str
+        self,
+        holder: Token,
+        *,
+        note: str = "",
+        sha256: str = "",
+        given: Mapping[str, str] | None = None,
+        via: str,
     ) -> ActivationView:
         """The same for a person whom the calling surface has authenticated itself."""
-        self._check_home(holder)
-        document = await self._read_draft()
+        self.check_home(holder)
+        document = await self._read_draft(given)
         if sha256 and not (len(sha256) >= 12 and document.sha256.startswith(sha256)):
             raise RefusedError(
                 Code.DIGEST_MISMATCH,
@@ -270,7 +287,7 @@ class PolicyResource(Resource):
         self, number: int, holder: Token, *, note: str = "", via: str
     ) -> ActivationView:
         """The same for a person whom the calling surface has authenticated itself."""
-        self._check_home(holder)
+        self.check_home(holder)
         _, document = await self._container.store.read(lambda reader: get_version(reader, number))
         await self._compile(document)
         return await self._put(document, _by(holder, via), note or f"back to version {number}")
@@ -294,7 +311,7 @@ class PolicyResource(Resource):
         self, change_id: str, holder: Token, *, sha256: str, via: str
     ) -> PolicyVersionView:
         """The same for a person whom the calling surface has authenticated itself."""
-        self._check_home(holder)
+        self.check_home(holder)
         container = self._container
         _, document = await container.store.read(lambda reader: get_change(reader, change_id))
         await self._compile(document)
@@ -315,7 +332,7 @@ class PolicyResource(Resource):
 
     async def withdraw_as(self, change_id: str, holder: Token, *, via: str) -> PolicyChangeView:
         """The same for a person whom the calling surface has authenticated itself."""
-        self._check_home(holder)
+        self.check_home(holder)
         change = await self._container.activations.withdraw(change_id, by=_by(holder, via))
         return _change_view(change)
 
@@ -323,13 +340,27 @@ class PolicyResource(Resource):
         self, document: PolicyDocument, holder: Token, *, note: str, via: str
     ) -> ActivationView:
         """Put any document in force, as `activate_as` does with what the files say."""
-        self._check_home(holder)
+        self.check_home(holder)
         await self._compile(document)
         return await self._put(document, _by(holder, via), note)
 
     async def state(self) -> PolicyState:
         """What is in force, read and checked."""
         return await read_state(self._container.store, None)
+
+    def check_home(self, holder: Token) -> None:
+        """Only people of the workspace's own tenant have to do with its drafts.
+
+        Raises:
+            RefusedError: `forbidden`.
+        """
+        home = self._container.tenant
+        if holder.tenant != home:
+            raise RefusedError(
+                Code.FORBIDDEN,
+                f"the policy is of the tenant `{home}`, and this token of another one",
+                next_step="use a token of the workspace's own tenant",
+            )
 
     # ---- inside --------------------------------------------------------------------------------
 
@@ -363,9 +394,9 @@ class PolicyResource(Resource):
         compiled = await asyncio.to_thread(compile_policy, now, kinds.actions)
         return along_of(self._container.limit_book, was, compiled, kinds.actions)
 
-    async def _read_draft(self) -> PolicyDocument:
+    async def _read_draft(self, given: Mapping[str, str] | None = None) -> PolicyDocument:
         kinds = await self._container.action_catalog.read()
-        document = await asyncio.to_thread(self._workspace.draft, kinds.actions)
+        document = await asyncio.to_thread(self._workspace.draft, kinds.actions, given)
         await self._compile(document)
         return document
 
@@ -379,15 +410,6 @@ class PolicyResource(Resource):
                 next_step="run `sayso check`",
             )
         await asyncio.to_thread(compile_policy, document, kinds.actions)
-
-    def _check_home(self, holder: Token) -> None:
-        home = self._container.tenant
-        if holder.tenant != home:
-            raise RefusedError(
-                Code.FORBIDDEN,
-                f"the policy is of the tenant `{home}`, and this token of another one",
-                next_step="use a token of the workspace's own tenant",
-            )
 
 
 def _by(holder: Token, via: str) -> By:

@@ -203,7 +203,7 @@ class RolloutResource(Resource):
                     kind=EntryKind.ROLLOUT_WRONG,
                     actor=holder.actor,
                     action=row.id,
-                    data={"dial": dial, "how": how},
+                    data={"dial": dial, "how": how, "credential": holder.id},
                 )
                 seq = container.log.append(tx, row.tenant, entry)
                 tx.run(

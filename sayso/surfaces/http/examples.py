@@ -106,6 +106,108 @@ POLICY: dict[str, Any] = {
     "loosening_needs": 2,
     "confirm": ["finance"],
 }
+POLICY_CHANGE: dict[str, Any] = {
+    "id": "pol_01k7s1y9t2m4v6x8z0b2d4f6h8",
+    "sha256": _DIGEST,
+    "parent": 13,
+    "direction": "looser",
+    "status": "waiting",
+    "asked_by": "dana",
+    "asked_at": _AT,
+    "note": "refunds to 10 %",
+    "ended_by": None,
+    "next_step": f"somebody else runs: sayso policy confirm pol_… {_DIGEST[:12]}",
+}
+POLICY_CHANGES: dict[str, Any] = {
+    "direction": "looser",
+    "decided": True,
+    "loosens": [],
+    "tightens": [],
+    "examples": [
+        {
+            "way": "looser",
+            "action": "stripe.refund",
+            "question": "$75.00 · 366 days · plan pro · Mon",
+            "was": "a support manager",
+            "now": "nobody",
+            "rules": ["refunds.year"],
+        }
+    ],
+    "asked_again": 14,
+}
+POLICY_DRAFT: dict[str, Any] = {
+    "version": 13,
+    "sha256": _DIGEST,
+    "changed": ["policies/refunds.toml"],
+    "text_diff": "+up_to = 75",
+    "change": POLICY_CHANGES,
+}
+POLICY_FILES: dict[str, Any] = {"files": {"policies/limits.toml": "[[limit]]\n…"}}
+ACTIVATE: dict[str, Any] = {"sha256": _DIGEST[:12], "note": "refunds to 10 %"}
+ROLLBACK: dict[str, Any] = {"version": 13, "note": "too generous"}
+CONFIRM: dict[str, Any] = {"sha256": _DIGEST[:12]}
+POLICY_TEST: dict[str, Any] = {
+    "file": "policies/refunds.test.toml",
+    "say": "a year, $75, third refund",
+    "passed": False,
+    "question": "$75.00 · 400 days · count 3",
+    "wanted": "nobody",
+    "got": "a support manager",
+    "rules": ["refund-manager"],
+    "why": "A refund of up to 500 once a support manager has approved",
+}
+PROOF: dict[str, Any] = {
+    "id": "over-500",
+    "say": "Over $500 finance is always among those who agree",
+    "verdict": "proved",
+    "counterexample": "",
+    "why": "",
+}
+BACKTEST_ASKED: dict[str, Any] = {"since": "2026-08-29T00:00:00Z"}
+BACKTEST: dict[str, Any] = {
+    "total": 1_000,
+    "was": {"automatic": 463, "asked": 537, "refused": 0, "cannot_say": 0},
+    "now": {"automatic": 483, "asked": 517, "refused": 0, "cannot_say": 0},
+    "newly_yes": 18,
+    "newly_less": 1,
+    "newly_no": 1,
+    "newly_undecided": 0,
+    "no_longer": 0,
+    "checked": 1_000,
+    "cases": [
+        {
+            "action": "act_01k7s1y9t2m4v6x8z0b2d4f6h8",
+            "name": "stripe.refund",
+            "question": "$62.00 · 412 days",
+            "said": "less",
+        }
+    ],
+}
+EXPLANATION: dict[str, Any] = {
+    "action": "act_01k7s1y9t2m4v6x8z0b2d4f6h8",
+    "name": "stripe.refund",
+    "version": 12,
+    "judged_at": _AT,
+    "question": "$62.00 · 412 days · plan pro · Sat",
+    "outcome": "ask",
+    "explain": "At weekends a support manager is asked",
+    "by": ["refunds.weekend"],
+    "stage": "",
+    "steps": [
+        {
+            "who": "nobody",
+            "allowed": False,
+            "rules": [["refunds.weekend", "At weekends a support manager is asked"]],
+        },
+        {
+            "who": "a support manager",
+            "allowed": True,
+            "rules": [["refund-manager", "A refund of up to 500 once a manager has approved"]],
+        },
+    ],
+    "today": "a support manager",
+    "today_version": 14,
+}
 LIMIT: dict[str, Any] = {
     "id": "token-hour",
     "say": "One bot refunds at most $900 an hour by itself",

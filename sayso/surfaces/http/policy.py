@@ -1,34 +1,54 @@
-"""Routes of the policy: what is in force, limits, the dials of the roll-out, the report."""
+"""Routes of the policy: versions, drafts, limits, the dials of the roll-out, the report."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Path, Query
 
 import sayso.surfaces.http.examples as examples
-from sayso.errors import Code, RefusedError
-from sayso.sdk.resources.policy import ActivationView, PolicyTextView
+from sayso.errors import Code, ConfigError, RefusedError
+from sayso.sdk.resources.analysis import BacktestView, ExplanationView
+from sayso.sdk.resources.policy import ActivationView, PolicyChangeView, PolicyTextView
 from sayso.sdk.resources.report import ReportView
 from sayso.surfaces.http.auth import Decider, Open, Viewer
 from sayso.surfaces.http.documents import asked, problems, shown
 from sayso.surfaces.http.edge import GuardedRoute
 from sayso.surfaces.http.idempotency import Key, key_mark
+from sayso.surfaces.http.problem import HttpError
 from sayso.surfaces.http.shapes import (
+    ActivateBody,
+    BacktestBody,
+    ChangeList,
+    ConfirmBody,
     DialBody,
     DialList,
+    DraftBody,
+    DraftView,
     LimitList,
     LimitsQuery,
+    NoBody,
     NoQuery,
+    PolicyTests,
+    ProofList,
     ReportQuery,
+    RollbackBody,
+    VersionPage,
+    VersionsQuery,
     WrongBody,
 )
 
 router = APIRouter(tags=["policy"], route_class=GuardedRoute)
 
 DialId = Annotated[str, Path(max_length=40, description="the dial's id")]
+VersionNumber = Annotated[int, Path(ge=1, le=2**53 - 1, description="the version's number")]
+ChangeId = Annotated[str, Path(max_length=64, description="the change's id, `pol_…`")]
 ActionId = Annotated[str, Path(max_length=64, description="the action's id, `act_…`")]
+
+_Found = TypeVar("_Found")
+_DONE = {"version": examples.POLICY["version"]}
 
 
 @router.get(
@@ -51,6 +71,269 @@ async def show_policy(
             next_step="`sayso policy activate` puts the first one in force",
         )
     return found
+
+
+@router.get(
+    "/v1/policy/versions",
+    summary="Versions of the policy, newest first",
+    responses={
+        200: shown("a page", {"items": [examples.POLICY["version"]], "next_after": 14}),
+        **problems(401, 403, 422, 503),
+    },
+)
+async def list_versions(
+    sayso: Open, token: Viewer, query: Annotated[VersionsQuery, Query()]
+) -> VersionPage:
+    """Scope: `actions:read`, or `approvals:decide`."""
+    items = await sayso.policy.history(limit=query.limit, after=query.after)
+    more = len(items) == query.limit
+    return VersionPage(items=tuple(items), next_after=items[-1].version if more else None)
+
+
+@router.get(
+    "/v1/policy/versions/{version}",
+    summary="One version of the policy",
+    responses={
+        200: shown("the version with its texts", examples.POLICY),
+        **problems(401, 403, 404, 422, 503),
+    },
+)
+async def show_version(
+    sayso: Open, token: Viewer, version: VersionNumber, _query: Annotated[NoQuery, Query()]
+) -> PolicyTextView:
+    """Scope: `actions:read`, or `approvals:decide`."""
+    return await sayso.policy.version(version)
+
+
+@router.get(
+    "/v1/policy/changes",
+    summary="What waits for a second person",
+    responses={
+        200: shown("oldest first", {"items": [examples.POLICY_CHANGE]}),
+        **problems(401, 403, 503),
+    },
+)
+async def list_changes(
+    sayso: Open, token: Viewer, _query: Annotated[NoQuery, Query()]
+) -> ChangeList:
+    """Scope: `actions:read`, or `approvals:decide`."""
+    return ChangeList(items=tuple(await sayso.policy.changes()))
+
+
+@router.post(
+    "/v1/policy/diff",
+    summary="What a draft changes",
+    responses={
+        200: shown("with examples that the engine has confirmed", examples.POLICY_DRAFT),
+        **problems(400, 401, 403, 409, 413, 415, 422, 503),
+    },
+    openapi_extra=asked(files=examples.POLICY_FILES, workspace={}),
+)
+async def diff_policy(
+    sayso: Open, token: Decider, _key: Key, _query: Annotated[NoQuery, Query()], body: DraftBody
+) -> DraftView:
+    """Scope: `approvals:decide`. Changes nothing."""
+    sayso.policy.check_home(token)
+    found = await _read(sayso.policy.draft(body.files))
+    change = await _read(sayso.analysis.compare(body.files))
+    return DraftView(**dict(found), change=change)
+
+
+@router.post(
+    "/v1/policy/test",
+    summary="Ask a draft about its tests",
+    responses={
+        200: shown("each test", {"items": [examples.POLICY_TEST], "failed": 1}),
+        **problems(400, 401, 403, 409, 413, 415, 422, 503),
+    },
+    openapi_extra=asked(files=examples.POLICY_FILES, workspace={}),
+)
+async def try_policy(
+    sayso: Open, token: Decider, _key: Key, _query: Annotated[NoQuery, Query()], body: DraftBody
+) -> PolicyTests:
+    """Scope: `approvals:decide`. Changes nothing."""
+    sayso.policy.check_home(token)
+    found = await _read(sayso.analysis.test(body.files))
+    return PolicyTests(items=tuple(found), failed=sum(not one.passed for one in found))
+
+
+@router.post(
+    "/v1/policy/prove",
+    summary="Prove or refute the claims about a draft",
+    responses={
+        200: shown("each claim", {"items": [examples.PROOF]}),
+        **problems(400, 401, 403, 409, 413, 415, 422, 503),
+    },
+    openapi_extra=asked(files=examples.POLICY_FILES, workspace={}),
+)
+async def prove_policy(
+    sayso: Open, token: Decider, _key: Key, _query: Annotated[NoQuery, Query()], body: DraftBody
+) -> ProofList:
+    """Scope: `approvals:decide`. Changes nothing."""
+    sayso.policy.check_home(token)
+    return ProofList(items=tuple(await _read(sayso.analysis.prove(body.files))))
+
+
+@router.post(
+    "/v1/policy/backtest",
+    summary="Play what was judged again by a draft",
+    responses={
+        200: shown("beside what people had said", examples.BACKTEST),
+        **problems(400, 401, 403, 409, 413, 415, 422, 503),
+    },
+    openapi_extra=asked(since=examples.BACKTEST_ASKED),
+)
+async def backtest_policy(
+    sayso: Open, token: Decider, _key: Key, _query: Annotated[NoQuery, Query()], body: BacktestBody
+) -> BacktestView:
+    """Scope: `approvals:decide`. Changes nothing; a million takes about a minute."""
+    sayso.policy.check_home(token)
+    return await _read(
+        sayso.analysis.backtest(since=body.since, given=body.files, tenant=token.tenant)
+    )
+
+
+@router.post(
+    "/v1/policy/activate",
+    summary="Put a draft in force",
+    responses={
+        200: shown("in force, or waiting for a second person", _DONE),
+        **problems(400, 401, 403, 409, 413, 415, 422, 503),
+    },
+    openapi_extra=asked(activate=examples.ACTIVATE),
+)
+async def activate_policy(
+    sayso: Open, token: Decider, key: Key, _query: Annotated[NoQuery, Query()], body: ActivateBody
+) -> ActivationView:
+    """Scope: `approvals:decide`, of a person who may change the policy.
+
+    What loosens anything waits for another person where the workspace says so. What is in force
+    already is answered as it stands.
+    """
+    return await _done(
+        sayso,
+        sayso.policy.activate_as(
+            token, note=body.note, sha256=body.sha256, given=body.files, via=key_mark(key)
+        ),
+    )
+
+
+@router.post(
+    "/v1/policy/rollback",
+    summary="Put an earlier version's content in force again",
+    responses={
+        200: shown("under a new number, or waiting for a second person", _DONE),
+        **problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
+    },
+    openapi_extra=asked(rollback=examples.ROLLBACK),
+)
+async def roll_back_policy(
+    sayso: Open, token: Decider, key: Key, _query: Annotated[NoQuery, Query()], body: RollbackBody
+) -> ActivationView:
+    """Scope: `approvals:decide`, of a person who may change the policy."""
+    return await _done(
+        sayso,
+        sayso.policy.rollback_as(body.version, token, note=body.note, via=key_mark(key)),
+    )
+
+
+@router.post(
+    "/v1/policy/changes/{change_id}/confirm",
+    summary="Put in force what somebody else asked for",
+    responses={
+        200: shown("in force", _DONE),
+        **problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
+    },
+    openapi_extra=asked(confirm=examples.CONFIRM),
+)
+async def confirm_change(
+    sayso: Open,
+    token: Decider,
+    key: Key,
+    change_id: ChangeId,
+    _query: Annotated[NoQuery, Query()],
+    body: ConfirmBody,
+) -> ActivationView:
+    """Scope: `approvals:decide`, of another person who may; exactly this digest, on its version."""
+    try:
+        version = await sayso.policy.confirm_as(
+            change_id, token, sha256=body.sha256, via=key_mark(key)
+        )
+    except RefusedError as error:
+        known = await _ended(sayso, error, change_id, token.holder, "activated")
+        version = (await sayso.policy.version(known.parent + 1)).version
+    return ActivationView(version=version)
+
+
+@router.post(
+    "/v1/policy/changes/{change_id}/withdraw",
+    summary="End a change that waits for a second person",
+    responses={
+        200: shown("ended", {**examples.POLICY_CHANGE, "status": "withdrawn"}),
+        **problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
+    },
+    openapi_extra=asked(withdraw={}),
+)
+async def withdraw_change(
+    sayso: Open,
+    token: Decider,
+    key: Key,
+    change_id: ChangeId,
+    _query: Annotated[NoQuery, Query()],
+    body: NoBody,
+) -> PolicyChangeView:
+    """Scope: `approvals:decide`, of a person who may change or confirm."""
+    try:
+        return await sayso.policy.withdraw_as(change_id, token, via=key_mark(key))
+    except RefusedError as error:
+        return await _ended(sayso, error, change_id, token.holder, "withdrawn")
+
+
+async def _read(doing: Awaitable[_Found]) -> _Found:
+    """What is found in a draft; what is wrong with it is its author's to mend, not the server's."""
+    try:
+        return await doing
+    except ConfigError as error:
+        if error.code is not Code.INVALID_POLICY:
+            raise
+        raise HttpError(error, status=422) from error
+
+
+async def _done(sayso: Open, doing: Awaitable[ActivationView]) -> ActivationView:
+    """What came of it; for what is so already, the version in force."""
+    try:
+        return await _read(doing)
+    except RefusedError as error:
+        found = await sayso.policy.in_force()
+        if error.code is not Code.ALREADY_IN_STATE or found is None:
+            raise
+        return ActivationView(version=found.version)
+
+
+async def _ended(
+    sayso: Open, error: RefusedError, change_id: str, holder: str, how: str
+) -> PolicyChangeView:
+    """A change that this person ended so before: the same call, sent again."""
+    if error.code is Code.ALREADY_DECIDED:
+        known = await sayso.policy.change(change_id)
+        if (known.status, known.ended_by) == (how, holder):
+            return known
+    raise error
+
+
+@router.get(
+    "/v1/actions/{action_id}/explanation",
+    summary="Why an action was judged as it was",
+    responses={
+        200: shown("by the version that judged it", examples.EXPLANATION),
+        **problems(401, 403, 404, 409, 422, 503),
+    },
+)
+async def explain_action(
+    sayso: Open, token: Viewer, action_id: ActionId, _query: Annotated[NoQuery, Query()]
+) -> ExplanationView:
+    """Scope: `actions:read`, or `approvals:decide`."""
+    return await sayso.analysis.explain(action_id, tenant=token.tenant)
 
 
 @router.get(
@@ -83,9 +366,7 @@ async def list_dials(sayso: Open, token: Viewer, _query: Annotated[NoQuery, Quer
     "/v1/dials/{dial_id}",
     summary="Move a dial",
     responses={
-        200: shown(
-            "in force, or waiting for a second person", {"version": examples.POLICY["version"]}
-        ),
+        200: shown("in force, or waiting for a second person", _DONE),
         **problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
     },
     openapi_extra=asked(wider=examples.WIDEN),
@@ -103,8 +384,9 @@ async def move_dial(
     To the left it is in force at once; to the right it is a loosening, which a second person
     confirms where the workspace says so. What is so already is answered as it stands.
     """
-    try:
-        return await sayso.rollout.set_as(
+    return await _done(
+        sayso,
+        sayso.rollout.set_as(
             dial_id,
             body.stage,
             token,
@@ -112,12 +394,8 @@ async def move_dial(
             otherwise=body.otherwise,
             note=body.note,
             via=key_mark(key),
-        )
-    except RefusedError as error:
-        if error.code is not Code.ALREADY_IN_STATE:
-            raise
-        found = await show_policy(sayso, token, NoQuery())
-        return ActivationView(version=found.version)
+        ),
+    )
 
 
 @router.post(

@@ -21,10 +21,13 @@ from sayso.actions.controls.manual_resolution import MAX_EVIDENCE_CHARS, MAX_REC
 from sayso.actions.model.definition import Assurance, Subject
 from sayso.actions.model.plan import MAX_STEPS
 from sayso.actions.model.status import Status
+from sayso.actions.policy.activation import MAX_NOTE_CHARS
 from sayso.agent.base import Message
 from sayso.agent.request_row import RequestStatus
 from sayso.sdk.client import Sayso
+from sayso.sdk.resources.analysis import ChangeView, PolicyTestView, ProofView
 from sayso.sdk.resources.limits import LimitView
+from sayso.sdk.resources.policy import PolicyChangeView, PolicyDraftView, PolicyVersionView
 from sayso.sdk.resources.rollout import DialView
 from sayso.sdk.views import ActionView, ApprovalView, EntryView, RequestView, StopView, View
 from sayso.sdk.webhooks.resource import WebhookView
@@ -213,6 +216,57 @@ class StopBody(Body):
     reason: str = Field(default="", max_length=MAX_STOP_REASON, description="for whoever looks")
 
 
+DraftFiles = Annotated[
+    dict[Annotated[str, Field(max_length=80)], Annotated[str, Field(max_length=500_000)]],
+    Field(
+        max_length=100,
+        description="texts in place of the workspace's files of these names, such as"
+        " `policies/limits.toml`; an empty one for no file. The files themselves stay",
+    ),
+]
+Note = Annotated[str, Field(max_length=MAX_NOTE_CHARS, description="why, for whoever looks")]
+PolicyDigest = Annotated[
+    str,
+    Field(
+        pattern=r"^[0-9a-f]{12,64}$", description="of what you looked at; its first 12 digits do"
+    ),
+]
+
+
+class DraftBody(Body):
+    """What is looked at: what the workspace's files say, with other texts in place of some."""
+
+    files: DraftFiles = Field(default_factory=dict[str, str])
+
+
+class BacktestBody(DraftBody):
+    """What is played again, and by what."""
+
+    since: Annotated[AwareDatetime, Field(strict=False)] = Field(
+        description="what was judged before is left out"
+    )
+
+
+class ActivateBody(DraftBody):
+    """What is to be put in force."""
+
+    sha256: PolicyDigest
+    note: Note = ""
+
+
+class RollbackBody(Body):
+    """Whose content is to be in force again."""
+
+    version: int = Field(ge=1, le=_MAX_SEQ)
+    note: Note = ""
+
+
+class ConfirmBody(Body):
+    """What the second person looked at."""
+
+    sha256: PolicyDigest
+
+
 class DialBody(Body):
     """Where a dial is to stand."""
 
@@ -223,7 +277,7 @@ class DialBody(Body):
     otherwise: Literal["off", "shadow", "suggest", "auto"] | None = Field(
         default=None, description="the stage of the others; as it is when left out"
     )
-    note: str = Field(default="", max_length=MAX_STOP_REASON, description="why")
+    note: Note = ""
 
 
 class WrongBody(Body):
@@ -414,6 +468,15 @@ class EntryPage(View):
     pruned_to: int = 0
 
 
+class VersionsQuery(QueryModel):
+    """A page of versions."""
+
+    limit: Limit = 50
+    after: int | None = Field(
+        default=None, ge=1, le=_MAX_SEQ, description="`next_after` of the page before"
+    )
+
+
 class LimitsQuery(QueryModel):
     """How many keys of each limit."""
 
@@ -427,6 +490,38 @@ class ReportQuery(QueryModel):
     minutes_by_hand: float | None = Field(
         default=None, ge=0, le=10_000, description="how long one takes a person"
     )
+
+
+class VersionPage(View):
+    """Versions of the policy, newest first."""
+
+    items: tuple[PolicyVersionView, ...]
+    next_after: int | None
+
+
+class ChangeList(View):
+    """What waits for a second person, oldest first."""
+
+    items: tuple[PolicyChangeView, ...]
+
+
+class PolicyTests(View):
+    """The tests of a draft; `failed` is how many are not as wanted."""
+
+    items: tuple[PolicyTestView, ...]
+    failed: int
+
+
+class ProofList(View):
+    """The claims about a draft."""
+
+    items: tuple[ProofView, ...]
+
+
+class DraftView(PolicyDraftView):
+    """A draft beside what is in force, with what it changes."""
+
+    change: ChangeView
 
 
 class LimitList(View):

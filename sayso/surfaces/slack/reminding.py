@@ -1,4 +1,4 @@
-"""Reminders reach people: in the thread below the card, naming who may answer.
+"""Reminders reach people: in the thread below the card, naming who may answer; full limits, too.
 
 The reminder itself is the engine's: an entry of the log and a row of the outbox, once. Here it is
 only told; a reminder that may have been posted although its answer was lost is not posted again.
@@ -10,9 +10,11 @@ import logging
 
 from sayso.actions.approvals.reminders import REMINDER_TOPIC
 from sayso.actions.approvals.repository import OUTBOX_TOPIC, ApprovalStatus
+from sayso.actions.limits.following import NEAR_TOPIC
 from sayso.errors import OutcomeUnknownError, RetryableError, SaysoError, logged
 from sayso.json import JsonObject, JsonValue
 from sayso.sdk.client import Sayso
+from sayso.sdk.resources.limits import LimitNewsView
 from sayso.sdk.resources.outbox import OutboxRow
 from sayso.sdk.solution_view import SolutionView
 from sayso.surfaces.slack.pace import Bucket, Pace
@@ -84,21 +86,84 @@ class Reminding:
             self._sayso.tenant, roles, frozenset(view.agreed)
         )
         text, blocks = reminder(view, users[:_MOST_NAMED])
+        message = _message(self._channel, text, blocks)
         await self._web.call(
-            "chat.postMessage",
-            {
-                "channel": self._channel,
-                "thread_ts": ts,
-                "text": text,
-                "blocks": list(blocks),
-                "unfurl_links": False,
-                "unfurl_media": False,
-                "mrkdwn": False,
-                "parse": "none",
-                "link_names": False,
-            },
-            timeout_s=self._pace.timeout_s,
+            "chat.postMessage", {**message, "thread_ts": ts}, timeout_s=self._pace.timeout_s
         )
+
+
+class LimitNews:
+    """Tells one channel of limits that are four fifths full, or full, once for each window.
+
+    Args:
+        channel: the channel's id. posts: shared with the cards, since Slack counts both.
+    """
+
+    def __init__(
+        self, sayso: Sayso, web: SlackWeb, channel: str, pace: Pace, posts: Bucket
+    ) -> None:
+        self._sayso = sayso
+        self._web = web
+        self._channel = channel
+        self._pace = pace
+        self._posts = posts
+
+    async def due(self) -> list[OutboxRow]:
+        """What is to be told now, oldest first."""
+        return await self._sayso.outbox.due(NEAR_TOPIC, limit=_BATCH)
+
+    async def tell(self, row: OutboxRow) -> None:
+        """Tell one; where the answer is lost, it is not told again."""
+        outbox = self._sayso.outbox
+        if not await outbox.lease(row, self._pace.lease_s):
+            return
+        view = await self._sayso.limits.news(int(row.key), tenant=row.tenant)
+        if view is not None:
+            text, blocks = limit_news(view)
+            self._posts.take()
+            try:
+                message = _message(self._channel, text, blocks)
+                await self._web.call("chat.postMessage", message, timeout_s=self._pace.timeout_s)
+            except OutcomeUnknownError as error:
+                logger.info("a limit may have been told: %s", logged(error))
+            except RetryableError as error:
+                self._posts.pause(error.retry_after_s or 0.0)
+                return
+            except SaysoError as error:
+                logger.warning("a limit is told later: %s", logged(error))
+                return
+        await outbox.sent(row, {"told": True})
+
+
+def limit_news(view: LimitNewsView) -> tuple[str, tuple[JsonObject, ...]]:
+    """What stands in the channel of a limit: how full, whose, and what happens beyond it.
+
+    Returns:
+        The text for notifications and the blocks.
+    """
+    head = "A limit is reached" if view.full else "A limit is nearly reached"
+    whose = f", {view.whose}" if view.whose else ""
+    said = f"{fit(view.say, 200)}: {view.words} (limit {view.limit}{fit(whose, 100)}); "
+    words: JsonObject = {"type": "text", "text": f"{said}{view.next_step}"}
+    title: JsonObject = {"type": "text", "text": f"{head}. ", "style": {"bold": True}}
+    block: JsonObject = {
+        "type": "rich_text",
+        "elements": [{"type": "rich_text_section", "elements": [title, words]}],
+    }
+    return escape(show_hidden(f"{head}: {view.words} (limit {view.limit})")), (block,)
+
+
+def _message(channel: str, text: str, blocks: tuple[JsonObject, ...]) -> dict[str, JsonValue]:
+    return {
+        "channel": channel,
+        "text": text,
+        "blocks": list(blocks),
+        "unfurl_links": False,
+        "unfurl_media": False,
+        "mrkdwn": False,
+        "parse": "none",
+        "link_names": False,
+    }
 
 
 def reminder(view: SolutionView, users: tuple[str, ...]) -> tuple[str, tuple[JsonObject, ...]]:

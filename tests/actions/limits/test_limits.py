@@ -152,15 +152,82 @@ async def _resume(opened: ShopWorkspace, stop: str) -> None:
         )
 
 
+def near(opened: ShopWorkspace) -> list[tuple[bool, int]]:
+    """What people were told of limits: whether full, and how many actions had used it."""
+    found = [body["data"] for body in bodies(opened) if body["kind"] == "limit.near"]
+    return [(data["full"], data["used_count"]) for data in found]  # type: ignore[index,misc,call-overload]
+
+
 @pytest.mark.promise("limits:near")
-async def test_people_are_told_once_when_four_fifths_are_used(tmp_path: Path) -> None:
+async def test_people_are_told_once_at_four_fifths_and_once_when_it_is_full(
+    tmp_path: Path,
+) -> None:
     """In the transaction that reserves it, so that nobody is told of what did not happen."""
     async with limited(tmp_path, TOKEN_HOUR) as opened:
         await done(opened, 14)
-        assert [body for body in bodies(opened) if body["kind"] == "limit.near"] == []
+        assert near(opened) == []
         await done(opened, 4)
-        (told,) = [body for body in bodies(opened) if body["kind"] == "limit.near"]
-        assert told["data"]["used_minor"] == 73_500  # type: ignore[index,call-overload]
+        assert near(opened) == [(False, 15)]
+        # $882.00 of $900.00 is full for whoever is turned away by it.
+        assert await done(opened, 2) == ["refused", "refused"]
+        assert near(opened) == [(False, 15), (True, 18)]
+        opened.clock.advance(hours=1)
+        await done(opened, 15)
+        assert near(opened)[2:] == [(False, 15)]
+        seqs = [body["seq"] for body in bodies(opened) if body["kind"] == "limit.near"]
+        news = await opened.sayso.limits.news(int(str(seqs[1])))
+        assert news is not None
+        assert (news.full, news.whose) == (True, "service:bot")
+        assert await opened.sayso.limits.news(0) is None
+        assert_verified(opened)
+
+
+@pytest.mark.promise("limits:near")
+async def test_a_rolling_window_is_told_of_once_however_many_parts_it_has(tmp_path: Path) -> None:
+    """It counts in thirty buckets, and people are told of the window."""
+    rolling = TOKEN_HOUR.replace('per    = "hour"', 'rolling = "30d"').replace(
+        "sum    = { USD = 900 }", "count = 5"
+    )
+    async with limited(tmp_path, rolling) as opened:
+        for _ in range(5):
+            await done(opened, 1)
+            opened.clock.advance(hours=25)
+        assert near(opened) == [(False, 4), (True, 5)]
+        assert await done(opened, 1) == ["refused"]
+        assert near(opened) == [(False, 4), (True, 5)]
+
+
+@pytest.mark.promise("limits:near")
+async def test_open_cards_are_told_of_anew_once_none_is_left(tmp_path: Path) -> None:
+    """They have no window; what empties and fills again is news."""
+    cards = """
+[[limit]]
+id = "open"
+say = "Five questions wait at most"
+of = "token"
+action = "shop.refund"
+cards = 5
+"""
+    async with limited(tmp_path, cards) as opened:
+        asked = [await refund(opened, 60_000) for _ in range(6)]
+        assert asked[-1].status == "refused"
+        assert near(opened) == [(False, 4), (True, 5)]
+        for view in asked[:5]:
+            assert await code_of(opened, say(await shown(opened, view))) == "done"
+        for _ in range(4):
+            await refund(opened, 60_000)
+        assert near(opened)[2:] == [(False, 4)]
+
+
+@pytest.mark.promise("limits:near")
+async def test_a_card_says_how_full_limits_are_after_it(tmp_path: Path) -> None:
+    """Whoever says yes knows what is left for the others today."""
+    async with limited(tmp_path, TOKEN_HOUR.replace("900", "1_000")) as opened:
+        await done(opened, 2)
+        card = await shown(opened, await refund(opened, 60_000))
+        said = ["limit token-hour", "after this: $698.00 of $1,000.00 this hour"]
+        assert said in card.card["fields"]  # type: ignore[operator]
+        assert await code_of(opened, say(card)) == "done"
         assert_verified(opened)
 
 

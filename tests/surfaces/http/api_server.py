@@ -171,7 +171,9 @@ def problem(answer: httpx.Response, status: int, code: str) -> Json:
     return found
 
 
-def full_workspace(folder: Path, stripe_url: str) -> Workspace:
+def full_workspace(
+    folder: Path, stripe_url: str, policy_section: str = 'follow = "files"'
+) -> Workspace:
     """A workspace whose policy has the default rules and those of the shop."""
     default = read_default_policy(actions_with(at_most_once()))
     policy = "\n".join([*default.values(), POLICY])
@@ -179,7 +181,9 @@ def full_workspace(folder: Path, stripe_url: str) -> Workspace:
     people = {**PEOPLE, "stranger": nobody, "lister": nobody}
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "shop.toml").write_text(template("shop.toml"), "utf-8")
-    return make_workspace(folder, stripe_url=stripe_url, policy=policy, people=people)
+    return make_workspace(
+        folder, stripe_url=stripe_url, policy=policy, people=people, policy_section=policy_section
+    )
 
 
 @contextmanager
@@ -188,9 +192,10 @@ def serving(
     sandbox: Sandbox,
     clock: FakeClock,
     make_app: Callable[[Sayso], FastAPI] = create_app,
+    policy_section: str = 'follow = "files"',
 ) -> Generator[ApiServer]:
     """Serve a new workspace until the block ends."""
-    workspace = full_workspace(folder, sandbox.url)
+    workspace = full_workspace(folder, sandbox.url, policy_section)
     started = threading.Event()
     found: list[tuple[ApiServer, asyncio.Task[None]]] = []
 

@@ -13,7 +13,8 @@ from surfaces.http.api_server import ApiServer, Json, as_json
 from sayso.errors import CODES
 from sayso.sdk.action_catalog import ActionTypesView
 from sayso.sdk.privacy.views import ErasureView, HoldView, SubjectView
-from sayso.sdk.resources.policy import ActivationView, PolicyTextView
+from sayso.sdk.resources.analysis import BacktestView, ExplanationView
+from sayso.sdk.resources.policy import ActivationView, PolicyChangeView, PolicyTextView
 from sayso.sdk.resources.report import ReportView
 from sayso.sdk.views import ActionView, ApprovalView, EntryView, RequestView, StopView
 from sayso.sdk.webhooks.resource import WebhookTestView, WebhookView
@@ -31,24 +32,34 @@ from sayso.surfaces.http.problem import Problem
 from sayso.surfaces.http.shapes import (
     ActionBody,
     ActionPage,
+    ActivateBody,
     AnswerBody,
     ApprovalPage,
     AskBody,
+    BacktestBody,
+    ChangeList,
+    ConfirmBody,
     DecisionBody,
     DialBody,
     DialList,
+    DraftBody,
+    DraftView,
     EntryPage,
     ExportBody,
     HealthView,
     LimitList,
     NoBody,
     PlanDecisionBody,
+    PolicyTests,
+    ProofList,
     ReplayBody,
     RequestPage,
     ResumeBody,
+    RollbackBody,
     SettleBody,
     StopBody,
     StopPage,
+    VersionPage,
     WebhookBody,
     WebhookPage,
     WrongBody,
@@ -82,6 +93,18 @@ CONTRACT = {
     "POST /v1/resume",
     "GET /v1/stops",
     "GET /v1/policy",
+    "GET /v1/policy/versions",
+    "GET /v1/policy/versions/{version}",
+    "GET /v1/policy/changes",
+    "POST /v1/policy/diff",
+    "POST /v1/policy/test",
+    "POST /v1/policy/prove",
+    "POST /v1/policy/backtest",
+    "POST /v1/policy/activate",
+    "POST /v1/policy/rollback",
+    "POST /v1/policy/changes/{change_id}/confirm",
+    "POST /v1/policy/changes/{change_id}/withdraw",
+    "GET /v1/actions/{action_id}/explanation",
     "GET /v1/limits",
     "GET /v1/dials",
     "GET /v1/report",
@@ -119,6 +142,14 @@ CONTRACT = {
 """Design section 6, as far as it is built; nothing that is not there is in the document."""
 
 BODIES: dict[str, type[BaseModel]] = {
+    "diff_policy": DraftBody,
+    "try_policy": DraftBody,
+    "prove_policy": DraftBody,
+    "backtest_policy": BacktestBody,
+    "activate_policy": ActivateBody,
+    "roll_back_policy": RollbackBody,
+    "confirm_change": ConfirmBody,
+    "withdraw_change": NoBody,
     "move_dial": DialBody,
     "report_wrong": WrongBody,
     "answer": AnswerBody,
@@ -144,6 +175,18 @@ BODIES: dict[str, type[BaseModel]] = {
 }
 ANSWERS: dict[str, type[BaseModel]] = {
     "show_policy": PolicyTextView,
+    "list_versions": VersionPage,
+    "show_version": PolicyTextView,
+    "list_changes": ChangeList,
+    "diff_policy": DraftView,
+    "try_policy": PolicyTests,
+    "prove_policy": ProofList,
+    "backtest_policy": BacktestView,
+    "activate_policy": ActivationView,
+    "roll_back_policy": ActivationView,
+    "confirm_change": ActivationView,
+    "withdraw_change": PolicyChangeView,
+    "explain_action": ExplanationView,
     "list_limits": LimitList,
     "list_dials": DialList,
     "show_report": ReportView,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from support.shop import Shop
-from support.shop_workspace import POLICY, ShopWorkspace, open_shop
+from support.shop_workspace import FOLLOWS, POLICY, ShopWorkspace, open_shop
 
 from sayso.agent.base import Planner
 from sayso.money import Money
@@ -155,6 +155,7 @@ async def open_rig(
     approvals: Mapping[str, object] | None = None,
     planner: Planner | None = None,
     policy: str = POLICY,
+    policy_section: Mapping[str, object] = FOLLOWS,
     socket: bool = False,
 ) -> AsyncGenerator[SlackTeam]:
     """Open everything; cards are sent only when a test says so, without pauses.
@@ -184,6 +185,7 @@ async def open_rig(
         clock=clock,
         planner=planner,
         policy=policy,
+        policy_section=policy_section,
         people=list(people),
         approvals=dict(approvals or {}),
         slack=settings_for(api_url or slack.api_url, folder, socket=socket),

@@ -540,3 +540,61 @@ async def test_an_answer_in_drops_has_no_more_time_than_any_other(slack: FakeSla
             await dripping.call("auth.test", {}, timeout_s=0.4)
         assert monotonic_s() - began < 4, "each of them has 150 bytes to come, ten a second"
         await dripping.close()
+
+
+@pytest.mark.promise("limits:near")
+async def test_a_limit_that_is_nearly_reached_and_reached_is_told_in_the_channel(
+    tmp_path: Path, slack: FakeSlack
+) -> None:
+    """Once each, with whose it is and what happens beyond it, and never a button."""
+    (tmp_path / "limits.toml").write_text("""
+[[limit]]
+id = "day"
+say = "At most five small refunds a day"
+of = "token"
+action = "shop.refund"
+count = 5
+per = "day"
+""")
+    section: dict[str, object] = {"files": ["policy.cedar", "limits.toml"], "follow": "files"}
+    async with open_rig(tmp_path, slack, policy_section=section) as team:
+        for count in range(1, 8):
+            name = f"s{count}"
+            team.workspace.shop.books.add(name, f"cus_{name}", Money(2_000, "USD"))
+            await team.workspace.sayso.propose(
+                "shop.refund", {"order": name}, subject=f"cus_{name}"
+            )
+            await team.send()
+        near, full = slack.messages
+        assert "A limit is nearly reached" in render(near)
+        assert "At most five small refunds a day: 4 of 5 are used today (limit day" in render(near)
+        assert "A limit is reached" in render(full)
+        assert "beyond it nothing is done; some is free again from" in render(full)
+        assert not near.buttons
+        await team.send()
+        assert len(slack.messages) == 2
+
+
+async def test_a_limit_is_told_later_while_slack_is_away(tmp_path: Path, slack: FakeSlack) -> None:
+    """It stays due, as a card does; nothing else waits for it."""
+    (tmp_path / "limits.toml").write_text("""
+[[limit]]
+id = "day"
+say = "One a day"
+of = "token"
+action = "shop.refund"
+count = 1
+per = "day"
+""")
+    section: dict[str, object] = {"files": ["policy.cedar", "limits.toml"], "follow": "files"}
+    async with open_rig(tmp_path, slack, policy_section=section) as team:
+        team.workspace.shop.books.add("s1", "cus_s1", Money(2_000, "USD"))
+        slack.add_faults(
+            SlackFault(kind=FaultKind.REFUSED, method="chat.postMessage", error="is_archived")
+        )
+        await team.workspace.sayso.propose("shop.refund", {"order": "s1"}, subject="cus_s1")
+        await team.send()
+        assert slack.messages == []
+        team.workspace.clock.advance(minutes=2)
+        await team.send()
+        assert len(slack.messages) == 1

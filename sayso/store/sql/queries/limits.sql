@@ -21,15 +21,20 @@ set count = limit_counter.count + excluded.count,
 -- name: change (one row)
 update limit_counter
 set count = count + :count, held_minor = held_minor + :held,
-    settled_minor = settled_minor + :settled
+    settled_minor = settled_minor + :settled,
+    -- Open cards have no window: once none is left, the next ones are told of anew.
+    told = case when bucket = 0 and count + :count = 0 then 0 else told end
 where tenant = :owner and limit_id = :limit_id and key = :key and currency = :currency
     and bucket = :bucket;
 
--- Once for each limit, key and bucket.
+-- Once for each limit, key, window and level: 1 for four fifths, 2 for all of it.
 -- name: tell
-update limit_counter set told = 1
+update limit_counter set told = :level
 where tenant = :owner and limit_id = :limit_id and key = :key and currency = :currency
-    and bucket = :bucket and told = 0;
+    and bucket = :bucket and not exists (select 1 from limit_counter c
+        where c.tenant = limit_counter.tenant and c.limit_id = limit_counter.limit_id
+            and c.key = limit_counter.key and c.currency = limit_counter.currency
+            and c.bucket >= :oldest and c.told >= :level);
 
 -- name: use (count unread)
 insert into limit_use (tenant, home, action_id, revision, limit_id, key, currency, bucket, count,
