@@ -113,7 +113,7 @@ ADDRESSES = sorted(name for name, _, marked in fields_of(Settings) if marked)
 
 @pytest.mark.promise("network:configured")
 def test_every_setting_that_looks_like_an_address_is_judged_as_one() -> None:
-    """Issue 14: checked by one function; a new setting without an answer fails here."""
+    """Checked by one function; a new setting without an answer fails here."""
     missed = {
         name
         for name, last, marked in fields_of(Settings)

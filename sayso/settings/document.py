@@ -23,10 +23,11 @@ from sayso.settings.base import (
     Reference,
     Section,
     Url,
-    addresses_in,
+    check_addresses,
 )
 from sayso.settings.planner import PlannerSection
 from sayso.settings.surfaces import (
+    ApprovalsSection,
     ConsoleSection,
     HttpSection,
     IdentitySection,
@@ -195,42 +196,6 @@ class PolicySection(Section):
     activate: tuple[Name, ...] = ()
     loosening_needs: Annotated[int, Field(ge=1, le=2)] = 1
     confirm: tuple[Name, ...] = ()
-
-
-class ApprovalsSection(Section):
-    """How long people have, and which roles there are, in the order in which they are asked.
-
-    Attributes:
-        remind_after_minutes: after so long people are called once more; never unless said.
-        escalate_after_minutes: after so long `escalate_to`, another role, may decide too.
-        expires_after_minutes: no answer by then counts as no.
-        escalate_to: one of `roles`.
-        roles: asked in this order where a rule needs several people.
-        max_people: the most people whom any rule may need.
-    """
-
-    expires_after_minutes: Annotated[int, Field(ge=1, le=43_200)] = 480
-    remind_after_minutes: Annotated[int, Field(ge=1)] | None = None
-    escalate_after_minutes: Annotated[int, Field(ge=1)] | None = None
-    escalate_to: Name | None = None
-    roles: tuple[Name, ...] = ("support_manager", "finance")
-    max_people: Annotated[int, Field(ge=1, le=3)] = 3
-
-    @property
-    def time(self) -> timedelta:
-        """How long people have to decide."""
-        return timedelta(minutes=self.expires_after_minutes)
-
-    @model_validator(mode="after")
-    def _timers_make_sense(self) -> ApprovalsSection:
-        if (self.escalate_after_minutes is None) != (self.escalate_to is None):
-            raise ValueError("`escalate_after_minutes` and `escalate_to` need each other")
-        if self.escalate_to is not None and self.escalate_to not in self.roles:
-            raise ValueError(f"`escalate_to` has the unknown role `{self.escalate_to}`")
-        for after in (self.remind_after_minutes, self.escalate_after_minutes):
-            if after is not None and after >= self.expires_after_minutes:
-                raise ValueError("a timer ends after the time to decide, which then is over")
-        return self
 
 
 class StopSection(Section):
@@ -467,14 +432,7 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _addresses_are_safe(self) -> Settings:
-        private = [str(network) for network in self.network.private]
-        for name, url, mark in addresses_in(self):
-            from sayso.network import checked_url  # 10 ms, which only who has an address pays for
-
-            try:
-                checked_url(url, name=name, private=private, query=True, plain=mark.plain)
-            except ConfigError as error:
-                raise ValueError(f"{error.message}; {error.next_step}") from error
+        check_addresses(self, self.network.private)
         return self
 
     @model_validator(mode="after")

@@ -71,7 +71,6 @@ PROMISES: dict[str, Promise] = {
     "approvals:one-card": Promise(
         "What is asked for twice is asked of people once: an equal proposal joins the card that "
         "waits, both keys stand for it, and a card says when another is open for its object.",
-        "issue 14",
     ),
     "approvals:role": Promise(
         "Only a listed, active person with the needed role decides.", "invariant 5"

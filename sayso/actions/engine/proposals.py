@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import count
 
 import orjson
 
@@ -28,7 +27,6 @@ from sayso.actions.model.action_row import (
     NORMAL,
     ActionRow,
     check_priority,
-    get_action,
     joins_of,
     read_action,
 )
@@ -38,9 +36,11 @@ from sayso.actions.model.digest import hash_of, is_text, normal_json, storable
 from sayso.actions.model.idempotency import (
     check_callers_key,
     check_key,
-    check_repeated,
+    key_of_step,
     key_params,
     read_by_key,
+    same_action,
+    stands_for,
 )
 from sayso.actions.model.ledger import SYSTEM, entry_of
 from sayso.actions.model.plan import OnFailure, Step
@@ -49,7 +49,6 @@ from sayso.actions.model.ports import ActionRegistry
 from sayso.actions.model.snapshot import Resolved
 from sayso.actions.model.status import Status
 from sayso.actions.policy.evaluator import Judged, judged_data
-from sayso.audit.authority.state import changed_outside
 from sayso.audit.entry import Actor, Entry, EntryKind, Json
 from sayso.errors import Code, RefusedError, RetryableError
 from sayso.ids import Tenant, to_micros
@@ -180,9 +179,9 @@ class Proposals:
                 brief=True,
             )
         if known is not None:
-            row = _same(read_action(known), fingerprint)
+            row = same_action(read_action(known), fingerprint)
             if joins_of(row) is not None:
-                row = await self._store.read(lambda reader: _stands_for(reader, row), brief=True)
+                row = await self._store.read(lambda reader: stands_for(reader, row), brief=True)
             return Proposed(row=row)
         draft = self._draft(proposal, fingerprint)
         try:
@@ -232,7 +231,7 @@ class Proposals:
         rows: list[ActionRow] = []
         leading = self._leading(proposals, steps)
         for asked, step in zip(proposals, steps, strict=True):
-            key, known = _key_of_step(tx, asked)
+            key, known = key_of_step(tx, asked.tenant, asked.key, asked.request_id, asked.step)
             if known is not None:
                 rows.append(known)
                 continue
@@ -440,7 +439,7 @@ class Proposals:
         self._ledger.log.ahead(tx, draft.tenant)
         known = read_by_key(tx, "action.by_key", draft.tenant, draft.idempotency_key)
         if known is not None:
-            return Proposed(row=_stands_for(tx, _same(read_action(known), draft.fingerprint)))
+            return Proposed(row=stands_for(tx, same_action(read_action(known), draft.fingerprint)))
         self._ledger.log.tree(tx, draft.tenant)  # read before anything is written: see `ahead`
         reason = proposal.reason
         if reason:
@@ -465,7 +464,7 @@ class Proposals:
         )
         stored = self._ledger.insert(tx, judged.row, entry)
         if joins_of(stored) is not None:
-            return Proposed(row=_stands_for(tx, stored))
+            return Proposed(row=stands_for(tx, stored))
         asked: ApprovalRow | None = None
         if approval_id is not None:
             pending = ApprovalStatus.PENDING
@@ -598,42 +597,3 @@ def _fingerprint(proposal: Proposal) -> str:
             next_step="send plain JSON; money in minor units",
         ) from error
     return hash_of([proposal.subject.id, proposal.action, args])
-
-
-def _key_of_step(tx: Transaction, proposal: Proposal) -> tuple[str, ActionRow | None]:
-    """The key under which a step stands, and its row; or the first one that is free for it."""
-    place = (proposal.request_id, proposal.step)
-    for key in _keys_of_step(proposal.key):
-        found = read_by_key(tx, "action.by_key", proposal.tenant, key)
-        if found is None:
-            return key, None
-        row = read_action(found)
-        # INVARIANT: only the step itself stands for the step, or it would be missing in the plan.
-        if (row.request_id, row.step) == place:
-            return key, row
-    raise AssertionError("there is always another key")
-
-
-def _keys_of_step(key: str) -> Iterator[str]:
-    yield key
-    yield from (f"{key}/{number}" for number in count(2))
-
-
-def _same(row: ActionRow, fingerprint: str) -> ActionRow:
-    check_repeated(
-        "action",
-        is_erased=row.erased_seq is not None,
-        is_same=row.fingerprint == fingerprint,
-    )
-    return row
-
-
-def _stands_for(reader: Reader, row: ActionRow) -> ActionRow:
-    """The action that a caller's key stands for: its own, or the one that it has joined."""
-    joins = joins_of(row)
-    if joins is None:
-        return row
-    found = get_action(reader, row.tenant, joins)
-    if (found.fingerprint, found.subject.id) != (row.fingerprint, row.subject.id):
-        raise changed_outside(f"which action {row.id} has joined")
-    return found

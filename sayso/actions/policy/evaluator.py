@@ -17,14 +17,7 @@ from sayso.actions.limits.book import Circumstances, LimitBook
 from sayso.actions.limits.checks import LimitChecks
 from sayso.actions.limits.definition import RULE_PREFIX as LIMIT
 from sayso.actions.limits.definition import LimitSet, Of
-from sayso.actions.model.action_row import (
-    ActionRow,
-    Snapshot,
-    read_action,
-    requesters_of,
-    staged_json,
-    ways_json,
-)
+from sayso.actions.model.action_row import ActionRow, Snapshot, staged_json, ways_json
 from sayso.actions.model.definition import Args
 from sayso.actions.model.digest import digest_of, hash_of, resolved_from_json, resolved_json
 from sayso.actions.model.ports import ActionRegistry
@@ -41,13 +34,21 @@ from sayso.actions.policy.base import (
     Question,
 )
 from sayso.actions.policy.card import Card, build_card
-from sayso.actions.policy.signs import Amounts, Seen, earlier_of, earlier_words, open_of, signs_of
+from sayso.actions.policy.signs import (
+    Amounts,
+    Seen,
+    earlier_of,
+    earlier_words,
+    equal_to,
+    open_beside,
+    signs_of,
+)
 from sayso.actions.policy.why import Why, needed_sentence, why_asked
 from sayso.actions.rollout.checks import StageChecks, capped, held_back
 from sayso.actions.rollout.definition import RULE_PREFIX as DIAL
 from sayso.audit.authority.directory import Directory
 from sayso.audit.authority.state import changed_outside
-from sayso.audit.entry import ActorKind, Json
+from sayso.audit.entry import Json
 from sayso.audit.rules.quorum import covers
 from sayso.errors import Code, RefusedError
 from sayso.ids import Entropy, from_micros
@@ -292,8 +293,8 @@ class Evaluator:
         opened: list[ActionRow] = []
         may_ask = judgement.outcome is Outcome.ASK or bool(_full(loaded.limits, judgement, row))
         if may_ask and not approvers and row.undoes is None:
-            opened = [one for one in open_of(reader, row) if _is_about(one, row, resolved)]
-            equal = _equal_to(reader, row, opened)
+            opened = open_beside(reader, row, resolved)
+            equal = equal_to(reader, row, opened)
             if equal is not None:
                 self._limits.forget(reader, row.id)
                 return Judged(row=_joined(row, equal, now), card=None, expires_at=None)
@@ -484,39 +485,6 @@ def _full(limits: LimitSet, judgement: Judgement, row: ActionRow) -> tuple[str, 
     if limit is None or limit.cards is None:
         return ()
     return limit.id, row.subject.id if limit.of is Of.CUSTOMER else row.requester
-
-
-def _is_about(one: ActionRow, row: ActionRow, resolved: Resolved) -> bool:
-    """Whether an open action is about the object that was found for another one."""
-    if one.snapshot is None or one.name.partition(".")[0] != row.name.partition(".")[0]:
-        return False
-    found = one.snapshot.resolved
-    there = (found.account, found.object_kind, found.object_id)
-    return there == (resolved.account, resolved.object_kind, resolved.object_id)
-
-
-def _equal_to(reader: Reader, row: ActionRow, opened: Sequence[ActionRow]) -> ActionRow | None:
-    """The open action that is what a new one asks for, so that people are asked once.
-
-    Neither is a step beside others, whose fate hangs on theirs; nor for whoever looks only.
-    """
-    if not reader.writes or row.revision > 1:
-        return None
-    # INVARIANT: nobody approves their own request, so no person's is put under another's name.
-    people = {one for one in requesters_of(reader, row) if one.startswith(f"{ActorKind.PERSON}:")}
-    for one in opened:
-        same = (one.name, one.fingerprint) == (row.name, row.fingerprint)
-        if same and people <= requesters_of(reader, one) and _is_alone(reader, one):
-            return one if _is_alone(reader, row) else None
-    return None
-
-
-def _is_alone(reader: Reader, row: ActionRow) -> bool:
-    """Whether no other step shares its fate."""
-    if row.request_id is None:
-        return True
-    found = reader.all("action.by_request", tenant=row.tenant, request_id=row.request_id)
-    return all(step.id == row.id for step in map(read_action, found))
 
 
 def _joined(row: ActionRow, equal: ActionRow, now: int) -> ActionRow:

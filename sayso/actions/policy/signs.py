@@ -11,10 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sayso.actions.model.action_row import ActionRow, read_action
+from sayso.actions.model.action_row import ActionRow, read_action, requesters_of
 from sayso.actions.model.definition import Action, Assurance, Effect, FactValue
 from sayso.actions.model.snapshot import Resolved
 from sayso.actions.model.status import Status
+from sayso.audit.entry import ActorKind
 from sayso.money import Money
 from sayso.store.base import Reader, Row, integer, integer_or_none, text, text_or_none
 
@@ -120,8 +121,12 @@ def earlier_of(reader: Reader, row: ActionRow, now: int) -> list[Earlier]:
     return [_read(one) for one in rows]
 
 
-def open_of(reader: Reader, row: ActionRow) -> list[ActionRow]:
-    """What of the same customer waits for people, the oldest first, without this one's plan."""
+def open_beside(reader: Reader, row: ActionRow, resolved: Resolved) -> list[ActionRow]:
+    """What waits for people about the same object of the same customer, without this one's plan.
+
+    Returns:
+        the oldest first.
+    """
     rows = reader.all(
         "sign.open_of_subject",
         tenant=row.tenant,
@@ -130,7 +135,40 @@ def open_of(reader: Reader, row: ActionRow) -> list[ActionRow]:
         but_request=row.request_id or "",
         limit=MOST_OPEN,
     )
-    return [read_action(one) for one in rows]
+    return [one for one in map(read_action, rows) if _is_about(one, row, resolved)]
+
+
+def _is_about(one: ActionRow, row: ActionRow, resolved: Resolved) -> bool:
+    """Whether an open action is about the object that was found for another one."""
+    if one.snapshot is None or one.name.partition(".")[0] != row.name.partition(".")[0]:
+        return False
+    found = one.snapshot.resolved
+    there = (found.account, found.object_kind, found.object_id)
+    return there == (resolved.account, resolved.object_kind, resolved.object_id)
+
+
+def equal_to(reader: Reader, row: ActionRow, opened: Sequence[ActionRow]) -> ActionRow | None:
+    """The open action that is what a new one asks for, so that people are asked once.
+
+    Neither is a step beside others, whose fate hangs on theirs; nor for whoever looks only.
+    """
+    if not reader.writes or row.revision > 1:
+        return None
+    # INVARIANT: nobody approves their own request, so no person's is put under another's name.
+    people = {one for one in requesters_of(reader, row) if one.startswith(f"{ActorKind.PERSON}:")}
+    for one in opened:
+        same = (one.name, one.fingerprint) == (row.name, row.fingerprint)
+        if same and people <= requesters_of(reader, one) and _is_alone(reader, one):
+            return one if _is_alone(reader, row) else None
+    return None
+
+
+def _is_alone(reader: Reader, row: ActionRow) -> bool:
+    """Whether no other step shares its fate."""
+    if row.request_id is None:
+        return True
+    found = reader.all("action.by_request", tenant=row.tenant, request_id=row.request_id)
+    return all(step.id == row.id for step in map(read_action, found))
 
 
 class Amounts:

@@ -59,7 +59,7 @@ def joins(opened: ShopWorkspace) -> list[tuple[str, str]]:
 async def test_an_equal_proposal_joins_the_open_card_and_both_keys_stand_for_it(
     tmp_path: Path,
 ) -> None:
-    """Issue 14: one object, one open card; the second caller gets the same action, done once."""
+    """One object, one open card; the second caller gets the same action, done once."""
     async with open_shop(tmp_path) as opened:
         stock(opened)
         first = await propose(opened, key="k1", requester=BOT)

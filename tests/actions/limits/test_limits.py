@@ -335,7 +335,7 @@ cards = 2
 
 @pytest.mark.promise("limits:cards")
 async def test_a_flood_beyond_the_open_cards_is_logged_once(tmp_path: Path) -> None:
-    """Issue 14: a clear refusal, logged once; the log doesn't grow with the tries."""
+    """A clear refusal, logged once; the log doesn't grow with the tries."""
     cards = """
 [[limit]]
 id = "open"

@@ -179,7 +179,7 @@ async def flood(team: SlackTeam, *, customers: int, cards: int, by: str) -> None
 async def test_a_flood_of_cards_delays_nobody_elses_by_more_than_its_turn(
     slow: SlackTeam, customers: int, cards: int, by: str
 ) -> None:
-    """Issue 14: one token's, or one customer's, junk goes behind others: a second, at Slack's."""
+    """One token's, or one customer's, junk goes behind others: a second, at Slack's."""
     team = slow
     await flood(team, customers=customers, cards=cards, by=by)
     notifier = team.app.notifier
