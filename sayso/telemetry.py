@@ -30,6 +30,9 @@ _PROPAGATOR = TraceContextTextMapPropagator()
 _FIELD = "traceparent"
 _DEAF = (ProxyTracerProvider, NoOpTracerProvider)
 _ASK_EVERY_S = 1.0
+_CALLS_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0)
+_PEOPLES_S = (60.0, 300.0, 900.0, 3_600.0, 14_400.0, 86_400.0, 604_800.0)
+"""Bounds of histograms; OpenTelemetry's own are made for milliseconds."""
 _NOTHING = nullcontext(INVALID_SPAN)
 
 
@@ -64,11 +67,16 @@ class Telemetry:
         )
 
         self._decide, self._call, self._settle = (
-            meter.create_histogram(f"sayso.{name}.duration", unit="s", description=text)
-            for name, text in (
-                ("decide", "from the question to people until a decision"),
-                ("call", "of one call of a connector"),
-                ("settle", "from the call until what came of it is known"),
+            meter.create_histogram(
+                f"sayso.{name}.duration",
+                unit="s",
+                description=text,
+                explicit_bucket_boundaries_advisory=bounds,
+            )
+            for name, text, bounds in (
+                ("decide", "from the question to people until a decision", _PEOPLES_S),
+                ("call", "of one call of a connector", _CALLS_S),
+                ("settle", "from the call until what came of it is known", _CALLS_S + _PEOPLES_S),
             )
         )
 

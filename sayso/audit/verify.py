@@ -21,15 +21,9 @@ import orjson
 
 from sayso.audit.io_errors import drop_output
 from sayso.audit.log_of_logs import LOGS, judge_dropped
-from sayso.audit.safe_open import MAX_HELD_BYTES, read_start
 from sayso.audit.segments.sealed import pruned_size
 from sayso.audit.signed_note.note import Verifier
-from sayso.audit.signed_note.timestamps import (
-    Authorities,
-    judge_any_stamped,
-    read_stamps,
-)
-from sayso.audit.signed_note.witness_policy import WitnessPolicy
+from sayso.audit.signed_note.timestamps import judge_any_stamped
 from sayso.audit.signing.keys import ListedKey
 from sayso.audit.verifier.bundle import BundleReader, Manifest, path_text
 from sayso.audit.verifier.checks import (
@@ -43,6 +37,7 @@ from sayso.audit.verifier.checks import (
 from sayso.audit.verifier.database import LogDatabase, open_database
 from sayso.audit.verifier.description import describe, printable
 from sayso.audit.verifier.filtered import Filtered
+from sayso.audit.verifier.flags import PATHS, QUICK, TEXTS, read_held
 from sayso.audit.verifier.guard import add_unreadable, guard, guard_source
 from sayso.audit.verifier.one_segment import is_segment_file, judge_segment_file
 from sayso.audit.verifier.verification import (
@@ -55,7 +50,7 @@ from sayso.audit.verifier.verification import (
     combine,
 )
 from sayso.audit.verifier.walk import Progress, in_pages
-from sayso.errors import Code, ConfigError, IntegrityError, SaysoError
+from sayso.errors import Code, IntegrityError, SaysoError
 
 _T = TypeVar("_T")
 NO_TRUST = Trust()
@@ -401,27 +396,6 @@ class _Counted:
             yield self.end - 1, body
 
 
-def open_authorities(roots: Sequence[Path], stamps: Sequence[Path]) -> Authorities | None:
-    """The authorities whose time stamps count; None when nobody asks about time stamps.
-
-    Raises:
-        ConfigError: `invalid_setting`, also where there are stamps and no roots; `missing_extra`.
-    """
-    if not roots:
-        if not stamps:
-            return None
-        raise ConfigError(
-            Code.INVALID_SETTING,
-            "without certificates nobody knows whose time stamps count",
-            next_step="pass --tsa-roots FILE",
-        )
-    from sayso.audit.signed_note.authorities import (
-        TimeAuthorities,  # needs an extra, and certificates
-    )
-
-    return TimeAuthorities.read(*roots)
-
-
 def _show_progress(done: int, total: int) -> None:
     filled = 30 * done // max(total, 1)
     bar = "#" * filled + "." * (30 - filled)
@@ -440,55 +414,18 @@ def _parser() -> argparse.ArgumentParser:
         description="Verify an audit log without trusting the server that wrote it.",
         epilog="Exit status: 0 verified, 1 tampered, 2 cannot judge.",
     )
-    parser.add_argument("path", type=Path, help="a Sayso database, or the folder of a bundle")
-    parser.add_argument(
-        "--vkey", action="append", default=[], help="a public key to trust; repeatable"
-    )
-    parser.add_argument(
-        "--checkpoint",
-        action="append",
-        default=[],
-        type=Path,
-        metavar="FILE",
-        help="a signed checkpoint that was kept elsewhere; repeatable",
-    )
-    parser.add_argument(
-        "--grown",
-        action="append",
-        default=[],
-        type=Path,
-        metavar="FILE",
-        help="a proof that the log only grew between two sizes; repeatable",
-    )
-    parser.add_argument(
-        "--policy", type=Path, metavar="FILE", help="which keys, and how many witnesses"
-    )
-    parser.add_argument(
-        "--segments", type=Path, metavar="DIR", help="the folder of the sealed segments' files"
-    )
-    parser.add_argument(
-        "--tsa-roots",
-        action="append",
-        default=[],
-        type=Path,
-        metavar="FILE",
-        help="certificates in PEM of time-stamp authorities that count; repeatable",
-    )
-    parser.add_argument(
-        "--timestamps",
-        action="append",
-        default=[],
-        type=Path,
-        metavar="PATH",
-        help="time stamps that were kept elsewhere, a file or a folder; repeatable",
-    )
-    parser.add_argument("--tenant", help="only this tenant's log")
-    parser.add_argument(
-        "--quick",
-        action="store_true",
-        help="hashes, signatures and states only: no rules, no other columns",
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.add_argument("path", type=Path, help="A Sayso database, or an export.")
+    for flag in (*TEXTS, *PATHS):
+        parser.add_argument(
+            flag.name,
+            action="append" if flag.repeatable else "store",
+            default=[] if flag.repeatable else None,
+            type=Path if flag in PATHS else str,
+            metavar=flag.metavar,
+            help=flag.help,
+        )
+    parser.add_argument(QUICK.name, action="store_true", help=QUICK.help)
+    parser.add_argument("--json", action="store_true", help="Print one JSON document.")
     return parser
 
 
@@ -496,17 +433,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run from the command line; returns 0 verified, 1 tampered, 2 cannot judge."""
     chosen = _parser().parse_args(arguments)
     try:
-        notes = [read_start(path, MAX_HELD_BYTES) for path in chosen.checkpoint]
-        policy = None if chosen.policy is None else WitnessPolicy.read(chosen.policy)
-        trust = Trust.parse(
-            chosen.vkey,
-            notes,
-            policy=policy,
+        trust = read_held(
+            vkeys=chosen.vkey,
+            checkpoints=chosen.checkpoint,
+            grown=chosen.grown,
+            policy=chosen.policy,
             segments=chosen.segments,
-            growths=[read_start(path, MAX_HELD_BYTES) for path in chosen.grown],
-            authorities=open_authorities(chosen.tsa_roots, chosen.timestamps),
-            stamped=[one for path in chosen.timestamps for one in read_stamps(path)],
-        )
+            tsa_roots=chosen.tsa_roots,
+            timestamps=chosen.timestamps,
+        ).trust
     except (OSError, SaysoError) as error:
         _say(str(error))
         return Verdict.CANNOT_JUDGE.exit_status

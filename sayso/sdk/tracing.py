@@ -1,5 +1,7 @@
 """Exporting spans and metrics, chosen by OpenTelemetry's standard environment variables.
 
+Metrics for Prometheus are kept in the process; `GET /metrics` shows them.
+
 Called by the command line only: a bot that embeds the SDK sets up its own tracer provider.
 """
 
@@ -7,14 +9,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import TYPE_CHECKING
 
 from sayso.errors import Code, ConfigError
 from sayso.extras import missing_extra
 
 if TYPE_CHECKING:
-    from opentelemetry.sdk.metrics.export import MetricExporter
+    from opentelemetry.sdk.metrics.export import MetricExporter, MetricReader
     from opentelemetry.sdk.trace.export import SpanExporter
+    from prometheus_client import CollectorRegistry
 
 _ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 
@@ -24,7 +28,8 @@ def start_exporting(environment: Mapping[str, str]) -> Callable[[], None]:
 
     Args:
         environment: `OTEL_TRACES_EXPORTER` and `OTEL_METRICS_EXPORTER` name `console`, `otlp` or
-            `none`, with commas between; an OTLP endpoint alone means `otlp`. The SDK reads all
+            `none`, with commas between, metrics also `prometheus`; an OTLP endpoint alone means
+            `otlp`. The SDK reads all
             other `OTEL_*` itself.
 
     Raises:
@@ -62,10 +67,8 @@ def _start_spans(names: list[str]) -> Callable[[], None]:
 def _start_metrics(names: list[str]) -> Callable[[], None]:
     from opentelemetry import metrics  # as above
     from opentelemetry.sdk.metrics import MeterProvider
-    from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 
-    readers = [PeriodicExportingMetricReader(_metric_exporter(name)) for name in names]
-    provider = MeterProvider(metric_readers=readers)
+    provider = MeterProvider(metric_readers=[_metric_reader(name) for name in names])
     metrics.set_meter_provider(provider)
     return provider.shutdown
 
@@ -93,6 +96,26 @@ def _span_exporter(name: str) -> SpanExporter:
     raise _no_exporter(name, "TRACES")
 
 
+@cache
+def process_registry() -> CollectorRegistry:
+    """What this process has counted and timed for Prometheus; empty where nobody asked for it."""
+    from prometheus_client import CollectorRegistry  # only for who scrapes
+
+    return CollectorRegistry()
+
+
+def _metric_reader(name: str) -> MetricReader:
+    if name == "prometheus":
+        from opentelemetry.exporter.prometheus import PrometheusMetricReader
+
+        return PrometheusMetricReader(
+            disable_target_info=True, scope_info_enabled=False, registry=process_registry()
+        )
+    from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+
+    return PeriodicExportingMetricReader(_metric_exporter(name))
+
+
 def _metric_exporter(name: str) -> MetricExporter:
     if name == "console":
         from opentelemetry.sdk.metrics.export import ConsoleMetricExporter
@@ -112,8 +135,9 @@ def _no_otlp() -> ConfigError:
 
 
 def _no_exporter(name: str, signal: str) -> ConfigError:
+    known = "console, otlp or none" if signal == "TRACES" else "console, otlp, prometheus or none"
     return ConfigError(
         Code.INVALID_SETTING,
         f"`{name[:40]}` is no exporter of {signal.lower()}",
-        next_step=f"set OTEL_{signal}_EXPORTER to console, otlp or none",
+        next_step=f"set OTEL_{signal}_EXPORTER to {known}",
     )

@@ -25,7 +25,8 @@ audit.signed_note.note audit.signed_note.timestamps audit.signed_note.witness_po
 audit.signing audit.signing.keys audit.signing.rotation
 audit.tree audit.tree.merkle audit.tree.tiles
 audit.verifier audit.verifier.bundle audit.verifier.checks audit.verifier.database
-audit.verifier.description audit.verifier.filtered audit.verifier.guard audit.verifier.latest
+audit.verifier.description audit.verifier.filtered audit.verifier.flags
+audit.verifier.guard audit.verifier.latest
 audit.verifier.medium audit.verifier.one_segment audit.verifier.replay
 audit.verifier.replay_controls
 audit.verifier.replayed_rows audit.verifier.sealed_checks

@@ -183,6 +183,36 @@ def test_a_command_exports_metrics_by_the_standard_variables() -> None:
         start_exporting({"OTEL_METRICS_EXPORTER": "consle"})
 
 
+def test_a_process_tells_prometheus_what_it_has_timed() -> None:
+    """In seconds, by OpenTelemetry's exporter, and only where the standard variable asks for it."""
+    program = (
+        "import os; from sayso.sdk.tracing import process_registry, start_exporting; "
+        "stop = start_exporting(os.environ); from sayso.telemetry import Telemetry; "
+        "Telemetry().time_call('shop.refund', 0.3); Telemetry().count_late('shop.refund'); "
+        "from prometheus_client import generate_latest; "
+        "print(generate_latest(process_registry()).decode()); stop()"
+    )
+    told = {
+        exporter: subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "OTEL_METRICS_EXPORTER": exporter},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        ).stdout.strip()
+        for exporter in ("prometheus", "none")
+    }
+    assert told["none"] == ""
+    about = 'sayso_action="shop.refund"'
+    for line in (
+        f'sayso_call_duration_seconds_bucket{{le="0.25",{about}}} 0.0',
+        f'sayso_call_duration_seconds_bucket{{le="0.5",{about}}} 1.0',
+        f"sayso_actions_late_total{{{about}}} 1.0",
+    ):
+        assert line in told["prometheus"].splitlines()
+
+
 def _trace_of(span: ReadableSpan) -> int:
     assert span.context is not None
     return int(span.context.trace_id)

@@ -30,6 +30,9 @@ MAX_HARMLESS_CALLS = 8
 """How many calls are made of which the provider says that they surely did nothing."""
 _MOST = 500
 """So many characters of a provider's words are kept."""
+FAILED_TOPIC = "action.failed_later"
+"""The topic of the outbox for surfaces that tell people what failed after it had been told as done,
+or as on its way; its keys are ids of actions."""
 
 
 class Settlements:
@@ -148,9 +151,18 @@ class Settlements:
         )
         data: dict[str, Json] = {"code": failed.code.value, "was": row.status.value}
         data |= receipt_data(failed.receipt, row)
-        return self._transitions.move(
+        stored = self._transitions.move(
             tx, row, moved, EntryKind.ACTION_FAILED, data, by_owner=by_owner
         )
+        if stored is not None and row.status in {Status.ACCEPTED, Status.SUCCEEDED}:
+            tx.run(
+                "outbox.put",
+                tenant=row.tenant,
+                topic=FAILED_TOPIC,
+                key=row.id,
+                now=stored.updated_at,
+            )
+        return stored
 
     def stay_unknown(self, tx: Transaction, row: ActionRow, wait: Wait) -> ActionRow | None:
         """Nothing was learnt: look again at `due_at`, or leave it to a person when that is None."""

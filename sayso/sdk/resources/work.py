@@ -1,8 +1,9 @@
 """Work: what machines leave to people, each with who has taken it, notes, and an end.
 
 Four kinds: a request that was handed over, a question that the customer did not answer, an action
-whose outcome nobody knows, and money that failed to move. Nothing has to be made for it: what the
-request or the action is says that there is work, until somebody ends it.
+whose outcome nobody knows, and what failed: money that did not move, or whatever a provider had
+taken on. Nothing has to be made for it: what the request or the action is says that there is work,
+until somebody ends it.
 """
 
 from __future__ import annotations

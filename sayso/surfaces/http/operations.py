@@ -7,13 +7,20 @@ import re
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Security
-from fastapi.responses import PlainTextResponse
+from fastapi.responses import Response
 from fastapi.security import HTTPAuthorizationCredentials
+from opentelemetry.exporter.prometheus import PrometheusMetricReader
+from opentelemetry.metrics import Meter
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.resources import Resource
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
 
 import sayso.surfaces.http.examples as examples
 from sayso.ids import Tenant
 from sayso.sdk.resources.figures import Figures
 from sayso.sdk.resources.tokens import Scope
+from sayso.sdk.tracing import process_registry
 from sayso.surfaces.http.auth import BEARER, Needs, Open, admit, sayso_of
 from sayso.surfaces.http.documents import problems, shown
 from sayso.surfaces.http.edge import PlainRoute
@@ -87,8 +94,8 @@ def _is_loopback(address: str) -> bool:
 
 @router.get(
     "/metrics",
-    summary="A few figures in Prometheus' text format",
-    response_class=PlainTextResponse,
+    summary="A few figures as Prometheus reads them",
+    response_class=Response,
     responses={
         200: {
             "description": "gauges of one tenant",
@@ -99,48 +106,50 @@ def _is_loopback(address: str) -> bool:
     openapi_extra={"security": [{}]},  # beside the token: none is needed on the same machine
 )
 async def show_metrics(
-    sayso: Open, tenant: Annotated[Tenant, Depends(_seen_by)]
-) -> PlainTextResponse:
-    """Scope: `actions:read`; from the same machine, without a proxy, no token is needed."""
+    request: Request, sayso: Open, tenant: Annotated[Tenant, Depends(_seen_by)]
+) -> Response:
+    """Scope: `actions:read`; from the same machine, without a proxy, no token is needed.
+
+    To the workspace's own tenant it also tells what the process itself has counted and timed, once
+    `OTEL_METRICS_EXPORTER=prometheus` is set.
+    """
     figures = await sayso.figures(tenant)
-    return PlainTextResponse(_prometheus(figures), media_type="text/plain; version=0.0.4")
+    accept = request.headers.get("accept", "")
+    # INVARIANT: the process counts for all of its tenants, so no other one is told.
+    return _exposition(figures, accept, with_process=tenant == sayso.tenant)
 
 
-def _prometheus(figures: Figures) -> str:
-    lines = ["# HELP sayso_actions Actions by status.", "# TYPE sayso_actions gauge"]
-    lines += [
-        f'sayso_actions{{status="{status.value}"}} {count}'
-        for status, count in figures.actions.items()
-    ]
-    lines += [
-        "# HELP sayso_approvals_pending Approvals that wait for people.",
-        "# TYPE sayso_approvals_pending gauge",
-        f"sayso_approvals_pending {figures.pending}",
-        "# HELP sayso_log_entries Entries of the audit log.",
-        "# TYPE sayso_log_entries gauge",
-        f"sayso_log_entries {figures.entries}",
-        "# HELP sayso_actions_left Actions whose outcome only a person can still find out.",
-        "# TYPE sayso_actions_left gauge",
-        f"sayso_actions_left {figures.left}",
-        "# HELP sayso_stops Stops in force.",
-        "# TYPE sayso_stops gauge",
-        f"sayso_stops {figures.stops}",
-        "# HELP sayso_requests Requests by status.",
-        "# TYPE sayso_requests gauge",
-    ]
-    lines += [
-        f'sayso_requests{{status="{status.value}"}} {count}'
-        for status, count in figures.requests.items()
-    ]
-    lines += [
-        "# HELP sayso_planning_tokens Tokens that planning took of models.",
-        "# TYPE sayso_planning_tokens gauge",
-        f"sayso_planning_tokens {figures.tokens}",
-        "# HELP sayso_planning_cost_micro_usd What they cost, in millionths of a US dollar.",
-        "# TYPE sayso_planning_cost_micro_usd gauge",
-        f"sayso_planning_cost_micro_usd {figures.micro_usd}",
-        "# HELP sayso_cost_per_resolution_micro_usd The same for each answered request.",
-        "# TYPE sayso_cost_per_resolution_micro_usd gauge",
-        f"sayso_cost_per_resolution_micro_usd {figures.micro_usd_per_resolution:.0f}",
-    ]
-    return "\n".join(lines) + "\n"
+def _exposition(figures: Figures, accept: str, *, with_process: bool) -> Response:
+    """Figures as OpenTelemetry's exporter writes them, in the form that the scraper asks for."""
+    registry = CollectorRegistry()
+    reader = PrometheusMetricReader(
+        disable_target_info=True, scope_info_enabled=False, registry=registry
+    )
+    meters = MeterProvider([reader], resource=Resource.get_empty(), shutdown_on_exit=False)
+    _set_gauges(meters.get_meter("sayso"), figures)
+    if with_process:
+        registry.register(process_registry())
+    encode, media_type = choose_encoder(accept)
+    return Response(encode(registry), media_type=media_type)
+
+
+def _set_gauges(meter: Meter, figures: Figures) -> None:
+    def gauge(name: str, description: str, value: float) -> None:
+        meter.create_gauge(f"sayso.{name}", description=description).set(value)
+
+    actions = meter.create_gauge("sayso.actions", description="Actions by status.")
+    for status, count in figures.actions.items():
+        actions.set(count, {"status": status.value})
+    requests = meter.create_gauge("sayso.requests", description="Requests by status.")
+    for state, count in figures.requests.items():
+        requests.set(count, {"status": state.value})
+    gauge("approvals.pending", "Approvals that wait for people.", figures.pending)
+    gauge("log.entries", "Entries of the audit log.", figures.entries)
+    left = "Actions whose outcome only a person can still find out."
+    gauge("actions.to_settle", left, figures.left)
+    gauge("stops", "Stops in force.", figures.stops)
+    gauge("planning.tokens", "Tokens that planning took of models.", figures.tokens)
+    cost = "What they cost, in millionths of a US dollar."
+    gauge("planning.cost_micro_usd", cost, figures.micro_usd)
+    each = "The same for each answered request."
+    gauge("cost_per_resolution_micro_usd", each, round(figures.micro_usd_per_resolution))

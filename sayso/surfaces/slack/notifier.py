@@ -31,7 +31,7 @@ from sayso.surfaces.slack.blocks import check_blocks
 from sayso.surfaces.slack.card import EVENT_TYPE, Message, build_message
 from sayso.surfaces.slack.identity import Home
 from sayso.surfaces.slack.pace import Bucket, Pace
-from sayso.surfaces.slack.reminding import LimitNews, Reminding
+from sayso.surfaces.slack.reminding import Reminding, all_news
 from sayso.surfaces.slack.solution_card import build_solution
 from sayso.surfaces.slack.web import SlackRefusedError, SlackWeb
 
@@ -95,7 +95,7 @@ class Notifier:
         self._posts = Bucket(self.pace.post_every_s, self.pace.monotonic)
         self._updates = Bucket(self.pace.update_every_s, self.pace.monotonic)
         self._reminding = Reminding(sayso, web, channel, self.pace, self._posts)
-        self._limit_news = LimitNews(sayso, web, channel, self.pace, self._posts)
+        self._news = all_news(sayso, web, channel, self.pace, self._posts)
         self._checked_until = 0.0
         self._tried: set[int] = set()
         self._turns = Turns()
@@ -139,8 +139,8 @@ class Notifier:
         waits: list[float] = []
         due = await self._sayso.outbox.due_cards(OUTBOX_TOPIC, limit=_BATCH)
         reminders = await self._reminding.due()
-        limits = await self._limit_news.due()
-        if due or reminders or limits:
+        told = [(one, rows[0]) for one in self._news if (rows := await one.due())]
+        if due or reminders or told:
             await self._check_channel()
         for bucket, rows in (
             (self._updates, [row for row in due if self._ts(row) is not None]),
@@ -156,9 +156,9 @@ class Notifier:
             if self._posts.wait_s <= 0:
                 await self._reminding.tell(reminders[0])
             waits.append(self._posts.wait_s)
-        if limits:
+        for news, row in told:
             if self._posts.wait_s <= 0:
-                await self._limit_news.tell(limits[0])
+                await news.tell(row)
             waits.append(self._posts.wait_s)
         return min(waits) if waits else None
 

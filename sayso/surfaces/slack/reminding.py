@@ -1,4 +1,6 @@
-"""Reminders reach people: in the thread below the card, naming who may answer; full limits, too.
+"""Reminders reach people: in the thread below the card, naming who may answer.
+
+What no card tells reaches them in the channel: full limits, and what failed days later.
 
 The reminder itself is the engine's: an entry of the log and a row of the outbox, once. Here it is
 only told; a reminder that may have been posted although its answer was lost is not posted again.
@@ -7,16 +9,20 @@ only told; a reminder that may have been posted although its answer was lost is 
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
 
 from sayso.actions.approvals.reminders import REMINDER_TOPIC
 from sayso.actions.approvals.repository import OUTBOX_TOPIC, ApprovalStatus
+from sayso.actions.engine.outcomes import FAILED_TOPIC
 from sayso.actions.limits.following import NEAR_TOPIC
+from sayso.actions.model.status import Status
 from sayso.errors import OutcomeUnknownError, RetryableError, SaysoError, logged
 from sayso.json import JsonObject, JsonValue
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.limits import LimitNewsView
 from sayso.sdk.resources.outbox import OutboxRow
 from sayso.sdk.solution_view import SolutionView
+from sayso.sdk.views import ActionView
 from sayso.surfaces.slack.pace import Bucket, Pace
 from sayso.surfaces.slack.web import SlackWeb
 from sayso.surfaces.slack.wording import escape, fit, show_hidden
@@ -92,16 +98,31 @@ class Reminding:
         )
 
 
-class LimitNews:
-    """Tells one channel of limits that are four fifths full, or full, once for each window.
+Words = tuple[str, tuple[JsonObject, ...]]
+"""The text for notifications and the blocks."""
+
+
+class News:
+    """Tells one channel what happened that no card tells, each once.
 
     Args:
+        topic: of the outbox. words: what to say of a row; None where there is nothing to say now.
         channel: the channel's id. posts: shared with the cards, since Slack counts both.
     """
 
     def __init__(
-        self, sayso: Sayso, web: SlackWeb, channel: str, pace: Pace, posts: Bucket
+        self,
+        topic: str,
+        words: Callable[[OutboxRow], Awaitable[Words | None]],
+        *,
+        sayso: Sayso,
+        web: SlackWeb,
+        channel: str,
+        pace: Pace,
+        posts: Bucket,
     ) -> None:
+        self._topic = topic
+        self._words = words
         self._sayso = sayso
         self._web = web
         self._channel = channel
@@ -110,47 +131,88 @@ class LimitNews:
 
     async def due(self) -> list[OutboxRow]:
         """What is to be told now, oldest first."""
-        return await self._sayso.outbox.due(NEAR_TOPIC, limit=_BATCH)
+        return await self._sayso.outbox.due(self._topic, limit=_BATCH)
 
     async def tell(self, row: OutboxRow) -> None:
         """Tell one; where the answer is lost, it is not told again."""
         outbox = self._sayso.outbox
         if not await outbox.lease(row, self._pace.lease_s):
             return
-        view = await self._sayso.limits.news(int(row.key), tenant=row.tenant)
-        if view is not None:
-            text, blocks = limit_news(view)
+        words = await self._words(row)
+        if words is not None:
             self._posts.take()
             try:
-                message = _message(self._channel, text, blocks)
+                message = _message(self._channel, *words)
                 await self._web.call("chat.postMessage", message, timeout_s=self._pace.timeout_s)
             except OutcomeUnknownError as error:
-                logger.info("a limit may have been told: %s", logged(error))
+                logger.info("news may have been told: %s", logged(error))
             except RetryableError as error:
                 self._posts.pause(error.retry_after_s or 0.0)
                 return
             except SaysoError as error:
-                logger.warning("a limit is told later: %s", logged(error))
+                logger.warning("news is told later: %s", logged(error))
                 return
         await outbox.sent(row, {"told": True})
 
 
-def limit_news(view: LimitNewsView) -> tuple[str, tuple[JsonObject, ...]]:
-    """What stands in the channel of a limit: how full, whose, and what happens beyond it.
+def all_news(
+    sayso: Sayso, web: SlackWeb, channel: str, pace: Pace, posts: Bucket
+) -> tuple[News, ...]:
+    """Limits that are four fifths full, or full; and what failed after it had been told otherwise.
 
-    Returns:
-        The text for notifications and the blocks.
+    Args:
+        channel, posts: see `News`.
     """
+
+    async def limit(row: OutboxRow) -> Words | None:
+        view = await sayso.limits.news(int(row.key), tenant=row.tenant)
+        return None if view is None else limit_news(view)
+
+    async def failure(row: OutboxRow) -> Words | None:
+        view = await sayso.actions.get(row.key, tenant=row.tenant)
+        url = sayso.workspace.settings.console.url
+        return failed_news(view, url) if view.status == Status.FAILED else None
+
+    told = ((NEAR_TOPIC, limit), (FAILED_TOPIC, failure))
+    return tuple(
+        News(topic, words, sayso=sayso, web=web, channel=channel, pace=pace, posts=posts)
+        for topic, words in told
+    )
+
+
+def failed_news(view: ActionView, url: str) -> Words:
+    """What stands in the channel of an effect that failed at the provider after it was taken on.
+
+    Args:
+        url: of the console; empty where there is none that others can open.
+    """
+    amount = f" of {view.amount}" if view.amount is not None else ""
+    what = f"{view.action}{amount}"
+    why = view.error.message if view.error is not None else "the provider does not say why"
+    where = f"{url}/console/action/{view.id}" if url else f"`sayso work take {view.id}`"
+    said = (
+        f"{what} for {view.subject} had been taken on, and the provider now says that it failed: "
+        f"{fit(why, 500)}. Nothing is tried again by itself. Take it: {where}"
+    )
+    return _news("Failed after all", said, f"{what} ({view.id})")
+
+
+def limit_news(view: LimitNewsView) -> Words:
+    """What stands in the channel of a limit: how full, whose, and what happens beyond it."""
     head = "A limit is reached" if view.full else "A limit is nearly reached"
     whose = f", {view.whose}" if view.whose else ""
     said = f"{fit(view.say, 200)}: {view.words} (limit {view.limit}{fit(whose, 100)}); "
-    words: JsonObject = {"type": "text", "text": f"{said}{view.next_step}"}
+    return _news(head, f"{said}{view.next_step}", f"{view.words} (limit {view.limit})")
+
+
+def _news(head: str, said: str, short: str) -> Words:
     title: JsonObject = {"type": "text", "text": f"{head}. ", "style": {"bold": True}}
+    words: JsonObject = {"type": "text", "text": said}
     block: JsonObject = {
         "type": "rich_text",
         "elements": [{"type": "rich_text_section", "elements": [title, words]}],
     }
-    return escape(show_hidden(f"{head}: {view.words} (limit {view.limit})")), (block,)
+    return escape(show_hidden(f"{head}: {short}")), (block,)
 
 
 def _message(channel: str, text: str, blocks: tuple[JsonObject, ...]) -> dict[str, JsonValue]:

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from surfaces.cli.cli_workspace import CliWorkspace
 
+from sayso.audit.verifier.flags import PATHS, QUICK, TEXTS
+from sayso.audit.verify import main
+
 
 def test_the_log_is_asked_by_qualifiers(cli: CliWorkspace) -> None:
     """Newest first; the question itself becomes an entry; a misspelt qualifier is named."""
@@ -31,6 +34,23 @@ def test_a_row_says_how_much_for_whom_by_which_rule_and_on_whose_yes(cli: CliWor
         assert column in head
     for value in ("$129.00", "sub_", "succeeded", "refund-manager", "maria", "stripe.refund"):
         assert value in row
+
+
+def test_both_verifiers_take_the_same_flags(
+    cli: CliWorkspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The one that stands alone says no more and no less of a flag than `sayso audit verify`."""
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    alone = " ".join(capsys.readouterr().out.split())
+    shown = " ".join(cli.line("audit", "verify", "--help").out.split())
+    for flag in (*TEXTS, *PATHS, QUICK):
+        about = f"{flag.name} {flag.metavar}".strip()
+        assert about in alone
+        assert about in shown
+        assert flag.help in alone
+        assert flag.help in shown
+    assert cli.line.done("audit", "verify", "--tenant", "main")["verdict"] == "verified"
 
 
 def test_the_tail_of_the_log_is_paged(cli: CliWorkspace) -> None:

@@ -6,10 +6,17 @@ import logging
 
 import httpx
 import pytest
-from starlette.types import Receive, Scope, Send
-from surfaces.http.api_server import SECRET_TEXT, ApiServer, as_json, problem, refund
+from opentelemetry.exporter.prometheus import PrometheusMetricReader
+from opentelemetry.sdk.metrics import MeterProvider
+from starlette.types import Receive, Send
+from starlette.types import Scope as AsgiScope
+from surfaces.http.api_server import SECRET_TEXT, ApiServer, as_json, problem, refund, token
 
+from sayso.ids import Tenant
+from sayso.sdk.resources.tokens import Scope
+from sayso.sdk.tracing import process_registry
 from sayso.surfaces.http.edge import Edge
+from sayso.telemetry import Telemetry
 
 
 def test_alive_and_ready_need_no_token(api: ApiServer) -> None:
@@ -35,11 +42,32 @@ def test_the_figures_follow_what_happens(api: ApiServer) -> None:
     assert after["sayso_log_entries"] > before["sayso_log_entries"]
 
 
+def test_only_the_own_tenant_hears_of_the_process(api: ApiServer) -> None:
+    """What a process counts is of all its tenants; and a scraper gets the form it asks for."""
+    made = token(api.sayso, "maria", "person", frozenset({Scope.READ}), tenant=Tenant("other"))
+    _, api.secrets["foreign"] = api.run(made)
+    reader = PrometheusMetricReader(scope_info_enabled=False, registry=process_registry())
+    provider = MeterProvider([reader], shutdown_on_exit=False)
+    try:
+        Telemetry(meters=provider).count_late("shop.refund")
+        own = api.get("/metrics", by=None).text
+        assert 'sayso_actions_late_total{sayso_action="shop.refund"} 1.0' in own.splitlines()
+        assert "sayso_actions_late" not in api.get("/metrics", by="foreign").text
+        wanted = {"Accept": "application/openmetrics-text; version=1.0.0"}
+        answer = api.http.get("/metrics", headers={"Host": "localhost", **wanted})
+        assert answer.headers["content-type"].startswith("application/openmetrics-text")
+        names = [line.split()[2] for line in answer.text.splitlines() if line.startswith("# TYPE")]
+        assert len(set(names)) == len(names)
+        assert answer.text.endswith("# EOF\n")
+    finally:
+        provider.shutdown()
+
+
 def _figures(api: ApiServer) -> dict[str, int]:
     answer = api.get("/metrics", by=None)
-    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert answer.headers["content-type"].startswith("text/plain; version=")
     lines = [line for line in answer.text.splitlines() if not line.startswith("#")]
-    return {name: int(value) for name, _, value in (line.rpartition(" ") for line in lines)}
+    return {name: int(float(value)) for name, _, value in (line.rpartition(" ") for line in lines)}
 
 
 @pytest.mark.parametrize(
@@ -66,7 +94,7 @@ def test_figures_for_others_need_a_token(api: ApiServer, headers: dict[str, str]
     problem(wrong, 403, "forbidden")
 
 
-async def _breaks(_scope: Scope, _receive: Receive, _send: Send) -> None:
+async def _breaks(_scope: AsgiScope, _receive: Receive, _send: Send) -> None:
     raise ZeroDivisionError(SECRET_TEXT)
 
 

@@ -8,11 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support.shop import Shop
 from surfaces.slack.slack_team import APPROVE, LONG_S, LOWER, REJECT, SlackTeam, Ticks, open_rig
 
 from sayso.actions.approvals.decision import Choice, Decision
 from sayso.actions.model.ledger import OUTBOX_TOPIC
-from sayso.audit.entry import Actor, ActorKind
+from sayso.actions.model.snapshot import Finality
 from sayso.connectors.secret import Secret
 from sayso.dispatch.clock_skew import CALM_S, Stragglers
 from sayso.errors import OutcomeUnknownError, RetryableError
@@ -78,6 +79,40 @@ async def test_an_outcome_follows_the_decision(team: SlackTeam) -> None:
     assert "It waits to be carried out." in render(team.card(approval))
     await team.work()
     assert render(team.card(approval)).startswith("Done: ")
+
+
+@pytest.mark.parametrize("finality", [Finality.PENDING, Finality.DONE])
+async def test_what_nobody_was_asked_about_and_fails_days_later_reaches_people(
+    tmp_path: Path, slack: FakeSlack, finality: Finality
+) -> None:
+    """A refund that the policy allowed has no card; it is work in the inbox, and told once."""
+    shop = Shop()
+    shop.finality = finality
+    async with open_rig(tmp_path, slack, shop=shop) as team:
+        sayso = team.workspace.sayso
+        shop.books.add("o1", "cus_1", Money(10_00, "USD"))
+        view = await sayso.propose("shop.refund", {"order": "o1"}, subject="cus_1")
+        assert (view.status, view.approval) == (
+            "accepted" if finality is Finality.PENDING else "succeeded",
+            None,
+        )
+        await team.send()
+        assert (team.slack.messages, await sayso.work.list()) == ([], [])
+
+        shop.came_back = "the bank returned it: *expired* card"
+        team.workspace.clock.advance(days=8)
+        for _ in range(2):
+            await sayso.container.engine.advance(sayso.tenant, view.id)
+        (work,) = await sayso.work.list()
+        assert (work.about, work.kind) == (view.id, "failed")
+        for _ in range(2):
+            await team.send()
+        (told,) = team.slack.messages
+        assert (told.channel, told.thread_ts) == (CHANNEL, "")
+        shown = render(told)
+        for part in ("Failed after all", "$10.00", "cus_1", shop.came_back, view.id):
+            assert part in shown
+        assert view.id in told.text
 
 
 async def test_a_no_after_the_own_yes_names_who_said_it(team: SlackTeam) -> None:
@@ -157,47 +192,6 @@ async def test_sixty_cards_at_once_keep_the_pace_and_none_is_lost(slow: SlackTea
     assert 7.0 in team.ticks.slept
     assert min(team.ticks.slept) > 0
     assert sum(team.ticks.slept) >= 59
-
-
-async def flood(team: SlackTeam, *, customers: int, cards: int, by: str) -> None:
-    """So many cards of so many customers, asked for by one token; nothing is sent yet."""
-    for number in range(cards):
-        order, customer = f"junk{number}", f"cus_junk{number % customers}"
-        team.workspace.shop.books.add(order, customer, Money(60_00, "USD"))
-        await team.workspace.sayso.propose(
-            "shop.refund",
-            {"order": order},
-            subject=customer,
-            requester=Actor(kind=ActorKind.SERVICE, id=by),
-        )
-
-
-@pytest.mark.promise("slack:pace")
-@pytest.mark.parametrize(
-    ("customers", "cards", "by"), [(60, 60, "stolen"), (1, 15, "sdk")], ids=["token", "customer"]
-)
-async def test_a_flood_of_cards_delays_nobody_elses_by_more_than_its_turn(
-    slow: SlackTeam, customers: int, cards: int, by: str
-) -> None:
-    """One token's, or one customer's, junk goes behind others: a second, at Slack's."""
-    team = slow
-    await flood(team, customers=customers, cards=cards, by=by)
-    notifier = team.app.notifier
-    for _ in range(3):  # some have been posted when the real one comes
-        team.ticks.now += 1
-        await notifier.step()
-    assert len(team.slack.messages) == 3
-    real = await team.ask_quietly()
-    began = team.ticks.now
-    while not any(real.id in str(message.metadata) for message in team.slack.messages):
-        wait_s = await notifier.step()
-        assert wait_s is not None
-        team.ticks.now += wait_s
-        assert team.ticks.now - began < 10
-    assert len(team.slack.messages) == 4, "the next after those that were posted already"
-    assert team.ticks.now - began <= 2
-    await team.send()
-    assert len(team.slack.messages) == cards + 1, "the others come, too"
 
 
 @pytest.mark.promise("slack:fail-closed")

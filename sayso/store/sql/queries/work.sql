@@ -14,7 +14,8 @@ select action.id, action.status, action.updated_at, work.assignee from action
 left join work on work.tenant = action.tenant and work.about = action.id
 where action.tenant = :tenant and action.status = :status
     and action.id < coalesce(cast(:after as text), '~')
-    and (action.status = 'unknown' or action.amount_minor is not null)
+    and (action.status = 'unknown' or action.amount_minor is not null
+        or action.receipt is not null)  -- what a provider took on, and did not do after all
     and work.ended_at is null
     and (cast(:assignee as text) is null or work.assignee = :assignee)
 order by action.id desc limit :limit;

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer.models import OptionInfo
 
-from sayso.audit.safe_open import MAX_HELD_BYTES, read_start
+import sayso.audit.verifier.flags as flags
 from sayso.errors import Code, ConfigError, IntegrityError, RefusedError
 from sayso.sdk.client import Sayso
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
@@ -20,38 +21,17 @@ from sayso.surfaces.cli.words import one_line
 from sayso.surfaces.cli.workspace import find_workspace, run
 
 if TYPE_CHECKING:
-    from sayso.audit.signed_note.timestamps import Authorities, StampedNote
-    from sayso.audit.signed_note.witness_policy import WitnessPolicy
     from sayso.audit.verifier.verification import Verification
 
 _SHOWN = 10
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Held:
-    """What the auditor holds against the log.
-
-    Attributes:
-        keys: public keys.
-        seen: signed heads that must still hold.
-        remembered: heads that verified before.
-        witnessed: notes that count by their cosignatures.
-        policy: which witnesses count.
-        segments: the folder of the sealed segments' files.
-        growths: proofs that the log only grew since a bundle was made.
-        authorities: whose time stamps count.
-        stamped: heads with time stamps.
-    """
-
-    keys: tuple[str, ...]
-    seen: tuple[bytes, ...]
-    remembered: tuple[bytes, ...]
-    witnessed: tuple[bytes, ...]
-    policy: WitnessPolicy | None
-    segments: Path | None
-    growths: tuple[bytes, ...] = ()
-    authorities: Authorities | None = None
-    stamped: tuple[StampedNote, ...] = ()
+def _option(flag: flags.Flag) -> OptionInfo:
+    """A flag as Typer takes it."""
+    info: OptionInfo = typer.Option(
+        flag.name, metavar=flag.metavar or None, help=flag.help, show_default=False
+    )
+    return info
 
 
 def verify(
@@ -62,36 +42,16 @@ def verify(
             help="A database, postgresql://…, env:NAME of one, or an export; else the workspace.",
         ),
     ] = None,
-    vkey: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--vkey", metavar="KEY", help="A public key that may have signed; repeatable."
-        ),
-    ] = None,
-    checkpoint: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--checkpoint", metavar="FILE", help="A signed head kept elsewhere; repeatable."
-        ),
-    ] = None,
+    vkey: Annotated[list[str] | None, _option(flags.VKEY)] = None,
+    checkpoint: Annotated[list[Path] | None, _option(flags.CHECKPOINT)] = None,
     published: Annotated[
         list[Path] | None,
         typer.Option(
             "--published", metavar="DIR", help="A directory heads are published to; repeatable."
         ),
     ] = None,
-    grown: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--grown",
-            metavar="FILE",
-            help="A proof that the log only grew between two sizes; repeatable.",
-        ),
-    ] = None,
-    policy: Annotated[
-        Path | None,
-        typer.Option("--policy", metavar="FILE", help="Which keys, and how many witnesses."),
-    ] = None,
+    grown: Annotated[list[Path] | None, _option(flags.GROWN)] = None,
+    policy: Annotated[Path | None, _option(flags.POLICY)] = None,
     ask_witnesses: Annotated[
         bool,
         typer.Option("--ask-witnesses", help="Get the newest heads from the policy's witnesses."),
@@ -100,53 +60,31 @@ def verify(
         Path | None,
         typer.Option("--state", metavar="FILE", help="Remember what verified, for the next time."),
     ] = None,
-    segments: Annotated[
-        Path | None,
-        typer.Option(
-            "--segments",
-            metavar="DIR",
-            help="Where the files of sealed segments are; a workspace knows its own.",
-        ),
-    ] = None,
-    tsa_roots: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--tsa-roots",
-            metavar="FILE",
-            help="Certificates in PEM of time-stamp authorities that count; repeatable.",
-        ),
-    ] = None,
-    timestamps: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--timestamps",
-            metavar="PATH",
-            help="Time stamps kept elsewhere, a file or a folder; repeatable.",
-        ),
-    ] = None,
-    quick: Annotated[
-        bool,
-        typer.Option(
-            "--quick",
-            help="Hashes, signatures and states only: no rules, no other columns.",
-            show_default=False,
-        ),
-    ] = False,
+    segments: Annotated[Path | None, _option(flags.SEGMENTS)] = None,
+    tsa_roots: Annotated[list[Path] | None, _option(flags.TSA_ROOTS)] = None,
+    timestamps: Annotated[list[Path] | None, _option(flags.TIMESTAMPS)] = None,
+    tenant: Annotated[str | None, _option(flags.TENANT)] = None,
+    quick: Annotated[bool, _option(flags.QUICK)] = False,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> int:
     """Verify the log: exit status 0 verified, 1 tampered, 2 cannot judge."""
     out = Out(as_json=as_json)
     try:
-        held = _held(vkey, checkpoint, published, policy, state, segments, ask_witnesses, out)
-        held = replace(
-            held, growths=tuple(read_start(file, MAX_HELD_BYTES) for file in grown or ())
+        held = flags.read_held(
+            vkeys=vkey or (),
+            checkpoints=checkpoint or (),
+            grown=grown or (),
+            policy=policy,
+            segments=segments,
+            tsa_roots=tsa_roots or (),
+            timestamps=timestamps or (),
         )
-        held = _with_stamps(held, tsa_roots or (), timestamps or ())
+        held = _with_found(held, published or (), state, ask_witnesses, out)
         if source is None:
-            found = _verify_workspace(find_workspace(workspace), held, not quick, out)
+            found = _verify_workspace(find_workspace(workspace), held, tenant, not quick, out)
         else:
-            found = _verify_source(source, held, not quick, out)
+            found = _verify_source(source, held, tenant, not quick, out)
     except OSError as error:
         raise ConfigError(
             Code.NOTHING_TO_VERIFY,
@@ -167,29 +105,19 @@ def verify(
     return found.exit_status
 
 
-def _held(
-    vkeys: list[str] | None,
-    checkpoints: list[Path] | None,
-    published: list[Path] | None,
-    policy: Path | None,
-    state: Path | None,
-    segments: Path | None,
-    ask_witnesses: bool,
-    out: Out,
-) -> _Held:
+def _with_found(
+    held: flags.Held, published: Sequence[Path], state: Path | None, ask_witnesses: bool, out: Out
+) -> flags.Held:
+    """The same with what is found where heads are published, remembered and cosigned."""
     # Only this command needs them.
     from sayso.audit.publishing.directory import read_published
-    from sayso.audit.signed_note.witness_policy import WitnessPolicy
     from sayso.audit.verifier.memory import read_memory
 
-    seen = [read_start(file, MAX_HELD_BYTES) for file in checkpoints or ()]
-    for folder in published or ():
-        seen += read_published(folder)
+    seen = [*held.seen, *(note for folder in published for note in read_published(folder))]
     remembered = () if state is None else read_memory(state).checkpoints()
-    rules = WitnessPolicy.read(policy) if policy is not None else None
     witnessed: tuple[bytes, ...] = ()
     if ask_witnesses:
-        if rules is None:
+        if held.policy is None:
             raise ConfigError(
                 Code.INVALID_SETTING,
                 "without a policy nobody knows whom to ask",
@@ -197,37 +125,15 @@ def _held(
             )
         from sayso.audit.publishing.witness_queries import ask_all  # needs the network
 
-        witnessed, silent = run(ask_all(rules))
+        witnessed, silent = run(ask_all(held.policy))
         for name in silent:
             out.note(f"the witness `{name}` gave no checkpoint")
-    if segments is not None and not segments.is_dir():
-        raise ConfigError(
-            Code.NOTHING_TO_VERIFY,
-            f"there is no folder `{segments}`",
-            next_step="give the folder that has a folder of segments for each tenant",
-        )
-    return _Held(
-        keys=tuple(vkeys or ()),
-        seen=tuple(seen),
-        remembered=remembered,
-        witnessed=witnessed,
-        policy=rules,
-        segments=segments,
-    )
+    return replace(held, seen=tuple(seen), remembered=remembered, witnessed=witnessed)
 
 
-def _with_stamps(held: _Held, roots: Sequence[Path], paths: Sequence[Path]) -> _Held:
-    from sayso.audit.signed_note.timestamps import (
-        read_stamps,  # only this command needs the verifier
-    )
-    from sayso.audit.verify import open_authorities
-
-    authorities = open_authorities(roots, paths)
-    stamped = tuple(one for path in paths for one in read_stamps(path))
-    return replace(held, authorities=authorities, stamped=stamped)
-
-
-def _verify_workspace(folder: Path, held: _Held, deep: bool, out: Out) -> Verification:
+def _verify_workspace(
+    folder: Path, held: flags.Held, tenant: str | None, deep: bool, out: Out
+) -> Verification:
     async def work() -> Verification:
         async with Sayso.open(folder, mode="read") as sayso:
             return sayso.audit.verify(
@@ -240,33 +146,25 @@ def _verify_workspace(folder: Path, held: _Held, deep: bool, out: Out) -> Verifi
                 authorities=held.authorities,
                 stamped=held.stamped,
                 deep=deep,
+                tenant=tenant,
                 progress=until_cancelled(_progress(out)),
             )
 
     return run(work())
 
 
-def _verify_source(source: str, held: _Held, deep: bool, out: Out) -> Verification:
-    from sayso.audit.verifier.checks import Trust  # only this command needs the verifier
-    from sayso.audit.verify import verify as verify_source
+def _verify_source(
+    source: str, held: flags.Held, tenant: str | None, deep: bool, out: Out
+) -> Verification:
+    from sayso.audit.verify import verify as verify_source  # only this command needs the verifier
 
-    trust = Trust.parse(
-        held.keys,
-        held.seen,
-        remembered=held.remembered,
-        witnessed=held.witnessed,
-        policy=held.policy,
-        segments=held.segments,
-        growths=held.growths,
-        authorities=held.authorities,
-        stamped=held.stamped,
-    )
+    trust, progress = held.trust, _progress(out)
     url = _url_in(source)
     if url is not None:
         from sayso.sdk.audit.verifying import verify_postgres  # as above
 
-        return verify_postgres(url, trust=trust, deep=deep, progress=_progress(out))
-    return verify_source(Path(source), trust=trust, deep=deep, progress=_progress(out))
+        return verify_postgres(url, trust=trust, tenant=tenant, deep=deep, progress=progress)
+    return verify_source(Path(source), trust=trust, tenant=tenant, deep=deep, progress=progress)
 
 
 def _url_in(source: str) -> str | None:
