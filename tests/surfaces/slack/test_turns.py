@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from surfaces.slack.slack_team import SlackTeam, Ticks, open_rig
+from surfaces.slack.slack_team import LONG_S, SlackTeam, Ticks, open_rig
 
 from sayso.audit.entry import Actor, ActorKind
 from sayso.money import Money
