@@ -40,6 +40,7 @@ from sayso.sdk.resources.events import EventResource
 from sayso.sdk.resources.figures import Figures, read_figures
 from sayso.sdk.resources.limits import LimitResource
 from sayso.sdk.resources.outbox import OutboxResource
+from sayso.sdk.resources.passkeys import PasskeyResource
 from sayso.sdk.resources.people import People
 from sayso.sdk.resources.policy import PolicyResource
 from sayso.sdk.resources.prompts import PromptResource
@@ -230,6 +231,11 @@ class Sayso:
     def events(self) -> EventResource:
         """Every change of requests and actions."""
         return EventResource(self.container)
+
+    @property
+    def passkeys(self) -> PasskeyResource:
+        """The passkeys of people, and which yes needs one."""
+        return PasskeyResource(self.container)
 
     @property
     def sessions(self) -> SessionResource:

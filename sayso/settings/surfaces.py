@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from sayso.errors import RefusedError
+from sayso.money import Money
 from sayso.settings.base import Name, Reference, Section, Url
 
 CONSOLE_PATH = "/console"
@@ -40,6 +43,8 @@ class ApprovalsSection(Section):
         escalate_to: one of `roles`.
         roles: asked in this order where a rule needs several people.
         max_people: the most people whom any rule may need.
+        passkey_from: from which amount on a yes needs the person's passkey, by currency, such as
+            `{USD = "500.00"}`; never unless said.
     """
 
     expires_after_minutes: Annotated[int, Field(ge=1, le=43_200)] = 480
@@ -48,6 +53,24 @@ class ApprovalsSection(Section):
     escalate_to: Name | None = None
     roles: tuple[Name, ...] = ("support_manager", "finance")
     max_people: Annotated[int, Field(ge=1, le=3)] = 3
+    passkey_from: Mapping[str, str] = Field(default_factory=dict)
+
+    @field_validator("passkey_from")
+    @classmethod
+    def _are_amounts(cls, said: Mapping[str, str]) -> Mapping[str, str]:
+        for currency, amount in said.items():
+            try:
+                Money.parse(amount, currency)
+            except RefusedError as error:
+                raise ValueError(f"`{currency}`: {error.message}") from error
+        return said
+
+    @property
+    def passkey_tier(self) -> dict[str, int]:
+        """The same in minor units."""
+        return {
+            name: Money.parse(said, name).amount_minor for name, said in self.passkey_from.items()
+        }
 
     @property
     def time(self) -> timedelta:

@@ -45,6 +45,10 @@ PROMISES: dict[str, Promise] = {
         "the stored ones, and one that somebody changed by hand is found, on both stores.",
         "invariant 3",
     ),
+    "audit:passkey": Promise(
+        "A yes to so much without its person's signature does not verify, whoever wrote it and "
+        "with whichever keys of the server; nor one by a passkey that none which counts confirmed.",
+    ),
     "audit:rules": Promise(
         "A log that shows a broken rule does not verify, whoever signed it: no call without a "
         "judgement or enough people's yes, nobody's yes to their own request or by a credential "
