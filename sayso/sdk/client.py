@@ -521,11 +521,19 @@ class Sayso:
 
         Raises:
             ConfigError, RetryableError: what keeps it from that.
+            IntegrityError: `tampered`, when a log of the database does not verify.
         """
         tenant = self.tenant
+        for refused in self.container.log.refused:
+            self.container.log.check_accepted(refused)
         await self.container.store.write(lambda tx: tx.one("log.head", tenant=tenant))
         await self.warm()
         await check_room(self.container.store)
+
+    @property
+    def unverified(self) -> frozenset[Tenant]:
+        """The tenants whose log does not verify, so that nothing is signed on top of it."""
+        return frozenset(self.container.log.refused)
 
     async def figures(self, tenant: str | None = None) -> Figures:
         """A few counts for who watches."""
