@@ -81,6 +81,10 @@ PROMISES: dict[str, Promise] = {
         "invariant 2",
     ),
     "approvals:not-own": Promise("Nobody decides their own request.", "invariant 5"),
+    "approvals:one-card": Promise(
+        "What is asked for twice is asked of people once: an equal proposal joins the card that "
+        "waits, both keys stand for it, and a card says when another is open for its object.",
+    ),
     "approvals:role": Promise(
         "Only a listed, active person with the needed role decides.", "invariant 5"
     ),

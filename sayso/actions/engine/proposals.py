@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import count
 
 import orjson
 
@@ -24,7 +23,13 @@ from sayso.actions.engine.plan_judgement import (
     judged_or_refused,
     leftmost_of,
 )
-from sayso.actions.model.action_row import NORMAL, ActionRow, check_priority, read_action
+from sayso.actions.model.action_row import (
+    NORMAL,
+    ActionRow,
+    check_priority,
+    joins_of,
+    read_action,
+)
 from sayso.actions.model.attempt import MAX_BREAKS, read_target
 from sayso.actions.model.customer_words import CUSTOMER_ANSWERED
 from sayso.actions.model.definition import Effect, Subject
@@ -32,9 +37,11 @@ from sayso.actions.model.digest import hash_of, is_text, normal_json, storable
 from sayso.actions.model.idempotency import (
     check_callers_key,
     check_key,
-    check_repeated,
+    key_of_step,
     key_params,
     read_by_key,
+    same_action,
+    stands_for,
 )
 from sayso.actions.model.ledger import SYSTEM, entry_of
 from sayso.actions.model.plan import OnFailure, Step
@@ -52,6 +59,8 @@ from sayso.store.base import Reader, Transaction
 MAX_REASON_CHARS = 20_000
 _TELLING_CHARS = 6
 """A customer's id of so many characters is taken for theirs wherever it stands in another id."""
+_TOLD_MICROS = 3600 * 1_000_000
+_MOST_TOLD = 10_000
 _WITHOUT_A_ROW = frozenset({Code.UNKNOWN_ACTION, Code.INVALID_INPUT, Code.INVALID_MONEY})
 """What the caller wrote cannot be an action at all, so there is only the entry."""
 _KIND_OF = {
@@ -118,6 +127,10 @@ class Proposed:
     claimed: bool = False
 
 
+class _ToldError(RefusedError):
+    """A refusal that stands in the log already, and is not told there once more."""
+
+
 class Proposals:
     """Takes proposals in. See `docs/explanation/life-of-an-action.md`, asked to judged."""
 
@@ -130,6 +143,7 @@ class Proposals:
         self._clock = context.clock
         self._ids = context.ids
         self._telemetry = context.telemetry
+        self._told: dict[tuple[str, ...], int] = {}
 
     async def propose(self, proposal: Proposal, claim: Claim | None = None) -> Proposed:
         """Resolve, judge and store one action; the row's status says what came of it.
@@ -139,7 +153,8 @@ class Proposals:
 
         Returns:
             A row that is `approved` (or claimed), `pending_approval` or `refused`; the earlier row
-            when the key was used before.
+            when the key was used before, and the open one when an equal one waits for people: then
+            this one is stored as `refused` (`joined`), and its key stands for the open one.
 
         Raises:
             RefusedError: `unknown_action`, `invalid_input`, `invalid_money` or `message_too_long`
@@ -150,6 +165,8 @@ class Proposals:
         with self._telemetry.intake("sayso.propose", proposal.traceparent) as traceparent:
             try:
                 return await self._propose(replace(proposal, traceparent=traceparent), claim)
+            except _ToldError:
+                raise
             except RefusedError as error:
                 await self.record_refusal(proposal, error)
                 raise
@@ -163,7 +180,10 @@ class Proposals:
                 brief=True,
             )
         if known is not None:
-            return Proposed(row=_same(read_action(known), fingerprint))
+            row = same_action(read_action(known), fingerprint)
+            if joins_of(row) is not None:
+                row = await self._store.read(lambda reader: stands_for(reader, row), brief=True)
+            return Proposed(row=row)
         draft = self._draft(proposal, fingerprint)
         try:
             outcome: Resolved | RefusedError = await self._resolve(draft)
@@ -177,7 +197,8 @@ class Proposals:
                     lambda tx: self._insert(tx, draft, outcome, proposal, claim), brief=True
                 )
             except RefusedError as error:
-                if isinstance(outcome, RefusedError) or error.code is Code.IDEMPOTENCY_CONFLICT:
+                told = isinstance(error, _ToldError) or error.code is Code.IDEMPOTENCY_CONFLICT
+                if isinstance(outcome, RefusedError) or told:
                     raise
                 # What a connector gave can be neither judged nor kept, which is a no to the action.
                 unfit = error
@@ -211,7 +232,7 @@ class Proposals:
         rows: list[ActionRow] = []
         leading = self._leading(proposals, steps)
         for asked, step in zip(proposals, steps, strict=True):
-            key, known = _key_of_step(tx, asked)
+            key, known = key_of_step(tx, asked.tenant, asked.key, asked.request_id, asked.step)
             if known is not None:
                 rows.append(known)
                 continue
@@ -426,7 +447,7 @@ class Proposals:
         self._ledger.log.ahead(tx, draft.tenant)
         known = read_by_key(tx, "action.by_key", draft.tenant, draft.idempotency_key)
         if known is not None:
-            return Proposed(row=_same(read_action(known), draft.fingerprint))
+            return Proposed(row=stands_for(tx, same_action(read_action(known), draft.fingerprint)))
         self._ledger.log.tree(tx, draft.tenant)  # read before anything is written: see `ahead`
         reason = proposal.reason
         if reason:
@@ -438,6 +459,8 @@ class Proposals:
             outcome,
             Moment(now=now, read_at=draft.created_at, quote=reason),
         )
+        if judged.full:
+            self._check_told(draft, judged, now)
         pseudonym = self._personal.pseudonym(tx, draft.tenant, draft.subject.id, now)
         pii = None
         if draft.reason_ref is not None:
@@ -448,6 +471,8 @@ class Proposals:
             pii=pii,
         )
         stored = self._ledger.insert(tx, judged.row, entry)
+        if joins_of(stored) is not None:
+            return Proposed(row=stands_for(tx, stored))
         asked: ApprovalRow | None = None
         if approval_id is not None:
             pending = ApprovalStatus.PENDING
@@ -458,6 +483,27 @@ class Proposals:
         if claimed is None:
             return Proposed(row=stored)
         return Proposed(row=claimed, claimed=not claimed.is_blocked)
+
+    def _check_told(self, draft: ActionRow, judged: Judged, now: int) -> None:
+        """Have one refusal of a customer or a token with too many open cards recorded an hour.
+
+        Or a flood of them would grow the log, each by a row and an entry.
+
+        Raises:
+            RefusedError: `limit_reached`; nothing is stored.
+        """
+        about = (draft.tenant, *judged.full)
+        told_at = self._told.get(about)
+        if told_at is not None and told_at <= now < told_at + _TOLD_MICROS:
+            error = judged.row.error or {}
+            raise _ToldError(
+                Code.LIMIT_REACHED,
+                error.get("message", ""),
+                next_step="wait until people have decided some of them",
+            )
+        if len(self._told) >= _MOST_TOLD:
+            self._told.clear()
+        self._told[about] = now
 
     def _judge_stored(
         self,
@@ -505,6 +551,8 @@ def _judged_entry(
     data: dict[str, Json] = {"planner": row.planner}
     if row.error is not None:
         data["code"] = row.error["code"]
+    if (joins := joins_of(row)) is not None:
+        data["joins"] = joins
     if row.judgement is not None and row.snapshot is not None:
         resolved = row.snapshot.resolved
         data |= {
@@ -562,31 +610,3 @@ def _fingerprint(proposal: Proposal) -> str:
             next_step="send plain JSON; money in minor units",
         ) from error
     return hash_of([proposal.subject.id, proposal.action, args])
-
-
-def _key_of_step(tx: Transaction, proposal: Proposal) -> tuple[str, ActionRow | None]:
-    """The key under which a step stands, and its row; or the first one that is free for it."""
-    place = (proposal.request_id, proposal.step)
-    for key in _keys_of_step(proposal.key):
-        found = read_by_key(tx, "action.by_key", proposal.tenant, key)
-        if found is None:
-            return key, None
-        row = read_action(found)
-        # INVARIANT: only the step itself stands for the step, or it would be missing in the plan.
-        if (row.request_id, row.step) == place:
-            return key, row
-    raise AssertionError("there is always another key")
-
-
-def _keys_of_step(key: str) -> Iterator[str]:
-    yield key
-    yield from (f"{key}/{number}" for number in count(2))
-
-
-def _same(row: ActionRow, fingerprint: str) -> ActionRow:
-    check_repeated(
-        "action",
-        is_erased=row.erased_seq is not None,
-        is_same=row.fingerprint == fingerprint,
-    )
-    return row

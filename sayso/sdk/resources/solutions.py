@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, cast
 import orjson
 
 from sayso.actions.approvals.answer import Answer, each_of, needs_passkey, yes_statement
-from sayso.actions.approvals.approver import requesters_of
 from sayso.actions.approvals.decision import check_lower
 from sayso.actions.approvals.escalation import counted_roles
 from sayso.actions.approvals.repository import (
@@ -24,6 +23,7 @@ from sayso.actions.approvals.repository import (
     votes_of,
 )
 from sayso.actions.approvals.solution import solution_of
+from sayso.actions.model.action_row import requesters_of
 from sayso.actions.model.definition import Action
 from sayso.agent.base import Message
 from sayso.agent.people_question import ask_customer
