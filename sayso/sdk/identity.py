@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from sayso.actions.model.definition import Assurance, Subject
-from sayso.errors import Code, ConfigError, RefusedError, RetryableError
-from sayso.network import LOOPBACK, Destination
+from sayso.errors import Code, RefusedError, RetryableError
+from sayso.network import LOOPBACK, Destination, checked_url
 from sayso.sdk.resources.base import Resource
 from sayso.settings import FILE_NAME, IdentitySection
 from sayso.text import plain
@@ -43,6 +43,7 @@ class Identity(Resource):
     def __init__(self, container: Container, workspace: Workspace) -> None:
         super().__init__(container)
         self._workspace = workspace
+        self._private = tuple(map(str, workspace.settings.network.private))
         self._keys: dict[str, tuple[float, KeySet]] = {}
 
     @property
@@ -119,18 +120,18 @@ class Identity(Resource):
         now = self._container.clock.now().timestamp()
         kept = self._keys.get(name)
         if kept is None or now - kept[0] > KEYS_KEPT_S:
-            kept = (now, await _published(name, cast("str", section.keys)))
+            kept = (now, await _published(name, cast("str", section.keys), self._private))
             self._keys[name] = kept
         return kept[1]
 
 
-async def _published(name: str, url: str) -> KeySet:
+async def _published(name: str, url: str, private: tuple[str, ...]) -> KeySet:
     from joserfc.errors import JoseError
     from joserfc.jwk import KeySet
 
     from sayso.connectors.http import HttpRequest
 
-    client = safe_client(name, url)
+    client = safe_client(name, url, private)
     try:
         answer = await client.send(HttpRequest(method="GET", url=url))
     finally:
@@ -148,30 +149,25 @@ async def _published(name: str, url: str) -> KeySet:
         ) from error
 
 
-def safe_client(name: str, url: str) -> HttpClient:
+def safe_client(name: str, url: str, private: tuple[str, ...]) -> HttpClient:
     """A client of this one address, which leads nowhere else.
 
     Args:
-        name: of the setting that it stands in.
+        name: of the setting that it stands in, or that led to it.
+        private: networks that may be reached although they are private.
 
     Raises:
         ConfigError: `invalid_setting`, for one that is not https and not on this machine.
     """
     from sayso.connectors.http import HttpClient, HttpLimits
 
-    parts = urlsplit(url)
-    here = parts.hostname in LOOPBACK
-    if not parts.hostname or (parts.scheme != "https" and not here):
-        raise ConfigError(
-            Code.INVALID_SETTING,
-            f"an address of `{name}` is not safe",
-            next_step="use https",
-        )
+    parts = urlsplit(checked_url(url, name=name, private=private, query=True))
+    host, here = parts.hostname or "", parts.hostname in LOOPBACK
     port = parts.port or (80 if parts.scheme == "http" else 443)
     destination = (
         Destination.this_machine([port])
         if here
-        else Destination(hosts=frozenset({parts.hostname}), ports=frozenset({port}))
+        else Destination(hosts=frozenset({host}), ports=frozenset({port}), private=private)
     )
     return HttpClient(who=name, destination=destination, limits=HttpLimits(timeout_s=10.0))
 

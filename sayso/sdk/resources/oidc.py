@@ -102,6 +102,7 @@ class OidcResource(Resource):
     def __init__(self, container: Container, workspace: Workspace) -> None:
         super().__init__(container)
         self._workspace = workspace
+        self._private = tuple(map(str, workspace.settings.network.private))
         self._provider: _Provider | None = None
 
     @property
@@ -263,7 +264,7 @@ class OidcResource(Resource):
             sub={"essential": True},
         )
         try:
-            # SOURCE: AU-11: the algorithms are ours, whatever the provider or the token says.
+            # INVARIANT: the algorithms are ours, whatever the provider or the token says.
             decoded = jwt.decode(token, keys, algorithms=_ALGORITHMS)
             wanted.validate(decoded.claims)
         except InvalidKeyIdError as error:
@@ -276,7 +277,7 @@ class OidcResource(Resource):
         # SOURCE: OpenID Connect Core §3.1.3.7, 3 to 5.
         if (azp is not None and azp != section.client_id) or (azp is None and not alone):
             _refuse("it is for another program")
-        if not isinstance(claims["sub"], str) or not claims["sub"] or " " in section.issuer:
+        if not isinstance(claims["sub"], str) or not claims["sub"]:
             _refuse("it names nobody")
         return claims
 
@@ -303,7 +304,7 @@ class OidcResource(Resource):
         if self._provider is not None and now - self._provider.read_at <= KEPT_S:
             return self._provider
         base = section.issuer.rstrip("/")
-        said = await _json_at(f"{base}/.well-known/openid-configuration")
+        said = await _json_at(f"{base}/.well-known/openid-configuration", self._private)
         places = [said.get(name) for name in _PLACES]
         # SOURCE: OpenID Connect Discovery §4.3: who says otherwise of itself is somebody else.
         if said.get("issuer") != section.issuer or not all(isinstance(one, str) for one in places):
@@ -316,7 +317,7 @@ class OidcResource(Resource):
             token_endpoint=token,
             jwks_uri=keys,
             announces_issuer=said.get("authorization_response_iss_parameter_supported") is True,
-            keys=await _keys_at(keys),
+            keys=await _keys_at(keys, self._private),
         )
         return self._provider
 
@@ -325,7 +326,9 @@ class OidcResource(Resource):
         if now - provider.keys_read_at < _ANEW_S and provider.keys_read_at != provider.read_at:
             return provider
 
-        self._provider = replace(provider, keys_read_at=now, keys=await _keys_at(provider.jwks_uri))
+        self._provider = replace(
+            provider, keys_read_at=now, keys=await _keys_at(provider.jwks_uri, self._private)
+        )
         return self._provider
 
 
@@ -347,10 +350,10 @@ def _roles(section: OidcSection, claims: Mapping[str, object]) -> tuple[str, ...
     return tuple(sorted(roles))
 
 
-async def _json_at(url: str) -> dict[str, Any]:
+async def _json_at(url: str, private: tuple[str, ...]) -> dict[str, Any]:
     from sayso.connectors.http import HttpRequest
 
-    client = safe_client("console.oidc", url)
+    client = safe_client("console.oidc", url, private)
     try:
         answer = await client.send(HttpRequest(method="GET", url=url))
     finally:
@@ -364,12 +367,12 @@ async def _json_at(url: str) -> dict[str, Any]:
     return cast("dict[str, Any]", said)
 
 
-async def _keys_at(url: str) -> KeySet:
+async def _keys_at(url: str, private: tuple[str, ...]) -> KeySet:
     from joserfc.errors import JoseError
     from joserfc.jwk import KeySet
 
     try:
-        return KeySet.import_key_set(cast("Any", await _json_at(url)))
+        return KeySet.import_key_set(cast("Any", await _json_at(url, private)))
     except (JoseError, ValueError, KeyError, TypeError) as error:
         raise _unusable(type(error).__name__) from error
 
