@@ -47,6 +47,8 @@ class Code(StrEnum):
     APPROVAL_EXPIRED = "approval_expired"
     NOT_AN_APPROVER = "not_an_approver"
     OWN_REQUEST = "own_request"
+    PASSKEY_REQUIRED = "passkey_required"
+    PASSKEY_INVALID = "passkey_invalid"
     EDIT_NOT_ALLOWED = "edit_not_allowed"
     REASON_REQUIRED = "reason_required"
     POLICY_DENIED = "policy_denied"
@@ -142,6 +144,8 @@ CODES: dict[Code, CodeInfo] = {
     Code.APPROVAL_EXPIRED: CodeInfo("the time to decide is over", 409),
     Code.NOT_AN_APPROVER: CodeInfo("not an approver for this", 403),
     Code.OWN_REQUEST: CodeInfo("nobody approves their own request", 403),
+    Code.PASSKEY_REQUIRED: CodeInfo("a yes to so much needs a passkey", 403),
+    Code.PASSKEY_INVALID: CodeInfo("the passkey has not signed this", 403),
     Code.EDIT_NOT_ALLOWED: CodeInfo("this change is not allowed", 422),
     Code.REASON_REQUIRED: CodeInfo("a reason is needed", 422),
     Code.POLICY_DENIED: CodeInfo("the policy does not allow it", 403),

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from playwright.async_api import Browser
 from surfaces.console.served_console import ROOT, chromium, serving
+from surfaces.console.test_passkeys import enrol, opened
 
 from sayso.ids import Tenant
 from sayso.sdk.client import Sayso
@@ -53,8 +55,28 @@ async def draw(sayso: Sayso, url: str, browser: Browser) -> None:
         await context.close()
 
 
+async def draw_passkeys(browser: Browser, folder: Path) -> None:
+    """The people page with a passkey that counts and one that waits, and the card that asks."""
+    async with opened(folder) as console:
+        view = await console.ask()
+        await enrol(console, "maria")
+        await enrol(console, "noor")
+        for name, where, size in (
+            ("console-passkeys", "people#passkeys", DESK),
+            ("console-passkey-phone", f"solution/{view.id}", PHONE),
+        ):
+            context = await console.context(browser, viewport=size)
+            page = await context.new_page()
+            await page.goto(console.path(where))
+            await page.screenshot(path=PICTURES / f"{name}.png")
+            await context.close()
+
+
 async def main() -> None:
     """Draw them."""
+    with TemporaryDirectory() as folder:
+        async with chromium() as browser:
+            await draw_passkeys(browser, Path(folder))
     async with open_stage(keep=None, work=True) as stage:
         await ask_all(stage, own_messages(), print)
         async with serving(stage.sayso) as url, chromium() as browser:

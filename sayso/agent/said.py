@@ -47,14 +47,18 @@ class Said:
         shares: set[Fraction] = set()
         left_out = False
         before: Message | None = None
+        language: str | None = None
         for turn in messages:
             if turn.role == "customer":
-                reading = read(turn.content, knowledge)
+                reading = read(turn.content, knowledge, fallback=language)
+                language = reading.lexicon.language
                 tokens += _amounts_in(reading, references)
                 shares |= _shares_in(reading)
                 left_out = left_out or reading.has("except")
-                if before is not None and before.role == "agent" and reading.has("yes"):
-                    offer = read(before.content, knowledge)
+                offer = None
+                if before is not None and before.role == "agent":
+                    offer = read(before.content, knowledge, fallback=language)
+                if offer is not None and _takes(reading, offer):
                     offered += [t for t in offer.tokens if t.kind == "money" and t.digits]
                     shares |= _shares_in(offer)
             before = turn
@@ -96,6 +100,14 @@ class Said:
                 if (out := token.as_money(base.currency)) is not None
             }
         return amount in amounts | parts
+
+
+def _takes(reading: Reading, offer: Reading) -> bool:
+    """Whether an answer takes an offer: by a yes, by its place, or by its name: `the credit`."""
+    if reading.has("yes", "first", "second", "third", "last"):
+        return True
+    names = [{name for name in one.tags if name.startswith("ask:")} for one in (reading, offer)]
+    return bool(names[0] & names[1])
 
 
 def _amounts_in(reading: Reading, references: frozenset[str]) -> Iterator[Token]:

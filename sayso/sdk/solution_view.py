@@ -152,6 +152,8 @@ class SolutionView(View):
         roles: one entry per distinct person still asked for, whoever has agreed so far.
         agreed: who said yes to all that waits.
         planner: who planned it. agent_says: the planner's own words, not verified.
+        passkey: a yes to all that waits needs the person's passkey, which only the console asks
+            for; a surface that cannot shows the way there in place of its yes.
     """
 
     id: str
@@ -172,6 +174,7 @@ class SolutionView(View):
     escalated: EscalationView | None = None
     planner: str
     agent_says: tuple[str, ...] = ()
+    passkey: bool = False
     expires_at: str
     created_at: str
     updated_at: str

@@ -17,6 +17,7 @@ from sayso.ids import DEFAULT_TENANT
 from sayso.settings.base import NAME, REFERENCE, KeyReference, Name, Reference, Section
 from sayso.settings.planner import PlannerSection
 from sayso.settings.surfaces import (
+    ApprovalsSection,
     ConsoleSection,
     HttpSection,
     IdentitySection,
@@ -186,42 +187,6 @@ class PolicySection(Section):
     activate: tuple[Name, ...] = ()
     loosening_needs: Annotated[int, Field(ge=1, le=2)] = 1
     confirm: tuple[Name, ...] = ()
-
-
-class ApprovalsSection(Section):
-    """How long people have, and which roles there are, in the order in which they are asked.
-
-    Attributes:
-        remind_after_minutes: after so long people are called once more; never unless said.
-        escalate_after_minutes: after so long `escalate_to`, another role, may decide too.
-        expires_after_minutes: no answer by then counts as no.
-        escalate_to: one of `roles`.
-        roles: asked in this order where a rule needs several people.
-        max_people: the most people whom any rule may need.
-    """
-
-    expires_after_minutes: Annotated[int, Field(ge=1, le=43_200)] = 480
-    remind_after_minutes: Annotated[int, Field(ge=1)] | None = None
-    escalate_after_minutes: Annotated[int, Field(ge=1)] | None = None
-    escalate_to: Name | None = None
-    roles: tuple[Name, ...] = ("support_manager", "finance")
-    max_people: Annotated[int, Field(ge=1, le=3)] = 3
-
-    @property
-    def time(self) -> timedelta:
-        """How long people have to decide."""
-        return timedelta(minutes=self.expires_after_minutes)
-
-    @model_validator(mode="after")
-    def _timers_make_sense(self) -> ApprovalsSection:
-        if (self.escalate_after_minutes is None) != (self.escalate_to is None):
-            raise ValueError("`escalate_after_minutes` and `escalate_to` need each other")
-        if self.escalate_to is not None and self.escalate_to not in self.roles:
-            raise ValueError(f"`escalate_to` has the unknown role `{self.escalate_to}`")
-        for after in (self.remind_after_minutes, self.escalate_after_minutes):
-            if after is not None and after >= self.expires_after_minutes:
-                raise ValueError("a timer ends after the time to decide, which then is over")
-        return self
 
 
 class StopSection(Section):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from sayso.errors import RefusedError
+from sayso.money import Money
 from sayso.settings.base import Name, Reference, Section
 
 CONSOLE_PATH = "/console"
@@ -27,6 +31,62 @@ class PersonSection(Section):
     roles: tuple[Name, ...] = ()
     slack: Annotated[str, Field(pattern=r"^[A-Z0-9]+/[A-Z0-9]+$")] | None = None
     active: bool = True
+
+
+class ApprovalsSection(Section):
+    """How long people have, and which roles there are, in the order in which they are asked.
+
+    Attributes:
+        remind_after_minutes: after so long people are called once more; never unless said.
+        escalate_after_minutes: after so long `escalate_to`, another role, may decide too.
+        expires_after_minutes: no answer by then counts as no.
+        escalate_to: one of `roles`.
+        roles: asked in this order where a rule needs several people.
+        max_people: the most people whom any rule may need.
+        passkey_from: from which amount on a yes needs the person's passkey, by currency, such as
+            `{USD = "500.00"}`; never unless said.
+    """
+
+    expires_after_minutes: Annotated[int, Field(ge=1, le=43_200)] = 480
+    remind_after_minutes: Annotated[int, Field(ge=1)] | None = None
+    escalate_after_minutes: Annotated[int, Field(ge=1)] | None = None
+    escalate_to: Name | None = None
+    roles: tuple[Name, ...] = ("support_manager", "finance")
+    max_people: Annotated[int, Field(ge=1, le=3)] = 3
+    passkey_from: Mapping[str, str] = Field(default_factory=dict)
+
+    @field_validator("passkey_from")
+    @classmethod
+    def _are_amounts(cls, said: Mapping[str, str]) -> Mapping[str, str]:
+        for currency, amount in said.items():
+            try:
+                Money.parse(amount, currency)
+            except RefusedError as error:
+                raise ValueError(f"`{currency}`: {error.message}") from error
+        return said
+
+    @property
+    def passkey_tier(self) -> dict[str, int]:
+        """The same in minor units."""
+        return {
+            name: Money.parse(said, name).amount_minor for name, said in self.passkey_from.items()
+        }
+
+    @property
+    def time(self) -> timedelta:
+        """How long people have to decide."""
+        return timedelta(minutes=self.expires_after_minutes)
+
+    @model_validator(mode="after")
+    def _timers_make_sense(self) -> ApprovalsSection:
+        if (self.escalate_after_minutes is None) != (self.escalate_to is None):
+            raise ValueError("`escalate_after_minutes` and `escalate_to` need each other")
+        if self.escalate_to is not None and self.escalate_to not in self.roles:
+            raise ValueError(f"`escalate_to` has the unknown role `{self.escalate_to}`")
+        for after in (self.remind_after_minutes, self.escalate_after_minutes):
+            if after is not None and after >= self.expires_after_minutes:
+                raise ValueError("a timer ends after the time to decide, which then is over")
+        return self
 
 
 class SlackSection(Section):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from audit.broken_passkeys import BROKEN_PASSKEYS, removed_by_an_ended_token
 from audit.ruled_log import (
     BEGAN,
     BOT,
@@ -349,6 +350,7 @@ BROKEN: Mapping[Check, tuple[Step, ...]] = {
         _by_an_ended_token(EntryKind.SUBJECT_ERASING, {"erasure": "ers_1"}, SUBJECT),
         _by_an_ended_token(EntryKind.LOG_PRUNED, {"size": 0}),
         _policy_withdrawn,
+        removed_by_an_ended_token,
     ),
     Check.RULE_STOPPED: (_under_a_stop,),
     Check.RULE_CALL_KEY: (_another_key,),
@@ -359,5 +361,6 @@ BROKEN: Mapping[Check, tuple[Step, ...]] = {
     Check.RULE_PEOPLE: (_added_twice,),
     Check.RULE_TOKEN: (_token_of_nobody, _token_for_ever, _deciding_service, _revoked_twice),
     Check.RULE_STATED: (_stated_otherwise,),
+    Check.RULE_PASSKEY: BROKEN_PASSKEYS,
 }
 """Each way in which a rule can be broken, and which one it is."""

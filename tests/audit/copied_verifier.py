@@ -30,6 +30,7 @@ _COPIED = (
     "rules.requests",
     "rules.controls",
     "rules.actions",
+    "rules.passkeys",
     "rules.book",
     "verifier.walk",
     "verifier.replayed_rows",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from audit.broken_passkeys import by_the_passkeys
 from audit.broken_rules import BROKEN, Step
 from audit.copied_verifier import places_of, without
 from audit.ruled_log import RuledLog, by_the_book, write_ruled
@@ -45,6 +46,13 @@ def test_each_way_to_break_a_rule_is_found(check: Check, step: Step, tmp_path: P
     found = _judged(write_ruled(tmp_path / "bundle", step))
     assert _rules_of(found) == {check}, found.all_findings
     assert found.verdict is Verdict.TAMPERED
+
+
+@pytest.mark.promise("audit:passkey")
+def test_what_passkeys_have_signed_breaks_no_rule(tmp_path: Path) -> None:
+    """Two people with a passkey each, one confirmed by the other; checked from the export alone."""
+    found = _judged(write_ruled(tmp_path / "bundle", by_the_passkeys))
+    assert _rules_of(found) == set(), found.all_findings
 
 
 @pytest.mark.promise("audit:rules")

@@ -45,10 +45,20 @@ PROMISES: dict[str, Promise] = {
         "the stored ones, and one that somebody changed by hand is found, on both stores.",
         "invariant 3",
     ),
+    "audit:passkey": Promise(
+        "A yes to so much without its person's signature does not verify, whoever wrote it and "
+        "with whichever keys of the server; nor one by a passkey that none which counts confirmed.",
+    ),
     "audit:rules": Promise(
         "A log that shows a broken rule does not verify, whoever signed it: no call without a "
         "judgement or enough people's yes, nobody's yes to their own request or by a credential "
         "that had ended, nothing under an open stop, nothing erased under a hold.",
+        "invariant 12",
+    ),
+    "audit:self": Promise(
+        "A server that serves finds out by itself, within seconds in a small log, that an entry or "
+        "a row was changed: it is not ready, says so, and signs nothing on top; one that nobody "
+        "touched is never accused. On both stores.",
         "invariant 12",
     ),
     "authority:rows": Promise(

@@ -109,6 +109,9 @@ PROMISES: dict[str, Promise] = {
         "A tool that its server has changed since the review is not called."
     ),
     # ---- connectors ------------------------------------------------------------------------
+    "connectors:somebody-elses-fake": Promise(
+        "Stripe's connector works, unchanged, on a fake that somebody else has written."
+    ),
     "connectors:stripe-described": Promise(
         "What we say to Stripe, and what the sandbox answers, has the form that Stripe describes.",
     ),

@@ -18,6 +18,11 @@ PROMISES: dict[str, Promise] = {
         "A link signs one person in, once and within ten minutes; a session is a credential of the "
         "log, ends after 30 minutes without use and after 12 hours, and at once by signing out.",
     ),
+    "console:passkey": Promise(
+        "A yes to so much counts only with the signature of a passkey of its person's, over what "
+        "was shown and what of it was agreed to; by any other way it is refused with the way to "
+        "the console.",
+    ),
     "console:csrf": Promise(
         "A form counts only when the browser says that one of our own pages has sent it, under a "
         "name that is ours.",

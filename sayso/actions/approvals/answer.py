@@ -6,12 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from sayso.actions.approvals.decision import Decision, edit_refused
-from sayso.actions.approvals.repository import ApprovalRow, Choice
-from sayso.actions.approvals.solution import Solution, SolutionStep
+from sayso.actions.approvals.repository import ApprovalRow, ApprovalStatus, Choice
+from sayso.actions.approvals.solution import Solution, SolutionStep, solution_of
+from sayso.actions.model.action_row import ActionRow
 from sayso.actions.model.digest import storable
+from sayso.audit.authority.directory import Directory
+from sayso.audit.authority.passkeys import Assertion, PasskeyRule, Signature, statement
+from sayso.audit.authority.state import Authority
+from sayso.audit.entry import Json
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant
 from sayso.money import Money
+from sayso.store.base import Reader
 
 LEFT_OUT = "left_out"
 """The reason code of a step that somebody unticked when they said yes to the others."""
@@ -29,6 +35,7 @@ class Answer:
             are a no, with the reason `left_out`.
         lower: for less, the lower amounts, by step.
         via, credential: as in `Decision`.
+        passkey: what the person's passkey signed of it; None where nothing was signed.
     """
 
     tenant: Tenant
@@ -43,6 +50,7 @@ class Answer:
     reason: str = ""
     steps: tuple[str, ...] | None = None
     lower: Mapping[str, Money] = field(default_factory=dict[str, Money])
+    passkey: Signature | None = None
 
 
 def about(answer: Answer, approval_id: str, shown: ApprovalRow | None = None) -> Decision:
@@ -123,3 +131,124 @@ def _of_step(answer: Answer, step: SolutionStep, choice: Choice) -> Decision:
     if choice is Choice.REJECT and answer.choice is not Choice.REJECT:
         return replace(decision, reason_code=LEFT_OUT)
     return decision
+
+
+# ---- what a passkey signs ------------------------------------------------------------------------
+
+_COUNTS = frozenset({ApprovalStatus.PENDING, ApprovalStatus.APPROVED})
+
+
+def needs_passkey(
+    rule: PasskeyRule, solution: Solution, lower: Mapping[str, Money], left_out: Sequence[str] = ()
+) -> bool:
+    """Whether a yes to a solution is to so much that only a passkey can say it.
+
+    Args:
+        lower: the amounts that the yes lowers, by step. left_out: the steps that it leaves out.
+    """
+    totals: dict[str, int] = {}
+    # INVARIANT: by the sum of the plan, whatever part of it was agreed to before, so that no
+    # amount is made of smaller ones; the verifier adds up at most as much.
+    for step in solution.asked if rule.amounts else ():
+        amount = lower.get(step.id, step.action.amount)
+        counts = step.approval is not None and step.approval.status in _COUNTS
+        if counts and step.id not in left_out and amount is not None:
+            totals[amount.currency] = totals.get(amount.currency, 0) + amount.amount_minor
+    return any(rule.needs(currency, minor) for currency, minor in totals.items())
+
+
+def yes_statement(
+    answer: Answer,
+    solution: Solution,
+    said: Sequence[tuple[SolutionStep, Decision]],
+    nonce: str,
+) -> dict[str, Json]:
+    """What a passkey signs for a yes: all that was shown, and what is agreed to of each step."""
+    steps: list[Json] = []
+    for step, decision in said:
+        assert step.approval is not None, "only of what people were asked about"
+        amount = answer.lower.get(step.id, step.action.amount)
+        steps.append(
+            {
+                "step": step.id,
+                "approval": step.approval.id,
+                "revision": step.approval.revision,
+                "digest": step.approval.digest,
+                "choice": decision.choice.value,
+                "currency": None if amount is None else amount.currency,
+                "minor": None if amount is None else amount.amount_minor,
+            }
+        )
+    return statement(
+        "yes",
+        answer.tenant,
+        answer.person,
+        nonce,
+        solution=solution.digest,
+        revision=solution.revision,
+        steps=steps,
+    )
+
+
+def signed_yes(
+    authority: Authority,
+    answer: Answer,
+    solution: Solution,
+    said: Sequence[tuple[SolutionStep, Decision]],
+) -> Assertion | None:
+    """The signature that goes into the log beside a yes; None where none is needed or given.
+
+    Raises:
+        RefusedError: `passkey_required`, `passkey_invalid`.
+    """
+    left_out = [step.id for step, decision in said if decision.choice is Choice.REJECT]
+    if answer.choice is Choice.REJECT:
+        return None
+    if answer.passkey is None:
+        if needs_passkey(authority.passkey_rule, solution, answer.lower, left_out):
+            raise passkey_required(answer.approval_id)
+        return None
+    key = authority.passkey(answer.passkey.id, answer.person)
+    if key is None:
+        raise passkey_invalid("is of no passkey that counts for you")
+    shown = yes_statement(answer, solution, said, answer.passkey.nonce)
+    signed = answer.passkey.says(shown)
+    fault = signed.fault(key)
+    if fault is not None:
+        raise passkey_invalid(fault)
+    return signed
+
+
+def check_unsigned(
+    reader: Reader,
+    directory: Directory,
+    approval: ApprovalRow,
+    row: ActionRow,
+    lower: Mapping[str, Money],
+) -> None:
+    """Refuse a yes about one step where the plan is about so much that only a passkey says it.
+
+    Raises:
+        RefusedError: `passkey_required`.
+    """
+    rule = directory.at(reader, approval.tenant).passkey_rule
+    if rule.amounts and needs_passkey(rule, solution_of(reader, approval, row), lower):
+        raise passkey_required(approval.id)
+
+
+def passkey_required(approval_id: str) -> RefusedError:
+    """A yes to so much by another way than a passkey."""
+    return RefusedError(
+        Code.PASSKEY_REQUIRED,
+        "a yes to so much needs your passkey",
+        next_step=f"say yes in the console, at /console/solution/{approval_id}",
+    )
+
+
+def passkey_invalid(fault: str) -> RefusedError:
+    """A signature that is not this person's, or not about this."""
+    return RefusedError(
+        Code.PASSKEY_INVALID,
+        f"what your passkey signed {fault}",
+        next_step="load the card again and say yes to what it shows now",
+    )

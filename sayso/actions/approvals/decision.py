@@ -7,13 +7,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sayso.actions.approvals.approver import check_approver
-from sayso.actions.approvals.repository import ApprovalRow, ApprovalStatus, action_of, get_approval
+from sayso.actions.approvals.repository import (
+    ApprovalRow,
+    ApprovalStatus,
+    Vote,
+    action_of,
+    get_approval,
+)
 from sayso.actions.approvals.repository import Choice as Choice
 from sayso.actions.model.action_row import ActionRow, get_action
 from sayso.actions.model.definition import Action
 from sayso.actions.model.digest import is_text
 from sayso.actions.model.snapshot import Resolved
 from sayso.audit.authority.directory import Directory
+from sayso.audit.authority.passkeys import Assertion
 from sayso.audit.authority.people import KnownPerson
 from sayso.audit.authority.state import check_credential
 from sayso.audit.entry import StoredEntry
@@ -44,6 +51,7 @@ class Decision:
         reason: free text; sealed beside the log.
         args, amount: for `edit`, the one argument that is lowered, by its name such as
             `{"amount": {…}}`, or as what it becomes, for surfaces that know no names.
+        passkey: the signature that was checked for it, which stands in the log beside it.
     """
 
     tenant: Tenant
@@ -58,6 +66,7 @@ class Decision:
     reason: str = ""
     args: Mapping[str, JsonValue] | None = None
     amount: Money | None = None
+    passkey: Assertion | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,4 +274,25 @@ def put_vote(tx: Transaction, decision: Decision, stored: ActionRow, digest: str
         digest=digest,
         via=decision.via,
         at=stored.updated_at,
+    )
+
+
+def with_vote(
+    votes: Sequence[Vote], decision: Decision, approval: ApprovalRow, now: int
+) -> list[Vote]:
+    """The votes once this one is stored: a person's first word about a revision is the one kept."""
+    own = own_vote(decision, approval, now)
+    if any((vote.person, vote.revision) == (own.person, own.revision) for vote in votes):
+        return list(votes)
+    return sorted([*votes, own], key=lambda vote: (vote.at, vote.person))
+
+
+def own_vote(decision: Decision, approval: ApprovalRow, now: int) -> Vote:
+    """What a decision says, as a vote."""
+    return Vote(
+        person=decision.person,
+        decision=decision.choice.value,
+        revision=approval.revision,
+        via=decision.via,
+        at=now,
     )

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from sayso.actions.approvals.answer import Answer, about, each_of
+from sayso.actions.approvals.answer import (
+    Answer,
+    about,
+    check_unsigned,
+    each_of,
+    signed_yes,
+)
 from sayso.actions.approvals.approver import approvers_of, people_left
 from sayso.actions.approvals.decision import (
     DIGEST_PREFIX,
@@ -19,7 +25,9 @@ from sayso.actions.approvals.decision import (
     check_reason,
     edit_refused,
     lowered_args,
+    own_vote,
     put_vote,
+    with_vote,
 )
 from sayso.actions.approvals.escalation import carried_over, counted_roles, tell
 from sayso.actions.approvals.outdated import OutdatedCardError, check_still_asked
@@ -203,8 +211,11 @@ class Approvals:
             present = self._answered(tx, answer)
             if present.digest != solution.digest:
                 raise changed_meanwhile()
+            passkey = signed_yes(self._directory.at(tx, answer.tenant), answer, present, said)
             taken: list[Decided] = []
-            for step, decision in said:
+            for step, one in said:
+                signs = one.choice is not Choice.REJECT
+                decision = replace(one, passkey=passkey if signs else None)
                 edit = edits.get(step.id)
                 if edit is None:
                     taken.append(self._vote(tx, decision, solution))
@@ -298,6 +309,8 @@ class Approvals:
         check_no_args(decision)
         if decision.choice is Choice.REJECT:
             return self._reject(tx, decision, approval, row, now, solution)
+        if solution is None:
+            check_unsigned(tx, self._directory, approval, row, {})
         votes = votes_of(tx, approval)
         if any(vote.person == person.id and vote.revision == approval.revision for vote in votes):
             given = approvers_of(tx, votes, approval, self._directory)
@@ -311,7 +324,7 @@ class Approvals:
         self._personal.ahead(tx, row.tenant, row.subject.id)
         self._ledger.ahead(tx, row)
         self._evaluator.check_approver(tx, row, person.id, now)
-        votes = _with_vote(votes, decision, approval, now)
+        votes = with_vote(votes, decision, approval, now)
         approvers = approvers_of(tx, votes, approval, self._directory)
         judgement = self._evaluator.permits(tx, row, approvers, now)
         enough = judgement.outcome is Outcome.ALLOW
@@ -348,7 +361,7 @@ class Approvals:
     ) -> Decided:
         error = {"code": decision.reason_code, "message": "a person said no"}
         moved = replace(row, status=Status.REJECTED, error=error, due_at=None, updated_at=now)
-        votes = [*votes_of(tx, approval), _own_vote(decision, approval, now)]
+        votes = [*votes_of(tx, approval), own_vote(decision, approval, now)]
         kind = EntryKind.ACTION_REJECTED
         return self._store_decision(tx, decision, approval, row, moved, kind, None, votes, solution)
 
@@ -383,6 +396,8 @@ class Approvals:
             data["reason_code"] = decision.reason_code
         if solution is not None and len(solution.waiting) > 1:
             data["solution"] = solution.digest
+        if decision.passkey is not None:
+            data["passkey"] = decision.passkey.to_json()
         entry = self._entry(tx, decision, moved, kind, approval.id, data)
         stored = self._ledger.move(tx, row, moved, entry)
         assert stored is not None, "read in this very transaction"
@@ -437,6 +452,9 @@ class Approvals:
         now = to_micros(self._clock.now())
         row = edit.row
         approval, _, person = check_decision(tx, self._directory, decision, now)
+        if solution is None and edit.resolved.amount is not None:
+            lower = {row.step or row.id: edit.resolved.amount}
+            check_unsigned(tx, self._directory, approval, row, lower)
         judged = self._evaluator.judge(
             tx,
             edit.draft,
@@ -468,6 +486,8 @@ class Approvals:
         }
         if solution is not None and len(solution.waiting) > 1:
             data["solution"] = solution.digest
+        if decision.passkey is not None:
+            data["passkey"] = decision.passkey.to_json()
         entry = self._entry(tx, decision, judged.row, EntryKind.ACTION_EDITED, approval.id, data)
         stored = self._ledger.move(tx, row, judged.row, entry)
         if stored is None:
@@ -573,23 +593,3 @@ def _as_asked(judged: Judged, approval: ApprovalRow) -> Judged:
         deadline=asked.deadline,
     )
     return replace(judged, card=card, expires_at=approval.expires_at)
-
-
-def _with_vote(
-    votes: Sequence[Vote], decision: Decision, approval: ApprovalRow, now: int
-) -> list[Vote]:
-    """The votes once this one is stored: a person's first word about a revision is the one kept."""
-    own = _own_vote(decision, approval, now)
-    if any((vote.person, vote.revision) == (own.person, own.revision) for vote in votes):
-        return list(votes)
-    return sorted([*votes, own], key=lambda vote: (vote.at, vote.person))
-
-
-def _own_vote(decision: Decision, approval: ApprovalRow, now: int) -> Vote:
-    return Vote(
-        person=decision.person,
-        decision=decision.choice.value,
-        revision=approval.revision,
-        via=decision.via,
-        at=now,
-    )

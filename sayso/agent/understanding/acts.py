@@ -114,12 +114,17 @@ def _has_object(reading: Reading, act: str, tag: Tag) -> bool:
     slot = next(b for b in reading.lexicon.playbooks if b.name == act).object_slot
     if slot is None:
         return False
-    clause = reading.clause_at(tag.start)
     names = [f"kind:{slot[1].kind}"]
     if slot[1].kind == "subscription":
         names += ["monthly", "yearly"]
-    return reading.has(*names, within=clause) or bool(
-        reading.starting("plan:", within=clause) if slot[1].kind == "subscription" else ()
+    clause = reading.clause_at(tag.start)
+    before = Span(reading.sentence_at(tag.start).span.start, clause.start)
+    # `I have no use for the trial, please end it`: the pronoun stands for what was named.
+    referring = reading.has("same", within=Span(tag.start, min(tag.end + 1, clause.end)))
+    return any(
+        reading.has(*names, within=span)
+        or (slot[1].kind == "subscription" and reading.starting("plan:", within=span))
+        for span in ((clause, before) if referring else (clause,))
     )
 
 
@@ -177,6 +182,8 @@ def _later(reading: Reading, sentence: Span, tag: Tag) -> bool:
     """Whether something has to happen first: `when it has arrived`, not `when it was opened`."""
     for later in reading.found("later", within=Span(tag.end, sentence.end)):
         rest = reading.clause_at(later.start)
+        if later.end - later.start == 1 and later.end >= rest.end:
+            continue  # `I used it once` says nothing of what has to happen
         if not reading.has("past", within=rest) and not reading.starting("choice:", within=rest):
             return True
     return False
@@ -202,8 +209,9 @@ def _is_question(reading: Reading, clause: Span, sentence: Span, tag: Tag) -> bo
 
 def _of_others(reading: Reading, clause: Span, tag: Tag) -> bool:
     """Whether somebody else wants it, or it is somebody else's."""
-    behind = Span(tag.end, min(clause.end, tag.end + 3))
-    if reading.has("persons", within=behind):
+    sakes = {sake.end for sake in reading.found("sake", within=clause)}
+    behind = reading.found("persons", within=Span(tag.end, clause.end))
+    if any(person.start not in sakes for person in behind):
         return True
     for person in reading.found("persons", within=Span(clause.start, tag.start)):
         between = Span(person.end, tag.start)

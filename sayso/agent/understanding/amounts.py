@@ -22,6 +22,7 @@ class Said:
         whole: all of it, in so many words.
         except_: the amounts are what is to be left out.
         odd: an amount that can be read in more than one way.
+        currencies: named without an amount: `in dollars`.
         named: an amount stands in or right behind the word for the act, so that it is asked for.
     """
 
@@ -31,6 +32,7 @@ class Said:
     whole: bool = False
     except_: bool = False
     odd: bool = False
+    currencies: frozenset[str] = frozenset()
     named: bool = False
 
     @property
@@ -90,6 +92,12 @@ def find_amounts(
         whole=said("whole"),
         except_=any(_leaves_out(reading, span) for span in spans),
         odd=odd,
+        currencies=frozenset(
+            tag.name.partition(":")[2]
+            for span in spans
+            for tag in reading.starting("currency:", within=span)
+            if all(t.kind == "word" for t in reading.tokens[max(0, tag.start - 1) : tag.end])
+        ),
         named=any(
             reading.tokens[at].kind == "money"
             for start, end in cues
@@ -99,7 +107,7 @@ def find_amounts(
 
 
 _NUMBER_WORDS = frozenset("no nr number nummer num numero numéro at".split())
-_PLACES = frozenset("newest oldest dearest cheapest other one_of twice first second".split())
+_PLACES = frozenset("newest oldest dearest cheapest other one_of both twice first second".split())
 
 
 def _counts(reading: Reading, at: int) -> bool:
@@ -108,8 +116,37 @@ def _counts(reading: Reading, at: int) -> bool:
         return False
     if not _PLACES.isdisjoint(reading.covering[at]):
         return False
+    if _of_count(reading, at):
+        return True
     products = reading.begins(at + 1, "product:") or reading.begins(at + 2, "product:")
-    return products or reading.begins(at + 1, "some_of")
+    return products or (reading.begins(at + 1, "some_of") and not _of_amount(reading, at))
+
+
+_FEW = 24
+"""A part of a small number is a count rather than an amount: `4 of 6 mugs`."""
+
+
+def _of_count(reading: Reading, at: int) -> bool:
+    """Whether a small number stands before another one, with no `and` or `or` between."""
+    rest = reading.tokens[at : at + 3]
+    return (
+        len(rest) == 3
+        and rest[1].kind == "word"
+        and not reading.begins(at + 1, "and", "or", "conjunction")
+        and all(t.kind == "number" and t.digits.isdigit() for t in (rest[0], rest[2]))
+        and 0 < int(rest[0].digits) < int(rest[2].digits) <= _FEW
+    )
+
+
+def _of_amount(reading: Reading, at: int) -> bool:
+    """Whether a number is a part of an amount: `50 of the 190`."""
+    ends = [tag.end for tag in reading.found("some_of") if tag.start == at + 1]
+    after = [reading.tokens[end] for end in ends if end < len(reading.tokens)]
+    return any(
+        token.kind == "money"
+        or (token.kind == "number" and token.digits.isdigit() and int(token.digits) > _FEW)
+        for token in after
+    )
 
 
 def may_be_amount(reading: Reading, at: int, references: frozenset[str], *, money: bool) -> bool:
@@ -120,7 +157,9 @@ def may_be_amount(reading: Reading, at: int, references: frozenset[str], *, mone
     long = token.text.isdigit() and len(token.text) >= 4 and not money
     if token.text.lower() in references or long:
         return False
-    if _counts(reading, at) or reading.begins(at + 1, "unit", "thing", "some_of"):
+    if _counts(reading, at) or reading.begins(at + 1, "unit", "thing"):
+        return False
+    if not _PLACES.isdisjoint(reading.covering[at]):
         return False
     named = at > 0 and (
         reading.tokens[at - 1].text in _NUMBER_WORDS or "kind:charge" in reading.covering[at - 1]

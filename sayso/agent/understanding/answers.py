@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sayso.agent.understanding.amounts import Said
+from sayso.agent.understanding.amounts import Said, find_amounts
 from sayso.agent.understanding.drafts import Draft, fill
 from sayso.agent.understanding.objects import Found
 from sayso.agent.understanding.playbook import ObjectSlot, Playbook
@@ -51,7 +51,11 @@ def _twins(draft: Draft, slot: ObjectSlot, things: Things, value: str) -> Found:
 
 def _book(state: State, act: str) -> Playbook:
     assert state.reading is not None, "a customer's turn is read"
-    return next(book for book in state.reading.lexicon.playbooks if book.name == act)
+    return _book_of(state.reading, act)
+
+
+def _book_of(reading: Reading, act: str) -> Playbook:
+    return next(book for book in reading.lexicon.playbooks if book.name == act)
 
 
 def answer(state: State, reading: Reading, own: list[Draft], things: Things) -> None:
@@ -60,7 +64,7 @@ def answer(state: State, reading: Reading, own: list[Draft], things: Things) -> 
     start = _first_word(reading)
     says_yes = reading.has("yes")
     says_no = not says_yes and _says_no(reading, start)
-    if reading.has("taken_back", "hesitation") and not own:
+    if reading.has("taken_back", "keep", "hesitation") and not own:
         state.open, state.declined = [], True
         return
     chosen = _chosen_act(reading, pending, own)
@@ -68,7 +72,7 @@ def answer(state: State, reading: Reading, own: list[Draft], things: Things) -> 
     filled = [_filled(draft, reading, pending, things) for draft in targets]
     added = any(new != old for new, old in zip(filled, targets, strict=True))
     if own or chosen or added or (says_yes and targets):
-        state.open = _merged(filled, own, pending, reading)
+        state.open = _merged(filled, own, pending, reading, things)
         state.moved = True
         state.agreed = says_yes and not own
     elif pending.open_question and not says_no and not _asks(reading):
@@ -112,7 +116,26 @@ def _chosen_act(reading: Reading, pending: Pending, own: list[Draft]) -> Draft |
             if offer.act == draft.act:
                 return offer
     place = _ordinal(reading, len(pending.acts))
-    return None if place is None else pending.acts[place]
+    if place is not None:
+        return pending.acts[place]
+    return _by_amount(reading, pending.acts)
+
+
+def _by_amount(reading: Reading, offers: Sequence[Draft]) -> Draft | None:
+    """The only offer of an amount or a share that an answer names: `the 10 %`."""
+    spans = [sentence.span for sentence in reading.sentences]
+    said = find_amounts(reading, spans, frozenset(), answer=True, money=True)
+    values = {token.digits.removesuffix(".00") for token in said.tokens} | set(said.shares)
+    found = [
+        offer
+        for offer in offers
+        if values
+        & (
+            {token.digits.removesuffix(".00") for token in offer.amount.tokens}
+            | set(offer.amount.shares)
+        )
+    ]
+    return found[0] if len(found) == 1 else None
 
 
 def _targets(
@@ -131,12 +154,16 @@ def _targets(
         before = next((d for d in state.open if d.act == offer.act), None)
         rest = [d for d in state.open if d.act != offer.act] if before is not None else []
         return [offer if before is None else over(offer, before), *rest]
+    if not state.open and not pending.acts:
+        # `Now or at the end?` asks about an act by the words of its choice alone.
+        asked = (slot.partition(".")[0] for slot, values in pending.choices.items() if values[1:])
+        return [Draft(act=act) for act in dict.fromkeys(asked)]
     return list(state.open)
 
 
 def _filled(draft: Draft, reading: Reading, pending: Pending, things: Things) -> Draft:
     """A draft with what the answer says about its slots."""
-    book = next(b for b in reading.lexicon.playbooks if b.name == draft.act)
+    book = _book_of(reading, draft.act)
     spans = tuple(sentence.span for sentence in reading.sentences)
     money = bool(pending.amounts) or any(offer.amount.tokens for offer in pending.acts)
     said = fill(Draft(act=draft.act, spans=spans), reading, book, things, answer=True, money=money)
@@ -144,15 +171,17 @@ def _filled(draft: Draft, reading: Reading, pending: Pending, things: Things) ->
         kind = book.object_slot[1].kind
         offered = [h for h in pending.objects if things.by(h).kind == kind]
         place = _ordinal(reading, len(offered))
-        if pending.twins and not said.object.strong:
+        twins = _twins(draft, book.object_slot[1], things, "both").handles
+        if not said.object.strong and (pending.twins or set(draft.object.handles) & set(twins)):
             value = "both" if reading.has("both") else "one"
             if value == "both" or reading.has("one_of", "first", "second", "twice", "number:"):
-                said = replace(said, object=_twins(draft, book.object_slot[1], things, value))
+                chosen = _twins(draft, book.object_slot[1], things, value)
+                said = replace(said, object=chosen, amount=replace(said.amount, part=False))
         if place is not None and len(offered) > 1 and not said.object.strong:
             said = replace(said, object=Found(handles=(offered[place],), strong=True))
         elif (
             len(offered) == 1
-            and reading.has("yes")
+            and reading.has("yes", "same")
             and not (said.object.handles or draft.object.handles)
         ):
             said = replace(said, object=Found(handles=(offered[0],), strong=True))
@@ -165,8 +194,10 @@ def _filled(draft: Draft, reading: Reading, pending: Pending, things: Things) ->
     for name, _ in book.choice_slots():
         values = pending.choices.get(f"{book.name}.{name}", ())
         place = _ordinal(reading, len(values))
-        if place is not None and len(values) > 1 and name not in said.choices:
-            said = replace(said, choices={**said.choices, name: (values[place],)})
+        if len(values) > 1 and name not in said.choices:
+            # A bare `ok` to `now or at the end?` chooses neither.
+            picked = tuple(values) if place is None else (values[place],)
+            said = replace(said, choices={**said.choices, name: picked})
     if book.money_slot is not None and len(pending.amounts) > 1 and said.amount.silent:
         place = _ordinal(reading, len(pending.amounts))
         if place is not None:
@@ -206,7 +237,7 @@ def over(new: Draft, old: Draft) -> Draft:
 
 
 def _merged(
-    filled: list[Draft], own: list[Draft], pending: Pending, reading: Reading
+    filled: list[Draft], own: list[Draft], pending: Pending, reading: Reading, things: Things
 ) -> list[Draft]:
     """What is open after an answer that asks for something itself."""
     merged = {draft.act: draft for draft in filled}
@@ -217,5 +248,11 @@ def _merged(
         if base is None and len(pending.acts) == 1 and draft.amount.silent and reading.has("same"):
             # `I'd rather have that as a refund`: what was offered, in another kind.
             draft = replace(draft, amount=pending.acts[0].amount)
+        slot = _book_of(reading, draft.act).object_slot
+        if base is None and slot is not None and reading.has("same"):
+            # `I'd like that refunded`: the only thing that was spoken of just before.
+            offered = [h for h in pending.objects if things.by(h).kind == slot[1].kind]
+            if len(offered) == 1 and not (draft.object.handles or draft.object.why):
+                draft = replace(draft, object=Found(handles=(offered[0],), strong=True))
         merged[draft.act] = draft if base is None else over(draft, base)
     return list(merged.values())

@@ -16,8 +16,8 @@ _ASKING = frozenset("polite wish polite_question".split())
 _ASKING_KINDS = ("ask", "open", "weak", "product", "plan", "feature", "kind")
 _DOUBT = tuple(
     "negation negation_after condition later hesitation past persons authority taken_back "
-    "other_wish changes extras payee threat machine except twice both one_of other before_last "
-    "newest oldest dearest cheapest monthly yearly half part some_of general ask_info "
+    "keep date other_wish changes extras payee threat machine except twice both one_of other "
+    "before_last newest oldest dearest cheapest monthly yearly half part some_of general ask_info "
     "question_word instead no reported idiom".split()
 )
 """None of these may stand anywhere in the message."""
@@ -105,7 +105,7 @@ def _asks(reading: Reading, at: int, book: Playbook) -> bool:
     choices = f"choice:{book.name}."
     return any(
         name in names or _kind_of(name)[0] in _ASKING_KINDS or name.startswith(choices)
-        for name in reading.covering[at]
+        for name in reading.spelling_out[at]
     )
 
 

@@ -16,6 +16,8 @@ _HIDDEN = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f"
     "\u2800\u3164\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
+_LIST_MARK = re.compile(r"^\s*\(?[1-9a-c][.)]\s+|(?<!\S)\([1-9a-c]\)\s+", re.MULTILINE)
+"""The number of an item in a list is no amount; the item is a sentence of its own."""
 _FENCE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 _RULES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("a comment", re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)),
@@ -86,7 +88,7 @@ def clean(message: str) -> Clean:
     fenced = _FENCE.subn("\n", text)
     if fenced[1]:
         cut.append("code")
-    text = normalise(fenced[0])
+    text = _LIST_MARK.sub("\n", normalise(fenced[0]))
     for name, rule in _RULES:
         text, found = rule.subn("\n", text)
         if found:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from sayso.agent.understanding.acts import OTHER, Cue, Mood, find_cues
 from sayso.agent.understanding.amounts import Said, find_amounts
 from sayso.agent.understanding.objects import Found, find_objects
+from sayso.agent.understanding.patterns import Tag
 from sayso.agent.understanding.playbook import ObjectSlot, Playbook
 from sayso.agent.understanding.reading import Reading, Span
 from sayso.agent.understanding.records import Things
+
+_NAMES = ("product:", "plan:")
+_DENIES = 4
+"""A negation denies a choice that stands so many words behind it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,8 +117,9 @@ def fill(
             amount = find_amounts(reading, spans, references, places, answer=answer, money=money)
             if not amount.silent or amount.whole:
                 break
-        if found.by_order and found.strong:
-            # `One of the two payments` names a payment, not a part of one.
+        if found.strong and (found.by_order or _only_told(reading, draft, references)):
+            # `One of the two payments` names a payment, not a part of one; and `one of them is
+            # bent` beside `refund the knives` tells why.
             amount = replace(amount, part=False)
     return replace(
         draft,
@@ -163,6 +169,22 @@ def _clauses(draft: Draft) -> list[Span]:
     return list(dict.fromkeys(clauses))
 
 
+def _only_told(reading: Reading, draft: Draft, references: frozenset[str]) -> bool:
+    """Whether a part is spoken of only where something is told, and the object is named here."""
+    asking = _clauses(draft)
+    inside = [c for s in reading.sentences for c in s.clauses if c.start in s.span]
+    parts = [c for c in inside if find_amounts(reading, [c], references).part]
+    named = any(
+        reading.starting(name, within=clause) for clause in asking for name in _NAMES
+    ) or any(at in reading.titles for clause in asking for at in range(clause.start, clause.end))
+    return (
+        named
+        and bool(parts)
+        and not any(clause in asking for clause in parts)
+        and all(reading.has("past", "question_start", within=clause) for clause in parts)
+    )
+
+
 def _behind(draft: Draft) -> list[Span]:
     behind: dict[int, Span] = {}
     for cue in draft.cues:
@@ -179,12 +201,7 @@ def _chosen(
     tags = [
         (v, tag) for v in values for span in spans for tag in reading.found(prefix + v, within=span)
     ]
-    denied = {
-        at
-        for tag in reading.found("negation")
-        if tag.end < len(reading.tokens) and reading.tokens[tag.end].kind == "word"
-        for at in range(tag.end, tag.end + 3)
-    }
+    denied = {at for tag in reading.found("negation") for at in _denied(reading, tag)}
     tags = [(value, tag) for value, tag in tags if tag.start not in denied or len(values) < 2]
     kept = [
         value
@@ -199,6 +216,14 @@ def _chosen(
         )
     ]
     return tuple(dict.fromkeys(kept))
+
+
+def _denied(reading: Reading, negation: Tag) -> Iterator[int]:
+    """The words that a negation reaches: `it does not need to be today, the end is fine`."""
+    for at in range(negation.end, min(negation.end + _DENIES, len(reading.tokens))):
+        if reading.tokens[at].kind in ("comma", "end"):
+            return
+        yield at
 
 
 def _scope(reading: Reading, cue: Cue, cues: list[Cue]) -> Span:

@@ -9,7 +9,7 @@ from sayso.agent.understanding.base import HandOverError, UnclearError
 from sayso.agent.understanding.drafts import Draft
 from sayso.agent.understanding.playbook import Playbook
 from sayso.agent.understanding.records import Thing, Things
-from sayso.agent.understanding.tokens import Token
+from sayso.agent.understanding.tokens import DOLLARS, Token
 from sayso.money import Money, exponent_of
 
 
@@ -79,6 +79,8 @@ def _amount_of(draft: Draft, name: str, said: Said, thing: Thing) -> Money | Non
     price, left = thing.money("amount"), thing.money("left")
     if price is None or left is None:
         raise HandOverError("what it cost is not known")
+    if said.currencies and price.currency not in _spoken(said.currencies):
+        raise HandOverError("another currency is named than the one that was paid")
     named = list(dict.fromkeys(_of_price(draft, name, token, price) for token in said.tokens))
     shares = list(dict.fromkeys(share_of(price, share) for share in said.shares))
     if said.except_:
@@ -87,6 +89,11 @@ def _amount_of(draft: Draft, name: str, said: Said, thing: Thing) -> Money | Non
     if part is not None and part.amount_minor > left.amount_minor:
         raise HandOverError("it is more than is left of that payment")
     return None if part == left else part
+
+
+def _spoken(codes: frozenset[str]) -> frozenset[str]:
+    """The currencies that a name can mean: dollars are those of several countries."""
+    return codes | DOLLARS if "USD" in codes else codes
 
 
 def _all_but(named: list[Money], shares: list[Money], left: Money) -> Money:
@@ -118,7 +125,7 @@ def _part(
         parts = shares
     elif shares:
         parts = [*shares, *parts]
-    if len(parts) > 1 or (not parts and not named and said.part):
+    if len(parts) > 1 or (not parts and said.part):
         raise _how_much(draft, name, parts)
     return parts[0] if parts else None
 

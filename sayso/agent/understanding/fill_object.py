@@ -11,7 +11,7 @@ from sayso.agent.understanding.playbook import ObjectSlot, Playbook
 from sayso.agent.understanding.reading import Reading
 from sayso.agent.understanding.records import Thing, Things, duplicates, is_usable
 from sayso.agent.understanding.state import State
-from sayso.agent.understanding.strangers import strange_noun, stranger_beside
+from sayso.agent.understanding.strangers import strange_addition, strange_noun, stranger_beside
 
 
 def fill_object(draft: Draft, book: Playbook, state: State, things: Things) -> list[Thing]:
@@ -23,7 +23,12 @@ def fill_object(draft: Draft, book: Playbook, state: State, things: Things) -> l
     found = _said_about(draft, slot, state)
     if draft.cues and len(state.readings) == 1 and not found.strong:
         _check_names(draft, name, slot, usable, state.readings[-1], found)
+    for cue in draft.cues if len(state.readings) == 1 else ():
+        if noun := strange_addition(state.readings[-1], cue):
+            raise _which(draft, name, found.handles, usable, f"`{noun}` is none of theirs")
     _check_open(draft, name, slot, state, things)
+    if found is draft.around and len(found.handles) > 1 and not found.by_order:
+        found = _one_of_several(draft, found, things, state)
     if found.why:
         raise _which(draft, name, found.candidates, usable, found.why)
     if found.handles:
@@ -33,15 +38,47 @@ def fill_object(draft: Draft, book: Playbook, state: State, things: Things) -> l
     elif not usable:
         raise HandOverError(f"the customer has no {slot.kind} for which that can be done")
     elif len(usable) > 1:
-        group = duplicates(usable, slot.duplicates_within_h)
-        if not (group and len(group[0]) == len(usable)):
-            raise _which(draft, name, (), usable, "several could be meant")
-        chosen = group[0][:1]
+        chosen = _of_many(draft, name, slot, usable, things)
     else:
         chosen = usable
     _check_twins(draft, name, slot, chosen, found, usable)
     _check_interval(draft, name, chosen, state)
     return chosen
+
+
+def _of_many(
+    draft: Draft, name: str, slot: ObjectSlot, usable: list[Thing], things: Things
+) -> list[Thing]:
+    """The one of several that the words do not name: by its price, or one of two equal ones."""
+    priced = _priced(draft, usable)
+    if len(priced) == 1:
+        return [things.by(priced[0])]
+    group = duplicates(usable, slot.duplicates_within_h)
+    if group and len(group[0]) == len(usable):
+        return group[0][:1]
+    raise _which(draft, name, (), usable, "several could be meant")
+
+
+def _priced(draft: Draft, things: Sequence[Thing]) -> list[str]:
+    """Those that cost exactly the one amount that is asked for."""
+    return [
+        thing.handle
+        for thing in things
+        for price in {thing.money("amount"), thing.money("left")}
+        if price is not None
+        and [token.as_money(price.currency) for token in draft.amount.tokens] == [price]
+    ]
+
+
+def _one_of_several(draft: Draft, found: Found, things: Things, state: State) -> Found:
+    """Of several things in a story the one whose price is asked for, or all where that is said."""
+    priced = _priced(draft, [things.by(handle) for handle in found.handles])
+    if len(priced) == 1:
+        return Found(handles=tuple(priced), strong=True)
+    together = state.reading is not None and state.reading.has("both", "whole", "twice")
+    if together:
+        return found
+    return Found(candidates=found.handles, why="several things are spoken of")
 
 
 def _check_names(
@@ -111,7 +148,7 @@ def _check_interval(draft: Draft, name: str, chosen: list[Thing], state: State) 
     for span in draft.spans if len(state.readings) == 1 else ():
         said = {tag.name for tag in reading.found("monthly", "yearly", within=span)}
         for thing in chosen:
-            if thing.interval is not None and said and thing.interval not in said:
+            if thing.interval is not None and said and said != {thing.interval}:
                 why = "its interval is another one than what is named"
                 raise UnclearError(draft.act, name, (thing.handle,), why)
 

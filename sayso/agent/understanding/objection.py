@@ -10,7 +10,7 @@ from sayso.agent.understanding.drafts import Draft
 from sayso.agent.understanding.lexicon import Knowledge
 from sayso.agent.understanding.reading import Reading
 from sayso.agent.understanding.state import State
-from sayso.agent.understanding.strangers import stranger_beside
+from sayso.agent.understanding.strangers import strange_payee, stranger_beside
 
 MOST_CUES = 24
 """A message with more words for acts is nothing for rules about sentences."""
@@ -44,18 +44,35 @@ def _objections(
         yield "it speaks of another account or payee"
     if any(cue.act == OTHER and cue.mood is Mood.ASKED for cue in cues):
         yield "it asks for something that no playbook is for"
+    if any(_beside(reading, cue, cues) for cue in cues):
+        yield "the sentence speaks of something else that may be wished for"
     if len(cues) > MOST_CUES:
         yield "it speaks of too many things at once"
     if state.declined:
         yield "the customer takes it back, or wants to think about it"
     asked = [cue.start for cue in cues if cue.mood is Mood.ASKED]
-    if any(tag.start > max(asked, default=-1) for tag in reading.found("taken_back")):
+    taken = ["taken_back"]
+    if all(draft.amount.silent for draft in state.open):
+        taken.append("keep")  # beside a part of the price it is no taking back
+    if any(tag.start > max(asked, default=-1) for tag in reading.found(*taken)):
         yield "the customer may take it back"
     for draft in state.open:
         mine = [cue for cue in cues if cue.act == draft.act]
         yield from _against(draft, mine, reading, knowledge)
     if not state.open:
         yield "nothing is asked for that a playbook is for"
+
+
+def _beside(reading: Reading, cue: Cue, cues: Sequence[Cue]) -> bool:
+    """Whether an act is mentioned in the sentence that asks for another one, and in no mood.
+
+    Half a request is never done silently: `refund it, or at least pause my plan`.
+    """
+    sentence = reading.sentence_at(cue.start).span
+    return cue.mood is Mood.MENTIONED and any(
+        other.act != cue.act and other.mood is Mood.ASKED and other.start in sentence
+        for other in cues
+    )
 
 
 def _against(
@@ -66,10 +83,18 @@ def _against(
         if cue.mood in _AGAINST:
             yield f"`{draft.act}` is also {cue.mood.value}"
         accounts = reading.found("account", within=cue.clause)
-        if any(stranger_beside(reading, tag, cue.clause) for tag in accounts):
+        strange = any(stranger_beside(reading, tag, cue.clause) for tag in accounts)
+        if strange or strange_payee(reading, cue.clause):
             yield "it speaks of another account or payee"
         changing = ["changes", "authority"]
         if knowledge.playbook(draft.act).object_slot is not None:
             changing.append("extras")
-        if cue.mood is Mood.ASKED and reading.has(*changing, within=cue.clause):
+        dated = False
+        if tuple(knowledge.playbook(draft.act).choice_slots()):
+            changing.append("date")
+            tokens = reading.tokens[cue.clause.start : cue.clause.end]
+            dated = any(token.kind == "noise" for token in tokens)
+            if reading.has("negation", within=cue.clause):
+                changing.remove("date")  # `now, not in four days`
+        if cue.mood is Mood.ASKED and (dated or reading.has(*changing, within=cue.clause)):
             yield "something in the sentence changes what is asked for"

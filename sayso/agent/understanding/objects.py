@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from sayso.agent.understanding.patterns import Tag
@@ -72,6 +72,10 @@ def find_objects(
     named = [m for m in mentions if not m.excluded]
     strange = [m for m in named if not m.handles and _counts(reading, m, clauses, money=money)]
     known = [m for m in named if m.handles]
+    inside = [m for m in known if any(m.at in one for one in clauses)]
+    if inside:
+        # `Not 1042, refund 0977`: what is denied beside the request is not meant.
+        known = [m for m in known if m in inside or not _denied(reading, m)]
     if strange and not known:
         return Found(
             candidates=tuple(usual),
@@ -83,16 +87,28 @@ def find_objects(
             candidates=tuple(usual) or tuple(every),
             why="names something of theirs, and something that is not",
         )
+    if known and any(reading.has("before_last", within=span) for span in spans):
+        could = dict.fromkeys(handle for m in known for handle in sorted(m.handles))
+        return Found(candidates=tuple(could), why="names one by its place before another")
     if known and _either(reading, known):
         handles = dict.fromkeys(handle for m in known for handle in sorted(m.handles))
         return Found(candidates=tuple(handles), why="names one thing or another")
     if known:
-        twice = any(reading.has("twice", within=span) for span in spans)
-        return _agreed(known, excluded, slot, things, twice=twice)
+        twice, both, one = (
+            any(reading.has(name, within=span) for span in spans)
+            for name in ("twice", "both", "one_of")
+        )
+        found = _agreed(known, excluded, slot, things, twice=twice)
+        return _twins(found, slot, things, both=both and not one) if both or one else found
     if excluded:
         rest = tuple(handle for handle in usual if handle not in excluded)
         return Found(handles=rest, strong=True) if rest else Found()
     return _by_order(reading, spans, slot, things)
+
+
+def _denied(reading: Reading, mention: Mention) -> bool:
+    clause = reading.clause_at(mention.at)
+    return reading.has("negation", within=clause) and not reading.has("wish", within=clause)
 
 
 def _either(reading: Reading, known: Sequence[Mention]) -> bool:
@@ -153,6 +169,15 @@ def _agreed(
             return Found(handles=(twins[0][0].handle,), strong=True, by_order=twice)
         return Found(candidates=tuple(usable or ordered), why="several objects have that name")
     return Found(handles=tuple(ordered), strong=True)
+
+
+def _twins(found: Found, slot: ObjectSlot, things: Things, *, both: bool) -> Found:
+    """`Both payments for 1047`, or one of them: all of the equal ones, or the first."""
+    for group in duplicates(things.usable(slot), slot.duplicates_within_h):
+        handles = tuple(thing.handle for thing in group)
+        if found.handles and set(found.handles) <= set(handles):
+            return replace(found, handles=handles if both else handles[:1], by_order=True)
+    return found
 
 
 def numbers_many(numbers: list[Mention]) -> bool:
@@ -299,10 +324,12 @@ def _by_order(reading: Reading, spans: Sequence[Span], slot: ObjectSlot, things:
     def said(*names: str) -> bool:
         return any(reading.has(*names, within=span) for span in spans)
 
-    if slot.duplicates_within_h and said("twice"):
-        groups = duplicates(usual, slot.duplicates_within_h)
+    groups = duplicates(usual, slot.duplicates_within_h)
+    only = bool(groups) and len(groups[0]) == len(usual)
+    if slot.duplicates_within_h and (said("twice") or (only and said("one_of"))):
         if len(groups) == 1:
-            return Found(handles=(groups[0][0].handle,), strong=True, by_order=True)
+            twins = groups[0] if said("both") and not said("one_of") else groups[0][:1]
+            return Found(handles=tuple(t.handle for t in twins), strong=True, by_order=True)
         return Found(why="speaks of paying twice, and no two payments are alike")
     if said("before_last"):
         return Found(
@@ -319,6 +346,6 @@ def _by_order(reading: Reading, spans: Sequence[Span], slot: ObjectSlot, things:
     ):
         if said(name) and chosen:
             return Found(handles=(chosen[0].handle,), by_order=True)
-    if said("both") and len(usual) == 2:
+    if said("both") and not said("one_of") and len(usual) == 2:
         return Found(handles=tuple(t.handle for t in usual), strong=True, by_order=True)
     return Found()

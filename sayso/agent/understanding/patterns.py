@@ -33,11 +33,13 @@ class Tag:
     Attributes:
         name: what the pattern stands for, such as `wish` or `ask:refund`.
         start, end: the tokens it covers, the end not included.
+        skipped: those of them that a gap of the pattern stands for; they can be any words.
     """
 
     name: str
     start: int
     end: int
+    skipped: frozenset[int] = frozenset()
 
 
 def expand(pattern: str) -> Iterator[tuple[str, ...]]:
@@ -118,9 +120,9 @@ class Matcher:
         tags: list[Tag] = []
         for at, token in enumerate(tokens):
             for name, rest in self._heads(token):
-                end = _match(tokens, at + 1, rest, self._stops)
-                if end is not None:
-                    tags.append(Tag(name, at, end))
+                found = _match(tokens, at + 1, rest, self._stops)
+                if found is not None:
+                    tags.append(Tag(name, at, *found))
         return tags
 
     def _heads(self, token: Token) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -143,8 +145,8 @@ class Matcher:
 
 def _match(
     tokens: Sequence[Token], at: int, rest: tuple[str, ...], stops: frozenset[str]
-) -> int | None:
-    """Where the elements end when they are found from there on."""
+) -> tuple[int, frozenset[int]] | None:
+    """Where the elements end when they are found from there on, and what their gaps skip."""
     for index, element in enumerate(rest):
         if element == GAP:
             after = rest[index + 1 :]
@@ -155,14 +157,14 @@ def _match(
                     or tokens[at + skipped - 1].text in stops
                 ):
                     return None
-                end = _match(tokens, at + skipped, after, stops)
-                if end is not None:
-                    return end
+                found = _match(tokens, at + skipped, after, stops)
+                if found is not None:
+                    return found[0], found[1].union(range(at, at + skipped))
             return None
         if at >= len(tokens) or not _fits(tokens[at], element):
             return None
         at += 1
-    return at
+    return at, frozenset()
 
 
 def _fits(token: Token, element: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -82,21 +82,27 @@ class Reading:
     @cached_property
     def covering(self) -> Sequence[frozenset[str]]:
         """For each token the names of the tags that cover it."""
+        return self._names_of(lambda tag: range(tag.start, tag.end))
+
+    @cached_property
+    def spelling_out(self) -> Sequence[frozenset[str]]:
+        """For each token the names of the tags that say it, and do not merely skip it."""
+        return self._names_of(
+            lambda tag: (at for at in range(tag.start, tag.end) if at not in tag.skipped)
+        )
+
+    def _names_of(self, places: Callable[[Tag], Iterable[int]]) -> list[frozenset[str]]:
         names: list[set[str]] = [set() for _ in self.tokens]
         for name, tags in self.tags.items():
             for tag in tags:
-                for at in range(tag.start, tag.end):
+                for at in places(tag):
                     names[at].add(name)
         return [frozenset(one) for one in names]
 
     @cached_property
     def starts(self) -> Sequence[frozenset[str]]:
         """For each token the names of the tags that begin with it."""
-        names: list[set[str]] = [set() for _ in self.tokens]
-        for name, tags in self.tags.items():
-            for tag in tags:
-                names[tag.start].add(name)
-        return [frozenset(one) for one in names]
+        return self._names_of(lambda tag: (tag.start,))
 
     def begins(self, at: int, *names: str) -> bool:
         """Whether one of these begins with a token; a name with a colon at its end is a prefix."""
@@ -312,6 +318,18 @@ def _joints(lexicon: Lexicon) -> frozenset[str]:
     return frozenset(word for word in lexicon.pack.lists.and_ if " " not in word)
 
 
+_PERCENT = frozenset(
+    "percent pct prozent procent pourcent per_cent pour_cent por_ciento por_cien per_cento "
+    "por_cento".split()
+)
+
+
+def _percent_words(tokens: Sequence[Token], at: int) -> int:
+    """How many words from there on say `percent`: none, one or two."""
+    words = [token.word or token.text for token in tokens[at : at + 2]]
+    return next((n for n in (1, 2) if "_".join(words[:n]) in _PERCENT), 0)
+
+
 def _with_currencies(tokens: list[Token], lexicon: Lexicon) -> list[Token]:
     names = [tag for tag in lexicon.matcher.find(tokens) if tag.name.startswith("currency:")]
     codes: dict[int, tuple[int, frozenset[str]]] = {}
@@ -329,6 +347,10 @@ def _with_currencies(tokens: list[Token], lexicon: Lexicon) -> list[Token]:
                 replace(token, kind="money", currencies=currencies, end=tokens[end - 1].end)
             )
             at = end
+            continue
+        if token.kind == "number" and (more := _percent_words(tokens, at + 1)):
+            merged.append(replace(token, kind="percent", end=tokens[at + more].end))
+            at += 1 + more
             continue
         note = lexicon.notes.get(token.text) if token.kind == "word" else None
         if note is not None:

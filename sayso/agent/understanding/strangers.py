@@ -33,6 +33,37 @@ def strange_noun(reading: Reading, cue: Cue) -> str | None:
     return None
 
 
+def strange_addition(reading: Reading, cue: Cue) -> str | None:
+    """A noun that no list knows, joined to the request: `refund the pot and the spatula`."""
+    for clause in reading.sentence_at(cue.start).clauses:
+        if clause.start <= cue.start or clause.end - clause.start > _LONGEST_PHRASE + 2:
+            continue
+        joins = reading.found("and", within=clause)
+        if not joins or joins[0].start != clause.start:
+            continue
+        rest = range(joins[0].end, clause.end)
+        last = reading.tokens[clause.end - 1]
+        articled = any(tag.start == joins[0].end for tag in reading.found("determiner"))
+        if (
+            articled
+            and all(reading.tokens[at].kind == "word" for at in rest)
+            and not reading.lexicon.matcher.knows(last.text)
+            and clause.end - 1 not in reading.titles
+        ):
+            return last.text
+    return None
+
+
+def strange_payee(reading: Reading, clause: Span) -> str | None:
+    """A name that no list knows where the money would go: `refund it to Nadia`."""
+    for way in reading.found("towards", within=clause):
+        if way.end in clause and reading.tokens[way.end].capital and _is_content(reading, way.end):
+            token = reading.tokens[way.end]
+            if not reading.lexicon.matcher.knows(token.text) and way.end not in reading.titles:
+                return token.text
+    return None
+
+
 def stranger_beside(reading: Reading, tag: Tag, clause: Span) -> str | None:
     """A word that no list knows right before a noun, or a strange name right behind it."""
     behind = tag.end

@@ -91,7 +91,7 @@ _TOKEN = re.compile(
     )
   | (?P<emoticon>[:;]-?[()DPp/|]|[<]3)
   | (?P<percent>(?P<share>[0-9]{{1,3}}(?:[.,][0-9]{{1,2}})?)\s?
-        (?:%|(?:per\s?cent|prozent|procent|pour\s?cent|por\s?cien(?:to)?|per\s?cento|por\s?cento)\b))
+        (?:%|(?:per\s?cent|pct|prozent|procent|pour\s?cent|por\s?cien(?:to)?|per\s?cento|por\s?cento)\b))
   | (?P<amount>
         (?P<minus>(?<![\w)])[-\u2212\u2013](?=[0-9$€£¥]))?
         (?:(?P<before>(?<![^\W_]){_SIGN}|(?<![^\W_]){_CODE}(?=\s?[0-9]))\s?)?

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sayso.audit.authority.credentials import HOST
+from sayso.audit.authority.passkeys import PasskeyRule, Tier, is_looser, tier_to_json
 from sayso.audit.authority.people import FILE, KnownPerson
 from sayso.audit.authority.state import Authority
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json, canonical_bytes
@@ -52,24 +53,27 @@ class Files:
     Attributes:
         people: by id.
         read_at: microseconds since 1970; whoever has read them later is not contradicted.
+        passkey_from: from which amount on a yes needs a passkey, in minor units by currency.
     """
 
     people: Mapping[str, Stated]
     read_at: int
+    passkey_from: Tier = field(default_factory=dict[str, int])
 
 
-def files_of(people: Sequence[Stated], read_at: int) -> Files:
+def files_of(people: Sequence[Stated], read_at: int, passkey_from: Tier | None = None) -> Files:
     """What the files of a workspace say, by person."""
-    return Files(people={one.id: one for one in people}, read_at=read_at)
+    by_id = {one.id: one for one in people}
+    return Files(people=by_id, read_at=read_at, passkey_from=passkey_from or {})
 
 
 def untold(
-    files: Files, state: Authority, is_newer: Callable[[KnownPerson], bool]
+    files: Files, state: Authority, is_newer: Callable[[KnownPerson | PasskeyRule], bool]
 ) -> Iterator[Entry]:
     """The entries that are missing in a log for it to say all that the files say.
 
     Args:
-        is_newer: whether somebody who read the files later has said what is said of a person.
+        is_newer: whether somebody who read the files later has said what is said there.
     """
     if state.adopted is None:
         yield _entry(EntryKind.RULES_ADOPTED, {"rules": RULES})
@@ -81,6 +85,19 @@ def untold(
         gone = known.statement and known.id not in files.people
         if gone and known.active and not is_newer(known):
             yield _deactivated(known.id, "")
+    rule = state.passkey_rule
+    amounts = passkey_from(files, rule)
+    if amounts != rule.amounts and not (rule.at and is_newer(rule)):
+        yield _entry(EntryKind.PASSKEY_REQUIRED, {"amounts": tier_to_json(amounts)})
+
+
+def passkey_from(files: Files, rule: PasskeyRule) -> Tier:
+    """The amounts that count: once a passkey is known, the files alone only lower them."""
+    wanted = files.passkey_from
+    if rule.root is None or not is_looser(rule.amounts, wanted):
+        return wanted
+    least = {name: min(minor, rule.amounts.get(name, minor)) for name, minor in wanted.items()}
+    return {**rule.amounts, **least}
 
 
 def _of_person(known: KnownPerson | None, stated: Stated) -> Iterator[Entry]:

@@ -19,9 +19,10 @@ from typing import cast
 
 import orjson
 
-from sayso.audit.authority.files import Files, untold
+from sayso.audit.authority.files import Files, passkey_from, untold
 from sayso.audit.authority.keyring import Keyring
 from sayso.audit.authority.note import Followed, decode_note, encode_note
+from sayso.audit.authority.passkeys import PasskeyRule, Tier, is_looser
 from sayso.audit.authority.people import KnownPerson
 from sayso.audit.authority.state import NOTHING, Authority, OpenStop, PolicyInForce
 from sayso.audit.authority.steps import KINDS, after
@@ -120,16 +121,22 @@ class LogDirectory:
     def _untold(self, tenant: Tenant, state: Authority) -> Iterator[Entry]:
         return untold(self._files, state, lambda known: self._is_newer(tenant, known))
 
-    def _is_newer(self, tenant: Tenant, known: KnownPerson) -> bool:
-        """Whether somebody who read the files later has said what is said of a person."""
+    def looser_passkeys(self, state: Authority) -> Tier | None:
+        """What the files say of passkeys where it takes somebody with a passkey to sign it."""
+        wanted, rule = self._files.passkey_from, state.passkey_rule
+        return wanted if is_looser(passkey_from(self._files, rule), wanted) else None
+
+    def _is_newer(self, tenant: Tenant, known: KnownPerson | PasskeyRule) -> bool:
+        """Whether somebody who read the files later has said what is said there."""
         read_at = self._files.read_at
+        stated_at = known.at if isinstance(known, PasskeyRule) else known.stated_at
         if tenant not in self._followed:
-            return known.stated_at > read_at
+            return stated_at > read_at
         # NOTE: the log's order tells it, whatever the clocks say; only what was said while this
         # process began is told by its time. A clock that was put back must not keep a person who
         # has left in power.
         size, at = self._followed[tenant]
-        return known.seq >= size or read_at < known.stated_at <= at
+        return known.seq >= size or read_at < stated_at <= at
 
 
 class Follower:

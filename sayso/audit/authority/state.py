@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from sayso.audit.authority.credentials import DECIDE, HOST, PERSON, SLACK, Credential
+from sayso.audit.authority.passkeys import Passkey, PasskeyRule
 from sayso.audit.authority.people import KnownPerson
 from sayso.audit.entry import Actor, ActorKind
 from sayso.errors import Code, IntegrityError, RefusedError
@@ -89,6 +90,7 @@ class Authority:
         adopted: the index of the entry with which the log adopted its rules; None before it.
         people, credentials, stops, holds: by id. Stops and holds: the open ones only.
         policy: the version in force; None in a log that tells of no policy.
+        passkeys: by credential id. passkey_rule: which yes needs one.
     """
 
     adopted: int | None = None
@@ -97,6 +99,8 @@ class Authority:
     stops: Mapping[str, OpenStop] = field(default_factory=dict[str, OpenStop])
     holds: Mapping[str, OpenHold] = field(default_factory=dict[str, OpenHold])
     policy: PolicyInForce | None = None
+    passkeys: Mapping[str, Passkey] = field(default_factory=dict[str, Passkey])
+    passkey_rule: PasskeyRule = field(default_factory=PasskeyRule)
 
     def person(self, person_id: str) -> KnownPerson | None:
         """Somebody who is known and active; None for everybody else."""
@@ -141,6 +145,13 @@ class Authority:
             return True
         token = self.credential(named, at)
         return token is not None and token.holder == by.id and token.opens(scopes)
+
+    def passkey(self, passkey_id: str, person_id: str) -> Passkey | None:
+        """A passkey that counts: this active person's, and confirmed."""
+        found = self.passkeys.get(passkey_id)
+        if found is None or found.person != person_id or not found.confirmed_by:
+            return None
+        return found if self.person(person_id) is not None else None
 
     def stop_on(self, name: str | None, subject: str | None) -> OpenStop | None:
         """The oldest open stop that an action falls under."""

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar, cast
 
 from sayso.audit.authority.credentials import Credential
+from sayso.audit.authority.passkeys import Passkey, PasskeyRule, tier_of, tier_to_json
 from sayso.audit.authority.people import KnownPerson
 from sayso.audit.authority.state import Authority, OpenHold, OpenStop, PolicyInForce
 from sayso.audit.entry import Json
 
-_T = TypeVar("_T", KnownPerson, Credential, OpenStop, OpenHold)
+_T = TypeVar("_T", KnownPerson, Credential, OpenStop, OpenHold, Passkey)
 _AT_ONCE = 50
 """So many things stand in one entry, of which each has a few hundred bytes."""
 
@@ -24,6 +25,8 @@ def to_json(state: Authority) -> dict[str, Json]:
         "credentials": [_credential(one) for one in state.credentials.values()],
         "stops": [_stop(one) for one in state.stops.values()],
         "holds": [_hold(one) for one in state.holds.values()],
+        "passkeys": [_passkey(one) for one in state.passkeys.values()],
+        "passkey_rule": _rule(state.passkey_rule),
     }
 
 
@@ -43,6 +46,8 @@ def state_of(fields: Mapping[str, object]) -> Authority:
         ),
         stops=_by_id(OpenStop(**one) for one in said.get("stops", ())),
         holds=_by_id(OpenHold(**one) for one in said.get("holds", ())),
+        passkeys=_by_id(Passkey(**one) for one in said.get("passkeys", ())),
+        passkey_rule=_rule_of(said.get("passkey_rule")),
     )
 
 
@@ -56,6 +61,8 @@ def parts(state: Authority) -> Iterator[dict[str, Json]]:
         said: dict[str, Json] = {"part": number, "parts": len(chunks), "adopted": state.adopted}
         if number == 1:
             said["policy"] = whole["policy"]
+            if state.passkey_rule != PasskeyRule():
+                said["passkey_rule"] = whole["passkey_rule"]
         for name in _LISTS:
             of_name: list[Json] = [one for of, one in chunk if of == name]
             if of_name:
@@ -63,7 +70,7 @@ def parts(state: Authority) -> Iterator[dict[str, Json]]:
         yield said
 
 
-_LISTS = ("people", "credentials", "stops", "holds")
+_LISTS = ("people", "credentials", "stops", "holds", "passkeys")
 
 
 def _by_id(found: Iterable[_T]) -> Mapping[str, _T]:
@@ -133,3 +140,28 @@ def _stop(one: OpenStop) -> dict[str, Json]:
 
 def _hold(one: OpenHold) -> dict[str, Json]:
     return {"id": one.id, "subject": one.subject, "seq": one.seq, "asked_by": one.asked_by}
+
+
+def _passkey(one: Passkey) -> dict[str, Json]:
+    return {
+        "id": one.id,
+        "person": one.person,
+        "public_key": one.public_key,
+        "rp_id": one.rp_id,
+        "name": one.name,
+        "confirmed_by": one.confirmed_by,
+        "seq": one.seq,
+        "at": one.at,
+    }
+
+
+def _rule(one: PasskeyRule) -> dict[str, Json]:
+    return {"amounts": tier_to_json(one.amounts), "root": one.root, "at": one.at, "seq": one.seq}
+
+
+def _rule_of(said: dict[str, Any] | None) -> PasskeyRule:
+    if said is None:
+        return PasskeyRule()
+    return PasskeyRule(
+        amounts=tier_of(said["amounts"]), root=said["root"], at=said["at"], seq=said["seq"]
+    )

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
-from sayso.audit.authority import credentials, people
+from sayso.audit.authority import credentials, passkeys, people
 from sayso.audit.authority.credentials import credential_of
+from sayso.audit.authority.passkeys import PasskeyRule
 from sayso.audit.authority.people import person_of
 from sayso.audit.authority.state import Authority, OpenHold, OpenStop, PolicyInForce
 from sayso.audit.authority.stated import state_of
@@ -23,9 +24,12 @@ STATED = "authority.stated"
 """Says once more what is in force, where a sealed segment of the log ends."""
 STOPS = frozenset({"stop.engaged", "stop.resume_asked", "stop.released"})
 HOLDS = frozenset({"subject.held", "subject.release_asked", "subject.released"})
-KINDS = people.KINDS | credentials.KINDS | STOPS | HOLDS | {ADOPTED, POLICY, STATED}
+KINDS = (
+    people.KINDS | credentials.KINDS | passkeys.KINDS | STOPS | HOLDS | {ADOPTED, POLICY, STATED}
+)
 """The kinds of entries that change a state."""
 
+NO_PASSKEYS = PasskeyRule()
 _FORGOTTEN_MICROS = 86_400_000_000
 """So long after its end nothing can be done by a credential, whatever the clocks say: one day."""
 
@@ -49,6 +53,10 @@ def _merged(state: Authority, other: Authority) -> Authority:
         stops=both(state.stops, other.stops),
         holds=both(state.holds, other.holds),
         policy=state.policy if other.policy is None else other.policy,
+        passkeys=both(state.passkeys, other.passkeys),
+        passkey_rule=(
+            state.passkey_rule if other.passkey_rule == NO_PASSKEYS else other.passkey_rule
+        ),
     )
 
 
@@ -85,6 +93,27 @@ def _revoked(state: Authority, event: Event) -> Authority:
         return state
     ended = credentials.ended(found, event.at)
     return replace(state, credentials=_put(state.credentials, found.id, ended))
+
+
+def _passkey(state: Authority, event: Event) -> Authority:
+    rule, name = state.passkey_rule, event.text("passkey_id") or ""
+    if event.kind == passkeys.REQUIRED:
+        amounts = passkeys.tier_of(event.data.get("amounts"))
+        return replace(
+            state, passkey_rule=replace(rule, amounts=amounts, at=event.at, seq=event.seq)
+        )
+    known = state.passkeys.get(name)
+    if event.kind == passkeys.ENROLLED:
+        found = passkeys.passkey_of(event, rule.root)
+        if found is None:
+            return state
+        if rule.root is None:
+            rule = replace(rule, root=event.seq)
+        return replace(state, passkeys=_put(state.passkeys, name, found), passkey_rule=rule)
+    if known is None:
+        return state
+    left = passkeys.confirmed(known, event) if event.kind == passkeys.CONFIRMED else None
+    return replace(state, passkeys=_put(state.passkeys, name, left))
 
 
 def _stop(state: Authority, event: Event) -> Authority:
@@ -141,6 +170,7 @@ _STEPS: Mapping[str, Callable[[Authority, Event], Authority]] = {
     credentials.CREATED: _created,
     credentials.REVOKED: _revoked,
     **dict.fromkeys(people.KINDS, _person),
+    **dict.fromkeys(passkeys.KINDS, _passkey),
     **dict.fromkeys(STOPS, _stop),
     **dict.fromkeys(HOLDS, _hold),
 }

@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 from sayso.audit.entry import EntryKind
 from sayso.audit.event import Event
-from sayso.audit.rules import actions, controls, people, policy, requests
+from sayso.audit.rules import actions, controls, passkeys, people, policy, requests
 from sayso.audit.rules.world import World
 from sayso.audit.verifier.verification import Findings
 
@@ -55,12 +55,17 @@ _TREE = Free("judged with the tree and its signed heads")
 def _action(*rules: Rule) -> Judged:
     """An entry that moves an action."""
     moves = (actions.check_transition, actions.check_judgement, *rules)
-    return Judged(moves, actions.move)
+    return Judged(moves, _move)
+
+
+def _move(world: World, event: Event) -> None:
+    actions.move(world, event)
+    passkeys.count(world, event)
 
 
 def _decided(*rules: Rule) -> Judged:
     """The same, where a person may have decided."""
-    return _action(actions.check_decision, actions.check_approved, *rules)
+    return _action(actions.check_decision, actions.check_approved, passkeys.check_yes, *rules)
 
 
 _REQUEST = Judged((requests.check_asked_before,))
@@ -126,6 +131,10 @@ BOOK: Mapping[EntryKind, Judged | Free] = MappingProxyType(
         EntryKind.PERSON_ADDED: Judged((people.check_person,)),
         EntryKind.PERSON_CHANGED: Judged((people.check_person,)),
         EntryKind.PERSON_DEACTIVATED: Judged((people.check_person,)),
+        EntryKind.PASSKEY_ENROLLED: Judged((passkeys.check_enrolled,)),
+        EntryKind.PASSKEY_CONFIRMED: Judged((passkeys.check_confirmed,)),
+        EntryKind.PASSKEY_REMOVED: Judged((passkeys.check_removed,)),
+        EntryKind.PASSKEY_REQUIRED: Judged((passkeys.check_required,)),
         EntryKind.POLICY_ACTIVATED: Judged((policy.check_activated,), policy.end),
         EntryKind.POLICY_ASKED: Judged((policy.check_asked,), policy.ask),
         EntryKind.POLICY_WITHDRAWN: Judged((policy.check_withdrawn,), policy.end),

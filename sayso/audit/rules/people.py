@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Set
 
 from sayso.audit.authority.credentials import ADMIN, DECIDE, ENTER, HOST, PERSON, STOP
+from sayso.audit.authority.passkeys import PasskeyRule
 from sayso.audit.authority.stated import state_of
 from sayso.audit.event import Event
 from sayso.audit.rules.world import World
@@ -106,6 +107,8 @@ def check_stated(world: World, event: Event, findings: Findings) -> None:
         and all(own.credentials.get(name) == one for name, one in said.credentials.items())
         and all(own.stops.get(name) == one for name, one in said.stops.items())
         and all(own.holds.get(name) == one for name, one in said.holds.items())
+        and all(own.passkeys.get(name) == one for name, one in said.passkeys.items())
+        and said.passkey_rule in (PasskeyRule(), own.passkey_rule)
         and said.policy in {None, own.policy}
         and said.adopted == own.adopted
     )

@@ -72,9 +72,16 @@ class ActionLife(_Life):
 
 @dataclass(slots=True, kw_only=True)
 class RequestLife(_Life):
-    """A request, as far as its entries have told: who asked."""
+    """A request, as far as its entries have told.
+
+    Attributes:
+        requester: who asked.
+        unsigned: what people have agreed to of it without a passkey, by action: currency and
+            minor units.
+    """
 
     requester: str = ""
+    unsigned: dict[str, list[str | int]] = field(default_factory=dict[str, "list[str | int]"])
 
 
 class Lives(Generic[_T]):

@@ -160,6 +160,7 @@ def _judgement(fields: Fields, data: Fields) -> State:
 
 def _approval(fields: Fields, data: Fields) -> State:
     state: State = {"status": data["approval_status"], "action_id": fields.get("action")}
+    state["last_seq"] = fields.get("seq")
     state |= {"created_at": fields.get("at"), "asked_alike": True, "shown": True}
     edited = fields.get("kind") == "action.edited"
     if edited or (fields.get("kind") == "action.pending" and "decision" not in data):

@@ -44,6 +44,7 @@ class Operation:
         parameters: outside of the body.
         body: the schema of the body, by media type.
         answer: the schema of a success; empty where it says none.
+        error: the schema of a refusal; empty where it says none.
         form: the media type of the body that is sent.
     """
 
@@ -55,6 +56,7 @@ class Operation:
     parameters: tuple[Parameter, ...]
     body: Mapping[str, Schema]
     answer: Schema
+    error: Schema
 
     @property
     def body_schema(self) -> Schema:
@@ -143,7 +145,8 @@ class OpenApi:
             description=str(found.get("description", "")),
             parameters=tuple(self._parameters(given)),
             body=self._body(found, given),
-            answer=self._answer(found),
+            answer=self._answer(found, "2"),
+            error=self._answer(found, "4"),
         )
 
     def _parameters(self, given: Sequence[Schema]) -> Iterator[Parameter]:
@@ -178,9 +181,10 @@ class OpenApi:
         schema = {"type": "object", "properties": fields, "required": required}
         return {"application/x-www-form-urlencoded": schema}
 
-    def _answer(self, found: Mapping[str, Any]) -> Schema:
+    def _answer(self, found: Mapping[str, Any], first: str) -> Schema:
+        """What is answered with a status that begins so, else by default."""
         answers = cast("Mapping[str, Any]", found.get("responses") or {})
-        order = sorted(one for one in answers if str(one).startswith("2")) or ["default"]
+        order = sorted(one for one in answers if str(one).startswith(first)) or ["default"]
         for status in order:
             one = self.document.follow(answers.get(status))
             if self._is_swagger and one.get("schema"):

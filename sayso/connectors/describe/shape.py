@@ -85,13 +85,29 @@ class Document:
         for kind in ("allOf", "oneOf", "anyOf"):
             yield from cast("Sequence[object]", schema.get(kind) or ())
 
-    def required(self, schema: object, depth: int = 0) -> set[str]:
-        """The properties that have to be there; of `allOf` all, of a choice none."""
+    def writable(self, schema: object) -> dict[str, Schema]:
+        """The properties that may be sent: not those that the provider alone says."""
+        return {
+            name: one
+            for name, one in self.properties(schema).items()
+            if not one.get("readOnly") and not self.follow(one).get("readOnly")
+        }
+
+    def required(self, schema: object) -> set[str]:
+        """The properties that have to be sent; of `allOf` all, of a choice none.
+
+        SOURCE: OpenAPI 3.0 Schema Object: one that is required and `readOnly` counts in answers.
+        """
+        return self._required(schema, 0) - (
+            self.properties(schema).keys() - self.writable(schema).keys()
+        )
+
+    def _required(self, schema: object, depth: int) -> set[str]:
         whole = self.follow(schema)
         found = set(cast("Sequence[str]", whole.get("required") or ()))
         if depth < MAX_DEPTH:
             for branch in cast("Sequence[object]", whole.get("allOf") or ()):
-                found |= self.required(branch, depth + 1)
+                found |= self._required(branch, depth + 1)
         return found
 
     def type_of(self, schema: object, depth: int = 0) -> str:

@@ -18,17 +18,20 @@ from sayso.connectors.draft.shapes import (
 from sayso.connectors.draft.words import (
     FREE_TEXT,
     KEY,
+    KEYS,
     OWNERS,
     REFERENCES,
     STATES,
     UNSURE_OWNERS,
     first_of,
     snake,
+    words_of,
 )
 from sayso.json import JsonValue
 from sayso.text import plain
 
 _SETTLED = "2m"
+_HOW_LATE = "after how long does nothing there prove that nothing was done?"
 
 
 class ActionDrafter(Shapes):
@@ -36,9 +39,11 @@ class ActionDrafter(Shapes):
 
     Attributes:
         has_money: whether one of those that were written moves an amount.
+        unit: in which its amounts are, where the description says so.
     """
 
     has_money: bool = False
+    unit: str | None = None
 
     def write(self, draft: Draft, wanted: Wanted, found: Object) -> None:
         operation, at = wanted.operation, ("actions", wanted.verb)
@@ -56,6 +61,9 @@ class ActionDrafter(Shapes):
         draft.put("reversible", False)
         draft.put("resolve", [found.kind])
         draft.put("object", {"kind": found.kind, "id": self._id_of(found)})
+        if found.fields and self._key_of(found) is None:
+            question = "which field of the read tells it apart?"
+            draft.ask("object.id", question, [f"{found.kind}.{one}" for one in found.fields])
         self._owner(draft, found)
         draft.put("payee", _payee(wanted.effect, found.kind))
         self._amount(draft, wanted.effect, amount, body, found)
@@ -76,11 +84,14 @@ class ActionDrafter(Shapes):
         )
         self._args(draft, at, operation, body, found, amount)
         self._call(draft, at, operation, body, found, amount)
-        self._look_up(draft, at, operation, body, found)
+        self._look_up(draft, at, wanted, body, found)
 
     def _id_of(self, found: Object) -> str:
-        key = first_of(("id", f"{found.kind}_id", "uuid", "number"), found.fields) or "id"
+        key = self._key_of(found) or "id"
         return self.as_text(f"{found.kind}.{key}", found.fields.get(key, {}))
+
+    def _key_of(self, found: Object) -> str | None:
+        return first_of((KEYS[0], f"{found.kind}_id", *KEYS[1:]), found.fields)
 
     def _owner(self, draft: Draft, found: Object) -> None:
         name = first_of(OWNERS, found.fields)
@@ -93,7 +104,7 @@ class ActionDrafter(Shapes):
         schema = found.fields[name]
         if self.document.type_of(schema) == "object":
             inner = self.document.properties(schema)
-            key = first_of(("id", "payer_id", "customer_id"), inner)
+            key = first_of(("id", "payer_id", "customer_id", "code"), inner)
             path = f"{path}.{key}" if key is not None else path
             schema = inner.get(key or "", {})
         if name.lower().replace("_", "") in {one.replace("_", "") for one in UNSURE_OWNERS}:
@@ -189,8 +200,11 @@ class ActionDrafter(Shapes):
                 "amount",
                 {"type": "money", "optional": amount not in body.required, "says": "how much"},
             )
+        ours = self._reference(body)
         for name, schema in body.fields.items():
-            if name in (amount, "currency") or KEY.search(name) or self._is_object_id(name, found):
+            if name in (amount, "currency", ours) or KEY.search(name):
+                continue
+            if self._is_object_id(name, found):
                 continue
             arg = self._arg(name, schema)
             if name not in body.required:
@@ -242,31 +256,39 @@ class ActionDrafter(Shapes):
         draft.table(*at, "call")
         draft.put(operation.method.lower(), filled(operation.path, "", "{object.id}"))
         sent: dict[str, JsonValue] = {}
+        reference = self._reference(body)
         for name in body.fields:
             if self._is_object_id(name, found):
                 sent[name] = "{object.id}"
-            elif name in (amount, "currency") or KEY.search(name) or name not in body.required:
+            elif name in (amount, "currency", reference) or KEY.search(name):
                 continue
-            elif self._arg(name, body.fields[name]) and snake(name) not in FORBIDDEN_FIELDS:
+            elif name not in body.required or snake(name) in FORBIDDEN_FIELDS:
+                continue  # or asked for among the arguments
+            elif self._arg(name, body.fields[name]) is not None:
                 sent[name] = f"{{args.{snake(name)}}}"
-        reference = self._reference(body)
-        if reference is not None and reference not in sent:
+        if reference is not None:
             is_object = self.document.type_of(body.fields[reference]) == "object"
             sent[reference] = {"sayso": "{call.ref}"} if is_object else "{call.ref}"
         if amount is not None:
-            question = f"how is `{amount}` written?"
-            draft.ask(f"body.{amount}", question, ["{amount.minor}", "{amount.major}"])
+            unit, as_sent = self.money(body.fields[amount])
+            self.unit = self.unit or unit
+            if as_sent is not None:
+                sent[amount] = as_sent
+            else:
+                question = f"how is `{amount}` written?"
+                draft.ask(f"body.{amount}", question, ["{amount.minor}", "{amount.major}"])
         key = self._key(operation, body)
         media = "form" if operation.is_form else "json"
         if sent:
             draft.put(media, {body.root: sent} if body.root else sent)
         if key is not None:
+            draft.put("key", {"at": key})
             draft.ask(
                 "key",
-                f"`{key}`: for how long is it kept, and where does the provider say so?"
-                f' {{ at = "{key}", keeps = "24h", source = "https://…" }}',
+                "for how long is it kept, and where does the provider say so?"
+                ' keeps = "24h", source = "https://…"; without them it counts for nothing',
             )
-        if reference is not None and sent.get(reference) not in (None, f"{{args.{reference}}}"):
+        if reference is not None:
             inner = ".sayso" if isinstance(sent[reference], dict) else ""
             before = f"{body.root}." if body.root else ""
             draft.put(
@@ -280,7 +302,7 @@ class ActionDrafter(Shapes):
         self, draft: Draft, operation: Operation, found: Object, reference: str | None
     ) -> None:
         root, fields = self.inner(operation.answer)
-        key = first_of(("id", "uuid"), fields)
+        key = first_of(KEYS[:3], fields)
         state = first_of(STATES, fields)
         receipt: dict[str, JsonValue] = {"from": root} if root is not None else {}
         receipt["id"] = self.as_text(key, fields[key]) if key is not None else "_.object"
@@ -314,20 +336,38 @@ class ActionDrafter(Shapes):
         return f"json.{name}" if name is not None else None
 
     def _look_up(
-        self,
-        draft: Draft,
-        at: tuple[str, ...],
-        operation: Operation,
-        body: Body,
-        found: Object,
+        self, draft: Draft, at: tuple[str, ...], wanted: Wanted, body: Body, found: Object
     ) -> None:
         draft.lines.append("")
-        reference = self._reference(body)
-        lists = [
-            f"GET {one.path}"
+        operation, reference = wanted.operation, self._reference(body)
+        state = first_of(STATES, found.fields)
+        converges = wanted.effect in (Effect.CANCELLATION, Effect.CHANGE)
+        if reference is None and converges and found.get is not None and state is not None:
+            # What ends in a state can be read again where it was read before.
+            draft.table(*at, "look_up")
+            draft.put("get", filled(found.get.path, "", "{object.id}"))
+            draft.put("proof", "state")
+            draft.put("items", f"[{found.root or '@'}]")
+            words = [f"{state} == '{one}'" for one in self.document.enum(found.fields[state])]
+            draft.ask("so", "in which state is it afterwards?", words)
+            draft.ask("absent_after", _HOW_LATE, [_SETTLED])
+            return
+        same = [
+            one
             for one in self.described.operations
             if one.method == "GET" and one.path.rstrip("/") == operation.path.rstrip("/")
-        ] + self.lists_of(found.kind)
+        ]
+        for one in same:
+            items, fields = self.items(one.answer)
+            if reference is not None and items is not None and reference in fields:
+                # What is put into a list is found again in that list.
+                draft.table(*at, "look_up")
+                draft.put("get", filled(one.path, "", "{object.id}"))
+                draft.put("items", items)
+                draft.ask("page", "how does the list go on, when it is longer than one answer?")
+                draft.ask("absent_after", _HOW_LATE, [_SETTLED])
+                return
+        lists = [f"GET {one.path}" for one in same] + self.lists_of(found.kind)
         ours = f" by `{reference}`" if reference is not None else ""
         draft.ask(
             f"{'.'.join(at)}.look_up",
@@ -339,7 +379,8 @@ class ActionDrafter(Shapes):
 
 
 def _may_own(name: str) -> bool:
-    return any(word in name.lower() for word in ("customer", "user", "owner", "contact", "email"))
+    told = {"customer", "user", "owner", "contact", "email", "account", "participant"}
+    return bool(told & set(words_of(name))) and not {"note", "notes"} & set(words_of(name))
 
 
 def _payee(effect: Effect, kind: str) -> str:

@@ -21,6 +21,8 @@ from sayso.json import JsonValue
 from sayso.text import plain
 
 MOST_ACTIONS = 12
+_READING = frozenset("list get search find read fetch describe show count lookup query".split())
+"""What the names of tools that only read begin with, where their server says nothing of it."""
 
 
 def draft_mcp(
@@ -35,7 +37,8 @@ def draft_mcp(
     Args:
         tools: as the server describes them; foreign text.
         server: where it is. name: the connector's. source: for the head.
-        wanted: tools to take by name; none means every one that is not only read.
+        wanted: tools to take by name; none means every one that doesn't only read, as its server
+            says or as it is called.
 
     Raises:
         ConfigError: `invalid_setting`, for a tool that is not there, or when none writes.
@@ -49,11 +52,12 @@ def draft_mcp(
                 f"the server has no tool `{plain(one, limit=60)}`",
                 next_step=f"there are {names}",
             )
-    found = [known[one] for one in wanted] or [one for one in tools if not one.reads_only]
+    reads = [one for one in tools if one.reads_only or _READING & set(words_of(one.name)[:1])]
+    found = [known[one] for one in wanted] or [one for one in tools if one not in reads]
     if not found:
         raise ConfigError(
             Code.INVALID_SETTING,
-            "the server says of each of its tools that it only reads",
+            "each of the server's tools only reads, as it says or as they are called",
             next_step="name by --only the ones that act",
         )
     taken, left = found[:MOST_ACTIONS], found[MOST_ACTIONS:]
@@ -67,8 +71,9 @@ def draft_mcp(
         while verb in drafted:
             verb = f"{verb[:38]}_2"
         drafted[verb] = tool.name
-        _action(draft, verb, tool, [one for one in tools if one.reads_only])
-    return draft.done(drafted, [one.name for one in left])
+        _action(draft, verb, tool, reads)
+    unsaid = [] if wanted else [one.name for one in reads if not one.reads_only]
+    return draft.done(drafted, [*(one.name for one in left), *unsaid])
 
 
 def _action(draft: Draft, verb: str, tool: Tool, reads: Sequence[Tool]) -> None:

@@ -14,9 +14,15 @@ from sayso.connectors.draft.action import ActionDrafter
 from sayso.connectors.draft.draft import Draft, Drafted, begin
 from sayso.connectors.draft.shapes import AMOUNTS, PARAMETER, Object, Shapes, Wanted, filled
 from sayso.connectors.draft.words import (
+    ASKED_FOR,
+    CODES,
+    ENDED,
     KEY,
+    MESSAGES,
+    NOBODYS,
     OWNERS,
     STATES,
+    TRIED_OUT,
     UNSURE_OWNERS,
     WHO,
     effect_of,
@@ -68,9 +74,11 @@ class _Drafter(Shapes):
             writer.write(actions, one, objects[one.verb])
         if writer.has_money:
             draft.table("money")
-            draft.ask(
-                "unit", 'is 12.50 written "12.50" (major), 1250 (minor) or "1250" (minor_text)?'
-            )
+            if writer.unit is not None:
+                draft.put("unit", writer.unit)
+            else:
+                question = 'is 12.50 written "12.50" (major), 1250 (minor) or "1250" (minor_text)?'
+                draft.ask("unit", question)
         self._errors(draft)
         self._reads(draft, list(objects.values()))
         self._records(draft, list(objects.values()))
@@ -111,7 +119,7 @@ class _Drafter(Shapes):
             effect = self._effect(operation) if operation.method != "GET" else None
             if effect is not None:
                 rated.append((order.index(effect), operation, effect))
-        rated.sort(key=lambda one: (one[0], len(one[1].path)))
+        rated.sort(key=lambda one: (one[0], *_rank(one[1])))
         found: list[Wanted] = []
         for _, operation, effect in spread(rated, lambda one: one[2]):
             found.append(Wanted(operation=operation, verb=_verb(operation, found), effect=effect))
@@ -126,7 +134,10 @@ class _Drafter(Shapes):
     def _effect(self, operation: Operation) -> Effect | None:
         has_amount = first_of(AMOUNTS, self.body(operation).fields) is not None
         literal = [one for one in operation.path.strip("/").split("/") if "{" not in one]
-        named = [*words_of(*literal[-1:]), *words_of(operation.name)]
+        last, named = words_of(*literal[-1:]), words_of(operation.name)
+        if operation.method == "DELETE" and not ENDED & set(last):
+            named = [one for one in named if one not in ENDED]  # what hangs on it, and not it
+        named = [*last, *named]
         return effect_of(named, has_amount=has_amount, deletes=operation.method == "DELETE")
 
     # ---- the connection ------------------------------------------------------------------------
@@ -134,7 +145,9 @@ class _Drafter(Shapes):
     def _connection(self, draft: Draft) -> None:
         servers = [one for one in self.described.servers if one.startswith("https://")]
         draft.table("connection")
-        whole = next((one for one in servers if "{" not in one), None)
+        known = [one for one in servers if not NOBODYS.search(one)]
+        known.sort(key=lambda one: TRIED_OUT.search(one) is not None)
+        whole = next(iter(known), None)
         if whole is not None:
             draft.put("base", whole.rstrip("/"))
         else:
@@ -191,8 +204,37 @@ class _Drafter(Shapes):
 
     def _errors(self, draft: Draft) -> None:
         draft.table("errors_at")
-        draft.ask("message", "where do the provider's errors say what is wrong?", [])
-        draft.lines[-1] += " such as error.message or errors[0].detail; code likewise"
+        message, code = self._error_paths()
+        if message is not None:
+            draft.put("message", message)
+        if code is not None:
+            draft.put("code", code)
+        if message is None:
+            draft.ask("message", "where do the provider's errors say what is wrong?", [])
+            draft.lines[-1] += " such as error.message or errors[0].detail; code likewise"
+
+    def _error_paths(self) -> tuple[str | None, str | None]:
+        """Where most refusals of the description say why, and by which word."""
+        for operation in self.described.operations:
+            fields = self.document.properties(operation.error)
+            for before, inner in [("", fields), *self._inside(fields)]:
+                message = first_of(MESSAGES, inner)
+                if message is not None:
+                    code = first_of(CODES, {name for name in inner if name != message})
+                    return f"{before}{message}", f"{before}{code}" if code is not None else None
+        return None, None
+
+    def _inside(self, fields: Mapping[str, Schema]) -> list[tuple[str, Mapping[str, Schema]]]:
+        found: list[tuple[str, Mapping[str, Schema]]] = []
+        for name in ("error", "errors"):
+            schema = fields.get(name, {})
+            kind = self.document.type_of(schema)
+            if kind == "array":
+                items = self.document.properties(self.document.items(schema))
+                found.append((f"{name}[0].", items))
+            elif kind == "object":
+                found.append((f"{name}.", self.document.properties(schema)))
+        return found
 
     # ---- reads and records ---------------------------------------------------------------------
 
@@ -296,6 +338,12 @@ class _Drafter(Shapes):
             if one.method == "GET" and PARAMETER.sub("{}", one.path) == PARAMETER.sub("{}", path):
                 return one
         return None
+
+
+def _rank(operation: Operation) -> tuple[bool, bool, int]:
+    """What support does most first, then what concerns something of a customer's."""
+    named = {*words_of(operation.path.rpartition("}")[2]), *words_of(operation.name)}
+    return not ASKED_FOR & named, not ENDED & set(words_of(operation.path)), len(operation.path)
 
 
 def _verb(operation: Operation, taken: Sequence[Wanted]) -> str:

@@ -13,6 +13,7 @@ from sayso.connectors.draft.words import singular, words_of
 
 PARAMETER = re.compile(r"\{([^{}]+)\}")
 AMOUNTS = ("amount", "amount_money", "total", "value", "amount_cents", "amount_minor")
+_MINOR = re.compile(r"smallest|lowest denomination|minor unit|\bcents\b")
 WITH_AMOUNT = frozenset({Effect.MONEY_OUT, Effect.CREDIT})
 
 
@@ -67,17 +68,35 @@ class Shapes:
         self.document: Document = described.document
 
     def body(self, operation: Operation) -> Body:
-        fields = self.document.properties(operation.body_schema)
+        fields = self.document.writable(operation.body_schema)
         required = self.document.required(operation.body_schema)
         if len(fields) == 1:
             (root, schema) = next(iter(fields.items()))
             if self.document.type_of(schema) == "object":
-                inner = self.document.properties(schema)
+                inner = self.document.writable(schema)
                 if inner:
                     return Body(
                         root=root, fields=inner, required=frozenset(self.document.required(schema))
                     )
         return Body(root="", fields=fields, required=frozenset(required))
+
+    def money(self, schema: Schema) -> tuple[str | None, dict[str, str] | str | None]:
+        """In which unit an amount is, and how it is written; None for what it doesn't say."""
+        inner = self.document.properties(schema)
+        value = next((one for one in ("value", "amount") if one in inner), None)
+        currency = next((one for one in ("currency", "currency_code") if one in inner), None)
+        told = self.document.follow(inner[value] if value else schema)
+        words = str(told.get("description", "")).lower()
+        unit = None
+        if re.fullmatch(r"\d+\.\d+", str(told.get("example", ""))):
+            unit = "major"
+        elif self.document.type_of(told) == "integer" and _MINOR.search(words):
+            unit = "minor"
+        if unit is None or (inner and (value is None or currency is None)):
+            return unit, None
+        if value is None or currency is None:
+            return unit, f"{{amount.{unit}}}"
+        return unit, {value: f"{{amount.{unit}}}", currency: "{amount.currency}"}
 
     def inner(self, schema: Schema) -> tuple[str | None, Mapping[str, Schema]]:
         """The object of an answer: itself, or the one thing that it is wrapped in."""
@@ -99,6 +118,11 @@ class Shapes:
         for name, one in self.document.properties(schema).items():
             if self.document.type_of(one) == "array":
                 return name, self.document.properties(self.document.items(one))
+        for name, one in self.document.properties(schema).items():
+            if name in ("_embedded", "data", "result"):
+                within, fields = self.items(one)
+                if within is not None:
+                    return f"{name}.{within}", fields
         return None, {}
 
     def as_text(self, path: str, schema: Schema) -> str:

@@ -13,7 +13,10 @@ T = TypeVar("T")
 EFFECTS: Sequence[tuple[Effect, frozenset[str]]] = (
     (Effect.MONEY_OUT, frozenset({"refund", "refunds", "payout", "payouts", "reimburse"})),
     (Effect.CREDIT, frozenset({"credit", "credits", "voucher", "goodwill", "adjustment"})),
-    (Effect.CANCELLATION, frozenset({"cancel", "cancellation", "void", "terminate"})),
+    (
+        Effect.CANCELLATION,
+        frozenset({"cancel", "cancellation", "void", "terminate", "pause", "suspend"}),
+    ),
     (
         Effect.MESSAGE,
         frozenset({"reply", "replies", "message", "messages", "send", "email", "sms", "notify"}),
@@ -21,14 +24,14 @@ EFFECTS: Sequence[tuple[Effect, frozenset[str]]] = (
     (
         Effect.CHANGE,
         frozenset(
-            "pause resume skip note notes comment comments assign tag tags close reopen resolve "
-            "reactivate suspend activate reschedule extend unsubscribe address".split()
+            "resume skip note notes comment comments assign tag tags close reopen resolve "
+            "reactivate activate reschedule extend unsubscribe address".split()
         ),
     ),
 )
 """In the order in which they count: what moves money comes first."""
 
-_ENDED = frozenset(
+ENDED = frozenset(
     "subscription subscriptions order orders booking bookings reservation reservations membership "
     "memberships appointment appointments".split()
 )
@@ -40,9 +43,10 @@ OWNERS = (
     *("customer_id", "customer", "customerid", "requester_id", "requester", "payer_id", "payer"),
     *("contact_id", "contact", "subscriber_id", "subscriber", "reporter", "client_id", "client"),
     *("member_id", "member", "buyer_id", "buyer", "shopper_id", "guest_id", "user_id"),
+    *("account_id", "account"),
 )
 """Names of whose it is; never `author` or `created_by`, who may be staff."""
-UNSURE_OWNERS = frozenset({"user_id", "client_id", "client"})
+UNSURE_OWNERS = frozenset({"user_id", "client_id", "client", "account_id", "account"})
 STATES = ("status", "state", "stage", "phase")
 REFERENCES = (
     *("metadata", "meta_data", "custom_data", "custom_id", "customid", "reference_id"),
@@ -51,7 +55,20 @@ REFERENCES = (
 )
 FREE_TEXT = frozenset({"note", "memo", "comment", "reason", "description"})
 KEY = re.compile(r"idempot|request[-_]?id$", re.IGNORECASE)
-WHO = ("me", "account", "accounts/me", "users/me", "agents/me", "whoami", "shop", "merchant")
+ASKED_FOR = frozenset("refund refunds cancel pause resume reply replies".split())
+"""What support does most, and so what comes first."""
+WHO = (
+    *("me", "myself", "account", "accounts/me", "users/me", "agents/me", "whoami"),
+    *("shop", "merchant", "site", "organization", "company"),
+)
+KEYS = ("id", "uuid", "sid", "key", "number", "code")
+"""Names of what an object is told by, the surest first."""
+MESSAGES = ("message", "detail", "error_message", "errormessage", "description", "title")
+CODES = ("code", "error_code", "errorcode", "type", "name", "reason")
+TRIED_OUT = re.compile(r"sandbox|staging|\btest\b|-test\b|demo|\bdev\b")
+"""Words of a server that isn't the one that counts."""
+NOBODYS = re.compile(r"your[-_]|//example\.|[<{]")
+"""Words of a server that stands for each customer's own."""
 
 _SPLIT = re.compile(r"[^A-Za-z0-9]+|(?<=[a-z0-9])(?=[A-Z])")
 
@@ -87,7 +104,7 @@ def effect_of(name: Sequence[str], *, has_amount: bool, deletes: bool) -> Effect
     """
     if _DROPPED & set(name):
         return None
-    if deletes and _ENDED & set(name):
+    if deletes and ENDED & set(name):
         return Effect.CANCELLATION
     found = next((effect for effect, words in EFFECTS if words & set(name)), None)
     if found is None:

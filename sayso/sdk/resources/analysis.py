@@ -74,6 +74,7 @@ class ProofView(View):
     Attributes:
         counterexample: in words, with who would be enough; empty but for `false`.
         why: why nobody can say; empty but for `unknown`.
+        by: who says so.
     """
 
     id: str
@@ -81,6 +82,7 @@ class ProofView(View):
     verdict: Literal["proved", "false", "unknown"]
     counterexample: str
     why: str
+    by: Literal["search", "search and solver"] = "search"
 
 
 class StepView(View):
@@ -465,6 +467,7 @@ def _proof_view(policy: CedarPolicy, proof: Proof) -> ProofView:
         verdict=proof.verdict,
         counterexample=shown,
         why=proof.why,
+        by="search and solver" if proof.solved else "search",
     )
 
 
@@ -538,12 +541,12 @@ def _play(player: Player, rows: Sequence[Row], edited: frozenset[str]) -> None:
                 id=text(row, "id"),
                 action=text(row, "name"),
                 question=cast("Mapping[str, Value] | None", snapshot.get("question")),
-                said=_said(row, edited),
+                said=what_people_said(row, edited),
             )
         )
 
 
-def _said(row: Row, edited: frozenset[str]) -> Said:
+def what_people_said(row: Row, edited: frozenset[str]) -> Said:
     """What people had said of an action."""
     status = text(row, "status")
     if orjson.loads(text(row, "judgement"))["outcome"] != "ask":

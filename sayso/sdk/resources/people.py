@@ -31,7 +31,7 @@ def files_of_settings(settings: Settings, read_at: int) -> Files:
         Stated(id=one.id, roles=one.roles, slack=one.slack, active=one.active)
         for one in settings.people
     ]
-    return files_of(people, read_at)
+    return files_of(people, read_at, settings.approvals.passkey_tier)
 
 
 def admin(token: Token, via: str) -> By:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 import orjson
 
-from sayso.actions.approvals.answer import Answer
+from sayso.actions.approvals.answer import Answer, each_of, needs_passkey, yes_statement
 from sayso.actions.approvals.approver import requesters_of
 from sayso.actions.approvals.decision import check_lower
 from sayso.actions.approvals.escalation import counted_roles
@@ -26,14 +27,16 @@ from sayso.actions.approvals.solution import solution_of
 from sayso.actions.model.definition import Action
 from sayso.agent.base import Message
 from sayso.agent.request_row import get_request
+from sayso.audit.authority.passkeys import Signature
 from sayso.audit.authority.people import KnownPerson
 from sayso.audit.entry import ActorKind
-from sayso.errors import Code, RefusedError
+from sayso.errors import Code, IntegrityError, RefusedError
 from sayso.ids import Tenant
 from sayso.money import Money
 from sayso.sdk.inputs import as_choice
 from sayso.sdk.progress import carry_on, carry_out, judging_anew
 from sayso.sdk.resources.base import Resource
+from sayso.sdk.resources.passkeys import ToSign, counting, to_sign_by
 from sayso.sdk.solution_view import SolutionView, show_solution
 from sayso.sdk.solution_words import Smaller
 from sayso.store.base import Reader, SqlValue, integer, integer_or_none, text
@@ -108,6 +111,7 @@ class SolutionResource(Resource):
         via: str = "sdk",
         reason_code: str = "",
         reason: str = "",
+        passkey: Signature | None = None,
     ) -> SolutionView:
         """Answer a whole solution as the person whose token this is, all of it or nothing.
 
@@ -117,6 +121,7 @@ class SolutionResource(Resource):
             revision, digest: of what the person saw.
             steps: for a yes or less, the steps that it is for; the others are a no. None for all.
             lower: for `edit`, the lower amounts, by step.
+            passkey: what the person's passkey signed of it; see `to_sign`.
 
         Raises:
             RefusedError: as `decide` does; `invalid_input` for steps that are not of it, or that
@@ -137,6 +142,7 @@ class SolutionResource(Resource):
                 reason=reason,
                 steps=None if steps is None else tuple(steps),
                 lower=lower or {},
+                passkey=passkey,
             )
         )
 
@@ -163,6 +169,32 @@ class SolutionResource(Resource):
         """The solution, if this person may answer it now; see `Approvals.check_answer`."""
         await self._container.approvals.check_answer(answer)
         return await self.get(answer.approval_id, tenant=answer.tenant)
+
+    async def to_sign(self, answer: Answer, nonce: str) -> ToSign | None:
+        """What the person's passkey has to sign for a yes to so much; None where it need not.
+
+        Returns:
+            No passkeys in it when they have none that counts.
+
+        Raises:
+            RefusedError: `not_found`, `invalid_input`, `edit_not_allowed`.
+        """
+
+        def work(reader: Reader) -> ToSign | None:
+            approval = get_approval(reader, answer.tenant, answer.approval_id)
+            solution = solution_of(reader, approval, action_of(reader, approval))
+            authority = self._container.directory.at(reader, answer.tenant)
+            rule = authority.passkey_rule
+            if not rule.amounts or not solution.waiting:
+                return None
+            said = each_of(answer, solution)
+            left_out = [step.id for step, one in said if one.choice is Choice.REJECT]
+            if not needs_passkey(rule, solution, answer.lower, left_out):
+                return None
+            signed = yes_statement(answer, solution, said, nonce)
+            return to_sign_by(counting(authority, answer.person), signed, nonce)
+
+        return await self._container.store.read(work)
 
     async def get(self, approval_id: str, *, tenant: str | None = None) -> SolutionView:
         """The solution that an approval is a part of.
@@ -341,7 +373,12 @@ class SolutionResource(Resource):
 
     def _show(self, reader: Reader, approval: ApprovalRow) -> SolutionView:
         solution = solution_of(reader, approval, action_of(reader, approval))
-        return show_solution(reader, solution, self._definition)
+        view = show_solution(reader, solution, self._definition)
+        with suppress(IntegrityError):  # what cannot be decided is still shown
+            rule = self._container.directory.at(reader, approval.tenant).passkey_rule
+            if solution.waiting and needs_passkey(rule, solution, {}):
+                return view.model_copy(update={"passkey": True})
+        return view
 
     def _definition(self, name: str) -> Action | None:
         try:

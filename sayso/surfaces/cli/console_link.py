@@ -8,7 +8,9 @@ from sayso.settings.surfaces import CONSOLE_PATH
 
 def console_link(url: str, secret: str) -> str:
     """What a person opens; it works once, for ten minutes."""
-    return f"{url}{CONSOLE_PATH}/enter?key={secret}"
+    # NOTE: browsers keep no passkey for a bare address (WebAuthn §5.1.2: an RP ID is a domain).
+    named = url.replace("://127.0.0.1", "://localhost", 1)
+    return f"{named}{CONSOLE_PATH}/enter?key={secret}"
 
 
 def only_person(workspace: Workspace) -> str | None:

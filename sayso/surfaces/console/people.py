@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from sayso.ids import rfc3339
+from sayso.surfaces.console.passkeys import pane_of
 from sayso.surfaces.console.visit import Visit
 
 
@@ -43,4 +44,5 @@ async def show_people(visit: Visit) -> Response:
             for name, section in settings.connections.items()
         ],
         connectors=sorted(settings.connectors),
+        passkeys=await pane_of(visit),
     )

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from sayso.actions.approvals.repository import ApprovalStatus
+from sayso.actions.approvals.answer import Answer
+from sayso.actions.approvals.repository import ApprovalStatus, Choice
 from sayso.actions.model.status import Status
 from sayso.errors import Code, RefusedError
 from sayso.money import Money
 from sayso.sdk.solution_view import SolutionView, StepView
 from sayso.sdk.solution_words import first_name, join, number_word
 from sayso.surfaces.console.edge import Form, read_form
+from sayso.surfaces.console.passkeys import as_asked, new_nonce, place_of, signature_in
 from sayso.surfaces.console.render import Times
 from sayso.surfaces.console.visit import Visit
 
@@ -91,6 +93,8 @@ class Card:
 
     Attributes:
         asks: whether this person can answer now.
+        passkey: what their passkey has to sign for this yes; empty where it need not.
+        passkey_missing: why they cannot say this yes, in words, though they may.
         lines: what stands under each step. marks: the sign beside each.
     """
 
@@ -117,6 +121,7 @@ class Card:
     may_untick: bool = False
     may_ask: bool = False
     passkey: str = ""
+    passkey_missing: str = ""
     smaller: Smaller | None = None
     key: str = ""
 
@@ -147,11 +152,43 @@ async def _page(
 ) -> Response:
     talk = await visit.sayso.solutions.conversation(view)
     card = card_of(visit, view, note=note, changes=changes, dead=dead, smaller=smaller)
+    if card.asks:
+        card = await _with_passkey(visit, view, card)
     page = visit.page(view.lead.headline, "", live=view.id)
     near = await _near(visit, view)
     return visit.show(
         "solution.html", page, status=status, view=view, card=card, talk=talk, near=near
     )
+
+
+async def _with_passkey(visit: Visit, view: SolutionView, card: Card) -> Card:
+    """The card with what a passkey has to sign, where this yes needs that."""
+    lower: Mapping[str, Money] = {} if card.smaller is None else card.smaller.lower
+    steps = tuple(step.id for step in view.steps if step.asks and not step.left_out)
+    answer = Answer(
+        tenant=visit.session.token.tenant,
+        approval_id=view.id,
+        revision=view.revision,
+        digest=view.digest,
+        choice=Choice.EDIT if lower else Choice.APPROVE,
+        person=visit.person.id,
+        via="console",
+        credential=visit.session.token.id,
+        steps=steps if card.smaller is not None else None,
+        lower=lower,
+    )
+    asked = await visit.sayso.solutions.to_sign(answer, new_nonce(visit))
+    if asked is None:
+        return card
+    place = place_of(visit)
+    if asked.passkeys and place is not None and place.rp_id == asked.rp_id:
+        return replace(card, passkey=as_asked(asked))
+    missing = (
+        f"Your passkey is kept for {asked.rp_id}: open this page there."
+        if asked.passkeys
+        else "You have none that counts yet: add one on the people page."
+    )
+    return replace(card, passkey_missing=missing)
 
 
 async def _near(visit: Visit, view: SolutionView) -> Neighbour:
@@ -456,6 +493,7 @@ async def _answer(visit: Visit, form: Form, choice: str, before: SolutionView) -
         via="console",
         reason_code="" if yes else form.one("reason_code"),
         reason="" if yes else form.one("reason"),
+        passkey=signature_in(visit, form) if yes else None,
     )
 
 
@@ -505,6 +543,13 @@ async def _refused(visit: Visit, form: Form, error: RefusedError) -> Response:
         return await _page(
             visit, view, note=note, changes=_changes(form, view), status=409, dead=True
         )
+    if error.code is Code.PASSKEY_REQUIRED:
+        note = Said(
+            title="Nothing was decided: a yes to so much needs your passkey.",
+            text="Allow JavaScript on this page, and use your passkey when your browser asks.",
+            kind="no",
+        )
+        return await _page(visit, view, note=note, status=403)
     return await _page(visit, view, note=_nothing_decided(error), status=422)
 
 

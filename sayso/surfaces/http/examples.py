@@ -208,6 +208,17 @@ EXPLANATION: dict[str, Any] = {
     "today": "a support manager",
     "today_version": 14,
 }
+SUGGESTION: dict[str, Any] = {
+    "id": "sug_4be1c0a97d21",
+    "kind": "rule",
+    "action": "stripe.refund",
+    "sentence": "97 of 100 cards about stripe.refund (up to 30 USD, tenure days over 365) were"
+    " approved unchanged (91 to 99 %)",
+    "figures": ["of the other 3: 2 were less, 1 no"],
+    "counterexamples": BACKTEST["cases"],
+    "files": {"policies/suggested-stripe-refund.toml": "[[allow]]\n…"},
+    "next_step": "sayso policy suggest --write sug_4be1c0a97d21, then sayso policy diff",
+}
 LIMIT: dict[str, Any] = {
     "id": "token-hour",
     "say": "One bot refunds at most $900 an hour by itself",

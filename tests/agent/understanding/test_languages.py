@@ -14,7 +14,7 @@ from sayso.agent.understanding.playbook import read_playbook
 from sayso.errors import Code, ConfigError
 
 LANGUAGES = ("en", "de", "fr", "es", "it", "nl", "pt")
-OPTIONAL = {"before_last", "third", "other", "authority", "reason"}
+OPTIONAL = {"before_last", "third", "other", "authority", "reason", "towards"}
 SENTENCES = {
     "en": "Hello, could you please help me with my order?",
     "de": "Hallo, könnten Sie mir bitte bei meiner Bestellung helfen?",

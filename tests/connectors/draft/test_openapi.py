@@ -60,6 +60,176 @@ def test_staff_is_never_taken_for_the_owner() -> None:
     assert "owner" not in drafted(spec)[1]["actions"]["cancel"]  # type: ignore[index]
 
 
+REFUNDS: dict[str, object] = {
+    "openapi": "3.0.3",
+    "info": {"title": "Till", "version": "1"},
+    "servers": [
+        {"url": "https://api.sandbox.till.example"},
+        {"url": "https://api.till.example"},
+    ],
+    "paths": {
+        "/payouts": {"post": {"operationId": "createPayout", "responses": {}}},
+        "/payments/{id}": {
+            "get": {
+                "operationId": "getPayment",
+                "responses": {
+                    "200": {
+                        "content": {
+                            "application/json": {
+                                "schema": {
+                                    "type": "object",
+                                    "properties": {
+                                        "id": {"type": "string"},
+                                        "account": {
+                                            "type": "object",
+                                            "properties": {"id": {"type": "string"}},
+                                        },
+                                        "status": {"type": "string", "enum": ["paid", "failed"]},
+                                    },
+                                }
+                            }
+                        }
+                    }
+                },
+            }
+        },
+        "/payments/{id}/refunds": {
+            "get": {
+                "operationId": "listRefunds",
+                "responses": {
+                    "200": {
+                        "content": {
+                            "application/json": {
+                                "schema": {
+                                    "type": "object",
+                                    "properties": {
+                                        "_embedded": {
+                                            "type": "object",
+                                            "properties": {
+                                                "refunds": {
+                                                    "type": "array",
+                                                    "items": {
+                                                        "$ref": "#/components/schemas/Refund"
+                                                    },
+                                                }
+                                            },
+                                        }
+                                    },
+                                }
+                            }
+                        }
+                    }
+                },
+            },
+            "post": {
+                "operationId": "createRefund",
+                "parameters": [{"name": "Idempotency-Key", "in": "header", "schema": {}}],
+                "requestBody": {
+                    "content": {
+                        "application/json": {"schema": {"$ref": "#/components/schemas/Refund"}}
+                    }
+                },
+                "responses": {
+                    "201": {
+                        "content": {
+                            "application/json": {"schema": {"$ref": "#/components/schemas/Refund"}}
+                        }
+                    },
+                    "422": {
+                        "content": {
+                            "application/json": {
+                                "schema": {
+                                    "type": "object",
+                                    "properties": {
+                                        "errors": {
+                                            "type": "array",
+                                            "items": {
+                                                "type": "object",
+                                                "properties": {
+                                                    "code": {"type": "string"},
+                                                    "detail": {"type": "string"},
+                                                },
+                                            },
+                                        }
+                                    },
+                                }
+                            }
+                        }
+                    },
+                },
+            },
+        },
+    },
+    "components": {
+        "schemas": {
+            "Refund": {
+                "type": "object",
+                "required": ["id", "amount", "metadata", "status"],
+                "properties": {
+                    "id": {"type": "string", "readOnly": True},
+                    "status": {"type": "string", "readOnly": True},
+                    "metadata": {"type": "string"},
+                    "amount": {
+                        "type": "object",
+                        "properties": {
+                            "value": {"type": "string", "example": "10.00"},
+                            "currency": {"type": "string"},
+                        },
+                    },
+                },
+            }
+        }
+    },
+}
+
+
+@pytest.mark.promise("draft:sure")
+def test_what_only_the_provider_says_is_never_sent() -> None:
+    """`readOnly` fields are no arguments; a field for references takes ours, and is read back."""
+    text, table = drafted(REFUNDS)
+    action = table["actions"]["refund"]  # type: ignore[index]
+    assert action["args"].keys() == {"payment", "amount"}
+    assert action["call"]["json"] == {
+        "metadata": "{call.ref}",
+        "amount": {"value": "{amount.major}", "currency": "{amount.currency}"},
+    }
+    assert action["look_up"] == {
+        "get": "/payments/{object.id}/refunds",
+        "items": "_embedded.refunds",
+    }
+    assert table["money"] == {"unit": "major"}
+    assert "# ASK absent_after" in text
+
+
+def test_refusals_servers_and_keys_are_read_from_the_description() -> None:
+    """The server that counts, where a refusal says why, and a key that counts for nothing yet."""
+    text, table = drafted(REFUNDS)
+    assert table["connection"]["base"] == "https://api.till.example"  # type: ignore[index]
+    assert table["errors_at"] == {"message": "errors[0].detail", "code": "errors[0].code"}
+    assert table["actions"]["refund"]["call"]["key"] == {"at": "header.Idempotency-Key"}  # type: ignore[index]
+    assert "# ASK key: for how long" in text
+    assert "# ASK owner" in text, "an account is the customer's, or the shop's own"
+    assert "payment.account.id" in text
+    assert list(table)[-1] == "actions"
+    assert (
+        draft_openapi(OpenApi(REFUNDS, "t.json"), "t", "t.json")
+        .actions["refund"]
+        .startswith("POST /payments")
+    )
+
+
+def test_what_ends_in_a_state_is_looked_up_where_it_was_read() -> None:
+    """Without a reference: the same read, its state, and a question about the word."""
+    spec = json.loads(json.dumps(SPEC).replace("external_id", "notice"))
+    text, table = drafted(spec)
+    assert table["actions"]["cancel"]["look_up"] == {  # type: ignore[index]
+        "get": "/bookings/{object.id}",
+        "proof": "state",
+        "items": "[@]",
+    }
+    assert "# ASK so: in which state is it afterwards? Candidates: state == 'booked'" in text
+
+
 def test_foreign_words_stay_in_their_comment() -> None:
     """A summary with a line break or a quote is no line of the manifest."""
     spec = json.loads(json.dumps(SPEC))

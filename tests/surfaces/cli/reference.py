@@ -26,7 +26,7 @@ GROUPS = {
     "privacy": ("erase", "erasures", "subject", "hold", "release", "holds", "sweep", "rewrap"),
     "policy": (
         *("show", "diff", "activate", "confirm", "withdraw", "rollback", "history"),
-        *("test", "prove", "explain", "backtest"),
+        *("test", "prove", "suggest", "explain", "backtest"),
     ),
     "rollout": ("list", "set", "compare", "wrong"),
     "work": ("list", "show", "take", "note", "end"),

@@ -176,8 +176,14 @@ async def open_console(
     clock: Clock | None = None,
     work: bool = False,
     name: str = "Ben Okafor",
+    host: str = "127.0.0.1",
+    **tables: object,
 ) -> AsyncGenerator[ServedConsole]:
-    """A workspace with an order of $1,000 for each customer, and its console on a port."""
+    """A workspace with an order of $1,000 for each customer, and its console on a port.
+
+    Args:
+        host: by which name browsers open it. tables: more of sayso.toml.
+    """
     shop = ParcelShop()
     add_playbooks(folder)
     for number in range(1, CUSTOMERS + 1):
@@ -192,10 +198,12 @@ async def open_console(
             clock=clock,
             work=work,
             people=list(PEOPLE),
+            **tables,
         ) as opened,
         serving(opened.sayso) as url,
     ):
-        yield ServedConsole(opened=opened, shop=shop, url=url, stopped=asyncio.Event())
+        named = url.replace("127.0.0.1", host)
+        yield ServedConsole(opened=opened, shop=shop, url=named, stopped=asyncio.Event())
 
 
 @asynccontextmanager

@@ -157,20 +157,90 @@ function retry(form, button, tried) {
 
 document.addEventListener("submit", (event) => {
   const form = event.target;
-  const method = event.submitter?.getAttribute("formmethod") || form.method;
-  if (method.toLowerCase() !== "post" || !("once" in form.dataset)) return;
+  const button = event.submitter;
+  const method = button?.getAttribute("formmethod") || form.method;
+  if (method.toLowerCase() !== "post") return;
+  const once = "once" in form.dataset;
+  const passkey = button?.dataset.passkey || button?.dataset.passkeyNew;
+  if (!once && !passkey) return;
   event.preventDefault();
   if (form.dataset.sent) return;
   form.dataset.sent = "yes";
-  say("Sent.");
-  if (window.saysoPasskey?.wanted(form, event.submitter)) {
-    window.saysoPasskey.ask(form, event.submitter, say).then(
-      (ready) => (ready ? send(form, event.submitter, 0) : (form.dataset.sent = "")),
-    );
+  const go = () => {
+    say("Sent.");
+    if (once) send(form, button, 0);
+    else form.submit();
+  };
+  if (!passkey) {
+    go();
     return;
   }
-  send(form, event.submitter, 0);
+  askPasskey(form, button).then(go, (error) => {
+    form.dataset.sent = "";
+    const told = document.querySelector("[data-passkey-said]");
+    const text = `Your passkey was not used, and nothing was done. ${error.name === "NotAllowedError" ? "Try once more when you are ready." : error.message}`;
+    if (told) {
+      told.textContent = text;
+      told.hidden = false;
+    }
+    say(text);
+  });
 });
+
+// ---- passkeys: what the page asks is signed by a key that never leaves its person's device -------
+
+function bytes(text) {
+  return Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (one) => one.charCodeAt(0));
+}
+
+function text(buffer) {
+  const raw = String.fromCharCode(...new Uint8Array(buffer));
+  return btoa(raw).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
+}
+
+function put(form, name, value) {
+  let field = form.elements.namedItem(name);
+  if (!field) {
+    field = document.createElement("input");
+    field.type = "hidden";
+    field.name = name;
+    form.append(field);
+  }
+  field.value = value;
+}
+
+const named = (id) => ({ type: "public-key", id: bytes(id) });
+
+async function askPasskey(form, button) {
+  if (!navigator.credentials) throw new Error("This browser keeps no passkeys here.");
+  if (button.dataset.passkeyNew) {
+    const made = JSON.parse(button.dataset.passkeyNew);
+    made.challenge = bytes(made.challenge);
+    made.user.id = bytes(made.user.id);
+    made.excludeCredentials = made.excludeCredentials.map((one) => named(one.id));
+    const found = await navigator.credentials.create({ publicKey: made });
+    const { clientDataJSON, attestationObject } = found.response;
+    const response = { clientDataJSON: text(clientDataJSON), attestationObject: text(attestationObject) };
+    const id = text(found.rawId);
+    put(form, "response", JSON.stringify({ id, rawId: id, type: found.type, response }));
+    return;
+  }
+  const asked = JSON.parse(button.dataset.passkey);
+  const found = await navigator.credentials.get({
+    publicKey: {
+      challenge: bytes(asked.challenge),
+      rpId: asked.rp_id,
+      allowCredentials: asked.passkeys.map(named),
+      userVerification: "required",
+      timeout: 120000,
+    },
+  });
+  put(form, "passkey.id", text(found.rawId));
+  put(form, "passkey.authenticator_data", text(found.response.authenticatorData));
+  put(form, "passkey.client_data", text(found.response.clientDataJSON));
+  put(form, "passkey.signature", text(found.response.signature));
+  put(form, "passkey.nonce", asked.nonce);
+}
 
 // ---- keys move the focus; none of them decides ---------------------------------------------------
 

@@ -1,0 +1,174 @@
+"""The rules of passkeys: what they signed is in the log, and so much is agreed to by nothing else.
+
+INVARIANT: nothing here trusts the log's own key. Whoever holds it, the database and the server can
+add entries, but no signature of a passkey that an earlier one has vouched for.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+from sayso.audit.authority.passkeys import Assertion, is_looser, is_public_key, tier_of
+from sayso.audit.event import Event
+from sayso.audit.fields import Fields, object_in
+from sayso.audit.rules.actions import YES, judgement_in, life_of
+from sayso.audit.rules.people import check_admin, deciding_fault
+from sayso.audit.rules.world import World
+from sayso.audit.verifier.verification import Check, Damage, Findings
+
+_OPEN = frozenset({"pending", "approved"})
+_TOKEN = "tok_"  # noqa: S105  (how ids begin, not a secret)
+
+
+def check_yes(world: World, event: Event, findings: Findings) -> None:
+    """Whether a yes to so much was signed, and every signature beside a yes is one."""
+    life = life_of(world, event)
+    if event.text("decision") not in YES or life is None or not life.known:
+        return
+    named = f"the yes of `{event.actor[:60]}` to the action `{(event.top('action') or '')[:64]}`"
+    if "passkey" not in event.data:
+        if _needs_one(world, event):
+            message = f"{named} has no signature of a passkey, which so much needs"
+            findings.add(Check.RULE_PASSKEY, Damage.RULE_BROKEN, message, event.seq)
+        return
+    fault = _fault(world, event, "yes") or _bound_fault(event)
+    if fault is not None:
+        message = f"the signature beside {named} {fault}"
+        findings.add(Check.RULE_PASSKEY, Damage.RULE_BROKEN, message, event.seq)
+
+
+def check_enrolled(world: World, event: Event, findings: Findings) -> None:
+    """Whether it is a new passkey with a usable key, of whoever says so in a session of theirs."""
+    name, person = event.text("passkey_id") or "", event.text("person")
+    named = event.text("credential") or ""
+    fits = (
+        bool(name)
+        and name not in world.authority.passkeys
+        and person == event.actor
+        and event.actor_kind == "person"
+        and world.authority.person(event.actor) is not None
+        and named.startswith(_TOKEN)
+        and bool(event.text("rp_id"))
+        and is_public_key(event.text("public_key") or "")
+    )
+    if not fits or deciding_fault(world, event, frozenset()) is not None:
+        message = f"`{event.actor[:60]}` cannot have enrolled the passkey `{name[:60]}`"
+        findings.add(Check.RULE_PASSKEY, Damage.RULE_BROKEN, message, event.seq)
+
+
+def check_confirmed(world: World, event: Event, findings: Findings) -> None:
+    """Whether somebody who decides has signed, with a passkey that counts, whose this one is."""
+    known = world.authority.passkeys.get(event.text("passkey_id") or "")
+    statement = object_in(object_in(event.data, "passkey"), "statement")
+    same = known is not None and (
+        statement.get("passkey_id"),
+        statement.get("of"),
+        statement.get("public_key"),
+    ) == (known.id, known.person, known.public_key)
+    person = world.authority.person(event.actor)
+    fault = _fault(world, event, "confirm")
+    if not same or known is None or known.confirmed_by or person is None or not person.roles:
+        fault = fault or "is not about a passkey that waits for it"
+    if fault is not None:
+        message = f"the signature by which `{event.actor[:60]}` confirmed a passkey {fault}"
+        findings.add(Check.RULE_PASSKEY, Damage.RULE_BROKEN, message, event.seq)
+
+
+def check_removed(world: World, event: Event, findings: Findings) -> None:
+    """Whether it was there, and whoever removed it may: its person, or who says who people are."""
+    known = world.authority.passkeys.get(event.text("passkey_id") or "")
+    if known is None:
+        message = "a passkey was removed that was not there"
+        findings.add(Check.RULE_PASSKEY, Damage.RULE_BROKEN, message, event.seq)
+    elif known.person != event.actor:
+        check_admin(world, event, "removed a passkey", findings)
+    elif (fault := deciding_fault(world, event, frozenset())) is not None:
+        message = f"{fault} removed a passkey"
+        findings.add(Check.RULE_CREDENTIAL, Damage.RULE_BROKEN, message, event.seq)
+
+
+def check_required(world: World, event: Event, findings: Findings) -> None:
+    """Whether whoever lets more go without a passkey has signed just that with one."""
+    rule, amounts = world.authority.passkey_rule, tier_of(event.data.get("amounts"))
+    if rule.root is None or not is_looser(rule.amounts, amounts):
+        check_admin(world, event, "said which yes needs a passkey", findings)
+        return
+    statement = object_in(object_in(event.data, "passkey"), "statement")
+    fault = _fault(world, event, "loosen")
+    if fault is None and tier_of(statement.get("amounts")) != amounts:
+        fault = "is about other amounts"
+    if fault is not None:
+        message = f"more is agreed to without a passkey, and the signature for that {fault}"
+        findings.add(Check.RULE_PASSKEY, Damage.RULE_BROKEN, message, event.seq)
+
+
+def count(world: World, event: Event) -> None:
+    """Take in what was agreed to of a request without a passkey, so that no sum slips through."""
+    action, request = event.top("action"), event.top("request")
+    if action is None or request is None:
+        return
+    choice, status = event.text("decision"), event.text("approval_status")
+    if judgement_in(event) is None and choice is None and status is None:
+        return
+    unsigned = world.requests.of(request).unsigned
+    money = _money(event)
+    unsigned.pop(action, None)
+    if choice in YES and "passkey" not in event.data and status in _OPEN and money is not None:
+        unsigned[action] = [*money]
+
+
+def _needs_one(world: World, event: Event) -> bool:
+    money, request = _money(event), event.top("request")
+    rule = world.authority.passkey_rule
+    if money is None or not rule.amounts:
+        return False
+    currency, total = money
+    if request is not None:
+        for action, (other, minor) in world.requests.of(request).unsigned.items():
+            if action != event.top("action") and other == currency:
+                total += cast("int", minor)
+    return rule.needs(currency, total)
+
+
+def _fault(world: World, event: Event, say: str) -> str | None:
+    """What is wrong with the signature in an entry, in words; None when nothing is."""
+    said = Assertion.of(event.data)
+    if said is None:
+        return "is not there"
+    key = world.authority.passkey(said.id, event.actor)
+    if key is None:
+        return "is of no passkey that counts for them"
+    about = tuple(said.statement.get(name) for name in ("say", "tenant", "person"))
+    if about != (say, world.tenant, event.actor):
+        return "is about something else"
+    return said.fault(key)
+
+
+def _bound_fault(event: Event) -> str | None:
+    """Whether what was signed is this very yes: to what was shown, as it was agreed to."""
+    statement = object_in(object_in(event.data, "passkey"), "statement")
+    solution = event.text("solution")
+    if solution is not None and statement.get("solution") != solution:
+        return "is about another solution"
+    steps = statement.get("steps")
+    for one in cast("list[object]", steps) if isinstance(steps, list) else []:
+        if isinstance(one, dict) and _is_about(cast("Fields", one), event):
+            return None
+    return "is not about this"
+
+
+def _is_about(step: Fields, event: Event) -> bool:
+    choice = event.text("decision")
+    if (step.get("approval"), step.get("choice")) != (event.top("approval"), choice):
+        return False
+    if choice == "edit":
+        money = (step.get("currency"), step.get("minor"))
+        return step.get("digest") == event.text("was_digest") and money == _money(event)
+    shown = (step.get("digest"), step.get("revision"))
+    return shown == (event.top("digest"), event.whole("revision"))
+
+
+def _money(event: Event) -> tuple[str, int] | None:
+    said = object_in(event.fields, "amount")
+    currency, minor = said.get("currency"), said.get("amount_minor")
+    return (currency, minor) if isinstance(currency, str) and type(minor) is int else None

@@ -1,0 +1,225 @@
+"""Our Stripe connector, unchanged, on a fake of Stripe that somebody else has written.
+
+`localstripe` (https://github.com/adrienverge/localstripe) is GPL, so nothing here depends on it: it
+runs as a program of its own where it is installed. It speaks an older version of Stripe's API, with
+plans in place of prices, and leaves fields out that Stripe always sends; what stands in front of it
+adds those, and changes no figure and no state. It drops no repeated key, and knows no customer's
+balance and no comment of a cancellation, so credit and a cancellation at once aren't played here.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from connectors.benches import stripe_on
+from connectors.stripe_front import Recorder, recording
+
+from sayso.actions.model.definition import Subject
+from sayso.actions.model.snapshot import Absence, Call, Receipt
+from sayso.connectors.registry import Connectors
+from sayso.errors import Code, OutcomeUnknownError, RefusedError
+from sayso.json import JsonObject
+
+PROGRAM = os.environ.get("SAYSO_LOCALSTRIPE") or shutil.which("localstripe")
+KEY = "sk_test_localstripe"
+
+pytestmark = pytest.mark.skipif(
+    PROGRAM is None,
+    reason="no localstripe (GPL, so no dependency): set SAYSO_LOCALSTRIPE to its program",
+)
+
+LEFT_OUT: dict[str, dict[str, Any]] = {
+    "customer": {"balance": 0, "currency": None},
+    "charge": {"disputed": False},
+    "refund": {"reason": None, "failure_reason": None},
+    "subscription": {"cancellation_details": {"comment": None, "feedback": None, "reason": None}},
+}
+"""What Stripe says of each of these objects in every answer, and localstripe doesn't."""
+ACCOUNT = {"id": "acct_localstripe", "object": "account"}
+
+
+def completed(path: str, answer: httpx.Response) -> httpx.Response:
+    """The answer, with what localstripe leaves out."""
+    if path == "/v1/account":
+        return httpx.Response(200, json=ACCOUNT)
+    return httpx.Response(answer.status_code, json=_complete(answer.json()))
+
+
+def _complete(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_complete(one) for one in value]  # pyright: ignore[reportUnknownVariableType]
+    if not isinstance(value, dict):
+        return value
+    inner: dict[str, Any] = {
+        key: _complete(one)
+        for key, one in value.items()  # pyright: ignore[reportUnknownVariableType]
+    }
+    if inner.get("object") == "subscription":
+        inner["currency"] = inner["items"]["data"][0]["plan"]["currency"]
+        for item in inner["items"]["data"]:
+            item["price"] = _price_of(item["plan"])
+            for end in ("current_period_start", "current_period_end"):
+                item[end] = inner[end]
+    return {**LEFT_OUT.get(str(inner.get("object")), {}), **inner}
+
+
+def _price_of(plan: dict[str, Any]) -> dict[str, Any]:
+    """A plan in the words of today's API."""
+    every = {"interval": plan["interval"], "interval_count": plan["interval_count"]}
+    return {
+        "id": plan["id"],
+        "object": "price",
+        "currency": plan["currency"],
+        "product": plan["product"],
+        "unit_amount": plan["amount"],
+        "unit_amount_decimal": str(plan["amount"]),
+        "billing_scheme": plan["billing_scheme"],
+        "recurring": {**every, "usage_type": plan["usage_type"]},
+    }
+
+
+@pytest.fixture(scope="module")
+def front(tmp_path_factory: pytest.TempPathFactory) -> Generator[Recorder]:
+    """localstripe on a free port, behind what it leaves out."""
+    assert PROGRAM is not None
+    with socket.socket(socket.AF_INET6) as free:
+        free.bind(("::", 0))
+        port = free.getsockname()[1]
+    folder: Path = tmp_path_factory.mktemp("localstripe")
+    with subprocess.Popen(
+        [PROGRAM, "--port", str(port), "--from-scratch"],
+        cwd=folder,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert "Running on" in process.stdout.readline()  # or its end, when it cannot start
+            with recording(f"http://127.0.0.1:{port}", completed) as recorder:
+                yield recorder
+        finally:
+            process.kill()
+
+
+class Shop:
+    """What a shop does at Stripe, and what our connector does there."""
+
+    def __init__(self, front: Recorder) -> None:
+        self._client = httpx.Client(
+            base_url=front.upstream, headers={"Authorization": f"Bearer {KEY}"}, trust_env=False
+        )
+        self.stripe = stripe_on(front.url, KEY)
+        self.connectors = Connectors([self.stripe])
+
+    async def close(self) -> None:
+        """Let go of sockets."""
+        self._client.close()
+        await self.stripe.close()
+
+    def make(self, path: str, **params: object) -> str:
+        """Make an object; returns its id."""
+        answer = self._client.post(f"/v1/{path}", data={k: str(v) for k, v in params.items()})
+        assert answer.is_success, answer.text
+        return str(answer.json()["id"])
+
+    def see(self, path: str) -> dict[str, Any]:
+        """An object, as localstripe has it."""
+        found: dict[str, Any] = self._client.get(f"/v1/{path}").json()
+        return found
+
+    def customer(self) -> Subject:
+        """A customer with a card."""
+        card = {"number": "4242424242424242", "exp_month": 12, "exp_year": 2035, "cvc": 123}
+        token = self.make("tokens", **{f"card[{name}]": value for name, value in card.items()})
+        customer = self.make("customers", email="ana@shop.example")
+        self.make(f"customers/{customer}/sources", source=token)
+        return Subject(id=customer)
+
+    def subscription(self, customer: Subject) -> str:
+        """A subscription of theirs to a plan of $20 a month."""
+        product = self.make("products", name="Mugs", type="service")
+        plan = self.make("plans", product=product, amount=2000, currency="usd", interval="month")
+        return self.make("subscriptions", customer=customer.id, **{"items[0][plan]": plan})
+
+    async def plan(self, action: str, args: JsonObject, subject: Subject, number: int = 1) -> Call:
+        """A call that is ready to be made."""
+        read = self.connectors.validate_args(action, args)
+        found = self.connectors.action(action)
+        return Call(
+            tenant="main",
+            action_id=f"act_{number:026d}",
+            action=action,
+            subject_id=subject.id,
+            resolved=await self.connectors.resolve(found, read, subject),
+            idempotency_key=f"{number:064x}",
+        )
+
+
+@asynccontextmanager
+async def open_shop(front: Recorder) -> AsyncGenerator[Shop]:
+    """A shop, closed at the end."""
+    shop = Shop(front)
+    try:
+        yield shop
+    finally:
+        await shop.close()
+
+
+@pytest.mark.promise("connectors:somebody-elses-fake")
+async def test_refunds_are_made_found_again_and_bounded_by_what_is_left(front: Recorder) -> None:
+    """In part and whole, each once, each found by our reference; the third is refused."""
+    async with open_shop(front) as shop:
+        ana = shop.customer()
+        charge = shop.make("charges", amount=3700, currency="usd", customer=ana.id)
+        part: JsonObject = {"charge": charge, "amount": {"amount_minor": 1200, "currency": "USD"}}
+        first = await shop.plan("stripe.refund", part, ana)
+        assert await shop.connectors.look_up(first) is Absence.ABSENT
+        receipt = await shop.connectors.call(first)
+        assert receipt == await shop.connectors.look_up(first)
+        rest = await shop.plan("stripe.refund", {"charge": charge}, ana, 2)
+        assert rest.resolved.amount is not None
+        assert rest.resolved.amount.amount_minor == 2500
+        assert isinstance(await shop.connectors.call(rest), Receipt)
+        assert shop.see(f"charges/{charge}")["amount_refunded"] == 3700
+        with pytest.raises(RefusedError):
+            await shop.plan("stripe.refund", {"charge": charge}, ana, 3)
+
+
+@pytest.mark.promise("connectors:somebody-elses-fake")
+async def test_a_payment_of_somebody_else_is_refused(front: Recorder) -> None:
+    """The charge is theirs alone."""
+    async with open_shop(front) as shop:
+        ana, ben = shop.customer(), shop.customer()
+        charge = shop.make("charges", amount=3700, currency="usd", customer=ana.id)
+        with pytest.raises(RefusedError) as caught:
+            await shop.plan("stripe.refund", {"charge": charge}, ben)
+        assert caught.value.code is Code.NOT_OWNER
+
+
+@pytest.mark.promise("connectors:somebody-elses-fake")
+async def test_what_was_done_without_our_reference_is_no_success(front: Recorder) -> None:
+    """localstripe drops the metadata of an update, so whose cancellation it is cannot be told."""
+    async with open_shop(front) as shop:
+        ana = shop.customer()
+        name = shop.subscription(ana)
+        listed = await shop.connectors.list_records(ana)
+        assert name in {record.id for record in listed}
+        ending: JsonObject = {"subscription": name, "when": "period_end"}
+        call = await shop.plan("stripe.cancel_subscription", ending, ana)
+        with pytest.raises(OutcomeUnknownError):
+            await shop.connectors.call(call)
+        assert shop.see(f"subscriptions/{name}")["cancel_at_period_end"] is True
+        with pytest.raises(RefusedError) as caught:
+            await shop.connectors.call(call)
+        assert caught.value.code is Code.ALREADY_IN_STATE
