@@ -1,4 +1,4 @@
-"""`sayso approvals list|show|approve|reject|edit|plan`."""
+"""`sayso approvals list|show|approve|reject|edit|ask|plan`."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from sayso.surfaces.cli.words import one_line
 from sayso.surfaces.cli.workspace import find_workspace, look, person_token, run
 
 app = typer.Typer(
-    help="Decide what waits: list, show, approve, reject, edit, plan.",
+    help="Decide what waits: list, show, approve, reject, edit, ask, plan.",
 )
 
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help="The approval, apr_….")]
@@ -198,6 +198,39 @@ def edit(
     """Say yes to less: a new revision, judged again, with your yes on it."""
     say = _Say(approval_id=approval_id, choice="edit", digest=digest, reason=reason, amount=amount)
     return _decide(say, workspace, Out(as_json=as_json), asks=not yes)
+
+
+@app.command()
+def ask(
+    approval_id: IdArgument,
+    question: Annotated[str, typer.Argument(metavar="QUESTION", help="What the customer reads.")],
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Ask the customer something before you decide; the answer makes the card anew."""
+    out = Out(as_json=as_json)
+    folder = find_workspace(workspace)
+    token = person_token(folder)
+
+    async def work() -> SolutionView:
+        async with Sayso.open(folder, mode="decide") as sayso:
+            shown = await sayso.solutions.get(approval_id)
+            return await sayso.solutions.ask_customer(
+                shown.id,
+                question,
+                token=token,
+                revision=shown.revision,
+                digest=shown.digest,
+                via="cli",
+            )
+
+    view = run(work())
+    if as_json:
+        out.document(view)
+        return 0
+    out.line(f"{one_line(view.customer.name)} is asked: {one_line(question)}")
+    out.line(f"What they answer stands on the card then: sayso approvals show {view.id}")
+    return 0
 
 
 def _decide(say: _Say, workspace: Path | None, out: Out, *, asks: bool = False) -> int:
