@@ -78,9 +78,9 @@ class StoreSection(Section):
             reference to such a URL, which is where one with a password belongs.
     """
 
-    url: Annotated[str, Field(pattern=r"^(sqlite:///.+|postgres(ql)?://.*|(env|file|vault):.+)$")] = (
-        "sqlite:///sayso.db"
-    )
+    url: Annotated[
+        str, Field(pattern=r"^(sqlite:///.+|postgres(ql)?://.*|(env|file|vault):.+)$")
+    ] = "sqlite:///sayso.db"
     region: Name | None = None
 
     @field_validator("url")

@@ -37,8 +37,8 @@ audit.authority audit.authority.credentials audit.authority.keyring audit.author
 audit.authority.people
 audit.authority.state audit.authority.stated audit.authority.steps
 audit.rules audit.rules.actions audit.rules.book audit.rules.controls audit.rules.people
-audit.rules.passkeys audit.rules.policy audit.rules.quorum audit.rules.requests audit.rules.transitions
-audit.rules.world
+audit.rules.passkeys audit.rules.policy audit.rules.quorum audit.rules.requests
+audit.rules.transitions audit.rules.world
 audit.event
 """
 """What a verification needs of ours; nothing may be added without a thought."""
