@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -86,6 +86,8 @@ class AuditLog:
         self._runs: dict[Tenant, OwnRun] = {}
         self._seen: dict[Tenant, int] = {}
         """How many entries each log surely had."""
+        self._refused: dict[Tenant, IntegrityError] = {}
+        """Why nothing more is signed of a log."""
 
     @property
     def deployment(self) -> str:
@@ -106,6 +108,31 @@ class AuditLog:
     def vkey_of(self, tenant: Tenant) -> str:
         """The public key that verifies the tenant's heads, as an auditor pins it."""
         return self.signers_of(tenant)[0].vkey
+
+    # ---- a log that does not verify --------------------------------------------------------------
+
+    def refuse(self, tenant: Tenant, why: IntegrityError) -> None:
+        """Sign nothing more on top of a log that does not verify, until it is accepted again."""
+        self._refused[tenant] = why
+
+    def accept(self, tenant: Tenant) -> None:
+        """Sign a log again, which verifies."""
+        self._refused.pop(tenant, None)
+
+    @property
+    def refused(self) -> Mapping[Tenant, IntegrityError]:
+        """Of which logs nothing is signed, and why."""
+        return self._refused
+
+    def check_accepted(self, tenant: Tenant) -> None:
+        """Whether the log may grow.
+
+        Raises:
+            IntegrityError: `tampered`, as it was refused.
+        """
+        why = self._refused.get(tenant)
+        if why is not None:
+            raise IntegrityError(why.code, why.message, next_step=why.next_step)
 
     def append(
         self, tx: Transaction, tenant: Tenant, entry: Entry, *, at: int | None = None
@@ -201,6 +228,7 @@ class AuditLog:
         return grown
 
     def _open(self, tx: Transaction, tenant: Tenant) -> Frontier:
+        self.check_accepted(tenant)
         # One wait for both, while all other writers wait for this one.
         self.ahead(tx, tenant)
         head = self.committed(tx, tenant)
@@ -268,6 +296,7 @@ class AuditLog:
         raise _wrong_key()
 
     def _sign(self, tx: Transaction, tenant: Tenant) -> None:
+        self.check_accepted(tenant)
         signer = self._pinned_signer(tx, tenant)
         frontier = self._grown(tx, tenant)
         encoded = frontier.to_bytes()

@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from sayso.sdk.resources.evaluations import EvaluationResource
     from sayso.sdk.resources.report import ReportView
     from sayso.sdk.resources.rollout import RolloutResource
+    from sayso.sdk.resources.suggestions import SuggestionResource
 
 Mode = Literal["run", "decide", "read"]
 """What an open workspace does: `run` carries out whatever is due while it is open, `decide` leaves
@@ -336,6 +337,14 @@ class Sayso:
         return AnalysisResource(self.container, self._workspace, self.policy)
 
     @property
+    def suggestions(self) -> SuggestionResource:
+        """Drafts from what people decided; a person looks, and puts them in force."""
+        from sayso.sdk.resources.suggestions import SuggestionResource
+
+        container = self.container
+        return SuggestionResource(container, self._workspace, self.analysis, self.rollout)
+
+    @property
     def privacy(self) -> Privacy:
         """Erases customers, shows them what is held, keeps legal holds, sweeps what is old."""
         return Privacy(self.container, self._workspace)
@@ -521,11 +530,19 @@ class Sayso:
 
         Raises:
             ConfigError, RetryableError: what keeps it from that.
+            IntegrityError: `tampered`, when a log of the database does not verify.
         """
         tenant = self.tenant
+        for refused in self.container.log.refused:
+            self.container.log.check_accepted(refused)
         await self.container.store.write(lambda tx: tx.one("log.head", tenant=tenant))
         await self.warm()
         await check_room(self.container.store)
+
+    @property
+    def unverified(self) -> frozenset[Tenant]:
+        """The tenants whose log does not verify, so that nothing is signed on top of it."""
+        return frozenset(self.container.log.refused)
 
     async def figures(self, tenant: str | None = None) -> Figures:
         """A few counts for who watches."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sayso.actions.approvals.reminders import Reminders, Timers
@@ -33,6 +34,7 @@ from sayso.actions.policy.active import (
 from sayso.actions.policy.base import Approver, Demand, Judgement, Outcome, Question
 from sayso.actions.policy.evaluator import Evaluator
 from sayso.agent.base import Planner
+from sayso.agent.people_question import renewing
 from sayso.agent.requests import Requests
 from sayso.audit.authority.keyring import Keyring
 from sayso.audit.authority.log_directory import Follower, LogDirectory
@@ -48,6 +50,7 @@ from sayso.dispatch.fleet.remote import RemoteDispatcher
 from sayso.errors import SaysoError
 from sayso.ids import Clock, IdSource, Tenant, to_micros
 from sayso.sdk.action_catalog import ActionCatalog
+from sayso.sdk.audit.alarms import read_alarms
 from sayso.sdk.changes import Changes
 from sayso.sdk.connectors import load_connectors
 from sayso.sdk.database import is_fleet, open_store
@@ -75,6 +78,7 @@ GRACE_S = 10.0
 class Container:
     """Everything of an open workspace."""
 
+    folder: Path
     tenant: Tenant
     context: EngineContext
     clock: Clock
@@ -116,6 +120,8 @@ class Container:
         What cannot be done now is done with the first call, which says why when it cannot be: a
         log that was tampered with can still be looked at, and one on a full disk be read.
         """
+        for tenant, why in read_alarms(self.folder).items():
+            self.log.refuse(tenant, why)
         with contextlib.suppress(SaysoError):
             await self.directory.begin(self.store, self.tenant, lambda: to_micros(self.clock.now()))
 
@@ -214,6 +220,7 @@ def build_container(
     )
     rejected_calls = RejectedCalls(ground.store, ground.log, clock, ground.tenant)
     return Container(
+        folder=workspace.folder,
         tenant=ground.tenant,
         context=ground.context,
         clock=clock,
@@ -391,6 +398,7 @@ def _wire_requests(ground: _Ground) -> Requests:
         clock=ground.clock,
         ids=ground.ids,
         telemetry=ground.telemetry,
+        renew=renewing(ground.context, extends=ground.settings.approvals.answer_extends),
     )
 
 

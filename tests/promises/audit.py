@@ -55,6 +55,12 @@ PROMISES: dict[str, Promise] = {
         "that had ended, nothing under an open stop, nothing erased under a hold.",
         "invariant 12",
     ),
+    "audit:self": Promise(
+        "A server that serves finds out by itself, within seconds in a small log, that an entry or "
+        "a row was changed: it is not ready, says so, and signs nothing on top; one that nobody "
+        "touched is never accused. On both stores.",
+        "invariant 12",
+    ),
     "authority:rows": Promise(
         "A row of the database gives nobody a power: a token, a stop, a hold, a vote or a "
         "requester that no entry made, or that was changed or put back, opens nothing.",

@@ -128,9 +128,8 @@ def _of_action(fields: Fields, data: Fields, seq: int) -> _Said:
         state["called_at"] = fields.get("at")
     if data.get("code") != "tampered":  # else the entry leaves out what it cannot vouch for
         state |= {"digest": fields.get("digest"), "rule": fields.get("rule"), **_amount(fields)}
-    for column in ("planner", "step", "after", "undoes", "revision", "error", "call_key", "fence"):
-        if column in data:
-            state[column] = data[column]
+    told = ("planner", "step", "after", "undoes", "revision", "error", "joins", "call_key", "fence")
+    state |= {column: data[column] for column in told if column in data}
     if "revision" in data:
         state[JUDGED] = data["revision"]
     state |= _judgement(fields, data)
@@ -160,6 +159,7 @@ def _judgement(fields: Fields, data: Fields) -> State:
 
 def _approval(fields: Fields, data: Fields) -> State:
     state: State = {"status": data["approval_status"], "action_id": fields.get("action")}
+    state["last_seq"] = fields.get("seq")
     state |= {"created_at": fields.get("at"), "asked_alike": True, "shown": True}
     edited = fields.get("kind") == "action.edited"
     if edited or (fields.get("kind") == "action.pending" and "decision" not in data):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import cast
+from dataclasses import dataclass, field
+from typing import TypeAlias, cast
 
 import orjson
 
@@ -35,18 +35,48 @@ _KEPT = 5_000
 """Rows in memory; the entries about one mostly stand close together, so few are kept in parts."""
 
 _PARTS = "create table part (place text, name text, state blob)"
-_INDEX = "create index part_of on part (place, name)"
-_STATED = "create table stated (place text, name text, primary key (place, name)) without rowid"
+_INDEX = "create index if not exists part_of on part (place, name)"
+_STATED = """
+create table if not exists stated (place text, name text, primary key (place, name)) without rowid
+"""
+_STATE_ONE = "insert or ignore into stated values (?, ?)"
+_INSERT = "insert into part values (?, ?, ?)"
 _OF = "select state from part where place = ? and name = ? order by rowid"
 _UNSTATED = """
 select place, name, max(rowid) from part
 where (place, name) not in (select place, name from stated) group by place, name order by 3
 """
 _STATE = "select state from part where rowid = ?"
+_LAST_PART = "select coalesce(max(rowid), 0) from part"
+_UNSTATED_OF = """
+select name, max(rowid) from part where place = ? and not exists
+(select 1 from stated where stated.place = part.place and stated.name = part.name)
+group by name having min(rowid) <= ?
+"""
+_MANY_PARTS = 8
+"""So many parts of one row are joined when it is read."""
 _ALL_ERASING = "select state from part where place = 'erasing'"
+_APART = frozenset({"status", "last_seq"})
 _LATE_MICROS = 60_000_000
 """The time of a row and that of its entry are read a moment apart: one minute at most."""
 _NOTHING: Mapping[object, int] = {}
+
+
+Marked: TypeAlias = "dict[tuple[str, object], int]"
+"""How many rows of a table named a sweep so far; more than it swept is too many."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """The rows of a table, while they are compared page by page.
+
+    Attributes:
+        last_part: what was noted until then; a row of which more was told is not missed.
+    """
+
+    table: str
+    last_part: int
+    marked: Marked = field(default_factory=dict[tuple[str, object], int])
 
 
 class Rebuilt:
@@ -100,29 +130,80 @@ class Rebuilt:
         Returns:
             How many rows were compared.
         """
-        file = self._spill()
-        file.execute(_INDEX)
-        file.execute(_STATED)
+        file = self._begun()
         compared = 0
-        marked: dict[tuple[str, object], int] = {}
+        marked: Marked = {}
         for table in (table for table in TABLES if table in stored):
             for row in stored[table]:
-                rebuilt = self._rebuilt(file, table, name_of(table, row))
+                name = name_of(table, row)
+                file.execute(_STATE_ONE, (table, name))
+                rebuilt = self._rebuilt(file, table, name)
                 if rebuilt is None and unread:
                     continue
-                if rebuilt is not None:
-                    if unread and not rebuilt[BEGUN]:
-                        rebuilt = without_beginning(table, rebuilt)
-                    elif not unread:
-                        rebuilt = UNTOLD.get(table, {}) | rebuilt
-                    _follow_pruned(rebuilt, row, pruned)
                 compared += 1
+                if rebuilt is not None:
+                    rebuilt = _fitted(table, rebuilt, row, pruned, unread=unread)
                 own = said_in(table, row, keyring)
-                _judge(table, row, own, rebuilt, findings)
+                # The status and the last entry of these are judged by themselves.
+                apart = _APART if table in {"action", "approval"} else frozenset[str]()
+                _judge(table, row, own, rebuilt, findings, apart)
                 if not unread:
                     _judge_erased(file, table, row, own, marked, findings)
         self._judge_missing(file, stored, findings)
         return compared
+
+    # ---- again and again, while the log goes on --------------------------------------------------
+
+    def begin_round(self, table: str) -> Round:
+        """Begin to compare the rows of one table, page by page."""
+        file = self._begun()
+        file.execute("delete from stated where place = ?", (table,))
+        (last,) = file.execute(_LAST_PART).fetchone()
+        return Round(table=table, last_part=cast("int", last))
+
+    def compare_page(
+        self,
+        part: Round,
+        rows: Iterable[StoredRow],
+        findings: Findings,
+        *,
+        unread: bool,
+        pruned: Mapping[object, int],
+        keyring: Keyring | None,
+    ) -> None:
+        """Compare some rows of a snapshot, up to whose head all entries were taken in.
+
+        One that was compared in this round already is left out.
+        """
+        file, table = self._begun(), part.table
+        for row in rows:
+            name = name_of(table, row)
+            if not file.execute(_STATE_ONE, (table, name)).rowcount:
+                continue
+            rebuilt = self._rebuilt(file, table, name)
+            if rebuilt is None and unread:
+                continue
+            if rebuilt is not None:
+                rebuilt = _fitted(table, rebuilt, row, pruned, unread=unread)
+            own = said_in(table, row, keyring)
+            _judge(table, row, own, rebuilt, findings)
+            if not unread:
+                _judge_erased(file, table, row, own, part.marked, findings)
+
+    def end_round(self, part: Round, findings: Findings) -> None:
+        """Say which rows are not there, of which entries told before the round began."""
+        file = self._begun()
+        gone = _Gone.of(file)
+        for name, last in file.execute(_UNSTATED_OF, (part.table, part.last_part)):
+            state = orjson.loads(file.execute(_STATE, (last,)).fetchone()[0])
+            if not (part.table == "personal" and gone.took(state)):
+                _add_missing(part.table, name, state, findings)
+
+    def _begun(self) -> sqlite3.Connection:
+        file = self._spill()
+        file.execute(_INDEX)
+        file.execute(_STATED)
+        return file
 
     @staticmethod
     def _judge_missing(
@@ -140,35 +221,61 @@ class Rebuilt:
                 state = orjson.loads(file.execute(_STATE, (last,)).fetchone()[0])
                 if place == "personal" and gone.took(state):
                     continue
-                message = f"the {place} `{name[:120]}` has entries and no row"
-                findings.add(Check.STATE_REBUILT, Damage.STATE_DISAGREES, message, state[SEQ])
+                _add_missing(place, name, state, findings)
         findings.warnings.extend(
             f"there are entries about rows of `{table}`, which cannot be read here"
             for table in sorted(hidden)
         )
 
     def _rebuilt(self, file: sqlite3.Connection, table: str, name: str) -> State | None:
-        file.execute("insert or ignore into stated values (?, ?)", (table, name))
         found: State | None = None
-        for (part,) in file.execute(_OF, (table, name)):
+        parts = file.execute(_OF, (table, name)).fetchall()
+        for (part,) in parts:
             state = cast("State", orjson.loads(part))
             if found is None:
                 found = state
             else:
                 add(table, found, state)
+        if len(parts) > _MANY_PARTS:
+            file.execute("delete from part where place = ? and name = ?", (table, name))
+            file.execute(_INSERT, (table, name, orjson.dumps(found)))
         return found
 
     def _spill(self) -> sqlite3.Connection:
         if self._file is None:
             self._file = open_scratch(self, _PARTS)
         rows = ((table, name, orjson.dumps(state)) for (table, name), state in self._recent.items())
-        self._file.executemany("insert into part values (?, ?, ?)", rows)
+        self._file.executemany(_INSERT, rows)
         self._recent.clear()
         return self._file
 
 
+def _fitted(
+    table: str, rebuilt: State, row: StoredRow, pruned: Mapping[object, int], *, unread: bool
+) -> State:
+    """What a row has to hold: with what nobody had to say, and without what was not read."""
+    if not unread:
+        rebuilt = UNTOLD.get(table, {}) | rebuilt
+    elif not rebuilt[BEGUN]:
+        rebuilt = without_beginning(table, rebuilt)
+    _follow_pruned(rebuilt, row, pruned)
+    return rebuilt
+
+
+def _add_missing(table: str, name: str, state: State, findings: Findings) -> None:
+    message = f"the {table} `{name[:120]}` has entries and no row"
+    findings.add(
+        Check.STATE_REBUILT, Damage.STATE_DISAGREES, message, cast("int | None", state[SEQ])
+    )
+
+
 def _judge(
-    table: str, row: StoredRow, own: State, rebuilt: State | None, findings: Findings
+    table: str,
+    row: StoredRow,
+    own: State,
+    rebuilt: State | None,
+    findings: Findings,
+    apart: frozenset[str] = frozenset(),
 ) -> None:
     name = name_of(table, row)
     if rebuilt is None:
@@ -181,9 +288,7 @@ def _judge(
         for column, value in rebuilt.items()
         if column in own and value != UNSAID and not _agrees(column, own[column], value)
     ]
-    # The status and the last entry of these are judged by themselves.
-    known = {"status", "last_seq"} if table in {"action", "approval"} else set[str]()
-    if columns := sorted(set(wrong) - known):
+    if columns := sorted(set(wrong) - apart):
         listed = ", ".join(f"`{column}`" for column in columns)
         message = f"the {table} `{name[:120]}` is not what its entries say: {listed}"
         findings.add(Check.STATE_REBUILT, Damage.STATE_DISAGREES, message, seq)
@@ -238,14 +343,10 @@ def _judge_erased(
     table: str,
     row: StoredRow,
     own: State,
-    marked: dict[tuple[str, object], int],
+    marked: Marked,
     findings: Findings,
 ) -> None:
-    """Whether a row that says that it was erased was: by an entry about its subject, or a sweep.
-
-    Args:
-        marked: how many rows of a table named a sweep so far; more than it swept is too many.
-    """
+    """Whether a row that says that it was erased was: by an entry about its subject, or a sweep."""
     seq = row.get("erased_seq")
     if seq is None:
         return

@@ -18,6 +18,7 @@ from sayso.audit.signing.rotate import rotate_key
 from sayso.audit.tree.proof import EntryProof
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant, to_micros
+from sayso.sdk.audit.alarms import write_alarms
 from sayso.sdk.audit.exporting import ExportFormat, Source, nothing_fits, write_export
 from sayso.sdk.audit.index import LogIndexes, fill_whole, prove_all, size_of, unindexed, unproven
 from sayso.sdk.audit.segments import LogSegments
@@ -309,12 +310,13 @@ class Audit:
         if not is_postgres(self._workspace):
             path = self._workspace.store_path
             trust = trusting([tenant] if tenant else {self._container.tenant, *tenants_of(path)})
-            return verify_database(path, trust=trust, tenant=tenant, deep=deep, progress=progress)
+            found = verify_database(path, trust=trust, tenant=tenant, deep=deep, progress=progress)
+            return self._noted(found)
         with open_snapshot(self._workspace) as reader:
             sources = list(read_sources(reader, tenant))
             trust = trusting({tenant or self._container.tenant, *(one.tenant for one in sources)})
             entered = read_entered_heads(reader) if tenant is None else ()
-            return verify_sources(
+            found = verify_sources(
                 store_name(self._workspace),
                 sources,
                 trust=trust,
@@ -323,6 +325,17 @@ class Audit:
                 deep=deep,
                 progress=progress,
             )
+        return self._noted(found)
+
+    def _noted(self, found: Verification) -> Verification:
+        """The same; a log that did not verify, and does now, is signed again."""
+        log = self._container.log
+        good = {one.tenant for one in found.logs if one.deep and one.pinned and not one.findings}
+        if not found.findings and good & log.refused.keys():
+            for tenant in good:
+                log.accept(Tenant(tenant))
+            write_alarms(self._workspace.folder, log.refused)
+        return found
 
     async def export(
         self,

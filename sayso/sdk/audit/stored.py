@@ -16,6 +16,7 @@ import orjson
 from sayso.audit.log import AuditLog
 from sayso.audit.log_of_logs import LOGS, EnteredHead, read_entered
 from sayso.audit.segments.rows import parse_row
+from sayso.audit.segments.sealed import SealedSegment
 from sayso.audit.signed_note.timestamps import StampedNote
 from sayso.audit.signing.keys import ListedKey
 from sayso.audit.verifier.checks import Head, LogSource
@@ -61,6 +62,15 @@ _WHOLE_OF_AUDITOR = {
 _STATE = {"action": "log.actions_to_verify", "approval": "log.approvals_to_verify"}
 
 
+ROWS: Mapping[str, tuple[str, Mapping[str, SqlValue]]] = {
+    **{table: (query, {"id": ""}) for table, query in _WHOLE.items()},
+    "policy_version": ("log.whole_policy_versions", {"number": 0}),
+    "personal": ("log.whole_texts", {"ref": ""}),
+    "vote": ("log.whole_votes", {"approval_id": "", "revision": 0, "person": ""}),
+}
+"""For each table that the log determines: the query for whole rows, and where they begin."""
+
+
 def read_sources(
     reader: Reader, tenant: str | None, *, auditor: bool = False
 ) -> Iterator[LogSource]:
@@ -72,10 +82,9 @@ def read_sources(
         auditor: read only what `sayso_auditor` may: neither votes nor requests, and no key of a
             subject.
     """
-    known = _readable(lambda: reader.all("log.tenants_to_verify"))
-    check_tenants([text(row, "tenant") for row in known])
+    known = read_tenants(reader)
     entered = read_entered_heads(reader)
-    for name in (text(row, "tenant") for row in known):
+    for name in known:
         if tenant in {None, name}:
             yield _source(reader, name, entered.get(name, ()), auditor=auditor)
 
@@ -119,20 +128,11 @@ def _pages(reader: Reader, tenant: str) -> Iterator[Row]:
 def _source(
     reader: Reader, tenant: str, entered: tuple[EnteredHead, ...], *, auditor: bool
 ) -> LogSource:
-    head = _readable(lambda: reader.one("log.head", tenant=tenant))
-    keys = _readable(lambda: reader.all("log.keys", tenant=tenant))
     return LogSource(
         tenant=tenant,
         origin=f"{read_deployment(reader)}/{tenant}",
-        head=_head(head) if head else None,
-        keys=tuple(
-            ListedKey(
-                vkey=text(row, "vkey"),
-                from_size=integer(row, "from_size"),
-                to_size=integer_or_none(row, "to_size"),
-            )
-            for row in keys
-        ),
+        head=read_head(reader, tenant),
+        keys=read_keys(reader, tenant),
         pages=_pages_of_entries(reader, tenant),
         columns=STORED,
         as_row_text=True,
@@ -145,10 +145,7 @@ def _source(
         ),
         stamped=_stamped(reader, tenant),
         body_at=partial(_body_at, reader, tenant),
-        sealed=tuple(
-            parse_row(row)
-            for row in _readable(lambda: reader.all("segment.of_tenant", tenant=tenant))
-        ),
+        sealed=read_sealed(reader, tenant),
     )
 
 
@@ -161,10 +158,32 @@ def _stamped(reader: Reader, tenant: str) -> Iterator[StampedNote]:
         size, place = integer(rows[-1], "size"), text(rows[-1], "place")
 
 
-def _head(row: Row) -> Head:
+def read_head(reader: Reader, tenant: str) -> Head | None:
+    """The newest head of a log; None where there is none."""
+    row = _readable(lambda: reader.one("log.head", tenant=tenant))
+    if row is None:
+        return None
     return Head(
         note=text(row, "note").encode(), size=integer(row, "size"), frontier=blob(row, "frontier")
     )
+
+
+def read_keys(reader: Reader, tenant: str) -> tuple[ListedKey, ...]:
+    """The keys that a log has had."""
+    return tuple(
+        ListedKey(
+            vkey=text(row, "vkey"),
+            from_size=integer(row, "from_size"),
+            to_size=integer_or_none(row, "to_size"),
+        )
+        for row in _readable(lambda: reader.all("log.keys", tenant=tenant))
+    )
+
+
+def read_sealed(reader: Reader, tenant: str) -> tuple[SealedSegment | None, ...]:
+    """The sealed segments of a log, with None in the place of one that can be none."""
+    rows = _readable(lambda: reader.all("segment.of_tenant", tenant=tenant))
+    return tuple(map(parse_row, rows))
 
 
 def _pages_of_entries(reader: Reader, tenant: str) -> Iterator[Iterable[tuple[object, ...]]]:
@@ -223,17 +242,14 @@ def _state_rows(reader: Reader, query: str, tenant: str) -> Iterator[StateRow]:
 
 
 def _stored(reader: Reader, tenant: str, *, auditor: bool) -> dict[str, Iterator[StoredRow]]:
-    queries = _WHOLE_OF_AUDITOR if auditor else _WHOLE
-    found: dict[str, Iterator[StoredRow]] = {
-        table: _every_row(reader, query, tenant, {"id": ""}) for table, query in queries.items()
+    of_auditor = {
+        **{table: (query, ROWS[table][1]) for table, query in _WHOLE_OF_AUDITOR.items()},
+        "policy_version": ROWS["policy_version"],
     }
-    versions = _every_row(reader, "log.whole_policy_versions", tenant, {"number": 0})
-    found["policy_version"] = versions
-    if not auditor:
-        found["personal"] = _every_row(reader, "log.whole_texts", tenant, {"ref": ""})
-        start: dict[str, SqlValue] = {"approval_id": "", "revision": 0, "person": ""}
-        found["vote"] = _every_row(reader, "log.whole_votes", tenant, start)
-    return found
+    tables = of_auditor if auditor else ROWS
+    return {
+        table: _every_row(reader, query, tenant, start) for table, (query, start) in tables.items()
+    }
 
 
 def _every_row(
@@ -281,6 +297,12 @@ def _body_at(reader: Reader, tenant: str, seq: object) -> bytes | None:
         return None
     row = _readable(lambda: reader.one("log.bodies", tenant=tenant, from_seq=seq, limit=1))
     return text(row, "body").encode() if row is not None and row["seq"] == seq else None
+
+
+def read_tenants(reader: Reader) -> list[str]:
+    """Every tenant that has a log, or rows that a log should tell of."""
+    known = _readable(lambda: reader.all("log.tenants_to_verify"))
+    return check_tenants([text(row, "tenant") for row in known])
 
 
 def _page(reader: Reader, query: str, **params: SqlValue) -> list[Row]:

@@ -20,6 +20,7 @@ class Figures:
         actions: how many have each status; every status is there, with 0 where there are none.
         pending: approvals that wait for people.
         entries: entries of the audit log.
+        verifies: whether it does, as far as this process knows.
         left: actions whose outcome only a person can still find out.
         stops: stops in force that hold the tenant.
         requests: how many have each status.
@@ -29,6 +30,7 @@ class Figures:
     actions: Mapping[Status, int]
     pending: int
     entries: int
+    verifies: bool
     left: int
     stops: int
     requests: Mapping[RequestStatus, int]
@@ -65,6 +67,7 @@ async def read_figures(container: Container, tenant: Tenant) -> Figures:
             actions=counts,
             pending=0 if pending is None else integer(pending, "count"),
             entries=0 if head is None else integer(head, "size"),
+            verifies=tenant not in container.log.refused,
             left=_count(reader, "figures.left", tenant),
             stops=_count(reader, "figures.stops", tenant),
             requests=requests,

@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 import sayso.surfaces.http.examples as examples
+from sayso.errors import IntegrityError
 from sayso.ids import Tenant
 from sayso.sdk.resources.figures import Figures
 from sayso.sdk.resources.tokens import Scope
@@ -24,6 +25,7 @@ from sayso.sdk.tracing import process_registry
 from sayso.surfaces.http.auth import BEARER, Needs, Open, admit, sayso_of
 from sayso.surfaces.http.documents import problems, shown
 from sayso.surfaces.http.edge import PlainRoute
+from sayso.surfaces.http.problem import HttpError
 from sayso.surfaces.http.shapes import HealthView
 
 router = APIRouter(tags=["operations"], route_class=PlainRoute)
@@ -48,13 +50,16 @@ async def show_health() -> HealthView:
 @router.head("/readyz", include_in_schema=False)
 @router.get(
     "/readyz",
-    summary="Whether the database can be written",
-    responses={200: shown("it can", _OK), **problems(503, 507)},
+    summary="Whether the database can be written, and its logs verify",
+    responses={200: shown("it can, and they do", _OK), **problems(503, 507)},
 )
 async def show_readiness(sayso: Open) -> HealthView:
     """No token needed. Takes the write lock once, and some room on the disk; changes nothing."""
 
-    await sayso.check_ready()
+    try:
+        await sayso.check_ready()
+    except IntegrityError as error:
+        raise HttpError(error, status=503) from error  # as load balancers understand it
     return HealthView(status="ok")
 
 
@@ -145,6 +150,8 @@ def _set_gauges(meter: Meter, figures: Figures) -> None:
         requests.set(count, {"status": state.value})
     gauge("approvals.pending", "Approvals that wait for people.", figures.pending)
     gauge("log.entries", "Entries of the audit log.", figures.entries)
+    verifies = "1, or 0 once the log does not verify and nothing is signed on top of it."
+    gauge("log.verifies", verifies, int(figures.verifies))
     left = "Actions whose outcome only a person can still find out."
     gauge("actions.to_settle", left, figures.left)
     gauge("stops", "Stops in force.", figures.stops)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import signal
 import socket
+import sqlite3
 import subprocess
+import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -143,3 +145,39 @@ def test_slack_reaches_a_serving_workspace_without_a_redirect(cli: CliWorkspace)
     with running(process, quiet=False) as ready:
         answer = httpx.post(f"{ready['url']}/slack/events", content=b"{}", trust_env=False)
         assert answer.status_code == 401
+
+
+@pytest.mark.promise("audit:self")
+def test_a_server_says_by_itself_that_its_log_does_not_verify(cli: CliWorkspace) -> None:
+    """`/readyz`, `/metrics`, a proposal, doctor: each with the code and the next step."""
+    cli.refund()
+    secret = str(cli.line.done("token", "create", "--service", "bot")["secret"])
+    headers = {"Authorization": f"Bearer {secret}", "Idempotency-Key": "k1"}
+    with running(cli.process("serve", "--port", "0", "--json"), quiet=False) as ready:
+        url = str(ready["url"])
+        with httpx.Client(base_url=url, headers=headers, trust_env=False, timeout=60) as client:
+            assert client.get("/readyz").status_code == 200
+            with closing(sqlite3.connect(cli.database)) as rows, rows:
+                for (name,) in rows.execute("select name from sqlite_master where type='trigger'"):
+                    rows.execute(f"drop trigger {name}")
+                rows.execute("update action set amount_minor = amount_minor + 1")
+            _await_not_ready(client)
+            answer = client.get("/readyz").json()
+            assert (answer["code"], bool(answer["next_step"])) == ("tampered", True)
+            assert "sayso_log_verifies 0" in client.get("/metrics").text
+            body = {
+                "subject": {"id": "cus_demo_ana", "assurance": "verified"},
+                "action": "stripe.refund",
+                "args": {"charge": "ch_demo_ana_1"},
+            }
+            proposed = client.post("/v1/actions", json=body)
+            assert (proposed.status_code, proposed.json()["code"]) == (500, "tampered")
+    assert "[tampered]" in cli.line("doctor").err
+
+
+def _await_not_ready(client: httpx.Client) -> None:
+    for _ in range(200):  # each call takes some milliseconds
+        if client.get("/readyz").status_code != 200:
+            return
+        time.sleep(0.1)
+    raise AssertionError("it stays ready")

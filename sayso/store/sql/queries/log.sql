@@ -119,6 +119,10 @@ select body from log_entry where tenant = :tenant and request_id = :request orde
 -- name: meta
 select value from meta where key = :key;
 
+-- The next number of a transaction: it differs after anybody has written anything.
+-- name: moment (postgres)
+select pg_snapshot_xmax(pg_current_snapshot())::text::bigint as moment;
+
 -- name: meta_insert (count unread)
 insert into meta (key, value) values (:key, :value) on conflict (key) do nothing;
 

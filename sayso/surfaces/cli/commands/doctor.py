@@ -21,6 +21,7 @@ from sayso.audit.segments.sealing import Segments
 from sayso.errors import Code, ConfigError, IntegrityError, RefusedError, SaysoError
 from sayso.ids import SystemClock, Tenant, rfc3339, to_micros
 from sayso.sdk.action_catalog import read_action_types
+from sayso.sdk.audit.alarms import read_alarms
 from sayso.sdk.database import is_fleet, is_postgres, missing_postgres, open_store
 from sayso.sdk.orphaned_actions import Orphans, find_orphans
 from sayso.sdk.policy_in_force import read_state
@@ -77,6 +78,7 @@ def doctor(
             facts += _server_facts(loaded, wrong)
         else:
             facts += _database_facts(loaded.store_path, wrong)
+        wrong += read_alarms(loaded.folder).values()
         if not wrong:
             facts.append(("erased", asyncio.run(_erased(loaded, wrong))))
             facts.append(("segments", asyncio.run(_segments(loaded, wrong))))

@@ -13,6 +13,7 @@ import typer
 
 from sayso.audit.entry import Actor, ActorKind
 from sayso.extras import missing_extra
+from sayso.sdk.audit.self_audit import self_auditing
 from sayso.sdk.client import Sayso
 from sayso.sdk.workspace import Workspace
 from sayso.surfaces.cli.options import AssuranceOption, JsonOption, WorkspaceOption
@@ -109,7 +110,7 @@ def mcp(
     with listen(host, port, allow_remote=allow_remote) as listener:
 
         async def serve() -> None:
-            async with Sayso(loaded) as sayso:
+            async with Sayso(loaded) as sayso, self_auditing(sayso):
                 sayso.warm_up()
                 await serve_http(sayso, listener, ready)
 

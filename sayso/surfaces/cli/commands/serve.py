@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from sayso.sdk.audit.publishing import publishing
+from sayso.sdk.audit.self_audit import self_auditing
 from sayso.sdk.background import keeping, sealing
 from sayso.sdk.patience import opened_patiently
 from sayso.sdk.workspace import Workspace
@@ -84,6 +85,7 @@ def serve(
             publishing(sayso),
             keeping(sayso),
             sealing(sayso),
+            self_auditing(sayso),
         ):
             alone = only_person(loaded)
             if alone is not None and not as_json and not allow_remote:

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from sayso.sdk.audit.self_audit import self_auditing
 from sayso.sdk.background import keeping, sealing
 from sayso.sdk.patience import opened_patiently
 from sayso.sdk.worker import work
@@ -47,7 +48,7 @@ def worker(
 
     async def serve() -> None:
         opened = opened_patiently(loaded, "decide", out.warn)
-        async with opened as sayso, keeping(sayso), sealing(sayso):
+        async with opened as sayso, keeping(sayso), sealing(sayso), self_auditing(sayso):
             stop = asyncio.Event()
             loop = asyncio.get_running_loop()
             for told in (signal.SIGTERM, signal.SIGINT):

@@ -1,0 +1,161 @@
+"""A server judges its own logs while it serves, and signs nothing on top of one that fails.
+
+It reads in pieces of some milliseconds and rests between them, so it takes its share of a busy
+server and next to nothing of an idle one. What it finds stops all that has to be written down:
+proposing, deciding, calling. It goes on looking, and a log that verifies again is signed again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from sayso.audit.verifier.verification import UNDECIDED
+from sayso.errors import IntegrityError, SaysoError, logged, logged_with_frames
+from sayso.ids import Tenant
+from sayso.sdk.audit.alarms import unverified, write_alarms
+from sayso.sdk.audit.log_judge import Known, LogJudge, Step
+from sayso.sdk.audit.stored import read_tenants
+from sayso.sdk.client import Sayso
+from sayso.sdk.database import is_postgres
+from sayso.store.base import Reader, integer
+
+logger = logging.getLogger("sayso.audit")
+
+LOOK_EVERY_S = 1.0
+"""So often it is looked whether anything has changed."""
+WHOLE_EVERY_S = 900.0
+"""So often everything is read where nothing seems to have changed."""
+_SHARE = 0.05
+"""Of a core's time that reading over and over may take."""
+_SHARE_BEHIND = 0.25
+"""While entries wait to be read for the first time."""
+_SHORTEST_REST_S = 0.02
+_MOST_JUDGES = 64
+"""So many logs are followed at once; of others the reading begins anew each time."""
+
+
+@asynccontextmanager
+async def self_auditing(sayso: Sayso) -> AsyncGenerator[None]:
+    """Judge the logs of an open workspace while the block runs."""
+    task = asyncio.create_task(SelfAudit(sayso).run(), name="sayso judges its logs")
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+class SelfAudit:
+    """Judges every log of a workspace's database, round after round."""
+
+    def __init__(self, sayso: Sayso) -> None:
+        self._container = sayso.container
+        self._workspace = sayso.workspace
+        self._judges: dict[Tenant, LogJudge] = {}
+        self._known: dict[Tenant, Known] = {}
+        self._asks_server = is_postgres(sayso.workspace)
+        self._done: object = None
+
+    async def run(self) -> None:
+        """Judge until cancelled; whatever breaks off is begun again."""
+        loop = asyncio.get_running_loop()
+        seen: object = None
+        due = loop.time()
+        while True:
+            try:
+                moment = await self._moment()
+                if moment != seen or loop.time() >= due:
+                    seen = moment
+                    await self._judge_all()
+                    self._done = moment
+                    due = loop.time() + WHOLE_EVERY_S
+            except SaysoError as error:  # such as a server that is away
+                logger.warning("the log cannot be judged now: %s", logged(error))
+                seen = None
+            except Exception as error:  # noqa: BLE001
+                # Whatever it is, it must not end this for good.
+                logger.error("judging the log broke off: %s", logged_with_frames(error))  # noqa: TRY400
+                seen = None
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def _moment(self) -> object:
+        """What differs after anybody has written to the database."""
+        if not self._asks_server:
+            return await self._container.store.version()
+        # NOTE: not what triggers tell, which whoever owns the tables can switch off.
+        row = await self._container.store.read(lambda reader: reader.one("log.moment"))
+        return None if row is None else integer(row, "moment")
+
+    async def _judge_all(self) -> None:
+        tenants = await self._container.store.read(read_tenants)
+        for name in dict.fromkeys((self._container.tenant, *tenants)):
+            await self._judge(Tenant(name))
+
+    async def is_done(self) -> bool:
+        """Whether all that was written so far was judged, by the round that ended last."""
+        return self._done is not None and self._done == await self._moment()
+
+    async def _judge(self, tenant: Tenant) -> None:
+        """One round over one log."""
+        judge = self._judge_of(tenant)
+        step, took = Step.ON, 0.0
+
+        def piece(reader: Reader) -> tuple[Step, float]:
+            began = time.thread_time()
+            return judge.step(reader), time.thread_time() - began
+
+        while step is not Step.OVER:
+            try:
+                step, took = await self._container.store.read(piece)
+            except IntegrityError as error:
+                self._refuse(tenant, error.message)
+                return
+            except SaysoError:
+                raise
+            except Exception as error:  # noqa: BLE001
+                # INVARIANT: a value that nobody can read is a finding, or it would blind the judge.
+                logger.error("judging the log of %s: %s", tenant, logged_with_frames(error))  # noqa: TRY400
+                self._refuse(tenant, "something in it cannot be read as what it should be")
+                return
+            wrong = next((one for one in judge.findings.kept if one.damage not in UNDECIDED), None)
+            if wrong is not None:
+                self._refuse(tenant, wrong.message)
+                return
+            self._known[tenant] = judge.known
+            share = _SHARE_BEHIND if step is Step.BEHIND else _SHARE
+            await asyncio.sleep(max(_SHORTEST_REST_S, took * (1 - share) / share))
+        self._accept(tenant)
+
+    def _judge_of(self, tenant: Tenant) -> LogJudge:
+        """The judge that knows the log already; one that is used seldom makes room for another."""
+        judge = self._judges.pop(tenant, None)
+        if judge is None:
+            known = self._known.get(tenant, (0, b""))
+            judge = LogJudge(self._container.log, self._container.keyring, tenant, known)
+        self._judges[tenant] = judge
+        if len(self._judges) > _MOST_JUDGES:
+            del self._judges[next(iter(self._judges))]
+        return judge
+
+    def _refuse(self, tenant: Tenant, why: str) -> None:
+        log = self._container.log
+        self._judges.pop(tenant, None)  # another one finds out whether it is still so
+        if tenant not in log.refused:
+            logger.error(
+                "the log of %s does not verify, so nothing is signed on top of it: %s", tenant, why
+            )
+        log.refuse(tenant, unverified(tenant, why))
+        write_alarms(self._workspace.folder, log.refused)
+
+    def _accept(self, tenant: Tenant) -> None:
+        log = self._container.log
+        if tenant in log.refused:
+            log.accept(tenant)
+            write_alarms(self._workspace.folder, log.refused)
+            logger.warning("the log of %s verifies again", tenant)

@@ -1,0 +1,259 @@
+"""A server judges its own logs while it serves, and signs nothing on top of one that fails."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+import sqlite3
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from actions.steps import MAIN, decide, propose, say, shown, stock
+from audit.test_rebuilt import BOUND, CHANGES, keyring_of
+from support.lived import live, planner
+from support.postgres import fresh_database
+from support.postgres_server import PostgresServer
+from support.shop_workspace import STORE_URLS, ShopWorkspace, make_shop_workspace, open_shop
+
+from sayso.audit.log import AuditLog
+from sayso.errors import Code, IntegrityError
+from sayso.ids import Tenant
+from sayso.sdk.audit.alarms import FILE
+from sayso.sdk.audit.log_judge import LogJudge, Step
+from sayso.sdk.audit.self_audit import SelfAudit
+from sayso.sdk.database import is_postgres, open_store
+from sayso.store.postgres.connection import connect_plainly
+from sayso.store.sqlite.writer import SqliteReader
+from sayso.testing.clock import FakeClock
+
+pytestmark = pytest.mark.promise("audit:self")
+
+SOON_S = 60.0
+"""A small log is judged anew within two seconds; the machine may be busy."""
+
+ENTRY = (
+    "update log_entry set body = replace(body, '\"amount_minor\":2000', '\"amount_minor\":2')"
+    " where body like '%\"amount_minor\":2000%'"
+)
+ROW = "update action set amount_minor = 1 where amount_minor = 2000"
+GONE = "delete from vote where person = 'finn'"
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def shop_store(
+    request: pytest.FixtureRequest, postgres_server: PostgresServer, tmp_path: Path
+) -> Generator[str]:
+    """Where a shop opened in this test keeps its rows."""
+    if request.param == "sqlite":
+        yield ""
+        return
+    with fresh_database(postgres_server) as url:
+        STORE_URLS.append(url)
+        try:
+            asyncio.run(open_store(make_shop_workspace(tmp_path), create=True).close())
+            yield url
+        finally:
+            STORE_URLS.remove(url)
+
+
+def _write(opened: ShopWorkspace, statement: str) -> None:
+    """What somebody does who can write the database: triggers off, nobody is told."""
+    if is_postgres(opened.workspace):
+        with connect_plainly(opened.workspace.store_url) as admin:
+            table = statement.split()[2 if statement.startswith("delete") else 1]
+            admin.execute("set search_path to sayso")
+            admin.execute(f"alter table {table} disable trigger all".encode())
+            assert admin.execute(statement.encode()).rowcount > 0
+        return
+    with closing(sqlite3.connect(opened.workspace.store_path)) as rows, rows:
+        for (name,) in rows.execute("select name from sqlite_master where type = 'trigger'"):
+            rows.execute(f"drop trigger {name}")
+        rows.execute("pragma ignore_check_constraints = on")
+        assert rows.execute(statement).rowcount > 0
+
+
+@asynccontextmanager
+async def _judging(opened: ShopWorkspace) -> AsyncGenerator[SelfAudit]:
+    audit = SelfAudit(opened.sayso)
+    task = asyncio.create_task(audit.run())
+    try:
+        yield audit
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _all_judged(audit: SelfAudit) -> None:
+    async with asyncio.timeout(SOON_S):
+        while not await audit.is_done():
+            await asyncio.sleep(0.02)
+
+
+async def _until(opened: ShopWorkspace, *, refused: bool) -> None:
+    async with asyncio.timeout(SOON_S):
+        while bool(opened.sayso.unverified) is not refused:
+            await asyncio.sleep(0.02)
+
+
+async def _note(opened: ShopWorkspace) -> Any:
+    row = await opened.sayso.container.store.read(lambda tx: tx.one("log.head", tenant=MAIN))
+    return None if row is None else dict(row)
+
+
+@pytest.mark.parametrize("change", [ENTRY, ROW, GONE], ids=["entry", "row", "vote"])
+async def test_what_is_changed_under_a_server_stops_it(
+    change: str, shop_store: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Within seconds: not ready, one line at ERROR, nothing more is signed, nothing is taken in."""
+    async with open_shop(tmp_path, planner=planner()) as opened, _judging(opened) as audit:
+        stock(opened, "o19")
+        waiting = await propose(opened, order="o19", subject="cus_1")
+        await live(opened)
+        await _all_judged(audit)
+        await opened.sayso.check_ready()
+        _write(opened, change)
+        await _until(opened, refused=True)
+        before = await _note(opened)
+        with pytest.raises(IntegrityError) as not_ready:
+            await opened.sayso.check_ready()
+        assert not_ready.value.code is Code.TAMPERED
+        assert "does not verify" in not_ready.value.message
+        assert "sayso audit verify" in (not_ready.value.next_step or "")
+        stock(opened, "o20")
+        with pytest.raises(IntegrityError) as asked:
+            await propose(opened, 100, order="o20")
+        assert asked.value.code is Code.TAMPERED
+        with pytest.raises(IntegrityError):
+            await decide(opened, say(await shown(opened, waiting)))
+        assert await _note(opened) == before
+        errors = [one for one in caplog.records if one.levelno >= logging.ERROR]
+        assert [one.name for one in errors] == ["sayso.audit"]
+        assert (tmp_path / FILE).exists()
+
+
+async def test_a_log_that_verifies_again_is_signed_again(tmp_path: Path) -> None:
+    """What was changed is put back: nobody has to start anything anew."""
+    async with open_shop(tmp_path) as opened, _judging(opened) as audit:
+        stock(opened, "o1", "o2")
+        await propose(opened, 2_000, order="o1")
+        await _all_judged(audit)
+        _write(opened, ROW)
+        await _until(opened, refused=True)
+        _write(opened, "update action set amount_minor = 2000 where amount_minor = 1")
+        await _until(opened, refused=False)
+        assert (await propose(opened, 100, order="o2")).status == "succeeded"
+        assert not (tmp_path / FILE).exists()
+
+
+async def test_a_log_that_is_put_back_is_noticed_and_stays_so(tmp_path: Path) -> None:
+    """An older log is a true one; only whoever was there knows that it had another past."""
+    async with open_shop(tmp_path) as opened:
+        stock(opened, "o1", "o2")
+        await propose(opened, 2_000, order="o1")
+        store, container = opened.sayso.container.store, opened.sayso.container
+        judge = await _over(opened, LogJudge(container.log, container.keyring, MAIN))
+        assert not judge.findings.kept
+        size, root = judge.known
+        longer = LogJudge(container.log, container.keyring, MAIN, (size + 1, root))
+        await store.read(longer.step)
+        assert longer.findings.decided
+        other = LogJudge(container.log, container.keyring, MAIN, (size, b"\0" * 32))
+        assert (await _over(opened, other)).findings.decided
+
+
+async def _over(opened: ShopWorkspace, judge: LogJudge) -> LogJudge:
+    while await opened.sayso.container.store.read(judge.step) is not Step.OVER:
+        if judge.findings.decided:
+            break
+    return judge
+
+
+async def test_a_process_that_begins_later_signs_nothing_either(tmp_path: Path) -> None:
+    """A command that decides beside the server; and once the log verifies, the verifier says so."""
+    async with open_shop(tmp_path) as opened, _judging(opened) as audit:
+        stock(opened, "o1")
+        await propose(opened, 2_000, order="o1")
+        await _all_judged(audit)
+        _write(opened, ROW)
+        await _until(opened, refused=True)
+    async with open_shop(tmp_path) as opened:
+        stock(opened, "o2")
+        with pytest.raises(IntegrityError):
+            await propose(opened, 100, order="o2")
+        opened.sayso.audit.verify()
+        assert opened.sayso.unverified == {MAIN}
+        _write(opened, "update action set amount_minor = 2000 where amount_minor = 1")
+        opened.sayso.audit.verify()
+        assert not opened.sayso.unverified
+        assert (await propose(opened, 100, order="o2")).status == "succeeded"
+
+
+async def test_a_busy_server_is_never_accused(shop_store: str, tmp_path: Path) -> None:
+    """Refunds, edits, stops, plans, erasures, lost answers; judged again and again meanwhile."""
+    async with open_shop(tmp_path, planner=planner()) as opened, _judging(opened) as audit:
+        for number in range(30):
+            stock(opened, f"p{number}", customer=f"cus_p{number % 11}")
+            view = await propose(
+                opened,
+                9_900 if number % 3 else 100,
+                order=f"p{number}",
+                subject=f"cus_p{number % 11}",
+            )
+            if view.status == "pending_approval":
+                await decide(opened, say(await shown(opened, view)))
+        await live(opened)
+        await _all_judged(audit)
+        assert not opened.sayso.unverified
+        await opened.sayso.check_ready()
+
+
+# ---- what the judge sees is what the verifier sees -----------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def lived_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("lived")
+    asyncio.run(_live(folder))
+    with closing(sqlite3.connect(folder / "sayso.db", isolation_level=None)) as rows:
+        rows.execute("pragma wal_checkpoint(truncate)")
+    return folder / "sayso.db"
+
+
+async def _live(folder: Path) -> None:
+    async with open_shop(folder, planner=planner()) as opened:
+        await live(opened)
+
+
+def _judged(path: Path, home: Path) -> LogJudge:
+    workspace = make_shop_workspace(home)
+    log = AuditLog("test", workspace.signer(), FakeClock())
+    judge = LogJudge(log, keyring_of(home), Tenant("main"))
+    with closing(sqlite3.connect(path, isolation_level=None)) as rows:
+        rows.row_factory = sqlite3.Row
+        reader = SqliteReader(rows)
+        for _ in range(1_000):
+            if judge.findings.decided or judge.step(reader) is Step.OVER:
+                break
+    return judge
+
+
+_ALL = {**CHANGES, **BOUND, "entry": ENTRY}
+
+
+@pytest.mark.parametrize("what", ["nothing", *_ALL])
+def test_each_change_that_the_verifier_finds_is_found_here(
+    what: str, lived_file: Path, tmp_path: Path
+) -> None:
+    """One at a time, as the columns' own tests do it."""
+    path = Path(shutil.copy(lived_file, tmp_path / "copy.db"))
+    with closing(sqlite3.connect(path, isolation_level=None)) as rows:
+        for (name,) in rows.execute("select name from sqlite_master where type = 'trigger'"):
+            rows.execute(f"drop trigger {name}")
+        if what != "nothing":
+            rows.execute(_ALL[what])
+    judge = _judged(path, lived_file.parent)
+    assert judge.findings.decided is (what != "nothing"), judge.findings.kept
