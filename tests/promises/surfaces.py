@@ -10,6 +10,14 @@ PROMISES: dict[str, Promise] = {
         "The pages of figures, people and the policy say what the ledger and the log hold; "
         "currencies are never added up.",
     ),
+    "solutions:ask-customer": Promise(
+        "A person who may decide can ask the customer first: the answer is on the card, under "
+        "another digest, and a decision meanwhile counts.",
+    ),
+    "console:together": Promise(
+        "Several solutions of one rule are answered with one yes whose digest has each of them and "
+        "the total; each is a transaction of its own, and what changed drops out.",
+    ),
     "work:kept": Promise(
         "What machines leave to people is listed until somebody ends it, with who has taken it and "
         "what they have noted; each is an entry of the log.",
@@ -22,6 +30,11 @@ PROMISES: dict[str, Promise] = {
         "A yes to so much counts only with the signature of a passkey of its person's, over what "
         "was shown and what of it was agreed to; by any other way it is refused with the way to "
         "the console.",
+    ),
+    "console:oidc": Promise(
+        "A company's provider signs in whom somebody has linked, by issuer and subject alone; "
+        "roles follow groups by entries of the log, and a token that says or is anything else "
+        "opens nothing.",
     ),
     "console:csrf": Promise(
         "A form counts only when the browser says that one of our own pages has sent it, under a "

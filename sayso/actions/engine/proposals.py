@@ -31,6 +31,7 @@ from sayso.actions.model.action_row import (
     read_action,
 )
 from sayso.actions.model.attempt import MAX_BREAKS, read_target
+from sayso.actions.model.customer_words import CUSTOMER_ANSWERED
 from sayso.actions.model.definition import Effect, Subject
 from sayso.actions.model.digest import hash_of, is_text, normal_json, storable
 from sayso.actions.model.idempotency import (
@@ -266,10 +267,16 @@ class Proposals:
         except RefusedError:
             return None
 
-    async def settle_planned(self, row: ActionRow, quote: str) -> ActionRow | None:
+    async def settle_planned(
+        self, row: ActionRow, quote: str, until: int | None = None
+    ) -> ActionRow | None:
         """Resolve and judge a `planned` or `stale` action; None when somebody else was faster.
 
         What a plan has that belongs to a planned step is judged with it, in one transaction.
+
+        Args:
+            until: when people's time to decide is over, in microseconds since 1970, where a renewed
+                card keeps that; else they have the whole time.
 
         Raises:
             RetryableError: the provider cannot be read now, or its connector broke off
@@ -283,6 +290,7 @@ class Proposals:
         if row.status is Status.STALE:
             draft = replace(draft, revision=row.revision + 1)
         read_at = to_micros(self._clock.now())
+        moment = Moment(now=read_at, read_at=read_at, quote=quote, until=until)
         try:
             outcome: Resolved | RefusedError = await self._resolve(draft)
         except RefusedError as error:
@@ -290,7 +298,7 @@ class Proposals:
         with self._telemetry.span("sayso.judge", row.traceparent, {"sayso.action": row.name}):
             try:
                 return await self._store.write(
-                    lambda tx: self._judge_stored(tx, row, draft, outcome, read_at, quote),
+                    lambda tx: self._judge_stored(tx, row, draft, outcome, moment),
                     brief=True,
                 )
             except RefusedError as error:
@@ -298,7 +306,7 @@ class Proposals:
                     raise
                 unfit = error  # else it would stay due, and be judged in vain, for ever
                 return await self._store.write(
-                    lambda tx: self._judge_stored(tx, row, draft, unfit, read_at, quote), brief=True
+                    lambda tx: self._judge_stored(tx, row, draft, unfit, moment), brief=True
                 )
 
     def _part(self, reader: Reader, row: ActionRow) -> tuple[ActionRow, ...]:
@@ -503,18 +511,13 @@ class Proposals:
         row: ActionRow,
         draft: ActionRow,
         outcome: Resolved | RefusedError,
-        read_at: int,
-        quote: str,
+        moment: Moment,
     ) -> ActionRow | None:
         now = to_micros(self._clock.now())
-        return self._store_judged(
-            tx,
-            row,
-            judged_or_refused(
-                tx, self._evaluator, draft, outcome, Moment(now=now, read_at=read_at, quote=quote)
-            ),
-            now,
+        judged = judged_or_refused(
+            tx, self._evaluator, draft, outcome, replace(moment, now=now), _still_with_plan(row)
         )
+        return self._store_judged(tx, row, judged, now)
 
     def _store_judged(
         self, tx: Transaction, row: ActionRow, judged: Judged, now: int
@@ -529,6 +532,16 @@ class Proposals:
         if stored is not None and approval_id is not None:
             put_approval(tx, approval_id, judged, ApprovalStatus.PENDING, stored, known=known)
         return stored
+
+
+def _still_with_plan(row: ActionRow) -> tuple[str, ...]:
+    """The roles that a renewed step still waits for, since the rest of its plan does.
+
+    INVARIANT: judged by itself it would need nobody, and run before anybody said yes to the rest.
+    """
+    answered = str((row.error or {}).get("message", "")).startswith(CUSTOMER_ANSWERED)
+    judgement = row.judgement
+    return judgement.roles if answered and judgement is not None and judgement.with_plan else ()
 
 
 def _judged_entry(

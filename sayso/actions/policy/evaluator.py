@@ -261,6 +261,7 @@ class Evaluator:
         now: int,
         read_at: int,
         quote: str,
+        until: int | None = None,
         approvers: Sequence[Approver] = (),
         together: tuple[str, ...] = (),
         ceiling: Staged | None = None,
@@ -271,6 +272,7 @@ class Evaluator:
             now: microseconds since 1970.
             read_at: from before the provider was read.
             quote: the customer's or caller's words for the card.
+            until: when people's time to decide is over, where a renewed card keeps that.
             approvers: people who have said yes to this revision already (an editor).
             together: the roles that are asked about the rest of its plan, so that it waits for
                 them as well, although the policy allows it without anybody.
@@ -312,7 +314,7 @@ class Evaluator:
         expires_at: int | None = None
         asked = judgement.outcome is Outcome.ASK
         if asked or (approvers and status is Status.APPROVED):
-            expires_at = now + self._approval_micros
+            expires_at = now + self._approval_micros if until is None else until
             earlier = earlier_of(reader, row, now)
             seen = Seen(
                 action=question.action,

@@ -24,6 +24,7 @@ from sayso.surfaces.console import (
     policy,
     solution,
     stop,
+    together,
     work,
 )
 from sayso.surfaces.console.edge import Edge, Site, logger
@@ -57,12 +58,17 @@ def create_console(sayso: Sayso, *, site: Site | None = None) -> Starlette:
         routes=[
             Route("/static/{mark}/{name}", _static),
             Route("/enter", sign_in.enter, methods=["GET", "POST"]),
+            Route("/enter/start", sign_in.start),
+            Route("/enter/callback", sign_in.finish),
+            Route("/me/link", page(sign_in.link)),
             Route("/leave", page(sign_in.leave), methods=["POST"]),
             Route("/live", live.stream),
             Route("/", page(inbox.show_inbox)),
             Route("/solution/{id}", page(solution.show_solution)),
             Route("/solution/{id}/smaller", page(solution.show_smaller)),
             Route("/solution/{id}/decision", page(solution.decide), methods=["POST"]),
+            Route("/together", page(together.show_together)),
+            Route("/together", page(together.answer_together), methods=["POST"]),
             Route("/action/{id}", page(action.show_action)),
             Route("/request/{id}", page(action.show_request)),
             Route("/work/{id}", page(work.say), methods=["POST"]),
