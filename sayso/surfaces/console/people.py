@@ -14,7 +14,8 @@ async def show_people(visit: Visit) -> Response:
     sayso = visit.sayso
     people = await sayso.people.list(sayso.tenant)
     tokens = [one for one in await sayso.tokens.list(sayso.tenant) if one.revoked_at is None]
-    settings = sayso.workspace.settings
+    seen = await sayso.sessions.seen()
+    asked = visit.request.query_params.get("accounts") == "1"
     return visit.show(
         "people.html",
         visit.page("People", "people"),
@@ -23,6 +24,7 @@ async def show_people(visit: Visit) -> Response:
                 "id": one.id,
                 "roles": ", ".join(role.replace("_", " ") for role in sorted(one.roles)) or "none",
                 "slack": one.slack or "not linked",
+                "oidc": "linked" if one.oidc is not None else "",
                 "active": one.active,
                 "source": one.source,
                 "seq": one.seq,
@@ -36,13 +38,12 @@ async def show_people(visit: Visit) -> Response:
                 "holder": one.holder,
                 "scopes": ", ".join(sorted(one.scopes)),
                 "expires": rfc3339(one.expires_at),
+                "seen": rfc3339(seen[one.id]) if one.id in seen else "",
             }
             for one in tokens
         ],
-        connections=[
-            {"name": name, "grant": section.grant, "at": section.token_endpoint}
-            for name, section in settings.connections.items()
-        ],
-        connectors=sorted(settings.connectors),
+        connections=await sayso.accounts.connections(),
+        accounts=await sayso.accounts.accounts(ask=asked),
+        asked=asked,
         passkeys=await pane_of(visit),
     )

@@ -35,6 +35,7 @@ PAGES = (
     "policy",
     "policy?version=1",
     "people",
+    "people?accounts=1",
     "stop",
     "me",
     "nothing",
@@ -66,6 +67,7 @@ async def every_state(console: ServedConsole) -> list[str]:
         f"action/{yes.steps[0].action_id}",
         f"action/{waits.steps[0].action_id}",
         f"request/{requests[0].id}",
+        f"slack/{console.sayso.slack_links.offer('T1/U1')}",
     ]
 
 
