@@ -401,6 +401,10 @@ PROMISES: dict[str, Promise] = {
     "policy:tests": Promise(
         "Tests beside the policy are asked of the engine, and say what is not as wanted."
     ),
+    "facts:signed": Promise(
+        "A fact that a caller signs counts for minutes, for this customer and workspace; an "
+        "unsigned one, a connector's or a stale one does not."
+    ),
     "policy:everywhere": Promise(
         "A draft is looked at, tried, put in force and confirmed over HTTP as on the command line,"
         " by the same people, and the log names their token."
