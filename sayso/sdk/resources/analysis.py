@@ -85,7 +85,7 @@ class ProofView(View):
     by: Literal["search", "search and solver"] = "search"
 
 
-class StepView(View):
+class JudgedStepView(View):
     """Whether it may be done with some people's yes.
 
     Attributes:
@@ -117,7 +117,7 @@ class ExplanationView(View):
     explain: str
     by: tuple[str, ...]
     stage: str
-    steps: tuple[StepView, ...]
+    steps: tuple[JudgedStepView, ...]
     today: str
     today_version: int
 
@@ -473,7 +473,7 @@ def _proof_view(policy: CedarPolicy, proof: Proof) -> ProofView:
 
 def _answered(
     policy: CedarPolicy, action: str, recorded: object
-) -> tuple[tuple[StepView, ...], str, str]:
+) -> tuple[tuple[JudgedStepView, ...], str, str]:
     """Each step of a judgement, the question, and the answer, in words."""
     from sayso.actions.policy.analysis.people import who
     from sayso.actions.policy.analysis.words import answer_of, missing_of, question_words, whole
@@ -486,7 +486,7 @@ def _answered(
         return (), question, "refused"
     answer = answer_of(mine, values, missing)
     steps = tuple(
-        StepView(
+        JudgedStepView(
             who=who(roles),
             allowed=verdict.allowed,
             rules=tuple(

@@ -28,7 +28,7 @@ from support.shop_workspace import ShopWorkspace
 from sayso.actions.controls.kill_switch import Resumption
 from sayso.actions.model.plan import Step
 from sayso.audit.entry import Actor, ActorKind
-from sayso.errors import ConfigError
+from sayso.errors import ConfigError, RefusedError
 from sayso.ids import Tenant
 from sayso.sdk.resources.limits import used_words
 from sayso.sdk.scaffold import template
@@ -345,6 +345,33 @@ cards = 2
         assert (await refund(opened, 60_000, customer="cus_2")).status == "pending_approval"
         await decide(opened, say(await shown(opened, waits[0])))
         assert (await refund(opened, 60_000)).status == "pending_approval"
+        assert_verified(opened)
+
+
+@pytest.mark.promise("limits:cards")
+async def test_a_flood_beyond_the_open_cards_is_logged_once(tmp_path: Path) -> None:
+    """A clear refusal, logged once; the log doesn't grow with the tries."""
+    cards = """
+[[limit]]
+id = "open"
+say = "At most two questions of a customer wait"
+of = "customer"
+action = "shop.refund"
+cards = 2
+"""
+    async with limited(tmp_path, cards) as opened:
+        for _ in range(2):
+            await refund(opened, 60_000)
+        assert (await refund(opened, 60_000)).status == "refused"
+        before = len(bodies(opened))
+        for _ in range(20):
+            with pytest.raises(RefusedError) as refused:
+                await refund(opened, 60_000)
+            assert refused.value.code == "limit_reached"
+            assert refused.value.next_step
+        assert len(bodies(opened)) == before
+        opened.clock.advance(minutes=61)
+        assert (await refund(opened, 60_000)).status == "refused"
         assert_verified(opened)
 
 

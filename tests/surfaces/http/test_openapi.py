@@ -16,6 +16,8 @@ from sayso.sdk.privacy.views import ErasureView, HoldView, SubjectView
 from sayso.sdk.resources.analysis import BacktestView, ExplanationView
 from sayso.sdk.resources.policy import ActivationView, PolicyChangeView, PolicyTextView
 from sayso.sdk.resources.report import ReportView
+from sayso.sdk.resources.work import WorkView
+from sayso.sdk.solution_view import SolutionView
 from sayso.sdk.views import ActionView, ApprovalView, EntryView, RequestView, StopView
 from sayso.sdk.webhooks.resource import WebhookTestView, WebhookView
 from sayso.surfaces.http import examples
@@ -65,6 +67,7 @@ from sayso.surfaces.http.shapes import (
     WebhookPage,
     WrongBody,
 )
+from sayso.surfaces.http.solutions import QuestionBody, SolutionDecisionBody, SolutionPage
 from sayso.surfaces.http.upkeep import (
     PruneBody,
     SealBody,
@@ -72,6 +75,8 @@ from sayso.surfaces.http.upkeep import (
     SweepBody,
     UpkeepView,
 )
+from sayso.surfaces.http.work import EXAMPLE as WORK
+from sayso.surfaces.http.work import NoteBody, TakeBody, WorkPage
 
 CONTRACT = {
     "POST /v1/requests",
@@ -89,6 +94,15 @@ CONTRACT = {
     "GET /v1/approvals",
     "GET /v1/approvals/{approval_id}",
     "POST /v1/approvals/{approval_id}/decision",
+    "GET /v1/solutions",
+    "GET /v1/solutions/{solution_id}",
+    "POST /v1/solutions/{solution_id}/decision",
+    "POST /v1/solutions/{solution_id}/question",
+    "GET /v1/work",
+    "GET /v1/work/{about}",
+    "POST /v1/work/{about}/take",
+    "POST /v1/work/{about}/note",
+    "POST /v1/work/{about}/end",
     "POST /v1/actions/{action_id}/settle",
     "POST /v1/stop",
     "POST /v1/resume",
@@ -161,6 +175,11 @@ BODIES: dict[str, type[BaseModel]] = {
     "propose": ActionBody,
     "decide": DecisionBody,
     "decide_plan": PlanDecisionBody,
+    "decide_solution": SolutionDecisionBody,
+    "ask_customer": QuestionBody,
+    "take_work": TakeBody,
+    "note_work": NoteBody,
+    "end_work": NoteBody,
     "settle": SettleBody,
     "stop": StopBody,
     "resume": ResumeBody,
@@ -210,6 +229,15 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "show_approval": ApprovalView,
     "decide": ActionView,
     "decide_plan": RequestView,
+    "list_solutions": SolutionPage,
+    "show_solution": SolutionView,
+    "decide_solution": SolutionView,
+    "ask_customer": SolutionView,
+    "list_work": WorkPage,
+    "show_work": WorkView,
+    "take_work": WorkView,
+    "note_work": WorkView,
+    "end_work": WorkView,
     "settle": ActionView,
     "stop": StopView,
     "resume": StopView,
@@ -331,6 +359,8 @@ def test_the_examples_are_whole() -> None:
         (ApprovalView, examples.APPROVAL),
         (EntryView, examples.ENTRY),
         (RequestView, examples.REQUEST),
+        (SolutionView, examples.SOLUTION),
+        (WorkView, WORK),
         (SubjectView, examples.SUBJECT),
         (ErasureView, examples.ERASURE),
         (HoldView, examples.HOLD),
