@@ -199,11 +199,6 @@ EXPLANATION: dict[str, Any] = {
             "allowed": False,
             "rules": [["refunds.weekend", "At weekends a support manager is asked"]],
         },
-        {
-            "who": "a support manager",
-            "allowed": True,
-            "rules": [["refund-manager", "A refund of up to 500 once a manager has approved"]],
-        },
     ],
     "today": "a support manager",
     "today_version": 14,
@@ -592,7 +587,8 @@ sayso_approvals_pending 3
 """
 EVENTS = f"""event: action
 data: {{"seq":7,"at":"{_AT}","kind":"action.pending","request_id":"{_REQUEST_ID}",\
-"action_id":"{_ACTION_ID}","approval_id":"{_APPROVAL_ID}","status":"pending_approval"}}
+"action_id":"{_ACTION_ID}","approval_id":"{_APPROVAL_ID}","status":"pending_approval",\
+"message":"A person from our team has to agree first."}}
 id: 7
 """
 
