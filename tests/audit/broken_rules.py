@@ -266,6 +266,11 @@ def _swept_under_a_hold(log: RuledLog) -> None:
     log.say(EntryKind.RETENTION_SWEPT, ENGINE, {"subjects": 1, "of": [SUBJECT]})
 
 
+def _swept_unsaid_under_a_hold(log: RuledLog) -> None:
+    log.hold(EntryKind.SUBJECT_HELD, "maria")
+    log.say(EntryKind.RETENTION_SWEPT, ENGINE, {"subjects": 1})
+
+
 def _never_erased(log: RuledLog) -> None:
     log.erase(EntryKind.SUBJECT_ERASED)
 
@@ -356,7 +361,12 @@ BROKEN: Mapping[Check, tuple[Step, ...]] = {
     Check.RULE_CALL_KEY: (_another_key,),
     Check.RULE_COMPENSATED: (_taken_back_by_nothing,),
     Check.RULE_TWO_PEOPLE: (_released_alone, _released_unasked, _released_twice),
-    Check.RULE_HELD: (_erased_under_a_hold, _swept_under_a_hold, _pruned_under_a_hold),
+    Check.RULE_HELD: (
+        _erased_under_a_hold,
+        _swept_under_a_hold,
+        _swept_unsaid_under_a_hold,
+        _pruned_under_a_hold,
+    ),
     Check.RULE_ERASURE: (_never_erased,),
     Check.RULE_PEOPLE: (_added_twice,),
     Check.RULE_TOKEN: (_token_of_nobody, _token_for_ever, _deciding_service, _revoked_twice),

@@ -99,7 +99,7 @@ class Rebuilt:
             data = fields.get("data")
             said = cast("Fields", data) if isinstance(data, dict) else {}
             counts = {table: said.get(name) for table, name in _COUNTED.items()}
-            gone: State = {"subject": fields.get("subject"), **counts}
+            gone: State = {"subject": fields.get("subject"), "of": said.get("of"), **counts}
             if "before" in said:
                 gone["at"] = fields.get("at")
             self._recent["erasing", str(seq)] = gone
@@ -358,6 +358,8 @@ def _judge_erased(
         marked[table, seq] = marked.get((table, seq), 0) + 1
         swept = said.get(table)
         fits = isinstance(swept, int) and marked[table, seq] <= swept
+        of = said.get("of")
+        fits = fits and (not isinstance(of, list) or named is None or named in of)
     if not fits:
         message = f"the {table} `{name_of(table, row)[:120]}` was erased by no entry"
         findings.add(Check.STATE_ERASED, Damage.STATE_DISAGREES, message)
