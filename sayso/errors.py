@@ -42,6 +42,7 @@ class Code(StrEnum):
     NOT_FOUND = "not_found"
     IDEMPOTENCY_CONFLICT = "idempotency_conflict"
     ALREADY_DECIDED = "already_decided"
+    JOINED = "joined"
     STALE_REVISION = "stale_revision"
     DIGEST_MISMATCH = "digest_mismatch"
     APPROVAL_EXPIRED = "approval_expired"
@@ -139,6 +140,7 @@ CODES: dict[Code, CodeInfo] = {
     Code.NOT_FOUND: CodeInfo("not found", 404),
     Code.IDEMPOTENCY_CONFLICT: CodeInfo("the key was used for another request", 409),
     Code.ALREADY_DECIDED: CodeInfo("already decided", 409),
+    Code.JOINED: CodeInfo("an equal one waits for people already", 409),
     Code.STALE_REVISION: CodeInfo("a newer revision exists", 409),
     Code.DIGEST_MISMATCH: CodeInfo("not what was shown", 409),
     Code.APPROVAL_EXPIRED: CodeInfo("the time to decide is over", 409),

@@ -17,6 +17,7 @@ MOST_WITHOUT_A_MAP = 30
 
 JSON_EDGE = {
     # where bytes, rows or foreign libraries' values come in or go out
+    "sayso/actions/policy/formula/solver.py": "z3, which says no types",
     "sayso/agent/conversation.py": "a stored turn, as JSON",
     "sayso/agent/graph.py": "LangGraph's state is JSON",
     "sayso/agent/model_calls.py": "JSON Schema, as LangChain takes it",

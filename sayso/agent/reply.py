@@ -197,7 +197,9 @@ def _told(outcome: StepOutcome, phrases: Phrases) -> str:
         case Status.EXPIRED:
             return phrases.expired
         case Status.REFUSED:
-            return _refused(outcome, phrases)
+            # What it has joined waits for people, and the customer is told so.
+            joined = outcome.code is Code.JOINED
+            return phrases.pending if joined else _refused(outcome, phrases)
         case Status.FAILED:
             later = outcome.code is Code.EFFECT_FAILED
             return phrases.failed_later if later else phrases.failed

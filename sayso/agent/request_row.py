@@ -10,7 +10,7 @@ from typing import Any, cast
 import orjson
 
 from sayso.actions.model.action_row import ActionRow, read_action
-from sayso.actions.model.customer_words import CustomerWords
+from sayso.actions.model.customer_words import ASKED_BY_PEOPLE, CustomerWords
 from sayso.actions.model.definition import Assurance, Subject
 from sayso.agent.phrases import DEFAULT_LANGUAGE
 from sayso.errors import Code, RefusedError
@@ -64,6 +64,19 @@ class RequestRow:
     question: JsonValue = None
     turns: tuple[str, ...] = ()
     conversation: str | None = None
+
+    @property
+    def asked_by(self) -> str | None:
+        """Who of us has asked the customer something while people decide; None when nobody has."""
+        asked = self.question if self.status is RequestStatus.NEEDS_CUSTOMER else None
+        if isinstance(asked, Mapping) and asked.get("slot") == ASKED_BY_PEOPLE:
+            return str(asked.get("planner", ""))
+        return None
+
+    @property
+    def is_acting(self) -> bool:
+        """Whether its actions decide what comes next, also while a person asks the customer."""
+        return self.status is RequestStatus.ACTING or self.asked_by is not None
 
     @property
     def language(self) -> str:

@@ -9,6 +9,7 @@ from typing import Any, cast
 import orjson
 
 from sayso.actions.model.action_row import WAITED_FOR, check_priority, dumps
+from sayso.actions.model.customer_words import ASKED_BY_PEOPLE
 from sayso.actions.model.definition import Subject
 from sayso.actions.model.digest import hash_of_texts
 from sayso.actions.model.idempotency import check_key, check_repeated, read_by_key
@@ -84,7 +85,10 @@ class Requests:
         clock: Clock,
         ids: IdSource,
         telemetry: Telemetry,
+        renew: Callable[[Transaction, RequestRow], None] | None = None,
     ) -> None:
+        """`renew`: has the cards of a request made anew, once a person's question is answered."""
+        self._renew = renew
         self._store = store
         self._log = log
         self._personal = personal
@@ -294,18 +298,29 @@ class Requests:
             actor=requester,
             request=row.id,
             subject=pseudonym,
-            data={"question": cast("Json", number), "picked": picked is not None},
+            data={
+                "question": cast("Json", number),
+                "picked": picked is not None,
+                **({"slot": ASKED_BY_PEOPLE} if row.asked_by is not None else {}),
+            },
             pii=self._personal.seal(tx, row.tenant, row.subject.id, ref, dumps(turns)),
         )
-        return self._store_move(
+        moved = self._store_move(
             tx,
             row,
-            RequestStatus.RECEIVED,
+            RequestStatus.RECEIVED if row.asked_by is None else RequestStatus.ACTING,
             entry,
             now,
             turns=dumps([*row.turns, ref]),
             due_at=now,
         )
+        if row.asked_by is not None and self._renew is not None:
+            self._renew(tx, moved)
+        return moved
+
+    async def write(self, work: Callable[[Transaction], RequestRow]) -> RequestRow:
+        """Run what moves a request in one transaction."""
+        return await self._store.write(work)
 
     def messages(self, reader: Reader, row: RequestRow) -> tuple[Message, ...]:
         """The conversation; empty when the subject was erased."""
@@ -339,6 +354,7 @@ class Requests:
         kind: EntryKind,
         *,
         data: dict[str, Json],
+        actor: Actor | None = None,
         planner: str | None = None,
         plan: JsonValue = None,
         question: JsonValue = None,
@@ -354,7 +370,7 @@ class Requests:
         pseudonym = self._personal.pseudonym(tx, row.tenant, row.subject.id, now)
         entry = Entry(
             kind=kind,
-            actor=AGENT if kind is not EntryKind.REQUEST_REPLIED else SYSTEM,
+            actor=actor or (AGENT if kind is not EntryKind.REQUEST_REPLIED else SYSTEM),
             request=row.id,
             subject=pseudonym,
             data=data,

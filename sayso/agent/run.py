@@ -227,7 +227,7 @@ def store_reply(requests: Requests, claimed: RequestRow, tx: Transaction) -> Non
     Once more where a reply is there, and what it told has changed.
     """
     row = get_request(tx, claimed.tenant, claimed.id)
-    if row.status not in {RequestStatus.ACTING, RequestStatus.ANSWERED}:
+    if not row.is_acting and row.status is not RequestStatus.ANSWERED:
         return
     actions = actions_of(tx, row)
     if any((action.error or {}).get("code") == Code.NOT_ROLLED_OUT for action in actions):

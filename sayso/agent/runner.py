@@ -79,7 +79,7 @@ class Runner:
         row = await self.store.read(
             lambda reader: get_request(reader, tenant, request_id), brief=True
         )
-        if row.status is RequestStatus.NEEDS_CUSTOMER:
+        if row.status is RequestStatus.NEEDS_CUSTOMER and not row.is_acting:
             await self._give_up_waiting(row)
             return
         if row.due_at is None or row.status is RequestStatus.HANDED_OVER:
@@ -139,10 +139,10 @@ class Runner:
         if state.interrupts:
             # NOTE: a resume is given only where a wait is pending; on a fresh thread LangGraph
             # would silently start over.
-            if row.status is RequestStatus.ACTING and not await self._all_told(row):
+            if row.is_acting and not await self._all_told(row):
                 return
             command = Command(resume={"told": True})
-        elif row.status is RequestStatus.ACTING:
+        elif row.is_acting:
             # The plan is stored, and its wait is not saved: the run died between the two, or one
             # that was overtaken has saved over it. What is left is the wait, and the reply.
             await graph.aupdate_state(config, {}, as_node="submit")

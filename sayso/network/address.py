@@ -20,7 +20,13 @@ _FOUR = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}")
 
 
 def checked_url(
-    url: str, *, name: str, private: Sequence[str] = (), path: bool = True, query: bool = False
+    url: str,
+    *,
+    name: str,
+    private: Sequence[str] = (),
+    path: bool = True,
+    query: bool = False,
+    plain: bool = False,
 ) -> str:
     """The address as it is used, judged after parsing and never by how it begins.
 
@@ -30,6 +36,7 @@ def checked_url(
         private: networks, such as `10.1.0.0/16`, that may be reached although they are private.
         path: whether it may have a path.
         query: whether it may have a query.
+        plain: whether http is taken elsewhere too, where what comes back proves itself.
 
     Returns:
         the address without a trailing slash.
@@ -48,12 +55,12 @@ def checked_url(
     if wrong is not None:
         raise _unsafe(url, name, wrong)
     if parts.hostname not in LOOPBACK:
-        if parts.scheme != "https":
+        if parts.scheme != "https" and not plain:
             raise _unsafe(url, name, "it is not https")
         try:
             policy = Policy(
-                allowed_schemes=frozenset({"https"}),
-                allowed_ports=frozenset({port or 443}),
+                allowed_schemes=frozenset({parts.scheme}),
+                allowed_ports=frozenset({port or (443 if parts.scheme == "https" else 80)}),
                 allowed_networks=tuple(private),  # type: ignore[arg-type]  # read from text
             )
             policy.check_url(url)

@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from sayso.sdk.resources.evaluations import EvaluationResource
     from sayso.sdk.resources.report import ReportView
     from sayso.sdk.resources.rollout import RolloutResource
+    from sayso.sdk.resources.suggestions import SuggestionResource
 
 Mode = Literal["run", "decide", "read"]
 """What an open workspace does: `run` carries out whatever is due while it is open, `decide` leaves
@@ -334,6 +335,14 @@ class Sayso:
         from sayso.sdk.resources.analysis import AnalysisResource
 
         return AnalysisResource(self.container, self._workspace, self.policy)
+
+    @property
+    def suggestions(self) -> SuggestionResource:
+        """Drafts from what people decided; a person looks, and puts them in force."""
+        from sayso.sdk.resources.suggestions import SuggestionResource
+
+        container = self.container
+        return SuggestionResource(container, self._workspace, self.analysis, self.rollout)
 
     @property
     def privacy(self) -> Privacy:

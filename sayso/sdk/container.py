@@ -34,6 +34,7 @@ from sayso.actions.policy.active import (
 from sayso.actions.policy.base import Approver, Demand, Judgement, Outcome, Question
 from sayso.actions.policy.evaluator import Evaluator
 from sayso.agent.base import Planner
+from sayso.agent.people_question import renewing
 from sayso.agent.requests import Requests
 from sayso.audit.authority.keyring import Keyring
 from sayso.audit.authority.log_directory import Follower, LogDirectory
@@ -397,6 +398,7 @@ def _wire_requests(ground: _Ground) -> Requests:
         clock=ground.clock,
         ids=ground.ids,
         telemetry=ground.telemetry,
+        renew=renewing(ground.context, extends=ground.settings.approvals.answer_extends),
     )
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from sayso.actions.model.definition import Assurance, Subject
-from sayso.errors import Code, ConfigError, RefusedError, RetryableError
+from sayso.errors import Code, RefusedError, RetryableError
 from sayso.network import LOOPBACK, Destination
 from sayso.sdk.resources.base import Resource
 from sayso.settings import FILE_NAME, IdentitySection
@@ -43,6 +43,7 @@ class Identity(Resource):
     def __init__(self, container: Container, workspace: Workspace) -> None:
         super().__init__(container)
         self._workspace = workspace
+        self._private = tuple(map(str, workspace.settings.network.private))
         self._keys: dict[str, tuple[float, KeySet]] = {}
 
     @property
@@ -119,18 +120,18 @@ class Identity(Resource):
         now = self._container.clock.now().timestamp()
         kept = self._keys.get(name)
         if kept is None or now - kept[0] > KEYS_KEPT_S:
-            kept = (now, await _published(name, cast("str", section.keys)))
+            kept = (now, await _published(name, cast("str", section.keys), self._private))
             self._keys[name] = kept
         return kept[1]
 
 
-async def _published(name: str, url: str) -> KeySet:
+async def _published(name: str, url: str, private: tuple[str, ...]) -> KeySet:
     from joserfc.errors import JoseError
     from joserfc.jwk import KeySet
 
     from sayso.connectors.http import HttpRequest
 
-    client = _client(name, url)
+    client = _client(name, url, private)
     try:
         answer = await client.send(HttpRequest(method="GET", url=url))
     finally:
@@ -148,22 +149,16 @@ async def _published(name: str, url: str) -> KeySet:
         ) from error
 
 
-def _client(name: str, url: str) -> HttpClient:
+def _client(name: str, url: str, private: tuple[str, ...]) -> HttpClient:
     from sayso.connectors.http import HttpClient, HttpLimits
 
     parts = urlsplit(url)
-    here = parts.hostname in LOOPBACK
-    if not parts.hostname or (parts.scheme != "https" and not here):
-        raise ConfigError(
-            Code.INVALID_SETTING,
-            f"`identity.{name}.keys` is no safe address",
-            next_step="use https",
-        )
+    host, here = parts.hostname or "", parts.hostname in LOOPBACK
     port = parts.port or (80 if parts.scheme == "http" else 443)
     destination = (
         Destination.this_machine([port])
         if here
-        else Destination(hosts=frozenset({parts.hostname}), ports=frozenset({port}))
+        else Destination(hosts=frozenset({host}), ports=frozenset({port}), private=private)
     )
     return HttpClient(who=name, destination=destination, limits=HttpLimits(timeout_s=10.0))
 

@@ -129,7 +129,7 @@ def _moving(reader: Reader, row: RequestRow, now: int) -> list[ActionRow] | None
         An empty list when all are settled but the reply is not written; None when nothing is left.
     """
     present = get_request(reader, row.tenant, row.id)
-    if present.status is not RequestStatus.ACTING:
+    if not present.is_acting:
         return None
     actions = actions_of(reader, present)
     moving = [action for action in actions if _goes_on(action, now)]

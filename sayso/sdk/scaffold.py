@@ -111,6 +111,7 @@ def _files(name: str, approver: str, settings: str | None) -> dict[str, str]:
     text = settings or template(FILE_NAME)
     return {
         **{f"policies/{file}": policy for file, policy in policies.items()},
+        "policies/limits.toml": template("limits.toml"),
         "playbooks/points.toml.example": template("playbook.toml"),
         "shop.toml": template("shop.toml"),
         "actions/points.py.example": template("action.py"),

@@ -137,6 +137,19 @@ class LeadView(View):
     on_no: str
 
 
+class OpenQuestionView(View):
+    """What somebody has asked the customer about it, and they have not answered yet.
+
+    Attributes:
+        by: the person who asked. text: empty when the customer was erased.
+    """
+
+    number: int
+    by: str
+    text: str
+    asked_at: str
+
+
 class SolutionView(View):
     """All that people are asked about with one yes, less or no.
 
@@ -152,6 +165,7 @@ class SolutionView(View):
         roles: one entry per distinct person still asked for, whoever has agreed so far.
         agreed: who said yes to all that waits.
         planner: who planned it. agent_says: the planner's own words, not verified.
+        question: what the customer was asked meanwhile; their answer makes the card anew.
         passkey: a yes to all that waits needs the person's passkey, which only the console asks
             for; a surface that cannot shows the way there in place of its yes.
     """
@@ -174,6 +188,7 @@ class SolutionView(View):
     escalated: EscalationView | None = None
     planner: str
     agent_says: tuple[str, ...] = ()
+    question: OpenQuestionView | None = None
     passkey: bool = False
     expires_at: str
     created_at: str

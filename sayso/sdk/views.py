@@ -434,7 +434,8 @@ def error_view(row: ActionRow) -> ErrorView | None:
     """Why it did not go on; what the policy refused has its next step from the policy's words."""
     if row.error is None:
         return None
-    error = ErrorView(**row.error)
+    told = {name: row.error[name] for name in ErrorView.model_fields if name in row.error}
+    error = ErrorView(**told)
     if error.next_step or error.code != Code.POLICY_DENIED:
         return error
     rules = () if row.judgement is None else row.judgement.rules

@@ -14,7 +14,17 @@ from pydantic import BaseModel, Field, ValidationError, field_validator, model_v
 
 from sayso.errors import Code, ConfigError
 from sayso.ids import DEFAULT_TENANT
-from sayso.settings.base import NAME, REFERENCE, KeyReference, Name, Reference, Section
+from sayso.settings.base import (
+    NAME,
+    REFERENCE,
+    KeyReference,
+    Name,
+    PlainUrl,
+    Reference,
+    Section,
+    Url,
+    check_addresses,
+)
 from sayso.settings.planner import PlannerSection
 from sayso.settings.surfaces import (
     ApprovalsSection,
@@ -22,6 +32,7 @@ from sayso.settings.surfaces import (
     HttpSection,
     IdentitySection,
     InboundSection,
+    NetworkSection,
     PersonSection,
     SlackSection,
     WebhooksSection,
@@ -31,10 +42,7 @@ FILE_NAME = "sayso.toml"
 _OURS = frozenset({"rate", "region"})
 """Keys that every connector has, and none reads itself."""
 RATE = r"^[1-9][0-9]{0,5}/(s|m|h)$"
-# SOURCE: RFC 3161 §3.4: plain HTTP is usual; the answer proves itself, and only a digest leaves.
-_AUTHORITY = r"^https?://[^\s/@?#]+(/\S*)?$"
 _OID = r"^[0-2](\.(0|[1-9][0-9]*)){1,30}$"
-_WITNESS = r"^(https://|http://(127\.0\.0\.1|localhost|\[::1\])[:/]).+$"
 
 
 class WorkspaceSection(Section):
@@ -70,9 +78,9 @@ class StoreSection(Section):
             reference to such a URL, which is where one with a password belongs.
     """
 
-    url: Annotated[str, Field(pattern=r"^(sqlite:///.+|postgres(ql)?://.*|(env|file):.+)$")] = (
-        "sqlite:///sayso.db"
-    )
+    url: Annotated[
+        str, Field(pattern=r"^(sqlite:///.+|postgres(ql)?://.*|(env|file|vault):.+)$")
+    ] = "sqlite:///sayso.db"
     region: Name | None = None
 
     @field_validator("url")
@@ -91,8 +99,8 @@ class SigningSection(Section):
     """The keys that sign the log's heads.
 
     Attributes:
-        key: the one that signs now: `env:`, `file:`, or `kms:` and the address that the extra
-            `kms` knows the key by.
+        key: the one that signs now: `env:`, `file:`, `vault:`, or `kms:` and the address that the
+            extra `kms` knows the key by.
         public_key: of a key in a KMS, 32 bytes of Ed25519 in base64.
         next_key: the one that `sayso audit rotate-key` hands the logs over to.
         next_public_key: likewise of that one.
@@ -124,9 +132,10 @@ class PlaceSection(Section):
     name: Name
     only_logs: bool = False
     directory: Annotated[str, Field(min_length=1)] | None = None
-    witness: Annotated[str, Field(pattern=_WITNESS)] | None = None
+    witness: Url | None = None
     key: str | None = None
-    timestamp: Annotated[str, Field(pattern=_AUTHORITY)] | None = None
+    # SOURCE: RFC 3161 §3.4: plain HTTP is usual; the answer proves itself, a digest leaves.
+    timestamp: PlainUrl | None = None
     roots: Annotated[str, Field(min_length=1)] | None = None
     policy: Annotated[str, Field(pattern=_OID)] | None = None
     every_s: Annotated[float, Field(ge=0.1, le=2_678_400)] | None = None
@@ -325,14 +334,14 @@ class ConnectionSection(Section):
     """
 
     grant: Literal["refresh_token", "client_credentials"]
-    token_endpoint: str
+    token_endpoint: Url
     client_id: Annotated[str, Field(min_length=1)]
     client_secret: Reference | None = None
     # SOURCE: RFC 6749 §3.3, so that two scopes cannot be written as one
     scopes: tuple[Annotated[str, Field(pattern=r"^[!#-\[\]-~]+$")], ...] = ()
     auth_method: Literal["client_secret_basic", "client_secret_post", "none"] | None = None
-    authorization_endpoint: str = ""
-    redirect_uri: str = ""
+    authorization_endpoint: Url = ""
+    redirect_uri: Url = ""
 
     @model_validator(mode="after")
     def _client_has_a_secret(self) -> ConnectionSection:
@@ -348,8 +357,8 @@ class VaultSection(Section):
     It makes tokens count, wraps the keys of customers' text, and seals connections' tokens.
 
     Attributes:
-        key: 32 bytes in base64: `env:` or `file:`; or `kms:` and the address that the extra `kms`
-            knows an Ed25519 key by.
+        key: 32 bytes in base64: `env:`, `file:` or `vault:`; or `kms:` and the address that the
+            extra `kms` knows an Ed25519 key by.
         public_key: of a key in a KMS, 32 bytes of Ed25519 in base64.
         older_keys: those that were `key` before; what they sealed still opens.
     """
@@ -387,6 +396,7 @@ class Settings(Section):
     planner: PlannerSection = PlannerSection()
     slack: SlackSection | None = None
     http: HttpSection = HttpSection()
+    network: NetworkSection = NetworkSection()
     webhooks: WebhooksSection = WebhooksSection()
     inbound: Mapping[Name, InboundSection] = Field(default_factory=dict)
     identity: Mapping[Name, IdentitySection] = Field(default_factory=dict)
@@ -418,6 +428,11 @@ class Settings(Section):
                 known = ", ".join(f"`{role}`" for role in self.approvals.roles)
                 hint = f"did you mean `{near[0]}`" if near else f"`approvals.roles` has {known}"
                 raise ValueError(f"{who} has the unknown role `{unknown[0]}`; {hint}")
+        return self
+
+    @model_validator(mode="after")
+    def _addresses_are_safe(self) -> Settings:
+        check_addresses(self, self.network.private)
         return self
 
     @model_validator(mode="after")

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, RootModel
 
-from sayso.settings.base import Name, Reference, Section
+from sayso.settings.base import Name, Reference, Section, Url
 
 _Micro = Annotated[int, Field(ge=0)]
 
@@ -43,7 +43,7 @@ class ModelSection(Section):
     """
 
     model: str | None = None
-    base_url: str | None = None
+    base_url: Url | None = None
     api_key: Reference | None = None
     timeout_s: Annotated[float, Field(gt=0, le=15)] = 15.0
     max_calls: Annotated[int, Field(ge=1, le=20)] = 3

@@ -11,7 +11,7 @@ from pydantic import Field, field_validator, model_validator
 
 from sayso.errors import RefusedError
 from sayso.money import Money
-from sayso.settings.base import Name, Reference, Section
+from sayso.settings.base import Name, Reference, Section, Url
 
 CONSOLE_PATH = "/console"
 """Where people open the console, under the address of `sayso serve`."""
@@ -40,6 +40,8 @@ class ApprovalsSection(Section):
         remind_after_minutes: after so long people are called once more; never unless said.
         escalate_after_minutes: after so long `escalate_to`, another role, may decide too.
         expires_after_minutes: no answer by then counts as no.
+        answer_extends: once a customer has answered a question, people have the whole time again;
+            else the time to decide stays as it was.
         escalate_to: one of `roles`.
         roles: asked in this order where a rule needs several people.
         max_people: the most people whom any rule may need.
@@ -51,6 +53,7 @@ class ApprovalsSection(Section):
     remind_after_minutes: Annotated[int, Field(ge=1)] | None = None
     escalate_after_minutes: Annotated[int, Field(ge=1)] | None = None
     escalate_to: Name | None = None
+    answer_extends: bool = True
     roles: tuple[Name, ...] = ("support_manager", "finance")
     max_people: Annotated[int, Field(ge=1, le=3)] = 3
     passkey_from: Mapping[str, str] = Field(default_factory=dict)
@@ -104,7 +107,7 @@ class SlackSection(Section):
     signing_secret: Reference | None = None
     app_token: Reference | None = None
     channel: Annotated[str, Field(pattern=r"^[A-Z0-9]+$")]
-    api_url: str = "https://slack.com/api/"
+    api_url: Url = "https://slack.com/api/"
 
     @model_validator(mode="after")
     def _clicks_come_somehow(self) -> SlackSection:
@@ -133,6 +136,16 @@ class ConsoleSection(Section):
     """
 
     url: Annotated[str, Field(pattern=r"^(https://[^/\s?#@]+)?$")] = ""
+
+
+class NetworkSection(Section):
+    """Which private networks the addresses in this file may be in.
+
+    Attributes:
+        private: such as `10.1.0.0/16`; what is not named is refused, as are all link-local ones.
+    """
+
+    private: tuple[IPv4Network | IPv6Network, ...] = ()
 
 
 class WebhooksSection(Section):
@@ -190,7 +203,7 @@ class IdentitySection(Section):
 
     kind: Literal["intercom", "zendesk", "oidc"]
     secret: Reference | None = None
-    keys: str | None = None
+    keys: Url | None = None
     issuer: str | None = None
     audience: str | None = None
     claim: Annotated[str, Field(min_length=1, max_length=100)] | None = None

@@ -424,6 +424,10 @@ PROMISES: dict[str, Promise] = {
         "A claim about the policy is proved for every question, or refuted by one that the engine "
         "confirms, or nobody can say and it is told why."
     ),
+    "policy:suggestions": Promise(
+        "What people always approve is suggested as a draft, with its figures and the cases that "
+        "went otherwise; nothing is in force until a person activates it."
+    ),
     "policy:tampered": Promise(
         "A version that the log does not tell of, or one that was taken away, lets nothing be "
         "judged.",

@@ -10,6 +10,14 @@ PROMISES: dict[str, Promise] = {
         "The pages of figures, people and the policy say what the ledger and the log hold; "
         "currencies are never added up.",
     ),
+    "solutions:ask-customer": Promise(
+        "A person who may decide can ask the customer first: the answer is on the card, under "
+        "another digest, and a decision meanwhile counts.",
+    ),
+    "console:together": Promise(
+        "Several solutions of one rule are answered with one yes whose digest has each of them and "
+        "the total; each is a transaction of its own, and what changed drops out.",
+    ),
     "work:kept": Promise(
         "What machines leave to people is listed until somebody ends it, with who has taken it and "
         "what they have noted; each is an entry of the log.",
@@ -73,6 +81,10 @@ PROMISES: dict[str, Promise] = {
         "invariant 2",
     ),
     "approvals:not-own": Promise("Nobody decides their own request.", "invariant 5"),
+    "approvals:one-card": Promise(
+        "What is asked for twice is asked of people once: an equal proposal joins the card that "
+        "waits, both keys stand for it, and a card says when another is open for its object.",
+    ),
     "approvals:role": Promise(
         "Only a listed, active person with the needed role decides.", "invariant 5"
     ),

@@ -92,6 +92,16 @@ def test_what_is_asked_at_every_turn_is_found_by_its_indexes(name: str, postgres
     assert all(index in plan for index in NARROW[name]), plan
 
 
+def test_cards_that_are_due_are_found_from_the_outbox_on(postgres_url: str) -> None:
+    """Each second, however many approvals there are or were."""
+    found = re.findall(r"(SCAN|SEARCH) (\w+)", " ".join(sqlite_plans()["outbox.due_cards"]))
+    tables = [(how, name) for how, name in found if name not in {"due", "cards"}]
+    assert [name for _, name in tables] == ["outbox", "approval", "action", "request"] * 2
+    assert {how for how, _ in tables} == {"SEARCH"}, tables
+    plan = " ".join(postgres_plan(postgres_url, "outbox.due_cards"))
+    assert {"outbox_shown", "outbox_unsent"} <= set(re.findall(r"outbox_\w+", plan)), plan
+
+
 def postgres_plan(url: str, name: str) -> list[str]:
     """What PostgreSQL says of a query, where reading whole tables is no choice."""
     sql = _PARAMETER.sub(r"%(\1)s", named_queries()[name])

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 from sayso.actions.approvals.escalation import counted_roles
 from sayso.actions.approvals.repository import ApprovalRow, Choice, Vote
-from sayso.actions.model.action_row import ActionRow
+from sayso.actions.model.action_row import ActionRow, requesters_of
 from sayso.actions.policy.base import Approver
 from sayso.audit.authority.directory import Directory
 from sayso.audit.authority.people import KnownPerson
 from sayso.audit.authority.state import Authority
 from sayso.audit.entry import ActorKind
 from sayso.errors import Code, RefusedError
-from sayso.store.base import Reader, text
+from sayso.store.base import Reader
 
 
 def check_approver(
@@ -58,20 +58,6 @@ def approvers_of(
         if person is not None:
             roles = counted_roles(reader, approval, person.roles)
             found.append(Approver(person=person.id, roles=roles))
-    return found
-
-
-def requesters_of(reader: Reader, row: ActionRow) -> set[str]:
-    """Who asked for it: whoever proposed it, and whoever's request it was planned for.
-
-    Returns:
-        kinds and ids, such as `person:maria`.
-    """
-    found = {row.requester}
-    if row.request_id is not None:
-        request = reader.one("request.by_id", tenant=row.tenant, id=row.request_id)
-        if request is not None:
-            found.add(text(request, "requester"))
     return found
 
 

@@ -180,18 +180,22 @@ class Approvals:
                 await self._record_refusal(decision, error)
             raise
 
-    async def check_answer(self, answer: Answer) -> None:
+    async def check_answer(self, answer: Answer) -> Solution:
         """Refuse what `answer` would refuse by who, what and when; nothing is decided by it.
 
         Raises:
             RefusedError: as `answer` does; each is recorded.
         """
         try:
-            await self._store.read(lambda reader: self._answered(reader, answer), brief=True)
+            return await self._store.read(lambda reader: self._answered(reader, answer), brief=True)
         except RefusedError as error:
             if error.code is not Code.NOT_FOUND:
                 await self._record_refusal(about(answer, answer.approval_id), error)
             raise
+
+    def check_answer_in(self, reader: Reader, answer: Answer) -> Solution:
+        """The same in the caller's transaction; a refusal is not recorded by it."""
+        return self._answered(reader, answer)
 
     async def _answer(self, answer: Answer) -> list[Decided]:
         check_reason(about(answer, answer.approval_id))

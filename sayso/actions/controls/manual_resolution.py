@@ -6,9 +6,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
-from sayso.actions.approvals.approver import requesters_of
 from sayso.actions.context import EngineContext
-from sayso.actions.model.action_row import ActionRow, get_action, read_action
+from sayso.actions.model.action_row import ActionRow, get_action, read_action, requesters_of
 from sayso.actions.model.digest import is_text, storable
 from sayso.actions.model.ledger import entry_of
 from sayso.actions.model.snapshot import Receipt

@@ -13,6 +13,8 @@ from enum import StrEnum
 from functools import partial
 from typing import assert_never
 
+import orjson
+
 from sayso.actions.approvals.reminders import Reminders
 from sayso.actions.approvals.repository import approval_of
 from sayso.actions.approvals.transitions import Transitions
@@ -44,6 +46,7 @@ from sayso.actions.model.attempt import (
     outcome_of,
     read_target,
 )
+from sayso.actions.model.customer_words import ASKED_BY_PEOPLE, CUSTOMER_ANSWERED_IN_TIME
 from sayso.actions.model.definition import at_most_once
 from sayso.actions.model.plan_state import (
     Waits,
@@ -200,9 +203,11 @@ class Engine:
                 return await self._refuse(
                     row, Code.DEPENDENCY_FAILED, dependency_error(failed)["message"]
                 )
-        quote = await self._store.read(lambda reader: self._quote(reader, row), brief=True)
+        quote, until = await self._store.read(
+            lambda reader: (self._quote(reader, row), self._kept_until(reader, row)), brief=True
+        )
         try:
-            return await self._proposals.settle_planned(row, quote)
+            return await self._proposals.settle_planned(row, quote, until)
         except RetryableError as error:
             return await self._broke_off(row, error, None)
 
@@ -237,9 +242,36 @@ class Engine:
         if row.reason_ref is not None:
             return self._personal.open(reader, row.tenant, row.reason_ref) or ""
         approval = approval_of(reader, row)
+        answers = self._answers_to_people(reader, row) if row.status is Status.STALE else ""
+        if answers:
+            return f"{self._request_words(reader, row)}{answers}"
         if approval is not None:
             return approval.card.quote
         return self._request_words(reader, row)
+
+    @staticmethod
+    def _kept_until(reader: Reader, row: ActionRow) -> int | None:
+        """Until when people decide, where a renewed card keeps that; microseconds since 1970."""
+        if (row.error or {}).get("message") != CUSTOMER_ANSWERED_IN_TIME:
+            return None
+        approval = approval_of(reader, row)
+        return None if approval is None else approval.expires_at
+
+    def _answers_to_people(self, reader: Reader, row: ActionRow) -> str:
+        """What people have asked the customer about it, each with the answer; see the request."""
+        if row.request_id is None:
+            return ""
+        found = reader.one("request.by_id", tenant=row.tenant, id=row.request_id)
+        refs = None if found is None else found["turns"]
+        told: list[str] = []
+        for ref in orjson.loads(refs) if isinstance(refs, str) else ():
+            match orjson.loads(self._personal.open(reader, row.tenant, ref) or "null"):
+                case [["agent", asked, {"slot": slot}], ["customer", said, *_]]:
+                    if slot == ASKED_BY_PEOPLE:
+                        told.append(f"\n\nWe asked: {asked}\nAnswered: {said}")
+                case _:
+                    pass
+        return "".join(told)
 
     def _request_words(self, reader: Reader, row: ActionRow) -> str:
         if row.request_id is None:

@@ -28,11 +28,13 @@ class Moment:
     Attributes:
         now: microseconds since 1970. read_at: from before the provider was read.
         quote: the customer's or the caller's words for the card.
+        until: when people's time to decide is over, where that is kept; else they have all of it.
     """
 
     now: int
     read_at: int
     quote: str
+    until: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +79,7 @@ def judged_or_refused(
             now=moment.now,
             read_at=moment.read_at,
             quote=moment.quote,
+            until=moment.until,
             together=together,
             ceiling=ceiling,
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import count
 
 import orjson
 
@@ -24,16 +23,25 @@ from sayso.actions.engine.plan_judgement import (
     judged_or_refused,
     leftmost_of,
 )
-from sayso.actions.model.action_row import NORMAL, ActionRow, check_priority, read_action
+from sayso.actions.model.action_row import (
+    NORMAL,
+    ActionRow,
+    check_priority,
+    joins_of,
+    read_action,
+)
 from sayso.actions.model.attempt import MAX_BREAKS, read_target
+from sayso.actions.model.customer_words import CUSTOMER_ANSWERED
 from sayso.actions.model.definition import Effect, Subject
 from sayso.actions.model.digest import hash_of, is_text, normal_json, storable
 from sayso.actions.model.idempotency import (
     check_callers_key,
     check_key,
-    check_repeated,
+    key_of_step,
     key_params,
     read_by_key,
+    same_action,
+    stands_for,
 )
 from sayso.actions.model.ledger import SYSTEM, entry_of
 from sayso.actions.model.plan import OnFailure, Step
@@ -51,6 +59,8 @@ from sayso.store.base import Reader, Transaction
 MAX_REASON_CHARS = 20_000
 _TELLING_CHARS = 6
 """A customer's id of so many characters is taken for theirs wherever it stands in another id."""
+_TOLD_MICROS = 3600 * 1_000_000
+_MOST_TOLD = 10_000
 _WITHOUT_A_ROW = frozenset({Code.UNKNOWN_ACTION, Code.INVALID_INPUT, Code.INVALID_MONEY})
 """What the caller wrote cannot be an action at all, so there is only the entry."""
 _KIND_OF = {
@@ -117,6 +127,10 @@ class Proposed:
     claimed: bool = False
 
 
+class _ToldError(RefusedError):
+    """A refusal that stands in the log already, and is not told there once more."""
+
+
 class Proposals:
     """Takes proposals in. See `docs/explanation/life-of-an-action.md`, asked to judged."""
 
@@ -129,6 +143,7 @@ class Proposals:
         self._clock = context.clock
         self._ids = context.ids
         self._telemetry = context.telemetry
+        self._told: dict[tuple[str, ...], int] = {}
 
     async def propose(self, proposal: Proposal, claim: Claim | None = None) -> Proposed:
         """Resolve, judge and store one action; the row's status says what came of it.
@@ -138,7 +153,8 @@ class Proposals:
 
         Returns:
             A row that is `approved` (or claimed), `pending_approval` or `refused`; the earlier row
-            when the key was used before.
+            when the key was used before, and the open one when an equal one waits for people: then
+            this one is stored as `refused` (`joined`), and its key stands for the open one.
 
         Raises:
             RefusedError: `unknown_action`, `invalid_input`, `invalid_money` or `message_too_long`
@@ -149,6 +165,8 @@ class Proposals:
         with self._telemetry.intake("sayso.propose", proposal.traceparent) as traceparent:
             try:
                 return await self._propose(replace(proposal, traceparent=traceparent), claim)
+            except _ToldError:
+                raise
             except RefusedError as error:
                 await self.record_refusal(proposal, error)
                 raise
@@ -162,7 +180,10 @@ class Proposals:
                 brief=True,
             )
         if known is not None:
-            return Proposed(row=_same(read_action(known), fingerprint))
+            row = same_action(read_action(known), fingerprint)
+            if joins_of(row) is not None:
+                row = await self._store.read(lambda reader: stands_for(reader, row), brief=True)
+            return Proposed(row=row)
         draft = self._draft(proposal, fingerprint)
         try:
             outcome: Resolved | RefusedError = await self._resolve(draft)
@@ -176,7 +197,8 @@ class Proposals:
                     lambda tx: self._insert(tx, draft, outcome, proposal, claim), brief=True
                 )
             except RefusedError as error:
-                if isinstance(outcome, RefusedError) or error.code is Code.IDEMPOTENCY_CONFLICT:
+                told = isinstance(error, _ToldError) or error.code is Code.IDEMPOTENCY_CONFLICT
+                if isinstance(outcome, RefusedError) or told:
                     raise
                 # What a connector gave can be neither judged nor kept, which is a no to the action.
                 unfit = error
@@ -210,7 +232,7 @@ class Proposals:
         rows: list[ActionRow] = []
         leading = self._leading(proposals, steps)
         for asked, step in zip(proposals, steps, strict=True):
-            key, known = _key_of_step(tx, asked)
+            key, known = key_of_step(tx, asked.tenant, asked.key, asked.request_id, asked.step)
             if known is not None:
                 rows.append(known)
                 continue
@@ -245,10 +267,16 @@ class Proposals:
         except RefusedError:
             return None
 
-    async def settle_planned(self, row: ActionRow, quote: str) -> ActionRow | None:
+    async def settle_planned(
+        self, row: ActionRow, quote: str, until: int | None = None
+    ) -> ActionRow | None:
         """Resolve and judge a `planned` or `stale` action; None when somebody else was faster.
 
         What a plan has that belongs to a planned step is judged with it, in one transaction.
+
+        Args:
+            until: when people's time to decide is over, in microseconds since 1970, where a renewed
+                card keeps that; else they have the whole time.
 
         Raises:
             RetryableError: the provider cannot be read now, or its connector broke off
@@ -262,6 +290,7 @@ class Proposals:
         if row.status is Status.STALE:
             draft = replace(draft, revision=row.revision + 1)
         read_at = to_micros(self._clock.now())
+        moment = Moment(now=read_at, read_at=read_at, quote=quote, until=until)
         try:
             outcome: Resolved | RefusedError = await self._resolve(draft)
         except RefusedError as error:
@@ -269,7 +298,7 @@ class Proposals:
         with self._telemetry.span("sayso.judge", row.traceparent, {"sayso.action": row.name}):
             try:
                 return await self._store.write(
-                    lambda tx: self._judge_stored(tx, row, draft, outcome, read_at, quote),
+                    lambda tx: self._judge_stored(tx, row, draft, outcome, moment),
                     brief=True,
                 )
             except RefusedError as error:
@@ -277,7 +306,7 @@ class Proposals:
                     raise
                 unfit = error  # else it would stay due, and be judged in vain, for ever
                 return await self._store.write(
-                    lambda tx: self._judge_stored(tx, row, draft, unfit, read_at, quote), brief=True
+                    lambda tx: self._judge_stored(tx, row, draft, unfit, moment), brief=True
                 )
 
     def _part(self, reader: Reader, row: ActionRow) -> tuple[ActionRow, ...]:
@@ -418,7 +447,7 @@ class Proposals:
         self._ledger.log.ahead(tx, draft.tenant)
         known = read_by_key(tx, "action.by_key", draft.tenant, draft.idempotency_key)
         if known is not None:
-            return Proposed(row=_same(read_action(known), draft.fingerprint))
+            return Proposed(row=stands_for(tx, same_action(read_action(known), draft.fingerprint)))
         self._ledger.log.tree(tx, draft.tenant)  # read before anything is written: see `ahead`
         reason = proposal.reason
         if reason:
@@ -430,6 +459,8 @@ class Proposals:
             outcome,
             Moment(now=now, read_at=draft.created_at, quote=reason),
         )
+        if judged.full:
+            self._check_told(draft, judged, now)
         pseudonym = self._personal.pseudonym(tx, draft.tenant, draft.subject.id, now)
         pii = None
         if draft.reason_ref is not None:
@@ -440,6 +471,8 @@ class Proposals:
             pii=pii,
         )
         stored = self._ledger.insert(tx, judged.row, entry)
+        if joins_of(stored) is not None:
+            return Proposed(row=stands_for(tx, stored))
         asked: ApprovalRow | None = None
         if approval_id is not None:
             pending = ApprovalStatus.PENDING
@@ -451,24 +484,40 @@ class Proposals:
             return Proposed(row=stored)
         return Proposed(row=claimed, claimed=not claimed.is_blocked)
 
+    def _check_told(self, draft: ActionRow, judged: Judged, now: int) -> None:
+        """Have one refusal of a customer or a token with too many open cards recorded an hour.
+
+        Or a flood of them would grow the log, each by a row and an entry.
+
+        Raises:
+            RefusedError: `limit_reached`; nothing is stored.
+        """
+        about = (draft.tenant, *judged.full)
+        told_at = self._told.get(about)
+        if told_at is not None and told_at <= now < told_at + _TOLD_MICROS:
+            error = judged.row.error or {}
+            raise _ToldError(
+                Code.LIMIT_REACHED,
+                error.get("message", ""),
+                next_step="wait until people have decided some of them",
+            )
+        if len(self._told) >= _MOST_TOLD:
+            self._told.clear()
+        self._told[about] = now
+
     def _judge_stored(
         self,
         tx: Transaction,
         row: ActionRow,
         draft: ActionRow,
         outcome: Resolved | RefusedError,
-        read_at: int,
-        quote: str,
+        moment: Moment,
     ) -> ActionRow | None:
         now = to_micros(self._clock.now())
-        return self._store_judged(
-            tx,
-            row,
-            judged_or_refused(
-                tx, self._evaluator, draft, outcome, Moment(now=now, read_at=read_at, quote=quote)
-            ),
-            now,
+        judged = judged_or_refused(
+            tx, self._evaluator, draft, outcome, replace(moment, now=now), _still_with_plan(row)
         )
+        return self._store_judged(tx, row, judged, now)
 
     def _store_judged(
         self, tx: Transaction, row: ActionRow, judged: Judged, now: int
@@ -485,6 +534,16 @@ class Proposals:
         return stored
 
 
+def _still_with_plan(row: ActionRow) -> tuple[str, ...]:
+    """The roles that a renewed step still waits for, since the rest of its plan does.
+
+    INVARIANT: judged by itself it would need nobody, and run before anybody said yes to the rest.
+    """
+    answered = str((row.error or {}).get("message", "")).startswith(CUSTOMER_ANSWERED)
+    judgement = row.judgement
+    return judgement.roles if answered and judgement is not None and judgement.with_plan else ()
+
+
 def _judged_entry(
     judged: Judged, actor: Actor, pseudonym: str, approval_id: str | None, registry: ActionRegistry
 ) -> Entry:
@@ -492,6 +551,8 @@ def _judged_entry(
     data: dict[str, Json] = {"planner": row.planner}
     if row.error is not None:
         data["code"] = row.error["code"]
+    if (joins := joins_of(row)) is not None:
+        data["joins"] = joins
     if row.judgement is not None and row.snapshot is not None:
         resolved = row.snapshot.resolved
         data |= {
@@ -549,31 +610,3 @@ def _fingerprint(proposal: Proposal) -> str:
             next_step="send plain JSON; money in minor units",
         ) from error
     return hash_of([proposal.subject.id, proposal.action, args])
-
-
-def _key_of_step(tx: Transaction, proposal: Proposal) -> tuple[str, ActionRow | None]:
-    """The key under which a step stands, and its row; or the first one that is free for it."""
-    place = (proposal.request_id, proposal.step)
-    for key in _keys_of_step(proposal.key):
-        found = read_by_key(tx, "action.by_key", proposal.tenant, key)
-        if found is None:
-            return key, None
-        row = read_action(found)
-        # INVARIANT: only the step itself stands for the step, or it would be missing in the plan.
-        if (row.request_id, row.step) == place:
-            return key, row
-    raise AssertionError("there is always another key")
-
-
-def _keys_of_step(key: str) -> Iterator[str]:
-    yield key
-    yield from (f"{key}/{number}" for number in count(2))
-
-
-def _same(row: ActionRow, fingerprint: str) -> ActionRow:
-    check_repeated(
-        "action",
-        is_erased=row.erased_seq is not None,
-        is_same=row.fingerprint == fingerprint,
-    )
-    return row

@@ -35,7 +35,7 @@ class LimitChecks:
         judgement: Judgement,
     ) -> Judgement:
         """The judgement with the limits taken into account; what it would use is planned."""
-        if not about.limits.about(about.action):
+        if judgement.outcome is not Outcome.ASK and not about.limits.counts(about.action):
             return judgement
         reserving: Reserving = []
         over: list[Look] = []
@@ -67,7 +67,7 @@ class LimitChecks:
 
     def after(self, reader: Reader, about: Circumstances) -> tuple[tuple[str, str], ...]:
         """How full limits are once people say yes, for the card: label and words."""
-        if not about.limits.about(about.action):
+        if not about.limits.counts(about.action):
             return ()
         looks = self._book.look(reader, about, automatic=False)
         return tuple(
@@ -103,7 +103,7 @@ class LimitChecks:
         Raises:
             RefusedError: `limit_reached`, for a limit beyond which nobody can approve.
         """
-        if not about.limits.about(about.action):
+        if not about.limits.counts(about.action):
             return judgement
         looks = self._book.look(reader, about, automatic=False)
         hard = [look for look in looks if look.is_over and look.limit.is_hard]
@@ -160,7 +160,7 @@ class LimitChecks:
         Returns:
             What does not fit, in words, and whether it holds anything then.
         """
-        if not about.limits.about(about.action):
+        if not about.limits.counts(about.action):
             return None, about.row.judgement is not None and about.row.judgement.holds
         row = about.row
         held = [

@@ -14,6 +14,10 @@ RULE_PREFIX = "limit."
 """Limits stand among the rules that decided as `limit.ID`."""
 
 
+EVERY = "*"
+"""Stands for every action, where open cards are counted."""
+
+
 class Of(StrEnum):
     """Whose use is counted together."""
 
@@ -40,7 +44,7 @@ class Limit:
     """One limit.
 
     Attributes:
-        action: a name, or an effect such as `money_out`, of which it counts.
+        action: a name, or an effect such as `money_out`, of which it counts; `*` for every one.
         sums: in minor units, by currency; another currency is over. Empty for none.
         count: how many; None for any number.
         cards: how many may wait for people; a limit has either these or the other two.
@@ -77,9 +81,7 @@ class Limit:
 
     def is_about(self, action: Action) -> bool:
         """Whether it counts this action."""
-        if self.action == action.effect.value:
-            return True
-        return self.action == action.name
+        return self.action in (EVERY, action.effect.value, action.name)
 
 
 EFFECTS = frozenset(effect.value for effect in Effect)
@@ -99,6 +101,10 @@ class LimitSet:
     def about(self, action: Action) -> tuple[Limit, ...]:
         """Those that count an action."""
         return tuple(limit for limit in self.limits if limit.is_about(action))
+
+    def counts(self, action: Action) -> bool:
+        """Whether any counts what is done by an action, besides what waits for people."""
+        return any(limit.cards is None and limit.is_about(action) for limit in self.limits)
 
     def get(self, limit_id: str) -> Limit | None:
         """One by its id."""

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from sayso.actions.limits.definition import EFFECTS, Limit, Of
+from sayso.actions.limits.definition import EFFECTS, EVERY, Limit, Of
 from sayso.actions.limits.window import Window, read_rolling
 from sayso.actions.model.definition import Action
 from sayso.actions.policy.problem import Problem
@@ -132,6 +132,8 @@ def _check_measure(row: _Row) -> None:
 
 
 def _counted(row: _Row, actions: Sequence[Action]) -> str:
+    if row.cards is not None and not row.action and not row.effect:
+        return EVERY
     if bool(row.action) == bool(row.effect):
         raise _WrongError("of what?", 'write action = "stripe.refund" or effect = "money_out"')
     known = EFFECTS if row.effect else {action.name for action in actions}

@@ -167,6 +167,26 @@ def _known(row: Row | None, action_id: str) -> ActionRow:
     return read_action(row)
 
 
+def joins_of(row: ActionRow) -> str | None:
+    """The id of the open action that stands for this one, which had the same content."""
+    joined = row.error is not None and row.error.get("code") == Code.JOINED
+    return row.error.get("joins") if joined and row.error is not None else None
+
+
+def requesters_of(reader: Reader, row: ActionRow) -> set[str]:
+    """Who asked for it: whoever proposed it, and whoever's request it was planned for.
+
+    Returns:
+        kinds and ids, such as `person:maria`.
+    """
+    found = {row.requester}
+    if row.request_id is not None:
+        request = reader.one("request.by_id", tenant=row.tenant, id=row.request_id)
+        if request is not None:
+            found.add(text(request, "requester"))
+    return found
+
+
 def read_action(row: Row) -> ActionRow:
     """The typed form of a stored row."""
     snapshot = text_or_none(row, "snapshot")

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterator
+from itertools import count
 
+from sayso.actions.model.action_row import ActionRow, get_action, joins_of, read_action
 from sayso.actions.model.digest import is_text
+from sayso.audit.authority.state import changed_outside
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant
 from sayso.store.base import Reader, Row
@@ -111,3 +115,49 @@ def check_repeated(noun: str, *, is_same: bool, is_erased: bool = False) -> None
             f"this idempotency key was used for another {noun}",
             next_step=f"use a new key for a new {noun}",
         )
+
+
+def key_of_step(
+    tx: Reader, tenant: Tenant, asked: str, request_id: str | None, step: str | None
+) -> tuple[str, ActionRow | None]:
+    """The key under which a step stands, and its row; or the first one that is free for it."""
+    place = (request_id, step)
+    for key in _keys_of_step(asked):
+        found = read_by_key(tx, "action.by_key", tenant, key)
+        if found is None:
+            return key, None
+        row = read_action(found)
+        # INVARIANT: only the step itself stands for the step, or it would be missing in the plan.
+        if (row.request_id, row.step) == place:
+            return key, row
+    raise AssertionError("there is always another key")
+
+
+def _keys_of_step(key: str) -> Iterator[str]:
+    yield key
+    yield from (f"{key}/{number}" for number in count(2))
+
+
+def same_action(row: ActionRow, fingerprint: str) -> ActionRow:
+    """The action that a key stands for already, if it is what is asked for now.
+
+    Raises:
+        RefusedError: see `check_repeated`.
+    """
+    check_repeated(
+        "action",
+        is_erased=row.erased_seq is not None,
+        is_same=row.fingerprint == fingerprint,
+    )
+    return row
+
+
+def stands_for(reader: Reader, row: ActionRow) -> ActionRow:
+    """The action that a caller's key stands for: its own, or the one that it has joined."""
+    joins = joins_of(row)
+    if joins is None:
+        return row
+    found = get_action(reader, row.tenant, joins)
+    if (found.fingerprint, found.subject.id) != (row.fingerprint, row.subject.id):
+        raise changed_outside(f"which action {row.id} has joined")
+    return found

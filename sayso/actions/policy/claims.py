@@ -14,14 +14,22 @@ from sayso.actions.model.definition import Action
 from sayso.actions.policy.analysis.direction import confirm
 from sayso.actions.policy.analysis.people import Approvals, all_approvals
 from sayso.actions.policy.cedar import CedarPolicy
+from sayso.actions.policy.formula import solver
 from sayso.actions.policy.formula.domain import domain_of
-from sayso.actions.policy.formula.search import Budget, UndecidedError, find
+from sayso.actions.policy.formula.search import (
+    Budget,
+    Finder,
+    find,
+    find_by_solver,
+)
+from sayso.actions.policy.formula.solver import UndecidedError
 from sayso.actions.policy.formula.terms import FALSE, Formula, Value, conj, given
 from sayso.actions.policy.slices import asked_roles
 from sayso.actions.policy.tables.compile import compile_rows
 from sayso.actions.policy.tables.file import read_values
 from sayso.actions.policy.tables.rows import Row
 from sayso.errors import Code, ConfigError
+from sayso.extras import install
 
 SOMEBODY, REFUSE = "somebody", "refuse"
 
@@ -48,12 +56,14 @@ class Proof:
     Attributes:
         counterexample: a question, and who would be enough; only where it is false.
         why: why nobody can say.
+        solved: whether a solver was asked as well, and says the same.
     """
 
     claim: Claim
     verdict: Literal["proved", "false", "unknown"]
     counterexample: tuple[dict[str, Value], Approvals] | None = None
     why: str = ""
+    solved: bool = False
 
 
 def read_claims(
@@ -93,7 +103,18 @@ def read_claims(
 
 
 def prove(policy: CedarPolicy, claim: Claim, action: Action) -> Proof:
-    """Look for a question of the segment that contradicts a claim."""
+    """Look for a question of the segment that contradicts a claim; by the solver too, if there."""
+    by_search = _prove(policy, claim, action, find)
+    if not solver.is_installed() or by_search.verdict == "unknown":
+        return by_search
+    by_solver = _prove(policy, claim, action, find_by_solver)
+    if by_solver.verdict == by_search.verdict:
+        return replace(by_search, solved=True)
+    why = by_solver.why or "search and solver disagree, which is a fault of ours: report it"
+    return Proof(claim=claim, verdict="unknown", why=why)
+
+
+def _prove(policy: CedarPolicy, claim: Claim, action: Action, finder: Finder) -> Proof:
     mine = policy.slice(claim.action)
     assert mine is not None, "of an action that the policy was made for"
     left_out = mine.translated.left_out
@@ -110,14 +131,15 @@ def prove(policy: CedarPolicy, claim: Claim, action: Action) -> Proof:
             if not _contradicts(claim, approvals):
                 continue
             both = conj((segment, given(allowed, approvals.people, approvals.roles)))
-            found = None if both == FALSE else find(both, domain, budget)
+            found = None if both == FALSE else finder(both, domain, budget)
             if found is None:
                 continue
             if not confirm(mine, found, approvals):
                 return Proof(claim=claim, verdict="unknown", why="the engine says otherwise")
             return Proof(claim=claim, verdict="false", counterexample=(found, approvals))
     except UndecidedError:
-        return Proof(claim=claim, verdict="unknown", why="its rules are too entangled")
+        why = f"its rules are too entangled; a solver may say more: {install('prove')}"
+        return Proof(claim=claim, verdict="unknown", why=why)
     return Proof(claim=claim, verdict="proved")
 
 

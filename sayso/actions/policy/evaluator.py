@@ -16,6 +16,7 @@ from sayso.actions.engine.compensation import takes_back
 from sayso.actions.limits.book import Circumstances, LimitBook
 from sayso.actions.limits.checks import LimitChecks
 from sayso.actions.limits.definition import RULE_PREFIX as LIMIT
+from sayso.actions.limits.definition import LimitSet, Of
 from sayso.actions.model.action_row import ActionRow, Snapshot, staged_json, ways_json
 from sayso.actions.model.definition import Args
 from sayso.actions.model.digest import digest_of, hash_of, resolved_from_json, resolved_json
@@ -33,7 +34,15 @@ from sayso.actions.policy.base import (
     Question,
 )
 from sayso.actions.policy.card import Card, build_card
-from sayso.actions.policy.signs import Amounts, Seen, earlier_of, earlier_words, signs_of
+from sayso.actions.policy.signs import (
+    Amounts,
+    Seen,
+    earlier_of,
+    earlier_words,
+    equal_to,
+    open_beside,
+    signs_of,
+)
 from sayso.actions.policy.why import Why, needed_sentence, why_asked
 from sayso.actions.rollout.checks import StageChecks, capped, held_back
 from sayso.actions.rollout.definition import RULE_PREFIX as DIAL
@@ -61,11 +70,13 @@ class Judged:
         card: for `pending_approval`, and for a lower amount that needs nobody: what was approved
             is shown as well, although no digest covers it then.
         expires_at: microseconds since 1970, where there is a card.
+        full: the limit on open cards that refuses it, and whose cards they are; else empty.
     """
 
     row: ActionRow
     card: Card | None
     expires_at: int | None
+    full: tuple[str, ...] = ()
 
 
 class Evaluator:
@@ -250,6 +261,7 @@ class Evaluator:
         now: int,
         read_at: int,
         quote: str,
+        until: int | None = None,
         approvers: Sequence[Approver] = (),
         together: tuple[str, ...] = (),
         ceiling: Staged | None = None,
@@ -260,6 +272,7 @@ class Evaluator:
             now: microseconds since 1970.
             read_at: from before the provider was read.
             quote: the customer's or caller's words for the card.
+            until: when people's time to decide is over, where a renewed card keeps that.
             approvers: people who have said yes to this revision already (an editor).
             together: the roles that are asked about the rest of its plan, so that it waits for
                 them as well, although the policy allows it without anybody.
@@ -279,6 +292,14 @@ class Evaluator:
                 judgement = self._limits.waits(reader, about, judgement)
         elif loaded.limits.limits:
             judgement = self._limits.judged(reader, about, loaded.policy, question, judgement)
+        opened: list[ActionRow] = []
+        may_ask = judgement.outcome is Outcome.ASK or bool(_full(loaded.limits, judgement, row))
+        if may_ask and not approvers and row.undoes is None:
+            opened = open_beside(reader, row, resolved)
+            equal = equal_to(reader, row, opened)
+            if equal is not None:
+                self._limits.forget(reader, row.id)
+                return Judged(row=_joined(row, equal, now), card=None, expires_at=None)
         status, error = _status_of(judgement)
         if approvers and judgement.outcome is Outcome.ASK:
             given = self._given(loaded, question, judgement, approvers)
@@ -293,7 +314,7 @@ class Evaluator:
         expires_at: int | None = None
         asked = judgement.outcome is Outcome.ASK
         if asked or (approvers and status is Status.APPROVED):
-            expires_at = now + self._approval_micros
+            expires_at = now + self._approval_micros if until is None else until
             earlier = earlier_of(reader, row, now)
             seen = Seen(
                 action=question.action,
@@ -302,6 +323,7 @@ class Evaluator:
                 now=now,
                 earlier=earlier,
                 amounts=self._amounts.like(reader, row, resolved.amount, now),
+                beside=opened,
             )
             card = build_card(
                 action=question.action,
@@ -333,7 +355,8 @@ class Evaluator:
             due_at=_due(status, now + self._first_look_micros, now),
             updated_at=now,
         )
-        return Judged(row=judged, card=card, expires_at=expires_at)
+        full = _full(loaded.limits, judgement, row)
+        return Judged(row=judged, card=card, expires_at=expires_at, full=full)
 
     def _remember(self, digest: str, number: int, question: Question) -> None:
         """Keep what an allowed snapshot was judged under, for the claim that mostly follows."""
@@ -453,6 +476,28 @@ def _about(loaded: LoadedPolicy, row: ActionRow, question: Question, now: int) -
 
 def _denied(judgement: Judgement, explain: str) -> Judgement:
     return replace(judgement, outcome=Outcome.DENY, explain=explain)
+
+
+def _full(limits: LimitSet, judgement: Judgement, row: ActionRow) -> tuple[str, ...]:
+    """The limit on open cards that a judgement refuses by, and whose cards are counted."""
+    rule = judgement.rules[0] if judgement.rules else ""
+    if judgement.outcome is not Outcome.DENY or not rule.startswith(LIMIT):
+        return ()
+    limit = limits.get(rule.removeprefix(LIMIT))
+    if limit is None or limit.cards is None:
+        return ()
+    return limit.id, row.subject.id if limit.of is Of.CUSTOMER else row.requester
+
+
+def _joined(row: ActionRow, equal: ActionRow, now: int) -> ActionRow:
+    """A new action that ends at once, since an equal one waits; its key stands for that one."""
+    error = {
+        "code": Code.JOINED.value,
+        "message": f"an equal one waits for people already: {equal.id}",
+        "next_step": f"wait for what becomes of {equal.id}",
+        "joins": equal.id,
+    }
+    return replace(row, status=Status.REFUSED, error=error, due_at=None, updated_at=now)
 
 
 def _why(policy: Policy, question: Question, judgement: Judgement) -> Why:

@@ -11,10 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sayso.actions.model.action_row import ActionRow
+from sayso.actions.model.action_row import ActionRow, read_action, requesters_of
 from sayso.actions.model.definition import Action, Assurance, Effect, FactValue
 from sayso.actions.model.snapshot import Resolved
 from sayso.actions.model.status import Status
+from sayso.audit.entry import ActorKind
 from sayso.money import Money
 from sayso.store.base import Reader, Row, integer, integer_or_none, text, text_or_none
 
@@ -23,6 +24,8 @@ NEARLY = timedelta(days=30)
 """How far back "lately" goes in what a card says of a customer."""
 MOST_ROWS = 200
 """So many of a customer's newest actions are looked at, however many there are."""
+MOST_OPEN = 50
+"""So many of a customer's actions that wait for people are looked at."""
 SAMPLE = 1000
 """So many of the newest amounts of an action are compared with."""
 SMALLEST_SAMPLE = 20
@@ -83,6 +86,7 @@ class Seen:
     Attributes:
         earlier: of the last 90 days, the newest first, without this action and its plan.
         amounts: of the newest such actions that were done, in this currency; minor units.
+        beside: what else waits for people about the same object, the oldest first.
     """
 
     action: Action
@@ -91,6 +95,7 @@ class Seen:
     now: int
     earlier: Sequence[Earlier]
     amounts: Sequence[int]
+    beside: Sequence[ActionRow] = ()
 
     def lately(self) -> list[Earlier]:
         """Those of the last 30 days that count: waiting, running or done."""
@@ -114,6 +119,56 @@ def earlier_of(reader: Reader, row: ActionRow, now: int) -> list[Earlier]:
         limit=MOST_ROWS,
     )
     return [_read(one) for one in rows]
+
+
+def open_beside(reader: Reader, row: ActionRow, resolved: Resolved) -> list[ActionRow]:
+    """What waits for people about the same object of the same customer, without this one's plan.
+
+    Returns:
+        the oldest first.
+    """
+    rows = reader.all(
+        "sign.open_of_subject",
+        tenant=row.tenant,
+        subject_id=row.subject.id,
+        but=row.id,
+        but_request=row.request_id or "",
+        limit=MOST_OPEN,
+    )
+    return [one for one in map(read_action, rows) if _is_about(one, row, resolved)]
+
+
+def _is_about(one: ActionRow, row: ActionRow, resolved: Resolved) -> bool:
+    """Whether an open action is about the object that was found for another one."""
+    if one.snapshot is None or one.name.partition(".")[0] != row.name.partition(".")[0]:
+        return False
+    found = one.snapshot.resolved
+    there = (found.account, found.object_kind, found.object_id)
+    return there == (resolved.account, resolved.object_kind, resolved.object_id)
+
+
+def equal_to(reader: Reader, row: ActionRow, opened: Sequence[ActionRow]) -> ActionRow | None:
+    """The open action that is what a new one asks for, so that people are asked once.
+
+    Neither is a step beside others, whose fate hangs on theirs; nor for whoever looks only.
+    """
+    if not reader.writes or row.revision > 1:
+        return None
+    # INVARIANT: nobody approves their own request, so no person's is put under another's name.
+    people = {one for one in requesters_of(reader, row) if one.startswith(f"{ActorKind.PERSON}:")}
+    for one in opened:
+        same = (one.name, one.fingerprint) == (row.name, row.fingerprint)
+        if same and people <= requesters_of(reader, one) and _is_alone(reader, one):
+            return one if _is_alone(reader, row) else None
+    return None
+
+
+def _is_alone(reader: Reader, row: ActionRow) -> bool:
+    """Whether no other step shares its fate."""
+    if row.request_id is None:
+        return True
+    found = reader.all("action.by_request", tenant=row.tenant, request_id=row.request_id)
+    return all(step.id == row.id for step in map(read_action, found))
 
 
 class Amounts:
@@ -157,6 +212,7 @@ def signs_of(seen: Seen) -> Signs:
 
 def _looks(seen: Seen) -> Iterator[str | None]:
     """Each sign's line; empty when it is quiet, None when it could not be looked at."""
+    yield _open_beside(seen)
     yield _repeated(seen)
     yield _largest(seen)
     yield _soon_after_delivery(seen)
@@ -168,6 +224,16 @@ def _looks(seen: Seen) -> Iterator[str | None]:
     yield _new_customer(seen)
     yield _old_object(seen)
     yield _weakly_known(seen)
+
+
+def _open_beside(seen: Seen) -> str | None:
+    if not seen.beside:
+        return None
+    first, others = seen.beside[0], len(seen.beside) - 1
+    amount = "" if first.amount is None else f", {first.amount}"
+    more = f" and {others} more" if others else ""
+    noun = "Others are" if others else "Another is"
+    return f"{noun} open for the same {seen.resolved.object_kind}: {first.name}{amount}{more}"
 
 
 def _repeated(seen: Seen) -> str:

@@ -13,7 +13,8 @@ from sayso.actions.policy.calendar import Calendar
 from sayso.actions.policy.cedar import CedarPolicy
 from sayso.actions.policy.formula.compiled import Values, all_of
 from sayso.actions.policy.formula.domain import domain_of
-from sayso.actions.policy.formula.search import Budget, UndecidedError, find
+from sayso.actions.policy.formula.search import Budget, find
+from sayso.actions.policy.formula.solver import UndecidedError
 from sayso.actions.policy.formula.terms import Formula, conj, neg
 from sayso.actions.policy.slices import Slice
 from sayso.actions.policy.tables.compile import compile_rows

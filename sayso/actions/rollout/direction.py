@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from itertools import product
 
 from sayso.actions.policy.formula.domain import domain_of
-from sayso.actions.policy.formula.search import Budget, UndecidedError, find
+from sayso.actions.policy.formula.search import Budget, find
+from sayso.actions.policy.formula.solver import UndecidedError
 from sayso.actions.policy.formula.terms import FALSE, conj
 from sayso.actions.rollout.definition import ALL, Dial, Rollout, Stage
 from sayso.actions.rollout.dials import ActionDials, Dials, regions

@@ -128,9 +128,8 @@ def _of_action(fields: Fields, data: Fields, seq: int) -> _Said:
         state["called_at"] = fields.get("at")
     if data.get("code") != "tampered":  # else the entry leaves out what it cannot vouch for
         state |= {"digest": fields.get("digest"), "rule": fields.get("rule"), **_amount(fields)}
-    for column in ("planner", "step", "after", "undoes", "revision", "error", "call_key", "fence"):
-        if column in data:
-            state[column] = data[column]
+    told = ("planner", "step", "after", "undoes", "revision", "error", "joins", "call_key", "fence")
+    state |= {column: data[column] for column in told if column in data}
     if "revision" in data:
         state[JUDGED] = data["revision"]
     state |= _judgement(fields, data)

@@ -94,6 +94,7 @@ def _action(row: StoredRow) -> State:
     if "error" in row:
         error = _fields(row["error"])
         state["error"] = error.get("code") if error else row["error"]
+        state["joins"] = error.get("joins") if error else None
     if "receipt" in row:
         receipt = _fields(row["receipt"])
         state["receipt"] = receipt.get("id")

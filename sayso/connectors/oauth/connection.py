@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import urlsplit
 
 from sayso.connectors.secret import Secret
-from sayso.errors import Code, ConfigError
-
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+from sayso.network import checked_url
 
 AuthMethod = Literal["client_secret_basic", "client_secret_post", "none"]
 
@@ -26,6 +23,7 @@ class Connection:
         scopes: what is asked for.
         auth_method: how the client shows its secret; by default as the secret allows.
         authorization_endpoint, redirect_uri: for connecting by a person; exact.
+        private: networks in which these may be.
 
     Raises:
         ConfigError: `invalid_setting` for an address that is not safe.
@@ -40,23 +38,13 @@ class Connection:
     auth_method: AuthMethod | None = None
     authorization_endpoint: str = ""
     redirect_uri: str = ""
+    private: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        _check_url("token_endpoint", self.token_endpoint)
+        checked_url(self.token_endpoint, name="token_endpoint", private=self.private, query=True)
         for name, url in (
             ("authorization_endpoint", self.authorization_endpoint),
             ("redirect_uri", self.redirect_uri),
         ):
             if url:
-                _check_url(name, url)
-
-
-def _check_url(name: str, url: str) -> None:
-    parts = urlsplit(url)
-    safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
-    if not safe or not parts.hostname or parts.username or parts.fragment:
-        raise ConfigError(
-            Code.INVALID_SETTING,
-            f"the connection's `{name}` is no safe address",
-            next_step="use https, or http on this machine",
-        )
+                checked_url(url, name=name, private=self.private, query=True)

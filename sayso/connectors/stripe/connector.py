@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import urlsplit
 
 from sayso.actions.model.definition import Action, Args, Subject
 from sayso.actions.model.snapshot import Absence, Call, Receipt, Record, Resolved, SeenEffect
@@ -25,8 +24,9 @@ from sayso.connectors.stripe.reactivation import Keeping
 from sayso.connectors.stripe.records import ProductNames, list_records
 from sayso.connectors.stripe.refunds import Refunds
 from sayso.connectors.stripe.subscriptions import Cancellations
-from sayso.errors import Code, ConfigError, RefusedError
+from sayso.errors import Code, RefusedError
 from sayso.ids import Clock
+from sayso.network import checked_url
 
 if TYPE_CHECKING:
     from sayso.connectors.stripe.api import StripeApi
@@ -36,7 +36,6 @@ API_VERSION = "2026-10-28.endive"
 
 BASE_URL = "https://api.stripe.com"
 TIMEOUT_S = 30.0
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class _Operation(Protocol):
@@ -76,7 +75,7 @@ class StripeConnector:
     ) -> None:
         self._api_key = api_key
         self._clock = clock
-        self._base_url = _checked(base_url)
+        self._base_url = checked_url(base_url, name="base_url", path=False)
         self._timeout_s = timeout_s
         self._retry = retry or RetryPolicy()
         self._opened: tuple[StripeApi, dict[str, _Operation]] | None = None
@@ -194,15 +193,3 @@ def connect(setup: Setup) -> StripeConnector:
         base_url=setup.text("base_url", BASE_URL),
         timeout_s=setup.number("timeout_s", TIMEOUT_S),
     )
-
-
-def _checked(base_url: str) -> str:
-    parts = urlsplit(base_url)
-    safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
-    if not safe or not parts.hostname or parts.username or parts.query or parts.fragment:
-        raise ConfigError(
-            Code.INVALID_SETTING,
-            f"`{base_url[:60]}` is no safe address of Stripe's API",
-            next_step="use https, or http on this machine for the sandbox",
-        )
-    return base_url.rstrip("/")

@@ -74,6 +74,7 @@ class ProofView(View):
     Attributes:
         counterexample: in words, with who would be enough; empty but for `false`.
         why: why nobody can say; empty but for `unknown`.
+        by: who says so.
     """
 
     id: str
@@ -81,9 +82,10 @@ class ProofView(View):
     verdict: Literal["proved", "false", "unknown"]
     counterexample: str
     why: str
+    by: Literal["search", "search and solver"] = "search"
 
 
-class StepView(View):
+class JudgedStepView(View):
     """Whether it may be done with some people's yes.
 
     Attributes:
@@ -115,7 +117,7 @@ class ExplanationView(View):
     explain: str
     by: tuple[str, ...]
     stage: str
-    steps: tuple[StepView, ...]
+    steps: tuple[JudgedStepView, ...]
     today: str
     today_version: int
 
@@ -465,12 +467,13 @@ def _proof_view(policy: CedarPolicy, proof: Proof) -> ProofView:
         verdict=proof.verdict,
         counterexample=shown,
         why=proof.why,
+        by="search and solver" if proof.solved else "search",
     )
 
 
 def _answered(
     policy: CedarPolicy, action: str, recorded: object
-) -> tuple[tuple[StepView, ...], str, str]:
+) -> tuple[tuple[JudgedStepView, ...], str, str]:
     """Each step of a judgement, the question, and the answer, in words."""
     from sayso.actions.policy.analysis.people import who
     from sayso.actions.policy.analysis.words import answer_of, missing_of, question_words, whole
@@ -483,7 +486,7 @@ def _answered(
         return (), question, "refused"
     answer = answer_of(mine, values, missing)
     steps = tuple(
-        StepView(
+        JudgedStepView(
             who=who(roles),
             allowed=verdict.allowed,
             rules=tuple(
@@ -538,12 +541,12 @@ def _play(player: Player, rows: Sequence[Row], edited: frozenset[str]) -> None:
                 id=text(row, "id"),
                 action=text(row, "name"),
                 question=cast("Mapping[str, Value] | None", snapshot.get("question")),
-                said=_said(row, edited),
+                said=what_people_said(row, edited),
             )
         )
 
 
-def _said(row: Row, edited: frozenset[str]) -> Said:
+def what_people_said(row: Row, edited: frozenset[str]) -> Said:
     """What people had said of an action."""
     status = text(row, "status")
     if orjson.loads(text(row, "judgement"))["outcome"] != "ask":

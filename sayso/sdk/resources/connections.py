@@ -178,6 +178,7 @@ def read_connection(workspace: Workspace, name: str) -> Connection:
         auth_method=section.auth_method,
         authorization_endpoint=section.authorization_endpoint,
         redirect_uri=section.redirect_uri,
+        private=tuple(map(str, workspace.settings.network.private)),
     )
 
 

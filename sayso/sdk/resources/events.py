@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sayso.actions.model.customer_words import ASKED_BY_PEOPLE
 from sayso.agent.request_row import RequestStatus
 from sayso.audit.entry import EntryKind, StoredEntry
 from sayso.audit.segments.rows import check_present
@@ -116,6 +117,8 @@ def event_of(stored: StoredEntry) -> EventView:
     status = entry.status
     if entry.action is None:
         reached = _REQUEST_STATUS.get(entry.kind)
+        if entry.kind is EntryKind.REQUEST_CONTINUED and entry.data.get("slot") == ASKED_BY_PEOPLE:
+            reached = RequestStatus.ACTING
         status = None if reached is None else reached.value
     return EventView(
         seq=stored.seq,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import orjson
@@ -23,6 +23,7 @@ class OutboxRow:
         version: rises with each change; only the version that was sent is marked as sent.
         attempts: how often somebody has begun to send it.
         state: what the surface has kept of it, such as where it was posted.
+        asker, customer: of a card: who asked, and for whom. moves_money: whether money would move.
     """
 
     id: int
@@ -31,6 +32,9 @@ class OutboxRow:
     version: int
     attempts: int
     state: Mapping[str, JsonValue]
+    asker: str = ""
+    customer: str = ""
+    moves_money: bool = False
 
 
 class OutboxResource(Resource):
@@ -45,6 +49,27 @@ class OutboxResource(Resource):
             )
         )
         return [_read(row) for row in rows]
+
+    async def due_cards(self, topic: str, *, limit: int) -> list[OutboxRow]:
+        """The oldest card that is to be told now of each customer of whoever asked, oldest first.
+
+        Of those that were told before, and of those that were not.
+        """
+        now, tenant = self._now(), self._container.tenant
+        rows = await self._container.store.read(
+            lambda reader: reader.all(
+                "outbox.due_cards", tenant=tenant, topic=topic, now=now, limit=limit
+            )
+        )
+        return [
+            replace(
+                _read(row),
+                asker=text(row, "asker"),
+                customer=text(row, "customer"),
+                moves_money=integer(row, "moves") == 1,
+            )
+            for row in rows
+        ]
 
     async def find(self, topic: str, key: str) -> OutboxRow | None:
         """The row of a topic about something; None when nothing was ever to be told of it."""

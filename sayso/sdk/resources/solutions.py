@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, cast
 import orjson
 
 from sayso.actions.approvals.answer import Answer, each_of, needs_passkey, yes_statement
-from sayso.actions.approvals.approver import requesters_of
 from sayso.actions.approvals.decision import check_lower
 from sayso.actions.approvals.escalation import counted_roles
 from sayso.actions.approvals.repository import (
@@ -24,20 +23,22 @@ from sayso.actions.approvals.repository import (
     votes_of,
 )
 from sayso.actions.approvals.solution import solution_of
+from sayso.actions.model.action_row import requesters_of
 from sayso.actions.model.definition import Action
 from sayso.agent.base import Message
+from sayso.agent.people_question import ask_customer
 from sayso.agent.request_row import get_request
 from sayso.audit.authority.passkeys import Signature
 from sayso.audit.authority.people import KnownPerson
 from sayso.audit.entry import ActorKind
 from sayso.errors import Code, IntegrityError, RefusedError
-from sayso.ids import Tenant
+from sayso.ids import Tenant, rfc3339
 from sayso.money import Money
 from sayso.sdk.inputs import as_choice
 from sayso.sdk.progress import carry_on, carry_out, judging_anew
 from sayso.sdk.resources.base import Resource
 from sayso.sdk.resources.passkeys import ToSign, counting, to_sign_by
-from sayso.sdk.solution_view import SolutionView, show_solution
+from sayso.sdk.solution_view import OpenQuestionView, SolutionView, show_solution
 from sayso.sdk.solution_words import Smaller
 from sayso.store.base import Reader, SqlValue, integer, integer_or_none, text
 
@@ -165,6 +166,57 @@ class SolutionResource(Resource):
             await carry_on(self._container, taken[0].action)
         return await self.get(answer.approval_id, tenant=answer.tenant)
 
+    async def ask_customer(
+        self,
+        approval_id: str,
+        question: str,
+        *,
+        token: str,
+        revision: int,
+        digest: str,
+        via: str = "sdk",
+    ) -> SolutionView:
+        """Ask the customer something, as the person whose token this is, before anybody decides.
+
+        The request goes to `needs_customer` with the question; the answer makes the card anew, with
+        a new revision and digest. Whoever decides meanwhile decides.
+
+        Args:
+            question: what the customer reads.
+            revision, digest: of what the person saw.
+
+        Raises:
+            RefusedError: see `ask_customer_as`.
+        """
+        holder = await self._container.authentication.person(token, via=via)
+        asks = Answer(
+            tenant=holder.tenant,
+            approval_id=approval_id,
+            revision=revision,
+            digest=digest,
+            choice=Choice.APPROVE,
+            person=holder.holder,
+            via=via,
+            credential=holder.id,
+        )
+        return await self.ask_customer_as(asks, question)
+
+    async def ask_customer_as(self, asks: Answer, question: str) -> SolutionView:
+        """Ask for a person whom the calling surface has authenticated itself.
+
+        Args:
+            asks: who asks, and about what they saw; its choice says nothing.
+
+        Raises:
+            RefusedError: as `answer` does for who asks and about what; `invalid_input` for no text,
+                or a solution that nobody has asked for in words; `message_too_long`;
+                `already_in_state` when a question is open already.
+        """
+        approvals, requests = self._container.approvals, self._container.requests
+        await ask_customer(approvals, requests, asks, question)
+        self._container.dispatcher.wake()
+        return await self.get(asks.approval_id, tenant=asks.tenant)
+
     async def check_answer(self, answer: Answer) -> SolutionView:
         """The solution, if this person may answer it now; see `Approvals.check_answer`."""
         await self._container.approvals.check_answer(answer)
@@ -236,7 +288,8 @@ class SolutionResource(Resource):
                 if step.id in lower:
                     check_lower(step.action, lower[step.id])
             smaller = Smaller(left_out=frozenset(out), lower=lower)
-            return show_solution(reader, solution, self._definition, smaller)
+            view = show_solution(reader, solution, self._definition, smaller)
+            return self._asked(reader, where, view)
 
         return await self._container.store.read(work)
 
@@ -283,13 +336,33 @@ class SolutionResource(Resource):
                 if len(found) > limit or len(rows) <= limit:
                     break
                 place = Place(at=rows[-1].expires_at, id=rows[-1].id)
-            more = len(found) > limit
-            shown = found[:limit]
-            last = shown[-1] if shown else None
-            return InboxPage(
-                items=tuple(self._show(reader, row) for row in shown),
-                after=Place(at=last.expires_at, id=last.id) if more and last is not None else None,
+            return self._cut(reader, found, limit)
+
+        return await self._container.store.read(work)
+
+    async def waiting(
+        self, *, after: Place | None = None, limit: int = 25, tenant: str | None = None
+    ) -> InboxPage:
+        """What waits for anybody, the soonest first."""
+        where, place = self._tenant(tenant), after or Place()
+
+        def work(reader: Reader) -> InboxPage:
+            pages = [
+                reader.all(
+                    "approval.inbox",
+                    tenant=where,
+                    roles=text(row, "roles"),
+                    limit=limit + 1,
+                    after_at=place.at,
+                    after_id=place.id,
+                )
+                for row in reader.all("approval.roles_waiting", tenant=where)
+            ]
+            merged = heapq.merge(
+                *(map(read_approval, rows) for rows in pages),
+                key=lambda row: (row.expires_at, row.id),
             )
+            return self._cut(reader, list(merged), limit)
 
         return await self._container.store.read(work)
 
@@ -355,6 +428,14 @@ class SolutionResource(Resource):
 
         return await self._container.store.read(work)
 
+    def _cut(self, reader: Reader, found: Sequence[ApprovalRow], limit: int) -> InboxPage:
+        """The first `limit` of these, shown, and where they end if there are more."""
+        last = found[limit - 1] if len(found) > limit else None
+        return InboxPage(
+            items=tuple(self._show(reader, row) for row in found[:limit]),
+            after=None if last is None else Place(at=last.expires_at, id=last.id),
+        )
+
     def _page(
         self, reader: Reader, tenant: Tenant, person: KnownPerson, after: Place, limit: int
     ) -> list[ApprovalRow]:
@@ -377,8 +458,24 @@ class SolutionResource(Resource):
         with suppress(IntegrityError):  # what cannot be decided is still shown
             rule = self._container.directory.at(reader, approval.tenant).passkey_rule
             if solution.waiting and needs_passkey(rule, solution, {}):
-                return view.model_copy(update={"passkey": True})
-        return view
+                view = view.model_copy(update={"passkey": True})
+        return self._asked(reader, approval.tenant, view)
+
+    def _asked(self, reader: Reader, tenant: Tenant, view: SolutionView) -> SolutionView:
+        """The same, with what somebody has asked the customer about it."""
+        if view.request_id is None or view.status != ApprovalStatus.PENDING:
+            return view
+        row = get_request(reader, tenant, view.request_id)
+        if row.asked_by is None or not isinstance(row.question, Mapping):
+            return view
+        asked = self._container.requests.asked_text(reader, row)
+        question = OpenQuestionView(
+            number=cast("int", row.question.get("number", 0)),
+            by=row.asked_by,
+            text="" if asked is None else asked.text,
+            asked_at=rfc3339(row.updated_at),
+        )
+        return view.model_copy(update={"question": question})
 
     def _definition(self, name: str) -> Action | None:
         try:

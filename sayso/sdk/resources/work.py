@@ -8,10 +8,12 @@ until somebody ends it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal
+from typing import Literal, cast
+
+import orjson
 
 from sayso.actions.model.action_row import get_action
 from sayso.actions.model.digest import is_text
@@ -24,6 +26,7 @@ from sayso.money import Money
 from sayso.sdk.inputs import page_of
 from sayso.sdk.presenters import why_handed_over
 from sayso.sdk.resources.base import Resource
+from sayso.sdk.resources.tokens import Token
 from sayso.sdk.views import ErrorView, View, error_view
 from sayso.store.base import Reader, Row, Transaction, integer, integer_or_none, text
 from sayso.store.base import text_or_none as maybe
@@ -33,6 +36,9 @@ KINDS: tuple[WorkKind, ...] = ("handed_over", "unanswered", "unknown", "failed")
 UNANSWERED_AFTER = timedelta(hours=24)
 """A question that a customer has not answered for so long is somebody's work."""
 MAX_NOTE_CHARS = 2000
+
+Repeated = Callable[[Sequence[str]], bool]
+"""Whether a call was made before, by the marks (`via`) of what its person has noted about it."""
 
 
 class NoteView(View):
@@ -143,6 +149,12 @@ class WorkResource(Resource):
                 was ended.
         """
         holder = await self._container.authentication.person(token, via=via)
+        return await self.take_as(about, holder, person=person, via=via)
+
+    async def take_as(
+        self, about: str, holder: Token, *, person: str | None = None, via: str
+    ) -> WorkView:
+        """As `take`, by somebody whom the calling surface has authenticated itself."""
         to = person or holder.holder
 
         def write(tx: Transaction) -> None:
@@ -172,10 +184,22 @@ class WorkResource(Resource):
                 `message_too_long`; `already_in_state` when it was ended.
         """
         holder = await self._container.authentication.person(token, via=via)
+        return await self.note_as(about, note, holder, via=via)
+
+    async def note_as(
+        self, about: str, note: str, holder: Token, *, via: str, repeated: Repeated | None = None
+    ) -> WorkView:
+        """As `note`, by somebody whom the calling surface has authenticated itself.
+
+        Args:
+            repeated: where it says so, the same call was taken before, and nothing is added.
+        """
         _check_note(note)
 
         def write(tx: Transaction) -> None:
             found = self._about(tx, holder.tenant, about)
+            if repeated is not None and repeated(_marks(tx, holder, about)):
+                return
             row = _open(tx, holder.tenant, about)
             seq = self._say(
                 tx, holder.tenant, found, EntryKind.WORK_NOTED, holder.holder, via, note
@@ -193,10 +217,22 @@ class WorkResource(Resource):
             RefusedError: as `note`; `invalid_input` for an unknown outcome, which is settled.
         """
         holder = await self._container.authentication.person(token, via=via)
+        return await self.end_as(about, note, holder, via=via)
+
+    async def end_as(
+        self, about: str, note: str, holder: Token, *, via: str, repeated: Repeated | None = None
+    ) -> WorkView:
+        """As `end`, by somebody whom the calling surface has authenticated itself.
+
+        Args:
+            repeated: as in `note_as`.
+        """
         _check_note(note)
 
         def write(tx: Transaction) -> None:
             found = self._about(tx, holder.tenant, about)
+            if repeated is not None and repeated(_marks(tx, holder, about)):
+                return
             if found.kind == "unknown":
                 raise RefusedError(
                     Code.INVALID_INPUT,
@@ -372,6 +408,22 @@ def _open(reader: Reader, tenant: Tenant, about: str) -> Row | None:
             Code.ALREADY_IN_STATE, "this was ended already", next_step="nothing is left to do"
         )
     return row
+
+
+def _marks(reader: Reader, holder: Token, about: str) -> list[str]:
+    """How this person has said what they noted about it, as the log has it."""
+    found: list[str] = []
+    for note in reader.all("work.notes", tenant=holder.tenant, about=about):
+        if text(note, "person") != holder.holder:
+            continue
+        seq = integer(note, "seq")
+        row = reader.one("log.bodies", tenant=holder.tenant, from_seq=seq, limit=1)
+        match None if row is None else cast("object", orjson.loads(text(row, "body"))):
+            case {"seq": int(place), "data": {"via": str(via)}} if place == seq:
+                found.append(via)
+            case _:
+                pass
+    return found
 
 
 def _check_note(note: str) -> None:

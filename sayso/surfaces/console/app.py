@@ -24,6 +24,7 @@ from sayso.surfaces.console import (
     policy,
     solution,
     stop,
+    together,
     work,
 )
 from sayso.surfaces.console.edge import Edge, Site, logger
@@ -63,6 +64,8 @@ def create_console(sayso: Sayso, *, site: Site | None = None) -> Starlette:
             Route("/solution/{id}", page(solution.show_solution)),
             Route("/solution/{id}/smaller", page(solution.show_smaller)),
             Route("/solution/{id}/decision", page(solution.decide), methods=["POST"]),
+            Route("/together", page(together.show_together)),
+            Route("/together", page(together.answer_together), methods=["POST"]),
             Route("/action/{id}", page(action.show_action)),
             Route("/request/{id}", page(action.show_request)),
             Route("/work/{id}", page(work.say), methods=["POST"]),

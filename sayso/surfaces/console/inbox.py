@@ -14,6 +14,7 @@ from sayso.money import Money
 from sayso.sdk.resources.solutions import MOST_COUNTED, InboxPage, Place
 from sayso.sdk.resources.work import WorkView
 from sayso.sdk.solution_view import SolutionView
+from sayso.sdk.together import Together, by_rule
 from sayso.surfaces.console.render import Times, plural, sums
 from sayso.surfaces.console.visit import Visit, stopped_words
 
@@ -63,6 +64,14 @@ class Empty:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Several of one rule, which can be answered together."""
+
+    rule: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
     """What is stopped, above the list."""
 
@@ -86,7 +95,7 @@ class Inbox:
     stake_of: int = 0
     next: str = ""
     page_size: int = PAGE_SIZE
-    together: tuple[object, ...] = field(default=())
+    together: tuple[Group, ...] = field(default=())
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -102,8 +111,24 @@ class Inbox:
     def key(self) -> str:
         """Differs whenever anything that is shown differs, times aside."""
         shown = [(row.path, row.what, row.why, row.odd) for row in self.rows]
-        said = repr((self.tab, self.title, shown, self.tabs, self.stops))
+        said = repr((self.tab, self.title, shown, self.tabs, self.stops, self.together))
         return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A link below the answer."""
+
+    path: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Neighbour:
+    """Where this one stands in the inbox, and which one comes next."""
+
+    place: str = ""
+    next: Link | None = field(default=None)
 
 
 async def show_inbox(visit: Visit) -> Response:
@@ -199,7 +224,15 @@ def _mine(times: Times, page: InboxPage, tabs: tuple[Tab, ...], stops: tuple[Not
         stake=tuple(sums([money for view in page.items for money in view.totals])),
         stake_of=number if more else 0,
         next=str(page.after) if page.after is not None else "",
+        together=tuple(
+            Group(rule=one.rule, text=f"{len(one.items)} of “{one.why}”, {_money(one)}")
+            for one in by_rule(page.items)
+        ),
     )
+
+
+def _money(group: Together) -> str:
+    return " + ".join(map(str, group.totals)) or "no money"
 
 
 _OTHERS = {"role": "in your role", "handed-over": "handed over", "unknown": "unknown"}
@@ -342,3 +375,21 @@ def _work(times: Times, view: WorkView) -> Row:
         left=times.ago(view.since),
         since=plural(len(view.notes), "note") if view.notes else "",
     )
+
+
+async def near_of(visit: Visit, view: SolutionView) -> Neighbour:
+    """The next one that waits for the same person, the soonest first."""
+    waiting = await visit.sayso.solutions.waiting_for(visit.person, limit=25)
+    ids = [one.id for one in waiting.items]
+    place = (
+        f"{ids.index(view.id) + 1} of {len(ids)}{'+' if waiting.after else ''}"
+        if (view.id in ids)
+        else ""
+    )
+    start = ids.index(view.id) + 1 if view.id in ids else 0
+    for one in [*waiting.items[start:], *waiting.items[:start]]:
+        if one.id != view.id:
+            money = ", ".join(map(str, one.totals)) or "no money"
+            text = f"{one.customer.name}, {money}"
+            return Neighbour(place=place, next=Link(path=one.id, text=text))
+    return Neighbour(place=place)

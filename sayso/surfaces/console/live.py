@@ -99,5 +99,5 @@ class Live:
         view = await sayso.solutions.get(on)
         stops = [stop.id for stop in await sayso.stops.list()]
         states = [(step.id, step.status, step.revision) for step in view.steps]
-        said = repr((view.digest, view.status, view.agreed, states, stops))
+        said = repr((view.digest, view.status, view.agreed, states, stops, view.question))
         return hashlib.sha256(said.encode()).hexdigest()[:16]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from starlette.responses import Response
@@ -17,6 +17,7 @@ from sayso.money import Money
 from sayso.sdk.solution_view import SolutionView, StepView
 from sayso.sdk.solution_words import first_name, join, number_word
 from sayso.surfaces.console.edge import Form, read_form
+from sayso.surfaces.console.inbox import Link, near_of
 from sayso.surfaces.console.passkeys import as_asked, new_nonce, place_of, signature_in
 from sayso.surfaces.console.render import Times
 from sayso.surfaces.console.visit import Visit
@@ -73,14 +74,6 @@ class Agrees:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
-    """A link below the answer."""
-
-    path: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Smaller:
     """A smaller yes that is shown: the amounts that it lowers, by step."""
 
@@ -120,18 +113,11 @@ class Card:
     warning: str = ""
     may_untick: bool = False
     may_ask: bool = False
+    asked: Said | None = None
     passkey: str = ""
     passkey_missing: str = ""
     smaller: Smaller | None = None
     key: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Neighbour:
-    """Where this one stands in the inbox, and which one comes next."""
-
-    place: str = ""
-    next: Link | None = field(default=None)
 
 
 async def show_solution(visit: Visit) -> Response:
@@ -155,7 +141,7 @@ async def _page(
     if card.asks:
         card = await _with_passkey(visit, view, card)
     page = visit.page(view.lead.headline, "", live=view.id)
-    near = await _near(visit, view)
+    near = await near_of(visit, view)
     return visit.show(
         "solution.html", page, status=status, view=view, card=card, talk=talk, near=near
     )
@@ -189,24 +175,6 @@ async def _with_passkey(visit: Visit, view: SolutionView, card: Card) -> Card:
         else "You have none that counts yet: add one on the people page."
     )
     return replace(card, passkey_missing=missing)
-
-
-async def _near(visit: Visit, view: SolutionView) -> Neighbour:
-    """The next one that waits for the same person, the soonest first."""
-    waiting = await visit.sayso.solutions.waiting_for(visit.person, limit=25)
-    ids = [one.id for one in waiting.items]
-    place = (
-        f"{ids.index(view.id) + 1} of {len(ids)}{'+' if waiting.after else ''}"
-        if (view.id in ids)
-        else ""
-    )
-    start = ids.index(view.id) + 1 if view.id in ids else 0
-    for one in [*waiting.items[start:], *waiting.items[:start]]:
-        if one.id != view.id:
-            money = ", ".join(map(str, one.totals)) or "no money"
-            text = f"{one.customer.name}, {money}"
-            return Neighbour(place=place, next=Link(path=one.id, text=text))
-    return Neighbour(place=place)
 
 
 def card_of(
@@ -269,14 +237,28 @@ def card_of(
         else f"Nothing starts until {number_word(left) if left > 1 else 'one more person'} "
         f"{'more people agree' if left > 1 else 'agrees'} too.",
         may_untick=len(waiting) > 1 and not view.all_or_nothing and smaller is None,
+        may_ask=asks and view.request_id is not None and view.question is None and smaller is None,
+        asked=_asked(visit, view, name),
         key=_key(view, asks=asks, note=note),
     )
 
 
 def _key(view: SolutionView, *, asks: bool, note: Said | None) -> str:
     shown = [(step.id, step.status, step.revision) for step in view.steps]
-    said = repr((view.digest, view.status, view.agreed, shown, asks, note))
+    said = repr((view.digest, view.status, view.agreed, shown, asks, note, view.question))
     return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+
+def _asked(visit: Visit, view: SolutionView, name: str) -> Said | None:
+    """What the customer was asked and has not answered yet."""
+    if view.question is None:
+        return None
+    by = "You have" if view.question.by == visit.person.id else f"{view.question.by} has"
+    return Said(
+        title=f"{by} asked {name} {visit.times.at(view.question.asked_at)}: “{view.question.text}”",
+        text="The answer will stand here, on a card of its own. A yes or no counts also without.",
+        kind="wait",
+    )
 
 
 def _yes(view: SolutionView) -> str:
@@ -457,6 +439,8 @@ async def decide(visit: Visit) -> Response:
         match form.one("decision"):
             case "no":
                 await _answer(visit, form, "reject", before)
+            case "ask":
+                await _ask(visit, form)
             case "yes":
                 waiting = {step.id for step in before.steps if step.asks}
                 whole = set(form.all("step")) in (set(), waiting)
@@ -471,6 +455,22 @@ async def decide(visit: Visit) -> Response:
     except RefusedError as error:
         return await _refused(visit, form, error)
     return visit.see(f"solution/{before.id}")
+
+
+async def _ask(visit: Visit, form: Form) -> None:
+    """Ask the customer what the form says; sent twice, it is one question."""
+    view = await visit.sayso.solutions.get(visit.request.path_params["id"])
+    text = form.one("question")
+    if view.question is not None and view.question.text == text.strip():
+        return
+    await visit.sayso.solutions.ask_customer(
+        view.id,
+        text,
+        token=visit.request.cookies.get(visit.site.cookie, ""),
+        revision=form.integer("revision"),
+        digest=form.one("digest"),
+        via="console",
+    )
 
 
 def _as_query(form: Form) -> str:

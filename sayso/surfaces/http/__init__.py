@@ -2,8 +2,8 @@
 
 - `app` puts it together, `server` serves it, `edge` stands around every call;
 - what comes in: `auth`, `idempotency`, `shapes`; `problem` is what goes wrong;
-- acting: `requests`, `actions`, `approvals`, `stops`, and `revisions`, by which a repeated call
-  finds what it did;
+- acting: `requests`, `actions`, `approvals`, `solutions`, `work`, `stops`; `idempotency` finds what
+  a repeated call did;
 - looking on: `events`, `operations`;
 - the log: `audit`, `exports`, `retention`, `upkeep`; customers' data: `privacy`;
 - the OpenAPI document: `documents`, `examples`.

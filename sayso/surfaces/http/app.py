@@ -20,8 +20,10 @@ import sayso.surfaces.http.policy as policy
 import sayso.surfaces.http.privacy as privacy
 import sayso.surfaces.http.requests as requests
 import sayso.surfaces.http.retention as retention
+import sayso.surfaces.http.solutions as solutions
 import sayso.surfaces.http.stops as stops
 import sayso.surfaces.http.webhooks as webhooks
+import sayso.surfaces.http.work as work
 from sayso.errors import SaysoError
 from sayso.sdk.changes import Changes
 from sayso.sdk.client import Sayso
@@ -81,6 +83,8 @@ def create_app(sayso: Sayso, *, heartbeat_s: float = HEARTBEAT_S) -> FastAPI:
         actions,
         events,
         approvals,
+        solutions,
+        work,
         stops,
         policy,
         webhooks,

@@ -26,7 +26,7 @@ _MONEY = {
     "required": ["amount_minor", "currency"],
     "additionalProperties": False,
 }
-_WITH_MONEY = ("ActionView", "ReceiptView", "EventView")
+_WITH_MONEY = ("ActionView", "ReceiptView", "EventView", "StepView", "WorkView")
 
 _EXAMPLES: Mapping[int, tuple[Code, str, str]] = {
     400: (
@@ -129,6 +129,10 @@ def finish_document(document: Document) -> Document:
         schemas[name]["properties"]["amount"] = {
             "anyOf": [{"$ref": "#/components/schemas/Money"}, {"type": "null"}]
         }
+    schemas["ReceiptLine"]["properties"]["amount"] = {"$ref": "#/components/schemas/Money"}
+    schemas["SolutionView"]["properties"]["totals"]["items"] = {
+        "$ref": "#/components/schemas/Money"
+    }
     _name_streams(document)
     return document
 

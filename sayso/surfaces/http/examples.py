@@ -208,6 +208,17 @@ EXPLANATION: dict[str, Any] = {
     "today": "a support manager",
     "today_version": 14,
 }
+SUGGESTION: dict[str, Any] = {
+    "id": "sug_4be1c0a97d21",
+    "kind": "rule",
+    "action": "stripe.refund",
+    "sentence": "97 of 100 cards about stripe.refund (up to 30 USD, tenure days over 365) were"
+    " approved unchanged (91 to 99 %)",
+    "figures": ["of the other 3: 2 were less, 1 no"],
+    "counterexamples": BACKTEST["cases"],
+    "files": {"policies/suggested-stripe-refund.toml": "[[allow]]\n…"},
+    "next_step": "sayso policy suggest --write sug_4be1c0a97d21, then sayso policy diff",
+}
 LIMIT: dict[str, Any] = {
     "id": "token-hour",
     "say": "One bot refunds at most $900 an hour by itself",
@@ -461,6 +472,85 @@ REQUEST: dict[str, Any] = {
     "created_at": _AT,
     "updated_at": _AT,
 }
+_STEP: dict[str, Any] = {
+    "id": "s1",
+    "action_id": _ACTION_ID,
+    "approval_id": _APPROVAL_ID,
+    "action": "stripe.refund",
+    "effect": "money_out",
+    "title": "Refund $129.00 of order 1042",
+    "amount": _AMOUNT,
+    "payee": "Visa ··4242",
+    "consequence": "To the Visa ··4242 that paid. Cannot be undone.",
+    "asks": True,
+    "left_out": False,
+    "needs": "people",
+    "status": "pending_approval",
+    "may_lower": True,
+    "after": [],
+    "letter": None,
+    "revision": 1,
+    "digest": _DIGEST,
+    "card": None,
+    "receipt": None,
+    "error": None,
+    "updated_at": _AT,
+}
+SOLUTION: dict[str, Any] = {
+    "id": _APPROVAL_ID,
+    "request_id": _REQUEST_ID,
+    "status": "pending",
+    "revision": 1,
+    "digest": _DIGEST,
+    "customer": {"id": "cus_demo_ana", "name": "Ana Souza", "assurance": "signed_in"},
+    "lead": {
+        "headline": "$129.00 to Ana Souza",
+        "split": [["$129.00", "back to the Visa ··4242 that paid"]],
+        "quote": "Please refund order 1042, the mug is broken.",
+        "why": "Above the automatic $50",
+        "needed": "It needs one support manager.",
+        "unusual": [],
+        "quiet": 9,
+        "facts": [["Customer", "for 3 years"]],
+        "on_yes": "the step starts at once",
+        "on_no": "no money",
+    },
+    "steps": [_STEP],
+    "money": [{"label": "Back to the card", "amount": _AMOUNT}],
+    "totals": [_AMOUNT],
+    "all_or_nothing": False,
+    "cautions": [],
+    "roles": ["support_manager"],
+    "agreed": [],
+    "votes": [],
+    "escalated": None,
+    "planner": "playbooks",
+    "agent_says": [],
+    "question": None,
+    "passkey": False,
+    "expires_at": _AT,
+    "created_at": _AT,
+    "updated_at": _AT,
+}
+SOLUTION_DONE: dict[str, Any] = {
+    **SOLUTION,
+    "status": "approved",
+    "steps": [{**_STEP, "asks": False, "status": "succeeded"}],
+    "agreed": ["maria"],
+}
+YES_TO_ALL: dict[str, Any] = {"decision": "approve", "revision": 1, "digest": _DIGEST}
+YES_TO_SOME: dict[str, Any] = {**YES_TO_ALL, "steps": ["s1", "s3"]}
+YES_TO_LESS: dict[str, Any] = {
+    **YES_TO_ALL,
+    "decision": "edit",
+    "lower": {"s1": {"amount_minor": 6450, "currency": "USD"}},
+}
+ASK_CUSTOMER: dict[str, Any] = {
+    "question": "Which mug came broken?",
+    "revision": 1,
+    "digest": _DIGEST,
+}
+NO_TO_ALL: dict[str, Any] = REJECT
 SEGMENT: dict[str, Any] = {
     "first": 0,
     "last": 65_535,
@@ -509,4 +599,4 @@ id: 7
 
 def page(item: dict[str, Any]) -> dict[str, Any]:
     """A page of one item, with more behind it: FastAPI leaves nulls out of examples."""
-    return {"items": [item], "next_after": item.get("id", item.get("seq"))}
+    return {"items": [item], "next_after": item.get("id") or item.get("seq") or item["about"]}

@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from sayso.errors import CODES, Code
 
 _MOST_KEPT = 10_000
+_MOST_HELD = 500
 _ALWAYS = frozenset({"/healthz", "/readyz"})
 
 
@@ -42,12 +43,15 @@ class Gates:
     Attributes:
         token: of one token. stranger: of calls without a known token, by address.
         at_once: calls under way in the whole server. body_s: until a body has arrived.
+        held_s: how long a stranger's next call is kept before it is told to come again: whoever
+            calls as fast as they are answered would else keep the server busy with saying so.
     """
 
     token: Pace = Pace(per_s=500, burst=1000)
     stranger: Pace = Pace(per_s=10, burst=50)
     at_once: int = 1000
     body_s: float = 30.0
+    held_s: float = 1.0
 
 
 class _Buckets:
@@ -96,6 +100,7 @@ class Gate:
         self._strangers = _Buckets(self._gates.stranger, monotonic_s)
         self._known: OrderedDict[bytes, None] = OrderedDict()
         self._under_way = 0
+        self._held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one call, or say when to come again."""
@@ -106,11 +111,20 @@ class Gate:
         known = token in self._known
         wait_s = self._tokens.wait_s(token) if known else self._strangers.wait_s(address)
         if wait_s or self._under_way >= self._gates.at_once:
+            if not known and self._held < _MOST_HELD:
+                await self._hold(min(wait_s, self._gates.held_s))
             await _come_again(wait_s or 1.0)(scope, receive, send)
             return
         if known:
             self._tokens.take(token)
         await self._serve(scope, receive, send, token, address)
+
+    async def _hold(self, seconds: float) -> None:
+        self._held += 1
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            self._held -= 1
 
     async def _serve(
         self, scope: Scope, receive: Receive, send: Send, token: bytes, address: bytes

@@ -35,6 +35,7 @@ from sayso.surfaces.http.shapes import (
     ProofList,
     ReportQuery,
     RollbackBody,
+    SuggestionList,
     VersionPage,
     VersionsQuery,
     WrongBody,
@@ -45,6 +46,7 @@ router = APIRouter(tags=["policy"], route_class=GuardedRoute)
 DialId = Annotated[str, Path(max_length=40, description="the dial's id")]
 VersionNumber = Annotated[int, Path(ge=1, le=2**53 - 1, description="the version's number")]
 ChangeId = Annotated[str, Path(max_length=64, description="the change's id, `pol_…`")]
+SuggestionId = Annotated[str, Path(max_length=80, description="the suggestion's id")]
 ActionId = Annotated[str, Path(max_length=64, description="the action's id, `act_…`")]
 
 _Found = TypeVar("_Found")
@@ -287,6 +289,45 @@ async def withdraw_change(
         return await sayso.policy.withdraw_as(change_id, token, via=key_mark(key))
     except RefusedError as error:
         return await _ended(sayso, error, change_id, token.holder, "withdrawn")
+
+
+@router.get(
+    "/v1/policy/suggestions",
+    summary="Drafts from what people decided",
+    responses={
+        200: shown("nothing of it is in force", {"items": [examples.SUGGESTION]}),
+        **problems(401, 403, 422, 503),
+    },
+)
+async def list_suggestions(
+    sayso: Open, token: Decider, _query: Annotated[NoQuery, Query()]
+) -> SuggestionList:
+    """Scope: `approvals:decide`. Diff one by its `files`, and activate it as any draft."""
+    sayso.policy.check_home(token)
+    return SuggestionList(items=tuple(await _read(sayso.suggestions.list())))
+
+
+@router.post(
+    "/v1/policy/suggestions/{suggestion_id}/decline",
+    summary="Say no to a suggestion for 90 days",
+    responses={
+        200: shown("what is suggested still", {"items": [examples.SUGGESTION]}),
+        **problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
+    },
+    openapi_extra=asked(decline={}),
+)
+async def decline_suggestion(
+    sayso: Open,
+    token: Decider,
+    _key: Key,
+    suggestion_id: SuggestionId,
+    _query: Annotated[NoQuery, Query()],
+    body: NoBody,
+) -> SuggestionList:
+    """Scope: `approvals:decide`. What is suggested no more is answered as it stands."""
+    sayso.policy.check_home(token)
+    await _read(sayso.suggestions.decline_as(suggestion_id, token))
+    return SuggestionList(items=tuple(await _read(sayso.suggestions.list())))
 
 
 async def _read(doing: Awaitable[_Found]) -> _Found:

@@ -29,6 +29,7 @@ from sayso.sdk.resources.analysis import ChangeView, PolicyTestView, ProofView
 from sayso.sdk.resources.limits import LimitView
 from sayso.sdk.resources.policy import PolicyChangeView, PolicyDraftView, PolicyVersionView
 from sayso.sdk.resources.rollout import DialView
+from sayso.sdk.resources.suggestions import SuggestionView
 from sayso.sdk.views import ActionView, ApprovalView, EntryView, RequestView, StopView, View
 from sayso.sdk.webhooks.resource import WebhookView
 
@@ -516,6 +517,12 @@ class ProofList(View):
     """The claims about a draft."""
 
     items: tuple[ProofView, ...]
+
+
+class SuggestionList(View):
+    """Drafts that nobody has put in force."""
+
+    items: tuple[SuggestionView, ...]
 
 
 class DraftView(PolicyDraftView):

@@ -3,26 +3,46 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import sayso.surfaces.slack.forms as forms
 from sayso.actions.approvals.answer import Answer as Said
 from sayso.actions.approvals.decision import MAX_REASON_CHARS, Choice
 from sayso.actions.approvals.repository import ApprovalStatus
 from sayso.errors import Code, RefusedError, RetryableError, SaysoError
+from sayso.json import JsonObject
 from sayso.money import Money
 from sayso.sdk.client import Sayso
 from sayso.sdk.solution_view import SolutionView
+from sayso.sdk.solution_words import first_name
 from sayso.surfaces.slack.decisions import VIA, as_note, failed, field_error, refused
 from sayso.surfaces.slack.identity import Identified, Identities, Voice, voice_of
 from sayso.surfaces.slack.pace import Patience
 from sayso.surfaces.slack.payload import Account, Click, Pointer, Submission
-from sayso.surfaces.slack.solution_card import LESS, NO, OPEN, YES
-from sayso.surfaces.slack.solution_forms import LESS_FORM, LOWER, NO_FORM, STEPS, less_form, no_form
+from sayso.surfaces.slack.solution_card import ASK, LESS, NO, OPEN, YES
+from sayso.surfaces.slack.solution_forms import (
+    ASK_FORM,
+    LESS_FORM,
+    LOWER,
+    NO_FORM,
+    QUESTION,
+    STEPS,
+    ask_form,
+    less_form,
+    no_form,
+)
 from sayso.surfaces.slack.web import SlackRefusedError, SlackWeb
 from sayso.surfaces.slack.wording import Answer
 
-BUTTONS = {YES: Choice.APPROVE, NO: Choice.REJECT, LESS: Choice.EDIT, OPEN: None}
-FORMS = {NO_FORM: Choice.REJECT, LESS_FORM: Choice.EDIT}
+BUTTONS = {
+    YES: Choice.APPROVE,
+    NO: Choice.REJECT,
+    LESS: Choice.EDIT,
+    ASK: Choice.APPROVE,
+    OPEN: None,
+}
+"""What whoever clicks wants to say; to ask one has to be somebody who could say yes."""
+FORMS = {NO_FORM: Choice.REJECT, LESS_FORM: Choice.EDIT, ASK_FORM: Choice.APPROVE}
 _TOO_LATE = frozenset({"expired_trigger_id", "exchanged_trigger_id"})
 _MONEY = frozenset({Code.INVALID_MONEY, Code.EDIT_NOT_ALLOWED, Code.AMOUNT_TOO_LARGE})
 
@@ -49,9 +69,12 @@ class Answering:
             if who.person is None:
                 return await self._turn_away(click.account, who, pointer, choice)
             said = self._said(pointer, voice_of(who.person.id, click.account), choice)
+            if click.action_id == ASK:
+                return await self._open(click, said, ask_form)
             if choice is Choice.APPROVE:
                 return Answer(tell=answered_text(await self._answer(said), who.person.id))
-            return await self._open(click, said)
+            form = no_form if choice is Choice.REJECT else less_form
+            return await self._open(click, said, form)
         except RefusedError as error:
             return refused(error, click.value)
         except (SaysoError, TimeoutError) as error:
@@ -66,6 +89,8 @@ class Answering:
             if who.person is None:
                 answer = await self._turn_away(form.account, who, pointer, choice)
                 return as_note("Not possible", answer)
+            if form.callback_id == ASK_FORM:
+                return await self._ask(form, pointer, voice_of(who.person.id, form.account))
             if choice is Choice.REJECT:
                 return await self._no(form, pointer, voice_of(who.person.id, form.account))
             return await self._less(form, pointer, voice_of(who.person.id, form.account))
@@ -121,17 +146,16 @@ class Answering:
             )
         raise AssertionError("an account without a person has decided")
 
-    async def _open(self, click: Click, said: Said) -> Answer:
+    async def _open(
+        self, click: Click, said: Said, form: Callable[[SolutionView], JsonObject]
+    ) -> Answer:
         """Show the form in which the choice is made, if it would count now."""
         async with asyncio.timeout(self._patience.decide_s):
             view = await self._sayso.solutions.check_answer(said)
         try:
             await self._web.call(
                 "views.open",
-                {
-                    "trigger_id": click.trigger_id,
-                    "view": no_form(view) if said.choice is Choice.REJECT else less_form(view),
-                },
+                {"trigger_id": click.trigger_id, "view": form(view)},
                 timeout_s=self._patience.open_s,
             )
         except SlackRefusedError as error:
@@ -140,6 +164,19 @@ class Answering:
             # The click took longer than Slack lets one open a form; another one opens it.
             raise RetryableError(error.code, error.message) from error
         return Answer()
+
+    async def _ask(self, form: Submission, pointer: Pointer, voice: Voice) -> Answer:
+        text = form.inputs.get(QUESTION, "")
+        said = self._said(pointer, voice, Choice.APPROVE)
+        try:
+            async with asyncio.timeout(self._patience.decide_s):
+                view = await self._sayso.solutions.ask_customer_as(said, text)
+        except RefusedError as error:
+            if error.code in {Code.INVALID_INPUT, Code.MESSAGE_TOO_LONG}:
+                return field_error(QUESTION, f"{error.message}; {error.next_step}")
+            raise
+        told = f"{first_name(view.customer.name)} is asked. The answer will stand on the card."
+        return as_note("Asked", Answer(tell=told))
 
     async def _no(self, form: Submission, pointer: Pointer, voice: Voice) -> Answer:
         code = form.inputs.get(forms.CODE, "")

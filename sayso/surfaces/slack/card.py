@@ -59,11 +59,14 @@ class Message:
         }
 
 
-def build_message(approval: ApprovalView, action: ActionView | None = None) -> Message:
+def build_message(
+    approval: ApprovalView, action: ActionView | None = None, *, passkey: bool = False
+) -> Message:
     """The card as it should stand now: with buttons while it waits, with the outcome afterwards.
 
     Args:
         action: the action as it is now; without it, the outcome says only what was decided.
+        passkey: a yes needs the person's passkey, which is asked for in the console alone.
     """
     card = Card.from_json(approval.card)
     outcome = outcome_of(approval, action)
@@ -81,7 +84,9 @@ def build_message(approval: ApprovalView, action: ActionView | None = None) -> M
     below: list[JsonObject] = []
     if outcome.asks:
         below.append(_context(_consequences(card, approval)))
-        below.append(_buttons(card, approval))
+        if passkey:
+            below.append(_section("A yes to so much needs your passkey: say it in the console."))
+        below.append(_buttons(card, approval, passkey=passkey))
     below.append(_context(_footer(card, approval, outcome)))
     room = _MOST_CHARS - _chars([*above, *below])
     return Message(
@@ -207,13 +212,11 @@ def _consequences(card: Card, approval: ApprovalView) -> str:
     )
 
 
-def _buttons(card: Card, approval: ApprovalView) -> JsonObject:
+def _buttons(card: Card, approval: ApprovalView, *, passkey: bool) -> JsonObject:
     value = str(Pointer.to(approval.id, approval.revision, approval.digest))
     money = f" {card.amount}" if card.amount else ""
-    buttons = [
-        _button(APPROVE, f"Approve{money}", value, "primary"),
-        _button(REJECT, "Reject…", value, "danger"),
-    ]
+    yes = _button(APPROVE, f"Approve{money}", value, "primary")
+    buttons = [*([] if passkey else [yes]), _button(REJECT, "Reject…", value, "danger")]
     if card.may_lower and card.amount is not None and card.amount.amount_minor > 1:
         buttons.append(_button(LOWER, "Lower amount…", value, None))
     return {"type": "actions", "block_id": "decide", "elements": buttons}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sayso.actions.approvals.repository import OUTBOX_TOPIC, ApprovalStatus
@@ -38,7 +38,9 @@ from sayso.surfaces.slack.web import SlackRefusedError, SlackWeb
 logger = logging.getLogger("sayso.slack")
 
 CHANNEL_FRESH_S = 300.0
-_BATCH = 100
+_BATCH = 1000
+"""So many customers' oldest cards are looked at."""
+_MOST_SERVED = 20_000
 _LONGEST_LEASE_S = 60.0
 _LOOK_ANYWAY_S = 1.0
 """Rows also become due by the mere passing of time, which no commit announces."""
@@ -47,6 +49,32 @@ _LONGEST_PAUSE_S = 60.0
 _BEFORE_S = 120
 """How far Slack's clock may be behind ours when an earlier post is looked for."""
 _GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
+
+
+class Turns:
+    """Whose card is next: of whoever asked, and of the customer, that had none for the longest.
+
+    So one that floods, be it a token or a customer, waits behind itself and not before others.
+    """
+
+    def __init__(self) -> None:
+        self._served: dict[tuple[str, ...], int] = {}
+        self._count = 0
+
+    def next_of(self, rows: Sequence[OutboxRow]) -> OutboxRow:
+        """One of these, which now has had its turn; money before what moves none, then by age."""
+        chosen = min(rows, key=self._rank)  # the first of equals, and they come oldest first
+        self._count += 1
+        if len(self._served) > _MOST_SERVED:
+            self._served.clear()
+        self._served[(chosen.asker,)] = self._count
+        self._served[(chosen.asker, chosen.customer)] = self._count
+        return chosen
+
+    def _rank(self, row: OutboxRow) -> tuple[int, int, bool]:
+        asker = self._served.get((row.asker,), 0)
+        customer = self._served.get((row.asker, row.customer), 0)
+        return asker, customer, not row.moves_money
 
 
 class Notifier:
@@ -70,6 +98,7 @@ class Notifier:
         self._news = all_news(sayso, web, channel, self.pace, self._posts)
         self._checked_until = 0.0
         self._tried: set[int] = set()
+        self._turns = Turns()
 
     async def run(self) -> None:
         """Serve until cancelled."""
@@ -108,7 +137,7 @@ class Notifier:
             Seconds until the next step is worth it; None when nothing is due now.
         """
         waits: list[float] = []
-        due = await self._sayso.outbox.due(OUTBOX_TOPIC, limit=_BATCH)
+        due = await self._sayso.outbox.due_cards(OUTBOX_TOPIC, limit=_BATCH)
         reminders = await self._reminding.due()
         told = [(one, rows[0]) for one in self._news if (rows := await one.due())]
         if due or reminders or told:
@@ -120,7 +149,7 @@ class Notifier:
             if not rows:
                 continue
             if bucket.wait_s <= 0:
-                await self._try(rows[0], bucket)
+                await self._try(self._turns.next_of(rows), bucket)
             waits.append(bucket.wait_s)
         if reminders:
             # A card that waits goes first: a reminder of it stands in its thread.
@@ -226,6 +255,7 @@ class Notifier:
             if len(view.steps) > 1 and view.id == row.key:
                 url = self._sayso.workspace.settings.console.url
                 return approval, build_solution(view, url)
+            return approval, build_message(approval, action, passkey=view.passkey)
         return approval, build_message(approval, action)
 
     async def _lease(self, row: OutboxRow) -> bool:

@@ -11,7 +11,7 @@ from typing import cast
 from sayso.actions.approvals.repository import ApprovalStatus
 from sayso.json import JsonObject
 from sayso.sdk.solution_outcome import answer_of, outcome_of_step, progress_of
-from sayso.sdk.solution_view import SolutionView, StepView
+from sayso.sdk.solution_view import OpenQuestionView, SolutionView, StepView
 from sayso.sdk.solution_words import first_name
 from sayso.surfaces.slack.card import Message
 from sayso.surfaces.slack.payload import Pointer
@@ -20,6 +20,7 @@ from sayso.surfaces.slack.wording import escape, fit, show_hidden
 YES = "sayso.solution.yes"
 NO = "sayso.solution.no"
 LESS = "sayso.solution.less"
+ASK = "sayso.solution.ask"
 OPEN = "sayso.solution.open"
 
 _MOST_SIGNS = 3
@@ -44,6 +45,8 @@ def build_solution(view: SolutionView, url: str = "") -> Message:
     ]
     if asks:
         blocks.append({"type": "section", "fields": [_plain(_why(view)), _plain(_unusual(view))]})
+    if asks and view.question is not None:
+        blocks.append(_section(_asked(view, view.question)))
     blocks.append(_section(_steps(view, asks=asks)))
     blocks += _letters(view)
     if asks:
@@ -90,8 +93,16 @@ def _quote(view: SolutionView) -> list[JsonObject]:
     ]
 
 
+def _asked(view: SolutionView, question: OpenQuestionView) -> str:
+    name, by = fit(first_name(view.customer.name), 80), fit(question.by, 80)
+    text = fit(question.text, 1000, more=_where(view), lines=True)
+    return f"{by} has asked {name}: {text}\nThe answer will stand here. A yes or no counts without."
+
+
 def _why(view: SolutionView) -> str:
     asked = [fit(view.lead.why, 400, more=_where(view))]
+    if view.passkey:
+        asked.append("A yes to so much needs your passkey, which the console asks for")
     if view.agreed:
         asked.append(f"{fit(', '.join(view.agreed), 200)} said yes already")
     if view.escalated is not None:
@@ -155,15 +166,16 @@ def _after(view: SolutionView) -> str:
 def _buttons(view: SolutionView, url: str) -> JsonObject:
     value = str(Pointer.to(view.id, view.revision, view.digest))
     money = " + ".join(map(str, view.totals))
-    buttons = [
-        # NOTE: no colours: a green yes would be a nudge.
-        _button(YES, f"Yes, {money}" if money else "Yes, do it", value),
-        _button(NO, "No…", value),
-    ]
+    # NOTE: no colours: a green yes would be a nudge.
+    yes = _button(YES, f"Yes, {money}" if money else "Yes, do it", value)
+    buttons = [*([] if view.passkey else [yes]), _button(NO, "No…", value)]
     if may_be_less(view):
         buttons.append(_button(LESS, "Less…", value))
+    if view.request_id is not None and view.question is None:
+        name = fit(first_name(view.customer.name), 60)
+        buttons.append(_button(ASK, f"Ask {name}…", value))
     if url:
-        opened = _button(OPEN, "Open ↗", value)
+        opened = _button(OPEN, "Open to decide ↗" if view.passkey else "Open ↗", value)
         buttons.append(cast("JsonObject", {**opened, "url": f"{url}/console/solution/{view.id}"}))
     return {"type": "actions", "block_id": "decide", "elements": buttons}
 

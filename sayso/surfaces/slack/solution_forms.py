@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from sayso.agent.people_question import MAX_QUESTION_CHARS
 from sayso.json import JsonObject, JsonValue
 from sayso.money import decimals_of
 from sayso.sdk.solution_view import SolutionView, StepView
+from sayso.sdk.solution_words import first_name
 from sayso.surfaces.slack.forms import no_inputs
 from sayso.surfaces.slack.payload import Pointer
 from sayso.surfaces.slack.wording import fit
 
 NO_FORM = "sayso.solution.no"
 LESS_FORM = "sayso.solution.less"
+ASK_FORM = "sayso.solution.ask"
+QUESTION = "question"
 STEPS = "steps"
 LOWER = "lower."
 _MOST_BOXES = 10
@@ -44,6 +48,24 @@ def less_form(view: SolutionView) -> JsonObject:
         )
     inputs += [_amount(step) for step in waiting if step.may_lower]
     return _form(view, LESS_FORM, title="Less", submit="Yes to this much", inputs=inputs)
+
+
+def ask_form(view: SolutionView) -> JsonObject:
+    """The form that asks the customer something; nothing is decided by it."""
+    name = fit(first_name(view.customer.name), 60)
+    question: JsonObject = {
+        "type": "input",
+        "block_id": QUESTION,
+        "label": _plain(f"What {name} reads"),
+        "hint": _plain("The answer makes the card anew. Whoever decides meanwhile decides."),
+        "element": {
+            "type": "plain_text_input",
+            "action_id": QUESTION,
+            "multiline": True,
+            "max_length": MAX_QUESTION_CHARS,
+        },
+    }
+    return _form(view, ASK_FORM, title="Ask", submit="Send the question", inputs=[question])
 
 
 def _box(step: StepView) -> JsonObject:

@@ -114,7 +114,7 @@ async def test_what_an_earlier_approved_action_left_is_read_before_the_next(tmp_
     """Two cards over one order, read together and allowed one after the other within moments."""
     async with open_shop(tmp_path) as workspace:
         workspace.shop.books.add("o1", "cus_1", Money(20_000, "USD"))
-        first, second = await propose(workspace, 15_000), await propose(workspace, 15_000)
+        first, second = await propose(workspace, 15_000), await propose(workspace, 14_999)
         await decide(workspace, say(await shown(workspace, first)))
         await decide(workspace, say(await shown(workspace, second), "noor"))
         first, second = [await workspace.sayso.actions.get(one.id) for one in (first, second)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from actions.limits.limit_work import BOT, KEPT, TOKEN_HOUR, limited, refund
@@ -27,9 +28,10 @@ from support.shop_workspace import ShopWorkspace
 from sayso.actions.controls.kill_switch import Resumption
 from sayso.actions.model.plan import Step
 from sayso.audit.entry import Actor, ActorKind
-from sayso.errors import ConfigError
+from sayso.errors import ConfigError, RefusedError
 from sayso.ids import Tenant
 from sayso.sdk.resources.limits import used_words
+from sayso.sdk.scaffold import template
 
 ASKS = TOKEN_HOUR + 'then = { ask = "support_manager" }\ncounts = "automatic"\n'
 
@@ -154,8 +156,8 @@ async def _resume(opened: ShopWorkspace, stop: str) -> None:
 
 def near(opened: ShopWorkspace) -> list[tuple[bool, int]]:
     """What people were told of limits: whether full, and how many actions had used it."""
-    found = [body["data"] for body in bodies(opened) if body["kind"] == "limit.near"]
-    return [(data["full"], data["used_count"]) for data in found]  # type: ignore[index,misc,call-overload]
+    told: list[Any] = [body for body in bodies(opened) if body["kind"] == "limit.near"]
+    return [(one["data"]["full"], one["data"]["used_count"]) for one in told]
 
 
 @pytest.mark.promise("limits:near")
@@ -219,6 +221,19 @@ cards = 5
         assert near(opened)[2:] == [(False, 4)]
 
 
+@pytest.mark.promise("limits:cards")
+async def test_open_cards_of_every_action_are_limited_by_what_init_writes(tmp_path: Path) -> None:
+    """Twenty of a customer, a thousand of a bot; what nobody is asked about is not counted."""
+    async with limited(tmp_path, template("limits.toml")) as opened:
+        assert (await refund(opened)).status == "succeeded"
+        found = [(await refund(opened, 60_000)).status for _ in range(21)]
+        assert found == ["pending_approval"] * 20 + ["refused"]
+        assert (await refund(opened, 60_000, customer="cus_2")).status == "pending_approval"
+        views = {view.id: view for view in await opened.sayso.limits.list()}
+        assert [use.used for use in views["cards-customer"].uses] == [20, 1]
+        assert [used_words(use) for use in views["cards-token"].uses] == ["21 of 1,000"]
+
+
 @pytest.mark.promise("limits:near")
 async def test_a_card_says_how_full_limits_are_after_it(tmp_path: Path) -> None:
     """Whoever says yes knows what is left for the others today."""
@@ -226,7 +241,7 @@ async def test_a_card_says_how_full_limits_are_after_it(tmp_path: Path) -> None:
         await done(opened, 2)
         card = await shown(opened, await refund(opened, 60_000))
         said = ["limit token-hour", "after this: $698.00 of $1,000.00 this hour"]
-        assert said in card.card["fields"]  # type: ignore[operator]
+        assert said in card.card["fields"]
         assert await code_of(opened, say(card)) == "done"
         assert_verified(opened)
 
@@ -330,6 +345,33 @@ cards = 2
         assert (await refund(opened, 60_000, customer="cus_2")).status == "pending_approval"
         await decide(opened, say(await shown(opened, waits[0])))
         assert (await refund(opened, 60_000)).status == "pending_approval"
+        assert_verified(opened)
+
+
+@pytest.mark.promise("limits:cards")
+async def test_a_flood_beyond_the_open_cards_is_logged_once(tmp_path: Path) -> None:
+    """A clear refusal, logged once; the log doesn't grow with the tries."""
+    cards = """
+[[limit]]
+id = "open"
+say = "At most two questions of a customer wait"
+of = "customer"
+action = "shop.refund"
+cards = 2
+"""
+    async with limited(tmp_path, cards) as opened:
+        for _ in range(2):
+            await refund(opened, 60_000)
+        assert (await refund(opened, 60_000)).status == "refused"
+        before = len(bodies(opened))
+        for _ in range(20):
+            with pytest.raises(RefusedError) as refused:
+                await refund(opened, 60_000)
+            assert refused.value.code == "limit_reached"
+            assert refused.value.next_step
+        assert len(bodies(opened)) == before
+        opened.clock.advance(minutes=61)
+        assert (await refund(opened, 60_000)).status == "refused"
         assert_verified(opened)
 
 

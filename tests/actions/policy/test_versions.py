@@ -66,12 +66,12 @@ async def opened_strictly(folder: Path, **policy: object) -> AsyncGenerator[Shop
 
 
 async def activate(
-    opened: ShopWorkspace, policy: str, person: str = "maria", **said: str
+    opened: ShopWorkspace, policy: str, person: str = "maria", note: str = "", sha256: str = ""
 ) -> ActivationView:
     """Write the file, and put it in force as somebody."""
     (opened.workspace.folder / "policy.cedar").write_text(policy)
     token = await token_of(opened.sayso, person)
-    return await opened.sayso.policy.activate(token=token, via="test", **said)
+    return await opened.sayso.policy.activate(token=token, note=note, sha256=sha256, via="test")
 
 
 def of_kind(opened: ShopWorkspace, kind: str) -> list[Any]:

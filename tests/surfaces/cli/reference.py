@@ -13,7 +13,7 @@ DOCUMENT = Path(__file__).parents[3] / "docs" / "reference" / "cli.md"
 START = "## Reference\n"
 GROUPS = {
     "connector": ("list", "check", "review", "test", "record", "new"),
-    "approvals": ("list", "show", "approve", "reject", "edit", "plan"),
+    "approvals": ("list", "show", "approve", "reject", "edit", "ask", "plan"),
     "actions": ("list", "show", "settle", "types"),
     "requests": ("list", "show", "answer"),
     "prompts": ("show", "try", "promote", "rollback"),
@@ -26,7 +26,7 @@ GROUPS = {
     "privacy": ("erase", "erasures", "subject", "hold", "release", "holds", "sweep", "rewrap"),
     "policy": (
         *("show", "diff", "activate", "confirm", "withdraw", "rollback", "history"),
-        *("test", "prove", "explain", "backtest"),
+        *("test", "prove", "suggest", "explain", "backtest"),
     ),
     "rollout": ("list", "set", "compare", "wrong"),
     "work": ("list", "show", "take", "note", "end"),

@@ -177,12 +177,12 @@ async def open_console(
     work: bool = False,
     name: str = "Ben Okafor",
     host: str = "127.0.0.1",
-    **tables: object,
+    **tables: Any,
 ) -> AsyncGenerator[ServedConsole]:
     """A workspace with an order of $1,000 for each customer, and its console on a port.
 
     Args:
-        host: by which name browsers open it. tables: more of sayso.toml.
+        host: by which name browsers open it. tables: more of sayso.toml, such as `approvals`.
     """
     shop = ParcelShop()
     add_playbooks(folder)

@@ -280,3 +280,42 @@ async def test_odd_forms_decide_nothing(tmp_path: Path, body: dict[str, str], st
             assert long.status_code == 409
             assert (await browser.get(f"{ROOT}/solution/apr_nothing")).status_code == 404
         assert (await console.sayso.solutions.get(view.id)).status == "pending"
+
+
+@pytest.mark.promise("solutions:ask-customer")
+async def test_the_customer_is_asked_by_a_form(tmp_path: Path) -> None:
+    """Sent twice it is one question; it stands on the card, and so does the answer afterwards."""
+    async with open_console(tmp_path) as console:
+        view = await console.ask()
+        page = (await read(console, f"solution/{view.id}")).text
+        assert "Ask Ben…" in page
+        for _ in range(2):
+            sent = await post(console, view, decision="ask", question="Which one, <b>Ben</b>?")
+            assert sent.status_code == 303
+        page = (await read(console, f"solution/{view.id}")).text
+        assert "You have asked Ben" in page
+        assert "Which one, &lt;b&gt;Ben&lt;/b&gt;?" in page
+        assert "Ask Ben…" not in page
+        assert "Yes, $139.00" in page
+        other = (await read(console, f"solution/{view.id}", "noor")).text
+        assert "maria has asked Ben" in other
+        more = await post(console, view, "noor", decision="ask", question="And when?")
+        assert more.status_code == 422
+        assert "asked something already" in more.text
+        assert view.request_id is not None
+        await console.sayso.requests.answer(view.request_id, "the blue one", question=1)
+        page = (await read(console, f"solution/{view.id}")).text
+        assert "Answered: the blue one" in page
+        late = await post(console, view, decision="yes")
+        assert late.status_code == 409
+        after = await console.sayso.solutions.get(view.id)
+        assert statuses(after) == ["pending_approval"] * 3
+
+
+async def test_a_question_needs_words(tmp_path: Path) -> None:
+    """Nobody is asked nothing."""
+    async with open_console(tmp_path) as console:
+        view = await console.ask()
+        sent = await post(console, view, decision="ask", question="  ")
+        assert sent.status_code == 422
+        assert (await console.sayso.solutions.get(view.id)).question is None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -37,8 +39,8 @@ async def _only_good(scope: Scope, receive: Receive, send: Send) -> None:
     await PlainTextResponse("", status_code=200 if good else 401)(scope, receive, send)
 
 
-def _client(clock: Clock) -> httpx.AsyncClient:
-    gates = Gates(token=Pace(per_s=2, burst=4), stranger=Pace(per_s=1, burst=3))
+def _client(clock: Clock, held_s: float = 0.0) -> httpx.AsyncClient:
+    gates = Gates(token=Pace(per_s=2, burst=4), stranger=Pace(per_s=1, burst=3), held_s=held_s)
     transport = httpx.ASGITransport(app=Gate(_only_good, gates, clock))
     return httpx.AsyncClient(transport=transport, base_url="http://sayso.example")
 
@@ -62,6 +64,19 @@ async def test_unknown_tokens_of_one_address_are_held_up_and_known_ones_are_not(
         assert (await _call(client, "guess", "/healthz")).status_code == 401
         clock.now += 1
         assert (await _call(client, "guess")).status_code == 401
+
+
+async def test_a_stranger_who_does_not_wait_is_made_to() -> None:
+    """Else saying `429` as fast as somebody asks would be what keeps the server from others."""
+    clock = Clock()
+    async with _client(clock, held_s=0.2) as client:
+        for number in range(3):
+            assert (await _call(client, f"guess-{number}")).status_code == 401
+        began = time.monotonic()
+        late = asyncio.create_task(_call(client, "guess"))
+        assert (await _call(client, "good", "/healthz")).status_code == 200
+        assert (await late).status_code == 429
+        assert time.monotonic() - began >= 0.2
 
 
 async def test_one_token_is_held_up_by_itself() -> None:

@@ -16,6 +16,8 @@ from sayso.sdk.privacy.views import ErasureView, HoldView, SubjectView
 from sayso.sdk.resources.analysis import BacktestView, ExplanationView
 from sayso.sdk.resources.policy import ActivationView, PolicyChangeView, PolicyTextView
 from sayso.sdk.resources.report import ReportView
+from sayso.sdk.resources.work import WorkView
+from sayso.sdk.solution_view import SolutionView
 from sayso.sdk.views import ActionView, ApprovalView, EntryView, RequestView, StopView
 from sayso.sdk.webhooks.resource import WebhookTestView, WebhookView
 from sayso.surfaces.http import examples
@@ -59,11 +61,13 @@ from sayso.surfaces.http.shapes import (
     SettleBody,
     StopBody,
     StopPage,
+    SuggestionList,
     VersionPage,
     WebhookBody,
     WebhookPage,
     WrongBody,
 )
+from sayso.surfaces.http.solutions import QuestionBody, SolutionDecisionBody, SolutionPage
 from sayso.surfaces.http.upkeep import (
     PruneBody,
     SealBody,
@@ -71,6 +75,8 @@ from sayso.surfaces.http.upkeep import (
     SweepBody,
     UpkeepView,
 )
+from sayso.surfaces.http.work import EXAMPLE as WORK
+from sayso.surfaces.http.work import NoteBody, TakeBody, WorkPage
 
 CONTRACT = {
     "POST /v1/requests",
@@ -88,6 +94,15 @@ CONTRACT = {
     "GET /v1/approvals",
     "GET /v1/approvals/{approval_id}",
     "POST /v1/approvals/{approval_id}/decision",
+    "GET /v1/solutions",
+    "GET /v1/solutions/{solution_id}",
+    "POST /v1/solutions/{solution_id}/decision",
+    "POST /v1/solutions/{solution_id}/question",
+    "GET /v1/work",
+    "GET /v1/work/{about}",
+    "POST /v1/work/{about}/take",
+    "POST /v1/work/{about}/note",
+    "POST /v1/work/{about}/end",
     "POST /v1/actions/{action_id}/settle",
     "POST /v1/stop",
     "POST /v1/resume",
@@ -96,6 +111,8 @@ CONTRACT = {
     "GET /v1/policy/versions",
     "GET /v1/policy/versions/{version}",
     "GET /v1/policy/changes",
+    "GET /v1/policy/suggestions",
+    "POST /v1/policy/suggestions/{suggestion_id}/decline",
     "POST /v1/policy/diff",
     "POST /v1/policy/test",
     "POST /v1/policy/prove",
@@ -150,6 +167,7 @@ BODIES: dict[str, type[BaseModel]] = {
     "roll_back_policy": RollbackBody,
     "confirm_change": ConfirmBody,
     "withdraw_change": NoBody,
+    "decline_suggestion": NoBody,
     "move_dial": DialBody,
     "report_wrong": WrongBody,
     "answer": AnswerBody,
@@ -157,6 +175,11 @@ BODIES: dict[str, type[BaseModel]] = {
     "propose": ActionBody,
     "decide": DecisionBody,
     "decide_plan": PlanDecisionBody,
+    "decide_solution": SolutionDecisionBody,
+    "ask_customer": QuestionBody,
+    "take_work": TakeBody,
+    "note_work": NoteBody,
+    "end_work": NoteBody,
     "settle": SettleBody,
     "stop": StopBody,
     "resume": ResumeBody,
@@ -186,6 +209,8 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "roll_back_policy": ActivationView,
     "confirm_change": ActivationView,
     "withdraw_change": PolicyChangeView,
+    "list_suggestions": SuggestionList,
+    "decline_suggestion": SuggestionList,
     "explain_action": ExplanationView,
     "list_limits": LimitList,
     "list_dials": DialList,
@@ -204,6 +229,15 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "show_approval": ApprovalView,
     "decide": ActionView,
     "decide_plan": RequestView,
+    "list_solutions": SolutionPage,
+    "show_solution": SolutionView,
+    "decide_solution": SolutionView,
+    "ask_customer": SolutionView,
+    "list_work": WorkPage,
+    "show_work": WorkView,
+    "take_work": WorkView,
+    "note_work": WorkView,
+    "end_work": WorkView,
     "settle": ActionView,
     "stop": StopView,
     "resume": StopView,
@@ -325,6 +359,8 @@ def test_the_examples_are_whole() -> None:
         (ApprovalView, examples.APPROVAL),
         (EntryView, examples.ENTRY),
         (RequestView, examples.REQUEST),
+        (SolutionView, examples.SOLUTION),
+        (WorkView, WORK),
         (SubjectView, examples.SUBJECT),
         (ErasureView, examples.ERASURE),
         (HoldView, examples.HOLD),

@@ -18,6 +18,7 @@ from sayso.agent.requests import AGENT, Ask
 from sayso.audit.entry import Actor, ActorKind, EntryKind
 from sayso.ids import Tenant
 from sayso.json import JsonValue
+from sayso.money import Money
 from sayso.store.base import Transaction
 
 pytestmark = pytest.mark.promise("plans:together")
@@ -30,9 +31,11 @@ def request_id(api: ApiServer) -> str:
     return ask_for_two(api, 12_900, 6000)
 
 
-def ask_for_two(api: ApiServer, paid: int, minor: int) -> str:
-    """A request for two refunds of about so much of one order, each of which waits."""
+def ask_for_two(api: ApiServer, paid: int, minor: int, *, apart: bool = False) -> str:
+    """A request for two refunds of about so much, of one order or of two, each of which waits."""
     first, customer = api.order(paid)
+    second = api.new("order") if apart else first
+    api.shop.books.add(second, customer, Money(paid, "USD"))
     workspace = api.sayso.container
     tenant = Tenant("main")
 
@@ -50,8 +53,8 @@ def ask_for_two(api: ApiServer, paid: int, minor: int) -> str:
             {"amount_minor": minor + more, "currency": "USD"} for more in (0, 1)
         ]
         steps = tuple(
-            Step(id=f"s{number}", action="shop.refund", args={"order": first, "amount": amount})
-            for number, amount in enumerate(amounts, 1)
+            Step(id=f"s{number}", action="shop.refund", args={"order": order, "amount": amount})
+            for number, (order, amount) in enumerate(zip((first, second), amounts, strict=True), 1)
         )
         proposals = tuple(
             Proposal(

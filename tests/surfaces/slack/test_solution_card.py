@@ -21,6 +21,7 @@ from sayso.testing.clock import FakeClock
 from sayso.testing.slack import FakeSlack, PostedMessage, render
 
 YES, NO, LESS = "sayso.solution.yes", "sayso.solution.no", "sayso.solution.less"
+ASK = "sayso.solution.ask"
 BOTH = "Please refund $129.00 of order o1 and $99.00 of order o2."
 TWO_ASKED = tuple(
     Step(id=f"s{number}", action="shop.refund", args={"order": order, "amount": usd(minor)})
@@ -96,7 +97,7 @@ async def test_a_plan_is_one_message(tmp_path: Path, slack: FakeSlack) -> None:
         LETTER,
         "A no: ",
         "counts as no",
-        "[Yes, $139.00] [No…] [Less…]",
+        "[Yes, $139.00] [No…] [Less…] [Ask Ben…]",
     ):
         assert words in text, text
     before = [text.index(words) for words in ("$139.00 to", "The mugs", "Why it came", "1. Refund")]
@@ -134,6 +135,33 @@ async def test_a_no_needs_its_reason_and_ends_all_of_it(tmp_path: Path, slack: F
         assert view.status == "rejected"
         await team.work()
         assert "no by maria" in render(card(team))
+
+
+@pytest.mark.promise("solutions:ask-customer")
+async def test_the_customer_is_asked_from_the_card(tmp_path: Path, slack: FakeSlack) -> None:
+    """The question stands on the same message, the answer too, and the old yes counts nothing."""
+    async with parcels(tmp_path, slack) as team:
+        asked = await ask(team)
+        await click(team, ASK)
+        form = slack.views[-1]
+        assert "What Ben reads" in render(form)
+        await slack.submit_view(form, {"question": "Which mug, <!channel>?"})
+        assert "Ben is asked." in render(form)
+        await team.work()
+        text = render(card(team))
+        assert "maria has asked Ben: Which mug, <!channel>?" in text
+        assert "[Ask" not in text
+        assert "[Yes, $139.00]" in text
+        before = card(team).blocks
+        assert asked.request_id is not None
+        await team.workspace.sayso.requests.answer(asked.request_id, "the blue one", question=1)
+        await team.work()
+        text = render(card(team))
+        assert "Answered: the blue one" in text
+        assert "[Yes, $139.00] [No…] [Less…] [Ask Ben…]" in text
+        assert card(team).blocks != before
+        await click(team, YES)
+        assert "Your yes counts" in team.told[-1]
 
 
 @pytest.mark.promise("slack:solution")

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from sayso.actions.policy.analysis.people import Approvals, all_approvals
 from sayso.actions.policy.cedar import CedarPolicy
 from sayso.actions.policy.formula.domain import Domain, domain_of
-from sayso.actions.policy.formula.search import Budget, UndecidedError, find
+from sayso.actions.policy.formula.search import Budget, Finder, find
+from sayso.actions.policy.formula.solver import UndecidedError
 from sayso.actions.policy.formula.terms import FALSE, Formula, Value, conj, given, neg
 from sayso.actions.policy.formula.translate import Translated
 from sayso.actions.policy.slices import Slice, asked_roles
@@ -54,8 +56,13 @@ class Comparison:
     undecided: dict[str, str]
 
 
-def compare(was: CedarPolicy, now: CedarPolicy, actions: Collection[str]) -> Comparison:
+def compare(
+    was: CedarPolicy, now: CedarPolicy, actions: Collection[str], finder: Finder = find
+) -> Comparison:
     """Compare two policies for these actions.
+
+    Args:
+        finder: `find_by_solver` asks the solver alone.
 
     Guarantees: exact, as far as nothing is `undecided`: no witness means that there is none.
     """
@@ -67,8 +74,8 @@ def compare(was: CedarPolicy, now: CedarPolicy, actions: Collection[str]) -> Com
         if before is None or after is None or before.version == after.version:
             continue
         try:
-            looser = looser or _permitted_only_by(after, before, was, now)
-            tighter = tighter or _permitted_only_by(before, after, was, now)
+            looser = looser or _permitted_only_by(after, before, was, now, finder)
+            tighter = tighter or _permitted_only_by(before, after, was, now, finder)
         except UndecidedError:
             undecided[name] = "its rules are too entangled to be compared in time"
         except _LeftOutError as error:
@@ -92,7 +99,7 @@ def examples(was: CedarPolicy, now: CedarPolicy, action: str) -> Iterator[tuple[
         for approvals, (way, one, other) in itertools.product(people, ways):
             mine, theirs = _formula(one, ()), _formula(other, ())
             domain = domain_of(one.action, one.facts, (mine, theirs), ())
-            found = _only(mine, theirs, approvals, domain, budget)
+            found = _only(mine, theirs, approvals, domain, partial(find, budget=budget))
             if found is not None:
                 agree = confirm(one, found, approvals) and not confirm(other, found, approvals)
                 yield (
@@ -112,7 +119,7 @@ class _LeftOutError(Exception):
 
 
 def _permitted_only_by(
-    one: Slice, other: Slice, was: CedarPolicy, now: CedarPolicy
+    one: Slice, other: Slice, was: CedarPolicy, now: CedarPolicy, finder: Finder
 ) -> Witness | None:
     """A question that `one` permits and `other` does not."""
     budget = Budget()
@@ -121,7 +128,7 @@ def _permitted_only_by(
         mine, theirs = _formula(one, missing), _formula(other, missing)
         domain = domain_of(one.action, one.facts, (mine, theirs), ())
         for approvals in people:
-            found = _only(mine, theirs, approvals, domain, budget)
+            found = _only(mine, theirs, approvals, domain, partial(finder, budget=budget))
             if found is not None:
                 return Witness(
                     action=one.action.name,
@@ -135,7 +142,11 @@ def _permitted_only_by(
 
 
 def _only(
-    mine: Formula, theirs: Formula, approvals: Approvals, domain: Domain, budget: Budget
+    mine: Formula,
+    theirs: Formula,
+    approvals: Approvals,
+    domain: Domain,
+    look: Callable[[Formula, Domain], dict[str, Value] | None],
 ) -> dict[str, Value] | None:
     both = conj(
         (
@@ -143,7 +154,7 @@ def _only(
             neg(given(theirs, approvals.people, approvals.roles)),
         )
     )
-    return None if both == FALSE else find(both, domain, budget)
+    return None if both == FALSE else look(both, domain)
 
 
 def _formula(mine: Slice, missing: tuple[str, ...]) -> Formula:

@@ -8,8 +8,11 @@ its budget is not decided.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Protocol
 
+from sayso.actions.policy.formula import solver
 from sayso.actions.policy.formula.domain import Domain, Flags, Numbers, Words, pick
+from sayso.actions.policy.formula.solver import UndecidedError
 from sayso.actions.policy.formula.terms import (
     FALSE,
     TRUE,
@@ -32,10 +35,6 @@ from sayso.actions.policy.formula.terms import (
 
 BUDGET = 200_000
 """So many splits at most, some seconds."""
-
-
-class UndecidedError(Exception):
-    """The search was broken off: there may be such a question or not."""
 
 
 class Budget:
@@ -65,11 +64,33 @@ def find(formula: Formula, domain: Domain, budget: Budget | None = None) -> dict
         None when there is none.
 
     Raises:
-        UndecidedError: it takes longer than the budget.
+        UndecidedError: it takes longer than the budget, and no solver is installed that says more.
     """
     whole = conj((formula, domain.always))
-    found = _find(whole, domain, budget or Budget())
+    try:
+        found = _find(whole, domain, budget or Budget())
+    except UndecidedError:
+        if not solver.is_installed():
+            raise
+        found = solver.solve(formula, domain)
     return None if found is None else _made_ordinary(found, whole, domain)
+
+
+class Finder(Protocol):
+    """Looks for a question of a domain for which a formula holds."""
+
+    def __call__(
+        self, formula: Formula, domain: Domain, budget: Budget
+    ) -> dict[str, Value] | None: ...
+
+
+def find_by_solver(formula: Formula, domain: Domain, budget: Budget) -> dict[str, Value] | None:
+    """The same by the solver alone, which has its own time.
+
+    Raises:
+        UndecidedError: it takes too long.
+    """
+    return solver.solve(formula, domain)
 
 
 def _find(formula: Formula, domain: Domain, budget: Budget) -> dict[str, Value] | None:

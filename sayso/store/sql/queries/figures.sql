@@ -36,6 +36,8 @@ select max(mark) as mark from (
     union all
     select max(seq) as mark from log_entry where tenant = :tenant and kind = 'request.handed_over'
     union all
+    select max(seq) as mark from log_entry where tenant = :tenant and kind = 'request.questioned'
+    union all
     select max(seq) as mark from log_entry where tenant = :tenant and kind = 'stop.engaged'
     union all
     select max(seq) as mark from log_entry where tenant = :tenant and kind = 'stop.released'

@@ -25,6 +25,31 @@ select * from (
     order by due_at limit :limit
 ) as unsent;
 
+-- Of the cards of each customer of whoever asked, the oldest that is due: of those that were sent
+-- already, and of the others. A flood of one of them is one row here.
+-- name: due_cards
+select id, tenant, key, version, state, attempts, asker, customer, moves from (
+    select due.id, due.tenant, due.key, due.version, due.state, due.attempts, due.due_at,
+        coalesce(request.requester, action.requester) as asker, action.subject_id as customer,
+        case when action.amount_minor > 0 then 1 else 0 end as moves,
+        row_number() over (
+            partition by due.sent, coalesce(request.requester, action.requester), action.subject_id
+            order by due.due_at, due.id) as turn
+    from (
+        select id, tenant, key, version, state, attempts, due_at, 1 as sent from outbox
+        where tenant = :tenant and topic = :topic and due_at <= :now and state <> '{}'
+        union all
+        select id, tenant, key, version, state, attempts, due_at, 0 as sent from outbox
+        where tenant = :tenant and topic = :topic and due_at <= :now and state = '{}'
+    ) as due
+    -- NOTE: SQLite keeps the order of `cross join`; by another one it walks every approval.
+    cross join approval cross join action
+    left join request on request.tenant = action.tenant and request.id = action.request_id
+    where approval.tenant = due.tenant and approval.id = due.key
+        and action.tenant = approval.tenant and action.id = approval.action_id
+) as cards
+where turn = 1 order by due_at, id limit :limit;
+
 -- name: by_key
 select id, tenant, key, version, state, attempts from outbox
 where tenant = :tenant and topic = :topic and key = :key;

@@ -51,3 +51,18 @@ select id, name, status, judgement, snapshot from action
 where tenant = :tenant and id > :after and created_at >= :since and judgement is not null
     and undoes is null
 order by id limit :limit;
+
+-- What people decided, oldest first, with when they were asked and when the last of them answered.
+-- name: decided
+select a.id, a.name, a.subject_id, a.status, a.judgement, a.snapshot,
+    max(p.created_at) as asked_at, max(v.at) as decided_at, min(v.person) as one,
+    max(v.person) as another
+from action a
+join approval p on p.tenant = a.tenant and p.action_id = a.id
+join vote v on v.tenant = p.tenant and v.approval_id = p.id
+where a.tenant = :tenant and a.id > :after and a.created_at >= :since and a.undoes is null
+group by a.tenant, a.id order by a.id limit :limit;
+
+-- Until when nothing of a segment is suggested, since somebody has said no to it.
+-- name: declined
+select key from meta where key like 'suggestion_no/%';

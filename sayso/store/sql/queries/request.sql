@@ -68,9 +68,10 @@ where tenant = :tenant and id = :id and last_seq = :was_seq;
 update request set due_at = :now
 where tenant = :tenant and id = :id and status = 'answered' and erased_seq is null;
 
+-- Also where a person has asked the customer something, and it was decided without the answer.
 -- name: wake (count unread)
 update request set due_at = :now
-where tenant = :tenant and id = :id and status = 'acting'
+where tenant = :tenant and id = :id and status in ('acting', 'needs_customer')
     and not exists (
         select 1 from action where action.tenant = :tenant and action.request_id = :id
             and action.status not in ('refused', 'rejected', 'expired', 'succeeded', 'failed',

@@ -6,6 +6,14 @@ where tenant = :tenant and subject_id = :subject_id and created_at >= :since
     and id <> :but and coalesce(request_id, '-') <> :but_request
 order by created_at desc limit :limit;
 
+-- What waits for people of a customer, the oldest first: they have few, the tenant may have many, so
+-- `status || ''` keeps the index by status out of it.
+-- name: open_of_subject
+select * from action
+where tenant = :tenant and subject_id = :subject_id and status || '' = 'pending_approval'
+    and id <> :but and coalesce(request_id, '-') <> :but_request
+order by created_at, id limit :limit;
+
 -- The predicate is the one of the index `action_amounts`.
 -- name: amounts
 select amount_minor from action

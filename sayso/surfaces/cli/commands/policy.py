@@ -19,6 +19,7 @@ from sayso.sdk.resources.policy import (
     PolicyTextView,
     PolicyVersionView,
 )
+from sayso.sdk.resources.suggestions import SuggestionResource, SuggestionView
 from sayso.surfaces.cli.options import JsonOption, LimitOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.problem import FAILED, OK, usage
@@ -211,13 +212,70 @@ def prove(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int
         out.line("There are no claims.")
         out.line("next: write [[claim]] in policies/refunds.test.toml")
     for one in found:
-        out.line(f"{one.verdict:<8} {one.id}: {one_line(one.say)}")
+        by = "" if one.verdict == "unknown" else f" (by {one.by})"
+        out.line(f"{one.verdict:<8} {one.id}: {one_line(one.say)}{by}")
         if one.counterexample or one.why:
             out.line(f"         {one_line(one.counterexample or one.why)}")
     if found:
         out.line("For every question with its facts in their ranges; it holds for the policy,")
         out.line("and says nothing about what a connector tells.")
     return status
+
+
+@app.command()
+def suggest(
+    write: Annotated[
+        str,
+        typer.Option("--write", metavar="ID", help="Write this one into policies/, as a draft."),
+    ] = "",
+    no: Annotated[
+        str, typer.Option("--no", metavar="ID", help="Say no: it is not suggested for 90 days.")
+    ] = "",
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Suggest drafts from what people decided; nothing is in force until somebody activates it."""
+    out = Out(as_json=as_json)
+    folder = find_workspace(workspace)
+    if no:
+        token = person_token(folder)
+        look(folder, lambda sayso: sayso.suggestions.decline(no, token=token, via="cli"))
+        out.line(f"{one_line(no)} is not suggested for 90 days.")
+        return OK
+    if write:
+        written = look(folder, lambda sayso: _write_suggestion(sayso, write))
+        for name in written:
+            out.line(f"{name} is written, and not in force.")
+        out.line("next: sayso policy diff, then sayso policy activate")
+        return OK
+    found = look(folder, lambda sayso: sayso.suggestions.list())
+    if as_json:
+        out.document({"items": found})
+        return OK
+    if not found:
+        out.line("Nothing is suggested: there are too few decisions, or they do not agree enough.")
+    for one in found:
+        _show_suggestion(out, one)
+    return OK
+
+
+async def _write_suggestion(sayso: Sayso, suggestion: str) -> tuple[str, ...]:
+    suggestions: SuggestionResource = sayso.suggestions
+    return suggestions.write(await suggestions.get(suggestion))
+
+
+def _show_suggestion(out: Out, found: SuggestionView) -> None:
+    out.line(f"{found.kind:<6} {one_line(found.sentence)}")
+    for line in found.figures:
+        out.line(f"       {one_line(line)}")
+    for case in found.counterexamples:
+        out.line(f"       {case.said:<5} {case.action}  {one_line(case.question)}")
+    for name, content in found.files.items():
+        out.line(f"       --- {one_line(name)}")
+        for line in content.rstrip("\n").split("\n"):
+            out.line(_indented(f"       {line}"))
+    out.line(f"       next: {found.next_step}")
+    out.line(f"       or say no: sayso policy suggest --no {found.id}")
 
 
 @app.command()

@@ -12,7 +12,8 @@ from bench.translation import differences
 from sayso.actions.policy.cedar import CedarPolicy
 from sayso.actions.policy.formula.compiled import first_of
 from sayso.actions.policy.formula.domain import domain_of
-from sayso.actions.policy.formula.search import find
+from sayso.actions.policy.formula.search import Budget, find
+from sayso.actions.policy.formula.solver import solve
 from sayso.actions.policy.formula.terms import given, holds, neg
 from sayso.actions.policy.slices import Slice
 
@@ -103,3 +104,22 @@ def test_what_no_formula_says_is_named(condition: str, what: str) -> None:
     mine = slice_of(rule("true") + rule(condition, name="odd", effect="forbid"))
     assert what in mine.translated.left_out["odd"]
     assert mine.guess is None
+
+
+@pytest.mark.promise("policy:translation")
+def test_the_solver_agrees_with_the_search_and_decides_what_it_breaks_off() -> None:
+    """Each judges the other on random policies; a search without any budget is the solver's."""
+    pytest.importorskip("z3", reason="the extra `prove` is not installed")
+    dice = random.Random(5)
+    for _ in range(40):
+        mine = slice_of(Policies(dice).text(dice.randint(1, 12)))
+        people = mine.hypotheticals[dice.randrange(len(mine.hypotheticals))]
+        formula = given(mine.translated.allowed, len(people), frozenset(people))
+        domain = domain_of(REFUND, REFUND.declared, [formula], ["charge"])
+        by_search, by_solver = find(formula, domain), solve(formula, domain)
+        assert (by_search is None) is (by_solver is None)
+        broken_off = find(formula, domain, Budget(0))
+        for example in (by_solver, broken_off):
+            if example is not None:
+                assert holds(formula, example, 0, frozenset())
+                assert mine.ask(example, len(people), frozenset(people)).allowed

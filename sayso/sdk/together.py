@@ -1,0 +1,98 @@
+"""Several solutions of one rule, answered with one yes whose digest has each of them and the total.
+
+Nothing new is decided here: each solution is answered by itself, in a transaction of its own, as
+if its own button had been pressed. What the one digest adds is that the person has seen exactly
+these, and what they come to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sayso.actions.approvals.repository import ApprovalStatus
+from sayso.actions.model.digest import hash_of
+from sayso.audit.entry import Json
+from sayso.errors import RefusedError
+from sayso.money import Money
+from sayso.sdk.solution_view import SolutionView
+
+MOST_TOGETHER = 20
+"""At most this many are answered at once: more are not looked at."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Together:
+    """Solutions of one rule that wait for one person.
+
+    Attributes:
+        rule: the policy's rules that asked, joined by `+`. why: the same in words.
+        items: the soonest first, `MOST_TOGETHER` at most.
+        totals: what all of them move, by currency, the largest number of units first.
+    """
+
+    rule: str
+    why: str
+    items: tuple[SolutionView, ...]
+
+    @property
+    def totals(self) -> tuple[Money, ...]:
+        """What all of it comes to, by currency."""
+        found: dict[str, Money] = {}
+        for money in (money for item in self.items for money in item.totals):
+            before = found.get(money.currency)
+            found[money.currency] = money if before is None else before + money
+        return tuple(sorted(found.values(), key=lambda money: (-money.decimal, money.currency)))
+
+    @property
+    def digest(self) -> str:
+        """Over each one's id, revision and digest, how many they are, and the totals."""
+        items: list[Json] = [
+            [item.id, item.revision, item.digest]
+            for item in sorted(self.items, key=lambda item: item.id)
+        ]
+        totals: list[Json] = [[money.currency, money.amount_minor] for money in self.totals]
+        parts: dict[str, Json] = {"rule": self.rule, "items": items, "count": len(items)}
+        return hash_of({**parts, "totals": totals})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of one of them. `refused`: why it was not answered; None when it was."""
+
+    view: SolutionView
+    refused: RefusedError | None
+
+
+def rule_of(view: SolutionView) -> str:
+    """The rules that ask about a solution, joined by `+`; empty while nobody is asked."""
+    cards = [step.card for step in view.steps if step.asks and step.card is not None]
+    return "+".join(sorted({str(rule) for card in cards for rule in card["rules"]}))
+
+
+def by_rule(items: Iterable[SolutionView]) -> list[Together]:
+    """Those that wait, by rule, where there are at least two of one; in the order of the first.
+
+    What needs a passkey is answered by itself: a signature is of one solution.
+    """
+    found: dict[str, list[SolutionView]] = {}
+    for item in items:
+        rule = rule_of(item)
+        if rule and item.status == ApprovalStatus.PENDING and not item.passkey:
+            found.setdefault(rule, []).append(item)
+    return [_of(rule, views) for rule, views in found.items() if len(views) > 1]
+
+
+def chosen(items: Sequence[SolutionView], rule: str) -> Together:
+    """Those of these that still wait by that rule, in their order."""
+    waiting = [
+        item
+        for item in items
+        if item.status == ApprovalStatus.PENDING and rule_of(item) == rule and not item.passkey
+    ]
+    return _of(rule, waiting)
+
+
+def _of(rule: str, views: Sequence[SolutionView]) -> Together:
+    why = views[0].lead.why if views else ""
+    return Together(rule=rule, why=why, items=tuple(views[:MOST_TOGETHER]))

@@ -1,0 +1,110 @@
+"""Several at once: solutions of one rule, one yes with their total, each its own outcome.
+
+The yes carries a digest over every one of them and the total. What has changed since the page was
+made drops out, and the page is shown again with what is left; nothing is decided by that click.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from starlette.responses import Response
+
+from sayso.errors import RefusedError
+from sayso.sdk.solution_view import SolutionView
+from sayso.sdk.together import MOST_TOGETHER, Together, chosen
+from sayso.surfaces.console.edge import Form, read_form
+from sayso.surfaces.console.render import plural
+from sayso.surfaces.console.solution import Said
+from sayso.surfaces.console.visit import Visit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One of them, once it was answered. `said` is what came of it."""
+
+    view: SolutionView
+    said: str
+    kind: str
+
+
+async def show_together(visit: Visit) -> Response:
+    """The page: each of them, or those that were ticked, and what they come to."""
+    query = visit.request.query_params
+    rule, ticked = query.get("rule", "")[:400], set(query.getlist("item"))
+    waiting = await visit.sayso.solutions.waiting_for(visit.person, limit=4 * MOST_TOGETHER)
+    items = [item for item in waiting.items if not ticked or item.id in ticked]
+    return _page(visit, chosen(items, rule))
+
+
+async def answer_together(visit: Visit) -> Response:
+    """Answer each of those that are ticked, if they and their total are still what was shown."""
+    form = await read_form(visit.request)
+    shown = form.all("item")[:MOST_TOGETHER]
+    ticked = await _ticked(visit, form, form.one("rule")[:400], shown)
+    if set(form.all("item")) != set(form.all("shown")):
+        # A browser that cannot hide the button of the whole: it decides nothing else than it names.
+        note = Said(title="Nothing was decided yet: something is unticked.", kind="wait")
+        return _page(visit, ticked, note)
+    if not shown or len(ticked.items) != len(shown) or ticked.digest != form.one("digest"):
+        note = Said(
+            title="Something changed while you read, and nothing was decided.",
+            text="What changed is not among these any more.",
+            kind="no",
+        )
+        return _page(visit, ticked, note, status=409)
+    lines = [await _answer(visit, item, ticked.digest) for item in ticked.items]
+    done = sum(line.kind == "done" for line in lines)
+    title = f"You said yes to {done} of {plural(len(lines), 'solution')}"
+    page = visit.page(title, "")
+    return visit.show("together.html", page, together=ticked, lines=lines, title=title)
+
+
+async def _ticked(visit: Visit, form: Form, rule: str, shown: Sequence[str]) -> Together:
+    """Those of a form that wait for this person still, exactly as they were shown."""
+    said = form.named("digest.")
+    waiting = await visit.sayso.solutions.waiting_for(visit.person, limit=4 * MOST_TOGETHER)
+    theirs = {item.id: item for item in waiting.items}
+    items = [theirs[name] for name in shown if name in theirs]
+    return chosen([item for item in items if said.get(item.id) == item.digest], rule)
+
+
+async def _answer(visit: Visit, item: SolutionView, digest: str) -> Line:
+    """Answer one, by the same rules as its own page; the others go on whatever comes of it."""
+    try:
+        view = await visit.sayso.solutions.answer(
+            item.id,
+            "approve",
+            token=visit.request.cookies.get(visit.site.cookie, ""),
+            revision=item.revision,
+            digest=item.digest,
+            via=f"console/together/{digest[:12]}",
+        )
+    except RefusedError as error:
+        return Line(view=item, said=f"Not counted: {error.message}.", kind="no")
+    if view.status == "pending":
+        return Line(view=view, said="Your yes counts; it waits for somebody else.", kind="wait")
+    done = sum(step.status in {"succeeded", "compensated"} for step in view.steps)
+    said = f"Yes. {done} of {plural(len(view.steps), 'step')} done."
+    return Line(view=view, said=said, kind="done")
+
+
+def _page(
+    visit: Visit, together: Together, note: Said | None = None, *, status: int = 200
+) -> Response:
+    """The page; with a note nothing on it decides, since a yes was just clicked in its place."""
+    count = len(together.items)
+    title = f"{plural(count, 'solution')} of one rule" if count else "Nothing of that rule waits"
+    names = [("item", item.id) for item in together.items]
+    return visit.show(
+        "together.html",
+        visit.page(title, ""),
+        status=status,
+        together=together,
+        title=title,
+        note=note,
+        again=urlencode([("rule", together.rule), *names]),
+        lines=(),
+    )

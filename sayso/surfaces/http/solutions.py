@@ -1,0 +1,266 @@
+"""Routes of solutions: all that one plan asks people, answered as a whole."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query
+from pydantic import Field
+
+import sayso.surfaces.http.examples as examples
+from sayso.actions.approvals.answer import Answer
+from sayso.actions.approvals.decision import DIGEST_PREFIX, Choice
+from sayso.actions.model.plan import MAX_STEPS
+from sayso.agent.people_question import MAX_QUESTION_CHARS
+from sayso.errors import Code, RefusedError
+from sayso.money import MAX_AMOUNT_MINOR, Money
+from sayso.sdk.client import Sayso
+from sayso.sdk.resources.solutions import Place
+from sayso.sdk.resources.tokens import Token
+from sayso.sdk.solution_view import SolutionView
+from sayso.sdk.views import View
+from sayso.surfaces.http.approvals import LOST_RACE
+from sayso.surfaces.http.auth import Decider, Open, Viewer
+from sayso.surfaces.http.documents import asked, problems, shown
+from sayso.surfaces.http.edge import GuardedRoute
+from sayso.surfaces.http.idempotency import Key, key_mark, make_mark, via_of, was_made
+from sayso.surfaces.http.shapes import After, Body, NoQuery, QueryModel, Short
+
+
+class MoneyBody(Body):
+    """An amount."""
+
+    amount_minor: int = Field(ge=1, le=MAX_AMOUNT_MINOR, description="in minor units, such as 6450")
+    currency: str = Field(pattern="^[A-Z]{3}$", description="ISO 4217")
+
+    def money(self) -> Money:
+        """The amount as the floors below know it.
+
+        Raises:
+            RefusedError: `invalid_money`.
+        """
+        return Money(self.amount_minor, self.currency)
+
+
+class SolutionDecisionBody(Body):
+    """What a person says about the whole solution that they saw."""
+
+    decision: Literal["approve", "reject", "edit"]
+    revision: int = Field(ge=1, description="of the solution that was seen")
+    digest: str = Field(
+        pattern="^[0-9a-f]{12,64}$", description="of that solution, whole or its first 12 digits"
+    )
+    steps: list[Short] | None = Field(
+        default=None,
+        max_length=MAX_STEPS,
+        description="for a yes or less, the steps that it is for; the others are a no; all when "
+        "left out",
+    )
+    lower: dict[Short, MoneyBody] = Field(
+        default_factory=dict[str, MoneyBody],
+        max_length=MAX_STEPS,
+        description="for `edit`: the lower amounts, by step",
+    )
+    reason_code: str = Field(
+        default="", max_length=40, description="needed for `reject`, such as `not_covered`"
+    )
+    reason: str = Field(default="", description="free text for the record")
+
+
+class QuestionBody(Body):
+    """What a person asks the customer before they decide."""
+
+    question: str = Field(
+        min_length=1, max_length=MAX_QUESTION_CHARS, description="in words that the customer reads"
+    )
+    revision: int = Field(ge=1, description="of the solution that was seen")
+    digest: str = Field(
+        pattern="^[0-9a-f]{12,64}$", description="of that solution, whole or its first 12 digits"
+    )
+
+
+class SolutionsQuery(QueryModel):
+    """A page of solutions."""
+
+    status: Literal["waiting", "decided"] = "waiting"
+    mine: bool = Field(default=False, description="only what waits for this very person")
+    limit: int = Field(default=25, ge=1, le=100, description="solutions on this page")
+    after: After = None
+
+
+class SolutionPage(View):
+    """Solutions: what waits, the soonest first, or what was decided, the newest first."""
+
+    items: tuple[SolutionView, ...]
+    next_after: str | None
+
+
+router = APIRouter(tags=["solutions"], route_class=GuardedRoute)
+
+
+@router.get(
+    "/v1/solutions",
+    summary="List solutions: what waits, the soonest first, or what was decided, the newest first",
+    responses={
+        200: shown("a page", examples.page(examples.SOLUTION)),
+        **problems(401, 403, 422, 503),
+    },
+)
+async def list_solutions(
+    sayso: Open, token: Viewer, query: Annotated[SolutionsQuery, Query()]
+) -> SolutionPage:
+    """Scope: `actions:read` or `approvals:decide`.
+
+    `mine=true` lists what waits for the very person whose token this is.
+    """
+    after = Place.read(query.after or "")
+    if query.status == "decided":
+        page = await sayso.solutions.decided(
+            after=after if query.after else None, limit=query.limit, tenant=token.tenant
+        )
+    elif query.mine:
+        person = (await sayso.people.authority(token.tenant)).person(token.holder)
+        if person is None or token.kind != "person":
+            raise RefusedError(
+                Code.INVALID_INPUT,
+                "`mine` is what waits for a person, and this is no person's token",
+                next_step="leave it out, or use a person's token",
+            )
+        page = await sayso.solutions.waiting_for(
+            person, after=after, limit=query.limit, tenant=token.tenant
+        )
+    else:
+        page = await sayso.solutions.waiting(after=after, limit=query.limit, tenant=token.tenant)
+    return SolutionPage(
+        items=page.items, next_after=None if page.after is None else str(page.after)
+    )
+
+
+@router.get(
+    "/v1/solutions/{solution_id}",
+    summary="A solution as it stands",
+    responses={
+        200: shown("what a person reads, in that order, and each step", examples.SOLUTION),
+        **problems(401, 403, 404, 422, 503),
+    },
+)
+async def show_solution(
+    solution_id: str, sayso: Open, token: Viewer, _query: Annotated[NoQuery, Query()]
+) -> SolutionView:
+    """Scope: `actions:read` or `approvals:decide`. The approval of any of its steps leads here."""
+    return await sayso.solutions.get(solution_id, tenant=token.tenant)
+
+
+@router.post(
+    "/v1/solutions/{solution_id}/decision",
+    summary="Answer all of it as the person whose token this is",
+    responses={
+        200: shown("taken; what it allows has been tried already", examples.SOLUTION_DONE),
+        **problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
+    },
+    openapi_extra=asked(
+        yes=examples.YES_TO_ALL,
+        yes_to_some=examples.YES_TO_SOME,
+        less=examples.YES_TO_LESS,
+        no=examples.NO_TO_ALL,
+    ),
+)
+async def decide_solution(
+    solution_id: str,
+    sayso: Open,
+    token: Decider,
+    key: Key,
+    _query: Annotated[NoQuery, Query()],
+    body: SolutionDecisionBody,
+) -> SolutionView:
+    """Scope: `approvals:decide`, which only a person's token can have.
+
+    One transaction takes all of it or nothing, bound to the digest over all that waits. The same
+    call sent again is answered with 200 and the solution as it then stands.
+    """
+    view = await sayso.solutions.get(solution_id, tenant=token.tenant)
+    mark = _mark(key, body)
+    if was_made(mark, await _marks(sayso, token, view), "decision"):
+        return view
+    answer = Answer(
+        tenant=token.tenant,
+        approval_id=solution_id,
+        revision=body.revision,
+        digest=body.digest,
+        choice=Choice(body.decision),
+        person=token.holder,
+        via=mark,
+        credential=token.id,
+        reason_code=body.reason_code,
+        reason=body.reason,
+        steps=None if body.steps is None else tuple(body.steps),
+        lower={step: amount.money() for step, amount in body.lower.items()},
+    )
+    try:
+        return await sayso.solutions.answer_as(answer)
+    except RefusedError as error:
+        # The same call, sent twice at once: whoever comes second finds the first one's entries.
+        lost = error.code in LOST_RACE
+        if not lost or not was_made(mark, await _marks(sayso, token, view), "decision"):
+            raise
+    return await sayso.solutions.get(solution_id, tenant=token.tenant)
+
+
+@router.post(
+    "/v1/solutions/{solution_id}/question",
+    summary="Ask the customer something before anybody decides",
+    responses={
+        200: shown("asked; the request is `needs_customer`", examples.SOLUTION),
+        **problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
+    },
+    openapi_extra=asked(question=examples.ASK_CUSTOMER),
+)
+async def ask_customer(
+    solution_id: str,
+    sayso: Open,
+    token: Decider,
+    key: Key,
+    _query: Annotated[NoQuery, Query()],
+    body: QuestionBody,
+) -> SolutionView:
+    """Scope: `approvals:decide`, which only a person's token can have.
+
+    The customer's answer makes the card anew, with another revision and digest; whoever decides
+    meanwhile decides. The same question sent again while it is open changes nothing.
+    """
+    view = await sayso.solutions.get(solution_id, tenant=token.tenant)
+    present = view.question
+    if present is not None and (present.by, present.text) == (token.holder, body.question.strip()):
+        return view
+    asks = Answer(
+        tenant=token.tenant,
+        approval_id=solution_id,
+        revision=body.revision,
+        digest=body.digest,
+        choice=Choice.APPROVE,
+        person=token.holder,
+        via=key_mark(key),
+        credential=token.id,
+    )
+    return await sayso.solutions.ask_customer_as(asks, body.question)
+
+
+async def _marks(sayso: Sayso, token: Token, view: SolutionView) -> list[str]:
+    """The marks of the person's calls about any step, by the log."""
+    steps = [await sayso.actions.get(step.action_id, tenant=token.tenant) for step in view.steps]
+    return [via_of(entry, token) for step in steps for entry in step.timeline]
+
+
+def _mark(key: str, body: SolutionDecisionBody) -> str:
+    lower = sorted((step, str(amount.money())) for step, amount in body.lower.items())
+    return make_mark(
+        key,
+        [
+            body.decision,
+            body.revision,
+            body.digest[:DIGEST_PREFIX],
+            body.reason_code,
+            None if body.steps is None else list(body.steps),
+            [list(pair) for pair in lower],
+        ],
+    )
