@@ -300,6 +300,24 @@ def _revoked_twice(log: RuledLog) -> None:
     log.say(EntryKind.TOKEN_REVOKED, WORKSPACE, {"token": "tok_gone"})
 
 
+def _beyond_a_limit(**said: Json) -> Step:
+    def step(log: RuledLog) -> None:
+        log.limited("act_1")
+        log.limited("act_2", **said)
+
+    return step
+
+
+def _limit_unsaid(log: RuledLog) -> None:
+    log.limits()
+    log.allowed("act_1")
+
+
+def _another_cap(log: RuledLog) -> None:
+    log.limits()
+    log.limited("act_1", cap=99_000)
+
+
 def _stated_otherwise(log: RuledLog) -> None:
     said: dict[str, Json] = {
         "id": "eve",
@@ -370,6 +388,13 @@ BROKEN: Mapping[Check, tuple[Step, ...]] = {
     Check.RULE_ERASURE: (_never_erased,),
     Check.RULE_PEOPLE: (_added_twice,),
     Check.RULE_TOKEN: (_token_of_nobody, _token_for_ever, _deciding_service, _revoked_twice),
+    Check.RULE_LIMIT: (
+        _beyond_a_limit(used=9_900),
+        _beyond_a_limit(used=0),
+        _beyond_a_limit(used=9_900, minor=1),
+        _limit_unsaid,
+        _another_cap,
+    ),
     Check.RULE_STATED: (_stated_otherwise,),
     Check.RULE_PASSKEY: BROKEN_PASSKEYS,
 }
