@@ -109,6 +109,10 @@ PROMISES: dict[str, Promise] = {
         "A tool that its server has changed since the review is not called."
     ),
     # ---- connectors ------------------------------------------------------------------------
+    "connectors:contract": Promise(
+        "Contract v1 of connectors and manifests: nothing goes, and nothing new is demanded."
+    ),
+    "fin:connector": Promise("Intercom's Fin proposes through Sayso, by a data connector of ours."),
     "secrets:hashicorp": Promise("Secrets and keys may be kept in HashiCorp Vault."),
     "connectors:somebody-elses-fake": Promise(
         "Stripe's connector works, unchanged, on a fake that somebody else has written."

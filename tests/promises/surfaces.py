@@ -31,6 +31,11 @@ PROMISES: dict[str, Promise] = {
         "was shown and what of it was agreed to; by any other way it is refused with the way to "
         "the console.",
     ),
+    "console:oidc": Promise(
+        "A company's provider signs in whom somebody has linked, by issuer and subject alone; "
+        "roles follow groups by entries of the log, and a token that says or is anything else "
+        "opens nothing.",
+    ),
     "console:csrf": Promise(
         "A form counts only when the browser says that one of our own pages has sent it, under a "
         "name that is ours.",

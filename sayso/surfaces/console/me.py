@@ -29,6 +29,8 @@ async def show_me(visit: Visit) -> Response:
         idle=IDLE // timedelta(minutes=1),
         absolute=ABSOLUTE // timedelta(hours=1),
         session=session.token.id,
+        oidc=visit.sayso.oidc.name,
+        linked=visit.person.oidc is not None,
     )
 
 
