@@ -8,11 +8,11 @@ force, is not known here; so the log's own sum is never more than what was count
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, cast
 
-from sayso.audit.event import Event
-from sayso.audit.fields import Fields
+from sayso.audit.event import Event, texts_of
+from sayso.audit.fields import Fields, object_in
 from sayso.audit.rules.actions import YES, is_known, judgement_in, life_of
 from sayso.audit.rules.world import ActionLife, LimitInForce, LimitLife, World, use_name
 from sayso.audit.verifier.verification import Check, Damage, Findings
@@ -29,7 +29,7 @@ def check_limits(world: World, event: Event, findings: Findings) -> None:
     life = life_of(world, event) if approved or "limits" in event.data else None
     if life is None:
         return
-    said = list(said_in(event))
+    said = said_in(event)
     for one in said:
         fault = _fault(world, event, life, one)
         if fault is not None:
@@ -77,12 +77,15 @@ def _unsaid(world: World, event: Event, life: ActionLife, said: set[str]) -> Ite
             yield name
 
 
-def said_in(event: Event) -> Iterator[Fields]:
+def said_in(event: Event) -> list[Fields]:
     """What an entry says of what is used."""
-    found = event.data.get("limits")
-    for one in cast("list[object]", found) if isinstance(found, list) else ():
-        if isinstance(one, dict):
-            yield cast("Fields", one)
+    return _objects(event.data.get("limits"))
+
+
+def _objects(value: object) -> list[Fields]:
+    """A list's objects; none where it is no list."""
+    found = cast("list[object]", value) if isinstance(value, list) else []
+    return [cast("Fields", one) for one in found if isinstance(one, dict)]
 
 
 def _added(said: Fields) -> int:
@@ -128,7 +131,7 @@ def follow(world: World, event: Event, life: ActionLife, was: str) -> None:
     Args:
         was: the action's status before.
     """
-    status, said = life.status, list(said_in(event))
+    status, said = life.status, said_in(event)
     if not said and not life.uses:
         return
     if status in HOLDING or status == "pending_approval":
@@ -163,8 +166,7 @@ def _end(world: World, event: Event, use: dict[str, Any], status: str, *, is_new
 
 def _moved(event: Event, minor: int) -> int:
     """What the receipt says has moved, as far as it says so."""
-    planned, moved = event.amount, event.data.get("moved")
-    got = cast("Fields", moved) if isinstance(moved, dict) else {}
+    planned, got = event.amount, object_in(event.data, "moved")
     amount = got.get("amount_minor")
     if planned is None or type(amount) is not int or got.get("currency") != planned[1]:
         return minor
@@ -252,21 +254,16 @@ def _name(use: dict[str, Any]) -> str:
 
 def put_in_force(world: World, event: Event) -> None:
     """Take in the limits of a version of the policy; a new one counts from nothing."""
-    said = event.data.get("limits_in_force")
     found: dict[str, LimitInForce] = {}
-    for one in cast("list[object]", said) if isinstance(said, list) else ():
-        fields = cast("Fields", one) if isinstance(one, dict) else {}
+    for fields in _objects(event.data.get("limits_in_force")):
         name = str(fields.get("id"))
-        before = world.limits_in_force.get(name)
-        caps = fields.get("caps")
-        names = fields.get("names")
+        before, caps = world.limits_in_force.get(name), fields.get("caps")
+        numbers = cast("list[object]", caps) if isinstance(caps, list) else []
         found[name] = LimitInForce(
             since=event.seq if before is None else before.since,
             of=str(fields.get("of")),
-            caps=tuple(cast("Sequence[int]", caps) if isinstance(caps, list) else ()),
-            names=frozenset(
-                map(str, cast("list[object]", names) if isinstance(names, list) else ())
-            ),
+            caps=tuple(cap for cap in numbers if type(cap) is int),
+            names=frozenset(texts_of(fields.get("names"))),
             counts=fields.get("counts") is True,
             automatic=fields.get("automatic") is True,
             is_hard=fields.get("hard") is True,
