@@ -36,6 +36,10 @@ PROMISES: dict[str, Promise] = {
         "roles follow groups by entries of the log, and a token that says or is anything else "
         "opens nothing.",
     ),
+    "console:rollout": Promise(
+        "The policy page shows how far each dial is, how people agree and how full each limit is, "
+        "and moves a dial by the rules of the command line: two people to the right.",
+    ),
     "console:csrf": Promise(
         "A form counts only when the browser says that one of our own pages has sent it, under a "
         "name that is ours.",
@@ -86,6 +90,10 @@ PROMISES: dict[str, Promise] = {
         "invariant 2",
     ),
     "approvals:not-own": Promise("Nobody decides their own request.", "invariant 5"),
+    "text:hidden": Promise(
+        "Characters that are not seen are shown by number or dropped by one judge, in cards, "
+        "Slack, the console, terminals, evidence, mails and replies, and never reach a prompt.",
+    ),
     "approvals:one-card": Promise(
         "What is asked for twice is asked of people once: an equal proposal joins the card that "
         "waits, both keys stand for it, and a card says when another is open for its object.",
@@ -419,6 +427,10 @@ PROMISES: dict[str, Promise] = {
     ),
     "house:floors": Promise(
         "Imports go down only: every module has a floor, surfaces do not know each other.",
+    ),
+    "supply:advisories": Promise(
+        "No package that ships has a known weakness, as far as an advisory source can be reached.",
+        "ASI04",
     ),
     "house:wheel": Promise("What is tested in CI is the built wheel, with all its data."),
     "house:codes": Promise(

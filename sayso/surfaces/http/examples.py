@@ -592,7 +592,8 @@ sayso_approvals_pending 3
 """
 EVENTS = f"""event: action
 data: {{"seq":7,"at":"{_AT}","kind":"action.pending","request_id":"{_REQUEST_ID}",\
-"action_id":"{_ACTION_ID}","approval_id":"{_APPROVAL_ID}","status":"pending_approval"}}
+"action_id":"{_ACTION_ID}","approval_id":"{_APPROVAL_ID}","status":"pending_approval",\
+"message":"A person from our team has to agree first."}}
 id: 7
 """
 
