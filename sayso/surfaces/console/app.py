@@ -16,6 +16,7 @@ from sayso.sdk.client import Sayso
 from sayso.surfaces.console import (
     action,
     audit,
+    export,
     figures,
     inbox,
     me,
@@ -70,6 +71,8 @@ def create_console(sayso: Sayso, *, site: Site | None = None) -> Starlette:
             Route("/request/{id}", page(action.show_request)),
             Route("/work/{id}", page(work.say), methods=["POST"]),
             Route("/audit", page(audit.show_audit)),
+            Route("/audit/saved", page(audit.save), methods=["POST"]),
+            Route("/audit/export", page(export.export), methods=["POST"]),
             Route("/figures", page(figures.show_figures)),
             Route("/policy", page(policy.show_policy)),
             Route("/people", page(people.show_people)),
