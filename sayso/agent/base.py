@@ -97,10 +97,6 @@ class Handles:
         """The records by handle, in the order of the look-up."""
         return self._records
 
-    def handle_of(self, record_id: str) -> str | None:
-        """The handle of a provider's id; None when this run handed out none for it."""
-        return next((h for h, record in self._records.items() if record.id == record_id), None)
-
     def id_of(self, handle: str) -> str:
         """The provider's id behind a handle.
 

@@ -1,4 +1,8 @@
-"""What models may still cost: set aside before one is asked, so that nothing is ever overspent."""
+"""What models cost, and what they may still cost.
+
+It is set aside before one is asked, so that nothing is ever overspent. A price is what the
+workspace says, else what the list of `genai-prices` says.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from sayso.actions.model.digest import hash_of_texts
+from sayso.agent.model_calls import Price
 from sayso.agent.request_row import RequestRow
 from sayso.ids import Clock
-from sayso.settings.planner import BudgetSection
+from sayso.settings.planner import BudgetSection, ModelSection
 from sayso.store.base import Store, Transaction, integer
 
 KEPT = timedelta(days=40)
@@ -73,3 +78,34 @@ class Budgets:
 
     def _add(self, tx: Transaction, day: str, scope: str, micro_usd: int) -> None:
         tx.run("spending.add", tenant=self.row.tenant, day=day, scope=scope, micro_usd=micro_usd)
+
+
+_SAMPLE = 1_000
+"""Tokens; few enough that no price list is in a higher band already."""
+_MICRO = 1_000_000
+
+
+def price_of(section: ModelSection) -> Price:
+    """The price; 0 where nobody knows one, such as that of a server of your own."""
+    listed = Price() if section.base_url is not None else _listed(section.model or "")
+    said_in, said_out = section.micro_usd_per_million_in, section.micro_usd_per_million_out
+    return Price(
+        input=listed.input if said_in is None else said_in,
+        output=listed.output if said_out is None else said_out,
+    )
+
+
+def _listed(model: str) -> Price:
+    try:
+        from genai_prices import Usage, calc_price  # comes with the extra `models`
+    except ImportError:
+        return Price()
+    provider, _, name = model.partition(":")
+    try:
+        found = calc_price(
+            Usage(input_tokens=_SAMPLE, output_tokens=_SAMPLE), name, provider_id=provider
+        )
+    except LookupError:
+        return Price()
+    scale = _MICRO * _MICRO // _SAMPLE
+    return Price(input=int(found.input_price * scale), output=int(found.output_price * scale))

@@ -205,7 +205,7 @@ def make_model(section: ModelSection, key: Secret | None, knowledge: Knowledge) 
 def model_settings(section: ModelSection, key: Secret | None) -> ModelSettings:
     """The settings of the model that the section names."""
     from sayso.agent.model_calls import ModelSettings
-    from sayso.agent.prices import price_of
+    from sayso.agent.spending import price_of
 
     assert section.model is not None, "without a name there is no model"
     return ModelSettings(

@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -17,7 +18,7 @@ from sayso.actions.policy.document import PolicyDocument
 from sayso.audit.signing.rotation import FINISH_ROTATION
 from sayso.connectors.secret import Secret
 from sayso.errors import Code, ConfigError, SaysoError
-from sayso.ids import Tenant
+from sayso.ids import Clock, SystemClock, Tenant
 from sayso.json import JsonValue
 from sayso.sdk.action_catalog import actions_of_connector, actions_of_file
 from sayso.sdk.agent import make_knowledge, make_model
@@ -53,13 +54,14 @@ class CheckProblem:
 
 
 async def check_workspace(
-    path: Path, environment: Mapping[str, str]
+    path: Path, environment: Mapping[str, str], clock: Clock | None = None
 ) -> tuple[list[str], list[CheckProblem]]:
     """Check a workspace, from its settings and secrets to its people and its database.
 
     Args:
         path: the workspace's folder, or its sayso.toml.
         environment: where `env:` references look.
+        clock: by which what ends soon is told; the system's unless said.
 
     Returns:
         What was looked at, and what is wrong, in the order of looking. Wrong settings end it, since
@@ -74,7 +76,7 @@ async def check_workspace(
         if error.code is Code.NO_WORKSPACE:
             raise
         return [FILE_NAME], list(_setting_problems(error))
-    checker = _Checker(workspace)
+    checker = _Checker(workspace, (clock or SystemClock()).now())
     checker.secrets()
     checker.places()
     checker.connections()
@@ -113,8 +115,9 @@ def _problem(place: str, error: SaysoError) -> CheckProblem:
 class _Checker:
     """Goes through one workspace; keeps what it looked at and what is wrong."""
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: Workspace, now: datetime) -> None:
         self._workspace = workspace
+        self._now = now
         self._settings = workspace.settings
         self._actions: list[Action] = []
         self._unread = False
@@ -218,8 +221,19 @@ class _Checker:
         def work() -> None:
             actions = tuple(self._actions)
             draft = self._workspace.draft(actions)
-            compile_policy(draft, actions)
+            calendar = compile_policy(draft, actions).calendar
             self._draft = draft
+            if calendar.ends_within(self._now):
+                self.problems.append(
+                    CheckProblem(
+                        place="policies/holidays.txt",
+                        code=Code.INVALID_POLICY,
+                        message=f"its last holiday is {calendar.ends}; after it nobody knows which"
+                        " day is one, so no permit that reads `holiday` is met",
+                        next_step="add the holidays that come",
+                        warning=True,
+                    )
+                )
 
         self._try(place, work)
 

@@ -13,9 +13,9 @@ from sayso.errors import ConfigError
 
 NAME = r"^[a-z][a-z0-9_-]{0,39}$"
 Name = Annotated[str, Field(pattern=NAME)]
-REFERENCE = r"^(env|file):.+$"
+REFERENCE = r"^(env|file|vault):.+$"
 Reference = Annotated[str, Field(pattern=REFERENCE)]
-KeyReference = Annotated[str, Field(pattern=r"^(env|file|kms):.+$")]
+KeyReference = Annotated[str, Field(pattern=r"^(env|file|vault|kms):.+$")]
 
 
 class Section(BaseModel):

@@ -78,9 +78,9 @@ class StoreSection(Section):
             reference to such a URL, which is where one with a password belongs.
     """
 
-    url: Annotated[str, Field(pattern=r"^(sqlite:///.+|postgres(ql)?://.*|(env|file):.+)$")] = (
-        "sqlite:///sayso.db"
-    )
+    url: Annotated[
+        str, Field(pattern=r"^(sqlite:///.+|postgres(ql)?://.*|(env|file|vault):.+)$")
+    ] = "sqlite:///sayso.db"
     region: Name | None = None
 
     @field_validator("url")
@@ -99,8 +99,8 @@ class SigningSection(Section):
     """The keys that sign the log's heads.
 
     Attributes:
-        key: the one that signs now: `env:`, `file:`, or `kms:` and the address that the extra
-            `kms` knows the key by.
+        key: the one that signs now: `env:`, `file:`, `vault:`, or `kms:` and the address that the
+            extra `kms` knows the key by.
         public_key: of a key in a KMS, 32 bytes of Ed25519 in base64.
         next_key: the one that `sayso audit rotate-key` hands the logs over to.
         next_public_key: likewise of that one.
@@ -357,8 +357,8 @@ class VaultSection(Section):
     It makes tokens count, wraps the keys of customers' text, and seals connections' tokens.
 
     Attributes:
-        key: 32 bytes in base64: `env:` or `file:`; or `kms:` and the address that the extra `kms`
-            knows an Ed25519 key by.
+        key: 32 bytes in base64: `env:`, `file:` or `vault:`; or `kms:` and the address that the
+            extra `kms` knows an Ed25519 key by.
         public_key: of a key in a KMS, 32 bytes of Ed25519 in base64.
         older_keys: those that were `key` before; what they sealed still opens.
     """

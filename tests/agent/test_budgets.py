@@ -12,8 +12,8 @@ from support.shop_workspace import open_shop
 from sayso.agent.chain import PlannerChain
 from sayso.agent.model_calls import ModelSettings, Price
 from sayso.agent.models import ModelPlanner
-from sayso.agent.prices import price_of
 from sayso.agent.prompts import Prompts
+from sayso.agent.spending import price_of
 from sayso.errors import ConfigError
 from sayso.money import Money
 from sayso.sdk.agent import make_planner

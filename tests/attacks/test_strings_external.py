@@ -26,8 +26,9 @@ from sayso import Sayso
 from sayso.actions.approvals.decision import Choice, Decision
 from sayso.sandbox import Sandbox
 from sayso.sandbox.seed import DemoCharge, DemoCustomer, customer_rows
+from sayso.sdk.solution_view import SolutionView
 from sayso.sdk.views import ActionView, ApprovalView
-from sayso.surfaces.cli.card import card_panel
+from sayso.surfaces.cli.solution import solution_panel
 from sayso.surfaces.slack import build_message, check_blocks
 
 DATA = Path(os.environ.get("SAYSO_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -129,7 +130,7 @@ async def test_every_page_shows_strings_as_words(tmp_path: Path) -> None:
         for number, text in enumerate(strings(), start=1):
             view = await shop.refund(str(number), text)
             assert view.approval is not None, text
-            _check_terminal(view.approval, text)
+            _check_terminal(await shop.sayso.solutions.get(view.approval.id), text)
             message = build_message(view.approval)
             assert check_blocks(message.blocks) == [], text
             await shop.decide(view.approval, Choice.REJECT, text)
@@ -140,11 +141,11 @@ async def test_every_page_shows_strings_as_words(tmp_path: Path) -> None:
             assert found.attributes <= ATTRIBUTES, (found.attributes - ATTRIBUTES, text)
 
 
-def _check_terminal(approval: ApprovalView, text: str) -> None:
+def _check_terminal(view: SolutionView, text: str) -> None:
     """Every line of the card is as wide as the terminal, and holds nothing that moves a cursor."""
     out = io.StringIO()
     console = Console(file=out, width=100, color_system=None)
-    console.print(card_panel(approval, columns=100))
+    console.print(solution_panel(view))
     drawn = out.getvalue()
     assert all(char.isprintable() or char == "\n" for char in drawn), text
     assert {line[:1] for line in drawn.splitlines()} <= {"╭", "│", "╰"}, text

@@ -33,10 +33,12 @@ audit.verifier.replayed_rows audit.verifier.sealed_checks
 audit.verifier.state_checks audit.verifier.stored_rows audit.verifier.verification
 audit.verifier.walk
 audit.witness audit.witness.request
-audit.authority audit.authority.credentials audit.authority.keyring audit.authority.people
+audit.authority audit.authority.credentials audit.authority.keyring audit.authority.passkeys
+audit.authority.people
 audit.authority.state audit.authority.stated audit.authority.steps
 audit.rules audit.rules.actions audit.rules.book audit.rules.controls audit.rules.people
-audit.rules.policy audit.rules.quorum audit.rules.requests audit.rules.transitions audit.rules.world
+audit.rules.passkeys audit.rules.policy audit.rules.quorum audit.rules.requests
+audit.rules.transitions audit.rules.world
 audit.event
 """
 """What a verification needs of ours; nothing may be added without a thought."""

@@ -109,6 +109,7 @@ PROMISES: dict[str, Promise] = {
         "A tool that its server has changed since the review is not called."
     ),
     # ---- connectors ------------------------------------------------------------------------
+    "secrets:hashicorp": Promise("Secrets and keys may be kept in HashiCorp Vault."),
     "connectors:somebody-elses-fake": Promise(
         "Stripe's connector works, unchanged, on a fake that somebody else has written."
     ),

@@ -14,7 +14,7 @@ from sayso.json import JsonValue
 from sayso.money import Money
 from sayso.sdk.resources.tokens import Scope
 from sayso.sdk.views import ActionView, ApprovalView
-from sayso.surfaces.cli.card import needs
+from sayso.surfaces.cli.solution import needs
 
 ONE_OF_MANY: JsonValue = {"amount_minor": 10_000, "currency": "USD"}
 

@@ -17,6 +17,7 @@ from sdk.customers import refund_of
 from support.shop import ShopFault
 from support.shop_workspace import ShopWorkspace, open_shop
 
+from sayso.actions.model.snapshot import Finality
 from sayso.connectors.secret import Secret
 from sayso.connectors.signatures import is_signed
 from sayso.money import Money
@@ -159,6 +160,30 @@ async def test_a_lost_answer_is_looked_up_when_the_provider_speaks_of_it(tmp_pat
         assert settled.status == "succeeded"
         again = await client.post("/v1/inbound/stripe", content=body, headers=signed)
         assert again.json()["looked_up"] == []
+        assert opened.sayso.audit.verify().exit_status == 0
+
+
+@pytest.mark.promise("inbound:hint")
+@pytest.mark.parametrize("returned", ["", "the account is closed"])
+async def test_what_is_on_its_way_is_looked_up_when_the_provider_speaks_of_it(
+    tmp_path: Path, returned: str
+) -> None:
+    """A refund that the bank has taken on: its end is found at once, and not tomorrow."""
+    async with served(tmp_path) as (opened, client):
+        opened.shop.books.add("o1", "ana", Money(3_000, "USD"))
+        opened.shop.finality = Finality.PENDING
+        view = await opened.sayso.propose("shop.refund", refund_of("o1", 1_000), subject="ana")
+        assert view.status == "accepted"
+        told = {"id": "evt_2", "type": "refund.updated", "data": {"metadata": {"a": view.id}}}
+        body = json.dumps(told).encode()
+        signed = by_stripe(body, opened.clock.now())
+        opened.shop.finality, opened.shop.came_back = Finality.FINAL, returned
+        heard = await client.post("/v1/inbound/stripe", content=body, headers=signed)
+        assert heard.json()["looked_up"] == [view.id]
+        wanted = "failed" if returned else "succeeded"
+        async for change in opened.sayso.follow(view.id):
+            if change.status == wanted:
+                break
         assert opened.sayso.audit.verify().exit_status == 0
 
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from importlib import resources
-from importlib.metadata import version
 from zoneinfo import ZoneInfo
 
 from sayso.errors import Code, ConfigError
@@ -72,11 +71,6 @@ class Calendar:
             holiday=self._is_holiday(day),
         )
 
-    def start_of_day(self, at: datetime) -> datetime:
-        """The first moment of that day there, in UTC."""
-        local = self.local(at)
-        return local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0).astimezone(UTC)
-
     def ends_within(self, at: datetime, days: int = WARN_DAYS) -> bool:
         """Whether the list of holidays ends so soon, or has ended."""
         return self.ends is not None and self.ends - timedelta(days=days) <= self.local(at).date()
@@ -103,11 +97,6 @@ def read_calendar(zone: str, holidays: str | None = None, *, file: str = "holida
         return Calendar(holidays=days, ends=ends)
     info, sha256 = _zone(zone)
     return Calendar(zone=zone, sha256=sha256, holidays=days, ends=ends, _info=info)
-
-
-def zones_version() -> str:
-    """The version of the zones' data, such as `2026.2`."""
-    return version("tzdata")
 
 
 @lru_cache(maxsize=16)

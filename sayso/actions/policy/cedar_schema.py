@@ -189,7 +189,7 @@ class Request:
         named: customer and object where rules name some, else what stands for any.
         assurance, kind: the attributes of the two that a rule can read.
         missing: facts that could not be read and need not be: the rules about them are met, or
-            out of the question (`sayso.actions.policy.missing`).
+            out of the question (`sayso.actions.policy.slices`).
         errors: what else is missing or of a wrong type; with any of them nothing may be allowed.
     """
 

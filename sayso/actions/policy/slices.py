@@ -11,11 +11,12 @@ import hashlib
 import itertools
 import json
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from decimal import Decimal
 
 import orjson
+from cedarpy import pst
 
 from sayso.actions.model.definition import Action, Fact
 from sayso.actions.policy.calendar import UTC_NAME, Calendar
@@ -26,7 +27,6 @@ from sayso.actions.policy.formula.compiled import First, Values, all_of, first_o
 from sayso.actions.policy.formula.domain import kinds_of
 from sayso.actions.policy.formula.terms import conj, given
 from sayso.actions.policy.formula.translate import Readable, Translated, translate
-from sayso.actions.policy.missing import fields_read, names_ids, without
 
 Hypothetical = tuple[str, ...]
 """Who might say yes: the role of each distinct person; empty for nobody."""
@@ -260,3 +260,59 @@ def _numbers(signs: Iterable[str]) -> tuple[Decimal, ...]:
         found.update(map(Decimal, _DECIMAL.findall(rule)))
         found.update(map(Decimal, _LONG.findall(_STRING.sub("", rule))))
     return tuple(sorted(found))
+
+
+def without(rules: Rules, missing: Collection[str]) -> Rules:
+    """The same rules where these facts are not there.
+
+    Never looser than with any value of it: each `permit` that reads it is taken out, and each
+    clause of a `forbid` that reads it counts as met; an `unless` that does not read it still lifts
+    the rule. So whoever may lift the rules about the fact is asked.
+    """
+    kept = {
+        rule: changed
+        for rule, node in rules.nodes.items()
+        if (changed := _without(node, missing)) is not None
+    }
+    return Rules(
+        nodes=kept,
+        explains={rule: rules.explains[rule] for rule in kept},
+        signs={rule: rules.signs[rule] for rule in kept},
+        named_roles={rule: rules.named_roles[rule] for rule in kept},
+    )
+
+
+def fields_read(node: pst.Template) -> frozenset[str]:
+    """The fields of the context that a rule reads, or asks for by `has`."""
+    return frozenset(_read(node.clauses))
+
+
+def names_ids(node: pst.Template) -> bool:
+    """Whether a rule names a customer or an object by id."""
+    return any(str(uid.type) != "Action" for uid in pst.entity_uids(node))
+
+
+def _without(node: pst.Template, missing: Collection[str]) -> pst.Template | None:
+    reads = [bool(frozenset(_read(clause)) & frozenset(missing)) for clause in node.clauses]
+    if not any(reads):
+        return node
+    if node.effect == "permit":
+        return None
+    clauses = tuple(clause for clause, does in zip(node.clauses, reads, strict=True) if not does)
+    return replace(node, clauses=clauses)
+
+
+def _read(value: object) -> Iterator[str]:
+    match value:
+        case pst.GetAttr(base=pst.Var(name="context"), attr=name):
+            yield name
+        case pst.HasAttr(base=pst.Var(name="context"), attrs=names):
+            yield names[0]
+        case tuple():
+            for item in value:  # pyright: ignore[reportUnknownVariableType]
+                yield from _read(item)  # pyright: ignore[reportUnknownArgumentType]
+        case _ if is_dataclass(value) and not isinstance(value, type):
+            for one in fields(value):
+                yield from _read(getattr(value, one.name))
+        case _:
+            return

@@ -17,8 +17,6 @@ from sayso.connectors.manifest.template import fill_text
 from sayso.json import JsonValue
 from sayso.money import Money
 
-PEER_KINDS = ("email", "phone")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnFile:

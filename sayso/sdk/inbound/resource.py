@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from sayso.sdk.workspace import Workspace
 
 logger = logging.getLogger("sayso.inbound")
-_LOOKED_FOR = frozenset({Status.UNKNOWN, Status.FAILED})
-"""An action that is over as done, or was never called, learns nothing from a provider."""
+_LOOKED_FOR = frozenset({Status.UNKNOWN, Status.ACCEPTED, Status.FAILED})
+"""What is open at the provider, or was denied. What is done learns from one while it has a day on
+which it is looked at again, such as a refund that a bank may turn down."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +103,8 @@ class InboundResource(Resource):
                     row = get_action(tx, self._container.tenant, action_id)
                 except RefusedError:
                     continue  # it is another workspace's
-                if row.status not in _LOOKED_FOR or row.called_at is None:
+                settled = row.status is Status.SUCCEEDED and row.due_at is not None
+                if row.called_at is None or not (settled or row.status in _LOOKED_FOR):
                     continue
                 if row.due_at is not None and row.due_at <= now:
                     continue

@@ -3,7 +3,7 @@
 Statements that take microseconds run on the event loop that asks for them: handing each of them to
 a thread would cost more than they do, since both need the interpreter's lock. What waits for the
 disk, for a signer or for another process runs on a thread. What a unit sees of a connection stands
-first; `readers.py` runs those that only read.
+first; `store.py` runs those that only read.
 """
 
 from __future__ import annotations

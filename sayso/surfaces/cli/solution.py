@@ -13,6 +13,7 @@ from sayso.ids import SystemClock
 from sayso.json import JsonValue
 from sayso.sdk.solution_view import SolutionView, StepView
 from sayso.sdk.solution_words import NOT_SHOWN_AGAIN, join
+from sayso.sdk.views import ApprovalView
 from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.words import counted, one_line
 
@@ -149,3 +150,22 @@ def solution_panel(view: SolutionView, now: datetime | None = None) -> Panel:
         border_style="yellow",
         box=box.ROUNDED,
     )
+
+
+def read_card(approval: ApprovalView) -> Card:
+    """The typed card of one approval."""
+    return Card.from_json(cast("Mapping[str, JsonValue]", approval.card))
+
+
+def needs(approval: ApprovalView) -> str:
+    """Who has to say yes, who has, and who may since it was escalated."""
+    roles = " and ".join(role.replace("_", " ") for role in approval.roles) or "nobody"
+    given = [
+        vote.person
+        for vote in approval.votes
+        if vote.decision == "approve" and vote.revision == approval.revision
+    ]
+    said = f"; yes from {', '.join(given)}" if given else ""
+    escalated = approval.escalated
+    also = "" if escalated is None else f"; or {escalated.role.replace('_', ' ')}, as escalated"
+    return f"{roles}{said}{also}"

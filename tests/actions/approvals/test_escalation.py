@@ -30,8 +30,8 @@ from sayso.ids import rfc3339, to_micros
 from sayso.json import JsonValue
 from sayso.sdk.views import ApprovalView, EscalationView
 from sayso.store.base import Transaction
-from sayso.surfaces.cli.card import card_rows, needs
 from sayso.surfaces.cli.output import local_time
+from sayso.surfaces.cli.solution import needs, solution_rows
 
 SMALL_ONES = """
 @id("small") @explain("up to 100 once finance says yes")
@@ -108,7 +108,9 @@ async def test_whoever_looks_is_told_of_the_escalation(tmp_path: Path, store_url
         action = await workspace.sayso.actions.get(view.id)
         assert action.approval is not None
         assert [one.escalated for one in (listed, card, action.approval)] == [told] * 3
-        assert ("Escalated", f"{told.whom}, {local_time(at)}") in card_rows(card)
+        assert ("Escalated", f"{told.whom}, {local_time(at)}") in solution_rows(
+            await workspace.sayso.solutions.get(card.id), workspace.clock.now()
+        )
         assert needs(card) == "support manager; or director, as escalated"
         token = await token_of(workspace, "dora")
         done = await workspace.sayso.approvals.decide(

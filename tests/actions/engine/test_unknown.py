@@ -29,7 +29,7 @@ from support.shop_workspace import POLICY, open_shop
 from sayso.actions.engine.engine import Boundary
 from sayso.actions.model.definition import Guarantee, at_most_once, idempotent, verifiable
 from sayso.sdk.resources.figures import read_figures
-from sayso.surfaces.cli.card import card_rows
+from sayso.surfaces.cli.solution import solution_rows
 from sayso.surfaces.slack.card import build_message
 from sayso.telemetry import Telemetry
 
@@ -156,5 +156,6 @@ async def test_the_approver_reads_what_once_rests_on(
     async with open_shop(tmp_path, shop=Shop(guarantee)) as workspace:
         stock(workspace)
         card = await shown(workspace, await propose(workspace))
-        assert words in dict(card_rows(card))["Yes"]
+        solution = await workspace.sayso.solutions.get(card.id)
+        assert words in dict(solution_rows(solution, workspace.clock.now()))["Details"]
         assert words in str(build_message(card).blocks)

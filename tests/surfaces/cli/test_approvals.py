@@ -69,7 +69,7 @@ def test_yes_does_it_once(cli: CliWorkspace) -> None:
     approval = cli.pending()
     ran = cli.line("approvals", "approve", str(approval["id"]), "--yes")
     assert ran.status == 0
-    assert ran.out.index("This card") < ran.out.index("status    succeeded")
+    assert ran.out.index("Details") < ran.out.index("status    succeeded")
     again = cli.line("approvals", "approve", str(approval["id"]), "--yes")
     again.refused("already_decided")
     assert "maria" in again.err
@@ -89,7 +89,7 @@ def test_a_yes_is_asked_for_once_more_before_it_is_done(cli: CliWorkspace) -> No
     ):
         terminal = Terminal("approvals", *words, cwd=cli.folder, variables=variables)
         asked = terminal.read_until(lambda seen: "[y/N] " in seen)
-        assert "Goes to" in asked
+        assert "Why you" in asked
         assert question in asked
         terminal.type("")
         assert "error: nothing was decided" in terminal.end()

@@ -102,6 +102,17 @@ def test_check_names_the_missing_variable(
     assert "sayso.db" in ran.json["looked_at"]
 
 
+def test_check_says_in_time_that_the_list_of_holidays_ends(cli: CliWorkspace) -> None:
+    """After its last line no permit that reads `holiday` is met, and nobody had been told."""
+    (cli.folder / "policies" / "holidays.txt").write_text("2020-12-25 Christmas\n")
+    ran = cli.line("check", "--json")
+    (note,) = (one for one in ran.json["problems"] if "its last holiday" in one["detail"])
+    assert (note["warning"], note["place"]) == (True, "policies/holidays.txt")
+    assert "2020-12-25" in note["detail"]
+    (cli.folder / "policies" / "holidays.txt").write_text("9999-12-24 far away\n")
+    assert "its last holiday" not in cli.line("check", "--json").out
+
+
 @pytest.mark.promise("cli:check")
 def test_check_lists_every_problem_at_once(cli: CliWorkspace) -> None:
     """Policy, playbook, own action, key, role and connector: one run names all of them."""

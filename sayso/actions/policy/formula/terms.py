@@ -127,11 +127,6 @@ def atoms(formula: Formula) -> Iterator[Atom]:
             yield formula
 
 
-def names_of(formula: Formula) -> frozenset[str]:
-    """The facts that it tests; roles stand apart."""
-    return frozenset(atom.name for atom in atoms(formula) if not isinstance(atom, HasRole))
-
-
 def roles_of(formula: Formula) -> frozenset[str]:
     """The roles that it tests."""
     return frozenset(atom.role for atom in atoms(formula) if isinstance(atom, HasRole))

@@ -39,7 +39,6 @@ _KEYS = {
     Sort.ASK: {"id", "say", "over", "by", "people"},
     Sort.NEVER: {"id", "say", "over"},
 }
-_MOST_PEOPLE = 5
 _HIDDEN = {"approvals", "approvedBy"}
 _NUMBER = "a number"
 Type = Literal["text", "number", "money", "flag"]

@@ -14,7 +14,6 @@ from sayso.sdk.client import Sayso
 from sayso.sdk.outcome_words import outcome_of
 from sayso.sdk.solution_view import SolutionView
 from sayso.sdk.views import ActionView, ApprovalView
-from sayso.surfaces.cli.card import needs, read_card, show_card
 from sayso.surfaces.cli.commands.plan import plan
 from sayso.surfaces.cli.confirm import check_somebody_is_there, confirm
 from sayso.surfaces.cli.options import (
@@ -28,7 +27,7 @@ from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.pages import page, show_page
 from sayso.surfaces.cli.problem import usage
 from sayso.surfaces.cli.show import show_action, status_of, warn_lapsed, warn_refused
-from sayso.surfaces.cli.solution import show_solution
+from sayso.surfaces.cli.solution import needs, read_card, show_solution
 from sayso.surfaces.cli.unfinished import (
     left_of,
     problem_of_action,
@@ -111,9 +110,8 @@ def show(
     out = Out(as_json=as_json)
 
     async def read(sayso: Sayso) -> tuple[ApprovalView, ActionView, SolutionView]:
-        found = await sayso.approvals.get(approval_id)
-        action = await sayso.actions.get(found.action_id)
-        return found, action, await sayso.solutions.get(found.id)
+        found, solution = await _read(sayso, approval_id)
+        return found, await sayso.actions.get(found.action_id), solution
 
     approval, action, solution = look(find_workspace(workspace), read)
     if as_json:
@@ -245,8 +243,8 @@ def _decide(say: _Say, workspace: Path | None, out: Out, *, asks: bool = False) 
             holder = await sayso.authentication.person(token, via="cli")
             shown = seen
             if shown is None:
-                shown = await sayso.approvals.get(say.approval_id)
-                show_card(out, shown)
+                shown, solution = await _read(sayso, say.approval_id)
+                show_solution(out, solution)
             async with telling(
                 out,
                 lambda: sayso.actions.get(shown.action_id, tenant=holder.tenant, timeline=False),
@@ -286,14 +284,22 @@ def _ask(say: _Say, folder: Path, out: Out) -> ApprovalView:
         ConfigError: `invalid_input` without a yes, or where nobody can be asked.
     """
     check_somebody_is_there(out, "whether to do it")
-    shown = look(folder, lambda sayso: sayso.approvals.get(say.approval_id))
-    show_card(out, shown)
+    shown, solution = look(folder, lambda sayso: _read(sayso, say.approval_id))
+    show_solution(out, solution)
     card = read_card(shown)
     amount = _lowered(shown, say.amount) or card.amount
+    step = next((one for one in solution.steps if one.approval_id == shown.id), None)
+    one = f" {step.id}:" if step is not None and len(solution.steps) > 1 else ""
     money = "" if amount is None else f" {amount}"
     if shown.status == "pending":  # else whoever decides is told by the refusal
-        confirm(f"Approve{money}? [y/N] ", "nothing was decided")
+        confirm(f"Approve{one}{money}? [y/N] ", "nothing was decided")
     return shown
+
+
+async def _read(sayso: Sayso, approval_id: str) -> tuple[ApprovalView, SolutionView]:
+    """The approval, and the whole solution that it is of."""
+    shown = await sayso.approvals.get(approval_id)
+    return shown, await sayso.solutions.get(shown.id)
 
 
 def _lowered(shown: ApprovalView, amount: str | None) -> Money | None:

@@ -13,12 +13,11 @@ from sayso.sdk.client import Sayso
 from sayso.sdk.resources.tokens import Token
 from sayso.sdk.solution_view import SolutionView
 from sayso.sdk.views import ActionView, ApprovalView, RequestView
-from sayso.surfaces.cli.card import needs
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.problem import usage
 from sayso.surfaces.cli.show import status_of, warn_refused
-from sayso.surfaces.cli.solution import show_solution
+from sayso.surfaces.cli.solution import needs, show_solution
 from sayso.surfaces.cli.unfinished import (
     left_of,
     problem_of_request,
