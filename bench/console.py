@@ -2,8 +2,8 @@
 
 For SQLite and for PostgreSQL: 100,000 open items, and a log of a million entries under one signed
 head. The first item and the first entries are the real thing; the others are rows like them, each
-with its own ids, customer, amount and time. Prints the server's time for each page in milliseconds,
-and what an open page costs to which nothing happens.
+with its own ids, customer, amount and time. Prints the server's time for each page in milliseconds.
+What an open page costs to which nothing happens: tests/surfaces/console/test_live counts it.
 """
 
 from __future__ import annotations
@@ -13,11 +13,10 @@ import asyncio
 import sqlite3
 import statistics
 import sys
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import cast
+from typing import Any
 
 import httpx
 
@@ -50,8 +49,6 @@ AUDIT = (
 )
 BARS_MS = {"inbox": 100.0, "audit": 300.0}
 ROUNDS = 40
-IDLE_S = 5.0
-Rows = Iterator[tuple[str, Sequence[Mapping[str, object]]]]
 
 
 class Database:
@@ -59,73 +56,65 @@ class Database:
 
     def __init__(self, url: str, path: Path) -> None:
         self._postgres = url.startswith("postgresql")
+        self._connection: Any
         if self._postgres:
             import psycopg  # needs an extra
 
-            self._pg = psycopg.connect(url, autocommit=False)
+            self._connection = psycopg.connect(url, autocommit=False)
         else:
-            self._lite = sqlite3.connect(path)
+            self._connection = sqlite3.connect(path)
 
-    def rows(self, statement: str) -> list[dict[str, object]]:
-        """What a query finds, by column."""
-        if self._postgres:
-            cursor = self._pg.execute(statement)  # type: ignore[call-overload]
-            names = [column.name for column in cursor.description or ()]
-        else:
-            lite = self._lite.execute(statement)
-            names = [column[0] for column in lite.description]
-            return [dict(zip(names, row, strict=True)) for row in lite.fetchall()]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    def first(self, table: str) -> dict[str, Any]:
+        """A table's first row, by column."""
+        cursor = self._connection.execute(f"select * from {table} order by id limit 1")
+        names = [column[0] for column in cursor.description]
+        return dict(zip(names, cursor.fetchone(), strict=True))
 
     def insert(self, table: str, names: Sequence[str], rows: Iterator[Sequence[object]]) -> None:
         """Insert rows of these columns."""
         columns = ", ".join(names)
-        if self._postgres:
-            with self._pg.cursor() as cursor:
+        if not self._postgres:
+            marks = ", ".join("?" * len(names))
+            into = f"insert into {table} ({columns}) values ({marks})"
+            self._connection.executemany(into, rows)
+        else:
+            with self._connection.cursor() as cursor:
                 # A trigger looks for the index before, at each row; all of these are counted here.
-                cursor.execute(f"alter table {table} disable trigger user")  # type: ignore[arg-type]
-                copying = f"copy {table} ({columns}) from stdin"
-                with cursor.copy(copying) as copy:  # type: ignore[arg-type]
+                cursor.execute(f"alter table {table} disable trigger user")
+                with cursor.copy(f"copy {table} ({columns}) from stdin") as copy:
                     for row in rows:
                         copy.write_row(row)
-                cursor.execute(f"alter table {table} enable trigger user")  # type: ignore[arg-type]
-            self._pg.commit()
-            return
-        marks = ", ".join("?" * len(names))
-        self._lite.executemany(f"insert into {table} ({columns}) values ({marks})", rows)
-        self._lite.commit()
+                cursor.execute(f"alter table {table} enable trigger user")
+        self._connection.commit()
 
     def close(self) -> None:
         """Have the database know what it holds, and close."""
         if self._postgres:
-            self._pg.rollback()
-            self._pg.autocommit = True
-            self._pg.execute("analyze")
-            self._pg.close()
-        else:
-            self._lite.execute("pragma optimize")
-            self._lite.close()
+            self._connection.rollback()
+            self._connection.autocommit = True
+            self._connection.execute("analyze")
+        self._connection.close()
 
 
 def open_items(database: Database, count: int) -> None:
     """Rows like the one real item that waits, for so many customers."""
-    for table, key in (("action", "id"), ("approval", "action_id")):
-        made = database.rows(f"select * from {table} order by id limit 1")[0]
+    for table in ("action", "approval"):
+        made = database.first(table)
         names = [name for name in made if made[name] is not None]
 
-        def like(number: int, names: Sequence[str] = names, row=made, key=key) -> list[object]:  # type: ignore[no-untyped-def]
+        def like(number: int, row: dict[str, Any] = made) -> dict[str, Any]:
             own = {
                 "id": f"{row['id']}x{number}",
-                key: f"{row[key] if key == 'id' else row['action_id']}x{number}",
+                "action_id": f"{row.get('action_id')}x{number}",
                 "subject_id": f"cus_{number}",
                 "idempotency_key": f"key-{number}",
-                "expires_at": int(str(row.get("expires_at", 0))) + number * 1000,
-                # So many approvals are due at other times; none falls due while this runs.
-                "due_at": None if row.get("due_at") is None else int(str(row["due_at"])) + number,
+                "expires_at": row.get("expires_at", 0) + number * 1000,
+                "due_at": (row.get("due_at") or 0) + number,
             }
-            return [own.get(name, row[name]) for name in names]
+            return {name: own.get(name, value) for name, value in row.items()}
 
-        database.insert(table, names, (like(number) for number in range(count)))
+        rows = (like(number) for number in range(count))
+        database.insert(table, names, ([row[name] for name in names] for row in rows))
 
 
 def entry(number: int) -> Entry:
@@ -205,29 +194,10 @@ async def pages(client: httpx.AsyncClient, names: Sequence[str]) -> dict[str, tu
     return found
 
 
-async def idle_percent(client: httpx.AsyncClient, count: int = 20) -> float:
-    """Per cent of a core that so many open pages cost to which nothing happens."""
-
-    async def hold() -> None:
-        async with client.stream("GET", "/live?on=inbox") as stream:
-            async for _ in stream.aiter_lines():
-                pass
-
-    held = [asyncio.create_task(hold()) for _ in range(count)]
-    await asyncio.sleep(1)
-    before, began = time.process_time(), monotonic_s()
-    await asyncio.sleep(IDLE_S)
-    used = (time.process_time() - before) / (monotonic_s() - began) * 100
-    for task in held:
-        task.cancel()
-    await asyncio.gather(*held, return_exceptions=True)
-    return used
-
-
 async def measure(kind: str, open_count: int, entries: int) -> None:
     """Fill one database and ask for each page."""
     shop = Shop()
-    tables: dict[str, object] = {}
+    url = ""
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(working_folder())
         if kind == "postgres":
@@ -238,15 +208,13 @@ async def measure(kind: str, open_count: int, entries: int) -> None:
             server = stack.enter_context(run_postgres())
             server.run("postgres", "create database console")
             migrate_postgres(server.url("console"))
-            tables["store"] = {"url": server.url("console")}
-        opened = await stack.enter_async_context(
-            open_shop(folder, shop=shop, **cast("dict[str, dict[str, object]]", tables))  # type: ignore[arg-type]
-        )
+            url = server.url("console")
+        more: dict[str, Any] = {"store": {"url": url}} if url else {}
+        opened = await stack.enter_async_context(open_shop(folder, shop=shop, **more))
         sayso = opened.sayso
         shop.books.add("o1", "cus_1", Money(20_000, "USD"))
         await sayso.propose("shop.refund", {"order": "o1"}, subject="cus_1")
-        url = str(cast("Mapping[str, object]", tables.get("store", {})).get("url", ""))
-        database = Database(url, opened.workspace.store_path)
+        database = Database(url, Path() if url else opened.workspace.store_path)
         began = monotonic_s()
         show_progress(f"{kind}: {open_count:,} open items, {entries:,} entries …")
         open_items(database, open_count)

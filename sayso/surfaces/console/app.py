@@ -84,7 +84,7 @@ def create_console(sayso: Sayso, *, site: Site | None = None) -> Starlette:
             Route("/stop", page(stop.engage), methods=["POST"]),
             Route("/stop/{id}/resume", page(stop.resume), methods=["POST"]),
             Route("/me", page(me.show_me)),
-            Route("/me", page(me.set_keys), methods=["POST"]),
+            Route("/me", page(me.say), methods=["POST"]),
         ],
         middleware=[Middleware(Edge, site=place)],
         exception_handlers={404: _missing, SaysoError: _trouble},

@@ -7,7 +7,7 @@ import hashlib
 import io
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -116,8 +116,7 @@ def _cell(value: object) -> str:
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
-def _line(cells: object) -> str:
+def _line(cells: Iterable[object]) -> str:
     out = io.StringIO()
-    write: Callable[[object], object] = csv.writer(out).writerow
-    write(cells)
+    csv.writer(out).writerow(cells)
     return out.getvalue()
