@@ -60,7 +60,9 @@ class Database:
         if self._postgres:
             import psycopg  # needs an extra
 
-            self._connection = psycopg.connect(url, autocommit=False)
+            self._connection = psycopg.connect(
+                url, autocommit=False, options="-c search_path=sayso"
+            )
         else:
             self._connection = sqlite3.connect(path)
 

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 
 from sayso.actions.model.plan import Plan, Step
 from sayso.agent.base import Handles, Message
+from sayso.agent.understanding.base import HandOverError, UnclearError
 from sayso.agent.understanding.dialogue import follow
 from sayso.agent.understanding.drafts import Draft
+from sayso.agent.understanding.fill_object import fill_object
 from sayso.agent.understanding.lexicon import Knowledge
 from sayso.agent.understanding.objection import objection, too_long
 from sayso.agent.understanding.playbook import Playbook, slot_of
@@ -94,6 +96,9 @@ def _differs(
         )
         if said is not None and args.get(name) not in said.handles:
             return "another object than the one that is named"
+        strange = _strange(draft, book, state, things)
+        if strange is not None:
+            return strange
         usable = [thing.handle for thing in things.usable(slot)]
         if said is None and args.get(name) not in usable:
             return "an object that is not named"
@@ -119,6 +124,17 @@ def _differs(
         chosen = args.get(name) or slot_.default
         if name in args and values and chosen not in values:
             return f"`{name}` is another one than what is asked for"
+    return None
+
+
+def _strange(draft: Draft, book: Playbook, state: State, things: Things) -> str | None:
+    """What the words say of the object that fits none of theirs; not whether it is the only one."""
+    try:
+        fill_object(draft, book, state, things)
+    except HandOverError as reason:
+        return str(reason)
+    except UnclearError as unclear:
+        return None if unclear.open else unclear.why
     return None
 
 

@@ -177,7 +177,6 @@ class EntryKind(StrEnum):
     REQUEST_HANDED_OVER = "request.handed_over"
     REQUEST_REPLIED = "request.replied"
     ACTION_PROPOSED = "action.proposed"
-    ACTION_JUDGED = "action.judged"
     ACTION_REFUSED = "action.refused"
     ACTION_PENDING = "action.pending"
     ACTION_APPROVED = "action.approved"

@@ -39,6 +39,7 @@ from sayso.sdk.resources.base import SDK
 from sayso.sdk.resources.events import EventResource
 from sayso.sdk.resources.figures import Figures, read_figures
 from sayso.sdk.resources.limits import LimitResource
+from sayso.sdk.resources.oidc import OidcResource
 from sayso.sdk.resources.outbox import OutboxResource
 from sayso.sdk.resources.passkeys import PasskeyResource
 from sayso.sdk.resources.people import People
@@ -99,6 +100,7 @@ class Sayso:
         self._telemetry = telemetry
         self._store = store
         self._identity: Identity | None = None
+        self._oidc: OidcResource | None = None
         self._workspace = workspace
         self._mode = mode
         self._connectors = tuple(connectors)
@@ -239,6 +241,13 @@ class Sayso:
     def passkeys(self) -> PasskeyResource:
         """The passkeys of people, and which yes needs one."""
         return PasskeyResource(self.container)
+
+    @property
+    def oidc(self) -> OidcResource:
+        """Signing in to the console by your company's provider."""
+        if self._oidc is None:
+            self._oidc = OidcResource(self.container, self._workspace)
+        return self._oidc
 
     @property
     def sessions(self) -> SessionResource:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from sayso.actions.model.definition import Assurance, Subject
 from sayso.errors import Code, RefusedError, RetryableError
-from sayso.network import LOOPBACK, Destination
+from sayso.network import LOOPBACK, Destination, checked_url
 from sayso.sdk.resources.base import Resource
 from sayso.settings import FILE_NAME, IdentitySection
 from sayso.text import plain
@@ -131,7 +131,7 @@ async def _published(name: str, url: str, private: tuple[str, ...]) -> KeySet:
 
     from sayso.connectors.http import HttpRequest
 
-    client = _client(name, url, private)
+    client = safe_client(name, url, private)
     try:
         answer = await client.send(HttpRequest(method="GET", url=url))
     finally:
@@ -149,10 +149,19 @@ async def _published(name: str, url: str, private: tuple[str, ...]) -> KeySet:
         ) from error
 
 
-def _client(name: str, url: str, private: tuple[str, ...]) -> HttpClient:
+def safe_client(name: str, url: str, private: tuple[str, ...]) -> HttpClient:
+    """A client of this one address, which leads nowhere else.
+
+    Args:
+        name: of the setting that it stands in, or that led to it.
+        private: networks that may be reached although they are private.
+
+    Raises:
+        ConfigError: `invalid_setting`, for one that is not https and not on this machine.
+    """
     from sayso.connectors.http import HttpClient, HttpLimits
 
-    parts = urlsplit(url)
+    parts = urlsplit(checked_url(url, name=name, private=private, query=True))
     host, here = parts.hostname or "", parts.hostname in LOOPBACK
     port = parts.port or (80 if parts.scheme == "http" else 443)
     destination = (

@@ -421,6 +421,9 @@ class Settings(Section):
             ("`policy.confirm`", self.policy.confirm),
             ("`retention.roles`", self.retention.roles),
         )
+        oidc = self.console.oidc
+        groups = () if oidc is None else oidc.groups.items()
+        named += [(f"the group `{name[:40]}` of `console.oidc`", roles) for name, roles in groups]
         for who, roles in (*named, *sections):
             unknown = sorted(set(roles) - set(self.approvals.roles))
             if unknown:

@@ -25,6 +25,7 @@ class PersonSection(Section):
         roles: what they may decide.
         slack: `TEAM_ID/USER_ID` of their Slack account, set by whoever knows both.
         email: where reminders are sent to; it shows nobody who they are, and decides nothing.
+        oidc: who they are (`sub`) at the provider of `[console.oidc]`.
         active: false takes every power away at once.
     """
 
@@ -32,6 +33,7 @@ class PersonSection(Section):
     roles: tuple[Name, ...] = ()
     slack: Annotated[str, Field(pattern=r"^[A-Z0-9]+/[A-Z0-9]+$")] | None = None
     email: Annotated[str, Field(pattern=r"^[^@\s<>,;\"]{1,64}@[^@\s<>,;\"]{1,190}$")] | None = None
+    oidc: Annotated[str, Field(min_length=1, max_length=255)] | None = None
     active: bool = True
 
 
@@ -130,14 +132,43 @@ class HttpSection(Section):
     port: Annotated[int, Field(ge=0, le=65_535)] = 8390
 
 
+class OidcSection(Section):
+    """Your company's OpenID provider, by which people sign in to the console.
+
+    Attributes:
+        issuer: exactly as the provider says it of itself; `https://…`.
+        client_id: of our registration there.
+        client_secret: where its secret is; none for a public client.
+        name: what the button says.
+        scopes: what is asked for, beside `openid`.
+        groups_claim: which claim of the ID token has somebody's groups.
+        groups: the roles of each group, such as `{leads = ["support_manager"]}`. Where there are
+            any, somebody's roles follow their groups with each sign-in, and none of them means no
+            way in. Empty: roles stay what the log says.
+        create: the claim that names a person whom nobody has linked yet, such as
+            `preferred_username`; without it somebody has to be linked first.
+    """
+
+    issuer: Url
+    client_id: Annotated[str, Field(min_length=1, max_length=255)]
+    client_secret: Reference | None = None
+    name: Annotated[str, Field(min_length=1, max_length=40)] = "your company"
+    scopes: tuple[Annotated[str, Field(pattern=r"^[\x21\x23-\x5b\x5d-\x7e]+$")], ...] = ()
+    groups_claim: Annotated[str, Field(min_length=1, max_length=100)] = "groups"
+    groups: Mapping[str, tuple[Name, ...]] = Field(default_factory=dict)
+    create: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+
+
 class ConsoleSection(Section):
     """The console; `url` is `https://HOST` where other machines open it, else empty.
 
     Attributes:
         url: what links to the console begin with.
+        oidc: how people of your company sign in.
     """
 
     url: Annotated[str, Field(pattern=r"^(https://[^/\s?#@]+)?$")] = ""
+    oidc: OidcSection | None = None
 
 
 class NetworkSection(Section):

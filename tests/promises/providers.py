@@ -14,6 +14,11 @@ PROMISES: dict[str, Promise] = {
         "No connection goes to a private, link-local, metadata, NAT64 or 6to4 address, also when a "
         "name moves there in between.",
     ),
+    # ---- money -------------------------------------------------------------------------------
+    "money:possible": Promise(
+        "An amount that a provider cannot do is refused before anybody is asked, with the nearest "
+        "that it can.",
+    ),
     # ---- the one HTTP client ---------------------------------------------------------------
     "http:outcome": Promise(
         "What the client says of a request is true: nothing sent, said no, or nobody knows.",
@@ -109,6 +114,10 @@ PROMISES: dict[str, Promise] = {
         "A tool that its server has changed since the review is not called."
     ),
     # ---- connectors ------------------------------------------------------------------------
+    "connectors:contract": Promise(
+        "Contract v1 of connectors and manifests: nothing goes, and nothing new is demanded."
+    ),
+    "fin:connector": Promise("Intercom's Fin proposes through Sayso, by a data connector of ours."),
     "secrets:hashicorp": Promise("Secrets and keys may be kept in HashiCorp Vault."),
     "connectors:somebody-elses-fake": Promise(
         "Stripe's connector works, unchanged, on a fake that somebody else has written."

@@ -43,6 +43,11 @@ PROMISES: dict[str, Promise] = {
         "was shown and what of it was agreed to; by any other way it is refused with the way to "
         "the console.",
     ),
+    "console:oidc": Promise(
+        "A company's provider signs in whom somebody has linked, by issuer and subject alone; "
+        "roles follow groups by entries of the log, and a token that says or is anything else "
+        "opens nothing.",
+    ),
     "console:csrf": Promise(
         "A form counts only when the browser says that one of our own pages has sent it, under a "
         "name that is ours.",
@@ -93,6 +98,10 @@ PROMISES: dict[str, Promise] = {
         "invariant 2",
     ),
     "approvals:not-own": Promise("Nobody decides their own request.", "invariant 5"),
+    "text:hidden": Promise(
+        "Characters that are not seen are shown by number or dropped by one judge, in cards, "
+        "Slack, the console, terminals, evidence, mails and replies, and never reach a prompt.",
+    ),
     "approvals:one-card": Promise(
         "What is asked for twice is asked of people once: an equal proposal joins the card that "
         "waits, both keys stand for it, and a card says when another is open for its object.",
@@ -426,6 +435,10 @@ PROMISES: dict[str, Promise] = {
     ),
     "house:floors": Promise(
         "Imports go down only: every module has a floor, surfaces do not know each other.",
+    ),
+    "supply:advisories": Promise(
+        "No package that ships has a known weakness, as far as an advisory source can be reached.",
+        "ASI04",
     ),
     "house:wheel": Promise("What is tested in CI is the built wheel, with all its data."),
     "house:codes": Promise(

@@ -11,6 +11,8 @@ from sayso.agent.understanding.reading import Reading, Span
 
 _NEAR = 6
 """A negation reaches so many words ahead."""
+_NEAR_PERSON, _NAMED_PERSON = 2, 2
+"""So near behind an act somebody else is meant, and by so many words somebody is merely named."""
 _FEW_WORDS = 3
 """A `please` between commas is by itself, with at most so many words."""
 _FRAGMENT_WORDS = 9
@@ -209,10 +211,12 @@ def _is_question(reading: Reading, clause: Span, sentence: Span, tag: Tag) -> bo
 
 def _of_others(reading: Reading, clause: Span, tag: Tag) -> bool:
     """Whether somebody else wants it, or it is somebody else's."""
-    sakes = {sake.end for sake in reading.found("sake", within=clause)}
-    behind = reading.found("persons", within=Span(tag.end, clause.end))
-    if any(person.start not in sakes for person in behind):
-        return True
+    ways = {way.end for way in reading.found("towards", within=clause)}
+    for person in reading.found("persons", within=Span(tag.end, clause.end)):
+        # Far behind it only `sold to my neighbour` and `my wife bought`, no `my mother's funeral`.
+        near = person.start <= tag.end + _NEAR_PERSON
+        if near or person.start in ways or person.end - person.start > _NAMED_PERSON:
+            return True
     for person in reading.found("persons", within=Span(clause.start, tag.start)):
         between = Span(person.end, tag.start)
         if not reading.has("polite_question", "polite", within=between) and not any(

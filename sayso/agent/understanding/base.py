@@ -33,9 +33,16 @@ class HandOverError(Exception):
 
 
 class UnclearError(Exception):
-    """One question has to be asked first: about an act's slot, with these choices."""
+    """One question has to be asked first: about an act's slot, with these choices.
 
-    def __init__(self, act: str, slot: str, values: Iterable[str], why: str) -> None:
+    Args:
+        open_: nothing that was said is wrong; it is merely not said which one.
+    """
+
+    def __init__(
+        self, act: str, slot: str, values: Iterable[str], why: str, *, open_: bool = False
+    ) -> None:
         super().__init__(why)
+        self.open = open_
         self.act, self.slot, self.why = act, slot, why
         self.choices = tuple(Choice(slot=slot, value=value) for value in dict.fromkeys(values))

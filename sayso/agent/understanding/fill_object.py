@@ -56,7 +56,8 @@ def _of_many(
     group = duplicates(usable, slot.duplicates_within_h)
     if group and len(group[0]) == len(usable):
         return group[0][:1]
-    raise _which(draft, name, (), usable, "several could be meant")
+    handles = [thing.handle for thing in usable]
+    raise UnclearError(draft.act, name, handles, "several could be meant", open_=True)
 
 
 def _priced(draft: Draft, things: Sequence[Thing]) -> list[str]:
@@ -138,7 +139,8 @@ def _check_twins(
         return
     for group in duplicates(usable, slot.duplicates_within_h):
         if {thing.handle for thing in chosen} & {thing.handle for thing in group}:
-            raise UnclearError(draft.act, name, ("one", "both"), "there are two equal payments")
+            why = "there are two equal payments"
+            raise UnclearError(draft.act, name, ("one", "both"), why, open_=True)
 
 
 def _check_interval(draft: Draft, name: str, chosen: list[Thing], state: State) -> None:

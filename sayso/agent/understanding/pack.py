@@ -69,7 +69,6 @@ class Lists(Closed):
     hesitation: Patterns = ()
     past: Patterns = ()
     persons: Patterns = ()
-    sake: Patterns = ()
     authority: Patterns = ()
     taken_back: Patterns = ()
     keep: Patterns = ()

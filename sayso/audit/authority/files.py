@@ -26,13 +26,14 @@ class Stated:
     """What sayso.toml says of a person.
 
     Attributes:
-        id, roles, slack, active: as `KnownPerson` has them.
+        id, roles, slack, active, oidc: as `KnownPerson` has them.
     """
 
     id: str
     roles: tuple[str, ...]
     slack: str | None
     active: bool
+    oidc: str | None = None
 
     @property
     def sha256(self) -> str:
@@ -42,6 +43,7 @@ class Stated:
             "roles": list[Json](sorted(self.roles)),
             "slack": self.slack,
             "active": self.active,
+            **({} if self.oidc is None else {"oidc": self.oidc}),
         }
         return hashlib.sha256(canonical_bytes(said)).hexdigest()
 
@@ -117,6 +119,8 @@ def _of_person(known: KnownPerson | None, stated: Stated) -> Iterator[Entry]:
     }
     if stated.slack is not None:
         data["slack"] = stated.slack
+    if stated.oidc is not None:
+        data["oidc"] = stated.oidc
     yield _entry(EntryKind.PERSON_ADDED if known is None else EntryKind.PERSON_CHANGED, data)
 
 

@@ -20,6 +20,7 @@ class KnownPerson:
         id: stable; stands in the log.
         roles: what they may decide now.
         slack: `TEAM/USER` of their Slack account; None when none is linked.
+        oidc: `ISSUER SUBJECT` of their company's sign-in; None when none is linked.
         active: false once they were deactivated, until an entry says otherwise.
         source: what said so last: `sayso.toml`, or the surface that somebody used.
         statement: SHA-256 of what sayso.toml said of them when it was read last; empty when it
@@ -36,6 +37,7 @@ class KnownPerson:
     statement: str
     stated_at: int
     seq: int
+    oidc: str | None = None
 
 
 def person_of(event: Event, known: KnownPerson | None) -> KnownPerson | None:
@@ -63,6 +65,7 @@ def person_of(event: Event, known: KnownPerson | None) -> KnownPerson | None:
         id=person_id,
         roles=frozenset(event.texts("roles")),
         slack=event.text("slack"),
+        oidc=event.text("oidc"),
         active=True,
         source=event.text("source") or "",
         statement=statement,

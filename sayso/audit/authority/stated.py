@@ -103,6 +103,7 @@ def _person(one: KnownPerson) -> dict[str, Json]:
         "id": one.id,
         "roles": list[Json](sorted(one.roles)),
         "slack": one.slack,
+        **({} if one.oidc is None else {"oidc": one.oidc}),
         "active": one.active,
         "source": one.source,
         "statement": one.statement,

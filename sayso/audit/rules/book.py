@@ -81,7 +81,6 @@ BOOK: Mapping[EntryKind, Judged | Free] = MappingProxyType(
         EntryKind.REQUEST_HANDED_OVER: _REQUEST,
         EntryKind.REQUEST_REPLIED: _REQUEST,
         EntryKind.ACTION_PROPOSED: _action(),
-        EntryKind.ACTION_JUDGED: Free("written by nothing today"),
         EntryKind.ACTION_REFUSED: _action(),
         EntryKind.ACTION_PENDING: _decided(),
         EntryKind.ACTION_APPROVED: _decided(),

@@ -135,6 +135,11 @@ class ManifestConnector:
         )
 
     @property
+    def provider(self) -> Provider:
+        """The way to the provider, for what is set up there and is no action."""
+        return self._provider
+
+    @property
     def name(self) -> str:
         """As the manifest says."""
         return self._manifest.connector

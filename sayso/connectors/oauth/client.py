@@ -59,7 +59,7 @@ class _Client(Protocol):
     async def refresh_token(self, url: str, *, refresh_token: str) -> dict[str, Any]: ...
     async def fetch_token(self, url: str, **params: str) -> dict[str, Any]: ...
     def create_authorization_url(
-        self, url: str, *, state: str, code_verifier: str
+        self, url: str, *, state: str, code_verifier: str, **more: str
     ) -> tuple[str, str]: ...
     def register_compliance_hook(self, kind: str, hook: object) -> None: ...
     async def aclose(self) -> None: ...
@@ -111,15 +111,45 @@ class OAuthExchange:
     def begin(self, connection: Connection) -> Authorization:
         """Where a person goes to connect: code grant, S256 challenge, fresh state."""
         state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(48)
+        url = self.authorization_url(connection, state=state, verifier=verifier)
+        return Authorization(url=url, state=state, verifier=Secret(verifier))
+
+    def authorization_url(
+        self, connection: Connection, *, state: str, verifier: str, **more: str
+    ) -> str:
+        """Where a browser goes for a code, with the challenge of a verifier."""
         client = self._client(connection)
         url, _ = client.create_authorization_url(
-            connection.authorization_endpoint, state=state, code_verifier=verifier
+            connection.authorization_endpoint, state=state, code_verifier=verifier, **more
         )
         query = parse_qs(urlsplit(url).query)
         # INVARIANT: Authlib leaves the challenge out without a word when it is not set up for it.
         if query.get("code_challenge_method") != ["S256"] or not query.get("code_challenge"):
             raise ConfigError(Code.INTERNAL, "the authorization has no PKCE challenge")
-        return Authorization(url=url, state=state, verifier=Secret(verifier))
+        return url
+
+    async def id_token(self, connection: Connection, *, code: str, verifier: str) -> str:
+        """The ID token for a code, as the provider gave it: nothing about it was checked.
+
+        Returns:
+            Empty, when there is none.
+
+        Raises:
+            RefusedError: `needs_reauth`, `provider_refused`.
+            RetryableError: as `refresh`.
+        """
+
+        async def trade(client: _Client) -> dict[str, Any]:
+            return await client.fetch_token(
+                connection.token_endpoint,
+                grant_type="authorization_code",
+                code=code,
+                redirect_uri=connection.redirect_uri,
+                code_verifier=verifier,
+            )
+
+        found = (await self._ask(connection, trade)).get("id_token")
+        return found if isinstance(found, str) else ""
 
     async def redeem(
         self, connection: Connection, begun: Authorization, *, code: str, state: str

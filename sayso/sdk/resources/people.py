@@ -29,11 +29,24 @@ _HOST_MAY = Scope.ADMIN
 
 def files_of_settings(settings: Settings, read_at: int) -> Files:
     """What sayso.toml says of people, read at these microseconds since 1970."""
+    oidc = settings.console.oidc
+    issuer = "" if oidc is None else oidc.issuer
     people = [
-        Stated(id=one.id, roles=one.roles, slack=one.slack, active=one.active)
+        Stated(
+            id=one.id,
+            roles=one.roles,
+            slack=one.slack,
+            active=one.active,
+            oidc=None if one.oidc is None else oidc_link(issuer, one.oidc),
+        )
         for one in settings.people
     ]
     return files_of(people, read_at, settings.approvals.passkey_tier)
+
+
+def oidc_link(issuer: str, subject: str) -> str:
+    """Somebody at a provider, as entries name them: both, since a subject alone is nobody."""
+    return f"{issuer} {subject}"
 
 
 def admin(token: Token, via: str) -> By:
@@ -189,12 +202,13 @@ class People:
         roles: tuple[str, ...],
         *,
         slack: str | None = None,
+        oidc: str | None = None,
         by: By,
     ) -> KnownPerson:
         """Make somebody known, or active once more.
 
         Args:
-            slack: `TEAM/USER` of their Slack account.
+            slack: `TEAM/USER` of their Slack account. oidc: see `oidc_link`.
 
         Raises:
             RefusedError: `already_in_state` for an active person; `invalid_input` for an id, a role
@@ -209,7 +223,7 @@ class People:
                     f"`{person[:60]}` is a person of this workspace already",
                     next_step="change what they may with `sayso people role`",
                 )
-            return self._say(tx, tenant, known, person, roles, slack, by)
+            return self._say(tx, tenant, known, person, roles, slack, oidc, by)
 
         return await self._written(tenant, work)
 
@@ -220,12 +234,13 @@ class People:
         *,
         roles: tuple[str, ...] | None = None,
         slack: str | None = None,
+        oidc: str | None = None,
         by: By,
     ) -> KnownPerson:
         """Give somebody other roles, or link another Slack account.
 
         Args:
-            slack: `TEAM/USER`; empty to unlink, None to leave it.
+            slack: `TEAM/USER`; empty to unlink, None to leave it. oidc: likewise, see `oidc_link`.
 
         Raises:
             RefusedError: `not_found` for nobody who is active; as `add`.
@@ -235,7 +250,8 @@ class People:
             known = self._known(tx, tenant, person)
             given = tuple(sorted(known.roles)) if roles is None else roles
             linked = known.slack if slack is None else slack or None
-            return self._say(tx, tenant, known, person, given, linked, by)
+            subject = known.oidc if oidc is None else oidc or None
+            return self._say(tx, tenant, known, person, given, linked, subject, by)
 
         return await self._written(tenant, work)
 
@@ -277,9 +293,13 @@ class People:
         person: str,
         roles: tuple[str, ...],
         slack: str | None,
+        oidc: str | None,
         by: By,
     ) -> KnownPerson:
         self._check(tx, tenant, person, roles, slack)
+        others = self._directory.at(tx, tenant).people.values()
+        if oidc and any(one.oidc == oidc and one.active and one.id != person for one in others):
+            raise _invalid("that sign-in belongs to somebody else", "unlink it from them first")
         data: dict[str, Json] = {
             "person": person,
             "roles": list[Json](sorted(set(roles))),
@@ -287,6 +307,8 @@ class People:
         }
         if slack is not None:
             data["slack"] = slack
+        if oidc is not None:
+            data["oidc"] = oidc
         # The file said what it says before this, which holds until it says another thing.
         if statement := self._directory.statement_of(person):
             data["statement"] = statement
@@ -338,6 +360,12 @@ def _said_by(by: By) -> dict[str, Json]:
 def by_slack(authority: Authority, account: str) -> KnownPerson | None:
     """The active person behind a Slack account, `TEAM/USER`; never by name or e-mail."""
     found = (one for one in authority.people.values() if one.active and one.slack == account)
+    return next(found, None)
+
+
+def by_oidc(authority: Authority, link: str) -> KnownPerson | None:
+    """The active person behind a company's sign-in; never by name or e-mail."""
+    found = (one for one in authority.people.values() if one.active and one.oidc == link)
     return next(found, None)
 
 

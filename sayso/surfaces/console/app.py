@@ -59,6 +59,9 @@ def create_console(sayso: Sayso, *, site: Site | None = None) -> Starlette:
         routes=[
             Route("/static/{mark}/{name}", _static),
             Route("/enter", sign_in.enter, methods=["GET", "POST"]),
+            Route("/enter/start", sign_in.start),
+            Route("/enter/callback", sign_in.finish),
+            Route("/me/link", page(sign_in.link)),
             Route("/leave", page(sign_in.leave), methods=["POST"]),
             Route("/live", live.stream),
             Route("/", page(inbox.show_inbox)),

@@ -35,6 +35,8 @@ async def show_me(visit: Visit) -> Response:
         away=None if away is None else rfc3339(to_micros(away.until)),
         instead="" if away is None else away.to,
         others=others,
+        oidc=visit.sayso.oidc.name,
+        linked=visit.person.oidc is not None,
     )
 
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import ipaddress
+import re
+import secrets
 from dataclasses import dataclass
 from datetime import timedelta
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from sayso.errors import Code, RefusedError
+from sayso.errors import Code, ConfigError, RefusedError, RetryableError, SaysoError, logged
 from sayso.sdk.client import Sayso
+from sayso.sdk.resources.oidc import Answer, Login
 from sayso.sdk.resources.sessions import ABSOLUTE, Session
-from sayso.surfaces.console.edge import Site, read_form
+from sayso.surfaces.console.edge import Site, logger, read_form
 from sayso.surfaces.console.visit import (
     Handler,
     Page,
@@ -24,6 +28,8 @@ from sayso.surfaces.console.visit import (
 )
 
 MOST_SECRET_CHARS = 400
+LOGIN_S = 600
+"""So long a login at the provider may take."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,11 +47,12 @@ class SignIn:
             if request.method != "GET":
                 return self._page(
                     request,
-                    "You are not signed in, so nothing was done.",
-                    "Sign in, and then do it once more.",
+                    "You are not signed in any more, so nothing was done.",
+                    "Sign in: you come back to where you were, with what you typed.",
                     status=401,
+                    after=_page_of(request),
                 )
-            return RedirectResponse(f"{root_of(request)}/enter", status_code=303)
+            return RedirectResponse(_entrance(request), status_code=303)
         authority = await self.sayso.people.authority(session.token.tenant)
         person = authority.person(session.person)
         assert person is not None, "checked with the token"
@@ -78,10 +85,10 @@ class SignIn:
         """The page where one signs in; a link's key signs in at once (GET), a token by a form."""
         if request.method == "POST":
             form = await read_form(request)
-            return await self._enter(request, form.one("token").strip())
+            return await self._enter(request, form.one("token").strip(), form.one("after"))
         key = request.query_params.get("key", "")
         if not key:
-            return self._page(request)
+            return self._page(request, after=request.query_params.get("after", ""))
         if not _is_loopback(request) and not self.site.is_secure:
             return self._page(
                 request,
@@ -91,20 +98,23 @@ class SignIn:
             )
         return await self._enter(request, key)
 
-    async def _enter(self, request: Request, secret: str) -> Response:
+    async def _enter(self, request: Request, secret: str, after: str = "") -> Response:
         try:
             if len(secret) > MOST_SECRET_CHARS:
                 raise RefusedError(Code.UNAUTHENTICATED, "that is no token")
-            session, opens = await self.sayso.sessions.enter(secret)
+            _, opens = await self.sayso.sessions.enter(secret)
         except RefusedError as error:
-            return self._page(
-                request, f"Not signed in: {error.message}.", error.next_step, status=401
-            )
-        return self.opened(request, session, opens)
+            told = f"Not signed in: {error.message}."
+            return self._page(request, told, error.next_step, status=401, after=after)
+        return self.opened(request, opens, after)
 
-    def opened(self, request: Request, session: Session, secret: str) -> Response:
-        """Go to the inbox with the cookie of a new session."""
-        answer = RedirectResponse(f"{root_of(request)}/", status_code=303)
+    def opened(self, request: Request, secret: str, after: str = "") -> Response:
+        """Go to a page with the cookie of a new session.
+
+        Args:
+            after: the path of the page below the console; any other text leads to the inbox.
+        """
+        answer = RedirectResponse(f"{root_of(request)}/{_own_page(after)}", status_code=303)
         answer.set_cookie(
             self.site.cookie,
             secret,
@@ -129,8 +139,94 @@ class SignIn:
         )
         return answer
 
+    # ---- by the company's provider ---------------------------------------------------------------
+
+    async def start(self, request: Request) -> Response:
+        """Send the browser to the provider, with what it has to bring back in a cookie."""
+        return await self._away(request, _own_page(request.query_params.get("after", "")))
+
+    async def link(self, visit: Visit) -> Response:
+        """The same for somebody who is signed in, so that they can come in that way later."""
+        if visit.request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
+            return visit.see("me")
+        return await self._away(visit.request, _LINKS)
+
+    async def _away(self, request: Request, after: str) -> Response:
+        secret = secrets.token_urlsafe(32)
+        try:
+            url = await self.sayso.oidc.begin(Login(secret=secret), self._redirect_uri(request))
+        except (RefusedError, RetryableError, ConfigError) as error:
+            return await self._not_in(request, error, after)
+        answer = RedirectResponse(url, status_code=303)
+        answer.set_cookie(
+            self._login_cookie,
+            f"{secret}.{after}",
+            max_age=LOGIN_S,
+            path="/",
+            secure=self.site.is_secure,
+            httponly=True,
+            samesite="lax",  # the provider's own page leads back here
+        )
+        return answer
+
+    async def finish(self, request: Request) -> Response:
+        """Take the browser back from the provider."""
+        secret, _, after = request.cookies.get(self._login_cookie, "").partition(".")
+        query = request.query_params
+        said = Answer(
+            code=query.get("code", ""),
+            state=query.get("state", ""),
+            issuer=query.get("iss", ""),
+            error=query.get("error", ""),
+        )
+        try:
+            answer = await self._finished(request, Login(secret=secret), said, after)
+        except (RefusedError, RetryableError, ConfigError) as error:
+            answer = await self._not_in(request, error, after)
+        # INVARIANT: one answer for each login, whatever came of it.
+        answer.delete_cookie(
+            self._login_cookie, path="/", secure=self.site.is_secure, httponly=True, samesite="lax"
+        )
+        return answer
+
+    async def _finished(self, request: Request, login: Login, said: Answer, after: str) -> Response:
+        if not login.secret:
+            raise RefusedError(
+                Code.UNAUTHENTICATED,
+                "this browser has begun no sign-in, or more than ten minutes ago",
+                next_step="begin again from this page",
+            )
+        where = self._redirect_uri(request)
+        if after == _LINKS:
+            session = await self.session(request)
+            await self.sayso.oidc.link(session, login, said, where)
+            return RedirectResponse(f"{root_of(request)}/me", status_code=303)
+        _, opens = await self.sayso.oidc.finish(login, said, where)
+        return self.opened(request, opens, after)
+
+    async def _not_in(self, request: Request, error: SaysoError, after: str) -> Response:
+        logger.warning("a sign-in by the provider was refused: %s", logged(error))
+        await self.sayso.rejected_calls.note(error.code, None, via="console")
+        status = 401 if isinstance(error, RefusedError) else 503
+        told = f"Not signed in: {error.message}."
+        return self._page(request, told, error.next_step, status=status, after=after)
+
+    def _redirect_uri(self, request: Request) -> str:
+        base = self.site.url or f"http://{request.headers.get('host', '')}"
+        return f"{base}{root_of(request)}/enter/callback"
+
+    @property
+    def _login_cookie(self) -> str:
+        return f"{self.site.cookie}_login"
+
     def _page(
-        self, request: Request, problem: str = "", next_step: str = "", *, status: int = 200
+        self,
+        request: Request,
+        problem: str = "",
+        next_step: str = "",
+        *,
+        status: int = 200,
+        after: str = "",
     ) -> Response:
         page = Page(
             title="Sign in",
@@ -139,8 +235,38 @@ class SignIn:
             times=times_of(request, self.sayso),
         )
         return show(
-            "enter.html", page, status=status, problem=problem, next_step=next_step, oidc=""
+            "enter.html",
+            page,
+            status=status,
+            problem=problem,
+            next_step=next_step,
+            oidc=self.sayso.oidc.name,
+            after=_own_page(after),
         )
+
+
+_OWN_PAGE = re.compile(
+    r"(solution|action|request)/[a-z0-9_]{1,60}|audit|figures|policy|people|stop|me"
+)
+_LINKS = "link"
+"""In the place of a page: the login links who is signed in."""
+
+
+def _own_page(path: str) -> str:
+    """A path below the console, and nothing else: no other host, no scheme, no dots."""
+    return path if _OWN_PAGE.fullmatch(path) else ""
+
+
+def _page_of(request: Request) -> str:
+    """The page that a request came from or to."""
+    path = request.url.path.removeprefix(root_of(request)).strip("/")
+    parts = path.split("/")
+    return _own_page("/".join(parts[:2])) or _own_page(parts[0])
+
+
+def _entrance(request: Request) -> str:
+    after = _page_of(request)
+    return f"{root_of(request)}/enter" + (f"?after={quote(after, safe='')}" if after else "")
 
 
 def _is_loopback(request: Request) -> bool:

@@ -74,7 +74,7 @@ export const canonical = (bytes) => {
 };
 
 const KINDS = new Set(`log.opened request.asked request.planned request.handed_over request.replied
-  action.proposed action.judged action.refused action.pending action.approved action.rejected
+  action.proposed action.refused action.pending action.approved action.rejected
   action.edited action.expired action.stale action.held action.intent action.accepted
   action.succeeded action.failed action.unknown action.reconciled action.resolved action.compensated plan.undoing
   approval.refused approval.reminded approval.escalated

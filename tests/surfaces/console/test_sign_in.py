@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
-from surfaces.console.served_console import ROOT, ServedConsole, open_console
+from surfaces.console.served_console import (
+    ROOT,
+    ServedConsole,
+    chromium,
+    needs_chromium,
+    open_console,
+)
 
 from sayso.audit.entry import Actor, ActorKind
 from sayso.sdk.resources.tokens import Scope
@@ -172,12 +179,42 @@ async def test_without_a_session_nothing_is_shown_and_nothing_is_done(tmp_path: 
         async with console.client() as browser:
             for page in pages:
                 answer = await browser.get(f"{ROOT}/{page}")
-                assert (answer.status_code, answer.headers["location"]) == (303, f"{ROOT}/enter")
+                known = page in {"audit", "stop", "me"} or "/" in page
+                query = f"?after={quote(page, safe='')}" if known else ""
+                where = f"{ROOT}/enter{query}"
+                assert (answer.status_code, answer.headers["location"]) == (303, where)
             for form in (f"solution/{view.id}/decision", "stop", "leave", "me"):
                 assert (await browser.post(f"{ROOT}/{form}", data={})).status_code == 401
             assert (await browser.get(f"{ROOT}/live?on=inbox")).status_code == 401
         assert (await console.sayso.solutions.get(view.id)).status == "pending"
         assert await console.sayso.stops.list() == []
+
+
+@needs_chromium
+async def test_a_session_that_ends_between_show_and_click_loses_nothing(tmp_path: Path) -> None:
+    """One signs in, comes back to the same card, and finds what one typed; nothing was sent."""
+    async with open_console(tmp_path) as console, chromium() as browser:
+        view = await console.ask()
+        context = await console.context(browser)
+        page = await context.new_page()
+        await page.goto(console.path(f"solution/{view.id}"))
+        await page.click("#to-no")
+        await page.select_option("#reason_code", "suspected_fraud")
+        await page.fill("#reason", "the same photo as last week")
+        (cookie,) = [one for one in await context.cookies() if one.get("name") == "sayso_session"]
+        session = await console.sayso.sessions.check(str(cookie.get("value")))
+        await console.sayso.sessions.end(session)
+        await page.evaluate("document.querySelector('#no button').click()")
+        await page.wait_for_selector("#token")
+        assert (await console.sayso.solutions.get(view.id)).status == "pending"
+        await page.fill("#token", await console.sign_in())
+        await page.click("main form button")
+        await page.wait_for_selector("#reason")
+        assert page.url.partition("#")[0] == console.path(f"solution/{view.id}")
+        assert await page.input_value("#reason") == "the same photo as last week"
+        assert await page.input_value("#reason_code") == "suspected_fraud"
+        await page.click("text=No, nothing moves")
+        await page.wait_for_selector("text=You said no")
 
 
 async def test_the_cookie_is_kept_from_scripts_and_other_sites(tmp_path: Path) -> None:

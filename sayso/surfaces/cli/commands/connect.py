@@ -12,6 +12,7 @@ import typer
 
 from sayso.ids import SystemClock
 from sayso.sdk.connecting import Person, connect_account, shown_account
+from sayso.sdk.fin import CONVERSATION, USER, make_fin_connector
 from sayso.sdk.workspace import Workspace
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out
@@ -29,11 +30,24 @@ def connect(
     browser: Annotated[
         bool, typer.Option("--browser/--no-browser", help="Open the provider's page here.")
     ] = True,
+    fin: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Also let Intercom's Fin propose through Sayso, at this address of your server.",
+        ),
+    ] = None,
+    fin_token: Annotated[
+        str,
+        typer.Option(metavar="REFERENCE", help="The service's token that Fin shows to Sayso."),
+    ] = "env:SAYSO_FIN_TOKEN",  # noqa: S107  (a reference, and no token)
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> int:
     """Connect an account, and see whose it is."""
     out = Out(as_json=as_json)
+    if fin is not None and name != "intercom":
+        raise usage("only Intercom has Fin", "run `sayso connect intercom --fin URL`")
 
     def show(url: str) -> None:
         out.warn(f"Open this address and agree:\n  {url}")
@@ -47,6 +61,9 @@ def connect(
 
     loaded = Workspace.load(find_workspace(workspace), os.environ)
     found = run(connect_account(loaded, SystemClock(), name, Person(show=show, paste=paste)))
+    made = None
+    if fin is not None:
+        made = run(make_fin_connector(loaded, SystemClock(), fin, fin_token))
     if as_json:
         account = found.account
         out.document(
@@ -57,10 +74,17 @@ def connect(
                 if account is None
                 else {"id": account.id, "title": account.title, "live": account.live},
                 "expires_at": None if found.expires_at is None else found.expires_at.isoformat(),
+                "fin": None if made is None else {"id": made.id, "state": made.state},
             }
         )
         return OK
     out.line(shown_account(found))
     if found.expires_at is not None:
         out.line(f"its token is refreshed by itself before {found.expires_at:%Y-%m-%d %H:%M} UTC")
+    if made is not None:
+        done = "brought up to date" if made.changed else "made"
+        out.line(f"the data connector {made.id} ({made.state}) is {done}")
+        out.line("next: in Intercom, Settings > Integrations > Data connectors:")
+        out.line(f"  put the attribute User ID in place of {USER} in the body,")
+        out.line(f"  the conversation's id in place of {CONVERSATION}, try it, and set it live")
     return OK

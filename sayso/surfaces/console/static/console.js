@@ -85,8 +85,10 @@ function refresh() {
   const here = location.pathname + location.search;
   fetchPage("GET", here, null, (call) => {
     // Somewhere else is where one signs in: the session is over.
-    if (new URL(call.responseURL).pathname !== location.pathname) location.assign(call.responseURL);
-    else takeOver(call.response);
+    if (new URL(call.responseURL).pathname !== location.pathname) {
+      keep();
+      location.assign(call.responseURL);
+    } else takeOver(call.response);
     next();
   }, next);
 }
@@ -119,6 +121,33 @@ window.addEventListener("pageshow", (event) => {
   if (event.persisted) location.reload();
 });
 
+// ---- what was typed when a session ended is there again after signing in ------------------------
+
+const KEPT = `sayso:${location.pathname}`;
+
+function keep() {
+  const card = document.getElementById("card");
+  if (card) sessionStorage.setItem(KEPT, JSON.stringify([...values(card)]));
+}
+
+function bringBack() {
+  const card = document.getElementById("card");
+  const kept = sessionStorage.getItem(KEPT);
+  if (!card || !kept) return;
+  sessionStorage.removeItem(KEPT);
+  for (const [id, value] of JSON.parse(kept)) {
+    const field = document.getElementById(id);
+    if (!field || field.type === "hidden" || !card.contains(field)) continue;
+    if (field.type === "checkbox") field.checked = value;
+    else field.value = value;
+    const more = field.closest("section.more");
+    if (more && value) location.hash = more.id;
+  }
+  say("You are signed in again. What you typed is back, and nothing was sent.");
+}
+
+bringBack();
+
 // ---- a click is never lost: it is sent until somebody has answered -------------------------------
 
 function send(form, button, tried) {
@@ -132,6 +161,10 @@ function send(form, button, tried) {
       return;
     }
     const main = call.response?.querySelector("main");
+    if (call.status === 401) {
+      keep();
+      fetching = true; // nothing is fetched beside the sign-in that is shown now
+    }
     if (main) {
       document.querySelector("main").replaceWith(document.importNode(main, true));
       document.title = call.response.title;
