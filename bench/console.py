@@ -86,6 +86,7 @@ class Database:
                 with cursor.copy(f"copy {table} ({columns}) from stdin") as copy:
                     for row in rows:
                         copy.write_row(row)
+                self._connection.commit()
                 cursor.execute(f"alter table {table} enable trigger user")
         self._connection.commit()
 
