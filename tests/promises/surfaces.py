@@ -48,6 +48,10 @@ PROMISES: dict[str, Promise] = {
         "roles follow groups by entries of the log, and a token that says or is anything else "
         "opens nothing.",
     ),
+    "console:rollout": Promise(
+        "The policy page shows how far each dial is, how people agree and how full each limit is, "
+        "and moves a dial by the rules of the command line: two people to the right.",
+    ),
     "console:csrf": Promise(
         "A form counts only when the browser says that one of our own pages has sent it, under a "
         "name that is ours.",
