@@ -27,6 +27,7 @@ from sayso.agent.understanding.lexicon import Knowledge
 from sayso.errors import Code, ConfigError
 from sayso.extras import install_package, missing_extra
 from sayso.money import Money
+from sayso.text import without_hidden
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -277,7 +278,24 @@ def _objects(handles: Handles) -> str:
 
 def _line(value: Mapping[str, object]) -> str:
     """One line of JSON in ASCII; no `<` or `>` and no line break, so that data cannot end early."""
-    return json.dumps(value).replace("<", "\\u003c").replace(">", "\\u003e")
+    return json.dumps(_seen(value)).replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def _seen(value: object) -> object:
+    """The value with all its texts as a person would see them.
+
+    INVARIANT: nobody gives a model orders in what nobody sees.
+    """
+    match value:
+        case str():
+            return without_hidden(value)
+        case Mapping():
+            named = cast("Mapping[str, object]", value)
+            return {name: _seen(one) for name, one in named.items()}
+        case list() | tuple():
+            return [_seen(one) for one in cast("Sequence[object]", value)]
+        case _:
+            return value
 
 
 def _sent_back(answer: Answer, problem: str) -> list[BaseMessage]:
