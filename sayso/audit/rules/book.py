@@ -119,6 +119,7 @@ BOOK: Mapping[EntryKind, Judged | Free] = MappingProxyType(
         EntryKind.WORK_TAKEN: _WORK,
         EntryKind.WORK_NOTED: _WORK,
         EntryKind.WORK_ENDED: _WORK,
+        EntryKind.WORK_AWAY: _WORK,
         EntryKind.ROLLOUT_WRONG: Free("tells what somebody thought of what was done"),
         EntryKind.ROLLOUT_BRAKED: Free("takes a power and gives none"),
         EntryKind.WEBHOOK_ADDED: _HEARS,
