@@ -24,6 +24,7 @@ class PersonSection(Section):
         id: stable; stands in the log.
         roles: what they may decide.
         slack: `TEAM_ID/USER_ID` of their Slack account, set by whoever knows both.
+        email: where reminders are sent to; it shows nobody who they are, and decides nothing.
         oidc: who they are (`sub`) at the provider of `[console.oidc]`.
         active: false takes every power away at once.
     """
@@ -31,6 +32,7 @@ class PersonSection(Section):
     id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.@-]{0,63}$")]
     roles: tuple[Name, ...] = ()
     slack: Annotated[str, Field(pattern=r"^[A-Z0-9]+/[A-Z0-9]+$")] | None = None
+    email: Annotated[str, Field(pattern=r"^[^@\s<>,;\"]{1,64}@[^@\s<>,;\"]{1,190}$")] | None = None
     oidc: Annotated[str, Field(min_length=1, max_length=255)] | None = None
     active: bool = True
 
