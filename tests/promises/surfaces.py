@@ -14,6 +14,18 @@ PROMISES: dict[str, Promise] = {
         "A person who may decide can ask the customer first: the answer is on the card, under "
         "another digest, and a decision meanwhile counts.",
     ),
+    "console:audit": Promise(
+        "What a question to the log finds can be kept, and exported so that it verifies elsewhere, "
+        "or as a table with a manifest; each export is an entry.",
+    ),
+    "people:away": Promise(
+        "Who is away is not called: reminders and escalations go to whoever may answer in their "
+        "place, in Slack and by e-mail, and nobody gets a power by it.",
+    ),
+    "mail:no-decision": Promise(
+        "An e-mail shows the whole solution and a link to it; nothing is decided by it, and its "
+        "link opens nothing without signing in.",
+    ),
     "console:together": Promise(
         "Several solutions of one rule are answered with one yes whose digest has each of them and "
         "the total; each is a transaction of its own, and what changed drops out.",

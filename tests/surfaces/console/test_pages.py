@@ -242,7 +242,7 @@ async def test_pages_are_light_and_ask_nobody_else(tmp_path: Path) -> None:
                     whole += len(gzip.compress(found.content))
                 heaviest = max(heaviest, whole)
             assert heaviest < 60_000
-            assert heaviest < 20_000, "and far below it"
+            assert heaviest < 25_000, "and far below it"
             answer = await plain.get(f"{ROOT}/", headers={"Accept-Encoding": "gzip"})
             assert answer.headers["content-encoding"] == "gzip"
 
