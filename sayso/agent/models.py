@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 MAX_TURNS = 20
 """So many of the newest messages are shown to a model."""
 
+_MARKED_CACHES = frozenset({"anthropic"})
+"""Providers that keep what is marked; others keep long beginnings by themselves, or nothing."""
 _STRICT_PROVIDERS = frozenset({"openai", "azure_openai"})
 
 
@@ -171,9 +173,11 @@ class ModelPlanner:
         notes = {
             "prompt": prompt.version,
             "prompt_sha256": prompt.digest_hex,
+            "prompt_for": prompt.variant_of(self.settings.model)[1],
             "model": self.settings.model,
             "calls": str(calls.made),
             **({"estimated_calls": str(calls.estimated)} if calls.estimated else {}),
+            **({"cached_tokens": str(calls.cached)} if calls.cached else {}),
         }
         # SOURCE: OpenTelemetry, semantic conventions for generative AI; no word of anybody.
         provider, _, model = self.settings.model.partition(":")
@@ -183,6 +187,7 @@ class ModelPlanner:
                 "gen_ai.provider.name": provider,
                 "gen_ai.request.model": model,
                 "gen_ai.usage.input_tokens": calls.tokens_in,
+                "gen_ai.usage.cache_read.input_tokens": calls.cached,
                 "gen_ai.usage.output_tokens": calls.tokens_out,
             }
         )
@@ -228,10 +233,14 @@ class ModelPlanner:
                 for turn in messages[-MAX_TURNS:]
             ),
         }
-        filled = prompt.fill(values)
+        filled = prompt.fill(values, self.settings.model)
         # The rules stand before the data; some providers weigh a system message higher.
         head, _, tail = filled.partition("\nActions\n")
-        return [SystemMessage(head), HumanMessage(f"Actions\n{tail}" if tail else filled)]
+        rules = SystemMessage(head)
+        if self.settings.cache and self.settings.model.partition(":")[0] in _MARKED_CACHES:
+            block = {"type": "text", "text": head, "cache_control": {"type": "ephemeral"}}
+            rules = SystemMessage([block])
+        return [rules, HumanMessage(f"Actions\n{tail}" if tail else filled)]
 
     def _read(
         self, answer: Answer, form: AnswerForm, messages: Sequence[Message], handles: Handles

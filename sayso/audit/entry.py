@@ -248,6 +248,8 @@ class EntryKind(StrEnum):
     WORK_NOTED = "work.noted"
     WORK_ENDED = "work.ended"
     """Nobody has to do anything about it any more."""
+    WORK_AWAY = "work.away"
+    """Somebody does not answer until a time, and who is called meanwhile."""
     SUBJECT_ERASING = "subject.erasing"
     """The subject's key is destroyed with this entry; what stands in clear goes from here on."""
     SUBJECT_ERASED = "subject.erased"
