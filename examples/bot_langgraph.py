@@ -2,7 +2,7 @@
 
     python examples/bot_langgraph.py shop cus_demo_ana openai:gpt-5
 
-Needs `pip install 'sayso[openai]'`, or another provider of LangChain's. Type what a customer would
+Needs `uv sync --inexact --extra openai`, or another provider of LangChain's. Type what a customer would
 write. Where a person has to agree, that is you: `sayso approvals list --workspace shop`.
 """
 

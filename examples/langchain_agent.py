@@ -2,7 +2,7 @@
 
     python examples/langchain_agent.py shop cus_demo_ana openai:gpt-5 "Please refund order 1042"
 
-Needs `pip install 'sayso[openai]'`, or another provider of LangChain's.
+Needs `uv sync --inexact --extra openai`, or another provider of LangChain's.
 """
 
 # pyright: basic

@@ -204,7 +204,7 @@ CODES: dict[Code, CodeInfo] = {
     Code.PORT_IN_USE: CodeInfo("the port is in use", 500),
     Code.PUBLISH_TARGET_UNAVAILABLE: CodeInfo("a place for checkpoints cannot be reached", 503),
     Code.MODEL_FAILED: CodeInfo("the model gave no usable answer", 503),
-    Code.CONNECTOR_FAILED: CodeInfo("a connector broke off", 503),
+    Code.CONNECTOR_FAILED: CodeInfo("a connector raised an unexpected error", 503),
     Code.INTERNAL: CodeInfo("an error inside Sayso", 500),
 }
 

@@ -93,6 +93,7 @@ def settings_with(name: str, url: str) -> dict[str, object]:
         "slack.api_url": {"slack": {**person, "api_url": url}},
         "planner.base_url": {"planner": {**model, "base_url": url}},
         "planner.then.base_url": {"planner": {**model, "then": [{**model, "base_url": url}]}},
+        "console.oidc.issuer": {"console": {"oidc": {"issuer": url, "client_id": "us"}}},
         "identity.keys": {"identity": {"sso": {**oidc, "keys": url}}},
         "publishing.places.witness": {
             "publishing": {"places": [{**place, "witness": url, "key": "k"}]}

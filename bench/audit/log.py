@@ -22,7 +22,7 @@ from sayso.testing.clock import START
 
 TENANT = "main"
 DEPLOYMENT = "bench"
-ENTRIES_PER_ACTION = 6
+ENTRIES_PER_ACTION = 5
 APPROVERS = 40
 BEGIN = to_micros(START)
 STEP_MICROS = 3_000_000
@@ -125,7 +125,6 @@ def _steps(life: Life) -> Iterator[tuple[str, dict[str, object]]]:
         "roles": ["support_manager"],
     }
     yield "action.proposed", {"actor": agent, "status": "planned", "data": {"planner": "playbook"}}
-    yield "action.judged", {"actor": system, "rule": life.rule, "data": judged}
     yield (
         "action.pending",
         {
@@ -133,7 +132,7 @@ def _steps(life: Life) -> Iterator[tuple[str, dict[str, object]]]:
             "status": "pending_approval",
             "rule": life.rule,
             "approval": life.approval,
-            "data": {"approval_status": "pending", "roles": ["support_manager"]},
+            "data": {**judged, "approval_status": "pending"},
         },
     )
     decided = {"approval_status": "approved", "decision": "approve", "revision": 1, "via": "slack"}

@@ -7,7 +7,6 @@ are the `phrases` of the customer's language; how an action is called stands in 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import assert_never
@@ -22,9 +21,9 @@ from sayso.agent.phrases import DEFAULT_LANGUAGE, Phrases, phrases_of
 from sayso.errors import Code
 from sayso.money import Money
 from sayso.store.base import Reader
+from sayso.text import is_hidden
 
 MAX_LABEL_CHARS = 120
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2066-\u2069]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,5 +250,6 @@ def _values(outcome: StepOutcome) -> dict[str, str]:
 
 def _clean(text: str) -> str:
     """One line of bounded length, in which nothing reads like a value to fill in."""
-    line = _UNPRINTABLE.sub(" ", text).strip().replace("{", "(").replace("}", ")")
+    seen = "".join(" " if is_hidden(char) or char in "\n\t" else char for char in text)
+    line = " ".join(seen.split()).replace("{", "(").replace("}", ")")
     return line if len(line) <= MAX_LABEL_CHARS else f"{line[: MAX_LABEL_CHARS - 1]}…"

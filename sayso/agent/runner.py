@@ -188,7 +188,7 @@ class Runner:
         why, code = type(error).__name__, Code.INTERNAL
         if isinstance(error, RefusedError):
             why, code = error.message, error.code
-        reason, told = f"planning broke off: {why}", RunState(code=code.value)
+        reason, told = f"planning raised an unexpected error: {why}", RunState(code=code.value)
         await self.store.write(lambda tx: hand_over(self.requests, tx, row, reason, told))
         await self.saver.adelete_thread(_thread(row))
         await self._park(row)

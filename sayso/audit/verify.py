@@ -459,7 +459,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say(str(error))
         return Verdict.CANNOT_JUDGE.exit_status
     except Exception as error:  # noqa: BLE001  (the edge: what nobody foresaw is no verdict, not 1)
-        _say(f"the verifier broke off: {error!r:.200}")
+        _say(f"the verifier raised an unexpected error: {error!r:.200}")
         return Verdict.CANNOT_JUDGE.exit_status
     if on_terminal:
         sys.stderr.write("\r\x1b[K")

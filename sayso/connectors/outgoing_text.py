@@ -7,10 +7,10 @@ one is found and judged.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Collection
 
 from sayso.errors import Code, RefusedError
+from sayso.text import JOINERS, is_hidden, pictures
 
 # What such programs turn into something to click: schemes, `www.`, hosts with a path, addresses,
 # and bare hosts under the top-level domains that people know.
@@ -25,8 +25,6 @@ _LINK = re.compile(
         (?![\w-])
     )"""
 )
-_JOINERS = "\u200c\u200d"
-_HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs"})
 
 
 def check_text(field: str, text: str, *, allowed: str) -> None:
@@ -35,10 +33,10 @@ def check_text(field: str, text: str, *, allowed: str) -> None:
     Raises:
         RefusedError: `invalid_input`.
     """
-    for char in text:
-        if char in allowed or char in _JOINERS:
+    for char in pictures(text):
+        if char in allowed or char in JOINERS:
             continue
-        if unicodedata.category(char) in _HIDDEN or char in "\u2028\u2029":
+        if is_hidden(char) or char in "\n\t":
             kind = "a line break" if char in "\r\n\u2028\u2029" else "a hidden character"
             raise RefusedError(
                 Code.INVALID_INPUT,

@@ -95,6 +95,7 @@ def create_balance_transaction(call: Call) -> Json:
     if amount is None:
         raise missing_param("amount")
     currency = call.params.currency("currency")
+    call.params.check_units("amount", amount, currency)
     description, metadata = call.params.text("description"), call.params.mapping("metadata")
     customer = call.need(Customer, call.ids[0])
     if customer.currency not in (None, currency):

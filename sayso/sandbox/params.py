@@ -100,6 +100,21 @@ class Params:
             )
         return value
 
+    def check_units(self, name: str, amount: int, currency: str) -> None:
+        """Refuse what Stripe takes in larger steps only.
+
+        Source: Stripe docs: Supported currencies, "Three-decimal currencies" and "Special cases".
+
+        Raises:
+            StripeError: for 1.231 KWD, or 1.50 ISK.
+        """
+        code = currency.upper()
+        step = 100 if code in {"ISK", "UGX"} else 10 if exponent_of(code) == 3 else 1
+        if amount % step:
+            raise invalid_param(
+                f"Invalid amount. {code} amounts must be divisible by {step}.", name
+            )
+
     def currency(self, name: str) -> str:
         """An ISO 4217 code in lower case; required.
 

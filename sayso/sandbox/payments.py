@@ -78,7 +78,9 @@ def _money(call: Call) -> tuple[int, str]:
         raise invalid_param(
             f"Amount must be no more than {_MAX_AMOUNT} minor units", "amount", "amount_too_large"
         )
-    return amount, call.params.currency("currency")
+    currency = call.params.currency("currency")
+    call.params.check_units("amount", amount, currency)
+    return amount, currency
 
 
 def _card(call: Call, param: str) -> tuple[str, TestCard]:

@@ -49,6 +49,7 @@ def create_refund(call: Call) -> Json:
     charge = _charge_of(call)
     amount = charge.unrefunded if asked is None else asked
     if not call.work.buggy:
+        call.params.check_units("amount", amount, charge.currency)
         _check(charge, amount)
     elif asked is None:
         amount = charge.taken  # NOTE: the provider forgot that it had refunded it before

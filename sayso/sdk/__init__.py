@@ -7,7 +7,8 @@
   and `tools` for a model; `identity` says who the customer is;
 - what callers get: `views` by `presenters`, `progress`, `changes` and `following`, read from
   `inputs`; `outcome_words`, and a solution by `solution_view`, `solution_outcome`,
-  `solution_words`; several of them `together`;
+  `solution_words`; several of them `together`, one to
+  people by e-mail `solution_letter`;
 - connectors of a workspace: the `action_catalog`, `manifests`, `drafts`, `recording`,
   `connecting`, and `fin` of Intercom;
 - operators: `scaffold`, `workspace_check`, `policy_in_force`, `orphaned_actions`,

@@ -6,12 +6,13 @@ LangGraph takes about a second to import; whoever only proposes, decides or read
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import AsyncExitStack
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from sayso.actions.engine.proposals import Proposals
+from sayso.agent.phrases import DEFAULT_LANGUAGE
 from sayso.agent.requests import Requests
 from sayso.connectors.registry import Connectors
 from sayso.connectors.secret import Secret
@@ -26,7 +27,7 @@ from sayso.telemetry import Telemetry
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
 
-    from sayso.agent.base import Planner
+    from sayso.agent.base import Message, Planner
     from sayso.agent.model_calls import ModelSettings
     from sayso.agent.models import ModelPlanner
     from sayso.agent.runner import Runner
@@ -73,6 +74,12 @@ class AgentFloor:
         if self._planner is None:
             self._planner = make_planner(self._workspace, self.knowledge())
         return self._planner
+
+    def language(self, messages: Sequence[Message]) -> str:
+        """The language of a conversation; English for an empty one."""
+        from sayso.agent.understanding import language_of  # read with the first request
+
+        return language_of(messages, self.knowledge()) if messages else DEFAULT_LANGUAGE
 
     def knowledge(self) -> Knowledge:
         """The languages, playbooks and words of the workspace, read when first asked for.
@@ -216,6 +223,7 @@ def model_settings(section: ModelSection, key: Secret | None) -> ModelSettings:
         max_calls=section.max_calls,
         max_output_tokens=section.max_output_tokens,
         region=section.region,
+        cache=section.cache,
         price=price_of(section),
     )
 

@@ -61,6 +61,8 @@ from sayso.store.clock import ServerClock, TimeSource
 from sayso.telemetry import Telemetry
 
 if TYPE_CHECKING:
+    from sayso.connectors.email.connector import EmailConnector
+
     # Loaded where they are used, since they load the policy's engine.
     from sayso.sdk.resources.analysis import AnalysisResource
     from sayso.sdk.resources.evaluations import EvaluationResource
@@ -281,6 +283,17 @@ class Sayso:
     def outbox(self) -> OutboxResource:
         """What surfaces still have to tell."""
         return OutboxResource(self.container)
+
+    @property
+    def post(self) -> EmailConnector | None:
+        """What writes e-mails to people of ours; None where `[connectors.email]` is not set up."""
+        from sayso.connectors.email.connector import EmailConnector  # only who writes needs it
+
+        connectors = self.container.connectors
+        if "email" not in connectors.names:
+            return None
+        found = connectors.connector("email")
+        return found if isinstance(found, EmailConnector) else None
 
     @property
     def webhooks(self) -> WebhookResource:

@@ -302,6 +302,8 @@ class EventView(View):
         request_id: null for an action that came from no request.
         action: its name, such as `stripe.refund`; null for what tells of a request.
         status: of the action from here on, or of the request when `action_id` is null.
+        message: where it stands, as a customer who waits can be told, in their language; only
+            where one request or action is followed.
     """
 
     seq: int
@@ -313,6 +315,7 @@ class EventView(View):
     action: str | None = None
     amount: Money | None = None
     status: str | None
+    message: str | None = None
 
 
 class TokenView(View):

@@ -24,6 +24,7 @@ class PersonSection(Section):
         id: stable; stands in the log.
         roles: what they may decide.
         slack: `TEAM_ID/USER_ID` of their Slack account, set by whoever knows both.
+        email: where reminders are sent to; it shows nobody who they are, and decides nothing.
         oidc: who they are (`sub`) at the provider of `[console.oidc]`.
         active: false takes every power away at once.
     """
@@ -31,6 +32,7 @@ class PersonSection(Section):
     id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.@-]{0,63}$")]
     roles: tuple[Name, ...] = ()
     slack: Annotated[str, Field(pattern=r"^[A-Z0-9]+/[A-Z0-9]+$")] | None = None
+    email: Annotated[str, Field(pattern=r"^[^@\s<>,;\"]{1,64}@[^@\s<>,;\"]{1,190}$")] | None = None
     oidc: Annotated[str, Field(min_length=1, max_length=255)] | None = None
     active: bool = True
 
@@ -216,6 +218,38 @@ class InboundSection(Section):
 
             check_expression(value)
         return value
+
+
+class SignedFactSection(Section):
+    """A fact that a caller signs, for rules to read.
+
+    Attributes:
+        type: what the claim of its name is.
+        words: all that a text can be; another one counts as missing.
+        missing: what becomes of an action that a rule about it would judge, where it is not told.
+    """
+
+    type: Literal["bool", "string", "long"]
+    words: tuple[Annotated[str, Field(min_length=1, max_length=100)], ...] = ()
+    missing: Literal["deny", "ask"] = "deny"
+
+    @model_validator(mode="after")
+    def _only_texts_have_words(self) -> SignedFactSection:
+        if self.words and self.type != "string":
+            raise ValueError("only a string has `words`")
+        return self
+
+
+class FactsSection(Section):
+    """Facts that rules read besides those of the connectors.
+
+    Attributes:
+        signed: claims of a signed assertion of who the customer is, by name.
+    """
+
+    signed: Mapping[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")], SignedFactSection] = (
+        Field(default_factory=dict)
+    )
 
 
 class IdentitySection(Section):

@@ -16,6 +16,7 @@ from sayso.surfaces.console.app import create_console
 from sayso.surfaces.console.edge import Site
 from sayso.surfaces.http.app import create_app
 from sayso.surfaces.http.server import serve
+from sayso.surfaces.mail import mailing
 
 SLACK_PATH = "/slack/events"
 """Where Slack sends clicks and forms to."""
@@ -37,5 +38,6 @@ async def serve_site(sayso: Sayso, listener: socket, ready: Callable[[str], None
             # NOTE: a mount would answer the exact path with a redirect, which Slack does not
             # follow.
             routes.append(Route(SLACK_PATH, slack))
+        await stack.enter_async_context(mailing(sayso))
         app = Starlette(routes=[*routes, Mount("/", create_app(sayso))])
         await serve(sayso, listener=listener, ready=ready, app=app)

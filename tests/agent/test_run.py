@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
 
 import pytest
 from support.shop import Shop, ShopFault
@@ -16,6 +18,7 @@ from sayso.actions.model.definition import Action, Subject
 from sayso.actions.model.plan import Handoff, Plan, Step
 from sayso.actions.model.snapshot import Record
 from sayso.agent.base import Handles, Message
+from sayso.agent.graph import build_graph
 from sayso.agent.request_row import get_request
 from sayso.agent.runner import MAX_ATTEMPTS
 from sayso.connectors.base import Connector
@@ -84,6 +87,27 @@ async def decide(opened: ShopWorkspace, view: RequestView, choice: Choice) -> No
             reason_code="" if choice is Choice.APPROVE else "not_covered",
         )
     )
+
+
+async def test_the_graph_is_compiled_once_and_not_for_each_request(tmp_path: Path) -> None:
+    """It takes milliseconds, and each run compiled one anew."""
+    compiled = 0
+
+    def count(frame: FrameType, event: str, _: object) -> None:
+        nonlocal compiled
+        compiled += event == "call" and frame.f_code is build_graph.__code__
+
+    planner = Scripted(plan(refund(1000)), plan(refund(1000)))
+    async with open_shop(tmp_path, planner=planner) as opened:
+        stock(opened)
+        sys.setprofile(count)
+        try:
+            for customer in ("cus_1", "cus_2"):
+                view = await opened.sayso.ask(customer, "please give me back $10.00")
+                assert view.status == "answered"
+        finally:
+            sys.setprofile(None)
+    assert compiled == 1
 
 
 async def test_an_allowed_plan_is_done_and_the_reply_says_so(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ from sayso.errors import Code, IntegrityError, RefusedError
 from sayso.money import Money
 
 ENTRY = Entry(
-    kind=EntryKind.ACTION_JUDGED,
+    kind=EntryKind.ACTION_REFUSED,
     actor=Actor(kind=ActorKind.AGENT, id="agt_1"),
     action="act_1",
     request="req_1",
@@ -190,7 +190,7 @@ BODY = ENTRY.body(tenant="main", seq=7, at_micros=5)
         (b'"seq":7', b'"seq":"7"'),
         (b'"seq":7', b'"seq":-7'),
         (b'"seq":7', b'"seq":true'),
-        (b'"kind":"action.judged"', b'"kind":"action.invented"'),
+        (b'"kind":"action.refused"', b'"kind":"action.invented"'),
         (b'"kind":"agent"', b'"kind":"ghost"'),
         (b'"id":"agt_1"', b'"id":1'),
         (b'"subject":"sub_abc"', b'"subject":"cus_abc"'),

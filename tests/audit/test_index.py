@@ -166,7 +166,7 @@ class Kept:
 def person(name: str) -> Entry:
     """An entry of a person."""
     return Entry(
-        kind=EntryKind.ACTION_JUDGED,
+        kind=EntryKind.ACTION_REFUSED,
         actor=Actor(kind=ActorKind.PERSON, id=name),
         amount=Money(500, "USD"),
     )

@@ -40,7 +40,7 @@ def entry_at(seq: int) -> Entry:
     """Entries in which every field takes each of a few values, and none."""
     amounts = (None, Money(1000, "USD"), Money(1000, "EUR"), Money(2500, "USD"), Money(10, "JPY"))
     return Entry(
-        kind=pick((EntryKind.ACTION_PROPOSED, EntryKind.ACTION_JUDGED), seq, 1),
+        kind=pick((EntryKind.ACTION_PROPOSED, EntryKind.ACTION_REFUSED), seq, 1),
         actor=Actor(kind=ActorKind.PERSON, id=pick(("maria", "noor", "a:b"), seq, 2)),
         action=pick((None, "act_1", "act_2"), seq, 3),
         request=pick(("req_1", None), seq, 4),
@@ -142,7 +142,7 @@ QUERIES = st.builds(
     request=st.sampled_from([None, None, "req_1"]),
     approval=st.sampled_from([None, None, "apr_1"]),
     subject=st.sampled_from([None, None, "sub_a"]),
-    kind=st.sampled_from([None, None, "action.judged", "action.proposed"]),
+    kind=st.sampled_from([None, None, "action.refused", "action.proposed"]),
     actor=st.sampled_from([None, None, "maria", "a:b"]),
     name=st.sampled_from([None, None, "shop.note"]),
     status=st.sampled_from([None, None, "approved"]),

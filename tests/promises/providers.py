@@ -14,6 +14,11 @@ PROMISES: dict[str, Promise] = {
         "No connection goes to a private, link-local, metadata, NAT64 or 6to4 address, also when a "
         "name moves there in between.",
     ),
+    # ---- money -------------------------------------------------------------------------------
+    "money:possible": Promise(
+        "An amount that a provider cannot do is refused before anybody is asked, with the nearest "
+        "that it can.",
+    ),
     # ---- the one HTTP client ---------------------------------------------------------------
     "http:outcome": Promise(
         "What the client says of a request is true: nothing sent, said no, or nobody knows.",

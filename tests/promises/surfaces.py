@@ -14,6 +14,18 @@ PROMISES: dict[str, Promise] = {
         "A person who may decide can ask the customer first: the answer is on the card, under "
         "another digest, and a decision meanwhile counts.",
     ),
+    "console:audit": Promise(
+        "What a question to the log finds can be kept, and exported so that it verifies elsewhere, "
+        "or as a table with a manifest; each export is an entry.",
+    ),
+    "people:away": Promise(
+        "Who is away is not called: reminders and escalations go to whoever may answer in their "
+        "place, in Slack and by e-mail, and nobody gets a power by it.",
+    ),
+    "mail:no-decision": Promise(
+        "An e-mail shows the whole solution and a link to it; nothing is decided by it, and its "
+        "link opens nothing without signing in.",
+    ),
     "console:together": Promise(
         "Several solutions of one rule are answered with one yes whose digest has each of them and "
         "the total; each is a transaction of its own, and what changed drops out.",
@@ -35,6 +47,10 @@ PROMISES: dict[str, Promise] = {
         "A company's provider signs in whom somebody has linked, by issuer and subject alone; "
         "roles follow groups by entries of the log, and a token that says or is anything else "
         "opens nothing.",
+    ),
+    "console:rollout": Promise(
+        "The policy page shows how far each dial is, how people agree and how full each limit is, "
+        "and moves a dial by the rules of the command line: two people to the right.",
     ),
     "console:csrf": Promise(
         "A form counts only when the browser says that one of our own pages has sent it, under a "
@@ -86,6 +102,10 @@ PROMISES: dict[str, Promise] = {
         "invariant 2",
     ),
     "approvals:not-own": Promise("Nobody decides their own request.", "invariant 5"),
+    "text:hidden": Promise(
+        "Characters that are not seen are shown by number or dropped by one judge, in cards, "
+        "Slack, the console, terminals, evidence, mails and replies, and never reach a prompt.",
+    ),
     "approvals:one-card": Promise(
         "What is asked for twice is asked of people once: an equal proposal joins the card that "
         "waits, both keys stand for it, and a card says when another is open for its object.",
@@ -419,6 +439,10 @@ PROMISES: dict[str, Promise] = {
     ),
     "house:floors": Promise(
         "Imports go down only: every module has a floor, surfaces do not know each other.",
+    ),
+    "supply:advisories": Promise(
+        "No package that ships has a known weakness, as far as an advisory source can be reached.",
+        "ASI04",
     ),
     "house:wheel": Promise("What is tested in CI is the built wheel, with all its data."),
     "house:codes": Promise(

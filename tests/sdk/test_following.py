@@ -86,6 +86,24 @@ async def test_a_request_is_followed_with_its_actions(opened: ShopWorkspace) -> 
     assert "action.succeeded" in kinds
 
 
+@pytest.mark.promise("events:follow")
+async def test_whoever_waits_is_told_where_it_stands_in_their_language(
+    opened: ShopWorkspace,
+) -> None:
+    """One short sentence a change, from the state alone; no model writes it."""
+    request = await opened.sayso.ask(ANA, WORDS)
+    following = asyncio.create_task(heard(opened.sayso, request.id))
+    await decide(opened.sayso, request.actions[0])
+    found = [change.message for change in await following if change.message]
+    assert found[0] == "We are looking up what you have with us."
+    waits = found.index("A person from our team has to agree first.")
+    assert waits < found.index("It is being done.") < found.index("Done.")
+    german = await opened.sayso.ask(ANA, "Wann kommt meine Bestellung an?")
+    told = [change.message for change in await heard(opened.sayso, german.id)]
+    assert told[0] == "Wir sehen nach, was Sie bei uns haben."
+    assert told[-1] == "Jemand aus unserem Team übernimmt."
+
+
 async def test_what_there_is_not_cannot_be_followed(opened: ShopWorkspace) -> None:
     """Nor what is another tenant's."""
     action = await pending(opened)

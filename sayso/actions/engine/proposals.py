@@ -33,7 +33,7 @@ from sayso.actions.model.action_row import (
 from sayso.actions.model.attempt import MAX_BREAKS, read_target
 from sayso.actions.model.customer_words import CUSTOMER_ANSWERED
 from sayso.actions.model.definition import Effect, Subject
-from sayso.actions.model.digest import hash_of, is_text, normal_json, storable
+from sayso.actions.model.digest import check_reason, hash_of, normal_json, storable
 from sayso.actions.model.idempotency import (
     check_callers_key,
     check_key,
@@ -56,7 +56,6 @@ from sayso.ids import Tenant, to_micros
 from sayso.json import JsonValue
 from sayso.store.base import Reader, Transaction
 
-MAX_REASON_CHARS = 20_000
 _TELLING_CHARS = 6
 """A customer's id of so many characters is taken for theirs wherever it stands in another id."""
 _TOLD_MICROS = 3600 * 1_000_000
@@ -588,18 +587,7 @@ def _fingerprint(proposal: Proposal) -> str:
         check_callers_key(proposal.key)
     else:
         check_key(proposal.key)
-    if not is_text(proposal.reason):
-        raise RefusedError(
-            Code.INVALID_INPUT,
-            "the reason holds what is not text",
-            next_step="remove the lone surrogates",
-        )
-    if len(proposal.reason) > MAX_REASON_CHARS:
-        raise RefusedError(
-            Code.MESSAGE_TOO_LONG,
-            f"a reason has at most {MAX_REASON_CHARS:,} characters",
-            next_step="shorten it",
-        )
+    check_reason(proposal.reason)
     # NOTE: the arguments' names are the caller's, so they are hashed as text, not as a body.
     try:
         args = orjson.dumps(normal_json(proposal.args), option=orjson.OPT_SORT_KEYS).decode()

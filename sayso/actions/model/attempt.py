@@ -51,10 +51,16 @@ async def read_target(
             raised what its contract does not know, which is a fault in its code or settings.
         ConfigError, IntegrityError: as the connector says.
     """
+    action = registry.action(name)
     with reading(f"connector of `{name}`", f"{name} {action_id} in resolve"):
-        return await registry.resolve(
-            registry.action(name), registry.validate_args(name, args), subject
-        )
+        found = await registry.resolve(action, registry.validate_args(name, args), subject)
+    # INVARIANT: a connector tells nothing in place of a signature, and nobody else does.
+    signed = [name for name, fact in action.declared.items() if fact.signed]
+    if not signed:
+        return found
+    facts = {name: value for name, value in found.facts.items() if name not in signed}
+    told = {name: subject.signed[name] for name in signed if name in subject.signed}
+    return replace(found, facts={**facts, **told})
 
 
 @contextmanager
@@ -74,19 +80,19 @@ def reading(whose: str, doing: str) -> Generator[None]:
     try:
         yield
     except OutcomeUnknownError as error:
-        raise _broke_off(error, whose, doing) from error
+        raise _unexpected(error, whose, doing) from error
     except SaysoError:
         raise
     except Exception as error:
-        raise _broke_off(error, whose, doing) from error
+        raise _unexpected(error, whose, doing) from error
 
 
-def _broke_off(error: Exception, whose: str, doing: str) -> RetryableError:
+def _unexpected(error: Exception, whose: str, doing: str) -> RetryableError:
     # INVARIANT: by its kind and place, since what it says may quote the customer.
-    logger.error("%s broke off: %s", doing, logged_with_frames(error))
+    logger.error("%s raised an unexpected error: %s", doing, logged_with_frames(error))
     return RetryableError(
         Code.CONNECTOR_FAILED,
-        f"the {whose} broke off ({type(error).__name__}), and nothing was done",
+        f"the {whose} raised an unexpected error ({type(error).__name__}), and nothing was done",
         next_step="repair its code or its settings, then ask again; the process's log names the "
         "place",
     )
@@ -147,7 +153,7 @@ async def outcome_of(
         # nothing, so the outcome is unknown.
         return OutcomeUnknownError(
             Code.OUTCOME_UNKNOWN,
-            "the connector broke off",
+            "the connector raised an unexpected error",
             next_step="the engine looks it up at the provider",
             detail=f"{type(error).__name__}: {error}",
         )
@@ -173,7 +179,7 @@ async def look_up(
         # It is counted like any other look-up in vain, so that a person gets it in the end.
         return RetryableError(
             Code.PROVIDER_UNAVAILABLE,
-            "the look-up broke off",
+            "the look-up raised an unexpected error",
             next_step="the engine looks again later",
             detail=f"{type(error).__name__}: {error}",
         )

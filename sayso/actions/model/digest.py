@@ -14,6 +14,8 @@ from sayso.errors import Code, RefusedError
 from sayso.json import JsonValue
 from sayso.money import Money
 
+MAX_REASON_CHARS = 20_000
+
 _DOMAIN = b"sayso/approval/v1\0"
 
 _MONEY_KEY = "amount_minor"
@@ -174,3 +176,23 @@ def _fact(value: JsonValue) -> str | int | bool | Money:
     if isinstance(value, str | int):
         return value
     return Money.from_json(value)
+
+
+def check_reason(reason: str) -> None:
+    """Refuse words that cannot be kept, or that nobody reads.
+
+    Raises:
+        RefusedError: `invalid_input`, `message_too_long`.
+    """
+    if not is_text(reason):
+        raise RefusedError(
+            Code.INVALID_INPUT,
+            "the reason holds what is not text",
+            next_step="remove the lone surrogates",
+        )
+    if len(reason) > MAX_REASON_CHARS:
+        raise RefusedError(
+            Code.MESSAGE_TOO_LONG,
+            f"a reason has at most {MAX_REASON_CHARS:,} characters",
+            next_step="shorten it",
+        )

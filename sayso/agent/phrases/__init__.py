@@ -48,6 +48,24 @@ class Phrases(BaseModel):
     no: str
     joint: str
     reasons: Mapping[str, str]
+    progress: Mapping[str, str]
+
+
+_SAME = {
+    "approved": "executing",
+    "stale": "executing",
+    "unknown": "executing",
+    "refused": "not_done",
+    "rejected": "not_done",
+    "expired": "not_done",
+    "failed": "not_done",
+}
+"""States that a customer who waits is told of alike; the reply says more."""
+
+
+def progress_of(status: str | None, language: str) -> str | None:
+    """Where a request or an action stands, in a short sentence; None where there is none for it."""
+    return None if status is None else phrases_of(language).progress.get(_SAME.get(status, status))
 
 
 @lru_cache(maxsize=32)

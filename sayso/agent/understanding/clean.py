@@ -14,7 +14,7 @@ from sayso.agent.understanding.tokens import normalise
 
 _HIDDEN = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f"
-    "\u2800\u3164\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e007f]"
+    "\u180b-\u180f\u2800\u3164\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e007f\U000e0100-\U000e01ef]"
 )
 _LIST_MARK = re.compile(r"^\s*\(?[1-9a-c][.)]\s+|(?<!\S)\([1-9a-c]\)\s+", re.MULTILINE)
 """The number of an item in a list is no amount; the item is a sentence of its own."""

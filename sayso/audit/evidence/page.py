@@ -17,6 +17,7 @@ from sayso.audit.queries.query import ENDS
 from sayso.ids import rfc3339
 from sayso.json import JsonValue
 from sayso.money import Money
+from sayso.text import JOINERS, is_hidden
 
 DATA_START = '<pre class="data" hidden>'
 DATA_END = "</pre>"
@@ -374,10 +375,6 @@ def _proofs(evidence: Evidence, entries: Sequence[StoredEntry]) -> str:
     )
 
 
-_KEPT = {"\n", "\u200c", "\u200d"}
-"""Line feeds, and the joiners that scripts and pictures need."""
-
-
 def shown(text: object) -> str:
     """A text as it can stand in a page: escaped, and with invisible characters made visible.
 
@@ -387,11 +384,9 @@ def shown(text: object) -> str:
 
 
 def _visible(char: str) -> str:
-    if char in _KEPT or unicodedata.category(char)[0] not in {"C", "Z"} or char == " ":
-        return char
-    if unicodedata.category(char) == "Zs":
-        return " "
-    return f"\u27e8U+{ord(char):04X}\u27e9"
+    if char == "\t" or (is_hidden(char) and char not in JOINERS):
+        return f"\u27e8U+{ord(char):04X}\u27e9"
+    return " " if unicodedata.category(char) == "Zs" else char
 
 
 def fields(pairs: Iterable[tuple[str, str]]) -> str:

@@ -191,7 +191,7 @@ class Publisher:
             logger.warning("publishing to %s: %s", place.name, error.message)
         except Exception as error:  # noqa: BLE001  (it must not end publishing for good)
             told = logged_with_frames(error)
-            logger.error("publishing to %s broke off: %s", place.name, told)  # noqa: TRY400
+            logger.error("publishing to %s raised an unexpected error: %s", place.name, told)  # noqa: TRY400
         if retry is not None:
             raise retry
 

@@ -84,10 +84,12 @@ def _candidates(
 
 
 def needs_index(query: Query) -> bool:
-    """Whether the log's own indexes leave much to read through."""
+    """Whether the log's own indexes leave much to read through; none of them knows times."""
+    if query.at_from is not None or query.at_to is not None:
+        return True
     if query.action is not None or query.request is not None:
         return False
-    rest = replace(query, subject=None, kind=None, at_from=None, at_to=None)
+    rest = replace(query, subject=None, kind=None)
     both = query.subject is not None and query.kind is not None
     return rest != Query() or both
 

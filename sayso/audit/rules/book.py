@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 from sayso.audit.entry import EntryKind
 from sayso.audit.event import Event
-from sayso.audit.rules import actions, controls, passkeys, people, policy, requests
+from sayso.audit.rules import actions, controls, limits, passkeys, people, policy, requests
 from sayso.audit.rules.world import World
 from sayso.audit.verifier.verification import Findings
 
@@ -54,13 +54,22 @@ _TREE = Free("judged with the tree and its signed heads")
 
 def _action(*rules: Rule) -> Judged:
     """An entry that moves an action."""
-    moves = (actions.check_transition, actions.check_judgement, *rules)
+    moves = (actions.check_transition, actions.check_judgement, limits.check_limits, *rules)
     return Judged(moves, _move)
 
 
 def _move(world: World, event: Event) -> None:
+    life = actions.life_of(world, event)
+    was = "" if life is None else life.status
     actions.move(world, event)
     passkeys.count(world, event)
+    if life is not None:
+        limits.follow(world, event, life, was)
+
+
+def _activate(world: World, event: Event) -> None:
+    policy.end(world, event)
+    limits.put_in_force(world, event)
 
 
 def _decided(*rules: Rule) -> Judged:
@@ -81,7 +90,6 @@ BOOK: Mapping[EntryKind, Judged | Free] = MappingProxyType(
         EntryKind.REQUEST_HANDED_OVER: _REQUEST,
         EntryKind.REQUEST_REPLIED: _REQUEST,
         EntryKind.ACTION_PROPOSED: _action(),
-        EntryKind.ACTION_JUDGED: Free("written by nothing today"),
         EntryKind.ACTION_REFUSED: _action(),
         EntryKind.ACTION_PENDING: _decided(),
         EntryKind.ACTION_APPROVED: _decided(),
@@ -111,6 +119,7 @@ BOOK: Mapping[EntryKind, Judged | Free] = MappingProxyType(
         EntryKind.WORK_TAKEN: _WORK,
         EntryKind.WORK_NOTED: _WORK,
         EntryKind.WORK_ENDED: _WORK,
+        EntryKind.WORK_AWAY: _WORK,
         EntryKind.ROLLOUT_WRONG: Free("tells what somebody thought of what was done"),
         EntryKind.ROLLOUT_BRAKED: Free("takes a power and gives none"),
         EntryKind.WEBHOOK_ADDED: _HEARS,
@@ -135,7 +144,7 @@ BOOK: Mapping[EntryKind, Judged | Free] = MappingProxyType(
         EntryKind.PASSKEY_CONFIRMED: Judged((passkeys.check_confirmed,)),
         EntryKind.PASSKEY_REMOVED: Judged((passkeys.check_removed,)),
         EntryKind.PASSKEY_REQUIRED: Judged((passkeys.check_required,)),
-        EntryKind.POLICY_ACTIVATED: Judged((policy.check_activated,), policy.end),
+        EntryKind.POLICY_ACTIVATED: Judged((policy.check_activated,), _activate),
         EntryKind.POLICY_ASKED: Judged((policy.check_asked,), policy.ask),
         EntryKind.POLICY_WITHDRAWN: Judged((policy.check_withdrawn,), policy.end),
         EntryKind.POLICY_REFUSED: _REFUSAL,

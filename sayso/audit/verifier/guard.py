@@ -51,6 +51,6 @@ def guard(pages: Iterable[_T], findings: Findings) -> Iterator[_T]:
 
 
 def add_unreadable(error: Exception, findings: Findings) -> None:
-    """Say that reading broke off."""
+    """Say that reading failed."""
     message = error.message if isinstance(error, IntegrityError) else str(error)
-    findings.add(Check.SOURCE_READABLE, Damage.UNREADABLE, f"reading broke off: {message}")
+    findings.add(Check.SOURCE_READABLE, Damage.UNREADABLE, f"reading failed: {message}")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from sayso.connectors.describe.openapi import read_document
 from sayso.connectors.manifest.schema import ActionTable
 from sayso.errors import Code, ConfigError
+from sayso.extras import missing_extra
 from sayso.json import JsonValue
 
 if TYPE_CHECKING:
@@ -231,9 +232,5 @@ def _graphql() -> Any:
     try:
         import graphql  # of the extra, and 60 ms
     except ImportError as error:
-        raise ConfigError(
-            Code.MISSING_EXTRA,
-            "GraphQL needs the extra `connectors`",
-            next_step="pip install 'sayso[connectors]'",
-        ) from error
+        raise missing_extra("connectors", "GraphQL needs the extra `connectors`") from error
     return graphql

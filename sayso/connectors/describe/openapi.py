@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from sayso.connectors.describe.shape import Document, Schema
 from sayso.errors import Code, ConfigError
+from sayso.extras import missing_extra
 
 METHODS = ("get", "post", "put", "patch", "delete")
 MAX_BYTES = 64 * 1024 * 1024
@@ -273,11 +274,7 @@ def _yaml(raw: bytes, path: Path) -> object:
     try:
         import yaml  # of the extra
     except ImportError as error:
-        raise ConfigError(
-            Code.MISSING_EXTRA,
-            "YAML needs the extra `connectors`",
-            next_step="pip install 'sayso[connectors]'",
-        ) from error
+        raise missing_extra("connectors", "YAML needs the extra `connectors`") from error
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         # Dates stay texts, as they are in JSON.

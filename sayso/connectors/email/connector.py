@@ -99,6 +99,22 @@ class EmailConnector:
         )
         return await self._transport.send(letter)
 
+    async def tell(self, *, recipient: str, title: str, text: str, key: str, about: str) -> None:
+        """Write to somebody of ours, by the same server and sender; see `Writer.note`.
+
+        Raises:
+            RefusedError, RetryableError, OutcomeUnknownError: see `Transport.send`.
+        """
+        letter = self._writer.note(
+            title=title,
+            text=text,
+            recipient=recipient,
+            key=key,
+            now=self._clock.now(),
+            reference=about,
+        )
+        await self._transport.send(letter)
+
     async def look_up(self, call: Call) -> Receipt | Absence:
         """See `Connector.look_up`."""
         return await self._transport.look_up(self._writer.message_id(call.idempotency_key))

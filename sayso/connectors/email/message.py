@@ -64,6 +64,16 @@ class Writer:
         """
         return count_links(field, text, self.link_hosts)
 
+    def note(
+        self, *, title: str, text: str, recipient: str, key: str, now: datetime, reference: str
+    ) -> Letter:
+        """A message to somebody of ours: what stands in it is made by us, line by line.
+
+        Args:
+            title, text: plain, without hidden characters. The others: as in `write`.
+        """
+        return self._letter(title, text, recipient, key, now, reference)
+
     def write(
         self, *, title: str, body: str, recipient: str, key: str, now: datetime, reference: str
     ) -> Letter:
@@ -79,17 +89,22 @@ class Writer:
         Raises:
             RefusedError: `invalid_input`.
         """
+        text = self.text(body)
+        self.count_links("body", text)
+        return self._letter(self.subject_line(title), text, recipient, key, now, reference)
+
+    def _letter(
+        self, title: str, text: str, recipient: str, key: str, now: datetime, reference: str
+    ) -> Letter:
         message = EmailMessage(policy=SMTP)
         message["From"] = HeaderAddress(display_name=self.sender_name, addr_spec=self.sender)
         message["To"] = HeaderAddress(addr_spec=recipient)
-        message["Subject"] = self.subject_line(title)
+        message["Subject"] = title
         message["Date"] = format_datetime(now)
         message["Message-ID"] = self.message_id(key)
         # SOURCE: RFC 3834 §5: keeps out-of-office answers from answering back.
         message["Auto-Submitted"] = "auto-generated"
         message["X-Sayso-Action"] = reference
-        text = self.text(body)
-        self.count_links("body", text)
         message.set_content(text, charset="utf-8")
         return Letter(
             message_id=self.message_id(key),

@@ -165,11 +165,15 @@ class Picker:
         theirs = Decimal(amount.amount_minor).scaleb(
             self._places(amount.currency) - exponent_of(amount.currency)
         )
-        if theirs != theirs.to_integral_value():
+        step = self.money.multiples.get(amount.currency, 1) if self.money is not None else 1
+        if theirs % step != 0:
+            steps = max(theirs // step, Decimal(1)) * step
+            ours = steps.scaleb(exponent_of(amount.currency) - self._places(amount.currency))
+            whole = Money(int(ours), amount.currency)
             raise RefusedError(
                 Code.INVALID_MONEY,
-                f"{amount} has more decimals than the provider takes",
-                next_step="give a whole amount",
+                f"{amount} is finer than the provider takes",
+                next_step=f"round the amount, such as to {whole}",
             )
         return {
             "minor": int(theirs),

@@ -3,6 +3,7 @@
 Source: Stripe docs: Supported currencies, "Zero-decimal currencies", "Three-decimal currencies" and
 "Special cases". ISK and UGX have no decimals any more, but Stripe still takes them with two; MGA is
 a zero-decimal currency to Stripe and has two places in ISO 4217; of three decimals the last is 0.
+HUF and TWD are whole in payouts only, which no action of ours makes.
 """
 
 from __future__ import annotations
@@ -54,18 +55,21 @@ def to_stripe(money: Money) -> tuple[int, str]:
     if code in _TWO_PLACES_AT_STRIPE:
         amount *= 100
     elif code in _NO_PLACES_AT_STRIPE:
-        amount = _exactly(amount, 100, code)
+        amount = _exactly(amount, 100, code, money)
     elif exponent_of(code) == 3:
-        _exactly(amount, 10, code)
+        _exactly(amount, 10, code, money)
     return amount, code.lower()
 
 
-def _exactly(amount: int, divisor: int, code: str) -> int:
+def _exactly(amount: int, divisor: int, code: str, money: Money | None = None) -> int:
     whole, rest = divmod(amount, divisor)
     if rest:
+        step = "round the amount"
+        if money is not None:
+            step += f", such as to {Money(max(whole, 1) * divisor, code)}"
         raise RefusedError(
             Code.INVALID_MONEY,
             f"stripe does not take {code} in units that small",
-            next_step="round the amount",
+            next_step=step,
         )
     return whole

@@ -71,6 +71,7 @@ class Refunds:
             customer, charge = await known, await found
             money = await self._money(charge)
             amount = _amount(args, charge, money)
+            to_stripe(amount)  # nobody is asked about what Stripe cannot do
             account = await of_key
             facts = self._facts(args, charge, customer, _Asked(amount, money), await others)
         wanted: dict[str, JsonValue] = {"charge": charge.id, "amount": amount.to_json()}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sayso.actions.model.customer_words import ASKED_BY_PEOPLE
-from sayso.agent.request_row import RequestStatus
+from sayso.agent.phrases import DEFAULT_LANGUAGE, progress_of
+from sayso.agent.request_row import RequestStatus, get_request
 from sayso.audit.entry import EntryKind, StoredEntry
 from sayso.audit.segments.rows import check_present
 from sayso.errors import Code, RefusedError
@@ -84,12 +85,23 @@ class EventResource(Resource):
             item_id: `act_…` or `req_…`; one that there is not has no events.
         """
         where = self._tenant(tenant)
-        return await self._container.store.read(
-            lambda reader: [
-                event_of(stored)
-                for stored in entries_about(reader, where, item_id, after=after, limit=limit)
+
+        def work(reader: Reader) -> list[EventView]:
+            found = entries_about(reader, where, item_id, after=after, limit=limit)
+            asked = next((one.entry.request for one in found if one.entry.request), None)
+            language = self._language(reader, where, asked) if asked else DEFAULT_LANGUAGE
+            return [
+                event.model_copy(update={"message": progress_of(event.status, language)})
+                for event in map(event_of, found)
             ]
-        )
+
+        return await self._container.store.read(work)
+
+    def _language(self, reader: Reader, tenant: Tenant, request_id: str) -> str:
+        """The customer's language, told by their words; English once those are erased."""
+        requests = self._container.requests
+        messages = requests.messages(reader, get_request(reader, tenant, request_id))
+        return self._container.agent.language(messages)
 
 
 def entries_about(

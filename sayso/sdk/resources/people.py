@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from sayso.audit.authority.by import By
@@ -11,13 +13,13 @@ from sayso.audit.authority.files import Files, Stated, files_of
 from sayso.audit.authority.log_directory import LogDirectory
 from sayso.audit.authority.people import KnownPerson
 from sayso.audit.authority.state import Authority
-from sayso.audit.entry import Entry, EntryKind, Json
+from sayso.audit.entry import Entry, EntryKind, Json, StoredEntry
 from sayso.audit.log import AuditLog
 from sayso.errors import Code, RefusedError
-from sayso.ids import Tenant
+from sayso.ids import Tenant, from_micros, to_micros
 from sayso.sdk.resources.tokens import Scope, Token
 from sayso.settings import Settings
-from sayso.store.base import Store, Transaction
+from sayso.store.base import Reader, Store, Transaction, text
 
 T = TypeVar("T")
 _ID = re.compile(r"[a-z0-9][a-z0-9_.@-]{0,63}")
@@ -62,6 +64,20 @@ def admin(token: Token, via: str) -> By:
     return By(actor=token.actor, credential=token.id, via=via)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Away:
+    """Somebody who does not answer until then. `to`: who is called in their place, or empty."""
+
+    person: str
+    until: datetime
+    to: str
+
+
+_LONGEST_ABSENCE = timedelta(days=90)
+_MOST_ABSENCES = 500
+_EVER = 2**53
+
+
 class People:
     """Adds people, changes their roles and takes their powers; each by an entry, at once.
 
@@ -90,20 +106,94 @@ class People:
         authority = await self.authority(tenant)
         return sorted(authority.people.values(), key=lambda one: one.id)
 
-    async def slack_users(
-        self, tenant: Tenant, roles: frozenset[str], without: frozenset[str]
-    ) -> tuple[str, ...]:
-        """The ids of the Slack users whose people are active and have one of the roles.
+    async def called(
+        self, tenant: Tenant, roles: frozenset[str], without: frozenset[str], now: datetime
+    ) -> tuple[KnownPerson, ...]:
+        """Who is called to decide: active, with one of the roles, and not away.
 
         Args:
             without: people who are left out, by id.
         """
+        away = await self.away(tenant, now)
         return tuple(
-            person.slack.partition("/")[2]
+            person
             for person in await self.list(tenant)
-            if person.slack and person.active and roles & person.roles
-            if person.id not in without
+            if person.active and roles & person.roles
+            if person.id not in without and person.id not in away
         )
+
+    async def away(self, tenant: Tenant, now: datetime) -> Mapping[str, Away]:
+        """Who is away now, and who is called in their place, by id; what was said last counts."""
+
+        def read(reader: Reader) -> dict[str, Away]:
+            rows = reader.all(
+                "log.page_by_kind",
+                tenant=tenant,
+                kind=EntryKind.WORK_AWAY.value,
+                low=0,
+                before=_EVER,
+                limit=_MOST_ABSENCES,
+            )
+            found: dict[str, Away] = {}
+            for row in rows:
+                data = StoredEntry.read(text(row, "body").encode()).entry.data
+                match data:
+                    case {"person": str(person), "until": int(until), "to": str(to)}:
+                        said = Away(person=person, until=from_micros(until), to=to)
+                        found.setdefault(person, said)
+                    case _:
+                        pass
+            return {name: one for name, one in found.items() if one.until > now}
+
+        return await self._store.read(read)
+
+    async def set_away(
+        self,
+        tenant: Tenant,
+        person: str,
+        until: datetime,
+        *,
+        to: str = "",
+        now: datetime,
+        by: By,
+    ) -> None:
+        """Say that somebody does not answer until a time; a time that is past takes it back.
+
+        Nobody gets a power by it: it says who is called, and who is not.
+
+        Args:
+            until: aware. to: who is called in their place, who must have every role of theirs.
+
+        Raises:
+            RefusedError: `not_found` for nobody who is active; `invalid_input` for a time that is
+                too far, or somebody who may not answer in their place.
+        """
+        if until - now > _LONGEST_ABSENCE:
+            raise _invalid(
+                f"an absence has at most {_LONGEST_ABSENCE.days} days", "say an earlier day"
+            )
+
+        def work(tx: Transaction) -> None:
+            known = self._known(tx, tenant, person)
+            if to:
+                other = self._known(tx, tenant, to)
+                missing = sorted(known.roles - other.roles)
+                if other.id == known.id or missing:
+                    lacks = f" {missing[0].replace('_', ' ')}" if missing else ""
+                    raise _invalid(
+                        f"`{to[:40]}` cannot answer in the place of `{known.id}`{lacks}",
+                        "name somebody else who has the same roles",
+                    )
+            data: dict[str, Json] = {
+                "person": known.id,
+                "until": to_micros(until),
+                "to": to,
+                "via": by.via,
+                "credential": by.credential,
+            }
+            self._log.append(tx, tenant, Entry(kind=EntryKind.WORK_AWAY, actor=by.actor, data=data))
+
+        await self._store.write(work)
 
     async def add(
         self,

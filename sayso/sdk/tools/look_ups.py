@@ -40,7 +40,7 @@ from sayso.store.base import Reader
 
 MOST_WAIT_S = 60
 Tell = Callable[[str], Awaitable[None]]
-"""Gets each status that an item comes to while it is waited for."""
+"""Gets where an item stands while it is waited for, in words for the customer."""
 
 Wait = Annotated[
     int,
@@ -234,7 +234,7 @@ class LookUps:
             async with asyncio.timeout(wait_s):
                 async for change in self._sayso.follow(item_id, tenant=caller.tenant):
                     if tell is not None and change.status is not None:
-                        await tell(change.status)
+                        await tell(change.message or change.status)
                     if change.status == "needs_customer":
                         return
 

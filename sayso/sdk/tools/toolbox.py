@@ -19,6 +19,7 @@ from sayso.actions.model.definition import Action, Subject, plannable
 from sayso.actions.model.idempotency import read_by_key
 from sayso.actions.model.status import FINAL, Status
 from sayso.agent.base import Message
+from sayso.agent.phrases import progress_of
 from sayso.audit.entry import Actor, ActorKind
 from sayso.connectors.arguments import read_args, read_arguments
 from sayso.errors import Code, ConfigError, IntegrityError, RefusedError, SaysoError, logged
@@ -126,7 +127,7 @@ class Toolbox:
         Args:
             args: decoded JSON, as the model wrote it.
             key: the host's idempotency key of this call; never the model's.
-            tell: gets each status that is come to while a call waits (`wait_s`).
+            tell: gets where it stands while a call takes its time, in words for the customer.
 
         Guarantees: see `Sayso.propose`. Without a key, equal calls of one conversation are one
         action, whichever process takes them.
@@ -134,17 +135,19 @@ class Toolbox:
         try:
             if name in LOOK_UPS:
                 return await self.look_ups.call(name, args, caller, tell)
-            return await self._call(name, args, caller, key)
+            return await self._call(name, args, caller, key, tell)
         except SaysoError as error:
             if isinstance(error, ConfigError | IntegrityError):
                 logger.warning("a call of a tool failed: %s", logged(error))
             return answer_error(error)
 
-    async def _call(self, name: str, args: object, caller: Caller, key: str | None) -> Answer:
+    async def _call(
+        self, name: str, args: object, caller: Caller, key: str | None, tell: Tell | None
+    ) -> Answer:
         if name in self._actions:
             return await self._propose(name, args, caller, key)
         if name == ASK.name:
-            return await self._ask(args, caller, key)
+            return await self._ask(args, caller, key, tell)
         if name == ANSWER.name:
             return await self._answer(args, caller, key)
         error = RefusedError(
@@ -177,15 +180,21 @@ class Toolbox:
         view, tell = await self.look_ups.read_action(proposed.id, caller)
         return answer_proposal(view, tell, repeated=_repeated(view, asked, key) if known else None)
 
-    async def _ask(self, args: object, caller: Caller, key: str | None) -> Answer:
+    async def _ask(
+        self, args: object, caller: Caller, key: str | None, tell: Tell | None
+    ) -> Answer:
         try:
             asked = read_arguments(ASK.name, AskArgs, args)
         except RefusedError as error:
             await self._record(ASK.name, caller, error)
             raise
+        messages = (Message(role="customer", content=asked.message),)
+        language = self._sayso.container.agent.language(messages)
+        if tell is not None and (words := progress_of("received", language)) is not None:
+            await tell(words)
         view = await self._sayso.ask(
             caller.subject,
-            (Message(role="customer", content=asked.message),),
+            messages,
             idempotency_key=key_of(caller, ASK.name, [asked.message, asked.nth], key),
             conversation=caller.conversation or _ONE_CONVERSATION,
             wait_s=ASK_WAIT_S,

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 
-_HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})
-_JOINER = "\u200d"  # holds emoji together, and moves nothing
+from sayso.text import without_hidden
 
 
 def one_line(text: str, limit: int | None = 200) -> str:
@@ -19,9 +18,7 @@ def one_line(text: str, limit: int | None = 200) -> str:
         limit: characters at most, the last one an `…` where more follow; None for the whole text.
     """
     spaced = " ".join(text.split())
-    seen = "".join(
-        char for char in spaced if char == _JOINER or unicodedata.category(char) not in _HIDDEN
-    )
+    seen = without_hidden(spaced)
     return seen if limit is None or len(seen) <= limit else seen[: limit - 1] + "…"
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, datetime, time, timedelta
 
 from starlette.responses import Response
 
-from sayso.ids import rfc3339
+from sayso.audit.authority.by import By
+from sayso.ids import rfc3339, to_micros
+from sayso.sdk.resources.people import Away
 from sayso.sdk.resources.sessions import ABSOLUTE, IDLE
-from sayso.surfaces.console.edge import read_form
+from sayso.surfaces.console.edge import Form, read_form
 from sayso.surfaces.console.render import KEYS_COOKIE
 from sayso.surfaces.console.visit import Visit
 
@@ -20,6 +22,7 @@ async def show_me(visit: Visit) -> Response:
     """The page."""
     session = visit.session
     page = visit.page("You", "-")
+    away, others = await absence_of(visit)
     return visit.show(
         "me.html",
         page,
@@ -29,14 +32,19 @@ async def show_me(visit: Visit) -> Response:
         idle=IDLE // timedelta(minutes=1),
         absolute=ABSOLUTE // timedelta(hours=1),
         session=session.token.id,
+        away=None if away is None else rfc3339(to_micros(away.until)),
+        instead="" if away is None else away.to,
+        others=others,
         oidc=visit.sayso.oidc.name,
         linked=visit.person.oidc is not None,
     )
 
 
-async def set_keys(visit: Visit) -> Response:
-    """Switch the keys on or off (WCAG 2.1.4)."""
+async def say(visit: Visit) -> Response:
+    """Switch the keys on or off (WCAG 2.1.4), or say until when one is away."""
     form = await read_form(visit.request)
+    if form.one("do") in {"away", "back"}:
+        return await _away(visit, form)
     answer = visit.see("me")
     answer.set_cookie(
         KEYS_COOKIE,
@@ -48,3 +56,32 @@ async def set_keys(visit: Visit) -> Response:
         samesite="lax",
     )
     return answer
+
+
+async def _away(visit: Visit, form: Form) -> Response:
+    """Until the end of a day in the viewer's zone; a day that is past is no absence."""
+    now = visit.sayso.now()
+    until = now
+    if form.one("do") == "away":
+        try:
+            day = date.fromisoformat(form.one("until"))
+        except ValueError:
+            return visit.note("Nothing was changed", "Choose the last day.", status=422)
+        until = datetime.combine(day + timedelta(days=1), time(), tzinfo=visit.times.zone)
+    token = visit.session.token
+    by = By(actor=token.actor, credential=token.id, via="console")
+    person, tenant = visit.session.person, visit.sayso.tenant
+    await visit.sayso.people.set_away(tenant, person, until, to=form.one("to"), now=now, by=by)
+    return visit.see("me")
+
+
+async def absence_of(visit: Visit) -> tuple[Away | None, tuple[str, ...]]:
+    """Until when one is away, and who could be called in one's place."""
+    people = visit.sayso.people
+    away = await people.away(visit.sayso.tenant, visit.sayso.now())
+    others = tuple(
+        one.id
+        for one in await people.list(visit.sayso.tenant)
+        if one.active and one.id != visit.person.id and visit.person.roles <= one.roles
+    )
+    return away.get(visit.person.id), others

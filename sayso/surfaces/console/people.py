@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from sayso.ids import rfc3339
+from sayso.ids import rfc3339, to_micros
+from sayso.sdk.resources.people import Away
 from sayso.surfaces.console.passkeys import pane_of
 from sayso.surfaces.console.visit import Visit
+
+
+def _away(visit: Visit, said: Away | None) -> str:
+    if said is None:
+        return ""
+    instead = f"; {said.to} is called instead" if said.to else ""
+    return f"away until {visit.times.clock(rfc3339(to_micros(said.until)))}{instead}"
 
 
 async def show_people(visit: Visit) -> Response:
     """The page."""
     sayso = visit.sayso
     people = await sayso.people.list(sayso.tenant)
+    away = await sayso.people.away(sayso.tenant, sayso.now())
     tokens = [one for one in await sayso.tokens.list(sayso.tenant) if one.revoked_at is None]
     settings = sayso.workspace.settings
     return visit.show(
@@ -23,6 +32,7 @@ async def show_people(visit: Visit) -> Response:
                 "id": one.id,
                 "roles": ", ".join(role.replace("_", " ") for role in sorted(one.roles)) or "none",
                 "slack": one.slack or "not linked",
+                "away": _away(visit, away.get(one.id)),
                 "active": one.active,
                 "source": one.source,
                 "seq": one.seq,

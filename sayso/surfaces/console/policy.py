@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from sayso.errors import RefusedError
 from sayso.sdk.resources.policy import PolicyTextView
+from sayso.surfaces.console.rollout import SHARES, dials_by_action, limit_lines
 from sayso.surfaces.console.visit import Visit
 
 _RULE = re.compile(r"@id\(\"(?P<id>[^\"]{1,80})\"\)\s*@explain\(\"(?P<say>[^\"]{1,400})\"\)")
@@ -44,7 +45,11 @@ async def show_policy(visit: Visit) -> Response:
         rules=() if text is None else rules_of(text),
         history=history,
         waits=[one for one in await policy.changes() if one.status == "waiting"],
-        limits=await visit.sayso.limits.list(limit=3),
+        limits=await limit_lines(visit),
+        dials=() if text is None else await dials_by_action(visit),
+        shares=SHARES,
+        moved=visit.request.query_params.get("moved", ""),
+        me=visit.person.id,
         shown=said,
         diff=changed,
     )

@@ -199,11 +199,6 @@ EXPLANATION: dict[str, Any] = {
             "allowed": False,
             "rules": [["refunds.weekend", "At weekends a support manager is asked"]],
         },
-        {
-            "who": "a support manager",
-            "allowed": True,
-            "rules": [["refund-manager", "A refund of up to 500 once a manager has approved"]],
-        },
     ],
     "today": "a support manager",
     "today_version": 14,
@@ -538,19 +533,6 @@ SOLUTION_DONE: dict[str, Any] = {
     "steps": [{**_STEP, "asks": False, "status": "succeeded"}],
     "agreed": ["maria"],
 }
-YES_TO_ALL: dict[str, Any] = {"decision": "approve", "revision": 1, "digest": _DIGEST}
-YES_TO_SOME: dict[str, Any] = {**YES_TO_ALL, "steps": ["s1", "s3"]}
-YES_TO_LESS: dict[str, Any] = {
-    **YES_TO_ALL,
-    "decision": "edit",
-    "lower": {"s1": {"amount_minor": 6450, "currency": "USD"}},
-}
-ASK_CUSTOMER: dict[str, Any] = {
-    "question": "Which mug came broken?",
-    "revision": 1,
-    "digest": _DIGEST,
-}
-NO_TO_ALL: dict[str, Any] = REJECT
 SEGMENT: dict[str, Any] = {
     "first": 0,
     "last": 65_535,
@@ -592,7 +574,8 @@ sayso_approvals_pending 3
 """
 EVENTS = f"""event: action
 data: {{"seq":7,"at":"{_AT}","kind":"action.pending","request_id":"{_REQUEST_ID}",\
-"action_id":"{_ACTION_ID}","approval_id":"{_APPROVAL_ID}","status":"pending_approval"}}
+"action_id":"{_ACTION_ID}","approval_id":"{_APPROVAL_ID}","status":"pending_approval",\
+"message":"A person from our team has to agree first."}}
 id: 7
 """
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import Field
@@ -95,6 +95,25 @@ class SolutionPage(View):
     next_after: str | None
 
 
+_YES_TO_ALL: dict[str, Any] = {
+    "decision": "approve",
+    "revision": 1,
+    "digest": examples.APPROVE["digest"],
+}
+_YES_TO_SOME: dict[str, Any] = {**_YES_TO_ALL, "steps": ["s1", "s3"]}
+_YES_TO_LESS: dict[str, Any] = {
+    **_YES_TO_ALL,
+    "decision": "edit",
+    "lower": {"s1": {"amount_minor": 6450, "currency": "USD"}},
+}
+_ASK_CUSTOMER: dict[str, Any] = {
+    "question": "Which mug came broken?",
+    "revision": 1,
+    "digest": examples.APPROVE["digest"],
+}
+_NO_TO_ALL: dict[str, Any] = examples.REJECT
+
+
 router = APIRouter(tags=["solutions"], route_class=GuardedRoute)
 
 
@@ -159,10 +178,10 @@ async def show_solution(
         **problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
     },
     openapi_extra=asked(
-        yes=examples.YES_TO_ALL,
-        yes_to_some=examples.YES_TO_SOME,
-        less=examples.YES_TO_LESS,
-        no=examples.NO_TO_ALL,
+        yes=_YES_TO_ALL,
+        yes_to_some=_YES_TO_SOME,
+        less=_YES_TO_LESS,
+        no=_NO_TO_ALL,
     ),
 )
 async def decide_solution(
@@ -213,7 +232,7 @@ async def decide_solution(
         200: shown("asked; the request is `needs_customer`", examples.SOLUTION),
         **problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
     },
-    openapi_extra=asked(question=examples.ASK_CUSTOMER),
+    openapi_extra=asked(question=_ASK_CUSTOMER),
 )
 async def ask_customer(
     solution_id: str,

@@ -16,6 +16,7 @@ import threading
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import cast
 
 import orjson
 from slack_bolt import App, BoltRequest, BoltResponse
@@ -104,6 +105,8 @@ class Bolt:
             # INVARIANT: Bolt reads the body before it checks whose it is, and breaks on JSON of
             # another shape than Slack's; a stranger's must not fill the log with tracebacks.
             return Reply(status=400)
+        if not _has_slacks_shape(request.body):
+            return Reply(status=400)
         self._loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self._whole_s):
@@ -122,6 +125,8 @@ class Bolt:
     async def answer_socket(self, payload: Mapping[str, object]) -> Reply:
         """The same for what came over a socket of ours, where there is nothing to be signed."""
         request = BoltRequest(mode="socket_mode", body=dict(payload))
+        if not _has_slacks_shape(request.body):
+            return Reply(status=400)
         self._loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self._whole_s):
@@ -176,6 +181,24 @@ class Bolt:
         answer = asyncio.run_coroutine_threadsafe(run(), self._loop).result()
         body = "" if answer.body is None else orjson.dumps(answer.body).decode()
         return BoltResponse(status=answer.status, body=body)
+
+
+def _has_slacks_shape(body: Mapping[str, object]) -> bool:
+    """Whether Bolt can look for the handler; it breaks on other shapes, with a traceback."""
+    match body:
+        case {"type": "view_submission" | "view_closed"}:
+            match body.get("view"):
+                case {"callback_id": str()}:
+                    return True
+                case _:
+                    return False
+        case {"type": "block_actions"}:
+            actions = body.get("actions")
+            return isinstance(actions, list) and all(
+                isinstance(one, dict) for one in cast("list[object]", actions)
+            )
+        case _:
+            return True
 
 
 def _is_meant(record: logging.LogRecord) -> bool:

@@ -88,9 +88,10 @@ class Reminding:
         roles = frozenset(view.roles)
         if view.escalated is not None:
             roles |= {view.escalated.role}
-        users = await self._sayso.people.slack_users(
-            self._sayso.tenant, roles, frozenset(view.agreed)
+        people = await self._sayso.people.called(
+            self._sayso.tenant, roles, frozenset(view.agreed), self._sayso.now()
         )
+        users = tuple(one.slack.partition("/")[2] for one in people if one.slack)
         text, blocks = reminder(view, users[:_MOST_NAMED])
         message = _message(self._channel, text, blocks)
         await self._web.call(

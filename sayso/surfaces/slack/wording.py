@@ -3,27 +3,14 @@
 from __future__ import annotations
 
 import functools
-import unicodedata
 from dataclasses import dataclass
 
 from sayso.actions.approvals.repository import ApprovalStatus
 from sayso.actions.approvals.service import Decided
 from sayso.errors import Code, SaysoError
 from sayso.json import JsonObject
+from sayso.text import is_hidden
 
-_HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})
-# Letters, marks and symbols by category, and yet nothing is drawn for them.
-_HIDDEN_RANGES = (
-    (0x034F, 0x034F),
-    (0x115F, 0x1160),
-    (0x17B4, 0x17B5),
-    (0x180B, 0x180F),
-    (0x2800, 0x2800),
-    (0x3164, 0x3164),
-    (0xFE00, 0xFE0F),
-    (0xFFA0, 0xFFA0),
-    (0xE0100, 0xE01EF),
-)
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
@@ -45,13 +32,7 @@ def show_hidden(text: str, *, lines: bool = False) -> str:
 def _shown(char: str, *, lines: bool) -> str:
     if char == " " or (lines and char == "\n"):
         return char
-    point = ord(char)
-    hidden = (
-        unicodedata.category(char) in _HIDDEN_CATEGORIES
-        or char.isspace()
-        or any(first <= point <= last for first, last in _HIDDEN_RANGES)
-    )
-    return f"[U+{point:04X}]" if hidden else char
+    return f"[U+{ord(char):04X}]" if is_hidden(char) or char.isspace() else char
 
 
 def escape(text: str) -> str:

@@ -36,6 +36,16 @@ from sayso.sdk.scaffold import template
 ASKS = TOKEN_HOUR + 'then = { ask = "support_manager" }\ncounts = "automatic"\n'
 
 
+TWO_OPEN = """
+[[limit]]
+id = "open"
+say = "At most two questions of a customer wait"
+of = "customer"
+action = "shop.refund"
+cards = 2
+"""
+
+
 async def done(opened: ShopWorkspace, times: int) -> list[str]:
     """How so many refunds ended, one after the other, each of another customer."""
     return [(await refund(opened, customer=f"cus_{at}")).status for at in range(times)]
@@ -329,15 +339,7 @@ per = "day"
 @pytest.mark.promise("limits:cards")
 async def test_open_cards_are_limited_too(tmp_path: Path) -> None:
     """The 3rd question of one customer is refused while two wait; a decided one is free again."""
-    cards = """
-[[limit]]
-id = "open"
-say = "At most two questions of a customer wait"
-of = "customer"
-action = "shop.refund"
-cards = 2
-"""
-    async with limited(tmp_path, cards) as opened:
+    async with limited(tmp_path, TWO_OPEN) as opened:
         waits = [await refund(opened, 60_000) for _ in range(2)]
         assert [one.status for one in waits] == ["pending_approval"] * 2
         third = await refund(opened, 60_000)
@@ -351,15 +353,7 @@ cards = 2
 @pytest.mark.promise("limits:cards")
 async def test_a_flood_beyond_the_open_cards_is_logged_once(tmp_path: Path) -> None:
     """A clear refusal, logged once; the log doesn't grow with the tries."""
-    cards = """
-[[limit]]
-id = "open"
-say = "At most two questions of a customer wait"
-of = "customer"
-action = "shop.refund"
-cards = 2
-"""
-    async with limited(tmp_path, cards) as opened:
+    async with limited(tmp_path, TWO_OPEN) as opened:
         for _ in range(2):
             await refund(opened, 60_000)
         assert (await refund(opened, 60_000)).status == "refused"

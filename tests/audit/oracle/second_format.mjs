@@ -74,14 +74,14 @@ export const canonical = (bytes) => {
 };
 
 const KINDS = new Set(`log.opened request.asked request.planned request.handed_over request.replied
-  action.proposed action.judged action.refused action.pending action.approved action.rejected
+  action.proposed action.refused action.pending action.approved action.rejected
   action.edited action.expired action.stale action.held action.intent action.accepted
   action.succeeded action.failed action.unknown action.reconciled action.resolved action.compensated plan.undoing
   approval.refused approval.reminded approval.escalated
   stop.engaged stop.resume_asked stop.released stop.refused
   policy.activated policy.asked policy.withdrawn policy.refused key.rotated log.head log.sealed
   log.pruned log.refused audit.queried audit.exported token.created token.revoked
-  work.taken work.noted work.ended prompt.chosen
+  work.taken work.noted work.ended work.away prompt.chosen
   webhook.added webhook.rotated webhook.disabled webhook.enabled webhook.replayed webhook.removed
   subject.erasing subject.erased subject.exported subject.held subject.release_asked
   subject.released subject.refused retention.swept calls.turned_away`.split(/\s+/));

@@ -31,7 +31,7 @@ GROUPS = {
     "rollout": ("list", "set", "compare", "wrong"),
     "work": ("list", "show", "take", "note", "end"),
     "stop": ("list",),
-    "people": ("list", "add", "role", "slack", "deactivate"),
+    "people": ("list", "add", "role", "slack", "away", "deactivate"),
     "webhooks": (*("add", "list", "test", "rotate", "disable", "enable", "replay", "remove"),),
     "token": ("create", "list", "revoke"),
 }

@@ -114,6 +114,20 @@ def test_an_extra_is_installed_without_a_published_package(clone: Path, tmp_path
 
 
 @pytest.mark.promise("cli:printed")
+def test_nothing_says_to_install_a_package_that_is_not_published() -> None:
+    """`pip install 'sayso[…]'` fails until there is one; in a clone, an extra is added by uv."""
+    code = (path for folder in ("examples", "sayso") for path in (ROOT / folder).rglob("*.py"))
+    wrong = re.compile(r"pip install[^&\n`]*\bsayso\b|\bsayso\[[a-z-]+\]|uvx sayso")
+    found = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in (*PAGES, ROOT / "CONTRIBUTING.md", *code)
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1)
+        if wrong.search(line)
+    ]
+    assert found == []
+
+
+@pytest.mark.promise("cli:printed")
 def test_a_command_begins_as_it_has_to_be_typed(clone: Path, tmp_path: Path) -> None:
     """`sayso` alone ended in `command not found` for whoever had come by `uv run sayso`."""
     environment, by_uv = clone / ".venv", {"UV_RUN_RECURSION_DEPTH": "1"}

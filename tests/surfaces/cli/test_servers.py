@@ -64,6 +64,26 @@ def test_serve_and_the_command_line_share_a_workspace(cli: CliWorkspace) -> None
         cli.line("serve", "--port", taken).refused("port_in_use", 2)
 
 
+@pytest.mark.promise("policy:follow")
+def test_a_changed_policy_file_is_said_by_check_doctor_and_the_server(cli: CliWorkspace) -> None:
+    """The file decides nothing yet, and whoever looks is told so with the next step."""
+    cli.refund()
+    path = cli.folder / "policies" / "default.cedar"
+    path.write_text(path.read_text() + "\n// one more line\n")
+    said, step = "version 1 of the policy is in force, and policies/default.cedar differs", "diff"
+    (note,) = cli.line.done("check")["problems"]
+    assert (note["code"], note["warning"], note["detail"]) == ("version_moved", True, said)
+    assert step in note["next_step"]
+    assert said in cli.line("doctor").err
+    process = cli.process("serve", "--port", "0", "--json")
+    assert process.stdout is not None
+    for _ in iter(process.stdout.readline, "}\n"):
+        pass
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert said in errors
+
+
 @pytest.mark.promise("subjects:restored")
 def test_who_is_back_from_a_backup_is_erased_again_over_http(cli: CliWorkspace) -> None:
     """As `sayso privacy sweep` does: here the list came back after the start."""
@@ -176,8 +196,6 @@ def test_a_server_says_by_itself_that_its_log_does_not_verify(cli: CliWorkspace)
 
 
 def _await_not_ready(client: httpx.Client) -> None:
-    for _ in range(200):  # each call takes some milliseconds
-        if client.get("/readyz").status_code != 200:
-            return
-        time.sleep(0.1)
-    raise AssertionError("it stays ready")
+    until = time.monotonic() + 60
+    while client.get("/readyz").status_code == 200:
+        assert time.monotonic() < until, "it stays ready"

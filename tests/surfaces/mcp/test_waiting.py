@@ -201,8 +201,25 @@ async def test_a_call_that_waits_tells_of_each_step(
         assert isinstance(found, CallToolResult)
         assert found.structured_content is not None
         assert found.structured_content["status"] == "succeeded"
-    assert told[0] == "pending_approval"
-    assert told[-1] == "succeeded"
+    assert told[0] == "A person from our team has to agree first."
+    assert told[-1] == "Done."
+
+
+@pytest.mark.promise("tools:progress")
+async def test_words_that_are_being_planned_tell_of_it_in_their_language(
+    url: str, bot: str
+) -> None:
+    """Before the answer: that somebody looks."""
+    told: list[str | None] = []
+
+    async def progress(progress: float, total: float | None, message: str | None) -> None:
+        told.append(message)
+
+    async with over_http(url, headers(bot, "cus_demo_grace")) as client:
+        words = {"message": "Wann kommt meine Bestellung an?"}
+        found = await client.call_tool("ask", words, progress_callback=progress)
+        assert isinstance(found, CallToolResult)
+    assert told == ["Wir sehen nach, was Sie bei uns haben."]
 
 
 @pytest.mark.promise("tools:resources")

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.routing import Route
-from surfaces.slack.slack_team import APPROVE, LONG_S, LOWER, SlackTeam
+from surfaces.slack.slack_team import APPROVE, LONG_S, LOWER, REJECT, SlackTeam
 
 from sayso.connectors.secret import Secret
 from sayso.json import JsonValue
@@ -142,6 +142,44 @@ async def test_what_is_signed_and_strange_is_refused_without_an_accident(team: S
         signed = sign(team.slack.signing_secret, now, raw)
         assert await _post(team, raw, now, signed) in {400, 401, 404}
     assert await _post(team, b"x" * 600_000, now, "v0=") == 413
+
+
+MALFORMED_VIEWS: dict[str, object] = {
+    "no state": {"state": None},
+    "a state that is a text": {"state": "x"},
+    "no values": {"state": {}},
+    "values that are a list": {"state": {"values": []}},
+    "a value that is a number": {"state": {"values": {"code": {"code": 7}}}},
+    "an option that is a list": {"state": {"values": {"code": {"code": {"selected_option": []}}}}},
+    "a reason that is an object": {"state": {"values": {"reason": {"reason": {"value": {}}}}}},
+    "no metadata": {"private_metadata": None},
+    "metadata of garbage": {"private_metadata": "\u202e{]"},
+    "metadata that is a number": {"private_metadata": 7},
+    "huge metadata": {"private_metadata": "x" * 200_000},
+    "no callback": {"callback_id": None},
+    "a callback that is a list": {"callback_id": ["sayso.reject"]},
+    "a callback of nobody": {"callback_id": "sayso.nothing"},
+}
+
+
+@pytest.mark.promise("slack:signed")
+@pytest.mark.parametrize("change", MALFORMED_VIEWS.values(), ids=list(MALFORMED_VIEWS))
+async def test_a_signed_but_malformed_view_gets_an_answer_and_no_traceback(
+    team: SlackTeam, caplog: pytest.LogCaptureFixture, change: dict[str, JsonValue]
+) -> None:
+    """Whoever has the secret, or Slack on a bad day: nothing is decided, and the log is quiet."""
+    approval = await team.ask()
+    await team.click(approval, REJECT)
+    sent = dict(submission_payload(team.slack.views[0], {"code": "duplicate"}, user="UMARIA"))
+    view = sent["view"]
+    assert isinstance(view, dict)
+    for body in ({**sent, "view": {**view, **change}}, {**sent, "view": change.get("state")}):
+        delivery = await team.slack.deliver(body)
+        assert 200 <= delivery.status < 500, delivery
+    await team.app.told()
+    assert (await team.approval(approval)).status == "pending"
+    assert [record for record in caplog.records if record.exc_info] == []
+    assert not any("Traceback" in record.getMessage() for record in caplog.records)
 
 
 @pytest.mark.parametrize(

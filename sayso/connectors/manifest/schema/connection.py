@@ -8,6 +8,8 @@ from pydantic import Field, model_validator
 
 from sayso.connectors.manifest.schema.base import Line, Path, Pattern, Table
 from sayso.connectors.manifest.schema.request import Read
+from sayso.errors import RefusedError
+from sayso.money import exponent_of
 
 
 class Setting(Table):
@@ -162,10 +164,22 @@ class MoneyUnit(Table):
     Attributes:
         unit: `minor` (1250), `major` ("12.50" or 12.50), `minor_text` ("1250").
         exponents: decimals of currencies for which the provider differs from ISO 4217.
+        multiples: of currencies of which the provider takes whole steps only, such as
+            `KWD = 10`: how many of its smallest units make one.
     """
 
     unit: Literal["minor", "major", "minor_text"]
     exponents: dict[str, Annotated[int, Field(ge=0, le=4)]] = Field(default_factory=dict)
+    multiples: dict[str, Annotated[int, Field(ge=2, le=10_000)]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _name_currencies(self) -> MoneyUnit:
+        for code in (*self.exponents, *self.multiples):
+            try:
+                exponent_of(code)
+            except RefusedError as error:
+                raise ValueError(error.message) from error
+        return self
 
 
 class Spec(Table):

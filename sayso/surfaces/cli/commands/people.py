@@ -1,8 +1,9 @@
-"""`sayso people list|add|role|slack|deactivate`."""
+"""`sayso people list|add|role|slack|away|deactivate`."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Annotated, TypeAlias
 
 import typer
@@ -17,7 +18,7 @@ from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.problem import usage
 from sayso.surfaces.cli.workspace import CLI, find_workspace, look, tenant_of
 
-app = typer.Typer(help="Who may decide: list, add, role, slack, deactivate.")
+app = typer.Typer(help="Who may decide: list, add, role, slack, away, deactivate.")
 
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help="The person's id, such as maria.")]
 RoleOption = Annotated[
@@ -112,6 +113,50 @@ def link(
         workspace,
         Out(as_json=as_json),
     )
+
+
+@app.command()
+def away(
+    person: IdArgument,
+    until: Annotated[
+        str,
+        typer.Option("--until", metavar="TIME", help="RFC 3339 or a day, UTC; `now` for back."),
+    ],
+    to: Annotated[
+        str, typer.Option("--to", metavar="ID", help="Who is called in their place.")
+    ] = "",
+    tenant: TenantOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Say that somebody does not answer until then; reminders go to others."""
+    out = Out(as_json=as_json)
+
+    async def work(sayso: Sayso) -> datetime:
+        now = sayso.now()
+        ends = now if until == "now" else _time(until)
+        where = tenant_of(sayso, tenant)
+        await sayso.people.set_away(where, person, ends, to=to, now=now, by=_BY)
+        return ends
+
+    ends = look(find_workspace(workspace), work)
+    if as_json:
+        out.document({"id": person, "until": ends.isoformat(), "to": to})
+    elif until == "now":
+        out.line(f"{person} is back.")
+    else:
+        instead = f"; {to} is called in their place" if to else ""
+        out.line(f"{person} is away until {ends:%Y-%m-%d %H:%M} UTC{instead}.")
+    return 0
+
+
+def _time(said: str) -> datetime:
+    """A moment, or the beginning of a day in UTC."""
+    try:
+        found = datetime.fromisoformat(said)
+    except ValueError as error:
+        raise usage(f"`{said[:40]}` is no time", "write 2026-12-01 or 2026-12-01T09:00Z") from error
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
 @app.command()

@@ -275,6 +275,24 @@ async function askPasskey(form, button) {
   put(form, "passkey.nonce", asked.nonce);
 }
 
+// ---- a question to the log: the word that one is writing is completed ----------------------------
+
+const asking = document.querySelector("[data-complete]");
+if (asking) {
+  const words = JSON.parse(asking.dataset.complete);
+  const list = document.getElementById(asking.getAttribute("list"));
+  asking.addEventListener("input", () => {
+    const [, before, last] = /^(.*?)(\S*)$/s.exec(asking.value);
+    const inside = words.find(([word]) => last.startsWith(word));
+    const ends = inside ? inside[1].map((value) => inside[0] + value) : words.map(([word]) => word);
+    list.replaceChildren(...ends.filter((end) => end.startsWith(last) && end !== last).map((end) => {
+      const option = document.createElement("option");
+      option.value = before + end;
+      return option;
+    }));
+  });
+}
+
 // ---- keys move the focus; none of them decides ---------------------------------------------------
 
 function moveFocus(step) {

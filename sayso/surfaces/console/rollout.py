@@ -1,0 +1,153 @@
+"""The dials and the limits on the policy page: how far each goes, and the forms that move it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+
+from starlette.responses import Response
+
+from sayso.actions.rollout.definition import Stage
+from sayso.errors import Code, RefusedError
+from sayso.money import Money
+from sayso.sdk.resources.limits import LimitUseView, LimitView
+from sayso.sdk.resources.rollout import DialView
+from sayso.surfaces.console.edge import read_form
+from sayso.surfaces.console.visit import Visit
+
+SHARES = ("1", "5", "10", "25", "50", "100")
+"""Of customers, in percent."""
+_NEXT = {one: list(Stage)[min(one.rank + 1, len(Stage) - 1)] for one in Stage}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """One stage of a dial. `sign`: `now`, `before` what it is at, or `after`."""
+
+    stage: str
+    sign: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DialLine:
+    """A dial as the page shows it.
+
+    Attributes:
+        marks: the stages from the left. whom: for how many customers, and what the others get.
+        next: the stage that it may be widened to, where enough agree; empty otherwise.
+    """
+
+    view: DialView
+    marks: tuple[Mark, ...]
+    whom: str
+    next: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """How full a limit is for one key: `percent` of its room, in words `said`."""
+
+    whose: str
+    percent: int
+    said: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitLine:
+    """A limit with its fullest keys."""
+
+    view: LimitView
+    bars: tuple[Bar, ...]
+
+
+async def dials_by_action(visit: Visit) -> tuple[tuple[str, tuple[DialLine, ...]], ...]:
+    """The dials in force, in their order, under the name of their action."""
+    found: dict[str, list[DialLine]] = {}
+    for view in await visit.sayso.rollout.list():
+        found.setdefault(view.action, []).append(_line(view))
+    return tuple((action, tuple(lines)) for action, lines in found.items())
+
+
+def _line(view: DialView) -> DialLine:
+    at = Stage.SUGGEST if view.braked else view.stage
+    marks = tuple(
+        Mark(
+            stage=one.value,
+            sign="now" if one is at else "before" if one.rank < at.rank else "after",
+        )
+        for one in Stage
+    )
+    whom = "everybody"
+    if view.share < 100:
+        whom = f"{view.share:g} % of customers, else {view.otherwise}"
+    return DialLine(
+        view=view,
+        marks=marks,
+        whom=whom,
+        next=_NEXT[at].value if view.ready and at is not Stage.AUTO else "",
+    )
+
+
+async def limit_lines(visit: Visit) -> tuple[LimitLine, ...]:
+    """The limits in force with their three fullest keys."""
+    return tuple(
+        LimitLine(view=one, bars=_bars(one.uses)) for one in await visit.sayso.limits.list(limit=3)
+    )
+
+
+def _bars(uses: Sequence[LimitUseView]) -> tuple[Bar, ...]:
+    found: list[Bar] = []
+    for use in uses:
+        whose = use.whose or "a customer of another tenant"
+        if use.cap_minor is not None and use.used_minor is not None:
+            used, cap = use.used_minor, use.cap_minor
+            said = f"{Money(used, use.currency)} of {Money(cap, use.currency)}"
+        elif use.cap is not None:
+            used, cap = use.used, use.cap
+            said = f"{used:,} of {cap:,}"
+        else:
+            continue
+        percent = 100 if cap <= 0 else min(100, 100 * used // cap)
+        found.append(Bar(whose=whose, percent=percent, said=said))
+    return tuple(found)
+
+
+async def move_dial(visit: Visit) -> Response:
+    """Move a dial; to the right it waits for a second person, where the policy says so."""
+    form = await read_form(visit.request)
+    said = form.one("share", "100")
+    try:
+        share = Decimal(said) if said in SHARES else None
+    except InvalidOperation:
+        share = None
+    if share is None:
+        raise RefusedError(
+            Code.INVALID_INPUT, "this is no share", next_step=f"choose one of {', '.join(SHARES)}"
+        )
+    dial, stage = form.one("dial"), form.one("stage")
+    known = next((one for one in await visit.sayso.rollout.list() if one.id == dial), None)
+    # The others never go further than those whom the dial is about.
+    pulled = known is not None and stage in set(Stage) and Stage(stage).rank < known.otherwise.rank
+    activation = await visit.sayso.rollout.set(
+        dial,
+        stage,
+        token=visit.request.cookies.get(visit.site.cookie, ""),
+        share=share,
+        otherwise=stage if pulled else None,
+        note=form.one("note")[:200],
+        via="console",
+    )
+    return visit.see(f"policy?moved={'waits' if activation.waits is not None else 'now'}#roll-out")
+
+
+async def answer_change(visit: Visit) -> Response:
+    """Confirm a change that somebody else asked for, or end it."""
+    form, name = await read_form(visit.request), visit.request.path_params["id"]
+    token = visit.request.cookies.get(visit.site.cookie, "")
+    if form.one("answer") == "confirm":
+        sha256 = form.one("sha256")
+        await visit.sayso.policy.confirm(name, sha256=sha256, token=token, via="console")
+    else:
+        await visit.sayso.policy.withdraw(name, token=token, via="console")
+    return visit.see("policy")

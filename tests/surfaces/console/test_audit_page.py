@@ -1,0 +1,122 @@
+"""The audit page: what a question finds can be kept, completed, and taken away as a file."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import tempfile
+import zipfile
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from surfaces.console.served_console import (
+    ROOT,
+    chromium,
+    needs_chromium,
+    open_console,
+    violations,
+)
+
+from sayso.audit.verify import verify
+
+pytestmark = pytest.mark.promise("console:audit")
+
+
+async def test_a_question_is_taken_away_as_files_that_verify_or_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exactly what was found, with its manifest; each export is an entry, by whoever asked."""
+    left = tmp_path / "left"
+    left.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(left))
+    async with open_console(tmp_path) as console:
+        await console.ask()
+        async with console.client(await console.sign_in()) as browser:
+
+            async def take(kind: str, words: str) -> bytes:
+                form = {"q": words, "format": kind}
+                said = await browser.post(f"{ROOT}/audit/export", data=form)
+                assert said.status_code == 200, said.text
+                assert said.headers["cache-control"] == "no-store"
+                return said.content
+
+            whole = zipfile.ZipFile(io.BytesIO(await take("jsonl", "")))
+            whole.extractall(tmp_path / "out")
+            found = verify(tmp_path / "out" / "log")
+            assert not found.findings
+            assert found.entries > 8
+
+            pending = (await take("cloudevents", "kind:action.pending")).decode().splitlines()
+            table = zipfile.ZipFile(io.BytesIO(await take("csv", "kind:action.pending")))
+            said = json.loads(table.read("manifest.json"))
+            rows = list(csv.DictReader(io.StringIO(table.read("log.csv").decode())))
+            assert [row["kind"] for row in rows] == ["action.pending"] * 3
+            assert [row["seq"] for row in rows] == [json.loads(one)["id"] for one in pending]
+            assert {row["amount_minor"] for row in rows} == {"12900", "1000", ""}
+            assert (said["count"], said["query"]) == (3, "kind:action.pending")
+            assert (str(said["first"]), str(said["last"])) == (rows[0]["seq"], rows[-1]["seq"])
+            assert said["sha256"] == hashlib.sha256(table.read("log.csv")).hexdigest()
+            assert said["exported_by"] == "person:maria"
+            assert said["head"].startswith("test/main\n")
+
+            odd = await browser.post(f"{ROOT}/audit/export", data={"q": "", "format": "exe"})
+            assert odd.status_code == 422
+            none = {"q": "kind:nothing.such", "format": "csv"}
+            assert (await browser.post(f"{ROOT}/audit/export", data=none)).status_code == 422
+        entries = await console.sayso.audit.tail(10)
+        by = [entry.actor for entry in entries if entry.kind == "audit.exported"]
+        assert by[:3] == ["person:maria"] * 3
+        assert list(left.iterdir()) == []
+
+
+async def test_a_question_is_kept_and_forgotten(tmp_path: Path) -> None:
+    """In this browser, under a name that is text; what somebody put into the cookie is not run."""
+    async with (
+        open_console(tmp_path) as console,
+        console.client(await console.sign_in()) as browser,
+    ):
+        name = '<img src=x onerror="1">'
+        form = {"q": "kind:action.pending", "name": name}
+        assert (await browser.post(f"{ROOT}/audit/saved", data=form)).status_code == 303
+        page = (await browser.get(f"{ROOT}/audit?q=kind:action.pending")).text
+        assert "&lt;img src=x" in page
+        assert "<img" not in page
+        assert "Forget" in page
+        forget = {"name": name, "do": "forget"}
+        assert (await browser.post(f"{ROOT}/audit/saved", data=forget)).status_code == 303
+        assert "&lt;img" not in (await browser.get(f"{ROOT}/audit")).text
+        for odd in ("{", "[1]", '[["", ""]]', '[["a"]]', '{"a": 1}'):
+            browser.cookies.set("sayso_saved", quote(odd))
+            assert (await browser.get(f"{ROOT}/audit")).status_code == 200
+        empty = await browser.post(f"{ROOT}/audit/saved", data={"name": "", "q": "x"})
+        assert empty.status_code == 422
+
+
+@needs_chromium
+async def test_the_word_that_one_writes_is_completed(tmp_path: Path) -> None:
+    """Qualifiers first, then what a qualifier can say; and the page stays without a fault."""
+    async with open_console(tmp_path) as console, chromium() as browser:
+        await console.ask()
+        async with await console.context(browser, viewport={"width": 360, "height": 780}) as window:
+            page = await window.new_page()
+            await page.goto(console.path("audit?q=kind:action.pending"))
+            assert await violations(page) == []
+            assert await page.evaluate("document.documentElement.scrollWidth") <= 360
+
+            async def offered(words: str) -> list[str]:
+                await page.locator("#q").fill(words)
+                found: list[str] = await page.eval_on_selector_all(
+                    "#words option", "all => all.map(one => one.value)"
+                )
+                return found
+
+            assert await offered("actor:maria ki") == ["actor:maria kind:"]
+            assert "actor:maria kind:action.approved" in await offered("actor:maria kind:action.a")
+            assert await offered("outcome:") == ["outcome:allow", "outcome:ask", "outcome:deny"]
+            assert await offered("actor:maria") == []
+            await page.goto(console.path("audit?verify=1"))
+            text = await page.inner_text("main")
+            assert "This server verified the entries 0 to " in text
