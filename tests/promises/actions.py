@@ -245,6 +245,10 @@ PROMISES: dict[str, Promise] = {
     "agent:not-asked-for": Promise(
         "Whoever planned: a step that is not found in the customer's own words is a person's.",
     ),
+    "agent:own-texts": Promise(
+        "What goes out under the team's name is the playbook's text, whatever a model wrote."
+    ),
+    "agent:own-action": Promise("A team's own action brings its act, slots and words in one file."),
     "agent:understands": Promise(
         "Playbooks plan, ask back or hand over as a careful person would, in seven languages.",
     ),
@@ -405,6 +409,10 @@ PROMISES: dict[str, Promise] = {
     ),
     "policy:tests": Promise(
         "Tests beside the policy are asked of the engine, and say what is not as wanted."
+    ),
+    "facts:signed": Promise(
+        "A fact that a caller signs counts for minutes, for this customer and workspace; an "
+        "unsigned one, a connector's or a stale one does not."
     ),
     "policy:everywhere": Promise(
         "A draft is looked at, tried, put in force and confirmed over HTTP as on the command line,"
