@@ -16,8 +16,13 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
+import httpx2
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
+from mcp_types import CallToolResult
 
 from bench.place import make_workspace, working_folder
 from bench.report import Report, Row, median, print_report
@@ -26,7 +31,10 @@ from sayso.sandbox import API_KEY, Sandbox
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.tokens import Scope
 from sayso.sdk.workspace import write_secret_file
+from sayso.serving import listen
 from sayso.surfaces.http.server import serve
+from sayso.surfaces.mcp.app import serve_http
+from sayso.surfaces.mcp.server import KEY
 
 WORDS = "Please refund order 1042."
 WHO = "cus_demo_ana"
@@ -144,7 +152,8 @@ async def run(folder: Path, delay_ms: float, asks: int) -> dict[str, Asked]:
     with Sandbox.start(seed="demo") as sandbox:
         relay = Relay(target=sandbox.url, delay_s=delay_ms / 1000)
         async with relay.open():
-            for way, measured in (("in process", _in_process), ("HTTP", _over_http)):
+            ways = (("in process", _in_process), ("HTTP", _over_http), ("MCP", _over_mcp))
+            for way, measured in ways:
                 tables = _tables(folder / way.replace(" ", "-"), relay)
                 found[way] = await measured(folder / way.replace(" ", "-"), tables, relay, asks)
     return found
@@ -185,6 +194,39 @@ async def _over_http(folder: Path, tables: dict[str, object], relay: Relay, asks
                     headers={**headers, "Idempotency-Key": f"ask-{number}"},
                 )
                 answer.raise_for_status()
+
+            found = await measure(ask, relay, asks)
+        served.cancel()
+        await asyncio.wait([served])
+        return found
+
+
+async def _over_mcp(folder: Path, tables: dict[str, object], relay: Relay, asks: int) -> Asked:
+    """The tool `ask` of the official client, over the transport that hosts use."""
+    async with Sayso(make_workspace(folder, **tables), mode="run") as sayso:
+        await sayso.check_ready()
+        opened = sayso.container
+        scopes = frozenset({Scope.PROPOSE})
+        _, secret = await opened.tokens.create(
+            opened.tenant, "service", "bench", scopes, days=1, by=SYSTEM
+        )
+        url: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        served = asyncio.create_task(serve_http(sayso, listen("127.0.0.1", 0), url.set_result))
+        headers = {
+            "Authorization": f"Bearer {secret}",
+            "Sayso-Subject": WHO,
+            "Sayso-Assurance": "verified",
+        }
+        async with (
+            httpx2.AsyncClient(headers=headers, trust_env=False, timeout=60.0) as http,
+            Client(streamable_http_client(f"{await url}/mcp", http_client=http)) as client,
+        ):
+
+            async def ask(number: int) -> None:
+                meta: Any = {KEY: f"ask-{number}"}
+                found = await client.call_tool("ask", {"message": WORDS}, meta=meta)
+                assert isinstance(found, CallToolResult)
+                assert not found.is_error, found
 
             found = await measure(ask, relay, asks)
         served.cancel()

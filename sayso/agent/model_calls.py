@@ -11,7 +11,7 @@ import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 from sayso.connectors.secret import Secret
 
@@ -35,14 +35,20 @@ class Price:
     """What tokens cost, in millionths of a US dollar per million tokens.
 
     $2.50 per million tokens is 2_500_000.
+
+    Attributes:
+        cached: of what the provider had kept of an earlier call; None where it costs the same.
     """
 
     input: int = 0
     output: int = 0
+    cached: int | None = None
 
-    def of(self, tokens_in: int, tokens_out: int) -> int:
-        """The cost in millionths of a US dollar, rounded up."""
-        return -(-(tokens_in * self.input + tokens_out * self.output) // 1_000_000)
+    def of(self, tokens_in: int, tokens_out: int, cached: int = 0) -> int:
+        """The cost in millionths of a US dollar, rounded up; `cached` are part of `tokens_in`."""
+        kept = self.input if self.cached is None else self.cached
+        total = (tokens_in - cached) * self.input + cached * kept + tokens_out * self.output
+        return -(-total // 1_000_000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +63,7 @@ class ModelSettings:
         max_calls: calls for one request; corrections, repetitions and changes of method included.
         max_output_tokens: upper bound of one answer.
         region: where its provider keeps and reads what it is sent; None when nobody says.
+        cache: mark the rules, which are the same for every request, to be kept by the provider.
     """
 
     model: str
@@ -67,6 +74,21 @@ class ModelSettings:
     max_output_tokens: int = 2_000
     price: Price = field(default_factory=Price)
     region: str | None = None
+    cache: bool = True
+
+
+class Usage(NamedTuple):
+    """The tokens of one call.
+
+    Attributes:
+        cached: of those in, what the provider had kept of an earlier call.
+        kept: of those in, what it keeps from now on.
+    """
+
+    tokens_in: int
+    tokens_out: int
+    cached: int = 0
+    kept: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +113,7 @@ class Calls:
     Attributes:
         deadline: when the last call has to be over, in the event loop's time.
         made: calls that went out.
+        cached, kept: see `Usage`.
         estimated: calls whose tokens are a cautious guess, since no usage came back.
     """
 
@@ -99,13 +122,19 @@ class Calls:
     made: int = 0
     tokens_in: int = 0
     tokens_out: int = 0
+    cached: int = 0
+    kept: int = 0
     estimated: int = 0
     _method: int = 0
 
     @property
     def cost(self) -> int:
-        """In millionths of a US dollar."""
-        return self.settings.price.of(self.tokens_in, self.tokens_out)
+        """In millionths of a US dollar.
+
+        SOURCE: Anthropic docs: Prompt caching: what is kept costs a quarter more, once.
+        """
+        price = self.settings.price
+        return price.of(self.tokens_in, self.tokens_out, self.cached) + price.of(self.kept, 0) // 4
 
     async def ask(
         self,
@@ -170,7 +199,7 @@ class Calls:
 
     def _bill(
         self,
-        usage: tuple[int, int] | None,
+        usage: Usage | None,
         turns: Sequence[BaseMessage],
         schema: Mapping[str, Any],
     ) -> None:
@@ -178,9 +207,11 @@ class Calls:
         if usage is None:
             self.estimated += 1
             chars = sum(len(str(turn)) for turn in turns) + len(json.dumps(schema))
-            usage = (chars // _CHARS_PER_TOKEN, self.settings.max_output_tokens)
-        self.tokens_in += usage[0]
-        self.tokens_out += usage[1]
+            usage = Usage(chars // _CHARS_PER_TOKEN, self.settings.max_output_tokens)
+        self.tokens_in += usage.tokens_in
+        self.tokens_out += usage.tokens_out
+        self.cached += min(usage.tokens_in, usage.cached)
+        self.kept += usage.kept
 
 
 def most_tokens(chars: int, settings: ModelSettings) -> tuple[int, int]:
@@ -190,21 +221,28 @@ def most_tokens(chars: int, settings: ModelSettings) -> tuple[int, int]:
     return calls * each, calls * settings.max_output_tokens
 
 
-def _usage_of(raw: object) -> tuple[int, int] | None:
-    """Tokens in and out, as LangChain or the provider's package says; None when neither does."""
+def _usage_of(raw: object) -> Usage | None:
+    """What LangChain or the provider's package says; None when neither does."""
     told = getattr(raw, "usage_metadata", None)
     if isinstance(told, Mapping):
         usage = cast("Mapping[str, object]", told)
         # NOTE: LangChain's cache gives the old usage again, marked with a cost of nothing.
         if usage.get("total_cost") == 0:
-            return 0, 0
-        return _count(usage.get("input_tokens")), _count(usage.get("output_tokens"))
+            return Usage(0, 0)
+        details = cast("Mapping[str, object]", usage.get("input_token_details") or {})
+        return Usage(
+            _count(usage.get("input_tokens")),
+            _count(usage.get("output_tokens")),
+            _count(details.get("cache_read")),
+            _count(details.get("cache_creation")),
+        )
     plain: object = getattr(raw, "usage", None)
     if plain is None:
         return None
-    return (
+    return Usage(
         _count(getattr(plain, "prompt_tokens", None)),
         _count(getattr(plain, "completion_tokens", None)),
+        _count(getattr(getattr(plain, "prompt_tokens_details", None), "cached_tokens", None)),
     )
 
 

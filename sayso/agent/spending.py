@@ -89,9 +89,13 @@ def price_of(section: ModelSection) -> Price:
     """The price; 0 where nobody knows one, such as that of a server of your own."""
     listed = Price() if section.base_url is not None else _listed(section.model or "")
     said_in, said_out = section.micro_usd_per_million_in, section.micro_usd_per_million_out
+    said_cached = section.micro_usd_per_million_cached
+    if said_cached is None and said_in is None:
+        said_cached = listed.cached
     return Price(
         input=listed.input if said_in is None else said_in,
         output=listed.output if said_out is None else said_out,
+        cached=said_cached,
     )
 
 
@@ -107,5 +111,11 @@ def _listed(model: str) -> Price:
         )
     except LookupError:
         return Price()
+    usage = Usage(input_tokens=_SAMPLE, cache_read_tokens=_SAMPLE)
+    kept = calc_price(usage, name, provider_id=provider).input_price
     scale = _MICRO * _MICRO // _SAMPLE
-    return Price(input=int(found.input_price * scale), output=int(found.output_price * scale))
+    return Price(
+        input=int(found.input_price * scale),
+        output=int(found.output_price * scale),
+        cached=int(kept * scale),
+    )

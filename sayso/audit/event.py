@@ -51,6 +51,13 @@ class Event:
         return self.kind.partition(".")[0]
 
     @property
+    def amount(self) -> tuple[int, str] | None:
+        """Minor units and currency that the body names; None where it names no amount."""
+        found = object_in(self.fields, "amount")
+        minor, currency = found.get("amount_minor"), text_or_none(found, "currency")
+        return None if type(minor) is not int or currency is None else (minor, currency)
+
+    @property
     def by(self) -> str:
         """Who did it, as rows name them: kind and id."""
         return f"{self.actor_kind}:{self.actor}"

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 from sayso.actions.model.attempt import reading
-from sayso.actions.model.definition import Action, Args, Subject
+from sayso.actions.model.definition import Action, Args, Fact, Subject, with_signed
 from sayso.actions.model.snapshot import Absence, Call, Receipt, Record, Resolved, SeenEffect
 from sayso.connectors.arguments import ECHO_LIMIT, read_args
 from sayso.connectors.base import Connector, EffectBook, SubjectBook, Warmable
@@ -53,14 +53,22 @@ class Connectors:
     Args:
         connectors: each with its own name.
         read_s: after so many seconds a connector that only reads is given up for now.
+        signed: facts that callers sign, of every action.
 
     Raises:
         ConfigError: `invalid_action`, when two connectors or two actions have one name, or an
             action's name does not begin with its connector's.
     """
 
-    def __init__(self, connectors: Iterable[Connector], *, read_s: float = READ_S) -> None:
+    def __init__(
+        self,
+        connectors: Iterable[Connector],
+        *,
+        read_s: float = READ_S,
+        signed: Mapping[str, Fact] | None = None,
+    ) -> None:
         self._read_s = read_s
+        self._signed = signed or {}
         self._hiding = Hiding()
         self._connectors: dict[str, Connector] = {}
         self._actions: dict[str, Action] = {}
@@ -79,6 +87,7 @@ class Connectors:
         own: Iterable[Connector] = (),
         own_factories: Mapping[str, Factory] | None = None,
         installed: Iterable[EntryPoint] | None = None,
+        signed: Mapping[str, Fact] | None = None,
     ) -> Connectors:
         """Make the connectors that a workspace names, and add its own ones.
 
@@ -91,6 +100,7 @@ class Connectors:
             own: further connectors, such as those of the workspace's `actions/*.py`.
             own_factories: those of such files that take settings, by name.
             installed: entry points to look in; those of the group `GROUP` unless a test says so.
+            signed: facts that callers sign, of every action.
 
         Raises:
             ConfigError: `invalid_setting` for a connector that is not installed, a wrong setting or
@@ -99,7 +109,7 @@ class Connectors:
         """
         found = _installed(tuple(sys.path)) if installed is None else installed
         sources = _Sources(base, {point.name: point for point in found}, own_factories or {})
-        registry = cls(())
+        registry = cls((), signed=signed)
 
         def peer(name: str) -> Connector:
             return registry.connector(name)
@@ -140,7 +150,7 @@ class Connectors:
                 )
             if action.name in self._actions:
                 raise _invalid(f"`{connector.name}`", f"two actions are called `{action.name}`")
-            self._actions[action.name] = action
+            self._actions[action.name] = with_signed(action, self._signed)
         for action in connector.actions:
             self._check_undo(action)
         self._connectors[connector.name] = connector

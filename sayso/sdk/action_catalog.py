@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from pydantic.errors import PydanticInvalidForJsonSchema
 
-from sayso.actions.model.definition import Action
+from sayso.actions.model.definition import Action, with_signed
 from sayso.connectors.base import Connector
 from sayso.connectors.registry import Connectors, is_installed
 from sayso.connectors.secret import Secret
@@ -110,6 +110,7 @@ async def read_action_types(
             unread[place] = found
         else:
             actions += found
+    actions = [with_signed(action, workspace.signed_facts) for action in actions]
     return ActionTypes(
         actions=tuple(sorted(actions, key=lambda action: action.name)),
         connectors=frozenset(settings.connector_tables)

@@ -223,6 +223,7 @@ def model_settings(section: ModelSection, key: Secret | None) -> ModelSettings:
         max_calls=section.max_calls,
         max_output_tokens=section.max_output_tokens,
         region=section.region,
+        cache=section.cache,
         price=price_of(section),
     )
 

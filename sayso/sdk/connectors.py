@@ -38,6 +38,7 @@ def load_connectors(
         bearer=connections.bearer_for_call if connections is not None else None,
         own=[*files.connectors, *own],
         own_factories=files.factories,
+        signed=workspace.signed_facts,
     )
 
 

@@ -424,6 +424,7 @@ def _wire_sweeper(ground: _Ground, agent: AgentFloor) -> Sweeper:
         personal=ground.personal,
         threads=agent,
         clock=ground.clock,
+        authority=ground.directory.at,
     )
 
 

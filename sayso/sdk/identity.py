@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 LEEWAY_S = 30
 MOST_CHARACTERS = 8_192
 KEYS_KEPT_S = 600
+FRESH_S = 300
+"""Facts count only of an assertion that is not older."""
+MOST_FACT_CHARACTERS = 200
+_TYPES: Mapping[str, type] = {"string": str, "long": int, "bool": bool}
 _ALGORITHMS = {"intercom": ["HS256"], "zendesk": ["HS256"], "oidc": ["RS256", "ES256", "PS256"]}
 _CLAIM = {"intercom": "user_id", "zendesk": "external_id", "oidc": "sub"}
 
@@ -76,7 +80,8 @@ class Identity(Resource):
         found = claims.get(claim)
         if not isinstance(found, str) or not found:
             raise _not_held(f"it has no `{claim}`")
-        return Subject(id=found, assurance=Assurance.SIGNED_IN)
+        facts = self._facts(section, claims)
+        return Subject(id=found, assurance=Assurance.SIGNED_IN, signed=facts)
 
     async def checked(self, said: Subject, name: str | None, assertion: str | None) -> Subject:
         """A customer whom a bot names, with what stands for it.
@@ -90,6 +95,25 @@ class Identity(Resource):
         found = await self.subject(name, assertion)
         if found.id != said.id:
             raise _not_held("it names another customer")
+        return found
+
+    def _facts(
+        self, section: IdentitySection, claims: Mapping[str, object]
+    ) -> dict[str, str | int | bool]:
+        """The facts of `[facts.signed]` that it tells: made for this workspace, and just now."""
+        now, made = self._container.clock.now().timestamp(), claims.get("iat")
+        is_number = isinstance(made, (int, float)) and not isinstance(made, bool)
+        if section.audience is None or not is_number:
+            return {}
+        if not -LEEWAY_S <= now - cast("float", made) <= FRESH_S + LEEWAY_S:
+            return {}
+        found: dict[str, str | int | bool] = {}
+        for name, fact in self._workspace.settings.facts.signed.items():
+            value = claims.get(name)
+            if isinstance(value, (str, int, bool)) and type(value) is _TYPES[fact.type]:
+                fits = not isinstance(value, str) or len(value) <= MOST_FACT_CHARACTERS
+                if fits and (not fact.words or value in fact.words):
+                    found[name] = value
         return found
 
     async def _claims(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sayso.actions.model.definition import Action
+from sayso.actions.model.definition import Action, Fact
 from sayso.actions.policy.document import PolicyDocument, PolicyRules
 from sayso.audit.authority.keyring import Keyring, root_of_signer, root_of_text
 from sayso.audit.signed_note.note import Ed25519Signer
@@ -153,6 +153,20 @@ class Workspace:
             name, address = self.settings.workspace.name, reference.removeprefix("kms:")
             return open_kms_signer(name, address, public_key, setting)
         return Ed25519Signer.from_text(self.secret(reference).reveal())
+
+    @property
+    def signed_facts(self) -> dict[str, Fact]:
+        """The facts that callers sign, of every action."""
+        return {
+            name: Fact(
+                type=fact.type,
+                words=fact.words,
+                missing=fact.missing,
+                on_demand=True,  # an action that no rule about it judges does without
+                signed=True,
+            )
+            for name, fact in self.settings.facts.signed.items()
+        }
 
     def draft(
         self, actions: tuple[Action, ...], given: Mapping[str, str] | None = None

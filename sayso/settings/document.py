@@ -29,6 +29,7 @@ from sayso.settings.planner import PlannerSection
 from sayso.settings.surfaces import (
     ApprovalsSection,
     ConsoleSection,
+    FactsSection,
     HttpSection,
     IdentitySection,
     InboundSection,
@@ -400,6 +401,7 @@ class Settings(Section):
     webhooks: WebhooksSection = WebhooksSection()
     inbound: Mapping[Name, InboundSection] = Field(default_factory=dict)
     identity: Mapping[Name, IdentitySection] = Field(default_factory=dict)
+    facts: FactsSection = FactsSection()
     console: ConsoleSection = ConsoleSection()
     vault: VaultSection = VaultSection()
     connectors: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)

@@ -40,6 +40,8 @@ class ModelSection(Section):
         micro_usd_per_million_in: millionths of a dollar for a million tokens asked ($2.50 is
             2500000); as the list of `genai-prices` says unless said here.
         micro_usd_per_million_out: and answered.
+        micro_usd_per_million_cached: and asked that the provider had kept of an earlier call.
+        cache: have the provider keep the rules of the prompt, where its interface asks to be told.
     """
 
     model: str | None = None
@@ -51,6 +53,8 @@ class ModelSection(Section):
     region: Name | None = None
     micro_usd_per_million_in: _Micro | None = None
     micro_usd_per_million_out: _Micro | None = None
+    micro_usd_per_million_cached: _Micro | None = None
+    cache: bool = True
 
 
 class BudgetSection(Section):

@@ -220,6 +220,38 @@ class InboundSection(Section):
         return value
 
 
+class SignedFactSection(Section):
+    """A fact that a caller signs, for rules to read.
+
+    Attributes:
+        type: what the claim of its name is.
+        words: all that a text can be; another one counts as missing.
+        missing: what becomes of an action that a rule about it would judge, where it is not told.
+    """
+
+    type: Literal["bool", "string", "long"]
+    words: tuple[Annotated[str, Field(min_length=1, max_length=100)], ...] = ()
+    missing: Literal["deny", "ask"] = "deny"
+
+    @model_validator(mode="after")
+    def _only_texts_have_words(self) -> SignedFactSection:
+        if self.words and self.type != "string":
+            raise ValueError("only a string has `words`")
+        return self
+
+
+class FactsSection(Section):
+    """Facts that rules read besides those of the connectors.
+
+    Attributes:
+        signed: claims of a signed assertion of who the customer is, by name.
+    """
+
+    signed: Mapping[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")], SignedFactSection] = (
+        Field(default_factory=dict)
+    )
+
+
 class IdentitySection(Section):
     """Who asserts who the customer is, in place of the bot's word.
 

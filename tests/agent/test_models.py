@@ -14,7 +14,7 @@ from typing import Any, Protocol, cast
 
 import pytest
 from agent.shop import ACTIONS, HANDLES, KNOWLEDGE, LAMP, MUG, SUBSCRIPTION, said
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -494,3 +494,68 @@ def test_what_a_playbook_plans_a_model_may_plan_too() -> None:
     form = AnswerForm(ACTIONS, HANDLES)
     names = {action.name for action in form.actions}
     assert {step.action for book in KNOWLEDGE.playbooks for step in book.steps} <= names
+
+
+VARIANTS = (
+    "For all. {{actions}} {{objects}} {{conversation}}\n"
+    "<!-- model: openai:gpt-5* -->\nFor those of GPT-5. {{actions}} {{objects}} {{conversation}}\n"
+    "<!-- model: ollama:* -->\nIn short. {{actions}} {{objects}} {{conversation}}\n"
+)
+
+
+@pytest.mark.promise("agent:prompts")
+@pytest.mark.parametrize(
+    ("model", "begins", "written_for"),
+    [
+        ("openai:gpt-5-mini", "For those of GPT-5.", "openai:gpt-5*"),
+        ("ollama:qwen3", "In short.", "ollama:*"),
+        ("anthropic:claude-sonnet-4-5", "For all.", "*"),
+    ],
+)
+def test_a_model_gets_the_text_that_is_written_for_it(
+    model: str, begins: str, written_for: str
+) -> None:
+    """One file, so that what is tried, promoted and rolled back is all of it."""
+    prompt = Prompt(version="plan.v2", text=VARIANTS)
+    assert prompt.variant_of(model)[1] == written_for
+    filled = prompt.fill({"actions": "a", "objects": "o", "conversation": "c"}, model)
+    assert filled.strip() == f"{begins} a o c"
+
+
+def test_every_variant_names_each_variable_once() -> None:
+    """Else a model would plan without the customer's words."""
+    with pytest.raises(ConfigError, match="conversation"):
+        Prompt(version="x", text=VARIANTS + "<!-- model: x:* -->\n{{actions}} {{objects}}\n")
+
+
+async def test_what_the_provider_had_kept_is_recorded_and_costs_what_it_costs() -> None:
+    """Tokens read from the provider's cache are told apart and priced apart."""
+    reply = AIMessage(
+        json.dumps(answer()),
+        usage_metadata={
+            "input_tokens": 1_000,
+            "output_tokens": 100,
+            "total_tokens": 1_100,
+            "input_token_details": {"cache_read": 800, "cache_creation": 100},
+        },
+    )
+    price = Price(input=2_000_000, output=8_000_000, cached=200_000)
+    plans = replace(planner(reply)[0], settings=replace(SETTINGS, price=price))
+    found = await run(plans)
+    assert isinstance(found, Plan)
+    assert found.notes["cached_tokens"] == "800"
+    assert found.tokens == 1_100
+    assert found.cost_micro_usd == 200 * 2 + 800 // 5 + 100 * 8 + 100 * 2 // 4
+
+
+@pytest.mark.parametrize(("cache", "marked"), [(True, True), (False, False)])
+async def test_the_rules_are_kept_where_the_provider_asks_to_be_told(
+    cache: bool, marked: bool
+) -> None:
+    """Anthropic keeps what is marked; the customer's words are never marked."""
+    settings = replace(SETTINGS, model="anthropic:claude-sonnet-4-5", cache=cache)
+    plans, model = planner(answer())
+    await run(replace(plans, settings=settings))
+    rules, data = model.calls[0]
+    assert ("cache_control" in str(rules.content)) is marked
+    assert "cache_control" not in str(data.content)

@@ -266,6 +266,11 @@ def _swept_under_a_hold(log: RuledLog) -> None:
     log.say(EntryKind.RETENTION_SWEPT, ENGINE, {"subjects": 1, "of": [SUBJECT]})
 
 
+def _swept_unsaid_under_a_hold(log: RuledLog) -> None:
+    log.hold(EntryKind.SUBJECT_HELD, "maria")
+    log.say(EntryKind.RETENTION_SWEPT, ENGINE, {"subjects": 1})
+
+
 def _never_erased(log: RuledLog) -> None:
     log.erase(EntryKind.SUBJECT_ERASED)
 
@@ -293,6 +298,24 @@ def _deciding_service(log: RuledLog) -> None:
 
 def _revoked_twice(log: RuledLog) -> None:
     log.say(EntryKind.TOKEN_REVOKED, WORKSPACE, {"token": "tok_gone"})
+
+
+def _beyond_a_limit(**said: Json) -> Step:
+    def step(log: RuledLog) -> None:
+        log.limited("act_1")
+        log.limited("act_2", **said)
+
+    return step
+
+
+def _limit_unsaid(log: RuledLog) -> None:
+    log.limits()
+    log.allowed("act_1")
+
+
+def _another_cap(log: RuledLog) -> None:
+    log.limits()
+    log.limited("act_1", cap=99_000)
 
 
 def _stated_otherwise(log: RuledLog) -> None:
@@ -356,10 +379,22 @@ BROKEN: Mapping[Check, tuple[Step, ...]] = {
     Check.RULE_CALL_KEY: (_another_key,),
     Check.RULE_COMPENSATED: (_taken_back_by_nothing,),
     Check.RULE_TWO_PEOPLE: (_released_alone, _released_unasked, _released_twice),
-    Check.RULE_HELD: (_erased_under_a_hold, _swept_under_a_hold, _pruned_under_a_hold),
+    Check.RULE_HELD: (
+        _erased_under_a_hold,
+        _swept_under_a_hold,
+        _swept_unsaid_under_a_hold,
+        _pruned_under_a_hold,
+    ),
     Check.RULE_ERASURE: (_never_erased,),
     Check.RULE_PEOPLE: (_added_twice,),
     Check.RULE_TOKEN: (_token_of_nobody, _token_for_ever, _deciding_service, _revoked_twice),
+    Check.RULE_LIMIT: (
+        _beyond_a_limit(used=9_900),
+        _beyond_a_limit(used=0),
+        _beyond_a_limit(used=9_900, minor=1),
+        _limit_unsaid,
+        _another_cap,
+    ),
     Check.RULE_STATED: (_stated_otherwise,),
     Check.RULE_PASSKEY: BROKEN_PASSKEYS,
 }

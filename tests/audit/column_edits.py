@@ -20,10 +20,22 @@ from sayso.audit.verifier.verification import Verdict
 from sayso.audit.verify import verify
 from sayso.sdk.resources.tokens import Scope
 
+_LIMIT = """
+[[limit]]
+id     = "bot-day"
+say    = "One bot refunds at most $9,000 a day"
+of     = "token"
+action = "shop.refund"
+sum    = { USD = 9000 }
+per    = "day"
+"""
+
 
 async def make_busy(folder: Path) -> Path:
     """The database of a workspace in which every checked table has rows."""
-    async with open_shop(folder, planner=planner()) as workspace:
+    folder.joinpath("limits.toml").write_text(_LIMIT)
+    limited = {"files": ["policy.cedar", "limits.toml"], "follow": "files"}
+    async with open_shop(folder, planner=planner(), policy_section=limited) as workspace:
         await live(workspace)
         read = frozenset({Scope.READ})
         await workspace.sayso.tokens.create(MAIN, "service", "bot", read, days=1, by=BOT)

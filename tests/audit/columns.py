@@ -55,6 +55,11 @@ FREE: Mapping[str, Mapping[str, str]] = {
         **dict.fromkeys(("asked_key", "released_key", "idempotency_key"), _AGAIN),
     },
     "erasure": {"key_sha256": _AGAIN},
+    "limit_use": {
+        "tenant": "whose counter; the verifier adds them up itself",
+        "home": "another one takes the row away, and what is gone is added up all the same",
+        "key": "of a customer it is hashed, and the log's own sum goes by the pseudonym",
+    },
     "hold": dict.fromkeys(("key_sha256", "asked_key_sha256", "released_key_sha256"), _AGAIN),
 }
 """Columns of tables that are checked."""
@@ -70,8 +75,7 @@ FREE_TABLES: Mapping[str, str] = {
     "session": "for how long a token opens the console; the token itself is the log's",
     "webhook": f"{_POSTED}; its address is sealed by the vault's key",
     "webhook_delivery": _POSTED,
-    "limit_counter": "counted by whoever judges; the verifier does not add up limits yet",
-    "limit_use": "counted by whoever judges; the verifier does not add up limits yet",
+    "limit_counter": "the verifier adds limits up itself, and says where less was counted",
     "request_answer": _AGAIN,
     "spending": _MODEL,
     "shadow_comparison": "an opinion on what was done; nothing follows from it by itself",
@@ -108,6 +112,7 @@ CHECKED: Mapping[str, str] = {
     "stop": "its entries",
     "erasure": "its entries",
     "hold": "its entries",
+    "limit_use": "the entries about its action, whose uses are added up anew",
     "policy_version": "the entry that activated it, by its digest",
 }
 """What the columns of a table are held against that are not free."""

@@ -31,6 +31,7 @@ _COPIED = (
     "rules.controls",
     "rules.actions",
     "rules.passkeys",
+    "rules.limits",
     "rules.book",
     "verifier.walk",
     "verifier.replayed_rows",

@@ -45,6 +45,7 @@ class RuledLog(SmallLog):
 
     def __init__(self) -> None:
         super().__init__(0, plain=True)
+        self.policy_number = 1
         self.say(EntryKind.RULES_ADOPTED, WORKSPACE, {"rules": 1})
         for name, roles in ROLES.items():
             self.say(
@@ -81,6 +82,8 @@ class RuledLog(SmallLog):
 
     def policy(self, number: Json, by: Actor, **more: Json) -> None:
         """A version of the policy comes in force; two people loosen it."""
+        if type(number) is int:
+            self.policy_number = number
         data: Data = {
             "version": number,
             "sha256": DIGEST,
@@ -159,6 +162,42 @@ class RuledLog(SmallLog):
         status = "approved" if enough else "pending_approval"
         self.act(kind, status, person(name), data | more, approval="apr_1")
 
+    def allowed(self, action: str, **data: Json) -> None:
+        """It is approved by itself, without anybody's yes."""
+        said: Data = {"planner": "caller", "outcome": "allow", "policy_version": "p1"}
+        more: Data = {"policy": self.policy_number, "roles": []}
+        self.act(EntryKind.ACTION_APPROVED, "approved", BOT, said | more | data, action=action)
+
+    def limited(self, action: str, **more: Json) -> None:
+        """The same, under a limit of $100 for one bot, of which it uses $99."""
+        use: Data = {
+            "limit": "bot",
+            "of": "token",
+            "key": "service:bot",
+            "currency": "USD",
+            "bucket": 0,
+            "oldest": 0,
+            "minor": 9_900,
+            "why": "fits",
+            "hard": True,
+            "cap": 10_000,
+            "used": 0,
+        }
+        self.allowed(action, limits=[use | more])
+
+    def limits(self) -> None:
+        """A version of the policy with that limit comes in force."""
+        limit: Data = {
+            "id": "bot",
+            "of": "token",
+            "hard": True,
+            "automatic": False,
+            "counts": False,
+            "caps": [10_000],
+            "names": ["shop.refund"],
+        }
+        self.policy(2, WORKSPACE, direction="tighter", limits_in_force=[limit])
+
     def intent(self, *, digest: str = DIGEST, approval: str | None = "apr_1", **more: Json) -> None:
         """The call is begun."""
         data: Data = {"call_key": derived_key(TENANT, "act_1", digest), "fence": 1}
@@ -206,6 +245,10 @@ def by_the_book(log: RuledLog) -> None:
     log.hold(EntryKind.SUBJECT_RELEASED, "noor")
     log.erase()
     log.erase(EntryKind.SUBJECT_ERASED)
+    log.limits()
+    log.limited("act_3")
+    log.act(EntryKind.ACTION_STALE, "stale", action="act_3")
+    log.limited("act_4")
 
 
 def write_ruled(folder: Path, *steps: Callable[[RuledLog], None]) -> Path:

@@ -37,7 +37,9 @@ def test_no_table_that_is_checked_can_be_emptied(busy: Path, tmp_path: Path) -> 
     trust = Trust(keyring=keyring_of(busy.parent))
     copy = tmp_path / "emptied.db"
     kept: list[str] = []
-    for table in CHECKED:
+    # Uses of limits that count no more are forgotten; whoever deletes another one, and lowers the
+    # counter by it, is noticed with the next use: see tests/actions/limits.
+    for table in CHECKED.keys() - {"limit_use"}:
         shutil.copyfile(busy, copy)
         with contextlib.closing(unlocked(copy)) as database:
             database.execute(f'delete from "{table}"')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import orjson
 import pytest
 from audit.broken_passkeys import by_the_passkeys
 from audit.broken_rules import BROKEN, Step
@@ -12,8 +13,10 @@ from audit.ruled_log import RuledLog, by_the_book, write_ruled
 from audit.small_log import SmallLog
 
 from sayso.audit.entry import EntryKind
-from sayso.audit.rules.book import BOOK, Free
-from sayso.audit.verifier.verification import Check, Damage, Verdict, Verification
+from sayso.audit.event import Event
+from sayso.audit.rules.book import BOOK, Free, Judged, Rule
+from sayso.audit.rules.world import World
+from sayso.audit.verifier.verification import Check, Damage, Findings, Verdict, Verification
 from sayso.audit.verify import verify
 
 
@@ -103,3 +106,40 @@ def test_each_statement_that_reports_a_broken_rule_is_needed(
     with without(check, place) as (_, verifier):
         verdicts = [str(verifier.verify(path, deep=True).verdict.value) for path in paths]
     assert Verdict.VERIFIED.value in verdicts
+
+
+# ---- without one rule after the other ----------------------------------------------------------
+
+_RULES = {
+    rule.__qualname__: rule
+    for rules in BOOK.values()
+    if isinstance(rules, Judged)
+    for rule in rules.rules
+}
+
+
+def _found_without(rule: Rule | None, step: Step) -> bool:
+    """Whether a broken log is found when the book lacks one rule."""
+    log = RuledLog()
+    step(log)
+    world, findings = World(log.tenant), Findings()
+    for seq, body in enumerate(log.bodies):
+        event = Event.of(orjson.loads(body), seq)
+        rules = BOOK[EntryKind(event.kind)]
+        if isinstance(rules, Judged):
+            for one in rules.rules if world.judges else ():
+                if one is not rule:
+                    one(world, event, findings)
+            if rules.makes is not None:
+                rules.makes(world, event)
+        world.advance(event)
+    return findings.decided
+
+
+@pytest.mark.promise("audit:verifier-tested")
+@pytest.mark.parametrize("name", _RULES)
+def test_each_rule_of_the_book_is_needed(name: str) -> None:
+    """Taken out, something that it forbids goes unnoticed: no rule survives its own absence."""
+    steps = [step for steps in BROKEN.values() for step in steps]
+    assert not all(_found_without(_RULES[name], step) for step in steps)
+    assert all(_found_without(None, step) for step in steps)

@@ -245,6 +245,10 @@ PROMISES: dict[str, Promise] = {
     "agent:not-asked-for": Promise(
         "Whoever planned: a step that is not found in the customer's own words is a person's.",
     ),
+    "agent:own-texts": Promise(
+        "What goes out under the team's name is the playbook's text, whatever a model wrote."
+    ),
+    "agent:own-action": Promise("A team's own action brings its act, slots and words in one file."),
     "agent:understands": Promise(
         "Playbooks plan, ask back or hand over as a careful person would, in seven languages.",
     ),
@@ -339,6 +343,11 @@ PROMISES: dict[str, Promise] = {
         "A waiting card holds nothing, what may have happened keeps its hold for however long, "
         "and what surely did not is free again.",
     ),
+    "limits:verified": Promise(
+        "The verifier adds up what is used of limits by the log alone: an action beyond a hard "
+        "limit, a counter that was lowered, and a use that was changed do not verify.",
+        "invariant 12",
+    ),
     "limits:windows": Promise(
         "A rolling limit is above its cap in no true window, and what is done later counts then.",
     ),
@@ -400,6 +409,10 @@ PROMISES: dict[str, Promise] = {
     ),
     "policy:tests": Promise(
         "Tests beside the policy are asked of the engine, and say what is not as wanted."
+    ),
+    "facts:signed": Promise(
+        "A fact that a caller signs counts for minutes, for this customer and workspace; an "
+        "unsigned one, a connector's or a stale one does not."
     ),
     "policy:everywhere": Promise(
         "A draft is looked at, tried, put in force and confirmed over HTTP as on the command line,"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -36,6 +38,26 @@ async def test_a_legal_hold_keeps_everything_until_two_people_release_it(
     assert [one.id for one in await subjects.holds(released=True)] == [hold.id]
     assert (await subjects.erase(ANA, reason="subject_request", by=MARIA)).status == "erased"
     assert verdict(opened) is Verdict.VERIFIED
+
+
+@pytest.mark.promise("subjects:held")
+async def test_a_hold_whose_row_is_gone_still_keeps_everything(tmp_path: Path) -> None:
+    """The log says that it holds: no sweep takes anything, and the verifier misses the row."""
+    kept = {"requests": "90d"}
+    async with open_shop(tmp_path, planner=OneRefund(), retention=kept) as opened:
+        opened.shop.books.add("o_ana", ANA, Money(30_000, "USD"))
+        await live(opened)
+        await opened.sayso.privacy.hold(ANA, reason="litigation", by=MARIA)
+        with closing(sqlite3.connect(opened.workspace.store_path)) as rows, rows:
+            for (name,) in rows.execute("select name from sqlite_master where type = 'trigger'"):
+                rows.execute(f"drop trigger {name}")
+            rows.execute("delete from hold")
+        opened.clock.advance(days=60)
+        await live_as_new(opened)
+        await pass_days(opened, 32)
+        swept = await opened.sayso.privacy.sweep()
+        assert (swept.actions, swept.requests, swept.subjects) == (0, 0, 0)
+        assert verdict(opened) is Verdict.TAMPERED
 
 
 @pytest.mark.promise("subjects:held")

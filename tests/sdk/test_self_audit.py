@@ -88,15 +88,15 @@ async def _judging(opened: ShopWorkspace) -> AsyncGenerator[SelfAudit]:
 
 
 async def _all_judged(audit: SelfAudit) -> None:
-    async with asyncio.timeout(SOON_S):
+    async with asyncio.timeout(SOON_S), audit.looked:
         while not await audit.is_done():
-            await asyncio.sleep(0.02)
+            await audit.looked.wait()
 
 
-async def _until(opened: ShopWorkspace, *, refused: bool) -> None:
-    async with asyncio.timeout(SOON_S):
+async def _until(audit: SelfAudit, opened: ShopWorkspace, *, refused: bool) -> None:
+    async with asyncio.timeout(SOON_S), audit.looked:
         while bool(opened.sayso.unverified) is not refused:
-            await asyncio.sleep(0.02)
+            await audit.looked.wait()
 
 
 async def _note(opened: ShopWorkspace) -> Any:
@@ -116,7 +116,7 @@ async def test_what_is_changed_under_a_server_stops_it(
         await _all_judged(audit)
         await opened.sayso.check_ready()
         _write(opened, change)
-        await _until(opened, refused=True)
+        await _until(audit, opened, refused=True)
         before = await _note(opened)
         with pytest.raises(IntegrityError) as not_ready:
             await opened.sayso.check_ready()
@@ -142,9 +142,9 @@ async def test_a_log_that_verifies_again_is_signed_again(tmp_path: Path) -> None
         await propose(opened, 2_000, order="o1")
         await _all_judged(audit)
         _write(opened, ROW)
-        await _until(opened, refused=True)
+        await _until(audit, opened, refused=True)
         _write(opened, "update action set amount_minor = 2000 where amount_minor = 1")
-        await _until(opened, refused=False)
+        await _until(audit, opened, refused=False)
         assert (await propose(opened, 100, order="o2")).status == "succeeded"
         assert not (tmp_path / FILE).exists()
 
@@ -179,7 +179,7 @@ async def test_a_process_that_begins_later_signs_nothing_either(tmp_path: Path) 
         await propose(opened, 2_000, order="o1")
         await _all_judged(audit)
         _write(opened, ROW)
-        await _until(opened, refused=True)
+        await _until(audit, opened, refused=True)
     async with open_shop(tmp_path) as opened:
         stock(opened, "o2")
         with pytest.raises(IntegrityError):

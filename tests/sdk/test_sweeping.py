@@ -45,6 +45,9 @@ async def test_what_was_kept_long_enough_goes_by_itself(store_url: str, tmp_path
         done = await workspace.sayso.actions.get(ids[0])
         assert done.subject != ANA
         assert done.args == {}
+        noted = await workspace.sayso.audit.query("kind:retention.swept")
+        of = [one.body["data"]["of"] for one in noted if "actions" in one.body["data"]]
+        assert of == [[done.subject]], "so that a hold is judged by it"
         assert verdict(workspace) is Verdict.VERIFIED
 
 

@@ -15,6 +15,7 @@ import pytest
 from store.segment_keeper import MARIA, TENANT, Keeper
 
 from sayso.audit.authority.keyring import Keyring
+from sayso.audit.authority.state import NOTHING
 from sayso.audit.personal import Personal
 from sayso.audit.segments.pruning import Pruner
 from sayso.errors import Code
@@ -118,6 +119,7 @@ async def test_a_hold_that_is_placed_during_a_sweep_keeps_the_key(
         personal=personal,
         threads=NoThreads(),
         clock=keeper.clock,
+        authority=lambda reader, tenant: NOTHING,
     )
     swept = await sweeper.sweep(TENANT, now + 1)
     assert swept.subjects == (0 if held else 1)

@@ -116,7 +116,8 @@ class LimitBook:
     def _looks(self, reader: Reader, about: Circumstances, limit: Limit) -> Iterator[Look]:
         assert limit.window is not None, "only of what counts over a time"
         bucket = limit.window.bucket(about.now, about.calendar)
-        oldest = limit.window.oldest(about.now, about.calendar)
+        is_rolling = limit.window.rolling is not None
+        oldest = limit.window.oldest(about.now, about.calendar) if is_rolling else bucket
         amount = about.resolved.amount
         if limit.sums and amount is not None and amount.amount_minor > 0:
             currency, minor, unknown = _counted(about, limit, amount)
@@ -150,11 +151,11 @@ class LimitBook:
     def _used(self, reader: Reader, about: Circumstances, place: Place, oldest: int) -> Used:
         stored = read_used(reader, place, oldest)
         for one in _tentative(reader):
-            if one.turned_away:
+            look = one.look
+            if one.turned_away or one.action_id == about.row.id or look.bucket < oldest:
                 continue
-            use = one.use
-            if use.place == place and one.action_id != about.row.id and use.bucket >= oldest:
-                stored = Used(count=stored.count + use.count, minor=stored.minor + use.minor)
+            if look.place == place:
+                stored = Used(count=stored.count + 1, minor=stored.minor + look.minor)
         return stored
 
     def _place(self, reader: Reader, about: Circumstances, limit: Limit, currency: str) -> Place:

@@ -104,7 +104,26 @@ class Filling:
             tx.run("limits.drop_uses", limit_id=limit.id)
             tx.run("limits.drop_counters", limit_id=limit.id)
         filled = self._fill(tx, new, at) if new else 0
-        return {"limits_filled": filled} if filled else {}
+        said: dict[str, Json] = {"limits_in_force": [*map(self._said, self.now.limits)]}
+        return said | {"limits_filled": filled} if filled else said
+
+    def _said(self, limit: Limit) -> Json:
+        """What whoever reads the log needs to know of a limit."""
+        caps = [
+            *limit.sums.values(),
+            *(cap for cap in (limit.count, limit.cards) if cap is not None),
+        ]
+        names = sorted(action.name for action in self.actions.values() if limit.is_about(action))
+        return {
+            "id": limit.id,
+            "of": limit.of.value,
+            "hard": limit.is_hard,
+            "automatic": limit.automatic,
+            "counts": limit.count is not None,
+            "caps": [*caps],
+            # A card holds nothing that is done, so nothing is missed where one is not named.
+            "names": [] if limit.cards is not None else [*names],
+        }
 
     def _fill(self, tx: Transaction, new: Sequence[Limit], at: int) -> int:
         longest = max(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sayso.actions.limits.definition import PERSONAL
+from sayso.actions.limits.definition import PERSONAL, Of
 from sayso.actions.limits.look import Look, Planned
 from sayso.actions.limits.usage import (
     CARDS,
@@ -40,7 +40,7 @@ class Following:
 
     def data(self) -> dict[str, Json]:
         """What the entry says of what is reserved."""
-        reserved = [_said(one) for one in self.planned if not one.turned_away]
+        reserved = [_said(one, self.row) for one in self.planned if not one.turned_away]
         return {"limits": list[Json](reserved)} if reserved else {}
 
     def write(self, tx: Transaction, seq: int) -> None:
@@ -68,7 +68,7 @@ class Following:
         limit = look.limit
         used = read_used(tx, look.place, look.oldest)
         data: dict[str, Json] = {
-            **_said(Planned(action_id=self.row.id, look=look)),
+            **_said(Planned(action_id=self.row.id, look=look), self.row),
             "of": limit.of.value,
             "full": level > 1,
             "used_minor": used.minor,
@@ -159,15 +159,25 @@ def _is_news(tx: Transaction, look: Look, level: int) -> bool:
     return told == 1
 
 
-def _said(one: Planned) -> dict[str, Json]:
-    use = one.use
+def _said(one: Planned, row: ActionRow) -> dict[str, Json]:
+    """What whoever reads the log needs to add it up: by which key, how full it was, and the cap."""
+    use, look = one.use, one.look
     said: dict[str, Json] = {
         "limit": use.place.limit_id,
         "currency": use.place.currency,
         "bucket": use.bucket,
         "minor": use.minor,
         "why": use.why,
+        "of": look.limit.of.value,
+        "hard": look.limit.is_hard,
+        "oldest": look.oldest,
+        "cap": look.cap_count if look.cap_minor is None else look.cap_minor,
+        "used": look.used.count if look.cap_minor is None else look.used.minor,
     }
-    if one.look.limit.of not in PERSONAL:
+    if look.limit.of not in PERSONAL:
         said["key"] = use.place.key
+    elif look.limit.of is Of.CUSTOMER and row.snapshot is not None:
+        # Beside the pseudonym, of whose entry it is: at which provider's account.
+        account = row.snapshot.resolved.account.partition(" (")[0]
+        said["account"] = f"{row.name.partition('.')[0]}|{account}"
     return said

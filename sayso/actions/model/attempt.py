@@ -51,10 +51,16 @@ async def read_target(
             raised what its contract does not know, which is a fault in its code or settings.
         ConfigError, IntegrityError: as the connector says.
     """
+    action = registry.action(name)
     with reading(f"connector of `{name}`", f"{name} {action_id} in resolve"):
-        return await registry.resolve(
-            registry.action(name), registry.validate_args(name, args), subject
-        )
+        found = await registry.resolve(action, registry.validate_args(name, args), subject)
+    # INVARIANT: a connector tells nothing in place of a signature, and nobody else does.
+    signed = [name for name, fact in action.declared.items() if fact.signed]
+    if not signed:
+        return found
+    facts = {name: value for name, value in found.facts.items() if name not in signed}
+    told = {name: subject.signed[name] for name in signed if name in subject.signed}
+    return replace(found, facts={**facts, **told})
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Literal
 
@@ -130,6 +130,7 @@ class Fact:
         missing: what becomes of an action whose fact cannot be read: `deny`, or `ask`, by which
             whoever may lift the rules about it is asked. A policy may say `ask` in its place.
         on_demand: read by `FactReader.read_facts`, and only where a rule reads it.
+        signed: told by the caller in a signed assertion, and by no connector; see `Subject.signed`.
         say: what people call it, such as `tenure`; its name with blanks unless said.
     """
 
@@ -137,6 +138,7 @@ class Fact:
     words: tuple[str, ...] = ()
     missing: Literal["deny", "ask"] = "deny"
     on_demand: bool = False
+    signed: bool = False
     say: str = ""
 
     def __post_init__(self) -> None:
@@ -231,6 +233,20 @@ class Action:
         return self.name.partition(".")[2]
 
 
+def with_signed(action: Action, signed: Mapping[str, Fact]) -> Action:
+    """The action with facts that callers sign, which rules read like its own.
+
+    Raises:
+        ConfigError: `invalid_action`, where its connector tells a fact of that name.
+    """
+    both = sorted(signed.keys() & action.facts.keys())
+    if both:
+        raise _invalid(
+            action.name, f"it has a fact `{both[0]}` of its own", "rename it in [facts.signed]"
+        )
+    return replace(action, facts={**action.facts, **signed}) if signed else action
+
+
 def plannable(actions: Sequence[Action]) -> list[Action]:
     """Those a planner may ask for: what only takes another one back is not for planning."""
     compensation = {action.undo.action for action in actions if action.undo is not None}
@@ -261,6 +277,8 @@ class Subject:
     Attributes:
         id: the provider's customer id, such as `cus_…`; 1 to 128 characters of a closed alphabet.
         assurance: how strongly they were identified.
+        signed: facts that a signed assertion told of them just now; kept with what is judged by
+            them, and not with the customer.
 
     Raises:
         RefusedError: `invalid_input` for an id with other characters.
@@ -268,6 +286,9 @@ class Subject:
 
     id: str
     assurance: Assurance = Assurance.VERIFIED
+    signed: Mapping[str, str | int | bool] = field(
+        default_factory=dict[str, str | int | bool], compare=False
+    )
 
     def __post_init__(self) -> None:
         if not _SUBJECT_ID.fullmatch(self.id):

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
 from decimal import Decimal
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, cast
 
 import orjson
 
@@ -203,6 +203,9 @@ class Request:
     errors: tuple[str, ...] = ()
 
 
+_OUR_NAMES = frozenset(field.name for field in CONTEXT_FIELDS)
+
+
 @dataclass(slots=True, kw_only=True)
 class RequestForm:
     """How a question about one action is put to its rules: only what they read is in it.
@@ -234,8 +237,10 @@ class RequestForm:
         )
         self.schema = parse_schema("\n".join((*_ENTITIES, _action_line(self.action, self.reads))))
 
-    def build(self, question: Question) -> Request:
-        """Put a question into Cedar's shape; its owner is already known to be the subject."""
+    def values(
+        self, question: Question
+    ) -> tuple[dict[str, Given], tuple[str, ...], tuple[str, ...]]:
+        """What the rules read of a question, what of it is missing, and what is wrong with it."""
         errors: list[str] = []
         missing: list[str] = []
         reads = self.reads
@@ -258,15 +263,21 @@ class RequestForm:
                 values[name] = _fact(name, fact, value, currency, errors)
             else:
                 self._lacks(name, fact, value, missing, errors)
+        known = {name: value for name, value in values.items() if value is not None}
+        for name, known_value in (*ours.items(), *known.items()):
+            if isinstance(known_value, int | Decimal) and not _is_in_range(known_value):
+                errors.append(f"`{name}` is larger than a rule can read")
+        return known, tuple(missing), tuple(errors)
+
+    def build(self, question: Question) -> Request:
+        """Put a question into Cedar's shape; its owner is already known to be the subject."""
+        known, missing, errors = self.values(question)
+        reads = self.reads
         customer, thing = (
             (question.subject.id, question.resolved.object_id)
             if self.names_ids
             else (_ANYBODY, _ANYTHING)
         )
-        known = {name: value for name, value in values.items() if value is not None}
-        for name, known_value in (*ours.items(), *known.items()):
-            if isinstance(known_value, int | Decimal) and not _is_in_range(known_value):
-                errors.append(f"`{name}` is larger than a rule can read")
         return Request(
             parts={
                 "principal": {"type": "Customer", "id": customer},
@@ -288,9 +299,28 @@ class RequestForm:
             named=(customer, thing),
             assurance=question.subject.assurance.value,
             kind=question.resolved.object_kind,
-            missing=tuple(missing),
-            errors=tuple(errors),
+            missing=missing,
+            errors=errors,
         )
+
+    def plain(
+        self, question: Question
+    ) -> tuple[dict[str, int | str | bool], tuple[str, ...], tuple[str, ...]]:
+        """The values of a question as formulas take them, with what is missing and wrong."""
+        values: dict[str, int | str | bool] = {
+            "principal.assurance": question.subject.assurance.value,
+            "resource.kind": question.resolved.object_kind,
+        }
+        if not self.reads & _OUR_NAMES and not self.facts.keys() - question.resolved.facts.keys():
+            facts = question.resolved.facts
+            told = {name: facts[name] for name in self.facts}
+            if all(_is_plain(self.facts[name], value) for name, value in told.items()):
+                # Mostly so, and quick: numbers, words and flags stand for themselves.
+                return values | cast("dict[str, int | str | bool]", told), (), ()
+        known, missing, errors = self.values(question)
+        for name, value in known.items():
+            values[name] = _scaled(value)
+        return values, missing, errors
 
     def of_values(self, values: Mapping[str, int | str | bool]) -> Request:
         """The request behind a question that is given by its values: see `Request.values`."""
@@ -365,6 +395,19 @@ class RequestForm:
         elif "holiday" in self.reads:
             missing.append("holiday")
         return found
+
+
+def _is_plain(fact: Fact, value: FactValue) -> bool:
+    """Whether a fact is a number, a word or a flag as it was declared."""
+    match fact.type, value:
+        case "bool", bool():
+            return True
+        case "long", int() if not isinstance(value, bool):
+            return value in _LONG
+        case "string", str():
+            return not fact.words or value in fact.words
+        case _:
+            return False
 
 
 def _decimal(value: Decimal) -> JsonValue:

@@ -32,7 +32,10 @@ class Stage(StrEnum):
     @property
     def rank(self) -> int:
         """From the left: 0 for `off`."""
-        return list(Stage).index(self)
+        return _RANKS[self]
+
+
+_RANKS = {stage: rank for rank, stage in enumerate(Stage)}
 
 
 def leftmost(*stages: Stage) -> Stage:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 
 from sayso.actions.model.definition import Action
 from sayso.actions.policy.base import Question
@@ -153,21 +152,20 @@ class Dials:
         rest = Staged(stage=self.rollout.others, rule=OTHERS, say="no dial is about it")
         if mine is None:
             return rest
-        request = mine.slice.form.build(question)
-        today = self._calendar.local(question.at).date()
+        values, missing, errors = mine.slice.form.plain(question)
         # INVARIANT: what cannot be read goes no further than with any value of it.
         holds = frozenset[str]()
-        if not request.errors:
-            holds = mine.holding(request.values, request.missing)
-        unread = mine.unread(request.missing)
-        if request.errors:
+        if not errors:
+            holds = mine.holding(values, missing)
+        unread = mine.unread(missing)
+        if errors:
             unread = frozenset(rule.id for rule in mine.slice.translated.rules)
         doubted: list[Staged] = []
         for dial in mine.dials:
             if unread & {dial.rule, dial.times.id}:
                 doubted.append(_staged(dial, dial.otherwise))
             elif dial.rule in holds:
-                stage = _stage(dial, holds, today, draw)
+                stage = self._stage(dial, holds, question, draw)
                 if dial.id in braked:
                     stage = leftmost(stage, Stage.SUGGEST)
                 doubted.append(_staged(dial, stage))
@@ -176,13 +174,15 @@ class Dials:
             doubted.append(rest)
         return min(doubted, key=lambda one: one.stage.rank)
 
-
-def _stage(dial: Dial, holds: frozenset[str], today: date, draw: Callable[[], Draw]) -> Stage:
-    over = dial.until is not None and today > dial.until
-    off = dial.times.id not in holds
-    if over or off or not draw().is_in(dial):
-        return dial.otherwise
-    return dial.stage
+    def _stage(
+        self, dial: Dial, holds: frozenset[str], question: Question, draw: Callable[[], Draw]
+    ) -> Stage:
+        off = dial.times.id not in holds
+        if dial.until is not None:
+            off = off or self._calendar.local(question.at).date() > dial.until
+        if off or (dial.share != ALL and not draw().is_in(dial)):
+            return dial.otherwise
+        return dial.stage
 
 
 def _staged(dial: Dial, stage: Stage) -> Staged:
@@ -202,6 +202,9 @@ def _compile(
     )
     mine = policy.slice(action.name)
     assert mine is not None, "of an action that the policy was made for"
+    # What no dial reads holds nothing back; whether it can be judged by is the policy's to say.
+    form = mine.form
+    form.facts = {name: fact for name, fact in form.facts.items() if name in form.reads}
     return ActionDials(dials=dials, slice=mine)
 
 

@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from importlib import resources
 from pathlib import Path
 
@@ -16,6 +17,8 @@ VARIABLES = frozenset({"actions", "objects", "conversation"})
 
 CURRENT = "plan.v1"
 _VARIABLE = re.compile(r"\{\{([^{}]*)\}\}")
+_VARIANT = re.compile(r"^<!-- model: ([A-Za-z0-9_.:/*-]{1,80}) -->[ \t]*\n", re.MULTILINE)
+"""Begins the text for some models: `*` is any ending."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +27,8 @@ class Prompt:
 
     Attributes:
         version: the file's name without `.md`, such as `plan.v1`; recorded with each plan.
-        text: with `{{actions}}`, `{{objects}}` and `{{conversation}}`.
+        text: with `{{actions}}`, `{{objects}}` and `{{conversation}}`; behind a line such as
+            `<!-- model: openai:gpt-5* -->` the text for those models, which names them as well.
 
     Raises:
         ConfigError: `invalid_setting`, when a variable is missing, unknown or named twice.
@@ -34,7 +38,16 @@ class Prompt:
     text: str
 
     def __post_init__(self) -> None:
-        named = _VARIABLE.findall(self.text)
+        for text in (self._texts[0], *self._texts[2::2]):
+            self._check(text)
+
+    @property
+    def _texts(self) -> list[str]:
+        """The text for all models, then pairs of which models and their text."""
+        return _VARIANT.split(self.text)
+
+    def _check(self, text: str) -> None:
+        named = _VARIABLE.findall(text)
         wrong = sorted((set(named) ^ VARIABLES) | {name for name in named if named.count(name) > 1})
         if wrong:
             raise ConfigError(
@@ -48,9 +61,17 @@ class Prompt:
         """SHA-256 of the text, in hex: two plans with one digest had the very same prompt."""
         return hashlib.sha256(self.text.encode()).hexdigest()
 
-    def fill(self, values: Mapping[str, str]) -> str:
-        """The prompt with its values. A value that holds `{{…}}` itself is not filled again."""
-        return _VARIABLE.sub(lambda match: values[match[1]], self.text)
+    def variant_of(self, model: str) -> tuple[str, str]:
+        """The text for a model, and for which models it is written; the first that fits."""
+        plain, *variants = self._texts
+        for models, text in zip(variants[::2], variants[1::2], strict=True):
+            if fnmatchcase(model, models):
+                return text, models
+        return plain, "*"
+
+    def fill(self, values: Mapping[str, str], model: str = "") -> str:
+        """The model's text with its values. A value that holds `{{…}}` is not filled again."""
+        return _VARIABLE.sub(lambda match: values[match[1]], self.variant_of(model)[0])
 
 
 def load_prompt(path: Path | None = None) -> Prompt:

@@ -33,7 +33,7 @@ def life_of(world: World, event: Event) -> ActionLife | None:
 def check_transition(world: World, event: Event, findings: Findings) -> None:
     """Whether its state may change so, by an entry of that kind."""
     life, status = life_of(world, event), event.top("status")
-    if life is None or status is None or not _is_known(world, event, life):
+    if life is None or status is None or not is_known(world, event, life):
         return
     if not is_allowed(life.status, status, event.kind):
         message = f"{_named(event)} went from {life.status} to {status[:40]} by {event.kind}"
@@ -268,7 +268,7 @@ def derived_key(tenant: str, action: str, digest: str) -> str:
     return "sayso_" + hashlib.sha256(parts.encode()).hexdigest()[:40]
 
 
-def _is_known(world: World, event: Event, life: ActionLife) -> bool:
+def is_known(world: World, event: Event, life: ActionLife) -> bool:
     """Whether nothing of it is missing; of a first entry, whether it is one."""
     return life.known or (life.status == START and world.whole)
 

@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 from sayso.audit.entry import EntryKind
 from sayso.audit.event import Event
-from sayso.audit.rules import actions, controls, passkeys, people, policy, requests
+from sayso.audit.rules import actions, controls, limits, passkeys, people, policy, requests
 from sayso.audit.rules.world import World
 from sayso.audit.verifier.verification import Findings
 
@@ -54,13 +54,22 @@ _TREE = Free("judged with the tree and its signed heads")
 
 def _action(*rules: Rule) -> Judged:
     """An entry that moves an action."""
-    moves = (actions.check_transition, actions.check_judgement, *rules)
+    moves = (actions.check_transition, actions.check_judgement, limits.check_limits, *rules)
     return Judged(moves, _move)
 
 
 def _move(world: World, event: Event) -> None:
+    life = actions.life_of(world, event)
+    was = "" if life is None else life.status
     actions.move(world, event)
     passkeys.count(world, event)
+    if life is not None:
+        limits.follow(world, event, life, was)
+
+
+def _activate(world: World, event: Event) -> None:
+    policy.end(world, event)
+    limits.put_in_force(world, event)
 
 
 def _decided(*rules: Rule) -> Judged:
@@ -135,7 +144,7 @@ BOOK: Mapping[EntryKind, Judged | Free] = MappingProxyType(
         EntryKind.PASSKEY_CONFIRMED: Judged((passkeys.check_confirmed,)),
         EntryKind.PASSKEY_REMOVED: Judged((passkeys.check_removed,)),
         EntryKind.PASSKEY_REQUIRED: Judged((passkeys.check_required,)),
-        EntryKind.POLICY_ACTIVATED: Judged((policy.check_activated,), policy.end),
+        EntryKind.POLICY_ACTIVATED: Judged((policy.check_activated,), _activate),
         EntryKind.POLICY_ASKED: Judged((policy.check_asked,), policy.ask),
         EntryKind.POLICY_WITHDRAWN: Judged((policy.check_withdrawn,), policy.end),
         EntryKind.POLICY_REFUSED: _REFUSAL,

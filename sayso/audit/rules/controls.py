@@ -85,6 +85,9 @@ def check_erased(world: World, event: Event, findings: Findings) -> None:
         findings.add(Check.RULE_ERASURE, Damage.RULE_BROKEN, message, event.seq)
 
 
+_SWEPT = ("actions", "requests", "subjects")
+
+
 def check_swept(world: World, event: Event, findings: Findings) -> None:
     """Whether no hold kept what a sweep took."""
     for subject in event.texts("of"):
@@ -92,6 +95,10 @@ def check_swept(world: World, event: Event, findings: Findings) -> None:
         if hold is not None:
             message = f"a customer's text was swept under the hold `{hold.id[:60]}`"
             findings.add(Check.RULE_HELD, Damage.RULE_BROKEN, message, event.seq)
+    unsaid = "of" not in event.data and any(event.whole(name) for name in _SWEPT)
+    if unsaid and world.authority.holds:
+        message = "a sweep does not say whose text it took, while a hold was in force"
+        findings.add(Check.RULE_HELD, Damage.RULE_BROKEN, message, event.seq)
 
 
 def check_pruned(world: World, event: Event, findings: Findings) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -42,6 +42,7 @@ class ActionLife(_Life):
         lent_at: the revision to which that applies.
         call_key: of the intent; empty before the first.
         undoes: the action that it takes back.
+        uses: what it uses of limits; see `sayso.audit.rules.limits`.
     """
 
     status: str = START
@@ -62,6 +63,7 @@ class ActionLife(_Life):
     lent_at: int = 0
     call_key: str = ""
     undoes: str = ""
+    uses: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
     def counted(self, roles: frozenset[str]) -> frozenset[str]:
         """The roles that somebody's word counts for, who holds these."""
@@ -82,6 +84,39 @@ class RequestLife(_Life):
 
     requester: str = ""
     unsigned: dict[str, list[str | int]] = field(default_factory=dict[str, "list[str | int]"])
+
+
+@dataclass(slots=True, kw_only=True)
+class LimitLife(_Life):
+    """What is used of one counter of a limit: how many, and how much, by the bucket's beginning."""
+
+    buckets: dict[str, Sequence[int]] = field(default_factory=dict[str, Sequence[int]])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitInForce:
+    """A limit as the policy in force says it.
+
+    Attributes:
+        since: the entry from which on it counts.
+        caps: every one that it has, whatever the currency.
+        names: the actions that it counts, as far as they were known then.
+        counts: whether it counts how many, and so also what moves no money.
+        automatic: whether only what nobody agreed to counts.
+    """
+
+    since: int
+    of: str
+    caps: tuple[int, ...]
+    names: frozenset[str]
+    counts: bool
+    automatic: bool
+    is_hard: bool
+
+
+def use_name(action: object, revision: object, limit: object, currency: object, key: object) -> str:
+    """What a use is called: it has no id of its own; a hashed key stands in no entry."""
+    return f"{action} {revision} {limit} {currency} {key}"
 
 
 class Lives(Generic[_T]):
@@ -166,7 +201,9 @@ class World:
 
     Attributes:
         authority: who may do what, before the entry that is judged.
-        actions, requests: by id.
+        actions, requests: by id. limits: by counter.
+        limits_in_force: by id.
+        used: what the entry that came last has changed of uses, by their names.
         erasing: customers whose erasure has begun and not ended: pseudonym to erasure.
         changes: changes of the policy that wait for a second person, by id.
         judged: how many entries were judged.
@@ -186,6 +223,9 @@ class World:
         self.authority: Authority = NOTHING
         self.actions = Lives(ActionLife)
         self.requests = Lives(RequestLife)
+        self.limits = Lives(LimitLife)
+        self.limits_in_force: Mapping[str, LimitInForce] = {}
+        self.used: list[tuple[str, dict[str, Any]]] = []
         self.erasing: dict[str, str] = {}
         self.whole = whole
         self.known = whole

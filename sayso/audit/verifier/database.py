@@ -82,6 +82,7 @@ _ASKED = """
 _OF_ASKED = (
     ", a.requester as of_requester, a.request_id as of_request, o.key is not null as in_outbox"
 )
+_AT_HOME = {"stop", "policy_version", "policy_change", "limit_use"}
 _SUBJECT_IN = {"action": "subject_id", "request": "subject_id", "stop": "target"}
 _CARD = """
     left join approval p on p.tenant = r.tenant and p.action_id = r.id
@@ -129,7 +130,7 @@ class LogDatabase:
             "log_entry",
             "log_head",
             "log_key",
-            *(name for name in TABLES if name in self._tables),
+            *(name for name in TABLES if name in self._tables and name != "limit_use"),
         ]
         statement = " union ".join(
             _TENANTS.format(table=name, home=_home_of(name)) for name in read
@@ -303,7 +304,7 @@ def check_tenants(found: list[str]) -> list[str]:
 
 def _home_of(table: str) -> str:
     """The column that says whose rows those of a table are."""
-    return "home" if table in {"stop", "policy_version", "policy_change"} else "tenant"
+    return "home" if table in _AT_HOME else "tenant"
 
 
 def _head(row: tuple[object, ...]) -> Head:

@@ -18,6 +18,7 @@ FIRST = {
     "token": frozenset({"kind", "holder", "hash", "scopes", "created_at", "expires_at"}),
     "policy_version": frozenset[str](),
     "policy_change": frozenset({"sha256", "parent", "direction", "asked_by", "asked_at", "note"}),
+    "limit_use": frozenset[str](),
     "personal": frozenset({"c", "pseudonym", SEALED_AT}),
 }
 """Per table, the columns of which the first word counts."""

@@ -92,17 +92,21 @@ class Rebuilt:
     def note(self, fields: Fields, seq: int) -> None:
         """Take in the next entry of the log."""
         for table, name, state in said_by(fields, seq):
-            known = self._recent.setdefault((table, name), state)
-            if known is not state:
-                add(table, known, state)
+            self.say(table, name, state)
         if str(fields.get("kind")) in _ERASING:
             data = fields.get("data")
             said = cast("Fields", data) if isinstance(data, dict) else {}
             counts = {table: said.get(name) for table, name in _COUNTED.items()}
-            gone: State = {"subject": fields.get("subject"), **counts}
+            gone: State = {"subject": fields.get("subject"), "of": said.get("of"), **counts}
             if "before" in said:
                 gone["at"] = fields.get("at")
             self._recent["erasing", str(seq)] = gone
+
+    def say(self, table: str, name: str, state: State) -> None:
+        """Take in what the entries together make of a row, such as what is used of a limit."""
+        known = self._recent.setdefault((table, name), state)
+        if known is not state:
+            add(table, known, state)
 
     def spill_if_many(self) -> None:
         """Move what is in memory to the file, if it is much; for the end of each batch."""
@@ -138,7 +142,7 @@ class Rebuilt:
                 name = name_of(table, row)
                 file.execute(_STATE_ONE, (table, name))
                 rebuilt = self._rebuilt(file, table, name)
-                if rebuilt is None and unread:
+                if rebuilt is None and (unread or _is_from_before(table, row)):
                     continue
                 compared += 1
                 if rebuilt is not None:
@@ -181,7 +185,7 @@ class Rebuilt:
             if not file.execute(_STATE_ONE, (table, name)).rowcount:
                 continue
             rebuilt = self._rebuilt(file, table, name)
-            if rebuilt is None and unread:
+            if rebuilt is None and (unread or _is_from_before(table, row)):
                 continue
             if rebuilt is not None:
                 rebuilt = _fitted(table, rebuilt, row, pruned, unread=unread)
@@ -192,6 +196,8 @@ class Rebuilt:
 
     def end_round(self, part: Round, findings: Findings) -> None:
         """Say which rows are not there, of which entries told before the round began."""
+        if part.table == "limit_use":
+            return  # as above
         file = self._begun()
         gone = _Gone.of(file)
         for name, last in file.execute(_UNSTATED_OF, (part.table, part.last_part)):
@@ -213,8 +219,8 @@ class Rebuilt:
         hidden: set[str] = set()
         gone = _Gone.of(file)
         for place, name, last in file.execute(_UNSTATED):
-            if place == "erasing":
-                continue
+            if place in {"erasing", "limit_use"}:
+                continue  # a use that counts no more is forgotten; what it was is added up anew
             if place not in stored:
                 hidden.add(str(place))
             elif place != "action":  # a missing action is found by its last entry already
@@ -260,6 +266,11 @@ def _fitted(
         rebuilt = without_beginning(table, rebuilt)
     _follow_pruned(rebuilt, row, pruned)
     return rebuilt
+
+
+def _is_from_before(table: str, row: StoredRow) -> bool:
+    """Whether a use was counted when its limit came in force, of which no entry tells."""
+    return table == "limit_use" and row.get("why") == "before"
 
 
 def _add_missing(table: str, name: str, state: State, findings: Findings) -> None:
@@ -358,6 +369,8 @@ def _judge_erased(
         marked[table, seq] = marked.get((table, seq), 0) + 1
         swept = said.get(table)
         fits = isinstance(swept, int) and marked[table, seq] <= swept
+        of = said.get("of")
+        fits = fits and (not isinstance(of, list) or named is None or named in of)
     if not fits:
         message = f"the {table} `{name_of(table, row)[:120]}` was erased by no entry"
         findings.add(Check.STATE_ERASED, Damage.STATE_DISAGREES, message)

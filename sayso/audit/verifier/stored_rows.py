@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias, cast
 
@@ -13,6 +14,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sayso.audit.authority.keyring import Keyring, key_of, pseudonym_of
 from sayso.audit.entry import FORMAT_VERSION, Json, canonical_bytes
 from sayso.audit.fields import Fields
+from sayso.audit.rules.world import use_name
 from sayso.audit.verifier.replay import JUDGED, State, vote_id
 from sayso.errors import RefusedError
 
@@ -24,6 +26,8 @@ the wrapped key and the pseudonym of its subject, as far as the source can read 
 action `card`, `card_digest`, `card_expires_at` and `card_erased_seq`, of its approval.
 """
 
+_HASHED = re.compile(r"[0-9a-f]{32}")
+"""A key of a limit that would tell of a customer."""
 _DOMAIN = b"sayso/approval/v1\0"  # SOURCE: docs/reference/audit-format.md, "The digest"
 
 
@@ -31,6 +35,11 @@ def name_of(table: str, row: StoredRow) -> str:
     """How a row is called among those that the entries speak of."""
     if table == "vote":
         return vote_id(row.get("approval_id"), row.get("revision"), row.get("person"))
+    if table == "limit_use":
+        key = str(row.get("key"))
+        named = "" if _HASHED.fullmatch(key) else key
+        action, revision, limit = (row.get(one) for one in ("action_id", "revision", "limit_id"))
+        return use_name(action, revision, limit, row.get("currency"), named)
     key = {"personal": "ref", "policy_version": "number"}.get(table, "id")
     return str(row.get(key))
 

@@ -163,6 +163,7 @@ class Check(StrEnum):
     RULE_ERASURE = "rule_erasure"
     RULE_PEOPLE = "rule_people"
     RULE_TOKEN = "rule_token"  # noqa: S105  (a check, not a secret)
+    RULE_LIMIT = "rule_limit"
     RULE_STATED = "rule_stated"
     RULE_PASSKEY = "rule_passkey"
     BUNDLE_MANIFEST = "bundle_manifest"

@@ -18,6 +18,7 @@ from sayso.audit.segments.sealed import PRUNED, SEALED, TILE_LEVEL
 from sayso.audit.signing.rotation import ROTATED, RotationEntry
 from sayso.audit.tree.merkle import Frontier, leaf_hash
 from sayso.audit.verifier.latest import LatestStatus
+from sayso.audit.verifier.replay import BEGUN, SEQ
 from sayso.audit.verifier.replayed_rows import Rebuilt
 from sayso.audit.verifier.stored_rows import Projections
 from sayso.audit.verifier.verification import Check, Damage, Findings
@@ -267,10 +268,19 @@ class Walk:
             self.rebuilt.note(fields, seq)
         if self.world is not None:
             judge(self.world, Event.of(fields, seq), self._findings)
+            if self.world.used:
+                self._note_uses(self.world, seq)
         try:
             StoredEntry.read(body)
         except IntegrityError as error:
             self._add(Check.BODY_FORMAT, Damage.NON_CANONICAL, error.message, seq)
+
+    def _note_uses(self, world: World, seq: int) -> None:
+        """Take in what an entry changed of what is used of limits: its rows are compared too."""
+        for name, use in world.used:
+            if self.rebuilt is not None:
+                self.rebuilt.say("limit_use", name, {**use, SEQ: seq, BEGUN: True})
+        world.used.clear()
 
     def _judge_columns(self, row: Row, fields: dict[str, object], seq: int) -> None:
         if self._as_row_text:

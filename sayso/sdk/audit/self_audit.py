@@ -61,6 +61,8 @@ class SelfAudit:
         self._known: dict[Tenant, Known] = {}
         self._asks_server = is_postgres(sayso.workspace)
         self._done: object = None
+        self.looked = asyncio.Condition()
+        """Told whenever something was judged, or could not be."""
 
     async def run(self) -> None:
         """Judge until cancelled; whatever breaks off is begun again."""
@@ -82,6 +84,8 @@ class SelfAudit:
                 # Whatever it is, it must not end this for good.
                 logger.error("judging the log broke off: %s", logged_with_frames(error))  # noqa: TRY400
                 seen = None
+            async with self.looked:
+                self.looked.notify_all()
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def _moment(self) -> object:

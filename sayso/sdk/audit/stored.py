@@ -67,6 +67,10 @@ ROWS: Mapping[str, tuple[str, Mapping[str, SqlValue]]] = {
     "policy_version": ("log.whole_policy_versions", {"number": 0}),
     "personal": ("log.whole_texts", {"ref": ""}),
     "vote": ("log.whole_votes", {"approval_id": "", "revision": 0, "person": ""}),
+    "limit_use": (
+        "log.whole_uses",
+        {"action_id": "", "revision": 0, "limit_id": "", "key": "", "currency": ""},
+    ),
 }
 """For each table that the log determines: the query for whole rows, and where they begin."""
 

@@ -10,7 +10,8 @@ from sayso.actions.controls.erasure import Mark, blank_action
 from sayso.actions.model.action_row import read_action
 from sayso.agent.erasure import blank_request, thread_of
 from sayso.agent.request_row import read_request
-from sayso.audit.entry import Entry, EntryKind, StoredEntry
+from sayso.audit.authority.state import Authority
+from sayso.audit.entry import Entry, EntryKind, Json, StoredEntry
 from sayso.audit.erasure import RETENTION
 from sayso.audit.log import AuditLog
 from sayso.audit.personal import Personal
@@ -36,6 +37,7 @@ class Sweeper:
     """Blanks what has ended and is older than it is kept.
 
     Attributes:
+        authority: what is in force by the log, as `Directory.at` tells it.
         passing: told of each batch that is durable; for tests that end the process there.
 
     Guarantees: each batch is one transaction with its entry; a crash loses nothing, and the next
@@ -47,6 +49,7 @@ class Sweeper:
     personal: Personal
     threads: Threads
     clock: Clock
+    authority: Callable[[Reader, Tenant], Authority]
     passing: Callable[[str], None] = lambda step: None
 
     async def sweep(self, tenant: Tenant, before: int) -> Swept:
@@ -59,7 +62,9 @@ class Sweeper:
         self.passing("actions")
         requests = 0
         while rows := await self.store.read(
-            lambda reader: _old(reader, "erasure.old_requests", tenant, before)
+            lambda reader: self._free(
+                reader, tenant, _old(reader, "erasure.old_requests", tenant, before)
+            )
         ):
             # Deleted first: a crash in between leaves a request whose thread is gone, which nobody
             # needs any more since it has ended.
@@ -106,10 +111,10 @@ class Sweeper:
         return total
 
     def _actions(self, tx: Transaction, tenant: Tenant, before: int) -> int:
-        rows = _old(tx, "erasure.old_actions", tenant, before)
+        rows = self._free(tx, tenant, _old(tx, "erasure.old_actions", tenant, before))
         if not rows:
             return 0
-        seq = self._append(tx, tenant, before, actions=len(rows))
+        seq = self._append(tx, tenant, before, rows, "actions")
         for row in rows:
             action = read_action(row)
             for one in tx.all("log.of_action", tenant=tenant, action=action.id):
@@ -120,10 +125,10 @@ class Sweeper:
         return len(rows)
 
     def _requests(self, tx: Transaction, tenant: Tenant, before: int) -> int:
-        rows = _old(tx, "erasure.old_requests", tenant, before)
+        rows = self._free(tx, tenant, _old(tx, "erasure.old_requests", tenant, before))
         if not rows:
             return 0
-        seq = self._append(tx, tenant, before, requests=len(rows))
+        seq = self._append(tx, tenant, before, rows, "requests")
         for row in rows:
             refs = [text_or_none(row, name) for name in _TEXTS_OF_A_REQUEST]
             for ref in (*refs, *read_request(row).turns):
@@ -133,10 +138,11 @@ class Sweeper:
         return len(rows)
 
     def _subjects(self, tx: Transaction, tenant: Tenant, before: int, found: list[Row]) -> int:
-        rows = [row for row in found if tx.one("erasure.idle", tenant=tenant, id=row["id"])]
+        idle = [row for row in found if tx.one("erasure.idle", tenant=tenant, id=row["id"])]
+        rows = self._free(tx, tenant, idle)
         if not rows:
             return 0
-        self._append(tx, tenant, before, subjects=len(rows))
+        self._append(tx, tenant, before, rows, "subjects")
         for row in rows:
             self.personal.destroy_key(tx, tenant, text(row, "id"))
             while tx.run(
@@ -148,11 +154,21 @@ class Sweeper:
                 pass
         return len(rows)
 
-    def _append(self, tx: Transaction, tenant: Tenant, before: int, **counts: int) -> int:
+    def _free(self, reader: Reader, tenant: Tenant, rows: list[Row]) -> list[Row]:
+        """Those whose customer no hold keeps, by the log: its row may have been deleted."""
+        authority = self.authority(reader, tenant)
+        if not authority.holds:
+            return rows
+        return [row for row in rows if authority.hold_on(text(row, "pseudonym")) is None]
+
+    def _append(
+        self, tx: Transaction, tenant: Tenant, before: int, rows: list[Row], what: str
+    ) -> int:
+        of: list[Json] = [*sorted({text(row, "pseudonym") for row in rows})]
         entry = Entry(
             kind=EntryKind.RETENTION_SWEPT,
             actor=RETENTION,
-            data={"before": rfc3339(before), **counts},
+            data={"before": rfc3339(before), what: len(rows), "of": of},
         )
         return self.log.append(tx, tenant, entry)
 

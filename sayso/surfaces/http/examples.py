@@ -199,11 +199,6 @@ EXPLANATION: dict[str, Any] = {
             "allowed": False,
             "rules": [["refunds.weekend", "At weekends a support manager is asked"]],
         },
-        {
-            "who": "a support manager",
-            "allowed": True,
-            "rules": [["refund-manager", "A refund of up to 500 once a manager has approved"]],
-        },
     ],
     "today": "a support manager",
     "today_version": 14,

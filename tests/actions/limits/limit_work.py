@@ -57,6 +57,7 @@ async def limited(
         yield opened
         if judge:
             assert await opened.sayso.limits.check() == []
+            assert opened.sayso.audit.verify().all_findings == ()
 
 
 async def refund(

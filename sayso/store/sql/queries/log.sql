@@ -231,3 +231,9 @@ where r.home = :tenant and r.id >= :id order by r.id limit :limit;
 
 -- name: whole_stops_of_auditor
 select * from stop where home = :tenant and id >= :id order by id limit :limit;
+
+-- name: whole_uses
+select * from limit_use
+where home = :tenant and (action_id, revision, limit_id, key, currency)
+    >= (:action_id, :revision, :limit_id, :key, :currency)
+order by action_id, revision, limit_id, key, currency limit :limit;

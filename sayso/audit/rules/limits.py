@@ -1,0 +1,271 @@
+"""The rules of limits: what is used of each is added up anew, and nothing hard is passed.
+
+An entry that makes an action approved says what it uses of which limit, and how full that was. It
+is held against the uses that the log itself gives, so a counter that somebody lowered is noticed as
+soon as it would let anything pass. What is used in other logs, or was used before a limit was in
+force, is not known here; so the log's own sum is never more than what was counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+from sayso.audit.event import Event, texts_of
+from sayso.audit.fields import Fields, object_in
+from sayso.audit.rules.actions import YES, is_known, judgement_in, life_of
+from sayso.audit.rules.world import ActionLife, LimitInForce, LimitLife, World, use_name
+from sayso.audit.verifier.verification import Check, Damage, Findings
+
+HOLDING = frozenset({"approved", "executing", "accepted", "unknown"})
+CARDS = "cards"
+PERSONAL = frozenset({"customer", "instrument"})
+_APPROVER = "approver"
+
+
+def check_limits(world: World, event: Event, findings: Findings) -> None:
+    """Whether what an action uses of limits fits, by what the log says was used before it."""
+    approved = event.top("status") == "approved"
+    life = life_of(world, event) if approved or "limits" in event.data else None
+    if life is None:
+        return
+    said = said_in(event)
+    for one in said:
+        fault = _fault(world, event, life, one)
+        if fault is not None:
+            message = f"the action `{(event.top('action') or '')[:64]}` {fault}"
+            findings.add(Check.RULE_LIMIT, Damage.RULE_BROKEN, message, event.seq)
+    if approved and is_known(world, event, life) and not life.undoes:
+        for limit in _unsaid(world, event, life, {str(one.get("limit")) for one in said}):
+            message = f"the action `{(event.top('action') or '')[:64]}` was approved, and uses"
+            message += f" nothing of the limit `{limit[:60]}` that counts it"
+            findings.add(Check.RULE_LIMIT, Damage.RULE_BROKEN, message, event.seq)
+
+
+def _fault(world: World, event: Event, life: ActionLife, said: Fields) -> str | None:
+    name, cap, told = str(said.get("limit"))[:60], said.get("cap"), said.get("used")
+    if type(cap) is not int or type(told) is not int:
+        return None  # of before entries said so, or beyond what has a cap
+    added = _added(said)
+    counted = _used_by_others(world, event, life, said)
+    if counted > told:
+        return f"was judged by less than was used of the limit `{name}`: {told} for {counted}"
+    firm = said.get("hard") is True or said.get("why") == "fits"
+    if firm and max(told, counted) + added > cap:
+        return f"passes the limit `{name}`"
+    amount = event.amount
+    if amount is not None and said.get("currency") == amount[1] and added != amount[0]:
+        return f"uses {added} of the limit `{name}`, and moves {amount[0]}"
+    known = world.limits_in_force.get(str(said.get("limit")))
+    if known is not None and cap not in known.caps:
+        return f"was judged by another limit `{name}` than the one in force"
+    return None
+
+
+def _unsaid(world: World, event: Event, life: ActionLife, said: set[str]) -> Iterator[str]:
+    """The hard limits in force that count an action that is approved now, and are unsaid."""
+    choice, judged = event.text("decision"), judgement_in(event) or {}
+    by_itself = choice is None and judged.get("outcome") == "allow"
+    if not by_itself and choice not in YES:
+        return  # it was held, and is approved as it was
+    moves = event.amount is not None and event.amount[0] > 0
+    for name, limit in world.limits_in_force.items():
+        counts = limit.is_hard and event.top("name") in limit.names and (limit.counts or moves)
+        if limit.of == _APPROVER:
+            counts = counts and choice == "approve"
+        if counts and (by_itself or not limit.automatic) and name not in said:
+            yield name
+
+
+def said_in(event: Event) -> list[Fields]:
+    """What an entry says of what is used."""
+    return _objects(event.data.get("limits"))
+
+
+def _objects(value: object) -> list[Fields]:
+    """A list's objects; none where it is no list."""
+    found = cast("list[object]", value) if isinstance(value, list) else []
+    return [cast("Fields", one) for one in found if isinstance(one, dict)]
+
+
+def _added(said: Fields) -> int:
+    minor = said.get("minor")
+    return 1 if said.get("currency") in {"", CARDS} else minor if type(minor) is int else 0
+
+
+def _place(world: World, event: Event, said: Fields) -> str:
+    """Which counter; what nobody but the engine can tell apart is one by itself."""
+    limit, key = str(said.get("limit")), said.get("key")
+    since = world.limits_in_force[limit].since if limit in world.limits_in_force else 0
+    of, account = said.get("of"), said.get("account")
+    if of == "customer" and type(account) is str:
+        key = f"{account}|{event.top('subject')}"
+    elif type(key) is not str or of not in _OPEN:
+        key = f"?{event.top('action')}"
+    return "\0".join((limit, str(since), str(said.get("currency")), key))
+
+
+_OPEN = frozenset({"token", "approver", "agent", "tenant", "connector", "workspace"})
+
+
+def _used_by_others(world: World, event: Event, life: ActionLife, said: Fields) -> int:
+    place, oldest = _place(world, event, said), said.get("oldest")
+    since = oldest if type(oldest) is int else 0
+    counts = said.get("currency") in {"", CARDS}
+    used = 0
+    for bucket, (count, minor) in world.limits.of(place).buckets.items():
+        if int(bucket) >= since:
+            used += count if counts else minor
+    for use in life.uses:
+        if use["place"] == place and use["bucket"] >= since and use["state"] != "released":
+            used -= use["count"] if counts else _minor_of(use)
+    return used
+
+
+# ---- what an entry makes true ------------------------------------------------------------------
+
+
+def follow(world: World, event: Event, life: ActionLife, was: str) -> None:
+    """Take in what a change of an action does to its uses; see `actions.limits.following`.
+
+    Args:
+        was: the action's status before.
+    """
+    status, said = life.status, said_in(event)
+    if not said and not life.uses:
+        return
+    if status in HOLDING or status == "pending_approval":
+        anew = bool(said) or judgement_in(event) is not None or status in HOLDING
+        for use in life.uses if was not in HOLDING and anew else ():
+            if use["state"] == "held":
+                _change(world, event, use, "released")
+        for one in said:
+            _reserve(world, event, life, one)
+        return
+    newest = max((use["revision"] for use in life.uses if use["currency"] != CARDS), default=0)
+    for use in life.uses:
+        _end(world, event, use, status, is_newest=use["revision"] == newest)
+
+
+def _end(world: World, event: Event, use: dict[str, Any], status: str, *, is_newest: bool) -> None:
+    held, settled = use["state"] == "held", use["state"] == "settled"
+    if use["currency"] == CARDS:
+        if held:
+            _change(world, event, use, "released")
+    elif status == "succeeded":
+        late = use["state"] == "released" and is_newest
+        if held or late:
+            why = "late" if late else use["why"]
+            _change(world, event, use, "settled", minor=_moved(event, use["minor"]), why=why)
+    elif settled:
+        if status in {"compensated", "failed"}:
+            _change(world, event, use, "returned")
+    elif held:
+        _change(world, event, use, "released")
+
+
+def _moved(event: Event, minor: int) -> int:
+    """What the receipt says has moved, as far as it says so."""
+    planned, got = event.amount, object_in(event.data, "moved")
+    amount = got.get("amount_minor")
+    if planned is None or type(amount) is not int or got.get("currency") != planned[1]:
+        return minor
+    if planned[0] == amount or minor == 0:
+        return minor
+    return -(-minor * amount // planned[0])
+
+
+def _reserve(world: World, event: Event, life: ActionLife, said: Fields) -> None:
+    place = _place(world, event, said)
+    of, key = said.get("of"), said.get("key")
+    minor, bucket = said.get("minor"), said.get("bucket")
+    for use in life.uses:
+        same = use["revision"] == life.revision and use["place"] == place
+        if same and use["state"] != "released":
+            _count(world, use, -1)
+            life.uses.remove(use)
+            break
+    fresh: dict[str, Any] = {
+        "action": event.top("action"),
+        "place": place,
+        "limit": str(said.get("limit")),
+        "currency": str(said.get("currency")),
+        "key": "" if of in PERSONAL or type(key) is not str else key,
+        "revision": life.revision,
+        "bucket": bucket if type(bucket) is int else 0,
+        "count": 1,
+        "minor": minor if type(minor) is int else 0,
+        "state": "held",
+        "why": str(said.get("why")),
+    }
+    life.uses[:] = [one for one in life.uses if _name(one) != _name(fresh)]
+    life.uses.append(fresh)
+    _count(world, fresh, 1)
+    _tell(world, event, fresh)
+
+
+def _change(
+    world: World,
+    event: Event,
+    use: dict[str, Any],
+    state: str,
+    *,
+    minor: int | None = None,
+    why: str | None = None,
+) -> None:
+    _count(world, use, -1)
+    use["state"] = state
+    use["minor"] = use["minor"] if minor is None else minor
+    use["why"] = use["why"] if why is None else why
+    _count(world, use, 1)
+    _tell(world, event, use)
+
+
+def _tell(world: World, event: Event, use: dict[str, Any]) -> None:
+    said = {name: use[name] for name in ("bucket", "count", "minor", "state", "why")}
+    world.used.append((_name(use), {**said, "last_seq": event.seq}))
+
+
+def _count(world: World, use: dict[str, Any], sign: int) -> None:
+    if use["state"] == "released":
+        return
+    life: LimitLife = world.limits.of(use["place"])
+    bucket = str(use["bucket"])
+    count, minor = life.buckets.get(bucket, (0, 0))
+    left = (count + sign * use["count"], minor + sign * _minor_of(use))
+    if any(left):
+        life.buckets[bucket] = left
+    else:
+        life.buckets.pop(bucket, None)
+
+
+def _minor_of(use: dict[str, Any]) -> int:
+    """What was taken back moves nothing any more, and was one nevertheless."""
+    minor: int = use["minor"]
+    return minor if use["state"] in {"held", "settled"} else 0
+
+
+def _name(use: dict[str, Any]) -> str:
+    return use_name(use["action"], use["revision"], use["limit"], use["currency"], use["key"])
+
+
+# ---- which limits there are --------------------------------------------------------------------
+
+
+def put_in_force(world: World, event: Event) -> None:
+    """Take in the limits of a version of the policy; a new one counts from nothing."""
+    found: dict[str, LimitInForce] = {}
+    for fields in _objects(event.data.get("limits_in_force")):
+        name = str(fields.get("id"))
+        before, caps = world.limits_in_force.get(name), fields.get("caps")
+        numbers = cast("list[object]", caps) if isinstance(caps, list) else []
+        found[name] = LimitInForce(
+            since=event.seq if before is None else before.since,
+            of=str(fields.get("of")),
+            caps=tuple(cap for cap in numbers if type(cap) is int),
+            names=frozenset(texts_of(fields.get("names"))),
+            counts=fields.get("counts") is True,
+            automatic=fields.get("automatic") is True,
+            is_hard=fields.get("hard") is True,
+        )
+    world.limits_in_force = found
