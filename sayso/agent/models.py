@@ -27,6 +27,7 @@ from sayso.agent.understanding.lexicon import Knowledge
 from sayso.errors import Code, ConfigError
 from sayso.extras import install_package, missing_extra
 from sayso.money import Money
+from sayso.network import quieten
 from sayso.text import without_hidden
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ def open_chat_model(settings: ModelSettings) -> BaseChatModel:
     except ImportError as error:
         raise missing_extra("models", "planning with a model needs LangChain") from error
     provider = settings.model.partition(":")[0]
+    quieten("openai", "anthropic", "langchain_openai", "langchain_anthropic")
     options: dict[str, Any] = {
         "timeout": settings.timeout_s,
         "max_retries": 0,  # INVARIANT: see `Calls`

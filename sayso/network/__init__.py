@@ -6,6 +6,6 @@ somewhere else when it is used.
 """
 
 from sayso.network.address import LOOPBACK, checked_url
-from sayso.network.transport import Destination, guarded_transport
+from sayso.network.transport import Destination, guarded_transport, quieten
 
-__all__ = ["LOOPBACK", "Destination", "checked_url", "guarded_transport"]
+__all__ = ["LOOPBACK", "Destination", "checked_url", "guarded_transport", "quieten"]

@@ -8,6 +8,7 @@ still verifies the certificate against the name.
 from __future__ import annotations
 
 import ipaddress
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import httpx
     from ssrfguard import Resolver
 
+_HTTP_LIBRARIES = ("httpx", "httpcore", "httpx2", "httpcore2")
 _THIS_MACHINE = (ipaddress.ip_network("127.0.0.1/32"), ipaddress.ip_network("::1/128"))
 
 
@@ -61,6 +63,18 @@ class Destination:
             allowed_networks=networks + (_THIS_MACHINE if self.loopback else ()),
             max_redirects=0,
         )
+
+
+def quieten(*libraries: str) -> None:
+    """Keep HTTP libraries, and others by name, from logging what they send below WARNING.
+
+    INVARIANT: addresses hold customers' ids and bodies hold more, also where the program around us
+    logs everything.
+    """
+    for name in (*_HTTP_LIBRARIES, *libraries):
+        log = logging.getLogger(name)
+        if log.level < logging.WARNING:
+            log.setLevel(logging.WARNING)
 
 
 def guarded_transport(

@@ -119,8 +119,9 @@ async def live(opened: ShopWorkspace) -> list[str]:
         "shop.refund", big, subject=ANA, reason=WORDS, idempotency_key=f"k3-{ANA}"
     )
     await decide(opened, no, Choice.REJECT)
+    another = refund_of("o_ana", 8900)  # what is asked in words would join an equal one
     waits = await sayso.propose(
-        "shop.refund", big, subject=ANA, reason=WORDS, idempotency_key=f"k4-{ANA}"
+        "shop.refund", another, subject=ANA, reason=WORDS, idempotency_key=f"k4-{ANA}"
     )
     asked = await sayso.ask(ANA, WORDS, idempotency_key=f"r1-{ANA}")
     return [done.id, yes.id, no.id, waits.id, asked.actions[0].id]

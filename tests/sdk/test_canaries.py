@@ -37,6 +37,14 @@ NEIGHBOURS = (
     *("TWILIO_TOKEN", "INTERCOM_TOKEN", "HUBSPOT_KEY", "DATADOG_KEY", "SLACK_APP_TOKEN"),
 )
 """Other secrets of the process that runs it, beside its own."""
+KNOWN_ATTRIBUTES = frozenset(
+    {
+        *("sayso.action", "sayso.attempt", "sayso.decision", "sayso.planner"),
+        *("gen_ai.operation.name", "gen_ai.provider.name", "gen_ai.request.model"),
+        *("gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens"),
+    }
+)
+"""All that a span may tell by."""
 OPERATOR = Actor(kind=ActorKind.SYSTEM, id="test")
 ANA = "cus_demo_ana"
 SERVICE = frozenset({Scope.PROPOSE, Scope.READ, Scope.AUDIT})
@@ -58,6 +66,7 @@ class Run:
     stripe: EchoingStripe
     secrets: dict[str, str]
     out: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    spans: list[dict[str, object]] = field(default_factory=list[dict[str, object]])
 
     def keep(self, where: str, said: object) -> None:
         """Something came out there."""
@@ -139,6 +148,7 @@ async def running(folder: Path) -> AsyncGenerator[Run]:
     for span in exporter.get_finished_spans():
         run.keep("spans", f"{span.name} {span.attributes} {span.events} {span.status.description}")
         run.keep("spans", span.to_json())
+        run.spans.append(dict(span.attributes or {}))
 
 
 async def _make_tokens(run: Run) -> None:
@@ -291,3 +301,8 @@ async def test_forty_secrets_come_out_nowhere(
         if value in text
     ]
     assert found == []
+    said = [record for record in caplog.records if record.levelno >= logging.INFO]
+    named = {(one.name, one.getMessage()[:200]) for one in said if "cus_" in one.getMessage()}
+    assert named == set(), "customers' ids are in no line above DEBUG"
+    keys = {key for span in run.spans for key in span}
+    assert keys <= KNOWN_ATTRIBUTES, keys - KNOWN_ATTRIBUTES

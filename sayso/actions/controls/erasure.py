@@ -185,7 +185,7 @@ def without_personal(row: ActionRow) -> ActionRow:
         args={},
         snapshot=snapshot,
         judgement=None if row.judgement is None else replace(row.judgement, errors=()),
-        error=None if row.error is None else {"code": row.error["code"], "message": GONE},
+        error=None if row.error is None else _bare_error(row.error),
         receipt=None if row.receipt is None else replace(row.receipt, details={}),
     )
 
@@ -220,3 +220,9 @@ def blank_card(view: Mapping[str, Json]) -> dict[str, Json]:
         "salt": "",
     }
     return Card.from_json({**kept, **said}).to_json()
+
+
+def _bare_error(error: Mapping[str, str]) -> dict[str, str]:
+    """A code, and which action it has joined, which is what its entry says for good."""
+    joins = {"joins": error["joins"]} if "joins" in error else {}
+    return {"code": error["code"], "message": GONE, **joins}

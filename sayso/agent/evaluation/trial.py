@@ -14,7 +14,7 @@ from sayso.agent.base import Asking, Handles, Planner, Question
 from sayso.agent.chain import plan_for
 from sayso.agent.evaluation.cases import CaseStep, EvalCase
 from sayso.agent.grounding import ground_plan
-from sayso.agent.intent import find_unasked
+from sayso.agent.intent import find_unasked, with_own_texts
 from sayso.agent.understanding.lexicon import Knowledge
 from sayso.errors import RetryableError
 from sayso.json import JsonValue
@@ -80,6 +80,7 @@ async def try_case(
         outcome, why = "question", found.why
         choices = tuple(_id_of(choice.value, handles) for choice in found.choices)
     elif isinstance(found, Plan):
+        found = with_own_texts(found, knowledge)
         grounded = ground_plan(
             found, messages=messages, handles=handles, actions=actions, knowledge=knowledge
         )

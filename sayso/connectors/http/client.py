@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from urllib.parse import urlsplit
 from sayso.connectors.http.breaker import Breaker, Monotonic, Pace
 from sayso.connectors.http.outcome import no_answer, not_sent
 from sayso.errors import SaysoError
-from sayso.network import Destination, guarded_transport
+from sayso.network import Destination, guarded_transport, quieten
 
 if TYPE_CHECKING:
     import ssl
@@ -202,7 +201,7 @@ class HttpClient:
         if self._opened is None:
             import httpx  # 140 ms, which only a process that connects pays for
 
-            _quieten()
+            quieten()
             limits = self._limits
             self._opened = httpx.AsyncClient(
                 transport=guarded_transport(self._destination, verify=self._verify),
@@ -222,11 +221,3 @@ class HttpClient:
 
 class _TooLongError(Exception):
     """The answer is longer than any that is meant for us."""
-
-
-def _quieten() -> None:
-    """Keep the library from logging addresses at INFO: they hold customers' ids."""
-    for name in ("httpx", "httpcore"):
-        log = logging.getLogger(name)
-        if log.level < logging.WARNING:
-            log.setLevel(logging.WARNING)

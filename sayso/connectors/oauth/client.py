@@ -21,6 +21,7 @@ from sayso.connectors.oauth.tokens import Token
 from sayso.connectors.secret import Secret
 from sayso.errors import Code, ConfigError, RefusedError, RetryableError
 from sayso.ids import Clock
+from sayso.network import quieten
 from sayso.text import plain
 
 # Authlib's client stands on httpx2 where that is installed, and on httpx elsewhere.
@@ -180,6 +181,7 @@ class OAuthExchange:
 
     def _client(self, connection: Connection) -> _Client:
         secret = connection.client_secret
+        quieten("authlib")
         client = AsyncOAuth2Client(
             client_id=connection.client_id,
             client_secret=secret.reveal() if secret is not None else None,

@@ -6,7 +6,6 @@ This module imports the SDK, so nothing imports it before the first call.
 from __future__ import annotations
 
 import asyncio
-import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from sayso.connectors.retry import RetryPolicy
 from sayso.connectors.secret import Secret
 from sayso.connectors.stripe.problems import explain, unreadable
 from sayso.errors import Code, RefusedError, RetryableError
+from sayso.network import quieten
 from sayso.text import plain
 
 T = TypeVar("T")
@@ -113,7 +113,7 @@ class StripeApi:
     def __init__(
         self, *, api_key: Secret, base_url: str, version: str, timeout_s: float, retry: RetryPolicy
     ) -> None:
-        _quieten()
+        quieten("stripe")
         self._transport = _Transport(timeout_s=timeout_s)
         self._client = stripe.StripeClient(
             api_key.reveal(),
@@ -192,13 +192,6 @@ class StripeApi:
     async def close(self) -> None:
         """Close the sockets."""
         await self._transport.close_async()
-
-
-def _quieten() -> None:
-    """Keep the SDK from logging whole answers: at DEBUG they hold names and addresses."""
-    log = logging.getLogger("stripe")
-    if log.level < logging.WARNING:
-        log.setLevel(logging.WARNING)
 
 
 async def _account_of(client: stripe.StripeClient) -> Account:

@@ -11,6 +11,7 @@ import orjson
 from sayso.connectors.secret import Secret
 from sayso.errors import Code, OutcomeUnknownError, RefusedError, RetryableError
 from sayso.json import JsonObject, JsonValue
+from sayso.network import quieten
 
 _BUSY = frozenset({"ratelimited", "rate_limited"})
 _AGAIN = frozenset(
@@ -48,6 +49,7 @@ class SlackWeb:
 
     def __init__(self, api_url: str, token: Secret) -> None:
         self._token = token
+        quieten()
         # NOTE: the environment's proxies are not trusted: a token leaves through this client.
         self._client = httpx.AsyncClient(base_url=api_url, trust_env=False)
 

@@ -209,9 +209,12 @@ async def test_two_that_are_meant_are_two(tmp_path: Path) -> None:
         ]
         assert [answer.is_error for answer in answers] == [False] * 3
         assert till.paid_minor == [500] * 3
-        asked = [await till.refund(SMALL, key=key) for key in ("call-1", "call-2", "call-1")]
+        less = {**SMALL, "amount": {"amount_minor": 499, "currency": "USD"}}
+        calls = [(SMALL, "call-1"), (less, "call-2"), (SMALL, "call-1"), (SMALL, "call-3")]
+        asked = [await till.refund(args, key=key) for args, key in calls]
         ids = [str(answer.content["id"]) for answer in asked]
         assert ids[0] == ids[2] != ids[1]
+        assert ids[3] == ids[0], "what waits for people is joined, whatever the key"
         assert code_of(await till.refund(LARGE, key="call-1")) == "idempotency_conflict"
         assert till.paid_minor == [500] * 3
 
