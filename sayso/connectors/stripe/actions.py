@@ -150,9 +150,9 @@ CANCEL_SUBSCRIPTION = Action(
     },
     words=_WORDS["cancel_subscription"],
 )
-"""Facts: `tenure_days` · `plan` · `subscription_age_days` · `days_left` of the paid period · `price`
-per `interval` (`month`, `3 months`, `year`, …), 0 when it has none · Stripe's `status` · `at_once` ·
-`ending`: it is set to end by itself already, on whatever day · `livemode`."""
+"""Facts: `tenure_days` · `plan` · `subscription_age_days` · `days_left` of the paid period ·
+`price` per `interval` (`month`, `3 months`, `year`, …), 0 when it has none · Stripe's `status` ·
+`at_once` · `ending`: it is set to end by itself already, on whatever day · `livemode`."""
 
 CREDIT = Action(
     name="stripe.credit",
