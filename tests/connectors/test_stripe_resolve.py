@@ -69,6 +69,7 @@ async def test_the_policy_gets_the_facts_of_a_refund() -> None:
         "charge_age_days": 95,
         "charge_amount": Money(1900, "EUR"),
         "refunded_before": 1,
+        "refunded_total": Money(2000, "EUR"),
         "full": False,
         "reason": "",
         "livemode": False,

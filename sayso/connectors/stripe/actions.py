@@ -111,6 +111,7 @@ REFUND = Action(
         "charge_age_days": "long",
         "charge_amount": "decimal",
         "refunded_before": "long",
+        "refunded_total": "decimal",
         "full": "bool",
         "reason": "string",
         "livemode": "bool",
@@ -119,7 +120,8 @@ REFUND = Action(
 )
 """Facts: `tenure_days` since the customer was made · `plan`, which is the customer's
 `metadata.plan` or empty · `charge_age_days` · `charge_amount` as paid ·
-`refunded_before`: how many of the customer's newest 100 charges had money refunded already ·
+`refunded_before`: how many of the customer's newest 100 charges had money refunded already, and
+`refunded_total` how much of those in this charge's currency, by whomever ·
 `full`: nothing of the charge is left afterwards · `reason` or empty · `livemode`."""
 
 CANCEL_SUBSCRIPTION = Action(
