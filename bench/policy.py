@@ -38,6 +38,7 @@ def refund(amount_minor: int, **changed: FactValue) -> Question:
         "charge_age_days": 10,
         "charge_amount": amount,
         "refunded_before": 0,
+        "refunded_total": Money(0, "USD"),
         "full": True,
         "reason": "",
         "livemode": False,

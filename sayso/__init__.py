@@ -3,6 +3,13 @@
     async with Sayso.open("sayso.toml") as sayso:
         request = await sayso.ask("cus_123", "Please refund order 1042")
 
+Where to look, from the top: `surfaces` (command line, HTTP, MCP, Slack, console) over the `sdk`;
+`dispatch` runs what is due; the `agent` plans; `connectors` reach providers; `actions` is what may
+be done, who says yes, and how it is done once; `audit` is the log; `store` is the database.
+`sandbox` is a provider to try things with, `testing` is for your own tests. Everywhere: `settings`,
+`telemetry`, `errors`, `ids`, `money`, `json`, `text`, `reading` (JMESPath), `network`, `serving`,
+`extras`.
+
 Names are imported when they are first used, so that `import sayso` costs next to nothing.
 """
 

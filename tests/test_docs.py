@@ -134,6 +134,23 @@ def test_ci_runs_the_readmes_test_command() -> None:
     assert last in readme.splitlines()
 
 
+def test_the_places_that_newcomers_look_for_are_where_it_is_said() -> None:
+    """CONTRIBUTING.md names a file and what to look for in it; both are there."""
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = re.findall(r"\| (sayso/[\w/]+\.py) \| `(\w+)` \|", page)
+    assert len(named) > 10
+    lost = [
+        f"{file}: {name}"
+        for file, name in named
+        if not re.search(
+            rf"^ *(?:async )?(?:def|class) {name}\b",
+            (ROOT / file).read_text(encoding="utf-8"),
+            flags=re.MULTILINE,
+        )
+    ]
+    assert lost == []
+
+
 def test_links_between_pages_lead_somewhere() -> None:
     """Every relative link of README, docs and the files beside them."""
     broken = [

@@ -1,8 +1,11 @@
 """Who plans: a customer's words become a plan whose steps are grounded in words and records.
 
-`runner` leads each of the `requests` through `graph` (LangGraph). Planners keep the contract in
-`base`: `understanding` first (no model; `playbooks` and `languages` are its data), then `models`
-with their `prompts`; they see `records` by handles only. `grounding` refuses what comes from
-nowhere, `intent` what nobody asked for. `question` asks the customer back, and `reply` says what is
-true by the ledger, both by the `phrases` of the customer's language.
+`requests` keeps what was asked, in rows (`request_row`) with their `conversation`; `runner` leads
+each through the `graph` (LangGraph), with what a `run` works with. Planners keep the contract in
+`base` and stand in a `chain`: `understanding` first (no model; `playbooks` and `languages` are its
+data), then `models` by `model_calls`, with their `prompts` and `spending`; they see records by
+handles only. `grounding` refuses what comes from nowhere, by what was `said`; `intent` what nobody
+asked for. `question` asks the customer back, `people_question` for people who decide, and `reply`
+says what is true by the ledger, in the `phrases` of the customer's language. `evaluation` measures
+planners; `erasure` empties the rows of a customer who is erased.
 """

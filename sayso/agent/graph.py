@@ -24,7 +24,7 @@ from sayso.actions.model.plan import Handoff, Plan
 from sayso.agent.base import CONFIRM, MAX_QUESTIONS, Message, Question
 from sayso.agent.chain import plan_for
 from sayso.agent.grounding import ground_plan
-from sayso.agent.intent import find_unasked
+from sayso.agent.intent import find_unasked, with_own_texts
 from sayso.agent.question import (
     YES,
     confirm_plan,
@@ -135,7 +135,7 @@ async def _validate(state: RunState, runtime: _Runtime) -> Command[Any]:
     stored = state.get("plan")
     assert stored is not None, "only a plan is validated"
     handles = await context.known()
-    plan = plan_from_json(stored)
+    plan = with_own_texts(plan_from_json(stored), context.knowledge)
     grounded = ground_plan(
         plan,
         messages=context.messages,

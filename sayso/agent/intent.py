@@ -7,8 +7,9 @@ they accepted) is done by nobody but a person.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sayso.actions.model.plan import Plan, Step
 from sayso.agent.base import Handles, Message
@@ -21,6 +22,35 @@ from sayso.agent.understanding.objection import objection, too_long
 from sayso.agent.understanding.playbook import Playbook, slot_of
 from sayso.agent.understanding.records import Things
 from sayso.agent.understanding.state import State
+
+_STATE = re.compile(r"[a-z0-9_.-]*")
+
+
+def with_own_texts(plan: Plan, knowledge: Knowledge) -> Plan:
+    """The plan with the texts that its playbooks write, whatever a planner wrote in their place.
+
+    INVARIANT: what goes out under the team's name is a text of the team's, with its slots filled.
+    """
+    return replace(plan, steps=tuple(_with_own_text(step, knowledge) for step in plan.steps))
+
+
+def _with_own_text(step: Step, knowledge: Knowledge) -> Step:
+    book = knowledge.playbook_for(step.action)
+    if book is None:
+        return step
+    template = next(one for one in book.steps if one.action == step.action)
+    texts = {name: value for name, value in template.args.items() if _is_own_text(value)}
+    return replace(step, args={**step.args, **texts}) if texts else step
+
+
+def _is_own_text(value: object) -> bool:
+    """What a playbook writes for people to read: no state such as `period_end`, and no slot."""
+    return isinstance(value, str) and slot_of(value) is None and not _STATE.fullmatch(value)
+
+
+def _is_text(value: object) -> bool:
+    """Words rather than a name or a handle."""
+    return isinstance(value, str) and len(value.split()) > 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +96,11 @@ def _why_not(step: Step, state: State, knowledge: Knowledge, things: Things) -> 
         for template in book.steps:
             if template.action != step.action:
                 continue
+            free = [n for n, v in step.args.items() if n not in template.args and _is_text(v)]
             for draft in state.open:
-                if draft.act == book.name:
+                if draft.act == book.name and free:
+                    reasons.append(f"nobody but the planner wrote its `{free[0]}`")
+                elif draft.act == book.name:
                     args = {
                         slot: step.args.get(name)
                         for name, value in template.args.items()

@@ -1,16 +1,19 @@
 """What happened: entries, the Merkle tree over them, signed heads, queries, and the verifier.
 
-| room | what |
+| room or file | what |
 |---|---|
-| here | what an entry says, the only writer of a log, personal text beside it and its erasure |
+| `log`, `entry` | the only writer of a log, and what one line says |
+| `personal`, `erasure`, `holds` | personal text beside the log, its end, and what keeps it |
+| `authority` | who may do what, by the log alone |
+| `rules` | what an entry must follow from, for whoever replays a log (`event`, `fields`) |
 | `tree` | hashes, proofs and tiles |
-| `notes` | signed heads, cosignatures, time stamps, and the auditor's policy |
-| `signing` | who holds the keys, and how one follows another |
-| `verifying` | what the verifier reads, checks and says; `verify` is its command |
-| `segments` | what is sealed in files, and may be pruned then |
+| `signed_note`, `signing` | signed heads, cosignatures, time stamps; who holds the keys |
+| `verify`, `verifier` | the auditor's command; what it reads, checks and says |
+| `segments`, `retention_clock` | what is sealed in files, and may be pruned then |
 | `queries` | what can be asked, and the index that answers |
-| `publishing`, `witness` | places that are not the server's |
+| `publishing`, `witness`, `log_of_logs` | places that are not the server's |
 | `exports`, `evidence` | what leaves for others |
+| `release`, `atomic_files`, `safe_open`, `io_errors` | two people for one end; files |
 
 Nothing is imported here, so that `sayso.audit.verify` loads without a store or a network client.
 """

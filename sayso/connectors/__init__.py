@@ -1,6 +1,12 @@
 """How Sayso reaches the world: the contract, and what makes and finds connectors.
 
 Names are imported when they are first used, so that importing this package costs next to nothing.
+
+`base` is the contract, `define` the short way to an action of your own; `registry` finds them by
+name, made from a `setup`. What a connector may use: `arguments`, `ahead` (reads at once), `retry`,
+`secret`, `redaction`, `vault`, `signatures`, `email_address`, `outgoing_text`, `http`, `oauth`.
+Shipped: `stripe`, `email`, and by `manifest` those in `manifests`; `describe` and `draft` read a
+provider's own documents.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Hiding: what a connector was given as a secret does not come out of it in an error.
+"""Redaction: what a connector was given as a secret does not come out of it in an error.
 
 Providers repeat a wrong key in their answer, and libraries put URLs and headers into exceptions.
 Such words reach people: an error's message stands in the action's row and in answers over HTTP, and

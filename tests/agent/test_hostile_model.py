@@ -135,3 +135,23 @@ async def test_nothing_happens_by_itself_where_a_message_asks_for_nothing(tmp_pa
             asked = await sayso.ask("cus_demo_ana", "Please refund order 1042")
             assert [action.status for action in asked.actions] == ["succeeded"]
             assert len(sandbox.books().effects) == 1
+
+
+@pytest.mark.promise("agent:own-texts")
+async def test_a_text_that_a_model_wrote_goes_out_to_nobody(tmp_path: Path) -> None:
+    """The customer asked for an apology, and gets the team's own, not the model's threat."""
+    hostile = Hostile()
+    args: dict[str, JsonValue] = {"title": "Last warning", "body": THREAT}
+    hostile.steps = (Step(id="s1", action="email.send_apology", args=args),)
+    with Sandbox.start(seed="demo") as sandbox:
+        workspace = make_workspace(
+            tmp_path / "ws", stripe_url=sandbox.url, policy=PERMISSIVE, more=CARELESS
+        )
+        async with Sayso(workspace, planner=hostile) as sayso:
+            view = await sayso.ask("cus_demo_ana", "I want an apology in writing, please.")
+            assert [action.status for action in view.actions] == ["succeeded"]
+        sent = [path.read_text() for path in (workspace.folder / "outbox").rglob("*.eml")]
+        assert len(sent) == 1
+        assert "we are sorry for the trouble" in sent[0]
+        assert "lawyers" not in sent[0]
+        assert "Last warning" not in sent[0]

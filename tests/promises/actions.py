@@ -245,6 +245,10 @@ PROMISES: dict[str, Promise] = {
     "agent:not-asked-for": Promise(
         "Whoever planned: a step that is not found in the customer's own words is a person's.",
     ),
+    "agent:own-texts": Promise(
+        "What goes out under the team's name is the playbook's text, whatever a model wrote."
+    ),
+    "agent:own-action": Promise("A team's own action brings its act, slots and words in one file."),
     "agent:understands": Promise(
         "Playbooks plan, ask back or hand over as a careful person would, in seven languages.",
     ),

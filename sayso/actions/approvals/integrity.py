@@ -1,4 +1,4 @@
-"""Binding: whether what is about to run is still what was judged, shown and recorded.
+"""Integrity: whether what is about to run is still what was judged, shown and recorded.
 
 The digest is computed again from what is stored, by the function that made it, so that a row that
 was changed behind the engine's back is found before anything leaves.

@@ -1,4 +1,4 @@
-"""Reminding: people who do not decide in time are reminded, and then somebody else may decide too.
+"""Reminders: people who do not decide in time are reminded, and then somebody else may decide too.
 
 Timers are rows, not tasks: the action is due when the next one is, so that whichever worker looks
 then tells, and a restart forgets nothing.

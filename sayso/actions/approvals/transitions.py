@@ -1,4 +1,4 @@
-"""Moves: changes of an action's state, each with its entry under the subject's pseudonym."""
+"""Transitions: changes of an action's state, each with its entry under the subject's pseudonym."""
 
 from __future__ import annotations
 

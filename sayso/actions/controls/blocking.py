@@ -1,4 +1,4 @@
-"""Holding: an approved action that must not be called now waits, and loses nothing by it.
+"""Blocking: an approved action that must not be called now waits, and loses nothing by it.
 
 Two things hold an action: a stop, until two people release it, and another action that has the
 same object at the provider in its hands, until that one is settled. What is held is off the due

@@ -1,4 +1,4 @@
-"""Rates: how many calls leave in a second, to one connector and for one tenant, by all workers.
+"""Rate limits: how many calls leave in a second, to a connector, for a tenant, by all workers.
 
 A bucket is a row that is taken from in the transaction that commits the intent, so that the whole
 fleet shares it. What finds its bucket empty is due later, and nothing else about it changes.

@@ -1,4 +1,4 @@
-"""Claiming: a call's intent is committed once everything that could have changed is checked.
+"""Claim: a call's intent is committed once everything that could have changed is checked.
 
 A lease says whose a claimed call is: while its worker shows signs of life, nobody else takes it."""
 

@@ -1,4 +1,4 @@
-"""Undoing: once a step of an `undo` plan has failed, what the plan did is taken back.
+"""Compensation: once a step of an `undo` plan has failed, what the plan did is taken back.
 
 Taking back is an action of its own, with its own judgement, key and receipt, so it happens once,
 survives a crash and can be refused like any other. The steps are taken back one after the other,

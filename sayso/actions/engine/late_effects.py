@@ -1,4 +1,4 @@
-"""Denied calls: what a provider said it had not done is looked up before its action ends as a no.
+"""Late effects: what a provider said it had not done is looked up before its action ends as a no.
 
 A provider can do it and deny it, and show it late. An action that goes stale after a harmless call
 is judged again and may wait for people for days; whatever ends it then looks once more. What is

@@ -1,4 +1,4 @@
-"""Settling: what came of a call, or of a look-up, is written down."""
+"""Outcomes: what came of a call, or of a look-up, is written down."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Proposing: a concrete action is resolved, judged and stored, or refused and stored."""
+"""Proposals: a concrete action is resolved, judged and stored, or refused and stored."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
 """May it be done: the question that a policy is asked, the rules in Cedar, and the card.
 
-`base` is what is asked and answered; `cedar` asks the engine, one `slices` of the rules for each
-action; `tables`, `calendar` and `missing` are what rules can say; `formula` says the same as the
-rules without the engine, for `analysis`, `examples`, `claims` and `backtest`; `document`,
-`versions`, `active` and `activation` are what is in force; `evaluator` judges, with limits and the
-roll-out; `card`, `why` and `signs` are what people are shown.
+`evaluator` judges, with limits and the roll-out; `base` is what is asked and answered; `cedar` asks
+the engine, one `slices` of the rules for each action. `reading` makes a policy of a document:
+`cedar_rules`, `cedar_schema`, `cedar_errors`, `tables`, `calendar`, with each `problem`; only
+`cedarpy_adapter` calls the engine. `formula` says the same as the rules without it, for `analysis`,
+`examples`, `claims`, `backtest` and `suggest`; `document`, `versions`, `active` and `activation`
+are what is in force; `card`, `why` and `signs` are what people are shown. `policies` are shipped.
 """

@@ -1,4 +1,4 @@
-"""Judging: a resolved action becomes a snapshot, a judgement and, where people decide, a card."""
+"""Evaluator: a resolved action becomes a snapshot, a judgement and, where people decide, a card."""
 
 from __future__ import annotations
 

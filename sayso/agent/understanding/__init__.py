@@ -3,6 +3,13 @@
 `understand` takes a conversation, what the customer has and what can be done, and answers with a
 plan, a question, or the reason why a person has to take it. `planner` puts it behind the contract
 of every planner.
+
+`reading` is one message as `tokens`, `clean` of what is not the customer's, by the `lexicon` of a
+language (`pack`, `playbook`, their `patterns`). `drafts` are what it asks for: `acts`, `objects`,
+`amounts`; `strangers` and `objection` speak against it. `dialogue` follows a conversation from
+`state` to state with its `answers`; `decision` makes a plan or a question of it, filling by
+`fill_object` and `fill_amount`, with `certainty` where no yes is needed. `records` are what the
+customer has; `base` is what comes of it, `explanation` why.
 """
 
 from __future__ import annotations

@@ -2,6 +2,9 @@
 
 - `schema` is what a file can say; `source` reads it strictly; `check` finds what is wrong with it;
   `review` lets only reviewed bytes be loaded; `derive` says what an action is worth, and why.
-- `connector` is what the engine sees; it has `resolving`, `calling` and `listing` do the work.
-- `template` (placeholders) and `sayso.reading` (JMESPath) are all the language there is.
+- `factory` makes the `connector` that the engine sees, of each `definition`; it has `resolving`,
+  `calling` and `listing` do the work through the `provider`: `requests` with `credentials`,
+  `answers`, `pages`, or `mcp_tools`.
+- `template` (placeholders), `picks`, `scope` and `arguments`, with `sayso.reading` (JMESPath), are
+  all the language there is.
 """

@@ -1,4 +1,10 @@
-"""Stripe: refunds, cancellations and account credit. The SDK is imported by the first call."""
+"""Stripe: refunds, cancellations and account credit. The SDK is imported by the first call.
+
+`connector` is what the engine sees, `actions` what it can do: `refunds` (of `charges`),
+`subscriptions` and their `items`, `reactivation`, `credits`. `customer` says whose an object is,
+`proof` whether this action did it, `effects` what others did, `records` what a planner sees.
+`api` is the one door to the SDK; `problems` and `currency` put its errors and amounts into ours.
+"""
 
 from __future__ import annotations
 

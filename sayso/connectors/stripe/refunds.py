@@ -112,9 +112,11 @@ class Refunds:
         now = self._clock.now()
         return {
             "tenure_days": customer.tenure_days(now),
+            "plan": customer.plan,
             "charge_age_days": days_since(charge.created, now),
             "charge_amount": from_stripe(asked.money.taken, charge.currency),
             "refunded_before": sum(_was_refunded(other) for other in others.data),
+            "refunded_total": _refunded_total(others.data, charge.currency),
             "full": asked.amount >= from_stripe(asked.money.left, charge.currency),
             "reason": args.reason or "",
             "livemode": charge.livemode,
@@ -198,6 +200,12 @@ class Refunds:
 def _was_refunded(charge: stripe.Charge) -> bool:
     money = left_of(charge)
     return money.left < money.taken
+
+
+def _refunded_total(charges: list[stripe.Charge], currency: str) -> Money:
+    """What surely went back of charges in one currency, by whomever: also by hand at Stripe."""
+    own = [left_of(one) for one in charges if one.currency == currency]
+    return from_stripe(sum(one.taken - one.perhaps for one in own), currency)
 
 
 def _check_state(charge: stripe.Charge) -> None:

@@ -1,1 +1,6 @@
-"""The auditor's side of an open workspace; `front` is what `Sayso.audit` gives."""
+"""The auditor's side of an open workspace; `audit` is what `Sayso.audit` gives.
+
+`index` answers, `exporting` writes, `tree` proves, `publishing` hands heads out, `segments` seals
+and prunes. `stored` feeds the verifier, `verifying` does so for a PostgreSQL by its URL;
+`self_audit` has a server judge its own logs by `log_judge`, with `alarms`.
+"""

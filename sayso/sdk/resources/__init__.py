@@ -1,1 +1,8 @@
-"""One object per noun of the SDK's front."""
+"""One object per noun of the SDK's front, each in the file of its name, over `base`.
+
+`requests`, `actions`, `approvals`, `solutions` and `work` are what waits and what was done;
+`stops`, `policy`, `limits`, `rollout`, `analysis`, `suggestions` what holds back and why; `people`,
+`tokens`, `passkeys`, `oidc`, `sessions` and `authentication` who; `connections`, `prompts` and
+`evaluations` what it works with; `events`, `outbox` what surfaces tell; `figures`, `statistics` and
+`report` what it came to.
+"""

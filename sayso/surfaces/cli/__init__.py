@@ -1,4 +1,9 @@
 """The command line: `sayso …`. Thin over the SDK; each command is one module of `commands`.
 
+`app` has them by name; `workspace` says where a command works, `invocation` how it was called,
+`options` what many share. What is shown: `output`, `pages`, `show`, the card as `solution`,
+`words` of others, a `problem`, what is `unfinished`; `confirm` asks once more, and `console_link`
+opens the console. `audit` and `demo` are larger commands.
+
 Nothing is imported here, so that `sayso --help` is quick.
 """

@@ -4,6 +4,7 @@
 - what comes in: `auth`, `idempotency`, `shapes`; `problem` is what goes wrong;
 - acting: `requests`, `actions`, `approvals`, `solutions`, `work`, `stops`; `idempotency` finds what
   a repeated call did;
+- before a call: `gate`; providers' webhooks: `inbound`; the policy: `policy`; yours: `webhooks`;
 - looking on: `events`, `operations`;
 - the log: `audit`, `exports`, `retention`, `upkeep`; customers' data: `privacy`;
 - the OpenAPI document: `documents`, `examples`.

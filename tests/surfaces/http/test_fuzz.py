@@ -120,7 +120,11 @@ def fuzz_again(api: ApiServer, operation: Any, statuses: Counter[int]) -> None:
     """Once more where CPython 3.11 itself stumbles over two threads that parse (gh-106905)."""
     try:
         fuzz(api, operation, statuses)
-    except SystemError:
+    except Exception as error:
+        # Hypothesis wraps it as inconsistent, since the same case passes the next time.
+        told = [str(error), *map(str, getattr(error, "exceptions", ()))]
+        if not any("AST constructor recursion depth" in one for one in told):
+            raise
         fuzz(api, operation, statuses)
 
 
