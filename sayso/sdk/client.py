@@ -32,6 +32,7 @@ from sayso.sdk.inbound.resource import InboundResource
 from sayso.sdk.privacy.privacy import Privacy
 from sayso.sdk.progress import call_claimed, settle_request
 from sayso.sdk.rejected_calls import RejectedCalls
+from sayso.sdk.resources.accounts import AccountResource
 from sayso.sdk.resources.actions import ActionResource
 from sayso.sdk.resources.approvals import SETTLED, ApprovalResource
 from sayso.sdk.resources.authentication import Authentication
@@ -47,6 +48,7 @@ from sayso.sdk.resources.policy import PolicyResource
 from sayso.sdk.resources.prompts import PromptResource
 from sayso.sdk.resources.requests import RequestResource
 from sayso.sdk.resources.sessions import SessionResource
+from sayso.sdk.resources.slack_link import SlackLinkResource
 from sayso.sdk.resources.solutions import SolutionResource
 from sayso.sdk.resources.statistics import StatisticsResource
 from sayso.sdk.resources.stops import StopResource
@@ -250,6 +252,16 @@ class Sayso:
         return self._oidc
 
     @property
+    def accounts(self) -> AccountResource:
+        """Whose accounts are used, and how their connections are."""
+        return AccountResource(self.container, self._workspace)
+
+    @property
+    def slack_links(self) -> SlackLinkResource:
+        """Slack accounts that become somebody's."""
+        return SlackLinkResource(self.container)
+
+    @property
     def sessions(self) -> SessionResource:
         """People who are signed in to the console."""
         return SessionResource(self.container)
@@ -349,7 +361,7 @@ class Sayso:
         """Measures planners on labelled messages, and says why a message is planned as it is."""
         from sayso.sdk.resources.evaluations import EvaluationResource
 
-        return EvaluationResource(self.container)
+        return EvaluationResource(self.container, self._workspace)
 
     @property
     def analysis(self) -> AnalysisResource:

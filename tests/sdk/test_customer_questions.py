@@ -136,7 +136,7 @@ async def test_only_one_question_is_open_and_each_has_a_number(tmp_path: Path) -
         assert caught.value.code is Code.NOTHING_ASKED
         await answer(console, view, "yesterday", number=2)
         quote = (await console.sayso.solutions.get(view.id)).lead.quote
-        assert quote.index("the blue one") < quote.index("And when?") < quote.index("yesterday")
+        assert quote.index("yesterday") < quote.index("the blue one") < quote.index("Before: ")
 
 
 async def test_only_who_may_decide_asks_and_about_what_is_shown(tmp_path: Path) -> None:

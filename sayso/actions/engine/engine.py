@@ -244,7 +244,7 @@ class Engine:
         approval = approval_of(reader, row)
         answers = self._answers_to_people(reader, row) if row.status is Status.STALE else ""
         if answers:
-            return f"{self._request_words(reader, row)}{answers}"
+            return f"{answers}Before: {self._request_words(reader, row)}"
         if approval is not None:
             return approval.card.quote
         return self._request_words(reader, row)
@@ -258,7 +258,7 @@ class Engine:
         return None if approval is None else approval.expires_at
 
     def _answers_to_people(self, reader: Reader, row: ActionRow) -> str:
-        """What people have asked the customer about it, each with the answer; see the request."""
+        """What people have asked the customer about it, each with the answer, newest first."""
         if row.request_id is None:
             return ""
         found = reader.one("request.by_id", tenant=row.tenant, id=row.request_id)
@@ -268,7 +268,7 @@ class Engine:
             match orjson.loads(self._personal.open(reader, row.tenant, ref) or "null"):
                 case [["agent", asked, {"slot": slot}], ["customer", said, *_]]:
                     if slot == ASKED_BY_PEOPLE:
-                        told.append(f"\n\nWe asked: {asked}\nAnswered: {said}")
+                        told.insert(0, f"We asked: {asked}\nAnswered: {said}\n")
                 case _:
                     pass
         return "".join(told)

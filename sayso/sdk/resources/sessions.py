@@ -24,6 +24,7 @@ ABSOLUTE = timedelta(hours=12)
 """SOURCE."""
 LINK = timedelta(minutes=10)
 """How long a one-time link opens anything."""
+_MOST_SEEN = 1000
 _SEEN_EVERY = timedelta(seconds=60)
 """So that looking around writes no row per page."""
 _SCOPES = frozenset(Scope) - {Scope.ENTER}
@@ -159,6 +160,14 @@ class SessionResource(Resource):
             started_at=started,
             stepped_up_at=integer_or_none(row, "stepped_up_at"),
         )
+
+    async def seen(self) -> dict[str, int]:
+        """When each session was used last, to the minute, by its token; the newest thousand."""
+        tenant = self._container.tenant
+        rows = await self._container.store.read(
+            lambda reader: reader.all("session.newest", tenant=tenant, limit=_MOST_SEEN)
+        )
+        return {text(row, "token_id"): integer(row, "seen_at") for row in rows}
 
     async def end(self, session: Session) -> None:
         """End a session; what it opened is closed at once."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import assert_never
 
 from starlette.responses import Response
@@ -19,9 +20,12 @@ from sayso.surfaces.console.render import Times, plural, sums
 from sayso.surfaces.console.visit import Visit, stopped_words
 
 PAGE_SIZE = 25
-_TABS = ("mine", "role", "handed-over", "unknown", "decided")
+EXPIRING_S = 3600.0
+"""What nobody answers for so long yet is a no."""
+_TABS = ("mine", "expiring", "role", "handed-over", "unknown", "decided")
 _COLUMNS = {
     "mine": ("In all", "For whom, and what", "Why it came to you", "Unusual", "Time left"),
+    "expiring": ("In all", "For whom, and what", "Why it came to you", "Unusual", "Time left"),
     "role": ("In all", "For whom, and what", "Why it came to people", "Unusual", "Time left"),
     "handed-over": ("Money", "Who wrote what", "Why the agent stopped", "Where it stands", "Since"),
     "unknown": ("In all", "For whom, and what", "What is known", "What comes next", "Since"),
@@ -145,13 +149,16 @@ async def show_inbox(visit: Visit) -> Response:
 async def _inbox(visit: Visit, tab: str, after: str) -> Inbox:
     solutions = visit.sayso.solutions
     mine = await solutions.waiting_for(
-        visit.person, limit=PAGE_SIZE, after=_start(tab, after, "mine")
+        visit.person,
+        limit=PAGE_SIZE,
+        after=_start(tab, after, "expiring") or _start(tab, after, "mine"),
     )
     in_role = await solutions.count_for(visit.person)
     handed_over = await visit.sayso.work.list(kinds=("handed_over", "unanswered"), limit=PAGE_SIZE)
     unknown = await visit.sayso.work.list(kinds=("unknown", "failed"), limit=PAGE_SIZE)
     tabs = (
         Tab(id="mine", name="Mine", count=_count(len(mine.items), mine.after is not None)),
+        *_expiring_tab(visit, mine, after),
         Tab(id="role", name="My role", count=_count(in_role, in_role >= MOST_COUNTED)),
         Tab(
             id="handed-over",
@@ -176,6 +183,13 @@ async def _inbox(visit: Visit, tab: str, after: str) -> Inbox:
     match tab:
         case "mine":
             return _mine(visit.times, mine, tabs, stops)
+        case "expiring":
+            soon = _expiring(visit, mine)
+            return replace(
+                _mine(visit.times, soon, tabs, stops),
+                tab="expiring",
+                title=f"{len(soon.items)} of yours end within an hour",
+            )
         case "role":
             page = await solutions.waiting_for(
                 visit.person,
@@ -191,6 +205,21 @@ async def _inbox(visit: Visit, tab: str, after: str) -> Inbox:
         case _:
             page = await solutions.decided(limit=PAGE_SIZE, after=_start(tab, after, "decided"))
             return _decided(visit.times, page, tabs, stops)
+
+
+def _expiring(visit: Visit, mine: InboxPage) -> InboxPage:
+    """Those of a page, the soonest first, whose time is over within an hour."""
+    until = visit.times.now + timedelta(seconds=EXPIRING_S)
+    soon = [view for view in mine.items if datetime.fromisoformat(view.expires_at) <= until]
+    more = mine.after if len(soon) == len(mine.items) else None
+    return InboxPage(items=tuple(soon), after=more)
+
+
+def _expiring_tab(visit: Visit, mine: InboxPage, after: str) -> tuple[Tab, ...]:
+    """The tab; without a count while another page of it is looked at."""
+    soon = _expiring(visit, mine)
+    count = "" if after else _count(len(soon.items), soon.after is not None)
+    return (Tab(id="expiring", name="Ends soon", count=count),)
 
 
 def _start(tab: str, after: str, of: str) -> Place | None:

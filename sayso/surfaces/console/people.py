@@ -23,7 +23,8 @@ async def show_people(visit: Visit) -> Response:
     people = await sayso.people.list(sayso.tenant)
     away = await sayso.people.away(sayso.tenant, sayso.now())
     tokens = [one for one in await sayso.tokens.list(sayso.tenant) if one.revoked_at is None]
-    settings = sayso.workspace.settings
+    seen = await sayso.sessions.seen()
+    asked = visit.request.query_params.get("accounts") == "1"
     return visit.show(
         "people.html",
         visit.page("People", "people"),
@@ -32,6 +33,7 @@ async def show_people(visit: Visit) -> Response:
                 "id": one.id,
                 "roles": ", ".join(role.replace("_", " ") for role in sorted(one.roles)) or "none",
                 "slack": one.slack or "not linked",
+                "oidc": "linked" if one.oidc is not None else "",
                 "away": _away(visit, away.get(one.id)),
                 "active": one.active,
                 "source": one.source,
@@ -46,13 +48,12 @@ async def show_people(visit: Visit) -> Response:
                 "holder": one.holder,
                 "scopes": ", ".join(sorted(one.scopes)),
                 "expires": rfc3339(one.expires_at),
+                "seen": rfc3339(seen[one.id]) if one.id in seen else "",
             }
             for one in tokens
         ],
-        connections=[
-            {"name": name, "grant": section.grant, "at": section.token_endpoint}
-            for name, section in settings.connections.items()
-        ],
-        connectors=sorted(settings.connectors),
+        connections=await sayso.accounts.connections(),
+        accounts=await sayso.accounts.accounts(ask=asked),
+        asked=asked,
         passkeys=await pane_of(visit),
     )

@@ -234,8 +234,8 @@ def card_of(
         if len(view.roles) < 2 or not asks
         else "Yours is the last yes: it starts."
         if left <= 0
-        else f"Nothing starts until {number_word(left) if left > 1 else 'one more person'} "
-        f"{'more people agree' if left > 1 else 'agrees'} too.",
+        else f"Starts once {number_word(left) + ' more people' if left > 1 else 'one more person'} "
+        f"{'agree' if left > 1 else 'agrees'} too.",
         may_untick=len(waiting) > 1 and not view.all_or_nothing and smaller is None,
         may_ask=asks and view.request_id is not None and view.question is None and smaller is None,
         asked=_asked(visit, view, name),

@@ -14,19 +14,21 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from sayso.errors import Code, ConfigError, SaysoError, logged
+from sayso.errors import Code, ConfigError, RetryableError, SaysoError, logged
 from sayso.ids import monotonic_s
+from sayso.json import JsonValue
 from sayso.sdk.client import Sayso
+from sayso.settings.surfaces import CONSOLE_PATH
 from sayso.surfaces.slack.answers import BUTTONS, FORMS, Answering
 from sayso.surfaces.slack.bolt import Bolt, Replays
 from sayso.surfaces.slack.decisions import Deciding
 from sayso.surfaces.slack.identity import Home, Identities
 from sayso.surfaces.slack.notifier import Notifier
 from sayso.surfaces.slack.pace import Pace, Patience
-from sayso.surfaces.slack.payload import Click, Submission
+from sayso.surfaces.slack.payload import Account, Click, Submission
 from sayso.surfaces.slack.socket_mode import SocketMode
-from sayso.surfaces.slack.web import SlackWeb
-from sayso.surfaces.slack.wording import Answer, ephemeral_text
+from sayso.surfaces.slack.web import SlackRefusedError, SlackWeb
+from sayso.surfaces.slack.wording import Answer, ephemeral_text, link_blocks
 
 logger = logging.getLogger("sayso.slack")
 
@@ -63,6 +65,7 @@ class SlackApp:
         identities = Identities(
             lambda: sayso.people.authority(sayso.tenant), self._web, home, monotonic, patience.ask_s
         )
+        self._identities = identities
         self._deciding = Deciding(sayso, self._web, identities, patience)
         self._answering = Answering(sayso, self._web, identities, patience)
         self._bolt = Bolt(
@@ -170,13 +173,28 @@ class SlackApp:
             if answer.refresh is not None:
                 await self._sayso.approvals.show_again(answer.refresh)
             if click is not None and click.channel is not None and answer.tell:
-                await self._say(click.channel, click.account.user, answer.tell)
+                link = await self._link_for(click.account)
+                await self._say(click.channel, click.account.user, answer.tell, link)
         except SaysoError as error:
             logger.warning("somebody who clicked could not be told: %s", logged(error))
 
-    async def _say(self, channel: str, user: str, text: str) -> None:
+    async def _link_for(self, account: Account) -> str:
+        """Where an account that is nobody's becomes somebody's; empty for every other one."""
+        url = self._sayso.workspace.settings.console.url
+        try:
+            if not url or not await self._identities.may_link(account):
+                return ""
+        except (RetryableError, SlackRefusedError):
+            return ""
+        offer = self._sayso.slack_links.offer(f"{account.owner}/{account.user}")
+        return f"{url}{CONSOLE_PATH}/slack/{offer}"
+
+    async def _say(self, channel: str, user: str, text: str, link: str) -> None:
         """An answer that only they see; it has no buttons, since it is lost on reload."""
-        arguments = {"channel": channel, "user": user, "text": ephemeral_text(text)}
+        told = ephemeral_text(text)
+        arguments: dict[str, JsonValue] = {"channel": channel, "user": user, "text": told}
+        if link:
+            arguments["blocks"] = link_blocks(text, link)
         for tried in range(_TELL_TRIES):
             try:
                 await self._web.call(

@@ -260,7 +260,11 @@ class _Check:
                     if not _USER.fullmatch(str(element.get("user_id", ""))):
                         yield f"{here}/elements/{inner}: names no user"
                     continue
-                if not isinstance(element, Mapping) or element.get("type") != "text":
+                if isinstance(element, Mapping) and element.get("type") == "link":
+                    # Made by `link_blocks` alone: nothing that somebody wrote becomes one.
+                    if not str(element.get("url", "")).startswith("https://"):
+                        yield f"{here}/elements/{inner}: leads nowhere safe"
+                elif not isinstance(element, Mapping) or element.get("type") != "text":
                     yield f"{here}/elements/{inner}: only texts are allowed in a rich text"
                     continue
                 yield from self._string(f"{here}/elements/{inner}", element.get("text"), 3000)

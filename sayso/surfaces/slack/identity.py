@@ -136,6 +136,18 @@ class Identities:
         refusal = await self._refusal(account)
         return Identified(person=None if refusal else person, refusal=refusal)
 
+    async def may_link(self, account: Account) -> bool:
+        """Whether it is nobody's, and of somebody who could decide by it: no guest, bot, stranger.
+
+        Raises:
+            RetryableError, SlackRefusedError: Slack does not say.
+        """
+        if by_slack(await self._authority(), f"{account.owner}/{account.user}") is not None:
+            return False
+        if account.owner not in (await self._home.read()).places:
+            return False
+        return not await self._refusal(account)
+
     async def _refusal(self, account: Account) -> str:
         key = (account.owner, account.user)
         now = self._monotonic_s()

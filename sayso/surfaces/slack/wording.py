@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sayso.actions.approvals.repository import ApprovalStatus
 from sayso.actions.approvals.service import Decided
 from sayso.errors import Code, SaysoError
-from sayso.json import JsonObject
+from sayso.json import JsonObject, JsonValue
 from sayso.text import is_hidden
 
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
@@ -137,6 +137,17 @@ def decided_text(decided: Decided) -> str:
         case _:
             roles = " and ".join(role.replace("_", " ") for role in decided.approval.roles)
             return f"Your yes is recorded; it still waits for somebody else. It needs {roles}."
+
+
+def link_blocks(text: str, link: str) -> list[JsonValue]:
+    """The text, and how its reader becomes somebody who may; a link, and no button."""
+    parts: list[JsonValue] = [
+        {"type": "text", "text": f"{show_hidden(text)} If it is your account, "},
+        {"type": "link", "url": link, "text": "link it to yourself in the console"},
+        {"type": "text", "text": " within ten minutes; only you see this."},
+    ]
+    section: JsonValue = {"type": "rich_text_section", "elements": parts}
+    return [{"type": "rich_text", "elements": [section]}]
 
 
 def ephemeral_text(text: str) -> str:

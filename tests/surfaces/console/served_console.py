@@ -177,6 +177,7 @@ async def open_console(
     work: bool = False,
     name: str = "Ben Okafor",
     host: str = "127.0.0.1",
+    shop: ParcelShop | None = None,
     **tables: Any,
 ) -> AsyncGenerator[ServedConsole]:
     """A workspace with an order of $1,000 for each customer, and its console on a port.
@@ -184,7 +185,7 @@ async def open_console(
     Args:
         host: by which name browsers open it. tables: more of sayso.toml, such as `approvals`.
     """
-    shop = ParcelShop()
+    shop = shop or ParcelShop()
     add_playbooks(folder)
     for number in range(1, CUSTOMERS + 1):
         shop.books.add(f"o{number}", f"cus_{number}", Money(100_000, "USD"))

@@ -235,7 +235,7 @@ async def test_two_people_are_told_whose_yes_is_the_last(tmp_path: Path) -> None
         words = WORDS.replace("$129.00", "$600.00")
         view = await console.ask(words)
         page = (await read(console, f"solution/{view.id}")).text
-        assert "Nothing starts until one more person agrees too." in page
+        assert "Starts once one more person agrees too." in page
         assert "more than one person must agree" in page
         await post(console, view, decision="yes")
         page = (await read(console, f"solution/{view.id}")).text
@@ -319,3 +319,17 @@ async def test_a_question_needs_words(tmp_path: Path) -> None:
         sent = await post(console, view, decision="ask", question="  ")
         assert sent.status_code == 422
         assert (await console.sayso.solutions.get(view.id)).question is None
+
+
+async def test_what_ends_soon_has_a_tab_of_its_own(tmp_path: Path) -> None:
+    """What nobody answers within the hour is a no; it is found without reading the others."""
+    async with open_console(tmp_path) as console:
+        first = await console.ask()
+        console.opened.clock.advance(hours=7, minutes=10)
+        later = await console.ask(customer=2)
+        page = (await read(console, "?tab=expiring")).text
+        assert "1 of yours end within an hour" in page
+        assert first.id in page
+        assert later.id not in page
+        assert 'aria-current="page">Ends soon <b>1</b>' in page
+        assert "Mine <b>2</b>" in page

@@ -142,7 +142,7 @@ def settings_for(api_url: str, folder: Path, *, socket: bool = False) -> dict[st
 
 
 @asynccontextmanager
-async def open_rig(
+async def open_team(
     folder: Path,
     slack: FakeSlack,
     *,
@@ -157,13 +157,14 @@ async def open_rig(
     policy: str = POLICY,
     policy_section: Mapping[str, object] = FOLLOWS,
     socket: bool = False,
+    console: Mapping[str, object] | None = None,
 ) -> AsyncGenerator[SlackTeam]:
     """Open everything; cards are sent only when a test says so, without pauses.
 
     Args:
         socket: clicks come over Socket Mode, once the app has connected.
         api_url: of what stands before the fake Slack; its own unless told otherwise.
-        approvals: that section of sayso.toml.
+        approvals, console: these sections of sayso.toml.
     """
     ticks = Ticks()
     pace = (
@@ -188,6 +189,7 @@ async def open_rig(
         policy_section=policy_section,
         people=list(people),
         approvals=dict(approvals or {}),
+        console=dict(console or {}),
         slack=settings_for(api_url or slack.api_url, folder, socket=socket),
     ) as workspace:
         app = create_slack_app(workspace.sayso, pace=pace, patience=patience, monotonic=ticks)
