@@ -42,6 +42,10 @@ def written() -> Iterator[tuple[str, str]]:
         prose = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
         for span in re.findall(r"`([^`\n]+)`", prose):
             yield page.name, span
+    yield from _in_code()
+
+
+def _in_code() -> Iterator[tuple[str, str]]:
     for name, tree in read_python(PACKAGE):
         for node in ast.walk(tree):
             if isinstance(node, ast.JoinedStr):
