@@ -175,8 +175,8 @@ CREDIT = Action(
     },
     words=_WORDS["credit"],
 )
-"""Facts: `tenure_days` · `plan` · `credited_before`: how many of the customer's newest 100 balance changes
-were credits · `credit_left`: credit that is still unused · `livemode`."""
+"""Facts: `tenure_days` · `plan` · `credited_before`: how many of the customer's newest 100 balance
+changes were credits · `credit_left`: credit that is still unused · `livemode`."""
 
 KEEP_SUBSCRIPTION = Action(
     name="stripe.keep_subscription",
