@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 from types import CodeType, FrameType
 
 from support.shop_workspace import open_shop
-from surfaces.slack.slack_team import open_rig
+from surfaces.slack.slack_team import open_team
 
 import sayso
 from bench.report import Report, Row, print_report
@@ -128,13 +128,13 @@ async def click(folder: Path, trace: Trace) -> None:
 
 
 async def _click(folder: Path, trace: Trace, slack: FakeSlack) -> None:
-    async with open_rig(folder, slack) as rig:
+    async with open_team(folder, slack) as team:
 
         async def run(_: str) -> None:
             watched, trace.on = trace.on, False
-            asked = await rig.ask(20_000)
+            asked = await team.ask(20_000)
             trace.on = watched
-            delivery = await slack.click(rig.card(asked), "sayso.approve", user="UMARIA")
+            delivery = await slack.click(team.card(asked), "sayso.approve", user="UMARIA")
             assert delivery.acknowledged, delivery
 
         await trace.second(run)

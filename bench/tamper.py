@@ -4,8 +4,10 @@ Fifteen attacks on a log of 40 entries, each verified four times: the database b
 log's key pinned, with a head that was published to a directory before the attack, and with what a
 witness cosigned before it. A row says in how many of the four it was caught; the last rows count
 the attacks that each of the four catches. It is ok only if the last two catch all fifteen, and if
-nothing is said against the log before the attack. At last one value of every column of a busy
-workspace that is not declared free is edited by SQL; none may go unnoticed.
+nothing is said against the log before the attack. Then each thief of the threat model tries what
+they have the means for: one value of every column that is not declared free is edited by SQL, rows
+are changed and planted, texts are opened, rules are broken under the log's own key. Nothing may go
+unnoticed, and nothing may be opened.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from audit.attacks import ATTACKS
 from audit.column_edits import count_edits, make_busy
 from audit.small_log import SmallLog, editing
+from audit.thieves import Tried, plant, read_copy, sign_by_key, write_database, write_files
 
 from sayso.audit.signed_note.cosignature import Ed25519Cosigner
 from sayso.audit.signed_note.note import parse_note
@@ -78,10 +81,24 @@ def measure() -> Report:
     with tempfile.TemporaryDirectory() as folder:
         busy = asyncio.run(make_busy(Path(folder)))
         attempted, unnoticed = count_edits(busy, Path(folder) / "edited.db")
-    rows.append(Row(case="columns edited by SQL: attempted", value=attempted, unit=""))
-    rows.append(Row(case="columns edited by SQL: unnoticed", value=len(unnoticed), unit=""))
-    ok = len(ATTACKS) == 15 and counts[OUTSIDE] == counts[WITNESSED] == 15 and not unnoticed
-    return Report(name="tamper", rows=rows, ok=ok)
+        columns = Tried(
+            thief="database writer: columns", attempted=attempted, passed=tuple(unnoticed)
+        )
+        thieves = [columns, *_thieves(busy, Path(folder))]
+    for one in thieves:
+        noticed, passed = one.attempted - len(one.passed), ", ".join(one.passed)
+        rows.append(Row(case=f"{one.thief}: attempted", value=one.attempted, unit=""))
+        rows.append(Row(case=f"{one.thief}: noticed, or opened nothing", value=noticed, unit=""))
+        rows.append(Row(case=f"{one.thief}: unnoticed", value=len(one.passed), unit=passed))
+    ok = len(ATTACKS) == 15 and counts[OUTSIDE] == counts[WITNESSED] == 15
+    return Report(name="tamper", rows=rows, ok=ok and not any(one.passed for one in thieves))
+
+
+def _thieves(busy: Path, folder: Path) -> list[Tried]:
+    """What each of them tries; the host is the one of whom only what is outside tells, above."""
+    planted = asyncio.run(plant(folder / "planted"))
+    files = asyncio.run(write_files(folder / "files"))
+    return [read_copy(busy), write_database(busy), planted, files, sign_by_key()]
 
 
 def _words(ways: set[str]) -> str:

@@ -2,8 +2,8 @@
 
     python examples/bot_langgraph.py shop cus_demo_ana openai:gpt-5
 
-Needs `uv sync --inexact --extra openai`, or another provider of LangChain's. Type what a customer would
-write. Where a person has to agree, that is you: `sayso approvals list --workspace shop`.
+Needs `uv sync --inexact --extra openai`, or another provider of LangChain's. Type what a customer
+would write. Where a person has to agree, that is you: `sayso approvals list --workspace shop`.
 """
 
 # pyright: basic

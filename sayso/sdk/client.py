@@ -361,7 +361,7 @@ class Sayso:
         """Measures planners on labelled messages, and says why a message is planned as it is."""
         from sayso.sdk.resources.evaluations import EvaluationResource
 
-        return EvaluationResource(self.container)
+        return EvaluationResource(self.container, self._workspace)
 
     @property
     def analysis(self) -> AnalysisResource:

@@ -10,7 +10,9 @@ from agent.shop import KNOWLEDGE
 from agent.understanding.demo import ACTIONS as NAMES
 from agent.understanding.demo import knowledge
 from support.shop_workspace import open_shop
+from support.workspace import make_workspace
 
+from sayso import Sayso
 from sayso.actions.model.definition import Action, Subject, at_most_once
 from sayso.agent.base import Planner
 from sayso.agent.evaluation.cases import EvalCase, load_cases, read_cases
@@ -176,3 +178,37 @@ async def test_a_message_is_explained_and_nothing_is_stored(tmp_path: Path) -> N
         not_asked = await opened.sayso.evaluations.explain(cus_1, "No refund, thanks")
         assert not_asked.outcome == "hand_over"
         assert len(await opened.sayso.requests.list()) == 1
+
+
+REFUNDS = """
+@id("small") @explain("small refunds")
+permit (principal, action == Action::"stripe.refund", resource)
+when { context.amount.lessThanOrEqual(decimal("10.00")) };
+@id("asked") @explain("others")
+permit (principal, action == Action::"stripe.refund", resource)
+when { context.approvedBy.contains("support_manager") };
+"""
+
+
+@pytest.mark.promise("agent:measured")
+async def test_policies_are_compared_on_the_same_plans(tmp_path: Path) -> None:
+    """Alone, asked or refused, as if the customer had said yes; and which wrong ones would pass."""
+    cases = [
+        case("Please refund $5 of order 7.", id="small"),  # labelled as all of it: wrong
+        case("Hi! Refund order 7, it arrived broken.", id="whole"),
+        case("Where is order 7?", id="none", due="answer"),
+    ]
+    strict, loose = tmp_path / "strict.cedar", tmp_path / "loose"
+    strict.write_text(REFUNDS.replace("10.00", "1.00"))
+    loose.mkdir()
+    (loose / "refunds.cedar").write_text(REFUNDS)
+    async with Sayso(make_workspace(tmp_path / "ws"), mode="decide") as sayso:
+        found = await sayso.evaluations.run(cases, policies=[strict, loose])
+        with pytest.raises(ConfigError, match="cannot be read"):
+            await sayso.evaluations.run(cases, policies=[tmp_path / "nothing.cedar"])
+    first, second = found.policies
+    assert (first.plans, first.alone, first.asked, first.refused) == (2, 0.0, 1.0, 0.0)
+    assert (second.plans, second.alone, second.asked, second.wrong_alone) == (2, 0.5, 0.5, 1)
+    shares = {"playbooks · loose": (second.alone, second.asked, second.refused)}
+    page = draw_page({"playbooks": Measures(**found.planners["playbooks"].model_dump())}, shares)
+    assert "alone 0.500, asked 0.500, refused 0.000" in page

@@ -184,6 +184,31 @@ def _in_parts(log: RuledLog) -> None:
     another(log, 3, 3000, request="req_1")
 
 
+def _for_less_than_asked(log: RuledLog) -> None:
+    """The yes says $40, which needs no passkey; people were asked about $99."""
+    ready(log)
+    said: dict[str, Json] = {
+        "decision": "approve",
+        "credential": "tok_maria",
+        "approval_status": "approved",
+    }
+    log.act(
+        EntryKind.ACTION_APPROVED,
+        "approved",
+        person("maria"),
+        said,
+        approval="apr_1",
+        amount=Money(4000, "USD"),
+    )
+
+
+def _called_for_more(log: RuledLog) -> None:
+    """People were asked about $40, which needs no passkey, and $99 were called."""
+    require(log)
+    another(log, 1, 4000)
+    log.intent()
+
+
 def _signed(make: Callable[[], Assertion]) -> Step:
     def step(log: RuledLog) -> None:
         ready(log)
@@ -347,6 +372,8 @@ def _by_another_ones(log: RuledLog) -> None:
 BROKEN_PASSKEYS: tuple[Step, ...] = (
     _unsigned,
     _in_parts,
+    _for_less_than_asked,
+    _called_for_more,
     *map(
         _signed,
         (

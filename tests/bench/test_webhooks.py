@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from sdk.webhooks.desk import Desk
+from sdk.webhooks.webhook_shop import WebhookShop
 from support.receiver import Receiver
 
 from bench.webhooks import MUST_BE_0, judge, main
@@ -25,12 +25,14 @@ def test_killed_senders_and_receivers_lose_nothing(capsys: pytest.CaptureFixture
     assert [rows[case] for case in MUST_BE_0] == [0, 0, 0]
 
 
-async def test_the_judge_finds_what_is_lost_or_out_of_order(desk: Desk, receiver: Receiver) -> None:
+async def test_the_judge_finds_what_is_lost_or_out_of_order(
+    shop: WebhookShop, receiver: Receiver
+) -> None:
     """A witness that finds nothing must be able to find it."""
-    await desk.add(receiver)
-    await desk.propose()
-    await desk.after()
-    events, _ = await desk.opened.sayso.events.since(-1)
+    await shop.add(receiver)
+    await shop.propose()
+    await shop.after()
+    events, _ = await shop.opened.sayso.events.since(-1)
 
     def found() -> dict[str, float]:
         return {row.case: row.value for row in judge(events, receiver)}

@@ -65,6 +65,7 @@ async def test_the_policy_gets_the_facts_of_a_refund() -> None:
         found = await account.resolve("stripe.refund", args, who("chloe"))
     assert found.facts == {
         "tenure_days": 720,
+        "plan": "",
         "charge_age_days": 95,
         "charge_amount": Money(1900, "EUR"),
         "refunded_before": 1,

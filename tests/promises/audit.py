@@ -55,6 +55,12 @@ PROMISES: dict[str, Promise] = {
         "that had ended, nothing under an open stop, nothing erased under a hold.",
         "invariant 12",
     ),
+    "audit:thieves": Promise(
+        "Each thief of the threat model gets what the page says, and nothing more unseen: a copy "
+        "opens no text, planted rows open and pay nothing, changed rows and broken rules are "
+        "noticed, and whoever writes the files stands in the log.",
+        "invariant 12",
+    ),
     "audit:self": Promise(
         "A server that serves finds out by itself, within seconds in a small log, that an entry or "
         "a row was changed: it is not ready, says so, and signs nothing on top; one that nobody "

@@ -14,6 +14,11 @@ PROMISES: dict[str, Promise] = {
         "No connection goes to a private, link-local, metadata, NAT64 or 6to4 address, also when a "
         "name moves there in between.",
     ),
+    "secrets:embedded": Promise(
+        "In a program that logs everything, whatever providers, Slack, models and token endpoints "
+        "repeat of our secrets is in no log line, error, span, answer or row.",
+        "invariant 6",
+    ),
     # ---- money -------------------------------------------------------------------------------
     "money:possible": Promise(
         "An amount that a provider cannot do is refused before anybody is asked, with the nearest "

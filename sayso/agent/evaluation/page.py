@@ -29,17 +29,24 @@ svg text{font:13px system-ui,sans-serif;fill:#1c1c1c}
 """
 
 
-def draw_page(measured: Mapping[str, Measures], *, title: str = "Planners, measured") -> str:
+def draw_page(
+    measured: Mapping[str, Measures],
+    policies: Mapping[str, tuple[float, float, float]] | None = None,
+    *,
+    title: str = "Planners, measured",
+) -> str:
     """The page.
 
     Args:
         measured: by the name of the planner, or of the run.
+        policies: shares of plans done alone, asked about and refused, by planner and policy.
     """
     parts = [
         "<!doctype html><html lang=en><meta charset=utf-8>",
         "<meta name=viewport content='width=device-width'>",
         f"<title>{escape(title)}</title><style>{_STYLE}</style><h1>{escape(title)}</h1>",
         *_pictures(measured),
+        *_policies(policies or {}),
         *_tables(measured),
     ]
     return "\n".join(parts) + "\n"
@@ -62,6 +69,30 @@ def _pictures(measured: Mapping[str, Measures]) -> Iterator[str]:
             yield f"<rect x=200 y={y + 5} width={wide} height=18 rx=3 fill='#2f6fdb'/>"
             yield f"<text x={208 + wide} y={y + 18}>{_told(value)}</text>"
         yield "</svg>"
+
+
+def _policies(policies: Mapping[str, tuple[float, float, float]]) -> Iterator[str]:
+    """One bar a policy: alone, asked, refused."""
+    if not policies:
+        return
+    yield "<h2>Policies</h2><p>plans done alone (blue), asked about (amber), refused (grey)</p>"
+    told = "; ".join(
+        f"{who}: alone {alone:.3f}, asked {asked:.3f}, refused {refused:.3f}"
+        for who, (alone, asked, refused) in policies.items()
+    )
+    height = 28 * len(policies)
+    yield (
+        f"<svg role=img aria-label='{escape(told, quote=True)}' width=100% height={height}"
+        f" viewBox='0 0 600 {height}'>"
+    )
+    for row, (who, shares) in enumerate(policies.items()):
+        x, y = 300, 28 * row
+        yield f"<text x=0 y={y + 18}>{escape(who[:40])}</text>"
+        for share, colour in zip(shares, ("#2f6fdb", "#d9a032", "#9a9a9a"), strict=True):
+            wide = round(300 * share)
+            yield f"<rect x={x} y={y + 5} width={wide} height=18 fill='{colour}'/>"
+            x += wide
+    yield "</svg>"
 
 
 def _tables(measured: Mapping[str, Measures]) -> Iterator[str]:

@@ -34,6 +34,7 @@ class Trial:
         outcome: `unattended` a plan that nobody confirms (the policy still judges it), `restated`
             to the customer, `person` a plan that nobody asked for and a person has to look at.
         steps: with the provider's ids, as JSON; empty without a plan.
+        plan: the same as a plan.
         why: of a question or a hand-over.
     """
 
@@ -43,6 +44,7 @@ class Trial:
     steps: tuple[str, ...] = ()
     choices: tuple[str, ...] = ()
     why: str = ""
+    plan: Plan | None = None
     tokens: int = 0
     micro_usd: int = 0
     seconds: float = 0.0
@@ -75,7 +77,7 @@ async def try_case(
     steps: tuple[str, ...] = ()
     choices: tuple[str, ...] = ()
     why = found.reason if isinstance(found, Handoff) else ""
-    wanted = False
+    wanted, plan = False, None
     if isinstance(found, Question):
         outcome, why = "question", found.why
         choices = tuple(_id_of(choice.value, handles) for choice in found.choices)
@@ -90,6 +92,7 @@ async def try_case(
             unasked = find_unasked(found, messages, handles, knowledge)
             why = "; ".join(one.why for one in unasked)
             outcome = "person" if unasked else "unattended" if found.certain else "restated"
+            plan = grounded
             steps = tuple(sorted(_shown(step, handles) for step in grounded.steps))
             wanted = any(_is(grounded.steps, plan, handles) for plan in case.plans)
     return Trial(
@@ -99,6 +102,7 @@ async def try_case(
         steps=steps,
         choices=choices,
         why=why,
+        plan=plan,
         tokens=found.tokens,
         micro_usd=found.cost_micro_usd,
         seconds=clock() - began,

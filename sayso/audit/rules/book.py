@@ -98,7 +98,7 @@ BOOK: Mapping[EntryKind, Judged | Free] = MappingProxyType(
         EntryKind.ACTION_EXPIRED: _action(),
         EntryKind.ACTION_STALE: _action(),
         EntryKind.ACTION_HELD: _action(),
-        EntryKind.ACTION_INTENT: _action(actions.check_intent),
+        EntryKind.ACTION_INTENT: _action(actions.check_intent, passkeys.check_called),
         EntryKind.ACTION_ACCEPTED: _action(),
         EntryKind.ACTION_SUCCEEDED: _action(),
         EntryKind.ACTION_FAILED: _action(),

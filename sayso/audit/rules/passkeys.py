@@ -13,7 +13,7 @@ from sayso.audit.event import Event
 from sayso.audit.fields import Fields, object_in
 from sayso.audit.rules.actions import YES, judgement_in, life_of
 from sayso.audit.rules.people import check_admin, deciding_fault
-from sayso.audit.rules.world import World
+from sayso.audit.rules.world import ActionLife, World
 from sayso.audit.verifier.verification import Check, Damage, Findings
 
 _OPEN = frozenset({"pending", "approved"})
@@ -26,6 +26,9 @@ def check_yes(world: World, event: Event, findings: Findings) -> None:
     if event.text("decision") not in YES or life is None or not life.known:
         return
     named = f"the yes of `{event.actor[:60]}` to the action `{(event.top('action') or '')[:64]}`"
+    if event.text("decision") != "edit" and _is_another_amount(world, event, life):
+        message = f"{named} names another amount than people were asked about"
+        findings.add(Check.RULE_PASSKEY, Damage.RULE_BROKEN, message, event.seq)
     if "passkey" not in event.data:
         if _needs_one(world, event):
             message = f"{named} has no signature of a passkey, which so much needs"
@@ -35,6 +38,19 @@ def check_yes(world: World, event: Event, findings: Findings) -> None:
     if fault is not None:
         message = f"the signature beside {named} {fault}"
         findings.add(Check.RULE_PASSKEY, Damage.RULE_BROKEN, message, event.seq)
+
+
+def check_called(world: World, event: Event, findings: Findings) -> None:
+    """Whether the call is for the amount that was judged, by which it is told what needs one."""
+    life = life_of(world, event)
+    if life is not None and life.known and _is_another_amount(world, event, life):
+        message = f"the action `{(event.top('action') or '')[:64]}` was called for another amount"
+        findings.add(Check.RULE_PASSKEY, Damage.RULE_BROKEN, message, event.seq)
+
+
+def _is_another_amount(world: World, event: Event, life: ActionLife) -> bool:
+    money = None if life.minor is None else (life.minor, life.currency)
+    return bool(world.authority.passkey_rule.amounts) and event.amount != money
 
 
 def check_enrolled(world: World, event: Event, findings: Findings) -> None:
@@ -104,25 +120,26 @@ def check_required(world: World, event: Event, findings: Findings) -> None:
 
 def count(world: World, event: Event) -> None:
     """Take in what was agreed to of a request without a passkey, so that no sum slips through."""
-    action, request = event.top("action"), event.top("request")
+    action, request, life = event.top("action"), event.top("request"), life_of(world, event)
+    if life is not None and judgement_in(event) is not None:
+        life.minor, life.currency = event.amount or (None, "")
     if action is None or request is None:
         return
     choice, status = event.text("decision"), event.text("approval_status")
     if judgement_in(event) is None and choice is None and status is None:
         return
     unsigned = world.requests.of(request).unsigned
-    money = _money(event)
     unsigned.pop(action, None)
-    if choice in YES and "passkey" not in event.data and status in _OPEN and money is not None:
-        unsigned[action] = [*money]
+    if choice in YES and "passkey" not in event.data and status in _OPEN and event.amount:
+        unsigned[action] = [event.amount[1], event.amount[0]]
 
 
 def _needs_one(world: World, event: Event) -> bool:
-    money, request = _money(event), event.top("request")
+    money, request = event.amount, event.top("request")
     rule = world.authority.passkey_rule
     if money is None or not rule.amounts:
         return False
-    currency, total = money
+    total, currency = money
     if request is not None:
         for action, (other, minor) in world.requests.of(request).unsigned.items():
             if action != event.top("action") and other == currency:
@@ -162,13 +179,7 @@ def _is_about(step: Fields, event: Event) -> bool:
     if (step.get("approval"), step.get("choice")) != (event.top("approval"), choice):
         return False
     if choice == "edit":
-        money = (step.get("currency"), step.get("minor"))
-        return step.get("digest") == event.text("was_digest") and money == _money(event)
+        money = (step.get("minor"), step.get("currency"))
+        return step.get("digest") == event.text("was_digest") and money == event.amount
     shown = (step.get("digest"), step.get("revision"))
     return shown == (event.top("digest"), event.whole("revision"))
-
-
-def _money(event: Event) -> tuple[str, int] | None:
-    said = object_in(event.fields, "amount")
-    currency, minor = said.get("currency"), said.get("amount_minor")
-    return (currency, minor) if isinstance(currency, str) and type(minor) is int else None

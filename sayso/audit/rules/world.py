@@ -42,6 +42,7 @@ class ActionLife(_Life):
         lent_at: the revision to which that applies.
         call_key: of the intent; empty before the first.
         undoes: the action that it takes back.
+        currency, minor: how much the judgement that counts is about; None for no money.
         uses: what it uses of limits; see `sayso.audit.rules.limits`.
     """
 
@@ -63,6 +64,8 @@ class ActionLife(_Life):
     lent_at: int = 0
     call_key: str = ""
     undoes: str = ""
+    currency: str = ""
+    minor: int | None = None
     uses: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
     def counted(self, roles: frozenset[str]) -> frozenset[str]:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from sayso.actions.model.customer_words import read_words
-from sayso.actions.model.definition import Action, Args, Effect, Undo, idempotent, verifiable
+from sayso.actions.model.definition import Action, Args, Effect, Fact, Undo, idempotent, verifiable
 from sayso.money import Money
 
 KEY_HOURS = 24
@@ -93,6 +93,9 @@ class TakeBackCreditArgs(Args):
     ]
 
 
+PLAN = Fact(type="string", on_demand=True)
+"""What your shop wrote into the customer's `metadata.plan` at Stripe; empty where there is none."""
+
 REFUND = Action(
     name="stripe.refund",
     summary="Refund a charge, fully or partly, to the card that paid",
@@ -104,6 +107,7 @@ REFUND = Action(
     money_arg="amount",
     facts={
         "tenure_days": "long",
+        "plan": PLAN,
         "charge_age_days": "long",
         "charge_amount": "decimal",
         "refunded_before": "long",
@@ -114,7 +118,8 @@ REFUND = Action(
     },
     words=_WORDS["refund"],
 )
-"""Facts: `tenure_days` since the customer was made · `charge_age_days` · `charge_amount` as paid ·
+"""Facts: `tenure_days` since the customer was made · `plan`, which is the customer's
+`metadata.plan` or empty · `charge_age_days` · `charge_amount` as paid ·
 `refunded_before`: how many of the customer's newest 100 charges had money refunded already, and
 `refunded_total` how much of those in this charge's currency, by whomever ·
 `full`: nothing of the charge is left afterwards · `reason` or empty · `livemode`."""
@@ -135,6 +140,7 @@ CANCEL_SUBSCRIPTION = Action(
     ),
     facts={
         "tenure_days": "long",
+        "plan": PLAN,
         "subscription_age_days": "long",
         "days_left": "long",
         "price": "decimal",
@@ -146,9 +152,9 @@ CANCEL_SUBSCRIPTION = Action(
     },
     words=_WORDS["cancel_subscription"],
 )
-"""Facts: `tenure_days` · `subscription_age_days` · `days_left` of the paid period · `price` per
-`interval` (`month`, `3 months`, `year`, …), 0 when it has none · Stripe's `status` · `at_once` ·
-`ending`: it is set to end by itself already, on whatever day · `livemode`."""
+"""Facts: `tenure_days` · `plan` · `subscription_age_days` · `days_left` of the paid period ·
+`price` per `interval` (`month`, `3 months`, `year`, …), 0 when it has none · Stripe's `status` ·
+`at_once` · `ending`: it is set to end by itself already, on whatever day · `livemode`."""
 
 CREDIT = Action(
     name="stripe.credit",
@@ -162,14 +168,15 @@ CREDIT = Action(
     money_arg="amount",
     facts={
         "tenure_days": "long",
+        "plan": PLAN,
         "credited_before": "long",
         "credit_left": "decimal",
         "livemode": "bool",
     },
     words=_WORDS["credit"],
 )
-"""Facts: `tenure_days` · `credited_before`: how many of the customer's newest 100 balance changes
-were credits · `credit_left`: credit that is still unused · `livemode`."""
+"""Facts: `tenure_days` · `plan` · `credited_before`: how many of the customer's newest 100 balance
+changes were credits · `credit_left`: credit that is still unused · `livemode`."""
 
 KEEP_SUBSCRIPTION = Action(
     name="stripe.keep_subscription",

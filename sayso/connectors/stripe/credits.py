@@ -97,6 +97,7 @@ class Credits:
             fields=fields,
             facts={
                 "tenure_days": customer.tenure_days(self._clock.now()),
+                "plan": customer.plan,
                 "credited_before": sum(1 for change in changes.data if change.amount < 0),
                 "credit_left": credit_left,
                 "livemode": customer.livemode,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sayso.connectors.stripe.api import StripeApi
 
 DAY_S = 86_400
+_PLAN_CHARS = 100
 
 REFERENCE = "sayso_action"
 TENANT = "sayso_tenant"
@@ -33,6 +34,7 @@ class Customer:
         balance: Stripe's amount in its own units; negative is credit.
         currency: lower-case, empty before the first use.
         livemode: whether it is real money.
+        plan: what the shop wrote into its metadata; empty when nothing.
     """
 
     id: str
@@ -42,6 +44,7 @@ class Customer:
     balance: int
     currency: str
     livemode: bool
+    plan: str = ""
 
     def tenure_days(self, now: datetime) -> int:
         """Whole days since the customer was made."""
@@ -76,7 +79,14 @@ async def read_customer(api: StripeApi, subject: Subject) -> Customer:
         balance=found.balance or 0,
         currency=found.currency or "",
         livemode=found.livemode,
+        plan=plain(_said_of(found, "plan"), limit=_PLAN_CHARS),
     )
+
+
+def _said_of(found: stripe.Customer, name: str) -> str:
+    """What the shop wrote about a customer; empty for nothing."""
+    told = found.metadata
+    return str(told[name]) if told is not None and name in told else ""
 
 
 def check_owner(kind: str, object_id: str, owner: object, customer_id: str) -> None:

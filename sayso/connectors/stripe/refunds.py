@@ -112,6 +112,7 @@ class Refunds:
         now = self._clock.now()
         return {
             "tenure_days": customer.tenure_days(now),
+            "plan": customer.plan,
             "charge_age_days": days_since(charge.created, now),
             "charge_amount": from_stripe(asked.money.taken, charge.currency),
             "refunded_before": sum(_was_refunded(other) for other in others.data),

@@ -117,6 +117,7 @@ class Cancellations:
         left_s = max(0, ends - int(now.timestamp())) if ends is not None else 0
         return {
             "tenure_days": customer.tenure_days(now),
+            "plan": customer.plan,
             "subscription_age_days": days_since(found.created, now),
             "days_left": left_s // DAY_S,
             "price": price,

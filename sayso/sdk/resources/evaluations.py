@@ -16,11 +16,14 @@ from sayso.agent.request_row import RequestRow, actions_of, read_request
 from sayso.errors import Code, ConfigError
 from sayso.sdk.resources.base import Resource
 from sayso.sdk.views import View
+from sayso.sdk.workspace import Workspace, compile_policy
 from sayso.store.base import Reader
 
 if TYPE_CHECKING:
+    from sayso.actions.policy.base import Policy
     from sayso.agent.base import Planner
     from sayso.agent.evaluation.trial import Trial
+    from sayso.sdk.container import Container
 
 _Past = tuple[RequestRow, Sequence[Message], Sequence[ActionRow]]
 ALL = "chain"
@@ -55,15 +58,29 @@ class TrialView(View):
     why: str
 
 
+class JudgedView(View):
+    """One planner's plans under one policy; see `sayso.agent.evaluation.judged.Judged`."""
+
+    planner: str
+    policy: str
+    plans: int
+    alone: float
+    asked: float
+    refused: float
+    wrong_alone: int
+
+
 class EvaluationView(View):
     """A run.
 
     Attributes:
         planners: figures by planner.
+        policies: what each policy makes of each planner's plans.
         mistakes: the trials that are not right, of the cases themselves and of their variants.
     """
 
     planners: Mapping[str, MeasuresView]
+    policies: tuple[JudgedView, ...] = ()
     mistakes: tuple[TrialView, ...] = ()
 
 
@@ -86,6 +103,10 @@ class ExplanationView(View):
 class EvaluationResource(Resource):
     """Measures and explains; stores nothing and does nothing."""
 
+    def __init__(self, container: Container, workspace: Workspace) -> None:
+        super().__init__(container)
+        self._workspace = workspace
+
     def planners(self) -> Mapping[str, Planner]:
         """What can be measured: `playbooks`, each model by its name, and `chain`."""
         planner = self._container.agent.ready()
@@ -99,6 +120,7 @@ class EvaluationResource(Resource):
         *,
         planners: Sequence[str] = (),
         prompts: Sequence[Path] = (),
+        policies: Sequence[Path] = (),
         repeat: int = 1,
         torture: bool = False,
     ) -> EvaluationView:
@@ -107,13 +129,15 @@ class EvaluationResource(Resource):
         Args:
             planners: by name; all of them unless said.
             prompts: files; each model is measured with each of them as well.
+            policies: files, or folders of files; each judges the plans of each planner.
             repeat: how often each case is run.
             torture: with paraphrases and injections of each case.
 
         Raises:
-            ConfigError: `invalid_setting` for a planner that there is not.
+            ConfigError: `invalid_setting` for a planner that there is not; `invalid_policy`.
         """
         from sayso.agent.evaluation.faults import failing
+        from sayso.agent.evaluation.judged import judge_trials
         from sayso.agent.evaluation.measures import measure
         from sayso.agent.evaluation.torture import variants
 
@@ -122,14 +146,36 @@ class EvaluationResource(Resource):
         known = {case.id: await self._handles(case) for case in cases}
         measures: dict[str, MeasuresView] = {}
         mistakes: list[TrialView] = []
+        judged: list[JudgedView] = []
+        compiled = {str(path): self._policy(path) for path in policies}
+        actions = {one.name: one for one in self._container.connectors.actions}
+        now = self._container.clock.now()
         for name, planner in chosen.items():
             runs = [await self._try(planner, every, known) for _ in range(repeat)]
             worse = failing(planner)
             faulty = [] if worse is planner else await self._try(worse, cases, known)
             found = asdict(measure(runs, faulty))
             measures[name] = MeasuresView.model_validate(found)
+            for path, policy in compiled.items():
+                figures = asdict(judge_trials(runs[0], known, actions, policy, now))
+                judged.append(JudgedView(planner=name, policy=path, **figures))
             mistakes += [_mistake(name, one) for one in runs[0] if one.verdict != "right"]
-        return EvaluationView(planners=measures, mistakes=tuple(mistakes))
+        return EvaluationView(planners=measures, policies=tuple(judged), mistakes=tuple(mistakes))
+
+    def _policy(self, path: Path) -> Policy:
+        """The policy of a file or a folder, with the roles of this workspace."""
+        actions = tuple(self._container.connectors.actions)
+        files = sorted(path.glob("*")) if path.is_dir() else [path]
+        try:
+            texts = {file.name: file.read_text("utf-8") for file in files if not file.is_dir()}
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(
+                Code.INVALID_SETTING,
+                f"the policy `{path}` cannot be read",
+                next_step="name a file or a folder of rules",
+            ) from error
+        draft = self._workspace.draft(actions)
+        return compile_policy(replace(draft, files=texts), actions).policy
 
     def _chosen(self, names: Sequence[str]) -> dict[str, Planner]:
         there = self.planners()

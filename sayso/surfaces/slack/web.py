@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
 
 import httpx
 import orjson
 
-from sayso.connectors.secret import Secret
+from sayso.connectors.secret import HIDDEN, Secret
 from sayso.errors import Code, OutcomeUnknownError, RefusedError, RetryableError
 from sayso.json import JsonObject, JsonValue
 from sayso.network import quieten
@@ -86,7 +87,7 @@ class SlackWeb:
             ) from error
         except (httpx.HTTPError, TimeoutError) as error:
             raise _unknown(method, type(error).__name__) from error
-        return _read(method, answer)
+        return _read(method, answer, self._token)
 
     async def read(
         self, method: str, arguments: Mapping[str, str | int], *, timeout_s: float
@@ -105,7 +106,7 @@ class SlackWeb:
                     headers={"authorization": f"Bearer {self._token.reveal()}"},
                     timeout=timeout_s,
                 )
-            return _read(method, answer)
+            return _read(method, answer, self._token)
         except (httpx.HTTPError, TimeoutError, OutcomeUnknownError) as error:
             raise RetryableError(
                 Code.PROVIDER_UNAVAILABLE, "slack does not answer", detail=type(error).__name__
@@ -116,7 +117,7 @@ class SlackWeb:
         await self._client.aclose()
 
 
-def _read(method: str, answer: httpx.Response) -> JsonObject:
+def _read(method: str, answer: httpx.Response, token: Secret) -> JsonObject:
     if answer.status_code == 429:
         raise _busy(answer.headers.get("retry-after", ""))
     if answer.status_code >= 500:
@@ -134,7 +135,9 @@ def _read(method: str, answer: httpx.Response) -> JsonObject:
         raise _busy(answer.headers.get("retry-after", ""))
     if word in _AGAIN:
         raise _unknown(method, word)
-    raise SlackRefusedError(method, word, _details(value))
+    # INVARIANT: a word of another form, and whatever holds the token, may be what we sent.
+    word = word if re.fullmatch("[a-z_]{1,80}|HTTP [0-9]{3}", word) else "an unknown word"
+    raise SlackRefusedError(method, word, _details(value).replace(token.reveal(), HIDDEN))
 
 
 def _details(value: JsonObject) -> str:

@@ -1,4 +1,4 @@
-"""A desk and a receiver for each test."""
+"""A shop and a receiver for each test."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 
 import pytest
-from sdk.webhooks.desk import Desk, open_desk
+from sdk.webhooks.webhook_shop import WebhookShop, open_webhook_shop
 from support.receiver import Receiver
 
 
 @pytest.fixture
-async def desk(store_url: str, tmp_path: Path) -> AsyncGenerator[Desk]:
+async def shop(store_url: str, tmp_path: Path) -> AsyncGenerator[WebhookShop]:
     """A shop on each store."""
-    async with open_desk(tmp_path / "shop") as found:
+    async with open_webhook_shop(tmp_path / "shop") as found:
         yield found
 
 
 @pytest.fixture
-def receiver(desk: Desk) -> Generator[Receiver]:
+def receiver(shop: WebhookShop) -> Generator[Receiver]:
     """A program that takes everything."""
-    with Receiver(clock=desk.opened.clock) as found:
+    with Receiver(clock=shop.opened.clock) as found:
         yield found

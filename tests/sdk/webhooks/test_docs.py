@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
-from sdk.webhooks.desk import Desk
+from sdk.webhooks.webhook_shop import WebhookShop
 from support.receiver import Receiver
 from tree import ROOT
 
@@ -21,11 +21,11 @@ def snippet(begins: str) -> str:
     return found
 
 
-async def test_the_pages_receiver_takes_what_is_sent(desk: Desk, receiver: Receiver) -> None:
+async def test_the_pages_receiver_takes_what_is_sent(shop: WebhookShop, receiver: Receiver) -> None:
     """Once each, verified; what somebody else wrote is refused."""
-    await desk.add(receiver)
-    action = await desk.propose()
-    await desk.after()
+    await shop.add(receiver)
+    action = await shop.propose()
+    await shop.after()
     handled: list[str] = []
 
     async def handle(kind: str, data: dict[str, Any]) -> None:
@@ -57,10 +57,10 @@ def resigned(secret: str, message_id: str, body: bytes) -> dict[str, str]:
     return message.headers([Secret(secret)], datetime.now(UTC))
 
 
-async def test_the_pages_loop_follows(desk: Desk, receiver: Receiver) -> None:
+async def test_the_pages_loop_follows(shop: WebhookShop, receiver: Receiver) -> None:
     """As written."""
-    action = await desk.propose()
-    names: dict[str, Any] = {"sayso": desk.opened.sayso, "request": action}
+    action = await shop.propose()
+    names: dict[str, Any] = {"sayso": shop.opened.sayso, "request": action}
     body = snippet("async for").replace("\n", "\n    ")
     exec(f"async def follow():\n    {body}", names)
     follow: Callable[[], Awaitable[None]] = names["follow"]

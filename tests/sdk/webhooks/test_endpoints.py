@@ -9,8 +9,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sdk.webhooks.desk import Desk, open_desk
 from sdk.webhooks.test_telling import DONE
+from sdk.webhooks.webhook_shop import WebhookShop, open_webhook_shop
 from support.receiver import Receiver, always
 from support.shop_workspace import make_shop_workspace
 
@@ -34,9 +34,9 @@ async def refused(work: object) -> RefusedError:
 
 
 @pytest.mark.promise("webhooks:log")
-async def test_each_change_of_an_endpoint_is_an_entry(desk: Desk) -> None:
+async def test_each_change_of_an_endpoint_is_an_entry(shop: WebhookShop) -> None:
     """By whom, without the address and without a secret, which may be one and the same."""
-    webhooks = desk.webhooks
+    webhooks = shop.webhooks
     made = await webhooks.add(PUBLIC, kinds=["action"], by=MARIA)
     rotated = await webhooks.rotate(made.id, by=MARIA)
     await webhooks.disable(made.id, by=MARIA)
@@ -44,7 +44,7 @@ async def test_each_change_of_an_endpoint_is_an_entry(desk: Desk) -> None:
     await webhooks.enable(made.id, by=MARIA)
     await webhooks.replay(made.id, after=-1, by=MARIA)
     await webhooks.remove(made.id, by=MARIA)
-    entries = (await desk.opened.sayso.audit.tail(6))[::-1]
+    entries = (await shop.opened.sayso.audit.tail(6))[::-1]
     assert [entry.kind.removeprefix("webhook.") for entry in entries] == [
         *("added", "rotated", "disabled", "enabled", "replayed", "removed")
     ]
@@ -59,78 +59,82 @@ async def test_each_change_of_an_endpoint_is_an_entry(desk: Desk) -> None:
     assert (await refused(webhooks.get(made.id))).code is Code.NOT_FOUND
 
 
-async def test_a_secret_is_shown_once_and_long_enough(desk: Desk) -> None:
+async def test_a_secret_is_shown_once_and_long_enough(shop: WebhookShop) -> None:
     """Standard Webhooks: 24 to 64 bytes. Who lists endpoints does not see it."""
-    made = await desk.webhooks.add(PUBLIC)
+    made = await shop.webhooks.add(PUBLIC)
     assert made.secret is not None
     assert made.secret.startswith("whsec_")
     assert len(base64.b64decode(made.secret.removeprefix("whsec_"))) == 32
-    assert [one.secret for one in await desk.webhooks.list()] == [None]
-    assert (await desk.webhooks.get(made.id)).secret is None
-    assert (await desk.webhooks.rotate(made.id)).secret not in {None, made.secret}
+    assert [one.secret for one in await shop.webhooks.list()] == [None]
+    assert (await shop.webhooks.get(made.id)).secret is None
+    assert (await shop.webhooks.rotate(made.id)).secret not in {None, made.secret}
 
 
 @pytest.mark.promise("webhooks:signed")
 async def test_after_a_rotation_both_secrets_verify_for_a_day(
-    desk: Desk, receiver: Receiver
+    shop: WebhookShop, receiver: Receiver
 ) -> None:
     """So that a receiver can be changed without losing a message; then the old one is none."""
-    made = await desk.add(receiver)
-    rotated = await desk.webhooks.rotate(made.id)
+    made = await shop.add(receiver)
+    rotated = await shop.webhooks.rotate(made.id)
     assert rotated.secret is not None
-    await desk.propose()
-    await desk.after(hours=23)
+    await shop.propose()
+    await shop.after(hours=23)
     assert receiver.types == DONE  # with the old secret still
     signatures = receiver.taken[0].headers["webhook-signature"].split(" ")
     assert [one.partition(",")[0] for one in signatures] == ["v1", "v1"]
-    await desk.propose()
-    await desk.after(hours=2)
+    await shop.propose()
+    await shop.after(hours=2)
     assert len(receiver.strange) == 1
     receiver.secrets[:] = [rotated.secret]
-    await desk.webhooks.enable(made.id)
-    await desk.after()
+    await shop.webhooks.enable(made.id)
+    await shop.after()
     assert receiver.types == DONE * 2
     assert " " not in receiver.taken[-1].headers["webhook-signature"]
 
 
 @pytest.mark.promise("webhooks:replay")
-async def test_a_replay_tells_again_with_the_same_ids(desk: Desk, receiver: Receiver) -> None:
+async def test_a_replay_tells_again_with_the_same_ids(
+    shop: WebhookShop, receiver: Receiver
+) -> None:
     """Behind an event, or since a moment; a receiver that lost its memory gets all of it again."""
-    made = await desk.add(receiver)
-    await desk.propose()
-    await desk.after()
-    desk.opened.clock.advance(hours=1)
-    moment = desk.opened.clock.now()
-    await desk.propose()
-    await desk.after()
+    made = await shop.add(receiver)
+    await shop.propose()
+    await shop.after()
+    shop.opened.clock.advance(hours=1)
+    moment = shop.opened.clock.now()
+    await shop.propose()
+    await shop.after()
     ids = [got.id for got in receiver.taken]
-    await desk.webhooks.replay(made.id, after=receiver.taken[0].data["seq"])
-    await desk.after()
+    await shop.webhooks.replay(made.id, after=receiver.taken[0].data["seq"])
+    await shop.after()
     assert sorted(got.id for got in receiver.taken[6:]) == sorted(ids[1:])
-    await desk.webhooks.replay(made.id, since=moment)
-    await desk.after()
+    await shop.webhooks.replay(made.id, since=moment)
+    await shop.after()
     assert [got.id for got in receiver.taken[11:]] == ids[3:]  # one action's, so in order
-    newest = await desk.opened.sayso.events.newest()
+    newest = await shop.opened.sayso.events.newest()
     for after in (newest + 10, -2):
-        error = await refused(desk.webhooks.replay(made.id, after=after))
+        error = await refused(shop.webhooks.replay(made.id, after=after))
         assert error.code is Code.INVALID_INPUT
-    neither = await refused(desk.webhooks.replay(made.id))
-    both = await refused(desk.webhooks.replay(made.id, after=1, since=moment))
+    neither = await refused(shop.webhooks.replay(made.id))
+    both = await refused(shop.webhooks.replay(made.id, after=1, since=moment))
     assert {neither.code, both.code} == {Code.INVALID_INPUT}
 
 
 @pytest.mark.promise("webhooks:replay")
-async def test_a_replay_during_an_outage_loses_nothing(desk: Desk, receiver: Receiver) -> None:
+async def test_a_replay_during_an_outage_loses_nothing(
+    shop: WebhookShop, receiver: Receiver
+) -> None:
     """What waits is told from the earlier place on."""
-    made = await desk.add(receiver)
-    action = await desk.propose(20_000)
-    await desk.after()
+    made = await shop.add(receiver)
+    action = await shop.propose(20_000)
+    await shop.after()
     receiver.stop()
-    await desk.decide(action)
-    await desk.after()
-    await desk.webhooks.replay(made.id, after=-1)
+    await shop.decide(action)
+    await shop.after()
+    await shop.webhooks.replay(made.id, after=-1)
     receiver.start()
-    await desk.after(minutes=6)
+    await shop.after(minutes=6)
     assert receiver.types == ["action.pending", "action.pending", *DONE]
 
 
@@ -152,8 +156,8 @@ async def test_a_replay_during_an_outage_loses_nothing(desk: Desk, receiver: Rec
 )
 async def test_an_address_that_leads_inside_is_refused(tmp_path: Path, url: str) -> None:
     """By the one judge of addresses; whoever adds one has no way into the network."""
-    async with open_desk(tmp_path / "shop", webhooks={}) as desk:
-        error = await refused(desk.webhooks.add(url))
+    async with open_webhook_shop(tmp_path / "shop", webhooks={}) as shop:
+        error = await refused(shop.webhooks.add(url))
         assert error.code is Code.INVALID_INPUT
         assert "pass" not in error.message
 
@@ -161,29 +165,29 @@ async def test_an_address_that_leads_inside_is_refused(tmp_path: Path, url: str)
 @pytest.mark.promise("webhooks:address")
 async def test_this_machine_is_called_only_where_it_is_said(tmp_path: Path) -> None:
     """When it is added, and when it is called: the setting of today counts."""
-    async with open_desk(tmp_path / "shop", webhooks={}) as desk:
-        with Receiver(clock=desk.opened.clock) as receiver:
-            error = await refused(desk.webhooks.add(receiver.url))
+    async with open_webhook_shop(tmp_path / "shop", webhooks={}) as shop:
+        with Receiver(clock=shop.opened.clock) as receiver:
+            error = await refused(shop.webhooks.add(receiver.url))
             assert "local" in error.next_step
-    async with open_desk(tmp_path / "shop") as desk:
-        with Receiver(clock=desk.opened.clock) as receiver:
-            made = await desk.add(receiver)
-            strict = make_shop_workspace(desk.opened.workspace.folder, webhooks={})
-            await desk.propose()
-            await WebhookSender(desk.opened.sayso.container, strict).drain()
+    async with open_webhook_shop(tmp_path / "shop") as shop:
+        with Receiver(clock=shop.opened.clock) as receiver:
+            made = await shop.add(receiver)
+            strict = make_shop_workspace(shop.opened.workspace.folder, webhooks={})
+            await shop.propose()
+            await WebhookSender(shop.opened.sayso.container, strict).drain()
             assert receiver.tries == []
-            shown = await desk.webhooks.get(made.id)
+            shown = await shop.webhooks.get(made.id)
             assert shown.problem == "address not allowed"
 
 
 @pytest.mark.promise("webhooks:address")
 async def test_a_name_that_leads_inside_is_not_connected_to(tmp_path: Path) -> None:
     """It was public when it was added; judged again at each connection (DNS rebinding)."""
-    async with open_desk(tmp_path / "shop") as desk:
-        with Receiver(clock=desk.opened.clock) as receiver:
+    async with open_webhook_shop(tmp_path / "shop") as shop:
+        with Receiver(clock=shop.opened.clock) as receiver:
             port = receiver.url.split(":")[2].split("/")[0]
-            made = await desk.webhooks.add(f"https://localhost.localdomain:{port}/")
-            tested = await desk.webhooks.test(made.id)
+            made = await shop.webhooks.add(f"https://localhost.localdomain:{port}/")
+            tested = await shop.webhooks.test(made.id)
             assert not tested.taken
             assert tested.problem in {"address not allowed", "no connection"}
             assert receiver.tries == []
@@ -193,11 +197,11 @@ async def test_a_name_that_leads_inside_is_not_connected_to(tmp_path: Path) -> N
 @pytest.mark.promise("webhooks:sealed")
 async def test_who_can_only_write_the_database_sends_them_nowhere(tmp_path: Path) -> None:
     """Address and secrets are sealed for their row: moved or changed, nothing is sent."""
-    async with open_desk(tmp_path / "shop") as desk:
-        with Receiver(clock=desk.opened.clock) as receiver, Receiver() as thief:
-            made = await desk.add(receiver)
-            other = await desk.webhooks.add(thief.url)
-            with closing(sqlite3.connect(desk.opened.workspace.store_path)) as rows:
+    async with open_webhook_shop(tmp_path / "shop") as shop:
+        with Receiver(clock=shop.opened.clock) as receiver, Receiver() as thief:
+            made = await shop.add(receiver)
+            other = await shop.webhooks.add(thief.url)
+            with closing(sqlite3.connect(shop.opened.workspace.store_path)) as rows:
                 stored = rows.execute("select sealed from webhook").fetchall()
                 assert not any(b"127.0.0.1" in row[0] or b"whsec" in row[0] for row in stored)
                 rows.execute(
@@ -206,67 +210,67 @@ async def test_who_can_only_write_the_database_sends_them_nowhere(tmp_path: Path
                     (other.id, made.id),
                 )
                 rows.commit()
-            await desk.propose()
+            await shop.propose()
             with pytest.raises(IntegrityError) as found:
-                await desk.webhooks.get(made.id)
+                await shop.webhooks.get(made.id)
             assert found.value.code is Code.TAMPERED
             assert receiver.tries == []
 
 
-async def test_endpoints_are_of_their_tenant(desk: Desk) -> None:
+async def test_endpoints_are_of_their_tenant(shop: WebhookShop) -> None:
     """One tenant's endpoints are not another's, and hear nothing of it."""
     other = Tenant("other")
-    made = await desk.webhooks.add(PUBLIC, tenant=other)
-    assert await desk.webhooks.list() == []
-    assert (await refused(desk.webhooks.rotate(made.id))).code is Code.NOT_FOUND
-    await desk.propose()
-    await desk.sender.drain()
-    (shown,) = await desk.webhooks.list(tenant=other)
+    made = await shop.webhooks.add(PUBLIC, tenant=other)
+    assert await shop.webhooks.list() == []
+    assert (await refused(shop.webhooks.rotate(made.id))).code is Code.NOT_FOUND
+    await shop.propose()
+    await shop.sender.drain()
+    (shown,) = await shop.webhooks.list(tenant=other)
     assert (shown.id, shown.waiting) == (made.id, 0)
 
 
-async def test_the_same_key_is_one_endpoint(desk: Desk) -> None:
+async def test_the_same_key_is_one_endpoint(shop: WebhookShop) -> None:
     """A repeated call shows the same secret; for another address the key is a conflict."""
-    first = await desk.webhooks.add(PUBLIC, idempotency_key="k")
-    again = await desk.webhooks.add(PUBLIC, idempotency_key="k")
+    first = await shop.webhooks.add(PUBLIC, idempotency_key="k")
+    again = await shop.webhooks.add(PUBLIC, idempotency_key="k")
     assert again == first
-    error = await refused(desk.webhooks.add(f"{PUBLIC}1", idempotency_key="k"))
+    error = await refused(shop.webhooks.add(f"{PUBLIC}1", idempotency_key="k"))
     assert error.code is Code.IDEMPOTENCY_CONFLICT
     for number in range(1, MOST_ENDPOINTS):
-        await desk.webhooks.add(f"{PUBLIC}{number}")
-    assert (await refused(desk.webhooks.add(PUBLIC))).code is Code.INVALID_INPUT
+        await shop.webhooks.add(f"{PUBLIC}{number}")
+    assert (await refused(shop.webhooks.add(PUBLIC))).code is Code.INVALID_INPUT
 
 
 @pytest.mark.parametrize("kind", ["token.created", "action.", "action.done", "", "webhook"])
-async def test_a_kind_that_is_never_told_is_refused(desk: Desk, kind: str) -> None:
+async def test_a_kind_that_is_never_told_is_refused(shop: WebhookShop, kind: str) -> None:
     """A misspelt one would be silence for ever."""
-    assert (await refused(desk.webhooks.add(PUBLIC, kinds=[kind]))).code is Code.INVALID_INPUT
+    assert (await refused(shop.webhooks.add(PUBLIC, kinds=[kind]))).code is Code.INVALID_INPUT
 
 
-async def test_a_test_message_says_how_it_was_taken(desk: Desk, receiver: Receiver) -> None:
+async def test_a_test_message_says_how_it_was_taken(shop: WebhookShop, receiver: Receiver) -> None:
     """Signed like every other, and stored nowhere."""
-    made = await desk.add(receiver)
-    newest = await desk.opened.sayso.events.newest()
-    good = await desk.webhooks.test(made.id)
+    made = await shop.add(receiver)
+    newest = await shop.opened.sayso.events.newest()
+    good = await shop.webhooks.test(made.id)
     assert (good.taken, good.status, good.problem) == (True, 204, None)
     assert receiver.taken[0].type == "webhook.test"
     receiver.answers = always(503)
-    bad = await desk.webhooks.test(made.id)
+    bad = await shop.webhooks.test(made.id)
     assert (bad.taken, bad.status, bad.problem) == (False, 503, "status 503")
     receiver.stop()
-    assert (await desk.webhooks.test(made.id)).problem == "no connection"
-    assert await desk.opened.sayso.events.newest() == newest
+    assert (await shop.webhooks.test(made.id)).problem == "no connection"
+    assert await shop.opened.sayso.events.newest() == newest
 
 
 async def test_without_the_vaults_key_nothing_is_added(tmp_path: Path) -> None:
     """A secret that cannot be sealed is not stored; the error says how to make a key."""
-    async with open_desk(tmp_path / "shop") as desk:
-        (desk.opened.workspace.folder / "keys" / "vault.key").unlink()
+    async with open_webhook_shop(tmp_path / "shop") as shop:
+        (shop.opened.workspace.folder / "keys" / "vault.key").unlink()
         with pytest.raises(ConfigError) as found:
-            await desk.webhooks.add(PUBLIC)
+            await shop.webhooks.add(PUBLIC)
         assert found.value.code is Code.MISSING_SECRET
 
         def count(tx: Transaction) -> int:
-            return len(tx.all("webhook.of_tenant", tenant=desk.opened.sayso.tenant))
+            return len(tx.all("webhook.of_tenant", tenant=shop.opened.sayso.tenant))
 
-        assert await desk.opened.sayso.container.store.write(count) == 0
+        assert await shop.opened.sayso.container.store.write(count) == 0

@@ -23,7 +23,14 @@ from support.openid_provider import (
     unsigned,
     with_its_own_key,
 )
-from surfaces.console.served_console import ROOT, ServedConsole, open_console
+from surfaces.console.served_console import (
+    ROOT,
+    ServedConsole,
+    chromium,
+    needs_chromium,
+    open_console,
+    violations,
+)
 
 from sayso.audit.authority.by import By
 from sayso.audit.entry import Actor, ActorKind
@@ -355,6 +362,28 @@ async def test_a_person_who_is_deactivated_does_not_come_in(tmp_path: Path) -> N
         await sayso.people.deactivate(sayso.tenant, "maria", by=by)
         async with company.browser() as browser:
             assert (await company.login(browser)).status_code == 401
+
+
+@needs_chromium
+@pytest.mark.promise("console:accessible")
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (360, "dark")])
+async def test_the_pages_of_the_sign_in_have_no_fault(
+    width: int, scheme: str, tmp_path: Path
+) -> None:
+    """The entrance with its button and after a refusal, and the page where one links it."""
+    async with open_company(tmp_path) as company, chromium() as browser:
+        console = company.console
+        size = {"width": width, "height": 900}
+        context = await console.context(browser, "noor", viewport=size, color_scheme=scheme)
+        page = await context.new_page()
+        for where in ("enter?after=audit", "enter/callback?code=a&state=b", "me"):
+            await page.goto(console.path(where))
+            assert await violations(page) == []
+            assert await page.evaluate("document.documentElement.scrollWidth") <= width
+        await page.goto(console.path("enter"))
+        await page.click("text=Sign in with Acme")
+        await page.wait_for_url("**/console/")
+        assert await company.roles("maria") == {"support_manager"}
 
 
 async def test_without_a_provider_there_is_no_such_way(tmp_path: Path) -> None:

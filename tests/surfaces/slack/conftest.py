@@ -1,4 +1,4 @@
-"""Fixtures: a fake Slack, and a rig with the Slack app before it."""
+"""Fixtures: a fake Slack, and a team with the Slack app before it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from surfaces.slack.slack_team import LONG_S, SlackTeam, open_rig
+from surfaces.slack.slack_team import LONG_S, SlackTeam, open_team
 
 from sayso.testing.slack import FakeSlack
 
@@ -21,5 +21,5 @@ def slack() -> Iterator[FakeSlack]:
 @pytest.fixture
 async def team(tmp_path: Path, slack: FakeSlack) -> AsyncIterator[SlackTeam]:
     """An open shop whose cards go to the fake Slack."""
-    async with open_rig(tmp_path, slack) as opened:
+    async with open_team(tmp_path, slack) as opened:
         yield opened

@@ -142,7 +142,7 @@ def settings_for(api_url: str, folder: Path, *, socket: bool = False) -> dict[st
 
 
 @asynccontextmanager
-async def open_rig(
+async def open_team(
     folder: Path,
     slack: FakeSlack,
     *,

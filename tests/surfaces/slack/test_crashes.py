@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 from surfaces.slack import killed
-from surfaces.slack.slack_team import APPROVE, LONG_S, PATIENT, REJECT, SlackTeam, open_rig
+from surfaces.slack.slack_team import APPROVE, LONG_S, PATIENT, REJECT, SlackTeam, open_team
 
 from sayso.surfaces.slack.pace import Patience
 from sayso.testing.slack import Delivery, FakeSlack, FaultKind, SlackFault
@@ -48,7 +48,7 @@ async def test_a_locked_database_is_an_error_within_slacks_patience(
 
     The lock is held until the answer is there.
     """
-    async with open_rig(tmp_path, slack, patience=replace(PATIENT, decide_s=0.05)) as team:
+    async with open_team(tmp_path, slack, patience=replace(PATIENT, decide_s=0.05)) as team:
         approval = await team.ask()
         lock = sqlite3.connect(team.workspace.workspace.store_path, isolation_level=None)
         lock.execute("begin immediate")
@@ -64,7 +64,7 @@ async def test_a_locked_database_is_an_error_within_slacks_patience(
 @pytest.mark.promise("slack:commit-first")
 async def test_whatever_is_slow_slack_is_answered_in_time(tmp_path: Path, slack: FakeSlack) -> None:
     """The whole has a bound of its own, for what no other one bounds; and both fit."""
-    async with open_rig(tmp_path, slack, patience=replace(PATIENT, whole_s=0.05)) as team:
+    async with open_team(tmp_path, slack, patience=replace(PATIENT, whole_s=0.05)) as team:
         approval = await team.ask()
         slack.add_faults(SlackFault(kind=FaultKind.DELAYED, method="users.info"))
 
@@ -100,7 +100,7 @@ async def test_a_killed_process_never_leaves_an_acknowledged_click_undecided(
     tmp_path: Path, slack: FakeSlack, at: str
 ) -> None:
     """Kill -9 around the commit: no acknowledgement, and the next click is told what is."""
-    async with open_rig(tmp_path, slack) as team:
+    async with open_team(tmp_path, slack) as team:
         approval = await team.ask()
         shop = team.workspace.shop
     process = await asyncio.create_subprocess_exec(
@@ -115,7 +115,7 @@ async def test_a_killed_process_never_leaves_an_acknowledged_click_undecided(
         await slack.click(slack.message_of(approval.id), APPROVE, user="UMARIA")
     assert await asyncio.wait_for(process.wait(), LONG_S) == -9
 
-    async with open_rig(tmp_path, slack, shop=shop) as team:
+    async with open_team(tmp_path, slack, shop=shop) as team:
         assert (await team.approval(approval)).status == (
             "approved" if at == "after_commit" else "pending"
         )

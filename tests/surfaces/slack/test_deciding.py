@@ -7,7 +7,7 @@ import random
 from pathlib import Path
 
 import pytest
-from surfaces.slack.slack_team import APPROVE, LOWER, REJECT, SlackTeam, open_rig
+from surfaces.slack.slack_team import APPROVE, LOWER, REJECT, SlackTeam, open_team
 
 from sayso.json import JsonObject
 from sayso.testing.slack import FakeSlack, FaultKind, SlackFault, render
@@ -204,13 +204,13 @@ async def test_every_click_is_answered_in_every_state(
     tmp_path: Path, slack: FakeSlack, restarted: bool
 ) -> None:
     """Done, decided, expired, changed: 0 silent paths, also after a restart."""
-    async with open_rig(tmp_path, slack) as team:
+    async with open_team(tmp_path, slack) as team:
         cards = await _one_card_per_state(team)
         shop, clock = team.workspace.shop, team.workspace.clock
         if not restarted:
             await _click_them_all(team, cards)
     if restarted:
-        async with open_rig(tmp_path, slack, shop=shop, clock=clock) as again:
+        async with open_team(tmp_path, slack, shop=shop, clock=clock) as again:
             await _click_them_all(again, cards)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from surfaces.slack.slack_team import APPROVE, SlackTeam, open_rig
+from surfaces.slack.slack_team import APPROVE, SlackTeam, open_team
 
 from sayso.audit.verifier.verification import Verdict
 from sayso.audit.verify import verify
@@ -30,7 +30,7 @@ PEOPLE = (
 @asynccontextmanager
 async def team_with_console(folder: Path, slack: FakeSlack) -> AsyncGenerator[SlackTeam]:
     """A team whose console others can open; Maria has no account yet."""
-    async with open_rig(folder, slack, people=PEOPLE, console={"url": URL}) as team:
+    async with open_team(folder, slack, people=PEOPLE, console={"url": URL}) as team:
         slack.add_user("UNOOR")
         slack.add_user("UMARIA2", email="maria@example.com")
         yield team

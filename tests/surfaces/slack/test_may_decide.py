@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from surfaces.slack.slack_team import APPROVE, LOWER, PEOPLE, REJECT, SlackTeam, open_rig
+from surfaces.slack.slack_team import APPROVE, LOWER, PEOPLE, REJECT, SlackTeam, open_team
 
 from sayso.audit.entry import Actor, ActorKind
 from sayso.money import Money
@@ -23,9 +23,9 @@ DORA: dict[str, object] = {"id": "dora", "roles": ["director"], "slack": "T1/UDO
 
 @pytest.fixture
 async def timed(tmp_path: Path, slack: FakeSlack) -> AsyncIterator[SlackTeam]:
-    """A rig whose approvals are escalated to the directors after two hours."""
+    """A team whose approvals are escalated to the directors after two hours."""
     people = [*PEOPLE, DORA]
-    async with open_rig(tmp_path, slack, approvals=TIMERS, people=people) as opened:
+    async with open_team(tmp_path, slack, approvals=TIMERS, people=people) as opened:
         yield opened
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from support.shop import Shop
-from surfaces.slack.slack_team import APPROVE, LONG_S, LOWER, REJECT, SlackTeam, Ticks, open_rig
+from surfaces.slack.slack_team import APPROVE, LONG_S, LOWER, REJECT, SlackTeam, Ticks, open_team
 
 from sayso.actions.approvals.decision import Choice, Decision
 from sayso.actions.model.ledger import OUTBOX_TOPIC
@@ -40,12 +40,12 @@ KEEPER = Token(
 
 @pytest.fixture
 async def slow(tmp_path: Path, slack: FakeSlack) -> AsyncIterator[SlackTeam]:
-    """A rig at Slack's real pace, on a clock that is moved instead of waited for."""
+    """A team at Slack's real pace, on a clock that is moved instead of waited for."""
 
     def make(ticks: Ticks) -> Pace:
         return Pace(timeout_s=LONG_S, monotonic=ticks, sleep=ticks.sleep)
 
-    async with open_rig(tmp_path, slack, make=make) as opened:
+    async with open_team(tmp_path, slack, make=make) as opened:
         yield opened
 
 
@@ -88,7 +88,7 @@ async def test_what_nobody_was_asked_about_and_fails_days_later_reaches_people(
     """A refund that the policy allowed has no card; it is work in the inbox, and told once."""
     shop = Shop()
     shop.finality = finality
-    async with open_rig(tmp_path, slack, shop=shop) as team:
+    async with open_team(tmp_path, slack, shop=shop) as team:
         sayso = team.workspace.sayso
         shop.books.add("o1", "cus_1", Money(10_00, "USD"))
         view = await sayso.propose("shop.refund", {"order": "o1"}, subject="cus_1")
@@ -131,7 +131,7 @@ async def test_a_lost_answer_to_a_post_is_one_card(tmp_path: Path, slack: FakeSl
     """Posted, and the answer lost: the card is found by its metadata, not posted again."""
     address = slack.api_url.removesuffix("/api/")
     with FaultProxy.start(address) as proxy:
-        async with open_rig(tmp_path, slack, api_url=f"{proxy.url}/api/") as team:
+        async with open_team(tmp_path, slack, api_url=f"{proxy.url}/api/") as team:
             proxy.add(HttpFault(kind="drop_after", path="/api/chat.postMessage"))
             approval = await team.ask()
             assert len(slack.messages) == 1
@@ -148,7 +148,7 @@ async def test_a_lost_answer_to_a_post_is_one_card(tmp_path: Path, slack: FakeSl
 @pytest.mark.promise("slack:one-card")
 async def test_a_crash_while_posting_is_one_card(tmp_path: Path, slack: FakeSlack) -> None:
     """Another process takes over a post that was begun, once that one must be over."""
-    async with open_rig(tmp_path, slack) as team:
+    async with open_team(tmp_path, slack) as team:
         approval = await team.ask()
         # As a process leaves it that dies between Slack's answer and its own commit.
         store = team.workspace.sayso.container.store
@@ -164,7 +164,7 @@ async def test_a_crash_while_posting_is_one_card(tmp_path: Path, slack: FakeSlac
         await store.write(lambda tx: tx.run("outbox.sent", id=row_id, version=0, state="{}", now=0))
         await store.write(lambda tx: tx.run("outbox.lease", id=row_id, now=0, until=1))
         clock = team.workspace.clock
-    async with open_rig(tmp_path, slack, clock=clock) as again:
+    async with open_team(tmp_path, slack, clock=clock) as again:
         await again.send()
         assert len(slack.calls("chat.postMessage")) == 1, "the other may still be at it"
         clock.advance(seconds=60)
@@ -307,7 +307,7 @@ async def test_the_running_notifier_serves_by_itself(tmp_path: Path, slack: Fake
     def make(ticks: Ticks) -> Pace:
         return Pace(post_every_s=0, update_every_s=0, timeout_s=LONG_S, look_every_s=0.01)
 
-    async with open_rig(tmp_path, slack, make=make) as team, team.app:
+    async with open_team(tmp_path, slack, make=make) as team, team.app:
         slack.add_faults(SlackFault(kind=FaultKind.SERVER_ERROR, method="conversations.info"))
         approval = await team.ask_quietly()
         assert await slack.wait_until(lambda: len(slack.messages) == 1)
@@ -551,7 +551,7 @@ count = 5
 per = "day"
 """)
     section: dict[str, object] = {"files": ["policy.cedar", "limits.toml"], "follow": "files"}
-    async with open_rig(tmp_path, slack, policy_section=section) as team:
+    async with open_team(tmp_path, slack, policy_section=section) as team:
         for count in range(1, 8):
             name = f"s{count}"
             team.workspace.shop.books.add(name, f"cus_{name}", Money(2_000, "USD"))
@@ -581,7 +581,7 @@ count = 1
 per = "day"
 """)
     section: dict[str, object] = {"files": ["policy.cedar", "limits.toml"], "follow": "files"}
-    async with open_rig(tmp_path, slack, policy_section=section) as team:
+    async with open_team(tmp_path, slack, policy_section=section) as team:
         team.workspace.shop.books.add("s1", "cus_s1", Money(2_000, "USD"))
         slack.add_faults(
             SlackFault(kind=FaultKind.REFUSED, method="chat.postMessage", error="is_archived")

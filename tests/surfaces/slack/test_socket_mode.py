@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from surfaces.slack.slack_team import APPROVE, LOWER, REJECT, SlackTeam, open_rig
+from surfaces.slack.slack_team import APPROVE, LOWER, REJECT, SlackTeam, open_team
 
 from sayso.errors import ConfigError
 from sayso.settings import parse_settings
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.promise("slack:socket")
 @asynccontextmanager
 async def by_socket(folder: Path, slack: FakeSlack) -> AsyncGenerator[SlackTeam]:
     """A team whose clicks come over the app's own connection; no port of ours is open."""
-    async with open_rig(folder, slack, socket=True) as team:
+    async with open_team(folder, slack, socket=True) as team:
         slack.by_socket = True
         await team.app.connect()
         assert await slack.wait_until(lambda: slack.sockets == 1)
@@ -94,7 +94,7 @@ async def test_the_doctor_names_what_is_fine_and_what_is_missing(
     tmp_path: Path, slack: FakeSlack
 ) -> None:
     """The token, the channel, the way of clicks, and each person who is linked."""
-    async with open_rig(tmp_path, slack) as team:
+    async with open_team(tmp_path, slack) as team:
         slack.add_user("UFINN", is_restricted=True)
         found = {one.what: one for one in await examine(team.workspace.sayso)}
         assert found["token"].ok

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support.parcel_shop import ParcelShop, add_playbooks
 from surfaces.console.served_console import LETTER, RULES, WORDS, Packages, usd
-from surfaces.slack.slack_team import SlackTeam, open_rig
+from surfaces.slack.slack_team import SlackTeam, open_team
 from surfaces.slack.test_card import HOSTILE, assert_clean
 
 from sayso.actions.model.plan import OnFailure, Step
@@ -44,7 +44,7 @@ async def parcels(
     shop.books.add("o1", "cus_1", Money(100_000, "USD"))
     shop.books.add("o2", "cus_1", Money(100_000, "USD"))
     shop.names["cus_1"] = name
-    async with open_rig(
+    async with open_team(
         folder,
         slack,
         shop=shop,

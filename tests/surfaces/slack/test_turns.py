@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from surfaces.slack.slack_team import LONG_S, SlackTeam, Ticks, open_rig
+from surfaces.slack.slack_team import LONG_S, SlackTeam, Ticks, open_team
 
 from sayso.audit.entry import Actor, ActorKind
 from sayso.money import Money
@@ -16,12 +16,12 @@ from sayso.testing.slack import FakeSlack
 
 @pytest.fixture
 async def slow(tmp_path: Path, slack: FakeSlack) -> AsyncIterator[SlackTeam]:
-    """A rig at Slack's real pace, on a clock that is moved instead of waited for."""
+    """A team at Slack's real pace, on a clock that is moved instead of waited for."""
 
     def make(ticks: Ticks) -> Pace:
         return Pace(timeout_s=LONG_S, monotonic=ticks, sleep=ticks.sleep)
 
-    async with open_rig(tmp_path, slack, make=make) as opened:
+    async with open_team(tmp_path, slack, make=make) as opened:
         yield opened
 
 

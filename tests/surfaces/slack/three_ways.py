@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 from support.parcel_shop import ParcelShop, add_playbooks
 from surfaces.console.served_console import RULES, WORDS, Packages, serving
-from surfaces.slack.slack_team import SlackTeam, open_rig
+from surfaces.slack.slack_team import SlackTeam, open_team
 
 from sayso.money import Money
 from sayso.sdk.solution_view import SolutionView
@@ -30,7 +30,7 @@ async def play(rounds: int) -> Counter[str]:
     with tempfile.TemporaryDirectory() as folder, FakeSlack.start(patience_s=60) as slack:
         add_playbooks(Path(folder))
         async with (
-            open_rig(Path(folder), slack, shop=shop, planner=Packages(), policy=RULES) as team,
+            open_team(Path(folder), slack, shop=shop, planner=Packages(), policy=RULES) as team,
             serving(team.workspace.sayso) as url,
         ):
             clients = [await client(team, url, person) for person in ("m0", "m1")]

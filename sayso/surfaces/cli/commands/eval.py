@@ -11,7 +11,7 @@ import typer
 
 from sayso.errors import Code, ConfigError
 from sayso.sdk.client import Sayso
-from sayso.sdk.resources.evaluations import EvaluationView, MeasuresView
+from sayso.sdk.resources.evaluations import EvaluationView, JudgedView, MeasuresView
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.problem import FAILED, OK, usage
@@ -35,6 +35,10 @@ def measure(
     prompt: Annotated[
         list[Path] | None,
         typer.Option("--prompt", metavar="FILE", help="Each model with this prompt as well."),
+    ] = None,
+    policy: Annotated[
+        list[Path] | None,
+        typer.Option("--policy", metavar="PATH", help="What each policy makes of the plans."),
     ] = None,
     repeat: Annotated[int, typer.Option("--repeat", min=1, max=100)] = 1,
     torture: Annotated[
@@ -74,6 +78,7 @@ def measure(
                 cases,
                 planners=planner or (),
                 prompts=prompt or (),
+                policies=policy or (),
                 repeat=repeat,
                 torture=torture,
             )
@@ -165,7 +170,11 @@ def _draw(path: Path, found: EvaluationView, before: EvaluationView | None) -> N
     if before is not None:
         named = {f"{who} before": one for who, one in before.planners.items()} | named
     every = {who: Measures(**one.model_dump()) for who, one in named.items()}
-    path.write_text(draw_page(every), encoding="utf-8")
+    policies = {
+        f"{one.planner} · {one.policy}": (one.alone, one.asked, one.refused)
+        for one in found.policies
+    }
+    path.write_text(draw_page(every, policies), encoding="utf-8")
 
 
 def _show(out: Out, found: EvaluationView, before: EvaluationView | None) -> None:
@@ -179,10 +188,18 @@ def _show(out: Out, found: EvaluationView, before: EvaluationView | None) -> Non
             row.append(now if was is None else f"{_told(was, name)} → {now}")
         rows.append(row)
     out.table(["", *names], rows)
+    if found.policies:
+        heads = ("planner", "policy", "plans", "alone", "asked", "refused", "wrong alone")
+        out.table(heads, [_judged(one) for one in found.policies])
     for one in found.mistakes[:20]:
         out.line(f"{one.verdict}: {one.case} ({one.planner}) {' '.join(one.steps)} {one.why}")
     if len(found.mistakes) > 20:
         out.line(f"… and {len(found.mistakes) - 20} more; --json or --save has all of them")
+
+
+def _judged(one: JudgedView) -> Sequence[str]:
+    shares = (f"{share:.3f}" for share in (one.alone, one.asked, one.refused))
+    return [one.planner, one.policy, str(one.plans), *shares, str(one.wrong_alone)]
 
 
 def _told(measures: MeasuresView, name: str) -> str:

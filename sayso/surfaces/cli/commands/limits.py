@@ -33,5 +33,7 @@ def limits(
         for use in one.uses:
             out.line(f"  {one_line(use.whose) or '(not told)'}  {used_words(use)} {one.window}")
         if not one.uses:
-            out.line(f"  nothing is used {one.window}")
+            out.line(
+                "  nothing waits" if one.window == "at once" else f"  nothing is used {one.window}"
+            )
     return OK

@@ -28,7 +28,7 @@ def dollars(minor: int) -> JsonValue:
 
 
 @dataclass(kw_only=True)
-class Desk:
+class WebhookShop:
     """An open shop, and its sender, which runs when it is told to."""
 
     opened: ShopWorkspace
@@ -78,11 +78,11 @@ class Desk:
 
 
 @asynccontextmanager
-async def open_desk(
+async def open_webhook_shop(
     folder: Path, *, pace: Pace | None = None, webhooks: object = LOCAL
-) -> AsyncGenerator[Desk]:
-    """A desk in a folder, which may have been one before."""
+) -> AsyncGenerator[WebhookShop]:
+    """A shop in a folder, which may have been one before."""
     async with open_shop(folder, planner=OneRefund(), webhooks=webhooks) as opened:
         opened.shop.books.add("o_ana", ANA, Money(30_000, "USD"))
         sender = WebhookSender(opened.sayso.container, opened.workspace, pace)
-        yield Desk(opened=opened, sender=sender)
+        yield WebhookShop(opened=opened, sender=sender)
