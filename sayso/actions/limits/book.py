@@ -165,14 +165,12 @@ class LimitBook:
         )
 
     def _key(self, reader: Reader, about: Circumstances, limit: Limit) -> str:
-        row, resolved = about.row, about.resolved
-        connector = row.name.partition(".")[0]
-        account = resolved.account.partition(" (")[0]
+        row = about.row
         match limit.of:
             case Of.CUSTOMER:
-                return self._hashed(reader, f"{connector}|{account}|{row.subject.id}")
+                return self._hashed(reader, f"{_provider(about)}|{row.subject.id}")
             case Of.INSTRUMENT:
-                return self._hashed(reader, f"{connector}|{account}|{resolved.payee}")
+                return self._hashed(reader, f"{_provider(about)}|{about.resolved.payee}")
             case Of.TOKEN:
                 return _asker(reader, row)
             case Of.APPROVER:
@@ -182,7 +180,7 @@ class LimitBook:
             case Of.TENANT:
                 return row.tenant
             case Of.CONNECTOR:
-                return connector
+                return row.name.partition(".")[0]
             case Of.WORKSPACE:
                 return "*"
 
@@ -243,6 +241,11 @@ class LimitBook:
             return None
         known = uses_of(tx, now.tenant, now.id) if was is not None else []
         return Following(row=now, was=before, known=tuple(known), planned=planned, log=self._log)
+
+
+def _provider(about: Circumstances) -> str:
+    """Which account of which provider acts."""
+    return f"{about.row.name.partition('.')[0]}|{about.resolved.account.partition(' (')[0]}"
 
 
 def _own_cards(reader: Reader, row: ActionRow, place: Place) -> int:

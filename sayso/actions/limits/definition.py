@@ -97,14 +97,29 @@ class LimitSet:
 
     limits: tuple[Limit, ...] = ()
     rates: Rates = field(default_factory=Rates)
+    _known: dict[tuple[str, str], tuple[tuple[Limit, ...], bool]] = field(
+        init=False,
+        repr=False,
+        compare=False,
+        default_factory=dict[tuple[str, str], tuple[tuple[Limit, ...], bool]],
+    )
 
     def about(self, action: Action) -> tuple[Limit, ...]:
         """Those that count an action."""
-        return tuple(limit for limit in self.limits if limit.is_about(action))
+        return self._of(action)[0]
 
     def counts(self, action: Action) -> bool:
         """Whether any counts what is done by an action, besides what waits for people."""
-        return any(limit.cards is None and limit.is_about(action) for limit in self.limits)
+        return self._of(action)[1]
+
+    def _of(self, action: Action) -> tuple[tuple[Limit, ...], bool]:
+        key = action.name, action.effect
+        known = self._known.get(key)
+        if known is None:
+            found = tuple(limit for limit in self.limits if limit.is_about(action))
+            counts = any(limit.cards is None for limit in found)
+            known = self._known[key] = found, counts
+        return known
 
     def get(self, limit_id: str) -> Limit | None:
         """One by its id."""

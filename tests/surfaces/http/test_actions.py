@@ -116,9 +116,11 @@ def test_the_list_is_narrowed_by_everything_given(api: ApiServer) -> None:
 def test_pages_follow_each_other_without_gap_or_repeat(api: ApiServer) -> None:
     """Keyset paging by `limit` and `after`; the last page has no `next_after`."""
     order, customer = api.order(50_000)
-    ten = {"amount_minor": 1_000, "currency": "USD"}
-    body = refund(order, customer, amount=ten)
-    made = {as_json(api.post("/v1/actions", body))["id"] for _ in range(5)}
+    bodies = [
+        refund(order, customer, amount={"amount_minor": 1_000 + number, "currency": "USD"})
+        for number in range(5)
+    ]
+    made = {as_json(api.post("/v1/actions", body))["id"] for body in bodies}
     seen: list[str] = []
     path = f"/v1/actions?subject={customer}&limit=2"
     after: str | None = ""
