@@ -24,7 +24,9 @@ def fill_object(draft: Draft, book: Playbook, state: State, things: Things) -> l
     if draft.cues and len(state.readings) == 1 and not found.strong:
         _check_names(draft, name, slot, usable, state.readings[-1], found)
     for cue in draft.cues if len(state.readings) == 1 else ():
-        if noun := strange_addition(state.readings[-1], cue):
+        reading = state.readings[-1]
+        named = strange_noun(reading, cue) if found.strong else None
+        if noun := named or strange_addition(reading, cue):
             raise _which(draft, name, found.handles, usable, f"`{noun}` is none of theirs")
     _check_open(draft, name, slot, state, things)
     if found is draft.around and len(found.handles) > 1 and not found.by_order:

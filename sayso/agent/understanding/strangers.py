@@ -28,7 +28,10 @@ def strange_noun(reading: Reading, cue: Cue) -> str | None:
             if not reading.lexicon.matcher.knows(reading.tokens[at].text)
             and at not in reading.titles
         ]
-        if unknown and not _named(reading, phrase):
+        # `The lot of knives` is named by what it is of.
+        behind = Span(end, min(cue.clause.end, end + _NEAR))
+        of_theirs = reading.starting("product:", within=behind)
+        if unknown and not _named(reading, phrase) and not of_theirs:
             return reading.tokens[unknown[-1]].text
     return None
 
