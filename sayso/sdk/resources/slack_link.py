@@ -68,7 +68,7 @@ class SlackLinkResource(Resource):
             raise RefusedError(
                 Code.ALREADY_IN_STATE,
                 "that Slack account is linked already",
-                next_step="nothing; or have somebody unlink it: `sayso people role --slack`",
+                next_step="nothing; or have somebody unlink it: `sayso people slack ID none`",
             )
         by = By(actor=session.token.actor, credential=session.token.id, via="console")
         return await people.change(tenant, session.person, slack=account, by=by)

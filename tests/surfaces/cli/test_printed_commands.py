@@ -28,7 +28,10 @@ ALL = {words: set(re.findall(r"--[a-z][a-z-]+", help_of(*words))) for words in e
 
 
 def written() -> Iterator[tuple[str, str]]:
-    """Each line of a shell block and each span of code in the pages; each text of the package."""
+    """Each line of a shell block and each span of code in the pages; each text of the package.
+
+    Templates of the console are texts of the package.
+    """
     for page in PAGES:
         if "decisions" in page.parts:  # what was so when it was decided
             continue
@@ -39,6 +42,10 @@ def written() -> Iterator[tuple[str, str]]:
         prose = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
         for span in re.findall(r"`([^`\n]+)`", prose):
             yield page.name, span
+    yield from _in_code()
+
+
+def _in_code() -> Iterator[tuple[str, str]]:
     for name, tree in read_python(PACKAGE):
         for node in ast.walk(tree):
             if isinstance(node, ast.JoinedStr):
@@ -50,6 +57,10 @@ def written() -> Iterator[tuple[str, str]]:
                 continue
             for span in re.findall(r"`(sayso [^`\n]+)`", text):
                 yield name, span
+    for template in sorted(PACKAGE.rglob("*.html")):
+        text = template.read_text(encoding="utf-8")
+        for span in re.findall(r"<code[^>]*>(sayso [^<{]+)", text):
+            yield template.name, span
 
 
 def command_of(line: str) -> tuple[tuple[str, ...], set[str]] | None:
