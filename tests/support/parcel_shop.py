@@ -35,7 +35,10 @@ summary = "the customer wants a letter"
 
 [[steps]]
 action = "shop.write"
-args = { title = "We are sorry", text = "We are sorry." }
+
+[steps.args]
+title = "Your order"
+text = "Dear Ben,\\n\\nwe are sorry. Your money is on its way.\\n\\nThe shop"
 
 [words.en]
 ask = ["letter"]

@@ -16,6 +16,7 @@ from sayso.actions.approvals.repository import OUTBOX_TOPIC, ApprovalStatus
 from sayso.errors import (
     Code,
     IntegrityError,
+    OutcomeUnknownError,
     RefusedError,
     RetryableError,
     SaysoError,
@@ -32,7 +33,7 @@ from sayso.surfaces.slack.card import EVENT_TYPE, Message, build_message
 from sayso.surfaces.slack.identity import Home
 from sayso.surfaces.slack.pace import Bucket, Pace
 from sayso.surfaces.slack.reminding import Reminding, all_news
-from sayso.surfaces.slack.solution_card import build_solution
+from sayso.surfaces.slack.solution_card import build_evidence, build_solution
 from sayso.surfaces.slack.web import SlackRefusedError, SlackWeb
 
 logger = logging.getLogger("sayso.slack")
@@ -205,7 +206,31 @@ class Notifier:
         except SaysoError as error:
             logger.warning("a card could not be sent: %s", _said(error))
         else:
-            await self._sent(row, ts)
+            await self._sent(row, ts, await self._tell_evidence(row, ts))
+
+    async def _tell_evidence(self, row: OutboxRow, ts: str) -> str:
+        """Say below a plan's card what is known of it, once; the message that says so.
+
+        What may be there although its answer was lost is not said again, as with reminders.
+        """
+        told = row.state.get("evidence")
+        if isinstance(told, str) and told == ts:
+            return ts
+        view = await self._sayso.solutions.get(row.key, tenant=row.tenant)
+        if len(view.steps) < 2 or view.id != row.key or view.status != ApprovalStatus.PENDING:
+            return ""
+        talk = await self._sayso.solutions.conversation(view)
+        text, blocks = build_evidence(view, [(turn.role, turn.content) for turn in talk])
+        await self.pace.sleep(self._posts.wait_s)
+        self._posts.take()
+        try:
+            await self._channel.post_below(ts, text, blocks)
+        except OutcomeUnknownError as error:
+            logger.info("evidence may have been told: %s", logged(error))
+        except SaysoError as error:
+            logger.info("evidence is told later: %s", _said(error))
+            return ""
+        return ts
 
     async def _lead(self, row: OutboxRow) -> str:
         """The approval on whose card this one is shown; its own where it is asked no more."""
@@ -262,8 +287,10 @@ class Notifier:
         lease_s = min(self.pace.lease_s * 2 ** min(row.attempts, 10), _LONGEST_LEASE_S)
         return await self._sayso.outbox.lease(row, lease_s)
 
-    async def _sent(self, row: OutboxRow, ts: str | None) -> None:
+    async def _sent(self, row: OutboxRow, ts: str | None, evidence: str = "") -> None:
         known = {} if ts is None else {"channel": self._channel_id, "ts": ts}
+        if evidence:
+            known["evidence"] = evidence
         await self._sayso.outbox.sent(row, known)
         self._tried.discard(row.id)
 
@@ -319,6 +346,31 @@ class Channel:
         """
         answer = await self._send("chat.postMessage", message, {})
         return str(answer.get("ts", ""))
+
+    async def post_below(self, ts: str, text: str, blocks: tuple[JsonObject, ...]) -> None:
+        """Post a message in the thread of a card.
+
+        Raises:
+            OutcomeUnknownError: it may be there. SlackRefusedError, RetryableError: it is not.
+        """
+        problems = check_blocks(blocks)
+        if problems:
+            # INVARIANT: as with cards, what Slack might show otherwise does not leave.
+            raise IntegrityError(
+                Code.INTERNAL, "what is known could not be shown", detail="; ".join(problems[:5])
+            )
+        arguments: dict[str, JsonValue] = {
+            "channel": self._id,
+            "thread_ts": ts,
+            "text": text,
+            "blocks": list(blocks),
+            "unfurl_links": False,
+            "unfurl_media": False,
+            "mrkdwn": False,
+            "parse": "none",
+            "link_names": False,
+        }
+        await self._web.call("chat.postMessage", arguments, timeout_s=self._timeout_s)
 
     async def update(self, ts: str, message: Message) -> None:
         """Make an earlier card say what is so now.

@@ -6,7 +6,8 @@ it came to people and what is unusual. Ids and digests stand last.
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import Sequence
+from typing import TypeAlias, cast
 
 from sayso.actions.approvals.repository import ApprovalStatus
 from sayso.json import JsonObject
@@ -23,6 +24,9 @@ LESS = "sayso.solution.less"
 ASK = "sayso.solution.ask"
 OPEN = "sayso.solution.open"
 
+Turn: TypeAlias = tuple[str, str]
+"""Who wrote it (`customer` or `agent`), and what."""
+_MOST_TURNS = 8
 _MOST_SIGNS = 3
 _MOST_STEPS = 15
 _LETTERS_CHARS = 4000
@@ -61,6 +65,40 @@ def build_solution(view: SolutionView, url: str = "") -> Message:
         approval_id=view.id,
         revision=view.revision,
     )
+
+
+def build_evidence(view: SolutionView, talk: Sequence[Turn]) -> tuple[str, tuple[JsonObject, ...]]:
+    """What stands in the thread below the card: what is known, and what was written.
+
+    Args:
+        talk: the conversation, oldest first; the newest turns are shown, the others counted.
+
+    Returns:
+        The text for notifications and the blocks; no button, since nothing is decided there.
+    """
+    facts = "\n".join(f"{fit(label, 80)}: {fit(value, 200)}" for label, value in view.lead.facts)
+    signs = "\n".join(f"⚠ {fit(sign, 200)}" for sign in view.lead.unusual)
+    blocks: list[JsonObject] = [
+        _section(f"What is known\n{facts or 'Nothing beside the card.'}"),
+        _section(f"Looked at for what is unusual\n{signs or 'Nothing was.'}"),
+    ]
+    shown = talk[-_MOST_TURNS:]
+    if len(shown) < len(talk):
+        blocks.append(_context(f"{len(talk) - len(shown)} earlier messages {_where(view)}"))
+    for role, content in shown:
+        who = "Customer wrote (not verified)" if role == "customer" else "The agent wrote"
+        text = fit(content, 1200, more=_where(view), lines=True)
+        said: JsonObject = {"type": "text", "text": who, "style": {"bold": True}}
+        blocks.append(
+            {
+                "type": "rich_text",
+                "elements": [
+                    {"type": "rich_text_section", "elements": [said]},
+                    {"type": "rich_text_quote", "elements": [{"type": "text", "text": text}]},
+                ],
+            }
+        )
+    return escape(show_hidden(f"What is known ({view.id})")), tuple(blocks)
 
 
 def may_be_less(view: SolutionView) -> bool:

@@ -55,7 +55,7 @@ WORDS = (
 )
 CUSTOMERS = 12
 """Each with an order of their own, so that one refund does not change what another one shows."""
-LETTER = "Dear Ben,\n\nwe are sorry. We have refunded $129.00.\n\nThe shop"
+LETTER = "Dear Ben,\n\nwe are sorry. Your money is on its way.\n\nThe shop"
 CHROMIUM = next(
     (
         path

@@ -137,6 +137,25 @@ async def test_a_no_needs_its_reason_and_ends_all_of_it(tmp_path: Path, slack: F
         assert "no by maria" in render(card(team))
 
 
+@pytest.mark.promise("slack:solution")
+async def test_what_is_known_stands_in_the_thread_once(tmp_path: Path, slack: FakeSlack) -> None:
+    """Facts, signs and the conversation, without a button; hostile words stay words."""
+    async with parcels(tmp_path, slack, name=HOSTILE[0]) as team:
+        await ask(team, f"{WORDS} <!channel> <https://evil.example|bank>")
+        below = [one for one in slack.messages if one.thread_ts]
+        assert [one.thread_ts for one in below] == [card(team).ts]
+        text = render(below[0])
+        assert "What is known" in text
+        assert "Customer wrote (not verified)" in text
+        assert "The mugs came broken." in text
+        assert '"type": "button"' not in str(below[0].blocks)
+        assert_clean(below[0].blocks, below[0].text)
+        await click(team, YES)
+        for _ in range(4):
+            await team.work()
+        assert len([one for one in slack.messages if one.thread_ts]) == 1
+
+
 @pytest.mark.promise("solutions:ask-customer")
 async def test_the_customer_is_asked_from_the_card(tmp_path: Path, slack: FakeSlack) -> None:
     """The question stands on the same message, the answer too, and the old yes counts nothing."""
@@ -257,7 +276,7 @@ async def test_reminders_and_escalations_reach_people_in_the_thread(
         clock.advance(minutes=31)
         await team.work()
         await team.send()
-        (reminder,) = [one for one in slack.messages if one.thread_ts]
+        (_evidence, reminder) = [one for one in slack.messages if one.thread_ts]
         assert reminder.thread_ts == card(team).ts
         said = render(reminder)
         assert "@UMARIA" in said
@@ -268,9 +287,9 @@ async def test_reminders_and_escalations_reach_people_in_the_thread(
         await team.work()
         await team.send()
         threaded = [one for one in slack.messages if one.thread_ts]
-        assert len(threaded) == 2
-        assert "escalated from support manager to finance" in render(threaded[1])
-        assert "@UFINN" in render(threaded[1])
+        assert len(threaded) == 3
+        assert "escalated from support manager to finance" in render(threaded[2])
+        assert "@UFINN" in render(threaded[2])
         assert "Escalated" in render(card(team))
 
 
@@ -279,7 +298,9 @@ async def test_reminders_and_escalations_reach_people_in_the_thread(
 async def test_hostile_text_is_text(tmp_path: Path, slack: FakeSlack, text: str) -> None:
     """In the customer's words and in their name."""
     async with parcels(tmp_path, slack, name=text[:300]) as team:
-        view = await ask(team, f"{WORDS} {text}"[:19_000])
+        # What reads like the number of an order that they do not have is a person's to look at.
+        said = "" if "&#" in text else text
+        view = await ask(team, f"{WORDS} {said}"[:19_000])
         message = build_solution(view, "https://sayso.example.com")
         assert_clean(message.blocks, message.text)
         await click(team, YES)
