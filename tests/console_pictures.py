@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from playwright.async_api import Browser
 from surfaces.console.served_console import ROOT, chromium, serving
 from surfaces.console.test_passkeys import enrol, opened
+from surfaces.console.test_rollout import move, rolled_out
 
 from sayso.ids import Tenant
 from sayso.sdk.client import Sayso
@@ -72,11 +73,24 @@ async def draw_passkeys(browser: Browser, folder: Path) -> None:
             await context.close()
 
 
+async def draw_roll_out(browser: Browser, folder: Path) -> None:
+    """The dials and the limits, while a change waits for a second person."""
+    async with rolled_out(folder, "Refunds of everybody") as console:
+        await console.ask()
+        await move(console, "maria", dial="refunds", stage="auto", share="5")
+        context = await console.context(browser, "finn", viewport=DESK)
+        page = await context.new_page()
+        await page.goto(console.path("policy"))
+        await page.locator("#roll-out").screenshot(path=PICTURES / "console-roll-out.png")
+        await context.close()
+
+
 async def main() -> None:
     """Draw them."""
     with TemporaryDirectory() as folder:
         async with chromium() as browser:
-            await draw_passkeys(browser, Path(folder))
+            await draw_passkeys(browser, Path(folder) / "passkeys")
+            await draw_roll_out(browser, Path(folder) / "dials")
     async with open_stage(keep=None, work=True) as stage:
         await ask_all(stage, own_messages(), print)
         async with serving(stage.sayso) as url, chromium() as browser:

@@ -23,7 +23,7 @@ _NEXT = {one: list(Stage)[min(one.rank + 1, len(Stage) - 1)] for one in Stage}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """One stage of a dial. `sign`: `now`, `before` what it is at, or `after`."""
+    """One stage of a dial. `sign`: `on`, `past` before what it is at, or `left` after it."""
 
     stage: str
     sign: str
@@ -74,7 +74,7 @@ def _line(view: DialView) -> DialLine:
     marks = tuple(
         Mark(
             stage=one.value,
-            sign="now" if one is at else "before" if one.rank < at.rank else "after",
+            sign="on" if one is at else "past" if one.rank < at.rank else "left",
         )
         for one in Stage
     )

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.promise("console:rollout")
 DIALS = """
 [[dial]]
 id     = "refunds"
-say    = "Refunds of <b>everybody</b>"
+say    = "{words}"
 action = "shop.refund"
 stage  = "suggest"
 
@@ -47,10 +47,12 @@ BOT = Actor(kind=ActorKind.SERVICE, id="bot")
 
 
 @asynccontextmanager
-async def rolled_out(folder: Path) -> AsyncGenerator[ServedConsole]:
+async def rolled_out(
+    folder: Path, words: str = "Refunds of <b>everybody</b>"
+) -> AsyncGenerator[ServedConsole]:
     """A console whose policy has two dials and a limit, and two people for what loosens."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "rollout.toml").write_text(DIALS)
+    (folder / "rollout.toml").write_text(DIALS.format(words=words))
     (folder / "limits.toml").write_text(LIMITS)
     section = {"files": ["policy.cedar", "rollout.toml", "limits.toml"], "loosening_needs": 2}
     async with open_console(folder, policy_section=section) as console:
