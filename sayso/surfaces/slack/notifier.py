@@ -280,7 +280,7 @@ class Notifier:
             if len(view.steps) > 1 and view.id == row.key:
                 url = self._sayso.workspace.settings.console.url
                 return approval, build_solution(view, url)
-            return approval, build_message(approval, action, passkey=view.passkey)
+            return approval, build_message(approval, action, solution=view)
         return approval, build_message(approval, action)
 
     async def _lease(self, row: OutboxRow) -> bool:
