@@ -465,7 +465,10 @@ class SolutionResource(Resource):
         """The same, with what somebody has asked the customer about it."""
         if view.request_id is None or view.status != ApprovalStatus.PENDING:
             return view
-        row = get_request(reader, tenant, view.request_id)
+        try:
+            row = get_request(reader, tenant, view.request_id)
+        except RefusedError:
+            return view  # what waits is shown, whatever has become of the request's own row
         if row.asked_by is None or not isinstance(row.question, Mapping):
             return view
         asked = self._container.requests.asked_text(reader, row)
