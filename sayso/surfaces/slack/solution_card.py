@@ -7,21 +7,20 @@ it came to people and what is unusual. Ids and digests stand last.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
 from sayso.actions.approvals.repository import ApprovalStatus
 from sayso.json import JsonObject
 from sayso.sdk.solution_outcome import answer_of, outcome_of_step, progress_of
 from sayso.sdk.solution_view import SolutionView, StepView
 from sayso.sdk.solution_words import first_name
-from sayso.surfaces.slack.card import Message, ask_buttons, asked_section
+from sayso.surfaces.slack.card import Message, ask_buttons, asked_section, open_buttons
 from sayso.surfaces.slack.payload import Pointer
 from sayso.surfaces.slack.wording import escape, fit, show_hidden
 
 YES = "sayso.solution.yes"
 NO = "sayso.solution.no"
 LESS = "sayso.solution.less"
-OPEN = "sayso.solution.open"
 
 Turn: TypeAlias = tuple[str, str]
 """Who wrote it (`customer` or `agent`), and what."""
@@ -201,10 +200,7 @@ def _buttons(view: SolutionView, url: str) -> JsonObject:
     buttons = [*([] if view.passkey else [yes]), _button(NO, "No…", value)]
     if may_be_less(view):
         buttons.append(_button(LESS, "Less…", value))
-    buttons += ask_buttons(view)
-    if url:
-        opened = _button(OPEN, "Open to decide ↗" if view.passkey else "Open ↗", value)
-        buttons.append(cast("JsonObject", {**opened, "url": f"{url}/console/solution/{view.id}"}))
+    buttons += [*ask_buttons(view), *open_buttons(view, url)]
     return {"type": "actions", "block_id": "decide", "elements": buttons}
 
 

@@ -36,6 +36,7 @@ async def parcels(
     planner: Packages | None = None,
     clock: FakeClock | None = None,
     approvals: dict[str, object] | None = None,
+    console: dict[str, object] | None = None,
     name: str = "Ben Okafor",
 ) -> AsyncGenerator[SlackTeam]:
     """A team whose customers get a refund, a credit and a letter."""
@@ -52,6 +53,7 @@ async def parcels(
         policy=RULES,
         clock=clock,
         approvals=approvals,
+        console=console,
     ) as team:
         yield team
 
@@ -288,6 +290,35 @@ async def test_a_hostile_question_on_the_card_of_one_step_is_text(
         await team.work()
         assert "has asked" in render(card(team))
         assert_clean(card(team).blocks, card(team).text)
+
+
+@pytest.mark.promise("slack:solution")
+@pytest.mark.parametrize("steps", [1, 2])
+@pytest.mark.parametrize("limit", ["100.00", "500.00"])
+async def test_a_card_leads_to_the_console(
+    tmp_path: Path, slack: FakeSlack, steps: int, limit: str
+) -> None:
+    """Of one step and of several; where a yes needs a passkey, in place of the yes."""
+    url = "https://sayso.example.com"
+    planner = Packages(*TWO_ASKED[:steps])
+    rule: dict[str, object] = {"passkey_from": {"USD": limit}}
+    async with parcels(tmp_path, slack, planner, approvals=rule, console={"url": url}) as team:
+        view = await ask(team, BOTH)
+        signs = limit == "100.00"
+        assert view.passkey is signs
+        buttons = card(team).buttons
+        assert f"{url}/console/solution/{view.id}" in str(card(team).blocks)
+        assert ("[Open to decide ↗]" if signs else "[Open ↗]") in render(card(team))
+        assert ({"sayso.approve", YES} & set(buttons) == set()) is signs
+        await click(team, "sayso.solution.open")
+        assert team.told == []
+        await click(team, ASK)
+        await slack.submit_view(slack.views[-1], {"question": "Which mug?"})
+        assert "Ben is asked." in render(slack.views[-1])
+        await team.work()
+        assert "maria has asked Ben: Which mug?" in render(card(team))
+        after = await team.workspace.sayso.solutions.get(view.id)
+        assert (after.status, after.votes) == ("pending", ())
 
 
 @pytest.mark.promise("slack:solution")
