@@ -333,3 +333,10 @@ async def test_what_ends_soon_has_a_tab_of_its_own(tmp_path: Path) -> None:
         assert later.id not in page
         assert 'aria-current="page">Ends soon <b>1</b>' in page
         assert "Mine <b>2</b>" in page
+        for tab in ("mine", "role", "handed-over", "unknown", "decided"):
+            other = (await read(console, f"?tab={tab}")).text
+            assert re.search(r">Mine <b>2</b></a>\s*<a [^>]*>Ends soon <b>1</b>", other), tab
+        await post(console, first, decision="yes")
+        for tab in ("mine", "role"):
+            other = (await read(console, f"?tab={tab}")).text
+            assert re.search(r">Mine <b>1</b></a>\s*<a [^>]*>Ends soon</a>", other), tab
