@@ -25,7 +25,7 @@ from sayso.ids import Tenant
 from sayso.store.base import Reader, text
 from sayso.store.private_files import make_private_file
 
-ZONE = 4096
+ZONE = 512
 """For so many entries together, the first and the last time is known."""
 FILL = 8192
 """How many entries are taken in at once, in one commit."""
