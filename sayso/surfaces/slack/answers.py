@@ -15,11 +15,12 @@ from sayso.money import Money
 from sayso.sdk.client import Sayso
 from sayso.sdk.solution_view import SolutionView
 from sayso.sdk.solution_words import first_name
+from sayso.surfaces.slack.card import ASK, OPEN
 from sayso.surfaces.slack.decisions import VIA, as_note, failed, field_error, refused
 from sayso.surfaces.slack.identity import Identified, Identities, Voice, voice_of
 from sayso.surfaces.slack.pace import Patience
 from sayso.surfaces.slack.payload import Account, Click, Pointer, Submission
-from sayso.surfaces.slack.solution_card import ASK, LESS, NO, OPEN, YES
+from sayso.surfaces.slack.solution_card import LESS, NO, YES
 from sayso.surfaces.slack.solution_forms import (
     ASK_FORM,
     LESS_FORM,

@@ -14,7 +14,10 @@ from typing import cast
 from sayso.actions.policy.card import Card
 from sayso.json import JsonObject, JsonValue
 from sayso.sdk.outcome_words import Outcome, outcome_of
+from sayso.sdk.solution_view import SolutionView
+from sayso.sdk.solution_words import first_name
 from sayso.sdk.views import ActionView, ApprovalView, EscalationView
+from sayso.settings.surfaces import CONSOLE_PATH
 from sayso.surfaces.slack.blocks import MAX_TOTAL_CHARS
 from sayso.surfaces.slack.payload import Pointer
 from sayso.surfaces.slack.wording import escape, fit, show_hidden
@@ -22,6 +25,9 @@ from sayso.surfaces.slack.wording import escape, fit, show_hidden
 APPROVE = "sayso.approve"
 REJECT = "sayso.reject"
 LOWER = "sayso.lower"
+ASK = "sayso.solution.ask"
+"""On every card: a question is about all that is asked with one yes, be it one step or more."""
+OPEN = "sayso.solution.open"
 EVENT_TYPE = "sayso_approval"
 """`metadata.event_type` of our cards, by which a card is found again."""
 
@@ -60,13 +66,19 @@ class Message:
 
 
 def build_message(
-    approval: ApprovalView, action: ActionView | None = None, *, passkey: bool = False
+    approval: ApprovalView,
+    action: ActionView | None = None,
+    *,
+    solution: SolutionView | None = None,
+    url: str = "",
 ) -> Message:
     """The card as it should stand now: with buttons while it waits, with the outcome afterwards.
 
     Args:
         action: the action as it is now; without it, the outcome says only what was decided.
-        passkey: a yes needs the person's passkey, which is asked for in the console alone.
+        solution: what people are asked about with one yes. By it the card says that a yes needs a
+            passkey, has the customer asked, and leads to the console; without it, it does not.
+        url: of the console, where there is one that others can open.
     """
     card = Card.from_json(approval.card)
     outcome = outcome_of(approval, action)
@@ -83,10 +95,12 @@ def build_message(
     above += [*_quote(card, approval), _section(_why(card, approval))]
     below: list[JsonObject] = []
     if outcome.asks:
+        if solution is not None:
+            above += asked_section(solution)
         below.append(_context(_consequences(card, approval)))
-        if passkey:
+        if solution is not None and solution.passkey:
             below.append(_section("A yes to so much needs your passkey: say it in the console."))
-        below.append(_buttons(card, approval, passkey=passkey))
+        below.append(_buttons(card, approval, solution, url))
     below.append(_context(_footer(card, approval, outcome)))
     room = _MOST_CHARS - _chars([*above, *below])
     return Message(
@@ -95,6 +109,35 @@ def build_message(
         approval_id=approval.id,
         revision=approval.revision,
     )
+
+
+def asked_section(view: SolutionView) -> list[JsonObject]:
+    """What the customer was asked and has not answered; nothing when nobody waits for them."""
+    if view.question is None:
+        return []
+    more = f"in `sayso approvals show {view.id}`"
+    name, by = fit(first_name(view.customer.name), 80), fit(view.question.by, 80)
+    text = fit(view.question.text, 1000, more=more, lines=True)
+    after = "The answer will stand here. A yes or no counts without."
+    return [_section(f"{by} has asked {name}: {text}\n{after}")]
+
+
+def ask_buttons(view: SolutionView) -> list[JsonObject]:
+    """The button that asks the customer; none where nobody wrote, or while they are being asked."""
+    if view.request_id is None or view.question is not None:
+        return []
+    value = str(Pointer.to(view.id, view.revision, view.digest))
+    return [_button(ASK, f"Ask {fit(first_name(view.customer.name), 60)}…", value, None)]
+
+
+def open_buttons(view: SolutionView, url: str) -> list[JsonObject]:
+    """The link to the same in the console, where a passkey can be asked for; none without a URL."""
+    if not url:
+        return []
+    value = str(Pointer.to(view.id, view.revision, view.digest))
+    label = "Open to decide ↗" if view.passkey else "Open ↗"
+    link = {"url": f"{url}{CONSOLE_PATH}/solution/{view.id}"}
+    return [cast("JsonObject", {**_button(OPEN, label, value, None), **link})]
 
 
 def _fields(card: Card, approval: ApprovalView, room: int) -> list[JsonObject]:
@@ -212,13 +255,18 @@ def _consequences(card: Card, approval: ApprovalView) -> str:
     )
 
 
-def _buttons(card: Card, approval: ApprovalView, *, passkey: bool) -> JsonObject:
+def _buttons(
+    card: Card, approval: ApprovalView, solution: SolutionView | None, url: str
+) -> JsonObject:
     value = str(Pointer.to(approval.id, approval.revision, approval.digest))
     money = f" {card.amount}" if card.amount else ""
     yes = _button(APPROVE, f"Approve{money}", value, "primary")
+    passkey = solution is not None and solution.passkey
     buttons = [*([] if passkey else [yes]), _button(REJECT, "Reject…", value, "danger")]
     if card.may_lower and card.amount is not None and card.amount.amount_minor > 1:
         buttons.append(_button(LOWER, "Lower amount…", value, None))
+    if solution is not None:
+        buttons += [*ask_buttons(solution), *open_buttons(solution, url)]
     return {"type": "actions", "block_id": "decide", "elements": buttons}
 
 

@@ -277,10 +277,10 @@ class Notifier:
         approval = action.approval or known
         if approval.status != ApprovalStatus.SUPERSEDED:
             view = await self._sayso.solutions.get(row.key, tenant=row.tenant)
+            url = self._sayso.workspace.settings.console.url
             if len(view.steps) > 1 and view.id == row.key:
-                url = self._sayso.workspace.settings.console.url
                 return approval, build_solution(view, url)
-            return approval, build_message(approval, action, passkey=view.passkey)
+            return approval, build_message(approval, action, solution=view, url=url)
         return approval, build_message(approval, action)
 
     async def _lease(self, row: OutboxRow) -> bool:

@@ -7,22 +7,20 @@ it came to people and what is unusual. Ids and digests stand last.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
 from sayso.actions.approvals.repository import ApprovalStatus
 from sayso.json import JsonObject
 from sayso.sdk.solution_outcome import answer_of, outcome_of_step, progress_of
-from sayso.sdk.solution_view import OpenQuestionView, SolutionView, StepView
+from sayso.sdk.solution_view import SolutionView, StepView
 from sayso.sdk.solution_words import first_name
-from sayso.surfaces.slack.card import Message
+from sayso.surfaces.slack.card import Message, ask_buttons, asked_section, open_buttons
 from sayso.surfaces.slack.payload import Pointer
 from sayso.surfaces.slack.wording import escape, fit, show_hidden
 
 YES = "sayso.solution.yes"
 NO = "sayso.solution.no"
 LESS = "sayso.solution.less"
-ASK = "sayso.solution.ask"
-OPEN = "sayso.solution.open"
 
 Turn: TypeAlias = tuple[str, str]
 """Who wrote it (`customer` or `agent`), and what."""
@@ -49,8 +47,7 @@ def build_solution(view: SolutionView, url: str = "") -> Message:
     ]
     if asks:
         blocks.append({"type": "section", "fields": [_plain(_why(view)), _plain(_unusual(view))]})
-    if asks and view.question is not None:
-        blocks.append(_section(_asked(view, view.question)))
+        blocks += asked_section(view)
     blocks.append(_section(_steps(view, asks=asks)))
     blocks += _letters(view)
     if asks:
@@ -131,12 +128,6 @@ def _quote(view: SolutionView) -> list[JsonObject]:
     ]
 
 
-def _asked(view: SolutionView, question: OpenQuestionView) -> str:
-    name, by = fit(first_name(view.customer.name), 80), fit(question.by, 80)
-    text = fit(question.text, 1000, more=_where(view), lines=True)
-    return f"{by} has asked {name}: {text}\nThe answer will stand here. A yes or no counts without."
-
-
 def _why(view: SolutionView) -> str:
     asked = [fit(view.lead.why, 400, more=_where(view))]
     if view.passkey:
@@ -209,12 +200,7 @@ def _buttons(view: SolutionView, url: str) -> JsonObject:
     buttons = [*([] if view.passkey else [yes]), _button(NO, "No…", value)]
     if may_be_less(view):
         buttons.append(_button(LESS, "Less…", value))
-    if view.request_id is not None and view.question is None:
-        name = fit(first_name(view.customer.name), 60)
-        buttons.append(_button(ASK, f"Ask {name}…", value))
-    if url:
-        opened = _button(OPEN, "Open to decide ↗" if view.passkey else "Open ↗", value)
-        buttons.append(cast("JsonObject", {**opened, "url": f"{url}/console/solution/{view.id}"}))
+    buttons += [*ask_buttons(view), *open_buttons(view, url)]
     return {"type": "actions", "block_id": "decide", "elements": buttons}
 
 

@@ -36,6 +36,7 @@ async def parcels(
     planner: Packages | None = None,
     clock: FakeClock | None = None,
     approvals: dict[str, object] | None = None,
+    console: dict[str, object] | None = None,
     name: str = "Ben Okafor",
 ) -> AsyncGenerator[SlackTeam]:
     """A team whose customers get a refund, a credit and a letter."""
@@ -52,6 +53,7 @@ async def parcels(
         policy=RULES,
         clock=clock,
         approvals=approvals,
+        console=console,
     ) as team:
         yield team
 
@@ -181,6 +183,142 @@ async def test_the_customer_is_asked_from_the_card(tmp_path: Path, slack: FakeSl
         assert card(team).blocks != before
         await click(team, YES)
         assert "Your yes counts" in team.told[-1]
+
+
+@asynccontextmanager
+async def one_refund(
+    folder: Path, slack: FakeSlack, name: str = "Ben Okafor"
+) -> AsyncGenerator[tuple[SlackTeam, SolutionView]]:
+    """A team whose channel has the card of a plan of one step, which a customer asked for."""
+    async with parcels(folder, slack, Packages(TWO_ASKED[0]), name=name) as team:
+        view = await ask(team, "The mugs came broken. Please refund $129.00 of order o1.")
+        assert len(view.steps) == 1
+        yield team, view
+
+
+@pytest.mark.promise("solutions:ask-customer")
+async def test_the_customer_is_asked_from_the_card_of_one_step(
+    tmp_path: Path, slack: FakeSlack
+) -> None:
+    """As with several: question and answer stand on the card, and the yes before counts nothing."""
+    async with one_refund(tmp_path, slack) as (team, view):
+        old = card(team).buttons["sayso.approve"]
+        assert "[Approve $129.00] [Reject…] [Lower amount…] [Ask Ben…]" in render(card(team))
+        await click(team, ASK)
+        form = slack.views[-1]
+        await slack.submit_view(form, {"question": "Which mug, Ben?"})
+        assert "Ben is asked." in render(form)
+        await team.work()
+        text = render(card(team))
+        assert "maria has asked Ben: Which mug, Ben?" in text
+        assert "[Approve $129.00] [Reject…] [Lower amount…]" in text
+        assert "[Ask" not in text
+
+        await team.workspace.sayso.requests.answer(view.request_id or "", "the blue", question=1)
+        await team.work()
+        text = render(card(team))
+        assert "We asked: Which mug, Ben?" in text
+        assert "Answered: the blue" in text
+        assert "[Ask Ben…]" in text
+        assert "maria has asked" not in text
+        await slack.click(card(team), "sayso.approve", user="UMARIA", value=old)
+        await team.app.told()
+        assert "It has changed" in team.told[-1]
+        assert team.workspace.shop.books.payouts == []
+        await click(team, "sayso.approve")
+        assert "Your yes counts" in team.told[-1]
+        await team.work()
+        assert team.workspace.shop.books.paid_out_minor == 129_00
+        assert "[Ask" not in render(card(team))
+
+
+@pytest.mark.promise("solutions:ask-customer")
+async def test_a_yes_counts_while_the_customer_of_one_step_is_asked(
+    tmp_path: Path, slack: FakeSlack
+) -> None:
+    """A question decides nothing and holds nothing; two at once are one question."""
+    async with one_refund(tmp_path, slack) as (team, view):
+        await click(team, ASK)
+        await click(team, ASK, "UM1")
+        first, second = slack.views
+        await slack.submit_view(first, {"question": "Which mug?"})
+        await slack.submit_view(second, {"question": "Which cup?"})
+        assert "the customer has been asked something already" in render(second)
+        await team.work()
+        assert "Which mug?" in render(card(team))
+        await click(team, "sayso.approve", "UM2")
+        await team.work()
+        assert team.workspace.shop.books.paid_out_minor == 129_00
+        text = render(card(team))
+        assert "m2 said yes." in text
+        assert "has asked Ben" not in text
+        request = await team.workspace.sayso.requests.get(view.request_id or "")
+        assert request.status == "answered"
+
+
+@pytest.mark.promise("slack:solution")
+@pytest.mark.parametrize("user", ["UDORA", "UINTERN", "UGONE"])
+async def test_who_may_not_decide_one_step_asks_nothing(
+    tmp_path: Path, slack: FakeSlack, user: str
+) -> None:
+    """Neither by the button nor by a form that somebody else has opened; both are recorded."""
+    async with one_refund(tmp_path, slack) as (team, view):
+        await click(team, ASK, user)
+        assert "may not decide this" in team.told[-1]
+        assert not slack.views
+        await click(team, ASK)
+        await slack.submit_view(slack.views[-1], {"question": "Your password?"}, user=user)
+        assert "may not decide this" in render(slack.views[-1])
+        request = await team.workspace.sayso.requests.get(view.request_id or "")
+        assert request.status == "acting"
+        entries = await team.workspace.sayso.audit.tail(50)
+        assert sum(entry.kind == "approval.refused" for entry in entries) == 2
+
+
+@pytest.mark.promise("slack:plain-text")
+@pytest.mark.parametrize("text", HOSTILE)
+async def test_a_hostile_question_on_the_card_of_one_step_is_text(
+    tmp_path: Path, slack: FakeSlack, text: str
+) -> None:
+    """In the customer's name and in what an approver asks."""
+    async with one_refund(tmp_path, slack, text[:300]) as (team, _):
+        assert_clean(card(team).blocks, card(team).text)
+        await click(team, ASK)
+        await slack.submit_view(
+            slack.views[-1], {"question": f"So: {text}".replace("\0", "")[:2000]}
+        )
+        await team.work()
+        assert "has asked" in render(card(team))
+        assert_clean(card(team).blocks, card(team).text)
+
+
+@pytest.mark.promise("slack:solution")
+@pytest.mark.parametrize("steps", [1, 2])
+@pytest.mark.parametrize("limit", ["100.00", "500.00"])
+async def test_a_card_leads_to_the_console(
+    tmp_path: Path, slack: FakeSlack, steps: int, limit: str
+) -> None:
+    """Of one step and of several; where a yes needs a passkey, in place of the yes."""
+    url = "https://sayso.example.com"
+    planner = Packages(*TWO_ASKED[:steps])
+    rule: dict[str, object] = {"passkey_from": {"USD": limit}}
+    async with parcels(tmp_path, slack, planner, approvals=rule, console={"url": url}) as team:
+        view = await ask(team, BOTH)
+        signs = limit == "100.00"
+        assert view.passkey is signs
+        buttons = card(team).buttons
+        assert f"{url}/console/solution/{view.id}" in str(card(team).blocks)
+        assert ("[Open to decide ↗]" if signs else "[Open ↗]") in render(card(team))
+        assert ({"sayso.approve", YES} & set(buttons) == set()) is signs
+        await click(team, "sayso.solution.open")
+        assert team.told == []
+        await click(team, ASK)
+        await slack.submit_view(slack.views[-1], {"question": "Which mug?"})
+        assert "Ben is asked." in render(slack.views[-1])
+        await team.work()
+        assert "maria has asked Ben: Which mug?" in render(card(team))
+        after = await team.workspace.sayso.solutions.get(view.id)
+        assert (after.status, after.votes) == ("pending", ())
 
 
 @pytest.mark.promise("slack:solution")
