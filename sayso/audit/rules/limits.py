@@ -21,6 +21,8 @@ HOLDING = frozenset({"approved", "executing", "accepted", "unknown"})
 CARDS = "cards"
 PERSONAL = frozenset({"customer", "instrument"})
 _APPROVER = "approver"
+_STEPS = 256
+"""Of a request, so many are known to be judged in one commit: no plan has more."""
 
 
 def check_limits(world: World, event: Event, findings: Findings) -> None:
@@ -47,11 +49,12 @@ def _fault(world: World, event: Event, life: ActionLife, said: Fields) -> str | 
     if type(cap) is not int or type(told) is not int:
         return None  # of before entries said so, or beyond what has a cap
     added = _added(said)
-    counted = _used_by_others(world, event, life, said)
+    counted, since = _used_by_others(world, event, life, said, told + added)
     if counted > told:
         return f"was judged by less than was used of the limit `{name}`: {told} for {counted}"
-    firm = said.get("hard") is True or said.get("why") == "fits"
-    if firm and max(told, counted) + added > cap:
+    is_hard = said.get("hard") is True
+    full = max(told, counted + since if is_hard else counted) + added
+    if full > cap and (is_hard or said.get("why") == "fits"):
         return f"passes the limit `{name}`"
     amount = event.amount
     if amount is not None and said.get("currency") == amount[1] and added != amount[0]:
@@ -108,18 +111,37 @@ def _place(world: World, event: Event, said: Fields) -> str:
 _OPEN = frozenset({"token", "approver", "agent", "tenant", "connector", "workspace"})
 
 
-def _used_by_others(world: World, event: Event, life: ActionLife, said: Fields) -> int:
+def _used_by_others(
+    world: World, event: Event, life: ActionLife, said: Fields, after: int
+) -> tuple[int, int]:
+    """What others use by the entries before: what was judged before, and what was judged since.
+
+    Steps of a plan are judged in one commit, and told of in another order: what waits only for the
+    others is judged last. Whoever was judged later says that this one was counted already.
+
+    Args:
+        after: how full it was with the action.
+    """
     place, oldest = _place(world, event, said), said.get("oldest")
-    since = oldest if type(oldest) is int else 0
+    start = oldest if type(oldest) is int else 0
     counts = said.get("currency") in {"", CARDS}
-    used = 0
-    for bucket, (count, minor) in world.limits.of(place).buckets.items():
-        if int(bucket) >= since:
+    counter = world.limits.of(place)
+    used = since = 0
+    for bucket, (count, minor) in counter.buckets.items():
+        if int(bucket) >= start:
             used += count if counts else minor
     for use in life.uses:
-        if use["place"] == place and use["bucket"] >= since and use["state"] != "released":
+        if use["place"] == place and use["bucket"] >= start and use["state"] != "released":
             used -= use["count"] if counts else _minor_of(use)
-    return used
+    request = event.top("request")
+    steps = world.requests.of(request).steps if used and request is not None else ()
+    for action in steps:
+        for use in world.actions.of(action).uses if action != event.top("action") else ():
+            beside = use["at"] == event.at and use["state"] == "held"
+            is_here = use["place"] == place and use["bucket"] >= start
+            if beside and is_here and use["told"] >= after:
+                since += use["count"] if counts else _minor_of(use)
+    return used - since, since
 
 
 # ---- what an entry makes true ------------------------------------------------------------------
@@ -131,9 +153,12 @@ def follow(world: World, event: Event, life: ActionLife, was: str) -> None:
     Args:
         was: the action's status before.
     """
-    status, said = life.status, said_in(event)
+    status, said, request = life.status, said_in(event), event.top("request")
     if not said and not life.uses:
         return
+    action = event.top("action") or ""
+    if said and request is not None and action not in (steps := world.requests.of(request).steps):
+        steps[:] = [*steps[1 - _STEPS :], action]
     if status in HOLDING or status == "pending_approval":
         anew = bool(said) or judgement_in(event) is not None or status in HOLDING
         for use in life.uses if was not in HOLDING and anew else ():
@@ -178,7 +203,7 @@ def _moved(event: Event, minor: int) -> int:
 def _reserve(world: World, event: Event, life: ActionLife, said: Fields) -> None:
     place = _place(world, event, said)
     of, key = said.get("of"), said.get("key")
-    minor, bucket = said.get("minor"), said.get("bucket")
+    minor, bucket, told = said.get("minor"), said.get("bucket"), said.get("used")
     for use in life.uses:
         same = use["revision"] == life.revision and use["place"] == place
         if same and use["state"] != "released":
@@ -197,6 +222,8 @@ def _reserve(world: World, event: Event, life: ActionLife, said: Fields) -> None
         "minor": minor if type(minor) is int else 0,
         "state": "held",
         "why": str(said.get("why")),
+        "told": told if type(told) is int else 0,
+        "at": event.at,
     }
     life.uses[:] = [one for one in life.uses if _name(one) != _name(fresh)]
     life.uses.append(fresh)

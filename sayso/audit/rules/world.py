@@ -81,11 +81,13 @@ class RequestLife(_Life):
 
     Attributes:
         requester: who asked.
+        steps: the actions planned for it that said what they use of limits.
         unsigned: what people have agreed to of it without a passkey, by action: currency and
             minor units.
     """
 
     requester: str = ""
+    steps: list[str] = field(default_factory=list[str])
     unsigned: dict[str, list[str | int]] = field(default_factory=dict[str, "list[str | int]"])
 
 

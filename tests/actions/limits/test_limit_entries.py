@@ -8,10 +8,19 @@ from pathlib import Path
 
 import pytest
 from actions.limits.limit_work import TOKEN_HOUR, limited, refund
+from actions.steps import assert_verified, run_due, stock, submit_plan, usd
 from support.shop_workspace import ShopWorkspace
 
+from sayso.actions.model.plan import Step
 from sayso.audit.verifier.verification import Check, Verdict
 
+CARDS = """
+[[limit]]
+id    = "cards-customer"
+say   = "At most 20 questions about one customer wait for people"
+of    = "customer"
+cards = 20
+"""
 pytestmark = pytest.mark.promise("limits:verified")
 
 
@@ -22,6 +31,17 @@ def _change(opened: ShopWorkspace, *statements: str) -> None:
             rows.execute(f"drop trigger {name}")
         for statement in statements:
             assert rows.execute(statement).rowcount > 0
+
+
+async def _plan(opened: ShopWorkspace, *amounts: int) -> None:
+    """A plan of so many refunds, of which each is judged."""
+    stock(opened, *(f"o{at}" for at in range(len(amounts))))
+    steps = [
+        Step(id=f"s{at}", action="shop.refund", args={"order": f"o{at}", "amount": usd(minor)})
+        for at, minor in enumerate(amounts)
+    ]
+    await submit_plan(opened, *steps)
+    await run_due(opened)
 
 
 @pytest.mark.parametrize(
@@ -39,6 +59,32 @@ async def test_a_counter_that_was_lowered_lets_nothing_pass_unseen(
         if change.startswith("delete"):
             _change(opened, "delete from limit_use")
         assert (await refund(opened, 50_000)).status == "succeeded", "beyond $900 an hour"
+        found = opened.sayso.audit.verify()
+    assert Check.RULE_LIMIT in {one.check for one in found.all_findings}, found.all_findings
+
+
+@pytest.mark.parametrize("asked", [(4_900, 4_900, 60_000), (4_900, 60_000, 4_900)])
+async def test_steps_judged_in_another_order_than_told_of_accuse_nobody(
+    asked: tuple[int, ...], tmp_path: Path
+) -> None:
+    """What waits only for the rest of its plan is judged last, and may be told of first."""
+    async with limited(tmp_path, CARDS) as opened:
+        await _plan(opened, *asked)
+        views = await opened.sayso.actions.list(limit=10)
+        assert {view.status for view in views} == {"pending_approval"}
+        entries = await opened.sayso.audit.query("kind:action.pending")
+        entries.sort(key=lambda one: one.seq)
+        told = [use["used"] for one in entries for use in one.body["data"]["limits"]]
+        assert sorted(told) == [0, 1, 2] != told, "in another order"
+        assert_verified(opened)
+
+
+async def test_a_plan_excuses_no_counter_that_was_lowered(tmp_path: Path) -> None:
+    """What stood in the log before the plan counts for each of its steps."""
+    async with limited(tmp_path, CARDS, judge=False) as opened:
+        await refund(opened, 60_000, order="before")
+        _change(opened, "update limit_counter set count = 0")
+        await _plan(opened, 4_900, 60_000, 4_900)
         found = opened.sayso.audit.verify()
     assert Check.RULE_LIMIT in {one.check for one in found.all_findings}, found.all_findings
 

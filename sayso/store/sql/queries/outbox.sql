@@ -31,7 +31,7 @@ select * from (
 select id, tenant, key, version, state, attempts, asker, customer, moves from (
     select due.id, due.tenant, due.key, due.version, due.state, due.attempts, due.due_at,
         coalesce(request.requester, action.requester) as asker, action.subject_id as customer,
-        case when action.amount_minor > 0 then 1 else 0 end as moves,
+        cast(case when action.amount_minor > 0 then 1 else 0 end as bigint) as moves,
         row_number() over (
             partition by due.sent, coalesce(request.requester, action.requester), action.subject_id
             order by due.due_at, due.id) as turn
