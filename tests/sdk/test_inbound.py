@@ -247,6 +247,7 @@ class Account:
     sayso: Sayso
     folder: Path
     clock: FakeClock
+    url: str = ""
 
     def by_hand(self, path: str = "refunds", **params: str) -> dict[str, Any]:
         """What somebody does in Stripe's dashboard."""
@@ -270,9 +271,8 @@ class Account:
     @asynccontextmanager
     async def opened(self) -> AsyncGenerator[Sayso]:
         """The workspace once more, as another process has it."""
-        section = {**INBOUND}
-        policy = POLICY + STRIPE_RUNS
-        workspace = make_shop_workspace(self.folder, policy, inbound=section)
+        store = {"store": {"url": self.url}} if self.url else {}
+        workspace = make_shop_workspace(self.folder, POLICY + STRIPE_RUNS, inbound=INBOUND, **store)
         stripe = stripe_on(self.sandbox.url, self.sandbox.api_key)
         async with Sayso(
             workspace, mode="run", connectors=[Shop(), stripe], clock=self.clock
@@ -281,13 +281,18 @@ class Account:
 
 
 @asynccontextmanager
-async def heard_account(folder: Path) -> AsyncGenerator[Account]:
-    """A Stripe account with the demo's customers, and a workspace that hears it."""
+async def heard_account(folder: Path, url: str = "") -> AsyncGenerator[Account]:
+    """A Stripe account with the demo's customers, and a workspace that hears it.
+
+    Args:
+        url: of a PostgreSQL database; SQLite without.
+    """
     (folder / "keys").mkdir(parents=True)
     (folder / "keys" / "inbound.key").write_text(KEY)
     with Sandbox.start(seed="demo") as sandbox:
         clock = FakeClock(SystemClock().now())
-        account = Account(sandbox=sandbox, sayso=cast("Sayso", None), folder=folder, clock=clock)
+        nobody = cast("Sayso", None)
+        account = Account(sandbox=sandbox, sayso=nobody, folder=folder, clock=clock, url=url)
         async with account.opened() as sayso:
             account.sayso = sayso
             yield account
@@ -357,9 +362,13 @@ async def test_what_is_ours_or_is_not_there_is_no_work(tmp_path: Path) -> None:
 
 
 @pytest.mark.promise("inbound:elsewhere")
-async def test_it_is_one_piece_of_work_whatever_dies_or_runs_beside(tmp_path: Path) -> None:
-    """Two processes hear it at once; one that ends in between is told again, and tells it then."""
-    async with heard_account(tmp_path) as account, account.opened() as other:
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+async def test_it_is_one_piece_of_work_whatever_dies_or_runs_beside(
+    tmp_path: Path, kind: str, request: pytest.FixtureRequest
+) -> None:
+    """Two workers hear it at once; one that ends in between is told again, and tells it then."""
+    url = "" if kind == "sqlite" else str(request.getfixturevalue("postgres_url"))
+    async with heard_account(tmp_path, url) as account, account.opened() as other:
         made = account.by_hand(charge=CHARGE, amount="500")
         with pytest.MonkeyPatch.context() as patch:
 
@@ -374,7 +383,8 @@ async def test_it_is_one_piece_of_work_whatever_dies_or_runs_beside(tmp_path: Pa
             *(account.hears("refund.created", made, by) for by in (account.sayso, other) * 3)
         )
         assert sorted(both) == [(), (), (), (), (), (made["id"],)]
-        assert len(await other.work.list()) == 1
+        (work,) = await other.work.list()
+        assert await other.work.list(kinds=("elsewhere",), after=work.about) == []
         assert other.audit.verify().exit_status == 0
 
 

@@ -13,7 +13,7 @@ from sayso.actions.model.definition import Assurance, Subject
 from sayso.actions.model.status import Status
 from sayso.audit.entry import Actor, ActorKind
 from sayso.connectors.signatures import is_signed
-from sayso.errors import Code, RefusedError
+from sayso.errors import Code, RefusedError, logged
 from sayso.ids import to_micros
 from sayso.sdk.inbound.events import ProviderEvent, Ticket, read_event
 from sayso.sdk.resources.base import Resource
@@ -145,7 +145,7 @@ class InboundResource(Resource):
         try:
             seen = await connectors.refunds_told(section.provider, *event.refunded)
         except RefusedError as error:
-            logger.warning("%s: a refund cannot be read: %s", name, error.message)
+            logger.warning("%s: a refund cannot be read: %s", name, logged(error))
             return ()
         since = to_micros(now - NEWS)
         strange = [one for one in seen if not one.is_ours and one.at >= since]
