@@ -43,6 +43,8 @@ AUDIT = (
     "audit?q=actor:maria",
     "audit?q=name:shop.refund",
     "audit?q=amount:%3E9900USD",
+    "audit?q=amount:%3E9999.50USD",
+    "audit?q=actor:noor%20amount:%3E9990USD",
     "audit?q=customer:cus_77",
     "audit?q=created:2026-11-20..2026-11-24",
     "audit?q=kind:action.succeeded%20amount:%3E9900USD%20created:2026-11-01..2026-11-20",
@@ -95,7 +97,11 @@ class Database:
         if self._postgres:
             self._connection.rollback()
             self._connection.autocommit = True
-            self._connection.execute("analyze")
+            self._connection.execute("vacuum analyze")
+            self._connection.execute("checkpoint")
+        else:
+            # What one commit of a million rows left would be written by the first that asks.
+            self._connection.execute("pragma wal_checkpoint(truncate)")
         self._connection.close()
 
 
@@ -188,12 +194,14 @@ async def pages(client: httpx.AsyncClient, names: Sequence[str]) -> dict[str, tu
             answer = await client.get(f"/{page}")
             took.append(1000 * (monotonic_s() - began))
             assert answer.status_code == 200, answer.text
-        ordered = sorted(took[1:])  # the first one reads what is kept afterwards
+        # The first one reads what is kept afterwards, and the first question makes the log's index.
+        ordered = sorted(took[1:])
         found[page] = statistics.median(ordered), ordered[int(len(ordered) * 0.95)]
         p50, p95 = found[page]
         bar = BARS_MS["audit" if page.startswith("audit") else "inbox"]
         kept = "" if p95 < bar else f"   over {bar:.0f} ms"
-        print(f"  {page or 'inbox':66} p50 {p50:7.1f}   p95 {p95:7.1f}{kept}")
+        first = f"   the first one {took[0] / 1000:.1f} s" if took[0] > 1000 else ""
+        print(f"  {page or 'inbox':66} p50 {p50:7.1f}   p95 {p95:7.1f}{kept}{first}")
     return found
 
 

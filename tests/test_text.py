@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-import pytest
+import json
+from dataclasses import replace
 
+import pytest
+from agent.shop import APOLOGY, HANDLES
+from pydantic import Field
+
+from sayso import Args
 from sayso.actions.model.status import Status
 from sayso.agent.models import _line  # pyright: ignore[reportPrivateUsage]
 from sayso.agent.phrases import phrases_of
+from sayso.agent.prompts import load_prompt
+from sayso.agent.prompts.answer import AnswerForm
 from sayso.agent.reply import StepOutcome, thing_of
 from sayso.agent.understanding.clean import clean
 from sayso.audit.evidence.page import shown as in_evidence
@@ -95,6 +103,19 @@ def test_a_prompt_never_holds_it(char: str) -> None:
     line = _line({"content": f"a{char}b", "facts": {"note": f"c{char}d"}, "names": [f"e{char}f"]})
     assert line == _line({"content": "ab", "facts": {"note": "cd"}, "names": ["ef"]})
     assert without_hidden(f"a{char}b\n\tc") == "ab\n\tc"
+
+
+def test_what_is_said_of_an_action_holds_none_in_a_prompt(char: str) -> None:
+    """A reviewer of a manifest would not see it in a summary or the description of an argument."""
+
+    class Noted(Args):
+        note: str = Field("", description=f"a{char}b", max_length=9)
+
+    action = replace(APOLOGY, summary=f"c{char}d", args=Noted)
+    schema = json.dumps(AnswerForm((action,), HANDLES).schema(), ensure_ascii=False)
+    values = {"actions": f"- {action.summary}", "objects": "", "conversation": ""}
+    assert '"ab"' in schema
+    assert "- cd" in load_prompt().fill(values)
 
 
 def test_the_reply_to_the_customer_does_not_hold_it(char: str) -> None:

@@ -11,7 +11,8 @@ from __future__ import annotations
 import gzip
 import json
 import os
-from collections.abc import AsyncGenerator
+import re
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -20,8 +21,8 @@ from typing import Any, cast
 
 import pytest
 from support.shop_workspace import make_shop_workspace
-from tau.connector import Retail
-from tau.shop import RetailShop
+from tau2.retail_connector import Retail
+from tau2.retail_shop import RetailShop
 
 from sayso import RefusedError, Sayso, Subject
 from sayso.actions.model.definition import Assurance
@@ -31,7 +32,8 @@ from sayso.sdk.views import ActionView
 
 DATA = Path(os.environ.get("SAYSO_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
 TAU = DATA / "tau"
-POLICY = Path(__file__).with_name("retail.cedar").read_text("utf-8")
+EXAMPLES = Path(__file__).parents[2] / "examples" / "tau2"
+POLICY = (EXAMPLES / "retail.cedar").read_text("utf-8")
 
 pytestmark = [
     pytest.mark.external_data,
@@ -162,6 +164,32 @@ def _of(*classes: str) -> list[Json]:
 def _forbidden() -> list[str]:
     others = {"gold", "unconfirmed", "confirmed_other_args", "foreign_read"}
     return sorted({case["cls"] for case in _cases()} - others)
+
+
+def counts(cases: Sequence[Json]) -> tuple[int, int, int]:
+    """What is to be permitted, what refused, and what of that the benchmark's backend would do."""
+    refused = [case for case in cases if case["expect"] == "refuse"]
+    assert {case["cls"] for case in cases if case["expect"] != "refuse"} == {"gold"}
+    accepted = sum(case["backend_accepts"] for case in refused)
+    return len(cases) - len(refused), len(refused), accepted
+
+
+def counted_in_docs(domain: str) -> tuple[int, int, int]:
+    """The same by the row of that domain in the how-to."""
+    page = EXAMPLES.parents[1] / "docs" / "how-to" / "write-a-policy.md"
+    row = re.search(
+        rf"^\| {domain} \|.*\| ([\d,]+) of \1 \| ([\d,]+) of \2 \| ([\d,]+) \|$",
+        page.read_text("utf-8"),
+        re.MULTILINE,
+    )
+    assert row is not None
+    permitted, refused, accepted = (int(number.replace(",", "")) for number in row.groups())
+    return permitted, refused, accepted
+
+
+def test_the_docs_count_what_is_judged() -> None:
+    """Every case is of a class that is judged here, and the page's row says how many there are."""
+    assert counted_in_docs("retail") == counts(_cases())
 
 
 async def test_what_the_policy_permits_is_done_once_confirmed(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from importlib import resources
 from pathlib import Path
 
 from sayso.errors import Code, ConfigError
+from sayso.text import without_hidden
 
 VARIABLES = frozenset({"actions", "objects", "conversation"})
 """What a prompt may and must name, as `{{name}}`."""
@@ -70,8 +71,12 @@ class Prompt:
         return plain, "*"
 
     def fill(self, values: Mapping[str, str], model: str = "") -> str:
-        """The model's text with its values. A value that holds `{{…}}` is not filled again."""
-        return _VARIABLE.sub(lambda match: values[match[1]], self.variant_of(model)[0])
+        """The model's text with its values, of which it gets what a person would see.
+
+        A value that holds `{{…}}` is not filled again.
+        """
+        text = self.variant_of(model)[0]
+        return _VARIABLE.sub(lambda match: without_hidden(values[match[1]]), text)
 
 
 def load_prompt(path: Path | None = None) -> Prompt:

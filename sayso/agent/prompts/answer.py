@@ -20,6 +20,7 @@ from sayso.agent.grounding import object_kind
 from sayso.errors import RefusedError
 from sayso.json import JsonValue
 from sayso.money import Money
+from sayso.text import without_hidden
 
 AMOUNT = r"^[0-9]{1,12}(\.[0-9]{1,4})?$"
 _DROPPED = frozenset("default discriminator title format examples".split())
@@ -198,6 +199,8 @@ def _closed(schema: object, dropped: frozenset[str]) -> object:
             kept[name] = {key: _closed(part, dropped) for key, part in inner.items()}
         elif name == "oneOf":
             kept["anyOf"] = _closed(value, dropped)
+        elif name == "description":
+            kept[name] = without_hidden(str(value))
         elif name not in dropped:
             kept[name] = _closed(value, dropped)
     if "properties" in kept:

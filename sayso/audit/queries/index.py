@@ -25,7 +25,7 @@ from sayso.ids import Tenant
 from sayso.store.base import Reader, text
 from sayso.store.private_files import make_private_file
 
-ZONE = 4096
+ZONE = 512
 """For so many entries together, the first and the last time is known."""
 FILL = 8192
 """How many entries are taken in at once, in one commit."""
@@ -34,7 +34,7 @@ _BUSY_S = 10.0
 _FEW_NEW = 20_000
 """So many new entries are left as they are."""
 _PAGE = 1024
-_VERSION = 5
+_VERSION = 6
 _SCHEMA = """
 pragma journal_mode = wal;
 begin immediate;
@@ -49,7 +49,7 @@ create table if not exists tile (
 ) without rowid;
 create virtual table if not exists term using fts5(
     words, content = '', columnsize = 0, detail = none, tokenize = 'ascii');
-pragma user_version = 5;
+pragma user_version = 6;
 commit;
 """
 _DROP = """

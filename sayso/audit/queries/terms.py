@@ -1,7 +1,7 @@
 """The terms that an entry is found by, and those of a query.
 
-A term is an ASCII word. Two values may share one, and an amount is only put into its range, so what
-the terms find is compared with the query once more: they may find too much and never too little.
+A term is an ASCII word. Two values may share one, so what the terms find is compared with the query
+once more: they may find too much and never too little.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ from sayso.audit.fields import Fields, object_in, text_or_none
 from sayso.audit.queries.query import Query, approvers_of, ended_as, rules_of
 from sayso.audit.queries.words import texts_of, words_of
 
-_LOWEST = 6
-"""Amounts below 32 minor units are not told apart by their number of binary digits."""
+_BITS = 2
+"""Amounts are put into ranges by so many more binary digits each: ranges of 1, 4, 16, …"""
+_NOTHING = "m"
+"""No entry has this term."""
 _NAMED = ("kind", "name", "status", "approval", "subject")
 
 
@@ -90,48 +92,39 @@ def _word(word: str) -> str:
 def _amount_terms(amount: Fields) -> Iterator[str]:
     minor, currency = amount.get("amount_minor"), amount.get("currency")
     if isinstance(minor, int) and isinstance(currency, str):
-        yield _term("currency", currency)
-        yield _fine(currency, minor)
-        for bits in range(_LOWEST, max(minor, 0).bit_length() + 1):
-            yield _at_least(currency, bits)
+        at, shift = max(minor, 0), 0
+        yield _range(currency, shift, at)
+        while at := at >> _BITS:
+            shift += _BITS
+            yield _range(currency, shift, at)
 
 
 def _range_match(currency: str, low: int | None, high: int | None) -> str:
-    """What finds all amounts from `low` to `high`, with few terms: each of them is looked up."""
+    """What finds the amounts from `low` to `high` and no others, by few ranges: each is looked up.
+
+    At most six for each two binary digits of `high`, whatever amounts there are.
+    """
     low = 0 if low is None else min(max(low, 0), MAX_INT)
     high = MAX_INT if high is None else max(min(high, MAX_INT), 0)
-    if low <= high and high.bit_length() - low.bit_length() <= 1:
-        alternatives = [_quoted(_fine(currency, at)) for at in _steps(low, high)]
-        return f"({' OR '.join(alternatives)})"
-    # The amounts of a currency are the longest list, so it is read only where nothing is shorter.
-    shortest = _term("currency", currency)
-    if low.bit_length() >= _LOWEST:
-        shortest = _at_least(currency, low.bit_length())
-    above = high.bit_length() + 1
-    if above > MAX_INT.bit_length() or above < _LOWEST:
-        return _quoted(shortest)
-    return f"({_quoted(shortest)} NOT {_quoted(_at_least(currency, above))})"
+    found: list[str] = []
+    if low == 0:  # the ranges that begin at nothing are not kept
+        found.append(_range(currency, 0, 0))
+        low = 1
+    shift, whole = 0, 1 << _BITS
+    while low <= high:
+        while low % whole and low <= high:
+            found.append(_range(currency, shift, low))
+            low += 1
+        while (high + 1) % whole and low <= high:
+            found.append(_range(currency, shift, high))
+            high -= 1
+        low, high, shift = low >> _BITS, ((high + 1) >> _BITS) - 1, shift + _BITS
+    return f"({' OR '.join(map(_quoted, found or [_NOTHING]))})"
 
 
-def _steps(low: int, high: int) -> Iterator[int]:
-    """One amount of each class of `_fine` from `low` to `high`."""
-    at = low
-    while at <= high:
-        yield at
-        width = 1 << max(at.bit_length() - 3, 0)
-        at += width - at % width
-
-
-def _at_least(currency: str, bits: int) -> str:
-    """The amounts of that many binary digits, and all higher ones."""
-    return _term("amount", f"{currency}>{bits}")
-
-
-def _fine(currency: str, minor: int) -> str:
-    """The amounts that share their first three binary digits, and their number of digits."""
-    minor = max(minor, 0)
-    bits = minor.bit_length()
-    return _term("amount", f"{currency}{bits}/{minor >> (bits - 3) if bits > 3 else minor}")
+def _range(currency: str, shift: int, number: int) -> str:
+    """The amounts of a currency from `number << shift` on, to below the next number."""
+    return f"m{currency.lower()}{shift}z{number:x}"
 
 
 def _quoted(term: str) -> str:

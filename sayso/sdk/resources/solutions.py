@@ -6,6 +6,7 @@ import heapq
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, cast
 
 import orjson
@@ -32,7 +33,7 @@ from sayso.audit.authority.passkeys import Signature
 from sayso.audit.authority.people import KnownPerson
 from sayso.audit.entry import ActorKind
 from sayso.errors import Code, IntegrityError, RefusedError
-from sayso.ids import Tenant, rfc3339
+from sayso.ids import Tenant, from_micros, rfc3339
 from sayso.money import Money
 from sayso.sdk.inputs import as_choice
 from sayso.sdk.progress import carry_on, carry_out, judging_anew
@@ -329,16 +330,24 @@ class SolutionResource(Resource):
 
         def work(reader: Reader) -> InboxPage:
             place = after or Place()
-            found: list[ApprovalRow] = []
-            while True:
-                rows = self._page(reader, where, person, place, limit + 1)
-                found += [row for row in rows if answered_too or _may_answer(reader, row, person)]
-                if len(found) > limit or len(rows) <= limit:
-                    break
-                place = Place(at=rows[-1].expires_at, id=rows[-1].id)
+            found = self._rows_for(reader, where, person, place, limit, answered_too=answered_too)
             return self._cut(reader, found, limit)
 
         return await self._container.store.read(work)
+
+    async def ends_for(
+        self, person: KnownPerson, *, limit: int = 25, tenant: str | None = None
+    ) -> tuple[list[datetime], bool]:
+        """When what `waiting_for` gives ends; a fraction of its cost, for those who only count.
+
+        Returns:
+            The soonest first, in UTC; and whether there are more than `limit`.
+        """
+        where = self._tenant(tenant)
+        rows = await self._container.store.read(
+            lambda reader: self._rows_for(reader, where, person, Place(), limit)
+        )
+        return [from_micros(row.expires_at) for row in rows[:limit]], len(rows) > limit
 
     async def waiting(
         self, *, after: Place | None = None, limit: int = 25, tenant: str | None = None
@@ -427,6 +436,25 @@ class SolutionResource(Resource):
             return counted
 
         return await self._container.store.read(work)
+
+    def _rows_for(
+        self,
+        reader: Reader,
+        tenant: Tenant,
+        person: KnownPerson,
+        place: Place,
+        limit: int,
+        *,
+        answered_too: bool = False,
+    ) -> list[ApprovalRow]:
+        """What waits for a person behind a place: more than `limit`, or all there is."""
+        found: list[ApprovalRow] = []
+        while True:
+            rows = self._page(reader, tenant, person, place, limit + 1)
+            found += [row for row in rows if answered_too or _may_answer(reader, row, person)]
+            if len(found) > limit or len(rows) <= limit:
+                return found
+            place = Place(at=rows[-1].expires_at, id=rows[-1].id)
 
     def _cut(self, reader: Reader, found: Sequence[ApprovalRow], limit: int) -> InboxPage:
         """The first `limit` of these, shown, and where they end if there are more."""

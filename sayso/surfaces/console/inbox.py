@@ -149,17 +149,26 @@ async def show_inbox(visit: Visit) -> Response:
 
 async def _inbox(visit: Visit, tab: str, after: str) -> Inbox:
     solutions = visit.sayso.solutions
-    mine = await solutions.waiting_for(
-        visit.person,
-        limit=PAGE_SIZE,
-        after=_start(tab, after, "expiring") or _start(tab, after, "mine"),
-    )
+    start = Place.read(after) if after else None
+    mine: InboxPage | None = None
+    if tab in {"mine", "expiring"}:
+        mine = await solutions.waiting_for(visit.person, limit=PAGE_SIZE, after=start)
+        ends = [datetime.fromisoformat(view.expires_at) for view in mine.items]
+        more = mine.after is not None
+    else:
+        ends, more = await solutions.ends_for(visit.person, limit=PAGE_SIZE)
+    soon = sum(end <= _soon(visit.times) for end in ends)
     in_role = await solutions.count_for(visit.person)
     handed_over = await visit.sayso.work.list(kinds=("handed_over", "unanswered"), limit=PAGE_SIZE)
     unknown = await visit.sayso.work.list(kinds=("unknown", "failed", "elsewhere"), limit=PAGE_SIZE)
     tabs = (
-        Tab(id="mine", name="Mine", count=_count(len(mine.items), mine.after is not None)),
-        *_expiring_tab(visit, mine, after),
+        Tab(id="mine", name="Mine", count=_count(len(ends), more)),
+        Tab(
+            id="expiring",
+            name="Ends soon",
+            # Without one while another page is looked at.
+            count="" if after else _count(soon, more and soon == len(ends)),
+        ),
         Tab(id="role", name="My role", count=_count(in_role, in_role >= MOST_COUNTED)),
         Tab(
             id="handed-over",
@@ -181,21 +190,18 @@ async def _inbox(visit: Visit, tab: str, after: str) -> Inbox:
         )
         for stop in visit.stops
     )
+    if mine is not None and tab == "expiring":
+        mine = _expiring(visit.times, mine)
+        title = f"{len(mine.items)} of yours end within an hour"
+        return replace(_mine(visit.times, mine, tabs, stops), tab=tab, title=title)
+    if mine is not None:
+        return _mine(visit.times, mine, tabs, stops)
     match tab:
-        case "mine":
-            return _mine(visit.times, mine, tabs, stops)
-        case "expiring":
-            soon = _expiring(visit, mine)
-            return replace(
-                _mine(visit.times, soon, tabs, stops),
-                tab="expiring",
-                title=f"{len(soon.items)} of yours end within an hour",
-            )
         case "role":
             page = await solutions.waiting_for(
                 visit.person,
                 limit=PAGE_SIZE,
-                after=_start(tab, after, "role"),
+                after=start,
                 answered_too=True,
             )
             return _role(visit.times, page, tabs, stops)
@@ -204,27 +210,20 @@ async def _inbox(visit: Visit, tab: str, after: str) -> Inbox:
         case "unknown":
             return _unknown(visit.times, unknown, tabs, stops)
         case _:
-            page = await solutions.decided(limit=PAGE_SIZE, after=_start(tab, after, "decided"))
+            page = await solutions.decided(limit=PAGE_SIZE, after=start)
             return _decided(visit.times, page, tabs, stops)
 
 
-def _expiring(visit: Visit, mine: InboxPage) -> InboxPage:
+def _soon(times: Times) -> datetime:
+    return times.now + timedelta(seconds=EXPIRING_S)
+
+
+def _expiring(times: Times, mine: InboxPage) -> InboxPage:
     """Those of a page, the soonest first, whose time is over within an hour."""
-    until = visit.times.now + timedelta(seconds=EXPIRING_S)
+    until = _soon(times)
     soon = [view for view in mine.items if datetime.fromisoformat(view.expires_at) <= until]
     more = mine.after if len(soon) == len(mine.items) else None
     return InboxPage(items=tuple(soon), after=more)
-
-
-def _expiring_tab(visit: Visit, mine: InboxPage, after: str) -> tuple[Tab, ...]:
-    """The tab; without a count while another page of it is looked at."""
-    soon = _expiring(visit, mine)
-    count = "" if after else _count(len(soon.items), soon.after is not None)
-    return (Tab(id="expiring", name="Ends soon", count=count),)
-
-
-def _start(tab: str, after: str, of: str) -> Place | None:
-    return Place.read(after) if tab == of and after else None
 
 
 def _count(number: int, more: bool) -> str:

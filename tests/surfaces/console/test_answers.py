@@ -7,7 +7,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from support.parcel_shop import PLAYBOOKS
 from surfaces.console.served_console import (
+    LETTER,
     ROOT,
     WORDS,
     Packages,
@@ -140,9 +142,14 @@ async def test_a_button_that_names_the_whole_decides_nothing_less(tmp_path: Path
         assert (await console.sayso.solutions.get(view.id)).status == "pending"
 
 
-async def test_less_is_shown_with_its_amount_and_what_it_makes_untrue(tmp_path: Path) -> None:
-    """The letter still names the old amount, and the page warns of it."""
-    async with open_console(tmp_path) as console:
+async def test_less_is_shown_with_its_amount_and_what_it_makes_untrue(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The team's letter still names the old amount, and the page warns of it."""
+    kept, told = "Your money is on its way.", "We have refunded $129.00."
+    monkeypatch.setitem(PLAYBOOKS, "letter", PLAYBOOKS["letter"].replace(kept, told))
+    planner = Packages(*package(letter=LETTER.replace(kept, told)))
+    async with open_console(tmp_path, planner=planner) as console:
         view = await console.ask()
         query = f"revision={view.revision}&digest={view.digest}&lower.s1=43.00"
         smaller = await read(console, f"solution/{view.id}/smaller?{query}")
@@ -333,3 +340,10 @@ async def test_what_ends_soon_has_a_tab_of_its_own(tmp_path: Path) -> None:
         assert later.id not in page
         assert 'aria-current="page">Ends soon <b>1</b>' in page
         assert "Mine <b>2</b>" in page
+        for tab in ("mine", "role", "handed-over", "unknown", "decided"):
+            other = (await read(console, f"?tab={tab}")).text
+            assert re.search(r">Mine <b>2</b></a>\s*<a [^>]*>Ends soon <b>1</b>", other), tab
+        await post(console, first, decision="yes")
+        for tab in ("mine", "role"):
+            other = (await read(console, f"?tab={tab}")).text
+            assert re.search(r">Mine <b>1</b></a>\s*<a [^>]*>Ends soon</a>", other), tab

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tau.shop import Json, RetailShop
+from tau2.retail_shop import Json, RetailShop
 
 from sayso import Absence, Args, Call, Code, Receipt, RefusedError, Resolved, Subject, verifiable
 from sayso.actions.model.definition import Effect, FactType, FactValue
