@@ -154,12 +154,12 @@ def test_a_private_network_has_to_be_named(name: str) -> None:
     """On premises: the operator names it, and nothing beside it."""
     private: Mapping[str, object] = {"network": {"private": ["10.1.0.0/16"]}}
     for url in ("https://api.example.com/x", "http://127.0.0.1:8390/x", "https://10.1.2.3/x"):
-        assert parse_settings({**settings_with(name, url), **private}, "sayso.toml")
+        parse_settings({**settings_with(name, url), **private}, "sayso.toml")
     with pytest.raises(ConfigError):
         parse_settings({**settings_with(name, "https://10.2.2.3/x"), **private}, "sayso.toml")
     plain = settings_with(name, "http://api.example.com/x")
     if name == "publishing.places.timestamp":  # RFC 3161: what comes back proves itself
-        assert parse_settings(plain, "sayso.toml")
+        parse_settings(plain, "sayso.toml")
     else:
         with pytest.raises(ConfigError):
             parse_settings(plain, "sayso.toml")

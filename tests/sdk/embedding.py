@@ -27,6 +27,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import (  # noqa: E4
 
 from sayso.audit.entry import Actor, ActorKind  # noqa: E402
 from sayso.errors import SaysoError  # noqa: E402
+from sayso.json import JsonObject  # noqa: E402
 from sayso.sdk.client import Sayso  # noqa: E402
 from sayso.sdk.resources.tokens import Scope  # noqa: E402
 from sayso.sdk.webhooks.sender import Pace, WebhookSender  # noqa: E402
@@ -63,7 +64,7 @@ async def live(sayso: Sayso, hook: str) -> None:
     (Path(sys.argv[1]) / "made.txt").write_text(f"{made.secret}\n{token}")
     say("webhook", made.model_copy(update={"secret": None}))
     for minor, charge, who in ((600, "ch_demo_lena_1", LENA), (10_000, "ch_demo_ben_1", BEN)):
-        args = {"charge": charge, "amount": {"amount_minor": minor, "currency": "USD"}}
+        args: JsonObject = {"charge": charge, "amount": {"amount_minor": minor, "currency": "USD"}}
         await attempt("refund", partial(sayso.propose, "stripe.refund", args, subject=who))
     card = (await sayso.approvals.list(status="pending"))[0]
     decide = partial(sayso.approvals.decide, card.id, "approve", token=token)

@@ -29,6 +29,7 @@ from support.shop_workspace import ShopWorkspace, open_shop
 from sayso.actions.model.plan import Step
 from sayso.audit.entry import Actor, ActorKind
 from sayso.errors import Code, IntegrityError, RefusedError
+from sayso.json import JsonObject
 from sayso.sdk.views import ActionView
 
 BOT = Actor(kind=ActorKind.SERVICE, id="bot")
@@ -181,7 +182,7 @@ async def test_a_dry_run_says_what_would_be_asked_and_joins_nothing(tmp_path: Pa
     async with open_shop(tmp_path) as opened:
         stock(opened)
         await propose(opened)
-        args = {"order": "o1", "amount": usd(ASKED)}
+        args: JsonObject = {"order": "o1", "amount": usd(ASKED)}
         judged = await opened.sayso.propose("shop.refund", args, subject="cus_1", dry_run=True)
         assert judged.status == "pending_approval"
 
