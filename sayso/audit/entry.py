@@ -243,6 +243,8 @@ class EntryKind(StrEnum):
     WEBHOOK_REMOVED = "webhook.removed"
     PROMPT_CHOSEN = "prompt.chosen"
     """Which prompt models get from here on, and which candidate a part of the requests gets."""
+    EFFECT_SEEN = "effect.seen"
+    """The provider shows something that was done outside Sayso; people look after it."""
     WORK_TAKEN = "work.taken"
     """Somebody takes, or is given, what people have to do: a request or an action."""
     WORK_NOTED = "work.noted"

@@ -128,3 +128,24 @@ class EffectBook(Protocol):
             RetryableError: the provider cannot be read now.
         """
         ...
+
+
+@runtime_checkable
+class RefundBook(Protocol):
+    """A connector that can read the refunds that its provider's webhook speaks of.
+
+    Those without our reference become work for people: they were made outside Sayso.
+    """
+
+    async def refunds_told(self, kind: str, object_id: str) -> Sequence[SeenEffect]:
+        """The refunds that an object stands for, each with `id`; empty for none. Changes nothing.
+
+        Args:
+            kind: the provider's word for the object, such as `refund` or `charge`.
+            object_id: as the webhook has it, which nobody has checked.
+
+        Raises:
+            RefusedError: the provider said no.
+            RetryableError: the provider cannot be read now.
+        """
+        ...

@@ -21,7 +21,7 @@ from sayso.actions.model.attempt import reading
 from sayso.actions.model.definition import Action, Args, Fact, Subject, with_signed
 from sayso.actions.model.snapshot import Absence, Call, Receipt, Record, Resolved, SeenEffect
 from sayso.connectors.arguments import ECHO_LIMIT, read_args
-from sayso.connectors.base import Connector, EffectBook, SubjectBook, Warmable
+from sayso.connectors.base import Connector, EffectBook, RefundBook, SubjectBook, Warmable
 from sayso.connectors.manifests import FOLDER, manifest_names
 from sayso.connectors.redaction import Hiding
 from sayso.connectors.secret import Secret
@@ -299,6 +299,17 @@ class Connectors:
             return None
         with _reading(connector):
             return tuple(await self._read(connector.effects_of(subject, since)))
+
+    async def refunds_told(self, connector: str, kind: str, object_id: str) -> Sequence[SeenEffect]:
+        """What a webhook speaks of; empty where nobody can say, or no such connector is here.
+
+        Raises: as `RefundBook.refunds_told`.
+        """
+        found = self._connectors.get(connector)
+        if not isinstance(found, RefundBook):
+            return ()
+        with _reading(found):
+            return tuple(await self._read(found.refunds_told(kind, object_id)))
 
     async def close(self) -> None:
         """Close every connector, in their order; one that fails does not keep the others open.

@@ -6,6 +6,7 @@ LangGraph takes about a second to import; whoever only proposes, decides or read
 from __future__ import annotations
 
 import asyncio
+import warnings
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import AsyncExitStack
 from importlib import import_module
@@ -63,6 +64,9 @@ class AgentFloor:
         self._saver: BaseCheckpointSaver[str] | None = None
         self._opened = AsyncExitStack()
         self._warming = asyncio.Lock()
+        # NOTE: LangChain imports `requests`, which keeps this quiet by a filter that another thread
+        # may be putting back at that moment; set here, it stands before any thread begins.
+        warnings.filterwarnings("ignore", message="SOCKS support in urllib3")
         self._warm = False
 
     def ready(self) -> Planner:

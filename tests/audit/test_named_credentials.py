@@ -117,6 +117,7 @@ _FAMILIES = {
     "work": "tells who looks after what",
     "audit": "tells that somebody looked",
     "calls": "tells of refusals",
+    "effect": "tells what the provider shows; no power follows",
     "prompt": "a model may only plan",
     "rollout": "an opinion on what was done",
     "passkey": "by its own signature as well: broken one by one in `broken_rules`",

@@ -13,7 +13,7 @@ from bench.ask import ROUNDS_BAR, Relay, run
 async def test_an_ask_makes_few_rounds(tmp_path: Path) -> None:
     """Reads that do not need each other are made at once; later asks need two rounds."""
     found = await run(tmp_path, delay_ms=60.0, asks=3)
-    assert set(found) == {"in process", "HTTP"}
+    assert set(found) == {"in process", "HTTP", "MCP"}
     for asked in found.values():
         assert 1 <= max(asked.rounds) <= ROUNDS_BAR
         assert asked.rounds[-1] == 2

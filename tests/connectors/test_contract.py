@@ -25,12 +25,21 @@ from sayso.actions.model.snapshot import (
     Resolved,
     SeenEffect,
 )
-from sayso.connectors.base import Connector, EffectBook, SubjectBook, Warmable
+from sayso.connectors.base import Connector, EffectBook, RefundBook, SubjectBook, Warmable
 from sayso.connectors.manifest.schema import Manifest
 from sayso.connectors.setup import AccountBook, AddressBook, Setup
 
 VECTOR = Path(__file__).parents[1] / "vectors" / "connector-contract-v1.json"
-PROTOCOLS = (Connector, Warmable, SubjectBook, EffectBook, AccountBook, AddressBook, Setup)
+PROTOCOLS = (
+    Connector,
+    Warmable,
+    SubjectBook,
+    EffectBook,
+    RefundBook,
+    AccountBook,
+    AddressBook,
+    Setup,
+)
 VALUES = (Action, Guarantee, Undo, Resolved, Call, Receipt, Record, SeenEffect)
 WORDS = (Absence, Effect, Finality)
 Json = dict[str, Any]

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import httpx
 import pytest
-from connectors.benches import ANA
+from connectors.benches import ANA, stripe_on
 from connectors.stripe_account import StripeAccount, open_account
+from connectors.stripe_front import recording
 
 from sayso.actions.model.snapshot import Receipt, SeenEffect
+from sayso.connectors.registry import Connectors
 from sayso.money import Money
+from sayso.sandbox import Sandbox
 
 CHARGE = "ch_demo_ana_1"
 
@@ -56,3 +61,36 @@ async def test_refunds_credit_and_cancellations_by_hand_are_seen() -> None:
         ]
         later = max(one.at for one in new) + 1
         assert await seen(account, later) == []
+
+
+@pytest.mark.promise("inbound:elsewhere")
+async def test_a_refund_by_a_credit_note_of_ours_is_ours() -> None:
+    """Stripe puts our reference on the note alone; another note's refund, or a lie, is not ours."""
+    with Sandbox.start(seed="demo") as sandbox:
+        refund = httpx.post(
+            f"{sandbox.url}/v1/refunds",
+            data={"charge": CHARGE, "amount": "500"},
+            auth=(sandbox.api_key, ""),
+            timeout=60,
+        ).json()["id"]
+        for metadata, named, ours in (
+            ({"sayso_action": "act_1"}, refund, True),
+            ({"sayso_action": "act_1"}, "re_other", False),
+            ({}, refund, False),
+        ):
+            note: dict[str, object] = {
+                "object": "credit_note",
+                "id": "cn_1",
+                "metadata": metadata,
+                "refunds": [{"amount_refunded": 500, "refund": named}],
+            }
+            with recording(sandbox.url, partial(_with_note, note)) as front:
+                stripe = Connectors([stripe_on(front.url, sandbox.api_key)])
+                (seen,) = await stripe.refunds_told("stripe", "refund", refund)
+                await stripe.close()
+            assert (seen.id, seen.owner, seen.is_ours) == (refund, ANA.id, ours)
+
+
+def _with_note(note: dict[str, object], path: str, answer: httpx.Response) -> httpx.Response:
+    listed = {"object": "list", "data": [note], "has_more": False}
+    return httpx.Response(200, json=listed) if path == "/v1/credit_notes" else answer

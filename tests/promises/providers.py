@@ -102,6 +102,10 @@ PROMISES: dict[str, Promise] = {
     "inbound:once": Promise(
         "A customer's words on a support platform become one request, however often they come."
     ),
+    "inbound:elsewhere": Promise(
+        "A refund that was made outside Sayso is read at the provider, and becomes one piece of "
+        "work, however often, and by however many, it is heard of."
+    ),
     # ---- drafts ------------------------------------------------------------------------------
     "draft:sure": Promise(
         "A draft fills in what the description says, and asks the rest; foreign words stay words.",

@@ -42,6 +42,7 @@ KNOWN_ATTRIBUTES = frozenset(
         *("sayso.action", "sayso.attempt", "sayso.decision", "sayso.planner"),
         *("gen_ai.operation.name", "gen_ai.provider.name", "gen_ai.request.model"),
         *("gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens"),
+        "gen_ai.usage.cache_read.input_tokens",
     }
 )
 """All that a span may tell by."""

@@ -189,6 +189,8 @@ class SeenEffect:
         action: which of our actions would have done it. object_id: the provider's id.
         amount: what moved; None when nothing did, or nobody can say.
         at: microseconds since 1970. is_ours: whether it carries our reference.
+        id: the provider's id of the effect itself. owner: the customer's; empty for nobody's.
+        title: what the shop calls the object.
     """
 
     action: str
@@ -196,3 +198,6 @@ class SeenEffect:
     amount: Money | None
     at: int
     is_ours: bool
+    id: str = ""
+    owner: str = ""
+    title: str = ""

@@ -116,6 +116,7 @@ BOOK: Mapping[EntryKind, Judged | Free] = MappingProxyType(
         EntryKind.STOP_REFUSED: _REFUSAL,
         EntryKind.LIMIT_NEAR: Free("people are told; a limit is judged where something is called"),
         EntryKind.PROMPT_CHOSEN: Free("a model may only plan, whatever its prompt says"),
+        EntryKind.EFFECT_SEEN: Free("tells what was done outside Sayso; it moves nothing of ours"),
         EntryKind.WORK_TAKEN: _WORK,
         EntryKind.WORK_NOTED: _WORK,
         EntryKind.WORK_ENDED: _WORK,

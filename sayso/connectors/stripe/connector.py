@@ -19,7 +19,7 @@ from sayso.connectors.stripe.actions import (
 )
 from sayso.connectors.stripe.credits import CreditReturns, Credits
 from sayso.connectors.stripe.customer import read_customer
-from sayso.connectors.stripe.effects import effects_of
+from sayso.connectors.stripe.effects import effects_of, refunds_told
 from sayso.connectors.stripe.reactivation import Keeping
 from sayso.connectors.stripe.records import ProductNames, list_records
 from sayso.connectors.stripe.refunds import Refunds
@@ -125,6 +125,10 @@ class StripeConnector:
     async def effects_of(self, subject: Subject, since: int) -> Sequence[SeenEffect]:
         """See `EffectBook.effects_of`."""
         return await effects_of(self._open()[0], subject, since)
+
+    async def refunds_told(self, kind: str, object_id: str) -> Sequence[SeenEffect]:
+        """See `RefundBook.refunds_told`: of a `refund` or of a `charge`."""
+        return await refunds_told(self._open()[0], kind, object_id)
 
     async def address_of(self, subject: Subject) -> Address:
         """See `AddressBook.address_of`: the e-mail address of the Stripe customer."""

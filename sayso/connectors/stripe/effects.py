@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sayso.actions.model.definition import Subject
@@ -10,9 +11,11 @@ from sayso.actions.model.snapshot import SeenEffect
 from sayso.connectors.stripe.actions import CANCEL_SUBSCRIPTION, CREDIT, REFUND
 from sayso.connectors.stripe.credits import balance_page
 from sayso.connectors.stripe.currency import told_by_stripe
-from sayso.connectors.stripe.customer import is_of_an_action, read_customer
+from sayso.connectors.stripe.customer import REFERENCE, is_of_an_action, read_customer
 from sayso.connectors.stripe.proof import PAGE
 from sayso.connectors.stripe.records import MOST_RECORDS
+from sayso.errors import RefusedError
+from sayso.text import plain
 
 if TYPE_CHECKING:
     import stripe  # only the types: the SDK itself is imported by the first call
@@ -59,7 +62,53 @@ def _refunds(charge: stripe.Charge, refunds: list[stripe.Refund]) -> Iterator[Se
                 amount=told_by_stripe(refund.amount, refund.currency),
                 at=refund.created * _MICROS,
                 is_ours=is_of_an_action(refund.metadata),
+                id=refund.id,
+                owner=charge.customer if isinstance(charge.customer, str) else "",
+                title=plain(charge.description, limit=100) or charge.id,
             )
+
+
+async def refunds_told(api: StripeApi, kind: str, object_id: str) -> list[SeenEffect]:
+    """See `RefundBook.refunds_told`: one refund, or the newest `PAGE` of a charge."""
+    refunds: list[stripe.Refund] = []
+    if kind == "refund":
+        one = await api.find(lambda client: client.v1.refunds.retrieve_async(object_id))
+        if one is None or not isinstance(one.charge, str):
+            return []
+        refunds, charge_id = [one], one.charge
+    elif kind == "charge":
+        charge_id = object_id
+    else:
+        return []
+    charge = await api.find(lambda client: client.v1.charges.retrieve_async(charge_id))
+    if charge is None:
+        return []
+    if kind == "charge":
+        page = await api.read(
+            lambda client: client.v1.refunds.list_async({"charge": charge_id, "limit": PAGE})
+        )
+        refunds = page.data
+    found = list(_refunds(charge, refunds))
+    if all(effect.is_ours for effect in found) or not isinstance(charge.customer, str):
+        return found
+    noted = await _of_our_credit_notes(api, charge.customer)
+    return [replace(one, is_ours=one.is_ours or one.id in noted) for one in found]
+
+
+async def _of_our_credit_notes(api: StripeApi, customer: str) -> frozenset[str]:
+    """Refunds that a credit note of ours has made; only the note has our reference then.
+
+    A key that may not read credit notes is no error: whoever gives none makes none.
+    """
+    try:
+        notes = await api.read(
+            lambda client: client.v1.credit_notes.list_async({"customer": customer, "limit": PAGE})
+        )
+    except RefusedError:
+        return frozenset()
+    ours = [note for note in notes.data if note.metadata and REFERENCE in note.metadata]
+    made = [part.refund for note in ours if "refunds" in note for part in note.refunds]
+    return frozenset(one if isinstance(one, str) else one.id for one in made)
 
 
 def _credits(

@@ -18,6 +18,7 @@ from sayso.text import plain
 
 MOST_ACTIONS = 5
 MOST_CHARACTERS = 8_000
+_OBJECT_ID = re.compile(r"[A-Za-z0-9_]{1,200}")
 _REFERENCE = re.compile(rb"act_[0-9a-z]{26}")
 _SUBJECTS: Mapping[Provider, str] = {
     "intercom": "data.item.contacts.contacts[0].external_id || data.item.user.external_id",
@@ -50,12 +51,14 @@ class ProviderEvent:
         kind: the provider's word for it.
         actions: references of ours that stand in it, at most `MOST_ACTIONS`.
         ticket: what a customer wrote; None for everything else.
+        refunded: kind and id of the object that it calls refunded; None for everything else.
     """
 
     id: str
     kind: str
     actions: tuple[str, ...]
     ticket: Ticket | None
+    refunded: tuple[str, str] | None = None
 
 
 def read_event(
@@ -82,7 +85,18 @@ def read_event(
         kind=plain(str(kind or ""), limit=120),
         actions=tuple(one for one in found if is_id("act", one))[:MOST_ACTIONS],
         ticket=_ticket(provider, whole, subject),
+        refunded=_refunded(whole) if provider == "stripe" else None,
     )
+
+
+def _refunded(whole: Mapping[str, JsonValue]) -> tuple[str, str] | None:
+    """SOURCE: Stripe docs: `refund.*`, `charge.refund.updated` hold a refund."""
+    kind, object_id = _at("data.object.object", whole), _at("data.object.id", whole)
+    if not isinstance(object_id, str) or _OBJECT_ID.fullmatch(object_id) is None:
+        return None
+    if kind == "refund" or (kind == "charge" and whole.get("type") == "charge.refunded"):
+        return str(kind), object_id
+    return None
 
 
 def _ticket(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sayso.actions.model.action_row import get_action
@@ -12,10 +13,11 @@ from sayso.actions.model.definition import Assurance, Subject
 from sayso.actions.model.status import Status
 from sayso.audit.entry import Actor, ActorKind
 from sayso.connectors.signatures import is_signed
-from sayso.errors import Code, RefusedError
+from sayso.errors import Code, RefusedError, logged
 from sayso.ids import to_micros
 from sayso.sdk.inbound.events import ProviderEvent, Ticket, read_event
 from sayso.sdk.resources.base import Resource
+from sayso.sdk.resources.work import put_elsewhere
 from sayso.settings import InboundSection
 from sayso.store.base import Transaction
 from sayso.text import plain
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from sayso.sdk.container import Container
     from sayso.sdk.workspace import Workspace
 
+NEWS = timedelta(days=7)
+"""A refund that is older is no news; Stripe sends a webhook again for three days."""
 logger = logging.getLogger("sayso.inbound")
 _LOOKED_FOR = frozenset({Status.UNKNOWN, Status.ACCEPTED, Status.FAILED})
 """What is open at the provider, or was denied. What is done learns from one while it has a day on
@@ -38,11 +42,13 @@ class Heard:
         event: the provider's own id of it.
         looked_up: actions that are looked up now, since the provider spoke of them.
         request: the request that a customer's words became; None for everything else.
+        elsewhere: refunds that were made outside Sayso, and are people's work from here on.
     """
 
     event: str
     looked_up: tuple[str, ...] = ()
     request: str | None = None
+    elsewhere: tuple[str, ...] = ()
 
 
 class InboundResource(Resource):
@@ -85,11 +91,12 @@ class InboundResource(Resource):
         if event is None:
             raise RefusedError(Code.MALFORMED_JSON, "the body is no JSON object")
         looked_up = await self._look_now(event)
+        elsewhere = await self._notice(name, section, event)
         request = None
         if event.ticket is not None and section.ask:
             request = await self._ask(name, section, event, event.ticket)
         logger.info("%s: %s, %d looked up", name, event.kind, len(looked_up))
-        return Heard(event=event.id, looked_up=looked_up, request=request)
+        return Heard(event=event.id, looked_up=looked_up, request=request, elsewhere=elsewhere)
 
     async def _look_now(self, event: ProviderEvent) -> tuple[str, ...]:
         if not event.actions:
@@ -123,6 +130,37 @@ class InboundResource(Resource):
         if woken:
             self._container.dispatcher.wake()
         return woken
+
+    async def _notice(
+        self, name: str, section: InboundSection, event: ProviderEvent
+    ) -> tuple[str, ...]:
+        """Have people told of refunds that carry no reference of ours, each once.
+
+        INVARIANT: what is told is what the provider shows when it is asked. Until it is stored
+        the call is not answered, so that the provider sends it again after a crash.
+        """
+        if event.refunded is None:
+            return ()
+        connectors, now = self._container.connectors, self._container.clock.now()
+        try:
+            seen = await connectors.refunds_told(section.provider, *event.refunded)
+        except RefusedError as error:
+            logger.warning("%s: a refund cannot be read: %s", name, logged(error))
+            return ()
+        since = to_micros(now - NEWS)
+        strange = [one for one in seen if not one.is_ours and one.at >= since]
+        if not strange:
+            return ()
+
+        def write(tx: Transaction) -> tuple[str, ...]:
+            tenant = self._container.tenant
+            return tuple(
+                one.id
+                for one in strange
+                if put_elsewhere(tx, self._container, tenant, one, f"inbound:{name}")
+            )
+
+        return await self._container.store.write(write)
 
     async def _ask(
         self, name: str, section: InboundSection, event: ProviderEvent, ticket: Ticket

@@ -1,9 +1,9 @@
 """Work: what machines leave to people, each with who has taken it, notes, and an end.
 
-Four kinds: a request that was handed over, a question that the customer did not answer, an action
-whose outcome nobody knows, and what failed: money that did not move, or whatever a provider had
-taken on. Nothing has to be made for it: what the request or the action is says that there is work,
-until somebody ends it.
+Five kinds: a request that was handed over, a question that the customer did not answer, an action
+whose outcome nobody knows, what failed (money that did not move, or whatever a provider had taken
+on), and a refund that was made outside Sayso. Nothing has to be made for the first four: what the
+request or the action is says that there is work, until somebody ends it.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 import orjson
 
 from sayso.actions.model.action_row import get_action
 from sayso.actions.model.digest import is_text
+from sayso.actions.model.snapshot import SeenEffect
 from sayso.actions.model.status import Status
 from sayso.agent.request_row import RequestStatus, get_request
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
@@ -31,8 +32,11 @@ from sayso.sdk.views import ErrorView, View, error_view
 from sayso.store.base import Reader, Row, Transaction, integer, integer_or_none, text
 from sayso.store.base import text_or_none as maybe
 
-WorkKind = Literal["handed_over", "unanswered", "unknown", "failed"]
-KINDS: tuple[WorkKind, ...] = ("handed_over", "unanswered", "unknown", "failed")
+if TYPE_CHECKING:
+    from sayso.sdk.container import Container
+
+WorkKind = Literal["handed_over", "unanswered", "unknown", "failed", "elsewhere"]
+KINDS: tuple[WorkKind, ...] = ("handed_over", "unanswered", "unknown", "failed", "elsewhere")
 UNANSWERED_AFTER = timedelta(hours=24)
 """A question that a customer has not answered for so long is somebody's work."""
 MAX_NOTE_CHARS = 2000
@@ -53,7 +57,7 @@ class WorkView(View):
     """Something that people have to do.
 
     Attributes:
-        about: the id of the request or the action. kind: why it is people's.
+        about: the id of the request, the action, or the refund. kind: why it is people's.
         what: the action's name; empty for a request. why: in words.
         assignee: who has taken it; None while nobody has.
         since: when it became people's. ended: nobody has to do anything any more.
@@ -81,7 +85,7 @@ class _About:
     request: str | None
     what: str
     amount: Money | None
-    error: ErrorView | None
+    why: str
     at: int
 
 
@@ -100,7 +104,7 @@ class WorkResource(Resource):
         """What nobody has ended, the newest of each kind first.
 
         Args:
-            kinds: of `handed_over`, `unanswered`, `unknown`, `failed`.
+            kinds: of `handed_over`, `unanswered`, `unknown`, `failed`, `elsewhere`.
             assignee: only what this person has taken.
             after: the id of the last one of the page before; for one kind alone.
 
@@ -125,6 +129,8 @@ class WorkResource(Resource):
             for status in ("unknown", "failed"):
                 if status in kinds:
                     rows += reader.all("work.actions", status=status, **page)
+            if "elsewhere" in kinds:
+                rows += reader.all("work.elsewhere", **page)
             found = [self._show(reader, where, text(row, "id")) for row in rows]
             return [one for one in found if one.kind in kinds][:size]
 
@@ -336,10 +342,13 @@ class WorkResource(Resource):
                     request=row.request_id,
                     what=row.name,
                     amount=row.amount,
-                    error=error_view(row),
+                    why=_why(error_view(row)),
                     at=row.updated_at,
                 )
             raise _nothing(about)
+        seen = self._elsewhere(reader, tenant, about)
+        if seen is not None:
+            return seen
         request = get_request(reader, tenant, about)
         if request.status is RequestStatus.HANDED_OVER:
             kind: WorkKind = "handed_over"
@@ -354,7 +363,9 @@ class WorkResource(Resource):
             request=request.id,
             what="",
             amount=None,
-            error=why_handed_over(self._container.context.personal, reader, request),
+            why="the customer has not answered our question"
+            if kind == "unanswered"
+            else _why(why_handed_over(self._container.context.personal, reader, request)),
             at=request.updated_at,
         )
 
@@ -362,14 +373,13 @@ class WorkResource(Resource):
         found = self._about(reader, tenant, about)
         row = reader.one("work.by_about", tenant=tenant, about=about)
         notes = reader.all("work.notes", tenant=tenant, about=about)
-        waits = "the customer has not answered our question" if found.kind == "unanswered" else ""
         return WorkView(
             about=found.id,
             kind=found.kind,
             subject=found.subject,
             what=found.what,
             amount=found.amount,
-            why=found.error.message if found.error is not None else waits,
+            why=found.why,
             assignee=None if row is None else maybe(row, "assignee"),
             since=rfc3339(found.at),
             ended=row is not None and integer_or_none(row, "ended_at") is not None,
@@ -381,11 +391,94 @@ class WorkResource(Resource):
                     or "",
                 )
                 for note in notes
+                if text(note, "person")
             ),
         )
 
+    def _elsewhere(self, reader: Reader, tenant: Tenant, about: str) -> _About | None:
+        """A refund that was made outside Sayso; None for anything else, and after an erasure."""
+        note = reader.one("work.seen", tenant=tenant, about=about)
+        if note is None:
+            return None
+        said = self._container.context.personal.open(reader, tenant, text(note, "ref"))
+        match None if said is None else cast("object", orjson.loads(said)):
+            case {
+                "subject": str(subject),
+                "what": str(what),
+                "why": str(why),
+                "minor": int(minor),
+                "currency": str(currency),
+            }:
+                return _About(
+                    id=about,
+                    kind="elsewhere",
+                    subject=subject,
+                    request=None,
+                    what=what,
+                    amount=Money(minor, currency) if currency else None,
+                    why=why,
+                    at=integer(note, "at"),
+                )
+            case _:
+                return None
+
     def _now(self) -> int:
         return to_micros(self._container.clock.now())
+
+
+def put_elsewhere(
+    tx: Transaction, container: Container, tenant: Tenant, seen: SeenEffect, by: str
+) -> bool:
+    """Make work of something that was done outside Sayso, as part of the caller's transaction.
+
+    Args:
+        by: the id of the service that heard of it.
+
+    Returns:
+        False where it was made before: one effect is one piece of work, also one that is ended.
+    """
+    if tx.one("work.by_about", tenant=tenant, about=seen.id) is not None:
+        return False
+    context, amount = container.context, seen.amount
+    now = context.now()
+    # A payment of nobody whom the provider knows is under a name of its own, the object's.
+    subject = seen.owner or seen.object_id
+    whose = "" if seen.owner else ", and the provider names no customer"
+    why = f"{amount or 'money'} of {seen.title} was refunded outside Sayso ({seen.object_id})"
+    told = {
+        "subject": subject,
+        "what": seen.action,
+        "why": why + whose,
+        "minor": 0 if amount is None else amount.amount_minor,
+        "currency": "" if amount is None else amount.currency,
+    }
+    pseudonym = context.personal.pseudonym(tx, tenant, subject, now)
+    ref = context.ids.new("pii")
+    entry = Entry(
+        kind=EntryKind.EFFECT_SEEN,
+        actor=Actor(kind=ActorKind.SERVICE, id=by),
+        subject=pseudonym,
+        name=seen.action,
+        amount=amount,
+        data={"about": seen.id, "done_at": seen.at},
+        pii=context.personal.seal(tx, tenant, subject, ref, orjson.dumps(told).decode()),
+    )
+    seq = container.log.append(tx, tenant, entry)
+    tx.run(
+        "work.put",
+        tenant=tenant,
+        about=seen.id,
+        assignee=None,
+        ended_at=None,
+        now=now,
+        last_seq=seq,
+    )
+    tx.run("work.note", tenant=tenant, about=seen.id, seq=seq, person="", now=now, ref=ref)
+    return True
+
+
+def _why(error: ErrorView | None) -> str:
+    return "" if error is None else error.message
 
 
 def _nothing(about: str) -> RefusedError:

@@ -41,7 +41,7 @@ COMMANDS: dict[str, str] = {
     "check": "Check a workspace, and list everything that is wrong.",
     "ask": "Plan and act on a customer's words, or ask the customer back.",
     "propose": "Propose a concrete action; what the policy allows is done.",
-    "approvals": "Decide what waits: list, show, approve, reject, edit, ask, plan.",
+    "approvals": "Decide what waits: list, show, approve, reject, and so on.",
     "actions": "Look at actions and their types: list, show, settle, types.",
     "requests": "What customers asked in words: list, show, answer.",
     "prompts": "The prompts of models: show, try, promote, rollback.",

@@ -14,7 +14,7 @@ from sayso.audit.entry import EntryKind
 from sayso.sdk.views import ActionView, EntryView, RequestView
 from sayso.surfaces.console.render import Times, length, plural
 from sayso.surfaces.console.visit import Visit
-from sayso.surfaces.console.work import work_of
+from sayso.surfaces.console.work import people_of, work_of
 
 _SHARE = 72.0
 """Percent of the width for machine time; the rest is for waits, which are cut."""
@@ -286,8 +286,3 @@ async def show_request(visit: Visit) -> Response:
         work=await work_of(visit, request.id),
         people=people_of(visit),
     )
-
-
-def people_of(visit: Visit) -> list[str]:
-    """Whom work can be given to."""
-    return [one.id for one in visit.sayso.workspace.settings.people if one.active]

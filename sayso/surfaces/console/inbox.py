@@ -18,6 +18,7 @@ from sayso.sdk.solution_view import SolutionView
 from sayso.sdk.together import Together, by_rule
 from sayso.surfaces.console.render import Times, plural, sums
 from sayso.surfaces.console.visit import Visit, stopped_words
+from sayso.surfaces.console.work import page_of
 
 PAGE_SIZE = 25
 EXPIRING_S = 3600.0
@@ -159,7 +160,7 @@ async def _inbox(visit: Visit, tab: str, after: str) -> Inbox:
     soon = sum(end <= _soon(visit.times) for end in ends)
     in_role = await solutions.count_for(visit.person)
     handed_over = await visit.sayso.work.list(kinds=("handed_over", "unanswered"), limit=PAGE_SIZE)
-    unknown = await visit.sayso.work.list(kinds=("unknown", "failed"), limit=PAGE_SIZE)
+    unknown = await visit.sayso.work.list(kinds=("unknown", "failed", "elsewhere"), limit=PAGE_SIZE)
     tabs = (
         Tab(id="mine", name="Mine", count=_count(len(ends), more)),
         Tab(
@@ -369,6 +370,8 @@ def _unknown(
 ) -> Inbox:
     number = len(items)
     title = f"{number} whose end is unknown, or that failed" if number else "Every end is known"
+    if any(view.kind == "elsewhere" for view in items):
+        title = f"{number} unknown, failed, or done outside Sayso"
     return Inbox(
         tab="unknown",
         title=title,
@@ -386,13 +389,13 @@ _KINDS = {
     "unanswered": "The customer has not answered",
     "unknown": "Nobody knows yet whether it was done",
     "failed": "Did not work",
+    "elsewhere": "Done outside Sayso",
 }
 
 
 def _work(times: Times, view: WorkView) -> Row:
-    is_action = view.about.startswith("act_")
     return Row(
-        path=f"{'action' if is_action else 'request'}/{view.about}",
+        path=page_of(view.about),
         name=view.subject,
         what=f"{_KINDS[view.kind]}{': ' + view.what if view.what else ''}",
         why=view.why,

@@ -37,5 +37,24 @@ async def say(visit: Visit) -> Response:
             await work.end(about, note, token=secret, via=via)
         case _:
             return visit.note("Nothing was changed", "Choose what to do.", status=422)
-    kind = "action" if about.startswith("act_") else "request"
-    return visit.see(f"{kind}/{about}")
+    return visit.see(page_of(about))
+
+
+async def show_work(visit: Visit) -> Response:
+    """The page of what was done outside Sayso; everything else has a page of its own."""
+    work = await visit.sayso.work.get(visit.request.path_params["id"])
+    if work.kind != "elsewhere":
+        return visit.see(page_of(work.about))
+    page = visit.page("Done outside Sayso", "-")
+    return visit.show("elsewhere.html", page, work=work, people=people_of(visit))
+
+
+def people_of(visit: Visit) -> list[str]:
+    """Whom work can be given to."""
+    return [one.id for one in visit.sayso.workspace.settings.people if one.active]
+
+
+def page_of(about: str) -> str:
+    """The page of a piece of work, below the console's root."""
+    kinds = {"act": "action", "req": "request"}
+    return f"{kinds.get(about.partition('_')[0], 'work')}/{about}"

@@ -99,7 +99,7 @@ async def list_work(sayso: Open, token: Viewer, query: Annotated[WorkQuery, Quer
 async def show_work(
     about: str, sayso: Open, token: Viewer, _query: Annotated[NoQuery, Query()]
 ) -> WorkView:
-    """Scope: `actions:read` or `approvals:decide`. `about` is `req_…` or `act_…`."""
+    """Scope: `actions:read` or `approvals:decide`. `about` is `req_…`, `act_…`, or a refund."""
     return await sayso.work.get(about, tenant=token.tenant)
 
 

@@ -267,7 +267,8 @@ def _check_snapshot(action: Action, resolved: Resolved, subject: Subject) -> Non
     shown = {**resolved.fields, "amount": str(resolved.amount)}
     assert action.sentence.format(**shown)
     always = {fact for fact, said in action.declared.items() if not said.on_demand}
-    assert set(resolved.facts) == always, f"{name}: other facts than declared"
+    given = set(resolved.facts)
+    assert always <= given <= set(action.declared), f"{name}: other facts than declared"
     for fact in always:
         value, said = resolved.facts[fact], action.declared[fact]
         assert _is_of(value, said.type), f"{name}: the fact `{fact}` is no {said.type}"

@@ -81,7 +81,7 @@ const KINDS = new Set(`passkey.enrolled passkey.confirmed passkey.removed passke
   stop.engaged stop.resume_asked stop.released stop.refused
   policy.activated policy.asked policy.withdrawn policy.refused key.rotated log.head log.sealed
   log.pruned log.refused audit.queried audit.exported token.created token.revoked
-  work.taken work.noted work.ended work.away prompt.chosen
+  effect.seen work.taken work.noted work.ended work.away prompt.chosen
   webhook.added webhook.rotated webhook.disabled webhook.enabled webhook.replayed webhook.removed
   subject.erasing subject.erased subject.exported subject.held subject.release_asked
   subject.released subject.refused retention.swept calls.turned_away`.split(/\s+/));

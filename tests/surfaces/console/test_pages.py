@@ -21,6 +21,10 @@ from surfaces.console.served_console import (
     violations,
 )
 
+from sayso.actions.model.snapshot import SeenEffect
+from sayso.money import Money
+from sayso.sdk.resources.work import put_elsewhere
+
 pytestmark = needs_chromium
 WIDTHS = ({"width": 1280, "height": 900}, {"width": 360, "height": 640})
 PAGES = (
@@ -58,6 +62,20 @@ async def every_state(console: ServedConsole) -> list[str]:
             reason_code="other" if choice == "reject" else "",
         )
     requests = await console.sayso.requests.list(status="handed_over")
+    seen = SeenEffect(
+        action="shop.refund",
+        object_id="o1",
+        amount=Money(2500, "USD"),
+        at=0,
+        is_ours=False,
+        id="re_1",
+        owner="cus_1",
+        title="Order 1047",
+    )
+    inside = console.sayso.container
+    await inside.store.write(
+        lambda tx: put_elsewhere(tx, inside, inside.tenant, seen, "inbound:stripe")
+    )
     query = f"revision={waits.revision}&digest={waits.digest}"
     return [
         f"solution/{waits.id}",
@@ -69,6 +87,7 @@ async def every_state(console: ServedConsole) -> list[str]:
         f"action/{yes.steps[0].action_id}",
         f"action/{waits.steps[0].action_id}",
         f"request/{requests[0].id}",
+        f"work/{seen.id}",
         f"slack/{console.sayso.slack_links.offer('T1/U1')}",
     ]
 

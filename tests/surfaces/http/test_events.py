@@ -23,6 +23,7 @@ FIELDS = {
     "action",
     "amount",
     "status",
+    "message",
 }
 
 

@@ -119,7 +119,8 @@ def test_lists_are_paged_to_their_end(api: ApiServer) -> None:
     answer(api, view, "reject", reason_code="not_covered")
     decided = as_json(api.get("/v1/solutions?status=decided&limit=100"))["items"]
     assert view["id"] in {item["id"] for item in decided}
-    assert as_json(api.get("/v1/solutions?mine=true", by="finn"))["items"] == []
+    others = as_json(api.get("/v1/solutions?mine=true&limit=100", by="finn"))["items"]
+    assert mine.isdisjoint(item["id"] for item in others)
     problem(api.get("/v1/solutions?mine=true", by="bot"), 422, "invalid_input")
     problem(api.get("/v1/solutions?after=x", by="bot"), 422, "invalid_input")
     problem(api.get("/v1/solutions", by="proposer"), 403, "forbidden")

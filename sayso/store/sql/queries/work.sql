@@ -20,6 +20,30 @@ where action.tenant = :tenant and action.status = :status
     and (cast(:assignee as text) is null or work.assignee = :assignee)
 order by action.id desc limit :limit;
 
+-- What was done outside Sayso: its first note, which nobody wrote, holds what was seen. Nothing is
+-- left of it once its customer is being erased.
+-- name: elsewhere
+select work.about as id, work.assignee from work
+join work_note as seen on seen.tenant = work.tenant and seen.about = work.about
+    and seen.person = ''
+join personal on personal.tenant = seen.tenant and personal.ref = seen.ref
+join subject on subject.tenant = personal.tenant and subject.pseudonym = personal.pseudonym
+    and subject.key is not null
+where work.tenant = :tenant and work.ended_at is null
+    and seen.seq < coalesce(
+        (select seq from work_note
+            where tenant = :tenant and about = cast(:after as text) and person = ''),
+        9223372036854775807)
+    and (cast(:assignee as text) is null or work.assignee = :assignee)
+order by seen.seq desc limit :limit;
+
+-- name: seen
+select seen.ref, seen.at from work_note as seen
+join personal on personal.tenant = seen.tenant and personal.ref = seen.ref
+join subject on subject.tenant = personal.tenant and subject.pseudonym = personal.pseudonym
+    and subject.key is not null
+where seen.tenant = :tenant and seen.about = :about and seen.person = '';
+
 -- name: by_about
 select * from work where tenant = :tenant and about = :about;
 

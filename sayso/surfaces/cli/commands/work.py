@@ -19,7 +19,8 @@ from sayso.surfaces.cli.workspace import find_workspace, look, person_token
 app = typer.Typer(help="What machines left to people: list, show, take, note, end.")
 
 AboutArgument = Annotated[
-    str, typer.Argument(metavar="ID", help="The request (`req_…`) or the action (`act_…`).")
+    str,
+    typer.Argument(metavar="ID", help="The request, the action, or the refund."),
 ]
 NoteArgument = Annotated[str, typer.Argument(metavar="NOTE", help="For your colleagues.")]
 
