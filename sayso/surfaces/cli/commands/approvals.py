@@ -40,7 +40,7 @@ from sayso.surfaces.cli.words import one_line
 from sayso.surfaces.cli.workspace import find_workspace, look, person_token, run
 
 app = typer.Typer(
-    help="Decide what waits: list, show, approve, reject, edit, ask, plan.",
+    help="Decide what waits: list, show, approve, reject, and so on.",
 )
 
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help="The approval, apr_….")]
