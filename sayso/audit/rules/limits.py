@@ -100,6 +100,9 @@ def _place(world: World, event: Event, said: Fields) -> str:
     """Which counter; what nobody but the engine can tell apart is one by itself."""
     limit, key = str(said.get("limit")), said.get("key")
     since = world.limits_in_force[limit].since if limit in world.limits_in_force else 0
+    if world.authority.policy is None:
+        # Another log tells of the policy: between two versions it may have gone, and come anew.
+        since = event.whole("policy") or 0
     of, account = said.get("of"), said.get("account")
     if of == "customer" and type(account) is str:
         key = f"{account}|{event.top('subject')}"

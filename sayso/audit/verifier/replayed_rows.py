@@ -142,7 +142,7 @@ class Rebuilt:
                 name = name_of(table, row)
                 file.execute(_STATE_ONE, (table, name))
                 rebuilt = self._rebuilt(file, table, name)
-                if rebuilt is None and (unread or _is_from_before(table, row)):
+                if (rebuilt is None and unread) or _is_from_before(table, row):
                     continue
                 compared += 1
                 if rebuilt is not None:
@@ -185,7 +185,7 @@ class Rebuilt:
             if not file.execute(_STATE_ONE, (table, name)).rowcount:
                 continue
             rebuilt = self._rebuilt(file, table, name)
-            if rebuilt is None and (unread or _is_from_before(table, row)):
+            if (rebuilt is None and unread) or _is_from_before(table, row):
                 continue
             if rebuilt is not None:
                 rebuilt = _fitted(table, rebuilt, row, pruned, unread=unread)
@@ -269,7 +269,10 @@ def _fitted(
 
 
 def _is_from_before(table: str, row: StoredRow) -> bool:
-    """Whether a use was counted when its limit came in force, of which no entry tells."""
+    """Whether a use was counted when its limit came in force, of which no entry tells.
+
+    Whatever entries have told of it was of an earlier limit with that id.
+    """
     return table == "limit_use" and row.get("why") == "before"
 
 

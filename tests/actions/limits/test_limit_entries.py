@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from actions.limits.limit_work import TOKEN_HOUR, limited, refund
-from actions.steps import assert_verified, run_due, stock, submit_plan, usd
+from actions.steps import assert_verified, decide, run_due, say, stock, submit_plan, usd
 from support.shop_workspace import ShopWorkspace
 
 from sayso.actions.model.plan import Step
 from sayso.audit.verifier.verification import Check, Verdict
+from sayso.ids import Tenant
 
 CARDS = """
 [[limit]]
@@ -109,6 +111,37 @@ async def test_a_use_that_was_changed_is_not_what_the_log_gives(
         _change(opened, change)
         found = opened.sayso.audit.verify()
     assert [one.check for one in found.all_findings] == [Check.STATE_REBUILT]
+
+
+@pytest.mark.parametrize("tenant", ["main", "north"])
+async def test_a_limit_that_comes_back_accuses_nobody(tenant: str, tmp_path: Path) -> None:
+    """It counts from the ledger anew, also for tenants whose log tells of no policy."""
+    ran = 0
+    for text in (TOKEN_HOUR, "", TOKEN_HOUR, TOKEN_HOUR.replace("900", "800")):
+        async with limited(tmp_path, text, judge=False) as opened:
+            ran += 1
+            order = f"o{ran}"  # each process has books of its own
+            assert (await refund(opened, 10_000, order=order, tenant=tenant)).status == "succeeded"
+            found = opened.sayso.audit.verify()
+            assert found.verdict is Verdict.VERIFIED, (text, found.all_findings)
+
+
+@pytest.mark.parametrize("tenant", ["main", "north"])
+async def test_a_limit_that_comes_back_as_another_accuses_nobody(
+    tenant: str, tmp_path: Path
+) -> None:
+    """It does not count what the earlier one of its id has counted."""
+    async with limited(tmp_path, TOKEN_HOUR, judge=False) as opened:
+        asked = await refund(opened, 60_000, order="o1", tenant=tenant)
+        assert asked.approval is not None
+        await decide(opened, replace(say(asked.approval), tenant=Tenant(tenant)))
+    async with limited(tmp_path, "", judge=False) as opened:
+        assert (await refund(opened, 2_000, order="o2", tenant=tenant)).status == "succeeded"
+    automatic = TOKEN_HOUR + 'then = { ask = "support_manager" }\ncounts = "automatic"\n'
+    async with limited(tmp_path, automatic, judge=False) as opened:
+        assert (await refund(opened, 10_000, order="o3", tenant=tenant)).status == "succeeded"
+        found = opened.sayso.audit.verify()
+    assert found.verdict is Verdict.VERIFIED, found.all_findings
 
 
 async def test_an_entry_tells_nobody_whose_limit_it_is(tmp_path: Path) -> None:
