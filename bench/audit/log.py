@@ -13,6 +13,7 @@ from itertools import islice
 import orjson
 
 from bench.report import show_progress
+from sayso.actions.model.ledger import OUTBOX_TOPIC
 from sayso.audit.signed_note.note import Checkpoint, Ed25519Signer, sign_checkpoint
 from sayso.audit.tree.merkle import Frontier
 from sayso.ids import to_micros
@@ -31,7 +32,13 @@ STEP_MICROS = 3_000_000
 _OPTIONS = orjson.OPT_SORT_KEYS
 _BATCH = 20_000
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-_POLICY = sha256(b"policy").hexdigest()
+_JUDGED = {
+    "explain": "up to 500 once a support manager says yes",
+    "outcome": "ask",
+    "policy_version": sha256(b"policy").hexdigest(),
+    "roles": ["support_manager"],
+}
+"""What the policy said of each action."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,15 +121,12 @@ def _steps(life: Life) -> Iterator[tuple[str, dict[str, object]]]:
     agent = {"id": "agent", "kind": "agent"}
     person = {"id": life.approver, "kind": "person"}
     judged: dict[str, object] = {
+        **_JUDGED,
         "account": "acct_1",
-        "explain": "up to 500 once a support manager says yes",
         "guarantee": "idempotent",
         "object": f"charge:ch_{life.receipt[3:]}",
-        "outcome": "ask",
         "owner_proof": "charge.customer",
-        "policy_version": _POLICY,
         "revision": 1,
-        "roles": ["support_manager"],
     }
     yield "action.proposed", {"actor": agent, "status": "planned", "data": {"planner": "playbook"}}
     yield (
@@ -227,14 +231,20 @@ def head_of(frontier: Frontier, signer: Ed25519Signer) -> tuple[str, str]:
     return sign_checkpoint(checkpoint, own), own.vkey
 
 
+def _at(seq: int) -> int:
+    return BEGIN + seq * STEP_MICROS
+
+
 def action_row(life: Life, status: str, last: int) -> tuple[object, ...]:
     """The columns of `ACTION_COLUMNS`."""
-    at = BEGIN + last * STEP_MICROS
+    at = _at(last)
+    rules = {"rules": [life.rule]} if status in _ASKED else {}
+    called = at if status == "executing" else at - STEP_MICROS
     return (
         *(TENANT, life.action, life.action, "-", "agent:agent", life.name, life.subject),
         *("verified", "{}", "playbook", status, life.digest, life.amount, life.currency, at, at),
-        life.action if status in _CALLED else None,
-        f'{{"rules":["{life.rule}"]}}' if status in _ASKED else None,
+        *((life.action, called) if status in _CALLED else (None, None)),
+        None if status == "planned" else orjson.dumps(_JUDGED | rules).decode(),
         f'{{"id":"{life.receipt}"}}' if status == "succeeded" else None,
         last,
     )
@@ -242,7 +252,8 @@ def action_row(life: Life, status: str, last: int) -> tuple[object, ...]:
 
 ACTION_COLUMNS = (
     "tenant id idempotency_key fingerprint requester name subject_id assurance args planner status"
-    " digest amount_minor currency created_at updated_at call_key judgement receipt last_seq"
+    " digest amount_minor currency created_at updated_at call_key called_at judgement receipt"
+    " last_seq"
 ).split()
 _CALLED = {"executing", "succeeded", "failed"}
 _ASKED = {"pending_approval", "approved"}
@@ -251,10 +262,11 @@ _ASKED = {"pending_approval", "approved"}
 
 def approval_row(life: Life, status: str, last: int) -> tuple[object, ...]:
     """The columns of `APPROVAL_COLUMNS`."""
-    at = BEGIN + last * STEP_MICROS
+    at = _at(last)
+    asked = at if status == "pending" else at - STEP_MICROS
     return (
         *(TENANT, life.approval, life.action, 1, status, life.digest, "{}", '["support_manager"]'),
-        *("service:bench", at, at, at, last),
+        *("agent:agent", at, asked, at, last),
     )
 
 
@@ -264,11 +276,19 @@ APPROVAL_COLUMNS = (
 ).split()
 
 
+def card_rows(batch: Batch) -> list[tuple[object, ...]]:
+    """Rows of the columns of `CARD_COLUMNS`: each card was told to people."""
+    return [(TENANT, OUTBOX_TOPIC, life.approval, 1) for life, _, _ in batch.approvals]
+
+
+CARD_COLUMNS = "tenant topic key version".split()
+
+
 def vote_rows(batch: Batch) -> list[tuple[object, ...]]:
     """Rows of the columns of `VOTE_COLUMNS`: one yes to each approved one."""
     return [
-        (TENANT, life.approval, 1, life.approver, "approve", life.digest, "slack", BEGIN)
-        for life, status, _ in batch.approvals
+        (TENANT, life.approval, 1, life.approver, "approve", life.digest, "slack", _at(last))
+        for life, status, last in batch.approvals
         if status == "approved"
     ]
 
@@ -297,6 +317,7 @@ def build_sqlite(workspace: Workspace, count: int) -> Built:
             APPROVAL_COLUMNS,
             [approval_row(*one) for one in batch.approvals],
         )
+        _insert(connection, "outbox", CARD_COLUMNS, card_rows(batch))
         _insert(connection, "vote", VOTE_COLUMNS, vote_rows(batch))
         connection.execute("commit")
     note, vkey = head_of(frontier, signer_of(workspace))

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from bench.audit.log import (
     ACTION_COLUMNS,
     APPROVAL_COLUMNS,
+    CARD_COLUMNS,
     DEPLOYMENT,
     TENANT,
     VOTE_COLUMNS,
@@ -15,6 +16,7 @@ from bench.audit.log import (
     action_row,
     approval_row,
     batches,
+    card_rows,
     head_of,
     vote_rows,
 )
@@ -60,6 +62,7 @@ def build_postgres(url: str, signer: Ed25519Signer, count: int) -> Built:
                 _copy(cursor, "action", ACTION_COLUMNS, actions)
                 approvals = [approval_row(*one) for one in batch.approvals]
                 _copy(cursor, "approval", APPROVAL_COLUMNS, approvals)
+                _copy(cursor, "outbox", CARD_COLUMNS, card_rows(batch))
                 _copy(cursor, "vote", VOTE_COLUMNS, vote_rows(batch))
         note, vkey = head_of(frontier, signer)
         connection.execute("insert into meta values ('deployment', %s)", (DEPLOYMENT,))

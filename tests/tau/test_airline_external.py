@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import pytest
-from support.shop_workspace import make_shop_workspace
-from tau.test_retail_external import EXAMPLES, TAU, Json, counted_in_docs, counts
+from tau.domain import (
+    NEEDS_TAU,
+    Confirming,
+    Json,
+    cases_of,
+    counted_in_docs,
+    counts,
+    open_domain,
+    records_of,
+    tasks_of,
+)
 from tau2.airline_connector import AirlineTools
 from tau2.airline_shop import Airline
 
-from sayso import RefusedError, Sayso, Subject
+from sayso import RefusedError, Subject
 from sayso.actions.model.definition import Assurance
-from sayso.audit.entry import Actor, ActorKind
-from sayso.sdk.resources.tokens import Scope
 from sayso.sdk.views import ActionView
 
-POLICY = (EXAMPLES / "airline.cedar").read_text("utf-8")
-
-pytestmark = [
-    pytest.mark.external_data,
-    pytest.mark.skipif(not TAU.is_dir(), reason=f"no τ²-bench in {TAU}; set SAYSO_TEST_DATA"),
-]
+pytestmark = NEEDS_TAU
 
 WRITES = (
     "book_reservation update_reservation_flights update_reservation_baggages "
@@ -43,102 +42,42 @@ UNTOLD = {
 """What the log says where a rule is no text of the policy, since none can switch it off."""
 
 
-@cache
-def _records() -> Json:
-    records: Json = json.loads(gzip.decompress((TAU / "airline_db.json.gz").read_bytes()))
-    return records
-
-
-@cache
-def _tasks() -> dict[str, Json]:
-    if not TAU.is_dir():
-        return {}
-    found = json.loads((TAU / "airline_tasks_dev.json").read_text("utf-8"))
-    return {task["id"]: task for task in found["tasks"]}
-
-
-@cache
-def _cases() -> list[Json]:
-    if not TAU.is_dir():
-        return []
-    with gzip.open(TAU / "airline_cases_dev.jsonl.gz", "rt", encoding="utf-8") as lines:
-        return [json.loads(line) for line in lines]
-
-
 @dataclass(slots=True, kw_only=True)
-class Desk:
+class Desk(Confirming):
     """The airline behind an open workspace, and the desk that passes on what customers confirm."""
 
-    sayso: Sayso
     airline: Airline
-    token: str
 
     async def propose(self, case: Json) -> ActionView:
-        """Ask for what a tool does, as the bot in a session with that customer.
-
-        Whose profile it is about is never an argument: where it is the session's customer it is
-        left out, and where it is another one it is passed on as the foreign argument that it is.
-        """
+        """Ask for what a tool does; without a session it is about whose reservation it is."""
         action, session = case["action"], case["session"]
         args = dict(action["arguments"])
         stated = str(args.get("user_id", session))
         if session is None:
             held = self.airline.reservation(str(args.get("reservation_id")))
             stated = held["user_id"] if held else stated
-        if stated == session or session is None:
-            args.pop("user_id", None)
         if action["name"] == "cancel_reservation":
             args["reason"] = case["ctx"].get("reason", "")
-        assurance = Assurance.SIGNED_IN if session else Assurance.UNVERIFIED
-        subject = Subject(id=session or stated, assurance=assurance)
-        return await self.sayso.propose(f"airline.{action['name']}", args, subject=subject)
-
-    async def confirm(self, view: ActionView, digest: str) -> ActionView:
-        """The customer's yes to what was listed under that digest."""
-        assert view.approval is not None, view
-        return await self.sayso.approvals.decide(
-            view.approval.id,
-            "approve",
-            token=self.token,
-            revision=view.approval.revision,
-            digest=digest,
-        )
-
-    async def reasons(self) -> set[str]:
-        """Why the newest refusal was one, by the log: the policy's rules, else its code."""
-        (entry,) = await self.sayso.audit.query("kind:action.refused", limit=1)
-        rule = entry.body.get("rule")
-        return set(rule.split(",")) if rule else {entry.body["data"]["code"]}
+        return await self.ask(f"airline.{action['name']}", args, session, stated)
 
 
 @asynccontextmanager
 async def open_desk(folder: Path) -> AsyncGenerator[Desk]:
     """A new workspace with the airline's policy; its log is verified at the end."""
-    records = _records()
+    records = records_of("airline")
     airline = Airline(
         flights=records["flights"],
         first_users=records["users"],
         first_reservations=records["reservations"],
     )
-    workspace = make_shop_workspace(
-        folder,
-        POLICY,
-        approvals={"roles": ["confirmation"]},
-        people=[{"id": "desk", "roles": ["confirmation"]}],
-    )
-    async with Sayso(workspace, connectors=[AirlineTools(airline)]) as sayso:
-        scopes = frozenset({Scope.DECIDE, Scope.READ})
-        by = Actor(kind=ActorKind.SERVICE, id="test")
-        tenant = sayso.container.tenant
-        _, token = await sayso.tokens.create(tenant, "person", "desk", scopes, days=1, by=by)
-        yield Desk(sayso=sayso, airline=airline, token=token)
-        assert sayso.audit.verify(deep=True).exit_status == 0
+    async with open_domain(folder, "airline", AirlineTools(airline)) as opened:
+        yield Desk(sayso=opened.sayso, token=opened.token, airline=airline)
 
 
 def _begin(desk: Desk, case: Json) -> None:
     """What the task has done before the case, straight at the airline."""
     desk.airline.reset()
-    task = _tasks()[case["task"]]
+    task = tasks_of("airline")[case["task"]]
     for at in case["pre"]:
         done = task["actions"][at]
         if done["name"] in WRITES:
@@ -153,17 +92,17 @@ def _owner(desk: Desk, action: Json) -> str:
 
 
 def _of(*classes: str) -> list[Json]:
-    return [case for case in _cases() if case["cls"] in classes]
+    return [case for case in cases_of("airline") if case["cls"] in classes]
 
 
 def _forbidden() -> list[str]:
     others = {"gold", "unconfirmed", "foreign_read"}
-    return sorted({case["cls"] for case in _cases()} - others)
+    return sorted({case["cls"] for case in cases_of("airline")} - others)
 
 
 def test_the_docs_count_what_is_judged() -> None:
     """Every case is of a class that is judged here, and the page's row says how many there are."""
-    assert counted_in_docs("airline") == counts(_cases())
+    assert counted_in_docs("airline") == counts(cases_of("airline"))
 
 
 async def test_what_the_policy_permits_is_done_once_confirmed(tmp_path: Path) -> None:
@@ -220,7 +159,7 @@ async def test_each_task_ends_as_the_benchmark_says(tmp_path: Path) -> None:
     """Its writes in their order, each confirmed, change the reservations as they should."""
     wrong: dict[str, Json] = {}
     async with open_desk(tmp_path) as desk:
-        for task in _tasks().values():
+        for task in tasks_of("airline").values():
             desk.airline.reset()
             for action in (one for one in task["actions"] if one["name"] in WRITES):
                 session = _owner(desk, action)

@@ -8,38 +8,32 @@ was listed.
 
 from __future__ import annotations
 
-import gzip
-import json
-import os
-import re
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from support.shop_workspace import make_shop_workspace
+from tau.domain import (
+    NEEDS_TAU,
+    Confirming,
+    Json,
+    cases_of,
+    counted_in_docs,
+    counts,
+    open_domain,
+    records_of,
+    tasks_of,
+)
 from tau2.retail_connector import Retail
 from tau2.retail_shop import RetailShop
 
-from sayso import RefusedError, Sayso, Subject
+from sayso import RefusedError, Subject
 from sayso.actions.model.definition import Assurance
-from sayso.audit.entry import Actor, ActorKind
-from sayso.sdk.resources.tokens import Scope
 from sayso.sdk.views import ActionView
 
-DATA = Path(os.environ.get("SAYSO_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
-TAU = DATA / "tau"
-EXAMPLES = Path(__file__).parents[2] / "examples" / "tau2"
-POLICY = (EXAMPLES / "retail.cedar").read_text("utf-8")
-
-pytestmark = [
-    pytest.mark.external_data,
-    pytest.mark.skipif(not TAU.is_dir(), reason=f"no τ²-bench in {TAU}; set SAYSO_TEST_DATA"),
-]
-Json = dict[str, Any]
+pytestmark = NEEDS_TAU
 
 WRITES = (
     "cancel_pending_order modify_pending_order_address modify_pending_order_payment "
@@ -59,98 +53,37 @@ SLIPS = {"tau2-20", "tau2-21", "tau2-37"}
 """Where τ²'s tool writes the last new item's price and options onto every changed one."""
 
 
-@cache
-def _records() -> Json:
-    records: Json = json.loads(gzip.decompress((TAU / "retail_db.json.gz").read_bytes()))
-    return records
-
-
-@cache
-def _tasks() -> dict[str, Json]:
-    if not TAU.is_dir():
-        return {}
-    found = json.loads((TAU / "retail_tasks_dev.json").read_text("utf-8"))
-    return {task["id"]: task for task in found["tasks"]}
-
-
-@cache
-def _cases() -> list[Json]:
-    if not TAU.is_dir():
-        return []
-    with gzip.open(TAU / "retail_cases_dev.jsonl.gz", "rt", encoding="utf-8") as lines:
-        return [json.loads(line) for line in lines]
-
-
 @dataclass(slots=True, kw_only=True)
-class Desk:
+class Desk(Confirming):
     """The shop behind an open workspace, and the desk that passes on what customers confirm."""
 
-    sayso: Sayso
     shop: RetailShop
-    token: str
 
     async def propose(self, action: Json, session: str | None) -> ActionView:
-        """Ask for what a tool does, as the bot in a session with that customer.
-
-        Whose profile it is about is never an argument: where it is the session's customer it is
-        left out, and where it is another one it is passed on as the foreign argument that it is.
-        Without a session the customer is whom somebody states to be.
-        """
+        """Ask for what a tool does; without a session it is about whose order it is."""
         args = dict(action["arguments"])
         stated = str(args.get("user_id", session))
         if session is None:
             order = self.shop.order(str(args.get("order_id")))
             stated = order["user_id"] if order else stated
-        if stated == session or session is None:
-            args.pop("user_id", None)
-        assurance = Assurance.SIGNED_IN if session else Assurance.UNVERIFIED
-        subject = Subject(id=session or stated, assurance=assurance)
-        return await self.sayso.propose(f"retail.{action['name']}", args, subject=subject)
-
-    async def confirm(self, view: ActionView, digest: str) -> ActionView:
-        """The customer's yes to what was listed under that digest."""
-        assert view.approval is not None, view
-        return await self.sayso.approvals.decide(
-            view.approval.id,
-            "approve",
-            token=self.token,
-            revision=view.approval.revision,
-            digest=digest,
-        )
-
-    async def reasons(self) -> set[str]:
-        """Why the newest refusal was one, by the log: the policy's rules, else its code."""
-        (entry,) = await self.sayso.audit.query("kind:action.refused", limit=1)
-        rule = entry.body.get("rule")
-        return set(rule.split(",")) if rule else {entry.body["data"]["code"]}
+        return await self.ask(f"retail.{action['name']}", args, session, stated)
 
 
 @asynccontextmanager
 async def open_desk(folder: Path) -> AsyncGenerator[Desk]:
     """A new workspace with the retail policy; its log is verified at the end."""
-    records = _records()
+    records = records_of("retail")
     shop = RetailShop(
         products=records["products"], first_users=records["users"], first_orders=records["orders"]
     )
-    workspace = make_shop_workspace(
-        folder,
-        POLICY,
-        approvals={"roles": ["confirmation"]},
-        people=[{"id": "desk", "roles": ["confirmation"]}],
-    )
-    async with Sayso(workspace, connectors=[Retail(shop)]) as sayso:
-        scopes = frozenset({Scope.DECIDE, Scope.READ})
-        by = Actor(kind=ActorKind.SERVICE, id="test")
-        opened = sayso.container
-        _, token = await sayso.tokens.create(opened.tenant, "person", "desk", scopes, days=1, by=by)
-        yield Desk(sayso=sayso, shop=shop, token=token)
-        assert sayso.audit.verify(deep=True).exit_status == 0
+    async with open_domain(folder, "retail", Retail(shop)) as opened:
+        yield Desk(sayso=opened.sayso, token=opened.token, shop=shop)
 
 
 def _begin(desk: Desk, case: Json) -> None:
     """What the task has done before the case, straight at the shop."""
     desk.shop.reset()
-    task = _tasks()[case["task"]]
+    task = tasks_of("retail")[case["task"]]
     for at in case["pre"]:
         done = task["actions"][at]
         desk.shop.apply(done["name"], task["user"], done["arguments"])
@@ -158,38 +91,17 @@ def _begin(desk: Desk, case: Json) -> None:
 
 
 def _of(*classes: str) -> list[Json]:
-    return [case for case in _cases() if case["cls"] in classes]
+    return [case for case in cases_of("retail") if case["cls"] in classes]
 
 
 def _forbidden() -> list[str]:
     others = {"gold", "unconfirmed", "confirmed_other_args", "foreign_read"}
-    return sorted({case["cls"] for case in _cases()} - others)
-
-
-def counts(cases: Sequence[Json]) -> tuple[int, int, int]:
-    """What is to be permitted, what refused, and what of that the benchmark's backend would do."""
-    refused = [case for case in cases if case["expect"] == "refuse"]
-    assert {case["cls"] for case in cases if case["expect"] != "refuse"} == {"gold"}
-    accepted = sum(case["backend_accepts"] for case in refused)
-    return len(cases) - len(refused), len(refused), accepted
-
-
-def counted_in_docs(domain: str) -> tuple[int, int, int]:
-    """The same by the row of that domain in the how-to."""
-    page = EXAMPLES.parents[1] / "docs" / "how-to" / "write-a-policy.md"
-    row = re.search(
-        rf"^\| {domain} \|.*\| ([\d,]+) of \1 \| ([\d,]+) of \2 \| ([\d,]+) \|$",
-        page.read_text("utf-8"),
-        re.MULTILINE,
-    )
-    assert row is not None
-    permitted, refused, accepted = (int(number.replace(",", "")) for number in row.groups())
-    return permitted, refused, accepted
+    return sorted({case["cls"] for case in cases_of("retail")} - others)
 
 
 def test_the_docs_count_what_is_judged() -> None:
     """Every case is of a class that is judged here, and the page's row says how many there are."""
-    assert counted_in_docs("retail") == counts(_cases())
+    assert counted_in_docs("retail") == counts(cases_of("retail"))
 
 
 async def test_what_the_policy_permits_is_done_once_confirmed(tmp_path: Path) -> None:
@@ -259,7 +171,7 @@ async def test_each_task_ends_as_the_benchmark_says(tmp_path: Path) -> None:
     """Its writes in their order, each confirmed, change what they should and nothing else."""
     wrong: dict[str, Json] = {}
     async with open_desk(tmp_path) as desk:
-        for task in _tasks().values():
+        for task in tasks_of("retail").values():
             desk.shop.reset()
             for action in (one for one in task["actions"] if one["name"] in WRITES):
                 view = await desk.propose(action, task["user"])

@@ -19,6 +19,8 @@ from surfaces.mcp.mcp_workspace import Json, McpWorkspace, call, headers, over_h
 
 from sayso.surfaces.mcp.tasks import MISSING_CAPABILITY, TASKS
 
+WITHIN_S = 60.0
+"""So long a client waits at most: a result that does not come fails the test."""
 ANY = TypeAdapter(dict[str, Any])
 
 
@@ -118,14 +120,16 @@ async def test_a_call_that_waits_is_a_task_whose_result_comes_later(
         assert f"ch_demo_{who}_1" in [one["id"] for one in records["records"]]
         args = {"amount": usd(7_700), "customer_words": "the mug broke"}
         waiting = asyncio.create_task(call(client, "stripe_credit", args))
-        await tasks.first.wait()
+        async with asyncio.timeout(WITHIN_S):
+            await tasks.first.wait()
         (handle,) = tasks.handles
         assert (handle.status, handle.ttl_ms) == ("working", None)
         assert "Nothing has been done yet" in handle.status_message
         assert (await ask(client.session, "tasks/cancel", handle.task_id))["resultType"]
         assert (await ask(client.session, "tasks/update", handle.task_id))["resultType"]
         await approve(workspace, handle.task_id)
-        done, is_error = await waiting
+        async with asyncio.timeout(WITHIN_S):
+            done, is_error = await waiting
         assert (done["status"], is_error) == ("succeeded", False)
         assert done["id"] == handle.task_id
         assert done["receipt"]["id"]
