@@ -335,7 +335,7 @@ async def test_what_ends_soon_has_a_tab_of_its_own(tmp_path: Path) -> None:
         console.opened.clock.advance(hours=7, minutes=10)
         later = await console.ask(customer=2)
         page = (await read(console, "?tab=expiring")).text
-        assert "1 of yours end within an hour" in page
+        assert "1 of yours ends within an hour" in page
         assert first.id in page
         assert later.id not in page
         assert 'aria-current="page">Ends soon <b>1</b>' in page
