@@ -49,7 +49,7 @@ from sayso.actions.context import EngineContext
 from sayso.actions.engine.late_effects import DeniedCalls
 from sayso.actions.engine.outcomes import Endings
 from sayso.actions.model.action_row import ActionRow, get_action
-from sayso.actions.model.attempt import read_target
+from sayso.actions.model.attempt import read_target, subject_as_judged
 from sayso.actions.model.digest import storable
 from sayso.actions.model.ledger import entry_of
 from sayso.actions.model.snapshot import difference
@@ -422,7 +422,7 @@ class Approvals:
         )
         args, wanted = lowered_args(self._registry.action(row.name), row, decision)
         draft = replace(row, args=args, revision=row.revision + 1)
-        resolved = await read_target(self._registry, row.id, row.name, args, row.subject)
+        resolved = await read_target(self._registry, row.id, row.name, args, subject_as_judged(row))
         # INVARIANT: the editor's yes covers what the card showed, except for the lower amount.
         assert row.snapshot is not None
         changed = difference(row.snapshot.resolved, resolved, lowered=True)
