@@ -30,7 +30,7 @@ from sayso.surfaces.console import (
     together,
     work,
 )
-from sayso.surfaces.console.edge import Edge, Site, logger
+from sayso.surfaces.console.edge import BACK_CHANNEL, Edge, Site, logger
 from sayso.surfaces.console.live import Live
 from sayso.surfaces.console.render import assets
 from sayso.surfaces.console.sign_in import SignIn
@@ -63,6 +63,7 @@ def create_console(sayso: Sayso, *, site: Site | None = None) -> Starlette:
             Route("/enter", sign_in.enter, methods=["GET", "POST"]),
             Route("/enter/start", sign_in.start),
             Route("/enter/callback", sign_in.finish),
+            Route(BACK_CHANNEL, sign_in.hear, methods=["POST"]),
             Route("/me/link", page(sign_in.link)),
             Route("/leave", page(sign_in.leave), methods=["POST"]),
             Route("/live", live.stream),

@@ -56,7 +56,7 @@ async def every_state(console: ServedConsole) -> list[str]:
         await console.sayso.solutions.answer(
             view.id,
             choice,
-            token=await console.sign_in("noor"),
+            token=await console.token("noor"),
             revision=view.revision,
             digest=view.digest,
             reason_code="other" if choice == "reject" else "",
