@@ -114,6 +114,19 @@ class OidcSessions(Resource):
             raise no_role()
         return known
 
+    async def asks_again(self, session: Session) -> tuple[int, bool] | None:
+        """After how many minutes a decision needs the provider, and whether it is asked by itself.
+
+        Returns:
+            None for a session that no provider began.
+        """
+        section = self._workspace.settings.console.oidc
+        if session.via != "oidc" or section is None:
+            return None
+        row = await self._read(session.token.id)
+        has = row is not None and row.token is not None and row.token.refresh is not None
+        return section.recheck_minutes, has
+
     # ---- asking again --------------------------------------------------------------------------
 
     def look(self, session: Session) -> None:

@@ -68,6 +68,7 @@ async def test_a_decision_within_five_minutes_asks_nobody(tmp_path: Path) -> Non
 async def test_a_later_one_asks_first_and_once_for_five_minutes(tmp_path: Path) -> None:
     """AU-14: by the refresh token, which rotates; ten at once are one question."""
     async with signed_in(tmp_path) as (company, browser, view):
+        assert "is asked about you again every 5 minutes" in (await browser.get(f"{ROOT}/me")).text
         for _ in range(3):
             company.clock.advance(minutes=6)
             answers = await asyncio.gather(
@@ -196,6 +197,7 @@ async def test_a_secret_of_ours_that_is_wrong_ends_nobodys_session(tmp_path: Pat
 async def test_without_a_refresh_token_they_sign_in_again_to_decide(tmp_path: Path) -> None:
     """The page stays readable, and the new session takes the place of the old one."""
     async with signed_in(tmp_path, refreshes=False, recheck_minutes=20) as (company, browser, view):
+        assert "20 minutes after that, you sign in" in (await browser.get(f"{ROOT}/me")).text
         company.clock.advance(minutes=19)
         assert (await browser.post(f"{ROOT}/me", data={"keys": "off"})).status_code == 303
         company.clock.advance(minutes=2)
