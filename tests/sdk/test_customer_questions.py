@@ -26,7 +26,7 @@ async def waiting(
 ) -> AsyncGenerator[tuple[ServedConsole, SolutionView, str]]:
     """A solution that waits, and the token of a person who may answer it."""
     async with open_console(folder, clock=clock or FakeClock()) as console:
-        yield console, await console.ask(), await console.token("maria")
+        yield console, await console.ask(), await console.sign_in("maria")
 
 
 async def ask(
@@ -126,7 +126,7 @@ async def test_only_one_question_is_open_and_each_has_a_number(tmp_path: Path) -
     async with waiting(tmp_path) as (console, view, maria):
         await ask(console, view, maria)
         with pytest.raises(RefusedError) as caught:
-            await ask(console, view, await console.token("noor"), "And when?")
+            await ask(console, view, await console.sign_in("noor"), "And when?")
         assert caught.value.code is Code.ALREADY_IN_STATE
         await answer(console, view, "the blue one")
         again = await console.sayso.solutions.get(view.id)
@@ -149,7 +149,7 @@ async def test_only_who_may_decide_asks_and_about_what_is_shown(tmp_path: Path) 
             ("maria", view.digest, " ", Code.INVALID_INPUT),
             ("maria", view.digest, "x" * (MAX_REASON_CHARS + 1), Code.MESSAGE_TOO_LONG),
         ):
-            token = maria if by == "maria" else await console.token(by)
+            token = maria if by == "maria" else await console.sign_in(by)
             with pytest.raises(RefusedError) as caught:
                 await solutions.ask_customer(
                     view.id, text, token=token, revision=view.revision, digest=digest
@@ -179,7 +179,7 @@ async def test_the_time_to_decide_is_as_the_settings_say(tmp_path: Path, extends
     clock = FakeClock()
     section: dict[str, object] = {"answer_extends": extends}
     async with open_console(tmp_path, clock=clock, approvals=section) as console:
-        view, maria = await console.ask(), await console.token("maria")
+        view, maria = await console.ask(), await console.sign_in("maria")
         await ask(console, view, maria)
         clock.advance(hours=2)
         await answer(console, view, "the blue one")

@@ -19,13 +19,7 @@ import pytest
 from connectors.benches import ANA, stripe_on
 from sdk.customers import MARIA, refund_of
 from support.shop import Shop, ShopFault
-from support.shop_workspace import (
-    POLICY,
-    ShopWorkspace,
-    make_shop_workspace,
-    open_shop,
-    person_token,
-)
+from support.shop_workspace import POLICY, ShopWorkspace, make_shop_workspace, open_shop
 
 from sayso.actions.model.snapshot import Finality
 from sayso.audit.log import AuditLog
@@ -331,7 +325,7 @@ async def test_a_refund_by_hand_becomes_one_piece_of_work(tmp_path: Path) -> Non
         assert "effect.seen" in bodies
         assert ANA.id not in bodies
         assert account.sayso.audit.verify().exit_status == 0
-        maria = await person_token(account.sayso)
+        _, maria = await account.sayso.sessions.begin("maria", via="token")
         await account.sayso.work.end(made["id"], "It was me.", token=maria)
         assert await account.hears("refund.created", made) == ()
         assert [one.about for one in await account.sayso.work.list()] == [second["id"]]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from agent.shop import KNOWLEDGE
-from support.shop_workspace import ShopWorkspace, open_shop, person_token
+from support.shop_workspace import ShopWorkspace, open_shop
 
 from sayso.agent.chain import PlannerChain
 from sayso.agent.model_calls import ModelSettings
@@ -47,7 +47,7 @@ async def test_a_prompt_is_tried_promoted_and_rolled_back(tmp_path: Path) -> Non
     async with open_shop(tmp_path, planner=_planner(model)) as opened:
         opened.shop.books.add("o1", "cus_1", Money(3_000, "USD"))
         sayso = opened.sayso
-        token = await person_token(sayso)
+        _, token = await sayso.sessions.begin("maria", via="token")
         for name in ("plan.v2", "plan.v3"):
             _write(tmp_path, name, f"\nThis is {name}.")
         found = await sayso.prompts.try_out("plan.v2", 50, token=token)
@@ -75,7 +75,7 @@ async def test_what_cannot_be_chosen_is_refused(tmp_path: Path) -> None:
     """A file that is not there or names wrong variables, no part at all, nothing to go back to."""
     async with open_shop(tmp_path) as opened:
         prompts = opened.sayso.prompts
-        token = await person_token(opened.sayso)
+        _, token = await opened.sayso.sessions.begin("maria", via="token")
         with pytest.raises(ConfigError):
             await prompts.promote("none", token=token)
         with pytest.raises(ConfigError):

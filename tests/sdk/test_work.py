@@ -7,8 +7,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from surfaces.console.served_console import ServedConsole, open_console
+from surfaces.console.served_console import ROOT, ServedConsole, open_console
 
+from sayso.audit.authority.by import By
+from sayso.audit.entry import Actor, ActorKind
 from sayso.errors import Code, RefusedError
 from sayso.testing.clock import FakeClock
 
@@ -28,7 +30,7 @@ async def test_it_is_listed_until_somebody_ends_it(tmp_path: Path) -> None:
     """Taken, given away, noted, ended: each an entry by whoever said it, and nothing is lost."""
     async with handed_over(tmp_path) as (console, about):
         work = console.sayso.work
-        maria, noor = await console.token("maria"), await console.token("noor")
+        maria, noor = await console.sign_in("maria"), await console.sign_in("noor")
         (found,) = await work.list()
         assert (found.about, found.kind, found.assignee) == (about, "handed_over", None)
         assert (await work.take(about, token=maria)).assignee == "maria"
@@ -52,10 +54,25 @@ async def test_it_is_listed_until_somebody_ends_it(tmp_path: Path) -> None:
         assert not console.sayso.audit.verify(tenant=console.sayso.tenant).exit_status
 
 
+async def test_it_may_be_given_to_whoever_the_log_knows(tmp_path: Path) -> None:
+    """Also to somebody who does not stand in sayso.toml, and to nobody who is gone."""
+    async with handed_over(tmp_path) as (console, about):
+        sayso, by = console.sayso, By(actor=Actor(kind=ActorKind.SERVICE, id="test"))
+        await sayso.people.add(sayso.tenant, "zoe", ("finance",), by=by)
+        await sayso.people.deactivate(sayso.tenant, "finn", by=by)
+        async with console.client(await console.sign_in()) as browser:
+            page = (await browser.get(f"{ROOT}/request/{about}")).text
+            assert "<option>zoe</option>" in page
+            assert "<option>finn</option>" not in page
+            form = {"do": "give", "person": "zoe"}
+            assert (await browser.post(f"{ROOT}/work/{about}", data=form)).status_code == 303
+        assert (await sayso.work.get(about)).assignee == "zoe"
+
+
 async def test_what_is_ended_stays_ended(tmp_path: Path) -> None:
     """Nothing is said about it afterwards; nothing is taken that is nobody's work."""
     async with handed_over(tmp_path) as (console, about):
-        work, maria = console.sayso.work, await console.token("maria")
+        work, maria = console.sayso.work, await console.sign_in("maria")
         await work.end(about, "done by telephone", token=maria)
         for say in (
             work.take(about, token=maria),
@@ -75,7 +92,7 @@ async def test_what_is_ended_stays_ended(tmp_path: Path) -> None:
 async def test_a_note_is_some_text(tmp_path: Path, note: str) -> None:
     """Empty, too long, or no text: refused, and nothing is stored."""
     async with handed_over(tmp_path) as (console, about):
-        maria = await console.token("maria")
+        maria = await console.sign_in("maria")
         with pytest.raises(RefusedError) as caught:
             await console.sayso.work.end(about, note, token=maria)
         assert caught.value.code in {Code.INVALID_INPUT, Code.MESSAGE_TOO_LONG}
@@ -85,7 +102,7 @@ async def test_a_note_is_some_text(tmp_path: Path, note: str) -> None:
 async def test_a_note_is_sealed_with_the_customer(tmp_path: Path) -> None:
     """Invariant 8: the log says that there is one; the text goes with the customer's key."""
     async with handed_over(tmp_path) as (console, about):
-        maria = await console.token("maria")
+        maria = await console.sign_in("maria")
         await console.sayso.work.note(about, "Their new address is 1 High Street", token=maria)
         entries = await console.sayso.audit.tail(20)
         assert "High Street" not in str([entry.body for entry in entries])
@@ -94,7 +111,7 @@ async def test_a_note_is_sealed_with_the_customer(tmp_path: Path) -> None:
 async def test_nobody_strange_takes_work(tmp_path: Path) -> None:
     """Only an active person of the workspace, and only by their own token."""
     async with handed_over(tmp_path) as (console, about):
-        maria = await console.token("maria")
+        maria = await console.sign_in("maria")
         with pytest.raises(RefusedError) as caught:
             await console.sayso.work.take(about, token=maria, person="mallory")
         assert caught.value.code is Code.NOT_FOUND

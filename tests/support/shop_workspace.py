@@ -13,14 +13,12 @@ from support.shop import Shop
 
 from sayso.actions.engine.engine import Boundary
 from sayso.agent.base import Planner
-from sayso.audit.entry import Actor, ActorKind
 from sayso.audit.signed_note.note import Ed25519Signer
 from sayso.connectors.base import Connector
 from sayso.connectors.vault import new_key
 from sayso.ids import Clock
 from sayso.sdk.client import Sayso
 from sayso.sdk.database import is_postgres
-from sayso.sdk.resources.tokens import Scope
 from sayso.sdk.workspace import Workspace
 from sayso.settings import parse_settings
 from sayso.telemetry import Telemetry
@@ -166,10 +164,3 @@ async def open_shop(
     )
     async with sayso:
         yield ShopWorkspace(sayso=sayso, shop=store_shop, clock=fake, workspace=workspace)
-
-
-async def person_token(sayso: Sayso, person: str = "maria") -> str:
-    """The secret of a person's token by which they decide anywhere but in the console."""
-    by = Actor(kind=ActorKind.SERVICE, id="test")
-    scopes = frozenset({Scope.DECIDE, Scope.READ})
-    return (await sayso.tokens.create(sayso.tenant, "person", person, scopes, days=1, by=by))[1]

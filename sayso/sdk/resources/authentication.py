@@ -45,7 +45,7 @@ class Authentication:
         Args:
             via: how the call came, for the log.
             own: only one of the workspace's own tenant will do.
-            session: whether one of the console's sessions will do.
+            session: whether a session that a company's provider began will do.
 
         Raises:
             RefusedError: see `Tokens.check`; `forbidden` for one of another tenant.

@@ -220,12 +220,12 @@ class Tokens:
         """The token behind a secret; every surface that takes one asks here.
 
         Args:
-            session: whether it may be a session of the console, which ends in ways that only the
-                console knows: without use, or by a company's provider.
+            session: whether it may be a session that a company's provider began, which only the
+                console asks again whether it still may.
 
         Raises:
             RefusedError: `unauthenticated`, when it is unknown, ended or revoked; `forbidden`, when
-                it is of a person who is not, or not any more, an active one, or of the console.
+                it is of a person who is not, or not any more, an active one, or of such a session.
             IntegrityError: `tampered`, when the log is not what its key has signed.
         """
         found = None
@@ -329,7 +329,8 @@ def token_of(tenant: Tenant, credential: Credential) -> Token:
 
 
 def _refuse_session(reader: Reader, tenant: Tenant, token_id: str) -> None:
-    if reader.one("session.by_token", tenant=tenant, token_id=token_id) is not None:
+    row = reader.one("session.by_token", tenant=tenant, token_id=token_id)
+    if row is not None and text(row, "via") == "oidc":
         raise RefusedError(
             Code.FORBIDDEN,
             "this is a session of the console, and opens nothing else",

@@ -18,7 +18,7 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from support.parcel_shop import ParcelShop, add_playbooks
-from support.shop_workspace import POLICY, ShopWorkspace, open_shop, person_token
+from support.shop_workspace import POLICY, ShopWorkspace, open_shop
 
 from sayso.actions.model.definition import Action
 from sayso.actions.model.plan import Handoff, OnFailure, Plan, Step
@@ -142,10 +142,6 @@ class ServedConsole:
         """A session's cookie value."""
         _, secret = await self.sayso.sessions.begin(person, via="token")
         return secret
-
-    async def token(self, person: str = "maria") -> str:
-        """A token by which somebody decides elsewhere."""
-        return await person_token(self.sayso, person)
 
     def client(self, secret: str = "") -> httpx.AsyncClient:
         """A browser without scripts, as far as HTTP goes."""

@@ -41,7 +41,7 @@ async def answer(
     await console.sayso.solutions.answer(
         view.id,
         choice,
-        token=await console.token(person),
+        token=await console.sign_in(person),
         revision=view.revision,
         digest=view.digest,
         reason_code="other" if choice == "reject" else "",
@@ -203,7 +203,7 @@ async def test_two_browsers_and_another_surface_at_once_make_one_decision(
             for page in pages:
                 await page.goto(console.path(f"solution/{view.id}"))
                 await page.wait_for_selector("#yes")
-            token = await console.token("noor")
+            token = await console.sign_in("noor")
 
             async def elsewhere(view: SolutionView = view, token: str = token) -> None:
                 await console.sayso.solutions.answer(

@@ -207,7 +207,7 @@ async def test_a_login_leads_to_a_page_of_ours_and_nowhere_else(
     async with open_company(tmp_path) as company, company.browser() as browser:
         answer = await company.login(browser, f"enter/start?{urlencode({'after': after})}")
         assert answer.headers["location"] == f"{ROOT}/{lands}"
-        secret = await company.console.token()
+        secret = await company.console.sign_in()
         form = await browser.post(f"{ROOT}/enter", data={"token": secret, "after": after})
         assert form.headers["location"] == f"{ROOT}/{lands}"
 

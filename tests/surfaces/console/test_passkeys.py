@@ -151,7 +151,7 @@ async def test_without_a_signature_nobody_says_yes_to_so_much(tmp_path: Path) ->
         answer = await maria.post(view, {**form, "decision": "yes"})
         assert answer.status_code == 403
         assert "needs your passkey" in answer.text
-        token = await console.token("maria")
+        token = await console.sign_in("maria")
         step = view.steps[0]
         assert step.approval_id is not None
         assert step.digest is not None

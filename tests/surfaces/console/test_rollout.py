@@ -115,7 +115,7 @@ async def test_the_page_says_how_far_each_is_and_how_full_each_limit(tmp_path: P
         await console.sayso.solutions.answer(
             view.id,
             "approve",
-            token=await console.token("noor"),
+            token=await console.sign_in("noor"),
             revision=view.revision,
             digest=view.digest,
         )

@@ -207,7 +207,7 @@ async def test_a_session_that_ends_between_show_and_click_loses_nothing(tmp_path
         await page.evaluate("document.querySelector('#no button').click()")
         await page.wait_for_selector("#token")
         assert (await console.sayso.solutions.get(view.id)).status == "pending"
-        await page.fill("#token", await console.token())
+        await page.fill("#token", await console.sign_in())
         await page.click("main form button")
         await page.wait_for_selector("#reason")
         assert page.url.partition("#")[0] == console.path(f"solution/{view.id}")

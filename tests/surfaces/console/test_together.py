@@ -101,7 +101,7 @@ async def test_what_changed_drops_out_and_the_total_is_shown_again(tmp_path: Pat
         await console.sayso.solutions.answer(
             first.id,
             "reject",
-            token=await console.token("noor"),
+            token=await console.sign_in("noor"),
             revision=first.revision,
             digest=first.digest,
             reason_code="not_covered",
