@@ -66,7 +66,7 @@ async def test_a_decision_within_five_minutes_asks_nobody(tmp_path: Path) -> Non
 
 
 async def test_a_later_one_asks_first_and_once_for_five_minutes(tmp_path: Path) -> None:
-    """AU-14: by the refresh token, which rotates; ten at once are one question."""
+    """By the refresh token, which rotates; ten at once are one question."""
     async with signed_in(tmp_path) as (company, browser, view):
         assert "is asked about you again every 5 minutes" in (await browser.get(f"{ROOT}/me")).text
         for _ in range(3):
@@ -94,7 +94,7 @@ async def test_a_page_does_not_wait_and_has_the_provider_asked_beside_it(tmp_pat
 
 @pytest.mark.parametrize("signs", [True, False], ids=["id token", "userinfo"])
 async def test_whoever_left_a_group_decides_no_more(signs: bool, tmp_path: Path) -> None:
-    """AU-14: the role goes by an entry that counts everywhere, before the decision is looked at."""
+    """The role goes by an entry that counts everywhere, before the decision is looked at."""
     async with signed_in(tmp_path) as (company, browser, view):
         company.provider.signs_refreshes = signs
         company.provider.person["groups"] = ["money"]
