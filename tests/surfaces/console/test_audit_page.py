@@ -10,6 +10,7 @@ import re
 import sqlite3
 import tempfile
 import zipfile
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
@@ -84,7 +85,7 @@ async def test_an_entry_that_somebody_changed_is_named_on_the_page(
     """By SQL, in the file, readable or not: which entries, in words, and that nothing counts."""
     async with open_console(tmp_path) as console:
         await console.ask()
-        with sqlite3.connect(tmp_path / "sayso.db") as database:
+        with closing(sqlite3.connect(tmp_path / "sayso.db", isolation_level=None)) as database:
             rows = database.execute("select seq, body from log_entry order by seq").fetchall()
             seq, body = next((seq, body) for seq, body in rows if seq > 2 and was in body)
             database.execute("drop trigger log_entry_is_never_changed")

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from email.message import EmailMessage
 from pathlib import Path
+from typing import Any
 
 import pytest
 from surfaces.console.served_console import LETTER, ServedConsole, open_console
@@ -41,7 +42,7 @@ async def reminded(
     folder: Path, *, slack: Mapping[str, object] | None = None, **more: object
 ) -> AsyncGenerator[tuple[ServedConsole, Mailer, SolutionView, Path]]:
     """A solution of which people are reminded after an hour, and who writes to them."""
-    tables = {} if slack is None else {"slack": slack}
+    tables: dict[str, Any] = {} if slack is None else {"slack": slack}
     clock = FakeClock()
     approvals: dict[str, object] = {"remind_after_minutes": 60, **more}
     console_section = {"url": "https://sayso.shop.example"}
