@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sayso.errors import SaysoError, logged
+from sayso.errors import IntegrityError, SaysoError, logged
 from sayso.sdk.changes import Changes
 from sayso.sdk.client import Sayso
 from sayso.surfaces.console import (
@@ -130,6 +130,9 @@ def _missing(request: Request, error: Exception) -> Response:
 def _trouble(request: Request, error: Exception) -> Response:
     assert isinstance(error, SaysoError)
     logger.warning("a page could not be made: %s", logged(error))
+    if isinstance(error, IntegrityError):
+        title = "Something stored is not what the log says"
+        return _note(request, 503, title, f"{error.message}. Ask sayso audit verify what it is.")
     return _note(
         request, 503, "That cannot be done now", "Nothing was changed. Try it again in a moment."
     )
