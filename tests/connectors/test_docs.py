@@ -24,7 +24,11 @@ from sayso.sdk.resources.connections import Connections
 from sayso.sdk.workspace import Workspace, write_secret_file
 from sayso.settings import ConnectionSection, VaultSection, parse_settings
 
-PAGES = ("reference/stripe-and-email.md", "how-to/add-a-connector.md", "how-to/connect-an-account.md")
+PAGES = (
+    "reference/stripe-and-email.md",
+    "how-to/add-a-connector.md",
+    "how-to/connect-an-account.md",
+)
 DOC = "\n".join((EXAMPLES.parent / "docs" / name).read_text("utf-8") for name in PAGES)
 BLOCKS: list[tuple[str, str]] = re.findall(r"```(\w+)\n(.*?)```", DOC, re.DOTALL)
 ACTIONS: tuple[Action, ...] = (REFUND, CANCEL_SUBSCRIPTION, CREDIT, *actions_with(at_most_once()))

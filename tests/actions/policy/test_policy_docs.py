@@ -1,4 +1,4 @@
-"""docs/how-to/write-a-policy.md and docs/reference/policy.md say what the policy can read and what the default policy does."""
+"""The pages about policies say what a policy can read and what the default one does."""
 
 from __future__ import annotations
 
