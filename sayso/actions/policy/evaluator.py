@@ -244,13 +244,13 @@ class Evaluator:
         ceiling: Staged | None,
     ) -> Judgement:
         """What the policy says, under the ceiling of the roll-out."""
-        judgement = replace(loaded.policy.judge(question), policy=loaded.number)
+        judgement = loaded.policy.judge(question)
         if loaded.dials is None:
-            return judgement
+            return replace(judgement, policy=loaded.number)
         staged = self._stages.staged(reader, loaded, row, question)
         if ceiling is not None and (staged is None or ceiling.stage.rank < staged.stage.rank):
             staged = ceiling
-        return capped(judgement, staged, loaded.dials.roles)
+        return capped(judgement, staged, loaded.dials.roles, loaded.number)
 
     def judge(
         self,
