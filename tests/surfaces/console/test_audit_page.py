@@ -20,6 +20,7 @@ from surfaces.console.served_console import (
     violations,
 )
 
+from sayso.audit.verifier.verification import Verdict
 from sayso.audit.verify import verify
 
 pytestmark = pytest.mark.promise("console:audit")
@@ -72,6 +73,22 @@ async def test_a_question_is_taken_away_as_files_that_verify_or_are_read(
         assert list(left.iterdir()) == []
 
 
+async def test_the_evidence_of_an_action_is_taken_from_its_page(tmp_path: Path) -> None:
+    """The same page as at the command line, which verifies; taking it is an entry."""
+    async with open_console(tmp_path) as console:
+        view = await console.ask()
+        path = f"{ROOT}/action/{view.steps[0].action_id}"
+        async with console.client(await console.sign_in()) as browser:
+            assert f'action="{path}/evidence"' in (await browser.get(path)).text
+            said = await browser.post(f"{path}/evidence")
+            assert said.headers["content-disposition"].startswith("attachment")
+            assert (await browser.post(f"{ROOT}/action/act_none/evidence")).status_code == 404
+        (tmp_path / "pack.html").write_bytes(said.content)
+        assert verify(tmp_path / "pack.html", deep=True).verdict is Verdict.VERIFIED
+        (newest,) = await console.sayso.audit.tail(1)
+        assert (newest.kind, newest.actor) == ("audit.exported", "person:maria")
+
+
 async def test_a_question_is_kept_and_forgotten(tmp_path: Path) -> None:
     """In this browser, under a name that is text; what somebody put into the cookie is not run."""
     async with (
@@ -119,4 +136,4 @@ async def test_the_word_that_one_writes_is_completed(tmp_path: Path) -> None:
             assert await offered("actor:maria") == []
             await page.goto(console.path("audit?verify=1"))
             text = await page.inner_text("main")
-            assert "This server verified the entries 0 to " in text
+            assert "This server verified all " in text
