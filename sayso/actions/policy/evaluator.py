@@ -37,6 +37,7 @@ from sayso.actions.policy.card import Card, build_card
 from sayso.actions.policy.signs import (
     Amounts,
     Seen,
+    ahead_of_earlier,
     earlier_of,
     earlier_words,
     equal_to,
@@ -295,6 +296,7 @@ class Evaluator:
         opened: list[ActionRow] = []
         may_ask = judgement.outcome is Outcome.ASK or bool(_full(loaded.limits, judgement, row))
         if may_ask and not approvers and row.undoes is None:
+            ahead_of_earlier(reader, row, now)
             opened = open_beside(reader, row, resolved)
             equal = equal_to(reader, row, opened)
             if equal is not None:
