@@ -37,6 +37,7 @@ from sayso.sdk.resources.actions import ActionResource
 from sayso.sdk.resources.approvals import SETTLED, ApprovalResource
 from sayso.sdk.resources.authentication import Authentication
 from sayso.sdk.resources.base import SDK
+from sayso.sdk.resources.canaries import CanaryResource
 from sayso.sdk.resources.events import EventResource
 from sayso.sdk.resources.figures import Figures, read_figures
 from sayso.sdk.resources.limits import LimitResource
@@ -228,6 +229,11 @@ class Sayso:
     def solutions(self) -> SolutionResource:
         """What waits for people, one item for each plan, and their answers."""
         return SolutionResource(self.container, self._workspace)
+
+    @property
+    def canaries(self) -> CanaryResource:
+        """Test cards against tired eyes: for surfaces on which people read what they answer."""
+        return CanaryResource(self.container, self._workspace)
 
     @property
     def stops(self) -> StopResource:
