@@ -308,9 +308,7 @@ class Sayso:
         from sayso.connectors.email.connector import EmailConnector  # only who writes needs it
 
         connectors = self.container.connectors
-        if "email" not in connectors.names:
-            return None
-        found = connectors.connector("email")
+        found = connectors.connector("email") if "email" in connectors.names else None
         return found if isinstance(found, EmailConnector) else None
 
     @property
@@ -381,8 +379,7 @@ class Sayso:
         """Drafts from what people decided; a person looks, and puts them in force."""
         from sayso.sdk.resources.suggestions import SuggestionResource
 
-        container = self.container
-        return SuggestionResource(container, self._workspace, self.analysis, self.rollout)
+        return SuggestionResource(self.container, self._workspace, self.analysis, self.rollout)
 
     @property
     def privacy(self) -> Privacy:
@@ -572,10 +569,9 @@ class Sayso:
             ConfigError, RetryableError: what keeps it from that.
             IntegrityError: `tampered`, when a log of the database does not verify.
         """
-        tenant = self.tenant
         for refused in self.container.log.refused:
             self.container.log.check_accepted(refused)
-        await self.container.store.write(lambda tx: tx.one("log.head", tenant=tenant))
+        await self.container.store.write(lambda tx: tx.one("log.head", tenant=self.tenant))
         await self.warm()
         await check_room(self.container.store)
 

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+from importlib import resources
 from pathlib import Path
 
 import pytest
+from sdk.customers import MARIA
 from support.canaries import CANARIES, MOST, refunds, said, waiting
 from support.shop_workspace import open_shop
 
 from sayso.audit.verifier.verification import Verdict
-from sayso.errors import RefusedError
+from sayso.errors import Code, ConfigError, RefusedError
+from sayso.money import Money
 from sayso.sdk.solution_view import SolutionView
+from sayso.settings import parse_settings
 
 pytestmark = pytest.mark.promise("canaries:never-done")
 
@@ -69,6 +78,8 @@ async def test_nothing_can_carry_a_test_card_out(tmp_path: Path, store_url: str)
         assert opened.shop.books.calls == calls
         assert (await sayso.figures()).actions == actions
         assert sayso.audit.verify().verdict is Verdict.VERIFIED
+
+
 def test_nothing_but_their_own_queries_reads_test_cards() -> None:
     """By construction: what claims, counts, limits, judges and backtests has no way to them."""
     folder = resources.files("sayso.store") / "sql" / "queries"
@@ -212,9 +223,7 @@ async def test_an_erased_customer_is_on_no_test_card(tmp_path: Path, store_url: 
     async with open_shop(tmp_path, approvals=CANARIES) as opened:
         card = await waiting(opened)
         view = shown(card.solution)
-        await opened.sayso.privacy.erase(
-            view.customer.id, reason="asked", token=await eraser_token(opened)
-        )
+        await opened.sayso.privacy.erase(view.customer.id, reason="subject_request", by=MARIA)
         opened.clock.advance(seconds=1)
         gone = await opened.sayso.canaries.get(card.id)
         assert (gone.status, gone.reveal, gone.solution) == ("withdrawn", "", None)
@@ -238,3 +247,33 @@ def test_a_strange_share_is_refused(share: float) -> None:
     """None, or one in a hundred to one in five."""
     with pytest.raises(ConfigError):
         parse_settings({"workspace": {"name": "x"}, "approvals": {"canaries": share}}, "sayso.toml")
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        "source_id = 'apr_other'",
+        "step = 's9'",
+        "mistake = 'other_card'",
+        "roles = '[\"finance\"]'",
+        "digest = 'x'",
+        "status = 'caught'",
+        "person = 'noor'",
+        "answer = 'no'",
+        "via = 'slack'",
+        "expires_at = expires_at + 90000000",
+    ],
+)
+async def test_a_row_that_says_something_else_than_the_log_is_found(
+    tmp_path: Path, edit: str
+) -> None:
+    """Nobody looks better afterwards than they were."""
+    async with open_shop(tmp_path, approvals=CANARIES) as opened:
+        view = shown((await waiting(opened)).solution)
+        await opened.sayso.canaries.answer_as(said(view))
+        with closing(sqlite3.connect(opened.workspace.store_path)) as database, database:
+            assert database.execute(f"update canary set {edit}").rowcount == 1
+        assert opened.sayso.audit.verify().verdict is Verdict.TAMPERED
+        with closing(sqlite3.connect(opened.workspace.store_path)) as database, database:
+            database.execute("delete from canary")
+        assert opened.sayso.audit.verify().verdict is Verdict.TAMPERED
