@@ -163,9 +163,6 @@ async def page_of(
     )
 
 
-<<<<<<< HEAD
-async def _with_passkey(visit: Visit, view: SolutionView, card: Card, to_sign: Signing) -> Card:
-=======
 async def _told(visit: Visit, view: SolutionView) -> str:
     """What the customer was told once it was decided; empty while it waits."""
     if view.request_id is None or view.status == ApprovalStatus.PENDING:
@@ -173,8 +170,7 @@ async def _told(visit: Visit, view: SolutionView) -> str:
     return (await visit.sayso.requests.get(view.request_id)).reply or ""
 
 
-async def _with_passkey(visit: Visit, view: SolutionView, card: Card) -> Card:
->>>>>>> main
+async def _with_passkey(visit: Visit, view: SolutionView, card: Card, to_sign: Signing) -> Card:
     """The card with what a passkey has to sign, where this yes needs that."""
     lower: Mapping[str, Money] = {} if card.smaller is None else card.smaller.lower
     steps = tuple(step.id for step in view.steps if step.asks and not step.left_out)
