@@ -141,11 +141,7 @@ async def page_of(
     smaller: Smaller | None = None,
     to_sign: Signing | None = None,
 ) -> Response:
-    """The page of a solution, whatever it is shown for.
-
-    Args:
-        to_sign: what a passkey has to sign; of true ones, as the solutions say it.
-    """
+    """The page of a solution; `to_sign` tells what a passkey has to sign of another card."""
     talk = await visit.sayso.solutions.conversation(view)
     told = await _told(visit, view)
     card = card_of(visit, view, note=note, changes=changes, dead=dead, smaller=smaller)
