@@ -134,8 +134,7 @@ class Sayso:
         Raises:
             ConfigError: `no_workspace`, `invalid_setting`.
         """
-        variables = os.environ if environment is None else environment
-        workspace = Workspace.load(Path(path), variables)
+        workspace = Workspace.load(Path(path), os.environ if environment is None else environment)
         return cls(workspace, mode=mode, connectors=connectors)
 
     async def __aenter__(self) -> Self:
@@ -167,8 +166,8 @@ class Sayso:
             raise
         if self._mode == "run":
             self._tasks.append(asyncio.create_task(self._container.dispatcher.run()))
-            sender = WebhookSender(self._container, self._workspace)
-            self._tasks.append(asyncio.create_task(sender.run()))
+            sending = WebhookSender(self._container, self._workspace).run()
+            self._tasks.append(asyncio.create_task(sending))
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
@@ -176,10 +175,12 @@ class Sayso:
             if self._container is not None:
                 try:
                     await self._container.rejected_calls.flush()
+                    if self._oidc is not None:
+                        await self._oidc.sessions.close()
                 finally:
                     await self._container.close(self._tasks)
         finally:
-            self._container = None
+            self._container = self._oidc = None
             self._tasks.clear()
             self._indexes.close()
 
@@ -505,8 +506,7 @@ class Sayso:
             is_new=not idempotency_key,
         )
         if dry_run:
-            judged = await self.container.proposals.dry_run(proposal)
-            return action_view(judged.row)
+            return action_view((await self.container.proposals.dry_run(proposal)).row)
         here = self.container.dispatcher.runs_here
         claim = self.container.engine.claim_in if wait and here else None
         proposed = await self.container.proposals.propose(proposal, claim)
