@@ -18,7 +18,7 @@ _VARYING = (
 _MADE_UP = (
     (r"apr_\w{26}", "apr_ID"),
     (r"(re|cbtxn)_sbx\w+", r"\1_ID"),
-    (r"&lt;[0-9a-f]{32}\b", "&lt;LETTER"),
+    (r"&lt;[0-9a-f]{20,}", "&lt;LETTER"),
     (r"digest [0-9a-f]{12}\b", "digest DIGEST"),
 )
 

@@ -14,13 +14,15 @@ from sayso.testing.slack import OpenView, PostedMessage
 
 Block = Mapping[str, Any]
 _STYLE = """
-body{margin:0;background:#fff;color:#1d1c1d;font:15px/1.46668 Lato,Inter,"Helvetica Neue",sans-serif}
+body{margin:0;background:#fff;color:#1d1c1d;
+font:15px/1.46668 Lato,Inter,"Helvetica Neue",sans-serif}
 .shot{width:720px;padding:14px 20px;box-sizing:border-box}
 .message{display:flex;gap:8px;padding:4px 0 10px}
 .face{flex:none;width:36px;height:36px;border-radius:8px;background:#17191c;color:#fff;font-weight:800;
 font-size:18px;display:grid;place-items:center}
 .body{flex:1;min-width:0}.who{font-weight:800}.app{background:#e8e8e8;color:#616061;font-size:10px;
-font-weight:700;border-radius:2px;padding:1px 3px;vertical-align:1px}.at{color:#616061;font-size:12px}
+font-weight:700;border-radius:2px;padding:1px 3px;vertical-align:1px}
+.at{color:#616061;font-size:12px}
 .header{font-size:18px;font-weight:800;line-height:1.33;margin:6px 0 8px}
 .section{margin:0 0 8px;white-space:pre-wrap;overflow-wrap:break-word}
 .fields{display:grid;grid-template-columns:1fr 1fr;gap:6px 20px;margin:0 0 8px}
@@ -44,7 +46,8 @@ box-sizing:border-box;color:#616061;display:flex;justify-content:space-between}
 .box{display:flex;gap:8px;margin:4px 0}.tick{flex:none;width:16px;height:16px;border-radius:3px;
 background:#1264a3;color:#fff;font-size:12px;line-height:16px;text-align:center;margin-top:3px}
 .foot{display:flex;justify-content:flex-end;gap:12px;padding:16px 24px;border-top:1px solid #ddd}
-.foot .button{font-size:15px;padding:6px 14px}.send{background:#007a5a;color:#fff;border-color:#007a5a}
+.foot .button{font-size:15px;padding:6px 14px}
+.send{background:#007a5a;color:#fff;border-color:#007a5a}
 """
 
 
