@@ -341,8 +341,8 @@ class Sayso:
 
     @property
     def limits(self) -> LimitResource:
-        """The limits in force, and how much of each is used."""
-        return LimitResource(self.container)
+        """The limits in force, how much of each is used, and their caps."""
+        return LimitResource(self.container, self.policy)
 
     @property
     def rollout(self) -> RolloutResource:
@@ -376,7 +376,9 @@ class Sayso:
         from sayso.sdk.resources.suggestions import SuggestionResource
 
         container = self.container
-        return SuggestionResource(container, self._workspace, self.analysis, self.rollout)
+        return SuggestionResource(
+            container, self._workspace, self.policy, self.analysis, self.rollout
+        )
 
     @property
     def privacy(self) -> Privacy:

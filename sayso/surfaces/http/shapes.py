@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import (
@@ -29,7 +30,7 @@ from sayso.sdk.resources.analysis import ChangeView, PolicyTestView, ProofView
 from sayso.sdk.resources.limits import LimitView
 from sayso.sdk.resources.policy import PolicyChangeView, PolicyDraftView, PolicyVersionView
 from sayso.sdk.resources.rollout import DialView
-from sayso.sdk.resources.suggestions import SuggestionView
+from sayso.sdk.suggested import SuggestionView
 from sayso.sdk.views import ActionView, ApprovalView, EntryView, RequestView, StopView, View
 from sayso.sdk.webhooks.resource import WebhookView
 
@@ -292,6 +293,27 @@ class DialBody(Body):
     otherwise: Literal["off", "shadow", "suggest", "auto"] | None = Field(
         default=None, description="the stage of the others; as it is when left out"
     )
+    note: Note = ""
+
+
+class LimitBody(Body):
+    """Other caps of a limit; what is left out stays as it is."""
+
+    sums: dict[Annotated[str, Field(pattern=r"^[A-Z]{3}$")], Annotated[Decimal, Field(gt=0)]] = (
+        Field(
+            default_factory=dict[str, Decimal],
+            max_length=40,
+            description='in major units, by a currency that it names: `{"USD": 900}`',
+        )
+    )
+    count: int | None = Field(default=None, ge=1, le=10**9, description="how many may be done")
+    cards: int | None = Field(default=None, ge=1, le=10**6, description="how many may wait")
+    note: Note = ""
+
+
+class LimitDropBody(Body):
+    """Why a limit goes."""
+
     note: Note = ""
 
 
