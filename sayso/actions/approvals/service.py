@@ -107,26 +107,6 @@ class Approvals:
                 await self._record_refusal(decision, error)
             raise
 
-    async def check(self, decision: Decision) -> ApprovalRow:
-        """The approval, if whoever decides may say this about it now; nothing is decided by it.
-
-        For surfaces that ask for more before they decide, such as a reason or an amount: what the
-        decision itself says is not looked at yet.
-
-        Raises:
-            RefusedError: as `decide` does for who decides, about what and when; each is recorded.
-        """
-        now = to_micros(self._clock.now())
-        try:
-            approval, _, _ = await self._store.read(
-                lambda reader: check_decision(reader, self._directory, decision, now)
-            )
-        except RefusedError as error:
-            if error.code is not Code.NOT_FOUND:
-                await self._record_refusal(decision, error)
-            raise
-        return approval
-
     async def decide_together(self, decisions: Sequence[Decision]) -> list[Decided]:
         """Take one person's decisions about the steps of one plan, all of them or none.
 

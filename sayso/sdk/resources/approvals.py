@@ -156,10 +156,6 @@ class ApprovalResource(Resource):
             await actions.get(decided.action.id, tenant=decided.action.tenant) for decided in taken
         ]
 
-    async def check(self, decision: Decision) -> ApprovalView:
-        """The approval, if whoever decides may say this about it now; see `Approvals.check`."""
-        return approval_view(await self._container.approvals.check(decision))
-
     async def show_again(self, approval_id: str, *, tenant: str | None = None) -> None:
         """Have every surface that shows this approval draw it anew; nothing for an unknown one."""
         where, now = self._tenant(tenant), to_micros(self._container.clock.now())

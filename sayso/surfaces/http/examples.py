@@ -86,7 +86,6 @@ STOP_ALL: dict[str, Any] = {"scope": "all", "reason": "INC-7: refunds go out twi
 STOP_CONNECTOR: dict[str, Any] = {"scope": "connector", "target": "stripe", "reason": "INC-7"}
 WIDEN: dict[str, Any] = {"stage": "auto", "share": 10, "otherwise": "suggest"}
 LOWER: dict[str, Any] = {"sums": {"USD": 600}, "note": "until the incident is over"}
-DROP: dict[str, Any] = {"note": "workspace-day counts the same"}
 WRONG: dict[str, Any] = {"how": "disputed"}
 POLICY: dict[str, Any] = {
     "version": {

@@ -28,7 +28,6 @@ from sayso.surfaces.http.shapes import (
     DraftBody,
     DraftView,
     LimitBody,
-    LimitDropBody,
     LimitList,
     LimitsQuery,
     NoBody,
@@ -423,7 +422,7 @@ async def set_limit(
         sayso.limits.set_as(
             limit_id,
             token,
-            sums=body.sums or None,
+            sums={name: Decimal(str(cap)) for name, cap in body.sums.items()} or None,
             count=body.count,
             cards=body.cards,
             note=body.note,
@@ -439,7 +438,7 @@ async def set_limit(
         200: shown("in force, or waiting for a second person", _DONE),
         **problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
     },
-    openapi_extra=asked(drop=examples.DROP),
+    openapi_extra=asked(drop={}),
 )
 async def drop_limit(
     sayso: Open,
@@ -447,12 +446,10 @@ async def drop_limit(
     key: Key,
     limit_id: LimitId,
     _query: Annotated[NoQuery, Query()],
-    body: LimitDropBody,
+    body: NoBody,
 ) -> ActivationView:
     """Scope: `approvals:decide`, of a person who may change the policy. It is a loosening."""
-    return await _done(
-        sayso, sayso.limits.drop_as(limit_id, token, note=body.note, via=key_mark(key))
-    )
+    return await _done(sayso, sayso.limits.drop_as(limit_id, token, via=key_mark(key)))
 
 
 @router.get(

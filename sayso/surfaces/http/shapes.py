@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import (
@@ -297,23 +296,11 @@ class DialBody(Body):
 
 
 class LimitBody(Body):
-    """Other caps of a limit; what is left out stays as it is."""
+    """Other caps of a limit, `sums` in major units; what is left out stays as it is."""
 
-    sums: dict[Annotated[str, Field(pattern=r"^[A-Z]{3}$")], Annotated[Decimal, Field(gt=0)]] = (
-        Field(
-            default_factory=dict[str, Decimal],
-            max_length=40,
-            description='in major units, by a currency that it names: `{"USD": 900}`',
-        )
-    )
-    count: int | None = Field(default=None, ge=1, le=10**9, description="how many may be done")
+    sums: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict[str, float])
+    count: int | None = Field(default=None, ge=1, le=10**9)
     cards: int | None = Field(default=None, ge=1, le=10**6, description="how many may wait")
-    note: Note = ""
-
-
-class LimitDropBody(Body):
-    """Why a limit goes."""
-
     note: Note = ""
 
 
