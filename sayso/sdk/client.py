@@ -175,10 +175,12 @@ class Sayso:
             if self._container is not None:
                 try:
                     await self._container.rejected_calls.flush()
+                    if self._oidc is not None:
+                        await self._oidc.sessions.close()
                 finally:
                     await self._container.close(self._tasks)
         finally:
-            self._container = None
+            self._container = self._oidc = None
             self._tasks.clear()
             self._indexes.close()
 
@@ -375,10 +377,8 @@ class Sayso:
         """Drafts from what people decided; a person looks, and puts them in force."""
         from sayso.sdk.resources.suggestions import SuggestionResource
 
-        container = self.container
-        return SuggestionResource(
-            container, self._workspace, self.policy, self.analysis, self.rollout
-        )
+        beside = self.policy, self.analysis, self.rollout
+        return SuggestionResource(self.container, self._workspace, *beside)
 
     @property
     def privacy(self) -> Privacy:
