@@ -8,27 +8,36 @@ request or the action is says that there is work, until somebody ends it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Literal, cast
 
 import orjson
 
 from sayso.actions.model.action_row import get_action
-from sayso.actions.model.digest import is_text
+from sayso.actions.model.digest import is_text, storable
 from sayso.actions.model.snapshot import SeenEffect
 from sayso.actions.model.status import Status
-from sayso.agent.request_row import RequestStatus, get_request
+from sayso.agent.draft_proposal import (
+    DraftProposal,
+    check_proposer,
+    propose_draft,
+    proposer_of,
+)
+from sayso.agent.request_row import RequestRow, RequestStatus, get_request, read_request
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant, rfc3339, to_micros
 from sayso.money import Money
 from sayso.sdk.inputs import page_of
-from sayso.sdk.presenters import why_handed_over
+from sayso.sdk.presenters import show_request, why_handed_over
+from sayso.sdk.progress import CARRY_ON_S, settle_request
 from sayso.sdk.resources.base import Resource
 from sayso.sdk.resources.tokens import Token
-from sayso.sdk.views import ErrorView, View, error_view
+from sayso.sdk.views import ErrorView, RequestView, View, error_view
+from sayso.sdk.work_draft import DraftView, show_draft
 from sayso.store.base import Reader, Row, Transaction, integer, integer_or_none, text
 from sayso.store.base import text_or_none as maybe
 
@@ -61,6 +70,8 @@ class WorkView(View):
         what: the action's name; empty for a request. why: in words.
         assignee: who has taken it; None while nobody has.
         since: when it became people's. ended: nobody has to do anything any more.
+        draft: what a planner would do about it, where one has a plan; nothing of it is done until
+            somebody proposes it.
     """
 
     about: str
@@ -73,6 +84,7 @@ class WorkView(View):
     since: str
     ended: bool = False
     notes: tuple[NoteView, ...] = ()
+    draft: DraftView | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +132,7 @@ class WorkResource(Resource):
                 next_step=f"choose of {', '.join(KINDS)}",
             )
         page = {"tenant": where, "assignee": assignee, "limit": size, "after": after}
-        before = self._now() - UNANSWERED_AFTER // timedelta(microseconds=1)
+        before = _unanswered_before(self._now())
 
         def work(reader: Reader) -> list[WorkView]:
             rows: list[Row] = []
@@ -254,6 +266,134 @@ class WorkResource(Resource):
 
         await self._container.store.write(write)
         return await self.get(about, tenant=holder.tenant)
+
+    async def propose(
+        self,
+        about: str,
+        *,
+        token: str,
+        digest: str,
+        steps: Sequence[str] | None = None,
+        lower: Mapping[str, Money] | None = None,
+        via: str = "sdk",
+        wait_s: float = CARRY_ON_S,
+    ) -> RequestView:
+        """Propose what is drafted for a request, as the person whose token this is.
+
+        It is judged like any proposal, and whoever proposes it never approves it.
+
+        Args:
+            digest: of the draft that the person saw, whole or its first 12 digits.
+            steps: those to propose; None for all. lower: lower amounts, by step.
+            wait_s: as with `Sayso.ask`.
+
+        Returns:
+            The request, which goes on with the plan.
+
+        Raises:
+            RefusedError: `unauthenticated`, `forbidden`, `not_found`; `not_an_approver` without a
+                role; `already_in_state` when somebody has proposed it, or it was ended;
+                `wrong_state` where nothing is drafted; `digest_mismatch`; `invalid_input` for the
+                steps; `edit_not_allowed` for the amounts. Each is recorded.
+        """
+        holder = await self._container.authentication.person(token, via=via)
+        wanted = DraftProposal(
+            digest=digest,
+            person=holder.holder,
+            via=via,
+            credential=holder.id,
+            steps=None if steps is None else tuple(steps),
+            lower=lower or {},
+        )
+        return await self.propose_as(about, wanted, tenant=holder.tenant, wait_s=wait_s)
+
+    async def propose_as(
+        self,
+        about: str,
+        wanted: DraftProposal,
+        *,
+        tenant: Tenant,
+        wait_s: float = CARRY_ON_S,
+        repeated: Repeated | None = None,
+    ) -> RequestView:
+        """As `propose`, for somebody whom the calling surface has authenticated itself.
+
+        Args:
+            repeated: as in `note_as`, of the call by which this person has proposed it.
+        """
+        container = self._container
+        actions = {action.name: action for action in container.connectors.actions}
+
+        def write(tx: Transaction) -> RequestRow:
+            row, now = get_request(tx, tenant, about), self._now()
+            by = proposer_of(row)
+            if repeated is not None and by.get("by") == wanted.person and repeated([by["via"]]):
+                return row
+            check_proposer(container.directory.at(tx, tenant), wanted, now)
+            work = _open(tx, tenant, about)
+            waits = row.status is RequestStatus.NEEDS_CUSTOMER
+            if waits and row.asked_by is None and row.updated_at > _unanswered_before(now):
+                raise RefusedError(
+                    Code.WRONG_STATE,
+                    "the customer may still answer",
+                    next_step="wait for a day; then it is yours",
+                )
+            moved = propose_draft(
+                tx, container.requests, container.proposals, row, wanted, actions, now
+            )
+            self._put(
+                tx,
+                tenant,
+                about,
+                assignee=(None if work is None else maybe(work, "assignee")) or wanted.person,
+                ended_at=None,
+                seq=moved.last_seq,
+            )
+            return moved
+
+        try:
+            row = await container.requests.write(write)
+        except RefusedError as error:
+            await container.store.write(
+                partial(self._refused, tenant=tenant, about=about, wanted=wanted, error=error)
+            )
+            raise
+        if wait_s > 0:
+            await settle_request(container, row, wait_s)
+        else:
+            container.dispatcher.wake()
+        personal = container.personal
+        return await container.store.read(
+            lambda reader: show_request(reader, get_request(reader, tenant, about), personal)
+        )
+
+    def _refused(
+        self,
+        tx: Transaction,
+        tenant: Tenant,
+        about: str,
+        wanted: DraftProposal,
+        error: RefusedError,
+    ) -> None:
+        """Record that somebody tried to propose what was drafted for a request that there is."""
+        found = tx.one("request.by_id", tenant=tenant, id=storable(about))
+        if found is None:
+            return
+        row = read_request(found)
+        entry = Entry(
+            kind=EntryKind.APPROVAL_REFUSED,
+            actor=Actor(kind=ActorKind.PERSON, id=storable(wanted.person)),
+            request=row.id,
+            subject=self._container.context.personal.pseudonym(
+                tx, tenant, row.subject.id, self._now()
+            ),
+            data={
+                "code": error.code.value,
+                "decision": "propose",
+                "via": storable(wanted.via),
+            },
+        )
+        self._container.log.append(tx, tenant, entry)
 
     # ---- the rows ------------------------------------------------------------------------------
 
@@ -393,7 +533,17 @@ class WorkResource(Resource):
                 for note in notes
                 if text(note, "person")
             ),
+            draft=self._draft(reader, tenant, found),
         )
+
+    def _draft(self, reader: Reader, tenant: Tenant, found: _About) -> DraftView | None:
+        """What is drafted for it; nothing while the customer may still answer by themselves."""
+        waits = found.kind == "unanswered" and found.at > _unanswered_before(self._now())
+        if found.request != found.id or waits:
+            return None
+        row = get_request(reader, tenant, found.id)
+        drafted = self._container.requests.drafted(reader, row)
+        return None if drafted is None else show_draft(drafted, row)
 
     def _elsewhere(self, reader: Reader, tenant: Tenant, about: str) -> _About | None:
         """A refund that was made outside Sayso; None for anything else, and after an erasure."""
@@ -475,6 +625,10 @@ def put_elsewhere(
     )
     tx.run("work.note", tenant=tenant, about=seen.id, seq=seq, person="", now=now, ref=ref)
     return True
+
+
+def _unanswered_before(now: int) -> int:
+    return now - UNANSWERED_AFTER // timedelta(microseconds=1)
 
 
 def _why(error: ErrorView | None) -> str:
