@@ -5,22 +5,33 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from actions.policy.test_versions import token_of
+from actions.rollout.test_dials import FILES, dial
+from actions.steps import assert_verified
+from agent.test_run import Scripted, plan, refund, stock
 from support.lived import erase
 from support.parcel_shop import ParcelShop
-from surfaces.console.served_console import LETTER, Packages, ServedConsole, open_console, package
+from support.shop_workspace import POLICY, open_shop
+from surfaces.console.served_console import (
+    HALF,
+    LETTER,
+    Packages,
+    ServedConsole,
+    open_console,
+    package,
+)
 
+from sayso.agent.runner import ANSWER_WITHIN
 from sayso.errors import Code, RefusedError
 from sayso.money import Money
 from sayso.sdk.work_draft import DraftView
 from sayso.testing.clock import FakeClock
 
 pytestmark = pytest.mark.promise("work:drafted")
-
-HALF = "The mugs came broken. Please refund $129.00 of my order. I read $10.00 somewhere."
-"""Asks for the refund, and for neither the gift nor the letter that the planner adds."""
 
 
 @asynccontextmanager
@@ -236,3 +247,111 @@ async def test_an_erased_customer_leaves_no_draft(tmp_path: Path) -> None:
         await refused(console, about, Code.WRONG_STATE, digest=draft.digest)
         assert console.sayso.audit.verify(deep=True).exit_status == 0
     assert b"Quispe" not in (tmp_path / "sayso.db").read_bytes()
+
+
+@pytest.mark.parametrize("stage", ["off", "suggest"])
+async def test_what_the_roll_out_leaves_to_people_needs_two_of_them(
+    tmp_path: Path, stage: str
+) -> None:
+    """Nothing of it goes by itself: whoever proposes it asks somebody else, whatever the policy."""
+    (tmp_path / "rollout.toml").write_text(dial("off"))
+    section: dict[str, object] = {"files": FILES, "follow": "files"}
+    steps = plan(refund(2000), refund(7000, step="s2"))
+    async with open_shop(tmp_path, planner=Scripted(steps), policy_section=section) as opened:
+        stock(opened)
+        view = await opened.sayso.ask("cus_1", "please give me back $20.00 and $70.00 of order o1")
+        draft = (await opened.sayso.work.get(view.id)).draft
+        assert draft is not None
+        assert [str(one.amount) for one in draft.steps] == ["$20.00", "$70.00"]
+        assert all("a person does this for now" in one.why for one in draft.steps)
+        assert {one.payee for one in draft.steps} == {"the card that paid"}
+    (tmp_path / "rollout.toml").write_text(dial(stage))
+    async with open_shop(tmp_path, policy_section=section) as opened:
+        stock(opened)
+        maria, noor = token_of(opened.sayso, "maria"), token_of(opened.sayso, "noor")
+        request = await opened.sayso.work.propose(
+            view.id, token=await maria, digest=draft.digest, steps=["s1"]
+        )
+        by_step = {one.step: one for one in request.actions}
+        assert (by_step["s1"].status, by_step["s2"].status) == ("refused", "refused")
+        again = by_step["s1_2"]
+        assert again.status == "pending_approval"
+        assert request.reply is not None
+        assert "$20.00" in request.reply
+        assert "$70.00" not in request.reply
+        assert again.approval is not None
+        seen = {"revision": again.approval.revision, "digest": again.approval.digest}
+        await opened.sayso.approvals.decide(again.approval.id, "approve", token=await noor, **seen)
+        done = await opened.sayso.requests.get(view.id)
+        assert done.status == "answered"
+        assert {one.step: one.status for one in done.actions}["s1_2"] == "succeeded"
+        assert [one.amount for one in opened.shop.books.payouts] == [Money(2000, "USD")]
+        assert_verified(opened)
+
+
+async def test_shadow_shows_nothing(tmp_path: Path) -> None:
+    """Whoever saw what it would have done would be led by it, and that is what it measures."""
+    (tmp_path / "rollout.toml").write_text(dial("shadow"))
+    section: dict[str, object] = {"files": FILES, "follow": "files"}
+    planner = Scripted(plan(refund(2000)))
+    async with open_shop(tmp_path, planner=planner, policy_section=section) as opened:
+        stock(opened)
+        view = await opened.sayso.ask("cus_1", "please give me back $20.00 of order o1")
+        assert view.status == "handed_over"
+        assert (await opened.sayso.work.get(view.id)).draft is None
+
+
+@pytest.mark.parametrize("waited", [timedelta(hours=25), ANSWER_WITHIN + timedelta(minutes=1)])
+async def test_what_the_customer_never_said_yes_to(tmp_path: Path, waited: timedelta) -> None:
+    """After a day people may propose it, with the question still open or handed over by then."""
+    planner, confirm = Scripted(plan(refund(2000))), {"default": "always"}
+    async with open_shop(tmp_path, planner=planner, confirm=confirm) as opened:
+        stock(opened)
+        asked = await opened.sayso.ask("cus_1", "please give me back $20.00 of order o1")
+        assert asked.question is not None
+        early = await opened.sayso.work.get(asked.id)
+        assert (early.kind, early.draft) == ("unanswered", None), "the customer may still answer"
+        maria = await token_of(opened.sayso, "maria")
+        with pytest.raises(RefusedError) as caught:
+            await opened.sayso.work.propose(asked.id, token=maria, digest="0" * 64)
+        assert caught.value.code is Code.WRONG_STATE
+        opened.clock.advance(seconds=waited.total_seconds())
+        await opened.sayso.container.agent.advance(opened.sayso.tenant, asked.id)
+        (work,) = await opened.sayso.work.list()
+        assert work.draft is not None
+        (step,) = work.draft.steps
+        assert "has not said yes" in step.why
+        maria = await token_of(opened.sayso, "maria")
+        done = await opened.sayso.work.propose(asked.id, token=maria, digest=work.draft.digest)
+        assert (done.status, [one.status for one in done.actions]) == ("answered", ["succeeded"])
+        assert len(opened.shop.books.payouts) == 1
+        with pytest.raises(RefusedError) as late:
+            await opened.sayso.requests.answer(asked.id, question=1, choice="yes")
+        assert late.value.code is Code.NOTHING_ASKED
+        assert_verified(opened)
+
+
+FORBID = """
+@id("never") @explain("no refunds this week")
+forbid (principal, action == Action::"shop.refund", resource);
+"""
+
+
+async def test_a_policy_that_forbids_it_still_does(tmp_path: Path) -> None:
+    """A person's proposal is judged like any: what nobody permits is refused, and told so."""
+    planner = Scripted(plan(refund(2000)))
+    confirm = {"default": "always"}
+    async with open_shop(tmp_path, planner=planner, confirm=confirm) as opened:
+        stock(opened)
+        asked = await opened.sayso.ask("cus_1", "please give me back $20.00 of order o1")
+        opened.clock.advance(hours=25)
+    async with open_shop(tmp_path, policy=POLICY + FORBID, clock=opened.clock) as other:
+        stock(other)
+        draft = (await other.sayso.work.get(asked.id)).draft
+        assert draft is not None
+        maria = await token_of(other.sayso, "maria")
+        done = await other.sayso.work.propose(asked.id, token=maria, digest=draft.digest)
+        assert (done.status, [one.status for one in done.actions]) == ("answered", ["refused"])
+        assert not other.shop.books.payouts
+        assert await other.sayso.work.list() == []
+        assert_verified(other)

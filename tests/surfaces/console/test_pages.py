@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.async_api import Browser, Page, Request
 from surfaces.console.served_console import (
+    HALF,
     ROOT,
     WORDS,
     Packages,
@@ -52,6 +53,7 @@ async def every_state(console: ServedConsole) -> list[str]:
     """Pages of solutions and actions in every state that there is."""
     waits, yes, no = [await console.ask(customer=number) for number in (1, 2, 3)]
     await console.sayso.ask("cus_1", "I want to talk to a person")
+    drafted = await console.sayso.ask("cus_4", HALF)
     for view, choice in ((yes, "approve"), (no, "reject")):
         await console.sayso.solutions.answer(
             view.id,
@@ -86,7 +88,8 @@ async def every_state(console: ServedConsole) -> list[str]:
         f"solution/{no.id}",
         f"action/{yes.steps[0].action_id}",
         f"action/{waits.steps[0].action_id}",
-        f"request/{requests[0].id}",
+        f"request/{requests[-1].id}",
+        f"request/{drafted.id}",
         f"work/{seen.id}",
         f"slack/{console.sayso.slack_links.offer('T1/U1')}",
     ]
