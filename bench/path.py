@@ -134,7 +134,7 @@ async def _click(folder: Path, trace: Trace, slack: FakeSlack) -> None:
             watched, trace.on = trace.on, False
             asked = await team.ask(20_000)
             trace.on = watched
-            delivery = await slack.click(team.card(asked), "sayso.approve", user="UMARIA")
+            delivery = await slack.click(team.card(asked), "sayso.solution.yes", user="UMARIA")
             assert delivery.acknowledged, delivery
 
         await trace.second(run)

@@ -9,6 +9,7 @@ from typing import Any, cast
 import orjson
 
 from sayso.actions.model.action_row import WAITED_FOR, check_priority, dumps
+from sayso.actions.model.attempt import SIGNED, signed_turn
 from sayso.actions.model.customer_words import ASKED_BY_PEOPLE
 from sayso.actions.model.definition import Subject
 from sayso.actions.model.digest import hash_of_texts
@@ -68,11 +69,14 @@ class Reply:
         content: their words; what they picked in words, where they picked one.
         choice: the value of the choice that they picked; None for free text.
         number: of the question that is answered; None for whichever is open.
+        subject: the customer, where somebody signs for them anew: what was signed with earlier
+            words counts no more.
     """
 
     content: str
     choice: str | None = None
     number: int | None = None
+    subject: Subject | None = None
 
 
 class Requests:
@@ -141,14 +145,16 @@ class Requests:
             return answered
         waiting = self._continued_by(tx, ask)
         if waiting is not None:
-            reply = Reply(content=ask.messages[-1].content)
+            reply = Reply(content=ask.messages[-1].content, subject=ask.subject)
             moved = self._answer(tx, waiting, reply, ask.requester)
             self._keep_key(tx, moved, ask.key, fingerprint)
             return moved
         now = to_micros(self._clock.now())
         request_id = self._ids.new("req")
         pseudonym = self._personal.pseudonym(tx, ask.tenant, ask.subject.id, now)
-        messages = self._seal(tx, ask, dumps(conversation))
+        *before, last = cast("list[list[Json]]", conversation)
+        sealed = dumps([*before, signed_turn(last, ask.subject)])
+        messages = self._seal(tx, ask, sealed)
         words = self._seal(tx, ask, ask.messages[-1].content)
         entry = Entry(
             kind=EntryKind.REQUEST_ASKED,
@@ -160,6 +166,7 @@ class Requests:
                 "messages": len(ask.messages),
                 "words_ref": words.ref,
                 "words_c": words.c,
+                **_names_signed(ask.subject),
             },
             pii=messages,
         )
@@ -283,6 +290,13 @@ class Requests:
                 f"the request {row.id} waits for no answer to that question",
                 next_step="read the request; ask anew if the customer wants something else",
             )
+        subject = reply.subject or row.subject
+        if subject.id != row.subject.id:
+            raise RefusedError(
+                Code.UNAUTHENTICATED,
+                "the assertion names another customer",
+                next_step="pass the platform's own for the customer who answers",
+            )
         asked = self.asked_text(tx, row)
         question = question_from_json(stored, () if asked is None else asked.labels)
         picked = picked_choice(question, reply.choice, reply.content)
@@ -290,7 +304,7 @@ class Requests:
         check_messages((Message(role="customer", content=content),))
         turns: list[Json] = [
             ["agent", "" if asked is None else asked.text, cast("Json", stored)],
-            ["customer", content, None if picked is None else picked.value],
+            signed_turn(["customer", content, picked.value if picked else None], subject),
         ]
         now = to_micros(self._clock.now())
         pseudonym = self._personal.pseudonym(tx, row.tenant, row.subject.id, now)
@@ -304,6 +318,7 @@ class Requests:
                 "question": cast("Json", number),
                 "picked": picked is not None,
                 **({"slot": ASKED_BY_PEOPLE} if row.asked_by is not None else {}),
+                **_names_signed(subject),
             },
             pii=self._personal.seal(tx, row.tenant, row.subject.id, ref, dumps(turns)),
         )
@@ -440,6 +455,10 @@ class Requests:
         )
         assert moved == 1, "read in this very transaction"
         return get_request(tx, row.tenant, row.id)
+
+
+def _names_signed(subject: Subject) -> dict[str, Json]:
+    return {} if subject.signed_until is None else {SIGNED: [*sorted(subject.signed)]}
 
 
 def _fingerprint(about: str, content: Callable[[], str]) -> str:

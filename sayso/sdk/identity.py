@@ -80,8 +80,13 @@ class Identity(Resource):
         found = claims.get(claim)
         if not isinstance(found, str) or not found:
             raise _not_held(f"it has no `{claim}`")
-        facts = self._facts(section, claims)
-        return Subject(id=found, assurance=Assurance.SIGNED_IN, signed=facts)
+        until = self._signed_until(section, claims)
+        return Subject(
+            id=found,
+            assurance=Assurance.SIGNED_IN,
+            signed={} if until is None else self._facts(claims),
+            signed_until=until,
+        )
 
     async def checked(self, said: Subject, name: str | None, assertion: str | None) -> Subject:
         """A customer whom a bot names, with what stands for it.
@@ -97,16 +102,19 @@ class Identity(Resource):
             raise _not_held("it names another customer")
         return found
 
-    def _facts(
-        self, section: IdentitySection, claims: Mapping[str, object]
-    ) -> dict[str, str | int | bool]:
-        """The facts of `[facts.signed]` that it tells: made for this workspace, and just now."""
+    def _signed_until(self, section: IdentitySection, claims: Mapping[str, object]) -> int | None:
+        """Until when its facts count; None unless made for this workspace, and just now."""
         now, made = self._container.clock.now().timestamp(), claims.get("iat")
         is_number = isinstance(made, (int, float)) and not isinstance(made, bool)
         if section.audience is None or not is_number:
-            return {}
+            return None
         if not -LEEWAY_S <= now - cast("float", made) <= FRESH_S + LEEWAY_S:
-            return {}
+            return None
+        ends = min(cast("float", made) + FRESH_S, cast("float", claims["exp"]))
+        return int((ends + LEEWAY_S) * 1_000_000)
+
+    def _facts(self, claims: Mapping[str, object]) -> dict[str, str | int | bool]:
+        """The facts of `[facts.signed]` that it tells."""
         found: dict[str, str | int | bool] = {}
         for name, fact in self._workspace.settings.facts.signed.items():
             value = claims.get(name)

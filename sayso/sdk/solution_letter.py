@@ -36,7 +36,7 @@ def letter_of(view: SolutionView, now: datetime, link: str) -> PeoplesLetter:
     parts = [f"{amount} {_line(what)}".strip() for amount, what in lead.split]
     lines = [
         _line(lead.headline),
-        ", ".join(parts),
+        *([", ".join(parts)] if parts else []),
         "",
         *escalated,
         f"Yes or no by {until}, in about {hours} hours. No answer counts as no.",

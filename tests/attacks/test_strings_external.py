@@ -26,6 +26,7 @@ from sayso import Sayso
 from sayso.actions.approvals.decision import Choice, Decision
 from sayso.sandbox import Sandbox
 from sayso.sandbox.seed import DemoCharge, DemoCustomer, customer_rows
+from sayso.sdk.outcome_words import outcome_of
 from sayso.sdk.solution_view import SolutionView
 from sayso.sdk.views import ActionView, ApprovalView
 from sayso.surfaces.cli.solution import solution_panel
@@ -130,8 +131,9 @@ async def test_every_page_shows_strings_as_words(tmp_path: Path) -> None:
         for number, text in enumerate(strings(), start=1):
             view = await shop.refund(str(number), text)
             assert view.approval is not None, text
-            _check_terminal(await shop.sayso.solutions.get(view.approval.id), text)
-            message = build_message(view.approval)
+            solution = await shop.sayso.solutions.get(view.approval.id)
+            _check_terminal(solution, text)
+            message = build_message(solution, outcome_of(view.approval, view))
             assert check_blocks(message.blocks) == [], text
             await shop.decide(view.approval, Choice.REJECT, text)
             page = (await shop.sayso.audit.evidence_page(view.id)).decode()

@@ -9,6 +9,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from actions.steps import assert_verified, stock
 from support.lived import live, planner
 from support.postgres import fresh_database
 from support.postgres_server import PostgresServer
@@ -293,3 +294,12 @@ def test_on_postgresql_a_row_that_is_changed_by_hand_is_found(
             assert admin.execute(statement.encode()).rowcount > 0
         found = _verify_rows(url)
         _assert_found(found, {Check.STATE_REBUILT, Check.STATE_BOUND})
+
+
+async def test_an_amount_that_a_caller_left_open_accuses_nobody(tmp_path: Path) -> None:
+    """`null` says as little as no amount at all; what was done is what was judged."""
+    async with open_shop(tmp_path) as opened:
+        stock(opened)
+        args = {"order": "o1", "amount": None}
+        await opened.sayso.propose("shop.refund", args, subject="cus_1")
+        assert_verified(opened)

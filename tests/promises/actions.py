@@ -414,6 +414,10 @@ PROMISES: dict[str, Promise] = {
         "A fact that a caller signs counts for minutes, for this customer and workspace; an "
         "unsigned one, a connector's or a stale one does not."
     ),
+    "facts:signed-words": Promise(
+        "Facts that are signed with a customer's words count for each step of the plan, while they "
+        "count; words, bots and writers of the database sign nothing."
+    ),
     "policy:everywhere": Promise(
         "A draft is looked at, tried, put in force and confirmed over HTTP as on the command line,"
         " by the same people, and the log names their token."

@@ -7,8 +7,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from surfaces.console.served_console import ServedConsole, open_console
+from surfaces.console.served_console import ROOT, ServedConsole, open_console
 
+from sayso.audit.authority.by import By
+from sayso.audit.entry import Actor, ActorKind
 from sayso.errors import Code, RefusedError
 from sayso.testing.clock import FakeClock
 
@@ -50,6 +52,21 @@ async def test_it_is_listed_until_somebody_ends_it(tmp_path: Path) -> None:
             "work.ended",
         ]
         assert not console.sayso.audit.verify(tenant=console.sayso.tenant).exit_status
+
+
+async def test_it_may_be_given_to_whoever_the_log_knows(tmp_path: Path) -> None:
+    """Also to somebody who does not stand in sayso.toml, and to nobody who is gone."""
+    async with handed_over(tmp_path) as (console, about):
+        sayso, by = console.sayso, By(actor=Actor(kind=ActorKind.SERVICE, id="test"))
+        await sayso.people.add(sayso.tenant, "zoe", ("finance",), by=by)
+        await sayso.people.deactivate(sayso.tenant, "finn", by=by)
+        async with console.client(await console.sign_in()) as browser:
+            page = (await browser.get(f"{ROOT}/request/{about}")).text
+            assert "<option>zoe</option>" in page
+            assert "<option>finn</option>" not in page
+            form = {"do": "give", "person": "zoe"}
+            assert (await browser.post(f"{ROOT}/work/{about}", data=form)).status_code == 303
+        assert (await sayso.work.get(about)).assignee == "zoe"
 
 
 async def test_what_is_ended_stays_ended(tmp_path: Path) -> None:

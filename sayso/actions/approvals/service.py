@@ -49,7 +49,7 @@ from sayso.actions.context import EngineContext
 from sayso.actions.engine.late_effects import DeniedCalls
 from sayso.actions.engine.outcomes import Endings
 from sayso.actions.model.action_row import ActionRow, get_action
-from sayso.actions.model.attempt import read_target
+from sayso.actions.model.attempt import read_target, subject_as_judged
 from sayso.actions.model.digest import storable
 from sayso.actions.model.ledger import entry_of
 from sayso.actions.model.snapshot import difference
@@ -106,26 +106,6 @@ class Approvals:
             if error.code is not Code.NOT_FOUND:
                 await self._record_refusal(decision, error)
             raise
-
-    async def check(self, decision: Decision) -> ApprovalRow:
-        """The approval, if whoever decides may say this about it now; nothing is decided by it.
-
-        For surfaces that ask for more before they decide, such as a reason or an amount: what the
-        decision itself says is not looked at yet.
-
-        Raises:
-            RefusedError: as `decide` does for who decides, about what and when; each is recorded.
-        """
-        now = to_micros(self._clock.now())
-        try:
-            approval, _, _ = await self._store.read(
-                lambda reader: check_decision(reader, self._directory, decision, now)
-            )
-        except RefusedError as error:
-            if error.code is not Code.NOT_FOUND:
-                await self._record_refusal(decision, error)
-            raise
-        return approval
 
     async def decide_together(self, decisions: Sequence[Decision]) -> list[Decided]:
         """Take one person's decisions about the steps of one plan, all of them or none.
@@ -442,7 +422,7 @@ class Approvals:
         )
         args, wanted = lowered_args(self._registry.action(row.name), row, decision)
         draft = replace(row, args=args, revision=row.revision + 1)
-        resolved = await read_target(self._registry, row.id, row.name, args, row.subject)
+        resolved = await read_target(self._registry, row.id, row.name, args, subject_as_judged(row))
         # INVARIANT: the editor's yes covers what the card showed, except for the lower amount.
         assert row.snapshot is not None
         changed = difference(row.snapshot.resolved, resolved, lowered=True)

@@ -45,6 +45,7 @@ from sayso.actions.model.attempt import (
     last_called,
     outcome_of,
     read_target,
+    subject_as_signed,
 )
 from sayso.actions.model.customer_words import ASKED_BY_PEOPLE, CUSTOMER_ANSWERED_IN_TIME
 from sayso.actions.model.definition import at_most_once
@@ -203,11 +204,16 @@ class Engine:
                 return await self._refuse(
                     row, Code.DEPENDENCY_FAILED, dependency_error(failed)["message"]
                 )
-        quote, until = await self._store.read(
-            lambda reader: (self._quote(reader, row), self._kept_until(reader, row)), brief=True
+        quote, until, subject = await self._store.read(
+            lambda reader: (
+                self._quote(reader, row),
+                self._kept_until(reader, row),
+                subject_as_signed(reader, self._personal, self._registry, row),
+            ),
+            brief=True,
         )
         try:
-            return await self._proposals.settle_planned(row, quote, until)
+            return await self._proposals.settle_planned(replace(row, subject=subject), quote, until)
         except RetryableError as error:
             return await self._broke_off(row, error, None)
 

@@ -326,7 +326,7 @@ class Proposals:
         """Judge the steps of one part of a plan, all of them in one transaction."""
         read_at = to_micros(self._clock.now())
         last_try = row.attempts + 1 >= MAX_BREAKS
-        drafts = [replace(step, attempts=0) for step in part]
+        drafts = [replace(step, attempts=0, subject=row.subject) for step in part]
         outcomes = await asyncio.gather(*(self._found(draft, last_try) for draft in drafts))
         planned = [
             PlannedStep(row=step, draft=draft, outcome=outcome)
@@ -371,9 +371,8 @@ class Proposals:
 
     async def _resolve(self, draft: ActionRow) -> Resolved:
         with self._telemetry.span("sayso.resolve", draft.traceparent, {"sayso.action": draft.name}):
-            return await read_target(
-                self._registry, draft.id, draft.name, draft.args, draft.subject
-            )
+            subject = draft.subject.believed(to_micros(self._clock.now()))
+            return await read_target(self._registry, draft.id, draft.name, draft.args, subject)
 
     async def record_refusal(self, proposal: Proposal, error: RefusedError) -> None:
         """Record that a proposal was refused as it came, so that there is no row of it.

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from enum import StrEnum
+from typing import cast
+
+import orjson
 
 from sayso.actions.model.action_row import ActionRow, dumps, receipt_json
 from sayso.actions.model.definition import Subject
@@ -22,7 +25,8 @@ from sayso.actions.model.snapshot import (
     Resolved,
 )
 from sayso.actions.model.status import Status
-from sayso.audit.entry import Json
+from sayso.audit.entry import EntryKind, Json, StoredEntry
+from sayso.audit.personal import Personal
 from sayso.errors import (
     Code,
     IntegrityError,
@@ -33,9 +37,14 @@ from sayso.errors import (
     logged_with_frames,
 )
 from sayso.json import JsonObject
+from sayso.money import Money
+from sayso.store.base import Reader, text
 
 logger = logging.getLogger("sayso.connectors")
 
+SIGNED = "signed"
+"""In the entry of a turn: the names of the facts that were signed with it."""
+_TURNS = (EntryKind.REQUEST_ASKED, EntryKind.REQUEST_CONTINUED)
 MAX_BREAKS = 8
 """After so many tries in which its connector broke off an action is refused; about two minutes."""
 
@@ -61,6 +70,52 @@ async def read_target(
     facts = {name: value for name, value in found.facts.items() if name not in signed}
     told = {name: subject.signed[name] for name in signed if name in subject.signed}
     return replace(found, facts={**facts, **told})
+
+
+def signed_turn(turn: list[Json], subject: Subject) -> list[Json]:
+    """A customer's turn as it is sealed: role, words, choice, and what was signed along with it."""
+    if subject.signed_until is None:
+        return turn
+    told: Json = {
+        "subject": subject.id,
+        "facts": dict(subject.signed),
+        "until": subject.signed_until,
+    }
+    return [*turn, *([None] * (3 - len(turn))), told]
+
+
+def subject_as_signed(
+    reader: Reader, personal: Personal, registry: ActionRegistry, row: ActionRow
+) -> Subject:
+    """The customer of an action, with the facts that were signed with the words it comes of.
+
+    INVARIANT: only the newest turn with an assertion counts, and only as the log names its text:
+    what a row of the database says of it is believed by nobody.
+    """
+    known = {action.name: action for action in registry.actions}.get(row.name)
+    if row.request_id is None or known is None:
+        return row.subject
+    if not any(fact.signed for fact in known.declared.values()):
+        return row.subject
+    for found in reader.all("log.of_request", tenant=row.tenant, request=row.request_id):
+        entry = StoredEntry.read(text(found, "body").encode()).entry
+        if entry.kind in _TURNS and SIGNED in entry.data and entry.pii is not None:
+            sealed = personal.open(reader, row.tenant, entry.pii.ref)
+            match orjson.loads(sealed or "[]"):
+                case [*_, ["customer", _, _, {"subject": row.subject.id} as told]]:
+                    facts = cast("Mapping[str, str | int | bool]", told["facts"])
+                    return replace(row.subject, signed=facts, signed_until=told["until"])
+                case _:
+                    return row.subject
+    return row.subject
+
+
+def subject_as_judged(row: ActionRow) -> Subject:
+    """The customer of a judged action: what went by a signature needs no other for less money."""
+    assert row.snapshot is not None
+    facts = row.snapshot.resolved.facts
+    kept = {name: value for name, value in facts.items() if not isinstance(value, Money)}
+    return replace(row.subject, signed=kept)
 
 
 @contextmanager

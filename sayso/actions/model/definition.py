@@ -277,8 +277,10 @@ class Subject:
     Attributes:
         id: the provider's customer id, such as `cus_…`; 1 to 128 characters of a closed alphabet.
         assurance: how strongly they were identified.
-        signed: facts that a signed assertion told of them just now; kept with what is judged by
-            them, and not with the customer.
+        signed: facts that a signed assertion told of them; kept with what is judged by them, and
+            with the words that they came with.
+        signed_until: microseconds since 1970, after which they are not believed; None where
+            nobody signed anything.
 
     Raises:
         RefusedError: `invalid_input` for an id with other characters.
@@ -289,6 +291,12 @@ class Subject:
     signed: Mapping[str, str | int | bool] = field(
         default_factory=dict[str, str | int | bool], compare=False
     )
+    signed_until: int | None = field(default=None, compare=False)
+
+    def believed(self, now: int) -> Subject:
+        """The same customer, with what was signed only as long as it counts."""
+        is_over = self.signed_until is None or now > self.signed_until
+        return replace(self, signed={}) if self.signed and is_over else self
 
     def __post_init__(self) -> None:
         if not _SUBJECT_ID.fullmatch(self.id):

@@ -421,7 +421,7 @@ def conversation(text: str) -> str:
     drawn: list[str] = []
     for turn in turns if isinstance(turns, list) else [turns]:
         match turn:
-            case [str(who), str(said)]:
+            case [str(who), str(said)] | [str(who), str(said), None, dict()]:
                 drawn.append(f"<p class='note'>{shown(who)}</p>{quote(said)}")
             case _:
                 return ""

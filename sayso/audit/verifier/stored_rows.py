@@ -115,8 +115,8 @@ def _action(row: StoredRow) -> State:
 def _is_part(asked: object, judged: object) -> bool:
     """Whether what was asked for stands in what was resolved.
 
-    That may say more, such as an amount, and a connector may write texts in another form, such as
-    with a line break at their end.
+    That may say more, such as an amount, also where `null` left it open, and a connector may write
+    texts in another form, such as with a line break at their end.
     """
     if isinstance(asked, str) and isinstance(judged, str):
         return asked.casefold().split() == judged.casefold().split()
@@ -124,7 +124,8 @@ def _is_part(asked: object, judged: object) -> bool:
         return asked == judged
     part, whole = cast("State", asked), cast("State", judged)
     return bool(part or not whole) and all(
-        name in whole and _is_part(value, whole[name]) for name, value in part.items()
+        value is None or (name in whole and _is_part(value, whole[name]))
+        for name, value in part.items()
     )
 
 

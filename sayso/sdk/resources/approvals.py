@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from sayso.actions.approvals.decision import Decision
 from sayso.actions.approvals.repository import ApprovalStatus, get_approval, show_again
 from sayso.actions.approvals.service import Decided
-from sayso.actions.model.action_row import ActionRow
+from sayso.actions.model.action_row import ActionRow, get_action
 from sayso.actions.model.status import Status
+from sayso.audit.entry import EntryKind
 from sayso.ids import to_micros
 from sayso.json import JsonValue
 from sayso.money import Money
 from sayso.sdk.inputs import as_choice, as_state, cursor_of, page_of
-from sayso.sdk.presenters import show_approval, show_approvals
+from sayso.sdk.presenters import show_action, show_approval, show_approvals
 from sayso.sdk.progress import carry_on, carry_out, judging_anew
 from sayso.sdk.resources.actions import ActionResource
 from sayso.sdk.resources.base import Resource
@@ -22,6 +24,14 @@ from sayso.store.base import Reader, SqlValue, Transaction
 
 SETTLED = frozenset({Status.SUCCEEDED, Status.FAILED})
 """States after which nothing about an action by itself changes any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoView:
+    """Why somebody said no: their code, and their words; none where the customer was erased."""
+
+    code: str
+    words: str
 
 
 class ApprovalResource(Resource):
@@ -37,6 +47,30 @@ class ApprovalResource(Resource):
         return await self._container.store.read(
             lambda reader: show_approval(reader, get_approval(reader, where, approval_id))
         )
+
+    async def why_not(self, approval_id: str, *, tenant: str | None = None) -> NoView | None:
+        """What somebody gave as the reason of their no; None while it is no no.
+
+        Raises:
+            RefusedError: `not_found`.
+        """
+        where = self._tenant(tenant)
+
+        def work(reader: Reader) -> NoView | None:
+            approval = get_approval(reader, where, approval_id)
+            if approval.status is not ApprovalStatus.REJECTED:
+                return None
+            action = get_action(reader, where, approval.action_id)
+            for entry in reversed(show_action(reader, action, timeline=True).timeline):
+                if entry.kind == EntryKind.ACTION_REJECTED:
+                    sealed = entry.body.get("pii")
+                    ref = sealed["ref"] if sealed else None
+                    words = self._container.personal.open(reader, where, ref) if ref else None
+                    code = entry.body["data"].get("reason_code", "")
+                    return NoView(code=code, words=words or "")
+            return None
+
+        return await self._container.store.read(work)
 
     async def decide(
         self,
@@ -121,10 +155,6 @@ class ApprovalResource(Resource):
         return [
             await actions.get(decided.action.id, tenant=decided.action.tenant) for decided in taken
         ]
-
-    async def check(self, decision: Decision) -> ApprovalView:
-        """The approval, if whoever decides may say this about it now; see `Approvals.check`."""
-        return approval_view(await self._container.approvals.check(decision))
 
     async def show_again(self, approval_id: str, *, tenant: str | None = None) -> None:
         """Have every surface that shows this approval draw it anew; nothing for an unknown one."""

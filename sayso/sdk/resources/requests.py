@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 
+from sayso.actions.model.definition import Subject
 from sayso.actions.model.idempotency import read_by_key
 from sayso.agent.request_row import RequestStatus, get_request, read_request
 from sayso.agent.requests import Reply
@@ -70,6 +71,7 @@ class RequestResource(Resource):
         *,
         question: int,
         choice: str | None = None,
+        subject: Subject | None = None,
         idempotency_key: str | None = None,
         wait_s: float = 30.0,
         requester: Actor | None = None,
@@ -81,6 +83,8 @@ class RequestResource(Resource):
             words: the customer's own; may be empty where they picked a choice.
             question: its `number`, as the customer saw it: an answer to an older one is refused.
             choice: the `value` of what they picked.
+            subject: the customer, where somebody signs for them anew (`Sayso.identity`); the facts
+                that were signed with earlier words count no more then.
             idempotency_key: the same key with the same content is one answer.
             wait_s: as with `Sayso.ask`.
 
@@ -90,14 +94,15 @@ class RequestResource(Resource):
         Raises:
             RefusedError: `not_found`; `nothing_asked`, when it waits for no answer to that
                 question; `invalid_input`, for a choice that it does not offer; `empty_message`,
-                `message_too_long`, `idempotency_conflict`.
+                `message_too_long`, `idempotency_conflict`; `unauthenticated`, where `subject` is
+                another customer than the request's.
             ConfigError: no planner can be made of the settings; nothing was stored.
         """
         self._container.warm_up()
         row = await self._container.requests.answer(
             self._tenant(tenant),
             request_id,
-            Reply(content=words, choice=choice, number=question),
+            Reply(content=words, choice=choice, number=question, subject=subject),
             requester=requester or SDK,
             key=idempotency_key or secrets.token_hex(16),
         )

@@ -33,7 +33,7 @@ def solution_rows(view: SolutionView, now: datetime) -> Rows:
     parts = [f"{amount} {what}".strip() for amount, what in lead.split]
     who = view.customer.name
     rows = [
-        ("", join(parts)),
+        ("", join(parts) or lead.headline),
         *([("Wrote", f"“{lead.quote}” ({who}, not verified)")] if lead.quote.strip() else []),
         ("Why you", f"{lead.why}. {lead.needed}".replace("..", ".").strip()),
         ("Unusual", "; ".join(lead.unusual) or f"nothing; {counted(lead.quiet, 'sign')} looked at"),

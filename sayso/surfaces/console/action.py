@@ -114,7 +114,7 @@ async def show_action(visit: Visit) -> Response:
         back=back,
         words=_words(action),
         work=await work_of(visit, action.id),
-        people=people_of(visit),
+        people=await people_of(visit),
     )
 
 
@@ -286,5 +286,5 @@ async def show_request(visit: Visit) -> Response:
         turns=turns,
         done=done,
         work=await work_of(visit, request.id),
-        people=people_of(visit),
+        people=await people_of(visit),
     )

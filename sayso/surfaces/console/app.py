@@ -73,6 +73,7 @@ def create_console(sayso: Sayso, *, site: Site | None = None) -> Starlette:
             Route("/together", page(together.show_together)),
             Route("/together", page(together.answer_together), methods=["POST"]),
             Route("/action/{id}", page(action.show_action)),
+            Route("/action/{id}/evidence", page(export.evidence), methods=["POST"]),
             Route("/request/{id}", page(action.show_request)),
             Route("/work/{id}", page(work.show_work)),
             Route("/work/{id}", page(work.say), methods=["POST"]),

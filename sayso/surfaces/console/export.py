@@ -53,6 +53,16 @@ async def export(visit: Visit) -> Response:
     return FileResponse(path, filename=path.name, background=gone, headers=headers)
 
 
+async def evidence(visit: Visit) -> Response:
+    """All about one action as one page to read, print and verify; its export is an entry, too."""
+    page = await visit.sayso.audit.evidence_page(
+        visit.request.path_params["id"], by=visit.session.token.actor
+    )
+    named = 'attachment; filename="evidence.html"'
+    headers = {"Cache-Control": "no-store", "Content-Disposition": named}
+    return Response(page, media_type="text/html", headers=headers)
+
+
 async def _written(visit: Visit, folder: Path, words: str, kind: str) -> Path:
     """Export by the same call as everywhere, and pack what has several files."""
     audit, by = visit.sayso.audit, visit.session.token.actor

@@ -32,8 +32,10 @@ async def show_policy(visit: Visit) -> Response:
     text = await policy.in_force()
     history = await policy.history(limit=50)
     said = visit.request.query_params.get("version", "")
+    if not (said.isascii() and said.isdecimal() and len(said) < 7):
+        said = ""
     changed: tuple[str, ...] = ()
-    if said.isascii() and said.isdecimal() and len(said) < 7:
+    if said:
         try:
             changed = await _diff(visit, int(said))
         except RefusedError as error:

@@ -140,6 +140,10 @@ async def _page(
     card = card_of(visit, view, note=note, changes=changes, dead=dead, smaller=smaller)
     if card.asks:
         card = await _with_passkey(visit, view, card)
+    no = await visit.sayso.approvals.why_not(view.id)
+    if no is not None:
+        code = dict(REASONS).get(no.code, no.code.replace("_", " "))
+        card = replace(card, after=(f"{code}: “{no.words}”" if no.words else f"{code}.",))
     page = visit.page(view.lead.headline, "", live=view.id)
     near = await near_of(visit, view)
     return visit.show(

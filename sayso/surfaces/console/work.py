@@ -72,12 +72,12 @@ async def show_work(visit: Visit) -> Response:
     if work.kind != "elsewhere":
         return visit.see(page_of(work.about))
     page = visit.page("Done outside Sayso", "-")
-    return visit.show("elsewhere.html", page, work=work, people=people_of(visit))
+    return visit.show("elsewhere.html", page, work=work, people=await people_of(visit))
 
 
-def people_of(visit: Visit) -> list[str]:
-    """Whom work can be given to."""
-    return [one.id for one in visit.sayso.workspace.settings.people if one.active]
+async def people_of(visit: Visit) -> list[str]:
+    """Whom work can be given to, by the log."""
+    return [one.id for one in await visit.sayso.people.list(visit.sayso.tenant) if one.active]
 
 
 def page_of(about: str) -> str:

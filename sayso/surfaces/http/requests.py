@@ -96,6 +96,7 @@ async def answer(
         body.content,
         question=body.question,
         choice=body.choice,
+        subject=await body.signed(sayso),
         idempotency_key=bound_key(token, key),
         wait_s=query.wait,
         requester=token.actor,

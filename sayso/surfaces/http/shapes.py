@@ -133,6 +133,20 @@ class AnswerBody(Body):
     choice: str | None = Field(
         default=None, max_length=200, description="the `value` of the choice that they picked"
     )
+    assertion: AssertionBody | None = Field(
+        default=None,
+        description="a platform's signed word on the customer; the facts that it tells take the "
+        "place of those that came with earlier words",
+    )
+
+    async def signed(self, sayso: Sayso) -> Subject | None:
+        """The customer, where somebody signs for them.
+
+        Raises:
+            RefusedError: `unauthenticated` for an assertion that does not hold.
+        """
+        given = self.assertion
+        return None if given is None else await sayso.identity.subject(given.by, given.token)
 
 
 class ActionBody(Body):

@@ -38,6 +38,8 @@ logger = logging.getLogger("sayso.mcp")
 PATH = "/mcp"
 SUBJECT = "Sayso-Subject"
 ASSURANCE = "Sayso-Assurance"
+ASSERTION = "Sayso-Assertion"
+"""`NAME TOKEN`: of `[identity.NAME]`, and its JWT."""
 CONVERSATION = "Sayso-Conversation"
 MAX_BODY_BYTES = 1024 * 1024
 MAX_CONVERSATION_CHARS = 200
@@ -94,7 +96,7 @@ class McpApp:
         try:
             _check_method(request)
             token = await self._token(request)
-            scope[_SESSION] = self._session(request, token)
+            scope[_SESSION] = await self._session(request, token)
         except _NotAdmittedError as refused:
             if refused.status != _NO_STREAM:  # clients ask for one, and get on without
                 await self._rejected_calls.note(refused.error.code, token, via="mcp")
@@ -117,7 +119,7 @@ class McpApp:
         if status >= _BAD_REQUEST:  # what is no message of the protocol
             await self._rejected_calls.note(Code.INVALID_INPUT, token, via="mcp")
 
-    def _session(self, request: Request, token: Token) -> Session:
+    async def _session(self, request: Request, token: Token) -> Session:
         """For whom the call is made."""
         if "origin" in request.headers:
             # SOURCE: MCP, streamable HTTP, security warning: DNS rebinding.
@@ -129,13 +131,23 @@ class McpApp:
                 )
             )
         caller = Caller(
-            subject=_subject(request),
+            subject=await self._customer(request),
             requester=token.actor,
             tenant=token.tenant,
             conversation=_conversation(request),
         )
         rejected_calls = partial(self._rejected_calls.note, token=token, via="mcp")
         return Session(caller=caller, scopes=token.scopes, rejected_calls=rejected_calls)
+
+    async def _customer(self, request: Request) -> Subject:
+        said, name, assertion = _subject(request), None, None
+        if ASSERTION in request.headers:
+            given = _one_header(request, ASSERTION, "`NAME TOKEN`")
+            name, _, assertion = given.partition(" ")
+        try:
+            return await self._sayso.identity.checked(said, name, assertion)
+        except RefusedError as error:
+            raise _NotAdmittedError(error, status=400) from error
 
     async def _token(self, request: Request) -> Token:
         given = request.headers.getlist("authorization")

@@ -5,10 +5,9 @@
 
 Where to look: `app` puts it together · `bolt` checks Slack's requests, `socket_mode` takes them
 over a connection of ours · `payload` reads clicks and forms · `identity` says whose click it is ·
-`decisions` answers about one action, `answers` about a plan · `card` and `solution_card` are what
-is shown, `forms` and `solution_forms` what is asked, `blocks` checks both, `wording` makes foreign
-text safe · `notifier` brings the channel up to date, `reminding` calls people, `pace` and `web` are
-how · `doctor` says what is missing.
+`answers` takes it · `card` is what is shown, `forms` what is asked, `thread` what stands below a
+card, `blocks` checks them, `wording` makes foreign text safe · `notifier` brings the channel up to
+date, `reminding` calls people, `pace` and `web` are how · `doctor` says what is missing.
 
 docs/how-to/set-up-slack.md says how to set it up, what a card shows, who may decide and what a
 crash loses.

@@ -1,55 +1,73 @@
-"""Answers to a whole plan: a yes, a yes to some or less, and a no, each of one commit."""
+"""Clicks and forms become answers: looked up by the approval's id, committed, then told."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 
-import sayso.surfaces.slack.forms as forms
 from sayso.actions.approvals.answer import Answer as Said
 from sayso.actions.approvals.decision import MAX_REASON_CHARS, Choice
 from sayso.actions.approvals.repository import ApprovalStatus
-from sayso.errors import Code, RefusedError, RetryableError, SaysoError
+from sayso.actions.model.digest import storable
+from sayso.errors import Code, RefusedError, RetryableError, SaysoError, logged
 from sayso.json import JsonObject
 from sayso.money import Money
 from sayso.sdk.client import Sayso
 from sayso.sdk.solution_view import SolutionView
 from sayso.sdk.solution_words import first_name
-from sayso.surfaces.slack.card import ASK, OPEN
-from sayso.surfaces.slack.decisions import VIA, as_note, failed, field_error, refused
-from sayso.surfaces.slack.identity import Identified, Identities, Voice, voice_of
-from sayso.surfaces.slack.pace import Patience
-from sayso.surfaces.slack.payload import Account, Click, Pointer, Submission
-from sayso.surfaces.slack.solution_card import LESS, NO, YES
-from sayso.surfaces.slack.solution_forms import (
+from sayso.surfaces.slack.card import ASK, LESS, NO, OPEN, YES
+from sayso.surfaces.slack.forms import (
     ASK_FORM,
+    CODE,
     LESS_FORM,
     LOWER,
     NO_FORM,
     QUESTION,
+    REASON,
+    REASON_CODES,
     STEPS,
     ask_form,
     less_form,
     no_form,
+    note,
 )
+from sayso.surfaces.slack.identity import Identified, Identities, Voice, voice_of
+from sayso.surfaces.slack.pace import Patience
+from sayso.surfaces.slack.payload import Account, Click, Pointer, Submission
 from sayso.surfaces.slack.web import SlackRefusedError, SlackWeb
-from sayso.surfaces.slack.wording import Answer
+from sayso.surfaces.slack.wording import NOT_CONFIRMED, NOTHING_DECIDED, Answer, refusal_text
 
-BUTTONS = {
+logger = logging.getLogger("sayso.slack")
+
+VIA = "slack"
+
+_BUTTONS = {
     YES: Choice.APPROVE,
     NO: Choice.REJECT,
     LESS: Choice.EDIT,
     ASK: Choice.APPROVE,
-    OPEN: None,
+    # Of cards of one step as they were posted before such a card had the buttons of all others.
+    "sayso.approve": Choice.APPROVE,
+    "sayso.reject": Choice.REJECT,
+    "sayso.lower": Choice.EDIT,
 }
 """What whoever clicks wants to say; to ask one has to be somebody who could say yes."""
-FORMS = {NO_FORM: Choice.REJECT, LESS_FORM: Choice.EDIT, ASK_FORM: Choice.APPROVE}
+_FORMS = {NO_FORM: Choice.REJECT, LESS_FORM: Choice.EDIT, ASK_FORM: Choice.APPROVE}
+_STALE = frozenset(
+    {Code.STALE_REVISION, Code.DIGEST_MISMATCH, Code.ALREADY_DECIDED, Code.APPROVAL_EXPIRED}
+)
+"""What is refused since the card that was clicked is out of date."""
 _TOO_LATE = frozenset({"expired_trigger_id", "exchanged_trigger_id"})
 _MONEY = frozenset({Code.INVALID_MONEY, Code.EDIT_NOT_ALLOWED, Code.AMOUNT_TOO_LARGE})
 
 
 class Answering:
-    """Answers clicks and forms of the cards of whole plans; see `Deciding`."""
+    """Answers clicks and forms.
+
+    Guarantees: when an answer acknowledges a decision, the decision is durable. When it does not,
+    the person sees an error, and the card shows what is so.
+    """
 
     def __init__(
         self, sayso: Sayso, web: SlackWeb, identities: Identities, patience: Patience
@@ -61,11 +79,13 @@ class Answering:
 
     async def click(self, click: Click) -> Answer:
         """Answer a click on a card's button."""
+        if click.action_id == OPEN:  # a link; Slack tells us of it, the browser is there already
+            return Answer()
         try:
-            choice = BUTTONS[click.action_id]
-            if choice is None:  # a link; Slack tells us of it, and the browser is there already
-                return Answer()
             pointer = Pointer.read(click.value)
+            choice = _BUTTONS.get(click.action_id)
+            if choice is None:
+                raise RefusedError(Code.INVALID_INPUT, "this button is not one of ours")
             who = await self._identities.identify(click.account)
             if who.person is None:
                 return await self._turn_away(click.account, who, pointer, choice)
@@ -85,7 +105,9 @@ class Answering:
         """Answer a form: errors go to their field, everything else replaces the form."""
         try:
             pointer = Pointer.read(form.metadata)
-            choice = FORMS[form.callback_id]
+            choice = _FORMS.get(form.callback_id)
+            if choice is None:
+                raise RefusedError(Code.INVALID_INPUT, "this form is not one of ours")
             who = await self._identities.identify(form.account)
             if who.person is None:
                 answer = await self._turn_away(form.account, who, pointer, choice)
@@ -180,12 +202,12 @@ class Answering:
         return as_note("Asked", Answer(tell=told))
 
     async def _no(self, form: Submission, pointer: Pointer, voice: Voice) -> Answer:
-        code = form.inputs.get(forms.CODE, "")
-        if code not in forms.REASON_CODES:
-            return field_error(forms.CODE, "choose a reason")
-        reason = form.inputs.get(forms.REASON, "")
+        code = form.inputs.get(CODE, "")
+        if code not in REASON_CODES:
+            return field_error(CODE, "choose a reason")
+        reason = form.inputs.get(REASON, "")
         if len(reason) > MAX_REASON_CHARS:
-            return field_error(forms.REASON, f"at most {MAX_REASON_CHARS:,} characters")
+            return field_error(REASON, f"at most {MAX_REASON_CHARS:,} characters")
         said = self._said(pointer, voice, Choice.REJECT, code=code, reason=reason)
         view = await self._answer(said)
         return as_note("Done", Answer(tell=answered_text(view, voice.person)))
@@ -218,17 +240,52 @@ class Answering:
             if error.code is Code.INVALID_INPUT and STEPS in form.inputs:
                 return field_error(STEPS, f"{error.message}; {error.next_step}")
             raise
+        except RetryableError as error:
+            if not lower:
+                raise
+            place = f"{LOWER}{next(iter(lower))}"
+            return field_error(place, f"nothing was decided: {error.message}; send again")
         return as_note("Done", Answer(tell=answered_text(view, voice.person)))
 
 
 def answered_text(view: SolutionView, person: str) -> str:
     """What a person's answer did, as the same commit left it."""
+    first, *more = view.steps
+    what = view.lead.headline if more else first.title
     if view.status == ApprovalStatus.REJECTED:
-        return f"Your no counts: nothing of {view.lead.headline} is done."
+        return f"Your no counts: nothing of this is done: {what}."
     if view.status == ApprovalStatus.PENDING and person in view.agreed:
         roles = " and ".join(role.replace("_", " ") for role in view.roles)
         return f"Your yes is recorded; it still waits for somebody else. It needs {roles}."
+    # Only what is committed: the object may have changed, the provider may say no, and a stop may
+    # be in force.
+    each = "Each step" if more else "It"
     return (
-        f"Your yes counts: {view.lead.headline}. Each step is tried once, as soon as nothing holds"
-        " it, such as a stop. The card says what comes of it."
+        f"Your yes counts: {what}. {each} is tried once, as soon as nothing holds it, such as a"
+        " stop. The card says what comes of it."
     )
+
+
+def refused(error: RefusedError, value: str) -> Answer:
+    """A refusal in words; a card that is out of date is drawn anew."""
+    refresh = value.partition(".")[0] if error.code in _STALE else None
+    return Answer(tell=refusal_text(error), refresh=refresh)
+
+
+def failed(error: SaysoError | TimeoutError) -> Answer:
+    """Neither decided nor refused: no acknowledgement, so Slack shows that it failed."""
+    logger.warning("a click could not be answered: %s", logged(error))
+    # NOTE: a write that was handed over may still be committed after its time is over.
+    tell = NOT_CONFIRMED if isinstance(error, TimeoutError) else NOTHING_DECIDED
+    return Answer(status=503, tell=tell)
+
+
+def field_error(block_id: str, problem: str) -> Answer:
+    """The form stays, with the problem below one of its fields."""
+    return Answer(body={"response_action": "errors", "errors": {block_id: storable(problem, 150)}})
+
+
+def as_note(title: str, answer: Answer) -> Answer:
+    """The same, told in the place of the form instead of in the channel."""
+    view = note(title, answer.tell)
+    return Answer(body={"response_action": "update", "view": view}, refresh=answer.refresh)

@@ -19,9 +19,8 @@ from sayso.ids import monotonic_s
 from sayso.json import JsonValue
 from sayso.sdk.client import Sayso
 from sayso.settings.surfaces import CONSOLE_PATH
-from sayso.surfaces.slack.answers import BUTTONS, FORMS, Answering
+from sayso.surfaces.slack.answers import Answering
 from sayso.surfaces.slack.bolt import Bolt, Replays
-from sayso.surfaces.slack.decisions import Deciding
 from sayso.surfaces.slack.identity import Home, Identities
 from sayso.surfaces.slack.notifier import Notifier
 from sayso.surfaces.slack.pace import Pace, Patience
@@ -66,7 +65,6 @@ class SlackApp:
             lambda: sayso.people.authority(sayso.tenant), self._web, home, monotonic, patience.ask_s
         )
         self._identities = identities
-        self._deciding = Deciding(sayso, self._web, identities, patience)
         self._answering = Answering(sayso, self._web, identities, patience)
         self._bolt = Bolt(
             None
@@ -151,14 +149,12 @@ class SlackApp:
         return Response(reply.body, status_code=reply.status, media_type=media_type)
 
     async def _on_click(self, click: Click) -> Answer:
-        surface = self._answering if click.action_id in BUTTONS else self._deciding
-        answer = await surface.click(click)
+        answer = await self._answering.click(click)
         self._tell(click, answer)
         return answer
 
     async def _on_submit(self, form: Submission) -> Answer:
-        surface = self._answering if form.callback_id in FORMS else self._deciding
-        answer = await surface.submit(form)
+        answer = await self._answering.submit(form)
         self._tell(None, answer)
         return answer
 

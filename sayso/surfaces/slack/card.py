@@ -1,8 +1,8 @@
-"""The card: an approval as Slack blocks. A pure function of what the store says now.
+"""The card: what people are asked with one yes, as Slack blocks, be it one step or several.
 
-The order is what a right and quick answer needs: the decision with its money, the customer's words,
-why it came to a person, what is unusual, then the fields, and what happens next. Everything beside
-the quote is built from typed fields; all foreign text is plain text.
+A pure function of what the store says now. What is read in five seconds stands first: what and how
+much to whom, the customer's own words, why it came to people and what is unusual. Ids and digests
+stand last. Everything beside the quote is built from typed fields; all foreign text is plain text.
 """
 
 from __future__ import annotations
@@ -11,22 +11,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
+from sayso.actions.approvals.repository import ApprovalStatus
 from sayso.actions.policy.card import Card
 from sayso.json import JsonObject, JsonValue
-from sayso.sdk.outcome_words import Outcome, outcome_of
-from sayso.sdk.solution_view import SolutionView
+from sayso.sdk.outcome_words import Outcome
+from sayso.sdk.solution_outcome import answer_of, outcome_of_step, progress_of
+from sayso.sdk.solution_view import SolutionView, StepView
 from sayso.sdk.solution_words import first_name
-from sayso.sdk.views import ActionView, ApprovalView, EscalationView
 from sayso.settings.surfaces import CONSOLE_PATH
 from sayso.surfaces.slack.blocks import MAX_TOTAL_CHARS
 from sayso.surfaces.slack.payload import Pointer
 from sayso.surfaces.slack.wording import escape, fit, show_hidden
 
-APPROVE = "sayso.approve"
-REJECT = "sayso.reject"
-LOWER = "sayso.lower"
+YES = "sayso.solution.yes"
+NO = "sayso.solution.no"
+LESS = "sayso.solution.less"
 ASK = "sayso.solution.ask"
-"""On every card: a question is about all that is asked with one yes, be it one step or more."""
 OPEN = "sayso.solution.open"
 EVENT_TYPE = "sayso_approval"
 """`metadata.event_type` of our cards, by which a card is found again."""
@@ -36,9 +36,11 @@ _FIELD_CHARS = 200
 _LONG_CHARS = 2900
 _MOST_CHARS = MAX_TOTAL_CHARS - 500
 """Of a whole card, so that Slack takes it with whatever it counts differently."""
-_QUOTE_CHARS = 2000
 _PER_SECTION = 10
 _MOST_SIGNS = 3
+_MOST_STEPS = 15
+_LETTERS_CHARS = 4000
+"""Of all letters together; the rest is counted, with the place where it can be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,95 +67,189 @@ class Message:
         }
 
 
-def build_message(
-    approval: ApprovalView,
-    action: ActionView | None = None,
-    *,
-    solution: SolutionView | None = None,
-    url: str = "",
-) -> Message:
+def build_message(view: SolutionView, outcome: Outcome | None = None, *, url: str = "") -> Message:
     """The card as it should stand now: with buttons while it waits, with the outcome afterwards.
 
     Args:
-        action: the action as it is now; without it, the outcome says only what was decided.
-        solution: what people are asked about with one yes. By it the card says that a yes needs a
-            passkey, has the customer asked, and leads to the console; without it, it does not.
+        outcome: what became of the only step; without it, as with several, what was answered.
         url: of the console, where there is one that others can open.
     """
-    card = Card.from_json(approval.card)
-    outcome = outcome_of(approval, action)
-    above: list[JsonObject] = [
-        {"type": "header", "text": _plain(fit(f"{outcome.lead}{card.title}", 150))}
-    ]
-    if outcome.text:
-        above.append(_section(fit(outcome.text, 900, more=_where(approval))))
-    if approval.escalated is not None:
-        above.append(_section(_escalated(approval.escalated, asks=outcome.asks)))
-    if len(outcome.lead) + len(card.title) > 120:
-        # What the header has no room for must not be missing from the card.
-        above.append(_section(fit(card.title, 600, more=_where(approval))))
-    above += [*_quote(card, approval), _section(_why(card, approval))]
+    asks = view.status == ApprovalStatus.PENDING and (outcome is None or outcome.asks)
+    alone = _alone(view)
+    above = [*_top(view, outcome, asks=asks), *_escalated(view, asks=asks), *_quote(view)]
+    if asks:
+        above.append({"type": "section", "fields": [_plain(_why(view)), _plain(_unusual(view))]})
+        above += _question(view)
+    if alone is None:
+        above += [section(_steps(view, asks=asks)), *_letters(view)]
     below: list[JsonObject] = []
-    if outcome.asks:
-        if solution is not None:
-            above += asked_section(solution)
-        below.append(_context(_consequences(card, approval)))
-        if solution is not None and solution.passkey:
-            below.append(_section("A yes to so much needs your passkey: say it in the console."))
-        below.append(_buttons(card, approval, solution, url))
-    below.append(_context(_footer(card, approval, outcome)))
+    if asks:
+        below += [context(_after(view, alone)), _buttons(view, url)]
+    below.append(context(_footer(view, alone, asks=asks)))
     room = _MOST_CHARS - _chars([*above, *below])
+    fields = [] if alone is None else _fields(view, alone, room)
+    money = " + ".join(map(str, view.totals)) or "no money"
+    said = answer_of(view) if outcome is None else outcome.lead.strip(": ")
     return Message(
-        text=_fallback(card, approval, outcome),
-        blocks=(*above, *_fields(card, approval, room), *below),
-        approval_id=approval.id,
-        revision=approval.revision,
+        # Without any foreign text: notifications parse it as mrkdwn.
+        text=escape(show_hidden(f"{money}: {said} ({view.id})")),
+        blocks=(*above, *fields, *below),
+        approval_id=view.id,
+        revision=view.revision,
     )
 
 
-def asked_section(view: SolutionView) -> list[JsonObject]:
+def where_of(view: SolutionView) -> str:
+    """Where the rest of what is cut can be read."""
+    return f"in `sayso approvals show {view.id}`"
+
+
+def _alone(view: SolutionView) -> Card | None:
+    """The card of the only step, whose fields have room beside each other; None with several."""
+    first, *more = view.steps
+    return None if more or first.card is None else Card.from_json(first.card)
+
+
+def _top(view: SolutionView, outcome: Outcome | None, *, asks: bool) -> list[JsonObject]:
+    """What it is about and what was answered, and below it the parts, or what came of it."""
+    if outcome is None:
+        head = f"{fit(view.lead.headline, 100)}: {fit(answer_of(view), 45)}"
+        below = _split(view) if asks else f"{_split(view)}\n{progress_of(view)}"
+        return [{"type": "header", "text": _plain(head)}, section(below)]
+    title = view.steps[0].title
+    top: list[JsonObject] = [{"type": "header", "text": _plain(fit(f"{outcome.lead}{title}", 150))}]
+    if outcome.text:
+        top.append(section(fit(outcome.text, 900, more=where_of(view))))
+    if len(outcome.lead) + len(title) > 120:
+        # What the header has no room for must not be missing from the card.
+        top.append(section(fit(title, 600, more=where_of(view))))
+    return top
+
+
+def _escalated(view: SolutionView, *, asks: bool) -> list[JsonObject]:
+    if view.escalated is None:
+        return []
+    at = f"{view.escalated.at[:10]} {view.escalated.at[11:16]} UTC"
+    may = ": they may decide it, too" if asks else ""
+    return [section(f"Escalated {fit(view.escalated.whom, 200)}, {at}{may}.")]
+
+
+def may_be_less(view: SolutionView) -> bool:
+    """Whether there is anything that a smaller yes could leave out or lower."""
+    waiting = [step for step in view.steps if step.asks]
+    return any(step.may_lower for step in waiting) or (len(waiting) > 1 and not view.all_or_nothing)
+
+
+def _split(view: SolutionView) -> str:
+    parts = [f"{amount} {what}".strip() for amount, what in view.lead.split]
+    return fit(", ".join(parts) or view.lead.headline, 600, more=where_of(view))
+
+
+def _quote(view: SolutionView) -> list[JsonObject]:
+    if not view.lead.quote.strip():  # a caller's own action, of which no customer wrote anything
+        return []
+    quote = fit(view.lead.quote, 2000, more=where_of(view), lines=True)
+    wrote = f"{fit(first_name(view.customer.name), 80)} wrote this. Not verified."
+    return [
+        {
+            "type": "rich_text",
+            "elements": [
+                {"type": "rich_text_quote", "elements": [{"type": "text", "text": quote}]},
+                {
+                    "type": "rich_text_section",
+                    "elements": [{"type": "text", "text": wrote, "style": {"italic": True}}],
+                },
+            ],
+        }
+    ]
+
+
+def _why(view: SolutionView) -> str:
+    asked = [fit(view.lead.why, 400, more=where_of(view))]
+    if view.passkey:
+        asked.append("A yes to so much needs your passkey, which the console asks for")
+    if view.agreed:
+        asked.append(f"{fit(', '.join(view.agreed), 200)} said yes already")
+    return "\n".join(["Why it came to you", *asked, fit(view.lead.needed or _needed(view), 200)])
+
+
+def _needed(view: SolutionView) -> str:
+    names = " and ".join(role.replace("_", " ") for role in view.roles)
+    count = len(view.roles)
+    return f"Needs {count} {'person' if count == 1 else 'people'}: {names or 'nobody'}"
+
+
+def _unusual(view: SolutionView) -> str:
+    signs = [f"⚠ {fit(sign, 200)}" for sign in view.lead.unusual[:_MOST_SIGNS]]
+    more = len(view.lead.unusual) - len(signs)
+    if more > 0:
+        signs.append(f"{more} more {where_of(view)}")
+    if not signs:
+        signs.append(f"Nothing. {view.lead.quiet} signs looked at.")
+    return "\n".join(["Unusual", *signs])
+
+
+def _question(view: SolutionView) -> list[JsonObject]:
     """What the customer was asked and has not answered; nothing when nobody waits for them."""
     if view.question is None:
         return []
-    more = f"in `sayso approvals show {view.id}`"
     name, by = fit(first_name(view.customer.name), 80), fit(view.question.by, 80)
-    text = fit(view.question.text, 1000, more=more, lines=True)
+    text = fit(view.question.text, 1000, more=where_of(view), lines=True)
     after = "The answer will stand here. A yes or no counts without."
-    return [_section(f"{by} has asked {name}: {text}\n{after}")]
+    return [section(f"{by} has asked {name}: {text}\n{after}")]
 
 
-def ask_buttons(view: SolutionView) -> list[JsonObject]:
-    """The button that asks the customer; none where nobody wrote, or while they are being asked."""
-    if view.request_id is None or view.question is not None:
-        return []
-    value = str(Pointer.to(view.id, view.revision, view.digest))
-    return [_button(ASK, f"Ask {fit(first_name(view.customer.name), 60)}…", value, None)]
+def _steps(view: SolutionView, *, asks: bool) -> str:
+    title = "What a yes does, in this order" if asks else "What happened"
+    lines = [title]
+    for place, step in enumerate(view.steps[:_MOST_STEPS], 1):
+        lines.append(_step(place, step, asks=asks))
+    if len(view.steps) > _MOST_STEPS:
+        lines.append(f"{len(view.steps) - _MOST_STEPS} more steps {where_of(view)}")
+    return "\n".join(lines)
 
 
-def open_buttons(view: SolutionView, url: str) -> list[JsonObject]:
-    """The link to the same in the console, where a passkey can be asked for; none without a URL."""
-    if not url:
-        return []
-    value = str(Pointer.to(view.id, view.revision, view.digest))
-    label = "Open to decide ↗" if view.passkey else "Open ↗"
-    link = {"url": f"{url}{CONSOLE_PATH}/solution/{view.id}"}
-    return [cast("JsonObject", {**_button(OPEN, label, value, None), **link})]
+def _step(place: int, step: StepView, *, asks: bool) -> str:
+    title = fit(step.title, 120)
+    outcome = outcome_of_step(step)
+    if outcome:
+        return f"{place}. {title}: {fit(outcome, 60)}"
+    if asks:
+        alone = "Needs nobody. " if step.needs == "nobody" else ""
+        return f"{place}. {title}. {alone}{fit(step.consequence, 60) if step.consequence else ''}"
+    return f"{place}. {title}: under way"
 
 
-def _fields(card: Card, approval: ApprovalView, room: int) -> list[JsonObject]:
+def _letters(view: SolutionView) -> list[JsonObject]:
+    """What is written to the customer, as a yes is bound to it."""
+    letters = [
+        (place, step.letter) for place, step in enumerate(view.steps, 1) if step.letter is not None
+    ]
+    room = _LETTERS_CHARS // max(1, len(letters))
+    return [
+        section(
+            f"Step {place} writes: {fit(letter.subject, 150)}\n"
+            + fit(letter.text, max(100, min(room, 2500)), more=where_of(view), lines=True)
+        )
+        for place, letter in letters[:_MOST_STEPS]
+    ]
+
+
+def _fields(view: SolutionView, card: Card, room: int) -> list[JsonObject]:
     """The typed fields: short ones side by side, then each long one in a block of its own.
 
     Args:
         room: characters for all of them; each has some, and the long ones share what is left.
     """
-    money = str(card.amount) if card.amount else "none"
-    where = _where(approval)
+    where = where_of(view)
+    amount = view.steps[0].amount
     lines = [
-        ("money", money),
+        ("money", str(amount) if amount else "none"),
         ("goes to", card.payee),
         ("from account", card.account),
         *card.fields,
         *((f"customer {label}", value) for label, value in card.customer),
+        ("before", card.history),
     ]
     if len(lines) > MAX_FIELDS:
         left = len(lines) - MAX_FIELDS + 1
@@ -168,12 +264,17 @@ def _fields(card: Card, approval: ApprovalView, room: int) -> list[JsonObject]:
             short.append(_plain(text))
         else:
             spare -= len(whole) - len(text)
-            long.append(_section(whole))
+            long.append(section(whole))
     blocks: list[JsonObject] = [
         {"type": "section", "fields": short[start : start + _PER_SECTION]}
         for start in range(0, len(short), _PER_SECTION)
     ]
     return [*blocks, *long]
+
+
+def _labelled(label: str, value: str, limit: int, where: str) -> str:
+    name = fit(label, 80)
+    return f"{name[:1].upper()}{name[1:]}: {fit(value, limit, more=where)}"
 
 
 def _chars(blocks: Sequence[JsonObject]) -> int:
@@ -191,124 +292,59 @@ def _chars(blocks: Sequence[JsonObject]) -> int:
     return size
 
 
-def _labelled(label: str, value: str, limit: int, where: str) -> str:
-    name = fit(label, 80)
-    return f"{name[:1].upper()}{name[1:]}: {fit(value, limit, more=where)}"
+def _after(view: SolutionView, alone: Card | None) -> str:
+    where = where_of(view)
+    deadline = fit(f"{view.expires_at[:10]} {view.expires_at[11:16]} UTC", 80)
+    no = f"A no: {fit(view.lead.on_no, 300, more=where)} No answer by {deadline} counts as no."
+    if alone is not None:
+        return f"A yes: {fit(alone.on_yes.rstrip('.'), 600, more=where)}. {no}"
+    facts = " · ".join(f"{label}: {value}" for label, value in view.lead.facts)
+    return f"{no} {fit(facts, 600, more=where)}" if facts else no
 
 
-def _why(card: Card, approval: ApprovalView) -> str:
-    where = _where(approval)
-    signs = [f"⚠ {fit(sign, 200)}" for sign in card.unusual[:_MOST_SIGNS]]
-    if len(card.unusual) > len(signs):
-        signs.append(f"{len(card.unusual) - len(signs)} more {where}")
-    lines = [
-        f"Why it came to you: {fit(card.reason or card.why, 400, more=where)}",
-        f"{fit((card.needed or _needed(card.roles)).rstrip('.'), 200)}.",
-        f"Before: {fit(card.history, 200, more=where)}.",
-        f"Unusual: {', '.join(signs)}"
-        if signs
-        else f"Nothing unusual: {card.quiet} signs looked at.",
+def _buttons(view: SolutionView, url: str) -> JsonObject:
+    money = " + ".join(map(str, view.totals))
+    # NOTE: no colours: a green yes would be a nudge.
+    said = [] if view.passkey else [(YES, f"Yes, {money}" if money else "Yes, do it")]
+    said.append((NO, "No…"))
+    if may_be_less(view):
+        said.append((LESS, "Less…"))
+    if view.request_id is not None and view.question is None:  # somebody wrote, and is not asked
+        said.append((ASK, f"Ask {fit(first_name(view.customer.name), 60)}…"))
+    if url:
+        said.append((OPEN, "Open to decide ↗" if view.passkey else "Open ↗"))
+    value = str(Pointer.to(view.id, view.revision, view.digest))
+    buttons: list[JsonObject] = [
+        {
+            "type": "button",
+            "action_id": action_id,
+            "text": _plain(fit(label, 75)),
+            "value": value,
+            # In the console a passkey can be asked for.
+            **({"url": f"{url}{CONSOLE_PATH}/solution/{view.id}"} if action_id == OPEN else {}),
+        }
+        for action_id, label in said
     ]
-    return "\n".join(lines)
-
-
-def _needed(roles: Sequence[str]) -> str:
-    names = " and ".join(role.replace("_", " ") for role in roles)
-    return f"Needs {len(roles)} {'person' if len(roles) == 1 else 'people'}: {names or 'nobody'}"
-
-
-def _escalated(escalated: EscalationView, *, asks: bool) -> str:
-    at = f"{escalated.at[:10]} {escalated.at[11:16]} UTC"
-    may = ": they may decide it, too" if asks else ""
-    return fit(f"Escalated {escalated.whom}, {at}{may}.", 300)
-
-
-def _quote(card: Card, approval: ApprovalView) -> list[JsonObject]:
-    if not card.quote.strip():  # a caller's own action, of which no customer wrote anything
-        return []
-    quote = fit(card.quote, _QUOTE_CHARS, more=_where(approval), lines=True)
-    block: JsonObject = {
-        "type": "rich_text",
-        "elements": [
-            {
-                "type": "rich_text_section",
-                "elements": [
-                    {
-                        "type": "text",
-                        "text": "Customer wrote (not verified)",
-                        "style": {"bold": True},
-                    }
-                ],
-            },
-            {"type": "rich_text_quote", "elements": [{"type": "text", "text": quote}]},
-        ],
-    }
-    return [block]
-
-
-def _consequences(card: Card, approval: ApprovalView) -> str:
-    where = _where(approval)
-    deadline = fit(f"{card.deadline[:10]} {card.deadline[11:16]} UTC", 80)
-    return (
-        f"Yes: {fit(card.on_yes, 600, more=where)}. No: {fit(card.on_no, 300, more=where)}. "
-        f"No answer by {deadline}: counts as no."
-    )
-
-
-def _buttons(
-    card: Card, approval: ApprovalView, solution: SolutionView | None, url: str
-) -> JsonObject:
-    value = str(Pointer.to(approval.id, approval.revision, approval.digest))
-    money = f" {card.amount}" if card.amount else ""
-    yes = _button(APPROVE, f"Approve{money}", value, "primary")
-    passkey = solution is not None and solution.passkey
-    buttons = [*([] if passkey else [yes]), _button(REJECT, "Reject…", value, "danger")]
-    if card.may_lower and card.amount is not None and card.amount.amount_minor > 1:
-        buttons.append(_button(LOWER, "Lower amount…", value, None))
-    if solution is not None:
-        buttons += [*ask_buttons(solution), *open_buttons(solution, url)]
     return {"type": "actions", "block_id": "decide", "elements": buttons}
 
 
-def _button(action_id: str, label: str, value: str, style: str | None) -> JsonObject:
-    button: dict[str, JsonObject | str] = {
-        "type": "button",
-        "action_id": action_id,
-        "text": _plain(fit(label, 75)),
-        "value": value,
-    }
-    if style is not None:
-        button["style"] = style
-    return button
-
-
-def _footer(card: Card, approval: ApprovalView, outcome: Outcome) -> str:
-    parts = [
-        approval.id,
-        f"revision {approval.revision}",
-        f"digest {approval.digest[:12]}",
-        f"{card.action} by {card.planner}",
-    ]
-    if card.rules:
-        parts.append(f"rule, once people say yes: {', '.join(card.rules)}")
+def _footer(view: SolutionView, alone: Card | None, *, asks: bool) -> str:
+    parts = [view.id, f"revision {view.revision}", f"digest {view.digest[:12]}"]
+    parts.append(view.planner if alone is None else f"{alone.action} by {alone.planner}")
+    if alone is not None and alone.rules:
+        parts.append(f"rule, once people say yes: {', '.join(alone.rules)}")
+    if asks:
+        parts.append(f"all of it {where_of(view)}")
     return fit(" · ".join(parts), 600)
 
 
-def _fallback(card: Card, approval: ApprovalView, outcome: Outcome) -> str:
-    """One line without any foreign text: this one is parsed as mrkdwn by notifications."""
-    money = f" of {card.amount}" if card.amount else ""
-    return escape(show_hidden(f"{outcome.lead.strip()} {card.action}{money} ({approval.id})"))
-
-
-def _where(approval: ApprovalView) -> str:
-    return f"in `sayso approvals show {approval.id}`"
-
-
-def _section(text: str) -> JsonObject:
+def section(text: str) -> JsonObject:
+    """A section of text that is escaped already."""
     return {"type": "section", "text": _plain(text)}
 
 
-def _context(text: str) -> JsonObject:
+def context(text: str) -> JsonObject:
+    """The same, small and grey."""
     return {"type": "context", "elements": [_plain(text)]}
 
 

@@ -1,23 +1,29 @@
-"""The two forms: a no with its reason, and a smaller amount. And the note that replaces a form."""
+"""The forms of a card: a no with its reason, less, a question. And the note in their place."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from sayso.actions.policy.card import Card
+from sayso.agent.people_question import MAX_QUESTION_CHARS
 from sayso.json import JsonObject, JsonValue
-from sayso.money import Money, decimals_of
-from sayso.sdk.views import ApprovalView
+from sayso.money import decimals_of
+from sayso.sdk.solution_view import SolutionView, StepView
+from sayso.sdk.solution_words import first_name
 from sayso.surfaces.slack.payload import Pointer
 from sayso.surfaces.slack.wording import fit
 
-REJECT_FORM = "sayso.reject"
-LOWER_FORM = "sayso.lower"
+NO_FORM = "sayso.solution.no"
+LESS_FORM = "sayso.solution.less"
+ASK_FORM = "sayso.solution.ask"
 CODE = "code"
 REASON = "reason"
-AMOUNT = "amount"
+QUESTION = "question"
+STEPS = "steps"
+LOWER = "lower."
 MAX_REASON_CHARS = 1500
+_MOST_BOXES = 10
+"""SOURCE: Slack docs, Checkboxes: at most ten options."""
 
 REASON_CODES: Mapping[str, str] = MappingProxyType(
     {
@@ -32,12 +38,12 @@ REASON_CODES: Mapping[str, str] = MappingProxyType(
 """What a no can be for; the code stands in the log and reaches the planner."""
 
 
-def reject_form(approval: ApprovalView) -> JsonObject:
+def no_form(view: SolutionView) -> JsonObject:
     """The form that asks why not: a code is required, a text is not."""
-    return _form(approval, REJECT_FORM, title="Reject", submit="Reject", inputs=no_inputs())
+    return _form(view, NO_FORM, title="No", submit="No, nothing moves", inputs=_no_inputs())
 
 
-def no_inputs() -> list[JsonValue]:
+def _no_inputs() -> list[JsonValue]:
     """What every no asks for: its code, and words of one's own where somebody wants to."""
     options: list[JsonValue] = [
         {"text": _plain(title), "value": code} for code, title in REASON_CODES.items()
@@ -70,30 +76,46 @@ def no_inputs() -> list[JsonValue]:
     ]
 
 
-def lower_form(approval: ApprovalView, amount: Money) -> JsonObject:
-    """The form that asks for less; what is sent is judged again as a new revision."""
-    return _form(
-        approval,
-        LOWER_FORM,
-        title="Lower the amount",
-        submit="Approve less",
-        inputs=[
+def less_form(view: SolutionView) -> JsonObject:
+    """The form in which steps are left out and amounts lowered; sending it is the yes to that."""
+    waiting = [step for step in view.steps if step.asks]
+    inputs: list[JsonValue] = []
+    if 1 < len(waiting) <= _MOST_BOXES and not view.all_or_nothing:
+        boxes: list[JsonValue] = [_box(step) for step in waiting]
+        inputs.append(
             {
                 "type": "input",
-                "block_id": AMOUNT,
-                "label": _plain(f"Less than {amount}, in {amount.currency}"),
-                "hint": _plain(
-                    f"Digits with {decimals_of(amount.currency)}. This is your yes to that amount."
-                ),
+                "block_id": STEPS,
+                "label": _plain("What should happen"),
+                "hint": _plain("Untick what should not happen; it is a no to that step."),
                 "element": {
-                    "type": "plain_text_input",
-                    "action_id": AMOUNT,
-                    "initial_value": f"{amount.decimal:f}",
-                    "max_length": 20,
+                    "type": "checkboxes",
+                    "action_id": STEPS,
+                    "options": boxes,
+                    "initial_options": boxes,
                 },
             }
-        ],
-    )
+        )
+    inputs += [_amount(step) for step in waiting if step.may_lower]
+    return _form(view, LESS_FORM, title="Less", submit="Yes to this much", inputs=inputs)
+
+
+def ask_form(view: SolutionView) -> JsonObject:
+    """The form that asks the customer something; nothing is decided by it."""
+    name = fit(first_name(view.customer.name), 60)
+    question: JsonObject = {
+        "type": "input",
+        "block_id": QUESTION,
+        "label": _plain(f"What {name} reads"),
+        "hint": _plain("The answer makes the card anew. Whoever decides meanwhile decides."),
+        "element": {
+            "type": "plain_text_input",
+            "action_id": QUESTION,
+            "multiline": True,
+            "max_length": MAX_QUESTION_CHARS,
+        },
+    }
+    return _form(view, ASK_FORM, title="Ask", submit="Send the question", inputs=[question])
 
 
 def note(title: str, text: str) -> JsonObject:
@@ -106,19 +128,44 @@ def note(title: str, text: str) -> JsonObject:
     }
 
 
+def _box(step: StepView) -> JsonObject:
+    return {"text": _plain(fit(step.title, 75)), "value": step.id}
+
+
+def _amount(step: StepView) -> JsonObject:
+    amount = step.amount
+    assert amount is not None, "only an amount can be lowered"
+    return {
+        "type": "input",
+        "block_id": f"{LOWER}{step.id}",
+        "optional": True,
+        "label": _plain(f"{fit(step.title, 300)}: less than {amount}, in {amount.currency}"),
+        "hint": _plain(
+            f"Digits with {decimals_of(amount.currency)}; empty leaves it as it is. It is judged "
+            "again, and your yes to it counts."
+        ),
+        "element": {
+            "type": "plain_text_input",
+            "action_id": f"{LOWER}{step.id}",
+            "max_length": 20,
+        },
+    }
+
+
 def _form(
-    approval: ApprovalView, callback_id: str, *, title: str, submit: str, inputs: list[JsonValue]
+    view: SolutionView, callback_id: str, *, title: str, submit: str, inputs: list[JsonValue]
 ) -> JsonObject:
-    card = Card.from_json(approval.card)
-    pointer = Pointer.to(approval.id, approval.revision, approval.digest)
     return {
         "type": "modal",
         "callback_id": callback_id,
-        "private_metadata": str(pointer),
+        "private_metadata": str(Pointer.to(view.id, view.revision, view.digest)),
         "title": _plain(title),
         "submit": _plain(submit),
         "close": _plain("Back"),
-        "blocks": [{"type": "section", "text": _plain(fit(card.title, 600))}, *inputs],
+        "blocks": [
+            {"type": "section", "text": _plain(fit(view.lead.headline, 600))},
+            *inputs,
+        ],
     }
 
 

@@ -26,14 +26,15 @@ from sayso.errors import (
 from sayso.ids import to_micros
 from sayso.json import JsonObject, JsonValue
 from sayso.sdk.client import Sayso
+from sayso.sdk.outcome_words import outcome_of
 from sayso.sdk.resources.outbox import OutboxRow
-from sayso.sdk.views import ApprovalView
+from sayso.sdk.solution_view import SolutionView
 from sayso.surfaces.slack.blocks import check_blocks
 from sayso.surfaces.slack.card import EVENT_TYPE, Message, build_message
 from sayso.surfaces.slack.identity import Home
 from sayso.surfaces.slack.pace import Bucket, Pace
 from sayso.surfaces.slack.reminding import Reminding, all_news
-from sayso.surfaces.slack.solution_card import build_evidence, build_solution
+from sayso.surfaces.slack.thread import build_evidence
 from sayso.surfaces.slack.web import SlackRefusedError, SlackWeb
 
 logger = logging.getLogger("sayso.slack")
@@ -233,9 +234,8 @@ class Notifier:
         return ts
 
     async def _lead(self, row: OutboxRow) -> str:
-        """The approval on whose card this one is shown; its own where it is asked no more."""
-        known = await self._sayso.approvals.get(row.key, tenant=row.tenant)
-        if known.status == ApprovalStatus.SUPERSEDED or self._ts(row) is not None:
+        """The approval on whose card this one is shown; its own where it has one already."""
+        if self._ts(row) is not None:
             return row.key
         return (await self._sayso.solutions.get(row.key, tenant=row.tenant)).id
 
@@ -246,12 +246,12 @@ class Notifier:
 
     async def _send(self, row: OutboxRow) -> str:
         """Bring one card up to date; returns its `ts`."""
-        approval, message = await self._message(row)
+        view, message = await self._message(row)
         ts = self._ts(row)
         if ts is not None:
             return await self._update(ts, message)
         if row.attempts > 0:
-            created = datetime.fromisoformat(approval.created_at)
+            created = datetime.fromisoformat(view.created_at)
             since_s = to_micros(created) // 1_000_000 - _BEFORE_S
             found = await self._channel.find(row.key, since_s)
             if found is not None:
@@ -268,20 +268,17 @@ class Notifier:
             return await self._channel.post(message)
         return ts
 
-    async def _message(self, row: OutboxRow) -> tuple[ApprovalView, Message]:
+    async def _message(self, row: OutboxRow) -> tuple[SolutionView, Message]:
         # NOTE: read after the row, so what is sent is never older than the version it is sent for.
-        known = await self._sayso.approvals.get(row.key, tenant=row.tenant)
+        view = await self._sayso.solutions.get(row.key, tenant=row.tenant)
+        url = self._sayso.workspace.settings.console.url
+        if len(view.steps) > 1:
+            return view, build_message(view, url=url)
         # Why people are asked once more, or not any more, stands in the timeline alone.
-        again = known.revision > 1 or known.status == ApprovalStatus.SUPERSEDED
+        again = view.revision > 1 or view.status == ApprovalStatus.SUPERSEDED
+        known = await self._sayso.approvals.get(row.key, tenant=row.tenant)
         action = await self._sayso.actions.get(known.action_id, tenant=row.tenant, timeline=again)
-        approval = action.approval or known
-        if approval.status != ApprovalStatus.SUPERSEDED:
-            view = await self._sayso.solutions.get(row.key, tenant=row.tenant)
-            url = self._sayso.workspace.settings.console.url
-            if len(view.steps) > 1 and view.id == row.key:
-                return approval, build_solution(view, url)
-            return approval, build_message(approval, action, solution=view, url=url)
-        return approval, build_message(approval, action)
+        return view, build_message(view, outcome_of(action.approval or known, action), url=url)
 
     async def _lease(self, row: OutboxRow) -> bool:
         lease_s = min(self.pace.lease_s * 2 ** min(row.attempts, 10), _LONGEST_LEASE_S)

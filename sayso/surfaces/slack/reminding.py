@@ -24,6 +24,7 @@ from sayso.sdk.resources.outbox import OutboxRow
 from sayso.sdk.solution_view import SolutionView
 from sayso.sdk.views import ActionView
 from sayso.surfaces.slack.pace import Bucket, Pace
+from sayso.surfaces.slack.thread import reminder
 from sayso.surfaces.slack.web import SlackWeb
 from sayso.surfaces.slack.wording import escape, fit, show_hidden
 
@@ -227,25 +228,3 @@ def _message(channel: str, text: str, blocks: tuple[JsonObject, ...]) -> dict[st
         "parse": "none",
         "link_names": False,
     }
-
-
-def reminder(view: SolutionView, users: tuple[str, ...]) -> tuple[str, tuple[JsonObject, ...]]:
-    """What stands in the thread: who is called, and until when they can answer.
-
-    Returns:
-        The text for notifications and the blocks.
-    """
-    until = f"{view.expires_at[:10]} {view.expires_at[11:16]} UTC"
-    escalated = view.escalated is not None
-    lead = f"escalated {fit(view.escalated.whom, 200)}: " if view.escalated is not None else ""
-    said = f"{lead}this still waits for a yes or no. No answer by {until} counts as no."
-    elements: list[JsonValue] = []
-    for user in users:
-        elements += [{"type": "user", "user_id": user}, {"type": "text", "text": ", "}]
-    elements.append({"type": "text", "text": said})
-    block: JsonObject = {
-        "type": "rich_text",
-        "elements": [{"type": "rich_text_section", "elements": elements}],
-    }
-    what = "Escalated" if escalated else "Still waiting"
-    return escape(show_hidden(f"{what}: yes or no by {until} ({view.id})")), (block,)

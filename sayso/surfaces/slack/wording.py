@@ -5,8 +5,6 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 
-from sayso.actions.approvals.repository import ApprovalStatus
-from sayso.actions.approvals.service import Decided
 from sayso.errors import Code, SaysoError
 from sayso.json import JsonObject, JsonValue
 from sayso.text import is_hidden
@@ -119,24 +117,6 @@ def refusal_text(error: SaysoError) -> str:
     lead = _REFUSALS.get(error.code, "That did not work")
     step = f" Next: {error.next_step}." if error.next_step not in {"", "nothing"} else ""
     return f"{lead}: {error.message}.{step} Nothing was changed by your click."
-
-
-def decided_text(decided: Decided) -> str:
-    """What a person's decision did, as the same commit left it."""
-    title = decided.approval.card.title
-    match decided.approval.status:
-        case ApprovalStatus.REJECTED:
-            return f"Your no counts: {title} is not done."
-        case ApprovalStatus.APPROVED:
-            # Only what is committed: the object may have changed, the provider may say no, and a
-            # stop may be in force.
-            return (
-                f"Your yes counts: {title} is tried once, as soon as nothing holds it, such as a"
-                " stop. The card says what comes of it."
-            )
-        case _:
-            roles = " and ".join(role.replace("_", " ") for role in decided.approval.roles)
-            return f"Your yes is recorded; it still waits for somebody else. It needs {roles}."
 
 
 def link_blocks(text: str, link: str) -> list[JsonValue]:

@@ -3,7 +3,7 @@
     with FakeSlack.start() as slack:
         slack.add_user("U1")
         async with slack.serve(app):  # any ASGI app that takes Slack's requests
-            await slack.click(slack.messages[0], "sayso.approve", user="U1")
+            await slack.click(slack.messages[0], "sayso.solution.yes", user="U1")
             print(render(slack.messages[0]))
 
 It stores what is posted, refuses what Slack refuses, signs what it sends as Slack does, and

@@ -21,6 +21,7 @@ from sayso.actions.model.action_row import ActionRow, get_action
 from sayso.actions.model.definition import at_most_once, idempotent
 from sayso.actions.model.snapshot import Absence, Call
 from sayso.errors import Code, RetryableError
+from sayso.sdk.outcome_words import outcome_of
 from sayso.sdk.views import ActionView
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.show import show_action
@@ -165,7 +166,8 @@ async def test_cards_and_the_command_line_say_that_it_was_done_after_all(
         shop.answers = []
         view = await advance(workspace, view)
         assert view.approval is not None
-        message = str(build_message(view.approval, view))
+        solution = await workspace.sayso.solutions.get(view.approval.id)
+        message = str(build_message(solution, outcome_of(view.approval, view)))
         assert "Done after all" in message
         assert "had ended as rejected" in message
         show_action(Out(as_json=False), view)

@@ -24,11 +24,14 @@ from actions.steps import (
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from support.shop import Shop, ShopFault
-from support.shop_workspace import POLICY, open_shop
+from support.shop_workspace import POLICY, ShopWorkspace, open_shop
 
 from sayso.actions.engine.engine import Boundary
 from sayso.actions.model.definition import Guarantee, at_most_once, idempotent, verifiable
+from sayso.sdk.outcome_words import Outcome, outcome_of
 from sayso.sdk.resources.figures import read_figures
+from sayso.sdk.solution_view import SolutionView
+from sayso.sdk.views import ActionView
 from sayso.surfaces.cli.solution import solution_rows
 from sayso.surfaces.slack.card import build_message
 from sayso.telemetry import Telemetry
@@ -77,7 +80,7 @@ async def test_a_decided_card_says_what_its_action_waits_for(tmp_path: Path) -> 
         await workspace.sayso.stops.engage(reason="INC-7")
         await decide(workspace, say(await shown(workspace, view)))
         view = await workspace.sayso.actions.get(view.id)
-        card = build_message(await shown(workspace, view), view)
+        card = build_message(*await as_shown(workspace, view))
         assert "Held: " in str(card.blocks)
         assert "INC-7" in str(card.blocks)
 
@@ -94,8 +97,14 @@ async def test_the_card_of_an_unknown_outcome_says_that_a_person_has_to_look(
         await decide(workspace, say(await shown(workspace, view)))
         workspace.clock.advance(seconds=5)
         view = await advance(workspace, view)
-        card = build_message(await shown(workspace, view), view)
+        card = build_message(*await as_shown(workspace, view))
         assert "a person has to look" in str(card.blocks)
+
+
+async def as_shown(workspace: ShopWorkspace, view: ActionView) -> tuple[SolutionView, Outcome]:
+    """What is asked about an action, and what became of it."""
+    approval = await shown(workspace, view)
+    return await workspace.sayso.solutions.get(approval.id), outcome_of(approval, view)
 
 
 class Renamed(Shop):
@@ -158,4 +167,4 @@ async def test_the_approver_reads_what_once_rests_on(
         card = await shown(workspace, await propose(workspace))
         solution = await workspace.sayso.solutions.get(card.id)
         assert words in dict(solution_rows(solution, workspace.clock.now()))["Details"]
-        assert words in str(build_message(card).blocks)
+        assert words in str(build_message(solution).blocks)

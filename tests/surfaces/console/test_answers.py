@@ -112,6 +112,7 @@ async def test_a_no_needs_its_reason(tmp_path: Path) -> None:
         page = (await read(console, f"solution/{view.id}")).text
         assert "You said no" in page
         assert "No money moved." in page
+        assert "Not covered by our terms: “used”" in page
 
 
 async def test_what_is_unticked_is_shown_smaller_first_and_then_decided(tmp_path: Path) -> None:

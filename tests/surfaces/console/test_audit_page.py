@@ -20,6 +20,7 @@ from surfaces.console.served_console import (
     violations,
 )
 
+from sayso.audit.verifier.verification import Verdict
 from sayso.audit.verify import verify
 
 pytestmark = pytest.mark.promise("console:audit")
@@ -70,6 +71,22 @@ async def test_a_question_is_taken_away_as_files_that_verify_or_are_read(
         by = [entry.actor for entry in entries if entry.kind == "audit.exported"]
         assert by[:3] == ["person:maria"] * 3
         assert list(left.iterdir()) == []
+
+
+async def test_the_evidence_of_an_action_is_taken_from_its_page(tmp_path: Path) -> None:
+    """The same page as at the command line, which verifies; taking it is an entry."""
+    async with open_console(tmp_path) as console:
+        view = await console.ask()
+        path = f"{ROOT}/action/{view.steps[0].action_id}"
+        async with console.client(await console.sign_in()) as browser:
+            assert f'action="{path}/evidence"' in (await browser.get(path)).text
+            said = await browser.post(f"{path}/evidence")
+            assert said.headers["content-disposition"].startswith("attachment")
+            assert (await browser.post(f"{ROOT}/action/act_none/evidence")).status_code == 404
+        (tmp_path / "pack.html").write_bytes(said.content)
+        assert verify(tmp_path / "pack.html", deep=True).verdict is Verdict.VERIFIED
+        (newest,) = await console.sayso.audit.tail(1)
+        assert (newest.kind, newest.actor) == ("audit.exported", "person:maria")
 
 
 async def test_a_question_is_kept_and_forgotten(tmp_path: Path) -> None:

@@ -9,12 +9,11 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.async_api import Browser, Page, Request
+from surfaces.console.every_page import Foreign, every_page, open_everything
 from surfaces.console.served_console import (
-    HALF,
     ROOT,
     WORDS,
     Packages,
-    ServedConsole,
     chromium,
     needs_chromium,
     open_console,
@@ -22,84 +21,15 @@ from surfaces.console.served_console import (
     violations,
 )
 
-from sayso.actions.model.snapshot import SeenEffect
-from sayso.money import Money
-from sayso.sdk.resources.work import put_elsewhere
-
 pytestmark = needs_chromium
 WIDTHS = ({"width": 1280, "height": 900}, {"width": 360, "height": 640})
-PAGES = (
-    "",
-    "?tab=role",
-    "?tab=handed-over",
-    "?tab=unknown",
-    "?tab=decided",
-    "audit",
-    "audit?q=amount:nonsense",
-    "audit?verify=1",
-    "figures",
-    "figures?days=90",
-    "policy",
-    "policy?version=1",
-    "people",
-    "people?accounts=1",
-    "stop",
-    "me",
-    "nothing",
-)
-
-
-async def every_state(console: ServedConsole) -> list[str]:
-    """Pages of solutions and actions in every state that there is."""
-    waits, yes, no = [await console.ask(customer=number) for number in (1, 2, 3)]
-    await console.sayso.ask("cus_1", "I want to talk to a person")
-    drafted = await console.sayso.ask("cus_4", HALF)
-    for view, choice in ((yes, "approve"), (no, "reject")):
-        await console.sayso.solutions.answer(
-            view.id,
-            choice,
-            token=await console.sign_in("noor"),
-            revision=view.revision,
-            digest=view.digest,
-            reason_code="other" if choice == "reject" else "",
-        )
-    requests = await console.sayso.requests.list(status="handed_over")
-    seen = SeenEffect(
-        action="shop.refund",
-        object_id="o1",
-        amount=Money(2500, "USD"),
-        at=0,
-        is_ours=False,
-        id="re_1",
-        owner="cus_1",
-        title="Order 1047",
-    )
-    inside = console.sayso.container
-    await inside.store.write(
-        lambda tx: put_elsewhere(tx, inside, inside.tenant, seen, "inbound:stripe")
-    )
-    query = f"revision={waits.revision}&digest={waits.digest}"
-    return [
-        f"solution/{waits.id}",
-        f"solution/{waits.id}#no",
-        f"solution/{waits.id}#less",
-        f"solution/{waits.id}/smaller?{query}&step=s1",
-        f"solution/{yes.id}",
-        f"solution/{no.id}",
-        f"action/{yes.steps[0].action_id}",
-        f"action/{waits.steps[0].action_id}",
-        f"request/{requests[-1].id}",
-        f"request/{drafted.id}",
-        f"work/{seen.id}",
-        f"slack/{console.sayso.slack_links.offer('T1/U1')}",
-    ]
 
 
 @pytest.mark.promise("console:accessible")
 async def test_no_page_has_a_fault_by_wcag_in_any_state(tmp_path: Path) -> None:
     """Axe finds nothing, wide and narrow, light and dark."""
-    async with open_console(tmp_path) as console, chromium() as browser:
-        pages = [*PAGES, *await every_state(console)]
+    async with open_everything(tmp_path, Foreign()) as console, chromium() as browser:
+        pages = await every_page(console, Foreign())
         found: dict[str, list[str]] = {}
         for size, scheme in zip(WIDTHS, ("light", "dark"), strict=True):
             context = await console.context(browser, viewport=size, color_scheme=scheme)
@@ -109,8 +39,6 @@ async def test_no_page_has_a_fault_by_wcag_in_any_state(tmp_path: Path) -> None:
                 wrong = await violations(page)
                 if wrong:
                     found[f"{where} {scheme}"] = wrong
-            await page.goto(console.path("enter"))
-            found |= {"enter": wrong} if (wrong := await violations(page)) else {}
             await context.close()
         assert found == {}
 
@@ -120,15 +48,15 @@ async def test_nothing_goes_beyond_a_phone_and_the_five_seconds_fit_above_the_bu
     tmp_path: Path,
 ) -> None:
     """360 by 640: no sideways scrolling anywhere; headline to signs are seen with the buttons."""
-    async with open_console(tmp_path) as console, chromium() as browser:
-        pages = [*PAGES, *await every_state(console)]
+    async with open_everything(tmp_path, Foreign()) as console, chromium() as browser:
+        pages = await every_page(console, Foreign())
         context = await console.context(browser, viewport={"width": 360, "height": 640})
         page = await context.new_page()
         for where in pages:
             await page.goto(console.path(where))
             wide = await page.evaluate("document.documentElement.scrollWidth")
             assert wide <= 360, where
-        await page.goto(console.path(pages[len(PAGES)]))
+        await page.goto(console.path(next(one for one in pages if one.startswith("solution/"))))
         bottom = await page.evaluate(
             "document.querySelector('.lead').getBoundingClientRect().bottom"
         )
@@ -288,8 +216,8 @@ async def test_keys_can_be_switched_off(tmp_path: Path) -> None:
 @pytest.mark.promise("console:light")
 async def test_pages_are_light_and_ask_nobody_else(tmp_path: Path) -> None:
     """At most 60 kB gz with everything that a page loads, and no other host."""
-    async with open_console(tmp_path) as console, chromium() as browser:
-        pages = [*PAGES, *await every_state(console)]
+    async with open_everything(tmp_path, Foreign()) as console, chromium() as browser:
+        pages = await every_page(console, Foreign())
         context = await console.context(browser)
         page = await context.new_page()
         hosts: set[str] = set()

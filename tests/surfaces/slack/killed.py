@@ -15,36 +15,36 @@ from support.shop import Shop
 from support.shop_workspace import make_shop_workspace
 from surfaces.slack.slack_team import PATIENT, PEOPLE, settings_for
 
-from sayso.actions.approvals.decision import Decision
-from sayso.actions.approvals.service import Decided
+from sayso.actions.approvals.answer import Answer
 from sayso.money import Money
 from sayso.sdk.client import Sayso
-from sayso.sdk.resources.approvals import ApprovalResource
+from sayso.sdk.resources.solutions import SolutionResource
+from sayso.sdk.solution_view import SolutionView
 from sayso.surfaces.slack import create_slack_app
 from sayso.testing.clock import FakeClock
 from sayso.testing.slack.server import serve_on_loopback
 
 
-class DyingApprovals(ApprovalResource):
-    """Dies just before or just after a decision is committed."""
+class DyingSolutions(SolutionResource):
+    """Dies just before or just after an answer is committed."""
 
     at = ""
 
-    async def decide_as(self, decision: Decision, *, wait: bool = True) -> Decided:
+    async def answer_as(self, answer: Answer, *, wait: bool = True) -> SolutionView:
         if self.at == "before_commit":
             os.kill(os.getpid(), signal.SIGKILL)
-        decided = await super().decide_as(decision, wait=wait)
+        decided = await super().answer_as(answer, wait=wait)
         if self.at == "after_commit":
             os.kill(os.getpid(), signal.SIGKILL)
         return decided
 
 
 class DyingSayso(Sayso):
-    """Takes decisions with those."""
+    """Takes answers with those."""
 
     @property
-    def approvals(self) -> ApprovalResource:
-        return DyingApprovals(self.container)
+    def solutions(self) -> SolutionResource:
+        return DyingSolutions(self.container, self.workspace)
 
 
 async def main(folder: Path, api_url: str, at: str) -> None:
@@ -55,7 +55,7 @@ async def main(folder: Path, api_url: str, at: str) -> None:
         folder, people=list(PEOPLE), slack=settings_for(api_url, folder)
     )
     sayso = DyingSayso(workspace, mode="decide", connectors=[shop], clock=FakeClock())
-    DyingApprovals.at = at
+    DyingSolutions.at = at
     async with sayso, serve_on_loopback(create_slack_app(sayso, patience=PATIENT)) as url:
         sys.stdout.write(f"{url}\n")
         sys.stdout.flush()

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 from support.shop import Shop
 from support.shop_workspace import FOLLOWS, POLICY, ShopWorkspace, open_shop
@@ -17,9 +18,17 @@ from sayso.sdk.views import ActionView, ApprovalView
 from sayso.surfaces.slack import SlackApp, create_slack_app
 from sayso.surfaces.slack.pace import Pace, Patience
 from sayso.testing.clock import FakeClock
-from sayso.testing.slack import CHANNEL, SIGNING_SECRET, TOKEN, Delivery, FakeSlack, PostedMessage
+from sayso.testing.slack import (
+    CHANNEL,
+    SIGNING_SECRET,
+    TOKEN,
+    Delivery,
+    FakeSlack,
+    OpenView,
+    PostedMessage,
+)
 
-APPROVE, REJECT, LOWER = "sayso.approve", "sayso.reject", "sayso.lower"
+APPROVE, REJECT, LOWER = "sayso.solution.yes", "sayso.solution.no", "sayso.solution.less"
 PEOPLE: tuple[dict[str, object], ...] = (
     {"id": "maria", "roles": ["support_manager"], "slack": "T1/UMARIA"},
     {"id": "finn", "roles": ["finance"], "slack": "T1/UFINN"},
@@ -36,6 +45,15 @@ ACCOUNTS = ("UMARIA", "UFINN", "UDORA", "UINTERN", "UGONE", "UGRID", *(f"UM{n}" 
 LONG_S = 60.0
 PATIENT = Patience(whole_s=LONG_S, ask_s=LONG_S, decide_s=LONG_S, edit_s=LONG_S, open_s=LONG_S)
 """So that what a test proves does not depend on how busy the machine is."""
+
+
+def less(view: OpenView, amount: str) -> dict[str, str]:
+    """What to fill in for a lower amount of the first step that has one."""
+    blocks = cast("list[dict[str, str]]", view.view["blocks"])
+    block_id = next(
+        one["block_id"] for one in blocks if one.get("block_id", "").startswith("lower.")
+    )
+    return {block_id: amount}
 
 
 class Ticks:
@@ -111,6 +129,11 @@ class SlackTeam:
         delivery = await self.slack.click(self.card(approval), action_id, user=user)
         await self.app.told()
         return delivery
+
+    async def less(self, amount: str) -> Delivery:
+        """Fill in the newest form with a lower amount, and send it."""
+        form = self.slack.views[-1]
+        return await self.slack.submit_view(form, less(form, amount))
 
     @property
     def told(self) -> list[str]:

@@ -14,10 +14,13 @@ from slack_sdk.models.blocks import Block
 from sayso.actions.policy.card import Card
 from sayso.json import JsonObject, JsonValue
 from sayso.money import Money
+from sayso.sdk.outcome_words import outcome_of
+from sayso.sdk.solution_view import CustomerView, LeadView, SolutionView, StepView
 from sayso.sdk.views import ActionView, ApprovalView, ErrorView, ReceiptView, VoteView
 from sayso.surfaces.slack import build_message, check_blocks
 from sayso.surfaces.slack.blocks import check_view
-from sayso.surfaces.slack.forms import lower_form, note, reject_form
+from sayso.surfaces.slack.card import Message
+from sayso.surfaces.slack.forms import ask_form, less_form, no_form, note
 from sayso.surfaces.slack.wording import escape, fit, show_hidden
 
 ID = "apr_01m8997dg01t8nczra0j7efdc6"
@@ -77,6 +80,74 @@ def approval(
         expires_at=AT,
         created_at=AT,
         updated_at=AT,
+    )
+
+
+def solution(
+    shown: Card, status: str = "pending", votes: tuple[VoteView, ...] = (), state: str = ""
+) -> SolutionView:
+    """The same as what is asked with one yes, of one step."""
+    step = StepView(
+        id="act_1",
+        action_id="act_1",
+        approval_id=ID,
+        action=shown.action,
+        effect=shown.effect,
+        title=shown.title,
+        amount=shown.amount,
+        payee=shown.payee,
+        asks=status == "pending",
+        needs="people",
+        status=state or "pending_approval",
+        may_lower=shown.may_lower and shown.amount is not None,
+        revision=3,
+        digest=DIGEST,
+        card=shown.to_json(),
+        updated_at=AT,
+    )
+    lead = LeadView(
+        headline=f"{shown.amount} to Dana",
+        split=((str(shown.amount or ""), shown.title),),
+        quote=shown.quote,
+        why=shown.reason or shown.why,
+        needed=shown.needed,
+        unusual=shown.unusual,
+        quiet=shown.quiet,
+        facts=shown.fields,
+        on_yes=shown.on_yes,
+        on_no=shown.on_no,
+    )
+    return SolutionView(
+        id=ID,
+        request_id="req_1",
+        status=status,
+        revision=3,
+        digest=DIGEST,
+        customer=CustomerView(
+            id="cus_1", name=dict(shown.customer).get("name", "Dana"), assurance="signed_in"
+        ),
+        lead=lead,
+        steps=(step,),
+        money=(),
+        totals=() if shown.amount is None else (shown.amount,),
+        roles=shown.roles,
+        votes=votes,
+        planner=shown.planner,
+        expires_at=shown.deadline,
+        created_at=AT,
+        updated_at=AT,
+    )
+
+
+def message_of(
+    shown: Card,
+    status: str = "pending",
+    votes: tuple[VoteView, ...] = (),
+    now: ActionView | None = None,
+) -> Message:
+    """The card with what became of it, as the notifier makes it."""
+    return build_message(
+        solution(shown, status, votes), outcome_of(approval(shown, status, votes), now)
     )
 
 
@@ -174,19 +245,22 @@ def test_every_card_is_valid_and_nothing_foreign_is_rendered(shown: Card, foreig
     error = ErrorView(code=foreign, message=foreign)
     for status, state in STATES:
         now = action(state, receipt=receipt, error=error)
-        message = build_message(approval(shown, status, (vote("approve", "maria"),)), now)
+        votes = (vote("approve", foreign[:40]),)
+        message = message_of(shown, status, votes, now)
         assert_clean(message.blocks, message.text)
+        plan = build_message(solution(shown, status, votes))
+        assert_clean(plan.blocks, plan.text)
         has_buttons = any(block["type"] == "actions" for block in message.blocks)
         assert has_buttons == (status == "pending")
-    for view in (reject_form(approval(shown)), note("Not possible", foreign)):
+    asked = solution(shown)
+    forms = (no_form(asked), less_form(asked), ask_form(asked), note("Not possible", foreign))
+    for view in forms:
         assert check_view(view) == []
-    if shown.amount is not None:
-        assert check_view(lower_form(approval(shown), shown.amount)) == []
 
 
 def test_the_card_shows_what_a_decision_needs() -> None:
     """Verb, money, payee, customer, why, history, quote, consequences, deadline, digest."""
-    message = build_message(approval(card()))
+    message = message_of(card())
     text = "\n".join(texts(cast("JsonValue", message.blocks)))
     for part in (
         "Yes or no? Refund $129.00 of Order 1042",
@@ -194,15 +268,15 @@ def test_the_card_shows_what_a_decision_needs() -> None:
         "Goes to: Visa ..4242, which paid",
         "From account: acct_1 (Acme)",
         "Customer identified: signed in",
-        "Why it came to you: Up to $500",
+        "Why it came to you\nUp to $500",
         "Needs 1 person: support manager",
         "Before: none like it",
-        "Customer wrote (not verified)",
+        "Dana wrote this. Not verified.",
         "my mug broke, please refund me",
-        "Yes: Refund $129.00",
-        "No: no money moves",
-        "No answer by 2026-11-25 12:00 UTC: counts as no.",
-        "Approve $129.00",
+        "A yes: Refund $129.00",
+        "A no: no money moves",
+        "No answer by 2026-11-25 12:00 UTC counts as no.",
+        "Yes, $129.00",
         f"{ID} · revision 3 · digest abababababab",
     ):
         assert part in text
@@ -214,7 +288,7 @@ def test_the_card_shows_what_a_decision_needs() -> None:
 def test_missing_values_are_shown_as_unknown() -> None:
     """A field without a value says so; it is never left out."""
     shown = card(payee="", account=" ", fields=(("order", ""),), quote="", customer=(("id", "\n"),))
-    text = "\n".join(texts(cast("JsonValue", build_message(approval(shown)).blocks)))
+    text = "\n".join(texts(cast("JsonValue", message_of(shown).blocks)))
     assert "Goes to: unknown" in text
     assert "From account: unknown" in text
     assert "Order: unknown" in text
@@ -222,15 +296,15 @@ def test_missing_values_are_shown_as_unknown() -> None:
 
 def test_no_words_of_a_customer_are_claimed_where_there_are_none() -> None:
     """A caller's own action has no customer who wrote, and the card does not say that one did."""
-    message = build_message(approval(card(quote=" ")))
-    assert "Customer wrote" not in str(message.blocks)
+    message = message_of(card(quote=" "))
+    assert "wrote" not in str(message.blocks)
     assert_clean(message.blocks, message.text)
 
 
 @pytest.mark.promise("slack:cut")
 def test_long_texts_are_cut_with_a_count_and_a_way_to_the_rest() -> None:
     """40,000 characters make a valid card that says what is missing."""
-    message = build_message(approval(card(quote="a" * 40_000)))
+    message = message_of(card(quote="a" * 40_000))
     assert_clean(message.blocks, message.text)
     text = "\n".join(texts(cast("JsonValue", message.blocks)))
     found = re.search(r"\(\+([0-9,]+) characters in `sayso approvals show (apr_[a-z0-9]+)`\)", text)
@@ -244,10 +318,10 @@ def test_a_long_field_is_shown_as_far_as_there_is_room() -> None:
     """A yes to an e-mail is bound to its text: it is read on the card, or where the card says."""
     letter = "we are sorry. " * 200 + "We pay you $5,000 more."
     shown = card(fields=(("title", "Sorry"), ("text", letter)), amount=None)
-    assert f"Text: {letter}" in texts(cast("JsonValue", build_message(approval(shown)).blocks))
+    assert f"Text: {letter}" in texts(cast("JsonValue", message_of(shown).blocks))
 
     longer = card(fields=tuple((f"text {number}", "x" * 5000) for number in range(12)))
-    message = build_message(approval(longer))
+    message = message_of(longer)
     assert_clean(message.blocks, message.text)
     cut = [text for text in texts(cast("JsonValue", message.blocks)) if text.startswith("Text ")]
     assert len(cut) == 12
@@ -259,8 +333,8 @@ def test_a_long_field_is_shown_as_far_as_there_is_room() -> None:
 def test_too_many_fields_are_counted() -> None:
     """Fields beyond the room are not left out silently."""
     shown = card(fields=tuple((f"field {number}", "x") for number in range(60)))
-    text = "\n".join(texts(cast("JsonValue", build_message(approval(shown)).blocks)))
-    assert "Not shown: 47 more fields in `sayso approvals show" in text
+    text = "\n".join(texts(cast("JsonValue", message_of(shown).blocks)))
+    assert "Not shown: 48 more fields in `sayso approvals show" in text
 
 
 @pytest.mark.parametrize(
@@ -290,14 +364,14 @@ def test_each_outcome_has_its_words(
     )
     receipt = ReceiptView(id="re_1", status="succeeded", amount=Money(129_00, "USD"))
     done = action(now, error=error, receipt=receipt) if now else None
-    message = build_message(approval(card(), status, tuple(vote(word) for word in votes)), done)
+    message = message_of(card(), status, tuple(vote(word) for word in votes), done)
     assert expected in "\n".join(texts(cast("JsonValue", message.blocks)))
 
 
 @pytest.mark.promise("slack:pointer")
 def test_the_buttons_carry_the_pointer_alone() -> None:
     """Id, revision and twelve digits; no amount, no payee, no reason."""
-    message = build_message(approval(card()))
+    message = message_of(card())
     buttons = next(block for block in message.blocks if block["type"] == "actions")["elements"]
     assert {button["value"] for button in cast("list[dict[str, str]]", buttons)} == {
         f"{ID}.3.abababababab"
@@ -384,7 +458,7 @@ def test_the_offline_check_finds(name: str) -> None:
 
 def test_a_long_option_is_found() -> None:
     """An option text of 76 characters in a form."""
-    form = reject_form(approval(card()))
+    form = no_form(solution(card()))
     blocks = cast("list[dict[str, Any]]", form["blocks"])
     blocks[1]["element"]["options"][0]["text"] = _plain(76)
     assert check_view(form) == ["/blocks/1/element/options/0: has 76 characters, over 75"]

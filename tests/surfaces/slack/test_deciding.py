@@ -7,7 +7,7 @@ import random
 from pathlib import Path
 
 import pytest
-from surfaces.slack.slack_team import APPROVE, LOWER, REJECT, SlackTeam, open_team
+from surfaces.slack.slack_team import APPROVE, LOWER, REJECT, SlackTeam, less, open_team
 
 from sayso.json import JsonObject
 from sayso.testing.slack import FakeSlack, FaultKind, SlackFault, render
@@ -17,14 +17,14 @@ async def test_a_yes_is_done_once_and_the_card_tells_the_receipt(team: SlackTeam
     """Yes, decided, done; the card shows decider and receipt, without buttons."""
     approval = await team.ask()
     card = team.card(approval)
-    assert "[Approve $129.00] [Reject…] [Lower amount…]" in render(card)
+    assert "[Yes, $129.00] [No…] [Less…]" in render(card)
 
     delivery = await team.click(approval)
 
     assert delivery.acknowledged
     assert (await team.approval(approval)).status == "approved"
     (told,) = team.told
-    assert told.startswith("Your yes counts: Refund $129.00 of order o1 is tried once, ")
+    assert told.startswith("Your yes counts: Refund $129.00 of order o1. It is tried once, ")
     await team.work()
     assert team.workspace.shop.books.paid_out_minor == 129_00
     text = render(team.card(approval))
@@ -107,7 +107,7 @@ async def test_a_no_needs_a_reason_code(team: SlackTeam) -> None:
     approval = await team.ask()
     await team.click(approval, REJECT)
     view = team.slack.views[0]
-    assert "[Reject]" in render(view)
+    assert "[No, nothing moves]" in render(view)
     with pytest.raises(LookupError):
         await team.slack.submit_view(view, {})
 
@@ -150,7 +150,7 @@ async def test_less_is_a_new_revision_with_the_editors_yes(team: SlackTeam) -> N
     approval = await team.ask(129_00)
     old = team.card(approval).buttons[APPROVE]
     await team.click(approval, LOWER)
-    delivery = await team.slack.submit_view(team.slack.views[0], {"amount": "80.50"})
+    delivery = await team.slack.submit_view(team.slack.views[0], less(team.slack.views[0], "80.50"))
 
     assert delivery.acknowledged
     now = await team.approval(approval)
@@ -164,6 +164,28 @@ async def test_less_is_a_new_revision_with_the_editors_yes(team: SlackTeam) -> N
     assert "Too late" in team.told[-1]
 
 
+@pytest.mark.promise("approvals:bound")
+async def test_a_card_of_an_earlier_version_still_decides(team: SlackTeam) -> None:
+    """What stands in the channel since before an upgrade: yes, no and less as it says."""
+    said, declined, lowered = [await team.ask() for _ in range(3)]
+    for approval, button in (
+        (said, "sayso.approve"),
+        (declined, "sayso.reject"),
+        (lowered, "sayso.lower"),
+    ):
+        value = f"{approval.id}.{approval.revision}.{approval.digest[:12]}"
+        answer = await team.slack.click(team.card(approval), button, user="UMARIA", value=value)
+        assert answer.acknowledged
+    await team.slack.submit_view(team.slack.views[0], {"code": "other"})
+    await team.slack.submit_view(team.slack.views[1], less(team.slack.views[1], "12.00"))
+
+    assert [(await team.approval(one)).status for one in (said, declined, lowered)] == [
+        *("approved", "rejected", "approved")
+    ]
+    await team.work()
+    assert team.workspace.shop.books.paid_out_minor == 129_00 + 12_00
+
+
 @pytest.mark.promise("approvals:less")
 async def test_more_or_nonsense_is_an_error_at_the_field(team: SlackTeam) -> None:
     """Money only goes down; the problem stands at the field and nothing changes."""
@@ -173,8 +195,8 @@ async def test_more_or_nonsense_is_an_error_at_the_field(team: SlackTeam) -> Non
     odd = ("1.000", "1,000", "12,50", "\uff11\uff12", "12 USD", "1_0", "NaN")
     for amount in ("129.00", "500", "0", "-5", "12.345", "all", "", "1e2", *odd):
         view.errors = {}
-        await team.slack.submit_view(view, {"amount": amount})
-        assert list(view.errors) == ["amount"], amount
+        await team.slack.submit_view(view, less(view, amount))
+        assert list(view.errors) == list(less(view, amount)), amount
 
     now = await team.approval(approval)
     assert (now.status, now.revision) == ("pending", approval.revision)
@@ -228,7 +250,9 @@ async def _one_card_per_state(team: SlackTeam) -> dict[str, tuple[str, str]]:
                 await team.slack.submit_view(team.slack.views[-1], {"code": "other"})
             case "revised":
                 await team.click(approval, LOWER, user="UM1")
-                await team.slack.submit_view(team.slack.views[-1], {"amount": "800"})
+                await team.slack.submit_view(
+                    team.slack.views[-1], less(team.slack.views[-1], "800")
+                )
             case _:
                 pass
         if state == "done":
@@ -311,7 +335,7 @@ async def test_an_old_card_is_refused_and_shown_again(team: SlackTeam) -> None:
     approval = await team.ask(900_00)
     old = team.card(approval).buttons[APPROVE]
     await team.click(approval, LOWER, user="UM1")
-    await team.slack.submit_view(team.slack.views[0], {"amount": "800"})
+    await team.slack.submit_view(team.slack.views[0], less(team.slack.views[0], "800"))
     await team.send()
     updates = len(team.slack.calls("chat.update"))
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from surfaces.slack.slack_team import APPROVE, LOWER, PEOPLE, REJECT, SlackTeam, open_team
+from surfaces.slack.slack_team import APPROVE, LOWER, PEOPLE, REJECT, SlackTeam, less, open_team
 
 from sayso.audit.entry import Actor, ActorKind
 from sayso.money import Money
@@ -55,7 +55,9 @@ async def test_whom_it_was_escalated_to_lowers_the_amount_by_the_form(timed: Sla
     approval = await escalated(timed)
     await timed.click(approval, LOWER, user="UDORA")
     assert timed.told == []
-    delivery = await timed.slack.submit_view(timed.slack.views[0], {"amount": "60.00"})
+    delivery = await timed.slack.submit_view(
+        timed.slack.views[0], less(timed.slack.views[0], "60.00")
+    )
     assert delivery.acknowledged
     assert (await timed.approval(approval)).status == "approved"
     await timed.work()
@@ -133,5 +135,5 @@ async def test_a_form_for_less_that_comes_too_late_is_recorded(team: SlackTeam) 
     approval = await team.ask()
     await team.click(approval, LOWER, user="UM1")
     await team.click(approval, APPROVE, user="UM2")
-    await team.slack.submit_view(team.slack.views[0], {"amount": "60.00"})
+    await team.slack.submit_view(team.slack.views[0], less(team.slack.views[0], "60.00"))
     assert await team.refusals(approval) == [("person:m1", "already_decided")]

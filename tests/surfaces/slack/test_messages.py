@@ -340,7 +340,7 @@ async def test_a_lowered_amount_says_whose_yes_was_to_more(team: SlackTeam) -> N
     approval = await team.ask(900_00)
     await team.click(approval)
     await team.click(approval, LOWER, user="UFINN")
-    await team.slack.submit_view(team.slack.views[0], {"amount": "800.00"})
+    await team.less("800.00")
     await team.send()
     text = render(team.card(approval))
     assert text.startswith("Another yes? Refund $800.00 of order o1")
@@ -358,11 +358,11 @@ async def test_less_shows_the_new_revision_on_the_same_card(team: SlackTeam) -> 
     """A lower amount that still needs somebody is one card, with the new amount."""
     approval = await team.ask(900_00)
     await team.click(approval, LOWER)
-    await team.slack.submit_view(team.slack.views[0], {"amount": "800.00"})
+    await team.less("800.00")
     await team.send()
     assert len(team.slack.messages) == 1
     text = render(team.card(approval))
-    assert "[Approve $800.00]" in text
+    assert "[Yes, $800.00]" in text
     assert "revision 2" in text
 
 

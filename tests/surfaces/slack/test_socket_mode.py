@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from surfaces.slack.slack_team import APPROVE, LOWER, REJECT, SlackTeam, open_team
+from surfaces.slack.slack_team import APPROVE, LOWER, REJECT, SlackTeam, less, open_team
 
 from sayso.errors import ConfigError
 from sayso.settings import parse_settings
@@ -40,9 +40,9 @@ async def test_a_click_over_the_socket_decides(tmp_path: Path, slack: FakeSlack)
         assert (await team.approval(declined)).status == "rejected"
         lowered = await team.ask()
         await team.click(lowered, LOWER)
-        await slack.submit_view(slack.views[-1], {"amount": "999.00"})
-        assert "is not less than" in slack.views[-1].errors["amount"]
-        await slack.submit_view(slack.views[-1], {"amount": "12.00"})
+        await slack.submit_view(slack.views[-1], less(slack.views[-1], "999.00"))
+        assert "is not less than" in str(slack.views[-1].errors)
+        await slack.submit_view(slack.views[-1], less(slack.views[-1], "12.00"))
         assert (await team.approval(lowered)).status != "pending"
 
 

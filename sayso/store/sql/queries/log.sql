@@ -113,6 +113,9 @@ from (
 -- name: of_action
 select seq, body from log_entry where tenant = :tenant and action_id = :action order by seq;
 
+-- name: of_request
+select body from log_entry where tenant = :tenant and request_id = :request order by seq desc;
+
 -- name: first_of_request
 select body from log_entry where tenant = :tenant and request_id = :request order by seq limit 1;
 
