@@ -50,11 +50,21 @@ async def drafted(
         yield console, request.id, draft
 
 
-async def refused(console: ServedConsole, about: str, code: Code, **wanted: object) -> str:
+async def refused(
+    console: ServedConsole,
+    about: str,
+    code: Code,
+    *,
+    digest: str,
+    steps: list[str] | None = None,
+    lower: dict[str, Money] | None = None,
+) -> str:
     """That this proposal is refused, and changes nothing; the message."""
     maria = await console.sign_in("maria")
     with pytest.raises(RefusedError) as caught:
-        await console.sayso.work.propose(about, token=maria, **wanted)  # type: ignore[arg-type]
+        await console.sayso.work.propose(
+            about, token=maria, digest=digest, steps=steps, lower=lower
+        )
     assert caught.value.code is code, caught.value
     assert (await console.sayso.requests.get(about)).status == "handed_over"
     assert not console.shop.books.payouts
@@ -96,12 +106,15 @@ async def test_a_person_proposes_it_and_another_one_agrees(tmp_path: Path) -> No
         assert not console.shop.books.payouts, "the policy asks somebody"
         approval = next(one.approval for one in request.actions if one.approval is not None)
         view = await sayso.solutions.get(approval.id)
-        seen = {"revision": view.revision, "digest": view.digest}
         with pytest.raises(RefusedError) as own:
-            await sayso.solutions.answer(view.id, "approve", token=maria, **seen)
+            await sayso.solutions.answer(
+                view.id, "approve", token=maria, revision=view.revision, digest=view.digest
+            )
         assert own.value.code is Code.OWN_REQUEST, "never by whoever proposed it"
         noor = await console.sign_in("noor")
-        await sayso.solutions.answer(view.id, "approve", token=noor, **seen)
+        await sayso.solutions.answer(
+            view.id, "approve", token=noor, revision=view.revision, digest=view.digest
+        )
         done = await sayso.requests.get(about)
         assert done.status == "answered"
         assert done.reply is not None
@@ -280,8 +293,10 @@ async def test_what_the_roll_out_leaves_to_people_needs_two_of_them(
         assert "$20.00" in request.reply
         assert "$70.00" not in request.reply
         assert again.approval is not None
-        seen = {"revision": again.approval.revision, "digest": again.approval.digest}
-        await opened.sayso.approvals.decide(again.approval.id, "approve", token=await noor, **seen)
+        card = again.approval
+        await opened.sayso.approvals.decide(
+            card.id, "approve", token=await noor, revision=card.revision, digest=card.digest
+        )
         done = await opened.sayso.requests.get(view.id)
         assert done.status == "answered"
         assert {one.step: one.status for one in done.actions}["s1_2"] == "succeeded"

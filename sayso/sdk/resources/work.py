@@ -8,36 +8,36 @@ request or the action is says that there is work, until somebody ends it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Literal, cast
 
 import orjson
 
 from sayso.actions.model.action_row import get_action
-from sayso.actions.model.digest import is_text, storable
+from sayso.actions.model.digest import is_text
 from sayso.actions.model.snapshot import SeenEffect
 from sayso.actions.model.status import Status
-from sayso.agent.draft_proposal import (
-    DraftProposal,
-    check_proposer,
-    propose_draft,
-    proposer_of,
-)
-from sayso.agent.request_row import RequestRow, RequestStatus, get_request, read_request
+from sayso.agent.draft_proposal import DraftProposal
+from sayso.agent.request_row import RequestStatus, get_request
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant, rfc3339, to_micros
 from sayso.money import Money
 from sayso.sdk.inputs import page_of
-from sayso.sdk.presenters import show_request, why_handed_over
-from sayso.sdk.progress import CARRY_ON_S, settle_request
+from sayso.sdk.presenters import why_handed_over
+from sayso.sdk.progress import CARRY_ON_S
 from sayso.sdk.resources.base import Resource
 from sayso.sdk.resources.tokens import Token
 from sayso.sdk.views import ErrorView, RequestView, View, error_view
-from sayso.sdk.work_draft import DraftView, show_draft
+from sayso.sdk.work_draft import (
+    DraftView,
+    Repeated,
+    open_work,
+    propose_drafted,
+    show_draft,
+    unanswered_before,
+)
 from sayso.store.base import Reader, Row, Transaction, integer, integer_or_none, text
 from sayso.store.base import text_or_none as maybe
 
@@ -46,12 +46,7 @@ if TYPE_CHECKING:
 
 WorkKind = Literal["handed_over", "unanswered", "unknown", "failed", "elsewhere"]
 KINDS: tuple[WorkKind, ...] = ("handed_over", "unanswered", "unknown", "failed", "elsewhere")
-UNANSWERED_AFTER = timedelta(hours=24)
-"""A question that a customer has not answered for so long is somebody's work."""
 MAX_NOTE_CHARS = 2000
-
-Repeated = Callable[[Sequence[str]], bool]
-"""Whether a call was made before, by the marks (`via`) of what its person has noted about it."""
 
 
 class NoteView(View):
@@ -132,7 +127,7 @@ class WorkResource(Resource):
                 next_step=f"choose of {', '.join(KINDS)}",
             )
         page = {"tenant": where, "assignee": assignee, "limit": size, "after": after}
-        before = _unanswered_before(self._now())
+        before = unanswered_before(self._now())
 
         def work(reader: Reader) -> list[WorkView]:
             rows: list[Row] = []
@@ -183,7 +178,7 @@ class WorkResource(Resource):
                     next_step="give it to somebody whom `sayso people list` names",
                 )
             found = self._about(tx, holder.tenant, about)
-            row = _open(tx, holder.tenant, about)
+            row = open_work(tx, holder.tenant, about)
             if row is not None and maybe(row, "assignee") == to:
                 return
             entry = self._entry(tx, holder.tenant, found, EntryKind.WORK_TAKEN, holder.holder, via)
@@ -218,7 +213,7 @@ class WorkResource(Resource):
             found = self._about(tx, holder.tenant, about)
             if repeated is not None and repeated(_marks(tx, holder, about)):
                 return
-            row = _open(tx, holder.tenant, about)
+            row = open_work(tx, holder.tenant, about)
             seq = self._say(
                 tx, holder.tenant, found, EntryKind.WORK_NOTED, holder.holder, via, note
             )
@@ -257,7 +252,7 @@ class WorkResource(Resource):
                     "an unknown outcome ends by what is known of it, not by a note",
                     next_step=f"look it up and say so: `sayso actions settle {about}`",
                 )
-            row = _open(tx, holder.tenant, about)
+            row = open_work(tx, holder.tenant, about)
             seq = self._say(
                 tx, holder.tenant, found, EntryKind.WORK_ENDED, holder.holder, via, note
             )
@@ -321,79 +316,9 @@ class WorkResource(Resource):
         Args:
             repeated: as in `note_as`, of the call by which this person has proposed it.
         """
-        container = self._container
-        actions = {action.name: action for action in container.connectors.actions}
-
-        def write(tx: Transaction) -> RequestRow:
-            row, now = get_request(tx, tenant, about), self._now()
-            by = proposer_of(row)
-            if repeated is not None and by.get("by") == wanted.person and repeated([by["via"]]):
-                return row
-            check_proposer(container.directory.at(tx, tenant), wanted, now)
-            work = _open(tx, tenant, about)
-            waits = row.status is RequestStatus.NEEDS_CUSTOMER
-            if waits and row.asked_by is None and row.updated_at > _unanswered_before(now):
-                raise RefusedError(
-                    Code.WRONG_STATE,
-                    "the customer may still answer",
-                    next_step="wait for a day; then it is yours",
-                )
-            moved = propose_draft(
-                tx, container.requests, container.proposals, row, wanted, actions, now
-            )
-            self._put(
-                tx,
-                tenant,
-                about,
-                assignee=(None if work is None else maybe(work, "assignee")) or wanted.person,
-                ended_at=None,
-                seq=moved.last_seq,
-            )
-            return moved
-
-        try:
-            row = await container.requests.write(write)
-        except RefusedError as error:
-            await container.store.write(
-                partial(self._refused, tenant=tenant, about=about, wanted=wanted, error=error)
-            )
-            raise
-        if wait_s > 0:
-            await settle_request(container, row, wait_s)
-        else:
-            container.dispatcher.wake()
-        personal = container.personal
-        return await container.store.read(
-            lambda reader: show_request(reader, get_request(reader, tenant, about), personal)
+        return await propose_drafted(
+            self._container, about, wanted, tenant=tenant, wait_s=wait_s, repeated=repeated
         )
-
-    def _refused(
-        self,
-        tx: Transaction,
-        tenant: Tenant,
-        about: str,
-        wanted: DraftProposal,
-        error: RefusedError,
-    ) -> None:
-        """Record that somebody tried to propose what was drafted for a request that there is."""
-        found = tx.one("request.by_id", tenant=tenant, id=storable(about))
-        if found is None:
-            return
-        row = read_request(found)
-        entry = Entry(
-            kind=EntryKind.APPROVAL_REFUSED,
-            actor=Actor(kind=ActorKind.PERSON, id=storable(wanted.person)),
-            request=row.id,
-            subject=self._container.context.personal.pseudonym(
-                tx, tenant, row.subject.id, self._now()
-            ),
-            data={
-                "code": error.code.value,
-                "decision": "propose",
-                "via": storable(wanted.via),
-            },
-        )
-        self._container.log.append(tx, tenant, entry)
 
     # ---- the rows ------------------------------------------------------------------------------
 
@@ -538,7 +463,7 @@ class WorkResource(Resource):
 
     def _draft(self, reader: Reader, tenant: Tenant, found: _About) -> DraftView | None:
         """What is drafted for it; nothing while the customer may still answer by themselves."""
-        waits = found.kind == "unanswered" and found.at > _unanswered_before(self._now())
+        waits = found.kind == "unanswered" and found.at > unanswered_before(self._now())
         if found.request != found.id or waits:
             return None
         row = get_request(reader, tenant, found.id)
@@ -627,10 +552,6 @@ def put_elsewhere(
     return True
 
 
-def _unanswered_before(now: int) -> int:
-    return now - UNANSWERED_AFTER // timedelta(microseconds=1)
-
-
 def _why(error: ErrorView | None) -> str:
     return "" if error is None else error.message
 
@@ -641,20 +562,6 @@ def _nothing(about: str) -> RefusedError:
         f"nobody has to do anything about `{about[:60]}`",
         next_step="see `sayso work list`",
     )
-
-
-def _open(reader: Reader, tenant: Tenant, about: str) -> Row | None:
-    """The row of what nobody has ended; None where nobody has said anything yet.
-
-    Raises:
-        RefusedError: `already_in_state`.
-    """
-    row = reader.one("work.by_about", tenant=tenant, about=about)
-    if row is not None and integer_or_none(row, "ended_at") is not None:
-        raise RefusedError(
-            Code.ALREADY_IN_STATE, "this was ended already", next_step="nothing is left to do"
-        )
-    return row
 
 
 def _marks(reader: Reader, holder: Token, about: str) -> list[str]:

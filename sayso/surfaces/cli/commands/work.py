@@ -103,21 +103,6 @@ def note_work(
     )
 
 
-@app.command("end")
-def end_work(
-    about: AboutArgument,
-    note: NoteArgument,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> int:
-    """Say that nobody has to do anything about it any more."""
-    return _say(
-        workspace,
-        as_json,
-        lambda sayso, secret: sayso.work.end(about, note, token=secret, via="cli"),
-    )
-
-
 @app.command("propose")
 def propose_work(
     about: AboutArgument,
@@ -174,6 +159,21 @@ def propose_work(
 
     request, problem = run(work())
     return show_asked(out, request, problem, CARRY_ON_S)
+
+
+@app.command("end")
+def end_work(
+    about: AboutArgument,
+    note: NoteArgument,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Say that nobody has to do anything about it any more."""
+    return _say(
+        workspace,
+        as_json,
+        lambda sayso, secret: sayso.work.end(about, note, token=secret, via="cli"),
+    )
 
 
 def _lowered(draft: DraftView, said: list[str]) -> dict[str, Money]:
