@@ -161,9 +161,9 @@ class HandedOver:
         except orjson.JSONDecodeError:
             found = None
         match found:
-            case {"reason": str(reason), "reply": str(reply), **more}:
-                draft = cast("JsonObject | None", more.get("draft"))
-                return cls(reason=reason, reply=reply, draft=draft)
+            case {"reason": str(reason), "reply": str(reply)}:
+                draft = cast("JsonObject", found).get("draft")
+                return cls(reason=reason, reply=reply, draft=cast("JsonObject | None", draft))
             case _:
                 return cls(reason="", reply=sealed)
 
