@@ -77,6 +77,7 @@ class Tokens:
     Args:
         directory: which tokens there are by the log, and who the people are now.
         keyring: makes the hashes under which they are stored.
+        home: the workspace's own tenant, of which most tokens are.
     """
 
     def __init__(
@@ -88,7 +89,9 @@ class Tokens:
         ids: IdSource,
         directory: Directory,
         keyring: Keyring,
+        home: Tenant,
     ) -> None:
+        self._home = home
         self._directory = directory
         self._keyring = keyring
         self._store = store
@@ -255,6 +258,8 @@ class Tokens:
     ) -> tuple[Tenant, Credential, Authority] | None:
         """The credential that the log has under one of these hashes."""
         for hashed in hashes:
+            reader.ahead("token.by_hash", hash=hashed)
+            self._log.ahead_of_head(reader, self._home)
             row = reader.one("token.by_hash", hash=hashed)
             if row is None:
                 continue
