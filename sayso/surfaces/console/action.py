@@ -12,6 +12,7 @@ from starlette.responses import Response
 from sayso.actions.model.status import Status
 from sayso.audit.entry import EntryKind
 from sayso.sdk.views import ActionView, EntryView, RequestView
+from sayso.surfaces.console.outside import outside
 from sayso.surfaces.console.render import Times, length, plural
 from sayso.surfaces.console.visit import Visit
 from sayso.surfaces.console.work import people_of, work_of
@@ -113,6 +114,7 @@ async def show_action(visit: Visit) -> Response:
         fall=fall,
         back=back,
         words=_words(action),
+        outside=await outside(visit, [action.id]),
         work=await work_of(visit, action.id),
         people=await people_of(visit),
     )
