@@ -12,5 +12,5 @@
 - connectors of a workspace: the `action_catalog`, `manifests`, `drafts`, `recording`,
   `connecting`, and `fin` of Intercom;
 - operators: `scaffold`, `workspace_check`, `policy_in_force`, `orphaned_actions`,
-  `backtest_figures`, `rejected_calls`, `tracing`.
+  `backtest_figures`, what is `suggested`, `rejected_calls`, `tracing`.
 """

@@ -346,8 +346,8 @@ class Sayso:
 
     @property
     def limits(self) -> LimitResource:
-        """The limits in force, and how much of each is used."""
-        return LimitResource(self.container)
+        """The limits in force, how much of each is used, and their caps."""
+        return LimitResource(self.container, self.policy)
 
     @property
     def rollout(self) -> RolloutResource:
@@ -380,7 +380,8 @@ class Sayso:
         """Drafts from what people decided; a person looks, and puts them in force."""
         from sayso.sdk.resources.suggestions import SuggestionResource
 
-        return SuggestionResource(self.container, self._workspace, self.analysis, self.rollout)
+        beside = self.policy, self.analysis, self.rollout
+        return SuggestionResource(self.container, self._workspace, *beside)
 
     @property
     def privacy(self) -> Privacy:
