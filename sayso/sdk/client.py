@@ -380,8 +380,7 @@ class Sayso:
         """Drafts from what people decided; a person looks, and puts them in force."""
         from sayso.sdk.resources.suggestions import SuggestionResource
 
-        beside = self.policy, self.analysis, self.rollout
-        return SuggestionResource(self.container, self._workspace, *beside)
+        return SuggestionResource(self.container, self._workspace, self.analysis, self.rollout)
 
     @property
     def privacy(self) -> Privacy:

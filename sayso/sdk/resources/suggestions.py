@@ -72,13 +72,12 @@ class SuggestionResource(Resource):
         self,
         container: Container,
         workspace: Workspace,
-        policy: PolicyResource,
         analysis: AnalysisResource,
         rollout: RolloutResource,
     ) -> None:
         super().__init__(container)
         self._workspace = workspace
-        self._policy = policy
+        self._policy = PolicyResource(container, workspace)
         self._analysis = analysis
         self._rollout = rollout
 
