@@ -8,7 +8,7 @@ request or the action is says that there is work, until somebody ends it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal, cast
@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Literal, cast
 import orjson
 
 from sayso.actions.model.action_row import get_action
-from sayso.actions.model.digest import is_text
 from sayso.actions.model.snapshot import SeenEffect
 from sayso.actions.model.status import Status
 from sayso.agent.request_row import RequestStatus, get_request
@@ -27,8 +26,16 @@ from sayso.money import Money
 from sayso.sdk.inputs import page_of
 from sayso.sdk.presenters import why_handed_over
 from sayso.sdk.resources.base import Resource
+from sayso.sdk.resources.notes import (
+    Note,
+    Repeated,
+    check_note,
+    marks_of,
+    notes_about,
+    put_note,
+)
 from sayso.sdk.resources.tokens import Token
-from sayso.sdk.views import ErrorView, View, error_view
+from sayso.sdk.views import ErrorView, NoteView, View, error_view
 from sayso.store.base import Reader, Row, Transaction, integer, integer_or_none, text
 from sayso.store.base import text_or_none as maybe
 
@@ -39,18 +46,6 @@ WorkKind = Literal["handed_over", "unanswered", "unknown", "failed", "elsewhere"
 KINDS: tuple[WorkKind, ...] = ("handed_over", "unanswered", "unknown", "failed", "elsewhere")
 UNANSWERED_AFTER = timedelta(hours=24)
 """A question that a customer has not answered for so long is somebody's work."""
-MAX_NOTE_CHARS = 2000
-
-Repeated = Callable[[Sequence[str]], bool]
-"""Whether a call was made before, by the marks (`via`) of what its person has noted about it."""
-
-
-class NoteView(View):
-    """What somebody noted; empty when the customer was erased."""
-
-    person: str
-    at: str
-    text: str
 
 
 class WorkView(View):
@@ -200,11 +195,11 @@ class WorkResource(Resource):
         Args:
             repeated: where it says so, the same call was taken before, and nothing is added.
         """
-        _check_note(note)
+        check_note(note)
 
         def write(tx: Transaction) -> None:
             found = self._about(tx, holder.tenant, about)
-            if repeated is not None and repeated(_marks(tx, holder, about)):
+            if repeated is not None and repeated(marks_of(tx, holder.tenant, holder.holder, about)):
                 return
             row = _open(tx, holder.tenant, about)
             seq = self._say(
@@ -233,11 +228,11 @@ class WorkResource(Resource):
         Args:
             repeated: as in `note_as`.
         """
-        _check_note(note)
+        check_note(note)
 
         def write(tx: Transaction) -> None:
             found = self._about(tx, holder.tenant, about)
-            if repeated is not None and repeated(_marks(tx, holder, about)):
+            if repeated is not None and repeated(marks_of(tx, holder.tenant, holder.holder, about)):
                 return
             if found.kind == "unknown":
                 raise RefusedError(
@@ -267,29 +262,17 @@ class WorkResource(Resource):
         via: str,
         note: str,
     ) -> int:
-        """Append an entry with a note, and keep where the note is sealed."""
-        entry = self._entry(tx, tenant, found, kind, person, via)
-        ref = self._container.context.ids.new("pii")
-        pii = self._container.context.personal.seal(tx, tenant, found.subject, ref, note)
-        sealed = Entry(
-            kind=entry.kind,
-            actor=entry.actor,
-            request=entry.request,
-            subject=entry.subject,
-            data=entry.data,
-            pii=pii,
-        )
-        seq = self._container.log.append(tx, tenant, sealed)
-        tx.run(
-            "work.note",
-            tenant=tenant,
+        said = Note(
             about=found.id,
-            seq=seq,
+            work=found.kind,
+            request=found.request,
+            subject=found.subject,
             person=person,
-            now=self._now(),
-            ref=ref,
+            via=via,
+            text=note,
+            kind=kind,
         )
-        return seq
+        return put_note(tx, self._container, tenant, said)
 
     def _entry(
         self, tx: Transaction, tenant: Tenant, found: _About, kind: EntryKind, person: str, via: str
@@ -372,7 +355,6 @@ class WorkResource(Resource):
     def _show(self, reader: Reader, tenant: Tenant, about: str) -> WorkView:
         found = self._about(reader, tenant, about)
         row = reader.one("work.by_about", tenant=tenant, about=about)
-        notes = reader.all("work.notes", tenant=tenant, about=about)
         return WorkView(
             about=found.id,
             kind=found.kind,
@@ -383,16 +365,7 @@ class WorkResource(Resource):
             assignee=None if row is None else maybe(row, "assignee"),
             since=rfc3339(found.at),
             ended=row is not None and integer_or_none(row, "ended_at") is not None,
-            notes=tuple(
-                NoteView(
-                    person=text(note, "person"),
-                    at=rfc3339(integer(note, "at")),
-                    text=self._container.context.personal.open(reader, tenant, text(note, "ref"))
-                    or "",
-                )
-                for note in notes
-                if text(note, "person")
-            ),
+            notes=notes_about(reader, self._container, tenant, found.request or found.id),
         )
 
     def _elsewhere(self, reader: Reader, tenant: Tenant, about: str) -> _About | None:
@@ -501,30 +474,3 @@ def _open(reader: Reader, tenant: Tenant, about: str) -> Row | None:
             Code.ALREADY_IN_STATE, "this was ended already", next_step="nothing is left to do"
         )
     return row
-
-
-def _marks(reader: Reader, holder: Token, about: str) -> list[str]:
-    """How this person has said what they noted about it, as the log has it."""
-    found: list[str] = []
-    for note in reader.all("work.notes", tenant=holder.tenant, about=about):
-        if text(note, "person") != holder.holder:
-            continue
-        seq = integer(note, "seq")
-        row = reader.one("log.bodies", tenant=holder.tenant, from_seq=seq, limit=1)
-        match None if row is None else cast("object", orjson.loads(text(row, "body"))):
-            case {"seq": int(place), "data": {"via": str(via)}} if place == seq:
-                found.append(via)
-            case _:
-                pass
-    return found
-
-
-def _check_note(note: str) -> None:
-    if not note.strip() or not is_text(note) or "\0" in note:
-        raise RefusedError(Code.INVALID_INPUT, "a note is some text", next_step="write why")
-    if len(note) > MAX_NOTE_CHARS:
-        raise RefusedError(
-            Code.MESSAGE_TOO_LONG,
-            f"a note has at most {MAX_NOTE_CHARS:,} characters",
-            next_step="shorten it",
-        )

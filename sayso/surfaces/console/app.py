@@ -70,6 +70,7 @@ def create_console(sayso: Sayso, *, site: Site | None = None) -> Starlette:
             Route("/solution/{id}", page(solution.show_solution)),
             Route("/solution/{id}/smaller", page(solution.show_smaller)),
             Route("/solution/{id}/decision", page(solution.decide), methods=["POST"]),
+            Route("/solution/{id}/note", page(solution.note_down), methods=["POST"]),
             Route("/together", page(together.show_together)),
             Route("/together", page(together.answer_together), methods=["POST"]),
             Route("/action/{id}", page(action.show_action)),

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import Field
 
-from sayso.sdk.resources.work import KINDS, MAX_NOTE_CHARS, WorkKind, WorkView
+from sayso.sdk.resources.notes import MAX_NOTE_CHARS
+from sayso.sdk.resources.work import KINDS, WorkKind, WorkView
 from sayso.sdk.views import View
 from sayso.surfaces.http.auth import Decider, Open, Viewer
 from sayso.surfaces.http.documents import asked, problems, shown
@@ -58,7 +59,9 @@ EXAMPLE: dict[str, Any] = {
     "ended": False,
     "notes": [
         {
+            "seq": 17,
             "person": "maria",
+            "via": "console",
             "at": "2026-11-25T12:00:00.000000Z",
             "text": "Called them; they call back.",
         }
