@@ -2,9 +2,9 @@
 
     python examples/bot_mcp.py shop cus_demo_ana
 
-Type what a customer would write. Where a person has to agree, that is you, in another terminal:
-`sayso approvals list --workspace shop`, then `sayso approvals approve apr_…`. A bot with a model
-gives it the same tools; this one needs none.
+Needs `uv sync --inexact --extra mcp`. Type what a customer would write. Where a person has to
+agree, that is you, in another terminal: `sayso approvals list --workspace shop`, then
+`sayso approvals approve apr_…`. A bot with a model gives it the same tools; this one needs none.
 """
 
 import asyncio

@@ -8,6 +8,7 @@ from sayso.connectors.describe.shape import Schema
 from sayso.connectors.draft.draft import Draft
 from sayso.connectors.draft.shapes import (
     AMOUNTS,
+    PARAMETER,
     WITH_AMOUNT,
     Body,
     Object,
@@ -91,7 +92,10 @@ class ActionDrafter(Shapes):
         return self.as_text(f"{found.kind}.{key}", found.fields.get(key, {}))
 
     def _key_of(self, found: Object) -> str | None:
-        return first_of((KEYS[0], f"{found.kind}_id", *KEYS[1:]), found.fields)
+        """The field that tells it apart; what its address takes counts most."""
+        path = "" if found.get is None else found.get.path.lower()
+        taken = PARAMETER.findall(path)[-1:]
+        return first_of((*taken, KEYS[0], f"{found.kind}_id", *KEYS[1:]), found.fields)
 
     def _owner(self, draft: Draft, found: Object) -> None:
         name = first_of(OWNERS, found.fields)

@@ -110,6 +110,8 @@ class Shapes:
             inner = self.document.properties(one)
             if "id" in inner and (len(objects) == 1 or name == "data"):
                 return name, inner
+            if inner and len(fields) == 1:
+                return name, inner
         return None, fields
 
     def items(self, schema: Schema) -> tuple[str | None, Mapping[str, Schema]]:

@@ -40,7 +40,8 @@ _DROPPED = frozenset(
     {"bulk", "batch", "import", "export", "webhook", "webhooks", "search", "admin"}
 )
 OWNERS = (
-    *("customer_id", "customer", "customerid", "requester_id", "requester", "payer_id", "payer"),
+    *("customer_id", "customer", "customerid", "external_customer_id", "requester_id"),
+    *("requester", "payer_id", "payer"),
     *("contact_id", "contact", "subscriber_id", "subscriber", "reporter", "client_id", "client"),
     *("member_id", "member", "buyer_id", "buyer", "shopper_id", "guest_id", "user_id"),
     *("account_id", "account"),

@@ -20,7 +20,7 @@ import typer
 from sayso.audit.io_errors import unwritten
 from sayso.errors import SaysoError
 from sayso.sdk.tracing import start_exporting
-from sayso.surfaces.cli.invocation import runnable
+from sayso.surfaces.cli.invocation import runnable, typed
 from sayso.surfaces.cli.output import Output, watched_stdout
 from sayso.surfaces.cli.problem import (
     FAILED,
@@ -137,12 +137,12 @@ def installed_version() -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line; the exit status. It never lets a traceback through."""
-    with watched_stdout() as output:
-        return _run(argv, output)
-
-
-def _run(argv: Sequence[str] | None, output: Output) -> int:
     words = list(sys.argv[1:] if argv is None else argv) or ["--help"]
+    with watched_stdout() as output, typed(words):
+        return _run(words, output)
+
+
+def _run(words: list[str], output: Output) -> int:
     debug = "--debug" in words[:1] or os.environ.get("SAYSO_DEBUG") == "1"
     # NOTE: a library's warning is for whoever debugs; the commands say themselves what matters.
     logging.basicConfig(level=logging.WARNING if debug else logging.CRITICAL)

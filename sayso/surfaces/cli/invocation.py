@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import re
 import shlex
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping, Sequence
+from contextvars import ContextVar
 from pathlib import Path
 
 from sayso.extras import clone_of
 
 _COMMAND = re.compile(r"(?<![\w./:-])(?<!-m )sayso (?=[a-z])")
 _NAME = "sayso"
+_OPTION = re.compile(r"(?:--workspace=|-w(?!$))(?P<folder>.+)")
+_workspace: ContextVar[str] = ContextVar("workspace", default="")
+
+
+@contextlib.contextmanager
+def typed(words: Sequence[str]) -> Generator[None]:
+    """While this command line runs, what it prints names the workspace that it names."""
+    named = ""
+    for word, value in zip(words, [*words[1:], ""], strict=True):
+        if word in {"--workspace", "-w"}:
+            named = value
+        elif (found := _OPTION.fullmatch(word)) is not None:
+            named = found["folder"]
+    token = _workspace.set(named)
+    try:
+        yield
+    finally:
+        _workspace.reset(token)
 
 
 def runnable(text: str, here: Path | None = None) -> str:
@@ -24,7 +44,19 @@ def runnable(text: str, here: Path | None = None) -> str:
         here: the folder in which it will be typed; the present one unless told otherwise.
     """
     prefix = _prefix(here or Path.cwd())
-    return text if prefix == _NAME else _COMMAND.sub(f"{prefix} ", text)
+    if here is None and (named := _workspace.get()) and not _is_nearest(Path(named)):
+        # NOTE: it holds for every command, wherever in it an option would have to stand.
+        prefix = f"SAYSO_WORKSPACE={shlex.quote(named)} {prefix}"
+    return text if prefix == _NAME else _COMMAND.sub(lambda _: f"{prefix} ", text)
+
+
+def _is_nearest(folder: Path) -> bool:
+    """Whether a command that names no workspace works in this one anyway."""
+    from sayso.settings import FILE_NAME  # a slow import, which `--help` needs not
+
+    here = Path.cwd()
+    nearest = next((one for one in (here, *here.parents) if (one / FILE_NAME).is_file()), None)
+    return nearest is not None and nearest == folder.resolve()
 
 
 @functools.lru_cache(maxsize=8)

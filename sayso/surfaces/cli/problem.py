@@ -47,11 +47,17 @@ def next_step(code: str, step: str) -> str:
     """The next step; where nobody named one, what a code of its kind asks for."""
     if step:
         return step
+    if code in _BY_CODE:
+        return _BY_CODE[code]
     known = CODES.get(Code(code)) if code in set(Code) else None
     return _BY_STATUS.get(0 if known is None else known.status, _REPORT)
 
 
 _REPORT = "run `sayso doctor`, and report what it and this line say"
+_BY_CODE = {
+    Code.NOT_ROLLED_OUT.value: "do it by hand; `sayso rollout list` says how far each action goes",
+    Code.LIMIT_REACHED.value: "see `sayso limits`, and wait until there is room, or do it by hand",
+}
 _BY_STATUS = {
     400: "correct what is named, and run it again",
     401: "set SAYSO_TOKEN to a token that `sayso token create` printed",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from textwrap import shorten
 from typing import assert_never
 
 from starlette.responses import Response
@@ -28,7 +29,13 @@ _COLUMNS = {
     "mine": ("In all", "For whom, and what", "Why it came to you", "Unusual", "Time left"),
     "expiring": ("In all", "For whom, and what", "Why it came to you", "Unusual", "Time left"),
     "role": ("In all", "For whom, and what", "Why it came to people", "Unusual", "Time left"),
-    "handed-over": ("Money", "Who wrote what", "Why the agent stopped", "Where it stands", "Since"),
+    "handed-over": (
+        "Money",
+        "Who wrote what (not verified)",
+        "Why the agent stopped",
+        "Where it stands",
+        "Since",
+    ),
     "unknown": ("In all", "For whom, and what", "What is known", "What comes next", "Since"),
     "decided": ("In all", "For whom, and what", "Answer", "Where it stands", "When"),
 }
@@ -192,8 +199,11 @@ async def _inbox(visit: Visit, tab: str, after: str) -> Inbox:
     )
     if mine is not None and tab == "expiring":
         mine = _expiring(visit.times, mine)
-        title = f"{len(mine.items)} of yours end within an hour"
-        return replace(_mine(visit.times, mine, tabs, stops), tab=tab, title=title)
+        number = len(mine.items)
+        title = f"{number or 'None'} of yours {'ends' if number == 1 else 'end'} within an hour"
+        empty = Empty(title="Nothing ends soon", text="What nobody answers in time counts as no.")
+        shown = _mine(visit.times, mine, tabs, stops)
+        return replace(shown, tab=tab, title=title, empty=empty)
     if mine is not None:
         return _mine(visit.times, mine, tabs, stops)
     match tab:
@@ -206,7 +216,8 @@ async def _inbox(visit: Visit, tab: str, after: str) -> Inbox:
             )
             return _role(visit.times, page, tabs, stops)
         case "handed-over":
-            return _handed_over(visit.times, handed_over, tabs, stops)
+            words = {view.about: await _words(visit, view) for view in handed_over}
+            return _handed_over(visit.times, handed_over, words, tabs, stops)
         case "unknown":
             return _unknown(visit.times, unknown, tabs, stops)
         case _:
@@ -290,7 +301,7 @@ def _row(times: Times, view: SolutionView) -> Row:
     return Row(
         path=f"solution/{view.id}",
         name=view.customer.name,
-        what=", ".join(step.title for step in view.steps),
+        what=_steps(view),
         why=f"{lead.why}.{agreed}" if agreed else lead.why,
         odd=f"{odd} (+{more})" if more > 0 else odd,
         odd_kind="some" if lead.unusual else "no",
@@ -298,6 +309,11 @@ def _row(times: Times, view: SolutionView) -> Row:
         left=times.left(view.expires_at),
         since=f"asked {times.clock(view.created_at)}",
     )
+
+
+def _steps(view: SolutionView) -> str:
+    """What its steps do, as one line of a row."""
+    return " · ".join(step.title for step in view.steps)
 
 
 def _decided(
@@ -322,7 +338,7 @@ def _decided_row(times: Times, view: SolutionView) -> Row:
     return Row(
         path=f"solution/{view.id}",
         name=view.customer.name,
-        what=", ".join(step.title for step in view.steps),
+        what=_steps(view),
         why=f"{answer_words(view)}{' by ' + ', '.join(sorted(said)) if said else ''}",
         odd=f"{done} of {plural(len(view.steps), 'step')} done",
         money=tuple(map(str, view.totals)),
@@ -349,8 +365,19 @@ def answer_words(view: SolutionView) -> str:
             assert_never(status)
 
 
+async def _words(visit: Visit, view: WorkView) -> str:
+    """What the customer wrote first; empty when they were erased."""
+    turns = await visit.sayso.solutions.turns(view.about)
+    first = next((turn.content for turn in turns if turn.role == "customer"), "")
+    return shorten(first, 120, placeholder=" …")
+
+
 def _handed_over(
-    times: Times, items: Sequence[WorkView], tabs: tuple[Tab, ...], stops: tuple[Note, ...]
+    times: Times,
+    items: Sequence[WorkView],
+    words: Mapping[str, str],
+    tabs: tuple[Tab, ...],
+    stops: tuple[Note, ...],
 ) -> Inbox:
     number = len(items)
     return Inbox(
@@ -359,7 +386,7 @@ def _handed_over(
         news="What was handed over has changed.",
         hint="Each customer was told that a person answers.",
         tabs=tabs,
-        rows=tuple(_work(times, view) for view in items),
+        rows=tuple(_work(times, view, words[view.about]) for view in items),
         empty=Empty(title="Nothing", text="The agent has understood every request."),
         stops=stops,
     )
@@ -393,12 +420,13 @@ _KINDS = {
 }
 
 
-def _work(times: Times, view: WorkView) -> Row:
+def _work(times: Times, view: WorkView, words: str = "") -> Row:
+    kind = f"{_KINDS[view.kind]}{': ' + view.what if view.what else ''}"
     return Row(
         path=page_of(view.about),
         name=view.subject,
-        what=f"{_KINDS[view.kind]}{': ' + view.what if view.what else ''}",
-        why=view.why,
+        what=f"“{words}”" if words else kind,
+        why=view.why[:1].upper() + view.why[1:],
         odd=f"Taken by {view.assignee}" if view.assignee else "Nobody has taken it",
         odd_kind="no" if view.assignee else "some",
         money=() if view.amount is None else (str(view.amount),),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import difflib
 import re
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from starlette.responses import Response
 
@@ -58,12 +60,26 @@ async def show_policy(visit: Visit) -> Response:
 
 
 def rules_of(text: PolicyTextView) -> tuple[Rule, ...]:
-    """Every rule that explains itself, in the order of the files."""
+    """Every rule and every row that explains itself, in the order of the files."""
     return tuple(
-        Rule(id=found["id"], say=found["say"], query=f"rule:{found['id']}")
-        for _, content in sorted(text.files.items())
-        for found in _RULE.finditer(content)
+        Rule(id=name, say=say, query=f"rule:{name}")
+        for file, content in sorted(text.files.items())
+        for name, say in (
+            _rows(PurePosixPath(file).stem, content)
+            if file.endswith(".toml")
+            else [(found["id"], found["say"]) for found in _RULE.finditer(content)]
+        )
     )
+
+
+def _rows(table: str, content: str) -> list[tuple[str, str]]:
+    """The rows of a table with their sentences; limits and dials are no rows."""
+    read = tomllib.loads(content)
+    return [
+        (f"{table}.{row['id']}", row["say"])
+        for sort in ("allow", "ask", "never")
+        for row in read.get(sort, ())
+    ]
 
 
 async def _diff(visit: Visit, number: int) -> tuple[str, ...]:

@@ -137,6 +137,7 @@ async def _page(
     smaller: Smaller | None = None,
 ) -> Response:
     talk = await visit.sayso.solutions.conversation(view)
+    told = await _told(visit, view)
     card = card_of(visit, view, note=note, changes=changes, dead=dead, smaller=smaller)
     if card.asks:
         card = await _with_passkey(visit, view, card)
@@ -147,8 +148,15 @@ async def _page(
     page = visit.page(view.lead.headline, "", live=view.id)
     near = await near_of(visit, view)
     return visit.show(
-        "solution.html", page, status=status, view=view, card=card, talk=talk, near=near
+        "solution.html", page, status=status, view=view, card=card, talk=talk, told=told, near=near
     )
+
+
+async def _told(visit: Visit, view: SolutionView) -> str:
+    """What the customer was told once it was decided; empty while it waits."""
+    if view.request_id is None or view.status == ApprovalStatus.PENDING:
+        return ""
+    return (await visit.sayso.requests.get(view.request_id)).reply or ""
 
 
 async def _with_passkey(visit: Visit, view: SolutionView, card: Card) -> Card:
@@ -229,7 +237,7 @@ def card_of(
         smaller=smaller,
         after=_after(view) if not pending else (),
         links=tuple(
-            Link(path=f"action/{step.action_id}", text=f"Step {place}, with proof")
+            Link(path=f"action/{step.action_id}", text=f"step {place}")
             for place, step in enumerate(view.steps, 1)
         )
         if not pending
@@ -405,7 +413,7 @@ def _said(visit: Visit, view: SolutionView) -> Said:
 def _after(view: SolutionView) -> tuple[str, ...]:
     """What can be done about it, once it is done."""
     back = [
-        f"{step.title}: {step.consequence.rpartition('. ')[2]}"
+        f"Was it wrong? “{step.title}” can be taken back, by an action of its own."
         for step in view.steps
         if Status(step.status) is Status.SUCCEEDED and "taken back" in step.consequence
     ]

@@ -232,6 +232,59 @@ def test_what_ends_in_a_state_is_looked_up_where_it_was_read() -> None:
     assert "# ASK so: in which state is it afterwards? Candidates: state == 'booked'" in text
 
 
+WRAPPED: dict[str, object] = {
+    "openapi": "3.1.0",
+    "info": {"title": "Meter", "version": "1"},
+    "servers": [{"url": "https://api.meter.example/v1"}],
+    "paths": {
+        "/subscriptions/{external_id}": {
+            method: {
+                "operationId": f"{verb}Subscription",
+                "parameters": [{"name": "external_id", "in": "path", "schema": {"type": "string"}}],
+                "responses": {
+                    "200": {
+                        "description": "it",
+                        "content": {
+                            "application/json": {
+                                "schema": {
+                                    "type": "object",
+                                    "properties": {
+                                        "subscription": {
+                                            "type": "object",
+                                            "properties": {
+                                                "meter_id": {"type": "string"},
+                                                "external_id": {"type": "string"},
+                                                "external_customer_id": {"type": "string"},
+                                                "status": {"enum": ["active", "terminated"]},
+                                            },
+                                        }
+                                    },
+                                }
+                            }
+                        },
+                    }
+                },
+            }
+            for method, verb in (("get", "find"), ("delete", "terminate"))
+        }
+    },
+}
+"""A provider that wraps what it answers, and calls its own ids by its own name."""
+
+
+@pytest.mark.promise("draft:sure")
+def test_what_is_wrapped_is_read_inside_and_told_by_what_its_address_takes() -> None:
+    """`{"subscription": {…}}` has no `id`; the address takes another field of it."""
+    text, table = drafted(WRAPPED)
+    (action,) = cast("dict[str, Any]", table["actions"]).values()
+    assert cast("dict[str, Any]", table["reads"])["subscription"]["root"] == "subscription"
+    assert action["object"]["id"] == "subscription.external_id"
+    assert action["owner"] == {"path": "subscription.external_customer_id"}
+    assert action["call"]["receipt"]["from"] == "subscription"
+    assert action["look_up"]["items"] == "[subscription]"
+    assert "# ASK owner" not in text
+
+
 def test_foreign_words_stay_in_their_comment() -> None:
     """A summary with a line break or a quote is no line of the manifest."""
     spec = json.loads(json.dumps(SPEC))

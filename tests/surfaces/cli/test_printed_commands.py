@@ -15,7 +15,7 @@ from surfaces.cli.reference import GROUPS, NESTED, every_command, help_of
 from tree import PACKAGE, ROOT, read_python
 
 from sayso.extras import install
-from sayso.surfaces.cli.invocation import prefix_for, runnable
+from sayso.surfaces.cli.invocation import prefix_for, runnable, typed
 
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 OURS = re.compile(
@@ -160,3 +160,22 @@ def test_only_commands_are_changed_in_what_is_printed(monkeypatch: pytest.Monkey
     )
     for text in ("of sayso.toml", "/srv/sayso data", "Sayso does", "-m sayso check", "sayso 0.1"):
         assert runnable(text, here) == text
+
+
+def test_what_is_printed_names_the_workspace_that_was_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`--workspace shop` is typed once; what is printed works from the same folder all the same."""
+    monkeypatch.setattr("sys.argv", ["/nowhere/sayso"])
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "sayso.toml").touch()
+    monkeypatch.chdir(tmp_path)
+    for words in (["check", "-w", "shop"], ["check", "--workspace=shop"], ["check", "-wshop"]):
+        with typed(words):
+            assert (
+                runnable("see `sayso check`") == "see `SAYSO_WORKSPACE=shop /nowhere/sayso check`"
+            )
+    assert runnable("see `sayso check`") == "see `/nowhere/sayso check`"
+    monkeypatch.chdir(tmp_path / "shop")
+    with typed(["check", "--workspace", str(tmp_path / "shop")]):
+        assert runnable("see `sayso check`") == "see `/nowhere/sayso check`"

@@ -233,10 +233,7 @@ async def every_page(console: ServedConsole, foreign: Foreign) -> list[str]:
     offer = sayso.slack_links.offer(f"T1/{foreign('slack')}")
     return [
         *("", "?tab=role", "?tab=expiring", "?tab=handed-over", "?tab=unknown", "?tab=decided"),
-        *(
-            f"solution/{one}"
-            for one in {*(view.id for view in views), *(view.id for view in waiting)}
-        ),
+        *(f"solution/{one}" for one in dict.fromkeys(view.id for view in (*views, *waiting))),
         *(f"solution/{waits.id}#{part}" for part in ("no", "less", "ask")),
         f"solution/{waits.id}/smaller?{query}&step=s1",
         *(f"action/{step.action_id}" for step in steps),

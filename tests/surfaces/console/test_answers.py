@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from pathlib import Path
 
@@ -94,6 +95,9 @@ async def test_a_yes_is_one_decision_and_the_page_says_what_came_of_it(tmp_path:
         page = (await read(console, f"solution/{view.id}")).text
         assert "You said yes" in page
         assert "All three steps are done." in page
+        reply = (await console.sayso.requests.get(view.request_id or "")).reply or ""
+        assert re.search(r"<h2>What [^<]+ was told</h2>", page)
+        assert html.escape(reply.splitlines()[-1]) in page
         assert 'name="decision"' not in page
         assert [vote.via for vote in after.votes] == ["console"]
 
@@ -329,6 +333,14 @@ async def test_a_question_needs_words(tmp_path: Path) -> None:
         assert (await console.sayso.solutions.get(view.id)).question is None
 
 
+async def test_what_is_handed_over_is_told_by_the_words_of_the_customer(tmp_path: Path) -> None:
+    """Nobody has to open each to see what it is about."""
+    async with open_console(tmp_path) as console:
+        await console.sayso.ask("cus_1", "<b>I want</b> to talk to a person")
+        page = (await read(console, "?tab=handed-over")).text
+        assert "“&lt;b&gt;I want&lt;/b&gt; to talk to a person”" in page
+
+
 async def test_what_ends_soon_has_a_tab_of_its_own(tmp_path: Path) -> None:
     """What nobody answers within the hour is a no; it is found without reading the others."""
     async with open_console(tmp_path) as console:
@@ -336,7 +348,7 @@ async def test_what_ends_soon_has_a_tab_of_its_own(tmp_path: Path) -> None:
         console.opened.clock.advance(hours=7, minutes=10)
         later = await console.ask(customer=2)
         page = (await read(console, "?tab=expiring")).text
-        assert "1 of yours end within an hour" in page
+        assert "1 of yours ends within an hour" in page
         assert first.id in page
         assert later.id not in page
         assert 'aria-current="page">Ends soon <b>1</b>' in page
@@ -345,6 +357,9 @@ async def test_what_ends_soon_has_a_tab_of_its_own(tmp_path: Path) -> None:
             other = (await read(console, f"?tab={tab}")).text
             assert re.search(r">Mine <b>2</b></a>\s*<a [^>]*>Ends soon <b>1</b>", other), tab
         await post(console, first, decision="yes")
+        page = (await read(console, "?tab=expiring")).text
+        assert "Nothing ends soon" in page
+        assert "All answered" not in page
         for tab in ("mine", "role"):
             other = (await read(console, f"?tab={tab}")).text
             assert re.search(r">Mine <b>1</b></a>\s*<a [^>]*>Ends soon</a>", other), tab

@@ -43,6 +43,15 @@ action = "shop.refund"
 sum    = { USD = 200 }
 per    = "day"
 """
+TABLE = """
+action   = "shop.refund"
+currency = "USD"
+
+[[never]]
+id   = "much"
+say  = "Never over $9,000"
+over = 9000
+"""
 BOT = Actor(kind=ActorKind.SERVICE, id="bot")
 
 
@@ -54,7 +63,9 @@ async def rolled_out(
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "rollout.toml").write_text(DIALS.format(words=words))
     (folder / "limits.toml").write_text(LIMITS)
-    section = {"files": ["policy.cedar", "rollout.toml", "limits.toml"], "loosening_needs": 2}
+    (folder / "refunds.toml").write_text(TABLE)
+    files = ["policy.cedar", "rollout.toml", "limits.toml", "refunds.toml"]
+    section = {"files": files, "loosening_needs": 2}
     async with open_console(folder, policy_section=section) as console:
         await console.sayso.policy.begin(by=BOT, via="test")
         yield console
@@ -121,6 +132,8 @@ async def test_the_page_says_how_far_each_is_and_how_full_each_limit(tmp_path: P
         )
         async with console.client(await console.sign_in()) as browser:
             text = (await browser.get(f"{ROOT}/policy")).text
+        assert "refunds.much" in text
+        assert "Never over $9,000" in text
         assert "10 % of customers, else suggest" in text
         assert "$129.00 of $200.00" in text
         assert 'value="64"' in text

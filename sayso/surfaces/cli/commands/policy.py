@@ -352,6 +352,10 @@ def _day(since: str | None) -> datetime:
 
 
 def _show_backtest(out: Out, found: BacktestView) -> None:
+    if not found.total:
+        out.line("Nothing to play again: nothing was judged in that time.")
+        out.line("next: `sayso policy test` asks your own cases, `sayso policy diff` shows others")
+        return
     out.line(f"{found.total:,} played again")
     rows = [
         [name, f"{getattr(found.was, key):,}", f"{getattr(found.now, key):,}"]

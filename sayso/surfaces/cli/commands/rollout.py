@@ -76,6 +76,8 @@ def set_dial(
     folder = find_workspace(workspace)
     token = person_token(folder)
     was = look(folder, lambda sayso: sayso.policy.in_force())
+    dials = look(folder, lambda sayso: sayso.rollout.list())
+    before = next((one for one in dials if one.id == dial), None)
     done = look(
         folder,
         lambda sayso: sayso.rollout.set(
@@ -93,7 +95,7 @@ def set_dial(
     if as_json:
         out.document(done)
     else:
-        _show(out, dial, done)
+        _show(out, dial, done, before)
     return OK
 
 
@@ -115,10 +117,15 @@ def _percent(given: str) -> Decimal:
         ) from None
 
 
-def _show(out: Out, dial: str, done: ActivationView) -> None:
+def _show(out: Out, dial: str, done: ActivationView, before: DialView | None) -> None:
     if done.version is not None:
         version = done.version
         out.line(f"`{one_line(dial)}` is moved: version {version.version} ({version.direction}).")
+        if before is not None and version.direction == "looser":
+            if not before.ready:
+                why = "; ".join([before.agreement.words, *before.agreement.missing])
+                out.line(f"It was not ready to widen: {one_line(why)}.")
+            out.line(f"back at once: sayso rollout set {before.id} {before.stage}")
     if done.waits is not None:
         out.line(f"{done.waits.id} waits for a second person: to the right it loosens.")
         out.line(f"next: {done.waits.next_step}")

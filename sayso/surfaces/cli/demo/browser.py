@@ -38,14 +38,13 @@ async def in_console(plan: Plan, out: Out) -> int:
         listener = listen("127.0.0.1", 0)
 
         def ready(url: str) -> None:
-            out.line(f"{len(plan.messages)} customers wrote. {done} got what they asked for at")
-            out.line(f"once, and {waiting} wait for your yes or no. No real money moves: the")
-            out.line(f"provider is a sandbox at {stage.provider.url}.")
-            out.line("")
-            out.line("Open this, once, in a browser on this machine:")
+            out.line(f"{len(plan.messages)} customers wrote. {waiting} wait for your yes or no.")
+            out.line("Open this link in a browser on this machine; it works once:")
             out.line("")
             out.line(f"  {console_link(url, link)}")
             out.line("")
+            out.line(f"{done} got what they asked for at once; the others people have to answer.")
+            out.line(f"No real money moves: the provider is a sandbox at {stage.provider.url}.")
             out.line("Ctrl-C ends it.")
 
         with listener:
