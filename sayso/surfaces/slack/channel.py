@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from sayso.errors import Code, IntegrityError, RefusedError
 from sayso.json import JsonObject, JsonValue
 from sayso.surfaces.slack.blocks import check_blocks
-from sayso.surfaces.slack.card import EVENT_TYPE, Message
+from sayso.surfaces.slack.card import EVENT_TYPE, Message, context
 from sayso.surfaces.slack.identity import Home
 from sayso.surfaces.slack.thread import Post
 from sayso.surfaces.slack.web import SlackWeb
 
 TOLD_TYPE = "sayso_told"
 """`metadata.event_type` of what we say beside the cards."""
+_BLANK = "What stood here went with its customer."
 _PAGE = 200
 _MOST_PAGES = 10
 _SHARED = ("is_ext_shared", "is_shared", "is_org_shared", "is_pending_ext_shared")
@@ -96,6 +97,21 @@ class Channel:
             one.get("user") == bot.user and _payload(one, TOLD_TYPE).get("mark") == mark
             for one in found[0]
         )
+
+    async def blank_below(self, ts: str) -> None:
+        """Leave nothing of what we have said below a card whose customer was erased.
+
+        Raises:
+            SlackRefusedError, RetryableError, OutcomeUnknownError: try again; it does no harm.
+        """
+        bot = await self._home.read()
+        found, _ = await self._page("conversations.replies", {"ts": ts, "limit": _PAGE})
+        for one in found:
+            if one.get("user") != bot.user or one.get("ts") == ts or one.get("text") == _BLANK:
+                continue
+            arguments = _arguments(self.id, _BLANK, [context(_BLANK)], {})
+            said = {**arguments, "ts": one.get("ts")}
+            await self._web.call("chat.update", said, timeout_s=self._timeout_s)
 
     async def card_at(self, ts: str) -> str:
         """The approval whose card a message is; empty for one that is no card of ours.

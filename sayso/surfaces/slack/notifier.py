@@ -25,7 +25,7 @@ from sayso.sdk.client import Sayso
 from sayso.sdk.outcome_words import outcome_of
 from sayso.sdk.resources.outbox import OutboxRow
 from sayso.sdk.solution_view import SolutionView
-from sayso.surfaces.slack.card import Message, build_message
+from sayso.surfaces.slack.card import Message, build_message, is_blank
 from sayso.surfaces.slack.channel import Channel
 from sayso.surfaces.slack.identity import Home
 from sayso.surfaces.slack.pace import Bucket, Pace
@@ -242,7 +242,10 @@ class Notifier:
         view, message = await self._message(row)
         ts = self._ts(row)
         if ts is not None:
-            return await self._update(ts, message)
+            stands = await self._update(ts, message)
+            if stands == ts and is_blank(view):
+                await self._channel.blank_below(ts)
+            return stands
         if row.attempts > 0:
             created = datetime.fromisoformat(view.created_at)
             since_s = to_micros(created) // 1_000_000 - _BEFORE_S

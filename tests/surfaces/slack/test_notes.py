@@ -302,11 +302,20 @@ async def test_without_the_scope_cards_go_on_and_the_doctor_says_what_is_missing
 
 
 async def test_a_note_goes_with_its_customer(team: SlackTeam) -> None:
-    """Erased as other notes are: that there was one stays, and no word of it."""
+    """Erased as other notes are, here and in what we have posted of them in the thread."""
     approval = await team.ask()
+    sayso = team.workspace.sayso
+    await sayso.solutions.note_as(
+        approval.id, "2 Low Street", tenant=sayso.tenant, person="finn", via="console"
+    )
+    await team.send()
+    assert "Low Street" in render(ours_below(team)[0])
     await write(team, approval, "Her new address is 1 High Street")
     await team.click(approval)
     await team.work()
     await team.workspace.sayso.privacy.erase("cus_o1", reason="subject_request", by=KEEPER)
-    (note,) = await notes(team, approval)
-    assert note.text == ""
+    assert [note.text for note in await notes(team, approval)] == ["", ""]
+    await team.send()
+    assert {render(one) for one in ours_below(team)} == {
+        "(What stood here went with its customer.)"
+    }
