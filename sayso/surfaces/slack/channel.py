@@ -121,9 +121,10 @@ class Channel:
         """
         bot = await self._home.read()
         found, _ = await self._page("conversations.replies", {"ts": ts, "limit": 1})
-        first = next(iter(found), {})
-        named = _payload(first, EVENT_TYPE).get("approval_id")
-        return named if first.get("user") == bot.user and isinstance(named, str) else ""
+        if not found or found[0].get("user") != bot.user:
+            return ""
+        named = _payload(found[0], EVENT_TYPE).get("approval_id")
+        return named if isinstance(named, str) else ""
 
     async def update(self, ts: str, message: Message) -> None:
         """Make an earlier card say what is so now.
