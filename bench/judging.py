@@ -107,10 +107,10 @@ class Judging:
     def __call__(self, question: Question) -> Judgement:
         """Ask the rules, the dials and the limits."""
         loaded = self.loaded
-        judgement = replace(loaded.policy.judge(question), policy=loaded.number)
+        judgement = loaded.policy.judge(question)
         staged = self.stages.staged(self.tx, loaded, self.row, question)
         assert loaded.dials is not None
-        judgement = capped(judgement, staged, loaded.dials.roles)
+        judgement = capped(judgement, staged, loaded.dials.roles, loaded.number)
         about = Circumstances(
             limits=loaded.limits,
             calendar=loaded.calendar,

@@ -206,3 +206,19 @@ def test_every_setting_is_explained() -> None:
     """Whoever looks a key up reads what it does, not only what it takes."""
     rows = [line for line in settings_table.lines() if line.startswith("| `")]
     assert [row for row in rows if row.endswith("|  |")] == []
+
+
+@pytest.mark.parametrize("surface", ["console", "slack"])
+def test_the_tests_that_a_table_of_lines_names_are_there(surface: str) -> None:
+    """By file, in the surface's folder or as a path; and no line is without one or a reason."""
+    page = (ROOT / "docs" / "reference" / f"{surface}.md").read_text(encoding="utf-8")
+    kept = page.partition("## What is not there")[0]
+    rows = [line.strip("| ").split(" | ") for line in kept.splitlines() if line.startswith("| ")]
+    missing: list[str] = []
+    for line, _, checked in rows[1:]:
+        names = re.findall(r"`((?:tests/[\w/]+)|test_\w+)`", checked)
+        for name in names:
+            place = ROOT / (name if "/" in name else f"tests/surfaces/{surface}/{name}")
+            missing += [] if place.is_dir() or place.with_suffix(".py").exists() else [name]
+        missing += [] if names else [line]
+    assert missing == []

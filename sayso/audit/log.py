@@ -200,8 +200,14 @@ class AuditLog:
     def ahead(self, tx: Transaction, tenant: Tenant) -> None:
         """Say that the tenant's tree is read next, by `append` or `tree`; see `Reader.ahead`."""
         if not isinstance(tx.recall((self, tenant)), Frontier):
-            tx.ahead("log.head", tenant=tenant)
-            tx.ahead("log.key", tenant=tenant)
+            self.ahead_of_head(tx, tenant)
+            if tx.recall((self, tenant, "signer")) is None:
+                tx.ahead("log.key", tenant=tenant)
+
+    def ahead_of_head(self, reader: Reader, tenant: Tenant) -> None:
+        """Say that the tenant's head is read next, as whoever asks who may do what does."""
+        if reader.recall((self, tenant, "head")) is None:
+            reader.ahead("log.head", tenant=tenant)
 
     def hand_over(self, tx: Transaction, tenant: Tenant, *, from_size: int) -> None:
         """Have the successor sign the tenant's heads from this commit on."""

@@ -175,10 +175,12 @@ class Sayso:
             if self._container is not None:
                 try:
                     await self._container.rejected_calls.flush()
+                    if self._oidc is not None:
+                        await self._oidc.sessions.close()
                 finally:
                     await self._container.close(self._tasks)
         finally:
-            self._container = None
+            self._container = self._oidc = None
             self._tasks.clear()
             self._indexes.close()
 

@@ -217,6 +217,7 @@ def build_container(
         ids=ground.ids,
         directory=ground.directory,
         keyring=ground.keyring,
+        home=ground.tenant,
     )
     rejected_calls = RejectedCalls(ground.store, ground.log, clock, ground.tenant)
     return Container(

@@ -132,6 +132,12 @@ class HttpSection(Section):
     port: Annotated[int, Field(ge=0, le=65_535)] = 8390
 
 
+_OF_THE_PROTOCOL = frozenset(
+    "client_id code_challenge code_challenge_method code_verifier nonce redirect_uri response_mode "
+    "response_type scope state url".split()
+)
+
+
 class OidcSection(Section):
     """Your company's OpenID provider, by which people sign in to the console.
 
@@ -140,11 +146,16 @@ class OidcSection(Section):
         client_id: of our registration there.
         client_secret: where its secret is; none for a public client.
         name: what the button says.
-        scopes: what is asked for, beside `openid`.
-        groups_claim: which claim of the ID token has somebody's groups.
+        scopes: what is asked for, beside `openid`; with `offline_access` most providers give a
+            refresh token, by which they are asked again while somebody is signed in.
+        parameters: what else a browser takes there, such as `{access_type = "offline"}`.
+        groups_claim: which claim of the ID token, or of the userinfo, has somebody's groups.
         groups: the roles of each group, such as `{leads = ["support_manager"]}`. Where there are
-            any, somebody's roles follow their groups with each sign-in, and none of them means no
-            way in. Empty: roles stay what the log says.
+            any, somebody's roles follow their groups with each sign-in and each time the provider
+            is asked again, and none of them means no way in. Empty: roles stay what the log says.
+        recheck_minutes: so old at most is what the provider said of somebody when they decide;
+            without a refresh token they sign in again after so long to decide.
+        outage_minutes: so much longer people decide while the provider cannot be reached.
         create: the claim that names a person whom nobody has linked yet, such as
             `preferred_username`; without it somebody has to be linked first.
     """
@@ -154,9 +165,19 @@ class OidcSection(Section):
     client_secret: Reference | None = None
     name: Annotated[str, Field(min_length=1, max_length=40)] = "your company"
     scopes: tuple[Annotated[str, Field(pattern=r"^[\x21\x23-\x5b\x5d-\x7e]+$")], ...] = ()
+    parameters: Mapping[str, str] = Field(default_factory=dict)
     groups_claim: Annotated[str, Field(min_length=1, max_length=100)] = "groups"
     groups: Mapping[str, tuple[Name, ...]] = Field(default_factory=dict)
     create: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    recheck_minutes: Annotated[int, Field(ge=1, le=720)] = 5
+    outage_minutes: Annotated[int, Field(ge=0, le=720)] = 10
+
+    @field_validator("parameters")
+    @classmethod
+    def _leave_the_protocol(cls, said: Mapping[str, str]) -> Mapping[str, str]:
+        for name in said.keys() & _OF_THE_PROTOCOL:
+            raise ValueError(f"`{name}` is set by Sayso itself")
+        return said
 
 
 class ConsoleSection(Section):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 SqlValue: TypeAlias = str | int | bytes | None
@@ -24,6 +24,14 @@ class Reader(Protocol):
 
     def all(self, query: str, /, **params: SqlValue) -> list[Row]:
         """All rows of a named query."""
+        ...
+
+    def each(self, query: str, params: Sequence[Mapping[str, SqlValue]], /) -> list[Row]:
+        """The one row of a named query for each of these parameters, in one go.
+
+        Args:
+            query: has one row, whatever its parameters, as an aggregate without groups has.
+        """
         ...
 
     def ahead(self, query: str, /, **params: SqlValue) -> None:

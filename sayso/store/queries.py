@@ -24,6 +24,8 @@ _PARAMETER = re.compile(
     r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|::|:([a-z_][a-z0-9_]*)", re.DOTALL
 )
 
+_NUMBER = re.compile(r"\$(\d+)")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
@@ -63,6 +65,24 @@ def numbered_queries() -> dict[str, Statement]:
     waiting, and the unit fails when it was another number.
     """
     return {name: _numbered(name, sql, mark) for name, (sql, mark) in _read().items()}
+
+
+@functools.cache
+def repeated_query(name: str, times: int) -> tuple[str, tuple[str, ...]]:
+    """A query for several sets of parameters, as one statement of SQLite.
+
+    Returns:
+        The statement, whose first column says which set a row is of, and the names of the
+        parameters of one set, in the order in which each set gives their values.
+    """
+    one = numbered_queries()[name]
+
+    def part(nth: int) -> str:
+        before = nth * len(one.parameters)
+        rest = _NUMBER.sub(lambda match: f"?{before + int(match[1])}", one.sql)
+        return f"select {nth} as nth, {rest.removeprefix('select ')}"
+
+    return " union all ".join(map(part, range(times))), one.parameters
 
 
 @functools.cache

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,6 +53,10 @@ class ListedBodies:
         start, limit = int(str(params["from_seq"])), int(str(params["limit"]))
         rows = enumerate(self.bodies[start : start + limit], start)
         return [{"seq": seq, "body": body.decode()} for seq, body in rows]
+
+    def each(self, query: str, params: Sequence[Mapping[str, SqlValue]], /) -> list[Row]:
+        """Rows of several."""
+        return [row for one in params for row in self.all(query, **one)]
 
     def ahead(self, query: str, /, **params: SqlValue) -> None:
         """Nothing is waited for here."""

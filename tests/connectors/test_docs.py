@@ -1,4 +1,4 @@
-"""docs/how-to/add-a-connector.md says what the connectors really are."""
+"""The pages about connectors say what they really are."""
 
 from __future__ import annotations
 
@@ -24,7 +24,12 @@ from sayso.sdk.resources.connections import Connections
 from sayso.sdk.workspace import Workspace, write_secret_file
 from sayso.settings import ConnectionSection, VaultSection, parse_settings
 
-DOC = (EXAMPLES.parent / "docs" / "how-to" / "add-a-connector.md").read_text()
+PAGES = (
+    "reference/stripe-and-email.md",
+    "how-to/add-a-connector.md",
+    "how-to/connect-an-account.md",
+)
+DOC = "\n".join((EXAMPLES.parent / "docs" / name).read_text("utf-8") for name in PAGES)
 BLOCKS: list[tuple[str, str]] = re.findall(r"```(\w+)\n(.*?)```", DOC, re.DOTALL)
 ACTIONS: tuple[Action, ...] = (REFUND, CANCEL_SUBSCRIPTION, CREDIT, *actions_with(at_most_once()))
 
@@ -63,7 +68,7 @@ def test_the_settings_of_the_page_make_the_connectors(tmp_path: Path) -> None:
 def test_the_connection_of_the_page_opens_with_the_key_of_the_page(tmp_path: Path) -> None:
     """The TOML of the page makes a workspace with a connection and a vault."""
     text = "\n".join(body for kind, body in BLOCKS if kind == "toml" and "entry-points" not in body)
-    settings = parse_settings(tomllib.loads(text), "docs/how-to/add-a-connector.md")
+    settings = parse_settings(tomllib.loads(text), "the pages")
     write_secret_file(tmp_path / "keys" / "vault.key", new_key(token_bytes).reveal())
     secrets = {"MAIL_CLIENT_SECRET": "from the page"}
     workspace = Workspace(folder=tmp_path, settings=settings, environment=secrets)

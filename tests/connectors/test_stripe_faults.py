@@ -364,7 +364,7 @@ NEEDED = frozenset(
         "subscription_write",
     }
 )
-"""What docs/how-to/add-a-connector.md tells people to give to a restricted key."""
+"""What docs/reference/stripe-and-email.md tells people to give to a restricted key."""
 
 
 async def everything(account: StripeAccount) -> list[Receipt | SaysoError]:

@@ -48,6 +48,11 @@ PROMISES: dict[str, Promise] = {
         "roles follow groups by entries of the log, and a token that says or is anything else "
         "opens nothing.",
     ),
+    "console:oidc-recheck": Promise(
+        "Nobody decides in a session of a company's provider whom it was not asked about in the "
+        "last five minutes; its no ends the session or takes the roles at once, and a logout token "
+        "of its own does.",
+    ),
     "console:rollout": Promise(
         "The policy page shows how far each dial is, how people agree and how full each limit is, "
         "and moves a dial by the rules of the command line: two people to the right.",

@@ -59,7 +59,7 @@ ELSEWHERE = {
 
 RESOURCES = {
     "actions": {"settle_as"},
-    "approvals": {"check", "decide_as", "show_again"},
+    "approvals": {"decide_as", "show_again", "why_not"},
     "audit": None,
     "authentication": set[str](),
     "privacy": None,

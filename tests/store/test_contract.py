@@ -161,6 +161,37 @@ async def test_a_reader_may_say_what_it_reads_next(store: Store) -> None:
         assert await store.read(work) == [None, "v", "v"]
 
 
+async def test_one_query_is_answered_for_each_of_several_parameters(store: Store) -> None:
+    """In their order, also twice the same and where there is nothing."""
+    keys = ("b", "none", "a", "b")
+
+    def add(tx: Transaction) -> list[int]:
+        for key, count in (("a", 1), ("b", 2)):
+            tx.run(
+                "limits.add",
+                owner="main",
+                limit_id="l",
+                key=key,
+                currency="",
+                bucket=7,
+                count=count,
+                held=0,
+                settled=0,
+            )
+        return read(tx)
+
+    def read(reader: Reader) -> list[int]:
+        asked = [
+            {"owner": "main", "limit_id": "l", "key": key, "currency": "", "oldest": 7}
+            for key in keys
+        ]
+        assert reader.each("limits.used", []) == []
+        return [integer(row, "count") for row in reader.each("limits.used", asked)]
+
+    assert await store.write(add) == [2, 0, 1, 2]
+    assert await store.read(read) == [2, 0, 1, 2]
+
+
 @pytest.mark.promise("store:no-gap")
 @pytest.mark.parametrize("seq", [1, -1, 5])
 async def test_an_entry_with_another_index_than_the_next_is_refused(store: Store, seq: int) -> None:

@@ -14,7 +14,7 @@ from secrets import token_urlsafe
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
-from joserfc import jwt
+from joserfc import jws, jwt
 from joserfc.jwk import KeySet, RSAKey
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -38,6 +38,11 @@ class OpenIdProvider:
         metadata: changes what it says of itself. callback: changes what the browser brings back.
         answers_iss: whether it says who it is with each answer (RFC 9207), and announces that.
         asked: what browsers came with. codes: what each code was for.
+        refreshes: whether a code gives a refresh token, which is good once.
+        signs_refreshes: whether the answer to one has an ID token, or there is only the userinfo.
+        thin: whether ID tokens leave the groups to the userinfo.
+        down: whether it answers 503 for all but its description.
+        calls: what was asked of each endpoint but the browser's, in order.
     """
 
     now: Callable[[], float]
@@ -53,6 +58,12 @@ class OpenIdProvider:
     asked: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
     codes: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
     keys_read: int = 0
+    refreshes: bool = False
+    signs_refreshes: bool = True
+    thin: bool = False
+    down: bool = False
+    alive: set[str] = field(default_factory=set[str])
+    calls: list[str] = field(default_factory=list[str])
 
     def described(self) -> Claims:
         """What it says of itself."""
@@ -61,6 +72,9 @@ class OpenIdProvider:
             "authorization_endpoint": f"{self.issuer}/authorize",
             "token_endpoint": f"{self.issuer}/token",
             "jwks_uri": f"{self.issuer}/keys",
+            "userinfo_endpoint": f"{self.issuer}/userinfo",
+            "revocation_endpoint": f"{self.issuer}/revoke",
+            "end_session_endpoint": f"{self.issuer}/end",
             "id_token_signing_alg_values_supported": ["RS256", "none"],
             "authorization_response_iss_parameter_supported": self.answers_iss,
         } | self.metadata
@@ -69,11 +83,14 @@ class OpenIdProvider:
         """The same, over HTTP."""
         return JSONResponse(self.described())
 
-    def claims(self, nonce: str) -> Claims:
-        """What stands in the right ID token."""
+    def claims(self, nonce: str | None) -> Claims:
+        """What stands in the right ID token; none has a nonce after a refresh."""
         at = int(self.now())
-        said = {"iss": self.issuer, "aud": CLIENT, "iat": at, "exp": at + 300, "nonce": nonce}
-        return self.spoil(said | self.person)
+        said = {"iss": self.issuer, "aud": CLIENT, "iat": at, "exp": at + 300, "sid": "s-1"}
+        said |= self.person | ({} if nonce is None else {"nonce": nonce})
+        if self.thin:
+            said.pop("groups", None)
+        return self.spoil(said)
 
     def token(self, claims: Claims) -> str:
         """The ID token."""
@@ -94,13 +111,18 @@ class OpenIdProvider:
         return RedirectResponse(f"{asked['redirect_uri']}?{urlencode(back)}", status_code=302)
 
     async def redeem(self, request: Request) -> Response:
-        """A code for an ID token, with the secret of the client and of PKCE."""
-        form = {name: one[0] for name, one in parse_qs((await request.body()).decode()).items()}
-        basic = base64.b64encode(f"{CLIENT}:{SECRET}".encode()).decode()
+        """A code or a refresh token for an ID token, by the secrets of the client and of PKCE."""
+        form = await _form_of(request)
+        self.calls.append(form["grant_type"])
+        if self.down:
+            return JSONResponse({"error": "server_error"}, status_code=503)
+        if request.headers.get("authorization") != _basic():
+            return JSONResponse({"error": "invalid_client"}, status_code=401)
+        if form["grant_type"] == "refresh_token":
+            return self._refreshed(form.get("refresh_token", ""))
         asked = self.codes.get(form.get("code", ""))
         right = asked is not None and (
-            request.headers.get("authorization") == f"Basic {basic}"
-            and form.get("redirect_uri") == asked["redirect_uri"]
+            form.get("redirect_uri") == asked["redirect_uri"]
             and asked.get("code_challenge_method") == "S256"
             and asked.get("code_challenge") == _challenge(form.get("code_verifier", ""))
         )
@@ -108,13 +130,66 @@ class OpenIdProvider:
             return JSONResponse({"error": "invalid_grant"}, status_code=400)
         if self.once:
             del self.codes[form["code"]]
-        token = self.token(self.claims(asked["nonce"]))
-        return JSONResponse({"access_token": "at", "token_type": "Bearer", "id_token": token})
+        return self._given(self.claims(asked["nonce"]))
+
+    def _refreshed(self, refresh: str) -> Response:
+        if refresh not in self.alive:
+            self.alive.clear()  # a second use ends the family
+            return JSONResponse({"error": "invalid_grant"}, status_code=400)
+        self.alive.remove(refresh)
+        return self._given(self.claims(None) if self.signs_refreshes else None)
+
+    def _given(self, claims: Claims | None) -> Response:
+        said: Claims = {"access_token": "at", "token_type": "Bearer"}
+        if claims is not None:
+            said["id_token"] = self.token(claims)
+        if self.refreshes:
+            said["refresh_token"] = token_urlsafe(16)
+            self.alive.add(said["refresh_token"])
+        return JSONResponse(said)
+
+    def userinfo(self, request: Request) -> Response:
+        """The same of the person, for the access token."""
+        self.calls.append("userinfo")
+        right = request.headers.get("authorization") == "Bearer at"
+        return JSONResponse(self.person, status_code=503 if self.down else 200 if right else 401)
+
+    async def revoke(self, request: Request) -> Response:
+        """Forget a refresh token."""
+        self.calls.append("revoke")
+        self.alive.discard((await _form_of(request)).get("token", ""))
+        return Response()
+
+    def logout_token(self, **changed: Any) -> str:
+        """What it sends when it has signed somebody out; `...` leaves a claim out."""
+        at = int(self.now())
+        said: Claims = {
+            "iss": self.issuer,
+            "aud": CLIENT,
+            "iat": at,
+            "exp": at + 120,
+            "jti": token_urlsafe(8),
+            "sub": self.person["sub"],
+            "events": {"http://schemas.openid.net/event/backchannel-logout": {}},
+        }
+        said |= changed
+        said = {name: one for name, one in said.items() if one is not ...}
+        header = {"alg": "RS256", "kid": self.key.kid, "typ": "logout+jwt"}
+        # Without the library's own defaults, such as the `iat` that it adds.
+        return jws.serialize_compact(header, json.dumps(said).encode(), self.key)
 
     def published(self, request: Request) -> Response:
         """Its public keys."""
         self.keys_read += 1
         return JSONResponse(KeySet([self.key]).as_dict(private=False))
+
+
+async def _form_of(request: Request) -> dict[str, str]:
+    return {name: one[0] for name, one in parse_qs((await request.body()).decode()).items()}
+
+
+def _basic() -> str:
+    return "Basic " + base64.b64encode(f"{CLIENT}:{SECRET}".encode()).decode()
 
 
 def _challenge(verifier: str) -> str:
@@ -165,6 +240,8 @@ async def open_provider(now: Callable[[], float]) -> AsyncGenerator[OpenIdProvid
             Route("/authorize", provider.authorize),
             Route("/token", provider.redeem, methods=["POST"]),
             Route("/keys", provider.published),
+            Route("/userinfo", provider.userinfo),
+            Route("/revoke", provider.revoke, methods=["POST"]),
         ]
     )
     urls: asyncio.Queue[str] = asyncio.Queue()

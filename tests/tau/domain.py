@@ -127,8 +127,8 @@ def counts(cases: Sequence[Json]) -> tuple[int, int, int]:
 
 
 def counted_in_docs(domain: str) -> tuple[int, int, int]:
-    """The same by the row of that domain in the how-to."""
-    page = EXAMPLES.parents[1] / "docs" / "how-to" / "write-a-policy.md"
+    """The same by the row of that domain in the docs."""
+    page = EXAMPLES.parents[1] / "docs" / "reference" / "policy.md"
     row = re.search(
         rf"^\| {domain} \|.*\| ([\d,]+) of \1 \| ([\d,]+) of \2 \| ([\d,]+) \|$",
         page.read_text("utf-8"),

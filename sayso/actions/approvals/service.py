@@ -289,6 +289,7 @@ class Approvals:
     ) -> Decided:
         now = to_micros(self._clock.now())
         ahead_of_decided(tx, decision.tenant, decision.approval_id)
+        self._ledger.log.ahead(tx, decision.tenant)
         approval, row, person = check_decision(tx, self._directory, decision, now)
         check_no_args(decision)
         if decision.choice is Choice.REJECT:

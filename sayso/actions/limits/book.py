@@ -87,82 +87,38 @@ class LimitBook:
         for limit in about.limits.about(about.action):
             wanted = (limit.of is Of.APPROVER) is approver
             if wanted and limit.cards is None and (automatic or not limit.automatic):
-                found += self._looks(reader, about, limit)
-        return found
+                found += self._counted(reader, about, limit)
+        return _filled(reader, about, found)
 
     def look_at_cards(self, reader: Reader, about: Circumstances) -> list[Look]:
         """How the limits on open cards stand."""
-        found: list[Look] = []
-        for limit in about.limits.about(about.action):
-            if limit.cards is not None and about.row.undoes is None:
-                place = self._place(reader, about, limit, CARDS)
-                used = self._used(reader, about, place, 0)
-                own = _own_cards(reader, about.row, place)
-                found.append(
-                    Look(
-                        limit=limit,
-                        place=place,
-                        bucket=0,
-                        oldest=0,
-                        used=Used(count=used.count - own, minor=0),
-                        minor=0,
-                        cap_minor=None,
-                        cap_count=limit.cards,
-                        currency="",
-                    )
-                )
-        return found
+        if about.row.undoes is not None:
+            return []  # taking back is never limited
+        found = [
+            Look(limit, self._place(reader, about, limit, CARDS))
+            for limit in about.limits.about(about.action)
+            if limit.cards is not None
+        ]
+        looks = _filled(reader, about, found)
+        return [_without_own_cards(reader, about.row, look) for look in looks]
 
-    def _looks(self, reader: Reader, about: Circumstances, limit: Limit) -> Iterator[Look]:
+    def _counted(self, reader: Reader, about: Circumstances, limit: Limit) -> Iterator[Look]:
+        """What the action would use of a limit, before anybody has looked how much is used."""
         assert limit.window is not None, "only of what counts over a time"
         bucket = limit.window.bucket(about.now, about.calendar)
         is_rolling = limit.window.rolling is not None
         oldest = limit.window.oldest(about.now, about.calendar) if is_rolling else bucket
         amount = about.resolved.amount
         if limit.sums and amount is not None and amount.amount_minor > 0:
-            currency, minor, unknown = _counted(about, limit, amount)
+            currency, minor, unknown = _in_currency(about, limit, amount)
             place = self._place(reader, about, limit, currency)
-            yield Look(
-                limit=limit,
-                place=place,
-                bucket=bucket,
-                oldest=oldest,
-                used=self._used(reader, about, place, oldest),
-                minor=minor,
-                cap_minor=limit.sums.get(currency),
-                cap_count=None,
-                currency=currency,
-                unknown_currency=unknown,
-            )
+            yield Look(limit, place, bucket, oldest, minor, unknown)
         if limit.count is not None:
-            place = self._place(reader, about, limit, "")
-            yield Look(
-                limit=limit,
-                place=place,
-                bucket=bucket,
-                oldest=oldest,
-                used=self._used(reader, about, place, oldest),
-                minor=0,
-                cap_minor=None,
-                cap_count=limit.count,
-                currency="",
-            )
-
-    def _used(self, reader: Reader, about: Circumstances, place: Place, oldest: int) -> Used:
-        stored = read_used(reader, place, oldest)
-        for one in _tentative(reader):
-            look = one.look
-            if one.turned_away or one.action_id == about.row.id or look.bucket < oldest:
-                continue
-            if look.place == place:
-                stored = Used(count=stored.count + 1, minor=stored.minor + look.minor)
-        return stored
+            yield Look(limit, self._place(reader, about, limit, ""), bucket, oldest)
 
     def _place(self, reader: Reader, about: Circumstances, limit: Limit, currency: str) -> Place:
         owner = EVERY_TENANT if limit.across else about.row.tenant
-        return Place(
-            owner=owner, limit_id=limit.id, key=self._key(reader, about, limit), currency=currency
-        )
+        return Place(owner, limit.id, self._key(reader, about, limit), currency)
 
     def _key(self, reader: Reader, about: Circumstances, limit: Limit) -> str:
         row = about.row
@@ -217,8 +173,8 @@ class LimitBook:
         remember = getattr(tx, "remember", None)  # whoever only looks reserves nothing
         if callable(remember):
             others = tuple(one for one in _tentative(tx) if one.action_id != action_id)
-            mine = (Planned(action_id=action_id, look=look, why=why) for look, why in looks)
-            away = (Planned(action_id=action_id, look=at, turned_away=True) for at in turned_away)
+            mine = (Planned(action_id, look, why) for look, why in looks)
+            away = (Planned(action_id, look, turned_away=True) for look in turned_away)
             remember(_TENTATIVE, (*others, *mine, *away))
 
     def follow(self, tx: Transaction, was: ActionRow | None, now: ActionRow) -> Following | None:
@@ -248,12 +204,30 @@ def _provider(about: Circumstances) -> str:
     return f"{about.row.name.partition('.')[0]}|{about.resolved.account.partition(' (')[0]}"
 
 
-def _own_cards(reader: Reader, row: ActionRow, place: Place) -> int:
-    """How many of the cards are the action's own, which is about to be asked about anew."""
+def _filled(reader: Reader, about: Circumstances, looks: Sequence[Look]) -> list[Look]:
+    """The same with what is used by others, stored or judged in this commit."""
+    others = [
+        one.look
+        for one in _tentative(reader)
+        if one.action_id != about.row.id and not one.turned_away
+    ]
+    found: list[Look] = []
+    stored = read_used(reader, [(look.place, look.oldest) for look in looks])
+    for look, used in zip(looks, stored, strict=True):
+        for other in others:
+            if other.place == look.place and other.bucket >= look.oldest:
+                used = Used(count=used.count + 1, minor=used.minor + other.minor)
+        found.append(look._replace(used=used))
+    return found
+
+
+def _without_own_cards(reader: Reader, row: ActionRow, look: Look) -> Look:
+    """The same without the action's own card, which is about to be asked about anew."""
     if row.judgement is None or not row.judgement.holds:
-        return 0
+        return look
     uses = uses_of(reader, row.tenant, row.id)
-    return sum(use.count for _, use in uses if use.place == place and use.state == "held")
+    own = sum(use.count for _, use in uses if use.place == look.place and use.state == "held")
+    return look._replace(used=Used(count=look.used.count - own, minor=0))
 
 
 def _tentative(reader: Reader) -> tuple[Planned, ...]:
@@ -270,7 +244,7 @@ def _asker(reader: Reader, row: ActionRow) -> str:
     return row.requester if found is None else text(found, "requester")
 
 
-def _counted(about: Circumstances, limit: Limit, amount: Money) -> tuple[str, int, bool]:
+def _in_currency(about: Circumstances, limit: Limit, amount: Money) -> tuple[str, int, bool]:
     """The currency that is counted in, the amount in it, and whether that is not known."""
     if limit.reporting:
         minor = about.limits.rates.convert(amount, limit.reporting, from_micros(about.now))

@@ -55,7 +55,7 @@ class LimitChecks:
             judgement, reserving, full = self._asked(reader, about, judgement)
             over += full
         self._book.plan(reader, about.row.id, reserving, over)
-        return replace(judgement, holds=bool(reserving))
+        return _holding(judgement, reserving)
 
     def waits(self, reader: Reader, about: Circumstances, judgement: Judgement) -> Judgement:
         """The same for what is asked about only because of the plan that it belongs to."""
@@ -63,7 +63,7 @@ class LimitChecks:
             return judgement
         judgement, reserving, full = self._asked(reader, about, judgement)
         self._book.plan(reader, about.row.id, reserving, full)
-        return replace(judgement, holds=bool(reserving))
+        return _holding(judgement, reserving)
 
     def after(self, reader: Reader, about: Circumstances) -> tuple[tuple[str, str], ...]:
         """How full limits are once people say yes, for the card: label and words."""
@@ -127,7 +127,7 @@ class LimitChecks:
             looks += self._book.look(reader, theirs, automatic=False, approver=True)
         reserving: Reserving = [(look, "agreed" if look.is_over else "fits") for look in looks]
         self._book.plan(reader, about.row.id, reserving)
-        return replace(judgement, holds=bool(reserving))
+        return _holding(judgement, reserving)
 
     def forget(self, reader: Reader, action_id: str) -> None:
         """Plan nothing for an action that was only looked at."""
@@ -172,7 +172,7 @@ class LimitChecks:
         for look in self._book.look(reader, about, automatic=automatic):
             use = next((use for use in held if use.place == look.place), None)
             if use is not None and _counts(use, look, about):
-                own = replace(look, used=_without(look, use))
+                own = look._replace(used=_without(look, use))
                 if own.is_over and (use.why == "fits" or automatic or look.limit.is_hard):
                     return sentence(own, now=about.now, calendar=about.calendar), True
                 continue
@@ -183,6 +183,12 @@ class LimitChecks:
         return None, bool(held or reserving)
 
 
+def _holding(judgement: Judgement, reserving: Reserving) -> Judgement:
+    """The judgement with whether it holds something."""
+    holds = bool(reserving)
+    return judgement if judgement.holds is holds else replace(judgement, holds=holds)
+
+
 def _counts(use: Use, look: Look, about: Circumstances) -> bool:
     """Whether a use is in the present window of its limit."""
     window = look.limit.window
@@ -191,7 +197,7 @@ def _counts(use: Use, look: Look, about: Circumstances) -> bool:
 
 
 def _without(look: Look, use: Use) -> Used:
-    return replace(look.used, count=look.used.count - use.count, minor=look.used.minor - use.minor)
+    return Used(count=look.used.count - use.count, minor=look.used.minor - use.minor)
 
 
 def _demands(over: Sequence[Look], about: Circumstances) -> list[Demand]:

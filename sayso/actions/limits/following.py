@@ -66,7 +66,7 @@ class Following:
         if self.log is None or not level or not _is_news(tx, look, level):
             return
         limit = look.limit
-        used = read_used(tx, look.place, look.oldest)
+        [used] = read_used(tx, [(look.place, look.oldest)])
         data: dict[str, Json] = {
             **_said(Planned(action_id=self.row.id, look=look), self.row),
             "of": limit.of.value,

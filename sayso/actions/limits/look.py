@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sayso.actions.limits.definition import Limit
-from sayso.actions.limits.usage import Place, Use, Used, Why
+from sayso.actions.limits.usage import CARDS, NOTHING, Place, Use, Used, Why
 from sayso.actions.policy.base import Demand
 from sayso.actions.policy.calendar import Calendar
 from sayso.money import Money
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class Look(NamedTuple):
     """One limit, as an action meets it.
 
     Attributes:
@@ -23,23 +22,37 @@ class Look:
 
     limit: Limit
     place: Place
-    bucket: int
-    oldest: int
-    used: Used
-    minor: int
-    cap_minor: int | None
-    cap_count: int | None
-    currency: str
+    bucket: int = 0
+    oldest: int = 0
+    minor: int = 0
     unknown_currency: bool = False
+    used: Used = NOTHING
+
+    @property
+    def currency(self) -> str:
+        """Of what is summed; empty where it is counted how many."""
+        return "" if self.place.currency == CARDS else self.place.currency
+
+    @property
+    def cap_minor(self) -> int | None:
+        """The most in that currency, in minor units; None where it is counted how many."""
+        return self.limit.sums.get(self.currency)
+
+    @property
+    def cap_count(self) -> int | None:
+        """The most of them; None where something is summed."""
+        if self.currency:
+            return None
+        return self.limit.cards if self.limit.window is None else self.limit.count
 
     @property
     def is_over(self) -> bool:
         """Whether the action does not fit."""
         if self.unknown_currency:
             return True
-        if self.cap_minor is not None and self.used.minor + self.minor > self.cap_minor:
-            return True
-        return self.cap_count is not None and self.used.count + 1 > self.cap_count
+        if (cap := self.cap_minor) is not None:
+            return self.used.minor + self.minor > cap
+        return (cap := self.cap_count) is not None and self.used.count + 1 > cap
 
     @property
     def level(self) -> int:
@@ -76,8 +89,7 @@ class Look:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
+class Planned(NamedTuple):
     """What an action will reserve when it is stored.
 
     Attributes:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, cast
+from typing import Literal, NamedTuple, cast
 
 from sayso.ids import Tenant
 from sayso.store.base import Reader, Row, Transaction, integer, text
@@ -16,8 +16,7 @@ CARDS = "cards"
 """Stands in place of a currency where open cards are counted."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Place(NamedTuple):
     """Which counter.
 
     Attributes:
@@ -54,18 +53,18 @@ class Used:
     minor: int
 
 
-def read_used(reader: Reader, place: Place, oldest: int) -> Used:
-    """What is used, held and settled together."""
-    row = reader.one(
-        "limits.used",
-        owner=place.owner,
-        limit_id=place.limit_id,
-        key=place.key,
-        currency=place.currency,
-        oldest=oldest,
-    )
-    assert row is not None, "an aggregate always has a row"
-    return Used(count=integer(row, "count"), minor=integer(row, "minor"))
+NOTHING = Used(count=0, minor=0)
+
+
+def read_used(reader: Reader, places: Sequence[tuple[Place, int]]) -> list[Used]:
+    """What is used of each, held and settled together.
+
+    Args:
+        places: each with the oldest bucket that counts.
+    """
+    asked = [{**place._asdict(), "oldest": oldest} for place, oldest in places]
+    rows = reader.each("limits.used", asked)
+    return [Used(count=integer(row, "count"), minor=integer(row, "minor")) for row in rows]
 
 
 def uses_of(reader: Reader, home: Tenant, action_id: str) -> list[tuple[int, Use]]:

@@ -11,13 +11,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from sayso.actions.policy.calendar import Calendar
+from sayso.actions.policy.calendar import UTC_NAME, Calendar
 from sayso.ids import from_micros, to_micros
 
 PARTS = 30
 _ROLLING = re.compile(r"([1-9][0-9]{0,3})(m|h|d)")
 _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 Per = Literal["hour", "day", "month"]
+_MICROSECOND = timedelta(microseconds=1)
+_MICROS = {"hour": 3_600_000_000, "day": 86_400_000_000}
+"""How long they are where no clock is put back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +51,9 @@ class Window:
         if self.rolling is not None:
             width = self._width
             return now // width * width
+        if calendar.zone == UTC_NAME and self.per in _MICROS:
+            width = _MICROS[self.per]
+            return now // width * width
         return to_micros(self._start(from_micros(now), calendar))
 
     def oldest(self, now: int, calendar: Calendar) -> int:
@@ -55,7 +61,7 @@ class Window:
         if self.rolling is None:
             return self.bucket(now, calendar)
         # The one in which the window begins counts whole.
-        begins = now - self.rolling // timedelta(microseconds=1)
+        begins = now - self.rolling // _MICROSECOND
         return begins // self._width * self._width
 
     def ends(self, now: int, calendar: Calendar) -> datetime:
@@ -84,7 +90,7 @@ class Window:
     @property
     def _width(self) -> int:
         assert self.rolling is not None, "only of a rolling window"
-        return self.rolling // timedelta(microseconds=1) // PARTS
+        return self.rolling // _MICROSECOND // PARTS
 
     def _start(self, at: datetime, calendar: Calendar) -> datetime:
         local = calendar.local(at)

@@ -215,7 +215,7 @@ class CedarPolicy:
             if not verdict.allowed:
                 return None
             return self._passed(asked, roles, verdict.rules)
-        forbids = frozenset(guess.forbids[place] for place in guess.always(values))
+        forbids = frozenset(guess.always(values))
         most = asked.slice.hypotheticals[-1]
         verdict = self._evaluate(asked, len(most), frozenset(most))
         if verdict.allowed or verdict.errors or not forbids <= verdict.rules:
@@ -267,14 +267,13 @@ class CedarPolicy:
         NOTE: by the formulas, where they say everything: whoever says yes in the end is put to the
         engine all the same.
         """
-        supposed = asked.slice.hypotheticals
         guess = asked.slice.guess
         if guess is not None:
-            passing = [supposed[place] for place in guess.passing(asked.request.values)]
+            passing = guess.passing(asked.request.values)
             return {frozenset(one) for one in passing if len(one) == people}
         return {
             frozenset(one)
-            for one in supposed
+            for one in asked.slice.hypotheticals
             if len(one) == people and self._evaluate(asked, people, frozenset(one)).allowed
         }
 

@@ -121,6 +121,8 @@ _PLACES = 4
 Given: TypeAlias = "int | str | bool | Decimal"
 _LONG = range(-(2**63), 2**63)
 _MIN, _MAX = _LONG.start, _LONG.stop - 1
+_LEAST, _MOST = Decimal(_MIN).scaleb(-_PLACES), Decimal(_MAX).scaleb(-_PLACES)
+_LOCAL = frozenset({"localHour", "weekday", "holiday"})
 _ANYBODY, _ANYTHING = "customer", "object"
 """Who and what it is about, to rules that name nobody and nothing."""
 _MOST_ENTITIES = 1000
@@ -246,7 +248,7 @@ class RequestForm:
         reads = self.reads
         amount = question.resolved.amount
         currency = amount.currency if amount is not None else ""
-        ours: dict[str, Given | None] = {
+        ours: dict[str, Given] = {
             "amount": _amount(self.action, amount, errors),
             "currency": currency,
             "planner": question.planner,
@@ -255,18 +257,19 @@ class RequestForm:
             **self._time(question, missing, errors),
             **_history(question, currency, errors),
         }
-        values = {name: value for name, value in ours.items() if name in reads}
+        known = {name: value for name, value in ours.items() if name in reads}
         given = question.resolved.facts
         for name, fact in self.facts.items():
             value = given.get(name)
-            if value is not None and not (fact.words and value not in fact.words):
-                values[name] = _fact(name, fact, value, currency, errors)
-            else:
+            if value is None or (fact.words and value not in fact.words):
                 self._lacks(name, fact, value, missing, errors)
-        known = {name: value for name, value in values.items() if value is not None}
-        for name, known_value in (*ours.items(), *known.items()):
-            if isinstance(known_value, int | Decimal) and not _is_in_range(known_value):
-                errors.append(f"`{name}` is larger than a rule can read")
+            elif (read := _fact(name, fact, value, currency, errors)) is not None:
+                known[name] = read
+        errors += [
+            f"`{name}` is larger than a rule can read"
+            for name, value in (ours | known).items()
+            if not _is_in_range(value)
+        ]
         return known, tuple(missing), tuple(errors)
 
     def build(self, question: Question) -> Request:
@@ -278,30 +281,36 @@ class RequestForm:
             if self.names_ids
             else (_ANYBODY, _ANYTHING)
         )
+        assurance = question.subject.assurance.value
+        kind = question.resolved.object_kind
+        values: dict[str, int | str | bool] = {
+            "principal": customer,
+            "resource": thing,
+            "principal.assurance": assurance,
+            "resource.kind": kind,
+        }
+        context: dict[str, JsonValue] = {}
+        for name, value in known.items():
+            values[name] = _scaled(value)
+            if name in reads:
+                context[name] = _decimal(value) if isinstance(value, Decimal) else value
         return Request(
-            parts={
-                "principal": {"type": "Customer", "id": customer},
-                "action": {"type": "Action", "id": self.action.name},
-                "resource": {"type": "Object", "id": thing},
-            },
-            context={
-                name: _decimal(value) if isinstance(value, Decimal) else value
-                for name, value in known.items()
-                if name in reads
-            },
-            values={
-                "principal": customer,
-                "resource": thing,
-                "principal.assurance": question.subject.assurance.value,
-                "resource.kind": question.resolved.object_kind,
-                **{name: _scaled(value) for name, value in known.items()},
-            },
+            parts=self._parts(customer, thing),
+            context=context,
+            values=values,
             named=(customer, thing),
-            assurance=question.subject.assurance.value,
-            kind=question.resolved.object_kind,
+            assurance=assurance,
+            kind=kind,
             missing=missing,
             errors=errors,
         )
+
+    def _parts(self, customer: str, thing: str) -> dict[str, JsonValue]:
+        return {
+            "principal": {"type": "Customer", "id": customer},
+            "action": {"type": "Action", "id": self.action.name},
+            "resource": {"type": "Object", "id": thing},
+        }
 
     def plain(
         self, question: Question
@@ -333,11 +342,7 @@ class RequestForm:
         }
         customer, thing = str(values["principal"]), str(values["resource"])
         return Request(
-            parts={
-                "principal": {"type": "Customer", "id": customer},
-                "action": {"type": "Action", "id": self.action.name},
-                "resource": {"type": "Object", "id": thing},
-            },
+            parts=self._parts(customer, thing),
             context=context,
             values=dict(values),
             named=(customer, thing),
@@ -380,13 +385,11 @@ class RequestForm:
         else:
             errors.append(f"fact `{name}` is none of its words")
 
-    def _time(
-        self, question: Question, missing: list[str], errors: list[str]
-    ) -> dict[str, Given | None]:
+    def _time(self, question: Question, missing: list[str], errors: list[str]) -> dict[str, Given]:
         if question.at.tzinfo is None:
             errors.append("the time of the judgement has no time zone")
-        found: dict[str, Given | None] = {"hour": question.at.astimezone(UTC).hour}
-        if not self.reads & {"localHour", "weekday", "holiday"}:
+        found: dict[str, Given] = {"hour": question.at.astimezone(UTC).hour}
+        if self.reads.isdisjoint(_LOCAL):
             return found
         moment = self.calendar.moment(question.at)
         found |= {"localHour": moment.hour, "weekday": moment.weekday}
@@ -415,8 +418,10 @@ def _decimal(value: Decimal) -> JsonValue:
     return {"__extn": {"fn": "decimal", "arg": f"{value:.4f}"}}
 
 
-def _is_in_range(value: int | Decimal) -> bool:
-    return _MIN <= (value.scaleb(_PLACES) if isinstance(value, Decimal) else value) <= _MAX
+def _is_in_range(value: Given) -> bool:
+    if isinstance(value, Decimal):
+        return _LEAST <= value <= _MOST
+    return isinstance(value, str) or _MIN <= value <= _MAX
 
 
 def _scaled(value: Given) -> int | str | bool:
@@ -432,7 +437,7 @@ def _amount(action: Action, amount: Money | None, errors: list[str]) -> Decimal:
     return amount.decimal if amount is not None else Decimal(0)
 
 
-def _history(question: Question, currency: str, errors: list[str]) -> dict[str, Given | None]:
+def _history(question: Question, currency: str, errors: list[str]) -> dict[str, Given]:
     history = question.history
     if history.count_30d < 0 or history.amount_30d_minor < 0:
         errors.append("the history of the last 30 days is negative")

@@ -37,6 +37,7 @@ from sayso.actions.policy.card import Card, build_card
 from sayso.actions.policy.signs import (
     Amounts,
     Seen,
+    ahead_of_earlier,
     earlier_of,
     earlier_words,
     equal_to,
@@ -244,13 +245,13 @@ class Evaluator:
         ceiling: Staged | None,
     ) -> Judgement:
         """What the policy says, under the ceiling of the roll-out."""
-        judgement = replace(loaded.policy.judge(question), policy=loaded.number)
+        judgement = loaded.policy.judge(question)
         if loaded.dials is None:
-            return judgement
+            return replace(judgement, policy=loaded.number)
         staged = self._stages.staged(reader, loaded, row, question)
         if ceiling is not None and (staged is None or ceiling.stage.rank < staged.stage.rank):
             staged = ceiling
-        return capped(judgement, staged, loaded.dials.roles)
+        return capped(judgement, staged, loaded.dials.roles, loaded.number)
 
     def judge(
         self,
@@ -295,6 +296,7 @@ class Evaluator:
         opened: list[ActionRow] = []
         may_ask = judgement.outcome is Outcome.ASK or bool(_full(loaded.limits, judgement, row))
         if may_ask and not approvers and row.undoes is None:
+            ahead_of_earlier(reader, row, now)
             opened = open_beside(reader, row, resolved)
             equal = equal_to(reader, row, opened)
             if equal is not None:

@@ -17,7 +17,15 @@ from sayso.actions.model.snapshot import Resolved
 from sayso.actions.model.status import Status
 from sayso.audit.entry import ActorKind
 from sayso.money import Money
-from sayso.store.base import Reader, Row, integer, integer_or_none, text, text_or_none
+from sayso.store.base import (
+    Reader,
+    Row,
+    SqlValue,
+    integer,
+    integer_or_none,
+    text,
+    text_or_none,
+)
 
 LOOK_BACK = timedelta(days=90)
 NEARLY = timedelta(days=30)
@@ -109,16 +117,23 @@ class Seen:
 
 def earlier_of(reader: Reader, row: ActionRow, now: int) -> list[Earlier]:
     """A customer's actions of the last 90 days, the newest first, without this one's plan."""
-    rows = reader.all(
-        "sign.of_subject",
-        tenant=row.tenant,
-        subject_id=row.subject.id,
-        since=now - LOOK_BACK // timedelta(microseconds=1),
-        but=row.id,
-        but_request=row.request_id or "",
-        limit=MOST_ROWS,
-    )
-    return [_read(one) for one in rows]
+    return [_read(one) for one in reader.all("sign.of_subject", **_earlier_params(row, now))]
+
+
+def ahead_of_earlier(reader: Reader, row: ActionRow, now: int) -> None:
+    """Say that they will be read next; see `Reader.ahead`."""
+    reader.ahead("sign.of_subject", **_earlier_params(row, now))
+
+
+def _earlier_params(row: ActionRow, now: int) -> dict[str, SqlValue]:
+    return {
+        "tenant": row.tenant,
+        "subject_id": row.subject.id,
+        "since": now - LOOK_BACK // timedelta(microseconds=1),
+        "but": row.id,
+        "but_request": row.request_id or "",
+        "limit": MOST_ROWS,
+    }
 
 
 def open_beside(reader: Reader, row: ActionRow, resolved: Resolved) -> list[ActionRow]:

@@ -43,15 +43,13 @@ class Guess:
 
     Attributes:
         least: the place of the first hypothetical that is allowed; -1 for none.
-        passing: the places of all that are allowed.
-        always: which of `forbids` forbid it whoever says yes.
-        forbids: ids of the rules that forbid anything.
+        passing: all that are allowed.
+        always: ids of the rules that forbid it whoever says yes.
     """
 
     least: First
-    passing: Callable[[Values], tuple[int, ...]]
-    always: Callable[[Values], tuple[int, ...]]
-    forbids: tuple[str, ...]
+    passing: Callable[[Values], tuple[Hypothetical, ...]]
+    always: Callable[[Values], tuple[str, ...]]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -213,9 +211,8 @@ def _guess(translated: Translated, supposed: Sequence[Hypothetical]) -> Guess | 
     ]
     return Guess(
         least=first_of(by_hypothetical),
-        passing=all_of(by_hypothetical),
-        always=all_of(always),
-        forbids=tuple(rule.id for rule in forbids),
+        passing=all_of(by_hypothetical, supposed),
+        always=all_of(always, [rule.id for rule in forbids]),
     )
 
 

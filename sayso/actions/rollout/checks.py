@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sayso.actions.model.action_row import ActionRow
@@ -36,18 +36,15 @@ class StageChecks:
         braked: frozenset[str] = frozenset()
         if dials.rollout.has_brakes:
             braked = frozenset(braked_dials(reader, dials.rollout))
-        return dials.stage(question, self._draw(reader, row, question), braked)
+        return dials.stage(question, partial(self._draw, reader, row, question), braked)
 
-    def _draw(self, reader: Reader, row: ActionRow, question: Question) -> Callable[[], Draw]:
+    def _draw(self, reader: Reader, row: ActionRow, question: Question) -> Draw:
         from sayso.actions.rollout.dials import Draw  # loaded with the policy
 
-        def draw() -> Draw:
-            account = question.resolved.account.partition(" (")[0]
-            connector = row.name.partition(".")[0]
-            customer = f"{connector}|{account}|{row.subject.id}"
-            return Draw(salt=self._salt_of(reader), customer=customer)
-
-        return draw
+        account = question.resolved.account.partition(" (")[0]
+        connector = row.name.partition(".")[0]
+        customer = f"{connector}|{account}|{row.subject.id}"
+        return Draw(salt=self._salt_of(reader), customer=customer)
 
     def _salt_of(self, reader: Reader) -> str:
         if not self._salt:
@@ -73,28 +70,38 @@ def braked_dials(reader: Reader, rollout: Rollout) -> dict[str, int]:
     }
 
 
-def capped(judgement: Judgement, staged: Staged | None, roles: tuple[str, ...]) -> Judgement:
+def capped(
+    judgement: Judgement, staged: Staged | None, roles: tuple[str, ...], policy: int
+) -> Judgement:
     """A judgement under the ceiling of a stage, which never permits anything.
 
     Args:
         roles: all that are declared, the least first; without one nobody can be asked.
+        policy: number of the version that judged, which is noted.
     """
     if staged is None:
-        return judgement
+        return replace(judgement, policy=policy)
     stage = staged.stage
     if stage is Stage.SUGGEST and not roles:
         stage = Stage.OFF
-    marked = replace(judgement, stage=stage.value, dial=staged.rule)
-    if judgement.outcome is Outcome.DENY or stage is Stage.AUTO:
-        return marked
-    marked = replace(marked, would=judgement.outcome.value, rules=(staged.rule, *judgement.rules))
-    if stage is Stage.SUGGEST:
-        if judgement.outcome is Outcome.ASK:
-            return replace(marked, rules=judgement.rules, would="")
-        said = f"somebody is asked about each for now ({staged.say}); {judgement.explain}"
-        return replace(marked, outcome=Outcome.ASK, roles=roles[:1], explain=said)
+    outcome = judgement.outcome
+    asks = stage is Stage.SUGGEST
+    if outcome is Outcome.DENY or stage is Stage.AUTO or (asks and outcome is Outcome.ASK):
+        return replace(judgement, policy=policy, stage=stage.value, dial=staged.rule)
     said = f"a person does this for now ({staged.say})"
-    return replace(marked, outcome=Outcome.DENY, roles=(), explain=said)
+    if asks:
+        said = f"somebody is asked about each for now ({staged.say}); {judgement.explain}"
+    return replace(
+        judgement,
+        outcome=Outcome.ASK if asks else Outcome.DENY,
+        rules=(staged.rule, *judgement.rules),
+        explain=said,
+        roles=roles[:1] if asks else (),
+        policy=policy,
+        stage=stage.value,
+        dial=staged.rule,
+        would=outcome.value,
+    )
 
 
 def held_back(staged: Staged | None, judgement: Judgement) -> str | None:

@@ -63,37 +63,46 @@ def place_of(salt: str, dial: str, customer: str) -> int:
 
 @dataclass(slots=True, kw_only=True)
 class ActionDials:
-    """The dials of one action, compiled."""
+    """The dials of one action, compiled.
 
-    dials: tuple[Dial, ...]
+    Attributes:
+        rows: each dial with the ids of its two rows: of its segment, and of its times.
+    """
+
+    rows: tuple[tuple[Dial, str, str], ...]
     slice: Slice
-    _holds: dict[tuple[str, ...], Callable[[Values], frozenset[str]]] = field(
-        default_factory=dict[tuple[str, ...], Callable[[Values], frozenset[str]]]
+    _holds: dict[tuple[str, ...], Callable[[Values], tuple[str, ...]]] = field(
+        default_factory=dict[tuple[str, ...], Callable[[Values], tuple[str, ...]]]
     )
+
+    @property
+    def dials(self) -> tuple[Dial, ...]:
+        """From the top."""
+        return tuple(dial for dial, _, _ in self.rows)
+
+    @property
+    def every(self) -> frozenset[str]:
+        """Ids of all rows."""
+        return frozenset(rule.id for rule in self.slice.translated.rules)
 
     def formula(self, rule: str) -> Formula:
         """When a row holds."""
         return next(one.formula for one in self.slice.translated.rules if one.id == rule)
 
-    def holding(self, values: Values, missing: tuple[str, ...]) -> frozenset[str]:
+    def holding(self, values: Values, missing: tuple[str, ...]) -> tuple[str, ...]:
         """Ids of the rows that hold; without those that read what could not be read."""
         known = self._holds.get(missing)
         if known is None:
             rules = self.slice.translated_without(missing).rules
-            names, ask = [rule.id for rule in rules], all_of([rule.formula for rule in rules])
-
-            def holds(values: Values) -> frozenset[str]:
-                return frozenset(names[place] for place in ask(values))
-
-            known = self._holds[missing] = holds
+            known = all_of([rule.formula for rule in rules], [rule.id for rule in rules])
+            self._holds[missing] = known
         return known(values)
 
     def unread(self, missing: tuple[str, ...]) -> frozenset[str]:
         """Ids of the rows that nobody can decide without these facts."""
         if not missing:
             return frozenset()
-        kept = {rule.id for rule in self.slice.translated_without(missing).rules}
-        return frozenset(rule.id for rule in self.slice.translated.rules) - kept
+        return self.every - {rule.id for rule in self.slice.translated_without(missing).rules}
 
 
 class Dials:
@@ -113,6 +122,7 @@ class Dials:
         self.rollout = rollout
         self.roles = tuple(roles)
         self._calendar = calendar
+        self._rest = Staged(stage=rollout.others, rule=OTHERS, say="no dial is about it")
         named = {dial.action for dial in rollout.dials}
         self._of = {
             action.name: _compile(rollout.of(action.name), action, roles, calendar)
@@ -149,44 +159,39 @@ class Dials:
         self, question: Question, draw: Callable[[], Draw], braked: frozenset[str]
     ) -> Staged:
         mine = self._of.get(question.action.name)
-        rest = Staged(stage=self.rollout.others, rule=OTHERS, say="no dial is about it")
         if mine is None:
-            return rest
+            return self._rest
         values, missing, errors = mine.slice.form.plain(question)
         # INVARIANT: what cannot be read goes no further than with any value of it.
-        holds = frozenset[str]()
-        if not errors:
-            holds = mine.holding(values, missing)
-        unread = mine.unread(missing)
-        if errors:
-            unread = frozenset(rule.id for rule in mine.slice.translated.rules)
-        doubted: list[Staged] = []
-        for dial in mine.dials:
-            if unread & {dial.rule, dial.times.id}:
-                doubted.append(_staged(dial, dial.otherwise))
-            elif dial.rule in holds:
-                stage = self._stage(dial, holds, question, draw)
+        unread = mine.every if errors else mine.unread(missing)
+        holds = () if errors else mine.holding(values, missing)
+        least: Staged | None = None
+        for dial, rule, times in mine.rows:
+            if rule in unread or times in unread:
+                stage, decides = dial.otherwise, False
+            elif rule in holds:
+                stage, decides = self._stage(dial, times in holds, question, draw), True
                 if dial.id in braked:
                     stage = leftmost(stage, Stage.SUGGEST)
-                doubted.append(_staged(dial, stage))
-                break
-        else:
-            doubted.append(rest)
-        return min(doubted, key=lambda one: one.stage.rank)
+            else:
+                continue
+            if least is None or stage.rank < least.stage.rank:
+                least = Staged(stage=stage, rule=rule, say=dial.say)
+            if decides:
+                return least
+        return (
+            self._rest if least is None else min(least, self._rest, key=lambda one: one.stage.rank)
+        )
 
     def _stage(
-        self, dial: Dial, holds: frozenset[str], question: Question, draw: Callable[[], Draw]
+        self, dial: Dial, in_time: bool, question: Question, draw: Callable[[], Draw]
     ) -> Stage:
-        off = dial.times.id not in holds
+        off = not in_time
         if dial.until is not None:
             off = off or self._calendar.local(question.at).date() > dial.until
         if off or (dial.share != ALL and not draw().is_in(dial)):
             return dial.otherwise
         return dial.stage
-
-
-def _staged(dial: Dial, stage: Stage) -> Staged:
-    return Staged(stage=stage, rule=dial.rule, say=dial.say)
 
 
 def _compile(
@@ -205,7 +210,8 @@ def _compile(
     # What no dial reads holds nothing back; whether it can be judged by is the policy's to say.
     form = mine.form
     form.facts = {name: fact for name, fact in form.facts.items() if name in form.reads}
-    return ActionDials(dials=dials, slice=mine)
+    named = tuple((dial, dial.rule, dial.times.id) for dial in dials)
+    return ActionDials(rows=named, slice=mine)
 
 
 def unreachable(mine: ActionDials) -> list[Dial]:

@@ -300,5 +300,5 @@ def _invalid(what: str, source: str, problem: str) -> ConfigError:
     return ConfigError(
         Code.INVALID_PLAYBOOK,
         f"{what} `{source}` is not valid: {problem}",
-        next_step="correct the file; docs/explanation/planning.md has a complete example",
+        next_step="correct the file; docs/how-to/write-a-playbook.md has a complete example",
     )

@@ -59,6 +59,7 @@ class _Client(Protocol):
 
     async def refresh_token(self, url: str, *, refresh_token: str) -> dict[str, Any]: ...
     async def fetch_token(self, url: str, **params: str) -> dict[str, Any]: ...
+    async def revoke_token(self, url: str, *, token: str, token_type_hint: str) -> object: ...
     def create_authorization_url(
         self, url: str, *, state: str, code_verifier: str, **more: str
     ) -> tuple[str, str]: ...
@@ -129,11 +130,8 @@ class OAuthExchange:
             raise ConfigError(Code.INTERNAL, "the authorization has no PKCE challenge")
         return url
 
-    async def id_token(self, connection: Connection, *, code: str, verifier: str) -> str:
-        """The ID token for a code, as the provider gave it: nothing about it was checked.
-
-        Returns:
-            Empty, when there is none.
+    async def traded(self, connection: Connection, *, code: str, verifier: str) -> Token:
+        """The token for a code whose state the caller has compared.
 
         Raises:
             RefusedError: `needs_reauth`, `provider_refused`.
@@ -149,8 +147,7 @@ class OAuthExchange:
                 code_verifier=verifier,
             )
 
-        found = (await self._ask(connection, trade)).get("id_token")
-        return found if isinstance(found, str) else ""
+        return self._token(await self._ask(connection, trade), fallback=None)
 
     async def redeem(
         self, connection: Connection, begun: Authorization, *, code: str, state: str
@@ -167,17 +164,21 @@ class OAuthExchange:
                 "the answer belongs to another authorisation",
                 next_step="begin again from where you connect",
             )
+        return await self.traded(connection, code=code, verifier=begun.verifier.reveal())
+
+    async def revoke(self, connection: Connection, endpoint: str, refresh: Secret) -> None:
+        """Have the provider forget a refresh token (RFC 7009); whatever it says to that.
+
+        Raises:
+            RetryableError: it does not answer.
+        """
 
         async def trade(client: _Client) -> dict[str, Any]:
-            return await client.fetch_token(
-                connection.token_endpoint,
-                grant_type="authorization_code",
-                code=code,
-                redirect_uri=connection.redirect_uri,
-                code_verifier=begun.verifier.reveal(),
-            )
+            hint = {"token_type_hint": "refresh_token"}
+            await client.revoke_token(endpoint, token=refresh.reveal(), **hint)
+            return {}
 
-        return self._token(await self._ask(connection, trade), fallback=None)
+        await self._ask(connection, trade)
 
     def _client(self, connection: Connection) -> _Client:
         secret = connection.client_secret
@@ -213,6 +214,7 @@ class OAuthExchange:
 
     def _token(self, answer: dict[str, Any], *, fallback: Secret | None) -> Token:
         access, refresh = answer.get("access_token"), answer.get("refresh_token")
+        signed = answer.get("id_token")
         lifetime = answer.get("expires_in")
         if not isinstance(access, str) or not access or not _is_bearer(answer):
             raise _no_answer("no bearer token")
@@ -221,6 +223,7 @@ class OAuthExchange:
             refresh=Secret(refresh) if isinstance(refresh, str) and refresh else fallback,
             issued_at=self._clock.now(),
             lifetime_s=_seconds(lifetime),
+            id_token=Secret(signed) if isinstance(signed, str) and signed else None,
         )
 
 

@@ -24,12 +24,14 @@ class Token:
         refresh: the refresh token; None for a grant without one.
         issued_at: when, aware, UTC.
         lifetime_s: for how long, in seconds; None when the provider did not say.
+        id_token: who signed in, as the provider gave it and nobody has checked; not kept.
     """
 
     access: Secret
     refresh: Secret | None
     issued_at: datetime
     lifetime_s: int | None
+    id_token: Secret | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -102,7 +102,7 @@ class StripeApi:
     """Reads and writes at Stripe, with our errors.
 
     Args:
-        api_key: the key; a restricted one is enough (docs/how-to/add-a-connector.md lists its
+        api_key: the key; a restricted one is enough (docs/reference/stripe-and-email.md lists its
         permissions).
         base_url: where the API is.
         version: the pinned `Stripe-Version`.

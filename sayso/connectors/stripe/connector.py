@@ -52,7 +52,7 @@ class StripeConnector:
     """Refunds, cancellations and credit at Stripe.
 
     Args:
-        api_key: a restricted key with the permissions of docs/how-to/add-a-connector.md.
+        api_key: a restricted key with the permissions of docs/reference/stripe-and-email.md.
         clock: the time, for ages in days.
         base_url: where the API is; `http` only on this machine, for a sandbox.
         timeout_s: seconds for one request, all in all.

@@ -148,7 +148,7 @@ def _not_permitted(error: stripe.StripeError, detail: str) -> RefusedError:
     right = (
         f"the permission `{found[1]}`"
         if found
-        else "the permissions of docs/how-to/add-a-connector.md"
+        else "the permissions of docs/reference/stripe-and-email.md"
     )
     return RefusedError(
         Code.PROVIDER_REFUSED,

@@ -1,8 +1,9 @@
 """One object per noun of the SDK's front, each in the file of its name, over `base`.
 
-`requests`, `actions`, `approvals`, `solutions` and `work` are what waits and what was done;
+`requests`, `actions`, `approvals`, `solutions` and `work` are what waits and what was done,
+`notes` what people say of both;
 `stops`, `policy`, `limits`, `rollout`, `analysis`, `suggestions` what holds back and why; `people`,
-`tokens`, `passkeys`, `oidc`, `slack_link`, `sessions` and `authentication` who; `connections`,
-`accounts`, `prompts` and `evaluations` what it works with; `events`, `outbox` what surfaces tell;
-`figures`, `statistics` and `report` what it came to.
+`tokens`, `passkeys`, `oidc` (over `oidc_provider` and `oidc_sessions`), `slack_link`, `sessions`
+and `authentication` who; `connections`, `accounts`, `prompts` and `evaluations` what it works with;
+`events`, `outbox` what surfaces tell; `figures`, `statistics` and `report` what it came to.
 """

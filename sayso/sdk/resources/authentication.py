@@ -27,7 +27,7 @@ class Authentication:
             RefusedError: `unauthenticated`; `forbidden`, also for somebody who is not listed as
                 active any more. It is recorded, as `holder` does.
         """
-        found = await self.holder(secret, via=via)
+        found = await self.holder(secret, via=via, session=via.partition("/")[0] == "console")
         if found.kind != "person" or Scope.DECIDE not in found.scopes:
             await self._rejected_calls.note(Code.FORBIDDEN, found, via=via)
             raise RefusedError(
@@ -37,19 +37,22 @@ class Authentication:
             )
         return found
 
-    async def holder(self, secret: str, *, via: str = "sdk", own: bool = False) -> Token:
+    async def holder(
+        self, secret: str, *, via: str = "sdk", own: bool = False, session: bool = False
+    ) -> Token:
         """The token behind a secret; a refusal stands in the log, counted as over HTTP.
 
         Args:
             via: how the call came, for the log.
             own: only one of the workspace's own tenant will do.
+            session: whether a session that a company's provider began will do.
 
         Raises:
             RefusedError: see `Tokens.check`; `forbidden` for one of another tenant.
         """
         found = None
         try:
-            found = await self._tokens.check(secret)
+            found = await self._tokens.check(secret, session=session)
             if own and found.tenant != self._tenant:
                 raise RefusedError(
                     Code.FORBIDDEN,

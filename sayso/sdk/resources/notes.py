@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 import orjson
 
+from sayso.actions.model.action_row import ActionRow
 from sayso.actions.model.digest import is_text
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind
 from sayso.errors import Code, RefusedError
@@ -67,6 +68,24 @@ def check_note(note: str) -> None:
             f"a note has at most {MAX_NOTE_CHARS:,} characters",
             next_step="shorten it",
         )
+
+
+def asked_about(row: ActionRow) -> str:
+    """What a note on a solution is about, by any of its steps: the request where there is one."""
+    return row.request_id or row.id
+
+
+def note_on(row: ActionRow, person: str, via: str, text: str) -> Note:
+    """A note on the solution that an action is a step of."""
+    return Note(
+        about=asked_about(row),
+        work="solution",
+        request=row.request_id,
+        subject=row.subject.id,
+        person=person,
+        via=via,
+        text=text,
+    )
 
 
 def put_note(tx: Transaction, container: Container, tenant: Tenant, note: Note) -> int:

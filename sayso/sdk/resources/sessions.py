@@ -137,7 +137,7 @@ class SessionResource(Resource):
             RefusedError: `unauthenticated`, also after half an hour without use and after twelve
                 hours in any case; `forbidden`, for somebody who is not active any more.
         """
-        token = await self._container.tokens.check(secret)
+        token = await self._container.tokens.check(secret, session=True)
         row = await self._container.store.read(
             lambda reader: reader.one("session.by_token", tenant=token.tenant, token_id=token.id),
             brief=True,
@@ -168,6 +168,14 @@ class SessionResource(Resource):
             lambda reader: reader.all("session.newest", tenant=tenant, limit=_MOST_SEEN)
         )
         return {text(row, "token_id"): integer(row, "seen_at") for row in rows}
+
+    async def of_provider(self) -> frozenset[str]:
+        """The tokens of those that a company's provider began; of the newest thousand."""
+        tenant = self._container.tenant
+        rows = await self._container.store.read(
+            lambda reader: reader.all("session.newest", tenant=tenant, limit=_MOST_SEEN)
+        )
+        return frozenset(text(row, "token_id") for row in rows if text(row, "via") == "oidc")
 
     async def end(self, session: Session) -> None:
         """End a session; what it opened is closed at once."""

@@ -39,10 +39,11 @@ from sayso.sdk.inputs import as_choice
 from sayso.sdk.progress import carry_on, carry_out, judging_anew
 from sayso.sdk.resources.base import Resource
 from sayso.sdk.resources.notes import (
-    Note,
     Repeated,
+    asked_about,
     check_note,
     marks_of,
+    note_on,
     notes_about,
     put_note,
 )
@@ -259,19 +260,8 @@ class SolutionResource(Resource):
 
         def write(tx: Transaction) -> None:
             row = action_of(tx, get_approval(tx, tenant, approval_id))
-            about = row.request_id or row.id
-            if repeated is not None and repeated(marks_of(tx, tenant, person, about)):
-                return
-            said = Note(
-                about=about,
-                work="solution",
-                request=row.request_id,
-                subject=row.subject.id,
-                person=person,
-                via=via,
-                text=note,
-            )
-            put_note(tx, self._container, tenant, said)
+            if repeated is None or not repeated(marks_of(tx, tenant, person, asked_about(row))):
+                put_note(tx, self._container, tenant, note_on(row, person, via, note))
 
         await self._container.store.write(write)
         return await self.get(approval_id, tenant=tenant)
@@ -545,7 +535,7 @@ class SolutionResource(Resource):
             rule = self._container.directory.at(reader, approval.tenant).passkey_rule
             if solution.waiting and needs_passkey(rule, solution, {}):
                 view = view.model_copy(update={"passkey": True})
-        about = view.request_id or solution.steps[0].action.id
+        about = asked_about(solution.steps[0].action)
         notes = notes_about(reader, self._container, approval.tenant, about)
         return self._asked(reader, approval.tenant, view.model_copy(update={"notes": notes}))
 

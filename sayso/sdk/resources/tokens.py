@@ -77,6 +77,7 @@ class Tokens:
     Args:
         directory: which tokens there are by the log, and who the people are now.
         keyring: makes the hashes under which they are stored.
+        home: the workspace's own tenant, of which most tokens are.
     """
 
     def __init__(
@@ -88,7 +89,9 @@ class Tokens:
         ids: IdSource,
         directory: Directory,
         keyring: Keyring,
+        home: Tenant,
     ) -> None:
+        self._home = home
         self._directory = directory
         self._keyring = keyring
         self._store = store
@@ -216,18 +219,24 @@ class Tokens:
             last_seq=seq,
         )
 
-    async def check(self, secret: str) -> Token:
+    async def check(self, secret: str, *, session: bool = False) -> Token:
         """The token behind a secret; every surface that takes one asks here.
+
+        Args:
+            session: whether it may be a session that a company's provider began, which only the
+                console asks again whether it still may.
 
         Raises:
             RefusedError: `unauthenticated`, when it is unknown, ended or revoked; `forbidden`, when
-                it is of a person who is not, or not any more, an active one.
+                it is of a person who is not, or not any more, an active one, or of such a session.
             IntegrityError: `tampered`, when the log is not what its key has signed.
         """
         found = None
         if _well_formed(secret):
             hashes = self._keyring.token_hashes(secret)
-            found = await self._store.read(lambda reader: self._find(reader, hashes), brief=True)
+            found = await self._store.read(
+                lambda reader: self._find(reader, hashes, session), brief=True
+            )
         now = to_micros(self._clock.now())
         if found is None or not found[1].is_alive(now):
             raise RefusedError(
@@ -245,10 +254,12 @@ class Tokens:
         return token_of(tenant, credential)
 
     def _find(
-        self, reader: Reader, hashes: list[bytes]
+        self, reader: Reader, hashes: list[bytes], session: bool
     ) -> tuple[Tenant, Credential, Authority] | None:
         """The credential that the log has under one of these hashes."""
         for hashed in hashes:
+            reader.ahead("token.by_hash", hash=hashed)
+            self._log.ahead_of_head(reader, self._home)
             row = reader.one("token.by_hash", hash=hashed)
             if row is None:
                 continue
@@ -258,6 +269,8 @@ class Tokens:
             # was changed, opens nothing.
             credential = authority.credentials.get(text(row, "id"))
             if credential is not None and credential.keyed == hashed.hex():
+                if credential.kind == "person" and not session:
+                    _refuse_session(reader, tenant, credential.id)
                 return tenant, credential, authority
         return None
 
@@ -318,6 +331,16 @@ def token_of(tenant: Tenant, credential: Credential) -> Token:
         expires_at=credential.expires_at,
         revoked_at=credential.ended_at,
     )
+
+
+def _refuse_session(reader: Reader, tenant: Tenant, token_id: str) -> None:
+    row = reader.one("session.by_token", tenant=tenant, token_id=token_id)
+    if row is not None and text(row, "via") == "oidc":
+        raise RefusedError(
+            Code.FORBIDDEN,
+            "this is a session of the console, and opens nothing else",
+            next_step="make a token with `sayso token create`",
+        )
 
 
 def _is_name(holder: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 import psycopg
@@ -134,6 +134,12 @@ class PostgresReader:
         sent = self._sent.pop((query, frozenset(params.items())), None) if self._sent else None
         answer = sent or self._send(self._statements[query], params)
         rows = self._session.rows(answer, onward=self._onward)
+        self.has_read = True
+        return rows
+
+    def each(self, query: str, params: Sequence[Mapping[str, SqlValue]], /) -> list[Row]:
+        answers = [self._send(self._statements[query], one) for one in params]
+        rows = [self._session.rows(answer, onward=self._onward)[0] for answer in answers]
         self.has_read = True
         return rows
 

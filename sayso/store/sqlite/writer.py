@@ -12,17 +12,18 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import Context
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import takewhile
+from operator import itemgetter
 from queue import SimpleQueue
 
 from sayso.errors import logged
 from sayso.store.base import Row, SqlValue, Transaction
-from sayso.store.queries import named_queries, numbered_queries
+from sayso.store.queries import named_queries, numbered_queries, repeated_query
 from sayso.store.sqlite.errors import is_busy
 from sayso.store.units import Outcome, Shared, Unit, WaitingUnits, answer, not_one_row
 
@@ -43,6 +44,14 @@ class SqliteReader:
     def all(self, query: str, /, **params: SqlValue) -> list[Row]:
         cursor = self._connection.execute(self._sql[query], params)
         return [_as_row(row) for row in cursor.fetchall()]
+
+    def each(self, query: str, params: Sequence[Mapping[str, SqlValue]], /) -> list[Row]:
+        if not params:
+            return []
+        sql, names = repeated_query(query, len(params))
+        values = [one[name] for one in params for name in names]
+        rows = self._connection.execute(sql, values).fetchall()
+        return [_as_row(row) for row in sorted(rows, key=itemgetter(0))]
 
     def ahead(self, query: str, /, **params: SqlValue) -> None:
         return None  # there is no server to wait for

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sayso.errors import SaysoError, logged
+from sayso.errors import IntegrityError, SaysoError, logged
 from sayso.sdk.changes import Changes
 from sayso.sdk.client import Sayso
 from sayso.surfaces.console import (
@@ -30,7 +30,7 @@ from sayso.surfaces.console import (
     together,
     work,
 )
-from sayso.surfaces.console.edge import Edge, Site, logger
+from sayso.surfaces.console.edge import BACK_CHANNEL, Edge, Site, logger
 from sayso.surfaces.console.live import Live
 from sayso.surfaces.console.render import assets
 from sayso.surfaces.console.sign_in import SignIn
@@ -63,6 +63,7 @@ def create_console(sayso: Sayso, *, site: Site | None = None) -> Starlette:
             Route("/enter", sign_in.enter, methods=["GET", "POST"]),
             Route("/enter/start", sign_in.start),
             Route("/enter/callback", sign_in.finish),
+            Route(BACK_CHANNEL, sign_in.hear, methods=["POST"]),
             Route("/me/link", page(sign_in.link)),
             Route("/leave", page(sign_in.leave), methods=["POST"]),
             Route("/live", live.stream),
@@ -70,7 +71,7 @@ def create_console(sayso: Sayso, *, site: Site | None = None) -> Starlette:
             Route("/solution/{id}", page(solution.show_solution)),
             Route("/solution/{id}/smaller", page(solution.show_smaller)),
             Route("/solution/{id}/decision", page(solution.decide), methods=["POST"]),
-            Route("/solution/{id}/note", page(solution.note_down), methods=["POST"]),
+            Route("/solution/{id}/note", page(work.note_down), methods=["POST"]),
             Route("/together", page(together.show_together)),
             Route("/together", page(together.answer_together), methods=["POST"]),
             Route("/action/{id}", page(action.show_action)),
@@ -130,6 +131,9 @@ def _missing(request: Request, error: Exception) -> Response:
 def _trouble(request: Request, error: Exception) -> Response:
     assert isinstance(error, SaysoError)
     logger.warning("a page could not be made: %s", logged(error))
+    if isinstance(error, IntegrityError):
+        title = "Something stored is not what the log says"
+        return _note(request, 503, title, f"{error.message}. Ask sayso audit verify what it is.")
     return _note(
         request, 503, "That cannot be done now", "Nothing was changed. Try it again in a moment."
     )

@@ -14,7 +14,8 @@ from starlette.responses import Response
 
 from sayso.actions.model.status import Status
 from sayso.audit.entry import EntryKind
-from sayso.errors import RefusedError
+from sayso.audit.verifier.verification import Finding
+from sayso.errors import IntegrityError, RefusedError
 from sayso.money import Money
 from sayso.sdk.views import EntryView
 from sayso.surfaces.console.edge import read_form
@@ -190,8 +191,17 @@ async def _verified(visit: Visit) -> Mapping[str, Any]:
     result = await run_in_threadpool(lambda: visit.sayso.audit.verify(tenant=tenant))
     return {
         "ok": result.exit_status == 0,
-        "problems": [str(found) for found in result.all_findings[:5]],
+        "problems": [_problem(found) for found in result.all_findings[:5]],
     }
+
+
+def _problem(found: Finding) -> str:
+    """One sentence, with the entries that it can be about."""
+    if found.seq is None:
+        return f"{found.message}."
+    last = found.last_seq if found.last_seq is not None else found.seq
+    where = f"entry {found.seq:,}" if last == found.seq else f"entries {found.seq:,} to {last:,}"
+    return f"{where}: {found.message}."
 
 
 async def _vouched(visit: Visit) -> tuple[str, ...]:
@@ -212,7 +222,7 @@ async def _find(visit: Visit, words: str, before: str) -> Found:
         entries = await visit.sayso.audit.query(
             words, limit=PAGE_SIZE, before=start, by=visit.session.token.actor
         )
-    except RefusedError as error:
+    except (RefusedError, IntegrityError) as error:
         return Found(
             rows=(),
             chips=(),

@@ -66,6 +66,10 @@ class Site:
         return self.is_public and host == urlsplit(self.url).netloc
 
 
+BACK_CHANNEL = "/enter/signed-out"
+"""Where a company's provider tells that it has signed somebody out."""
+
+
 class Edge:
     """Outermost layer of the console.
 
@@ -85,7 +89,8 @@ class Edge:
         headers = Headers(scope=scope)
         nonce = secrets.token_urlsafe(16)
         scope["state"] = {**scope.get("state", {}), "nonce": nonce}
-        refusal = self._refusal(scope["method"], headers)
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        refusal = self._refusal(scope["method"], path, headers)
         if refusal is not None:
             answer = Response(refusal, status_code=403, media_type="text/plain")
             await answer(scope, receive, _Safe(send, nonce, zipped=False))
@@ -101,7 +106,7 @@ class Edge:
                 answer = Response(_BROKEN, status_code=500, media_type="text/plain")
                 await answer(scope, receive, safe)
 
-    def _refusal(self, method: str, headers: Headers) -> str | None:
+    def _refusal(self, method: str, path: str, headers: Headers) -> str | None:
         """Why a request is not looked at, in words; None when it is."""
         host = headers.get("host", "")
         if not self._site.knows(host):
@@ -113,6 +118,8 @@ class Edge:
             return None
         if method != "POST":
             return "Only pages and forms are served here.\n"
+        if path == BACK_CHANNEL:  # no browser: what is sent there counts by its signature alone
+            return None
         return None if _is_own(headers, host) else "This form was not sent by one of our pages.\n"
 
 

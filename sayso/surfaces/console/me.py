@@ -36,6 +36,7 @@ async def show_me(visit: Visit) -> Response:
         instead="" if away is None else away.to,
         others=others,
         oidc=visit.sayso.oidc.name,
+        asked_again=await visit.sayso.oidc.sessions.asks_again(session),
         linked=visit.person.oidc is not None,
     )
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import ipaddress
 import re
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import quote
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from sayso.errors import Code, ConfigError, RefusedError, RetryableError, SaysoError, logged
 from sayso.sdk.client import Sayso
@@ -41,18 +42,15 @@ class SignIn:
 
     async def visit(self, request: Request, handler: Handler) -> Response:
         """Answer a request of somebody who is signed in; everybody else is sent to sign in."""
+        session = None
         try:
             session = await self.session(request)
-        except RefusedError:
-            if request.method != "GET":
-                return self._page(
-                    request,
-                    "You are not signed in any more, so nothing was done.",
-                    "Sign in: you come back to where you were, with what you typed.",
-                    status=401,
-                    after=_page_of(request),
-                )
-            return RedirectResponse(_entrance(request), status_code=303)
+            if request.method == "POST" and handler != self.leave:
+                await self.sayso.oidc.sessions.check(session)
+            else:
+                self.sayso.oidc.sessions.look(session)
+        except (RefusedError, RetryableError) as error:
+            return self._outside(request, session, error)
         authority = await self.sayso.people.authority(session.token.tenant)
         person = authority.person(session.person)
         assert person is not None, "checked with the token"
@@ -69,6 +67,23 @@ class SignIn:
             return await handler(visit)
         except RefusedError as error:
             return visit.refused(error)
+
+    def _outside(
+        self, request: Request, session: Session | None, error: RefusedError | RetryableError
+    ) -> Response:
+        """What somebody sees who is not signed in, or of whom nobody can say so now."""
+        if isinstance(error, RetryableError) and session is None:
+            raise error
+        if request.method == "GET":
+            return RedirectResponse(_entrance(request), status_code=303)
+        told = "You are not signed in any more, so nothing was done."
+        if session is not None:
+            told = f"Nothing was done: {error.message}."
+        next_step = "Sign in: you come back to where you were, with what you typed."
+        status = 401
+        if isinstance(error, RetryableError):
+            next_step, status = error.next_step, 503
+        return self._page(request, told, next_step, status=status, after=_page_of(request))
 
     async def session(self, request: Request) -> Session:
         """The session of a request.
@@ -133,7 +148,12 @@ class SignIn:
             await self.sayso.sessions.end_all(visit.session)
         else:
             await self.sayso.sessions.end(visit.session)
-        answer = RedirectResponse(f"{visit.root}/enter", status_code=303)
+        back = f"{self._base(visit.request)}/enter"
+        there = await self.sayso.oidc.sessions.leave(visit.session, back)
+        answer: Response = RedirectResponse(f"{visit.root}/enter", status_code=303)
+        if there:
+            # NOTE: no redirect: browsers hold those of a form to `form-action`, which is ours.
+            answer = self._page(visit.request, there=there)
         answer.delete_cookie(
             self.site.cookie, path="/", secure=self.site.is_secure, httponly=True, samesite="lax"
         )
@@ -201,8 +221,16 @@ class SignIn:
             session = await self.session(request)
             await self.sayso.oidc.link(session, login, said, where)
             return RedirectResponse(f"{root_of(request)}/me", status_code=303)
-        _, opens = await self.sayso.oidc.finish(login, said, where)
+        begun, opens = await self.sayso.oidc.finish(login, said, where)
+        await self._end_older(request, begun)
         return self.opened(request, opens, after)
+
+    async def _end_older(self, request: Request, begun: Session) -> None:
+        """End what this browser came in by before, where somebody has signed in once more."""
+        with suppress(RefusedError):
+            older = await self.session(request)
+            if older.person == begun.person and older.via == begun.via:
+                await self.sayso.sessions.end(older)
 
     async def _not_in(self, request: Request, error: SaysoError, after: str) -> Response:
         logger.warning("a sign-in by the provider was refused: %s", logged(error))
@@ -211,9 +239,25 @@ class SignIn:
         told = f"Not signed in: {error.message}."
         return self._page(request, told, error.next_step, status=status, after=after)
 
-    def _redirect_uri(self, request: Request) -> str:
+    async def hear(self, request: Request) -> Response:
+        """End what the provider's logout token names (OpenID Connect Back-Channel Logout 1.0)."""
+        try:
+            form = await read_form(request)
+            await self.sayso.oidc.sessions.hear(form.one("logout_token"))
+        except (RefusedError, RetryableError, ConfigError) as error:
+            logger.warning("a logout token was refused: %s", logged(error))
+            await self.sayso.rejected_calls.note(error.code, None, via="console")
+            is_ours = isinstance(error, RefusedError)
+            said = {"error": "invalid_request" if is_ours else "temporarily_unavailable"}
+            return JSONResponse(said, status_code=400 if is_ours else 503)
+        return Response()
+
+    def _base(self, request: Request) -> str:
         base = self.site.url or f"http://{request.headers.get('host', '')}"
-        return f"{base}{root_of(request)}/enter/callback"
+        return f"{base}{root_of(request)}"
+
+    def _redirect_uri(self, request: Request) -> str:
+        return f"{self._base(request)}/enter/callback"
 
     @property
     def _login_cookie(self) -> str:
@@ -227,6 +271,7 @@ class SignIn:
         *,
         status: int = 200,
         after: str = "",
+        there: str = "",
     ) -> Response:
         page = Page(
             title="Sign in",
@@ -242,6 +287,7 @@ class SignIn:
             next_step=next_step,
             oidc=self.sayso.oidc.name,
             after=_own_page(after),
+            there=there,
         )
 
 

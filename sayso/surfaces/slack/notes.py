@@ -53,7 +53,7 @@ class Noting:
             return await self._take(written)
         except SlackRefusedError as error:
             # It would be refused again, such as for a scope that is missing; cards go on without.
-            logger.warning("what was written below a card is not noted: %s", error.error)
+            logger.warning("what was written below a card is not noted: %s", logged(error))
             return Answer()
         except RefusedError as error:
             if error.code is Code.NOT_FOUND:

@@ -1,4 +1,4 @@
-"""docs/how-to/write-a-policy.md says what the policy can read and what the default policy does."""
+"""The pages about policies say what a policy can read and what the default one does."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ from sayso.actions.policy.cedar_schema import CONTEXT_FIELDS, ENTITY_ATTRIBUTES,
 from sayso.connectors.email.actions import actions_with
 from sayso.connectors.stripe.actions import CANCEL_SUBSCRIPTION, CREDIT, REFUND
 
-TEXT = (Path(__file__).parents[3] / "docs" / "how-to" / "write-a-policy.md").read_text(
-    encoding="utf-8"
+DOCS = Path(__file__).parents[3] / "docs"
+TEXT = "\n".join(
+    (DOCS / name).read_text("utf-8") for name in ("how-to/write-a-policy.md", "reference/policy.md")
 )
 STRIPE = (REFUND, CREDIT, CANCEL_SUBSCRIPTION)
 
@@ -65,7 +66,7 @@ def test_the_python_of_the_page_runs() -> None:
     """It makes the policy that the page describes."""
     for code in blocks("python"):
         names: dict[str, object] = {}
-        exec(compile(code, "docs/how-to/write-a-policy.md", "exec"), names)
+        exec(compile(code, "docs/reference/policy.md", "exec"), names)
         assert isinstance(names["policy"], CedarPolicy)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from sayso.store.base import Reader, Row, SqlValue, Store, Transaction
@@ -91,6 +91,10 @@ class _TappedReader:
     def all(self, query: str, /, **params: SqlValue) -> list[Row]:
         self._passing(f"{self._word} {query}")
         return self._reader.all(query, **params)
+
+    def each(self, query: str, params: Sequence[Mapping[str, SqlValue]], /) -> list[Row]:
+        self._passing(f"{self._word} {query}")
+        return self._reader.each(query, params)
 
     def ahead(self, query: str, /, **params: SqlValue) -> None:
         self._reader.ahead(query, **params)

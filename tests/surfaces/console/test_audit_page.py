@@ -6,8 +6,11 @@ import csv
 import hashlib
 import io
 import json
+import re
+import sqlite3
 import tempfile
 import zipfile
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
@@ -71,6 +74,29 @@ async def test_a_question_is_taken_away_as_files_that_verify_or_are_read(
         by = [entry.actor for entry in entries if entry.kind == "audit.exported"]
         assert by[:3] == ["person:maria"] * 3
         assert list(left.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("was", "now"), [('"amount_minor":12900', '"amount_minor":12901'), ('"kind":"', '"kind":"x')]
+)
+async def test_an_entry_that_somebody_changed_is_named_on_the_page(
+    tmp_path: Path, was: str, now: str
+) -> None:
+    """By SQL, in the file, readable or not: which entries, in words, and that nothing counts."""
+    async with open_console(tmp_path) as console:
+        await console.ask()
+        with closing(sqlite3.connect(tmp_path / "sayso.db", isolation_level=None)) as database:
+            rows = database.execute("select seq, body from log_entry order by seq").fetchall()
+            seq, body = next((seq, body) for seq, body in rows if seq > 2 and was in body)
+            database.execute("drop trigger log_entry_is_never_changed")
+            database.execute(
+                "update log_entry set body = ? where seq = ?", (body.replace(was, now, 1), seq)
+            )
+        async with console.client(await console.sign_in()) as browser:
+            page = (await browser.get(f"{ROOT}/audit?verify=1")).text
+        assert "The log does not verify" in page
+        assert re.search(r"<p>entr(y|ies) \d", page)
+        assert "Finding(" not in page
 
 
 async def test_the_evidence_of_an_action_is_taken_from_its_page(tmp_path: Path) -> None:

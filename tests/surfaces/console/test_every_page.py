@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from surfaces.console.every_page import FIELDS, Foreign, every_page, open_everything, unwalked
-from surfaces.console.served_console import chromium, needs_chromium
+from surfaces.console.served_console import chromium, needs_chromium, open_console
 
 HOSTILE = (
     " <img src=x onerror=alert(1)><b hx-post=/console/stop hx-trigger=load id=pwn></b>"
@@ -47,3 +47,19 @@ async def test_whatever_somebody_else_writes_is_text_wherever_it_is_shown(tmp_pa
         assert wrong == []
         assert unseen == set()
         assert (posts, said) == ([], [])
+
+
+@needs_chromium
+@pytest.mark.promise("console:live")
+async def test_times_are_those_of_the_viewer_with_utc_beside_them(tmp_path: Path) -> None:
+    """The browser says its zone once; every time has its moment in UTC under the pointer."""
+    async with open_console(tmp_path) as console, chromium() as browser:
+        view = await console.ask()
+        page = await (await console.context(browser, timezone_id="Asia/Kolkata")).new_page()
+        await page.goto(console.path(f"action/{view.steps[0].action_id}"))
+        await page.goto(console.path("policy"))
+        times = page.locator("main time")
+        assert await times.first.inner_text() == "17:30"
+        assert await times.first.get_attribute("title") == "2026-11-25 12:00:00 UTC"
+        for one in await times.all():
+            assert (await one.get_attribute("title") or "").endswith(" UTC")

@@ -126,6 +126,32 @@ async def test_a_stream_says_changes_and_beats_and_ends_with_its_session(tmp_pat
         assert lines[0] == "retry: 1000"
 
 
+@pytest.mark.promise("console:live")
+async def test_who_was_cut_off_is_told_what_was_missed(tmp_path: Path) -> None:
+    """By the last mark that a page has seen; without one there is nothing to have missed."""
+    async with open_console(tmp_path) as console:
+        view = await console.ask()
+        async with console.client(await console.sign_in()) as browser:
+
+            async def first(seen: str) -> list[str]:
+                headers = {"Last-Event-ID": seen} if seen else {}
+                path, lines = f"{ROOT}/live?on={view.id}", list[str]()
+                async with browser.stream("GET", path, headers=headers) as stream:
+                    async for line in stream.aiter_lines():
+                        lines.append(line)
+                        if line.startswith("data: "):
+                            break
+                return lines
+
+            fresh = await first("")
+            assert "event: changed" not in fresh
+            (mark,) = [line.removeprefix("id: ") for line in fresh if line.startswith("id: ")]
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(first(mark), 1)
+            await answer(console, view, "noor")
+            assert "event: changed" in await asyncio.wait_for(first(mark), 10)
+
+
 @pytest.mark.promise("console:idle")
 async def test_idle_pages_ask_the_database_nothing(tmp_path: Path) -> None:
     """An open page to which nothing happens costs a look at shared memory, as do twenty."""

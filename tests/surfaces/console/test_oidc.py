@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 
-import httpx
 import pytest
 from joserfc.jwk import RSAKey
 from support.openid_provider import (
     CLIENT,
-    SECRET,
     Claims,
     OpenIdProvider,
     by_another_key,
     by_the_public_key,
-    open_provider,
     unsigned,
     with_its_own_key,
 )
+from surfaces.console.served_company import open_company
 from surfaces.console.served_console import (
     ROOT,
-    ServedConsole,
     chromium,
     needs_chromium,
     open_console,
@@ -36,79 +31,8 @@ from sayso.audit.authority.by import By
 from sayso.audit.entry import Actor, ActorKind
 from sayso.audit.verifier.verification import Verdict
 from sayso.audit.verify import verify
-from sayso.testing.clock import FakeClock
 
 pytestmark = pytest.mark.promise("console:oidc")
-GROUPS = {"leads": ["support_manager"], "money": ["finance"]}
-
-
-@dataclass(kw_only=True)
-class Company:
-    """A provider, and the console that believes it."""
-
-    provider: OpenIdProvider
-    console: ServedConsole
-    clock: FakeClock
-
-    @asynccontextmanager
-    async def browser(self, person: str = "") -> AsyncGenerator[httpx.AsyncClient]:
-        """A browser without scripts, in which somebody is signed in, or nobody."""
-        secret = await self.console.sign_in(person) if person else ""
-        async with self.console.client(secret) as client:
-            yield client
-
-    async def login(
-        self, browser: httpx.AsyncClient, start: str = "enter/start", **changed: str
-    ) -> httpx.Response:
-        """Go to the provider and come back; what the callback answered.
-
-        Args:
-            changed: of what the browser brings back; empty leaves it out.
-        """
-        away = await browser.get(f"{ROOT}/{start}")
-        assert away.status_code == 303, away.text
-        back = await browser.get(away.headers["location"])
-        where = urlsplit(back.headers["location"])
-        query = {name: one[0] for name, one in parse_qs(where.query).items()} | changed
-        query = {name: one for name, one in query.items() if one}
-        return await browser.get(where.path, params=query)
-
-    async def who(self, browser: httpx.AsyncClient) -> str:
-        """Who is signed in by the session that a browser has; nobody when none."""
-        secret = browser.cookies.get("sayso_session")
-        if not secret:
-            return ""
-        return (await self.console.sayso.sessions.check(secret)).person
-
-    async def roles(self, person: str) -> frozenset[str]:
-        """What somebody may, by the log."""
-        authority = await self.console.sayso.people.authority(self.console.sayso.tenant)
-        found = authority.person(person)
-        return frozenset() if found is None else found.roles
-
-
-@asynccontextmanager
-async def open_company(folder: Path, **more: Any) -> AsyncGenerator[Company]:
-    """A company in which Maria is linked as `u-1`."""
-    clock = FakeClock()
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "secret").write_text(SECRET)
-    (folder / "secret").chmod(0o600)
-    async with open_provider(lambda: clock.now().timestamp()) as provider:
-        oidc = {
-            "issuer": provider.issuer,
-            "client_id": CLIENT,
-            "client_secret": f"file:{folder / 'secret'}",
-            "name": "Acme",
-            "groups": GROUPS,
-            **more,
-        }
-        async with open_console(folder / "shop", clock=clock, console={"oidc": oidc}) as console:
-            company = Company(provider=provider, console=console, clock=clock)
-            async with company.browser("maria") as browser:
-                assert (await company.login(browser, "me/link")).status_code == 303
-            provider.asked.clear()
-            yield company
 
 
 async def test_a_linked_person_comes_in_by_code_and_pkce(tmp_path: Path) -> None:

@@ -21,7 +21,8 @@ from surfaces.console.served_console import (
 )
 
 from sayso.audit.authority.people import KnownPerson
-from sayso.sdk.together import Together, by_rule
+from sayso.money import Money
+from sayso.sdk.together import MOST_TOGETHER, Together, by_rule, rule_of
 
 pytestmark = pytest.mark.promise("console:together")
 
@@ -114,6 +115,25 @@ async def test_what_changed_drops_out_and_the_total_is_shown_again(tmp_path: Pat
         assert await statuses(console, group) == ["rejected", "pending", "pending"]
         (left,) = by_rule(group.items[1:])
         assert "You said yes to 2 of 2" in (await post(console, fields(left))).text
+
+
+async def test_no_more_than_twenty_are_answered_with_one_yes(tmp_path: Path) -> None:
+    """The page shows so many, and a form with one more decides nothing."""
+    async with open_console(tmp_path) as console:
+        for customer in range(1, 22):
+            subject = f"cus_{customer}"
+            console.shop.books.add(f"o{customer}", subject, Money(100_000, "USD"))
+            console.shop.names[subject] = "Ben"
+            await console.ask(customer=customer)
+        waiting = await console.sayso.solutions.waiting_for(await person(console))
+        rule = rule_of(waiting.items[0])
+        assert len(waiting.items) == MOST_TOGETHER + 1 == 21
+        async with console.client(await console.sign_in()) as browser:
+            page = (await browser.get(f"{ROOT}/together", params={"rule": rule})).text
+        assert "Yes to 20, $2,780.00" in page
+        forged = Together(rule=rule, why="", items=waiting.items)
+        assert "You said yes" not in (await post(console, fields(forged))).text
+        assert set(await statuses(console, forged)) == {"pending"}
 
 
 async def test_fewer_are_shown_with_their_total_first(tmp_path: Path) -> None:

@@ -256,6 +256,7 @@ async def token(
         ids=opened.ids,
         directory=opened.directory,
         keyring=opened.keyring,
+        home=opened.tenant,
     )
     home, by = tenant or opened.tenant, By(actor=OPERATOR)
     present = {person.id for person in sayso.workspace.settings.people if person.active}

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import email
 import email.policy
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from email.message import EmailMessage
 from pathlib import Path
+from typing import Any
 
 import pytest
 from surfaces.console.served_console import LETTER, ServedConsole, open_console
+from surfaces.slack.slack_team import settings_for
 
 from sayso.connectors.email.connector import EmailConnector
 from sayso.connectors.email.message import Writer
 from sayso.connectors.email.transport import FileTransport
 from sayso.connectors.setup import Address
-from sayso.errors import Code, RefusedError
+from sayso.errors import Code, RefusedError, SaysoError
 from sayso.ids import SystemClock
 from sayso.sdk.solution_view import SolutionView
 from sayso.surfaces.mail import Mailer
+from sayso.surfaces.slack import create_slack_app
 from sayso.testing.clock import FakeClock
+from sayso.testing.slack import FakeSlack, FaultKind, SlackFault
 
 ADDRESSES = {"maria": "maria@shop.example", "noor": "noor@shop.example"}
 
@@ -35,9 +39,10 @@ class Nobody:
 
 @asynccontextmanager
 async def reminded(
-    folder: Path, **more: object
+    folder: Path, *, slack: Mapping[str, object] | None = None, **more: object
 ) -> AsyncGenerator[tuple[ServedConsole, Mailer, SolutionView, Path]]:
     """A solution of which people are reminded after an hour, and who writes to them."""
+    tables: dict[str, Any] = {} if slack is None else {"slack": slack}
     clock = FakeClock()
     approvals: dict[str, object] = {"remind_after_minutes": 60, **more}
     console_section = {"url": "https://sayso.shop.example"}
@@ -49,7 +54,7 @@ async def reminded(
         clock=SystemClock(),
     )
     async with open_console(
-        folder, clock=clock, approvals=approvals, console=console_section
+        folder, clock=clock, approvals=approvals, console=console_section, **tables
     ) as console:
         view = await console.ask()
         yield console, Mailer(console.sayso, post, ADDRESSES), view, out
@@ -102,6 +107,25 @@ async def test_a_reminder_shows_all_of_it_and_decides_nothing(tmp_path: Path) ->
             opened = await browser.get(f"/console/solution/{view.id}")
         assert (opened.status_code, "enter" in opened.headers.get("location", "")) == (303, True)
         assert (await console.sayso.solutions.get(view.id)).status == "pending"
+
+
+@pytest.mark.promise("slack:fail-closed")
+async def test_slack_being_down_holds_up_no_letter_and_no_inbox(tmp_path: Path) -> None:
+    """Nothing is approved meanwhile; whoever has an address is written to, as ever."""
+    with FakeSlack.start() as slack:
+        slack.add_faults(SlackFault(kind=FaultKind.SERVER_ERROR, times=None))
+        section = settings_for(slack.api_url, tmp_path)
+        async with reminded(tmp_path, slack=section) as (console, mailer, view, out):
+            async with create_slack_app(console.sayso) as app:
+                await pass_time(console, 61)
+                with pytest.raises(SaysoError, match="slack"):
+                    await app.notifier.drain()
+                assert await mailer.step() == 2
+            assert set(letters(out)) == set(ADDRESSES.values())
+            async with console.client(await console.sign_in()) as browser:
+                assert "1 waits for you" in (await browser.get("/console/")).text
+            assert (await console.sayso.solutions.get(view.id)).status == "pending"
+            assert slack.messages == []
 
 
 @pytest.mark.promise("people:away")

@@ -174,24 +174,24 @@ async def test_a_crash_while_posting_is_one_card(tmp_path: Path, slack: FakeSlac
 
 
 @pytest.mark.promise("slack:pace")
-async def test_sixty_cards_at_once_keep_the_pace_and_none_is_lost(slow: SlackTeam) -> None:
-    """One post a second, `Retry-After` honoured, at a pace of 200 in four minutes."""
+async def test_two_hundred_cards_at_once_keep_the_pace_and_none_is_lost(slow: SlackTeam) -> None:
+    """One post a second, `Retry-After` honoured, and all of them are there in four minutes."""
     team = slow
     team.slack.add_faults(
         SlackFault(kind=FaultKind.RATE_LIMITED, method="chat.postMessage", retry_after_s=7, times=3)
     )
-    for number in range(60):
+    for number in range(200):
         await team.ask_quietly(60_00 + number)
     began = team.ticks.now
-    for _ in range(6):
+    for _ in range(8):
         await team.send()
         team.workspace.clock.advance(seconds=30)
 
-    assert len(team.slack.messages) == 60
-    assert team.ticks.now - began < 60 * 240 / 200 + 30
+    assert len(team.slack.messages) == 200
+    assert team.ticks.now - began < 240
     assert 7.0 in team.ticks.slept
     assert min(team.ticks.slept) > 0
-    assert sum(team.ticks.slept) >= 59
+    assert sum(team.ticks.slept) >= 199
 
 
 @pytest.mark.promise("slack:fail-closed")

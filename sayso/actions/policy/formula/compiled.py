@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping, Sequence
-from typing import cast
+from itertools import compress
+from typing import TypeVar, cast
 
 from sayso.actions.policy.formula.terms import (
     And,
@@ -23,6 +24,7 @@ from sayso.actions.policy.formula.terms import (
     Value,
 )
 
+T = TypeVar("T")
 Values = Mapping[str, Value]
 First = Callable[[Values], int]
 """The place of the first formula that holds; -1 for none."""
@@ -42,15 +44,15 @@ def first_of(formulas: Sequence[Formula]) -> First:
     return cast("First", _function(body))
 
 
-def all_of(formulas: Sequence[Formula]) -> Callable[[Values], tuple[int, ...]]:
-    """A function that says which of these formulas hold."""
-    pairs = ast.Tuple(elts=[_expr(formula) for formula in formulas], ctx=ast.Load())
-    each = cast("Callable[[Values], tuple[bool, ...]]", _function(pairs))
+def all_of(formulas: Sequence[Formula], named: Sequence[T]) -> Callable[[Values], tuple[T, ...]]:
+    """A function that says which of these formulas hold.
 
-    def found(values: Values) -> tuple[int, ...]:
-        return tuple(place for place, holds in enumerate(each(values)) if holds)
-
-    return found
+    Args:
+        named: what stands for each formula in its answer.
+    """
+    flags = ast.Tuple(elts=[_expr(formula) for formula in formulas], ctx=ast.Load())
+    each = cast("Callable[[Values], tuple[bool, ...]]", _function(flags))
+    return lambda values: tuple(compress(named, each(values)))
 
 
 def _function(body: ast.expr) -> object:
