@@ -333,6 +333,26 @@ def _stated_otherwise(log: RuledLog) -> None:
     log.say(EntryKind.AUTHORITY_STATED, WORKSPACE, data)
 
 
+def _test_card(*steps: Step) -> Step:
+    """A test card that waits, and what is said of it then."""
+
+    def step(log: RuledLog) -> None:
+        shown: dict[str, Json] = {"canary": "apr_1", "roles": ["support_manager"]}
+        log.say(EntryKind.CANARY_SHOWN, ENGINE, shown)
+        for one in steps:
+            one(log)
+
+    return step
+
+
+def _test_card_answered(name: str, credential: str = "") -> Step:
+    def step(log: RuledLog) -> None:
+        data: dict[str, Json] = {"canary": "apr_1", "credential": credential or f"tok_{name}"}
+        log.say(EntryKind.CANARY_ANSWERED, person(name), data)
+
+    return step
+
+
 BROKEN: Mapping[Check, tuple[Step, ...]] = {
     Check.RULE_TRANSITION: (_twice, _never_asked),
     Check.RULE_JUDGED: (_denied_and_done, _something_else_is_called),
@@ -374,6 +394,7 @@ BROKEN: Mapping[Check, tuple[Step, ...]] = {
         _by_an_ended_token(EntryKind.LOG_PRUNED, {"size": 0}),
         _policy_withdrawn,
         removed_by_an_ended_token,
+        _test_card(_test_card_answered("maria", "tok_none")),
     ),
     Check.RULE_STOPPED: (_under_a_stop,),
     Check.RULE_CALL_KEY: (_another_key,),
@@ -397,5 +418,12 @@ BROKEN: Mapping[Check, tuple[Step, ...]] = {
     ),
     Check.RULE_STATED: (_stated_otherwise,),
     Check.RULE_PASSKEY: BROKEN_PASSKEYS,
+    Check.RULE_CANARY: (
+        _test_card(_test_card()),
+        _test_card_answered("maria"),
+        _test_card(_test_card_answered("finn")),
+        _test_card(_test_card_answered("maria"), _test_card_answered("noor")),
+        _test_card(RuledLog.asked),
+    ),
 }
 """Each way in which a rule can be broken, and which one it is."""

@@ -6,6 +6,15 @@ from promises.promise import Promise
 
 PROMISES: dict[str, Promise] = {
     # ---- a person decides ------------------------------------------------------------------
+    "canaries:never-done": Promise(
+        "A test card is no action and no approval: nothing claims, calls, counts or judges one, "
+        "whatever is answered; the log says who was tried with which mistake and what they said, "
+        "and a log in which one was carried out does not verify.",
+    ),
+    "canaries:shown": Promise(
+        "A test card is shown in the console and in Slack as a true one would be, to whom that "
+        "would be shown, and after the click says what it was.",
+    ),
     "console:figures": Promise(
         "The pages of figures, people and the policy say what the ledger and the log hold; "
         "currencies are never added up.",

@@ -16,7 +16,16 @@ from typing import TypeAlias
 
 from sayso.audit.entry import EntryKind
 from sayso.audit.event import Event
-from sayso.audit.rules import actions, controls, limits, passkeys, people, policy, requests
+from sayso.audit.rules import (
+    actions,
+    canaries,
+    controls,
+    limits,
+    passkeys,
+    people,
+    policy,
+    requests,
+)
 from sayso.audit.rules.world import World
 from sayso.audit.verifier.verification import Findings
 
@@ -54,7 +63,10 @@ _TREE = Free("judged with the tree and its signed heads")
 
 def _action(*rules: Rule) -> Judged:
     """An entry that moves an action."""
-    moves = (actions.check_transition, actions.check_judgement, limits.check_limits, *rules)
+    moves = (
+        *(actions.check_transition, actions.check_judgement, limits.check_limits),
+        *(canaries.check_is_none, *rules),
+    )
     return Judged(moves, _move)
 
 
@@ -110,6 +122,9 @@ BOOK: Mapping[EntryKind, Judged | Free] = MappingProxyType(
         EntryKind.APPROVAL_REFUSED: _REFUSAL,
         EntryKind.APPROVAL_REMINDED: Free("calls people once more; it gives nobody a power"),
         EntryKind.APPROVAL_ESCALATED: Judged((actions.check_escalated,), actions.escalate),
+        EntryKind.CANARY_SHOWN: Judged((canaries.check_shown,), canaries.show),
+        EntryKind.CANARY_ANSWERED: Judged((canaries.check_ended,), canaries.end),
+        EntryKind.CANARY_ENDED: Judged((canaries.check_ended,), canaries.end),
         EntryKind.STOP_ENGAGED: Judged((controls.check_stop,)),
         EntryKind.STOP_RESUME_ASKED: Judged((controls.check_resume,)),
         EntryKind.STOP_RELEASED: Judged((controls.check_resume,)),

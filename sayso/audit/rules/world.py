@@ -209,6 +209,7 @@ class World:
         actions, requests: by id. limits: by counter.
         limits_in_force: by id.
         used: what the entry that came last has changed of uses, by their names.
+        canaries: test cards: for whose roles each waits; none once it has ended. They are few.
         erasing: customers whose erasure has begun and not ended: pseudonym to erasure.
         changes: changes of the policy that wait for a second person, by id.
         judged: how many entries were judged.
@@ -231,6 +232,7 @@ class World:
         self.limits = Lives(LimitLife)
         self.limits_in_force: Mapping[str, LimitInForce] = {}
         self.used: list[tuple[str, dict[str, Any]]] = []
+        self.canaries: dict[str, frozenset[str]] = {}
         self.erasing: dict[str, str] = {}
         self.whole = whole
         self.known = whole

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 import orjson
 
+from sayso.actions.approvals.repository import action_of, get_approval
 from sayso.actions.model.action_row import ActionRow
 from sayso.actions.model.digest import is_text
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind
@@ -75,17 +76,45 @@ def asked_about(row: ActionRow) -> str:
     return row.request_id or row.id
 
 
-def note_on(row: ActionRow, person: str, via: str, text: str) -> Note:
-    """A note on the solution that an action is a step of."""
-    return Note(
-        about=asked_about(row),
-        work="solution",
-        request=row.request_id,
-        subject=row.subject.id,
-        person=person,
-        via=via,
-        text=text,
-    )
+async def note_down(
+    container: Container,
+    approval_id: str,
+    note: str,
+    *,
+    tenant: Tenant,
+    person: str,
+    via: str,
+    repeated: Repeated | None = None,
+) -> None:
+    """Note something on a card, a test card's too, which nobody may tell from a true one by it.
+
+    Args:
+        repeated: where it says so, the same call was taken before, and nothing is added.
+
+    Raises:
+        RefusedError: `not_found`, `invalid_input`, `message_too_long`.
+    """
+    check_note(note)
+
+    def write(tx: Transaction) -> None:
+        test = tx.one("canary.by_id", tenant=tenant, id=approval_id)
+        shown = approval_id if test is None else text(test, "source_id")
+        row = action_of(tx, get_approval(tx, tenant, shown))
+        about = asked_about(row) if test is None else approval_id
+        if repeated is not None and repeated(marks_of(tx, tenant, person, about)):
+            return
+        said = Note(
+            about=about,
+            work="solution",
+            request=row.request_id if test is None else None,
+            subject=row.subject.id,
+            person=person,
+            via=via,
+            text=note,
+        )
+        put_note(tx, container, tenant, said)
+
+    await container.store.write(write)
 
 
 def put_note(tx: Transaction, container: Container, tenant: Tenant, note: Note) -> int:
@@ -118,6 +147,8 @@ def put_note(tx: Transaction, container: Container, tenant: Tenant, note: Note) 
 def _tell(tx: Transaction, tenant: Tenant, note: Note, seq: int, now: int) -> None:
     lead = tx.one("approval.lead_about", tenant=tenant, about=note.about)
     card = None if lead is None else maybe(lead, "id")
+    if tx.one("canary.by_id", tenant=tenant, id=note.about) is not None:
+        card = note.about
     if card is None:  # nobody was asked about it, so it has no card
         return
     # INVARIANT: what comes from a thread is not told there again; only, once, that it decides

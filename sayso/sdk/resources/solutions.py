@@ -38,19 +38,11 @@ from sayso.money import Money
 from sayso.sdk.inputs import as_choice
 from sayso.sdk.progress import carry_on, carry_out, judging_anew
 from sayso.sdk.resources.base import Resource
-from sayso.sdk.resources.notes import (
-    Repeated,
-    asked_about,
-    check_note,
-    marks_of,
-    note_on,
-    notes_about,
-    put_note,
-)
+from sayso.sdk.resources.notes import Repeated, asked_about, note_down, notes_about
 from sayso.sdk.resources.passkeys import ToSign, counting, to_sign_by
 from sayso.sdk.solution_view import OpenQuestionView, SolutionView, show_solution
 from sayso.sdk.solution_words import Smaller
-from sayso.store.base import Reader, SqlValue, Transaction, integer, integer_or_none, text
+from sayso.store.base import Reader, SqlValue, integer, integer_or_none, text
 
 if TYPE_CHECKING:
     from sayso.sdk.container import Container
@@ -237,9 +229,9 @@ class SolutionResource(Resource):
                 `message_too_long`.
         """
         holder = await self._container.authentication.person(token, via=via)
-        return await self.note_as(
-            approval_id, note, tenant=holder.tenant, person=holder.holder, via=via
-        )
+        await self.get(approval_id, tenant=holder.tenant)
+        await self.note_as(approval_id, note, tenant=holder.tenant, person=holder.holder, via=via)
+        return await self.get(approval_id, tenant=holder.tenant)
 
     async def note_as(
         self,
@@ -250,21 +242,24 @@ class SolutionResource(Resource):
         person: str,
         via: str,
         repeated: Repeated | None = None,
-    ) -> SolutionView:
-        """As `note`, for a person whom the calling surface has authenticated itself.
+    ) -> None:
+        """Note something on any card, for a person whom the surface has authenticated itself.
 
         Args:
             repeated: where it says so, the same call was taken before, and nothing is added.
+
+        Raises:
+            RefusedError: as `note`.
         """
-        check_note(note)
-
-        def write(tx: Transaction) -> None:
-            row = action_of(tx, get_approval(tx, tenant, approval_id))
-            if repeated is None or not repeated(marks_of(tx, tenant, person, asked_about(row))):
-                put_note(tx, self._container, tenant, note_on(row, person, via, note))
-
-        await self._container.store.write(write)
-        return await self.get(approval_id, tenant=tenant)
+        await note_down(
+            self._container,
+            approval_id,
+            note,
+            tenant=tenant,
+            person=person,
+            via=via,
+            repeated=repeated,
+        )
 
     async def check_answer(self, answer: Answer) -> SolutionView:
         """The solution, if this person may answer it now; see `Approvals.check_answer`."""

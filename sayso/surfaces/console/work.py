@@ -44,16 +44,19 @@ async def note_down(visit: Visit) -> Response:
     """Note something about it; it decides nothing."""
     form = await read_form(visit.request)
     approval_id = visit.request.path_params["id"]
-    secret = visit.request.cookies.get(visit.site.cookie, "")
     try:
-        view = await visit.sayso.solutions.note(
-            approval_id, form.one("note").strip(), token=secret, via="console"
+        await visit.sayso.solutions.note_as(
+            approval_id,
+            form.one("note").strip(),
+            tenant=visit.session.token.tenant,
+            person=visit.person.id,
+            via="console",
         )
     except RefusedError as error:
         if error.code not in {Code.INVALID_INPUT, Code.MESSAGE_TOO_LONG}:
             raise
         return visit.note("Nothing was noted", error.message, error.next_step, status=422)
-    return visit.see(f"solution/{view.id}")
+    return visit.see(f"solution/{approval_id}")
 
 
 async def show_work(visit: Visit) -> Response:

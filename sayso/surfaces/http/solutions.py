@@ -285,7 +285,8 @@ async def note_solution(
 ) -> SolutionView:
     """Scope: `approvals:decide`. The same call sent again adds nothing."""
     mark = make_mark(key, "note")
-    return await sayso.solutions.note_as(
+    await sayso.solutions.get(solution_id, tenant=token.tenant)
+    await sayso.solutions.note_as(
         solution_id,
         body.note,
         tenant=token.tenant,
@@ -293,6 +294,7 @@ async def note_solution(
         via=mark,
         repeated=partial(was_made, mark, what="note"),
     )
+    return await sayso.solutions.get(solution_id, tenant=token.tenant)
 
 
 async def _marks(sayso: Sayso, token: Token, view: SolutionView) -> list[str]:

@@ -78,6 +78,7 @@ const KINDS = new Set(`passkey.enrolled passkey.confirmed passkey.removed passke
   action.edited action.expired action.stale action.held action.intent action.accepted
   action.succeeded action.failed action.unknown action.reconciled action.resolved action.compensated plan.undoing
   approval.refused approval.reminded approval.escalated
+  canary.shown canary.answered canary.ended
   stop.engaged stop.resume_asked stop.released stop.refused
   policy.activated policy.asked policy.withdrawn policy.refused key.rotated log.head log.sealed
   log.pruned log.refused audit.queried audit.exported token.created token.revoked
