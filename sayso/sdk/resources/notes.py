@@ -5,7 +5,6 @@ A note decides nothing. Its text is sealed beside the log, under the customer's 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -18,6 +17,7 @@ from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant, rfc3339, to_micros
 from sayso.sdk.views import NoteView
+from sayso.sdk.work_draft import Repeated
 from sayso.store.base import Reader, Transaction, integer, text
 from sayso.store.base import text_or_none as maybe
 
@@ -30,9 +30,6 @@ NOTE_TOPIC = "note"
 RULE = 0
 """In place of an entry: that what is written below a card decides nothing."""
 SLACK = "slack"
-
-Repeated = Callable[[Sequence[str]], bool]
-"""Whether a call was made before, by the marks (`via`) of what its person has noted about it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

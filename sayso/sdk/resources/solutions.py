@@ -38,10 +38,11 @@ from sayso.money import Money
 from sayso.sdk.inputs import as_choice
 from sayso.sdk.progress import carry_on, carry_out, judging_anew
 from sayso.sdk.resources.base import Resource
-from sayso.sdk.resources.notes import Repeated, asked_about, note_down, notes_about
+from sayso.sdk.resources.notes import asked_about, note_down, notes_about
 from sayso.sdk.resources.passkeys import ToSign, counting, to_sign_by
 from sayso.sdk.solution_view import OpenQuestionView, SolutionView, show_solution
 from sayso.sdk.solution_words import Smaller
+from sayso.sdk.work_draft import Repeated
 from sayso.store.base import Reader, SqlValue, integer, integer_or_none, text
 
 if TYPE_CHECKING:
