@@ -16,6 +16,7 @@ from sayso.agent.people_question import MAX_QUESTION_CHARS
 from sayso.errors import Code, RefusedError
 from sayso.money import MAX_AMOUNT_MINOR, Money
 from sayso.sdk.client import Sayso
+from sayso.sdk.resources.notes import MAX_NOTE_CHARS
 from sayso.sdk.resources.solutions import Place
 from sayso.sdk.resources.tokens import Token
 from sayso.sdk.solution_view import SolutionView
@@ -26,7 +27,6 @@ from sayso.surfaces.http.documents import asked, problems, shown
 from sayso.surfaces.http.edge import GuardedRoute
 from sayso.surfaces.http.idempotency import Key, key_mark, make_mark, via_of, was_made
 from sayso.surfaces.http.shapes import After, Body, NoQuery, QueryModel, Short
-from sayso.surfaces.http.work import NoteBody
 
 
 class MoneyBody(Body):
@@ -79,6 +79,12 @@ class QuestionBody(Body):
     digest: str = Field(
         pattern="^[0-9a-f]{12,64}$", description="of that solution, whole or its first 12 digits"
     )
+
+
+class NoteBody(Body):
+    """A note for colleagues; it is sealed beside the log."""
+
+    note: str = Field(min_length=1, max_length=MAX_NOTE_CHARS)
 
 
 class SolutionsQuery(QueryModel):

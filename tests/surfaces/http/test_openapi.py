@@ -68,7 +68,7 @@ from sayso.surfaces.http.shapes import (
     WebhookPage,
     WrongBody,
 )
-from sayso.surfaces.http.solutions import QuestionBody, SolutionDecisionBody, SolutionPage
+from sayso.surfaces.http.solutions import NoteBody, QuestionBody, SolutionDecisionBody, SolutionPage
 from sayso.surfaces.http.upkeep import (
     PruneBody,
     SealBody,
@@ -77,7 +77,7 @@ from sayso.surfaces.http.upkeep import (
     UpkeepView,
 )
 from sayso.surfaces.http.work import EXAMPLE as WORK
-from sayso.surfaces.http.work import NoteBody, TakeBody, WorkPage
+from sayso.surfaces.http.work import TakeBody, WorkPage
 
 CONTRACT = {
     "POST /v1/requests",
