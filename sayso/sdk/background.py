@@ -1,4 +1,4 @@
-"""What a server does beside its calls: erasures, sweeps, what limits forget, sealing, pruning."""
+"""What a server does beside its calls: erasures, sweeps, test cards, sealing, pruning."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from sayso.sdk.client import Sayso
 logger = logging.getLogger("sayso.retention")
 SWEEP_EVERY_S = 6 * 3600.0
 SEAL_EVERY_S = 60.0
+CANARIES_EVERY_S = 60.0
 
 
 @asynccontextmanager
@@ -23,6 +24,7 @@ async def keeping(sayso: Sayso, every_s: float = SWEEP_EVERY_S) -> AsyncGenerato
         _repeating("retention", sayso.privacy.sweep_all, every_s),
         _repeating("limits", sayso.limits.forget, every_s),
         _repeating("roll-out", sayso.rollout.compare, every_s),
+        _repeating("test cards", sayso.canaries.look_after, min(every_s, CANARIES_EVERY_S)),
     ):
         yield
 

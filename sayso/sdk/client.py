@@ -37,6 +37,7 @@ from sayso.sdk.resources.actions import ActionResource
 from sayso.sdk.resources.approvals import SETTLED, ApprovalResource
 from sayso.sdk.resources.authentication import Authentication
 from sayso.sdk.resources.base import SDK
+from sayso.sdk.resources.canaries import CanaryResource
 from sayso.sdk.resources.events import EventResource
 from sayso.sdk.resources.figures import Figures, read_figures
 from sayso.sdk.resources.limits import LimitResource
@@ -133,8 +134,7 @@ class Sayso:
         Raises:
             ConfigError: `no_workspace`, `invalid_setting`.
         """
-        variables = os.environ if environment is None else environment
-        workspace = Workspace.load(Path(path), variables)
+        workspace = Workspace.load(Path(path), os.environ if environment is None else environment)
         return cls(workspace, mode=mode, connectors=connectors)
 
     async def __aenter__(self) -> Self:
@@ -166,8 +166,8 @@ class Sayso:
             raise
         if self._mode == "run":
             self._tasks.append(asyncio.create_task(self._container.dispatcher.run()))
-            sender = WebhookSender(self._container, self._workspace)
-            self._tasks.append(asyncio.create_task(sender.run()))
+            sending = WebhookSender(self._container, self._workspace).run()
+            self._tasks.append(asyncio.create_task(sending))
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
@@ -230,6 +230,11 @@ class Sayso:
     def solutions(self) -> SolutionResource:
         """What waits for people, one item for each plan, and their answers."""
         return SolutionResource(self.container, self._workspace)
+
+    @property
+    def canaries(self) -> CanaryResource:
+        """Test cards against tired eyes: for surfaces on which people read what they answer."""
+        return CanaryResource(self.container, self._workspace)
 
     @property
     def stops(self) -> StopResource:
@@ -304,9 +309,7 @@ class Sayso:
         from sayso.connectors.email.connector import EmailConnector  # only who writes needs it
 
         connectors = self.container.connectors
-        if "email" not in connectors.names:
-            return None
-        found = connectors.connector("email")
+        found = connectors.connector("email") if "email" in connectors.names else None
         return found if isinstance(found, EmailConnector) else None
 
     @property
@@ -343,8 +346,8 @@ class Sayso:
 
     @property
     def limits(self) -> LimitResource:
-        """The limits in force, and how much of each is used."""
-        return LimitResource(self.container)
+        """The limits in force, how much of each is used, and their caps."""
+        return LimitResource(self.container, self.policy)
 
     @property
     def rollout(self) -> RolloutResource:
@@ -377,8 +380,7 @@ class Sayso:
         """Drafts from what people decided; a person looks, and puts them in force."""
         from sayso.sdk.resources.suggestions import SuggestionResource
 
-        container = self.container
-        return SuggestionResource(container, self._workspace, self.analysis, self.rollout)
+        return SuggestionResource(self.container, self._workspace, self.analysis, self.rollout)
 
     @property
     def privacy(self) -> Privacy:
@@ -504,8 +506,7 @@ class Sayso:
             is_new=not idempotency_key,
         )
         if dry_run:
-            judged = await self.container.proposals.dry_run(proposal)
-            return action_view(judged.row)
+            return action_view((await self.container.proposals.dry_run(proposal)).row)
         here = self.container.dispatcher.runs_here
         claim = self.container.engine.claim_in if wait and here else None
         proposed = await self.container.proposals.propose(proposal, claim)
@@ -568,10 +569,9 @@ class Sayso:
             ConfigError, RetryableError: what keeps it from that.
             IntegrityError: `tampered`, when a log of the database does not verify.
         """
-        tenant = self.tenant
         for refused in self.container.log.refused:
             self.container.log.check_accepted(refused)
-        await self.container.store.write(lambda tx: tx.one("log.head", tenant=tenant))
+        await self.container.store.write(lambda tx: tx.one("log.head", tenant=self.tenant))
         await self.warm()
         await check_room(self.container.store)
 

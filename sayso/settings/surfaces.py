@@ -15,6 +15,7 @@ from sayso.settings.base import Name, Reference, Section, Url
 
 CONSOLE_PATH = "/console"
 """Where people open the console, under the address of `sayso serve`."""
+_LEAST_CANARIES = 0.01
 
 
 class PersonSection(Section):
@@ -49,6 +50,9 @@ class ApprovalsSection(Section):
         escalate_to: one of `roles`.
         roles: asked in this order where a rule needs several people.
         max_people: the most people whom any rule may need.
+        canaries: at least this share of the cards are test cards, 0.01 to 0.2; 0 for none. Each is
+            a solution that was decided, with a mistake in it; nothing comes of any answer to it,
+            and whoever answers is told at once. Tell your people that there are some.
         passkey_from: from which amount on a yes needs the person's passkey, by currency, such as
             `{USD = "500.00"}`; never unless said.
     """
@@ -60,7 +64,15 @@ class ApprovalsSection(Section):
     answer_extends: bool = True
     roles: tuple[Name, ...] = ("support_manager", "finance")
     max_people: Annotated[int, Field(ge=1, le=3)] = 3
+    canaries: Annotated[float, Field(ge=0, le=0.2, allow_inf_nan=False)] = 0.0
     passkey_from: Mapping[str, str] = Field(default_factory=dict)
+
+    @field_validator("canaries")
+    @classmethod
+    def _is_a_share(cls, said: float) -> float:
+        if 0 < said < _LEAST_CANARIES:
+            raise ValueError(f"fewer than {_LEAST_CANARIES} keep nobody awake; 0 makes none")
+        return said
 
     @field_validator("passkey_from")
     @classmethod
@@ -186,10 +198,25 @@ class ConsoleSection(Section):
     Attributes:
         url: what links to the console begin with.
         oidc: how people of your company sign in.
+        links: where else one can look, by a connector's name (`{object}` in the address), `ticket`
+            (`{conversation}`, the id that you gave with the customer's words) and `trace`
+            (`{trace}`), such as `{stripe = "https://dashboard.stripe.com/search?query={object}"}`.
     """
 
     url: Annotated[str, Field(pattern=r"^(https://[^/\s?#@]+)?$")] = ""
     oidc: OidcSection | None = None
+    links: Mapping[Name, Annotated[str, Field(max_length=500)]] = Field(default_factory=dict)
+
+    @field_validator("links")
+    @classmethod
+    def _lead_to_one_place(cls, said: Mapping[str, str]) -> Mapping[str, str]:
+        for name, address in said.items():
+            word = {"ticket": "{conversation}", "trace": "{trace}"}.get(name, "{object}")
+            host, _, rest = address.removeprefix("https://").partition("/")
+            fixed = address.startswith("https://") and host and not set("{}?#@\\ ") & set(host)
+            if not fixed or rest.count(word) != 1 or set("{}") & set(rest.replace(word, "")):
+                raise ValueError(f"`{name}`: write https://HOST/… with {word} once after the host")
+        return said
 
 
 class NetworkSection(Section):

@@ -14,10 +14,12 @@ from audit.ruled_log import (
     SUBJECT,
     WORKSPACE,
     RuledLog,
+    drafted,
     person,
+    proposed,
 )
 
-from sayso.audit.entry import EntryKind, Json
+from sayso.audit.entry import Actor, ActorKind, EntryKind, Json
 from sayso.audit.verifier.verification import Check
 
 Step = Callable[[RuledLog], None]
@@ -109,6 +111,24 @@ def _settled_without_a_role(log: RuledLog) -> None:
     log.lost()
     data: dict[str, Json] = {"outcome": "succeeded", "credential": "tok_nobody"}
     log.act(EntryKind.ACTION_RESOLVED, "succeeded", person("nobody"), data)
+
+
+def _proposed(
+    by: str = "maria", *, draft: Json = DIGEST, credential: str = "", twice: bool = False
+) -> Step:
+    def _broken(log: RuledLog) -> None:
+        drafted(log)
+        if twice:
+            proposed(log, "noor")
+        proposed(log, by, draft=draft, credential=credential)
+
+    return _broken
+
+
+def _proposed_by_the_agent(log: RuledLog) -> None:
+    drafted(log)
+    agent = Actor(kind=ActorKind.SERVICE, id="maria")
+    proposed(log, actor=agent)
 
 
 def _own(log: RuledLog) -> None:
@@ -333,6 +353,26 @@ def _stated_otherwise(log: RuledLog) -> None:
     log.say(EntryKind.AUTHORITY_STATED, WORKSPACE, data)
 
 
+def _test_card(*steps: Step) -> Step:
+    """A test card that waits, and what is said of it then."""
+
+    def step(log: RuledLog) -> None:
+        shown: dict[str, Json] = {"canary": "apr_1", "roles": ["support_manager"]}
+        log.say(EntryKind.CANARY_SHOWN, ENGINE, shown)
+        for one in steps:
+            one(log)
+
+    return step
+
+
+def _test_card_answered(name: str, credential: str = "") -> Step:
+    def step(log: RuledLog) -> None:
+        data: dict[str, Json] = {"canary": "apr_1", "credential": credential or f"tok_{name}"}
+        log.say(EntryKind.CANARY_ANSWERED, person(name), data)
+
+    return step
+
+
 BROKEN: Mapping[Check, tuple[Step, ...]] = {
     Check.RULE_TRANSITION: (_twice, _never_asked),
     Check.RULE_JUDGED: (_denied_and_done, _something_else_is_called),
@@ -351,10 +391,21 @@ BROKEN: Mapping[Check, tuple[Step, ...]] = {
         _policy_confirmed("dora", asked_by="noor"),
     ),
     Check.RULE_APPROVED: (_without_a_yes,),
-    Check.RULE_BOUND: (_about_something_else, _escalated_to_another),
+    Check.RULE_BOUND: (
+        _about_something_else,
+        _escalated_to_another,
+        _proposed(draft=OTHER),
+        _proposed(draft=None),
+        _proposed(twice=True),
+    ),
     Check.RULE_UNEXPIRED: (_too_late, _called_too_late),
     Check.RULE_QUORUM: (_one_for_two, _one_left),
-    Check.RULE_APPROVER: (_not_asked, _settled_without_a_role),
+    Check.RULE_APPROVER: (
+        _not_asked,
+        _settled_without_a_role,
+        _proposed("nobody"),
+        _proposed_by_the_agent,
+    ),
     Check.RULE_OWN_REQUEST: (_own, _own_request, _own_settled),
     Check.RULE_CREDENTIAL: (
         _revoked,
@@ -368,12 +419,15 @@ BROKEN: Mapping[Check, tuple[Step, ...]] = {
         _service_without_scope,
         _added_by_somebody,
         _settled_by_an_ended_token,
+        _proposed(credential="tok_noor"),
+        _proposed(credential="tok_none"),
         _released_by_an_ended_token,
         _by_an_ended_token(EntryKind.SUBJECT_HELD, {"hold": "hld_1"}, SUBJECT),
         _by_an_ended_token(EntryKind.SUBJECT_ERASING, {"erasure": "ers_1"}, SUBJECT),
         _by_an_ended_token(EntryKind.LOG_PRUNED, {"size": 0}),
         _policy_withdrawn,
         removed_by_an_ended_token,
+        _test_card(_test_card_answered("maria", "tok_none")),
     ),
     Check.RULE_STOPPED: (_under_a_stop,),
     Check.RULE_CALL_KEY: (_another_key,),
@@ -397,5 +451,12 @@ BROKEN: Mapping[Check, tuple[Step, ...]] = {
     ),
     Check.RULE_STATED: (_stated_otherwise,),
     Check.RULE_PASSKEY: BROKEN_PASSKEYS,
+    Check.RULE_CANARY: (
+        _test_card(_test_card()),
+        _test_card_answered("maria"),
+        _test_card(_test_card_answered("finn")),
+        _test_card(_test_card_answered("maria"), _test_card_answered("noor")),
+        _test_card(RuledLog.asked),
+    ),
 }
 """Each way in which a rule can be broken, and which one it is."""

@@ -84,6 +84,7 @@ FREE_TABLES: Mapping[str, str] = {
     "authority": "a note that only the vault's key can seal; what is not sealed is not read",
     "work": "who takes care of something; gives nobody a power",
     "work_note": "names sealed texts, each of which is held against its entry",
+    "canary": "compared with its entries, by tests of their own",
     "policy_change": "compared with its entries, by tests of their own",
     "log_segment": "compared with its entries and files, by tests of their own",
     "checkpoints": "where a plan's graph stands; what it proposes is judged like any proposal",

@@ -31,6 +31,7 @@ _COPIED = (
     "rules.controls",
     "rules.actions",
     "rules.passkeys",
+    "rules.canaries",
     "rules.limits",
     "rules.book",
     "verifier.walk",

@@ -94,6 +94,7 @@ NAMED: Mapping[EntryKind, tuple[Before, str, Data]] = {
     EntryKind.TOKEN_CREATED: (_nothing, "", _TOKEN),
     EntryKind.TOKEN_REVOKED: (_nothing, "", {"token": "tok_noor"}),
     EntryKind.LOG_PRUNED: (_nothing, "", {"size": 0}),
+    EntryKind.CANARY_ANSWERED: (_nothing, "", {"canary": "apr_1", "answer": "yes"}),
     EntryKind.PASSKEY_REQUIRED: (_nothing, "", {"amounts": [["USD", 1]]}),
 }
 """What such an entry says but for the credential; limits and dials are parts of the policy."""
@@ -108,6 +109,7 @@ _BY_ITSELF = frozenset(
         *(EntryKind.SUBJECT_ERASED, EntryKind.RETENTION_SWEPT, EntryKind.LIMIT_NEAR),
         *(EntryKind.ROLLOUT_BRAKED, EntryKind.RULES_ADOPTED, EntryKind.AUTHORITY_STATED),
         *(EntryKind.LOG_HEAD, EntryKind.LOG_SEALED, EntryKind.KEY_ROTATED),
+        *(EntryKind.CANARY_SHOWN, EntryKind.CANARY_ENDED),
     }
 )
 """Follows from what was decided, or from time: nobody's word is needed."""

@@ -6,6 +6,15 @@ from promises.promise import Promise
 
 PROMISES: dict[str, Promise] = {
     # ---- a person decides ------------------------------------------------------------------
+    "canaries:never-done": Promise(
+        "A test card is no action and no approval: nothing claims, calls, counts or judges one, "
+        "whatever is answered; the log says who was tried with which mistake and what they said, "
+        "and a log in which one was carried out does not verify.",
+    ),
+    "canaries:shown": Promise(
+        "A test card is shown in the console and in Slack as a true one would be, to whom that "
+        "would be shown, and after the click says what it was.",
+    ),
     "console:figures": Promise(
         "The pages of figures, people and the policy say what the ledger and the log hold; "
         "currencies are never added up.",
@@ -33,6 +42,11 @@ PROMISES: dict[str, Promise] = {
     "work:kept": Promise(
         "What machines leave to people is listed until somebody ends it, with who has taken it and "
         "what they have noted; each is an entry of the log.",
+    ),
+    "work:drafted": Promise(
+        "A plan that was not carried out is shown with the request that people take: each step and "
+        "why not. Nothing of it is done until a person proposes exactly what they saw, once; it is "
+        "judged as theirs, and never approved by them.",
     ),
     "console:sign-in": Promise(
         "A link signs one person in, once and within ten minutes; a session is a credential of the "

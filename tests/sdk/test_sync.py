@@ -32,6 +32,7 @@ ELSEWHERE = {
     "now": "the same",
     "oidc": "of the console, which is asynchronous",
     "outbox": "the same",
+    "canaries": "for surfaces, which are asynchronous",
     "passkeys": "of the console, which is asynchronous",
     "people": "by `run(sayso.wrapped.people.add(…))`",
     "policy": "by `run(sayso.wrapped.policy.in_force())`",

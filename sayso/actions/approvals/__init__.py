@@ -3,5 +3,5 @@
 `service` takes a yes, a no or less, which `decision` checks and `approver` ascribes; `answer` is
 one for a whole `solution`. `repository` has the rows, `transitions` moves actions with their
 entries. `integrity` finds what was changed since, `outdated` what the policy asks otherwise now.
-`reminders` and `escalation` are for people who do not answer.
+`reminders` and `escalation` are for people who do not answer, `canary` for who answers too fast.
 """

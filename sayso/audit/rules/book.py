@@ -16,7 +16,16 @@ from typing import TypeAlias
 
 from sayso.audit.entry import EntryKind
 from sayso.audit.event import Event
-from sayso.audit.rules import actions, controls, limits, passkeys, people, policy, requests
+from sayso.audit.rules import (
+    actions,
+    canaries,
+    controls,
+    limits,
+    passkeys,
+    people,
+    policy,
+    requests,
+)
 from sayso.audit.rules.world import World
 from sayso.audit.verifier.verification import Findings
 
@@ -54,7 +63,10 @@ _TREE = Free("judged with the tree and its signed heads")
 
 def _action(*rules: Rule) -> Judged:
     """An entry that moves an action."""
-    moves = (actions.check_transition, actions.check_judgement, limits.check_limits, *rules)
+    moves = (
+        *(actions.check_transition, actions.check_judgement, limits.check_limits),
+        *(canaries.check_is_none, *rules),
+    )
     return Judged(moves, _move)
 
 
@@ -77,7 +89,7 @@ def _decided(*rules: Rule) -> Judged:
     return _action(actions.check_decision, actions.check_approved, passkeys.check_yes, *rules)
 
 
-_REQUEST = Judged((requests.check_asked_before,))
+_REQUEST = Judged((requests.check_asked_before,), requests.follow)
 
 BOOK: Mapping[EntryKind, Judged | Free] = MappingProxyType(
     {
@@ -88,6 +100,9 @@ BOOK: Mapping[EntryKind, Judged | Free] = MappingProxyType(
         EntryKind.REQUEST_CONTINUED: _REQUEST,
         EntryKind.REQUEST_PLANNED: _REQUEST,
         EntryKind.REQUEST_HANDED_OVER: _REQUEST,
+        EntryKind.REQUEST_PROPOSED: Judged(
+            (requests.check_asked_before, requests.check_proposed), requests.follow
+        ),
         EntryKind.REQUEST_REPLIED: _REQUEST,
         EntryKind.ACTION_PROPOSED: _action(),
         EntryKind.ACTION_REFUSED: _action(),
@@ -110,6 +125,9 @@ BOOK: Mapping[EntryKind, Judged | Free] = MappingProxyType(
         EntryKind.APPROVAL_REFUSED: _REFUSAL,
         EntryKind.APPROVAL_REMINDED: Free("calls people once more; it gives nobody a power"),
         EntryKind.APPROVAL_ESCALATED: Judged((actions.check_escalated,), actions.escalate),
+        EntryKind.CANARY_SHOWN: Judged((canaries.check_shown,), canaries.show),
+        EntryKind.CANARY_ANSWERED: Judged((canaries.check_ended,), canaries.end),
+        EntryKind.CANARY_ENDED: Judged((canaries.check_ended,), canaries.end),
         EntryKind.STOP_ENGAGED: Judged((controls.check_stop,)),
         EntryKind.STOP_RESUME_ASKED: Judged((controls.check_resume,)),
         EntryKind.STOP_RELEASED: Judged((controls.check_resume,)),

@@ -81,12 +81,14 @@ class RequestLife(_Life):
 
     Attributes:
         requester: who asked.
+        draft: the digest of what was left to people last, and nobody has proposed; else empty.
         steps: the actions planned for it that said what they use of limits.
         unsigned: what people have agreed to of it without a passkey, by action: currency and
             minor units.
     """
 
     requester: str = ""
+    draft: str = ""
     steps: list[str] = field(default_factory=list[str])
     unsigned: dict[str, list[str | int]] = field(default_factory=dict[str, "list[str | int]"])
 
@@ -209,6 +211,7 @@ class World:
         actions, requests: by id. limits: by counter.
         limits_in_force: by id.
         used: what the entry that came last has changed of uses, by their names.
+        canaries: test cards: for whose roles each waits; none once it has ended. They are few.
         erasing: customers whose erasure has begun and not ended: pseudonym to erasure.
         changes: changes of the policy that wait for a second person, by id.
         judged: how many entries were judged.
@@ -231,6 +234,7 @@ class World:
         self.limits = Lives(LimitLife)
         self.limits_in_force: Mapping[str, LimitInForce] = {}
         self.used: list[tuple[str, dict[str, Any]]] = []
+        self.canaries: dict[str, frozenset[str]] = {}
         self.erasing: dict[str, str] = {}
         self.whole = whole
         self.known = whole

@@ -29,7 +29,7 @@ the first entry is the one with which such a row begins."""
 _BEGINS = frozenset(
     {
         *("action.proposed", "request.asked", "stop.engaged", "subject.held", "subject.erasing"),
-        *("token.created", "policy.activated", "policy.asked"),
+        *("token.created", "policy.activated", "policy.asked", "canary.shown"),
     }
 )
 
@@ -60,6 +60,7 @@ _REQUEST_STATUS = {
     "request.questioned": "needs_customer",
     "request.continued": "received",
     "request.planned": "acting",
+    "request.proposed": "acting",
     "request.replied": "answered",
     "request.handed_over": "handed_over",
 }

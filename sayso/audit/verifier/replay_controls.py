@@ -1,4 +1,4 @@
-"""What the rows of holds, erasures, tokens, policies and sealed texts must hold, by the entries."""
+"""What the rows of holds, erasures, tokens, policies, test cards and sealed texts must hold."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ FIRST = {
     "policy_version": frozenset[str](),
     "policy_change": frozenset({"sha256", "parent", "direction", "asked_by", "asked_at", "note"}),
     "limit_use": frozenset[str](),
+    "canary": frozenset({"source_id", "step", "mistake", "roles", "digest", "expires_at"}),
     "personal": frozenset({"c", "pseudonym", SEALED_AT}),
 }
 """Per table, the columns of which the first word counts."""
@@ -117,6 +118,22 @@ def _person(said: object) -> str | None:
     return None if said is None else f"person:{str(said).removeprefix('person:')}"
 
 
+def of_canary(fields: Fields, data: Fields, seq: int) -> Said:
+    """Test cards."""
+    canary, kind = data.get("canary"), fields.get("kind")
+    if type(canary) is not str:
+        return
+    state: State = {"status": data.get("canary_status", "open")}
+    if kind == "canary.shown":
+        state |= {name: data.get(name) for name in ("step", "mistake", "roles", "expires_at")}
+        state |= {"source_id": data.get("source"), "digest": fields.get("digest")}
+        state |= {"person": None, "answer": None, "via": None}
+    elif kind == "canary.answered":
+        who = cast("Fields", fields.get("actor") or {})
+        state |= {"person": who.get("id"), "answer": data.get("answer"), "via": data.get("via")}
+    yield "canary", canary, state
+
+
 def of_texts(fields: Fields, data: Fields) -> Said:
     """The sealed texts that an entry names, by the digests of what is stored."""
     pii = fields.get("pii")
@@ -137,4 +154,5 @@ SAYING: Mapping[str, Callable[[Fields, Fields, int], Said]] = {
     "subject": of_subject,
     "token": of_token,
     "policy": of_policy,
+    "canary": of_canary,
 }

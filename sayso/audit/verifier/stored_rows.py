@@ -146,6 +146,10 @@ def _token(row: StoredRow) -> State:
     }
 
 
+def _canary(row: StoredRow) -> State:
+    return {"roles": _parsed(row.get("roles"))}
+
+
 def _policy(row: StoredRow) -> State:
     content = row.get("content")
     return {"content": hashlib.sha256(str(content).encode()).hexdigest()}
@@ -192,6 +196,7 @@ _SPECIAL: Mapping[str, Callable[[StoredRow], State]] = {
     "policy_version": _policy,
     "policy_change": _policy,
     "request": _request,
+    "canary": _canary,
 }
 
 

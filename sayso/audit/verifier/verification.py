@@ -166,6 +166,7 @@ class Check(StrEnum):
     RULE_LIMIT = "rule_limit"
     RULE_STATED = "rule_stated"
     RULE_PASSKEY = "rule_passkey"
+    RULE_CANARY = "rule_canary"
     BUNDLE_MANIFEST = "bundle_manifest"
     ROW_PROVEN = "row_proven"
 

@@ -50,6 +50,7 @@ _WHOLE = {
     "erasure": "log.whole_erasures",
     "token": "log.whole_tokens",
     "policy_change": "log.whole_policy_changes",
+    "canary": "log.whole_canaries",
 }
 _WHOLE_OF_AUDITOR = {
     "action": "log.whole_actions_of_auditor",
@@ -58,6 +59,7 @@ _WHOLE_OF_AUDITOR = {
     "hold": "log.whole_holds",
     "erasure": "log.whole_erasures",
     "policy_change": "log.whole_policy_changes",
+    "canary": "log.whole_canaries",
 }
 _STATE = {"action": "log.actions_to_verify", "approval": "log.approvals_to_verify"}
 

@@ -9,6 +9,7 @@ from sayso.actions.model.status import Status
 from sayso.agent.request_row import RequestStatus
 from sayso.ids import Tenant
 from sayso.sdk.container import Container
+from sayso.sdk.resources.statistics import read_load
 from sayso.store.base import Reader, integer, text
 
 
@@ -23,6 +24,7 @@ class Figures:
         verifies: whether it does, as far as this process knows.
         left: actions whose outcome only a person can still find out.
         stops: stops in force that hold the tenant.
+        cards_each: cards within 24 hours for each person of the busiest role.
         requests: how many have each status.
         tokens, micro_usd: what planning them took of models, and cost.
     """
@@ -33,6 +35,7 @@ class Figures:
     verifies: bool
     left: int
     stops: int
+    cards_each: float
     requests: Mapping[RequestStatus, int]
     tokens: int
     micro_usd: int
@@ -55,6 +58,7 @@ async def read_figures(container: Container, tenant: Tenant) -> Figures:
         counts = dict.fromkeys(Status, 0)
         for row in reader.all("figures.actions", tenant=tenant):
             counts[Status(text(row, "status"))] = integer(row, "count")
+        load = read_load(reader, container, tenant)
         pending = reader.one("figures.pending", tenant=tenant)
         head = reader.one("log.head", tenant=tenant)
         requests = dict.fromkeys(RequestStatus, 0)
@@ -70,6 +74,7 @@ async def read_figures(container: Container, tenant: Tenant) -> Figures:
             verifies=tenant not in container.log.refused,
             left=_count(reader, "figures.left", tenant),
             stops=_count(reader, "figures.stops", tenant),
+            cards_each=0.0 if load is None else load.each,
             requests=requests,
             tokens=tokens,
             micro_usd=micro_usd,

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, cast
+
+import orjson
 
 from sayso.errors import Code, RefusedError
-from sayso.ids import first_at
+from sayso.ids import Tenant, first_at, to_micros
 from sayso.money import Money
 from sayso.sdk.resources.base import Resource
 from sayso.sdk.views import View
 from sayso.store.base import Reader, Row, integer, text
 
+if TYPE_CHECKING:
+    from sayso.sdk.container import Container
+
 MOST_DAYS = 90
 MOST_VOTES = 20_000
+MOST_CARDS = 5_000
+BUDGET, ALERT = 20, 40
+"""Cards that a person can read in a day with care; and so many that they are surely not read."""
 HASTY_S = 3.0
 """Nobody reads a card that fast."""
 _DAY_S = 24 * 3600
@@ -45,6 +55,8 @@ class ApproverView(View):
     Attributes:
         count: answers. yes: of them. median_s: from the card to the answer.
         hasty: answers within three seconds.
+        taken_back: of what they said yes to, what was taken back later or told to be wrong.
+        tests, caught: test cards that they answered, and of them, those whose mistake they saw.
     """
 
     person: str
@@ -52,6 +64,33 @@ class ApproverView(View):
     yes: int
     median_s: float
     hasty: int
+    taken_back: int = 0
+    tests: int = 0
+    caught: int = 0
+
+
+class LoadView(View):
+    """How many cards the busiest role got within 24 hours.
+
+    Attributes:
+        people: who hold it and are active. each: cards for each of them.
+        rule: which asked most often, as ids joined by `+`. of_rule: so many of the cards.
+    """
+
+    role: str
+    cards: int
+    people: int
+    each: float
+    rule: str
+    of_rule: int
+
+
+class CanaryFigures(View):
+    """How test cards ended: seen, not seen, answered by nobody in time."""
+
+    caught: int = 0
+    missed: int = 0
+    unanswered: int = 0
 
 
 class StatisticsView(View):
@@ -60,6 +99,8 @@ class StatisticsView(View):
     Attributes:
         money: by currency, the most first; currencies are never added up.
         median_s, slow_s: within how long half, and nine of ten answers came; None without any.
+        load: of the last 24 hours; None without a card.
+        canaries: how test cards ended; none of them counts anywhere else here.
         requests: how many there were. cost_micro_usd: what models cost for all of them.
     """
 
@@ -69,6 +110,8 @@ class StatisticsView(View):
     approvers: tuple[ApproverView, ...]
     median_s: float | None
     slow_s: float | None
+    load: LoadView | None = None
+    canaries: CanaryFigures = CanaryFigures()
     requests: int
     cost_micro_usd: int
 
@@ -101,12 +144,15 @@ class StatisticsResource(Resource):
             votes = reader.all(
                 "statistics.votes", tenant=where, since=first_at("apr", first), limit=MOST_VOTES
             )
+            tests = reader.all("canary.figures", tenant=where, since=to_micros(first))
             took = sorted(integer(row, "took") / 1e6 for row in votes)
             return StatisticsView(
                 since=first.date().isoformat(),
                 days=_days(first.date(), days, reader.all("statistics.days", **actions), requests),
                 money=tuple(map(_money, reader.all("statistics.money", **actions))),
-                approvers=_approvers(votes),
+                approvers=_approvers(votes, tests),
+                load=read_load(reader, self._container, where),
+                canaries=CanaryFigures(**_ends(tests)),
                 median_s=statistics.median(took) if took else None,
                 slow_s=took[min(len(took) - 1, len(took) * 9 // 10)] if took else None,
                 requests=sum(integer(row, "count") for row in requests),
@@ -142,10 +188,41 @@ def _money(row: Row) -> MoneyView:
     )
 
 
-def _approvers(votes: Sequence[Row]) -> tuple[ApproverView, ...]:
+def read_load(reader: Reader, container: Container, tenant: Tenant) -> LoadView | None:
+    """The role whose people get the most cards, by what asked within 24 hours."""
+    since = first_at("apr", container.clock.now() - timedelta(days=1))
+    rows = reader.all("statistics.cards", tenant=tenant, since=since, limit=MOST_CARDS)
+    rules: dict[str, Counter[str]] = {}
+    for row in rows:
+        judged = cast("Mapping[str, Any]", orjson.loads(text(row, "judgement")))
+        for role in set(cast("list[str]", orjson.loads(text(row, "roles")))):
+            rules.setdefault(role, Counter())["+".join(judged.get("rules", ()))] += 1
+    people = container.directory.at(reader, tenant).people.values() if rules else ()
+    found: list[LoadView] = []
+    for role, counted in rules.items():
+        holders = sum(one.active and role in one.roles for one in people)
+        (rule, most), cards = counted.most_common(1)[0], counted.total()
+        each = cards / max(holders, 1)
+        found.append(
+            LoadView(role=role, cards=cards, people=holders, each=each, rule=rule, of_rule=most)
+        )
+    return max(found, key=lambda one: (one.each, one.role), default=None)
+
+
+def _ends(tests: Sequence[Row], person: str | None = None) -> dict[str, int]:
+    """How many test cards ended in which way, of one person or of all."""
+    found = dict.fromkeys(CanaryFigures.model_fields, 0)
+    for row in tests:
+        if text(row, "status") in found and person in (None, text(row, "person")):
+            found[text(row, "status")] += integer(row, "count")
+    return found
+
+
+def _approvers(votes: Sequence[Row], tests: Sequence[Row]) -> tuple[ApproverView, ...]:
     by_person: dict[str, list[Row]] = {}
     for row in votes:
         by_person.setdefault(text(row, "person"), []).append(row)
+    ends = {person: _ends(tests, person) for person in by_person}
     found = [
         ApproverView(
             person=person,
@@ -153,6 +230,9 @@ def _approvers(votes: Sequence[Row]) -> tuple[ApproverView, ...]:
             yes=sum(text(row, "decision") != "reject" for row in rows),
             median_s=statistics.median(integer(row, "took") / 1e6 for row in rows),
             hasty=sum(integer(row, "took") / 1e6 < HASTY_S for row in rows),
+            taken_back=sum(integer(row, "reversed") for row in rows),
+            tests=ends[person]["caught"] + ends[person]["missed"],
+            caught=ends[person]["caught"],
         )
         for person, rows in by_person.items()
     ]

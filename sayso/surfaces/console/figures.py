@@ -8,11 +8,13 @@ from datetime import date
 from starlette.responses import Response
 
 from sayso.money import Money
-from sayso.sdk.resources.statistics import DayView, StatisticsView
+from sayso.sdk.resources.statistics import ALERT, BUDGET, DayView, StatisticsView
 from sayso.surfaces.console.render import length, plural
 from sayso.surfaces.console.visit import Visit
 
 PERIODS = (7, 30, 90)
+TARGET = 90
+"""Percent of the test cards whose mistake people should see."""
 _HEIGHT = 160.0
 """Pixels of the columns."""
 _TOP = 20.0
@@ -77,6 +79,8 @@ class Person:
     agreement: str
     median: str
     hasty: int
+    taken_back: int
+    caught: str
 
 
 async def show_figures(visit: Visit) -> Response:
@@ -96,6 +100,9 @@ async def show_figures(visit: Visit) -> Response:
         people=people(view),
         speed=speed(view),
         cost=cost(view),
+        load=load(view),
+        busy=view.load is not None and view.load.each > BUDGET,
+        tests=tests(view),
     )
 
 
@@ -198,6 +205,8 @@ def people(view: StatisticsView) -> tuple[Person, ...]:
             agreement=f"{100 * one.yes / one.count:.0f} % of {one.count:,}",
             median=_span(one.median_s),
             hasty=one.hasty,
+            taken_back=one.taken_back,
+            caught=f"{one.caught} of {one.tests}" if one.tests else "none yet",
         )
         for one in view.approvers
     )
@@ -212,10 +221,38 @@ def speed(view: StatisticsView) -> str:
     )
 
 
+def load(view: StatisticsView) -> str:
+    """How many cards people got, and which rule makes the most of them, as a sentence."""
+    found = view.load
+    if found is None:
+        return "Nobody got a card in 24 hours."
+    role = found.role.replace("_", " ")
+    each = f"{found.each:.0f}" if found.each >= 1 or not found.each else "fewer than 1"
+    said = f"In 24 hours, {each} cards for each {role}, of whom there are {found.people}."
+    if found.each <= BUDGET:
+        return f"{said} {BUDGET} a day can be read with care."
+    much = "Nobody reads so many" if found.each > ALERT else f"{BUDGET} can be read with care"
+    share = 100 * found.of_rule // found.cards
+    return f"{said} {much}: {share} % come from the rule {found.rule or 'without a name'}."
+
+
+def tests(view: StatisticsView) -> str:
+    """How test cards ended, as a sentence; empty where there were none."""
+    found = view.canaries
+    answered = found.caught + found.missed
+    if not answered + found.unanswered:
+        return ""
+    rate = f"{100 * found.caught // answered} % of {answered} seen" if answered else "none answered"
+    late = f", {found.unanswered} answered by nobody in time" if found.unanswered else ""
+    return f"Test cards: {rate}{late}. Aim for {TARGET} %."
+
+
 def cost(view: StatisticsView) -> str:
     """What models cost, as a sentence."""
     if not view.requests:
         return "Nobody has written yet."
+    if not view.cost_micro_usd:
+        return f"{plural(view.requests, 'request')}; models cost nothing."
     each = view.cost_micro_usd / view.requests / 1e6
     whole = view.cost_micro_usd / 1e6
     return (

@@ -12,6 +12,7 @@ from typing import assert_never
 from starlette.responses import Response
 
 from sayso.actions.approvals.repository import ApprovalStatus
+from sayso.ids import to_micros
 from sayso.money import Money
 from sayso.sdk.resources.solutions import MOST_COUNTED, InboxPage, Place
 from sayso.sdk.resources.work import WorkView
@@ -157,15 +158,18 @@ async def show_inbox(visit: Visit) -> Response:
 async def _inbox(visit: Visit, tab: str, after: str) -> Inbox:
     solutions = visit.sayso.solutions
     start = Place.read(after) if after else None
+    tests = await visit.sayso.canaries.waiting_for(visit.person)
     mine: InboxPage | None = None
     if tab in {"mine", "expiring"}:
         mine = await solutions.waiting_for(visit.person, limit=PAGE_SIZE, after=start)
+        mine = _among(mine, tests, start)
         ends = [datetime.fromisoformat(view.expires_at) for view in mine.items]
         more = mine.after is not None
     else:
         ends, more = await solutions.ends_for(visit.person, limit=PAGE_SIZE)
+        ends += [datetime.fromisoformat(view.expires_at) for view in tests]
     soon = sum(end <= _soon(visit.times) for end in ends)
-    in_role = await solutions.count_for(visit.person)
+    in_role = len(tests) + await solutions.count_for(visit.person)
     handed_over = await visit.sayso.work.list(kinds=("handed_over", "unanswered"), limit=PAGE_SIZE)
     unknown = await visit.sayso.work.list(kinds=("unknown", "failed", "elsewhere"), limit=PAGE_SIZE)
     tabs = (
@@ -214,7 +218,7 @@ async def _inbox(visit: Visit, tab: str, after: str) -> Inbox:
                 after=start,
                 answered_too=True,
             )
-            return _role(visit.times, page, tabs, stops)
+            return _role(visit.times, _among(page, tests, start), tabs, stops)
         case "handed-over":
             words = {view.about: await _words(visit, view) for view in handed_over}
             return _handed_over(visit.times, handed_over, words, tabs, stops)
@@ -223,6 +227,20 @@ async def _inbox(visit: Visit, tab: str, after: str) -> Inbox:
         case _:
             page = await solutions.decided(limit=PAGE_SIZE, after=start)
             return _decided(visit.times, page, tabs, stops)
+
+
+def _among(page: InboxPage, tests: Sequence[SolutionView], start: Place | None) -> InboxPage:
+    """A page with the test cards that stand among its solutions, by when they end."""
+    begin = 0 if start is None else start.at
+    end = page.after.at if page.after is not None else None
+    here = [
+        view
+        for view in tests
+        if begin < (at := to_micros(datetime.fromisoformat(view.expires_at)))
+        and (end is None or at <= end)
+    ]
+    items = sorted([*page.items, *here], key=lambda view: (view.expires_at, view.id))
+    return InboxPage(items=tuple(items), after=page.after)
 
 
 def _soon(times: Times) -> datetime:
@@ -429,16 +447,31 @@ def _work(times: Times, view: WorkView, words: str = "") -> Row:
         why=view.why[:1].upper() + view.why[1:],
         odd=f"Taken by {view.assignee}" if view.assignee else "Nobody has taken it",
         odd_kind="no" if view.assignee else "some",
-        money=() if view.amount is None else (str(view.amount),),
+        money=_money_of(view),
         no_money="no amount",
         left=times.ago(view.since),
-        since=plural(len(view.notes), "note") if view.notes else "",
+        since=_more_of(view),
     )
+
+
+def _money_of(view: WorkView) -> tuple[str, ...]:
+    """What it is about, or what is drafted for it."""
+    steps = () if view.draft is None else view.draft.steps
+    drafted = tuple(str(step.amount) for step in steps if step.amount is not None)
+    return drafted if view.amount is None else (str(view.amount),)
+
+
+def _more_of(view: WorkView) -> str:
+    said = ["a solution is drafted"] if view.draft is not None else []
+    if view.notes:
+        said.append(plural(len(view.notes), "note"))
+    return ", ".join(said)
 
 
 async def near_of(visit: Visit, view: SolutionView) -> Neighbour:
     """The next one that waits for the same person, the soonest first."""
     waiting = await visit.sayso.solutions.waiting_for(visit.person, limit=25)
+    waiting = _among(waiting, await visit.sayso.canaries.waiting_for(visit.person), None)
     ids = [one.id for one in waiting.items]
     place = (
         f"{ids.index(view.id) + 1} of {len(ids)}{'+' if waiting.after else ''}"

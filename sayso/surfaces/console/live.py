@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from sayso.errors import RefusedError, SaysoError
+from sayso.errors import Code, RefusedError, SaysoError
 from sayso.sdk.changes import Changes
 from sayso.surfaces.console.sign_in import SignIn
 
@@ -95,8 +95,13 @@ class Live:
     async def _read_mark(self, on: str) -> str:
         sayso = self.sign_in.sayso
         if on == "inbox":
-            return await sayso.solutions.mark()
-        view = await sayso.solutions.get(on)
+            return f"{await sayso.solutions.mark()}/{await sayso.canaries.mark()}"
+        try:
+            view = await sayso.solutions.get(on)
+        except RefusedError as error:
+            if error.code is not Code.NOT_FOUND:
+                raise
+            return (await sayso.canaries.get(on)).status
         stops = [stop.id for stop in await sayso.stops.list()]
         states = [(step.id, step.status, step.revision) for step in view.steps]
         said = repr((view.digest, view.status, view.agreed, states, stops, view.question))

@@ -11,9 +11,11 @@ from sayso.ids import rfc3339, to_micros
 from sayso.sdk.resources.people import Away
 from sayso.sdk.resources.sessions import ABSOLUTE, IDLE
 from sayso.surfaces.console.edge import Form, read_form
+from sayso.surfaces.console.figures import people
 from sayso.surfaces.console.render import KEYS_COOKIE
 from sayso.surfaces.console.visit import Visit
 
+_FIGURES_DAYS = 30
 _A_YEAR_S = 365 * 24 * 3600
 _VIA = {"link": "a one-time link", "token": "your token", "oidc": "your company's sign-in"}
 
@@ -23,6 +25,8 @@ async def show_me(visit: Visit) -> Response:
     session = visit.session
     page = visit.page("You", "-")
     away, others = await absence_of(visit)
+    figures = await visit.sayso.statistics.read(days=_FIGURES_DAYS)
+    mine = [one for one in people(figures) if one.name == visit.person.id]
     return visit.show(
         "me.html",
         page,
@@ -38,6 +42,9 @@ async def show_me(visit: Visit) -> Response:
         oidc=visit.sayso.oidc.name,
         asked_again=await visit.sayso.oidc.sessions.asks_again(session),
         linked=visit.person.oidc is not None,
+        mine=mine[0] if mine else None,
+        days=_FIGURES_DAYS,
+        tests=visit.sayso.workspace.settings.approvals.canaries > 0,
     )
 
 

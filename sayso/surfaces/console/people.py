@@ -55,5 +55,6 @@ async def show_people(visit: Visit) -> Response:
         connections=await sayso.accounts.connections(),
         accounts=await sayso.accounts.accounts(ask=asked),
         asked=asked,
+        tests=sayso.workspace.settings.approvals.canaries > 0,
         passkeys=await pane_of(visit),
     )

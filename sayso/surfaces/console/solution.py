@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 from urllib.parse import urlencode
 
 from starlette.responses import Response
@@ -14,10 +15,12 @@ from sayso.actions.approvals.repository import ApprovalStatus, Choice
 from sayso.actions.model.status import Status
 from sayso.errors import Code, RefusedError
 from sayso.money import Money
+from sayso.sdk.resources.passkeys import ToSign
 from sayso.sdk.solution_view import SolutionView, StepView
 from sayso.sdk.solution_words import first_name, join, number_word
 from sayso.surfaces.console.edge import Form, read_form
 from sayso.surfaces.console.inbox import Link, near_of
+from sayso.surfaces.console.outside import outside
 from sayso.surfaces.console.passkeys import as_asked, new_nonce, place_of, signature_in
 from sayso.surfaces.console.render import Times
 from sayso.surfaces.console.visit import Visit
@@ -32,6 +35,8 @@ REASONS = (
 _DONE = frozenset({Status.SUCCEEDED, Status.COMPENSATED})
 _ENDED_BADLY = frozenset({Status.FAILED, Status.UNKNOWN})
 _NOT_DONE = frozenset({Status.REFUSED, Status.REJECTED, Status.EXPIRED})
+Signing: TypeAlias = Callable[[Answer, str], Awaitable[ToSign | None]]
+"""What a passkey has to sign of an answer, with a nonce; None where it need not."""
 _LOST = frozenset({Code.ALREADY_DECIDED, Code.APPROVAL_EXPIRED})
 _CHANGED = frozenset({Code.STALE_REVISION, Code.DIGEST_MISMATCH})
 
@@ -123,10 +128,10 @@ class Card:
 async def show_solution(visit: Visit) -> Response:
     """The page."""
     view = await visit.sayso.solutions.get(visit.request.path_params["id"])
-    return await _page(visit, view)
+    return await page_of(visit, view)
 
 
-async def _page(
+async def page_of(
     visit: Visit,
     view: SolutionView,
     *,
@@ -135,20 +140,31 @@ async def _page(
     status: int = 200,
     dead: bool = False,
     smaller: Smaller | None = None,
+    to_sign: Signing | None = None,
 ) -> Response:
+    """The page of a solution; `to_sign` tells what a passkey has to sign of another card."""
     talk = await visit.sayso.solutions.conversation(view)
     told = await _told(visit, view)
     card = card_of(visit, view, note=note, changes=changes, dead=dead, smaller=smaller)
     if card.asks:
-        card = await _with_passkey(visit, view, card)
-    no = await visit.sayso.approvals.why_not(view.id)
+        card = await _with_passkey(visit, view, card, to_sign or visit.sayso.solutions.to_sign)
+    said_no = view.status == ApprovalStatus.REJECTED
+    no = await visit.sayso.approvals.why_not(view.id) if said_no else None
     if no is not None:
         code = dict(REASONS).get(no.code, no.code.replace("_", " "))
         card = replace(card, after=(f"{code}: “{no.words}”" if no.words else f"{code}.",))
     page = visit.page(view.lead.headline, "", live=view.id)
     near = await near_of(visit, view)
     return visit.show(
-        "solution.html", page, status=status, view=view, card=card, talk=talk, told=told, near=near
+        "solution.html",
+        page,
+        status=status,
+        view=view,
+        card=card,
+        talk=talk,
+        told=told,
+        near=near,
+        outside=await outside(visit, [step.action_id for step in view.steps]),
     )
 
 
@@ -159,7 +175,7 @@ async def _told(visit: Visit, view: SolutionView) -> str:
     return (await visit.sayso.requests.get(view.request_id)).reply or ""
 
 
-async def _with_passkey(visit: Visit, view: SolutionView, card: Card) -> Card:
+async def _with_passkey(visit: Visit, view: SolutionView, card: Card, to_sign: Signing) -> Card:
     """The card with what a passkey has to sign, where this yes needs that."""
     lower: Mapping[str, Money] = {} if card.smaller is None else card.smaller.lower
     steps = tuple(step.id for step in view.steps if step.asks and not step.left_out)
@@ -175,7 +191,7 @@ async def _with_passkey(visit: Visit, view: SolutionView, card: Card) -> Card:
         steps=steps if card.smaller is not None else None,
         lower=lower,
     )
-    asked = await visit.sayso.solutions.to_sign(answer, new_nonce(visit))
+    asked = await to_sign(answer, new_nonce(visit))
     if asked is None:
         return card
     place = place_of(visit)
@@ -435,12 +451,12 @@ async def show_smaller(visit: Visit) -> Response:
         lower = lowered(Form(fields), whole)
         view = await visit.sayso.solutions.smaller(whole.id, steps=names or None, lower=lower)
     except RefusedError as error:
-        return await _page(visit, whole, note=_nothing_decided(error), status=422)
+        return await page_of(visit, whole, note=nothing_decided(error), status=422)
     if not any(step.asks for step in view.steps):
         note = Said(title="Nothing is left", text="A yes to no step is a no.", kind="no")
-        return await _page(visit, whole, note=note, status=422)
+        return await page_of(visit, whole, note=note, status=422)
     changed = any(step.left_out for step in view.steps) or bool(lower)
-    return await _page(visit, view, smaller=Smaller(lower=lower) if changed else None)
+    return await page_of(visit, view, smaller=Smaller(lower=lower) if changed else None)
 
 
 async def decide(visit: Visit) -> Response:
@@ -459,11 +475,11 @@ async def decide(visit: Visit) -> Response:
                 if waiting and not whole and not form.one("smaller"):
                     # A browser that cannot hide the button of the whole: it decides nothing else
                     # than what it names.
-                    return visit.see(f"solution/{before.id}/smaller?{_as_query(form)}")
+                    return visit.see(f"solution/{before.id}/smaller?{as_query(form)}")
                 await _answer(visit, form, "yes", before)
             case _:
                 note = Said(title="Nothing was decided", text="Choose yes or no.", kind="no")
-                return await _page(visit, before, status=422, note=note)
+                return await page_of(visit, before, status=422, note=note)
     except RefusedError as error:
         return await _refused(visit, form, error)
     return visit.see(f"solution/{before.id}")
@@ -485,7 +501,8 @@ async def _ask(visit: Visit, form: Form) -> None:
     )
 
 
-def _as_query(form: Form) -> str:
+def as_query(form: Form) -> str:
+    """What a form ticks, as the query of the page that shows the smaller card."""
     names = [("step", step) for step in form.all("step")]
     return urlencode([*names, ("revision", form.one("revision")), ("digest", form.one("digest"))])
 
@@ -545,14 +562,14 @@ async def _refused(visit: Visit, form: Form, error: RefusedError) -> Response:
         note = Said(
             title=f"{who.title} {who.text}. Your click was not counted.", text="", kind="no"
         )
-        return await _page(visit, view, note=note, status=409, dead=True)
+        return await page_of(visit, view, note=note, status=409, dead=True)
     if error.code in _CHANGED:
         note = Said(
             title="Your answer was not counted: something changed while you read.",
             text="Nothing was done. This is the card as it stands now.",
             kind="no",
         )
-        return await _page(
+        return await page_of(
             visit, view, note=note, changes=_changes(form, view), status=409, dead=True
         )
     if error.code is Code.PASSKEY_REQUIRED:
@@ -561,11 +578,12 @@ async def _refused(visit: Visit, form: Form, error: RefusedError) -> Response:
             text="Allow JavaScript on this page, and use your passkey when your browser asks.",
             kind="no",
         )
-        return await _page(visit, view, note=note, status=403)
-    return await _page(visit, view, note=_nothing_decided(error), status=422)
+        return await page_of(visit, view, note=note, status=403)
+    return await page_of(visit, view, note=nothing_decided(error), status=422)
 
 
-def _nothing_decided(error: RefusedError) -> Said:
+def nothing_decided(error: RefusedError) -> Said:
+    """A refusal after which everything is as it was."""
     steps = "" if error.next_step in {"", "nothing"} else f" Next: {error.next_step}."
     text = f"{error.message[:1].upper()}{error.message[1:]}.{steps}"
     return Said(title="Nothing was decided", text=text, kind="no")

@@ -149,6 +149,8 @@ def _set_gauges(meter: Meter, figures: Figures) -> None:
     for state, count in figures.requests.items():
         requests.set(count, {"status": state.value})
     gauge("approvals.pending", "Approvals that wait for people.", figures.pending)
+    each = "Cards within 24 hours for each person of the busiest role; alert above 40."
+    gauge("approvals.cards_per_person", each, figures.cards_each)
     gauge("log.entries", "Entries of the audit log.", figures.entries)
     verifies = "1, or 0 once the log does not verify and nothing is signed on top of it."
     gauge("log.verifies", verifies, int(figures.verifies))

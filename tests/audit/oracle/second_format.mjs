@@ -73,11 +73,12 @@ export const canonical = (bytes) => {
   return value;
 };
 
-const KINDS = new Set(`passkey.enrolled passkey.confirmed passkey.removed passkey.required log.opened request.asked request.planned request.handed_over request.replied
+const KINDS = new Set(`passkey.enrolled passkey.confirmed passkey.removed passkey.required log.opened request.asked request.planned request.handed_over request.proposed request.replied
   action.proposed action.refused action.pending action.approved action.rejected
   action.edited action.expired action.stale action.held action.intent action.accepted
   action.succeeded action.failed action.unknown action.reconciled action.resolved action.compensated plan.undoing
   approval.refused approval.reminded approval.escalated
+  canary.shown canary.answered canary.ended
   stop.engaged stop.resume_asked stop.released stop.refused
   policy.activated policy.asked policy.withdrawn policy.refused key.rotated log.head log.sealed
   log.pruned log.refused audit.queried audit.exported token.created token.revoked

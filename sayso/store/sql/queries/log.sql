@@ -203,6 +203,9 @@ select * from token where tenant = :tenant and id >= :id order by id limit :limi
 -- name: whole_policy_changes
 select * from policy_change where home = :tenant and id >= :id order by id limit :limit;
 
+-- name: whole_canaries
+select * from canary where tenant = :tenant and id >= :id order by id limit :limit;
+
 -- name: whole_policy_versions
 select * from policy_version
 where home = :tenant and number >= :number order by number limit :limit;

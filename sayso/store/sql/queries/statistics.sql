@@ -21,10 +21,26 @@ from action where action.tenant = :tenant and action.id >= :since
 group by 1, 2, 3 order by 2, 5 desc;
 
 -- name: votes
-select vote.person, vote.decision, vote.at - approval.created_at as took
+select vote.person, vote.decision, vote.at - approval.created_at as took,
+    case when vote.decision <> 'reject' and (action.status = 'compensated' or exists (
+        select 1 from action_wrong as wrong
+        where wrong.tenant = action.tenant and wrong.action_id = action.id)) then 1 else 0 end
+        as reversed
 from vote join approval on approval.tenant = vote.tenant and approval.id = vote.approval_id
+join action on action.tenant = approval.tenant and action.id = approval.action_id
 where vote.tenant = :tenant and vote.approval_id >= :since
 order by vote.approval_id desc limit :limit;
+
+-- The cards since a moment: which roles each asked, and by which judgement; a plan is one card.
+-- name: cards
+select approval.roles, action.judgement
+from approval join action on action.tenant = approval.tenant and action.id = approval.action_id
+where approval.tenant = :tenant and approval.id >= :since
+    and (approval.request_id is null or not exists (
+        select 1 from approval as earlier
+        where earlier.tenant = approval.tenant and earlier.request_id = approval.request_id
+            and earlier.id < approval.id))
+order by approval.id desc limit :limit;
 
 -- name: requests
 select (request.created_at / cast(86400000000 as bigint)) as day, count(*) as count,

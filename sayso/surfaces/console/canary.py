@@ -1,0 +1,144 @@
+"""A test card's page: like any solution's until it is answered, and then what it was."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from sayso.actions.approvals.answer import Answer
+from sayso.actions.approvals.repository import Choice
+from sayso.errors import Code, RefusedError
+from sayso.sdk.resources.canaries import CanaryView
+from sayso.sdk.solution_view import SolutionView
+from sayso.surfaces.console import solution
+from sayso.surfaces.console.edge import Form, read_form
+from sayso.surfaces.console.inbox import near_of
+from sayso.surfaces.console.passkeys import signature_in
+from sayso.surfaces.console.solution import Said, Smaller
+from sayso.surfaces.console.visit import Visit
+
+
+async def show(visit: Visit) -> Response:
+    """The page of a solution, or of a test card."""
+    found = await _found(visit)
+    if found is None:
+        return await solution.show_solution(visit)
+    return await _page(visit, found)
+
+
+async def show_smaller(visit: Visit) -> Response:
+    """The card as a smaller yes would leave it."""
+    found = await _found(visit)
+    if found is None:
+        return await solution.show_smaller(visit)
+    view, query = found.solution, visit.request.query_params
+    if found.status != "open" or view is None:
+        return visit.see(f"solution/{found.id}")
+    if (query.get("digest", ""), query.get("revision", "")) != (view.digest, str(view.revision)):
+        return visit.see(f"solution/{found.id}")
+    fields = {name: (value,) for name, value in query.items()}
+    try:
+        lower = solution.lowered(Form(fields), view)
+        names = tuple(query.getlist("step"))
+        less = await visit.sayso.canaries.smaller(found.id, steps=names or None, lower=lower)
+    except RefusedError as error:
+        return await _open_page(visit, view, note=solution.nothing_decided(error), status=422)
+    changed = any(step.left_out for step in less.steps) or bool(lower)
+    return await _open_page(visit, less, smaller=Smaller(lower=lower) if changed else None)
+
+
+async def decide(visit: Visit) -> Response:
+    """Take the answer of a form, to a solution or to a test card."""
+    found = await _found(visit)
+    if found is None:
+        return await solution.decide(visit)
+    form, view = await read_form(visit.request), found.solution
+    said = form.one("decision")
+    if found.status != "open" or view is None:
+        return visit.see(f"solution/{found.id}")
+    if said not in {"yes", "no", "ask"}:
+        note = Said(title="Nothing was decided", text="Choose yes or no.", kind="no")
+        return await _open_page(visit, view, note=note, status=422)
+    waiting = {step.id for step in view.steps if step.asks}
+    whole = set(form.all("step")) in (set(), waiting)
+    if said == "yes" and not whole and not form.one("smaller"):
+        return visit.see(f"solution/{found.id}/smaller?{solution.as_query(form)}")
+    try:
+        await visit.sayso.canaries.answer_as(_answer(visit, form, view), asks=said == "ask")
+    except RefusedError as error:
+        if error.code is not Code.ALREADY_DECIDED:
+            return await _open_page(visit, view, note=solution.nothing_decided(error), status=422)
+    return visit.see(f"solution/{found.id}")
+
+
+def _answer(visit: Visit, form: Form, view: SolutionView) -> Answer:
+    yes = form.one("decision") == "yes"
+    lower = solution.lowered(form, view) if yes and form.one("smaller") else {}
+    choice = Choice.EDIT if lower else Choice.APPROVE
+    if form.one("decision") == "no":
+        choice = Choice.REJECT
+    return Answer(
+        tenant=visit.session.token.tenant,
+        approval_id=view.id,
+        revision=form.integer("revision"),
+        digest=form.one("digest"),
+        choice=choice,
+        person=visit.person.id,
+        via="console",
+        credential=visit.session.token.id,
+        reason_code="" if yes else form.one("reason_code"),
+        reason="" if yes else form.one("reason"),
+        steps=(tuple(form.all("step")) or None) if yes else None,
+        lower=lower,
+        passkey=signature_in(visit, form) if yes else None,
+    )
+
+
+async def _found(visit: Visit) -> CanaryView | None:
+    """The test card of the page's id; None where it is a true one, or nothing."""
+    try:
+        return await visit.sayso.canaries.get(visit.request.path_params["id"])
+    except RefusedError as error:
+        if error.code is not Code.NOT_FOUND:
+            raise
+        return None
+
+
+async def _page(visit: Visit, found: CanaryView) -> Response:
+    if found.status == "open" and found.solution is not None:
+        return await _open_page(visit, found.solution)
+    near = None if found.solution is None else await near_of(visit, found.solution)
+    page = visit.page("A test card", "")
+    return visit.show(
+        "canary.html", page, found=found, said=revealed(found, visit.person.id), near=near
+    )
+
+
+async def _open_page(
+    visit: Visit,
+    view: SolutionView,
+    *,
+    note: Said | None = None,
+    status: int = 200,
+    smaller: Smaller | None = None,
+) -> Response:
+    return await solution.page_of(
+        visit, view, note=note, status=status, smaller=smaller, to_sign=visit.sayso.canaries.to_sign
+    )
+
+
+def revealed(found: CanaryView, person: str) -> Said:
+    """What the card was, to one person; how somebody else did is nobody's business here."""
+    mistake = f"The mistake: {found.reveal}." if found.reveal else "What it showed is gone."
+    nothing = "Nothing was done, and the customer has heard nothing."
+    if found.person == person and found.status == "caught":
+        words = {"asked": "You wanted to ask first", "less": "You put it right"}
+        title = f"{words.get(found.answer or '', 'You said no')}: you caught it"
+        return Said(title=f"{title}. This was a test card.", text=f"{mistake} {nothing}", kind="ok")
+    if found.person == person:
+        title = "This was a test card, and you said yes"
+        return Said(title=f"{title}.", text=f"{mistake} {nothing}", kind="wait")
+    ends = {
+        "unanswered": "Nobody answered it in time.",
+        "withdrawn": "It was taken back.",
+    }.get(found.status, "Somebody has answered it.")
+    return Said(title=f"This was a test card. {ends}", text=f"{mistake} {nothing}")
