@@ -30,7 +30,7 @@ GROUPS = {
     ),
     "limits": ("set", "drop"),
     "rollout": ("list", "set", "compare", "wrong"),
-    "work": ("list", "show", "take", "note", "end"),
+    "work": ("list", "show", "take", "note", "propose", "end"),
     "stop": ("list",),
     "people": ("list", "add", "role", "slack", "away", "deactivate"),
     "webhooks": (*("add", "list", "test", "rotate", "disable", "enable", "replay", "remove"),),
