@@ -199,6 +199,11 @@ PROMISES: dict[str, Promise] = {
         "Foreign text is shown as text: no mention, link, hidden or reordered character works.",
     ),
     "slack:cut": Promise("A long text is cut with a count and a way to the rest."),
+    "slack:notes": Promise(
+        "What a linked person writes below a card is one note, and what is noted elsewhere stands"
+        " there once."
+    ),
+    "slack:notes-decide-nothing": Promise("A message in a thread decides nothing."),
     "slack:valid": Promise("Every card is checked before it is sent."),
     # ---- tools for models: MCP, LangChain ---------------------------------------------------
     "tools:subject": Promise(

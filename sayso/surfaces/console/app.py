@@ -72,6 +72,7 @@ def create_console(sayso: Sayso, *, site: Site | None = None) -> Starlette:
             Route("/solution/{id}", page(canary.show)),
             Route("/solution/{id}/smaller", page(canary.show_smaller)),
             Route("/solution/{id}/decision", page(canary.decide), methods=["POST"]),
+            Route("/solution/{id}/note", page(work.note_down), methods=["POST"]),
             Route("/together", page(together.show_together)),
             Route("/together", page(together.answer_together), methods=["POST"]),
             Route("/action/{id}", page(action.show_action)),
