@@ -30,6 +30,7 @@ _NAMES = {
     EntryKind.REQUEST_CONTINUED: "Waited for the customer",
     EntryKind.REQUEST_PLANNED: "Planned",
     EntryKind.REQUEST_HANDED_OVER: "Handed over",
+    EntryKind.REQUEST_PROPOSED: "Proposed by a person",
     EntryKind.REQUEST_REPLIED: "Told",
     EntryKind.ACTION_PROPOSED: "Proposed",
     EntryKind.ACTION_REFUSED: "Refused",
@@ -237,9 +238,10 @@ def _text(entry: EntryView, kind: EntryKind, *, by_person: bool) -> str:
     match kind:
         case EntryKind.REQUEST_ASKED:
             return f"{plural(int(data.get('messages', 1)), 'message')}, sealed beside the log"
-        case EntryKind.REQUEST_PLANNED:
+        case EntryKind.REQUEST_PLANNED | EntryKind.REQUEST_PROPOSED:
             steps = plural(len(data.get("steps", [])), "step")
-            return f"{steps} by {data.get('planner', 'a planner')}"
+            drafted = "drafted " if kind is EntryKind.REQUEST_PROPOSED else ""
+            return f"{steps} {drafted}by {data.get('planner', 'a planner')}"
         case EntryKind.ACTION_PENDING | EntryKind.ACTION_APPROVED if not by_person:
             roles = " and ".join(role.replace("_", " ") for role in data.get("roles", []))
             asked = f"asks {roles}" if kind is EntryKind.ACTION_PENDING and roles else "allowed"
