@@ -13,6 +13,7 @@ from actions.steps import (
     bodies,
     code_of,
     decide,
+    open_rows,
     run_due,
     say,
     settle,
@@ -543,6 +544,21 @@ async def test_what_a_limit_counts_never_changes_under_one_id(
         with pytest.raises(ConfigError) as wrong:
             await opened.sayso.policy.activate(token=maria)
         assert "another id" in wrong.value.next_step
+
+
+@pytest.mark.promise("limits:windows")
+async def test_windows_that_are_over_are_forgotten_and_what_is_held_is_not(tmp_path: Path) -> None:
+    """So that the tables do not grow for ever; an unknown outcome keeps its hold."""
+    async with limited(tmp_path, TOKEN_HOUR) as opened:
+        assert await done(opened, 3) == ["succeeded"] * 3
+        opened.clock.advance(hours=6)
+        opened.shop.faults.append(ShopFault.LOST_AFTER)
+        assert (await refund(opened)).status == "unknown"
+        assert await opened.sayso.limits.forget() == 4  # three uses and their counter
+        opened.clock.advance(hours=6)
+        assert await opened.sayso.limits.forget() == 0
+        rows = open_rows(opened)
+        assert rows.execute("select state from limit_use").fetchall() == [("held",)]
 
 
 @pytest.mark.promise("limits:soft")
