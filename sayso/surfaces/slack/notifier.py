@@ -30,10 +30,11 @@ from sayso.sdk.outcome_words import outcome_of
 from sayso.sdk.resources.outbox import OutboxRow
 from sayso.sdk.solution_view import SolutionView
 from sayso.surfaces.slack.blocks import check_blocks
+from sayso.surfaces.slack.canaries import CanaryCards
 from sayso.surfaces.slack.card import EVENT_TYPE, Message, build_message
 from sayso.surfaces.slack.identity import Home
 from sayso.surfaces.slack.pace import Bucket, Pace
-from sayso.surfaces.slack.reminding import Reminding, all_news
+from sayso.surfaces.slack.reminding import News, Reminding, all_news
 from sayso.surfaces.slack.thread import build_evidence
 from sayso.surfaces.slack.web import SlackRefusedError, SlackWeb
 
@@ -98,6 +99,7 @@ class Notifier:
         self._updates = Bucket(self.pace.update_every_s, self.pace.monotonic)
         self._reminding = Reminding(sayso, web, channel, self.pace, self._posts)
         self._news = all_news(sayso, web, channel, self.pace, self._posts)
+        self._tests = CanaryCards(sayso, self._channel, channel, self.pace, self._posts)
         self._checked_until = 0.0
         self._tried: set[int] = set()
         self._turns = Turns()
@@ -141,7 +143,8 @@ class Notifier:
         waits: list[float] = []
         due = await self._sayso.outbox.due_cards(OUTBOX_TOPIC, limit=_BATCH)
         reminders = await self._reminding.due()
-        told = [(one, rows[0]) for one in self._news if (rows := await one.due())]
+        others: tuple[News | CanaryCards, ...] = (*self._news, self._tests)
+        told = [(one, rows[0]) for one in others if (rows := await one.due())]
         if due or reminders or told:
             await self._check_channel()
         for bucket, rows in (
