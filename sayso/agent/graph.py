@@ -151,6 +151,8 @@ async def _validate(state: RunState, runtime: _Runtime) -> Command[Any]:
     unasked = find_unasked(plan, context.messages, handles, context.knowledge)
     if unasked:
         steps = ", ".join(f"`{one.action}` ({one.why})" for one in unasked)
+        why = {one.step: f"not found in the customer's own words: {one.why}" for one in unasked}
+        context.draft = context.drafted(grounded, handles, why)
         return _to_person(
             context, f"not found in the customer's own words: {steps}", Code.NOT_ASKED_FOR
         )
@@ -158,6 +160,8 @@ async def _validate(state: RunState, runtime: _Runtime) -> Command[Any]:
     if not _must_confirm(grounded, context.confirm):
         return Command(goto="submit", update=update)
     if context.asked >= MAX_QUESTIONS:
+        why = {step.id: "the customer has not said yes to it" for step in grounded.steps}
+        context.draft = context.drafted(grounded, handles, why)
         return _to_person(context, f"{MAX_QUESTIONS} questions were asked already")
     question = confirm_plan(grounded, grounded.steps[0].action)
     return Command(goto="question", update={**update, "question": _stored(question, context)})
@@ -190,6 +194,8 @@ async def _listen(state: RunState, runtime: _Runtime) -> Command[Any]:
     """
     interrupt({"waits_for": "the customer's answer"})
     context = runtime.context
+    if context.row.is_acting:  # a person proposed what was drafted, and all of it is told
+        return Command(goto="reply")
     stored = state.get("question") or {}
     newest = context.messages[-1] if context.messages else None
     clean: RunState = {"question": None, "tries": 0, "problems": [], "tokens": 0}
@@ -219,9 +225,8 @@ async def _wait(state: RunState) -> None:
 
 async def _reply(state: RunState, runtime: _Runtime) -> None:
     """Write the reply."""
-    await runtime.context.store.write(
-        partial(store_reply, runtime.context.requests, runtime.context.row)
-    )
+    context = runtime.context
+    await context.store.write(partial(store_reply, context.requests, context.row, context.registry))
 
 
 async def _hand_over(state: RunState, runtime: _Runtime) -> None:
@@ -229,7 +234,13 @@ async def _hand_over(state: RunState, runtime: _Runtime) -> None:
     context = runtime.context
     await context.store.write(
         lambda tx: hand_over(
-            context.requests, tx, context.row, context.reason, state, context.language
+            context.requests,
+            tx,
+            context.row,
+            context.reason,
+            state,
+            context.language,
+            context.draft,
         )
     )
 

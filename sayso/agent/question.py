@@ -7,7 +7,7 @@ words of the action's definition, and the provider's labels.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import cast
 
 import orjson
@@ -28,14 +28,22 @@ YES, NO = "yes", "no"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskedText:
-    """What the customer reads: sealed beside the log, since labels may name what they bought."""
+    """What the customer reads: sealed beside the log, since labels may name what they bought.
+
+    Attributes:
+        draft: the plan that is restated, as a person sees it where the customer does not answer.
+    """
 
     text: str
     labels: tuple[str, ...]
+    draft: JsonObject | None = None
 
     def to_text(self) -> str:
         """As it is sealed."""
-        return orjson.dumps({"text": self.text, "labels": list(self.labels)}).decode()
+        drafted = {} if self.draft is None else {"draft": self.draft}
+        return orjson.dumps(
+            {"text": self.text, "labels": list(self.labels), **drafted}, default=dict
+        ).decode()
 
     def reply(self, question: Mapping[str, JsonValue]) -> str:
         """All of it, for a customer who sees nothing but text."""
@@ -48,7 +56,11 @@ class AskedText:
         """What `to_text` wrote."""
         found = cast("Mapping[str, object]", orjson.loads(sealed))
         labels = cast("Sequence[str]", found.get("labels", ()))
-        return cls(text=str(found.get("text", "")), labels=tuple(map(str, labels)))
+        return cls(
+            text=str(found.get("text", "")),
+            labels=tuple(map(str, labels)),
+            draft=cast("JsonObject | None", found.get("draft")),
+        )
 
 
 def confirm_plan(plan: Plan, about: str) -> Question:
@@ -118,6 +130,14 @@ def words_of(action: Action | None, language: str) -> CustomerWords:
     return found or general_words(phrases_of(language))
 
 
+def words_of_plan(plan: Plan, actions: Mapping[str, Action], language: str) -> JsonValue:
+    """How the plan's actions are called, kept with it: the reply needs no connector then."""
+    return {
+        step.action: cast("JsonValue", asdict(words_of(actions.get(step.action), language)))
+        for step in plan.steps
+    }
+
+
 def _listed(things: Sequence[str], phrases: Phrases) -> str:
     if len(things) == 1:
         return things[0]
@@ -127,13 +147,13 @@ def _listed(things: Sequence[str], phrases: Phrases) -> str:
 def _restated(step: Step, language: str, handles: Handles, actions: Mapping[str, Action]) -> str:
     action = actions.get(step.action)
     words = words_of(action, language)
-    record = _record_of(step, handles)
+    record = record_of(step, handles)
     return thing_of(
         StepOutcome(
             action=step.action,
             status=Status.PLANNED,
             words=words,
-            amount=_amount_of(step, action, record),
+            amount=amount_of(step, action, record),
             label="" if record is None else record.label or record.title,
             choice=choice_label(step.args, words),
         ),
@@ -141,7 +161,8 @@ def _restated(step: Step, language: str, handles: Handles, actions: Mapping[str,
     )
 
 
-def _record_of(step: Step, handles: Handles) -> Record | None:
+def record_of(step: Step, handles: Handles) -> Record | None:
+    """The object that a step is about; its arguments are handles or the provider's ids."""
     for value in step.args.values():
         for handle, record in handles.records.items():
             if value in (handle, record.id):
@@ -149,7 +170,7 @@ def _record_of(step: Step, handles: Handles) -> Record | None:
     return None
 
 
-def _amount_of(step: Step, action: Action | None, record: Record | None) -> Money | None:
+def amount_of(step: Step, action: Action | None, record: Record | None) -> Money | None:
     """What the step moves: its own amount, or all that is left of its object."""
     if action is None or action.money_arg is None:
         return None

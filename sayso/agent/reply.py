@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import assert_never
+from typing import assert_never, cast
 
 import orjson
 
@@ -19,6 +19,7 @@ from sayso.actions.model.customer_words import CustomerWords, filled
 from sayso.actions.model.status import Status
 from sayso.agent.phrases import DEFAULT_LANGUAGE, Phrases, phrases_of
 from sayso.errors import Code
+from sayso.json import JsonObject
 from sayso.money import Money
 from sayso.store.base import Reader
 from sayso.text import is_hidden
@@ -139,14 +140,18 @@ class HandedOver:
     Attributes:
         reason: why, for the team; it may quote the customer, so it stands in no entry.
         reply: what the customer is told.
+        draft: the plan that was not carried out, where there is one; see `drafted`.
     """
 
     reason: str
     reply: str
+    draft: JsonObject | None = None
 
     def to_text(self) -> str:
-        """The two as they are sealed."""
-        return orjson.dumps({"reason": self.reason, "reply": self.reply}).decode()
+        """All of it as it is sealed."""
+        drafted = {} if self.draft is None else {"draft": self.draft}
+        kept = {"reason": self.reason, "reply": self.reply, **drafted}
+        return orjson.dumps(kept, default=dict).decode()
 
     @classmethod
     def read(cls, sealed: str) -> HandedOver:
@@ -157,7 +162,8 @@ class HandedOver:
             found = None
         match found:
             case {"reason": str(reason), "reply": str(reply)}:
-                return cls(reason=reason, reply=reply)
+                draft = cast("JsonObject", found).get("draft")
+                return cls(reason=reason, reply=reply, draft=cast("JsonObject | None", draft))
             case _:
                 return cls(reason="", reply=sealed)
 

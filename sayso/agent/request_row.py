@@ -161,6 +161,13 @@ def actions_of(reader: Reader, request: RequestRow) -> list[ActionRow]:
     return sorted(map(read_action, rows), key=lambda row: steps.get(row.step or "", 0))
 
 
+def steps_of(reader: Reader, request: RequestRow) -> list[ActionRow]:
+    """The actions of the plan in force: not those of one that was left to people before it."""
+    present = set(_step_ids(request.plan))
+    found = actions_of(reader, request)
+    return [row for row in found if row.undoes is not None or row.step in present]
+
+
 def _step_ids(plan: JsonValue) -> list[str]:
     if not isinstance(plan, Mapping):
         return []

@@ -17,7 +17,9 @@ from sayso.actions.model.idempotency import check_key, check_repeated, read_by_k
 from sayso.actions.model.ledger import SYSTEM
 from sayso.agent.base import Message, Question
 from sayso.agent.conversation import check_messages, picked_choice, read_turn
+from sayso.agent.drafted import Drafted
 from sayso.agent.question import AskedText, question_from_json
+from sayso.agent.reply import HandedOver
 from sayso.agent.request_row import RequestRow, RequestStatus, get_request, read_request
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json, PiiRef
 from sayso.audit.log import AuditLog
@@ -332,6 +334,25 @@ class Requests:
         if row.asked_by is not None and self._renew is not None:
             self._renew(tx, moved)
         return moved
+
+    def drafted(self, reader: Reader, row: RequestRow) -> Drafted | None:
+        """The plan that people may propose in the customer's place; None where there is none.
+
+        None also when the subject was erased, and while something else goes on.
+        """
+        sealed = row.reply_ref and self._personal.open(reader, row.tenant, row.reply_ref)
+        if not sealed:
+            return None
+        found: JsonObject | None = None
+        if row.status is RequestStatus.HANDED_OVER:
+            found = HandedOver.read(sealed).draft
+        elif row.status is RequestStatus.NEEDS_CUSTOMER:
+            found = AskedText.read(sealed).draft
+        return None if found is None else Drafted.read(found)
+
+    def new_nonce(self) -> str:
+        """What makes a draft's digest say nothing about it."""
+        return self._ids.new("drf")
 
     async def write(self, work: Callable[[Transaction], RequestRow]) -> RequestRow:
         """Run what moves a request in one transaction."""

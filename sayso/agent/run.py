@@ -7,31 +7,33 @@ so that a run that was overtaken stores nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypedDict, cast
 
-from sayso.actions.engine.proposals import Proposal, Proposals
+from sayso.actions.engine.proposals import Proposals
 from sayso.actions.model.definition import Action, plannable
 from sayso.actions.model.digest import storable
-from sayso.actions.model.plan import Plan, Step
+from sayso.actions.model.plan import Plan
 from sayso.actions.model.ports import ActionRegistry
 from sayso.agent.base import Asking, Handles, Message, Planner, Records, Spending
+from sayso.agent.draft_proposal import proposal_of
+from sayso.agent.drafted import Drafted, draft_of_plan, draft_of_steps
 from sayso.agent.prompts import Prompts
 from sayso.agent.question import (
     AskedText,
     plan_json,
     question_from_json,
     text_of,
-    words_of,
+    words_of_plan,
     write_question,
 )
 from sayso.agent.reply import HandedOver, outcomes_of, write_hand_over, write_reply
-from sayso.agent.request_row import RequestRow, RequestStatus, actions_of, get_request
+from sayso.agent.request_row import RequestRow, RequestStatus, get_request, steps_of
 from sayso.agent.requests import AGENT, Requests
 from sayso.agent.understanding import Knowledge, language_of
 from sayso.audit.entry import EntryKind, Json
 from sayso.errors import Code, RetryableError
-from sayso.json import JsonValue
+from sayso.json import JsonObject, JsonValue
 from sayso.settings.planner import ConfirmWhen
 from sayso.store.base import Store, Transaction
 from sayso.telemetry import Telemetry
@@ -74,6 +76,8 @@ class RunContext:
     handles: Handles | None = field(default=None)
     reason: str = "no reason was given"
     """Why a person has to take it; it may quote the customer, so that it is in no checkpoint."""
+    draft: Drafted | None = None
+    """The plan that is handed over with it, where there is one."""
 
     async def known(self) -> Handles:
         """The subject's objects under this run's handles; looked up once a run."""
@@ -84,7 +88,7 @@ class RunContext:
     @property
     def actions(self) -> Mapping[str, Action]:
         """What can be planned, by name."""
-        return {action.name: action for action in plannable(self.registry.actions)}
+        return plannable_by_name(self.registry)
 
     @property
     def language(self) -> str:
@@ -98,12 +102,29 @@ class RunContext:
             key=self.row.id, region=self.region, prompts=self.prompts, spending=self.spending
         )
 
+    def drafted(self, plan: Plan, handles: Handles, why: Mapping[str, str]) -> Drafted:
+        """A plan as people are shown it; `why` it was not done, by step."""
+        return draft_of_plan(
+            plan,
+            why,
+            handles=handles,
+            actions=self.actions,
+            language=self.language,
+            nonce=self.requests.new_nonce(),
+        )
+
     @property
     def asked(self) -> int:
         """How many questions the conversation holds that Sayso asked."""
         return sum(turn.question is not None for turn in self.messages)
 
 
+def plannable_by_name(registry: ActionRegistry) -> Mapping[str, Action]:
+    """What can be planned, by name."""
+    return {action.name: action for action in plannable(registry.actions)}
+
+
+_NO_YES = "the customer was asked whether they want this, and has not said yes"
 _LONGEST_REASON = 500
 """So many characters of why a person takes over are kept."""
 
@@ -133,6 +154,7 @@ def store_question(
             "question": cast("Json", stored["number"]),
             "slot": question.slot,
             "restated": steps,
+            **_draft(asked.draft),
             "tokens": state.get("tokens", 0),
             "cost_micro_usd": state.get("cost_micro_usd", 0),
         },
@@ -152,7 +174,12 @@ def ask_text(context: RunContext, stored: Mapping[str, Any], handles: Handles) -
     language, actions = context.language, context.actions
     labelled = write_question(question, language=language, handles=handles, actions=actions)
     text = text_of(labelled, language=language, handles=handles, actions=actions)
-    return AskedText(text=text, labels=tuple(choice.label for choice in labelled.choices))
+    labels = tuple(choice.label for choice in labelled.choices)
+    if question.plan is None:
+        return AskedText(text=text, labels=labels)
+    why = dict.fromkeys((step.id for step in question.plan.steps), _NO_YES)
+    draft = context.drafted(question.plan, handles, why).to_json()
+    return AskedText(text=text, labels=labels, draft=draft)
 
 
 def store_plan(context: RunContext, state: RunState, plan: Plan, tx: Transaction) -> None:
@@ -162,7 +189,7 @@ def store_plan(context: RunContext, state: RunState, plan: Plan, tx: Transaction
         # INVARIANT: its steps stand already, as they were stored with its state; those of another
         # plan, by a run that was overtaken, would come on top of them.
         return
-    proposals = tuple(_proposal(row, plan, step) for step in plan.steps)
+    proposals = tuple(proposal_of(row, plan, step, AGENT) for step in plan.steps)
     context.proposals.submit_steps(tx, proposals, plan.steps)
     steps: list[Json] = [f"{step.id} {step.action}" for step in plan.steps]
     moved = context.requests.move(
@@ -180,12 +207,21 @@ def store_plan(context: RunContext, state: RunState, plan: Plan, tx: Transaction
             "cost_micro_usd": state.get("cost_micro_usd", 0),
         },
         planner=plan.planner,
-        plan={**plan_json(plan), "language": context.language, "words": _words(context, plan)},
+        plan={
+            **plan_json(plan),
+            "language": context.language,
+            "words": words_of_plan(plan, context.actions, context.language),
+        },
         tokens=state.get("tokens", 0),
         cost_micro_usd=state.get("cost_micro_usd", 0),
     )
     if moved is None:
         raise RetryableError(Code.ACTION_LOST_LEASE, "another worker has this request")
+
+
+def _draft(sealed: JsonObject | None) -> dict[str, Json]:
+    """What an entry says of the draft that it leaves to people, where there is one."""
+    return {} if sealed is None else {"draft": Drafted.read(sealed).digest}
 
 
 def _prompt(state: RunState) -> dict[str, Json]:
@@ -194,34 +230,9 @@ def _prompt(state: RunState) -> dict[str, Json]:
     return {"prompt": prompt} if prompt else {}
 
 
-def _proposal(row: RequestRow, plan: Plan, step: Step) -> Proposal:
-    return Proposal(
-        tenant=row.tenant,
-        requester=AGENT,
-        subject=row.subject,
-        action=step.action,
-        args=step.args,
-        key=f"{row.id}/{step.id}",
-        planner=plan.planner,
-        request_id=row.id,
-        step=step.id,
-        after=step.after,
-        on_failure=plan.on_failure,
-        traceparent=row.traceparent,
-        priority=row.priority,
-    )
-
-
-def _words(context: RunContext, plan: Plan) -> JsonValue:
-    """How the plan's actions are called, kept with it: the reply needs no connector then."""
-    known = context.actions
-    return {
-        step.action: cast("JsonValue", asdict(words_of(known.get(step.action), context.language)))
-        for step in plan.steps
-    }
-
-
-def store_reply(requests: Requests, claimed: RequestRow, tx: Transaction) -> None:
+def store_reply(
+    requests: Requests, claimed: RequestRow, registry: ActionRegistry, tx: Transaction
+) -> None:
     """Store the reply, from the ledger's rows and never from what a resume said.
 
     Once more where a reply is there, and what it told has changed.
@@ -229,9 +240,17 @@ def store_reply(requests: Requests, claimed: RequestRow, tx: Transaction) -> Non
     row = get_request(tx, claimed.tenant, claimed.id)
     if not row.is_acting and row.status is not RequestStatus.ANSWERED:
         return
-    actions = actions_of(tx, row)
+    actions = steps_of(tx, row)
     if any((action.error or {}).get("code") == Code.NOT_ROLLED_OUT for action in actions):
-        _leave_to_person(requests, tx, replace(row, fence=claimed.fence))
+        definitions = plannable_by_name(registry)
+        drafted = draft_of_steps(
+            row.plan,
+            actions,
+            actions=definitions,
+            language=row.language,
+            nonce=requests.new_nonce(),
+        )
+        _leave_to_person(requests, tx, replace(row, fence=claimed.fence), drafted)
         return
     outcomes: dict[str, Json] = {action.id: action.status.value for action in actions}
     requests.move(
@@ -244,17 +263,25 @@ def store_reply(requests: Requests, claimed: RequestRow, tx: Transaction) -> Non
     )
 
 
-def _leave_to_person(requests: Requests, tx: Transaction, row: RequestRow) -> None:
+def _leave_to_person(
+    requests: Requests, tx: Transaction, row: RequestRow, drafted: Drafted | None
+) -> None:
     """The roll-out leaves all of it to a person: nothing was done, and nothing is claimed."""
     handed = HandedOver(
-        reason="the roll-out leaves this to a person", reply=write_hand_over(row.language)
+        reason="the roll-out leaves this to a person",
+        reply=write_hand_over(row.language),
+        draft=None if drafted is None else drafted.to_json(),
     )
     requests.move(
         tx,
         row,
         RequestStatus.HANDED_OVER,
         EntryKind.REQUEST_HANDED_OVER,
-        data={"planner": row.planner or "", "code": Code.NOT_ROLLED_OUT.value},
+        data={
+            "planner": row.planner or "",
+            "code": Code.NOT_ROLLED_OUT.value,
+            **_draft(handed.draft),
+        },
         reply=handed.to_text(),
     )
 
@@ -266,11 +293,18 @@ def hand_over(
     reason: str,
     spent: RunState,
     language: str | None = None,
+    draft: Drafted | None = None,
 ) -> None:
-    """Store that a person takes over; nothing when the request is planned already."""
+    """Store that a person takes over; nothing when the request is planned already.
+
+    Args:
+        draft: the plan that they are shown; one that waits for the customer's yes unless said.
+    """
     row = get_request(tx, claimed.tenant, claimed.id)
     if row.status not in (RequestStatus.RECEIVED, RequestStatus.NEEDS_CUSTOMER):
         return
+    drafted = draft or requests.drafted(tx, row)
+    sealed = None if drafted is None else drafted.to_json()
     requests.move(
         tx,
         replace(row, fence=claimed.fence),
@@ -279,6 +313,7 @@ def hand_over(
         data={
             "planner": spent.get("planner", ""),
             "code": spent.get("code", Code.NOT_UNDERSTOOD.value),
+            **_draft(sealed),
             **_prompt(spent),
             "tokens": spent.get("tokens", 0),
             "cost_micro_usd": spent.get("cost_micro_usd", 0),
@@ -287,6 +322,7 @@ def hand_over(
         reply=HandedOver(
             reason=storable(reason, _LONGEST_REASON),
             reply=write_hand_over(language or row.language),
+            draft=sealed,
         ).to_text(),
         tokens=spent.get("tokens", 0),
         cost_micro_usd=spent.get("cost_micro_usd", 0),

@@ -89,7 +89,7 @@ class Runner:
         if claimed is None:
             return
         if row.status is RequestStatus.ANSWERED:
-            await self.store.write(partial(store_reply, self.requests, claimed))
+            await self.store.write(partial(store_reply, self.requests, claimed, self.registry))
             await self._park(claimed)
             return
         try:
@@ -143,9 +143,11 @@ class Runner:
                 return
             command = Command(resume={"told": True})
         elif row.is_acting:
-            # The plan is stored, and its wait is not saved: the run died between the two, or one
-            # that was overtaken has saved over it. What is left is the wait, and the reply.
-            await graph.aupdate_state(config, {}, as_node="submit")
+            # The plan is stored, and its wait is not saved: a person proposed it, the run died
+            # between the two, or one that was overtaken has saved over it. What is left is the
+            # wait, and the reply.
+            done = "wait" if await self._all_told(row) else "submit"
+            await graph.aupdate_state(config, {}, as_node=done)
             command = None
         elif state.next:
             command = None

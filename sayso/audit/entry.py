@@ -175,6 +175,8 @@ class EntryKind(StrEnum):
     REQUEST_CONTINUED = "request.continued"
     REQUEST_PLANNED = "request.planned"
     REQUEST_HANDED_OVER = "request.handed_over"
+    REQUEST_PROPOSED = "request.proposed"
+    """A person proposes, as theirs, a plan that was left to people; `draft` says which one."""
     REQUEST_REPLIED = "request.replied"
     ACTION_PROPOSED = "action.proposed"
     ACTION_REFUSED = "action.refused"

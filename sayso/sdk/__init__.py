@@ -8,9 +8,9 @@
 - what callers get: `views` by `presenters`, `progress`, `changes` and `following`, read from
   `inputs`; `outcome_words`, and a solution by `solution_view`, `solution_outcome`,
   `solution_words`; several of them `together`, one to
-  people by e-mail `solution_letter`;
+  people by e-mail `solution_letter`; what is drafted for a hand-over, `work_draft`;
 - connectors of a workspace: the `action_catalog`, `manifests`, `drafts`, `recording`,
   `connecting`, and `fin` of Intercom;
 - operators: `scaffold`, `workspace_check`, `policy_in_force`, `orphaned_actions`,
-  `backtest_figures`, `rejected_calls`, `tracing`.
+  `backtest_figures`, what is `suggested`, `rejected_calls`, `tracing`.
 """

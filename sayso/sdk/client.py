@@ -346,8 +346,8 @@ class Sayso:
 
     @property
     def limits(self) -> LimitResource:
-        """The limits in force, and how much of each is used."""
-        return LimitResource(self.container)
+        """The limits in force, how much of each is used, and their caps."""
+        return LimitResource(self.container, self.policy)
 
     @property
     def rollout(self) -> RolloutResource:

@@ -25,7 +25,7 @@ from sayso.actions.model.action_row import ActionRow, read_action
 from sayso.actions.policy.base import Outcome
 from sayso.agent.question import AskedText
 from sayso.agent.reply import HandedOver, outcomes_of, write_reply
-from sayso.agent.request_row import RequestRow, RequestStatus, actions_of
+from sayso.agent.request_row import RequestRow, RequestStatus, actions_of, steps_of
 from sayso.audit.entry import EntryKind, StoredEntry
 from sayso.audit.personal import Personal
 from sayso.audit.queries.query import Query
@@ -149,7 +149,8 @@ def show_request(reader: Reader, row: RequestRow, personal: Personal) -> Request
     views = [show_action(reader, action, timeline=False) for action in actions]
     told: str | None = None
     if row.status is RequestStatus.ACTING and actions:
-        told = write_reply(outcomes_of(reader, actions, row.words), row.language)
+        present = steps_of(reader, row)
+        told = write_reply(outcomes_of(reader, present, row.words), row.language)
     elif row.reply_ref is not None and row.status is not RequestStatus.RECEIVED:
         # NOTE: what a received one holds was told before, as a question that is answered now.
         told = personal.open(reader, row.tenant, row.reply_ref)

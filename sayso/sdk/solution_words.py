@@ -266,7 +266,7 @@ def facts(steps: Sequence[Told], assurance: str) -> tuple[tuple[str, str], ...]:
             continue
         for label, value in one.fields.items():
             if label not in NOT_SHOWN_AGAIN and value:
-                found.setdefault(label[:1].upper() + label[1:], value)
+                found.setdefault(label[:1].upper() + label[1:], value.replace(" ..", " ··"))
     return tuple(found.items())
 
 

@@ -198,10 +198,25 @@ class ConsoleSection(Section):
     Attributes:
         url: what links to the console begin with.
         oidc: how people of your company sign in.
+        links: where else one can look, by a connector's name (`{object}` in the address), `ticket`
+            (`{conversation}`, the id that you gave with the customer's words) and `trace`
+            (`{trace}`), such as `{stripe = "https://dashboard.stripe.com/search?query={object}"}`.
     """
 
     url: Annotated[str, Field(pattern=r"^(https://[^/\s?#@]+)?$")] = ""
     oidc: OidcSection | None = None
+    links: Mapping[Name, Annotated[str, Field(max_length=500)]] = Field(default_factory=dict)
+
+    @field_validator("links")
+    @classmethod
+    def _lead_to_one_place(cls, said: Mapping[str, str]) -> Mapping[str, str]:
+        for name, address in said.items():
+            word = {"ticket": "{conversation}", "trace": "{trace}"}.get(name, "{object}")
+            host, _, rest = address.removeprefix("https://").partition("/")
+            fixed = address.startswith("https://") and host and not set("{}?#@\\ ") & set(host)
+            if not fixed or rest.count(word) != 1 or set("{}") & set(rest.replace(word, "")):
+                raise ValueError(f"`{name}`: write https://HOST/… with {word} once after the host")
+        return said
 
 
 class NetworkSection(Section):

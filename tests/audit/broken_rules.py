@@ -14,10 +14,12 @@ from audit.ruled_log import (
     SUBJECT,
     WORKSPACE,
     RuledLog,
+    drafted,
     person,
+    proposed,
 )
 
-from sayso.audit.entry import EntryKind, Json
+from sayso.audit.entry import Actor, ActorKind, EntryKind, Json
 from sayso.audit.verifier.verification import Check
 
 Step = Callable[[RuledLog], None]
@@ -109,6 +111,24 @@ def _settled_without_a_role(log: RuledLog) -> None:
     log.lost()
     data: dict[str, Json] = {"outcome": "succeeded", "credential": "tok_nobody"}
     log.act(EntryKind.ACTION_RESOLVED, "succeeded", person("nobody"), data)
+
+
+def _proposed(
+    by: str = "maria", *, draft: Json = DIGEST, credential: str = "", twice: bool = False
+) -> Step:
+    def _broken(log: RuledLog) -> None:
+        drafted(log)
+        if twice:
+            proposed(log, "noor")
+        proposed(log, by, draft=draft, credential=credential)
+
+    return _broken
+
+
+def _proposed_by_the_agent(log: RuledLog) -> None:
+    drafted(log)
+    agent = Actor(kind=ActorKind.SERVICE, id="maria")
+    proposed(log, actor=agent)
 
 
 def _own(log: RuledLog) -> None:
@@ -371,10 +391,21 @@ BROKEN: Mapping[Check, tuple[Step, ...]] = {
         _policy_confirmed("dora", asked_by="noor"),
     ),
     Check.RULE_APPROVED: (_without_a_yes,),
-    Check.RULE_BOUND: (_about_something_else, _escalated_to_another),
+    Check.RULE_BOUND: (
+        _about_something_else,
+        _escalated_to_another,
+        _proposed(draft=OTHER),
+        _proposed(draft=None),
+        _proposed(twice=True),
+    ),
     Check.RULE_UNEXPIRED: (_too_late, _called_too_late),
     Check.RULE_QUORUM: (_one_for_two, _one_left),
-    Check.RULE_APPROVER: (_not_asked, _settled_without_a_role),
+    Check.RULE_APPROVER: (
+        _not_asked,
+        _settled_without_a_role,
+        _proposed("nobody"),
+        _proposed_by_the_agent,
+    ),
     Check.RULE_OWN_REQUEST: (_own, _own_request, _own_settled),
     Check.RULE_CREDENTIAL: (
         _revoked,
@@ -388,6 +419,8 @@ BROKEN: Mapping[Check, tuple[Step, ...]] = {
         _service_without_scope,
         _added_by_somebody,
         _settled_by_an_ended_token,
+        _proposed(credential="tok_noor"),
+        _proposed(credential="tok_none"),
         _released_by_an_ended_token,
         _by_an_ended_token(EntryKind.SUBJECT_HELD, {"hold": "hld_1"}, SUBJECT),
         _by_an_ended_token(EntryKind.SUBJECT_ERASING, {"erasure": "ers_1"}, SUBJECT),

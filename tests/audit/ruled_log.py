@@ -231,6 +231,33 @@ class RuledLog(SmallLog):
         self.say(kind, person(name), data, subject=SUBJECT)
 
 
+def drafted(log: RuledLog, digest: str = DIGEST) -> None:
+    """A request that is left to people with a draft."""
+    log.say(EntryKind.REQUEST_ASKED, BOT, {}, request="req_9", subject=SUBJECT)
+    data: Data = {"planner": "playbook", "code": "not_asked_for", "draft": digest}
+    log.say(EntryKind.REQUEST_HANDED_OVER, ENGINE, data, request="req_9", subject=SUBJECT)
+
+
+def proposed(
+    log: RuledLog,
+    by: str = "maria",
+    *,
+    actor: Actor | None = None,
+    draft: Json = DIGEST,
+    credential: str = "",
+) -> None:
+    """Somebody proposes what is drafted in it."""
+    data: Data = {
+        "planner": "playbook",
+        "steps": ["s1 shop.refund"],
+        "draft": draft,
+        "via": "cli",
+        "credential": credential or f"tok_{by}",
+    }
+    who = actor or person(by)
+    log.say(EntryKind.REQUEST_PROPOSED, who, data, request="req_9", subject=SUBJECT)
+
+
 def by_the_book(log: RuledLog) -> None:
     """A bit of everything, none of it against a rule."""
     log.asked()
@@ -249,6 +276,8 @@ def by_the_book(log: RuledLog) -> None:
     log.limited("act_3")
     log.act(EntryKind.ACTION_STALE, "stale", action="act_3")
     log.limited("act_4")
+    drafted(log)
+    proposed(log)
 
 
 def write_ruled(folder: Path, *steps: Callable[[RuledLog], None]) -> Path:

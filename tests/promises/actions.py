@@ -441,6 +441,14 @@ PROMISES: dict[str, Promise] = {
         "A claim about the policy is proved for every question, or refuted by one that the engine "
         "confirms, or nobody can say and it is told why."
     ),
+    "policy:suggestions-tighter": Promise(
+        "What was regretted, always refused or never used is suggested to be tighter, with counts "
+        "and interval; each suggestion is of the direction that it says."
+    ),
+    "limits:set": Promise(
+        "A cap is changed by a person, down at once and up by two where the workspace says so, and "
+        "the rest of the file stays as people wrote it."
+    ),
     "policy:suggestions": Promise(
         "What people always approve is suggested as a draft, with its figures and the cases that "
         "went otherwise; nothing is in force until a person activates it."

@@ -43,6 +43,11 @@ PROMISES: dict[str, Promise] = {
         "What machines leave to people is listed until somebody ends it, with who has taken it and "
         "what they have noted; each is an entry of the log.",
     ),
+    "work:drafted": Promise(
+        "A plan that was not carried out is shown with the request that people take: each step and "
+        "why not. Nothing of it is done until a person proposes exactly what they saw, once; it is "
+        "judged as theirs, and never approved by them.",
+    ),
     "console:sign-in": Promise(
         "A link signs one person in, once and within ten minutes; a session is a credential of the "
         "log, ends after 30 minutes without use and after 12 hours, and at once by signing out.",

@@ -1,4 +1,7 @@
-"""Reads `limits.toml`: what is wrong with a limit is said by its id, with what to write instead."""
+"""Reads `limits.toml`, and changes a limit in it, leaving the rest as people wrote it.
+
+What is wrong with a limit is said by its id, with what to write instead.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,10 @@ from sayso.actions.limits.definition import EFFECTS, EVERY, Limit, Of
 from sayso.actions.limits.window import Window, read_rolling
 from sayso.actions.model.definition import Action
 from sayso.actions.policy.problem import Problem
-from sayso.errors import RefusedError
+from sayso.errors import Code, RefusedError
 from sayso.money import exponent_of
 
+_LIMIT = re.compile(r"^[ \t]*\[\[\s*limit\s*\]\]", re.MULTILINE)
 _CARDS_OF = {Of.CUSTOMER, Of.TOKEN}
 
 
@@ -188,6 +192,80 @@ def _minor(amount: int | Decimal, currency: str) -> int:
     if minor != minor.to_integral_value() or not 0 < minor < 10**15:
         raise _WrongError(f"{amount} {currency} is no amount", "write such as sum = { USD = 900 }")
     return int(minor)
+
+
+def change_limit(
+    text: str,
+    limit_id: str,
+    *,
+    sums: Mapping[str, Decimal] | None = None,
+    count: int | None = None,
+    cards: int | None = None,
+) -> str:
+    """The text of a file with other caps of one limit; everything else stays as it is written.
+
+    Args:
+        sums: in major units, of currencies that it names. count, cards: likewise, where it has one.
+
+    Raises:
+        RefusedError: `not_found`; `invalid_input`, where it has no such cap.
+    """
+    start, end, row = _block(text, limit_id)
+    has = cast("Mapping[str, Decimal | int]", row.get("sum", {}))
+    wanted = {"count": count, "cards": cards, **(sums or {})}
+    unknown = [n for n, v in wanted.items() if v is not None and n not in row and n not in has]
+    if unknown or not any(value is not None for value in wanted.values()):
+        held = ", ".join([*has, *(name for name in ("count", "cards") if name in row)])
+        raise RefusedError(
+            Code.INVALID_INPUT,
+            f"limit `{limit_id}` has no cap of `{unknown[0][:12] if unknown else 'nothing'}`",
+            next_step=f"it has: {held}; another measure is another limit, in a draft",
+        )
+    block, caps = text[start:end], {**has, **(sums or {})}
+    if sums:
+        inside = ", ".join(f"{name} = {Decimal(cap):f}" for name, cap in caps.items())
+        block = _put(block, "sum", f"{{ {inside} }}")
+    for name, cap in (("count", count), ("cards", cards)):
+        block = block if cap is None else _put(block, name, str(cap))
+    changed = text[:start] + block + text[end:]
+    given = {name: cap for name, cap in (("count", count), ("cards", cards)) if cap is not None}
+    after = {**row, **given, **({"sum": caps} if sums else {})}
+    if _block(changed, limit_id)[2] != after:
+        raise RefusedError(
+            Code.INVALID_INPUT,
+            f"limit `{limit_id}` is written in a form that cannot be changed here",
+            next_step="change it in its file, and put that in force with `sayso policy activate`",
+        )
+    return changed
+
+
+def drop_limit(text: str, limit_id: str) -> str:
+    """The text of a file without one limit.
+
+    Raises:
+        RefusedError: `not_found`.
+    """
+    start, end, _ = _block(text, limit_id)
+    return text[:start] + text[end:]
+
+
+def _block(text: str, limit_id: str) -> tuple[int, int, dict[str, object]]:
+    """Where a limit begins and ends in a file that was read before, and what it says."""
+    starts = [match.start() for match in _LIMIT.finditer(text)]
+    for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
+        row = tomllib.loads(text[start:end], parse_float=Decimal)["limit"][0]
+        if row.get("id") == limit_id:
+            return start, end, row
+    raise RefusedError(
+        Code.NOT_FOUND,
+        f"there is no limit `{limit_id[:40]}`",
+        next_step="`sayso limits` lists them",
+    )
+
+
+def _put(block: str, key: str, value: str) -> str:
+    line = re.compile(rf"^([ \t]*{key}[ \t]*=[ \t]*)[^#\n]*?([ \t]*(?:#.*)?)$", re.MULTILINE)
+    return line.sub(lambda found: f"{found[1]}{value}{found[2]}", block, count=1)
 
 
 def _problem(file: str, text: str, limit_id: str, error: _WrongError) -> Problem:

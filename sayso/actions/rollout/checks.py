@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sayso.actions.model.action_row import ActionRow
 from sayso.actions.policy.base import Judgement, Outcome, Question
 from sayso.actions.rollout.definition import Rollout, Stage
+from sayso.audit.entry import ActorKind
 from sayso.errors import Code, IntegrityError
 from sayso.store.base import Reader, integer, text
 
@@ -36,7 +37,12 @@ class StageChecks:
         braked: frozenset[str] = frozenset()
         if dials.rollout.has_brakes:
             braked = frozenset(braked_dials(reader, dials.rollout))
-        return dials.stage(question, partial(self._draw, reader, row, question), braked)
+        staged = dials.stage(question, partial(self._draw, reader, row, question), braked)
+        if _is_proposed_by_a_person(row) and staged.stage.rank < Stage.SUGGEST.rank:
+            # A dial says how far it goes by itself; this was taken up by somebody, and never goes
+            # without somebody else's yes.
+            return replace(staged, stage=Stage.SUGGEST)
+        return staged
 
     def _draw(self, reader: Reader, row: ActionRow, question: Question) -> Draw:
         from sayso.actions.rollout.dials import Draw  # loaded with the policy
@@ -57,6 +63,11 @@ class StageChecks:
                 )
             self._salt = text(found, "value")
         return self._salt
+
+
+def _is_proposed_by_a_person(row: ActionRow) -> bool:
+    """Whether somebody took it from a draft: a request's other steps are the agent's."""
+    return row.request_id is not None and row.requester.startswith(f"{ActorKind.PERSON}:")
 
 
 def braked_dials(reader: Reader, rollout: Rollout) -> dict[str, int]:

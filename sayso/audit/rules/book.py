@@ -89,7 +89,7 @@ def _decided(*rules: Rule) -> Judged:
     return _action(actions.check_decision, actions.check_approved, passkeys.check_yes, *rules)
 
 
-_REQUEST = Judged((requests.check_asked_before,))
+_REQUEST = Judged((requests.check_asked_before,), requests.follow)
 
 BOOK: Mapping[EntryKind, Judged | Free] = MappingProxyType(
     {
@@ -100,6 +100,9 @@ BOOK: Mapping[EntryKind, Judged | Free] = MappingProxyType(
         EntryKind.REQUEST_CONTINUED: _REQUEST,
         EntryKind.REQUEST_PLANNED: _REQUEST,
         EntryKind.REQUEST_HANDED_OVER: _REQUEST,
+        EntryKind.REQUEST_PROPOSED: Judged(
+            (requests.check_asked_before, requests.check_proposed), requests.follow
+        ),
         EntryKind.REQUEST_REPLIED: _REQUEST,
         EntryKind.ACTION_PROPOSED: _action(),
         EntryKind.ACTION_REFUSED: _action(),

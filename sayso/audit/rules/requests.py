@@ -1,8 +1,13 @@
-"""The rules of a customer's request: it is asked first, and what follows is about it."""
+"""The rules of a customer's request: it is asked first, and what follows is about it.
+
+What is drafted in it is proposed once, by a person who may, and exactly as it was left to them.
+"""
 
 from __future__ import annotations
 
+from sayso.audit.authority.credentials import DECIDE
 from sayso.audit.event import Event
+from sayso.audit.rules.people import deciding_fault
 from sayso.audit.rules.world import World
 from sayso.audit.verifier.verification import Check, Damage, Findings
 
@@ -20,3 +25,30 @@ def ask(world: World, event: Event) -> None:
     request = event.top("request")
     if request is not None:
         world.requests.of(request).requester = event.by
+
+
+def check_proposed(world: World, event: Event, findings: Findings) -> None:
+    """Whether who proposes a draft may, and it is the one that was left to people last."""
+    request = event.top("request")
+    if request is None or not world.requests.of(request).requester:
+        return
+    named = f"what was drafted for the request `{request[:64]}`"
+    person = world.authority.person(event.actor)
+    if event.actor_kind != "person" or person is None or not person.roles:
+        message = f"`{event.actor[:60]}` proposed {named} without a role"
+        findings.add(Check.RULE_APPROVER, Damage.RULE_BROKEN, message, event.seq)
+    fault = deciding_fault(world, event, {DECIDE})
+    if fault is not None:
+        message = f"{fault} proposed {named}"
+        findings.add(Check.RULE_CREDENTIAL, Damage.RULE_BROKEN, message, event.seq)
+    if world.whole and event.text("draft") != (world.requests.of(request).draft or None):
+        message = f"`{event.actor[:60]}` proposed another thing than {named}"
+        findings.add(Check.RULE_BOUND, Damage.RULE_BROKEN, message, event.seq)
+
+
+def follow(world: World, event: Event) -> None:
+    """Take in what is drafted from here on: nothing, unless the entry says so."""
+    request = event.top("request")
+    if request is not None:
+        drafts = event.kind in {"request.handed_over", "request.questioned"}
+        world.requests.of(request).draft = (event.text("draft") or "") if drafts else ""

@@ -81,12 +81,14 @@ class RequestLife(_Life):
 
     Attributes:
         requester: who asked.
+        draft: the digest of what was left to people last, and nobody has proposed; else empty.
         steps: the actions planned for it that said what they use of limits.
         unsigned: what people have agreed to of it without a passkey, by action: currency and
             minor units.
     """
 
     requester: str = ""
+    draft: str = ""
     steps: list[str] = field(default_factory=list[str])
     unsigned: dict[str, list[str | int]] = field(default_factory=dict[str, "list[str | int]"])
 

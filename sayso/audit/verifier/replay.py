@@ -60,6 +60,7 @@ _REQUEST_STATUS = {
     "request.questioned": "needs_customer",
     "request.continued": "received",
     "request.planned": "acting",
+    "request.proposed": "acting",
     "request.replied": "answered",
     "request.handed_over": "handed_over",
 }

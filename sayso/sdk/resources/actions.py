@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sayso.actions.controls.manual_resolution import ManualSettlement
 from sayso.actions.model.action_row import get_action, read_action
 from sayso.actions.model.idempotency import read_by_key
 from sayso.actions.model.status import FINAL, Status
+from sayso.agent.request_row import get_request
 from sayso.errors import Code, RefusedError
 from sayso.sdk.action_catalog import ActionTypesView, show_action_types
 from sayso.sdk.inputs import as_state, cursor_of, page_of
@@ -26,6 +29,21 @@ def _has_ended(action: ActionView) -> bool:
     return action.status in FINAL
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Elsewhere:
+    """By which ids an action is known elsewhere; empty where it is not.
+
+    Attributes:
+        connector: whose `object` it is about. conversation: the caller's own id of the thread.
+        trace: the W3C trace id.
+    """
+
+    connector: str
+    object: str
+    conversation: str
+    trace: str
+
+
 class ActionResource(Resource):
     """Reads actions and settles unknown outcomes; `Sayso.propose` and `Sayso.ask` make them."""
 
@@ -42,6 +60,27 @@ class ActionResource(Resource):
         def work(reader: Reader) -> ActionView:
             ahead_of_action_view(reader, where, action_id, timeline=timeline)
             return show_action(reader, get_action(reader, where, action_id), timeline=timeline)
+
+        return await self._container.store.read(work, brief=True)
+
+    async def elsewhere(self, action_id: str, *, tenant: str | None = None) -> Elsewhere:
+        """By which ids it is known at the provider, in your support platform and in your traces.
+
+        Raises:
+            RefusedError: `not_found`.
+        """
+        where = self._tenant(tenant)
+
+        def work(reader: Reader) -> Elsewhere:
+            row = get_action(reader, where, action_id)
+            asked = None if row.request_id is None else get_request(reader, where, row.request_id)
+            parent = (row.traceparent or "").split("-")
+            return Elsewhere(
+                connector=row.name.partition(".")[0],
+                object=row.snapshot.resolved.object_id if row.snapshot else "",
+                conversation=(asked.conversation or "") if asked else "",
+                trace=parent[1] if len(parent) == 4 else "",
+            )
 
         return await self._container.store.read(work, brief=True)
 

@@ -506,7 +506,7 @@ def _examples(
 
     shown = 0
     for name in names:
-        seen: set[tuple[str, str, str]] = set()
+        seen: set[tuple[str, str, str]] = set()  # not of the rules, which have one each
         for way, witness in examples(before, after, name):
             if not witness.confirmed:
                 raise IntegrityError(
@@ -514,7 +514,8 @@ def _examples(
                 )
             was, now = _slice(before, name), _slice(after, name)
             old, new = answer_of(was, witness.values), answer_of(now, witness.values)
-            if (way, old.words, new.words) in seen or old.roles == new.roles:
+            known = (way, old.words, new.words) in seen and not witness.rule
+            if known or old.roles == new.roles:
                 continue
             seen.add((way, old.words, new.words))
             shown += 1
@@ -524,7 +525,7 @@ def _examples(
                 question=question_words(witness.values, was.form.reads | now.form.reads),
                 was=old.words,
                 now=new.words,
-                rules=new.rules,
+                rules=(witness.rule,) if witness.rule else new.rules,
             )
             if shown == MOST_EXAMPLES:
                 return

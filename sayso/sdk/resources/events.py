@@ -24,6 +24,7 @@ _REQUEST_STATUS = {
     EntryKind.REQUEST_QUESTIONED: RequestStatus.NEEDS_CUSTOMER,
     EntryKind.REQUEST_CONTINUED: RequestStatus.RECEIVED,
     EntryKind.REQUEST_PLANNED: RequestStatus.ACTING,
+    EntryKind.REQUEST_PROPOSED: RequestStatus.ACTING,
     EntryKind.REQUEST_HANDED_OVER: RequestStatus.HANDED_OVER,
     EntryKind.REQUEST_REPLIED: RequestStatus.ANSWERED,
 }

@@ -1,14 +1,17 @@
-"""`sayso.limits`: the limits in force, and how much of each is used."""
+"""`sayso.limits`: the limits in force, how much of each is used, and other caps for them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
 
 from sayso.actions.limits.definition import PERSONAL, Limit, LimitSet
+from sayso.actions.limits.file import change_limit, drop_limit
 from sayso.actions.limits.fill import forget
 from sayso.actions.limits.invariants import find_problems
 from sayso.actions.limits.usage import CARDS
@@ -16,11 +19,14 @@ from sayso.actions.model.action_row import get_action
 from sayso.actions.model.definition import Action
 from sayso.actions.policy.calendar import Calendar
 from sayso.audit.entry import EntryKind
+from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant, to_micros
 from sayso.money import Money
 from sayso.sdk.inputs import page_of
 from sayso.sdk.policy_in_force import read_state
 from sayso.sdk.resources.base import Resource
+from sayso.sdk.resources.policy import ActivationView, PolicyResource
+from sayso.sdk.resources.tokens import Token
 from sayso.sdk.views import View
 from sayso.store.base import Reader, Row, Store, integer, text
 
@@ -98,8 +104,97 @@ class _InForce:
 class LimitResource(Resource):
     """`sayso.limits`."""
 
-    def __init__(self, container: Container) -> None:
+    def __init__(self, container: Container, policy: PolicyResource) -> None:
         super().__init__(container)
+        self._policy = policy
+
+    async def set(
+        self,
+        limit_id: str,
+        *,
+        token: str,
+        sums: Mapping[str, Decimal] | None = None,
+        count: int | None = None,
+        cards: int | None = None,
+        note: str = "",
+        via: str = "sdk",
+    ) -> ActivationView:
+        """Give a limit of the version in force other caps, as the person whose token this is.
+
+        Lower, it is in force at once. Higher, it loosens, so that a second person may have to
+        confirm it. What it counts stays; another measure is another limit, in a draft.
+
+        Args:
+            sums: in major units, of currencies that it names; the others stay as they are.
+            count, cards: how many, where the limit has such a cap.
+
+        Raises:
+            RefusedError: `not_found`, `invalid_input`, and as `policy.activate`.
+            ConfigError: `invalid_policy`, for a cap that is none.
+        """
+        holder = await self._container.authentication.person(token, via=via)
+        return await self.set_as(
+            limit_id, holder, sums=sums, count=count, cards=cards, note=note, via=via
+        )
+
+    async def set_as(
+        self,
+        limit_id: str,
+        holder: Token,
+        *,
+        sums: Mapping[str, Decimal] | None = None,
+        count: int | None = None,
+        cards: int | None = None,
+        note: str = "",
+        via: str,
+    ) -> ActivationView:
+        """The same for a person whom the calling surface has authenticated itself."""
+        return await self._change(
+            limit_id,
+            lambda content: change_limit(content, limit_id, sums=sums, count=count, cards=cards),
+            holder,
+            note or f"limit {limit_id} has another cap",
+            via,
+        )
+
+    async def drop(
+        self, limit_id: str, *, token: str, note: str = "", via: str = "sdk"
+    ) -> ActivationView:
+        """Take a limit of the version in force away, which loosens.
+
+        Raises:
+            RefusedError: `not_found`, and as `policy.activate`.
+        """
+        holder = await self._container.authentication.person(token, via=via)
+        return await self.drop_as(limit_id, holder, note=note, via=via)
+
+    async def drop_as(
+        self, limit_id: str, holder: Token, *, note: str = "", via: str
+    ) -> ActivationView:
+        """The same for a person whom the calling surface has authenticated itself."""
+        return await self._change(
+            limit_id,
+            lambda content: drop_limit(content, limit_id),
+            holder,
+            note or f"limit {limit_id} is taken away",
+            via,
+        )
+
+    async def _change(
+        self, limit_id: str, change: Callable[[str], str], holder: Token, note: str, via: str
+    ) -> ActivationView:
+        limits, _ = await self._in_force()
+        document = (await self._policy.state()).document
+        files = {} if document is None else dict(document.files)
+        name = next((one for one in files if PurePosixPath(one).name == "limits.toml"), None)
+        if document is None or name is None or limits.get(limit_id) is None:
+            raise RefusedError(
+                Code.NOT_FOUND,
+                f"no limit `{limit_id[:40]}` is in force",
+                next_step="`sayso limits` lists them; a new one is written in policies/limits.toml",
+            )
+        changed = replace(document, files={**files, name: change(files[name])})
+        return await self._policy.put_as(changed, holder, note=note, via=via)
 
     async def check(self) -> list[str]:
         """What is wrong with the rows that say how much is used; nothing where all is well."""

@@ -6,34 +6,51 @@ import asyncio
 import builtins
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
-from decimal import ROUND_UP, Decimal
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
 from sayso.actions.model.definition import Action, Effect
 from sayso.actions.rollout.agreement import wilson
 from sayso.actions.rollout.definition import Stage
-from sayso.errors import Code, RefusedError
+from sayso.audit.entry import StoredEntry
+from sayso.errors import Code, ConfigError, RefusedError
 from sayso.ids import Tenant, from_micros, to_micros
-from sayso.money import Money, exponent_of
+from sayso.sdk.policy_in_force import weigh_change
 from sayso.sdk.resources.analysis import (
     AnalysisResource,
-    BacktestCaseView,
-    BacktestView,
     what_people_said,
 )
 from sayso.sdk.resources.base import Resource
+from sayso.sdk.resources.policy import PolicyResource
 from sayso.sdk.resources.report import edited_actions
-from sayso.sdk.resources.rollout import AgreementView, DialView, RolloutResource
+from sayso.sdk.resources.rollout import RolloutResource
 from sayso.sdk.resources.tokens import Token
-from sayso.sdk.views import View
+from sayso.sdk.suggested import (
+    Fullest,
+    SuggestionView,
+    back,
+    first_limit,
+    lower,
+    newly_words,
+    next_step_of,
+    others_words,
+    share_words,
+    why,
+    wider,
+)
 from sayso.sdk.workspace import Workspace
 from sayso.store.base import Reader, Row, integer, integer_or_none, text, text_or_none
 
 if TYPE_CHECKING:
-    from sayso.actions.policy.suggest import Decided, Suggestion  # brings Cedar along
+    from sayso.actions.policy.suggest import (  # brings Cedar along
+        Decided,
+        Done,
+        Suggestion,
+        Tightening,
+    )
     from sayso.sdk.container import Container
 
 PAGE = 1_000
@@ -42,31 +59,10 @@ DECLINED_FOR = timedelta(days=90)
 """A no to a suggestion is kept so long."""
 LEAST_DAYS = 30
 """A limit is suggested from so many days on which something was done."""
-_ROOM = Decimal("1.5")
+_OLD = timedelta(days=60)
+"""What is younger cannot be said to be right yet: disputes come late."""
 _NO = "suggestion_no/"
-_SHARES = (10, 50, 100)
 _MOST_CASES = 5
-
-
-class SuggestionView(View):
-    """A draft that nobody has put in force.
-
-    Attributes:
-        kind: a `rule` allows more at once, a `dial` goes further, a `limit` takes away.
-        sentence: what is suggested, and what it is made of.
-        figures: what the past says of it, one line each.
-        counterexamples: which people had decided otherwise, some of them.
-        files: texts as `policy.draft` takes them; what is to be written, by name.
-    """
-
-    id: str
-    kind: Literal["rule", "dial", "limit"]
-    action: str
-    sentence: str
-    figures: tuple[str, ...]
-    counterexamples: tuple[BacktestCaseView, ...] = ()
-    files: Mapping[str, str]
-    next_step: str
 
 
 class SuggestionResource(Resource):
@@ -81,11 +77,14 @@ class SuggestionResource(Resource):
     ) -> None:
         super().__init__(container)
         self._workspace = workspace
+        self._policy = PolicyResource(container, workspace)
         self._analysis = analysis
         self._rollout = rollout
 
     async def list(self, *, tenant: str | None = None) -> list[SuggestionView]:
-        """What the last 90 days suggest: at most one rule, dial and limit for each action.
+        """What the last 90 days suggest, tighter first; each is in its direction by the search.
+
+        At most one rule of each sort for an action, and one change of a dial or a limit.
 
         Raises:
             ConfigError: `invalid_policy`, where the files cannot be read.
@@ -94,12 +93,30 @@ class SuggestionResource(Resource):
         now = self._container.clock.now()
         declined = await self._container.store.read(lambda reader: _declined(reader, now.date()))
         kinds = await self._container.action_catalog.read()
+        since = now - LOOK_BACK
+        done = await self._done(where, since)
         found = [
-            *await self._rules(where, now - LOOK_BACK, kinds.actions, declined),
-            *await self._dials(where, kinds.actions),
-            *await self._limits(where, now - LOOK_BACK, kinds.actions),
+            *await self._tighter_rules(where, since, kinds.actions, done, declined),
+            *await self._lower_limits(where, since),
+            *await self._limits(where, since, kinds.actions),
+            *await self._dials(where, kinds.actions, done),
+            *await self._rules(where, since, kinds.actions, declined),
         ]
-        return [one for one in found if one.id not in declined]
+        return [one for one in found if one.id not in declined and await self._is_as_said(one)]
+
+    async def _is_as_said(self, view: SuggestionView) -> bool:
+        """Whether the search says the same of its direction, against what is in force."""
+        state = await self._policy.state()
+        if state.document is None:
+            return True
+        kinds = await self._container.action_catalog.read()
+        files = {**state.document.files, **view.files}
+        draft = replace(state.document, files=files)
+        try:
+            weighed, _ = await asyncio.to_thread(weigh_change, state.document, draft, kinds.actions)
+        except ConfigError:
+            return False  # what is in force has a file of that name that says something else
+        return weighed.direction == view.direction
 
     async def decline(self, suggestion: str, *, token: str, via: str = "sdk") -> None:
         """Say no: nothing of this segment is suggested for 90 days.
@@ -143,13 +160,107 @@ class SuggestionResource(Resource):
             path.write_text(content, "utf-8")
         return tuple(view.files)
 
+    # ---- tighter ---------------------------------------------------------------------------------
+
+    async def _done(self, tenant: Tenant, since: datetime) -> Sequence[tuple[str, str, Done]]:
+        """What was done with nobody's yes: action, dial, and what is known of it."""
+
+        def read(reader: Reader) -> Sequence[tuple[str, str, Done]]:
+            rows = _pages(reader, "policy.done", tenant, to_micros(since))
+            return [one for one in map(_done_at_once, rows) if one is not None]
+
+        return await self._container.store.read(read)
+
+    async def _tighter_rules(
+        self,
+        tenant: Tenant,
+        since: datetime,
+        actions: Sequence[Action],
+        done: Sequence[tuple[str, str, Done]],
+        declined: frozenset[str],
+    ) -> Sequence[SuggestionView]:
+        from sayso.actions.policy.suggest import suggest_ask, suggest_never  # loads Cedar
+
+        state = await self._policy.state()
+        roles = () if state.document is None else state.document.rules.roles
+        decided = await self._decided(tenant, since)
+        views = builtins.list[SuggestionView]()
+        for action in actions:
+            cases = decided.get(action.name, [])
+            wrong = [one for name, _, one in done if name == action.name]
+            never = await asyncio.to_thread(suggest_never, action.name, cases, declined)
+            ask = None
+            if roles:
+                ask = await asyncio.to_thread(suggest_ask, action.name, wrong, roles[0], declined)
+            for found in (ask, never):
+                if found is not None:
+                    views.append(await self._tighter_rule(tenant, since, found))
+        return views
+
+    async def _tighter_rule(
+        self, tenant: Tenant, since: datetime, found: Tightening
+    ) -> SuggestionView:
+        name = f"policies/suggested-{found.sort}-{found.action.replace('.', '-')}.toml"
+        files = {name: found.table(f"s{found.id.removeprefix('sug_')}")}
+        played = await self._analysis.backtest(since=since, given=files, tenant=tenant)
+        kind = "cards about" if found.sort == "never" else "times that nobody was asked about"
+        ended = "ended with a no" if found.sort == "never" else "something was wrong"
+        fewer = (
+            f"of the last 90 days, {played.no_longer:,} would not be done at once any more,"
+            f" and {max(0, played.now.refused - played.was.refused):,} more would be refused"
+        )
+        where = f" ({found.say.rpartition(':')[0]})"
+        return SuggestionView(
+            id=found.id,
+            kind="rule",
+            direction="tighter",
+            action=found.action,
+            sentence=f"of {found.of:,} {kind} {found.action}{where}, {len(found.hits):,} {ended}"
+            f" ({share_words(len(found.hits), found.of)})",
+            figures=(
+                *why(found, to_micros(self._container.clock.now() - _OLD)),
+                fewer,
+                f"{played.checked:,} asked of the policy itself, 0 differences",
+            ),
+            files=files,
+            next_step=f"sayso policy suggest --write {found.id}, then sayso policy diff",
+        )
+
+    async def _lower_limits(self, tenant: Tenant, since: datetime) -> Sequence[SuggestionView]:
+        """Limits that were in force for long, and of which a tenth was never used."""
+        from sayso.actions.policy.reading import calendar_of, limits_of  # loads Cedar
+
+        state = await self._policy.state()
+        if state.document is None:
+            return ()
+        kinds = await self._container.action_catalog.read()
+        limits, calendar = limits_of(state.document, kinds.actions)[0], calendar_of(state.document)
+        start = to_micros(since)
+
+        def read(reader: Reader) -> dict[str, Fullest]:
+            found: dict[str, Fullest] = {}
+            # A limit may count all tenants together, and each tenant's log tells of its own.
+            for row in reader.all("log.tenants"):
+                for entry in _entries(reader, "policy.reserved", Tenant(text(row, "tenant"))):
+                    if entry.at_micros < start:
+                        continue
+                    day = calendar.local(from_micros(entry.at_micros)).date()
+                    for said in cast("Sequence[Mapping[str, Any]]", entry.entry.data["limits"]):
+                        found.setdefault(str(said["limit"]), Fullest()).add(said, day)
+            return found
+
+        used = await self._container.store.read(read)
+        texts = self._workspace.policy_texts()
+        views = (
+            lower(limit, used[limit.id], state.document.files, texts)
+            for limit in limits.limits
+            if limit.id in used and len(used[limit.id].days) >= LEAST_DAYS
+        )
+        return [one for one in views if one is not None]
+
     # ---- rules ---------------------------------------------------------------------------------
 
-    async def _rules(
-        self, tenant: Tenant, since: datetime, actions: Sequence[Action], declined: frozenset[str]
-    ) -> Sequence[SuggestionView]:
-        from sayso.actions.policy.suggest import may_be_suggested, suggest  # loads Cedar
-
+    async def _decided(self, tenant: Tenant, since: datetime) -> Mapping[str, Sequence[Decided]]:
         def read(reader: Reader) -> Mapping[str, Sequence[Decided]]:
             edited = edited_actions(reader, tenant)
             cases = defaultdict[str, "builtins.list[Decided]"](builtins.list)
@@ -159,7 +270,14 @@ class SuggestionResource(Resource):
                     cases[name].append(case)
             return cases
 
-        cases = await self._container.store.read(read)
+        return await self._container.store.read(read)
+
+    async def _rules(
+        self, tenant: Tenant, since: datetime, actions: Sequence[Action], declined: frozenset[str]
+    ) -> Sequence[SuggestionView]:
+        from sayso.actions.policy.suggest import may_be_suggested, suggest  # loads Cedar
+
+        cases = await self._decided(tenant, since)
         views = builtins.list[SuggestionView]()
         for action in actions:
             mine = cases.get(action.name, [])
@@ -179,19 +297,19 @@ class SuggestionResource(Resource):
         played = await self._analysis.backtest(since=since, given=files, tenant=tenant)
         if not played.newly:
             return None  # something else asks people about them, which this row would not change
-        low, high = wilson(found.yes, found.cards)
         others = len(found.others)
         sentence = (
             f"{found.yes:,} of {found.cards:,} cards about {found.action} "
             f"({found.say[0].lower()}{found.say[1:]}) were approved unchanged"
-            f" ({int(low * 100)} to {-int(-high * 100 // 1)} %)"
+            f" ({share_words(found.yes, found.cards)})"
         )
         return SuggestionView(
             id=found.id,
             kind="rule",
+            direction="looser",
             action=found.action,
             sentence=sentence,
-            figures=(_others(found, others), *_newly(played)),
+            figures=(others_words(found, others), *newly_words(played)),
             counterexamples=played.cases[:_MOST_CASES],
             files=files,
             next_step=f"sayso policy suggest --write {found.id}, then sayso policy diff",
@@ -199,14 +317,27 @@ class SuggestionResource(Resource):
 
     # ---- dials ---------------------------------------------------------------------------------
 
-    async def _dials(self, tenant: Tenant, actions: Sequence[Action]) -> Sequence[SuggestionView]:
+    async def _dials(
+        self, tenant: Tenant, actions: Sequence[Action], done: Sequence[tuple[str, str, Done]]
+    ) -> Sequence[SuggestionView]:
+        from sayso.actions.policy.suggest import LEAST_DONE, REGRET  # loads Cedar
+
         known = {action.name for action in actions}
-        dials = await self._rollout.list(tenant=tenant)
-        return [
-            _wider(dial)
-            for dial in dials
-            if dial.ready and dial.action in known and not dial.braked and _next(dial) is not None
-        ]
+        found = builtins.list[SuggestionView]()
+        state = await self._policy.state()
+        files: Mapping[str, str] = {} if state.document is None else state.document.files
+        given = {**files, **self._workspace.policy_texts()}
+        for dial in await self._rollout.list(tenant=tenant):
+            if dial.action not in known or dial.braked:
+                continue
+            mine = [one for _, name, one in done if name == dial.id]
+            wrong = [one for one in mine if one.wrong]
+            low, _ = wilson(len(wrong), len(mine))
+            if dial.stage is Stage.AUTO and len(mine) >= LEAST_DONE and low >= REGRET:
+                found.append(back(dial, mine, wrong, given))
+            elif dial.ready and next_step_of(dial) is not None:
+                found.append(wider(dial, given))
+        return found
 
     # ---- limits --------------------------------------------------------------------------------
 
@@ -239,7 +370,7 @@ class SuggestionResource(Resource):
         texts = self._workspace.policy_texts()
         name = next((one for one in texts if one.endswith("limits.toml")), "policies/limits.toml")
         return [
-            _limit(action, currency, moved, name, texts.get(name, ""))
+            first_limit(action, currency, moved, name, texts.get(name, ""))
             for (action, currency), moved in sorted(days.items())
             if len(moved) >= LEAST_DAYS
         ]
@@ -253,6 +384,17 @@ def _pages(reader: Reader, name: str, tenant: Tenant, since: int) -> Iterator[Ro
         if len(rows) < PAGE:
             return
         after = text(rows[-1], "id")
+
+
+def _entries(reader: Reader, name: str, tenant: Tenant) -> Iterator[StoredEntry]:
+    after = -1
+    while True:
+        rows = reader.all(name, tenant=tenant, after=after, limit=PAGE)
+        for row in rows:
+            yield StoredEntry.read(text(row, "body").encode())
+        if len(rows) < PAGE:
+            return
+        after = integer(rows[-1], "seq")
 
 
 def _declined(reader: Reader, today: date) -> frozenset[str]:
@@ -282,82 +424,20 @@ def _decided(row: Row, edited: frozenset[str]) -> tuple[str, Decided | None]:
     )
 
 
-def _others(found: Suggestion, others: int) -> str:
-    if not others:
-        return "nobody decided otherwise"
-    less = sum(one.said == "less" for one in found.others)
-    return f"of the other {others}: {less} were less, {others - less} no"
+def _done_at_once(row: Row) -> tuple[str, str, Done] | None:
+    from sayso.actions.policy.suggest import Done
 
-
-def _newly(played: BacktestView) -> Iterator[str]:
-    yield (
-        f"of the last 90 days, {played.newly:,} more would be done at once; people had said"
-        f" yes, unchanged {played.newly_yes:,}; less {played.newly_less:,}; no {played.newly_no:,};"
-        f" nobody had decided {played.newly_undecided:,}"
+    stored, judged = text_or_none(row, "snapshot"), text_or_none(row, "judgement")
+    snapshot: dict[str, Any] = orjson.loads(stored) if stored else {}
+    judgement: dict[str, Any] = orjson.loads(judged) if judged else {}
+    question = snapshot.get("question")
+    if question is None or judgement.get("outcome") != "allow" or judgement.get("with_plan"):
+        return None
+    found = Done(
+        id=text(row, "id"),
+        customer=text(row, "subject_id"),
+        question=question,
+        wrong=text_or_none(row, "how") or "",
+        at=integer(row, "created_at"),
     )
-    yield f"{played.checked:,} asked of the policy itself, 0 differences"
-
-
-def _next(dial: DialView) -> tuple[Stage, int] | None:
-    """The next step to the right: nothing jumps from shadow to everybody."""
-    if dial.stage is not Stage.AUTO:
-        return Stage.AUTO, _SHARES[0]
-    share = next((one for one in _SHARES if one > dial.share), None)
-    return None if share is None else (Stage.AUTO, share)
-
-
-def _wider(dial: DialView) -> SuggestionView:
-    step = _next(dial)
-    assert step is not None, "only of what can go further"
-    stage, share = step
-    other = "" if share == _SHARES[-1] else " --else suggest"
-    return SuggestionView(
-        id=f"dial_{dial.id}_{share}",
-        kind="dial",
-        action=dial.action,
-        sentence=f"{dial.say}: {stage} for {share} % of customers, now {dial.stage}"
-        f" for {dial.share:g} %",
-        figures=(
-            f"people did the same as shadow in {dial.agreement.words}",
-            _otherwise(dial.agreement),
-            f"wrong: {dial.wrong} of {dial.done} in 30 days",
-        ),
-        files={},
-        next_step=f"sayso rollout set {dial.id} {stage} --share {share}{other}",
-    )
-
-
-def _otherwise(found: AgreementView) -> str:
-    return (
-        f"less {found.less}, more {found.more}, other {found.other}, nothing {found.nothing};"
-        f" unseen, in no share, {found.unseen}"
-    )
-
-
-def _limit(
-    action: str, currency: str, days: Mapping[date, int], name: str, present: str
-) -> SuggestionView:
-    highest = max(days.values())
-    places = exponent_of(currency)
-    major = (Decimal(highest) * _ROOM).scaleb(-places)
-    digits = max(0, major.adjusted() - 1)
-    cap = (major / 10**digits).to_integral_value(ROUND_UP) * 10**digits
-    limit = f"{action.replace('.', '-').replace('_', '-')}-day"
-    text_of = (
-        f'\n[[limit]]\nid     = "{limit}"\n'
-        f'say    = "At most {cap:,} {currency} a day by {action}"\n'
-        f'of     = "workspace"\naction = "{action}"\nsum    = {{ {currency} = {cap} }}\n'
-        'per    = "day"\n'
-    )
-    return SuggestionView(
-        id=f"limit_{limit}_{currency.lower()}",
-        kind="limit",
-        action=action,
-        sentence=f"{action} has no limit; the fullest of {len(days)} days had"
-        f" {Money(highest, currency)}, so at most {cap:,} {currency} a day",
-        figures=(
-            f"it would have stopped 0 of these {len(days)} days; nobody can approve beyond it",
-        ),
-        files={name: f"{present.rstrip()}\n{text_of}" if present else text_of.lstrip()},
-        next_step=f"sayso policy suggest --write limit_{limit}_{currency.lower()}",
-    )
+    return text(row, "name"), str(judgement.get("dial", "")).partition(".")[2], found

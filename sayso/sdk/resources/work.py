@@ -8,9 +8,8 @@ request or the action is says that there is work, until somebody ends it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Literal, cast
 
 import orjson
@@ -19,6 +18,7 @@ from sayso.actions.model.action_row import get_action
 from sayso.actions.model.digest import is_text
 from sayso.actions.model.snapshot import SeenEffect
 from sayso.actions.model.status import Status
+from sayso.agent.draft_proposal import DraftProposal
 from sayso.agent.request_row import RequestStatus, get_request
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
 from sayso.errors import Code, RefusedError
@@ -26,9 +26,18 @@ from sayso.ids import Tenant, rfc3339, to_micros
 from sayso.money import Money
 from sayso.sdk.inputs import page_of
 from sayso.sdk.presenters import why_handed_over
+from sayso.sdk.progress import CARRY_ON_S
 from sayso.sdk.resources.base import Resource
 from sayso.sdk.resources.tokens import Token
-from sayso.sdk.views import ErrorView, View, error_view
+from sayso.sdk.views import ErrorView, RequestView, View, error_view
+from sayso.sdk.work_draft import (
+    DraftView,
+    Repeated,
+    open_work,
+    propose_drafted,
+    show_draft,
+    unanswered_before,
+)
 from sayso.store.base import Reader, Row, Transaction, integer, integer_or_none, text
 from sayso.store.base import text_or_none as maybe
 
@@ -37,12 +46,7 @@ if TYPE_CHECKING:
 
 WorkKind = Literal["handed_over", "unanswered", "unknown", "failed", "elsewhere"]
 KINDS: tuple[WorkKind, ...] = ("handed_over", "unanswered", "unknown", "failed", "elsewhere")
-UNANSWERED_AFTER = timedelta(hours=24)
-"""A question that a customer has not answered for so long is somebody's work."""
 MAX_NOTE_CHARS = 2000
-
-Repeated = Callable[[Sequence[str]], bool]
-"""Whether a call was made before, by the marks (`via`) of what its person has noted about it."""
 
 
 class NoteView(View):
@@ -61,6 +65,8 @@ class WorkView(View):
         what: the action's name; empty for a request. why: in words.
         assignee: who has taken it; None while nobody has.
         since: when it became people's. ended: nobody has to do anything any more.
+        draft: what a planner would do about it, where one has a plan; nothing of it is done until
+            somebody proposes it.
     """
 
     about: str
@@ -73,6 +79,7 @@ class WorkView(View):
     since: str
     ended: bool = False
     notes: tuple[NoteView, ...] = ()
+    draft: DraftView | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +127,7 @@ class WorkResource(Resource):
                 next_step=f"choose of {', '.join(KINDS)}",
             )
         page = {"tenant": where, "assignee": assignee, "limit": size, "after": after}
-        before = self._now() - UNANSWERED_AFTER // timedelta(microseconds=1)
+        before = unanswered_before(self._now())
 
         def work(reader: Reader) -> list[WorkView]:
             rows: list[Row] = []
@@ -171,7 +178,7 @@ class WorkResource(Resource):
                     next_step="give it to somebody whom `sayso people list` names",
                 )
             found = self._about(tx, holder.tenant, about)
-            row = _open(tx, holder.tenant, about)
+            row = open_work(tx, holder.tenant, about)
             if row is not None and maybe(row, "assignee") == to:
                 return
             entry = self._entry(tx, holder.tenant, found, EntryKind.WORK_TAKEN, holder.holder, via)
@@ -206,7 +213,7 @@ class WorkResource(Resource):
             found = self._about(tx, holder.tenant, about)
             if repeated is not None and repeated(_marks(tx, holder, about)):
                 return
-            row = _open(tx, holder.tenant, about)
+            row = open_work(tx, holder.tenant, about)
             seq = self._say(
                 tx, holder.tenant, found, EntryKind.WORK_NOTED, holder.holder, via, note
             )
@@ -245,7 +252,7 @@ class WorkResource(Resource):
                     "an unknown outcome ends by what is known of it, not by a note",
                     next_step=f"look it up and say so: `sayso actions settle {about}`",
                 )
-            row = _open(tx, holder.tenant, about)
+            row = open_work(tx, holder.tenant, about)
             seq = self._say(
                 tx, holder.tenant, found, EntryKind.WORK_ENDED, holder.holder, via, note
             )
@@ -254,6 +261,64 @@ class WorkResource(Resource):
 
         await self._container.store.write(write)
         return await self.get(about, tenant=holder.tenant)
+
+    async def propose(
+        self,
+        about: str,
+        *,
+        token: str,
+        digest: str,
+        steps: Sequence[str] | None = None,
+        lower: Mapping[str, Money] | None = None,
+        via: str = "sdk",
+        wait_s: float = CARRY_ON_S,
+    ) -> RequestView:
+        """Propose what is drafted for a request, as the person whose token this is.
+
+        It is judged like any proposal, and whoever proposes it never approves it.
+
+        Args:
+            digest: of the draft that the person saw, whole or its first 12 digits.
+            steps: those to propose; None for all. lower: lower amounts, by step.
+            wait_s: as with `Sayso.ask`.
+
+        Returns:
+            The request, which goes on with the plan.
+
+        Raises:
+            RefusedError: `unauthenticated`, `forbidden`, `not_found`; `not_an_approver` without a
+                role; `already_in_state` when somebody has proposed it, or it was ended;
+                `wrong_state` where nothing is drafted; `digest_mismatch`; `invalid_input` for the
+                steps; `edit_not_allowed` for the amounts. Each is recorded.
+        """
+        holder = await self._container.authentication.person(token, via=via)
+        wanted = DraftProposal(
+            digest=digest,
+            person=holder.holder,
+            via=via,
+            credential=holder.id,
+            steps=None if steps is None else tuple(steps),
+            lower=lower or {},
+        )
+        return await self.propose_as(about, wanted, tenant=holder.tenant, wait_s=wait_s)
+
+    async def propose_as(
+        self,
+        about: str,
+        wanted: DraftProposal,
+        *,
+        tenant: Tenant,
+        wait_s: float = CARRY_ON_S,
+        repeated: Repeated | None = None,
+    ) -> RequestView:
+        """As `propose`, for somebody whom the calling surface has authenticated itself.
+
+        Args:
+            repeated: as in `note_as`, of the call by which this person has proposed it.
+        """
+        return await propose_drafted(
+            self._container, about, wanted, tenant=tenant, wait_s=wait_s, repeated=repeated
+        )
 
     # ---- the rows ------------------------------------------------------------------------------
 
@@ -393,7 +458,17 @@ class WorkResource(Resource):
                 for note in notes
                 if text(note, "person")
             ),
+            draft=self._draft(reader, tenant, found),
         )
+
+    def _draft(self, reader: Reader, tenant: Tenant, found: _About) -> DraftView | None:
+        """What is drafted for it; nothing while the customer may still answer by themselves."""
+        waits = found.kind == "unanswered" and found.at > unanswered_before(self._now())
+        if found.request != found.id or waits:
+            return None
+        row = get_request(reader, tenant, found.id)
+        drafted = self._container.requests.drafted(reader, row)
+        return None if drafted is None else show_draft(drafted, row)
 
     def _elsewhere(self, reader: Reader, tenant: Tenant, about: str) -> _About | None:
         """A refund that was made outside Sayso; None for anything else, and after an erasure."""
@@ -487,20 +562,6 @@ def _nothing(about: str) -> RefusedError:
         f"nobody has to do anything about `{about[:60]}`",
         next_step="see `sayso work list`",
     )
-
-
-def _open(reader: Reader, tenant: Tenant, about: str) -> Row | None:
-    """The row of what nobody has ended; None where nobody has said anything yet.
-
-    Raises:
-        RefusedError: `already_in_state`.
-    """
-    row = reader.one("work.by_about", tenant=tenant, about=about)
-    if row is not None and integer_or_none(row, "ended_at") is not None:
-        raise RefusedError(
-            Code.ALREADY_IN_STATE, "this was ended already", next_step="nothing is left to do"
-        )
-    return row
 
 
 def _marks(reader: Reader, holder: Token, about: str) -> list[str]:

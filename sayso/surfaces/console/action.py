@@ -12,6 +12,7 @@ from starlette.responses import Response
 from sayso.actions.model.status import Status
 from sayso.audit.entry import EntryKind
 from sayso.sdk.views import ActionView, EntryView, RequestView
+from sayso.surfaces.console.outside import outside
 from sayso.surfaces.console.render import Times, length, plural
 from sayso.surfaces.console.visit import Visit
 from sayso.surfaces.console.work import people_of, work_of
@@ -29,6 +30,7 @@ _NAMES = {
     EntryKind.REQUEST_CONTINUED: "Waited for the customer",
     EntryKind.REQUEST_PLANNED: "Planned",
     EntryKind.REQUEST_HANDED_OVER: "Handed over",
+    EntryKind.REQUEST_PROPOSED: "Proposed by a person",
     EntryKind.REQUEST_REPLIED: "Told",
     EntryKind.ACTION_PROPOSED: "Proposed",
     EntryKind.ACTION_REFUSED: "Refused",
@@ -112,6 +114,7 @@ async def show_action(visit: Visit) -> Response:
         fall=fall,
         back=back,
         words=_words(action),
+        outside=await outside(visit, [action.id]),
         work=await work_of(visit, action.id),
         people=await people_of(visit),
     )
@@ -225,9 +228,10 @@ def _text(entry: EntryView, kind: EntryKind, *, by_person: bool) -> str:
     match kind:
         case EntryKind.REQUEST_ASKED:
             return f"{plural(int(data.get('messages', 1)), 'message')}, sealed beside the log"
-        case EntryKind.REQUEST_PLANNED:
+        case EntryKind.REQUEST_PLANNED | EntryKind.REQUEST_PROPOSED:
             steps = plural(len(data.get("steps", [])), "step")
-            return f"{steps} by {data.get('planner', 'a planner')}"
+            drafted = "drafted " if kind is EntryKind.REQUEST_PROPOSED else ""
+            return f"{steps} {drafted}by {data.get('planner', 'a planner')}"
         case EntryKind.ACTION_PENDING | EntryKind.ACTION_APPROVED if not by_person:
             roles = " and ".join(role.replace("_", " ") for role in data.get("roles", []))
             asked = f"asks {roles}" if kind is EntryKind.ACTION_PENDING and roles else "allowed"

@@ -287,6 +287,8 @@ def cost(view: StatisticsView) -> str:
     """What models cost, as a sentence."""
     if not view.requests:
         return "Nobody has written yet."
+    if not view.cost_micro_usd:
+        return f"{plural(view.requests, 'request')}; models cost nothing."
     each = view.cost_micro_usd / view.requests / 1e6
     whole = view.cost_micro_usd / 1e6
     return (

@@ -447,11 +447,25 @@ def _work(times: Times, view: WorkView, words: str = "") -> Row:
         why=view.why[:1].upper() + view.why[1:],
         odd=f"Taken by {view.assignee}" if view.assignee else "Nobody has taken it",
         odd_kind="no" if view.assignee else "some",
-        money=() if view.amount is None else (str(view.amount),),
+        money=_money_of(view),
         no_money="no amount",
         left=times.ago(view.since),
-        since=plural(len(view.notes), "note") if view.notes else "",
+        since=_more_of(view),
     )
+
+
+def _money_of(view: WorkView) -> tuple[str, ...]:
+    """What it is about, or what is drafted for it."""
+    steps = () if view.draft is None else view.draft.steps
+    drafted = tuple(str(step.amount) for step in steps if step.amount is not None)
+    return drafted if view.amount is None else (str(view.amount),)
+
+
+def _more_of(view: WorkView) -> str:
+    said = ["a solution is drafted"] if view.draft is not None else []
+    if view.notes:
+        said.append(plural(len(view.notes), "note"))
+    return ", ".join(said)
 
 
 async def near_of(visit: Visit, view: SolutionView) -> Neighbour:

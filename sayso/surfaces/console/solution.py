@@ -20,6 +20,7 @@ from sayso.sdk.solution_view import SolutionView, StepView
 from sayso.sdk.solution_words import first_name, join, number_word
 from sayso.surfaces.console.edge import Form, read_form
 from sayso.surfaces.console.inbox import Link, near_of
+from sayso.surfaces.console.outside import outside
 from sayso.surfaces.console.passkeys import as_asked, new_nonce, place_of, signature_in
 from sayso.surfaces.console.render import Times
 from sayso.surfaces.console.visit import Visit
@@ -155,7 +156,15 @@ async def page_of(
     page = visit.page(view.lead.headline, "", live=view.id)
     near = await near_of(visit, view)
     return visit.show(
-        "solution.html", page, status=status, view=view, card=card, talk=talk, told=told, near=near
+        "solution.html",
+        page,
+        status=status,
+        view=view,
+        card=card,
+        talk=talk,
+        told=told,
+        near=near,
+        outside=await outside(visit, [step.action_id for step in view.steps]),
     )
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from sayso.errors import Code, RefusedError
+from sayso.money import Money
 from sayso.sdk.resources.work import WorkView
-from sayso.surfaces.console.edge import read_form
+from sayso.surfaces.console.edge import Form, read_form
 from sayso.surfaces.console.visit import Visit
 
 
@@ -21,7 +22,7 @@ async def work_of(visit: Visit, about: str) -> WorkView | None:
 
 
 async def say(visit: Visit) -> Response:
-    """Take it, give it away, note something, or end it; then look at it again."""
+    """Take it, give it away, note something, end it, or propose it; then look at it again."""
     form = await read_form(visit.request)
     about = visit.request.path_params["id"]
     secret = visit.request.cookies.get(visit.site.cookie, "")
@@ -35,9 +36,34 @@ async def say(visit: Visit) -> Response:
             await work.note(about, note, token=secret, via=via)
         case "end":
             await work.end(about, note, token=secret, via=via)
+        case "propose":
+            await work.propose(
+                about,
+                token=secret,
+                digest=form.one("digest"),
+                steps=form.all("step"),
+                lower=await _lower(visit, about, form),
+                via=via,
+            )
         case _:
             return visit.note("Nothing was changed", "Choose what to do.", status=422)
     return visit.see(page_of(about))
+
+
+async def _lower(visit: Visit, about: str, form: Form) -> dict[str, Money]:
+    """The lower amounts of a form, in the currencies of what is drafted.
+
+    Raises:
+        RefusedError: `invalid_money`, `not_found`.
+    """
+    said = {step: text.strip() for step, text in form.named("lower.").items() if text.strip()}
+    draft = (await visit.sayso.work.get(about)).draft if said else None
+    amounts = {step.id: step.amount for step in draft.steps} if draft is not None else {}
+    return {
+        step: Money.parse(text, amount.currency)
+        for step, text in said.items()
+        if step in form.all("step") and (amount := amounts.get(step)) is not None
+    }
 
 
 async def show_work(visit: Visit) -> Response:

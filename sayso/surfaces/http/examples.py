@@ -85,6 +85,7 @@ SETTLE_FAILED: dict[str, Any] = {
 STOP_ALL: dict[str, Any] = {"scope": "all", "reason": "INC-7: refunds go out twice"}
 STOP_CONNECTOR: dict[str, Any] = {"scope": "connector", "target": "stripe", "reason": "INC-7"}
 WIDEN: dict[str, Any] = {"stage": "auto", "share": 10, "otherwise": "suggest"}
+LOWER: dict[str, Any] = {"sums": {"USD": 600}, "note": "until the incident is over"}
 WRONG: dict[str, Any] = {"how": "disputed"}
 POLICY: dict[str, Any] = {
     "version": {
@@ -206,6 +207,7 @@ EXPLANATION: dict[str, Any] = {
 SUGGESTION: dict[str, Any] = {
     "id": "sug_4be1c0a97d21",
     "kind": "rule",
+    "direction": "looser",
     "action": "stripe.refund",
     "sentence": "97 of 100 cards about stripe.refund (up to 30 USD, tenure days over 365) were"
     " approved unchanged (91 to 99 %)",

@@ -27,6 +27,7 @@ from sayso.surfaces.http.shapes import (
     DialList,
     DraftBody,
     DraftView,
+    LimitBody,
     LimitList,
     LimitsQuery,
     NoBody,
@@ -43,6 +44,7 @@ from sayso.surfaces.http.shapes import (
 
 router = APIRouter(tags=["policy"], route_class=GuardedRoute)
 
+LimitId = Annotated[str, Path(max_length=40, description="the limit's id")]
 DialId = Annotated[str, Path(max_length=40, description="the dial's id")]
 VersionNumber = Annotated[int, Path(ge=1, le=2**53 - 1, description="the version's number")]
 ChangeId = Annotated[str, Path(max_length=64, description="the change's id, `pol_…`")]
@@ -391,6 +393,63 @@ async def list_limits(
     """Scope: `actions:read`, or `approvals:decide`."""
     found = await sayso.limits.list(limit=query.limit, tenant=token.tenant)
     return LimitList(items=tuple(found))
+
+
+@router.post(
+    "/v1/limits/{limit_id}",
+    summary="Give a limit other caps",
+    responses={
+        200: shown("in force, or waiting for a second person", _DONE),
+        **problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
+    },
+    openapi_extra=asked(lower=examples.LOWER),
+)
+async def set_limit(
+    sayso: Open,
+    token: Decider,
+    key: Key,
+    limit_id: LimitId,
+    _query: Annotated[NoQuery, Query()],
+    body: LimitBody,
+) -> ActivationView:
+    """Scope: `approvals:decide`, of a person who may change the policy.
+
+    Lower it is in force at once; higher it is a loosening, which a second person confirms where
+    the workspace says so. What is so already is answered as it stands.
+    """
+    return await _done(
+        sayso,
+        sayso.limits.set_as(
+            limit_id,
+            token,
+            sums={name: Decimal(str(cap)) for name, cap in body.sums.items()} or None,
+            count=body.count,
+            cards=body.cards,
+            note=body.note,
+            via=key_mark(key),
+        ),
+    )
+
+
+@router.post(
+    "/v1/limits/{limit_id}/drop",
+    summary="Take a limit away",
+    responses={
+        200: shown("in force, or waiting for a second person", _DONE),
+        **problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
+    },
+    openapi_extra=asked(drop={}),
+)
+async def drop_limit(
+    sayso: Open,
+    token: Decider,
+    key: Key,
+    limit_id: LimitId,
+    _query: Annotated[NoQuery, Query()],
+    body: NoBody,
+) -> ActivationView:
+    """Scope: `approvals:decide`, of a person who may change the policy. It is a loosening."""
+    return await _done(sayso, sayso.limits.drop_as(limit_id, token, via=key_mark(key)))
 
 
 @router.get(

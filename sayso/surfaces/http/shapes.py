@@ -29,7 +29,7 @@ from sayso.sdk.resources.analysis import ChangeView, PolicyTestView, ProofView
 from sayso.sdk.resources.limits import LimitView
 from sayso.sdk.resources.policy import PolicyChangeView, PolicyDraftView, PolicyVersionView
 from sayso.sdk.resources.rollout import DialView
-from sayso.sdk.resources.suggestions import SuggestionView
+from sayso.sdk.suggested import SuggestionView
 from sayso.sdk.views import ActionView, ApprovalView, EntryView, RequestView, StopView, View
 from sayso.sdk.webhooks.resource import WebhookView
 
@@ -292,6 +292,15 @@ class DialBody(Body):
     otherwise: Literal["off", "shadow", "suggest", "auto"] | None = Field(
         default=None, description="the stage of the others; as it is when left out"
     )
+    note: Note = ""
+
+
+class LimitBody(Body):
+    """Other caps of a limit, `sums` in major units; what is left out stays as it is."""
+
+    sums: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict[str, float])
+    count: int | None = Field(default=None, ge=1, le=10**9)
+    cards: int | None = Field(default=None, ge=1, le=10**6, description="how many may wait")
     note: Note = ""
 
 

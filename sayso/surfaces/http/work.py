@@ -8,14 +8,18 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import Field
 
+from sayso.actions.model.plan import MAX_STEPS
+from sayso.agent.draft_proposal import DraftProposal
 from sayso.sdk.resources.work import KINDS, MAX_NOTE_CHARS, WorkKind, WorkView
-from sayso.sdk.views import View
+from sayso.sdk.views import RequestView, View
+from sayso.surfaces.http import examples
 from sayso.surfaces.http.auth import Decider, Open, Viewer
 from sayso.surfaces.http.documents import asked, problems, shown
 from sayso.surfaces.http.edge import GuardedRoute
 from sayso.surfaces.http.examples import page
 from sayso.surfaces.http.idempotency import Key, key_mark, make_mark, was_made
-from sayso.surfaces.http.shapes import After, Body, Limit, NoQuery, QueryModel, Short
+from sayso.surfaces.http.shapes import After, AskQuery, Body, Limit, NoQuery, QueryModel, Short
+from sayso.surfaces.http.solutions import MoneyBody
 
 
 class TakeBody(Body):
@@ -28,6 +32,22 @@ class NoteBody(Body):
     """A note for colleagues; it is sealed beside the log."""
 
     note: str = Field(min_length=1, max_length=MAX_NOTE_CHARS)
+
+
+class ProposalBody(Body):
+    """What a person proposes of the draft that they saw."""
+
+    digest: str = Field(
+        pattern="^[0-9a-f]{12,64}$", description="of that draft, whole or its first 12 digits"
+    )
+    steps: list[Short] | None = Field(
+        default=None, max_length=MAX_STEPS, description="those to propose; all when left out"
+    )
+    lower: dict[Short, MoneyBody] = Field(
+        default_factory=dict[str, MoneyBody],
+        max_length=MAX_STEPS,
+        description="lower amounts, by step",
+    )
 
 
 class WorkQuery(QueryModel):
@@ -64,9 +84,34 @@ EXAMPLE: dict[str, Any] = {
         }
     ],
 }
+EXAMPLE["draft"] = {
+    "digest": "5f0c9f1b3f0e4f0c8e0a1c5d7b9e2a4c6d8f0b1a3c5e7d9f1b3a5c7e9d0f2b4a",
+    "planner": "model:openai:gpt-5",
+    "steps": [
+        {
+            "id": "s1",
+            "action": "stripe.refund",
+            "title": "The refund of $129.00 for Order 1042: blue mug",
+            "amount": {"amount_minor": 12900, "currency": "USD"},
+            "payee": "cus_demo_ana",
+            "consequence": "It cannot be undone.",
+            "why": "not found in the customer's own words: nobody asked for it",
+            "may_lower": True,
+            "after": [],
+            "args": {"charge": "ch_demo_1042"},
+            "agent_says": "the mug came broken",
+        }
+    ],
+}
 _TAKE: dict[str, Any] = {}
 _GIVE: dict[str, Any] = {"person": "noor"}
 _NOTE: dict[str, Any] = {"note": "Called them; they call back."}
+_PROPOSE: dict[str, Any] = {"digest": EXAMPLE["draft"]["digest"][:12]}
+_PART: dict[str, Any] = {
+    **_PROPOSE,
+    "steps": ["s1"],
+    "lower": {"s1": {"amount_minor": 4000, "currency": "USD"}},
+}
 
 
 router = APIRouter(tags=["work"], route_class=GuardedRoute)
@@ -139,6 +184,45 @@ async def note_work(
     mark = make_mark(key, "note")
     repeated = partial(was_made, mark, what="note")
     return await sayso.work.note_as(about, body.note, token, via=mark, repeated=repeated)
+
+
+@router.post(
+    "/v1/work/{about}/propose",
+    status_code=202,
+    summary="Propose what is drafted for it, as yours",
+    responses={202: shown("stored; the request goes on with it", examples.REQUEST), **_ERRORS},
+    openapi_extra=asked(all=_PROPOSE, part=_PART),
+)
+async def propose_work(
+    about: str,
+    sayso: Open,
+    token: Decider,
+    key: Key,
+    query: Annotated[AskQuery, Query()],
+    body: ProposalBody,
+) -> RequestView:
+    """Scope: `approvals:decide`, by a person with a role.
+
+    It is judged like any proposal; where people are asked, somebody else has to agree. 409
+    `already_in_state` when somebody has proposed it, and says who; 409 `digest_mismatch` when it is
+    not the draft that was seen. The same call sent again changes nothing.
+    """
+    mark = make_mark(key, body.model_dump(mode="json"))
+    wanted = DraftProposal(
+        digest=body.digest,
+        person=token.holder,
+        via=mark,
+        credential=token.id,
+        steps=None if body.steps is None else tuple(body.steps),
+        lower={step: money.money() for step, money in body.lower.items()},
+    )
+    return await sayso.work.propose_as(
+        about,
+        wanted,
+        tenant=token.tenant,
+        wait_s=query.wait,
+        repeated=partial(was_made, mark, what="proposal"),
+    )
 
 
 @router.post(

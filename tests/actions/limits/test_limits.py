@@ -555,6 +555,15 @@ async def test_what_a_limit_counts_never_changes_under_one_id(
         "delete from limit_use",
         "delete from limit_counter",
         "update limit_use set minor = minor * 100; update limit_counter set settled_minor = 5e6",
+        # Counters and uses that agree with each other, and not with what was done.
+        "delete from limit_use; delete from limit_counter",
+        """update limit_use set state = 'held';
+        update limit_counter set held_minor = settled_minor, settled_minor = 0""",
+        """update limit_use set state = 'released';
+        update limit_counter set count = 0, settled_minor = 0""",
+        """insert into limit_use select tenant, home, action_id, revision - 1, limit_id, key,
+            currency, bucket, count, 0, 'held', why, last_seq from limit_use;
+        update limit_counter set count = count * 2""",
     ],
 )
 async def test_rows_that_were_changed_by_hand_are_found(tmp_path: Path, change: str) -> None:

@@ -114,6 +114,33 @@ async def test_a_change_is_shown_by_examples_that_the_engine_confirms(tmp_path: 
         assert (same.direction, same.examples, same.asked_again) == ("same", (), 0)
 
 
+@pytest.mark.promise("policy:change")
+async def test_each_rule_that_changed_has_an_example_of_its_own(tmp_path: Path) -> None:
+    """Two that say the same to two kinds of question are two; each is asked of the engine."""
+    asks = """
+@id("{name}") @explain("{name}") forbid (principal, action == Action::"shop.refund", resource)
+when {{ {when} }} unless {{ context.approvedBy.contains("support_manager") }};
+"""
+    weekend = asks.format(name="weekend", when='["sat", "sun"].contains(context.weekday)')
+    night = asks.format(name="night", when="context.hour >= 22")
+    async with opened_strictly(tmp_path) as opened:
+        (tmp_path / "policy.cedar").write_text(HIGHER + weekend + night)
+        change = await opened.sayso.analysis.compare()
+        shown = {one.rules[0]: one for one in change.examples if len(one.rules) == 1}
+        assert shown.keys() >= {"small", "weekend", "night"}
+        assert [shown[name].way for name in ("small", "weekend", "night")] == [
+            "looser",
+            "tighter",
+            "tighter",
+        ]
+        assert " Sat " in f"{shown['weekend'].question} " or " Sun " in shown["weekend"].question
+        assert shown["weekend"].now == shown["night"].now == "support manager alone"
+        await activate(opened, HIGHER + weekend + night)
+        (tmp_path / "policy.cedar").write_text(HIGHER + night)
+        (one,) = (await opened.sayso.analysis.compare()).examples
+        assert (one.way, one.rules) == ("looser", ("weekend",))
+
+
 @pytest.mark.promise("policy:backtest")
 async def test_what_was_judged_is_played_again_beside_what_people_had_said(tmp_path: Path) -> None:
     """Of the newly automatic: yes unchanged, less, no; what was not recorded is said apart."""

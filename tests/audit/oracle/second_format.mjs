@@ -73,7 +73,7 @@ export const canonical = (bytes) => {
   return value;
 };
 
-const KINDS = new Set(`passkey.enrolled passkey.confirmed passkey.removed passkey.required log.opened request.asked request.planned request.handed_over request.replied
+const KINDS = new Set(`passkey.enrolled passkey.confirmed passkey.removed passkey.required log.opened request.asked request.planned request.handed_over request.proposed request.replied
   action.proposed action.refused action.pending action.approved action.rejected
   action.edited action.expired action.stale action.held action.intent action.accepted
   action.succeeded action.failed action.unknown action.reconciled action.resolved action.compensated plan.undoing

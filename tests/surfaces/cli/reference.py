@@ -28,8 +28,9 @@ GROUPS = {
         *("show", "diff", "activate", "confirm", "withdraw", "rollback", "history"),
         *("test", "prove", "suggest", "explain", "backtest"),
     ),
+    "limits": ("set", "drop"),
     "rollout": ("list", "set", "compare", "wrong"),
-    "work": ("list", "show", "take", "note", "end"),
+    "work": ("list", "show", "take", "note", "propose", "end"),
     "stop": ("list",),
     "people": ("list", "add", "role", "slack", "away", "deactivate"),
     "webhooks": (*("add", "list", "test", "rotate", "disable", "enable", "replay", "remove"),),
@@ -39,7 +40,7 @@ GROUPS = {
 NESTED = {"connector": tuple(f"draft {way}" for way in ("openapi", "graphql", "mcp", "docs"))}
 """Verbs of a further word, by group."""
 
-ALONE = frozenset({"stop"})
+ALONE = frozenset({"limits", "stop"})
 """Groups that do something without a further word, too."""
 
 

@@ -16,6 +16,7 @@ from starlette.routing import Match, Route
 from support.parcel_shop import ParcelShop
 from support.shop import ShopFault
 from surfaces.console.served_console import (
+    HALF,
     RULES,
     WORDS,
     Packages,
@@ -207,6 +208,8 @@ async def every_page(console: ServedConsole, foreign: Foreign) -> list[str]:
     waiting = (await sayso.solutions.waiting_for(maria_herself)).items
     await sayso.ask("cus_1", f"I want a person. {foreign('wanted')}")
     (handed,) = await sayso.requests.list(status="handed_over")
+    drafted = await sayso.ask("cus_9", HALF)
+    assert (await sayso.work.get(drafted.id)).draft is not None
     seen = SeenEffect(
         action="shop.refund",
         object_id="o1",
@@ -238,6 +241,7 @@ async def every_page(console: ServedConsole, foreign: Foreign) -> list[str]:
         f"solution/{waits.id}/smaller?{query}&step=s1",
         *(f"action/{step.action_id}" for step in steps),
         f"request/{handed.id}",
+        f"request/{drafted.id}",
         f"request/{waits.request_id}",
         f"work/{seen.id}",
         f"together?rule={quote(rule_of(waiting[0]), safe='')}",

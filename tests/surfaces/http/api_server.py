@@ -21,6 +21,7 @@ from support.workspace import PEOPLE, make_workspace
 from sayso.actions.model.definition import Action, Args, Subject, at_most_once
 from sayso.actions.model.snapshot import Resolved
 from sayso.actions.policy.cedar import read_default_policy
+from sayso.agent.base import Planner
 from sayso.audit.authority.by import By
 from sayso.audit.entry import Actor, ActorKind
 from sayso.connectors.email import actions_with
@@ -193,6 +194,7 @@ def serving(
     clock: FakeClock,
     make_app: Callable[[Sayso], FastAPI] = create_app,
     policy_section: str = 'follow = "files"',
+    planner: Planner | None = None,
 ) -> Generator[ApiServer]:
     """Serve a new workspace until the block ends."""
     workspace = full_workspace(folder, sandbox.url, policy_section)
@@ -201,7 +203,7 @@ def serving(
 
     async def main() -> None:
         shop = MoodyShop()
-        async with Sayso(workspace, connectors=[shop], clock=clock) as sayso:
+        async with Sayso(workspace, connectors=[shop], clock=clock, planner=planner) as sayso:
             secrets = {
                 name: (await token(sayso, name, kind, scopes))[1]
                 for name, (kind, scopes) in HOLDERS.items()

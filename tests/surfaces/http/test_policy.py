@@ -97,6 +97,30 @@ def test_a_draft_is_looked_at_tried_and_put_in_force_over_http(api: ApiServer) -
     problem(api.get("/v1/actions/act_0/explanation"), 404, "not_found")
 
 
+@pytest.mark.promise("limits:set")
+def test_a_limit_gets_other_caps_over_http(api: ApiServer) -> None:
+    """Lower at once; higher, or none at all, waits for a second person; what is no cap is told."""
+    api.propose(2_000)
+    activate(api, {"policies/limits.toml": f"# ours\n{LIMIT}"})
+    lower = as_json(api.post("/v1/limits/day", {"count": 12, "note": "quiet"}, by="maria"))
+    assert lower["version"]["direction"] == "tighter"
+    (limit,) = as_json(api.get("/v1/limits"))["items"]
+    assert limit["uses"][0]["cap"] == 12
+    files = as_json(api.get("/v1/policy"))["files"]
+    assert files["policies/limits.toml"] == f"# ours\n{LIMIT.replace('20', '12')}"
+    again = as_json(api.post("/v1/limits/day", {"count": 12}, by="maria"))
+    assert again["version"] == lower["version"]
+    for path, body in (("day", {"count": 50}), ("day/drop", {})):
+        waits = as_json(api.post(f"/v1/limits/{path}", body, by="maria"))["waits"]
+        assert (waits["direction"], waits["status"]) == ("looser", "waiting")
+        api.post(f"/v1/policy/changes/{waits['id']}/withdraw", {}, by="maria")
+    problem(api.post("/v1/limits/day", {"sums": {"USD": 5}}, by="maria"), 422, "invalid_input")
+    problem(api.post("/v1/limits/day", {"count": 0}, by="maria"), 422, "invalid_input")
+    problem(api.post("/v1/limits/day", {}, by="maria"), 422, "invalid_input")
+    problem(api.post("/v1/limits/night", {"count": 5}, by="maria"), 404, "not_found")
+    problem(api.post("/v1/limits/day", {"count": 5}, by="bot"), 403, "forbidden")
+
+
 @pytest.mark.promise("policy:everywhere")
 def test_tests_claims_and_the_past_are_asked_of_a_draft(api: ApiServer) -> None:
     """Nothing that only looks changes anything."""

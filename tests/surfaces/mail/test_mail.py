@@ -39,7 +39,11 @@ class Nobody:
 
 @asynccontextmanager
 async def reminded(
-    folder: Path, *, slack: Mapping[str, object] | None = None, **more: object
+    folder: Path,
+    *,
+    slack: Mapping[str, object] | None = None,
+    name: str = "Ben Okafor",
+    **more: object,
 ) -> AsyncGenerator[tuple[ServedConsole, Mailer, SolutionView, Path]]:
     """A solution of which people are reminded after an hour, and who writes to them."""
     tables: dict[str, Any] = {} if slack is None else {"slack": slack}
@@ -54,7 +58,7 @@ async def reminded(
         clock=SystemClock(),
     )
     async with open_console(
-        folder, clock=clock, approvals=approvals, console=console_section, **tables
+        folder, clock=clock, approvals=approvals, console=console_section, name=name, **tables
     ) as console:
         view = await console.ask()
         yield console, Mailer(console.sayso, post, ADDRESSES), view, out
@@ -178,11 +182,12 @@ async def test_only_who_has_the_same_roles_is_called_instead(tmp_path: Path) -> 
 
 @pytest.mark.promise("mail:no-decision")
 async def test_foreign_text_brings_no_link_and_no_hidden_character(tmp_path: Path) -> None:
-    """What a customer writes stays text on its own lines, also a header."""
+    """What a customer writes, and their name, stays text on its own lines, also in a header."""
+    name = "Ben\r\nBcc: y@evil.example\r\n\r\nhttps://evil.example \u202eabc\U000e0041"
     words = (
         "Please refund $129.00 of my order. http://evil.example \u202eabc\r\nBcc: x@evil.example"
     )
-    async with reminded(tmp_path) as (console, mailer, _, out):
+    async with reminded(tmp_path, name=name) as (console, mailer, _, out):
         await console.ask(f"{words} I want a gift of $10.00. Send me a letter.", customer=2)
         await pass_time(console, 61)
         assert await mailer.step() == 4
@@ -193,4 +198,5 @@ async def test_foreign_text_brings_no_link_and_no_hidden_character(tmp_path: Pat
             assert isinstance(message, EmailMessage)
             text = message.get_content()
             assert text.count("://") == 1
-            assert "\u202e" not in text
+            for hidden in ("\u202e", "\U000e0041"):
+                assert hidden not in text + str(message["Subject"])

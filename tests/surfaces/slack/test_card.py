@@ -21,6 +21,7 @@ from sayso.surfaces.slack import build_message, check_blocks
 from sayso.surfaces.slack.blocks import check_view
 from sayso.surfaces.slack.card import Message
 from sayso.surfaces.slack.forms import ask_form, less_form, no_form, note
+from sayso.surfaces.slack.thread import build_evidence
 from sayso.surfaces.slack.wording import escape, fit, show_hidden
 
 ID = "apr_01m8997dg01t8nczra0j7efdc6"
@@ -248,8 +249,11 @@ def test_every_card_is_valid_and_nothing_foreign_is_rendered(shown: Card, foreig
         votes = (vote("approve", foreign[:40]),)
         message = message_of(shown, status, votes, now)
         assert_clean(message.blocks, message.text)
-        plan = build_message(solution(shown, status, votes))
+        whole = solution(shown, status, votes)
+        plan = build_message(whole)
         assert_clean(plan.blocks, plan.text)
+        known, below = build_evidence(whole, [("customer", foreign), ("agent", foreign)] * 5)
+        assert_clean(below, known)
         has_buttons = any(block["type"] == "actions" for block in message.blocks)
         assert has_buttons == (status == "pending")
     asked = solution(shown)

@@ -17,7 +17,7 @@ from sayso.actions.policy.cedar import CedarPolicy
 from sayso.actions.policy.formula.domain import Domain, domain_of
 from sayso.actions.policy.formula.search import Budget, Finder, find
 from sayso.actions.policy.formula.solver import UndecidedError
-from sayso.actions.policy.formula.terms import FALSE, Formula, Value, conj, given, neg
+from sayso.actions.policy.formula.terms import FALSE, TRUE, Formula, Holds, Value, conj, given, neg
 from sayso.actions.policy.formula.translate import Translated
 from sayso.actions.policy.slices import Slice, asked_roles
 
@@ -33,6 +33,7 @@ class Witness:
         action: its name. values: the question. approvals: who said yes.
         missing: facts that could not be read.
         confirmed: whether the engine said the same of both policies.
+        rule: the changed rule that it is an example of; empty where it is of the change as a whole.
     """
 
     action: str
@@ -40,6 +41,7 @@ class Witness:
     approvals: Approvals
     missing: tuple[str, ...]
     confirmed: bool
+    rule: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,8 +86,9 @@ def compare(
 
 
 def examples(was: CedarPolicy, now: CedarPolicy, action: str) -> Iterator[tuple[str, Witness]]:
-    """For each set of approvals a question that it is enough for in only one of the two.
+    """For each changed rule, and for each set of approvals, a question that tells the two apart.
 
+    That set is enough for it in only one of them; a rule's example is one where the rule holds.
     Gives `looser` or `tighter` with each; nothing where the search was broken off or a rule says
     what no formula can.
     """
@@ -93,25 +96,49 @@ def examples(was: CedarPolicy, now: CedarPolicy, action: str) -> Iterator[tuple[
     if before is None or after is None or before.version == after.version:
         return
     people = all_approvals(both_roles(was, now), max(was.max_quorum, now.max_quorum))
-    ways = (("looser", after, before), ("tighter", before, after))
+    ways = {"looser": (after, before), "tighter": (before, after)}
     budget = Budget()
+    told: set[str] = set()
     with contextlib.suppress(UndecidedError, _LeftOutError):
-        for approvals, (way, one, other) in itertools.product(people, ways):
+        changed = [*_changed(before, after), *((way, TRUE, "") for way in ways)]
+        for (way, where, rule), approvals in itertools.product(changed, people):
+            if rule in told:
+                continue
+            one, other = ways[way]
             mine, theirs = _formula(one, ()), _formula(other, ())
             domain = domain_of(one.action, one.facts, (mine, theirs), ())
-            found = _only(mine, theirs, approvals, domain, partial(find, budget=budget))
-            if found is not None:
-                agree = confirm(one, found, approvals) and not confirm(other, found, approvals)
-                yield (
-                    way,
-                    Witness(
-                        action=action,
-                        values=found,
-                        approvals=approvals,
-                        missing=(),
-                        confirmed=agree,
-                    ),
-                )
+            look = partial(find, budget=budget)
+            # What takes another step back is the rarer question.
+            usual = conj((mine, where, neg(Holds("undoes"))))
+            found = _only(usual, theirs, approvals, domain, look)
+            if found is None:
+                found = _only(conj((mine, where)), theirs, approvals, domain, look)
+            if found is None:
+                continue
+            told |= {rule} - {""}
+            agree = confirm(one, found, approvals) and not confirm(other, found, approvals)
+            yield (
+                way,
+                Witness(
+                    action=action,
+                    values=found,
+                    approvals=approvals,
+                    missing=(),
+                    confirmed=agree,
+                    rule=rule,
+                ),
+            )
+
+
+def _changed(before: Slice, after: Slice) -> Iterator[tuple[str, Formula, str]]:
+    """Each rule that one of the two has and the other has not so: what it can do, when, its id."""
+    old, new = ({rule.id: rule for rule in one.translated.rules} for one in (before, after))
+    for id_, rule in new.items():
+        if id_ not in old or old[id_].formula != rule.formula:
+            yield "looser" if rule.permits else "tighter", rule.formula, id_
+    for id_, rule in old.items():
+        if id_ not in new:
+            yield "tighter" if rule.permits else "looser", rule.formula, id_
 
 
 class _LeftOutError(Exception):

@@ -63,6 +63,21 @@ join vote v on v.tenant = p.tenant and v.approval_id = p.id
 where a.tenant = :tenant and a.id > :after and a.created_at >= :since and a.undoes is null
 group by a.tenant, a.id order by a.id limit :limit;
 
+-- What was done, oldest first, with what somebody has said was wrong with it.
+-- name: done
+select a.id, a.name, a.subject_id, a.judgement, a.snapshot, a.created_at, w.how
+from action a left join action_wrong w on w.tenant = a.tenant and w.action_id = a.id
+where a.tenant = :tenant and a.id > :after and a.created_at >= :since and a.undoes is null
+    and a.status in ('succeeded', 'compensated')
+order by a.id limit :limit;
+
+-- What was reserved of limits, by the log, oldest first.
+-- name: reserved
+select seq, body from log_entry
+where tenant = :tenant and kind in ('action.approved', 'action.pending', 'action.edited')
+    and seq > :after and body like '%"limits":[%'
+order by seq limit :limit;
+
 -- Until when nothing of a segment is suggested, since somebody has said no to it.
 -- name: declined
 select key from meta where key like 'suggestion_no/%';

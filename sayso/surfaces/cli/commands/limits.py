@@ -1,24 +1,41 @@
-"""`sayso limits`."""
+"""`sayso limits`: how much is used, other caps, and a limit less."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
+from decimal import Decimal, InvalidOperation
+from typing import Annotated
+
 import typer
 
+from sayso.sdk.client import Sayso
 from sayso.sdk.resources.limits import used_words
+from sayso.sdk.resources.policy import ActivationView
+from sayso.surfaces.cli.follow_files import follow_files
 from sayso.surfaces.cli.options import JsonOption, LimitOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out
-from sayso.surfaces.cli.problem import OK
+from sayso.surfaces.cli.problem import OK, usage
 from sayso.surfaces.cli.words import one_line
-from sayso.surfaces.cli.workspace import find_workspace, look
+from sayso.surfaces.cli.workspace import find_workspace, look, person_token
 
-app = typer.Typer()
+app = typer.Typer(help="How much of each limit is used; change one: set, drop.")
+
+NoteOption = Annotated[
+    str, typer.Option("--note", metavar="TEXT", help="Why, for whoever looks; stands in the log.")
+]
+IdArgument = Annotated[str, typer.Argument(metavar="LIMIT", help="The limit's id.")]
 
 
-@app.command()
+@app.callback(invoke_without_command=True)
 def limits(
-    limit: LimitOption = 10, workspace: WorkspaceOption = None, as_json: JsonOption = False
+    context: typer.Context,
+    limit: LimitOption = 10,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
 ) -> int:
     """Show the limits in force, and how much of each is used."""
+    if context.invoked_subcommand is not None:
+        return OK
     out = Out(as_json=as_json)
     found = look(find_workspace(workspace), lambda sayso: sayso.limits.list(limit=limit))
     if as_json:
@@ -37,3 +54,79 @@ def limits(
                 "  nothing waits" if one.window == "at once" else f"  nothing is used {one.window}"
             )
     return OK
+
+
+@app.command("set")
+def set_limit(
+    limit: IdArgument,
+    sums: Annotated[
+        list[str] | None,
+        typer.Option("--sum", metavar="USD=900", help="A cap in this currency; may be repeated."),
+    ] = None,
+    count: Annotated[int | None, typer.Option("--count", metavar="N", help="How many.")] = None,
+    cards: Annotated[
+        int | None, typer.Option("--cards", metavar="N", help="How many may wait for people.")
+    ] = None,
+    note: NoteOption = "",
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Give a limit other caps. Lower at once; higher as a loosening, by two people where asked."""
+    caps = _caps(sums or ())
+
+    def change(sayso: Sayso, token: str) -> Awaitable[ActivationView]:
+        return sayso.limits.set(
+            limit, token=token, sums=caps or None, count=count, cards=cards, note=note, via="cli"
+        )
+
+    return _change(limit, "has other caps", change, workspace, as_json)
+
+
+@app.command("drop")
+def drop_limit(
+    limit: IdArgument,
+    note: NoteOption = "",
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Take a limit away, which is a loosening, by two people where asked."""
+
+    def change(sayso: Sayso, token: str) -> Awaitable[ActivationView]:
+        return sayso.limits.drop(limit, token=token, note=note, via="cli")
+
+    return _change(limit, "is taken away", change, workspace, as_json)
+
+
+def _change(
+    limit: str,
+    said: str,
+    change: Callable[[Sayso, str], Awaitable[ActivationView]],
+    workspace: WorkspaceOption,
+    as_json: bool,
+) -> int:
+    out = Out(as_json=as_json)
+    folder = find_workspace(workspace)
+    token = person_token(folder)
+    with follow_files(folder):
+        done = look(folder, lambda sayso: change(sayso, token))
+    if as_json:
+        out.document(done)
+        return OK
+    if done.version is not None:
+        version = done.version
+        out.line(f"`{one_line(limit)}` {said}: version {version.version} ({version.direction}).")
+    if done.waits is not None:
+        out.line(f"{done.waits.id} waits for a second person: it loosens.")
+        out.line(f"next: {done.waits.next_step}")
+    return OK
+
+
+def _caps(given: Sequence[str]) -> dict[str, Decimal]:
+    caps: dict[str, Decimal] = {}
+    for one in given:
+        currency, _, amount = one.partition("=")
+        try:
+            caps[currency.strip().upper()] = Decimal(amount)
+        except InvalidOperation:
+            raise usage(f"`{one[:20]}` is no cap", "write such as --sum USD=900") from None
+    return caps

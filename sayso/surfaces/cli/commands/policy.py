@@ -19,7 +19,8 @@ from sayso.sdk.resources.policy import (
     PolicyTextView,
     PolicyVersionView,
 )
-from sayso.sdk.resources.suggestions import SuggestionResource, SuggestionView
+from sayso.sdk.resources.suggestions import SuggestionResource
+from sayso.sdk.suggested import SuggestionView
 from sayso.surfaces.cli.options import JsonOption, LimitOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.problem import FAILED, OK, usage
@@ -265,7 +266,7 @@ async def _write_suggestion(sayso: Sayso, suggestion: str) -> tuple[str, ...]:
 
 
 def _show_suggestion(out: Out, found: SuggestionView) -> None:
-    out.line(f"{found.kind:<6} {one_line(found.sentence)}")
+    out.line(f"{found.direction:<7} {found.kind:<5} {one_line(found.sentence)}")
     for line in found.figures:
         out.line(f"       {one_line(line)}")
     for case in found.counterexamples:

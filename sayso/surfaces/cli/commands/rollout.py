@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
-from pathlib import Path
 from typing import Annotated, cast
 
 import typer
 
 from sayso.actions.policy.reading import ROLLOUT
 from sayso.sdk.client import Sayso
-from sayso.sdk.resources.policy import ActivationView, PolicyTextView
+from sayso.sdk.resources.policy import ActivationView
 from sayso.sdk.resources.rollout import DialView, How
+from sayso.surfaces.cli.follow_files import follow_files
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.problem import OK, usage
@@ -75,37 +74,26 @@ def set_dial(
     out = Out(as_json=as_json)
     folder = find_workspace(workspace)
     token = person_token(folder)
-    was = look(folder, lambda sayso: sayso.policy.in_force())
     dials = look(folder, lambda sayso: sayso.rollout.list())
     before = next((one for one in dials if one.id == dial), None)
-    done = look(
-        folder,
-        lambda sayso: sayso.rollout.set(
-            dial,
-            stage,
-            token=token,
-            share=None if share is None else _percent(share),
-            otherwise=otherwise,
-            note=note,
-            via="cli",
-        ),
-    )
-    if was is not None and done.version is not None:
-        _follow(folder, was.files, look(folder, lambda sayso: sayso.policy.in_force()))
+    with follow_files(folder):
+        done = look(
+            folder,
+            lambda sayso: sayso.rollout.set(
+                dial,
+                stage,
+                token=token,
+                share=None if share is None else _percent(share),
+                otherwise=otherwise,
+                note=note,
+                via="cli",
+            ),
+        )
     if as_json:
         out.document(done)
     else:
         _show(out, dial, done, before)
     return OK
-
-
-def _follow(folder: Path, was: Mapping[str, str], now: PolicyTextView | None) -> None:
-    """Have the workspace's own file say what is in force now, where it said what was before."""
-    files: Mapping[str, str] = now.files if now is not None else {}
-    for name, text in files.items():
-        file = folder / name
-        if was.get(name) != text and file.is_file() and file.read_text("utf-8") == was.get(name):
-            file.write_text(text, "utf-8")
 
 
 def _percent(given: str) -> Decimal:

@@ -8,15 +8,23 @@ from typing import Annotated
 
 import typer
 
+from sayso.errors import Code, RefusedError, SaysoError
+from sayso.money import Money
 from sayso.sdk.client import Sayso
+from sayso.sdk.progress import CARRY_ON_S
 from sayso.sdk.resources.work import KINDS, WorkView
+from sayso.sdk.views import RequestView
+from sayso.sdk.work_draft import DraftView
+from sayso.surfaces.cli.commands.ask import show_asked
+from sayso.surfaces.cli.confirm import check_somebody_is_there, confirm
 from sayso.surfaces.cli.options import JsonOption, LimitOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out
-from sayso.surfaces.cli.problem import OK
+from sayso.surfaces.cli.problem import OK, usage
+from sayso.surfaces.cli.unfinished import problem_of_request
 from sayso.surfaces.cli.words import one_line
-from sayso.surfaces.cli.workspace import find_workspace, look, person_token
+from sayso.surfaces.cli.workspace import find_workspace, look, person_token, run
 
-app = typer.Typer(help="What machines left to people: list, show, take, note, end.")
+app = typer.Typer(help="What machines left to people: list, show, take, note, propose, end.")
 
 AboutArgument = Annotated[
     str,
@@ -58,7 +66,7 @@ def list_work(
 def show_work(
     about: AboutArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False
 ) -> int:
-    """Show one with its notes."""
+    """Show one with its notes, and what is drafted for it."""
     out = Out(as_json=as_json)
     return _told(out, look(find_workspace(workspace), lambda sayso: sayso.work.get(about)))
 
@@ -95,6 +103,64 @@ def note_work(
     )
 
 
+@app.command("propose")
+def propose_work(
+    about: AboutArgument,
+    steps: Annotated[
+        list[str] | None,
+        typer.Option("--step", metavar="STEP", help="Only this step; once for each."),
+    ] = None,
+    lower: Annotated[
+        list[str] | None,
+        typer.Option("--lower", metavar="STEP=AMOUNT", help="Less of a step, such as s1=20.00."),
+    ] = None,
+    digest: Annotated[
+        str | None,
+        typer.Option(
+            "--digest",
+            metavar="HEX",
+            help="Insist on this draft: at least 12 digits of its digest. Else it is the one shown"
+            " now.",
+        ),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask once more.")] = False,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Propose what is drafted for it, as yours: somebody else agrees where the policy asks."""
+    out = Out(as_json=as_json)
+    folder = find_workspace(workspace)
+    secret = person_token(folder)
+    shown = look(folder, lambda sayso: sayso.work.get(about))
+    draft = shown.draft
+    if draft is None:
+        raise RefusedError(
+            Code.WRONG_STATE,
+            "nothing is drafted here that could be proposed",
+            next_step=f"see `sayso work show {about}`",
+        )
+    lowered = _lowered(draft, lower or [])
+    if not yes:
+        check_somebody_is_there(out, "whether to propose it")
+        _told(out, shown)
+        confirm("Propose it? [y/N] ", "nothing was proposed")
+
+    async def work() -> tuple[RequestView, SaysoError | None]:
+        async with Sayso.open(folder, mode="decide") as sayso:
+            request = await sayso.work.propose(
+                about,
+                token=secret,
+                digest=draft.digest if digest is None else digest,
+                steps=steps or None,
+                lower=lowered,
+                via="cli",
+            )
+            return request, problem_of_request(sayso, sayso.tenant, request)
+
+    request, problem = run(work())
+    return show_asked(out, request, problem, CARRY_ON_S)
+
+
 @app.command("end")
 def end_work(
     about: AboutArgument,
@@ -108,6 +174,21 @@ def end_work(
         as_json,
         lambda sayso, secret: sayso.work.end(about, note, token=secret, via="cli"),
     )
+
+
+def _lowered(draft: DraftView, said: list[str]) -> dict[str, Money]:
+    """The lower amounts, in the currency of their steps."""
+    found: dict[str, Money] = {}
+    for one in said:
+        name, _, amount = one.partition("=")
+        step = next((step for step in draft.steps if step.id == name), None)
+        if step is None or step.amount is None or not amount:
+            raise usage(
+                f"`{one[:60]}` lowers no step of it",
+                "write --lower s1=20.00, for a step with money",
+            )
+        found[name] = Money.parse(amount, step.amount.currency)
+    return found
 
 
 def _say(
@@ -125,7 +206,27 @@ def _told(out: Out, view: WorkView) -> int:
     _line(out, view)
     for note in view.notes:
         out.line(f"  {one_line(note.person)}: {one_line(note.text) or '(nothing is left of it)'}")
+    if view.draft is not None and not view.ended:
+        _show_draft(out, view.about, view.draft)
     return OK
+
+
+def _show_draft(out: Out, about: str, draft: DraftView) -> None:
+    out.line(f"  drafted by {one_line(draft.planner)}, and not done ({draft.digest[:12]}):")
+    for step in draft.steps:
+        after = f", after {', '.join(step.after)}" if step.after else ""
+        out.line(
+            f"    {one_line(step.id)} {one_line(step.title)}, to {one_line(step.payee)}{after}"
+        )
+        if step.consequence:
+            out.line(f"       {one_line(step.consequence)}")
+        for name, value in step.texts:
+            out.line(f"       {one_line(name)}: “{one_line(value, limit=None)}”")
+        if step.why:
+            out.line(f"       not done: {one_line(step.why)}")
+        if step.agent_says:
+            out.line(f"       the planner's words, not verified: {one_line(step.agent_says)}")
+    out.line(f"  propose it as yours: sayso work propose {about}")
 
 
 def _line(out: Out, view: WorkView) -> None:
