@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from sayso.audit.verifier.verification import Verdict
 from sayso.money import Money
 from sayso.sdk.resources.canaries import CANARY_TOPIC, CanaryView
 from sayso.surfaces.slack.card import ASK, LESS, NO, YES
-from sayso.testing.slack import FakeSlack, FaultKind, SlackFault, render
+from sayso.testing.slack import FakeSlack, FaultKind, PostedMessage, SlackFault, render
 
 pytestmark = pytest.mark.promise("canaries:shown")
 
@@ -46,14 +48,9 @@ async def click(team: SlackTeam, card: CanaryView, button: str, user: str = "UMA
     return told
 
 
-def shape(blocks: object) -> object:
+def shape(message: PostedMessage) -> list[str]:
     """What a message is made of, without its words."""
-    if isinstance(blocks, dict):
-        return {
-            name: value if name in {"type", "action_id", "block_id"} else shape(value)
-            for name, value in blocks.items()
-        }
-    return [shape(one) for one in blocks] if isinstance(blocks, list | tuple) else type(blocks)
+    return re.findall(r'"(?:type|action_id|block_id)": ?"[^"]+"', json.dumps(message.blocks))
 
 
 async def test_it_looks_like_any_other_card(team: SlackTeam) -> None:
@@ -62,7 +59,7 @@ async def test_it_looks_like_any_other_card(team: SlackTeam) -> None:
     assert card.solution is not None
     true = await team.ask(129_00, reason="it broke")
     mine, other = team.slack.message_of(card.id), team.card(true)
-    assert shape(mine.blocks) == shape(other.blocks)
+    assert shape(mine) == shape(other)
     assert "test" not in render(mine).lower()
     assert str(card.solution.totals[0]) in render(mine)
     assert "Paid: $129.00" in render(mine)
