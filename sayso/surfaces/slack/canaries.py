@@ -9,20 +9,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol
 
 from sayso.actions.approvals.answer import Answer as Said
 from sayso.errors import RetryableError, SaysoError, logged
 from sayso.ids import to_micros
-from sayso.json import JsonObject
 from sayso.sdk.client import Sayso
 from sayso.sdk.outcome_words import Outcome
 from sayso.sdk.resources.canaries import CANARY_TOPIC, CanaryView
 from sayso.sdk.resources.outbox import OutboxRow
 from sayso.sdk.solution_view import SolutionView
 from sayso.surfaces.slack.card import Message, build_message, context, section
+from sayso.surfaces.slack.channel import Channel
 from sayso.surfaces.slack.pace import Bucket, Pace
-from sayso.surfaces.slack.thread import build_evidence
+from sayso.surfaces.slack.thread import Post, build_evidence
 from sayso.surfaces.slack.wording import fit
 
 logger = logging.getLogger("sayso.slack")
@@ -30,39 +29,19 @@ logger = logging.getLogger("sayso.slack")
 _BATCH = 20
 _BEFORE_S = 120
 """How far Slack's clock may be behind ours when an earlier post is looked for."""
+_OVER = "What stood here was of a test card."
 _WAITS = Outcome(lead="", asks=True)
-
-
-class Place(Protocol):
-    """Where cards are posted."""
-
-    async def post(self, message: Message) -> str:
-        """Post a card; returns its `ts`."""
-        ...
-
-    async def post_below(self, ts: str, text: str, blocks: tuple[JsonObject, ...]) -> None:
-        """Post a message in the thread of a card."""
-        ...
-
-    async def update(self, ts: str, message: Message) -> None:
-        """Make an earlier card say what is so now."""
-        ...
-
-    async def find(self, approval_id: str, since_s: int) -> str | None:
-        """The `ts` of a card that was posted already."""
-        ...
 
 
 class CanaryCards:
     """Shows the test cards of one workspace in one channel, one after the other.
 
     Args:
-        channel: the channel's id. posts: shared with the true cards, since Slack counts both.
+        posts: shared with the true cards, since Slack counts both.
     """
 
-    def __init__(self, sayso: Sayso, place: Place, channel: str, pace: Pace, posts: Bucket) -> None:
+    def __init__(self, sayso: Sayso, channel: Channel, pace: Pace, posts: Bucket) -> None:
         self._sayso = sayso
-        self._place = place
         self._channel = channel
         self._pace = pace
         self._posts = posts
@@ -77,7 +56,7 @@ class CanaryCards:
         if not await outbox.lease(row, self._pace.lease_s):
             return
         found = await self._sayso.canaries.get(row.key, tenant=row.tenant)
-        known = row.state.get("ts") if row.state.get("channel") == self._channel else None
+        known = row.state.get("ts") if row.state.get("channel") == self._channel.id else None
         ts = known if isinstance(known, str) else None
         if ts is None and row.attempts == 0 and found.status != "open":
             await outbox.sent(row, {})  # what nobody has seen needs no end
@@ -91,17 +70,19 @@ class CanaryCards:
         except SaysoError as error:
             logger.warning("a card could not be sent: %s", logged(error))
         else:
-            await outbox.sent(row, {"channel": self._channel, "ts": ts})
+            await outbox.sent(row, {"channel": self._channel.id, "ts": ts})
 
     async def _show(self, row: OutboxRow, found: CanaryView, ts: str | None) -> str:
         message = self._message(found)
         if ts is None and row.attempts > 0:
             asked = to_micros(datetime.fromisoformat(found.created_at))
-            ts = await self._place.find(found.id, asked // 1_000_000 - _BEFORE_S)
+            ts = await self._channel.find(found.id, asked // 1_000_000 - _BEFORE_S)
         if ts is not None:
-            await self._place.update(ts, message)
+            await self._channel.update(ts, message)
+            if found.status != "open":  # what stood below it named the customer, too
+                await self._channel.blank_below(ts, _OVER)
             return ts
-        posted = await self._place.post(message)
+        posted = await self._channel.post(message)
         if found.solution is not None and len(found.solution.steps) > 1:
             await self._tell_evidence(posted, found.solution)
         return posted
@@ -110,10 +91,11 @@ class CanaryCards:
         """As below a true card of a plan; what may be there is not said again."""
         talk = await self._sayso.solutions.conversation(view)
         text, blocks = build_evidence(view, [(turn.role, turn.content) for turn in talk])
+        post = Post(text=text, blocks=blocks, below=ts)
         await self._pace.sleep(self._posts.wait_s)
         self._posts.take()
         try:
-            await self._place.post_below(ts, text, blocks)
+            await self._channel.say(post, f"evidence:{view.id}:{ts}")
         except SaysoError as error:
             logger.info("what is known was not told: %s", logged(error))
 

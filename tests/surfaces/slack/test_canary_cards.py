@@ -159,10 +159,13 @@ async def test_one_of_several_steps_has_its_thread_and_the_button_that_asks(
         message = slack.message_of(made)
         below = [one for one in slack.messages if one.thread_ts == message.ts]
         assert len(below) == 1
+        assert WORDS[:20] in str(below[0].blocks)
         card = await sayso.canaries.get(made)
         requests = len(await sayso.requests.list())
         assert "You caught it" in await click(team, card, ASK)
         assert (await sayso.canaries.get(made)).answer == "asked"
         assert len(await sayso.requests.list()) == requests
+        below = [one for one in slack.messages if one.thread_ts == message.ts]
+        assert [one.text for one in below] == ["What stood here was of a test card."]
         entries = [one.kind for one in await sayso.audit.tail(10)]
         assert "request.questioned" not in entries
