@@ -104,6 +104,13 @@ def where_of(view: SolutionView) -> str:
     return f"in `sayso approvals show {view.id}`"
 
 
+def is_blank(view: SolutionView) -> bool:
+    """Whether what people were shown has gone with its customer."""
+    cards = [Card.from_json(step.card) for step in view.steps if step.card is not None]
+    # An erased card has lost its salt; cards of the first version never had one.
+    return any(not card.salt and card.version > 1 for card in cards)
+
+
 def _alone(view: SolutionView) -> Card | None:
     """The card of the only step, whose fields have room beside each other; None with several."""
     first, *more = view.steps
