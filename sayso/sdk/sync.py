@@ -97,6 +97,7 @@ class SyncTokens(_Waited[Tokens]):
     create = _blocking(Tokens.create)
     revoke = _blocking(Tokens.revoke)
     list = _blocking(Tokens.list)
+    seen = _blocking(Tokens.seen)
 
 
 class SyncAuthentication(_Waited[Authentication]):

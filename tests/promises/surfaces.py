@@ -67,6 +67,10 @@ PROMISES: dict[str, Promise] = {
         "last five minutes; its no ends the session or takes the roles at once, and a logout token "
         "of its own does.",
     ),
+    "console:backtest": Promise(
+        "A change that waits is played over what was judged, on a page beside its signature, with "
+        "what people had said; how far it is stands there while it takes long."
+    ),
     "console:rollout": Promise(
         "The policy page shows how far each dial is, how people agree and how full each limit is, "
         "and moves a dial by the rules of the command line: two people to the right.",
