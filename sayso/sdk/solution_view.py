@@ -39,6 +39,7 @@ from sayso.sdk.solution_words import (
 from sayso.sdk.views import (
     ErrorView,
     EscalationView,
+    NoteView,
     ReceiptView,
     View,
     VoteView,
@@ -167,6 +168,7 @@ class SolutionView(View):
         agreed: who said yes to all that waits.
         planner: who planned it. agent_says: the planner's own words, not verified.
         question: what the customer was asked meanwhile; their answer makes the card anew.
+        notes: what people have noted about it, the newest 200, oldest first.
         passkey: a yes to all that waits needs the person's passkey, which only the console asks
             for; a surface that cannot shows the way there in place of its yes.
     """
@@ -190,6 +192,7 @@ class SolutionView(View):
     planner: str
     agent_says: tuple[str, ...] = ()
     question: OpenQuestionView | None = None
+    notes: tuple[NoteView, ...] = ()
     passkey: bool = False
     expires_at: str
     created_at: str

@@ -80,6 +80,22 @@ class EntryView(View):
     proof: str | None = None
 
 
+class NoteView(View):
+    """What somebody noted about a solution or a piece of work.
+
+    Attributes:
+        seq: of its entry in the log. via: the surface, such as `slack` or `console`; empty where
+            the log has the entry no more.
+        text: not verified; empty when the customer was erased.
+    """
+
+    seq: int
+    person: str
+    via: str
+    at: str
+    text: str
+
+
 class VoteView(View):
     """What one person said about one revision."""
 

@@ -67,6 +67,10 @@ PROMISES: dict[str, Promise] = {
         "last five minutes; its no ends the session or takes the roles at once, and a logout token "
         "of its own does.",
     ),
+    "console:backtest": Promise(
+        "A change that waits is played over what was judged, on a page beside its signature, with "
+        "what people had said; how far it is stands there while it takes long."
+    ),
     "console:rollout": Promise(
         "The policy page shows how far each dial is, how people agree and how full each limit is, "
         "and moves a dial by the rules of the command line: two people to the right.",
@@ -195,6 +199,11 @@ PROMISES: dict[str, Promise] = {
         "Foreign text is shown as text: no mention, link, hidden or reordered character works.",
     ),
     "slack:cut": Promise("A long text is cut with a count and a way to the rest."),
+    "slack:notes": Promise(
+        "What a linked person writes below a card is one note, and what is noted elsewhere stands"
+        " there once."
+    ),
+    "slack:notes-decide-nothing": Promise("A message in a thread decides nothing."),
     "slack:valid": Promise("Every card is checked before it is sent."),
     # ---- tools for models: MCP, LangChain ---------------------------------------------------
     "tools:subject": Promise(

@@ -247,10 +247,9 @@ class CedarPolicy:
         """What to say where the yes of these people is what is needed."""
         if not roles:
             return _judgement(asked, Outcome.ALLOW, rules, also=also)
-        judged = _judgement(asked, Outcome.ASK, rules, roles=roles, also=also)
         ways = self._other_ways(asked, roles)
-        met = (way for way in ways if all(demand.by.intersection(way) for demand in also))
-        return replace(judged, either=tuple(met))
+        met = [way for way in ways if all(demand.by.intersection(way) for demand in also)]
+        return _judgement(asked, Outcome.ASK, rules, roles=roles, either=tuple(met), also=also)
 
     def _other_ways(self, asked: _Asked, roles: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
         """In which other ways as many people who hold these roles would be enough."""
@@ -291,11 +290,11 @@ class CedarPolicy:
         mine = self.slice(question.action.name)
         if mine is None or mine.guess is None:
             return self.judge(question)
-        request = mine.form.build(question)
-        asked = mine.lacking(request.missing) if request.missing else mine
-        if request.errors or asked.guess is None:
+        values, missing, errors = mine.form.plain(question)
+        asked = mine.lacking(missing) if missing else mine
+        if errors or asked.guess is None:
             return self.judge(question)
-        place = asked.guess.least(request.values)
+        place = asked.guess.least(values)
         roles = asked.hypotheticals[place] if place >= 0 else ()
         outcome = Outcome.ASK if roles else Outcome.ALLOW if place >= 0 else Outcome.DENY
         return Judgement(
@@ -345,7 +344,7 @@ class CedarPolicy:
                 names_ids=False,
                 calendar=self._calendar,
             )
-        values = form.build(question).values
+        values, _, _ = form.plain(question)
         return {name: value for name, value in values.items() if name not in _IDS}
 
     def explain(self, question: Question) -> list[Hypothesis]:
@@ -440,6 +439,7 @@ def _judgement(
     rules: Iterable[str],
     *,
     roles: tuple[str, ...] = (),
+    either: tuple[tuple[str, ...], ...] = (),
     also: Sequence[Demand] = (),
     lacks_a_person: bool = False,
 ) -> Judgement:
@@ -456,6 +456,7 @@ def _judgement(
         rules=(*(demand.rule for demand in also), *deciding),
         explain="; ".join(said),
         roles=roles,
+        either=either,
         policy_version=mine.version,
         missing=missing,
     )

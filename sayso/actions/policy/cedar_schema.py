@@ -275,35 +275,32 @@ class RequestForm:
     def build(self, question: Question) -> Request:
         """Put a question into Cedar's shape; its owner is already known to be the subject."""
         known, missing, errors = self.values(question)
-        reads = self.reads
-        customer, thing = (
-            (question.subject.id, question.resolved.object_id)
-            if self.names_ids
-            else (_ANYBODY, _ANYTHING)
-        )
-        assurance = question.subject.assurance.value
-        kind = question.resolved.object_kind
-        values: dict[str, int | str | bool] = {
-            "principal": customer,
-            "resource": thing,
-            "principal.assurance": assurance,
-            "resource.kind": kind,
-        }
+        values = self._named(question)
+        customer, thing = str(values["principal"]), str(values["resource"])
         context: dict[str, JsonValue] = {}
         for name, value in known.items():
             values[name] = _scaled(value)
-            if name in reads:
+            if name in self.reads:
                 context[name] = _decimal(value) if isinstance(value, Decimal) else value
         return Request(
             parts=self._parts(customer, thing),
             context=context,
             values=values,
             named=(customer, thing),
-            assurance=assurance,
-            kind=kind,
+            assurance=question.subject.assurance.value,
+            kind=question.resolved.object_kind,
             missing=missing,
             errors=errors,
         )
+
+    def _named(self, question: Question) -> dict[str, int | str | bool]:
+        """What stands beside the context."""
+        return {
+            "principal": question.subject.id if self.names_ids else _ANYBODY,
+            "resource": question.resolved.object_id if self.names_ids else _ANYTHING,
+            "principal.assurance": question.subject.assurance.value,
+            "resource.kind": question.resolved.object_kind,
+        }
 
     def _parts(self, customer: str, thing: str) -> dict[str, JsonValue]:
         return {
@@ -316,10 +313,7 @@ class RequestForm:
         self, question: Question
     ) -> tuple[dict[str, int | str | bool], tuple[str, ...], tuple[str, ...]]:
         """The values of a question as formulas take them, with what is missing and wrong."""
-        values: dict[str, int | str | bool] = {
-            "principal.assurance": question.subject.assurance.value,
-            "resource.kind": question.resolved.object_kind,
-        }
+        values = self._named(question)
         if not self.reads & _OUR_NAMES and not self.facts.keys() - question.resolved.facts.keys():
             facts = question.resolved.facts
             told = {name: facts[name] for name in self.facts}

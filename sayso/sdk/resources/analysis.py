@@ -12,6 +12,7 @@ import orjson
 
 from sayso.actions.model.action_row import get_action, read_action
 from sayso.actions.model.status import Status
+from sayso.actions.policy.activation import get_change
 from sayso.actions.policy.active import read_in_force
 from sayso.actions.policy.document import PolicyDocument
 from sayso.actions.policy.versions import get_version
@@ -346,6 +347,7 @@ class AnalysisResource(Resource):
         *,
         since: datetime,
         given: Mapping[str, str] | None = None,
+        of: int | str | None = None,
         tenant: str | None = None,
         progress: Callable[[int], None] | None = None,
     ) -> BacktestView:
@@ -355,15 +357,17 @@ class AnalysisResource(Resource):
 
         Args:
             given: as for `policy.draft`. progress: is told how many are played.
+            of: a version's number, or the id of a change that waits, in place of the files.
 
         Raises:
             ConfigError: `invalid_policy`.
+            RefusedError: `not_found`, for what `of` names.
             IntegrityError: `tampered`, where formulas and engine disagree: a fault of ours.
         """
         from sayso.actions.policy.analysis.words import question_words
         from sayso.actions.policy.backtest import Player
 
-        _, after = await self.draft(given)
+        after = (await self.draft(given))[1] if of is None else await self._named(of)
         state = await self._policy.state()
         before = after if state.document is None else await self.compile(state.document)
         player = Player(before.policy, after.policy)
@@ -406,6 +410,12 @@ class AnalysisResource(Resource):
                 for case in played.cases
             ),
         )
+
+    async def _named(self, of: int | str) -> ReadPolicy:
+        def read(reader: Reader) -> PolicyDocument:
+            return (get_version(reader, of) if isinstance(of, int) else get_change(reader, of))[1]
+
+        return await self.compile(await self._container.store.read(read))
 
     async def _asked_again(self, before: ReadPolicy, after: ReadPolicy) -> int:
         def work(reader: Reader) -> int:

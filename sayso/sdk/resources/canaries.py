@@ -33,6 +33,7 @@ from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant, first_at, from_micros, rfc3339, to_micros
 from sayso.money import Money
 from sayso.sdk.resources.base import Resource
+from sayso.sdk.resources.notes import notes_about
 from sayso.sdk.resources.passkeys import ToSign, counting, to_sign_by
 from sayso.sdk.solution_view import SolutionView, show_solution
 from sayso.sdk.solution_words import Smaller
@@ -467,7 +468,9 @@ class CanaryResource(Resource):
         view = show_solution(reader, card.solution, self._definition, smaller)
         rule = self._container.directory.at(reader, card.solution.tenant).passkey_rule
         passkey = needs_passkey(rule, card.solution, {})
-        return view.model_copy(update={"passkey": passkey})
+        tenant = card.solution.tenant
+        notes = notes_about(reader, self._container, tenant, card.solution.lead.id)
+        return view.model_copy(update={"passkey": passkey, "notes": notes})
 
     def _show_again(self, tx: Transaction, tenant: Tenant, canary_id: str, now: int) -> None:
         tx.run("outbox.put", tenant=tenant, topic=CANARY_TOPIC, key=canary_id, now=now)

@@ -11,7 +11,7 @@ import orjson
 from sayso.ids import Tenant, to_micros
 from sayso.json import JsonValue
 from sayso.sdk.resources.base import Resource
-from sayso.store.base import Row, integer, text
+from sayso.store.base import Row, Transaction, integer, text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +78,21 @@ class OutboxResource(Resource):
             lambda reader: reader.one("outbox.by_key", tenant=tenant, topic=topic, key=key)
         )
         return None if row is None else _read(row)
+
+    async def first(self, topic: str, key: str) -> bool:
+        """Whether nobody has asked this before of a topic and a key; durable."""
+        now, tenant = self._now(), self._container.tenant
+
+        def write(tx: Transaction) -> bool:
+            if tx.one("outbox.by_key", tenant=tenant, topic=topic, key=key) is not None:
+                return False
+            tx.run("outbox.put", tenant=tenant, topic=topic, key=key, now=now)
+            row = tx.one("outbox.by_key", tenant=tenant, topic=topic, key=key)
+            assert row is not None, "it was put just now"
+            tx.run("outbox.sent", id=integer(row, "id"), version=1, state="{}", now=now)
+            return True
+
+        return await self._container.store.write(write)
 
     async def lease(self, row: OutboxRow, lease_s: float) -> bool:
         """Have nobody else send the row for that long; False when somebody else has it already."""

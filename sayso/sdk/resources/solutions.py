@@ -38,9 +38,11 @@ from sayso.money import Money
 from sayso.sdk.inputs import as_choice
 from sayso.sdk.progress import carry_on, carry_out, judging_anew
 from sayso.sdk.resources.base import Resource
+from sayso.sdk.resources.notes import asked_about, note_down, notes_about
 from sayso.sdk.resources.passkeys import ToSign, counting, to_sign_by
 from sayso.sdk.solution_view import OpenQuestionView, SolutionView, show_solution
 from sayso.sdk.solution_words import Smaller
+from sayso.sdk.work_draft import Repeated
 from sayso.store.base import Reader, SqlValue, integer, integer_or_none, text
 
 if TYPE_CHECKING:
@@ -217,6 +219,48 @@ class SolutionResource(Resource):
         await ask_customer(approvals, requests, asks, question)
         self._container.dispatcher.wake()
         return await self.get(asks.approval_id, tenant=asks.tenant)
+
+    async def note(
+        self, approval_id: str, note: str, *, token: str, via: str = "sdk"
+    ) -> SolutionView:
+        """Note something about it as the person whose token this is; it decides nothing.
+
+        Raises:
+            RefusedError: `unauthenticated`, `forbidden`, `not_found`, `invalid_input`,
+                `message_too_long`.
+        """
+        holder = await self._container.authentication.person(token, via=via)
+        await self.get(approval_id, tenant=holder.tenant)
+        await self.note_as(approval_id, note, tenant=holder.tenant, person=holder.holder, via=via)
+        return await self.get(approval_id, tenant=holder.tenant)
+
+    async def note_as(
+        self,
+        approval_id: str,
+        note: str,
+        *,
+        tenant: Tenant,
+        person: str,
+        via: str,
+        repeated: Repeated | None = None,
+    ) -> None:
+        """Note something on any card, for a person whom the surface has authenticated itself.
+
+        Args:
+            repeated: where it says so, the same call was taken before, and nothing is added.
+
+        Raises:
+            RefusedError: as `note`.
+        """
+        await note_down(
+            self._container,
+            approval_id,
+            note,
+            tenant=tenant,
+            person=person,
+            via=via,
+            repeated=repeated,
+        )
 
     async def check_answer(self, answer: Answer) -> SolutionView:
         """The solution, if this person may answer it now; see `Approvals.check_answer`."""
@@ -487,7 +531,9 @@ class SolutionResource(Resource):
             rule = self._container.directory.at(reader, approval.tenant).passkey_rule
             if solution.waiting and needs_passkey(rule, solution, {}):
                 view = view.model_copy(update={"passkey": True})
-        return self._asked(reader, approval.tenant, view)
+        about = asked_about(solution.steps[0].action)
+        notes = notes_about(reader, self._container, approval.tenant, about)
+        return self._asked(reader, approval.tenant, view.model_copy(update={"notes": notes}))
 
     def _asked(self, reader: Reader, tenant: Tenant, view: SolutionView) -> SolutionView:
         """The same, with what somebody has asked the customer about it."""

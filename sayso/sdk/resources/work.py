@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Literal, cast
 import orjson
 
 from sayso.actions.model.action_row import get_action
-from sayso.actions.model.digest import is_text
 from sayso.actions.model.snapshot import SeenEffect
 from sayso.actions.model.status import Status
 from sayso.agent.draft_proposal import DraftProposal
@@ -28,8 +27,15 @@ from sayso.sdk.inputs import page_of
 from sayso.sdk.presenters import why_handed_over
 from sayso.sdk.progress import CARRY_ON_S
 from sayso.sdk.resources.base import Resource
+from sayso.sdk.resources.notes import (
+    Note,
+    check_note,
+    marks_of,
+    notes_about,
+    put_note,
+)
 from sayso.sdk.resources.tokens import Token
-from sayso.sdk.views import ErrorView, RequestView, View, error_view
+from sayso.sdk.views import ErrorView, NoteView, RequestView, View, error_view
 from sayso.sdk.work_draft import (
     DraftView,
     Repeated,
@@ -46,15 +52,6 @@ if TYPE_CHECKING:
 
 WorkKind = Literal["handed_over", "unanswered", "unknown", "failed", "elsewhere"]
 KINDS: tuple[WorkKind, ...] = ("handed_over", "unanswered", "unknown", "failed", "elsewhere")
-MAX_NOTE_CHARS = 2000
-
-
-class NoteView(View):
-    """What somebody noted; empty when the customer was erased."""
-
-    person: str
-    at: str
-    text: str
 
 
 class WorkView(View):
@@ -207,11 +204,11 @@ class WorkResource(Resource):
         Args:
             repeated: where it says so, the same call was taken before, and nothing is added.
         """
-        _check_note(note)
+        check_note(note)
 
         def write(tx: Transaction) -> None:
             found = self._about(tx, holder.tenant, about)
-            if repeated is not None and repeated(_marks(tx, holder, about)):
+            if repeated is not None and repeated(marks_of(tx, holder.tenant, holder.holder, about)):
                 return
             row = open_work(tx, holder.tenant, about)
             seq = self._say(
@@ -240,11 +237,11 @@ class WorkResource(Resource):
         Args:
             repeated: as in `note_as`.
         """
-        _check_note(note)
+        check_note(note)
 
         def write(tx: Transaction) -> None:
             found = self._about(tx, holder.tenant, about)
-            if repeated is not None and repeated(_marks(tx, holder, about)):
+            if repeated is not None and repeated(marks_of(tx, holder.tenant, holder.holder, about)):
                 return
             if found.kind == "unknown":
                 raise RefusedError(
@@ -332,29 +329,17 @@ class WorkResource(Resource):
         via: str,
         note: str,
     ) -> int:
-        """Append an entry with a note, and keep where the note is sealed."""
-        entry = self._entry(tx, tenant, found, kind, person, via)
-        ref = self._container.context.ids.new("pii")
-        pii = self._container.context.personal.seal(tx, tenant, found.subject, ref, note)
-        sealed = Entry(
-            kind=entry.kind,
-            actor=entry.actor,
-            request=entry.request,
-            subject=entry.subject,
-            data=entry.data,
-            pii=pii,
-        )
-        seq = self._container.log.append(tx, tenant, sealed)
-        tx.run(
-            "work.note",
-            tenant=tenant,
+        said = Note(
             about=found.id,
-            seq=seq,
+            work=found.kind,
+            request=found.request,
+            subject=found.subject,
             person=person,
-            now=self._now(),
-            ref=ref,
+            via=via,
+            text=note,
+            kind=kind,
         )
-        return seq
+        return put_note(tx, self._container, tenant, said)
 
     def _entry(
         self, tx: Transaction, tenant: Tenant, found: _About, kind: EntryKind, person: str, via: str
@@ -437,7 +422,6 @@ class WorkResource(Resource):
     def _show(self, reader: Reader, tenant: Tenant, about: str) -> WorkView:
         found = self._about(reader, tenant, about)
         row = reader.one("work.by_about", tenant=tenant, about=about)
-        notes = reader.all("work.notes", tenant=tenant, about=about)
         return WorkView(
             about=found.id,
             kind=found.kind,
@@ -448,16 +432,7 @@ class WorkResource(Resource):
             assignee=None if row is None else maybe(row, "assignee"),
             since=rfc3339(found.at),
             ended=row is not None and integer_or_none(row, "ended_at") is not None,
-            notes=tuple(
-                NoteView(
-                    person=text(note, "person"),
-                    at=rfc3339(integer(note, "at")),
-                    text=self._container.context.personal.open(reader, tenant, text(note, "ref"))
-                    or "",
-                )
-                for note in notes
-                if text(note, "person")
-            ),
+            notes=notes_about(reader, self._container, tenant, found.request or found.id),
             draft=self._draft(reader, tenant, found),
         )
 
@@ -562,30 +537,3 @@ def _nothing(about: str) -> RefusedError:
         f"nobody has to do anything about `{about[:60]}`",
         next_step="see `sayso work list`",
     )
-
-
-def _marks(reader: Reader, holder: Token, about: str) -> list[str]:
-    """How this person has said what they noted about it, as the log has it."""
-    found: list[str] = []
-    for note in reader.all("work.notes", tenant=holder.tenant, about=about):
-        if text(note, "person") != holder.holder:
-            continue
-        seq = integer(note, "seq")
-        row = reader.one("log.bodies", tenant=holder.tenant, from_seq=seq, limit=1)
-        match None if row is None else cast("object", orjson.loads(text(row, "body"))):
-            case {"seq": int(place), "data": {"via": str(via)}} if place == seq:
-                found.append(via)
-            case _:
-                pass
-    return found
-
-
-def _check_note(note: str) -> None:
-    if not note.strip() or not is_text(note) or "\0" in note:
-        raise RefusedError(Code.INVALID_INPUT, "a note is some text", next_step="write why")
-    if len(note) > MAX_NOTE_CHARS:
-        raise RefusedError(
-            Code.MESSAGE_TOO_LONG,
-            f"a note has at most {MAX_NOTE_CHARS:,} characters",
-            next_step="shorten it",
-        )

@@ -44,6 +44,7 @@ def solution_rows(view: SolutionView, now: datetime) -> Rows:
         ("No", lead.on_no),
         ("No answer", f"counts as no, {_left(view.expires_at, now)}"),
         *_agreed(view),
+        *(("Noted", f"{one.person}: {one.text}") for one in view.notes),
         ("Details", _details(view)),
     ]
     return [(label, one_line(value, limit=None) or "unknown") for label, value in rows]

@@ -16,6 +16,7 @@ from sayso.sdk.client import Sayso
 from sayso.surfaces.console import (
     action,
     audit,
+    backtest,
     canary,
     export,
     figures,
@@ -71,6 +72,7 @@ def create_console(sayso: Sayso, *, site: Site | None = None) -> Starlette:
             Route("/solution/{id}", page(canary.show)),
             Route("/solution/{id}/smaller", page(canary.show_smaller)),
             Route("/solution/{id}/decision", page(canary.decide), methods=["POST"]),
+            Route("/solution/{id}/note", page(work.note_down), methods=["POST"]),
             Route("/together", page(together.show_together)),
             Route("/together", page(together.answer_together), methods=["POST"]),
             Route("/action/{id}", page(action.show_action)),
@@ -83,6 +85,7 @@ def create_console(sayso: Sayso, *, site: Site | None = None) -> Starlette:
             Route("/audit/export", page(export.export), methods=["POST"]),
             Route("/figures", page(figures.show_figures)),
             Route("/policy", page(policy.show_policy)),
+            Route("/policy/backtest", page(backtest.show_backtest)),
             Route("/policy/dial", page(rollout.move_dial), methods=["POST"]),
             Route("/policy/change/{id}", page(rollout.answer_change), methods=["POST"]),
             Route("/people", page(people.show_people)),
@@ -101,6 +104,7 @@ def create_console(sayso: Sayso, *, site: Site | None = None) -> Starlette:
         middleware=[Middleware(Edge, site=place)],
         exception_handlers={404: _missing, SaysoError: _trouble},
     )
+    app.state.backtests = backtest.Backtests()
     app.state.changes = changes
     app.state.sayso = sayso
     return app

@@ -1,4 +1,4 @@
-"""Taking what machines leave to people: one form on the page of a request or an action."""
+"""Taking what machines leave to people, and what they note: forms on the pages it is about."""
 
 from __future__ import annotations
 
@@ -48,6 +48,25 @@ async def say(visit: Visit) -> Response:
         case _:
             return visit.note("Nothing was changed", "Choose what to do.", status=422)
     return visit.see(page_of(about))
+
+
+async def note_down(visit: Visit) -> Response:
+    """Note something about it; it decides nothing."""
+    form = await read_form(visit.request)
+    approval_id = visit.request.path_params["id"]
+    try:
+        await visit.sayso.solutions.note_as(
+            approval_id,
+            form.one("note").strip(),
+            tenant=visit.session.token.tenant,
+            person=visit.person.id,
+            via="console",
+        )
+    except RefusedError as error:
+        if error.code not in {Code.INVALID_INPUT, Code.MESSAGE_TOO_LONG}:
+            raise
+        return visit.note("Nothing was noted", error.message, error.next_step, status=422)
+    return visit.see(f"solution/{approval_id}")
 
 
 async def _lower(visit: Visit, about: str, form: Form) -> dict[str, Money]:

@@ -524,6 +524,7 @@ SOLUTION: dict[str, Any] = {
     "planner": "playbooks",
     "agent_says": [],
     "question": None,
+    "notes": [],
     "passkey": False,
     "expires_at": _AT,
     "created_at": _AT,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
@@ -15,6 +16,7 @@ from sayso.agent.people_question import MAX_QUESTION_CHARS
 from sayso.errors import Code, RefusedError
 from sayso.money import MAX_AMOUNT_MINOR, Money
 from sayso.sdk.client import Sayso
+from sayso.sdk.resources.notes import MAX_NOTE_CHARS
 from sayso.sdk.resources.solutions import Place
 from sayso.sdk.resources.tokens import Token
 from sayso.sdk.solution_view import SolutionView
@@ -77,6 +79,12 @@ class QuestionBody(Body):
     digest: str = Field(
         pattern="^[0-9a-f]{12,64}$", description="of that solution, whole or its first 12 digits"
     )
+
+
+class NoteBody(Body):
+    """A note for colleagues; it is sealed beside the log."""
+
+    note: str = Field(min_length=1, max_length=MAX_NOTE_CHARS)
 
 
 class SolutionsQuery(QueryModel):
@@ -262,6 +270,37 @@ async def ask_customer(
         credential=token.id,
     )
     return await sayso.solutions.ask_customer_as(asks, body.question)
+
+
+@router.post(
+    "/v1/solutions/{solution_id}/note",
+    summary="Note something about it; it decides nothing",
+    responses={
+        200: shown("noted", examples.SOLUTION),
+        **problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
+    },
+    openapi_extra=asked(note={"note": "Called them; they call back."}),
+)
+async def note_solution(
+    solution_id: str,
+    sayso: Open,
+    token: Decider,
+    key: Key,
+    _query: Annotated[NoQuery, Query()],
+    body: NoteBody,
+) -> SolutionView:
+    """Scope: `approvals:decide`. The same call sent again adds nothing."""
+    mark = make_mark(key, "note")
+    await sayso.solutions.get(solution_id, tenant=token.tenant)
+    await sayso.solutions.note_as(
+        solution_id,
+        body.note,
+        tenant=token.tenant,
+        person=token.holder,
+        via=mark,
+        repeated=partial(was_made, mark, what="note"),
+    )
+    return await sayso.solutions.get(solution_id, tenant=token.tenant)
 
 
 async def _marks(sayso: Sayso, token: Token, view: SolutionView) -> list[str]:

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from sayso.actions.model.plan import MAX_STEPS
 from sayso.agent.draft_proposal import DraftProposal
-from sayso.sdk.resources.work import KINDS, MAX_NOTE_CHARS, WorkKind, WorkView
+from sayso.sdk.resources.work import KINDS, WorkKind, WorkView
 from sayso.sdk.views import RequestView, View
 from sayso.surfaces.http import examples
 from sayso.surfaces.http.auth import Decider, Open, Viewer
@@ -19,19 +19,13 @@ from sayso.surfaces.http.edge import GuardedRoute
 from sayso.surfaces.http.examples import page
 from sayso.surfaces.http.idempotency import Key, key_mark, make_mark, was_made
 from sayso.surfaces.http.shapes import After, AskQuery, Body, Limit, NoQuery, QueryModel, Short
-from sayso.surfaces.http.solutions import MoneyBody
+from sayso.surfaces.http.solutions import MoneyBody, NoteBody
 
 
 class TakeBody(Body):
     """Who takes it."""
 
     person: Short | None = Field(default=None, description="whom it is given to; you unless said")
-
-
-class NoteBody(Body):
-    """A note for colleagues; it is sealed beside the log."""
-
-    note: str = Field(min_length=1, max_length=MAX_NOTE_CHARS)
 
 
 class ProposalBody(Body):
@@ -78,7 +72,9 @@ EXAMPLE: dict[str, Any] = {
     "ended": False,
     "notes": [
         {
+            "seq": 17,
             "person": "maria",
+            "via": "console",
             "at": "2026-11-25T12:00:00.000000Z",
             "text": "Called them; they call back.",
         }

@@ -4,10 +4,11 @@
         routes = [Route("/slack/events", slack)]  # takes Slack's signed requests
 
 Where to look: `app` puts it together · `bolt` checks Slack's requests, `socket_mode` takes them
-over a connection of ours · `payload` reads clicks and forms · `identity` says whose click it is ·
-`answers` takes it · `card` is what is shown, `forms` what is asked, `thread` what stands below a
-card, `blocks` checks them, `wording` makes foreign text safe · `notifier` brings the channel up to
-date, `reminding` calls people, `pace` and `web` are how · `doctor` says what is missing.
+over a connection of ours · `payload` reads clicks, forms and messages · `identity` says whose they
+are · `answers` takes decisions, `notes` what is written in a thread · `card` is what is shown,
+`forms` what is asked, `thread` what stands below a card, `blocks` checks them, `wording` makes
+foreign text safe · `channel` is what we post and find again, `notifier` brings the cards up to
+date, `reminding` tells everything else, `pace` and `web` are how · `doctor` says what is missing.
 
 docs/how-to/set-up-slack.md says how to set it up, what a card shows, who may decide and what a
 crash loses.

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncGenerator, Callable
-from typing import Self
+from typing import NamedTuple, Self
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -21,10 +21,12 @@ from sayso.sdk.client import Sayso
 from sayso.settings.surfaces import CONSOLE_PATH
 from sayso.surfaces.slack.answers import Answering
 from sayso.surfaces.slack.bolt import Bolt, Replays
+from sayso.surfaces.slack.channel import Channel
 from sayso.surfaces.slack.identity import Home, Identities
+from sayso.surfaces.slack.notes import Noting
 from sayso.surfaces.slack.notifier import Notifier
 from sayso.surfaces.slack.pace import Pace, Patience
-from sayso.surfaces.slack.payload import Account, Click, Submission
+from sayso.surfaces.slack.payload import Account, Click, Submission, Written
 from sayso.surfaces.slack.socket_mode import SocketMode
 from sayso.surfaces.slack.web import SlackRefusedError, SlackWeb
 from sayso.surfaces.slack.wording import Answer, ephemeral_text, link_blocks
@@ -32,8 +34,18 @@ from sayso.surfaces.slack.wording import Answer, ephemeral_text, link_blocks
 logger = logging.getLogger("sayso.slack")
 
 MAX_BODY_BYTES = 512 * 1024
+_HINT_TOPIC = "slack.hint"
+"""Of the outbox: what somebody was told one time about a card."""
 _TELL_TIMEOUT_S = 5.0
 _TELL_TRIES = 3
+
+
+class _Place(NamedTuple):
+    """Whom to tell, and where they look."""
+
+    account: Account
+    channel: str
+    thread: str = ""
 
 
 class SlackApp:
@@ -66,6 +78,8 @@ class SlackApp:
         )
         self._identities = identities
         self._answering = Answering(sayso, self._web, identities, patience)
+        channel = Channel(self._web, home, section.channel, patience.ask_s)
+        self._noting = Noting(sayso, home, identities, channel, patience)
         self._bolt = Bolt(
             None
             if section.signing_secret is None
@@ -73,6 +87,7 @@ class SlackApp:
             Replays(monotonic),
             self._on_click,
             self._on_submit,
+            self._on_written,
             patience.whole_s,
         )
         self.notifier = Notifier(sayso, self._web, home, section.channel, pace=pace)
@@ -150,27 +165,37 @@ class SlackApp:
 
     async def _on_click(self, click: Click) -> Answer:
         answer = await self._answering.click(click)
-        self._tell(click, answer)
+        if click.channel is not None:
+            self._tell(answer, _Place(click.account, click.channel))
+        else:
+            self._tell(answer, None)
         return answer
 
     async def _on_submit(self, form: Submission) -> Answer:
         answer = await self._answering.submit(form)
-        self._tell(None, answer)
+        self._tell(answer, None)
         return answer
 
-    def _tell(self, click: Click | None, answer: Answer) -> None:
+    async def _on_written(self, written: Written) -> Answer:
+        answer = await self._noting.take(written)
+        self._tell(answer, _Place(written.account, written.channel, written.thread))
+        return answer
+
+    def _tell(self, answer: Answer, place: _Place | None) -> None:
         """Tell the person and refresh the card, without making Slack wait for it."""
-        task = asyncio.create_task(self._tell_now(click, answer))
+        task = asyncio.create_task(self._tell_now(answer, place))
         self._telling.add(task)
         task.add_done_callback(self._telling.discard)
 
-    async def _tell_now(self, click: Click | None, answer: Answer) -> None:
+    async def _tell_now(self, answer: Answer, place: _Place | None) -> None:
         try:
             if answer.refresh is not None:
                 await self._sayso.approvals.show_again(answer.refresh)
-            if click is not None and click.channel is not None and answer.tell:
-                link = await self._link_for(click.account)
-                await self._say(click.channel, click.account.user, answer.tell, link)
+            if place is None or not answer.tell:
+                return
+            if answer.once and not await self._sayso.outbox.first(_HINT_TOPIC, answer.once):
+                return
+            await self._say(place, answer.tell, await self._link_for(place.account))
         except SaysoError as error:
             logger.warning("somebody who clicked could not be told: %s", logged(error))
 
@@ -185,10 +210,16 @@ class SlackApp:
         offer = self._sayso.slack_links.offer(f"{account.owner}/{account.user}")
         return f"{url}{CONSOLE_PATH}/slack/{offer}"
 
-    async def _say(self, channel: str, user: str, text: str, link: str) -> None:
+    async def _say(self, place: _Place, text: str, link: str) -> None:
         """An answer that only they see; it has no buttons, since it is lost on reload."""
         told = ephemeral_text(text)
-        arguments: dict[str, JsonValue] = {"channel": channel, "user": user, "text": told}
+        arguments: dict[str, JsonValue] = {
+            "channel": place.channel,
+            "user": place.account.user,
+            "text": told,
+        }
+        if place.thread:
+            arguments["thread_ts"] = place.thread
         if link:
             arguments["blocks"] = link_blocks(text, link)
         for tried in range(_TELL_TRIES):

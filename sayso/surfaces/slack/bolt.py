@@ -25,7 +25,14 @@ from slack_sdk import WebClient
 
 from sayso.connectors.secret import Secret
 from sayso.errors import RefusedError, logged, logged_with_frames
-from sayso.surfaces.slack.payload import Click, Submission, read_click, read_submission
+from sayso.surfaces.slack.payload import (
+    Click,
+    Submission,
+    Written,
+    read_click,
+    read_submission,
+    read_written,
+)
 from sayso.surfaces.slack.wording import Answer
 
 logger = logging.getLogger("sayso.slack")
@@ -34,10 +41,12 @@ _AT_ONCE = 32
 _TIMESTAMP = re.compile(r"[0-9]{1,12}")
 _SIGNATURE = "x-slack-signature"
 _OURS = re.compile(r"sayso\..*")
+_ANY = re.compile(r".*")
 _FIRST = "sayso_first"
 
 OnClick = Callable[[Click], Awaitable[Answer]]
 OnSubmit = Callable[[Submission], Awaitable[Answer]]
+OnWritten = Callable[[Written], Awaitable[Answer]]
 
 
 class Bolt:
@@ -45,7 +54,8 @@ class Bolt:
 
     Args:
         signing_secret: None where everything comes over a socket of ours.
-        on_click, on_submit: run in the event loop of `answer`; they commit before they return.
+        on_click, on_submit, on_written: run in the event loop of `answer`; they commit before they
+            return.
         whole_s: Slack waits 3 s for an answer; whatever is not done by then is answered with an
             error.
     """
@@ -56,11 +66,13 @@ class Bolt:
         replays: Replays,
         on_click: OnClick,
         on_submit: OnSubmit,
+        on_written: OnWritten,
         whole_s: float,
     ) -> None:
         self._replays = replays
         self._on_click = on_click
         self._on_submit = on_submit
+        self._on_written = on_written
         self._whole_s = whole_s
         self._loop: asyncio.AbstractEventLoop | None = None
         self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="sayso-slack")
@@ -87,6 +99,8 @@ class Bolt:
         # Bolt leaves the parameters of its own types open.
         app.block_action(_OURS)(self._clicked)  # pyright: ignore[reportUnknownMemberType]
         app.view_submission(_OURS)(self._submitted)  # pyright: ignore[reportUnknownMemberType]
+        # Whatever else the app is subscribed to is acknowledged, or Slack sends it again and again.
+        app.event(_ANY)(self._happened)  # pyright: ignore[reportUnknownMemberType]
         return app
 
     async def answer(self, raw: bytes, headers: Mapping[str, str]) -> Reply:
@@ -163,6 +177,13 @@ class Bolt:
     def _submitted(self, body: dict[str, object]) -> BoltResponse:
         return self._in_loop(lambda: self._on_submit(read_submission(body)))
 
+    def _happened(self, body: dict[str, object]) -> BoltResponse:
+        async def take() -> Answer:
+            written = read_written(body)
+            return Answer() if written is None else await self._on_written(written)
+
+        return self._in_loop(take)
+
     def _in_loop(self, work: Callable[[], Awaitable[Answer]]) -> BoltResponse:
         assert self._loop is not None
 
@@ -197,6 +218,12 @@ def _has_slacks_shape(body: Mapping[str, object]) -> bool:
             return isinstance(actions, list) and all(
                 isinstance(one, dict) for one in cast("list[object]", actions)
             )
+        case {"type": "event_callback"}:
+            match body.get("event"):
+                case {"type": str()}:
+                    return True
+                case _:
+                    return False
         case _:
             return True
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from sayso.actions.approvals.repository import ApprovalStatus
+from sayso.actions.policy.card import Card
 from sayso.json import JsonObject
 from sayso.sdk.outcome_words import Outcome
 from sayso.sdk.solution_outcome import answer_of, outcome_of_step, progress_of
@@ -93,6 +94,13 @@ def build_message(view: SolutionView, outcome: Outcome | None = None, *, url: st
 def where_of(view: SolutionView) -> str:
     """Where the rest of what is cut can be read."""
     return f"in `sayso approvals show {view.id}`"
+
+
+def is_blank(view: SolutionView) -> bool:
+    """Whether what people were shown has gone with its customer."""
+    cards = [Card.from_json(step.card) for step in view.steps if step.card is not None]
+    # An erased card has lost its salt; cards of the first version never had one.
+    return any(not card.salt and card.version > 1 for card in cards)
 
 
 def _top(view: SolutionView, outcome: Outcome | None, *, asks: bool) -> list[JsonObject]:

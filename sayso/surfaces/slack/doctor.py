@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from sayso.errors import SaysoError
 from sayso.sdk.client import Sayso
+from sayso.surfaces.slack.channel import Channel
 from sayso.surfaces.slack.identity import Home, Identities
-from sayso.surfaces.slack.notifier import Channel
 from sayso.surfaces.slack.pace import Pace, Patience
 from sayso.surfaces.slack.payload import Account
 from sayso.surfaces.slack.web import SlackRefusedError, SlackWeb
@@ -21,6 +21,10 @@ _STEPS = {
     "channel_not_found": "invite the app to the channel: /invite @sayso",
     "not_in_channel": "invite the app to the channel: /invite @sayso",
 }
+
+
+_READS = frozenset({"groups:history", "channels:history"})
+"""By one of them Slack sends what is written in a channel, private or public."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +73,7 @@ async def _examine(sayso: Sayso, web: SlackWeb, channel: str) -> AsyncIterator[F
         yield Finding(what="channel", said=f"{channel} is ours alone, and we can read our cards")
     except SaysoError as error:
         yield _problem("channel", error)
+    yield await _notes(web, patience)
     section = sayso.workspace.settings.slack
     assert section is not None, "looked at before"
     how = "over Socket Mode" if section.app_token else "over HTTP, at /slack/events"
@@ -80,6 +85,26 @@ async def _examine(sayso: Sayso, web: SlackWeb, channel: str) -> AsyncIterator[F
         ),
     ):
         yield found
+
+
+async def _notes(web: SlackWeb, patience: Patience) -> Finding:
+    """Whether what people write below a card can reach us; everything else goes on without."""
+    try:
+        scopes = await web.scopes(timeout_s=patience.ask_s)
+    except SaysoError as error:
+        return _problem("notes", error)
+    if not scopes & _READS:
+        return Finding(
+            what="notes",
+            said="what people write below a card is not noted: the token lacks `groups:history`",
+            next_step="add the scopes and the event of the manifest, and install the app again;"
+            " cards and clicks go on without",
+        )
+    return Finding(
+        what="notes",
+        said="the token may read threads; Slack sends them once the app is subscribed to"
+        " `message.groups`, which only its settings page shows",
+    )
 
 
 async def _people(sayso: Sayso, identities: Identities) -> AsyncIterator[Finding]:

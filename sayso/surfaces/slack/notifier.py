@@ -9,32 +9,28 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from sayso.actions.approvals.repository import OUTBOX_TOPIC, ApprovalStatus
 from sayso.errors import (
-    Code,
-    IntegrityError,
     OutcomeUnknownError,
-    RefusedError,
     RetryableError,
     SaysoError,
     logged,
     logged_with_frames,
 )
 from sayso.ids import to_micros
-from sayso.json import JsonObject, JsonValue
 from sayso.sdk.client import Sayso
 from sayso.sdk.outcome_words import outcome_of
 from sayso.sdk.resources.outbox import OutboxRow
 from sayso.sdk.solution_view import SolutionView
-from sayso.surfaces.slack.blocks import check_blocks
-from sayso.surfaces.slack.card import EVENT_TYPE, Message, build_message
+from sayso.surfaces.slack.card import Message, build_message, is_blank
+from sayso.surfaces.slack.channel import Channel
 from sayso.surfaces.slack.identity import Home
 from sayso.surfaces.slack.pace import Bucket, Pace
-from sayso.surfaces.slack.reminding import Reminding, all_news
-from sayso.surfaces.slack.thread import build_evidence
+from sayso.surfaces.slack.reminding import all_news
+from sayso.surfaces.slack.thread import Post, build_evidence
 from sayso.surfaces.slack.web import SlackRefusedError, SlackWeb
 
 logger = logging.getLogger("sayso.slack")
@@ -96,8 +92,7 @@ class Notifier:
         self._channel = Channel(web, home, channel, self.pace.timeout_s)
         self._posts = Bucket(self.pace.post_every_s, self.pace.monotonic)
         self._updates = Bucket(self.pace.update_every_s, self.pace.monotonic)
-        self._reminding = Reminding(sayso, web, channel, self.pace, self._posts)
-        self._news = all_news(sayso, web, channel, self.pace, self._posts)
+        self._news = all_news(sayso, self._channel, self.pace, self._posts)
         self._checked_until = 0.0
         self._tried: set[int] = set()
         self._turns = Turns()
@@ -140,9 +135,8 @@ class Notifier:
         """
         waits: list[float] = []
         due = await self._sayso.outbox.due_cards(OUTBOX_TOPIC, limit=_BATCH)
-        reminders = await self._reminding.due()
         told = [(one, rows[0]) for one in self._news if (rows := await one.due())]
-        if due or reminders or told:
+        if due or told:
             await self._check_channel()
         for bucket, rows in (
             (self._updates, [row for row in due if self._ts(row) is not None]),
@@ -153,11 +147,7 @@ class Notifier:
             if bucket.wait_s <= 0:
                 await self._try(self._turns.next_of(rows), bucket)
             waits.append(bucket.wait_s)
-        if reminders:
-            # A card that waits goes first: a reminder of it stands in its thread.
-            if self._posts.wait_s <= 0:
-                await self._reminding.tell(reminders[0])
-            waits.append(self._posts.wait_s)
+        # A card that waits goes first: a reminder or a note of it stands in its thread.
         for news, row in told:
             if self._posts.wait_s <= 0:
                 await news.tell(row)
@@ -222,10 +212,13 @@ class Notifier:
             return ""
         talk = await self._sayso.solutions.conversation(view)
         text, blocks = build_evidence(view, [(turn.role, turn.content) for turn in talk])
-        await self.pace.sleep(self._posts.wait_s)
-        self._posts.take()
+        post, mark = Post(text=text, blocks=blocks, below=ts), f"evidence:{row.key}:{ts}"
         try:
-            await self._channel.post_below(ts, text, blocks)
+            if row.attempts > 0 and await self._channel.said(post, mark):
+                return ts
+            await self.pace.sleep(self._posts.wait_s)
+            self._posts.take()
+            await self._channel.say(post, mark)
         except OutcomeUnknownError as error:
             logger.info("evidence may have been told: %s", logged(error))
         except SaysoError as error:
@@ -249,7 +242,10 @@ class Notifier:
         view, message = await self._message(row)
         ts = self._ts(row)
         if ts is not None:
-            return await self._update(ts, message)
+            stands = await self._update(ts, message)
+            if stands == ts and is_blank(view):
+                await self._channel.blank_below(ts)
+            return stands
         if row.attempts > 0:
             created = datetime.fromisoformat(view.created_at)
             since_s = to_micros(created) // 1_000_000 - _BEFORE_S
@@ -296,151 +292,3 @@ def _said(error: SaysoError) -> str:
     """What the log holds of it: Slack's own word, but no sentence of Slack's, which may quote."""
     word = error.error if isinstance(error, SlackRefusedError) else ""
     return f"{logged(error)} {word}" if re.fullmatch("[a-z_]{1,80}", word) else logged(error)
-
-
-_PAGE = 200
-_MOST_PAGES = 10
-_SHARED = ("is_ext_shared", "is_shared", "is_org_shared", "is_pending_ext_shared")
-
-
-class Channel:
-    """One channel of Slack.
-
-    Args:
-        timeout_s: of each call.
-    """
-
-    def __init__(self, web: SlackWeb, home: Home, channel: str, timeout_s: float) -> None:
-        self._web = web
-        self._home = home
-        self._id = channel
-        self._timeout_s = timeout_s
-
-    async def check_private(self) -> None:
-        """Refuse a channel that other organisations can read.
-
-        Raises:
-            RefusedError: `forbidden` when it is shared; whatever Slack refuses.
-            RetryableError: Slack does not say now.
-        """
-        answer = await self._web.read(
-            "conversations.info", {"channel": self._id}, timeout_s=self._timeout_s
-        )
-        found = answer.get("channel")
-        if not isinstance(found, Mapping) or any(found.get(flag, False) for flag in _SHARED):
-            raise RefusedError(
-                Code.FORBIDDEN,
-                "the approvers' channel is shared with another organisation",
-                next_step="name a private channel of your own in `slack.channel`",
-            )
-
-    async def post(self, message: Message) -> str:
-        """Post a card; returns its `ts`.
-
-        Raises:
-            OutcomeUnknownError: it may be there; look for it with `find` before posting again.
-            SlackRefusedError, RetryableError: it is not there.
-        """
-        answer = await self._send("chat.postMessage", message, {})
-        return str(answer.get("ts", ""))
-
-    async def post_below(self, ts: str, text: str, blocks: tuple[JsonObject, ...]) -> None:
-        """Post a message in the thread of a card.
-
-        Raises:
-            OutcomeUnknownError: it may be there. SlackRefusedError, RetryableError: it is not.
-        """
-        problems = check_blocks(blocks)
-        if problems:
-            # INVARIANT: as with cards, what Slack might show otherwise does not leave.
-            raise IntegrityError(
-                Code.INTERNAL, "what is known could not be shown", detail="; ".join(problems[:5])
-            )
-        arguments: dict[str, JsonValue] = {
-            "channel": self._id,
-            "thread_ts": ts,
-            "text": text,
-            "blocks": list(blocks),
-            "unfurl_links": False,
-            "unfurl_media": False,
-            "mrkdwn": False,
-            "parse": "none",
-            "link_names": False,
-        }
-        await self._web.call("chat.postMessage", arguments, timeout_s=self._timeout_s)
-
-    async def update(self, ts: str, message: Message) -> None:
-        """Make an earlier card say what is so now.
-
-        Raises:
-            SlackRefusedError, RetryableError, OutcomeUnknownError: try again; it does no harm.
-        """
-        await self._send("chat.update", message, {"ts": ts})
-
-    async def find(self, approval_id: str, since_s: int) -> str | None:
-        """The `ts` of a card of ours that was posted already; None when there is none.
-
-        Args:
-            since_s: seconds since 1970; older messages are not looked at.
-
-        Raises:
-            RetryableError: Slack does not say now, so nothing is known.
-        """
-        bot = await self._home.read()
-        cursor = ""
-        for _ in range(_MOST_PAGES):
-            asked: dict[str, str | int] = {
-                "channel": self._id,
-                "limit": _PAGE,
-                "oldest": since_s,
-                "include_all_metadata": "true",
-            }
-            if cursor:
-                asked["cursor"] = cursor
-            answer = await self._web.read("conversations.history", asked, timeout_s=self._timeout_s)
-            for message in _objects(answer.get("messages")):
-                if message.get("user") == bot.user and _names(message, approval_id):
-                    return str(message.get("ts", ""))
-            metadata = answer.get("response_metadata")
-            cursor = str(metadata.get("next_cursor", "")) if isinstance(metadata, Mapping) else ""
-            if not cursor:
-                return None
-        return None
-
-    async def _send(self, method: str, message: Message, more: JsonObject) -> JsonObject:
-        problems = check_blocks(message.blocks)
-        if problems:
-            # INVARIANT: what Slack might refuse, or show otherwise than meant, does not leave.
-            raise IntegrityError(
-                Code.INTERNAL,
-                f"the card of `{message.approval_id}` is not valid",
-                next_step="decide it with `sayso approvals`, and report this",
-                detail="; ".join(problems[:5]),
-            )
-        arguments: dict[str, JsonValue] = {
-            "channel": self._id,
-            "text": message.text,
-            "blocks": list(message.blocks),
-            "metadata": message.metadata,
-            "unfurl_links": False,
-            "unfurl_media": False,
-            "mrkdwn": False,
-            "parse": "none",
-            "link_names": False,
-            **more,
-        }
-        return await self._web.call(method, arguments, timeout_s=self._timeout_s)
-
-
-def _objects(value: JsonValue) -> list[JsonObject]:
-    if not isinstance(value, list):
-        return []
-    return [item for item in value if isinstance(item, Mapping)]
-
-
-def _names(message: JsonObject, approval_id: str) -> bool:
-    metadata = message.get("metadata")
-    if not isinstance(metadata, Mapping) or metadata.get("event_type") != EVENT_TYPE:
-        return False
-    payload = metadata.get("event_payload")
-    return isinstance(payload, Mapping) and payload.get("approval_id") == approval_id

@@ -1,4 +1,4 @@
-"""What Slack sends when somebody clicks or submits, read at once into values of our own."""
+"""What Slack sends when somebody clicks, submits or writes, read at once into values of our own."""
 
 from __future__ import annotations
 
@@ -180,6 +180,89 @@ def _strange(error: ValidationError) -> RefusedError:
     where = ".".join(str(part) for part in first["loc"])
     return RefusedError(
         Code.INVALID_INPUT, "slack sent something that is not understood", detail=where
+    )
+
+
+class _Authorization(_Part):
+    enterprise_id: str | None = None
+
+
+class _Event(_Part):
+    type: str
+    subtype: str | None = None
+    user: str | None = Field(default=None, max_length=40)
+    user_team: str | None = Field(default=None, max_length=40)
+    source_team: str | None = Field(default=None, max_length=40)
+    team: str | None = Field(default=None, max_length=40)
+    bot_id: str | None = None
+    channel: str = Field(default="", max_length=40)
+    ts: str = Field(default="", max_length=40)
+    thread_ts: str = Field(default="", max_length=40)
+    parent_user_id: str | None = None
+    text: str = ""
+
+
+class _Callback(_Part):
+    type: Literal["event_callback"]
+    team_id: str | None = None
+    enterprise_id: str | None = None
+    is_ext_shared_channel: bool = False
+    authorizations: tuple[_Authorization, ...] = ()
+    event: _Event
+
+
+_BY_PEOPLE = frozenset({None, "thread_broadcast", "file_share"})
+"""SOURCE: Slack docs, message: every other subtype is an edit, a removal, a bot, or the channel's
+own news."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What a person has written in a thread.
+
+    Attributes:
+        thread: the message under which it stands. parent: who posted that, as far as Slack says.
+        ts: of the message, which names it in its channel however often Slack tells of it.
+        text: as Slack sends it, with its markup.
+    """
+
+    account: Account
+    channel: str
+    thread: str
+    parent: str | None
+    ts: str
+    text: str
+
+
+def read_written(body: Mapping[str, object]) -> Written | None:
+    """An event; None for what no person of ours wrote in a thread of a channel that is ours alone.
+
+    Raises:
+        RefusedError: `invalid_input`, when it has another shape.
+    """
+    try:
+        found = _Callback.model_validate(body)
+    except ValidationError as error:
+        raise _strange(error) from error
+    event = found.event
+    theirs = event.type == "message" and event.subtype in _BY_PEOPLE and event.bot_id is None
+    below = event.thread_ts and event.thread_ts != event.ts
+    if not theirs or not below or not event.text.strip() or found.is_ext_shared_channel:
+        return None
+    team = event.user_team or event.source_team or event.team or found.team_id
+    enterprises = [one.enterprise_id for one in found.authorizations if one.enterprise_id]
+    # Whoever is of another workspace than the one that tells of it is named by that one.
+    ours = team == found.team_id
+    owner = (found.enterprise_id or next(iter(enterprises), None) or team) if ours else team
+    if owner is None or event.user is None:
+        return None
+    return Written(
+        account=Account(owner=owner, user=event.user),
+        channel=event.channel,
+        thread=event.thread_ts,
+        parent=event.parent_user_id,
+        ts=event.ts,
+        text=event.text,
     )
 
 

@@ -1,4 +1,4 @@
-"""Socket Mode: Slack's clicks over a connection that we open, for servers that nobody can reach.
+"""Socket Mode: what Slack sends comes over a connection that we open, where nobody can reach us.
 
 The same handlers answer as over HTTP. What is not acknowledged, since it could not be stored, Slack
 shows to the person as failed; a connection that breaks is opened again by slack_sdk.
@@ -32,7 +32,7 @@ class SocketMode:
 
     Args:
         token: the app-level token (`xapp-…`) with the scope `connections:write`.
-        answer: takes an interaction as Slack sent it.
+        answer: takes an interaction or an event as Slack sent it.
         whole_s: how long an answer may take.
     """
 
@@ -77,7 +77,7 @@ class SocketMode:
 
     def _take(self, client: BaseSocketModeClient, request: SocketModeRequest) -> None:
         """In a thread of slack_sdk: have the event loop answer, and acknowledge what is durable."""
-        if request.type != "interactive" or self._loop is None:
+        if request.type not in {"interactive", "events_api"} or self._loop is None:
             client.send_socket_mode_response(SocketModeResponse(envelope_id=request.envelope_id))
             return
         # slack_sdk says `dict` of it, and no more.

@@ -3,12 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from sayso.json import JsonObject, JsonValue
 from sayso.sdk.solution_view import SolutionView
+from sayso.sdk.views import NoteView
 from sayso.surfaces.slack.card import context, section, where_of
 from sayso.surfaces.slack.wording import escape, fit, show_hidden
+
+_SURFACES = {
+    "console": "in the console",
+    "cli": "on the command line",
+    "http": "over HTTP",
+    "sdk": "in a program",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Post:
+    """Something that is no card.
+
+    Attributes:
+        text: for notifications and screen readers.
+        below: the card in whose thread it stands; empty for the channel itself.
+    """
+
+    text: str
+    blocks: tuple[JsonObject, ...]
+    below: str = ""
+
 
 Turn: TypeAlias = tuple[str, str]
 """Who wrote it (`customer` or `agent`), and what."""
@@ -49,12 +73,8 @@ def build_evidence(view: SolutionView, talk: Sequence[Turn]) -> tuple[str, tuple
     return escape(show_hidden(f"What is known ({view.id})")), tuple(blocks)
 
 
-def reminder(view: SolutionView, users: tuple[str, ...]) -> tuple[str, tuple[JsonObject, ...]]:
-    """What stands in the thread: who is called, and until when they can answer.
-
-    Returns:
-        The text for notifications and the blocks.
-    """
+def reminder(view: SolutionView, users: tuple[str, ...], ts: str) -> Post:
+    """What stands in the thread: who is called, and until when they can answer."""
     until = f"{view.expires_at[:10]} {view.expires_at[11:16]} UTC"
     escalated = view.escalated is not None
     lead = f"escalated {fit(view.escalated.whom, 200)}: " if view.escalated is not None else ""
@@ -68,4 +88,33 @@ def reminder(view: SolutionView, users: tuple[str, ...]) -> tuple[str, tuple[Jso
         "elements": [{"type": "rich_text_section", "elements": elements}],
     }
     what = "Escalated" if escalated else "Still waiting"
-    return escape(show_hidden(f"{what}: yes or no by {until} ({view.id})")), (block,)
+    text = escape(show_hidden(f"{what}: yes or no by {until} ({view.id})"))
+    return Post(text=text, blocks=(block,), below=ts)
+
+
+def note_post(view: SolutionView, note: NoteView, ts: str) -> Post:
+    """What somebody noted elsewhere, as plain text with who it was and where."""
+    where = _SURFACES.get(note.via, "elsewhere")
+    who: JsonObject = {
+        "type": "text",
+        "text": f"{fit(note.person, 80)} {where}: ",
+        "style": {"bold": True},
+    }
+    said: JsonObject = {
+        "type": "text",
+        "text": fit(note.text, 2500, more=where_of(view), lines=True),
+    }
+    block: JsonObject = {
+        "type": "rich_text",
+        "elements": [{"type": "rich_text_section", "elements": [who, said]}],
+    }
+    return Post(text=f"A note ({view.id})", blocks=(block,), below=ts)
+
+
+def rule_post(view: SolutionView, ts: str) -> Post:
+    """What whoever writes below a card has to know, whatever they have written."""
+    said = (
+        "What is written here is noted, for everybody who looks at this, and decides nothing: a"
+        " yes, a no and less are said with the buttons of the card."
+    )
+    return Post(text=f"A note decides nothing ({view.id})", blocks=(context(said),), below=ts)

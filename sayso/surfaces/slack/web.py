@@ -112,6 +112,28 @@ class SlackWeb:
                 Code.PROVIDER_UNAVAILABLE, "slack does not answer", detail=type(error).__name__
             ) from error
 
+    async def scopes(self, *, timeout_s: float) -> frozenset[str]:
+        """What the token may do; empty where Slack does not say.
+
+        Raises:
+            RetryableError: no answer.
+
+        Source: Slack docs, Installing with OAuth: every answer has them in `x-oauth-scopes`.
+        """
+        try:
+            async with asyncio.timeout(timeout_s):
+                answer = await self._client.get(
+                    "auth.test",
+                    headers={"authorization": f"Bearer {self._token.reveal()}"},
+                    timeout=timeout_s,
+                )
+        except (httpx.HTTPError, TimeoutError) as error:
+            raise RetryableError(
+                Code.PROVIDER_UNAVAILABLE, "slack does not answer", detail=type(error).__name__
+            ) from error
+        said = answer.headers.get("x-oauth-scopes", "")
+        return frozenset(one.strip() for one in said.split(",") if one.strip())
+
     async def close(self) -> None:
         """Close the connections."""
         await self._client.aclose()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from dataclasses import dataclass
 
 from sayso.errors import Code, SaysoError
@@ -85,13 +86,39 @@ class Answer:
         status: 200 acknowledges; 503 makes Slack show the person that it did not work.
         body: of the acknowledgement, such as errors per field; None for an empty one.
         tell: what the person is told in the channel, only they see it; empty when `body` tells it.
+        once: tell it one time for all that have the same; empty where it is told each time.
         refresh: the card that was clicked is out of date and is to be sent again.
     """
 
     status: int = 200
     body: JsonObject | None = None
     tell: str = ""
+    once: str = ""
     refresh: str | None = None
+
+
+_LINK = re.compile(r"<([^<>|]*)(?:\|([^<>]*))?>")
+
+
+def plain_of(text: str) -> str:
+    """A message as Slack sends it, as its reader sees it: names and links without their markup.
+
+    A link whose words are others than its address shows both.
+
+    Source: Slack docs, Formatting text: Retrieving messages.
+    """
+    shown = _LINK.sub(_linked, text)
+    return shown.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
+def _linked(found: re.Match[str]) -> str:
+    target, words = found[1], found[2] or ""
+    if target[:1] in {"@", "#", "!"}:
+        sign = "#" if target[0] == "#" else "@"
+        name = words or target[1:].partition("^")[0]
+        return f"{sign}{name.removeprefix(sign)}"
+    address = target.removeprefix("mailto:")
+    return address if words in {"", target, address} else f"{words} ({address})"
 
 
 NOTHING_DECIDED = "Nothing was decided: something we need did not answer. Please click again."

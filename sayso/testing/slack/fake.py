@@ -27,6 +27,7 @@ from sayso.testing.slack.interactions import (
     send,
     sign,
     submission_payload,
+    written_payload,
 )
 from sayso.testing.slack.records import (
     ApiCall,
@@ -254,6 +255,52 @@ class FakeSlack:
         )
         return await self.deliver(payload)
 
+    async def write(
+        self,
+        below: PostedMessage,
+        text: str,
+        *,
+        user: str,
+        team: str | None = None,
+        subtype: str | None = None,
+    ) -> Delivery:
+        """Write in the thread below a message, and tell the app of it as Slack does.
+
+        Args:
+            text: as Slack stores it: `&`, `<` and `>` as entities, mentions in brackets.
+            team: of the user; ours unless told otherwise.
+            subtype: such as `message_changed`, for what is no new message of a person.
+        """
+        with self._state.changed:
+            written = PostedMessage(
+                ts=self._state.next_ts(),
+                channel=below.channel,
+                thread_ts=below.thread_ts or below.ts,
+                user=user,
+                text=text,
+                blocks=(),
+                metadata={},
+                arguments={},
+                versions=[text],
+            )
+            self._state.messages.append(written)
+            shared = self._state.channels[below.channel].get("is_ext_shared", False)
+            number = len(self._state.messages)
+        return await self.deliver(
+            written_payload(
+                written,
+                team=team or self._state.team,
+                subtype=subtype,
+                is_shared=shared,
+                number=number,
+            )
+        )
+
+    def set_scopes(self, scopes: str) -> None:
+        """What the app was given when it was installed, with commas between."""
+        with self._state.changed:
+            self._state.scopes = scopes
+
     async def submit_view(
         self, view: OpenView, values: Mapping[str, str], *, user: str | None = None
     ) -> Delivery:
@@ -299,10 +346,11 @@ class FakeSlack:
         """Send a payload, signed as Slack signs, unless told otherwise."""
         if self.by_socket:
             return await self._over_socket(payload)
-        body = encode(payload)
+        is_event = payload.get("type") == "event_callback"
+        body = orjson.dumps(payload) if is_event else encode(payload)
         at = timestamp or str(int(datetime.now(UTC).timestamp()))
         headers = {
-            "content-type": "application/x-www-form-urlencoded",
+            "content-type": "application/json" if is_event else "application/x-www-form-urlencoded",
             "x-slack-request-timestamp": at,
             "x-slack-signature": signature or sign(signing_secret or self.signing_secret, at, body),
         }

@@ -57,6 +57,42 @@ def click_payload(
     }
 
 
+def written_payload(
+    message: PostedMessage, *, team: str, subtype: str | None, is_shared: bool, number: int
+) -> JsonObject:
+    """An `event_callback` of a message in a thread.
+
+    Args:
+        team: of whoever has written it.
+
+    Source: Slack docs, Events API: event_callback; message.groups.
+    """
+    kind: JsonObject = {} if subtype is None else {"subtype": subtype}
+    return {
+        "type": "event_callback",
+        "token": "unused",
+        "api_app_id": APP_ID,
+        "team_id": "T1",
+        "event_id": f"Ev{number:08d}",
+        "event_time": 1790000000,
+        "is_ext_shared_channel": is_shared,
+        "authorizations": [{"enterprise_id": None, "team_id": "T1", "user_id": "UBOT"}],
+        "event": {
+            "type": "message",
+            "channel": message.channel,
+            "channel_type": "group",
+            "user": message.user,
+            "team": team,
+            "text": message.text,
+            "ts": message.ts,
+            "event_ts": message.ts,
+            "thread_ts": message.thread_ts,
+            "parent_user_id": "UBOT",
+            **kind,
+        },
+    }
+
+
 def submission_payload(view: OpenView, values: Mapping[str, str], *, user: str) -> JsonObject:
     """A `view_submission` payload with the fields filled in.
 

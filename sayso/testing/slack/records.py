@@ -73,6 +73,7 @@ class Ephemeral:
     user: str
     text: str
     blocks: tuple[JsonObject, ...] = ()
+    thread_ts: str = ""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -83,7 +83,7 @@ def _do(
     if word:
         metadata = {"messages": list(messages)}
         return JSONResponse({"ok": False, "error": word, "response_metadata": metadata})
-    return JSONResponse({"ok": True, **answer})
+    return JSONResponse({"ok": True, **answer}, headers={"x-oauth-scopes": state.scopes})
 
 
 def _call(method: str, arguments: JsonObject, error: str) -> ApiCall:

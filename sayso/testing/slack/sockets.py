@@ -41,9 +41,10 @@ class Sockets:
             self._open.remove(socket)
 
     async def send(self, payload: JsonObject, patience_s: float) -> dict[str, Any] | None:
-        """Send an interaction over the newest connection; None when nobody acknowledges it."""
+        """Send it over the newest connection; None when nobody acknowledges it."""
         if not self._open:
             return None
+        is_event = payload.get("type") == "event_callback"
         envelope = secrets.token_hex(8)
         waits = asyncio.get_running_loop().create_future()
         self._waiting[envelope] = waits
@@ -51,7 +52,7 @@ class Sockets:
             orjson.dumps(
                 {
                     "envelope_id": envelope,
-                    "type": "interactive",
+                    "type": "events_api" if is_event else "interactive",
                     "accepts_response_payload": True,
                     "payload": payload,
                 }

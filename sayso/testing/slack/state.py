@@ -18,6 +18,9 @@ from sayso.testing.slack.records import (
 )
 from sayso.testing.slack.sockets import Sockets
 
+SCOPES = "chat:write,users:read,groups:read,groups:history,metadata.message:read"
+"""Of our manifest."""
+
 
 class State:
     """Everything that the fake Slack knows."""
@@ -31,6 +34,7 @@ class State:
         self.views: list[OpenView] = []
         self.calls: list[ApiCall] = []
         self.sockets = Sockets()
+        self.scopes = SCOPES
         self.changed = threading.Condition(threading.RLock())
         self.gate = threading.Event()
         self.delayed = 0

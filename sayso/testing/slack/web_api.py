@@ -38,6 +38,7 @@ class WebApi:
             "chat.update": self._update,
             "conversations.history": self._history,
             "conversations.info": self._conversation,
+            "conversations.replies": self._replies,
             "users.info": self._user,
             "views.open": self._open,
         }
@@ -95,7 +96,11 @@ class WebApi:
         channel = self._channel(arguments)
         blocks, text = _content(arguments)
         told = Ephemeral(
-            channel=channel, user=str(arguments.get("user", "")), text=text, blocks=blocks
+            channel=channel,
+            user=str(arguments.get("user", "")),
+            text=text,
+            blocks=blocks,
+            thread_ts=str(arguments.get("thread_ts", "")),
         )
         self._state.ephemerals.append(told)
         return {"message_ts": self._state.next_ts()}
@@ -114,17 +119,25 @@ class WebApi:
             if not message.thread_ts
         ]
         page: list[JsonValue] = [
-            {
-                "ts": message.ts,
-                "user": message.user,
-                "text": message.text,
-                **({"metadata": message.metadata} if with_metadata else {}),
-            }
-            for message in there[start : start + limit]
+            _told(message, with_metadata=with_metadata) for message in there[start : start + limit]
         ]
         after = start + limit
         cursor = str(after) if after < len(there) else ""
         return {"messages": page, "response_metadata": {"next_cursor": cursor}}
+
+    def _replies(self, arguments: JsonObject) -> JsonObject:
+        channel = self._channel(arguments)
+        ts = str(arguments.get("ts", ""))
+        first = self._state.message(channel, ts)
+        if first is None:
+            raise SlackSaysNoError("thread_not_found")
+        with_metadata = str(arguments.get("include_all_metadata", "")).lower() == "true"
+        below = [one for one in self._state.messages if one.thread_ts == ts and not one.deleted]
+        limit = int(str(arguments.get("limit", "1000")))
+        page: list[JsonValue] = [
+            _told(message, with_metadata=with_metadata) for message in (first, *below)[:limit]
+        ]
+        return {"messages": page}
 
     def _conversation(self, arguments: JsonObject) -> JsonObject:
         channel = self._channel(arguments)
@@ -169,6 +182,11 @@ class WebApi:
         if channel not in self._state.channels:
             raise SlackSaysNoError("channel_not_found")
         return channel
+
+
+def _told(message: PostedMessage, *, with_metadata: bool) -> JsonObject:
+    metadata: JsonObject = {"metadata": message.metadata} if with_metadata else {}
+    return {"ts": message.ts, "user": message.user, "text": message.text, **metadata}
 
 
 def check_shown_view(view: JsonObject) -> None:

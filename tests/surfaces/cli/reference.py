@@ -13,7 +13,7 @@ DOCUMENT = Path(__file__).parents[3] / "docs" / "reference" / "cli.md"
 START = "## Reference\n"
 GROUPS = {
     "connector": ("list", "check", "review", "test", "record", "new"),
-    "approvals": ("list", "show", "approve", "reject", "edit", "ask", "plan"),
+    "approvals": ("list", "show", "approve", "reject", "edit", "ask", "note", "plan"),
     "actions": ("list", "show", "settle", "types"),
     "requests": ("list", "show", "answer"),
     "prompts": ("show", "try", "promote", "rollback"),

@@ -322,3 +322,15 @@ def test_a_card_that_is_decided_asks_for_nothing(cli: CliWorkspace) -> None:
     shown = Terminal(*show, cwd=cli.folder).end()
     assert asks not in shown
     assert "this is rejected ─" in shown
+
+
+def test_a_note_is_for_colleagues_and_decides_nothing(cli: CliWorkspace) -> None:
+    """It stands on the card afterwards, as one line, whatever is in it."""
+    approval = cli.pending()
+    ran = cli.line("approvals", "note", str(approval["id"]), "call her\nfirst")
+    assert ran.status == 0
+    assert "maria: call her" in ran.out
+    shown = cli.line("approvals", "show", str(approval["id"])).out
+    assert any(line.startswith("Noted ") for line in shown.splitlines())
+    assert "pending" in cli.line("approvals", "list").out
+    cli.line("approvals", "note", str(approval["id"]), " ").refused("invalid_input")

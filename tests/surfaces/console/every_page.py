@@ -248,6 +248,7 @@ async def every_page(console: ServedConsole, foreign: Foreign) -> list[str]:
         *("audit", "audit?verify=1", "audit?q=amount:nonsense", f"audit?q={odd}"),
         *("figures", "figures?days=90"),
         *("policy", "policy?version=1", "policy?moved=waits", "policy?moved=now"),
+        *("policy/backtest?of=1", f"policy/backtest?of={odd}&days={odd}"),
         *("people", "people?accounts=1", "stop", "me", "enter", f"enter?after={odd}"),
         f"slack/{offer}",
         *(f"{one}/{odd}" for one in ("solution", "action", "request", "work", "slack")),

@@ -102,6 +102,21 @@ async def test_a_yes_is_one_decision_and_the_page_says_what_came_of_it(tmp_path:
         assert [vote.via for vote in after.votes] == ["console"]
 
 
+async def test_a_note_stands_on_the_page_and_decides_nothing(tmp_path: Path) -> None:
+    """For everybody who looks, as words, before and after the answer."""
+    async with open_console(tmp_path) as console:
+        view = await console.ask()
+        async with console.client(await console.sign_in("noor")) as browser:
+            path = f"{ROOT}/solution/{view.id}/note"
+            said = await browser.post(path, data={"note": "yes <b>she called</b>"})
+            assert said.status_code == 303
+            assert (await browser.post(path, data={"note": " "})).status_code == 422
+        page = (await read(console, f"solution/{view.id}")).text
+        assert "yes &lt;b&gt;she called&lt;/b&gt;" in page
+        assert (await console.sayso.solutions.get(view.id)).status == "pending"
+        assert (await read(console, f"request/{view.request_id}")).status_code == 200
+
+
 async def test_a_no_needs_its_reason(tmp_path: Path) -> None:
     """Without one nothing is decided, and the page says so."""
     async with open_console(tmp_path) as console:

@@ -46,6 +46,18 @@ def inputs(page: httpx.Response) -> set[str]:
     return set(re.findall(r'(?:name|class|id)="([^"]+)"', page.text))
 
 
+async def test_a_note_on_it_is_taken_like_any_other(tmp_path: Path) -> None:
+    """Whoever notes something first and answers then does not learn by it what the card is."""
+    async with open_console(tmp_path, clock=FakeClock(), approvals=CANARIES) as console:
+        view = await waiting(console)
+        async with console.client(await console.sign_in("noor")) as browser:
+            path = f"{ROOT}/solution/{view.id}/note"
+            assert (await browser.post(path, data={"note": "I call her"})).status_code == 303
+        assert "I call her" in (await read(console, f"solution/{view.id}")).text
+        verdict = console.sayso.audit.verify(tenant=console.sayso.tenant)
+        assert not verdict.exit_status
+
+
 async def test_it_stands_in_the_inbox_and_its_page_is_like_any_other(tmp_path: Path) -> None:
     """The same tab, the same counts, the same buttons; programs do not see it."""
     async with open_console(tmp_path, clock=FakeClock(), approvals=CANARIES) as console:

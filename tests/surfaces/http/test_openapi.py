@@ -68,7 +68,7 @@ from sayso.surfaces.http.shapes import (
     WebhookPage,
     WrongBody,
 )
-from sayso.surfaces.http.solutions import QuestionBody, SolutionDecisionBody, SolutionPage
+from sayso.surfaces.http.solutions import NoteBody, QuestionBody, SolutionDecisionBody, SolutionPage
 from sayso.surfaces.http.upkeep import (
     PruneBody,
     SealBody,
@@ -77,7 +77,7 @@ from sayso.surfaces.http.upkeep import (
     UpkeepView,
 )
 from sayso.surfaces.http.work import EXAMPLE as WORK
-from sayso.surfaces.http.work import NoteBody, TakeBody, WorkPage
+from sayso.surfaces.http.work import TakeBody, WorkPage
 
 CONTRACT = {
     "POST /v1/requests",
@@ -98,6 +98,7 @@ CONTRACT = {
     "GET /v1/solutions",
     "GET /v1/solutions/{solution_id}",
     "POST /v1/solutions/{solution_id}/decision",
+    "POST /v1/solutions/{solution_id}/note",
     "POST /v1/solutions/{solution_id}/question",
     "GET /v1/work",
     "GET /v1/work/{about}",
@@ -182,6 +183,7 @@ BODIES: dict[str, type[BaseModel]] = {
     "decide_plan": PlanDecisionBody,
     "decide_solution": SolutionDecisionBody,
     "ask_customer": QuestionBody,
+    "note_solution": NoteBody,
     "take_work": TakeBody,
     "note_work": NoteBody,
     "end_work": NoteBody,
@@ -240,6 +242,7 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "show_solution": SolutionView,
     "decide_solution": SolutionView,
     "ask_customer": SolutionView,
+    "note_solution": SolutionView,
     "list_work": WorkPage,
     "show_work": WorkView,
     "take_work": WorkView,

@@ -64,6 +64,27 @@ def test_only_people_who_decide_take_it(api: ApiServer) -> None:
     problem(api.get("/v1/work?kind=nothing", by="maria"), 422, "invalid_input")
 
 
+def test_a_note_on_what_waits_is_a_note_of_its_request(api: ApiServer) -> None:
+    """One store: noted once per key on the solution, read there and wherever it is work later."""
+    approval = str(api.propose()["approval"]["id"])
+    key = api.new("key-")
+    for _ in range(2):
+        said = api.post(
+            f"/v1/solutions/{approval}/note", {"note": "they are away"}, by="noor", key=key
+        )
+        assert said.status_code == 200, said.text
+    view = as_json(api.get(f"/v1/solutions/{approval}", by="maria"))
+    assert [(one["person"], one["via"], one["text"]) for one in view["notes"]] == [
+        ("noor", "http", "they are away")
+    ]
+    assert view["status"] == "pending"
+    other = api.post(f"/v1/solutions/{approval}/note", {"note": "x"}, by="bot")
+    problem(other, 403, "forbidden")
+    for note in ("", " ", "x" * 2001):
+        refused = api.post(f"/v1/solutions/{approval}/note", {"note": note}, by="maria")
+        problem(refused, 422, "invalid_input")
+
+
 @pytest.fixture(scope="module")
 def drafting(tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox) -> Iterator[ApiServer]:
     """A server whose planner plans a refund of $70.00 that no playbook finds in the words."""

@@ -218,7 +218,7 @@ def test_a_token_in_the_environment_is_no_warning(
     async def nothing(_: object) -> Answer:
         return Answer()
 
-    Bolt(Secret("s"), Replays(lambda: 0.0), nothing, nothing, 1.0).close()
+    Bolt(Secret("s"), Replays(lambda: 0.0), nothing, nothing, nothing, 1.0).close()
     assert caplog.messages == []
 
 
@@ -233,7 +233,7 @@ async def test_what_a_click_breaks_on_is_not_quoted_in_the_log(
     async def breaks(_: object) -> Answer:
         raise ZeroDivisionError(words)
 
-    bolt = Bolt(Secret("s"), Replays(lambda: 0.0), breaks, breaks, 1.0)
+    bolt = Bolt(Secret("s"), Replays(lambda: 0.0), breaks, breaks, breaks, 1.0)
     now = str(int(datetime.now(UTC).timestamp()))
     headers = {
         "content-type": "application/x-www-form-urlencoded",

@@ -107,3 +107,9 @@ select count(*) as count from (
                 and (earlier.expires_at < approval.expires_at
                     or (earlier.expires_at = approval.expires_at and earlier.id < approval.id))))
     limit :most) as counted;
+
+-- The card on which something is shown: of a request, or of an action of its own.
+-- name: lead_about
+select coalesce(
+    (select min(id) from approval where tenant = :tenant and request_id = :about),
+    (select min(id) from approval where tenant = :tenant and action_id = :about)) as id;

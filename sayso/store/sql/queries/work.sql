@@ -59,3 +59,15 @@ values (:tenant, :about, :seq, :person, :now, :ref);
 
 -- name: notes
 select * from work_note where tenant = :tenant and about = :about order by seq limit 200;
+
+-- The newest about a request and its actions, or about an action of its own.
+-- name: notes_of
+select * from (
+    select work_note.* from work_note
+    where work_note.tenant = :tenant and work_note.about = :about and work_note.person <> ''
+    union all
+    select work_note.* from action
+    join work_note on work_note.tenant = action.tenant and work_note.about = action.id
+    where action.tenant = :tenant and action.request_id = :about and work_note.person <> ''
+) as found
+order by seq desc limit 200;

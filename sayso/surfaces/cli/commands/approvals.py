@@ -233,6 +233,31 @@ def ask(
     return 0
 
 
+@app.command("note")
+def note_solution(
+    approval_id: IdArgument,
+    note: Annotated[str, typer.Argument(metavar="TEXT", help="What your colleagues should know.")],
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Note something about it for your colleagues; it decides nothing."""
+    out = Out(as_json=as_json)
+    folder = find_workspace(workspace)
+    token = person_token(folder)
+
+    async def work() -> SolutionView:
+        async with Sayso.open(folder, mode="decide") as sayso:
+            return await sayso.solutions.note(approval_id, note, token=token, via="cli")
+
+    view = run(work())
+    if as_json:
+        out.document(view)
+        return 0
+    for one in view.notes:
+        out.line(f"{one_line(one.person)}: {one_line(one.text) or '(nothing is left of it)'}")
+    return 0
+
+
 def _decide(say: _Say, workspace: Path | None, out: Out, *, asks: bool = False) -> int:
     folder = find_workspace(workspace)
     token = person_token(folder)
