@@ -72,13 +72,12 @@ def build_message(view: SolutionView, outcome: Outcome | None = None, *, url: st
     asks = view.status == ApprovalStatus.PENDING and (outcome is None or outcome.asks)
     blocks = [*_top(view, outcome, asks=asks), *_escalated(view, asks=asks), *_quote(view)]
     if asks:
-        blocks += [_why(view), _unusual(view), *_question(view)]
+        blocks += [_why(view, said=outcome is not None), _unusual(view), *_question(view)]
     if asks or outcome is None:
         blocks.append(_steps(view, asks=asks))
     blocks += _letters(view)
     if asks:
-        no = f"A no: {fit(view.lead.on_no, 300, more=where_of(view))}"
-        blocks += [section(no), _buttons(view, url)]
+        blocks += [section(_no(view)), _buttons(view, url)]
     blocks += [context(line) for line in _small(view, asks=asks)]
     money = " + ".join(map(str, view.totals)) or "no money"
     said = answer_of(view) if outcome is None else outcome.lead.strip(": ")
@@ -109,6 +108,8 @@ def _top(view: SolutionView, outcome: Outcome | None, *, asks: bool) -> list[Jso
         head = f"{fit(view.lead.headline, 100)}: {fit(answer_of(view), 45)}"
         below = [_split(view)] if view.lead.split or len(view.lead.headline) > 100 else []
         below += [] if asks else [progress_of(view)]
+        if outcome is not None and outcome.text:  # whose yes lapsed, or was to more
+            below.append(fit(outcome.text, 900, more=where_of(view)))
         return [_header(head), *([section("\n".join(below))] if below else [])]
     title = view.steps[0].title
     top = [_header(fit(f"{outcome.lead}{title}", 150))]
@@ -158,11 +159,12 @@ def _quote(view: SolutionView) -> list[JsonObject]:
     ]
 
 
-def _why(view: SolutionView) -> JsonObject:
+def _why(view: SolutionView, *, said: bool) -> JsonObject:
+    """Why people are asked, and who has agreed where that is not `said` above."""
     asked = [fit(view.lead.why, 400, more=where_of(view))]
     if view.passkey:
         asked.append("A yes to so much needs your passkey, which the console asks for")
-    if view.agreed:
+    if view.agreed and not said:
         asked.append(f"{fit(', '.join(view.agreed), 200)} said yes already")
     asked.append(fit(view.lead.needed or _needed(view), 200))
     return labelled("Why it came to you", "\n".join(asked))
@@ -213,7 +215,7 @@ def _of(step: StepView, room: int) -> str:
     """What came of a step or, with room for it, what would."""
     outcome = outcome_of_step(step)
     if outcome:
-        return f": {fit(outcome, 60)}"
+        return f": {fit(outcome, 120)}"
     if not room:
         return ": under way"
     said = ["Needs nobody."] if step.needs == "nobody" else []
@@ -237,15 +239,21 @@ def _letters(view: SolutionView) -> list[JsonObject]:
     ]
 
 
+def _no(view: SolutionView) -> str:
+    """What a no does, and until when there is time for a yes."""
+    until = fit(f"{view.expires_at[:10]} {view.expires_at[11:16]} UTC", 80)
+    no = fit(view.lead.on_no, 300, more=where_of(view))
+    return f"A no: {no}\nNo answer by {until} counts as no."
+
+
 def _small(view: SolutionView, *, asks: bool) -> list[str]:
-    """What is looked up and not read first: the facts, until when, and what a yes is bound to."""
+    """What is looked up and not read first: the facts, and what a yes is bound to."""
     facts = " · ".join(f"{label}: {value}" for label, value in view.lead.facts)
     known = [fit(facts, _FACTS_CHARS, more=where_of(view))] if facts and asks else []
     parts = [view.id, f"revision {view.revision}", f"digest {view.digest[:12]}"]
     parts.append(f"{', '.join(step.action for step in view.steps)} by {view.planner}")
     if asks:
-        until = fit(f"{view.expires_at[:10]} {view.expires_at[11:16]} UTC", 80)
-        known.append(f"No answer by {until} counts as no. All of it {where_of(view)}.")
+        parts.append(f"all of it {where_of(view)}")
     return [*known, fit(" · ".join(parts), 600)]
 
 

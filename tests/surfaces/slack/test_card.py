@@ -286,7 +286,7 @@ def test_the_card_shows_what_a_decision_needs() -> None:
     ):
         assert part in text
     order = "header section rich_text rich_text rich_text rich_text section actions"
-    assert [block["type"] for block in message.blocks] == [*order.split(), *["context"] * 3]
+    assert [block["type"] for block in message.blocks] == [*order.split(), *["context"] * 2]
 
 
 def test_one_step_and_several_are_one_card() -> None:
