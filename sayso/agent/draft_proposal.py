@@ -18,11 +18,11 @@ from sayso.agent.drafted import Drafted, DraftedStep
 from sayso.agent.question import plan_json, words_of_plan
 from sayso.agent.request_row import RequestRow, RequestStatus, actions_of
 from sayso.agent.requests import Requests
-from sayso.audit.authority.state import Authority, check_credential
-from sayso.audit.entry import Actor, ActorKind, EntryKind, Json
+from sayso.audit.authority.state import Authority, changed_outside, check_credential
+from sayso.audit.entry import Actor, ActorKind, EntryKind, Json, StoredEntry
 from sayso.errors import Code, RefusedError
 from sayso.money import Money
-from sayso.store.base import Transaction
+from sayso.store.base import Reader, Transaction, text
 
 PROPOSED = "proposed"
 """Where the plan of a request says who proposed it, and from which draft."""
@@ -86,6 +86,7 @@ def propose_draft(
         RefusedError: `already_in_state`, naming who has proposed it; `wrong_state` where nothing is
             drafted; `digest_mismatch`; `invalid_input` for steps that are not of it, or that cannot
             be done without one that is left out; `edit_not_allowed`; `unknown_action`.
+        IntegrityError: `tampered`, when it is not the draft that the log names.
     """
     drafted = requests.drafted(tx, row)
     if drafted is None:
@@ -96,6 +97,9 @@ def propose_draft(
             "this is not what is drafted",
             next_step="look at it again, and propose what it shows now",
         )
+    if _left_to_people(tx, row) != drafted.digest:
+        # INVARIANT: what the database alone says opens nothing.
+        raise changed_outside(f"what is drafted for the request {row.id}")
     chosen = _chosen(drafted, wanted, actions)
     taken = {one.step for one in actions_of(tx, row) if one.step is not None}
     plan = _renamed(replace(drafted.plan, steps=chosen), taken)
@@ -134,6 +138,15 @@ def propose_draft(
     # Nobody works on it until the last of its actions wakes it.
     tx.run("request.park", tenant=row.tenant, id=row.id, fence=row.fence, now=now, expires_at=now)
     return moved
+
+
+def _left_to_people(reader: Reader, row: RequestRow) -> str:
+    """The digest of the draft that the log's newest entry about the request names."""
+    for one in reader.all("log.bodies", tenant=row.tenant, from_seq=row.last_seq, limit=1):
+        entry = StoredEntry.read(text(one, "body").encode()).entry
+        if entry.request == row.id:
+            return str(entry.data.get("draft", ""))
+    return ""
 
 
 def _nothing_to_propose(row: RequestRow) -> RefusedError:

@@ -66,6 +66,7 @@ class SyncActions(_Waited[ActionResource]):
     """See `ActionResource`."""
 
     get = _blocking(ActionResource.get)
+    elsewhere = _blocking(ActionResource.elsewhere)
     wait = _blocking(ActionResource.wait)
     by_key = _blocking(ActionResource.by_key)
     list = _blocking(ActionResource.list)
@@ -77,6 +78,7 @@ class SyncApprovals(_Waited[ApprovalResource]):
     """See `ApprovalResource`."""
 
     get = _blocking(ApprovalResource.get)
+    why_not = _blocking(ApprovalResource.why_not)
     list = _blocking(ApprovalResource.list)
     decide = _blocking(ApprovalResource.decide)
     decide_together = _blocking(ApprovalResource.decide_together)
@@ -97,6 +99,7 @@ class SyncTokens(_Waited[Tokens]):
     create = _blocking(Tokens.create)
     revoke = _blocking(Tokens.revoke)
     list = _blocking(Tokens.list)
+    seen = _blocking(Tokens.seen)
 
 
 class SyncAuthentication(_Waited[Authentication]):

@@ -345,6 +345,7 @@ class TokenView(View):
     created_at: str
     expires_at: str
     revoked: bool = False
+    last_used_at: str | None = None
     secret: str | None = None
 
 

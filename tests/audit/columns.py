@@ -54,6 +54,7 @@ FREE: Mapping[str, Mapping[str, str]] = {
         "reason": "of a customer's stop, words for whoever looks; of others the entry says it",
         **dict.fromkeys(("asked_key", "released_key", "idempotency_key"), _AGAIN),
     },
+    "token": {"seen_at": "when it was used last, for people to look at; it opens nothing"},
     "erasure": {"key_sha256": _AGAIN},
     "limit_use": {
         "tenant": "whose counter; the verifier adds them up itself",

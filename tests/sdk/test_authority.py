@@ -72,7 +72,7 @@ async def test_a_token_row_that_no_entry_made_opens_nothing(tmp_path: Path, key:
         write(
             opened,
             "insert into token select tenant, 'tok_mine', :hash, kind, holder, scopes, created_at,"
-            " expires_at, revoked_at, last_seq from token limit 1",
+            " expires_at, revoked_at, last_seq, null from token limit 1",
             hash=hmac.digest(key, secret.encode(), "sha256")
             if key
             else hashlib.sha256(secret.encode()).digest(),

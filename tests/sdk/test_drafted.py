@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from surfaces.console.served_console import (
 )
 
 from sayso.agent.runner import ANSWER_WITHIN
-from sayso.errors import Code, RefusedError
+from sayso.errors import Code, IntegrityError, RefusedError
 from sayso.money import Money
 from sayso.sdk.work_draft import DraftView
 from sayso.testing.clock import FakeClock
@@ -370,3 +371,57 @@ async def test_a_policy_that_forbids_it_still_does(tmp_path: Path) -> None:
         assert not other.shop.books.payouts
         assert await other.sayso.work.list() == []
         assert_verified(other)
+
+
+async def test_whoever_hears_of_changes_hears_of_it(tmp_path: Path) -> None:
+    """As of any request: it goes on, its actions move, and it is answered; nothing personal."""
+    async with drafted(tmp_path) as (console, about, draft):
+        maria = await console.sign_in("maria")
+        await console.sayso.work.propose(
+            about,
+            token=maria,
+            digest=draft.digest,
+            steps=["s1"],
+            lower={"s1": Money(4_000, "USD")},
+        )
+        events = await console.sayso.events.about(about)
+        assert [one.kind for one in events] == [
+            "request.asked",
+            "request.handed_over",
+            "action.proposed",
+            "request.proposed",
+            "action.approved",
+            "action.intent",
+            "action.succeeded",
+            "request.replied",
+        ]
+        told = {one.kind: one.status for one in events}
+        assert told["request.proposed"] == "acting"
+        assert await console.sayso.evaluations.collect() == [], "no example of what words ask for"
+        await erase(console.opened, "cus_1")
+        left = await console.sayso.requests.get(about)
+        assert (left.status, left.reply) == ("answered", None)
+        assert "o1" not in str(left.plan)
+        assert console.sayso.audit.verify(deep=True).exit_status == 0
+
+
+async def test_a_draft_that_another_program_puts_in_its_place_is_not_proposed(
+    tmp_path: Path,
+) -> None:
+    """Invariant 12: whoever only writes the rows lends one request the draft of another."""
+    async with drafted(tmp_path) as (console, about, _):
+        other = await console.sayso.ask("cus_1", HALF.replace("$10.00", "10.00 dollars"))
+        with closing(sqlite3.connect(tmp_path / "sayso.db")) as rows, rows:
+            rows.execute(
+                "update request set reply_ref = (select reply_ref from request where id = ?)"
+                " where id = ?",
+                (other.id, about),
+            )
+        lent = (await console.sayso.work.get(about)).draft
+        assert lent is not None
+        maria = await console.sign_in("maria")
+        with pytest.raises(IntegrityError) as caught:
+            await console.sayso.work.propose(about, token=maria, digest=lent.digest)
+        assert caught.value.code is Code.TAMPERED
+        assert (await console.sayso.requests.get(about)).actions == ()
+        assert not console.shop.books.payouts

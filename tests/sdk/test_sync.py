@@ -60,7 +60,7 @@ ELSEWHERE = {
 
 RESOURCES = {
     "actions": {"settle_as"},
-    "approvals": {"decide_as", "show_again", "why_not"},
+    "approvals": {"decide_as", "show_again"},
     "audit": None,
     "authentication": set[str](),
     "privacy": None,

@@ -14,7 +14,7 @@ from support.shop_workspace import BEGUN, ShopWorkspace, open_shop
 from sayso.audit.authority.by import By
 from sayso.audit.entry import Actor, ActorKind
 from sayso.errors import Code, RefusedError
-from sayso.ids import Tenant
+from sayso.ids import Tenant, to_micros
 from sayso.sdk.resources.tokens import MAX_DAYS, SERVICE_SCOPES, Kind, Scope, Token
 
 MAIN = Tenant("main")
@@ -210,3 +210,27 @@ async def test_making_and_revoking_stand_in_a_log_that_verifies(tmp_path: Path) 
             (body,) = rows.execute(f"select body from log_entry where seq = {BEGUN}").fetchone()
         rows.close()
         assert all(word in body for word in (token.id, "actions:read", '"bot"', '"root"'))
+
+
+async def test_a_token_says_when_it_was_used_last_and_writes_once_a_minute(
+    tmp_path: Path,
+) -> None:
+    """To the minute; a use is no entry of the log, which verifies all the same."""
+    async with open_shop(tmp_path) as opened:
+        token, secret = await make(opened)
+        tokens, clock = opened.sayso.tokens, opened.clock
+        assert await tokens.seen(MAIN) == {}
+        assert await refusal(opened, f"{secret[:-8]}{crc_of('other')}") is Code.UNAUTHENTICATED
+        assert await tokens.seen(MAIN) == {}
+        first = to_micros(clock.now())
+        await tokens.check(secret)
+        version = await opened.sayso.version()
+        clock.advance(seconds=59)
+        for _ in range(3):
+            await tokens.check(secret)
+        assert await tokens.seen(MAIN) == {token.id: first}
+        assert await opened.sayso.version() == version
+        clock.advance(seconds=1)
+        await tokens.check(secret)
+        assert await tokens.seen(MAIN) == {token.id: first + 60_000_000}
+        assert opened.sayso.audit.verify().verdict == "verified"

@@ -9,6 +9,7 @@ from sayso.actions.model.action_row import ActionRow
 from sayso.actions.model.snapshot import Record
 from sayso.actions.model.status import Status
 from sayso.agent.base import Message
+from sayso.agent.draft_proposal import proposer_of
 from sayso.agent.evaluation.cases import CaseRecord, CaseStep, CaseTurn, Due, EvalCase
 from sayso.agent.request_row import RequestRow, RequestStatus
 
@@ -23,11 +24,13 @@ def case_of(
 ) -> EvalCase | None:
     """The case; None where nothing can be learned: not ended, erased, or failed on the way.
 
+    Nor where a person proposed it: that says what they wanted, not what the words ask for.
+
     Args:
         records: as the provider has them now; what a refund took is added back to what is left.
     """
     ended = row.status in (RequestStatus.ANSWERED, RequestStatus.HANDED_OVER)
-    if not ended or not messages:
+    if not ended or not messages or proposer_of(row):
         return None
     steps = tuple(
         CaseStep.model_validate({"action": action.name, "args": action.args}) for action in actions

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import secrets
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -23,13 +24,16 @@ from sayso.audit.authority.keyring import Keyring
 from sayso.audit.authority.state import Authority
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
 from sayso.audit.log import AuditLog
-from sayso.errors import Code, RefusedError
+from sayso.errors import Code, RefusedError, SaysoError
 from sayso.ids import Clock, IdSource, Tenant, to_micros
-from sayso.store.base import Reader, Store, Transaction, text
+from sayso.store.base import Reader, Store, Transaction, integer, text
 
 PREFIX = "csk"
 MAX_DAYS = 90
 MAX_HOLDER_CHARS = 200
+SEEN_EVERY = timedelta(seconds=60) // timedelta(microseconds=1)
+"""Microseconds; so that no call writes a row."""
+_MOST_SEEN = 1000
 
 
 class Scope(StrEnum):
@@ -92,6 +96,7 @@ class Tokens:
         home: Tenant,
     ) -> None:
         self._home = home
+        self._seen: dict[str, int] = {}
         self._directory = directory
         self._keyring = keyring
         self._store = store
@@ -251,7 +256,34 @@ class Tokens:
                 "the person behind this token is no active person of this workspace",
                 next_step="revoke the token, or add them: `sayso people add`",
             )
+        if not session:
+            await self._used(tenant, credential.id, now)
         return token_of(tenant, credential)
+
+    async def seen(self, tenant: Tenant) -> dict[str, int]:
+        """When each token was used last, to the minute; the newest thousand that were used.
+
+        Sessions of the console keep their own, see `SessionResource.seen`.
+        """
+        rows = await self._store.read(
+            lambda reader: reader.all("token.used", tenant=tenant, limit=_MOST_SEEN)
+        )
+        return {text(row, "id"): integer(row, "seen_at") for row in rows}
+
+    async def _used(self, tenant: Tenant, token_id: str, now: int) -> None:
+        """Keep when it was used, at most once a minute; whatever fails of that stops no call."""
+        if now < self._seen.get(token_id, 0) + SEEN_EVERY:
+            return
+        if len(self._seen) >= _MOST_SEEN:
+            self._seen.clear()
+        self._seen[token_id] = now
+        with suppress(SaysoError):
+            await self._store.write(
+                lambda tx: tx.run(
+                    "token.seen", tenant=tenant, id=token_id, now=now, before=now - SEEN_EVERY
+                ),
+                brief=True,
+            )
 
     def _find(
         self, reader: Reader, hashes: list[bytes], session: bool

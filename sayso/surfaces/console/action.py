@@ -112,12 +112,18 @@ async def show_action(visit: Visit) -> Response:
         page,
         action=action,
         fall=fall,
+        title=_title(action),
         back=back,
         words=_words(action),
         outside=await outside(visit, [action.id]),
         work=await work_of(visit, action.id),
         people=await people_of(visit),
     )
+
+
+def _title(action: ActionView) -> str:
+    amount = f" {action.amount}" if action.amount is not None else ""
+    return f"{action.action}{amount}: {action.status.replace('_', ' ')}"
 
 
 def _words(action: ActionView) -> dict[str, str]:
@@ -131,6 +137,8 @@ def _words(action: ActionView) -> dict[str, str]:
         "Planned by": action.planner,
         "Revision": str(action.revision),
     }
+    if action.args:
+        facts["Asked for"] = orjson.dumps(action.args).decode()
     if action.amount is not None:
         facts["Amount"] = str(action.amount)
     if action.request_id is not None:
@@ -143,6 +151,8 @@ def _words(action: ActionView) -> dict[str, str]:
         facts["Policy"] = decision.policy_version
     if action.receipt is not None:
         facts["Receipt"] = f"{action.receipt.id} ({action.receipt.status})"
+        if action.receipt.details:
+            facts["It says"] = orjson.dumps(dict(action.receipt.details)).decode()
     if action.error is not None:
         facts["Why"] = f"{action.error.message} [{action.error.code}]"
     return facts

@@ -45,6 +45,16 @@ def _secret(visit: Visit) -> str:
     return visit.request.cookies.get(visit.site.cookie, "")
 
 
+def on_button(visit: Visit, asked: ToSign) -> tuple[str, str]:
+    """What the button of a yes asks a passkey for; else why it cannot, in words."""
+    place = place_of(visit)
+    if asked.passkeys and place is not None and place.rp_id == asked.rp_id:
+        return as_asked(asked), ""
+    if asked.passkeys:
+        return "", f"Your passkey is kept for {asked.rp_id}: open this page there."
+    return "", "You have none that counts yet: add one on the people page."
+
+
 def as_asked(asked: ToSign) -> str:
     """What the page's script reads from a button."""
     return json.dumps(

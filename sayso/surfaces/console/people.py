@@ -23,7 +23,7 @@ async def show_people(visit: Visit) -> Response:
     people = await sayso.people.list(sayso.tenant)
     away = await sayso.people.away(sayso.tenant, sayso.now())
     tokens = [one for one in await sayso.tokens.list(sayso.tenant) if one.revoked_at is None]
-    seen = await sayso.sessions.seen()
+    seen = await sayso.tokens.seen(sayso.tenant) | await sayso.sessions.seen()
     asked = visit.request.query_params.get("accounts") == "1"
     return visit.show(
         "people.html",

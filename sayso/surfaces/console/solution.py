@@ -21,7 +21,7 @@ from sayso.sdk.solution_words import first_name, join, number_word
 from sayso.surfaces.console.edge import Form, read_form
 from sayso.surfaces.console.inbox import Link, near_of
 from sayso.surfaces.console.outside import outside
-from sayso.surfaces.console.passkeys import as_asked, new_nonce, place_of, signature_in
+from sayso.surfaces.console.passkeys import new_nonce, on_button, signature_in
 from sayso.surfaces.console.render import Times
 from sayso.surfaces.console.visit import Visit
 
@@ -194,15 +194,8 @@ async def _with_passkey(visit: Visit, view: SolutionView, card: Card, to_sign: S
     asked = await to_sign(answer, new_nonce(visit))
     if asked is None:
         return card
-    place = place_of(visit)
-    if asked.passkeys and place is not None and place.rp_id == asked.rp_id:
-        return replace(card, passkey=as_asked(asked))
-    missing = (
-        f"Your passkey is kept for {asked.rp_id}: open this page there."
-        if asked.passkeys
-        else "You have none that counts yet: add one on the people page."
-    )
-    return replace(card, passkey_missing=missing)
+    passkey, missing = on_button(visit, asked)
+    return replace(card, passkey=passkey, passkey_missing=missing)
 
 
 def card_of(

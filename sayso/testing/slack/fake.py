@@ -284,15 +284,17 @@ class FakeSlack:
                 versions=[text],
             )
             self._state.messages.append(written)
-            shared = self._state.channels[below.channel].get("is_ext_shared", False)
-            number = len(self._state.messages)
+        return await self.write_again(written, team=team, subtype=subtype)
+
+    async def write_again(
+        self, written: PostedMessage, *, team: str | None = None, subtype: str | None = None
+    ) -> Delivery:
+        """Tell the app once more of what somebody has written, as Slack does without an answer."""
+        with self._state.changed:
+            shared = self._state.channels[written.channel].get("is_ext_shared", False)
         return await self.deliver(
             written_payload(
-                written,
-                team=team or self._state.team,
-                subtype=subtype,
-                is_shared=shared,
-                number=number,
+                written, team=team or self._state.team, subtype=subtype, is_shared=shared
             )
         )
 

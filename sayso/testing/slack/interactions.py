@@ -58,7 +58,7 @@ def click_payload(
 
 
 def written_payload(
-    message: PostedMessage, *, team: str, subtype: str | None, is_shared: bool, number: int
+    message: PostedMessage, *, team: str, subtype: str | None, is_shared: bool
 ) -> JsonObject:
     """An `event_callback` of a message in a thread.
 
@@ -73,7 +73,7 @@ def written_payload(
         "token": "unused",
         "api_app_id": APP_ID,
         "team_id": "T1",
-        "event_id": f"Ev{number:08d}",
+        "event_id": f"Ev{message.ts}",
         "event_time": 1790000000,
         "is_ext_shared_channel": is_shared,
         "authorizations": [{"enterprise_id": None, "team_id": "T1", "user_id": "UBOT"}],

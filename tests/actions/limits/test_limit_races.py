@@ -1,4 +1,4 @@
-"""Limits at their edge: a hundred at once, in one process and in four, and killed at boundaries."""
+"""The rows of limits stay true: a hundred at once, killed at boundaries, and changed by hand."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from actions.limits.limit_work import LIMITED, POLICY, TOKEN_HOUR
-from actions.steps import MAIN
+from actions.limits.limit_work import LIMITED, POLICY, TOKEN_HOUR, limited, refund
+from actions.steps import MAIN, open_rows
 from support.faults.crash import crash_at, run_child
 from support.shop import Shop
 from support.shop_workspace import STORE_URLS, make_shop_workspace
@@ -75,3 +75,34 @@ async def test_killed_at_a_boundary_the_rows_of_limits_stay_true(
     run_child(WORK, str(tmp_path), url, 1, 25)
     async with Sayso(workspace, mode="decide", connectors=[Shop()]) as sayso:
         assert await sayso.limits.check() == []
+
+
+@pytest.mark.promise("limits:checked")
+@pytest.mark.parametrize(
+    "change",
+    [
+        "update limit_counter set held_minor = held_minor + 1",
+        "update limit_use set state = 'released'",
+        "delete from limit_use",
+        "delete from limit_counter",
+        "update limit_use set minor = minor * 100; update limit_counter set settled_minor = 5e6",
+        # Counters and uses that agree with each other, and not with what was done.
+        "delete from limit_use; delete from limit_counter",
+        """update limit_use set state = 'held';
+        update limit_counter set held_minor = settled_minor, settled_minor = 0""",
+        """update limit_use set state = 'released';
+        update limit_counter set count = 0, settled_minor = 0""",
+        """insert into limit_use select tenant, home, action_id, revision - 1, limit_id, key,
+            currency, bucket, count, 0, 'held', why, last_seq from limit_use;
+        update limit_counter set count = count * 2""",
+    ],
+)
+async def test_rows_that_were_changed_by_hand_are_found(tmp_path: Path, change: str) -> None:
+    """`sayso doctor` says so."""
+    async with limited(tmp_path, TOKEN_HOUR, judge=False) as opened:
+        await refund(opened, 50_000)
+        assert await opened.sayso.limits.check() == []
+        rows = open_rows(opened)
+        rows.executescript(change)
+        rows.close()
+        assert await opened.sayso.limits.check()

@@ -25,7 +25,9 @@ from support.shop_workspace import ShopWorkspace, open_shop
 
 from sayso.actions.controls.kill_switch import Resumption
 from sayso.actions.model.plan import Step
-from sayso.actions.rollout.dials import place_of
+from sayso.actions.policy.tables.rows import Row, Sort
+from sayso.actions.rollout.definition import Dial, Stage
+from sayso.actions.rollout.dials import Draw
 from sayso.errors import ConfigError
 from sayso.ids import Tenant
 
@@ -126,8 +128,13 @@ async def test_a_wider_share_keeps_who_is_in(tmp_path: Path) -> None:
         more = {at for at, status in wider.items() if status == "succeeded"}
         assert done < more
         assert 18 <= len(more) <= 42
-    places = [place_of("salt", "dial", str(at)) for at in range(20_000)]
-    assert 0.098 < sum(place < 1_000 for place in places) / 20_000 < 0.102
+    row = Row(sort=Sort.ALLOW, id="dial", say="", conditions=())
+    for share in (50, 1_000, 5_000, 9_900, 10_000):
+        one = Dial(
+            id="dial", say="", action="shop.refund", segment=row, stage=Stage.AUTO, share=share
+        )
+        inside = sum(Draw(salt="salt", customer=str(at)).is_in(one) for at in range(20_000))
+        assert abs(inside / 20_000 - share / 10_000) < 0.012
 
 
 @pytest.mark.promise("rollout:dials")

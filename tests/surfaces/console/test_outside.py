@@ -40,6 +40,8 @@ async def test_the_pages_lead_to_the_provider_the_ticket_and_the_trace(tmp_path:
             assert 'href="https://traces.example/trace/0af7651916cd43dd8448eb211c80319c"' in text
             assert text.count('rel="noreferrer noopener"') >= 3
         assert "/console/audit?q=customer%3Acus_1" in solution
+        assert "<h1>shop.refund $129.00: pending approval</h1>" in page
+        assert "Asked for" in page
 
 
 async def test_without_settings_no_page_leads_anywhere(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ It prints its address once it serves.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -16,11 +17,15 @@ from support.shop_workspace import make_shop_workspace
 from surfaces.slack.slack_team import PATIENT, PEOPLE, settings_for
 
 from sayso.actions.approvals.answer import Answer
+from sayso.ids import Tenant
 from sayso.money import Money
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.solutions import SolutionResource
 from sayso.sdk.solution_view import SolutionView
+from sayso.sdk.work_draft import Repeated
 from sayso.surfaces.slack import create_slack_app
+from sayso.surfaces.slack.channel import Channel
+from sayso.surfaces.slack.thread import Post
 from sayso.testing.clock import FakeClock
 from sayso.testing.slack.server import serve_on_loopback
 
@@ -37,6 +42,33 @@ class DyingSolutions(SolutionResource):
         if self.at == "after_commit":
             os.kill(os.getpid(), signal.SIGKILL)
         return decided
+
+    async def note_as(
+        self,
+        approval_id: str,
+        note: str,
+        *,
+        tenant: Tenant,
+        person: str,
+        via: str,
+        repeated: Repeated | None = None,
+    ) -> None:
+        if self.at == "before_note":
+            os.kill(os.getpid(), signal.SIGKILL)
+        await super().note_as(
+            approval_id, note, tenant=tenant, person=person, via=via, repeated=repeated
+        )
+        if self.at == "after_note":
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+_say = Channel.say
+
+
+async def dying_say(self: Channel, post: Post, mark: str) -> None:
+    """Dies just after Slack has taken what is said below a card."""
+    await _say(self, post, mark)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 class DyingSayso(Sayso):
@@ -56,7 +88,14 @@ async def main(folder: Path, api_url: str, at: str) -> None:
     )
     sayso = DyingSayso(workspace, mode="decide", connectors=[shop], clock=FakeClock())
     DyingSolutions.at = at
-    async with sayso, serve_on_loopback(create_slack_app(sayso, patience=PATIENT)) as url:
+    async with contextlib.AsyncExitStack() as stack:
+        await stack.enter_async_context(sayso)
+        if at == "after_post":
+            Channel.say = dying_say  # type: ignore[method-assign]
+        app = create_slack_app(sayso, patience=PATIENT)
+        if at == "after_post":
+            await stack.enter_async_context(app)
+        url = await stack.enter_async_context(serve_on_loopback(app))
         sys.stdout.write(f"{url}\n")
         sys.stdout.flush()
         await asyncio.Event().wait()

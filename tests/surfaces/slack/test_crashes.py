@@ -94,6 +94,19 @@ async def test_a_form_of_a_failing_database_stays_open(team: SlackTeam) -> None:
     assert (await team.approval(approval)).status == "pending"
 
 
+async def _killed(folder: Path, slack: FakeSlack, at: str) -> asyncio.subprocess.Process:
+    """A process that serves the workspace, and kills itself at a named place."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, killed.__file__, str(folder), slack.api_url, at),
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(TESTS)},
+    )
+    assert process.stdout is not None
+    url = (await asyncio.wait_for(process.stdout.readline(), LONG_S)).decode().strip()
+    slack.events_url = f"{url}/slack/events"
+    return process
+
+
 @pytest.mark.promise("slack:commit-first")
 @pytest.mark.parametrize("at", ["before_commit", "after_commit"])
 async def test_a_killed_process_never_leaves_an_acknowledged_click_undecided(
@@ -103,14 +116,7 @@ async def test_a_killed_process_never_leaves_an_acknowledged_click_undecided(
     async with open_team(tmp_path, slack) as team:
         approval = await team.ask()
         shop = team.workspace.shop
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, killed.__file__, str(tmp_path), slack.api_url, at),
-        stdout=asyncio.subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(TESTS)},
-    )
-    assert process.stdout is not None
-    url = (await asyncio.wait_for(process.stdout.readline(), LONG_S)).decode().strip()
-    slack.events_url = f"{url}/slack/events"
+    process = await _killed(tmp_path, slack, at)
     with pytest.raises(httpx.HTTPError):
         await slack.click(slack.message_of(approval.id), APPROVE, user="UMARIA")
     assert await asyncio.wait_for(process.wait(), LONG_S) == -9
@@ -124,6 +130,54 @@ async def test_a_killed_process_never_leaves_an_acknowledged_click_undecided(
         assert expected in team.told[-1]
         await team.work()
         assert shop.books.paid_out_minor == 129_00
+
+
+@pytest.mark.promise("slack:notes")
+@pytest.mark.parametrize("at", ["before_note", "after_note"])
+async def test_a_killed_process_loses_and_doubles_no_message_of_a_thread(
+    tmp_path: Path, slack: FakeSlack, at: str
+) -> None:
+    """Kill -9 around the commit: Slack gets no answer, sends it again, and it is one note."""
+    async with open_team(tmp_path, slack) as team:
+        approval = await team.ask()
+        shop = team.workspace.shop
+    process = await _killed(tmp_path, slack, at)
+    with pytest.raises(httpx.HTTPError):
+        await slack.write(slack.message_of(approval.id), "I called her", user="UMARIA")
+    assert await asyncio.wait_for(process.wait(), LONG_S) == -9
+
+    async with open_team(tmp_path, slack, shop=shop) as team:
+        notes = (await team.workspace.sayso.solutions.get(approval.id)).notes
+        assert len(notes) == (1 if at == "after_note" else 0)
+        written = next(one for one in slack.messages if one.user == "UMARIA")
+        for _ in range(2):
+            assert (await slack.write_again(written)).acknowledged
+        notes = (await team.workspace.sayso.solutions.get(approval.id)).notes
+        assert [note.text for note in notes] == ["I called her"]
+
+
+@pytest.mark.promise("slack:notes")
+async def test_a_process_that_is_killed_after_it_told_a_note_told_it_once(
+    tmp_path: Path, slack: FakeSlack
+) -> None:
+    """Kill -9 between Slack's answer and our commit: the next process finds it, and is done."""
+    async with open_team(tmp_path, slack) as team:
+        approval = await team.ask()
+        sayso = team.workspace.sayso
+        await sayso.solutions.note_as(
+            approval.id, "She sent a photo", tenant=sayso.tenant, person="finn", via="console"
+        )
+        clock = team.workspace.clock
+    process = await _killed(tmp_path, slack, "after_post")
+    assert await asyncio.wait_for(process.wait(), LONG_S) == -9
+    assert len([one for one in slack.messages if one.thread_ts]) == 1
+
+    clock.advance(seconds=60)
+    async with open_team(tmp_path, slack, clock=clock) as again:
+        assert len(await again.workspace.sayso.outbox.due("note", limit=5)) == 1
+        await again.send()
+        assert len([one for one in slack.messages if one.thread_ts]) == 1
+        assert await again.workspace.sayso.outbox.due("note", limit=5) == []
 
 
 async def test_twenty_clicks_at_once_do_not_wait_for_each_other(team: SlackTeam) -> None:

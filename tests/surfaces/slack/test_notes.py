@@ -80,11 +80,11 @@ async def test_a_message_in_a_thread_decides_nothing(team: SlackTeam, text: str)
 async def test_slack_may_send_a_message_as_often_as_it_likes(team: SlackTeam) -> None:
     """At once, later, and to a process that remembers nothing: it is one note."""
     approval = await team.ask()
-    first = await team.slack.write(team.card(approval), "Call her first", user="UMARIA")
-    payload: dict[str, JsonValue] = orjson.loads(first.body)
-    again = await asyncio.gather(*(team.slack.deliver(payload) for _ in range(5)))
+    await write(team, approval, "Call her first")
+    written = team.slack.messages[-1]
+    again = await asyncio.gather(*(team.slack.write_again(written) for _ in range(5)))
     team.ticks.now += 700
-    again.append(await team.slack.deliver(payload))
+    again.append(await team.slack.write_again(written))
     assert {one.status for one in again} == {200}
     assert [note.text for note in await notes(team, approval)] == ["Call her first"]
 
@@ -232,6 +232,48 @@ async def test_what_is_written_elsewhere_is_nothing_of_ours(team: SlackTeam) -> 
     assert [note.text for note in await notes(team, approval)] == ["a note"]
 
 
+STRANGE: tuple[JsonValue, ...] = (
+    None,
+    "x",
+    [],
+    {},
+    {"type": 7},
+    {"type": "message", "thread_ts": "1.1", "ts": [], "text": "x", "user": "UMARIA"},
+    {"type": "message", "thread_ts": "1.1", "ts": "1.2", "text": {}, "user": "UMARIA"},
+    {"type": "message", "thread_ts": "1.1", "ts": "1.2", "text": "x", "user": "U" * 100},
+)
+
+
+@pytest.mark.promise("slack:signed")
+@pytest.mark.parametrize("event", STRANGE)
+async def test_a_strange_event_is_refused_without_an_accident(
+    team: SlackTeam, caplog: pytest.LogCaptureFixture, event: JsonValue
+) -> None:
+    """Signed, and not of Slack's shape; what the app did not ask for is acknowledged."""
+    await team.ask()
+    strange = await team.slack.deliver({"type": "event_callback", "team_id": "T1", "event": event})
+    assert strange.status == 400
+    other: JsonValue = {"type": "reaction_added", "user": "UMARIA"}
+    more = await team.slack.deliver({"type": "event_callback", "team_id": "T1", "event": other})
+    assert more.acknowledged
+    assert not any(record.exc_info for record in caplog.records)
+
+
+@pytest.mark.promise("slack:signed")
+async def test_an_unsigned_message_is_nothing(team: SlackTeam) -> None:
+    """Whoever knows the address notes nothing in anybody's name."""
+    approval = await team.ask()
+    await team.slack.write(team.card(approval), "a true one", user="UMARIA")
+    payload: dict[str, JsonValue] = orjson.loads(
+        (await team.slack.write(team.card(approval), "forged", user="UNOBODY")).body
+    )
+    event = payload["event"]
+    assert isinstance(event, dict)
+    forged: dict[str, JsonValue] = {**payload, "event": {**event, "user": "UMARIA"}}
+    assert (await team.slack.deliver(forged, signing_secret="another")).status == 401
+    assert [note.text for note in await notes(team, approval)] == ["a true one"]
+
+
 async def test_a_long_message_is_refused_with_its_length(team: SlackTeam) -> None:
     """Nothing is cut silently; at the limit it is taken."""
     approval = await team.ask()
@@ -272,8 +314,7 @@ async def test_a_database_that_fails_has_slack_send_it_again(team: SlackTeam) ->
     team.slack.add_faults(SlackFault(kind=FaultKind.SERVER_ERROR, method="conversations.replies"))
     first = await team.slack.write(team.card(approval), "Call her first", user="UMARIA")
     assert first.status == 503
-    payload: dict[str, JsonValue] = orjson.loads(first.body)
-    assert (await team.slack.deliver(payload)).status == 200
+    assert (await team.slack.write_again(team.slack.messages[-1])).status == 200
     assert len(await notes(team, approval)) == 1
 
 

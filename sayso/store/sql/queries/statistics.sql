@@ -22,10 +22,10 @@ group by 1, 2, 3 order by 2, 5 desc;
 
 -- name: votes
 select vote.person, vote.decision, vote.at - approval.created_at as took,
-    case when vote.decision <> 'reject' and (action.status = 'compensated' or exists (
+    cast(case when vote.decision <> 'reject' and (action.status = 'compensated' or exists (
         select 1 from action_wrong as wrong
         where wrong.tenant = action.tenant and wrong.action_id = action.id)) then 1 else 0 end
-        as reversed
+        as bigint) as reversed
 from vote join approval on approval.tenant = vote.tenant and approval.id = vote.approval_id
 join action on action.tenant = approval.tenant and action.id = approval.action_id
 where vote.tenant = :tenant and vote.approval_id >= :since

@@ -84,13 +84,20 @@ def list_tokens(
     """List the tokens, oldest first, without their secrets."""
     out = Out(as_json=as_json)
     folder = find_workspace(workspace)
-    found = look(folder, lambda sayso: sayso.tokens.list(tenant_of(sayso, tenant)))
+
+    async def read(sayso: Sayso) -> tuple[list[Token], dict[str, int]]:
+        where = tenant_of(sayso, tenant)
+        own = await sayso.sessions.seen() if where == sayso.tenant else {}
+        return await sayso.tokens.list(where), await sayso.tokens.seen(where) | own
+
+    found, seen = look(folder, read)
     if as_json:
-        out.document({"items": [_view(token) for token in found]})
+        out.document({"items": [_view(token, used=seen.get(token.id)) for token in found]})
     elif not found:
         out.line("There is no token yet. Make one with `sayso token create --service NAME`.")
     else:
-        out.table(["id", "kind", "holder", "scopes", "until", "state"], list(map(_row, found)))
+        heads = ["id", "kind", "holder", "scopes", "until", "last used", "state"]
+        out.table(heads, [_row(token, seen.get(token.id)) for token in found])
     return 0
 
 
@@ -123,7 +130,7 @@ def _scope(word: str) -> Scope:
         ) from None
 
 
-def _view(token: Token, secret: str | None = None) -> TokenView:
+def _view(token: Token, secret: str | None = None, used: int | None = None) -> TokenView:
     return TokenView(
         id=token.id,
         tenant=token.tenant,
@@ -133,12 +140,14 @@ def _view(token: Token, secret: str | None = None) -> TokenView:
         created_at=rfc3339(token.created_at),
         expires_at=rfc3339(token.expires_at),
         revoked=token.revoked_at is not None,
+        last_used_at=None if used is None else rfc3339(used),
         secret=secret,
     )
 
 
-def _row(token: Token) -> list[str]:
+def _row(token: Token, used: int | None) -> list[str]:
     state = "revoked" if token.revoked_at is not None else "live"
     scopes = " ".join(sorted(token.scopes))
     until = local_time(rfc3339(token.expires_at))[:16]
-    return [token.id, token.kind, token.holder, scopes, until, state]
+    last = "not yet" if used is None else local_time(rfc3339(used))[:16]
+    return [token.id, token.kind, token.holder, scopes, until, last, state]

@@ -57,6 +57,8 @@ def list_work(
         return OK
     for one in found:
         _line(out, one)
+        if one.draft is not None:
+            out.line(f"  a solution is drafted: sayso work show {one.about}")
     if not found:
         out.line("Nothing is left to people.")
     return OK

@@ -34,6 +34,31 @@ def test_random_policies_say_the_same_as_formulas_and_in_the_engine() -> None:
 
 
 @pytest.mark.promise("policy:translation")
+@pytest.mark.parametrize("left", [4, 5, 6])
+@pytest.mark.parametrize(
+    ("sign", "method"),
+    [
+        ("<", "lessThan"),
+        ("<=", "lessThanOrEqual"),
+        (">", "greaterThan"),
+        (">=", "greaterThanOrEqual"),
+    ],
+)
+def test_what_needs_no_fact_is_compared_as_the_engine_does(
+    left: int, sign: str, method: str
+) -> None:
+    """Whole numbers and decimals on both sides, at the bound and beside it."""
+    true = {"<": left < 5, "<=": left <= 5, ">": left > 5, ">=": left >= 5}[sign]
+    for said in (f"{left} {sign} 5", f'decimal("{left}.0").{method}(decimal("5.0"))'):
+        mine = slice_of(
+            '@id("p") @explain("x") permit (principal, action == Action::"shop.refund", resource) '
+            f"when {{ {said} }};"
+        )
+        values = Questions(random.Random(1)).values()
+        assert holds(mine.translated.allowed, values, 0, frozenset()) is true, said
+
+
+@pytest.mark.promise("policy:translation")
 def test_the_compiled_function_says_what_the_formula_says() -> None:
     """For every hypothetical, on questions at the bounds."""
     dice = random.Random(2)
