@@ -249,6 +249,7 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "show_work": WorkView,
     "take_work": WorkView,
     "note_work": WorkView,
+    "propose_work": RequestView,
     "end_work": WorkView,
     "settle": ActionView,
     "stop": StopView,
