@@ -77,7 +77,7 @@ from sayso.surfaces.http.upkeep import (
     UpkeepView,
 )
 from sayso.surfaces.http.work import EXAMPLE as WORK
-from sayso.surfaces.http.work import TakeBody, WorkPage
+from sayso.surfaces.http.work import ProposalBody, TakeBody, WorkPage
 
 CONTRACT = {
     "POST /v1/requests",
@@ -104,6 +104,7 @@ CONTRACT = {
     "GET /v1/work/{about}",
     "POST /v1/work/{about}/take",
     "POST /v1/work/{about}/note",
+    "POST /v1/work/{about}/propose",
     "POST /v1/work/{about}/end",
     "POST /v1/actions/{action_id}/settle",
     "POST /v1/stop",
@@ -186,6 +187,7 @@ BODIES: dict[str, type[BaseModel]] = {
     "note_solution": NoteBody,
     "take_work": TakeBody,
     "note_work": NoteBody,
+    "propose_work": ProposalBody,
     "end_work": NoteBody,
     "settle": SettleBody,
     "stop": StopBody,
