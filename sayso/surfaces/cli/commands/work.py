@@ -24,7 +24,7 @@ from sayso.surfaces.cli.unfinished import problem_of_request
 from sayso.surfaces.cli.words import one_line
 from sayso.surfaces.cli.workspace import find_workspace, look, person_token, run
 
-app = typer.Typer(help="What machines left to people: list, show, take, note, propose, end.")
+app = typer.Typer(help="What machines left to people: take, note, propose, end.")
 
 AboutArgument = Annotated[
     str,
