@@ -250,6 +250,7 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "take_work": WorkView,
     "note_work": WorkView,
     "end_work": WorkView,
+    "propose_work": RequestView,
     "settle": ActionView,
     "stop": StopView,
     "resume": StopView,
