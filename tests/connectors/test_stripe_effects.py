@@ -16,6 +16,7 @@ from sayso.money import Money
 from sayso.sandbox import Sandbox
 
 CHARGE = "ch_demo_ana_1"
+SUBSCRIPTION = "sub_demo_ana"
 
 
 def by_hand(account: StripeAccount, path: str, method: str = "POST", **params: str) -> None:
@@ -38,7 +39,7 @@ async def seen(account: StripeAccount, since: int = 0) -> list[SeenEffect]:
 
 
 @pytest.mark.promise("rollout:shadow")
-async def test_refunds_credit_and_cancellations_by_hand_are_seen() -> None:
+async def test_refunds_and_credit_by_hand_are_seen() -> None:
     """Each with the object that it was done on and what moved; ours carry our reference."""
     async with open_account() as account:
         before = await seen(account)
@@ -61,6 +62,39 @@ async def test_refunds_credit_and_cancellations_by_hand_are_seen() -> None:
         ]
         later = max(one.at for one in new) + 1
         assert await seen(account, later) == []
+
+
+@pytest.mark.promise("rollout:shadow")
+@pytest.mark.parametrize(
+    ("first", "then", "ours"),
+    [
+        ("", "now", [False]),
+        ("", "period_end", [False]),
+        ("now", "", [True]),
+        ("period_end", "", [True]),
+        ("period_end", "now", [False]),
+    ],
+)
+async def test_a_cancellation_is_of_whoever_set_its_end(
+    first: str, then: str, ours: list[bool]
+) -> None:
+    """Also where somebody ends at once what an action of ours had set to end later."""
+    async with open_account() as account:
+        before = await seen(account)
+        if first:
+            call = await account.plan(
+                "stripe.cancel_subscription", {"subscription": SUBSCRIPTION, "when": first}
+            )
+            assert isinstance(await account.outcome(call), Receipt)
+        if then == "now":
+            by_hand(account, f"subscriptions/{SUBSCRIPTION}", "DELETE")
+        elif then:
+            by_hand(account, f"subscriptions/{SUBSCRIPTION}", cancel_at_period_end="true")
+        new = [effect for effect in await seen(account) if effect not in before]
+        assert [(one.action, one.object_id, one.amount) for one in new] == [
+            ("stripe.cancel_subscription", SUBSCRIPTION, None)
+        ]
+        assert [one.is_ours for one in new] == ours
 
 
 @pytest.mark.promise("inbound:elsewhere")

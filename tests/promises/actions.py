@@ -418,6 +418,11 @@ PROMISES: dict[str, Promise] = {
         "Facts that are signed with a customer's words count for each step of the plan, while they "
         "count; words, bots and writers of the database sign nothing."
     ),
+    "policy:nouns": Promise(
+        "What can be done with policy, limits, roll-out, report and stop is named alike on the "
+        "command line, over HTTP, in Python and in the console; where a surface has it not, the "
+        "table says so."
+    ),
     "policy:everywhere": Promise(
         "A draft is looked at, tried, put in force and confirmed over HTTP as on the command line,"
         " by the same people, and the log names their token."

@@ -119,6 +119,8 @@ class OpenIdProvider:
         if request.headers.get("authorization") != _basic():
             return JSONResponse({"error": "invalid_client"}, status_code=401)
         if form["grant_type"] == "refresh_token":
+            if "offline_access" in form.get("scope", ""):  # as without a consent to it
+                return JSONResponse({"error": "invalid_scope"}, status_code=400)
             return self._refreshed(form.get("refresh_token", ""))
         asked = self.codes.get(form.get("code", ""))
         right = asked is not None and (

@@ -14,6 +14,7 @@ from sayso.connectors.stripe.currency import told_by_stripe
 from sayso.connectors.stripe.customer import REFERENCE, is_of_an_action, read_customer
 from sayso.connectors.stripe.proof import PAGE
 from sayso.connectors.stripe.records import MOST_RECORDS
+from sayso.connectors.stripe.subscriptions import is_ended_by_action
 from sayso.errors import RefusedError
 from sayso.text import plain
 
@@ -133,5 +134,5 @@ def _ended(subscriptions: list[stripe.Subscription]) -> Iterator[SeenEffect]:
                 object_id=one.id,
                 amount=None,
                 at=one.canceled_at * _MICROS,
-                is_ours=is_of_an_action(one.metadata),
+                is_ours=is_ended_by_action(one),
             )

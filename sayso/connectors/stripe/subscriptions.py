@@ -32,6 +32,7 @@ from sayso.connectors.stripe.customer import (
     Customer,
     check_owner,
     days_since,
+    is_of_an_action,
     is_ours,
     read_customer,
     reference_of,
@@ -250,6 +251,18 @@ def _comment(call: Call) -> str:
 
 def _is_ours(found: stripe.Subscription, call: Call) -> bool:
     return is_ours(found.metadata, call) or _comment_of(found) == _comment(call)
+
+
+def is_ended_by_action(found: stripe.Subscription) -> bool:
+    """Whether an action of whichever tenant has set its end.
+
+    What ends after its period has the reference in its metadata. What was ended at once has it in
+    the comment alone: metadata of an earlier action says nothing of somebody who came after it.
+    """
+    if _comment_of(found).startswith(f"{_COMMENT} "):
+        return True
+    at_once = found.status in OVER and not found.cancel_at_period_end
+    return not at_once and is_of_an_action(found.metadata)
 
 
 def reference_in(found: stripe.Subscription) -> str | None:

@@ -313,7 +313,8 @@ class CanaryResource(Resource):
         what and until when is checked as for a true card, so that none can be told from one.
 
         Args:
-            answer: about the very card that was shown.
+            answer: about the very card that was shown. Less without an amount is what somebody says
+                who wants it to be less, where the surface does not ask how much.
             asks: they wanted to ask the customer first; whatever `choice` says, it is no yes.
 
         Raises:
@@ -325,9 +326,11 @@ class CanaryResource(Resource):
             now = self._now()
             row = _row(tx, answer.tenant, answer.approval_id)
             card = self._open_card(tx, row)
-            self._check(tx, card, answer, now)
-            caught, word = True, "asked"
-            if not asks:
+            wants = answer.choice is Choice.EDIT and not answer.lower
+            whole = not (asks or wants)
+            self._check(tx, card, answer, now, whole=whole)
+            caught, word = (True, "asked") if asks else (card.most is not None, "less")
+            if whole:
                 said = {step.id: one for step, one in each_of(answer, card.solution)}
                 for decision in said.values():
                     check_reason(decision)
@@ -356,8 +359,10 @@ class CanaryResource(Resource):
 
         return await self._container.store.read(work)
 
-    def _check(self, reader: Reader, card: CanaryCard, answer: Answer, now: int) -> None:
-        """As `check_decision`, and what a passkey has signed."""
+    def _check(
+        self, reader: Reader, card: CanaryCard, answer: Answer, now: int, *, whole: bool
+    ) -> None:
+        """As `check_decision`; of a `whole` answer, also what a passkey has signed."""
         solution = card.solution
         if now >= solution.expires_at:
             raise RefusedError(
@@ -375,7 +380,7 @@ class CanaryResource(Resource):
                 "this is not what waits for a decision",
                 next_step="load the card again",
             )
-        if answer.choice is not Choice.REJECT:
+        if whole and answer.choice is not Choice.REJECT:
             signed_yes(authority, answer, solution, each_of(answer, solution))
 
     def _close(

@@ -34,6 +34,13 @@ if TYPE_CHECKING:
     from sayso.sdk.container import Container
 
 
+HOLDS = (
+    "each counter is the sum of its uses, each action has its uses of each limit and no other has"
+    " any, no window holds more than its cap but for what came late or was agreed to"
+)
+"""What holds of the rows of limits where `check` finds nothing."""
+
+
 class LimitUseView(View):
     """How much of a limit one key uses.
 
@@ -61,6 +68,7 @@ class LimitView(View):
         window: such as `today`; `at once` for a limit of open cards.
         counts: whether only what nobody agreed to counts.
         beyond: `refuse`, or the role that is asked.
+        sums_minor: caps by currency, in minor units. count, cards: likewise, where it has one.
         uses: the fullest first.
     """
 
@@ -72,6 +80,9 @@ class LimitView(View):
     counts: Literal["automatic", "all"]
     beyond: str
     across_tenants: bool
+    sums_minor: Mapping[str, int]
+    count: int | None = None
+    cards: int | None = None
     uses: tuple[LimitUseView, ...]
 
 
@@ -288,6 +299,9 @@ def _limit_view(reader: Reader, limit: Limit, about: _InForce) -> LimitView:
         counts="automatic" if limit.automatic else "all",
         beyond=limit.ask[0] if limit.ask else "refuse",
         across_tenants=limit.across,
+        sums_minor=limit.sums,
+        count=limit.count,
+        cards=limit.cards,
         uses=tuple(_use_view(reader, limit, row, about.tenant) for row in rows),
     )
 

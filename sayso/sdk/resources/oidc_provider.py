@@ -81,7 +81,11 @@ class OidcProvider(Resource):
         return section
 
     async def connection(self, redirect_uri: str = "", name: str = "console/oidc") -> Connection:
-        """Our registration there, for a token endpoint."""
+        """Our registration there, for a token endpoint.
+
+        Args:
+            redirect_uri: of a login; empty for a refresh.
+        """
         from sayso.connectors.oauth.connection import Connection
 
         section, described = self.section, await self.described()
@@ -94,7 +98,9 @@ class OidcProvider(Resource):
             client_id=section.client_id,
             client_secret=None if secret is None else self._workspace.secret(secret),
             auth_method="none" if secret is None else None,
-            scopes=tuple(dict.fromkeys(("openid", *section.scopes))),
+            # SOURCE: RFC 6749 §6: none for a refresh is what was given, which may be less than was
+            # asked for: whoever asks for it again is refused.
+            scopes=tuple(dict.fromkeys(("openid", *section.scopes))) if redirect_uri else (),
             redirect_uri=redirect_uri,
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
@@ -49,24 +49,38 @@ class MoneyView(View):
     amount: Money
 
 
-class ApproverView(View):
-    """How one person decides.
+class AnswersView(View):
+    """How people answer.
 
     Attributes:
         count: answers. yes: of them. median_s: from the card to the answer.
         hasty: answers within three seconds.
-        taken_back: of what they said yes to, what was taken back later or told to be wrong.
-        tests, caught: test cards that they answered, and of them, those whose mistake they saw.
+        taken_back: of what was agreed to, what was taken back later or told to be wrong.
     """
 
-    person: str
     count: int
     yes: int
     median_s: float
     hasty: int
     taken_back: int = 0
+
+
+class ApproverView(AnswersView):
+    """How one person answers.
+
+    Attributes:
+        tests, caught: test cards that they answered, and of them, those whose mistake they saw.
+    """
+
+    person: str
     tests: int = 0
     caught: int = 0
+
+
+class RuleView(AnswersView):
+    """How people answer what one rule asks. `rule`: ids joined by `+`."""
+
+    rule: str
 
 
 class LoadView(View):
@@ -108,6 +122,7 @@ class StatisticsView(View):
     days: tuple[DayView, ...]
     money: tuple[MoneyView, ...]
     approvers: tuple[ApproverView, ...]
+    rules: tuple[RuleView, ...] = ()
     median_s: float | None
     slow_s: float | None
     load: LoadView | None = None
@@ -151,6 +166,7 @@ class StatisticsResource(Resource):
                 days=_days(first.date(), days, reader.all("statistics.days", **actions), requests),
                 money=tuple(map(_money, reader.all("statistics.money", **actions))),
                 approvers=_approvers(votes, tests),
+                rules=_rules(votes),
                 load=read_load(reader, self._container, where),
                 canaries=CanaryFigures(**_ends(tests)),
                 median_s=statistics.median(took) if took else None,
@@ -194,9 +210,8 @@ def read_load(reader: Reader, container: Container, tenant: Tenant) -> LoadView 
     rows = reader.all("statistics.cards", tenant=tenant, since=since, limit=MOST_CARDS)
     rules: dict[str, Counter[str]] = {}
     for row in rows:
-        judged = cast("Mapping[str, Any]", orjson.loads(text(row, "judgement")))
         for role in set(cast("list[str]", orjson.loads(text(row, "roles")))):
-            rules.setdefault(role, Counter())["+".join(judged.get("rules", ()))] += 1
+            rules.setdefault(role, Counter())[_rule(row)] += 1
     people = container.directory.at(reader, tenant).people.values() if rules else ()
     found: list[LoadView] = []
     for role, counted in rules.items():
@@ -219,21 +234,39 @@ def _ends(tests: Sequence[Row], person: str | None = None) -> dict[str, int]:
 
 
 def _approvers(votes: Sequence[Row], tests: Sequence[Row]) -> tuple[ApproverView, ...]:
-    by_person: dict[str, list[Row]] = {}
-    for row in votes:
-        by_person.setdefault(text(row, "person"), []).append(row)
-    ends = {person: _ends(tests, person) for person in by_person}
-    found = [
-        ApproverView(
-            person=person,
-            count=len(rows),
-            yes=sum(text(row, "decision") != "reject" for row in rows),
-            median_s=statistics.median(integer(row, "took") / 1e6 for row in rows),
-            hasty=sum(integer(row, "took") / 1e6 < HASTY_S for row in rows),
-            taken_back=sum(integer(row, "reversed") for row in rows),
-            tests=ends[person]["caught"] + ends[person]["missed"],
-            caught=ends[person]["caught"],
-        )
-        for person, rows in by_person.items()
-    ]
+    found: list[ApproverView] = []
+    for person, rows in _grouped((text(row, "person"), row) for row in votes).items():
+        ends = _ends(tests, person)
+        tried = {"tests": ends["caught"] + ends["missed"], "caught": ends["caught"]}
+        found.append(ApproverView(person=person, **_answers(rows), **tried))
     return tuple(sorted(found, key=lambda one: (-one.count, one.person)))
+
+
+def _rules(votes: Sequence[Row]) -> tuple[RuleView, ...]:
+    asked = _grouped((_rule(row), row) for row in votes)
+    found = [RuleView(rule=rule, **_answers(rows)) for rule, rows in asked.items()]
+    return tuple(sorted(found, key=lambda one: (-one.count, one.rule)))
+
+
+def _rule(row: Row) -> str:
+    """Which rules asked, by the judgement beside a row."""
+    judged = cast("Mapping[str, Any]", orjson.loads(text(row, "judgement")))
+    return "+".join(judged.get("rules", ()))
+
+
+def _grouped(rows: Iterable[tuple[str, Row]]) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = {}
+    for name, row in rows:
+        found.setdefault(name, []).append(row)
+    return found
+
+
+def _answers(rows: Sequence[Row]) -> dict[str, Any]:
+    took = [integer(row, "took") / 1e6 for row in rows]
+    return {
+        "count": len(rows),
+        "yes": sum(text(row, "decision") != "reject" for row in rows),
+        "median_s": statistics.median(took),
+        "hasty": sum(one < HASTY_S for one in took),
+        "taken_back": sum(integer(row, "reversed") for row in rows),
+    }

@@ -26,7 +26,7 @@ from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
 from sayso.audit.log import AuditLog
 from sayso.errors import Code, RefusedError, SaysoError
 from sayso.ids import Clock, IdSource, Tenant, to_micros
-from sayso.store.base import Reader, Store, Transaction, integer, text
+from sayso.store.base import Reader, Row, Store, Transaction, integer, text, text_or_none
 
 PREFIX = "csk"
 MAX_DAYS = 90
@@ -302,7 +302,7 @@ class Tokens:
             credential = authority.credentials.get(text(row, "id"))
             if credential is not None and credential.keyed == hashed.hex():
                 if credential.kind == "person" and not session:
-                    _refuse_session(reader, tenant, credential.id)
+                    _refuse_session(row)
                 return tenant, credential, authority
         return None
 
@@ -365,9 +365,8 @@ def token_of(tenant: Tenant, credential: Credential) -> Token:
     )
 
 
-def _refuse_session(reader: Reader, tenant: Tenant, token_id: str) -> None:
-    row = reader.one("session.by_token", tenant=tenant, token_id=token_id)
-    if row is not None and text(row, "via") == "oidc":
+def _refuse_session(row: Row) -> None:
+    if text_or_none(row, "via") == "oidc":
         raise RefusedError(
             Code.FORBIDDEN,
             "this is a session of the console, and opens nothing else",

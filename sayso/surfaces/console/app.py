@@ -87,6 +87,8 @@ def create_console(sayso: Sayso, *, site: Site | None = None) -> Starlette:
             Route("/policy", page(policy.show_policy)),
             Route("/policy/backtest", page(backtest.show_backtest)),
             Route("/policy/dial", page(rollout.move_dial), methods=["POST"]),
+            Route("/policy/limit", page(rollout.set_limit), methods=["POST"]),
+            Route("/policy/rollback", page(rollout.go_back), methods=["POST"]),
             Route("/policy/change/{id}", page(rollout.answer_change), methods=["POST"]),
             Route("/people", page(people.show_people)),
             Route("/people/passkey", page(passkeys.enrol), methods=["POST"]),

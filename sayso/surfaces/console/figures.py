@@ -8,13 +8,23 @@ from datetime import date
 from starlette.responses import Response
 
 from sayso.money import Money
-from sayso.sdk.resources.statistics import ALERT, BUDGET, DayView, StatisticsView
+from sayso.sdk.resources.statistics import (
+    ALERT,
+    BUDGET,
+    AnswersView,
+    DayView,
+    RuleView,
+    StatisticsView,
+)
 from sayso.surfaces.console.render import length, plural
 from sayso.surfaces.console.visit import Visit
 
 PERIODS = (7, 30, 90)
 TARGET = 90
 """Percent of the test cards whose mistake people should see."""
+_MOST_RULES = 8
+_MANY, _NEARLY_ALL = 100, 0.97
+_EASY = "nearly always yes: see `sayso policy suggest`"
 _HEIGHT = 160.0
 """Pixels of the columns."""
 _TOP = 20.0
@@ -72,7 +82,11 @@ class MoneyChart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """How one person decides, in words."""
+    """How one person decides, or how people answer what one rule asks, in words.
+
+    Attributes:
+        caught: of the test cards; empty of a rule. hint: what to think of.
+    """
 
     name: str
     count: int
@@ -80,7 +94,8 @@ class Person:
     median: str
     hasty: int
     taken_back: int
-    caught: str
+    caught: str = ""
+    hint: str = ""
 
 
 async def show_figures(visit: Visit) -> Response:
@@ -103,6 +118,7 @@ async def show_figures(visit: Visit) -> Response:
         load=load(view),
         busy=view.load is not None and view.load.each > BUDGET,
         tests=tests(view),
+        rules=rules(view),
     )
 
 
@@ -199,16 +215,36 @@ def money(view: StatisticsView) -> tuple[MoneyChart, ...]:
 def people(view: StatisticsView) -> tuple[Person, ...]:
     """How people decide."""
     return tuple(
-        Person(
-            name=one.person,
-            count=one.count,
-            agreement=f"{100 * one.yes / one.count:.0f} % of {one.count:,}",
-            median=_span(one.median_s),
-            hasty=one.hasty,
-            taken_back=one.taken_back,
-            caught=f"{one.caught} of {one.tests}" if one.tests else "none yet",
+        _answers(
+            one.person, one, caught=f"{one.caught} of {one.tests}" if one.tests else "none yet"
         )
         for one in view.approvers
+    )
+
+
+def rules(view: StatisticsView) -> tuple[Person, ...]:
+    """How people answer what each rule asks; those that ask most, first."""
+    return tuple(
+        _answers(one.rule or "without a name", one, hint=_EASY if _is_easy(one) else "")
+        for one in view.rules[:_MOST_RULES]
+    )
+
+
+def _is_easy(one: RuleView) -> bool:
+    """Whether people say yes so often that they need not be asked: 97 % of 100."""
+    return one.count >= _MANY and one.yes >= _NEARLY_ALL * one.count and not one.taken_back
+
+
+def _answers(name: str, one: AnswersView, *, caught: str = "", hint: str = "") -> Person:
+    return Person(
+        name=name,
+        count=one.count,
+        agreement=f"{100 * one.yes / one.count:.0f} % of {one.count:,}",
+        median=_span(one.median_s),
+        hasty=one.hasty,
+        taken_back=one.taken_back,
+        caught=caught,
+        hint=hint,
     )
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
 from starlette.responses import Response
 
 from sayso.actions.rollout.definition import Stage
-from sayso.errors import Code, RefusedError
+from sayso.errors import Code, ConfigError, RefusedError
 from sayso.money import Money
 from sayso.sdk.resources.limits import LimitUseView, LimitView
 from sayso.sdk.resources.rollout import DialView
@@ -18,6 +19,7 @@ from sayso.surfaces.console.visit import Visit
 
 SHARES = ("1", "5", "10", "25", "50", "100")
 """Of customers, in percent."""
+_PLAIN = re.compile(r"[0-9]{1,12}(\.[0-9]{1,4})?")
 _NEXT = {one: list(Stage)[min(one.rank + 1, len(Stage) - 1)] for one in Stage}
 
 
@@ -55,10 +57,11 @@ class Bar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitLine:
-    """A limit with its fullest keys."""
+    """A limit with its fullest keys, and its caps by name, as a form shows them."""
 
     view: LimitView
     bars: tuple[Bar, ...]
+    caps: tuple[tuple[str, str], ...]
 
 
 async def dials_by_action(visit: Visit) -> tuple[tuple[str, tuple[DialLine, ...]], ...]:
@@ -92,8 +95,17 @@ def _line(view: DialView) -> DialLine:
 async def limit_lines(visit: Visit) -> tuple[LimitLine, ...]:
     """The limits in force with their three fullest keys."""
     return tuple(
-        LimitLine(view=one, bars=_bars(one.uses)) for one in await visit.sayso.limits.list(limit=3)
+        LimitLine(view=one, bars=_bars(one.uses), caps=tuple(_caps(one)))
+        for one in await visit.sayso.limits.list(limit=3)
     )
+
+
+def _caps(view: LimitView) -> Iterator[tuple[str, str]]:
+    for currency, minor in view.sums_minor.items():
+        yield currency, f"{Money(minor, currency).decimal:f}"
+    for name, cap in (("count", view.count), ("cards", view.cards)):
+        if cap is not None:
+            yield name, str(cap)
 
 
 def _bars(uses: Sequence[LimitUseView]) -> tuple[Bar, ...]:
@@ -139,6 +151,47 @@ async def move_dial(visit: Visit) -> Response:
         via="console",
     )
     return visit.see(f"policy?moved={'waits' if activation.waits is not None else 'now'}#roll-out")
+
+
+async def set_limit(visit: Visit) -> Response:
+    """Give a limit other caps; higher it waits for a second person, where the policy says so."""
+    form = await read_form(visit.request)
+    name = form.one("limit")
+    known = next((one for one in await visit.sayso.limits.list(limit=1) if one.id == name), None)
+    had = {} if known is None else dict(_caps(known))
+    said = {cap: form.one(f"cap-{cap}").strip() for cap in had}
+    changed = {cap: text for cap, text in said.items() if text not in ("", had[cap])}
+    if not changed or not all(_PLAIN.fullmatch(text) for text in changed.values()):
+        raise RefusedError(
+            Code.INVALID_INPUT, "these are no other caps", next_step="write such as 600 or 600.50"
+        )
+    counts = {cap: changed.pop(cap, "") for cap in ("count", "cards")}
+    try:
+        activation = await visit.sayso.limits.set(
+            name,
+            token=visit.request.cookies.get(visit.site.cookie, ""),
+            sums={cap: Decimal(text) for cap, text in changed.items()} or None,
+            count=int(Decimal(counts["count"])) if counts["count"] else None,
+            cards=int(Decimal(counts["cards"])) if counts["cards"] else None,
+            note=form.one("note")[:200],
+            via="console",
+        )
+    except ConfigError as error:  # what is no cap is whoever wrote it's to mend
+        raise RefusedError(Code.INVALID_INPUT, error.message, next_step=error.next_step) from error
+    return visit.see(f"policy?moved={'waits' if activation.waits is not None else 'now'}#limits")
+
+
+async def go_back(visit: Visit) -> Response:
+    """Put an earlier version's content in force again, by the rules of any other change."""
+    form = await read_form(visit.request)
+    said = form.one("version")
+    activation = await visit.sayso.policy.rollback(
+        int(said) if said.isascii() and said.isdecimal() and len(said) < 7 else 0,
+        token=visit.request.cookies.get(visit.site.cookie, ""),
+        note=form.one("note")[:200],
+        via="console",
+    )
+    return visit.see(f"policy?moved={'waits' if activation.waits is not None else 'now'}")
 
 
 async def answer_change(visit: Visit) -> Response:

@@ -18,6 +18,7 @@ from sayso.money import Money
 from sayso.sdk.resources.passkeys import ToSign
 from sayso.sdk.solution_view import SolutionView, StepView
 from sayso.sdk.solution_words import first_name, join, number_word
+from sayso.surfaces.console.changed import Change, changes_in
 from sayso.surfaces.console.edge import Form, read_form
 from sayso.surfaces.console.inbox import Link, near_of
 from sayso.surfaces.console.outside import outside
@@ -48,15 +49,6 @@ class Said:
     title: str
     text: str = ""
     kind: str = "past"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """What was shown, and what is so now."""
-
-    label: str
-    was: str
-    now: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -563,7 +555,7 @@ async def _refused(visit: Visit, form: Form, error: RefusedError) -> Response:
             kind="no",
         )
         return await page_of(
-            visit, view, note=note, changes=_changes(form, view), status=409, dead=True
+            visit, view, note=note, changes=changes_in(form, view), status=409, dead=True
         )
     if error.code is Code.PASSKEY_REQUIRED:
         note = Said(
@@ -580,21 +572,3 @@ def nothing_decided(error: RefusedError) -> Said:
     steps = "" if error.next_step in {"", "nothing"} else f" Next: {error.next_step}."
     text = f"{error.message[:1].upper()}{error.message[1:]}.{steps}"
     return Said(title="Nothing was decided", text=text, kind="no")
-
-
-def _changes(form: Form, view: SolutionView) -> list[Change]:
-    """What the form showed, and what is so now."""
-    found: list[Change] = []
-    shown = form.integer("revision")
-    if shown != view.revision:
-        found.append(Change(label="Revision", was=str(shown), now=str(view.revision)))
-    for step in view.steps:
-        was = form.one(f"shown.{step.id}")
-        now = str(step.amount) if step.amount is not None else "no money"
-        if was and was != now:
-            found.append(Change(label=step.title, was=was, now=now))
-    was = form.one("shown")
-    now = " + ".join(map(str, view.totals)) or "no money"
-    if was and was != now:
-        found.append(Change(label="In all", was=was, now=now))
-    return found

@@ -225,6 +225,9 @@ LIMIT: dict[str, Any] = {
     "counts": "automatic",
     "beyond": "support_manager",
     "across_tenants": False,
+    "sums_minor": {"USD": 90_000},
+    "count": None,
+    "cards": None,
     "uses": [
         {
             "whose": "service:bot",

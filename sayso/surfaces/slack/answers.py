@@ -16,6 +16,7 @@ from sayso.money import Money
 from sayso.sdk.client import Sayso
 from sayso.sdk.solution_view import SolutionView
 from sayso.sdk.solution_words import first_name
+from sayso.surfaces.slack.canaries import answer_test_card
 from sayso.surfaces.slack.card import ASK, LESS, NO, OPEN, YES
 from sayso.surfaces.slack.forms import (
     ASK_FORM,
@@ -97,7 +98,25 @@ class Answering:
             form = no_form if choice is Choice.REJECT else less_form
             return await self._open(click, said, form)
         except RefusedError as error:
+            if error.code is Code.NOT_FOUND:
+                return await self._test_card(click, error)
             return refused(error, click.value)
+        except (SaysoError, TimeoutError) as error:
+            return failed(error)
+
+    async def _test_card(self, click: Click, unknown: RefusedError) -> Answer:
+        """Answer a click on what is no approval: on a test card, any button says all of it."""
+        try:
+            pointer, choice = Pointer.read(click.value), _BUTTONS[click.action_id]
+            who = await self._identities.identify(click.account)
+            person = click.account.actor if who.person is None else who.person.id
+            code = "noticed" if choice is Choice.REJECT else ""
+            said = self._said(pointer, voice_of(person, click.account), choice, code=code)
+            asks = click.action_id == ASK
+            async with asyncio.timeout(self._patience.decide_s):
+                return Answer(tell=await answer_test_card(self._sayso, said, asks=asks))
+        except RefusedError as error:
+            return refused(unknown if error.code is Code.NOT_FOUND else error, "")
         except (SaysoError, TimeoutError) as error:
             return failed(error)
 

@@ -98,8 +98,8 @@ class Channel:
             for one in found[0]
         )
 
-    async def blank_below(self, ts: str) -> None:
-        """Leave nothing of what we have said below a card whose customer was erased.
+    async def blank_below(self, ts: str, words: str = _BLANK) -> None:
+        """Leave nothing but these words of what we have said below a card.
 
         Raises:
             SlackRefusedError, RetryableError, OutcomeUnknownError: try again; it does no harm.
@@ -107,9 +107,9 @@ class Channel:
         bot = await self._home.read()
         found, _ = await self._page("conversations.replies", {"ts": ts, "limit": _PAGE})
         for one in found:
-            if one.get("user") != bot.user or one.get("ts") == ts or one.get("text") == _BLANK:
+            if one.get("user") != bot.user or one.get("ts") == ts or one.get("text") == words:
                 continue
-            arguments = _arguments(self.id, _BLANK, [context(_BLANK)], {})
+            arguments = _arguments(self.id, words, [context(words)], {})
             said = {**arguments, "ts": one.get("ts")}
             await self._web.call("chat.update", said, timeout_s=self._timeout_s)
 

@@ -25,11 +25,12 @@ from sayso.sdk.client import Sayso
 from sayso.sdk.outcome_words import outcome_of
 from sayso.sdk.resources.outbox import OutboxRow
 from sayso.sdk.solution_view import SolutionView
+from sayso.surfaces.slack.canaries import CanaryCards
 from sayso.surfaces.slack.card import Message, build_message, is_blank
 from sayso.surfaces.slack.channel import Channel
 from sayso.surfaces.slack.identity import Home
 from sayso.surfaces.slack.pace import Bucket, Pace
-from sayso.surfaces.slack.reminding import all_news
+from sayso.surfaces.slack.reminding import News, all_news
 from sayso.surfaces.slack.thread import Post, build_evidence
 from sayso.surfaces.slack.web import SlackRefusedError, SlackWeb
 
@@ -93,6 +94,7 @@ class Notifier:
         self._posts = Bucket(self.pace.post_every_s, self.pace.monotonic)
         self._updates = Bucket(self.pace.update_every_s, self.pace.monotonic)
         self._news = all_news(sayso, self._channel, self.pace, self._posts)
+        self._tests = CanaryCards(sayso, self._channel, self.pace, self._posts)
         self._checked_until = 0.0
         self._tried: set[int] = set()
         self._turns = Turns()
@@ -135,7 +137,8 @@ class Notifier:
         """
         waits: list[float] = []
         due = await self._sayso.outbox.due_cards(OUTBOX_TOPIC, limit=_BATCH)
-        told = [(one, rows[0]) for one in self._news if (rows := await one.due())]
+        others: tuple[News | CanaryCards, ...] = (*self._news, self._tests)
+        told = [(one, rows[0]) for one in others if (rows := await one.due())]
         if due or told:
             await self._check_channel()
         for bucket, rows in (

@@ -8,15 +8,20 @@ from pathlib import Path
 import httpx
 import pytest
 from support.canaries import CANARIES, MOST
+from support.soft_passkey import SoftPasskey
 from surfaces.console.served_console import (
     ROOT,
+    WORDS,
+    Packages,
     ServedConsole,
     chromium,
     needs_chromium,
     open_console,
+    package,
     violations,
 )
 from surfaces.console.test_answers import post, read
+from surfaces.console.test_passkeys import enrol, judged, manager, signed
 
 from sayso.audit.verifier.verification import Verdict
 from sayso.sdk.solution_view import SolutionView
@@ -25,11 +30,13 @@ from sayso.testing.clock import FakeClock
 pytestmark = pytest.mark.promise("canaries:shown")
 
 
-async def waiting(console: ServedConsole, person: str = "maria") -> SolutionView:
+async def waiting(
+    console: ServedConsole, person: str = "maria", words: str = WORDS
+) -> SolutionView:
     """A test card that waits, after as many answers as it takes."""
     secret = await console.sign_in(person)
     for customer in range(1, MOST + 1):
-        view = await console.ask(customer=customer)
+        view = await console.ask(words, customer=customer)
         console.opened.clock.advance(seconds=60)
         await console.sayso.solutions.answer(
             view.id, "approve", token=secret, revision=view.revision, digest=view.digest
@@ -172,3 +179,33 @@ async def test_in_a_browser_a_yes_to_a_test_card_is_revealed_at_once(tmp_path: P
                 wide = await page.evaluate("document.documentElement.scrollWidth")
                 assert wide <= 360, (where, wide)
             await context.close()
+
+
+async def test_so_much_needs_a_passkey_on_a_test_card_too(tmp_path: Path) -> None:
+    """Else whoever knows the amount would know the card; the signature is checked, and not kept."""
+    less = Packages(*package(refund=5_100, credit=1_000))
+    approvals: dict[str, object] = {**CANARIES, "passkey_from": {"USD": "100.00"}}
+    async with (
+        open_console(
+            tmp_path, host="localhost", clock=FakeClock(), planner=less, approvals=approvals
+        ) as console,
+        manager(console) as maria,
+    ):
+        key = await enrol(console, "maria")
+        view = await waiting(console, words=WORDS.replace("$129.00", "$51.00"))
+        assert view.passkey
+        text, form = await maria.card(view)
+        assert "Your passkey signs this yes" in text
+        unsigned = await maria.post(view, form | {"decision": "yes"})
+        assert unsigned.status_code == 422
+        assert "passkey" in unsigned.text
+        assert (await console.sayso.canaries.get(view.id)).status == "open"
+        other = await maria.post(
+            view, form | {"decision": "yes"} | signed(text, SoftPasskey(), console.url)
+        )
+        assert other.status_code == 422
+        answer, _ = await maria.yes(view, key)
+        assert answer.status_code == 303
+        assert (await console.sayso.canaries.get(view.id)).status == "missed"
+        found = await judged(console, tmp_path)
+        assert found.verdict is Verdict.VERIFIED, found.all_findings

@@ -8,8 +8,9 @@ import pytest
 from surfaces.console.served_console import ServedConsole, open_console
 
 from sayso.errors import RefusedError
-from sayso.sdk.resources.statistics import DayView, StatisticsView
-from sayso.surfaces.console.figures import columns
+from sayso.money import Money
+from sayso.sdk.resources.statistics import DayView, RuleView, StatisticsView
+from sayso.surfaces.console.figures import columns, rules
 from sayso.testing.clock import FakeClock
 
 pytestmark = pytest.mark.promise("console:figures")
@@ -57,6 +58,72 @@ async def test_figures_count_what_the_ledger_holds(tmp_path: Path) -> None:
         assert "50 % of 6" in page
         assert "10 minutes" in page
         assert "<svg" in page
+
+
+async def test_cards_are_counted_for_each_person_of_the_busiest_role(tmp_path: Path) -> None:
+    """Beyond 20 a day the page names the rule that makes most of them; a plan is one card."""
+    clock = FakeClock()
+    async with open_console(tmp_path, clock=clock) as console:
+        await console.ask(customer=1)
+        books, sayso = console.shop.books, console.sayso
+        for number in range(60):
+            books.add(f"of{number}", f"cus_f{number}", Money(129_00, "USD"))
+            await sayso.propose("shop.refund", {"order": f"of{number}"}, subject=f"cus_f{number}")
+        load = (await sayso.statistics.read()).load
+        assert load is not None
+        # Two people hold the role.
+        assert (load.role, load.cards, load.people) == ("support_manager", 61, 2)
+        assert (load.each, load.rule, load.of_rule) == (30.5, "manager", 60)
+        assert (await sayso.figures()).cards_each == 30.5
+        page = await read(console, "figures")
+        assert "30 cards for each support manager" in page
+        assert "98 % come from the rule manager" in page
+        clock.advance(hours=25)
+        assert (await sayso.statistics.read()).load is None
+        assert "Nobody got a card in 24 hours" in await read(console, "figures")
+
+
+async def test_each_rule_says_how_people_answer_it(tmp_path: Path) -> None:
+    """Yes-rate, seconds, under three seconds, and what was told to be wrong later."""
+    clock = FakeClock()
+    async with open_console(tmp_path, clock=clock) as console:
+        secret = await console.sign_in("maria")
+        view = await console.ask(customer=1)
+        clock.advance(seconds=2)
+        done = await console.sayso.solutions.answer(
+            view.id, "approve", token=secret, revision=view.revision, digest=view.digest
+        )
+        (first, *_) = done.steps
+        await console.sayso.rollout.report_wrong(first.action_id, "disputed", token=secret)
+        found = await console.sayso.statistics.read()
+        rules = {one.rule: one for one in found.rules}
+        assert rules["manager"].hasty == rules["manager"].count == rules["manager"].yes
+        assert sum(one.taken_back for one in found.rules) == 1
+        assert found.approvers[0].taken_back == 1
+        page = await read(console, "figures")
+        assert "What each rule asks" in page
+        assert "nearly always yes" not in page
+        assert easy(100, 97)
+        assert not easy(100, 96)
+        assert not easy(99, 99)
+        assert not easy(100, 100, taken_back=1)
+
+
+def easy(count: int, yes: int, taken_back: int = 0) -> bool:
+    """Whether the page says that people need not be asked."""
+    one = RuleView(rule="r", count=count, yes=yes, median_s=9.0, hasty=0, taken_back=taken_back)
+    view = StatisticsView(
+        since="2026-10-31",
+        days=(),
+        money=(),
+        approvers=(),
+        rules=(one,),
+        median_s=None,
+        slow_s=None,
+        requests=0,
+        cost_micro_usd=0,
+    )
+    return bool(rules(view)[0].hint)
 
 
 @pytest.mark.parametrize("days", [0, -1, 91])

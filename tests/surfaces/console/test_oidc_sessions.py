@@ -28,6 +28,7 @@ async def signed_in(
     folder: Path, *, refreshes: bool = True, **more: Any
 ) -> AsyncGenerator[tuple[Company, httpx.AsyncClient, SolutionView]]:
     """Maria is signed in by her company, and a card waits for her."""
+    more = {"scopes": ["offline_access"], **more}
     async with open_company(folder, **more) as company, company.browser() as browser:
         company.provider.refreshes = refreshes
         view = await company.console.ask()

@@ -119,6 +119,47 @@ async def test_who_may_not_moves_nothing_and_neither_does_nonsense(tmp_path: Pat
         assert await stage(console, "gifts") == ("auto", 10)
 
 
+@pytest.mark.promise("limits:set")
+async def test_a_limit_gets_another_cap_and_an_earlier_version_comes_back(tmp_path: Path) -> None:
+    """Lower at once, higher by two; by the rules of the command line, and no nonsense."""
+    async with rolled_out(tmp_path) as console:
+
+        async def post(path: str, person: str = "maria", **form: str) -> tuple[int, str]:
+            async with console.client(await console.sign_in(person)) as browser:
+                answer = await browser.post(f"{ROOT}/policy/{path}", data=form)
+                return answer.status_code, answer.headers.get("location", "")
+
+        async def cap() -> int:
+            (limit,) = await console.sayso.limits.list()
+            return limit.sums_minor["USD"]
+
+        async with console.client(await console.sign_in()) as browser:
+            assert 'name="cap-USD" value="200.00"' in (await browser.get(f"{ROOT}/policy")).text
+        lower = {"limit": "day", "cap-USD": "150.50", "note": "quiet"}
+        assert await post("limit", **lower) == (303, f"{ROOT}/policy?moved=now#limits")
+        assert await cap() == 15_050
+        assert "sum    = { USD = 150.50 }" in str(await console.sayso.policy.in_force())
+        higher = {"limit": "day", "cap-USD": "900"}
+        assert await post("limit", **higher) == (303, f"{ROOT}/policy?moved=waits#limits")
+        for form in (
+            {"limit": "day", "cap-USD": "150.50"},
+            {"limit": "day", "cap-USD": "0"},
+            {"limit": "day", "cap-USD": "1.0001"},
+            {"limit": "day", "cap-USD": "much"},
+            {"limit": "day", "cap-EUR": "5"},
+            {"limit": "night", "cap-USD": "5"},
+            {},
+        ):
+            assert (await post("limit", **form))[0] in (404, 409), form
+        assert (await post("limit", "ada", **{**lower, "cap-USD": "1"}))[0] == 409
+        assert await cap() == 15_050
+        assert await post("rollback", version="1") == (303, f"{ROOT}/policy?moved=waits")
+        for version in ("99", "0", "x", "", "9" * 30):
+            assert (await post("rollback", version=version))[0] in (404, 409), version
+        assert (await post("rollback", "ada", version="1"))[0] == 409
+        assert await cap() == 15_050
+
+
 async def test_the_page_says_how_far_each_is_and_how_full_each_limit(tmp_path: Path) -> None:
     """In words beside every bar; the dials' own words are text."""
     async with rolled_out(tmp_path) as console:
@@ -155,6 +196,7 @@ async def test_the_roll_out_has_no_fault(width: int, scheme: str, tmp_path: Path
         await page.goto(console.path("policy?moved=waits"))
         assert await violations(page) == []
         await page.click("#dial-gifts summary")
+        await page.click("#limit-day summary")
         assert await violations(page) == []
         assert await page.evaluate("document.documentElement.scrollWidth") <= width
         await page.click("text=Sign it, too")

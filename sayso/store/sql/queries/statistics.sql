@@ -21,7 +21,7 @@ from action where action.tenant = :tenant and action.id >= :since
 group by 1, 2, 3 order by 2, 5 desc;
 
 -- name: votes
-select vote.person, vote.decision, vote.at - approval.created_at as took,
+select vote.person, vote.decision, vote.at - approval.created_at as took, action.judgement,
     cast(case when vote.decision <> 'reject' and (action.status = 'compensated' or exists (
         select 1 from action_wrong as wrong
         where wrong.tenant = action.tenant and wrong.action_id = action.id)) then 1 else 0 end

@@ -27,7 +27,7 @@ from sayso.sdk.orphaned_actions import Orphans, find_orphans
 from sayso.sdk.policy_in_force import read_state
 from sayso.sdk.privacy.eraser import read_list
 from sayso.sdk.privacy.restored import find_restored
-from sayso.sdk.resources.limits import check_limits
+from sayso.sdk.resources.limits import HOLDS, check_limits
 from sayso.sdk.workspace import Workspace
 from sayso.sdk.workspace_check import exposed_files, exposed_text
 from sayso.store.base import text
@@ -216,7 +216,8 @@ async def _limits(loaded: Workspace, wrong: list[SaysoError]) -> str:
                 next_step="run `sayso audit verify`, and find out who wrote the database",
             )
         )
-    return f"{len(limits.limits)} in force, {len(problems) or 'nothing'} wrong"
+    held = f"{len(limits.limits)} in force"
+    return f"{held}, {len(problems)} wrong: {problems[0]}" if problems else f"{held}; {HOLDS}"
 
 
 def _names(found: Sequence[Orphans]) -> str:

@@ -1,0 +1,35 @@
+"""What changed between the page that somebody answered and the solution as it is now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sayso.sdk.solution_view import SolutionView
+from sayso.surfaces.console.edge import Form
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What was shown, and what is so now."""
+
+    label: str
+    was: str
+    now: str
+
+
+def changes_in(form: Form, view: SolutionView) -> list[Change]:
+    """What the form showed, and what is so now."""
+    found: list[Change] = []
+    shown = form.integer("revision")
+    if shown != view.revision:
+        found.append(Change(label="Revision", was=str(shown), now=str(view.revision)))
+    for step in view.steps:
+        was = form.one(f"shown.{step.id}")
+        now = str(step.amount) if step.amount is not None else "no money"
+        if was and was != now:
+            found.append(Change(label=step.title, was=was, now=now))
+    was = form.one("shown")
+    now = " + ".join(map(str, view.totals)) or "no money"
+    if was and was != now:
+        found.append(Change(label="In all", was=was, now=now))
+    return found
