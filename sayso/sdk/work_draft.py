@@ -35,7 +35,7 @@ Repeated = Callable[[Sequence[str]], bool]
 """Whether a call was made before, by the marks (`via`) of what its person has noted about it."""
 
 
-class DraftStepView(View):
+class WorkDraftStepView(View):
     """One step of a draft.
 
     Attributes:
@@ -69,7 +69,7 @@ class DraftStepView(View):
         return tuple((name.replace("_", " "), value) for name, value in told if " " in value)
 
 
-class DraftView(View):
+class WorkDraftView(View):
     """What a planner would do about a request, and nobody has.
 
     Attributes:
@@ -79,16 +79,16 @@ class DraftView(View):
 
     digest: str
     planner: str
-    steps: tuple[DraftStepView, ...]
+    steps: tuple[WorkDraftStepView, ...]
 
 
-def show_draft(drafted: Drafted, row: RequestRow) -> DraftView:
+def show_draft(drafted: Drafted, row: RequestRow) -> WorkDraftView:
     """The external form of a request's draft."""
-    return DraftView(
+    return WorkDraftView(
         digest=drafted.digest,
         planner=drafted.plan.planner,
         steps=tuple(
-            DraftStepView(
+            WorkDraftStepView(
                 id=step.id,
                 action=step.action,
                 title=one.title,

@@ -29,7 +29,7 @@ from surfaces.console.served_console import (
 from sayso.agent.runner import ANSWER_WITHIN
 from sayso.errors import Code, IntegrityError, RefusedError
 from sayso.money import Money
-from sayso.sdk.work_draft import DraftView
+from sayso.sdk.work_draft import WorkDraftView
 from sayso.testing.clock import FakeClock
 
 pytestmark = pytest.mark.promise("work:drafted")
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.promise("work:drafted")
 @asynccontextmanager
 async def drafted(
     folder: Path, *, planner: Packages | None = None, shop: ParcelShop | None = None
-) -> AsyncGenerator[tuple[ServedConsole, str, DraftView]]:
+) -> AsyncGenerator[tuple[ServedConsole, str, WorkDraftView]]:
     """A workspace in which a request was handed over with a draft; its id, and the draft."""
     clock = FakeClock()
     async with open_console(folder, clock=clock, planner=planner, shop=shop) as console:

@@ -29,7 +29,8 @@ font-weight:700;border-radius:2px;padding:1px 3px;vertical-align:1px}
 .fields div{white-space:pre-wrap;overflow-wrap:break-word}
 .context{color:#616061;font-size:13px;line-height:1.38;margin:0 0 8px;white-space:pre-wrap}
 .quote{border-left:4px solid #ddd;padding-left:12px;margin:2px 0;white-space:pre-wrap}
-.rich{margin:0 0 8px}.actions{display:flex;flex-wrap:wrap;gap:8px;margin:2px 0 10px}
+.rich{margin:0 0 8px;white-space:pre-wrap;overflow-wrap:break-word}
+.actions{display:flex;flex-wrap:wrap;gap:8px;margin:2px 0 10px}
 .button{border:1px solid rgba(29,28,29,.3);border-radius:8px;font-weight:700;font-size:13px;
 padding:5px 12px;background:#fff}
 .mention{background:#e8f5fa;color:#1264a3;border-radius:3px;padding:0 2px}
@@ -138,7 +139,7 @@ def _piece(piece: Block, users: Mapping[str, str]) -> str:
         case "text":
             style = piece.get("style", {})
             assert style.keys() <= {"bold", "italic"}, style
-            text = html.escape(piece["text"])
+            text = html.escape(html.unescape(piece["text"]))
             text = f"<b>{text}</b>" if style.get("bold") else text
             return f"<i>{text}</i>" if style.get("italic") else text
         case other:

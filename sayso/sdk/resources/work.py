@@ -37,8 +37,8 @@ from sayso.sdk.resources.notes import (
 from sayso.sdk.resources.tokens import Token
 from sayso.sdk.views import ErrorView, NoteView, RequestView, View, error_view
 from sayso.sdk.work_draft import (
-    DraftView,
     Repeated,
+    WorkDraftView,
     open_work,
     propose_drafted,
     show_draft,
@@ -76,7 +76,7 @@ class WorkView(View):
     since: str
     ended: bool = False
     notes: tuple[NoteView, ...] = ()
-    draft: DraftView | None = None
+    draft: WorkDraftView | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -436,7 +436,7 @@ class WorkResource(Resource):
             draft=self._draft(reader, tenant, found),
         )
 
-    def _draft(self, reader: Reader, tenant: Tenant, found: _About) -> DraftView | None:
+    def _draft(self, reader: Reader, tenant: Tenant, found: _About) -> WorkDraftView | None:
         """What is drafted for it; nothing while the customer may still answer by themselves."""
         waits = found.kind == "unanswered" and found.at > unanswered_before(self._now())
         if found.request != found.id or waits:

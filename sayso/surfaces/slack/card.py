@@ -7,19 +7,18 @@ stand last. Everything beside the quote is built from typed fields; all foreign 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
 from sayso.actions.approvals.repository import ApprovalStatus
 from sayso.actions.policy.card import Card
-from sayso.json import JsonObject, JsonValue
+from sayso.json import JsonObject
 from sayso.sdk.outcome_words import Outcome
 from sayso.sdk.solution_outcome import answer_of, outcome_of_step, progress_of
 from sayso.sdk.solution_view import SolutionView, StepView
 from sayso.sdk.solution_words import first_name
 from sayso.settings.surfaces import CONSOLE_PATH
-from sayso.surfaces.slack.blocks import MAX_TOTAL_CHARS
 from sayso.surfaces.slack.payload import Pointer
 from sayso.surfaces.slack.wording import escape, fit, show_hidden
 
@@ -31,16 +30,12 @@ OPEN = "sayso.solution.open"
 EVENT_TYPE = "sayso_approval"
 """`metadata.event_type` of our cards, by which a card is found again."""
 
-MAX_FIELDS = 20
-_FIELD_CHARS = 200
-_LONG_CHARS = 2900
-_MOST_CHARS = MAX_TOTAL_CHARS - 500
-"""Of a whole card, so that Slack takes it with whatever it counts differently."""
-_PER_SECTION = 10
+_FACTS_CHARS = 1500
 _MOST_SIGNS = 3
 _MOST_STEPS = 15
 _LETTERS_CHARS = 4000
 """Of all letters together; the rest is counted, with the place where it can be read."""
+_CONSEQUENCES_CHARS = 1200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,25 +70,21 @@ def build_message(view: SolutionView, outcome: Outcome | None = None, *, url: st
         url: of the console, where there is one that others can open.
     """
     asks = view.status == ApprovalStatus.PENDING and (outcome is None or outcome.asks)
-    alone = _alone(view)
-    above = [*_top(view, outcome, asks=asks), *_escalated(view, asks=asks), *_quote(view)]
+    blocks = [*_top(view, outcome, asks=asks), *_escalated(view, asks=asks), *_quote(view)]
     if asks:
-        above.append({"type": "section", "fields": [_plain(_why(view)), _plain(_unusual(view))]})
-        above += _question(view)
-    if alone is None:
-        above += [section(_steps(view, asks=asks)), *_letters(view)]
-    below: list[JsonObject] = []
+        blocks += [_why(view, said=outcome is not None), _unusual(view), *_question(view)]
+    if asks or outcome is None:
+        blocks.append(_steps(view, asks=asks))
+    blocks += _letters(view)
     if asks:
-        below += [context(_after(view, alone)), _buttons(view, url)]
-    below.append(context(_footer(view, alone, asks=asks)))
-    room = _MOST_CHARS - _chars([*above, *below])
-    fields = [] if alone is None else _fields(view, alone, room)
+        blocks += [section(_no(view)), _buttons(view, url)]
+    blocks += [context(line) for line in _small(view, asks=asks)]
     money = " + ".join(map(str, view.totals)) or "no money"
     said = answer_of(view) if outcome is None else outcome.lead.strip(": ")
     return Message(
         # Without any foreign text: notifications parse it as mrkdwn.
         text=escape(show_hidden(f"{money}: {said} ({view.id})")),
-        blocks=(*above, *fields, *below),
+        blocks=tuple(blocks),
         approval_id=view.id,
         revision=view.revision,
     )
@@ -111,20 +102,17 @@ def is_blank(view: SolutionView) -> bool:
     return any(not card.salt and card.version > 1 for card in cards)
 
 
-def _alone(view: SolutionView) -> Card | None:
-    """The card of the only step, whose fields have room beside each other; None with several."""
-    first, *more = view.steps
-    return None if more or first.card is None else Card.from_json(first.card)
-
-
 def _top(view: SolutionView, outcome: Outcome | None, *, asks: bool) -> list[JsonObject]:
-    """What it is about and what was answered, and below it the parts, or what came of it."""
-    if outcome is None:
+    """What and how much to whom, with what was answered; below it the parts, or what came of it."""
+    if asks or outcome is None:
         head = f"{fit(view.lead.headline, 100)}: {fit(answer_of(view), 45)}"
-        below = _split(view) if asks else f"{_split(view)}\n{progress_of(view)}"
-        return [{"type": "header", "text": _plain(head)}, section(below)]
+        below = [_split(view)] if view.lead.split or len(view.lead.headline) > 100 else []
+        below += [] if asks else [progress_of(view)]
+        if outcome is not None and outcome.text:  # whose yes lapsed, or was to more
+            below.append(fit(outcome.text, 900, more=where_of(view)))
+        return [_header(head), *([section("\n".join(below))] if below else [])]
     title = view.steps[0].title
-    top: list[JsonObject] = [{"type": "header", "text": _plain(fit(f"{outcome.lead}{title}", 150))}]
+    top = [_header(fit(f"{outcome.lead}{title}", 150))]
     if outcome.text:
         top.append(section(fit(outcome.text, 900, more=where_of(view))))
     if len(outcome.lead) + len(title) > 120:
@@ -171,13 +159,15 @@ def _quote(view: SolutionView) -> list[JsonObject]:
     ]
 
 
-def _why(view: SolutionView) -> str:
+def _why(view: SolutionView, *, said: bool) -> JsonObject:
+    """Why people are asked, and who has agreed where that is not `said` above."""
     asked = [fit(view.lead.why, 400, more=where_of(view))]
     if view.passkey:
         asked.append("A yes to so much needs your passkey, which the console asks for")
-    if view.agreed:
+    if view.agreed and not said:
         asked.append(f"{fit(', '.join(view.agreed), 200)} said yes already")
-    return "\n".join(["Why it came to you", *asked, fit(view.lead.needed or _needed(view), 200)])
+    asked.append(fit(view.lead.needed or _needed(view), 200))
+    return labelled("Why it came to you", "\n".join(asked))
 
 
 def _needed(view: SolutionView) -> str:
@@ -186,14 +176,14 @@ def _needed(view: SolutionView) -> str:
     return f"Needs {count} {'person' if count == 1 else 'people'}: {names or 'nobody'}"
 
 
-def _unusual(view: SolutionView) -> str:
+def _unusual(view: SolutionView) -> JsonObject:
     signs = [f"⚠ {fit(sign, 200)}" for sign in view.lead.unusual[:_MOST_SIGNS]]
     more = len(view.lead.unusual) - len(signs)
     if more > 0:
         signs.append(f"{more} more {where_of(view)}")
     if not signs:
         signs.append(f"Nothing. {view.lead.quiet} signs looked at.")
-    return "\n".join(["Unusual", *signs])
+    return labelled("Unusual", "\n".join(signs))
 
 
 def _question(view: SolutionView) -> list[JsonObject]:
@@ -206,25 +196,31 @@ def _question(view: SolutionView) -> list[JsonObject]:
     return [section(f"{by} has asked {name}: {text}\n{after}")]
 
 
-def _steps(view: SolutionView, *, asks: bool) -> str:
-    title = "What a yes does, in this order" if asks else "What happened"
-    lines = [title]
-    for place, step in enumerate(view.steps[:_MOST_STEPS], 1):
-        lines.append(_step(place, step, asks=asks))
-    if len(view.steps) > _MOST_STEPS:
-        lines.append(f"{len(view.steps) - _MOST_STEPS} more steps {where_of(view)}")
-    return "\n".join(lines)
+def _steps(view: SolutionView, *, asks: bool) -> JsonObject:
+    """What each step does, or did; the sentence of each is bold, what follows from it is not."""
+    shown = view.steps[:_MOST_STEPS]
+    room = min(240, _CONSEQUENCES_CHARS // len(shown)) if asks else 0
+    parts = [_bold("What a yes does, in this order" if asks else "What happened")]
+    if asks and len(view.steps) == 1:
+        parts = [_bold("What a yes does")]
+    for place, step in enumerate(shown, 1):
+        number = "" if len(view.steps) == 1 else f"{place}. "
+        parts += [_bold(f"\n{number}{fit(step.title, 120)}"), _text(_of(step, room))]
+    if len(view.steps) > len(shown):
+        parts.append(_text(f"\n{len(view.steps) - len(shown)} more steps {where_of(view)}"))
+    return _rich(parts)
 
 
-def _step(place: int, step: StepView, *, asks: bool) -> str:
-    title = fit(step.title, 120)
+def _of(step: StepView, room: int) -> str:
+    """What came of a step or, with room for it, what would."""
     outcome = outcome_of_step(step)
     if outcome:
-        return f"{place}. {title}: {fit(outcome, 60)}"
-    if asks:
-        alone = "Needs nobody. " if step.needs == "nobody" else ""
-        return f"{place}. {title}. {alone}{fit(step.consequence, 60) if step.consequence else ''}"
-    return f"{place}. {title}: under way"
+        return f": {fit(outcome, 120)}"
+    if not room:
+        return ": under way"
+    said = ["Needs nobody."] if step.needs == "nobody" else []
+    said += [fit(step.consequence, room)] if step.consequence else []
+    return f". {' '.join(said)}" if said else "."
 
 
 def _letters(view: SolutionView) -> list[JsonObject]:
@@ -234,79 +230,31 @@ def _letters(view: SolutionView) -> list[JsonObject]:
     ]
     room = _LETTERS_CHARS // max(1, len(letters))
     return [
-        section(
-            f"Step {place} writes: {fit(letter.subject, 150)}\n"
-            + fit(letter.text, max(100, min(room, 2500)), more=where_of(view), lines=True)
+        labelled(
+            f"{'It' if len(view.steps) == 1 else f'Step {place}'} writes: "
+            + fit(letter.subject, 150),
+            fit(letter.text, max(100, min(room, 2500)), more=where_of(view), lines=True),
         )
         for place, letter in letters[:_MOST_STEPS]
     ]
 
 
-def _fields(view: SolutionView, card: Card, room: int) -> list[JsonObject]:
-    """The typed fields: short ones side by side, then each long one in a block of its own.
-
-    Args:
-        room: characters for all of them; each has some, and the long ones share what is left.
-    """
-    where = where_of(view)
-    amount = view.steps[0].amount
-    lines = [
-        ("money", str(amount) if amount else "none"),
-        ("goes to", card.payee),
-        ("from account", card.account),
-        *card.fields,
-        *((f"customer {label}", value) for label, value in card.customer),
-        ("before", card.history),
-    ]
-    if len(lines) > MAX_FIELDS:
-        left = len(lines) - MAX_FIELDS + 1
-        lines = [*lines[: MAX_FIELDS - 1], ("not shown", f"{left} more fields {where}")]
-    texts = [_labelled(label, value, _FIELD_CHARS, where) for label, value in lines]
-    spare = room - sum(map(len, texts))
-    short: list[JsonObject] = []
-    long: list[JsonObject] = []
-    for (label, value), text in zip(lines, texts, strict=True):
-        whole = _labelled(label, value, min(_FIELD_CHARS + max(spare, 0), _LONG_CHARS), where)
-        if whole == text:
-            short.append(_plain(text))
-        else:
-            spare -= len(whole) - len(text)
-            long.append(section(whole))
-    blocks: list[JsonObject] = [
-        {"type": "section", "fields": short[start : start + _PER_SECTION]}
-        for start in range(0, len(short), _PER_SECTION)
-    ]
-    return [*blocks, *long]
+def _no(view: SolutionView) -> str:
+    """What a no does, and until when there is time for a yes."""
+    until = fit(f"{view.expires_at[:10]} {view.expires_at[11:16]} UTC", 80)
+    no = fit(view.lead.on_no, 300, more=where_of(view))
+    return f"A no: {no}\nNo answer by {until} counts as no."
 
 
-def _labelled(label: str, value: str, limit: int, where: str) -> str:
-    name = fit(label, 80)
-    return f"{name[:1].upper()}{name[1:]}: {fit(value, limit, more=where)}"
-
-
-def _chars(blocks: Sequence[JsonObject]) -> int:
-    """How many characters of text the blocks have."""
-    size = 0
-    left: list[JsonValue] = [*blocks]
-    while left:
-        inner = left.pop()
-        if isinstance(inner, Mapping):
-            text = inner.get("text")
-            size += len(text) if isinstance(text, str) else 0
-            left += inner.values()
-        elif isinstance(inner, Sequence) and not isinstance(inner, str):
-            left += inner
-    return size
-
-
-def _after(view: SolutionView, alone: Card | None) -> str:
-    where = where_of(view)
-    deadline = fit(f"{view.expires_at[:10]} {view.expires_at[11:16]} UTC", 80)
-    no = f"A no: {fit(view.lead.on_no, 300, more=where)} No answer by {deadline} counts as no."
-    if alone is not None:
-        return f"A yes: {fit(alone.on_yes.rstrip('.'), 600, more=where)}. {no}"
+def _small(view: SolutionView, *, asks: bool) -> list[str]:
+    """What is looked up and not read first: the facts, and what a yes is bound to."""
     facts = " · ".join(f"{label}: {value}" for label, value in view.lead.facts)
-    return f"{no} {fit(facts, 600, more=where)}" if facts else no
+    known = [fit(facts, _FACTS_CHARS, more=where_of(view))] if facts and asks else []
+    parts = [view.id, f"revision {view.revision}", f"digest {view.digest[:12]}"]
+    parts.append(f"{', '.join(step.action for step in view.steps)} by {view.planner}")
+    if asks:
+        parts.append(f"all of it {where_of(view)}")
+    return [*known, fit(" · ".join(parts), 600)]
 
 
 def _buttons(view: SolutionView, url: str) -> JsonObject:
@@ -335,16 +283,6 @@ def _buttons(view: SolutionView, url: str) -> JsonObject:
     return {"type": "actions", "block_id": "decide", "elements": buttons}
 
 
-def _footer(view: SolutionView, alone: Card | None, *, asks: bool) -> str:
-    parts = [view.id, f"revision {view.revision}", f"digest {view.digest[:12]}"]
-    parts.append(view.planner if alone is None else f"{alone.action} by {alone.planner}")
-    if alone is not None and alone.rules:
-        parts.append(f"rule, once people say yes: {', '.join(alone.rules)}")
-    if asks:
-        parts.append(f"all of it {where_of(view)}")
-    return fit(" · ".join(parts), 600)
-
-
 def section(text: str) -> JsonObject:
     """A section of text that is escaped already."""
     return {"type": "section", "text": _plain(text)}
@@ -353,6 +291,27 @@ def section(text: str) -> JsonObject:
 def context(text: str) -> JsonObject:
     """The same, small and grey."""
     return {"type": "context", "elements": [_plain(text)]}
+
+
+def labelled(label: str, text: str) -> JsonObject:
+    """A bold line of ours above text that is escaped already."""
+    return _rich([_bold(label), _text(f"\n{text}")])
+
+
+def _rich(parts: Sequence[JsonObject]) -> JsonObject:
+    return {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": parts}]}
+
+
+def _bold(text: str) -> JsonObject:
+    return {"type": "text", "text": text, "style": {"bold": True}}
+
+
+def _text(text: str) -> JsonObject:
+    return {"type": "text", "text": text}
+
+
+def _header(text: str) -> JsonObject:
+    return {"type": "header", "text": _plain(text)}
 
 
 def _plain(text: str) -> JsonObject:

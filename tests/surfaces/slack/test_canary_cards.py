@@ -65,6 +65,27 @@ async def test_it_looks_like_any_other_card(team: SlackTeam) -> None:
     assert "Paid: $129.00" in render(mine)
 
 
+@pytest.mark.promise("slack:notes")
+async def test_a_note_below_it_is_taken_and_answered_like_any_other(team: SlackTeam) -> None:
+    """Whoever writes below a card first does not learn by it which one is the test."""
+    card, true = await posted(team), await team.ask(129_00, reason="it broke")
+    below: dict[str, list[str]] = {}
+    for approval_id in (card.id, true.id):
+        on = team.slack.message_of(approval_id)
+        before = len(team.slack.messages)
+        assert (await team.slack.write(on, "I call her first", user="UMARIA")).acknowledged
+        await team.app.told()
+        await team.send()
+        below[approval_id] = [
+            render(one) for one in team.slack.messages[before:] if one.thread_ts == on.ts
+        ]
+    assert below[card.id] == below[true.id]
+    assert len(below[true.id]) == 2
+    view = (await team.workspace.sayso.canaries.get(card.id)).solution
+    assert view is not None
+    assert [note.text for note in view.notes] == ["I call her first"]
+
+
 @pytest.mark.parametrize(
     ("button", "status", "words"),
     [

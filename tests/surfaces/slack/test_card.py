@@ -15,7 +15,7 @@ from sayso.actions.policy.card import Card
 from sayso.json import JsonObject, JsonValue
 from sayso.money import Money
 from sayso.sdk.outcome_words import outcome_of
-from sayso.sdk.solution_view import CustomerView, LeadView, SolutionView, StepView
+from sayso.sdk.solution_view import CustomerView, LeadView, LetterView, SolutionView, StepView
 from sayso.sdk.views import ActionView, ApprovalView, ErrorView, ReceiptView, VoteView
 from sayso.surfaces.slack import build_message, check_blocks
 from sayso.surfaces.slack.blocks import check_view
@@ -97,6 +97,7 @@ def solution(
         title=shown.title,
         amount=shown.amount,
         payee=shown.payee,
+        consequence=f"To {shown.payee}. Cannot be undone.",
         asks=status == "pending",
         needs="people",
         status=state or "pending_approval",
@@ -114,7 +115,7 @@ def solution(
         needed=shown.needed,
         unusual=shown.unusual,
         quiet=shown.quiet,
-        facts=shown.fields,
+        facts=tuple((label.capitalize(), value) for label, value in shown.fields),
         on_yes=shown.on_yes,
         on_no=shown.on_no,
     )
@@ -132,6 +133,7 @@ def solution(
         money=(),
         totals=() if shown.amount is None else (shown.amount,),
         roles=shown.roles,
+        agreed=tuple(one.person for one in votes if one.decision == "approve"),
         votes=votes,
         planner=shown.planner,
         expires_at=shown.deadline,
@@ -267,35 +269,36 @@ def test_the_card_shows_what_a_decision_needs() -> None:
     message = message_of(card())
     text = "\n".join(texts(cast("JsonValue", message.blocks)))
     for part in (
-        "Yes or no? Refund $129.00 of Order 1042",
-        "Money: $129.00",
-        "Goes to: Visa ..4242, which paid",
-        "From account: acct_1 (Acme)",
-        "Customer identified: signed in",
-        "Why it came to you\nUp to $500",
-        "Needs 1 person: support manager",
-        "Before: none like it",
+        "$129.00 to Dana: yes or no?",
         "Dana wrote this. Not verified.",
         "my mug broke, please refund me",
-        "A yes: Refund $129.00",
+        "Why it came to you",
+        "Up to $500 once a support manager has approved",
+        "Needs 1 person: support manager",
+        "What a yes does",
+        "Refund $129.00 of Order 1042",
+        "To Visa ..4242, which paid. Cannot be undone.",
         "A no: no money moves",
+        "Order: 1042: blue mug · Paid: $129.00",
         "No answer by 2026-11-25 12:00 UTC counts as no.",
         "Yes, $129.00",
-        f"{ID} · revision 3 · digest abababababab",
+        f"{ID} · revision 3 · digest abababababab · stripe.refund by playbooks",
     ):
         assert part in text
-    assert [block["type"] for block in message.blocks] == [
-        *("header", "rich_text", "section", "section", "context", "actions", "context")
-    ]
+    order = "header section rich_text rich_text rich_text rich_text section actions"
+    assert [block["type"] for block in message.blocks] == [*order.split(), *["context"] * 2]
 
 
-def test_missing_values_are_shown_as_unknown() -> None:
-    """A field without a value says so; it is never left out."""
-    shown = card(payee="", account=" ", fields=(("order", ""),), quote="", customer=(("id", "\n"),))
-    text = "\n".join(texts(cast("JsonValue", message_of(shown).blocks)))
-    assert "Goes to: unknown" in text
-    assert "From account: unknown" in text
-    assert "Order: unknown" in text
+def test_one_step_and_several_are_one_card() -> None:
+    """Nobody learns two: what stands where does not depend on how many steps there are."""
+    one = solution(card())
+    two = one.model_copy(update={"steps": one.steps * 2})
+    assert kinds(one) == kinds(two)
+
+
+def kinds(view: SolutionView) -> list[JsonValue]:
+    """The kinds of its blocks, from top to bottom."""
+    return [block["type"] for block in build_message(view).blocks]
 
 
 def test_no_words_of_a_customer_are_claimed_where_there_are_none() -> None:
@@ -318,33 +321,37 @@ def test_long_texts_are_cut_with_a_count_and_a_way_to_the_rest() -> None:
 
 
 @pytest.mark.promise("slack:cut")
-def test_a_long_field_is_shown_as_far_as_there_is_room() -> None:
+def test_a_letter_is_shown_as_far_as_there_is_room() -> None:
     """A yes to an e-mail is bound to its text: it is read on the card, or where the card says."""
-    letter = "we are sorry. " * 200 + "We pay you $5,000 more."
-    shown = card(fields=(("title", "Sorry"), ("text", letter)), amount=None)
-    assert f"Text: {letter}" in texts(cast("JsonValue", message_of(shown).blocks))
+    letter = "we are sorry. " * 160 + "We pay you $5,000 more."
+    asked = solution(card(amount=None))
 
-    longer = card(fields=tuple((f"text {number}", "x" * 5000) for number in range(12)))
-    message = message_of(longer)
-    assert_clean(message.blocks, message.text)
-    cut = [text for text in texts(cast("JsonValue", message.blocks)) if text.startswith("Text ")]
+    def shown(text: str, times: int = 1) -> list[str]:
+        step = asked.steps[0].model_copy(
+            update={"letter": LetterView(to="", sender="", subject="Sorry", text=text)}
+        )
+        message = build_message(asked.model_copy(update={"steps": (step,) * times}))
+        assert_clean(message.blocks, message.text)
+        return [one for one in texts(cast("JsonValue", message.blocks)) if text[:40] in one]
+
+    assert shown(letter) == [f"\n{letter}"]
+    cut = shown("x" * 5000, times=12)
     assert len(cut) == 12
-    assert all(text.endswith(f" characters in `sayso approvals show {ID}`)") for text in cut)
-    assert sum(map(len, cut)) > 8_000
+    assert all(one.endswith(f" characters in `sayso approvals show {ID}`)") for one in cut)
 
 
 @pytest.mark.promise("slack:cut")
-def test_too_many_fields_are_counted() -> None:
-    """Fields beyond the room are not left out silently."""
-    shown = card(fields=tuple((f"field {number}", "x") for number in range(60)))
+def test_facts_beyond_the_room_are_counted() -> None:
+    """What does not fit is not left out silently."""
+    shown = card(fields=tuple((f"field {number}", "x" * 50) for number in range(60)))
     text = "\n".join(texts(cast("JsonValue", message_of(shown).blocks)))
-    assert "Not shown: 48 more fields in `sayso approvals show" in text
+    assert re.search(r"Field 0: x+ · Field 1: .*\(\+[0-9,]+ characters in `sayso approvals", text)
 
 
 @pytest.mark.parametrize(
     ("status", "now", "votes", "expected"),
     [
-        ("pending", None, (), "Yes or no? "),
+        ("pending", None, (), "yes or no?"),
         ("pending", None, ("approve",), "maria said yes already"),
         ("approved", "approved", ("approve",), "maria said yes. It waits to be carried out."),
         ("approved", "executing", ("approve",), "maria said yes. It is being carried out."),

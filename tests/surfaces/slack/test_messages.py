@@ -237,12 +237,12 @@ async def test_cards_that_a_clock_put_off_are_sent_once_it_is_right(team: SlackT
     await stragglers.look()
     await team.send()
     assert len(team.slack.messages) == 1
-    assert render(team.card(known)).startswith("Yes or no?")
+    assert "yes or no?" in render(team.card(known))
     team.workspace.clock.advance(seconds=CALM_S)
     team.ticks.now += CALM_S
     await stragglers.look()
     await team.send()
-    assert render(team.card(new)).startswith("Yes or no?")
+    assert "yes or no?" in render(team.card(new))
     assert render(team.card(known)).startswith("Approved by maria")
 
 
@@ -325,7 +325,7 @@ async def test_a_card_that_asks_again_says_whose_yes_lapsed_and_why(team: SlackT
     team.workspace.shop.books.orders["o1"].refunded_minor = 10_00
     await team.work()
     text = render(team.card(approval))
-    assert text.startswith("Yes or no? Refund $119.00 of order o1")
+    assert text.startswith("$119.00 to customer cus_o1: yes or no?")
     assert (
         "maria said yes to an earlier revision, which does not count any more:"
         " the connector refuses it now: amount_too_large." in text
@@ -343,7 +343,7 @@ async def test_a_lowered_amount_says_whose_yes_was_to_more(team: SlackTeam) -> N
     await team.less("800.00")
     await team.send()
     text = render(team.card(approval))
-    assert text.startswith("Another yes? Refund $800.00 of order o1")
+    assert text.startswith("$800.00 to customer cus_o1: another yes?")
     assert (
         "finn said yes already; somebody else has to, too. maria said yes to an earlier revision,"
         " which does not count any more: the amount was lowered." in text
@@ -372,10 +372,10 @@ async def test_the_card_of_an_erased_customer_says_nothing_of_them_any_more(
 ) -> None:
     """docs/how-to/erase-a-customer.md: the channel, too, shows what is left, by itself."""
     approval = await team.ask(reason="the mug of my late uncle broke")
+    assert "cus_o1" in render(team.card(approval))
     await team.click(approval)
     await team.work()
     before = render(team.card(approval))
-    assert "cus_o1" in before
     assert "uncle" in before
     erased = await team.workspace.sayso.privacy.erase("cus_o1", reason="subject_request", by=KEEPER)
     assert erased.status == "erased"

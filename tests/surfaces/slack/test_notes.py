@@ -77,6 +77,7 @@ async def test_a_message_in_a_thread_decides_nothing(team: SlackTeam, text: str)
     assert_clean(told.blocks, told.text)
 
 
+@pytest.mark.usefixtures("store_url")
 async def test_slack_may_send_a_message_as_often_as_it_likes(team: SlackTeam) -> None:
     """At once, later, and to a process that remembers nothing: it is one note."""
     approval = await team.ask()
@@ -89,6 +90,7 @@ async def test_slack_may_send_a_message_as_often_as_it_likes(team: SlackTeam) ->
     assert [note.text for note in await notes(team, approval)] == ["Call her first"]
 
 
+@pytest.mark.usefixtures("store_url")
 async def test_a_note_of_the_console_goes_to_the_thread_once(team: SlackTeam) -> None:
     """With who it was and where, and it is not noted a second time by what Slack tells of it."""
     approval = await team.ask()
@@ -220,6 +222,16 @@ async def test_what_is_no_new_message_of_a_person_is_nothing(team: SlackTeam, su
     delivery = await team.slack.write(team.card(approval), "hello", user="UMARIA", subtype=subtype)
     assert delivery.acknowledged
     assert await notes(team, approval) == ()
+
+
+@pytest.mark.parametrize("subtype", ["thread_broadcast", "file_share"])
+async def test_a_reply_that_is_shown_in_the_channel_too_or_has_a_file_is_a_note(
+    team: SlackTeam, subtype: str
+) -> None:
+    """They are a person's words all the same; the file stays in Slack."""
+    approval = await team.ask()
+    await team.slack.write(team.card(approval), "her photo", user="UMARIA", subtype=subtype)
+    assert [note.text for note in await notes(team, approval)] == ["her photo"]
 
 
 async def test_what_is_written_elsewhere_is_nothing_of_ours(team: SlackTeam) -> None:

@@ -14,7 +14,7 @@ from sayso.sdk.client import Sayso
 from sayso.sdk.progress import CARRY_ON_S
 from sayso.sdk.resources.work import KINDS, WorkView
 from sayso.sdk.views import RequestView
-from sayso.sdk.work_draft import DraftView
+from sayso.sdk.work_draft import WorkDraftView
 from sayso.surfaces.cli.commands.ask import show_asked
 from sayso.surfaces.cli.confirm import check_somebody_is_there, confirm
 from sayso.surfaces.cli.options import JsonOption, LimitOption, WorkspaceOption
@@ -24,7 +24,7 @@ from sayso.surfaces.cli.unfinished import problem_of_request
 from sayso.surfaces.cli.words import one_line
 from sayso.surfaces.cli.workspace import find_workspace, look, person_token, run
 
-app = typer.Typer(help="What machines left to people: list, show, take, note, propose, end.")
+app = typer.Typer(help="What machines left to people: take, note, propose, end.")
 
 AboutArgument = Annotated[
     str,
@@ -178,7 +178,7 @@ def end_work(
     )
 
 
-def _lowered(draft: DraftView, said: list[str]) -> dict[str, Money]:
+def _lowered(draft: WorkDraftView, said: list[str]) -> dict[str, Money]:
     """The lower amounts, in the currency of their steps."""
     found: dict[str, Money] = {}
     for one in said:
@@ -213,7 +213,7 @@ def _told(out: Out, view: WorkView) -> int:
     return OK
 
 
-def _show_draft(out: Out, about: str, draft: DraftView) -> None:
+def _show_draft(out: Out, about: str, draft: WorkDraftView) -> None:
     out.line(f"  drafted by {one_line(draft.planner)}, and not done ({draft.digest[:12]}):")
     for step in draft.steps:
         after = f", after {', '.join(step.after)}" if step.after else ""
