@@ -251,7 +251,6 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "note_work": WorkView,
     "propose_work": RequestView,
     "end_work": WorkView,
-    "propose_work": RequestView,
     "settle": ActionView,
     "stop": StopView,
     "resume": StopView,
