@@ -65,7 +65,7 @@ def _quote(view: SolutionView) -> list[str]:
     quote, more = view.lead.quote[:_QUOTE_CHARS], len(view.lead.quote) - _QUOTE_CHARS
     said = [f"> {_line(line)}" for line in quote.splitlines()]
     cut = [f"> … and {more:,} more characters"] if more > 0 else []
-    return [f"{_line(view.customer.name)} wrote (not verified):", *said, *cut, ""]
+    return [f"{_line(view.customer.name)} wrote (not checked):", *said, *cut, ""]
 
 
 def _step(place: int, step: StepView) -> list[str]:

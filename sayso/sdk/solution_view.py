@@ -118,8 +118,8 @@ class LeadView(View):
 
     Attributes:
         headline: what and how much to whom, such as `$139.00 to Ben Okafor`.
-        split: the parts of it, each an amount (or empty) and what it is; empty for one step that
-            moves no money, whose headline says it all.
+        split: the parts of it, each an amount (or empty) and what it is; empty for one step
+            of unknown amount, whose headline says it all.
         quote: the customer's own words, not verified. why: why it came to people.
         needed: who has to agree. unusual: what is out of the ordinary, the most telling first.
         quiet: how many other signs were looked at and said nothing.

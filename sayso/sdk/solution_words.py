@@ -189,10 +189,11 @@ def headline(steps: Sequence[Told], name: str) -> str:
 def split(steps: Sequence[Told]) -> tuple[tuple[str, str], ...]:
     """The parts of the headline: an amount, or nothing, and what it is.
 
-    Empty where the headline is the one step's own sentence: it would be said twice.
+    Where the headline is the one step's own sentence, that is not said twice.
     """
     if len(steps) == 1 and not totals(steps):
-        return ()
+        moves = {Effect.MONEY_OUT, Effect.CREDIT, None}
+        return () if steps[0].effect in moves else (("", "No money moves"),)
     return tuple(("" if one.amount is None else str(one.amount), one.brief) for one in steps)
 
 

@@ -306,7 +306,7 @@ def _other_money(seen: Seen) -> str:
     if not sums:
         return ""
     totals = " and ".join(str(Money(minor, currency)) for currency, minor in sorted(sums.items()))
-    return f"{totals} given in other ways in {NEARLY.days} days"
+    return f"{totals} given to them by other actions in {NEARLY.days} days"
 
 
 def _new_means_of_payment(seen: Seen) -> str | None:

@@ -183,8 +183,8 @@ def _words(name: str) -> str:
 
 def _always(people: int) -> str:
     if people > 1:
-        return f"{_count(people).capitalize()} people must agree to each of these"
-    return "A person decides about each of these"
+        return f"The policy always asks {_count(people)} people here"
+    return "The policy always asks a person here"
 
 
 def _count(people: int) -> str:

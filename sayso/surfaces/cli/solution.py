@@ -34,7 +34,7 @@ def solution_rows(view: SolutionView, now: datetime) -> Rows:
     who = view.customer.name
     rows = [
         ("", join(parts) or lead.headline),
-        *([("Wrote", f"“{lead.quote}” ({who}, not verified)")] if lead.quote.strip() else []),
+        *([("Wrote", f"“{lead.quote}” ({who}, not checked)")] if lead.quote.strip() else []),
         ("Why you", f"{lead.why}. {lead.needed}".replace("..", ".").strip()),
         ("Unusual", "; ".join(lead.unusual) or f"nothing; {counted(lead.quiet, 'sign')} looked at"),
         *(row for place, step in enumerate(view.steps, 1) for row in _step(place, step)),

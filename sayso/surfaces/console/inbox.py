@@ -32,7 +32,7 @@ _COLUMNS = {
     "role": ("In all", "For whom, and what", "Why it came to people", "Unusual", "Time left"),
     "handed-over": (
         "Money",
-        "Who wrote what (not verified)",
+        "Who wrote what (not checked)",
         "Why the agent stopped",
         "Where it stands",
         "Since",

@@ -144,7 +144,7 @@ def _quote(view: SolutionView) -> list[JsonObject]:
     if not view.lead.quote.strip():  # a caller's own action, of which no customer wrote anything
         return []
     quote = fit(view.lead.quote, 2000, more=where_of(view), lines=True)
-    wrote = f"{fit(first_name(view.customer.name), 80)} wrote this. Not verified."
+    wrote = f"{fit(first_name(view.customer.name), 80)} wrote this. What it says is not checked."
     return [
         {
             "type": "rich_text",

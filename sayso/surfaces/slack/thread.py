@@ -37,6 +37,7 @@ class Post:
 Turn: TypeAlias = tuple[str, str]
 """Who wrote it (`customer` or `agent`), and what."""
 _MOST_TURNS = 8
+_LINES_CHARS = 2800
 
 
 def build_evidence(view: SolutionView, talk: Sequence[Turn]) -> tuple[str, tuple[JsonObject, ...]]:
@@ -48,8 +49,10 @@ def build_evidence(view: SolutionView, talk: Sequence[Turn]) -> tuple[str, tuple
     Returns:
         The text for notifications and the blocks; no button, since nothing is decided there.
     """
-    facts = "\n".join(f"{fit(label, 80)}: {fit(value, 200)}" for label, value in view.lead.facts)
-    signs = "\n".join(f"⚠ {fit(sign, 200)}" for sign in view.lead.unusual)
+    facts = _lines(
+        [f"{fit(label, 80)}: {fit(value, 200)}" for label, value in view.lead.facts], view
+    )
+    signs = _lines([f"⚠ {fit(sign, 200)}" for sign in view.lead.unusual], view)
     blocks: list[JsonObject] = [
         section(f"What is known\n{facts or 'Nothing beside the card.'}"),
         section(f"Looked at for what is unusual\n{signs or 'Nothing was.'}"),
@@ -58,7 +61,7 @@ def build_evidence(view: SolutionView, talk: Sequence[Turn]) -> tuple[str, tuple
     if len(shown) < len(talk):
         blocks.append(context(f"{len(talk) - len(shown)} earlier messages {where_of(view)}"))
     for role, content in shown:
-        who = "Customer wrote (not verified)" if role == "customer" else "The agent wrote"
+        who = "Customer wrote (not checked)" if role == "customer" else "The agent wrote"
         text = fit(content, 1200, more=where_of(view), lines=True)
         said: JsonObject = {"type": "text", "text": who, "style": {"bold": True}}
         blocks.append(
@@ -71,6 +74,16 @@ def build_evidence(view: SolutionView, talk: Sequence[Turn]) -> tuple[str, tuple
             }
         )
     return escape(show_hidden(f"What is known ({view.id})")), tuple(blocks)
+
+
+def _lines(lines: Sequence[str], view: SolutionView) -> str:
+    """As many of the lines as a section has room for; the others are counted."""
+    size = 0
+    for place, line in enumerate(lines):
+        size += len(line) + 1
+        if size > _LINES_CHARS:
+            return "\n".join([*lines[:place], f"{len(lines) - place} more {where_of(view)}"])
+    return "\n".join(lines)
 
 
 def reminder(view: SolutionView, users: tuple[str, ...], ts: str) -> Post:

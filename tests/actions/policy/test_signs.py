@@ -83,7 +83,10 @@ def seen(
             seen(before(0.01, request="req_1"), before(0.02, request="req_2", minor=None)),
             "Third request within an hour",
         ),
-        (seen(before(2, name="shop.credit", minor=1000)), "$10.00 given in other ways in 30 days"),
+        (
+            seen(before(2, name="shop.credit", minor=1000)),
+            "$10.00 given to them by other actions in 30 days",
+        ),
         (seen(facts={"payment_method_age_days": 1}), "The card is new: 1 day"),
         (seen(facts={"refunded_before": 2}), "2 earlier payments were refunded"),
         (seen(facts={"tenure_days": 12}), "Customer for 12 days"),

@@ -65,7 +65,7 @@ def test_a_rule_that_always_asks_says_that_it_always_asks() -> None:
         '@id("always") @explain("a person decides") permit (principal, '
         'action == Action::"shop.refund", resource) when { context.approvals >= 1 };'
     )
-    assert why(100, rules=rules).reason == "A person decides about each of these"
+    assert why(100, rules=rules).reason == "The policy always asks a person here"
 
 
 def test_numbers_in_comments_and_explanations_are_no_rules() -> None:

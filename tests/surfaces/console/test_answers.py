@@ -66,7 +66,7 @@ async def test_the_page_says_first_what_and_how_much_to_whom(tmp_path: Path) -> 
             "$139.00 to Ben Okafor",
             "back to",
             "The mugs came broken",
-            "Not verified.",
+            "What it says is not checked.",
             "Above the automatic $50",
             "Unusual",
             "What a yes does",

@@ -95,7 +95,7 @@ async def test_a_reminder_shows_all_of_it_and_decides_nothing(tmp_path: Path) ->
         assert message["Subject"] == "$139.00 to Ben Okafor: yes or no?"
         for words in (
             "The mugs came broken.",
-            "not verified",
+            "not checked",
             "Why it came to people: Above the automatic $50",
             "1. Refund $129.00",
             "2. Give a gift of $10.00",

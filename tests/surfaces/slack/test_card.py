@@ -270,7 +270,7 @@ def test_the_card_shows_what_a_decision_needs() -> None:
     text = "\n".join(texts(cast("JsonValue", message.blocks)))
     for part in (
         "$129.00 to Dana: yes or no?",
-        "Dana wrote this. Not verified.",
+        "Dana wrote this. What it says is not checked.",
         "my mug broke, please refund me",
         "Why it came to you",
         "Up to $500 once a support manager has approved",
@@ -346,6 +346,9 @@ def test_facts_beyond_the_room_are_counted() -> None:
     shown = card(fields=tuple((f"field {number}", "x" * 50) for number in range(60)))
     text = "\n".join(texts(cast("JsonValue", message_of(shown).blocks)))
     assert re.search(r"Field 0: x+ · Field 1: .*\(\+[0-9,]+ characters in `sayso approvals", text)
+    known, below = build_evidence(solution(shown), [])
+    assert_clean(below, known)
+    assert re.search(r"\n[0-9]+ more in `sayso approvals show", str(next(texts([*below]))))
 
 
 @pytest.mark.parametrize(
