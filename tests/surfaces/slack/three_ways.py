@@ -1,4 +1,4 @@
-"""Two people in the console and one in Slack on one solution, at once, again and again.
+"""Two people in two browsers and one in Slack on one solution, at once, again and again.
 
 `PYTHONPATH=tests python -m surfaces.slack.three_ways 200` plays it so often, and prints whose yes
 counted, and how long after the clicks the last of the three was told whose it was.
@@ -13,13 +13,12 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
+from playwright.async_api import Browser, Page
 from support.parcel_shop import ParcelShop, add_playbooks
-from surfaces.console.served_console import RULES, WORDS, Packages, serving
+from surfaces.console.served_console import ROOT, RULES, WORDS, Packages, chromium, serving
 from surfaces.slack.slack_team import SlackTeam, open_team
 
 from sayso.money import Money
-from sayso.sdk.solution_view import SolutionView
 from sayso.testing.slack import FakeSlack
 
 YES = "sayso.solution.yes"
@@ -43,42 +42,51 @@ async def play(rounds: int) -> list[Round]:
         async with (
             open_team(Path(folder), slack, shop=shop, planner=Packages(), policy=RULES) as team,
             serving(team.workspace.sayso) as url,
+            chromium() as browser,
         ):
-            clients = [await client(team, url, person) for person in ("m0", "m1")]
+            pages = [await page_of(team, browser, url, person) for person in ("m0", "m1")]
             for number in range(rounds):
                 shop.books.add(f"o{number}", f"cus_{number}", Money(100_000, "USD"))
                 shop.names[f"cus_{number}"] = "Ben Okafor"
-                played.append(await play_one(team, clients, f"cus_{number}"))
-            for one in clients:
-                await one.aclose()
+                where, customer = f"{url}{ROOT}", f"cus_{number}"
+                played.append(await play_one(team, pages, where, customer, first=number % 2 == 0))
             await team.work()
             paid = [payout.order for payout in shop.books.payouts]
             assert sorted(paid) == sorted(f"o{number}" for number in range(rounds))
     return played
 
 
-async def client(team: SlackTeam, url: str, person: str) -> httpx.AsyncClient:
-    """A browser in which somebody is signed in."""
+async def page_of(team: SlackTeam, browser: Browser, url: str, person: str) -> Page:
+    """A browser of one's own in which somebody is signed in."""
     _, secret = await team.workspace.sayso.sessions.begin(person, via="token")
-    return httpx.AsyncClient(
-        base_url=url,
-        cookies={"sayso_session": secret},
-        headers={"Sec-Fetch-Site": "same-origin"},
-        timeout=60,
-    )
+    context = await browser.new_context()
+    await context.add_cookies([{"url": url, "name": "sayso_session", "value": secret}])
+    return await context.new_page()
 
 
-async def play_one(team: SlackTeam, clients: list[httpx.AsyncClient], customer: str) -> Round:
-    """One solution, three clicks. Every rule of the race is asserted here."""
+async def play_one(
+    team: SlackTeam, pages: list[Page], console: str, customer: str, *, first: bool
+) -> Round:
+    """One solution, three clicks. Every rule of the race is asserted here.
+
+    Args:
+        first: Slack's click is on its way at once, and not behind those of the browsers, whose way
+            is longer: so each of the three wins at times.
+    """
     sayso = team.workspace.sayso
     request = await sayso.ask(customer, WORDS)
     asked = next(one.approval for one in request.actions if one.approval is not None)
     await team.send()
     view = await sayso.solutions.get(asked.id)
+    await asyncio.gather(*(page.goto(f"{console}/solution/{view.id}") for page in pages))
     told = len(team.told)
+    clicked = asyncio.Event()
+    if first:
+        clicked.set()
     begun = time.monotonic()
 
     async def in_slack() -> str:
+        await clicked.wait()
         card = team.slack.message_of(view.id)
         delivery = await team.slack.click(card, YES, user="UM2")
         assert delivery.acknowledged
@@ -86,9 +94,9 @@ async def play_one(team: SlackTeam, clients: list[httpx.AsyncClient], customer: 
         (said,) = team.told[told:]
         return said
 
-    first, second, third = await asyncio.gather(*(click(one, view) for one in clients), in_slack())
+    one, other, third = await asyncio.gather(*(click(page, clicked) for page in pages), in_slack())
     told_s = time.monotonic() - begun
-    texts = {"m0": first, "m1": second, "m2": third}
+    texts = {"m0": one, "m1": other, "m2": third}
     counted = [name for name, text in texts.items() if WON[name] in text]
     assert len(counted) == 1, texts
     (winner,) = counted
@@ -104,22 +112,13 @@ async def play_one(team: SlackTeam, clients: list[httpx.AsyncClient], customer: 
 WON = {"m0": "You said yes", "m1": "You said yes", "m2": "Your yes counts"}
 
 
-async def click(browser: httpx.AsyncClient, view: SolutionView) -> str:
-    """Say yes on the page; what the page then says."""
-    answer = await browser.post(
-        f"/console/solution/{view.id}/decision",
-        data={
-            "decision": "yes",
-            "revision": str(view.revision),
-            "digest": view.digest,
-            "step": [step.id for step in view.steps if step.asks],
-        },
-        follow_redirects=True,
-    )
-    assert answer.status_code in {200, 409}, answer.text
-    if answer.status_code == 409:
-        assert "Your click was not counted" in answer.text, answer.text
-    return answer.text
+async def click(page: Page, clicked: asyncio.Event) -> str:
+    """Click yes as the page stands; what it says once it tells whose yes counted."""
+    # By script: a click of the mouse would wait for a button that another yes has taken away.
+    await page.evaluate("document.querySelector('#yes').click()")
+    clicked.set()
+    await page.get_by_text("said yes").first.wait_for()
+    return await page.inner_text("main")
 
 
 def _print(played: list[Round]) -> None:
