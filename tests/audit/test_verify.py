@@ -36,7 +36,8 @@ audit.witness audit.witness.request
 audit.authority audit.authority.credentials audit.authority.keyring audit.authority.passkeys
 audit.authority.people
 audit.authority.state audit.authority.stated audit.authority.steps
-audit.rules audit.rules.actions audit.rules.book audit.rules.controls audit.rules.limits
+audit.rules audit.rules.actions audit.rules.book audit.rules.canaries audit.rules.controls
+audit.rules.limits
 audit.rules.people
 audit.rules.passkeys audit.rules.policy audit.rules.quorum audit.rules.requests
 audit.rules.transitions audit.rules.world

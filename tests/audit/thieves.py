@@ -45,7 +45,7 @@ WRITTEN: Mapping[str, str] = {
     "an outbox emptied": "delete from outbox",
     "a stop deleted": "delete from stop",
     "a token planted": "insert into token select tenant, 'tok_mine', x'00', kind, 'maria', scopes,"
-    " created_at, expires_at, revoked_at, last_seq from token limit 1",
+    " created_at, expires_at, revoked_at, last_seq, null from token limit 1",
     "a use of a limit lowered": "update limit_use set minor = 1",
     "an intent deleted": "delete from log_entry where kind = 'action.intent'",
     "an entry forged behind the head": "insert into log_entry (tenant, seq, body) select tenant,"
@@ -122,7 +122,7 @@ def _keys_in(wrapped: bytes, hashes: list[bytes], stranger: Keyring, place: str)
 
 PLANTED: Mapping[str, str] = {
     "a token row": "insert into token select tenant, 'tok_mine', x'01', 'person', 'maria', scopes,"
-    " created_at, expires_at, revoked_at, last_seq from token where holder = 'bot'",
+    " created_at, expires_at, revoked_at, last_seq, null from token where holder = 'bot'",
     "a bot's token made a manager's": "update token set kind = 'person', holder = 'maria',"
     " scopes = '[\"approvals:decide\"]' where holder = 'bot'",
     "a manager's hash on a bot's secret": "update token set hash = (select cast(hash || x'00' as"

@@ -201,7 +201,7 @@ async def test_no_token_is_written_anywhere(
     exporter, provider = InMemorySpanExporter(), TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     told: list[str] = []
-    async with open_post(tmp_path, mark="canary-", takes="at-canary-1") as post:
+    async with open_post(tmp_path, mark="sparrow-", takes="at-sparrow-1") as post:
         assert await send(post, Telemetry(provider)) == ["succeeded"]
         post.clock.advance(hours=2)  # the next token is one that the mail server does not take
         told += await send(post, Telemetry(provider))
@@ -211,9 +211,9 @@ async def test_no_token_is_written_anywhere(
     told += [caplog.text, *(repr(vars(record)) for record in caplog.records)]
     told += [span.to_json() for span in exporter.get_finished_spans()]
     assert "sayso.call" in "".join(told), "nothing was recorded, so this proves nothing"
-    for canary in ("canary", CLIENT_SECRET):
+    for canary in ("sparrow", CLIENT_SECRET):
         assert [text for text in told if canary in text] == []
-    files = [path for path in tmp_path.glob("sayso.db*") if b"canary" in path.read_bytes()]
+    files = [path for path in tmp_path.glob("sayso.db*") if b"sparrow" in path.read_bytes()]
     assert files == []
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import pytest
 
 from sayso.errors import Code, ConfigError, IntegrityError
-from sayso.store.base import Reader, Store, Transaction, integer, text
+from sayso.store.base import Reader, SqlValue, Store, Transaction, integer, text
 
 OpenStore = Callable[[], Store]
 LONG_S = 30.0
@@ -181,7 +181,7 @@ async def test_one_query_is_answered_for_each_of_several_parameters(store: Store
         return read(tx)
 
     def read(reader: Reader) -> list[int]:
-        asked = [
+        asked: list[Mapping[str, SqlValue]] = [
             {"owner": "main", "limit_id": "l", "key": key, "currency": "", "oldest": 7}
             for key in keys
         ]

@@ -252,6 +252,8 @@ def _small(view: SolutionView, *, asks: bool) -> list[str]:
     known = [fit(facts, _FACTS_CHARS, more=where_of(view))] if facts and asks else []
     parts = [view.id, f"revision {view.revision}", f"digest {view.digest[:12]}"]
     parts.append(f"{', '.join(step.action for step in view.steps)} by {view.planner}")
+    cards = [Card.from_json(step.card) for step in view.steps if step.card is not None]
+    parts += dict.fromkeys(card.guarantee.partition(":")[0] for card in cards)
     if asks:
         parts.append(f"all of it {where_of(view)}")
     return [*known, fit(" · ".join(parts), 600)]

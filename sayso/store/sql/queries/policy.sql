@@ -68,7 +68,7 @@ group by a.tenant, a.id order by a.id limit :limit;
 select a.id, a.name, a.subject_id, a.judgement, a.snapshot, a.created_at, w.how
 from action a left join action_wrong w on w.tenant = a.tenant and w.action_id = a.id
 where a.tenant = :tenant and a.id > :after and a.created_at >= :since and a.undoes is null
-    and a.status in ('succeeded', 'compensated')
+    and (a.status = 'succeeded' or a.status = 'compensated')
 order by a.id limit :limit;
 
 -- What was reserved of limits, by the log, oldest first.
