@@ -144,6 +144,16 @@ class OidcSessions(Resource):
         """
         if session.via != "oidc" or self._is_good(session):
             return
+        before = self._asking.get(session.token.id)
+        try:
+            await self._answer(session)
+        except RetryableError:
+            # A page had asked before this click: the provider may have come back since.
+            if before is None or not before.done():
+                raise
+            await self._answer(session)
+
+    async def _answer(self, session: Session) -> None:
         task = self._ask_once(session)
         done, _ = await asyncio.wait({task}, timeout=WAIT_S)
         if done:
