@@ -115,7 +115,7 @@ WON = {"m0": "You said yes", "m1": "You said yes", "m2": "Your yes counts"}
 async def click(page: Page, clicked: asyncio.Event) -> str:
     """Click yes as the page stands; what it says once it tells whose yes counted."""
     # By script: a click of the mouse would wait for a button that another yes has taken away.
-    await page.evaluate("document.querySelector('#yes').click()")
+    await page.evaluate("document.querySelector('#yes')?.click()")
     clicked.set()
     await page.get_by_text("said yes").first.wait_for()
     return await page.inner_text("main")
