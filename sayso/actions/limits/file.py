@@ -21,7 +21,8 @@ from sayso.actions.policy.problem import Problem
 from sayso.errors import Code, RefusedError
 from sayso.money import exponent_of
 
-_LIMIT = re.compile(r"^[ \t]*\[\[\s*limit\s*\]\]", re.MULTILINE)
+_LIMIT = re.compile(r"^(?:[ \t]*#[^\n]*\n)*[ \t]*\[\[\s*limit\s*\]\]", re.MULTILINE)
+"""Where a limit begins: with what is said right above it, which goes where it goes."""
 _CARDS_OF = {Of.CUSTOMER, Of.TOKEN}
 
 

@@ -65,12 +65,10 @@ class Backtests:
             playing.task = asyncio.create_task(
                 sayso.analysis.backtest(since=since, of=of, progress=playing.tell)
             )
-        if playing.task is None:
-            await asyncio.sleep(PATIENCE_S)
-        else:
-            await asyncio.wait({playing.task}, timeout=PATIENCE_S)
-        if not playing.is_under_way and playing.task is not None:
-            self.known.pop(key, None)  # what is judged meanwhile counts the next time
+        if playing.task is not None:
+            done, _ = await asyncio.wait({playing.task}, timeout=PATIENCE_S)
+            if done:
+                self.known.pop(key, None)  # what is judged meanwhile counts the next time
         return playing
 
 

@@ -291,6 +291,9 @@ def test_a_cap_is_changed_and_the_rest_of_the_file_stays() -> None:
     ).replace("count  = 400", "count  = 3")
     assert change_limit(BIG, "open", cards=5) == BIG.replace("cards = 20", "cards = 5")
     assert drop_limit(BIG, "open") == BIG[: BIG.index('[[limit]]\nid = "open"')]
+    said = "# The shop's.\n\n# why a\n[[limit]]\nid = 'a'\n\n# why b\n[[limit]]\nid = 'b'\n"
+    assert drop_limit(said, "a") == "# The shop's.\n\n# why b\n[[limit]]\nid = 'b'\n"
+    assert drop_limit(said, "b") == "# The shop's.\n\n# why a\n[[limit]]\nid = 'a'\n\n"
     for sums, many in (({"GBP": Decimal(1)}, None), (None, 5), (None, None)):
         with pytest.raises(RefusedError) as refused:
             change_limit(BIG, "token-hour", sums=sums, cards=many)

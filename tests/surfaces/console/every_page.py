@@ -25,6 +25,7 @@ from surfaces.console.served_console import (
     package,
 )
 from surfaces.console.test_passkeys import enrol
+from surfaces.console.test_rollout import DIALS
 
 from sayso.actions.model.definition import Action
 from sayso.actions.model.plan import Handoff, Plan
@@ -38,21 +39,6 @@ from sayso.sdk.resources.work import put_elsewhere
 from sayso.sdk.together import rule_of
 from sayso.surfaces.console.app import create_console
 
-DIALS = """
-[[dial]]
-id     = "refunds"
-say    = '{dial}'
-action = "shop.refund"
-stage  = "suggest"
-
-[[dial]]
-id     = "gifts"
-say    = "Gifts"
-action = "shop.gift"
-stage  = "auto"
-share  = 10
-else   = "suggest"
-"""
 LIMITS = """
 [[limit]]
 id     = "day"
@@ -150,7 +136,7 @@ class ForeignPackages(Packages):
 async def open_everything(folder: Path, foreign: Foreign) -> AsyncGenerator[ServedConsole]:
     """A console whose policy has dials and a limit, and where large amounts want a passkey."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "rollout.toml").write_text(DIALS.format(dial=foreign("dial")))
+    (folder / "rollout.toml").write_text(DIALS.format(words=foreign("dial")))
     (folder / "limits.toml").write_text(LIMITS.format(limit=foreign("limit")))
     said = "up to 500 once a support manager says yes"
     assert said in RULES

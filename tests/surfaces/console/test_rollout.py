@@ -22,7 +22,7 @@ pytestmark = pytest.mark.promise("console:rollout")
 DIALS = """
 [[dial]]
 id     = "refunds"
-say    = "{words}"
+say    = '{words}'
 action = "shop.refund"
 stage  = "suggest"
 
