@@ -84,8 +84,9 @@ def propose_draft(
 
     Raises:
         RefusedError: `already_in_state`, naming who has proposed it; `wrong_state` where nothing is
-            drafted; `digest_mismatch`; `invalid_input` for steps that are not of it, or that cannot
-            be done without one that is left out; `edit_not_allowed`; `unknown_action`.
+            drafted, or its entry is pruned; `digest_mismatch`; `invalid_input` for steps that are
+            not of it, or that cannot be done without one that is left out; `edit_not_allowed`;
+            `unknown_action`.
         IntegrityError: `tampered`, when it is not the draft that the log names.
     """
     drafted = requests.drafted(tx, row)
@@ -97,7 +98,14 @@ def propose_draft(
             "this is not what is drafted",
             next_step="look at it again, and propose what it shows now",
         )
-    if _left_to_people(tx, row) != drafted.digest:
+    named = _left_to_people(tx, row)
+    if named is None:
+        raise RefusedError(
+            Code.WRONG_STATE,
+            "what is drafted is older than what is kept of the log",
+            next_step="propose what you want done as an action of your own",
+        )
+    if named != drafted.digest:
         # INVARIANT: what the database alone says opens nothing.
         raise changed_outside(f"what is drafted for the request {row.id}")
     chosen = _chosen(drafted, wanted, actions)
@@ -140,13 +148,13 @@ def propose_draft(
     return moved
 
 
-def _left_to_people(reader: Reader, row: RequestRow) -> str:
-    """The digest of the draft that the log's newest entry about the request names."""
+def _left_to_people(reader: Reader, row: RequestRow) -> str | None:
+    """The digest of the draft that the newest entry about the request names; None once pruned."""
     for one in reader.all("log.bodies", tenant=row.tenant, from_seq=row.last_seq, limit=1):
         entry = StoredEntry.read(text(one, "body").encode()).entry
         if entry.request == row.id:
             return str(entry.data.get("draft", ""))
-    return ""
+    return None
 
 
 def _nothing_to_propose(row: RequestRow) -> RefusedError:

@@ -21,7 +21,7 @@ class Outcome:
     """How a card begins.
 
     Attributes:
-        lead: before the title, with a colon and a blank; empty while it waits for the first vote.
+        lead: before the title; with a question mark or a colon, and a blank.
         text: what there is to say about it; it may hold foreign text, which a surface escapes.
         asks: whether people can still decide, and buttons are shown.
     """

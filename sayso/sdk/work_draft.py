@@ -16,6 +16,7 @@ from sayso.agent.draft_proposal import (
 )
 from sayso.agent.drafted import Drafted
 from sayso.agent.request_row import RequestRow, RequestStatus, get_request, read_request
+from sayso.agent.run import plannable_by_name
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant, to_micros
@@ -170,7 +171,7 @@ def _propose(
             "the customer may still answer",
             next_step="wait for a day; then it is yours",
         )
-    actions = {action.name: action for action in container.connectors.actions}
+    actions = plannable_by_name(container.connectors)
     moved = propose_draft(tx, container.requests, container.proposals, row, wanted, actions, now)
     taken = None if work is None else maybe(work, "assignee")
     tx.run(

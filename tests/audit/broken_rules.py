@@ -373,6 +373,10 @@ def _test_card_answered(name: str, credential: str = "") -> Step:
     return step
 
 
+def _test_card_ended(log: RuledLog) -> None:
+    log.say(EntryKind.CANARY_ENDED, person("maria"), {"canary": "apr_1", "why": "unanswered"})
+
+
 BROKEN: Mapping[Check, tuple[Step, ...]] = {
     Check.RULE_TRANSITION: (_twice, _never_asked),
     Check.RULE_JUDGED: (_denied_and_done, _something_else_is_called),
@@ -456,6 +460,7 @@ BROKEN: Mapping[Check, tuple[Step, ...]] = {
         _test_card_answered("maria"),
         _test_card(_test_card_answered("finn")),
         _test_card(_test_card_answered("maria"), _test_card_answered("noor")),
+        _test_card(_test_card_ended),
         _test_card(RuledLog.asked),
     ),
 }

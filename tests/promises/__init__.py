@@ -5,7 +5,7 @@ module. `tests/test_promises.py` ties the two; docs/reference/promises.md is mad
 `python tests/generated.py`. A promise that no test proves yet does not stand here but under "Open"
 in docs/reference/promises.md.
 
-`invariant n` is one of the ten things that must always hold, which that page lists.
+`invariant n` is one of the twelve things that must always hold, which that page lists.
 """
 
 from __future__ import annotations

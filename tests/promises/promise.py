@@ -10,7 +10,7 @@ class Promise(NamedTuple):
 
     Attributes:
         sentence: what holds, in the present tense.
-        invariants: which of the ten invariants it is a part of, such as `invariant 2`; often none.
+        invariants: which of the twelve invariants it is a part of, such as `invariant 2`.
     """
 
     sentence: str

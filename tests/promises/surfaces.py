@@ -187,7 +187,7 @@ PROMISES: dict[str, Promise] = {
         "invariant 10",
     ),
     "slack:linked": Promise(
-        "Only an account that sayso.toml names, with its workspace, is a person."
+        "Only an account that the log links to somebody, by its workspace and id, is a person."
     ),
     "slack:guests": Promise("Guests, bots and strangers decide nothing."),
     "slack:left": Promise("A deactivated account is refused within five minutes."),

@@ -1,8 +1,8 @@
 """Test cards: a solution that was decided, shown once more with one mistake in it.
 
 INVARIANT: none of them is ever an action or an approval. A card is made anew from its source each
-time that it is shown, in memory; no row has its id but one of `canary`, which nothing that carries
-out, counts or judges reads. So there is nothing that could be claimed or called.
+time that it is shown, in memory; no action, approval or vote has its id, and nothing that carries
+out, counts or judges reads the table `canary`. So there is nothing that could be claimed or called.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class CanaryCard:
     Attributes:
         solution: what is shown; none of its rows is stored. step: the wrong one.
         reveal: what the mistake was, as the end of a sentence; names the customer as the card does.
-        most: the amount that would have been right, at most; None where money is not the mistake.
+        most: what was ever paid, and so the most that can be right; None where money is not wrong.
     """
 
     id: str
@@ -218,7 +218,7 @@ def _more_than_paid(steps: _Steps, place: int, seed: int) -> _Wrong | None:
     return (
         _with(steps, place, wrong),
         f"the card said {more}, and no more than {most} was ever paid",
-        amount,
+        most,
     )
 
 

@@ -25,7 +25,11 @@ def check_ended(world: World, event: Event, findings: Findings) -> None:
     if not roles and (world.whole or name in world.canaries):
         message = f"the test card `{name[:60]}` ended, and did not wait"
         findings.add(Check.RULE_CANARY, Damage.RULE_BROKEN, message, event.seq)
-    if event.kind == "canary.ended":
+    by = "system" if event.kind == "canary.ended" else "person"
+    if event.actor_kind != by:
+        message = f"the test card `{name[:60]}` was ended by a {event.actor_kind}"
+        findings.add(Check.RULE_CANARY, Damage.RULE_BROKEN, message, event.seq)
+    if by == "system":
         return
     person = world.authority.person(event.actor)
     if person is None or (roles and not person.roles & roles):

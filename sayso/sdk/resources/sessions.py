@@ -3,7 +3,8 @@
 A session is a person's token that lives for a day at most: it is made, checked and revoked like
 any other, so that each begins and ends by an entry of the log, and everything that a person does
 with it is done by a credential that the log knows. The row beside it says only how it was entered
-and when it was used last; whoever forges that row opens nothing with it.
+and when it was used last: whoever forges that row opens nothing with it, and can
+only keep a company's provider from being asked again.
 """
 
 from __future__ import annotations
@@ -170,12 +171,12 @@ class SessionResource(Resource):
         return {text(row, "token_id"): integer(row, "seen_at") for row in rows}
 
     async def of_provider(self) -> frozenset[str]:
-        """The tokens of those that a company's provider began; of the newest thousand."""
-        tenant = self._container.tenant
+        """The tokens of those that a company's provider began, and that may still be open."""
+        tenant, since = self._container.tenant, to_micros(self._container.clock.now() - ABSOLUTE)
         rows = await self._container.store.read(
-            lambda reader: reader.all("session.newest", tenant=tenant, limit=_MOST_SEEN)
+            lambda reader: reader.all("session.of_provider", tenant=tenant, since=since)
         )
-        return frozenset(text(row, "token_id") for row in rows if text(row, "via") == "oidc")
+        return frozenset(text(row, "token_id") for row in rows)
 
     async def end(self, session: Session) -> None:
         """End a session; what it opened is closed at once."""

@@ -1,4 +1,4 @@
-"""Slack: cards with a yes, a no and a less, for people whom sayso.toml links to their accounts.
+"""Slack: cards with a yes, a no and a less, for people whom the log links to their accounts.
 
     async with create_slack_app(sayso) as slack:  # posts and updates cards while it is open
         routes = [Route("/slack/events", slack)]  # takes Slack's signed requests

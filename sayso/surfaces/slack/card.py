@@ -80,7 +80,7 @@ def build_message(view: SolutionView, outcome: Outcome | None = None, *, url: st
         blocks += [section(_no(view)), _buttons(view, url)]
     blocks += [context(line) for line in _small(view, asks=asks)]
     money = " + ".join(map(str, view.totals)) or "no money"
-    said = answer_of(view) if outcome is None else outcome.lead.strip(": ")
+    said = answer_of(view) if asks or outcome is None else outcome.lead.strip(": ")
     return Message(
         # Without any foreign text: notifications parse it as mrkdwn.
         text=escape(show_hidden(f"{money}: {said} ({view.id})")),

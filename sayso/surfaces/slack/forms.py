@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from sayso.actions.approvals.decision import MAX_REASON_CHARS
 from sayso.agent.people_question import MAX_QUESTION_CHARS
 from sayso.json import JsonObject, JsonValue
 from sayso.money import decimals_of
@@ -21,7 +22,6 @@ REASON = "reason"
 QUESTION = "question"
 STEPS = "steps"
 LOWER = "lower."
-MAX_REASON_CHARS = 1500
 _MOST_BOXES = 10
 """SOURCE: Slack docs, Checkboxes: at most ten options."""
 
@@ -122,7 +122,7 @@ def note(title: str, text: str) -> JsonObject:
     """What stands in a form's place once there is nothing more to fill in."""
     return {
         "type": "modal",
-        "title": _plain(fit(title, 24) if len(title) <= 24 else title[:24]),
+        "title": _plain(title),
         "close": _plain("Close"),
         "blocks": [{"type": "section", "text": _plain(fit(text, 1000))}],
     }

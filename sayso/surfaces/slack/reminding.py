@@ -33,6 +33,7 @@ from sayso.sdk.resources.notes import NOTE_TOPIC, RULE
 from sayso.sdk.resources.outbox import OutboxRow
 from sayso.sdk.solution_view import SolutionView
 from sayso.sdk.views import ActionView
+from sayso.settings.surfaces import CONSOLE_PATH
 from sayso.surfaces.slack.channel import Channel
 from sayso.surfaces.slack.pace import Bucket, Pace
 from sayso.surfaces.slack.thread import Post, note_post, reminder, rule_post
@@ -188,7 +189,7 @@ def failed_news(view: ActionView, url: str) -> Post:
     amount = f" of {view.amount}" if view.amount is not None else ""
     what = f"{view.action}{amount}"
     why = view.error.message if view.error is not None else "the provider does not say why"
-    where = f"{url}/console/action/{view.id}" if url else f"`sayso work take {view.id}`"
+    where = f"{url}{CONSOLE_PATH}/action/{view.id}" if url else f"`sayso work take {view.id}`"
     said = (
         f"{what} for {view.subject} had been taken on, and the provider now says that it failed: "
         f"{fit(why, 500)}. Nothing is tried again by itself. Take it: {where}"
