@@ -41,7 +41,7 @@ class OpenIdProvider:
         refreshes: whether a code gives a refresh token, which is good once.
         signs_refreshes: whether the answer to one has an ID token, or there is only the userinfo.
         thin: whether ID tokens leave the groups to the userinfo.
-        down: whether it answers 503 for all but its description.
+        down: whether it answers 503 for all but its description; dumb: only for the userinfo.
         calls: what was asked of each endpoint but the browser's, in order.
     """
 
@@ -62,6 +62,7 @@ class OpenIdProvider:
     signs_refreshes: bool = True
     thin: bool = False
     down: bool = False
+    dumb: bool = False
     alive: set[str] = field(default_factory=set[str])
     calls: list[str] = field(default_factory=list[str])
 
@@ -154,7 +155,8 @@ class OpenIdProvider:
         """The same of the person, for the access token."""
         self.calls.append("userinfo")
         right = request.headers.get("authorization") == "Bearer at"
-        return JSONResponse(self.person, status_code=503 if self.down else 200 if right else 401)
+        away = self.down or self.dumb
+        return JSONResponse(self.person, status_code=503 if away else 200 if right else 401)
 
     async def revoke(self, request: Request) -> Response:
         """Forget a refresh token."""

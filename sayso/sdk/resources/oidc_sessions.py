@@ -15,7 +15,7 @@ import asyncio
 import logging
 import secrets
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlencode
@@ -203,8 +203,11 @@ class OidcSessions(Resource):
         except RetryableError as error:
             await self._bear_silence(session, error)
         else:
-            now = await self._read(session.token.id)
-            self._known_good(session, self._asked_at(session, now) + self._lifetime())
+            until = self._asked_at(session, await self._read(session.token.id)) + self._lifetime()
+            if self._now() >= until:  # it answered, and not whole
+                await self._bear_silence(session, _silent())
+            else:
+                self._known_good(session, until)
 
     async def _bear_silence(self, session: Session, error: SaysoError) -> None:
         """Let the last answer stand a while longer, or refuse."""
@@ -265,6 +268,21 @@ class OidcSessions(Resource):
         assert row.token is not None, "it has the refresh token"
         first = kept_claims(row.token.access)
         given = await OAuthExchange(clock=self._container.clock).refresh(connection, refresh)
+        try:
+            await self._take_in(given, first)
+        except RetryableError as error:
+            # INVARIANT: the token that was traded is spent. The new one is kept, with the age of
+            # the last answer: the next try asks by it, and nobody decides by this one.
+            logger.warning("the provider's answer is not whole: %s", logged(error))
+            return replace(row.token, refresh=given.refresh)
+        return Kept(
+            access=row.token.access,
+            refresh=given.refresh,
+            issued_at=self._now(),
+            lifetime_s=_FRESH_S,
+        )
+
+    async def _take_in(self, given: Token, first: Claims) -> None:
         signed = "" if given.id_token is None else given.id_token.reveal()
         claims = await self._provider.later_claims(signed, given.access.reveal(), first=first)
         authority = await self._container.people.authority(self._container.tenant)
@@ -272,12 +290,6 @@ class OidcSessions(Resource):
         if known is None:
             raise no_role()
         await self.follow(known, claims)
-        return Kept(
-            access=row.token.access,
-            refresh=given.refresh,
-            issued_at=self._now(),
-            lifetime_s=_FRESH_S,
-        )
 
     async def client_credentials(self, connection: Connection) -> Token:
         """See `Exchange.client_credentials`: never for a person."""

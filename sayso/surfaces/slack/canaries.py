@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime
 
 from sayso.actions.approvals.answer import Answer as Said
 from sayso.errors import RetryableError, SaysoError, logged
-from sayso.ids import to_micros
 from sayso.sdk.client import Sayso
 from sayso.sdk.outcome_words import Outcome
 from sayso.sdk.resources.canaries import CANARY_TOPIC, CanaryView
@@ -27,8 +25,6 @@ from sayso.surfaces.slack.wording import fit
 logger = logging.getLogger("sayso.slack")
 
 _BATCH = 20
-_BEFORE_S = 120
-"""How far Slack's clock may be behind ours when an earlier post is looked for."""
 _OVER = "What stood here was of a test card."
 _WAITS = Outcome(lead="", asks=True)
 
@@ -53,7 +49,7 @@ class CanaryCards:
     async def tell(self, row: OutboxRow) -> None:
         """Bring one up to date; what fails is due again later."""
         outbox = self._sayso.outbox
-        if not await outbox.lease(row, self._pace.lease_s):
+        if not await outbox.lease(row, self._pace.lease_of(row.attempts)):
             return
         found = await self._sayso.canaries.get(row.key, tenant=row.tenant)
         known = row.state.get("ts") if row.state.get("channel") == self._channel.id else None
@@ -75,10 +71,9 @@ class CanaryCards:
     async def _show(self, row: OutboxRow, found: CanaryView, ts: str | None) -> str:
         message = self._message(found)
         if ts is None and row.attempts > 0:
-            asked = to_micros(datetime.fromisoformat(found.created_at))
-            ts = await self._channel.find(found.id, asked // 1_000_000 - _BEFORE_S)
+            ts = await self._channel.find(found.id, found.created_at)
         if ts is not None:
-            await self._channel.update(ts, message)
+            ts = await self._channel.update(ts, message)
             if found.status != "open":  # what stood below it named the customer, too
                 await self._channel.blank_below(ts, _OVER)
             return ts

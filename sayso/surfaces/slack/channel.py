@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from sayso.errors import Code, IntegrityError, RefusedError
+from sayso.ids import to_micros
 from sayso.json import JsonObject, JsonValue
 from sayso.surfaces.slack.blocks import check_blocks
 from sayso.surfaces.slack.card import EVENT_TYPE, Message, context
 from sayso.surfaces.slack.identity import Home
 from sayso.surfaces.slack.thread import Post
-from sayso.surfaces.slack.web import SlackWeb
+from sayso.surfaces.slack.web import SlackRefusedError, SlackWeb
 
 TOLD_TYPE = "sayso_told"
 """`metadata.event_type` of what we say beside the cards."""
 _BLANK = "What stood here went with its customer."
 _PAGE = 200
 _MOST_PAGES = 10
+_BEFORE_S = 120
+"""How far Slack's clock may be behind ours when an earlier post is looked for."""
+_GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
 _SHARED = ("is_ext_shared", "is_shared", "is_org_shared", "is_pending_ext_shared")
 
 
@@ -126,24 +131,32 @@ class Channel:
         named = _payload(found[0], EVENT_TYPE).get("approval_id")
         return named if isinstance(named, str) else ""
 
-    async def update(self, ts: str, message: Message) -> None:
-        """Make an earlier card say what is so now.
+    async def update(self, ts: str, message: Message) -> str:
+        """Make an earlier card say what is so now; returns where it stands.
 
         Raises:
             SlackRefusedError, RetryableError, OutcomeUnknownError: try again; it does no harm.
         """
-        await self._send("chat.update", message, {"ts": ts})
+        try:
+            await self._send("chat.update", message, {"ts": ts})
+        except SlackRefusedError as error:
+            if error.error not in _GONE:
+                raise
+            # Somebody deleted it, and a decision that waits must not be lost with it.
+            return await self.post(message)
+        return ts
 
-    async def find(self, approval_id: str, since_s: int) -> str | None:
+    async def find(self, approval_id: str, created_at: str) -> str | None:
         """The `ts` of a card of ours that was posted already; None when there is none.
 
         Args:
-            since_s: seconds since 1970; older messages are not looked at.
+            created_at: of what it is about, in RFC 3339; messages from before are not looked at.
 
         Raises:
             RetryableError: Slack does not say now, so nothing is known.
         """
         bot = await self._home.read()
+        since_s = to_micros(datetime.fromisoformat(created_at)) // 1_000_000 - _BEFORE_S
         cursor = ""
         for _ in range(_MOST_PAGES):
             asked: dict[str, str | int] = {"limit": _PAGE, "oldest": since_s}

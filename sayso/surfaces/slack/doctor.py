@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from sayso.errors import SaysoError
+from sayso.ids import rfc3339, to_micros
 from sayso.sdk.client import Sayso
 from sayso.surfaces.slack.channel import Channel
 from sayso.surfaces.slack.identity import Home, Identities
@@ -69,7 +70,7 @@ async def _examine(sayso: Sayso, web: SlackWeb, channel: str) -> AsyncIterator[F
     try:
         place = Channel(web, home, channel, pace.timeout_s)
         await place.check_private()
-        await place.find("apr_none", 0)
+        await place.find("apr_none", rfc3339(to_micros(sayso.now())))
         yield Finding(what="channel", said=f"{channel} is ours alone, and we can read our cards")
     except SaysoError as error:
         yield _problem("channel", error)

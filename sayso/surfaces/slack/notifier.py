@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Sequence
-from datetime import datetime
 
 from sayso.actions.approvals.repository import OUTBOX_TOPIC, ApprovalStatus
 from sayso.errors import (
@@ -20,7 +19,6 @@ from sayso.errors import (
     logged,
     logged_with_frames,
 )
-from sayso.ids import to_micros
 from sayso.sdk.client import Sayso
 from sayso.sdk.outcome_words import outcome_of
 from sayso.sdk.resources.outbox import OutboxRow
@@ -45,9 +43,6 @@ _LOOK_ANYWAY_S = 1.0
 """Rows also become due by the mere passing of time, which no commit announces."""
 _LONGEST_PAUSE_S = 60.0
 """Between two tries while nothing can be sent at all, such as with a token that was revoked."""
-_BEFORE_S = 120
-"""How far Slack's clock may be behind ours when an earlier post is looked for."""
-_GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
 
 
 class Turns:
@@ -174,7 +169,7 @@ class Notifier:
 
     async def _try(self, row: OutboxRow, bucket: Bucket) -> None:
         """Lease one row and send it; failures leave it due again when the lease is over."""
-        if not await self._lease(row):
+        if not await self._sayso.outbox.lease(row, self.pace.lease_of(row.attempts)):
             return
         lead = await self._lead(row)
         if lead != row.key:
@@ -245,27 +240,15 @@ class Notifier:
         view, message = await self._message(row)
         ts = self._ts(row)
         if ts is not None:
-            stands = await self._update(ts, message)
+            stands = await self._channel.update(ts, message)
             if stands == ts and is_blank(view):
                 await self._channel.blank_below(ts)
             return stands
         if row.attempts > 0:
-            created = datetime.fromisoformat(view.created_at)
-            since_s = to_micros(created) // 1_000_000 - _BEFORE_S
-            found = await self._channel.find(row.key, since_s)
+            found = await self._channel.find(row.key, view.created_at)
             if found is not None:
-                return await self._update(found, message)
+                return await self._channel.update(found, message)
         return await self._channel.post(message)
-
-    async def _update(self, ts: str, message: Message) -> str:
-        try:
-            await self._channel.update(ts, message)
-        except SlackRefusedError as error:
-            if error.error not in _GONE:
-                raise
-            # Somebody deleted it, and a decision that waits must not be lost with it.
-            return await self._channel.post(message)
-        return ts
 
     async def _message(self, row: OutboxRow) -> tuple[SolutionView, Message]:
         # NOTE: read after the row, so what is sent is never older than the version it is sent for.
@@ -278,10 +261,6 @@ class Notifier:
         known = await self._sayso.approvals.get(row.key, tenant=row.tenant)
         action = await self._sayso.actions.get(known.action_id, tenant=row.tenant, timeline=again)
         return view, build_message(view, outcome_of(action.approval or known, action), url=url)
-
-    async def _lease(self, row: OutboxRow) -> bool:
-        lease_s = min(self.pace.lease_s * 2 ** min(row.attempts, 10), _LONGEST_LEASE_S)
-        return await self._sayso.outbox.lease(row, lease_s)
 
     async def _sent(self, row: OutboxRow, ts: str | None, evidence: str = "") -> None:
         known = {} if ts is None else {"channel": self._channel_id, "ts": ts}

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from sayso.ids import monotonic_s
 
+_LONGEST_LEASE_S = 60.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
@@ -30,6 +32,10 @@ class Pace:
     timeout_s: float = 5.0
     monotonic: Callable[[], float] = monotonic_s
     sleep: Callable[[float], Awaitable[None]] = field(default=asyncio.sleep)
+
+    def lease_of(self, attempts: int) -> float:
+        """How long the next try may take after so many, in seconds."""
+        return min(self.lease_s * float(2 ** min(attempts, 10)), _LONGEST_LEASE_S)
 
 
 class Bucket:

@@ -80,7 +80,7 @@ class News:
     async def tell(self, row: OutboxRow) -> None:
         """Tell one; what may have been told, by whomever, is looked for first."""
         outbox = self._sayso.outbox
-        if not await outbox.lease(row, self._pace.lease_s):
+        if not await outbox.lease(row, self._pace.lease_of(row.attempts)):
             return
         mark = f"{self._topic}:{row.key}:{row.version}"
         try:

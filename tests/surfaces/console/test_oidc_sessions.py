@@ -186,6 +186,22 @@ async def test_an_outage_is_borne_for_ten_minutes_and_then_nobody_decides(tmp_pa
         assert await is_decided(company, view)
 
 
+async def test_half_an_answer_counts_as_none_and_costs_no_grant(tmp_path: Path) -> None:
+    """The refresh token was traded, and the userinfo is silent: the new token is kept for later."""
+    async with open_company(tmp_path) as company, company.browser() as browser:
+        company.provider.thin = company.provider.refreshes = True
+        company.provider.person["groups"] = ["leads"]
+        assert (await company.login(browser)).status_code == 303
+        company.provider.dumb = True
+        for minutes, status in ((6, 303), (4, 303), (6, 503)):
+            company.clock.advance(minutes=minutes)
+            answer = await browser.post(f"{ROOT}/me", data={"keys": "off"})
+            assert answer.status_code == status
+        company.provider.dumb = False
+        company.clock.advance(minutes=1)
+        assert (await browser.post(f"{ROOT}/me", data={"keys": "off"})).status_code == 303
+
+
 async def test_a_secret_of_ours_that_is_wrong_ends_nobodys_session(tmp_path: Path) -> None:
     """`invalid_client` says nothing of the person: it counts as an outage."""
     async with signed_in(tmp_path) as (company, browser, view):

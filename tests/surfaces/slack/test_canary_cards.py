@@ -67,6 +67,18 @@ async def test_it_looks_like_any_other_card(team: SlackTeam) -> None:
     assert "Paid: $129.00" in render(mine)
 
 
+async def test_one_that_somebody_deleted_is_posted_again_as_a_true_one_is(team: SlackTeam) -> None:
+    """And what is told of it is told once, not again for ever."""
+    card = await posted(team)
+    team.slack.delete(team.slack.message_of(card.id))
+    await team.workspace.sayso.container.store.write(
+        lambda tx: tx.run("outbox.put", tenant="main", topic=CANARY_TOPIC, key=card.id, now=0)
+    )
+    await team.send()
+    assert team.slack.message_of(card.id).buttons
+    assert await team.workspace.sayso.outbox.due(CANARY_TOPIC, limit=5) == []
+
+
 @pytest.mark.promise("slack:notes")
 async def test_a_note_below_it_is_taken_and_answered_like_any_other(team: SlackTeam) -> None:
     """Whoever writes below a card first does not learn by it which one is the test."""
