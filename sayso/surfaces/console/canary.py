@@ -135,7 +135,8 @@ def revealed(found: CanaryView, person: str) -> Said:
         title = f"{words.get(found.answer or '', 'You said no')}: you caught it"
         return Said(title=f"{title}. This was a test card.", text=f"{mistake} {nothing}", kind="ok")
     if found.person == person:
-        title = "This was a test card, and you said yes"
+        said = "wanted less of the wrong thing" if found.answer == "less" else "said yes"
+        title = f"This was a test card, and you {said}"
         return Said(title=f"{title}.", text=f"{mistake} {nothing}", kind="wait")
     ends = {
         "unanswered": "Nobody answered it in time.",

@@ -134,4 +134,5 @@ async def answer_test_card(sayso: Sayso, said: Said, *, asks: bool) -> str:
     nothing = "Nothing was done, and the customer has heard nothing."
     if found.status == "caught":
         return f"You caught it: this was a test card.{mistake} {nothing}"
-    return f"This was a test card, and you said yes.{mistake} {nothing}"
+    answer = "wanted less of the wrong thing" if found.answer == "less" else "said yes"
+    return f"This was a test card, and you {answer}.{mistake} {nothing}"
