@@ -327,6 +327,10 @@ PROMISES: dict[str, Promise] = {
         "Of a hundred actions at once at a limit's edge exactly as many pass as fit, on both "
         "stores, in one process and in four, and the rows stay true when it is killed.",
     ),
+    "limits:first-day": Promise(
+        "What `sayso init` writes bounds the money that one bot, and one customer in all tenants, "
+        "gets a day without a person's yes."
+    ),
     "limits:token": Promise("One bot stops at its own limit, whoever the customers are."),
     "limits:customer": Promise(
         "A limit counts together whom it names; a customer is who the provider knows, under "
