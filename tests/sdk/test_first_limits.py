@@ -35,10 +35,8 @@ async def test_a_customer_is_one_under_however_many_tenants(
     """Three times $49 to one customer, each in another tenant: the third asks somebody."""
     with Sandbox.start(seed="empty") as sandbox:
         stock(sandbox, 1)
-        ended: list[str] = []
         async with await opened(tmp_path, sandbox, monkeypatch) as sayso:
-            for tenant in ("main", "shop", "club"):
-                ended.append(await refund(sayso, 0, tenant))
+            ended = [await refund(sayso, 0, tenant) for tenant in ("main", "shop", "club")]
     assert ended == ["succeeded", "succeeded", "pending_approval"]
     assert sum(one.amount for one in sandbox.books().effects) == 9_800
 
