@@ -52,6 +52,10 @@ PROMISES: dict[str, Promise] = {
         "A link signs one person in, once and within ten minutes; a session is a credential of the "
         "log, ends after 30 minutes without use and after 12 hours, and at once by signing out.",
     ),
+    "console:passkey:sums": Promise(
+        "A yes needs a passkey by what its customer gets in a day and its payment ever, in a "
+        "currency without an amount always; one that was made for another port does not count."
+    ),
     "console:passkey": Promise(
         "A yes to so much counts only with the signature of a passkey of its person's, over what "
         "was shown and what of it was agreed to; by any other way it is refused with the way to "

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from sayso.actions.approvals.decision import Decision, edit_refused
 from sayso.actions.approvals.repository import ApprovalRow, ApprovalStatus, Choice
 from sayso.actions.approvals.solution import Solution, SolutionStep, solution_of
-from sayso.actions.model.action_row import ActionRow
+from sayso.actions.model.action_row import ActionRow, read_action
 from sayso.actions.model.digest import storable
 from sayso.audit.authority.directory import Directory
-from sayso.audit.authority.passkeys import Assertion, PasskeyRule, Signature, statement
+from sayso.audit.authority.passkeys import (
+    DAY_MICROS,
+    Assertion,
+    PasskeyRule,
+    Signature,
+    statement,
+)
 from sayso.audit.authority.state import Authority
 from sayso.audit.entry import Json
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant
 from sayso.money import Money
-from sayso.store.base import Reader
+from sayso.store.base import Reader, integer_or_none
 
 LEFT_OUT = "left_out"
 """The reason code of a step that somebody unticked when they said yes to the others."""
@@ -139,22 +145,48 @@ _COUNTS = frozenset({ApprovalStatus.PENDING, ApprovalStatus.APPROVED})
 
 
 def needs_passkey(
-    rule: PasskeyRule, solution: Solution, lower: Mapping[str, Money], left_out: Sequence[str] = ()
+    reader: Reader,
+    rule: PasskeyRule,
+    solution: Solution,
+    lower: Mapping[str, Money],
+    left_out: Sequence[str] = (),
+    *,
+    now: int,
 ) -> bool:
     """Whether a yes to a solution is to so much that only a passkey can say it.
 
     Args:
         lower: the amounts that the yes lowers, by step. left_out: the steps that it leaves out.
+        now: microseconds since 1970.
     """
     totals: dict[str, int] = {}
-    # INVARIANT: by the sum of the plan, whatever part of it was agreed to before, so that no
-    # amount is made of smaller ones; the verifier adds up at most as much.
+    # INVARIANT: by the sum of the plan, whatever part of it was agreed to before, and of what the
+    # same customer or the same payment got, so that no amount is made of smaller ones; the
+    # verifier adds up at most as much.
     for step in solution.asked if rule.amounts else ():
         amount = lower.get(step.id, step.action.amount)
         counts = step.approval is not None and step.approval.status in _COUNTS
         if counts and step.id not in left_out and amount is not None:
             totals[amount.currency] = totals.get(amount.currency, 0) + amount.amount_minor
+    for amount in _agreed_before(reader, solution, now) if totals and rule.sums else ():
+        if amount.currency in totals:
+            totals[amount.currency] += amount.amount_minor
     return any(rule.needs(currency, minor) for currency, minor in totals.items())
+
+
+def _agreed_before(reader: Reader, solution: Solution, now: int) -> Iterator[Money]:
+    """What people agreed to for the same customer within a day, or ever of the same payments."""
+    own = [step.action for step in solution.steps]
+    ids, payments = {row.id for row in own}, {row.object_key for row in own} - {None}
+    first = own[0]
+    for stored in reader.all(
+        "approval.agreed_of_customer", tenant=first.tenant, subject_id=first.subject.id
+    ):
+        agreed_at, row = integer_or_none(stored, "agreed_at"), read_action(stored)
+        if agreed_at is None or row.id in ids or row.amount is None:
+            continue
+        if agreed_at > now - DAY_MICROS or row.object_key in payments:
+            yield row.amount
 
 
 def yes_statement(
@@ -191,12 +223,16 @@ def yes_statement(
 
 
 def signed_yes(
+    reader: Reader,
     authority: Authority,
     answer: Answer,
     solution: Solution,
     said: Sequence[tuple[SolutionStep, Decision]],
+    now: int,
 ) -> Assertion | None:
     """The signature that goes into the log beside a yes; None where none is needed or given.
+
+    `now` is in microseconds since 1970.
 
     Raises:
         RefusedError: `passkey_required`, `passkey_invalid`.
@@ -205,7 +241,8 @@ def signed_yes(
     if answer.choice is Choice.REJECT:
         return None
     if answer.passkey is None:
-        if needs_passkey(authority.passkey_rule, solution, answer.lower, left_out):
+        rule = authority.passkey_rule
+        if needs_passkey(reader, rule, solution, answer.lower, left_out, now=now):
             raise passkey_required(answer.approval_id)
         return None
     key = authority.passkey(answer.passkey.id, answer.person)
@@ -225,6 +262,7 @@ def check_unsigned(
     approval: ApprovalRow,
     row: ActionRow,
     lower: Mapping[str, Money],
+    now: int,
 ) -> None:
     """Refuse a yes about one step where the plan is about so much that only a passkey says it.
 
@@ -232,7 +270,9 @@ def check_unsigned(
         RefusedError: `passkey_required`.
     """
     rule = directory.at(reader, approval.tenant).passkey_rule
-    if rule.amounts and needs_passkey(rule, solution_of(reader, approval, row), lower):
+    if not rule.amounts:
+        return
+    if needs_passkey(reader, rule, solution_of(reader, approval, row), lower, now=now):
         raise passkey_required(approval.id)
 
 

@@ -195,7 +195,8 @@ class Approvals:
             present = self._answered(tx, answer)
             if present.digest != solution.digest:
                 raise changed_meanwhile()
-            passkey = signed_yes(self._directory.at(tx, answer.tenant), answer, present, said)
+            authority, now = self._directory.at(tx, answer.tenant), to_micros(self._clock.now())
+            passkey = signed_yes(tx, authority, answer, present, said, now)
             taken: list[Decided] = []
             for step, one in said:
                 signs = one.choice is not Choice.REJECT
@@ -295,7 +296,7 @@ class Approvals:
         if decision.choice is Choice.REJECT:
             return self._reject(tx, decision, approval, row, now, solution)
         if solution is None:
-            check_unsigned(tx, self._directory, approval, row, {})
+            check_unsigned(tx, self._directory, approval, row, {}, now)
         votes = votes_of(tx, approval)
         if any(vote.person == person.id and vote.revision == approval.revision for vote in votes):
             given = approvers_of(tx, votes, approval, self._directory)
@@ -439,7 +440,7 @@ class Approvals:
         approval, _, person = check_decision(tx, self._directory, decision, now)
         if solution is None and edit.resolved.amount is not None:
             lower = {row.step or row.id: edit.resolved.amount}
-            check_unsigned(tx, self._directory, approval, row, lower)
+            check_unsigned(tx, self._directory, approval, row, lower, now)
         judged = self._evaluator.judge(
             tx,
             edit.draft,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sayso.audit.authority.credentials import HOST
-from sayso.audit.authority.passkeys import PasskeyRule, Tier, is_looser, tier_to_json
+from sayso.audit.authority.passkeys import CUSTOMER_DAY, PasskeyRule, Tier, is_looser, tier_to_json
 from sayso.audit.authority.people import FILE, KnownPerson
 from sayso.audit.authority.state import Authority
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json, canonical_bytes
@@ -89,17 +89,25 @@ def untold(
             yield _deactivated(known.id, "")
     rule = state.passkey_rule
     amounts = passkey_from(files, rule)
-    if amounts != rule.amounts and not (rule.at and is_newer(rule)):
-        yield _entry(EntryKind.PASSKEY_REQUIRED, {"amounts": tier_to_json(amounts)})
+    is_told = amounts == rule.amounts and bool(rule.sums or not amounts)
+    if not is_told and not (rule.at and is_newer(rule)):
+        data: dict[str, Json] = {"amounts": tier_to_json(amounts), "sums": CUSTOMER_DAY}
+        yield _entry(EntryKind.PASSKEY_REQUIRED, data)
 
 
 def passkey_from(files: Files, rule: PasskeyRule) -> Tier:
     """The amounts that count: once a passkey is known, the files alone only lower them."""
     wanted = files.passkey_from
-    if rule.root is None or not is_looser(rule.amounts, wanted):
+    if rule.root is None or not is_looser(rule, wanted_rule(files)):
         return wanted
-    least = {name: min(minor, rule.amounts.get(name, minor)) for name, minor in wanted.items()}
-    return {**rule.amounts, **least}
+    # A currency that is named no more needs one from its first unit on, which is no loosening.
+    least = {name: min(minor, rule.start(name)) for name, minor in wanted.items()}
+    return {name: minor for name, minor in least.items() if minor} or rule.amounts
+
+
+def wanted_rule(files: Files) -> PasskeyRule:
+    """What the files say, as a rule."""
+    return PasskeyRule(amounts=files.passkey_from, sums=CUSTOMER_DAY)
 
 
 def _of_person(known: KnownPerson | None, stated: Stated) -> Iterator[Entry]:

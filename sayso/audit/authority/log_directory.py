@@ -14,12 +14,13 @@ import contextlib
 import re
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import cast
 
 import orjson
 
-from sayso.audit.authority.files import Files, passkey_from, untold
+from sayso.audit.authority.files import Files, passkey_from, untold, wanted_rule
 from sayso.audit.authority.keyring import Keyring
 from sayso.audit.authority.note import Followed, decode_note, encode_note
 from sayso.audit.authority.passkeys import PasskeyRule, Tier, is_looser
@@ -123,8 +124,9 @@ class LogDirectory:
 
     def looser_passkeys(self, state: Authority) -> Tier | None:
         """What the files say of passkeys where it takes somebody with a passkey to sign it."""
-        wanted, rule = self._files.passkey_from, state.passkey_rule
-        return wanted if is_looser(passkey_from(self._files, rule), wanted) else None
+        wanted = wanted_rule(self._files)
+        present = replace(wanted, amounts=passkey_from(self._files, state.passkey_rule))
+        return wanted.amounts if is_looser(present, wanted) else None
 
     def _is_newer(self, tenant: Tenant, known: KnownPerson | PasskeyRule) -> bool:
         """Whether somebody who read the files later has said what is said there."""

@@ -44,6 +44,11 @@ MOST_CHARS = 4096
 Tier = Mapping[str, int]
 """From which amount on a yes needs a passkey: minor units by currency."""
 
+CUSTOMER_DAY = "customer_day"
+DAY_MICROS = 86_400_000_000
+NEVER = 2**63
+"""Above every amount."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passkey:
@@ -53,6 +58,8 @@ class Passkey:
         id: the credential id, base64url. person: whose.
         public_key: SubjectPublicKeyInfo, base64url.
         rp_id: the host name that it belongs to, such as `sayso.example.com`.
+        origin: scheme, host and port of the page that enrolled it; empty where its entry is from
+            before that was said.
         name: what its person calls it.
         confirmed_by: whose passkey has signed that it is theirs; its own person's name for the
             first of a log; empty while nobody has, and it counts for nothing.
@@ -67,6 +74,7 @@ class Passkey:
     confirmed_by: str
     seq: int
     at: int
+    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,17 +86,25 @@ class PasskeyRule:
         root: the entry with the first passkey of the log, by which every other one is confirmed;
             None while there was none.
         at: when the amounts were said, in microseconds since 1970. seq: the entry that said them.
+        sums: `CUSTOMER_DAY` where the amounts are of what a customer gets in a day and any other
+            currency needs one from its first unit on; empty for an entry from before that, whose
+            amounts are of one request and bind the currencies that they name.
     """
 
     amounts: Tier = field(default_factory=dict[str, int])
     root: int | None = None
     at: int = 0
     seq: int = 0
+    sums: str = ""
 
     def needs(self, currency: str, minor: int) -> bool:
         """Whether a yes to so much needs one."""
-        start = self.amounts.get(currency)
-        return start is not None and minor >= start
+        return minor >= self.start(currency)
+
+    def start(self, currency: str) -> int:
+        """From which amount on, in minor units; `NEVER` where no amount of it needs one."""
+        other = 0 if self.amounts and self.sums else NEVER
+        return self.amounts.get(currency, other)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +163,9 @@ class Assertion:
             return "was made for something else"
         if said.get("challenge") != challenge:
             return "is about something else"
-        if not is_origin_of(text_or_none(said, "origin") or "", key.rp_id):
+        origin = text_or_none(said, "origin") or ""
+        # A port is another site: whoever serves one on the same host could ask for signatures.
+        if not is_origin_of(origin, key.rp_id) or (key.origin and origin != key.origin):
             return "was made on another site"
         if len(told) < _SHORTEST_DATA or told[:32] != hashlib.sha256(key.rp_id.encode()).digest():
             return "was made for another site"
@@ -220,9 +238,12 @@ def _is_signed(public_key: str, signature: bytes, signed: bytes) -> bool:
     return True
 
 
-def is_looser(now: Tier, then: Tier) -> bool:
+def is_looser(now: PasskeyRule, then: PasskeyRule) -> bool:
     """Whether some yes that needs a passkey now would need none then."""
-    return any(then.get(currency, minor + 1) > minor for currency, minor in now.items())
+    currencies = {*now.amounts, *then.amounts, ""}  # "" stands for every other one
+    return any(then.start(currency) > now.start(currency) for currency in currencies) or (
+        bool(now.amounts and now.sums) and not then.sums
+    )
 
 
 def tier_to_json(tier: Tier) -> list[Json]:
@@ -255,6 +276,7 @@ def passkey_of(event: Event, root: int | None) -> Passkey | None:
         person=person,
         public_key=key,
         rp_id=event.text("rp_id") or "",
+        origin=event.text("origin") or "",
         name=event.text("name") or "",
         confirmed_by=person if root is None else "",
         seq=event.seq,

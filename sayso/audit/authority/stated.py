@@ -153,16 +153,23 @@ def _passkey(one: Passkey) -> dict[str, Json]:
         "confirmed_by": one.confirmed_by,
         "seq": one.seq,
         "at": one.at,
+        **({"origin": one.origin} if one.origin else {}),
     }
 
 
 def _rule(one: PasskeyRule) -> dict[str, Json]:
-    return {"amounts": tier_to_json(one.amounts), "root": one.root, "at": one.at, "seq": one.seq}
+    said: dict[str, Json] = {"amounts": tier_to_json(one.amounts), "root": one.root}
+    said |= {"at": one.at, "seq": one.seq}
+    return said | ({"sums": one.sums} if one.sums else {})
 
 
 def _rule_of(said: dict[str, Any] | None) -> PasskeyRule:
     if said is None:
         return PasskeyRule()
     return PasskeyRule(
-        amounts=tier_of(said["amounts"]), root=said["root"], at=said["at"], seq=said["seq"]
+        amounts=tier_of(said["amounts"]),
+        root=said["root"],
+        at=said["at"],
+        seq=said["seq"],
+        sums=said.get("sums", ""),
     )

@@ -100,7 +100,10 @@ def _passkey(state: Authority, event: Event) -> Authority:
     if event.kind == passkeys.REQUIRED:
         amounts = passkeys.tier_of(event.data.get("amounts"))
         return replace(
-            state, passkey_rule=replace(rule, amounts=amounts, at=event.at, seq=event.seq)
+            state,
+            passkey_rule=replace(
+                rule, amounts=amounts, at=event.at, seq=event.seq, sums=event.text("sums") or ""
+            ),
         )
     known = state.passkeys.get(name)
     if event.kind == passkeys.ENROLLED:

@@ -8,12 +8,19 @@ from __future__ import annotations
 
 from typing import cast
 
-from sayso.audit.authority.passkeys import Assertion, is_looser, is_public_key, tier_of
+from sayso.audit.authority.passkeys import (
+    DAY_MICROS,
+    Assertion,
+    PasskeyRule,
+    is_looser,
+    is_public_key,
+    tier_of,
+)
 from sayso.audit.event import Event
 from sayso.audit.fields import Fields, object_in
 from sayso.audit.rules.actions import YES, judgement_in, life_of
 from sayso.audit.rules.people import check_admin, deciding_fault
-from sayso.audit.rules.world import ActionLife, World
+from sayso.audit.rules.world import ActionLife, Unsigned, World
 from sayso.audit.verifier.verification import Check, Damage, Findings
 
 _OPEN = frozenset({"pending", "approved"})
@@ -106,12 +113,14 @@ def check_removed(world: World, event: Event, findings: Findings) -> None:
 def check_required(world: World, event: Event, findings: Findings) -> None:
     """Whether whoever lets more go without a passkey has signed just that with one."""
     rule, amounts = world.authority.passkey_rule, tier_of(event.data.get("amounts"))
-    if rule.root is None or not is_looser(rule.amounts, amounts):
+    sums = event.text("sums") or ""
+    if rule.root is None or not is_looser(rule, PasskeyRule(amounts=amounts, sums=sums)):
         check_admin(world, event, "said which yes needs a passkey", findings)
         return
     statement = object_in(object_in(event.data, "passkey"), "statement")
     fault = _fault(world, event, "loosen")
-    if fault is None and tier_of(statement.get("amounts")) != amounts:
+    said = tier_of(statement.get("amounts")), statement.get("sums") or ""
+    if fault is None and said != (amounts, sums):
         fault = "is about other amounts"
     if fault is not None:
         message = f"more is agreed to without a passkey, and the signature for that {fault}"
@@ -119,31 +128,45 @@ def check_required(world: World, event: Event, findings: Findings) -> None:
 
 
 def count(world: World, event: Event) -> None:
-    """Take in what was agreed to of a request without a passkey, so that no sum slips through."""
-    action, request, life = event.top("action"), event.top("request"), life_of(world, event)
+    """Take in what was agreed to without a passkey, so that no sum slips through."""
+    action, life = event.top("action"), life_of(world, event)
     if life is not None and judgement_in(event) is not None:
         life.minor, life.currency = event.amount or (None, "")
-    if action is None or request is None:
-        return
     choice, status = event.text("decision"), event.text("approval_status")
-    if judgement_in(event) is None and choice is None and status is None:
+    if action is None or (judgement_in(event) is None and choice is None and status is None):
         return
-    unsigned = world.requests.of(request).unsigned
-    unsigned.pop(action, None)
+    agreed: Unsigned = {}
     if choice in YES and "passkey" not in event.data and status in _OPEN and event.amount:
-        unsigned[action] = [event.amount[1], event.amount[0]]
+        agreed[action] = [event.amount[1], event.amount[0], event.at]
+    for unsigned in _unsigned_with(world, event):
+        unsigned.pop(action, None)
+        unsigned.update(agreed)
+
+
+def _unsigned_with(world: World, event: Event) -> list[Unsigned]:
+    """What was agreed to without a passkey: of the same request, and of the customer in a day."""
+    request, subject = event.top("request"), event.top("subject")
+    found = [] if request is None else [world.requests.of(request).unsigned]
+    if subject is not None and world.authority.passkey_rule.sums:
+        theirs = world.customers.of(subject).unsigned
+        old = [name for name, one in theirs.items() if int(one[2]) <= event.at - DAY_MICROS]
+        for action in old:
+            del theirs[action]
+        found.append(theirs)
+    return found
 
 
 def _needs_one(world: World, event: Event) -> bool:
-    money, request = event.amount, event.top("request")
-    rule = world.authority.passkey_rule
+    money, rule = event.amount, world.authority.passkey_rule
     if money is None or not rule.amounts:
         return False
     total, currency = money
-    if request is not None:
-        for action, (other, minor) in world.requests.of(request).unsigned.items():
-            if action != event.top("action") and other == currency:
-                total += cast("int", minor)
+    others: Unsigned = {}
+    for unsigned in _unsigned_with(world, event):
+        others |= unsigned
+    for action, (other, minor, _) in others.items():
+        if action != event.top("action") and other == currency:
+            total += cast("int", minor)
     return rule.needs(currency, total)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import orjson
 
@@ -20,6 +20,9 @@ _KEPT = 10_000
 
 _TABLE = "create table kept (name text primary key, state blob) without rowid"
 _T = TypeVar("_T", bound="_Life")
+
+Unsigned: TypeAlias = "dict[str, list[str | int]]"
+"""By action: currency, minor units, and when it was agreed to, in microseconds since 1970."""
 
 
 class _Life:
@@ -83,14 +86,20 @@ class RequestLife(_Life):
         requester: who asked.
         draft: the digest of what was left to people last, and nobody has proposed; else empty.
         steps: the actions planned for it that said what they use of limits.
-        unsigned: what people have agreed to of it without a passkey, by action: currency and
-            minor units.
+        unsigned: what people have agreed to of it without a passkey.
     """
 
     requester: str = ""
     draft: str = ""
     steps: list[str] = field(default_factory=list[str])
-    unsigned: dict[str, list[str | int]] = field(default_factory=dict[str, "list[str | int]"])
+    unsigned: Unsigned = field(default_factory=dict[str, "list[str | int]"])
+
+
+@dataclass(slots=True, kw_only=True)
+class CustomerLife(_Life):
+    """A customer: what people have agreed to for them without a passkey, within a day."""
+
+    unsigned: Unsigned = field(default_factory=dict[str, "list[str | int]"])
 
 
 @dataclass(slots=True, kw_only=True)
@@ -208,7 +217,7 @@ class World:
 
     Attributes:
         authority: who may do what, before the entry that is judged.
-        actions, requests: by id. limits: by counter.
+        actions, requests: by id. customers: by pseudonym. limits: by counter.
         limits_in_force: by id.
         used: what the entry that came last has changed of uses, by their names.
         canaries: test cards: for whose roles each waits; none once it has ended. They are few.
@@ -231,6 +240,7 @@ class World:
         self.authority: Authority = NOTHING
         self.actions = Lives(ActionLife)
         self.requests = Lives(RequestLife)
+        self.customers = Lives(CustomerLife)
         self.limits = Lives(LimitLife)
         self.limits_in_force: Mapping[str, LimitInForce] = {}
         self.used: list[tuple[str, dict[str, Any]]] = []

@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from sayso.audit.authority.passkeys import (
+    CUSTOMER_DAY,
     Assertion,
     Passkey,
     PasskeyRule,
@@ -179,6 +180,7 @@ class PasskeyResource(Resource):
                 "passkey_id": name,
                 "public_key": public_key,
                 "rp_id": rp_id,
+                "origin": origin,
                 "name": kind,
             }
             self._tell(tx, EntryKind.PASSKEY_ENROLLED, session.token, data)
@@ -260,6 +262,7 @@ class PasskeyResource(Resource):
             signed = _checked(authority, session, signature.says(said))
             data: dict[str, Json] = {
                 "amounts": tier_to_json(amounts),
+                "sums": CUSTOMER_DAY,
                 "passkey": signed.to_json(),
             }
             self._tell(tx, EntryKind.PASSKEY_REQUIRED, session.token, data)
@@ -316,7 +319,8 @@ def _confirmation(session: Session, waits: Passkey, nonce: str) -> dict[str, Jso
 
 def _loosening(session: Session, amounts: Tier, nonce: str) -> dict[str, Json]:
     tenant = session.token.tenant
-    return statement("loosen", tenant, session.person, nonce, amounts=tier_to_json(amounts))
+    said = tier_to_json(amounts)
+    return statement("loosen", tenant, session.person, nonce, amounts=said, sums=CUSTOMER_DAY)
 
 
 def _waiting(authority: Authority, passkey_id: str) -> Passkey:

@@ -33,7 +33,7 @@ from sayso.audit.authority.passkeys import Signature
 from sayso.audit.authority.people import KnownPerson
 from sayso.audit.entry import ActorKind
 from sayso.errors import Code, IntegrityError, RefusedError
-from sayso.ids import Tenant, from_micros, rfc3339
+from sayso.ids import Tenant, from_micros, rfc3339, to_micros
 from sayso.money import Money
 from sayso.sdk.inputs import as_choice
 from sayso.sdk.progress import carry_on, carry_out, judging_anew
@@ -286,7 +286,8 @@ class SolutionResource(Resource):
                 return None
             said = each_of(answer, solution)
             left_out = [step.id for step, one in said if one.choice is Choice.REJECT]
-            if not needs_passkey(rule, solution, answer.lower, left_out):
+            now = to_micros(self._container.clock.now())
+            if not needs_passkey(reader, rule, solution, answer.lower, left_out, now=now):
                 return None
             signed = yes_statement(answer, solution, said, nonce)
             return to_sign_by(counting(authority, answer.person), signed, nonce)
@@ -529,7 +530,8 @@ class SolutionResource(Resource):
         view = show_solution(reader, solution, self._definition)
         with suppress(IntegrityError):  # what cannot be decided is still shown
             rule = self._container.directory.at(reader, approval.tenant).passkey_rule
-            if solution.waiting and needs_passkey(rule, solution, {}):
+            now = to_micros(self._container.clock.now())
+            if solution.waiting and needs_passkey(reader, rule, solution, {}, now=now):
                 view = view.model_copy(update={"passkey": True})
         about = asked_about(solution.steps[0].action)
         notes = notes_about(reader, self._container, approval.tenant, about)

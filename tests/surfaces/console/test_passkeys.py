@@ -350,7 +350,7 @@ async def test_a_nonce_is_of_one_session_and_lasts_as_long(tmp_path: Path) -> No
 async def test_the_file_alone_lets_nothing_more_go_without_a_passkey(tmp_path: Path) -> None:
     """Whoever has the server edits sayso.toml; somebody with a passkey has to sign that."""
     async with opened(tmp_path) as console:
-        key = await enrol(console, "maria")
+        key, origin = await enrol(console, "maria"), console.url
     async with opened(tmp_path, "900.00") as console:
         view = await console.ask()
         assert view.passkey
@@ -359,10 +359,10 @@ async def test_the_file_alone_lets_nothing_more_go_without_a_passkey(tmp_path: P
         session, secret = await by_link(console, "maria")
         asked = await console.sayso.passkeys.to_loosen(session, make_nonce(secret, 1))
         assert asked is not None
-        wrong = SoftPasskey(id=key.id).signature(asked.challenge, asked.nonce, origin=console.url)
+        wrong = SoftPasskey(id=key.id).signature(asked.challenge, asked.nonce, origin=origin)
         with pytest.raises(RefusedError, match="passkey_invalid"):
             await console.sayso.passkeys.loosen(session, wrong)
-        right = key.signature(asked.challenge, asked.nonce, origin=console.url)
+        right = key.signature(asked.challenge, asked.nonce, origin=origin)
         await console.sayso.passkeys.loosen(session, right)
         assert (await console.sayso.passkeys.list()).looser is None
         assert not (await console.sayso.solutions.get(view.id)).passkey

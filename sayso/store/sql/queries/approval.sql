@@ -53,6 +53,17 @@ where tenant = :tenant
         select max(id) from approval where tenant = :tenant and action_id = :action_id)
 order by at, person;
 
+-- What a customer has actions of, with when people agreed to each last; null where nobody did.
+-- name: agreed_of_customer
+select action.*, (
+    select max(vote.at) from approval
+    join vote on vote.tenant = approval.tenant and vote.approval_id = approval.id
+    where approval.tenant = action.tenant and approval.action_id = action.id
+        and vote.decision = 'approve'
+) as agreed_at
+from action where tenant = :tenant and subject_id = :subject_id
+order by name, created_at;
+
 -- The few different sets of roles that anything waits for, each by one look into the index.
 -- name: roles_waiting
 with recursive waiting (roles) as (
