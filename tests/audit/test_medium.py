@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from collections.abc import Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from audit.small_log import SmallLog
@@ -108,3 +110,29 @@ def test_a_still_file_that_somebody_wrote_to_is_not_judged(change: str, tmp_path
     with pytest.raises(IntegrityError) as caught:
         still.check()
     assert caught.value.code is Code.NOT_A_DATABASE
+
+
+@pytest.mark.promise("audit:read-only-medium")
+def test_an_sqlite_that_marks_no_function_as_harmless_verifies_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Debian 12's SQLite 3.40 called `->>` of the log's own columns unsafe, and judged nothing."""
+    log = SmallLog(8)
+    log.write(tmp_path / "copy.db")
+    connect = sqlite3.connect
+
+    def older(*args: Any, **options: Any) -> sqlite3.Connection:
+        connection: sqlite3.Connection = connect(*args, **options)
+        connection.create_function("->>", 2, _member, deterministic=True)
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", older)
+    judged = verify(tmp_path / "copy.db", trust=Trust.parse([log.signer.vkey]))
+    assert judged.verdict is Verdict.VERIFIED, judged.findings
+
+
+def _member(body: bytes, path: str) -> Any:
+    found: Any = json.loads(body)
+    for name in path.removeprefix("$.").split("."):
+        found = found.get(name) if isinstance(found, dict) else None
+    return found
