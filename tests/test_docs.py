@@ -125,15 +125,6 @@ def test_the_glossary_has_the_fields_words() -> None:
     assert len(words) == len(set(words))
 
 
-def test_ci_runs_the_readmes_test_command() -> None:
-    """What a reader runs is what is run for us, to the letter."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    run = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
-    last = run.rstrip().splitlines()[-1]
-    assert last.startswith("uv run ")
-    assert last in readme.splitlines()
-
-
 def test_the_places_that_newcomers_look_for_are_where_it_is_said() -> None:
     """CONTRIBUTING.md names a file and what to look for in it; both are there."""
     page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")

@@ -48,12 +48,17 @@ def as_here(line: str) -> list[str]:
     return [sys.executable, *words[3:]]
 
 
-def test_the_command_that_runs_the_tests_is_the_same_everywhere() -> None:
-    """README, CONTRIBUTING and CI: what a reader runs is what judges a change."""
-    command = "uv run --no-editable --group dev --all-extras pytest -n auto"
-    for name in ("README.md", "CONTRIBUTING.md", ".ci/run"):
+def test_the_two_commands_are_the_same_everywhere() -> None:
+    """README, CONTRIBUTING, CI and `./run`: what a reader runs is what judges a change."""
+    demo, test = "uv run sayso demo", "uv run --no-editable --group dev --all-extras pytest -n auto"
+    for name in ("README.md", "CONTRIBUTING.md"):
         lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
-        assert [line for line in lines if "--all-extras pytest" in line] == [command], name
+        shown = [line.partition("#") for line in lines if line.startswith("./run ")]
+        assert [command.strip() for command, _, _ in shown] == ["./run demo", "./run test"]
+        for (_, _, by_uv), command in zip(shown, (demo, test), strict=True):
+            assert by_uv.endswith(command), name
+    ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert ci.splitlines()[-1] == "./run test"
 
 
 def test_what_the_demo_looks_like_is_what_it_says(tmp_path: Path) -> None:

@@ -92,7 +92,14 @@ def test_wheel_and_sdist_hold_everything(tmp_path: Path) -> None:
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert package <= names
-    assert {"pyproject.toml", "uv.lock", "README.md", "tests/conftest.py", ".ci/run"} <= names
+    assert {
+        "pyproject.toml",
+        "uv.lock",
+        "README.md",
+        "tests/conftest.py",
+        ".ci/run",
+        "run",
+    } <= names
 
 
 @pytest.mark.house

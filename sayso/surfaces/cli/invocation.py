@@ -75,6 +75,9 @@ def prefix_for(environment: Mapping[str, str], called: str, prefix: Path, here: 
     if clone is not None and "UV_RUN_RECURSION_DEPTH" in environment:
         # `uv run` puts the program on the PATH of what it runs, and of nothing else.
         inside = here.resolve().is_relative_to(clone.resolve())
+        if "SAYSO_RUN" in environment:  # by the clone's `./run`, whose uv nobody else finds
+            at_top = here.resolve() == clone.resolve()
+            return f"{'./run' if at_top else shlex.quote(str(clone / 'run'))} sayso"
         return "uv run sayso" if inside else f"uv run --project {shlex.quote(str(clone))} sayso"
     if Path(called).name == "__main__.py":
         python = "python" if _is_on_path("python", sys.executable) else shlex.quote(sys.executable)

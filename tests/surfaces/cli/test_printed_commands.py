@@ -147,6 +147,11 @@ def test_a_command_begins_as_it_has_to_be_typed(clone: Path, tmp_path: Path) -> 
     assert told == "uv run sayso"
     told = prefix_for(by_uv, program, environment, tmp_path)
     assert told == f"uv run --project {shlex.quote(str(clone))} sayso"
+    by_run = {**by_uv, "SAYSO_RUN": "1"}
+    assert prefix_for(by_run, program, environment, clone) == "./run sayso"
+    assert (
+        prefix_for(by_run, program, environment, tmp_path) == f"{shlex.quote(f'{clone}/run')} sayso"
+    )
     assert prefix_for({}, program, environment, tmp_path) == shlex.quote(program)
     assert prefix_for({}, "/x/sayso/__main__.py", tmp_path, tmp_path).endswith("python -m sayso")
 
