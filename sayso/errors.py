@@ -86,6 +86,7 @@ class Code(StrEnum):
     STORE_UNAVAILABLE = "store_unavailable"
     ENGINE_UNAVAILABLE = "engine_unavailable"
     STORE_VERSION = "store_version"
+    OLDER_BUILD = "older_build"
     NOT_A_DATABASE = "not_a_database"
     ACTION_LOST_LEASE = "action_lost_lease"
     TAMPERED = "tampered"
@@ -184,6 +185,7 @@ CODES: dict[Code, CodeInfo] = {
     Code.STORE_UNAVAILABLE: CodeInfo("the database cannot be used", 503),
     Code.ENGINE_UNAVAILABLE: CodeInfo("the fleet's engine cannot be used", 503),
     Code.STORE_VERSION: CodeInfo("the database has another version", 503),
+    Code.OLDER_BUILD: CodeInfo("the database is of a build from before a release", 503),
     Code.NOT_A_DATABASE: CodeInfo("not a Sayso database", 503),
     Code.ACTION_LOST_LEASE: CodeInfo("another worker took over", 409),
     Code.TAMPERED: CodeInfo("the log does not verify", 500),

@@ -10,7 +10,8 @@ from sayso.errors import Code, ConfigError
 from sayso.extras import missing_extra
 from sayso.sdk.workspace import Workspace
 from sayso.store.base import Reader, Store
-from sayso.store.sqlite.store import SqliteStore
+from sayso.store.migrations import MigrationPlan
+from sayso.store.sqlite.store import SqliteStore, plan_file
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -18,11 +19,12 @@ if TYPE_CHECKING:
     from sayso.store.postgres.store import PostgresStore
 
 
-def open_store(workspace: Workspace, *, create: bool = False) -> Store:
+def open_store(workspace: Workspace, *, create: bool = False, only_pre: bool = False) -> Store:
     """Open a workspace's database.
 
     Args:
         create: make or upgrade the schema first, instead of refusing another version.
+        only_pre: of an upgrade only what the code of before goes on with.
 
     Raises:
         ConfigError: `missing_extra`, and whatever is wrong with the database.
@@ -30,8 +32,24 @@ def open_store(workspace: Workspace, *, create: bool = False) -> Store:
     """
     fleet = is_fleet(workspace)
     if not is_postgres(workspace):
-        return SqliteStore(workspace.store_path, create=create)
-    return _open_postgres(workspace.store_url, create=create, fleet=fleet)
+        return SqliteStore(workspace.store_path, create=create, only_pre=only_pre)
+    return _open_postgres(workspace.store_url, create=create, only_pre=only_pre, fleet=fleet)
+
+
+def plan_migration(workspace: Workspace) -> MigrationPlan:
+    """What bringing the database to this version would do; changes nothing.
+
+    Raises:
+        ConfigError: as `open_store`.
+        RetryableError: `store_busy`, `store_unavailable`.
+    """
+    if is_postgres(workspace):
+        try:
+            from sayso.store.postgres.schema import plan_migration as plan  # needs an extra
+        except ImportError as error:
+            raise missing_postgres() from error
+        return plan(workspace.store_url)
+    return plan_file(workspace.store_path)
 
 
 def is_fleet(workspace: Workspace) -> bool:
@@ -61,7 +79,7 @@ def store_name(workspace: Workspace) -> str:
     return "PostgreSQL" if is_postgres(workspace) else workspace.store_path.name
 
 
-def _open_postgres(url: str, *, create: bool, fleet: bool) -> PostgresStore:
+def _open_postgres(url: str, *, create: bool, only_pre: bool, fleet: bool) -> PostgresStore:
     try:
         from sayso.store.postgres.store import PostgresStore  # needs an extra
     except ImportError as error:
@@ -69,7 +87,7 @@ def _open_postgres(url: str, *, create: bool, fleet: bool) -> PostgresStore:
     if create:
         from sayso.store.postgres.schema import migrate_postgres  # as above
 
-        migrate_postgres(url)
+        migrate_postgres(url, only_pre=only_pre)
         make_threads(url)
         if fleet:
             _make_fleet(url)

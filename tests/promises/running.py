@@ -30,6 +30,11 @@ PROMISES: dict[str, Promise] = {
     ),
     "store:signed": Promise("Without a signed head no entry is committed.", "invariant 10"),
     "store:no-gap": Promise("The log has no gap and no second entry at an index, per tenant."),
+    # ---- upgrades --------------------------------------------------------------------------
+    "upgrade:older-build": Promise(
+        "A database of a build from before the first release is refused by every command that "
+        "opens it, with what to do, and not one byte of it changes.",
+    ),
     # ---- the fleet -------------------------------------------------------------------------
     "fleet:shared": Promise(
         "Any number of workers share what is due, and each of it has one effect."

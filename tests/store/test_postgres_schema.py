@@ -17,9 +17,15 @@ from tree import ROOT
 from sayso.errors import Code, ConfigError, RetryableError
 from sayso.settings import parse_settings
 from sayso.store.base import Row, Transaction
-from sayso.store.migrations import Migration, migrate, read_migrations
+from sayso.store.migrations import FORMAT, Migration, migrate, read_migrations
 from sayso.store.postgres.connection import connect, connect_plainly
-from sayso.store.postgres.schema import check_version, migrate_postgres
+from sayso.store.postgres.schema import (
+    check_version,
+    migrate_postgres,
+    open_setup,
+    plan_migration,
+    read_setup,
+)
 from sayso.store.postgres.store import PostgresStore
 
 OURS = read_migrations("postgres")
@@ -160,6 +166,38 @@ def test_only_pre_files_run_before_new_code(empty_url: str) -> None:
         with pytest.raises(ConfigError) as caught:
             check_version(connection, OURS)
     assert caught.value.code is Code.STORE_VERSION
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ("delete from sayso.meta where key like 'format/%'", Code.OLDER_BUILD),
+        ("insert into sayso.meta values ('format/000002', '9.9.9')", Code.STORE_VERSION),
+    ],
+)
+def test_a_database_of_another_format_is_refused(postgres_url: str, said: str, code: Code) -> None:
+    """By whoever migrates, plans or opens it, and before anything is changed (stores.md)."""
+    with connect_plainly(postgres_url) as owner:
+        owner.execute(said.encode())
+    for attempt in (migrate_postgres, plan_migration, PostgresStore):
+        with pytest.raises(ConfigError) as caught:
+            attempt(postgres_url)
+        assert caught.value.code is code
+
+
+def test_a_new_database_says_the_format_that_this_code_writes(postgres_url: str) -> None:
+    """As on SQLite."""
+    with open_setup(postgres_url) as connection:
+        assert read_setup(connection).format == FORMAT
+
+
+def test_a_plan_names_what_would_be_done_and_does_nothing(empty_url: str) -> None:
+    """Also for a database that has no schema yet, in which it makes none."""
+    assert len(plan_migration(empty_url).pending) == len(OURS)
+    migrate_postgres(empty_url, migrations=OURS[:7])
+    plan = plan_migration(empty_url)
+    assert (plan.version, plan.pending[0].number) == (7, 8)
+    assert version(empty_url) == 7
 
 
 def test_new_code_refuses_a_schema_without_its_pre_files(postgres_url: str) -> None:

@@ -19,8 +19,17 @@ from sayso.audit.verifier.verification import Verdict
 from sayso.audit.verify import verify
 from sayso.errors import Code, ConfigError, RetryableError
 from sayso.money import Money
-from sayso.store.migrations import APPLICATION_ID, migrate, schema_version
-from sayso.store.sqlite.store import SqliteStore, open_connection
+from sayso.store.migrations import (
+    APPLICATION_ID,
+    FORMAT,
+    Migration,
+    check_version,
+    migrate,
+    read_migrations,
+    schema_version,
+    stored_format,
+)
+from sayso.store.sqlite.store import SqliteStore, open_connection, plan_file
 
 WORKER = Path(__file__).with_name("sqlite_worker.py")
 OTHER_INDEX = (
@@ -209,6 +218,82 @@ def test_a_newer_database_is_refused(tmp_path: Path, create: bool) -> None:
     error = refusal(path, create=create)
     assert error.code is Code.STORE_VERSION
     assert error.next_step == "upgrade Sayso"
+
+
+ADDS = Migration(
+    number=schema_version() + 1,
+    name="0099_pre_adds",
+    phase="pre",
+    sql="alter table rate add column more text;",
+)
+ENDS = Migration(
+    number=schema_version() + 2,
+    name="0100_post_ends",
+    phase="post",
+    sql="drop index personal_by_subject;",
+)
+
+
+async def test_only_pre_files_run_before_new_code(tmp_path: Path) -> None:
+    """`pre`, then the processes one by one, then `post`; as on PostgreSQL (stores.md)."""
+    path = make_file(tmp_path / "sayso.db")
+    ours = read_migrations("sqlite")
+    files = [*ours, ADDS, ENDS]
+    with closing(open_connection(path, create=False)) as connection:
+        migrate(connection, only_pre=True, migrations=files)
+        check_version(connection, path, ours)
+        check_version(connection, path, files)
+        store = SqliteStore(path)
+        assert await store.write(lambda tx: tx.run("log.meta_insert", key="k", value="v")) == 1
+        await store.close()
+        migrate(connection, migrations=files)
+        check_version(connection, path, files)
+    assert refusal(path).next_step == "upgrade Sayso"
+
+
+@pytest.mark.parametrize("create", [False, True])
+def test_a_database_that_says_no_format_is_of_an_older_build(tmp_path: Path, create: bool) -> None:
+    """`older_build`, whatever its tables are, and not one byte changes (stores.md)."""
+    path = make_file(tmp_path / "sayso.db")
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("delete from meta where key like 'format/%'")
+        connection.commit()
+    before = path.read_bytes()
+    assert refusal(path, create=create).code is Code.OLDER_BUILD
+    with pytest.raises(ConfigError) as caught:
+        plan_file(path)
+    assert caught.value.code is Code.OLDER_BUILD
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("create", [False, True])
+def test_a_database_of_a_newer_format_is_refused(tmp_path: Path, create: bool) -> None:
+    """Its rows mean what only a newer Sayso knows, though every table may be the same."""
+    path = make_file(tmp_path / "sayso.db")
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("insert into meta values ('format/000002', '9.9.9')")
+        connection.commit()
+    error = refusal(path, create=create)
+    assert (error.code, error.next_step) == (Code.STORE_VERSION, "upgrade Sayso")
+
+
+def test_a_new_file_says_the_format_that_this_code_writes(tmp_path: Path) -> None:
+    """Whoever raises `FORMAT` adds the file that brings rows there."""
+    with closing(open_connection(make_file(tmp_path / "sayso.db"), create=False)) as connection:
+        assert stored_format(connection) == FORMAT
+
+
+def test_a_plan_names_what_would_be_done_and_does_nothing(tmp_path: Path) -> None:
+    """Also for a file that is not there yet, which it doesn't make."""
+    path = tmp_path / "sayso.db"
+    assert len(plan_file(path).pending) == schema_version()
+    assert not path.exists()
+    with closing(open_connection(path, create=True)) as connection:
+        migrate(connection, to=7)
+    before = path.read_bytes()
+    plan = plan_file(path)
+    assert (plan.version, plan.pending[0].number) == (7, 8)
+    assert path.read_bytes() == before
 
 
 def test_an_older_database_is_refused_until_it_is_migrated(tmp_path: Path) -> None:

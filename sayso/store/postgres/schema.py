@@ -11,7 +11,16 @@ from importlib import resources
 import psycopg
 
 from sayso.errors import Code, ConfigError
-from sayso.store.migrations import Migration, other_shape, read_migrations
+from sayso.store.migrations import (
+    FORMAT_QUERY,
+    Migration,
+    MigrationPlan,
+    check_format,
+    format_number,
+    newer_version,
+    other_shape,
+    read_migrations,
+)
 from sayso.store.postgres.connection import (
     OWNER_ROLE,
     SCHEMA,
@@ -45,8 +54,9 @@ def migrate_postgres(
     version that exists; two processes at once apply it once. Workers never run this.
 
     Raises:
-        ConfigError: `store_unavailable`, `store_read_only`; `store_version`, before anything is
-            changed, when the database does not hold what its version makes.
+        ConfigError: `store_unavailable`, `store_read_only`; before anything is changed
+            `older_build`, and `store_version` when the database does not hold what its version
+            makes.
         RetryableError: `store_busy`, when a table stays locked; nothing of that file is applied.
     """
     known = read_migrations("postgres") if migrations is None else migrations
@@ -56,6 +66,8 @@ def migrate_postgres(
             connection.execute("select pg_advisory_lock(%s)", [MIGRATION_LOCK])
             _prepare(connection)
             before = _applied(connection)
+            if before:
+                check_format(_stored_format(connection))
             if 0 < before < len(known):
                 other = other_than_made(connection, known[:before])
                 if other is not None:
@@ -69,6 +81,34 @@ def migrate_postgres(
     return before
 
 
+def plan_migration(url: str) -> MigrationPlan:
+    """What `migrate_postgres` would do; changes nothing.
+
+    Raises:
+        ConfigError: as `migrate_postgres`, and `store_version` for a version that is newer than
+            this code.
+    """
+    known = read_migrations("postgres")
+    with connect_plainly(url, writes=False) as connection:
+        try:
+            connection.execute("set default_transaction_read_only = on")
+            made = connection.execute("select to_regclass(%s)", [f"{SCHEMA}.migration"]).fetchone()
+            if made is None or made[0] is None:
+                return MigrationPlan(version=0, pending=tuple(known))
+            before = _applied(connection)
+            if before:
+                check_format(_stored_format(connection))
+            if before > len(known):
+                raise newer_version(before, len(known))
+            if 0 < before < len(known):
+                other = other_than_made(connection, known[:before])
+                if other is not None:
+                    raise other_shape(before, other, "postgres")
+        except psycopg.Error as error:
+            raise store_error(error) from error
+    return MigrationPlan(version=before, pending=tuple(known[before:]))
+
+
 def check_version(connection: PgConnection, migrations: Sequence[Migration] | None = None) -> None:
     """Refuse a database whose version does not fit this code.
 
@@ -76,16 +116,19 @@ def check_version(connection: PgConnection, migrations: Sequence[Migration] | No
     `pre` files are new to this code, and an older one as long as only `post` files are missing.
 
     Raises:
-        ConfigError: `store_version`.
+        ConfigError: `older_build`, `store_version`.
         RetryableError: `store_unavailable`, when the connection breaks meanwhile.
     """
     known = read_migrations("postgres") if migrations is None else migrations
     try:
         rows = connection.execute("select number, name from migration order by number").fetchall()
+        found = _stored_format(connection)
     except psycopg.Error as error:
         if is_lost(error):
             raise unreachable(str(error).strip()) from error
         raise store_error(error) from error
+    if rows:
+        check_format(found)
     missing = known[len(rows) :]
     if any(migration.phase == "pre" for migration in missing):
         raise ConfigError(
@@ -94,11 +137,7 @@ def check_version(connection: PgConnection, migrations: Sequence[Migration] | No
             next_step="run `sayso migrate`",
         )
     if any("_post_" in name for _, name in rows[len(known) :]):
-        raise ConfigError(
-            Code.STORE_VERSION,
-            f"the database has version {len(rows)}, this Sayso knows {len(known)}",
-            next_step="upgrade Sayso",
-        )
+        raise newer_version(len(rows), len(known))
 
 
 def _prepare(connection: PgConnection) -> None:
@@ -114,6 +153,14 @@ def _applied(connection: PgConnection) -> int:
     row = connection.execute(f"select count(*) from {SCHEMA}.migration").fetchone()  # noqa: S608  # pyright: ignore[reportArgumentType, reportCallIssue]
     assert row is not None
     return int(row[0])
+
+
+def _stored_format(connection: PgConnection) -> int:
+    made = connection.execute("select to_regclass(%s)", [f"{SCHEMA}.meta"]).fetchone()
+    if made is None or made[0] is None:
+        return 0
+    row = connection.execute(FORMAT_QUERY.format(meta=f"{SCHEMA}.meta")).fetchone()  # pyright: ignore[reportArgumentType, reportCallIssue]
+    return format_number(None if row is None else row[0])
 
 
 def _apply(connection: PgConnection, migration: Migration, lock_timeout_s: float) -> None:
@@ -146,6 +193,7 @@ class PostgresSetup:
         server: the server's version.
         login: who connects; rows are read and written as `sayso_app`.
         version: how many migrations are applied, of those that this code knows.
+        format: see `FORMAT`; 0 where the database says none.
         commits: the server's default of `synchronous_commit`; ours is never weaker than `on`.
         missing: guards that are not there, or are switched off.
         shared: tables whose rows are not held to one tenant, though they have one.
@@ -155,6 +203,7 @@ class PostgresSetup:
     server: str
     login: str
     version: int
+    format: int
     commits: str
     missing: tuple[str, ...]
     shared: tuple[str, ...]
@@ -206,6 +255,7 @@ def read_setup(connection: PgConnection) -> PostgresSetup:
         server=str(row[0]),
         login=str(row[1]),
         version=int(row[3]),
+        format=_stored_format(connection),
         commits=str(row[2]),
         missing=tuple(sorted(expected_guards() - {str(name) for (name,) in there})),
         shared=tuple(str(name) for (name,) in shared),

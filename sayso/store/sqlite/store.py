@@ -12,14 +12,21 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from sayso.errors import Code, ConfigError, RetryableError, SaysoError
 from sayso.store.base import ROOM_BYTES, Reader, Transaction
-from sayso.store.migrations import belongs_to_another, check_version, migrate
+from sayso.store.migrations import (
+    MigrationPlan,
+    belongs_to_another,
+    check_version,
+    migrate,
+    plan_migration,
+    read_migrations,
+)
 from sayso.store.private_files import make_private_file
 from sayso.store.sqlite.errors import is_busy, room_error, store_error
 from sayso.store.sqlite.writer import LOOK_AGAIN_S, Brevity, SqliteReader, SqliteWriter
@@ -120,13 +127,14 @@ class SqliteStore:
     Args:
         path: the file; `migrate_store` makes it first.
         create: make or upgrade the schema now, instead of refusing another version.
+        only_pre: of an upgrade only what the code of before goes on with.
         busy_timeout_s: how long a writer waits for another process's commit before it says
             `store_busy`.
         prepare: given the writing connection once it is open, such as to limit the file's size.
 
     Raises:
-        ConfigError: `not_a_database`, `store_version`, `store_unavailable`, `store_read_only`,
-            `store_full`.
+        ConfigError: `not_a_database`, `older_build`, `store_version`, `store_unavailable`,
+            `store_read_only`, `store_full`.
         RetryableError: `store_busy`.
 
     Guarantees: units run one after the other in the order in which they were handed over; those
@@ -139,6 +147,7 @@ class SqliteStore:
         path: Path,
         *,
         create: bool = False,
+        only_pre: bool = False,
         busy_timeout_s: float = BUSY_TIMEOUT_S,
         prepare: Callable[[sqlite3.Connection], None] = lambda connection: None,
     ) -> None:
@@ -146,7 +155,7 @@ class SqliteStore:
         connection = open_connection(path, create=create, busy_timeout_s=busy_timeout_s)
         try:
             if create:
-                migrate(connection)
+                migrate(connection, only_pre=only_pre)
             check_version(connection, path)
             _set_up_writer(connection)
             prepare(connection)
@@ -276,6 +285,25 @@ class SqliteStore:
 
 def _closed() -> ConfigError:
     return ConfigError(Code.STORE_UNAVAILABLE, "the database is closed")
+
+
+def plan_file(path: Path) -> MigrationPlan:
+    """What making or upgrading a file would do; changes nothing, and makes none.
+
+    Raises:
+        ConfigError: as `SqliteStore`.
+        RetryableError: `store_busy`.
+    """
+    if not path.exists() or not path.stat().st_size:
+        return MigrationPlan(version=0, pending=tuple(read_migrations("sqlite")))
+    with closing(open_connection(path, create=False)) as connection:
+        try:
+            connection.execute("pragma query_only = on")
+            if belongs_to_another(connection):
+                check_version(connection, path)
+            return plan_migration(connection)
+        except sqlite3.Error as error:
+            raise store_error(error, path) from error
 
 
 def open_connection(

@@ -6,6 +6,10 @@ create table meta (
     value text not null
 ) strict;
 
+-- What rows and entries mean here, by the release that first wrote them so. A release that gives
+-- them another meaning adds the next number in a file of its own; see `FORMAT`.
+insert into meta (key, value) values ('format/000001', '0.1.0');
+
 -- The audit log: one RFC 6962 tree per tenant; the bytes of `body` are what is hashed.
 create table log_entry (
     id integer primary key,

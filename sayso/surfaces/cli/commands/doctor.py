@@ -31,7 +31,15 @@ from sayso.sdk.resources.limits import HOLDS, check_limits
 from sayso.sdk.workspace import Workspace
 from sayso.sdk.workspace_check import exposed_files, exposed_text
 from sayso.store.base import text
-from sayso.store.migrations import migrate, read_migrations, schema_version, sql_folder
+from sayso.store.migrations import (
+    FORMAT,
+    check_format,
+    migrate,
+    read_migrations,
+    schema_version,
+    sql_folder,
+    stored_format,
+)
 from sayso.store.sqlite.store import open_connection
 from sayso.surfaces.cli.app import installed_version
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
@@ -259,6 +267,7 @@ def _database_facts(path: Path, wrong: list[SaysoError]) -> list[tuple[str, str]
     with closing(open_connection(path, create=False)) as connection:
         try:
             found = int(connection.execute("pragma user_version").fetchone()[0])
+            said = stored_format(connection)
             journal = str(connection.execute("pragma journal_mode").fetchone()[0])
             level = int(connection.execute("pragma synchronous").fetchone()[0])
             missing = sorted(name for name, _ in _expected_guards() - _guards(connection))
@@ -272,18 +281,33 @@ def _database_facts(path: Path, wrong: list[SaysoError]) -> list[tuple[str, str]
                 next_step="restore it from a backup, or point `store.url` at another file",
                 detail=str(error),
             ) from error
-    if found < schema_version():
-        wrong.append(_older(found, schema_version()))
-    elif missing:
-        wrong.append(_unguarded(missing[0], "sqlite"))
+    if not _is_other_format(said, wrong):
+        if found < schema_version():
+            wrong.append(_older(found, schema_version()))
+        elif missing:
+            wrong.append(_unguarded(missing[0], "sqlite"))
     return [
         ("database", f"{path} ({path.stat().st_size:,} bytes)"),
         ("version", f"{found} of {schema_version()}"),
+        ("format", _format(said)),
         ("journal", journal),
         ("fsync", _SYNCHRONOUS.get(level, str(level))),
         ("guards", _named(missing)),
         *waiting,
     ]
+
+
+def _format(found: int) -> str:
+    return f"{found} of {FORMAT}" if found else "of a build from before the first release"
+
+
+def _is_other_format(found: int, wrong: list[SaysoError]) -> bool:
+    try:
+        check_format(found)
+    except ConfigError as error:
+        wrong.append(error)
+        return True
+    return False
 
 
 def _older(found: int, known: int) -> ConfigError:
@@ -321,10 +345,11 @@ def _server_facts(loaded: Workspace, wrong: list[SaysoError]) -> list[tuple[str,
         if setup.version == known:
             waiting = _waiting_facts(lambda sql: connection.execute(sql.encode()).fetchall())
         engine = [("engine", _engine(connection, wrong))] if is_fleet(loaded) else []
-    if setup.version < known:
-        wrong.append(_older(setup.version, known))
-    elif setup.missing:
-        wrong.append(_unguarded(setup.missing[0], "postgres"))
+    if not _is_other_format(setup.format, wrong):
+        if setup.version < known:
+            wrong.append(_older(setup.version, known))
+        elif setup.missing:
+            wrong.append(_unguarded(setup.missing[0], "postgres"))
     if setup.shared:
         wrong.append(
             ConfigError(
@@ -345,6 +370,7 @@ def _server_facts(loaded: Workspace, wrong: list[SaysoError]) -> list[tuple[str,
     return [
         ("database", f"PostgreSQL {setup.server}, login {setup.login}"),
         ("version", f"{setup.version} of {known}"),
+        ("format", _format(setup.format)),
         ("commits", f"synchronous; the server's default is {setup.commits}"),
         ("guards", _named(setup.missing)),
         ("tenants", "kept apart" if not setup.shared else f"not in {', '.join(setup.shared)}"),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from typing import Annotated
 
 import typer
 
-from sayso.sdk.database import is_postgres, open_store, store_name
+from sayso.sdk.database import is_postgres, open_store, plan_migration, store_name
 from sayso.sdk.workspace import Workspace
-from sayso.store.migrations import schema_version
+from sayso.store.migrations import MigrationPlan
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.workspace import find_workspace, run
@@ -17,21 +18,52 @@ app = typer.Typer()
 
 
 @app.command()
-def migrate(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
+def migrate(
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Say what would be done, and do nothing.")
+    ] = False,
+    only_pre: Annotated[
+        bool,
+        typer.Option("--only-pre", help="Only what the code that runs now goes on with."),
+    ] = False,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
     """Bring the database to this version."""
     out = Out(as_json=as_json)
     loaded = Workspace.load(find_workspace(workspace), os.environ)
-    version = schema_version("postgres" if is_postgres(loaded) else "sqlite")
     name = str(store_name(loaded) if is_postgres(loaded) else loaded.store_path)
-
-    async def work() -> None:
-        store = open_store(loaded, create=True)
-        await store.close()
-
-    out.note("bringing the database to this version …")
-    run(work())
+    planned = plan_migration(loaded)
+    todo = planned.before_deploy if only_pre else planned.pending
+    if not plan:
+        out.note("bringing the database to this version …")
+        run(_migrate(loaded, only_pre))
+    version = planned.version if plan else planned.version + len(todo)
     if as_json:
-        out.document({"database": name, "version": version})
-    else:
-        out.line(f"{store_name(loaded)} has version {version}.")
+        rest = planned.pending[0 if plan else len(todo) :]
+        pending = [{"name": one.name, "phase": one.phase} for one in rest]
+        out.document({"database": name, "version": version, "pending": pending})
+        return 0
+    out.line(f"{store_name(loaded)} has version {version}.")
+    if plan:
+        _show_plan(out, planned)
+    elif len(todo) < len(planned.pending):
+        out.line(f"{len(planned.pending) - len(todo)} to come, which need the new code everywhere.")
+        out.line("next: replace the servers and workers one by one, then run `sayso migrate`")
     return 0
+
+
+async def _migrate(workspace: Workspace, only_pre: bool) -> None:
+    store = open_store(workspace, create=True, only_pre=only_pre)
+    await store.close()
+
+
+def _show_plan(out: Out, planned: MigrationPlan) -> None:
+    if not planned.pending:
+        out.line("Nothing is to be done.")
+        return
+    early = len(planned.before_deploy)
+    for number, migration in enumerate(planned.pending):
+        when = "while the old code runs" if number < early else "once the new code runs everywhere"
+        out.line(f"  {migration.name}  {when}")
+    out.line("next: make a backup, then run `sayso migrate --only-pre`")
