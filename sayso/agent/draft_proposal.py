@@ -16,7 +16,7 @@ from sayso.actions.model.definition import Action
 from sayso.actions.model.plan import Plan, Step
 from sayso.agent.drafted import Drafted, DraftedStep
 from sayso.agent.question import plan_json, words_of_plan
-from sayso.agent.request_row import RequestRow, RequestStatus, actions_of
+from sayso.agent.request_row import RequestRow, actions_of
 from sayso.agent.requests import Requests
 from sayso.audit.authority.state import Authority, changed_outside, check_credential
 from sayso.audit.entry import Actor, ActorKind, EntryKind, Json, StoredEntry
@@ -121,7 +121,6 @@ def propose_draft(
     moved = requests.move(
         tx,
         row,
-        RequestStatus.ACTING,
         EntryKind.REQUEST_PROPOSED,
         actor=actor,
         data={

@@ -46,7 +46,6 @@ def end_requests(tx: Transaction, requests: Requests, tenant: Tenant, subject_id
         moved = requests.move(
             tx,
             row,
-            RequestStatus.HANDED_OVER,
             EntryKind.REQUEST_HANDED_OVER,
             data={"reason": "the customer was erased", "planner": ""},
         )

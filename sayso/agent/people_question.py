@@ -16,7 +16,6 @@ from sayso.actions.approvals.transitions import Transitions
 from sayso.actions.context import EngineContext
 from sayso.actions.engine.outcomes import Endings
 from sayso.actions.model.customer_words import (
-    ASKED_BY_PEOPLE,
     CUSTOMER_ANSWERED,
     CUSTOMER_ANSWERED_IN_TIME,
 )
@@ -27,6 +26,7 @@ from sayso.agent.question import AskedText, question_json
 from sayso.agent.request_row import RequestRow, RequestStatus, actions_of, get_request
 from sayso.agent.requests import Requests
 from sayso.audit.entry import Actor, ActorKind, EntryKind
+from sayso.audit.verifier.replay import ASKED_BY_PEOPLE
 from sayso.errors import Code, RefusedError
 from sayso.store.base import Transaction
 
@@ -89,7 +89,6 @@ async def ask_customer(
         moved = requests.move(
             tx,
             row,
-            RequestStatus.NEEDS_CUSTOMER,
             EntryKind.REQUEST_QUESTIONED,
             actor=Actor(kind=ActorKind.PERSON, id=answer.person),
             data={

@@ -10,7 +10,6 @@ import orjson
 
 from sayso.actions.model.action_row import WAITED_FOR, check_priority, dumps
 from sayso.actions.model.attempt import SIGNED, signed_turn
-from sayso.actions.model.customer_words import ASKED_BY_PEOPLE
 from sayso.actions.model.definition import Subject
 from sayso.actions.model.digest import hash_of_texts
 from sayso.actions.model.idempotency import check_key, check_repeated, read_by_key
@@ -24,6 +23,7 @@ from sayso.agent.request_row import RequestRow, RequestStatus, get_request, read
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json, PiiRef
 from sayso.audit.log import AuditLog
 from sayso.audit.personal import Personal
+from sayso.audit.verifier.replay import ASKED_BY_PEOPLE, request_status
 from sayso.errors import Code, RefusedError
 from sayso.ids import Clock, IdSource, Tenant, to_micros
 from sayso.json import JsonObject, JsonValue
@@ -182,7 +182,7 @@ class Requests:
             assurance=ask.subject.assurance.value,
             messages_ref=messages.ref,
             words_ref=words.ref,
-            status=RequestStatus.RECEIVED.value,
+            status=request_status(entry.kind, entry.data),
             traceparent=ask.traceparent,
             due_at=now,
             created_at=now,
@@ -325,7 +325,6 @@ class Requests:
         moved = self._store_move(
             tx,
             row,
-            RequestStatus.RECEIVED if row.asked_by is None else RequestStatus.ACTING,
             entry,
             now,
             turns=dumps([*row.turns, ref]),
@@ -386,7 +385,6 @@ class Requests:
         self,
         tx: Transaction,
         row: RequestRow,
-        status: RequestStatus,
         kind: EntryKind,
         *,
         data: dict[str, Json],
@@ -398,7 +396,10 @@ class Requests:
         tokens: int = 0,
         cost_micro_usd: int = 0,
     ) -> RequestRow | None:
-        """Change a request from the state it was read in; None when it moved meanwhile."""
+        """Change a request from the state it was read in; None when it moved meanwhile.
+
+        Its status from then on is what the entry means.
+        """
         present = get_request(tx, row.tenant, row.id)
         if present.last_seq != row.last_seq or present.fence != row.fence:
             return None
@@ -419,7 +420,6 @@ class Requests:
         return self._store_move(
             tx,
             row,
-            status,
             entry,
             now,
             planner=planner,
@@ -434,7 +434,6 @@ class Requests:
         self,
         tx: Transaction,
         row: RequestRow,
-        status: RequestStatus,
         entry: Entry,
         now: int,
         **columns: SqlValue,
@@ -447,7 +446,7 @@ class Requests:
             "request.move",
             tenant=row.tenant,
             id=row.id,
-            status=status.value,
+            status=request_status(entry.kind, entry.data),
             updated_at=now,
             last_seq=seq,
             was_seq=row.last_seq,

@@ -147,7 +147,6 @@ def store_question(
     moved = context.requests.move(
         tx,
         replace(row, fence=context.row.fence),
-        RequestStatus.NEEDS_CUSTOMER,
         EntryKind.REQUEST_QUESTIONED,
         data={
             "planner": question.planner or state.get("planner", ""),
@@ -195,7 +194,6 @@ def store_plan(context: RunContext, state: RunState, plan: Plan, tx: Transaction
     moved = context.requests.move(
         tx,
         replace(row, fence=context.row.fence),
-        RequestStatus.ACTING,
         EntryKind.REQUEST_PLANNED,
         data={
             "planner": plan.planner,
@@ -256,7 +254,6 @@ def store_reply(
     requests.move(
         tx,
         replace(row, fence=claimed.fence),
-        RequestStatus.ANSWERED,
         EntryKind.REQUEST_REPLIED,
         data={"outcomes": [f"{key} {value}" for key, value in outcomes.items()]},
         reply=write_reply(outcomes_of(tx, actions, row.words), row.language),
@@ -275,7 +272,6 @@ def _leave_to_person(
     requests.move(
         tx,
         row,
-        RequestStatus.HANDED_OVER,
         EntryKind.REQUEST_HANDED_OVER,
         data={
             "planner": row.planner or "",
@@ -308,7 +304,6 @@ def hand_over(
     requests.move(
         tx,
         replace(row, fence=claimed.fence),
-        RequestStatus.HANDED_OVER,
         EntryKind.REQUEST_HANDED_OVER,
         data={
             "planner": spent.get("planner", ""),

@@ -186,6 +186,10 @@ PROMISES: dict[str, Promise] = {
     "audit:pruned:held": Promise(
         "While a legal hold is in force, nothing of the tenant's log is pruned."
     ),
+    "audit:one-meaning": Promise(
+        "What an entry makes of a row is what the verifier makes of it, whatever features meet.",
+        "invariant 3",
+    ),
     # ---- what is owed to customers ---------------------------------------------------------
     "subjects:erased": Promise(
         "A customer is erased from every row, and the log still verifies.", "invariant 8"

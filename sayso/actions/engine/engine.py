@@ -47,7 +47,7 @@ from sayso.actions.model.attempt import (
     read_target,
     subject_as_signed,
 )
-from sayso.actions.model.customer_words import ASKED_BY_PEOPLE, CUSTOMER_ANSWERED_IN_TIME
+from sayso.actions.model.customer_words import CUSTOMER_ANSWERED_IN_TIME
 from sayso.actions.model.definition import at_most_once
 from sayso.actions.model.plan_state import (
     Waits,
@@ -60,6 +60,7 @@ from sayso.actions.model.plan_state import (
 from sayso.actions.model.snapshot import Absence, Receipt, difference
 from sayso.actions.model.status import FINAL, Status
 from sayso.actions.policy.evaluator import schema_hash
+from sayso.audit.verifier.replay import ASKED_BY_PEOPLE
 from sayso.errors import Code, OutcomeUnknownError, RefusedError, RetryableError, SaysoError
 from sayso.ids import Tenant, monotonic_s, to_micros
 from sayso.store.base import Reader, Transaction

@@ -104,7 +104,8 @@ class LimitChecks:
             RefusedError: `limit_reached`, for a limit beyond which nobody can approve.
         """
         if not about.limits.counts(about.action):
-            return judgement
+            self.forget(reader, about.row.id)  # whatever it would have held while people are asked
+            return _holding(judgement, [])
         looks = self._book.look(reader, about, automatic=False)
         hard = [look for look in looks if look.is_over and look.limit.is_hard]
         if hard:
@@ -130,7 +131,7 @@ class LimitChecks:
         return _holding(judgement, reserving)
 
     def forget(self, reader: Reader, action_id: str) -> None:
-        """Plan nothing for an action that was only looked at."""
+        """Plan nothing for an action, such as one that was only looked at."""
         self._book.plan(reader, action_id, ())
 
     def check_approver(self, reader: Reader, about: Circumstances) -> None:

@@ -13,8 +13,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 
-ASKED_BY_PEOPLE = "people"
-"""The slot of a question that a person asks the customer while a solution waits for them."""
 CUSTOMER_ANSWERED = "the customer has answered a question"
 """Why a card is made anew, with the whole time to decide about it."""
 CUSTOMER_ANSWERED_IN_TIME = f"{CUSTOMER_ANSWERED}; the time to decide is as it was"

@@ -64,6 +64,8 @@ _REQUEST_STATUS = {
     "request.replied": "answered",
     "request.handed_over": "handed_over",
 }
+ASKED_BY_PEOPLE = "people"
+"""The slot of a question that a person asks the customer while a solution waits for them."""
 _WITH_REPLY = {"request.questioned", "request.replied", "request.handed_over"}
 _DECISIONS = {"approve": "approve", "edit": "approve", "reject": "reject"}
 
@@ -101,6 +103,16 @@ def without_beginning(table: str, state: State) -> State:
 def vote_id(approval: object, revision: object, person: object) -> str:
     """What a vote is called here: it has no id of its own."""
     return f"{approval} {revision} {person}"
+
+
+def request_status(kind: str, data: Mapping[str, object]) -> str:
+    """The status of a request from an entry on: what is stored, and what is held against it.
+
+    The answer to a person's question leaves it with those who decide: nothing is planned anew.
+    """
+    if kind == "request.continued" and data.get("slot") == ASKED_BY_PEOPLE:
+        return "acting"
+    return _REQUEST_STATUS[kind]
 
 
 # ---- what each kind says -----------------------------------------------------------------------
@@ -194,7 +206,7 @@ def _of_request(fields: Fields, data: Fields, seq: int) -> _Said:
     if type(request) is not str or kind not in _REQUEST_STATUS:
         return
     state: State = {
-        "status": _REQUEST_STATUS[kind],
+        "status": request_status(kind, data),
         "last_seq": seq,
         "subject": fields.get("subject"),
         "requester": _who(fields),

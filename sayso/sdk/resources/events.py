@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sayso.actions.model.customer_words import ASKED_BY_PEOPLE
 from sayso.agent.phrases import DEFAULT_LANGUAGE, progress_of
 from sayso.agent.request_row import RequestStatus, get_request
 from sayso.audit.entry import EntryKind, StoredEntry
 from sayso.audit.segments.rows import check_present
+from sayso.audit.verifier.replay import ASKED_BY_PEOPLE
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant, rfc3339
 from sayso.sdk.resources.base import Resource

@@ -13,7 +13,6 @@ from sayso.actions.model.definition import Subject
 from sayso.actions.model.plan import Plan, Step
 from sayso.agent.base import Message
 from sayso.agent.question import plan_json
-from sayso.agent.request_row import RequestStatus
 from sayso.agent.requests import AGENT, Ask
 from sayso.audit.entry import Actor, ActorKind, EntryKind
 from sayso.ids import Tenant
@@ -75,7 +74,6 @@ def ask_for_two(api: ApiServer, paid: int, minor: int, *, apart: bool = False) -
             workspace.requests.move(
                 tx,
                 replace(row),
-                RequestStatus.ACTING,
                 EntryKind.REQUEST_PLANNED,
                 data={},
                 planner="test",

@@ -120,12 +120,15 @@ order by u.limit_id, u.bucket limit 20;
 -- name: misplaced
 select u.home, u.action_id, u.limit_id, u.state, a.status
 from limit_use u join action a on a.tenant = u.home and a.id = u.action_id
-where u.revision = a.revision and u.currency <> :cards and not (
-    (u.state = 'held' and a.status in ('approved', 'executing', 'accepted', 'unknown'))
-    or (u.state = 'settled' and a.status = 'succeeded')
-    or (u.state = 'returned' and (a.status = 'compensated' or a.status = 'failed'))
-    or (u.state = 'released' and a.status not in ('approved', 'executing', 'unknown', 'succeeded')
-        and a.status <> 'compensated'))
+where u.revision = a.revision and not case when u.currency = :cards
+    -- A question holds its card as long as it waits, and never longer.
+    then u.state = 'released' or (u.state = 'held' and a.status = 'pending_approval')
+    else (u.state = 'held' and a.status in ('approved', 'executing', 'accepted', 'unknown'))
+        or (u.state = 'settled' and a.status = 'succeeded')
+        or (u.state = 'returned' and (a.status = 'compensated' or a.status = 'failed'))
+        or (u.state = 'released' and a.status not in
+            ('approved', 'executing', 'unknown', 'succeeded', 'compensated'))
+    end
 order by u.action_id limit 20;
 
 -- An earlier revision that still holds something.

@@ -1,0 +1,56 @@
+"""What a workspace as `sayso init` writes it makes of features that meet; its log verifies."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+
+import pytest
+from surfaces.cli.cli_workspace import SUBJECT, CliWorkspace
+
+pytestmark = pytest.mark.promise("audit:one-meaning")
+
+
+def check_sound(cli: CliWorkspace) -> None:
+    """The log and its database verify, and `doctor` finds nothing wrong with them."""
+    verified = cli.line("audit", "verify")
+    assert verified.status == 0, verified.out + verified.err
+    assert "[tampered]" not in cli.line("doctor").out
+
+
+def test_less_than_was_asked_for_holds_no_card(cli: CliWorkspace) -> None:
+    """After "yes to less" no question waits any more, so nothing is held of the limits of cards."""
+    for charge, minor in (("ch_demo_ana_1", 12900), ("ch_demo_ben_1", 7000)):
+        subject = "cus_demo_ben" if "ben" in charge else "cus_demo_ana"
+        args = f'{{"charge": "{charge}", "amount": {{"amount_minor": {minor}, "currency": "USD"}}}}'
+        ran = cli.line("propose", "stripe.refund", "--subject", subject, "--args", args, "--json")
+        approval = ran.json["approval"]
+        cli.line.done("approvals", "edit", approval["id"], "--amount", "60", "--yes")
+        check_sound(cli)
+        used = cli.line("limits").out
+        assert "0 of 20" in used
+        assert "0 of 1,000" in used
+
+
+def test_an_answer_to_a_persons_question_leaves_the_log_sound(cli: CliWorkspace) -> None:
+    """A request is acted on again as soon as the customer has answered what a person asked."""
+    asked = cli.line.done("ask", "Please refund order 1042", *SUBJECT)
+    [approval] = cli.line.done("approvals", "list")["items"]
+    cli.line.done("approvals", "ask", approval["id"], "Which mug came broken?")
+    check_sound(cli)
+    cli.line.done("requests", "answer", asked["id"], "The blue one.")
+    check_sound(cli)
+    [approval] = cli.line.done("approvals", "list")["items"]
+    cli.line.done("approvals", "approve", approval["id"], "--yes")
+    check_sound(cli)
+
+
+def test_a_card_that_is_held_for_what_has_ended_is_found(cli: CliWorkspace) -> None:
+    """`doctor` says which action still holds a question that nobody is asked any more."""
+    approval = cli.pending()
+    cli.line.done("approvals", "approve", approval["id"], "--yes")
+    with closing(sqlite3.connect(cli.database)) as rows, rows:
+        rows.execute("update limit_use set state = 'held' where limit_id = 'cards-customer'")
+        rows.execute("update limit_counter set count = 1 where limit_id = 'cards-customer'")
+    said = " ".join(cli.line("doctor").out.split())
+    assert f"cards-customer: what {approval['action_id']} uses is held, and the action is" in said
