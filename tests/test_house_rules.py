@@ -25,7 +25,6 @@ JSON_EDGE = {
     "sayso/agent/models.py": "options of LangChain's models",
     "sayso/agent/prompts/answer.py": "builds a Pydantic model while it runs",
     "sayso/agent/run.py": "LangGraph's state is JSON, with a question in it",
-    "sayso/agent/runner.py": "LangGraph's configuration",
     "sayso/audit/authority/stated.py": "what an entry states, as JSON",
     "sayso/audit/evidence/data.py": "entries' data, as JSON",
     "sayso/audit/exports/parquet.py": "pyarrow's tables",

@@ -85,11 +85,6 @@ def blank_request(tx: Transaction, mark: Mark, row: Row) -> None:
     )
 
 
-def thread_of(row: RequestRow) -> str:
-    """The planner's thread of a request."""
-    return f"{row.tenant}/{row.id}"
-
-
 def _bare_plan(plan: JsonValue) -> JsonValue:
     """Which steps there were, without their arguments and reasons."""
     if not isinstance(plan, Mapping):

@@ -1,9 +1,10 @@
-"""The LangGraph graph of one request: look up, plan, validate, ask back or submit, wait, reply.
+"""The LangGraph graph of one run of a request: look up, plan, validate, ask back, submit, reply.
 
-It plans, asks, waits and replies; it never causes an effect. Effects are proposed by an idempotent
-node and carried out by the engine, so replaying any part of the graph does no harm. The checkpoint
-holds ids and states only: the customer's words and records come in through the context, every time
-anew.
+It plans, asks and replies; it never causes an effect. Effects are proposed by an idempotent node
+and carried out by the engine, so replaying any part of the graph does no harm.
+
+INVARIANT: nothing of it is stored. Where a run begins follows from the request's row, its entries
+and its sealed turns, so there is no saved state that somebody could write, and none that is read.
 """
 
 # NOTE: LangGraph's own overloads are partly untyped, which strict pyright reports at every call.
@@ -14,19 +15,19 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
-from langgraph.types import Command, interrupt
+from langgraph.types import Command
 
 from sayso.actions.model.plan import Handoff, Plan
-from sayso.agent.base import CONFIRM, MAX_QUESTIONS, Message, Question
+from sayso.agent.base import MAX_QUESTIONS, Message, Question
 from sayso.agent.chain import plan_for
 from sayso.agent.grounding import ground_plan
 from sayso.agent.intent import find_unasked, with_own_texts
 from sayso.agent.question import (
     YES,
+    answered_of,
     confirm_plan,
     plan_from_json,
     plan_json,
@@ -54,25 +55,41 @@ Graph = CompiledStateGraph[RunState, RunContext, RunState, RunState]
 _Runtime = Runtime[RunContext]
 
 
-def build_graph(saver: BaseCheckpointSaver[str]) -> Graph:
-    """The compiled graph with a checkpointer."""
+def build_graph() -> Graph:
+    """The compiled graph."""
     graph = StateGraph(RunState, context_schema=RunContext)
-    graph.add_node("look_up", _list_records)  # the names stand in saved threads
+    graph.add_node("begin", _begin)
+    graph.add_node("look_up", _list_records)
     graph.add_node("plan", _plan)
     graph.add_node("validate", _validate)
     graph.add_node("question", _question)
-    graph.add_node("listen", _listen)
     graph.add_node("submit", _submit)
-    graph.add_node("wait", _wait)
     graph.add_node("reply", _reply)
     graph.add_node("hand_over", _hand_over)
-    graph.add_edge(START, "look_up")
-    graph.add_edge("question", "listen")
-    graph.add_edge("submit", "wait")
-    graph.add_edge("wait", "reply")
-    graph.add_edge("reply", END)
-    graph.add_edge("hand_over", END)
-    return graph.compile(checkpointer=saver)
+    graph.add_edge(START, "begin")
+    for last in ("question", "submit", "reply", "hand_over"):
+        graph.add_edge(last, END)
+    return graph.compile()
+
+
+async def _begin(state: RunState, runtime: _Runtime) -> Command[Any]:
+    """Go on where the request's row and turns say that it stands."""
+    context = runtime.context
+    if context.row.is_acting:  # the plan is stored, and all of it is told
+        return Command(goto="reply")
+    answered = answered_of(context.messages)
+    if answered is None:
+        return Command(goto="look_up")
+    plan, newest = answered
+    spent: RunState = {"planner": plan.planner}
+    if newest.choice == YES or says_yes(newest.content, context.language, context.knowledge):
+        # INVARIANT: what is submitted is the plan that was restated, to the last argument.
+        restated: RunState = {**spent, "plan": plan_json(plan), "confirmed": True}
+        return Command(goto="submit", update=restated)
+    if newest.choice is not None:
+        reason = "the customer said no to the plan as it was restated"
+        return _to_person(context, reason, spent=spent)
+    return Command(goto="look_up")
 
 
 async def _list_records(state: RunState, runtime: _Runtime) -> Command[Any]:
@@ -186,29 +203,6 @@ async def _question(state: RunState, runtime: _Runtime) -> None:
     await context.store.write(partial(store_question, context, state, stored, asked))
 
 
-async def _listen(state: RunState, runtime: _Runtime) -> Command[Any]:
-    """Wait for the customer, and go on with their answer.
-
-    Nothing stands before the interrupt, since a resumed node runs anew; what the resume says is not
-    believed: the answer is read from the request's own turns.
-    """
-    interrupt({"waits_for": "the customer's answer"})
-    context = runtime.context
-    if context.row.is_acting:  # a person proposed what was drafted, and all of it is told
-        return Command(goto="reply")
-    stored = state.get("question") or {}
-    newest = context.messages[-1] if context.messages else None
-    clean: RunState = {"question": None, "tries": 0, "problems": [], "tokens": 0}
-    clean["cost_micro_usd"] = 0
-    if newest is not None and stored.get("slot") == CONFIRM and state.get("plan") is not None:
-        if newest.choice == YES or says_yes(newest.content, context.language, context.knowledge):
-            # INVARIANT: what is submitted is the plan that was restated, to the last argument.
-            return Command(goto="submit", update={**clean, "confirmed": True})
-        if newest.choice is not None:
-            return _to_person(context, "the customer said no to the plan as it was restated")
-    return Command(goto="look_up", update={**clean, "plan": None})
-
-
 async def _submit(state: RunState, runtime: _Runtime) -> None:
     """Store the plan's steps: idempotent, since the keys derive from the request and the step."""
     context = runtime.context
@@ -216,11 +210,6 @@ async def _submit(state: RunState, runtime: _Runtime) -> None:
     assert stored is not None, "only a plan is submitted"
     plan = plan_from_json(stored)
     await context.store.write(partial(store_plan, context, state, plan))
-
-
-async def _wait(state: RunState) -> None:
-    """Wait for the ledger: nothing before the interrupt, since a resumed node runs anew."""
-    interrupt({"waits_for": "the actions of the plan"})
 
 
 async def _reply(state: RunState, runtime: _Runtime) -> None:
@@ -245,6 +234,11 @@ async def _hand_over(state: RunState, runtime: _Runtime) -> None:
     )
 
 
-def _to_person(context: RunContext, reason: str, code: Code = Code.NOT_UNDERSTOOD) -> Command[Any]:
+def _to_person(
+    context: RunContext,
+    reason: str,
+    code: Code = Code.NOT_UNDERSTOOD,
+    spent: RunState | None = None,
+) -> Command[Any]:
     context.reason = reason
-    return Command(goto="hand_over", update={"code": code.value})
+    return Command(goto="hand_over", update={**(spent or {}), "code": code.value})

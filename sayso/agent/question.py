@@ -17,7 +17,7 @@ from sayso.actions.model.definition import Action
 from sayso.actions.model.plan import OnFailure, Plan, Step
 from sayso.actions.model.snapshot import Record
 from sayso.actions.model.status import Status
-from sayso.agent.base import CONFIRM, Choice, Handles, Question
+from sayso.agent.base import CONFIRM, Choice, Handles, Message, Question
 from sayso.agent.phrases import Phrases, phrases_of
 from sayso.agent.reply import StepOutcome, choice_label, general_words, thing_of
 from sayso.json import JsonObject, JsonValue
@@ -196,6 +196,16 @@ def _label(choice: Choice, phrases: Phrases, words: CustomerWords, handles: Hand
 
 def _is_amount(value: str) -> bool:
     return value.replace(".", "", 1).isdigit()
+
+
+def answered_of(messages: Sequence[Message]) -> tuple[Plan, Message] | None:
+    """The plan that was restated last and what the customer said to it; None for other turns."""
+    if len(messages) < 2 or messages[-1].role != "customer":
+        return None
+    asked = messages[-2].question
+    if asked is None or asked.slot != CONFIRM or asked.plan is None:
+        return None
+    return asked.plan, messages[-1]
 
 
 # ---- as it is stored ---------------------------------------------------------------------------

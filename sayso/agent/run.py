@@ -1,4 +1,4 @@
-"""One run: what it works with, what its checkpoint holds, and how it moves its request.
+"""One run: what it works with, what it remembers, and how it moves its request.
 
 A question, a plan, a reply or a hand-over is stored in one transaction that reads the request anew,
 so that a run that was overtaken stores nothing.
@@ -40,7 +40,7 @@ from sayso.telemetry import Telemetry
 
 
 class RunState(TypedDict, total=False):
-    """What the checkpoint holds: plain JSON, nothing personal."""
+    """What one run remembers: plain JSON, and gone with it."""
 
     problems: list[str]
     tries: int
@@ -56,7 +56,7 @@ class RunState(TypedDict, total=False):
 
 @dataclass(kw_only=True)
 class RunContext:
-    """What a run works with; passed beside the state, so that it is in no checkpoint."""
+    """What a run works with, beside what it remembers."""
 
     row: RequestRow
     messages: Sequence[Message]
@@ -75,7 +75,7 @@ class RunContext:
     spending: Spending | None = None
     handles: Handles | None = field(default=None)
     reason: str = "no reason was given"
-    """Why a person has to take it; it may quote the customer, so that it is in no checkpoint."""
+    """Why a person has to take it; it may quote the customer."""
     draft: Drafted | None = None
     """The plan that is handed over with it, where there is one."""
 
@@ -200,7 +200,7 @@ def store_plan(context: RunContext, state: RunState, plan: Plan, tx: Transaction
             "steps": steps,
             "on_failure": plan.on_failure.value,
             "confirmed": state.get("confirmed", False),
-            **_prompt(state),
+            **_prompt({"prompt": plan.notes.get("prompt", "")}),
             "tokens": state.get("tokens", 0),
             "cost_micro_usd": state.get("cost_micro_usd", 0),
         },

@@ -1,4 +1,4 @@
-"""Running requests: each is a LangGraph thread, advanced under a lease, resumed by its actions."""
+"""Running requests: each run goes through the graph under a lease, woken by words or by actions."""
 
 # NOTE: LangGraph's own overloads are partly untyped, which strict pyright reports at every call.
 # pyright: reportUnknownMemberType=false
@@ -9,10 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
-from typing import Any, cast
-
-from langgraph.checkpoint.base import BaseCheckpointSaver
-from langgraph.types import Command
 
 from sayso.actions.engine.proposals import Proposals
 from sayso.actions.model.ports import ActionRegistry
@@ -57,18 +53,12 @@ class Runner:
     confirm: ConfirmWhen
     budget: BudgetSection = field(default_factory=BudgetSection)
     region_of: Callable[[str], str | None] = anywhere
-    saver: BaseCheckpointSaver[str]
     clock: Clock
     telemetry: Telemetry
     graph: Graph = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "graph", build_graph(self.saver))  # once: it takes milliseconds
-
-    async def warm(self) -> None:
-        """Touch the checkpointer and the graph, so that the first request finds them at work."""
-        config = cast("Any", {"configurable": {"thread_id": "/"}})
-        await self.graph.aget_state(config)
+        object.__setattr__(self, "graph", build_graph())  # once: it takes milliseconds
 
     async def advance(self, tenant: Tenant, request_id: str) -> None:
         """Take a request as far as it can go now.
@@ -106,6 +96,8 @@ class Runner:
         await self._park(claimed)
 
     async def _run(self, row: RequestRow) -> None:
+        if row.is_acting and not await self._all_told(row):
+            return
         messages, prompts = await self.store.read(
             lambda reader: (
                 self.requests.messages(reader, row),
@@ -131,34 +123,7 @@ class Runner:
             if self.budget == BudgetSection()
             else Budgets(store=self.store, clock=self.clock, row=row, limits=self.budget),
         )
-        graph = self.graph
-        thread = _thread(row)
-        config = cast("Any", {"configurable": {"thread_id": thread}})
-        state = await graph.aget_state(config)
-        command: Command[Any] | RunState | None
-        if state.interrupts:
-            # NOTE: a resume is given only where a wait is pending; on a fresh thread LangGraph
-            # would silently start over.
-            if row.is_acting and not await self._all_told(row):
-                return
-            command = Command(resume={"told": True})
-        elif row.is_acting:
-            # The plan is stored, and its wait is not saved: a person proposed it, the run died
-            # between the two, or one that was overtaken has saved over it. What is left is the
-            # wait, and the reply.
-            done = "wait" if await self._all_told(row) else "submit"
-            await graph.aupdate_state(config, {}, as_node=done)
-            command = None
-        elif state.next:
-            command = None
-        else:
-            command = RunState(problems=[], tries=0)
-        await graph.ainvoke(command, config, context=context, durability="exit", version="v2")
-        after = await self.store.read(
-            lambda reader: get_request(reader, row.tenant, row.id), brief=True
-        )
-        if after.status in {RequestStatus.ANSWERED, RequestStatus.HANDED_OVER}:
-            await self.saver.adelete_thread(thread)
+        await self.graph.ainvoke(RunState(problems=[], tries=0), context=context, version="v2")
 
     async def _give_up_waiting(self, row: RequestRow) -> None:
         """Hand over a request whose customer did not answer in time."""
@@ -172,7 +137,6 @@ class Runner:
         reason = "the customer did not answer the question in time"
         told = RunState(code=Code.NOT_UNDERSTOOD.value)
         await self.store.write(lambda tx: hand_over(self.requests, tx, claimed, reason, told))
-        await self.saver.adelete_thread(_thread(claimed))
         await self._park(claimed)
 
     async def _all_told(self, row: RequestRow) -> bool:
@@ -192,7 +156,6 @@ class Runner:
             why, code = error.message, error.code
         reason, told = f"planning raised an unexpected error: {why}", RunState(code=code.value)
         await self.store.write(lambda tx: hand_over(self.requests, tx, row, reason, told))
-        await self.saver.adelete_thread(_thread(row))
         await self._park(row)
 
     async def _release(self, row: RequestRow) -> None:
@@ -216,7 +179,3 @@ class Runner:
                 expires_at=now + ANSWER_WITHIN // timedelta(microseconds=1),
             )
         )
-
-
-def _thread(row: RequestRow) -> str:
-    return f"{row.tenant}/{row.id}"

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import warnings
 from collections.abc import Collection, Iterable, Sequence
-from contextlib import AsyncExitStack
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -19,15 +18,12 @@ from sayso.connectors.registry import Connectors
 from sayso.connectors.secret import Secret
 from sayso.errors import Code, ConfigError
 from sayso.ids import Clock, Tenant
-from sayso.sdk.database import open_saver
 from sayso.sdk.workspace import Workspace
 from sayso.settings.planner import BudgetSection, ModelSection
 from sayso.store.base import Store
 from sayso.telemetry import Telemetry
 
 if TYPE_CHECKING:
-    from langgraph.checkpoint.base import BaseCheckpointSaver
-
     from sayso.agent.base import Message, Planner
     from sayso.agent.model_calls import ModelSettings
     from sayso.agent.models import ModelPlanner
@@ -36,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class AgentFloor:
-    """Makes the planners, the checkpointer and the runner when they are first needed."""
+    """Makes the planners and the runner when they are first needed."""
 
     def __init__(
         self,
@@ -61,8 +57,6 @@ class AgentFloor:
         self._knowledge: Knowledge | None = None
         self._lock = asyncio.Lock()
         self._runner: Runner | None = None
-        self._saver: BaseCheckpointSaver[str] | None = None
-        self._opened = AsyncExitStack()
         self._warming = asyncio.Lock()
         # NOTE: LangChain imports `requests`, which keeps this quiet by a filter that another thread
         # may be putting back at that moment; set here, it stands before any thread begins.
@@ -107,8 +101,7 @@ class AgentFloor:
             await asyncio.to_thread(import_module, "sayso.agent.runner")
             knowledge = self.knowledge()
             await asyncio.to_thread(knowledge.prepare)
-            runner = await self._open()
-            await runner.warm()
+            await self._open()
             await self._connectors.warm()
             self._warm = True
 
@@ -117,21 +110,12 @@ class AgentFloor:
         runner = await self._open()
         await runner.advance(tenant, request_id)
 
-    async def forget(self, threads: list[str]) -> None:
-        """Delete what was planned in these threads; those that there are not are no error."""
-        async with self._lock:
-            saver = await self._open_saver()
-        for thread in threads:
-            await saver.adelete_thread(thread)
-
     async def close(self) -> None:
-        """Close the connections of the checkpointer and of the models."""
-        async with AsyncExitStack() as ends:
-            ends.push_async_callback(self._opened.aclose)
-            if self._workspace.settings.planner.models and self._planner is not None:
-                from sayso.agent.chain import close_models  # loaded where a model plans
+        """Close the connections of the models."""
+        if self._workspace.settings.planner.models and self._planner is not None:
+            from sayso.agent.chain import close_models  # loaded where a model plans
 
-                await close_models(self._planner)
+            await close_models(self._planner)
 
     async def _open(self) -> Runner:
         async with self._lock:
@@ -139,15 +123,9 @@ class AgentFloor:
                 self._runner = await self._build()
             return self._runner
 
-    async def _open_saver(self) -> BaseCheckpointSaver[str]:
-        if self._saver is None:
-            self._saver = await open_saver(self._workspace, self._opened)
-        return self._saver
-
     async def _build(self) -> Runner:
         from sayso.agent.runner import Runner  # a heavy import: see the module's docstring
 
-        saver = await self._open_saver()
         return Runner(
             store=self._store,
             requests=self._requests,
@@ -159,7 +137,6 @@ class AgentFloor:
             confirm=self._workspace.settings.planner.confirm,
             budget=self._workspace.settings.planner.budget,
             region_of=self._workspace.settings.workspace.region_of,
-            saver=saver,
             clock=self._clock,
             telemetry=self._telemetry,
         )

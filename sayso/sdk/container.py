@@ -412,7 +412,6 @@ def _wire_eraser(ground: _Ground, requests: Requests, agent: AgentFloor) -> Eras
         ),
         open_actions=OpenActions(ground.context),
         requests=requests,
-        threads=agent,
         clock=clock,
         listed=ErasedList(ground.workspace.folder / ground.settings.retention.erased_list),
     )
@@ -423,7 +422,6 @@ def _wire_sweeper(ground: _Ground, agent: AgentFloor) -> Sweeper:
         store=ground.store,
         log=ground.log,
         personal=ground.personal,
-        threads=agent,
         clock=ground.clock,
         authority=ground.directory.at,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from sayso.errors import Code, ConfigError
@@ -14,8 +14,6 @@ from sayso.store.migrations import MigrationPlan
 from sayso.store.sqlite.store import SqliteStore, plan_file
 
 if TYPE_CHECKING:
-    from langgraph.checkpoint.base import BaseCheckpointSaver
-
     from sayso.store.postgres.store import PostgresStore
 
 
@@ -88,7 +86,6 @@ def _open_postgres(url: str, *, create: bool, only_pre: bool, fleet: bool) -> Po
         from sayso.store.postgres.schema import migrate_postgres  # as above
 
         migrate_postgres(url, only_pre=only_pre)
-        make_threads(url)
         if fleet:
             _make_fleet(url)
     # The schema hands over what becomes due by a session of this setting.
@@ -119,73 +116,6 @@ def open_snapshot(workspace: Workspace) -> Generator[Reader]:
         raise missing_postgres() from error
     with open_reader(workspace.store_url) as reader:
         yield reader
-
-
-def make_threads(url: str) -> None:
-    """Make the planner's own tables, so that workers never change the schema."""
-    try:
-        from langgraph.checkpoint.postgres import PostgresSaver  # heavy, and needs an extra
-        from psycopg.rows import dict_row
-    except ImportError as error:
-        raise missing_postgres() from error
-    from sayso.store.postgres.connection import APP_ROLE, OWNER_ROLE, SCHEMA, connect_plainly
-
-    with connect_plainly(url) as connection:
-        connection.row_factory = dict_row
-        connection.execute(f"set role {OWNER_ROLE}")  # pyright: ignore[reportArgumentType, reportCallIssue]
-        connection.execute(f"set search_path to {SCHEMA}, pg_temp")  # pyright: ignore[reportArgumentType, reportCallIssue]
-        PostgresSaver(connection).setup()
-        connection.execute(
-            f"grant select, insert, update, delete on checkpoints, checkpoint_blobs,"  # pyright: ignore[reportArgumentType, reportCallIssue]
-            f" checkpoint_writes to {APP_ROLE}"
-        )
-
-
-async def open_saver(workspace: Workspace, stack: AsyncExitStack) -> BaseCheckpointSaver[str]:
-    """The planner's checkpointer in the same database, on a connection of its own.
-
-    Args:
-        stack: closes it.
-    """
-    if is_postgres(workspace):
-        return await _open_postgres_saver(workspace.store_url, stack)
-    import aiosqlite  # heavy imports: only planning needs them
-    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
-
-    connection = await stack.enter_async_context(aiosqlite.connect(workspace.store_path))
-    await connection.execute("pragma busy_timeout = 5000")
-    await connection.execute("pragma synchronous = full")
-    await connection.execute("pragma secure_delete = on")
-    saver = AsyncSqliteSaver(connection)
-    await saver.setup()
-    return saver
-
-
-async def _open_postgres_saver(url: str, stack: AsyncExitStack) -> BaseCheckpointSaver[str]:
-    try:
-        from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver  # needs an extra
-        from psycopg import AsyncConnection
-        from psycopg.rows import DictRow, dict_row
-        from psycopg_pool import AsyncConnectionPool
-    except ImportError as error:
-        raise missing_postgres() from error
-    from sayso.store.postgres.connection import planner_options
-
-    async def check(connection: AsyncConnection[DictRow]) -> None:
-        await connection.execute("select 1")
-
-    # A pool, since it replaces connections that a restart of the server has ended.
-    pool = AsyncConnectionPool(
-        planner_options(url),
-        connection_class=AsyncConnection[DictRow],
-        min_size=1,
-        max_size=4,
-        open=False,
-        check=check,
-        kwargs={"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row},
-    )
-    await stack.enter_async_context(pool)
-    return AsyncPostgresSaver(pool)
 
 
 def missing_postgres() -> ConfigError:

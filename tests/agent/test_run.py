@@ -285,7 +285,7 @@ async def test_the_same_key_is_one_request(tmp_path: Path) -> None:
 
 @pytest.mark.promise("agent:request-once")
 async def test_two_runs_of_one_request_at_once_propose_once(tmp_path: Path) -> None:
-    """LangGraph has no thread lock; the lease on our row admits one."""
+    """The lease on our row admits one."""
     async with open_shop(tmp_path, planner=Scripted(plan(refund(2000)))) as opened:
         stock(opened)
         view = await opened.sayso.ask("cus_1", "$20.00 back please", wait_s=0)
@@ -356,7 +356,7 @@ async def test_a_run_that_was_overtaken_keeps_no_request_from_its_reply(tmp_path
 
 @pytest.mark.promise("agent:request-goes-on")
 async def test_a_request_goes_on_in_another_process(tmp_path: Path) -> None:
-    """The wait is a row and a checkpoint: closing everything loses nothing."""
+    """The wait is a row: closing everything loses nothing, and no planner is asked again."""
     async with open_shop(tmp_path, planner=Scripted(plan(refund(10_000)))) as opened:
         stock(opened)
         shop = opened.shop
@@ -391,28 +391,9 @@ async def test_a_run_that_gave_up_too_late_keeps_nobody_from_planning(tmp_path: 
         ]
 
 
-@pytest.mark.promise("agent:request-goes-on")
-async def test_a_crash_after_the_plan_was_stored_asks_no_planner_again(tmp_path: Path) -> None:
-    """The wait was not saved any more; the plan stands in our rows, and so does what is left."""
-    async with open_shop(tmp_path, planner=Scripted(plan(refund(10_000)))) as opened:
-        stock(opened)
-        shop = opened.shop
-        await opened.sayso.ask("cus_1", "refund $100.00 please")
-        path = opened.workspace.store_path
-    connection = sqlite3.connect(path)
-    connection.executescript("delete from checkpoints; delete from writes")
-    connection.close()
-    async with open_shop(tmp_path, shop=shop, planner=Scripted()) as opened:
-        (view,) = await opened.sayso.requests.list()
-        await decide(opened, await opened.sayso.requests.get(view.id), Choice.APPROVE)
-        assert (await opened.sayso.requests.get(view.id)).status == "answered"
-
-
 @pytest.mark.promise("agent:nothing-personal")
-async def test_no_words_of_the_customer_are_in_the_log_or_in_the_checkpoints(
-    tmp_path: Path,
-) -> None:
-    """Personal text stands beside the log, encrypted; checkpoints hold ids and states only."""
+async def test_no_words_of_the_customer_are_in_the_log_or_in_its_plan(tmp_path: Path) -> None:
+    """Personal text stands beside the log, encrypted; plans hold ids and states only."""
     marker = "zebra-crossing-7"
     async with open_shop(tmp_path, planner=Scripted(plan(refund(10_000)))) as opened:
         stock(opened)
@@ -420,18 +401,16 @@ async def test_no_words_of_the_customer_are_in_the_log_or_in_the_checkpoints(
         path = opened.workspace.store_path
     connection = sqlite3.connect(path)
     bodies = connection.execute("select body from log_entry").fetchall()
-    saved = connection.execute("select checkpoint, metadata from checkpoints").fetchall()
-    writes = connection.execute("select value from writes").fetchall()
+    plans = connection.execute("select plan, question, turns from request").fetchall()
     connection.close()
     assert bodies
-    assert saved
-    assert marker not in repr((bodies, saved, writes))
+    assert marker not in repr((bodies, plans))
 
 
 @pytest.mark.promise("agent:nothing-personal")
 @pytest.mark.promise("http:pseudonym")
 async def test_why_nobody_could_plan_it_stands_beside_the_log(tmp_path: Path) -> None:
-    """A reason may quote the words, so it is sealed: in no entry, row or checkpoint in clear."""
+    """A reason may quote the words, so it is sealed: in no entry and no row in clear."""
     marker = "4111111111111111"
     reason = f"`{marker}` is none of the customer's records"
     planner = Scripted(Handoff(reason=reason, planner="scripted"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from datetime import UTC, datetime, timedelta
-from importlib import resources
+from importlib import import_module, resources
 
 import psycopg
 import pytest
@@ -198,3 +198,16 @@ def test_the_installed_engine_has_what_is_slowed_down() -> None:
     queue = DBOSRegistry().get_internal_queue()
     assert isinstance(vars(queue)["_polling_interval_sec"], float)
     assert isinstance(vars(jobs)["_BACKGROUND_JOBS_INTERVAL_SEC"], float)
+
+
+@pytest.mark.promise("fleet:contract")
+@pytest.mark.promise("store:no-code")
+def test_an_engine_that_reads_its_rows_in_another_way_is_not_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What unpickles has to be where it is taken away; else the sweep carries everything."""
+    values = import_module("dbos._serialization")
+    monkeypatch.setattr(values, "DBOSDefaultSerializer", object())
+    with pytest.raises(ConfigError) as caught:
+        contract.only_json()
+    assert caught.value.code is Code.ENGINE_UNAVAILABLE

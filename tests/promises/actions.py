@@ -284,7 +284,7 @@ PROMISES: dict[str, Promise] = {
     "agent:request-once": Promise("A request is proposed once, by whoever runs it.", "invariant 2"),
     "agent:request-goes-on": Promise("A request that waited goes on in another process."),
     "agent:nothing-personal": Promise(
-        "No word of the customer is in the log or in the checkpoints.", "invariant 8"
+        "No word of the customer is in the log or in a plan.", "invariant 8"
     ),
     # ---- the policy as an object -----------------------------------------------------------
     "policy:versions": Promise(

@@ -20,6 +20,9 @@ PROMISES: dict[str, Promise] = {
     "store:durable": Promise(
         "What was written is seen by everybody once `write` has returned.", "invariant 3"
     ),
+    "store:no-code": Promise(
+        "Nothing that is read back from a database is code, in our tables or in a library's.",
+    ),
     "store:unit": Promise(
         "A unit is stored whole or not at all, also among units that share its commit.",
         "invariant 3",

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from support.postgres_server import PostgresServer, find_postgres
 
-from sayso.sdk.database import make_threads
 from sayso.store.postgres.connection import connect_plainly
 from sayso.store.postgres.schema import migrate_postgres
 
@@ -50,7 +49,6 @@ def _join(folder: Path) -> PostgresServer:
             server.start()
             server.run("postgres", f"create database {TEMPLATE}")
             migrate_postgres(server.url(TEMPLATE))
-            make_threads(server.url(TEMPLATE))
         users = int(known["users"]) + 1
         file.write_text(json.dumps({"users": users, "folder": str(server.folder)}))
     return server

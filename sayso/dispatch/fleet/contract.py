@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Never, cast
 
 import psycopg
 from psycopg import conninfo
@@ -19,6 +20,7 @@ from sayso.extras import missing_extra
 from sayso.store.postgres.connection import APP_ROLE
 
 if TYPE_CHECKING:
+    from dbos import Serializer
     from sqlalchemy import Engine
 
     from sayso.store.postgres.connection import PgConnection
@@ -73,6 +75,31 @@ def check_schema(connection: PgConnection) -> None:
             f"the database has no `{SCHEMA}.enqueue_workflow` as it is called here",
             '`sayso migrate`, with [dispatch] engine = "fleet"',
         )
+
+
+def only_json() -> Serializer:
+    """Have DBOS read JSON and nothing else in this process; what it is to write with.
+
+    INVARIANT: no row of its tables is code. Whatever its setting is, DBOS unpickles each value
+    whose row says `py_pickle`, and whoever may write rows would run code by it in every worker. So
+    what unpickles is taken away, before anything is read.
+
+    Raises:
+        ConfigError: `engine_unavailable`, when there is another way to unpickle.
+    """
+    try:
+        values = import_module("dbos._serialization")  # heavy, and needs the extra `fleet`
+        pickled, portable = values.DefaultSerializer, values.DBOSPortableJSON
+        if type(values.DBOSDefaultSerializer) is not pickled or "deserialize" not in vars(pickled):
+            raise AttributeError("DBOSDefaultSerializer")
+    except (AttributeError, ImportError) as error:
+        raise _unavailable("how it reads its rows is not known", "the detail", str(error)) from None
+    pickled.deserialize = pickled.serialize = _refuse_code
+    return cast("Serializer", portable)
+
+
+def _refuse_code(_self: object, _value: object) -> Never:
+    raise TypeError("a row of the engine that is not JSON is not read")
 
 
 def unusable(error: Exception) -> ConfigError:

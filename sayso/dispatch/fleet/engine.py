@@ -19,6 +19,7 @@ from sayso.dispatch.fleet.contract import (
     WORKFLOW,
     check_package,
     check_schema,
+    only_json,
     open_pool,
     unusable,
 )
@@ -120,6 +121,7 @@ class DbosEngine:
             check_schema(connection)
         from dbos import DBOS  # heavy, and needs the extra `fleet`
 
+        serializer = only_json()
         quiet(logging.getLogger("dbos"))
         self._pool = open_pool(self._url)
         try:
@@ -128,6 +130,7 @@ class DbosEngine:
                     "name": APPLICATION,
                     "system_database_engine": self._pool,
                     "dbos_system_schema": SCHEMA,
+                    "serializer": serializer,
                     "use_listen_notify": False,
                     "run_migrations": False,
                     "application_version": APPLICATION_VERSION,

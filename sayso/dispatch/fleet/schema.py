@@ -12,6 +12,7 @@ from sayso.dispatch.fleet.contract import (
     SCHEMA,
     check_package,
     check_schema,
+    only_json,
     open_pool,
     unusable,
 )
@@ -59,6 +60,7 @@ def _run_migrations(url: str) -> None:
     """Launch DBOS once as the owner, which migrates; it listens to no queue of ours."""
     from dbos import DBOS  # heavy, and needs the extra `fleet`
 
+    serializer = only_json()
     quiet(logging.getLogger("dbos"))
     pool = open_pool(url, role=OWNER_ROLE, size=4)
     try:
@@ -67,6 +69,7 @@ def _run_migrations(url: str) -> None:
                 "name": APPLICATION,
                 "system_database_engine": pool,
                 "dbos_system_schema": SCHEMA,
+                "serializer": serializer,
                 "use_listen_notify": False,
                 "run_migrations": True,
                 "application_version": APPLICATION_VERSION,

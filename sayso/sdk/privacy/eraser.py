@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 import orjson
 
@@ -23,7 +22,6 @@ from sayso.agent.erasure import (
     check_unplanned,
     end_requests,
     requests_left,
-    thread_of,
 )
 from sayso.agent.requests import Requests
 from sayso.audit.atomic_files import sync_folder
@@ -111,16 +109,8 @@ def read_list(path: Path) -> Iterator[tuple[Tenant, str]]:
 
 BATCH = 200
 """So many rows are blanked in one transaction, so that nobody is held up for long."""
-STEPS = ("begun", "listed", "texts", "actions", "threads", "requests", "stops", "finished")
+STEPS = ("begun", "listed", "texts", "actions", "requests", "stops", "finished")
 """After which steps `passing` is told; a crash at any of them is taken up again."""
-
-
-class Threads(Protocol):
-    """Where the planner keeps what it thinks about."""
-
-    async def forget(self, threads: list[str]) -> None:
-        """Delete threads; those that there are not are no error."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +130,6 @@ class Eraser:
     erasures: Erasures
     open_actions: OpenActions
     requests: Requests
-    threads: Threads
     clock: Clock
     listed: ErasedList
     passing: Callable[[str], None] = lambda step: None
@@ -213,11 +202,7 @@ class Eraser:
         while await store.write(lambda tx: blank_actions(tx, mark, subject_id, BATCH)) == BATCH:
             pass
         self.passing("actions")
-        while left := await store.read(
-            lambda reader: requests_left(reader, tenant, subject_id, BATCH)
-        ):
-            await self.threads.forget([thread_of(one) for one in left])
-            self.passing("threads")
+        while await store.read(lambda reader: requests_left(reader, tenant, subject_id, BATCH)):
             await store.write(lambda tx: blank_requests(tx, mark, subject_id, BATCH))
         self.passing("requests")
         await store.write(lambda tx: blank_stops(tx, mark, subject_id))

@@ -8,7 +8,7 @@ from functools import partial
 
 from sayso.actions.controls.erasure import Mark, blank_action
 from sayso.actions.model.action_row import read_action
-from sayso.agent.erasure import blank_request, thread_of
+from sayso.agent.erasure import blank_request
 from sayso.agent.request_row import read_request
 from sayso.audit.authority.state import Authority
 from sayso.audit.entry import Entry, EntryKind, Json, StoredEntry
@@ -17,7 +17,7 @@ from sayso.audit.log import AuditLog
 from sayso.audit.personal import Personal
 from sayso.audit.retention_clock import note_time
 from sayso.ids import Clock, Tenant, rfc3339, to_micros
-from sayso.sdk.privacy.eraser import BATCH, Threads
+from sayso.sdk.privacy.eraser import BATCH
 from sayso.store.base import Reader, Row, Store, Transaction, text, text_or_none
 
 _TEXTS_OF_A_REQUEST = ("messages_ref", "words_ref", "reply_ref")
@@ -47,7 +47,6 @@ class Sweeper:
     store: Store
     log: AuditLog
     personal: Personal
-    threads: Threads
     clock: Clock
     authority: Callable[[Reader, Tenant], Authority]
     passing: Callable[[str], None] = lambda step: None
@@ -61,19 +60,11 @@ class Sweeper:
         actions = await self._repeat(partial(self._actions, tenant=tenant, before=before))
         self.passing("actions")
         requests = 0
-        while rows := await self.store.read(
-            lambda reader: self._free(
-                reader, tenant, _old(reader, "erasure.old_requests", tenant, before)
-            )
+        while swept := await self.store.write(
+            partial(self._requests, tenant=tenant, before=before)
         ):
-            # Deleted first: a crash in between leaves a request whose thread is gone, which nobody
-            # needs any more since it has ended.
-            await self.threads.forget([thread_of(read_request(row)) for row in rows])
-            swept = await self.store.write(partial(self._requests, tenant=tenant, before=before))
             requests += swept
             self.passing("requests")
-            if not swept:
-                break
         subjects = 0
         # Looked for without the writing lock, since it may have to look at many to find few.
         while idle := await self.store.read(

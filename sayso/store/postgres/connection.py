@@ -76,13 +76,6 @@ def connect(url: str, *, writes: bool = True, settings: Mapping[str, str] = {}) 
     return connection
 
 
-def planner_options(url: str) -> str:
-    """The connection string for the planner's own tables: the same role and schema."""
-    options = f"-c role={APP_ROLE} -c search_path={SCHEMA},pg_temp"
-    given = conninfo.conninfo_to_dict(url).get("options")
-    return conninfo.make_conninfo(url, options=f"{given} {options}" if given else options)
-
-
 def connect_plainly(url: str, *, writes: bool = True) -> PgConnection:
     """Open a connection as the URL's own login, without any setting of the session.
 
