@@ -91,8 +91,8 @@ async def test_the_auditors_queries_find_the_same(tmp_path: Path) -> None:
         assert await opened.sayso.audit.export(tmp_path / "bundle") > 3
 
 
-async def test_a_request_is_planned_with_its_threads_on_postgres(tmp_path: Path) -> None:
-    """The planner's checkpoints are in the same database, in tables that `migrate` has made."""
+async def test_a_request_is_planned_on_postgres(tmp_path: Path) -> None:
+    """A request goes the whole way in a database that `migrate` has made."""
     url = STORE_URLS[-1]
     settings = parse_settings({"store": {"url": url}}, "sayso.toml")
     workspace = Workspace(folder=tmp_path, settings=settings, environment={})
