@@ -12,6 +12,7 @@ from surfaces.console.test_passkeys import enrol, judged, manager, opened, statu
 from sayso.audit.authority.passkeys import CUSTOMER_DAY, PasskeyRule, is_looser
 from sayso.audit.verifier.verification import Verdict
 from sayso.errors import RefusedError
+from sayso.json import JsonValue
 from sayso.money import Money
 from sayso.sdk.solution_view import SolutionView
 
@@ -22,7 +23,7 @@ async def ask(
     console: ServedConsole, minor: int, *, customer: int = 1, order: str = "", currency: str = "USD"
 ) -> SolutionView:
     """What waits for people of a refund."""
-    amount = {"amount_minor": minor, "currency": currency}
+    amount: JsonValue = {"amount_minor": minor, "currency": currency}
     view = await console.sayso.propose(
         "shop.refund",
         {"order": order or f"o{customer}", "amount": amount},
