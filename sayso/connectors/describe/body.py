@@ -130,7 +130,8 @@ class BodyJudge:
         text = frozenset({"string"})
         head, *rest = name
         if head == "amount":
-            return (frozenset({"integer"}) if rest == ["minor"] else text), []
+            numbers = {"minor": "integer", "major_number": "number"}
+            return frozenset({numbers.get(".".join(rest), "string")}), []
         if head in ("before", "keep", "page"):
             return ANY, []
         args: Mapping[str, Arg] = self.action.args if self.action is not None else {}

@@ -186,7 +186,7 @@ class _Judge:
                 self._say(at, f"the provider takes no parameter `{name}`", step)
         page = request.page if isinstance(request, Read) else None
         given |= (
-            {place.partition(".")[2] for place in (page.into, page.number) if place}
+            {place.partition(".")[2] for place in (page.into, page.number, page.offset) if place}
             if page
             else set()
         )

@@ -13,6 +13,7 @@ from pydantic_core import SchemaError
 from sayso.actions.model.definition import Effect
 from sayso.connectors.manifest.arguments import args_model
 from sayso.connectors.manifest.derive import MONEY, receipt_of
+from sayso.connectors.manifest.ownership import unproven
 from sayso.connectors.manifest.requests import place, template_at, templates_of
 from sayso.connectors.manifest.schema import (
     ActionTable,
@@ -334,10 +335,15 @@ def _reading(at: Place, action: ActionTable) -> Iterator[Found]:
                     (f"there are {', '.join(sorted(known))}"),
                 )
     try:
-        starts = {name[0] for name in placeholders(action.payee)}
+        names = list(placeholders(action.payee))
     except TemplateError as error:
         yield (*at, "payee"), str(error), ""
         return
+    both = sorted({name[0] for name in names if len(name) == 1} & known & set(action.card))
+    if both:
+        problem = f"`{{{both[0]}}}` is a read and a name of the card"
+        yield (*at, "payee"), problem, "call the one on the card something else"
+    starts = {name[0] for name in names if len(name) > 1 or name[0] not in action.card}
     if starts - known:
         yield (*at, "payee"), f"nothing is read as `{min(starts - known)}`", ""
 
@@ -375,6 +381,8 @@ def _owner(at: Place, manifest: Manifest, action: ActionTable) -> Iterator[Found
                 yield at, problem, "use `{subject.form}`, or a read that names the customer"
     if owner.peer is not None and owner.peer not in manifest.settings:
         yield at, f"there is no setting `{owner.peer}`", "declare it under [settings]"
+    for problem, step in unproven(manifest, action):
+        yield at, problem, step
     if owner.any is not None and not action.require:
         yield at, "several people may read it", "say in `require` that no other customer does"
 

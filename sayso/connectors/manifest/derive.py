@@ -12,6 +12,7 @@ Nobody writes a guarantee down. It follows from what the file says and from wher
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -20,10 +21,12 @@ from sayso.actions.model.definition import Effect, Guarantee, at_most_once, veri
 from sayso.connectors.manifest.requests import templates_of
 from sayso.connectors.manifest.schema import ActionTable, LookUp, Receipt, seconds_of
 from sayso.connectors.manifest.template import names_in
+from sayso.reading import names_in as paths_in
 
 SHORTEST_KEY = 32
 """Characters of a key that are enough to be nobody else's."""
 MONEY = frozenset({Effect.MONEY_OUT, Effect.CREDIT})
+Name = tuple[str, ...]
 _SERIOUS = MONEY | {Effect.CANCELLATION}
 
 
@@ -147,11 +150,27 @@ def _is_state(look_up: LookUp | None) -> bool:
 
 
 def sends_amount(action: ActionTable) -> bool:
-    """Whether the call itself says how much."""
+    """Whether the call itself says how much: by the amount, or by what that was read from.
+
+    Something else that was kept, such as an id, says nothing of it.
+    """
+    amount = action.amount
+    if amount is None:
+        return False
+    kept = _kept_amounts(action, amount.money) if amount.money is not None else set[Name]()
     for template in templates_of(action.call):
         for name in names_in(template):
-            if name[0] in ("amount", "keep") or (name[0] == "each" and len(name) > 1):
-                return True
-            if action.amount is not None and name[:2] == ("args", action.amount.arg):
+            if name[0] == "amount" or name[:2] == ("args", amount.arg) or name in kept:
                 return True
     return False
+
+
+def _kept_amounts(action: ActionTable, path: str) -> set[Name]:
+    """How the call may name what was kept of the very field that the amount was read from."""
+    field = re.escape(path.rpartition(".")[2])
+    found: set[Name] = set()
+    for name, kept in action.keep.items():
+        if paths_in(kept) & paths_in(path) and re.search(rf"\b{field}\b", kept):
+            renamed = re.findall(rf"(\w+)\s*:\s*[\w.]*\b{field}\b", kept)
+            found |= {("keep", name), *(("each", one) for one in renamed or [field])}
+    return found

@@ -56,15 +56,18 @@ async def pages(
         ReadingError: when `items` yields no list.
     """
     cursor: str | None = None
+    seen = 0
     request = build(None)
     for number in range(1, (page.max_pages if page is not None else 1) + 1):
         answer, payload = await ask(request)
         found = items_of(items, payload)
         following: HttpRequest | str | None = None
         if page is not None:
-            if page.number is not None:
-                is_full = page.size is not None and len(found) >= page.size
-                following = _numbered(build(None), page.number, number + 1) if is_full else None
+            seen += len(found)
+            if page.number is not None or page.offset is not None:
+                at, next_one = (page.number, number + 1) if page.number else (page.offset, seen)
+                goes_on = _goes_on(page, len(found), seen, payload)
+                following = _numbered(build(None), at or "", next_one) if goes_on else None
             else:
                 following = _following(page, site, request, build, answer, payload)
         until = page.until if page is not None and begun is not None else None
@@ -136,6 +139,22 @@ def _following(
     if address is None:
         raise ReadingError("the answer names a next page at another address")
     return replace(request, url=address)
+
+
+def _goes_on(page: Page, found: int, seen: int, payload: JsonValue) -> bool:
+    """Whether there is a page after this one, by the total if the answer says it.
+
+    Raises:
+        ReadingError: where the total is none, or an empty page comes before it is reached.
+    """
+    if page.total is None:
+        return page.size is not None and found >= page.size
+    total = read(page.total, payload)
+    if isinstance(total, bool) or not isinstance(total, int):
+        raise ReadingError(f"`{page.total}` is no number of items")
+    if seen < total and not found:
+        raise ReadingError("the list ends before the number of items that it names")
+    return seen < total
 
 
 def _numbered(request: HttpRequest, at: str, number: int) -> HttpRequest:

@@ -179,6 +179,8 @@ class Picker:
             "minor": int(theirs),
             "minor_text": str(int(theirs)),
             "major": f"{amount.decimal:f}",
+            # A double holds 15 digits, which is more than any amount of ours has decimals for.
+            "major_number": float(amount.decimal),
             "currency": amount.currency,
             "currency_lower": amount.currency.lower(),
             "text": str(amount),

@@ -142,6 +142,7 @@ class Resolver:
             wanted[table.amount.arg] = amount.to_json()
         seen["args"] = {name: wanted.get(name) for name in table.args}
         object_id = self._text(table.object.id, seen)
+        shown = {name: self.picker.shown(name, one, seen) for name, one in table.card.items()}
         resolved = Resolved(
             args=wanted,
             object_kind=table.object.kind,
@@ -149,10 +150,10 @@ class Resolver:
             owner=self.subject.id,
             owner_proof=_proof(table.owner),
             account=self.account.shown,
-            payee=self._payee(seen),
+            payee=self._payee(seen, shown),
             amount=amount,
             preconditions=self._preconditions(seen),
-            fields={name: self.picker.shown(name, one, seen) for name, one in table.card.items()},
+            fields=shown,
             facts=self._facts(seen),
             personal=self._personal(seen),
             keep={name: _kept(read(path, seen)) for name, path in table.keep.items()},
@@ -241,8 +242,9 @@ class Resolver:
         amounts = amounts_in(args, self.defined.table.args)
         return {name: self.picker.written(amount) for name, amount in amounts.items()}
 
-    def _payee(self, seen: Mapping[str, object]) -> str:
-        return plain(str(fill_text(self.defined.table.payee, seen)), limit=120)
+    def _payee(self, seen: Mapping[str, object], shown: Mapping[str, str]) -> str:
+        """Filled in like the sentence, by what the card shows, and by what was read."""
+        return plain(str(fill_text(self.defined.table.payee, {**shown, **seen})), limit=120)
 
     def _text(self, path: str, seen: Mapping[str, object]) -> str:
         found = read(path, seen)

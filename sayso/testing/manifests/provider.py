@@ -232,7 +232,8 @@ class GeneratedProvider:
         found: set[str] = set()
         for table in tables:
             if table.page is not None:
-                found |= {place(at)[1] for at in (table.page.into, table.page.number) if at}
+                page = table.page
+                found |= {place(at)[1] for at in (page.into, page.number, page.offset) if at}
         return frozenset(found)
 
     @property
@@ -520,7 +521,7 @@ class GeneratedProvider:
         whole = list(listed) if isinstance(listed, (list, tuple)) else []
         own = _own_cursor(page, items)
         number = self._page_of(page, parsed) if own is None else self._after(own, whole, parsed)
-        size = page.size if page.number is not None and page.size is not None else self.page_size
+        size = page.size if page.size is not None else self.page_size
         begin = number * size
         shown = put(document, where, whole[begin : begin + size])
         goes_on = begin + size < len(whole)
@@ -530,6 +531,8 @@ class GeneratedProvider:
         url = f"{self._site.base.split('/', 3)[0]}//{urlsplit(self._site.base).netloc}{following}"
         if page.more is not None:
             shown = put(shown, steps_of(page.more) or (), goes_on)
+        if page.total is not None:
+            shown = put(shown, steps_of(page.total) or (), len(whole))
         if page.cursor is not None and own is None:
             shown = put(shown, steps_of(page.cursor) or (), str(number + 1) if goes_on else None)
         if page.token is not None:
@@ -564,6 +567,8 @@ class GeneratedProvider:
             return int(query.get(place(page.into)[1], "0"))
         if page.number is not None:
             return int(query.get(place(page.number)[1], "1")) - 1
+        if page.offset is not None and page.size is not None:
+            return int(query.get(place(page.offset)[1], "0")) // page.size
         return int(query.get(_PAGE, "0"))
 
     def _yes(

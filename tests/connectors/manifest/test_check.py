@@ -24,6 +24,8 @@ CHARGEBEE = [
     ("https://{settings.site}.chargebee.com", "https://localhost", "is no host"),
     ("https://{settings.site}.chargebee.com", "https://a@b.example.com", "is no host"),
     ('user = "{secret}"', 'user = "{args.x}"', "there is no `args.x` here"),
+    # where it goes
+    ('payee = "subscription {subscription.id}"', 'payee = "{plam}"', "nothing is read as `plam`"),
     # whose it is
     (
         'owner = { path = "subscription.customer_id" }',
@@ -236,6 +238,42 @@ def test_a_mistake_of_another_kind_is_found(
         assert any(message in one.problem for one in found), [str(one) for one in found]
     else:
         assert not found
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after", "message"),
+    [
+        (
+            "stripe_billing",
+            'owner = { path = "payment.customer", peer = "address_from" }',
+            'owner = { peer = "address_from" }',
+            "the address on file proves none",
+        ),
+        (
+            "sendgrid",
+            'to = [{ email = "{peer.email.address}" }]',
+            'to = [{ email = "ben@example.com" }]',
+            "another place than the address on file",
+        ),
+        (
+            "chargebee",
+            'get = "/subscriptions/{args.subscription}"',
+            'get = "/subscriptions/sub_1"',
+            "nothing reads whose it is",
+        ),
+    ],
+)
+def test_an_object_that_nobody_has_shown_to_be_theirs_is_found(
+    name: str, before: str, after: str, message: str
+) -> None:
+    """A text for one customer went to another, and the file had passed `check` and its review."""
+    text = changed(name, (before, after))
+    if name == "chargebee":
+        text = text.replace(
+            "/subscriptions/{object.id}/pause", "/subscriptions/{args.subscription}/pause"
+        )
+    found = mistakes(source_of(text))
+    assert any(message in one.problem for one in found), [str(one) for one in found]
 
 
 def test_several_owners_need_a_word_about_the_others() -> None:

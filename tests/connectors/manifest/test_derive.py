@@ -158,3 +158,12 @@ def test_what_was_not_tried_is_asked_about(name: str) -> None:
     assert all(action.always_ask for action in untried.actions)
     tried = stand(source, cases, cases.case[0], verified=True).connector
     assert not any(action.always_ask for action in tried.actions)
+
+
+def test_what_was_kept_says_how_much_only_if_the_amount_is_in_it() -> None:
+    """An id that the call is given says nothing of money, so a person is asked."""
+    whole = "the provider works out the amount when it is done"
+    assert whole not in derived("shopify", "refund_items").ask
+    kept = ("{amount: amountSet.shopMoney.amount, gateway", "{gateway")
+    sent = ('amount = "{each.amount}", kind', "kind")
+    assert whole in derived("shopify", "refund_items", kept, sent).ask

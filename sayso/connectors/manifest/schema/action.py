@@ -114,13 +114,14 @@ class Object(Table):
 
 
 class Owner(Table):
-    """Whose it is; exactly one of `path`, `any`, `peer`, `none`.
+    """Whose it is; exactly one of `path`, `any`, `peer`, `none`, or a path and a peer.
 
     Attributes:
         path: where the provider names the owner.
         is_: what has to stand there, in the provider's form of the customer's id.
         any: where the provider names several people, of whom the customer has to be one.
-        peer: the setting that names another connector, which knows the address on file.
+        peer: the setting that names another connector, which knows the address on file: it proves
+            that address, and no object that an argument names.
         none: why nobody is named; a person is always asked then.
         weak: whether it is an e-mail address or a phone number that is compared.
     """
@@ -134,8 +135,11 @@ class Owner(Table):
 
     @model_validator(mode="after")
     def _one_way(self) -> Owner:
-        if sum(way is not None for way in (self.path, self.any, self.peer, self.none)) != 1:
-            raise ValueError("give exactly one of path, any, peer, none")
+        read = [way for way in (self.path, self.any) if way is not None]
+        told = [way for way in (self.peer, self.none) if way is not None]
+        both = len(read) == 1 and self.peer is not None and self.none is None
+        if len(read) + len(told) != 1 and not both:
+            raise ValueError("give exactly one of path, any, peer, none, or a path and a peer")
         if self.is_ is not None and self.path is None:
             raise ValueError("`is` goes with `path`")
         return self

@@ -18,7 +18,8 @@ class Until(Table):
 
 
 class Page(Table):
-    """How a list goes on; exactly one of `cursor`, `token`, `next_url`, `number`, `link`.
+    """How a list goes on; exactly one of `cursor`, `token`, `next_url`, `number`, `offset`,
+    `link`.
 
     Attributes:
         cursor: path of the cursor that the next request gets as `{page.cursor}`; with `more`.
@@ -26,7 +27,10 @@ class Page(Table):
         token: path of the token that goes to `into`, such as `query.offset`.
         next_url: path of the next page's whole address, of an allowed host.
         number: where the page's number goes, such as `query.page`, from 1; with `size`.
-        size: how many items a full page has; fewer are the last.
+        offset: where the number of the items before the page goes, such as `query.offset`, from 0;
+            with `size`.
+        total: path of how many items there are, with `offset`.
+        size: how many items a full page has; fewer are the last, unless `total` says otherwise.
         link: whether the header `Link` names the next page (RFC 8288).
         max_pages: how many are read at most.
         until: stop at items older than the call.
@@ -38,6 +42,8 @@ class Page(Table):
     into: str | None = None
     next_url: Path | None = None
     number: str | None = None
+    offset: str | None = None
+    total: Path | None = None
     size: Annotated[int, Field(ge=1, le=1000)] | None = None
     link: bool = False
     max_pages: Annotated[int, Field(ge=1, le=MAX_PAGES)] = 2
@@ -45,13 +51,16 @@ class Page(Table):
 
     @model_validator(mode="after")
     def _one_way(self) -> Page:
-        ways = [self.cursor, self.token, self.next_url, self.number, self.link or None]
+        counted = [self.number, self.offset]
+        ways = [self.cursor, self.token, self.next_url, *counted, self.link or None]
         if sum(way is not None for way in ways) != 1:
-            raise ValueError("give exactly one of cursor, token, next_url, number, link")
+            raise ValueError("give exactly one of cursor, token, next_url, number, offset, link")
         if (self.token is None) != (self.into is None):
             raise ValueError("`token` and `into` go together")
-        if (self.number is None) != (self.size is None):
-            raise ValueError("`number` and `size` go together")
+        if all(way is None for way in counted) != (self.size is None):
+            raise ValueError("`number` or `offset`, and `size` go together")
+        if self.total is not None and self.offset is None:
+            raise ValueError("`total` goes with `offset`")
         if self.cursor is not None and self.more is None:
             raise ValueError("`cursor` needs `more`")
         return self
