@@ -40,11 +40,11 @@ def main(url: str, customer: str) -> None:
         while words := sys.stdin.readline().strip():
             request = ask(sayso, customer, words, thread)
             print(request["reply"], flush=True)  # a question to them, or what is true by now
-            told = request["reply"]
             while request["status"] in ON_ITS_WAY:  # as long as a person takes
+                told = request["reply"]
                 request = sayso.get(f"/v1/requests/{request['id']}?wait=60").json()
-            if request["reply"] != told:
-                print(request["reply"], flush=True)
+                if request["reply"] != told:
+                    print(request["reply"], flush=True)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import sys
 
 from sayso import Sayso
 
-ONE_DAY_S = 86_400
+ON_ITS_WAY = {"received", "acting"}
 
 
 async def converse(sayso: Sayso, customer: str) -> None:
@@ -21,12 +21,11 @@ async def converse(sayso: Sayso, customer: str) -> None:
     while words := (await asyncio.to_thread(sys.stdin.readline)).strip():
         request = await sayso.ask(customer, words, conversation=thread)
         print(request.reply, flush=True)  # a question to them, or what is true by now
-        if request.status == "needs_customer":
-            continue
-        told = request.reply
-        request = await sayso.requests.wait(request.id, ONE_DAY_S)  # as long as a person takes
-        if request.reply != told:
-            print(request.reply, flush=True)
+        while request.status in ON_ITS_WAY:  # as long as a person takes
+            told = request.reply
+            request = await sayso.requests.wait(request.id, 60)
+            if request.reply != told:
+                print(request.reply, flush=True)
 
 
 async def main(workspace: str, customer: str) -> None:

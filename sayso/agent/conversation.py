@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
+
+import orjson
 
 from sayso.agent.base import MAX_MESSAGE_CHARS, Choice, Message, Question
 from sayso.agent.question import question_from_json
+from sayso.agent.request_row import RequestRow
+from sayso.audit.personal import Personal
 from sayso.errors import Code, RefusedError
+from sayso.store.base import Reader
 
 MAX_MESSAGES = 50
 MAX_CONVERSATION_CHARS = 65_536
@@ -22,6 +27,18 @@ def read_turn(turn: Sequence[Any]) -> Message:
         return Message(role="customer", content=content, choice=extra)
     question = None if extra is None else question_from_json(extra)
     return Message(role="agent", content=content, question=question)
+
+
+def read_messages(reader: Reader, row: RequestRow, personal: Personal) -> tuple[Message, ...]:
+    """A request's conversation; empty when the subject was erased."""
+    plain = personal.open(reader, row.tenant, row.messages_ref)
+    if plain is None:
+        return ()
+    turns = list(cast("list[list[Any]]", orjson.loads(plain)))
+    for ref in row.turns:
+        later = personal.open(reader, row.tenant, ref)
+        turns += cast("list[list[Any]]", orjson.loads(later)) if later is not None else []
+    return tuple(map(read_turn, turns))
 
 
 def picked_choice(question: Question, choice: str | None, content: str) -> Choice | None:

@@ -1,6 +1,7 @@
 """The reply to the customer, written from what the ledger holds and from nothing else.
 
 INVARIANT: a sentence says that something was done only where the ledger holds it as succeeded.
+INVARIANT: a sentence denies that anything was done only of what has not been done.
 No model writes here, and no words of policy, of approvers or of errors are passed on. Sentences
 are the `phrases` of the customer's language; how an action is called stands in its definition.
 """
@@ -14,7 +15,7 @@ from typing import assert_never, cast
 import orjson
 
 from sayso.actions.approvals.repository import asked_before_less
-from sayso.actions.model.action_row import ActionRow
+from sayso.actions.model.action_row import ActionRow, joins_of, read_action
 from sayso.actions.model.customer_words import CustomerWords, filled
 from sayso.actions.model.status import Status
 from sayso.agent.phrases import DEFAULT_LANGUAGE, Phrases, phrases_of
@@ -25,6 +26,18 @@ from sayso.store.base import Reader
 from sayso.text import is_hidden
 
 MAX_LABEL_CHARS = 120
+_UNTOUCHED = frozenset(
+    {
+        Status.PLANNED,
+        Status.STALE,
+        Status.PENDING_APPROVAL,
+        Status.APPROVED,
+        Status.REFUSED,
+        Status.REJECTED,
+        Status.EXPIRED,
+    }
+)
+"""States in which nothing was done, unless the provider was called before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +94,11 @@ def outcomes_of(
 
 
 def outcome_of(reader: Reader, row: ActionRow, words: CustomerWords | None = None) -> StepOutcome:
-    """What one stored action means for the customer, by itself."""
+    """What one stored action means for the customer, by itself.
+
+    One that has joined an equal one means what has become of that.
+    """
+    row = followed(reader, row) or row
     resolved = row.snapshot.resolved if row.snapshot is not None else None
     fields: Mapping[str, str] = resolved.fields if resolved is not None else {}
     receipt = row.receipt if row.status in {Status.SUCCEEDED, Status.COMPENSATED} else None
@@ -99,6 +116,18 @@ def outcome_of(reader: Reader, row: ActionRow, words: CustomerWords | None = Non
         held=row.is_blocked,
         code=Code(code) if code in set(Code) else None,
     )
+
+
+def followed(reader: Reader, row: ActionRow) -> ActionRow | None:
+    """The action that an action has joined; None where it has not, or names one that is another."""
+    joins = joins_of(row)
+    stored = None if joins is None else reader.one("action.by_id", tenant=row.tenant, id=joins)
+    if stored is None:
+        return None
+    found = read_action(stored)
+    same = (found.fingerprint, found.subject.id) == (row.fingerprint, row.subject.id)
+    # INVARIANT: nobody is told of what is not theirs, whatever a row names.
+    return found if same else None
 
 
 def choice_label(args: Mapping[str, object], words: CustomerWords | None) -> str:
@@ -124,13 +153,31 @@ def write_reply(outcomes: Sequence[StepOutcome], language: str = DEFAULT_LANGUAG
     phrases = phrases_of(language)
     if len(outcomes) == 1:
         return _sentence(outcomes[0], phrases)
-    lines = "\n".join(f"- {_sentence(outcome, phrases)}" for outcome in outcomes)
+    of_it = phrases.model_copy(
+        update={"not_yet": phrases.not_yet_of_it, "not_done": phrases.not_done_of_it}
+    )
+    lines = "\n".join(f"- {_sentence(outcome, of_it)}" for outcome in outcomes)
     return f"{phrases.several}\n\n{lines}"
 
 
-def write_hand_over(language: str = DEFAULT_LANGUAGE) -> str:
-    """The reply when nobody could plan the request and a person takes it."""
-    return phrases_of(language).hand_over
+def write_hand_over(language: str = DEFAULT_LANGUAGE, *, unchanged: bool = False) -> str:
+    """The reply when nobody could plan the request and a person takes it.
+
+    Args:
+        unchanged: nothing has been done for this customer, nor may have been.
+    """
+    phrases = phrases_of(language)
+    return f"{phrases.hand_over} {phrases.unchanged}" if unchanged else phrases.hand_over
+
+
+def was_touched(row: ActionRow) -> bool:
+    """Whether the provider was asked to do it: it is done, or may be."""
+    return row.called_at is not None or row.status not in _UNTOUCHED
+
+
+def nothing_done_for(reader: Reader, tenant: str, subject_id: str) -> bool:
+    """Whether nothing that was asked for a customer has been done, or may have been."""
+    return reader.one("action.touched", tenant=tenant, subject_id=subject_id) is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,18 +186,20 @@ class HandedOver:
 
     Attributes:
         reason: why, for the team; it may quote the customer, so it stands in no entry.
-        reply: what the customer is told.
+        reply: what the customer was told. language: theirs; empty where an older text lacks it.
         draft: the plan that was not carried out, where there is one; see `drafted`.
     """
 
     reason: str
     reply: str
     draft: JsonObject | None = None
+    language: str = ""
 
     def to_text(self) -> str:
         """All of it as it is sealed."""
         drafted = {} if self.draft is None else {"draft": self.draft}
-        kept = {"reason": self.reason, "reply": self.reply, **drafted}
+        told = {"reply": self.reply, "language": self.language}
+        kept = {"reason": self.reason, **told, **drafted}
         return orjson.dumps(kept, default=dict).decode()
 
     @classmethod
@@ -162,8 +211,13 @@ class HandedOver:
             found = None
         match found:
             case {"reason": str(reason), "reply": str(reply)}:
-                draft = cast("JsonObject", found).get("draft")
-                return cls(reason=reason, reply=reply, draft=cast("JsonObject | None", draft))
+                more = cast("JsonObject", found)
+                return cls(
+                    reason=reason,
+                    reply=reply,
+                    draft=cast("JsonObject | None", more.get("draft")),
+                    language=str(more.get("language", "")),
+                )
             case _:
                 return cls(reason="", reply=sealed)
 
@@ -181,7 +235,14 @@ def general_words(phrases: Phrases) -> CustomerWords:
 
 
 def _sentence(outcome: StepOutcome, phrases: Phrases) -> str:
-    text = _told(outcome, phrases).replace("{thing}", thing_of(outcome, phrases))
+    told = _told(outcome, phrases)
+    for name, denial in (
+        ("{not_yet_of_it}", phrases.not_yet_of_it),
+        ("{not_yet}", phrases.not_yet),
+        ("{not_done}", phrases.not_done),
+    ):
+        told = told.replace(name, denial)
+    text = told.replace("{thing}", thing_of(outcome, phrases))
     return text[0].upper() + text[1:]
 
 
@@ -202,9 +263,9 @@ def _told(outcome: StepOutcome, phrases: Phrases) -> str:
         case Status.EXPIRED:
             return phrases.expired
         case Status.REFUSED:
-            # What it has joined waits for people, and the customer is told so.
+            # The row of what it has joined is not there, or is another's.
             joined = outcome.code is Code.JOINED
-            return phrases.pending if joined else _refused(outcome, phrases)
+            return phrases.joined if joined else _refused(outcome, phrases)
         case Status.FAILED:
             later = outcome.code is Code.EFFECT_FAILED
             return phrases.failed_later if later else phrases.failed

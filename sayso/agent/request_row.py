@@ -164,9 +164,13 @@ def actions_of(reader: Reader, request: RequestRow) -> list[ActionRow]:
 
 def steps_of(reader: Reader, request: RequestRow) -> list[ActionRow]:
     """The actions of the plan in force: not those of one that was left to people before it."""
+    return in_force(request, actions_of(reader, request))
+
+
+def in_force(request: RequestRow, actions: Sequence[ActionRow]) -> list[ActionRow]:
+    """Those of a request's actions that belong to its plan in force, in their order."""
     present = set(_step_ids(request.plan))
-    found = actions_of(reader, request)
-    return [row for row in found if row.undoes is not None or row.step in present]
+    return [row for row in actions if row.undoes is not None or row.step in present]
 
 
 def _step_ids(plan: JsonValue) -> list[str]:

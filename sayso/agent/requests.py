@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, cast
-
-import orjson
+from typing import cast
 
 from sayso.actions.model.action_row import WAITED_FOR, check_priority, dumps
 from sayso.actions.model.attempt import SIGNED, signed_turn
@@ -15,7 +13,7 @@ from sayso.actions.model.digest import hash_of_texts
 from sayso.actions.model.idempotency import check_key, check_repeated, read_by_key
 from sayso.actions.model.ledger import SYSTEM
 from sayso.agent.base import Message, Question
-from sayso.agent.conversation import check_messages, picked_choice, read_turn
+from sayso.agent.conversation import check_messages, picked_choice, read_messages
 from sayso.agent.drafted import Drafted
 from sayso.agent.question import AskedText, question_from_json
 from sayso.agent.reply import HandedOver
@@ -359,14 +357,7 @@ class Requests:
 
     def messages(self, reader: Reader, row: RequestRow) -> tuple[Message, ...]:
         """The conversation; empty when the subject was erased."""
-        plain = self._personal.open(reader, row.tenant, row.messages_ref)
-        if plain is None:
-            return ()
-        turns = list(cast("list[list[Any]]", orjson.loads(plain)))
-        for ref in row.turns:
-            later = self._personal.open(reader, row.tenant, ref)
-            turns += cast("list[list[Any]]", orjson.loads(later)) if later is not None else []
-        return tuple(map(read_turn, turns))
+        return read_messages(reader, row, self._personal)
 
     def claim(self, tx: Transaction, row: RequestRow, lease_micros: int) -> RequestRow | None:
         """Take a due request for this process; None when somebody else has it."""

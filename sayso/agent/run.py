@@ -27,7 +27,13 @@ from sayso.agent.question import (
     words_of_plan,
     write_question,
 )
-from sayso.agent.reply import HandedOver, outcomes_of, write_hand_over, write_reply
+from sayso.agent.reply import (
+    HandedOver,
+    nothing_done_for,
+    outcomes_of,
+    write_hand_over,
+    write_reply,
+)
 from sayso.agent.request_row import RequestRow, RequestStatus, get_request, steps_of
 from sayso.agent.requests import AGENT, Requests
 from sayso.agent.understanding import Knowledge, language_of
@@ -266,7 +272,8 @@ def _leave_to_person(
     """The roll-out leaves all of it to a person: nothing was done, and nothing is claimed."""
     handed = HandedOver(
         reason="the roll-out leaves this to a person",
-        reply=write_hand_over(row.language),
+        reply=_handed_over(tx, row, row.language),
+        language=row.language,
         draft=None if drafted is None else drafted.to_json(),
     )
     requests.move(
@@ -280,6 +287,11 @@ def _leave_to_person(
         },
         reply=handed.to_text(),
     )
+
+
+def _handed_over(tx: Transaction, row: RequestRow, language: str) -> str:
+    unchanged = nothing_done_for(tx, row.tenant, row.subject.id)
+    return write_hand_over(language, unchanged=unchanged)
 
 
 def hand_over(
@@ -316,7 +328,8 @@ def hand_over(
         planner=spent.get("planner"),
         reply=HandedOver(
             reason=storable(reason, _LONGEST_REASON),
-            reply=write_hand_over(language or row.language),
+            reply=_handed_over(tx, row, language or row.language),
+            language=language or row.language,
             draft=sealed,
         ).to_text(),
         tokens=spent.get("tokens", 0),

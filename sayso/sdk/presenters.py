@@ -23,9 +23,9 @@ from sayso.actions.approvals.repository import (
 from sayso.actions.controls.kill_switch import StopRow, get_stop, read_stop
 from sayso.actions.model.action_row import ActionRow, read_action
 from sayso.actions.policy.base import Outcome
-from sayso.agent.question import AskedText
-from sayso.agent.reply import HandedOver, outcomes_of, write_reply
-from sayso.agent.request_row import RequestRow, RequestStatus, actions_of, steps_of
+from sayso.agent.reply import HandedOver
+from sayso.agent.request_row import RequestRow, RequestStatus, actions_of
+from sayso.agent.standing import LanguageOf, standing_of
 from sayso.audit.entry import EntryKind, StoredEntry
 from sayso.audit.personal import Personal
 from sayso.audit.queries.query import Query
@@ -143,26 +143,24 @@ def show_approvals(reader: Reader, rows: Sequence[Row]) -> list[ApprovalView]:
     return [show_approval(reader, one) for one in found]
 
 
-def show_request(reader: Reader, row: RequestRow, personal: Personal) -> RequestView:
-    """A request with its actions and the reply that is true now."""
+def show_request(
+    reader: Reader, row: RequestRow, personal: Personal, language_of: LanguageOf
+) -> RequestView:
+    """A request with its actions and the reply that is true now.
+
+    Args:
+        language_of: the language of a conversation that nobody has planned yet.
+    """
     actions = actions_of(reader, row)
     views = [show_action(reader, action, timeline=False) for action in actions]
-    told: str | None = None
-    if row.status is RequestStatus.ACTING and actions:
-        present = steps_of(reader, row)
-        told = write_reply(outcomes_of(reader, present, row.words), row.language)
-    elif row.reply_ref is not None and row.status is not RequestStatus.RECEIVED:
-        # NOTE: what a received one holds was told before, as a question that is answered now.
-        told = personal.open(reader, row.tenant, row.reply_ref)
-    if row.status is RequestStatus.NEEDS_CUSTOMER and told is not None:
-        asked = AskedText.read(told)
-        stored = cast("Mapping[str, Any]", row.question)
-        question = question_view(stored, asked)
-        return request_view(row, views, asked.reply(stored), question=question)
-    if row.status is not RequestStatus.HANDED_OVER or told is None:
-        return request_view(row, views, told)
-    handed = HandedOver.read(told)
-    return request_view(row, views, handed.reply, _why_handed_over(reader, row, handed.reason))
+    standing = standing_of(reader, row, actions, personal, language_of)
+    question = None
+    if standing.asked is not None:
+        question = question_view(cast("Mapping[str, Any]", row.question), standing.asked)
+    error = None
+    if standing.handed is not None:
+        error = _why_handed_over(reader, row, standing.handed.reason)
+    return request_view(row, views, standing.reply, error, question)
 
 
 def why_handed_over(personal: Personal, reader: Reader, row: RequestRow) -> ErrorView | None:
@@ -185,7 +183,7 @@ def _why_handed_over(reader: Reader, row: RequestRow, reason: str) -> ErrorView:
     return ErrorView(
         code=code,
         message=reason,
-        next_step=f"{step}a person has to answer the customer; nothing was changed",
+        next_step=f"{step}a person has to answer the customer",
     )
 
 

@@ -273,8 +273,8 @@ class RequestView(View):
     Attributes:
         status: `received`, `needs_customer`, `acting`, `answered` or `handed_over`.
         question: what the customer has to be asked; only with `needs_customer`.
-        reply: what the customer can be told now; written from the ledger alone. With
-            `needs_customer` it is the question with its choices.
+        reply: what the customer can be told now, in every status; written from the ledger alone.
+            With `needs_customer` it is the question with its choices.
         error: why it was handed over; None for every other request.
         tokens, cost_micro_usd: what planning cost; millionths of a US dollar.
     """
@@ -286,7 +286,7 @@ class RequestView(View):
     plan: Any = None
     actions: tuple[ActionView, ...] = ()
     question: QuestionView | None = None
-    reply: str | None = None
+    reply: str
     error: ErrorView | None = None
     tokens: int = 0
     cost_micro_usd: int = 0
@@ -492,7 +492,7 @@ def question_view(stored: Mapping[str, Any], asked: AskedText) -> QuestionView:
 def request_view(
     row: RequestRow,
     actions: Sequence[ActionView],
-    reply: str | None,
+    reply: str,
     error: ErrorView | None = None,
     question: QuestionView | None = None,
 ) -> RequestView:

@@ -154,7 +154,9 @@ async def propose_drafted(
     else:
         container.dispatcher.wake()
     return await container.store.read(
-        lambda reader: show_request(reader, get_request(reader, tenant, about), container.personal)
+        lambda reader: show_request(
+            reader, get_request(reader, tenant, about), container.personal, container.agent.language
+        )
     )
 
 

@@ -17,6 +17,7 @@ from support.shop_workspace import ShopWorkspace, open_shop
 from sayso.actions.model.definition import Action
 from sayso.actions.model.plan import Handoff, Plan, Step
 from sayso.agent.base import MAX_QUESTIONS, Choice, Handles, Message, Planner, Question
+from sayso.agent.phrases import DEFAULT_LANGUAGE, phrases_of
 from sayso.agent.runner import ANSWER_WITHIN
 from sayso.audit.entry import EntryKind
 from sayso.errors import Code, RefusedError
@@ -24,6 +25,7 @@ from sayso.json import JsonValue
 from sayso.money import Money
 from sayso.sdk.views import QuestionView, RequestView
 
+ERASED = phrases_of(DEFAULT_LANGUAGE).erased
 ASKING = {"default": "always"}
 Open = Callable[[], AbstractAsyncContextManager[ShopWorkspace]]
 
@@ -315,7 +317,7 @@ async def test_an_erased_customer_leaves_no_words_and_no_labels(shop: Open, tmp_
         await sayso.ask("cus_1", "Quispe means o2", conversation="t1", idempotency_key="m2")
         await erase(opened, "cus_1")
         left = await sayso.requests.get(asked.id)
-        assert (left.status, left.question, left.reply) == ("handed_over", None, None)
+        assert (left.status, left.question, left.reply) == ("handed_over", None, ERASED)
         with pytest.raises(RefusedError) as refused:
             await sayso.ask("cus_1", "Quispe means o2", conversation="t1", idempotency_key="m2")
         assert refused.value.code is Code.ERASED

@@ -174,9 +174,21 @@ def test_a_receipt_is_named_only_with_its_success() -> None:
 
 
 def test_a_hand_over_promises_nothing_but_a_person() -> None:
-    """No step means that a person takes over, and that nothing was changed."""
+    """No step means that a person takes over; that nothing was changed is said where it is so."""
     assert write_reply([]) == write_hand_over()
-    assert "Nothing has been changed so far." in write_hand_over()
+    assert "changed" not in write_hand_over()
+    assert write_hand_over(unchanged=True).endswith(" Nothing has been changed so far.")
+
+
+@pytest.mark.promise("agent:reply")
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_beside_what_was_done_a_denial_is_of_its_own_step_alone(language: str) -> None:
+    """\"Nothing has been done yet\" under a refund that was made is not so."""
+    phrases = phrases_of(language)
+    text = write_reply([outcome(Status.SUCCEEDED), outcome(Status.PENDING_APPROVAL)], language)
+    assert phrases.not_yet_of_it in text
+    assert f"{phrases.not_yet}." not in text
+    assert f"{phrases.not_yet};" not in text
 
 
 def test_a_label_stays_one_bounded_line() -> None:

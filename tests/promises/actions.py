@@ -281,6 +281,10 @@ PROMISES: dict[str, Promise] = {
     "agent:reply:discreet": Promise(
         "A reply names no policy, person or code, and does not tell which ids exist."
     ),
+    "agent:reply:standing": Promise(
+        "A request has a reply in every state, which is so whenever it is read; whoever asked for "
+        "the same twice hears twice how it ended."
+    ),
     "agent:request-once": Promise("A request is proposed once, by whoever runs it.", "invariant 2"),
     "agent:request-goes-on": Promise("A request that waited goes on in another process."),
     "agent:nothing-personal": Promise(

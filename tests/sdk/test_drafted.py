@@ -26,12 +26,14 @@ from surfaces.console.served_console import (
     package,
 )
 
+from sayso.agent.phrases import DEFAULT_LANGUAGE, phrases_of
 from sayso.agent.runner import ANSWER_WITHIN
 from sayso.errors import Code, IntegrityError, RefusedError
 from sayso.money import Money
 from sayso.sdk.work_draft import WorkDraftView
 from sayso.testing.clock import FakeClock
 
+ERASED = phrases_of(DEFAULT_LANGUAGE).erased
 pytestmark = pytest.mark.promise("work:drafted")
 
 
@@ -400,7 +402,7 @@ async def test_whoever_hears_of_changes_hears_of_it(tmp_path: Path) -> None:
         assert await console.sayso.evaluations.collect() == [], "no example of what words ask for"
         await erase(console.opened, "cus_1")
         left = await console.sayso.requests.get(about)
-        assert (left.status, left.reply) == ("answered", None)
+        assert (left.status, left.reply) == ("answered", ERASED)
         assert "o1" not in str(left.plan)
         assert console.sayso.audit.verify(deep=True).exit_status == 0
 

@@ -33,11 +33,14 @@ from sayso.actions.controls.erasure import without_personal
 from sayso.actions.controls.kill_switch import Resumption
 from sayso.actions.model.action_row import get_action
 from sayso.actions.model.definition import verifiable
+from sayso.agent.phrases import DEFAULT_LANGUAGE, phrases_of
 from sayso.audit.verifier.verification import Verdict
 from sayso.errors import Code, ConfigError, RefusedError
 from sayso.money import Money
 from sayso.sdk.privacy.eraser import STEPS
 from sayso.sdk.resources.tokens import Scope
+
+ERASED = phrases_of(DEFAULT_LANGUAGE).erased
 
 
 @pytest.mark.promise("subjects:erased")
@@ -266,7 +269,7 @@ async def test_a_request_that_waits_is_handed_over_and_runs_no_more(opened: Shop
     assert asked.status == "acting"
     await opened.sayso.privacy.erase(ANA, reason="subject_request", by=MARIA)
     ended = await opened.sayso.requests.get(asked.id)
-    assert (ended.status, ended.reply) == ("handed_over", None)
+    assert (ended.status, ended.reply) == ("handed_over", ERASED)
     due = await opened.sayso.container.store.read(
         lambda reader: reader.one("dispatch.next_request", now=0)
     )

@@ -17,6 +17,7 @@ from sayso.actions.model.status import (
     Status,
     check_transition,
 )
+from sayso.actions.policy.base import Outcome
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
 from sayso.audit.log import AuditLog
 from sayso.errors import Code
@@ -167,6 +168,17 @@ class Ledger:
             request_id=row.request_id,
             now=row.updated_at,
         )
+        changed = was in TOLD and was is not row.status
+        if row.status in FINAL and _may_be_joined(row):
+            tx.run(
+                "request.wake_joined",
+                tenant=row.tenant,
+                subject_id=row.subject.id,
+                fingerprint=row.fingerprint,
+                action_id=row.id,
+                changed=int(changed),
+                now=row.updated_at,
+            )
         if row.request_id is None:
             return
         tx.run(
@@ -176,8 +188,14 @@ class Ledger:
             now=row.updated_at,
         )
         tx.run("request.wake", tenant=row.tenant, id=row.request_id, now=row.updated_at)
-        if was in TOLD and was is not row.status:
+        if changed:
             tx.run("request.wake_again", tenant=row.tenant, id=row.request_id, now=row.updated_at)
+
+
+def _may_be_joined(row: ActionRow) -> bool:
+    """Whether people were asked about it, so that an equal one may have joined it meanwhile."""
+    asked = row.judgement is not None and row.judgement.outcome is Outcome.ASK
+    return asked or row.revision > 1
 
 
 def present_of(reader: Reader, row: ActionRow, *, by_owner: bool = False) -> Row | None:

@@ -10,17 +10,30 @@ from importlib import resources
 from pydantic import BaseModel, ConfigDict
 
 DEFAULT_LANGUAGE = "en"
+LANGUAGES = ("de", "en", "es", "fr", "it", "nl", "pt")
 
 
 class Phrases(BaseModel):
-    """The sentences of one language. `{thing}` stands for the action as its definition calls it."""
+    """The sentences of one language. `{thing}` stands for the action as its definition calls it.
+
+    `{not_yet}` and `{not_done}` deny that anything was done: all of it where the action is the only
+    one, and else `of_it` alone.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     other_thing: str
     other_done: str
     several: str
+    received: str
+    slow: str
     hand_over: str
+    unchanged: str
+    erased: str
+    not_yet: str
+    not_yet_of_it: str
+    not_done: str
+    not_done_of_it: str
     compensated: str
     checking: str
     pending: str
@@ -29,6 +42,7 @@ class Phrases(BaseModel):
     under_way: str
     rejected: str
     expired: str
+    joined: str
     refused: str
     refused_because: str
     failed: str

@@ -6,7 +6,7 @@ import secrets
 
 from sayso.actions.model.definition import Subject
 from sayso.actions.model.idempotency import read_by_key
-from sayso.agent.request_row import RequestStatus, get_request, read_request
+from sayso.agent.request_row import RequestRow, RequestStatus, get_request, read_request
 from sayso.agent.requests import Reply
 from sayso.audit.entry import Actor
 from sayso.sdk.inputs import as_state, cursor_of, page_of
@@ -33,9 +33,9 @@ class RequestResource(Resource):
         Raises:
             RefusedError: `not_found`.
         """
-        where, personal = self._tenant(tenant), self._container.personal
+        where = self._tenant(tenant)
         return await self._container.store.read(
-            lambda reader: show_request(reader, get_request(reader, where, request_id), personal)
+            lambda reader: self._show(reader, get_request(reader, where, request_id))
         )
 
     async def wait(
@@ -55,11 +55,11 @@ class RequestResource(Resource):
 
     async def by_key(self, key: str, *, tenant: str | None = None) -> RequestView | None:
         """The request that has this idempotency key; None when none was stored."""
-        where, personal = self._tenant(tenant), self._container.personal
+        where = self._tenant(tenant)
 
         def work(tx: Transaction) -> RequestView | None:
             row = read_by_key(tx, "request.by_key", where, key)
-            return None if row is None else show_request(tx, read_request(row), personal)
+            return None if row is None else self._show(tx, read_request(row))
 
         # NOTE: no read: it stands behind a commit that is under way, whoever waits for that or not.
         return await self._container.store.write(work)
@@ -125,13 +125,17 @@ class RequestResource(Resource):
         Raises:
             RefusedError: `invalid_input`, for a status that there is not, or such an id.
         """
-        where, personal = self._tenant(tenant), self._container.personal
+        where = self._tenant(tenant)
         status = as_state(status, RequestStatus, "a request")
         start = cursor_of("req", after)
 
         def work(reader: Reader) -> list[RequestView]:
             page: dict[str, SqlValue] = {"tenant": where, "after": start, "limit": page_of(limit)}
             rows = reader.all("request.page", **page, status=status)
-            return [show_request(reader, read_request(row), personal) for row in rows]
+            return [self._show(reader, read_request(row)) for row in rows]
 
         return await self._container.store.read(work)
+
+    def _show(self, reader: Reader, row: RequestRow) -> RequestView:
+        container = self._container
+        return show_request(reader, row, container.personal, container.agent.language)

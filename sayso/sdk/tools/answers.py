@@ -36,11 +36,11 @@ _MEANING: dict[Status, str] = {
 }
 _REQUEST_MEANING: dict[RequestStatus, str] = {
     RequestStatus.RECEIVED: f"it is being planned; {_NOT_DONE} yet",
-    RequestStatus.NEEDS_CUSTOMER: f"put `question` to the customer, word for word, and call "
-    f"`answer` with what they say; {_NOT_DONE} yet",
+    RequestStatus.NEEDS_CUSTOMER: "put `question` to the customer, word for word, and call "
+    "`answer` with what they say",
     RequestStatus.ACTING: "it goes on: see the actions; only `succeeded` is done",
     RequestStatus.ANSWERED: "it has ended: see the actions",
-    RequestStatus.HANDED_OVER: f"a person has to take it; {_NOT_DONE}",
+    RequestStatus.HANDED_OVER: "a person has to take it",
 }
 _REFUSED = frozenset({Status.REFUSED.value, Status.FAILED.value})
 _NOT_THEIRS = frozenset({Code.NOT_OWNER.value, Code.UNKNOWN_OBJECT.value})
@@ -124,9 +124,7 @@ class RequestAnswer(View):
     question: QuestionAnswer | None = None
     actions: tuple[StepAnswer, ...] = ()
     error: ErrorView | None = None
-    tell_customer: str | None = Field(
-        default=None, description="what is true now, in words for the customer"
-    )
+    tell_customer: str = Field(description="what is true now, in words for the customer")
 
 
 class RecordAnswer(View):
@@ -212,7 +210,7 @@ def _step(view: ActionView) -> StepAnswer:
         id=view.id,
         action=view.action,
         status=view.status,
-        meaning=_MEANING[Status(view.status)],
+        meaning=_meaning(view),
         amount=view.amount,
         decision=None
         if decision is None
@@ -226,6 +224,12 @@ def _step(view: ActionView) -> StepAnswer:
         error=_shown(view.error),
         held=None if view.held is None else view.held.reason,
     )
+
+
+def _meaning(view: ActionView) -> str:
+    if view.error is not None and view.error.code == Code.JOINED:
+        return "it was asked for before: what becomes of that is what becomes of this"
+    return _MEANING[Status(view.status)]
 
 
 def _shown(error: ErrorView | None) -> ErrorView | None:

@@ -222,7 +222,7 @@ class LookUps:
             raise _none("request")
         return Standing(
             answer=answer_request(view),
-            told=view.reply or "",
+            told=view.reply,
             is_over=is_over(view),
             waits_for_people=any(one.status == Status.PENDING_APPROVAL for one in view.actions),
             created_at=view.created_at,

@@ -164,7 +164,7 @@ async def _told(visit: Visit, view: SolutionView) -> str:
     """What the customer was told once it was decided; empty while it waits."""
     if view.request_id is None or view.status == ApprovalStatus.PENDING:
         return ""
-    return (await visit.sayso.requests.get(view.request_id)).reply or ""
+    return (await visit.sayso.requests.get(view.request_id)).reply
 
 
 async def _with_passkey(visit: Visit, view: SolutionView, card: Card, to_sign: Signing) -> Card:

@@ -57,6 +57,14 @@ where tenant = :tenant and subject_id = :subject_id
     and (cast(:name as text) is null or name = :name)
 order by id || '' desc limit :limit;
 
+-- Whether anything of a customer was done, or may have been. See `was_touched`.
+-- name: touched
+select cast(1 as bigint) as found from action
+where tenant = :tenant and subject_id = :subject_id
+    and (called_at is not null or status not in ('planned', 'stale', 'pending_approval', 'approved',
+        'refused', 'rejected', 'expired'))
+limit 1;
+
 -- What most moves change; what was judged stays as it is.
 -- name: move (one row)
 update action set status = :status, judgement = :judgement, error = :error, receipt = :receipt,

@@ -40,19 +40,31 @@ where tenant = :tenant and id = :id and fence = :fence and due_at <= :now;
 update request set due_at = :due_at
 where tenant = :tenant and id = :id and fence = :fence;
 
+-- One that has joined an equal one is open as long as that is: the customer hears how it ended.
 -- name: open_actions
-select count(*) as count from action where tenant = :tenant and request_id = :request_id
-    and status not in ('refused', 'rejected', 'expired', 'succeeded', 'failed',
-        'compensated');
+select count(*) as count from action a where a.tenant = :tenant and a.request_id = :request_id
+    and (a.status not in ('refused', 'rejected', 'expired', 'succeeded', 'failed', 'compensated')
+        or (a.status = 'refused' and a.error like '%"joins"%' and exists (
+            select 1 from action j where j.tenant = a.tenant and j.subject_id = a.subject_id
+                and j.fingerprint = a.fingerprint and j.status not in ('refused', 'rejected',
+                    'expired', 'succeeded', 'failed', 'compensated')
+                and a.error like '%"joins":"' || j.id || '"%')));
 
 -- name: park
 update request set attempts = 0, due_at = case
     when status in ('answered', 'handed_over') then null
     when status = 'needs_customer' then cast(:expires_at as bigint)
     when exists (
-        select 1 from action where action.tenant = :tenant and action.request_id = :id
-            and action.status not in ('refused', 'rejected', 'expired', 'succeeded', 'failed',
-                'compensated')) then null else cast(:now as bigint) end
+        select 1 from action a where a.tenant = :tenant and a.request_id = :id
+            and (a.status not in ('refused', 'rejected', 'expired', 'succeeded', 'failed',
+                'compensated')
+                or (a.status = 'refused' and a.error like '%"joins"%' and exists (
+                    select 1 from action j where j.tenant = a.tenant
+                        and j.subject_id = a.subject_id and j.fingerprint = a.fingerprint
+                        and j.status not in ('refused', 'rejected', 'expired', 'succeeded',
+                            'failed', 'compensated')
+                        and a.error like '%"joins":"' || j.id || '"%')))) then null
+    else cast(:now as bigint) end
 where tenant = :tenant and id = :id and fence = :fence;
 
 -- name: move
@@ -67,6 +79,18 @@ where tenant = :tenant and id = :id and last_seq = :was_seq;
 -- name: wake_again (count unread)
 update request set due_at = :now
 where tenant = :tenant and id = :id and status = 'answered' and erased_seq is null;
+
+-- Requests whose action has joined this one, which has ended: those that were told how it stands are
+-- told anew only when that `changed`.
+-- name: wake_joined (count unread)
+update request set due_at = :now
+where tenant = :tenant and erased_seq is null
+    and (status in ('acting', 'needs_customer') or (status = 'answered' and cast(:changed as bigint) = 1))
+    and id in (
+        select a.request_id from action a where a.tenant = :tenant
+            and a.subject_id = :subject_id and a.fingerprint = :fingerprint
+            and a.status = 'refused' and a.request_id is not null
+            and a.error like '%"joins":"' || :action_id || '"%');
 
 -- Also where a person has asked the customer something, and it was decided without the answer.
 -- name: wake (count unread)

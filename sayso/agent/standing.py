@@ -1,0 +1,119 @@
+"""What a customer can be told of their request now: something in every state, and never untrue.
+
+It is written anew whenever it is read, from the rows as they are then. What is sealed with the
+request is what they were told when it got there, and the log names it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from sayso.actions.model.action_row import ActionRow
+from sayso.agent.base import Message
+from sayso.agent.conversation import read_messages
+from sayso.agent.phrases import LANGUAGES, phrases_of
+from sayso.agent.question import AskedText
+from sayso.agent.reply import (
+    HandedOver,
+    followed,
+    nothing_done_for,
+    outcomes_of,
+    was_touched,
+    write_hand_over,
+    write_reply,
+)
+from sayso.agent.request_row import RequestRow, RequestStatus, in_force
+from sayso.audit.personal import Personal
+from sayso.store.base import Reader
+
+LanguageOf: TypeAlias = Callable[[Sequence[Message]], str]
+SLOW_AFTER = 2
+"""From the second run on, whoever reads is told that it takes longer than usual."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What a request's customer can be told now.
+
+    Attributes:
+        reply: all of it. asked: of an open question, what they read. handed: of a hand-over, what
+            was kept of it.
+    """
+
+    reply: str
+    asked: AskedText | None = None
+    handed: HandedOver | None = None
+
+
+def standing_of(
+    reader: Reader,
+    row: RequestRow,
+    actions: Sequence[ActionRow],
+    personal: Personal,
+    language_of: LanguageOf,
+) -> Standing:
+    """What can be told of a request, in the words of its customer's language.
+
+    Args:
+        actions: all of the request.
+        language_of: the language of a conversation that nobody has planned yet.
+    """
+    steps = in_force(row, actions)
+    match row.status:
+        case RequestStatus.NEEDS_CUSTOMER:
+            sealed = _opened(reader, row, personal)
+            if sealed is None or not isinstance(row.question, Mapping):
+                return _erased(row)
+            asked = AskedText.read(sealed)
+            return Standing(reply=asked.reply(row.question), asked=asked)
+        case RequestStatus.HANDED_OVER:
+            sealed = _opened(reader, row, personal)
+            return _erased(row) if sealed is None else _handed_over(reader, row, steps, sealed)
+        case RequestStatus.RECEIVED | RequestStatus.ACTING | RequestStatus.ANSWERED:
+            if row.erased_seq is not None:
+                return _erased(row)
+            if steps:
+                told = outcomes_of(reader, steps, row.words)
+                return Standing(reply=write_reply(told, row.language))
+            return _received(reader, row, personal, language_of)
+
+
+def _opened(reader: Reader, row: RequestRow, personal: Personal) -> str | None:
+    return None if row.reply_ref is None else personal.open(reader, row.tenant, row.reply_ref)
+
+
+def _erased(row: RequestRow) -> Standing:
+    """Nobody is there any more to be told of it, and nothing to tell."""
+    return Standing(reply=phrases_of(row.language).erased)
+
+
+def _handed_over(
+    reader: Reader, row: RequestRow, steps: Sequence[ActionRow], sealed: str
+) -> Standing:
+    handed = HandedOver.read(sealed)
+    language = handed.language or _language_of(handed.reply) or row.language
+    unchanged = nothing_done_for(reader, row.tenant, row.subject.id)
+    reply = write_hand_over(language, unchanged=unchanged)
+    done = [step for step in steps if was_touched(followed(reader, step) or step)]
+    if done:
+        reply = f"{reply}\n\n{write_reply(outcomes_of(reader, done, row.words), language)}"
+    return Standing(reply=reply, handed=handed)
+
+
+def _language_of(reply: str) -> str | None:
+    """The language of an older hand-over, which was kept without it."""
+    found = (one for one in LANGUAGES if reply.startswith(phrases_of(one).hand_over))
+    return next(found, None)
+
+
+def _received(
+    reader: Reader, row: RequestRow, personal: Personal, language_of: LanguageOf
+) -> Standing:
+    messages = read_messages(reader, row, personal)
+    if not messages:
+        return _erased(row)
+    phrases = phrases_of(language_of(messages))
+    slow = row.attempts >= SLOW_AFTER
+    return Standing(reply=phrases.slow if slow else phrases.received)
