@@ -81,8 +81,6 @@ def _wanted(fields: Mapping[str, GraphQLField], wanted: Sequence[str]) -> list[t
         effect = effect_of(words_of(name), has_amount=False, deletes=False)
         if effect is None and not wanted:
             continue
-        if not wanted and _errors_of(fields[name]) is None:
-            continue
         found.append((name, effect or Effect.CHANGE))
     if not found:
         raise ConfigError(
@@ -92,6 +90,8 @@ def _wanted(fields: Mapping[str, GraphQLField], wanted: Sequence[str]) -> list[t
         )
     if wanted:
         return found
+    # A schema that tells its errors somewhere has its support actions there.
+    found = [one for one in found if _tells_errors(fields[one[0]])] or found
     rated = sorted(found, key=lambda one: (order.index(one[1]), len(one[0])))
     return spread(rated, lambda one: one[1])
 
@@ -107,8 +107,11 @@ def _action(
     inputs = _inputs(field)
     ids = [one for one in inputs if _ID_END.search(one.rpartition(".")[2]) or one == "id"]
     named = _ID_END.sub("", ids[0].rpartition(".")[2]) if ids else ""
-    kind = snake(named or words_of(name)[0])
-    kind = words_of(name)[0] if kind in ("thing", "") else kind
+    words = words_of(name)
+    kind = snake(named)
+    if kind in ("thing", "id", ""):
+        # `cancelOrder(id)`: the word that the schema has a type of.
+        kind = next((one for one in words if _type_of(schema, one) is not None), words[0])
     found = _type_of(schema, kind)
     reads.setdefault(kind, found)
     fields: Mapping[str, GraphQLField] = found.fields if found is not None else {}
@@ -173,9 +176,9 @@ def _call(
     given = ", ".join(f"{one}: ${one}" for one in names)
     errors = _errors_of(field)
     payload, effect = _payload(field)
-    inner = f"{effect} {{ id }}" if effect is not None else ""
-    said = f"{errors} {{ field message }}" if errors is not None else ""
-    mutation = f"mutation({heads}) {{ {name}({given}) {{ {inner} {said} }} }}"
+    selected = _selected(field)
+    signature, passed = (f"({heads})", f"({given})") if names else ("", "")
+    mutation = f"mutation{signature} {{ {name}{passed} {selected} }}"
     draft.put("mutation", " ".join(mutation.split()))
     variables: dict[str, JsonValue] = {}
     reference = first_of(REFERENCES, [one.rpartition(".")[2] for one in inputs])
@@ -196,12 +199,16 @@ def _call(
         "does a directive or a variable make it once? name, how long kept, and source",
         [f"@{one}" for one in _keys(field)],
     )
-    if effect is None:
+    done = _done_member(field)
+    if done is not None:
+        draft.put("receipt", {"from": name, "id": "id", "status": "'done'"})
+        draft.say(f"an answer that is no {done} has no id: its outcome is unknown, and looked up")
+    elif effect is None:
         draft.ask("receipt", "what shows that it was done? { from, id, status }", payload)
     else:
         draft.put("receipt", {"from": f"{name}.{effect}", "id": "id", "status": "'done'"})
-        if reference is not None:
-            draft.ask("receipt.ours", "where does the answer show our reference?", [reference])
+    if reference is not None and (done or effect) is not None:
+        draft.ask("receipt.ours", "where does the answer show our reference?", [reference])
     draft.lines.append("")
     draft.ask(f"actions.{verb}.look_up", "by which query is the effect found again?")
 
@@ -226,7 +233,7 @@ def _read(draft: Draft, kind: str, found: GraphQLObjectType | None, schema: Grap
     kind_of = _type(field.args["id"])
     draft.put("query", f"query($id: {kind_of}) {{ {name}(id: $id) {{ {' '.join(picked)} }} }}")
     draft.put("variables", {"id": f"{{args.{kind}}}"}, "in the provider's form of the id")
-    draft.put("root", f"data.{name}")
+    draft.put("root", name)
 
 
 # ---- the schema ----------------------------------------------------------------------------------
@@ -270,6 +277,53 @@ def _payload(field: GraphQLField) -> tuple[list[str], str | None]:
         if is_object_type(_bare(_type(one))) and "id" in _bare(_type(one)).fields
     ]
     return list(fields), objects[0] if len(objects) == 1 else None
+
+
+def _selected(field: GraphQLField) -> str:
+    """What a mutation's answer is asked for: its object's id, and its errors in words."""
+    from graphql import is_leaf_type, is_union_type
+
+    kind = _bare(_type(field))
+    if is_leaf_type(kind):
+        return ""
+    if is_union_type(kind):
+        members = " ".join(f"... on {one.name} {{ {_words_in(one)} }}" for one in kind.types)
+        return f"{{ __typename {members} }}"
+    if "id" in kind.fields:
+        return "{ id }"
+    _, effect = _payload(field)
+    errors = _errors_of(field)
+    inner = f"{effect} {{ id }}" if effect is not None else ""
+    said = ""
+    if errors is not None:
+        said = f"{errors} {{ {_words_in(_bare(_type(kind.fields[errors])))} }}"
+    return f"{{ {inner} {said} }}" if inner or said else "{ __typename }"
+
+
+def _words_in(kind: Any) -> str:
+    """The fields of an object by which it is named, or of an error by which it is understood."""
+    from graphql import is_leaf_type
+
+    fields = cast("Mapping[str, GraphQLField]", getattr(kind, "fields", {}))
+    wanted = ("id", "errorCode", "code", "field", "message")
+    found = [one for one in wanted if one in fields and is_leaf_type(_bare(_type(fields[one])))]
+    return " ".join(found) or "__typename"
+
+
+def _done_member(field: GraphQLField) -> str | None:
+    """The one type with an id that an answer may be: of a union, or the answer's own."""
+    from graphql import is_object_type, is_union_type
+
+    kind = _bare(_type(field))
+    members = kind.types if is_union_type(kind) else [kind] if is_object_type(kind) else []
+    done = [one.name for one in members if "id" in one.fields]
+    return done[0] if len(done) == 1 else None
+
+
+def _tells_errors(field: GraphQLField) -> bool:
+    from graphql import is_union_type
+
+    return _errors_of(field) is not None or is_union_type(_bare(_type(field)))
 
 
 def _errors_of(field: GraphQLField) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,3 +59,53 @@ def test_what_is_not_there_is_refused(schema: GraphQl) -> None:
     """With what there is."""
     with pytest.raises(ConfigError, match="no mutation `nothing`"):
         draft_graphql(schema, "spa", "x", ["nothing"])
+
+
+UNIONS = """
+type Query { order(id: ID!): Order }
+type Order { id: ID! state: String! customer: Customer }
+type Customer { id: ID! }
+interface ErrorResult { errorCode: String! message: String! }
+type Refund { id: ID! state: String! }
+type NothingToRefundError implements ErrorResult { errorCode: String! message: String! }
+type RefundStateError implements ErrorResult { errorCode: String! message: String! index: Int! }
+union RefundOrderResult = Refund | NothingToRefundError | RefundStateError
+input RefundOrderInput { orderId: ID! reason: String amount: Int! }
+type Mutation { refundOrder(input: RefundOrderInput!): RefundOrderResult! }
+"""
+PLAIN = """
+type Query { order(id: ID!): Order }
+type Order { id: ID! state: String! }
+type Mutation { cancelOrder(id: ID!): Order! voidOrder(id: ID!): Boolean! }
+"""
+
+
+def drafted_from(tmp_path: Path, text: str) -> tuple[GraphQl, dict[str, Any]]:
+    """A schema, and what a draft from it says; each document is one that it takes."""
+    path = tmp_path / "shop.graphql"
+    path.write_text(text)
+    schema = GraphQl.read(path)
+    table = tomllib.loads(draft_graphql(schema, "shop", "shop.graphql").text)
+    for action in table["actions"].values():
+        assert list(schema.wrong(action["call"]["mutation"], mutation=True)) == []
+    for read in table["reads"].values():
+        assert list(schema.wrong(read["query"], mutation=False)) == []
+    return schema, table
+
+
+def test_an_answer_that_is_one_of_several_types_is_asked_for_by_each(tmp_path: Path) -> None:
+    """The refund has an id, and each error its code and words; no such answer is a receipt."""
+    _, table = drafted_from(tmp_path, UNIONS)
+    call = table["actions"]["refund_order"]["call"]
+    assert "... on Refund { id }" in call["mutation"]
+    assert "... on RefundStateError { errorCode message }" in call["mutation"]
+    assert call["receipt"] == {"from": "refundOrder", "id": "id", "status": "'done'"}
+    assert "user_errors" not in call
+    assert table["reads"]["order"]["root"] == "order"
+
+
+def test_a_schema_that_tells_its_errors_nowhere_is_drafted_from(tmp_path: Path) -> None:
+    """An answer that is the object itself, or only true or false."""
+    _, table = drafted_from(tmp_path, PLAIN)
+    assert set(table["actions"]) == {"cancel_order", "void_order"}
+    assert table["actions"]["cancel_order"]["call"]["receipt"]["from"] == "cancelOrder"
