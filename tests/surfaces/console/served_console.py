@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
@@ -227,10 +228,11 @@ async def serving(sayso: Sayso, port: int = 0) -> AsyncGenerator[str]:
 
 
 @asynccontextmanager
-async def chromium() -> AsyncGenerator[Browser]:
-    """A real browser, which reaches nothing but this machine."""
+async def chromium(fonts: Path | None = None) -> AsyncGenerator[Browser]:
+    """A real browser, which reaches nothing but this machine; with a fontconfig file of its own."""
+    env = {**os.environ, "FONTCONFIG_FILE": str(fonts)} if fonts else None
     async with async_playwright() as play:
-        browser = await play.chromium.launch(executable_path=CHROMIUM, args=_ARGS)
+        browser = await play.chromium.launch(executable_path=CHROMIUM, args=_ARGS, env=env)
         try:
             yield browser
         finally:

@@ -74,6 +74,18 @@ CARDS: tuple[tuple[str, int, int, str, str], ...] = (
     (LONG_NAME, 90_000, 2500, "I am so angry. " * 60, "Above $500"),
     ("O'Brien & Sons <Ltd>", 70_000, 1000, "We paid too much. ", "Above $500"),
 )
+TYPEFACES = "/usr/share/fonts/truetype"
+FONTS = {
+    "dejavu": "fonts-dejavu-core",
+    "liberation": "fonts-liberation",
+    "noto": "fonts-noto-core",
+}
+"""Folders of Debian, and the packages that bring them."""
+FONTCONFIG = """<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig><dir>{dir}</dir><cachedir>{cache}</cachedir>
+<include ignore_missing="yes">/etc/fonts/conf.d</include></fontconfig>
+"""
 
 
 @needs_chromium
@@ -83,12 +95,34 @@ async def test_amount_payee_reason_and_risk_are_seen_above_the_buttons(
     tmp_path: Path, name: str, refund: int, gift: int, words: str, why: str
 ) -> None:
     """At 360 by 640, without scrolling, also for long names, long words and two people."""
+    await seen_above_the_buttons(tmp_path, None, name, refund, gift, words, why)
+
+
+@needs_chromium
+@pytest.mark.promise("console:narrow")
+@pytest.mark.parametrize("card", [CARDS[3], CARDS[4]], ids=["a long name", "two people"])
+@pytest.mark.parametrize("family", FONTS)
+async def test_they_are_seen_with_each_machines_fonts(
+    tmp_path: Path, family: str, card: tuple[str, int, int, str, str]
+) -> None:
+    """Where one family is all that is installed."""
+    folder = Path(TYPEFACES, family)
+    if not folder.is_dir():
+        pytest.skip(f"these fonts are not here: apt-get install {FONTS[family]}")
+    file = tmp_path / "fonts.conf"
+    file.write_text(FONTCONFIG.format(dir=folder, cache=tmp_path / "cache"), encoding="utf-8")
+    await seen_above_the_buttons(tmp_path, file, *card)
+
+
+async def seen_above_the_buttons(
+    tmp_path: Path, fonts: Path | None, name: str, refund: int, gift: int, words: str, why: str
+) -> None:
     money = (f"${refund / 100:.2f}", f"${gift / 100:.2f}")
     said = f"{words}Please refund {money[0]} of my order. I want a gift of {money[1]}."
     steps = package(refund=refund, credit=gift)[:2]
     async with (
-        open_console(tmp_path, planner=Packages(*steps), name=name) as console,
-        chromium() as browser,
+        open_console(tmp_path / "shop", planner=Packages(*steps), name=name) as console,
+        chromium(fonts) as browser,
     ):
         view = await console.ask(said)
         context = await console.context(browser, viewport={"width": 360, "height": 640})
