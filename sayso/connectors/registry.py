@@ -190,6 +190,10 @@ class Connectors:
             raise _no_connector(name, self._connectors)
         return found
 
+    def knows(self, name: str) -> bool:
+        """Whether there is an action of that name."""
+        return name in self._actions
+
     def action(self, name: str) -> Action:
         """The action of that name.
 

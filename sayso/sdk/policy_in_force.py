@@ -99,6 +99,8 @@ def weigh_change(
         before = compile_policy(was, tuple(actions))
     except SaysoError:
         return Weighed(direction="looser", decided=False), None
+    if before.absent or after.absent:  # whose rules nobody can compare here
+        return Weighed(direction="looser", decided=False), None
     found = weigh(before, after, [action.name for action in actions])
     return Weighed(direction=found.direction, decided=found.decided), found
 

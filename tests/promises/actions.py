@@ -291,6 +291,10 @@ PROMISES: dict[str, Promise] = {
         "No word of the customer is in the log or in a plan.", "invariant 8"
     ),
     # ---- the policy as an object -----------------------------------------------------------
+    "policy:absent": Promise(
+        "What the policy says of an action that a process does not have stops nothing that it has; "
+        "such an action is left, without counting an attempt, to a process that has it.",
+    ),
     "policy:versions": Promise(
         "What decides is a version in the store, put in force by an entry of the log that names it "
         "by digest, and never a file.",

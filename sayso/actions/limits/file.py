@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sayso.actions.limits.definition import EFFECTS, EVERY, Limit, Of
 from sayso.actions.limits.window import Window, read_rolling
 from sayso.actions.model.definition import Action
-from sayso.actions.policy.problem import Problem
+from sayso.actions.policy.problem import Problem, no_action
 from sayso.errors import Code, RefusedError
 from sayso.money import exponent_of
 
@@ -144,9 +144,12 @@ def _counted(row: _Row, actions: Sequence[Action]) -> str:
     known = EFFECTS if row.effect else {action.name for action in actions}
     name = row.effect or row.action
     if name not in known:
+        listed = f"use one of: {', '.join(sorted(known))}"
+        if not row.effect:
+            raise _WrongError(*no_action(name, known, listed))
         near = difflib.get_close_matches(name, known, 1)
-        step = f"did you mean `{near[0]}`?" if near else f"use one of: {', '.join(sorted(known))}"
-        raise _WrongError(f"there is no {'effect' if row.effect else 'action'} `{name[:60]}`", step)
+        step = f"did you mean `{near[0]}`?" if near else listed
+        raise _WrongError(f"there is no effect `{name[:60]}`", step)
     return name
 
 

@@ -18,6 +18,10 @@ class ActionRegistry(Protocol):
         """Every action that can be asked for."""
         ...
 
+    def knows(self, name: str) -> bool:
+        """Whether this process has an action of that name."""
+        ...
+
     def action(self, name: str) -> Action:
         """The definition of an action.
 

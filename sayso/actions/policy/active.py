@@ -94,6 +94,7 @@ class LoadedPolicy:
         sha256: of the version's content. home: the tenant whose log tells of it.
         limits, calendar: of the version. dials: of the roll-out; None where nothing is held back.
         read: all that the version holds; None for a policy that is none.
+        absent: names of actions that nobody can judge in this process.
     """
 
     number: int
@@ -104,6 +105,7 @@ class LoadedPolicy:
     calendar: Calendar = field(default_factory=Calendar)
     dials: Dials | None = None
     read: ReadPolicy | None = None
+    absent: frozenset[str] = frozenset()
 
 
 class PolicyMovedError(RetryableError):
@@ -235,6 +237,7 @@ class ActivePolicy:
                         calendar=read.calendar,
                         dials=None if read.dials.is_open else read.dials,
                         read=read,
+                        absent=read.absent,
                     )
                 self._problem = None
             except SaysoError as error:

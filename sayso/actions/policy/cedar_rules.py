@@ -13,7 +13,7 @@ from sayso.actions.model.definition import Action
 from sayso.actions.policy.cedar_errors import Misuse, find_misuse
 from sayso.actions.policy.cedar_schema import CONTEXT_FIELDS, ENTITY_ATTRIBUTES, GROUPS
 from sayso.actions.policy.cedarpy_adapter import Schema, parse_rules, validate_rules
-from sayso.actions.policy.problem import Problem
+from sayso.actions.policy.problem import Problem, no_action
 
 RESERVED_PREFIX = "sayso."
 """Ids that begin so are the guards that no text can lift."""
@@ -29,6 +29,8 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _ID_IN_TEXT = re.compile(r'@id\s*\(\s*"((?:\\.|[^"\\])*)"')
 _PREFIX = re.compile(r"^(?:Policy parse error: )?(?:for policy `policy\d+`, )?")
 _WORD = re.compile(r'`(?:\w+::)*"?([^`"]+)"?`|: (\w+)$')
+_UNKNOWN_ACTION = "unrecognized action"
+_SHOWN = "docs/how-to/write-a-policy.md shows the language"
 _NO_ACTION = "unable to find an applicable action"
 _LANGUAGE = (
     "permit forbid when unless principal action resource context like has contains containsAll "
@@ -157,6 +159,7 @@ def _empty(texts: Mapping[str, str]) -> Problem:
 class _Words:
     attributes: frozenset[str]
     fact_homes: Mapping[str, str]
+    actions: tuple[str, ...]
     all: tuple[str, ...]
     closed: Mapping[str, frozenset[str]]
 
@@ -172,6 +175,7 @@ def _known_words(actions: Sequence[Action]) -> _Words:
     return _Words(
         attributes=frozenset(attributes),
         fact_homes={fact: ", ".join(sorted(home)) for fact, home in homes.items()},
+        actions=tuple(sorted(names)),
         all=(*sorted(attributes), *sorted(names), *GROUPS, *ENTITY_ATTRIBUTES, *_LANGUAGE),
         closed=_closed_words(actions),
     )
@@ -284,6 +288,8 @@ def _cedar_problem(piece: _Piece, error: str, words: _Words) -> Problem:
             "it fits no action",
             'name an action, or a group: action in Action::"credit"',
         )
+    elif message.startswith(_UNKNOWN_ACTION) and "." in word:
+        message, step = no_action(word, words.actions, _SHOWN)
     elif word in words.fact_homes:
         home = words.fact_homes[word]
         step = f"only {home} knows it: name that action, or write `context has {word} && …`"
@@ -298,11 +304,7 @@ def _cedar_problem(piece: _Piece, error: str, words: _Words) -> Problem:
         )
     else:
         close = difflib.get_close_matches(word, words.all, n=1)
-        step = (
-            f"did you mean `{close[0]}`?"
-            if close
-            else "docs/how-to/write-a-policy.md shows the language"
-        )
+        step = f"did you mean `{close[0]}`?" if close else _SHOWN
     return piece.problem(message[:1].lower() + message[1:300], step, word)
 
 

@@ -51,7 +51,7 @@ from sayso.audit.authority.directory import Directory
 from sayso.audit.authority.state import changed_outside
 from sayso.audit.entry import Json
 from sayso.audit.rules.quorum import covers
-from sayso.errors import Code, RefusedError
+from sayso.errors import Code, RefusedError, RetryableError
 from sayso.ids import Entropy, from_micros
 from sayso.store.base import Reader, SqlValue, Transaction, integer
 
@@ -122,9 +122,13 @@ class Evaluator:
 
         Raises:
             PolicyMovedError: see `Policies.at`.
+            RetryableError: `policy_unavailable`, where another process has the action as that
+                version judges it, and this one has not.
             IntegrityError: `tampered`, when no entry has put that version in force.
         """
         loaded = self._policies.at(reader, row.tenant)
+        if row.name in loaded.absent:
+            raise _judged_elsewhere(row.name, loaded.number)
         if loaded.number:
             # INVARIANT: rows say which version is the newest; it counts only if the log says so.
             said = self._directory.policy(reader, loaded.home)
@@ -461,6 +465,16 @@ def _circumstances(question: Question) -> tuple[object, ...]:
         question.undoes,
         # NOTE: some places are a quarter of an hour off, and their days begin so.
         question.at.replace(minute=question.at.minute // 15 * 15, second=0, microsecond=0),
+    )
+
+
+def _judged_elsewhere(name: str, number: int) -> RetryableError:
+    connector = name.partition(".")[0]
+    return RetryableError(
+        Code.POLICY_UNAVAILABLE,
+        f"version {number} of the policy judges `{name}` by what the connector `{connector}` of"
+        " this process does not tell",
+        next_step=f"bring `{connector}` here to the version that the others have, and reload",
     )
 
 

@@ -10,6 +10,7 @@ from sayso.actions.limits.definition import Limit, LimitSet
 from sayso.actions.limits.file import read_limits
 from sayso.actions.limits.rates import Rates, read_rates
 from sayso.actions.model.definition import Action
+from sayso.actions.policy.absent import declared_actions
 from sayso.actions.policy.calendar import Calendar, read_calendar
 from sayso.actions.policy.cedar import CedarPolicy, invalid_policy
 from sayso.actions.policy.cedarpy_adapter import parse_rules
@@ -35,6 +36,7 @@ class ReadPolicy:
 
     Attributes:
         tables: its files of rows. limits: how much may be done. dials: how far, for whom.
+        absent: names of actions that it was put in force with, and that nobody can judge here.
     """
 
     document: PolicyDocument
@@ -43,6 +45,7 @@ class ReadPolicy:
     tables: tuple[Table, ...]
     limits: LimitSet
     dials: Dials
+    absent: frozenset[str] = frozenset()
 
 
 def is_test(name: str) -> bool:
@@ -53,18 +56,36 @@ def is_test(name: str) -> bool:
 def read_policy(document: PolicyDocument, actions: Sequence[Action]) -> ReadPolicy:
     """Read a document for the actions of this program.
 
+    Rules about actions that another process has are kept, and ask nothing here: what another
+    program may do never stops what this one may.
+
     Raises:
         ConfigError: `invalid_policy` with file, line, rule and next step of the first problem, the
             others in its detail, also for a row that is not read back as it was written;
             `invalid_setting`, also for a time zone with other data here.
     """
+    declared = declared_actions(document.schema, actions)
+    names = frozenset(action.name for action in declared.absent)
+    try:
+        return _read(document, [*actions, *declared.absent], names)
+    except ConfigError:
+        if not declared.narrower:
+            raise
+    other = {action.name: action for action in declared.narrower}
+    mixed = [other.get(action.name, action) for action in actions]
+    return _read(document, [*mixed, *declared.absent], names | other.keys())
+
+
+def _read(
+    document: PolicyDocument, actions: Sequence[Action], absent: frozenset[str]
+) -> ReadPolicy:
     calendar = calendar_of(document)
     texts: dict[str, str] = {}
     tables: list[Table] = []
     problems: list[Problem] = []
-    limits, wrong_limits = limits_of(document, actions)
+    limits, wrong_limits = _limits_of(document, actions)
     problems += wrong_limits
-    dials, wrong_dials = dials_of(document, actions, calendar)
+    dials, wrong_dials = _dials_of(document, actions, calendar)
     problems += wrong_dials
     for name, text in sorted(document.files.items()):
         base = PurePosixPath(name).name
@@ -109,6 +130,7 @@ def read_policy(document: PolicyDocument, actions: Sequence[Action]) -> ReadPoli
         tables=tuple(tables),
         limits=limits,
         dials=dials,
+        absent=absent,
     )
 
 
@@ -116,6 +138,13 @@ def dials_of(
     document: PolicyDocument, actions: Sequence[Action], calendar: Calendar
 ) -> tuple[Dials, list[Problem]]:
     """The dials of a document, and what is wrong with others."""
+    declared = declared_actions(document.schema, actions)
+    return _dials_of(document, [*actions, *declared.absent], calendar)
+
+
+def _dials_of(
+    document: PolicyDocument, actions: Sequence[Action], calendar: Calendar
+) -> tuple[Dials, list[Problem]]:
     roles = document.rules.roles
     rollout, problems = Rollout(), list[Problem]()
     for name, text in _files(document, ROLLOUT):
@@ -139,6 +168,13 @@ def limits_of(
     document: PolicyDocument, actions: Sequence[Action]
 ) -> tuple[LimitSet, list[Problem]]:
     """The limits of a document, and what is wrong with others."""
+    declared = declared_actions(document.schema, actions)
+    return _limits_of(document, [*actions, *declared.absent])
+
+
+def _limits_of(
+    document: PolicyDocument, actions: Sequence[Action]
+) -> tuple[LimitSet, list[Problem]]:
     limits: list[Limit] = []
     problems: list[Problem] = []
     rates = Rates()

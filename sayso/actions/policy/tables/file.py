@@ -13,7 +13,7 @@ from typing import Literal, cast
 
 from sayso.actions.model.definition import Action, Fact
 from sayso.actions.policy.cedar_schema import ASSURANCES, CONTEXT_FIELDS, MONEY_EFFECTS
-from sayso.actions.policy.problem import Problem
+from sayso.actions.policy.problem import Problem, no_action
 from sayso.actions.policy.tables.compile import amounts_in_order
 from sayso.actions.policy.tables.rows import (
     BOUNDS,
@@ -464,12 +464,8 @@ def _action(given: object, actions: Sequence[Action]) -> Action:
     if not isinstance(given, str) or not given:
         raise _WrongError("it names no action", 'begin with action = "stripe.refund"')
     if given not in known:
-        near = _near(given, known)
-        raise _WrongError(
-            f"there is no action `{given[:60]}`",
-            near or "`sayso actions types` lists them",
-            word=given,
-        )
+        message, step = no_action(given, known, "`sayso actions types` lists them")
+        raise _WrongError(message, step, word=given)
     return known[given]
 
 
