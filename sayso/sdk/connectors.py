@@ -23,15 +23,20 @@ def load_connectors(
     clock: Clock,
     own: Sequence[Connector] = (),
     connections: Connections | None = None,
+    without: str = "",
 ) -> Connectors:
     """The connectors that sayso.toml names, those of its `actions` files, and `own`.
+
+    Args:
+        without: one to leave out, such as a manifest that nobody has reviewed yet.
 
     Raises:
         ConfigError: `invalid_setting`, `missing_secret`, `missing_extra`, `invalid_action`.
     """
     files = load_actions_files(workspace)
+    tables = cast("Mapping[str, Mapping[str, JsonValue]]", workspace.settings.connector_tables)
     return Connectors.load(
-        cast("Mapping[str, Mapping[str, JsonValue]]", workspace.settings.connector_tables),
+        {name: one for name, one in tables.items() if name != without},
         clock=clock,
         secret=workspace.secret,
         base=workspace.folder,

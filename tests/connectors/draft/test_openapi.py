@@ -332,6 +332,35 @@ def proposed(folder: Path, booking: str, subject: str) -> str:
     return asyncio.run(work())
 
 
+def tried_at_the_provider(line: Line, manifest: Path, here: tuple[str, ...]) -> None:
+    """Before its review: every read is run, and a path that the provider doesn't know is found."""
+    words = ("connector", "try", "spa", "--subject", "cus_7", *here)
+    assert "sends your key to https://api.harbour.example" in line(*words).err
+    one = ("--args", '{"cancel": {"booking": "bk_1"}}', "--yes")
+    found = line.done(*words, *one)
+    states = {item["where"]: item["state"] for item in found["items"]}
+    assert states == {
+        "connection.account": "read",
+        "records": "read",
+        "actions.cancel": "read",
+        "actions.cancel.look_up": "read",
+    }
+    assert "bk_1" not in str(found)
+    good = manifest.read_text()
+    assert '"booking.state"' in good
+    manifest.write_text(good.replace('"booking.state"', '"booking.stat"'))
+    wrong = line(*words, *one)
+    assert wrong.status == 1
+    assert "wrong    actions.cancel:" in wrong.out
+    manifest.write_text(good)
+    (refused,) = [
+        item
+        for item in line.done(*words, "--args", '{"cancel": {"booking": "bk_9"}}', "--yes")["items"]
+        if item["where"] == "actions.cancel"
+    ]
+    assert (refused["state"], "[unknown_object]" in refused["what"]) == ("refused", True)
+
+
 @pytest.mark.promise("draft:first-call")
 def test_a_description_becomes_a_gated_call(
     tmp_path: Path, line: Line, monkeypatch: pytest.MonkeyPatch
@@ -360,6 +389,9 @@ def test_a_description_becomes_a_gated_call(
         checked = line("connector", "check", "spa", "--spec", str(spec), *here)
         assert checked.status == 0, checked.err
         assert "spa.cancel: done once (verifiable)" in checked.out
+        monkeypatch.setenv("CHARGEBEE_KEY", "test_key_of_the_spa")
+        tried_at_the_provider(line, manifest, here)
+        assert (spa.cancelled, spa.keys) == (0, {"Bearer test_key_of_the_spa"})
         assert line("connector", "review", "spa", "--yes", *here).status == 0
 
         make_database(folder / "sayso.db")
@@ -368,7 +400,6 @@ def test_a_description_becomes_a_gated_call(
         assert spa.cancelled == 0
         assert spa.keys == {"Bearer test_key_of_the_spa"}
 
-        monkeypatch.setenv("CHARGEBEE_KEY", "test_key_of_the_spa")
         record = ("connector", "record", "spa", "cancel", "--subject", "cus_7", *here)
         only_read = line(*record, "--args", '{"booking": "bk_1"}')
         assert only_read.status == 0, only_read.err

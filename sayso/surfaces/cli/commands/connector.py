@@ -1,4 +1,4 @@
-"""`sayso connector list|check|review|test|record|new`, and `draft openapi|graphql|mcp|docs`."""
+"""`sayso connector list|check|try|review|test|record|new`, and `draft openapi|graphql|mcp|docs`."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
 from sayso.connectors.draft import Drafted
 from sayso.ids import SystemClock
+from sayso.json import JsonObject
 from sayso.sdk.drafts import (
     checked_name,
     docs_model,
@@ -25,6 +26,7 @@ from sayso.sdk.drafts import (
     read_page,
     write_draft,
 )
+from sayso.sdk.manifest_trial import Tried, hosts_of, try_reads
 from sayso.sdk.manifests import (
     ManifestReport,
     changes_since_review,
@@ -41,7 +43,7 @@ from sayso.surfaces.cli.problem import FAILED, OK, USAGE, usage
 from sayso.surfaces.cli.words import one_line
 from sayso.surfaces.cli.workspace import find_workspace, read_json_object, run
 
-app = typer.Typer(help="Connectors: list, draft, check, review, test, record, new.")
+app = typer.Typer(help="Connectors: list, draft, check, try, review, test, record, new.")
 drafts = typer.Typer(help="Draft a manifest from what a provider publishes.")
 app.add_typer(drafts, name="draft")
 _SHOWN_QUESTIONS = 12
@@ -153,6 +155,56 @@ def try_(name: Name, workspace: WorkspaceOption = None, as_json: JsonOption = Fa
     else:
         out.line(f"{judged - len(failed)} kept, {len(failed)} broken.")
     return FAILED if failed else OK
+
+
+@app.command("try")
+def try_out(
+    name: Name,
+    subject: Annotated[
+        str, typer.Option("--subject", metavar="ID", help="A customer of the provider's.")
+    ],
+    args: Annotated[
+        str,
+        typer.Option(
+            "--args", metavar="JSON", help='By action, such as {"refund": {"order": "1"}}.'
+        ),
+    ] = "{}",
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask; for scripts.")] = False,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Run every read at the real provider before review; nothing is written there."""
+    out = Out(as_json=as_json)
+    loaded = Workspace.load(find_workspace(workspace), os.environ)
+    given = {
+        verb: cast("JsonObject", one) for verb, one in read_json_object(args, "--args").items()
+    }
+    if not yes:
+        hosts = ", ".join(hosts_of(loaded, name))
+        if as_json or not sys.stdin.isatty():
+            raise usage(f"it sends your key to {hosts}, and nobody is there to ask", "give --yes")
+        if input(f"Send your key to {hosts}? [y/N] ").strip().lower() not in {"y", "yes"}:
+            out.warn("Nothing was sent.")
+            return FAILED
+
+    async def all_tried() -> list[Tried]:
+        return [one async for one in try_reads(loaded, SystemClock(), name, subject, given)]
+
+    tried = run(all_tried())
+    wrong = [one for one in tried if one.state == "wrong"]
+    if as_json:
+        items = [{"where": one.where, "state": one.state, "what": one.what} for one in tried]
+        out.document({"ok": not wrong, "items": items})
+        return FAILED if wrong else OK
+    for one in tried:
+        out.line(f"{one.state:<8} {one.where}: {one_line(one.what, limit=300)}")
+    out.line()
+    out.line(
+        f"{len(wrong)} wrong; correct them, then try again"
+        if wrong
+        else f"next: sayso connector review {name}"
+    )
+    return FAILED if wrong else OK
 
 
 @app.command()
