@@ -57,6 +57,18 @@ def _under_the_last_policy(log: RuledLog) -> None:
     log.asked()
 
 
+def _refused_by_a_later_policy(log: RuledLog) -> None:
+    log.asked()
+    log.policy(2, WORKSPACE)
+    log.refused(policy=3)
+
+
+def _another_thing_refused(log: RuledLog) -> None:
+    log.asked()
+    log.policy(2, WORKSPACE)
+    log.refused(digest=OTHER)
+
+
 def _without_a_yes(log: RuledLog) -> None:
     log.asked()
     log.yes()
@@ -383,6 +395,8 @@ BROKEN: Mapping[Check, tuple[Step, ...]] = {
     Check.RULE_POLICY: (
         _under_no_policy,
         _under_the_last_policy,
+        _refused_by_a_later_policy,
+        _another_thing_refused,
         _policy_out_of_order(3),
         _policy_out_of_order(None),
         _policy_out_of_order(2, parent=None),

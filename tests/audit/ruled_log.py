@@ -150,6 +150,13 @@ class RuledLog(SmallLog):
         }
         self.act(EntryKind.ACTION_PENDING, "pending_approval", actor, said | data, approval="apr_1")
 
+    def refused(self, digest: str = DIGEST, **data: Json) -> None:
+        """The provider refuses it after all; earlier logs repeat the judgement that it had."""
+        said: Data = {"code": "already_refunded", "outcome": "ask", "policy_version": "p1"}
+        more: Data = {"policy": 1, "roles": ["support_manager"]}
+        self.act(EntryKind.ACTION_STALE, "stale", approval="apr_1")
+        self.act(EntryKind.ACTION_REFUSED, "refused", data=said | more | data, digest=digest)
+
     def yes(self, name: str = "maria", *, enough: bool = True, **more: Json) -> None:
         """Somebody says yes."""
         data: Data = {

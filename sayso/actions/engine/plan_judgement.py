@@ -89,7 +89,7 @@ def judged_or_refused(
         "next_step": storable(outcome.next_step, 500),
     }
     refused = replace(draft, status=Status.REFUSED, error=error, due_at=None, updated_at=moment.now)
-    return Judged(row=refused, card=None, expires_at=None)
+    return Judged(row=refused, card=None, expires_at=None, by_policy=False)
 
 
 def leftmost_of(
@@ -159,7 +159,7 @@ def _refuse_dependents(judged: list[Judged], steps: Sequence[PlannedStep], now: 
             row = replace(
                 step.draft, status=Status.REFUSED, error=error, due_at=None, updated_at=now
             )
-            judged[place] = Judged(row=row, card=None, expires_at=None)
+            judged[place] = Judged(row=row, card=None, expires_at=None, by_policy=False)
             refused[row.step] = f"{row.name} is {row.status}"
 
 

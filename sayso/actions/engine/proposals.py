@@ -551,7 +551,7 @@ def _judged_entry(
         data["code"] = row.error["code"]
     if (joins := joins_of(row)) is not None:
         data["joins"] = joins
-    if row.judgement is not None and row.snapshot is not None:
+    if judged.by_policy and row.judgement is not None and row.snapshot is not None:
         resolved = row.snapshot.resolved
         data |= {
             "object": _object_of(resolved, row.subject.id, pseudonym),

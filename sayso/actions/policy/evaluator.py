@@ -72,12 +72,15 @@ class Judged:
             is shown as well, although no digest covers it then.
         expires_at: microseconds since 1970, where there is a card.
         full: the limit on open cards that refuses it, and whose cards they are; else empty.
+        by_policy: whether it was judged; else it ended before that, and what judgement it has, if
+            any, is an earlier one, which its entry must not tell as if it were made now.
     """
 
     row: ActionRow
     card: Card | None
     expires_at: int | None
     full: tuple[str, ...] = ()
+    by_policy: bool = True
 
 
 class Evaluator:
@@ -305,7 +308,8 @@ class Evaluator:
             equal = equal_to(reader, row, opened)
             if equal is not None:
                 self._limits.forget(reader, row.id)
-                return Judged(row=_joined(row, equal, now), card=None, expires_at=None)
+                joined = _joined(row, equal, now)
+                return Judged(row=joined, card=None, expires_at=None, by_policy=False)
         status, error = _status_of(judgement)
         if approvers and judgement.outcome is Outcome.ASK:
             given = self._given(loaded, question, judgement, approvers)

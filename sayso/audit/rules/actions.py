@@ -46,7 +46,10 @@ def check_judgement(world: World, event: Event, findings: Findings) -> None:
     if life is None or judged is None:
         return
     number = judged.get("policy")
-    if type(number) is not int or not world.may_judge_by(number, event.at):
+    known = type(number) is int and (
+        world.may_judge_by(number, event.at) or _is_told_again(world, event, life, number)
+    )
+    if not known:
         message = f"{_named(event)} was judged by another policy than the one in force"
         findings.add(Check.RULE_POLICY, Damage.RULE_BROKEN, message, event.seq)
     outcome, status = text_or_none(judged, "outcome") or "", event.top("status")
@@ -57,6 +60,17 @@ def check_judgement(world: World, event: Event, findings: Findings) -> None:
     if not led:
         message = f"{_named(event)} is {str(status)[:40]} after a judgement of `{outcome[:40]}`"
         findings.add(Check.RULE_JUDGED, Damage.RULE_BROKEN, message, event.seq)
+
+
+def _is_told_again(world: World, event: Event, life: ActionLife, number: int) -> bool:
+    """Whether a refusal repeats the judgement that counts already; it was not judged anew.
+
+    NOTE: what the provider refused, after the policy had changed, was told so in earlier logs.
+    Nothing comes of such a judgement: what it led to is over.
+    """
+    same = number == life.policy and event.top("digest") == life.digest
+    same = same or not is_known(world, event, life)
+    return same and event.kind == "action.refused" and event.top("status") == "refused"
 
 
 def check_decision(world: World, event: Event, findings: Findings) -> None:
@@ -228,6 +242,8 @@ def _begin(world: World, event: Event, life: ActionLife) -> None:
 def _judge(event: Event, life: ActionLife, judged: Fields) -> None:
     """A new judgement: every yes to what was judged before is over."""
     life.outcome = text_or_none(judged, "outcome") or ""
+    number = judged.get("policy")
+    life.policy = number if type(number) is int else 0
     life.digest = event.top("digest") or ""
     life.name = event.top("name") or life.name
     expires_at = judged.get("expires_at")

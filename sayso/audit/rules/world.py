@@ -39,6 +39,7 @@ class ActionLife(_Life):
         requesters: whoever asked for it, and for the request that it was planned for: `kind:id`.
         outcome, asked, digest, revision, expires_at: of the judgement that counts; `asked` are the
             ways in which people can say yes to it, each a role for each person.
+        policy: the version of the policy by which it was judged; 0 for none.
         approval, approval_status: the question to people, and how it stands.
         votes: who said yes to this very digest.
         lent: the role that may decide too, and for which roles its members count, of `revision`.
@@ -58,6 +59,7 @@ class ActionLife(_Life):
     asked: list[list[str]] = field(default_factory=list[list[str]])
     digest: str = ""
     revision: int = 0
+    policy: int = 0
     expires_at: int | None = None
     approval: str = ""
     approval_status: str = ""

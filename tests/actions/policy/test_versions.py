@@ -214,6 +214,20 @@ async def test_a_loosening_waits_for_another_person(tmp_path: Path) -> None:
         assert_verified(opened)
 
 
+@pytest.mark.promise("audit:one-meaning")
+async def test_a_change_that_waits_leaves_the_log_sound(store_url: str, tmp_path: Path) -> None:
+    """Each log can be judged by the changes of the policy, also where tenants are kept apart."""
+    assert store_url
+    async with opened_strictly(tmp_path, loosening_needs=2) as opened:
+        asked = (await activate(opened, HIGHER)).waits
+        assert asked is not None
+        audit, tenant = opened.sayso.audit, opened.sayso.tenant
+        assert not (found := audit.verify(tenant=tenant)).exit_status, found.all_findings
+        noor = await token_of(opened.sayso, "noor")
+        await opened.sayso.policy.confirm(asked.id, sha256=asked.sha256, token=noor)
+        assert not (found := audit.verify(tenant=tenant)).exit_status, found.all_findings
+
+
 @pytest.mark.promise("policy:two-people")
 async def test_a_tightening_needs_one_person_and_says_what_it_is(tmp_path: Path) -> None:
     """Also where a loosening needs two; taking it back is a loosening again."""

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from contextlib import closing
 
+import httpx
 import pytest
 from surfaces.cli.cli_workspace import SUBJECT, CliWorkspace
+from surfaces.cli.test_limits import LIMITS
+from surfaces.cli.test_stop import second_person
+
+from sayso.sdk.client import Sayso
 
 pytestmark = pytest.mark.promise("audit:one-meaning")
 
@@ -54,3 +60,50 @@ def test_a_card_that_is_held_for_what_has_ended_is_found(cli: CliWorkspace) -> N
         rows.execute("update limit_counter set count = 1 where limit_id = 'cards-customer'")
     said = " ".join(cli.line("doctor").out.split())
     assert f"cards-customer: what {approval['action_id']} uses is held, and the action is" in said
+
+
+def test_what_the_provider_refuses_after_a_new_policy_leaves_the_log_sound(
+    cli: CliWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped, a limit tightened, refunded by hand, and resumed: the refusal tells no judgement."""
+    other = second_person(cli)
+    (cli.folder / "policies" / "limits.toml").write_text(LIMITS)
+    cli.line.done("policy", "activate")
+    approval = cli.pending()
+    stop = cli.line.done("stop", "--all", "--reason", "INC-7")
+    assert cli.line("approvals", "approve", approval["id"], "--yes").status == 0
+    cli.line.done("limits", "set", "day", "--sum", "USD=600", "--note", "INC-7")
+    refunded = httpx.post(
+        f"{cli.sandbox.url}/v1/refunds",
+        data={"charge": "ch_demo_ana_1"},
+        auth=(cli.sandbox.api_key, ""),
+        timeout=60,
+    )
+    assert refunded.status_code == 200
+    cli.line.done("resume", stop["id"])
+    with monkeypatch.context() as by_another:
+        by_another.setenv("SAYSO_TOKEN", other)
+        cli.line.done("resume", stop["id"])
+
+    async def work() -> None:
+        async with Sayso.open(cli.folder) as sayso:
+            await sayso.container.dispatcher.drain()
+
+    asyncio.run(work())
+    assert cli.line.done("actions", "show", approval["action_id"])["status"] == "refused"
+    check_sound(cli)
+
+
+def test_an_older_workspace_lets_go_of_the_card_that_it_holds(cli: CliWorkspace) -> None:
+    """`migrate` makes of the row what the log says, so that the log verifies again."""
+    approval = cli.pending()
+    cli.line.done("approvals", "reject", approval["id"], "--reason-code", "not_covered")
+    with closing(sqlite3.connect(cli.database)) as rows, rows:
+        rows.execute("update limit_use set state = 'held', last_seq = last_seq - 1")
+        rows.execute("update limit_counter set count = 1")
+        rows.execute("delete from meta where value like '%_pre_open_cards'")
+        version = rows.execute("pragma user_version").fetchone()[0]
+        rows.execute(f"pragma user_version = {version - 1}")
+    cli.line.done("migrate")
+    check_sound(cli)
+    assert "0 of 20" in cli.line("limits").out
