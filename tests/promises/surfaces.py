@@ -464,6 +464,11 @@ PROMISES: dict[str, Promise] = {
         "`sayso init` makes a workspace that checks, keeps secrets from others and from git, or "
         "leaves nothing.",
     ),
+    "walk:sound": Promise(
+        "Ordinary use, right and wrong, in any order leaves a log that verifies, books that agree, "
+        "limits that add up, replies that are true, and nothing open that nobody can end.",
+        "invariant 3",
+    ),
     "bench:crash": Promise("The crash campaign finds what a provider did twice."),
     "bench:log-crash": Promise(
         "Processes that are killed while they write, export, publish, seal and prune leave one "

@@ -1,0 +1,1 @@
+"""The whole product, walked at random and judged after every step."""

@@ -1,0 +1,43 @@
+"""One time for everybody in this process: the walk's, which moves when the walk says so."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import datetime
+
+import sayso.sdk.client
+from sayso.ids import Clock
+from sayso.store.clock import ServerClock, TimeSource
+from sayso.testing.clock import FakeClock
+
+
+class _WalkClock(ServerClock):
+    """What a command makes for itself, standing where the walk's clock stands."""
+
+    moved: Clock = FakeClock()
+
+    def now(self) -> datetime:
+        return type(self).moved.now()
+
+    async def set_by(self, source: TimeSource) -> None:
+        return None
+
+    async def follow(self, source: TimeSource, every_s: float = 0) -> None:
+        await asyncio.Event().wait()
+
+
+@contextmanager
+def standing(clock: Clock) -> Generator[None]:
+    """While the block runs, a workspace that is opened without a clock has this one.
+
+    NOTE: a command of the command line opens the workspace by itself, and takes no clock.
+    """
+    module = vars(sayso.sdk.client)
+    before, module["ServerClock"] = module["ServerClock"], _WalkClock
+    _WalkClock.moved = clock
+    try:
+        yield
+    finally:
+        module["ServerClock"] = before

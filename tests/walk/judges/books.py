@@ -1,0 +1,178 @@
+"""Money: the provider's books beside the ledger, and beside what people and rules agreed to.
+
+What may go by itself, whose yes is needed above that, and what a limit lets out is written down
+here once more, by the walk's own numbers, so that a guard which is gone cannot hide it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+from walk.facts import Effect, FindingError
+from walk.variants import MoneyLimit
+from walk.world import World
+
+from sayso.sandbox.seed import DEMO
+from sayso.sdk.views import ActionView
+
+_DONE = {"succeeded", "executing", "unknown", "accepted", "compensated", "approved", "stale"}
+_TENURE = {one.customer_id: one.days for one in DEMO}
+_AGE = {
+    one.charge_id(number): charge.days_ago
+    for one in DEMO
+    for number, charge in enumerate(one.charges, start=1)
+}
+
+
+async def judge_books(world: World) -> None:
+    """Each effect has its action, and each action at most one effect, of its amount."""
+    effects = world.effects()
+    per_action = Counter(one.action_id for one in effects)
+    for action_id, times in per_action.items():
+        if times > 1:
+            raise FindingError("untrue", f"{times} effects of one action, {action_id}")
+    by_action = {one.action_id: one for one in effects}
+    for tenant in (str(world.sayso.tenant), *world.variant.tenants):
+        for action in await world.sayso.actions.list(limit=200, tenant=tenant):
+            effect = by_action.pop(action.id, None)
+            _judge_one(world, action, effect)
+            if effect is not None and effect.id not in world.facts.judged:
+                world.facts.judged.add(effect.id)
+                whole = await world.sayso.actions.get(action.id, tenant=tenant, timeline=False)
+                await _judge_leave(world, whole, effect, effects)
+    if by_action:
+        raise FindingError("untrue", f"effects of no action: {sorted(by_action)}")
+
+
+def _judge_one(world: World, action: ActionView, effect: Effect | None) -> None:
+    name = f"{action.action} of {action.subject}"
+    moves = action.action in {"stripe.refund", "stripe.credit"} or action.action.startswith("shelf")
+    if effect is None:
+        if moves and action.status == "succeeded":
+            raise FindingError("untrue", f"{name} is `succeeded`, and the books hold nothing")
+        return
+    if action.status not in _DONE and not _is_settled_later(action):
+        raise FindingError("untrue", f"{name} is `{action.status}`, and the books hold it")
+    amount = action.amount
+    if amount is not None and (amount.amount_minor, amount.currency) != (
+        effect.minor,
+        effect.currency,
+    ):
+        raise FindingError("untrue", f"{name} of {amount}, and the books hold {effect.minor}")
+
+
+def _is_settled_later(action: ActionView) -> bool:
+    """What broke off with an error of the connector is looked up again by itself."""
+    return action.error is not None and action.error.code in {"connector_failed", "internal"}
+
+
+async def _judge_leave(
+    world: World, action: ActionView, effect: Effect, effects: list[Effect]
+) -> None:
+    """Whether somebody or some rule had agreed to it."""
+    facts = world.facts
+    name = f"{action.action} of {action.subject}, {effect.minor / 100:.2f} {effect.currency}"
+    for stop in facts.stops.values():
+        first = stop.step < facts.step and not stop.over
+        if first and stop.covers(effect, action.action) and action.status == "succeeded":
+            raise FindingError("money", f"{name} was done while {stop.scope} was stopped")
+    if action.undoes is not None:
+        return
+    people = _who_agreed(world, action, effect)
+    if not _agreed(world, action, effect, effects, people):
+        told = f"with the yes of {sorted(people) or 'nobody'}"
+        raise FindingError("money", f"{name} was done {told}")
+    if not people:
+        facts.alone.add(effect.id)
+    for limit in world.variant.limits:
+        if limit.automatic and people:
+            continue
+        _judge_limit(world, limit, effect, effects)
+
+
+def _who_agreed(world: World, action: ActionView, effect: Effect) -> set[str]:
+    """Whose yes counts: to this revision and this amount, of who may still, after what changed."""
+    facts = world.facts
+    approval = action.approval
+    if approval is None:
+        return set()
+    asked = facts.requesters.get(action.id, "")
+    return {
+        said.person
+        for said in facts.said
+        if said.action_id == action.id
+        and said.revision == approval.revision
+        and said.minor == effect.minor
+        and said.person != asked
+        and facts.outside.get(effect.target, 0) <= said.step
+        and (said.person in facts.people or said.person.startswith("acme/"))
+    }
+
+
+def _agreed(
+    world: World, action: ActionView, effect: Effect, effects: list[Effect], people: set[str]
+) -> bool:
+    """Whether the rules of the variant let it go with the yes of these people."""
+    if world.facts.requesters.get(action.id, "").startswith("acme"):
+        return True  # acme's people are not followed one by one
+    roles = {role for one in people for role in world.facts.people.get(one, frozenset())}
+    stages = world.facts.stages_since(action.action, 0)
+    if not people and not stages & {"auto", "share"}:
+        return False
+    manager = "support_manager" in roles
+    if action.action.startswith("shelf."):
+        return effect.minor <= 30_00 or (manager and effect.minor <= 200_00)
+    known = effect.currency in {"USD", "EUR", "GBP"}
+    most = 500_00 if action.action == "stripe.refund" else 200_00
+    two = len(people) >= 2 and "finance" in roles
+    finance = _AGE.get(effect.target, 0) > 180 or action.args.get("reason") == "fraudulent"
+    if finance and "finance" not in roles:
+        return False
+    over = world.variant.name == "tables" and effect.currency == "USD" and effect.minor > 30_00
+    if over and action.action == "stripe.refund" and not manager:
+        return False
+    small = _is_small(world, action, effect, effects)
+    return two or (known and ((effect.minor <= most and manager) or small))
+
+
+def _is_small(world: World, action: ActionView, effect: Effect, effects: list[Effect]) -> bool:
+    """Whether it needs nobody's yes by its amount and what was done for the customer before."""
+    window = effect.at - timedelta(days=30).total_seconds()
+    before = [
+        one
+        for one in effects
+        if (one.customer, one.kind) == (effect.customer, effect.kind)
+        and window < one.at <= effect.at
+        and one.id != effect.id
+    ]
+    paid = sum(one.minor for one in before if one.currency == effect.currency)
+    if len(before) >= 3:
+        return False
+    if action.action == "stripe.credit":
+        return effect.minor <= 20_00 and paid < 40_00
+    tenure = _TENURE.get(effect.customer, 0)
+    year = world.variant.name == "tables" and tenure > 365 and effect.minor <= 75_00
+    return year or (effect.minor <= 50_00 and tenure > 90 and paid < 100_00)
+
+
+def _judge_limit(world: World, limit: MoneyLimit, effect: Effect, effects: list[Effect]) -> None:
+    if effect.kind == "balance_credit":
+        return
+    at = datetime.fromtimestamp(effect.at, tz=UTC)
+    day = at.replace(hour=0, minute=0, second=0)
+    start = day if limit.per == "day" else at - timedelta(hours=48)
+    counted = [
+        one
+        for one in effects
+        if one.kind != "balance_credit"
+        and one.currency == effect.currency
+        and start.timestamp() <= one.at <= effect.at
+        and (limit.of == "workspace" or one.customer == effect.customer)
+        and (not limit.automatic or one.id in world.facts.alone)
+    ]
+    total = sum(one.minor for one in counted)
+    cap = world.facts.widest_cap(limit.id, 0)
+    if total > cap:
+        told = f"{total / 100:.2f} {effect.currency} went out, and {limit.id} lets {cap / 100:.2f}"
+        raise FindingError("money", told)

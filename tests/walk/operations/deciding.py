@@ -1,0 +1,237 @@
+"""People and cards: yes, some, less, no, asking first, and every answer that must not count."""
+
+from __future__ import annotations
+
+from random import Random
+
+from walk.operations.base import (
+    active,
+    cards,
+    may_answer,
+    must_refuse,
+    operation,
+    pick,
+    remember_yes,
+    requester_of,
+)
+from walk.surfaces.base import Surface
+from walk.world import World
+
+from sayso.money import Money
+from sayso.sdk.solution_view import SolutionView
+
+
+async def _card(world: World, dice: Random) -> tuple[SolutionView, str] | None:
+    """A card, and somebody whose answer to it counts."""
+    ready = [
+        (one, people)
+        for one in await cards(world)
+        if (people := may_answer(world, one)) and not one.passkey
+    ]
+    found = pick(dice, ready)
+    if found is None:
+        return None
+    card, people = found
+    if dice.random() < 0.5:
+        world.facts.shown.append(card)
+    return card, dice.choice(people)
+
+
+def _told(card: SolutionView) -> str:
+    return f"{card.lead.headline!r} of {card.customer.id}"
+
+
+@operation("yes", verb="answer", weight=16)
+async def yes(world: World, dice: Random, surface: Surface) -> str | None:
+    """Somebody says yes to all of it."""
+    found = await _card(world, dice)
+    if found is None:
+        return None
+    card, person = found
+    await surface.answer(card, person, "approve")
+    await remember_yes(world, card, person)
+    after = await world.sayso.solutions.get(card.id)
+    return f"{person} says yes to {_told(card)}: {[step.status for step in after.steps]}"
+
+
+@operation("yes to some", verb="answer", weight=4)
+async def yes_to_some(world: World, dice: Random, surface: Surface) -> str | None:
+    """Somebody unticks a step."""
+    found = await _card(world, dice)
+    if found is None:
+        return None
+    card, person = found
+    asking = [step for step in card.steps if step.asks]
+    if len(asking) < 2 or card.all_or_nothing:
+        return None
+    out = dice.choice(asking).id
+    steps = tuple(step.id for step in asking if step.id != out and out not in step.after)
+    if not steps:
+        return None
+    await surface.answer(card, person, "approve", steps=steps)
+    await remember_yes(world, card, person, steps)
+    return f"{person} says yes to {steps} of {_told(card)}"
+
+
+@operation("less", verb="answer", weight=8)
+async def less(world: World, dice: Random, surface: Surface) -> str | None:
+    """Somebody says yes to less."""
+    found = await _card(world, dice)
+    if found is None:
+        return None
+    card, person = found
+    step = pick(dice, [one for one in card.steps if one.asks and one.may_lower and one.amount])
+    if step is None or step.amount is None or step.amount.amount_minor < 2:
+        return None
+    part = dice.choice([2, 3, 10])
+    lower = {step.id: Money(step.amount.amount_minor // part or 1, step.amount.currency)}
+    await surface.answer(card, person, "edit", lower=lower)
+    await remember_yes(world, card, person, None, lower)
+    return f"{person} says {lower[step.id]} to {_told(card)}"
+
+
+@operation("no", verb="answer", weight=4)
+async def no(world: World, dice: Random, surface: Surface) -> str | None:
+    """Somebody says no."""
+    found = await _card(world, dice)
+    if found is None:
+        return None
+    card, person = found
+    await surface.answer(card, person, "reject")
+    return f"{person} says no to {_told(card)}"
+
+
+@operation("ask the customer", verb="ask_customer", weight=6)
+async def ask_customer(world: World, dice: Random, surface: Surface) -> str | None:
+    """Somebody asks before they decide."""
+    ready = [
+        (one, people)
+        for one in await cards(world)
+        if one.request_id and one.question is None and (people := may_answer(world, one))
+    ]
+    found = pick(dice, ready)
+    if found is None:
+        return None
+    card, people = found
+    world.facts.shown.append(card)
+    person = dice.choice(people)
+    await surface.ask_customer(card, person, "Which part of it is broken?")
+    return f"{person} asks {card.customer.id} about {_told(card)}"
+
+
+@operation("note", verb="note", weight=2)
+async def note(world: World, dice: Random, surface: Surface) -> str | None:
+    """Somebody notes something about a card; it decides nothing."""
+    card = pick(dice, await cards(world))
+    if card is None:
+        return None
+    await surface.note(card, dice.choice(active(world)), "Called them; they call back.")
+    return f"a note about {_told(card)}"
+
+
+@operation("no of nobody", verb="answer", weight=3)
+async def strangers(world: World, dice: Random, surface: Surface) -> str | None:
+    """Neither a program nor somebody without a role decides."""
+    card = pick(dice, await cards(world))
+    if card is None:
+        return None
+    who = dice.choice(["bot", *(name for name in ("zoe",) if name in world.facts.people)])
+    choice = dice.choice(["approve", "reject"])
+    attempt = surface.answer(card, who, choice)
+    return await must_refuse(f"a {choice} of {who}", attempt)
+
+
+@operation("yes to one's own", verb="answer", weight=4)
+async def own(world: World, dice: Random, surface: Surface) -> str | None:
+    """Nobody approves what they asked for."""
+    mine = [
+        (one, who)
+        for one in await cards(world)
+        if (who := requester_of(world, one)) in world.facts.people
+    ]
+    found = pick(dice, mine)
+    if found is None:
+        return None
+    card, who = found
+    return await must_refuse(
+        f"{who}'s yes to their own {_told(card)}", surface.answer(card, who, "approve")
+    )
+
+
+@operation("yes twice", verb="answer", weight=3)
+async def twice(world: World, dice: Random, surface: Surface) -> str | None:
+    """Where two are needed, one person is one person."""
+    ready = [one for one in await cards(world) if one.agreed]
+    card = pick(dice, ready)
+    if card is None:
+        return None
+    who = card.agreed[0]
+    if who not in world.facts.people:
+        return None
+    return await must_refuse(f"{who}'s second yes", surface.answer(card, who, "approve"))
+
+
+@operation("answer an old card", verb="answer", weight=7)
+async def stale(world: World, dice: Random, surface: Surface) -> str | None:
+    """A card that shows something else than what is there now is no longer answered."""
+    old = pick(dice, world.facts.shown)
+    if old is None:
+        return None
+    try:
+        now = await world.sayso.solutions.get(old.id)
+    except Exception:
+        world.facts.shown.remove(old)
+        raise
+    waits = any(step.asks for step in now.steps)
+    same = waits and (now.digest, now.revision) == (old.digest, old.revision)
+    person = pick(dice, with_any_role(world))
+    if same or person is None:
+        return None
+    world.facts.shown.remove(old)
+    return await must_refuse(
+        f"a yes to an old card of {_told(old)}", surface.answer(old, person, "approve")
+    )
+
+
+@operation("answer with another digest", verb="answer", weight=3)
+async def other_digest(world: World, dice: Random, surface: Surface) -> str | None:
+    """What somebody agrees to is what they saw."""
+    found = await _card(world, dice)
+    if found is None:
+        return None
+    card, person = found
+    digest = ("0" if card.digest[0] != "0" else "1") + card.digest[1:]
+    wrong = card.model_copy(update={"digest": digest})
+    return await must_refuse("a yes to another digest", surface.answer(wrong, person, "approve"))
+
+
+@operation("more than was asked", verb="answer", weight=3)
+async def more(world: World, dice: Random, surface: Surface) -> str | None:
+    """Less is less."""
+    found = await _card(world, dice)
+    if found is None:
+        return None
+    card, person = found
+    step = pick(dice, [one for one in card.steps if one.asks and one.amount])
+    if step is None or step.amount is None:
+        return None
+    amount = Money(step.amount.amount_minor + dice.choice([0, 1, 500]), step.amount.currency)
+    attempt = surface.answer(card, person, "edit", lower={step.id: amount})
+    return await must_refuse(f"`less` of {amount} instead of {step.amount}", attempt)
+
+
+@operation("yes of somebody who has left", verb="answer", weight=4)
+async def left(world: World, dice: Random, surface: Surface) -> str | None:
+    """From the moment that somebody is taken out nothing of theirs counts."""
+    gone = sorted({"maria", "noor", "finn", "olga", "zoe"} - set(world.facts.people))
+    card, who = pick(dice, await cards(world)), pick(dice, gone)
+    if card is None or who is None:
+        return None
+    return await must_refuse(
+        f"the yes of {who}, who has left", surface.answer(card, who, "approve")
+    )
+
+
+def with_any_role(world: World) -> list[str]:
+    """Who holds any role."""
+    return [name for name in active(world) if world.facts.people[name]]

@@ -1,0 +1,128 @@
+"""The doors through which a walk goes: one contract, and who has which verb is the table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import ClassVar
+
+from walk.world import World
+
+from sayso.json import JsonValue
+from sayso.money import Money
+from sayso.sdk.solution_view import SolutionView
+
+
+class Surface:
+    """A door; a verb that it does not override, it does not have.
+
+    Each verb raises what the product raises: a `SaysoError` of the SDK, or a `RefusedHereError`
+    where the door speaks HTTP or text.
+    """
+
+    name: ClassVar[str] = ""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    @classmethod
+    def verbs(cls) -> frozenset[str]:
+        """The verbs that it has."""
+        return frozenset(name for name in VERBS if getattr(cls, name) is not getattr(Surface, name))
+
+    async def ask(
+        self, subject: str, words: str, *, by: str, key: str, conversation: str | None = None
+    ) -> str:
+        """Hand a customer's words over; the request's id."""
+        raise NotImplementedError
+
+    async def reply(self, request_id: str, number: int, *, words: str, choice: str | None) -> None:
+        """Hand over what the customer answered."""
+        raise NotImplementedError
+
+    async def propose(
+        self, action: str, args: Mapping[str, JsonValue], subject: str, *, by: str, key: str
+    ) -> str:
+        """Propose a concrete action; its id."""
+        raise NotImplementedError
+
+    async def answer(
+        self,
+        card: SolutionView,
+        person: str,
+        choice: str,
+        *,
+        steps: tuple[str, ...] | None = None,
+        lower: Mapping[str, Money] | None = None,
+    ) -> None:
+        """Say yes, no or less to a card."""
+        raise NotImplementedError
+
+    async def ask_customer(self, card: SolutionView, person: str, question: str) -> None:
+        """Ask the customer something first."""
+        raise NotImplementedError
+
+    async def note(self, card: SolutionView, person: str, text: str) -> None:
+        """Note something about a card."""
+        raise NotImplementedError
+
+    async def engage(self, by: str, scope: str, target: str) -> str:
+        """Stop; the stop's id."""
+        raise NotImplementedError
+
+    async def resume(self, stop_id: str, person: str) -> None:
+        """Ask that a stop ends, or confirm it."""
+        raise NotImplementedError
+
+    async def settle(self, action_id: str, person: str, outcome: str, receipt_id: str) -> None:
+        """Say what was seen at the provider."""
+        raise NotImplementedError
+
+    async def work(self, about: str, person: str, verb: str, text: str) -> None:
+        """`take`, `note` or `end` a piece of work."""
+        raise NotImplementedError
+
+    async def set_cap(
+        self, limit_id: str, person: str, *, sums: Mapping[str, Decimal], cards: int | None
+    ) -> None:
+        """Give a limit another cap."""
+        raise NotImplementedError
+
+    async def set_dial(self, dial: str, person: str, stage: str, share: int | None) -> None:
+        """Move a dial."""
+        raise NotImplementedError
+
+    async def activate(self, person: str) -> None:
+        """Put what the files say in force."""
+        raise NotImplementedError
+
+    async def rollback(self, person: str, number: int) -> None:
+        """Put an earlier version in force again."""
+        raise NotImplementedError
+
+    async def confirm(self, change_id: str, person: str, sha256: str) -> None:
+        """Confirm a loosening that waits."""
+        raise NotImplementedError
+
+    async def erase(self, subject: str, person: str, key: str) -> None:
+        """Erase a customer."""
+        raise NotImplementedError
+
+    async def hold(self, subject: str, person: str, key: str) -> str:
+        """Keep everything of a customer; the hold's id."""
+        raise NotImplementedError
+
+    async def release(self, hold_id: str, person: str, key: str) -> None:
+        """Ask for the end of a hold, or confirm it."""
+        raise NotImplementedError
+
+    async def look(self) -> None:
+        """Read every list and every page that it has, so that none breaks."""
+        raise NotImplementedError
+
+
+VERBS = tuple(
+    name
+    for name, value in vars(Surface).items()
+    if callable(value) and not name.startswith("_") and name != "verbs"
+)

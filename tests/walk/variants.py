@@ -1,0 +1,246 @@
+"""The workspaces in which the walk goes about: what `sayso init` writes, and what teams make of it.
+
+Each is the scaffold with a few lines more. What its limits and dials say stands here a second time,
+as the walk's own numbers, since the judges must not ask the product what it should have done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+PEOPLE: Mapping[str, tuple[str, ...]] = {
+    "maria": ("support_manager", "finance"),
+    "noor": ("support_manager",),
+    "finn": ("finance",),
+    "olga": ("support_manager", "finance"),
+    "zoe": (),
+}
+"""Roles by person; maria is the approver of `init`, and nobody asks zoe."""
+
+SLACK = {"maria": "UMARIA", "noor": "UNOOR", "finn": "UFINN"}
+
+LIMITS = """
+[[limit]]
+id     = "out-customer-day"
+say    = "At most $140 go out to one customer a day"
+of     = "customer"
+effect = "money_out"
+sum    = { USD = 140, EUR = 140, GBP = 140 }
+per    = "day"
+
+[[limit]]
+id     = "bot-hour"
+say    = "One bot refunds at most $60 an hour by itself"
+of     = "token"
+action = "stripe.refund"
+sum    = { USD = 60, EUR = 60, GBP = 60 }
+per    = "hour"
+counts = "automatic"
+then   = { ask = "support_manager" }
+
+[[limit]]
+id      = "out-rolling"
+say     = "At most $400 go out in 48 hours"
+of      = "workspace"
+effect  = "money_out"
+sum     = { USD = 400, EUR = 400, GBP = 400 }
+rolling = "48h"
+
+[[limit]]
+id     = "credits-month"
+say    = "At most four credits a month for one customer"
+of     = "customer"
+action = "stripe.credit"
+count  = 4
+per    = "month"
+
+[[limit]]
+id     = "yes-day"
+say    = "One person agrees to at most $350 a day"
+of     = "approver"
+effect = "money_out"
+sum    = { USD = 350, EUR = 350, GBP = 350 }
+per    = "day"
+
+[[limit]]
+id    = "cards-few"
+say   = "At most 2 questions about one customer wait for people"
+of    = "customer"
+cards = 2
+"""
+
+DIALS = """
+[[dial]]
+id     = "refunds"
+say    = "Refunds"
+action = "stripe.refund"
+stage  = "auto"
+brake  = { wrong = 1, days = 7 }
+
+[[dial]]
+id     = "credits"
+say    = "Credits"
+action = "stripe.credit"
+stage  = "auto"
+share  = 50
+else   = "suggest"
+
+[[dial]]
+id     = "cancellations"
+say    = "Cancellations"
+action = "stripe.cancel_subscription"
+stage  = "shadow"
+"""
+
+TABLE = """
+action   = "stripe.refund"
+currency = "USD"
+
+[[allow]]
+id          = "year"
+say         = "Up to $75 for a customer of over a year"
+tenure_days = { over = 365 }
+count_30d   = { under = 3 }
+up_to       = 75
+
+[[ask]]
+id   = "thirty"
+say  = "More than $30 needs a support manager"
+over = 30
+by   = "support_manager"
+"""
+
+SHELF_RULES = """
+@id("shelf-small") @explain("up to 30 by itself")
+permit (principal, action in [Action::"shelf.pay", Action::"shelf.post", Action::"shelf.hand"],
+  resource)
+when { context.amount.lessThanOrEqual(decimal("30.00")) };
+
+@id("shelf-manager") @explain("up to 200 once a support manager says yes")
+permit (principal, action in [Action::"shelf.pay", Action::"shelf.post", Action::"shelf.hand"],
+  resource)
+when {
+  context.amount.lessThanOrEqual(decimal("200.00")) &&
+  context.approvedBy.contains("support_manager")
+};
+"""
+
+SHELF_ACTION = '''"""The shelf: one action of each guarantee, in this process."""
+
+from walk.shelf import Shelf
+
+CONNECTORS = [Shelf.of(__file__)]
+'''
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoneyLimit:
+    """A limit on money, as the walk counts it: `per` is `day`, or hours that roll.
+
+    Attributes:
+        automatic: what nobody agreed to, alone, and beyond it somebody has to. Else it is hard.
+    """
+
+    id: str
+    of: str
+    minor: int
+    per: str
+    automatic: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """A workspace.
+
+    Attributes:
+        settings: lines for sayso.toml, behind the template. top: lines above its first section.
+        replace: what stands in place of lines of the template.
+        files: further files, by path. limits: the hard limits on money.
+        cards: the most open questions about one customer. dials: stages by action, at the start.
+        tenants: beside `main`. loosening_needs: how many people a loosening needs.
+    """
+
+    name: str
+    settings: str = ""
+    top: str = ""
+    replace: Mapping[str, str] = field(default_factory=dict[str, str])
+    files: Mapping[str, str] = field(default_factory=dict[str, str])
+    limits: tuple[MoneyLimit, ...] = ()
+    cards: int = 20
+    dials: Mapping[str, str] = field(default_factory=dict[str, str])
+    tenants: tuple[str, ...] = ()
+    has_shelf: bool = False
+    has_slack: bool = False
+    has_canaries: bool = False
+    loosening_needs: int = 1
+
+
+INIT = (MoneyLimit(id="customer-day", of="customer", minor=100_00, per="day", automatic=True),)
+"""What `init` writes, as far as a walk could reach it."""
+
+_SHELF = {"actions/shelf.py": SHELF_ACTION, "policies/shelf.cedar": SHELF_RULES}
+_ACTIONS = 'actions = ["actions/*.py"]\n'
+
+VARIANTS: Mapping[str, Variant] = {
+    one.name: one
+    for one in (
+        Variant(name="init", limits=INIT),
+        Variant(
+            name="limits",
+            files={"policies/limits.toml": LIMITS},
+            limits=(
+                MoneyLimit(id="out-customer-day", of="customer", minor=140_00, per="day"),
+                MoneyLimit(id="out-rolling", of="workspace", minor=400_00, per="48h"),
+            ),
+            cards=2,
+        ),
+        Variant(
+            name="dials",
+            files={"policies/rollout.toml": DIALS},
+            limits=INIT,
+            dials={
+                "stripe.refund": "auto",
+                "stripe.credit": "share",
+                "stripe.cancel_subscription": "shadow",
+            },
+        ),
+        Variant(
+            name="tables",
+            files={"policies/refunds.toml": TABLE},
+            limits=INIT,
+        ),
+        Variant(name="shelf", limits=INIT, top=_ACTIONS, files=_SHELF, has_shelf=True),
+        Variant(
+            name="tenants",
+            limits=INIT,
+            top=_ACTIONS,
+            files=_SHELF,
+            has_shelf=True,
+            tenants=("acme",),
+        ),
+        Variant(
+            name="canaries",
+            replace={"expires_after_minutes = 480": "expires_after_minutes = 480\ncanaries = 0.2"},
+            has_canaries=True,
+            limits=INIT,
+        ),
+        Variant(
+            name="careful",
+            replace={"[policy]\n": "[policy]\nloosening_needs = 2\n"},
+            files={"policies/limits.toml": LIMITS, "policies/rollout.toml": DIALS},
+            limits=(
+                MoneyLimit(id="out-customer-day", of="customer", minor=140_00, per="day"),
+                MoneyLimit(id="out-rolling", of="workspace", minor=400_00, per="48h"),
+            ),
+            cards=2,
+            dials={
+                "stripe.refund": "auto",
+                "stripe.credit": "share",
+                "stripe.cancel_subscription": "shadow",
+            },
+            loosening_needs=2,
+        ),
+        Variant(name="slack", has_slack=True, limits=INIT),
+    )
+}

@@ -1,0 +1,237 @@
+"""One walk's world: a workspace, its provider, its clock, everybody's tokens, and what was seen."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import psycopg
+from psycopg.rows import tuple_row
+from walk.clocks import standing
+from walk.facts import Effect, Facts
+from walk.places import ENVIRONMENT, Places
+from walk.shelf import BOOKS, ShelfBooks
+from walk.variants import PEOPLE, Variant
+
+from sayso.actions.engine.engine import Boundary
+from sayso.sandbox import Sandbox
+from sayso.sdk.audit.log_judge import LogJudge
+from sayso.sdk.client import Sayso
+from sayso.sdk.database import is_postgres
+from sayso.sdk.workspace import Workspace
+from sayso.testing.clock import FakeClock
+
+Read = Callable[[str, Sequence[object]], list[tuple[object, ...]]]
+
+
+class DiedError(BaseException):
+    """The process is gone, as far as the workspace can tell."""
+
+
+@dataclass(kw_only=True)
+class World:
+    """A workspace that lives.
+
+    Attributes:
+        secrets: tokens by holder. facts: what the walk remembers.
+        dies_at: the boundary of the next call at which the process dies.
+    """
+
+    variant: Variant
+    folder: Path
+    provider: Sandbox
+    clock: FakeClock
+    secrets: dict[str, str]
+    facts: Facts = field(default_factory=Facts)
+    dies_at: Boundary | None = None
+    judges: dict[str, LogJudge] = field(default_factory=dict[str, LogJudge])
+    surfaces: dict[str, object] = field(default_factory=dict[str, object])
+    _sayso: Sayso | None = None
+    _rows: _Rows | None = None
+    _open: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+    @property
+    def sayso(self) -> Sayso:
+        """The open workspace."""
+        assert self._sayso is not None, "open"
+        return self._sayso
+
+    @property
+    def workspace(self) -> Workspace:
+        """Its folder and its settings, as they are read now."""
+        return Workspace.load(self.folder, ENVIRONMENT)
+
+    @property
+    def shelf(self) -> ShelfBooks:
+        """The books of the shop's own connector."""
+        return BOOKS.setdefault(self.folder.resolve(), ShelfBooks())
+
+    def now(self) -> datetime:
+        """The walk's time."""
+        return self.clock.now()
+
+    def token(self, holder: str) -> str:
+        """Somebody's token."""
+        return self.secrets[holder]
+
+    # ---- opening and closing ---------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Open the workspace; nothing is carried out unless a step asks for it."""
+        sayso = Sayso(self.workspace, mode="decide", clock=self.clock, passing=self._passing)
+        self._sayso = await self._open.enter_async_context(sayso)
+
+    async def close(self) -> None:
+        """Close it, and whatever stands on it."""
+        opened, self._open = self._open, AsyncExitStack()
+        self._sayso = None
+        rows, self._rows = self._rows, None
+        if rows is not None:
+            rows.close()
+        self.judges.clear()
+        self.surfaces.clear()
+        await opened.aclose()
+
+    def at_close(self, stack: AsyncExitStack) -> None:
+        """Close something before the workspace."""
+        self._open.push_async_exit(stack.__aexit__)
+
+    async def reopen(self) -> None:
+        """Close and open."""
+        await self.close()
+        await self.open()
+
+    def _passing(self, boundary: Boundary) -> None:
+        if self.dies_at is boundary:
+            self.dies_at = None
+            raise DiedError(boundary.value)
+
+    async def carry_out(self) -> None:
+        """Carry out what is due now."""
+        await self.sayso.container.dispatcher.drain()
+
+    # ---- what is there ---------------------------------------------------------------------------
+
+    def effects(self) -> list[Effect]:
+        """What was really done by us, in order: at Stripe, then from the shelf."""
+        found = [
+            Effect(
+                id=one.id,
+                action_id=one.metadata["sayso_action"],
+                kind=one.kind,
+                customer=one.customer or "",
+                target=one.target,
+                minor=one.amount,
+                currency=one.currency.upper(),
+                at=one.at,
+            )
+            for one in self.provider.books().effects
+            if one.kind in {"refund", "balance_credit"} and "sayso_action" in one.metadata
+        ]
+        if not self.variant.has_shelf:
+            return found
+        return found + [
+            Effect(
+                id=gift.id,
+                action_id=gift.reference,
+                kind=gift.action,
+                customer=gift.customer,
+                target=f"shelf_{gift.customer}",
+                minor=gift.minor,
+                currency="USD",
+                at=0,
+            )
+            for gift in self.shelf.gifts
+        ]
+
+    def rows(self, query: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
+        """Rows of the database, as somebody reads them who knows no code of ours.
+
+        Args:
+            query: with `?` for each value.
+        """
+        if self._rows is None:
+            self._rows = _Rows.of(self.sayso.workspace)
+        return self._rows.read(query, values)
+
+    def tables(self) -> Mapping[str, list[tuple[object, ...]]]:
+        """All rows of the tables that say how things stand."""
+        return {name: sorted(self.rows(f"select * from {name}"), key=repr) for name in STANDING}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rows:
+    """Reads rows by a connection of its own, each time as they are then."""
+
+    read: Read
+    close: Callable[[], None]
+
+    @classmethod
+    def of(cls, workspace: Workspace) -> _Rows:
+        if is_postgres(workspace):
+            server = psycopg.connect(
+                workspace.settings.store.url,
+                row_factory=tuple_row,
+                options="-c row_security=off -c search_path=sayso",
+                autocommit=True,
+            )
+            return cls(
+                read=lambda query, values: server.execute(
+                    query.replace("?", "%s").encode(), values
+                ).fetchall(),
+                close=server.close,
+            )
+        file = sqlite3.connect(workspace.store_path, timeout=20, isolation_level=None)
+        return cls(
+            read=lambda query, values: file.execute(query, values).fetchall(), close=file.close
+        )
+
+
+STANDING = (
+    "action",
+    "approval",
+    "request",
+    "vote",
+    "stop",
+    "limit_use",
+    "limit_counter",
+    "policy_version",
+    "hold",
+    "erasure",
+    "request_answer",
+    "work",
+    "work_note",
+    "canary",
+    "policy_change",
+    "log_entry",
+)
+"""Tables that nothing but an operation changes."""
+
+
+@asynccontextmanager
+async def opened(places: Places, variant: Variant) -> AsyncGenerator[World]:
+    """A new world of a variant, open."""
+    clock = FakeClock()
+    clock.advance(hours=1)
+    with standing(clock), Sandbox.start(seed="demo", clock=clock) as provider:
+        async with places.copy(variant, provider.url) as (folder, begun):
+            world = World(
+                variant=variant,
+                folder=folder,
+                provider=provider,
+                clock=clock,
+                secrets=dict(begun.secrets),
+            )
+            world.facts.people = {name: frozenset(roles) for name, roles in PEOPLE.items()}
+            world.facts.caps = {one.id: [(0, one.minor)] for one in variant.limits}
+            world.facts.stages = {action: [(0, stage)] for action, stage in variant.dials.items()}
+            await world.open()
+            try:
+                yield world
+            finally:
+                await world.close()
+                BOOKS.pop(folder.resolve(), None)
