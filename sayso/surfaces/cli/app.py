@@ -59,7 +59,7 @@ COMMANDS: dict[str, str] = {
     "people": "Who may decide: list, add, role, slack, away, deactivate.",
     "webhooks": "Programs called with every change: add, list, test, and so on.",
     "connect": "Connect an account, and see whose it is.",
-    "connector": "Connectors: list, draft, check, review, test, record, new.",
+    "connector": "Connectors: list, draft, check, review, test, try, record, new.",
     "token": "Tokens of programs and people: create, list, revoke.",
     "serve": "Serve the console, HTTP and Slack, and run what is due.",
     "console": "Print a link that opens the console once, within ten minutes.",

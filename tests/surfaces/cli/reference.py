@@ -12,7 +12,7 @@ from sayso.surfaces.cli.app import COMMANDS, main
 DOCUMENT = Path(__file__).parents[3] / "docs" / "reference" / "cli.md"
 START = "## Reference\n"
 GROUPS = {
-    "connector": ("list", "check", "try", "review", "test", "record", "new"),
+    "connector": ("list", "check", "review", "test", "try", "record", "new"),
     "approvals": ("list", "show", "approve", "reject", "edit", "ask", "note", "plan"),
     "actions": ("list", "show", "settle", "types"),
     "requests": ("list", "show", "answer"),

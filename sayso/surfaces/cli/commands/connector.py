@@ -1,4 +1,4 @@
-"""`sayso connector list|check|try|review|test|record|new`, and `draft openapi|graphql|mcp|docs`."""
+"""`sayso connector list|check|review|test|try|record|new`, and `draft openapi|graphql|mcp|docs`."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ from sayso.surfaces.cli.problem import FAILED, OK, USAGE, usage
 from sayso.surfaces.cli.words import one_line
 from sayso.surfaces.cli.workspace import find_workspace, read_json_object, run
 
-app = typer.Typer(help="Connectors: list, draft, check, try, review, test, record, new.")
+app = typer.Typer(help="Connectors: list, draft, check, review, test, try, record, new.")
 drafts = typer.Typer(help="Draft a manifest from what a provider publishes.")
 app.add_typer(drafts, name="draft")
 _SHOWN_QUESTIONS = 12
