@@ -190,7 +190,7 @@ def change_dial(
     raise RefusedError(
         Code.NOT_FOUND,
         f"there is no dial `{dial_id[:40]}`",
-        next_step="`sayso rollout` lists them",
+        next_step="`sayso rollout list` lists them",
     )
 
 

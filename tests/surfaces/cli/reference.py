@@ -28,7 +28,7 @@ GROUPS = {
         *("show", "diff", "activate", "confirm", "withdraw", "rollback", "history"),
         *("test", "prove", "suggest", "explain", "backtest"),
     ),
-    "limits": ("set", "drop"),
+    "limits": ("list", "set", "drop"),
     "rollout": ("list", "set", "compare", "wrong"),
     "work": ("list", "show", "take", "note", "propose", "end"),
     "stop": ("list",),

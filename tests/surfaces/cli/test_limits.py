@@ -41,3 +41,11 @@ def test_a_cap_is_set_and_a_limit_dropped_on_the_command_line(cli: CliWorkspace)
     cli.line("limits", "drop", "night").refused("not_found")
     dropped = cli.line.done("limits", "drop", "day")
     assert (dropped["version"] or dropped["waits"])["direction"] == "looser"
+
+
+def test_limits_are_listed_as_every_other_noun_is(cli: CliWorkspace) -> None:
+    """`limits list` is `limits`."""
+    (cli.folder / "policies" / "limits.toml").write_text(LIMITS, encoding="utf-8")
+    cli.line.done("policy", "activate")
+    assert cli.line("limits", "list", "--limit", "5").out == cli.line("limits", "--limit", "5").out
+    assert cli.line.done("limits", "list") == cli.line.done("limits")

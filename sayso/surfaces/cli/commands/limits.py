@@ -36,6 +36,14 @@ def limits(
     """Show the limits in force, and how much of each is used."""
     if context.invoked_subcommand is not None:
         return OK
+    return list_limits(limit, workspace, as_json)
+
+
+@app.command("list")
+def list_limits(
+    limit: LimitOption = 10, workspace: WorkspaceOption = None, as_json: JsonOption = False
+) -> int:
+    """Show the limits in force, and how much of each is used."""
     out = Out(as_json=as_json)
     found = look(find_workspace(workspace), lambda sayso: sayso.limits.list(limit=limit))
     if as_json:

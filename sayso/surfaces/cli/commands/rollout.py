@@ -93,7 +93,17 @@ def set_dial(
         out.document(done)
     else:
         _show(out, dial, done, before)
+        if before is not None and done.version is not None and done.version.direction == "looser":
+            out.line(f"back at once: {_way_back(before, share, otherwise)}")
     return OK
+
+
+def _way_back(before: DialView, share: str | None, otherwise: str | None) -> str:
+    """The command that brings back what was in force: whatever was moved, and no more."""
+    words = ["sayso rollout set", before.id, "suggest" if before.braked else str(before.stage)]
+    words += ["--share", f"{before.share:g}"] if share is not None else []
+    words += ["--else", str(before.otherwise)] if otherwise is not None else []
+    return " ".join(words)
 
 
 def _percent(given: str) -> Decimal:
@@ -109,11 +119,9 @@ def _show(out: Out, dial: str, done: ActivationView, before: DialView | None) ->
     if done.version is not None:
         version = done.version
         out.line(f"`{one_line(dial)}` is moved: version {version.version} ({version.direction}).")
-        if before is not None and version.direction == "looser":
-            if not before.ready:
-                why = "; ".join([before.agreement.words, *before.agreement.missing])
-                out.line(f"It was not ready to widen: {one_line(why)}.")
-            out.line(f"back at once: sayso rollout set {before.id} {before.stage}")
+        if before is not None and version.direction == "looser" and not before.ready:
+            why = "; ".join([before.agreement.words, *before.agreement.missing])
+            out.line(f"It was not ready to widen: {one_line(why)}.")
     if done.waits is not None:
         out.line(f"{done.waits.id} waits for a second person: to the right it loosens.")
         out.line(f"next: {done.waits.next_step}")
