@@ -20,7 +20,9 @@ from promises import PROMISES
 
 import sayso.store
 from sayso.actions.model.status import FINAL, START, TOLD, TRANSITIONS, Status
+from sayso.audit.entry import EntryKind
 from sayso.audit.rules.book import BOOK, Free, Rule
+from sayso.audit.verifier.replay import ASKED_BY_PEOPLE, request_status
 from sayso.connectors.manifest.derive import derive
 from sayso.connectors.manifest.review import Review, read_reviews, write_reviews
 from sayso.connectors.manifest.source import digest_of, read_source
@@ -82,6 +84,22 @@ def _first_line(rule: Rule) -> str:
     return line[:1].lower() + line[1:]
 
 
+def _kinds() -> Iterator[str]:
+    for family in dict.fromkeys(kind.partition(".")[0] for kind in EntryKind):
+        yield f"- {' '.join(f'`{kind}`' for kind in EntryKind if kind.startswith(f'{family}.'))}"
+
+
+def _requests() -> Iterator[str]:
+    yield "| kind | the request's status from it on |"
+    yield "|---|---|"
+    for kind in EntryKind:
+        if kind.startswith("request."):
+            status = request_status(kind, {})
+            answered = request_status(kind, {"slot": ASKED_BY_PEOPLE})
+            other = "" if answered == status else f"; `{answered}` with `data.slot` `{ASKED_BY_PEOPLE}`"
+            yield f"| `{kind}` | `{status}`{other} |"
+
+
 def _shipped() -> Iterator[str]:
     yield "| connector | action | guarantee | why |"
     yield "|---|---|---|---|"
@@ -122,6 +140,9 @@ PARTS: Mapping[tuple[str, str], Callable[[], Iterator[str]]] = {
     ("explanation/life-of-an-action.md", "states"): _states,
     ("explanation/life-of-an-action.md", "diagram"): _diagram,
     ("explanation/life-of-an-action.md", "ends"): _ends,
+    ("reference/audit-format.md", "kinds"): _kinds,
+    ("reference/audit-format.md", "requests"): _requests,
+    ("reference/audit-format.md", "states"): _states,
     ("reference/audit-format.md", "rules"): _rules,
     ("reference/audit-columns.md", "columns"): _columns,
     ("reference/connectors.md", "shipped"): _shipped,

@@ -73,19 +73,21 @@ export const canonical = (bytes) => {
   return value;
 };
 
-const KINDS = new Set(`passkey.enrolled passkey.confirmed passkey.removed passkey.required log.opened request.asked request.planned request.handed_over request.proposed request.replied
-  action.proposed action.refused action.pending action.approved action.rejected
-  action.edited action.expired action.stale action.held action.intent action.accepted
-  action.succeeded action.failed action.unknown action.reconciled action.resolved action.compensated plan.undoing
-  approval.refused approval.reminded approval.escalated
-  canary.shown canary.answered canary.ended
-  stop.engaged stop.resume_asked stop.released stop.refused
-  policy.activated policy.asked policy.withdrawn policy.refused key.rotated log.head log.sealed
-  log.pruned log.refused audit.queried audit.exported token.created token.revoked
-  effect.seen work.taken work.noted work.ended work.away prompt.chosen
-  webhook.added webhook.rotated webhook.disabled webhook.enabled webhook.replayed webhook.removed
-  subject.erasing subject.erased subject.exported subject.held subject.release_asked
-  subject.released subject.refused retention.swept calls.turned_away`.split(/\s+/));
+const KINDS = new Set(`log.opened log.head log.sealed log.pruned log.refused rules.adopted authority.stated
+  person.added person.changed person.deactivated passkey.enrolled passkey.confirmed
+  passkey.removed passkey.required request.asked request.questioned request.continued
+  request.planned request.handed_over request.proposed request.replied action.proposed
+  action.refused action.pending action.approved action.rejected action.edited action.expired
+  action.stale action.held action.intent action.accepted action.succeeded action.failed
+  action.unknown action.reconciled action.resolved action.compensated plan.undoing
+  approval.refused approval.reminded approval.escalated canary.shown canary.answered canary.ended
+  stop.engaged stop.resume_asked stop.released stop.refused policy.activated policy.asked
+  policy.withdrawn policy.refused limit.near rollout.wrong rollout.braked key.rotated
+  audit.queried audit.exported token.created token.revoked webhook.added webhook.rotated
+  webhook.disabled webhook.enabled webhook.replayed webhook.removed prompt.chosen effect.seen
+  work.taken work.noted work.ended work.away subject.erasing subject.erased subject.exported
+  subject.held subject.release_asked subject.released subject.refused retention.swept
+  calls.turned_away`.split(/\s+/));
 export const isText = (value) => typeof value === "string";
 const matches = (pattern) => (value) => typeof value === "string" && pattern.test(value);
 export const isHash = matches(/^[0-9a-f]{64}$/);
