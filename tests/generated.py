@@ -96,7 +96,9 @@ def _requests() -> Iterator[str]:
         if kind.startswith("request."):
             status = request_status(kind, {})
             answered = request_status(kind, {"slot": ASKED_BY_PEOPLE})
-            other = "" if answered == status else f"; `{answered}` with `data.slot` `{ASKED_BY_PEOPLE}`"
+            other = (
+                "" if answered == status else f"; `{answered}` with `data.slot` `{ASKED_BY_PEOPLE}`"
+            )
             yield f"| `{kind}` | `{status}`{other} |"
 
 

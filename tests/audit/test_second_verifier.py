@@ -19,12 +19,14 @@ from audit.sealed_log import COUNT, SealedLog
 from audit.small_log import SmallLog, frontier_of, plain_entry
 from audit.test_anchors import W1, cosigned
 from audit.test_older_exports import growth_of
+from support.shop_workspace import open_shop
 
 from sayso.audit.exports.bundle import write_bundle
 from sayso.audit.signed_note.cosignature import MlDsaCosigner
 from sayso.audit.signed_note.note import parse_note
 from sayso.audit.tree.merkle import LeafHashes, leaf_hash
 from sayso.audit.verify import main
+from sayso.money import Money
 
 SECOND = Path(__file__).parent / "oracle" / "second.mjs"
 VECTORS = Path(__file__).parents[1] / "vectors"
@@ -384,3 +386,20 @@ def test_both_catch_the_key_s_holder_by_what_was_sealed(
         cases += [Case(folder), Case(folder, words), Case(folder, ("--quick",))]
     said = compare(cases, capsys)
     assert set(said) == {"tampered"}
+
+
+@pytest.mark.promise("audit:second-verifier")
+async def test_both_verify_the_log_of_a_workspace(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What Sayso writes, and not only what a test does: its rules, people, requests."""
+    async with open_shop(tmp_path / "shop") as opened:
+        sayso = opened.sayso
+        opened.shop.books.add("o1", "cus_1", Money(1000, "USD"))
+        await sayso.propose("shop.refund", {"order": "o1"}, subject="cus_1")
+        await sayso.ask("cus_1", "I would like my money back.")
+        await sayso.audit.export(tmp_path / "evidence")
+    lines = (tmp_path / "evidence" / "entries.jsonl").read_bytes().splitlines()
+    log = [orjson.loads(line) for line in lines]
+    assert {"rules.adopted", "request.asked", "person.added"} <= {one["kind"] for one in log}
+    assert compare([Case(tmp_path / "evidence")], capsys) == ["verified"]
