@@ -44,6 +44,7 @@ class Question:
         slot: what is asked for; `confirm` asks for a yes to `plan`.
         choices: what can be answered, in order; none for an open question.
         plan: what is restated to the customer.
+        nonce: drawn when it is stored, so that nobody finds what it asks by its digest.
         why: why nobody can tell without; for the team.
         tokens, cost_micro_usd: as in `Plan`.
     """
@@ -52,6 +53,7 @@ class Question:
     slot: str
     choices: tuple[Choice, ...] = ()
     plan: Plan | None = None
+    nonce: str = ""
     why: str = ""
     planner: str = ""
     tokens: int = 0
@@ -71,12 +73,14 @@ class Message:
     Attributes:
         question: what Sayso itself asked in an agent's turn; its text is never read again.
         choice: the value that a customer picked of its choices, where they picked one.
+        asked: the digest of that question, as its entry and that of its answer name it.
     """
 
     role: Literal["customer", "agent"]
     content: str
     question: Question | None = None
     choice: str | None = None
+    asked: str = ""
 
 
 class Handles:

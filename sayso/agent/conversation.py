@@ -11,6 +11,7 @@ from sayso.agent.base import MAX_MESSAGE_CHARS, Choice, Message, Question
 from sayso.agent.question import question_from_json
 from sayso.agent.request_row import RequestRow
 from sayso.audit.personal import Personal
+from sayso.audit.restated import question_digest
 from sayso.errors import Code, RefusedError
 from sayso.store.base import Reader
 
@@ -25,8 +26,14 @@ def read_turn(turn: Sequence[Any]) -> Message:
     extra = more[0] if more else None
     if role == "customer":
         return Message(role="customer", content=content, choice=extra)
-    question = None if extra is None else question_from_json(extra)
-    return Message(role="agent", content=content, question=question)
+    if extra is None:
+        return Message(role="agent", content=content)
+    return Message(
+        role="agent",
+        content=content,
+        question=question_from_json(extra),
+        asked=question_digest(extra),
+    )
 
 
 def read_messages(reader: Reader, row: RequestRow, personal: Personal) -> tuple[Message, ...]:

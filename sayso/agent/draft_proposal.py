@@ -20,6 +20,7 @@ from sayso.agent.request_row import RequestRow, actions_of
 from sayso.agent.requests import Requests
 from sayso.audit.authority.state import Authority, changed_outside, check_credential
 from sayso.audit.entry import Actor, ActorKind, EntryKind, Json, StoredEntry
+from sayso.audit.restated import NONCE, plan_digest
 from sayso.errors import Code, RefusedError
 from sayso.money import Money
 from sayso.store.base import Reader, Transaction, text
@@ -118,6 +119,7 @@ def propose_draft(
     steps: list[Json] = [f"{step.id} {step.action}" for step in plan.steps]
     kept = {step.id for step in chosen}
     left_out: list[Json] = [one.id for one in drafted.plan.steps if one.id not in kept]
+    submitted = {**plan_json(plan), NONCE: requests.new_nonce()}
     moved = requests.move(
         tx,
         row,
@@ -127,6 +129,7 @@ def propose_draft(
             "planner": plan.planner,
             "steps": steps,
             "on_failure": plan.on_failure.value,
+            "plan": plan_digest(submitted),
             "draft": drafted.digest,
             "left_out": left_out,
             "lowered": list[Json](sorted(wanted.lower)),
@@ -135,7 +138,7 @@ def propose_draft(
         },
         planner=plan.planner,
         plan={
-            **plan_json(plan),
+            **submitted,
             "language": drafted.language,
             "words": words_of_plan(plan, actions, drafted.language),
             PROPOSED: {"by": wanted.person, "via": wanted.via, "draft": drafted.digest},

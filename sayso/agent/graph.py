@@ -12,6 +12,7 @@ and its sealed turns, so there is no saved state that somebody could write, and 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -27,10 +28,10 @@ from sayso.agent.grounding import ground_plan
 from sayso.agent.intent import find_unasked, with_own_texts
 from sayso.agent.question import (
     YES,
-    answered_of,
     confirm_plan,
     plan_from_json,
     plan_json,
+    question_answered,
     question_json,
     with_ids,
 )
@@ -44,6 +45,7 @@ from sayso.agent.run import (
     store_reply,
 )
 from sayso.agent.understanding import says_yes
+from sayso.audit.authority.state import changed_outside
 from sayso.errors import Code, RefusedError, RetryableError
 from sayso.settings.planner import ConfirmWhen
 
@@ -77,15 +79,18 @@ async def _begin(state: RunState, runtime: _Runtime) -> Command[Any]:
     context = runtime.context
     if context.row.is_acting:  # the plan is stored, and all of it is told
         return Command(goto="reply")
-    answered = answered_of(context.messages)
-    if answered is None:
+    asked = question_answered(context.messages)
+    if context.answered and context.messages and asked.digest != context.answered:
+        # INVARIANT: an answer is to what the log says that was asked, whatever stands in a row.
+        raise changed_outside(f"what the customer of the request {context.row.id} was asked")
+    plan = asked.restated
+    if plan is None or not context.answered:  # nothing was restated, or by an older Sayso
         return Command(goto="look_up")
-    plan, newest = answered
-    spent: RunState = {"planner": plan.planner}
+    newest = context.messages[-1]
+    spent: RunState = {"planner": plan.planner, "nonce": asked.nonce}
     if newest.choice == YES or says_yes(newest.content, context.language, context.knowledge):
         # INVARIANT: what is submitted is the plan that was restated, to the last argument.
-        restated: RunState = {**spent, "plan": plan_json(plan), "confirmed": True}
-        return Command(goto="submit", update=restated)
+        return Command(goto="submit", update={**spent, "plan": plan_json(plan), "confirmed": True})
     if newest.choice is not None:
         reason = "the customer said no to the plan as it was restated"
         return _to_person(context, reason, spent=spent)
@@ -191,7 +196,8 @@ def _must_confirm(plan: Plan, confirm: ConfirmWhen) -> bool:
 
 
 def _stored(question: Question, context: RunContext) -> dict[str, Any]:
-    return dict(question_json(question, number=context.asked + 1, language=context.language))
+    drawn = replace(question, nonce=context.requests.new_nonce())
+    return dict(question_json(drawn, number=context.asked + 1, language=context.language))
 
 
 async def _question(state: RunState, runtime: _Runtime) -> None:

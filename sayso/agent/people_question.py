@@ -26,6 +26,7 @@ from sayso.agent.question import AskedText, question_json
 from sayso.agent.request_row import RequestRow, RequestStatus, actions_of, get_request
 from sayso.agent.requests import Requests
 from sayso.audit.entry import Actor, ActorKind, EntryKind
+from sayso.audit.restated import question_digest
 from sayso.audit.verifier.replay import ASKED_BY_PEOPLE
 from sayso.errors import Code, RefusedError
 from sayso.store.base import Transaction
@@ -85,7 +86,10 @@ async def ask_customer(
                 next_step="wait for the answer, or decide without it",
             )
         number = 1 + sum(turn.question is not None for turn in requests.messages(tx, row))
-        question = Question(about="", slot=ASKED_BY_PEOPLE, planner=answer.person)
+        question = Question(
+            about="", slot=ASKED_BY_PEOPLE, planner=answer.person, nonce=requests.new_nonce()
+        )
+        stored = question_json(question, number=number, language=row.language)
         moved = requests.move(
             tx,
             row,
@@ -94,12 +98,13 @@ async def ask_customer(
             data={
                 "question": number,
                 "slot": ASKED_BY_PEOPLE,
+                "asked": question_digest(stored),
                 "about": answer.approval_id,
                 "digest": solution.digest,
                 "via": answer.via,
                 "credential": answer.credential,
             },
-            question=question_json(question, number=number, language=row.language),
+            question=stored,
             reply=AskedText(text=text.strip(), labels=()).to_text(),
         )
         assert moved is not None, "read in this very transaction"

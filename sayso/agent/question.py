@@ -20,6 +20,7 @@ from sayso.actions.model.status import Status
 from sayso.agent.base import CONFIRM, Choice, Handles, Message, Question
 from sayso.agent.phrases import Phrases, phrases_of
 from sayso.agent.reply import StepOutcome, choice_label, general_words, thing_of
+from sayso.audit.restated import NONCE
 from sayso.json import JsonObject, JsonValue
 from sayso.money import Money
 
@@ -198,14 +199,27 @@ def _is_amount(value: str) -> bool:
     return value.replace(".", "", 1).isdigit()
 
 
-def answered_of(messages: Sequence[Message]) -> tuple[Plan, Message] | None:
-    """The plan that was restated last and what the customer said to it; None for other turns."""
-    if len(messages) < 2 or messages[-1].role != "customer":
-        return None
-    asked = messages[-2].question
-    if asked is None or asked.slot != CONFIRM or asked.plan is None:
-        return None
-    return asked.plan, messages[-1]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """What the newest message of a conversation answers; empty where it answers nothing of ours.
+
+    Attributes:
+        digest, nonce: of the question. restated: its plan, where it restated one.
+    """
+
+    digest: str = ""
+    nonce: str = ""
+    restated: Plan | None = None
+
+
+def question_answered(messages: Sequence[Message]) -> Answered:
+    """What the newest message answers."""
+    asked = messages[-2] if len(messages) > 1 else None
+    if asked is None or asked.question is None:
+        return Answered()
+    question = asked.question
+    plan = question.plan if question.slot == CONFIRM else None
+    return Answered(digest=asked.asked, nonce=question.nonce, restated=plan)
 
 
 # ---- as it is stored ---------------------------------------------------------------------------
@@ -221,6 +235,7 @@ def question_json(question: Question, *, number: int, language: str) -> JsonObje
         "choices": [{"slot": one.slot, "value": one.value} for one in question.choices],
         "plan": None if question.plan is None else plan_json(question.plan),
         "planner": question.planner,
+        NONCE: question.nonce,
     }
 
 
@@ -237,6 +252,7 @@ def question_from_json(value: Mapping[str, JsonValue], labels: Sequence[str] = (
         ),
         plan=plan_from_json(cast("dict[str, JsonValue]", plan)) if plan else None,
         planner=str(value.get("planner", "")),
+        nonce=str(value.get(NONCE, "")),
     )
 
 

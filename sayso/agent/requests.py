@@ -18,9 +18,11 @@ from sayso.agent.drafted import Drafted
 from sayso.agent.question import AskedText, question_from_json
 from sayso.agent.reply import HandedOver
 from sayso.agent.request_row import RequestRow, RequestStatus, get_request, read_request
-from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json, PiiRef
+from sayso.audit.authority.state import changed_outside
+from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json, PiiRef, StoredEntry
 from sayso.audit.log import AuditLog
 from sayso.audit.personal import Personal
+from sayso.audit.restated import question_digest
 from sayso.audit.verifier.replay import ASKED_BY_PEOPLE, request_status
 from sayso.errors import Code, RefusedError
 from sayso.ids import Clock, IdSource, Tenant, to_micros
@@ -297,6 +299,7 @@ class Requests:
             )
         asked = self.asked_text(tx, row)
         question = question_from_json(stored, () if asked is None else asked.labels)
+        named = self._asked(tx, row)
         picked = picked_choice(question, reply.choice, reply.content)
         content = reply.content.strip() or (picked.label if picked is not None else "")
         check_messages((Message(role="customer", content=content),))
@@ -315,6 +318,7 @@ class Requests:
             data={
                 "question": cast("Json", number),
                 "picked": picked is not None,
+                **({"asked": named} if named else {}),
                 **({"slot": ASKED_BY_PEOPLE} if row.asked_by is not None else {}),
                 **_names_signed(subject),
             },
@@ -331,6 +335,30 @@ class Requests:
         if row.asked_by is not None and self._renew is not None:
             self._renew(tx, moved)
         return moved
+
+    def _asked(self, reader: Reader, row: RequestRow) -> str:
+        """The digest of the open question by the log; empty where an older Sayso has asked it.
+
+        Raises:
+            IntegrityError: `tampered`, when the row has another question than the log.
+        """
+        named = self.said(reader, row, EntryKind.REQUEST_QUESTIONED)
+        if named and named != question_digest(_stored_question(row)):
+            # INVARIANT: what the database alone says is asked, nobody says yes to.
+            raise changed_outside(f"what the customer of the request {row.id} is asked")
+        return named
+
+    def said(self, reader: Reader, row: RequestRow, kind: EntryKind) -> str:
+        """The question that the newest entry about a request names, by its digest.
+
+        Args:
+            kind: of the entry; empty for another one, and for one that names none.
+        """
+        newest = reader.one("log.newest_of_request", tenant=row.tenant, request=row.id)
+        if newest is None:
+            return ""
+        entry = StoredEntry.read(text(newest, "body").encode()).entry
+        return str(entry.data.get("asked", "")) if entry.kind is kind else ""
 
     def drafted(self, reader: Reader, row: RequestRow) -> Drafted | None:
         """The plan that people may propose in the customer's place; None where there is none.

@@ -38,6 +38,7 @@ from sayso.agent.request_row import RequestRow, RequestStatus, get_request, step
 from sayso.agent.requests import AGENT, Requests
 from sayso.agent.understanding import Knowledge, language_of
 from sayso.audit.entry import EntryKind, Json
+from sayso.audit.restated import NONCE, plan_digest, question_digest
 from sayso.errors import Code, RetryableError
 from sayso.json import JsonObject, JsonValue
 from sayso.settings.planner import ConfirmWhen
@@ -53,6 +54,7 @@ class RunState(TypedDict, total=False):
     plan: dict[str, Any] | None
     question: dict[str, Any] | None
     confirmed: bool
+    nonce: str
     code: str
     planner: str
     prompt: str
@@ -80,6 +82,8 @@ class RunContext:
     prompts: Prompts | None = None
     spending: Spending | None = None
     handles: Handles | None = field(default=None)
+    answered: str = ""
+    """The digest of the question that the newest message answers, by the log; empty for none."""
     reason: str = "no reason was given"
     """Why a person has to take it; it may quote the customer."""
     draft: Drafted | None = None
@@ -159,6 +163,7 @@ def store_question(
             "question": cast("Json", stored["number"]),
             "slot": question.slot,
             "restated": steps,
+            **asked_data(stored),
             **_draft(asked.draft),
             "tokens": state.get("tokens", 0),
             "cost_micro_usd": state.get("cost_micro_usd", 0),
@@ -171,6 +176,13 @@ def store_question(
     )
     if moved is None:
         raise RetryableError(Code.ACTION_LOST_LEASE, "another worker has this request")
+
+
+def asked_data(stored: Mapping[str, Any]) -> dict[str, Json]:
+    """What an entry says of a question: that it is this one, and of the plan that it restates."""
+    plan = stored.get("plan")
+    restated = {} if plan is None else {"plan": plan_digest(plan, stored[NONCE])}
+    return {"asked": question_digest(stored), **restated}
 
 
 def ask_text(context: RunContext, stored: Mapping[str, Any], handles: Handles) -> AskedText:
@@ -197,6 +209,10 @@ def store_plan(context: RunContext, state: RunState, plan: Plan, tx: Transaction
     proposals = tuple(proposal_of(row, plan, step, AGENT) for step in plan.steps)
     context.proposals.submit_steps(tx, proposals, plan.steps)
     steps: list[Json] = [f"{step.id} {step.action}" for step in plan.steps]
+    submitted: dict[str, JsonValue] = {
+        **plan_json(plan),
+        NONCE: state.get("nonce") or context.requests.new_nonce(),
+    }
     moved = context.requests.move(
         tx,
         replace(row, fence=context.row.fence),
@@ -206,13 +222,14 @@ def store_plan(context: RunContext, state: RunState, plan: Plan, tx: Transaction
             "steps": steps,
             "on_failure": plan.on_failure.value,
             "confirmed": state.get("confirmed", False),
+            "plan": plan_digest(submitted),
             **_prompt({"prompt": plan.notes.get("prompt", "")}),
             "tokens": state.get("tokens", 0),
             "cost_micro_usd": state.get("cost_micro_usd", 0),
         },
         planner=plan.planner,
         plan={
-            **plan_json(plan),
+            **submitted,
             "language": context.language,
             "words": words_of_plan(plan, context.actions, context.language),
         },

@@ -21,6 +21,7 @@ from sayso.agent.requests import Requests
 from sayso.agent.run import RunContext, RunState, hand_over, store_reply
 from sayso.agent.spending import Budgets
 from sayso.agent.understanding import Knowledge
+from sayso.audit.entry import EntryKind
 from sayso.errors import Code, ConfigError, IntegrityError, RefusedError, RetryableError
 from sayso.ids import Clock, Tenant, to_micros
 from sayso.settings.planner import BudgetSection, ConfirmWhen
@@ -98,15 +99,17 @@ class Runner:
     async def _run(self, row: RequestRow) -> None:
         if row.is_acting and not await self._all_told(row):
             return
-        messages, prompts = await self.store.read(
+        messages, answered, prompts = await self.store.read(
             lambda reader: (
                 self.requests.messages(reader, row),
+                self.requests.said(reader, row, EntryKind.REQUEST_CONTINUED),
                 chosen_prompts(reader, row.tenant) if has_models(self.planner) else None,
             )
         )
         context = RunContext(
             row=row,
             messages=messages,
+            answered=answered,
             give_up=row.attempts >= MAX_ATTEMPTS,
             store=self.store,
             requests=self.requests,

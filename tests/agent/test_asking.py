@@ -11,16 +11,17 @@ from pathlib import Path
 
 import pytest
 from actions.steps import MAIN
-from support.lived import erase
+from support.lived import BOT, erase
 from support.shop_workspace import ShopWorkspace, open_shop
 
 from sayso.actions.model.definition import Action
 from sayso.actions.model.plan import Handoff, Plan, Step
 from sayso.agent.base import MAX_QUESTIONS, Choice, Handles, Message, Planner, Question
 from sayso.agent.phrases import DEFAULT_LANGUAGE, phrases_of
+from sayso.agent.requests import Reply
 from sayso.agent.runner import ANSWER_WITHIN
 from sayso.audit.entry import EntryKind
-from sayso.errors import Code, RefusedError
+from sayso.errors import Code, IntegrityError, RefusedError
 from sayso.json import JsonValue
 from sayso.money import Money
 from sayso.sdk.views import QuestionView, RequestView
@@ -362,3 +363,67 @@ async def test_a_workspace_says_what_is_restated(
         opened.shop.books.add("o1", "cus_1", Money(3_000, "USD"))
         asked = await opened.sayso.ask("cus_1", "Please refund order o1")
         assert asked.status == status
+
+
+def _sql(opened: ShopWorkspace, statement: str, *values: str) -> None:
+    """What whoever holds the database writes."""
+    with closing(sqlite3.connect(opened.workspace.store_path)) as database, database:
+        assert database.execute(statement, values).rowcount == 1
+
+
+_SWAP = "update request set question = replace(question, '\"o1\"', '\"o2\"') where id = ?"
+
+
+@pytest.mark.promise("agent:restated-bound")
+async def test_a_yes_to_one_order_refunds_no_other(shop: Open) -> None:
+    """Whoever changes the restated plan in its row while the customer thinks changes nothing."""
+    async with shop() as opened:
+        asked = await opened.sayso.ask("cus_1", "Please refund order o1")
+        _sql(opened, _SWAP, asked.id)
+        with pytest.raises(IntegrityError, match="tampered"):
+            await opened.sayso.requests.answer(asked.id, question=1, choice="yes")
+        assert opened.shop.books.payouts == []
+
+
+@pytest.mark.promise("agent:restated-bound")
+async def test_the_verifier_compares_what_was_asked_with_its_row(shop: Open) -> None:
+    """A question whose plan or choices are not those of its entry is no question of ours."""
+    async with shop() as opened:
+        asked = await opened.sayso.ask("cus_1", "Please refund order o1")
+        assert opened.sayso.audit.verify(deep=True).exit_status == 0
+        _sql(opened, _SWAP, asked.id)
+        assert opened.sayso.audit.verify(deep=True).exit_status == 1
+
+
+@pytest.mark.promise("agent:restated-bound")
+async def test_the_verifier_compares_the_plan_with_its_row(shop: Open) -> None:
+    """To the last argument, once it was said yes to and stored."""
+    async with shop() as opened:
+        asked = await opened.sayso.ask("cus_1", "Please refund order o1")
+        await opened.sayso.requests.answer(asked.id, question=1, choice="yes")
+        assert opened.sayso.audit.verify(deep=True).exit_status == 0
+        swap = "update request set plan = replace(plan, '\"o1\"', '\"o2\"') where id = ?"
+        _sql(opened, swap, asked.id)
+        assert opened.sayso.audit.verify(deep=True).exit_status == 1
+
+
+@pytest.mark.promise("agent:restated-bound")
+async def test_an_answer_cannot_be_put_to_another_question(shop: Open) -> None:
+    """The turns of a request are those of its entries, when its plan is made of them."""
+    async with shop() as opened:
+        first = await opened.sayso.ask("cus_1", "Please refund order o1")
+        await opened.sayso.requests.answer(first.id, question=1, choice="yes")
+        third = await opened.sayso.ask("cus_1", "Please refund order o2")
+        reply, requests = Reply(content="only $1", number=1), opened.sayso.container.requests
+        await requests.answer(MAIN, third.id, reply, requester=BOT, key="late")
+        _sql(
+            opened,
+            "update request set turns = (select turns from request where id = ?) where id = ?",
+            first.id,
+            third.id,
+        )
+        opened.shop.books.payouts.clear()
+        with pytest.raises(IntegrityError, match="tampered"):
+            await opened.sayso.container.agent.advance(MAIN, third.id)
+        assert opened.shop.books.payouts == []
+        assert opened.sayso.audit.verify(deep=True).exit_status == 1

@@ -17,6 +17,7 @@ from audit.ruled_log import (
     drafted,
     person,
     proposed,
+    restated,
 )
 
 from sayso.audit.entry import Actor, ActorKind, EntryKind, Json
@@ -135,6 +136,24 @@ def _proposed(
         proposed(log, by, draft=draft, credential=credential)
 
     return _broken
+
+
+def _another_question_answered(log: RuledLog) -> None:
+    restated(log, answered=OTHER)
+
+
+def _another_plan_than_was_restated(log: RuledLog) -> None:
+    restated(log, planned=DIGEST)
+
+
+def _a_yes_that_nobody_said(log: RuledLog) -> None:
+    restated(log, answered="")
+
+
+def _a_yes_to_nothing(log: RuledLog) -> None:
+    log.say(EntryKind.REQUEST_ASKED, BOT, {}, request="req_8", subject=SUBJECT)
+    plan: dict[str, Json] = {"planner": "playbook", "confirmed": True, "plan": DIGEST}
+    log.say(EntryKind.REQUEST_PLANNED, ENGINE, plan, request="req_8", subject=SUBJECT)
 
 
 def _proposed_by_the_agent(log: RuledLog) -> None:
@@ -410,6 +429,10 @@ BROKEN: Mapping[Check, tuple[Step, ...]] = {
     ),
     Check.RULE_APPROVED: (_without_a_yes,),
     Check.RULE_BOUND: (
+        _another_question_answered,
+        _another_plan_than_was_restated,
+        _a_yes_that_nobody_said,
+        _a_yes_to_nothing,
         _about_something_else,
         _escalated_to_another,
         _proposed(draft=OTHER),

@@ -28,8 +28,6 @@ FREE: Mapping[str, Mapping[str, str]] = {
             ("fence", "attempts", "due_at", "priority", "wakes", "nudges", "nudge_at"), _RUN
         ),
         "updated_at": _TOUCHED,
-        "question": "what a customer was asked; their answer is planned and judged like any words",
-        "turns": "which sealed texts came later; each is held against its own entry",
     },
     "action": {
         "idempotency_key": _AGAIN,

@@ -245,6 +245,20 @@ def drafted(log: RuledLog, digest: str = DIGEST) -> None:
     log.say(EntryKind.REQUEST_HANDED_OVER, ENGINE, data, request="req_9", subject=SUBJECT)
 
 
+def restated(
+    log: RuledLog, *, asked: str = DIGEST, answered: str = DIGEST, planned: str = OTHER
+) -> None:
+    """A request whose plan is restated to its customer, who says yes to it."""
+    log.say(EntryKind.REQUEST_ASKED, BOT, {}, request="req_8", subject=SUBJECT)
+    question: Data = {"question": 1, "slot": "confirm", "asked": asked, "plan": OTHER}
+    log.say(EntryKind.REQUEST_QUESTIONED, ENGINE, question, request="req_8", subject=SUBJECT)
+    if answered:
+        said: Data = {"question": 1, "picked": True, "asked": answered}
+        log.say(EntryKind.REQUEST_CONTINUED, BOT, said, request="req_8", subject=SUBJECT)
+    plan: Data = {"planner": "playbook", "steps": [], "confirmed": True, "plan": planned}
+    log.say(EntryKind.REQUEST_PLANNED, ENGINE, plan, request="req_8", subject=SUBJECT)
+
+
 def proposed(
     log: RuledLog,
     by: str = "maria",

@@ -259,6 +259,9 @@ PROMISES: dict[str, Promise] = {
         "What is not clear is asked, with the customer's own objects to choose from; nothing is "
         "done before the answer.",
     ),
+    "agent:restated-bound": Promise(
+        "A customer's yes is to the plan that the log says was restated, and to no other.",
+    ),
     "agent:answers-once": Promise("An answer belongs to one question and counts once."),
     "agent:asks-three-times": Promise("At most three questions, then a person."),
     "agent:continues": Promise("The next message of a thread answers what was asked in it."),

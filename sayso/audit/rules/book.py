@@ -97,8 +97,12 @@ BOOK: Mapping[EntryKind, Judged | Free] = MappingProxyType(
         EntryKind.RULES_ADOPTED: Free("from it on the rules are judged"),
         EntryKind.REQUEST_ASKED: Judged((), requests.ask),
         EntryKind.REQUEST_QUESTIONED: _REQUEST,
-        EntryKind.REQUEST_CONTINUED: _REQUEST,
-        EntryKind.REQUEST_PLANNED: _REQUEST,
+        EntryKind.REQUEST_CONTINUED: Judged(
+            (requests.check_asked_before, requests.check_answered), requests.follow
+        ),
+        EntryKind.REQUEST_PLANNED: Judged(
+            (requests.check_asked_before, requests.check_restated), requests.follow
+        ),
         EntryKind.REQUEST_HANDED_OVER: _REQUEST,
         EntryKind.REQUEST_PROPOSED: Judged(
             (requests.check_asked_before, requests.check_proposed), requests.follow

@@ -46,9 +46,36 @@ def check_proposed(world: World, event: Event, findings: Findings) -> None:
         findings.add(Check.RULE_BOUND, Damage.RULE_BROKEN, message, event.seq)
 
 
+def check_answered(world: World, event: Event, findings: Findings) -> None:
+    """Whether the customer answers what they were asked last."""
+    request = event.top("request")
+    if request is None:
+        return
+    life = world.requests.of(request)
+    if life.asked and (life.answered or event.text("asked") != life.asked):
+        message = f"the customer of the request `{request[:64]}` answers what nobody asked"
+        findings.add(Check.RULE_BOUND, Damage.RULE_BROKEN, message, event.seq)
+
+
+def check_restated(world: World, event: Event, findings: Findings) -> None:
+    """Whether what a customer said yes to is planned, as it was restated to them."""
+    request = event.top("request")
+    if request is None or event.data.get("confirmed") is not True:
+        return
+    life, plan = world.requests.of(request), event.text("plan")
+    is_told = life.asked or (world.whole and plan is not None)  # older logs say less
+    if is_told and not (life.asked and life.answered and plan == life.restated):
+        message = f"the plan of the request `{request[:64]}` is not the one that was restated"
+        findings.add(Check.RULE_BOUND, Damage.RULE_BROKEN, message, event.seq)
+
+
 def follow(world: World, event: Event) -> None:
     """Take in what is drafted from here on: nothing, unless the entry says so."""
     request = event.top("request")
     if request is not None:
         drafts = event.kind in {"request.handed_over", "request.questioned"}
-        world.requests.of(request).draft = (event.text("draft") or "") if drafts else ""
+        life = world.requests.of(request)
+        life.draft = (event.text("draft") or "") if drafts else ""
+        if event.kind == "request.questioned":
+            life.asked, life.restated = event.text("asked") or "", event.text("plan") or ""
+        life.answered = event.kind == "request.continued"

@@ -87,12 +87,17 @@ class RequestLife(_Life):
     Attributes:
         requester: who asked.
         draft: the digest of what was left to people last, and nobody has proposed; else empty.
+        asked: the digest of the question that was asked last; empty where none was told.
+        restated: of the plan that this question restates. answered: whether it was answered.
         steps: the actions planned for it that said what they use of limits.
         unsigned: what people have agreed to of it without a passkey.
     """
 
     requester: str = ""
     draft: str = ""
+    asked: str = ""
+    restated: str = ""
+    answered: bool = False
     steps: list[str] = field(default_factory=list[str])
     unsigned: Unsigned = field(default_factory=dict[str, "list[str | int]"])
 

@@ -47,8 +47,11 @@ _FIRST = {
     "stop": frozenset({"scope", "target", "reason", "engaged_by", "engaged_at"}),
     **replay_controls.FIRST,
 }
+_GROWS = "turns"
+"""The column to which each entry that says it adds."""
 UNTOLD: Mapping[str, State] = {
     "action": {"after": []},
+    "request": {_GROWS: [], "planned": None},
     "approval": {"reminded_seq": None, "escalated_seq": None},
 }
 """What columns hold as long as no entry says anything of them."""
@@ -67,6 +70,7 @@ _REQUEST_STATUS = {
 ASKED_BY_PEOPLE = "people"
 """The slot of a question that a person asks the customer while a solution waits for them."""
 _WITH_REPLY = {"request.questioned", "request.replied", "request.handed_over"}
+_WITH_PLAN = {"request.planned", "request.proposed"}
 _DECISIONS = {"approve": "approve", "edit": "approve", "reject": "reject"}
 
 
@@ -87,7 +91,9 @@ def add(table: str, known: State, later: State) -> None:
     first = _FIRST[table] | {BEGUN}
     same_digest = JUDGED in known and known.get("digest") == later.get("digest")
     for column, value in later.items():
-        if not ((column in first and column in known) or (column == JUDGED and same_digest)):
+        if column == _GROWS and column in known:
+            known[column] = [*cast("list[object]", known[column]), *cast("list[object]", value)]
+        elif not ((column in first and column in known) or (column == JUDGED and same_digest)):
             known[column] = value
 
 
@@ -96,7 +102,7 @@ def without_beginning(table: str, state: State) -> State:
 
     Those that the first word counts for are not known, nor what was judged first.
     """
-    left_out = _FIRST[table] | {JUDGED}
+    left_out = _FIRST[table] | {JUDGED, _GROWS}
     return {column: value for column, value in state.items() if column not in left_out}
 
 
@@ -217,7 +223,13 @@ def _of_request(fields: Fields, data: Fields, seq: int) -> _Said:
             state[column] = data[column]
     if data.get("planner"):
         state["planner"] = data["planner"]
+    asks = kind == "request.questioned"
+    state["asked"] = data.get("asked", UNSAID) if asks else None
+    if kind in _WITH_PLAN:
+        state["planned"] = data.get("plan", UNSAID)
     pii = fields.get("pii")
+    if kind == "request.continued" and isinstance(pii, dict):
+        state[_GROWS] = [cast("Fields", pii).get("ref")]
     if kind in _WITH_REPLY and isinstance(pii, dict):
         state["reply_ref"] = cast("Fields", pii).get("ref")
     if kind == "request.asked" and isinstance(pii, dict):

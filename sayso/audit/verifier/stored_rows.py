@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sayso.audit.authority.keyring import Keyring, key_of, pseudonym_of
 from sayso.audit.entry import FORMAT_VERSION, Json, canonical_bytes
 from sayso.audit.fields import Fields
+from sayso.audit.restated import plan_digest, question_digest
 from sayso.audit.rules.world import use_name
 from sayso.audit.verifier.replay import JUDGED, State, vote_id
 from sayso.errors import RefusedError
@@ -183,10 +184,16 @@ def _text(row: StoredRow, keyring: Keyring | None) -> State:
 def _request(row: StoredRow) -> State:
     if "plan" not in row:
         return {}
-    steps = _fields(row["plan"]).get("steps")
+    plan, question = _fields(row["plan"]), row.get("question")
+    steps = plan.get("steps")
     found = cast("list[object]", steps) if isinstance(steps, list) else []
     planned = [cast("State", step) for step in found if isinstance(step, dict)]
-    return {"steps": [f"{step.get('id')} {step.get('action')}" for step in planned]}
+    state: State = {"steps": [f"{step.get('id')} {step.get('action')}" for step in planned]}
+    state["turns"] = _parsed(row.get("turns")) or []
+    if row.get("erased_seq") is None:  # else without its arguments, and so without its digest
+        state["planned"] = None if row["plan"] is None else plan_digest(plan)
+        state["asked"] = None if question is None else question_digest(_fields(question))
+    return state
 
 
 _SPECIAL: Mapping[str, Callable[[StoredRow], State]] = {

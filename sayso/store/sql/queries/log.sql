@@ -116,6 +116,12 @@ select seq, body from log_entry where tenant = :tenant and action_id = :action o
 -- name: of_request
 select body from log_entry where tenant = :tenant and request_id = :request order by seq desc;
 
+-- Of the request itself, and not of its actions.
+-- name: newest_of_request
+select body from log_entry
+where tenant = :tenant and request_id = :request and kind like 'request.%'
+order by seq desc limit 1;
+
 -- name: first_of_request
 select body from log_entry where tenant = :tenant and request_id = :request order by seq limit 1;
 
