@@ -96,6 +96,9 @@ PROMISES: dict[str, Promise] = {
         "with a reason.",
         "invariant 3",
     ),
+    "audit:texts": Promise(
+        "Every text column is declared: personal, or bounded by a form that its values have."
+    ),
     "audit:witness": Promise(
         "A witness cosigns only what follows from the last checkpoint that it saw, and never "
         "forgets it.",
@@ -193,6 +196,10 @@ PROMISES: dict[str, Promise] = {
     # ---- what is owed to customers ---------------------------------------------------------
     "subjects:erased": Promise(
         "A customer is erased from every row, and the log still verifies.", "invariant 8"
+    ),
+    "subjects:texts": Promise(
+        "What is declared personal is blank after an erasure, and stands in no entry.",
+        "invariant 8",
     ),
     "subjects:erased:crash": Promise(
         "An erasure that a crash interrupts at any step is taken up again, and said once.",

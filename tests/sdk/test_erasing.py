@@ -81,11 +81,13 @@ async def test_what_a_provider_or_a_rule_said_of_them_goes_and_so_does_the_salt(
         error={"code": "provider_refused", "message": "no, Quispe"},
         receipt=replace(row.receipt, details={"note": "for Quispe"}),
         judgement=replace(row.judgement, errors=("Quispe is no decimal",)),
+        snapshot=replace(row.snapshot, question={"weekday": "mon", "note": "for Quispe", "age": 3}),
     )
     left = without_personal(quoting)
     assert "Quispe" not in str(left)
     assert left.snapshot is not None
     assert left.snapshot.salt == ""
+    assert left.snapshot.question == {"weekday": "mon", "age": 3}
     assert left.receipt is not None
     assert left.receipt.id == row.receipt.id
 

@@ -41,6 +41,9 @@ _KEPT_OF_A_CARD = frozenset(
     "may_lower reason needed quiet".split()
 )
 
+_KEPT_FACTS = frozenset({"principal.assurance", "resource.kind", "currency", "planner", "weekday"})
+"""Texts of a closed set among those that rules read; of any others nobody knows what they say."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
@@ -179,7 +182,8 @@ def without_personal(row: ActionRow) -> ActionRow:
     if snapshot is not None:
         found = snapshot.resolved
         # INVARIANT: the salt goes too, or the digest in the log would confirm every right guess.
-        snapshot = replace(snapshot, resolved=_blank_resolved(found), salt="")
+        facts = _bare_facts(snapshot.question)
+        snapshot = replace(snapshot, resolved=_blank_resolved(found), salt="", question=facts)
     return replace(
         row,
         args={},
@@ -188,6 +192,19 @@ def without_personal(row: ActionRow) -> ActionRow:
         error=None if row.error is None else _bare_error(row.error),
         receipt=None if row.receipt is None else replace(row.receipt, details={}),
     )
+
+
+def _bare_facts(
+    question: Mapping[str, int | str | bool] | None,
+) -> Mapping[str, int | str | bool] | None:
+    """What rules read, without the texts that a connector read: those may quote the customer."""
+    if question is None:
+        return None
+    return {
+        name: value
+        for name, value in question.items()
+        if name in _KEPT_FACTS or not isinstance(value, str)
+    }
 
 
 def _blank_resolved(found: Resolved) -> Resolved:
