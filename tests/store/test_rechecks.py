@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import closing
 from datetime import timedelta
 from functools import partial
@@ -64,13 +64,6 @@ class Meanwhile:
         """The other one does it."""
 
 
-class NoThreads:
-    """A planner that remembers nothing."""
-
-    async def forget(self, threads: Sequence[str]) -> None:
-        """Nothing."""
-
-
 @pytest.fixture
 def keeper(store: Store, tmp_path: Path) -> Keeper:
     return Keeper(store, tmp_path / "segments")
@@ -117,7 +110,6 @@ async def test_a_hold_that_is_placed_during_a_sweep_keeps_the_key(
         store=Meanwhile(keeper.store, 2, meanwhile),  # the first write looks for old actions
         log=keeper.log,
         personal=personal,
-        threads=NoThreads(),
         clock=keeper.clock,
         authority=lambda reader, tenant: NOTHING,
     )

@@ -12,6 +12,7 @@ from sayso.actions.model.definition import (
     Args,
     Effect,
     Fact,
+    FactType,
     Guarantee,
     Subject,
     idempotent,

@@ -353,7 +353,8 @@ class CanaryResource(Resource):
             said = each_of(answer, solution)
             left_out = [step.id for step, one in said if one.choice is Choice.REJECT]
             rule = authority.passkey_rule
-            if not needs_passkey(rule, solution, answer.lower, left_out):
+            now = to_micros(self._container.clock.now())
+            if not needs_passkey(reader, rule, solution, answer.lower, left_out, now=now):
                 return None
             signed = yes_statement(answer, solution, said, nonce)
             return to_sign_by(counting(authority, answer.person), signed, nonce)
@@ -382,7 +383,7 @@ class CanaryResource(Resource):
                 next_step="load the card again",
             )
         if whole and answer.choice is not Choice.REJECT:
-            signed_yes(authority, answer, solution, each_of(answer, solution))
+            signed_yes(reader, authority, answer, solution, each_of(answer, solution), now)
 
     def _close(
         self,
@@ -477,7 +478,9 @@ class CanaryResource(Resource):
         view = view.model_copy(update={"notes": notes})
         with suppress(IntegrityError):  # as a true one, it is shown where it cannot be decided
             rule = self._container.directory.at(reader, tenant).passkey_rule
-            view = view.model_copy(update={"passkey": needs_passkey(rule, card.solution, {})})
+            now = to_micros(self._container.clock.now())
+            needs = needs_passkey(reader, rule, card.solution, {}, now=now)
+            view = view.model_copy(update={"passkey": needs})
         return view
 
     def _show_again(self, tx: Transaction, tenant: Tenant, canary_id: str, now: int) -> None:

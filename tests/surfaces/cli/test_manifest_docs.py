@@ -1,4 +1,4 @@
-"""docs/reference/manifests.md: its manifest and its cases are whole, and every key of both is told."""
+"""docs/reference/manifests.md: its manifest and cases are whole, and every key of both is told."""
 
 from __future__ import annotations
 

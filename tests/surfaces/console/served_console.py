@@ -230,7 +230,9 @@ async def serving(sayso: Sayso, port: int = 0) -> AsyncGenerator[str]:
 @asynccontextmanager
 async def chromium(fonts: Path | None = None) -> AsyncGenerator[Browser]:
     """A real browser, which reaches nothing but this machine; with a fontconfig file of its own."""
-    env = {**os.environ, "FONTCONFIG_FILE": str(fonts)} if fonts else None
+    env: dict[str, str | float | bool] | None = None
+    if fonts is not None:
+        env = {**os.environ, "FONTCONFIG_FILE": str(fonts)}
     async with async_playwright() as play:
         browser = await play.chromium.launch(executable_path=CHROMIUM, args=_ARGS, env=env)
         try:
