@@ -77,6 +77,7 @@ class Code(StrEnum):
     OUTCOME_UNKNOWN = "outcome_unknown"
     ACCEPTED = "accepted"
     LATE_EFFECT = "late_effect"
+    DOES_NOT_FIT = "does_not_fit"
     EFFECT_FAILED = "effect_failed"
     NEEDS_REAUTH = "needs_reauth"
     NEEDS_PERMISSION = "needs_permission"
@@ -176,6 +177,7 @@ CODES: dict[Code, CodeInfo] = {
     Code.OUTCOME_UNKNOWN: CodeInfo("sent, and no answer came", 504),
     Code.ACCEPTED: CodeInfo("the provider works on it", 202),
     Code.LATE_EFFECT: CodeInfo("done, after it had ended as not done", 409),
+    Code.DOES_NOT_FIT: CodeInfo("done, and the provider shows something else than that", 409),
     Code.EFFECT_FAILED: CodeInfo("taken on by the provider, and failed there", 422),
     Code.NEEDS_REAUTH: CodeInfo("the connection must be authorised again", 503),
     Code.NEEDS_PERMISSION: CodeInfo("the connection may not do this", 503),
@@ -246,6 +248,7 @@ class RetryableError(SaysoError):
 
     Args:
         retry_after_s: how long the other side asks to wait, in seconds, when it said so.
+        sent: False where not a byte of it left, so that nobody can have done anything.
     """
 
     def __init__(
@@ -256,9 +259,11 @@ class RetryableError(SaysoError):
         next_step: str = "",
         detail: str = "",
         retry_after_s: float | None = None,
+        sent: bool = True,
     ) -> None:
         super().__init__(code, message, next_step=next_step, detail=detail)
         self.retry_after_s = retry_after_s
+        self.sent = sent
 
 
 class RefusedError(SaysoError):
@@ -271,6 +276,8 @@ class OutcomeUnknownError(SaysoError):
     Args:
         look_up_after_s: the provider has taken it on as work of its own, and may show the effect
             after so many seconds; None where an answer was lost.
+        answered: an answer came, and it is an error that proves nothing: what answers so may do
+            so again, and do it again. A lost answer is none.
     """
 
     def __init__(
@@ -281,9 +288,11 @@ class OutcomeUnknownError(SaysoError):
         next_step: str = "",
         detail: str = "",
         look_up_after_s: float | None = None,
+        answered: bool = False,
     ) -> None:
         super().__init__(code, message, next_step=next_step, detail=detail)
         self.look_up_after_s = look_up_after_s
+        self.answered = answered
 
 
 class IntegrityError(SaysoError):

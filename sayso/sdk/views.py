@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -447,7 +448,8 @@ def receipt_view(row: ActionRow) -> ReceiptView | None:
     """What the provider said it did about an action."""
     if row.receipt is None:
         return None
-    return ReceiptView.model_validate(receipt_json(row.receipt))
+    shown = receipt_json(replace(row.receipt, read_again=False))  # a note of the engine's own
+    return ReceiptView.model_validate(shown)
 
 
 def error_view(row: ActionRow) -> ErrorView | None:

@@ -41,6 +41,26 @@ PROMISES: dict[str, Promise] = {
         "an hour, a day and a week later, told with an alarm, and not repeated.",
         "invariant 3",
     ),
+    "engine:after-paying": Promise(
+        "A provider that fails after it has paid, in any of ten ways, has paid once at most; what "
+        "nobody can know is with a person, and never told as not done.",
+        "invariant 15",
+    ),
+    "engine:after-paying:once-more": Promise(
+        "A payment is repeated once at most without a person, and what is answered with an error "
+        "twice is called no more and told to people.",
+        "invariant 15",
+    ),
+    "engine:after-paying:worth": Promise(
+        "For money a guarantee is worth what was proven at a provider that holds the money itself; "
+        "one function says so.",
+        "invariant 15",
+    ),
+    "engine:after-paying:fits": Promise(
+        "What was paid is compared with what the provider shows after it; what does not fit is "
+        "work for people, and told as it is.",
+        "invariant 15",
+    ),
     "engine:one-effect:key-forgotten": Promise(
         "Once the provider may have forgotten the key, only a look-up or a person decides.",
     ),

@@ -47,6 +47,11 @@ PROMISES: dict[str, Promise] = {
     "manifests:derived": Promise(
         "An action's guarantee is derived from what its manifest says, with the reasons.",
     ),
+    "manifests:money": Promise(
+        "Money by a manifest is at most once, until key and look-up were seen to hold at an "
+        "account of a provider that holds the money itself; a key alone counts once it is proven.",
+        "invariant 15",
+    ),
     "manifests:ask": Promise(
         "A person decides wherever a manifest proves too little, whatever the policy says.",
         "invariant 4",

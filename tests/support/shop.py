@@ -24,6 +24,8 @@ from sayso.actions.model.snapshot import (
 from sayso.errors import Code, OutcomeUnknownError, RefusedError, RetryableError
 from sayso.money import Money
 
+PROVEN_ON = "2026-01-01"
+
 
 class ShopFault(StrEnum):
     """What the provider does wrong with the next call."""
@@ -35,6 +37,8 @@ class ShopFault(StrEnum):
     SAYS_NO = "says_no"
     UNREACHABLE = "unreachable"
     """Surely nothing was sent."""
+    BUSY = "busy"
+    """It answers that it has done nothing, and to come back later."""
     DENIES = "denies"
     """Does it, and answers like `UNREACHABLE`: a lie that no connector can tell from the truth."""
     BREAKS = "breaks"
@@ -90,15 +94,29 @@ class RefundArgs(Args):
     amount: Money | None = Field(default=None, description="what to pay back; all that is left")
 
 
+def held_here(guarantee: Guarantee) -> Guarantee:
+    """The same, of a shop that holds the money itself, as somebody has tried."""
+    return replace(
+        guarantee, record="with", source="https://shop.example/docs", keyed=True, proven=PROVEN_ON
+    )
+
+
 class Shop:
     """The connector. Its one action is `shop.refund`.
 
     Args:
         guarantee: what it promises; the shop then keeps exactly that promise.
         books: the provider's books, shared by all processes of a test.
+        as_declared: the guarantee says itself who holds the money; else the shop does, proven.
     """
 
-    def __init__(self, guarantee: Guarantee | None = None, books: Books | None = None) -> None:
+    def __init__(
+        self,
+        guarantee: Guarantee | None = None,
+        books: Books | None = None,
+        *,
+        as_declared: bool = False,
+    ) -> None:
         self.books = books or Books()
         self.faults: list[ShopFault] = []
         self.version = "1"
@@ -109,7 +127,8 @@ class Shop:
         """Why a bank has returned all that was paid out; empty while none has."""
         self.on_call: Callable[[Call], Awaitable[None]] | None = None
         """Runs before each call is carried out, so that a test can change the world under it."""
-        self._guarantee = guarantee or idempotent(hours=24, settle_after_s=60)
+        declared = guarantee or idempotent(hours=24, settle_after_s=60)
+        self._guarantee = declared if as_declared else held_here(declared)
         self._done: dict[str, Payout] = {}
         self.actions: Sequence[Action] = (
             Action(
@@ -167,7 +186,9 @@ class Shop:
         self.books.calls.append(key)
         fault = self.faults.pop(0) if self.faults else None
         if fault is ShopFault.UNREACHABLE:
-            raise RetryableError(Code.PROVIDER_UNAVAILABLE, "the shop is closed")
+            raise RetryableError(Code.PROVIDER_UNAVAILABLE, "the shop is closed", sent=False)
+        if fault is ShopFault.BUSY:
+            raise RetryableError(Code.PROVIDER_RATE_LIMITED, "the shop asks for a pause")
         if fault is ShopFault.SAYS_NO:
             raise RefusedError(Code.PROVIDER_REFUSED, "the shop said no")
         if fault is ShopFault.LOST_BEFORE:

@@ -24,7 +24,7 @@ from sayso.actions.controls.rate_limit import RateLimits
 from sayso.actions.engine.claim import Claims, LeaseKeeper, ReadAgain
 from sayso.actions.engine.follow_up import FollowUps
 from sayso.actions.engine.late_effects import DeniedCalls, check_not_done
-from sayso.actions.engine.outcomes import MAX_HARMLESS_CALLS, Endings, Settlements
+from sayso.actions.engine.outcomes import Endings, Settlements, is_last_harmless
 from sayso.actions.engine.proposals import Proposals
 from sayso.actions.engine.reconcile import (
     CallAgain,
@@ -59,6 +59,7 @@ from sayso.actions.model.plan_state import (
 )
 from sayso.actions.model.snapshot import Absence, Receipt, difference
 from sayso.actions.model.status import FINAL, Status
+from sayso.actions.model.tries import tries_of
 from sayso.actions.policy.evaluator import schema_hash
 from sayso.audit.verifier.replay import ASKED_BY_PEOPLE
 from sayso.errors import Code, OutcomeUnknownError, RefusedError, RetryableError, SaysoError
@@ -428,7 +429,7 @@ class Engine:
         self._passing(Boundary.AFTER_CALL)
         with self._telemetry.span("sayso.settle", row.traceparent, attributes):
             settled = await keeper.write_down(
-                lambda tx: self._settlements.settle(tx, row, outcome, which)
+                lambda tx: self._settlements.settle(tx, row, outcome, which, guarantee.repeats)
             )
         self._passing(Boundary.AFTER_OUTCOME)
         return self._timed(settled)
@@ -447,8 +448,12 @@ class Engine:
         it. A call that is made again is looked up before; the last one is here.
         """
         outcome = await outcome_of(self._registry, call_of(row), self._settings.call_timeout_s)
-        is_last = which is Try.FIRST and row.attempts + 1 >= MAX_HARMLESS_CALLS
-        if not isinstance(outcome, RetryableError) or not is_last:
+        if not isinstance(outcome, RetryableError) or which is not Try.FIRST:
+            return outcome
+        repeats = self._registry.action(row.name).guarantee.repeats
+        if not await self._store.read(
+            lambda reader: is_last_harmless(reader, row, outcome, repeats), brief=True
+        ):
             return outcome
         found = await self._denied.look_up(row)
         if isinstance(found, Receipt):
@@ -478,7 +483,8 @@ class Engine:
             # The workspace has no such action any more. Another worker's may still, or this one's
             # again; else it is left to a person, as after any other look-up in vain.
             guarantee, found = at_most_once(), error
-        move = after_look_up(row, guarantee, found, to_micros(self._clock.now()))
+        tries = await self._store.read(lambda reader: tries_of(reader, row), brief=True)
+        move = after_look_up(row, guarantee, found, to_micros(self._clock.now()), tries)
         match move:
             case Settle(receipt=receipt):
                 settled = await self._store.write(

@@ -8,15 +8,16 @@ written down when it is something else, and an effect that has failed is told to
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 from sayso.actions.context import EngineContext
 from sayso.actions.engine.late_effects import DeniedCalls
 from sayso.actions.engine.outcomes import Settlements
-from sayso.actions.engine.reconcile import next_follow_up
+from sayso.actions.engine.reconcile import MAX_GONE, next_follow_up
 from sayso.actions.model.action_row import ActionRow, get_action
 from sayso.actions.model.snapshot import Absence, EffectFailedError, Finality, Receipt
 from sayso.actions.model.status import Status
-from sayso.errors import SaysoError
+from sayso.errors import Code, SaysoError
 from sayso.store.base import Transaction
 
 logger = logging.getLogger("sayso.engine")
@@ -62,18 +63,31 @@ class FollowUps:
         if isinstance(found, Receipt) and _is_news(row, found):
             return self._settlements.go_on(tx, row, found)
         now = self._context.now()
-        at = None if found is Absence.CANNOT_TELL else next_follow_up(row, now)
-        if at is None and row.status is Status.ACCEPTED:
-            return self._settlements.leave(tx, row)
+        attempts = row.attempts + 1
+        at = None if found is Absence.CANNOT_TELL else next_follow_up(_looked_at(row), now)
+        if isinstance(found, SaysoError) and row.status is Status.SUCCEEDED and row.attempts == 0:
+            # It has not been read again yet; the longer ago it was done, the less it hurries.
+            attempts, at = 0, now + max(60_000_000, (now - (row.called_at or now)) // 4)
+        if row.status is Status.ACCEPTED:
+            if found is Absence.ABSENT and row.attempts + 1 >= MAX_GONE:
+                return self._settlements.leave(tx, row, "and shows it no more")
+            if at is None:
+                return self._settlements.leave(tx, row)
         tx.run(
             "action.read_again",
             tenant=row.tenant,
             id=row.id,
             last_seq=row.last_seq,
-            attempts=row.attempts + 1,
+            attempts=attempts,
             due_at=at,
         )
         return None
+
+
+def _looked_at(row: ActionRow) -> ActionRow:
+    """The row once it was read again, where that was still to be done."""
+    is_done = row.status is Status.SUCCEEDED and row.attempts == 0
+    return replace(row, attempts=1) if is_done else row
 
 
 def _is_news(row: ActionRow, found: Receipt) -> bool:
@@ -82,6 +96,8 @@ def _is_news(row: ActionRow, found: Receipt) -> bool:
     if row.status is Status.SUCCEEDED and found.finality is Finality.PENDING:
         return False
     known = row.receipt
+    if found.unfitting and (row.error or {}).get("code") != Code.DOES_NOT_FIT:
+        return True
     return (found.finality, found.status, found.amount) != (
         known.finality,
         known.status,

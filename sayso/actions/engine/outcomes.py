@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 
 from sayso.actions.approvals.integrity import found_tampering
@@ -11,10 +12,12 @@ from sayso.actions.engine.reconcile import Wait, is_taken_on, next_follow_up, re
 from sayso.actions.model.action_row import ActionRow
 from sayso.actions.model.attempt import Try, receipt_data
 from sayso.actions.model.digest import storable
-from sayso.actions.model.ledger import ended_otherwise
+from sayso.actions.model.guarantee import MONEY_REPEATS
+from sayso.actions.model.ledger import ended_otherwise, unfitting
 from sayso.actions.model.plan_state import dependency_error, failed_before
 from sayso.actions.model.snapshot import EffectFailedError, Finality, Receipt
 from sayso.actions.model.status import NOT_DONE, Status
+from sayso.actions.model.tries import ANSWERED, NOTHING_DONE, NOTHING_SENT, tries_of
 from sayso.audit.entry import EntryKind, Json
 from sayso.errors import (
     Code,
@@ -26,6 +29,8 @@ from sayso.errors import (
 )
 from sayso.store.base import Reader, Transaction
 
+logger = logging.getLogger("sayso.engine")
+
 MAX_HARMLESS_CALLS = 8
 """How many calls are made of which the provider says that they surely did nothing."""
 _MOST = 500
@@ -33,6 +38,9 @@ _MOST = 500
 FAILED_TOPIC = "action.failed_later"
 """The topic of the outbox for surfaces that tell people what failed after it had been told as done,
 or as on its way; its keys are ids of actions."""
+LEFT_TOPIC = "action.left"
+"""The topic for what is left to people: an outcome that nobody knows, a payment that was answered
+with an error twice, one that does not fit what the provider shows; its keys are ids of actions."""
 
 
 class Settlements:
@@ -42,22 +50,34 @@ class Settlements:
         self._transitions = transitions
 
     def settle(
-        self, tx: Transaction, row: ActionRow, outcome: Receipt | SaysoError, which: Try
+        self,
+        tx: Transaction,
+        row: ActionRow,
+        outcome: Receipt | SaysoError,
+        which: Try,
+        repeats: int | None = None,
     ) -> ActionRow | None:
-        """Write the outcome; None when another worker took over and ours no longer counts."""
+        """Write the outcome; None when another worker took over and ours no longer counts.
+
+        Args:
+            repeats: how often it may be called again without a person; see `Guarantee`.
+        """
         now = self._transitions.now()
         data: dict[str, Json]
         if isinstance(outcome, Receipt):
-            moved = with_receipt(replace(row, error=None), outcome, now)
+            moved = with_receipt(replace(row, error=unfitting(row, outcome)), outcome, now)
             kind = _kind_of(moved, EntryKind.ACTION_SUCCEEDED)
-            return self._write(tx, row, moved, kind, receipt_data(outcome, row))
+            stored = self._write(tx, row, moved, kind, receipt_data(outcome, row))
+            return tell_unfitting(tx, stored)
         if isinstance(outcome, EffectFailedError):
             return self.effect_failed(tx, row, outcome, by_owner=True)
         data = {"code": outcome.code.value}
         error = {"code": outcome.code.value, "message": storable(outcome.message, _MOST)}
         # INVARIANT: only a first call can be harmless, since an earlier one of the same intent may
         # have done it; and a no to a later call proves nothing while that is open.
-        may_call_again = row.attempts + 1 < MAX_HARMLESS_CALLS
+        may_call_again = isinstance(outcome, RetryableError) and not is_last_harmless(
+            tx, row, outcome, repeats
+        )
         if isinstance(outcome, RetryableError) and which is Try.FIRST and may_call_again:
             delay = retry_delay_micros(row.attempts, outcome.retry_after_s)
             moved = replace(
@@ -69,7 +89,7 @@ class Settlements:
                 due_at=now + delay,
                 updated_at=now,
             )
-            data["released"] = "surely nothing was done"
+            data["released"] = NOTHING_DONE if outcome.sent else NOTHING_SENT
             return self._write(tx, row, moved, EntryKind.ACTION_APPROVED, data)
         final = which is Try.FIRST or (which is Try.PROVEN and isinstance(outcome, RefusedError))
         if isinstance(outcome, RefusedError | RetryableError) and final:
@@ -84,6 +104,8 @@ class Settlements:
             due_at=now + _first_look_micros(row, outcome),
             updated_at=now,
         )
+        if isinstance(outcome, OutcomeUnknownError) and outcome.answered:
+            data[ANSWERED] = True
         return self._write(tx, row, moved, EntryKind.ACTION_UNKNOWN, data)
 
     def _write(
@@ -107,23 +129,34 @@ class Settlements:
             raise IntegrityError(
                 Code.WRONG_STATE, "an action without an intent cannot have had its effect"
             )
-        error = ended_otherwise(row) if row.status in NOT_DONE else None
+        error = unfitting(row, receipt)
+        error = ended_otherwise(row) if row.status in NOT_DONE else error
         moved = with_receipt(replace(row, error=error), receipt, self._transitions.now())
         kind = _kind_of(moved, EntryKind.ACTION_RECONCILED)
         data = receipt_data(receipt, row)
         if row.status is Status.PENDING_APPROVAL:  # there is nothing left to say yes or no to
-            return self._transitions.move_superseding(tx, row, moved, kind, data)
-        return self._transitions.move(tx, row, moved, kind, data)
+            stored = self._transitions.move_superseding(tx, row, moved, kind, data)
+        else:
+            stored = self._transitions.move(tx, row, moved, kind, data)
+        return tell_unfitting(tx, stored)
 
     def go_on(self, tx: Transaction, row: ActionRow, receipt: Receipt) -> ActionRow | None:
         """The provider has come further with what it has taken on."""
-        moved = with_receipt(row, receipt, self._transitions.now())
+        error = unfitting(row, receipt) or row.error
+        now = self._transitions.now()
+        moved = with_receipt(replace(row, error=error), receipt, now)
+        if row.status is Status.SUCCEEDED:  # it has been read again by now
+            moved = replace(moved, attempts=1)
+            moved = replace(moved, due_at=next_follow_up(moved, now))
         kind = _kind_of(moved, EntryKind.ACTION_SUCCEEDED)
-        return self._transitions.move(tx, row, moved, kind, receipt_data(receipt, row))
+        stored = self._transitions.move(tx, row, moved, kind, receipt_data(receipt, row))
+        return tell_unfitting(tx, stored)
 
-    def leave(self, tx: Transaction, row: ActionRow) -> ActionRow | None:
-        """The provider has not finished it in all that time: a person has to look."""
-        reason = "the provider has taken it on and not finished it; a person has to look"
+    def leave(
+        self, tx: Transaction, row: ActionRow, why: str = "and not finished it"
+    ) -> ActionRow | None:
+        """The provider has not finished it, or shows it no more: a person has to look."""
+        reason = f"the provider has taken it on {why}; a person has to look"
         moved = replace(
             row,
             error={"code": Code.OUTCOME_UNKNOWN.value, "message": reason},
@@ -131,7 +164,10 @@ class Settlements:
             updated_at=self._transitions.now(),
         )
         data: dict[str, Json] = {"reason": reason, "next_look_at": None}
-        return self._transitions.move(tx, row, moved, EntryKind.ACTION_ACCEPTED, data)
+        stored = self._transitions.move(tx, row, moved, EntryKind.ACTION_ACCEPTED, data)
+        if stored is not None:
+            tell_people(tx, stored)
+        return stored
 
     def effect_failed(
         self, tx: Transaction, row: ActionRow, failed: EffectFailedError, *, by_owner: bool = False
@@ -178,7 +214,38 @@ class Settlements:
             updated_at=now,
         )
         data: dict[str, Json] = {"reason": wait.reason, "next_look_at": wait.due_at}
-        return self._transitions.move(tx, row, moved, EntryKind.ACTION_UNKNOWN, data)
+        stored = self._transitions.move(tx, row, moved, EntryKind.ACTION_UNKNOWN, data)
+        if stored is not None and wait.due_at is None:
+            tell_people(tx, stored)
+        return stored
+
+
+def tell_people(tx: Transaction, row: ActionRow) -> None:
+    """Have the surfaces tell people of an action that only they can bring further."""
+    tx.run("outbox.put", tenant=row.tenant, topic=LEFT_TOPIC, key=row.id, now=row.updated_at)
+
+
+def tell_unfitting(tx: Transaction, row: ActionRow | None) -> ActionRow | None:
+    """Have people told of what was done otherwise than was approved; the same row."""
+    if row is not None and row.error is not None and row.error["code"] == Code.DOES_NOT_FIT:
+        logger.error("%s %s was done, and does not fit what was approved", row.name, row.id)
+        tell_people(tx, row)
+    return row
+
+
+def is_last_harmless(
+    reader: Reader, row: ActionRow, outcome: RetryableError, repeats: int | None
+) -> bool:
+    """Whether a call that is said to have done nothing was the last one by ourselves.
+
+    Where no byte left, nothing was called. What was answered counts, for a payment, as one that
+    was repeated: a provider's word that it has not paid is believed once.
+    """
+    if row.attempts + 1 >= MAX_HARMLESS_CALLS:
+        return True
+    if repeats is None or not outcome.sent:
+        return False
+    return tries_of(reader, row).sent > MONEY_REPEATS
 
 
 def _first_look_micros(row: ActionRow, outcome: SaysoError) -> int:

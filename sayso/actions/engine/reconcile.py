@@ -8,6 +8,8 @@ from typing import assert_never
 from sayso.actions.model.action_row import ActionRow
 from sayso.actions.model.definition import Guarantee
 from sayso.actions.model.snapshot import Absence, EffectFailedError, Finality, Receipt
+from sayso.actions.model.status import Status
+from sayso.actions.model.tries import Tries
 from sayso.errors import Code, SaysoError
 
 FIRST_DELAY_S = 1
@@ -19,6 +21,12 @@ KEY_MARGIN_S = 600
 now may reach the provider only at the end of its time limit."""
 LEAST_KEY_MARGIN_S = 150
 """For a key that is kept for less than some hours: a call's time limit, and clocks that differ."""
+MAX_ANSWERED = 2
+"""What was answered with an error so often is called no more, and people are told."""
+LATE_RECORD_MICROS = 900 * 1_000_000
+"""So long is looked for an effect that is never called again: a provider that pays first may write
+its record minutes later."""
+NO_TRIES = Tries()
 SKEW_MICROS = 30_000_000
 """A clock that is further behind than this decides nothing that depends on time."""
 
@@ -29,6 +37,8 @@ FOLLOW_S = 60 * 86_400
 """What a provider has taken on is looked up after five minutes, then after twice as long each time
 up to a day; after sixty days it is left to a person. Source: Stripe lets a refund wait 45 days for
 the customer's bank details."""
+MAX_GONE = 3
+"""What was taken on, and is not shown so many times in a row, is left to a person."""
 COMES_BACK_S = (86_400, 7 * 86_400, 30 * 86_400)
 """So long after its call what is done and may come back is looked up: a day, a week, a month.
 Source: Stripe docs: a bank returns a refund up to 30 days after it."""
@@ -78,17 +88,21 @@ def after_look_up(
     guarantee: Guarantee,
     found: Receipt | Absence | SaysoError,
     now: int,
+    tries: Tries = NO_TRIES,
 ) -> Settle | Fail | CallAgain | Wait:
     """Decide by what the provider was seen to hold.
 
     Args:
         row: the action, `executing` with its lease over, or `unknown`.
+        guarantee: as it is worth something (`sayso.actions.model.guarantee.effective`).
         found: the look-up's answer, or why there was none.
         now: microseconds since 1970.
+        tries: how often it was called so far.
 
     Guarantees: calls again only while the provider surely drops the same key, or when it surely
-    has no effect of ours; everything else waits. Source: Stripe keeps keys for at least 24 hours
-    and replays saved errors (docs.stripe.com/api/idempotent_requests).
+    has no effect of ours; a payment once at most, and nothing that was answered with an error
+    twice. Everything else waits. Source: Stripe keeps keys for at least 24 hours and replays saved
+    errors (docs.stripe.com/api/idempotent_requests).
     """
     if isinstance(found, Receipt):
         return Settle(receipt=found)
@@ -101,19 +115,55 @@ def after_look_up(
         # INVARIANT: nobody can say how long ago the call was, so neither is the key surely known
         # nor its absence proven.
         return _look_later(row, now, "the clock is behind the time of the call")
-    if found is Absence.ABSENT:
-        if guarantee.settle_after_s is not None:
-            proven_at = called_at + guarantee.settle_after_s * 1_000_000
-            if now >= proven_at:
-                return CallAgain(proven=True)
-            if not _key_is_safe(row, guarantee, now):
-                return Wait(due_at=_before_proof(row, proven_at, now), reason=_reason(row))
-        if _key_is_safe(row, guarantee, now):
+    move = _by_absence(row, guarantee, found, called_at, now)
+    if isinstance(move, CallAgain) and (why := _too_often(guarantee, tries)) is not None:
+        until = max(called_at + LATE_RECORD_MICROS, now) if found is Absence.ABSENT else now
+        return _wait_until(row, until, now, why)
+    return move
+
+
+def _by_absence(
+    row: ActionRow, guarantee: Guarantee, found: Absence, called_at: int, now: int
+) -> CallAgain | Wait:
+    """What follows where the provider shows nothing, or cannot be asked."""
+    shown_s, settle_s = guarantee.shown_after_s, guarantee.settle_after_s
+    is_claimed = guarantee.repeats is not None and not guarantee.proven
+    if found is not Absence.ABSENT:
+        if _key_is_safe(row, guarantee, now) and not is_claimed:
             return CallAgain(proven=False)
-        return Wait(due_at=None, reason="the provider does not show it; a person has to look")
+        return Wait(due_at=None, reason="the provider cannot be asked; a person has to look")
+    if settle_s is not None:
+        proven_at = called_at + settle_s * 1_000_000
+        if now >= proven_at:
+            return CallAgain(proven=True)
+        if not _key_is_safe(row, guarantee, now):
+            return Wait(due_at=_before_proof(row, proven_at, now), reason=_reason(row))
     if _key_is_safe(row, guarantee, now):
+        shown_at = called_at + (shown_s or 0) * 1_000_000
+        if is_claimed and now < shown_at:
+            # A key that nobody has tried alone keeps no payment from being made twice.
+            return _wait_until(row, shown_at, now, _reason(row), leaves=False)
         return CallAgain(proven=False)
-    return Wait(due_at=None, reason="the provider cannot be asked; a person has to look")
+    late = called_at + max((shown_s or 0) * 1_000_000, LATE_RECORD_MICROS)
+    until = now if shown_s is None else late
+    return _wait_until(row, until, now, "the provider does not show it; a person has to look")
+
+
+def _too_often(guarantee: Guarantee, tries: Tries) -> str | None:
+    """Why nothing is called once more without a person, in words; None when it may be."""
+    if tries.answered >= MAX_ANSWERED:
+        return "the provider has answered it with an error twice; a person has to look"
+    if guarantee.repeats is not None and tries.sent > guarantee.repeats:
+        return "it was called again once, which is all for a payment; a person has to look"
+    return None
+
+
+def _wait_until(row: ActionRow, until: int, now: int, reason: str, *, leaves: bool = True) -> Wait:
+    """Look again at growing intervals until then, where it may still show; then leave it."""
+    if now >= until:
+        return Wait(due_at=None, reason=reason)
+    due_at = min(until, now + retry_delay_micros(row.attempts, None))
+    return Wait(due_at=due_at, reason=_reason(row) if leaves else reason)
 
 
 def not_proven(
@@ -128,9 +178,12 @@ def not_proven(
         return None  # it was done, and came to nothing at the provider
     if isinstance(found, SaysoError):
         return found.message
-    if found is Absence.CANNOT_TELL or guarantee.settle_after_s is None:
+    shows_after_s = guarantee.settle_after_s
+    if shows_after_s is None:
+        shows_after_s = guarantee.shown_after_s
+    if found is Absence.CANNOT_TELL or shows_after_s is None:
         return None
-    proven_at = (row.called_at or 0) + guarantee.settle_after_s * 1_000_000
+    proven_at = (row.called_at or 0) + shows_after_s * 1_000_000
     return "an effect may still appear" if now < proven_at else None
 
 
@@ -183,6 +236,8 @@ def next_follow_up(row: ActionRow, now: int) -> int | None:
     since = row.called_at
     if row.receipt is None or since is None:
         return None
+    if row.receipt.read_again and row.attempts == 0 and row.status is Status.SUCCEEDED:
+        return now
     match row.receipt.finality:
         case Finality.FINAL:
             return None

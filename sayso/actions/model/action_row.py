@@ -276,6 +276,7 @@ def _read_receipt(stored: str) -> Receipt:
         amount=None if amount is None else Money.from_json(amount),
         details=value["details"],
         finality=Finality(value.get("finality", Finality.FINAL)),
+        read_again=value.get("read_again", False),
     )
 
 
@@ -334,8 +335,11 @@ def receipt_json(receipt: Receipt) -> dict[str, JsonValue]:
         "amount": None if receipt.amount is None else receipt.amount.to_json(),
         "details": receipt.details,
     }
-    open_end = receipt.finality is not Finality.FINAL
-    return stored | {"finality": receipt.finality.value} if open_end else stored
+    if receipt.finality is not Finality.FINAL:
+        stored["finality"] = receipt.finality.value
+    if receipt.read_again:
+        stored["read_again"] = True
+    return stored
 
 
 def dumps(value: object) -> str:

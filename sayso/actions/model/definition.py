@@ -12,6 +12,11 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from sayso.actions.model.customer_words import CustomerWords
+from sayso.actions.model.guarantee import Guarantee as Guarantee
+from sayso.actions.model.guarantee import at_most_once as at_most_once
+from sayso.actions.model.guarantee import effective
+from sayso.actions.model.guarantee import idempotent as idempotent
+from sayso.actions.model.guarantee import verifiable as verifiable
 from sayso.errors import Code, ConfigError, RefusedError
 from sayso.json import JsonValue
 from sayso.money import Money
@@ -40,55 +45,8 @@ class Effect(StrEnum):
     MESSAGE = "message"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Guarantee:
-    """How a connector keeps one approved action at one effect, best first.
-
-    Attributes:
-        kind: `idempotent`: the provider drops a repeated key for `retention_s` seconds;
-            `verifiable`: our reference can be looked up before any new try;
-            `at_most_once`: neither, so a lost answer is left to a person.
-        retention_s: seconds for which the provider surely remembers a key; only for `idempotent`.
-        settle_after_s: seconds after which a look-up that finds nothing proves that nothing was
-            done; None when a look-up never proves it.
-    """
-
-    kind: Literal["idempotent", "verifiable", "at_most_once"]
-    retention_s: int | None = None
-    settle_after_s: int | None = None
-
-    @property
-    def sentence(self) -> str:
-        """The guarantee as the approver reads it."""
-        match self.kind:
-            case "idempotent":
-                kept = _duration(self.retention_s or 0)
-                return f"done once (idempotent, {kept}): the provider drops a repeated call"
-            case "verifiable":
-                return "done once (verifiable): looked up at the provider before any second try"
-            case "at_most_once":
-                return "tried once (at most once): if the answer is lost, a person has to look"
-
-
-def _duration(seconds: int) -> str:
-    """Such as `24 h` or `30 min`, never more than it is."""
-    return f"{seconds // 3600} h" if seconds >= 3600 else f"{seconds // 60} min"
-
-
-def idempotent(*, hours: int = 0, minutes: int = 0, settle_after_s: int | None = None) -> Guarantee:
-    """The provider drops a repeated key for that long."""
-    retention_s = hours * 3600 + minutes * 60
-    return Guarantee(kind="idempotent", retention_s=retention_s, settle_after_s=settle_after_s)
-
-
-def verifiable(*, settle_after_s: int) -> Guarantee:
-    """Our reference can be looked up; an empty look-up after that time proves there is none."""
-    return Guarantee(kind="verifiable", settle_after_s=settle_after_s)
-
-
-def at_most_once() -> Guarantee:
-    """Neither keys nor look-ups: tried once, and a lost answer is a person's work."""
-    return Guarantee(kind="at_most_once")
+MONEY = frozenset({Effect.MONEY_OUT, Effect.CREDIT})
+"""The effects for which a promise is worth what `effective` says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +117,8 @@ class Action:
         summary: one line for lists and for the planner, such as `Refund a charge, fully or partly`.
         args: Pydantic model of the arguments, a subclass of `Args`; it has no field for a customer,
             payee, account or tenant, since those come from the verified subject.
-        guarantee: what the connector promises.
+        guarantee: what the connector promises; read again, it is what that is worth for this
+            effect (`sayso.actions.model.guarantee.effective`).
         effect: what it does to the world.
         reversible: whether it can be undone afterwards.
         sentence: what the card says, a `str.format` template over the fields that the connector
@@ -210,6 +169,8 @@ class Action:
             raise _invalid(self.name, f"it has no argument `{self.money_arg}`", "fix `money_arg`")
         if self.undo is not None and self.undo.action.partition(".")[0] != self.connector:
             raise _invalid(self.name, "another connector's action undoes it", "fix `undo`")
+        worth = effective(self.guarantee, money=self.effect in MONEY)
+        object.__setattr__(self, "guarantee", worth)  # frozen from here on
         for _, name, _, _ in string.Formatter().parse(self.sentence):
             if name is not None and not name.isidentifier():
                 raise _invalid(self.name, f"its sentence has `{{{name}}}`", "use plain names")

@@ -7,7 +7,9 @@ from dataclasses import replace
 from typing import Protocol
 
 from sayso.actions.model.action_row import ActionRow, all_columns, judged_columns, state_columns
+from sayso.actions.model.digest import storable
 from sayso.actions.model.plan import OnFailure
+from sayso.actions.model.snapshot import Receipt
 from sayso.actions.model.status import (
     CALLED,
     FINAL,
@@ -298,6 +300,20 @@ def ended_otherwise(row: ActionRow) -> dict[str, str]:
         "message": f"the provider shows that it was done, after it had ended as {row.status}",
         "next_step": "look at what people were told and did since; where it was done once more in"
         " another way, take one of them back",
+    }
+
+
+def unfitting(row: ActionRow, receipt: Receipt) -> dict[str, str] | None:
+    """The error of an action that was done otherwise than was approved; None where it fits."""
+    why = receipt.unfitting
+    if not why and receipt.amount is not None and receipt.amount != row.amount:
+        why = f"{row.amount or 'no money'} was approved, and the provider shows {receipt.amount}"
+    if not why:
+        return None
+    return {
+        "code": Code.DOES_NOT_FIT.value,
+        "message": storable(why, 500),
+        "next_step": "look at it at the provider, put right what is wrong, then end this work",
     }
 
 

@@ -96,6 +96,10 @@ class Receipt:
         amount: the money that moved, or is to move; None when none does.
         details: further facts an auditor wants; nothing personal, no secret.
         finality: whether it is done, and can still change. What can is looked up until it cannot.
+        read_again: whether it is looked up once more as soon as it is done, since the provider
+            lets two do the same at the same time.
+        unfitting: what the provider shows, beside the effect, that does not fit it, in words: such
+            as more that was paid back than was paid. People are told; it is not taken for a no.
     """
 
     id: str
@@ -103,6 +107,8 @@ class Receipt:
     amount: Money | None = None
     details: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
     finality: Finality = Finality.FINAL
+    read_again: bool = False
+    unfitting: str = ""
 
 
 class EffectFailedError(RefusedError):

@@ -73,7 +73,11 @@ TRANSITIONS: Mapping[str, Mapping[str, tuple[str, ...]]] = MappingProxyType(
             "succeeded": ("action.succeeded", "action.resolved"),
             "failed": ("action.failed", "action.resolved"),
         },
-        "succeeded": {"failed": ("action.failed",), "compensated": ("action.compensated",)},
+        "succeeded": {
+            "succeeded": ("action.succeeded",),  # as the provider shows it now
+            "failed": ("action.failed",),
+            "compensated": ("action.compensated",),
+        },
         # What was called and denied, and turns up although it has ended.
         "refused": _LATE,
         "rejected": _LATE,

@@ -23,6 +23,8 @@ from sayso.text import plain
 
 LOOK_OR_WAIT = "wait for the look-up, or look at the provider"
 MAX_PAUSE_S = 86_400
+_OF_NOBODY = frozenset({408, 425, 502, 504})
+"""Statuses by which somebody on the way says that an answer was lost."""
 
 
 def not_sent(who: str, why: str, detail: str = "", *, pause_s: float | None = None) -> SaysoError:
@@ -33,17 +35,25 @@ def not_sent(who: str, why: str, detail: str = "", *, pause_s: float | None = No
         next_step="check the network and the connector's address",
         detail=detail,
         retry_after_s=pause_s,
+        sent=False,
     )
 
 
-def no_answer(who: str, why: str, detail: str = "", *, writing: bool) -> SaysoError:
-    """The error of a request that was sent, and whose answer cannot be used."""
+def no_answer(
+    who: str, why: str, detail: str = "", *, writing: bool, answered: bool = False
+) -> SaysoError:
+    """The error of a request that was sent, and whose answer cannot be used.
+
+    Args:
+        answered: whether the provider itself answered, with an error; else its answer was lost.
+    """
     if writing:
         return OutcomeUnknownError(
             Code.OUTCOME_UNKNOWN,
             f"{who}: {why}, so it may have been done",
             next_step=LOOK_OR_WAIT,
             detail=detail,
+            answered=answered,
         )
     return RetryableError(
         Code.PROVIDER_UNAVAILABLE,
@@ -85,7 +95,10 @@ def problem_of(
             retry_after_s=retry_after_of(headers, retry_after),
         )
     if not 400 <= status < 500 or status in (408, 425) or not own_words:
-        return no_answer(who, f"its answer cannot be used (HTTP {status})", detail, writing=writing)
+        why = f"its answer cannot be used (HTTP {status})"
+        return no_answer(
+            who, why, detail, writing=writing, answered=own_words and status not in _OF_NOBODY
+        )
     if status == 401:
         return RefusedError(
             Code.NEEDS_REAUTH,

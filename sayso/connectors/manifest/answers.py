@@ -190,7 +190,8 @@ class AnswerRules:
             if wanted is not None and any(code in wanted for code in codes):
                 return self._meant(rule, answer, said, writing=writing)
         if writing:
-            return no_answer(self.who, f"graphql failed: {said or 'no words'}", writing=True)
+            why = f"graphql failed: {said or 'no words'}"
+            return no_answer(self.who, why, writing=True, answered=True)
         return RetryableError(
             Code.CONNECTOR_FAILED,
             f"{self.who} could not run the query: {said or 'no words'}",
@@ -221,9 +222,8 @@ class AnswerRules:
                     retry_after_s=retry_after_of(answer.headers, header),
                 )
             case "unknown":
-                return no_answer(
-                    self.who, said or "its answer says nothing sure", detail, writing=writing
-                )
+                why = said or "its answer says nothing sure"
+                return no_answer(self.who, why, detail, writing=writing, answered=True)
             case "key_reused":
                 why = "it knows the key from a call in another shape"
                 return no_answer(self.who, why, detail, writing=writing)
@@ -232,7 +232,10 @@ class AnswerRules:
             case _:
                 code = CODES[rule.means]
                 at_call = writing and code not in _AT_A_CALL
-                return self._refused(Code.PROVIDER_REFUSED if at_call else code, said, detail)
+                found = self._refused(Code.PROVIDER_REFUSED if at_call else code, said, detail)
+                return DocumentedError(
+                    found.code, found.message, next_step=found.next_step, detail=detail
+                )
 
     def _refused(self, code: Code, said: str, detail: str = "") -> RefusedError:
         words = f": {plain(said, limit=200).rstrip('.')}" if said else ""
@@ -253,6 +256,10 @@ class AnswerRules:
         return found if isinstance(found, str) else ""
 
 
+class DocumentedError(RefusedError):
+    """A no by a rule of the manifest: who reviewed it says that nothing was done then."""
+
+
 class ChangedError(RetryableError):
     """The provider itself refused, since the object is not what it was when it was read."""
 
@@ -263,6 +270,22 @@ def changed_meanwhile(who: str) -> ChangedError:
         Code.PROVIDER_UNAVAILABLE,
         f"{who} refused it: the object was changed since it was read, and nothing was done",
         next_step="it is read again before the next try",
+    )
+
+
+def undocumented(who: str, refusal: RefusedError) -> OutcomeUnknownError:
+    """An error that somebody answered who has others pay, and of which no rule says what it means.
+
+    INVARIANT: such a one may be said after the payment, so it proves nothing.
+    """
+    return OutcomeUnknownError(
+        Code.OUTCOME_UNKNOWN,
+        f"{who} answered with an error that no rule of its manifest knows, and may have had it"
+        f" paid: {refusal.message}",
+        next_step="look at the provider; where it surely means that nothing was done, say so in"
+        " `[[errors]]`",
+        detail=refusal.detail,
+        answered=True,
     )
 
 

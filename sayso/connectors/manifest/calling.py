@@ -6,8 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sayso.actions.model.definition import MONEY
 from sayso.actions.model.snapshot import Absence, Call, EffectFailedError, Finality, Receipt
-from sayso.connectors.manifest.answers import ChangedError, not_ours
+from sayso.connectors.manifest.answers import (
+    ChangedError,
+    DocumentedError,
+    not_ours,
+    undocumented,
+)
 from sayso.connectors.manifest.definition import Defined
 from sayso.connectors.manifest.derive import receipt_of
 from sayso.connectors.manifest.picks import Picker, PickError
@@ -15,7 +21,13 @@ from sayso.connectors.manifest.provider import Provider
 from sayso.connectors.manifest.schema import LookUp, SubjectForm, seconds_of
 from sayso.connectors.manifest.schema import Receipt as ReceiptTable
 from sayso.connectors.manifest.scope import OnFile, names_at_call, names_ours
-from sayso.errors import Code, OutcomeUnknownError, RefusedError, RetryableError
+from sayso.errors import (
+    Code,
+    OutcomeUnknownError,
+    RefusedError,
+    RetryableError,
+    SaysoError,
+)
 from sayso.ids import made_at
 from sayso.json import JsonObject, JsonValue
 from sayso.money import Money
@@ -59,21 +71,35 @@ class Caller:
         except RefusedError as refusal:
             if refusal.code is not Code.PROVIDER_REFUSED:
                 raise
-            return await self._done_before(call, refusal)
+            proves = self._holds_the_money or isinstance(refusal, DocumentedError)
+            said = refusal if proves else undocumented(self.who, refusal)
+            return await self._done_before(call, said)
         return self._receipt_of_answer(call, *answered)
 
-    async def _done_before(self, call: Call, said: RefusedError | ChangedError) -> Receipt:
+    @property
+    def _holds_the_money(self) -> bool:
+        """Whether nobody else pays, so that the provider's no is one; also where nobody pays."""
+        if self.defined.action.effect not in MONEY:
+            return True
+        look_up = self.defined.look_up
+        return look_up is not None and look_up.record == "with" and bool(look_up.source)
+
+    async def _done_before(
+        self, call: Call, said: RefusedError | ChangedError | OutcomeUnknownError
+    ) -> Receipt:
         """The effect of an earlier try, when that is why the provider says no now.
 
         Raises:
-            RefusedError, RetryableError: what it said.
+            RefusedError, RetryableError, OutcomeUnknownError: what it said.
         """
         if self.defined.look_up is None:
             raise said
         try:
             found = await self.look_up(call)
-        except RefusedError:
-            raise said from None
+        except SaysoError as error:
+            if isinstance(error, RefusedError) or isinstance(said, OutcomeUnknownError):
+                raise said from None
+            raise
         if isinstance(found, Receipt):
             return found
         raise said
@@ -122,7 +148,9 @@ class Caller:
                 f"{self.who}'s list of effects cannot be read: {error}",
                 next_step="compare the manifest with the provider's answers",
             ) from error
-        if found is Absence.ABSENT and self.defined.action.guarantee.settle_after_s is None:
+        guarantee = self.defined.action.guarantee
+        never = guarantee.settle_after_s is None and guarantee.shown_after_s is None
+        if found is Absence.ABSENT and never:
             return Absence.CANNOT_TELL
         return found
 

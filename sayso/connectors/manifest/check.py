@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 from pydantic_core import SchemaError
 
-from sayso.actions.model.definition import Effect
+from sayso.actions.model.definition import MONEY, Effect
 from sayso.connectors.manifest.arguments import args_model
-from sayso.connectors.manifest.derive import MONEY, receipt_of
+from sayso.connectors.manifest.derive import receipt_of
 from sayso.connectors.manifest.ownership import unproven
 from sayso.connectors.manifest.requests import place, template_at, templates_of
 from sayso.connectors.manifest.schema import (

@@ -4,20 +4,27 @@ Nobody writes a guarantee down. It follows from what the file says and from wher
 
 | declared | guarantee | after a lost answer |
 |---|---|---|
-| a key with `keeps` and `source` | idempotent for so long | looked up, then the same key |
+| a key with `keeps`, `source`, a look-up | idempotent so long | looked up, then the same key |
+| such a key alone | at most once, until it is proven | a person looks |
 | our reference, found again | verifiable | looked up; nothing late enough: called |
 | the state, for a cancellation or a change | verifiable | read again |
 | nothing, or `absent_after = "never"` | at most once | a person looks |
+| money at who has somebody else pay | at most once | looked up, then a person looks |
+| money at who holds it, `record = "with"` | at most once, until it is proven | likewise |
+
+Proven is what `sayso connector record --do-it` has seen at an account of the provider
+(`sayso.connectors.manifest.proof`); everything else is claimed.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
-from sayso.actions.model.definition import Effect, Guarantee, at_most_once, verifiable
+from sayso.actions.model.definition import MONEY, Effect, Guarantee
+from sayso.actions.model.guarantee import Record, effective
 from sayso.connectors.manifest.requests import templates_of
 from sayso.connectors.manifest.schema import ActionTable, LookUp, Receipt, seconds_of
 from sayso.connectors.manifest.template import names_in
@@ -25,9 +32,26 @@ from sayso.reading import names_in as paths_in
 
 SHORTEST_KEY = 32
 """Characters of a key that are enough to be nobody else's."""
-MONEY = frozenset({Effect.MONEY_OUT, Effect.CREDIT})
 Name = tuple[str, ...]
 _SERIOUS = MONEY | {Effect.CANCELLATION}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proven:
+    """What was seen of an action at an account of the provider.
+
+    Attributes:
+        on: the day, such as `2026-11-29`; empty where nothing was.
+        key: whether the same key, sent twice, had one effect.
+        absent_after_s: the time from which absence counts, by when the effect showed there.
+    """
+
+    on: str = ""
+    key: bool = False
+    absent_after_s: int = 0
+
+
+UNPROVEN = Proven()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,14 +69,15 @@ class Derived:
     ask: tuple[str, ...]
 
 
-def derive(action: ActionTable, *, verified: bool) -> Derived:
+def derive(action: ActionTable, *, verified: bool, proven: Proven = UNPROVEN) -> Derived:
     """Derive an action's guarantee.
 
     Args:
         action: as the manifest has it.
         verified: whether its cases have passed against a sandbox of this very file.
+        proven: what was seen of this very action at an account of the provider.
     """
-    guarantee, reasons = _guarantee(action)
+    guarantee, reasons = _guarantee(action, proven)
     return Derived(
         guarantee=guarantee,
         reasons=tuple(reasons),
@@ -60,23 +85,63 @@ def derive(action: ActionTable, *, verified: bool) -> Derived:
     )
 
 
-def _guarantee(action: ActionTable) -> tuple[Guarantee, list[str]]:
+def _guarantee(action: ActionTable, proven: Proven) -> tuple[Guarantee, list[str]]:
     reasons: list[str] = []
-    found_again, settle_after_s = _look_up(action, reasons)
+    found_again, settle_after_s = _look_up(action, reasons, proven)
     retention_s = _retention(action, reasons)
+    is_money = action.effect in MONEY
     guard = action.call.guard
     if guard is not None:
         reasons.append(
             f"the provider itself refuses a second one (HTTP {guard.refused}) by `{guard.from_}`"
         )
+    known = Guarantee(
+        kind="at_most_once",
+        record=_record(action) if is_money else None,
+        source=_source(action),
+        keyed=action.call.key is not None,
+        proven=proven.on,
+        shown_after_s=settle_after_s,
+    )
+    if is_money:
+        reasons.append(_held(action, proven))
+    if is_money and not proven.on:
+        return effective(known, money=True), reasons
+    if retention_s is not None and not found_again and not proven.key:
+        reasons.append("the key counts for nothing until it is proven: nothing finds the first one")
+        retention_s = None
     if retention_s is not None:
-        kind = Guarantee(kind="idempotent", retention_s=retention_s, settle_after_s=settle_after_s)
-        return kind, reasons
-    if found_again and settle_after_s is not None:
-        return verifiable(settle_after_s=settle_after_s), reasons
-    if not found_again:
-        reasons.append("nothing drops a second call, and nothing finds the first one")
-    return at_most_once(), reasons
+        worth = replace(
+            known,
+            kind="idempotent",
+            retention_s=retention_s,
+            settle_after_s=settle_after_s,
+            shown_after_s=None,
+        )
+    elif found_again and settle_after_s is not None:
+        worth = replace(known, kind="verifiable", settle_after_s=settle_after_s, shown_after_s=None)
+    else:
+        if not found_again:
+            reasons.append("nothing drops a second call, and nothing finds the first one")
+        worth = known
+    return effective(worth, money=is_money), reasons
+
+
+def _record(action: ActionTable) -> Record:
+    return "after" if action.look_up is None else action.look_up.record
+
+
+def _source(action: ActionTable) -> str:
+    return (action.look_up.source or "") if action.look_up is not None else ""
+
+
+def _held(action: ActionTable, proven: Proven) -> str:
+    if _record(action) != "with" or not _source(action):
+        return "it has somebody else pay, so what it shows proves no payment that it does not show"
+    host = urlsplit(_source(action)).netloc
+    if not proven.on:
+        return f"it holds the money itself ({host}), which nobody has tried: claimed"
+    return f"it holds the money itself ({host}): proven on {proven.on}"
 
 
 def _retention(action: ActionTable, reasons: list[str]) -> int | None:
@@ -94,7 +159,7 @@ def _retention(action: ActionTable, reasons: list[str]) -> int | None:
     return seconds_of(key.keeps)
 
 
-def _look_up(action: ActionTable, reasons: list[str]) -> tuple[bool, int | None]:
+def _look_up(action: ActionTable, reasons: list[str], proven: Proven) -> tuple[bool, int | None]:
     """Whether the effect is found again, and from when on nothing there is proof."""
     look_up = action.look_up
     if look_up is None:
@@ -108,8 +173,13 @@ def _look_up(action: ActionTable, reasons: list[str]) -> tuple[bool, int | None]
     if look_up.absent_after == "never":
         reasons.append("that it is not there never proves that it was not done")
         return True, None
-    reasons.append(f"nothing there after {look_up.absent_after} proves that nothing was done")
-    return True, seconds_of(look_up.absent_after)
+    after_s = max(seconds_of(look_up.absent_after), proven.absent_after_s)
+    later = f"{after_s} s" if after_s > seconds_of(look_up.absent_after) else look_up.absent_after
+    if action.effect in MONEY and not (proven.on and look_up.record == "with"):
+        reasons.append(f"it is looked for during {later}, and then left to a person")
+    else:
+        reasons.append(f"nothing there after {later} proves that nothing was done")
+    return True, after_s
 
 
 def receipt_of(action: ActionTable) -> Receipt:
@@ -128,7 +198,8 @@ def _ask(action: ActionTable, guarantee: Guarantee, *, verified: bool) -> Iterat
         yield f"the provider does not say whose it is: {action.owner.none}"
     if action.owner.weak:
         yield "whose it is rests on an e-mail address or a phone number"
-    if guarantee.kind == "at_most_once" and effect in _SERIOUS:
+    lost = guarantee.kind == "at_most_once" and guarantee.shown_after_s is None
+    if lost and effect in _SERIOUS:
         yield "if the answer is lost, nobody can tell whether it was done"
     if effect in _SERIOUS and action.amount is not None and not sends_amount(action):
         yield "the provider works out the amount when it is done"

@@ -17,6 +17,14 @@ requests."""
 SETTLE_AFTER_S = 120
 """By then a request that Stripe still worked on has ended: its own SDKs wait 80 s for an answer."""
 
+_HELD_AT_STRIPE = idempotent(
+    hours=KEY_HOURS,
+    settle_after_s=SETTLE_AFTER_S,
+    record="with",
+    source="https://docs.stripe.com/api/refunds/create",
+)
+"""Stripe holds the money: the refund that is listed is the one that was made."""
+
 _WORDS = read_words("sayso.connectors.stripe")
 
 RefundReason = Literal["duplicate", "fraudulent", "requested_by_customer"]
@@ -100,7 +108,7 @@ REFUND = Action(
     name="stripe.refund",
     summary="Refund a charge, fully or partly, to the card that paid",
     args=RefundArgs,
-    guarantee=idempotent(hours=KEY_HOURS, settle_after_s=SETTLE_AFTER_S),
+    guarantee=_HELD_AT_STRIPE,
     effect=Effect.MONEY_OUT,
     reversible=False,
     sentence="Refund {amount} of {charge}",
@@ -160,7 +168,7 @@ CREDIT = Action(
     name="stripe.credit",
     summary="Give account credit towards later invoices",
     args=CreditArgs,
-    guarantee=idempotent(hours=KEY_HOURS, settle_after_s=SETTLE_AFTER_S),
+    guarantee=_HELD_AT_STRIPE,
     effect=Effect.CREDIT,
     reversible=True,
     sentence="Give {amount} of account credit",

@@ -71,10 +71,11 @@ def explain(error: stripe.StripeError, *, writing: bool) -> SaysoError:
     if isinstance(error, stripe.IdempotencyError):
         # The key belongs to this action alone, so an earlier try of it was made in another shape
         # (by another version of this connector, say) and may have had its effect.
-        return _unknown("stripe knows the key from a call in another shape", writing, detail)
+        words = "stripe knows the key from a call in another shape"
+        return _unknown(words, writing, detail, answered=True)
     if status in _SAID_NO and error.error is not None:
         return refused(error, detail)
-    return _unknown("stripe's answer cannot be used", writing, detail)
+    return _unknown("stripe's answer cannot be used", writing, detail, answered=True)
 
 
 def refused(error: stripe.StripeError, detail: str = "") -> RefusedError:
@@ -115,17 +116,19 @@ def _no_answer(error: stripe.APIConnectionError, writing: bool, detail: str) -> 
             "stripe cannot be reached, so nothing was sent",
             next_step="check the network and the connector's `base_url`",
             detail=f"{detail}, {name}",
+            sent=False,
         )
     return _unknown("stripe did not answer", writing, f"{detail}, {name}")
 
 
-def _unknown(message: str, writing: bool, detail: str) -> SaysoError:
+def _unknown(message: str, writing: bool, detail: str, *, answered: bool = False) -> SaysoError:
     if writing:
         return OutcomeUnknownError(
             Code.OUTCOME_UNKNOWN,
             f"{message}, so it may have been done",
             next_step=LOOK_OR_WAIT,
             detail=detail,
+            answered=answered,
         )
     return RetryableError(
         Code.PROVIDER_UNAVAILABLE, message, next_step="try again in a moment", detail=detail

@@ -1,9 +1,10 @@
 """Work: what machines leave to people, each with who has taken it, notes, and an end.
 
-Five kinds: a request that was handed over, a question that the customer did not answer, an action
+Six kinds: a request that was handed over, a question that the customer did not answer, an action
 whose outcome nobody knows, what failed (money that did not move, or whatever a provider had taken
-on), and a refund that was made outside Sayso. Nothing has to be made for the first four: what the
-request or the action is says that there is work, until somebody ends it.
+on), what was done and does not fit what was approved, and a refund that was made outside Sayso.
+Nothing has to be made for the first five: what the request or the action is says that there is
+work, until somebody ends it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 import orjson
 
-from sayso.actions.model.action_row import get_action
+from sayso.actions.model.action_row import ActionRow, get_action
 from sayso.actions.model.snapshot import SeenEffect
 from sayso.actions.model.status import Status
 from sayso.agent.draft_proposal import DraftProposal
@@ -50,8 +51,20 @@ from sayso.store.base import text_or_none as maybe
 if TYPE_CHECKING:
     from sayso.sdk.container import Container
 
-WorkKind = Literal["handed_over", "unanswered", "unknown", "failed", "elsewhere"]
-KINDS: tuple[WorkKind, ...] = ("handed_over", "unanswered", "unknown", "failed", "elsewhere")
+WorkKind = Literal["handed_over", "unanswered", "unknown", "failed", "unfitting", "elsewhere"]
+KINDS: tuple[WorkKind, ...] = (
+    "handed_over",
+    "unanswered",
+    "unknown",
+    "failed",
+    "unfitting",
+    "elsewhere",
+)
+_STATES: Mapping[WorkKind, tuple[Status, ...]] = {
+    "unknown": (Status.UNKNOWN, Status.ACCEPTED),
+    "failed": (Status.FAILED,),
+}
+"""What an action is that is work of a kind; `accepted` only once nobody looks it up any more."""
 
 
 class WorkView(View):
@@ -108,7 +121,7 @@ class WorkResource(Resource):
         """What nobody has ended, the newest of each kind first.
 
         Args:
-            kinds: of `handed_over`, `unanswered`, `unknown`, `failed`, `elsewhere`.
+            kinds: of `handed_over`, `unanswered`, `unknown`, `failed`, `unfitting`, `elsewhere`.
             assignee: only what this person has taken.
             after: the id of the last one of the page before; for one kind alone.
 
@@ -130,9 +143,11 @@ class WorkResource(Resource):
             rows: list[Row] = []
             if {"handed_over", "unanswered"} & set(kinds):
                 rows += reader.all("work.requests", unanswered_before=before, **page)
-            for status in ("unknown", "failed"):
-                if status in kinds:
-                    rows += reader.all("work.actions", status=status, **page)
+            for kind, states in _STATES.items():
+                for status in states if kind in kinds else ():
+                    rows += reader.all("work.actions", status=status.value, **page)
+            if "unfitting" in kinds:
+                rows += reader.all("work.unfitting", **page)
             if "elsewhere" in kinds:
                 rows += reader.all("work.elsewhere", **page)
             found = [self._show(reader, where, text(row, "id")) for row in rows]
@@ -383,11 +398,11 @@ class WorkResource(Resource):
         """
         if about.startswith("act_"):
             row = get_action(reader, tenant, about)
-            kinds: dict[Status, WorkKind] = {Status.UNKNOWN: "unknown", Status.FAILED: "failed"}
-            if row.status in kinds:
+            kind = _kind_of(row)
+            if kind is not None:
                 return _About(
                     id=row.id,
-                    kind=kinds[row.status],
+                    kind=kind,
                     subject=row.subject.id,
                     request=row.request_id,
                     what=row.name,
@@ -401,7 +416,7 @@ class WorkResource(Resource):
             return seen
         request = get_request(reader, tenant, about)
         if request.status is RequestStatus.HANDED_OVER:
-            kind: WorkKind = "handed_over"
+            kind = "handed_over"
         elif request.status is RequestStatus.NEEDS_CUSTOMER:
             kind = "unanswered"
         else:
@@ -525,6 +540,16 @@ def put_elsewhere(
     )
     tx.run("work.note", tenant=tenant, about=seen.id, seq=seq, person="", now=now, ref=ref)
     return True
+
+
+def _kind_of(row: ActionRow) -> WorkKind | None:
+    """What kind of work an action is; None for none."""
+    if row.status is Status.ACCEPTED:
+        return "unknown" if row.is_left else None
+    if row.status is Status.SUCCEEDED:
+        code = (row.error or {}).get("code")
+        return "unfitting" if code == Code.DOES_NOT_FIT else None
+    return next((kind for kind, states in _STATES.items() if row.status in states), None)
 
 
 def _why(error: ErrorView | None) -> str:

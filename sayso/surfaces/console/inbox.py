@@ -171,7 +171,7 @@ async def _inbox(visit: Visit, tab: str, after: str) -> Inbox:
     soon = sum(end <= _soon(visit.times) for end in ends)
     in_role = len(tests) + await solutions.count_for(visit.person)
     handed_over = await visit.sayso.work.list(kinds=("handed_over", "unanswered"), limit=PAGE_SIZE)
-    unknown = await visit.sayso.work.list(kinds=("unknown", "failed", "elsewhere"), limit=PAGE_SIZE)
+    unknown = await visit.sayso.work.list(kinds=_UNSURE, limit=PAGE_SIZE)
     tabs = (
         Tab(id="mine", name="Mine", count=_count(len(ends), more)),
         Tab(
@@ -429,11 +429,13 @@ def _unknown(
     )
 
 
+_UNSURE = ("unknown", "failed", "unfitting", "elsewhere")
 _KINDS = {
     "handed_over": "Handed over",
     "unanswered": "The customer has not answered",
     "unknown": "Nobody knows yet whether it was done",
     "failed": "Did not work",
+    "unfitting": "Done, and does not fit what was approved",
     "elsewhere": "Done outside Sayso",
 }
 

@@ -14,7 +14,7 @@ from typing import Final, Literal, TypeAlias
 
 from sayso.actions.approvals.reminders import REMINDER_TOPIC
 from sayso.actions.approvals.repository import OUTBOX_TOPIC, ApprovalStatus
-from sayso.actions.engine.outcomes import FAILED_TOPIC
+from sayso.actions.engine.outcomes import FAILED_TOPIC, LEFT_TOPIC
 from sayso.actions.limits.following import NEAR_TOPIC
 from sayso.actions.model.status import Status
 from sayso.errors import (
@@ -119,11 +119,16 @@ def all_news(sayso: Sayso, channel: Channel, pace: Pace, posts: Bucket) -> tuple
         url = sayso.workspace.settings.console.url
         return failed_news(view, url) if view.status == Status.FAILED else None
 
+    async def left(row: OutboxRow) -> Told:
+        view = await sayso.actions.get(row.key, tenant=row.tenant)
+        return left_news(view, sayso.workspace.settings.console.url)
+
     told: tuple[tuple[str, Callable[[OutboxRow], Awaitable[Told]]], ...] = (
         (REMINDER_TOPIC, partial(_reminded, sayso, channel)),
         (NOTE_TOPIC, partial(_noted, sayso, channel)),
         (NEAR_TOPIC, limit),
         (FAILED_TOPIC, failure),
+        (LEFT_TOPIC, left),
     )
     return tuple(
         News(topic, words, sayso=sayso, channel=channel, pace=pace, posts=posts)
@@ -195,6 +200,27 @@ def failed_news(view: ActionView, url: str) -> Post:
         f"{fit(why, 500)}. Nothing is tried again by itself. Take it: {where}"
     )
     return _news("Failed after all", said, f"{what} ({view.id})")
+
+
+def left_news(view: ActionView, url: str) -> Post | None:
+    """What stands in the channel of an action that only people can bring further.
+
+    Args:
+        url: of the console; empty where there is none that others can open.
+    """
+    if view.error is None:  # it was found, or settled, meanwhile
+        return None
+    amount = f" of {view.amount}" if view.amount is not None else ""
+    what = f"{view.action}{amount}"
+    where = f"{url}{CONSOLE_PATH}/action/{view.id}" if url else f"`sayso work take {view.id}`"
+    is_done = view.error.code == Code.DOES_NOT_FIT
+    head = "Done, and does not fit" if is_done else "Left to you"
+    state = "was done" if is_done else f"is {view.status}"
+    said = (
+        f"{what} for {view.subject} {state}: {fit(view.error.message, 500)}. "
+        f"Nothing is called again by itself. Look at the provider, then take it: {where}"
+    )
+    return _news(head, said, f"{what} ({view.id})")
 
 
 def limit_news(view: LimitNewsView) -> Post:

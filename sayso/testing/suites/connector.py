@@ -226,7 +226,8 @@ async def _look_up_is_exact(bench: ConnectorBench, case: Case) -> None:
     action, resolved = await resolve_case(bench, case)
     call, other = call_for(case, resolved, 1), call_for(case, resolved, 2)
     before = await bench.connector.look_up(call)
-    sure = action.guarantee.settle_after_s is not None
+    guarantee = action.guarantee
+    sure = guarantee.settle_after_s is not None or guarantee.shown_after_s is not None
     assert before is (Absence.ABSENT if sure else Absence.CANNOT_TELL)
     receipt = await done(bench.connector, call)
     found, others = await bench.connector.look_up(call), await bench.connector.look_up(other)

@@ -23,7 +23,7 @@ from actions.steps import (
 )
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
-from support.shop import Shop, ShopFault
+from support.shop import PROVEN_ON, Shop, ShopFault
 from support.shop_workspace import POLICY, ShopWorkspace, open_shop
 
 from sayso.actions.engine.engine import Boundary
@@ -153,8 +153,8 @@ async def test_a_call_whose_connector_is_gone_is_left_to_a_person(
 @pytest.mark.parametrize(
     ("guarantee", "words"),
     [
-        (idempotent(hours=24), "done once (idempotent, 24 h)"),
-        (verifiable(settle_after_s=60), "done once (verifiable)"),
+        (idempotent(hours=24), f"done once (idempotent, 24 h, proven on {PROVEN_ON})"),
+        (verifiable(settle_after_s=60), f"done once (verifiable, proven on {PROVEN_ON})"),
         (at_most_once(), "tried once (at most once)"),
     ],
 )

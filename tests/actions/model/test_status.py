@@ -281,7 +281,12 @@ async def _followed(folder: Path) -> list[ShopWorkspace]:
             lost.faults.append(ShopFault.LOST_AFTER)
             view = await settle(opened, await propose(opened, 100), tries=2)
             assert view.status == ("failed" if came_back else "accepted")
-        lost.came_back = ""
+        lost.came_back, lost.finality = "", Finality.DONE
+        view = await propose(opened, 100)
+        lost.finality = Finality.FINAL
+        opened.clock.advance(days=1)
+        assert (await advance(opened, view)).status == "succeeded"  # and nothing comes back now
+        lost.finality = Finality.PENDING
         view = await propose(opened, 100)
         lost.came_back = "the bank returned it"
         opened.clock.advance(days=1)

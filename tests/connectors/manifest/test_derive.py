@@ -7,13 +7,21 @@ from __future__ import annotations
 import pytest
 from connectors.manifest.stand import changed, shipped, source_of, stand
 
-from sayso.connectors.manifest.derive import Derived, derive
+from sayso.connectors.manifest.derive import UNPROVEN, Derived, Proven, derive
+
+SEEN = Proven(on="2026-11-29", key=True, absent_after_s=200)
 
 
-def derived(name: str, verb: str, *changes: tuple[str, str], verified: bool = True) -> Derived:
+def derived(
+    name: str,
+    verb: str,
+    *changes: tuple[str, str],
+    verified: bool = True,
+    proven: Proven = UNPROVEN,
+) -> Derived:
     """What follows for an action of a changed manifest."""
     manifest = source_of(changed(name, *changes)).manifest
-    return derive(manifest.actions[verb], verified=verified)
+    return derive(manifest.actions[verb], verified=verified, proven=proven)
 
 
 KEY = 'keeps = "30m", max = 100'
@@ -23,9 +31,10 @@ KEY = 'keeps = "30m", max = 100'
 @pytest.mark.parametrize(
     ("name", "verb", "changes", "kind", "retention_s", "settle_after_s"),
     [
-        ("chargebee", "credit", (), "idempotent", 1800, 120),
+        # money is at most once until somebody has seen that its key and its look-up hold
+        ("chargebee", "credit", (), "at_most_once", None, None),
         ("chargebee", "pause", (), "idempotent", 1800, 60),
-        ("shopify", "refund_items", (), "idempotent", 86_400, 120),
+        ("shopify", "refund_items", (), "at_most_once", None, None),
         ("shopify", "cancel_order", (), "verifiable", None, 600),
         ("zendesk", "reply", (), "verifiable", None, 120),
         ("twilio", "reply", (), "verifiable", None, 60),
@@ -59,8 +68,8 @@ KEY = 'keeps = "30m", max = 100'
             "chargebee",
             "credit",
             (('absent_after = "2m"', 'absent_after = "never"'),),
-            "idempotent",
-            1800,
+            "at_most_once",
+            None,
             None,
         ),
     ],
@@ -167,3 +176,48 @@ def test_what_was_kept_says_how_much_only_if_the_amount_is_in_it() -> None:
     kept = ("{amount: amountSet.shopMoney.amount, gateway", "{gateway")
     sent = ('amount = "{each.amount}", kind', "kind")
     assert whole in derived("shopify", "refund_items", kept, sent).ask
+
+
+WITH = 'record = "with"             # the credit is an entry in Chargebee\'s own book\n'
+HELD = (WITH + 'source = "https://apidocs.chargebee.com/docs/api/promotional_credits"\n', "")
+
+
+@pytest.mark.promise("manifests:money")
+@pytest.mark.parametrize(
+    ("name", "verb", "changes", "kind", "settle_after_s", "shown_after_s"),
+    [
+        ("chargebee", "credit", (), "idempotent", 200, 200),
+        ("chargebee", "credit", ((KEY, "max = 100"), (KEY, "max = 100")), "verifiable", 200, 200),
+        ("chargebee", "credit", (HELD,), "at_most_once", None, 200),
+        ("square", "refund", (), "verifiable", 200, 200),
+        ("shopify", "refund_items", (), "at_most_once", None, 200),
+    ],
+)
+def test_money_is_worth_what_was_proven_at_who_holds_it(
+    name: str,
+    verb: str,
+    changes: tuple[tuple[str, str], ...],
+    kind: str,
+    settle_after_s: int | None,
+    shown_after_s: int,
+) -> None:
+    """A shop that has others pay is at most once whatever was tried, and is looked up all the same."""
+    found = derived(name, verb, *changes, proven=SEEN).guarantee
+    assert (found.kind, found.settle_after_s, found.shown_after_s) == (
+        kind,
+        settle_after_s,
+        shown_after_s,
+    )
+    assert found.repeats == (0 if kind == "at_most_once" else 1)
+    claimed = derived(name, verb, *changes).guarantee
+    assert (claimed.kind, claimed.repeats) == ("at_most_once", 0)
+
+
+@pytest.mark.promise("manifests:money")
+def test_a_key_that_nothing_finds_again_counts_once_it_is_proven() -> None:
+    """It was believed on its author's word, and a provider that ignores it does it twice."""
+    assert derived("stripe_billing", "send_receipt").guarantee.kind == "idempotent"
+    text = source_of(changed("stripe_billing")).manifest.actions["send_receipt"]
+    without = text.model_copy(update={"look_up": None})
+    assert derive(without, verified=True).guarantee.kind == "at_most_once"
+    assert derive(without, verified=True, proven=SEEN).guarantee.kind == "idempotent"

@@ -308,6 +308,9 @@ class LookUp(Read):
         proof: `state`, where nothing takes our reference.
         so: what is so when it was done; by the word of the argument `by` where it depends on one.
         absent_after: from when on nothing there proves that nothing was done; `never`.
+        record: for money: `with`, where the provider holds the money itself, so that what is listed
+            is the payment; `after`, where it has somebody else pay and writes its record then.
+        source: the provider's page that says so.
     """
 
     items: Path
@@ -317,6 +320,8 @@ class LookUp(Read):
     so: Path | dict[str, Path] | None = None
     by: Path | None = None
     absent_after: Duration | Literal["never"]
+    record: Literal["with", "after"] = "after"
+    source: str | None = None
 
     @model_validator(mode="after")
     def _state_says_so(self) -> LookUp:

@@ -13,9 +13,21 @@ order by request.id desc limit :limit;
 select action.id, action.status, action.updated_at, work.assignee from action
 left join work on work.tenant = action.tenant and work.about = action.id
 where action.tenant = :tenant and action.status = :status
+    and (action.status <> 'accepted' or (action.due_at is null and action.held_by is null))
     and action.id < coalesce(cast(:after as text), '~')
-    and (action.status = 'unknown' or action.amount_minor is not null
+    and (action.status in ('unknown', 'accepted') or action.amount_minor is not null
         or action.receipt is not null)  -- what a provider took on, and did not do after all
+    and work.ended_at is null
+    and (cast(:assignee as text) is null or work.assignee = :assignee)
+order by action.id desc limit :limit;
+
+-- What was done, and does not fit what was approved: by an index of its own, since most are done.
+-- name: unfitting
+select action.id, action.status, action.updated_at, work.assignee from action
+left join work on work.tenant = action.tenant and work.about = action.id
+where action.tenant = :tenant and action.status = 'succeeded' and action.error is not null
+    and action.error like '%"does_not_fit"%'
+    and action.id < coalesce(cast(:after as text), '~')
     and work.ended_at is null
     and (cast(:assignee as text) is null or work.assignee = :assignee)
 order by action.id desc limit :limit;
