@@ -108,6 +108,9 @@ class GraphQl:
         graphql = _graphql()
         if graphql.is_non_null_type(kind):
             kind = kind.of_type
+        # SOURCE: GraphQL, section 3.5 Scalars: what a scalar of the schema's own holds is its own.
+        if graphql.is_scalar_type(kind) and not graphql.is_specified_scalar_type(kind):
+            return
         if isinstance(template, Mapping) and set(template) == {"each", "as"}:
             if not graphql.is_list_type(kind):
                 yield f"`{at}` is a list, and {kind} is wanted"
@@ -128,6 +131,9 @@ class GraphQl:
 
     def _wrong_object(self, template: Mapping[str, JsonValue], kind: Any, at: str) -> Iterator[str]:
         graphql = _graphql()
+        # SOURCE: GraphQL, section 3.11 List: what is no list is taken as a list of one.
+        while graphql.is_list_type(kind) or graphql.is_non_null_type(kind):
+            kind = kind.of_type
         if not graphql.is_input_object_type(kind):
             yield f"`{at}` is an object, and {kind} is wanted"
             return

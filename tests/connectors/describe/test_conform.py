@@ -12,10 +12,12 @@ import pytest
 from connectors.manifest.stand import source_of
 
 from sayso.connectors.describe.conform import Description, deviations
+from sayso.connectors.describe.graphql import GraphQl
 from sayso.connectors.describe.openapi import OpenApi
 from sayso.connectors.describe.paths import missing
 from sayso.connectors.describe.shape import Document
 from sayso.errors import Code, ConfigError
+from sayso.json import JsonValue
 
 OPENAPI = {
     "openapi": "3.0.3",
@@ -391,6 +393,24 @@ def test_a_graphql_document_is_judged_by_the_schema(
     source = source_of(GRAPH.replace(before, after, 1) if before else GRAPH)
     said = [str(one) for one in deviations(source, Description.read([path]))]
     assert any(message in one for one in said) if message else not said, said
+
+
+def test_what_a_graphql_provider_takes_is_not_refused(tmp_path: Path) -> None:
+    """A scalar of its own holds what it likes, and an object stands for a list of one."""
+    path = tmp_path / "own.graphql"
+    path.write_text(
+        "scalar JSON scalar Money type Query { a: Int } input Line { id: ID! price: Money! }"
+        " type Mutation { pay(lines: [Line!]!, more: JSON): Int }"
+    )
+    document = "mutation($lines: [Line!]!, $more: JSON) { pay(lines: $lines, more: $more) }"
+    variables: dict[str, JsonValue] = {
+        "lines": {"id": "{object.id}", "price": {"amount": "{amount.minor}"}},
+        "more": {"reference": "{call.ref}"},
+    }
+    graph = GraphQl.read(path)
+    assert list(graph.wrong_variables(document, variables, None)) == []
+    del variables["lines"]
+    assert list(graph.wrong_variables(document, variables, None))
 
 
 def test_descriptions_are_read_in_every_form(tmp_path: Path) -> None:
