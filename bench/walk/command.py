@@ -79,12 +79,15 @@ def _places(folder: Path, store: str) -> Generator[Places]:
 
 
 async def _campaign(places: Places, options: argparse.Namespace) -> Campaign:
-    def tell(came: Campaign) -> bool:
+    async def tell(came: Campaign, number: int, walked: Walked) -> bool:
         show_progress(f"{came.walks} walks, {came.steps} steps, {len(came.found)} found")
+        if number in came.found:
+            short = walked if options.no_shrink else await _shrunk(places, walked)
+            _tell(f"walk {number} of seed {options.seed}", short)
         return True
 
     numbers = [options.walk] if options.walk is not None else range(options.walks)
-    came = await campaign(
+    return await campaign(
         places,
         numbers=numbers,
         seed=options.seed,
@@ -92,10 +95,6 @@ async def _campaign(places: Places, options: argparse.Namespace) -> Campaign:
         variant=options.variant,
         tell=tell,
     )
-    for number, walked in came.found.items():
-        short = walked if options.no_shrink else await _shrunk(places, walked)
-        _tell(f"walk {number} of seed {options.seed}", short)
-    return came
 
 
 async def _shrunk(places: Places, walked: Walked) -> Walked:
@@ -108,7 +107,8 @@ async def _shrunk(places: Places, walked: Walked) -> Walked:
 def _tell(title: str, walked: Walked) -> None:
     assert walked.found is not None, "of a walk that found something"
     lines = [f"{title}, variant {walked.variant}:", *walked.journal]
-    print("\n  ".join([*lines, f"{walked.found.kind}: {walked.found.what}"]), file=sys.stderr)
+    told = "\n  ".join([*lines, f"{walked.found.kind}: {walked.found.what}"])
+    print(told, file=sys.stderr, flush=True)
 
 
 async def _replay(places: Places, options: argparse.Namespace) -> int:
@@ -135,7 +135,7 @@ async def _without_each(places: Places, options: argparse.Namespace) -> int:
                 seed=options.seed,
                 steps=options.steps,
                 variant=options.variant or GUARDS[name].variant,
-                tell=lambda sofar: not sofar.found,
+                tell=_until_found,
             )
         for walked in came.found.values():
             _tell(f"without {name}", walked)
@@ -143,6 +143,10 @@ async def _without_each(places: Places, options: argparse.Namespace) -> int:
         rows.append(Row(case=f"without {name}: found after", value=walks, unit="walks"))
     ok = all(row.value > 0 for row in rows)
     return print_report(Report(name="walk", rows=rows, ok=ok), as_json=options.json)
+
+
+async def _until_found(came: Campaign, number: int, walked: Walked) -> bool:
+    return not came.found
 
 
 def _report(came: Campaign, store: str) -> Report:

@@ -13,8 +13,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sayso.actions.approvals import approver, decision, repository
-from sayso.actions.engine import claim, reconcile
+from sayso.actions.controls import kill_switch, manual_resolution
+from sayso.actions.engine import claim, engine, reconcile
 from sayso.actions.limits import book, following
+from sayso.actions.model import action_row, idempotency
+from sayso.actions.model.status import Status
+from sayso.actions.policy import evaluator
+from sayso.actions.policy.base import Approver
+from sayso.actions.rollout import checks as rollout
+from sayso.agent import reply
+from sayso.audit import holds, personal
+from sayso.audit.signing import rotation
 from sayso.sdk.resources import authentication, tokens
 
 Patches = Iterator[tuple[object, str, Any]]
@@ -68,7 +77,7 @@ def _digest() -> Patches:
 
 
 def _expiry() -> Patches:
-    original = decision._check_open
+    original = vars(decision)["_check_open"]
 
     def check(reader: Any, approval: Any, said: Any, now: int) -> None:
         original(reader, approval, said, 0)
@@ -77,7 +86,7 @@ def _expiry() -> Patches:
 
 
 def _revision() -> Patches:
-    original = decision._check_open
+    original = vars(decision)["_check_open"]
 
     def check(reader: Any, approval: Any, said: Any, now: int) -> None:
         original(reader, approval, replace(said, revision=approval.revision), now)
@@ -86,7 +95,7 @@ def _revision() -> Patches:
 
 
 def _lower() -> Patches:
-    yield from everywhere(decision.check_lower, lambda row, wanted: None)
+    yield from everywhere(decision.check_lower, _always(None))
 
 
 def _quorum() -> Patches:
@@ -104,16 +113,16 @@ def _quorum() -> Patches:
 
 
 def _reservation() -> Patches:
-    yield book.LimitBook, "plan", lambda self, *args, **more: None
+    yield book.LimitBook, "plan", _always(None)
 
 
 def _release() -> Patches:
-    yield following.Following, "_ended", lambda self, use, is_newest: None
+    yield following.Following, "_ended", _always(None)
 
 
 def _stop() -> Patches:
-    yield claim, "obstacle_to", lambda reader, row: None
-    yield claim, "check_stops_of_log", lambda *args: None
+    yield claim, "obstacle_to", _always(None)
+    yield claim, "check_stops_of_log", _always(None)
 
 
 def _look_up() -> Patches:
@@ -139,6 +148,107 @@ def _tenant() -> Patches:
     yield from everywhere(original, of)
 
 
+def _re_read() -> Patches:
+    yield engine.Engine, "_is_fresh", _always(True)
+
+
+def _idempotency() -> Patches:
+    yield from everywhere(idempotency.read_by_key, _always(None))
+
+
+def _joins() -> Patches:
+    original = evaluator.open_beside  # type: ignore[attr-defined]
+    yield from everywhere(original, _always(None))
+
+
+def _removed_person() -> Patches:
+    original = approver.approvers_of
+
+    def of(reader: Any, votes: Any, approval: Any, directory: Any) -> Any:
+        found = original(reader, votes, approval, directory)
+        known = {one.person for one in found}
+        gone = [
+            vote.person
+            for vote in votes
+            if vote.revision == approval.revision
+            and vote.decision == "approve"
+            and vote.person not in known
+        ]
+        both = frozenset({"finance", "support_manager"})
+        return [*found, *(Approver(person=name, roles=both) for name in gone)]
+
+    yield from everywhere(original, of)
+
+
+def _used_once() -> Patches:
+    yield tokens.Tokens, "_revoke", _always(None)
+
+
+def _erased() -> Patches:
+    yield personal.Personal, "destroy_key", staticmethod(_always(None))
+
+
+def _hold() -> Patches:
+    yield from everywhere(holds.check_free, _always(None))
+
+
+def _settle() -> Patches:
+    original = action_row.get_action
+
+    def get(*args: Any) -> Any:
+        return replace(original(*args), status=Status.UNKNOWN)
+
+    yield manual_resolution, "get_action", get
+
+
+def _reply() -> Patches:
+    original = reply.outcome_of
+
+    def of(reader: Any, row: Any, words: Any = None) -> Any:
+        found = original(reader, row, words)
+        waits = found.status in {Status.PENDING_APPROVAL, Status.APPROVED, Status.UNKNOWN}
+        return replace(found, status=Status.SUCCEEDED) if waits else found
+
+    yield reply, "outcome_of", of
+
+
+def _dial() -> Patches:
+    def uncapped(judgement: Any, staged: Any, roles: Any, policy: int) -> Any:
+        return replace(judgement, policy=policy)
+
+    yield from everywhere(rollout.capped, uncapped)
+    yield from everywhere(rollout.held_back, _always(None))
+
+
+def _rotation() -> Patches:
+    original = rotation.Rotation.signed
+
+    def signed(self: Any, old: Any, new: Any) -> str:
+        return original(self, new, new)
+
+    yield rotation.Rotation, "signed", signed
+
+
+def _resume() -> Patches:
+    original = kill_switch.Stops.resume
+
+    async def resume(self: Any, resumption: Any) -> Any:
+        first = replace(resumption, person="maria", credential="host", key="first")
+        await original(self, first)
+        return await original(self, replace(first, person="olga", key="second"))
+
+    yield kill_switch.Stops, "resume", resume
+
+
+def _always(value: object) -> Callable[..., object]:
+    """Answers the same, whatever it is asked."""
+
+    def answer(*args: object, **more: object) -> object:
+        return value
+
+    return answer
+
+
 GUARDS: Mapping[str, Guard] = {
     "own-request": Guard(what="whoever asked does not approve", out=_own_request),
     "digest": Guard(what="a yes is to what was seen", out=_digest),
@@ -154,4 +264,16 @@ GUARDS: Mapping[str, Guard] = {
     "look-up": Guard(what="looked up before a second call", out=_look_up, variant="shelf"),
     "person-only": Guard(what="no program decides", out=_person_only),
     "tenant": Guard(what="a token opens its own tenant", out=_tenant, variant="tenants"),
+    "re-read": Guard(what="the provider is read again before a call", out=_re_read),
+    "idempotency": Guard(what="one key is one thing", out=_idempotency),
+    "joins": Guard(what="an equal proposal joins the one that waits", out=_joins),
+    "removed-person": Guard(what="the yes of who has left counts no more", out=_removed_person),
+    "used-once": Guard(what="what was used or revoked opens nothing", out=_used_once),
+    "erased": Guard(what="nobody reads who was erased", out=_erased),
+    "hold": Guard(what="nobody erases who is on hold", out=_hold),
+    "settle-unknown": Guard(what="only the unknown is settled by hand", out=_settle),
+    "reply": Guard(what="a reply tells what the ledger holds", out=_reply),
+    "dial": Guard(what="a stage is a ceiling", out=_dial, variant="dials"),
+    "key-rotation": Guard(what="the old key vouches for the new one", out=_rotation),
+    "resume-two": Guard(what="two people end a stop", out=_resume),
 }

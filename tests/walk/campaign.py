@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from walk.driver import Step, Walked, drawn, walk
@@ -34,6 +34,9 @@ class Campaign:
         return sum(one.found is not None and one.found.kind == kind for one in self.found.values())
 
 
+Tell = Callable[[Campaign, int, Walked], Awaitable[bool]]
+
+
 def variant_of(number: int, only: str = "") -> str:
     """The variant of a walk by its number."""
     names = list(VARIANTS)
@@ -52,13 +55,13 @@ async def campaign(
     seed: int,
     steps: int,
     variant: str = "",
-    tell: Callable[[Campaign], bool] = lambda sofar: True,
+    tell: Tell | None = None,
 ) -> Campaign:
     """Walk so many walks.
 
     Args:
         numbers: of the walks. variant: all in turn where it is empty.
-        tell: is told after each walk; it ends here where that says False.
+        tell: is told of each walk; it ends here where that says False.
     """
     came = Campaign()
     began = time.monotonic()
@@ -77,6 +80,6 @@ async def campaign(
                 came.known[name] = came.known.get(name, 0) + 1
             else:
                 came.found[number] = walked
-        if not tell(came):
+        if tell is not None and not await tell(came, number, walked):
             break
     return came

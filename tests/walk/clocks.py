@@ -34,10 +34,11 @@ def standing(clock: Clock) -> Generator[None]:
 
     NOTE: a command of the command line opens the workspace by itself, and takes no clock.
     """
-    module = vars(sayso.sdk.client)
-    before, module["ServerClock"] = module["ServerClock"], _WalkClock
+    name = "ServerClock"
+    before = getattr(sayso.sdk.client, name)
+    setattr(sayso.sdk.client, name, _WalkClock)
     _WalkClock.moved = clock
     try:
         yield
     finally:
-        module["ServerClock"] = before
+        setattr(sayso.sdk.client, name, before)

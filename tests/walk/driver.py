@@ -143,6 +143,10 @@ async def _take(world: World, step: Step, walked: Walked, *, whole: bool) -> boo
             walked.journal.append(f"{step} |")
         walked.found = Found(kind=found.kind, what=found.what, step=world.facts.step)
         return False
+    except Exception as error:  # noqa: BLE001  (a judge reads by the product's own lists)
+        told = f"while it was judged: {type(error).__name__}: {error}"
+        walked.found = Found(kind="undocumented", what=told, step=world.facts.step)
+        return False
     return True
 
 
@@ -184,6 +188,6 @@ async def _end(world: World, walked: Walked) -> None:
         await judge_end(world)
     except FindingError as found:
         walked.found = Found(kind=found.kind, what=found.what, step=len(walked.steps) + 1)
-    except SaysoError as error:
-        told = f"at the end: {error.code}: {error.message}"
+    except Exception as error:  # noqa: BLE001  (likewise)
+        told = f"at the end: {type(error).__name__}: {error}"
         walked.found = Found(kind="undocumented", what=told, step=len(walked.steps) + 1)

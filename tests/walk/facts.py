@@ -100,6 +100,7 @@ class Asked:
     key: str
     content: tuple[object, ...]
     id: str
+    door: str
 
 
 @dataclass(slots=True, kw_only=True)

@@ -10,7 +10,8 @@ from walk.world import World
 
 from sayso.sdk.views import ActionView, RequestView
 
-_REFERENCE = re.compile(r"\b(?:re|cbtxn|gift|sub)_[A-Za-z0-9]+")
+_REFERENCE = re.compile(r"\b(?:re|cbtxn|gift|sub)_[A-Za-z0-9_]+")
+_DONE = re.compile(r"\b(we have (refunded|cancelled|credited|done what)|nous avons remboursé)")
 _PROMISES = "you will hear from us once it is decided"
 _NOTHING = "Nothing has been changed so far"
 
@@ -27,14 +28,16 @@ def judge_replies(world: World, requests: Sequence[RequestView]) -> None:
 
 def _judge(world: World, request: RequestView, effects: set[str], open_objects: set[str]) -> None:
     who, reply = f"the reply to {request.subject} ({request.status})", request.reply
-    if reply is None:
-        raise FindingError("untrue", f"{who} is null")
+    if not reply:
+        raise FindingError("untrue", f"{who} is empty")
     named = set(_REFERENCE.findall(reply))
     done = [one for one in request.actions if one.status == "succeeded" and one.undoes is None]
     receipts = {one.receipt.id for one in done if one.receipt is not None}
     strange = named - {one.receipt.id for one in request.actions if one.receipt is not None}
     if strange:
         raise FindingError("untrue", f"{who} names {sorted(strange)}, which is no receipt of it")
+    if _DONE.search(reply.lower()) and not any(one.receipt for one in request.actions):
+        raise FindingError("untrue", f"{who} claims what was not done: {reply}")
     money = {one for one in named if one.startswith(("re_", "gift_"))}
     if money - effects - _by_hand(world):
         raise FindingError("untrue", f"{who} tells of {sorted(money - effects)}, never done")

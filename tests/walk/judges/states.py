@@ -86,4 +86,4 @@ def _judge_request(
 
 
 def _was_ended(world: World, about: str) -> bool:
-    return bool(world.rows("select 1 from work where about = ? and ended_seq is not null", [about]))
+    return bool(world.rows("select 1 from work where about = ? and ended_at is not null", [about]))

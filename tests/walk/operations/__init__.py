@@ -1,6 +1,6 @@
 """Every operation, by topic; importing them puts them on the table."""
 
-from walk.operations import (  # noqa: F401
+from walk.operations import (
     asking,
     controls,
     deciding,
@@ -12,4 +12,6 @@ from walk.operations import (  # noqa: F401
 )
 from walk.operations.base import OPERATIONS, Operation
 
-__all__ = ["OPERATIONS", "Operation"]
+TOPICS = (asking, controls, deciding, people, privacy, provider, tenants, upkeep)
+
+__all__ = ["OPERATIONS", "TOPICS", "Operation"]

@@ -151,7 +151,9 @@ async def ask(world: World, dice: Random, surface: Surface) -> str | None:
     world.facts.marks.setdefault(customer, []).append(mark)
     found = await surface.ask(customer, words, by=by, key=key, conversation=thread)
     request = await world.sayso.requests.get(found)
-    world.facts.keys.append(Asked(key=key, content=("ask", customer, words, by, thread), id=found))
+    world.facts.keys.append(
+        Asked(key=key, content=("ask", customer, words, by, thread), id=found, door=surface.name)
+    )
     await remember_requesters(world, request, by)
     return f"{customer} asks {words[:60]!r}: {request.status}"
 
@@ -192,7 +194,7 @@ async def reply_late(world: World, dice: Random, surface: Surface) -> str | None
 @operation("say again", verb="ask", weight=3)
 async def ask_again(world: World, dice: Random, surface: Surface) -> str | None:
     """The same words with the same key are the same request."""
-    known = pick(dice, [one for one in world.facts.keys if one.content[0] == "ask"])
+    known = pick(dice, [one for one in _keys(world, surface) if one.content[0] == "ask"])
     if known is None:
         return None
     _, customer, words, by, thread = known.content
@@ -224,7 +226,7 @@ async def put(world: World, surface: Surface, wanted: Proposal, by: str, key: st
     found = await surface.propose(action, args, customer, by=by, key=key)
     world.facts.requesters.setdefault(found, by)
     content = ("propose", action, repr(args), customer, by)
-    world.facts.keys.append(Asked(key=key, content=content, id=found))
+    world.facts.keys.append(Asked(key=key, content=content, id=found, door=surface.name))
     view = await world.sayso.actions.get(found, timeline=False)
     told = "" if view.error is None else f" ({view.error.code})"
     return f"{by} proposes {action} {_short(args)} for {customer}: {view.status}{told}"
@@ -233,7 +235,7 @@ async def put(world: World, surface: Surface, wanted: Proposal, by: str, key: st
 @operation("propose again", verb="propose", weight=4)
 async def propose_again(world: World, dice: Random, surface: Surface) -> str | None:
     """The same proposal with the same key is the same action."""
-    known = pick(dice, [one for one in world.facts.keys if one.content[0] == "propose"])
+    known = pick(dice, [one for one in _keys(world, surface) if one.content[0] == "propose"])
     if known is None:
         return None
     _, action, args, customer, by = known.content
@@ -255,13 +257,24 @@ async def propose_equal(world: World, dice: Random, surface: Surface) -> str | N
         return None
     _, action, args, customer, _ = known.content
     wanted = (str(action), _args_of(str(args)), str(customer))
-    return await put(world, surface, wanted, askers(world, dice), some_key(dice))
+    by = askers(world, dice)
+    told = await put(world, surface, wanted, by, some_key(dice))
+    one, other = [
+        await world.sayso.actions.get(found, timeline=False)
+        for found in (known.id, world.facts.keys[-1].id)
+    ]
+    both = {one.status, other.status} == {"pending_approval"}
+    same = (one.args, one.assurance, one.revision) == (other.args, other.assurance, 1)
+    # A person's own stands under their own name, so that they cannot approve it.
+    if both and same and one.id != other.id and by.endswith("bot"):
+        raise FindingError("allowed", f"two equal cards about {customer} wait")
+    return told
 
 
 @operation("propose another with a known key", verb="propose", weight=2)
 async def propose_conflict(world: World, dice: Random, surface: Surface) -> str | None:
     """A key says one thing."""
-    known = pick(dice, [one for one in world.facts.keys if one.content[0] == "propose"])
+    known = pick(dice, [one for one in _keys(world, surface) if one.content[0] == "propose"])
     if known is None or known.content[3] in world.facts.erased:
         return None
     args: dict[str, JsonValue] = {"amount": money(777, "USD"), "note": mark_of(dice)}
@@ -293,6 +306,11 @@ async def propose_nonsense(world: World, dice: Random, surface: Surface) -> str 
     if view.status not in {"refused", "failed", "rejected"}:
         raise FindingError("allowed", f"{action} {_short(args)} for {customer} is {view.status}")
     return f"{action} {_short(args)} for {customer}: {view.status}"
+
+
+def _keys(world: World, surface: Surface) -> list[Asked]:
+    """The keys that were used through this door, each of which has keys of its own."""
+    return [one for one in world.facts.keys if one.door == surface.name]
 
 
 def _short(args: Mapping[str, JsonValue]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
+from walk.facts import RefusedHereError
 from walk.operations.base import (
     active,
     cards,
@@ -17,6 +18,7 @@ from walk.operations.base import (
 from walk.surfaces.base import Surface
 from walk.world import World
 
+from sayso.errors import RetryableError
 from sayso.money import Money
 from sayso.sdk.solution_view import SolutionView
 
@@ -48,7 +50,14 @@ async def yes(world: World, dice: Random, surface: Surface) -> str | None:
     if found is None:
         return None
     card, person = found
-    await surface.answer(card, person, "approve")
+    try:
+        await surface.answer(card, person, "approve")
+    except (RetryableError, RefusedHereError):
+        # A command says when what was agreed to cannot be carried out now: the yes stands.
+        after = await world.sayso.solutions.get(card.id)
+        if person in {vote.person for vote in after.votes}:
+            await remember_yes(world, card, person)
+        raise
     await remember_yes(world, card, person)
     after = await world.sayso.solutions.get(card.id)
     return f"{person} says yes to {_told(card)}: {[step.status for step in after.steps]}"
@@ -183,7 +192,7 @@ async def stale(world: World, dice: Random, surface: Surface) -> str | None:
         world.facts.shown.remove(old)
         raise
     waits = any(step.asks for step in now.steps)
-    same = waits and (now.digest, now.revision) == (old.digest, old.revision)
+    same = waits and _seen(now, surface) == _seen(old, surface)
     person = pick(dice, with_any_role(world))
     if same or person is None:
         return None
@@ -200,8 +209,8 @@ async def other_digest(world: World, dice: Random, surface: Surface) -> str | No
     if found is None:
         return None
     card, person = found
-    digest = ("0" if card.digest[0] != "0" else "1") + card.digest[1:]
-    wrong = card.model_copy(update={"digest": digest})
+    steps = tuple(step.model_copy(update={"digest": _other(step.digest)}) for step in card.steps)
+    wrong = card.model_copy(update={"digest": _other(card.digest), "steps": steps})
     return await must_refuse("a yes to another digest", surface.answer(wrong, person, "approve"))
 
 
@@ -230,6 +239,18 @@ async def left(world: World, dice: Random, surface: Surface) -> str | None:
     return await must_refuse(
         f"the yes of {who}, who has left", surface.answer(card, who, "approve")
     )
+
+
+def _seen(card: SolutionView, surface: Surface) -> tuple[object, ...]:
+    """What somebody says that they saw; a command names the card of the one step that waits."""
+    if surface.name == "cli":
+        return tuple(step.digest for step in card.steps if step.asks)
+    return card.digest, card.revision
+
+
+def _other(digest: str | None) -> str:
+    told = digest or "0"
+    return ("0" if told[0] != "0" else "1") + told[1:]
 
 
 def with_any_role(world: World) -> list[str]:

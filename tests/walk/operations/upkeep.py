@@ -54,7 +54,7 @@ async def must_change_nothing(world: World) -> None:
             raise FindingError("reopened", f"{name}: {gone} became {new}")
 
 
-@operation("look at everything", verb="look", weight=5)
+@operation("look at everything", verb="look", weight=2)
 async def look(world: World, dice: Random, surface: Surface) -> str | None:
     """Somebody reads every list and every page."""
     await surface.look()

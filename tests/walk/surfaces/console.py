@@ -1,0 +1,142 @@
+"""The console's pages and forms, as a browser without scripts sends them, in this process."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+
+import httpx
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from walk.facts import FindingError, RefusedHereError
+from walk.surfaces.base import Surface
+
+from sayso.money import Money
+from sayso.sdk.solution_view import SolutionView
+from sayso.surfaces.console.app import create_console
+
+ROOT = "/console"
+PAGES = ("", "figures", "policy", "people", "stop", "audit", "me", "together")
+_NOTE = re.compile(r"<h[12][^>]*>([^<]{3,120})<")
+
+
+class ConsoleSurface(Surface):
+    """Signed in by a one-time link for each form."""
+
+    name = "console"
+    _app: Starlette | None = None
+
+    async def send(
+        self, method: str, path: str, person: str, form: Mapping[str, object] | None = None
+    ) -> str:
+        """The page that comes of it, redirects followed.
+
+        Raises:
+            RefusedHereError: a page that says no.
+            FindingError: `undocumented`, for a page that could not be made.
+        """
+        sayso = self.world.sayso
+        if self._app is None:
+            self._app = Starlette(routes=[Mount(ROOT, create_console(sayso))])
+        _, secret = await sayso.sessions.enter(await sayso.sessions.make_link(person))
+        transport = httpx.ASGITransport(self._app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(
+            transport=transport,
+            base_url="http://127.0.0.1",
+            cookies={"sayso_session": secret},
+            headers={"Sec-Fetch-Site": "same-origin"},
+            follow_redirects=True,
+            timeout=60,
+        ) as browser:
+            answer = await browser.request(method, f"{ROOT}/{path}", data=form)
+        if answer.status_code >= 500:
+            told = f"{method} {path}: {answer.status_code} {_told(answer.text)}"
+            raise FindingError("undocumented", told)
+        if answer.status_code >= 400:
+            raise RefusedHereError("", f"{answer.status_code} {_told(answer.text)}")
+        return answer.text
+
+    async def answer(
+        self,
+        card: SolutionView,
+        person: str,
+        choice: str,
+        *,
+        steps: tuple[str, ...] | None = None,
+        lower: Mapping[str, Money] | None = None,
+    ) -> None:
+        asking = [step.id for step in card.steps if step.asks]
+        form: dict[str, object] = {
+            "decision": "no" if choice == "reject" else "yes",
+            "revision": str(card.revision),
+            "digest": card.digest,
+            "step": list(steps) if steps is not None else asking,
+        }
+        if choice == "reject":
+            form["reason_code"] = "not_covered"
+        if steps is not None or lower:
+            form["smaller"] = "1"
+        for name, amount in (lower or {}).items():
+            form[f"lower.{name}"] = f"{amount.decimal:f}"
+        await self.send("POST", f"solution/{card.id}/decision", person, form)
+
+    async def ask_customer(self, card: SolutionView, person: str, question: str) -> None:
+        form = {
+            "decision": "ask",
+            "revision": str(card.revision),
+            "digest": card.digest,
+            "question": question,
+        }
+        await self.send("POST", f"solution/{card.id}/decision", person, form)
+
+    async def note(self, card: SolutionView, person: str, text: str) -> None:
+        await self.send("POST", f"solution/{card.id}/note", person, {"note": text})
+
+    async def engage(self, by: str, scope: str, target: str) -> str:
+        before = {one.id for one in await self.world.sayso.stops.list(limit=200)}
+        form = {"scope": scope, "target": target, "reason": "it looks odd"}
+        await self.send("POST", "stop", by, form)
+        after = await self.world.sayso.stops.list(limit=200)
+        return next((one.id for one in after if one.id not in before), after[0].id)
+
+    async def resume(self, stop_id: str, person: str) -> None:
+        await self.send("POST", f"stop/{stop_id}/resume", person, {})
+
+    async def work(self, about: str, person: str, verb: str, text: str) -> None:
+        await self.send("POST", f"work/{about}", person, {"do": verb, "note": text})
+
+    async def set_cap(
+        self, limit_id: str, person: str, *, sums: Mapping[str, Decimal], cards: int | None
+    ) -> None:
+        form = {f"cap-{name}": f"{cap:f}" for name, cap in sums.items()}
+        if cards is not None:
+            form["cap-cards"] = str(cards)
+        await self.send("POST", "policy/limit", person, {"limit": limit_id, **form})
+
+    async def set_dial(self, dial: str, person: str, stage: str, share: int | None) -> None:
+        form = {"dial": dial, "stage": stage, "share": str(share or 100)}
+        await self.send("POST", "policy/dial", person, form)
+
+    async def rollback(self, person: str, number: int) -> None:
+        await self.send("POST", "policy/rollback", person, {"version": str(number)})
+
+    async def confirm(self, change_id: str, person: str, sha256: str) -> None:
+        form = {"answer": "confirm", "sha256": sha256}
+        await self.send("POST", f"policy/change/{change_id}", person, form)
+
+    async def look(self) -> None:
+        for page in PAGES:
+            await self.send("GET", page, "maria")
+        sayso = self.world.sayso
+        for action in await sayso.actions.list(limit=3):
+            await self.send("GET", f"action/{action.id}", "maria")
+            if action.approval is not None:
+                await self.send("GET", f"solution/{action.approval.id}", "maria")
+        for request in await sayso.requests.list(limit=3):
+            await self.send("GET", f"request/{request.id}", "maria")
+
+
+def _told(page: str) -> str:
+    found = _NOTE.search(page)
+    return found.group(1).strip() if found else page[:80]
