@@ -38,6 +38,10 @@ PROMISES: dict[str, Promise] = {
         "A database of a build from before the first release is refused by every command that "
         "opens it, with what to do, and not one byte of it changes.",
     ),
+    "upgrade:released": Promise(
+        "A workspace that a released version has left, with something in every state, is upgraded, "
+        "reads as what it was, goes on with each effect once, and verifies.",
+    ),
     # ---- the fleet -------------------------------------------------------------------------
     "fleet:shared": Promise(
         "Any number of workers share what is due, and each of it has one effect."

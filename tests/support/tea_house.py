@@ -17,7 +17,7 @@ from sayso.actions.model.definition import (
     Subject,
     idempotent,
 )
-from sayso.actions.model.snapshot import Absence, Call, Receipt, Resolved
+from sayso.actions.model.snapshot import Absence, Call, Receipt, Record, Resolved
 
 LEAVES = 3
 """So many leaves are in every pot."""
@@ -67,3 +67,6 @@ class TeaHouse(Shop):
     async def look_up(self, call: Call) -> Receipt | Absence:
         self.looked_up += 1
         return await super().look_up(call)
+
+    async def list_records(self, subject: Subject) -> Sequence[Record]:
+        return ()

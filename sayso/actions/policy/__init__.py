@@ -3,7 +3,8 @@
 `evaluator` judges, with limits and the roll-out; `base` is what is asked and answered; `cedar` asks
 the engine, one `slices` of the rules for each action. `reading` makes a policy of a document:
 `cedar_rules`, `cedar_schema`, `cedar_errors`, `tables`, `calendar`, with each `problem`; only
-`cedarpy_adapter` calls the engine. `formula` says the same as the rules without it, for `analysis`,
-`examples`, `claims`, `backtest` and `suggest`; `document`, `versions`, `active` and `activation`
-are what is in force; `card`, `why` and `signs` are what people are shown. `policies` are shipped.
+`cedarpy_adapter` calls the engine, and `absent` is what other programs' actions tell. `formula`
+says the same as the rules without it, for `analysis`, `examples`, `claims`, `backtest` and
+`suggest`; `document`, `versions`, `active` and `activation` are what is in force; `card`, `why` and
+`signs` are what people are shown. `policies` are shipped.
 """
