@@ -9,7 +9,10 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import httpx
 import pytest
+from fastapi import FastAPI
+from support.shop_workspace import open_shop
 from surfaces.http.api_server import TIMEOUT_S, ApiServer, serving, token
 from surfaces.http.test_openapi import CONTRACT
 from tree import ROOT
@@ -116,6 +119,20 @@ def _environment(api: ApiServer) -> dict[str, str]:
         "MARIA": api.secrets["maria"],
         "ADMIN": api.run(token(api.sayso, "maria", "person", frozenset({Scope.ADMIN})))[1],
     }
+
+
+async def test_the_app_can_be_mounted_as_the_page_says(tmp_path: Path) -> None:
+    """Its Python, as it stands, in an app of the reader's."""
+    (code,) = re.findall(
+        r"^```python\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL
+    )
+    async with open_shop(tmp_path / "shop") as opened:
+        mine = FastAPI()
+        exec(code, {"app": mine, "sayso": opened.sayso})
+        transport = httpx.ASGITransport(mine)
+        async with httpx.AsyncClient(transport=transport, base_url="http://shop") as client:
+            answer = await client.get("/sayso/healthz")
+    assert answer.status_code == 200, answer.text
 
 
 def test_the_page_names_every_route() -> None:
