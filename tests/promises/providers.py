@@ -118,6 +118,9 @@ PROMISES: dict[str, Promise] = {
     "draft:first-call": Promise(
         "A description becomes a first gated call by a draft, its answers, a check and a review.",
     ),
+    "draft:addresses": Promise(
+        "A draft names no private address, and no user or password of an address."
+    ),
     "draft:quoted": Promise(
         "What a model reads in a page counts only with a quote that stands there."
     ),

@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from sayso.actions.model.definition import Effect
-from sayso.connectors.draft.draft import Draft, Drafted, begin
+from sayso.connectors.draft.draft import Draft, Drafted, begin, public_base
 from sayso.connectors.draft.words import snake
 from sayso.text import plain
 
@@ -83,7 +83,7 @@ def draft_docs(answers: PageAnswers, page: str, name: str, source: str) -> Draft
     draft = begin(name, answers.title, "1", source)
     write = _Writer(draft, page)
     draft.table("connection")
-    write.text("base", answers.base_url, "https address of the API")
+    _base(write, answers.base_url)
     write.asked("auth", answers.auth, 'how is the key shown? { kind = "bearer" }, basic, header, …')
     write.asked("account", answers.account_path, "which GET says who we are? get, id, title")
     if any(one.effect in (Effect.MONEY_OUT, Effect.CREDIT) for one in answers.operations):
@@ -96,6 +96,17 @@ def draft_docs(answers: PageAnswers, page: str, name: str, source: str) -> Draft
             shown[verb] = f"{one.method} {one.path.value}"
             _operation(write, verb, one)
     return draft.done(shown, ())
+
+
+def _base(write: _Writer, answer: Answer | None) -> None:
+    question = "https address of the API"
+    base = None if answer is None else public_base(answer.value)
+    if answer is None or base is None:
+        private = answer is not None and write.stands(answer)
+        more = "; the page has none of a public host" if private else ""
+        write.draft.ask("base", f"{question}{more}")
+    else:
+        write.text("base", answer.model_copy(update={"value": base}), question)
 
 
 def _operation(write: _Writer, verb: str, one: OperationAnswers) -> None:

@@ -6,12 +6,18 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
+from sayso.errors import ConfigError
 from sayso.json import JsonValue
+from sayso.network import LOOPBACK, checked_url
 from sayso.text import plain
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _LINE = 300
+# A user and a password before a host, up to the last `@` before the path.
+_USER = re.compile(r"(?<=//)[^/\s\"'`<>?#]*@")
+_PART = re.compile(r"\{[^{}]*\}|<[^<>]*>")
 _CANDIDATES = 6
 
 
@@ -72,8 +78,24 @@ class Draft:
 
     def done(self, actions: Mapping[str, str], left: Sequence[str]) -> Drafted:
         """The whole."""
-        text = "\n".join(self.lines).strip() + "\n"
+        # INVARIANT: a user and a password in an address get neither into a key nor into a comment.
+        text = _USER.sub("", "\n".join(self.lines).strip() + "\n")
         return Drafted(text=text, actions=actions, left=left, filled=self.filled, asked=self.asked)
+
+
+def public_base(url: str) -> str | None:
+    """The address as a `base`, without a user; None where it is private or not https.
+
+    Args:
+        url: as the provider's description has it; a part in braces stands for anything.
+    """
+    bare = _USER.sub("", url).rstrip("/")
+    try:
+        parts = checked_url(_PART.sub("x", bare), name="base")
+    except ConfigError:
+        return None
+    host = urlsplit(parts).hostname
+    return bare if parts.startswith("https://") and host not in LOOPBACK else None
 
 
 def begin(name: str, title: str, version: str, source: str) -> Draft:

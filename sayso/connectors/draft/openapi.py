@@ -11,7 +11,7 @@ from sayso.actions.model.definition import FORBIDDEN_FIELDS, Effect
 from sayso.connectors.describe.openapi import OpenApi, Operation
 from sayso.connectors.describe.shape import Schema
 from sayso.connectors.draft.action import ActionDrafter
-from sayso.connectors.draft.draft import Draft, Drafted, begin
+from sayso.connectors.draft.draft import Draft, Drafted, begin, public_base
 from sayso.connectors.draft.shapes import AMOUNTS, PARAMETER, Object, Shapes, Wanted, filled
 from sayso.connectors.draft.words import (
     ASKED_FOR,
@@ -143,16 +143,17 @@ class _Drafter(Shapes):
     # ---- the connection ------------------------------------------------------------------------
 
     def _connection(self, draft: Draft) -> None:
-        servers = [one for one in self.described.servers if one.startswith("https://")]
+        public = [public_base(one) for one in self.described.servers]
+        servers = [one for one in public if one is not None]
         draft.table("connection")
         known = [one for one in servers if not NOBODYS.search(one)]
         known.sort(key=lambda one: TRIED_OUT.search(one) is not None)
         whole = next(iter(known), None)
         if whole is not None:
-            draft.put("base", whole.rstrip("/"))
+            draft.put("base", whole)
         else:
             question = "https address of the API; a part that differs per account is a setting"
-            draft.ask("base", question, self.described.servers)
+            draft.ask("base", question, servers)
         self._auth(draft)
         account = self._account()
         if account is None:
