@@ -7,13 +7,13 @@ itself is worth less: with `required` it is worth nothing.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from sayso.actions.model.definition import Assurance, Subject
 from sayso.errors import Code, RefusedError, RetryableError
+from sayso.nesting import read_json
 from sayso.network import LOOPBACK, Destination, checked_url
 from sayso.sdk.resources.base import Resource
 from sayso.settings import FILE_NAME, IdentitySection
@@ -171,7 +171,7 @@ async def _published(name: str, url: str, private: tuple[str, ...]) -> KeySet:
     try:
         if answer.status != 200:
             raise ValueError(f"HTTP {answer.status}")
-        return KeySet.import_key_set(json.loads(answer.body))
+        return KeySet.import_key_set(read_json(answer.body))
     except (JoseError, ValueError, KeyError, TypeError) as error:
         raise RetryableError(
             Code.PROVIDER_UNAVAILABLE,

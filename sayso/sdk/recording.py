@@ -27,6 +27,7 @@ from sayso.connectors.setup import AskedSettings, Setup
 from sayso.errors import Code, OutcomeUnknownError, RefusedError
 from sayso.ids import Clock, IdSource
 from sayso.json import JsonObject, JsonValue
+from sayso.nesting import read_json
 from sayso.sdk.connectors import load_connectors
 from sayso.sdk.manifests import mark_recorded
 from sayso.sdk.resources.connections import Connections
@@ -226,7 +227,7 @@ class _Recording:
 
 def _body(raw: bytes) -> JsonValue:
     try:
-        return without_people(cast("JsonValue", json.loads(raw)))
+        return without_people(cast("JsonValue", read_json(raw)))
     except ValueError:
         return _EMAIL.sub(_stand_in, raw.decode(errors="replace"))
 
@@ -275,7 +276,7 @@ def _done(path: Path, reviewed: Reviewed) -> set[str]:
     """The actions of these very bytes that were done and found again."""
     found: set[str] = set()
     for line in path.read_text("utf-8").splitlines():
-        one = json.loads(line)
+        one = read_json(line)
         if one["manifest"] == reviewed.source.digest and one["done"]:
             found.add(one["action"])
     return found

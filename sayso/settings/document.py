@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field, ValidationError, field_validator, model_v
 
 from sayso.errors import Code, ConfigError
 from sayso.ids import DEFAULT_TENANT
+from sayso.nesting import read_toml
 from sayso.settings.base import (
     NAME,
     REFERENCE,
@@ -517,7 +518,7 @@ def read_settings(path: Path) -> Settings:
             detail=str(error),
         ) from error
     try:
-        values = tomllib.loads(raw.decode("utf-8"))
+        values = read_toml(raw.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(
             Code.INVALID_SETTING,

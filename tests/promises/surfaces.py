@@ -6,6 +6,10 @@ from promises.promise import Promise
 
 PROMISES: dict[str, Promise] = {
     # ---- a person decides ------------------------------------------------------------------
+    "input:nesting": Promise(
+        "JSON and TOML that is nested very deep is refused with a clear error, wherever it comes "
+        "in: settings, limits, playbooks, manifests, answers, files to verify."
+    ),
     "canaries:never-done": Promise(
         "A test card is no action and no approval: nothing claims, calls, counts or judges one, "
         "whatever is answered; the log says who was tried with which mistake and what they said, "

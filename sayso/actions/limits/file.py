@@ -20,6 +20,7 @@ from sayso.actions.model.definition import Action
 from sayso.actions.policy.problem import Problem, no_action
 from sayso.errors import Code, RefusedError
 from sayso.money import exponent_of
+from sayso.nesting import read_toml
 
 _LIMIT = re.compile(r"^(?:[ \t]*#[^\n]*\n)*[ \t]*\[\[\s*limit\s*\]\]", re.MULTILINE)
 """Where a limit begins: with what is said right above it, which goes where it goes."""
@@ -68,7 +69,7 @@ def read_limits(
         Those that are right, and what is wrong with the others.
     """
     try:
-        values: dict[str, object] = tomllib.loads(text, parse_float=Decimal)
+        values: dict[str, object] = read_toml(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
         return [], [_problem(file, text, "", _WrongError(f"it is no TOML: {error}", "fix it"))]
     limits: list[Limit] = []
@@ -257,7 +258,7 @@ def _block(text: str, limit_id: str) -> tuple[int, int, dict[str, object]]:
     """Where a limit begins and ends in a file that was read before, and what it says."""
     starts = [match.start() for match in _LIMIT.finditer(text)]
     for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
-        row = tomllib.loads(text[start:end], parse_float=Decimal)["limit"][0]
+        row = read_toml(text[start:end], parse_float=Decimal)["limit"][0]
         if row.get("id") == limit_id:
             return start, end, row
     raise RefusedError(

@@ -12,6 +12,7 @@ from typing import cast
 from sayso.actions.policy.problem import Problem
 from sayso.errors import RefusedError
 from sayso.money import Money, exponent_of
+from sayso.nesting import read_toml
 
 OLDEST = timedelta(days=7)
 """Rates that are older than this convert nothing, and what cannot be converted is over."""
@@ -45,7 +46,7 @@ class Rates:
 def read_rates(file: str, text: str) -> tuple[Rates, list[Problem]]:
     """Read `rates.toml`: `as_of` and, for each currency, what others are worth in it."""
     try:
-        values: dict[str, object] = tomllib.loads(text, parse_float=Decimal)
+        values: dict[str, object] = read_toml(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
         return Rates(), [_problem(file, f"it is no TOML: {error}", "fix that line")]
     as_of = values.pop("as_of", None)

@@ -23,6 +23,7 @@ from sayso.actions.policy.formula.translate import SCALE
 from sayso.actions.policy.slices import Slice
 from sayso.actions.policy.tables.file import Readable, readable_fields
 from sayso.errors import Code, ConfigError
+from sayso.nesting import read_toml
 
 _TOP = {"action", "currency", "given", "test", "claim"}
 _OWN = {"say", "wants", "currency"}
@@ -75,7 +76,7 @@ def read_examples(
         ConfigError: `invalid_policy`, with file, test and what to write.
     """
     try:
-        values: dict[str, object] = tomllib.loads(text, parse_float=Decimal)
+        values: dict[str, object] = read_toml(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
         raise _wrong(file, "", f"it is no TOML: {error}", "fix that line") from error
     for key in values.keys() - _TOP:

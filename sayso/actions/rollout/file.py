@@ -17,6 +17,7 @@ from sayso.actions.policy.problem import Problem
 from sayso.actions.policy.tables.file import Table, read_values
 from sayso.actions.rollout.definition import ALL, Brake, Dial, Rollout, Stage
 from sayso.errors import Code, RefusedError
+from sayso.nesting import read_toml
 
 _TOP = {"dial", "others", "model"}
 _DIAL = re.compile(r"^\s*\[\[\s*dial\s*\]\]", re.MULTILINE)
@@ -60,7 +61,7 @@ def read_rollout(
 ) -> tuple[Rollout, list[Problem]]:
     """Read the dials and check each; what is wrong with the others."""
     try:
-        values: dict[str, object] = tomllib.loads(text, parse_float=Decimal)
+        values: dict[str, object] = read_toml(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
         wrong = _WrongError(f"it is no TOML: {error}", "fix that line")
         return Rollout(), [_problem(file, text, "", wrong)]

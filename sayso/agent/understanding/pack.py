@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from sayso.agent.understanding.patterns import expand
 from sayso.errors import Code, ConfigError
+from sayso.nesting import read_toml
 
 
 def _patterns(written: tuple[str, ...]) -> tuple[str, ...]:
@@ -166,7 +167,7 @@ def read_pack(text: str, *, source: str) -> LanguagePack:
         ConfigError: `invalid_playbook`, with the place and what is wrong there.
     """
     try:
-        return LanguagePack.model_validate(tomllib.loads(text))
+        return LanguagePack.model_validate(read_toml(text))
     except tomllib.TOMLDecodeError as error:
         raise _invalid(source, f"it is no TOML: {error}") from error
     except ValidationError as error:

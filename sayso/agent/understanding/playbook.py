@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError, model_validator
 from sayso.actions.model.plan import MAX_STEPS, OnFailure
 from sayso.agent.understanding.pack import Closed, Patterns
 from sayso.errors import Code, ConfigError
+from sayso.nesting import read_toml
 
 TomlValue: TypeAlias = str | int | bool | Mapping[str, str | int | bool]
 
@@ -285,7 +286,7 @@ T = TypeVar("T", bound=Closed)
 
 def _read(model: type[T], text: str, source: str, what: str) -> T:
     try:
-        return model.model_validate(tomllib.loads(text))
+        return model.model_validate(read_toml(text))
     except tomllib.TOMLDecodeError as error:
         raise _invalid(what, source, f"it is no TOML: {error}") from error
     except ValidationError as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from sayso.audit.tree.proof import EntryProof
 from sayso.audit.verifier.bundle import ProvenRow
 from sayso.audit.verifier.walk import decode
 from sayso.errors import Code, IntegrityError, RefusedError, SaysoError
+from sayso.nesting import read_json
 
 _MAX_LINE_BYTES = 4 * MAX_BODY_BYTES
 _MAX_PAGE_BYTES = 64 * 1024 * 1024
@@ -148,7 +148,7 @@ def _loads_once(line: bytes) -> object:
             first, and others the last.
     """
     orjson.loads(line)  # stricter than the reader below, about encoding, numbers and depth
-    return cast("object", json.loads(line, object_pairs_hook=_object_once))
+    return cast("object", read_json(line, object_pairs_hook=_object_once))
 
 
 def _object_once(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -266,7 +266,7 @@ def read_document(path: Path) -> object:
         raise _unreadable(path, f"it has more than {MAX_BYTES} bytes")
     try:
         return cast("object", json.loads(raw))
-    except ValueError:
+    except (ValueError, RecursionError):
         return _yaml(raw, path)
 
 

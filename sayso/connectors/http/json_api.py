@@ -12,6 +12,7 @@ from sayso.connectors.http.client import HttpAnswer, HttpClient, HttpLimits, Htt
 from sayso.connectors.http.outcome import no_answer, problem_of
 from sayso.connectors.retry import RetryPolicy
 from sayso.json import JsonObject, JsonValue
+from sayso.nesting import read_json
 from sayso.network import LOOPBACK, Destination
 
 Headers = Callable[[], Awaitable[Mapping[str, str]]]
@@ -141,7 +142,7 @@ class JsonApi:
 
 def _object(answer: HttpAnswer) -> JsonObject | None:
     try:
-        found: object = json.loads(answer.body)
+        found: object = read_json(answer.body)
     except ValueError:
         return None
     return cast("JsonObject", found) if isinstance(found, dict) else None

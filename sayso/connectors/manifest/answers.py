@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from sayso.errors import (
     SaysoError,
 )
 from sayso.json import JsonValue
+from sayso.nesting import read_json
 from sayso.reading import ReadingError, read
 from sayso.text import plain
 
@@ -54,7 +54,7 @@ def parse(body: bytes) -> JsonValue:
         UnreadableError: for what is no JSON, has too many values or too deep a nesting.
     """
     try:
-        value = json.loads(body, parse_float=Decimal, parse_constant=_refuse)
+        value = read_json(body, parse_float=Decimal, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
         raise UnreadableError("it is no JSON") from error
     _bounded(value)

@@ -21,6 +21,7 @@ from sayso.connectors.manifest.schema import McpServer
 from sayso.errors import Code, OutcomeUnknownError, RefusedError, SaysoError
 from sayso.extras import missing_extra
 from sayso.json import JsonValue
+from sayso.nesting import read_json
 from sayso.network import LOOPBACK, Destination, guarded_transport
 from sayso.text import plain
 
@@ -167,7 +168,7 @@ class McpTools:
         if found.structured_content is not None:
             return cast("JsonValue", found.structured_content)
         try:
-            return cast("JsonValue", json.loads(text))
+            return cast("JsonValue", read_json(text))
         except ValueError:
             return {"text": text}
 

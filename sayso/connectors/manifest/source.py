@@ -17,6 +17,7 @@ from pydantic_core import ErrorDetails
 
 from sayso.connectors.manifest.schema import MAX_BYTES, Manifest
 from sayso.errors import Code, ConfigError
+from sayso.nesting import read_toml
 
 _HEADER = re.compile(r"\s*\[\[?\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$")
 _KEY = re.compile(
@@ -71,7 +72,7 @@ def read_source(raw: bytes, name: str) -> Source:
         raise invalid(name, f"it has {len(raw)} bytes; {MAX_BYTES} is most", "split the connector")
     try:
         text = raw.decode("utf-8")
-        table = tomllib.loads(text)
+        table = read_toml(text)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise invalid(name, f"it is no TOML: {error}", "correct that line") from error
     is_draft = table.pop("draft", None) is not None

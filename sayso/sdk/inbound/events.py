@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import cast
 from sayso.connectors.signatures import Provider
 from sayso.ids import is_id
 from sayso.json import JsonValue
+from sayso.nesting import read_json
 from sayso.reading import ReadingError, read
 from sayso.text import plain
 
@@ -70,7 +70,7 @@ def read_event(
         subject: a JMESPath to the customer's id, in place of the platform's usual one.
     """
     try:
-        payload: object = json.loads(body)
+        payload: object = read_json(body)
     except (ValueError, RecursionError):
         return None
     if not isinstance(payload, Mapping):

@@ -18,6 +18,7 @@ from sayso.actions.policy.document import PolicyDocument
 from sayso.actions.policy.versions import get_version
 from sayso.errors import Code, IntegrityError, RefusedError
 from sayso.ids import rfc3339, to_micros
+from sayso.nesting import read_toml
 from sayso.sdk.policy_in_force import weigh_change
 from sayso.sdk.resources.base import Resource
 from sayso.sdk.resources.policy import PolicyResource
@@ -244,7 +245,6 @@ class AnalysisResource(Resource):
         Raises:
             ConfigError: `invalid_policy`.
         """
-        import tomllib
 
         from sayso.actions.policy.claims import prove, read_claims  # loads Cedar
         from sayso.actions.policy.reading import is_test
@@ -257,7 +257,7 @@ class AnalysisResource(Resource):
         for name, content in sorted(texts.items()):
             if not is_test(name):
                 continue
-            values = tomllib.loads(content, parse_float=Decimal)
+            values = read_toml(content, parse_float=Decimal)
             roles = document.rules.roles
             for claim in read_claims(name, content, values, kinds.actions, roles):
                 proof = await asyncio.to_thread(prove, read.policy, claim, known[claim.action])

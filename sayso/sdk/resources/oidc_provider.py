@@ -5,7 +5,6 @@ joserfc checks the tokens; what they have to say, and by which algorithms, is ou
 
 from __future__ import annotations
 
-import json
 from base64 import urlsafe_b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from sayso.audit.entry import Actor, ActorKind
 from sayso.errors import Code, RefusedError, RetryableError
+from sayso.nesting import read_json
 from sayso.sdk.identity import safe_client
 from sayso.sdk.resources.base import Resource
 from sayso.settings.surfaces import OidcSection
@@ -273,7 +273,7 @@ class OidcProvider(Resource):
         if bearer and answer.status in {401, 403}:
             refuse("the provider knows them no more")
         try:
-            said: object = json.loads(answer.body) if answer.status == 200 else None
+            said: object = read_json(answer.body) if answer.status == 200 else None
         except ValueError:
             said = None
         if not isinstance(said, dict):
@@ -308,7 +308,7 @@ def no_role() -> RefusedError:
 def kept_claims(token: Secret) -> Claims:
     """What an ID token says that was checked when it came, and sealed since."""
     body = token.reveal().split(".")[1]
-    said: Claims = json.loads(urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+    said: Claims = read_json(urlsafe_b64decode(body + "=" * (-len(body) % 4)))
     return said
 
 

@@ -5,11 +5,11 @@ Importing this imports the package `agents` (the extra `openai-agents`).
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from sayso.actions.model.definition import Subject
 from sayso.extras import missing_extra
+from sayso.nesting import read_json
 from sayso.sdk.client import Sayso
 from sayso.sdk.tools.tool import Caller, Tool
 from sayso.sdk.tools.toolbox import Toolbox, open_tools
@@ -69,7 +69,7 @@ def _offer(toolbox: Toolbox, tool: Tool, caller: Caller) -> FunctionTool:
 def _read(given: str) -> object:
     """The arguments; what is no JSON is handed on, so that it is refused, and recorded."""
     try:
-        found: object = json.loads(given or "{}")
+        found: object = read_json(given or "{}")
     except (ValueError, RecursionError):
         return given
     return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -12,6 +11,7 @@ from pathlib import PurePosixPath
 from starlette.responses import Response
 
 from sayso.errors import RefusedError
+from sayso.nesting import read_toml
 from sayso.sdk.resources.policy import PolicyTextView
 from sayso.surfaces.console.rollout import SHARES, dials_by_action, limit_lines
 from sayso.surfaces.console.visit import Visit
@@ -74,7 +74,7 @@ def rules_of(text: PolicyTextView) -> tuple[Rule, ...]:
 
 def _rows(table: str, content: str) -> list[tuple[str, str]]:
     """The rows of a table with their sentences; limits and dials are no rows."""
-    read = tomllib.loads(content)
+    read = read_toml(content)
     return [
         (f"{table}.{row['id']}", row["say"])
         for sort in ("allow", "ask", "never")

@@ -30,6 +30,7 @@ from sayso.actions.policy.tables.rows import (
 )
 from sayso.errors import RefusedError
 from sayso.money import exponent_of
+from sayso.nesting import read_toml
 
 _ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _STEM = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
@@ -82,7 +83,7 @@ def read_table(
         The table, None where anything is wrong, and what is.
     """
     try:
-        values: dict[str, object] = tomllib.loads(text, parse_float=Decimal)
+        values: dict[str, object] = read_toml(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
         return None, [_problem(file, text, _WrongError(f"it is no TOML: {error}", "fix that line"))]
     return read_values(file, text, values, actions, roles)
