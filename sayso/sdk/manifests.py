@@ -12,7 +12,8 @@ from datetime import datetime
 from pathlib import Path
 
 from sayso.connectors.manifest.check import Mistake, mistakes
-from sayso.connectors.manifest.derive import derive
+from sayso.connectors.manifest.derive import UNPROVEN, derive
+from sayso.connectors.manifest.proof import read_proofs
 from sayso.connectors.manifest.review import Review, find_source, read_reviews, write_reviews
 from sayso.connectors.manifest.source import Source
 from sayso.connectors.manifests import FOLDER, SHIPPED, manifest_names
@@ -85,8 +86,9 @@ def check_manifest(folder: Path, name: str, specs: Sequence[Path] = ()) -> Manif
     review = _review_of(folder, home, name, source)
     verified = review is not None and review.digest == source.digest and review.verified is not None
     actions: list[ActionReport] = []
+    proofs = read_proofs(folder, source.manifest)
     for verb, table in source.manifest.actions.items():
-        found = derive(table, verified=verified)
+        found = derive(table, verified=verified, proven=proofs.get(verb, UNPROVEN))
         actions.append(
             ActionReport(
                 name=f"{name}.{verb}",

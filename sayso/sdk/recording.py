@@ -6,38 +6,36 @@ provider's, and found again there, a person decides each of them.
 
 from __future__ import annotations
 
+import asyncio
 import json
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import math
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from secrets import token_hex
 from typing import cast
 
 from sayso.actions.model.definition import Subject
-from sayso.actions.model.snapshot import Absence, Call, Receipt
+from sayso.actions.model.snapshot import Call, Receipt
 from sayso.connectors.arguments import read_args
-from sayso.connectors.http import HttpAnswer, HttpRequest, Sender
 from sayso.connectors.manifest.connector import ManifestConnector
+from sayso.connectors.manifest.definition import Defined
 from sayso.connectors.manifest.factory import factory_of
+from sayso.connectors.manifest.proof import MAX_SHOWN_S, Proof, operation_digest, write_proof
 from sayso.connectors.manifest.review import Reviewed, load
 from sayso.connectors.manifests import FOLDER
 from sayso.connectors.setup import AskedSettings, Setup
-from sayso.errors import Code, OutcomeUnknownError, RefusedError
+from sayso.errors import Code, OutcomeUnknownError, RefusedError, RetryableError
 from sayso.ids import Clock, IdSource
 from sayso.json import JsonObject, JsonValue
 from sayso.nesting import read_json
 from sayso.sdk.connectors import load_connectors
 from sayso.sdk.manifests import mark_recorded
 from sayso.sdk.resources.connections import Connections
+from sayso.sdk.tape import Tape
 from sayso.sdk.workspace import Workspace
-
-_PERSONAL = re.compile(
-    r"name|mail|phone|address|street|city|zip|postal|token|secret|password|key|signature|birth|ip$",
-    re.IGNORECASE,
-)
-_EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +44,9 @@ class Recorded:
 
     Attributes:
         action: its name. account: where. receipt: what the provider says it did; None where it was
-            only resolved. found: whether its look-up has found it again; None where it has none.
+            only resolved. found: whether its look-up has found it again, after its answer had been
+            dropped; None where it has none. problem: what it claims and did not hold.
+        proof: what is proven of it from now on; None where nothing is.
         exchanges: how many were written. path: where to.
         is_verified: whether every action of the manifest has been done by now.
     """
@@ -55,9 +55,46 @@ class Recorded:
     account: str
     receipt: Receipt | None
     found: bool | None
+    problem: str
+    proof: Proof | None
     exchanges: int
     path: Path
     is_verified: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    name: str
+    verb: str
+    args: JsonObject
+    subject: str
+    do_it: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """What came of trying; empty where it was only resolved."""
+
+    receipt: Receipt | None = None
+    found: bool | None = None
+    key: bool = False
+    shown_after_s: int = 0
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How time passes while a provider is waited for; another one for tests."""
+
+    monotonic: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+
+PATIENCE_S = 180.0
+"""So long is looked for the effect of a call whose answer was dropped."""
+LEAST_ABSENT_S = 60
+"""Absence proves nothing before that, however fast a test account is."""
+REAL_TIME = Pace()
 
 
 async def record_action(
@@ -70,11 +107,15 @@ async def record_action(
     *,
     do_it: bool,
     by: str,
+    pace: Pace = REAL_TIME,
 ) -> Recorded:
-    """Resolve an action at the provider, do it if that is wanted, and look it up.
+    """Resolve an action at the provider, do it if that is wanted, and see what it claims.
+
+    Its first answer is dropped, it is looked up until it shows, and the same key is sent once more:
+    one effect has to be there in the end. What held is kept as a proof, beside the manifest.
 
     Args:
-        do_it: make the call too, once; it has its effect at the account.
+        do_it: make the call too; it has its effect at the account.
         by: who records.
 
     Raises:
@@ -86,13 +127,14 @@ async def record_action(
     reviewed = load(name, workspace.folder)
     if reviewed is None:
         raise RefusedError(Code.WRONG_STATE, f"there is no manifest `{name[:40]}`")
-    tape = _Tape()
+    tape = Tape()
     connections = Connections(workspace, clock)
     others = load_connectors(workspace, clock, connections=connections)
     try:
         connector = _connector(workspace, clock, reviewed, tape, others.connector, connections)
         try:
-            receipt, found = await _play(connector, clock, name, verb, args, subject, do_it=do_it)
+            asked = _Asked(name=name, verb=verb, args=args, subject=subject, do_it=do_it)
+            seen = await _play(connector, clock, asked, tape, pace)
             account = await connector.account()
         finally:
             await connector.close()
@@ -100,17 +142,24 @@ async def record_action(
         await others.close()
         await connections.close()
     path = workspace.folder / FOLDER / f"{name}.exchanges.jsonl"
-    done = receipt is not None and found is not False
-    _append(path, reviewed, verb, tape.exchanges, done=done, at=clock.now())
-    wanted = set(reviewed.source.manifest.actions)
-    is_verified = wanted <= _done(path, reviewed)
+    at, manifest = clock.now(), reviewed.source.manifest
+    proof = _proof(reviewed, verb, seen, account.shown, at) if do_it else None
+    claims = manifest.actions[verb].call.key is not None or manifest.actions[verb].look_up
+    # What claims something is done once that has held; what claims nothing, once it was called.
+    done = proof is not None if claims else seen.receipt is not None and not seen.problem
+    _append(path, reviewed, verb, tape.exchanges, done=done, at=at)
+    if do_it:
+        write_proof(workspace.folder, manifest, verb, proof)
+    is_verified = set(manifest.actions) <= _done(path, reviewed)
     if is_verified:
         mark_recorded(workspace.folder, name, by=by, now=clock.now())
     return Recorded(
         action=f"{name}.{verb}",
         account=account.shown,
-        receipt=receipt,
-        found=found,
+        receipt=seen.receipt,
+        found=seen.found,
+        problem=seen.problem,
+        proof=proof,
         exchanges=len(tape.exchanges),
         path=path,
         is_verified=is_verified,
@@ -121,7 +170,7 @@ def _connector(
     workspace: Workspace,
     clock: Clock,
     reviewed: Reviewed,
-    tape: _Tape,
+    tape: Tape,
     peer: object,
     connections: Connections,
 ) -> ManifestConnector:
@@ -140,115 +189,134 @@ def _connector(
 
 
 async def _play(
-    connector: ManifestConnector,
-    clock: Clock,
-    name: str,
-    verb: str,
-    args: JsonObject,
-    subject: str,
-    *,
-    do_it: bool,
-) -> tuple[Receipt | None, bool | None]:
-    defined = connector.defined.get(f"{name}.{verb}")
+    connector: ManifestConnector, clock: Clock, asked: _Asked, tape: Tape, pace: Pace
+) -> _Seen:
+    """Resolve, and where it is wanted do it: once, with its answer dropped, and once more.
+
+    The look-up has to find what the dropped answer would have told. The second call has the very
+    same key, so that a provider which keeps it has one effect in the end. Where there is neither
+    key nor look-up, it is called once and nothing is proven.
+    """
+    defined = connector.defined.get(f"{asked.name}.{asked.verb}")
     if defined is None:
         verbs = ", ".join(one.partition(".")[2] for one in connector.defined)
         raise RefusedError(
-            Code.UNKNOWN_ACTION, f"{name} has no action `{verb[:40]}`", next_step=f"use {verbs}"
+            Code.UNKNOWN_ACTION,
+            f"{asked.name} has no action `{asked.verb[:40]}`",
+            next_step=f"use {verbs}",
         )
     account = await connector.account()
-    if do_it and account.live:
+    if asked.do_it and account.live:
         raise RefusedError(
             Code.WRONG_STATE,
             f"{account.shown} is no test account",
             next_step="set the connector up with a test account's key, and record there",
         )
     action = defined.action
-    resolved = await connector.resolve(action, read_args(action, args), Subject(id=subject))
-    if not do_it:
-        return None, None
+    args = read_args(action, asked.args)
+    resolved = await connector.resolve(action, args, Subject(id=asked.subject))
+    if not asked.do_it:
+        return _Seen()
     call = Call(
         tenant="recording",
         action_id=IdSource(clock).new("act"),
         action=action.name,
-        subject_id=subject,
+        subject_id=asked.subject,
         resolved=resolved,
         idempotency_key=token_hex(32),
     )
+    return await _try(connector, defined, call, tape, pace)
+
+
+async def _try(
+    connector: ManifestConnector, defined: Defined, call: Call, tape: Tape, pace: Pace
+) -> _Seen:
+    keyed, has_look_up = defined.call.key is not None, defined.look_up is not None
+    if not has_look_up:
+        return await _try_key_alone(connector, call, keyed=keyed)
+    tape.drop_next_answer = True
+    began = pace.monotonic()
     try:
-        receipt: Receipt | Absence = await connector.call(call)
+        await connector.call(call)
+    except OutcomeUnknownError:
+        if not tape.dropped:
+            raise
+    tape.drop_next_answer = False
+    if not tape.dropped:
+        return _Seen(problem="no answer could be dropped, so nothing is proven")
+    found = await _found_within(connector, call, pace)
+    if found is None:
+        said = f"its look-up doesn't find it within {PATIENCE_S} s after the answer was lost"
+        return _Seen(found=False, problem=said)
+    shown_s = math.ceil(pace.monotonic() - began)
+    seen = _Seen(receipt=found, found=True, shown_after_s=shown_s)
+    if not keyed:
+        return seen
+    again = await _again(connector, call)
+    await pace.sleep(min(2.0 * shown_s + 1.0, PATIENCE_S))  # a second effect shows as late
+    effects = await connector.effects_of(call)
+    is_state = defined.look_up is not None and defined.look_up.proof == "state"
+    if effects > 1 or (again is not None and again.id != found.id and not is_state):
+        said = f"the same key, sent twice, has had {max(effects, 2)} effects: the key is ignored"
+        return replace(seen, problem=said)
+    # A state is what it is after one call and after two, so it shows nothing of the key.
+    return replace(seen, key=not is_state and again is not None)
+
+
+async def _try_key_alone(connector: ManifestConnector, call: Call, *, keyed: bool) -> _Seen:
+    """One call, and one more with its key where it has one: the same effect has to be told."""
+    try:
+        first = await connector.call(call)
     except OutcomeUnknownError as error:
         if error.look_up_after_s is None:
             raise
-        receipt = Absence.CANNOT_TELL
-    if defined.look_up is None:
-        return (receipt if isinstance(receipt, Receipt) else None), None
-    again = await connector.look_up(call)
-    if isinstance(again, Receipt):
-        return again, True
-    return (receipt if isinstance(receipt, Receipt) else None), False
+        return _Seen(problem="it was taken on, and nothing finds it again")
+    if not keyed:
+        return _Seen(receipt=first)
+    again = await _again(connector, call)
+    if again is None or again.id != first.id:
+        said = "the same key, sent twice, was answered as two effects: the key is ignored"
+        return _Seen(receipt=first, problem=said)
+    return _Seen(receipt=first, key=True)
 
 
-# ---- the tape ------------------------------------------------------------------------------------
-
-
-class _Tape:
-    """Keeps what was sent and what came back, without headers and without people in it."""
-
-    def __init__(self) -> None:
-        self.exchanges: list[JsonObject] = []
-
-    def between(self, sender: Sender) -> Sender:
-        """A sender that is recorded."""
-        return _Recording(sender, self.exchanges)
-
-
-class _Recording:
-    def __init__(self, sender: Sender, exchanges: list[JsonObject]) -> None:
-        self._sender = sender
-        self._exchanges = exchanges
-
-    async def send(self, request: HttpRequest) -> HttpAnswer:
-        answer = await self._sender.send(request)
-        self._exchanges.append(
-            {
-                "request": {
-                    "method": request.method,
-                    "url": _EMAIL.sub(_stand_in, request.url),
-                    "body": _body(request.body or b""),
-                },
-                "answer": {"status": answer.status, "body": _body(answer.body)},
-            }
-        )
-        return answer
-
-    async def close(self) -> None:
-        await self._sender.close()
-
-
-def _body(raw: bytes) -> JsonValue:
+async def _again(connector: ManifestConnector, call: Call) -> Receipt | None:
+    """The same call with the same key; None where the provider refuses it, or says nothing."""
     try:
-        return without_people(cast("JsonValue", read_json(raw)))
-    except ValueError:
-        return _EMAIL.sub(_stand_in, raw.decode(errors="replace"))
+        return await connector.call(call)
+    except (RefusedError, RetryableError, OutcomeUnknownError):
+        return None
 
 
-def without_people(value: JsonValue, key: str = "") -> JsonValue:
-    """An answer with stand-ins for names, addresses and secrets, of the same length and kind."""
-    if isinstance(value, Mapping):
-        return {name: without_people(one, name) for name, one in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [without_people(one, key) for one in value]
-    if isinstance(value, str):
-        if _EMAIL.fullmatch(value):
-            return "x@example.com"
-        if key and _PERSONAL.search(key):
-            return re.sub(r"[A-Za-z]", "x", re.sub(r"[0-9]", "0", value))
-        return _EMAIL.sub(_stand_in, value)
-    return value
+async def _found_within(connector: ManifestConnector, call: Call, pace: Pace) -> Receipt | None:
+    until, pause_s = pace.monotonic() + PATIENCE_S, 0.25
+    while True:
+        found = await connector.look_up(call)
+        if isinstance(found, Receipt):
+            return found
+        if pace.monotonic() >= until:
+            return None
+        await pace.sleep(pause_s)
+        pause_s = min(2 * pause_s, 5.0)
 
 
-def _stand_in(_found: re.Match[str]) -> str:
-    return "x@example.com"
+def _proof(reviewed: Reviewed, verb: str, seen: _Seen, account: str, at: datetime) -> Proof | None:
+    """What may be believed of it from now on; None where something it claims did not hold."""
+    table = reviewed.source.manifest.actions[verb]
+    claims_key = table.call.key is not None
+    if seen.problem or seen.receipt is None or not (claims_key or table.look_up is not None):
+        return None
+    if table.look_up is None and not seen.key:
+        return None
+    return Proof(
+        operation=operation_digest(reviewed.source.manifest, verb),
+        on=at.date(),
+        account=account,
+        key=seen.key,
+        found=seen.found is True,
+        shown_after_s=seen.shown_after_s,
+        absent_after_s=min(max(LEAST_ABSENT_S, 10 * seen.shown_after_s), MAX_SHOWN_S),
+    )
 
 
 def _append(

@@ -47,6 +47,17 @@ PROMISES: dict[str, Promise] = {
     "manifests:derived": Promise(
         "An action's guarantee is derived from what its manifest says, with the reasons.",
     ),
+    "manifests:proven": Promise(
+        "What a manifest claims of key and look-up is tried at a test account: one answer is "
+        "dropped, the same key is sent twice, one effect is demanded; what held is bound to what "
+        "was sent, and everything else stays claimed.",
+        "invariant 15",
+    ),
+    "manifests:cited": Promise(
+        "Times and promises of a provider are cited from its own pages, no key is believed to be "
+        "kept for more than 45 days, and a description has to know the key's header.",
+        "invariant 15",
+    ),
     "manifests:money": Promise(
         "Money by a manifest is at most once, until key and look-up were seen to hold at an "
         "account of a provider that holds the money itself; a key alone counts once it is proven.",

@@ -23,6 +23,7 @@ from sayso.connectors.manifest.schema import (
     Arg,
     Call,
     EnumArg,
+    Key,
     ListArg,
     LookUp,
     Manifest,
@@ -184,6 +185,8 @@ class _Judge:
                     else f"it takes {', '.join(known) or 'none'}"
                 )
                 self._say(at, f"the provider takes no parameter `{name}`", step)
+        if isinstance(request, Call) and request.key is not None:
+            self._key((*at, "key"), request.key, operation)
         page = request.page if isinstance(request, Read) else None
         given |= (
             {place.partition(".")[2] for place in (page.into, page.number, page.offset) if place}
@@ -193,6 +196,16 @@ class _Judge:
         for name, one in known.items():
             if one.required and name not in given:
                 self._say(at, f"the provider needs the parameter `{name}`", "add it to `query`")
+
+    def _key(self, at: Place, key: Key, operation: Operation) -> None:
+        """A key that goes where the provider reads nothing is dropped, and done twice."""
+        place, _, name = key.at.partition(".")
+        known = [one.name for one in operation.parameters if one.place == place]
+        if place != "header" or name.lower() in {one.lower() for one in known}:
+            return  # what goes into a body or a query is judged with it
+        near = difflib.get_close_matches(name, known, 1)
+        said = f"did you mean `{near[0]}`?" if near else "it names no such header here"
+        self._say(at, f"the provider reads no header `{name}`", f"{said} Leave the key out then")
 
     def _body(
         self,

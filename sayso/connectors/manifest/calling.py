@@ -174,6 +174,26 @@ class Caller:
             is_whole = False
         return Absence.ABSENT if is_whole else Absence.CANNOT_TELL
 
+    async def effects(self, call: Call) -> int:
+        """How many effects with our reference the provider lists, as far as it lists them.
+
+        Raises:
+            RefusedError, RetryableError: as `look_up`.
+        """
+        look_up = self.defined.look_up
+        if look_up is None or look_up.proof == "state":
+            return 0
+        table, count = receipt_of(self.defined.table), 0
+        async for page in self.provider.pages(
+            "look_up", look_up, self._names(call), items=look_up.items, begun=_begun(call)
+        ):
+            for item in page.items:
+                try:
+                    count += self._receipt(table, item, call) is not None
+                except EffectFailedError:
+                    count += 1
+        return count
+
     def _is_so(self, look_up: LookUp, item: JsonValue, call: Call) -> bool:
         so = look_up.so
         assert so is not None, "checked when it was read"

@@ -12,6 +12,7 @@ from pydantic_core import SchemaError
 
 from sayso.actions.model.definition import MONEY, Effect
 from sayso.connectors.manifest.arguments import args_model
+from sayso.connectors.manifest.citations import check_citations
 from sayso.connectors.manifest.derive import receipt_of
 from sayso.connectors.manifest.ownership import unproven
 from sayso.connectors.manifest.requests import place, template_at, templates_of
@@ -96,6 +97,7 @@ def _all(manifest: Manifest) -> Iterator[Found]:
     for verb, action in manifest.actions.items():
         yield from _action(manifest, verb, action)
     yield from _money(manifest)
+    yield from check_citations(manifest)
 
 
 def _records(manifest: Manifest, at: Place, table: RecordList) -> Iterator[Found]:
@@ -271,8 +273,6 @@ def _rule(at: Place, rule: ErrorRule) -> Iterator[Found]:
             "it makes an answer surer that says nothing about what was done",
             ("give the address where the provider says that nothing was done, as `nothing_done`"),
         )
-    if rule.nothing_done is not None and urlsplit(rule.nothing_done).scheme != "https":
-        yield (*at, "nothing_done"), "it is no address", "give the provider's page"
 
 
 # ---- actions -------------------------------------------------------------------------------------

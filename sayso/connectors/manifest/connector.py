@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from sayso.actions.model.definition import Action, Args, Subject
@@ -15,6 +15,7 @@ from sayso.connectors.manifest.answers import AnswerRules
 from sayso.connectors.manifest.calling import Caller
 from sayso.connectors.manifest.credentials import AuthHeaders
 from sayso.connectors.manifest.definition import Defined, define
+from sayso.connectors.manifest.derive import UNPROVEN, Proven
 from sayso.connectors.manifest.listing import Lister
 from sayso.connectors.manifest.picks import Picker, as_failure
 from sayso.connectors.manifest.provider import Provider, Tools
@@ -48,6 +49,7 @@ class Connected:
         clock: the time.
         peer: another connector of the tenant, by the setting that names it.
         verified: whether its cases have passed against a sandbox of this very file.
+        proofs: what was seen of its actions at an account of the provider, by verb.
         private: networks that may be reached although they are private.
         loopback: a sandbox on this machine in place of the provider.
         timeout_s: for one request, all in all.
@@ -62,6 +64,7 @@ class Connected:
     peer: Callable[[str], Connector]
     link_hosts: frozenset[str] = frozenset()
     verified: bool = False
+    proofs: Mapping[str, Proven] = field(default_factory=dict[str, Proven])
     private: tuple[str, ...] = ()
     loopback: str | None = None
     timeout_s: float = TIMEOUT_S
@@ -104,6 +107,7 @@ class ManifestConnector:
                 self._manifest.actions[verb],
                 hosts=self._connected.link_hosts,
                 verified=self._connected.verified,
+                proven=self._connected.proofs.get(verb, UNPROVEN),
             )
         except ValueError as error:
             raise ConfigError(
@@ -185,6 +189,10 @@ class ManifestConnector:
         named = () if look_up is None else templates_of(look_up)
         on_file = any(name[0] == "peer" for one in named for name in names_in(one))
         return await (await self._caller(call, on_file=on_file)).look_up(call)
+
+    async def effects_of(self, call: Call) -> int:
+        """How many effects of one action the provider lists; one is right, two are one too many."""
+        return await (await self._caller(call)).effects(call)
 
     async def _caller(self, call: Call, *, on_file: bool = True) -> Caller:
         defined = self._of(call.action)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sayso.actions.model.definition import Action, Args, FactType, Undo
 from sayso.connectors.manifest.arguments import args_model
-from sayso.connectors.manifest.derive import Derived, derive
+from sayso.connectors.manifest.derive import UNPROVEN, Derived, Proven, derive
 from sayso.connectors.manifest.picks import fact_type
 from sayso.connectors.manifest.requests import template_at, with_template
 from sayso.connectors.manifest.schema import (
@@ -59,20 +59,27 @@ class Defined:
 
 
 def define(
-    manifest: Manifest, verb: str, table: ActionTable, *, hosts: frozenset[str], verified: bool
+    manifest: Manifest,
+    verb: str,
+    table: ActionTable,
+    *,
+    hosts: frozenset[str],
+    verified: bool,
+    proven: Proven = UNPROVEN,
 ) -> Defined:
     """Make an action ready.
 
     Args:
         hosts: where links in texts may lead.
         verified: whether its cases have passed against a sandbox of this very file.
+        proven: what was seen of this very action at an account of the provider.
 
     Raises:
         ValueError: for an argument that nobody may pass.
         ConfigError: `invalid_action`.
     """
     name = f"{manifest.connector}.{verb}"
-    derived = derive(table, verified=verified)
+    derived = derive(table, verified=verified, proven=proven)
     action = Action(
         name=name,
         summary=table.summary,

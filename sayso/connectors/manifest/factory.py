@@ -52,6 +52,7 @@ def factory_of(
                 if has_links
                 else frozenset(),
                 verified=reviewed.verified,
+                proofs=reviewed.proofs,
                 private=private,
                 loopback=_sandbox(setup),
                 timeout_s=timeout_s,

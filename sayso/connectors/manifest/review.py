@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -13,6 +13,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sayso.connectors.manifest.check import mistakes
+from sayso.connectors.manifest.derive import Proven
+from sayso.connectors.manifest.proof import read_proofs
 from sayso.connectors.manifest.source import Source, invalid, read_source
 from sayso.connectors.manifests import FOLDER, REVIEWS, SHIPPED
 from sayso.errors import Code, ConfigError
@@ -44,10 +46,15 @@ class Review(BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reviewed:
-    """A manifest that may be loaded."""
+    """A manifest that may be loaded.
+
+    Attributes:
+        proofs: what was seen of its actions at an account of the provider, by verb.
+    """
 
     source: Source
     review: Review
+    proofs: Mapping[str, Proven] = field(default_factory=dict[str, Proven])
 
     @property
     def verified(self) -> bool:
@@ -149,7 +156,7 @@ def load(name: str, base: Path) -> Reviewed | None:
             f"it was changed since {review.by} reviewed it on {review.at.date()}",
             f"run `sayso connector review {name}`, which shows the difference",
         )
-    return Reviewed(source=source, review=review)
+    return Reviewed(source=source, review=review, proofs=read_proofs(base, source.manifest))
 
 
 def _not_reviewed(source: Source, why: str, step: str) -> ConfigError:

@@ -32,7 +32,7 @@ ACTION_TYPES: dict[str, Any] = {
             "sentence": "Give {amount} of account credit",
             "effect": "credit",
             "guarantee": "idempotent",
-            "promise": "done once (idempotent, 24 h)",
+            "promise": "done once (idempotent, 24 h, claimed)",
             "reversible": True,
             "undone_by": "stripe.take_back_credit",
             "args": [

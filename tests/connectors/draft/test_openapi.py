@@ -388,7 +388,7 @@ def test_a_description_becomes_a_gated_call(
         manifest.write_text(answered(manifest.read_text()))
         checked = line("connector", "check", "spa", "--spec", str(spec), *here)
         assert checked.status == 0, checked.err
-        assert "spa.cancel: done once (verifiable)" in checked.out
+        assert "spa.cancel: done once (verifiable, claimed)" in checked.out
         monkeypatch.setenv("CHARGEBEE_KEY", "test_key_of_the_spa")
         tried_at_the_provider(line, manifest, here)
         assert (spa.cancelled, spa.keys) == (0, {"Bearer test_key_of_the_spa"})

@@ -16,7 +16,7 @@ def test_every_kind_is_listed_without_a_secret(
     assert (shown.status, shown.err) == (0, "")
     block = shown.out.partition("stripe.refund\n")[2].partition("\n\n")[0]
     assert "Refund {amount} of {charge}" in block
-    assert "done once (idempotent, 24 h)" in block
+    assert "done once (idempotent, 24 h, claimed)" in block
     assert "the payment, such as ch_123 · a text" in block
     assert '· {"amount_minor": 500, "currency": "USD"}' in block
     kinds = {kind["name"]: kind for kind in cli.line.done("actions", "types")["items"]}

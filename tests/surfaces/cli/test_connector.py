@@ -29,7 +29,7 @@ def test_check_says_what_each_action_is_worth_and_why(line: Line, workspace: Pat
     """The derivation is printed with its reasons."""
     status, said = of(line, workspace, "check", "twilio")
     assert status == 0
-    assert "twilio.reply: done once (verifiable)" in said
+    assert "twilio.reply: done once (verifiable, claimed)" in said
     assert "because our reference is found again at the provider" in said
     assert "because nothing drops a second call, and nothing finds the first one" in said
     assert "a person always decides" in said

@@ -135,6 +135,7 @@ class Connection(Table):
         hosts: further hosts; a request names them in a whole address.
         graphql: the path of GraphQL's endpoint.
         headers: sent with every request, such as a version.
+        docs: domains of the provider's own pages, where they are others than its hosts'.
         scopes: the least that is needed; shown by `connect` and the docs.
     """
 
@@ -143,6 +144,7 @@ class Connection(Table):
     hosts: list[str] = Field(default_factory=list)
     graphql: str | None = None
     auth: Auth
+    docs: list[str] = Field(default_factory=list)
     scopes: list[str] = Field(default_factory=list)
     headers: dict[str, str] = Field(default_factory=dict)
     subject: SubjectForm = SubjectForm()

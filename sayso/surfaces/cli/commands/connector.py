@@ -240,18 +240,27 @@ def record(
                 "account": found.account,
                 "receipt": None if found.receipt is None else found.receipt.id,
                 "found": found.found,
+                "problem": found.problem,
+                "proven": None if found.proof is None else found.proof.model_dump(mode="json"),
                 "exchanges": found.exchanges,
                 "file": str(found.path),
                 "verified": found.is_verified,
             }
         )
-        return FAILED if found.found is False else OK
+        return FAILED if found.problem else OK
     out.line(f"{found.action} at {found.account}: {found.exchanges} exchanges in {found.path.name}")
     if found.receipt is not None:
         out.line(f"done: {found.receipt.id} ({found.receipt.status})")
-    if found.found is False:
-        out.warn("its look-up doesn't find it again; compare the exchanges with the manifest")
+    if found.problem:
+        out.warn(f"{found.problem}; it stays claimed. Compare the exchanges with the manifest")
         return FAILED
+    if found.proof is not None:
+        key = "the same key, sent twice, had one effect; " if found.proof.key else ""
+        lost = f"found again {found.proof.shown_after_s} s after its answer was dropped; "
+        out.line(
+            f"proven on {found.proof.on}: {key}{lost if found.proof.found else ''}"
+            f"absence counts from {found.proof.absent_after_s} s"
+        )
     if found.is_verified:
         out.line("Every action was tried; none asks for a person for want of that any more.")
     elif not do_it:

@@ -1,0 +1,149 @@
+"""A provider of account credit that keeps its promises, or not; a manifest that claims them all.
+
+A double of our own: nobody's API is like this.
+"""
+
+# ruff: noqa: E501  (lines of manifests stand in tables)
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, cast
+from urllib.parse import parse_qs, urlsplit
+
+MANIFEST = """
+manifest = 1
+connector = "purse"
+version = "1"
+title = "Purse"
+
+[connection]
+base = "https://api.purse.example"
+auth = { kind = "bearer" }
+[connection.account]
+get = "/me"
+id = "id"
+title = "name"
+live = "live"
+
+[money]
+unit = "minor"
+
+[reads.customer]
+get = "/customers/{subject.id}"
+
+[actions.credit]
+summary = "Give account credit"
+effect = "credit"
+sentence = "Give {amount} of credit"
+reversible = false
+resolve = ["customer"]
+object = { kind = "customer", id = "customer.id" }
+owner = { path = "customer.id" }
+payee = "the customer's purse"
+amount = { arg = "amount" }
+preconditions = { "customer.state" = "customer.state" }
+args.amount = { type = "money", says = "how much" }
+[actions.credit.call]
+post = "/credits"
+key = { at = "header.Idempotency-Key", keeps = "45d", source = "https://docs.purse.example/keys" }
+reference = { at = "json.reference", max = 80 }
+json = { customer = "{object.id}", amount = "{amount.minor}", currency = "{amount.currency}", reference = "{call.ref}" }
+receipt = { id = "id", status = "state", ours = "reference", amount = { money = "amount", currency = "currency" } }
+[actions.credit.look_up]
+get = "/credits"
+query = { customer = "{object.id}" }
+items = "data"
+absent_after = "1m"
+record = "with"
+source = "https://docs.purse.example/credits"
+"""
+LOOK_UP = MANIFEST[MANIFEST.index("[actions.credit.look_up]") :]
+SETTINGS = """
+[workspace]
+name = "test"
+[policy]
+files = ["policy.cedar"]
+[connectors.purse]
+api_key = "env:PURSE_KEY"
+base_url = "{url}"
+"""
+
+
+class Purse(ThreadingHTTPServer):
+    """Credits of customers.
+
+    Attributes:
+        keeps_keys: drops a repeated key. lists: shows what was given. shows_after: so many looks
+            in vain before that.
+    """
+
+    daemon_threads = True
+
+    def __init__(
+        self, *, keeps_keys: bool = True, lists: bool = True, shows_after: int = 0
+    ) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.url = f"http://127.0.0.1:{self.server_port}"
+        self.keeps_keys, self.lists, self.shows_after = keeps_keys, lists, shows_after
+        self.credits: list[dict[str, Any]] = []
+        self.by_key: dict[str, dict[str, Any]] = {}
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        purse, parts = cast("Purse", self.server), urlsplit(self.path)
+        match parts.path.strip("/").split("/"):
+            case ["me"]:
+                self._answer({"id": "acct_1", "name": "Test", "live": False})
+            case ["customers", one]:
+                self._answer({"id": one, "state": "active"})
+            case ["credits"]:
+                customer = parse_qs(parts.query)["customer"][0]
+                shown = purse.lists and purse.shows_after <= 0
+                purse.shows_after -= 1
+                found = [one for one in purse.credits if one["customer"] == customer]
+                self._answer({"data": found if shown else []})
+            case _:
+                self._answer({}, 404)
+
+    def do_POST(self) -> None:
+        purse = cast("Purse", self.server)
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        key = self.headers["idempotency-key"]
+        known = purse.by_key.get(key) if purse.keeps_keys else None
+        if known is None:
+            known = {"id": f"cr_{len(purse.credits) + 1}", "state": "given", **body}
+            purse.credits.append(known)
+            purse.by_key[key] = known
+        self._answer(known)
+
+    def _answer(self, body: object, status: int = 200) -> None:
+        raw = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(raw)))
+        self.end_headers()
+        self.wfile.write(raw)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (as the base has it)
+        pass
+
+
+@contextmanager
+def serving(purse: Purse) -> Generator[Purse]:
+    """The provider, reachable while the block runs."""
+    thread = threading.Thread(target=purse.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield purse
+    finally:
+        purse.shutdown()
+        thread.join()
+        purse.server_close()
