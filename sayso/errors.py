@@ -89,6 +89,7 @@ class Code(StrEnum):
     STORE_VERSION = "store_version"
     OLDER_BUILD = "older_build"
     NOT_A_DATABASE = "not_a_database"
+    DAMAGED = "damaged"
     ACTION_LOST_LEASE = "action_lost_lease"
     TAMPERED = "tampered"
     NOTHING_TO_VERIFY = "nothing_to_verify"
@@ -189,6 +190,7 @@ CODES: dict[Code, CodeInfo] = {
     Code.STORE_VERSION: CodeInfo("the database has another version", 503),
     Code.OLDER_BUILD: CodeInfo("the database is of a build from before a release", 503),
     Code.NOT_A_DATABASE: CodeInfo("not a Sayso database", 503),
+    Code.DAMAGED: CodeInfo("the medium is damaged", 503),
     Code.ACTION_LOST_LEASE: CodeInfo("another worker took over", 409),
     Code.TAMPERED: CodeInfo("the log does not verify", 500),
     Code.NOTHING_TO_VERIFY: CodeInfo("there is nothing to verify", 422),

@@ -240,6 +240,13 @@ class EntryKind(StrEnum):
     """Somebody tried to seal or to prune, and was not allowed to."""
     AUDIT_QUERIED = "audit.queried"
     AUDIT_EXPORTED = "audit.exported"
+    REPAIR_ASKED = "audit.repair_asked"
+    """Somebody wants rows rebuilt as the log says; nothing is written before another one agrees."""
+    REPAIRED = "audit.repaired"
+    """Rows were rebuilt as the log says, with this entry; no entry was touched."""
+    ACCEPT_ASKED = "audit.accept_asked"
+    FINDING_ACCEPTED = "audit.finding_accepted"
+    """Two people know of exactly this finding and let the log go on; it stays visible."""
     TOKEN_CREATED = "token.created"  # noqa: S105  (a kind, not a secret)
     TOKEN_REVOKED = "token.revoked"  # noqa: S105  (a kind, not a secret)
     WEBHOOK_ADDED = "webhook.added"

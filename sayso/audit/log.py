@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Final, cast
 
 from sayso.audit.authority.steps import KINDS
 from sayso.audit.entry import Entry
 from sayso.audit.signed_note.note import Checkpoint, Verifier, open_checkpoint, sign_checkpoint
 from sayso.audit.signing.keys import LogSigner, public_part
 from sayso.audit.tree.merkle import Frontier, leaf_hash
-from sayso.errors import Code, ConfigError, IntegrityError
+from sayso.errors import Code, ConfigError, IntegrityError, SaysoError
 from sayso.ids import Clock, Tenant, to_micros
 from sayso.store.base import Reader, Transaction, blob, integer, text
+from sayso.verdicts import Cause, Sort
 
 FIRST_KEY = "signing_key/000001"
 """Under which name a database keeps the key that its first log began with."""
 
 _KEPT_HEADS = 256
+MEDIUM: Final = "medium"
+"""Whoever reads the whole medium, and so names the place where others only fail."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,8 +89,10 @@ class AuditLog:
         self._runs: dict[Tenant, OwnRun] = {}
         self._seen: dict[Tenant, int] = {}
         """How many entries each log surely had."""
-        self._refused: dict[Tenant, IntegrityError] = {}
-        """Why nothing more is signed of a log."""
+        self._refused: dict[Tenant, tuple[IntegrityError, Sort]] = {}
+        """Why nothing more is signed of a log, and what of it is wrong."""
+        self._halted: dict[tuple[Cause, str], SaysoError] = {}
+        """Why nothing is signed of any log, as long as the cause is there."""
 
     @property
     def deployment(self) -> str:
@@ -111,27 +116,56 @@ class AuditLog:
 
     # ---- a log that does not verify --------------------------------------------------------------
 
-    def refuse(self, tenant: Tenant, why: IntegrityError) -> None:
+    def refuse(self, tenant: Tenant, why: IntegrityError, sort: Sort) -> None:
         """Sign nothing more on top of a log that does not verify, until it is accepted again."""
-        self._refused[tenant] = why
+        self._refused[tenant] = (why, sort)
 
     def accept(self, tenant: Tenant) -> None:
         """Sign a log again, which verifies."""
         self._refused.pop(tenant, None)
 
     @property
-    def refused(self) -> Mapping[Tenant, IntegrityError]:
-        """Of which logs nothing is signed, and why."""
+    def refused(self) -> Mapping[Tenant, tuple[IntegrityError, Sort]]:
+        """Of which logs nothing is signed, why, and what of them is wrong."""
         return self._refused
+
+    def halt(self, cause: Cause, why: SaysoError, by: str) -> None:
+        """Sign nothing of any log while this is so; it accuses nobody.
+
+        Args:
+            by: who found it, and will say when it is so no more.
+        """
+        self._halted[cause, by] = why
+
+    def go_on(self, cause: Cause, by: str) -> None:
+        """That is so no more, as far as who found it can tell."""
+        self._halted.pop((cause, by), None)
+
+    def is_halted(self, cause: Cause, by: str) -> bool:
+        """Whether nothing is signed for this cause, as they have found it."""
+        return (cause, by) in self._halted
+
+    def check_not_halted(self) -> None:
+        """Whether any log may grow.
+
+        Raises:
+            ConfigError: `damaged`, `key_mismatch`, `older_build`, as it was halted.
+        """
+        halted = sorted(self._halted.items(), key=lambda one: one[0][1] != MEDIUM)
+        for _, why in halted[:1]:
+            raise ConfigError(why.code, why.message, next_step=why.next_step, detail=why.detail)
 
     def check_accepted(self, tenant: Tenant) -> None:
         """Whether the log may grow.
 
         Raises:
             IntegrityError: `tampered`, as it was refused.
+            ConfigError: as `check_not_halted`.
         """
-        why = self._refused.get(tenant)
-        if why is not None:
+        self.check_not_halted()
+        refused = self._refused.get(tenant)
+        if refused is not None:
+            why, _ = refused
             raise IntegrityError(why.code, why.message, next_step=why.next_step)
 
     def append(

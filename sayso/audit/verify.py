@@ -181,10 +181,11 @@ def _judge_sources(
     _judge_strangers(seen, {source.origin for source in sources}, findings)
     for source in sources:
         own = [one for one in seen if one.checkpoint.origin == source.origin]
-        guarded = guard_source(source, findings)
+        found = Findings(tenant=source.tenant)
+        guarded = guard_source(source, found)
         if source.tenant == LOGS:
             trust = _with_key_of_logs(trust, source.origin, trusted.values())
-        log = judge_log(guarded, own, trust, deep=deep, progress=progress)
+        log = judge_log(guarded, own, trust, deep=deep, progress=progress, findings=found)
         if log.pinned and log.verdict is Verdict.VERIFIED:
             trusted[log.vkey] = Verifier.parse(log.vkey)
         yield log
@@ -216,9 +217,13 @@ def _judge_whole(database: LogDatabase, findings: Findings, *, deep: bool) -> No
         findings.add(Check.SOURCE_TABLES, Damage.EDITED, message)
     if not deep:
         return
-    for fault in database.faults():
+    damaged, faults = database.faults()
+    for fault in faults:
         message = f"SQLite finds the file inconsistent: {fault[:120]}"
-        findings.add(Check.SOURCE_CONSISTENT, Damage.EDITED, message)
+        if damaged:  # what it says of rows then follows from pages that it cannot read
+            findings.add(Check.SOURCE_UNDAMAGED, Damage.DAMAGED, message)
+        else:
+            findings.add(Check.SOURCE_CONSISTENT, Damage.EDITED, message)
     for column in database.uncovered():
         findings.warnings.append(f"the column `{column}` is covered by no entry")
 
@@ -268,16 +273,17 @@ def verify_bundle(
         if reader.full:
             begin = pruned_size([one for one in reader.sealed or () if one is not None])
             counted = _Counted(reader.bodies(), begin)
+            found = Findings(tenant=reader.tenant)
             source = LogSource(
                 tenant=reader.tenant,
                 origin=origin,
                 head=head,
                 keys=keys,
-                pages=guard(in_pages(counted), findings),
+                pages=guard(in_pages(counted), found),
                 exported=True,
                 sealed=reader.sealed,
             )
-            log = judge_log(source, own, trust, deep=deep, progress=progress)
+            log = judge_log(source, own, trust, deep=deep, progress=progress, findings=found)
             first, last = (begin, counted.end - 1) if counted.end > begin else (None, None)
             count = counted.end - begin
         else:

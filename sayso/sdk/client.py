@@ -59,9 +59,10 @@ from sayso.sdk.views import ActionView, EventView, RequestView, action_view, app
 from sayso.sdk.webhooks.resource import WebhookResource
 from sayso.sdk.webhooks.sender import WebhookSender
 from sayso.sdk.workspace import Workspace
-from sayso.store.base import Store, check_room
+from sayso.store.base import Examined, Store, check_room
 from sayso.store.clock import ServerClock, TimeSource
 from sayso.telemetry import Telemetry
+from sayso.verdicts import Sort
 
 if TYPE_CHECKING:
     from sayso.connectors.email.connector import EmailConnector
@@ -561,16 +562,24 @@ class Sayso:
             await self.container.agent.warm()
 
     async def check_ready(self) -> None:
-        """Whether actions can be taken in now: the database answers, takes writes and has room.
+        """Whether actions can be taken in now: judged, signed and stored, with room for them.
 
         Returns once everything is warm, so that the first request takes no longer than the others.
+        A log of another tenant whose rows alone are wrong holds that tenant only.
 
         Raises:
-            ConfigError, RetryableError: what keeps it from that.
+            ConfigError, RetryableError: what keeps it from that; `damaged` and `key_mismatch`
+                while the medium or the key is wrong.
             IntegrityError: `tampered`, when a log of the database does not verify.
         """
-        for refused in self.container.log.refused:
-            self.container.log.check_accepted(refused)
+        log, store = self.container.log, self.container.store
+        log.check_not_halted()
+        if isinstance(store, Examined) and store.damage is not None:
+            found = store.damage
+            raise ConfigError(found.code, found.message, next_step=found.next_step)
+        for tenant, (_, sort) in log.refused.items():
+            if tenant == self.tenant or sort is Sort.BYTES:
+                log.check_accepted(tenant)
         await self.container.store.write(lambda tx: tx.one("log.head", tenant=self.tenant))
         await self.warm()
         await check_room(self.container.store)

@@ -51,6 +51,7 @@ from sayso.errors import SaysoError
 from sayso.ids import Clock, IdSource, Tenant, to_micros
 from sayso.sdk.action_catalog import ActionCatalog
 from sayso.sdk.audit.alarms import read_alarms
+from sayso.sdk.audit.vault_key import OPENED, vault_trouble
 from sayso.sdk.changes import Changes
 from sayso.sdk.connectors import load_connectors
 from sayso.sdk.database import is_fleet, open_store
@@ -66,6 +67,7 @@ from sayso.sdk.workspace import Workspace
 from sayso.settings import Settings
 from sayso.store.base import Store
 from sayso.telemetry import Telemetry
+from sayso.verdicts import Cause, cause_of
 
 if TYPE_CHECKING:
     from sayso.sdk.agent import AgentFloor
@@ -120,8 +122,13 @@ class Container:
         What cannot be done now is done with the first call, which says why when it cannot be: a
         log that was tampered with can still be looked at, and one on a full disk be read.
         """
-        for tenant, why in read_alarms(self.folder).items():
-            self.log.refuse(tenant, why)
+        for tenant, (why, sort) in read_alarms(self.folder).items():
+            self.log.refuse(tenant, why, sort)
+        with contextlib.suppress(SaysoError):
+            trouble = await vault_trouble(self.store, self.keyring, quick=True)
+            cause = None if trouble is None else cause_of(trouble.code)
+            if trouble is not None and cause is Cause.WRONG_KEY:
+                self.log.halt(cause, trouble, OPENED)
         with contextlib.suppress(SaysoError):
             await self.directory.begin(self.store, self.tenant, lambda: to_micros(self.clock.now()))
 

@@ -25,10 +25,12 @@ async def opened_patiently(
         say: told once when it is waited for, once for each other reason, and once when it is there.
 
     Raises:
-        ConfigError: what waiting does not help against, such as a wrong password.
+        ConfigError: what waiting does not help against, such as a wrong password, or a vault's key
+            that did not wrap customers' keys.
     """
     sayso = await _open(workspace, mode, say)
     try:
+        sayso.container.log.check_not_halted()
         yield sayso
     finally:
         await sayso.__aexit__(None, None, None)

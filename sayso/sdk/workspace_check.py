@@ -23,6 +23,7 @@ from sayso.json import JsonValue
 from sayso.sdk.action_catalog import actions_of_connector, actions_of_file
 from sayso.sdk.agent import make_knowledge, make_model
 from sayso.sdk.audit.publishing import open_place
+from sayso.sdk.audit.vault_key import vault_trouble
 from sayso.sdk.database import open_store, store_name
 from sayso.sdk.orphaned_actions import find_orphans
 from sayso.sdk.policy_in_force import read_state
@@ -288,6 +289,7 @@ class _Checker:
             store = open_store(self._workspace)
             try:
                 await self._check_key(store)
+                await self._check_vault(store)
                 await self._check_tokens(store)
                 await self._check_orphans(store, place)
                 await self._check_policy(store)
@@ -337,6 +339,16 @@ class _Checker:
                 "`workspace.name`",
                 next_step="bring back the key and the name with which it was made",
             )
+
+    async def _check_vault(self, store: Store) -> None:
+        """The vault's key opens what the database keeps of customers."""
+        self.looked_at.append("[vault]")
+        try:
+            trouble = await vault_trouble(store, self._workspace.keyring())
+        except ConfigError as error:
+            trouble = error
+        if trouble is not None:
+            self.problems.append(_problem("[vault]", trouble))
 
     def _next_vkey(self, name: str) -> str | None:
         try:

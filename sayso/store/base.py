@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol, TypeAlias, TypeVar, runtime_checkable
 
+from sayso.errors import SaysoError
+
 SqlValue: TypeAlias = str | int | bytes | None
 Row: TypeAlias = Mapping[str, SqlValue]
 T = TypeVar("T")
@@ -195,6 +197,37 @@ async def check_room(store: Store) -> None:
     """
     if isinstance(store, Roomed):
         await store.check_room()
+
+
+@runtime_checkable
+class Examined(Protocol):
+    """A store whose medium can be read as a whole, a part at a time, beside all other work."""
+
+    @property
+    def damage(self) -> SaysoError | None:
+        """What a unit of this process could not read last; None once it was forgotten."""
+        ...
+
+    def forget_damage(self) -> None:
+        """Take what could not be read for read again, after everything was examined."""
+        ...
+
+    async def parts(self) -> Sequence[str]:
+        """What can be examined one by one: the whole where that is quick, else each table.
+
+        Raises:
+            ConfigError: `damaged`, when not even that can be read.
+        """
+        ...
+
+    async def examine(self, part: str) -> None:
+        """Read a part from the medium, on a connection of its own.
+
+        Raises:
+            ConfigError: `damaged`, naming the table, and the page where that is known.
+            RetryableError: `store_busy`, `store_unavailable`.
+        """
+        ...
 
 
 @runtime_checkable

@@ -408,6 +408,23 @@ def _test_card_ended(log: RuledLog) -> None:
     log.say(EntryKind.CANARY_ENDED, person("maria"), {"canary": "apr_1", "why": "unanswered"})
 
 
+def _mended(
+    *words: tuple[str, str], asked: bool = True, other: bool = False
+) -> Callable[[RuledLog], None]:
+    """A repair by these people with these credentials; by two, unless said."""
+
+    def steps(log: RuledLog) -> None:
+        first, *rest = words or (("maria", "tok_maria"), ("noor", "tok_noor"))
+        if asked:
+            data: dict[str, Json] = {"repair": DIGEST, "credential": first[1]}
+            log.say(EntryKind.REPAIR_ASKED, person(first[0]), data)
+        for name, credential in rest:
+            done = {"repair": OTHER if other else DIGEST, "asked_by": first[0]}
+            log.say(EntryKind.REPAIRED, person(name), {**done, "credential": credential})
+
+    return steps
+
+
 BROKEN: Mapping[Check, tuple[Step, ...]] = {
     Check.RULE_TRANSITION: (_twice, _never_asked),
     Check.RULE_JUDGED: (_denied_and_done, _something_else_is_called),
@@ -492,6 +509,14 @@ BROKEN: Mapping[Check, tuple[Step, ...]] = {
     ),
     Check.RULE_STATED: (_stated_otherwise,),
     Check.RULE_PASSKEY: BROKEN_PASSKEYS,
+    Check.RULE_REPAIR: (
+        _mended(("maria", "tok_maria"), ("maria", "tok_maria")),
+        _mended(("maria", "tok_maria"), ("noor", "host")),
+        _mended(("maria", "tok_maria"), ("noor", "tok_maria")),
+        _mended(("nobody", "tok_nobody")),
+        _mended(asked=False),
+        _mended(other=True),
+    ),
     Check.RULE_CANARY: (
         _test_card(_test_card()),
         _test_card_answered("maria"),

@@ -33,6 +33,7 @@ _COPIED = (
     "rules.passkeys",
     "rules.canaries",
     "rules.limits",
+    "rules.repairs",
     "rules.book",
     "verifier.walk",
     "verifier.replayed_rows",

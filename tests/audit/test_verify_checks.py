@@ -30,6 +30,7 @@ from audit.small_log import (
 )
 from support.time_stamp_authority import FakeAuthority, imprint_of
 
+from sayso.audit.authority.keyring import Keyring
 from sayso.audit.entry import read_canonical
 from sayso.audit.exports.bundle import write_bundle
 from sayso.audit.log_of_logs import LOGS
@@ -66,6 +67,7 @@ class Wrong:
     segments: Path | None = None
     authorities: Authorities | None = None
     stamped: tuple[StampedNote, ...] = ()
+    keyring: Keyring | None = None
 
 
 Case = Callable[[Path], Wrong]
@@ -134,6 +136,41 @@ def _hidden_from_index(folder: Path) -> Wrong:
     )
     connection.close()
     return Wrong(path=path, deep=True)
+
+
+def _damaged(folder: Path) -> Wrong:
+    path = SmallLog(8, plain=True).write(folder / "log.db")
+    with editing(path) as database:
+        database.execute("create index nobody_reads on log_entry (body)")
+        (page,) = database.execute(
+            "select rootpage from sqlite_master where name = 'nobody_reads'"
+        ).fetchone()
+        (size,) = database.execute("pragma page_size").fetchone()
+    with path.open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(b"\xff" * size)
+    return Wrong(path=path, deep=True)
+
+
+def _sealed_by(wrapped: Callable[[Keyring], bytes]) -> Case:
+    """A log with state whose customer's key somebody else has wrapped, or nobody."""
+
+    def case(folder: Path) -> Wrong:
+        path = SmallLog(8).write(folder / "log.db")
+        keyring = Keyring(b"\1" * 32)
+        with editing(path) as database:
+            database.execute("alter table action add column subject_id text default 'cus_1'")
+            database.execute("create table subject (tenant, id, pseudonym, created_at, key)")
+            database.execute("create table erasure (tenant, subject_id, pseudonym)")
+            key = wrapped(keyring)
+            database.execute("insert into subject values ('main', 'cus_1', 'sub_1', '', ?)", (key,))
+        return Wrong(path=path, deep=True, keyring=keyring)
+
+    return case
+
+
+def _by_another_root(_own: Keyring) -> bytes:
+    return Keyring(b"\2" * 32).wrap(b"\3" * 32, b"place", lambda count: bytes(count))
 
 
 def _behind_a_view(database: sqlite3.Connection, _log: SmallLog) -> None:
@@ -424,6 +461,9 @@ def _broken(step: Step) -> Case:
 CASES: dict[Check, Case] = {
     Check.SOURCE_READABLE: _not_a_database,
     Check.SOURCE_CONSISTENT: _hidden_from_index,
+    Check.SOURCE_UNDAMAGED: _damaged,
+    Check.KEY_AT_HAND: _sealed_by(_by_another_root),
+    Check.KEY_WRAPPED: _sealed_by(lambda _: b"\3" * 32),
     Check.SOURCE_TABLES: lambda folder: _plain(folder, _behind_a_view),
     Check.LOG_NOT_EMPTY: _state_sql("insert into log_key values ('empty', 'x+y+z', 0, null)"),
     Check.SEQ_DENSE: lambda folder: _plain(folder, _gap),
@@ -510,6 +550,7 @@ def test_only_this_check_finds_the_case(check: Check, tmp_path: Path) -> None:
         segments=wrong.segments,
         authorities=wrong.authorities,
         stamped=wrong.stamped,
+        keyring=wrong.keyring,
     )
     verification = verify(wrong.path, trust=trust, deep=wrong.deep)
     assert {found.check for found in verification.all_findings} == {check}
@@ -527,5 +568,6 @@ def _verdict_without(check: Check, wrong: Wrong) -> str:
             segments=wrong.segments,
             authorities=wrong.authorities,
             stamped=wrong.stamped,
+            keyring=wrong.keyring,
         )
         return str(verifier.verify(wrong.path, trust=trust, deep=wrong.deep).verdict.value)

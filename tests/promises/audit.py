@@ -67,6 +67,12 @@ PROMISES: dict[str, Promise] = {
         "touched is never accused. On both stores.",
         "invariant 12",
     ),
+    "audit:verdicts": Promise(
+        "Tampered, a wrong key, a damaged medium and an older build are told apart: only the first "
+        "accuses and is remembered, and the others end by themselves with their cause. A page that "
+        "cannot be read keeps a server from being ready, with its place named. On both stores.",
+        "invariant 12",
+    ),
     "authority:rows": Promise(
         "A row of the database gives nobody a power: a token, a stop, a hold, a vote or a "
         "requester that no entry made, or that was changed or put back, opens nothing.",

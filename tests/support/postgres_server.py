@@ -70,7 +70,7 @@ class PostgresServer:
         """Make the data folder."""
         if "user" in self._as and "group" in self._as:
             os.chown(self._folder, self._as["user"], self._as["group"])
-        options = ("-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C")
+        options = ("-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--data-checksums")
         self._run("initdb", "-D", self._data, *options, "--no-sync", "--no-instructions")
 
     def create_standby(self, primary: PostgresServer) -> None:
@@ -101,6 +101,23 @@ class PostgresServer:
         """Stop and start it; every connection is lost."""
         self.stop(mode)
         self.start()
+
+    def overwrite(self, database: str, table: str, content: bytes, at: int) -> bytes:
+        """Put other bytes into a table's file while the server is down; returns what was there.
+
+        Args:
+            at: the first byte, from the beginning of the file.
+        """
+        self.run(database, "checkpoint")
+        path = self.run(database, f"select pg_relation_filepath('{table}')").strip()
+        self.stop()
+        with (self._folder / "data" / path).open("r+b") as file:
+            file.seek(at)
+            was = file.read(len(content))
+            file.seek(at)
+            file.write(content)
+        self.start()
+        return was
 
     def remove(self) -> None:
         """End it at once and delete its folder, without waiting: nobody needs what it had."""

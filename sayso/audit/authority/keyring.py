@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sayso.audit.signing.keys import LogSigner
 from sayso.errors import Code, ConfigError, IntegrityError
 from sayso.ids import Entropy
+from sayso.verdicts import older_build, wrong_key
 
 ROOT_BYTES = 32
 MAGIC = b"sk1"
@@ -116,29 +117,43 @@ class Keyring:
             IntegrityError: `tampered`, when it was changed, or belongs to another place.
         """
         if len(wrapped) == ROOT_BYTES:
-            raise ConfigError(
-                Code.KEY_MISMATCH,
-                "customers' keys of this database are not wrapped yet",
-                next_step="run `sayso privacy rewrap`, once, with every server stopped",
-            )
+            raise older_build(UNWRAPPED, REWRAP)
         if len(wrapped) != _WRAPPED_BYTES or not wrapped.startswith(MAGIC):
             raise _changed()
         kid, rest = wrapped[len(MAGIC) :][:_KID_BYTES], wrapped[len(MAGIC) + _KID_BYTES :]
         root = self._roots.get(kid)
         if root is None:
-            raise ConfigError(
-                Code.KEY_MISMATCH,
-                f"a customer's key was wrapped by the key `{kid.hex()}`, which is not at hand",
-                next_step="name that key's file in `older_keys` of [vault]",
-            )
+            raise wrong_key(unknown_key(kid.hex()))
         try:
             return root.box.decrypt(rest[:_NONCE_BYTES], rest[_NONCE_BYTES:], place)
         except InvalidTag:
             raise _changed() from None
 
+    def trouble(self, wrapped: bytes) -> ConfigError | None:
+        """Why a subject's key does not open, where nobody has changed it; None for every other one.
+
+        Args:
+            wrapped: as the database keeps it.
+        """
+        if len(wrapped) == ROOT_BYTES:
+            return older_build(UNWRAPPED, REWRAP)
+        if len(wrapped) != _WRAPPED_BYTES or not wrapped.startswith(MAGIC):
+            return None
+        kid = wrapped[len(MAGIC) :][:_KID_BYTES]
+        return None if kid in self._roots else wrong_key(unknown_key(kid.hex()))
+
     def is_current(self, wrapped: bytes) -> bool:
         """Whether the newest root has wrapped it."""
         return wrapped.startswith(MAGIC + self._newest.kid)
+
+
+UNWRAPPED = "the database was made by an older build: customers' keys are not wrapped yet"
+REWRAP = "run `sayso privacy rewrap`, once, with every server stopped"
+
+
+def unknown_key(kid: str) -> str:
+    """What to say of a key that is not among the vault's."""
+    return f"a customer's key was wrapped by the key `{kid}`, which is not at hand"
 
 
 def _changed() -> IntegrityError:
@@ -225,6 +240,8 @@ def key_of(keyring: Keyring, tenant: str, row: Mapping[str, object]) -> bytes | 
     if not isinstance(wrapped, bytes) or not isinstance(created_at, int):
         return None
     place = place_of(tenant, str(row.get("id")), str(row.get("pseudonym")), created_at)
+    if len(wrapped) == ROOT_BYTES:
+        return wrapped  # of an older build; whose it is shows by the name that follows from it
     try:
         return keyring.unwrap(wrapped, place)
     except (IntegrityError, ConfigError):

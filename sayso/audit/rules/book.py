@@ -24,6 +24,7 @@ from sayso.audit.rules import (
     passkeys,
     people,
     policy,
+    repairs,
     requests,
 )
 from sayso.audit.rules.world import World
@@ -89,6 +90,7 @@ def _decided(*rules: Rule) -> Judged:
     return _action(actions.check_decision, actions.check_approved, passkeys.check_yes, *rules)
 
 
+_REPAIR = Judged((repairs.check_repair,), repairs.follow)
 _REQUEST = Judged((requests.check_asked_before,), requests.follow)
 
 BOOK: Mapping[EntryKind, Judged | Free] = MappingProxyType(
@@ -158,6 +160,10 @@ BOOK: Mapping[EntryKind, Judged | Free] = MappingProxyType(
         EntryKind.LOG_REFUSED: _REFUSAL,
         EntryKind.AUDIT_QUERIED: _LOOKED,
         EntryKind.AUDIT_EXPORTED: _LOOKED,
+        EntryKind.REPAIR_ASKED: _REPAIR,
+        EntryKind.REPAIRED: _REPAIR,
+        EntryKind.ACCEPT_ASKED: _REPAIR,
+        EntryKind.FINDING_ACCEPTED: _REPAIR,
         EntryKind.TOKEN_CREATED: Judged((people.check_token_created,)),
         EntryKind.TOKEN_REVOKED: Judged((people.check_token_revoked,)),
         EntryKind.PERSON_ADDED: Judged((people.check_person,)),

@@ -208,6 +208,15 @@ class PolicyChange:
     asked_by: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A repair or an acceptance that one person asked for: by which kind of entry, who, where."""
+
+    kind: str
+    by: str
+    seq: int
+
+
 SKEW_MICROS = 60_000_000
 """Two machines' clocks may differ by so much: one minute. Only what stands in other logs is judged
 by time; within a log the order of its entries is what counts."""
@@ -230,6 +239,8 @@ class World:
         canaries: test cards: for whose roles each waits; none once it has ended. They are few.
         erasing: customers whose erasure has begun and not ended: pseudonym to erasure.
         changes: changes of the policy that wait for a second person, by id.
+        asked: repairs and acceptances that wait for a second person, by digest.
+        accepted: findings that two people have accepted: the entry that says so, by digest.
         judged: how many entries were judged.
         known: whether it is known who may do what: from the first entry on, or since an entry that
             states it once more.
@@ -257,6 +268,8 @@ class World:
         self.known = whole
         self.judged = 0
         self.changes: dict[str, PolicyChange] = {}
+        self.asked: dict[str, Asked] = {}
+        self.accepted: dict[str, int] = {}
         self._everywhere = tuple(everywhere)
         self._policies = policies
 

@@ -473,9 +473,14 @@ def judge_log(
     *,
     deep: bool = False,
     progress: Progress | None = None,
+    findings: Findings | None = None,
 ) -> LogVerification:
-    """Every check on one complete log."""
-    findings = Findings()
+    """Every check on one complete log.
+
+    Args:
+        findings: in which its source says where reading broke off; new ones when None.
+    """
+    findings = Findings(tenant=source.tenant) if findings is None else findings
     head = source.head
     opened = open_head(head, source.origin, source.keys, trust, findings) if head else None
     peaks = peaks_of(head, opened.checkpoint) if head and opened else {}
@@ -537,6 +542,8 @@ def judge_log(
     state_rows = uncompared = 0
     if source.state is not None:
         state_rows, uncompared = judge_state(source.state, walk, source.body_at, findings)
+    if walk.world is not None:
+        findings.accepted = walk.world.accepted
     rebuilt_rows = 0
     if source.stored is not None and walk.rebuilt is not None:
         unread = walk.skipped > 0
@@ -568,8 +575,9 @@ def judge_log(
         pruned_to=sealed.pruned_to,
         segments=sealed.files,
         uncompared_rows=uncompared,
-        findings=tuple(findings.kept),
+        findings=findings.open,
+        accepted=findings.agreed,
         dropped=findings.dropped,
-        warnings=tuple(findings.warnings),
+        warnings=findings.all_warnings,
         verdict=findings.verdict,
     )

@@ -24,6 +24,7 @@ from sayso.audit.verifier.state_checks import StateRow
 from sayso.audit.verifier.stored_rows import PROJECTIONS, StoredRow
 from sayso.audit.verifier.walk import Row, in_pages
 from sayso.errors import Code, IntegrityError
+from sayso.verdicts import is_damage, structural
 
 _NEEDED = {"meta", "log_entry", "log_head", "log_key"}
 _BESIDE = {"log_segment", "log_timestamp", "publication", "subject", "erasure", *TABLES}
@@ -147,10 +148,23 @@ class LogDatabase:
             self._entered = read_entered(row[0] for row in rows if isinstance(row[0], bytes))
         return self._entered
 
-    def faults(self) -> list[str]:
-        """What SQLite itself finds inconsistent, such as an index that hides a row. Slow."""
-        found = [str(line) for (line,) in self._connection.execute("pragma integrity_check(10)")]
-        return [] if found == ["ok"] else found
+    def faults(self) -> tuple[bool, list[str]]:
+        """What SQLite itself finds inconsistent, such as an index that hides a row. Slow.
+
+        Returns:
+            Whether it is the pages that are wrong, and what is.
+        """
+        try:
+            rows = self._connection.execute("pragma integrity_check(10)")
+            found = [str(line) for (line,) in rows]
+        except sqlite3.Error as error:
+            if not is_damage(error):
+                raise
+            return True, [str(error)]
+        if found == ["ok"]:
+            return False, []
+        pages = structural(found)
+        return bool(pages), pages or found
 
     def log(self, tenant: str, *, deep: bool) -> LogSource:
         """The log of a tenant.

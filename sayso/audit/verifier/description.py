@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sayso.audit.verifier.verification import Finding, Verdict, Verification
+from sayso.audit.verifier.verification import Finding, Verdict, Verification, next_step_of
 
 
 def describe(verification: Verification) -> str:
@@ -14,10 +14,16 @@ def describe(verification: Verification) -> str:
         if log.state_rows:
             lines.append(f"    {log.state_rows} rows of actions and approvals compared")
         lines += [f"    {_describe_finding(found)}" for found in log.findings]
+        lines += [
+            f"    accepted by two people in entry {one.seq}: {_describe_finding(one.finding)}"
+            for one in log.accepted
+        ]
         lines += [f"    and {log.dropped} more findings"] if log.dropped else []
         lines += [f"    note: {warning}" for warning in log.warnings]
     lines += [f"  {_describe_finding(found)}" for found in verification.findings]
     lines += [f"  note: {warning}" for warning in verification.warnings]
+    step = next_step_of(verification)
+    lines += [f"next: {step}"] if step else []
     return "".join(f"{printable(line)}\n" for line in lines)
 
 

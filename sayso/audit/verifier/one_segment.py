@@ -75,6 +75,7 @@ def judge_segment_file(
         keys = tuple(ListedKey(vkey=vkey) for vkey in reader.vkeys)
         opened = open_head(Head(note=reader.note), origin, keys, trust, findings)
         pinned = judge_opened(opened, listed_history(keys, trust.pinned), trust, findings)
+        findings.tenant = info.tenant
         walk = Walk(tenant=info.tenant, marks=(), begin=info.first, deep=deep, findings=findings)
         walk.run((enumerate(reader.bodies(), info.first),), info.count, progress)
         head = opened.checkpoint if opened else None
@@ -92,6 +93,8 @@ def judge_segment_file(
         if is_segment_name(path.name) and path.name != named:
             message = f"the file `{path.name}` is another one than its name says"
             findings.add(Check.SEGMENT_DIGEST, Damage.EDITED, message)
+    if walk.world is not None:
+        findings.accepted = walk.world.accepted
     whole = findings.verdict is not Verdict.TAMPERED
     return LogVerification(
         tenant=info.tenant,
@@ -110,8 +113,9 @@ def judge_segment_file(
                 state=FileState.VERIFIED if whole else FileState.DAMAGED,
             ),
         ),
-        findings=tuple(findings.kept),
+        findings=findings.open,
+        accepted=findings.agreed,
         dropped=findings.dropped,
-        warnings=tuple(findings.warnings),
+        warnings=findings.all_warnings,
         verdict=findings.verdict,
     )

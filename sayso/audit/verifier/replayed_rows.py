@@ -24,8 +24,17 @@ from sayso.audit.verifier.replay import (
     without_beginning,
 )
 from sayso.audit.verifier.replay_controls import SEALED_AT
-from sayso.audit.verifier.stored_rows import StoredRow, binding_fault, name_of, said_in
-from sayso.audit.verifier.verification import Check, Damage, Findings
+from sayso.audit.verifier.stored_rows import (
+    StoredRow,
+    binding_fault,
+    bound_digest,
+    is_compared,
+    key_trouble,
+    name_of,
+    said_in,
+)
+from sayso.audit.verifier.verification import Check, Damage, Findings, RowFault
+from sayso.errors import Code
 
 _ERASING = {"subject.erasing", "retention.swept"}
 """With which entries rows lose their personal part; what one says is kept under its index."""
@@ -46,7 +55,6 @@ _UNSTATED = """
 select place, name, max(rowid) from part
 where (place, name) not in (select place, name from stated) group by place, name order by 3
 """
-_STATE = "select state from part where rowid = ?"
 _LAST_PART = "select coalesce(max(rowid), 0) from part"
 _UNSTATED_OF = """
 select name, max(rowid) from part where place = ? and not exists
@@ -77,6 +85,7 @@ class Round:
     table: str
     last_part: int
     marked: Marked = field(default_factory=dict[tuple[str, object], int])
+    troubles: set[str] = field(default_factory=set[str])
 
 
 class Rebuilt:
@@ -137,6 +146,7 @@ class Rebuilt:
         file = self._begun()
         compared = 0
         marked: Marked = {}
+        troubles: set[str] = set()
         for table in (table for table in TABLES if table in stored):
             for row in stored[table]:
                 name = name_of(table, row)
@@ -147,6 +157,7 @@ class Rebuilt:
                 compared += 1
                 if rebuilt is not None:
                     rebuilt = _fitted(table, rebuilt, row, pruned, unread=unread)
+                _judge_key(row, keyring, troubles, findings)
                 own = said_in(table, row, keyring)
                 # The status and the last entry of these are judged by themselves.
                 apart = _APART if table in {"action", "approval"} else frozenset[str]()
@@ -189,6 +200,7 @@ class Rebuilt:
                 continue
             if rebuilt is not None:
                 rebuilt = _fitted(table, rebuilt, row, pruned, unread=unread)
+            _judge_key(row, keyring, part.troubles, findings)
             own = said_in(table, row, keyring)
             _judge(table, row, own, rebuilt, findings)
             if not unread:
@@ -200,8 +212,8 @@ class Rebuilt:
             return  # as above
         file = self._begun()
         gone = _Gone.of(file)
-        for name, last in file.execute(_UNSTATED_OF, (part.table, part.last_part)):
-            state = orjson.loads(file.execute(_STATE, (last,)).fetchone()[0])
+        for name, _ in file.execute(_UNSTATED_OF, (part.table, part.last_part)).fetchall():
+            state = self.joined(file, part.table, str(name))
             if not (part.table == "personal" and gone.took(state)):
                 _add_missing(part.table, name, state, findings)
 
@@ -218,20 +230,32 @@ class Rebuilt:
         """Whether what the log tells of is there, as far as it can be read."""
         hidden: set[str] = set()
         gone = _Gone.of(file)
-        for place, name, last in file.execute(_UNSTATED):
+        for place, name, _ in file.execute(_UNSTATED).fetchall():
             if place in {"erasing", "limit_use"}:
                 continue  # a use that counts no more is forgotten; what it was is added up anew
             if place not in stored:
                 hidden.add(str(place))
-            elif place != "action":  # a missing action is found by its last entry already
-                state = orjson.loads(file.execute(_STATE, (last,)).fetchone()[0])
+            else:
+                state = Rebuilt.joined(file, str(place), str(name))
                 if place == "personal" and gone.took(state):
                     continue
-                _add_missing(place, name, state, findings)
+                _add_missing(str(place), str(name), state, findings)
         findings.warnings.extend(
             f"there are entries about rows of `{table}`, which cannot be read here"
             for table in sorted(hidden)
         )
+
+    @staticmethod
+    def joined(file: sqlite3.Connection, table: str, name: str) -> State:
+        """All that entries say of a row, of which there are some."""
+        found: State = {}
+        for (part,) in file.execute(_OF, (table, name)):
+            state = cast("State", orjson.loads(part))
+            if found:
+                add(table, found, state)
+            else:
+                found = state
+        return found
 
     def _rebuilt(self, file: sqlite3.Connection, table: str, name: str) -> State | None:
         found: State | None = None
@@ -277,10 +301,24 @@ def _is_from_before(table: str, row: StoredRow) -> bool:
 
 
 def _add_missing(table: str, name: str, state: State, findings: Findings) -> None:
+    seq = cast("int | None", state[SEQ])
+    fault = RowFault(table=table, name=name, said=state, seq=seq)
+    if table == "action" and findings.attach(fault):
+        return  # it is found by its last entry already
     message = f"the {table} `{name[:120]}` has entries and no row"
-    findings.add(
-        Check.STATE_REBUILT, Damage.STATE_DISAGREES, message, cast("int | None", state[SEQ])
-    )
+    findings.add_row(Check.STATE_REBUILT, fault, message, seq)
+
+
+def _judge_key(row: StoredRow, keyring: Keyring | None, told: set[str], findings: Findings) -> None:
+    """Whether the key of the row's subject opens; what nobody has changed accuses nobody."""
+    trouble = key_trouble(row, keyring)
+    if trouble is None or trouble.message in told:
+        return
+    told.add(trouble.message)
+    if trouble.code is Code.KEY_MISMATCH:
+        findings.add(Check.KEY_AT_HAND, Damage.WRONG_KEY, trouble.message)
+    else:
+        findings.add(Check.KEY_WRAPPED, Damage.OLDER_BUILD, trouble.message)
 
 
 def _judge(
@@ -294,23 +332,59 @@ def _judge(
     name = name_of(table, row)
     if rebuilt is None:
         message = f"the {table} `{name[:120]}` stands in no entry"
-        findings.add(Check.STATE_REBUILT, Damage.STATE_DISAGREES, message)
+        held = {column: own[column] for column in own if is_compared(column)}
+        fault = RowFault(
+            table=table, name=name, columns=tuple(sorted(held)), found=held, stored=row
+        )
+        findings.add_row(Check.STATE_REBUILT, fault, message)
         return
     seq = cast("int", rebuilt[SEQ])
-    wrong = [
+    wrong = sorted(
         column
         for column, value in rebuilt.items()
         if column in own and value != UNSAID and not _agrees(column, own[column], value)
-    ]
-    if columns := sorted(set(wrong) - apart):
-        listed = ", ".join(f"`{column}`" for column in columns)
-        message = f"the {table} `{name[:120]}` is not what its entries say: {listed}"
-        findings.add(Check.STATE_REBUILT, Damage.STATE_DISAGREES, message, seq)
+    )
+    if wrong:
+        fault = RowFault(
+            table=table,
+            name=name,
+            columns=tuple(wrong),
+            found={column: own[column] for column in wrong},
+            said=rebuilt,
+            seq=seq,
+            stored=row,
+        )
+        attached = bool(apart) and findings.attach(fault)
+        if columns := [column for column in wrong if column not in apart]:
+            listed = ", ".join(f"`{column}`" for column in columns)
+            message = f"the {table} `{name[:120]}` is not what its entries say: {listed}"
+            findings.add_row(Check.STATE_REBUILT, fault, message, seq)
+        elif not attached:  # beyond what is kept
+            findings.add_row(Check.STATE_STATUS, fault, f"the {table} `{name[:120]}` moved", seq)
         return
-    fault = binding_fault(row, rebuilt) if table == "action" and not wrong else None
-    if fault is not None:
-        message = fault.format(name[:64])
-        findings.add(Check.STATE_BOUND, Damage.STATE_DISAGREES, message, seq)
+    bound = bound_fault(row, rebuilt, name, seq) if table == "action" else None
+    if bound is not None:
+        words, about = bound
+        findings.add_row(Check.STATE_BOUND, about, words.format(name[:64]), seq)
+
+
+def bound_fault(row: StoredRow, rebuilt: State, name: str, seq: int) -> tuple[str, RowFault] | None:
+    """What of a judged action is not what its digest is over, in words, and whose row it is."""
+    words = binding_fault(row, rebuilt)
+    if words is None:
+        return None
+    held = {"bound": bound_digest(row)}
+    said = {"bound": rebuilt.get("digest")}
+    about = RowFault(
+        table="action",
+        name=name,
+        columns=("bound",),
+        found=held,
+        said=said,
+        seq=seq,
+        stored=row,
+    )
+    return words, about
 
 
 def _follow_pruned(rebuilt: State, row: StoredRow, pruned: Mapping[object, int]) -> None:
@@ -375,5 +449,13 @@ def _judge_erased(
         of = said.get("of")
         fits = fits and (not isinstance(of, list) or named is None or named in of)
     if not fits:
-        message = f"the {table} `{name_of(table, row)[:120]}` was erased by no entry"
-        findings.add(Check.STATE_ERASED, Damage.STATE_DISAGREES, message)
+        name = name_of(table, row)
+        message = f"the {table} `{name[:120]}` was erased by no entry"
+        fault = RowFault(
+            table=table,
+            name=name,
+            columns=("erased_seq",),
+            found={"erased_seq": seq},
+            stored=row,
+        )
+        findings.add_row(Check.STATE_ERASED, fault, message)

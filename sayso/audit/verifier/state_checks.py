@@ -7,7 +7,7 @@ from typing import TypeAlias, cast
 
 from sayso.audit.segments.sealed import PRUNED
 from sayso.audit.verifier.latest import StatedRow
-from sayso.audit.verifier.verification import Check, Damage, Findings
+from sayso.audit.verifier.verification import Check, Findings, RowFault
 from sayso.audit.verifier.walk import Walk, decode
 
 StateRow: TypeAlias = "tuple[str, object, object]"
@@ -54,7 +54,8 @@ def judge_state(
                 _add_state(Check.STATE_LATEST, table, row, message, findings)
     for action, seq in walk.actions.unstated():
         message = f"the action `{action[:64]}` has entries and no row"
-        findings.add(Check.STATE_ROW_PRESENT, Damage.STATE_DISAGREES, message, seq)
+        fault = RowFault(table="action", name=action, said={}, seq=seq)
+        findings.add_row(Check.STATE_ROW_PRESENT, fault, message, seq)
     return walk.actions.stated + walk.approvals.stated - uncompared, uncompared
 
 
@@ -105,7 +106,9 @@ def _judge_status(table: str, row: StatedRow, status: object, findings: Findings
 def _add_state(check: Check, table: str, row: StatedRow, message: str, findings: Findings) -> None:
     at = row.last_seq if type(row.last_seq) is int else None
     message = f"the {table} `{row.id[:64]}` {message}"
-    findings.add(check, Damage.STATE_DISAGREES, message, at)
+    held = {"status": row.status, "last_seq": row.last_seq}
+    fault = RowFault(table=table, name=row.id, columns=tuple(held), found=held, seq=at)
+    findings.add_row(check, fault, message, at)
 
 
 def _status_of(table: str, fields: dict[str, object]) -> object:

@@ -17,7 +17,7 @@ from sayso.audit.fields import Fields
 from sayso.audit.restated import plan_digest, question_digest
 from sayso.audit.rules.world import use_name
 from sayso.audit.verifier.replay import JUDGED, State, vote_id
-from sayso.errors import RefusedError
+from sayso.errors import Code, ConfigError, RefusedError
 
 StoredRow: TypeAlias = "Mapping[str, object]"
 """A row as the source has it, of which nothing is trusted.
@@ -29,6 +29,14 @@ action `card`, `card_digest`, `card_expires_at` and `card_erased_seq`, of its ap
 
 _HASHED = re.compile(r"[0-9a-f]{32}")
 """A key of a limit that would tell of a customer."""
+_PASSING = frozenset(
+    {"due_at", "updated_at", "attempts", "traceparent", "held_by", "occupies", "seen_at"}
+)
+_BESIDE = ("subject_", "card", "erasing_as", "of_re", "in_outbox")
+_BOUND = (
+    *("snapshot", "judgement", "assurance", "subject_id", "request_id", "step", "name", "undoes"),
+    *("card", "card_expires_at", "card_erased_seq"),
+)
 _DOMAIN = b"sayso/approval/v1\0"  # SOURCE: docs/reference/audit-format.md, "The digest"
 
 
@@ -53,13 +61,25 @@ def said_in(table: str, row: StoredRow, keyring: Keyring | None = None) -> State
             they are taken from the rows of subjects.
     """
     state = dict(row)
-    if "subject_key" in row and table != "personal":
+    if "subject_key" in row and table != "personal" and not _is_locked(row, keyring):
         subject = row.get("target" if table == "stop" else "subject_id")
         state["subject"] = _pseudonym(row, subject, keyring)
     if table == "personal":
         return state | _text(row, keyring)
     special = _SPECIAL.get(table)
     return state if special is None else state | special(row)
+
+
+def key_trouble(row: StoredRow, keyring: Keyring | None) -> ConfigError | None:
+    """Why the key of a row's subject does not open, where nobody has changed it."""
+    key = row.get("subject_key")
+    return keyring.trouble(key) if keyring is not None and isinstance(key, bytes) else None
+
+
+def _is_locked(row: StoredRow, keyring: Keyring | None) -> bool:
+    """Whether whose row it is cannot be told, for want of the key that wrapped the subject's."""
+    trouble = key_trouble(row, keyring)
+    return trouble is not None and trouble.code is Code.KEY_MISMATCH
 
 
 def _pseudonym(row: StoredRow, subject: object, keyring: Keyring | None) -> str | None:
@@ -231,6 +251,17 @@ def binding_fault(row: StoredRow, rebuilt: State) -> str | None:
     if digest != rebuilt.get("digest"):
         return "what is stored of the action `{}` is not what its digest is over"
     return None
+
+
+def bound_digest(row: StoredRow) -> str:
+    """A digest of all in a row that its entries' digest is over, and of the card beside it."""
+    held = {name: row.get(name) for name in _BOUND}
+    return hashlib.sha256(orjson.dumps(held, default=repr, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def is_compared(column: str) -> bool:
+    """Whether a column of a row says something lasting of it, and not of its way or its owner."""
+    return column not in _PASSING and not column.startswith(_BESIDE)
 
 
 def _digest(row: StoredRow, revision: object, snapshot: State, judged: State) -> str:

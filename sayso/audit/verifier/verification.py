@@ -2,12 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import groupby
 
 from sayso.audit.entry import Json
+from sayso.audit.verifier.damage import UNDECIDED, Check, Damage
+from sayso.audit.verifier.finding import Finding, RowFault, row_digest, rule_digest
 from sayso.ids import rfc3339
+from sayso.verdicts import NEXT_STEP_OF, NEXT_STEPS, Cause, Sort
+
+__all__ = [
+    "MAX_FINDINGS",
+    "UNDECIDED",
+    "Accepted",
+    "AnchoredAt",
+    "Check",
+    "Damage",
+    "FileState",
+    "Finding",
+    "Findings",
+    "LogVerification",
+    "RowFault",
+    "SegmentFile",
+    "StampedAt",
+    "Verdict",
+    "Verification",
+    "combine",
+    "next_step_of",
+    "worst",
+]
 
 
 class Verdict(StrEnum):
@@ -17,187 +43,29 @@ class Verdict(StrEnum):
     TAMPERED = "tampered"
     CANNOT_JUDGE = "cannot_judge"
 
+    WRONG_KEY = "wrong_key"
+    """What would have to be opened was sealed by a key that is not at hand."""
+    DAMAGED = "damaged"
+    """The medium does not give back what was written."""
+    OLDER_BUILD = "older_build"
+    """An older build made it, and it is not upgraded yet."""
+
     @property
     def exit_status(self) -> int:
-        """0 verified, 1 tampered, 2 cannot judge."""
-        return _EXIT_STATUS[self]
+        """0 verified, 1 tampered, 2 everything else: nothing was judged to the end."""
+        return _EXIT_STATUS.get(self, 2)
 
 
-_EXIT_STATUS = {Verdict.VERIFIED: 0, Verdict.TAMPERED: 1, Verdict.CANNOT_JUDGE: 2}
-
-
-class Damage(StrEnum):
-    """What kind of harm was found. Closed."""
-
-    EDITED = "edited"
-    """An entry, a head or a projected column was changed."""
-    DELETED = "deleted"
-    """Entries are missing from the middle."""
-    REORDERED = "reordered"
-    """An entry stands where another one was."""
-    TRUNCATED = "truncated"
-    """Entries are missing from the end; the signed head still counts them."""
-    FORGED = "forged"
-    """Something is there that the log's key did not sign."""
-    FORKED = "forked"
-    """The signed log contradicts a checkpoint that was signed earlier: history was rewritten."""
-    ROLLED_BACK = "rolled_back"
-    """The signed log is shorter than a checkpoint seen earlier."""
-    OLDER = "older"
-    """The export is shorter than a checkpoint that the caller holds, and proven to be the beginning
-    of that log: made earlier, or of a log that was rolled back since."""
-    STATE_DISAGREES = "state_disagrees"
-    """A row does not say what the entries about it say."""
-    RULE_BROKEN = "rule_broken"
-    """An entry says that something was done that the log's rules do not allow."""
-    BAD_SIGNATURE = "bad_signature"
-    FOREIGN_TENANT = "foreign_tenant"
-    """An entry or a head belongs to another tenant or deployment."""
-    NON_CANONICAL = "non_canonical"
-    """An entry, or a file of a bundle, is not in the form that the writer writes."""
-    UNKNOWN_KEY = "unknown_key"
-    """The key is not one of those that were named as trusted."""
-    UNWITNESSED = "unwitnessed"
-    """The policy asks for cosignatures that no checkpoint has."""
-    UNSTAMPED = "unstamped"
-    """A time stamp was to be verified, and there is none that holds."""
-    PRUNED = "pruned"
-    """What would have to be read is only in a sealed segment, whose file is not there."""
-    UNCOMPARED = "uncompared"
-    """The caller holds a head of a size at which proofs of single entries say nothing."""
-    UNREADABLE = "unreadable"
-    """The source cannot be read as what it should be."""
-    EMPTY = "empty"
-    """There is nothing to verify, which is not the same as verified."""
-
-
-UNDECIDED = frozenset(
-    {
-        Damage.OLDER,
-        Damage.UNKNOWN_KEY,
-        Damage.UNWITNESSED,
-        Damage.UNSTAMPED,
-        Damage.PRUNED,
-        Damage.UNCOMPARED,
-        Damage.UNREADABLE,
-        Damage.EMPTY,
-    }
+_EXIT_STATUS = {Verdict.VERIFIED: 0, Verdict.TAMPERED: 1}
+_BY_DAMAGE = {
+    Damage.DAMAGED: Verdict.DAMAGED,
+    Damage.WRONG_KEY: Verdict.WRONG_KEY,
+    Damage.OLDER_BUILD: Verdict.OLDER_BUILD,
+}
+_WORST_FIRST = (
+    *(Verdict.TAMPERED, Verdict.DAMAGED, Verdict.WRONG_KEY, Verdict.OLDER_BUILD),
+    Verdict.CANNOT_JUDGE,
 )
-"""What leaves the verdict open; every other damage means tampered."""
-
-
-class Check(StrEnum):
-    """One question the verifier asks. `tests/audit/test_verify_checks.py` removes each in turn."""
-
-    SOURCE_READABLE = "source_readable"
-    SOURCE_CONSISTENT = "source_consistent"
-    SOURCE_TABLES = "source_tables"
-    LOG_NOT_EMPTY = "log_not_empty"
-    SEQ_DENSE = "seq_dense"
-    BODY_CANONICAL = "body_canonical"
-    BODY_FORMAT = "body_format"
-    BODY_TENANT = "body_tenant"
-    BODY_SEQ = "body_seq"
-    PROJECTIONS_AGREE = "projections_agree"
-    HEAD_PRESENT = "head_present"
-    HEAD_IS_NOTE = "head_is_note"
-    HEAD_SIGNED = "head_signed"
-    HEAD_KEY_LISTED = "head_key_listed"
-    HEAD_KEY_TRUSTED = "head_key_trusted"
-    HEAD_KEY_IN_RANGE = "head_key_in_range"
-    KEY_ROTATION = "key_rotation"
-    KEY_INTRODUCED = "key_introduced"
-    HEAD_ORIGIN = "head_origin"
-    HEAD_ROOT = "head_root"
-    HEAD_ROW_SIZE = "head_row_size"
-    HEAD_ROW_FRONTIER = "head_row_frontier"
-    CHECKPOINT_READABLE = "checkpoint_readable"
-    CHECKPOINT_SIGNED = "checkpoint_signed"
-    CHECKPOINT_HAS_LOG = "checkpoint_has_log"
-    PINNED_HAS_LOG = "pinned_has_log"
-    CHECKPOINT_REACHED = "checkpoint_reached"
-    CHECKPOINT_ROOT = "checkpoint_root"
-    CHECKPOINT_COMPARED = "checkpoint_compared"
-    COSIGNATURE_FITS = "cosignature_fits"
-    ANCHOR_PRESENT = "anchor_present"
-    ANCHOR_REACHED = "anchor_reached"
-    ANCHOR_ROOT = "anchor_root"
-    TIMESTAMP_PRESENT = "timestamp_present"
-    TIMESTAMP_TRUSTED = "timestamp_trusted"
-    TIMESTAMP_FITS = "timestamp_fits"
-    TIMESTAMP_REACHED = "timestamp_reached"
-    TIMESTAMP_ROOT = "timestamp_root"
-    ENTERED_HAS_LOG = "entered_has_log"
-    ENTERED_REACHED = "entered_reached"
-    ENTERED_ROOT = "entered_root"
-    STATE_ENTRY = "state_entry"
-    STATE_STATUS = "state_status"
-    STATE_LATEST = "state_latest"
-    STATE_ROW_PRESENT = "state_row_present"
-    STATE_REBUILT = "state_rebuilt"
-    STATE_BOUND = "state_bound"
-    STATE_ERASED = "state_erased"
-    SEGMENT_ROW = "segment_row"
-    SEGMENT_SEALED = "segment_sealed"
-    SEGMENT_PRUNED = "segment_pruned"
-    SEGMENT_PRESENT = "segment_present"
-    SEGMENT_FORM = "segment_form"
-    SEGMENT_DIGEST = "segment_digest"
-    SEGMENT_ROOT = "segment_root"
-    SEGMENT_SIGNED = "segment_signed"
-    RULE_TRANSITION = "rule_transition"
-    RULE_JUDGED = "rule_judged"
-    RULE_POLICY = "rule_policy"
-    RULE_APPROVED = "rule_approved"
-    RULE_BOUND = "rule_bound"
-    RULE_UNEXPIRED = "rule_unexpired"
-    RULE_QUORUM = "rule_quorum"
-    RULE_APPROVER = "rule_approver"
-    RULE_OWN_REQUEST = "rule_own_request"
-    RULE_CREDENTIAL = "rule_credential"
-    RULE_STOPPED = "rule_stopped"
-    RULE_CALL_KEY = "rule_call_key"
-    RULE_COMPENSATED = "rule_compensated"
-    RULE_TWO_PEOPLE = "rule_two_people"
-    RULE_HELD = "rule_held"
-    RULE_ERASURE = "rule_erasure"
-    RULE_PEOPLE = "rule_people"
-    RULE_TOKEN = "rule_token"  # noqa: S105  (a check, not a secret)
-    RULE_LIMIT = "rule_limit"
-    RULE_STATED = "rule_stated"
-    RULE_PASSKEY = "rule_passkey"
-    RULE_CANARY = "rule_canary"
-    BUNDLE_MANIFEST = "bundle_manifest"
-    ROW_PROVEN = "row_proven"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One thing that is wrong.
-
-    Attributes:
-        check: which question had the wrong answer.
-        damage: what kind of harm it is.
-        message: for a person, one sentence without a full stop.
-        seq: the first index that can be bad, from 0; None when it is about no entry.
-        last_seq: the last index that can be the first bad one, when it is not exactly `seq`.
-    """
-
-    check: Check
-    damage: Damage
-    message: str
-    seq: int | None = None
-    last_seq: int | None = None
-
-    def to_json(self) -> dict[str, Json]:
-        """The finding for `--json`."""
-        return {
-            "check": self.check.value,
-            "damage": self.damage.value,
-            "message": self.message,
-            "seq": self.seq,
-            "last_seq": self.last_seq,
-        }
 
 
 MAX_FINDINGS = 100
@@ -209,16 +77,55 @@ class Findings:
     """Where checks put what they find.
 
     Attributes:
+        tenant: whose log; empty where it is about none.
         kept: the first `MAX_FINDINGS`, in the order they were found.
         dropped: how many more there were.
         warnings: what a reader should know and what is no damage.
+        accepted: what two people have accepted: the entry that says so, by the finding's digest.
+        unjudged: how many more there seemed to be once reading had broken off.
     """
 
+    tenant: str = ""
     kept: list[Finding] = field(default_factory=list["Finding"])
     dropped: int = 0
     warnings: list[str] = field(default_factory=list[str])
-    decided: bool = False
-    """Whether one of them, kept or not, means tampered."""
+    accepted: Mapping[str, int] = field(default_factory=dict[str, int])
+    unjudged: int = 0
+    _broke_off: bool = False
+    _decided_beyond: bool = False
+
+    @property
+    def decided(self) -> bool:
+        """Whether one of them, kept or not, means tampered, and nobody has accepted it."""
+        return self._decided_beyond or self.accusing is not None
+
+    @property
+    def accusing(self) -> Finding | None:
+        """The first that means tampered, and that nobody has accepted."""
+        return next(
+            (one for one in self.kept if one.damage.accuses and self.seq_of(one) is None), None
+        )
+
+    @property
+    def open(self) -> tuple[Finding, ...]:
+        """Those that nobody has accepted."""
+        return tuple(one for one in self.kept if self.seq_of(one) is None)
+
+    @property
+    def agreed(self) -> tuple[Accepted, ...]:
+        """Those that two people have accepted."""
+        seqs = ((one, self.seq_of(one)) for one in self.kept)
+        return tuple(Accepted(finding=one, seq=seq) for one, seq in seqs if seq is not None)
+
+    @property
+    def all_warnings(self) -> tuple[str, ...]:
+        """What a reader should know, also of what could not be judged any more."""
+        more = f"{self.unjudged} more seem wrong or missing, beyond where reading broke off"
+        return (*self.warnings, more) if self.unjudged else tuple(self.warnings)
+
+    def seq_of(self, found: Finding) -> int | None:
+        """The entry by which two people accepted a finding; None for every other one."""
+        return self.accepted.get(found.digest) if found.digest else None
 
     def add(
         self,
@@ -229,20 +136,81 @@ class Findings:
         last_seq: int | None = None,
     ) -> None:
         """Keep a finding, or count it when there are many."""
-        self.decided = self.decided or damage not in UNDECIDED
+        self._put(Finding(check=check, damage=damage, message=message, seq=seq, last_seq=last_seq))
+
+    def add_row(self, check: Check, fault: RowFault, message: str, seq: int | None = None) -> None:
+        """The same of a row that is not what its entries say."""
+        self._put(
+            Finding(
+                check=check,
+                damage=Damage.STATE_DISAGREES,
+                message=message,
+                seq=seq,
+                row=fault,
+                digest=row_digest(self.tenant, fault),
+            )
+        )
+
+    def attach(self, fault: RowFault) -> bool:
+        """Say all that differs in a row of which something was found already; whether it was."""
+        found = False
+        for at, one in enumerate(self.kept):
+            if one.row is not None and (one.row.table, one.row.name) == (fault.table, fault.name):
+                self.kept[at] = replace(one, row=fault, digest=row_digest(self.tenant, fault))
+                found = True
+        return found
+
+    def name_rules(self, since: int, leaf: bytes) -> None:
+        """Give what was found of an entry by the rules the names by which it can be accepted.
+
+        Args:
+            since: so many were kept before the entry was judged.
+            leaf: of the entry.
+        """
+        seen: Counter[Check] = Counter()
+        for at in range(since, len(self.kept)):
+            found = self.kept[at]
+            if found.damage is Damage.RULE_BROKEN and found.seq is not None:
+                digest = rule_digest(self.tenant, found.check, found.seq, leaf, seen[found.check])
+                self.kept[at] = replace(found, digest=digest)
+                seen[found.check] += 1
+
+    def break_off(self, message: str) -> None:
+        """Say that the medium gave nothing more: what seems to be missing now accuses nobody."""
+        self.add(Check.SOURCE_UNDAMAGED, Damage.DAMAGED, message)
+        self._broke_off = True
+
+    def _put(self, found: Finding) -> None:
+        if self._broke_off and found.damage.accuses:
+            self.unjudged += 1
+            return
         if len(self.kept) >= MAX_FINDINGS:
             self.dropped += 1
+            self._decided_beyond = self._decided_beyond or found.damage.accuses
             return
-        self.kept.append(
-            Finding(check=check, damage=damage, message=message, seq=seq, last_seq=last_seq)
-        )
+        self.kept.append(found)
 
     @property
     def verdict(self) -> Verdict:
         """What follows from the findings so far."""
         if self.decided:
             return Verdict.TAMPERED
-        return Verdict.CANNOT_JUDGE if self.kept else Verdict.VERIFIED
+        left = [one for one in self.kept if not one.damage.accuses]
+        if not left:
+            return Verdict.VERIFIED
+        return worst({_BY_DAMAGE.get(one.damage, Verdict.CANNOT_JUDGE) for one in left})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """A finding that two people have accepted, and the entry that says so."""
+
+    finding: Finding
+    seq: int
+
+    def to_json(self) -> dict[str, Json]:
+        """The same for `--json`."""
+        return {**self.finding.to_json(), "accepted_by_entry": self.seq}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -332,7 +300,8 @@ class LogVerification:
         pruned_to: the lowest index that the source still holds.
         segments: the sealed segments, in order.
         uncompared_rows: how many rows of actions and approvals point at entries that were not read.
-        findings: what is wrong, in the order found.
+        findings: what is wrong, in the order found, without what two people have accepted.
+        accepted: what is wrong and was accepted, with the entry that says so.
         dropped: how many findings were not kept.
         warnings: what is no damage, and worth knowing.
     """
@@ -358,6 +327,7 @@ class LogVerification:
     segments: tuple[SegmentFile, ...] = ()
     uncompared_rows: int = 0
     findings: tuple[Finding, ...] = ()
+    accepted: tuple[Accepted, ...] = ()
     dropped: int = 0
     warnings: tuple[str, ...] = ()
     verdict: Verdict = Verdict.CANNOT_JUDGE
@@ -390,7 +360,8 @@ class LogVerification:
             newest = max(self.checkpoints)
             rest = (self.size or 0) - newest
             anchor = f"agrees with the outside checkpoint at {newest}, {rest} entries beyond it"
-        return f"{what}; {key}; {anchor}{self._witnessed()}{self._stamped()}{self._ruled()}"
+        more = self._witnessed() + self._stamped() + self._ruled() + self._agreed()
+        return f"{what}; {key}; {anchor}{more}"
 
     def _sealed(self) -> str:
         """What is in files, and what was found there; those of pruned entries in any case."""
@@ -424,6 +395,14 @@ class LogVerification:
             return ""
         skipped = self.entries - self.judged
         return f"; {self.judged:,} judged by the rules" + (f", {skipped:,} not" if skipped else "")
+
+    def _agreed(self) -> str:
+        """What is wrong and was accepted, by how many people and in which entries."""
+        if not self.accepted:
+            return ""
+        count = len(self.accepted)
+        entries = ", ".join(str(seq) for seq in sorted({one.seq for one in self.accepted}))
+        return f"; {count:,} finding{'s' * (count > 1)} accepted by two people: entry {entries}"
 
     def _stamped(self) -> str:
         """The newest time stamp; each of the others says it of fewer entries, and earlier."""
@@ -480,6 +459,7 @@ class LogVerification:
             "uncompared_rows": self.uncompared_rows,
             "first_bad_seq": self.first_bad_seq,
             "findings": [found.to_json() for found in self.findings],
+            "accepted": [one.to_json() for one in self.accepted],
             "findings_dropped": self.dropped,
             "warnings": list(self.warnings),
             "coverage": self.coverage,
@@ -524,6 +504,7 @@ class Verification:
         return {
             "source": self.source,
             "verdict": self.verdict.value,
+            "next_step": next_step_of(self) or None,
             "entries": self.entries,
             "findings": [found.to_json() for found in self.findings],
             "warnings": list(self.warnings),
@@ -533,17 +514,34 @@ class Verification:
 
 def combine(source: str, logs: tuple[LogVerification, ...], findings: Findings) -> Verification:
     """Put the logs together; nothing to verify is never verified."""
-    verdicts = {findings.verdict, *(log.verdict for log in logs)}
-    if Verdict.TAMPERED in verdicts:
-        verdict = Verdict.TAMPERED
-    elif Verdict.CANNOT_JUDGE in verdicts or not logs:
+    verdict = worst({findings.verdict, *(log.verdict for log in logs)})
+    if verdict is Verdict.VERIFIED and not logs:
         verdict = Verdict.CANNOT_JUDGE
-    else:
-        verdict = Verdict.VERIFIED
     return Verification(
         source=source,
         logs=logs,
-        findings=tuple(findings.kept),
-        warnings=tuple(findings.warnings),
+        findings=findings.open,
+        warnings=findings.all_warnings,
         verdict=verdict,
     )
+
+
+def worst(verdicts: Collection[Verdict]) -> Verdict:
+    """Tampering outweighs what leaves the verdict open, and the rest what is verified."""
+    return next((one for one in _WORST_FIRST if one in verdicts), Verdict.VERIFIED)
+
+
+_CAUSES = {
+    Verdict.DAMAGED: Cause.DAMAGED,
+    Verdict.WRONG_KEY: Cause.WRONG_KEY,
+    Verdict.OLDER_BUILD: Cause.OLDER_BUILD,
+}
+
+
+def next_step_of(found: Verification) -> str:
+    """What to do about a verdict, in the words of every surface; empty where nothing is wrong."""
+    if found.verdict is Verdict.TAMPERED:
+        sorts = {one.sort for one in found.all_findings}
+        return NEXT_STEP_OF[next((sort for sort in Sort if sort in sorts), Sort.BYTES)]
+    cause = _CAUSES.get(found.verdict)
+    return "" if cause is None else NEXT_STEPS[cause]

@@ -267,7 +267,10 @@ class Walk:
         if self.rebuilt is not None:
             self.rebuilt.note(fields, seq)
         if self.world is not None:
+            known = len(self._findings.kept)
             judge(self.world, Event.of(fields, seq), self._findings)
+            if len(self._findings.kept) > known:
+                self._findings.name_rules(known, leaf_hash(body))
             if self.world.used:
                 self._note_uses(self.world, seq)
         try:

@@ -1,7 +1,8 @@
 """Which logs do not verify, in a file beside the database: every process here goes by it.
 
 A server that judges its own logs writes it, and so a command that begins later signs nothing on top
-of them either. It is no row, since whoever changed the rows could take that away as well.
+of them either. It is no row, since whoever changed the rows could take that away as well. Only what
+accuses somebody stands in it: a wrong key and a damaged medium are found out anew each time.
 """
 
 from __future__ import annotations
@@ -15,36 +16,33 @@ import orjson
 
 from sayso.errors import Code, IntegrityError
 from sayso.ids import Tenant
+from sayso.verdicts import NEXT_STEP_OF, Sort
 
 FILE = ".sayso/unverified.json"
 
 
-def unverified(tenant: Tenant, why: str) -> IntegrityError:
-    """What to say to whoever wants something that a log would have to tell, which fails."""
-    return IntegrityError(
-        Code.TAMPERED,
-        f"the log of `{tenant}` does not verify: {why}",
-        next_step="run `sayso audit verify`, and restore the database from a backup; a server, or"
-        " that command, notes it when the log verifies again",
-    )
-
-
-def read_alarms(folder: Path) -> dict[Tenant, IntegrityError]:
-    """The logs of a workspace that did not verify when it was last looked."""
+def read_alarms(folder: Path) -> dict[Tenant, tuple[IntegrityError, Sort]]:
+    """The logs of a workspace that did not verify when it was last looked, and what is wrong."""
     try:
         found: object = orjson.loads((folder / FILE).read_bytes())
     except (OSError, ValueError):
         return {}
     said = cast("dict[str, object]", found) if isinstance(found, dict) else {}
-    return {
-        Tenant(name): IntegrityError(
-            Code.TAMPERED, str(why), next_step=unverified(Tenant(name), "").next_step
-        )
-        for name, why in said.items()
-    }
+    return {Tenant(name): _alarm(one) for name, one in said.items()}
 
 
-def write_alarms(folder: Path, refused: Mapping[Tenant, IntegrityError]) -> None:
+def _alarm(said: object) -> tuple[IntegrityError, Sort]:
+    """One of them; a text alone was written by an earlier release."""
+    fields = cast("dict[str, object]", said) if isinstance(said, dict) else {"why": said}
+    try:
+        sort = Sort(str(fields.get("sort", Sort.BYTES)))
+    except ValueError:
+        sort = Sort.BYTES
+    error = IntegrityError(Code.TAMPERED, str(fields.get("why", "")), next_step=NEXT_STEP_OF[sort])
+    return error, sort
+
+
+def write_alarms(folder: Path, refused: Mapping[Tenant, tuple[IntegrityError, Sort]]) -> None:
     """Note which logs do not verify; without any, the file goes."""
     path = folder / FILE
     with contextlib.suppress(OSError):  # where nothing can be written, this process knows it alone
@@ -52,4 +50,7 @@ def write_alarms(folder: Path, refused: Mapping[Tenant, IntegrityError]) -> None
             path.unlink(missing_ok=True)
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(orjson.dumps({name: why.message for name, why in refused.items()}))
+        said = {
+            name: {"why": why.message, "sort": sort.value} for name, (why, sort) in refused.items()
+        }
+        path.write_bytes(orjson.dumps(said))

@@ -64,7 +64,7 @@ class LogJudge:
     def __init__(
         self, log: AuditLog, keyring: Keyring, tenant: Tenant, known: Known = (0, b"")
     ) -> None:
-        self.findings = Findings()
+        self.findings = Findings(tenant=tenant)
         self.known = self._before = known
         self._tenant = tenant
         self._origin = log.origin_of(tenant)
@@ -92,6 +92,8 @@ class LogJudge:
         walk = self._walk
         if walk is None:
             walk = self._walk = self._begun(reader, deep=True)
+            assert walk.world is not None, "of a deep walk"
+            self.findings.accepted = walk.world.accepted
             self._left = list(ROWS)
         if not self._read_on(reader, walk):
             return Step.BEHIND

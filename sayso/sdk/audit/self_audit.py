@@ -14,15 +14,19 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from sayso.audit.verifier.verification import UNDECIDED
-from sayso.errors import IntegrityError, SaysoError, logged, logged_with_frames
+from sayso.audit.authority.keyring import REWRAP
+from sayso.audit.verifier.verification import Damage
+from sayso.errors import Code, IntegrityError, SaysoError, logged, logged_with_frames
 from sayso.ids import Tenant
-from sayso.sdk.audit.alarms import unverified, write_alarms
+from sayso.sdk.audit.alarms import write_alarms
 from sayso.sdk.audit.log_judge import Known, LogJudge, Step
+from sayso.sdk.audit.medium import MediumWatch
 from sayso.sdk.audit.stored import read_tenants
+from sayso.sdk.audit.vault_key import OPENED
 from sayso.sdk.client import Sayso
 from sayso.sdk.database import is_postgres
 from sayso.store.base import Reader, integer
+from sayso.verdicts import Cause, Sort, cause_of, older_build, unverified, wrong_key
 
 logger = logging.getLogger("sayso.audit")
 
@@ -35,20 +39,27 @@ _SHARE = 0.05
 _SHARE_BEHIND = 0.25
 """While entries wait to be read for the first time."""
 _SHORTEST_REST_S = 0.02
+_JUDGE = "judge"
+_TROUBLES = {Damage.WRONG_KEY: Cause.WRONG_KEY, Damage.OLDER_BUILD: Cause.OLDER_BUILD}
+"""What keeps a log from being judged, and accuses nobody."""
 _MOST_JUDGES = 64
 """So many logs are followed at once; of others the reading begins anew each time."""
 
 
 @asynccontextmanager
 async def self_auditing(sayso: Sayso) -> AsyncGenerator[None]:
-    """Judge the logs of an open workspace while the block runs."""
-    task = asyncio.create_task(SelfAudit(sayso).run(), name="sayso judges its logs")
+    """Judge the logs of an open workspace, and its database's medium, while the block runs."""
+    tasks = (
+        asyncio.create_task(SelfAudit(sayso).run(), name="sayso judges its logs"),
+        asyncio.create_task(MediumWatch(sayso).run(), name="sayso reads its database"),
+    )
     try:
         yield
     finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        for task in tasks:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
 
 
 class SelfAudit:
@@ -78,7 +89,10 @@ class SelfAudit:
                     self._done = moment
                     due = loop.time() + WHOLE_EVERY_S
             except SaysoError as error:  # such as a server that is away
-                logger.warning("the log cannot be judged now: %s", logged(error))
+                if error.code is Code.DAMAGED:
+                    self._halt(Cause.DAMAGED, error)
+                else:
+                    logger.warning("the log cannot be judged now: %s", logged(error))
                 seen = None
             except Exception as error:  # noqa: BLE001
                 # Whatever it is, it must not end this for good.
@@ -98,15 +112,30 @@ class SelfAudit:
 
     async def _judge_all(self) -> None:
         tenants = await self._container.store.read(read_tenants)
+        troubles: dict[Cause, SaysoError] = {}
         for name in dict.fromkeys((self._container.tenant, *tenants)):
-            await self._judge(Tenant(name))
+            await self._judge(Tenant(name), troubles)
+        log = self._container.log
+        for cause in _TROUBLES.values():
+            if cause in troubles:
+                self._halt(cause, troubles[cause])
+                continue
+            log.go_on(cause, OPENED)
+            if log.is_halted(cause, _JUDGE):
+                log.go_on(cause, _JUDGE)
+                logger.warning("what kept the logs from being judged is over: %s", cause)
+        log.go_on(Cause.DAMAGED, _JUDGE)
 
     async def is_done(self) -> bool:
         """Whether all that was written so far was judged, by the round that ended last."""
         return self._done is not None and self._done == await self._moment()
 
-    async def _judge(self, tenant: Tenant) -> None:
-        """One round over one log."""
+    async def _judge(self, tenant: Tenant, troubles: dict[Cause, SaysoError]) -> None:
+        """One round over one log.
+
+        Args:
+            troubles: where to put what keeps it from being judged, and accuses nobody.
+        """
         judge = self._judge_of(tenant)
         step, took = Step.ON, 0.0
 
@@ -118,7 +147,9 @@ class SelfAudit:
             try:
                 step, took = await self._container.store.read(piece)
             except IntegrityError as error:
-                self._refuse(tenant, error.message)
+                if cause_of(error.code) is not Cause.TAMPERED:
+                    raise  # such as a server that is away
+                self._refuse(tenant, error.message, Sort.BYTES)
                 return
             except SaysoError:
                 raise
@@ -127,14 +158,22 @@ class SelfAudit:
                 logger.error("judging the log of %s: %s", tenant, logged_with_frames(error))  # noqa: TRY400
                 self._refuse(tenant, "something in it cannot be read as what it should be")
                 return
-            wrong = next((one for one in judge.findings.kept if one.damage not in UNDECIDED), None)
+            wrong = _worst(judge, behind=step is Step.BEHIND)
             if wrong is not None:
-                self._refuse(tenant, wrong.message)
-                return
+                sort, message = wrong
+                # INVARIANT: the round goes on, since behind a row that is wrong an entry can be.
+                self._refuse(tenant, message, sort)
+                if sort is Sort.BYTES:
+                    return
             self._known[tenant] = judge.known
             share = _SHARE_BEHIND if step is Step.BEHIND else _SHARE
             await asyncio.sleep(max(_SHORTEST_REST_S, took * (1 - share) / share))
-        self._accept(tenant)
+        if judge.findings.kept:
+            self._judges.pop(tenant, None)  # another one finds out whether it is still so
+        own = {_TROUBLES[one.damage]: one for one in judge.findings.kept if one.damage in _TROUBLES}
+        troubles |= {cause: _trouble(cause, one.message) for cause, one in own.items()}
+        if not judge.findings.decided and not own:
+            self._accept(tenant)
 
     def _judge_of(self, tenant: Tenant) -> LogJudge:
         """The judge that knows the log already; one that is used seldom makes room for another."""
@@ -147,15 +186,22 @@ class SelfAudit:
             del self._judges[next(iter(self._judges))]
         return judge
 
-    def _refuse(self, tenant: Tenant, why: str) -> None:
+    def _refuse(self, tenant: Tenant, why: str, sort: Sort = Sort.BYTES) -> None:
         log = self._container.log
-        self._judges.pop(tenant, None)  # another one finds out whether it is still so
+        if sort is Sort.BYTES:
+            self._judges.pop(tenant, None)  # another one finds out whether it is still so
         if tenant not in log.refused:
             logger.error(
                 "the log of %s does not verify, so nothing is signed on top of it: %s", tenant, why
             )
-        log.refuse(tenant, unverified(tenant, why))
+        log.refuse(tenant, unverified(tenant, why, sort), sort)
         write_alarms(self._workspace.folder, log.refused)
+
+    def _halt(self, cause: Cause, why: SaysoError) -> None:
+        log = self._container.log
+        if not log.is_halted(cause, _JUDGE):
+            logger.error("nothing is signed, since %s", why.message)
+        log.halt(cause, why, _JUDGE)
 
     def _accept(self, tenant: Tenant) -> None:
         log = self._container.log
@@ -163,3 +209,25 @@ class SelfAudit:
             log.accept(tenant)
             write_alarms(self._workspace.folder, log.refused)
             logger.warning("the log of %s verifies again", tenant)
+
+
+def _worst(judge: LogJudge, *, behind: bool) -> tuple[Sort, str] | None:
+    """What accuses a log so far, and of what; None while nothing does.
+
+    Args:
+        behind: whether entries were not read yet: one of them may accept what a rule forbids.
+    """
+    found = [one for one in judge.findings.open if one.sort is not None]
+    if behind:
+        found = [one for one in found if one.sort is Sort.BYTES]
+    sorts = {one.sort for one in found}
+    sort = next((one for one in Sort if one in sorts), None)
+    if sort is None:
+        return None
+    return sort, next(one.message for one in found if one.sort is sort)
+
+
+def _trouble(cause: Cause, message: str) -> SaysoError:
+    if cause is Cause.WRONG_KEY:
+        return wrong_key(message)
+    return older_build(message, REWRAP)

@@ -320,6 +320,7 @@ def _readable(ask: Callable[[], T]) -> T:
     try:
         return ask()
     except SaysoError as error:
+        code = Code.DAMAGED if error.code is Code.DAMAGED else Code.NOT_A_DATABASE
         raise IntegrityError(
-            Code.NOT_A_DATABASE, f"the log cannot be read: {error.message}", detail=error.detail
+            code, f"the log cannot be read: {error.message}", detail=error.detail
         ) from error

@@ -14,6 +14,7 @@ from sayso.errors import (
     logged,
 )
 from sayso.store.units import not_one_row
+from sayso.verdicts import damaged
 
 _BUSY = (
     errors.LockNotAvailable,
@@ -28,6 +29,9 @@ _OTHER_SCHEMA = (
     errors.UndefinedFunction,
     errors.InvalidSchemaName,
 )
+
+_DAMAGE = (errors.DataCorrupted, errors.IndexCorrupted, errors.IoError, errors.UndefinedFile)
+"""What a server says of a file of its own that it cannot read; a checksum that fails, too."""
 
 WRITABLE = (
     "point `store.url` at the primary; there, see `show default_transaction_read_only` and "
@@ -128,6 +132,8 @@ def _of_driver(error: psycopg.Error) -> SaysoError:
             next_step="try again; if it stays so, see who holds locks in pg_stat_activity",
             detail=detail,
         )
+    if isinstance(error, _DAMAGE):
+        return damaged(str(error.diag.message_primary or "a file cannot be read"), detail=detail)
     code, problem, step = _lasting(error)
     return ConfigError(code, f"the database {problem}", next_step=step, detail=detail)
 

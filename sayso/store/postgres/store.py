@@ -7,7 +7,7 @@ import logging
 import selectors
 import socket
 import threading
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
@@ -24,6 +24,7 @@ from sayso.store.postgres.connection import (
     connect_plainly,
 )
 from sayso.store.postgres.errors import ConnectionLostError, logged_with_state, store_error
+from sayso.store.postgres.examination import examine_part, read_parts
 from sayso.store.postgres.schema import check_version, migrate_postgres
 from sayso.store.postgres.session import Session
 from sayso.store.postgres.writer import CHANNEL, PostgresReader, Writer, patiently
@@ -81,6 +82,7 @@ class PostgresStore:
         self._busy_timeout_s = busy_timeout_s
         if create:
             migrate_postgres(url)
+        self._damage: SaysoError | None = None
         self._units = WaitingUnits()
         self._writer = Writer(self._open_writer, self._units, self._committed)
         self._listener = Listener(
@@ -106,7 +108,11 @@ class PostgresStore:
         unit = Unit(work=work, tenant=tenant, brief=brief, future=future, loop=loop)
         if not self._units.add(unit):
             raise _closed()
-        return await future
+        try:
+            return await future
+        except SaysoError as error:
+            self._noted(error)
+            raise
 
     async def read(
         self,
@@ -123,6 +129,28 @@ class PostgresStore:
     async def time(self) -> int:
         """Microseconds since 1970, UTC, by the server's clock."""
         return await self._on_thread(self._time_now)
+
+    @property
+    def damage(self) -> SaysoError | None:
+        """See `sayso.store.base.Examined`."""
+        return self._damage
+
+    def forget_damage(self) -> None:
+        """See `sayso.store.base.Examined`."""
+        self._damage = None
+
+    async def parts(self) -> Sequence[str]:
+        """See `sayso.store.base.Examined`."""
+        return await self._on_thread(partial(self._told, partial(read_parts, self._url)))
+
+    async def examine(self, part: str) -> None:
+        """See `sayso.store.base.Examined`."""
+        await self._on_thread(partial(self._told, partial(examine_part, self._url, part)))
+
+    def _noted(self, meant: BaseException) -> BaseException:
+        if isinstance(meant, SaysoError) and meant.code is Code.DAMAGED:
+            self._damage = meant
+        return meant
 
     async def check_room(self) -> None:
         """See `sayso.store.base.Roomed`."""
@@ -221,7 +249,7 @@ class PostgresStore:
         try:
             return patiently(attempt, patience_s=self._busy_timeout_s)
         except Exception as error:
-            meant = store_error(error)
+            meant = self._noted(store_error(error))
             if meant is error:
                 raise
             raise meant from error

@@ -9,6 +9,7 @@ import sqlite3
 from pathlib import Path
 
 from sayso.errors import Code, ConfigError, IntegrityError, RetryableError, SaysoError
+from sayso.verdicts import damaged, is_damage
 
 _BESIDE = ("-wal", "-shm")
 _ROOM = 64 * 1024
@@ -19,8 +20,12 @@ _CLOSED = {errno.EROFS, errno.EACCES, errno.EPERM}
 _CANNOT_TELL = ("unable to open", "disk I/O error")
 
 
-def store_error(error: sqlite3.Error, path: Path) -> SaysoError:
-    """Say what SQLite's error means for the caller."""
+def store_error(error: sqlite3.Error, path: Path, *, opened: bool = False) -> SaysoError:
+    """Say what SQLite's error means for the caller.
+
+    Args:
+        opened: whether it was a database of ours a moment ago.
+    """
     reason = str(error)
     name = path.name
     if isinstance(error, sqlite3.IntegrityError):
@@ -30,6 +35,15 @@ def store_error(error: sqlite3.Error, path: Path) -> SaysoError:
             next_step="run `sayso audit verify`",
             detail=reason,
         )
+    if "malformed JSON" in reason:  # of a column beside a body, which SQLite computes
+        return IntegrityError(
+            Code.TAMPERED,
+            "an entry of the log is no JSON",
+            next_step="run `sayso audit verify`, and restore the database from a backup",
+            detail=reason,
+        )
+    if is_damage(error) or (opened and "not a database" in reason):
+        return damaged(f"the file `{name}` cannot be read: {reason}", detail=reason)
     if "locked" in reason or "busy" in reason:
         return RetryableError(
             Code.STORE_BUSY,
@@ -42,7 +56,7 @@ def store_error(error: sqlite3.Error, path: Path) -> SaysoError:
         code, problem, step = Code.STORE_READ_ONLY, "cannot be written", _give_access(path)
     elif "full" in reason:
         code, problem, step = Code.STORE_FULL, "has no room left", "free some disk space"
-    elif "not a database" in reason or "malformed" in reason:
+    elif "not a database" in reason:
         code, problem = Code.NOT_A_DATABASE, "is no usable SQLite file"
         step = "point `store.url` at a Sayso database, or restore it from a backup"
     elif any(words in reason for words in _CANNOT_TELL):

@@ -10,7 +10,7 @@ import sqlite3
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, nullcontext
 from functools import partial
@@ -29,6 +29,7 @@ from sayso.store.migrations import (
 )
 from sayso.store.private_files import make_private_file
 from sayso.store.sqlite.errors import is_busy, room_error, store_error
+from sayso.store.sqlite.examination import examine_part, parts_of
 from sayso.store.sqlite.writer import LOOK_AGAIN_S, Brevity, SqliteReader, SqliteWriter
 from sayso.store.units import Unit
 
@@ -166,6 +167,7 @@ class SqliteStore:
         except SaysoError:
             connection.close()
             raise
+        self._damage: SaysoError | None = None
         self._watching = threading.Lock()
         self._at_once = SqliteReaders(
             partial(open_connection, path, create=False, busy_timeout_s=0)
@@ -175,7 +177,7 @@ class SqliteStore:
         self._writer = SqliteWriter(
             connection,
             busy_timeout_s=busy_timeout_s,
-            in_our_words=partial(store_error, path=path),
+            in_our_words=self._in_our_words,
         )
 
     @property
@@ -251,6 +253,45 @@ class SqliteStore:
             connection.close()
         return int(busy) == 0
 
+    @property
+    def damage(self) -> SaysoError | None:
+        """See `sayso.store.base.Examined`."""
+        return self._damage
+
+    def forget_damage(self) -> None:
+        """See `sayso.store.base.Examined`."""
+        self._damage = None
+
+    async def parts(self) -> Sequence[str]:
+        """See `sayso.store.base.Examined`."""
+        return await asyncio.to_thread(self._examining, partial(parts_of, size=self._size()))
+
+    async def examine(self, part: str) -> None:
+        """See `sayso.store.base.Examined`."""
+        await asyncio.to_thread(self._examining, partial(examine_part, part=part))
+
+    def _size(self) -> int:
+        try:
+            return self._path.stat().st_size
+        except OSError:
+            return 0
+
+    def _examining(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        # A connection of its own, since one that has read a page keeps it.
+        connection = open_connection(self._path, create=False)
+        try:
+            return work(connection)
+        except sqlite3.Error as error:
+            raise self._in_our_words(error) from error
+        finally:
+            connection.close()
+
+    def _in_our_words(self, error: sqlite3.Error) -> SaysoError:
+        meant = store_error(error, self._path, opened=True)
+        if meant.code is Code.DAMAGED:
+            self._damage = meant
+        return meant
+
     async def check_room(self) -> None:
         """See `sayso.store.base.Roomed`."""
         await asyncio.to_thread(self._take_room)
@@ -280,7 +321,7 @@ class SqliteStore:
         try:
             return run(work)
         except sqlite3.Error as error:
-            raise store_error(error, self._path) from error
+            raise self._in_our_words(error) from error
 
 
 def _closed() -> ConfigError:

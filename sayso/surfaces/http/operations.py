@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 import sayso.surfaces.http.examples as examples
-from sayso.errors import IntegrityError
+from sayso.errors import SaysoError
 from sayso.ids import Tenant
 from sayso.sdk.resources.figures import Figures
 from sayso.sdk.resources.tokens import Scope
@@ -27,6 +27,7 @@ from sayso.surfaces.http.documents import problems, shown
 from sayso.surfaces.http.edge import PlainRoute
 from sayso.surfaces.http.problem import HttpError
 from sayso.surfaces.http.shapes import HealthView
+from sayso.verdicts import cause_of
 
 router = APIRouter(tags=["operations"], route_class=PlainRoute)
 
@@ -58,7 +59,9 @@ async def show_readiness(sayso: Open) -> HealthView:
 
     try:
         await sayso.check_ready()
-    except IntegrityError as error:
+    except SaysoError as error:
+        if cause_of(error.code) is None:
+            raise
         raise HttpError(error, status=503) from error  # as load balancers understand it
     return HealthView(status="ok")
 

@@ -24,3 +24,10 @@ where tenant = :tenant and id > :after order by id limit :limit;
 
 -- name: rewrap (one row)
 update subject set key = :key where tenant = :tenant and id = :id and key = :was;
+
+-- By what each customer's key was wrapped: its first bytes name the root.
+-- name: wrappings
+select distinct substr(key, 1, 11) as head, length(key) as bytes from subject;
+
+-- name: some_wrappings
+select substr(key, 1, 11) as head, length(key) as bytes from subject limit 64;

@@ -190,6 +190,8 @@ def _progress(out: Out) -> Callable[[int, int], None]:
 
 
 def _show_verdict(out: Out, found: Verification) -> None:
+    from sayso.audit.verifier.verification import next_step_of  # only auditors need the verifier
+
     verdict = found.verdict.replace("_", " ")
     if out.tty:
         from rich.text import Text  # only in a terminal
@@ -210,3 +212,9 @@ def _show_verdict(out: Out, found: Verification) -> None:
     hidden = len(found.all_findings) - _SHOWN
     if hidden > 0:
         out.line(f"  and {hidden} more; --json lists them")
+    for log in found.logs:
+        for one in log.accepted[:_SHOWN]:
+            what = one_line(one.finding.message)
+            out.line(f"  accepted by two people in entry {one.seq}: {what} ({one.finding.check})")
+    if step := next_step_of(found):
+        out.line(f"next: {step}")

@@ -22,6 +22,7 @@ from sayso.errors import Code, ConfigError, IntegrityError, RefusedError, SaysoE
 from sayso.ids import SystemClock, Tenant, rfc3339, to_micros
 from sayso.sdk.action_catalog import read_action_types
 from sayso.sdk.audit.alarms import read_alarms
+from sayso.sdk.audit.vault_key import vault_trouble
 from sayso.sdk.database import is_fleet, is_postgres, missing_postgres, open_store
 from sayso.sdk.orphaned_actions import Orphans, find_orphans
 from sayso.sdk.policy_in_force import read_state
@@ -30,7 +31,7 @@ from sayso.sdk.privacy.restored import find_restored
 from sayso.sdk.resources.limits import HOLDS, check_limits
 from sayso.sdk.workspace import Workspace
 from sayso.sdk.workspace_check import exposed_files, exposed_text
-from sayso.store.base import text
+from sayso.store.base import Examined, text
 from sayso.store.migrations import (
     FORMAT,
     check_format,
@@ -86,7 +87,10 @@ def doctor(
             facts += _server_facts(loaded, wrong)
         else:
             facts += _database_facts(loaded.store_path, wrong)
-        wrong += read_alarms(loaded.folder).values()
+        wrong += [why for why, _ in read_alarms(loaded.folder).values()]
+        if not wrong:
+            facts.append(("medium", asyncio.run(_medium(loaded, wrong))))
+            facts.append(("vault key", asyncio.run(_vault(loaded, wrong))))
         if not wrong:
             facts.append(("erased", asyncio.run(_erased(loaded, wrong))))
             facts.append(("segments", asyncio.run(_segments(loaded, wrong))))
@@ -170,6 +174,34 @@ async def _erased(loaded: Workspace, wrong: list[SaysoError]) -> str:
             )
         )
     return f"{_customers(len(listed))}, {back or 'nobody'} {'are' if back > 1 else 'is'} back"
+
+
+async def _vault(loaded: Workspace, wrong: list[SaysoError]) -> str:
+    """Whether the vault's key opens what the database keeps of customers."""
+    store = open_store(loaded)
+    try:
+        trouble = await vault_trouble(store, loaded.keyring())
+    finally:
+        await store.close()
+    if trouble is not None:
+        wrong.append(trouble)
+        return "does not open customers' keys"
+    return "opens customers' keys"
+
+
+async def _medium(loaded: Workspace, wrong: list[SaysoError]) -> str:
+    """Whether the whole database can be read from its medium."""
+    store = open_store(loaded)
+    try:
+        if isinstance(store, Examined):
+            for part in await store.parts():
+                await store.examine(part)
+    except SaysoError as error:
+        wrong.append(error)
+        return "damaged" if error.code is Code.DAMAGED else "could not be read"
+    finally:
+        await store.close()
+    return "reads as a whole"
 
 
 async def _orphans(loaded: Workspace, out: Out) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from sayso.errors import IntegrityError
 from sayso.sdk.audit.publishing import publishing
 from sayso.sdk.audit.self_audit import self_auditing
 from sayso.sdk.background import keeping, sealing
@@ -18,6 +19,7 @@ from sayso.settings.surfaces import CONSOLE_PATH
 from sayso.surfaces.cli.console_link import console_link, only_person
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out
+from sayso.surfaces.cli.problem import problem_text
 from sayso.surfaces.cli.workspace import find_workspace, run
 
 app = typer.Typer()
@@ -89,7 +91,11 @@ def serve(
         ):
             alone = only_person(loaded)
             if alone is not None and not as_json and not allow_remote:
-                link = await sayso.sessions.make_link(alone)
+                try:
+                    link = await sayso.sessions.make_link(alone)
+                except IntegrityError as error:
+                    # What is shown of a log that is accused, and its repair, needs a server.
+                    out.warn(problem_text(error))
             sayso.warm_up()  # what cannot be made is said here, not with the first request
             for line in await sayso.policy.notes():
                 out.warn(line)
