@@ -14,7 +14,8 @@ from collections.abc import Callable, Generator
 from typing import Protocol
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 from uvicorn.server import HANDLED_SIGNALS
 
@@ -126,20 +127,76 @@ class PatientProtocol(AutoHTTPProtocol):  # type: ignore[valid-type,misc]
             self.transport.close()
 
 
+STRICT_TRANSPORT = "max-age=31536000"
+"""For a year a browser opens the host by https alone, once it has been there by https."""
+
+
+class BehindTls:
+    """Says of answers that travel by TLS that they always do: HSTS, and `Secure` in each cookie.
+
+    TLS ends in a proxy, which says so by `X-Forwarded-Proto` or `Forwarded`. Whoever makes that up
+    is told nothing but to use https.
+
+    Args:
+        always: browsers come by https alone, whatever the proxy says.
+    """
+
+    def __init__(self, app: ASGIApp, *, always: bool = False) -> None:
+        self._app = app
+        self._always = always
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] != "http" or not (self._always or _came_by_tls(scope)):
+            await self._app(scope, receive, send)
+            return
+
+        async def told(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["Strict-Transport-Security"] = STRICT_TRANSPORT
+                message["headers"] = [
+                    (name, _secured(value) if name.lower() == b"set-cookie" else value)
+                    for name, value in headers.raw
+                ]
+            await send(message)
+
+        await self._app(scope, receive, told)
+
+
+def _came_by_tls(scope: Scope) -> bool:
+    headers = Headers(scope=scope)
+    proto = headers.get("x-forwarded-proto", "").split(",")[0].strip().lower()
+    forwarded = headers.get("forwarded", "").split(",")[0].lower().replace('"', "")
+    told = proto == "https" or "proto=https" in [one.strip() for one in forwarded.split(";")]
+    return scope["scheme"] == "https" or told
+
+
+def _secured(cookie: bytes) -> bytes:
+    parts = [one.strip().lower() for one in cookie.split(b";")]
+    return cookie if b"secure" in parts else cookie + b"; Secure"
+
+
 class OrderlyServer(uvicorn.Server):
     """Says when it is ready, writes no access lines, and lets its caller clean up.
 
     Args:
+        tls: browsers come by https alone.
         grace_s: how long calls that are under way may still take when it is told to end.
         ready: gets the bound URL, such as `http://127.0.0.1:8390`, once calls are answered.
     """
 
     def __init__(
-        self, app: ASGIApp, *, grace_s: int, ready: Callable[[str], None] | None = None
+        self,
+        app: ASGIApp,
+        *,
+        grace_s: int,
+        ready: Callable[[str], None] | None = None,
+        tls: bool = False,
     ) -> None:
         super().__init__(
             uvicorn.Config(
-                app,
+                BehindTls(app, always=tls),
                 http=PatientProtocol,
                 log_config=None,
                 access_log=False,

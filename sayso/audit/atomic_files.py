@@ -33,7 +33,7 @@ _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK}
 
 
 @contextmanager
-def new_file(path: Path, mode: int = 0o666) -> Generator[BinaryIO]:
+def new_file(path: Path, mode: int = 0o644) -> Generator[BinaryIO]:
     """A file that gets its name when it is complete and on disk; nothing is written over.
 
     Until then it has none where the filesystem can do that (Linux), so that a process that is

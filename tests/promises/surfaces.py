@@ -6,6 +6,12 @@ from promises.promise import Promise
 
 PROMISES: dict[str, Promise] = {
     # ---- a person decides ------------------------------------------------------------------
+    "cli:modes": Promise(
+        "What the command writes can be written by its owner alone, whatever the umask."
+    ),
+    "console:tls": Promise(
+        "Behind TLS each answer says HSTS and each cookie is `Secure`, also where no URL is set."
+    ),
     "input:nesting": Promise(
         "JSON and TOML that is nested very deep is refused with a clear error, wherever it comes "
         "in: settings, limits, playbooks, manifests, answers, files to verify."

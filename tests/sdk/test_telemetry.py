@@ -213,6 +213,18 @@ def test_a_process_tells_prometheus_what_it_has_timed() -> None:
         assert line in told["prometheus"].splitlines()
 
 
+async def test_no_span_carries_an_action_that_a_caller_made_up(tmp_path: Path) -> None:
+    """A name that no connector has is the caller's text: it may hold anything, of any length."""
+    telemetry, exporter, _ = collect()
+    made_up = "refund for Ana Quispe, +51 999 " + "x" * 5_000
+    async with open_shop(tmp_path, telemetry=telemetry) as workspace:
+        with pytest.raises(RefusedError, match="unknown"):
+            await workspace.sayso.propose(made_up, {}, subject="cus_1", reason="it broke")
+    spans = exporter.get_finished_spans()
+    assert [span.name for span in spans] == ["sayso.propose"]
+    assert "Quispe" not in str([(span.name, span.attributes, span.status) for span in spans])
+
+
 def _trace_of(span: ReadableSpan) -> int:
     assert span.context is not None
     return int(span.context.trace_id)

@@ -370,6 +370,8 @@ class Proposals:
             return RefusedError(error.code, error.message)
 
     async def _resolve(self, draft: ActionRow) -> Resolved:
+        # INVARIANT: a span names an action that there is, and no text that a caller made up.
+        self._registry.action(draft.name)
         with self._telemetry.span("sayso.resolve", draft.traceparent, {"sayso.action": draft.name}):
             subject = draft.subject.believed(to_micros(self._clock.now()))
             return await read_target(self._registry, draft.id, draft.name, draft.args, subject)

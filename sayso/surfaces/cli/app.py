@@ -138,6 +138,9 @@ def installed_version() -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line; the exit status. It never lets a traceback through."""
     words = list(sys.argv[1:] if argv is None else argv) or ["--help"]
+    # INVARIANT: no file of ours can be written by others, whatever the umask of whoever starts us:
+    # policies, playbooks and manifests decide what is done.
+    os.umask(os.umask(0o077) | 0o022)
     with watched_stdout() as output, typed(words):
         return _run(words, output)
 

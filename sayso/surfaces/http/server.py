@@ -63,9 +63,10 @@ async def serve(
     # Access lines would hold query strings, in which customers' ids stand; without this, uvicorn
     # writes them as soon as somebody gives that logger a handler.
     logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
+    tls = sayso.workspace.settings.console.url.startswith("https://")
     warming = asyncio.create_task(sayso.warm(), name="sayso warms up")
     try:
-        await _Server(served, grace_s=GRACE_S, ready=ready).run_on(taken)
+        await _Server(served, grace_s=GRACE_S, ready=ready, tls=tls).run_on(taken)
     finally:
         warming.cancel()
         await asyncio.wait([warming])
@@ -77,9 +78,9 @@ class _Server(OrderlyServer):
     """
 
     def __init__(
-        self, app: Starlette, *, grace_s: int, ready: Callable[[str], None] | None
+        self, app: Starlette, *, grace_s: int, ready: Callable[[str], None] | None, tls: bool
     ) -> None:
-        super().__init__(Gate(app), grace_s=grace_s, ready=ready)
+        super().__init__(Gate(app), grace_s=grace_s, ready=ready, tls=tls)
         self._app = app
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

@@ -465,6 +465,7 @@ async def signed_in(
     page = await context.new_page()
     secret = await console.sayso.sessions.make_link(person)
     await page.goto(console.path(f"enter?key={secret}"))
+    await page.click("text=Sign in with this link")
     return context, page
 
 

@@ -22,9 +22,11 @@ pytestmark = pytest.mark.promise("console:sign-in")
 
 
 async def enter(console: ServedConsole, secret: str) -> tuple[int, str]:
-    """Open a one-time link; the status, and the cookie's value."""
+    """Open a one-time link and press its button; the status, and the cookie's value."""
     async with console.client() as browser:
         answer = await browser.get(f"{ROOT}/enter", params={"key": secret})
+        if answer.status_code == 200:
+            answer = await browser.post(f"{ROOT}/enter", data={"token": secret})
         return answer.status_code, answer.cookies.get("sayso_session") or ""
 
 
@@ -61,6 +63,20 @@ async def test_a_link_opens_nothing_else(tmp_path: Path) -> None:
             await console.sayso.solutions.answer(
                 view.id, "approve", token=secret, revision=1, digest=view.digest
             )
+
+
+async def test_a_link_that_a_mail_scanner_opens_is_not_used_up(tmp_path: Path) -> None:
+    """Scanners and previews open every link, some of them twice: only the button signs in."""
+    async with open_console(tmp_path) as console:
+        secret = await console.sayso.sessions.make_link("maria")
+        async with console.client() as scanner:
+            for method in ("GET", "HEAD", "GET"):
+                opened = await scanner.request(method, f"{ROOT}/enter", params={"key": secret})
+                assert opened.status_code == 200
+                assert "set-cookie" not in opened.headers
+        assert "Sign in with this link" in opened.text
+        assert (await enter(console, secret))[0] == 303
+        assert (await enter(console, secret))[0] == 401
 
 
 async def test_a_persons_token_signs_in_and_a_programs_does_not(tmp_path: Path) -> None:
@@ -221,7 +237,7 @@ async def test_the_cookie_is_kept_from_scripts_and_other_sites(tmp_path: Path) -
     """HttpOnly and SameSite always; `__Host-` and Secure where browsers talk TLS."""
     async with open_console(tmp_path) as console, console.client() as browser:
         secret = await console.sayso.sessions.make_link("maria")
-        answer = await browser.get(f"{ROOT}/enter", params={"key": secret})
+        answer = await browser.post(f"{ROOT}/enter", data={"token": secret})
         cookie = answer.headers["set-cookie"].lower()
         assert "httponly" in cookie
         assert "samesite=lax" in cookie
