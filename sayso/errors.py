@@ -92,6 +92,7 @@ class Code(StrEnum):
     DAMAGED = "damaged"
     ACTION_LOST_LEASE = "action_lost_lease"
     TAMPERED = "tampered"
+    UNSAID_CHANGE = "unsaid_change"
     NOTHING_TO_VERIFY = "nothing_to_verify"
     KEY_MISMATCH = "key_mismatch"
     NO_WORKSPACE = "no_workspace"
@@ -193,6 +194,7 @@ CODES: dict[Code, CodeInfo] = {
     Code.DAMAGED: CodeInfo("the medium is damaged", 503),
     Code.ACTION_LOST_LEASE: CodeInfo("another worker took over", 409),
     Code.TAMPERED: CodeInfo("the log does not verify", 500),
+    Code.UNSAID_CHANGE: CodeInfo("an entry does not say what would be stored", 500),
     Code.NOTHING_TO_VERIFY: CodeInfo("there is nothing to verify", 422),
     Code.KEY_MISMATCH: CodeInfo("not the expected key", 500),
     Code.NO_WORKSPACE: CodeInfo("no workspace here", 500),

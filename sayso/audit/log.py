@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, cast
 
+from sayso.audit import meaning
 from sayso.audit.authority.steps import KINDS
 from sayso.audit.entry import Entry
 from sayso.audit.signed_note.note import Checkpoint, Verifier, open_checkpoint, sign_checkpoint
@@ -186,6 +187,7 @@ class AuditLog:
         body = entry.body(tenant=tenant, seq=seq, at_micros=at_micros)
         tx.run("log.append", tenant=tenant, seq=seq, body=body.decode())
         self._note(tx, tenant, entry, seq, body)
+        meaning.note(tx, tenant, body, seq)
         frontier = frontier.copy()
         frontier.append(leaf_hash(body))
         tx.remember((self, tenant), frontier)

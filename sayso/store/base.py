@@ -72,6 +72,10 @@ class Transaction(Reader, Protocol):
         """
         ...
 
+    def at_end(self, key: str, work: Callable[[Transaction], None]) -> None:
+        """Run `work` once per `key` at the end of this unit, which fails with what it raises."""
+        ...
+
     def remember(self, key: object, value: object) -> None:
         """Keep a value for this unit and those after it that share its commit.
 

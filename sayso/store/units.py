@@ -45,16 +45,28 @@ class Outcome:
 
 @dataclass(slots=True, kw_only=True)
 class Shared:
-    """What units of one commit share: the work before it, and what they remember meanwhile."""
+    """What units of one commit share: the work before it, and what they remember meanwhile.
+
+    Attributes:
+        enders: the work at the end of the unit that runs; see `Transaction.at_end`.
+    """
 
     finishers: dict[str, Callable[[Transaction], None]] = field(
         default_factory=dict[str, "Callable[[Transaction], None]"]
     )
     memory: dict[object, object] = field(default_factory=dict[object, object])
+    enders: dict[str, Callable[[Transaction], None]] = field(
+        default_factory=dict[str, "Callable[[Transaction], None]"]
+    )
 
     def copy(self) -> Shared:
         """The same as a unit finds it, to go back to when the unit fails."""
         return Shared(finishers=self.finishers.copy(), memory=self.memory.copy())
+
+    def end_unit(self, transaction: Transaction) -> None:
+        """Do what comes at the end of a unit; an error of it is the unit's."""
+        while self.enders:
+            self.enders.pop(next(iter(self.enders)))(transaction)
 
 
 class WaitingUnits:

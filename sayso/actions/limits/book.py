@@ -193,7 +193,8 @@ class LimitBook:
             and before not in HOLDING | {Status.SUCCEEDED}
             and now.call_key is not None
         )
-        if not planned and not holds and not late:
+        came_back = before is Status.SUCCEEDED and now.status is not Status.SUCCEEDED
+        if not planned and not holds and not late and not came_back:
             return None
         known = uses_of(tx, now.tenant, now.id) if was is not None else []
         return Following(row=now, was=before, known=tuple(known), planned=planned, log=self._log)

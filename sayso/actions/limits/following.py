@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sayso.actions.limits.agreement import check_followed
 from sayso.actions.limits.definition import PERSONAL, Of
 from sayso.actions.limits.look import Look, Planned
 from sayso.actions.limits.usage import (
@@ -43,23 +44,42 @@ class Following:
         reserved = [_said(one, self.row) for one in self.planned if not one.turned_away]
         return {"limits": list[Json](reserved)} if reserved else {}
 
-    def write(self, tx: Transaction, seq: int) -> None:
-        """Write it, and tell people of what is four fifths full now, once."""
+    def write(self, tx: Transaction, seq: int, entry: Entry) -> None:
+        """Write it, and tell people of what is four fifths full now, once.
+
+        Args:
+            entry: of the change, under which it is written.
+
+        Raises:
+            IntegrityError: `unsaid_change`, where the verifier would make another thing of it.
+        """
         row, status = self.row, self.row.status
+        changed: list[tuple[int, Use]] = []
+        reserved: list[Planned] = []
         for one in self.planned:
             if one.turned_away and one.look.level_without:
                 put_counter(tx, one.use)
                 self._tell(tx, one.look, 2)
         if status in HOLDING or status is Status.PENDING_APPROVAL:
             if self.was not in HOLDING and (self.planned or status in HOLDING):
-                self._release(tx, seq)
-            for one in self._reserve(tx, seq):
-                self._tell(tx, one.look, one.look.level)
-            return
+                changed += self._release(tx, seq)
+            reserved = self._reserve(tx, seq)
+            changed += [(row.revision, one.use) for one in reserved]
+        else:
+            changed += self._end(tx, seq)
+        check_followed(row, self.was, self.known, changed, entry, seq)
+        for one in reserved:
+            self._tell(tx, one.look, one.look.level)
+
+    def _end(self, tx: Transaction, seq: int) -> list[tuple[int, Use]]:
+        """Settle, return or let go of what is used; what was changed, by its revision."""
+        row, changed = self.row, list[tuple[int, Use]]()
         for revision, use in self.known:
-            changed = self._ended(use, is_newest=revision == self._newest())
-            if changed is not None:
-                change_use(tx, row.tenant, row.id, revision, seq, use, changed)
+            after = self._ended(use, is_newest=revision == self._newest())
+            if after is not None:
+                change_use(tx, row.tenant, row.id, revision, seq, use, after)
+                changed.append((revision, after))
+        return changed
 
     def _tell(self, tx: Transaction, look: Look, level: int) -> None:
         """Have people told how full a limit is, once for each window and level."""
@@ -108,12 +128,16 @@ class Following:
             return in_state(use, "returned") if taken_back else None
         return in_state(use, "released") if use.state == "held" else None
 
-    def _release(self, tx: Transaction, seq: int) -> None:
+    def _release(self, tx: Transaction, seq: int) -> list[tuple[int, Use]]:
         """Let go of open cards, and of whatever an earlier revision held."""
-        for revision, use in self.known:
-            if use.state == "held":
-                changed = in_state(use, "released")
-                change_use(tx, self.row.tenant, self.row.id, revision, seq, use, changed)
+        changed = [
+            (revision, use, in_state(use, "released"))
+            for revision, use in self.known
+            if use.state == "held"
+        ]
+        for revision, use, after in changed:
+            change_use(tx, self.row.tenant, self.row.id, revision, seq, use, after)
+        return [(revision, after) for revision, _, after in changed]
 
     def _reserve(self, tx: Transaction, seq: int) -> list[Planned]:
         row, reserving = self.row, [one for one in self.planned if not one.turned_away]

@@ -9,6 +9,7 @@ from typing import Protocol
 from sayso.actions.model.action_row import ActionRow, all_columns, judged_columns, state_columns
 from sayso.actions.model.digest import storable
 from sayso.actions.model.plan import OnFailure
+from sayso.actions.model.projection import COLUMNS, COLUMNS_WITH_ARGS
 from sayso.actions.model.snapshot import Receipt
 from sayso.actions.model.status import (
     CALLED,
@@ -22,6 +23,7 @@ from sayso.actions.model.status import (
 from sayso.actions.policy.base import Outcome
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
 from sayso.audit.log import AuditLog
+from sayso.audit.meaning import settle
 from sayso.errors import Code
 from sayso.ids import Tenant
 from sayso.store.base import (
@@ -50,7 +52,7 @@ class Following(Protocol):
         """What the entry says of it."""
         ...
 
-    def write(self, tx: Transaction, seq: int) -> None:
+    def write(self, tx: Transaction, seq: int, entry: Entry) -> None:
         """Write it, in the transaction and under the entry of the change."""
         ...
 
@@ -96,8 +98,9 @@ class Ledger:
         seq = self._log.append(tx, row.tenant, entry, at=row.updated_at)
         stored = replace(row, last_seq=seq)
         tx.run("action.insert", **all_columns(stored))
+        settle(tx, row.tenant, "action", row.id, COLUMNS_WITH_ARGS, None, stored)
         if following is not None:
-            following.write(tx, seq)
+            following.write(tx, seq, entry)
         return stored
 
     def move(
@@ -124,6 +127,9 @@ class Ledger:
         following = None if self._follow is None else self._follow(tx, row, changed)
         if following is not None:
             entry = replace(entry, data={**entry.data, **following.data()})
+        if changed.called_at != row.called_at and entry.kind is not EntryKind.ACTION_INTENT:
+            # An intent's own time says it; a slow call ends long after that.
+            entry = replace(entry, data={**entry.data, "called_at": changed.called_at})
         # NOTE: the entry first: SQLite looks through all rows of the tables that refer to entries
         # when an entry is stored for which one of them waits already.
         # INVARIANT: told at the moment by which it was judged, whatever the clock does meanwhile.
@@ -138,8 +144,10 @@ class Ledger:
             tx.run("action.move", **columns, **named)
         else:
             tx.run("action.update", **columns, **judged_columns(stored), **named)
+        columns_held = COLUMNS if same else COLUMNS_WITH_ARGS
+        settle(tx, row.tenant, "action", row.id, columns_held, row, stored)
         if following is not None:
-            following.write(tx, seq)
+            following.write(tx, seq, entry)
         wake_others(tx, row, present, stored.blocked_by, stored.updated_at)
         if row.status in CALLED and stored.status not in CALLED:
             wake_blocked(tx, row.tenant, row.id, stored.updated_at)

@@ -175,6 +175,25 @@ def follow(world: World, event: Event, life: ActionLife, was: str) -> None:
         _end(world, event, use, status, is_newest=use["revision"] == newest)
 
 
+def followed(
+    event: Event, uses: list[dict[str, Any]], *, was: str, revision: int
+) -> dict[str, dict[str, Any]]:
+    """What an entry changes of the uses of its action, for the writer, which must store just that.
+
+    Args:
+        uses: those that there are: `action`, `limit`, `currency`, `key` (empty for a hashed one),
+            `revision`, `bucket`, `count`, `minor`, `state`, `why`.
+        was: the action's status before. revision: that it has with the entry.
+
+    Returns:
+        By its name (`use_name`), the columns of each use that is changed.
+    """
+    world, life = World(""), ActionLife(status=event.top("status") or was, revision=revision)
+    life.uses = [{**use, "place": _name(use), "told": 0, "at": 0} for use in uses]
+    follow(world, event, life, was)
+    return dict(world.used)
+
+
 def _end(world: World, event: Event, use: dict[str, Any], status: str, *, is_newest: bool) -> None:
     held, settled = use["state"] == "held", use["state"] == "settled"
     if use["currency"] == CARDS:

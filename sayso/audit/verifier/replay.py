@@ -26,6 +26,8 @@ SEQ, JUDGED, BEGUN = ".seq", ".judged", ".begun"
 """Beside the columns: the last entry that says anything, the revision that was judged, and whether
 the first entry is the one with which such a row begins."""
 
+_LATE_MICROS = 60_000_000
+"""The time of a row and that of its entry are read a moment apart: one minute at most."""
 _BEGINS = frozenset(
     {
         *("action.proposed", "request.asked", "stop.engaged", "subject.held", "subject.erasing"),
@@ -34,7 +36,7 @@ _BEGINS = frozenset(
 )
 
 # The first word counts: who asked is whoever proposed it, and a person votes once on a revision.
-_FIRST = {
+FIRST = {
     "action": frozenset(
         {
             *("requester", "request_id", "name", "planner", "step", "after", "undoes"),
@@ -47,11 +49,35 @@ _FIRST = {
     "stop": frozenset({"scope", "target", "reason", "engaged_by", "engaged_at"}),
     **replay_controls.FIRST,
 }
-_GROWS = "turns"
+"""Per table, the columns of which the first word counts."""
+SAYS: Mapping[str, frozenset[str]] = {
+    "action": frozenset(
+        "status last_seq name request_id subject requester created_at args_as_judged reason_ref"
+        " called_at digest rule amount_minor currency planner step after undoes revision error"
+        " joins call_key fence outcome explain policy_version roles either receipt receipt_status"
+        " receipt_amount".split()
+    ),
+    "approval": frozenset(
+        "status action_id last_seq created_at asked_alike shown digest revision roles reminded_seq"
+        " escalated_seq".split()
+    ),
+    "vote": frozenset("decision digest via at".split()),
+    "request": frozenset(
+        "status last_seq subject requester created_at assurance words_ref steps planner reply_ref"
+        " messages_ref asked planned turns".split()
+    ),
+    "stop": frozenset(
+        "last_seq scope engaged_by asked_by released_by asked_at released_at engaged_at tenant"
+        " target reason subject".split()
+    ),
+    **replay_controls.SAYS,
+}
+"""Per table, the columns that entries say, one or another."""
+GROWS = "turns"
 """The column to which each entry that says it adds."""
 UNTOLD: Mapping[str, State] = {
     "action": {"after": []},
-    "request": {_GROWS: [], "planned": None},
+    "request": {GROWS: [], "planned": None},
     "approval": {"reminded_seq": None, "escalated_seq": None},
 }
 """What columns hold as long as no entry says anything of them."""
@@ -79,8 +105,9 @@ def said_by(fields: Fields, seq: int) -> Iterator[tuple[str, str, State]]:
     family, _, _ = str(fields.get("kind")).partition(".")
     say = _SAYING.get(family)
     if say is not None:
+        begins = fields.get("kind") in _BEGINS
         for table, name, state in say(fields, _data(fields), seq):
-            state |= {SEQ: seq, BEGUN: fields.get("kind") in _BEGINS}
+            state[SEQ], state[BEGUN] = seq, begins
             yield table, name, state
     for table, name, state in replay_controls.of_texts(fields, _data(fields)):
         yield table, name, state | {SEQ: seq, BEGUN: True}
@@ -88,10 +115,10 @@ def said_by(fields: Fields, seq: int) -> Iterator[tuple[str, str, State]]:
 
 def add(table: str, known: State, later: State) -> None:
     """Say what a later entry, or a later part of the log, says of the same row."""
-    first = _FIRST[table] | {BEGUN}
+    first = FIRST[table] | {BEGUN}
     same_digest = JUDGED in known and known.get("digest") == later.get("digest")
     for column, value in later.items():
-        if column == _GROWS and column in known:
+        if column == GROWS and column in known:
             known[column] = [*cast("list[object]", known[column]), *cast("list[object]", value)]
         elif not ((column in first and column in known) or (column == JUDGED and same_digest)):
             known[column] = value
@@ -102,13 +129,20 @@ def without_beginning(table: str, state: State) -> State:
 
     Those that the first word counts for are not known, nor what was judged first.
     """
-    left_out = _FIRST[table] | {JUDGED, _GROWS}
+    left_out = FIRST[table] | {JUDGED, GROWS}
     return {column: value for column, value in state.items() if column not in left_out}
 
 
 def vote_id(approval: object, revision: object, person: object) -> str:
     """What a vote is called here: it has no id of its own."""
     return f"{approval} {revision} {person}"
+
+
+def agrees(column: str, own: object, said: object) -> bool:
+    """Whether a column holds what was said; a time, to within what a commit may take."""
+    if column.endswith("_at") and type(own) is int and type(said) is int:
+        return abs(own - said) <= _LATE_MICROS
+    return own == said
 
 
 def request_status(kind: str, data: Mapping[str, object]) -> str:
@@ -145,6 +179,10 @@ def _of_action(fields: Fields, data: Fields, seq: int) -> _Said:
     state["reason_ref"] = cast("Fields", pii).get("ref") if isinstance(pii, dict) else None
     if fields.get("kind") == "action.intent":
         state["called_at"] = fields.get("at")
+    elif "called_at" in data:
+        state["called_at"] = data["called_at"]
+    elif fields.get("kind") == "action.unknown" or "released" in data:
+        state["called_at"] = UNSAID  # earlier logs leave out when a slow call ended
     if data.get("code") != "tampered":  # else the entry leaves out what it cannot vouch for
         state |= {"digest": fields.get("digest"), "rule": fields.get("rule"), **_amount(fields)}
     told = ("planner", "step", "after", "undoes", "revision", "error", "joins", "call_key", "fence")
@@ -229,7 +267,7 @@ def _of_request(fields: Fields, data: Fields, seq: int) -> _Said:
         state["planned"] = data.get("plan", UNSAID)
     pii = fields.get("pii")
     if kind == "request.continued" and isinstance(pii, dict):
-        state[_GROWS] = [cast("Fields", pii).get("ref")]
+        state[GROWS] = [cast("Fields", pii).get("ref")]
     if kind in _WITH_REPLY and isinstance(pii, dict):
         state["reply_ref"] = cast("Fields", pii).get("ref")
     if kind == "request.asked" and isinstance(pii, dict):
@@ -268,7 +306,7 @@ _SAYING: Mapping[str, Callable[[Fields, Fields, int], _Said]] = {
     "approval": _of_approval,
     **replay_controls.SAYING,
 }
-TABLES = tuple(_FIRST)
+TABLES = tuple(FIRST)
 """The tables that are compared."""
 
 

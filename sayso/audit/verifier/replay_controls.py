@@ -23,6 +23,21 @@ FIRST = {
     "personal": frozenset({"c", "pseudonym", SEALED_AT}),
 }
 """Per table, the columns of which the first word counts."""
+SAYS = {
+    "hold": FIRST["hold"] | {"asked_by", "asked_at", "released_by", "released_at", "last_seq"},
+    "erasure": FIRST["erasure"] | {"done_seq", "done_at", "subject_id"},
+    "token": FIRST["token"] | {"revoked_at", "last_seq"},
+    "policy_version": frozenset(
+        "sha256 parent direction activated_by asked_by via note activated_at last_seq content"
+        " tenant".split()
+    ),
+    "policy_change": FIRST["policy_change"]
+    | {"via", "ended", "ended_at", "ended_by", "last_seq", "content"},
+    "limit_use": frozenset("bucket count minor state why last_seq".split()),
+    "canary": FIRST["canary"] | {"status", "person", "answer", "via"},
+    "personal": frozenset({"c", "pseudonym", "opens"}),
+}
+"""Per table, the columns that entries say, one or another."""
 
 
 def of_subject(fields: Fields, data: Fields, seq: int) -> Said:

@@ -20,6 +20,7 @@ from sayso.audit.verifier.replay import (
     Fields,
     State,
     add,
+    agrees,
     said_by,
     without_beginning,
 )
@@ -65,8 +66,6 @@ _MANY_PARTS = 8
 """So many parts of one row are joined when it is read."""
 _ALL_ERASING = "select state from part where place = 'erasing'"
 _APART = frozenset({"status", "last_seq"})
-_LATE_MICROS = 60_000_000
-"""The time of a row and that of its entry are read a moment apart: one minute at most."""
 _NOTHING: Mapping[object, int] = {}
 
 
@@ -342,7 +341,7 @@ def _judge(
     wrong = sorted(
         column
         for column, value in rebuilt.items()
-        if column in own and value != UNSAID and not _agrees(column, own[column], value)
+        if column in own and value != UNSAID and not agrees(column, own[column], value)
     )
     if wrong:
         fault = RowFault(
@@ -393,13 +392,6 @@ def _follow_pruned(rebuilt: State, row: StoredRow, pruned: Mapping[object, int])
         said = rebuilt.get(column)
         if type(said) is int and said < pruned.get(row.get(column), 0):
             rebuilt[column] = row.get(column)
-
-
-def _agrees(column: str, own: object, said: object) -> bool:
-    """Whether a column holds what was said; a time, to within what a commit may take."""
-    if column.endswith("_at") and type(own) is int and type(said) is int:
-        return abs(own - said) <= _LATE_MICROS
-    return own == said
 
 
 @dataclass(frozen=True, slots=True)

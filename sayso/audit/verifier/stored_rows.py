@@ -45,12 +45,16 @@ def name_of(table: str, row: StoredRow) -> str:
     if table == "vote":
         return vote_id(row.get("approval_id"), row.get("revision"), row.get("person"))
     if table == "limit_use":
-        key = str(row.get("key"))
-        named = "" if _HASHED.fullmatch(key) else key
+        named = use_key(row.get("key"))
         action, revision, limit = (row.get(one) for one in ("action_id", "revision", "limit_id"))
         return use_name(action, revision, limit, row.get("currency"), named)
     key = {"personal": "ref", "policy_version": "number"}.get(table, "id")
     return str(row.get(key))
+
+
+def use_key(key: object) -> str:
+    """The key of a use as entries name it: empty for one that would tell of a customer."""
+    return "" if _HASHED.fullmatch(str(key)) else str(key)
 
 
 def said_in(table: str, row: StoredRow, keyring: Keyring | None = None) -> State:
@@ -120,7 +124,7 @@ def _action(row: StoredRow) -> State:
     if row.get("snapshot") is not None and row.get("erased_seq") is None:
         resolved = _fields(row["snapshot"]).get("resolved")
         judged = cast("State", resolved) if isinstance(resolved, dict) else {}
-        state["args_as_judged"] = _is_part(_parsed(row.get("args")), judged.get("args"))
+        state["args_as_judged"] = is_part(_parsed(row.get("args")), judged.get("args"))
     if "error" in row:
         error = _fields(row["error"])
         state["error"] = error.get("code") if error else row["error"]
@@ -133,7 +137,7 @@ def _action(row: StoredRow) -> State:
     return state
 
 
-def _is_part(asked: object, judged: object) -> bool:
+def is_part(asked: object, judged: object) -> bool:
     """Whether what was asked for stands in what was resolved.
 
     That may say more, such as an amount, also where `null` left it open, and a connector may write
@@ -145,7 +149,7 @@ def _is_part(asked: object, judged: object) -> bool:
         return asked == judged
     part, whole = cast("State", asked), cast("State", judged)
     return bool(part or not whole) and all(
-        value is None or (name in whole and _is_part(value, whole[name]))
+        value is None or (name in whole and is_part(value, whole[name]))
         for name, value in part.items()
     )
 

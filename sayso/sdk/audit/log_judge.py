@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 from sayso.audit.authority.keyring import Keyring
 from sayso.audit.log import AuditLog
+from sayso.audit.meaning import ROWS
 from sayso.audit.signing.keys import ListedKey, judge_keys
 from sayso.audit.verifier.checks import Head, Trust, judge_head_row, judge_opened, open_head
 from sayso.audit.verifier.replayed_rows import Rebuilt, Round
@@ -24,7 +25,7 @@ from sayso.audit.verifier.verification import Check, Damage, Findings
 from sayso.audit.verifier.walk import Walk
 from sayso.errors import Code, IntegrityError
 from sayso.ids import Tenant
-from sayso.sdk.audit.stored import ROWS, own_vkeys, read_head, read_keys, read_sealed
+from sayso.sdk.audit.stored import own_vkeys, read_head, read_keys, read_sealed
 from sayso.store.base import Reader, Row, SqlValue, integer, text
 
 ENTRIES = 150

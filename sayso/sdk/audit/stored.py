@@ -15,6 +15,7 @@ import orjson
 
 from sayso.audit.log import AuditLog
 from sayso.audit.log_of_logs import LOGS, EnteredHead, read_entered
+from sayso.audit.meaning import ROWS
 from sayso.audit.segments.rows import parse_row
 from sayso.audit.segments.sealed import SealedSegment
 from sayso.audit.signed_note.timestamps import StampedNote
@@ -41,17 +42,6 @@ K = TypeVar("K")
 
 _PAGE = 1000
 _LOWEST = -(2**63)
-_WHOLE = {
-    "action": "log.whole_actions",
-    "approval": "log.whole_approvals",
-    "request": "log.whole_requests",
-    "stop": "log.whole_stops",
-    "hold": "log.whole_holds",
-    "erasure": "log.whole_erasures",
-    "token": "log.whole_tokens",
-    "policy_change": "log.whole_policy_changes",
-    "canary": "log.whole_canaries",
-}
 _WHOLE_OF_AUDITOR = {
     "action": "log.whole_actions_of_auditor",
     "approval": "log.whole_approvals_of_auditor",
@@ -62,19 +52,6 @@ _WHOLE_OF_AUDITOR = {
     "canary": "log.whole_canaries",
 }
 _STATE = {"action": "log.actions_to_verify", "approval": "log.approvals_to_verify"}
-
-
-ROWS: Mapping[str, tuple[str, Mapping[str, SqlValue]]] = {
-    **{table: (query, {"id": ""}) for table, query in _WHOLE.items()},
-    "policy_version": ("log.whole_policy_versions", {"number": 0}),
-    "personal": ("log.whole_texts", {"ref": ""}),
-    "vote": ("log.whole_votes", {"approval_id": "", "revision": 0, "person": ""}),
-    "limit_use": (
-        "log.whole_uses",
-        {"action_id": "", "revision": 0, "limit_id": "", "key": "", "currency": ""},
-    ),
-}
-"""For each table that the log determines: the query for whole rows, and where they begin."""
 
 
 def read_sources(

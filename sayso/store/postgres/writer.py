@@ -181,6 +181,9 @@ class _PostgresTransaction(PostgresReader):
     def before_commit(self, key: str, work: Callable[[Transaction], None]) -> None:
         self.shared.finishers.setdefault(key, work)
 
+    def at_end(self, key: str, work: Callable[[Transaction], None]) -> None:
+        self.shared.enders.setdefault(key, work)
+
     def recall(self, key: object) -> object | None:
         return self.shared.memory.get(key)
 
@@ -405,6 +408,7 @@ class _Group:
         try:
             session.send(_SAVEPOINT)
             result = unit.work(transaction)
+            transaction.shared.end_unit(transaction)
             if self.apart:  # constraints that wait are checked now, so that it answers for them
                 session.wait(session.send(_IMMEDIATE))
                 session.send(_DEFERRED)

@@ -82,6 +82,9 @@ class SqliteTransaction(SqliteReader):
     def before_commit(self, key: str, work: Callable[[Transaction], None]) -> None:
         self.shared.finishers.setdefault(key, work)
 
+    def at_end(self, key: str, work: Callable[[Transaction], None]) -> None:
+        self.shared.enders.setdefault(key, work)
+
     def recall(self, key: object) -> object | None:
         return self.shared.memory.get(key)
 
@@ -355,6 +358,7 @@ class SqliteWriter:
         connection.execute("savepoint unit")
         try:
             result = unit.work(transaction)
+            transaction.shared.end_unit(transaction)
         except BaseException as error:  # handed to the caller, whatever it is
             of_the_file = isinstance(error, sqlite3.Error) and not isinstance(error, _OWN_ERRORS)
             if of_the_file or not connection.in_transaction:

@@ -116,5 +116,9 @@ class _TappedTransaction(_TappedReader):
         passing = self._passing
         self._tx.before_commit(key, lambda tx: work(_TappedTransaction(tx, passing)))
 
+    def at_end(self, key: str, work: Callable[[Transaction], None]) -> None:
+        passing = self._passing
+        self._tx.at_end(key, lambda tx: work(_TappedTransaction(tx, passing)))
+
     def remember(self, key: object, value: object) -> None:
         self._tx.remember(key, value)

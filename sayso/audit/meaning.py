@@ -1,0 +1,291 @@
+"""What an entry means for rows, held against the rows in the transaction that writes both.
+
+The verifier replays entries into columns (`sayso.audit.verifier.replay`). By the very same
+functions a writer learns what its entry says, and before anything is signed it is looked at whether
+the rows hold just that: each column that an entry says, and no other that entries can say is
+changed. So whatever is committed verifies, and a writer that says one thing and stores another is
+an error of that one unit, never a log that accuses somebody for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple, TypeVar, cast
+
+import orjson
+
+from sayso.audit.verifier.replay import (
+    BEGUN,
+    FIRST,
+    GROWS,
+    SAYS,
+    SEQ,
+    UNSAID,
+    State,
+    add,
+    agrees,
+    said_by,
+    without_beginning,
+)
+from sayso.audit.verifier.stored_rows import StoredRow, name_of, said_in
+from sayso.errors import Code, IntegrityError
+from sayso.ids import Tenant
+from sayso.store.base import Reader, SqlValue, Transaction, integer, text
+
+WHOLE: Mapping[str, str] = {
+    "action": "log.whole_actions",
+    "approval": "log.whole_approvals",
+    "request": "log.whole_requests",
+    "stop": "log.whole_stops",
+    "hold": "log.whole_holds",
+    "erasure": "log.whole_erasures",
+    "token": "log.whole_tokens",
+    "policy_change": "log.whole_policy_changes",
+    "canary": "log.whole_canaries",
+}
+ROWS: Mapping[str, tuple[str, Mapping[str, SqlValue]]] = {
+    **{table: (query, {"id": ""}) for table, query in WHOLE.items()},
+    "policy_version": ("log.whole_policy_versions", {"number": 0}),
+    "personal": ("log.whole_texts", {"ref": ""}),
+    "vote": ("log.whole_votes", {"approval_id": "", "revision": 0, "person": ""}),
+    "limit_use": (
+        "log.whole_uses",
+        {"action_id": "", "revision": 0, "limit_id": "", "key": "", "currency": ""},
+    ),
+}
+"""For each table that the log determines: the query for whole rows, and where they begin."""
+
+_KEY = "audit/meaning"
+_DERIVED = frozenset({"personal"})
+"""What an entry names with the digest of the very bytes that were stored; see `Personal.seal`."""
+
+
+class Meant(NamedTuple):
+    """What the entries of a unit say of one row, until it is held against it.
+
+    Attributes:
+        kinds: of the entries, in their order.
+        before: the row as it was before the first of them; None for a row that was not there.
+    """
+
+    kinds: tuple[str, ...]
+    said: tuple[State, ...]
+    before: State | None = None
+
+    def and_then(self, kind: str, state: State) -> Meant:
+        """The same with what a later entry says."""
+        return self._replace(kinds=(*self.kinds, kind), said=(*self.said, state))
+
+
+_NOTHING = Meant(kinds=(), said=())
+_UNREAD: State = {}
+_T = TypeVar("_T")
+_Open = Mapping[tuple[Tenant, str, str], Meant]
+
+
+def note(tx: Transaction, tenant: Tenant, body: bytes, seq: int) -> None:
+    """Take in what an entry says, before the rows that it tells of are written.
+
+    Args:
+        body: as it is stored: what the verifier will read.
+    """
+    fields = orjson.loads(body)
+    kind = str(fields.get("kind"))
+    found = dict(_open(tx))
+    for table, name, state in said_by(fields, seq):
+        if table in _DERIVED:
+            continue
+        place = (tenant, table, name)
+        if place in found:
+            found[place] = found[place].and_then(kind, state)
+        else:
+            # An action is held against the rows in memory, by `settle`, and a row that begins is
+            # not there yet.
+            begins = state[BEGUN] is True or table == "action"
+            before = None if begins else read(tx, tenant, table, name)
+            found[place] = Meant(kinds=(kind,), said=(state,), before=before)
+    if found:
+        tx.remember(_KEY, found)
+    tx.at_end(_KEY, _check_open)
+
+
+def settle(
+    tx: Transaction,
+    tenant: Tenant,
+    table: str,
+    name: str,
+    columns: Mapping[str, Callable[[_T], object]],
+    before: _T | None,
+    after: _T,
+) -> None:
+    """Hold what was said of a row against it where the writer has it in memory, before and after.
+
+    Args:
+        columns: as `stored_rows.said_in` names them, and how each is read of a row.
+        before: None for a row that begins.
+
+    Raises:
+        IntegrityError: `unsaid_change`.
+    """
+    found = dict(_open(tx))
+    meant = found.pop((tenant, table, name), _NOTHING)
+    tx.remember(_KEY, found)
+    said = _together(table, meant, None if before is None else _UNREAD)
+    wrong = []
+    for column, value_of in columns.items():
+        if column in said:
+            own, value = value_of(after), said[column]
+            if own != value and value != UNSAID and not agrees(column, own, value):
+                wrong.append(column)
+        elif before is not None and value_of(before) != value_of(after):
+            wrong.append(column)
+    if wrong:
+        known = {column: value_of(before) for column, value_of in columns.items() if before}
+        _refuse(tx, tenant, table, name, meant._replace(before=known or None), sorted(wrong))
+
+
+def _check_open(tx: Transaction) -> None:
+    for (tenant, table, name), meant in _open(tx).items():
+        after = read(tx, tenant, table, name)
+        _hold(tx, tenant, table, name, meant, after)
+    tx.remember(_KEY, {})
+
+
+def _hold(
+    tx: Transaction, tenant: Tenant, table: str, name: str, meant: Meant, after: State | None
+) -> None:
+    wrong = ["no row"] if after is None else differing(table, meant, after)
+    if wrong:
+        _refuse(tx, tenant, table, name, meant, wrong)
+
+
+def _refuse(
+    tx: Transaction, tenant: Tenant, table: str, name: str, meant: Meant, wrong: list[str]
+) -> None:
+    if not _was_forged(tx, tenant, table, name, meant):
+        raise unsaid_change(table, name, wrong, meant.kinds)
+
+
+def differing(table: str, meant: Meant, after: State) -> list[str]:
+    """The columns in which a row does not hold what its entries say.
+
+    And those that entries can say, that none of these says, and that have changed nevertheless.
+    """
+    before = meant.before
+    said = _together(table, meant, before)
+    wrong = _disagreeing(said, after)
+    if before is not None:
+        says = SAYS[table]
+        wrong += [
+            column
+            for column, value in before.items()
+            if column not in said and column in says and column in after and value != after[column]
+        ]
+    return sorted(wrong)
+
+
+def _together(table: str, meant: Meant, before: State | None) -> State:
+    """What the entries say together of columns that may still change."""
+    said: State = {}
+    first = FIRST[table]
+    for state in meant.said:
+        for column, value in state.items():
+            if column in first and (before is not None or column in said):
+                continue
+            if column == GROWS:
+                grown = said.get(column, [] if before is None else before.get(column))
+                said[column] = [*cast("list[object]", grown), *cast("list[object]", value)]
+            elif column[0] != ".":
+                said[column] = value
+    return said
+
+
+def _disagreeing(said: State, row: State) -> list[str]:
+    return [
+        column
+        for column, value in said.items()
+        if column in row
+        and row[column] != value
+        and value != UNSAID
+        and not agrees(column, row[column], value)
+    ]
+
+
+def _was_forged(tx: Transaction, tenant: Tenant, table: str, name: str, meant: Meant) -> bool:
+    """Whether a row of that action was another than the log says before this unit touched it.
+
+    Then not Sayso is mistaken: somebody else wrote the database. What comes of it is ended as
+    tampered by whoever looks at the rows, which must not fail here; the log's own judgement finds
+    it.
+    """
+    action = _action_of(tx, tenant, table, name)
+    if action is None or not meant.said:
+        return False
+    until, pending = cast("int", meant.said[0][SEQ]), _open(tx)
+    rebuilt: dict[tuple[str, str], State] = {}
+    for entry in tx.all("log.of_action", tenant=tenant, action=action):
+        if integer(entry, "seq") >= until:
+            break
+        fields = orjson.loads(text(entry, "body"))
+        for where, which, state in said_by(fields, integer(entry, "seq")):
+            if where in SAYS and where not in _DERIVED:
+                add(where, rebuilt.setdefault((where, which), state), state)
+    for (where, which), state in rebuilt.items():
+        known = pending.get((tenant, where, which))
+        if (where, which) == (table, name):
+            row = meant.before
+        elif known is not None and known.before is not None:
+            row = known.before
+        else:
+            row = None if where == "action" else read(tx, tenant, where, which)
+        said = state if state[BEGUN] else without_beginning(where, state)
+        if row is not None and _disagreeing(said, row):
+            return True
+    return False
+
+
+def _action_of(reader: Reader, tenant: Tenant, table: str, name: str) -> str | None:
+    """Of which action a row tells."""
+    if table == "action":
+        return name
+    if table not in {"approval", "vote"}:
+        return None
+    row = read(reader, tenant, "approval", name.partition(" ")[0])
+    found = None if row is None else row.get("action_id")
+    return found if isinstance(found, str) else None
+
+
+def unsaid_change(
+    table: str, name: str, columns: Iterable[str], kinds: Iterable[str]
+) -> IntegrityError:
+    """What to say of a unit that would have stored another thing than its entries say."""
+    listed = ", ".join(f"`{column}`" for column in columns)
+    told = ", ".join(f"`{kind}`" for kind in kinds) or "no entry"
+    return IntegrityError(
+        Code.UNSAID_CHANGE,
+        f"the {table} `{name[:120]}` would not be what {told} says: {listed}",
+        next_step="report it, it is a mistake in Sayso; nothing was written, all else goes on",
+    )
+
+
+def read(reader: Reader, tenant: Tenant, table: str, name: str) -> State | None:
+    """A row as the verifier reads it; None where there is none."""
+    query, begins = ROWS[table]
+    row: StoredRow | None = reader.one(
+        query, **{**begins, **_key(table, name)}, tenant=tenant, limit=1
+    )
+    return said_in(table, row) if row is not None and name_of(table, row) == name else None
+
+
+def _key(table: str, name: str) -> Mapping[str, SqlValue]:
+    if table == "vote":
+        approval, revision, person = name.split(" ", 2)
+        return {"approval_id": approval, "revision": int(revision), "person": person}
+    if table == "policy_version":
+        return {"number": int(name)}
+    return {"id": name}
+
+
+def _open(tx: Transaction) -> _Open:
+    found = tx.recall(_KEY)
+    return cast("_Open", found) if isinstance(found, dict) else {}
