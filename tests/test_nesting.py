@@ -31,6 +31,11 @@ def lists(depth: int) -> str:
     return "[" * depth + "]" * depth
 
 
+def tables(depth: int) -> str:
+    """Objects in each other."""
+    return '{"a":' * depth + "1" + "}" * depth
+
+
 def toml_of(depth: int) -> list[str]:
     """The ways to nest in TOML."""
     return [
@@ -54,7 +59,7 @@ def test_toml_that_is_nested_deep_is_no_toml(depth: int) -> None:
 
 @pytest.mark.promise("input:nesting")
 @pytest.mark.parametrize("depth", DEPTHS)
-@pytest.mark.parametrize("text", [lists, lambda depth: '{"a":' * depth + "1" + "}" * depth])
+@pytest.mark.parametrize("text", [lists, tables])
 def test_json_that_is_nested_deep_is_no_json(text: Callable[[int], str], depth: int) -> None:
     """Also where the reader would take it, and what walks through it would not."""
     with pytest.raises(ValueError, match="nested deeper than"):

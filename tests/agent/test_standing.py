@@ -284,7 +284,12 @@ async def _replies(
 
     def work(reader: Reader) -> list[tuple[RequestRow, str]]:
         stored = get_request(reader, MAIN, request_id)
-        planned = {**cast("JsonObject", stored.plan), "language": language, "words": {}}
+        words: JsonObject = {}
+        planned: JsonObject = {
+            **cast("JsonObject", stored.plan),
+            "language": language,
+            "words": words,
+        }
         found: list[tuple[RequestRow, str]] = []
         for status in RequestStatus:
             row = replace(

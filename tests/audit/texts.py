@@ -260,7 +260,7 @@ def marked(value: str, mark: str, kept: frozenset[str]) -> str:
         return f"{value}{mark}"
     if not isinstance(read, dict | list):
         return f"{value}{mark}"
-    return orjson.dumps(_marked(read, mark, kept)).decode()
+    return orjson.dumps(_marked(cast("object", read), mark, kept)).decode()
 
 
 def _marked(value: object, mark: str, kept: frozenset[str], name: str = "") -> object:

@@ -15,6 +15,14 @@ ODD = (
     b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"stripe_credit",'
     b'"arguments":{"amount":{"amount_minor":NaN,"currency":"USD"},"note":"\\ud800"}}}'
 )
+NESTED = [
+    b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"stripe_credit","arguments":'
+    + b'{"amount":' * depth
+    + b"1"
+    + b"}" * depth
+    + b"}}"
+    for depth in (100, 190, 900)
+]
 LIST: dict[str, object] = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
 
 
@@ -203,8 +211,21 @@ async def test_a_token_opens_what_its_scopes_say(workspace: McpWorkspace, url: s
         (b" " * (1 << 21), {413}),
         (b'{"jsonrpc":"2.0","id":1,"method":"approvals/decide","params":{}}', {200, 400, 404}),
         (ODD, {200, 400}),
+        *((one, {200, 400}) for one in NESTED),
     ],
-    ids=["cut", "batch", "null", "bytes", "deep", "long", "method", "surrogate"],
+    ids=[
+        "cut",
+        "batch",
+        "null",
+        "bytes",
+        "deep",
+        "long",
+        "method",
+        "surrogate",
+        "nested",
+        "deeper",
+        "deepest",
+    ],
 )
 def test_what_is_no_message_has_no_effect(
     workspace: McpWorkspace,
