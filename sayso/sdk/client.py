@@ -25,13 +25,14 @@ from sayso.ids import Clock, Tenant
 from sayso.json import JsonValue
 from sayso.sdk.audit.audit import Audit
 from sayso.sdk.audit.index import LogIndexes
-from sayso.sdk.container import Container, build_container
+from sayso.sdk.container import Container, build_container, loaded_view
 from sayso.sdk.following import follow
 from sayso.sdk.identity import Identity
 from sayso.sdk.inbound.resource import InboundResource
 from sayso.sdk.privacy.privacy import Privacy
 from sayso.sdk.progress import call_claimed, settle_request
 from sayso.sdk.rejected_calls import RejectedCalls
+from sayso.sdk.reload import LoadedView, Reloads
 from sayso.sdk.resources.accounts import AccountResource
 from sayso.sdk.resources.actions import ActionResource
 from sayso.sdk.resources.approvals import SETTLED, ApprovalResource
@@ -114,6 +115,8 @@ class Sayso:
         self._container: Container | None = None
         self._indexes = LogIndexes(workspace.folder / ".sayso" / "index")
         self._tasks: list[asyncio.Task[None]] = []
+        self.reloads: Reloads | None = None
+        """What reloads this workspace while it is served; None where nothing does."""
 
     @classmethod
     def open(
@@ -583,6 +586,11 @@ class Sayso:
         await self.container.store.write(lambda tx: tx.one("log.head", tenant=self.tenant))
         await self.warm()
         await check_room(self.container.store)
+
+    @property
+    def loaded(self) -> LoadedView:
+        """What this process has loaded: settings, connectors and the policy it judged by last."""
+        return loaded_view(self.container, self._workspace, self.reloads)
 
     @property
     def unverified(self) -> frozenset[Tenant]:

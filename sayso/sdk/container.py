@@ -59,6 +59,7 @@ from sayso.sdk.policy_in_force import PolicyDrafts
 from sayso.sdk.privacy.eraser import ErasedList, Eraser
 from sayso.sdk.privacy.sweeper import Sweeper
 from sayso.sdk.rejected_calls import RejectedCalls
+from sayso.sdk.reload import LoadedView, Reloads, sayso_version, settings_digest
 from sayso.sdk.resources.authentication import Authentication
 from sayso.sdk.resources.connections import Connections
 from sayso.sdk.resources.people import People, files_of_settings, roles_of
@@ -115,6 +116,7 @@ class Container:
     dispatcher: Dispatcher
     changes: Changes
     telemetry: Telemetry
+    settings_sha256: str
 
     async def begin(self) -> None:
         """Follow the workspace's own log, and have it say what the files say of people and policy.
@@ -268,6 +270,23 @@ def build_container(
         dispatcher=_dispatcher(ground, handlers),
         changes=Changes(ground.store.version),
         telemetry=ground.telemetry,
+        settings_sha256=settings_digest(workspace),
+    )
+
+
+def loaded_view(container: Container, workspace: Workspace, reloads: Reloads | None) -> LoadedView:
+    """What a process has loaded, by what its container holds."""
+    policies, registry = container.policies, container.connectors
+    loaded = policies.loaded if isinstance(policies, ActivePolicy) else None
+    problem = None if reloads is None else reloads.problem
+    return LoadedView(
+        version=sayso_version(),
+        settings=container.settings_sha256,
+        connectors={name: registry.connector(name).version for name in registry.names},
+        actions=tuple(action.name for action in registry.actions),
+        policy=0 if loaded is None else loaded.number,
+        policy_sha256="" if loaded is None else loaded.sha256[:12],
+        not_reloaded="" if problem is None else problem.code.value,
     )
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AsyncExitStack
+import asyncio
+import contextlib
+import signal
+import threading
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from socket import socket
 
 from starlette.applications import Starlette
@@ -11,19 +15,86 @@ from starlette.responses import RedirectResponse
 from starlette.routing import BaseRoute, Mount, Route
 
 from sayso.sdk.client import Sayso
+from sayso.sdk.reload import Reloads
+from sayso.sdk.workspace import Workspace
 from sayso.settings.surfaces import CONSOLE_PATH
 from sayso.surfaces.console.app import create_console
 from sayso.surfaces.console.edge import Site
 from sayso.surfaces.http.app import create_app
-from sayso.surfaces.http.server import serve
+from sayso.surfaces.http.server import Replaceable, serve
 from sayso.surfaces.mail import mailing
 
 SLACK_PATH = "/slack/events"
 """Where Slack sends clicks and forms to."""
+Beside = Callable[[Sayso], AbstractAsyncContextManager[None]]
+"""What runs beside the calls of an open workspace."""
 
 
-async def serve_site(sayso: Sayso, listener: socket, ready: Callable[[str], None]) -> None:
-    """Serve until SIGINT or SIGTERM; `ready` gets the URL once calls are answered."""
+async def serve_site(
+    sayso: Sayso,
+    listener: socket,
+    ready: Callable[[str], None],
+    *,
+    beside: Beside | None = None,
+    reloads: Reloads | None = None,
+) -> None:
+    """Serve until SIGINT or SIGTERM; `ready` gets the URL once calls are answered.
+
+    Args:
+        beside: runs beside the calls, anew with each reload.
+        reloads: says when to reload, also with SIGHUP; never where None.
+    """
+    generation = _Generation(sayso, beside)
+    try:
+        app = Replaceable(await generation.begin())
+
+        async def reload(workspace: Workspace) -> None:
+            nonlocal generation
+            fresh = Sayso(workspace, mode="run", telemetry=generation.sayso.container.telemetry)
+            following = _Generation(fresh, beside)
+            try:
+                await fresh.__aenter__()
+                fresh.warm_up()
+                made = await following.begin()
+            except BaseException:
+                await following.end()
+                raise
+            generation, before = following, generation
+            fresh.reloads = reloads
+            await app.replace(made)
+            await before.end()
+
+        sayso.reloads = reloads
+        async with _following(reloads, reload):
+            await serve(sayso, listener=listener, ready=ready, app=app)
+    finally:
+        await generation.end()
+
+
+class _Generation:
+    """One open workspace with its app, until another takes its place."""
+
+    def __init__(self, sayso: Sayso, beside: Beside | None) -> None:
+        self.sayso = sayso
+        self._beside = beside
+        self._stack = AsyncExitStack()
+
+    async def begin(self) -> Starlette:
+        """Its app, with all that runs beside it."""
+        if self._beside is not None:
+            await self._stack.enter_async_context(self._beside(self.sayso))
+        return await self._stack.enter_async_context(_site(self.sayso))
+
+    async def end(self) -> None:
+        """End what runs beside it, and close the workspace."""
+        try:
+            await self._stack.aclose()
+        finally:
+            await self.sayso.__aexit__(None, None, None)
+
+
+@asynccontextmanager
+async def _site(sayso: Sayso) -> AsyncGenerator[Starlette]:
     site = Site(url=sayso.workspace.settings.console.url)
     routes: list[BaseRoute] = [
         Route("/", RedirectResponse(f"{CONSOLE_PATH}/")),
@@ -39,5 +110,27 @@ async def serve_site(sayso: Sayso, listener: socket, ready: Callable[[str], None
             # follow.
             routes.append(Route(SLACK_PATH, slack))
         await stack.enter_async_context(mailing(sayso))
-        app = Starlette(routes=[*routes, Mount("/", create_app(sayso))])
-        await serve(sayso, listener=listener, ready=ready, app=app)
+        yield Starlette(routes=[*routes, Mount("/", create_app(sayso))])
+
+
+@asynccontextmanager
+async def _following(
+    reloads: Reloads | None, reload: Callable[[Workspace], Awaitable[None]]
+) -> AsyncGenerator[None]:
+    """Reload by SIGHUP and by noticing while the block runs."""
+    if reloads is None:
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    hears = hasattr(signal, "SIGHUP") and threading.current_thread() is threading.main_thread()
+    if hears:
+        loop.add_signal_handler(signal.SIGHUP, reloads.tell)
+    following = asyncio.create_task(reloads.follow(reload), name="sayso reloads")
+    try:
+        yield
+    finally:
+        following.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await following
+        if hears:
+            loop.remove_signal_handler(signal.SIGHUP)

@@ -5,6 +5,10 @@ from __future__ import annotations
 from promises.promise import Promise
 
 PROMISES: dict[str, Promise] = {
+    "serve:reload": Promise(
+        "A server takes up changed settings and connectors by SIGHUP and by noticing; a reload "
+        "that fails changes nothing, and `/readyz` says why and what is loaded.",
+    ),
     # ---- a person decides ------------------------------------------------------------------
     "cli:modes": Promise(
         "What the command writes can be written by its owner alone, whatever the umask."

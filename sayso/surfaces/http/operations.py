@@ -19,6 +19,7 @@ from prometheus_client.exposition import choose_encoder
 import sayso.surfaces.http.examples as examples
 from sayso.errors import SaysoError
 from sayso.ids import Tenant
+from sayso.sdk.reload import LoadedView
 from sayso.sdk.resources.figures import Figures
 from sayso.sdk.resources.tokens import Scope
 from sayso.sdk.tracing import process_registry
@@ -26,12 +27,20 @@ from sayso.surfaces.http.auth import BEARER, Needs, Open, admit, sayso_of
 from sayso.surfaces.http.documents import problems, shown
 from sayso.surfaces.http.edge import PlainRoute
 from sayso.surfaces.http.problem import HttpError
-from sayso.surfaces.http.shapes import HealthView
+from sayso.surfaces.http.shapes import HealthView, ReadyView
 from sayso.verdicts import cause_of
 
 router = APIRouter(tags=["operations"], route_class=PlainRoute)
 
 _OK = {"status": "ok"}
+_READY = {
+    **_OK,
+    "policy": 3,
+    "policy_sha256": "5feceb66ffc8",
+    "settings_sha256": "6b86b273ff34",
+    "connectors_sha256": "d4735e3a265e",
+    "not_reloaded": "",
+}
 _READ = Needs(Scope.READ)
 _HOST = re.compile(r"(localhost|[0-9.]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?", re.IGNORECASE)
 _PROXY_HEADERS = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
@@ -52,10 +61,13 @@ async def show_health() -> HealthView:
 @router.get(
     "/readyz",
     summary="Whether the database can be written, and its logs verify",
-    responses={200: shown("it can, and they do", _OK), **problems(503, 507)},
+    responses={200: shown("it can, and they do", _READY), **problems(503, 507)},
 )
-async def show_readiness(sayso: Open) -> HealthView:
-    """No token needed. Takes the write lock once, and some room on the disk; changes nothing."""
+async def show_readiness(sayso: Open) -> ReadyView:
+    """No token needed. Takes the write lock once, and some room on the disk; changes nothing.
+
+    It says what the process has loaded, by digests: servers that differ have different files.
+    """
 
     try:
         await sayso.check_ready()
@@ -63,7 +75,15 @@ async def show_readiness(sayso: Open) -> HealthView:
         if cause_of(error.code) is None:
             raise
         raise HttpError(error, status=503) from error  # as load balancers understand it
-    return HealthView(status="ok")
+    loaded = sayso.loaded
+    return ReadyView(
+        status="ok",
+        policy=loaded.policy,
+        policy_sha256=loaded.policy_sha256,
+        settings_sha256=loaded.settings,
+        connectors_sha256=loaded.connectors_sha256,
+        not_reloaded=loaded.not_reloaded,
+    )
 
 
 async def _seen_by(
@@ -124,10 +144,11 @@ async def show_metrics(
     figures = await sayso.figures(tenant)
     accept = request.headers.get("accept", "")
     # INVARIANT: the process counts for all of its tenants, so no other one is told.
-    return _exposition(figures, accept, with_process=tenant == sayso.tenant)
+    loaded = sayso.loaded if tenant == sayso.tenant else None
+    return _exposition(figures, accept, loaded)
 
 
-def _exposition(figures: Figures, accept: str, *, with_process: bool) -> Response:
+def _exposition(figures: Figures, accept: str, loaded: LoadedView | None) -> Response:
     """Figures as OpenTelemetry's exporter writes them, in the form that the scraper asks for."""
     registry = CollectorRegistry()
     reader = PrometheusMetricReader(
@@ -135,10 +156,25 @@ def _exposition(figures: Figures, accept: str, *, with_process: bool) -> Respons
     )
     meters = MeterProvider([reader], resource=Resource.get_empty(), shutdown_on_exit=False)
     _set_gauges(meters.get_meter("sayso"), figures)
-    if with_process:
+    if loaded is not None:
+        _set_loaded(meters.get_meter("sayso"), loaded)
         registry.register(process_registry())
     encode, media_type = choose_encoder(accept)
     return Response(encode(registry), media_type=media_type)
+
+
+def _set_loaded(meter: Meter, loaded: LoadedView) -> None:
+    policy = "The version of the policy that this process judged by last."
+    meter.create_gauge("sayso.loaded.policy", description=policy).set(loaded.policy)
+    failed = "1 where the newest reload failed, and what ran before goes on."
+    meter.create_gauge("sayso.loaded.not_reloaded", description=failed).set(
+        int(bool(loaded.not_reloaded))
+    )
+    connectors = meter.create_gauge(
+        "sayso.loaded.connectors", description="1 for each connector of this process."
+    )
+    for name, version in loaded.connectors.items():
+        connectors.set(1, {"connector": name, "version": version})
 
 
 def _set_gauges(meter: Meter, figures: Figures) -> None:

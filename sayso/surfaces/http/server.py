@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import TypeVar
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.routing import Mount
+from starlette.types import Receive, Scope, Send
 
 from sayso.sdk.changes import Changes
 from sayso.sdk.client import Sayso
@@ -36,7 +38,7 @@ async def serve(
     allow_remote: bool = False,
     ready: Callable[[str], None] | None = None,
     listener: socket.socket | None = None,
-    app: Starlette | None = None,
+    app: Starlette | Replaceable | None = None,
 ) -> None:
     """Serve the HTTP API until SIGTERM, SIGINT or cancellation; prints nothing.
 
@@ -46,7 +48,8 @@ async def serve(
         ready: gets the bound URL, such as `http://127.0.0.1:8390`, once calls are answered.
         listener: a socket from `listen`, for callers that took the port earlier; `host` and
             `port` are not used then.
-        app: `create_app(sayso)`, or an app that mounts it; made here when None.
+        app: `create_app(sayso)`, or an app that mounts it; made here when None. One that is
+            `Replaceable` may give way to another while it is served.
 
     Raises:
         ConfigError: see `listen`.
@@ -59,7 +62,7 @@ async def serve(
     left = await run_in_threadpool(remove_left)
     if left:
         logger.info("took away the files of %d exports that ended in the middle", left)
-    served = create_app(sayso) if app is None else app
+    served = app if isinstance(app, Replaceable) else Replaceable(app or create_app(sayso))
     # Access lines would hold query strings, in which customers' ids stand; without this, uvicorn
     # writes them as soon as somebody gives that logger a handler.
     logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
@@ -72,25 +75,74 @@ async def serve(
         await asyncio.wait([warming])
 
 
+class Replaceable:
+    """An ASGI app whose place another one can take: each call is answered by who took it in."""
+
+    def __init__(self, app: Starlette) -> None:
+        self.app = app
+        self._under_way: dict[int, int] = {}
+        self._ended = asyncio.Event()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a call."""
+        app = self.app
+        self._under_way[id(app)] = self._under_way.get(id(app), 0) + 1
+        try:
+            await app(scope, receive, send)
+        finally:
+            self._under_way[id(app)] -= 1
+            self._ended.set()
+
+    async def replace(self, app: Starlette, *, grace_s: float = GRACE_S) -> None:
+        """Have another app take every call from now on; returns once the old one has no more.
+
+        Event streams of the old one end, as with a restart; other calls get `grace_s` seconds.
+        """
+        old, self.app = self.app, app
+        await end_streams(old)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(grace_s):
+                while self._under_way.get(id(old), 0):
+                    self._ended.clear()
+                    await self._ended.wait()
+        await end_upkeep(old)
+        self._under_way.pop(id(old), None)
+
+
+async def end_streams(app: Starlette) -> None:
+    """End an app's event streams."""
+    for changes in _parts_of(app, "changes", Changes):
+        await changes.stop()
+
+
+async def end_upkeep(app: Starlette) -> None:
+    """End what goes on without calls, and tell the log of who was turned away."""
+    for upkeep in _parts_of(app, "upkeep", Upkeep):
+        await upkeep.stop()
+    for rejected_calls in _parts_of(app, "rejected_calls", RejectedCalls):
+        await rejected_calls.flush()
+
+
 class _Server(OrderlyServer):
     """Ends event streams before it waits for calls, then what goes on without them; tells the log
     of who was turned away.
     """
 
     def __init__(
-        self, app: Starlette, *, grace_s: int, ready: Callable[[str], None] | None, tls: bool
+        self,
+        app: Replaceable,
+        *,
+        grace_s: int,
+        ready: Callable[[str], None] | None,
+        tls: bool,
     ) -> None:
         super().__init__(Gate(app), grace_s=grace_s, ready=ready, tls=tls)
         self._app = app
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        for changes in _parts_of(self._app, "changes", Changes):
-            await changes.stop()
+        await end_streams(self._app.app)
         await super().shutdown(sockets)
-        for upkeep in _parts_of(self._app, "upkeep", Upkeep):
-            await upkeep.stop()
-        for rejected_calls in _parts_of(self._app, "rejected_calls", RejectedCalls):
-            await rejected_calls.flush()
+        await end_upkeep(self._app.app)
 
 
 def _parts_of(app: Starlette, name: str, kind: type[T]) -> list[T]:

@@ -55,6 +55,7 @@ from sayso.surfaces.http.shapes import (
     PlanDecisionBody,
     PolicyTests,
     ProofList,
+    ReadyView,
     ReplayBody,
     RequestPage,
     ResumeBody,
@@ -276,7 +277,7 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "query_entries": EntryPage,
     "list_publications": PublicationPage,
     "show_health": HealthView,
-    "show_readiness": HealthView,
+    "show_readiness": ReadyView,
 }
 
 

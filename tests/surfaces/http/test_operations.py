@@ -24,9 +24,22 @@ def test_alive_and_ready_need_no_token(api: ApiServer) -> None:
     for path in ("/healthz", "/readyz"):
         answer = api.get(path, by=None)
         assert answer.status_code == 200
-        assert as_json(answer) == {"status": "ok"}
+        assert as_json(answer)["status"] == "ok"
         alone = api.http.head(path)
         assert (alone.status_code, alone.content) == (200, b"")
+
+
+def test_ready_and_a_metric_say_what_is_loaded(api: ApiServer) -> None:
+    """Servers that differ can be told apart, by digests to strangers and by names to the own."""
+    api.propose(100)
+    told = as_json(api.get("/readyz", by=None))
+    assert told["policy"] == 1
+    assert told["not_reloaded"] == ""
+    assert {len(told[f"{what}_sha256"]) for what in ("policy", "connectors")} == {12}
+    figures = _figures(api)
+    assert figures["sayso_loaded_policy"] == 1
+    assert figures["sayso_loaded_not_reloaded"] == 0
+    assert figures['sayso_loaded_connectors{connector="shop",version="1"}'] == 1
 
 
 def test_the_figures_follow_what_happens(api: ApiServer) -> None:

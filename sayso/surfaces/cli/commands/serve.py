@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import Annotated
 
 import typer
@@ -13,7 +15,9 @@ from sayso.errors import IntegrityError
 from sayso.sdk.audit.publishing import publishing
 from sayso.sdk.audit.self_audit import self_auditing
 from sayso.sdk.background import keeping, sealing
+from sayso.sdk.client import Sayso
 from sayso.sdk.patience import opened_patiently
+from sayso.sdk.reload import Reloads
 from sayso.sdk.workspace import Workspace
 from sayso.settings.surfaces import CONSOLE_PATH
 from sayso.surfaces.cli.console_link import console_link, only_person
@@ -82,13 +86,8 @@ def serve(
 
     async def work() -> None:
         nonlocal link
-        async with (
-            opened_patiently(loaded, "run", out.warn) as sayso,
-            publishing(sayso),
-            keeping(sayso),
-            sealing(sayso),
-            self_auditing(sayso),
-        ):
+        reloads = Reloads(loaded, loaded.folder, out.warn)
+        async with opened_patiently(loaded, "run", out.warn) as sayso:
             alone = only_person(loaded)
             if alone is not None and not as_json and not allow_remote:
                 try:
@@ -99,8 +98,14 @@ def serve(
             sayso.warm_up()  # what cannot be made is said here, not with the first request
             for line in await sayso.policy.notes():
                 out.warn(line)
-            await serve_site(sayso, listener, ready)
+            await serve_site(sayso, listener, ready, beside=_beside, reloads=reloads)
 
     with listener:
         run(work())
     return 0
+
+
+@asynccontextmanager
+async def _beside(sayso: Sayso) -> AsyncGenerator[None]:
+    async with publishing(sayso), keeping(sayso), sealing(sayso), self_auditing(sayso):
+        yield
