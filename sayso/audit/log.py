@@ -8,7 +8,7 @@ from typing import Final, cast
 
 from sayso.audit import meaning
 from sayso.audit.authority.steps import KINDS
-from sayso.audit.entry import Entry
+from sayso.audit.entry import Entry, EntryKind
 from sayso.audit.signed_note.note import Checkpoint, Verifier, open_checkpoint, sign_checkpoint
 from sayso.audit.signing.keys import LogSigner, public_part
 from sayso.audit.tree.merkle import Frontier, leaf_hash
@@ -20,6 +20,15 @@ from sayso.verdicts import Cause, Sort
 FIRST_KEY = "signing_key/000001"
 """Under which name a database keeps the key that its first log began with."""
 
+MENDING = frozenset(
+    {
+        EntryKind.REPAIR_ASKED,
+        EntryKind.REPAIRED,
+        EntryKind.ACCEPT_ASKED,
+        EntryKind.FINDING_ACCEPTED,
+    }
+)
+"""What a log may still tell of which rows, or what its rules forbid, are wrong."""
 _KEPT_HEADS = 256
 MEDIUM: Final = "medium"
 """Whoever reads the whole medium, and so names the place where others only fail."""
@@ -170,17 +179,32 @@ class AuditLog:
             raise IntegrityError(why.code, why.message, next_step=why.next_step)
 
     def append(
-        self, tx: Transaction, tenant: Tenant, entry: Entry, *, at: int | None = None
+        self,
+        tx: Transaction,
+        tenant: Tenant,
+        entry: Entry,
+        *,
+        at: int | None = None,
+        mends: bool = False,
     ) -> int:
         """Append one entry; returns its index in the tenant's log, from 0.
 
         Args:
             at: microseconds since 1970, of the row that it tells of; the clock's when None.
+            mends: a log that is accused for its rows or by the rules takes it all the same, since
+                it tells of the repair or of the acceptance by two people. The caller has judged
+                the log's bytes a moment ago, and this very tree.
 
         Raises:
             ConfigError: `key_mismatch`, when the database's log was signed by another key.
             IntegrityError: `tampered` or `bad_signature`, when the tree is not the signed one.
         """
+        if mends:
+            assert entry.kind in MENDING, "nothing else is told of a log that is accused"
+            self._check_may_mend(tenant)
+            tx.remember((self, tenant, "mends"), True)
+        else:
+            self.check_accepted(tenant)
         frontier = self._grown(tx, tenant)
         seq = frontier.size
         at_micros = to_micros(self._clock.now()) if at is None else at
@@ -257,6 +281,7 @@ class AuditLog:
         Raises:
             ConfigError, IntegrityError: as `append`.
         """
+        self.check_accepted(tenant)
         return self._grown(tx, tenant).copy()
 
     def _grown(self, tx: Transaction, tenant: Tenant) -> Frontier:
@@ -270,7 +295,6 @@ class AuditLog:
         return grown
 
     def _open(self, tx: Transaction, tenant: Tenant) -> Frontier:
-        self.check_accepted(tenant)
         # One wait for both, while all other writers wait for this one.
         self.ahead(tx, tenant)
         head = self.committed(tx, tenant)
@@ -337,8 +361,18 @@ class AuditLog:
                 return signer
         raise _wrong_key()
 
+    def _check_may_mend(self, tenant: Tenant) -> None:
+        """Whether what is wrong with a log, if anything, is not its bytes."""
+        self.check_not_halted()
+        refused = self._refused.get(tenant)
+        if refused is not None and refused[1] is Sort.BYTES:
+            self.check_accepted(tenant)
+
     def _sign(self, tx: Transaction, tenant: Tenant) -> None:
-        self.check_accepted(tenant)
+        if tx.recall((self, tenant, "mends")):
+            self._check_may_mend(tenant)
+        else:
+            self.check_accepted(tenant)
         signer = self._pinned_signer(tx, tenant)
         frontier = self._grown(tx, tenant)
         encoded = frontier.to_bytes()

@@ -181,11 +181,11 @@ def _judge_sources(
     _judge_strangers(seen, {source.origin for source in sources}, findings)
     for source in sources:
         own = [one for one in seen if one.checkpoint.origin == source.origin]
-        found = Findings(tenant=source.tenant)
-        guarded = guard_source(source, found)
+        inside = Findings(tenant=source.tenant)
+        guarded = guard_source(source, inside)
         if source.tenant == LOGS:
             trust = _with_key_of_logs(trust, source.origin, trusted.values())
-        log = judge_log(guarded, own, trust, deep=deep, progress=progress, findings=found)
+        log = judge_log(guarded, own, trust, deep=deep, progress=progress, findings=inside)
         if log.pinned and log.verdict is Verdict.VERIFIED:
             trusted[log.vkey] = Verifier.parse(log.vkey)
         yield log

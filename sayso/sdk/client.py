@@ -67,6 +67,7 @@ from sayso.verdicts import Sort
 
 if TYPE_CHECKING:
     from sayso.connectors.email.connector import EmailConnector
+    from sayso.sdk.audit.repairs import RepairResource
 
     # Loaded where they are used, since they load the policy's engine.
     from sayso.sdk.resources.analysis import AnalysisResource
@@ -342,6 +343,14 @@ class Sayso:
     def audit(self) -> Audit:
         """Queries, verifies and exports the log."""
         return Audit(self.container, self._workspace, self._indexes)
+
+    @property
+    def repairs(self) -> RepairResource:
+        """The way out for a log that is accused for its rows or by the rules."""
+        from sayso.sdk.audit.repairs import RepairResource  # only a repair needs the verifier
+
+        audit = self.audit
+        return RepairResource(self.container, lambda tenant: audit.verify(tenant=tenant))
 
     @property
     def policy(self) -> PolicyResource:

@@ -73,6 +73,13 @@ PROMISES: dict[str, Promise] = {
         "cannot be read keeps a server from being ready, with its place named. On both stores.",
         "invariant 12",
     ),
+    "audit:repair": Promise(
+        "A row that is not what its entries say stops its own log alone. Two people, each by a "
+        "token of theirs, have it written again exactly as the log says, under an entry of its "
+        "own, or accept one finding as it is, which every later verification shows. No entry is "
+        "ever touched. On both stores.",
+        "invariant 12",
+    ),
     "authority:rows": Promise(
         "A row of the database gives nobody a power: a token, a stop, a hold, a vote or a "
         "requester that no entry made, or that was changed or put back, opens nothing.",

@@ -77,7 +77,7 @@ def _write(opened: ShopWorkspace, statement: str) -> None:
 
 
 @asynccontextmanager
-async def _judging(opened: ShopWorkspace) -> AsyncGenerator[SelfAudit]:
+async def judging(opened: ShopWorkspace) -> AsyncGenerator[SelfAudit]:
     audit = SelfAudit(opened.sayso)
     task = asyncio.create_task(audit.run())
     try:
@@ -93,7 +93,7 @@ async def _all_judged(audit: SelfAudit) -> None:
             await audit.looked.wait()
 
 
-async def _until(audit: SelfAudit, opened: ShopWorkspace, *, refused: bool) -> None:
+async def until_refused(audit: SelfAudit, opened: ShopWorkspace, *, refused: bool) -> None:
     async with asyncio.timeout(SOON_S), audit.looked:
         while bool(opened.sayso.unverified) is not refused:
             await audit.looked.wait()
@@ -109,14 +109,14 @@ async def test_what_is_changed_under_a_server_stops_it(
     change: str, shop_store: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Within seconds: not ready, one line at ERROR, nothing more is signed, nothing is taken in."""
-    async with open_shop(tmp_path, planner=planner()) as opened, _judging(opened) as audit:
+    async with open_shop(tmp_path, planner=planner()) as opened, judging(opened) as audit:
         stock(opened, "o19")
         waiting = await propose(opened, order="o19", subject="cus_1")
         await live(opened)
         await _all_judged(audit)
         await opened.sayso.check_ready()
         _write(opened, change)
-        await _until(audit, opened, refused=True)
+        await until_refused(audit, opened, refused=True)
         before = await _note(opened)
         with pytest.raises(IntegrityError) as not_ready:
             await opened.sayso.check_ready()
@@ -137,14 +137,14 @@ async def test_what_is_changed_under_a_server_stops_it(
 
 async def test_a_log_that_verifies_again_is_signed_again(tmp_path: Path) -> None:
     """What was changed is put back: nobody has to start anything anew."""
-    async with open_shop(tmp_path) as opened, _judging(opened) as audit:
+    async with open_shop(tmp_path) as opened, judging(opened) as audit:
         stock(opened, "o1", "o2")
         await propose(opened, 2_000, order="o1")
         await _all_judged(audit)
         _write(opened, ROW)
-        await _until(audit, opened, refused=True)
+        await until_refused(audit, opened, refused=True)
         _write(opened, "update action set amount_minor = 2000 where amount_minor = 1")
-        await _until(audit, opened, refused=False)
+        await until_refused(audit, opened, refused=False)
         assert (await propose(opened, 100, order="o2")).status == "succeeded"
         assert not (tmp_path / FILE).exists()
 
@@ -174,12 +174,12 @@ async def _over(opened: ShopWorkspace, judge: LogJudge) -> LogJudge:
 
 async def test_a_process_that_begins_later_signs_nothing_either(tmp_path: Path) -> None:
     """A command that decides beside the server; and once the log verifies, the verifier says so."""
-    async with open_shop(tmp_path) as opened, _judging(opened) as audit:
+    async with open_shop(tmp_path) as opened, judging(opened) as audit:
         stock(opened, "o1")
         await propose(opened, 2_000, order="o1")
         await _all_judged(audit)
         _write(opened, ROW)
-        await _until(audit, opened, refused=True)
+        await until_refused(audit, opened, refused=True)
     async with open_shop(tmp_path) as opened:
         stock(opened, "o2")
         with pytest.raises(IntegrityError):
@@ -194,7 +194,7 @@ async def test_a_process_that_begins_later_signs_nothing_either(tmp_path: Path) 
 
 async def test_a_busy_server_is_never_accused(shop_store: str, tmp_path: Path) -> None:
     """Refunds, edits, stops, plans, erasures, lost answers; judged again and again meanwhile."""
-    async with open_shop(tmp_path, planner=planner()) as opened, _judging(opened) as audit:
+    async with open_shop(tmp_path, planner=planner()) as opened, judging(opened) as audit:
         for number in range(30):
             stock(opened, f"p{number}", customer=f"cus_p{number % 11}")
             view = await propose(

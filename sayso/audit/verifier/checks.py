@@ -577,6 +577,7 @@ def judge_log(
         uncompared_rows=uncompared,
         findings=findings.open,
         accepted=findings.agreed,
+        asked={name: one.by for name, one in walk.world.asked.items()} if walk.world else {},
         dropped=findings.dropped,
         warnings=findings.all_warnings,
         verdict=findings.verdict,

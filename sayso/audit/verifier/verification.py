@@ -302,6 +302,7 @@ class LogVerification:
         uncompared_rows: how many rows of actions and approvals point at entries that were not read.
         findings: what is wrong, in the order found, without what two people have accepted.
         accepted: what is wrong and was accepted, with the entry that says so.
+        asked: repairs and acceptances that one person asked for: who, by their digests.
         dropped: how many findings were not kept.
         warnings: what is no damage, and worth knowing.
     """
@@ -328,6 +329,7 @@ class LogVerification:
     uncompared_rows: int = 0
     findings: tuple[Finding, ...] = ()
     accepted: tuple[Accepted, ...] = ()
+    asked: Mapping[str, str] = field(default_factory=dict[str, str])
     dropped: int = 0
     warnings: tuple[str, ...] = ()
     verdict: Verdict = Verdict.CANNOT_JUDGE

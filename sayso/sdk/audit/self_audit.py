@@ -137,7 +137,7 @@ class SelfAudit:
             troubles: where to put what keeps it from being judged, and accuses nobody.
         """
         judge = self._judge_of(tenant)
-        step, took = Step.ON, 0.0
+        step, took, refused = Step.ON, 0.0, False
 
         def piece(reader: Reader) -> tuple[Step, float]:
             began = time.thread_time()
@@ -161,8 +161,13 @@ class SelfAudit:
             wrong = _worst(judge, behind=step is Step.BEHIND)
             if wrong is not None:
                 sort, message = wrong
+                if refused and tenant not in self._container.log.refused:
+                    # Repaired meanwhile: what this judge has read is of before.
+                    self._judges.pop(tenant, None)
+                    return
                 # INVARIANT: the round goes on, since behind a row that is wrong an entry can be.
                 self._refuse(tenant, message, sort)
+                refused = True
                 if sort is Sort.BYTES:
                     return
             self._known[tenant] = judge.known

@@ -83,7 +83,7 @@ const KINDS = new Set(`log.opened log.head log.sealed log.pruned log.refused rul
   approval.refused approval.reminded approval.escalated canary.shown canary.answered canary.ended
   stop.engaged stop.resume_asked stop.released stop.refused policy.activated policy.asked
   policy.withdrawn policy.refused limit.near rollout.wrong rollout.braked key.rotated
-  audit.queried audit.exported token.created token.revoked webhook.added webhook.rotated
+  audit.queried audit.exported audit.repair_asked audit.repaired audit.accept_asked audit.finding_accepted token.created token.revoked webhook.added webhook.rotated
   webhook.disabled webhook.enabled webhook.replayed webhook.removed prompt.chosen effect.seen
   work.taken work.noted work.ended work.away subject.erasing subject.erased subject.exported
   subject.held subject.release_asked subject.released subject.refused retention.swept

@@ -20,7 +20,7 @@ GROUPS = {
     "eval": ("run", "collect"),
     "audit": (
         *("tail", "query", "export", "evidence", "checkpoint"),
-        *("verify", "publish", "seal", "prune", "tiles", "timestamps"),
+        *("verify", "repair", "accept", "publish", "seal", "prune", "tiles", "timestamps"),
         *("keys", "make-key", "rotate-key"),
     ),
     "privacy": ("erase", "erasures", "subject", "hold", "release", "holds", "sweep", "rewrap"),

@@ -12,6 +12,7 @@ from sayso.money import Money
 from sayso.sdk.client import Sayso
 from sayso.sdk.views import EntryView
 from sayso.surfaces.cli.audit.keys import keys, make_key, rotate_key
+from sayso.surfaces.cli.audit.repairs import accept, repair
 from sayso.surfaces.cli.audit.storage import prune, publish, seal, tiles, timestamps
 from sayso.surfaces.cli.audit.verify import verify
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
@@ -245,6 +246,8 @@ def checkpoint(workspace: WorkspaceOption = None, as_json: JsonOption = False) -
 
 
 app.command("verify")(verify)
+app.command("repair")(repair)
+app.command("accept")(accept)
 app.command("publish")(publish)
 app.command("seal")(seal)
 app.command("prune")(prune)

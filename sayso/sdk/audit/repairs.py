@@ -1,0 +1,339 @@
+"""The way out for a log that is accused for its rows or by the rules: two people's yes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from sayso.audit.authority.credentials import DECIDE, HOST
+from sayso.audit.authority.state import ended_credential
+from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
+from sayso.audit.repair.plan import Plan, plan_repair, told
+from sayso.audit.repair.writing import write_repair
+from sayso.audit.verifier.damage import Damage
+from sayso.audit.verifier.verification import Finding, LogVerification, Verification
+from sayso.errors import Code, RefusedError
+from sayso.ids import Tenant, to_micros
+from sayso.sdk.container import Container
+from sayso.sdk.resources.tokens import Token
+from sayso.store.base import Transaction
+from sayso.verdicts import Sort, damaged, unverified, wrong_key
+
+Said = Literal["asked", "done"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowChange:
+    """A row that would be written: `how` is `update`, `insert` or `delete`.
+
+    Attributes:
+        finding: the id of what was found wrong with it.
+        columns: what differs, with what stands there now and what the log says.
+    """
+
+    table: str
+    row: str
+    how: str
+    finding: str
+    columns: tuple[str, ...]
+    found: Mapping[str, object]
+    said: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepairView:
+    """What is wrong with a log, and what a repair would write.
+
+    Attributes:
+        id: names exactly this repair; another state of the rows gives another one.
+        changes: the rows that would be written.
+        left: findings of rows that hold what no entry says: a backup has it, or they are accepted.
+        rules: findings of the rules, which can only be accepted.
+        asked_by: who asked for just this repair; None while nobody has.
+    """
+
+    tenant: str
+    id: str
+    changes: tuple[RowChange, ...]
+    left: tuple[Finding, ...]
+    rules: tuple[Finding, ...]
+    asked_by: str | None
+
+    def to_json(self) -> dict[str, Json]:
+        """The same for `--json`; what stands in rows and entries as plain text."""
+        changes: list[Json] = [
+            {
+                "table": one.table,
+                "row": one.row,
+                "how": one.how,
+                "finding": one.finding,
+                "columns": {
+                    name: {"found": repr(one.found.get(name)), "said": repr(one.said.get(name))}
+                    for name in one.columns
+                },
+            }
+            for one in self.changes
+        ]
+        return {
+            "tenant": self.tenant,
+            "id": self.id if self.changes else None,
+            "asked_by": self.asked_by,
+            "changes": changes,
+            "left": [one.to_json() for one in self.left],
+            "rules": [one.to_json() for one in self.rules],
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MendedView:
+    """What a person's word has done: `asked` for a second one, or `done`.
+
+    Attributes:
+        about: the id of the repair or of the finding. entry: which entry says so.
+        rows: how many rows were written.
+    """
+
+    about: str
+    status: Said
+    entry: int
+    rows: int = 0
+
+
+class RepairResource:
+    """Shows, repairs and accepts.
+
+    Args:
+        verify: judges one tenant's log, deep, with all its rows.
+    """
+
+    def __init__(self, container: Container, verify: Callable[[str], Verification]) -> None:
+        self._container = container
+        self._verify = verify
+
+    async def show(self, tenant: str | None = None) -> RepairView:
+        """What is wrong with a log, and what would be written; changes nothing.
+
+        Raises:
+            IntegrityError: `tampered`, when entries, the tree or a signature are wrong.
+            ConfigError: `damaged`, `key_mismatch`, while it cannot be judged.
+        """
+        where = self._container.tenant if tenant is None else Tenant(tenant)
+        log = await self._judged(where)
+        plan = plan_repair(log.findings)
+        rows = [one for one in log.findings if one.row is not None]
+        named = {(one.row.table, one.row.name): one.id for one in rows if one.row is not None}
+        return RepairView(
+            tenant=where,
+            id=plan.id,
+            changes=tuple(
+                RowChange(
+                    table=one.fault.table,
+                    row=one.fault.name,
+                    how=one.how,
+                    finding=named.get((one.fault.table, one.fault.name), ""),
+                    columns=one.fault.columns if one.how == "update" else (),
+                    found=dict(one.fault.found or {}),
+                    said={
+                        name: value
+                        for name, value in (one.fault.said or {}).items()
+                        if name in one.fault.columns
+                    },
+                )
+                for one in plan.changes
+            ),
+            left=plan.left,
+            rules=tuple(one for one in log.findings if one.sort is Sort.RULE),
+            asked_by=log.asked.get(plan.digest),
+        )
+
+    async def repair(
+        self, repair_id: str | None = None, *, token: str, via: str = "sdk"
+    ) -> MendedView:
+        """Ask for the repair that `show` tells of, or confirm it as another person.
+
+        Args:
+            repair_id: what was shown; another state of the rows is another repair, and is refused.
+
+        Raises:
+            RefusedError: `unauthenticated`, `forbidden`, `not_an_approver`, `own_request`;
+                `wrong_state` where nothing can be written; `stale_revision`.
+            IntegrityError, ConfigError: as `show`.
+        """
+        holder = await self._container.authentication.person(token, via=via)
+        return await self.repair_as(holder, repair_id, via=via)
+
+    async def repair_as(
+        self, holder: Token, repair_id: str | None = None, *, via: str
+    ) -> MendedView:
+        """The same for a person whom the calling surface has authenticated itself."""
+        log = await self._judged(holder.tenant)
+        plan = plan_repair(log.findings)
+        if repair_id is not None and plan.changes and repair_id != plan.id:
+            raise RefusedError(
+                Code.STALE_REVISION,
+                f"what would be written now is another repair than `{repair_id[:40]}`",
+                next_step="run `sayso audit repair` again, and look at what it shows now",
+            )
+        if not plan.changes:
+            raise RefusedError(
+                Code.WRONG_STATE,
+                "no row can be written from the log",
+                next_step="run `sayso audit verify`; what only a backup has is restored from there",
+            )
+        data: dict[str, Json] = {"repair": plan.digest, "rows": told(plan)}
+        kinds = (EntryKind.REPAIR_ASKED, EntryKind.REPAIRED)
+
+        def done(tx: Transaction) -> None:
+            write_repair(tx, holder.tenant, plan, self._container.keyring)
+
+        found = await self._say(log, holder, via, plan.digest, data, kinds, done)
+        return MendedView(
+            about=plan.id,
+            status=found[0],
+            entry=found[1],
+            rows=len(plan.changes) if found[0] == "done" else 0,
+        )
+
+    async def accept(
+        self, finding: str, *, token: str, reason: str = "", via: str = "sdk"
+    ) -> MendedView:
+        """Ask that exactly this finding is accepted, or confirm it as another person.
+
+        Args:
+            finding: its id, `fnd_…`. reason: a code, such as `known_defect`.
+
+        Raises:
+            RefusedError: `not_found` where there is no such finding now; else as `repair`.
+        """
+        holder = await self._container.authentication.person(token, via=via)
+        return await self.accept_as(finding, holder, reason=reason, via=via)
+
+    async def accept_as(
+        self, finding: str, holder: Token, *, reason: str = "", via: str
+    ) -> MendedView:
+        """The same for a person whom the calling surface has authenticated itself."""
+        log = await self._judged(holder.tenant)
+        named = next((one for one in log.findings if one.id and one.id == finding), None)
+        if named is None:
+            raise RefusedError(
+                Code.NOT_FOUND,
+                f"there is no finding `{finding[:40]}` to be accepted",
+                next_step="`sayso audit repair` lists them with their ids",
+            )
+        data: dict[str, Json] = {
+            "finding": named.digest,
+            "check": named.check.value,
+            "reason": reason[:200],
+        }
+        if named.row is not None:
+            data |= {"table": named.row.table, "row": named.row.name}
+        if named.seq is not None:
+            data["entry"] = named.seq
+        kinds = (EntryKind.ACCEPT_ASKED, EntryKind.FINDING_ACCEPTED)
+        status, entry = await self._say(
+            log, holder, via, named.digest, data, kinds, lambda tx: None
+        )
+        return MendedView(about=named.id, status=status, entry=entry)
+
+    # ---- two people ------------------------------------------------------------------------------
+
+    async def _judged(self, tenant: Tenant) -> LogVerification:
+        """The log, of which everything was read a moment ago; only rows and rules may be wrong."""
+        found = await asyncio.to_thread(self._verify, tenant)
+        for one in found.all_findings:
+            if one.damage is Damage.DAMAGED:
+                raise damaged(one.message)
+            if one.damage is Damage.WRONG_KEY:
+                raise wrong_key(one.message)
+            if one.sort not in {Sort.ROW, Sort.RULE}:
+                raise unverified(tenant, one.message)
+        log = next((one for one in found.logs if one.tenant == tenant), None)
+        if log is None or not log.deep or log.dropped or not log.pinned:
+            raise unverified(tenant, "more is wrong with it than a repair can tell")
+        self._note(tenant, log)
+        return log
+
+    def _note(self, tenant: Tenant, judged: LogVerification) -> None:
+        """Take in that the bytes are whole, whatever was thought of the log before."""
+        log = self._container.log
+        refused = log.refused.get(tenant)
+        accusing = next((one for one in judged.findings if one.sort is not None), None)
+        if refused is not None and refused[1] is Sort.BYTES and accusing is not None:
+            sort = accusing.sort or Sort.ROW
+            log.refuse(tenant, unverified(tenant, accusing.message, sort), sort)
+
+    async def _say(
+        self,
+        log: LogVerification,
+        holder: Token,
+        via: str,
+        about: str,
+        data: dict[str, Json],
+        kinds: tuple[EntryKind, EntryKind],
+        done: Callable[[Transaction], None],
+    ) -> tuple[Said, int]:
+        """One person's word: the first asks, another one's confirms, in the very transaction."""
+        tenant = holder.tenant
+        asking, confirming = kinds
+
+        def work(tx: Transaction) -> tuple[Said, int]:
+            self._check_same(tx, tenant, log)
+            asked_by = self._check_person(tx, holder, log.asked.get(about))
+            said = {**data, "via": via, "credential": holder.id}
+            if asked_by is not None:
+                said["asked_by"] = asked_by
+            entry = Entry(
+                kind=asking if asked_by is None else confirming,
+                actor=Actor(kind=ActorKind.PERSON, id=holder.holder),
+                data=said,
+            )
+            seq = self._container.log.append(tx, tenant, entry, mends=True)
+            if asked_by is None:
+                return "asked", seq
+            done(tx)
+            return "done", seq
+
+        status, seq = await self._container.store.write(work)
+        if status == "done":
+            await asyncio.to_thread(self._verify, tenant)  # accepts the log again where it verifies
+        return status, seq
+
+    def _check_same(self, tx: Transaction, tenant: Tenant, log: LogVerification) -> None:
+        head = self._container.log.committed(tx, tenant)
+        if head is None or head.note != log.note:
+            raise RefusedError(
+                Code.STALE_REVISION,
+                "the log has grown since it was judged",
+                next_step="run it again",
+            )
+
+    def _check_person(self, tx: Transaction, holder: Token, asked_by: str | None) -> str | None:
+        """Who had asked, if somebody has whose word counts; None when this is the first word."""
+        # INVARIANT: by the log alone; what the files say of people is told of a whole log only.
+        authority = self._container.directory.follower.at(tx, holder.tenant)
+        now = to_micros(self._container.clock.now())
+        named = holder.id
+        if named == HOST or not authority.shows(named, holder.holder, now, {DECIDE}):
+            raise ended_credential()
+        person = authority.person(holder.holder)
+        if person is None or not person.roles:
+            raise RefusedError(
+                Code.NOT_AN_APPROVER,
+                "only somebody with a role has a say in this",
+                next_step="ask two people with a role",
+            )
+        if asked_by is None:
+            return None
+        if asked_by == holder.holder:
+            raise RefusedError(
+                Code.OWN_REQUEST,
+                "you asked for this yourself, so somebody else has to confirm it",
+                next_step="ask another person to run the same command",
+            )
+        other = authority.person(asked_by)
+        return asked_by if other is not None and other.roles else None
+
+
+__all__ = ["MendedView", "Plan", "RepairResource", "RepairView", "RowChange"]
