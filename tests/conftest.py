@@ -17,6 +17,7 @@ from support.machine import keep_bytecode, keep_files_in_memory
 from support.postgres import fresh_database, shared_server
 from support.postgres_server import PostgresServer
 from support.shop_workspace import STORE_URLS
+from support.soundness import excuse, judge
 
 # NOTE: `bench` is not in the wheel, and its tests import it. At the end of the path, so that
 # `sayso` stays the installed one.
@@ -57,6 +58,14 @@ def pytest_collection() -> Generator[None, object, object]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes a minute by itself begins first, so that nobody waits for it alone at the end."""
     items.sort(key=lambda item: item.get_closest_marker("house") is None)
+
+
+@pytest.fixture(autouse=True)
+def sound_at_the_end(request: pytest.FixtureRequest) -> None:
+    """The shops that a test closes are verified, unless the test says that it tampers with them."""
+    judge(request.path)
+    for mark in request.node.iter_markers("tampers"):
+        excuse(str(mark.args[0]))
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ What is wrong with a limit is said by its id, with what to write instead.
 from __future__ import annotations
 
 import difflib
+import json
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -232,6 +233,10 @@ def change_limit(
         block = _put(block, "sum", f"{{ {inside} }}")
     for name, cap in (("count", count), ("cards", cards)):
         block = block if cap is None else _put(block, name, str(cap))
+    say = _said_with(str(row.get("say", "")), row, {**wanted, **(sums or {})})
+    if say != row.get("say"):
+        block = _put(block, "say", json.dumps(say, ensure_ascii=False))
+        row = {**row, "say": say}
     changed = text[:start] + block + text[end:]
     given = {name: cap for name, cap in (("count", count), ("cards", cards)) if cap is not None}
     after = {**row, **given, **({"sum": caps} if sums else {})}
@@ -242,6 +247,22 @@ def change_limit(
             next_step="change it in its file, and put that in force with `sayso policy activate`",
         )
     return changed
+
+
+def _said_with(
+    say: str, row: Mapping[str, object], caps: Mapping[str, Decimal | int | None]
+) -> str:
+    """The sentence that people read, with a new cap where it names the old one, once."""
+    has = cast("Mapping[str, Decimal | int]", row.get("sum", {}))
+    for name, cap in caps.items():
+        old = has.get(name, row.get(name))
+        if cap is None or not isinstance(old, int | Decimal):
+            continue
+        forms = "|".join(sorted({re.escape(f"{old:,}"), re.escape(str(old))}))
+        found = list(re.finditer(rf"(?<![\d.,])(?:{forms})(?![\d]|[.,]\d)", say))
+        if len(found) == 1:
+            say = f"{say[: found[0].start()]}{cap:,}{say[found[0].end() :]}"
+    return say
 
 
 def drop_limit(text: str, limit_id: str) -> str:

@@ -23,15 +23,19 @@ _ANY = 2**62
 
 
 def find_problems(
-    reader: Reader, limits: LimitSet, actions: Mapping[str, Action], now: int
+    reader: Reader, limits: LimitSet, actions: Mapping[str, Action], now: int, since: int = 0
 ) -> list[str]:
     """What is wrong, in sentences; nothing where all is well.
 
     Args:
         limits: those in force. actions: of this program, by name.
-        now: microseconds since 1970.
+        now, since: microseconds since 1970; since when these limits are in force.
     """
-    return [*_uneven(reader), *_above(reader, limits), *_missing(reader, limits, actions, now)]
+    return [
+        *_uneven(reader),
+        *_above(reader, limits, since),
+        *_missing(reader, limits, actions, now),
+    ]
 
 
 def _uneven(reader: Reader) -> Iterator[str]:
@@ -48,14 +52,19 @@ def _uneven(reader: Reader) -> Iterator[str]:
         )
 
 
-def _above(reader: Reader, limits: LimitSet) -> Iterator[str]:
+def _above(reader: Reader, limits: LimitSet, since: int) -> Iterator[str]:
     for limit in limits.limits:
         caps = [(currency, cap, _ANY) for currency, cap in limit.sums.items()]
         caps += [("", _ANY, limit.count)] if limit.count is not None else []
         caps += [(CARDS, _ANY, limit.cards)] if limit.cards is not None else []
         for currency, cap, most in caps:
             for row in reader.all(
-                "limits.above", limit_id=limit.id, currency=currency, cap=cap, most=most
+                "limits.above",
+                limit_id=limit.id,
+                currency=currency,
+                cap=cap,
+                most=most,
+                since=since,
             ):
                 found = f"{integer(row, 'minor')} {currency}, {integer(row, 'count')} actions"
                 yield f"limit {limit.id}: a window holds more than it may: {found}"

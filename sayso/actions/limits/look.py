@@ -114,7 +114,7 @@ def sentence(look: Look, *, now: int, calendar: Calendar) -> str:
     """How full a limit is, for a person."""
     limit = look.limit
     if limit.cards is not None:
-        return f"{limit.say}: {look.used.count} wait already (limit {limit.id})"
+        return f"{limit.say}: {look.used.count} of {limit.cards} wait already (limit {limit.id})"
     assert limit.window is not None, "only of what counts over a time"
     when = limit.window.words
     if look.unknown_currency:

@@ -258,7 +258,9 @@ def escalate(world: World, event: Event) -> None:
     """Take in that another role may decide too."""
     life = world.actions.of(event.text("of_action") or "")
     life.lent_to = event.text("role") or ""
-    life.lent = list(event.texts("roles"))
+    # NOTE: entries of earlier logs name no roles, and mean all that were asked.
+    asked = sorted({role for way in life.asked for role in way})
+    life.lent = list(event.texts("roles")) if "roles" in event.data else asked
     life.lent_at = event.whole("revision") or 0
 
 

@@ -269,7 +269,11 @@ async def check_limits(
     """
     limits, _ = await _read_in_force(store, actions)
     by_name = {action.name: action for action in actions}
-    return limits, await store.read(lambda reader: find_problems(reader, limits, by_name, now))
+    version = (await read_state(store, None)).version
+    since = 0 if version is None else version.activated_at
+    return limits, await store.read(
+        lambda reader: find_problems(reader, limits, by_name, now, since)
+    )
 
 
 async def _read_in_force(store: Store, actions: Sequence[Action]) -> tuple[LimitSet, Calendar]:

@@ -16,6 +16,14 @@ from sayso.sdk.client import Sayso
 from sayso.store.migrations import read_migrations
 
 pytestmark = pytest.mark.promise("audit:one-meaning")
+CARDS = """
+[[limit]]
+id    = "waiting"
+say   = "At most 20 question waits"
+of    = "customer"
+cards = 20
+
+"""
 
 
 def check_sound(cli: CliWorkspace) -> None:
@@ -106,3 +114,19 @@ def test_an_older_workspace_lets_go_of_the_card_that_it_holds(cli: CliWorkspace)
         rows.executescript(by_name["0027_pre_open_cards"])
     check_sound(cli)
     assert "0 of 20" in cli.line("limits").out
+
+
+def test_a_limit_that_is_set_below_what_is_used_accuses_nobody(cli: CliWorkspace) -> None:
+    """What was used before is nobody's fault, and people read the number that counts."""
+    file = cli.folder / "policies" / "limits.toml"
+    file.write_text(LIMITS.replace("[[limit]]", CARDS + "[[limit]]", 1))
+    cli.line.done("policy", "activate")
+    cli.refund("ch_demo_ana_2", 1500)
+    cli.pending()
+    cli.line.done("limits", "set", "waiting", "--cards", "1")
+    assert "At most 1 question waits" in file.read_text()
+    refused = cli.refund("ch_demo_ana_1", 12800).json
+    assert refused["status"] == "refused"
+    assert "At most 1 question waits: 1 of 1 wait already" in str(refused)
+    cli.line.done("limits", "set", "day", "--sum", "USD=10")
+    check_sound(cli)

@@ -137,16 +137,18 @@ select u.home, u.action_id, u.limit_id, u.revision, a.revision as newest
 from limit_use u join action a on a.tenant = u.home and a.id = u.action_id
 where u.revision < a.revision and u.state = 'held' order by u.action_id limit 20;
 
--- Buckets that hold more than so much, but for what people agreed to and what came late.
+-- Buckets that hold more than so much, but for what people agreed to and what came late. One that
+-- was full when the caps came in force holds more by nobody's fault, until something is added.
 -- name: above
-select tenant, key, currency, bucket, cast(sum(minor) as bigint) as minor,
-    cast(sum(count) as bigint) as count
-from limit_use
-where limit_id = :limit_id and currency = :currency and state in ('held', 'settled')
-    and why = 'fits'
-group by tenant, key, currency, bucket
-having cast(sum(minor) as bigint) > :cap or cast(sum(count) as bigint) > :most
-order by bucket limit 20;
+select u.tenant, u.key, u.currency, u.bucket, cast(sum(u.minor) as bigint) as minor,
+    cast(sum(u.count) as bigint) as count
+from limit_use u join action a on a.tenant = u.home and a.id = u.action_id
+where u.limit_id = :limit_id and u.currency = :currency and u.state in ('held', 'settled')
+    and u.why = 'fits'
+group by u.tenant, u.key, u.currency, u.bucket
+having max(a.created_at) >= :since
+    and (cast(sum(u.minor) as bigint) > :cap or cast(sum(u.count) as bigint) > :most)
+order by u.bucket limit 20;
 
 -- Buckets that count no more and hold nothing: a counter goes with all its uses.
 -- name: forget_uses
