@@ -39,6 +39,8 @@ from sayso.settings import parse_settings
 from sayso.surfaces.cli.app import COMMANDS, build_app
 from sayso.testing.manifests.cases import Cases
 
+pytestmark = pytest.mark.promise("house:pages")
+
 BLOCKS = [fence for page in pages() for fence in fences_of(page)]
 SHIPPED: tuple[Action, ...] = (REFUND, CREDIT, CANCEL_SUBSCRIPTION, *actions_with(at_most_once()))
 YOURS = (

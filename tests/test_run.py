@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from tree import ROOT
 
+pytestmark = pytest.mark.promise("house:run")
+
 NEEDS = ("bash", "dirname", "env", "id", "mktemp", "mv", "rm", "sed", "sh", "tail")
 TIMEOUT_S = 120
 PYTHON = str(Path(sys.base_prefix) / "bin" / "python3")

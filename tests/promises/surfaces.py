@@ -496,6 +496,13 @@ PROMISES: dict[str, Promise] = {
         "ASI04",
     ),
     "house:wheel": Promise("What is tested in CI is the built wheel, with all its data."),
+    "house:run": Promise(
+        "`./run demo` and `./run test` need bash and a Python: without uv they fetch one into the "
+        "clone, or say what to type.",
+    ),
+    "house:pages": Promise(
+        "Every fenced block of the pages is read as what it is, or says why not.",
+    ),
     "house:codes": Promise(
         "Every error code is documented with its status and class, and none is unused."
     ),
