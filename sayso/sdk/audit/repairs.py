@@ -49,7 +49,8 @@ class RepairView:
     Attributes:
         id: names exactly this repair; another state of the rows gives another one.
         changes: the rows that would be written.
-        left: findings of rows that hold what no entry says: a backup has it, or they are accepted.
+        left: findings of rows that are not rebuilt, such as of a stop, or that hold what no entry
+            says: a backup has it, or they are accepted.
         rules: findings of the rules, which can only be accepted.
         asked_by: who asked for just this repair; None while nobody has.
     """

@@ -71,7 +71,7 @@ def _show(out: Out, found: RepairView) -> None:
             was, says = one.found.get(column), one.said.get(column)
             out.line(f"  {column}: {one_line(repr(was))} becomes {one_line(repr(says))}")
     for left in found.left:
-        out.line(f"not in the log: {one_line(left.message)} ({left.id})")
+        out.line(f"not rebuilt: {one_line(left.message)} ({left.id})")
     for broken in found.rules:
         out.line(f"rule: entry {broken.seq}: {one_line(broken.message)} ({broken.id})")
     if found.changes:
