@@ -92,7 +92,7 @@ def rows_of(opened: ShopWorkspace) -> list[object]:
         else:
             with closing(sqlite3.connect(opened.workspace.store_path)) as rows:
                 found += rows.execute(f"select * from {table} order by 1, 2, 3, 4").fetchall()
-    return [tuple(one) if isinstance(one, tuple) else one for one in found]
+    return found
 
 
 @pytest.mark.parametrize("what", TAMPERED)
