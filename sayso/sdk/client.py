@@ -25,6 +25,7 @@ from sayso.ids import Clock, Tenant
 from sayso.json import JsonValue
 from sayso.sdk.audit.audit import Audit
 from sayso.sdk.audit.index import LogIndexes
+from sayso.sdk.audit.readiness import check_signing
 from sayso.sdk.container import Container, build_container, loaded_view
 from sayso.sdk.following import follow
 from sayso.sdk.identity import Identity
@@ -60,10 +61,9 @@ from sayso.sdk.views import ActionView, EventView, RequestView, action_view, app
 from sayso.sdk.webhooks.resource import WebhookResource
 from sayso.sdk.webhooks.sender import WebhookSender
 from sayso.sdk.workspace import Workspace
-from sayso.store.base import Examined, Store, check_room
+from sayso.store.base import Store, check_room
 from sayso.store.clock import ServerClock, TimeSource
 from sayso.telemetry import Telemetry
-from sayso.verdicts import Sort
 
 if TYPE_CHECKING:
     from sayso.connectors.email.connector import EmailConnector
@@ -577,21 +577,11 @@ class Sayso:
         """Whether actions can be taken in now: judged, signed and stored, with room for them.
 
         Returns once everything is warm, so that the first request takes no longer than the others.
-        A log of another tenant whose rows alone are wrong holds that tenant only.
 
         Raises:
-            ConfigError, RetryableError: what keeps it from that; `damaged` and `key_mismatch`
-                while the medium or the key is wrong.
-            IntegrityError: `tampered`, when a log of the database does not verify.
+            ConfigError, RetryableError, IntegrityError: what keeps it from that; `check_signing`.
         """
-        log, store = self.container.log, self.container.store
-        log.check_not_halted()
-        if isinstance(store, Examined) and store.damage is not None:
-            found = store.damage
-            raise ConfigError(found.code, found.message, next_step=found.next_step)
-        for tenant, (_, sort) in log.refused.items():
-            if tenant == self.tenant or sort is Sort.BYTES:
-                log.check_accepted(tenant)
+        check_signing(self.container)
         await self.container.store.write(lambda tx: tx.one("log.head", tenant=self.tenant))
         await self.warm()
         await check_room(self.container.store)
