@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, cast
 
@@ -65,6 +65,8 @@ class RequestRow:
     question: JsonValue = None
     turns: tuple[str, ...] = ()
     conversation: str | None = None
+    raw: Row | None = field(default=None, compare=False, repr=False)
+    """The columns as they were read; what its last entry seals is these."""
 
     @property
     def asked_by(self) -> str | None:
@@ -131,6 +133,7 @@ def read_request(row: Row) -> RequestRow:
         question=_json(row, "question"),
         turns=tuple(cast("list[str]", _json(row, "turns") or [])),
         conversation=maybe_text(row, "conversation"),
+        raw=row,
     )
 
 

@@ -11,18 +11,20 @@ from sayso.actions.model.attempt import SIGNED, signed_turn
 from sayso.actions.model.definition import Subject
 from sayso.actions.model.digest import hash_of_texts
 from sayso.actions.model.idempotency import check_key, check_repeated, read_by_key
-from sayso.actions.model.ledger import SYSTEM
+from sayso.actions.model.ledger import SYSTEM, is_erasure, is_repointed
 from sayso.agent.base import Message, Question
 from sayso.agent.conversation import check_messages, picked_choice, read_messages
 from sayso.agent.drafted import Drafted
 from sayso.agent.question import AskedText, question_from_json
 from sayso.agent.reply import HandedOver
 from sayso.agent.request_row import RequestRow, RequestStatus, get_request, read_request
+from sayso.audit.authority.keyring import Keyring
 from sayso.audit.authority.state import changed_outside
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json, PiiRef, StoredEntry
 from sayso.audit.log import AuditLog
 from sayso.audit.personal import Personal
 from sayso.audit.restated import question_digest
+from sayso.audit.row_seal import ROW, sealed_bytes
 from sayso.audit.verifier.replay import ASKED_BY_PEOPLE, request_status
 from sayso.errors import Code, RefusedError
 from sayso.ids import Clock, IdSource, Tenant, to_micros
@@ -91,10 +93,14 @@ class Requests:
         clock: Clock,
         ids: IdSource,
         telemetry: Telemetry,
+        keyring: Keyring,
         renew: Callable[[Transaction, RequestRow], None] | None = None,
     ) -> None:
-        """`renew`: has the cards of a request made anew, once a person's question is answered."""
+        """`keyring`: seals each row in its entry; `renew`: has the cards of a request made anew,
+        once a person's question is answered.
+        """
         self._renew = renew
+        self._keyring = keyring
         self._store = store
         self._log = log
         self._personal = personal
@@ -170,27 +176,27 @@ class Requests:
             },
             pii=messages,
         )
-        seq = self._log.append(tx, ask.tenant, entry)
-        tx.run(
-            "request.insert",
-            tenant=ask.tenant,
-            id=request_id,
-            idempotency_key=ask.key,
-            fingerprint=fingerprint,
-            requester=f"{ask.requester.kind}:{ask.requester.id}",
-            subject_id=ask.subject.id,
-            assurance=ask.subject.assurance.value,
-            messages_ref=messages.ref,
-            words_ref=words.ref,
-            status=request_status(entry.kind, entry.data),
-            traceparent=ask.traceparent,
-            due_at=now,
-            created_at=now,
-            updated_at=now,
-            last_seq=seq,
-            priority=check_priority(ask.priority),
-            conversation=ask.conversation,
-        )
+        columns: dict[str, SqlValue] = {
+            "tenant": ask.tenant,
+            "id": request_id,
+            "idempotency_key": ask.key,
+            "fingerprint": fingerprint,
+            "requester": f"{ask.requester.kind}:{ask.requester.id}",
+            "subject_id": ask.subject.id,
+            "assurance": ask.subject.assurance.value,
+            "messages_ref": messages.ref,
+            "words_ref": words.ref,
+            "status": request_status(entry.kind, entry.data),
+            "traceparent": ask.traceparent,
+            "due_at": now,
+            "created_at": now,
+            "updated_at": now,
+            "priority": check_priority(ask.priority),
+            "conversation": ask.conversation,
+        }
+        # What a request is inserted without is empty, and `turns` as the schema has it.
+        seq = self._log.append(tx, ask.tenant, self._sealed(entry, columns))
+        tx.run("request.insert", **columns, last_seq=seq)
         return get_request(tx, ask.tenant, request_id)
 
     def _seal(self, tx: Transaction, ask: Ask, plain: str) -> PiiRef:
@@ -354,11 +360,10 @@ class Requests:
         Args:
             kind: of the entry; empty for another one, and for one that names none.
         """
-        newest = reader.one("log.newest_of_request", tenant=row.tenant, request=row.id)
-        if newest is None:
+        newest = self._newest(reader, row)
+        if newest is None or newest.entry.kind is not kind:
             return ""
-        entry = StoredEntry.read(text(newest, "body").encode()).entry
-        return str(entry.data.get("asked", "")) if entry.kind is kind else ""
+        return str(newest.entry.data.get("asked", ""))
 
     def drafted(self, reader: Reader, row: RequestRow) -> Drafted | None:
         """The plan that people may propose in the customer's place; None where there is none.
@@ -457,15 +462,19 @@ class Requests:
         now: int,
         **columns: SqlValue,
     ) -> RequestRow:
+        status = request_status(entry.kind, entry.data)
         unset: dict[str, SqlValue] = dict.fromkeys(
             ("planner", "plan", "question", "turns", "reply_ref", "due_at")
         )
-        seq = self._log.append(tx, row.tenant, entry)
+        self._check_as_told(tx, row)
+        kept = {column: value for column, value in columns.items() if value is not None}
+        raw = {**(row.raw or {}), "question": None, **kept, "status": status}
+        seq = self._log.append(tx, row.tenant, self._sealed(entry, raw))
         moved = tx.run(
             "request.move",
             tenant=row.tenant,
             id=row.id,
-            status=request_status(entry.kind, entry.data),
+            status=status,
             updated_at=now,
             last_seq=seq,
             was_seq=row.last_seq,
@@ -473,6 +482,36 @@ class Requests:
         )
         assert moved == 1, "read in this very transaction"
         return get_request(tx, row.tenant, row.id)
+
+    def _sealed(self, entry: Entry, columns: Mapping[str, SqlValue]) -> Entry:
+        """The entry with a seal over the row that it leaves."""
+        seal = self._keyring.seal_row(sealed_bytes("request", columns))
+        return replace(entry, data={**entry.data, ROW: seal})
+
+    def _check_as_told(self, reader: Reader, row: RequestRow) -> None:
+        """Refuse a row that is not what the newest entry about it left, before it is signed on.
+
+        Raises:
+            IntegrityError: `tampered`.
+        """
+        told = self._newest(reader, row)
+        if told is None:  # its entries are pruned
+            return
+        seal = told.entry.data.get(ROW)
+        if told.seq != row.last_seq:
+            is_told = is_repointed(reader, row.tenant, row.last_seq, told.seq)
+        elif row.erased_seq is not None:
+            is_told = is_erasure(reader, row.tenant, row.erased_seq)
+        else:  # an older Sayso has told of it without a seal
+            columns = sealed_bytes("request", row.raw or {})
+            is_told = seal is None or self._keyring.is_own_row(columns, str(seal))
+        if not is_told:
+            raise changed_outside(f"the request {row.id}")
+
+    @staticmethod
+    def _newest(reader: Reader, row: RequestRow) -> StoredEntry | None:
+        found = reader.one("log.newest_of_request", tenant=row.tenant, request=row.id)
+        return None if found is None else StoredEntry.read(text(found, "body").encode())
 
 
 def _names_signed(subject: Subject) -> dict[str, Json]:

@@ -345,7 +345,7 @@ def _lay_ground(
     directory = LogDirectory(Follower(log, keyring), log, tenant, people)
     compensation = Compensation(registry=registry, personal=personal, ids=ids)
     limits = LimitBook(log)
-    ledger = Ledger(log, compensation.step_ended, limits.follow)
+    ledger = Ledger(log, compensation.step_ended, limits.follow, keyring)
     timers = _timers(settings)
     activations = Activations(
         store=store, log=log, directory=directory, clock=clock, ids=ids, home=tenant
@@ -419,6 +419,7 @@ def _wire_engine(
 
 def _wire_requests(ground: _Ground) -> Requests:
     return Requests(
+        keyring=ground.keyring,
         store=ground.store,
         log=ground.log,
         personal=ground.personal,

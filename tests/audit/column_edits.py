@@ -77,7 +77,10 @@ def _edit(path: Path, table: str, column: str, kind: str) -> bool:
     with contextlib.closing(unlocked(path)) as database:
         keys = [row[1] for row in database.execute(f'pragma table_info("{table}")') if row[5]]
         names = ", ".join(f'"{key}"' for key in keys)
-        rows = database.execute(f'select "{column}", {names} from "{table}"').fetchall()
+        # The first by its key: of `meta` that is what the log's heads say, and not what the
+        # database was made by, which is compared when it is opened.
+        order = f'select "{column}", {names} from "{table}" order by {names}'
+        rows = database.execute(order).fetchall()
         assert rows, f"nothing of `{table}` is there to be edited"
         where = " and ".join(f'"{key}" = ?' for key in keys)
         for value, *key in rows:

@@ -19,9 +19,6 @@ _TRACE = "links to a trace"
 FREE: Mapping[str, Mapping[str, str]] = {
     "log_entry": {"id": "a number of SQLite's own; order and place are `tenant` and `seq`"},
     "request": {
-        "idempotency_key": _AGAIN,
-        "fingerprint": _AGAIN,
-        "conversation": "the caller's own name of a thread",
         **dict.fromkeys(("tokens", "cost_micro_usd"), _MODEL),
         "traceparent": _TRACE,
         **dict.fromkeys(
@@ -30,15 +27,10 @@ FREE: Mapping[str, Mapping[str, str]] = {
         "updated_at": _TOUCHED,
     },
     "action": {
-        "idempotency_key": _AGAIN,
-        "fingerprint": _AGAIN,
-        "call_key_until": "for how long a provider keeps a key: after it, it is looked up first",
         **dict.fromkeys(("attempts", "due_at", "priority", "wakes", "nudges", "nudge_at"), _RUN),
         "traceparent": _TRACE,
         "updated_at": _TOUCHED,
         "held_by": "which stop is waited for; stops are read from the log at each claim",
-        "occupies": "keeps two of one object apart; the provider's own amounts bound what is moved",
-        "on_failure": "what becomes of later steps; each of them is judged for itself",
     },
     "approval": {"updated_at": _TOUCHED},
     "outbox": {
@@ -99,8 +91,8 @@ CHECKED: Mapping[str, str] = {
     "log_key": "the entries about keys, and the head's signature",
     "subject": "the names in the log, which follow from the keys; the key's own seal",
     "personal": "the digests in entries; with the vault's key, whether it opens",
-    "request": "the entries about it",
-    "action": "the entries about it, and the digest that was judged and shown",
+    "request": "the entries about it, of which the last seals the row",
+    "action": "the entries about it, of which the last seals the row; the digest that was judged",
     "approval": "the entries about it, the digest of its card, its action and its place in outbox",
     "vote": "the decision's entry",
     "outbox": "each approval has its line",

@@ -104,6 +104,10 @@ PROMISES: dict[str, Promise] = {
     "subjects:rewrapped": Promise(
         "The key outside is exchanged by one command, which rewrites no text.",
     ),
+    "audit:momentary": Promise(
+        "A row that was changed for a moment, or replaced by an older one, is found before "
+        "anything is signed on top of it.",
+    ),
     "audit:columns": Promise(
         "Whoever edits any column of any table by SQL is noticed, or the column is declared free "
         "with a reason.",

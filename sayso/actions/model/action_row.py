@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 import orjson
@@ -80,6 +80,8 @@ class ActionRow:
     priority: int = NORMAL
     erased_seq: int | None = None
     """The entry with which its personal part went; then it is final, and has none of it."""
+    raw: Mapping[str, SqlValue] | None = field(default=None, compare=False, repr=False)
+    """The columns as they were read, or written; what its last entry seals is these."""
 
     @property
     def is_blocked(self) -> bool:
@@ -228,6 +230,7 @@ def read_action(row: Row) -> ActionRow:
         blocked_by=text_or_none(row, "held_by"),
         priority=integer(row, "priority"),
         erased_seq=integer_or_none(row, "erased_seq"),
+        raw=row,
     )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Protocol
+
+import orjson
 
 from sayso.actions.model.action_row import ActionRow, all_columns, judged_columns, state_columns
 from sayso.actions.model.digest import storable
@@ -21,9 +23,12 @@ from sayso.actions.model.status import (
     check_transition,
 )
 from sayso.actions.policy.base import Outcome
+from sayso.audit.authority.keyring import Keyring
+from sayso.audit.authority.state import changed_outside
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
 from sayso.audit.log import AuditLog
 from sayso.audit.meaning import settle
+from sayso.audit.row_seal import ROW, sealed_bytes
 from sayso.errors import Code
 from sayso.ids import Tenant
 from sayso.store.base import (
@@ -33,10 +38,12 @@ from sayso.store.base import (
     Transaction,
     integer,
     integer_or_none,
+    text,
     text_or_none,
 )
 
 SYSTEM = Actor(kind=ActorKind.SYSTEM, id="engine")
+_ERASES = frozenset({EntryKind.SUBJECT_ERASING, EntryKind.RETENTION_SWEPT})
 OUTBOX_TOPIC = "approval"
 """Surfaces that show cards read this topic of the outbox; its keys are approval ids."""
 
@@ -68,6 +75,7 @@ class Ledger:
         log: is written with each change.
         step_ended: see `StepEnded`.
         follow: see `Follow`.
+        keyring: seals each row in its entry; None, and none is sealed or compared.
     """
 
     def __init__(
@@ -75,8 +83,10 @@ class Ledger:
         log: AuditLog,
         step_ended: StepEnded | None = None,
         follow: Follow | None = None,
+        keyring: Keyring | None = None,
     ) -> None:
         self._log = log
+        self._keyring = keyring
         self._step_ended = step_ended
         self._follow = follow
 
@@ -95,9 +105,11 @@ class Ledger:
             row.created_at != row.updated_at
         ):  # the provider was asked meanwhile, and a clock may jump
             entry = replace(entry, data={**entry.data, "created_at": row.created_at})
-        seq = self._log.append(tx, row.tenant, entry, at=row.updated_at)
-        stored = replace(row, last_seq=seq)
-        tx.run("action.insert", **all_columns(stored))
+        columns = all_columns(row)
+        seq = self._log.append(tx, row.tenant, self._sealed(entry, columns), at=row.updated_at)
+        columns["last_seq"] = seq
+        stored = replace(row, last_seq=seq, raw=columns)
+        tx.run("action.insert", **columns)
         settle(tx, row.tenant, "action", row.id, COLUMNS_WITH_ARGS, None, stored)
         if following is not None:
             following.write(tx, seq, entry)
@@ -124,26 +136,33 @@ class Ledger:
         present = present_of(tx, row, by_owner=by_owner)
         if present is None:
             return None
+        if entry.data.get("code") == Code.TAMPERED:
+            entry = _as_told(entry, present)
+        else:
+            self._check_as_told(tx, row, present)
         following = None if self._follow is None else self._follow(tx, row, changed)
         if following is not None:
             entry = replace(entry, data={**entry.data, **following.data()})
         if changed.called_at != row.called_at and entry.kind is not EntryKind.ACTION_INTENT:
             # An intent's own time says it; a slow call ends long after that.
             entry = replace(entry, data={**entry.data, "called_at": changed.called_at})
+        # What held it is over with the move, unless it is the move that holds it.
+        blocked_by = changed.blocked_by if changed.blocked_by != row.blocked_by else None
+        stored = with_next_look(replace(changed, blocked_by=blocked_by))
+        columns = state_columns(stored)
+        same = stored.snapshot is row.snapshot and stored.args is row.args
+        same = same and stored.revision == row.revision
+        written = columns if same else {**columns, **judged_columns(stored)}
+        raw = {**(row.raw or all_columns(row)), **written}
+        entry = self._sealed(entry, raw)
         # NOTE: the entry first: SQLite looks through all rows of the tables that refer to entries
         # when an entry is stored for which one of them waits already.
         # INVARIANT: told at the moment by which it was judged, whatever the clock does meanwhile.
         seq = self._log.append(tx, row.tenant, entry, at=changed.updated_at)
-        # What held it is over with the move, unless it is the move that holds it.
-        blocked_by = changed.blocked_by if changed.blocked_by != row.blocked_by else None
-        stored = with_next_look(replace(changed, last_seq=seq, blocked_by=blocked_by))
-        columns = state_columns(stored)
+        stored = replace(stored, last_seq=seq, raw={**raw, "last_seq": seq})
         named: dict[str, SqlValue] = {"tenant": row.tenant, "id": row.id, "was_seq": row.last_seq}
-        same = stored.snapshot is row.snapshot and stored.args is row.args
-        if same and stored.revision == row.revision:
-            tx.run("action.move", **columns, **named)
-        else:
-            tx.run("action.update", **columns, **judged_columns(stored), **named)
+        query = "action.move" if same else "action.update"
+        tx.run(query, **{**written, "last_seq": seq}, **named)
         columns_held = COLUMNS if same else COLUMNS_WITH_ARGS
         settle(tx, row.tenant, "action", row.id, columns_held, row, stored)
         if following is not None:
@@ -156,6 +175,36 @@ class Ledger:
         if planned and stored.status in FINAL and self._step_ended is not None:
             self._step_ended(self, tx, stored)
         return stored
+
+    def _sealed(self, entry: Entry, columns: Mapping[str, SqlValue]) -> Entry:
+        """The entry with a seal over the row that it leaves."""
+        if self._keyring is None or entry.data.get("code") == Code.TAMPERED:
+            return entry
+        seal = self._keyring.seal_row(sealed_bytes("action", columns))
+        return replace(entry, data={**entry.data, ROW: seal})
+
+    def _check_as_told(self, reader: Reader, row: ActionRow, present: Row) -> None:
+        """Refuse a row that is not what the newest entry about it left, before it is signed on.
+
+        Raises:
+            IntegrityError: `tampered`.
+        """
+        told = text_or_none(present, "told")
+        if self._keyring is None or told is None:  # its entries are pruned
+            return
+        body = orjson.loads(told)
+        seal = body["data"].get(ROW)
+        if body["seq"] != row.last_seq:
+            is_told = is_repointed(reader, row.tenant, row.last_seq, body["seq"])
+        elif row.erased_seq is not None:
+            is_told = is_erasure(reader, row.tenant, row.erased_seq)
+        elif seal is None:  # told by an older Sayso
+            is_told = True
+        else:
+            columns = row.raw or all_columns(row)
+            is_told = self._keyring.is_own_row(sealed_bytes("action", columns), seal)
+        if not is_told:
+            raise changed_outside(f"the action {row.id}")
 
     def ahead(self, tx: Transaction, row: ActionRow) -> None:
         """Say that the row will be moved next; see `Reader.ahead`."""
@@ -200,6 +249,37 @@ class Ledger:
         tx.run("request.wake", tenant=row.tenant, id=row.request_id, now=row.updated_at)
         if changed:
             tx.run("request.wake_again", tenant=row.tenant, id=row.request_id, now=row.updated_at)
+
+
+def _as_told(entry: Entry, present: Row) -> Entry:
+    """The entry that ends what was tampered with: it vouches for nothing that the row says."""
+    told = text_or_none(present, "told")
+    body = {} if told is None else orjson.loads(told)
+    revision = body.get("data", {}).get("revision")
+    return replace(
+        entry,
+        subject=body.get("subject", entry.subject),
+        name=body.get("name", entry.name),
+        request=body.get("request", entry.request),
+        data=entry.data if revision is None else {**entry.data, "revision": revision},
+    )
+
+
+def is_repointed(reader: Reader, tenant: Tenant, last_seq: int, told_seq: int) -> bool:
+    """Whether a row points behind the newest entry about it, since older ones were pruned."""
+    pruned = _kind_at(reader, tenant, last_seq) == EntryKind.LOG_PRUNED
+    return told_seq < last_seq and pruned
+
+
+def is_erasure(reader: Reader, tenant: Tenant, seq: int) -> bool:
+    """Whether an entry tells that personal parts of rows went."""
+    return _kind_at(reader, tenant, seq) in _ERASES
+
+
+def _kind_at(reader: Reader, tenant: Tenant, seq: int) -> str:
+    found = reader.one("log.bodies", tenant=tenant, from_seq=seq, limit=1)
+    body = {} if found is None else orjson.loads(text(found, "body"))
+    return str(body["kind"]) if body.get("seq") == seq else ""
 
 
 def _may_be_joined(row: ActionRow) -> bool:

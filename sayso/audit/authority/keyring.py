@@ -43,6 +43,7 @@ class _Root:
     kid: bytes
     token: bytes
     note: bytes
+    row: bytes
     box: AESGCM
 
     def __repr__(self) -> str:
@@ -93,6 +94,20 @@ class Keyring:
             return False
         own = hmac.digest(root.note, note, hashlib.sha256)
         return hmac.compare_digest(own, seal[_KID_BYTES:])
+
+    # ---- rows ----------------------------------------------------------------------------------
+
+    def seal_row(self, row: bytes) -> str:
+        """What says in an entry that a row was exactly this: the kid and half a MAC, in hex."""
+        return self._newest.kid.hex() + _row_mac(self._newest, row)
+
+    def row_seals(self, row: bytes) -> list[str]:
+        """The seal of a row under each root, as `seal_row` made it under one of them."""
+        return [one.kid.hex() + _row_mac(one, row) for one in self._roots.values()]
+
+    def is_own_row(self, row: bytes, seal: str) -> bool:
+        """Whether a row is the one that was sealed; also where no root here can tell."""
+        return fits_seal(self.row_seals(row), seal)
 
     # ---- subjects' keys ------------------------------------------------------------------------
 
@@ -164,6 +179,16 @@ def _changed() -> IntegrityError:
     )
 
 
+def fits_seal(own: Sequence[str], seal: str) -> bool:
+    """Whether one of a row's seals is the one that an entry has; also where no root can tell."""
+    kid = seal[: 2 * _KID_BYTES]
+    return seal in own or not any(one.startswith(kid) for one in own)
+
+
+def _row_mac(root: _Root, row: bytes) -> str:
+    return hmac.digest(root.row, row, hashlib.sha256)[:16].hex()
+
+
 def _root(root: bytes) -> _Root:
     def derived(purpose: str) -> bytes:
         info = f"sayso/{purpose}/v1".encode()
@@ -173,6 +198,7 @@ def _root(root: bytes) -> _Root:
         kid=derived("root-kid")[:_KID_BYTES],
         token=derived("token"),
         note=derived("note"),
+        row=derived("row"),
         box=AESGCM(derived("subject-key")),
     )
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TypeAlias, cast
 
+from sayso.audit.authority.keyring import fits_seal
+from sayso.audit.row_seal import ROW
 from sayso.audit.verifier import replay_controls
 
 State: TypeAlias = "dict[str, object]"
@@ -22,9 +24,9 @@ Fields: TypeAlias = "dict[str, object]"
 UNSAID: object = ["unsaid"]
 """Stands where an entry changes a column and does not say to what; older logs have such entries."""
 
-SEQ, JUDGED, BEGUN = ".seq", ".judged", ".begun"
-"""Beside the columns: the last entry that says anything, the revision that was judged, and whether
-the first entry is the one with which such a row begins."""
+SEQ, JUDGED, BEGUN, SEAL = ".seq", ".judged", ".begun", ".seal"
+"""Beside the columns: the last entry that says anything, the revision that was judged, whether the
+first entry is the one with which such a row begins, and the seal of the whole row."""
 
 _LATE_MICROS = 60_000_000
 """The time of a row and that of its entry are read a moment apart: one minute at most."""
@@ -142,6 +144,8 @@ def agrees(column: str, own: object, said: object) -> bool:
     """Whether a column holds what was said; a time, to within what a commit may take."""
     if column.endswith("_at") and type(own) is int and type(said) is int:
         return abs(own - said) <= _LATE_MICROS
+    if column == SEAL:
+        return fits_seal(cast("list[str]", own), str(said))
     return own == said
 
 
@@ -174,6 +178,7 @@ def _of_action(fields: Fields, data: Fields, seq: int) -> _Said:
         "created_at": data.get("created_at", fields.get("at")),
         "args_as_judged": True,
     }
+    state[SEAL] = data.get(ROW, UNSAID)
     pii = fields.get("pii")
     # The first entry's text is the reason; later ones have their own, such as a settlement's.
     state["reason_ref"] = cast("Fields", pii).get("ref") if isinstance(pii, dict) else None
@@ -261,6 +266,7 @@ def _of_request(fields: Fields, data: Fields, seq: int) -> _Said:
             state[column] = data[column]
     if data.get("planner"):
         state["planner"] = data["planner"]
+    state[SEAL] = data.get(ROW, UNSAID)
     asks = kind == "request.questioned"
     state["asked"] = data.get("asked", UNSAID) if asks else None
     if kind in _WITH_PLAN:

@@ -15,8 +15,9 @@ from sayso.audit.authority.keyring import Keyring, key_of, pseudonym_of
 from sayso.audit.entry import FORMAT_VERSION, Json, canonical_bytes
 from sayso.audit.fields import Fields
 from sayso.audit.restated import plan_digest, question_digest
+from sayso.audit.row_seal import SEALED, sealed_bytes
 from sayso.audit.rules.world import use_name
-from sayso.audit.verifier.replay import JUDGED, State, vote_id
+from sayso.audit.verifier.replay import JUDGED, SEAL, State, vote_id
 from sayso.errors import Code, ConfigError, RefusedError
 
 StoredRow: TypeAlias = "Mapping[str, object]"
@@ -70,6 +71,8 @@ def said_in(table: str, row: StoredRow, keyring: Keyring | None = None) -> State
         state["subject"] = _pseudonym(row, subject, keyring)
     if table == "personal":
         return state | _text(row, keyring)
+    if keyring is not None and table in SEALED and row.get("erased_seq") is None:
+        state[SEAL] = keyring.row_seals(sealed_bytes(table, row))
     special = _SPECIAL.get(table)
     return state if special is None else state | special(row)
 

@@ -31,7 +31,7 @@ from sayso.actions.approvals.decision import Choice
 from sayso.actions.engine.engine import Boundary
 from sayso.actions.model.definition import verifiable
 from sayso.actions.model.plan import OnFailure, Step
-from sayso.errors import RetryableError
+from sayso.errors import IntegrityError, RetryableError
 from sayso.json import JsonValue
 from sayso.sdk.views import ActionView
 from sayso.testing.clock import FakeClock
@@ -340,8 +340,9 @@ async def test_a_row_that_names_an_undone_step_gets_no_rights_by_it(tmp_path: Pa
         claims = (
             "update action set undoes = (select id from action where step = 's1') where step = 's3'"
         )
-        await submit(workspace, OnFailure.UNDO, gift("s3", 90_000), meanwhile=claims)
-        assert (await states(workspace))["s3"] == "pending_approval"
+        with pytest.raises(IntegrityError, match="tampered"):
+            await submit(workspace, OnFailure.UNDO, gift("s3", 90_000), meanwhile=claims)
+        assert (await states(workspace))["s3"] == "planned"
         assert len(gifts_of(workspace).gifts) == 1
 
 

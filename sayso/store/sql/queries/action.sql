@@ -17,7 +17,12 @@ where tenant = :tenant
     and id = (select action_id from approval where tenant = :tenant and id = :approval_id);
 
 -- name: version
-select last_seq, due_at, held_by from action where tenant = :tenant and id = :id;
+select last_seq, due_at, held_by, (
+    select body from log_entry as told
+    where told.tenant = action.tenant and told.action_id = action.id
+        and told.kind like 'action.%' and told.status is not null
+    order by told.seq desc limit 1) as told
+from action where tenant = :tenant and id = :id;
 
 -- name: by_key
 select * from action

@@ -1,0 +1,38 @@
+"""What a row held when its last entry was signed, sealed in that very entry.
+
+Whoever can write the database changes a row for a moment, has the server sign what follows from it,
+and puts it back. So each entry that moves a row carries a seal over all of it that entries decide,
+under a key that is never in the database, and the next move compares it before anything is signed.
+An older row with its older seal is older than the newest entry about it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import orjson
+
+ROW = "row"
+"""Where an entry's `data` has the seal."""
+
+SEALED: Mapping[str, tuple[str, ...]] = {
+    "action": (
+        *("tenant", "id", "idempotency_key", "fingerprint", "requester", "request_id", "step"),
+        *("after", "name", "subject_id", "assurance", "args", "reason_ref", "planner", "status"),
+        *("revision", "snapshot", "digest", "amount_minor", "currency", "error", "receipt"),
+        *("call_key", "call_key_until", "called_at", "fence", "created_at", "on_failure", "undoes"),
+        "occupies",
+    ),
+    "request": (
+        *("tenant", "id", "idempotency_key", "fingerprint", "requester", "subject_id", "assurance"),
+        *("messages_ref", "words_ref", "status", "planner", "plan", "question", "turns"),
+        *("reply_ref", "created_at", "conversation"),
+    ),
+}
+"""The columns that only change with an entry; when it is due, and how often it was tried, do not
+stand there. NOTE: they are sealed in this order."""
+
+
+def sealed_bytes(table: str, row: Mapping[str, object]) -> bytes:
+    """What the seal of a row is over."""
+    return orjson.dumps([table, *(row.get(column) for column in SEALED[table])])

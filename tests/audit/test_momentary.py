@@ -1,0 +1,86 @@
+"""A row that was changed for a moment is found before anything is signed on top of it."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import pytest
+from actions.engine.test_engine import SMALL
+from actions.steps import MAIN, decide, propose, say, shown, stock
+from support.shop_workspace import open_shop
+from support.sql import run_sql
+
+from sayso.errors import SaysoError
+
+pytestmark = pytest.mark.promise("audit:momentary")
+
+EDITS = {
+    "subject_id": "'cus_2'",
+    "requester": "'service:other'",
+    "idempotency_key": "'another'",
+    "fingerprint": "'another'",
+    "fence": "fence + 1",
+    "revision": "revision + 1",
+    "args": "'{}'",
+    "created_at": "created_at - 86400000000",
+    "on_failure": "'undo'",
+    "step": "'s9'",
+    "name": "'shop.gift'",
+}
+
+
+@pytest.mark.parametrize("column", EDITS)
+async def test_nothing_is_signed_on_top_of_a_row_that_was_changed(
+    tmp_path: Path, store_url: str, column: str
+) -> None:
+    """Whoever changes it for a moment has nobody's yes; put back, the log verifies for ever."""
+    async with open_shop(tmp_path) as opened:
+        stock(opened)
+        stock(opened, "o2", customer="cus_2")
+        view = await propose(opened)
+        card = await shown(opened, view)
+        ((before,),) = run_sql(store_url, opened, f"select {column} from action")
+        run_sql(store_url, opened, f"update action set {column} = {EDITS[column]}")
+        with pytest.raises(SaysoError):
+            await decide(opened, say(card), wait=False)
+        kept = "null" if before is None else before if isinstance(before, int) else f"'{before}'"
+        run_sql(store_url, opened, f"update action set {column} = {kept}")
+        if (await opened.sayso.actions.get(view.id)).status == "pending_approval":
+            await decide(opened, say(card))
+            assert (await opened.sayso.actions.get(view.id)).status == "succeeded"
+        else:  # it was ended, for a person to look at
+            assert opened.shop.books.payouts == []
+        assert opened.sayso.audit.verify(deep=True).exit_status == 0
+
+
+async def test_an_older_row_that_is_put_back_is_paid_once(tmp_path: Path, store_url: str) -> None:
+    """The row from before the call, with the very entry that told it: the log knows a newer one."""
+    async with open_shop(tmp_path) as opened:
+        stock(opened)
+        view = await propose(opened)
+        await decide(opened, say(await shown(opened, view)), wait=False)
+        run_sql(store_url, opened, "create table kept as select * from action")
+        await opened.sayso.container.dispatcher.run_now("action", MAIN, view.id)
+        assert len(opened.shop.books.payouts) == 1
+        run_sql(store_url, opened, "delete from limit_use")
+        columns = "status, judgement, error, receipt, call_key, call_key_until, called_at, fence,"
+        columns += " attempts, due_at, updated_at, last_seq, held_by, occupies"
+        run_sql(
+            store_url,
+            opened,
+            f"update action set ({columns}) = (select {columns} from kept)",
+        )
+        with contextlib.suppress(SaysoError):
+            await opened.sayso.container.dispatcher.run_now("action", MAIN, view.id)
+        assert len(opened.shop.books.payouts) == 1
+        assert len(await opened.sayso.audit.query("kind:action.intent")) == 1
+
+
+async def test_a_retry_whose_key_was_changed_is_noticed(tmp_path: Path, store_url: str) -> None:
+    """Another key in the row has a repeated call judged as a new one; the verifier says so."""
+    async with open_shop(tmp_path) as opened:
+        stock(opened)
+        await propose(opened, SMALL)
+        run_sql(store_url, opened, "update action set idempotency_key = 'another'")
+        assert opened.sayso.audit.verify(deep=True).exit_status == 1
