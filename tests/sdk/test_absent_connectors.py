@@ -146,7 +146,7 @@ async def test_a_lost_answer_is_looked_up_by_who_can(tmp_path: Path, fault: Shop
         before = await whole.sayso.actions.get(asked.id)
         assert before.status == "unknown"
         for _ in range(40):
-            whole.clock.advance(minutes=3)
+            whole.clock.advance(minutes=1)
             await stale.sayso.container.engine.advance(MAIN, asked.id)
         assert tea.looked_up == 0
         assert (await whole.sayso.actions.get(asked.id)) == before

@@ -48,7 +48,6 @@ from sayso.actions.model.attempt import (
     subject_as_signed,
 )
 from sayso.actions.model.customer_words import CUSTOMER_ANSWERED_IN_TIME
-from sayso.actions.model.definition import at_most_once
 from sayso.actions.model.plan_state import (
     Waits,
     dependency_error,
@@ -57,7 +56,7 @@ from sayso.actions.model.plan_state import (
     stands_alone,
     waits_for,
 )
-from sayso.actions.model.snapshot import Absence, Receipt, difference
+from sayso.actions.model.snapshot import Receipt, difference
 from sayso.actions.model.status import FINAL, Status
 from sayso.actions.model.tries import tries_of
 from sayso.actions.policy.evaluator import schema_hash
@@ -68,6 +67,9 @@ from sayso.store.base import Reader, Transaction
 
 logger = logging.getLogger("sayso.engine")
 
+ABANDONED_MICROS = 3600 * 1_000_000
+"""What was called is left to people once nobody who has its connector has come for it for so long:
+a server that is restarted, or that is there again after a night's deploy, comes sooner."""
 MAX_REVISIONS = 10
 """How often the world may change under an action before it is refused."""
 PROMPT_S = 0.5
@@ -162,7 +164,10 @@ class Engine:
         is_ours = self._registry.knows(row.name)
         if row.status is Status.PENDING_APPROVAL and (is_ours or row.call_key is None):
             return await self._wait_for_people(row, now)
-        if not is_ours or row.due_at is None or row.due_at > now:
+        if row.due_at is None or row.due_at > now:
+            return None
+        if not is_ours:
+            await self._leave_abandoned(row, now)
             return None
         match row.status:
             case Status.PENDING_APPROVAL:
@@ -475,14 +480,8 @@ class Engine:
     async def _recover(self, row: ActionRow) -> ActionRow | None:
         """Find out what became of a call before anything is tried again."""
         row = last_called(row)
-        found: Receipt | Absence | SaysoError
-        try:
-            guarantee = self._registry.action(row.name).guarantee
-            found = await self._denied.look_up(row)
-        except RefusedError as error:
-            # The workspace has no such action any more. Another worker's may still, or this one's
-            # again; else it is left to a person, as after any other look-up in vain.
-            guarantee, found = at_most_once(), error
+        guarantee = self._registry.action(row.name).guarantee
+        found = await self._denied.look_up(row)
         tries = await self._store.read(lambda reader: tries_of(reader, row), brief=True)
         move = after_look_up(row, guarantee, found, to_micros(self._clock.now()), tries)
         match move:
@@ -507,13 +506,23 @@ class Engine:
                 self._passing(Boundary.AFTER_INTENT)
                 return await self._call(claimed, Try.PROVEN if proven else Try.AGAIN)
             case Wait():
-                stayed = await self._store.write(
-                    lambda tx: self._settlements.stay_unknown(tx, row, move), brief=True
-                )
-                if stayed is not None and move.due_at is None:
-                    # Once per action: from here on it is not due, so nobody comes by again.
-                    logger.warning("%s %s is unknown, and left to a person", row.name, row.id)
-                    self._telemetry.count_left(row.name)
+                await self._stay_unknown(row, move)
                 return None
             case _:
                 assert_never(move)
+
+    async def _leave_abandoned(self, row: ActionRow, now: int) -> None:
+        """Leave to a person what was called, and nobody who has its connector has come for."""
+        is_called = row.status in {Status.EXECUTING, Status.UNKNOWN}
+        if is_called and now - (row.due_at or now) >= ABANDONED_MICROS:
+            reason = "no server that runs has its connector; a person has to look"
+            await self._stay_unknown(last_called(row), Wait(due_at=None, reason=reason))
+
+    async def _stay_unknown(self, row: ActionRow, wait: Wait) -> None:
+        stayed = await self._store.write(
+            lambda tx: self._settlements.stay_unknown(tx, row, wait), brief=True
+        )
+        if stayed is not None and wait.due_at is None:
+            # Once per action: from here on it is not due, so nobody comes by again.
+            logger.warning("%s %s is unknown, and left to a person", row.name, row.id)
+            self._telemetry.count_left(row.name)
