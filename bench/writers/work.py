@@ -18,7 +18,7 @@ from sayso.store.base import SqlValue, Transaction
 TENANT = Tenant("main")
 DEPLOYMENT = "bench"
 
-_SYSTEM = Actor(kind=ActorKind.SYSTEM, id="sayso")
+_BOT = Actor(kind=ActorKind.SERVICE, id="bench")
 _STEPS = (
     (EntryKind.ACTION_PROPOSED, "planned"),
     (EntryKind.ACTION_APPROVED, "approved"),
@@ -56,7 +56,7 @@ _MOVED: dict[str, SqlValue] = {
     "tenant": TENANT,
     "revision": 1,
     "args": _ARGS,
-    "snapshot": '{"account":"acct_1","object":"charge:ch_1","state":"paid"}',
+    "snapshot": f'{{"account":"acct_1","object":"charge:ch_1","resolved":{{"args":{_ARGS}}}}}',
     "digest": _DIGEST,
     "amount_minor": 20_000,
     "currency": "USD",
@@ -75,11 +75,13 @@ _MOVED: dict[str, SqlValue] = {
 
 
 class Change(NamedTuple):
-    """One change of the state: a named query, what it needs besides the index of its entry."""
+    """One change of the state: a named query, what it needs besides the index of its entry, and
+    when it is, in microseconds since 1970."""
 
     query: str
     values: dict[str, SqlValue]
     entry: Entry
+    at: int
 
 
 class Transitions:
@@ -88,6 +90,7 @@ class Transitions:
     def __init__(self) -> None:
         self._action = ""
         self._step = 0
+        self._called_at: int | None = None
         self._last = -1
 
     def next(self) -> Change:
@@ -95,16 +98,17 @@ class Transitions:
         kind, status = _STEPS[self._step]
         now = time.time_ns() // 1000
         if self._step == 0:
-            self._action = f"act_{secrets.token_hex(13)}"
+            self._action, self._called_at = f"act_{secrets.token_hex(13)}", None
+        if kind is EntryKind.ACTION_INTENT:
+            self._called_at = now
         entry = Entry(
             kind=kind,
-            actor=_SYSTEM,
+            actor=_BOT,
             action=self._action,
-            subject="sub_0123456789abcdef",
             name="shop.refund",
             amount=Money(20_000, "USD"),
             status=status,
-            digest=_DIGEST,
+            digest=_DIGEST if self._step else None,
             data={"account": "acct_1", "attempt": 1, "object": "charge:ch_1"},
         )
         own: dict[str, SqlValue] = {"id": self._action, "status": status, "updated_at": now}
@@ -114,8 +118,9 @@ class Transitions:
                 "subject_id": "cus_1",
                 "created_at": now,
             }
-            return Change("action.insert", {**_NEW, **own, **more}, entry)
-        return Change("action.update", {**_MOVED, **own, "was_seq": self._last}, entry)
+            return Change("action.insert", {**_NEW, **own, **more}, entry, now)
+        own |= {"called_at": self._called_at, "was_seq": self._last}
+        return Change("action.update", {**_MOVED, **own}, entry, now)
 
     def done(self, seq: int) -> None:
         """The change was stored, and its entry has this index."""
@@ -127,7 +132,7 @@ def logged(log: AuditLog, change: Change) -> Callable[[Transaction], int]:
     """State, entry, tree and signed head, as the engine writes them."""
 
     def work(tx: Transaction) -> int:
-        seq = log.append(tx, TENANT, change.entry)
+        seq = log.append(tx, TENANT, change.entry, at=change.at)
         tx.run(change.query, **change.values, last_seq=seq)
         return seq
 
