@@ -71,7 +71,7 @@ FREE_TABLES: Mapping[str, str] = {
     "spending": _MODEL,
     "shadow_comparison": "an opinion on what was done; nothing follows from it by itself",
     "action_wrong": "an opinion on what was done; its entry tells it",
-    "rollout_brake": "takes a power and gives none; its entry tells it",
+    "rollout_brake": "what the log tells of holds without its row, and a row more only brakes",
     "authority": "a note that only the vault's key can seal; what is not sealed is not read",
     "work": "who takes care of something; gives nobody a power",
     "work_note": "names sealed texts, each of which is held against its entry",

@@ -291,6 +291,9 @@ PROMISES: dict[str, Promise] = {
         "`sayso.follow` gives every change of one request or action, whichever process makes it, "
         "until it has ended.",
     ),
+    "webhooks:ended": Promise(
+        "An endpoint that the log has removed or disabled hears nothing, though its row is back.",
+    ),
     "webhooks:signed": Promise(
         "A message carries a Standard Webhooks signature by each secret that is valid then.",
     ),

@@ -6,6 +6,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+import orjson
+
 from sayso.actions.model.action_row import ActionRow
 from sayso.actions.policy.base import Judgement, Outcome, Question
 from sayso.actions.rollout.definition import Rollout, Stage
@@ -74,6 +76,10 @@ def braked_dials(reader: Reader, rollout: Rollout) -> dict[str, int]:
     """The number of the brake of each dial that went left by itself and was not released."""
     known = rollout.by_id()
     numbers = {text(row, "dial"): integer(row, "number") for row in reader.all("rollout.braked")}
+    # INVARIANT: a brake that the log tells of holds, though somebody has deleted its row.
+    for entry in reader.all("rollout.braked_entries"):
+        data = orjson.loads(text(entry, "body"))["data"]
+        numbers[data["dial"]] = max(data["number"], numbers.get(data["dial"], 0))
     return {
         name: number
         for name, number in numbers.items()

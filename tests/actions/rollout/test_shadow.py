@@ -15,6 +15,7 @@ from actions.rollout.test_dials import dial, rolled_out
 from actions.steps import assert_verified, bodies
 from support.shop import Shop
 from support.shop_workspace import POLICY
+from support.sql import run_sql
 
 from sayso.actions.model.definition import Subject
 from sayso.actions.model.snapshot import SeenEffect
@@ -182,6 +183,20 @@ async def test_a_brake_moves_left_by_itself_until_a_person_moves_it_again(tmp_pa
         assert back.version.direction == "looser"
         assert (await refund(opened, 4_900, customer="again")).status == "succeeded"
         assert_verified(opened)
+
+
+@pytest.mark.promise("rollout:brake")
+async def test_a_brake_whose_row_is_deleted_holds(tmp_path: Path, store_url: str) -> None:
+    """Whoever writes the database makes nothing automatic again: the log tells of the brake."""
+    text = dial("auto", more="brake = { wrong = 1, days = 7 }\n")
+    async with rolled_out(tmp_path, text, follow=False) as opened:
+        maria = await token_of(opened.sayso, "maria")
+        done = await refund(opened, 4_900, customer="cus_1")
+        found = await opened.sayso.rollout.report_wrong(done.id, "disputed", token=maria)
+        assert found is not None
+        assert found.braked
+        run_sql(store_url, opened, "delete from rollout_brake")
+        assert (await refund(opened, 4_900, customer="later")).status == "pending_approval"
 
 
 @pytest.mark.promise("rollout:set")

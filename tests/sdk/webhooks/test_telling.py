@@ -10,6 +10,7 @@ import pytest
 from sdk.customers import ANA, WORDS
 from sdk.webhooks.webhook_shop import WebhookShop, open_webhook_shop
 from support.receiver import Answer, Got, Receiver, always
+from support.sql import run_sql
 
 from sayso.sdk.webhooks.sender import Pace, WebhookSender
 
@@ -281,3 +282,19 @@ def test_a_pace_is_what_the_page_says() -> None:
     assert pace.item_pauses_s[:3] == (5, 30, 120)
     assert pace.item_pauses_s[-1] == 6 * 3600
     assert (pace.longest_pause_s, pace.give_up_s) == (300, 5 * 86_400)
+
+
+@pytest.mark.promise("webhooks:ended")
+@pytest.mark.parametrize("end", ["remove", "disable"])
+async def test_a_row_that_is_put_back_after_its_end_hears_nothing(
+    shop: WebhookShop, receiver: Receiver, store_url: str, end: str
+) -> None:
+    """Whoever writes the database puts the old row back, and the log knows of its end."""
+    made = await shop.add(receiver)
+    run_sql(store_url, shop.opened, "create table kept as select * from webhook")
+    await (shop.webhooks.remove(made.id) if end == "remove" else shop.webhooks.disable(made.id))
+    run_sql(store_url, shop.opened, "delete from webhook")
+    run_sql(store_url, shop.opened, "insert into webhook select * from kept")
+    await shop.propose()
+    await shop.after()
+    assert receiver.taken == []

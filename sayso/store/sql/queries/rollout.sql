@@ -3,6 +3,10 @@
 -- name: braked
 select dial, cast(max(number) as bigint) as number from rollout_brake group by dial;
 
+-- The entries that tell of brakes, whatever became of the rows.
+-- name: braked_entries
+select body from log_entry where kind = 'rollout.braked';
+
 -- name: brake
 insert into rollout_brake (tenant, dial, number, engaged_at, last_seq)
 values ('*', :dial, :number, :engaged_at, :last_seq);

@@ -37,6 +37,7 @@ delete from webhook_delivery where tenant = :tenant and webhook_id = :id;
 
 -- Those for which something is to be done now: entries that were not read for them yet, or a
 -- delivery that is due.
+-- INVARIANT: nobody is called whom the log has removed or disabled, though their row was put back.
 -- name: due
 select w.* from webhook w
 where w.disabled_at is null and w.due_at <= :now and (
@@ -44,6 +45,11 @@ where w.disabled_at is null and w.due_at <= :now and (
     or exists (
         select 1 from webhook_delivery d
         where d.tenant = w.tenant and d.webhook_id = w.id and d.due_at <= :now))
+    and coalesce((
+        select told.kind from log_entry told
+        where told.tenant = w.tenant and told.kind >= 'webhook.' and told.kind < 'webhook/'
+            and told.body like '%"webhook":"' || w.id || '"%'
+        order by told.seq desc limit 1), '') not in ('webhook.removed', 'webhook.disabled')
 order by w.due_at limit :limit;
 
 -- name: next_due
