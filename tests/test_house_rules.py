@@ -18,6 +18,7 @@ NAMES_ARE_THE_MAP = {"commands", "languages"}
 
 JSON_EDGE = {
     # where bytes, rows or foreign libraries' values come in or go out
+    "sayso/actions/limits/agreement.py": "lives of the verifier's rules, as JSON",
     "sayso/actions/policy/formula/solver.py": "z3, which says no types",
     "sayso/agent/conversation.py": "a stored turn, as JSON",
     "sayso/agent/graph.py": "LangGraph's state is JSON",
@@ -43,6 +44,7 @@ JSON_EDGE = {
     "sayso/connectors/manifest/arguments.py": "builds a Pydantic model while it runs",
     "sayso/connectors/manifest/source.py": "tomllib's tables",
     "sayso/connectors/oauth/client.py": "Authlib's token is a dict",
+    "sayso/nesting.py": "decoded JSON and TOML",
     "sayso/reading.py": "jmespath's own trees",
     "sayso/settings/document.py": "a connector's own settings, which it reads itself",
 }
@@ -316,9 +318,10 @@ def _query_pattern(node: ast.AST) -> str:
     match node:
         case ast.Constant(value=str(name)) if re.fullmatch(r"[a-z]+\.[a-z0-9_]+", name):
             return re.escape(name)
-        case ast.JoinedStr(values=[ast.Constant(value=str(begin)), ast.FormattedValue()]) if (
-            "." in begin
-        ):
-            return re.escape(begin) + "[a-z0-9_]+"
+        case ast.JoinedStr(
+            values=[ast.Constant(value=str(begin)), ast.FormattedValue(), *rest]
+        ) if "." in begin and all(isinstance(one, ast.Constant) for one in rest):
+            end = "".join(str(one.value) for one in rest if isinstance(one, ast.Constant))
+            return re.escape(begin) + "[a-z0-9_]+" + re.escape(end)
         case _:
             return ""

@@ -3,6 +3,7 @@
 | room or file | what |
 |---|---|
 | `log`, `entry` | the only writer of a log, and what one line says |
+| `meaning`, `row_seal`, `restated` | what an entry means for rows, held against them first |
 | `personal`, `erasure`, `holds` | personal text beside the log, its end, and what keeps it |
 | `authority` | who may do what, by the log alone |
 | `rules` | what an entry must follow from, for whoever replays a log (`event`, `fields`) |

@@ -20,45 +20,18 @@ from sayso.agent.base import Message, Planner
 from sayso.agent.requests import Ask
 from sayso.audit.entry import Actor
 from sayso.connectors.base import Connector
-from sayso.errors import Code, ConfigError
 from sayso.ids import Clock, Tenant
 from sayso.json import JsonValue
-from sayso.sdk.audit.audit import Audit
-from sayso.sdk.audit.index import LogIndexes
 from sayso.sdk.audit.readiness import check_signing
-from sayso.sdk.container import Container, build_container, loaded_view
+from sayso.sdk.container import build_container, loaded_view
 from sayso.sdk.following import follow
-from sayso.sdk.identity import Identity
-from sayso.sdk.inbound.resource import InboundResource
-from sayso.sdk.privacy.privacy import Privacy
+from sayso.sdk.nouns import Nouns
 from sayso.sdk.progress import call_claimed, settle_request
-from sayso.sdk.rejected_calls import RejectedCalls
 from sayso.sdk.reload import LoadedView, Reloads
-from sayso.sdk.resources.accounts import AccountResource
-from sayso.sdk.resources.actions import ActionResource
-from sayso.sdk.resources.approvals import SETTLED, ApprovalResource
-from sayso.sdk.resources.authentication import Authentication
+from sayso.sdk.resources.approvals import SETTLED
 from sayso.sdk.resources.base import SDK
-from sayso.sdk.resources.canaries import CanaryResource
-from sayso.sdk.resources.events import EventResource
 from sayso.sdk.resources.figures import Figures, read_figures
-from sayso.sdk.resources.limits import LimitResource
-from sayso.sdk.resources.oidc import OidcResource
-from sayso.sdk.resources.outbox import OutboxResource
-from sayso.sdk.resources.passkeys import PasskeyResource
-from sayso.sdk.resources.people import People
-from sayso.sdk.resources.policy import PolicyResource
-from sayso.sdk.resources.prompts import PromptResource
-from sayso.sdk.resources.requests import RequestResource
-from sayso.sdk.resources.sessions import SessionResource
-from sayso.sdk.resources.slack_link import SlackLinkResource
-from sayso.sdk.resources.solutions import SolutionResource
-from sayso.sdk.resources.statistics import StatisticsResource
-from sayso.sdk.resources.stops import StopResource
-from sayso.sdk.resources.tokens import Tokens
-from sayso.sdk.resources.work import WorkResource
 from sayso.sdk.views import ActionView, EventView, RequestView, action_view, approval_view
-from sayso.sdk.webhooks.resource import WebhookResource
 from sayso.sdk.webhooks.sender import WebhookSender
 from sayso.sdk.workspace import Workspace
 from sayso.store.base import Store, check_room
@@ -66,15 +39,8 @@ from sayso.store.clock import ServerClock, TimeSource
 from sayso.telemetry import Telemetry
 
 if TYPE_CHECKING:
-    from sayso.connectors.email.connector import EmailConnector
-    from sayso.sdk.audit.repairs import RepairResource
-
     # Loaded where they are used, since they load the policy's engine.
-    from sayso.sdk.resources.analysis import AnalysisResource
-    from sayso.sdk.resources.evaluations import EvaluationResource
     from sayso.sdk.resources.report import ReportView
-    from sayso.sdk.resources.rollout import RolloutResource
-    from sayso.sdk.resources.suggestions import SuggestionResource
 
 Mode = Literal["run", "decide", "read"]
 """What an open workspace does: `run` carries out whatever is due while it is open, `decide` leaves
@@ -82,7 +48,7 @@ that to other processes, and `read` reads no provider's secret, so that nothing 
 decided or carried out."""
 
 
-class Sayso:
+class Sayso(Nouns):
     """An open workspace.
 
     Use `Sayso.open`; every method may be called from many tasks at once, and any number of
@@ -102,19 +68,15 @@ class Sayso:
         telemetry: Telemetry | None = None,
         store: Store | None = None,
     ) -> None:
+        super().__init__(workspace)
         self._planner = planner
         self._telemetry = telemetry
         self._store = store
-        self._identity: Identity | None = None
-        self._oidc: OidcResource | None = None
-        self._workspace = workspace
         self._mode = mode
         self._connectors = tuple(connectors)
         self._own_clock = clock
         self._engine_settings = engine_settings
         self._passing = passing
-        self._container: Container | None = None
-        self._indexes = LogIndexes(workspace.folder / ".sayso" / "index")
         self._tasks: list[asyncio.Task[None]] = []
         self.reloads: Reloads | None = None
         """What reloads this workspace while it is served; None where nothing does."""
@@ -188,217 +150,6 @@ class Sayso:
             self._container = self._oidc = None
             self._tasks.clear()
             self._indexes.close()
-
-    @property
-    def container(self) -> Container:
-        """The wired floors, for this package and its tests; surfaces ask the resources below.
-
-        Raises:
-            ConfigError: `store_unavailable`, outside of `async with`.
-        """
-        if self._container is None:
-            raise ConfigError(
-                Code.STORE_UNAVAILABLE,
-                "the workspace is not open",
-                next_step="use `async with Sayso.open(…) as sayso:`",
-            )
-        return self._container
-
-    # ---- the nouns -----------------------------------------------------------------------------
-
-    @property
-    def workspace(self) -> Workspace:
-        """The folder and its settings."""
-        return self._workspace
-
-    @property
-    def tenant(self) -> Tenant:
-        """The workspace's own tenant."""
-        return self.container.tenant
-
-    @property
-    def requests(self) -> RequestResource:
-        """What customers asked for in words."""
-        return RequestResource(self.container)
-
-    @property
-    def actions(self) -> ActionResource:
-        """What was proposed, and what became of it."""
-        return ActionResource(self.container)
-
-    @property
-    def approvals(self) -> ApprovalResource:
-        """What waits for people, and what they say."""
-        return ApprovalResource(self.container)
-
-    @property
-    def solutions(self) -> SolutionResource:
-        """What waits for people, one item for each plan, and their answers."""
-        return SolutionResource(self.container, self._workspace)
-
-    @property
-    def canaries(self) -> CanaryResource:
-        """Test cards against tired eyes: for surfaces on which people read what they answer."""
-        return CanaryResource(self.container, self._workspace)
-
-    @property
-    def stops(self) -> StopResource:
-        """The kill switch."""
-        return StopResource(self.container)
-
-    @property
-    def events(self) -> EventResource:
-        """Every change of requests and actions."""
-        return EventResource(self.container)
-
-    @property
-    def passkeys(self) -> PasskeyResource:
-        """The passkeys of people, and which yes needs one."""
-        return PasskeyResource(self.container)
-
-    @property
-    def oidc(self) -> OidcResource:
-        """Signing in to the console by your company's provider."""
-        if self._oidc is None:
-            self._oidc = OidcResource(self.container, self._workspace)
-        return self._oidc
-
-    @property
-    def accounts(self) -> AccountResource:
-        """Whose accounts are used, and how their connections are."""
-        return AccountResource(self.container, self._workspace)
-
-    @property
-    def slack_links(self) -> SlackLinkResource:
-        """Slack accounts that become somebody's."""
-        return SlackLinkResource(self.container)
-
-    @property
-    def sessions(self) -> SessionResource:
-        """People who are signed in to the console."""
-        return SessionResource(self.container)
-
-    @property
-    def statistics(self) -> StatisticsResource:
-        """What was done by itself and by people, over some days."""
-        return StatisticsResource(self.container)
-
-    @property
-    def work(self) -> WorkResource:
-        """What machines leave to people: takes, notes, and ends it."""
-        return WorkResource(self.container)
-
-    @property
-    def tokens(self) -> Tokens:
-        """Makes, lists and revokes bearer tokens."""
-        return self.container.tokens
-
-    @property
-    def authentication(self) -> Authentication:
-        """Whose token a call carries."""
-        return self.container.authentication
-
-    @property
-    def rejected_calls(self) -> RejectedCalls:
-        """Counts what a surface refuses by itself, and tells the log."""
-        return self.container.rejected_calls
-
-    @property
-    def outbox(self) -> OutboxResource:
-        """What surfaces still have to tell."""
-        return OutboxResource(self.container)
-
-    @property
-    def post(self) -> EmailConnector | None:
-        """What writes e-mails to people of ours; None where `[connectors.email]` is not set up."""
-        from sayso.connectors.email.connector import EmailConnector  # only who writes needs it
-
-        connectors = self.container.connectors
-        found = connectors.connector("email") if "email" in connectors.names else None
-        return found if isinstance(found, EmailConnector) else None
-
-    @property
-    def webhooks(self) -> WebhookResource:
-        """The programs that are called with every change."""
-        return WebhookResource(self.container, self._workspace)
-
-    @property
-    def identity(self) -> Identity:
-        """Who the customer is, by a platform's signed word."""
-        if self._identity is None:
-            self._identity = Identity(self.container, self._workspace)
-        return self._identity
-
-    @property
-    def inbound(self) -> InboundResource:
-        """Hears providers' webhooks."""
-        return InboundResource(self.container, self._workspace)
-
-    @property
-    def people(self) -> People:
-        """Who the people are by the log, and what is said of them there."""
-        return self.container.people
-
-    @property
-    def audit(self) -> Audit:
-        """Queries, verifies and exports the log."""
-        return Audit(self.container, self._workspace, self._indexes)
-
-    @property
-    def repairs(self) -> RepairResource:
-        """The way out for a log that is accused for its rows or by the rules."""
-        from sayso.sdk.audit.repairs import RepairResource  # only a repair needs the verifier
-
-        audit = self.audit
-        return RepairResource(self.container, lambda tenant: audit.verify(tenant=tenant))
-
-    @property
-    def policy(self) -> PolicyResource:
-        """The policy: what is in force, what the files say, who may change it."""
-        return PolicyResource(self.container, self._workspace)
-
-    @property
-    def limits(self) -> LimitResource:
-        """The limits in force, how much of each is used, and their caps."""
-        return LimitResource(self.container, self.policy)
-
-    @property
-    def rollout(self) -> RolloutResource:
-        """How far each action may go by itself, and how often shadow agrees with people."""
-        from sayso.sdk.resources.rollout import RolloutResource
-
-        return RolloutResource(self.container, self.policy)
-
-    @property
-    def prompts(self) -> PromptResource:
-        """Which prompt models get, and a candidate for a part of the requests."""
-        return PromptResource(self.container, self._workspace)
-
-    @property
-    def evaluations(self) -> EvaluationResource:
-        """Measures planners on labelled messages, and says why a message is planned as it is."""
-        from sayso.sdk.resources.evaluations import EvaluationResource
-
-        return EvaluationResource(self.container, self._workspace)
-
-    @property
-    def analysis(self) -> AnalysisResource:
-        """Tests of the policy, why something was judged so, what a change does."""
-        from sayso.sdk.resources.analysis import AnalysisResource
-
-        return AnalysisResource(self.container, self._workspace, self.policy)
-
-    @property
-    def suggestions(self) -> SuggestionResource:
-        """Drafts from what people decided; a person looks, and puts them in force."""
-        from sayso.sdk.resources.suggestions import SuggestionResource
-
-        return SuggestionResource(self.container, self._workspace, self.analysis, self.rollout)
-
-    @property
-    def privacy(self) -> Privacy:
-        """Erases customers, shows them what is held, keeps legal holds, sweeps what is old."""
-        return Privacy(self.container, self._workspace)
 
     async def report(
         self,

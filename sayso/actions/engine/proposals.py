@@ -23,13 +23,7 @@ from sayso.actions.engine.plan_judgement import (
     judged_or_refused,
     leftmost_of,
 )
-from sayso.actions.model.action_row import (
-    NORMAL,
-    ActionRow,
-    check_priority,
-    joins_of,
-    read_action,
-)
+from sayso.actions.model.action_row import NORMAL, ActionRow, check_priority, joins_of, read_action
 from sayso.actions.model.attempt import MAX_BREAKS, read_target
 from sayso.actions.model.customer_words import CUSTOMER_ANSWERED
 from sayso.actions.model.definition import Effect, Subject

@@ -4,6 +4,7 @@
 it counts over; `usage` is what has been used, in rows that each reservation, settlement and release
 keeps. `checks` asks where something is decided, `book` looks, each `look` is one limit, and
 `following` writes with the change of an action. `rates` sums several currencies; `direction`
-compares two versions, `fill` fills a new limit from the ledger; `invariants` judges the rows. A
+compares two versions, `fill` fills a new limit from the ledger; `invariants` judges the rows, and
+`agreement` what one unit writes of them. A
 limit only ever takes away.
 """

@@ -1,8 +1,10 @@
 """What an action is: its definition, its life, what was found at the provider, how it is stored.
 
-`definition` is what may be asked and what a connector promises; `status` the states and every way
-between them; `plan` the steps of a request, `plan_state` what they wait for; `snapshot` what was
-resolved, `digest` what ties it to the card and the call; `action_row` the row, `ledger` the only
-way to change one, with its entry. `ports` reach connectors, `attempt` asks them and reads what they
-answer. `idempotency` has callers' keys, `customer_words` what a customer is told it is called.
+`definition` is what may be asked and what a connector promises, `guarantee` what that is worth;
+`status` the states and every way between them; `plan` the steps of a request, `plan_state` what
+they wait for; `snapshot` what was resolved, `digest` what ties it to the card and the call;
+`action_row` the row, `ledger` the only way to change one, with its entry. `ports` reach connectors,
+`attempt` asks them and reads what they answer, `tries` counts them. `projection` is what the log
+says of a row. `idempotency` has callers' keys, `customer_words` what a customer is told it is
+called.
 """

@@ -87,5 +87,5 @@ class MediumWatch:
 
     def _halt(self, error: SaysoError) -> None:
         if not self._log.is_halted(Cause.DAMAGED, MEDIUM):
-            logger.error("nothing is signed, since %s", error.message)
+            logger.error("nothing is signed, since the database cannot be read: %s", logged(error))
         self._log.halt(Cause.DAMAGED, error, MEDIUM)

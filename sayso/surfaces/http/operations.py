@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Request, Security
 from fastapi.responses import Response
@@ -23,14 +23,38 @@ from sayso.sdk.reload import LoadedView
 from sayso.sdk.resources.figures import Figures
 from sayso.sdk.resources.tokens import Scope
 from sayso.sdk.tracing import process_registry
+from sayso.sdk.views import View
 from sayso.surfaces.http.auth import BEARER, Needs, Open, admit, sayso_of
 from sayso.surfaces.http.documents import problems, shown
 from sayso.surfaces.http.edge import PlainRoute
 from sayso.surfaces.http.problem import HttpError
-from sayso.surfaces.http.shapes import HealthView, ReadyView
 from sayso.verdicts import cause_of
 
 router = APIRouter(tags=["operations"], route_class=PlainRoute)
+
+
+class HealthView(View):
+    """Whether it is alive."""
+
+    status: Literal["ok"]
+
+
+class ReadyView(HealthView):
+    """That it is ready, and with what.
+
+    Attributes:
+        policy: the number of the version that was judged by last; 0 before the first judgement.
+        policy_sha256, settings_sha256, connectors_sha256: the first 12 hex digits of what is
+            loaded: that version, sayso.toml, and the connectors with their versions and actions.
+        not_reloaded: why the newest reload failed, as a code; empty when it did not.
+    """
+
+    policy: int
+    policy_sha256: str
+    settings_sha256: str
+    connectors_sha256: str
+    not_reloaded: str
+
 
 _OK = {"status": "ok"}
 _READY = {

@@ -591,26 +591,3 @@ class HeardBody(View):
     event: str
     looked_up: tuple[str, ...]
     request: str | None
-
-
-class HealthView(View):
-    """Whether it is alive."""
-
-    status: Literal["ok"]
-
-
-class ReadyView(HealthView):
-    """That it is ready, and with what.
-
-    Attributes:
-        policy: the number of the version that was judged by last; 0 before the first judgement.
-        policy_sha256, settings_sha256, connectors_sha256: the first 12 hex digits of what is
-            loaded: that version, sayso.toml, and the connectors with their versions and actions.
-        not_reloaded: why the newest reload failed, as a code; empty when it did not.
-    """
-
-    policy: int
-    policy_sha256: str
-    settings_sha256: str
-    connectors_sha256: str
-    not_reloaded: str

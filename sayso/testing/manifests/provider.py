@@ -232,8 +232,8 @@ class GeneratedProvider:
         found: set[str] = set()
         for table in tables:
             if table.page is not None:
-                page = table.page
-                found |= {place(at)[1] for at in (page.into, page.number, page.offset) if at}
+                ways = (table.page.into, table.page.number, table.page.offset)
+                found |= {place(at)[1] for at in ways if at}
         return frozenset(found)
 
     @property
@@ -533,10 +533,9 @@ class GeneratedProvider:
             shown = put(shown, steps_of(page.more) or (), goes_on)
         if page.total is not None:
             shown = put(shown, steps_of(page.total) or (), len(whole))
-        if page.cursor is not None and own is None:
-            shown = put(shown, steps_of(page.cursor) or (), str(number + 1) if goes_on else None)
-        if page.token is not None:
-            shown = put(shown, steps_of(page.token) or (), str(number + 1) if goes_on else None)
+        for path in (None if own else page.cursor, page.token):
+            if path is not None:
+                shown = put(shown, steps_of(path) or (), str(number + 1) if goes_on else None)
         if page.next_url is not None:
             shown = put(shown, steps_of(page.next_url) or (), f"{url}&{rest}" if goes_on else None)
         if page.link and goes_on:

@@ -9,7 +9,8 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic, sleep
+from threading import Event
+from time import monotonic
 
 import httpx
 import orjson
@@ -111,7 +112,7 @@ def until(holds: Callable[[], bool]) -> None:
     end = monotonic() + _WAIT_S
     while not holds():
         assert monotonic() < end, "it never came"
-        sleep(0.05)
+        Event().wait(0.05)
 
 
 @pytest.mark.promise("policy:absent")
