@@ -51,6 +51,7 @@ from sayso.errors import SaysoError
 from sayso.ids import Clock, IdSource, Tenant, to_micros
 from sayso.sdk.action_catalog import ActionCatalog
 from sayso.sdk.audit.alarms import read_alarms
+from sayso.sdk.audit.kept_heads import read_heads
 from sayso.sdk.audit.vault_key import OPENED, vault_trouble
 from sayso.sdk.changes import Changes
 from sayso.sdk.connectors import load_connectors
@@ -126,6 +127,8 @@ class Container:
         """
         for tenant, (why, sort) in read_alarms(self.folder).items():
             self.log.refuse(tenant, why, sort)
+        for tenant, (size, _) in read_heads(self.folder).items():
+            self.log.saw(tenant, size)
         with contextlib.suppress(SaysoError):
             trouble = await vault_trouble(self.store, self.keyring, quick=True)
             cause = None if trouble is None else cause_of(trouble.code)

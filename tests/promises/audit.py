@@ -104,6 +104,10 @@ PROMISES: dict[str, Promise] = {
     "subjects:rewrapped": Promise(
         "The key outside is exchanged by one command, which rewrites no text.",
     ),
+    "audit:kept-head": Promise(
+        "An older copy of the database, a log that was cut and a tenant that was dropped are "
+        "noticed by the next server that starts on that host.",
+    ),
     "audit:momentary": Promise(
         "A row that was changed for a moment, or replaced by an older one, is found before "
         "anything is signed on top of it.",

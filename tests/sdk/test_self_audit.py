@@ -23,6 +23,8 @@ from sayso.audit.log import AuditLog
 from sayso.errors import Code, IntegrityError
 from sayso.ids import Tenant
 from sayso.sdk.audit.alarms import FILE
+from sayso.sdk.audit.kept_heads import FILE as HEADS
+from sayso.sdk.audit.kept_heads import read_heads
 from sayso.sdk.audit.log_judge import LogJudge, Step
 from sayso.sdk.audit.self_audit import SelfAudit
 from sayso.sdk.database import is_postgres, open_store
@@ -257,3 +259,85 @@ def test_each_change_that_the_verifier_finds_is_found_here(
             rows.execute(_ALL[what])
     judge = _judged(path, lived_file.parent)
     assert judge.findings.decided is (what != "nothing"), judge.findings.kept
+
+
+async def _kept(folder: Path) -> Path:
+    """A shop whose log was judged to its newest entry; now its database is an older copy."""
+    older = folder / "older.db"
+    async with open_shop(folder / "shop") as opened:
+        stock(opened)
+        await propose(opened, 2000)
+        with (
+            closing(sqlite3.connect(opened.workspace.store_path)) as source,
+            closing(sqlite3.connect(older)) as copy,
+        ):
+            source.backup(copy)
+        stock(opened, "o2")
+        await propose(opened, 2000, order="o2")
+        async with judging(opened) as audit:
+            await _all_judged(audit)
+    for path in (folder / "shop").glob("sayso.db*"):
+        path.unlink()
+    shutil.copyfile(older, folder / "shop" / "sayso.db")
+    return folder / "shop" / HEADS
+
+
+@pytest.mark.promise("audit:kept-head")
+async def test_an_older_copy_is_noticed_when_a_server_starts_on_it(tmp_path: Path) -> None:
+    """It is a true one: only what the host has kept tells it from the newest."""
+    await _kept(tmp_path)
+    async with open_shop(tmp_path / "shop") as opened:
+        stock(opened, "o3")
+        with pytest.raises(IntegrityError, match="entries, and now it has"):
+            await propose(opened, 2000, order="o3")
+        async with judging(opened) as audit:
+            await until_refused(audit, opened, refused=True)
+        assert opened.shop.books.payouts == []
+
+
+@pytest.mark.promise("audit:kept-head")
+async def test_a_backup_that_is_put_back_on_purpose_accuses_nobody(tmp_path: Path) -> None:
+    """Whoever restores it removes what the host has kept, as the page says; so does a new host."""
+    kept = await _kept(tmp_path)
+    kept.unlink()
+    async with open_shop(tmp_path / "shop") as opened:
+        stock(opened, "o3")
+        assert (await propose(opened, 2000, order="o3")).status == "succeeded"
+        async with judging(opened) as audit:
+            await _all_judged(audit)
+        assert not opened.sayso.unverified
+
+
+@pytest.mark.promise("audit:kept-head")
+@pytest.mark.parametrize("said", [b"", b"[]", b'{"main": 7}', b'{"main": {"size": "x"}}', b"\xff"])
+def test_a_kept_file_that_cannot_be_read_is_none(tmp_path: Path, said: bytes) -> None:
+    """A power cut may leave anything, which accuses nobody."""
+    kept = tmp_path / HEADS
+    kept.parent.mkdir()
+    kept.write_bytes(said)
+    assert read_heads(tmp_path) == {}
+
+
+@pytest.mark.promise("audit:kept-head")
+async def test_a_tenant_that_was_taken_away_whole_is_noticed(tmp_path: Path) -> None:
+    """No row is left that could tell of it."""
+    other = Tenant("other")
+    async with open_shop(tmp_path) as opened:
+        stock(opened)
+        await opened.sayso.propose(
+            "shop.refund", {"order": "o1"}, subject="cus_1", tenant=other, wait=False
+        )
+        async with judging(opened) as audit:
+            await _all_judged(audit)
+    with closing(sqlite3.connect(tmp_path / "sayso.db")) as rows, rows:
+        made = rows.execute("select type, name, sql from sqlite_master where sql is not null")
+        found = [(kind, name) for kind, name, sql in made if kind == "trigger" or "tenant" in sql]
+        for kind, name in found:
+            if kind == "trigger":
+                rows.execute(f"drop trigger {name}")
+        for kind, name in found:
+            if kind == "table":
+                rows.execute(f"delete from {name} where tenant = 'other'")
+    async with open_shop(tmp_path) as opened, judging(opened) as audit:
+        await until_refused(audit, opened, refused=True)
+        assert other in opened.sayso.unverified

@@ -19,6 +19,7 @@ from sayso.audit.verifier.verification import Damage
 from sayso.errors import Code, IntegrityError, SaysoError, logged, logged_with_frames
 from sayso.ids import Tenant
 from sayso.sdk.audit.alarms import write_alarms
+from sayso.sdk.audit.kept_heads import keep_heads, read_heads
 from sayso.sdk.audit.log_judge import Known, LogJudge, Step
 from sayso.sdk.audit.medium import MediumWatch
 from sayso.sdk.audit.stored import read_tenants
@@ -69,7 +70,8 @@ class SelfAudit:
         self._container = sayso.container
         self._workspace = sayso.workspace
         self._judges: dict[Tenant, LogJudge] = {}
-        self._known: dict[Tenant, Known] = {}
+        self._known: dict[Tenant, Known] = {**read_heads(sayso.workspace.folder)}
+        self._kept = dict(self._known)
         self._asks_server = is_postgres(sayso.workspace)
         self._done: object = None
         self.looked = asyncio.Condition()
@@ -113,8 +115,15 @@ class SelfAudit:
     async def _judge_all(self) -> None:
         tenants = await self._container.store.read(read_tenants)
         troubles: dict[Cause, SaysoError] = {}
-        for name in dict.fromkeys((self._container.tenant, *tenants)):
+        # Also those that were there, and that somebody has taken away whole.
+        for name in dict.fromkeys((self._container.tenant, *tenants, *self._known)):
             await self._judge(Tenant(name), troubles)
+        verified = {
+            t: one for t, one in self._known.items() if t not in self._container.log.refused
+        }
+        if verified != self._kept:
+            keep_heads(self._workspace.folder, verified)
+            self._kept = verified
         log = self._container.log
         for cause in _TROUBLES.values():
             if cause in troubles:
