@@ -8,6 +8,7 @@ counted at the provider. docs/reference/benchmarks.md says how.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import queue
 import threading
@@ -16,6 +17,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from bench.crash.after_paying import KILLS, report_of, run_ways
 from bench.crash.bank import run_bank
 from bench.crash.connector import GUARANTEES
 from bench.crash.crew import FORK, PRELOADED
@@ -169,6 +171,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         action="store_true",
         help="let the provider do refunds twice, to see that it is found",
     )
+    parser.add_argument(
+        "--after-paying",
+        action="store_true",
+        help="at a shop that fails after it has paid, in ten ways; nothing else then",
+    )
+    parser.add_argument("--kills", type=int, default=KILLS, help="of each of the ten ways")
     parser.add_argument("--json", action="store_true", help="one JSON document")
     arguments = parser.parse_args(argv)
+    if arguments.after_paying:
+        with _folder(arguments.keep) as folder:
+            found = report_of(run_ways(folder, arguments.kills, arguments.seed))
+        print(json.dumps(found.to_json()) if arguments.json else found.table())
+        return 0 if found.ok else 1
     return print_result(run(arguments), as_json=arguments.json)

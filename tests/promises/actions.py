@@ -46,6 +46,11 @@ PROMISES: dict[str, Promise] = {
         "nobody can know is with a person, and never told as not done.",
         "invariant 15",
     ),
+    "engine:after-paying:real": Promise(
+        "At a real shop server that fails, or is killed, after its acquirer has paid, and with "
+        "Sayso killed at any moment, the acquirer's books and the ledger agree.",
+        "invariant 15",
+    ),
     "engine:after-paying:once-more": Promise(
         "A payment is repeated once at most without a person, and what is answered with an error "
         "twice is called no more and told to people.",

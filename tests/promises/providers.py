@@ -58,6 +58,10 @@ PROMISES: dict[str, Promise] = {
         "kept for more than 45 days, and a description has to know the key's header.",
         "invariant 15",
     ),
+    "connectors:optional-fields": Promise(
+        "A field that Stripe may leave out does not lose the answer that it is missing in; what "
+        "says whose, how much or how it stands is never made up.",
+    ),
     "manifests:money": Promise(
         "Money by a manifest is at most once, until key and look-up were seen to hold at an "
         "account of a provider that holds the money itself; a key alone counts once it is proven.",

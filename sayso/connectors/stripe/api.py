@@ -16,6 +16,7 @@ import stripe
 
 from sayso.connectors.retry import RetryPolicy
 from sayso.connectors.secret import Secret
+from sayso.connectors.stripe.optional import with_optional
 from sayso.connectors.stripe.problems import explain, unreadable
 from sayso.errors import Code, RefusedError, RetryableError
 from sayso.network import quieten
@@ -78,7 +79,10 @@ class _Transport(stripe.HTTPClient):
                     method, url, headers=dict(headers), content=post_data or None
                 ) as response,
             ):
-                return await _read(response), response.status_code, response.headers
+                body = await _read(response)
+                is_ok = response.status_code < 300
+                whole = with_optional(body) if is_ok else body
+                return whole, response.status_code, response.headers
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, _TooLongError) as error:
             raise stripe.APIConnectionError(  # type: ignore[no-untyped-call]
                 "no usable answer from Stripe"
