@@ -62,6 +62,11 @@ PROMISES: dict[str, Promise] = {
         "A field that Stripe may leave out does not lose the answer that it is missing in; what "
         "says whose, how much or how it stands is never made up.",
     ),
+    "connectors:suite:rolled-back": Promise(
+        "The connector suite pays, has the provider lose its record and answers an error: who is "
+        "paid again then, or told as not paid, is found.",
+        "invariant 15",
+    ),
     "manifests:money": Promise(
         "Money by a manifest is at most once, until key and look-up were seen to hold at an "
         "account of a provider that holds the money itself; a key alone counts once it is proven.",

@@ -45,6 +45,7 @@ class ShopServer:
         self.books = Books()
         self.guarantee = guarantee or idempotent(hours=24, settle_after_s=60)
         self._by_key: dict[str, Payout] = {}
+        self._lost: set[str] = set()
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(self))
         self._server.daemon_threads = True
@@ -78,7 +79,8 @@ class ShopServer:
                 case "POST", "/payouts":
                     return self._pay(key, body)
                 case "GET", "/payouts":
-                    found = [p for p in self.books.payouts if p.reference == query["reference"]]
+                    written = [p for p in self.books.payouts if p.id not in self._lost]
+                    found = [p for p in written if p.reference == query["reference"]]
                     return 200, {"data": [_payout_json(payout) for payout in found]}
                 case "GET", "/orders":
                     orders = self.books.orders.values()
@@ -89,6 +91,12 @@ class ShopServer:
                     return (404, {}) if order is None else (200, _order_json(order))
                 case _:
                     return 404, {}
+
+    def roll_back(self) -> None:
+        """Lose the record of the newest payout, and its key; it stays paid."""
+        with self._lock:
+            self._lost |= {payout.id for payout in self.books.payouts[-1:]}
+            self._by_key.clear()
 
     def _pay(self, key: str, body: Mapping[str, Any]) -> tuple[int, JsonValue]:
         self.books.calls.append(key)
@@ -159,9 +167,14 @@ class HttpShop(Shop):
     """
 
     def __init__(
-        self, url: str, guarantee: Guarantee | None = None, *, timeout_s: float = 30
+        self,
+        url: str,
+        guarantee: Guarantee | None = None,
+        *,
+        timeout_s: float = 30,
+        as_declared: bool = False,
     ) -> None:
-        super().__init__(guarantee)
+        super().__init__(guarantee, as_declared=as_declared)
         # NOTE: no certificates are loaded, which takes longer than all the rest: it is loopback.
         self._client = httpx.AsyncClient(base_url=url, timeout=timeout_s, verify=False)
         self._timeout_s = timeout_s

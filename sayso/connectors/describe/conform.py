@@ -299,8 +299,8 @@ class _Judge:
         for path in (action.owner.path, action.owner.any):
             if path is not None:
                 self._reads((*at, "owner"), path, seen)
-        for rule in action.require:
-            self._reads((*at, "require"), rule.that, seen)
+        for that in [one.that for one in action.require] + [one.that for one in action.after]:
+            self._reads((*at, "require"), that, seen)
         for table in ("facts", "card", "personal", "preconditions"):
             self._picks((*at, table), getattr(action, table), seen)
         for name, path in action.keep.items():

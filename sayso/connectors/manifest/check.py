@@ -321,6 +321,7 @@ def _reading(at: Place, action: ActionTable) -> Iterator[Found]:
     for table in ("facts", "card", "personal", "preconditions"):
         picks += [(f"{table}.{name}", one) for name, one in getattr(action, table).items()]
     picks += [("require", rule.that) for rule in action.require]
+    picks += [("after", rule.that) for rule in action.after]
     picks += [(f"keep.{name}", path) for name, path in action.keep.items()]
     if action.amount is not None:
         picks += [("amount", action.amount.left)] if action.amount.left is not None else []

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from sayso.actions.model.definition import Action, Args, Subject
-from sayso.actions.model.snapshot import Absence, Call, Receipt, Record, Resolved
+from sayso.actions.model.snapshot import Absence, Call, Finality, Receipt, Record, Resolved
+from sayso.connectors.arguments import read_args
 from sayso.connectors.base import Connector
 from sayso.connectors.http import HttpClient, HttpLimits, Sender
 from sayso.connectors.manifest.answers import AnswerRules
@@ -167,7 +168,10 @@ class ManifestConnector:
         """See `Connector.resolve`."""
         defined = self._of(action.name)
         self._check_subject(subject)
-        resolver = Resolver(
+        return await (await self._resolver(defined, subject)).resolve(args)
+
+    async def _resolver(self, defined: Defined, subject: Subject) -> Resolver:
+        return Resolver(
             manifest=self._manifest,
             defined=defined,
             provider=self._provider,
@@ -177,18 +181,26 @@ class ManifestConnector:
             account=await self.account(),
             on_file=await self._on_file(defined, subject),
         )
-        return await resolver.resolve(args)
 
     async def call(self, call: Call) -> Receipt:
         """See `Connector.call`."""
-        return await (await self._caller(call)).call(call)
+        receipt = await (await self._caller(call)).call(call)
+        return replace(receipt, read_again=True) if self._of(call.action).table.after else receipt
 
     async def look_up(self, call: Call) -> Receipt | Absence:
         """See `Connector.look_up`."""
         look_up = self._of(call.action).look_up
         named = () if look_up is None else templates_of(look_up)
         on_file = any(name[0] == "peer" for one in named for name in names_in(one))
-        return await (await self._caller(call, on_file=on_file)).look_up(call)
+        found = await (await self._caller(call, on_file=on_file)).look_up(call)
+        defined = self._of(call.action)
+        if not isinstance(found, Receipt) or not defined.table.after:
+            return found
+        if found.finality is Finality.PENDING:
+            return replace(found, read_again=True)
+        resolver = await self._resolver(defined, Subject(id=call.subject_id))
+        why = await resolver.unfitting(read_args(defined.action, call.resolved.args))
+        return replace(found, unfitting=why, read_again=True)
 
     async def effects_of(self, call: Call) -> int:
         """How many effects of one action the provider lists; one is right, two are one too many."""

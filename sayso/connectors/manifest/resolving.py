@@ -71,6 +71,22 @@ class Resolver:
         except (PickError, ReadingError, TemplateError) as error:
             raise as_failure(error, self.defined.action.name) from error
 
+    async def unfitting(self, args: Args) -> str:
+        """What the provider shows now that does not fit what was done; empty where all does.
+
+        Raises:
+            RefusedError, RetryableError: see `Connector.look_up`.
+        """
+        given = cast("JsonObject", args.model_dump(mode="json", exclude_none=True))
+        seen = await self._read(args, given)
+        try:
+            for rule in self.defined.table.after:
+                if read(rule.that, seen) is not True:
+                    return rule.says
+        except ReadingError as error:
+            raise as_failure(error, self.defined.action.name) from error
+        return ""
+
     # ---- reading -----------------------------------------------------------------------------
 
     async def _read(self, args: Args, given: JsonObject) -> dict[str, object]:

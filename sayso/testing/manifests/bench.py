@@ -101,8 +101,14 @@ async def manifest_bench(
             http=HttpProvider(
                 url=server.url,
                 connect=lambda url, timeout_s: connect(source, cases, table, url, clock, timeout_s),
+                roll_back=None if _holds_the_money(source, table) else made.roll_back,
             ),
         )
+
+
+def _holds_the_money(source: Source, table: CaseTable) -> bool:
+    look_up = source.manifest.actions[table.action].look_up
+    return look_up is not None and look_up.record == "with"
 
 
 @contextmanager

@@ -96,6 +96,7 @@ class GeneratedProvider:
     _saved: dict[str, _Saved] = field(default_factory=dict[str, _Saved])
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _seen: dict[str, object] = field(default_factory=dict[str, object])
+    _before: tuple[dict[Identity, JsonValue], dict[str, _Saved]] | None = None
 
     def __post_init__(self) -> None:
         manifest = self.source.manifest
@@ -276,6 +277,13 @@ class GeneratedProvider:
 
     # ---- effects -----------------------------------------------------------------------------
 
+    def roll_back(self) -> None:
+        """Lose the record of the newest effect and its key; what was paid stays paid."""
+        with self._lock:
+            if self._before is not None:
+                self._docs, self._saved = self._before
+                self._before = None
+
     def _called(self, defined: Defined, parsed: Parsed, names: dict[str, JsonValue]) -> Answer:
         key = defined.call.key
         given = str(self._key_of(defined.call, parsed, names) or "")
@@ -290,6 +298,7 @@ class GeneratedProvider:
         if refused is not None:
             return refused
         self.effects += 1
+        self._before = copy.deepcopy(self._docs), dict(self._saved)
         answer = self._done(defined, parsed, names)
         if key is not None and given:
             self._saved[given] = _Saved(self.clock.now(), parsed.raw, answer)

@@ -36,10 +36,14 @@ class HttpProvider:
         url: where it is, such as `http://127.0.0.1:40123`.
         connect: makes the connector under test for another address of the same provider, with a
             time-out in seconds after which it waits for no answer any more, all in all.
+        roll_back: lose its own record of the newest effect, and its key, as a shop does that has
+            paid inside a transaction which then fails; the effect still counts. None for a provider
+            that holds the money itself, whose record is the effect.
     """
 
     url: str
     connect: Callable[[str, float], Connector]
+    roll_back: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,6 +43,7 @@ from sayso.testing.suites.bench import (
 from sayso.testing.suites.http_faults import (
     REFUSED,
     Fault,
+    check_rolled_back,
     check_time_outs,
     check_under_faults,
     is_before,
@@ -173,6 +174,10 @@ class ConnectorSuite:
     def test_an_effect_whose_answer_is_lost_is_never_done_again(self) -> None:
         """Dropped, cut, unreadable and redirected answers: one effect, found or dropped by key."""
         self._under((*(fault for fault in QUICK_FAULTS if not is_before(fault)), *LIES))
+
+    def test_a_payment_whose_record_is_rolled_back_is_not_made_again(self) -> None:
+        """Paid, its record lost, an error answered: unknown, and nothing is called once more."""
+        asyncio.run(check_rolled_back(self.bench))
 
     def test_an_answer_that_does_not_end_is_an_unknown_outcome(self) -> None:
         """Slow, trickling and endless answers end by the connector's own time-out."""

@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import Literal, TypeAlias
 
-from sayso.actions.model.definition import Guarantee
+from sayso.actions.model.definition import MONEY, Guarantee
 from sayso.actions.model.snapshot import Absence, Call, Receipt
 from sayso.connectors.base import Connector
 from sayso.errors import OutcomeUnknownError, RetryableError, SaysoError
@@ -89,6 +89,57 @@ async def check_time_outs(bench: OpenBench) -> None:
         for faults in zip(*map(waiting_faults, HASTY_S), strict=True):
             wrong += await _judge_hastily(bench, case, faults, last)
     assert not wrong, "\n".join([f"{len(wrong)} wrong:", *wrong])
+
+
+async def check_rolled_back(bench: OpenBench) -> None:
+    """Each payment of a bench: done, its record rolled back, and answered with an error.
+
+    Then nothing shows of it, for ever, and a second call would be a second payment.
+
+    Raises:
+        AssertionError: with every case that would be paid once more, or is told as not done.
+    """
+    wrong: list[str] = []
+    for case in await _cases_of(bench):
+        methods = await _methods_of(bench, case)
+        last = max(at for at, method in enumerate(methods) if method not in _READS)
+        async with bench() as opened:
+            assert opened.http is not None
+            action, resolved = await resolve_case(opened, case)
+            if action.effect in MONEY and opened.http.roll_back is not None:
+                call = call_for(case, resolved, 1)
+                wrong += await _judge_rolled_back(opened, action.guarantee, call, last)
+            await opened.connector.close()
+    assert not wrong, "\n".join([f"{len(wrong)} wrong:", *wrong])
+
+
+async def _judge_rolled_back(
+    bench: ConnectorBench, guarantee: Guarantee, call: Call, last: int
+) -> list[str]:
+    http = bench.http
+    assert http is not None
+    assert http.roll_back is not None
+    with FaultProxy.start(http.url) as proxy:
+        connector = http.connect(proxy.url, PATIENT_S)
+        try:
+            proxy.add(HttpFault(kind="answer_after", status=500, skip=last))
+            try:
+                outcome: object = await connector.call(call)
+            except SaysoError as error:
+                outcome = error
+            assert not proxy.waiting(), _NOT_MET
+            http.roll_back()
+            if not isinstance(outcome, OutcomeUnknownError):
+                return [f"{call.action}: paid, answered with an error, and told as {outcome!r}"]
+            found = await connector.look_up(call)
+        finally:
+            await connector.close()
+    if isinstance(found, Receipt):
+        return []
+    if guarantee.kind == "at_most_once":
+        return []
+    again = f"it is paid, nothing shows of it, and `{guarantee.kind}` has it paid again"
+    return [f"{call.action}: {again}; a shop that has somebody else pay is at most once"]
 
 
 async def _judge_hastily(

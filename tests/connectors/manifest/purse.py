@@ -79,17 +79,23 @@ class Purse(ThreadingHTTPServer):
 
     Attributes:
         keeps_keys: drops a repeated key. lists: shows what was given. shows_after: so many looks
-            in vain before that.
+            in vain before that. beside: what somebody else gives at the same moment.
     """
 
     daemon_threads = True
 
     def __init__(
-        self, *, keeps_keys: bool = True, lists: bool = True, shows_after: int = 0
+        self,
+        *,
+        keeps_keys: bool = True,
+        lists: bool = True,
+        shows_after: int = 0,
+        beside: int = 0,
     ) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.url = f"http://127.0.0.1:{self.server_port}"
         self.keeps_keys, self.lists, self.shows_after = keeps_keys, lists, shows_after
+        self.beside = beside
         self.credits: list[dict[str, Any]] = []
         self.by_key: dict[str, dict[str, Any]] = {}
 
@@ -103,7 +109,8 @@ class _Handler(BaseHTTPRequestHandler):
             case ["me"]:
                 self._answer({"id": "acct_1", "name": "Test", "live": False})
             case ["customers", one]:
-                self._answer({"id": one, "state": "active"})
+                given = sum(credit["amount"] for credit in purse.credits)
+                self._answer({"id": one, "state": "active", "given": given})
             case ["credits"]:
                 customer = parse_qs(parts.query)["customer"][0]
                 shown = purse.lists and purse.shows_after <= 0
@@ -122,6 +129,10 @@ class _Handler(BaseHTTPRequestHandler):
             known = {"id": f"cr_{len(purse.credits) + 1}", "state": "given", **body}
             purse.credits.append(known)
             purse.by_key[key] = known
+            if purse.beside:
+                purse.credits.append(
+                    {**known, "id": "cr_x", "reference": "", "amount": purse.beside}
+                )
         self._answer(known)
 
     def _answer(self, body: object, status: int = 200) -> None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Any
 
 import pytest
 from support.http_shop import HttpShop, ShopServer
+from support.shop import held_here
 
 from sayso.actions.model.definition import Guarantee, Subject, at_most_once, idempotent, verifiable
 from sayso.actions.model.snapshot import Absence, Call, Receipt
 from sayso.errors import Code, OutcomeUnknownError, RefusedError, RetryableError
 from sayso.money import Money
 from sayso.testing.suites.connector import Case, ConnectorBench, ConnectorSuite, HttpProvider
+from sayso.testing.suites.http_faults import check_rolled_back
 
 VERIFIABLE = verifiable(settle_after_s=60)
 
@@ -164,3 +166,47 @@ def test_a_connector_that_lies_under_faults_is_found(
         except AssertionError:
             found.add(name)
     assert found == broken
+
+
+@asynccontextmanager
+async def losing_bench(declared: Guarantee) -> AsyncGenerator[ConnectorBench]:
+    """A shop that can lose its records, whatever it declares."""
+    with ShopServer(at_most_once()) as server:
+        server.books.add("o1", "ana", Money(10_000, "USD"))
+        money: dict[str, Any] = {"amount_minor": 1000, "currency": "USD"}
+        case = Case(
+            action="shop.refund", args={"order": "o1", "amount": money}, subject=Subject(id="ana")
+        )
+        yield ConnectorBench(
+            connector=HttpShop(server.url, declared, as_declared=True),
+            cases=(case,),
+            effects=lambda: len(server.books.payouts),
+            http=HttpProvider(
+                url=server.url,
+                connect=lambda url, timeout_s: HttpShop(
+                    url, declared, timeout_s=timeout_s, as_declared=True
+                ),
+                roll_back=server.roll_back,
+            ),
+        )
+
+
+@pytest.mark.promise("connectors:suite:rolled-back")
+@pytest.mark.parametrize(
+    ("declared", "says"),
+    [
+        (idempotent(hours=24, settle_after_s=60), ""),
+        (VERIFIABLE, ""),
+        (at_most_once(), ""),
+        (held_here(idempotent(hours=24, settle_after_s=60)), "has it paid again"),
+        (held_here(VERIFIABLE), "has it paid again"),
+    ],
+    ids=["a key", "a reference", "nothing", "a key of who holds it", "a reference of who holds it"],
+)
+async def test_a_shop_that_loses_its_record_is_at_most_once_or_found(
+    declared: Guarantee, says: str
+) -> None:
+    """Who says that it holds the money, and pays before it writes, is paid by twice: found here."""
+    found = pytest.raises(AssertionError, match=says) if says else nullcontext()
+    with found:
+        await check_rolled_back(lambda: losing_bench(declared))

@@ -6,6 +6,7 @@ are templates with placeholders, a read is JMESPath, and that is all.
 
 from sayso.connectors.manifest.schema.action import (
     ActionTable,
+    After,
     Amount,
     Arg,
     BoolArg,
@@ -43,6 +44,7 @@ from sayso.connectors.manifest.schema.request import Page, Read, Request
 __all__ = [
     "MAX_BYTES",
     "ActionTable",
+    "After",
     "Amount",
     "AnyPick",
     "Arg",

@@ -184,6 +184,13 @@ class Require(Table):
     says: Line = ""
 
 
+class After(Table):
+    """What has to be so once it was done, where the provider lets two do it at the same time."""
+
+    that: Path
+    says: Line
+
+
 class Key(Table):
     """The idempotency key.
 
@@ -358,6 +365,7 @@ class ActionTable(Table):
         reads: reads of its own.
         object, owner, payee, amount: as in `Resolved`.
         require: what has to be so before anybody is asked.
+        after: what has to be so once it was done; it is read again for that, as for `resolve`.
         preconditions: what must still be so at the call.
         facts: for the policy. card: for whoever decides. personal: names the person.
         keep: goes into the snapshot, for the call.
@@ -376,6 +384,7 @@ class ActionTable(Table):
     payee: Line
     amount: Amount | None = None
     require: list[Require] = Field(default_factory=list[Require])
+    after: list[After] = Field(default_factory=list[After])
     preconditions: Picks = Field(default_factory=dict)
     facts: Picks = Field(default_factory=dict)
     card: Picks = Field(default_factory=dict)
