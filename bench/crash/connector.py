@@ -25,6 +25,8 @@ from sayso.money import Money
 GuaranteeKind = Literal["idempotent", "verifiable", "at_most_once"]
 GUARANTEES: tuple[GuaranteeKind, ...] = ("idempotent", "verifiable", "at_most_once")
 _OK, _NOT_FOUND, _NO = 200, 404, 402
+_PAGE, _SEEN = "https://bank.example/docs", "2026-11-29"
+"""The bank holds the money itself: its record is the refund, as each run of this bench counts."""
 
 POLICY = """
 @id("small") @explain("A refund of up to 50")
@@ -74,8 +76,16 @@ class BankConnector:
             base_url=url, timeout=60.0, trust_env=False, headers={"x-worker": worker}, verify=False
         )
         guarantees: dict[GuaranteeKind, Guarantee] = {
-            "idempotent": idempotent(hours=24, settle_after_s=settle_after_s),
-            "verifiable": verifiable(settle_after_s=settle_after_s),
+            "idempotent": idempotent(
+                hours=24, settle_after_s=settle_after_s, record="with", source=_PAGE, proven=_SEEN
+            ),
+            "verifiable": verifiable(
+                settle_after_s=settle_after_s,
+                record="with",
+                source=_PAGE,
+                keyed=True,
+                proven=_SEEN,
+            ),
             "at_most_once": at_most_once(),
         }
         self.actions: Sequence[Action] = [

@@ -236,7 +236,8 @@ class Suggestion:
 
 def may_be_suggested(action: Action) -> bool:
     """Whether it can be looked up afterwards what was done."""
-    return action.guarantee.kind != "at_most_once"
+    guarantee = action.guarantee
+    return guarantee.kind != "at_most_once" or guarantee.shown_after_s is not None
 
 
 def suggest(

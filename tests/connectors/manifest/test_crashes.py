@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from secrets import token_bytes
 
@@ -14,6 +14,7 @@ from support.faults.crash import crash_at
 
 from sayso.actions.engine.engine import Boundary
 from sayso.audit.signed_note.note import Ed25519Signer
+from sayso.connectors.manifest.proof import Proof, operation_digest, write_proof
 from sayso.connectors.manifest.review import Review, write_reviews
 from sayso.connectors.vault import new_key
 from sayso.json import JsonValue
@@ -29,7 +30,9 @@ ACTIONS = {
     "verifiable by our reference": ("jira", "reply"),
     "verifiable by its state": ("freshdesk", "resolve"),
     "at most once": ("freshdesk", "reply"),
+    "money that is claimed": ("chargebee", "credit"),
 }
+"""The last one's like the first, of which alone somebody has seen that it holds."""
 KILLED = (Boundary.AFTER_INTENT, Boundary.AFTER_CALL, Boundary.AFTER_OUTCOME)
 
 
@@ -41,8 +44,8 @@ class Later:
         return datetime.now(UTC) + timedelta(minutes=12)
 
 
-def make_workspace(folder: Path, name: str, action: str, url: str) -> None:
-    """A workspace whose connector is a shipped manifest that counts as tried."""
+def make_workspace(folder: Path, name: str, action: str, url: str, *, proven: bool) -> None:
+    """A workspace whose connector is a shipped manifest that counts as tried, or as proven."""
     source, cases = shipped(name)
     (folder / "keys").mkdir()
     (folder / "keys" / "log.key").write_text(Ed25519Signer.generate("test").to_text())
@@ -67,6 +70,15 @@ base_url = "{url}"
     (folder / "connectors").mkdir()
     seen = Review(digest=source.digest, by="maria", at=datetime.now(UTC), verified="recorded")
     write_reviews(folder / "connectors", {name: seen})
+    if proven:
+        proof = Proof(
+            operation=operation_digest(source.manifest, action),
+            on=date(2026, 11, 29),
+            account="test",
+            key=True,
+            found=True,
+        )
+        write_proof(folder, source.manifest, action, proof)
     make_database(folder / "sayso.db")
 
 
@@ -82,7 +94,7 @@ async def test_a_killed_process_leaves_one_effect_and_loses_none(
     case = next(one for one in cases.case if one.action == verb and one.refused is None)
     provider = GeneratedProvider(source=source, cases=cases, case=case, clock=FakeClock())
     with ProviderServer(provider) as server:
-        make_workspace(tmp_path, name, verb, server.url)
+        make_workspace(tmp_path, name, verb, server.url, proven=guarantee == "idempotent")
         told: dict[str, JsonValue] = {
             "folder": str(tmp_path),
             "action": f"{name}.{verb}",
@@ -99,5 +111,7 @@ async def test_a_killed_process_leaves_one_effect_and_loses_none(
             assert sayso.audit.verify().exit_status == 0
     if guarantee == "at most once" and killed is not Boundary.AFTER_OUTCOME:
         assert (view.status, provider.effects) == ("unknown", before)
+    elif guarantee == "money that is claimed" and not before:
+        assert (view.status, provider.effects) == ("unknown", 0)  # and nobody calls it again
     else:
         assert (view.status, provider.effects) == ("succeeded", 1)
