@@ -124,7 +124,8 @@ class RolloutResource(Resource):
         have to confirm it; so does releasing a brake, which this does as well.
 
         Args:
-            share: of customers, in percent. otherwise: the stage of the others.
+            share: of customers, in percent. otherwise: the stage of the others, who never go
+                further than those whom the dial is about: without it, they are pulled along.
 
         Raises:
             RefusedError: `not_found`, `invalid_input`, and as `policy.activate`.
@@ -152,11 +153,20 @@ class RolloutResource(Resource):
             return read_in_force(reader)[1], braked_dials(reader, rollout).get(dial)
 
         document, brake = await self._container.store.read(work)
+        wanted, known = _stage(stage), rollout.by_id().get(dial)
         other = None if otherwise is None else _stage(otherwise)
+        if other is None and known is not None and known.otherwise.rank > wanted.rank:
+            other = wanted
+        if other is not None and other.rank > wanted.rank:
+            raise RefusedError(
+                Code.INVALID_INPUT,
+                f"the others would go further (`{other}`) than those of the dial (`{wanted}`)",
+                next_step="give the others the same stage, or one to the left of it",
+            )
         changed = _changed(
             document,
             lambda content: change_dial(
-                content, dial, stage=_stage(stage), share=share, other=other, released=brake
+                content, dial, stage=wanted, share=share, other=other, released=brake
             ),
         )
         said = note or f"dial {dial} to {stage}"

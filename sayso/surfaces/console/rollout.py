@@ -137,16 +137,11 @@ async def move_dial(visit: Visit) -> Response:
         raise RefusedError(
             Code.INVALID_INPUT, "this is no share", next_step=f"choose one of {', '.join(SHARES)}"
         )
-    dial, stage = form.one("dial"), form.one("stage")
-    known = next((one for one in await visit.sayso.rollout.list() if one.id == dial), None)
-    # The others never go further than those whom the dial is about.
-    pulled = known is not None and stage in set(Stage) and Stage(stage).rank < known.otherwise.rank
     activation = await visit.sayso.rollout.set(
-        dial,
-        stage,
+        form.one("dial"),
+        form.one("stage"),
         token=visit.request.cookies.get(visit.site.cookie, ""),
         share=share,
-        otherwise=stage if pulled else None,
         note=form.one("note")[:200],
         via="console",
     )

@@ -65,3 +65,13 @@ def test_a_dial_that_there_is_not_names_the_command_that_lists_them(dials: CliWo
     """And that command is one."""
     ran = dials.line("rollout", "set", "refnuds", "auto").refused("not_found")
     assert "rollout list` lists them" in ran.err
+
+
+@pytest.mark.promise("rollout:stages")
+def test_a_dial_that_is_turned_off_pulls_the_others_along(dials: CliWorkspace) -> None:
+    """`off` beside others at `suggest` was refused as a mistake of an untouched file."""
+    assert dials.line("rollout", "set", "refunds", "auto", "--else", "suggest").status == 0
+    dials.line("rollout", "set", "refunds", "suggest", "--else", "auto").refused("invalid_input")
+    moved = dials.line("rollout", "set", "refunds", "off")
+    assert moved.status == 0, moved.err
+    assert dial(dials) == {"stage": "off", "share": 100, "otherwise": "off"}
