@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,8 +25,10 @@ from sayso.sdk.scaffold import create_workspace, template
 from sayso.sdk.workspace import Workspace, write_secret_file
 from sayso.settings import FILE_NAME
 from sayso.testing.clock import FakeClock
+from sayso.testing.slack import CHANNEL, SIGNING_SECRET, TOKEN
 
 NOWHERE = "http://127.0.0.1:9"
+NO_SLACK = "http://127.0.0.1:8/api/"
 ENVIRONMENT = {"STRIPE_API_KEY": API_KEY}
 HOST = Actor(kind=ActorKind.SERVICE, id="walk")
 ALL_OF_A_PERSON = frozenset(Scope) - {Scope.ENTER}
@@ -72,14 +74,22 @@ class Places:
         self._kept.close()
 
     @asynccontextmanager
-    async def copy(self, variant: Variant, stripe_url: str) -> AsyncGenerator[tuple[Path, Begun]]:
-        """A workspace of its own, gone with the block."""
+    async def copy(
+        self, variant: Variant, urls: Mapping[str, str]
+    ) -> AsyncGenerator[tuple[Path, Begun]]:
+        """A workspace of its own, gone with the block.
+
+        Args:
+            urls: what stands in the place of an address of nobody.
+        """
         begun = await self.begun(variant)
         self._number += 1
         folder = Path(tempfile.mkdtemp(dir=self.scratch, prefix="walk-")) / "shop"
         shutil.copytree(begun.folder, folder)
         settings = folder / FILE_NAME
-        text = settings.read_text("utf-8").replace(NOWHERE, stripe_url)
+        text = settings.read_text("utf-8")
+        for nobody, url in urls.items():
+            text = text.replace(nobody, url)
         with ExitStack() as stack:
             if self.server is not None:
                 copied = fresh_database(self.server, template=begun.database)
@@ -123,11 +133,18 @@ def _settings(variant: Variant) -> str:
     if variant.has_slack:
         text = text.replace('# slack = "T0123/U0456"', f'slack = "T1/{SLACK["maria"]}"')
     head, mark, tail = text.partition("# Playbooks plan without a model.")
+    if variant.has_slack:
+        tail += (
+            f'\n[slack]\nbot_token = "file:keys/slack.token"\napi_url = "{NO_SLACK}"\n'
+            f'signing_secret = "file:keys/slack.secret"\nchannel = "{CHANNEL}"\n'
+        )
     return f"{head}{''.join(people)}\n{mark}{tail}\n{variant.settings}"
 
 
 def _add_files(folder: Path, variant: Variant) -> None:
     """What stands in the folder beside what `init` wrote; the policy follows as a draft."""
+    write_secret_file(folder / "keys" / "slack.token", TOKEN)
+    write_secret_file(folder / "keys" / "slack.secret", SIGNING_SECRET)
     if variant.top:
         _replace(folder, "[workspace]", f"{variant.top}\n[workspace]")
     for name, text in variant.files.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -13,9 +13,9 @@ import psycopg
 from psycopg.rows import tuple_row
 from walk.clocks import standing
 from walk.facts import Effect, Facts
-from walk.places import ENVIRONMENT, Places
+from walk.places import ENVIRONMENT, NO_SLACK, NOWHERE, Places
 from walk.shelf import BOOKS, ShelfBooks
-from walk.variants import PEOPLE, Variant
+from walk.variants import PEOPLE, SLACK, Variant
 
 from sayso.actions.engine.engine import Boundary
 from sayso.sandbox import Sandbox
@@ -24,6 +24,7 @@ from sayso.sdk.client import Sayso
 from sayso.sdk.database import is_postgres
 from sayso.sdk.workspace import Workspace
 from sayso.testing.clock import FakeClock
+from sayso.testing.slack import FakeSlack
 
 Read = Callable[[str, Sequence[object]], list[tuple[object, ...]]]
 
@@ -38,6 +39,7 @@ class World:
 
     Attributes:
         secrets: tokens by holder. facts: what the walk remembers.
+        slack: the team's Slack, in the variant that has one.
         dies_at: the boundary of the next call at which the process dies.
     """
 
@@ -47,6 +49,7 @@ class World:
     clock: FakeClock
     secrets: dict[str, str]
     facts: Facts = field(default_factory=Facts)
+    slack: FakeSlack | None = None
     dies_at: Boundary | None = None
     judges: dict[str, LogJudge] = field(default_factory=dict[str, LogJudge])
     surfaces: dict[str, object] = field(default_factory=dict[str, object])
@@ -217,9 +220,18 @@ async def opened(places: Places, variant: Variant) -> AsyncGenerator[World]:
     """A new world of a variant, open."""
     clock = FakeClock()
     clock.advance(hours=1)
-    with standing(clock), Sandbox.start(seed="demo", clock=clock) as provider:
-        async with places.copy(variant, provider.url) as (folder, begun):
+    with ExitStack() as stack:
+        stack.enter_context(standing(clock))
+        provider = stack.enter_context(Sandbox.start(seed="demo", clock=clock))
+        slack = stack.enter_context(FakeSlack.start(patience_s=60)) if variant.has_slack else None
+        urls = {NOWHERE: provider.url}
+        if slack is not None:
+            urls[NO_SLACK] = slack.api_url
+            for account in (*SLACK.values(), "UDORA"):
+                slack.add_user(account)
+        async with places.copy(variant, urls) as (folder, begun):
             world = World(
+                slack=slack,
                 variant=variant,
                 folder=folder,
                 provider=provider,

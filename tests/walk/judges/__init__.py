@@ -30,11 +30,11 @@ async def judge(world: World, *, whole: bool) -> None:
     await judge_server(world)
     if whole:
         judge_verification(world)
-        await judge_ready(world)
         await judge_erased(world)
 
 
 async def judge_end(world: World) -> None:
     """All of it, and an export."""
     await judge(world, whole=True)
+    await judge_ready(world)
     await judge_export(world)

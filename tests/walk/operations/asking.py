@@ -278,7 +278,10 @@ async def propose_conflict(world: World, dice: Random, surface: Surface) -> str 
     if known is None or known.content[3] in world.facts.erased:
         return None
     args: dict[str, JsonValue] = {"amount": money(777, "USD"), "note": mark_of(dice)}
-    attempt = surface.propose("stripe.credit", args, "cus_demo_kim", by="bot", key=known.key)
+    by = str(known.content[4])
+    if not by.endswith("bot"):
+        return None
+    attempt = surface.propose("stripe.credit", args, "cus_demo_kim", by=by, key=known.key)
     return await must_refuse("another action with a key that was used", attempt)
 
 
