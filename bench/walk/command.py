@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import sys
 import tempfile
 from collections.abc import Generator, Sequence
@@ -43,7 +44,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             return asyncio.run(_replay(places, options))
         if options.without:
             return asyncio.run(_without_each(places, options))
-        came = asyncio.run(_campaign(places, options))
+        came = Campaign()
+        with contextlib.suppress(KeyboardInterrupt):  # what came of it until then is told
+            asyncio.run(_campaign(places, options, came))
         return print_report(_report(came, options.store), as_json=options.json)
 
 
@@ -78,7 +81,7 @@ def _places(folder: Path, store: str) -> Generator[Places]:
             places.close()
 
 
-async def _campaign(places: Places, options: argparse.Namespace) -> Campaign:
+async def _campaign(places: Places, options: argparse.Namespace, came: Campaign) -> None:
     async def tell(came: Campaign, number: int, walked: Walked) -> bool:
         show_progress(f"{came.walks} walks, {came.steps} steps, {len(came.found)} found")
         if number in came.found:
@@ -87,13 +90,14 @@ async def _campaign(places: Places, options: argparse.Namespace) -> Campaign:
         return True
 
     numbers = [options.walk] if options.walk is not None else range(options.walks)
-    return await campaign(
+    await campaign(
         places,
         numbers=numbers,
         seed=options.seed,
         steps=options.steps,
         variant=options.variant,
         tell=tell,
+        came=came,
     )
 
 

@@ -56,14 +56,16 @@ async def campaign(
     steps: int,
     variant: str = "",
     tell: Tell | None = None,
+    came: Campaign | None = None,
 ) -> Campaign:
     """Walk so many walks.
 
     Args:
         numbers: of the walks. variant: all in turn where it is empty.
         tell: is told of each walk; it ends here where that says False.
+        came: where to note what came of it; it is returned.
     """
-    came = Campaign()
+    came = Campaign() if came is None else came
     began = time.monotonic()
     for number in numbers:
         chosen = variant_of(number, variant)

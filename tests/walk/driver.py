@@ -41,7 +41,7 @@ class Step:
         Raises:
             ValueError: for what is none.
         """
-        told = line.partition(" | ")[0].strip()
+        told = line.partition(" |")[0].strip()
         head, _, seed = told.rpartition(" #")
         name, _, surface = head.rpartition(" @")
         if name not in OPERATIONS or surface not in SURFACES:

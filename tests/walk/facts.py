@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from support.soft_passkey import SoftPasskey
+
 from sayso.sdk.solution_view import SolutionView
 
 FindingKind = Literal[
@@ -130,6 +132,7 @@ class Facts:
     marks: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     erased: dict[str, int] = field(default_factory=dict[str, int])
     on_hold: dict[str, str] = field(default_factory=dict[str, str])
+    passkeys: dict[str, SoftPasskey] = field(default_factory=dict[str, SoftPasskey])
     old_secrets: list[str] = field(default_factory=list[str])
     judged: set[str] = field(default_factory=set[str])
     alone: set[str] = field(default_factory=set[str])

@@ -172,6 +172,7 @@ class Variant:
     tenants: tuple[str, ...] = ()
     has_shelf: bool = False
     has_slack: bool = False
+    has_passkeys: bool = False
     has_canaries: bool = False
     loosening_needs: int = 1
 
@@ -240,6 +241,15 @@ VARIANTS: Mapping[str, Variant] = {
                 "stripe.cancel_subscription": "shadow",
             },
             loosening_needs=2,
+        ),
+        Variant(
+            name="passkeys",
+            replace={
+                "expires_after_minutes = 480": "expires_after_minutes = 480\n"
+                'passkey_from = { USD = "100.00", EUR = "100.00", GBP = "100.00" }'
+            },
+            has_passkeys=True,
+            limits=INIT,
         ),
         Variant(name="slack", has_slack=True, limits=INIT),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from walk.facts import FindingError
 from walk.world import World
 
@@ -23,11 +25,13 @@ async def judge_states(world: World) -> list[RequestView]:
     page = await sayso.solutions.waiting(limit=100)
     asked = {step.action_id for card in page.items for step in card.steps if step.asks}
     due = _due(world)
-    for action in await sayso.actions.list(limit=200):
+    known = await sayso.actions.list(limit=200)
+    for action in known:
         _judge_action(action, waiting, asked, work, due)
+    moving = {one.id for one in known if one.status not in OVER}
     requests = await sayso.requests.list(limit=200)
     for request in requests:
-        _judge_request(world, request, work, due)
+        _judge_request(world, request, work, due, moving)
     return requests
 
 
@@ -63,7 +67,7 @@ def _judge_action(
 
 
 def _judge_request(
-    world: World, request: RequestView, work: set[str], due: dict[str, bool]
+    world: World, request: RequestView, work: set[str], due: dict[str, bool], moving: set[str]
 ) -> None:
     name = f"the request of {request.subject}"
     if request.status not in REQUESTS:
@@ -75,14 +79,25 @@ def _judge_request(
         case "needs_customer":
             reached = request.question is not None or gone
         case "acting":
-            moving = any(one.status not in OVER for one in request.actions)
-            reached = moving or due[request.id]
+            waits = {one.id for one in request.actions} | _joined(request)
+            reached = bool(waits & moving) or due[request.id]
         case "handed_over":
             reached = request.id in work or _was_ended(world, request.id) or gone
         case _:
             reached = True
     if not reached:
         raise FindingError("stuck", f"{name} is {request.status}, and nobody can end it")
+
+
+def _joined(request: RequestView) -> set[str]:
+    """The actions that stand for its own, since they are equal and wait already."""
+    errors = [one.error for one in request.actions if one.error is not None]
+    return {
+        found
+        for error in errors
+        if error.code == "joined"
+        for found in re.findall(r"act_\w+", error.message)
+    }
 
 
 def _was_ended(world: World, about: str) -> bool:

@@ -4,6 +4,7 @@ from walk.operations import (
     asking,
     controls,
     deciding,
+    passkeys,
     people,
     privacy,
     provider,
@@ -12,6 +13,6 @@ from walk.operations import (
 )
 from walk.operations.base import OPERATIONS, Operation
 
-TOPICS = (asking, controls, deciding, people, privacy, provider, tenants, upkeep)
+TOPICS = (asking, controls, deciding, passkeys, people, privacy, provider, tenants, upkeep)
 
 __all__ = ["OPERATIONS", "TOPICS", "Operation"]

@@ -121,6 +121,13 @@ class Surface:
         raise NotImplementedError
 
 
+async def said_about(world: World, card: SolutionView) -> object:
+    """What people have said about a card so far, and where each step stands."""
+    now = await world.sayso.solutions.get(card.id)
+    steps = [(step.id, step.status, step.revision) for step in now.steps]
+    return [(one.person, one.decision, one.revision) for one in now.votes], steps
+
+
 VERBS = tuple(
     name
     for name, value in vars(Surface).items()

@@ -55,7 +55,11 @@ class CliSurface(Surface):
         folder = str(self.world.folder)
         line = [*words, "--json"] if words[0] != "doctor" else list(words)
         status, out, err = await asyncio.to_thread(_run, [*line], folder, self.world.token(by))
-        document = orjson.loads(out) if out.startswith(("{", "[")) else out
+        try:
+            document = orjson.loads(out) if out.startswith(("{", "[")) else out
+        except orjson.JSONDecodeError as error:
+            told = f"sayso {' '.join(words)} prints no one document: {error}; {out[-300:]}"
+            raise FindingError("undocumented", told) from error
         if status == 0 or (status == 1 and "id" in document and "code" not in document):
             return document
         told = (err or out).strip()

@@ -10,7 +10,7 @@ import httpx
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from walk.facts import FindingError, RefusedHereError
-from walk.surfaces.base import Surface
+from walk.surfaces.base import Surface, said_about
 
 from sayso.money import Money
 from sayso.sdk.solution_view import SolutionView
@@ -79,7 +79,11 @@ class ConsoleSurface(Surface):
             form["smaller"] = "1"
         for name, amount in (lower or {}).items():
             form[f"lower.{name}"] = f"{amount.decimal:f}"
-        await self.send("POST", f"solution/{card.id}/decision", person, form)
+        before = await said_about(self.world, card)
+        page = await self.send("POST", f"solution/{card.id}/decision", person, form)
+        if await said_about(self.world, card) == before:
+            # A click that was sent again is led to what came of the first one.
+            raise RefusedHereError("", _told(page))
 
     async def ask_customer(self, card: SolutionView, person: str, question: str) -> None:
         form = {

@@ -149,7 +149,7 @@ class HttpSurface(Surface):
     async def set_cap(
         self, limit_id: str, person: str, *, sums: Mapping[str, Decimal], cards: int | None
     ) -> None:
-        body: dict[str, object] = {"sums": {name: float(cap) for name, cap in sums.items()}}
+        body: dict[str, object] = {"sums": {name: int(cap) for name, cap in sums.items()}}
         if cards is not None:
             body["cards"] = cards
         await self.call("POST", f"/v1/limits/{limit_id}", person, body)
@@ -157,7 +157,7 @@ class HttpSurface(Surface):
     async def set_dial(self, dial: str, person: str, stage: str, share: int | None) -> None:
         body: dict[str, object] = {"stage": stage}
         if share is not None:
-            body["share"] = float(share)
+            body["share"] = share
         await self.call("POST", f"/v1/dials/{dial}", person, body)
 
     async def activate(self, person: str) -> None:

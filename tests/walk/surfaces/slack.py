@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 
 from walk.facts import FindingError, RefusedHereError
-from walk.surfaces.base import Surface
+from walk.surfaces.base import Surface, said_about
 from walk.variants import SLACK
 
 from sayso.money import Money
@@ -72,7 +72,7 @@ class SlackSurface(Surface):
         shown = f"{card.revision}" in value and card.digest[:12] in value
         if not shown:
             raise RefusedHereError("", "the card in Slack is another one now")
-        before = await self._said(card)
+        before = await said_about(self.world, card)
         forms = len(self.slack.views)
         self._heard(await self.slack.click(message, button, user=user))
         await app.told()
@@ -84,7 +84,7 @@ class SlackSurface(Surface):
                 fields = less(form, f"{amount.decimal:f}")
             self._heard(await self.slack.submit_view(form, fields))
             await app.told()
-        if await self._said(card) == before:
+        if await said_about(self.world, card) == before:
             told = self.slack.ephemerals[-1].text if self.slack.ephemerals else "nothing"
             raise RefusedHereError("", told)
         await app.notifier.drain()
@@ -101,12 +101,6 @@ class SlackSurface(Surface):
     async def look(self) -> None:
         app = await self.app()
         await app.notifier.drain()
-
-    async def _said(self, card: SolutionView) -> object:
-        """What people have said about it so far, and where each step stands."""
-        now = await self.world.sayso.solutions.get(card.id)
-        steps = [(step.id, step.status, step.revision) for step in now.steps]
-        return [(one.person, one.decision, one.revision) for one in now.votes], steps
 
     @staticmethod
     def _heard(delivery: Delivery) -> None:
