@@ -12,19 +12,19 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sayso.actions.approvals import approver, decision, repository
+from sayso.actions.approvals import approver, decision, repository, service, solution
 from sayso.actions.controls import kill_switch, manual_resolution
 from sayso.actions.engine import claim, engine, reconcile
 from sayso.actions.limits import book, following
 from sayso.actions.model import action_row, idempotency
 from sayso.actions.model.status import Status
-from sayso.actions.policy import evaluator
+from sayso.actions.policy import signs
 from sayso.actions.policy.base import Approver
 from sayso.actions.rollout import checks as rollout
 from sayso.agent import reply
 from sayso.audit import holds, personal
 from sayso.audit.signing import rotation
-from sayso.sdk.resources import authentication, tokens
+from sayso.sdk.resources import base, tokens
 
 Patches = Iterator[tuple[object, str, Any]]
 """What is replaced: whose name, which name, by what."""
@@ -71,9 +71,19 @@ def _digest() -> Patches:
 
     def check(reader: Any, directory: Any, said: Any, now: int) -> Any:
         shown = repository.get_approval(reader, said.tenant, said.approval_id)
-        return original(reader, directory, replace(said, digest=shown.digest), now)
+        seen = replace(said, digest=shown.digest, revision=shown.revision)
+        return original(reader, directory, seen, now)
+
+    answered = vars(service.Approvals)["_answered"]
+
+    def shown(self: Any, reader: Any, answer: Any) -> Any:
+        asked = repository.get_approval(reader, answer.tenant, answer.approval_id)
+        whole = solution.solution_of(reader, asked, repository.action_of(reader, asked))
+        said = replace(answer, digest=whole.digest, revision=whole.revision)
+        return answered(self, reader, said)
 
     yield from everywhere(original, check)
+    yield service.Approvals, "_answered", shown
 
 
 def _expiry() -> Patches:
@@ -81,15 +91,6 @@ def _expiry() -> Patches:
 
     def check(reader: Any, approval: Any, said: Any, now: int) -> None:
         original(reader, approval, said, 0)
-
-    yield decision, "_check_open", check
-
-
-def _revision() -> Patches:
-    original = vars(decision)["_check_open"]
-
-    def check(reader: Any, approval: Any, said: Any, now: int) -> None:
-        original(reader, approval, replace(said, revision=approval.revision), now)
 
     yield decision, "_check_open", check
 
@@ -132,20 +133,18 @@ def _look_up() -> Patches:
     yield from everywhere(reconcile.after_look_up, again)
 
 
-def _person_only() -> Patches:
-    async def person(self: Any, secret: str, *, via: str = "sdk") -> Any:
-        return await self.holder(secret, via=via)
+def _role() -> Patches:
+    def every(reader: Any, approval: Any, roles: Any) -> Any:
+        return frozenset(approval.roles)
 
-    yield authentication.Authentication, "person", person
+    yield approver, "counted_roles", every
 
 
 def _tenant() -> Patches:
-    original = tokens.token_of
+    def own(self: Any, tenant: str | None) -> Any:
+        return self._container.tenant
 
-    def of(tenant: Any, credential: Any) -> Any:
-        return original(type(tenant)("main"), credential)
-
-    yield from everywhere(original, of)
+    yield base.Resource, "_tenant", own
 
 
 def _re_read() -> Patches:
@@ -157,8 +156,7 @@ def _idempotency() -> Patches:
 
 
 def _joins() -> Patches:
-    original = evaluator.open_beside  # type: ignore[attr-defined]
-    yield from everywhere(original, _always(None))
+    yield from everywhere(signs.equal_to, _always(None))
 
 
 def _removed_person() -> Patches:
@@ -253,7 +251,6 @@ GUARDS: Mapping[str, Guard] = {
     "own-request": Guard(what="whoever asked does not approve", out=_own_request),
     "digest": Guard(what="a yes is to what was seen", out=_digest),
     "expiry": Guard(what="no answer in time counts as no", out=_expiry),
-    "revision": Guard(what="a yes to an older card does not count", out=_revision),
     "lower-only": Guard(what="less is less", out=_lower),
     "quorum": Guard(what="two people are two", out=_quorum),
     "reservation": Guard(
@@ -262,8 +259,8 @@ GUARDS: Mapping[str, Guard] = {
     "release": Guard(what="what has ended holds nothing", out=_release, variant="limits"),
     "stop-at-claim": Guard(what="nothing is begun under a stop", out=_stop),
     "look-up": Guard(what="looked up before a second call", out=_look_up, variant="shelf"),
-    "person-only": Guard(what="no program decides", out=_person_only),
-    "tenant": Guard(what="a token opens its own tenant", out=_tenant, variant="tenants"),
+    "role": Guard(what="a yes is of somebody with the role", out=_role),
+    "tenant": Guard(what="a tenant has its own alone", out=_tenant, variant="tenants"),
     "re-read": Guard(what="the provider is read again before a call", out=_re_read),
     "idempotency": Guard(what="one key is one thing", out=_idempotency),
     "joins": Guard(what="an equal proposal joins the one that waits", out=_joins),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal
 
 from support.soft_passkey import SoftPasskey
@@ -111,15 +112,22 @@ class Facts:
 
     Attributes:
         step: the number of the present step, from 1. people: roles of those who are active.
-        requesters: by action, each who asked for it. outside: the last step in which somebody
-            changed an object at the provider, past Sayso. caps, stages: what they were, by step.
+        requesters, begun: by action, who asked for it, and in which step it was first seen.
+        revised: by action and revision, the step and the moment in which that was first seen.
+        outside: the last step in which somebody changed an object at the provider, past Sayso.
+        caps, stages: what they were, by step.
         judged, alone: effects that were judged, and those of them that nobody agreed to.
+        erased, erased_marks: who was erased, and the marks of what they had said before.
         shown: cards that somebody still has open. marks: words in customers' mouths, by customer.
     """
 
     step: int = 0
     people: dict[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
     requesters: dict[str, str] = field(default_factory=dict[str, str])
+    begun: dict[str, int] = field(default_factory=dict[str, int])
+    revised: dict[tuple[str, int], tuple[int, datetime]] = field(
+        default_factory=dict[tuple[str, int], tuple[int, datetime]]
+    )
     said: list[Said] = field(default_factory=list[Said])
     stops: dict[str, Stopped] = field(default_factory=dict[str, Stopped])
     outside: dict[str, int] = field(default_factory=dict[str, int])
@@ -130,7 +138,8 @@ class Facts:
     shown: list[SolutionView] = field(default_factory=list[SolutionView])
     keys: list[Asked] = field(default_factory=list[Asked])
     marks: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
-    erased: dict[str, int] = field(default_factory=dict[str, int])
+    erased: set[str] = field(default_factory=set[str])
+    erased_marks: set[str] = field(default_factory=set[str])
     on_hold: dict[str, str] = field(default_factory=dict[str, str])
     passkeys: dict[str, SoftPasskey] = field(default_factory=dict[str, SoftPasskey])
     old_secrets: list[str] = field(default_factory=list[str])

@@ -25,6 +25,10 @@ _AGE = {
 }
 
 
+_FRESH = timedelta(seconds=10)
+"""What was read so short a time ago is not read again: docs/decisions/0003."""
+
+
 async def judge_books(world: World) -> None:
     """Each effect has its action, and each action at most one effect, of its amount."""
     effects = world.effects()
@@ -35,6 +39,9 @@ async def judge_books(world: World) -> None:
     by_action = {one.action_id: one for one in effects}
     for tenant in (str(world.sayso.tenant), *world.variant.tenants):
         for action in await world.sayso.actions.list(limit=200, tenant=tenant):
+            world.facts.begun.setdefault(action.id, world.facts.step)
+            seen = (action.id, action.revision)
+            world.facts.revised.setdefault(seen, (world.facts.step, world.now()))
             effect = by_action.pop(action.id, None)
             _judge_one(world, action, effect)
             if effect is not None and effect.id not in world.facts.judged:
@@ -79,6 +86,9 @@ async def _judge_leave(
             raise FindingError("money", f"{name} was done while {stop.scope} was stopped")
     if action.undoes is not None:
         return
+    born, moment = facts.revised[action.id, action.revision]
+    if facts.outside.get(effect.target, 0) > born and world.now() - moment > _FRESH:
+        raise FindingError("money", f"{name} was done although it had changed at the provider")
     people = _who_agreed(world, action, effect)
     if not _agreed(world, action, effect, effects, people):
         told = f"with the yes of {sorted(people) or 'nobody'}"
@@ -105,7 +115,6 @@ def _who_agreed(world: World, action: ActionView, effect: Effect) -> set[str]:
         and said.revision == approval.revision
         and said.minor == effect.minor
         and said.person != asked
-        and facts.outside.get(effect.target, 0) <= said.step
         and (said.person in facts.people or said.person.startswith("acme/"))
     }
 
@@ -117,7 +126,7 @@ def _agreed(
     if world.facts.requesters.get(action.id, "").startswith("acme"):
         return True  # acme's people are not followed one by one
     roles = {role for one in people for role in world.facts.people.get(one, frozenset())}
-    stages = world.facts.stages_since(action.action, 0)
+    stages = world.facts.stages_since(action.action, world.facts.begun.get(action.id, 0))
     if not people and not stages & {"auto", "share"}:
         return False
     manager = "support_manager" in roles
@@ -129,7 +138,9 @@ def _agreed(
     finance = _AGE.get(effect.target, 0) > 180 or action.args.get("reason") == "fraudulent"
     if finance and "finance" not in roles:
         return False
-    over = world.variant.name == "tables" and effect.currency == "USD" and effect.minor > 30_00
+    # As long as nobody has put another version in force, which may have no such row.
+    table = world.variant.name == "tables" and not world.facts.policy_step
+    over = table and effect.currency == "USD" and effect.minor > 30_00
     if over and action.action == "stripe.refund" and not manager:
         return False
     small = _is_small(world, action, effect, effects)

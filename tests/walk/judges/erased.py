@@ -8,12 +8,7 @@ from walk.world import World
 
 async def judge_erased(world: World) -> None:
     """Look for the words of whoever was erased, in every place that shows words."""
-    gone = {
-        mark
-        for customer, step in world.facts.erased.items()
-        for mark in world.facts.marks.get(customer, [])
-        if step
-    }
+    gone = world.facts.erased_marks
     if not gone:
         return
     for request in await world.sayso.requests.list(limit=200):

@@ -33,6 +33,7 @@ def _judge(world: World, request: RequestView, effects: set[str], open_objects: 
     named = set(_REFERENCE.findall(reply))
     done = [one for one in request.actions if one.status == "succeeded" and one.undoes is None]
     receipts = {one.receipt.id for one in done if one.receipt is not None}
+    receipts = {one for one in receipts if _REFERENCE.fullmatch(one)}  # no e-mail's
     strange = named - {one.receipt.id for one in request.actions if one.receipt is not None}
     if strange:
         raise FindingError("untrue", f"{who} names {sorted(strange)}, which is no receipt of it")

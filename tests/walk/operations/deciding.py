@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from random import Random
 
 from walk.facts import RefusedHereError
@@ -28,7 +29,7 @@ async def _card(world: World, dice: Random) -> tuple[SolutionView, str] | None:
     ready = [
         (one, people)
         for one in await cards(world)
-        if (people := may_answer(world, one)) and not one.passkey
+        if (people := may_answer(world, one)) and not one.passkey and not is_late(world, one)
     ]
     found = pick(dice, ready)
     if found is None:
@@ -37,6 +38,11 @@ async def _card(world: World, dice: Random) -> tuple[SolutionView, str] | None:
     if dice.random() < 0.5:
         world.facts.shown.append(card)
     return card, dice.choice(people)
+
+
+def is_late(world: World, card: SolutionView) -> bool:
+    """Whether its time to be answered is over."""
+    return datetime.fromisoformat(card.expires_at) <= world.now()
 
 
 def _told(card: SolutionView) -> str:
@@ -200,6 +206,22 @@ async def stale(world: World, dice: Random, surface: Surface) -> str | None:
     return await must_refuse(
         f"a yes to an old card of {_told(old)}", surface.answer(old, person, "approve")
     )
+
+
+@operation("yes too late", verb="answer", weight=6)
+async def late(world: World, dice: Random, surface: Surface) -> str | None:
+    """No answer in time counts as no, whether or not anybody has looked since."""
+    ready = [
+        (one, people)
+        for one in await cards(world)
+        if is_late(world, one) and (people := may_answer(world, one)) and not one.passkey
+    ]
+    found = pick(dice, ready)
+    if found is None:
+        return None
+    card, people = found
+    attempt = surface.answer(card, dice.choice(people), "approve")
+    return await must_refuse(f"a yes to {_told(card)} after its time", attempt)
 
 
 @operation("answer with another digest", verb="answer", weight=3)

@@ -21,7 +21,8 @@ async def erase(world: World, dice: Random, surface: Surface) -> str | None:
     if person is None or customer is None:
         return None
     await surface.erase(customer, person, some_key(dice))
-    world.facts.erased[customer] = world.facts.step
+    world.facts.erased.add(customer)
+    world.facts.erased_marks |= set(world.facts.marks.pop(customer, ()))
     world.facts.keys = [one for one in world.facts.keys if customer not in one.content]
     return f"{person} erases {customer}"
 

@@ -6,7 +6,7 @@ from random import Random
 
 import httpx
 from walk.operations.asking import CHARGES, put, some_key, wish
-from walk.operations.base import active, operation
+from walk.operations.base import actions, active, operation
 from walk.surfaces.base import Surface
 from walk.world import DiedError, World
 
@@ -66,6 +66,11 @@ async def outside(world: World, dice: Random, surface: Surface) -> str | None:
     customer = dice.choice(sorted(CHARGES))
     charge, most, _ = dice.choice(CHARGES[customer])
     amount = dice.choice([100, 1000, most])
+    # Most often of what waits for people: that is when it matters.
+    pending = await actions(world, "pending_approval")
+    asked = [str(one.args["charge"]) for one in pending if "charge" in one.args]
+    if asked and dice.random() < 0.7:
+        charge, amount = dice.choice(asked), 100
     before = len(world.provider.books().effects)
     url = f"{world.provider.url}/v1/refunds"
     async with httpx.AsyncClient(headers={"Authorization": f"Bearer {API_KEY}"}) as client:

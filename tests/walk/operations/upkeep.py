@@ -25,6 +25,14 @@ async def wait(world: World, dice: Random, surface: Surface) -> str | None:
     return f"{minutes} minutes go by"
 
 
+@operation("nobody looks", weight=3)
+async def nobody_looks(world: World, dice: Random, surface: Surface) -> str | None:
+    """Time goes by, and no process is there to see it."""
+    minutes = dice.choice([10, 90, 490])
+    world.clock.advance(minutes=minutes)
+    return f"{minutes} minutes go by unseen"
+
+
 @operation("carry out", weight=8)
 async def carry_out(world: World, dice: Random, surface: Surface) -> str | None:
     """What is due now is carried out."""

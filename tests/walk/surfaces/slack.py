@@ -13,7 +13,7 @@ from sayso.money import Money
 from sayso.sdk.solution_view import SolutionView
 from sayso.surfaces.slack import SlackApp, create_slack_app
 from sayso.surfaces.slack.pace import Pace
-from sayso.testing.slack import Delivery, FakeSlack
+from sayso.testing.slack import Delivery, FakeSlack, PostedMessage
 from surfaces.slack.slack_team import APPROVE, LOWER, PATIENT, REJECT, Ticks, less
 
 STRANGER = "UDORA"
@@ -64,7 +64,7 @@ class SlackSurface(Surface):
         await app.notifier.drain()
         if steps is not None or person not in SLACK:
             raise RefusedHereError("walk", "that is said elsewhere")
-        message = self.slack.message_of(card.id)
+        message = self._message(card)
         button = {"approve": APPROVE, "reject": REJECT, "edit": LOWER}[choice]
         if button not in message.buttons:
             raise RefusedHereError("", "the card has no such button now")
@@ -94,13 +94,19 @@ class SlackSurface(Surface):
         await app.notifier.drain()
         if person not in SLACK:
             raise RefusedHereError("walk", "they have no account")
-        message = self.slack.message_of(card.id)
+        message = self._message(card)
         self._heard(await self.slack.write(message, text, user=SLACK[person]))
         await app.told()
 
     async def look(self) -> None:
         app = await self.app()
         await app.notifier.drain()
+
+    def _message(self, card: SolutionView) -> PostedMessage:
+        try:
+            return self.slack.message_of(card.id)
+        except LookupError as error:
+            raise RefusedHereError("", "it was never sent to Slack") from error
 
     @staticmethod
     def _heard(delivery: Delivery) -> None:
