@@ -17,9 +17,16 @@ from support.shop_workspace import ShopWorkspace, open_shop
 from sayso.actions.engine.engine import Boundary
 from sayso.actions.engine.outcomes import LEFT_TOPIC
 from sayso.actions.model.action_row import get_action
-from sayso.actions.model.definition import Guarantee, at_most_once, idempotent, verifiable
+from sayso.actions.model.definition import (
+    Effect,
+    Guarantee,
+    at_most_once,
+    idempotent,
+    verifiable,
+)
 from sayso.actions.model.guarantee import effective
 from sayso.actions.model.snapshot import Absence, Call, Receipt
+from sayso.errors import Code, OutcomeUnknownError
 from sayso.sdk.views import ActionView
 from sayso.testing.clock import FakeClock
 from sayso.testing.faults.paying import PayingFault
@@ -250,3 +257,32 @@ async def test_what_fits_is_read_once_more_and_left(tmp_path: Path) -> None:
         )
         assert due is None
         assert_verified(later)
+
+
+class Erring(Shop):
+    """Moves no money, as far as its definition says, and answers each call with an error."""
+
+    def __init__(self) -> None:
+        super().__init__(verifiable(settle_after_s=60), as_declared=True)
+        (refund,) = self.actions
+        self.actions = (
+            replace(refund, effect=Effect.CHANGE, guarantee=verifiable(settle_after_s=60)),
+        )
+
+    async def call(self, call: Call) -> Receipt:
+        self.books.calls.append(call.idempotency_key)
+        raise OutcomeUnknownError(Code.OUTCOME_UNKNOWN, "internal error", answered=True)
+
+
+@pytest.mark.promise("engine:after-paying:once-more")
+async def test_what_is_answered_with_an_error_twice_is_called_no_more(tmp_path: Path) -> None:
+    """Also where no money moves: it was called again, and again, for as long as it answered so."""
+    shop = Erring()
+    async with open_shop(tmp_path, shop=shop) as opened:
+        stock(opened)
+        view = await lived(opened)
+        assert (view.status, len(shop.books.calls)) == ("unknown", 2)
+        assert view.error is not None
+        assert "with an error twice" in view.error.message
+        assert await told(opened) == [view.id]
+        assert_verified(opened)
