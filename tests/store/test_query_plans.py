@@ -23,6 +23,8 @@ WALKS = {
     "figures.requests",  # the same
     "limits.to_fill",  # by pages, when a new limit comes in force
     "log.newest_until",  # back over the entries of a day, before something is swept
+    "personal.some_wrappings",  # 64 rows, when a workspace is opened
+    "personal.wrappings",  # all customers' keys, when an operator checks
     "webhook.newest_before",  # back over the entries since a moment, when a person replays
     "log.tenants_to_verify",  # a verification reads everything anyway
 }

@@ -3,9 +3,11 @@
 -- name: braked
 select dial, cast(max(number) as bigint) as number from rollout_brake group by dial;
 
--- The entries that tell of brakes, whatever became of the rows.
+-- The entries that tell of brakes, whatever became of the rows: one look into the index of each log.
 -- name: braked_entries
-select body from log_entry where kind = 'rollout.braked';
+select log_entry.body from log_head
+cross join log_entry
+where log_entry.tenant = log_head.tenant and log_entry.kind = 'rollout.braked';
 
 -- name: brake
 insert into rollout_brake (tenant, dial, number, engaged_at, last_seq)
