@@ -49,6 +49,15 @@ NAMES_NO_TENANT = {
     ),
     "limits.uses_of": "by the tenant of the action, which is `home`",
     **dict.fromkeys(("rollout.braked", "rollout.count_wrong"), ONE_POLICY),
+    "rollout.braked_entries": ONE_POLICY,
+    **dict.fromkeys(
+        ("personal.some_wrappings", "personal.wrappings"),
+        "by which key those of all customers are wrapped, of whom nothing else is read",
+    ),
+    **dict.fromkeys(
+        ("repair.limit_use_delete", "repair.limit_use_update"),
+        "by the tenant of the action, which is `home`",
+    ),
     "rollout.wrong_since": ONE_POLICY,
     "log.tenants": "which logs there are",
     "log.tenants_to_verify": "which logs there are",

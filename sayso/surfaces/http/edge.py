@@ -242,6 +242,10 @@ def _leaves(value: JsonValue, path: Path, depth: int) -> Iterator[tuple[Path, Js
         yield path, value
 
 
+_FRACTIONS = {("sums",), ("share",)}
+"""Fields of a body that are no money of an action: caps in major units, and percent."""
+
+
 def _check(path: Path, leaf: JsonValue) -> None:
     match leaf:
         case str():
@@ -251,7 +255,7 @@ def _check(path: Path, leaf: JsonValue) -> None:
         case int():
             if not -MAX_INT <= leaf <= MAX_INT:
                 _bad_number(path, "is beyond 2^53-1, which not every reader keeps exactly")
-        case float():
+        case float() if path[:1] not in _FRACTIONS:
             _bad_number(path, "is not a whole number")
         case _:
             pass

@@ -176,3 +176,26 @@ def test_a_wrong_draft_is_refused_with_what_to_write(
     """A draft comes from a caller, so what is wrong with it is theirs to mend: no 5xx."""
     found = problem(api.post("/v1/policy/diff", {"files": files}, by="maria"), status, code)
     assert found["next_step"]
+
+
+SUM = """
+[[limit]]
+id = "out"
+say = "At most $500 a day"
+of = "workspace"
+effect = "money_out"
+sum = { USD = 500 }
+per = "day"
+"""
+
+
+@pytest.mark.promise("limits:set")
+def test_a_cap_may_have_cents_over_http(api: ApiServer) -> None:
+    """In major units, as the schema says; 140.50 was refused as no whole number."""
+    api.propose(2_000)
+    limits = LIMIT.replace("20", "12") + SUM  # beside the one of the test above
+    activate(api, {"policies/limits.toml": limits})
+    as_json(api.post("/v1/limits/out", {"sums": {"USD": 140.5}}, by="maria"))
+    assert "140.5" in as_json(api.get("/v1/policy"))["files"]["policies/limits.toml"]
+    problem(api.post("/v1/limits/out", {"sums": {"USD": 0.001}}, by="maria"), 422, "invalid_input")
+    problem(api.post("/v1/limits/out", {"count": 1.5}, by="maria"), 422, "invalid_input")
