@@ -197,5 +197,5 @@ def test_a_cap_may_have_cents_over_http(api: ApiServer) -> None:
     activate(api, {"policies/limits.toml": limits})
     as_json(api.post("/v1/limits/out", {"sums": {"USD": 140.5}}, by="maria"))
     assert "140.5" in as_json(api.get("/v1/policy"))["files"]["policies/limits.toml"]
-    problem(api.post("/v1/limits/out", {"sums": {"USD": 0.001}}, by="maria"), 422, "invalid_input")
+    problem(api.post("/v1/limits/out", {"sums": {"USD": -0.5}}, by="maria"), 422, "invalid_input")
     problem(api.post("/v1/limits/out", {"count": 1.5}, by="maria"), 422, "invalid_input")

@@ -126,8 +126,8 @@ where u.revision = a.revision and not case when u.currency = :cards
     else (u.state = 'held' and a.status in ('approved', 'executing', 'accepted', 'unknown'))
         or (u.state = 'settled' and a.status = 'succeeded')
         or (u.state = 'returned' and (a.status = 'compensated' or a.status = 'failed'))
-        or (u.state = 'released' and a.status not in
-            ('approved', 'executing', 'unknown', 'succeeded', 'compensated'))
+        or (u.state = 'released' and a.status <> 'compensated'
+            and a.status not in ('approved', 'executing', 'unknown', 'succeeded'))
     end
 order by u.action_id limit 20;
 
