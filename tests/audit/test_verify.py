@@ -16,7 +16,7 @@ from sayso.audit.verifier.verification import MAX_FINDINGS, Check, Damage, Verdi
 from sayso.audit.verify import main, verify
 
 MODULES = """
-errors ids money
+errors ids money verdicts
 audit audit.entry audit.fields audit.io_errors audit.log_of_logs audit.safe_open audit.verify
 audit.segments audit.segments.sealed audit.segments.segment
 audit.signed_note audit.signed_note.consistency_proof
@@ -41,7 +41,9 @@ audit.rules.limits
 audit.rules.people
 audit.rules.passkeys audit.rules.policy audit.rules.quorum audit.rules.requests
 audit.rules.transitions audit.rules.world
-audit.event
+audit.rules.repairs
+audit.event audit.restated audit.row_seal
+audit.verifier.damage audit.verifier.finding
 """
 """What a verification needs of ours; nothing may be added without a thought."""
 
