@@ -289,7 +289,8 @@ def test_a_cap_is_changed_and_the_rest_of_the_file_stays() -> None:
     assert changed == BIG.replace(
         "{ USD = 9_000, EUR = 8_000 }", "{ USD = 9000, EUR = 75.5 }"
     ).replace("count  = 400", "count  = 3")
-    assert change_limit(BIG, "open", cards=5) == BIG.replace("cards = 20", "cards = 5")
+    fewer = BIG.replace("cards = 20", "cards = 5").replace("At most 20", "At most 5")
+    assert change_limit(BIG, "open", cards=5) == fewer
     assert drop_limit(BIG, "open") == BIG[: BIG.index('[[limit]]\nid = "open"')]
     said = "# The shop's.\n\n# why a\n[[limit]]\nid = 'a'\n\n# why b\n[[limit]]\nid = 'b'\n"
     assert drop_limit(said, "a") == "# The shop's.\n\n# why b\n[[limit]]\nid = 'b'\n"
