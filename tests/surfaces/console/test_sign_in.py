@@ -74,7 +74,7 @@ async def test_a_link_that_a_mail_scanner_opens_is_not_used_up(tmp_path: Path) -
                 opened = await scanner.request(method, f"{ROOT}/enter", params={"key": secret})
                 assert opened.status_code == 200
                 assert "set-cookie" not in opened.headers
-        assert "Sign in with this link" in opened.text
+                assert method == "HEAD" or "Sign in with this link" in opened.text
         assert (await enter(console, secret))[0] == 303
         assert (await enter(console, secret))[0] == 401
 

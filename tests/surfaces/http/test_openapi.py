@@ -22,6 +22,7 @@ from sayso.sdk.views import ActionView, ApprovalView, EntryView, RequestView, St
 from sayso.sdk.webhooks.resource import WebhookTestView, WebhookView
 from sayso.surfaces.http import examples
 from sayso.surfaces.http.audit import PublicationPage
+from sayso.surfaces.http.operations import HealthView, ReadyView
 from sayso.surfaces.http.privacy import (
     AccessBody,
     EraseBody,
@@ -48,14 +49,12 @@ from sayso.surfaces.http.shapes import (
     DraftView,
     EntryPage,
     ExportBody,
-    HealthView,
     LimitBody,
     LimitList,
     NoBody,
     PlanDecisionBody,
     PolicyTests,
     ProofList,
-    ReadyView,
     ReplayBody,
     RequestPage,
     ResumeBody,
