@@ -59,7 +59,7 @@ def read_json(text: str | bytes, **hooks: Any) -> Any:
 
 def is_deep(value: object) -> bool:
     """Whether lists and tables stand in each other more than `MOST_NESTED` times."""
-    level = [value]
+    level: list[object] = [value]
     for _ in range(MOST_NESTED + 1):
         level = [one for one in level if isinstance(one, Mapping | list)]
         if not level:

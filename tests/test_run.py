@@ -20,7 +20,7 @@ NEEDS = ("bash", "dirname", "env", "id", "mktemp", "mv", "rm", "sed", "sh", "tai
 TIMEOUT_S = 120
 PYTHON = str(Path(sys.base_prefix) / "bin" / "python3")
 UV = '#!/bin/sh\n[ "$1" = --version ] || { echo "$PWD"; echo "$@"; echo "by ${SAYSO_RUN:-uv}"; }\n'
-COMMANDS = {
+COMMANDS: dict[tuple[str, ...], str] = {
     ("demo", "--yes"): "run --project {root} sayso demo --yes",
     ("test",): "run --no-editable --group dev --all-extras pytest -n auto",
     ("test", "-k", "a b"): "run --no-editable --group dev --all-extras pytest -n auto -k a b",

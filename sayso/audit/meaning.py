@@ -131,7 +131,7 @@ def settle(
     meant = found.pop((tenant, table, name), _NOTHING)
     tx.remember(_KEY, found)
     said = _together(table, meant, None if before is None else _UNREAD)
-    wrong = []
+    wrong: list[str] = []
     for column, value_of in columns.items():
         if column in said:
             own, value = value_of(after), said[column]

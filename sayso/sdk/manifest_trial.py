@@ -25,6 +25,7 @@ from sayso.connectors.setup import AskedSettings, Setup
 from sayso.errors import Code, OutcomeUnknownError, RefusedError, RetryableError, SaysoError
 from sayso.ids import Clock, IdSource
 from sayso.json import JsonObject, JsonValue
+from sayso.money import Money
 from sayso.sdk.connectors import load_connectors
 from sayso.sdk.resources.connections import Connections
 from sayso.sdk.workspace import Workspace
@@ -234,8 +235,8 @@ def _value(arg: Arg, records: list[Record]) -> JsonValue:
             return arg.words[0]
         case MoneyArg():
             facts = (value for one in records for value in one.facts.values())
-            currency = next((one.currency for one in facts if hasattr(one, "currency")), "USD")
-            return {"amount_minor": 1, "currency": str(currency)}
+            currency = next((one.currency for one in facts if isinstance(one, Money)), "USD")
+            return {"amount_minor": 1, "currency": currency}
         case ListArg():
             return [{name: _value(inner, records) for name, inner in arg.of.items()}]
         case _:

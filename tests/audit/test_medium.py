@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from audit.small_log import SmallLog
@@ -134,5 +134,5 @@ def test_an_sqlite_that_marks_no_function_as_harmless_verifies_all_the_same(
 def _member(body: bytes, path: str) -> Any:
     found: Any = json.loads(body)
     for name in path.removeprefix("$.").split("."):
-        found = found.get(name) if isinstance(found, dict) else None
+        found = cast("dict[str, Any]", found).get(name) if isinstance(found, dict) else None
     return found

@@ -26,6 +26,8 @@ from sayso.actions.policy.base import Outcome
 from sayso.audit.authority.keyring import Keyring
 from sayso.audit.authority.state import changed_outside
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
+from sayso.audit.fields import Fields, object_in
+from sayso.audit.fields import text_or_none as text_said
 from sayso.audit.log import AuditLog
 from sayso.audit.meaning import settle
 from sayso.audit.row_seal import ROW, sealed_bytes
@@ -254,14 +256,14 @@ class Ledger:
 def _as_told(entry: Entry, present: Row) -> Entry:
     """The entry that ends what was tampered with: it vouches for nothing that the row says."""
     told = text_or_none(present, "told")
-    body = {} if told is None else orjson.loads(told)
-    revision = body.get("data", {}).get("revision")
+    body: Fields = {} if told is None else orjson.loads(told)
+    revision = object_in(body, "data").get("revision")
     return replace(
         entry,
-        subject=body.get("subject", entry.subject),
-        name=body.get("name", entry.name),
-        request=body.get("request", entry.request),
-        data=entry.data if revision is None else {**entry.data, "revision": revision},
+        subject=text_said(body, "subject") or entry.subject,
+        name=text_said(body, "name") or entry.name,
+        request=text_said(body, "request") or entry.request,
+        data={**entry.data, "revision": revision} if isinstance(revision, int) else entry.data,
     )
 
 
@@ -278,7 +280,7 @@ def is_erasure(reader: Reader, tenant: Tenant, seq: int) -> bool:
 
 def _kind_at(reader: Reader, tenant: Tenant, seq: int) -> str:
     found = reader.one("log.bodies", tenant=tenant, from_seq=seq, limit=1)
-    body = {} if found is None else orjson.loads(text(found, "body"))
+    body: Fields = {} if found is None else orjson.loads(text(found, "body"))
     return str(body["kind"]) if body.get("seq") == seq else ""
 
 

@@ -55,7 +55,7 @@ def declared_actions(schema: str, actions: Sequence[Action]) -> DeclaredActions:
     absent: list[Action] = []
     narrower: list[Action] = []
     for name, effect, context in _LINE.findall(schema):
-        facts = {
+        facts: dict[str, FactType] = {
             fact: _TYPES[kind]
             for fact, kind in _FIELD.findall(context)
             if fact not in _OURS and kind in _TYPES

@@ -340,11 +340,12 @@ def _reading(at: Place, action: ActionTable) -> Iterator[Found]:
     except TemplateError as error:
         yield (*at, "payee"), str(error), ""
         return
-    both = sorted({name[0] for name in names if len(name) == 1} & known & set(action.card))
+    alone = {".".join(name) for name in names if len(name) == 1}
+    both = sorted(alone & known & set(action.card))
     if both:
         problem = f"`{{{both[0]}}}` is a read and a name of the card"
         yield (*at, "payee"), problem, "call the one on the card something else"
-    starts = {name[0] for name in names if len(name) > 1 or name[0] not in action.card}
+    starts = {name[0] for name in names} - (alone & set(action.card))
     if starts - known:
         yield (*at, "payee"), f"nothing is read as `{min(starts - known)}`", ""
 

@@ -61,22 +61,29 @@ def _complete(value: object) -> bool:
 
 
 def _subscription(table: dict[str, Any]) -> bool:
-    items = table.get("items")
-    listed = items.get("data") if isinstance(items, dict) else None
     changed = False
-    for item in listed if isinstance(listed, list) else ():
-        if not isinstance(item, dict):
-            continue
+    for item in _tables(_table(table.get("items")).get("data")):
         for end in _PERIOD:
             if end not in item and end in table:
                 item[end], changed = table[end], True
-        plan = item.get("plan")
-        if "price" not in item and isinstance(plan, dict):
+        plan = _table(item.get("plan"))
+        if "price" not in item and plan:
             item["price"], changed = _price_of(plan), True
-        price = item.get("price")
-        if "currency" not in table and isinstance(price, dict) and "currency" in price:
+        price = _table(item.get("price"))
+        if "currency" not in table and "currency" in price:
             table["currency"], changed = price["currency"], True
     return changed
+
+
+def _table(value: object) -> dict[str, Any]:
+    """A decoded object; an empty one for anything else."""
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def _tables(value: object) -> list[dict[str, Any]]:
+    """The objects of a decoded list."""
+    listed = cast("list[object]", value) if isinstance(value, list) else []
+    return [table for one in listed if (table := _table(one))]
 
 
 def _price_of(plan: dict[str, Any]) -> dict[str, Any]:
