@@ -28,6 +28,7 @@ from sayso.actions.policy.evaluator import bound_digest
 from sayso.audit.entry import Json
 from sayso.audit.log import AuditLog
 from sayso.audit.personal import Personal
+from sayso.audit.row_seal import ROW, sealed_bytes
 from sayso.audit.signed_note.note import Checkpoint, sign_checkpoint
 from sayso.audit.tree.merkle import Frontier, leaf_hash
 from sayso.ids import IdSource, SystemClock, Tenant
@@ -165,7 +166,8 @@ class Copies:
         self._log = AuditLog(workspace.settings.workspace.name, workspace.signer(), SystemClock())
         self._signer = workspace.signer().named(self._log.origin_of(Tenant(self._tenant)))
         self._ids = IdSource(SystemClock())
-        self._personal = Personal(secrets.token_bytes, workspace.keyring())
+        self._keyring = workspace.keyring()
+        self._personal = Personal(secrets.token_bytes, self._keyring)
         self._read_first()
         head = target.read("log_head", "tenant = :tenant", {"tenant": self._tenant})[0]
         size, frontier = head["size"], head["frontier"]
@@ -246,6 +248,8 @@ class Copies:
         words = words.replace(self._named["digest"], digest)
         words = words.replace(self._named["call"], call_key(self._tenant, new["action"], digest))
         copied, bodies = self._layout.parts(words)
+        seal = self._keyring.seal_row(sealed_bytes("action", copied["action"][0]))
+        bodies[-1] = bodies[-1].replace(str(orjson.loads(bodies[-1])["data"][ROW]), seal)
         moved = self._append(tables, bodies)
         copied["subject"][0]["key"] = subject.values["key"]
         copied["personal"][0]["nonce"] = subject.values["nonce"]

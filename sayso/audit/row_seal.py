@@ -12,6 +12,8 @@ from collections.abc import Mapping
 
 import orjson
 
+from sayso.errors import Code, RefusedError
+
 ROW = "row"
 """Where an entry's `data` has the seal."""
 
@@ -34,5 +36,16 @@ stand there. NOTE: they are sealed in this order."""
 
 
 def sealed_bytes(table: str, row: Mapping[str, object]) -> bytes:
-    """What the seal of a row is over."""
-    return orjson.dumps([table, *(row.get(column) for column in SEALED[table])])
+    """What the seal of a row is over.
+
+    Raises:
+        RefusedError: `invalid_input`, for text that is none, which no row can hold.
+    """
+    try:
+        return orjson.dumps([table, *(row.get(column) for column in SEALED[table])])
+    except TypeError as error:
+        raise RefusedError(
+            Code.INVALID_INPUT,
+            f"the {table} holds text that is no Unicode",
+            next_step="send whole characters",
+        ) from error
