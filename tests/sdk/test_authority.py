@@ -345,8 +345,8 @@ async def test_a_requester_who_was_written_away_does_not_say_yes(tmp_path: Path)
         view = await propose(opened, requester=maria)
         write(opened, "update action set requester = 'service:bot'")
         write(opened, "update approval set requester = 'service:bot'")
-        await opened.sayso.approvals.decide_as(say(await shown(opened, view)), wait=False)
         with pytest.raises(IntegrityError):
-            await advance(opened, view)
+            await opened.sayso.approvals.decide_as(say(await shown(opened, view)), wait=False)
+        await advance(opened, view)
         assert opened.shop.books.payouts == []
         assert opened.sayso.audit.verify().verdict == "tampered"
