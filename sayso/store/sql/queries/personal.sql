@@ -27,7 +27,7 @@ update subject set key = :key where tenant = :tenant and id = :id and key = :was
 
 -- By what each customer's key was wrapped: its first bytes name the root.
 -- name: wrappings
-select distinct substr(key, 1, 11) as head, length(key) as bytes from subject;
+select distinct substr(key, 1, 11) as head, cast(length(key) as bigint) as bytes from subject;
 
 -- name: some_wrappings
-select substr(key, 1, 11) as head, length(key) as bytes from subject limit 64;
+select substr(key, 1, 11) as head, cast(length(key) as bigint) as bytes from subject limit 64;
