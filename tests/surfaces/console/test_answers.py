@@ -58,17 +58,17 @@ def statuses(view: SolutionView) -> list[str]:
 
 
 async def test_the_page_says_first_what_and_how_much_to_whom(tmp_path: Path) -> None:
-    """In the order of five seconds: money and payee, words, why, unusual; then the steps."""
+    """In the order of five seconds: money and payee, why, unusual, words; then the steps."""
     async with open_console(tmp_path) as console:
         view = await console.ask()
         page = (await read(console, f"solution/{view.id}")).text
         parts = [
             "$139.00 to Ben Okafor",
             "back to",
-            "The mugs came broken",
-            "What it says is not checked.",
             "Above the automatic $50",
             "Unusual",
+            "The mugs came broken",
+            "What it says is not checked.",
             "What a yes does",
             "Dear Ben,",
             "No answer counts as no",
