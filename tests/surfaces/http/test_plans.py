@@ -75,7 +75,7 @@ def ask_for_two(api: ApiServer, paid: int, minor: int, *, apart: bool = False) -
                 tx,
                 replace(row),
                 EntryKind.REQUEST_PLANNED,
-                data={},
+                data={"planner": "test", "steps": [f"{one.id} {one.action}" for one in steps]},
                 planner="test",
                 plan=plan_json(Plan(steps=steps, planner="test")),
             )
