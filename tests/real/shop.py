@@ -20,6 +20,7 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 
 import orjson
 from support.postgres_server import PostgresServer
@@ -67,7 +68,7 @@ def wait_until(so: Callable[[], bool], seconds: float, what: str) -> None:
     until = time.monotonic() + seconds
     while not so():
         assert time.monotonic() < until, f"in vain for {seconds} s: {what}"
-        time.sleep(0.02)
+        Event().wait(0.02)
 
 
 @dataclass(frozen=True, slots=True)

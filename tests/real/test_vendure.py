@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 import random
-import time
 from collections.abc import Generator
 from pathlib import Path
+from threading import Event
 
 import pytest
 from real.asking import (
@@ -162,7 +162,7 @@ async def test_a_killed_sayso_has_paid_once(shop: RealShop, tmp_path: Path) -> N
                 "the acquirer pays",
             )
         for one in asking:
-            time.sleep(0.0 if held else drawn.uniform(0.1, 0.5))
+            Event().wait(0.0 if held else drawn.uniform(0.1, 0.5))
             one.kill()
             one.join(PAY_S)
         server.slow.unlink(missing_ok=True)

@@ -198,3 +198,11 @@ def _captured_text(template: str, actual: JsonValue) -> dict[str, JsonValue] | N
     if match is None:
         return None
     return {name: match[f"n{number}"] for number, name in enumerate(names)}
+
+
+def own_cursor(cursor: str | None, items: str) -> str | None:
+    """The path in an item of what names the next page, where that is the last item's own id."""
+    before = f"{items}[-1]."
+    if cursor is not None and cursor.startswith(before):
+        return cursor.removeprefix(before)
+    return None

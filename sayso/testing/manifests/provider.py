@@ -40,6 +40,7 @@ from sayso.testing.manifests.inverse import (
     is_one_item,
     list_and_item,
     merged,
+    own_cursor,
     put,
     put_dotted,
     steps_of,
@@ -528,20 +529,18 @@ class GeneratedProvider:
         where, _ = list_and_item(items)
         listed = get(document, where)
         whole = list(listed) if isinstance(listed, (list, tuple)) else []
-        own = _own_cursor(page, items)
+        own = own_cursor(page.cursor, items)
         number = self._page_of(page, parsed) if own is None else self._after(own, whole, parsed)
         size = page.size if page.size is not None else self.page_size
         begin = number * size
         shown = put(document, where, whole[begin : begin + size])
         goes_on = begin + size < len(whole)
         headers: list[tuple[str, str]] = []
-        following = f"{parsed.path}?{_PAGE}={number + 1}"
         rest = "&".join(f"{k}={v}" for k, v in parsed.query if k != _PAGE)
-        url = f"{self._site.base.split('/', 3)[0]}//{urlsplit(self._site.base).netloc}{following}"
-        if page.more is not None:
-            shown = put(shown, steps_of(page.more) or (), goes_on)
-        if page.total is not None:
-            shown = put(shown, steps_of(page.total) or (), len(whole))
+        base = urlsplit(self._site.base)
+        url = f"{base.scheme}://{base.netloc}{parsed.path}?{_PAGE}={number + 1}"
+        for path, value in ((page.more, goes_on), (page.total, len(whole))):
+            shown = shown if path is None else put(shown, steps_of(path) or (), value)
         for path in (None if own else page.cursor, page.token):
             if path is not None:
                 shown = put(shown, steps_of(path) or (), str(number + 1) if goes_on else None)
@@ -599,11 +598,3 @@ class GeneratedProvider:
             body=json.dumps(body).encode(),
             headers=(("Content-Type", "application/json"),),
         )
-
-
-def _own_cursor(page: Page, items: str) -> str | None:
-    """The path in an item of what names the next page, where that is the last item's own id."""
-    before = f"{items}[-1]."
-    if page.cursor is not None and page.cursor.startswith(before):
-        return page.cursor.removeprefix(before)
-    return None
