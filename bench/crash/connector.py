@@ -94,7 +94,9 @@ class BankConnector:
                 summary="Pay back an order",
                 args=RefundArgs,
                 guarantee=guarantee,
-                effect=Effect.MONEY_OUT,
+                # Its workers die any number of times, and a payment is repeated once by itself:
+                # that is judged by `--after-paying`, and here what the guarantees promise.
+                effect=Effect.CHANGE,
                 reversible=False,
                 sentence="Refund {amount} of order {order}",
                 money_arg="amount",

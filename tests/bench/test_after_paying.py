@@ -17,7 +17,8 @@ def test_killed_while_the_shop_has_paid_it_is_paid_once(tmp_path: Path, fault: P
     way = run_way(tmp_path / "w", fault, 2, seed=1)
     assert way.ok, way
     assert way.paid >= 1
-    assert (fault is PayingFault.ROLLED_BACK) == (way.statuses["unknown"] > 0)
+    # A late record is found; what was killed before it was paid may be a person's all the same.
+    assert fault is not PayingFault.ROLLED_BACK or way.statuses["unknown"] > 0
 
 
 def test_what_is_wrong_fails_the_bench() -> None:
