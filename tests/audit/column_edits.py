@@ -79,7 +79,10 @@ def _edit(path: Path, table: str, column: str, kind: str) -> bool:
         names = ", ".join(f'"{key}"' for key in keys)
         # The first by its key: of `meta` that is what the log's heads say, and not what the
         # database was made by, which is compared when it is opened.
-        order = f'select "{column}", {names} from "{table}" order by {names}'
+        # One of an erased customer is the last: it is final, empty, and sealed no more.
+        columns = {row[1] for row in database.execute(f'pragma table_info("{table}")')}
+        last = "erased_seq is not null, " if "erased_seq" in columns else ""
+        order = f'select "{column}", {names} from "{table}" order by {last}{names}'
         rows = database.execute(order).fetchall()
         assert rows, f"nothing of `{table}` is there to be edited"
         where = " and ".join(f'"{key}" = ?' for key in keys)
