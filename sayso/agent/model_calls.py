@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
-from sayso.connectors.secret import Secret
+from sayso.secret import Secret
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel

@@ -4,7 +4,7 @@ Names are imported when they are first used, so that importing this package cost
 
 `base` is the contract, `define` the short way to an action of your own; `registry` finds them by
 name, made from a `setup`. What a connector may use: `arguments`, `ahead` (reads at once), `retry`,
-`secret`, `redaction`, `vault`, `signatures`, `email_address`, `outgoing_text`, `http`, `oauth`.
+`redaction`, `vault`, `signatures`, `email_address`, `outgoing_text`, `http`, `oauth`.
 Shipped: `stripe`, `email`, and by `manifest` those in `manifests`; `describe` and `draft` read a
 provider's own documents.
 """
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
     from sayso.connectors.base import Connector
     from sayso.connectors.registry import Connectors
     from sayso.connectors.retry import RetryPolicy
-    from sayso.connectors.secret import Secret, resolve_reference
     from sayso.connectors.setup import Address, AddressBook, Factory, Setup
+    from sayso.secret import Secret, resolve_reference
 
 _HOMES = {
-    "Address": "setup",
-    "AddressBook": "setup",
-    "Connector": "base",
-    "Connectors": "registry",
-    "Factory": "setup",
-    "RetryPolicy": "retry",
-    "Secret": "secret",
-    "Setup": "setup",
-    "read_args": "arguments",
-    "resolve_reference": "secret",
+    "Address": "sayso.connectors.setup",
+    "AddressBook": "sayso.connectors.setup",
+    "Connector": "sayso.connectors.base",
+    "Connectors": "sayso.connectors.registry",
+    "Factory": "sayso.connectors.setup",
+    "RetryPolicy": "sayso.connectors.retry",
+    "Secret": "sayso.secret",
+    "Setup": "sayso.connectors.setup",
+    "read_args": "sayso.connectors.arguments",
+    "resolve_reference": "sayso.secret",
 }
 
 __all__ = [
@@ -53,4 +53,4 @@ def __getattr__(name: str) -> object:
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module `{__name__}` has no `{name}`")
-    return getattr(import_module(f"{__name__}.{home}"), name)
+    return getattr(import_module(home), name)

@@ -13,8 +13,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Final, TypeVar
 from urllib.parse import quote
 
-from sayso.connectors.secret import HIDDEN, Secret
 from sayso.errors import OutcomeUnknownError, RetryableError, SaysoError
+from sayso.secret import HIDDEN, Secret
 
 T = TypeVar("T")
 _LEAST: Final = 6

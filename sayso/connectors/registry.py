@@ -24,11 +24,11 @@ from sayso.connectors.arguments import ECHO_LIMIT, read_args
 from sayso.connectors.base import Connector, EffectBook, RefundBook, SubjectBook, Warmable
 from sayso.connectors.manifests import FOLDER, manifest_names
 from sayso.connectors.redaction import Hiding
-from sayso.connectors.secret import Secret
 from sayso.connectors.setup import AskedSettings, Factory, Setup
 from sayso.errors import Code, ConfigError, RefusedError, RetryableError
 from sayso.ids import Clock
 from sayso.json import JsonObject, JsonValue
+from sayso.secret import Secret
 from sayso.text import plain
 
 T = TypeVar("T")

@@ -10,10 +10,10 @@ from typing import Protocol, runtime_checkable
 
 from sayso.actions.model.definition import Subject
 from sayso.connectors.base import Connector
-from sayso.connectors.secret import Secret, no_secret
 from sayso.errors import Code, ConfigError
 from sayso.ids import Clock
 from sayso.json import JsonValue
+from sayso.secret import Secret, no_secret
 from sayso.settings import FILE_NAME, of_the_top
 from sayso.text import plain
 

@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Literal
 
-from sayso.connectors.secret import Secret
+from sayso.secret import Secret
 
 Provider = Literal["stripe", "shopify", "zendesk", "intercom"]
 TOLERANCE_S = 300

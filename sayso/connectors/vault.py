@@ -19,9 +19,9 @@ from collections.abc import Sequence
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from sayso.connectors.secret import Secret
 from sayso.errors import Code, ConfigError, IntegrityError
 from sayso.ids import Entropy
+from sayso.secret import Secret
 
 MAGIC = b"sv1"
 KEY_BYTES = 32

@@ -15,13 +15,13 @@ from pydantic.errors import PydanticInvalidForJsonSchema
 from sayso.actions.model.definition import Action, with_signed
 from sayso.connectors.base import Connector
 from sayso.connectors.registry import Connectors, is_installed
-from sayso.connectors.secret import Secret
 from sayso.errors import Code, ConfigError, SaysoError
 from sayso.ids import SystemClock
 from sayso.json import JsonValue
 from sayso.sdk.connectors import load_actions_file, load_actions_files
 from sayso.sdk.views import View
 from sayso.sdk.workspace import Workspace
+from sayso.secret import Secret
 
 _PATIENCE_S = 3.0
 """How long a team's own code may take to be loaded. Whoever stops waits for nobody longer."""

@@ -15,10 +15,10 @@ from sayso.actions.engine.proposals import Proposals
 from sayso.agent.phrases import DEFAULT_LANGUAGE
 from sayso.agent.requests import Requests
 from sayso.connectors.registry import Connectors
-from sayso.connectors.secret import Secret
 from sayso.errors import Code, ConfigError
 from sayso.ids import Clock, Tenant
 from sayso.sdk.workspace import Workspace
+from sayso.secret import Secret
 from sayso.settings.planner import BudgetSection, ModelSection
 from sayso.store.base import Store
 from sayso.telemetry import Telemetry

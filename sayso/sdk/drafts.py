@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, cast
 
 from sayso.connectors.draft.draft import Drafted
 from sayso.connectors.manifests import FOLDER
-from sayso.connectors.secret import Secret
 from sayso.errors import Code, ConfigError, RefusedError, RetryableError
 from sayso.sdk.scaffold import template
 from sayso.sdk.workspace import Workspace
+from sayso.secret import Secret
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from sayso.connectors.manifest.connector import ManifestConnector
 from sayso.connectors.manifest.schema import Call, Read
-from sayso.connectors.secret import Secret
 from sayso.errors import Code, ConfigError
 from sayso.ids import Clock
 from sayso.json import JsonObject, JsonValue
@@ -21,6 +20,7 @@ from sayso.sdk.connectors import load_connectors
 from sayso.sdk.database import open_store
 from sayso.sdk.resources.connections import Connections
 from sayso.sdk.workspace import Workspace
+from sayso.secret import Secret
 
 NAME = "Sayso: carry out what the customer asks for"
 USER, CONVERSATION = "PUT-USER-ID-HERE", "PUT-CONVERSATION-ID-HERE"

@@ -14,9 +14,9 @@ from sayso.actions.policy.document import PolicyDocument, PolicyRules
 from sayso.audit.authority.keyring import Keyring, root_of_signer, root_of_text
 from sayso.audit.signed_note.note import Ed25519Signer
 from sayso.audit.signing.keys import LogSigner
-from sayso.connectors.secret import Secret, resolve_reference
 from sayso.connectors.vault import MAKE_A_KEY
 from sayso.errors import Code, ConfigError, RefusedError
+from sayso.secret import Secret, resolve_reference
 from sayso.settings import FILE_NAME, Settings, VaultSection, read_settings
 from sayso.store.private_files import PRIVATE_FILE, make_private_folder
 from sayso.text import plain

@@ -16,7 +16,6 @@ from pydantic import ValidationError
 from sayso.actions.model.definition import Action
 from sayso.actions.policy.document import PolicyDocument
 from sayso.audit.signing.rotation import FINISH_ROTATION
-from sayso.connectors.secret import Secret
 from sayso.errors import Code, ConfigError, SaysoError
 from sayso.ids import Clock, SystemClock, Tenant
 from sayso.json import JsonValue
@@ -29,6 +28,7 @@ from sayso.sdk.orphaned_actions import find_orphans
 from sayso.sdk.policy_in_force import read_state
 from sayso.sdk.resources.connections import check_token, read_connection, read_vault
 from sayso.sdk.workspace import Workspace, compile_policy
+from sayso.secret import Secret
 from sayso.settings import FILE_NAME, PlaceSection
 from sayso.settings.planner import ModelSection
 from sayso.store.base import Store, text

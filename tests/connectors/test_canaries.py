@@ -14,10 +14,10 @@ from connectors.test_email import smtp
 from support.mail_server import MailCatcher
 
 from sayso.connectors.email import FileTransport, Login
-from sayso.connectors.secret import Secret
 from sayso.errors import SaysoError
 from sayso.json import JsonObject
 from sayso.sandbox import API_KEY, Fault
+from sayso.secret import Secret
 
 REFUND: JsonObject = {"charge": "ch_demo_ana_1"}
 

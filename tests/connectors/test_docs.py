@@ -15,13 +15,13 @@ from connectors.benches import EXAMPLES
 from sayso.actions.model.definition import Action, at_most_once
 from sayso.connectors.email.actions import actions_with
 from sayso.connectors.registry import Connectors
-from sayso.connectors.secret import Secret
 from sayso.connectors.stripe.actions import CANCEL_SUBSCRIPTION, CREDIT, REFUND
 from sayso.connectors.stripe.connector import API_VERSION
 from sayso.connectors.vault import new_key
 from sayso.ids import SystemClock
 from sayso.sdk.resources.connections import Connections
 from sayso.sdk.workspace import Workspace, write_secret_file
+from sayso.secret import Secret
 from sayso.settings import ConnectionSection, VaultSection, parse_settings
 
 PAGES = (

@@ -20,7 +20,6 @@ from sayso.connectors.email import (
     Writer,
 )
 from sayso.connectors.registry import Connectors
-from sayso.connectors.secret import Secret
 from sayso.errors import (
     Code,
     ConfigError,
@@ -29,6 +28,7 @@ from sayso.errors import (
     RetryableError,
     SaysoError,
 )
+from sayso.secret import Secret
 from sayso.testing.clock import START
 
 BODY = "We are sorry.\n\nSee https://shop.example/help for more.\n"

@@ -9,8 +9,8 @@ import traceback
 import pytest
 
 from sayso.connectors.redaction import Hiding
-from sayso.connectors.secret import Secret
 from sayso.errors import Code, RefusedError, RetryableError
+from sayso.secret import Secret
 
 KEY = "sk_live_a+b/c d"
 

@@ -13,8 +13,8 @@ from sayso.connectors.oauth.client import OAuthExchange
 from sayso.connectors.oauth.connection import Connection
 from sayso.connectors.oauth.refresh import BrokerSettings, TokenBroker
 from sayso.connectors.oauth.tokens import Token
-from sayso.connectors.secret import Secret
 from sayso.errors import Code, ConfigError, RefusedError, RetryableError
+from sayso.secret import Secret
 
 
 async def test_a_fresh_token_is_used_as_it_is() -> None:

@@ -9,8 +9,8 @@ import pytest
 from connectors.oauth_office import Office, open_office
 
 from sayso.connectors.oauth.tokens import Token
-from sayso.connectors.secret import Secret
 from sayso.errors import Code, RetryableError
+from sayso.secret import Secret
 
 ALWAYS = 1_000
 

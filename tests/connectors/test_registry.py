@@ -22,11 +22,11 @@ from sayso.actions.model.snapshot import Call, Receipt, Record, Resolved
 from sayso.connectors.define import OwnConnector, action
 from sayso.connectors.email import EmailConnector, FileTransport
 from sayso.connectors.registry import GROUP, Connectors
-from sayso.connectors.secret import Secret
 from sayso.connectors.setup import AskedSettings
 from sayso.errors import Code, ConfigError, OutcomeUnknownError, RefusedError, RetryableError
 from sayso.json import JsonValue
 from sayso.sandbox import Sandbox
+from sayso.secret import Secret
 from sayso.testing.clock import FakeClock
 
 ROOT = Path(__file__).parents[2]

@@ -20,9 +20,9 @@ from support.identity_provider import FakeIdp
 from sayso.connectors.oauth.client import OAuthExchange
 from sayso.connectors.oauth.refresh import TokenBroker
 from sayso.connectors.oauth.tokens import Token, TokenRow
-from sayso.connectors.secret import Secret
 from sayso.connectors.vault import new_key
 from sayso.errors import Code, RefusedError
+from sayso.secret import Secret
 from sayso.store.sqlite.store import SqliteStore
 from sayso.testing.clock import START, FakeClock
 

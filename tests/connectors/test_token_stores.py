@@ -12,11 +12,11 @@ import pytest
 
 from sayso.connectors.oauth.token_rows import SqlTokenStore
 from sayso.connectors.oauth.tokens import MemoryTokenStore, Token, TokenStore
-from sayso.connectors.secret import Secret
 from sayso.connectors.vault import Vault, new_key
 from sayso.dispatch.clock_skew import CALM_S, Stragglers
 from sayso.errors import Code, ConfigError, IntegrityError
 from sayso.ids import Tenant
+from sayso.secret import Secret
 from sayso.store.sqlite.store import SqliteStore, open_connection
 from sayso.testing.clock import START, FakeClock
 

@@ -7,9 +7,9 @@ import secrets
 
 import pytest
 
-from sayso.connectors.secret import Secret
 from sayso.connectors.vault import Vault
 from sayso.errors import Code, ConfigError, IntegrityError
+from sayso.secret import Secret
 
 KEY, OTHER = (Secret(base64.b64encode(bytes([number]) * 32).decode()) for number in (1, 2))
 PLAIN = b'{"access":"at-1"}'

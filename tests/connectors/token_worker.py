@@ -22,11 +22,11 @@ from sayso.connectors.oauth.connection import Connection
 from sayso.connectors.oauth.refresh import BrokerSettings, TokenBroker
 from sayso.connectors.oauth.token_rows import SqlTokenStore
 from sayso.connectors.oauth.tokens import Token
-from sayso.connectors.secret import Secret
 from sayso.connectors.vault import Vault
 from sayso.errors import SaysoError
 from sayso.ids import Tenant
 from sayso.json import JsonObject, JsonValue
+from sayso.secret import Secret
 from sayso.store.sqlite.store import SqliteStore
 from sayso.testing.clock import START
 

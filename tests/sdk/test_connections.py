@@ -24,7 +24,6 @@ from support.mail_server import MailCatcher
 from sayso.audit.signed_note.note import Ed25519Signer
 from sayso.connectors.define import OwnConnector
 from sayso.connectors.oauth.tokens import Token
-from sayso.connectors.secret import Secret
 from sayso.connectors.vault import new_key
 from sayso.errors import Code, ConfigError, IntegrityError, RefusedError, SaysoError
 from sayso.sandbox import API_KEY, Sandbox
@@ -32,6 +31,7 @@ from sayso.sdk.client import Sayso
 from sayso.sdk.resources.connections import Connections
 from sayso.sdk.workspace import Workspace, write_secret_file
 from sayso.sdk.workspace_check import check_workspace
+from sayso.secret import Secret
 from sayso.settings import FILE_NAME
 from sayso.store.migrations import migrate
 from sayso.store.sqlite.store import open_connection

@@ -17,12 +17,12 @@ from surfaces.cli.cli_workspace import Line
 from surfaces.http.api_server import token as make_token
 
 from sayso.connectors.describe.openapi import OpenApi
-from sayso.connectors.secret import Secret
 from sayso.errors import Code, ConfigError
 from sayso.json import JsonObject
 from sayso.money import Money
 from sayso.sdk.fin import CONVERSATION, NAME, USER, fin_definition
 from sayso.sdk.resources.tokens import Scope
+from sayso.secret import Secret
 from sayso.surfaces.http.app import create_app
 
 DATA = Path(os.environ.get("SAYSO_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))

@@ -24,7 +24,6 @@ from support.shop_workspace import POLICY, ShopWorkspace, make_shop_workspace, o
 from sayso.actions.model.snapshot import Finality
 from sayso.audit.log import AuditLog
 from sayso.connectors.registry import Connectors
-from sayso.connectors.secret import Secret
 from sayso.connectors.signatures import is_signed
 from sayso.errors import Code, RefusedError
 from sayso.ids import SystemClock
@@ -33,6 +32,7 @@ from sayso.money import Money
 from sayso.sandbox import Sandbox
 from sayso.sdk.client import Sayso
 from sayso.sdk.inbound.events import read_event, without_markup
+from sayso.secret import Secret
 from sayso.surfaces.console.app import create_console
 from sayso.surfaces.http.app import create_app
 from sayso.testing.clock import FakeClock

@@ -24,7 +24,6 @@ from typing import Literal
 from sayso.actions.model.definition import Guarantee, at_most_once
 from sayso.actions.model.snapshot import Absence, Receipt
 from sayso.connectors.email.transport import Letter
-from sayso.connectors.secret import Secret
 from sayso.errors import (
     Code,
     ConfigError,
@@ -33,6 +32,7 @@ from sayso.errors import (
     RetryableError,
     SaysoError,
 )
+from sayso.secret import Secret
 from sayso.text import plain
 
 Security = Literal["starttls", "tls", "none"]

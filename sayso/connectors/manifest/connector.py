@@ -27,13 +27,13 @@ from sayso.connectors.manifest.scope import OnFile, subject_names
 from sayso.connectors.manifest.source import Source
 from sayso.connectors.manifest.template import fill_path, names_in
 from sayso.connectors.retry import RetryPolicy
-from sayso.connectors.secret import Secret
 from sayso.connectors.setup import AccountSeen, Address, AddressBook, PhoneBook
 from sayso.errors import Code, ConfigError, RefusedError
 from sayso.ids import Clock
 from sayso.json import JsonValue
 from sayso.network import Destination
 from sayso.reading import ReadingError, read
+from sayso.secret import Secret
 from sayso.text import plain
 
 TIMEOUT_S = 30.0

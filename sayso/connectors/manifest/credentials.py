@@ -16,7 +16,7 @@ from sayso.connectors.manifest.schema import (
     OAuthAuth,
 )
 from sayso.connectors.manifest.template import fill_text
-from sayso.connectors.secret import Secret
+from sayso.secret import Secret
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,10 +16,10 @@ from sayso.connectors.manifest.credentials import AuthHeaders, needs_secret
 from sayso.connectors.manifest.mcp_tools import McpTools
 from sayso.connectors.manifest.review import Reviewed
 from sayso.connectors.manifest.schema import ListArg, Manifest, NoAuth, TextArg
-from sayso.connectors.secret import Secret
 from sayso.connectors.setup import Setup
 from sayso.errors import Code, ConfigError
 from sayso.network import LOOPBACK, Destination, checked_url
+from sayso.secret import Secret
 
 
 def factory_of(

@@ -18,10 +18,10 @@ from authlib.integrations.httpx_client import AsyncOAuth2Client  # type: ignore[
 
 from sayso.connectors.oauth.connection import Connection
 from sayso.connectors.oauth.tokens import Token
-from sayso.connectors.secret import Secret
 from sayso.errors import Code, ConfigError, RefusedError, RetryableError
 from sayso.ids import Clock
 from sayso.network import quieten
+from sayso.secret import Secret
 from sayso.text import plain
 
 # Authlib's client stands on httpx2 where that is installed, and on httpx elsewhere.

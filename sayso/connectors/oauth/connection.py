@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from sayso.connectors.secret import Secret
 from sayso.network import checked_url
+from sayso.secret import Secret
 
 AuthMethod = Literal["client_secret_basic", "client_secret_post", "none"]
 

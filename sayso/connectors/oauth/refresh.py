@@ -31,9 +31,9 @@ from typing import Protocol
 from sayso.connectors.oauth.connection import Connection
 from sayso.connectors.oauth.tokens import Token, TokenRow, TokenStore
 from sayso.connectors.retry import RetryPolicy, Sleep
-from sayso.connectors.secret import Secret
 from sayso.errors import Code, RefusedError, RetryableError, SaysoError
 from sayso.ids import Clock
+from sayso.secret import Secret
 
 MAX_MARGIN_S = 60.0
 MARGIN_PART = 0.2

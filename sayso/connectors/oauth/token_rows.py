@@ -13,10 +13,10 @@ from typing import cast
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sayso.connectors.oauth.tokens import Token, TokenRow, TokenState
-from sayso.connectors.secret import Secret
 from sayso.connectors.vault import Vault
 from sayso.errors import Code, IntegrityError
 from sayso.ids import Tenant, from_micros, to_micros
+from sayso.secret import Secret
 from sayso.store.base import (
     Row,
     SqlValue,

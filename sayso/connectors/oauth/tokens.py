@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, Protocol
 
-from sayso.connectors.secret import Secret
+from sayso.secret import Secret
 
 TokenState = Literal["active", "needs_reauth"]
 

@@ -15,11 +15,11 @@ import httpx
 import stripe
 
 from sayso.connectors.retry import RetryPolicy
-from sayso.connectors.secret import Secret
 from sayso.connectors.stripe.optional import with_optional
 from sayso.connectors.stripe.problems import explain, unreadable
 from sayso.errors import Code, RefusedError, RetryableError
 from sayso.network import quieten
+from sayso.secret import Secret
 from sayso.text import plain
 
 T = TypeVar("T")

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Protocol
 from sayso.actions.model.definition import Action, Args, Subject
 from sayso.actions.model.snapshot import Absence, Call, Receipt, Record, Resolved, SeenEffect
 from sayso.connectors.retry import RetryPolicy
-from sayso.connectors.secret import Secret
 from sayso.connectors.setup import AccountSeen, Address, Setup
 from sayso.connectors.stripe.actions import (
     CANCEL_SUBSCRIPTION,
@@ -27,6 +26,7 @@ from sayso.connectors.stripe.subscriptions import Cancellations
 from sayso.errors import Code, RefusedError
 from sayso.ids import Clock
 from sayso.network import checked_url
+from sayso.secret import Secret
 
 if TYPE_CHECKING:
     from sayso.connectors.stripe.api import StripeApi

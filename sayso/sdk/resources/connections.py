@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from sayso.connectors.oauth.connection import Connection
     from sayso.connectors.oauth.refresh import TokenBroker
     from sayso.connectors.oauth.tokens import Token
-    from sayso.connectors.secret import Secret
     from sayso.connectors.vault import Vault
+    from sayso.secret import Secret
     from sayso.store.base import Store
 
 logger = logging.getLogger("sayso.connections")

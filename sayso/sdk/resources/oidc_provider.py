@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from joserfc.jwk import KeySet
 
     from sayso.connectors.oauth.connection import Connection
-    from sayso.connectors.secret import Secret
     from sayso.sdk.container import Container
     from sayso.sdk.workspace import Workspace
+    from sayso.secret import Secret
 
 PROVIDER = Actor(kind=ActorKind.SYSTEM, id="oidc")
 """Who says what roles somebody has, where they follow the groups of a company."""

@@ -43,9 +43,9 @@ if TYPE_CHECKING:
     from sayso.connectors.oauth.refresh import TokenBroker
     from sayso.connectors.oauth.token_rows import SqlTokenStore
     from sayso.connectors.oauth.tokens import Token, TokenRow
-    from sayso.connectors.secret import Secret
     from sayso.sdk.container import Container
     from sayso.sdk.workspace import Workspace
+    from sayso.secret import Secret
 
 logger = logging.getLogger("sayso.oidc")
 WAIT_S = 5.0

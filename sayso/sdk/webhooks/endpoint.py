@@ -12,9 +12,9 @@ import orjson
 from pydantic import TypeAdapter
 
 from sayso.audit.entry import EntryKind
-from sayso.connectors.secret import Secret
 from sayso.errors import Code, RefusedError
 from sayso.ids import Entropy, Tenant
+from sayso.secret import Secret
 from sayso.store.base import Row, blob, integer, integer_or_none, text, text_or_none
 
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from sayso.connectors.secret import Secret
 from sayso.ids import Tenant
 from sayso.json import JsonObject
 from sayso.sdk.views import EventView
+from sayso.secret import Secret
 from sayso.settings import WebhooksSection
 
 if TYPE_CHECKING:

@@ -6,17 +6,17 @@
 Where to look: `app` puts it together · `bolt` checks Slack's requests, `socket_mode` takes them
 over a connection of ours · `payload` reads clicks, forms and messages · `identity` says whose they
 are · `answers` takes decisions, `notes` what is written in a thread · `card` is what is shown,
-`forms` what is asked, `thread` what stands below a card, `blocks` checks them, `wording` makes
-foreign text safe · `channel` is what we post and find again, `notifier` brings the cards up to
-date, `canaries` shows test cards, `reminding` tells everything else, `pace` and `web` are how ·
-`doctor` says what is missing.
+`forms` what is asked, `thread` what stands below a card, `wording` makes foreign text safe, and
+`sayso.block_kit` checks them · `channel` is what we post and find again, `notifier` brings the
+cards up to date, `canaries` shows test cards, `reminding` tells everything else, `pace` and `web`
+are how · `doctor` says what is missing.
 
 docs/how-to/set-up-slack.md says how to set it up, what a card shows, who may decide and what a
 crash loses.
 """
 
+from sayso.block_kit import check_blocks
 from sayso.surfaces.slack.app import SlackApp, create_slack_app
-from sayso.surfaces.slack.blocks import check_blocks
 from sayso.surfaces.slack.card import Message, build_message
 
 __all__ = ["Message", "SlackApp", "build_message", "check_blocks", "create_slack_app"]

@@ -23,8 +23,8 @@ from slack_bolt import App, BoltRequest, BoltResponse
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
 
-from sayso.connectors.secret import Secret
 from sayso.errors import RefusedError, logged, logged_with_frames
+from sayso.secret import Secret
 from sayso.surfaces.slack.payload import (
     Click,
     Submission,

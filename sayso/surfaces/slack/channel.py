@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from sayso.block_kit import check_blocks
 from sayso.errors import Code, IntegrityError, RefusedError
 from sayso.ids import to_micros
 from sayso.json import JsonObject, JsonValue
-from sayso.surfaces.slack.blocks import check_blocks
 from sayso.surfaces.slack.card import EVENT_TYPE, Message, context
 from sayso.surfaces.slack.identity import Home
 from sayso.surfaces.slack.thread import Post

@@ -18,8 +18,8 @@ from slack_sdk.socket_mode.client import BaseSocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 
-from sayso.connectors.secret import Secret
 from sayso.errors import Code, ConfigError
+from sayso.secret import Secret
 from sayso.surfaces.slack.bolt import Reply
 
 logger = logging.getLogger("sayso.slack")

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 import httpx
 import orjson
 
-from sayso.connectors.secret import HIDDEN, Secret
 from sayso.errors import Code, OutcomeUnknownError, RefusedError, RetryableError
 from sayso.json import JsonObject, JsonValue
 from sayso.network import quieten
+from sayso.secret import HIDDEN, Secret
 
 _BUSY = frozenset({"ratelimited", "rate_limited"})
 _AGAIN = frozenset(

@@ -12,10 +12,10 @@ from sayso.connectors.base import Connector
 from sayso.connectors.manifest.connector import Connected, ManifestConnector, connector_of
 from sayso.connectors.manifest.source import Source
 from sayso.connectors.retry import RetryPolicy
-from sayso.connectors.secret import Secret
 from sayso.connectors.setup import Address
 from sayso.errors import Code, RefusedError
 from sayso.ids import Clock
+from sayso.secret import Secret
 from sayso.testing.clock import FakeClock
 from sayso.testing.manifests.cases import Cases, CaseTable
 from sayso.testing.manifests.provider import LINK_HOSTS, GeneratedProvider

@@ -8,8 +8,8 @@ from typing import cast
 from slack_sdk.errors import SlackObjectFormationError
 from slack_sdk.models.blocks import Block
 
+from sayso.block_kit import Surface, check_blocks, check_view
 from sayso.json import JsonObject, JsonValue
-from sayso.surfaces.slack.blocks import Surface, check_blocks, check_view
 from sayso.testing.slack.records import Ephemeral, OpenView, PostedMessage
 from sayso.testing.slack.state import State
 

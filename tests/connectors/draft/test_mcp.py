@@ -18,9 +18,9 @@ from sayso.connectors.manifest.connector import Connected, ManifestConnector, co
 from sayso.connectors.manifest.factory import tools_of
 from sayso.connectors.manifest.mcp_tools import McpTools, Tool
 from sayso.connectors.manifest.schema import McpServer
-from sayso.connectors.secret import Secret
 from sayso.errors import Code, OutcomeUnknownError, RefusedError, RetryableError
 from sayso.sdk.drafts import draft_mcp_server
+from sayso.secret import Secret
 from sayso.testing.clock import FakeClock
 from sayso.testing.suites.bench import Case, ConnectorBench, call_for, resolve_case
 

@@ -14,8 +14,8 @@ from sayso.connectors.manifest.connector import Connected, ManifestConnector, co
 from sayso.connectors.manifest.source import Source, read_source
 from sayso.connectors.manifests import SHIPPED
 from sayso.connectors.retry import RetryPolicy
-from sayso.connectors.secret import Secret
 from sayso.sandbox.wire import Request
+from sayso.secret import Secret
 from sayso.testing.clock import FakeClock
 from sayso.testing.manifests import Cases, CaseTable, GeneratedProvider, read_cases
 from sayso.testing.manifests.bench import Peer, case_of

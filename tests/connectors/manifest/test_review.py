@@ -17,10 +17,10 @@ from sayso.connectors.manifest.review import (
     write_reviews,
 )
 from sayso.connectors.registry import Connectors
-from sayso.connectors.secret import Secret
 from sayso.connectors.setup import Setup
 from sayso.errors import Code, ConfigError
 from sayso.json import JsonObject
+from sayso.secret import Secret
 from sayso.testing.clock import FakeClock
 
 TABLE: JsonObject = {"site": "acme-test", "api_key": "env:CHARGEBEE_KEY"}

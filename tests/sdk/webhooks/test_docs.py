@@ -50,8 +50,8 @@ def resigned(secret: str, message_id: str, body: bytes) -> dict[str, str]:
     """The headers of the same message, sent now: the page compares with the machine's clock."""
     from datetime import UTC, datetime
 
-    from sayso.connectors.secret import Secret
     from sayso.sdk.webhooks.message import Message
+    from sayso.secret import Secret
 
     message = Message(id=message_id, body=body)
     return message.headers([Secret(secret)], datetime.now(UTC))

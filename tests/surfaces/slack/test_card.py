@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from slack_sdk.models.blocks import Block
 
 from sayso.actions.policy.card import Card
+from sayso.block_kit import check_view
 from sayso.json import JsonObject, JsonValue
 from sayso.money import Money
 from sayso.sdk.outcome_words import outcome_of
 from sayso.sdk.solution_view import CustomerView, LeadView, LetterView, SolutionView, StepView
 from sayso.sdk.views import ActionView, ApprovalView, ErrorView, ReceiptView, VoteView
 from sayso.surfaces.slack import build_message, check_blocks
-from sayso.surfaces.slack.blocks import check_view
 from sayso.surfaces.slack.card import Message
 from sayso.surfaces.slack.forms import ask_form, less_form, no_form, note
 from sayso.surfaces.slack.thread import build_evidence

@@ -14,12 +14,12 @@ from surfaces.slack.slack_team import APPROVE, LONG_S, LOWER, REJECT, SlackTeam,
 from sayso.actions.approvals.decision import Choice, Decision
 from sayso.actions.model.ledger import OUTBOX_TOPIC
 from sayso.actions.model.snapshot import Finality
-from sayso.connectors.secret import Secret
 from sayso.dispatch.clock_skew import CALM_S, Stragglers
 from sayso.errors import OutcomeUnknownError, RetryableError
 from sayso.ids import Tenant, monotonic_s
 from sayso.money import Money
 from sayso.sdk.resources.tokens import Scope, Token
+from sayso.secret import Secret
 from sayso.store.base import Transaction
 from sayso.surfaces.slack.pace import Pace
 from sayso.surfaces.slack.web import SlackWeb

@@ -11,8 +11,8 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from surfaces.slack.slack_team import APPROVE, LONG_S, LOWER, REJECT, SlackTeam, less
 
-from sayso.connectors.secret import Secret
 from sayso.json import JsonValue
+from sayso.secret import Secret
 from sayso.surfaces.slack.bolt import Bolt, Replays
 from sayso.surfaces.slack.wording import Answer
 from sayso.testing.slack.interactions import click_payload, encode, sign, submission_payload

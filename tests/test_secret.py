@@ -16,8 +16,8 @@ from typing import cast
 
 import pytest
 
-from sayso.connectors.secret import Secret, resolve_reference
 from sayso.errors import Code, ConfigError
+from sayso.secret import Secret, resolve_reference
 from sayso.settings.document import SigningSection, VaultSection
 
 CANARY = "canary-7f3a9"
