@@ -204,8 +204,13 @@ class _Judge:
         if place != "header" or name.lower() in {one.lower() for one in known}:
             return  # what goes into a body or a query is judged with it
         near = difflib.get_close_matches(name, known, 1)
-        said = f"did you mean `{near[0]}`?" if near else "it names no such header here"
-        self._say(at, f"the provider reads no header `{name}`", f"{said} Leave the key out then")
+        step = (
+            f"did you mean `{near[0]}`?"
+            if near
+            else "leave the key out, unless the provider's pages promise it: then `sayso connector "
+            "record --do-it` proves it at your test account"
+        )
+        self._say(at, f"by its description the provider reads no header `{name}`", step)
 
     def _body(
         self,

@@ -100,5 +100,5 @@ def test_the_description_has_to_know_the_header_of_the_key(
     path.write_text(json.dumps(spec))
     source = read_source(MANIFEST.encode(), "purse.toml")
     said = [str(one) for one in deviations(source, Description.read([path]))]
-    missing = [one for one in said if "reads no header `Idempotency-Key`" in one]
+    missing = [one for one in said if "the provider reads no header `Idempotency-Key`" in one]
     assert bool(missing) == (header is None or header.lower() != "idempotency-key")
