@@ -27,6 +27,7 @@ from sayso.actions.model.definition import (
     FactType,
     FactValue,
     Guarantee,
+    StateValue,
     Subject,
 )
 from sayso.actions.model.snapshot import Absence, Call, Receipt, Record, Resolved
@@ -55,6 +56,7 @@ class OwnAction(Generic[C, A]):
         reversible: bool,
         money_arg: str | None,
         facts: Mapping[str, FactType | Fact],
+        changes: Mapping[str, Sequence[StateValue]],
     ) -> None:
         self.verb = getattr(resolve, "__name__", "action")
         self._resolve = resolve
@@ -62,7 +64,7 @@ class OwnAction(Generic[C, A]):
         self._look_up: LookUp[C] | None = None
         self._summary, self._guarantee, self._effect = summary, guarantee, effect
         self._sentence, self._reversible = sentence or summary, reversible
-        self._money_arg, self._facts = money_arg, dict(facts)
+        self._money_arg, self._facts, self._changes = money_arg, dict(facts), dict(changes)
 
     def calls(self, function: CallIt[C]) -> CallIt[C]:
         """Decorates the method that does it, from the snapshot alone."""
@@ -99,6 +101,7 @@ class OwnAction(Generic[C, A]):
             sentence=self._sentence,
             money_arg=self._money_arg,
             facts=self._facts,
+            changes=self._changes,
         )
 
     def _args(self, name: str) -> type[Args]:
@@ -143,12 +146,13 @@ def action(
     reversible: bool = False,
     money_arg: str | None = None,
     facts: Mapping[str, FactType | Fact] | None = None,
+    changes: Mapping[str, Sequence[StateValue]] | None = None,
 ) -> Callable[[Resolve[C, A]], OwnAction[C, A]]:
     """Makes an action of the method that resolves it; the method's name is the action's verb.
 
     Args:
-        summary, guarantee, effect, sentence, reversible, money_arg, facts: as in `Action`; the
-            sentence is the summary unless given.
+        summary, guarantee, effect, sentence, reversible, money_arg, facts, changes: as in `Action`;
+            the sentence is the summary unless given.
     """
 
     def decorate(resolve: Resolve[C, A]) -> OwnAction[C, A]:
@@ -161,6 +165,7 @@ def action(
             reversible=reversible,
             money_arg=money_arg,
             facts=facts or {},
+            changes=changes or {},
         )
 
     return decorate

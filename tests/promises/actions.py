@@ -30,6 +30,10 @@ PROMISES: dict[str, Promise] = {
         "What a provider did and denied is found by a look-up, and gets no second effect under a "
         "new key, as long as absence is not proven.",
     ),
+    "engine:own-changes": Promise(
+        "A step of a plan goes on over what an earlier step of it has changed of the same object, "
+        "as that action declares it, and over no other change.",
+    ),
     "engine:followed": Promise(
         "What a provider has taken on and not done is told as on its way to the customer, on the "
         "card and in the log, and followed until it ends; what fails then, or comes back, is told "

@@ -54,7 +54,11 @@ def takes_back(reader: Reader, registry: Definitions, row: ActionRow) -> bool:
 
 
 class Definitions(Protocol):
-    """Knows how actions are taken back."""
+    """Knows how actions are taken back, and what they change."""
+
+    def knows(self, name: str) -> bool:
+        """Whether there is a definition."""
+        ...
 
     def action(self, name: str) -> Action:
         """The definition of an action."""

@@ -52,6 +52,7 @@ from sayso.actions.model.plan_state import (
     Waits,
     dependency_error,
     failed_before,
+    own_changes,
     park,
     stands_alone,
     waits_for,
@@ -381,7 +382,11 @@ class Engine:
                 # INVARIANT: by its code only, since this goes into the log for good, and a
                 # provider's words may name the customer.
                 return f"the connector refuses it now: {error.code}"
-        return difference(judged, found)
+        changed = difference(judged, found)
+        if changed is None or row.request_id is None:
+            return changed
+        own = await self._store.read(lambda reader: own_changes(reader, self._registry, row))
+        return difference(judged, found, expected=own)
 
     async def _make_stale(
         self, row: ActionRow, reason: str, unproven: str | None

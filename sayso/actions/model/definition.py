@@ -74,6 +74,8 @@ class Undo:
 
 
 FactType = Literal["string", "long", "bool", "decimal"]
+StateValue = str | int | bool | None
+"""What a precondition holds."""
 """The types that a fact has in the policy language (Cedar's names)."""
 
 
@@ -134,6 +136,10 @@ class Action:
             policy decides alone. It can turn a yes into a question, never a no into a yes.
         brief: the step in a few words after its amount, such as `an apology`; by its effect where
             it is empty: `back to <payee>`, `as account credit`.
+        changes: which preconditions of the object that it acts on it changes itself, and to which
+            values, such as `{"order.state": ("Cancelled",)}`; no values where they cannot be told
+            before, as of a time. A later step of its plan on that object finds them so, and goes
+            on.
 
     Raises:
         ConfigError: `invalid_action`, when the name, a field or the sentence breaks these rules.
@@ -152,6 +158,9 @@ class Action:
     words: Mapping[str, CustomerWords] = field(default_factory=dict[str, CustomerWords])
     always_ask: tuple[str, ...] = ()
     brief: str = ""
+    changes: Mapping[str, Sequence[StateValue]] = field(
+        default_factory=dict[str, "Sequence[StateValue]"]
+    )
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 
-from sayso.actions.engine.compensation import has_failed, plan_of
+from sayso.actions.engine.compensation import Definitions, has_failed, plan_of
 from sayso.actions.model.action_row import ActionRow
-from sayso.actions.model.definition import Effect
+from sayso.actions.model.definition import Effect, StateValue
 from sayso.actions.model.plan import OnFailure
 from sayso.actions.model.status import FINAL, TOLD, Status
 from sayso.errors import Code
@@ -45,6 +45,36 @@ def waits_for(reader: Reader, row: ActionRow) -> Waits:
     if all(step.status is Status.SUCCEEDED for step in before):
         return Waits.NOTHING
     return Waits.OPEN
+
+
+def own_changes(
+    reader: Reader, registry: Definitions, row: ActionRow
+) -> dict[str, list[StateValue]]:
+    """Which preconditions of a step its own plan has changed by now, and to what.
+
+    Only by steps that were done on the very object, in the account that it is in; an empty list is
+    any value. See `Action.changes`.
+    """
+    found: dict[str, list[StateValue]] = {}
+    if row.snapshot is None or row.undoes is not None:
+        return found
+    own = row.snapshot.resolved
+    for step in plan_of(reader, row):
+        if step.status is not Status.SUCCEEDED or step.id == row.id or step.snapshot is None:
+            continue
+        done = step.snapshot.resolved
+        if (done.account, done.object_kind, done.object_id, done.owner) != (
+            own.account,
+            own.object_kind,
+            own.object_id,
+            own.owner,
+        ):
+            continue
+        changes = registry.action(step.name).changes if registry.knows(step.name) else {}
+        for name, values in changes.items():
+            known = found.setdefault(name, list(values))
+            found[name] = [*known, *values] if known and values else []
+    return found
 
 
 def failed_before(reader: Reader, row: ActionRow) -> str | None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from sayso.actions.model.definition import FactValue
+from sayso.actions.model.definition import FactValue, StateValue
 from sayso.errors import Code, RefusedError
 from sayso.json import JsonObject, JsonValue
 from sayso.money import Money
@@ -43,23 +43,35 @@ class Resolved:
     account: str
     payee: str
     amount: Money | None = None
-    preconditions: Mapping[str, str | int | bool | None] = field(
-        default_factory=dict[str, str | int | bool | None]
-    )
+    preconditions: Mapping[str, StateValue] = field(default_factory=dict[str, StateValue])
     fields: Mapping[str, str] = field(default_factory=dict[str, str])
     facts: Mapping[str, FactValue] = field(default_factory=dict[str, FactValue])
     personal: Mapping[str, str] = field(default_factory=dict[str, str])
     keep: JsonObject = field(default_factory=dict[str, JsonValue])
 
 
-def difference(was: Resolved, found: Resolved, *, lowered: bool = False) -> str | None:
+NOTHING_CHANGES: Mapping[str, Collection[StateValue]] = {}
+
+
+def difference(
+    was: Resolved,
+    found: Resolved,
+    *,
+    lowered: bool = False,
+    expected: Mapping[str, Collection[StateValue]] = NOTHING_CHANGES,
+) -> str | None:
     """What changed at the provider between two reads, in words; None when nothing did.
 
     Args:
         lowered: whether the second read asks for another amount.
+        expected: preconditions that may have changed to one of these values, or to any where there
+            are none; see `Action.changes`.
     """
     for name, value in was.preconditions.items():
-        if found.preconditions.get(name) != value:
+        now = found.preconditions.get(name)
+        if now != value and not (
+            name in expected and (not expected[name] or now in expected[name])
+        ):
             return f"{name} is not what it was"
     if (found.owner, found.account, found.payee, found.object_kind, found.object_id) != (
         was.owner,

@@ -289,6 +289,7 @@ def _action(manifest: Manifest, verb: str, action: ActionTable) -> Iterator[Foun
     except (ValueError, TypeError) as error:
         yield (*at, "args"), " ".join(str(error).split())[:200], "correct the argument"
     yield from _resolving(at, action, reads)
+    yield from _changes(at, manifest, action)
     yield from _reading(at, action)
     yield from _owner(at, manifest, action)
     yield from _call(at, action)
@@ -312,6 +313,20 @@ def _resolving(at: Place, action: ActionTable, reads: Mapping[str, Read]) -> Ite
         yield (*at, "resolve"), "nothing is read before it", "name the reads that prove whose it is"
     if not action.preconditions and action.effect is not Effect.MESSAGE and not unread:
         yield at, "nothing has to be still so at the call", "give it `preconditions`"
+
+
+def _changes(at: Place, manifest: Manifest, action: ActionTable) -> Iterator[Found]:
+    """What nothing on the same kind of object looks at is a slip of the pen."""
+    known = {
+        name
+        for one in manifest.actions.values()
+        if one.object.kind == action.object.kind
+        for name in one.preconditions
+    }
+    for name in action.changes:
+        if name not in known:
+            step = f"name one of {', '.join(sorted(known)) or 'its preconditions'}, or leave it out"
+            yield (*at, "changes", name), f"no action has the precondition `{name}`", step
 
 
 def _reading(at: Place, action: ActionTable) -> Iterator[Found]:

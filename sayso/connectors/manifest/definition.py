@@ -92,6 +92,7 @@ def define(
         facts=_facts(manifest, table),
         undo=_undo(table),
         always_ask=derived.ask,
+        changes=table.changes,
     )
     return Defined(
         action=action,

@@ -26,7 +26,9 @@ _KEY = re.compile(
 _NOTHING = "none"
 
 # Tables of an action whose entries are taken over one by one; every other value is taken whole.
-_ENTRIES = frozenset({"args", "reads", "facts", "card", "personal", "preconditions", "keep"})
+_ENTRIES = frozenset(
+    {"args", "reads", "facts", "card", "personal", "preconditions", "changes", "keep"}
+)
 _WHOLE = frozenset({"key", "guard", "reference", "page"})
 
 

@@ -75,6 +75,11 @@ CHARGEBEE = [
         'get = "/subscriptions/{call.ref}"',
         "is not known here",
     ),
+    (
+        'payee = "subscription {subscription.id}"',
+        'payee = "subscription {subscription.id}"\nchanges = { "subscription.stat" = ["paused"] }',
+        "no action has the precondition `subscription.stat`",
+    ),
     # the call
     ('reference = "{call.ref}" }', 'reference = "x" }', "does not hold our reference"),
     (

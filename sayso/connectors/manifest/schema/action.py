@@ -367,6 +367,7 @@ class ActionTable(Table):
         require: what has to be so before anybody is asked.
         after: what has to be so once it was done; it is read again for that, as for `resolve`.
         preconditions: what must still be so at the call.
+        changes: as in `Action`.
         facts: for the policy. card: for whoever decides. personal: names the person.
         keep: goes into the snapshot, for the call.
         ask: why a person is always asked.
@@ -386,6 +387,7 @@ class ActionTable(Table):
     require: list[Require] = Field(default_factory=list[Require])
     after: list[After] = Field(default_factory=list[After])
     preconditions: Picks = Field(default_factory=dict)
+    changes: dict[str, list[str | int | bool]] = Field(default_factory=dict)
     facts: Picks = Field(default_factory=dict)
     card: Picks = Field(default_factory=dict)
     personal: Picks = Field(default_factory=dict)
