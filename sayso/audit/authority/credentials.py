@@ -36,6 +36,8 @@ class Credential:
         created_at, expires_at: microseconds since 1970.
         ended_at: when an entry ended it; None while none has.
         seq: the entry that began it.
+        session: how its person signed in, where it is a session of the console: `link`, `token` or
+            `oidc`; empty for any other token.
     """
 
     id: str
@@ -48,6 +50,7 @@ class Credential:
     expires_at: int
     ended_at: int | None
     seq: int
+    session: str = ""
 
     def is_alive(self, at: int) -> bool:
         """Whether it opens anything at that moment."""
@@ -75,6 +78,7 @@ def credential_of(event: Event) -> Credential | None:
         expires_at=expires_at,
         ended_at=None,
         seq=event.seq,
+        session=event.text("session") or "",
     )
 
 

@@ -124,6 +124,7 @@ def _credential(one: Credential) -> dict[str, Json]:
         "expires_at": one.expires_at,
         "ended_at": one.ended_at,
         "seq": one.seq,
+        **({"session": one.session} if one.session else {}),
     }
 
 

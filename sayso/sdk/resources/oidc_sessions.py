@@ -3,7 +3,7 @@
 What a login left is kept as connections' tokens are, in a row of its session, sealed by the vault:
 the refresh token, the first ID token, and when the provider was asked last. So one process at a
 time asks, by the lease of that row. Whoever writes the database makes no old answer new, and gains
-no role, but can have a session look like one that no provider began, which is not asked about.
+no role; which sessions a provider began is said by the log.
 
 Nothing here has a timer: whoever looks at a page has the provider asked beside it, and whoever
 decides waits for its answer where the last one is too old.

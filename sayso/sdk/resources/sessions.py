@@ -2,9 +2,9 @@
 
 A session is a person's token that lives for a day at most: it is made, checked and revoked like
 any other, so that each begins and ends by an entry of the log, and everything that a person does
-with it is done by a credential that the log knows. The row beside it says only how it was entered
-and when it was used last: whoever forges that row opens nothing with it, and can
-only keep a company's provider from being asked again.
+with it is done by a credential that the log knows. How and when they signed in stands in that
+entry, too. The row beside it says only when it was used last: whoever forges that row opens nothing
+with it, and whoever deletes it ends the session.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sayso.errors import Code, RefusedError
 from sayso.ids import to_micros
 from sayso.sdk.resources.base import Resource
 from sayso.sdk.resources.tokens import Scope, Token
-from sayso.store.base import integer, integer_or_none, text
+from sayso.store.base import integer, text
 
 IDLE = timedelta(minutes=30)
 """SOURCE."""
@@ -39,13 +39,11 @@ class Session:
     Attributes:
         token: who it is; its id names the session.
         via: how they signed in: `link`, `token` or `oidc`.
-        stepped_up_at: when they last proved who they are once more; None when they have not.
     """
 
     token: Token
     via: str
     started_at: int
-    stepped_up_at: int | None
 
     @property
     def person(self) -> str:
@@ -98,16 +96,19 @@ class SessionResource(Resource):
                 days=1,
                 by=token.actor,
                 credential=token.id,
+                session="token",
             )
-            return await self._begun(*created, via="token")
+            return await self._begun(*created)
         if to_micros(self._container.clock.now()) - token.created_at > _micros(LINK):
             raise _used()
         try:
             # INVARIANT: whoever comes second finds it revoked, so a link opens one session.
-            exchanged = await self._container.tokens.exchange(token, _SCOPES, days=1)
+            exchanged = await self._container.tokens.exchange(
+                token, _SCOPES, days=1, session="link"
+            )
         except RefusedError as error:
             raise _used() from error
-        return await self._begun(*exchanged, via="link")
+        return await self._begun(*exchanged)
 
     async def begin(self, person: str, *, via: str) -> tuple[Session, str]:
         """Begin a session of somebody whom the caller has authenticated.
@@ -118,18 +119,21 @@ class SessionResource(Resource):
         await self._check_person(person)
         by = Actor(kind=ActorKind.PERSON, id=person)
         created = await self._container.tokens.create(
-            self._container.tenant, "person", person, _SCOPES, days=1, by=by
+            self._container.tenant, "person", person, _SCOPES, days=1, by=by, session=via
         )
-        return await self._begun(*created, via=via)
+        return await self._begun(*created)
 
-    async def _begun(self, token: Token, secret: str, *, via: str) -> tuple[Session, str]:
-        now = to_micros(self._container.clock.now())
+    async def _begun(self, token: Token, secret: str) -> tuple[Session, str]:
         await self._container.store.write(
             lambda tx: tx.run(
-                "session.insert", tenant=token.tenant, token_id=token.id, via=via, now=now
+                "session.insert",
+                tenant=token.tenant,
+                token_id=token.id,
+                via=token.session,
+                now=token.created_at,
             )
         )
-        return Session(token=token, via=via, started_at=now, stepped_up_at=None), secret
+        return _session_of(token), secret
 
     async def check(self, secret: str) -> Session:
         """The session behind a secret; it is used now.
@@ -144,10 +148,11 @@ class SessionResource(Resource):
             brief=True,
         )
         now = to_micros(self._container.clock.now())
-        if row is None:
+        # INVARIANT: what is a session is said by the log, and so are its way in and its beginning.
+        if row is None or not token.session:
             raise _over()
-        seen, started = integer(row, "seen_at"), integer(row, "started_at")
-        if now - seen > _micros(IDLE) or now - min(started, token.created_at) > _micros(ABSOLUTE):
+        seen = integer(row, "seen_at")
+        if now - seen > _micros(IDLE) or now - token.created_at > _micros(ABSOLUTE):
             await self._revoke(token, by=token)
             raise _over()
         if now - seen > _micros(_SEEN_EVERY):
@@ -155,12 +160,7 @@ class SessionResource(Resource):
                 lambda tx: tx.run("session.seen", tenant=token.tenant, token_id=token.id, now=now),
                 brief=True,
             )
-        return Session(
-            token=token,
-            via=text(row, "via"),
-            started_at=started,
-            stepped_up_at=integer_or_none(row, "stepped_up_at"),
-        )
+        return _session_of(token)
 
     async def seen(self) -> dict[str, int]:
         """When each session was used last, to the minute, by its token; the newest thousand."""
@@ -173,10 +173,10 @@ class SessionResource(Resource):
     async def of_provider(self) -> frozenset[str]:
         """The tokens of those that a company's provider began, and that may still be open."""
         tenant, since = self._container.tenant, to_micros(self._container.clock.now() - ABSOLUTE)
-        rows = await self._container.store.read(
-            lambda reader: reader.all("session.of_provider", tenant=tenant, since=since)
+        tokens = await self._container.tokens.list(tenant)
+        return frozenset(
+            one.id for one in tokens if one.session == "oidc" and one.created_at >= since
         )
-        return frozenset(text(row, "token_id") for row in rows)
 
     async def end(self, session: Session) -> None:
         """End a session; what it opened is closed at once."""
@@ -184,19 +184,12 @@ class SessionResource(Resource):
 
     async def end_all(self, session: Session) -> int:
         """End every session of the same person, this one too; returns how many."""
-        mine = [
+        open_ones = [
             token
             for token in await self._container.tokens.list(session.token.tenant)
-            if token.holder == session.person and token.kind == "person"
+            if token.holder == session.person and token.session
             if token.revoked_at is None
         ]
-        rows = await self._container.store.read(
-            lambda reader: {
-                token.id: reader.one("session.by_token", tenant=token.tenant, token_id=token.id)
-                for token in mine
-            }
-        )
-        open_ones = [token for token in mine if rows[token.id] is not None]
         # The one by which this is done ends last.
         for token in sorted(open_ones, key=lambda one: one.id == session.token.id):
             await self._revoke(token, by=session.token)
@@ -214,6 +207,10 @@ class SessionResource(Resource):
                 f"`{person[:40]}` is no active person of this workspace",
                 next_step="add them: `sayso people add`, or [[people]] in sayso.toml",
             )
+
+
+def _session_of(token: Token) -> Session:
+    return Session(token=token, via=token.session, started_at=token.created_at)
 
 
 def _micros(time: timedelta) -> int:

@@ -26,7 +26,7 @@ from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
 from sayso.audit.log import AuditLog
 from sayso.errors import Code, RefusedError, SaysoError
 from sayso.ids import Clock, IdSource, Tenant, to_micros
-from sayso.store.base import Reader, Row, Store, Transaction, integer, text, text_or_none
+from sayso.store.base import Reader, Store, Transaction, integer, text
 
 PREFIX = "csk"
 MAX_DAYS = 90
@@ -57,7 +57,11 @@ Kind = Literal["service", "person"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
-    """A token as the log has it, without its secret. Times are microseconds since 1970, UTC."""
+    """A token as the log has it, without its secret. Times are microseconds since 1970, UTC.
+
+    Attributes:
+        session: how its person signed in to the console; empty for a token that is no session.
+    """
 
     tenant: Tenant
     id: str
@@ -67,6 +71,7 @@ class Token:
     created_at: int
     expires_at: int
     revoked_at: int | None
+    session: str = ""
 
     @property
     def actor(self) -> Actor:
@@ -114,6 +119,7 @@ class Tokens:
         days: int,
         by: Actor,
         credential: str = HOST,
+        session: str = "",
     ) -> tuple[Token, str]:
         """Make a token; returns it with its secret, which is stored nowhere.
 
@@ -121,6 +127,7 @@ class Tokens:
             holder: the person's id, or the service's name.
             days: until it ends, 1 to 90.
             credential: by what whoever makes it showed who they are; `host` is the workspace.
+            session: see `Token`.
 
         Raises:
             RefusedError: `invalid_input`, also for a service token that could decide; `not_found`
@@ -142,20 +149,23 @@ class Tokens:
             )
         if not scopes:
             raise RefusedError(Code.INVALID_INPUT, "a token without a scope opens nothing")
-        token, secret = self._made(tenant, kind, holder, scopes, days)
+        token, secret = self._made(tenant, kind, holder, scopes, days, session)
         await self._store.write(lambda tx: self._insert(tx, token, secret, by, credential))
         await self._directory.see(self._store, tenant)
         return token, secret
 
     async def exchange(
-        self, token: Token, scopes: frozenset[Scope], *, days: int
+        self, token: Token, scopes: frozenset[Scope], *, days: int, session: str = ""
     ) -> tuple[Token, str]:
         """Make another token for the same holder and end this one, both or neither.
+
+        Args:
+            session: see `Token`.
 
         Raises:
             RefusedError: `not_found`, when this one is revoked already.
         """
-        made, secret = self._made(token.tenant, token.kind, token.holder, scopes, days)
+        made, secret = self._made(token.tenant, token.kind, token.holder, scopes, days, session)
 
         def work(tx: Transaction) -> None:
             self._insert(tx, made, secret, token.actor, token.id)
@@ -166,7 +176,13 @@ class Tokens:
         return made, secret
 
     def _made(
-        self, tenant: Tenant, kind: Kind, holder: str, scopes: frozenset[Scope], days: int
+        self,
+        tenant: Tenant,
+        kind: Kind,
+        holder: str,
+        scopes: frozenset[Scope],
+        days: int,
+        session: str,
     ) -> tuple[Token, str]:
         token_id = self._ids.new("tok")
         body = f"{PREFIX}_{token_id.removeprefix('tok_')}_{secrets.token_urlsafe(32)}"
@@ -181,6 +197,7 @@ class Tokens:
             created_at=now,
             expires_at=now + timedelta(days=days) // timedelta(microseconds=1),
             revoked_at=None,
+            session=session,
         )
         return token, secret
 
@@ -208,6 +225,7 @@ class Tokens:
                 "keyed": hashed.hex(),
                 "kid": self._keyring.kid,
                 "credential": credential,
+                **({"session": token.session} if token.session else {}),
             },
         )
         seq = self._log.append(tx, token.tenant, entry, at=token.created_at)
@@ -302,7 +320,7 @@ class Tokens:
             credential = authority.credentials.get(text(row, "id"))
             if credential is not None and credential.keyed == hashed.hex():
                 if credential.kind == "person" and not session:
-                    _refuse_session(row)
+                    _refuse_session(credential)
                 return tenant, credential, authority
         return None
 
@@ -362,11 +380,12 @@ def token_of(tenant: Tenant, credential: Credential) -> Token:
         created_at=credential.created_at,
         expires_at=credential.expires_at,
         revoked_at=credential.ended_at,
+        session=credential.session,
     )
 
 
-def _refuse_session(row: Row) -> None:
-    if text_or_none(row, "via") == "oidc":
+def _refuse_session(credential: Credential) -> None:
+    if credential.session == "oidc":
         raise RefusedError(
             Code.FORBIDDEN,
             "this is a session of the console, and opens nothing else",

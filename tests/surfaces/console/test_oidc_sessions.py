@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
+from support.sql import run_sql
 from surfaces.console.served_company import Company, open_company
 from surfaces.console.served_console import ROOT
 
@@ -113,6 +114,26 @@ async def test_whoever_left_a_group_decides_no_more(signs: bool, tmp_path: Path)
         await sayso.audit.export(tmp_path / "bundle")
         found = verify(tmp_path / "bundle", deep=True)
         assert found.verdict is Verdict.VERIFIED, found.all_findings
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        "update session set via = 'link'",
+        "update session set started_at = 9999999999999999, seen_at = 9999999999999999",
+        "insert or replace into session select tenant, token_id, 'link', 1, seen_at, 1 from session",
+    ],
+)
+async def test_whoever_left_decides_no_more_though_the_row_of_their_session_says_another_way_in(
+    edit: str, tmp_path: Path
+) -> None:
+    """How somebody signed in, and when, is said by the log: the row says when it was used last."""
+    async with signed_in(tmp_path) as (company, browser, view):
+        run_sql("sqlite", company.console.opened, edit)
+        company.provider.alive.clear()
+        company.clock.advance(minutes=6)
+        assert (await say_yes(browser, view)).status_code == 401
+        assert not await is_decided(company, view)
 
 
 async def test_groups_of_a_thin_id_token_come_from_the_userinfo(tmp_path: Path) -> None:

@@ -12,7 +12,9 @@ import httpx
 import pytest
 from audit.rowless_log import append_alone
 from playwright.async_api import Browser, BrowserContext, Page
+from support.lived import BOT
 from support.soft_passkey import PRESENT, SoftPasskey
+from support.sql import run_sql
 from surfaces.console.served_console import (
     ROOT,
     ServedConsole,
@@ -29,6 +31,7 @@ from sayso.audit.verify import verify
 from sayso.errors import RefusedError
 from sayso.sdk.resources.passkeys import check_nonce, make_nonce
 from sayso.sdk.resources.sessions import Session
+from sayso.sdk.resources.tokens import Scope
 from sayso.sdk.solution_view import SolutionView
 
 pytestmark = pytest.mark.promise("console:passkey")
@@ -297,6 +300,30 @@ async def test_a_first_passkey_needs_a_fresh_link(tmp_path: Path) -> None:
         by_token, _ = await console.sayso.sessions.begin("maria", via="token")
         with pytest.raises(RefusedError, match="first passkey"):
             await console.sayso.passkeys.to_enrol(by_token, nonce, "localhost")
+
+
+async def test_a_sign_in_that_the_log_does_not_know_makes_no_first_passkey(tmp_path: Path) -> None:
+    """Whoever writes the database makes a session of a token, or a sign-in of an hour ago new."""
+    now = "9999999999999999"
+    async with opened(tmp_path) as console:
+        _, old = await by_link(console, "maria")
+        _, by_token = await console.sayso.sessions.begin("maria", via="token")
+        _, program = await console.sayso.tokens.create(
+            console.sayso.tenant, "person", "maria", frozenset({Scope.DECIDE}), days=9, by=BOT
+        )
+        console.opened.clock.advance(minutes=11)
+        planted = f"insert into session select tenant, id, 'link', {now}, {now}, null from token"
+        for edit in (
+            f"update session set via = 'link', started_at = {now}",
+            f"{planted} where true on conflict do nothing",
+        ):
+            run_sql("sqlite", console.opened, edit)
+        for secret in (old, by_token):
+            session = await console.sayso.sessions.check(secret)
+            with pytest.raises(RefusedError, match="first passkey"):
+                await console.sayso.passkeys.to_enrol(session, make_nonce(secret, 1), "localhost")
+        with pytest.raises(RefusedError, match="session is over"):
+            await console.sayso.sessions.check(program)
 
 
 @pytest.mark.parametrize("wrong", ["challenge", "origin", "host", "unverified", "twice", "garbled"])

@@ -2,11 +2,8 @@
 insert into token (tenant, id, hash, kind, holder, scopes, created_at, expires_at, last_seq)
 values (:tenant, :id, :hash, :kind, :holder, :scopes, :created_at, :expires_at, :last_seq);
 
--- With how a person signed in, where it is a session of the console.
 -- name: by_hash
-select t.*, s.via from token t
-left join session s on s.tenant = t.tenant and s.token_id = t.id
-where t.hash = :hash;
+select tenant, id from token where hash = :hash;
 
 -- name: revoke
 update token set revoked_at = :now, last_seq = :last_seq
