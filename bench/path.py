@@ -28,7 +28,7 @@ from sayso.agent.base import Handles, Message
 from sayso.money import Money
 from sayso.testing.slack import FakeSlack
 
-PACKAGE = Path(sayso.__file__).parent
+PACKAGE = tuple(map(Path, sayso.__path__))
 LEFT_OUT = frozenset({"sandbox", "testing"})
 MOST_FILES = 50
 """The bar, for the first case."""
@@ -66,19 +66,23 @@ class Trace:
     @property
     def functions(self) -> set[tuple[str, str]]:
         """File and name; a comprehension is part of the function that it stands in."""
-        paths = ((Path(code.co_filename), code.co_qualname) for code in self._seen)
+        paths = ((_inside(code.co_filename), code.co_qualname) for code in self._seen)
         return {
-            (path.relative_to(PACKAGE).as_posix(), name)
+            (path, name)
             for path, name in paths
-            if path.is_relative_to(PACKAGE)
-            and path.relative_to(PACKAGE).parts[0] not in LEFT_OUT
-            and not name.endswith(">")
+            if path and path.partition("/")[0] not in LEFT_OUT and not name.endswith(">")
         }
 
     @property
     def files(self) -> list[str]:
         """The files, relative to the package."""
         return sorted({file for file, _ in self.functions})
+
+
+def _inside(file: str) -> str:
+    """The path inside the package, of whatever part of it; empty for all that is not ours."""
+    path = Path(file)
+    return next((path.relative_to(x).as_posix() for x in PACKAGE if path.is_relative_to(x)), "")
 
 
 class OneRefund:

@@ -11,7 +11,10 @@ from pathlib import Path
 from sayso.errors import Code, ConfigError
 
 NAME = "sayso"
+_PARTS = (NAME, *(f"{NAME}-{one}" for one in "agent connectors actions audit testing base".split()))
+"""What may be installed of us, from the top: whatever is there tells of the extras below it."""
 _REQUIRED = re.compile(r"""^([^;]+);.*\bextra == ['"]([\w-]+)['"]""")
+_OF_OURS = re.compile(rf"({NAME}-\w+)\[([\w,-]+)\]")
 
 
 def missing_extra(extra: str, message: str) -> ConfigError:
@@ -59,6 +62,23 @@ def clone_of(environment: Path) -> Path | None:
 
 
 def packages_of(extra: str) -> list[str]:
-    """What an extra installs, as its requirements are written."""
-    found = (_REQUIRED.match(line) for line in metadata.requires(NAME) or ())
-    return [match[1].strip() for match in found if match is not None and match[2] == extra]
+    """What an extra installs, as the distribution that owns it writes its requirements."""
+    return next(filter(None, (_packages_of(part, extra) for part in _PARTS)), [])
+
+
+def _packages_of(part: str, extra: str) -> list[str]:
+    """The same of one distribution; empty where it is not installed, or has no such extra."""
+    try:
+        required = metadata.requires(part) or ()
+    except metadata.PackageNotFoundError:
+        return []
+    found = [match for line in required if (match := _REQUIRED.match(line)) and match[2] == extra]
+    packages: list[str] = []
+    for match in found:
+        owner = _OF_OURS.match(match[1])
+        if owner is None:
+            packages.append(match[1].strip())
+            continue
+        for inner in owner[2].split(","):
+            packages += _packages_of(owner[1], inner)
+    return packages

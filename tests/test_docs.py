@@ -14,7 +14,7 @@ import pytest
 import settings_table
 from generated import pages, with_parts
 from surfaces.cli.reference import GROUPS, NESTED
-from tree import PACKAGE, ROOT, dotted, read_python
+from tree import ROOT, dotted, package_files, read_package
 
 from sayso.actions.model.status import Status
 from sayso.errors import CODES, Code, SaysoError
@@ -37,7 +37,7 @@ CHOSEN_ELSEWHERE = {
 def raised() -> dict[Code, set[str]]:
     """Which classes are made with which code, anywhere in the package."""
     found: dict[Code, set[str]] = defaultdict(set)
-    for name, tree in read_python(PACKAGE):
+    for name, tree in read_package():
         if name == "sayso/errors.py":
             continue
         for node in ast.walk(tree):
@@ -129,7 +129,7 @@ def test_the_glossary_has_the_fields_words() -> None:
 def test_the_places_that_newcomers_look_for_are_where_it_is_said() -> None:
     """CONTRIBUTING.md names a file and what to look for in it; both are there."""
     page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    named = re.findall(r"\| (sayso/[\w/]+\.py) \| `(\w+)` \|", page)
+    named = re.findall(r"\| ([\w/]+\.py) \| `(\w+)` \|", page)
     assert len(named) > 10
     lost = [
         f"{file}: {name}"
@@ -175,7 +175,7 @@ def test_every_page_can_be_reached() -> None:
 
 def test_every_command_that_is_named_exists() -> None:
     """A next step, or a page, that names a command which is not there helps nobody."""
-    places = [*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *PACKAGE.rglob("*.py")]
+    places = [*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *package_files("*.py")]
     named = [
         (place, *found)
         for place in places

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tree import PACKAGE, ROOT, TESTS, dotted, is_test, read_python
+from tree import ROOT, TESTS, as_imported, dotted, is_test, package_files, read_package, read_python
 
 from sayso.store.queries import named_queries
 
@@ -91,9 +91,16 @@ MEASURES = {"tests/surfaces/slack/latency.py": "clicks at a pace; it measures an
 
 def in_package() -> Iterator[tuple[str, ast.AST]]:
     """Every node of every module of the package."""
-    for name, tree in read_python(PACKAGE):
+    for name, tree in read_package():
         for node in ast.walk(tree):
             yield name, node
+
+
+def files(pattern: str) -> Iterator[Path]:
+    """Every such file of the package, the tests, the benches and the examples."""
+    yield from package_files(pattern)
+    for folder in (TESTS, ROOT / "bench", ROOT / "examples"):
+        yield from folder.rglob(pattern)
 
 
 def place(name: str, node: ast.AST) -> str:
@@ -105,8 +112,7 @@ def test_no_file_is_long() -> None:
     """Split by idea; 400 lines are the aim, 600 the end. Tests are read as often."""
     long = {
         path.relative_to(ROOT).as_posix(): lines
-        for folder in (PACKAGE, TESTS, ROOT / "bench", ROOT / "examples")
-        for path in folder.rglob("*.py")
+        for path in files("*.py")
         if (lines := len(path.read_text(encoding="utf-8").splitlines())) > MOST_LINES
     }
     assert not long
@@ -117,9 +123,7 @@ def test_no_number_points_outside_the_repository() -> None:
     numbered = re.compile(r"\b((SE|SL|WC|AU)-\d+|[Ii]ssue \d+|[Dd]esign \d|autonomy\.md)\b")
     found = [
         f"{path.relative_to(ROOT).as_posix()}: {match[0]}"
-        for folder in (PACKAGE, TESTS, ROOT / "bench", ROOT / "examples", ROOT / "docs")
-        for path in folder.rglob("*")
-        if path.suffix in {".py", ".md"}
+        for path in (*files("*.py"), *files("*.md"), *(ROOT / "docs").rglob("*.md"))
         for match in numbered.finditer(path.read_text(encoding="utf-8"))
         if path.name != Path(__file__).name
     ]
@@ -128,7 +132,7 @@ def test_no_number_points_outside_the_repository() -> None:
 
 def test_a_full_folder_has_a_map() -> None:
     """A newcomer who opens one reads in its `__init__` where to look; no module is left out."""
-    folders = {path.parent for path in PACKAGE.rglob("__init__.py")}
+    folders = {path.parent for path in package_files("__init__.py")}
     lost: list[str] = []
     for folder in sorted(folders):
         own = {path.stem for path in folder.glob("*.py")} - {"__init__", "__main__"}
@@ -165,7 +169,7 @@ def test_any_stays_at_the_edge() -> None:
     """`Any` where foreign values come in, nowhere else; and no stale exception."""
     found = {
         name
-        for name, tree in read_python(PACKAGE)
+        for name, tree in read_package()
         if not name.startswith(JSON_EDGE_FOLDERS) and _says_any(tree)
     }
     assert found - JSON_EDGE.keys() == set()
@@ -199,7 +203,7 @@ def test_time_and_environment_are_arguments() -> None:
 def test_no_error_speaks_in_a_process_log() -> None:
     """Invariant 6: an error's words may quote a customer or a provider; its code may not."""
     speaking: dict[str, str] = {}
-    for name, tree in read_python(PACKAGE):
+    for name, tree in read_package():
         caught = {one.name for one in ast.walk(tree) if isinstance(one, ast.ExceptHandler)}
         for node in ast.walk(tree):
             if not name.startswith(OWN_WORDS) and _logs_words(node, caught | {"error"}):
@@ -274,7 +278,7 @@ def test_every_connection_to_sqlite_is_closed() -> None:
     """`with` on a connection ends a transaction and leaves it open; Python 3.13 warns of each."""
     left_open = [
         place(name, node)
-        for name, tree in (*read_python(PACKAGE), *read_python(TESTS))
+        for name, tree in (*read_package(), *read_python(TESTS))
         for node in ast.walk(tree)
         if (isinstance(node, ast.With) and any(_is_left_open(item, tree) for item in node.items))
         or (isinstance(node, ast.Attribute) and _is_connect(node.value))
@@ -296,8 +300,8 @@ def _is_connect(node: ast.AST) -> bool:
 def test_no_template_trusts_its_text() -> None:
     """Nothing marks foreign text as safe HTML."""
     trusting = [
-        path.relative_to(PACKAGE.parent).as_posix()
-        for path in PACKAGE.rglob("*")
+        as_imported(path)
+        for path in package_files("*")
         if path.is_file()
         and path.suffix in {".py", ".html", ".jinja", ".j2", ".md", ".txt"}
         and any(

@@ -11,11 +11,12 @@ import tarfile
 import zipfile
 from collections.abc import Mapping
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 import orjson
 import pytest
-from tree import PACKAGE, ROOT
+from tree import ROOT, as_imported, package_files
 
 import sayso
 
@@ -37,12 +38,22 @@ DATA = {
 
 
 def source_files() -> Mapping[str, bytes]:
-    """Everything of the package, by its path inside."""
+    """Everything of the package, by its path as it is imported."""
     return {
-        path.relative_to(PACKAGE).as_posix(): path.read_bytes()
-        for path in PACKAGE.rglob("*")
+        as_imported(path): path.read_bytes()
+        for path in package_files("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
+
+
+def installed(name: str) -> Traversable:
+    """The file of that path as it is imported, whichever part of the package has it."""
+    _, first, *rest = name.split("/")
+    if rest:
+        return files(f"sayso.{first}").joinpath(*rest)
+    return next(
+        (one for path in sayso.__path__ if (one := Path(path, first)).is_file()), Path(first)
+    )
 
 
 @pytest.mark.skipif("CI" not in os.environ, reason="an editable install is fine while writing")
@@ -55,17 +66,16 @@ def test_ci_runs_the_built_wheel() -> None:
 @pytest.mark.promise("house:wheel")
 def test_what_is_installed_is_this_source() -> None:
     """Every file, data too, opens through importlib.resources with the bytes that stand here."""
-    installed = files("sayso")
     source = source_files()
     differing = [
         name
         for name, content in source.items()
-        if not (found := installed.joinpath(name)).is_file() or found.read_bytes() != content
+        if not (found := installed(name)).is_file() or found.read_bytes() != content
     ]
     assert differing == []
     kinds = {Path(name).suffix for name in source} - {".py"}
     assert kinds <= DATA, "a new kind of data: say here that it belongs into the wheel"
-    assert "py.typed" in source
+    assert "sayso/py.typed" in source
 
 
 @pytest.mark.house
@@ -81,7 +91,7 @@ def test_wheel_and_sdist_hold_everything(tmp_path: Path) -> None:
         check=False,
     )
     assert built.returncode == 0, built.stdout + built.stderr
-    package = {f"sayso/{name}" for name in source_files()}
+    package = source_files().keys()
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())

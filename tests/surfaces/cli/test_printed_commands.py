@@ -5,14 +5,13 @@ from __future__ import annotations
 import ast
 import re
 import shlex
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 from surfaces.cli.reference import GROUPS, NESTED, every_command, help_of
-from tree import PACKAGE, ROOT, read_python
+from tree import ROOT, package_files, projects, read_package
 
 from sayso.extras import install
 from sayso.surfaces.cli.invocation import prefix_for, runnable, typed
@@ -21,9 +20,6 @@ PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 OURS = re.compile(
     r"(?:^|[`(&;|]\s*|uv run (?:--extra [\w-]+ )*)sayso ((?:[a-z][a-z-]* ?){1,2})(.*)"
 )
-EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"][
-    "optional-dependencies"
-]
 ALL = {words: set(re.findall(r"--[a-z][a-z-]+", help_of(*words))) for words in every_command()}
 
 
@@ -46,7 +42,7 @@ def written() -> Iterator[tuple[str, str]]:
 
 
 def _in_code() -> Iterator[tuple[str, str]]:
-    for name, tree in read_python(PACKAGE):
+    for name, tree in read_package():
         for node in ast.walk(tree):
             if isinstance(node, ast.JoinedStr):
                 parts = (str(p.value) if isinstance(p, ast.Constant) else "X" for p in node.values)
@@ -57,7 +53,7 @@ def _in_code() -> Iterator[tuple[str, str]]:
                 continue
             for span in re.findall(r"`(sayso [^`\n]+)`", text):
                 yield name, span
-    for template in sorted(PACKAGE.rglob("*.html")):
+    for template in package_files("*.html"):
         text = template.read_text(encoding="utf-8")
         for span in re.findall(r"<code[^>]*>(sayso [^<{]+)", text):
             yield template.name, span
@@ -118,16 +114,26 @@ def test_an_extra_is_installed_without_a_published_package(clone: Path, tmp_path
     assert install("mcp", prefix=clone / ".venv") == (
         f"uv sync --inexact --extra mcp --project {shlex.quote(str(clone))}"
     )
-    for extra, wanted in EXTRAS.items():
+    for extra in projects()["sayso"]["optional-dependencies"]:
         pip, verb, *packages = shlex.split(install(extra, prefix=tmp_path / ".venv"))
         assert (pip, verb) == ("pip", "install")
-        assert {*map(Requirement, packages)} == {*map(Requirement, wanted)}
+        assert {*map(Requirement, packages)} == set(_needed_by("sayso", extra))
+
+
+def _needed_by(project: str, extra: str) -> Iterator[Requirement]:
+    """What an extra installs; parts of Sayso are here already, and say what their extras need."""
+    for line in projects()[project]["optional-dependencies"][extra]:
+        requirement = Requirement(line)
+        if requirement.name not in projects():
+            yield requirement
+        for inner in requirement.extras if requirement.name in projects() else ():
+            yield from _needed_by(requirement.name, inner)
 
 
 @pytest.mark.promise("cli:printed")
 def test_nothing_says_to_install_a_package_that_is_not_published() -> None:
     """`pip install 'sayso[…]'` fails until there is one; in a clone, an extra is added by uv."""
-    code = (path for folder in ("examples", "sayso") for path in (ROOT / folder).rglob("*.py"))
+    code = (*(ROOT / "examples").rglob("*.py"), *package_files("*.py"))
     wrong = re.compile(r"pip install[^&\n`]*\bsayso\b|\bsayso\[[a-z-]+\]|uvx sayso")
     found = [
         f"{path.relative_to(ROOT)}:{number}"
