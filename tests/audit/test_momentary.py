@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from actions.engine.test_engine import SMALL
-from actions.steps import MAIN, decide, propose, say, shown, stock
+from actions.steps import MAIN, decide, propose, run_due, say, shown, stock
 from support.shop_workspace import open_shop
 from support.sql import run_sql
 
@@ -84,3 +84,72 @@ async def test_a_retry_whose_key_was_changed_is_noticed(tmp_path: Path, store_ur
         await propose(opened, SMALL)
         run_sql(store_url, opened, "update action set idempotency_key = 'another'")
         assert opened.sayso.audit.verify(deep=True).exit_status == 1
+
+
+APPROVAL = {
+    "action_id": "(select id from action where id <> approval.action_id limit 1)",
+    "revision": "revision + 1",
+    "digest": "replace(digest, substr(digest, 1, 4), 'ffff')",
+    "roles": "'[\"finance\"]'",
+    "view": "replace(view, 'support_manager', 'finance')",
+    "requester": "'person:maria'",
+    "expires_at": "expires_at + 86400000000",
+    "status": "'approved'",
+    "created_at": "created_at - 86400000000",
+    "request_id": "'req_00000000000000000000000000'",
+    "reminded_seq": "1",
+    "escalated_seq": "1",
+    "erased_seq": "1",
+}
+"""Of a card that two people have to agree to, one of whom has."""
+VOTE = {
+    "person": "'noor'",
+    "decision": "'reject'",
+    "revision": "revision + 1",
+    "digest": "'another'",
+    "approval_id": "(select id from approval where id <> vote.approval_id limit 1)",
+    "via": "'slack'",
+    "at": "at - 86400000000",
+}
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "value"),
+    [
+        *(("approval", column, value) for column, value in APPROVAL.items()),
+        *(("vote", column, value) for column, value in VOTE.items()),
+    ],
+)
+async def test_nothing_is_signed_on_top_of_a_card_or_a_vote_that_was_changed(
+    tmp_path: Path, store_url: str, table: str, column: str, value: str
+) -> None:
+    """A second yes on a card that was another for a moment: refused, or what was shown is meant."""
+    async with open_shop(tmp_path) as opened:
+        stock(opened, "o7", "o2")
+        view = await propose(opened, 60_000, order="o7")
+        await propose(opened, order="o2")
+        card = await shown(opened, view)
+        await decide(opened, say(card, "maria"))
+        run_sql(store_url, opened, f"create table kept as select * from {table}")
+        where = f"where {'approval_id' if table == 'vote' else 'id'} = '{card.id}'"
+        run_sql(store_url, opened, f"update {table} set {column} = {value} {where}")
+        for person in ("maria", "finn"):
+            with contextlib.suppress(SaysoError):
+                await decide(opened, say(card, person), wait=False)
+        assert opened.shop.books.payouts == []
+        if table == "vote":
+            approved = await opened.sayso.audit.query("kind:action.approved")
+            assert not approved or column in {"digest", "via", "at"}
+            run_sql(store_url, opened, "delete from vote where person <> 'finn' or revision > 1")
+            run_sql(store_url, opened, "insert into vote select * from kept")
+        else:
+            run_sql(
+                store_url,
+                opened,
+                f"update approval set {column} = (select {column} from kept where id = '{card.id}')"
+                f" {where}",
+            )
+        await run_due(opened)
+        found = opened.sayso.audit.verify(deep=True)
+        assert found.exit_status == 0, found
+        assert len(opened.shop.books.payouts) <= 1

@@ -11,13 +11,15 @@ from typing import TypeGuard, cast
 
 import orjson
 
-from sayso.actions.approvals.repository import ApprovalRow
+from sayso.actions.approvals.repository import ApprovalRow, Vote, votes_of
 from sayso.actions.model.action_row import ActionRow
 from sayso.actions.model.digest import call_key, hash_of
 from sayso.actions.model.status import CALLED
 from sayso.actions.policy.base import Approver, Outcome
 from sayso.actions.policy.evaluator import bound_digest
+from sayso.audit.authority.state import changed_outside
 from sayso.audit.entry import ActorKind
+from sayso.audit.segments.rows import pruned_to
 from sayso.store.base import Reader, Transaction, text
 
 
@@ -88,6 +90,35 @@ def forged_votes(reader: Reader, row: ActionRow, approvers: Sequence[Approver]) 
     if people & asked_by:
         return "somebody said yes to what they asked for themselves"
     return "a vote is not in the log" if people - recorded else None
+
+
+_SAID = {"approve": "approve", "edit": "approve", "reject": "reject"}
+"""What is kept of a decision as a vote."""
+
+
+def told_votes(reader: Reader, approval: ApprovalRow) -> list[Vote]:
+    """The votes on an approval, oldest first, if they are those of the log, before one is added.
+
+    Raises:
+        IntegrityError: `tampered`.
+    """
+    votes = votes_of(reader, approval)
+    stored = {(vote.person, vote.revision, vote.decision) for vote in votes}
+    told: set[object] = set()
+    for found in reader.all("log.of_action", tenant=approval.tenant, action=approval.action_id):
+        match orjson.loads(text(found, "body")):
+            case {
+                "actor": {"id": person},
+                "approval": approval_id,
+                "data": {"decision": str(decision), "revision": revision},
+            } if approval_id == approval.id and decision in _SAID:
+                told.add((person, revision, _SAID[decision]))
+            case _:
+                continue
+    more = stored - told
+    if told - stored or (more and not pruned_to(reader, approval.tenant)):
+        raise changed_outside(f"a vote on the approval {approval.id}")
+    return votes
 
 
 def _askers(reader: Reader, row: ActionRow, first: dict[str, object]) -> set[object]:

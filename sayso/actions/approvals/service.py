@@ -30,6 +30,7 @@ from sayso.actions.approvals.decision import (
     with_vote,
 )
 from sayso.actions.approvals.escalation import carried_over, counted_roles, tell
+from sayso.actions.approvals.integrity import told_votes
 from sayso.actions.approvals.outdated import OutdatedCardError, check_still_asked
 from sayso.actions.approvals.repository import (
     ApprovalRow,
@@ -297,7 +298,7 @@ class Approvals:
             return self._reject(tx, decision, approval, row, now, solution)
         if solution is None:
             check_unsigned(tx, self._directory, approval, row, {}, now)
-        votes = votes_of(tx, approval)
+        votes = told_votes(tx, approval)
         if any(vote.person == person.id and vote.revision == approval.revision for vote in votes):
             given = approvers_of(tx, votes, approval, self._directory)
             raise RefusedError(
@@ -347,7 +348,7 @@ class Approvals:
     ) -> Decided:
         error = {"code": decision.reason_code, "message": "a person said no"}
         moved = replace(row, status=Status.REJECTED, error=error, due_at=None, updated_at=now)
-        votes = [*votes_of(tx, approval), own_vote(decision, approval, now)]
+        votes = [*told_votes(tx, approval), own_vote(decision, approval, now)]
         kind = EntryKind.ACTION_REJECTED
         return self._store_decision(tx, decision, approval, row, moved, kind, None, votes, solution)
 
@@ -438,6 +439,7 @@ class Approvals:
         now = to_micros(self._clock.now())
         row = edit.row
         approval, _, person = check_decision(tx, self._directory, decision, now)
+        told_votes(tx, approval)
         if solution is None and edit.resolved.amount is not None:
             lower = {row.step or row.id: edit.resolved.amount}
             check_unsigned(tx, self._directory, approval, row, lower, now)
