@@ -17,84 +17,10 @@ Names are imported when they are first used, so that `import sayso` costs next t
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+from pkgutil import extend_path
 
-if TYPE_CHECKING:
-    from sayso.actions.model.definition import (
-        Action,
-        Args,
-        Assurance,
-        Effect,
-        Guarantee,
-        Subject,
-        at_most_once,
-        idempotent,
-        verifiable,
-    )
-    from sayso.actions.model.plan import Handoff, Plan, Step
-    from sayso.actions.model.snapshot import (
-        Absence,
-        Call,
-        EffectFailedError,
-        Finality,
-        Receipt,
-        Record,
-        Resolved,
-    )
-    from sayso.agent.base import Message
-    from sayso.connectors.base import Connector
-    from sayso.errors import (
-        Code,
-        ConfigError,
-        IntegrityError,
-        OutcomeUnknownError,
-        RefusedError,
-        RetryableError,
-        SaysoError,
-    )
-    from sayso.money import Money
-    from sayso.sdk.client import Sayso
-    from sayso.sdk.sync import SyncSayso
-    from sayso.sdk.tools.langchain import langchain_tools
-    from sayso.sdk.tools.openai_agents import openai_agents_tools
-    from sayso.sdk.tools.pydantic_ai import pydantic_ai_tools
-
-__all__ = [
-    "Absence",
-    "Action",
-    "Args",
-    "Assurance",
-    "Call",
-    "Code",
-    "ConfigError",
-    "Connector",
-    "Effect",
-    "EffectFailedError",
-    "Finality",
-    "Guarantee",
-    "Handoff",
-    "IntegrityError",
-    "Message",
-    "Money",
-    "OutcomeUnknownError",
-    "Plan",
-    "Receipt",
-    "Record",
-    "RefusedError",
-    "Resolved",
-    "RetryableError",
-    "Sayso",
-    "SaysoError",
-    "Step",
-    "Subject",
-    "SyncSayso",
-    "at_most_once",
-    "idempotent",
-    "langchain_tools",
-    "openai_agents_tools",
-    "pydantic_ai_tools",
-    "verifiable",
-]
+# Parts of this package may stand in folders of their own, wherever Python looks for packages.
+__path__ = extend_path(__path__, __name__)
 
 _HOMES = {
     "Absence": "sayso.actions.model.snapshot",
@@ -132,6 +58,7 @@ _HOMES = {
     "pydantic_ai_tools": "sayso.sdk.tools.pydantic_ai",
     "verifiable": "sayso.actions.model.definition",
 }
+__all__ = [*_HOMES]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> object:
@@ -139,7 +66,15 @@ def __getattr__(name: str) -> object:
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module `{__name__}` has no `{name}`")
-    found: object = getattr(import_module(home), name)
+    try:
+        found: object = getattr(import_module(home), name)
+    except ModuleNotFoundError as error:
+        if not f"{home}.".startswith(f"{error.name}."):
+            raise  # what it imports itself is missing
+        _, part, *_ = home.split(".")
+        missing = "sayso" if part == "sdk" else f"sayso-{part}"
+        why = f"`{name}` comes with {missing}, which is not installed: pip install {missing}"
+        raise ModuleNotFoundError(why, name=error.name) from error
     globals()[name] = found
     return found
 

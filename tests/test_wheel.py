@@ -27,6 +27,7 @@ DATA = {
     ".md",
     ".jsonl",
     ".typed",
+    ".pyi",
     ".html",
     ".css",
     ".js",
