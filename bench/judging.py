@@ -124,7 +124,7 @@ class Judging:
 
 def policies() -> tuple[CedarPolicy, CedarPolicy, LoadedPolicy]:
     """The default one, the same beside 90 rules of another action, and with limits and dials."""
-    texts = read_default_policy(ACTIONS)
+    texts = read_default_policy(["stripe"])
     plain = CedarPolicy(texts, ACTIONS, DEFAULT_ROLES)
     crowded = CedarPolicy({**texts, "others.cedar": OTHERS}, ACTIONS, DEFAULT_ROLES)
     document = PolicyDocument(

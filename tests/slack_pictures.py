@@ -21,7 +21,8 @@ from surfaces.slack.slack_team import PATIENT
 
 from sayso.sandbox import Sandbox
 from sayso.sdk.client import Sayso
-from sayso.sdk.scaffold import create_workspace, template
+from sayso.sdk.scaffold import create_workspace
+from sayso.sdk.scaffold_tables import template
 from sayso.sdk.workspace import Workspace
 from sayso.settings import FILE_NAME
 from sayso.surfaces.slack import SlackApp, create_slack_app

@@ -181,7 +181,7 @@ def _policy(file: str) -> Callable[[str], object]:
     rules = PolicyRules(roles=ROLES)
 
     def read(text: str) -> object:
-        files = {**read_default_policy(SHIPPED), file: text}
+        files = {**read_default_policy(["stripe", "email"]), file: text}
         return read_policy(PolicyDocument(files=files, rules=rules), (*SHIPPED, *YOURS))
 
     return read

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 from sayso.connectors.draft.draft import Drafted
 from sayso.connectors.manifests import FOLDER
 from sayso.errors import Code, ConfigError, RefusedError, RetryableError
-from sayso.sdk.scaffold import template
+from sayso.sdk.scaffold_tables import template
 from sayso.sdk.workspace import Workspace
 from sayso.secret import Secret
 

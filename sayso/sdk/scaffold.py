@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from secrets import token_bytes
 
-from sayso.actions.model.definition import at_most_once
-from sayso.actions.policy.cedar import read_default_policy
 from sayso.audit.entry import Actor, ActorKind
 from sayso.audit.signed_note.note import Ed25519Signer
-from sayso.connectors.email.actions import actions_with
+from sayso.connectors.manifest.schema import Manifest
 from sayso.connectors.vault import new_key
 from sayso.errors import Code, ConfigError
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.tokens import MAX_DAYS, Scope
+from sayso.sdk.scaffold_tables import (
+    BY_DEFAULT,
+    open_settings,
+    read_connectors,
+    rules_of,
+    secrets_of,
+    tables_of,
+    template,
+)
 from sayso.sdk.workspace import Workspace, write_secret_file
 from sayso.settings import FILE_NAME, read_settings
 from sayso.store.sqlite.store import SqliteStore
@@ -42,12 +48,17 @@ class Scaffold:
         files: what was written, relative to it, in order.
         approver: the first person who may decide.
         vkey: the public key of the log, for auditors to pin.
+        secrets: environment variables that its connectors read their keys from.
+        to_fill_in: settings of its connectors that are empty. Until they are not, nobody can tell
+            whether the policy fits, so none is in force.
     """
 
     folder: Path
     files: tuple[str, ...]
     approver: str
     vkey: str
+    secrets: tuple[str, ...]
+    to_fill_in: tuple[str, ...]
 
 
 def workspace_name(folder: Path) -> str:
@@ -56,21 +67,24 @@ def workspace_name(folder: Path) -> str:
     return plain if plain[:1].isalpha() else "sayso"
 
 
-def template(name: str) -> str:
-    """One of the texts that `init` writes."""
-    return (resources.files("sayso.sdk") / "template" / name).read_text(encoding="utf-8")
-
-
-async def create_workspace(folder: Path, *, approver: str, settings: str | None = None) -> Scaffold:
+async def create_workspace(
+    folder: Path,
+    *,
+    approver: str,
+    settings: str | None = None,
+    connectors: Sequence[str] = BY_DEFAULT,
+) -> Scaffold:
     """Make a workspace in a folder, which may exist and hold other files.
 
     Args:
         approver: the first person's id, with both roles of the default policy.
         settings: another text for `sayso.toml` than the template.
+        connectors: which it is to have, of those that ship.
 
     Raises:
         ConfigError: `workspace_exists`, naming the file that is there already; `invalid_setting`
-            for an approver's id that is none or a folder that cannot be written.
+            for an approver's id that is none, a connector that does not ship, or a folder that
+            cannot be written.
 
     Guarantees: whatever fails, and when it is cancelled, the files that were written are taken away
     again.
@@ -84,12 +98,14 @@ async def create_workspace(folder: Path, *, approver: str, settings: str | None 
     folder = folder.absolute()  # noqa: ASYNC240  (asks the process, not the disk)
     name = workspace_name(folder)
     signer = Ed25519Signer.generate(name)
-    files = _files(name, approver, settings)
+    chosen = read_connectors(connectors)
+    files = _files(name, approver, settings, chosen)
     _refuse_existing(folder, (*files, *_KEYS, TOKEN_FILE, "sayso.db"))
     written: list[Path] = []
     try:
         _write(folder, files, signer, written)
-        vkey = await _make_database(folder, approver, written)
+        to_fill_in = open_settings(chosen)
+        vkey = await _make_database(folder, approver, written, begins=not to_fill_in)
     except BaseException as error:  # Ctrl-C too: what is left would be refused as a workspace
         for path in reversed(written):
             path.unlink(missing_ok=True)
@@ -102,15 +118,23 @@ async def create_workspace(folder: Path, *, approver: str, settings: str | None 
             detail=str(error),
         ) from error
     names = (*files, *_KEYS, "sayso.db", TOKEN_FILE)
-    return Scaffold(folder=folder, files=names, approver=approver, vkey=vkey)
+    return Scaffold(
+        folder=folder,
+        files=names,
+        approver=approver,
+        vkey=vkey,
+        secrets=tuple(secrets_of(chosen)),
+        to_fill_in=tuple(to_fill_in),
+    )
 
 
-def _files(name: str, approver: str, settings: str | None) -> dict[str, str]:
+def _files(
+    name: str, approver: str, settings: str | None, connectors: Mapping[str, Manifest | None]
+) -> dict[str, str]:
     """The files by relative path; sayso.toml last, since it is what makes it a workspace."""
-    policies = read_default_policy(actions_with(at_most_once()))
-    text = settings or template(FILE_NAME)
+    text = settings or template(FILE_NAME).replace("{connectors}\n", tables_of(connectors) + "\n")
     return {
-        **{f"policies/{file}": policy for file, policy in policies.items()},
+        **{f"policies/{file}": policy for file, policy in rules_of(connectors).items()},
         "policies/limits.toml": template("limits.toml"),
         "playbooks/points.toml.example": template("playbook.toml"),
         "shop.toml": template("shop.toml"),
@@ -153,7 +177,7 @@ def _ignore_secrets(path: Path, written: list[Path]) -> None:
         file.write(("\n" if file.tell() else "") + template("gitignore"))
 
 
-async def _make_database(folder: Path, approver: str, written: list[Path]) -> str:
+async def _make_database(folder: Path, approver: str, written: list[Path], *, begins: bool) -> str:
     workspace = Workspace(folder=folder, settings=read_settings(folder / FILE_NAME), environment={})
     path = workspace.store_path
     written += [path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")]
@@ -168,7 +192,8 @@ async def _make_database(folder: Path, approver: str, written: list[Path]) -> st
             days=MAX_DAYS,
             by=Actor(kind=ActorKind.SERVICE, id="cli"),
         )
-        await sayso.policy.begin(by=Actor(kind=ActorKind.SERVICE, id="cli"), via="init")
+        if begins:
+            await sayso.policy.begin(by=Actor(kind=ActorKind.SERVICE, id="cli"), via="init")
         token = folder / TOKEN_FILE
         write_secret_file(token, secret + "\n")
         written.append(token)

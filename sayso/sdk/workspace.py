@@ -190,7 +190,7 @@ class Workspace:
         from sayso.actions.policy.reading import is_test
 
         section, approvals = self.settings.policy, self.settings.approvals
-        base = {} if section.files else read_default_policy(actions)
+        base = {} if section.files else read_default_policy(action.connector for action in actions)
         files = base | self.policy_texts(given)
         zone = self.settings.workspace.time_zone
         return PolicyDocument(

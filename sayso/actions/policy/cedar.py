@@ -421,14 +421,17 @@ class CedarPolicy:
             return Verdict(allowed=False, rules=frozenset(), errors=(reason,))
 
 
-def read_default_policy(actions: Iterable[Action] = ()) -> dict[str, str]:
+def read_default_policy(connectors: Iterable[str]) -> dict[str, str]:
     """The texts of the default policy by file name, for `DEFAULT_ROLES`.
 
-    `default.cedar` needs the Stripe actions; a connector with rules of its own brings its file only
-    when one of its actions is there, since a rule about an unknown action is refused.
+    Args:
+        connectors: those that the workspace has.
+
+    A connector with rules of its own, such as `stripe.cedar`, brings its file only where it
+    is, since a rule about an unknown action does nothing.
     """
     folder = resources.files("sayso.actions.policy") / "policies"
-    names = ["default.cedar", *sorted({f"{action.connector}.cedar" for action in actions})]
+    names = ["default.cedar", *sorted(f"{name}.cedar" for name in set(connectors))]
     files = [folder / name for name in names]
     return {file.name: file.read_text(encoding="utf-8") for file in files if file.is_file()}
 

@@ -16,7 +16,7 @@ from sayso.actions.policy.cedar_schema import schema_text
 from sayso.actions.policy.cedarpy_adapter import parse_schema
 from sayso.errors import Code, ConfigError
 
-DEFAULT = read_default_policy()["default.cedar"]
+DEFAULT = "\n".join(read_default_policy(["stripe"]).values())
 
 
 def refusal(text: str) -> ConfigError:

@@ -24,8 +24,8 @@ from sayso.connectors.stripe.actions import CANCEL_SUBSCRIPTION, CREDIT
 from sayso.connectors.stripe.actions import REFUND as STRIPE_REFUND
 
 STRIPE = (STRIPE_REFUND, CREDIT, CANCEL_SUBSCRIPTION)
-TEXTS = read_default_policy(STRIPE)
-DEFAULT = TEXTS["default.cedar"]
+TEXTS = read_default_policy(["stripe"])
+DEFAULT = "\n".join(TEXTS.values())
 WAS = CedarPolicy(TEXTS, STRIPE, DEFAULT_ROLES)
 
 

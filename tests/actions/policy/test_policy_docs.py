@@ -85,7 +85,7 @@ def test_the_counted_hypotheticals_are_right() -> None:
 def test_every_default_text_is_in_the_package_and_parses_with_all_shipped_actions() -> None:
     """A connector's file comes with the connector."""
     shipped = (*STRIPE, *actions_with(at_most_once()))
-    texts = read_default_policy(shipped)
-    assert sorted(texts) == ["default.cedar", "email.cedar"]
+    texts = read_default_policy(action.connector for action in shipped)
+    assert sorted(texts) == ["default.cedar", "email.cedar", "stripe.cedar"]
     CedarPolicy(texts, shipped, DEFAULT_ROLES)
     assert tuple(DEFAULT_ROLES) == ROLES

@@ -27,7 +27,7 @@ def test_a_state_that_there_is_not_is_refused(cli: CliWorkspace) -> None:
 def test_a_yes_to_a_card_of_an_older_policy_says_why(cli: CliWorkspace) -> None:
     """The policy was changed meanwhile: it is judged anew, and whoever said yes is told."""
     approval = cli.pending()
-    policy = cli.folder / "policies" / "default.cedar"
+    policy = cli.folder / "policies" / "stripe.cedar"
     policy.write_text(policy.read_text("utf-8").replace("50.00", "49.00"), encoding="utf-8")
     cli.line.done("policy", "activate")
     ran = cli.line("approvals", "approve", str(approval["id"]), "--yes").refused("stale_revision")

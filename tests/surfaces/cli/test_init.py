@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sqlite3
 import stat
+import tomllib
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from surfaces.cli.cli_workspace import CliWorkspace, Line
 
+from sayso.connectors.manifests import SHIPPED, manifest_names
 from sayso.errors import Code
 from sayso.sdk.scaffold import create_workspace
 from sayso.store.migrations import migrate
@@ -43,6 +46,44 @@ def test_init_says_what_to_do_next(line: Line, tmp_path: Path) -> None:
     assert ["STRIPE_API_KEY" in after, "sayso check" in after, "sayso ask" in after] == [True] * 3
     assert "PRIVATE+KEY" not in ran.out
     assert "csk_" not in ran.out
+
+
+@pytest.mark.promise("cli:init")
+@pytest.mark.parametrize("names", [manifest_names(SHIPPED)[:6], manifest_names(SHIPPED)[6:]])
+def test_init_makes_a_workspace_without_stripe(
+    line: Line, tmp_path: Path, names: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of any connectors that ship: what is empty is named, and filled in, the policy fits."""
+    folder = tmp_path / "desk"
+    made = line.done("init", str(folder), "--with", ",".join(names), "--json")
+    assert not (folder / "policies" / "stripe.cedar").exists()
+    settings = folder / "sayso.toml"
+    text = settings.read_text()
+    assert "connectors.stripe]" not in text
+    for name in names:
+        cases = tomllib.loads((SHIPPED / f"{name}.cases.toml").read_text()).get("settings", {})
+        head, table, rest = text.partition(f"[connectors.{name}]\n")
+        for setting, value in cases.items():
+            assert f'{setting} = ""' not in rest or f"[connectors.{name}] {setting}" in "".join(
+                made["next"]
+            )
+            rest = re.sub(rf'(?m)^{setting} = "[^"]*"', f'{setting} = "{value}"', rest, count=1)
+        text = head + table + rest
+    settings.write_text(text)
+    for name in re.findall(r'"env:([A-Z_]+)"', text):
+        monkeypatch.setenv(name, "key_1")
+    line.done("policy", "activate", "--workspace", str(folder))
+    problems = line("check", "--json", "--workspace", str(folder)).json["problems"]
+    assert {one["code"] for one in problems} <= {"needs_reauth"}, problems
+
+
+def test_init_refuses_a_connector_that_does_not_ship(line: Line, tmp_path: Path) -> None:
+    """With the nearest, or with the list; nothing is made."""
+    ran = line("init", str(tmp_path / "shop"), "--with", "shopfy").refused("invalid_setting", 2)
+    assert "did you mean `shopify`?" in ran.err
+    ran = line("init", str(tmp_path / "shop"), "--with", "our-own").refused("invalid_setting", 2)
+    assert "zendesk" in ran.err
+    assert not (tmp_path / "shop").exists()
 
 
 def test_init_refuses_a_workspace_that_is_there(cli: CliWorkspace) -> None:
@@ -122,7 +163,7 @@ def test_check_lists_every_problem_at_once(cli: CliWorkspace) -> None:
     cli.edit_settings("[workspace]", 'actions = ["actions/*.py"]\n\n[workspace]')
     (cli.folder / "actions" / "bad.py").write_text("import nothing_like_this\n")
     (cli.folder / "playbooks" / "bad.toml").write_text("version = 1\nname = 3\n")
-    policy = cli.folder / "policies" / "default.cedar"
+    policy = cli.folder / "policies" / "stripe.cedar"
     policy.write_text(policy.read_text().replace("context.tenure_days", "context.tenure_dayz"))
     (cli.folder / "keys" / "log.key").write_text("no key\n")
     ran = cli.line("check", "--json")

@@ -18,20 +18,19 @@ from support.shop import RefundArgs, Shop
 from support.shop_workspace import POLICY
 from support.workspace import PEOPLE, make_workspace
 
-from sayso.actions.model.definition import Action, Args, Subject, at_most_once
+from sayso.actions.model.definition import Action, Args, Subject
 from sayso.actions.model.snapshot import Resolved
 from sayso.actions.policy.cedar import read_default_policy
 from sayso.agent.base import Planner
 from sayso.audit.authority.by import By
 from sayso.audit.entry import Actor, ActorKind
-from sayso.connectors.email import actions_with
 from sayso.errors import Code, RetryableError
 from sayso.ids import Tenant
 from sayso.money import Money
 from sayso.sandbox import Sandbox
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.tokens import Kind, Scope, Token, Tokens
-from sayso.sdk.scaffold import template
+from sayso.sdk.scaffold_tables import template
 from sayso.sdk.workspace import Workspace
 from sayso.surfaces.http.app import create_app
 from sayso.surfaces.http.server import serve
@@ -176,7 +175,7 @@ def full_workspace(
     folder: Path, stripe_url: str, policy_section: str = 'follow = "files"'
 ) -> Workspace:
     """A workspace whose policy has the default rules and those of the shop."""
-    default = read_default_policy(actions_with(at_most_once()))
+    default = read_default_policy(["stripe", "email"])
     policy = "\n".join([*default.values(), POLICY])
     nobody = tuple[str, ...]()
     people = {**PEOPLE, "stranger": nobody, "lister": nobody}

@@ -9,11 +9,15 @@ from typing import Annotated
 import typer
 
 from sayso.sdk.scaffold import Scaffold, create_workspace
+from sayso.sdk.scaffold_tables import BY_DEFAULT
 from sayso.surfaces.cli.options import JsonOption
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.workspace import run, user_id
 
 app = typer.Typer()
+
+_KEY = {"STRIPE_API_KEY": "sk_test_…"}
+"""How a key begins, where that says which of several is meant."""
 
 
 @app.command()
@@ -27,11 +31,23 @@ def init(
             "--approver", metavar="ID", help="The first person who may decide; else your user name."
         ),
     ] = None,
+    connectors: Annotated[
+        str,
+        typer.Option(
+            "--with", metavar="NAMES", help="Connectors of those that ship, with commas between."
+        ),
+    ] = ",".join(BY_DEFAULT),
     as_json: JsonOption = False,
 ) -> int:
     """Make a workspace: settings, policy, key, database, approver."""
     out = Out(as_json=as_json)
-    made = run(create_workspace(folder, approver=approver or user_id()))
+    made = run(
+        create_workspace(
+            folder,
+            approver=approver or user_id(),
+            connectors=[name.strip() for name in connectors.split(",") if name.strip()],
+        )
+    )
     steps = _next_steps(made)
     if as_json:
         out.document(
@@ -63,8 +79,10 @@ def _next_steps(made: Scaffold) -> list[str]:
     if shown.is_relative_to(here):
         shown = shown.relative_to(here)
     enter = "" if made.folder == here else f"cd {shlex.quote(str(shown))} && "
-    return [
-        f"{enter}export STRIPE_API_KEY=sk_test_…",
-        "sayso check",
-        'sayso ask "Please refund order 1042" --subject cus_…',
-    ]
+    keys = [f"export {name}={_KEY.get(name, '…')}" for name in made.secrets]
+    if made.to_fill_in:
+        # Only a person's activation puts a policy in force that `init` could not read.
+        keys = [f"fill in {', '.join(made.to_fill_in)} in sayso.toml", *keys]
+        keys.append("sayso policy activate")
+    steps = [*keys, "sayso check", 'sayso ask "Please refund order 1042" --subject cus_…']
+    return [f"{enter}{steps[0]}", *steps[1:]]

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from sayso.sandbox import Sandbox
 from sayso.sdk.client import Sayso
-from sayso.sdk.scaffold import TOKEN_FILE, create_workspace, template
+from sayso.sdk.scaffold import TOKEN_FILE, create_workspace
+from sayso.sdk.scaffold_tables import template
 from sayso.sdk.workspace import Workspace
 from sayso.settings import FILE_NAME
 
