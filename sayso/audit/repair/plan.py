@@ -36,6 +36,7 @@ _LISTS = {("action", "after"), ("approval", "roles")}
 _JUDGED = frozenset({"outcome", "explain", "policy_version", "roles", "either", "rule"})
 _RECEIPT = {"receipt": "id", "receipt_status": "status", "receipt_amount": "amount"}
 _DOMAIN = b"sayso/repair/v1\0"
+REPAIR_ID = "rep_"
 MOST_ROWS = 100
 """So many rows are rebuilt at once: no more findings are kept."""
 
@@ -74,7 +75,7 @@ class Plan:
     @property
     def id(self) -> str:
         """By which people name it."""
-        return f"rep_{self.digest[:32]}"
+        return f"{REPAIR_ID}{self.digest[:32]}"
 
 
 def plan_repair(findings: Sequence[Finding]) -> Plan:

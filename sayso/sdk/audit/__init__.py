@@ -4,5 +4,5 @@
 and prunes. `stored` feeds the verifier, `verifying` does so for a PostgreSQL by its URL;
 `self_audit` has a server judge its own logs by `log_judge`, with `alarms`, and read its `medium`;
 `kept_heads` has how far each log was, on the host; `readiness` goes by both, `vault_key` is judged
-before anything is written, and `repairs` are the way out of a false alarm.
+before anything is written, and `repairs` (`repair_view`) are the way out of a false alarm.
 """

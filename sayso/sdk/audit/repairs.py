@@ -3,103 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Sequence
 
 from sayso.audit.authority.credentials import DECIDE, HOST
 from sayso.audit.authority.state import ended_credential
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
-from sayso.audit.repair.plan import Plan, plan_repair, told
+from sayso.audit.repair.plan import plan_repair, told
 from sayso.audit.repair.writing import write_repair
 from sayso.audit.verifier.damage import Damage
-from sayso.audit.verifier.verification import Finding, LogVerification, Verification
+from sayso.audit.verifier.verification import LogVerification, Verification
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant, to_micros
+from sayso.sdk.audit.repair_view import (
+    WORDS,
+    MendedView,
+    RepairView,
+    RowChange,
+    Said,
+    word_in,
+)
 from sayso.sdk.container import Container
 from sayso.sdk.resources.tokens import Token
-from sayso.store.base import Transaction
+from sayso.store.base import Reader, Transaction, integer, text
 from sayso.verdicts import Sort, damaged, unverified, wrong_key
 
-Said = Literal["asked", "done"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowChange:
-    """A row that would be written: `how` is `update`, `insert` or `delete`.
-
-    Attributes:
-        finding: the id of what was found wrong with it.
-        columns: what differs, with what stands there now and what the log says.
-    """
-
-    table: str
-    row: str
-    how: str
-    finding: str
-    columns: tuple[str, ...]
-    found: Mapping[str, object]
-    said: Mapping[str, object]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RepairView:
-    """What is wrong with a log, and what a repair would write.
-
-    Attributes:
-        id: names exactly this repair; another state of the rows gives another one.
-        changes: the rows that would be written.
-        left: findings of rows that are not rebuilt, such as of a stop, or that hold what no entry
-            says: a backup has it, or they are accepted.
-        rules: findings of the rules, which can only be accepted.
-        asked_by: who asked for just this repair; None while nobody has.
-    """
-
-    tenant: str
-    id: str
-    changes: tuple[RowChange, ...]
-    left: tuple[Finding, ...]
-    rules: tuple[Finding, ...]
-    asked_by: str | None
-
-    def to_json(self) -> dict[str, Json]:
-        """The same for `--json`; what stands in rows and entries as plain text."""
-        changes: list[Json] = [
-            {
-                "table": one.table,
-                "row": one.row,
-                "how": one.how,
-                "finding": one.finding,
-                "columns": {
-                    name: {"found": repr(one.found.get(name)), "said": repr(one.said.get(name))}
-                    for name in one.columns
-                },
-            }
-            for one in self.changes
-        ]
-        return {
-            "tenant": self.tenant,
-            "id": self.id if self.changes else None,
-            "asked_by": self.asked_by,
-            "changes": changes,
-            "left": [one.to_json() for one in self.left],
-            "rules": [one.to_json() for one in self.rules],
-        }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MendedView:
-    """What a person's word has done: `asked` for a second one, or `done`.
-
-    Attributes:
-        about: the id of the repair or of the finding. entry: which entry says so.
-        rows: how many rows were written.
-    """
-
-    about: str
-    status: Said
-    entry: int
-    rows: int = 0
+_NEWEST = 50
 
 
 class RepairResource:
@@ -134,6 +62,7 @@ class RepairResource:
                     row=one.fault.name,
                     how=one.how,
                     finding=named.get((one.fault.table, one.fault.name), ""),
+                    entry=one.fault.seq,
                     columns=one.fault.columns if one.how == "update" else (),
                     found=dict(one.fault.found or {}),
                     said={
@@ -147,6 +76,10 @@ class RepairResource:
             left=plan.left,
             rules=tuple(one for one in log.findings if one.sort is Sort.RULE),
             asked_by=log.asked.get(plan.digest),
+            accept_asked={
+                one.id: log.asked[one.digest] for one in log.findings if one.digest in log.asked
+            },
+            accepted=log.accepted,
         )
 
     async def repair(
@@ -237,6 +170,29 @@ class RepairResource:
             log, holder, via, named.digest, data, kinds, lambda tx: None
         )
         return MendedView(about=named.id, status=status, entry=entry)
+
+    async def words_of(self, holder: Token) -> Sequence[tuple[str, MendedView]]:
+        """What a person has lately asked for and confirmed, each with the call that said so.
+
+        For a surface whose answer was lost: the same call sent again is told what it did.
+        """
+
+        def read(reader: Reader) -> list[tuple[str, MendedView]]:
+            return [
+                found
+                for kind in WORDS
+                for row in reader.all(
+                    "log.page_by_kind",
+                    tenant=holder.tenant,
+                    kind=kind.value,
+                    low=0,
+                    before=2**62,
+                    limit=_NEWEST,
+                )
+                if (found := word_in(text(row, "body"), integer(row, "seq"), holder.holder))
+            ]
+
+        return await self._container.store.read(read)
 
     # ---- two people ------------------------------------------------------------------------------
 
@@ -335,6 +291,3 @@ class RepairResource:
             )
         other = authority.person(asked_by)
         return asked_by if other is not None and other.roles else None
-
-
-__all__ = ["MendedView", "Plan", "RepairResource", "RepairView", "RowChange"]

@@ -110,6 +110,7 @@ class Found:
     Attributes:
         chips: the question in plain words; the days are always among them.
         total: of the money on this page, by currency. next: the query of the next page.
+        accused: the log does not verify, so that the question cannot be recorded.
         why: no entry fits.
     """
 
@@ -119,6 +120,7 @@ class Found:
     asked: str
     problem: str = ""
     next_step: str = ""
+    accused: bool = False
     why: str = ""
 
 
@@ -231,6 +233,7 @@ async def _find(visit: Visit, words: str, before: str) -> Found:
             asked=words,
             problem=error.message,
             next_step=error.next_step,
+            accused=isinstance(error, IntegrityError),
         )
     more = len(entries) == PAGE_SIZE
     why = "" if entries or start is not None else await visit.sayso.audit.why_nothing(words)

@@ -18,6 +18,7 @@ import sayso.surfaces.http.inbound as inbound
 import sayso.surfaces.http.operations as operations
 import sayso.surfaces.http.policy as policy
 import sayso.surfaces.http.privacy as privacy
+import sayso.surfaces.http.repairs as repairs
 import sayso.surfaces.http.requests as requests
 import sayso.surfaces.http.retention as retention
 import sayso.surfaces.http.solutions as solutions
@@ -93,6 +94,7 @@ def create_app(sayso: Sayso, *, heartbeat_s: float = HEARTBEAT_S) -> FastAPI:
         retention,
         audit,
         exports,
+        repairs,
         operations,
     ):
         app.include_router(part.router)

@@ -32,6 +32,7 @@ from sayso.surfaces.http.privacy import (
     ReleaseBody,
 )
 from sayso.surfaces.http.problem import Problem
+from sayso.surfaces.http.repairs import AcceptBody, MendedShape, RepairBody, RepairShape
 from sayso.surfaces.http.shapes import (
     ActionBody,
     ActionPage,
@@ -157,6 +158,9 @@ CONTRACT = {
     "GET /v1/audit/proof",
     "GET /v1/audit/publications",
     "GET /v1/audit/tile/{path}",
+    "GET /v1/audit/repair",
+    "POST /v1/audit/repair",
+    "POST /v1/audit/accept",
     "GET /healthz",
     "GET /readyz",
     "GET /metrics",
@@ -199,6 +203,8 @@ BODIES: dict[str, type[BaseModel]] = {
     "release_hold": ReleaseBody,
     "seal_log": SealBody,
     "prune_log": PruneBody,
+    "repair": RepairBody,
+    "accept": AcceptBody,
     "sweep_subjects": SweepBody,
     "add_webhook": WebhookBody,
     "replay_webhook": ReplayBody,
@@ -275,6 +281,9 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "release_hold": HoldView,
     "query_entries": EntryPage,
     "list_publications": PublicationPage,
+    "show_repair": RepairShape,
+    "repair": MendedShape,
+    "accept": MendedShape,
     "show_health": HealthView,
     "show_readiness": ReadyView,
 }

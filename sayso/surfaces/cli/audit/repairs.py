@@ -15,7 +15,7 @@ from sayso.surfaces.cli.words import counted, one_line
 from sayso.surfaces.cli.workspace import find_workspace, look, look_as_person
 
 if TYPE_CHECKING:
-    from sayso.sdk.audit.repairs import MendedView, RepairView
+    from sayso.sdk.audit.repair_view import MendedView, RepairView
 
 
 def repair(
@@ -62,11 +62,12 @@ def accept(
 
 
 def _show(out: Out, found: RepairView) -> None:
-    if not (found.changes or found.left or found.rules):
+    if found.is_sound:
         out.line("Every row is what its entries say, and no rule is broken.")
         return
     for one in found.changes:
-        out.line(f"{one.how} {one.table} {one_line(one.row)} ({one.finding})")
+        entry = "" if one.entry is None else f", entry {one.entry}"
+        out.line(f"{one.how} {one.table} {one_line(one.row)} ({one.finding}{entry})")
         for column in one.columns:
             was, says = one.found.get(column), one.said.get(column)
             out.line(f"  {column}: {one_line(repr(was))} becomes {one_line(repr(says))}")
