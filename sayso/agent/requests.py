@@ -20,6 +20,7 @@ from sayso.agent.reply import HandedOver
 from sayso.agent.request_row import RequestRow, RequestStatus, get_request, read_request
 from sayso.audit.authority.keyring import Keyring
 from sayso.audit.authority.state import changed_outside
+from sayso.audit.caller_keys import CALLER_KEY, caller_key, check_is_new
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json, PiiRef, StoredEntry
 from sayso.audit.log import AuditLog
 from sayso.audit.personal import Personal
@@ -152,9 +153,8 @@ class Requests:
         waiting = self._continued_by(tx, ask)
         if waiting is not None:
             reply = Reply(content=ask.messages[-1].content, subject=ask.subject)
-            moved = self._answer(tx, waiting, reply, ask.requester)
-            self._keep_key(tx, moved, ask.key, fingerprint)
-            return moved
+            return self._answer(tx, waiting, reply, ask.requester, ask.key, fingerprint)
+        check_is_new(tx, self._keyring, "request", ask.tenant, ask.key)
         now = to_micros(self._clock.now())
         request_id = self._ids.new("req")
         pseudonym = self._personal.pseudonym(tx, ask.tenant, ask.subject.id, now)
@@ -172,6 +172,7 @@ class Requests:
                 "messages": len(ask.messages),
                 "words_ref": words.ref,
                 "words_c": words.c,
+                CALLER_KEY: caller_key(self._keyring, "request", ask.tenant, ask.key),
                 **_names_signed(ask.subject),
             },
             pii=messages,
@@ -257,9 +258,8 @@ class Requests:
             known = self._answered_with(tx, tenant, key, fingerprint)
             if known is not None:
                 return known
-            moved = self._answer(tx, get_request(tx, tenant, request_id), reply, requester)
-            self._keep_key(tx, moved, key, fingerprint)
-            return moved
+            row = get_request(tx, tenant, request_id)
+            return self._answer(tx, row, reply, requester, key, fingerprint)
 
         return await self._store.write(work)
 
@@ -284,8 +284,15 @@ class Requests:
         )
 
     def _answer(
-        self, tx: Transaction, row: RequestRow, reply: Reply, requester: Actor
+        self,
+        tx: Transaction,
+        row: RequestRow,
+        reply: Reply,
+        requester: Actor,
+        key: str,
+        fingerprint: str,
     ) -> RequestRow:
+        check_is_new(tx, self._keyring, "request", row.tenant, key)
         stored = _stored_question(row)
         number = stored.get("number")
         if row.status is not RequestStatus.NEEDS_CUSTOMER or (
@@ -324,6 +331,7 @@ class Requests:
             data={
                 "question": cast("Json", number),
                 "picked": picked is not None,
+                CALLER_KEY: caller_key(self._keyring, "request", row.tenant, key),
                 **({"asked": named} if named else {}),
                 **({"slot": ASKED_BY_PEOPLE} if row.asked_by is not None else {}),
                 **_names_signed(subject),
@@ -340,6 +348,7 @@ class Requests:
         )
         if row.asked_by is not None and self._renew is not None:
             self._renew(tx, moved)
+        self._keep_key(tx, moved, key, fingerprint)
         return moved
 
     def _asked(self, reader: Reader, row: RequestRow) -> str:

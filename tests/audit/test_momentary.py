@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from actions.engine.test_engine import SMALL
 from actions.steps import MAIN, decide, propose, run_due, say, shown, stock
+from support.lived import planner
 from support.shop_workspace import open_shop
 from support.sql import run_sql
 
-from sayso.errors import SaysoError
+from sayso.errors import IntegrityError, SaysoError
 
 pytestmark = pytest.mark.promise("audit:momentary")
 
@@ -77,13 +78,50 @@ async def test_an_older_row_that_is_put_back_is_paid_once(tmp_path: Path, store_
         assert len(await opened.sayso.audit.query("kind:action.intent")) == 1
 
 
-async def test_a_retry_whose_key_was_changed_is_noticed(tmp_path: Path, store_url: str) -> None:
-    """Another key in the row has a repeated call judged as a new one; the verifier says so."""
+@pytest.mark.parametrize(
+    "edit",
+    [
+        "update action set idempotency_key = 'another'",
+        "delete from action",
+    ],
+)
+async def test_a_retry_whose_row_was_changed_or_deleted_is_no_new_call(
+    tmp_path: Path, store_url: str, edit: str
+) -> None:
+    """The log knows the key: nothing is judged or signed, and put back it is found again."""
     async with open_shop(tmp_path) as opened:
         stock(opened)
-        await propose(opened, SMALL)
-        run_sql(store_url, opened, "update action set idempotency_key = 'another'")
+        first = await propose(opened, SMALL, key="once")
+        assert (first.status, len(opened.shop.books.payouts)) == ("succeeded", 1)
+        run_sql(store_url, opened, "create table kept as select * from action")
+        run_sql(store_url, opened, edit)
         assert opened.sayso.audit.verify(deep=True).exit_status == 1
+        with pytest.raises(IntegrityError, match="idempotency key"):
+            await propose(opened, SMALL, key="once")
+        assert len(opened.shop.books.payouts) == 1
+        run_sql(store_url, opened, "delete from action")
+        run_sql(store_url, opened, "insert into action select * from kept")
+        again = await propose(opened, SMALL, key="once")
+        assert again.id == first.id
+        assert opened.sayso.audit.verify(deep=True).exit_status == 0
+
+
+async def test_a_repeated_request_whose_row_was_changed_is_no_new_one(
+    tmp_path: Path, store_url: str
+) -> None:
+    """Nor is an answer of the customer's whose key was deleted."""
+    async with open_shop(tmp_path, planner=planner()) as opened:
+        stock(opened, "o1")
+        first = await opened.sayso.ask("cus_1", "give me back $11.00", idempotency_key="once")
+        run_sql(store_url, opened, "update request set idempotency_key = 'another'")
+        paid = len(opened.shop.books.payouts)
+        with pytest.raises(IntegrityError, match="idempotency key"):
+            await opened.sayso.ask("cus_1", "give me back $11.00", idempotency_key="once")
+        assert len(opened.shop.books.payouts) == paid
+        run_sql(store_url, opened, "update request set idempotency_key = 'once'")
+        again = await opened.sayso.ask("cus_1", "give me back $11.00", idempotency_key="once")
+        assert again.id == first.id
+        assert opened.sayso.audit.verify(deep=True).exit_status == 0
 
 
 APPROVAL = {

@@ -203,6 +203,7 @@ TEXTS: Mapping[str, Mapping[str, Text]] = {
         "via": CODE,
     },
     "webhook": {
+        "read_seal": DIGEST,
         "id": ID,
         "idempotency_key": OURS,
         **dict.fromkeys(("via", "disabled_why"), CODE),

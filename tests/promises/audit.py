@@ -109,8 +109,8 @@ PROMISES: dict[str, Promise] = {
         "noticed by the next server that starts on that host.",
     ),
     "audit:momentary": Promise(
-        "A row that was changed for a moment, or replaced by an older one, is found before "
-        "anything is signed on top of it.",
+        "A row that was changed for a moment, replaced by an older one, or deleted, is found "
+        "before anything is signed on top of it: a caller's retry is no new call.",
     ),
     "audit:columns": Promise(
         "Whoever edits any column of any table by SQL is noticed, or the column is declared free "

@@ -294,6 +294,9 @@ PROMISES: dict[str, Promise] = {
     "webhooks:ended": Promise(
         "An endpoint that the log has removed or disabled hears nothing, though its row is back.",
     ),
+    "webhooks:unskipped": Promise(
+        "Whoever writes the database has no event skipped by moving how far an endpoint was told.",
+    ),
     "webhooks:signed": Promise(
         "A message carries a Standard Webhooks signature by each secret that is valid then.",
     ),

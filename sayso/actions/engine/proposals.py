@@ -438,7 +438,7 @@ class Proposals:
         self._personal.ahead(tx, draft.tenant, draft.subject.id)
         if isinstance(outcome, Resolved):
             self._evaluator.ahead(tx, draft, outcome, now)
-        self._ledger.log.ahead(tx, draft.tenant)
+        self._ledger.ahead_of_insert(tx, draft)
         known = read_by_key(tx, "action.by_key", draft.tenant, draft.idempotency_key)
         if known is not None:
             return Proposed(row=stands_for(tx, same_action(read_action(known), draft.fingerprint)))

@@ -25,6 +25,7 @@ from sayso.actions.model.status import (
 from sayso.actions.policy.base import Outcome
 from sayso.audit.authority.keyring import Keyring
 from sayso.audit.authority.state import changed_outside
+from sayso.audit.caller_keys import CALLER_KEY, ahead_of_key, caller_key, check_is_new
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
 from sayso.audit.fields import Fields, object_in
 from sayso.audit.fields import text_or_none as text_said
@@ -98,8 +99,17 @@ class Ledger:
         return self._log
 
     def insert(self, tx: Transaction, row: ActionRow, entry: Entry) -> ActionRow:
-        """Store a new action with its first entry."""
+        """Store a new action with its first entry.
+
+        Raises:
+            IntegrityError: `tampered`, when the log knows the key of a row that is not there.
+        """
         check_transition(START, row.status, entry.kind)
+        if self._keyring is not None:
+            told = ("action", row.tenant, row.idempotency_key)
+            check_is_new(tx, self._keyring, *told)
+            key = caller_key(self._keyring, *told)
+            entry = replace(entry, data={**entry.data, CALLER_KEY: key})
         following = None if self._follow is None else self._follow(tx, None, row)
         if following is not None:
             entry = replace(entry, data={**entry.data, **following.data()})
@@ -207,6 +217,12 @@ class Ledger:
             is_told = self._keyring.is_own_row(sealed_bytes("action", columns), seal)
         if not is_told:
             raise changed_outside(f"the action {row.id}")
+
+    def ahead_of_insert(self, tx: Transaction, row: ActionRow) -> None:
+        """Say that the row will be inserted next; see `Reader.ahead`."""
+        self._log.ahead(tx, row.tenant)
+        if self._keyring is not None:
+            ahead_of_key(tx, self._keyring, "action", row.tenant, row.idempotency_key)
 
     def ahead(self, tx: Transaction, row: ActionRow) -> None:
         """Say that the row will be moved next; see `Reader.ahead`."""

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 import orjson
 from pydantic import TypeAdapter
 
-from sayso.audit.entry import EntryKind
+from sayso.audit.authority.keyring import Keyring
+from sayso.audit.entry import EntryKind, Json
 from sayso.errors import Code, RefusedError
 from sayso.ids import Entropy, Tenant
 from sayso.secret import Secret
@@ -152,6 +153,26 @@ def read_endpoint(row: Row, vault: Vault) -> Endpoint:
         failing_since=integer_or_none(row, "failing_since"),
         problem=text_or_none(row, "problem"),
     )
+
+
+READ_SEALED: dict[str, Json] = {"read_sealed": True}
+"""In the entry of an endpoint whose `read_to` is sealed from there on."""
+
+
+def seal_read(keyring: Keyring, tenant: Tenant, webhook_id: str, read_to: int) -> str:
+    """What shows that the server has read that far for an endpoint, and nobody else says so."""
+    return keyring.seal_row(_read(tenant, webhook_id, read_to))
+
+
+def was_read(keyring: Keyring, row: Row) -> bool:
+    """Whether the server has read as far as a row says, which may be a while ago."""
+    read = _read(Tenant(text(row, "tenant")), text(row, "id"), integer(row, "read_to"))
+    # NOTE: of a root that is not here it counts as another's, which has things told twice at most.
+    return text_or_none(row, "read_seal") in keyring.row_seals(read)
+
+
+def _read(tenant: Tenant, webhook_id: str, read_to: int) -> bytes:
+    return orjson.dumps(["webhook", tenant, webhook_id, read_to])
 
 
 def _place(webhook_id: str) -> str:

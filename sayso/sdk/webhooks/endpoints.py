@@ -7,16 +7,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from sayso.audit.authority.keyring import Keyring
 from sayso.audit.entry import Actor, Entry, EntryKind, Json
 from sayso.audit.log import AuditLog
 from sayso.errors import Code, RefusedError
 from sayso.ids import Clock, Entropy, IdSource, Tenant, to_micros
 from sayso.sdk.webhooks.endpoint import (
+    READ_SEALED,
     Endpoint,
     SigningSecret,
     new_secret,
     read_endpoint,
     seal,
+    seal_read,
 )
 from sayso.store.base import Reader, Store, Transaction, integer
 
@@ -46,6 +49,7 @@ class Endpoints:
 
     Args:
         vault: opens and seals; asked for when it is needed first.
+        keyring: seals how far the log was read.
     """
 
     def __init__(
@@ -56,7 +60,9 @@ class Endpoints:
         ids: IdSource,
         vault: Callable[[], Vault],
         entropy: Entropy,
+        keyring: Keyring,
     ) -> None:
+        self._keyring = keyring
         self._store = store
         self._log = log
         self._clock = clock
@@ -85,7 +91,11 @@ class Endpoints:
                 )
             webhook_id = self._ids.new("whk")
             secrets = [SigningSecret(value=new_secret(self._entropy))]
-            data: dict[str, Json] = {**_told(url), "kinds": list[Json](kinds)}
+            data: dict[str, Json] = {
+                **_told(url),
+                "kinds": list[Json](kinds),
+                **READ_SEALED,
+            }
             seq = self._append(tx, tenant, EntryKind.WEBHOOK_ADDED, webhook_id, who, data)
             now = self._now()
             tx.run(
@@ -97,6 +107,7 @@ class Endpoints:
                 via=who.via,
                 created_at=now,
                 read_to=seq,
+                read_seal=seal_read(self._keyring, tenant, webhook_id, seq),
                 due_at=now,
                 last_seq=seq,
             )
@@ -176,13 +187,15 @@ class Endpoints:
                     f"there is no entry {after}: the log has {size}",
                     next_step="pass the `seq` of the last event that arrived, or -1 for all",
                 )
-            data: dict[str, Json] = {"after": after}
+            data: dict[str, Json] = {"after": after, **READ_SEALED}
+            read_to = min(after, known.read_to)
             seq = self._append(tx, tenant, EntryKind.WEBHOOK_REPLAYED, webhook_id, who, data)
             tx.run(
                 "webhook.rewind",
                 tenant=tenant,
                 id=webhook_id,
-                read_to=min(after, known.read_to),
+                read_to=read_to,
+                read_seal=seal_read(self._keyring, tenant, webhook_id, read_to),
                 now=self._now(),
                 via=who.via,
                 last_seq=seq,

@@ -6,16 +6,20 @@ can be neither lost nor told before it is so (docs/decisions/0080).
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sayso.audit.authority.keyring import Keyring
 from sayso.audit.entry import StoredEntry
 from sayso.audit.segments.rows import pruned_to
 from sayso.ids import Clock, to_micros
 from sayso.sdk.resources.events import entries_about, event_of, is_event
 from sayso.sdk.views import EventView
-from sayso.sdk.webhooks.endpoint import Endpoint
-from sayso.store.base import Reader, Row, Store, Transaction, integer, text
+from sayso.sdk.webhooks.endpoint import Endpoint, seal_read, was_read
+from sayso.store.base import Reader, Row, SqlValue, Store, Transaction, integer, text
 
+logger = logging.getLogger("sayso.webhooks")
 PAGE = 500
 """Entries that one transaction looks at."""
 
@@ -42,7 +46,8 @@ class DeliveryQueue:
     Guarantees: the events of an item are leased by one process at a time, in their order.
     """
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock, keyring: Keyring) -> None:
+        self._keyring = keyring
         self._store = store
         self._clock = clock
 
@@ -61,7 +66,7 @@ class DeliveryQueue:
             row = tx.one("webhook.by_id", tenant=endpoint.tenant, id=endpoint.id)
             if row is None or row["disabled_at"] is not None:
                 return False
-            return _read_page(tx, endpoint, row, self._now())
+            return _read_page(tx, self._keyring, endpoint, row, self._now())
 
         return await self._store.write(work)
 
@@ -155,15 +160,15 @@ class DeliveryQueue:
         return to_micros(self._clock.now())
 
 
-def _read_page(tx: Transaction, endpoint: Endpoint, row: Row, now: int) -> bool:
+def _read_page(tx: Transaction, keyring: Keyring, endpoint: Endpoint, row: Row, now: int) -> bool:
     was = integer(row, "read_to")
     tenant = endpoint.tenant
-    after = max(was, pruned_to(tx, tenant) - 1)
+    after = max(_read_to(tx, keyring, endpoint, row), pruned_to(tx, tenant) - 1)
     rows = tx.all("event.since", tenant=tenant, after=after, limit=PAGE)
     if not rows:
         return False
     named = {"tenant": tenant, "id": endpoint.id}
-    if not tx.run("webhook.read_on", **named, was=was, read_to=integer(rows[-1], "seq")):
+    if not tx.run("webhook.read_on", **named, was=was, **_reached(keyring, endpoint, rows)):
         return True  # somebody else was faster
     spans: dict[str, tuple[int, int]] = {}
     for one in rows:
@@ -175,6 +180,32 @@ def _read_page(tx: Transaction, endpoint: Endpoint, row: Row, now: int) -> bool:
     for item_id, (first, last) in spans.items():
         tx.run("webhook.put", **named, item_id=item_id, after_seq=first - 1, to_seq=last, now=now)
     return len(rows) == PAGE
+
+
+def _reached(keyring: Keyring, endpoint: Endpoint, rows: Sequence[Row]) -> dict[str, SqlValue]:
+    last = integer(rows[-1], "seq")
+    return {"read_to": last, "read_seal": seal_read(keyring, endpoint.tenant, endpoint.id, last)}
+
+
+def _read_to(tx: Transaction, keyring: Keyring, endpoint: Endpoint, row: Row) -> int:
+    """How far the log was read for an endpoint.
+
+    INVARIANT: whoever writes the database has nothing left out. Where the server has not read that
+    far, all is told once more from where the log says that the endpoint began, with the same ids.
+    """
+    if was_read(keyring, row):
+        return integer(row, "read_to")
+    found = tx.one("webhook.begins", tenant=endpoint.tenant, id=endpoint.id)
+    if found is None and row["read_seal"] is None:  # an older Sayso made it, and that is pruned
+        return integer(row, "read_to")
+    if found is None:
+        return -1
+    data = StoredEntry.read(text(found, "body").encode()).entry.data
+    if row["read_seal"] is None and "read_sealed" not in data:
+        return integer(row, "read_to")
+    logger.warning("%s was moved by another program: all is told once more", endpoint.id)
+    after = data.get("after")
+    return after if isinstance(after, int) else integer(found, "seq")
 
 
 def _is_told(endpoint: Endpoint, stored: StoredEntry) -> bool:

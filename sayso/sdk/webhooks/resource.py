@@ -297,6 +297,7 @@ def endpoints_of(container: Container, workspace: Workspace) -> Endpoints:
         ids=container.ids,
         vault=lambda: read_vault(workspace),
         entropy=secrets.token_bytes,
+        keyring=container.keyring,
     )
 
 

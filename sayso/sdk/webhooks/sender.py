@@ -74,7 +74,7 @@ class WebhookSender:
         self._container = container
         self._workspace = workspace
         self._pace = pace or Pace()
-        self._queue = DeliveryQueue(container.store, container.clock)
+        self._queue = DeliveryQueue(container.store, container.clock, container.keyring)
         self._endpoints = endpoints_of(container, workspace)
         self._running: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._vault: Vault | None = None

@@ -298,3 +298,43 @@ async def test_a_row_that_is_put_back_after_its_end_hears_nothing(
     await shop.propose()
     await shop.after()
     assert receiver.taken == []
+
+
+@pytest.mark.promise("webhooks:unskipped")
+@pytest.mark.parametrize(
+    "edit",
+    [
+        "update webhook set read_to = read_to + 1000",
+        "update webhook set read_to = read_to + 3, read_seal = null",
+        "update webhook set read_to = read_to + 3, read_seal = 'x'",
+        "update webhook set read_to = 1000000, read_seal = (select max(read_seal) from webhook)",
+    ],
+)
+async def test_nobody_skips_events_by_moving_how_far_the_log_was_read(
+    shop: WebhookShop, receiver: Receiver, store_url: str, edit: str
+) -> None:
+    """All is told once more from where the endpoint began, with the same ids."""
+    await shop.add(receiver)
+    await shop.propose()
+    run_sql(store_url, shop.opened, edit)
+    await shop.after()
+    await shop.propose()
+    await shop.after()
+    assert set(receiver.types) == set(DONE)
+    assert len(receiver.counts()) == 2 * len(DONE)
+
+
+@pytest.mark.promise("webhooks:unskipped")
+async def test_an_older_row_of_an_endpoint_has_nothing_left_out(
+    shop: WebhookShop, receiver: Receiver, store_url: str
+) -> None:
+    """What was told since is told once more, with the same ids."""
+    await shop.add(receiver)
+    run_sql(store_url, shop.opened, "create table kept as select * from webhook")
+    await shop.propose()
+    await shop.after()
+    run_sql(store_url, shop.opened, "delete from webhook")
+    run_sql(store_url, shop.opened, "insert into webhook select * from kept")
+    await shop.propose()
+    await shop.after()
+    assert len(receiver.counts()) == 2 * len(DONE)

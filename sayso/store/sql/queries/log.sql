@@ -125,6 +125,13 @@ order by seq desc limit 1;
 -- name: first_of_request
 select body from log_entry where tenant = :tenant and request_id = :request order by seq limit 1;
 
+-- By the index over these very words.
+-- name: by_caller_key
+select seq from log_entry
+where tenant = :tenant and instr(body, '"caller_key":"') > 0
+    and substr(body, instr(body, '"caller_key":"') + 14, 48) = :key
+limit 1;
+
 -- name: meta
 select value from meta where key = :key;
 

@@ -1,7 +1,8 @@
 -- name: insert
-insert into webhook (tenant, id, sealed, idempotency_key, via, created_at, read_to, due_at,
-    last_seq)
-values (:tenant, :id, :sealed, :idempotency_key, :via, :created_at, :read_to, :due_at, :last_seq);
+insert into webhook (tenant, id, sealed, idempotency_key, via, created_at, read_to, read_seal,
+    due_at, last_seq)
+values (:tenant, :id, :sealed, :idempotency_key, :via, :created_at, :read_to, :read_seal,
+    :due_at, :last_seq);
 
 -- name: by_id
 select * from webhook where tenant = :tenant and id = :id;
@@ -26,7 +27,7 @@ update webhook set disabled_at = null, disabled_why = null, due_at = :now, failu
 where tenant = :tenant and id = :id;
 
 -- name: rewind (one row)
-update webhook set read_to = :read_to, due_at = :now, via = :via, last_seq = :last_seq
+update webhook set read_to = :read_to, read_seal = :read_seal, due_at = :now, via = :via, last_seq = :last_seq
 where tenant = :tenant and id = :id;
 
 -- name: remove (one row)
@@ -37,11 +38,12 @@ delete from webhook_delivery where tenant = :tenant and webhook_id = :id;
 
 -- Those for which something is to be done now: entries that were not read for them yet, or a
 -- delivery that is due.
+-- One that has read further than the log goes was moved by another program, see `_read_to`.
 -- INVARIANT: nobody is called whom the log has removed or disabled, though their row was put back.
 -- name: due
 select w.* from webhook w
 where w.disabled_at is null and w.due_at <= :now and (
-    exists (select 1 from log_head h where h.tenant = w.tenant and h.size - 1 > w.read_to)
+    exists (select 1 from log_head h where h.tenant = w.tenant and h.size - 1 <> w.read_to)
     or exists (
         select 1 from webhook_delivery d
         where d.tenant = w.tenant and d.webhook_id = w.id and d.due_at <= :now))
@@ -63,8 +65,20 @@ select min(at) as at from (
 -- INVARIANT: whoever has put the entries of a page into deliveries has moved this in the same
 -- transaction, so that no entry is left out and none is put in twice by two at once.
 -- name: read_on
-update webhook set read_to = :read_to
+update webhook set read_to = :read_to, read_seal = :read_seal
 where tenant = :tenant and id = :id and read_to = :was and disabled_at is null;
+
+-- From which entry on everything was told, by the newest word of the log about it.
+-- name: begins
+select seq, body from (
+    select seq, body from log_entry
+    where tenant = :tenant and kind = 'webhook.added'
+        and body like '%"webhook":"' || :id || '"%'
+    union all
+    select seq, body from log_entry
+    where tenant = :tenant and kind = 'webhook.replayed'
+        and body like '%"webhook":"' || :id || '"%') as told
+order by seq desc limit 1;
 
 -- An item that waits already is told from the earlier place on, which may be a replay's.
 -- name: put (count unread)
