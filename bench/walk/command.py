@@ -159,9 +159,5 @@ def _report(came: Campaign, store: str) -> Report:
         Row(case=f"{store}: steps", value=came.steps, unit=""),
         Row(case=f"{store}: steps per second", value=came.steps / (came.seconds or 1), unit="/s"),
         *(Row(case=kind, value=came.count(kind), unit="walks") for kind in KINDS),
-        *(
-            Row(case=f"known: {name}", value=times, unit="walks")
-            for name, times in sorted(came.known.items())
-        ),
     ]
     return Report(name="walk", rows=rows, ok=not came.found)

@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from walk.driver import Step, Walked, drawn, walk
-from walk.known import known_as
 from walk.places import Places
 from walk.variants import VARIANTS
 
@@ -17,15 +16,13 @@ class Campaign:
     """What came of it.
 
     Attributes:
-        steps: taken and judged. found: by the number of the walk, what nobody knew. known: how
-        often each known thing was met.
+        steps: taken and judged. found: the walks that found something, by their number.
     """
 
     walks: int = 0
     steps: int = 0
     seconds: float = 0.0
     found: dict[int, Walked] = field(default_factory=dict[int, Walked])
-    known: dict[str, int] = field(default_factory=dict[str, int])
     done: dict[str, int] = field(default_factory=dict[str, int])
     """How often each operation did something, by its name and its door."""
 
@@ -77,11 +74,7 @@ async def campaign(
             what = line.partition(" #")[0]
             came.done[what] = came.done.get(what, 0) + 1
         if walked.found is not None:
-            name = known_as(walked.found)
-            if name:
-                came.known[name] = came.known.get(name, 0) + 1
-            else:
-                came.found[number] = walked
+            came.found[number] = walked
         if tell is not None and not await tell(came, number, walked):
             break
     return came

@@ -9,7 +9,6 @@ from support.postgres_server import PostgresServer
 from walk.campaign import steps_of
 from walk.driver import Found, Step, Walked, doors, drawn, walk
 from walk.facts import FindingError
-from walk.known import KNOWN, known_as
 from walk.operations import OPERATIONS
 from walk.operations.base import must_refuse
 from walk.places import Places
@@ -42,7 +41,7 @@ def on_postgres(
 
 def found_nothing(walked: Walked) -> None:
     """Fail with the steps that repeat what was found."""
-    if walked.found is not None and not known_as(walked.found):
+    if walked.found is not None:
         told = f"{walked.found.kind}: {walked.found.what}"
         pytest.fail("\n  ".join(["", *walked.journal, told]))
 
@@ -101,10 +100,3 @@ async def test_a_walk_that_found_something_is_made_short() -> None:
 
     short = await shrink(await again(steps), again, tries=200)  # type: ignore[arg-type]
     assert [step.seed for step in short.steps] == [17, 61]
-
-
-def test_what_is_known_is_named() -> None:
-    """A line that fits everything would hide what nobody knows."""
-    nothing = Found(kind="accused", what="zq", step=1)
-    assert known_as(nothing) == ""
-    assert all(kind and pattern for kind, pattern in KNOWN.values())
