@@ -35,10 +35,11 @@ def standing(clock: Clock) -> Generator[None]:
     NOTE: a command of the command line opens the workspace by itself, and takes no clock.
     """
     name = "ServerClock"
-    before = getattr(sayso.sdk.client, name)
+    before, moved = getattr(sayso.sdk.client, name), _WalkClock.moved
     setattr(sayso.sdk.client, name, _WalkClock)
     _WalkClock.moved = clock
     try:
         yield
     finally:
         setattr(sayso.sdk.client, name, before)
+        _WalkClock.moved = moved

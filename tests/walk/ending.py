@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from walk.facts import FindingError
+from walk.judges.webhooks import judge_all_told
 from walk.operations.deciding import with_any_role
 from walk.operations.upkeep import must_change_nothing
 from walk.world import World
@@ -43,6 +44,7 @@ async def settle_down(world: World) -> None:
                 continue
             told = f"the request of {request.subject} is {status} after four days"
             raise FindingError("stuck", told)
+    await judge_all_told(world)
     held = world.rows(
         "select a.name, a.status, u.limit_id from limit_use u join action a on a.tenant = u.home"
         " and a.id = u.action_id where u.state = 'held' and a.status not in"

@@ -9,6 +9,7 @@ from typing import Literal
 from support.soft_passkey import SoftPasskey
 
 from sayso.sdk.solution_view import SolutionView
+from sayso.testing.slack import PostedMessage
 
 FindingKind = Literal[
     "accused", "stuck", "untrue", "undocumented", "allowed", "money", "counter", "reopened"
@@ -118,6 +119,7 @@ class Facts:
         caps, stages: what they were, by step.
         judged, alone: effects that were judged, and those of them that nobody agreed to.
         erased, erased_marks: who was erased, and the marks of what they had said before.
+        in_slack: messages as somebody saw them, by the id of what they show.
         shown: cards that somebody still has open. marks: words in customers' mouths, by customer.
     """
 
@@ -146,6 +148,7 @@ class Facts:
     judged: set[str] = field(default_factory=set[str])
     alone: set[str] = field(default_factory=set[str])
     policy_step: int = 0
+    in_slack: dict[str, list[PostedMessage]] = field(default_factory=dict[str, list[PostedMessage]])
 
     def widest_cap(self, limit_id: str, since: int) -> int:
         """The highest cap of a limit in force at any time since a step."""

@@ -33,7 +33,7 @@ NO_SLACK = "http://127.0.0.1:8/api/"
 ENVIRONMENT = {"STRIPE_API_KEY": API_KEY}
 HOST = Actor(kind=ActorKind.SERVICE, id="walk")
 ALL_OF_A_PERSON = frozenset(Scope) - {Scope.ENTER}
-_BOT = frozenset({Scope.PROPOSE, Scope.READ, Scope.AUDIT})
+BOT = frozenset({Scope.PROPOSE, Scope.READ, Scope.AUDIT})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,6 +193,6 @@ async def _tokens(tokens: Tokens, tenant: Tenant, named: str) -> dict[str, str]:
         )
     for bot in ("bot", "otherbot"):
         _, found[f"{named}{bot}"] = await tokens.create(
-            tenant, "service", bot, _BOT, days=MAX_DAYS, by=HOST
+            tenant, "service", bot, BOT, days=MAX_DAYS, by=HOST
         )
     return found

@@ -7,6 +7,7 @@ from collections.abc import Generator
 import pytest
 from support.postgres_server import PostgresServer
 from walk.campaign import steps_of
+from walk.clocks import standing
 from walk.driver import Found, Step, Walked, doors, drawn, walk
 from walk.facts import FindingError
 from walk.operations import OPERATIONS
@@ -15,6 +16,10 @@ from walk.places import Places
 from walk.shrink import shrink
 from walk.surfaces import SURFACES
 from walk.variants import VARIANTS
+
+import sayso.sdk.client
+from sayso.ids import Clock
+from sayso.testing.clock import FakeClock
 
 STEPS = 25
 ON_SQLITE = ("init", "limits", "dials", "tables", "shelf", "tenants", "canaries", "careful")
@@ -73,6 +78,17 @@ def test_every_operation_has_a_door_in_some_variant() -> None:
     verbs = {one.verb for one in OPERATIONS.values() if one.verb}
     for name, surface in SURFACES.items():
         assert surface.verbs() & verbs, name
+
+
+def test_a_workspace_that_is_made_meanwhile_leaves_the_time_as_it_was() -> None:
+    """A command has the time of its own walk, also of the first one of a variant."""
+    mine, other = FakeClock(), FakeClock()
+    mine.advance(hours=1)
+    with standing(mine):
+        with standing(other):
+            pass
+        made: Clock = getattr(sayso.sdk.client, "ServerClock")()  # noqa: B009  (not exported)
+        assert made.now() == mine.now()
 
 
 async def test_a_wrong_use_that_is_taken_is_a_finding() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib import resources
 
 PEOPLE: Mapping[str, tuple[str, ...]] = {
     "maria": ("support_manager", "finance"),
@@ -134,6 +135,14 @@ CONNECTORS = [Shelf.of(__file__)]
 '''
 
 
+def undoing(name: str) -> str:
+    """A shipped playbook whose plans take back what was done when a step fails."""
+    shipped = (resources.files("sayso.agent") / "playbooks" / f"{name}.toml").read_text("utf-8")
+    named = f'name = "{name}"\n'
+    assert named in shipped, name
+    return shipped.replace(named, f'{named}on_failure = "undo"\n', 1)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MoneyLimit:
     """A limit on money, as the walk counts it: `per` is `day`, or hours that roll.
@@ -174,6 +183,8 @@ class Variant:
     has_slack: bool = False
     has_passkeys: bool = False
     has_canaries: bool = False
+    has_webhooks: bool = False
+    has_retention: bool = False
     loosening_needs: int = 1
 
 
@@ -251,6 +262,24 @@ VARIANTS: Mapping[str, Variant] = {
             has_passkeys=True,
             limits=INIT,
         ),
-        Variant(name="slack", has_slack=True, limits=INIT),
+        Variant(
+            name="slack",
+            replace={"expires_after_minutes = 480": "expires_after_minutes = 480\ncanaries = 0.2"},
+            has_slack=True,
+            has_canaries=True,
+            limits=INIT,
+        ),
+        Variant(
+            name="undo",
+            files={f"playbooks/{name}.toml": undoing(name) for name in ("credit", "refund")},
+            limits=INIT,
+        ),
+        Variant(
+            name="told",
+            settings='[retention]\nlog = "183d"\n\n[webhooks]\nlocal = true\n',
+            has_webhooks=True,
+            has_retention=True,
+            limits=INIT,
+        ),
     )
 }

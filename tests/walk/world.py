@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import sqlite3
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
@@ -11,6 +13,7 @@ from pathlib import Path
 
 import psycopg
 from psycopg.rows import tuple_row
+from support.receiver import Receiver, always
 from walk.clocks import standing
 from walk.facts import Effect, Facts
 from walk.places import ENVIRONMENT, NO_SLACK, NOWHERE, Places
@@ -22,6 +25,7 @@ from sayso.sandbox import Sandbox
 from sayso.sdk.audit.log_judge import LogJudge
 from sayso.sdk.client import Sayso
 from sayso.sdk.database import is_postgres
+from sayso.sdk.reload import Reloads
 from sayso.sdk.workspace import Workspace
 from sayso.testing.clock import FakeClock
 from sayso.testing.slack import FakeSlack
@@ -34,12 +38,40 @@ class DiedError(BaseException):
 
 
 @dataclass(kw_only=True)
+class Hook:
+    """A program that is told of changes.
+
+    Attributes:
+        kinds: what it wants; everything when empty. after: the newest entry when it was added.
+    """
+
+    receiver: Receiver
+    kinds: tuple[str, ...]
+    after: int
+    _is_up: bool = True
+
+    def be(self, how: str) -> None:
+        """From now on it is `well`, or answers with a status, or is `dead`."""
+        if how == "dead":
+            self.receiver.stop()
+        elif not self._is_up:
+            self.receiver.start()
+        self._is_up = how != "dead"
+        self.receiver.answers = always(int(how) if how.isdigit() else 204)
+
+    def wants(self, kind: str) -> bool:
+        """Whether it is to be told of an entry of this kind."""
+        return not self.kinds or kind.partition(".")[0] in self.kinds
+
+
+@dataclass(kw_only=True)
 class World:
     """A workspace that lives.
 
     Attributes:
         secrets: tokens by holder. facts: what the walk remembers.
         slack: the team's Slack, in the variant that has one.
+        hooks: the programs that are told of changes, by their endpoints.
         dies_at: the boundary of the next call at which the process dies.
     """
 
@@ -50,6 +82,7 @@ class World:
     secrets: dict[str, str]
     facts: Facts = field(default_factory=Facts)
     slack: FakeSlack | None = None
+    hooks: dict[str, Hook] = field(default_factory=dict[str, Hook])
     dies_at: Boundary | None = None
     judges: dict[str, LogJudge] = field(default_factory=dict[str, LogJudge])
     surfaces: dict[str, object] = field(default_factory=dict[str, object])
@@ -77,6 +110,11 @@ class World:
         """The walk's time."""
         return self.clock.now()
 
+    @property
+    def days(self) -> int:
+        """How many days have gone by in it."""
+        return (self.now() - FakeClock().now()).days
+
     def token(self, holder: str) -> str:
         """Somebody's token."""
         return self.secrets[holder]
@@ -85,8 +123,17 @@ class World:
 
     async def open(self) -> None:
         """Open the workspace; nothing is carried out unless a step asks for it."""
-        sayso = Sayso(self.workspace, mode="decide", clock=self.clock, passing=self._passing)
-        self._sayso = await self._open.enter_async_context(sayso)
+        await self._take_up(self.workspace)
+
+    async def _take_up(self, workspace: Workspace) -> None:
+        """Open a workspace, and close the one that was open, with whatever stood on it."""
+        stack = AsyncExitStack()
+        sayso = Sayso(workspace, mode="decide", clock=self.clock, passing=self._passing)
+        self._sayso = await stack.enter_async_context(sayso)
+        before, self._open = self._open, stack
+        self.judges.clear()
+        self.surfaces.clear()
+        await before.aclose()
 
     async def close(self) -> None:
         """Close it, and whatever stands on it."""
@@ -98,6 +145,19 @@ class World:
         self.judges.clear()
         self.surfaces.clear()
         await opened.aclose()
+
+    async def reload(self) -> str:
+        """Reload as a server does that hears SIGHUP; what it says."""
+        heard: asyncio.Queue[str] = asyncio.Queue()
+        reloads = Reloads(self.sayso.workspace, self.folder, heard.put_nowait)
+        reloads.tell()
+        following = asyncio.create_task(reloads.follow(self._take_up))
+        try:
+            return await heard.get()
+        finally:
+            following.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await following
 
     def at_close(self, stack: AsyncExitStack) -> None:
         """Close something before the workspace."""
@@ -116,6 +176,13 @@ class World:
     async def carry_out(self) -> None:
         """Carry out what is due now."""
         await self.sayso.container.dispatcher.drain()
+
+    async def look_after(self) -> None:
+        """Do what a server does now and then beside its calls."""
+        await self.sayso.privacy.sweep_all()
+        await self.sayso.limits.forget()
+        await self.sayso.rollout.compare()
+        await self.sayso.canaries.look_after()
 
     # ---- what is there ---------------------------------------------------------------------------
 
@@ -211,6 +278,10 @@ STANDING = (
     "canary",
     "policy_change",
     "log_entry",
+    "log_segment",
+    "webhook",
+    "action_wrong",
+    "rollout_brake",
 )
 """Tables that nothing but an operation changes."""
 
@@ -246,4 +317,6 @@ async def opened(places: Places, variant: Variant) -> AsyncGenerator[World]:
                 yield world
             finally:
                 await world.close()
+                for hook in world.hooks.values():
+                    hook.receiver.stop()
                 BOOKS.pop(folder.resolve(), None)

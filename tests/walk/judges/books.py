@@ -119,6 +119,10 @@ def _who_agreed(world: World, action: ActionView, effect: Effect) -> set[str]:
     }
 
 
+def _is_acmes(world: World, effect: Effect) -> bool:
+    return world.facts.requesters.get(effect.action_id, "").startswith("acme/")
+
+
 def _agreed(
     world: World, action: ActionView, effect: Effect, effects: list[Effect], people: set[str]
 ) -> bool:
@@ -135,7 +139,9 @@ def _agreed(
     known = effect.currency in {"USD", "EUR", "GBP"}
     most = 500_00 if action.action == "stripe.refund" else 200_00
     two = len(people) >= 2 and "finance" in roles
-    finance = _AGE.get(effect.target, 0) > 180 or action.args.get("reason") == "fraudulent"
+    finance = (
+        _AGE.get(effect.target, 0) + world.days > 180 or action.args.get("reason") == "fraudulent"
+    )
     if finance and "finance" not in roles:
         return False
     # As long as nobody has put another version in force, which may have no such row.
@@ -162,7 +168,7 @@ def _is_small(world: World, action: ActionView, effect: Effect, effects: list[Ef
         return False
     if action.action == "stripe.credit":
         return effect.minor <= 20_00 and paid < 40_00
-    tenure = _TENURE.get(effect.customer, 0)
+    tenure = _TENURE.get(effect.customer, 0) + world.days
     year = world.variant.name == "tables" and tenure > 365 and effect.minor <= 75_00
     return year or (effect.minor <= 50_00 and tenure > 90 and paid < 100_00)
 
@@ -180,6 +186,7 @@ def _judge_limit(world: World, limit: MoneyLimit, effect: Effect, effects: list[
         and one.currency == effect.currency
         and start.timestamp() <= one.at <= effect.at
         and (limit.of == "workspace" or one.customer == effect.customer)
+        and _is_acmes(world, one) == _is_acmes(world, effect)
         and (not limit.automatic or one.id in world.facts.alone)
     ]
     total = sum(one.minor for one in counted)

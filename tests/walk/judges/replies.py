@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from walk.facts import FindingError
+from walk.judges.states import joined_by
 from walk.world import World
 
 from sayso.sdk.views import ActionView, RequestView
@@ -34,22 +35,41 @@ def _judge(world: World, request: RequestView, effects: set[str], open_objects: 
     done = [one for one in request.actions if one.status == "succeeded" and one.undoes is None]
     receipts = {one.receipt.id for one in done if one.receipt is not None}
     receipts = {one for one in receipts if _REFERENCE.fullmatch(one)}  # no e-mail's
-    strange = named - {one.receipt.id for one in request.actions if one.receipt is not None}
+    joined = _done_by_joined(world, request)
+    receipts |= joined
+    strange = (
+        named - joined - {one.receipt.id for one in request.actions if one.receipt is not None}
+    )
     if strange:
         raise FindingError("untrue", f"{who} names {sorted(strange)}, which is no receipt of it")
-    if _DONE.search(reply.lower()) and not any(one.receipt for one in request.actions):
+    is_done = joined or any(one.receipt for one in request.actions)
+    if _DONE.search(reply.lower()) and not is_done:
         raise FindingError("untrue", f"{who} claims what was not done: {reply}")
     money = {one for one in named if one.startswith(("re_", "gift_"))}
     if money - effects - _by_hand(world):
         raise FindingError("untrue", f"{who} tells of {sorted(money - effects)}, never done")
     if request.status == "answered" and receipts - named:
         raise FindingError("untrue", f"{who} does not tell of {sorted(receipts - named)}: {reply}")
-    if _NOTHING in reply and done:
+    if _NOTHING in reply and (done or joined):
         raise FindingError("untrue", f"{who} denies what was done: {reply}")
     if _PROMISES in reply and request.status == "answered":
         objects = {_object_of(one) for one in request.actions}
         if not objects & open_objects:
             raise FindingError("untrue", f"{who} promises a decision, and nothing waits: {reply}")
+
+
+def _done_by_joined(world: World, request: RequestView) -> set[str]:
+    """The receipts of what its actions have joined, where that is done."""
+    found: set[str] = set()
+    for action_id in joined_by(request):
+        rows = world.rows("select status, receipt from action where id = ?", [action_id])
+        found |= {
+            one
+            for status, receipt in rows
+            if status == "succeeded"
+            for one in _REFERENCE.findall(str(receipt))
+        }
+    return found
 
 
 def _by_hand(world: World) -> set[str]:

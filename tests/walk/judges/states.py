@@ -79,7 +79,7 @@ def _judge_request(
         case "needs_customer":
             reached = request.question is not None or gone
         case "acting":
-            waits = {one.id for one in request.actions} | _joined(request)
+            waits = {one.id for one in request.actions} | joined_by(request)
             reached = bool(waits & moving) or due[request.id]
         case "handed_over":
             reached = request.id in work or _was_ended(world, request.id) or gone
@@ -89,7 +89,7 @@ def _judge_request(
         raise FindingError("stuck", f"{name} is {request.status}, and nobody can end it")
 
 
-def _joined(request: RequestView) -> set[str]:
+def joined_by(request: RequestView) -> set[str]:
     """The actions that stand for its own, since they are equal and wait already."""
     errors = [one.error for one in request.actions if one.error is not None]
     return {

@@ -2,17 +2,33 @@
 
 from walk.operations import (
     asking,
+    canaries,
     controls,
     deciding,
+    drafts,
     passkeys,
     people,
     privacy,
     provider,
     tenants,
     upkeep,
+    webhooks,
 )
 from walk.operations.base import OPERATIONS, Operation
 
-TOPICS = (asking, controls, deciding, passkeys, people, privacy, provider, tenants, upkeep)
+TOPICS = (
+    asking,
+    canaries,
+    controls,
+    deciding,
+    drafts,
+    passkeys,
+    people,
+    privacy,
+    provider,
+    tenants,
+    upkeep,
+    webhooks,
+)
 
 __all__ = ["OPERATIONS", "TOPICS", "Operation"]

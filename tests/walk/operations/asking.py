@@ -212,6 +212,21 @@ async def ask_again(world: World, dice: Random, surface: Surface) -> str | None:
     return f"{customer} says the same again"
 
 
+@operation("ask once more", verb="ask", weight=5)
+async def ask_equal(world: World, dice: Random, surface: Surface) -> str | None:
+    """Somebody who hears nothing writes the same elsewhere: it joins what is open of it."""
+    known = pick(dice, [one for one in world.facts.keys if one.content[0] == "ask"])
+    if known is None or str(known.content[1]) in world.facts.erased:
+        return None
+    customer, mark, by = str(known.content[1]), mark_of(dice), dice.choice(["bot", "otherbot"])
+    words = f"{str(known.content[2]).partition(' (my note')[0]} (my note {mark})"
+    world.facts.marks.setdefault(customer, []).append(mark)
+    found = await surface.ask(customer, words, by=by, key=some_key(dice))
+    request = await world.sayso.requests.get(found)
+    await remember_requesters(world, request, by)
+    return f"{customer} asks once more {words[:60]!r}: {request.status}"
+
+
 @operation("propose", verb="propose", weight=16)
 async def propose(world: World, dice: Random, surface: Surface) -> str | None:
     """A caller proposes a concrete action."""

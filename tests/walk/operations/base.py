@@ -121,13 +121,15 @@ async def remember_yes(
     person: str,
     steps: Sequence[str] | None = None,
     lower: dict[str, Money] | None = None,
+    *,
+    tenant: str | None = None,
 ) -> None:
     """Note that the product took a yes, and to which revision and amount."""
     for step in card.steps:
         wanted = step.asks and (steps is None or step.id in steps)
         if not wanted or step.approval_id is None:
             continue
-        approval = await world.sayso.approvals.get(step.approval_id)
+        approval = await world.sayso.approvals.get(step.approval_id, tenant=tenant)
         amount = (lower or {}).get(step.id, step.amount)
         world.facts.said.append(
             Said(

@@ -184,10 +184,35 @@ async def confirm(world: World, dice: Random, surface: Surface) -> str | None:
     return f"{person} confirms {change.id}"
 
 
-async def remember_policy(world: World) -> None:
+@operation("say that it was wrong", verb="report_wrong", weight=5)
+async def wrong(world: World, dice: Random, surface: Surface) -> str | None:
+    """Somebody finds that what was done was wrong; the dial that let it through may brake."""
+    done = pick(dice, await actions(world, "succeeded"))
+    person = pick(dice, with_any_role(world))
+    if done is None or person is None:
+        return None
+    await surface.report_wrong(done.id, person, dice.choice(["reversed", "disputed", "mistaken"]))
+    await remember_policy(world, changed=False)
+    braked = [one.id for one in await world.sayso.rollout.list() if one.braked]
+    return f"{person} says that {done.action} of {done.subject} was wrong; braked: {braked}"
+
+
+@operation("say that nothing was wrong", verb="report_wrong", weight=2)
+async def wrong_of_nothing(world: World, dice: Random, surface: Surface) -> str | None:
+    """What was not done was not wrong."""
+    state = dice.choice(["pending_approval", "refused", "rejected", "failed"])
+    found, person = pick(dice, await actions(world, state)), pick(dice, with_any_role(world))
+    if found is None or person is None:
+        return None
+    attempt = surface.report_wrong(found.id, person, "mistaken")
+    return await must_refuse(f"{state} as something wrong that was done", attempt)
+
+
+async def remember_policy(world: World, *, changed: bool = True) -> None:
     """Note what limits and dials say now, as anybody reads it."""
     facts = world.facts
-    facts.policy_step = facts.step
+    if changed:
+        facts.policy_step = facts.step
     caps = {one.id: dict(one.sums_minor) for one in await world.sayso.limits.list(limit=1)}
     for limit in world.variant.limits:
         cap = caps.get(limit.id, {}).get("USD")
@@ -198,6 +223,8 @@ async def remember_policy(world: World) -> None:
         told = "auto" if dial is None else str(dial.stage)
         if dial is not None and dial.share != 100:
             told = "share"
+        if dial is not None and dial.braked:
+            told = "suggest"
         facts.stages[action].append((facts.step, told))
 
 

@@ -49,6 +49,29 @@ def _told(card: SolutionView) -> str:
     return f"{card.lead.headline!r} of {card.customer.id}"
 
 
+async def _say_yes(
+    world: World,
+    surface: Surface,
+    card: SolutionView,
+    person: str,
+    *,
+    steps: tuple[str, ...] | None = None,
+    lower: dict[str, Money] | None = None,
+) -> None:
+    """Say yes to all of it, to some steps or to less, and remember whether it was taken."""
+    before = await world.sayso.solutions.get(card.id)
+    choice = "edit" if lower else "approve"
+    try:
+        await surface.answer(card, person, choice, steps=steps, lower=lower)
+    except (RetryableError, RefusedHereError):
+        # A command says when what was agreed to cannot be carried out now: the yes stands.
+        after = await world.sayso.solutions.get(card.id)
+        if len(after.votes) > len(before.votes) and person in {one.person for one in after.votes}:
+            await remember_yes(world, card, person, steps, lower)
+        raise
+    await remember_yes(world, card, person, steps, lower)
+
+
 @operation("yes", verb="answer", weight=16)
 async def yes(world: World, dice: Random, surface: Surface) -> str | None:
     """Somebody says yes to all of it."""
@@ -56,15 +79,7 @@ async def yes(world: World, dice: Random, surface: Surface) -> str | None:
     if found is None:
         return None
     card, person = found
-    try:
-        await surface.answer(card, person, "approve")
-    except (RetryableError, RefusedHereError):
-        # A command says when what was agreed to cannot be carried out now: the yes stands.
-        after = await world.sayso.solutions.get(card.id)
-        if person in {vote.person for vote in after.votes}:
-            await remember_yes(world, card, person)
-        raise
-    await remember_yes(world, card, person)
+    await _say_yes(world, surface, card, person)
     after = await world.sayso.solutions.get(card.id)
     return f"{person} says yes to {_told(card)}: {[step.status for step in after.steps]}"
 
@@ -83,8 +98,7 @@ async def yes_to_some(world: World, dice: Random, surface: Surface) -> str | Non
     steps = tuple(step.id for step in asking if step.id != out and out not in step.after)
     if not steps:
         return None
-    await surface.answer(card, person, "approve", steps=steps)
-    await remember_yes(world, card, person, steps)
+    await _say_yes(world, surface, card, person, steps=steps)
     return f"{person} says yes to {steps} of {_told(card)}"
 
 
@@ -100,8 +114,7 @@ async def less(world: World, dice: Random, surface: Surface) -> str | None:
         return None
     part = dice.choice([2, 3, 10])
     lower = {step.id: Money(step.amount.amount_minor // part or 1, step.amount.currency)}
-    await surface.answer(card, person, "edit", lower=lower)
-    await remember_yes(world, card, person, None, lower)
+    await _say_yes(world, surface, card, person, lower=lower)
     return f"{person} says {lower[step.id]} to {_told(card)}"
 
 

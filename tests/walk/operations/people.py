@@ -36,6 +36,7 @@ async def add(world: World, dice: Random, surface: Surface) -> str | None:
         return None
     sayso = world.sayso
     await sayso.people.add(sayso.tenant, person, PEOPLE[person], by=_HOST)
+    world.facts.old_secrets.append(world.secrets[person])
     _, world.secrets[person] = await sayso.tokens.create(
         sayso.tenant, "person", person, ALL_OF_A_PERSON, days=30, by=HOST
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from walk.operations.asking import SHELF_CUSTOMERS, money, put, some_key
-from walk.operations.base import actions, cards, must_refuse, operation, pick
+from walk.operations.base import actions, cards, must_refuse, operation, pick, remember_yes
 from walk.surfaces.base import Surface
 from walk.variants import Variant
 from walk.world import World
@@ -59,9 +59,10 @@ async def yes(world: World, dice: Random, surface: Surface) -> str | None:
     if card is None:
         return None
     try:
+        choice = dice.choice(["approve", "approve", "reject"])
         await world.sayso.solutions.answer(
             card.id,
-            dice.choice(["approve", "approve", "reject"]),
+            choice,
             token=world.token("acme/maria"),
             revision=card.revision,
             digest=card.digest,
@@ -71,6 +72,8 @@ async def yes(world: World, dice: Random, surface: Surface) -> str | None:
         if error.code is Code.NOT_FOUND:
             raise
         return f"acme's maria: {error.code}"
+    if choice == "approve":
+        await remember_yes(world, card, "acme/maria", tenant="acme")
     return f"acme's maria answers {card.lead.headline!r}"
 
 

@@ -7,13 +7,21 @@ from random import Random
 from walk.facts import FindingError
 from walk.operations.base import must_refuse, operation, pick
 from walk.operations.deciding import with_any_role
-from walk.places import HOST
+from walk.places import ALL_OF_A_PERSON, BOT, HOST
 from walk.surfaces.base import Surface
 from walk.world import World
 
 from sayso.audit.signed_note.note import Ed25519Signer
+from sayso.sdk.audit.segments import LogSegments
+from sayso.sdk.database import open_store
+from sayso.sdk.resources.tokens import MAX_DAYS, Kind
 from sayso.sdk.workspace import write_secret_file
-from sayso.store.sqlite.store import SqliteStore
+from sayso.settings import FILE_NAME
+
+HALF_A_YEAR = 184
+"""In days: more than a log must be kept at least."""
+SEGMENT = 256
+"""The fewest entries that a segment has."""
 
 
 @operation("wait", weight=10)
@@ -83,15 +91,72 @@ async def rotate(world: World, dice: Random, surface: Surface) -> str | None:
     return "another key signs"
 
 
-@operation("seal and prune", weight=1)
+@operation("look after", weight=5)
+async def look_after(world: World, dice: Random, surface: Surface) -> str | None:
+    """A server does what it does now and then beside its calls."""
+    await world.look_after()
+    return "what is done beside the calls is done"
+
+
+@operation("half a year later", weight=1, fits=lambda variant: variant.has_retention)
+async def later(world: World, dice: Random, surface: Surface) -> str | None:
+    """So long after, what is old may be pruned; everybody has a new token."""
+    world.clock.advance(days=HALF_A_YEAR)
+    sayso = world.sayso
+    for holder in sorted(world.secrets):
+        if not holder.endswith("bot") and holder not in world.facts.people:
+            continue
+        kind: Kind = "service" if holder.endswith("bot") else "person"
+        scopes = BOT if kind == "service" else ALL_OF_A_PERSON
+        _, world.secrets[holder] = await sayso.tokens.create(
+            sayso.tenant, kind, holder, scopes, days=MAX_DAYS, by=HOST
+        )
+    await world.carry_out()
+    await world.look_after()
+    return "half a year goes by"
+
+
+@operation("seal and prune", weight=4, fits=lambda variant: variant.has_retention)
 async def seal(world: World, dice: Random, surface: Surface) -> str | None:
-    """What is full is sealed, and what is old goes out of the database."""
+    """What is full is sealed, and what is old goes out of the database; that changes nothing."""
     person = pick(dice, with_any_role(world))
     if person is None:
         return None
-    by = await world.sayso.authentication.person(world.token(person), via="walk")
-    sealed = await world.sayso.audit.segments.seal(by=by)
-    return f"{len(sealed)} segments are sealed"
+    sayso = world.sayso
+    by = await sayso.authentication.person(world.token(person), via="walk")
+    segments = LogSegments(sayso.container, sayso.workspace, entries=SEGMENT)
+    sealed = await segments.seal(by=by)
+    pruned = await segments.prune(by=by)
+    await must_change_nothing(world)
+    why = pruned.blocked_by or "all that is due"
+    return f"{len(sealed)} segments are sealed, {pruned.to - pruned.first} entries go: {why}"
+
+
+@operation("change settings", weight=3)
+async def reload(world: World, dice: Random, surface: Surface) -> str | None:
+    """A running server takes up what changed, or says why not and goes on as it was."""
+    file = world.folder / FILE_NAME
+    text = file.read_text("utf-8")
+    what = dice.choice(["time", "time", "broken", "fixed", "rules"])
+    match what:
+        case "time":
+            was, now = dice.sample(["= 480", "= 240"], 2)
+            file.write_text(text.replace(f"after_minutes {was}", f"after_minutes {now}"), "utf-8")
+        case "broken":
+            file.write_text(f"{text}\n[approvals\n", "utf-8")
+        case "fixed":
+            file.write_text(text.replace('tenant = "main"', 'tenant = "other"'), "utf-8")
+        case _:
+            (world.folder / "policies" / "broken.cedar").write_text("permit (", "utf-8")
+    heard = await world.reload()
+    (world.folder / "policies" / "broken.cedar").unlink(missing_ok=True)
+    is_taken = heard.startswith("reloaded")
+    if what in {"broken", "fixed"}:
+        file.write_text(text, "utf-8")
+    if is_taken != (what not in {"broken", "fixed"}):
+        raise FindingError("undocumented", f"a reload with {what} says: {heard}")
+    await world.carry_out()
+    return f"a reload with {what}: {heard[:60]}"
 
 
 @operation("rewrap", weight=1)
@@ -103,12 +168,12 @@ async def rewrap(world: World, dice: Random, surface: Surface) -> str | None:
 
 @operation("migrate", weight=1)
 async def migrate(world: World, dice: Random, surface: Surface) -> str | None:
-    """The database is migrated to where it is already."""
-    if "sqlite" in world.workspace.settings.store.url:
-        await world.close()
-        store = SqliteStore(world.workspace.store_path, create=True)
-        await store.close()
-        await world.open()
+    """The database is migrated to where it is already, beside whoever works on it."""
+    before = world.tables()
+    store = open_store(world.sayso.workspace, create=True, only_pre=dice.random() < 0.5)
+    await store.close()
+    if world.tables() != before:
+        raise FindingError("reopened", "a migration to where it is already changed rows")
     return "nothing to migrate"
 
 

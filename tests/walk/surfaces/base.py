@@ -10,6 +10,7 @@ from walk.world import World
 
 from sayso.json import JsonValue
 from sayso.money import Money
+from sayso.sdk.resources.rollout import How
 from sayso.sdk.solution_view import SolutionView
 
 
@@ -58,6 +59,10 @@ class Surface:
         """Say yes, no or less to a card."""
         raise NotImplementedError
 
+    async def answer_test(self, card: SolutionView, person: str, choice: str) -> None:
+        """Say yes or no to a test card."""
+        raise NotImplementedError
+
     async def ask_customer(self, card: SolutionView, person: str, question: str) -> None:
         """Ask the customer something first."""
         raise NotImplementedError
@@ -80,6 +85,14 @@ class Surface:
 
     async def work(self, about: str, person: str, verb: str, text: str) -> None:
         """`take`, `note` or `end` a piece of work."""
+        raise NotImplementedError
+
+    async def propose_draft(self, about: str, person: str, digest: str) -> None:
+        """Propose what is drafted for a piece of work, as one's own."""
+        raise NotImplementedError
+
+    async def report_wrong(self, action_id: str, person: str, how: How) -> None:
+        """Say that something that was done was wrong."""
         raise NotImplementedError
 
     async def set_cap(

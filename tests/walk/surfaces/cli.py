@@ -18,6 +18,7 @@ from walk.surfaces.base import Surface
 
 from sayso.json import JsonValue
 from sayso.money import Money
+from sayso.sdk.resources.rollout import How
 from sayso.sdk.solution_view import SolutionView
 from sayso.surfaces.cli.app import main
 
@@ -140,6 +141,12 @@ class CliSurface(Surface):
 
     async def work(self, about: str, person: str, verb: str, text: str) -> None:
         await self.run("work", verb, about, *([] if verb == "take" else [text]), by=person)
+
+    async def propose_draft(self, about: str, person: str, digest: str) -> None:
+        await self.run("work", "propose", about, "--digest", digest, "--yes", by=person)
+
+    async def report_wrong(self, action_id: str, person: str, how: How) -> None:
+        await self.run("rollout", "wrong", action_id, "--how", how, by=person)
 
     async def set_cap(
         self, limit_id: str, person: str, *, sums: Mapping[str, Decimal], cards: int | None

@@ -85,6 +85,19 @@ class ConsoleSurface(Surface):
             # A click that was sent again is led to what came of the first one.
             raise RefusedHereError("", _told(page))
 
+    async def answer_test(self, card: SolutionView, person: str, choice: str) -> None:
+        no = {"decision": "no", "reason_code": "not_covered"}
+        form: dict[str, object] = {
+            **(no if choice == "reject" else {"decision": "yes"}),
+            "revision": str(card.revision),
+            "digest": card.digest,
+            "step": [step.id for step in card.steps if step.asks],
+        }
+        before = await self.world.sayso.canaries.get(card.id)
+        page = await self.send("POST", f"solution/{card.id}/decision", person, form)
+        if await self.world.sayso.canaries.get(card.id) == before:
+            raise RefusedHereError("", _told(page))
+
     async def ask_customer(self, card: SolutionView, person: str, question: str) -> None:
         form = {
             "decision": "ask",
@@ -109,6 +122,12 @@ class ConsoleSurface(Surface):
 
     async def work(self, about: str, person: str, verb: str, text: str) -> None:
         await self.send("POST", f"work/{about}", person, {"do": verb, "note": text})
+
+    async def propose_draft(self, about: str, person: str, digest: str) -> None:
+        form = {"do": "propose", "digest": digest}
+        draft = (await self.world.sayso.work.get(about)).draft
+        steps = [] if draft is None else [step.id for step in draft.steps]
+        await self.send("POST", f"work/{about}", person, {**form, "step": steps})
 
     async def set_cap(
         self, limit_id: str, person: str, *, sums: Mapping[str, Decimal], cards: int | None

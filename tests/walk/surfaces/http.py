@@ -12,6 +12,7 @@ from walk.surfaces.base import Surface
 
 from sayso.json import JsonValue
 from sayso.money import Money
+from sayso.sdk.resources.rollout import How
 from sayso.sdk.solution_view import SolutionView
 from sayso.surfaces.http.app import create_app
 
@@ -145,6 +146,12 @@ class HttpSurface(Surface):
     async def work(self, about: str, person: str, verb: str, text: str) -> None:
         body = {} if verb == "take" else {"note": text}
         await self.call("POST", f"/v1/work/{about}/{verb}", person, body)
+
+    async def propose_draft(self, about: str, person: str, digest: str) -> None:
+        await self.call("POST", f"/v1/work/{about}/propose?wait=20", person, {"digest": digest})
+
+    async def report_wrong(self, action_id: str, person: str, how: How) -> None:
+        await self.call("POST", f"/v1/actions/{action_id}/wrong", person, {"how": how})
 
     async def set_cap(
         self, limit_id: str, person: str, *, sums: Mapping[str, Decimal], cards: int | None

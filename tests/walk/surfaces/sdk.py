@@ -7,9 +7,12 @@ from decimal import Decimal
 
 from walk.surfaces.base import Surface
 
+from sayso.actions.approvals.answer import Answer
+from sayso.actions.approvals.repository import Choice
 from sayso.audit.entry import Actor, ActorKind
 from sayso.json import JsonValue
 from sayso.money import Money
+from sayso.sdk.resources.rollout import How
 from sayso.sdk.resources.tokens import Token
 from sayso.sdk.resources.work import WorkResource
 from sayso.sdk.solution_view import SolutionView
@@ -79,6 +82,21 @@ class SdkSurface(Surface):
             reason_code="not_covered" if choice == "reject" else "",
         )
 
+    async def answer_test(self, card: SolutionView, person: str, choice: str) -> None:
+        holder = await self._person(person)
+        answer = Answer(
+            tenant=holder.tenant,
+            approval_id=card.id,
+            revision=card.revision,
+            digest=card.digest,
+            choice=Choice(choice),
+            person=person,
+            via="sdk",
+            credential=holder.id,
+            reason_code="not_covered" if choice == "reject" else "",
+        )
+        await self.world.sayso.canaries.answer_as(answer)
+
     async def ask_customer(self, card: SolutionView, person: str, question: str) -> None:
         await self.world.sayso.solutions.ask_customer(
             card.id,
@@ -120,6 +138,13 @@ class SdkSurface(Surface):
                 await work.note(about, text, token=token)
             case _:
                 await work.end(about, text, token=token)
+
+    async def propose_draft(self, about: str, person: str, digest: str) -> None:
+        work: WorkResource = self.world.sayso.work
+        await work.propose(about, token=self.world.token(person), digest=digest)
+
+    async def report_wrong(self, action_id: str, person: str, how: How) -> None:
+        await self.world.sayso.rollout.report_wrong(action_id, how, token=self.world.token(person))
 
     async def set_cap(
         self, limit_id: str, person: str, *, sums: Mapping[str, Decimal], cards: int | None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 from walk.facts import FindingError, RefusedHereError
 from walk.surfaces.base import Surface, said_about
@@ -61,17 +62,11 @@ class SlackSurface(Surface):
         lower: Mapping[str, Money] | None = None,
     ) -> None:
         app, user = await self.app(), SLACK.get(person, STRANGER)
-        await app.notifier.drain()
+        await self._send(app)
         if steps is not None or person not in SLACK:
             raise RefusedHereError("walk", "that is said elsewhere")
-        message = self._message(card)
         button = {"approve": APPROVE, "reject": REJECT, "edit": LOWER}[choice]
-        if button not in message.buttons:
-            raise RefusedHereError("", "the card has no such button now")
-        value = message.buttons[button]
-        shown = f"{card.revision}" in value and card.digest[:12] in value
-        if not shown:
-            raise RefusedHereError("", "the card in Slack is another one now")
+        message = self._as_it_was(card, button)
         before = await said_about(self.world, card)
         forms = len(self.slack.views)
         self._heard(await self.slack.click(message, button, user=user))
@@ -89,6 +84,23 @@ class SlackSurface(Surface):
             raise RefusedHereError("", told)
         await app.notifier.drain()
 
+    async def answer_test(self, card: SolutionView, person: str, choice: str) -> None:
+        app = await self.app()
+        await app.notifier.drain()
+        if person not in SLACK:
+            raise RefusedHereError("walk", "they have no account")
+        button = REJECT if choice == "reject" else APPROVE
+        message = self._message(card)
+        if button not in message.buttons:
+            raise RefusedHereError("", "the card has no such button now")
+        before = await self.world.sayso.canaries.get(card.id)
+        self._heard(await self.slack.click(message, button, user=SLACK[person]))
+        await app.told()
+        if await self.world.sayso.canaries.get(card.id) == before:
+            told = self.slack.ephemerals[-1].text if self.slack.ephemerals else "nothing"
+            raise RefusedHereError("", told)
+        await app.notifier.drain()
+
     async def note(self, card: SolutionView, person: str, text: str) -> None:
         app = await self.app()
         await app.notifier.drain()
@@ -99,8 +111,25 @@ class SlackSurface(Surface):
         await app.told()
 
     async def look(self) -> None:
-        app = await self.app()
+        await self._send(await self.app())
+
+    async def _send(self, app: SlackApp) -> None:
+        """Send every card that is due; people have open what they saw."""
         await app.notifier.drain()
+        for message in self.slack.messages:
+            payload = message.metadata.get("event_payload")
+            if isinstance(payload, Mapping) and message.buttons:
+                seen = self.world.facts.in_slack.setdefault(str(payload.get("approval_id")), [])
+                if not seen or seen[-1].buttons != message.buttons:
+                    seen.append(replace(message))
+
+    def _as_it_was(self, card: SolutionView, button: str) -> PostedMessage:
+        """The message that shows a card, also one that shows another now: it may still be open."""
+        for message in reversed(self.world.facts.in_slack.get(card.id, [])):
+            value = message.buttons.get(button, "")
+            if f"{card.revision}" in value and card.digest[:12] in value:
+                return message
+        raise RefusedHereError("", "nobody in Slack has seen this card with such a button")
 
     def _message(self, card: SolutionView) -> PostedMessage:
         try:
