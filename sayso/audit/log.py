@@ -178,6 +178,10 @@ class AuditLog:
             why, _ = refused
             raise IntegrityError(why.code, why.message, next_step=why.next_step)
 
+    def now(self) -> int:
+        """The time that an entry has which is appended now; microseconds since 1970."""
+        return to_micros(self._clock.now())
+
     def append(
         self,
         tx: Transaction,
@@ -207,7 +211,7 @@ class AuditLog:
             self.check_accepted(tenant)
         frontier = self._grown(tx, tenant)
         seq = frontier.size
-        at_micros = to_micros(self._clock.now()) if at is None else at
+        at_micros = self.now() if at is None else at
         body = entry.body(tenant=tenant, seq=seq, at_micros=at_micros)
         tx.run("log.append", tenant=tenant, seq=seq, body=body.decode())
         self._note(tx, tenant, entry, seq, body)

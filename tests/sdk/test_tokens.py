@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from support.shop_workspace import BEGUN, ShopWorkspace, open_shop
+from support.shop_workspace import BEGUN, PEOPLE, ShopWorkspace, open_shop
 
 from sayso.audit.authority.by import By
 from sayso.audit.entry import Actor, ActorKind
@@ -83,6 +83,41 @@ async def test_the_token_of_somebody_who_has_left_opens_nothing(tmp_path: Path) 
         with pytest.raises(RefusedError) as refused:
             await opened.sayso.authentication.person(secret)
         assert refused.value.code is Code.FORBIDDEN
+
+
+@pytest.mark.promise("http:left")
+async def test_the_old_token_of_somebody_who_comes_back_opens_nothing(tmp_path: Path) -> None:
+    """Whoever has kept it meanwhile is not let in with them; a service's of that name stays."""
+    async with open_shop(tmp_path) as opened:
+        people, by = opened.sayso.people, By(actor=OPERATOR)
+        old, secret = await make(opened, "person", frozenset(Scope), holder="maria")
+        _, service = await make(opened, holder="maria")
+        _, session = await opened.sayso.sessions.begin("maria", via="link")
+        await people.deactivate(MAIN, "maria", by=by)
+        await people.add(MAIN, "maria", ("support_manager",), by=by)
+        assert await refusal(opened, secret) is Code.UNAUTHENTICATED
+        with pytest.raises(RefusedError):
+            await opened.sayso.sessions.check(session)
+        assert (await opened.sayso.tokens.check(service)).kind == "service"
+        _, new = await make(opened, "person", frozenset(Scope), holder="maria")
+        assert (await opened.sayso.tokens.check(new)).holder == "maria"
+        assert (await people.authority(MAIN)).credentials[old.id].ended_at is not None
+        assert opened.sayso.audit.verify().verdict == "verified"
+
+
+@pytest.mark.promise("http:left")
+async def test_neither_does_that_of_somebody_whom_the_file_brings_back(tmp_path: Path) -> None:
+    """Where sayso.toml names them once more, as where a command does."""
+    async with open_shop(tmp_path) as opened:
+        _, secret = await make(opened, "person", frozenset(Scope), holder="maria", days=90)
+    fewer = [person for person in PEOPLE if person["id"] != "maria"]
+    opened.clock.advance(minutes=1)
+    async with open_shop(tmp_path, clock=opened.clock, people=fewer) as without:
+        assert await refusal(without, secret) is Code.FORBIDDEN
+    opened.clock.advance(minutes=1)
+    async with open_shop(tmp_path, clock=opened.clock) as again:
+        assert await refusal(again, secret) is Code.UNAUTHENTICATED
+        assert again.sayso.audit.verify().verdict == "verified"
 
 
 async def test_a_secret_is_stored_nowhere(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -80,6 +80,13 @@ def credential_of(event: Event) -> Credential | None:
         seq=event.seq,
         session=event.text("session") or "",
     )
+
+
+def alive_of(credentials: Iterable[Credential], person: str, at: int) -> Iterator[Credential]:
+    """The tokens and sessions of a person that an entry has to end for them to open nothing."""
+    for one in credentials:
+        if (one.kind, one.holder) == (PERSON, person) and one.is_alive(at):
+            yield one
 
 
 def ended(credential: Credential, at: int) -> Credential:

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sayso.audit.authority.credentials import HOST
+from sayso.audit.authority.credentials import HOST, alive_of
 from sayso.audit.authority.passkeys import CUSTOMER_DAY, PasskeyRule, Tier, is_looser, tier_to_json
 from sayso.audit.authority.people import FILE, KnownPerson
 from sayso.audit.authority.state import Authority
@@ -82,7 +82,11 @@ def untold(
     for stated in files.people.values():
         known = state.people.get(stated.id)
         if known is None or not (known.statement and is_newer(known)):
-            yield from _of_person(known, stated)
+            said = list(_of_person(known, stated))
+            if said and known is not None and stated.active and not known.active:
+                # INVARIANT: who comes back shows something new; see `People.add`.
+                yield from _ended(state, stated.id, files.read_at)
+            yield from said
     for known in state.people.values():
         gone = known.statement and known.id not in files.people
         if gone and known.active and not is_newer(known):
@@ -134,6 +138,11 @@ def _of_person(known: KnownPerson | None, stated: Stated) -> Iterator[Entry]:
 
 def _entry(kind: EntryKind, data: dict[str, Json]) -> Entry:
     return Entry(kind=kind, actor=WORKSPACE, data={**data, "credential": HOST})
+
+
+def _ended(state: Authority, person: str, at: int) -> Iterator[Entry]:
+    for token in alive_of(state.credentials.values(), person, at):
+        yield _entry(EntryKind.TOKEN_REVOKED, {"token": token.id})
 
 
 def _deactivated(person: str, statement: str) -> Entry:

@@ -27,7 +27,7 @@ from sayso.audit.authority.passkeys import PasskeyRule, Tier, is_looser
 from sayso.audit.authority.people import KnownPerson
 from sayso.audit.authority.state import NOTHING, Authority, OpenStop, PolicyInForce
 from sayso.audit.authority.steps import KINDS, after
-from sayso.audit.entry import Entry
+from sayso.audit.entry import Entry, EntryKind
 from sayso.audit.event import Event
 from sayso.audit.log import AuditLog, Head, rolled_back
 from sayso.audit.segments.rows import read_segments
@@ -85,11 +85,18 @@ class LogDirectory:
             return state
         missing = list(self._untold(tenant, state))
         for entry in missing:
-            self._log.append(cast("Transaction", reader), tenant, entry)
+            self._append(cast("Transaction", reader), tenant, entry)
         if missing:
             return self.follower.at(reader, tenant)
         self._told[tenant] = state
         return state
+
+    def _append(self, tx: Transaction, tenant: Tenant, entry: Entry) -> None:
+        now = self._log.now()
+        seq = self._log.append(tx, tenant, entry, at=now)
+        if entry.kind is EntryKind.TOKEN_REVOKED:
+            token = str(entry.data["token"])
+            tx.run("token.revoke", tenant=tenant, id=token, now=now, last_seq=seq)
 
     async def see(self, store: Store, tenant: Tenant) -> None:
         """See `Follower.see`."""

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from sayso.audit.authority.by import By
+from sayso.audit.authority.credentials import alive_of
 from sayso.audit.authority.files import Files, Stated, files_of
 from sayso.audit.authority.log_directory import LogDirectory
 from sayso.audit.authority.people import KnownPerson
@@ -205,7 +206,7 @@ class People:
         oidc: str | None = None,
         by: By,
     ) -> KnownPerson:
-        """Make somebody known, or active once more.
+        """Make somebody known, or active once more; tokens of before stay without effect.
 
         Args:
             slack: `TEAM/USER` of their Slack account. oidc: see `oidc_link`.
@@ -223,9 +224,21 @@ class People:
                     f"`{person[:60]}` is a person of this workspace already",
                     next_step="change what they may with `sayso people role`",
                 )
+            if known is not None:
+                self._end_credentials(tx, tenant, person, by)
             return self._say(tx, tenant, known, person, roles, slack, oidc, by)
 
         return await self._written(tenant, work)
+
+    def _end_credentials(self, tx: Transaction, tenant: Tenant, person: str, by: By) -> None:
+        """INVARIANT: who comes back shows something new, since what they had may be anybody's."""
+        now = self._log.now()
+        known = self._directory.at(tx, tenant).credentials
+        for token in list(alive_of(known.values(), person, now)):
+            data: dict[str, Json] = {"token": token.id, "credential": by.credential}
+            entry = Entry(kind=EntryKind.TOKEN_REVOKED, actor=by.actor, data=data)
+            seq = self._log.append(tx, tenant, entry, at=now)
+            tx.run("token.revoke", tenant=tenant, id=token.id, now=now, last_seq=seq)
 
     async def change(
         self,
