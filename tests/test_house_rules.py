@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from tree import ROOT, TESTS, as_imported, dotted, is_test, package_files, read_package, read_python
+from tree import (
+    ROOT,
+    SOURCES,
+    TESTS,
+    as_imported,
+    dotted,
+    is_test,
+    package_files,
+    read_package,
+    read_python,
+)
 
 from sayso.store.queries import named_queries
 
@@ -135,20 +145,22 @@ def test_a_full_folder_has_a_map() -> None:
     folders = {path.parent for path in package_files("__init__.py")}
     lost: list[str] = []
     for folder in sorted(folders):
-        own = {path.stem for path in folder.glob("*.py")} - {"__init__", "__main__"}
+        parts = [one / as_imported(folder) for one in SOURCES]
+        own = {path.stem for part in parts for path in part.glob("*.py")}
+        own -= {"__init__", "__main__"}
         if len(own) <= MOST_WITHOUT_A_MAP or folder.name in NAMES_ARE_THE_MAP:
             continue
         tree = ast.parse((folder / "__init__.py").read_text("utf-8"))
         named = set(re.findall(r"`(\w+)`", ast.get_docstring(tree) or "")) - _names(tree)
         lost += [f"{folder.name}: {name}" for name in sorted(own - named)]
         lost += [
-            f"{folder.name}: there is no {name}" for name in sorted(named - own - _inner(folder))
+            f"{folder.name}: there is no {name}" for name in sorted(named - own - _inner(parts))
         ]
     assert lost == []
 
 
-def _inner(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir() if path.is_dir()}
+def _inner(parts: Sequence[Path]) -> set[str]:
+    return {path.name for part in parts for path in part.glob("*/")}
 
 
 def _names(tree: ast.Module) -> set[str]:
