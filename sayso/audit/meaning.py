@@ -47,6 +47,8 @@ ROWS: Mapping[str, tuple[str, Mapping[str, SqlValue]]] = {
     **{table: (query, {"id": ""}) for table, query in WHOLE.items()},
     "policy_version": ("log.whole_policy_versions", {"number": 0}),
     "personal": ("log.whole_texts", {"ref": ""}),
+    "work": ("log.whole_work", {"about": ""}),
+    "work_note": ("log.whole_notes", {"about": "", "seq": 0}),
     "vote": ("log.whole_votes", {"approval_id": "", "revision": 0, "person": ""}),
     "limit_use": (
         "log.whole_uses",
@@ -283,6 +285,11 @@ def _key(table: str, name: str) -> Mapping[str, SqlValue]:
         return {"approval_id": approval, "revision": int(revision), "person": person}
     if table == "policy_version":
         return {"number": int(name)}
+    if table == "work":
+        return {"about": name}
+    if table == "work_note":
+        about, _, seq = name.rpartition(" ")
+        return {"about": about, "seq": int(seq)}
     return {"id": name}
 
 

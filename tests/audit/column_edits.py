@@ -12,7 +12,7 @@ from actions.steps import MAIN
 from audit.columns import FREE, FREE_TABLES, changed, columns_of
 from audit.test_rebuilt import keyring_of
 from support.lived import BOT, live, planner
-from support.shop_workspace import open_shop
+from support.shop_workspace import ShopWorkspace, open_shop
 
 from sayso.audit.holds import HoldCall
 from sayso.audit.verifier.checks import Trust
@@ -44,11 +44,22 @@ async def make_busy(folder: Path) -> Path:
         await workspace.sayso.container.store.write(
             lambda tx: holds.place(tx, call, "cus_1", "litigation")
         )
+        await _beside(workspace)
     database = sqlite3.connect(folder / "sayso.db", isolation_level=None)
     database.execute("pragma wal_checkpoint(truncate)")
     database.execute("pragma journal_mode = delete")
     database.close()
     return folder / "sayso.db"
+
+
+async def _beside(workspace: ShopWorkspace) -> None:
+    """What people do beside the actions: notes, sign-ins, webhooks, a change of the policy."""
+    sayso = workspace.sayso
+    _, maria = await sayso.sessions.begin("maria", via="link")
+    (unknown, *_) = await sayso.work.list()
+    await sayso.work.take(unknown.about, token=maria)
+    await sayso.work.note(unknown.about, "I have asked the shop.", token=maria)
+    await sayso.webhooks.add("https://hooks.example.com/sayso", idempotency_key="hook")
 
 
 def all_columns(path: Path) -> list[tuple[str, str, str]]:

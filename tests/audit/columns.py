@@ -46,6 +46,7 @@ FREE: Mapping[str, Mapping[str, str]] = {
     },
     "token": {"seen_at": "when it was used last, for people to look at; it opens nothing"},
     "erasure": {"key_sha256": _AGAIN},
+    "work": {"updated_at": _TOUCHED},
     "limit_use": {
         "tenant": "whose counter; the verifier adds them up itself",
         "home": "another one takes the row away, and what is gone is added up all the same",
@@ -73,8 +74,6 @@ FREE_TABLES: Mapping[str, str] = {
     "action_wrong": "an opinion on what was done; its entry tells it",
     "rollout_brake": "what the log tells of holds without its row, and a row more only brakes",
     "authority": "a note that only the vault's key can seal; what is not sealed is not read",
-    "work": "who takes care of something; gives nobody a power",
-    "work_note": "names sealed texts, each of which is held against its entry",
     "canary": "compared with its entries, by tests of their own",
     "policy_change": "compared with its entries, by tests of their own",
     "log_segment": "compared with its entries and files, by tests of their own",
@@ -101,6 +100,8 @@ CHECKED: Mapping[str, str] = {
     "erasure": "its entries",
     "hold": "its entries",
     "limit_use": "the entries about its action, whose uses are added up anew",
+    "work": "the entries about it",
+    "work_note": "its entry, which surfaces read who, when and what from",
     "policy_version": "the entry that activated it, by its digest",
 }
 """What the columns of a table are held against that are not free."""

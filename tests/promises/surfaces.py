@@ -57,6 +57,9 @@ PROMISES: dict[str, Promise] = {
         "What machines leave to people is listed until somebody ends it, with who has taken it and "
         "what they have noted; each is an entry of the log.",
     ),
+    "work:authors": Promise(
+        "Who noted what, and when, is read from the log, whatever a row says.",
+    ),
     "work:drafted": Promise(
         "A plan that was not carried out is shown with the request that people take: each step and "
         "why not. Nothing of it is done until a person proposes exactly what they saw, once; it is "

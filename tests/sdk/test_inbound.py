@@ -372,7 +372,7 @@ async def test_it_is_one_piece_of_work_whatever_dies_or_runs_beside(
         made = account.by_hand(charge=CHARGE, amount="500")
         with pytest.MonkeyPatch.context() as patch:
 
-            def dies(*_: object) -> int:
+            def dies(*_: object, **__: object) -> int:
                 raise MemoryError
 
             patch.setattr(AuditLog, "append", dies)

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from support.sql import run_sql
 from surfaces.console.served_console import ROOT, ServedConsole, open_console
 
 from sayso.audit.authority.by import By
@@ -144,3 +145,35 @@ async def test_the_console_takes_notes_and_ends_it_without_a_script(tmp_path: Pa
         assert "Ended" in (await browser.get(f"/console/request/{about}")).text
         page = await browser.get("/console/")
         assert page.status_code == 200
+
+
+NOTED = (
+    "update work_note set person = 'noor'",
+    "update work_note set at = at - 86400000000",
+    "update work_note set ref = (select ref from personal where ref <> work_note.ref limit 1)",
+    "update work_note set about = 'req_00000000000000000000000000'",
+    "delete from work_note",
+    "insert into work_note select tenant, about, 0, 'noor', at, ref from work_note",
+    "insert into work_note select tenant, about, seq + 1, 'noor', at, ref from work_note",
+    "update work_note set person = ''",
+    "update work set ended_at = 1",
+    "update work set assignee = 'noor'",
+    "update work set last_seq = last_seq - 1",
+    "delete from work",
+)
+"""What somebody does to a note, who can write the database."""
+
+
+@pytest.mark.promise("work:authors")
+@pytest.mark.tampers("with the rows of notes")
+@pytest.mark.parametrize("edit", NOTED)
+async def test_nobody_puts_words_into_a_mouth_by_a_row(tmp_path: Path, edit: str) -> None:
+    """Who noted what, and when, is read from the log; and the verifier says what was changed."""
+    async with handed_over(tmp_path) as (console, about):
+        work, maria = console.sayso.work, await console.sign_in("maria")
+        await work.take(about, token=maria)
+        (noted,) = (await work.note(about, "Called them.", token=maria)).notes
+        run_sql("sqlite", console.opened, edit)
+        for note in (await work.get(about)).notes:
+            assert (note.person, note.text, note.at) == ("maria", "Called them.", noted.at)
+        assert console.sayso.audit.verify(tenant=console.sayso.tenant).exit_status == 1

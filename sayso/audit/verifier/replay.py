@@ -21,8 +21,7 @@ State: TypeAlias = "dict[str, object]"
 Fields: TypeAlias = "dict[str, object]"
 """A body, decoded."""
 
-UNSAID: object = ["unsaid"]
-"""Stands where an entry changes a column and does not say to what; older logs have such entries."""
+UNSAID = replay_controls.UNSAID
 
 SEQ, JUDGED, BEGUN, SEAL = ".seq", ".judged", ".begun", ".seal"
 """Beside the columns: the last entry that says anything, the revision that was judged, whether the
@@ -34,6 +33,7 @@ _BEGINS = frozenset(
     {
         *("action.proposed", "request.asked", "stop.engaged", "subject.held", "subject.erasing"),
         *("token.created", "policy.activated", "policy.asked", "canary.shown"),
+        *("work.noted", "work.ended", "effect.seen"),
     }
 )
 
@@ -279,6 +279,8 @@ def _of_request(fields: Fields, data: Fields, seq: int) -> _Said:
     if kind == "request.asked" and isinstance(pii, dict):
         state["messages_ref"] = cast("Fields", pii).get("ref")
     yield "request", request, state
+    if kind == "request.proposed":  # whoever proposes what is drafted has taken it, if nobody had
+        yield "work", request, {"is_ended": False, "assignee": UNSAID, "last_seq": seq}
 
 
 def _of_stop(fields: Fields, data: Fields, seq: int) -> _Said:

@@ -9,6 +9,8 @@ State: TypeAlias = "dict[str, object]"
 Fields: TypeAlias = "dict[str, object]"
 Said: TypeAlias = Iterator[tuple[str, str, State]]
 
+UNSAID: object = ["unsaid"]
+"""Stands where an entry changes a column and does not say to what; older logs have such entries."""
 SEALED_AT = ".at"
 """Beside the columns of a sealed text: when it was sealed, so that a sweep may have taken it."""
 
@@ -21,9 +23,13 @@ FIRST = {
     "limit_use": frozenset[str](),
     "canary": frozenset({"source_id", "step", "mistake", "roles", "digest", "expires_at"}),
     "personal": frozenset({"c", "pseudonym", SEALED_AT}),
+    "work_note": frozenset({"about", "person", "noted_at", "ref"}),
+    "work": frozenset[str](),
 }
 """Per table, the columns of which the first word counts."""
 SAYS = {
+    "work_note": FIRST["work_note"],
+    "work": frozenset({"assignee", "is_ended", "last_seq"}),
     "hold": FIRST["hold"] | {"asked_by", "asked_at", "released_by", "released_at", "last_seq"},
     "erasure": FIRST["erasure"] | {"done_seq", "done_at", "subject_id"},
     "token": FIRST["token"] | {"revoked_at", "last_seq"},
@@ -149,6 +155,31 @@ def of_canary(fields: Fields, data: Fields, seq: int) -> Said:
     yield "canary", canary, state
 
 
+def of_work(fields: Fields, data: Fields, seq: int) -> Said:
+    """What people have taken, noted and ended; and what was seen outside Sayso."""
+    about, pii = data.get("about"), fields.get("pii")
+    who = cast("Fields", fields.get("actor") or {})
+    if type(about) is not str:
+        return
+    if data.get("work") != "solution":  # a note below a card is nobody's work
+        work: State = {"is_ended": fields.get("kind") == "work.ended", "last_seq": seq}
+        if fields.get("kind") == "work.taken":
+            work["assignee"] = data.get("person")
+        elif work["is_ended"]:
+            work["assignee"] = UNSAID  # whoever ends it has it, where nobody else had
+        yield "work", about, work
+    if not isinstance(pii, dict):
+        return  # `work.taken` notes nothing
+    person = who.get("id") if who.get("kind") == "person" else ""
+    state: State = {"about": about, "person": person, "noted_at": fields.get("at")}
+    yield "work_note", note_id(about, seq), state | {"ref": cast("Fields", pii).get("ref")}
+
+
+def note_id(about: object, seq: object) -> str:
+    """What a note is called here: it has no id of its own."""
+    return f"{about} {seq}"
+
+
 def of_texts(fields: Fields, data: Fields) -> Said:
     """The sealed texts that an entry names, by the digests of what is stored."""
     pii = fields.get("pii")
@@ -170,4 +201,6 @@ SAYING: Mapping[str, Callable[[Fields, Fields, int], Said]] = {
     "token": of_token,
     "policy": of_policy,
     "canary": of_canary,
+    "work": of_work,
+    "effect": of_work,
 }

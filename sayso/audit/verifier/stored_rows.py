@@ -18,6 +18,7 @@ from sayso.audit.restated import plan_digest, question_digest
 from sayso.audit.row_seal import SEALED, sealed_bytes
 from sayso.audit.rules.world import use_name
 from sayso.audit.verifier.replay import JUDGED, SEAL, State, vote_id
+from sayso.audit.verifier.replay_controls import note_id
 from sayso.errors import Code, ConfigError, RefusedError
 
 StoredRow: TypeAlias = "Mapping[str, object]"
@@ -45,11 +46,13 @@ def name_of(table: str, row: StoredRow) -> str:
     """How a row is called among those that the entries speak of."""
     if table == "vote":
         return vote_id(row.get("approval_id"), row.get("revision"), row.get("person"))
+    if table == "work_note":
+        return note_id(row.get("about"), row.get("seq"))
     if table == "limit_use":
         named = use_key(row.get("key"))
         action, revision, limit = (row.get(one) for one in ("action_id", "revision", "limit_id"))
         return use_name(action, revision, limit, row.get("currency"), named)
-    key = {"personal": "ref", "policy_version": "number"}.get(table, "id")
+    key = {"personal": "ref", "policy_version": "number", "work": "about"}.get(table, "id")
     return str(row.get(key))
 
 
@@ -231,6 +234,8 @@ _SPECIAL: Mapping[str, Callable[[StoredRow], State]] = {
     "policy_change": _policy,
     "request": _request,
     "canary": _canary,
+    "work": lambda row: {"is_ended": row.get("ended_at") is not None},
+    "work_note": lambda row: {"noted_at": row.get("at")},
 }
 
 

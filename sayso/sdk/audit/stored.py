@@ -227,7 +227,7 @@ def _state_rows(reader: Reader, query: str, tenant: str) -> Iterator[StateRow]:
 def _stored(reader: Reader, tenant: str, *, auditor: bool) -> dict[str, Iterator[StoredRow]]:
     of_auditor = {
         **{table: (query, ROWS[table][1]) for table, query in _WHOLE_OF_AUDITOR.items()},
-        "policy_version": ROWS["policy_version"],
+        **{table: ROWS[table] for table in ("policy_version", "work", "work_note")},
     }
     tables = of_auditor if auditor else ROWS
     return {

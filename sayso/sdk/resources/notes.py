@@ -14,6 +14,7 @@ from sayso.actions.approvals.repository import action_of, get_approval
 from sayso.actions.model.action_row import ActionRow
 from sayso.actions.model.digest import is_text
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind
+from sayso.audit.segments.rows import pruned_to
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant, rfc3339, to_micros
 from sayso.sdk.views import NoteView
@@ -127,7 +128,7 @@ def put_note(tx: Transaction, container: Container, tenant: Tenant, note: Note) 
         data={"about": note.about, "work": note.work, "via": note.via},
         pii=context.personal.seal(tx, tenant, note.subject, ref, note.text),
     )
-    seq = container.log.append(tx, tenant, entry)
+    seq = container.log.append(tx, tenant, entry, at=now)
     tx.run(
         "work.note",
         tenant=tenant,
@@ -162,35 +163,77 @@ def notes_about(
 ) -> tuple[NoteView, ...]:
     """The newest 200 about a request and its actions, or an action of its own, oldest first."""
     rows = reader.all("work.notes_of", tenant=tenant, about=about)
+    said = [
+        (row, one)
+        for row in reversed(rows)
+        if (one := said_in(reader, tenant, text(row, "about"), integer(row, "seq"))) is not None
+    ]
     return tuple(
         NoteView(
-            seq=integer(row, "seq"),
-            person=text(row, "person"),
-            via=surface_of(via_of(reader, tenant, integer(row, "seq"))),
-            at=rfc3339(integer(row, "at")),
-            text=container.context.personal.open(reader, tenant, text(row, "ref")) or "",
+            seq=one.seq,
+            person=one.person,
+            via=surface_of(one.via),
+            at=rfc3339(one.at or integer(row, "at")),
+            text=container.context.personal.open(reader, tenant, one.ref or text(row, "ref")) or "",
         )
-        for row in reversed(rows)
+        for row, one in said
     )
 
 
 def marks_of(reader: Reader, tenant: Tenant, person: str, about: str) -> list[str]:
     """How a person has said what they noted about it, as the log has it."""
-    return [
-        via_of(reader, tenant, integer(row, "seq"))
+    found = (
+        said_in(reader, tenant, about, integer(row, "seq"))
         for row in reader.all("work.notes", tenant=tenant, about=about)
-        if text(row, "person") == person
-    ]
+    )
+    return [one.via for one in found if one is not None and one.person == person]
 
 
-def via_of(reader: Reader, tenant: Tenant, seq: int) -> str:
-    """By which surface and call an entry came; empty where the log has it no more."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """A note as its entry tells it.
+
+    Attributes:
+        ref: where the text is sealed. at: microseconds since 1970.
+    """
+
+    seq: int
+    person: str
+    via: str
+    at: int
+    ref: str
+
+
+NOTED = frozenset({EntryKind.WORK_NOTED, EntryKind.WORK_ENDED})
+SEEN = frozenset({EntryKind.EFFECT_SEEN})
+
+
+def said_in(
+    reader: Reader,
+    tenant: Tenant,
+    about: str,
+    seq: int,
+    kinds: frozenset[EntryKind] = NOTED,
+) -> Said | None:
+    """What an entry notes about something; None where it notes nothing about it.
+
+    INVARIANT: who said what is read from the log, so that nobody puts words into a mouth by a row.
+    All is empty where the log has the entry no more.
+    """
     row = reader.one("log.bodies", tenant=tenant, from_seq=seq, limit=1)
     match None if row is None else cast("object", orjson.loads(text(row, "body"))):
-        case {"seq": int(place), "data": {"via": str(via)}} if place == seq:
-            return via
+        case {
+            "seq": int(place),
+            "at": int(at),
+            "kind": kind,
+            "actor": {"id": str(person)},
+            "data": {"about": str(named), **more},
+            "pii": {"ref": str(ref)},
+        } if (place, named) == (seq, about) and kind in kinds:
+            return Said(seq=seq, person=person, via=str(more.get("via", "")), at=at, ref=ref)
         case _:
-            return ""
+            gone = seq < pruned_to(reader, tenant)
+            return Said(seq=seq, person="", via="", at=0, ref="") if gone else None
 
 
 def surface_of(via: str) -> str:

@@ -29,11 +29,13 @@ from sayso.sdk.presenters import why_handed_over
 from sayso.sdk.progress import CARRY_ON_S
 from sayso.sdk.resources.base import Resource
 from sayso.sdk.resources.notes import (
+    SEEN,
     Note,
     check_note,
     marks_of,
     notes_about,
     put_note,
+    said_in,
 )
 from sayso.sdk.resources.tokens import Token
 from sayso.sdk.views import ErrorView, NoteView, RequestView, View, error_view
@@ -462,10 +464,11 @@ class WorkResource(Resource):
 
     def _elsewhere(self, reader: Reader, tenant: Tenant, about: str) -> _About | None:
         """A refund that was made outside Sayso; None for anything else, and after an erasure."""
-        note = reader.one("work.seen", tenant=tenant, about=about)
+        row = reader.one("work.seen", tenant=tenant, about=about)
+        note = None if row is None else said_in(reader, tenant, about, integer(row, "seq"), SEEN)
         if note is None:
             return None
-        said = self._container.context.personal.open(reader, tenant, text(note, "ref"))
+        said = self._container.context.personal.open(reader, tenant, note.ref)
         match None if said is None else cast("object", orjson.loads(said)):
             case {
                 "subject": str(subject),
@@ -482,7 +485,7 @@ class WorkResource(Resource):
                     what=what,
                     amount=Money(minor, currency) if currency else None,
                     why=why,
-                    at=integer(note, "at"),
+                    at=note.at,
                 )
             case _:
                 return None
@@ -528,7 +531,7 @@ def put_elsewhere(
         data={"about": seen.id, "done_at": seen.at},
         pii=context.personal.seal(tx, tenant, subject, ref, orjson.dumps(told).decode()),
     )
-    seq = container.log.append(tx, tenant, entry)
+    seq = container.log.append(tx, tenant, entry, at=now)
     tx.run(
         "work.put",
         tenant=tenant,

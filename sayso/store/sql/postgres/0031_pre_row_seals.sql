@@ -11,3 +11,6 @@ create index log_entry_by_caller_key
 
 -- Makes `read_to` the server's own; null until an endpoint from before is moved.
 alter table webhook add column read_seal text collate "C";
+
+-- What people have taken and noted is held against the log, by an auditor as well.
+grant select on work, work_note to sayso_auditor;

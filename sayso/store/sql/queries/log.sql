@@ -229,6 +229,13 @@ from personal r
 left join subject s on s.tenant = r.tenant and s.pseudonym = r.pseudonym
 where r.tenant = :tenant and r.ref >= :ref order by r.ref limit :limit;
 
+-- name: whole_work
+select * from work where tenant = :tenant and about >= :about order by about limit :limit;
+
+-- name: whole_notes
+select * from work_note
+where tenant = :tenant and (about, seq) >= (:about, :seq) order by about, seq limit :limit;
+
 -- name: whole_votes
 select * from vote
 where tenant = :tenant and (approval_id, revision, person) >= (:approval_id, :revision, :person)

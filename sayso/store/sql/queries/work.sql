@@ -50,7 +50,7 @@ where work.tenant = :tenant and work.ended_at is null
 order by seen.seq desc limit :limit;
 
 -- name: seen
-select seen.ref, seen.at from work_note as seen
+select seen.seq from work_note as seen
 join personal on personal.tenant = seen.tenant and personal.ref = seen.ref
 join subject on subject.tenant = personal.tenant and subject.pseudonym = personal.pseudonym
     and subject.key is not null
