@@ -63,7 +63,7 @@ def clone_of(environment: Path) -> Path | None:
 
 def packages_of(extra: str) -> list[str]:
     """What an extra installs, as the distribution that owns it writes its requirements."""
-    return next(filter(None, (_packages_of(part, extra) for part in _PARTS)), [])
+    return next(filter(None, (_packages_of(part, extra) for part in _PARTS)), list[str]())
 
 
 def _packages_of(part: str, extra: str) -> list[str]:

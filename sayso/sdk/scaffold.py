@@ -21,7 +21,7 @@ from sayso.sdk.scaffold_tables import (
     read_connectors,
     rules_of,
     secrets_of,
-    tables_of,
+    settings_of,
     template,
 )
 from sayso.sdk.workspace import Workspace, write_secret_file
@@ -132,7 +132,7 @@ def _files(
     name: str, approver: str, settings: str | None, connectors: Mapping[str, Manifest | None]
 ) -> dict[str, str]:
     """The files by relative path; sayso.toml last, since it is what makes it a workspace."""
-    text = settings or template(FILE_NAME).replace("{connectors}\n", tables_of(connectors) + "\n")
+    text = settings or settings_of(connectors)
     return {
         **{f"policies/{file}": policy for file, policy in rules_of(connectors).items()},
         "policies/limits.toml": template("limits.toml"),

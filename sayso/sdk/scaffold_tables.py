@@ -15,6 +15,7 @@ from sayso.connectors.manifest.review import find_source
 from sayso.connectors.manifest.schema import ClientCredentialsAuth, Manifest, OAuthAuth
 from sayso.connectors.manifests import SHIPPED, manifest_names
 from sayso.errors import Code, ConfigError
+from sayso.settings import FILE_NAME
 
 BY_DEFAULT = ("stripe", "email")
 """The connectors of a workspace unless others are named."""
@@ -50,6 +51,11 @@ def tables_of(connectors: Mapping[str, Manifest | None]) -> str:
         template(f"{name}.toml") if manifest is None else _table(name, manifest)
         for name, manifest in connectors.items()
     )
+
+
+def settings_of(connectors: Mapping[str, Manifest | None]) -> str:
+    """The `sayso.toml` of a workspace with these; who approves is still to be filled in."""
+    return template(FILE_NAME).replace("{connectors}\n", tables_of(connectors) + "\n")
 
 
 def open_settings(connectors: Mapping[str, Manifest | None]) -> list[str]:

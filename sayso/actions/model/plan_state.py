@@ -70,8 +70,9 @@ def own_changes(
             own.owner,
         ):
             continue
-        changes = registry.action(step.name).changes if registry.knows(step.name) else {}
-        for name, values in changes.items():
+        if not registry.knows(step.name):
+            continue
+        for name, values in registry.action(step.name).changes.items():
             known = found.setdefault(name, list(values))
             found[name] = [*known, *values] if known and values else []
     return found

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 from sayso.sandbox import Sandbox
 from sayso.sdk.client import Sayso
 from sayso.sdk.scaffold import TOKEN_FILE, create_workspace
-from sayso.sdk.scaffold_tables import template
+from sayso.sdk.scaffold_tables import BY_DEFAULT, read_connectors, settings_of
 from sayso.sdk.workspace import Workspace
-from sayso.settings import FILE_NAME
 
 if TYPE_CHECKING:
     from sayso.surfaces.cli.demo.slack import SlackStage
@@ -74,7 +73,8 @@ async def open_stage(
 
 def _settings(url: str, slack: SlackStage | None) -> str:
     """The sayso.toml of `init`, pointed at the sandbox and, where there is one, at the Slack."""
-    text = template(FILE_NAME).replace(_API_KEY, f'{_API_KEY}\nbase_url = "{url}"')
+    made = settings_of(read_connectors(BY_DEFAULT))
+    text = made.replace(_API_KEY, f'{_API_KEY}\nbase_url = "{url}"')
     if slack is None:
         return text
     return text.replace(_SLACK_ACCOUNT, f'slack = "{slack.account}"') + slack.settings
