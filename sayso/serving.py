@@ -11,7 +11,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Generator
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 import uvicorn
 from starlette.datastructures import Headers, MutableHeaders
@@ -24,6 +24,37 @@ from sayso.errors import Code, ConfigError
 _BACKLOG = 2048
 HEADERS_S = 5.0
 """So long the headers of a call may take to arrive."""
+
+
+App = TypeVar("App", bound=ASGIApp)
+
+
+class Replaceable(Generic[App]):
+    """An ASGI app whose place another one can take: each call is answered by who took it in."""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+        self._under_way: dict[int, int] = {}
+        self._ended = asyncio.Event()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a call."""
+        app = self.app
+        self._under_way[id(app)] = self._under_way.get(id(app), 0) + 1
+        try:
+            await app(scope, receive, send)
+        finally:
+            self._under_way[id(app)] -= 1
+            self._ended.set()
+
+    async def drained(self, app: App, grace_s: float) -> None:
+        """Wait until an app whose place was taken has no more calls; `grace_s` seconds at most."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(grace_s):
+                while self._under_way.get(id(app), 0):
+                    self._ended.clear()
+                    await self._ended.wait()
+        self._under_way.pop(id(app), None)
 
 
 def listen(host: str, port: int, *, allow_remote: bool = False) -> socket.socket:

@@ -25,6 +25,7 @@ from sayso.sdk.resources.outbox import OutboxResource
 from sayso.sdk.resources.passkeys import PasskeyResource
 from sayso.sdk.resources.people import People
 from sayso.sdk.resources.policy import PolicyResource
+from sayso.sdk.resources.processes import ProcessResource
 from sayso.sdk.resources.prompts import PromptResource
 from sayso.sdk.resources.requests import RequestResource
 from sayso.sdk.resources.sessions import SessionResource
@@ -151,6 +152,11 @@ class Nouns:
     def statistics(self) -> StatisticsResource:
         """What was done by itself and by people, over some days."""
         return StatisticsResource(self.container)
+
+    @property
+    def processes(self) -> ProcessResource:
+        """The processes that serve and work, by what each has said of itself."""
+        return ProcessResource(self.container.store, self.container.clock)
 
     @property
     def work(self) -> WorkResource:

@@ -7,11 +7,15 @@ opened changes nothing, and whoever looks is told why.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import hashlib
 import json
 import logging
-from collections.abc import Awaitable, Callable
+import signal
+import threading
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -204,3 +208,26 @@ class Reloads:
             self.problem = None
             self._workspace = fresh
             self._say("; ".join(["reloaded", *notes]))
+
+
+@asynccontextmanager
+async def following(
+    reloads: Reloads | None, reload: Callable[[Workspace], Awaitable[None]]
+) -> AsyncGenerator[None]:
+    """Reload by SIGHUP and by noticing while the block runs."""
+    if reloads is None:
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    hears = hasattr(signal, "SIGHUP") and threading.current_thread() is threading.main_thread()
+    if hears:
+        loop.add_signal_handler(signal.SIGHUP, reloads.tell)
+    following = asyncio.create_task(reloads.follow(reload), name="sayso reloads")
+    try:
+        yield
+    finally:
+        following.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await following
+        if hears:
+            loop.remove_signal_handler(signal.SIGHUP)

@@ -10,7 +10,9 @@ from datetime import timedelta
 from sayso.dispatch.embedded import EmbeddedDispatcher
 from sayso.sdk.client import Sayso
 from sayso.sdk.database import is_fleet
+from sayso.sdk.reload import Reloads, following
 from sayso.sdk.webhooks.sender import WebhookSender
+from sayso.sdk.workspace import Workspace
 
 GRACE_S = 25.0
 """How long calls that are under way may still take when a worker is told to end."""
@@ -43,6 +45,98 @@ async def work(
             await _work_in_fleet(sayso, stop, at_once, ready)
         else:
             await _work_alone(sayso, stop, at_once, ready)
+
+
+async def work_on(
+    sayso: Sayso,
+    stop: asyncio.Event,
+    *,
+    beside: Callable[[Sayso], contextlib.AbstractAsyncContextManager[None]],
+    reloads: Reloads,
+    at_once: int = 32,
+    ready: Callable[[str], None] = lambda engine: None,
+) -> None:
+    """`work`, and go on with changed settings and connectors by SIGHUP and by noticing.
+
+    Args:
+        beside: runs beside the work, anew with each reload.
+
+    Guarantees: a workspace that cannot be opened changes nothing. Where one can, what runs is ended
+    as at a stop before the new one takes up anything; other workers go on meanwhile.
+    """
+    turn = _Turn(sayso, stop, at_once, ready)
+
+    async def reload(workspace: Workspace) -> None:
+        telemetry = turn.sayso.container.telemetry
+        fresh = Sayso(workspace, mode="decide", telemetry=telemetry)
+        try:
+            await fresh.__aenter__()
+            fresh.container.agent.ready()
+        except BaseException:
+            await fresh.__aexit__(None, None, None)
+            raise
+        fresh.reloads = reloads
+        await turn.give_way_to(fresh)
+
+    sayso.reloads = reloads
+    async with following(reloads, reload):
+        await turn.run(beside)
+
+
+class _Turn:
+    """The workspace that works, until another one takes its place."""
+
+    def __init__(
+        self, sayso: Sayso, stop: asyncio.Event, at_once: int, ready: Callable[[str], None]
+    ) -> None:
+        self.sayso = sayso
+        self._stop = stop
+        self._at_once = at_once
+        self._ready = ready
+        self._next: Sayso | None = None
+        self._over = asyncio.Event()
+        self._begun = asyncio.Event()
+
+    async def give_way_to(self, fresh: Sayso) -> None:
+        """Have another workspace go on; returns once it does, or everything ends."""
+        self._next = fresh
+        self._begun.clear()
+        self._over.set()
+        await self._begun.wait()
+
+    async def run(
+        self, beside: Callable[[Sayso], contextlib.AbstractAsyncContextManager[None]]
+    ) -> None:
+        """Work until `stop`."""
+        stopping = asyncio.create_task(self._hear())
+        try:
+            while True:
+                async with beside(self.sayso):
+                    await work(self.sayso, self._over, at_once=self._at_once, ready=self._is_ready)
+                if self._next is None or self._stop.is_set():
+                    return
+                self._over.clear()
+                before, self.sayso, self._next = self.sayso, self._next, None
+                await before.__aexit__(None, None, None)
+        finally:
+            self._begun.set()
+            stopping.cancel()
+            for opened in (self.sayso, self._next):
+                if opened is not None:
+                    await opened.__aexit__(None, None, None)
+
+    async def _hear(self) -> None:
+        await self._stop.wait()
+        self._over.set()
+
+    def _is_ready(self, engine: str) -> None:
+        self._begun.set()
+        ready, self._ready = self._ready, _say_nothing
+        ready(engine)
+
+
+def _say_nothing(engine: str) -> None:
+    """Of what is told once."""
 
 
 @contextlib.asynccontextmanager
@@ -89,6 +183,7 @@ async def _work_in_fleet(
         container.handlers,
         container.clock,
         lambda worker: DbosEngine(url, worker.deliver, at_once),
+        knows=container.connectors.knows,
         at_once=at_once,
         keep=timedelta(minutes=sayso.workspace.settings.dispatch.keep_minutes),
         grace_s=GRACE_S,

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import signal
-import threading
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from socket import socket
 
@@ -15,7 +11,7 @@ from starlette.responses import RedirectResponse
 from starlette.routing import BaseRoute, Mount, Route
 
 from sayso.sdk.client import Sayso
-from sayso.sdk.reload import Reloads
+from sayso.sdk.reload import Reloads, following
 from sayso.sdk.workspace import Workspace
 from sayso.settings.surfaces import CONSOLE_PATH
 from sayso.surfaces.console.app import create_console
@@ -65,7 +61,7 @@ async def serve_site(
             await before.end()
 
         sayso.reloads = reloads
-        async with _following(reloads, reload):
+        async with following(reloads, reload):
             await serve(sayso, listener=listener, ready=ready, app=app)
     finally:
         await generation.end()
@@ -111,26 +107,3 @@ async def _site(sayso: Sayso) -> AsyncGenerator[Starlette]:
             routes.append(Route(SLACK_PATH, slack))
         await stack.enter_async_context(mailing(sayso))
         yield Starlette(routes=[*routes, Mount("/", create_app(sayso))])
-
-
-@asynccontextmanager
-async def _following(
-    reloads: Reloads | None, reload: Callable[[Workspace], Awaitable[None]]
-) -> AsyncGenerator[None]:
-    """Reload by SIGHUP and by noticing while the block runs."""
-    if reloads is None:
-        yield
-        return
-    loop = asyncio.get_running_loop()
-    hears = hasattr(signal, "SIGHUP") and threading.current_thread() is threading.main_thread()
-    if hears:
-        loop.add_signal_handler(signal.SIGHUP, reloads.tell)
-    following = asyncio.create_task(reloads.follow(reload), name="sayso reloads")
-    try:
-        yield
-    finally:
-        following.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await following
-        if hears:
-            loop.remove_signal_handler(signal.SIGHUP)

@@ -62,6 +62,7 @@ _PLACES = "what was published; each note counts by its own signatures alone"
 FREE_TABLES: Mapping[str, str] = {
     "connection_token": "sealed by the vault's key for its very row; a changed one does not open",
     "rate": "how fast a provider is called",
+    "process": "what a process says of itself, for people to read; decides nothing",
     "publication": _PLACES,
     "log_timestamp": _PLACES,
     "session": "for how long a token opens the console; the token itself is the log's",

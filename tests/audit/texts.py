@@ -163,6 +163,13 @@ TEXTS: Mapping[str, Mapping[str, Text]] = {
         **dict.fromkeys(("activated_by", "asked_by"), WHO),
         **dict.fromkeys(("note", "content"), OURS),
     },
+    "process": {
+        "id": ID,
+        "kind": CODE,
+        **dict.fromkeys(("host", "version", "settings", "connectors"), OURS),
+        **dict.fromkeys(("policy_sha256", "not_reloaded"), OURS),
+        "actions": NAMES,
+    },
     "prompt_choice": {
         **dict.fromkeys(("current_name", "candidate_name"), NAME),
         **dict.fromkeys(("current_text", "candidate_text"), OURS),

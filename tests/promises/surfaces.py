@@ -6,8 +6,14 @@ from promises.promise import Promise
 
 PROMISES: dict[str, Promise] = {
     "serve:reload": Promise(
-        "A server takes up changed settings and connectors by SIGHUP and by noticing; a reload "
-        "that fails changes nothing, and `/readyz` says why and what is loaded.",
+        "A server, a worker and an MCP server take up changed settings and connectors by SIGHUP "
+        "and by noticing; a reload that fails changes nothing, and `/readyz` says why and what is "
+        "loaded.",
+    ),
+    "processes:live": Promise(
+        "Each process that serves or works is listed with what it has loaded, until it ends; one "
+        "that says nothing for a minute is told as stale, and activating a policy says which live "
+        "process lacks an action that it names. A worker takes up nothing of such an action.",
     ),
     # ---- a person decides ------------------------------------------------------------------
     "cli:modes": Promise(

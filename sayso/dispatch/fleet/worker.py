@@ -15,7 +15,7 @@ from sayso.dispatch.base import Handler, Item
 from sayso.dispatch.clock_skew import Stragglers
 from sayso.errors import SaysoError, logged, logged_with_frames
 from sayso.ids import Clock, Tenant, monotonic_s, to_micros
-from sayso.store.base import Reader, Store, Transaction, integer, text
+from sayso.store.base import Reader, Row, Store, Transaction, integer, text, text_or_none
 
 logger = logging.getLogger("sayso.dispatch")
 
@@ -56,6 +56,7 @@ class FleetWorker:
     Args:
         handlers: by noun (`action`, `request`); see `Handler`.
         engine: made with this worker's `deliver`.
+        knows: whether this process has the action of a name; what is due of the others is theirs.
         at_once: how many items run here at the same time, whoever brought them.
         keep: how long deliveries are kept to be looked at.
     """
@@ -67,6 +68,7 @@ class FleetWorker:
         clock: Clock,
         engine: Callable[[FleetWorker], Engine],
         *,
+        knows: Callable[[str], bool] = lambda name: True,
         at_once: int = 32,
         keep: timedelta = timedelta(hours=1),
         grace_s: float = GRACE_S,
@@ -79,7 +81,7 @@ class FleetWorker:
         self._keep = keep
         self._grace_s = grace_s
         self._monotonic = monotonic
-        self._sweep = Sweep(store, clock)
+        self._sweep = Sweep(store, clock, knows)
         self._stragglers = Stragglers(store, clock, monotonic)
         self._running: dict[Item, asyncio.Task[None]] = {}
         self._ended = asyncio.Event()
@@ -201,6 +203,8 @@ SAME_BACK_OFFS = 2
 """How many pauses more are as short as the first one. Where workers die one after the other, each
 with what it took over, a pause that grows at once would be most of the time until it is settled."""
 LONGEST_BACK_OFF_S = 60
+_MOST_LOOKED_AT = 4096
+_PENDING = "pending_approval"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,11 +215,18 @@ class _Left:
 
 
 class Sweep:
-    """Looks for rows that are due and were handed to nobody, or to somebody who did not come."""
+    """Looks for rows that are due and were handed to nobody, or to somebody who did not come.
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    Args:
+        knows: see `FleetWorker`.
+    """
+
+    def __init__(
+        self, store: Store, clock: Clock, knows: Callable[[str], bool] = lambda name: True
+    ) -> None:
         self._store = store
         self._clock = clock
+        self._knows = knows
 
     async def take(self, room: int) -> list[Item]:
         """At most so many items, those of the highest rank first.
@@ -225,23 +236,33 @@ class Sweep:
         same moment. A look that finds nothing writes nothing.
         """
         now = to_micros(self._clock.now())
-        left = await self._store.read(lambda reader: _look(reader, now, room))
+        left = await self._store.read(lambda reader: self._look(reader, now, room))
         if not left:
             return []
         return await self._store.write(lambda tx: _take(tx, left[:room], now))
 
+    def _look(self, reader: Reader, now: int, room: int) -> list[_Left]:
+        """What is left for this process; what others have to do hides none of it."""
+        limit = room
+        while True:
+            rows = reader.all("dispatch.left", now=now, limit=limit)
+            found = [_left(row) for row in rows if self._is_ours(row)]
+            if len(found) >= room or len(rows) < limit or limit >= _MOST_LOOKED_AT:
+                return found
+            limit = min(8 * limit, _MOST_LOOKED_AT)
 
-def _look(reader: Reader, now: int, room: int) -> list[_Left]:
-    return [
-        _Left(
-            item=Item(
-                noun=text(row, "noun"), tenant=Tenant(text(row, "tenant")), id=text(row, "id")
-            ),
-            nudges=integer(row, "nudges"),
-            nudge_at=integer(row, "nudge_at"),
-        )
-        for row in reader.all("dispatch.left", now=now, limit=room)
-    ]
+    def _is_ours(self, row: Row) -> bool:
+        name = text_or_none(row, "name")
+        # Whoever looks may end by the clock what waits for people; else nobody could.
+        return name is None or row["status"] == _PENDING or self._knows(name)
+
+
+def _left(row: Row) -> _Left:
+    return _Left(
+        item=Item(noun=text(row, "noun"), tenant=Tenant(text(row, "tenant")), id=text(row, "id")),
+        nudges=integer(row, "nudges"),
+        nudge_at=integer(row, "nudge_at"),
+    )
 
 
 def _take(tx: Transaction, left: list[_Left], now: int) -> list[Item]:

@@ -5,5 +5,6 @@
 `stops`, `policy`, `limits`, `rollout`, `analysis`, `suggestions` what holds back and why; `people`,
 `tokens`, `passkeys`, `oidc` (over `oidc_provider` and `oidc_sessions`), `slack_link`, `sessions`
 and `authentication` who; `connections`, `accounts`, `prompts` and `evaluations` what it works with;
-`events`, `outbox` what surfaces tell; `figures`, `statistics` and `report` what it came to.
+`events`, `outbox` what surfaces tell; `processes` who lives; `figures`, `statistics` and `report`
+what it came to.
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import difflib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
@@ -19,11 +20,12 @@ from sayso.actions.policy.document import PolicyDocument
 from sayso.actions.policy.versions import Version, get_version, read_version
 from sayso.audit.authority.by import By
 from sayso.audit.entry import Actor
-from sayso.errors import Code, ConfigError, RefusedError, SaysoError
+from sayso.errors import Code, ConfigError, RefusedError, RetryableError, SaysoError
 from sayso.ids import rfc3339
 from sayso.sdk.inputs import page_of
 from sayso.sdk.policy_in_force import PolicyState, along_of, read_state, weigh_change
 from sayso.sdk.resources.base import Resource
+from sayso.sdk.resources.processes import LackView, ProcessResource, named_in
 from sayso.sdk.resources.tokens import Token
 from sayso.sdk.views import View
 from sayso.sdk.workspace import Workspace, compile_policy
@@ -119,10 +121,15 @@ class PolicyDraftView(View):
 
 
 class ActivationView(View):
-    """What came of an order to put a draft in force: a version, or a change that waits."""
+    """What came of an order to put a draft in force: a version, or a change that waits.
+
+    Attributes:
+        lacking: the live processes that lack an action which it names; a warning, no refusal.
+    """
 
     version: PolicyVersionView | None = None
     waits: PolicyChangeView | None = None
+    lacking: tuple[LackView, ...] = ()
 
 
 class PolicyResource(Resource):
@@ -364,18 +371,38 @@ class PolicyResource(Resource):
 
     # ---- inside --------------------------------------------------------------------------------
 
+    async def lacking(self, document: PolicyDocument | None = None) -> tuple[LackView, ...]:
+        """The live processes that lack an action which a policy names; that in force when None."""
+        container = self._container
+        if document is None:
+            document = (await read_state(container.store, None)).document
+        if document is None:
+            return ()
+        kinds = await container.action_catalog.read()
+        names = named_in(document.files, (action.name for action in kinds.actions))
+        return tuple(await ProcessResource(container.store, container.clock).lacking(names))
+
     async def _put(self, document: PolicyDocument, by: By, note: str) -> ActivationView:
+        done = await self._put_in_force(document, by, note)
+        lacking: tuple[LackView, ...] = ()
+        with contextlib.suppress(RetryableError):  # it is done, whoever lacks something
+            lacking = await self.lacking(document)
+        if isinstance(done, Version):
+            return ActivationView(version=_version_view(done), lacking=lacking)
+        return ActivationView(waits=_change_view(done), lacking=lacking)
+
+    async def _put_in_force(self, document: PolicyDocument, by: By, note: str) -> Version | Change:
         container = self._container
         state = await read_state(container.store, document)
         if state.version is None or state.document is None:
             along = await self._along(None, document)
             first = await container.activations.begin(document, by=by, along=along)
             if first is not None:
-                return ActivationView(version=_version_view(first))
-            return await self._put(document, by, note)  # somebody else was faster
+                return first
+            return await self._put_in_force(document, by, note)  # somebody else was faster
         kinds = await container.action_catalog.read()
         weighed, _ = await asyncio.to_thread(weigh_change, state.document, document, kinds.actions)
-        done = await container.activations.activate(
+        return await container.activations.activate(
             Order(
                 document=document,
                 parent=state.version.number,
@@ -385,9 +412,6 @@ class PolicyResource(Resource):
                 along=await self._along(state.document, document),
             )
         )
-        if isinstance(done, Version):
-            return ActivationView(version=_version_view(done))
-        return ActivationView(waits=_change_view(done))
 
     async def _along(self, was: PolicyDocument | None, now: PolicyDocument) -> Along:
         kinds = await self._container.action_catalog.read()

@@ -138,6 +138,10 @@ class LookUps:
     def __init__(self, sayso: Sayso) -> None:
         self._sayso = sayso
 
+    def read_by(self, sayso: Sayso) -> None:
+        """Read by another open workspace from now on."""
+        self._sayso = sayso
+
     async def call(self, name: str, args: object, caller: Caller, tell: Tell | None) -> Answer:
         """Call one of `LOOK_UPS`.
 

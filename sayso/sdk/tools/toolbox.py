@@ -6,7 +6,10 @@ tool for it, and nothing here reaches a decision (invariants 4 and 5).
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -82,6 +85,8 @@ class Toolbox:
 
     def __init__(self, sayso: Sayso) -> None:
         self._sayso = sayso
+        self._under_way: Counter[Sayso] = Counter()
+        self._ended = asyncio.Event()
         self.look_ups = LookUps(sayso)
         self._actions: dict[str, Action] = {}
         own = (ASK, ANSWER, *LOOK_UPS.values())
@@ -132,6 +137,8 @@ class Toolbox:
         Guarantees: see `Sayso.propose`. Without a key, equal calls of one conversation are one
         action, whichever process takes them.
         """
+        sayso = self._sayso
+        self._under_way[sayso] += 1
         try:
             if name in LOOK_UPS:
                 return await self.look_ups.call(name, args, caller, tell)
@@ -140,6 +147,25 @@ class Toolbox:
             if isinstance(error, ConfigError | IntegrityError):
                 logger.warning("a call of a tool failed: %s", logged(error))
             return answer_error(error)
+        finally:
+            self._under_way[sayso] -= 1
+            self._ended.set()
+
+    async def become(self, other: Toolbox, *, grace_s: float) -> None:
+        """Have the tools and the workspace of another one from now on.
+
+        Returns once no call is under way that began before, or after `grace_s` seconds: then the
+        workspace of before may be closed.
+        """
+        before = self._sayso
+        self._sayso, self._actions, self._tools = other._sayso, other._actions, other._tools
+        self.look_ups.read_by(other.sayso)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(grace_s):
+                while self._under_way[before] > 0:
+                    self._ended.clear()
+                    await self._ended.wait()
+        del self._under_way[before]
 
     async def _call(
         self, name: str, args: object, caller: Caller, key: str | None, tell: Tell | None

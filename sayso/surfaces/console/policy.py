@@ -49,6 +49,7 @@ async def show_policy(visit: Visit) -> Response:
         rules=() if text is None else rules_of(text),
         history=history,
         waits=[one for one in await policy.changes() if one.status == "waiting"],
+        lacking=await policy.lacking(),
         limits=await limit_lines(visit),
         dials=() if text is None else await dials_by_action(visit),
         shares=SHARES,

@@ -266,7 +266,7 @@ async def confirm_change(
     except RefusedError as error:
         known = await _ended(sayso, error, change_id, token.holder, "activated")
         version = (await sayso.policy.version(known.parent + 1)).version
-    return ActivationView(version=version)
+    return ActivationView(version=version, lacking=await sayso.policy.lacking())
 
 
 @router.post(

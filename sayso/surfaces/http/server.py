@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import socket
 from collections.abc import Callable
@@ -12,8 +11,8 @@ from typing import TypeVar
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.routing import Mount
-from starlette.types import Receive, Scope, Send
 
+import sayso.serving as serving
 from sayso.sdk.changes import Changes
 from sayso.sdk.client import Sayso
 from sayso.sdk.rejected_calls import RejectedCalls
@@ -75,38 +74,15 @@ async def serve(
         await asyncio.wait([warming])
 
 
-class Replaceable:
-    """An ASGI app whose place another one can take: each call is answered by who took it in."""
-
-    def __init__(self, app: Starlette) -> None:
-        self.app = app
-        self._under_way: dict[int, int] = {}
-        self._ended = asyncio.Event()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a call."""
-        app = self.app
-        self._under_way[id(app)] = self._under_way.get(id(app), 0) + 1
-        try:
-            await app(scope, receive, send)
-        finally:
-            self._under_way[id(app)] -= 1
-            self._ended.set()
+class Replaceable(serving.Replaceable[Starlette]):
+    """An app whose place another one can take; its event streams end, as at a restart."""
 
     async def replace(self, app: Starlette, *, grace_s: float = GRACE_S) -> None:
-        """Have another app take every call from now on; returns once the old one has no more.
-
-        Event streams of the old one end, as with a restart; other calls get `grace_s` seconds.
-        """
+        """Have another app take every call from now on; returns once the old one has no more."""
         old, self.app = self.app, app
         await end_streams(old)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(grace_s):
-                while self._under_way.get(id(old), 0):
-                    self._ended.clear()
-                    await self._ended.wait()
+        await self.drained(old, grace_s)
         await end_upkeep(old)
-        self._under_way.pop(id(old), None)
 
 
 async def end_streams(app: Starlette) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from itertools import count
@@ -28,17 +29,25 @@ from sayso.actions.model.definition import Subject
 from sayso.audit.entry import Actor
 from sayso.errors import Code, ConfigError, RefusedError, logged_with_frames
 from sayso.sdk.client import Sayso
+from sayso.sdk.reload import Reloads, following
 from sayso.sdk.resources.tokens import Scope
 from sayso.sdk.tools.answers import answer_error
 from sayso.sdk.tools.look_ups import LOOK_UPS
 from sayso.sdk.tools.tool import Answer, Caller, Tool
 from sayso.sdk.tools.toolbox import Toolbox
+from sayso.sdk.workspace import Workspace
 from sayso.surfaces.mcp.resources import serve_resources
 from sayso.surfaces.mcp.tasks import as_task, result_of, serve_tasks, wants_tasks
 
 
 async def serve_stdio(
-    sayso: Sayso, *, subject: Subject, requester: Actor, conversation: str = ""
+    sayso: Sayso,
+    *,
+    subject: Subject,
+    requester: Actor,
+    conversation: str = "",
+    beside: Callable[[Sayso], AbstractAsyncContextManager[object]] = nullcontext,
+    reloads: Reloads | None = None,
 ) -> None:
     """Serve one client until it closes standard input; only the protocol is written to the output.
 
@@ -46,11 +55,14 @@ async def serve_stdio(
         sayso: open, in this event loop.
         subject: the verified customer, for all calls.
         requester, conversation: see `Caller`.
+        beside: runs beside the calls, anew with each reload.
+        reloads: says when to reload, also with SIGHUP; never where None.
 
     Raises:
         ConfigError: see `Toolbox`.
     """
     silence_library()
+    opened = sayso
     caller = Caller(
         subject=subject,
         requester=requester,
@@ -59,17 +71,41 @@ async def serve_stdio(
     )
 
     async def note(code: Code) -> None:
-        await sayso.rejected_calls.note(code, None, via="mcp")
+        await opened.rejected_calls.note(code, None, via="mcp")
 
     session = Session(
         caller=caller, scopes=frozenset({Scope.PROPOSE, Scope.READ}), rejected_calls=note
     )
-    server = make_server(Toolbox(sayso), lambda _: session)
+    toolbox = Toolbox(sayso)
+    server = make_server(toolbox, lambda _: session)
+    stack = AsyncExitStack()
+    stack.push_async_callback(sayso.__aexit__, None, None, None)
     try:
-        async with stdio_server() as (reading, writing):
+        await stack.enter_async_context(beside(sayso))
+
+        async def reload(workspace: Workspace) -> None:
+            nonlocal opened, stack
+            fresh = Sayso(workspace, mode="run", telemetry=opened.container.telemetry)
+            made = AsyncExitStack()
+            try:
+                await made.enter_async_context(fresh)
+                fresh.warm_up()
+                box = Toolbox(fresh)
+                await made.enter_async_context(beside(fresh))
+            except BaseException:
+                await made.aclose()
+                raise
+            fresh.reloads = reloads
+            opened, stack, before = fresh, made, stack
+            await toolbox.become(box, grace_s=GRACE_S)
+            await before.aclose()
+
+        sayso.reloads = reloads
+        async with following(reloads, reload), stdio_server() as (reading, writing):
             await server.run(reading, writing, server.create_initialization_options())
     finally:
-        await sayso.rejected_calls.flush()
+        await opened.rejected_calls.flush()
+        await stack.aclose()
 
 
 def silence_library() -> None:
@@ -83,6 +119,8 @@ def silence_library() -> None:
 
 logger = logging.getLogger("sayso.mcp")
 
+GRACE_S = 10.0
+"""How long calls that are under way may still take at a reload."""
 KEY = "sayso/idempotency-key"
 """In `_meta` of a call: the host's own idempotency key, which a model does not write."""
 _MOST_KEY_CHARS = 200

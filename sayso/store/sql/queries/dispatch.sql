@@ -61,12 +61,12 @@ update action set due_at = :now where (tenant, id) in (
 
 -- name: left
 select * from (
-    select 'action' as noun, tenant, id, nudges, nudge_at from action
+    select 'action' as noun, tenant, id, nudges, nudge_at, name, status from action
     where due_at - priority * 30000000 <= :now and due_at <= :now and nudge_at <= :now
     order by due_at - priority * 30000000 limit :limit) as actions
 union all
 select * from (
-    select 'request' as noun, tenant, id, nudges, nudge_at from request
+    select 'request' as noun, tenant, id, nudges, nudge_at, null as name, status from request
     where due_at - priority * 30000000 <= :now and due_at <= :now and nudge_at <= :now
     order by due_at - priority * 30000000 limit :limit) as requests;
 

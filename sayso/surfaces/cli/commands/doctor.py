@@ -29,6 +29,7 @@ from sayso.sdk.policy_in_force import read_state
 from sayso.sdk.privacy.eraser import read_list
 from sayso.sdk.privacy.restored import find_restored
 from sayso.sdk.resources.limits import HOLDS, check_limits
+from sayso.sdk.resources.processes import ProcessResource, named_in
 from sayso.sdk.workspace import Workspace
 from sayso.sdk.workspace_check import exposed_files, exposed_text
 from sayso.store.base import Examined, text
@@ -96,6 +97,7 @@ def doctor(
             facts.append(("segments", asyncio.run(_segments(loaded, wrong))))
             facts.append(("orphans", asyncio.run(_orphans(loaded, out))))
             facts.append(("policy", asyncio.run(_policy(loaded, out))))
+            facts.append(("processes", asyncio.run(_processes(loaded, out))))
             facts.append(("limits", asyncio.run(_limits(loaded, wrong))))
             facts += asyncio.run(_connections(loaded, wrong))
         facts.append(("log key", _key(loaded)))
@@ -238,6 +240,31 @@ async def _policy(loaded: Workspace, out: Out) -> str:
         return "none in force yet"
     by, since = state.version.activated_by, rfc3339(state.version.activated_at)
     return f"version {state.version.number}, since {since[:10]}, by {by.removeprefix('person:')}"
+
+
+async def _processes(loaded: Workspace, out: Out) -> str:
+    """Who serves and works, who has not been heard of, and who lacks what the policy names."""
+    kinds = await read_action_types(loaded)
+    store = open_store(loaded)
+    try:
+        processes = ProcessResource(store, SystemClock())
+        state = await read_state(store, None)
+        files = {} if state.document is None else state.document.files
+        lacking = await processes.lacking(named_in(files, kinds.names))
+        found = await processes.list()
+    finally:
+        await store.close()
+    for lack in lacking:
+        out.warn(one_line(lack.message, limit=1000))
+    for one in found:
+        if one.is_stale:
+            out.warn(
+                f"{one_line(one.name)} was heard of last at {one.beat_at}: it was killed, or hangs"
+                "\nnext: start it again; its row goes a day after its last word"
+            )
+    live = [f"{one_line(one.name)} (policy {one.policy})" for one in found if not one.is_stale]
+    stale = f"; {sum(one.is_stale for one in found)} stale" if len(live) < len(found) else ""
+    return f"{', '.join(live) or 'none'}{stale}"
 
 
 async def _limits(loaded: Workspace, wrong: list[SaysoError]) -> str:

@@ -6,6 +6,8 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from importlib.util import find_spec
 from typing import Annotated
 
@@ -15,6 +17,8 @@ from sayso.audit.entry import Actor, ActorKind
 from sayso.extras import missing_extra
 from sayso.sdk.audit.self_audit import self_auditing
 from sayso.sdk.client import Sayso
+from sayso.sdk.presence import Presence
+from sayso.sdk.reload import Reloads
 from sayso.sdk.workspace import Workspace
 from sayso.surfaces.cli.options import AssuranceOption, JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out
@@ -78,7 +82,9 @@ def mcp(
     from sayso.serving import listen
     from sayso.surfaces.mcp import serve_http, serve_stdio
 
+    out = Out(as_json=as_json)
     loaded = Workspace.load(find_workspace(workspace), os.environ)
+    reloads, presence = Reloads(loaded, loaded.folder, out.warn), Presence("mcp")
     # A server's log is what its operator has, so warnings go to stderr here.
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, force=True)
     if subject is not None:
@@ -88,7 +94,14 @@ def mcp(
             async with Sayso(loaded) as sayso:
                 sayso.warm_up()
                 who = await requester(sayso, _MCP)
-                await serve_stdio(sayso, subject=customer, requester=who, conversation=conversation)
+                await serve_stdio(
+                    sayso,
+                    subject=customer,
+                    requester=who,
+                    conversation=conversation,
+                    beside=presence.of,
+                    reloads=reloads,
+                )
 
         # A thread waits for standard input, and nothing wakes it: so Ctrl-C ends the process as
         # SIGTERM does. What it had begun is looked up by whoever opens the workspace next.
@@ -98,7 +111,6 @@ def mcp(
         finally:
             signal.signal(signal.SIGINT, before)
         return 0
-    out = Out(as_json=as_json)
 
     def ready(url: str) -> None:
         if as_json:
@@ -107,12 +119,17 @@ def mcp(
         out.line(f"Serving MCP at {url}/mcp until Ctrl-C.")
         out.line("  a token  sayso token create --service NAME")
 
+    @asynccontextmanager
+    async def beside(sayso: Sayso) -> AsyncGenerator[None]:
+        async with self_auditing(sayso), presence.of(sayso):
+            yield
+
     with listen(host, port, allow_remote=allow_remote) as listener:
 
         async def serve() -> None:
-            async with Sayso(loaded) as sayso, self_auditing(sayso):
+            async with Sayso(loaded) as sayso:
                 sayso.warm_up()
-                await serve_http(sayso, listener, ready)
+                await serve_http(sayso, listener, ready, beside=beside, reloads=reloads)
 
         run(serve())
     return 0

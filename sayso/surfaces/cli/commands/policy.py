@@ -108,10 +108,12 @@ def confirm(
     out = Out(as_json=as_json)
     folder = find_workspace(workspace)
     token = person_token(folder)
-    version = look(
-        folder, lambda sayso: sayso.policy.confirm(change, sha256=sha256, token=token, via="cli")
-    )
-    _show_done(out, ActivationView(version=version))
+
+    async def work(sayso: Sayso) -> ActivationView:
+        version = await sayso.policy.confirm(change, sha256=sha256, token=token, via="cli")
+        return ActivationView(version=version, lacking=await sayso.policy.lacking())
+
+    _show_done(out, look(folder, work))
     return OK
 
 
@@ -450,6 +452,8 @@ def _indented(line: str) -> str:
 
 
 def _show_done(out: Out, done: ActivationView) -> None:
+    for one in done.lacking:
+        out.warn(one_line(one.message, limit=1000))
     if out.as_json:
         out.document(done)
         return

@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Annotated
 
 import typer
@@ -17,6 +17,7 @@ from sayso.sdk.audit.self_audit import self_auditing
 from sayso.sdk.background import keeping, sealing
 from sayso.sdk.client import Sayso
 from sayso.sdk.patience import opened_patiently
+from sayso.sdk.presence import Presence
 from sayso.sdk.reload import Reloads
 from sayso.sdk.workspace import Workspace
 from sayso.settings.surfaces import CONSOLE_PATH
@@ -84,6 +85,16 @@ def serve(
             out.line(f"  Slack            {url}{SLACK_PATH}")
         out.line("  a token          sayso token create --service NAME")
 
+    presence = Presence("serve")
+
+    @asynccontextmanager
+    async def beside(sayso: Sayso) -> AsyncGenerator[None]:
+        upkeep = (publishing(sayso), keeping(sayso), sealing(sayso), self_auditing(sayso))
+        async with AsyncExitStack() as stack:
+            for part in (*upkeep, presence.of(sayso)):
+                await stack.enter_async_context(part)
+            yield
+
     async def work() -> None:
         nonlocal link
         reloads = Reloads(loaded, loaded.folder, out.warn)
@@ -98,14 +109,8 @@ def serve(
             sayso.warm_up()  # what cannot be made is said here, not with the first request
             for line in await sayso.policy.notes():
                 out.warn(line)
-            await serve_site(sayso, listener, ready, beside=_beside, reloads=reloads)
+            await serve_site(sayso, listener, ready, beside=beside, reloads=reloads)
 
     with listener:
         run(work())
     return 0
-
-
-@asynccontextmanager
-async def _beside(sayso: Sayso) -> AsyncGenerator[None]:
-    async with publishing(sayso), keeping(sayso), sealing(sayso), self_auditing(sayso):
-        yield

@@ -7,14 +7,19 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import Annotated
 
 import typer
 
 from sayso.sdk.audit.self_audit import self_auditing
 from sayso.sdk.background import keeping, sealing
+from sayso.sdk.client import Sayso
 from sayso.sdk.patience import opened_patiently
-from sayso.sdk.worker import work
+from sayso.sdk.presence import Presence
+from sayso.sdk.reload import Reloads
+from sayso.sdk.worker import work_on
 from sayso.sdk.workspace import Workspace
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out
@@ -46,16 +51,23 @@ def worker(
         else:
             out.line(f"Working, {at_once} at once ({engine}), until SIGTERM or Ctrl-C.")
 
+    presence = Presence("worker")
+
+    @asynccontextmanager
+    async def beside(sayso: Sayso) -> AsyncGenerator[None]:
+        async with keeping(sayso), sealing(sayso), self_auditing(sayso), presence.of(sayso):
+            yield
+
     async def serve() -> None:
-        opened = opened_patiently(loaded, "decide", out.warn)
-        async with opened as sayso, keeping(sayso), sealing(sayso), self_auditing(sayso):
+        reloads = Reloads(loaded, loaded.folder, out.warn)
+        async with opened_patiently(loaded, "decide", out.warn) as sayso:
             stop = asyncio.Event()
             loop = asyncio.get_running_loop()
             for told in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(told, stop.set)
             for line in await sayso.policy.notes():
                 out.warn(line)
-            await work(sayso, stop, at_once=at_once, ready=ready)
+            await work_on(sayso, stop, beside=beside, reloads=reloads, at_once=at_once, ready=ready)
 
     run(serve())
     return 0
