@@ -15,7 +15,7 @@ from itertools import groupby
 from pathlib import Path
 
 import settings_table
-from audit.columns import rows_of_page
+from audit.columns import rows_of_attacks, rows_of_page
 from audit.texts import rows_of_texts
 from promises import PROMISES
 
@@ -148,6 +148,7 @@ PARTS: Mapping[tuple[str, str], Callable[[], Iterator[str]]] = {
     ("reference/audit-format.md", "states"): _states,
     ("reference/audit-format.md", "rules"): _rules,
     ("reference/audit-columns.md", "columns"): _columns,
+    ("reference/audit-columns.md", "rows"): rows_of_attacks,
     ("reference/audit-columns.md", "texts"): rows_of_texts,
     ("reference/connectors.md", "shipped"): _shipped,
     ("reference/settings.md", "settings"): settings_table.lines,

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from actions.steps import MAIN
+from actions.steps import MAIN, propose, stock
 from audit.columns import FREE, FREE_TABLES, changed, columns_of
 from audit.test_rebuilt import keyring_of
 from support.lived import BOT, live, planner
@@ -18,6 +18,7 @@ from sayso.audit.holds import HoldCall
 from sayso.audit.verifier.checks import Trust
 from sayso.audit.verifier.verification import Verdict
 from sayso.audit.verify import verify
+from sayso.errors import RefusedError
 from sayso.sdk.resources.tokens import Scope
 
 _LIMIT = """
@@ -32,24 +33,49 @@ per    = "day"
 
 
 async def make_busy(folder: Path) -> Path:
-    """The database of a workspace in which every checked table has rows."""
+    """The database of a workspace in which every checked table has rows.
+
+    Beside it stand an older copy, and the secret of a token that has ended since.
+    """
     folder.joinpath("limits.toml").write_text(_LIMIT)
-    limited = {"files": ["policy.cedar", "limits.toml"], "follow": "files"}
-    async with open_shop(folder, planner=planner(), policy_section=limited) as workspace:
+    async with open_shop(folder, planner=planner(), policy_section=LIMITED) as workspace:
+        stock(workspace, "o0")
+        await propose(workspace, 2000, order="o0", key=RETRIED)
         await live(workspace)
-        read = frozenset({Scope.READ})
-        await workspace.sayso.tokens.create(MAIN, "service", "bot", read, days=1, by=BOT)
-        call = HoldCall(tenant=MAIN, person="maria", via="test", credential="host", key="hold")
-        holds = workspace.sayso.container.holds
-        await workspace.sayso.container.store.write(
-            lambda tx: holds.place(tx, call, "cus_1", "litigation")
-        )
+        tokens, read = workspace.sayso.tokens, frozenset({Scope.READ})
+        await tokens.create(MAIN, "service", "bot", read, days=1, by=BOT)
+        decides = frozenset({Scope.DECIDE})
+        ended, secret = await tokens.create(MAIN, "person", "maria", decides, days=1, by=BOT)
+        folder.joinpath(ENDED_TOKEN).write_text(secret)
         await _beside(workspace)
+        with (
+            contextlib.closing(sqlite3.connect(folder / "sayso.db")) as now,
+            contextlib.closing(sqlite3.connect(folder / OLDER)) as older,
+        ):
+            now.backup(older)
+        await _later(workspace, ended.id)
     database = sqlite3.connect(folder / "sayso.db", isolation_level=None)
     database.execute("pragma wal_checkpoint(truncate)")
     database.execute("pragma journal_mode = delete")
     database.close()
     return folder / "sayso.db"
+
+
+async def _later(workspace: ShopWorkspace, token: str) -> None:
+    """What takes powers away again; rows from before it are older ones."""
+    sayso = workspace.sayso
+    workspace.clock.advance(minutes=1)
+    await sayso.tokens.revoke(MAIN, token, by=BOT)
+    call = HoldCall(tenant=MAIN, person="maria", via="test", credential="host", key="hold")
+    holds = sayso.container.holds
+    await sayso.container.store.write(lambda tx: holds.place(tx, call, "cus_1", "litigation"))
+    _, maria = await sayso.sessions.begin("maria", via="link")
+    (about,) = {work.about for work in await sayso.work.list() if work.assignee == "maria"}
+    await sayso.work.note(about, "The shop says no.", token=maria)
+    (hook,) = await sayso.webhooks.list()
+    await sayso.webhooks.disable(hook.id)
+    with contextlib.suppress(RefusedError):  # told once, and stored: the stop holds it
+        await propose(workspace, 2000, order="o1", key="held by the stop")
 
 
 async def _beside(workspace: ShopWorkspace) -> None:
@@ -60,6 +86,10 @@ async def _beside(workspace: ShopWorkspace) -> None:
     await sayso.work.take(unknown.about, token=maria)
     await sayso.work.note(unknown.about, "I have asked the shop.", token=maria)
     await sayso.webhooks.add("https://hooks.example.com/sayso", idempotency_key="hook")
+
+
+LIMITED = {"files": ["policy.cedar", "limits.toml"], "follow": "files"}
+OLDER, RETRIED, ENDED_TOKEN = "older.db", "retried", "ended.secret"
 
 
 def all_columns(path: Path) -> list[tuple[str, str, str]]:

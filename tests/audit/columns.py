@@ -65,10 +65,11 @@ FREE_TABLES: Mapping[str, str] = {
     "process": "what a process says of itself, for people to read; decides nothing",
     "publication": _PLACES,
     "log_timestamp": _PLACES,
-    "session": "for how long a token opens the console; the token itself is the log's",
-    "webhook": f"{_POSTED}; its address is sealed by the vault's key",
-    "webhook_delivery": _POSTED,
-    "limit_counter": "the verifier adds limits up itself, and says where less was counted",
+    "session": "when a session was used last; who, how and since when is its token's entry",
+    "webhook": f"{_POSTED}; its address, and how far it was told, are sealed by the vault's key",
+    "webhook_delivery": f"{_POSTED}; what is deleted is not told, as when nobody listens",
+    "limit_counter": "the verifier adds limits up itself, and says where less was counted: a limit"
+    " may be passed until then, and nothing more is done after it",
     "request_answer": _AGAIN,
     "spending": _MODEL,
     "shadow_comparison": "an opinion on what was done; nothing follows from it by itself",
@@ -83,6 +84,32 @@ FREE_TABLES: Mapping[str, str] = {
     "commit_mark": "whether a commit of PostgreSQL arrived",
 }
 """Tables without a check of the generator's, and why."""
+
+FREE_ROWS: Mapping[str, Mapping[str, str]] = {
+    "limit_counter": {
+        "deleted": "a limit may be passed until the log is judged, which adds up itself",
+        "inserted": "counts more than was used, which only refuses",
+    },
+    "limit_use": {
+        "deleted": "one that counts no more is forgotten; the log adds up without it",
+    },
+    "meta": {
+        "deleted": "of notes of this process and of the database's own, which are made again",
+        "inserted": "nobody reads a name that nobody knows",
+    },
+    "session": {
+        "deleted": "ends the session, which is all it can do",
+        "inserted": "of a token that the log calls no session: it opens no page",
+        "replayed": "was used last at another moment; the token ends by its entries",
+    },
+    "webhook": {
+        "deleted": "stops telling, as the network can",
+        "inserted": "what is sealed for another row does not open, and is called by nobody",
+        "replayed": "the log knows that it has ended; else all since is told once more",
+    },
+}
+"""Tables of which a row may be gone, older or planted without the verifier saying so, and why that
+gives nobody a power. Those that have no row in a busy workspace are `FREE_TABLES`."""
 
 CHECKED: Mapping[str, str] = {
     "meta": "the origin in the signed head",
@@ -133,6 +160,15 @@ def rows_of_page(database: sqlite3.Connection) -> Iterator[str]:
         seen.setdefault((table, why), []).append(column)
     for (table, why), columns in seen.items():
         yield f"| `{table}` | {' '.join(f'`{one}`' for one in columns)} | {why} |"
+
+
+def rows_of_attacks() -> Iterator[str]:
+    """The table of the docs about whole rows."""
+    yield "| table | a row that is | goes unseen, since it |"
+    yield "|---|---|---|"
+    for table, reasons in FREE_ROWS.items():
+        for kind, why in reasons.items():
+            yield f"| `{table}` | {kind} | {why} |"
 
 
 def answer_for(table: str, column: str) -> str:

@@ -112,6 +112,10 @@ PROMISES: dict[str, Promise] = {
         "A row that was changed for a moment, replaced by an older one, or deleted, is found "
         "before anything is signed on top of it: a caller's retry is no new call.",
     ),
+    "audit:row-attacks": Promise(
+        "A row of any table that is deleted, planted, or replaced by an older one is noticed, or "
+        "declared with a reason; and what is declared pays nothing and takes nobody's word.",
+    ),
     "audit:columns": Promise(
         "Whoever edits any column of any table by SQL is noticed, or the column is declared free "
         "with a reason.",

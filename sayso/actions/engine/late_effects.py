@@ -70,9 +70,10 @@ class DeniedCalls:
     async def look_late(self, row: ActionRow) -> ActionRow | None:
         """Look once more for the effect of what has ended as not done; None when none is found.
 
-        A look-up that breaks off counts as one: the next one is hours or days later.
+        A look-up that breaks off counts as one: the next one is hours or days later. What was never
+        called is not looked up, though its row is due by somebody else's hand.
         """
-        found = await self.look_up(row)
+        found = None if row.call_key is None else await self.look_up(row)
         if isinstance(found, Receipt):
             done = await self._store.write(lambda tx: self._tell_late(tx, row, found), brief=True)
             if done is not None:

@@ -1,0 +1,57 @@
+"""Whatever is done to a row by SQL is noticed, or declared with its reason; and gives no power."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from audit.column_edits import make_busy
+from audit.columns import FREE_ROWS
+from audit.row_attacks import KINDS, Kind, attacks, free_edits, powers, unnoticed
+
+pytestmark = [
+    pytest.mark.promise("audit:row-attacks"),
+    pytest.mark.tampers("with rows of every table"),
+]
+
+
+@pytest.fixture(scope="module")
+def busy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """See `make_busy`; never changed."""
+    folder = tmp_path_factory.mktemp("rows") / "busy"
+    folder.mkdir()
+    return asyncio.run(make_busy(folder))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_row_that_is_gone_older_or_planted_is_noticed(
+    busy: Path, tmp_path: Path, kind: Kind
+) -> None:
+    """By the verifier; or the table says why nothing follows from it."""
+    made, passed = unnoticed(busy, tmp_path, kind)
+    assert {table for table in passed if kind not in FREE_ROWS.get(table, {})} == set()
+    assert made >= {"deleted": 30, "replayed": 4, "inserted": 15}[kind]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_no_row_gives_a_power(busy: Path, tmp_path: Path, kind: Kind) -> None:
+    """A server that is opened on it pays nothing, takes nobody's word, and erases nobody held."""
+    tried = [attack for attack in attacks(busy) if attack.kind == kind]
+    gained = {
+        f"{attack.table} {at}": found
+        for at, attack in enumerate(tried)
+        if (found := await powers(busy, tmp_path / str(at), [attack.statement]))
+    }
+    assert gained == {}
+
+
+async def test_no_free_column_gives_a_power(busy: Path, tmp_path: Path) -> None:
+    """All free columns of a table at once."""
+    assert await powers(busy, tmp_path / "untouched", []) == []
+    gained = {
+        table: found
+        for table, statements in free_edits(busy).items()
+        if (found := await powers(busy, tmp_path / table, statements))
+    }
+    assert gained == {}
