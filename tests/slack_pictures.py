@@ -22,9 +22,8 @@ from surfaces.slack.slack_team import PATIENT
 from sayso.sandbox import Sandbox
 from sayso.sdk.client import Sayso
 from sayso.sdk.scaffold import create_workspace
-from sayso.sdk.scaffold_tables import template
+from sayso.sdk.scaffold_tables import BY_DEFAULT, read_connectors, settings_of
 from sayso.sdk.workspace import Workspace
-from sayso.settings import FILE_NAME
 from sayso.surfaces.slack import SlackApp, create_slack_app
 from sayso.surfaces.slack.pace import Pace
 from sayso.testing.clock import FakeClock
@@ -121,7 +120,8 @@ async def open_scene(folder: Path) -> AsyncGenerator[Scene]:
 def _settings(provider: Sandbox, slack: FakeSlack) -> str:
     key = 'api_key = "env:STRIPE_API_KEY"'
     finn = f'[[people]]\nid = "finn"\nroles = ["finance"]\nslack = "{TEAM}/U2"\n'
-    changed = template(FILE_NAME).replace(key, f'{key}\nbase_url = "{provider.url}"')
+    made = settings_of(read_connectors(BY_DEFAULT))
+    changed = made.replace(key, f'{key}\nbase_url = "{provider.url}"')
     changed = changed.replace('# slack = "T0123/U0456"', f'slack = "{TEAM}/U1"')
     changed = changed.replace('roles = ["support_manager", "finance"]\n#', "#")
     changed = changed.replace(

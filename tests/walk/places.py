@@ -22,7 +22,7 @@ from sayso.sandbox import API_KEY
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.tokens import MAX_DAYS, Scope, Tokens
 from sayso.sdk.scaffold import create_workspace
-from sayso.sdk.scaffold_tables import template
+from sayso.sdk.scaffold_tables import BY_DEFAULT, read_connectors, settings_of
 from sayso.sdk.workspace import Workspace, write_secret_file
 from sayso.settings import FILE_NAME
 from sayso.testing.clock import FakeClock
@@ -119,7 +119,7 @@ class Places:
 
 
 def _settings(variant: Variant) -> str:
-    text = template(FILE_NAME)
+    text = settings_of(read_connectors(BY_DEFAULT))
     key = 'api_key = "env:STRIPE_API_KEY"'
     text = text.replace(key, f'{key}\nbase_url = "{NOWHERE}"')
     for was, now in variant.replace.items():
