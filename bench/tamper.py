@@ -1,4 +1,4 @@
-"""Who notices a changed past: `python -m bench.tamper [--json]`.
+"""Who notices a changed past: `python -m bench.tamper [--json] [--quick]`.
 
 Fifteen attacks on a log of 40 entries, each verified four times: the database by itself, with the
 log's key pinned, with a head that was published to a directory before the attack, and with what a
@@ -7,7 +7,10 @@ the attacks that each of the four catches. It is ok only if the last two catch a
 nothing is said against the log before the attack. Then each thief of the threat model tries what
 they have the means for: one value of every column that is not declared free is edited by SQL, rows
 are changed and planted, texts are opened, rules are broken under the log's own key. Nothing may go
-unnoticed, and nothing may be opened.
+unnoticed, and nothing may be opened. A row of every table is deleted, put back as it was, and
+planted, on both stores: what the verifier does not see is declared with its reason, and a server
+that is opened on it, or on any free column edited, pays
+nothing and takes nobody's word; `--quick` leaves out servers and PostgreSQL.
 """
 
 from __future__ import annotations
@@ -24,8 +27,12 @@ from bench.report import Report, Row
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from audit.attacks import ATTACKS
 from audit.column_edits import count_edits, make_busy
+from audit.columns import FREE_ROWS
+from audit.postgres_row_attacks import make_busy_on, unnoticed_on
+from audit.row_attacks import KINDS, Attack, attacks, free_edits, powers, unnoticed
 from audit.small_log import SmallLog, editing
 from audit.thieves import Tried, plant, read_copy, sign_by_key, write_database, write_files
+from support.postgres import fresh_database, shared_server
 
 from sayso.audit.signed_note.cosignature import Ed25519Cosigner
 from sayso.audit.signed_note.note import parse_note
@@ -68,8 +75,8 @@ def attack(name: str, folder: Path) -> set[str]:
     }
 
 
-def measure() -> Report:
-    """The whole matrix."""
+def measure(*, quick: bool = False) -> Report:
+    """The whole matrix; without servers and PostgreSQL when it is to be quick."""
     caught: dict[str, set[str]] = {}
     for name in ATTACKS:
         with tempfile.TemporaryDirectory() as folder:
@@ -79,12 +86,15 @@ def measure() -> Report:
     rows += [Row(case=f"caught: {way}", value=counts[way], unit="of 15") for way in WAYS]
     rows.append(Row(case="missed with a checkpoint outside", value=15 - counts[OUTSIDE], unit=""))
     with tempfile.TemporaryDirectory() as folder:
-        busy = asyncio.run(make_busy(Path(folder)))
-        attempted, unnoticed = count_edits(busy, Path(folder) / "edited.db")
+        place = Path(folder) / "busy"
+        place.mkdir()
+        busy = asyncio.run(make_busy(place))
+        attempted, passed_by = count_edits(busy, Path(folder) / "edited.db")
         columns = Tried(
-            thief="database writer: columns", attempted=attempted, passed=tuple(unnoticed)
+            thief="database writer: columns", attempted=attempted, passed=tuple(passed_by)
         )
-        thieves = [columns, *_thieves(busy, Path(folder))]
+        thieves = [columns, *_rows(busy, Path(folder), quick=quick)]
+        thieves += _thieves(busy, Path(folder))
     for one in thieves:
         noticed, passed = one.attempted - len(one.passed), ", ".join(one.passed)
         rows.append(Row(case=f"{one.thief}: attempted", value=one.attempted, unit=""))
@@ -92,6 +102,48 @@ def measure() -> Report:
         rows.append(Row(case=f"{one.thief}: unnoticed", value=len(one.passed), unit=passed))
     ok = len(ATTACKS) == 15 and counts[OUTSIDE] == counts[WITNESSED] == 15
     return Report(name="tamper", rows=rows, ok=ok and not any(one.passed for one in thieves))
+
+
+def _rows(busy: Path, folder: Path, *, quick: bool) -> list[Tried]:
+    """Rows that are gone, older or planted: who notices, and what a server does on them."""
+    tried: list[Tried] = []
+    for kind in KINDS:
+        made, passed = unnoticed(busy, folder, kind)
+        tried.append(_undeclared(f"database writer: rows {kind}", kind, made, passed))
+    if quick:
+        return tried
+    statements = {
+        f"{one.table} {one.kind} {at}": one.statement for at, one in enumerate(attacks(busy))
+    }
+    edits = {
+        f"{table} edited {at}": edit
+        for table, found in free_edits(busy).items()
+        for at, edit in enumerate(found)
+    }
+    gained = [
+        f"{name}: {', '.join(found)}"
+        for at, (name, statement) in enumerate({**statements, **edits}.items())
+        if (found := asyncio.run(powers(busy, folder / f"power-{at}", [statement])))
+    ]
+    count = len(statements) + len(edits)
+    tried.append(Tried(thief="database writer: powers", attempted=count, passed=tuple(gained)))
+    return [*tried, *_on_postgres(folder)]
+
+
+def _on_postgres(folder: Path) -> list[Tried]:
+    place = folder / "postgres"
+    place.mkdir()
+    with shared_server(folder) as server, fresh_database(server) as url:
+        busy = make_busy_on(url, place)
+        return [
+            _undeclared(f"PostgreSQL's superuser: rows {kind}", kind, *unnoticed_on(busy, kind))
+            for kind in (*KINDS, "edited")
+        ]
+
+
+def _undeclared(thief: str, kind: str, made: int, passed: dict[str, Attack]) -> Tried:
+    found = [table for table in passed if kind not in FREE_ROWS.get(table, {})]
+    return Tried(thief=thief, attempted=made, passed=tuple(found))
 
 
 def _thieves(busy: Path, folder: Path) -> list[Tried]:
@@ -108,7 +160,7 @@ def _words(ways: set[str]) -> str:
 
 def main() -> int:
     """Run from the command line; 0 when every attack is caught from outside."""
-    report = measure()
+    report = measure(quick="--quick" in sys.argv[1:])
     text = json.dumps(report.to_json()) if "--json" in sys.argv[1:] else report.table()
     sys.stdout.write(f"{text}\n")
     return 0 if report.ok else 1

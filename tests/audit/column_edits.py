@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from actions.steps import MAIN, propose, stock
@@ -37,6 +37,28 @@ async def make_busy(folder: Path) -> Path:
 
     Beside it stand an older copy, and the secret of a token that has ended since.
     """
+
+    def keep() -> None:
+        with (
+            contextlib.closing(sqlite3.connect(folder / "sayso.db")) as now,
+            contextlib.closing(sqlite3.connect(folder / OLDER)) as older,
+        ):
+            now.backup(older)
+
+    await live_busily(folder, keep)
+    database = sqlite3.connect(folder / "sayso.db", isolation_level=None)
+    database.execute("pragma wal_checkpoint(truncate)")
+    database.execute("pragma journal_mode = delete")
+    database.close()
+    return folder / "sayso.db"
+
+
+async def live_busily(folder: Path, keep: Callable[[], None]) -> None:
+    """Fill every checked table of a workspace, on whichever store.
+
+    Args:
+        keep: makes the older copy, in the middle.
+    """
     folder.joinpath("limits.toml").write_text(_LIMIT)
     async with open_shop(folder, planner=planner(), policy_section=LIMITED) as workspace:
         stock(workspace, "o0")
@@ -48,17 +70,8 @@ async def make_busy(folder: Path) -> Path:
         ended, secret = await tokens.create(MAIN, "person", "maria", decides, days=1, by=BOT)
         folder.joinpath(ENDED_TOKEN).write_text(secret)
         await _beside(workspace)
-        with (
-            contextlib.closing(sqlite3.connect(folder / "sayso.db")) as now,
-            contextlib.closing(sqlite3.connect(folder / OLDER)) as older,
-        ):
-            now.backup(older)
+        keep()
         await _later(workspace, ended.id)
-    database = sqlite3.connect(folder / "sayso.db", isolation_level=None)
-    database.execute("pragma wal_checkpoint(truncate)")
-    database.execute("pragma journal_mode = delete")
-    database.close()
-    return folder / "sayso.db"
 
 
 async def _later(workspace: ShopWorkspace, token: str) -> None:

@@ -97,6 +97,13 @@ FREE_ROWS: Mapping[str, Mapping[str, str]] = {
         "deleted": "of notes of this process and of the database's own, which are made again",
         "inserted": "nobody reads a name that nobody knows",
     },
+    "commit_mark": {
+        "replayed": "of a commit that is over; its own process asks, once, right after it",
+    },
+    "migration": {
+        "deleted": "the schema counts as an older one, and no process opens it",
+        "inserted": "the schema counts as a newer one, and no process opens it",
+    },
     "session": {
         "deleted": "ends the session, which is all it can do",
         "inserted": "of a token that the log calls no session: it opens no page",

@@ -29,7 +29,7 @@ from sayso.audit.verify import verify
 from sayso.errors import SaysoError
 from sayso.testing.clock import FakeClock
 
-Kind = Literal["deleted", "replayed", "inserted"]
+Kind = Literal["deleted", "replayed", "inserted", "edited"]
 KINDS: tuple[Kind, ...] = ("deleted", "replayed", "inserted")
 _MOST = 3
 """Rows of a table that are tried in each way."""

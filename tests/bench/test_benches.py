@@ -20,7 +20,7 @@ BENCHES = {
     "log_crash": [],
     "retention": "--store sqlite --entries 512 --part 256".split(),
     "startup": ["--rounds", "1"],
-    "tamper": [],
+    "tamper": ["--quick"],
     "writers": "--store sqlite --rounds 1 --seconds 0.6".split(),
 }
 CASES = {
