@@ -64,7 +64,7 @@ def test_mypy_finds_nothing() -> None:
 
 
 def test_pyright_finds_nothing() -> None:
-    """Pyright strict over the same files; its node comes with the wheel."""
+    """Pyright strict over what others import or copy; its node comes with the wheel."""
     ask("-m", "pyright", "--pythonpath", sys.executable)
 
 

@@ -11,6 +11,7 @@ import ipaddress
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING
 
 from ssrfguard import Policy
@@ -77,6 +78,14 @@ def quieten(*libraries: str) -> None:
             log.setLevel(logging.WARNING)
 
 
+@cache
+def _usual_authorities() -> ssl.SSLContext:
+    """Those that httpx takes by itself; read once, since that takes 10 ms."""
+    import httpx
+
+    return httpx.create_ssl_context(trust_env=False)
+
+
 def guarded_transport(
     destination: Destination,
     *,
@@ -101,7 +110,7 @@ def guarded_transport(
     return AsyncSafeTransport(
         policy=destination.policy(),
         resolver=resolver,
-        verify=verify if verify is not None else True,
+        verify=verify if verify is not None else _usual_authorities(),
         trust_env=False,
         limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from sayso.actions.model.definition import Action, Args, Subject
@@ -74,6 +75,16 @@ class Connected:
     sender: Callable[[Sender], Sender] | None = None
 
 
+@lru_cache(maxsize=256)
+def _defined(
+    source: Source, verb: str, hosts: frozenset[str], verified: bool, proven: Proven
+) -> Defined:
+    """As `define`; made once for each file, since a reload makes every connector anew."""
+    manifest = source.manifest
+    table = manifest.actions[verb]
+    return define(manifest, verb, table, hosts=hosts, verified=verified, proven=proven)
+
+
 class ManifestConnector:
     """Reaches one provider as its manifest says.
 
@@ -102,13 +113,12 @@ class ManifestConnector:
 
     def _define(self, verb: str) -> Defined:
         try:
-            return define(
-                self._manifest,
+            return _defined(
+                self._source,
                 verb,
-                self._manifest.actions[verb],
-                hosts=self._connected.link_hosts,
-                verified=self._connected.verified,
-                proven=self._connected.proofs.get(verb, UNPROVEN),
+                self._connected.link_hosts,
+                self._connected.verified,
+                self._connected.proofs.get(verb, UNPROVEN),
             )
         except ValueError as error:
             raise ConfigError(

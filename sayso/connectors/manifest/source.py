@@ -9,7 +9,7 @@ import re
 import tomllib
 import types
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Union, cast, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -47,7 +47,7 @@ class Source:
     name: str
     text: str
     digest: str
-    manifest: Manifest
+    manifest: Manifest = field(compare=False)
     is_draft: bool = False
 
     def line(self, *location: str | int) -> int | None:
@@ -200,9 +200,9 @@ def _keys_at(location: tuple[int | str, ...]) -> list[str]:
     for part in location[:-1]:
         deeper: list[type[BaseModel]] = []
         for model in models:
-            for name, field in model.model_fields.items():
-                if part in (name, field.alias):
-                    deeper += _models_in(field.annotation)
+            for name, known in model.model_fields.items():
+                if part in (name, known.alias):
+                    deeper += _models_in(known.annotation)
         named = [model for model in models if part == model.__name__ or part in _tags(model)]
         models = deeper or named or models
     keys: dict[str, None] = {}

@@ -6,7 +6,7 @@ import asyncio
 import os
 import shutil
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -238,7 +238,18 @@ async def chromium(fonts: Path | None = None) -> AsyncGenerator[Browser]:
         try:
             yield browser
         finally:
-            await browser.close()
+            await put_away(browser)
+
+
+async def put_away(it: Browser | BrowserContext) -> None:
+    """Close it, and go on where that takes for ever.
+
+    NOTE: Chromium may forget to close a page that has just sent a form, and Playwright waits for it
+    without an end (its issue 42366). What is left goes with Playwright's own process.
+    """
+    with suppress(TimeoutError):
+        async with asyncio.timeout(20):
+            await it.close()
 
 
 @cache

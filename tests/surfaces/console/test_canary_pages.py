@@ -18,6 +18,7 @@ from surfaces.console.served_console import (
     needs_chromium,
     open_console,
     package,
+    put_away,
     violations,
 )
 from surfaces.console.test_answers import post, read
@@ -178,7 +179,7 @@ async def test_in_a_browser_a_yes_to_a_test_card_is_revealed_at_once(tmp_path: P
                 assert await violations(page) == []
                 wide = await page.evaluate("document.documentElement.scrollWidth")
                 assert wide <= 360, (where, wide)
-            await context.close()
+            await put_away(context)
 
 
 async def test_so_much_needs_a_passkey_on_a_test_card_too(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from surfaces.console.served_console import (
     needs_chromium,
     open_console,
     package,
+    put_away,
     violations,
 )
 
@@ -104,4 +105,4 @@ async def test_it_has_no_fault_by_wcag(tmp_path: Path) -> None:
             assert await page.locator("#draft").count() == 1
             assert await violations(page) == []
             assert await page.evaluate("document.documentElement.scrollWidth") <= width
-            await context.close()
+            await put_away(context)

@@ -16,6 +16,7 @@ from surfaces.console.served_console import (
     chromium,
     needs_chromium,
     open_console,
+    put_away,
     serving,
 )
 
@@ -76,7 +77,7 @@ async def test_what_somebody_else_decides_shows_within_a_second(tmp_path: Path) 
             await deciding
             assert not await solution.is_visible("#yes")
             assert await solution.inner_text("#status") != ""
-            await context.close()
+            await put_away(context)
         took.sort()
         assert took[int(len(took) * 0.95)] < SOON_S, took
 
@@ -209,7 +210,7 @@ async def test_a_click_while_the_server_restarts_is_neither_lost_nor_double(
             assert await page.is_visible("#offline")
             async with serving(console.sayso, port):
                 await page.wait_for_selector("text=You said yes", timeout=15_000)
-            await context.close()
+            await put_away(context)
         assert len(console.shop.books.payouts) == 3
 
 
@@ -221,11 +222,11 @@ async def test_two_browsers_and_another_surface_at_once_make_one_decision(
     """Whoever is first decides; each of the others is told who it was."""
     async with open_console(tmp_path) as console, chromium() as browser:
         people = ("maria", "noor")
-        contexts = [await console.context(browser, person) for person in people]
+        # NOTE: a page is used again rather than closed: see `put_away`.
+        pages = [await (await console.context(browser, one)).new_page() for one in people]
         yes = 0
         for number in range(12):
             view = await console.ask(customer=number + 1)
-            pages = [await context.new_page() for context in contexts]
             for page in pages:
                 await page.goto(console.path(f"solution/{view.id}"))
                 await page.wait_for_selector("#yes")
@@ -250,7 +251,6 @@ async def test_two_browsers_and_another_surface_at_once_make_one_decision(
             for page in pages:
                 await within(SOON_S, lambda page=page: has(page, " said "))  # type: ignore[misc]
                 assert not await page.is_visible("#yes")
-                await page.close()
             after = await console.sayso.solutions.get(view.id)
             assert len({vote.decision for vote in after.votes}) == 1
             assert len(after.votes) == 1, "one decision"

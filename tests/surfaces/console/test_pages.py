@@ -18,6 +18,7 @@ from surfaces.console.served_console import (
     needs_chromium,
     open_console,
     package,
+    put_away,
     violations,
 )
 
@@ -39,7 +40,7 @@ async def test_no_page_has_a_fault_by_wcag_in_any_state(tmp_path: Path) -> None:
                 wrong = await violations(page)
                 if wrong:
                     found[f"{where} {scheme}"] = wrong
-            await context.close()
+            await put_away(context)
         assert found == {}
 
 

@@ -21,6 +21,7 @@ from surfaces.console.served_console import (
     chromium,
     needs_chromium,
     open_console,
+    put_away,
     violations,
 )
 
@@ -592,4 +593,4 @@ async def test_the_states_with_passkeys_have_no_fault(
         await page.click("#yes")
         assert "needs your passkey" in await page.inner_text("main")
         assert await status(console, view) == "pending"
-        await context.close()
+        await put_away(context)
