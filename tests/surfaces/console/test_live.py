@@ -222,11 +222,11 @@ async def test_two_browsers_and_another_surface_at_once_make_one_decision(
     """Whoever is first decides; each of the others is told who it was."""
     async with open_console(tmp_path) as console, chromium() as browser:
         people = ("maria", "noor")
-        # NOTE: a page is used again rather than closed: see `put_away`.
-        pages = [await (await console.context(browser, one)).new_page() for one in people]
+        contexts = [await console.context(browser, person) for person in people]
         yes = 0
         for number in range(12):
             view = await console.ask(customer=number + 1)
+            pages = [await context.new_page() for context in contexts]
             for page in pages:
                 await page.goto(console.path(f"solution/{view.id}"))
                 await page.wait_for_selector("#yes")
@@ -251,6 +251,7 @@ async def test_two_browsers_and_another_surface_at_once_make_one_decision(
             for page in pages:
                 await within(SOON_S, lambda page=page: has(page, " said "))  # type: ignore[misc]
                 assert not await page.is_visible("#yes")
+                await put_away(page)
             after = await console.sayso.solutions.get(view.id)
             assert len({vote.decision for vote in after.votes}) == 1
             assert len(after.votes) == 1, "one decision"
