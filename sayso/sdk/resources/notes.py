@@ -17,6 +17,7 @@ from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind
 from sayso.audit.segments.rows import pruned_to
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant, rfc3339, to_micros
+from sayso.json import JsonValue
 from sayso.sdk.views import NoteView
 from sayso.sdk.work_draft import Repeated
 from sayso.store.base import Reader, Transaction, integer, text
@@ -221,7 +222,7 @@ def said_in(
     All is empty where the log has the entry no more.
     """
     row = reader.one("log.bodies", tenant=tenant, from_seq=seq, limit=1)
-    match None if row is None else cast("object", orjson.loads(text(row, "body"))):
+    match None if row is None else cast("JsonValue", orjson.loads(text(row, "body"))):
         case {
             "seq": int(place),
             "at": int(at),
