@@ -139,6 +139,7 @@ async def _without_each(places: Places, options: argparse.Namespace) -> int:
                 seed=options.seed,
                 steps=options.steps,
                 variant=options.variant or GUARDS[name].variant,
+                often=frozenset(GUARDS[name].often),
                 tell=_until_found,
             )
         for walked in came.found.values():

@@ -32,11 +32,17 @@ Patches = Iterator[tuple[object, str, Any]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guard:
-    """One guard: what it is for, how it is taken out, and in which variant it is missed."""
+    """One guard: what it is for, how it is taken out, and where it is missed.
+
+    Attributes:
+        variant: in which it is missed; any, where it is empty. often: what is done there more
+            often than in other walks, since it takes that for the guard to be missed.
+    """
 
     what: str
     out: Callable[[], Patches]
     variant: str = ""
+    often: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -248,29 +254,127 @@ def _always(value: object) -> Callable[..., object]:
 
 
 GUARDS: Mapping[str, Guard] = {
-    "own-request": Guard(what="whoever asked does not approve", out=_own_request),
-    "digest": Guard(what="a yes is to what was seen", out=_digest),
-    "expiry": Guard(what="no answer in time counts as no", out=_expiry),
-    "lower-only": Guard(what="less is less", out=_lower),
-    "quorum": Guard(what="two people are two", out=_quorum),
-    "reservation": Guard(
-        what="what is allowed uses its limits", out=_reservation, variant="limits"
+    "own-request": Guard(
+        what="whoever asked does not approve",
+        out=_own_request,
+        variant="shelf",
+        often=("propose", "yes to one's own"),
     ),
-    "release": Guard(what="what has ended holds nothing", out=_release, variant="limits"),
-    "stop-at-claim": Guard(what="nothing is begun under a stop", out=_stop),
-    "look-up": Guard(what="looked up before a second call", out=_look_up, variant="shelf"),
-    "role": Guard(what="a yes is of somebody with the role", out=_role),
-    "tenant": Guard(what="a tenant has its own alone", out=_tenant, variant="tenants"),
-    "re-read": Guard(what="the provider is read again before a call", out=_re_read),
-    "idempotency": Guard(what="one key is one thing", out=_idempotency),
-    "joins": Guard(what="an equal proposal joins the one that waits", out=_joins),
-    "removed-person": Guard(what="the yes of who has left counts no more", out=_removed_person),
-    "used-once": Guard(what="what was used or revoked opens nothing", out=_used_once),
-    "erased": Guard(what="nobody reads who was erased", out=_erased),
-    "hold": Guard(what="nobody erases who is on hold", out=_hold),
-    "settle-unknown": Guard(what="only the unknown is settled by hand", out=_settle),
-    "reply": Guard(what="a reply tells what the ledger holds", out=_reply),
-    "dial": Guard(what="a stage is a ceiling", out=_dial, variant="dials"),
-    "key-rotation": Guard(what="the old key vouches for the new one", out=_rotation),
-    "resume-two": Guard(what="two people end a stop", out=_resume),
+    "digest": Guard(
+        what="a yes is to what was seen",
+        out=_digest,
+        often=("propose", "answer with another digest"),
+    ),
+    "expiry": Guard(
+        what="no answer in time counts as no",
+        out=_expiry,
+        often=("propose", "nobody looks", "yes too late"),
+    ),
+    "lower-only": Guard(
+        what="less is less",
+        out=_lower,
+        often=("propose", "more than was asked"),
+    ),
+    "quorum": Guard(
+        what="two people are two",
+        out=_quorum,
+        often=("propose", "yes", "carry out"),
+    ),
+    "reservation": Guard(
+        what="what is allowed uses its limits",
+        out=_reservation,
+        variant="limits",
+        often=("propose",),
+    ),
+    "release": Guard(
+        what="what has ended holds nothing",
+        out=_release,
+        variant="limits",
+        often=("propose", "no", "less"),
+    ),
+    "stop-at-claim": Guard(
+        what="nothing is begun under a stop",
+        out=_stop,
+        often=("propose", "stop"),
+    ),
+    "look-up": Guard(
+        what="looked up before a second call",
+        out=_look_up,
+        variant="shelf",
+        often=("propose", "a fault of the shelf", "wait"),
+    ),
+    "role": Guard(
+        what="a yes is of somebody with the role",
+        out=_role,
+        often=("propose", "no of nobody"),
+    ),
+    "tenant": Guard(
+        what="a tenant has its own alone",
+        out=_tenant,
+        variant="tenants",
+        often=("propose", "read another tenant's"),
+    ),
+    "re-read": Guard(
+        what="the provider is read again before a call",
+        out=_re_read,
+        often=("propose", "a refund past Sayso", "yes"),
+    ),
+    "idempotency": Guard(
+        what="one key is one thing",
+        out=_idempotency,
+        often=("propose", "propose again"),
+    ),
+    "joins": Guard(
+        what="an equal proposal joins the one that waits",
+        out=_joins,
+        variant="shelf",
+        often=("propose", "propose an equal one"),
+    ),
+    "removed-person": Guard(
+        what="the yes of who has left counts no more",
+        out=_removed_person,
+        variant="shelf",
+        often=("propose", "yes", "stop", "remove a person", "add a person", "resume"),
+    ),
+    "used-once": Guard(
+        what="what was used or revoked opens nothing",
+        out=_used_once,
+        often=("a new token", "use an old token", "use a link twice"),
+    ),
+    "erased": Guard(
+        what="nobody reads who was erased",
+        out=_erased,
+        often=("ask", "erase"),
+    ),
+    "hold": Guard(
+        what="nobody erases who is on hold",
+        out=_hold,
+        often=("hold", "erase who is on hold"),
+    ),
+    "settle-unknown": Guard(
+        what="only the unknown is settled by hand",
+        out=_settle,
+        often=("propose", "settle what is known"),
+    ),
+    "reply": Guard(
+        what="a reply tells what the ledger holds",
+        out=_reply,
+        often=("ask", "reply"),
+    ),
+    "dial": Guard(
+        what="a stage is a ceiling",
+        out=_dial,
+        variant="dials",
+        often=("propose",),
+    ),
+    "key-rotation": Guard(
+        what="the old key vouches for the new one",
+        out=_rotation,
+        often=("rotate keys",),
+    ),
+    "resume-two": Guard(
+        what="two people end a stop",
+        out=_resume,
+        often=("stop", "resume", "resume alone"),
+    ),
 }

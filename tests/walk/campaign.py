@@ -40,9 +40,11 @@ def variant_of(number: int, only: str = "") -> str:
     return only or names[number % len(names)]
 
 
-def steps_of(variant: str, seed: int, number: int, steps: int) -> list[Step]:
+def steps_of(
+    variant: str, seed: int, number: int, steps: int, often: frozenset[str] = frozenset()
+) -> list[Step]:
     """The steps of a walk by its number."""
-    return drawn(VARIANTS[variant], seed * 1_000_003 + number, steps)
+    return drawn(VARIANTS[variant], seed * 1_000_003 + number, steps, often)
 
 
 async def campaign(
@@ -52,6 +54,7 @@ async def campaign(
     seed: int,
     steps: int,
     variant: str = "",
+    often: frozenset[str] = frozenset(),
     tell: Tell | None = None,
     came: Campaign | None = None,
 ) -> Campaign:
@@ -59,6 +62,7 @@ async def campaign(
 
     Args:
         numbers: of the walks. variant: all in turn where it is empty.
+        often: operations to draw more often.
         tell: is told of each walk; it ends here where that says False.
         came: where to note what came of it; it is returned.
     """
@@ -66,7 +70,7 @@ async def campaign(
     began = time.monotonic()
     for number in numbers:
         chosen = variant_of(number, variant)
-        walked = await walk(places, chosen, steps_of(chosen, seed, number, steps))
+        walked = await walk(places, chosen, steps_of(chosen, seed, number, steps, often))
         came.walks += 1
         came.steps += len(walked.journal)
         came.seconds = time.monotonic() - began

@@ -73,8 +73,14 @@ class Walked:
     found: Found | None = None
 
 
-def drawn(variant: Variant, seed: int, steps: int) -> list[Step]:
-    """The steps of a walk: the same for the same variant, seed and number."""
+def drawn(
+    variant: Variant, seed: int, steps: int, often: frozenset[str] = frozenset()
+) -> list[Step]:
+    """The steps of a walk: the same for the same variant, seed and number.
+
+    Args:
+        often: operations that are drawn several times as often as they are otherwise.
+    """
     dice = Random(f"{variant.name}/{seed}")
     table = [
         (one, door)
@@ -82,11 +88,18 @@ def drawn(variant: Variant, seed: int, steps: int) -> list[Step]:
         if one.fits(variant)
         for door in doors(one, variant)
     ]
-    weights = [one.weight * SHARE.get(door, 1.0) / _doors(one, variant) for one, door in table]
+    weights = [
+        one.weight
+        * (OFTEN if one.name in often else 1)
+        * SHARE.get(door, 1.0)
+        / _doors(one, variant)
+        for one, door in table
+    ]
     picked = dice.choices(table, weights, k=steps)
     return [Step(name=one.name, surface=door, seed=dice.getrandbits(32)) for one, door in picked]
 
 
+OFTEN = 6
 SHARE = {"sdk": 2.0, "http": 1.0, "cli": 0.5, "console": 1.0, "slack": 2.0}
 """How often each door is gone through: a command opens the workspace anew, which takes longest."""
 
