@@ -90,10 +90,23 @@ async def test_a_forged_vote_does_not_fill_a_quorum(tmp_path: Path) -> None:
     async with open_shop(tmp_path) as workspace:
         stock(workspace)
         view = await propose(workspace, 60_000)
+        card = await shown(workspace, view)
         forge(workspace, view, "finn")
+        with pytest.raises(IntegrityError, match="a vote on the approval"):
+            await decide(workspace, say(card, "maria"), wait=False)
+        assert (await workspace.sayso.actions.get(view.id)).status == "pending_approval"
+        assert workspace.shop.books.calls == []
+
+
+@pytest.mark.promise("approvals:bound")
+async def test_a_vote_that_is_forged_beside_a_true_one_fills_no_quorum(tmp_path: Path) -> None:
+    """Invariant 1: maria's yes is in the log, finn's and the end of the question are only rows."""
+    async with open_shop(tmp_path) as workspace:
+        stock(workspace)
+        view = await propose(workspace, 60_000)
         await decide(workspace, say(await shown(workspace, view), "maria"), wait=False)
-        assert (await workspace.sayso.actions.get(view.id)).status == "approved"
-        await nothing_runs(workspace, view, "a vote is not in the log")
+        forge(workspace, view, "finn", approve=True)
+        await nothing_runs(workspace, view, "the log has another status")
 
 
 @pytest.mark.promise("approvals:bound")
@@ -110,8 +123,9 @@ async def test_a_yes_to_an_earlier_revision_does_not_count_for_this_one(tmp_path
         card = await shown(workspace, view)
         assert (card.revision, card.status) == (2, "pending")
         forge(workspace, view, "finn")
-        await decide(workspace, say(card, "maria"), wait=False)
-        await nothing_runs(workspace, view, "a vote is not in the log")
+        with pytest.raises(IntegrityError, match="a vote on the approval"):
+            await decide(workspace, say(card, "maria"), wait=False)
+        assert workspace.shop.books.calls == []
 
 
 async def test_real_votes_are_found_in_the_log(tmp_path: Path) -> None:
