@@ -43,7 +43,9 @@ class Resolved:
     account: str
     payee: str
     amount: Money | None = None
-    preconditions: Mapping[str, StateValue] = field(default_factory=dict[str, StateValue])
+    preconditions: Mapping[str, str | int | bool | None] = field(
+        default_factory=dict[str, str | int | bool | None]
+    )
     fields: Mapping[str, str] = field(default_factory=dict[str, str])
     facts: Mapping[str, FactValue] = field(default_factory=dict[str, FactValue])
     personal: Mapping[str, str] = field(default_factory=dict[str, str])
