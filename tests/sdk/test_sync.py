@@ -39,6 +39,7 @@ ELSEWHERE = {
     "policy": "by `run(sayso.wrapped.policy.in_force())`",
     "post": "for surfaces, which are asynchronous",
     "problem_with": "the same",
+    "processes": "by `sayso.run(sayso.wrapped.processes.…)`",
     "prompts": "by `sayso.run(sayso.wrapped.prompts.…)`",
     "rejected_calls": "the same",
     "repairs": "two people's, on the command line; else by `sayso.run(sayso.wrapped.repairs.…)`",
