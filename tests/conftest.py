@@ -17,7 +17,7 @@ from support.machine import keep_bytecode, keep_files_in_memory
 from support.postgres import fresh_database, shared_server
 from support.postgres_server import PostgresServer
 from support.shop_workspace import STORE_URLS
-from support.soundness import excuse, judge
+from support.soundness import begin, excuse, watch
 
 # NOTE: `bench` is not in the wheel, and its tests import it. At the end of the path, so that
 # `sayso` stays the installed one.
@@ -35,6 +35,7 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.pop("UV_RUN_RECURSION_DEPTH", None)
     keep_files_in_memory()
     keep_bytecode(config)
+    watch()
 
 
 @pytest.hookimpl(wrapper=True, optionalhook=True)
@@ -62,8 +63,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def sound_at_the_end(request: pytest.FixtureRequest) -> None:
-    """The shops that a test closes are verified, unless the test says that it tampers with them."""
-    judge(request.path)
+    """The workspaces that a test closes are verified, unless it says that it tampers with them."""
+    begin(request.path)
     for mark in request.node.iter_markers("tampers"):
         excuse(str(mark.args[0]))
 

@@ -374,6 +374,7 @@ def _sql(opened: ShopWorkspace, statement: str, *values: str) -> None:
 _SWAP = "update request set question = replace(question, '\"o1\"', '\"o2\"') where id = ?"
 
 
+@pytest.mark.tampers("the database is written behind the log's back")
 @pytest.mark.promise("agent:restated-bound")
 async def test_a_yes_to_one_order_refunds_no_other(shop: Open) -> None:
     """Whoever changes the restated plan in its row while the customer thinks changes nothing."""
@@ -385,6 +386,7 @@ async def test_a_yes_to_one_order_refunds_no_other(shop: Open) -> None:
         assert opened.shop.books.payouts == []
 
 
+@pytest.mark.tampers("the database is written behind the log's back")
 @pytest.mark.promise("agent:restated-bound")
 async def test_the_verifier_compares_what_was_asked_with_its_row(shop: Open) -> None:
     """A question whose plan or choices are not those of its entry is no question of ours."""
@@ -395,6 +397,7 @@ async def test_the_verifier_compares_what_was_asked_with_its_row(shop: Open) -> 
         assert opened.sayso.audit.verify(deep=True).exit_status == 1
 
 
+@pytest.mark.tampers("the database is written behind the log's back")
 @pytest.mark.promise("agent:restated-bound")
 async def test_the_verifier_compares_the_plan_with_its_row(shop: Open) -> None:
     """To the last argument, once it was said yes to and stored."""
@@ -407,6 +410,7 @@ async def test_the_verifier_compares_the_plan_with_its_row(shop: Open) -> None:
         assert opened.sayso.audit.verify(deep=True).exit_status == 1
 
 
+@pytest.mark.tampers("the database is written behind the log's back")
 @pytest.mark.promise("agent:restated-bound")
 async def test_an_answer_cannot_be_put_to_another_question(shop: Open) -> None:
     """The turns of a request are those of its entries, when its plan is made of them."""

@@ -206,6 +206,7 @@ async def test_nothing_changed_is_said_only_where_nothing_was(tmp_path: Path) ->
         assert_verified(opened)
 
 
+@pytest.mark.tampers("each status is written into the row, to read the reply to it")
 @pytest.mark.promise("agent:reply:standing")
 async def test_every_state_has_a_reply_that_is_so(tmp_path: Path) -> None:
     """Every status of a request and of its action, joined or own, in each language."""

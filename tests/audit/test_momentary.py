@@ -55,6 +55,7 @@ async def test_nothing_is_signed_on_top_of_a_row_that_was_changed(
         assert opened.sayso.audit.verify(deep=True).exit_status == 0
 
 
+@pytest.mark.tampers("the database is written behind the log's back")
 async def test_an_older_row_that_is_put_back_is_paid_once(tmp_path: Path, store_url: str) -> None:
     """The row from before the call, with the very entry that told it: the log knows a newer one."""
     async with open_shop(tmp_path) as opened:

@@ -59,6 +59,7 @@ async def refused(opened: ShopWorkspace, secret: str, view: ActionView) -> Code:
     return caught.value.code
 
 
+@pytest.mark.tampers("the database is written behind the log's back")
 @pytest.mark.promise("authority:rows")
 @pytest.mark.parametrize("key", [b"", bytes(32)], ids=["plain", "guessed"])
 async def test_a_token_row_that_no_entry_made_opens_nothing(tmp_path: Path, key: bytes) -> None:
@@ -90,6 +91,7 @@ ESCALATIONS = {
 }
 
 
+@pytest.mark.tampers("the database is written behind the log's back")
 @pytest.mark.promise("authority:rows")
 @pytest.mark.parametrize("what", ESCALATIONS)
 async def test_a_token_row_that_was_changed_opens_no_more(tmp_path: Path, what: str) -> None:
@@ -103,6 +105,7 @@ async def test_a_token_row_that_was_changed_opens_no_more(tmp_path: Path, what: 
         assert await refused(opened, secret, view) is Code.FORBIDDEN
 
 
+@pytest.mark.tampers("the database is written behind the log's back")
 @pytest.mark.promise("authority:rows")
 async def test_the_hashes_of_two_tokens_that_were_exchanged_open_nothing(tmp_path: Path) -> None:
     """The bot's secret would find the manager's row."""
@@ -122,6 +125,7 @@ async def test_the_hashes_of_two_tokens_that_were_exchanged_open_nothing(tmp_pat
         assert await refused(opened, secret, view) is Code.UNAUTHENTICATED
 
 
+@pytest.mark.tampers("the database is written behind the log's back")
 @pytest.mark.promise("authority:rows")
 @pytest.mark.parametrize("too", ["", "entry"])
 async def test_a_revoked_token_that_was_put_back_opens_nothing(tmp_path: Path, too: str) -> None:
@@ -144,6 +148,7 @@ async def test_a_revoked_token_that_was_put_back_opens_nothing(tmp_path: Path, t
         assert await refused(later, secret, view) is expected
 
 
+@pytest.mark.tampers("the database is written behind the log's back")
 @pytest.mark.promise("authority:rows")
 async def test_an_entry_that_was_put_beside_the_log_gives_nobody_a_power(tmp_path: Path) -> None:
     """A body in the place of another one, and one behind the signed head."""
@@ -165,6 +170,7 @@ async def test_an_entry_that_was_put_beside_the_log_gives_nobody_a_power(tmp_pat
         assert (await later.sayso.actions.get(view.id)).status == "pending_approval"
 
 
+@pytest.mark.tampers("the database is written behind the log's back")
 @pytest.mark.promise("authority:rows")
 async def test_a_log_that_was_rolled_back_is_noticed_by_who_runs(tmp_path: Path) -> None:
     """An old copy has a token that is revoked by now; whoever saw the log knows."""
@@ -308,6 +314,7 @@ async def test_every_decision_names_the_credential_it_came_by(tmp_path: Path) ->
         assert opened.sayso.audit.verify().verdict == "verified"
 
 
+@pytest.mark.tampers("the database is written behind the log's back")
 @pytest.mark.promise("authority:rows")
 async def test_a_stop_whose_row_was_deleted_still_holds(tmp_path: Path) -> None:
     """An intent under a stop of everything was called verified."""
@@ -323,6 +330,7 @@ async def test_a_stop_whose_row_was_deleted_still_holds(tmp_path: Path) -> None:
         assert opened.sayso.audit.verify().verdict == "tampered"
 
 
+@pytest.mark.tampers("the database is written behind the log's back")
 @pytest.mark.promise("authority:rows")
 async def test_nobody_ends_a_stop_alone_by_writing_who_asked(tmp_path: Path) -> None:
     """The row says that noor has asked; the log knows that nobody has."""
@@ -336,6 +344,7 @@ async def test_nobody_ends_a_stop_alone_by_writing_who_asked(tmp_path: Path) -> 
             await opened.sayso.stops.resume_as(word)
 
 
+@pytest.mark.tampers("the database is written behind the log's back")
 @pytest.mark.promise("authority:rows")
 async def test_a_requester_who_was_written_away_does_not_say_yes(tmp_path: Path) -> None:
     """Maria asked for it herself, and the row says that a bot did."""

@@ -407,6 +407,7 @@ async def test_whoever_hears_of_changes_hears_of_it(tmp_path: Path) -> None:
         assert console.sayso.audit.verify(deep=True).exit_status == 0
 
 
+@pytest.mark.tampers("the database is written behind the log's back")
 async def test_a_draft_that_another_program_puts_in_its_place_is_not_proposed(
     tmp_path: Path,
 ) -> None:

@@ -283,6 +283,7 @@ async def test_a_cut_file_is_not_verified(lived: Lived, kind: str) -> None:
     assert lived.verdict(path) is not Verdict.VERIFIED
 
 
+@pytest.mark.tampers("entries are changed, so that the export is refused")
 @pytest.mark.parametrize("kind", FORMATS)
 async def test_a_log_that_does_not_fit_its_head_is_not_exported(lived: Lived, kind: str) -> None:
     """Nothing is left behind."""

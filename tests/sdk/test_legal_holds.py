@@ -40,6 +40,7 @@ async def test_a_legal_hold_keeps_everything_until_two_people_release_it(
     assert verdict(opened) is Verdict.VERIFIED
 
 
+@pytest.mark.tampers("the database is written behind the log's back")
 @pytest.mark.promise("subjects:held")
 async def test_a_hold_whose_row_is_gone_still_keeps_everything(tmp_path: Path) -> None:
     """The log says that it holds: no sweep takes anything, and the verifier misses the row."""

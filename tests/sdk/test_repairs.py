@@ -122,6 +122,7 @@ async def test_two_people_have_rows_rebuilt_exactly_as_the_log_says(
     assert (await propose(opened, 100, order="o3")).status == "succeeded"
 
 
+@pytest.mark.tampers("rows are changed behind the log's back, to be repaired")
 async def test_an_entry_that_was_changed_is_never_repaired(accused: ShopWorkspace) -> None:
     """Bytes come back from a backup only; nothing is asked or written."""
     maria = await token_of(accused, "maria")
@@ -135,6 +136,7 @@ async def test_an_entry_that_was_changed_is_never_repaired(accused: ShopWorkspac
     assert caught.value.code is Code.TAMPERED
 
 
+@pytest.mark.tampers("rows are changed behind the log's back, to be repaired")
 async def test_a_service_and_somebody_without_a_role_have_no_say(accused: ShopWorkspace) -> None:
     """Two people with a role, each by a token of theirs."""
     tamper(accused, TAMPERED["an amount"])
@@ -146,6 +148,7 @@ async def test_a_service_and_somebody_without_a_role_have_no_say(accused: ShopWo
     assert caught.value.code is Code.FORBIDDEN
 
 
+@pytest.mark.tampers("rows are changed behind the log's back, to be repaired")
 async def test_what_was_asked_for_is_not_what_is_done_once_the_row_is_another(
     accused: ShopWorkspace,
 ) -> None:
@@ -157,6 +160,7 @@ async def test_what_was_asked_for_is_not_what_is_done_once_the_row_is_another(
     assert (await accused.sayso.repairs.repair(token=noor)).status == "asked"
 
 
+@pytest.mark.tampers("rows are changed behind the log's back, to be repaired")
 async def test_an_accepted_finding_is_shown_and_another_one_accuses_again(
     accused: ShopWorkspace,
 ) -> None:

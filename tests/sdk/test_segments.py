@@ -116,6 +116,7 @@ async def test_rows_are_compared_with_entries_that_are_only_in_files(old: Old) -
     assert log.uncompared_rows == 0
 
 
+@pytest.mark.tampers("sealed rows or files are changed or taken away")
 @pytest.mark.promise("audit:sealed:covered")
 async def test_a_row_changed_by_hand_after_its_entries_went_is_found(old: Old) -> None:
     """Invariant 3: its entries are read from their file, and say otherwise."""
@@ -130,6 +131,7 @@ async def test_a_row_changed_by_hand_after_its_entries_went_is_found(old: Old) -
     assert [one.check for one in found.all_findings] == [Check.STATE_STATUS]
 
 
+@pytest.mark.tampers("sealed rows or files are changed or taken away")
 @pytest.mark.promise("audit:sealed:covered")
 async def test_a_missing_file_leaves_the_verdict_open(old: Old) -> None:
     """Missing is not changed, and is not verified either."""
@@ -198,6 +200,7 @@ async def test_an_export_holds_what_is_left_and_verifies_to_the_head(old: Old) -
     assert verify(folder / "bundle", trust=Trust.parse(keys)).exit_status == 1
 
 
+@pytest.mark.tampers("sealed rows or files are changed or taken away")
 @pytest.mark.promise("audit:pruned:told")
 async def test_a_pruned_action_is_asked_for_in_its_file(old: Old) -> None:
     """With the words of every query, once the file has verified; an entry of its own."""

@@ -106,6 +106,7 @@ async def _note(opened: ShopWorkspace) -> Any:
     return None if row is None else dict(row)
 
 
+@pytest.mark.tampers("rows and entries are changed under a server, which has to notice")
 @pytest.mark.parametrize("change", [ENTRY, ROW, GONE], ids=["entry", "row", "vote"])
 async def test_what_is_changed_under_a_server_stops_it(
     change: str, shop_store: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
@@ -174,6 +175,7 @@ async def _over(opened: ShopWorkspace, judge: LogJudge) -> LogJudge:
     return judge
 
 
+@pytest.mark.tampers("rows and entries are changed under a server, which has to notice")
 async def test_a_process_that_begins_later_signs_nothing_either(tmp_path: Path) -> None:
     """A command that decides beside the server; and once the log verifies, the verifier says so."""
     async with open_shop(tmp_path) as opened, judging(opened) as audit:

@@ -188,6 +188,7 @@ async def test_nobody_answers_with_another_customer_s_signature(tmp_path: Path) 
         assert (await shop.sayso.requests.get(asked.id)).status == "needs_customer"
 
 
+@pytest.mark.tampers("the database is written behind the log's back")
 @pytest.mark.promise("facts:signed-words")
 async def test_a_database_writer_signs_for_nobody(tmp_path: Path) -> None:
     """Facts count only of the text that the log names: the customer's own words are no signature,

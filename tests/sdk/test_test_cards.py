@@ -249,6 +249,7 @@ def test_a_strange_share_is_refused(share: float) -> None:
         parse_settings({"workspace": {"name": "x"}, "approvals": {"canaries": share}}, "sayso.toml")
 
 
+@pytest.mark.tampers("the database is written behind the log's back")
 @pytest.mark.parametrize(
     "edit",
     [

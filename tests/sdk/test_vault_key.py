@@ -58,6 +58,7 @@ async def test_a_stolen_database_opens_nothing(tmp_path: Path) -> None:
         assert caught.value.code is Code.KEY_MISMATCH
 
 
+@pytest.mark.tampers("a wrapped key is put in another one's place")
 @pytest.mark.promise("subjects:wrapped")
 @pytest.mark.parametrize(
     "change",

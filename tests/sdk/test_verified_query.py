@@ -36,6 +36,7 @@ async def test_each_row_of_a_verified_query_proves_itself(tmp_path: Path) -> Non
         assert {entry.proof for entry in await audit.query("name:shop.refund")} == {None}
 
 
+@pytest.mark.tampers("the database is written behind the log's back")
 async def test_a_changed_row_is_rejected_when_it_is_read(tmp_path: Path) -> None:
     """Not only reported later: a verified query gives no row that the head does not cover."""
     async with open_shop(tmp_path) as opened:

@@ -44,6 +44,7 @@ async def test_two_houses_on_one_database_make_one_effect_per_action(tmp_path: P
         assert first.sayso.audit.verify(deep=True).verdict == "verified"
 
 
+@pytest.mark.tampers("the database is written behind the log's back")
 @pytest.mark.parametrize(
     ("damage", "found"),
     [

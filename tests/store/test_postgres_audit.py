@@ -82,6 +82,7 @@ async def test_words_proofs_and_exports_are_as_on_sqlite(lived: Lived) -> None:
     assert pack.verdict is Verdict.VERIFIED
 
 
+@pytest.mark.tampers("rows are put in that no entry tells of")
 async def test_an_auditors_login_verifies_without_the_workspace(
     lived: Lived, auditor_url: str
 ) -> None:
@@ -119,6 +120,7 @@ async def test_an_auditors_login_sees_since_when_a_head_existed(
     assert (head.note.decode(), roots.read_token(head.token, head.note).fits) == (log.note, True)
 
 
+@pytest.mark.tampers("rows are put in that no entry tells of")
 @pytest.mark.promise("audit:rebuilt")
 async def test_no_row_hides_behind_another_one_of_the_same_index(lived: Lived) -> None:
     """The database's owner can drop the index that forbids it; the verifier reads page by page."""
@@ -144,6 +146,7 @@ async def test_no_row_hides_behind_another_one_of_the_same_index(lived: Lived) -
     assert found.verdict is Verdict.TAMPERED
 
 
+@pytest.mark.tampers("rows are put in that no entry tells of")
 @pytest.mark.promise("audit:rebuilt")
 async def test_rows_of_a_tenant_without_a_log_are_found(lived: Lived) -> None:
     """A worker carries out what is due, whoever put it there."""

@@ -10,7 +10,6 @@ from secrets import token_bytes
 
 from support.database import make_database
 from support.shop import Shop
-from support.soundness import check_closed
 
 from sayso.actions.engine.engine import Boundary
 from sayso.agent.base import Planner
@@ -165,4 +164,3 @@ async def open_shop(
     )
     async with sayso:
         yield ShopWorkspace(sayso=sayso, shop=store_shop, clock=fake, workspace=workspace)
-        check_closed(sayso)

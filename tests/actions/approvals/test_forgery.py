@@ -56,6 +56,7 @@ async def nothing_runs(workspace: ShopWorkspace, view: ActionView, problem: str)
     assert bodies(workspace)[-1]["kind"] == "action.refused"
 
 
+@pytest.mark.tampers("approvals are forged in the rows")
 @pytest.mark.promise("approvals:bound")
 async def test_an_approval_that_only_the_rows_know_of_runs_nothing(tmp_path: Path) -> None:
     """Invariant 1: the vote and both states are there, and no entry says that anybody agreed."""
@@ -84,6 +85,7 @@ async def test_an_approval_that_its_own_row_takes_back_is_no_yes(
         assert "action.stale" in [body["kind"] for body in bodies(workspace)]
 
 
+@pytest.mark.tampers("approvals are forged in the rows")
 @pytest.mark.promise("approvals:bound")
 async def test_a_forged_vote_does_not_fill_a_quorum(tmp_path: Path) -> None:
     """Invariant 1: one of the two who were needed said yes, the other's vote is only a row."""
@@ -109,6 +111,7 @@ async def test_a_vote_that_is_forged_beside_a_true_one_fills_no_quorum(tmp_path:
         await nothing_runs(workspace, view, "the log has another status")
 
 
+@pytest.mark.tampers("approvals are forged in the rows")
 @pytest.mark.promise("approvals:bound")
 async def test_a_yes_to_an_earlier_revision_does_not_count_for_this_one(tmp_path: Path) -> None:
     """The entry carries another digest, so the copied vote stands for nothing."""
@@ -139,6 +142,7 @@ async def test_real_votes_are_found_in_the_log(tmp_path: Path) -> None:
         assert workspace.shop.books.paid_out_minor > ASKED
 
 
+@pytest.mark.tampers("approvals are forged in the rows")
 async def test_a_call_is_not_repeated_under_a_key_that_was_put_in_its_row(tmp_path: Path) -> None:
     """The key derives from the digest, so another one is no second try of the same call."""
     async with open_shop(tmp_path) as workspace:

@@ -151,6 +151,7 @@ async def refused_as_tampered(workspace: ShopWorkspace, view: ActionView) -> Non
     assert workspace.shop.books.calls == []
 
 
+@pytest.mark.tampers("the database is written behind the log's back")
 @pytest.mark.promise("approvals:bound")
 @pytest.mark.parametrize("part", list(TAMPERED))
 async def test_what_was_approved_and_then_changed_is_never_run(tmp_path: Path, part: str) -> None:
@@ -160,6 +161,7 @@ async def test_what_was_approved_and_then_changed_is_never_run(tmp_path: Path, p
         await refused_as_tampered(workspace, view)
 
 
+@pytest.mark.tampers("the database is written behind the log's back")
 @pytest.mark.promise("approvals:bound")
 @pytest.mark.parametrize("part", ["amount-and-args", "object", "payee", "card-title", "digest"])
 async def test_a_change_is_found_as_well_when_the_provider_is_read_again(
@@ -172,6 +174,7 @@ async def test_a_change_is_found_as_well_when_the_provider_is_read_again(
         await refused_as_tampered(workspace, view)
 
 
+@pytest.mark.tampers("the database is written behind the log's back")
 @pytest.mark.promise("approvals:bound")
 @pytest.mark.parametrize("part", ["card-title", "approval-digest"])
 async def test_a_change_before_the_yes_is_found_after_it(tmp_path: Path, part: str) -> None:
@@ -184,6 +187,7 @@ async def test_a_change_before_the_yes_is_found_after_it(tmp_path: Path, part: s
         await refused_as_tampered(workspace, view)
 
 
+@pytest.mark.tampers("the database is written behind the log's back")
 @pytest.mark.promise("approvals:bound")
 async def test_a_change_of_the_row_is_found_before_a_yes_is_signed(tmp_path: Path) -> None:
     """Nothing is written on top of it, and nobody has said yes to it."""
@@ -197,6 +201,7 @@ async def test_a_change_of_the_row_is_found_before_a_yes_is_signed(tmp_path: Pat
         assert workspace.shop.books.calls == []
 
 
+@pytest.mark.tampers("the database is written behind the log's back")
 @pytest.mark.promise("approvals:bound")
 async def test_other_roles_than_those_that_were_asked_are_not_enough(tmp_path: Path) -> None:
     """Whoever can write the rows makes nobody's yes count for more than it is."""
@@ -210,6 +215,7 @@ async def test_other_roles_than_those_that_were_asked_are_not_enough(tmp_path: P
         assert workspace.shop.books.calls == []
 
 
+@pytest.mark.tampers("the database is written behind the log's back")
 @pytest.mark.promise("approvals:bound")
 @pytest.mark.parametrize("part", ["amount", "object", "payee", "account", "salt", "digest"])
 async def test_what_needs_nobody_is_bound_as_well(tmp_path: Path, part: str) -> None:
@@ -221,6 +227,7 @@ async def test_what_needs_nobody_is_bound_as_well(tmp_path: Path, part: str) -> 
         await refused_as_tampered(workspace, view)
 
 
+@pytest.mark.tampers("the database is written behind the log's back")
 @pytest.mark.promise("approvals:bound")
 async def test_a_consistent_forgery_of_the_rows_does_not_agree_with_the_log(
     tmp_path: Path,
@@ -258,6 +265,7 @@ async def test_the_digest_in_the_log_is_the_one_that_counts(tmp_path: Path) -> N
         await refused_as_tampered(workspace, view)
 
 
+@pytest.mark.tampers("the database is written behind the log's back")
 @pytest.mark.promise("approvals:bound")
 @pytest.mark.parametrize("part", ["amount", "object", "payee", "account"])
 async def test_a_second_try_is_bound_as_well(tmp_path: Path, part: str) -> None:

@@ -75,6 +75,7 @@ async def test_a_service_of_the_same_name_is_nobody_s_own_request(tmp_path: Path
         assert (await workspace.sayso.actions.get(view.id)).status == "succeeded"
 
 
+@pytest.mark.tampers("the database is written behind the log's back")
 @pytest.mark.parametrize("table", ["approval", "action"])
 async def test_an_approval_cannot_be_given_another_requester(tmp_path: Path, table: str) -> None:
     """The action's own requester counts as well as the copy beside the card."""

@@ -136,6 +136,7 @@ async def test_an_escalation_does_not_lower_how_many_people_are_needed(tmp_path:
         assert (await opened.sayso.actions.get(view.id)).status == "succeeded"
 
 
+@pytest.mark.tampers("the database is written behind the log's back")
 @pytest.mark.promise("approvals:escalated")
 async def test_an_escalation_that_only_the_row_knows_counts_nothing(tmp_path: Path) -> None:
     """Somebody with the database points the row at another entry: no director may decide."""

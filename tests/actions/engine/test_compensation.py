@@ -327,6 +327,7 @@ async def test_a_callers_own_key_stands_in_the_way_of_no_undo(tmp_path: Path) ->
         assert_verified(workspace)
 
 
+@pytest.mark.tampers("the database is written behind the log's back")
 @pytest.mark.promise("plans:undo:rights")
 async def test_a_row_that_names_an_undone_step_gets_no_rights_by_it(tmp_path: Path) -> None:
     """Invariant 4: what takes a step back is what its connector says, not whatever names it."""
@@ -346,6 +347,7 @@ async def test_a_row_that_names_an_undone_step_gets_no_rights_by_it(tmp_path: Pa
         assert len(gifts_of(workspace).gifts) == 1
 
 
+@pytest.mark.tampers("the database is written behind the log's back")
 @pytest.mark.promise("plans:undo:rights")
 async def test_a_right_to_take_back_that_ends_before_the_claim_is_not_remembered(
     tmp_path: Path,

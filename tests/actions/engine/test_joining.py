@@ -187,6 +187,7 @@ async def test_a_dry_run_says_what_would_be_asked_and_joins_nothing(tmp_path: Pa
         assert judged.status == "pending_approval"
 
 
+@pytest.mark.tampers("the database is written behind the log's back")
 @pytest.mark.promise("approvals:one-card")
 async def test_whoever_writes_the_database_cannot_lead_a_key_to_another_action(
     tmp_path: Path,

@@ -46,6 +46,7 @@ async def _plan(opened: ShopWorkspace, *amounts: int) -> None:
     await run_due(opened)
 
 
+@pytest.mark.tampers("the database is written behind the log's back")
 @pytest.mark.parametrize(
     "change",
     ["update limit_counter set settled_minor = 0", "delete from limit_counter"],
@@ -80,6 +81,7 @@ async def test_steps_judged_in_another_order_than_told_of_accuse_nobody(
         assert_verified(opened)
 
 
+@pytest.mark.tampers("the database is written behind the log's back")
 async def test_a_plan_excuses_no_counter_that_was_lowered(tmp_path: Path) -> None:
     """What stood in the log before the plan counts for each of its steps."""
     async with limited(tmp_path, CARDS, judge=False) as opened:
@@ -90,6 +92,7 @@ async def test_a_plan_excuses_no_counter_that_was_lowered(tmp_path: Path) -> Non
     assert Check.RULE_LIMIT in {one.check for one in found.all_findings}, found.all_findings
 
 
+@pytest.mark.tampers("the database is written behind the log's back")
 @pytest.mark.parametrize(
     "change",
     [

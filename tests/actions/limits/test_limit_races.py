@@ -77,6 +77,7 @@ async def test_killed_at_a_boundary_the_rows_of_limits_stay_true(
         assert await sayso.limits.check() == []
 
 
+@pytest.mark.tampers("the database is written behind the log's back")
 @pytest.mark.promise("limits:checked")
 @pytest.mark.parametrize(
     "change",

@@ -141,6 +141,7 @@ when {{ {when} }} unless {{ context.approvedBy.contains("support_manager") }};
         assert (one.way, one.rules) == ("looser", ("weekend",))
 
 
+@pytest.mark.tampers("a question is cut out of a row, to be one that was not recorded")
 @pytest.mark.promise("policy:backtest")
 async def test_what_was_judged_is_played_again_beside_what_people_had_said(tmp_path: Path) -> None:
     """Of the newly automatic: yes unchanged, less, no; what was not recorded is said apart."""

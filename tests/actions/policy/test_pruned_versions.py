@@ -32,6 +32,7 @@ async def number_with_its_entry_at(opened: ShopWorkspace, seq: int) -> int:
     return number
 
 
+@pytest.mark.tampers("the database is written behind the log's back")
 @pytest.mark.promise("policy:tampered")
 async def test_a_version_whose_entry_is_pruned_counts(tmp_path: Path) -> None:
     """The last entry that the pruning took: only its sealed file has it, and nobody is accused."""
@@ -42,6 +43,7 @@ async def test_a_version_whose_entry_is_pruned_counts(tmp_path: Path) -> None:
         assert version.last_seq == PRUNED_TO - 1
 
 
+@pytest.mark.tampers("the database is written behind the log's back")
 @pytest.mark.promise("policy:tampered")
 @pytest.mark.parametrize("seq", [PRUNED_TO, PRUNED_TO + 1])
 async def test_a_version_without_an_entry_that_was_not_pruned_is_tampered_with(

@@ -329,6 +329,7 @@ def _add(rows: sqlite3.Connection) -> None:
     )
 
 
+@pytest.mark.tampers("the database is written behind the log's back")
 @pytest.mark.promise("policy:tampered")
 @pytest.mark.parametrize("tamper", [_rewrite, _rewrite_whole, _add])
 async def test_a_row_that_the_log_does_not_know_decides_nothing(
@@ -345,6 +346,7 @@ async def test_a_row_that_the_log_does_not_know_decides_nothing(
         assert not opened.shop.books.payouts
 
 
+@pytest.mark.tampers("the database is written behind the log's back")
 @pytest.mark.promise("policy:tampered")
 async def test_a_version_that_was_taken_away_leaves_none(tmp_path: Path) -> None:
     """The older and looser one does not come back: the log knows of a later one."""

@@ -84,6 +84,7 @@ def test_a_true_log_verifies(cli: CliWorkspace) -> None:
     assert cli.line.done("audit", "verify")["verdict"] == "verified"
 
 
+@pytest.mark.tampers("an entry is changed, to be found")
 @pytest.mark.promise("cli:exit-status")
 def test_a_changed_log_is_tampered_with(cli: CliWorkspace) -> None:
     """Exit status 1, and the first bad entry, for a byte that somebody changed past the guards."""

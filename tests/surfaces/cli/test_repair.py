@@ -25,6 +25,7 @@ def tamper(cli: CliWorkspace, statement: str) -> None:
             rows.execute(sql)
 
 
+@pytest.mark.tampers("a row is changed, to be repaired")
 @pytest.mark.promise("audit:repair")
 def test_two_people_have_a_row_written_again(
     cli: CliWorkspace, monkeypatch: pytest.MonkeyPatch

@@ -10,12 +10,15 @@ import time
 from collections.abc import Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from secrets import token_bytes
 from typing import Any, cast
 
 import httpx
 import orjson
 import pytest
+from sdk.test_verdicts import PAGE, overwrite, pages_of
 from surfaces.cli.cli_workspace import CliWorkspace, Line, start
+from surfaces.cli.test_reload import until
 from surfaces.cli.test_stop import second_person
 
 ANA = "cus_demo_ana"
@@ -199,3 +202,26 @@ def _await_not_ready(client: httpx.Client) -> None:
     until = time.monotonic() + 60
     while client.get("/readyz").status_code == 200:
         assert time.monotonic() < until, "it stays ready"
+
+
+@pytest.mark.promise("audit:verdicts")
+def test_a_server_over_a_page_that_cannot_be_read_is_not_ready_and_names_it(
+    cli: CliWorkspace,
+) -> None:
+    """A real process over a real file: nobody is accused, and it goes on once the page is back."""
+    assert cli.refund().json["status"] == "succeeded"
+    with closing(sqlite3.connect(cli.database)) as rows:
+        rows.execute("pragma wal_checkpoint(truncate)")
+    page = pages_of(cli.database, "action")[0]
+    was = overwrite(cli.database, page, token_bytes(PAGE))
+    with (
+        running(cli.process("serve", "--port", "0", "--json"), quiet=False) as ready,
+        httpx.Client(base_url=str(ready["url"]), trust_env=False, timeout=60) as client,
+    ):
+        until(lambda: client.get("/readyz").status_code == 503)
+        said = client.get("/readyz").json()
+        assert said["code"] == "damaged"
+        assert f"page {page}" in said["detail"] or "`action`" in said["detail"], said
+        overwrite(cli.database, page, was)
+        until(lambda: client.get("/readyz").status_code == 200)
+    assert cli.line("audit", "verify").status == 0

@@ -65,6 +65,7 @@ async def test_an_effect_after_a_no_and_an_open_end_are_found(tmp_path: Path) ->
         assert await find_problems(opened.sayso, effects, may_stay_open=True) == []
 
 
+@pytest.mark.tampers("the database is written behind the log's back")
 async def test_a_log_that_was_changed_is_found(tmp_path: Path) -> None:
     """By the verifier itself."""
     async with open_shop(tmp_path) as opened:
