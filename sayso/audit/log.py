@@ -26,9 +26,10 @@ MENDING = frozenset(
         EntryKind.REPAIRED,
         EntryKind.ACCEPT_ASKED,
         EntryKind.FINDING_ACCEPTED,
+        EntryKind.TOKEN_CREATED,  # of a person who has none to say yes with
     }
 )
-"""What a log may still tell of which rows, or what its rules forbid, are wrong."""
+"""What a log may still tell while rows of it are wrong, or its rules were broken."""
 _KEPT_HEADS = 256
 MEDIUM: Final = "medium"
 """Whoever reads the whole medium, and so names the place where others only fail."""
@@ -196,8 +197,8 @@ class AuditLog:
         Args:
             at: microseconds since 1970, of the row that it tells of; the clock's when None.
             mends: a log that is accused for its rows or by the rules takes it all the same, since
-                it tells of the repair or of the acceptance by two people. The caller has judged
-                the log's bytes a moment ago, and this very tree.
+                it tells of the repair or of the acceptance by two people, or of a token for one of
+                them. The caller has judged the log's bytes a moment ago, and this very tree.
 
         Raises:
             ConfigError: `key_mismatch`, when the database's log was signed by another key.

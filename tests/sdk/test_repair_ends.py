@@ -22,7 +22,7 @@ from sayso.audit.verifier.checks import Trust
 from sayso.audit.verifier.damage import Check
 from sayso.audit.verifier.verification import Verdict
 from sayso.audit.verify import verify
-from sayso.errors import IntegrityError
+from sayso.errors import Code, IntegrityError, RefusedError
 from sayso.ids import Tenant
 
 pytestmark = [
@@ -191,3 +191,41 @@ async def test_an_accepted_breach_of_a_rule_is_shown_by_an_export_that_verifies_
     (of_main,) = alone.logs
     assert [one.finding.seq for one in of_main.accepted] == [seq] * len(view.rules)
     assert "accepted by two people" in of_main.coverage
+
+
+@pytest.mark.usefixtures("store_url")
+async def test_people_without_a_token_get_one_while_rows_are_accused_and_nobody_else_does(
+    tmp_path: Path,
+) -> None:
+    """Else a false alarm had a way out for those alone who had come in before it."""
+    async with open_shop(tmp_path / "shop") as opened:
+        stock(opened, "o1")
+        await propose(opened, 2_000, order="o1")
+        tamper(opened, "update action set amount_minor = 1")
+        async with judging(opened) as audit:
+            await until_refused(audit, opened, refused=True)
+            with pytest.raises(IntegrityError):
+                await token_of(opened, "maria")
+            with pytest.raises(RefusedError) as nobody:
+                await opened.sayso.repairs.admit("nobody", by=OPERATOR)
+            assert nobody.value.code is Code.NOT_FOUND
+            for person, said in (("maria", "asked"), ("noor", "done")):
+                token, secret = await opened.sayso.repairs.admit(person, by=OPERATOR)
+                assert (token.kind, token.holder) == ("person", person)
+                assert (await opened.sayso.repairs.repair(token=secret)).status == said
+            await until_refused(audit, opened, refused=False)
+        assert opened.sayso.audit.verify().verdict is Verdict.VERIFIED
+
+
+async def test_no_token_is_made_on_top_of_an_entry_that_was_changed(tmp_path: Path) -> None:
+    """Bytes come back from a backup alone."""
+    async with open_shop(tmp_path / "shop") as opened:
+        stock(opened, "o1")
+        await propose(opened, 2_000, order="o1")
+        tamper(
+            opened,
+            "update log_entry set body = replace(body, '\"amount_minor\":2000',"
+            " '\"amount_minor\":1') where body like '%\"amount_minor\":2000%'",
+        )
+        with pytest.raises(IntegrityError):
+            await opened.sayso.repairs.admit("maria", by=OPERATOR)

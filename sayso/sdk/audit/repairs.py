@@ -23,11 +23,12 @@ from sayso.sdk.audit.repair_view import (
     word_in,
 )
 from sayso.sdk.container import Container
-from sayso.sdk.resources.tokens import Token
+from sayso.sdk.resources.tokens import Scope, Token
 from sayso.store.base import Reader, Transaction, integer, text
 from sayso.verdicts import Sort, damaged, unverified, wrong_key
 
 _NEWEST = 50
+_SAYS_YES = frozenset({Scope.READ, Scope.DECIDE})
 
 
 class RepairResource:
@@ -170,6 +171,30 @@ class RepairResource:
             log, holder, via, named.digest, data, kinds, lambda tx: None
         )
         return MendedView(about=named.id, status=status, entry=entry)
+
+    async def admit(
+        self, person: str, *, by: Actor, tenant: str | None = None
+    ) -> tuple[Token, str]:
+        """Make a token of one day for somebody who has none to say yes with.
+
+        An accused log takes no others. It is told of by whoever may make tokens at any time: the
+        host, as `sayso token create` does.
+
+        Raises:
+            RefusedError: `not_found` for nobody of ours; `stale_revision`.
+            IntegrityError, ConfigError: as `show`.
+        """
+        where = self._container.tenant if tenant is None else Tenant(tenant)
+        log = await self._judged(where)
+        return await self._container.tokens.create(
+            where,
+            "person",
+            person,
+            _SAYS_YES,
+            days=1,
+            by=by,
+            mending=lambda tx: self._check_same(tx, where, log),
+        )
 
     async def words_of(self, holder: Token) -> Sequence[tuple[str, MendedView]]:
         """What a person has lately asked for and confirmed, each with the call that said so.

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import secrets
 import zlib
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -120,6 +121,7 @@ class Tokens:
         by: Actor,
         credential: str = HOST,
         session: str = "",
+        mending: Callable[[Transaction], None] | None = None,
     ) -> tuple[Token, str]:
         """Make a token; returns it with its secret, which is stored nowhere.
 
@@ -128,6 +130,8 @@ class Tokens:
             days: until it ends, 1 to 90.
             credential: by what whoever makes it showed who they are; `host` is the workspace.
             session: see `Token`.
+            mending: refuses it unless the log is still the one that was judged; with it a log
+                that is accused for its rows takes the token. See `RepairResource.admit`.
 
         Raises:
             RefusedError: `invalid_input`, also for a service token that could decide; `not_found`
@@ -150,7 +154,13 @@ class Tokens:
         if not scopes:
             raise RefusedError(Code.INVALID_INPUT, "a token without a scope opens nothing")
         token, secret = self._made(tenant, kind, holder, scopes, days, session)
-        await self._store.write(lambda tx: self._insert(tx, token, secret, by, credential))
+
+        def work(tx: Transaction) -> None:
+            if mending is not None:
+                mending(tx)
+            self._insert(tx, token, secret, by, credential, mends=mending is not None)
+
+        await self._store.write(work)
         await self._directory.see(self._store, tenant)
         return token, secret
 
@@ -202,7 +212,14 @@ class Tokens:
         return token, secret
 
     def _insert(
-        self, tx: Transaction, token: Token, secret: str, by: Actor, credential: str
+        self,
+        tx: Transaction,
+        token: Token,
+        secret: str,
+        by: Actor,
+        credential: str,
+        *,
+        mends: bool = False,
     ) -> None:
         authority = self._directory.at(tx, token.tenant)
         if token.kind == "person" and authority.person(token.holder) is None:
@@ -228,7 +245,7 @@ class Tokens:
                 **({"session": token.session} if token.session else {}),
             },
         )
-        seq = self._log.append(tx, token.tenant, entry, at=token.created_at)
+        seq = self._log.append(tx, token.tenant, entry, at=token.created_at, mends=mends)
         tx.run(
             "token.insert",
             tenant=token.tenant,
