@@ -100,6 +100,7 @@ async def test_a_forged_vote_does_not_fill_a_quorum(tmp_path: Path) -> None:
         assert workspace.shop.books.calls == []
 
 
+@pytest.mark.tampers("approvals are forged in the rows")
 @pytest.mark.promise("approvals:bound")
 async def test_a_vote_that_is_forged_beside_a_true_one_fills_no_quorum(tmp_path: Path) -> None:
     """Invariant 1: maria's yes is in the log, finn's and the end of the question are only rows."""
