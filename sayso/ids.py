@@ -8,6 +8,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import NewType, Protocol
 
+from sayso.errors import Code, IntegrityError
+
 Tenant = NewType("Tenant", str)
 
 DEFAULT_TENANT = Tenant("main")
@@ -93,8 +95,19 @@ def to_micros(moment: datetime) -> int:
 
 
 def from_micros(micros: int) -> datetime:
-    """The aware UTC time of whole microseconds since 1970."""
-    return _EPOCH + timedelta(microseconds=micros)
+    """The aware UTC time of whole microseconds since 1970.
+
+    Raises:
+        IntegrityError: `tampered`, for a time that no calendar has, which only a row can say.
+    """
+    try:
+        return _EPOCH + timedelta(microseconds=micros)
+    except OverflowError as error:
+        raise IntegrityError(
+            Code.TAMPERED,
+            f"a stored time is none: {micros}",
+            next_step="run `sayso audit verify`, and restore the database from a backup",
+        ) from error
 
 
 def rfc3339(micros: int) -> str:

@@ -14,6 +14,7 @@ from typing import NamedTuple, TypeVar, cast
 
 import orjson
 
+from sayso.audit.unreadable import read_body
 from sayso.audit.verifier.replay import (
     BEGUN,
     FIRST,
@@ -228,7 +229,7 @@ def _was_forged(tx: Transaction, tenant: Tenant, table: str, name: str, meant: M
     for entry in tx.all("log.of_action", tenant=tenant, action=action):
         if integer(entry, "seq") >= until:
             break
-        fields = orjson.loads(text(entry, "body"))
+        fields = read_body(text(entry, "body"))
         for where, which, state in said_by(fields, integer(entry, "seq")):
             if where in SAYS and where not in _DERIVED:
                 add(where, rebuilt.setdefault((where, which), state), state)

@@ -20,6 +20,8 @@ from support.postgres_server import PostgresServer
 from support.shop_workspace import STORE_URLS, ShopWorkspace, make_shop_workspace, open_shop
 
 from sayso.audit.log import AuditLog
+from sayso.audit.verifier.verification import Verdict
+from sayso.audit.verify import verify
 from sayso.errors import Code, IntegrityError
 from sayso.ids import Tenant
 from sayso.sdk.audit.alarms import FILE
@@ -294,6 +296,41 @@ async def test_an_older_copy_is_noticed_when_a_server_starts_on_it(tmp_path: Pat
             await propose(opened, 2000, order="o3")
         async with judging(opened) as audit:
             await until_refused(audit, opened, refused=True)
+        assert opened.shop.books.payouts == []
+
+
+@pytest.mark.promise("audit:kept-head")
+async def test_a_log_whose_end_was_cut_off_is_noticed_when_a_server_starts(tmp_path: Path) -> None:
+    """By an old head, which the log's own key has signed: the log verifies by itself."""
+    folder, older = tmp_path / "shop", tmp_path / "older.db"
+    async with open_shop(folder) as opened:
+        stock(opened, "o1", "o2")
+        await propose(opened, 2000)
+        with (
+            closing(sqlite3.connect(opened.workspace.store_path)) as source,
+            closing(sqlite3.connect(older)) as copy,
+        ):
+            source.backup(copy)
+        await propose(opened, 2000, order="o2")
+        async with judging(opened) as audit:
+            await _all_judged(audit)
+    with closing(sqlite3.connect(folder / "sayso.db", isolation_level=None)) as rows:
+        for (name,) in rows.execute("select name from sqlite_master where type = 'trigger'"):
+            rows.execute(f"drop trigger {name}")
+        rows.execute("attach ? as older", (str(older),))
+        (size,) = rows.execute("select size from older.log_head").fetchone()
+        rows.execute("delete from log_entry where seq >= ?", (size,))
+        rows.execute("delete from action where id not in (select id from older.action)")
+        rows.execute("delete from personal where ref not in (select ref from older.personal)")
+        note = "(select note from older.log_head), (select frontier from older.log_head)"
+        rows.execute(f"update log_head set (note, frontier, size) = ({note}, ?)", (size,))
+    found = verify(folder / "sayso.db")
+    assert found.verdict is Verdict.VERIFIED, found.all_findings
+    async with open_shop(folder) as opened, judging(opened) as audit:
+        await until_refused(audit, opened, refused=True)
+        stock(opened, "o2")
+        with pytest.raises(IntegrityError, match="the log had"):
+            await propose(opened, 2000, order="o2")
         assert opened.shop.books.payouts == []
 
 

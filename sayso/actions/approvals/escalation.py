@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import cast
 
-import orjson
-
 from sayso.actions.approvals.repository import ApprovalRow
 from sayso.actions.model.action_row import ActionRow
 from sayso.actions.model.ledger import SYSTEM
 from sayso.audit.entry import Entry, EntryKind, Json
 from sayso.audit.log import AuditLog
+from sayso.audit.unreadable import read_body
 from sayso.store.base import Reader, Transaction, text
 
 
@@ -127,7 +126,7 @@ def _told(
     found = reader.one("log.bodies", tenant=approval.tenant, from_seq=seq, limit=1)
     if found is None:
         return None
-    match orjson.loads(text(found, "body")):
+    match read_body(text(found, "body")):
         case {
             "seq": place,
             "at": int(at),

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeGuard, cast
 
-import orjson
-
 from sayso.actions.approvals.repository import ApprovalRow, Vote, votes_of
 from sayso.actions.model.action_row import ActionRow
 from sayso.actions.model.digest import call_key, hash_of
@@ -20,6 +18,7 @@ from sayso.actions.policy.evaluator import bound_digest
 from sayso.audit.authority.state import changed_outside
 from sayso.audit.entry import ActorKind
 from sayso.audit.segments.rows import pruned_to
+from sayso.audit.unreadable import read_body
 from sayso.store.base import Reader, Transaction, text
 
 
@@ -74,7 +73,7 @@ def forged_votes(reader: Reader, row: ActionRow, approvers: Sequence[Approver]) 
     recorded: set[object] = set()
     asked_by: set[object] = set()
     for found in reader.all("log.of_action", tenant=row.tenant, action=row.id):
-        body = orjson.loads(text(found, "body"))
+        body = read_body(text(found, "body"))
         if not asked_by:
             asked_by = _askers(reader, row, body)
         match body:
@@ -106,7 +105,7 @@ def told_votes(reader: Reader, approval: ApprovalRow) -> list[Vote]:
     stored = {(vote.person, vote.revision, vote.decision) for vote in votes}
     told: set[object] = set()
     for found in reader.all("log.of_action", tenant=approval.tenant, action=approval.action_id):
-        match orjson.loads(text(found, "body")):
+        match read_body(text(found, "body")):
             case {
                 "actor": {"id": person},
                 "approval": approval_id,
@@ -126,7 +125,7 @@ def _askers(reader: Reader, row: ActionRow, first: dict[str, object]) -> set[obj
     found = [first]
     if row.request_id is not None:
         asked = reader.one("log.first_of_request", tenant=row.tenant, request=row.request_id)
-        found += [] if asked is None else [orjson.loads(text(asked, "body"))]
+        found += [] if asked is None else [read_body(text(asked, "body"))]
     actors = [body.get("actor") for body in found]
     return {actor.get("id") for actor in actors if _is_person(actor)} or {None}
 
@@ -139,6 +138,6 @@ def _last_entry(reader: Reader, row: ActionRow) -> dict[str, object]:
     found = reader.one("log.bodies", tenant=row.tenant, from_seq=row.last_seq, limit=1)
     if found is None:
         return {}
-    body = cast("dict[str, object]", orjson.loads(text(found, "body")))
+    body = cast("dict[str, object]", read_body(text(found, "body")))
     about = (body.get("seq"), body.get("action"))
     return body if about == (row.last_seq, row.id) else {}

@@ -15,6 +15,7 @@ from sayso.actions.policy.base import Outcome
 from sayso.actions.policy.card import Card
 from sayso.actions.policy.evaluator import Judged
 from sayso.audit.entry import EntryKind, StoredEntry
+from sayso.audit.unreadable import as_stored
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant
 from sayso.json import JsonValue
@@ -84,6 +85,7 @@ class ApprovalRow:
     erased_seq: int | None = None
 
 
+@as_stored("approval")
 def read_approval(row: Row) -> ApprovalRow:
     """The typed form of a stored row."""
     return ApprovalRow(

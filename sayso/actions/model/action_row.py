@@ -15,6 +15,7 @@ from sayso.actions.model.snapshot import Finality, Receipt, Resolved
 from sayso.actions.model.status import CALLED, Status
 from sayso.actions.policy.base import Judgement, Outcome
 from sayso.audit.entry import Json
+from sayso.audit.unreadable import as_stored
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant
 from sayso.json import JsonValue
@@ -189,6 +190,7 @@ def requesters_of(reader: Reader, row: ActionRow) -> set[str]:
     return found
 
 
+@as_stored("action")
 def read_action(row: Row) -> ActionRow:
     """The typed form of a stored row."""
     snapshot = text_or_none(row, "snapshot")

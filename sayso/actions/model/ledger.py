@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Protocol
 
-import orjson
-
 from sayso.actions.model.action_row import ActionRow, all_columns, judged_columns, state_columns
 from sayso.actions.model.digest import storable
 from sayso.actions.model.plan import OnFailure
@@ -32,6 +30,7 @@ from sayso.audit.fields import text_or_none as text_said
 from sayso.audit.log import AuditLog
 from sayso.audit.meaning import settle
 from sayso.audit.row_seal import ROW, sealed_bytes
+from sayso.audit.unreadable import read_body
 from sayso.errors import Code
 from sayso.ids import Tenant
 from sayso.store.base import (
@@ -204,7 +203,7 @@ class Ledger:
         told = text_or_none(present, "told")
         if self._keyring is None or told is None:  # its entries are pruned
             return
-        body = orjson.loads(told)
+        body = read_body(told)
         seal = body["data"].get(ROW)
         if body["seq"] != row.last_seq:
             is_told = is_repointed(reader, row.tenant, row.last_seq, body["seq"])
@@ -272,7 +271,7 @@ class Ledger:
 def _as_told(entry: Entry, present: Row) -> Entry:
     """The entry that ends what was tampered with: it vouches for nothing that the row says."""
     told = text_or_none(present, "told")
-    body: Fields = {} if told is None else orjson.loads(told)
+    body: Fields = {} if told is None else read_body(told)
     revision = object_in(body, "data").get("revision")
     return replace(
         entry,
@@ -296,7 +295,7 @@ def is_erasure(reader: Reader, tenant: Tenant, seq: int) -> bool:
 
 def _kind_at(reader: Reader, tenant: Tenant, seq: int) -> str:
     found = reader.one("log.bodies", tenant=tenant, from_seq=seq, limit=1)
-    body: Fields = {} if found is None else orjson.loads(text(found, "body"))
+    body: Fields = {} if found is None else read_body(text(found, "body"))
     return str(body["kind"]) if body.get("seq") == seq else ""
 
 

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar, cast
 
-import orjson
-
 from sayso.actions.model.digest import is_text, storable
 from sayso.actions.policy.active import forget, read_active
 from sayso.actions.policy.document import PolicyDocument, PolicyRules, sha256_of
@@ -23,6 +21,7 @@ from sayso.audit.authority.directory import Directory
 from sayso.audit.authority.state import check_credential
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
 from sayso.audit.log import AuditLog
+from sayso.audit.unreadable import read_body
 from sayso.errors import Code, IntegrityError, RefusedError
 from sayso.ids import Clock, IdSource, Tenant, to_micros
 from sayso.store.base import Reader, Row, Store, Transaction, integer, integer_or_none, text
@@ -474,7 +473,7 @@ def _check_open(change: Change) -> None:
 def _check_asked(reader: Reader, change: Change) -> None:
     # INVARIANT: the first of two people counts by the log, not by a row that anybody could write.
     found = reader.one("log.bodies", tenant=change.home, from_seq=change.last_seq, limit=1)
-    body = {} if found is None else cast("dict[str, object]", orjson.loads(text(found, "body")))
+    body = {} if found is None else cast("dict[str, object]", read_body(text(found, "body")))
     match body:
         case {
             "kind": EntryKind.POLICY_ASKED.value,

@@ -10,11 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, cast
 
-import orjson
-
 from sayso.actions.policy.document import PolicyDocument, sha256_of
 from sayso.audit.entry import Actor, Entry, EntryKind, Json
 from sayso.audit.log import AuditLog
+from sayso.audit.unreadable import read_body
 from sayso.errors import Code, IntegrityError, RefusedError
 from sayso.ids import Tenant
 from sayso.store.base import Reader, Row, Transaction, integer, integer_or_none, text, text_or_none
@@ -159,7 +158,7 @@ def _check_entry(reader: Reader, version: Version) -> None:
     found = reader.one(
         "log.bodies", tenant=version.home, from_seq=version.last_seq, limit=1
     )  # the first from there on: another one where this one was pruned
-    body = {} if found is None else cast("dict[str, object]", orjson.loads(text(found, "body")))
+    body = {} if found is None else cast("dict[str, object]", read_body(text(found, "body")))
     if body.get("seq") != version.last_seq:
         pruned = reader.one("segment.pruned_to", tenant=version.home)
         if pruned is not None and integer(pruned, "size") > version.last_seq:

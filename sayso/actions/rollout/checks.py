@@ -6,12 +6,11 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-import orjson
-
 from sayso.actions.model.action_row import ActionRow
 from sayso.actions.policy.base import Judgement, Outcome, Question
 from sayso.actions.rollout.definition import Rollout, Stage
 from sayso.audit.entry import ActorKind
+from sayso.audit.unreadable import read_body
 from sayso.errors import Code, IntegrityError
 from sayso.store.base import Reader, integer, text
 
@@ -78,7 +77,7 @@ def braked_dials(reader: Reader, rollout: Rollout) -> dict[str, int]:
     numbers = {text(row, "dial"): integer(row, "number") for row in reader.all("rollout.braked")}
     # INVARIANT: a brake that the log tells of holds, though somebody has deleted its row.
     for entry in reader.all("rollout.braked_entries"):
-        data = orjson.loads(text(entry, "body"))["data"]
+        data = read_body(text(entry, "body"))["data"]
         numbers[data["dial"]] = max(data["number"], numbers.get(data["dial"], 0))
     return {
         name: number

@@ -6,13 +6,12 @@ import contextlib
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 
-import orjson
-
 from sayso.audit.entry import MAX_INT, StoredEntry
 from sayso.audit.fields import Fields
 from sayso.audit.queries.index import LogIndex
 from sayso.audit.queries.query import Query, fits
 from sayso.audit.queries.terms import match_of
+from sayso.audit.unreadable import read_body
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant
 from sayso.store.base import Reader, Row, SqlValue, text
@@ -55,7 +54,7 @@ def read_page(
     found: list[StoredEntry] = []
     with contextlib.closing(_candidates(reader, tenant, query, limit, end, index)) as bodies:
         for body in bodies:
-            fields: Fields = orjson.loads(body)
+            fields: Fields = read_body(body)
             if fits(query, fields):
                 found.append(StoredEntry.read(body))
                 if len(found) == limit:

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from sayso.audit.personal import Personal
+from sayso.audit.unreadable import read_body
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant, rfc3339
 from sayso.store.base import Reader, Row, text
@@ -60,7 +61,7 @@ def gather_subject(
         "stops": [_shown(row) for row in reader.all("erasure.stops_of", **of)],
         "texts": dict(_texts(reader, tenant, pseudonym, personal)),
         "entries": [
-            orjson.loads(text(row, "body"))
+            read_body(text(row, "body"))
             for row in reader.all("erasure.entries_of", tenant=tenant, pseudonym=pseudonym)
         ],
     }

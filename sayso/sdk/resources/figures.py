@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from sayso.actions.model.status import Status
 from sayso.agent.request_row import RequestStatus
+from sayso.audit.unreadable import as_stored
 from sayso.ids import Tenant
 from sayso.sdk.container import Container
 from sayso.sdk.resources.statistics import read_load
-from sayso.store.base import Reader, integer, text
+from sayso.store.base import Reader, Row, integer, text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +48,16 @@ class Figures:
         return self.micro_usd / answered if answered else 0.0
 
 
+@as_stored("action")
+def _status_of(row: Row) -> Status:
+    return Status(text(row, "status"))
+
+
+@as_stored("request")
+def _request_status_of(row: Row) -> RequestStatus:
+    return RequestStatus(text(row, "status"))
+
+
 async def read_figures(container: Container, tenant: Tenant) -> Figures:
     """Count now.
 
@@ -57,14 +68,14 @@ async def read_figures(container: Container, tenant: Tenant) -> Figures:
     def work(reader: Reader) -> Figures:
         counts = dict.fromkeys(Status, 0)
         for row in reader.all("figures.actions", tenant=tenant):
-            counts[Status(text(row, "status"))] = integer(row, "count")
+            counts[_status_of(row)] = integer(row, "count")
         load = read_load(reader, container, tenant)
         pending = reader.one("figures.pending", tenant=tenant)
         head = reader.one("log.head", tenant=tenant)
         requests = dict.fromkeys(RequestStatus, 0)
         tokens = micro_usd = 0
         for row in reader.all("figures.requests", tenant=tenant):
-            requests[RequestStatus(text(row, "status"))] = integer(row, "count")
+            requests[_request_status_of(row)] = integer(row, "count")
             tokens += integer(row, "tokens")
             micro_usd += integer(row, "micro_usd")
         return Figures(

@@ -8,8 +8,6 @@ from decimal import Decimal
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
 
-import orjson
-
 from sayso.actions.limits.definition import PERSONAL, Limit, LimitSet
 from sayso.actions.limits.file import change_limit, drop_limit
 from sayso.actions.limits.fill import forget
@@ -19,6 +17,7 @@ from sayso.actions.model.action_row import get_action
 from sayso.actions.model.definition import Action
 from sayso.actions.policy.calendar import Calendar
 from sayso.audit.entry import EntryKind
+from sayso.audit.unreadable import read_body
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant, to_micros
 from sayso.money import Money
@@ -242,7 +241,7 @@ class LimitResource(Resource):
         row = await self._container.store.read(
             lambda reader: reader.one("log.bodies", tenant=where, from_seq=seq, limit=1)
         )
-        body: dict[str, Any] = {} if row is None else orjson.loads(text(row, "body"))
+        body: dict[str, Any] = {} if row is None else read_body(text(row, "body"))
         if (body.get("seq"), body.get("kind")) != (seq, EntryKind.LIMIT_NEAR.value):
             return None
         limit = limits.get(str(body["data"]["limit"]))

@@ -8,13 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-import orjson
-
 from sayso.actions.approvals.repository import action_of, get_approval
 from sayso.actions.model.action_row import ActionRow
 from sayso.actions.model.digest import is_text
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind
 from sayso.audit.segments.rows import pruned_to
+from sayso.audit.unreadable import read_body
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant, rfc3339, to_micros
 from sayso.json import JsonValue
@@ -222,7 +221,7 @@ def said_in(
     All is empty where the log has the entry no more.
     """
     row = reader.one("log.bodies", tenant=tenant, from_seq=seq, limit=1)
-    match None if row is None else cast("JsonValue", orjson.loads(text(row, "body"))):
+    match None if row is None else cast("JsonValue", read_body(text(row, "body"))):
         case {
             "seq": int(place),
             "at": int(at),
