@@ -72,6 +72,10 @@ PROMISES: dict[str, Promise] = {
         "account of a provider that holds the money itself; a key alone counts once it is proven.",
         "invariant 15",
     ),
+    "manifests:lies": Promise(
+        "What a manifest says wrongly is found by its check, or runs at most once until the "
+        "provider has proven it.",
+    ),
     "manifests:ask": Promise(
         "A person decides wherever a manifest proves too little, whatever the policy says.",
         "invariant 4",
