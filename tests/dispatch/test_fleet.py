@@ -186,6 +186,26 @@ async def test_a_fleet_without_its_engine_goes_on(fleet: Fleet) -> None:
     assert len(fleet.lines("effects")) == 2
 
 
+@pytest.mark.promise("serve:reload")
+async def test_a_worker_of_a_fleet_reloads_by_sighup_with_its_engine(fleet: Fleet) -> None:
+    """The engine begins anew in the same process: it delivers, and nothing was logged but that."""
+    worker = fleet.worker()
+    assert worker.engine == "dbos"
+    async with fleet.open() as sayso:
+        (before,) = await sayso.processes.list()
+        worker.tell(signal.SIGHUP)
+        await fleet.until(lambda: "reloaded" in fleet.log())
+        view = await refund(sayso, "m1")
+        await fleet.settled(sayso, [view.id])
+        await fleet.until(lambda: fleet.sql(_DELIVERED) != [])
+        (after,) = await sayso.processes.list()
+        assert (before.id, before.pid, before.kind) == (after.id, worker.pid, "worker")
+        worker.tell(signal.SIGTERM)
+        assert await worker.ended() == 0
+        assert await sayso.processes.list() == []
+    assert "engine_unavailable" not in fleet.log()
+
+
 @pytest.mark.promise("fleet:engine")
 async def test_a_worker_is_one_process_to_the_engine(fleet: Fleet) -> None:
     """Executor id per process, version pinned, no notices, only ids in its tables."""
