@@ -245,7 +245,7 @@ async def put_away(it: Browser | BrowserContext | Page) -> None:
     """Close it, and go on where that takes for ever.
 
     NOTE: Chromium may forget to close a page that has just sent a form, and Playwright waits for it
-    without an end (its issue 42366). What is left goes with Playwright's own process.
+    without an end. What is left goes with Playwright's own process.
     """
     with suppress(TimeoutError):
         async with asyncio.timeout(10):

@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, Error, Page
 from support.parcel_shop import ParcelShop, add_playbooks
 from surfaces.console.served_console import ROOT, RULES, WORDS, Packages, chromium, serving
 from surfaces.slack.slack_team import SlackTeam, open_team
@@ -64,6 +64,19 @@ async def page_of(team: SlackTeam, browser: Browser, url: str, person: str) -> P
     return await context.new_page()
 
 
+async def _open(page: Page, url: str) -> None:
+    """Go there, again where the page that is left was just making itself anew."""
+    for _ in range(5):
+        try:
+            await page.goto(url)
+        except Error as error:
+            if "interrupted by another navigation" not in error.message:
+                raise
+        else:
+            return
+    raise AssertionError(f"{url} is interrupted again and again")
+
+
 async def play_one(
     team: SlackTeam, pages: list[Page], console: str, customer: str, *, first: bool
 ) -> Round:
@@ -78,7 +91,7 @@ async def play_one(
     asked = next(one.approval for one in request.actions if one.approval is not None)
     await team.send()
     view = await sayso.solutions.get(asked.id)
-    await asyncio.gather(*(page.goto(f"{console}/solution/{view.id}") for page in pages))
+    await asyncio.gather(*(_open(page, f"{console}/solution/{view.id}") for page in pages))
     told = len(team.told)
     clicked = asyncio.Event()
     if first:
