@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from sayso.actions.approvals.decision import Decision, edit_refused
+from sayso.actions.approvals.integrity import check_agreed
 from sayso.actions.approvals.repository import ApprovalRow, ApprovalStatus, Choice
 from sayso.actions.approvals.solution import Solution, SolutionStep, solution_of
 from sayso.actions.model.action_row import ActionRow, read_action
@@ -175,15 +176,25 @@ def needs_passkey(
 
 
 def _agreed_before(reader: Reader, solution: Solution, now: int) -> Iterator[Money]:
-    """What people agreed to for the same customer within a day, or ever of the same payments."""
+    """What people agreed to for the same customer within a day, or ever of the same payments.
+
+    Raises:
+        IntegrityError: `tampered`, see `check_agreed`.
+    """
     own = [step.action for step in solution.steps]
     ids, payments = {row.id for row in own}, {row.object_key for row in own} - {None}
     first = own[0]
-    for stored in reader.all(
-        "approval.agreed_of_customer", tenant=first.tenant, subject_id=first.subject.id
-    ):
-        agreed_at, row = integer_or_none(stored, "agreed_at"), read_action(stored)
-        if agreed_at is None or row.id in ids or row.amount is None:
+    rows = [
+        (agreed_at, read_action(stored))
+        for stored in reader.all(
+            "approval.agreed_of_customer", tenant=first.tenant, subject_id=first.subject.id
+        )
+        if (agreed_at := integer_or_none(stored, "agreed_at")) is not None
+    ]
+    # INVARIANT: nobody makes the sum smaller by taking rows away.
+    check_agreed(reader, first, {row.id for _, row in rows})
+    for agreed_at, row in rows:
+        if row.id in ids or row.amount is None:
             continue
         if agreed_at > now - DAY_MICROS or row.object_key in payments:
             yield row.amount

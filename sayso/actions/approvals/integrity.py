@@ -6,7 +6,7 @@ was changed behind the engine's back is found before anything leaves.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TypeGuard, cast
 
 from sayso.actions.approvals.repository import ApprovalRow, Vote, votes_of
@@ -118,6 +118,28 @@ def told_votes(reader: Reader, approval: ApprovalRow) -> list[Vote]:
     if told - stored or (more and not pruned_to(reader, approval.tenant)):
         raise changed_outside(f"a vote on the approval {approval.id}")
     return votes
+
+
+def check_agreed(reader: Reader, row: ActionRow, agreed: Collection[str]) -> None:
+    """Refuse to count what a customer got by rows of which some are gone.
+
+    Args:
+        row: an action of the customer that waits for people.
+        agreed: ids of the customer's actions to which somebody agreed, by the rows.
+
+    Raises:
+        IntegrityError: `tampered`, when the log knows of another one.
+    """
+    subject = _last_entry(reader, row).get("subject")
+    if not isinstance(subject, str):
+        return  # of no customer, so nothing adds up
+    for found in reader.all("log.decided_of_subject", tenant=row.tenant, subject=subject):
+        match read_body(text(found, "body")):
+            case {"data": {"decision": "approve" | "edit"}}:
+                if text(found, "action_id") not in agreed:
+                    raise changed_outside("what was agreed to for this customer")
+            case _:
+                continue
 
 
 def _askers(reader: Reader, row: ActionRow, first: dict[str, object]) -> set[object]:

@@ -6,12 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from actions.steps import open_rows
 from surfaces.console.served_console import ServedConsole
 from surfaces.console.test_passkeys import enrol, judged, manager, opened, status
 
 from sayso.audit.authority.passkeys import CUSTOMER_DAY, PasskeyRule, is_looser
 from sayso.audit.verifier.verification import Verdict
-from sayso.errors import RefusedError
+from sayso.errors import IntegrityError, RefusedError
 from sayso.json import JsonValue
 from sayso.money import Money
 from sayso.sdk.solution_view import SolutionView
@@ -70,6 +71,32 @@ async def test_a_payment_is_one_however_many_days_pass(tmp_path: Path) -> None:
         await say_yes(console, another)
         found = await judged(console, tmp_path)
         assert found.verdict is Verdict.VERIFIED, found.all_findings
+
+
+@pytest.mark.tampers("takes away what was agreed to")
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "delete from vote where approval_id = :approval",
+        "update vote set decision = 'reject' where approval_id = :approval",
+        "update action set subject_id = 'cus_2' where id = :action",
+    ],
+)
+async def test_no_sum_gets_smaller_by_taking_rows_away(tmp_path: Path, statement: str) -> None:
+    """The second $99.99 of a day goes nowhere where the yes to the first is gone."""
+    async with opened(tmp_path / "shop") as console:
+        await enrol(console, "maria")
+        first = await ask(console, 9_999)
+        await say_yes(console, first)
+        view = await ask(console, 9_998)
+        paid = list(console.shop.books.payouts)
+        rows = open_rows(console.opened)
+        named = {"approval": first.id, "action": first.steps[0].action_id}
+        assert rows.execute(statement, named).rowcount
+        rows.close()
+        with pytest.raises(IntegrityError, match="agreed to for this customer"):
+            await say_yes(console, view)
+        assert console.shop.books.payouts == paid
 
 
 async def test_a_currency_without_an_amount_needs_one(tmp_path: Path) -> None:

@@ -113,6 +113,13 @@ from (
 -- name: of_action
 select seq, body from log_entry where tenant = :tenant and action_id = :action order by seq;
 
+-- What people decided about a customer's actions.
+-- name: decided_of_subject
+select action_id, body from log_entry
+where tenant = :tenant and subject = :subject and action_id is not null
+    and instr(body, '"decision":"') > 0
+order by seq;
+
 -- name: of_request
 select body from log_entry where tenant = :tenant and request_id = :request order by seq desc;
 
