@@ -417,6 +417,7 @@ async def test_passkeys_are_removed_by_their_people_and_by_who_says_who_people_a
         assert (answer.status_code, await status(console, view)) == (422, "pending")
 
 
+@pytest.mark.tampers("writes a yes as a server with another program would")
 async def test_a_yes_written_by_the_server_itself_is_named(tmp_path: Path) -> None:
     """With the database, the log's key and every secret: what is missing is the passkey."""
     async with opened(tmp_path / "shop") as console:
