@@ -30,6 +30,7 @@ def test_whoever_writes_the_database_is_noticed(busy: Path) -> None:
     assert write_database(busy).passed == ()
 
 
+@pytest.mark.tampers("plants rows")
 async def test_planted_rows_open_and_pay_nothing(tmp_path: Path) -> None:
     """Tokens, sessions, votes, approvals, people: a row that no entry made gives no power."""
     assert (await plant(tmp_path)).passed == ()
