@@ -111,8 +111,25 @@ def from_micros(micros: int) -> datetime:
 
 
 def rfc3339(micros: int) -> str:
-    """The external form of a time, such as `2026-11-25T12:00:00.000000Z`."""
-    return from_micros(micros).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+    """The external form of a time, such as `2026-11-25T12:00:00.000000Z`.
+
+    Raises:
+        IntegrityError: as `from_micros`.
+    """
+    return _rfc3339(from_micros(micros))
+
+
+def rfc3339_of_seconds(seconds: int) -> str:
+    """The same of whole seconds since 1970, as providers say them.
+
+    Raises:
+        OverflowError: for a time that no calendar has.
+    """
+    return _rfc3339(_EPOCH + timedelta(seconds=seconds))
+
+
+def _rfc3339(moment: datetime) -> str:
+    return moment.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def monotonic_s() -> float:

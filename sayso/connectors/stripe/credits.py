@@ -21,7 +21,7 @@ from sayso.connectors.stripe.customer import (
 )
 from sayso.connectors.stripe.proof import MOST_LISTED, PAGE, find_listed, proven
 from sayso.errors import Code, RefusedError
-from sayso.ids import Clock, rfc3339
+from sayso.ids import Clock, rfc3339_of_seconds
 from sayso.json import JsonValue
 from sayso.money import Money
 from sayso.text import plain
@@ -169,7 +169,7 @@ def receipt_of(change: stripe.CustomerBalanceTransaction) -> Receipt:
         id=change.id,
         status="applied",
         amount=told_by_stripe(abs(change.amount), change.currency),
-        details={"created": rfc3339(change.created * 1_000_000), "type": change.type},
+        details={"created": rfc3339_of_seconds(change.created), "type": change.type},
     )
 
 

@@ -15,7 +15,7 @@ from sayso.actions.model.snapshot import Absence
 from sayso.connectors.stripe.currency import from_stripe
 from sayso.connectors.stripe.proof import PAGE, find_listed
 from sayso.errors import Code, RetryableError
-from sayso.ids import rfc3339
+from sayso.ids import rfc3339_of_seconds
 from sayso.money import Money
 
 if TYPE_CHECKING:
@@ -146,4 +146,4 @@ def ends_at(found: stripe.Subscription) -> int | None:
 
 def day_of(seconds: int) -> str:
     """The day of a time of Stripe's, such as `2026-12-01`."""
-    return rfc3339(seconds * 1_000_000)[:10]
+    return rfc3339_of_seconds(seconds)[:10]

@@ -23,7 +23,7 @@ from sayso.connectors.stripe.items import (
 from sayso.connectors.stripe.refunds import paid_with
 from sayso.connectors.stripe.subscriptions import OVER, state_of, title_of
 from sayso.errors import RefusedError
-from sayso.ids import Clock, rfc3339
+from sayso.ids import Clock, rfc3339_of_seconds
 from sayso.text import plain
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def _charge(charge: stripe.Charge) -> Record:
     # What was only authorised, or failed, is named by what it would have been.
     amount = from_stripe(money.taken or charge.amount, charge.currency)
     left = from_stripe(money.left, charge.currency)
-    created = rfc3339(charge.created * 1_000_000)
+    created = rfc3339_of_seconds(charge.created)
     described = plain(charge.description) or "payment"
     status = _status_of(charge)
     facts: dict[str, FactValue] = {
@@ -193,14 +193,14 @@ def _subscription(subscription: stripe.Subscription, names: ProductNames) -> Rec
     facts: dict[str, FactValue] = {
         "price": price,
         "interval": interval,
-        "created": rfc3339(subscription.created * 1_000_000),
+        "created": rfc3339_of_seconds(subscription.created),
         "status": subscription.status,
         "ends_with_period": subscription.cancel_at_period_end,
     }
     if paid is not None:
-        facts["paid_until"] = rfc3339(paid * 1_000_000)
+        facts["paid_until"] = rfc3339_of_seconds(paid)
     if ends is not None and subscription.status not in OVER:
-        facts["ends_at"] = rfc3339(ends * 1_000_000)
+        facts["ends_at"] = rfc3339_of_seconds(ends)
     return Record(
         kind="subscription",
         id=subscription.id,

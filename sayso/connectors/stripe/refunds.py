@@ -30,7 +30,7 @@ from sayso.connectors.stripe.customer import (
 )
 from sayso.connectors.stripe.proof import PAGE, done_before, find_listed, proven
 from sayso.errors import Code, RefusedError
-from sayso.ids import Clock, rfc3339
+from sayso.ids import Clock, rfc3339_of_seconds
 from sayso.json import JsonValue
 from sayso.money import Money
 from sayso.text import plain
@@ -280,7 +280,7 @@ def _fields(charge: stripe.Charge, amount: Money, money: Left) -> dict[str, str]
         return from_stripe(units, charge.currency)
 
     left, most = shown(money.left), shown(money.perhaps)
-    paid = f"{shown(money.taken)} on {rfc3339(charge.created * 1_000_000)[:10]}"
+    paid = f"{shown(money.taken)} on {rfc3339_of_seconds(charge.created)[:10]}"
     if money.let_go:
         paid = f"{paid}, of {shown(charge.amount)} authorised"
     fields = {
@@ -325,7 +325,7 @@ def _receipt(refund: stripe.Refund) -> Receipt:
         details={
             "charge": refund.charge if isinstance(refund.charge, str) else None,
             "reason": refund.reason,
-            "created": rfc3339(refund.created * 1_000_000),
+            "created": rfc3339_of_seconds(refund.created),
         },
         # SOURCE: Stripe docs: a bank may return what has `succeeded`; `pending` and
         # `requires_action` are not done. What Stripe may call it one day is not done either.

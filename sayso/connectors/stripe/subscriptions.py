@@ -49,7 +49,7 @@ from sayso.connectors.stripe.items import (
 )
 from sayso.connectors.stripe.proof import done_before, proven
 from sayso.errors import Code, RefusedError
-from sayso.ids import Clock, rfc3339
+from sayso.ids import Clock, rfc3339_of_seconds
 from sayso.text import plain
 
 if TYPE_CHECKING:
@@ -317,7 +317,7 @@ def receipt_of(found: stripe.Subscription) -> Receipt:
         status=state_of(found),
         details={
             "cancel_at_period_end": found.cancel_at_period_end,
-            "ended": rfc3339(ended * 1_000_000) if ended is not None else None,
-            "paid until": rfc3339(ends * 1_000_000) if ends is not None else None,
+            "ended": rfc3339_of_seconds(ended) if ended is not None else None,
+            "paid until": rfc3339_of_seconds(ends) if ends is not None else None,
         },
     )

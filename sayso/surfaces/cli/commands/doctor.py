@@ -249,8 +249,8 @@ async def _processes(loaded: Workspace, out: Out) -> str:
     try:
         processes = ProcessResource(store, SystemClock())
         state = await read_state(store, None)
-        files = {} if state.document is None else state.document.files
-        lacking = await processes.lacking(named_in(files, kinds.names))
+        named = [] if state.document is None else named_in(state.document.files, kinds.names)
+        lacking = await processes.lacking(named)
         found = await processes.list()
     finally:
         await store.close()
