@@ -131,6 +131,7 @@ def test_a_hold_says_who_may_end_it(cli: CliWorkspace) -> None:
 
 
 @pytest.mark.promise("audit:pruned:said")
+@pytest.mark.tampers("makes an outcome unknown by hand")
 def test_an_outcome_that_nobody_knows_is_named(cli: CliWorkspace) -> None:
     """With the command that settles it, by the command and over HTTP alike."""
     cli.edit_settings("[approvals]", RETENTION)

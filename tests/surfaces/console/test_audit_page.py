@@ -76,6 +76,7 @@ async def test_a_question_is_taken_away_as_files_that_verify_or_are_read(
         assert list(left.iterdir()) == []
 
 
+@pytest.mark.tampers("changes an entry")
 @pytest.mark.parametrize(
     ("was", "now"), [('"amount_minor":12900', '"amount_minor":12901'), ('"kind":"', '"kind":"x')]
 )
