@@ -1,5 +1,7 @@
 """Parts of the docs that are made from code: `python tests/generated.py` writes them.
 
+And the version, which stands in the root's pyproject.toml, in those of the other distributions.
+
 A part stands between `<!-- made: NAME -->` and `<!-- end: NAME -->`. tests/test_docs.py compares,
 so a page that fell behind fails.
 """
@@ -9,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import re
 import sqlite3
+import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import groupby
@@ -30,7 +33,8 @@ from sayso.connectors.manifest.source import digest_of, read_source
 from sayso.connectors.manifests import SHIPPED, manifest_names
 
 SCHEMA = Path(sayso.store.__file__).parent / "sql" / "sqlite"
-DOCS = Path(__file__).parents[1] / "docs"
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
 
 
 def _promises() -> Iterator[str]:
@@ -196,9 +200,24 @@ def review_shipped() -> None:
     write_reviews(SHIPPED, reviews)
 
 
+def write_version() -> None:
+    """The root's, into the other distributions, which ask for each other in that version."""
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"][
+        "version"
+    ]
+    for path in (ROOT / "pyproject.toml", *ROOT.glob("*/pyproject.toml")):
+        text = path.read_text(encoding="utf-8")
+        text = re.sub(
+            r'^version = ".*"$', f'version = "{version}"', text, count=1, flags=re.MULTILINE
+        )
+        text = re.sub(r'"(sayso-[a-z]+(?:\[[\w,-]+\])?)==[^"]*"', rf'"\1=={version}"', text)
+        path.write_text(text, encoding="utf-8")
+
+
 def main() -> None:
     """Write every made part."""
     review_shipped()
+    write_version()
     for page in pages():
         path = DOCS / page
         path.write_text(with_parts(page, path.read_text(encoding="utf-8")), encoding="utf-8")

@@ -14,7 +14,7 @@ import pytest
 import settings_table
 from generated import pages, with_parts
 from surfaces.cli.reference import GROUPS, NESTED
-from tree import ROOT, dotted, package_files, read_package
+from tree import ROOT, dotted, package_files, projects, read_package
 
 from sayso.actions.model.status import Status
 from sayso.errors import CODES, Code, SaysoError
@@ -129,6 +129,7 @@ def test_the_glossary_has_the_fields_words() -> None:
 def test_the_places_that_newcomers_look_for_are_where_it_is_said() -> None:
     """CONTRIBUTING.md names a file and what to look for in it; both are there."""
     page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert [one for one in projects() if f"`{one}`" not in page] == []
     named = re.findall(r"\| ([\w/]+\.py) \| `(\w+)` \|", page)
     assert len(named) > 10
     lost = [
@@ -141,6 +142,17 @@ def test_the_places_that_newcomers_look_for_are_where_it_is_said() -> None:
         )
     ]
     assert lost == []
+
+
+def test_a_file_that_a_page_names_is_there() -> None:
+    """Whoever is told to look into `audit/src/sayso/audit/rules` finds it."""
+    named = [
+        (page, path)
+        for page in [*ROOT.glob("*.md"), *DOCS.rglob("*.md")]
+        for path in re.findall(r"`(\w+/src/sayso/[\w./]+)`", page.read_text(encoding="utf-8"))
+    ]
+    assert len(named) > 5
+    assert [f"{page.name}: {path}" for page, path in named if not (ROOT / path).exists()] == []
 
 
 def test_links_between_pages_lead_somewhere() -> None:

@@ -1,7 +1,8 @@
-"""What is installed is what stands here: the tests judge the wheel, not a lucky folder."""
+"""What is installed is what stands here: the tests judge the wheels, not a lucky folder."""
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -9,14 +10,18 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from collections import Counter
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
 import orjson
 import pytest
-from tree import ROOT, as_imported, package_files
+from support.alone import install_alone
+from tree import ROOT, SOURCES, as_imported, package_files, projects
 
 import sayso
 
@@ -36,14 +41,32 @@ DATA = {
     ".yaml",
     "",
 }
+STUB = "sayso/__init__.pyi"
+"""In each part the same, for type checkers; one wheel has it."""
+FOLDERS = {"sayso" if one == ROOT else f"sayso-{one.parent.name}": one for one in SOURCES}
+"""The distributions: the folder in which each has its part of `sayso`."""
+WHOLE = {
+    # the extras without which some of its modules cannot be imported
+    "sayso": "fleet mcp openai-agents pydantic-ai",
+    "sayso-actions": "",
+    "sayso-agent": "",
+    "sayso-audit": "publish",
+    "sayso-base": "network postgres reading serving settings telemetry",
+    "sayso-connectors": "",
+    "sayso-testing": "models slack",
+}
+MOST_PACKAGES = {"sayso-audit": 7, "sayso-actions": 18, "sayso-connectors": 35, "sayso-base": 1}
+"""What each may install at most, itself and no extras included; see docs/decisions/0115."""
 
 
-def source_files() -> Mapping[str, bytes]:
-    """Everything of the package, by its path as it is imported."""
+def source_files(*folders: Path) -> Mapping[str, bytes]:
+    """Everything of the package, or of some parts of it, by its path as it is imported."""
     return {
         as_imported(path): path.read_bytes()
         for path in package_files("*")
-        if path.is_file() and "__pycache__" not in path.parts
+        if path.is_file()
+        and "__pycache__" not in path.parts
+        and (not folders or path.is_relative_to(folders[0] / "sayso"))
     }
 
 
@@ -79,32 +102,102 @@ def test_what_is_installed_is_this_source() -> None:
     assert "sayso/py.typed" in source
 
 
-@pytest.mark.house
-def test_wheel_and_sdist_hold_everything(tmp_path: Path) -> None:
-    """Built without a network: the package whole in both, the tests and their lock in the sdist."""
-    built = subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-d", str(tmp_path)],
-        cwd=ROOT,
+def test_one_part_says_what_the_package_is() -> None:
+    """A second `__init__.py` would hide the others: only the base has it, the others a stub."""
+    owners = [one for one in SOURCES if (one / "sayso" / "__init__.py").exists()]
+    assert owners == [ROOT / "base" / "src"]
+    stubs = {(one / STUB).read_text(encoding="utf-8") for one in SOURCES}
+    assert len(stubs) == 1
+    assert "extend_path" in (owners[0] / "sayso" / "__init__.py").read_text(encoding="utf-8")
+
+
+def test_versions_and_licences_are_said_once() -> None:
+    """The root's; `python tests/generated.py` writes them into the other parts."""
+    version = projects()["sayso"]["version"]
+    assert {name: project["version"] for name, project in projects().items()} == dict.fromkeys(
+        FOLDERS, version
+    )
+    licences = {one.parent / "LICENSE" for one in SOURCES[1:]}
+    assert {one.read_bytes() for one in licences} == {(ROOT / "LICENSE").read_bytes()}
+    ours = [
+        line
+        for project in projects().values()
+        for lines in (project["dependencies"], *project.get("optional-dependencies", {}).values())
+        for line in lines
+        if line.partition("[")[0].partition("=")[0] in projects()
+    ]
+    assert len(ours) > 20
+    assert [line for line in ours if not line.endswith(f"=={version}")] == []
+
+
+def build(name: str, folder: Path) -> Path:
+    """The wheel of a distribution, built without a network."""
+    source = FOLDERS[name]
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder / name)]
+    subprocess.run(
+        command,
+        cwd=source if source == ROOT else source.parent,
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        text=True,
-        timeout=400,
-        check=False,
+        timeout=300,
+        check=True,
     )
-    assert built.returncode == 0, built.stdout + built.stderr
-    package = source_files().keys()
-    (wheel,) = tmp_path.glob("*.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        names = set(archive.namelist())
-    assert package <= names
-    assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
-    assert not [name for name in names if not name.startswith(("sayso/", "sayso-"))]
+    (wheel,) = (folder / name).glob("*.whl")
+    return wheel
+
+
+def build_all(folder: Path) -> Mapping[str, Path]:
+    """Each wheel by its distribution's name."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return dict(zip(FOLDERS, pool.map(partial(build, folder=folder), FOLDERS), strict=True))
+
+
+@pytest.fixture(scope="module")
+def wheels(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Mapping[str, Path]:
+    """Built once for the whole run, whatever the number of test processes."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if hasattr(request.config, "workerinput") else base
+    with (shared / "wheels.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (shared / "wheels").exists():
+            build_all(shared / "wheels.part")
+            (shared / "wheels.part").rename(shared / "wheels")
+    return {name: next((shared / "wheels" / name).glob("*.whl")) for name in FOLDERS}
+
+
+@pytest.mark.house
+@pytest.mark.promise("house:parts")
+def test_the_wheels_hold_everything_once(wheels: Mapping[str, Path]) -> None:
+    """Each has its part whole, with the licence; no file is in two, which an upgrade would lose."""
+    held: Counter[str] = Counter()
+    for name, wheel in wheels.items():
+        with zipfile.ZipFile(wheel) as archive:
+            names = set(archive.namelist())
+        stub = {STUB} if name != "sayso-base" else set[str]()
+        assert source_files(FOLDERS[name]).keys() - stub <= names, name
+        assert not stub & names
+        assert any(one.endswith(".dist-info/licenses/LICENSE") for one in names), name
+        held.update(names)
+    assert [one for one, times in held.items() if times > 1] == []
+    assert [one for one in held if not one.startswith(("sayso/", "sayso-", "sayso_"))] == []
+    assert {one for one in held if one.startswith("sayso/")} == source_files().keys()
+
+
+@pytest.mark.house
+def test_the_sdist_holds_everything(tmp_path: Path) -> None:
+    """Built without a network: all parts of the package, the tests and their lock."""
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, check=True, timeout=300)
     (sdist,) = tmp_path.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    assert package <= names
+    parts = {path.relative_to(ROOT).as_posix() for path in package_files("*.*") if path.is_file()}
+    assert {one for one in parts if "__pycache__" not in one} <= names
     assert {
         "pyproject.toml",
+        "audit/pyproject.toml",
         "uv.lock",
         "README.md",
         "tests/conftest.py",
@@ -114,15 +207,50 @@ def test_wheel_and_sdist_hold_everything(tmp_path: Path) -> None:
 
 
 @pytest.mark.house
-def test_two_builds_give_one_wheel(tmp_path: Path) -> None:
+def test_two_builds_give_one_wheel(wheels: Mapping[str, Path], tmp_path: Path) -> None:
     """So that whoever builds it again can tell that nothing was put in."""
-    hashes: set[str] = set()
-    for number in ("1", "2"):
-        command = ["hatchling", "build", "-t", "wheel", "-d", str(tmp_path / number)]
-        subprocess.run([sys.executable, "-m", *command], cwd=ROOT, check=True, timeout=300)
-        (wheel,) = (tmp_path / number).glob("*.whl")
-        hashes.add(hashlib.sha256(wheel.read_bytes()).hexdigest())
-    assert len(hashes) == 1
+    again = build_all(tmp_path)
+    for name, wheel in wheels.items():
+        assert _hash_of(wheel) == _hash_of(again[name]), name
+
+
+def _hash_of(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.mark.house
+@pytest.mark.promise("house:parts")
+@pytest.mark.parametrize("name", WHOLE)
+def test_each_distribution_is_imported_whole_with_what_it_needs_alone(
+    name: str, wheels: Mapping[str, Path], tmp_path: Path
+) -> None:
+    """Every module of it, where nothing is installed but what its wheel asks for."""
+    alone = install_alone(tmp_path, wheels, name, WHOLE[name].split())
+    with zipfile.ZipFile(wheels[name]) as archive:
+        modules = [
+            one.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+            for one in archive.namelist()
+            if one.endswith(".py") and not one.endswith("__main__.py")
+        ]
+    alone.run("-c", f"import importlib\nfor one in {modules!r}: importlib.import_module(one)")
+    fewest = install_alone(tmp_path / "fewest", wheels, name, [])
+    assert len(fewest.distributions) <= MOST_PACKAGES.get(name, 100), fewest.distributions
+
+
+@pytest.mark.house
+@pytest.mark.promise("audit:verifier-alone")
+@pytest.mark.promise("house:parts")
+def test_an_auditor_installs_the_verifier_alone(wheels: Mapping[str, Path], tmp_path: Path) -> None:
+    """What the demo wrote is exported, and verified where only `sayso-audit` is installed."""
+    demo = ("demo", "--yes", "--keep", "shop")
+    for words in (demo, ("audit", "export", "out", "--workspace", "shop")):
+        command = [sys.executable, "-m", "sayso", *words]
+        subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=200, check=True)
+    alone = install_alone(tmp_path / "alone", wheels, "sayso-audit", [])
+    told = orjson.loads(alone.run("-m", "sayso.audit.verify", str(tmp_path / "out"), "--json"))
+    assert told["verdict"] == "verified"
+    said = alone.run("-c", "from sayso import Sayso", fails=True)
+    assert "`Sayso` comes with sayso, which is not installed: pip install sayso" in said
 
 
 @pytest.mark.house

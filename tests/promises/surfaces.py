@@ -510,6 +510,10 @@ PROMISES: dict[str, Promise] = {
         "No package that ships has a known weakness, as far as an advisory source can be reached.",
         "ASI04",
     ),
+    "house:parts": Promise(
+        "Each distribution has its files alone, and what it asks for is all that it needs: a "
+        "verifier is installed without the rest.",
+    ),
     "house:wheel": Promise("What is tested in CI is the built wheel, with all its data."),
     "house:run": Promise(
         "`./run demo` and `./run test` need bash and a Python: without uv they fetch one into the "

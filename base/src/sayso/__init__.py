@@ -19,7 +19,8 @@ from __future__ import annotations
 from importlib import import_module
 from pkgutil import extend_path
 
-# Parts of this package may stand in folders of their own, wherever Python looks for packages.
+# Each floor is a distribution of its own, and they share this name, wherever each is installed:
+# docs/decisions/0115-a-distribution-for-each-floor.md.
 __path__ = extend_path(__path__, __name__)
 
 _HOMES = {

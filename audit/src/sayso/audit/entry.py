@@ -157,7 +157,7 @@ class EntryKind(StrEnum):
 
     LOG_OPENED = "log.opened"
     RULES_ADOPTED = "rules.adopted"
-    """From here on each entry says what its rules are judged by; see sayso/audit/rules."""
+    """From here on each entry says what its rules are judged by; see sayso.audit.rules."""
     AUTHORITY_STATED = "authority.stated"
     """Who may do what, once more: where a sealed segment ends, whose entries may go."""
     PERSON_ADDED = "person.added"
@@ -229,7 +229,7 @@ class EntryKind(StrEnum):
     ROLLOUT_BRAKED = "rollout.braked"
     """A dial went back to `suggest` by itself, since too much was wrong."""
     KEY_ROTATED = "key.rotated"
-    """Another key signs from here on; see sayso/audit/signing/rotation.py."""
+    """Another key signs from here on; see sayso.audit.signing.rotation."""
     LOG_HEAD = "log.head"
     """What the head of another tenant's log was; only in the log of logs."""
     LOG_SEALED = "log.sealed"
