@@ -86,6 +86,7 @@ def test_two_people_accept_a_finding_and_it_is_shown(api: ApiServer) -> None:
     assert [one["id"] for one in now["accepted"]] == [finding]
 
 
+@pytest.mark.tampers("changes an entry")
 def test_what_is_no_row_and_no_rule_is_never_repaired(api: ApiServer) -> None:
     """An entry that was changed: `tampered`, the next step, and nothing is asked or written."""
     api.propose(1_000)
