@@ -15,6 +15,7 @@ from sayso.audit.verifier.verification import Verdict
 from sayso.errors import IntegrityError, RefusedError
 from sayso.json import JsonValue
 from sayso.money import Money
+from sayso.sdk.resources.tokens import Scope
 from sayso.sdk.solution_view import SolutionView
 
 pytestmark = pytest.mark.promise("console:passkey:sums")
@@ -135,3 +136,19 @@ def test_what_counts_as_letting_more_go() -> None:
         assert not is_looser(dollars, then)
     assert not is_looser(rule(USD=1, EUR=5), rule(USD=1))
     assert not is_looser(PasskeyRule(), rule(USD=1))
+
+
+async def test_a_customer_who_was_erased_and_comes_back_begins_anew(tmp_path: Path) -> None:
+    """What they got before is told of nobody any more, so nothing is missing and nothing adds up."""
+    async with opened(tmp_path / "shop") as console:
+        await enrol(console, "maria")
+        await say_yes(console, await ask(console, 9_999))
+        session, _ = await console.sayso.sessions.begin("maria", via="link")
+        may = replace(session.token, scopes=frozenset(Scope))
+        await console.sayso.privacy.erase("cus_1", reason="they_asked", by=may)
+        console.shop.books.add("o1b", "cus_1", Money(100_000, "USD"))
+        view = await ask(console, 9_998, order="o1b")
+        assert not view.passkey
+        await say_yes(console, view)
+        found = await judged(console, tmp_path)
+        assert found.verdict is Verdict.VERIFIED, found.all_findings

@@ -273,6 +273,7 @@ async def propose_equal(world: World, dice: Random, surface: Surface) -> str | N
     _, action, args, customer, _ = known.content
     wanted = (str(action), _args_of(str(args)), str(customer))
     by = askers(world, dice)
+    before = {one.id for one in world.facts.keys}
     told = await put(world, surface, wanted, by, some_key(dice))
     one, other = [
         await world.sayso.actions.get(found, timeline=False)
@@ -280,8 +281,9 @@ async def propose_equal(world: World, dice: Random, surface: Surface) -> str | N
     ]
     both = {one.status, other.status} == {"pending_approval"}
     same = (one.args, one.assurance, one.revision) == (other.args, other.assurance, 1)
-    # A person's own stands under their own name, so that they cannot approve it.
-    if both and same and one.id != other.id and by.endswith("bot"):
+    # A person's own stands under their own name, so that they cannot approve it; beside it a bot's
+    # joins the bot's.
+    if both and same and other.id not in before and by.endswith("bot"):
         raise FindingError("allowed", f"two equal cards about {customer} wait")
     return told
 
