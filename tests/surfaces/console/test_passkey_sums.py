@@ -139,7 +139,7 @@ def test_what_counts_as_letting_more_go() -> None:
 
 
 async def test_a_customer_who_was_erased_and_comes_back_begins_anew(tmp_path: Path) -> None:
-    """What they got before is told of nobody any more, so nothing is missing and nothing adds up."""
+    """What they got before is told of nobody any more: nothing is missing, and nothing adds up."""
     async with opened(tmp_path / "shop") as console:
         await enrol(console, "maria")
         await say_yes(console, await ask(console, 9_999))
