@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -23,8 +25,9 @@ from sayso.sdk.views import View
 from sayso.sdk.workspace import Workspace
 from sayso.secret import Secret
 
-_PATIENCE_S = 3.0
-"""How long a team's own code may take to be loaded. Whoever stops waits for nobody longer."""
+_IDLE_S, _LONGEST_S, _LOOK_S = 3.0, 60.0, 0.05
+"""How long a team's own code may do nothing while it is loaded, how long that may take in all, and
+how often it is looked at. A machine that is busy with other things is slow, and moves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,13 +85,54 @@ class ActionCatalog:
             self._types = await read_action_types(self._workspace, self._own)
         return self._types
 
+    async def read_quickly(self) -> ActionTypes:
+        """The types, as far as they can be read by somebody who must not wait."""
+        if self._types is not None:
+            return self._types
+        types = await read_action_types(self._workspace, self._own, Patience(longest_s=_IDLE_S))
+        if not types.unread:
+            self._types = types
+        return types
+
+
+@dataclass(slots=True, kw_only=True)
+class Patience:
+    """How long code is waited for: as long as it does something, up to a longest time.
+
+    Attributes:
+        idle_s: how long it may do nothing. longest_s: how long it may take in all.
+    """
+
+    idle_s: float = _IDLE_S
+    longest_s: float = _LONGEST_S
+    _began: float | None = None
+    _moved: float = 0.0
+    _mark: object = None
+
+    def lost(self, now: float, mark: object) -> str:
+        """Why it is waited for no longer; empty as long as it is.
+
+        Args:
+            now: in seconds, by any clock that only grows. mark: where the code is; while it does
+                nothing, that is the same.
+        """
+        if self._began is None:
+            self._began = self._moved = now
+        if mark != self._mark:
+            self._mark, self._moved = mark, now
+        if now - self._began >= self.longest_s:
+            return f"it took longer than {self.longest_s:g} s"
+        if now - self._moved >= self.idle_s:
+            return f"it did nothing for {self.idle_s:g} s"
+        return ""
+
 
 async def read_action_types(
-    workspace: Workspace, own: Sequence[Connector] = (), patience_s: float = _PATIENCE_S
+    workspace: Workspace, own: Sequence[Connector] = (), patience: Patience | None = None
 ) -> ActionTypes:
     """Read the definitions without a secret, a provider or an open connector.
 
-    Guarantees: raises nothing, and ends within `patience_s`, whatever a connector's code does short
+    Guarantees: raises nothing, and ends within `patience`, whatever a connector's code does short
     of ending the process; what is not read by then is named as unread.
     """
     settings = workspace.settings
@@ -101,11 +145,11 @@ async def read_action_types(
             name = path.relative_to(workspace.folder).as_posix()
             places[name] = partial(actions_of_file, workspace, path)
     read: dict[str, Sequence[Action] | str] = {}
-    await _in_time(places, read, patience_s)
+    late = await _in_time(places, read, Patience() if patience is None else patience)
     actions = [action for connector in own for action in connector.actions]
     unread: dict[str, str] = {}
     for place in places:
-        found = read.get(place, f"it took longer than {patience_s:g} s")
+        found = read.get(place, late)
         if isinstance(found, str):
             unread[place] = found
         else:
@@ -123,9 +167,9 @@ async def read_action_types(
 async def _in_time(
     places: Mapping[str, Callable[[], Sequence[Action]]],
     read: dict[str, Sequence[Action] | str],
-    patience_s: float,
-) -> None:
-    """Read place after place in a thread of their own, which may be left behind."""
+    patience: Patience,
+) -> str:
+    """Read place after place in a thread of their own, which may be left behind; why, if it is."""
     loop = asyncio.get_running_loop()
     done = asyncio.Event()
 
@@ -141,12 +185,27 @@ async def _in_time(
             loop.call_soon_threadsafe(done.set)
 
     # NOTE: no executor: its threads are waited for at the end, and code that hangs never ends.
-    threading.Thread(target=work, name="sayso-action-types", daemon=True).start()
-    try:
-        async with asyncio.timeout(patience_s):
-            await done.wait()
-    except TimeoutError:
-        return
+    thread = threading.Thread(target=work, name="sayso-action-types", daemon=True)
+    thread.start()
+    while not done.is_set():
+        try:
+            async with asyncio.timeout(_LOOK_S):
+                await done.wait()
+        except TimeoutError:
+            if late := patience.lost(loop.time(), _mark(thread.ident)):
+                return late
+    return ""
+
+
+def _mark(thread: int | None) -> tuple[object, ...]:
+    """Where a thread is in its code, and how much this process has worked, in tenths of a second.
+
+    The second is for one long call, of which a thread that waits for a processor shows no more.
+    """
+    # Documented, for debuggers; threading has nothing else to say where a thread is.
+    frame = sys._current_frames().get(thread or 0)  # pyright: ignore[reportPrivateUsage]
+    where = (None, 0) if frame is None else (id(frame), frame.f_lasti)
+    return *where, int(time.process_time() * 10)
 
 
 def _read(actions: Callable[[], Sequence[Action]]) -> Sequence[Action]:

@@ -60,7 +60,7 @@ def test_a_file_of_the_workspace_makes_a_connector_with_settings_and_a_secret(
 async def test_its_actions_are_known_without_its_secret(folder: Path) -> None:
     """A stop, a check and the list of types need the definitions and nothing else."""
     (folder / "sayso.toml").write_text(SETTINGS)
-    types = await read_action_types(Workspace.load(folder, {}), patience_s=60.0)
+    types = await read_action_types(Workspace.load(folder, {}))
     assert types.names == {"harbour.cancel_order"}
     assert types.unread == {}
 

@@ -57,7 +57,7 @@ async def check_target(container: Container, scope: StopScope, target: str) -> s
     """
     if not target or scope not in {StopScope.CONNECTOR, StopScope.ACTION}:
         return ""
-    types = await container.action_catalog.read()
+    types = await container.action_catalog.read_quickly()
     known = types.names if scope is StopScope.ACTION else types.connectors
     if target in known:
         return ""

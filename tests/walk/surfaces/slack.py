@@ -13,9 +13,11 @@ from walk.variants import SLACK
 from sayso.money import Money
 from sayso.sdk.solution_view import SolutionView
 from sayso.surfaces.slack import SlackApp, create_slack_app
+from sayso.surfaces.slack.forms import LOWER
 from sayso.surfaces.slack.pace import Pace
 from sayso.testing.slack import Delivery, FakeSlack, PostedMessage
-from surfaces.slack.slack_team import APPROVE, LOWER, PATIENT, REJECT, Ticks, less
+from surfaces.slack.slack_team import APPROVE, PATIENT, REJECT, Ticks
+from surfaces.slack.slack_team import LOWER as LESS
 
 STRANGER = "UDORA"
 
@@ -65,7 +67,7 @@ class SlackSurface(Surface):
         await self._send(app)
         if steps is not None or person not in SLACK:
             raise RefusedHereError("walk", "that is said elsewhere")
-        button = {"approve": APPROVE, "reject": REJECT, "edit": LOWER}[choice]
+        button = {"approve": APPROVE, "reject": REJECT, "edit": LESS}[choice]
         message = self._as_it_was(card, button)
         before = await said_about(self.world, card)
         forms = len(self.slack.views)
@@ -75,8 +77,7 @@ class SlackSurface(Surface):
             form = self.slack.views[-1]
             fields = {"code": "not_covered"}
             if choice == "edit":
-                amount = next(iter((lower or {}).values()))
-                fields = less(form, f"{amount.decimal:f}")
+                fields = {f"{LOWER}{step}": f"{to.decimal:f}" for step, to in (lower or {}).items()}
             self._heard(await self.slack.submit_view(form, fields))
             await app.told()
         if await said_about(self.world, card) == before:

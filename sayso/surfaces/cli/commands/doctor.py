@@ -20,7 +20,7 @@ from sayso.audit.segments.rows import read_segments
 from sayso.audit.segments.sealing import Segments
 from sayso.errors import Code, ConfigError, IntegrityError, RefusedError, SaysoError
 from sayso.ids import SystemClock, Tenant, rfc3339, to_micros
-from sayso.sdk.action_catalog import read_action_types
+from sayso.sdk.action_catalog import ActionTypes, read_action_types
 from sayso.sdk.audit.alarms import read_alarms
 from sayso.sdk.audit.vault_key import vault_trouble
 from sayso.sdk.database import is_fleet, is_postgres, missing_postgres, open_store
@@ -95,10 +95,11 @@ def doctor(
         if not wrong:
             facts.append(("erased", asyncio.run(_erased(loaded, wrong))))
             facts.append(("segments", asyncio.run(_segments(loaded, wrong))))
-            facts.append(("orphans", asyncio.run(_orphans(loaded, out))))
-            facts.append(("policy", asyncio.run(_policy(loaded, out))))
-            facts.append(("processes", asyncio.run(_processes(loaded, out))))
-            facts.append(("limits", asyncio.run(_limits(loaded, wrong))))
+            types = asyncio.run(read_action_types(loaded))
+            facts.append(("orphans", asyncio.run(_orphans(loaded, types, out))))
+            facts.append(("policy", asyncio.run(_policy(loaded, types, out))))
+            facts.append(("processes", asyncio.run(_processes(loaded, types, out))))
+            facts.append(("limits", asyncio.run(_limits(loaded, types, wrong))))
             facts += asyncio.run(_connections(loaded, wrong))
         facts.append(("log key", _key(loaded)))
         facts.append(("open to others", _exposed(loaded, out)))
@@ -206,14 +207,13 @@ async def _medium(loaded: Workspace, wrong: list[SaysoError]) -> str:
     return "reads as a whole"
 
 
-async def _orphans(loaded: Workspace, out: Out) -> str:
+async def _orphans(loaded: Workspace, types: ActionTypes, out: Out) -> str:
     """Open actions whose connector is gone. No problem of its own: a program may pass it."""
-    kinds = await read_action_types(loaded)
-    if kinds.unread:
+    if types.unread:
         return "not known: `sayso check` says which connector cannot be read"
     store = open_store(loaded)
     try:
-        found = await find_orphans(store, kinds.names)
+        found = await find_orphans(store, types.names)
     finally:
         await store.close()
     for one in found:
@@ -221,11 +221,10 @@ async def _orphans(loaded: Workspace, out: Out) -> str:
     return f"{sum(one.count for one in found):,} open of {_names(found)}" if found else "none"
 
 
-async def _policy(loaded: Workspace, out: Out) -> str:
+async def _policy(loaded: Workspace, types: ActionTypes, out: Out) -> str:
     """What is in force, and whether the files say the same. A draft is no problem."""
-    kinds = await read_action_types(loaded)
     try:
-        draft = loaded.draft(kinds.actions)
+        draft = loaded.draft(types.actions)
     except SaysoError as error:
         draft = None
         out.warn(f"the files of the policy cannot be read: {error.message}\nnext: sayso check")
@@ -242,14 +241,13 @@ async def _policy(loaded: Workspace, out: Out) -> str:
     return f"version {state.version.number}, since {since[:10]}, by {by.removeprefix('person:')}"
 
 
-async def _processes(loaded: Workspace, out: Out) -> str:
+async def _processes(loaded: Workspace, types: ActionTypes, out: Out) -> str:
     """Who serves and works, who has not been heard of, and who lacks what the policy names."""
-    kinds = await read_action_types(loaded)
     store = open_store(loaded)
     try:
         processes = ProcessResource(store, SystemClock())
         state = await read_state(store, None)
-        named = [] if state.document is None else named_in(state.document.files, kinds.names)
+        named = [] if state.document is None else named_in(state.document.files, types.names)
         lacking = await processes.lacking(named)
         found = await processes.list()
     finally:
@@ -267,12 +265,11 @@ async def _processes(loaded: Workspace, out: Out) -> str:
     return f"{', '.join(live) or 'none'}{stale}"
 
 
-async def _limits(loaded: Workspace, wrong: list[SaysoError]) -> str:
+async def _limits(loaded: Workspace, types: ActionTypes, wrong: list[SaysoError]) -> str:
     """How many limits hold, and whether the rows that say how much is used are right."""
-    kinds = await read_action_types(loaded)
     store = open_store(loaded)
     try:
-        limits, problems = await check_limits(store, kinds.actions, to_micros(SystemClock().now()))
+        limits, problems = await check_limits(store, types.actions, to_micros(SystemClock().now()))
     finally:
         await store.close()
     if problems:

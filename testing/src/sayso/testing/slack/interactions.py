@@ -94,7 +94,7 @@ def written_payload(
 
 
 def submission_payload(view: OpenView, values: Mapping[str, str], *, user: str) -> JsonObject:
-    """A `view_submission` payload with the fields filled in.
+    """A `view_submission` payload with the fields filled in; boxes not named stay as they came.
 
     Raises:
         LookupError: a required field is missing, or an option does not exist.
@@ -118,6 +118,9 @@ def _filled(block: JsonObject, value: str | None) -> JsonObject:
     element = block.get("element")
     assert isinstance(element, Mapping)
     action_id = str(element.get("action_id"))
+    if value is None and "initial_options" in element:
+        ticked_before = _items(element["initial_options"])
+        value = " ".join(str(box["value"]) for box in ticked_before if isinstance(box, Mapping))
     if value is None and not block.get("optional", False):
         raise LookupError(f"the field `{block.get('block_id')}` is required")
     if element.get("type") == "checkboxes":
