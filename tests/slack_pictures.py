@@ -25,7 +25,7 @@ from sayso.sdk.scaffold import create_workspace
 from sayso.sdk.scaffold_tables import BY_DEFAULT, read_connectors, settings_of
 from sayso.sdk.workspace import Workspace
 from sayso.surfaces.slack import SlackApp, create_slack_app
-from sayso.surfaces.slack.pace import Pace
+from sayso.surfaces.slack.pace import NotifierPace
 from sayso.testing.clock import FakeClock
 from sayso.testing.slack import CHANNEL, SIGNING_SECRET, TEAM, TOKEN, FakeSlack, PostedMessage
 
@@ -108,7 +108,7 @@ async def open_scene(folder: Path) -> AsyncGenerator[Scene]:
             environment = {"STRIPE_API_KEY": provider.api_key, "BOT": TOKEN, "SIGN": SIGNING_SECRET}
             workspace = Workspace.load(folder, environment)
             async with Sayso(workspace, mode="decide", clock=clock) as sayso:
-                pace = Pace(post_every_s=0, update_every_s=0)
+                pace = NotifierPace(post_every_s=0, update_every_s=0)
                 app = create_slack_app(sayso, pace=pace, patience=PATIENT)
                 async with slack.serve(app):
                     yield Scene(sayso=sayso, slack=slack, app=app, clock=clock)

@@ -15,9 +15,9 @@ from sayso.sdk.reload import Reloads, following
 from sayso.sdk.workspace import Workspace
 from sayso.settings.surfaces import CONSOLE_PATH
 from sayso.surfaces.console.app import create_console
-from sayso.surfaces.console.edge import Site
+from sayso.surfaces.console.edge import ConsoleSite
 from sayso.surfaces.http.app import create_app
-from sayso.surfaces.http.server import Replaceable, serve
+from sayso.surfaces.http.server import ReplaceableApp, serve
 from sayso.surfaces.mail import mailing
 
 SLACK_PATH = "/slack/events"
@@ -42,7 +42,7 @@ async def serve_site(
     """
     generation = _Generation(sayso, beside)
     try:
-        app = Replaceable(await generation.begin())
+        app = ReplaceableApp(await generation.begin())
 
         async def reload(workspace: Workspace) -> None:
             nonlocal generation
@@ -91,7 +91,7 @@ class _Generation:
 
 @asynccontextmanager
 async def _site(sayso: Sayso) -> AsyncGenerator[Starlette]:
-    site = Site(url=sayso.workspace.settings.console.url)
+    site = ConsoleSite(url=sayso.workspace.settings.console.url)
     routes: list[BaseRoute] = [
         Route("/", RedirectResponse(f"{CONSOLE_PATH}/")),
         Mount(CONSOLE_PATH, create_console(sayso, site=site)),

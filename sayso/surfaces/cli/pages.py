@@ -20,7 +20,7 @@ R = TypeVar("R", bound=_Named)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Page(Generic[R]):
+class ListPage(Generic[R]):
     """The rows that were asked for.
 
     Attributes:
@@ -33,7 +33,7 @@ class Page(Generic[R]):
 
 async def page(
     read: Callable[[int, str | None], Awaitable[Sequence[R]]], limit: int, after: str | None
-) -> Page[R]:
+) -> ListPage[R]:
     """Read a page, and whether it is the last one.
 
     Args:
@@ -41,15 +41,15 @@ async def page(
     """
     rows = await read(limit, after)
     if len(rows) < limit or not rows:
-        return Page(rows=rows, after=None)
+        return ListPage(rows=rows, after=None)
     last = rows[-1].id
-    return Page(rows=rows, after=last if await read(1, last) else None)
+    return ListPage(rows=rows, after=last if await read(1, last) else None)
 
 
 def show_page(
     out: Out,
     command: str,
-    read: Page[R],
+    read: ListPage[R],
     *,
     columns: Sequence[str],
     row: Callable[[R], Sequence[str]],

@@ -56,7 +56,7 @@ _NAMES = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
+class WaterfallRow:
     """One row of the waterfall.
 
     Attributes:
@@ -90,7 +90,7 @@ class Waterfall:
 
     title: str
     machine: str
-    stages: tuple[Stage, ...]
+    stages: tuple[WaterfallRow, ...]
 
 
 async def show_action(visit: Visit) -> Response:
@@ -180,7 +180,7 @@ def waterfall(entries: Sequence[EntryView], times: Times) -> Waterfall:
     return Waterfall(title=title, machine=machine, stages=tuple(_placed(stages, points)))
 
 
-def _stages(points: Sequence[tuple[EntryView, float]], times: Times) -> Iterator[Stage]:
+def _stages(points: Sequence[tuple[EntryView, float]], times: Times) -> Iterator[WaterfallRow]:
     judged = False
     for place, (entry, _) in enumerate(points):
         kind = EntryKind(entry.kind)
@@ -190,7 +190,7 @@ def _stages(points: Sequence[tuple[EntryView, float]], times: Times) -> Iterator
             name = "Waited for a person"
         judged = judged or kind in {EntryKind.ACTION_PENDING, EntryKind.ACTION_APPROVED}
         is_wait = name.startswith("Waited")
-        yield Stage(
+        yield WaterfallRow(
             name=name,
             text=_text(entry, kind, by_person=by_person),
             at=times.seconds(entry.at),
@@ -205,7 +205,9 @@ def _stages(points: Sequence[tuple[EntryView, float]], times: Times) -> Iterator
         )
 
 
-def _placed(stages: Sequence[Stage], points: Sequence[tuple[EntryView, float]]) -> Iterator[Stage]:
+def _placed(
+    stages: Sequence[WaterfallRow], points: Sequence[tuple[EntryView, float]]
+) -> Iterator[WaterfallRow]:
     """The same with their bars: machine time to scale, long waits cut to one length."""
     cuts = sum(stage.cut for stage in stages)
     drawn = sum(_length_of(points, place) for place, stage in enumerate(stages) if not stage.cut)
@@ -214,7 +216,7 @@ def _placed(stages: Sequence[Stage], points: Sequence[tuple[EntryView, float]]) 
     for place, stage in enumerate(stages):
         took = _length_of(points, place)
         width = _CUT if stage.cut else share * took / drawn if drawn else 0.0
-        yield Stage(
+        yield WaterfallRow(
             name=stage.name,
             text=stage.text,
             at=stage.at,

@@ -32,7 +32,7 @@ from sayso.surfaces.console import (
     together,
     work,
 )
-from sayso.surfaces.console.edge import BACK_CHANNEL, Edge, Site, logger
+from sayso.surfaces.console.edge import BACK_CHANNEL, ConsoleEdge, ConsoleSite, logger
 from sayso.surfaces.console.live import Live
 from sayso.surfaces.console.render import assets
 from sayso.surfaces.console.sign_in import SignIn
@@ -41,14 +41,14 @@ from sayso.surfaces.console.visit import Handler, Page, nonce_of, root_of, show,
 _FOR_GOOD = "public, max-age=31536000, immutable"
 
 
-def create_console(sayso: Sayso, *, site: Site | None = None) -> Starlette:
+def create_console(sayso: Sayso, *, site: ConsoleSite | None = None) -> Starlette:
     """The console of an open workspace, to be mounted into a server, such as under `/console`.
 
     Args:
         sayso: open for as long as the app is used, in the same event loop.
         site: under which address it is opened; only on this machine unless said.
     """
-    place = site or Site()
+    place = site or ConsoleSite()
     sign_in = SignIn(sayso=sayso, site=place)
     changes = Changes(sayso.version)
     live = Live(sign_in=sign_in, changes=changes)
@@ -107,7 +107,7 @@ def create_console(sayso: Sayso, *, site: Site | None = None) -> Starlette:
             Route("/me", page(me.show_me)),
             Route("/me", page(me.say), methods=["POST"]),
         ],
-        middleware=[Middleware(Edge, site=place)],
+        middleware=[Middleware(ConsoleEdge, site=place)],
         exception_handlers={404: _missing, SaysoError: _trouble},
     )
     app.state.backtests = backtest.Backtests()

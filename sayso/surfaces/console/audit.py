@@ -104,7 +104,7 @@ class LogRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class QueryResult:
     """What a question came to.
 
     Attributes:
@@ -219,14 +219,14 @@ async def _vouched(visit: Visit) -> tuple[str, ...]:
     )
 
 
-async def _find(visit: Visit, words: str, before: str) -> Found:
+async def _find(visit: Visit, words: str, before: str) -> QueryResult:
     start = int(before) if before.isascii() and before.isdecimal() and len(before) < 16 else None
     try:
         entries = await visit.sayso.audit.query(
             words, limit=PAGE_SIZE, before=start, by=visit.session.token.actor
         )
     except (RefusedError, IntegrityError) as error:
-        return Found(
+        return QueryResult(
             rows=(),
             chips=(),
             next="",
@@ -238,7 +238,7 @@ async def _find(visit: Visit, words: str, before: str) -> Found:
     more = len(entries) == PAGE_SIZE
     why = "" if entries or start is not None else await visit.sayso.audit.why_nothing(words)
     last = urlencode({"q": words, "before": entries[-1].seq}) if more else ""
-    return Found(
+    return QueryResult(
         rows=tuple(_row(entry, visit.times) for entry in entries),
         chips=_chips(words),
         next=last,

@@ -13,7 +13,7 @@ from sayso.surfaces.console import solution
 from sayso.surfaces.console.edge import Form, read_form
 from sayso.surfaces.console.inbox import near_of
 from sayso.surfaces.console.passkeys import signature_in
-from sayso.surfaces.console.solution import Said, Smaller
+from sayso.surfaces.console.solution import SmallerForm, StatusSentence
 from sayso.surfaces.console.visit import Visit
 
 
@@ -43,7 +43,7 @@ async def show_smaller(visit: Visit) -> Response:
     except RefusedError as error:
         return await _open_page(visit, view, note=solution.nothing_decided(error), status=422)
     changed = any(step.left_out for step in less.steps) or bool(lower)
-    return await _open_page(visit, less, smaller=Smaller(lower=lower) if changed else None)
+    return await _open_page(visit, less, smaller=SmallerForm(lower=lower) if changed else None)
 
 
 async def decide(visit: Visit) -> Response:
@@ -56,7 +56,7 @@ async def decide(visit: Visit) -> Response:
     if found.status != "open" or view is None:
         return visit.see(f"solution/{found.id}")
     if said not in {"yes", "no", "ask"}:
-        note = Said(title="Nothing was decided", text="Choose yes or no.", kind="no")
+        note = StatusSentence(title="Nothing was decided", text="Choose yes or no.", kind="no")
         return await _open_page(visit, view, note=note, status=422)
     waiting = {step.id for step in view.steps if step.asks}
     whole = set(form.all("step")) in (set(), waiting)
@@ -117,29 +117,31 @@ async def _open_page(
     visit: Visit,
     view: SolutionView,
     *,
-    note: Said | None = None,
+    note: StatusSentence | None = None,
     status: int = 200,
-    smaller: Smaller | None = None,
+    smaller: SmallerForm | None = None,
 ) -> Response:
     return await solution.page_of(
         visit, view, note=note, status=status, smaller=smaller, to_sign=visit.sayso.canaries.to_sign
     )
 
 
-def revealed(found: CanaryView, person: str) -> Said:
+def revealed(found: CanaryView, person: str) -> StatusSentence:
     """What the card was, to one person; how somebody else did is nobody's business here."""
     mistake = f"The mistake: {found.reveal}." if found.reveal else "What it showed is gone."
     nothing = "Nothing was done, and the customer has heard nothing."
     if found.person == person and found.status == "caught":
         words = {"asked": "You wanted to ask first", "less": "You put it right"}
         title = f"{words.get(found.answer or '', 'You said no')}: you caught it"
-        return Said(title=f"{title}. This was a test card.", text=f"{mistake} {nothing}", kind="ok")
+        return StatusSentence(
+            title=f"{title}. This was a test card.", text=f"{mistake} {nothing}", kind="ok"
+        )
     if found.person == person:
         said = "wanted less of the wrong thing" if found.answer == "less" else "said yes"
         title = f"This was a test card, and you {said}"
-        return Said(title=f"{title}.", text=f"{mistake} {nothing}", kind="wait")
+        return StatusSentence(title=f"{title}.", text=f"{mistake} {nothing}", kind="wait")
     ends = {
         "unanswered": "Nobody answered it in time.",
         "withdrawn": "It was taken back.",
     }.get(found.status, "Somebody has answered it.")
-    return Said(title=f"This was a test card. {ends}", text=f"{mistake} {nothing}")
+    return StatusSentence(title=f"This was a test card. {ends}", text=f"{mistake} {nothing}")

@@ -30,7 +30,7 @@ _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
+class ConsoleSite:
     """Under which address the console is opened.
 
     Attributes:
@@ -70,14 +70,14 @@ BACK_CHANNEL = "/enter/signed-out"
 """Where a company's provider tells that it has signed somebody out."""
 
 
-class Edge:
+class ConsoleEdge:
     """Outermost layer of the console.
 
     Args:
         site: under which address it is opened.
     """
 
-    def __init__(self, app: ASGIApp, site: Site) -> None:
+    def __init__(self, app: ASGIApp, site: ConsoleSite) -> None:
         self._app = app
         self._site = site
 

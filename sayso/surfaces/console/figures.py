@@ -81,7 +81,7 @@ class MoneyChart:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Person:
+class PersonFigures:
     """How one person decides, or how people answer what one rule asks, in words.
 
     Attributes:
@@ -212,7 +212,7 @@ def money(view: StatisticsView) -> tuple[MoneyChart, ...]:
     return tuple(charts)
 
 
-def people(view: StatisticsView) -> tuple[Person, ...]:
+def people(view: StatisticsView) -> tuple[PersonFigures, ...]:
     """How people decide."""
     return tuple(
         _answers(
@@ -222,7 +222,7 @@ def people(view: StatisticsView) -> tuple[Person, ...]:
     )
 
 
-def rules(view: StatisticsView) -> tuple[Person, ...]:
+def rules(view: StatisticsView) -> tuple[PersonFigures, ...]:
     """How people answer what each rule asks; those that ask most, first."""
     return tuple(
         _answers(one.rule or "without a name", one, hint=_EASY if _is_easy(one) else "")
@@ -235,8 +235,8 @@ def _is_easy(one: RuleView) -> bool:
     return one.count >= _MANY and one.yes >= _NEARLY_ALL * one.count and not one.taken_back
 
 
-def _answers(name: str, one: AnswersView, *, caught: str = "", hint: str = "") -> Person:
-    return Person(
+def _answers(name: str, one: AnswersView, *, caught: str = "", hint: str = "") -> PersonFigures:
+    return PersonFigures(
         name=name,
         count=one.count,
         agreement=f"{100 * one.yes / one.count:.0f} % of {one.count:,}",

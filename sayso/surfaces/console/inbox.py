@@ -52,7 +52,7 @@ class Tab:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class InboxRow:
     """A row: one solution, request or action."""
 
     path: str
@@ -77,7 +77,7 @@ class Empty:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
+class InboxGroup:
     """Several of one rule, which can be answered together."""
 
     rule: str
@@ -85,7 +85,7 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Note:
+class StopNotice:
     """What is stopped, above the list."""
 
     title: str
@@ -101,14 +101,14 @@ class Inbox:
     news: str
     hint: str
     tabs: tuple[Tab, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[InboxRow, ...]
     empty: Empty
-    stops: tuple[Note, ...]
+    stops: tuple[StopNotice, ...]
     stake: tuple[Money, ...] = ()
     stake_of: int = 0
     next: str = ""
     page_size: int = PAGE_SIZE
-    together: tuple[Group, ...] = field(default=())
+    together: tuple[InboxGroup, ...] = field(default=())
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -194,7 +194,7 @@ async def _inbox(visit: Visit, tab: str, after: str) -> Inbox:
         Tab(id="decided", name="Decided"),
     )
     stops = tuple(
-        Note(
+        StopNotice(
             title=f"Stopped: {stopped_words(stop)}",
             text=f"{stop.engaged_by} stopped it {visit.times.at(stop.engaged_at)}: "
             f"“{stop.reason}”. Yes and no still count; what you agree to waits.",
@@ -259,7 +259,9 @@ def _count(number: int, more: bool) -> str:
     return "" if number == 0 else f"{number:,}{'+' if more else ''}"
 
 
-def _mine(times: Times, page: InboxPage, tabs: tuple[Tab, ...], stops: tuple[Note, ...]) -> Inbox:
+def _mine(
+    times: Times, page: InboxPage, tabs: tuple[Tab, ...], stops: tuple[StopNotice, ...]
+) -> Inbox:
     number, more = len(page.items), page.after is not None
     title = f"{number}{'+' if more else ''} wait for you" if number != 1 else "1 waits for you"
     return Inbox(
@@ -283,7 +285,7 @@ def _mine(times: Times, page: InboxPage, tabs: tuple[Tab, ...], stops: tuple[Not
         stake_of=number if more else 0,
         next=str(page.after) if page.after is not None else "",
         together=tuple(
-            Group(rule=one.rule, text=f"{len(one.items)} of “{one.why}”, {_money(one)}")
+            InboxGroup(rule=one.rule, text=f"{len(one.items)} of “{one.why}”, {_money(one)}")
             for one in by_rule(page.items)
         ),
     )
@@ -296,7 +298,9 @@ def _money(group: Together) -> str:
 _OTHERS = {"role": "in your role", "handed-over": "handed over", "unknown": "unknown"}
 
 
-def _role(times: Times, page: InboxPage, tabs: tuple[Tab, ...], stops: tuple[Note, ...]) -> Inbox:
+def _role(
+    times: Times, page: InboxPage, tabs: tuple[Tab, ...], stops: tuple[StopNotice, ...]
+) -> Inbox:
     number, more = len(page.items), page.after is not None
     return Inbox(
         tab="role",
@@ -311,12 +315,12 @@ def _role(times: Times, page: InboxPage, tabs: tuple[Tab, ...], stops: tuple[Not
     )
 
 
-def _row(times: Times, view: SolutionView) -> Row:
+def _row(times: Times, view: SolutionView) -> InboxRow:
     lead = view.lead
     more = len(lead.unusual) - 1
     odd = lead.unusual[0] if lead.unusual else "Nothing unusual"
     agreed = f" {view.agreed[0]} said yes" if view.agreed else ""
-    return Row(
+    return InboxRow(
         path=f"solution/{view.id}",
         name=view.customer.name,
         what=_steps(view),
@@ -335,7 +339,7 @@ def _steps(view: SolutionView) -> str:
 
 
 def _decided(
-    times: Times, page: InboxPage, tabs: tuple[Tab, ...], stops: tuple[Note, ...]
+    times: Times, page: InboxPage, tabs: tuple[Tab, ...], stops: tuple[StopNotice, ...]
 ) -> Inbox:
     return Inbox(
         tab="decided",
@@ -350,10 +354,10 @@ def _decided(
     )
 
 
-def _decided_row(times: Times, view: SolutionView) -> Row:
+def _decided_row(times: Times, view: SolutionView) -> InboxRow:
     said = {vote.person for vote in view.votes}
     done = sum(step.status in {"succeeded", "compensated"} for step in view.steps)
-    return Row(
+    return InboxRow(
         path=f"solution/{view.id}",
         name=view.customer.name,
         what=_steps(view),
@@ -395,7 +399,7 @@ def _handed_over(
     items: Sequence[WorkView],
     words: Mapping[str, str],
     tabs: tuple[Tab, ...],
-    stops: tuple[Note, ...],
+    stops: tuple[StopNotice, ...],
 ) -> Inbox:
     number = len(items)
     return Inbox(
@@ -411,7 +415,7 @@ def _handed_over(
 
 
 def _unknown(
-    times: Times, items: Sequence[WorkView], tabs: tuple[Tab, ...], stops: tuple[Note, ...]
+    times: Times, items: Sequence[WorkView], tabs: tuple[Tab, ...], stops: tuple[StopNotice, ...]
 ) -> Inbox:
     number = len(items)
     title = f"{number} whose end is unknown, or that failed" if number else "Every end is known"
@@ -440,9 +444,9 @@ _KINDS = {
 }
 
 
-def _work(times: Times, view: WorkView, words: str = "") -> Row:
+def _work(times: Times, view: WorkView, words: str = "") -> InboxRow:
     kind = f"{_KINDS[view.kind]}{': ' + view.what if view.what else ''}"
-    return Row(
+    return InboxRow(
         path=page_of(view.about),
         name=view.subject,
         what=f"“{words}”" if words else kind,

@@ -20,20 +20,20 @@ MOST_RESPONSE = 16_384
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class RelyingParty:
     """Where the browser is: `origin` of the pages, and the host that passkeys belong to."""
 
     origin: str
     rp_id: str
 
 
-def place_of(visit: Visit) -> Place | None:
+def place_of(visit: Visit) -> RelyingParty | None:
     """Where passkeys can be used; None where a browser has none, as under a bare IP address."""
     host = visit.request.headers.get("host", "")
     name = urlsplit(f"//{host}").hostname or ""
     if visit.site.is_public and host == urlsplit(visit.site.url).netloc:
-        return Place(origin=visit.site.url, rp_id=name)
-    return Place(origin=f"http://{host}", rp_id=name) if name == "localhost" else None
+        return RelyingParty(origin=visit.site.url, rp_id=name)
+    return RelyingParty(origin=f"http://{host}", rp_id=name) if name == "localhost" else None
 
 
 def new_nonce(visit: Visit) -> str:

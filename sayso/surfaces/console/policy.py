@@ -20,7 +20,7 @@ _RULE = re.compile(r"@id\(\"(?P<id>[^\"]{1,80})\"\)\s*@explain\(\"(?P<say>[^\"]{
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class RulePage:
     """A rule and what it says; `query` asks the log what it decided."""
 
     id: str
@@ -60,10 +60,10 @@ async def show_policy(visit: Visit) -> Response:
     )
 
 
-def rules_of(text: PolicyTextView) -> tuple[Rule, ...]:
+def rules_of(text: PolicyTextView) -> tuple[RulePage, ...]:
     """Every rule and every row that explains itself, in the order of the files."""
     return tuple(
-        Rule(id=name, say=say, query=f"rule:{name}")
+        RulePage(id=name, say=say, query=f"rule:{name}")
         for file, content in sorted(text.files.items())
         for name, say in (
             _rows(PurePosixPath(file).stem, content)

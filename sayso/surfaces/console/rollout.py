@@ -24,7 +24,7 @@ _NEXT = {one: list(Stage)[min(one.rank + 1, len(Stage) - 1)] for one in Stage}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mark:
+class StageMark:
     """One stage of a dial. `sign`: `on`, `past` before what it is at, or `left` after it."""
 
     stage: str
@@ -41,13 +41,13 @@ class DialLine:
     """
 
     view: DialView
-    marks: tuple[Mark, ...]
+    marks: tuple[StageMark, ...]
     whom: str
     next: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bar:
+class LimitBar:
     """How full a limit is for one key: `percent` of its room, in words `said`."""
 
     whose: str
@@ -60,7 +60,7 @@ class LimitLine:
     """A limit with its fullest keys, and its caps by name, as a form shows them."""
 
     view: LimitView
-    bars: tuple[Bar, ...]
+    bars: tuple[LimitBar, ...]
     caps: tuple[tuple[str, str], ...]
 
 
@@ -75,7 +75,7 @@ async def dials_by_action(visit: Visit) -> tuple[tuple[str, tuple[DialLine, ...]
 def _line(view: DialView) -> DialLine:
     at = Stage.SUGGEST if view.braked else view.stage
     marks = tuple(
-        Mark(
+        StageMark(
             stage=one.value,
             sign="on" if one is at else "past" if one.rank < at.rank else "left",
         )
@@ -108,8 +108,8 @@ def _caps(view: LimitView) -> Iterator[tuple[str, str]]:
             yield name, str(cap)
 
 
-def _bars(uses: Sequence[LimitUseView]) -> tuple[Bar, ...]:
-    found: list[Bar] = []
+def _bars(uses: Sequence[LimitUseView]) -> tuple[LimitBar, ...]:
+    found: list[LimitBar] = []
     for use in uses:
         whose = use.whose or "a customer of another tenant"
         if use.cap_minor is not None and use.used_minor is not None:
@@ -121,7 +121,7 @@ def _bars(uses: Sequence[LimitUseView]) -> tuple[Bar, ...]:
         else:
             continue
         percent = 100 if cap <= 0 else min(100, 100 * used // cap)
-        found.append(Bar(whose=whose, percent=percent, said=said))
+        found.append(LimitBar(whose=whose, percent=percent, said=said))
     return tuple(found)
 
 

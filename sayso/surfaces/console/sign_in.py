@@ -17,7 +17,7 @@ from sayso.errors import Code, ConfigError, RefusedError, RetryableError, SaysoE
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.oidc import Answer, Login
 from sayso.sdk.resources.sessions import ABSOLUTE, Session
-from sayso.surfaces.console.edge import Site, logger, read_form
+from sayso.surfaces.console.edge import ConsoleSite, logger, read_form
 from sayso.surfaces.console.visit import (
     Handler,
     Page,
@@ -38,7 +38,7 @@ class SignIn:
     """Begins, finds and ends sessions."""
 
     sayso: Sayso
-    site: Site
+    site: ConsoleSite
 
     async def visit(self, request: Request, handler: Handler) -> Response:
         """Answer a request of somebody who is signed in; everybody else is sent to sign in."""

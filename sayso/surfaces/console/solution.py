@@ -18,7 +18,7 @@ from sayso.money import Money
 from sayso.sdk.resources.passkeys import ToSign
 from sayso.sdk.solution_view import SolutionView, StepView
 from sayso.sdk.solution_words import first_name, join, number_word
-from sayso.surfaces.console.changed import Change, changes_in
+from sayso.surfaces.console.changed import ShownChange, changes_in
 from sayso.surfaces.console.edge import Form, read_form
 from sayso.surfaces.console.inbox import Link, near_of
 from sayso.surfaces.console.outside import outside
@@ -43,7 +43,7 @@ _CHANGED = frozenset({Code.STALE_REVISION, Code.DIGEST_MISMATCH})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class StatusSentence:
     """A sentence and what it means. `kind` is the note's colour."""
 
     title: str
@@ -71,14 +71,14 @@ class Agrees:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Smaller:
+class SmallerForm:
     """A smaller yes that is shown: the amounts that it lowers, by step."""
 
     lower: Mapping[str, Money]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Card:
+class CardPage:
     """What the page says around the solution, for one viewer.
 
     Attributes:
@@ -89,8 +89,8 @@ class Card:
     """
 
     asks: bool
-    note: Said | None
-    said: Said
+    note: StatusSentence | None
+    said: StatusSentence
     news: str
     steps_title: str
     total_label: str
@@ -102,7 +102,7 @@ class Card:
     lines: Mapping[str, str]
     marks: Mapping[str, str]
     people: tuple[Agrees, ...] = ()
-    changes: tuple[Change, ...] = ()
+    changes: tuple[ShownChange, ...] = ()
     lower: tuple[Lower, ...] = ()
     after: tuple[str, ...] = ()
     links: tuple[Link, ...] = ()
@@ -110,10 +110,10 @@ class Card:
     warning: str = ""
     may_untick: bool = False
     may_ask: bool = False
-    asked: Said | None = None
+    asked: StatusSentence | None = None
     passkey: str = ""
     passkey_missing: str = ""
-    smaller: Smaller | None = None
+    smaller: SmallerForm | None = None
     key: str = ""
 
 
@@ -127,11 +127,11 @@ async def page_of(
     visit: Visit,
     view: SolutionView,
     *,
-    note: Said | None = None,
-    changes: Sequence[Change] = (),
+    note: StatusSentence | None = None,
+    changes: Sequence[ShownChange] = (),
     status: int = 200,
     dead: bool = False,
-    smaller: Smaller | None = None,
+    smaller: SmallerForm | None = None,
     to_sign: Signing | None = None,
 ) -> Response:
     """The page of a solution; `to_sign` tells what a passkey has to sign of another card."""
@@ -167,7 +167,9 @@ async def _told(visit: Visit, view: SolutionView) -> str:
     return (await visit.sayso.requests.get(view.request_id)).reply
 
 
-async def _with_passkey(visit: Visit, view: SolutionView, card: Card, to_sign: Signing) -> Card:
+async def _with_passkey(
+    visit: Visit, view: SolutionView, card: CardPage, to_sign: Signing
+) -> CardPage:
     """The card with what a passkey has to sign, where this yes needs that."""
     lower: Mapping[str, Money] = {} if card.smaller is None else card.smaller.lower
     steps = tuple(step.id for step in view.steps if step.asks and not step.left_out)
@@ -194,11 +196,11 @@ def card_of(
     visit: Visit,
     view: SolutionView,
     *,
-    note: Said | None = None,
-    changes: Sequence[Change] = (),
+    note: StatusSentence | None = None,
+    changes: Sequence[ShownChange] = (),
     dead: bool = False,
-    smaller: Smaller | None = None,
-) -> Card:
+    smaller: SmallerForm | None = None,
+) -> CardPage:
     """What the page says for this viewer.
 
     Args:
@@ -216,7 +218,7 @@ def card_of(
     name = first_name(view.customer.name)
     left = len(view.roles) - len(view.agreed) - 1
     waiting = [step for step in view.steps if step.asks]
-    return Card(
+    return CardPage(
         asks=asks,
         note=note or (None if asks else _note(visit, view, may=may, answered=answered)),
         said=said,
@@ -256,18 +258,18 @@ def card_of(
     )
 
 
-def _key(view: SolutionView, *, asks: bool, note: Said | None) -> str:
+def _key(view: SolutionView, *, asks: bool, note: StatusSentence | None) -> str:
     shown = [(step.id, step.status, step.revision) for step in view.steps]
     said = repr((view.digest, view.status, view.agreed, shown, asks, note, view.question))
     return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
-def _asked(visit: Visit, view: SolutionView, name: str) -> Said | None:
+def _asked(visit: Visit, view: SolutionView, name: str) -> StatusSentence | None:
     """What the customer was asked and has not answered yet."""
     if view.question is None:
         return None
     by = "You have" if view.question.by == visit.person.id else f"{view.question.by} has"
-    return Said(
+    return StatusSentence(
         title=f"{by} asked {name} {visit.times.at(view.question.asked_at)}: “{view.question.text}”",
         text="The answer will stand here, on a card of its own. A yes or no counts also without.",
         kind="wait",
@@ -361,18 +363,18 @@ def _people(visit: Visit, view: SolutionView) -> tuple[Agrees, ...]:
     return tuple(found)
 
 
-def _note(visit: Visit, view: SolutionView, *, may: bool, answered: bool) -> Said:
+def _note(visit: Visit, view: SolutionView, *, may: bool, answered: bool) -> StatusSentence:
     """What the solution says by itself, to somebody who cannot answer it now."""
     if view.status == ApprovalStatus.PENDING:
         roles = join([role.replace("_", " ") for role in view.roles])
         if answered:
-            return Said(
+            return StatusSentence(
                 title="You said yes. It waits for somebody else.",
                 text=f"Nothing starts until all have agreed: {roles}.",
                 kind="wait",
             )
         if not may:
-            return Said(
+            return StatusSentence(
                 title=f"It waits for {roles}.",
                 text="You can read it; somebody with that role answers it.",
             )
@@ -385,13 +387,13 @@ def _note(visit: Visit, view: SolutionView, *, may: bool, answered: bool) -> Sai
             if len(done) == len(view.steps)
             else f"{len(done)} of {len(view.steps)} steps are done."
         )
-        return Said(title=f"{said.title} {said.text}.", text=text, kind="ok")
+        return StatusSentence(title=f"{said.title} {said.text}.", text=text, kind="ok")
     moved = [str(step.amount) for step in done if step.amount is not None]
     text = f"Moved: {join(moved)}." if moved else "No money moved."
-    return Said(title=f"{said.title} {said.text}".rstrip() + ".", text=text)
+    return StatusSentence(title=f"{said.title} {said.text}".rstrip() + ".", text=text)
 
 
-def _said(visit: Visit, view: SolutionView) -> Said:
+def _said(visit: Visit, view: SolutionView) -> StatusSentence:
     """Who answered what; stands where the buttons were."""
     words = {
         ApprovalStatus.APPROVED: ("said yes", "approve"),
@@ -402,13 +404,13 @@ def _said(visit: Visit, view: SolutionView) -> Said:
         people = list(dict.fromkeys(vote.person for vote in votes))
         who = join(["You" if one == visit.person.id else one for one in people]) or "Somebody"
         when = visit.times.at(votes[-1].at) if votes else ""
-        return Said(title=f"{who} {words[0]}", text=when)
+        return StatusSentence(title=f"{who} {words[0]}", text=when)
     if view.status == ApprovalStatus.EXPIRED:
         until = visit.times.at(view.expires_at)
-        return Said(title="Nobody answered, which counts as no", text=f"until {until}")
+        return StatusSentence(title="Nobody answered, which counts as no", text=f"until {until}")
     if view.status == ApprovalStatus.SUPERSEDED:
-        return Said(title="It is no longer asked", text="Something changed meanwhile")
-    return Said(title="It waits for somebody else", text="")
+        return StatusSentence(title="It is no longer asked", text="Something changed meanwhile")
+    return StatusSentence(title="It waits for somebody else", text="")
 
 
 def _after(view: SolutionView) -> tuple[str, ...]:
@@ -438,10 +440,10 @@ async def show_smaller(visit: Visit) -> Response:
     except RefusedError as error:
         return await page_of(visit, whole, note=nothing_decided(error), status=422)
     if not any(step.asks for step in view.steps):
-        note = Said(title="Nothing is left", text="A yes to no step is a no.", kind="no")
+        note = StatusSentence(title="Nothing is left", text="A yes to no step is a no.", kind="no")
         return await page_of(visit, whole, note=note, status=422)
     changed = any(step.left_out for step in view.steps) or bool(lower)
-    return await page_of(visit, view, smaller=Smaller(lower=lower) if changed else None)
+    return await page_of(visit, view, smaller=SmallerForm(lower=lower) if changed else None)
 
 
 async def decide(visit: Visit) -> Response:
@@ -463,7 +465,9 @@ async def decide(visit: Visit) -> Response:
                     return visit.see(f"solution/{before.id}/smaller?{as_query(form)}")
                 await _answer(visit, form, "yes", before)
             case _:
-                note = Said(title="Nothing was decided", text="Choose yes or no.", kind="no")
+                note = StatusSentence(
+                    title="Nothing was decided", text="Choose yes or no.", kind="no"
+                )
                 return await page_of(visit, before, status=422, note=note)
     except RefusedError as error:
         return await _refused(visit, form, error)
@@ -544,12 +548,12 @@ async def _refused(visit: Visit, form: Form, error: RefusedError) -> Response:
             # The same click, sent again since the first answer was lost on its way.
             return visit.see(f"solution/{view.id}")
         who = _said(visit, view)
-        note = Said(
+        note = StatusSentence(
             title=f"{who.title} {who.text}. Your click was not counted.", text="", kind="no"
         )
         return await page_of(visit, view, note=note, status=409, dead=True)
     if error.code in _CHANGED:
-        note = Said(
+        note = StatusSentence(
             title="Your answer was not counted: something changed while you read.",
             text="Nothing was done. This is the card as it stands now.",
             kind="no",
@@ -558,7 +562,7 @@ async def _refused(visit: Visit, form: Form, error: RefusedError) -> Response:
             visit, view, note=note, changes=changes_in(form, view), status=409, dead=True
         )
     if error.code is Code.PASSKEY_REQUIRED:
-        note = Said(
+        note = StatusSentence(
             title="Nothing was decided: a yes to so much needs your passkey.",
             text="Allow JavaScript on this page, and use your passkey when your browser asks.",
             kind="no",
@@ -567,8 +571,8 @@ async def _refused(visit: Visit, form: Form, error: RefusedError) -> Response:
     return await page_of(visit, view, note=nothing_decided(error), status=422)
 
 
-def nothing_decided(error: RefusedError) -> Said:
+def nothing_decided(error: RefusedError) -> StatusSentence:
     """A refusal after which everything is as it was."""
     steps = "" if error.next_step in {"", "nothing"} else f" Next: {error.next_step}."
     text = f"{error.message[:1].upper()}{error.message[1:]}.{steps}"
-    return Said(title="Nothing was decided", text=text, kind="no")
+    return StatusSentence(title="Nothing was decided", text=text, kind="no")

@@ -17,12 +17,12 @@ from sayso.sdk.solution_view import SolutionView
 from sayso.sdk.together import MOST_TOGETHER, Together, chosen
 from sayso.surfaces.console.edge import Form, read_form
 from sayso.surfaces.console.render import plural
-from sayso.surfaces.console.solution import Said
+from sayso.surfaces.console.solution import StatusSentence
 from sayso.surfaces.console.visit import Visit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class BulkLine:
     """One of them, once it was answered. `said` is what came of it."""
 
     view: SolutionView
@@ -46,10 +46,10 @@ async def answer_together(visit: Visit) -> Response:
     ticked = await _ticked(visit, form, form.one("rule")[:400], shown)
     if set(form.all("item")) != set(form.all("shown")):
         # A browser that cannot hide the button of the whole: it decides nothing else than it names.
-        note = Said(title="Nothing was decided yet: something is unticked.", kind="wait")
+        note = StatusSentence(title="Nothing was decided yet: something is unticked.", kind="wait")
         return _page(visit, ticked, note)
     if not shown or len(ticked.items) != len(shown) or ticked.digest != form.one("digest"):
-        note = Said(
+        note = StatusSentence(
             title="Something changed while you read, and nothing was decided.",
             text="What changed is not among these any more.",
             kind="no",
@@ -71,7 +71,7 @@ async def _ticked(visit: Visit, form: Form, rule: str, shown: Sequence[str]) -> 
     return chosen([item for item in items if said.get(item.id) == item.digest], rule)
 
 
-async def _answer(visit: Visit, item: SolutionView, digest: str) -> Line:
+async def _answer(visit: Visit, item: SolutionView, digest: str) -> BulkLine:
     """Answer one, by the same rules as its own page; the others go on whatever comes of it."""
     try:
         view = await visit.sayso.solutions.answer(
@@ -83,16 +83,16 @@ async def _answer(visit: Visit, item: SolutionView, digest: str) -> Line:
             via=f"console/together/{digest[:12]}",
         )
     except RefusedError as error:
-        return Line(view=item, said=f"Not counted: {error.message}.", kind="no")
+        return BulkLine(view=item, said=f"Not counted: {error.message}.", kind="no")
     if view.status == "pending":
-        return Line(view=view, said="Your yes counts; it waits for somebody else.", kind="wait")
+        return BulkLine(view=view, said="Your yes counts; it waits for somebody else.", kind="wait")
     done = sum(step.status in {"succeeded", "compensated"} for step in view.steps)
     said = f"Yes. {done} of {plural(len(view.steps), 'step')} done."
-    return Line(view=view, said=said, kind="done")
+    return BulkLine(view=view, said=said, kind="done")
 
 
 def _page(
-    visit: Visit, together: Together, note: Said | None = None, *, status: int = 200
+    visit: Visit, together: Together, note: StatusSentence | None = None, *, status: int = 200
 ) -> Response:
     """The page; with a note nothing on it decides, since a yes was just clicked in its place."""
     count = len(together.items)

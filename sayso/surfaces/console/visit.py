@@ -15,7 +15,7 @@ from sayso.errors import Code, RefusedError
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.sessions import Session
 from sayso.sdk.views import StopView
-from sayso.surfaces.console.edge import Site
+from sayso.surfaces.console.edge import ConsoleSite
 from sayso.surfaces.console.render import KEYS_COOKIE, ZONE_COOKIE, Times, environment, zone_of
 
 PAGES = (
@@ -73,7 +73,7 @@ class Visit:
     session: Session
     person: KnownPerson
     times: Times
-    site: Site
+    site: ConsoleSite
     stops: tuple[StopView, ...] = field(default=())
 
     @property

@@ -25,7 +25,7 @@ _ALWAYS = frozenset({"/healthz", "/readyz"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
+class CallPace:
     """How often somebody may call.
 
     Attributes:
@@ -47,8 +47,8 @@ class Gates:
             calls as fast as they are answered would else keep the server busy with saying so.
     """
 
-    token: Pace = Pace(per_s=500, burst=1000)
-    stranger: Pace = Pace(per_s=10, burst=50)
+    token: CallPace = CallPace(per_s=500, burst=1000)
+    stranger: CallPace = CallPace(per_s=10, burst=50)
     at_once: int = 1000
     body_s: float = 30.0
     held_s: float = 1.0
@@ -57,7 +57,7 @@ class Gates:
 class _Buckets:
     """One bucket for each caller; the oldest are forgotten."""
 
-    def __init__(self, pace: Pace, monotonic_s: Callable[[], float]) -> None:
+    def __init__(self, pace: CallPace, monotonic_s: Callable[[], float]) -> None:
         self._pace = pace
         self._now = monotonic_s
         self._left: OrderedDict[bytes, tuple[float, float]] = OrderedDict()

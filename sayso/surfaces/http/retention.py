@@ -26,7 +26,7 @@ from sayso.surfaces.http.upkeep import (
     SweepBody,
     Upkeep,
     UpkeepView,
-    WaitQuery,
+    UpkeepWaitQuery,
 )
 
 router = APIRouter(tags=["retention"], route_class=GuardedRoute)
@@ -82,7 +82,7 @@ async def seal_log(
     works: Works,
     token: Admin,
     key: Key,
-    query: Annotated[WaitQuery, Query()],
+    query: Annotated[UpkeepWaitQuery, Query()],
     body: SealBody,
 ) -> UpkeepView:
     """Scope: `admin` of a person with one of the roles of `[retention] roles`.
@@ -118,7 +118,7 @@ async def prune_log(
     works: Works,
     token: Admin,
     key: Key,
-    query: Annotated[WaitQuery, Query()],
+    query: Annotated[UpkeepWaitQuery, Query()],
     _body: PruneBody,
 ) -> UpkeepView:
     """Scope: `admin` of a person with one of the roles of `[retention] roles`.
@@ -153,7 +153,7 @@ async def sweep_subjects(
     works: Works,
     token: Admin,
     key: Key,
-    query: Annotated[WaitQuery, Query()],
+    query: Annotated[UpkeepWaitQuery, Query()],
     _body: SweepBody,
 ) -> UpkeepView:
     """Scope: `admin` of a person with one of the roles of `[retention] roles`.

@@ -37,7 +37,7 @@ async def serve(
     allow_remote: bool = False,
     ready: Callable[[str], None] | None = None,
     listener: socket.socket | None = None,
-    app: Starlette | Replaceable | None = None,
+    app: Starlette | ReplaceableApp | None = None,
 ) -> None:
     """Serve the HTTP API until SIGTERM, SIGINT or cancellation; prints nothing.
 
@@ -48,7 +48,7 @@ async def serve(
         listener: a socket from `listen`, for callers that took the port earlier; `host` and
             `port` are not used then.
         app: `create_app(sayso)`, or an app that mounts it; made here when None. One that is
-            `Replaceable` may give way to another while it is served.
+            `ReplaceableApp` may give way to another while it is served.
 
     Raises:
         ConfigError: see `listen`.
@@ -61,7 +61,7 @@ async def serve(
     left = await run_in_threadpool(remove_left)
     if left:
         logger.info("took away the files of %d exports that ended in the middle", left)
-    served = app if isinstance(app, Replaceable) else Replaceable(app or create_app(sayso))
+    served = app if isinstance(app, ReplaceableApp) else ReplaceableApp(app or create_app(sayso))
     # Access lines would hold query strings, in which customers' ids stand; without this, uvicorn
     # writes them as soon as somebody gives that logger a handler.
     logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
@@ -74,7 +74,7 @@ async def serve(
         await asyncio.wait([warming])
 
 
-class Replaceable(serving.Replaceable[Starlette]):
+class ReplaceableApp(serving.Replaceable[Starlette]):
     """An app whose place another one can take; its event streams end, as at a restart."""
 
     async def replace(self, app: Starlette, *, grace_s: float = GRACE_S) -> None:
@@ -106,7 +106,7 @@ class _Server(OrderlyServer):
 
     def __init__(
         self,
-        app: Replaceable,
+        app: ReplaceableApp,
         *,
         grace_s: int,
         ready: Callable[[str], None] | None,

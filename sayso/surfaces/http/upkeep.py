@@ -42,7 +42,7 @@ class SweepBody(Body):
     """Nothing: what is old says sayso.toml, and whose it is the token."""
 
 
-class WaitQuery(QueryModel):
+class UpkeepWaitQuery(QueryModel):
     """How long the answer may take; the work goes on in any case."""
 
     wait: float = Field(

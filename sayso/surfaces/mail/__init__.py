@@ -36,7 +36,7 @@ _LEASE_S = 120.0
 _BATCH = 20
 
 
-class Post(Protocol):
+class MailSender(Protocol):
     """What hands an e-mail over: the connector of `[connectors.email]`."""
 
     async def tell(self, *, recipient: str, title: str, text: str, key: str, about: str) -> None:
@@ -51,7 +51,7 @@ class Mailer:
         addresses: e-mail addresses by person, as sayso.toml has them.
     """
 
-    def __init__(self, sayso: Sayso, post: Post, addresses: Mapping[str, str]) -> None:
+    def __init__(self, sayso: Sayso, post: MailSender, addresses: Mapping[str, str]) -> None:
         self._sayso = sayso
         self._post = post
         self._addresses = addresses

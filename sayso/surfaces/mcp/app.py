@@ -34,7 +34,7 @@ from sayso.sdk.tools.tool import Caller
 from sayso.sdk.tools.toolbox import Toolbox
 from sayso.sdk.workspace import Workspace
 from sayso.serving import OrderlyServer, Replaceable
-from sayso.surfaces.mcp.server import Context, Session, make_server, silence_library
+from sayso.surfaces.mcp.server import Context, McpSession, make_server, silence_library
 
 logger = logging.getLogger("sayso.mcp")
 
@@ -122,7 +122,7 @@ class McpApp:
         if status >= _BAD_REQUEST:  # what is no message of the protocol
             await self._rejected_calls.note(Code.INVALID_INPUT, token, via="mcp")
 
-    async def _session(self, request: Request, token: Token) -> Session:
+    async def _session(self, request: Request, token: Token) -> McpSession:
         """For whom the call is made."""
         if "origin" in request.headers:
             # SOURCE: MCP, streamable HTTP, security warning: DNS rebinding.
@@ -140,7 +140,7 @@ class McpApp:
             conversation=_conversation(request),
         )
         rejected_calls = partial(self._rejected_calls.note, token=token, via="mcp")
-        return Session(caller=caller, scopes=token.scopes, rejected_calls=rejected_calls)
+        return McpSession(caller=caller, scopes=token.scopes, rejected_calls=rejected_calls)
 
     async def _customer(self, request: Request) -> Subject:
         said, name, assertion = _subject(request), None, None
@@ -207,11 +207,11 @@ def _check_method(request: Request) -> None:
         )
 
 
-def _session_of(context: Context) -> Session:
+def _session_of(context: Context) -> McpSession:
     request: object = context.request
     assert isinstance(request, Request), "what comes over HTTP has its request"
     found: object = request.scope[_SESSION]
-    assert isinstance(found, Session)
+    assert isinstance(found, McpSession)
     return found
 
 

@@ -73,7 +73,7 @@ async def serve_stdio(
     async def note(code: Code) -> None:
         await opened.rejected_calls.note(code, None, via="mcp")
 
-    session = Session(
+    session = McpSession(
         caller=caller, scopes=frozenset({Scope.PROPOSE, Scope.READ}), rejected_calls=note
     )
     toolbox = Toolbox(sayso)
@@ -138,7 +138,7 @@ INSTRUCTIONS = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Session:
+class McpSession:
     """Who calls, and what for.
 
     Attributes:
@@ -151,7 +151,7 @@ class Session:
     rejected_calls: Callable[[Code], Awaitable[None]]
 
 
-def make_server(toolbox: Toolbox, session_of: Callable[[Context], Session]) -> Server[Any]:
+def make_server(toolbox: Toolbox, session_of: Callable[[Context], McpSession]) -> Server[Any]:
     """The server.
 
     Args:
@@ -208,7 +208,7 @@ async def _finished(work: Awaitable[Answer]) -> Answer:
 
 
 async def _answer(
-    toolbox: Toolbox, session: Session, params: CallToolRequestParams, context: Context
+    toolbox: Toolbox, session: McpSession, params: CallToolRequestParams, context: Context
 ) -> Answer:
     tool = toolbox.tool(params.name)
     try:

@@ -35,9 +35,14 @@ from sayso.surfaces.slack.forms import (
 )
 from sayso.surfaces.slack.identity import Identified, Identities, Voice, voice_of
 from sayso.surfaces.slack.pace import Patience
-from sayso.surfaces.slack.payload import Account, Click, Pointer, Submission
+from sayso.surfaces.slack.payload import Click, FormSubmission, Pointer, SlackAccount
 from sayso.surfaces.slack.web import SlackRefusedError, SlackWeb
-from sayso.surfaces.slack.wording import NOT_CONFIRMED, NOTHING_DECIDED, Answer, refusal_text
+from sayso.surfaces.slack.wording import (
+    NOT_CONFIRMED,
+    NOTHING_DECIDED,
+    InteractionReply,
+    refusal_text,
+)
 
 logger = logging.getLogger("sayso.slack")
 
@@ -78,10 +83,10 @@ class Answering:
         self._identities = identities
         self._patience = patience
 
-    async def click(self, click: Click) -> Answer:
+    async def click(self, click: Click) -> InteractionReply:
         """Answer a click on a card's button."""
         if click.action_id == OPEN:  # a link; Slack tells us of it, the browser is there already
-            return Answer()
+            return InteractionReply()
         try:
             pointer = Pointer.read(click.value)
             choice = _BUTTONS.get(click.action_id)
@@ -94,7 +99,7 @@ class Answering:
             if click.action_id == ASK:
                 return await self._open(click, said, ask_form)
             if choice is Choice.APPROVE:
-                return Answer(tell=answered_text(await self._answer(said), who.person.id))
+                return InteractionReply(tell=answered_text(await self._answer(said), who.person.id))
             form = no_form if choice is Choice.REJECT else less_form
             return await self._open(click, said, form)
         except RefusedError as error:
@@ -104,7 +109,7 @@ class Answering:
         except (SaysoError, TimeoutError) as error:
             return failed(error)
 
-    async def _test_card(self, click: Click, unknown: RefusedError) -> Answer:
+    async def _test_card(self, click: Click, unknown: RefusedError) -> InteractionReply:
         """Answer a click on what is no approval: on a test card, any button says all of it."""
         try:
             pointer, choice = Pointer.read(click.value), _BUTTONS[click.action_id]
@@ -114,13 +119,13 @@ class Answering:
             said = self._said(pointer, voice_of(person, click.account), choice, code=code)
             asks = click.action_id == ASK
             async with asyncio.timeout(self._patience.decide_s):
-                return Answer(tell=await answer_test_card(self._sayso, said, asks=asks))
+                return InteractionReply(tell=await answer_test_card(self._sayso, said, asks=asks))
         except RefusedError as error:
             return refused(unknown if error.code is Code.NOT_FOUND else error, "")
         except (SaysoError, TimeoutError) as error:
             return failed(error)
 
-    async def submit(self, form: Submission) -> Answer:
+    async def submit(self, form: FormSubmission) -> InteractionReply:
         """Answer a form: errors go to their field, everything else replaces the form."""
         try:
             pointer = Pointer.read(form.metadata)
@@ -174,8 +179,8 @@ class Answering:
             return await self._sayso.solutions.answer_as(said, wait=False)
 
     async def _turn_away(
-        self, account: Account, who: Identified, pointer: Pointer, choice: Choice
-    ) -> Answer:
+        self, account: SlackAccount, who: Identified, pointer: Pointer, choice: Choice
+    ) -> InteractionReply:
         """Refuse an account that is no approver, and have that recorded like any refusal."""
         try:
             voice = voice_of(account.actor, account)
@@ -183,14 +188,14 @@ class Answering:
         except RefusedError as error:
             if error.code is not Code.NOT_AN_APPROVER:
                 raise
-            return Answer(
+            return InteractionReply(
                 tell=f"You may not decide this: {who.refusal}. Nothing was changed by your click."
             )
         raise AssertionError("an account without a person has decided")
 
     async def _open(
         self, click: Click, said: Said, form: Callable[[SolutionView], JsonObject]
-    ) -> Answer:
+    ) -> InteractionReply:
         """Show the form in which the choice is made, if it would count now."""
         async with asyncio.timeout(self._patience.decide_s):
             view = await self._sayso.solutions.check_answer(said)
@@ -205,9 +210,9 @@ class Answering:
                 raise
             # The click took longer than Slack lets one open a form; another one opens it.
             raise RetryableError(error.code, error.message) from error
-        return Answer()
+        return InteractionReply()
 
-    async def _ask(self, form: Submission, pointer: Pointer, voice: Voice) -> Answer:
+    async def _ask(self, form: FormSubmission, pointer: Pointer, voice: Voice) -> InteractionReply:
         text = form.inputs.get(QUESTION, "")
         said = self._said(pointer, voice, Choice.APPROVE)
         try:
@@ -218,9 +223,9 @@ class Answering:
                 return field_error(QUESTION, f"{error.message}; {error.next_step}")
             raise
         told = f"{first_name(view.customer.name)} is asked. The answer will stand on the card."
-        return as_note("Asked", Answer(tell=told))
+        return as_note("Asked", InteractionReply(tell=told))
 
-    async def _no(self, form: Submission, pointer: Pointer, voice: Voice) -> Answer:
+    async def _no(self, form: FormSubmission, pointer: Pointer, voice: Voice) -> InteractionReply:
         code = form.inputs.get(CODE, "")
         if code not in REASON_CODES:
             return field_error(CODE, "choose a reason")
@@ -229,9 +234,9 @@ class Answering:
             return field_error(REASON, f"at most {MAX_REASON_CHARS:,} characters")
         said = self._said(pointer, voice, Choice.REJECT, code=code, reason=reason)
         view = await self._answer(said)
-        return as_note("Done", Answer(tell=answered_text(view, voice.person)))
+        return as_note("Done", InteractionReply(tell=answered_text(view, voice.person)))
 
-    async def _less(self, form: Submission, pointer: Pointer, voice: Voice) -> Answer:
+    async def _less(self, form: FormSubmission, pointer: Pointer, voice: Voice) -> InteractionReply:
         async with asyncio.timeout(self._patience.decide_s):
             view = await self._sayso.solutions.check_answer(self._said(pointer, voice, Choice.EDIT))
         waiting = {step.id: step for step in view.steps if step.asks}
@@ -264,7 +269,7 @@ class Answering:
                 raise
             place = f"{LOWER}{next(iter(lower))}"
             return field_error(place, f"nothing was decided: {error.message}; send again")
-        return as_note("Done", Answer(tell=answered_text(view, voice.person)))
+        return as_note("Done", InteractionReply(tell=answered_text(view, voice.person)))
 
 
 def answered_text(view: SolutionView, person: str) -> str:
@@ -285,26 +290,30 @@ def answered_text(view: SolutionView, person: str) -> str:
     )
 
 
-def refused(error: RefusedError, value: str) -> Answer:
+def refused(error: RefusedError, value: str) -> InteractionReply:
     """A refusal in words; a card that is out of date is drawn anew."""
     refresh = value.partition(".")[0] if error.code in _STALE else None
-    return Answer(tell=refusal_text(error), refresh=refresh)
+    return InteractionReply(tell=refusal_text(error), refresh=refresh)
 
 
-def failed(error: SaysoError | TimeoutError) -> Answer:
+def failed(error: SaysoError | TimeoutError) -> InteractionReply:
     """Neither decided nor refused: no acknowledgement, so Slack shows that it failed."""
     logger.warning("a click could not be answered: %s", logged(error))
     # NOTE: a write that was handed over may still be committed after its time is over.
     tell = NOT_CONFIRMED if isinstance(error, TimeoutError) else NOTHING_DECIDED
-    return Answer(status=503, tell=tell)
+    return InteractionReply(status=503, tell=tell)
 
 
-def field_error(block_id: str, problem: str) -> Answer:
+def field_error(block_id: str, problem: str) -> InteractionReply:
     """The form stays, with the problem below one of its fields."""
-    return Answer(body={"response_action": "errors", "errors": {block_id: storable(problem, 150)}})
+    return InteractionReply(
+        body={"response_action": "errors", "errors": {block_id: storable(problem, 150)}}
+    )
 
 
-def as_note(title: str, answer: Answer) -> Answer:
+def as_note(title: str, answer: InteractionReply) -> InteractionReply:
     """The same, told in the place of the form instead of in the channel."""
     view = note(title, answer.tell)
-    return Answer(body={"response_action": "update", "view": view}, refresh=answer.refresh)
+    return InteractionReply(
+        body={"response_action": "update", "view": view}, refresh=answer.refresh
+    )

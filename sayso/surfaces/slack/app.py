@@ -25,11 +25,11 @@ from sayso.surfaces.slack.channel import Channel
 from sayso.surfaces.slack.identity import Home, Identities
 from sayso.surfaces.slack.notes import Noting
 from sayso.surfaces.slack.notifier import Notifier
-from sayso.surfaces.slack.pace import Pace, Patience
-from sayso.surfaces.slack.payload import Account, Click, Submission, Written
+from sayso.surfaces.slack.pace import NotifierPace, Patience
+from sayso.surfaces.slack.payload import Click, FormSubmission, SlackAccount, Written
 from sayso.surfaces.slack.socket_mode import SocketMode
 from sayso.surfaces.slack.web import SlackRefusedError, SlackWeb
-from sayso.surfaces.slack.wording import Answer, ephemeral_text, link_blocks
+from sayso.surfaces.slack.wording import InteractionReply, ephemeral_text, link_blocks
 
 logger = logging.getLogger("sayso.slack")
 
@@ -43,7 +43,7 @@ _TELL_TRIES = 3
 class _Place(NamedTuple):
     """Whom to tell, and where they look."""
 
-    account: Account
+    account: SlackAccount
     channel: str
     thread: str = ""
 
@@ -58,7 +58,7 @@ class SlackApp:
         self,
         sayso: Sayso,
         *,
-        pace: Pace | None = None,
+        pace: NotifierPace | None = None,
         patience: Patience | None = None,
         monotonic: Callable[[], float] = monotonic_s,
     ) -> None:
@@ -163,7 +163,7 @@ class SlackApp:
         media_type = "application/json" if reply.json else "text/plain"
         return Response(reply.body, status_code=reply.status, media_type=media_type)
 
-    async def _on_click(self, click: Click) -> Answer:
+    async def _on_click(self, click: Click) -> InteractionReply:
         answer = await self._answering.click(click)
         if click.channel is not None:
             self._tell(answer, _Place(click.account, click.channel))
@@ -171,23 +171,23 @@ class SlackApp:
             self._tell(answer, None)
         return answer
 
-    async def _on_submit(self, form: Submission) -> Answer:
+    async def _on_submit(self, form: FormSubmission) -> InteractionReply:
         answer = await self._answering.submit(form)
         self._tell(answer, None)
         return answer
 
-    async def _on_written(self, written: Written) -> Answer:
+    async def _on_written(self, written: Written) -> InteractionReply:
         answer = await self._noting.take(written)
         self._tell(answer, _Place(written.account, written.channel, written.thread))
         return answer
 
-    def _tell(self, answer: Answer, place: _Place | None) -> None:
+    def _tell(self, answer: InteractionReply, place: _Place | None) -> None:
         """Tell the person and refresh the card, without making Slack wait for it."""
         task = asyncio.create_task(self._tell_now(answer, place))
         self._telling.add(task)
         task.add_done_callback(self._telling.discard)
 
-    async def _tell_now(self, answer: Answer, place: _Place | None) -> None:
+    async def _tell_now(self, answer: InteractionReply, place: _Place | None) -> None:
         try:
             if answer.refresh is not None:
                 await self._sayso.approvals.show_again(answer.refresh)
@@ -199,7 +199,7 @@ class SlackApp:
         except SaysoError as error:
             logger.warning("somebody who clicked could not be told: %s", logged(error))
 
-    async def _link_for(self, account: Account) -> str:
+    async def _link_for(self, account: SlackAccount) -> str:
         """Where an account that is nobody's becomes somebody's; empty for every other one."""
         url = self._sayso.workspace.settings.console.url
         try:
@@ -241,7 +241,7 @@ class SlackApp:
 def create_slack_app(
     sayso: Sayso,
     *,
-    pace: Pace | None = None,
+    pace: NotifierPace | None = None,
     patience: Patience | None = None,
     monotonic: Callable[[], float] = monotonic_s,
 ) -> SlackApp:

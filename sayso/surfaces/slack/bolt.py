@@ -27,13 +27,13 @@ from sayso.errors import RefusedError, logged, logged_with_frames
 from sayso.secret import Secret
 from sayso.surfaces.slack.payload import (
     Click,
-    Submission,
+    FormSubmission,
     Written,
     read_click,
     read_submission,
     read_written,
 )
-from sayso.surfaces.slack.wording import Answer
+from sayso.surfaces.slack.wording import InteractionReply
 
 logger = logging.getLogger("sayso.slack")
 
@@ -44,9 +44,9 @@ _OURS = re.compile(r"sayso\..*")
 _ANY = re.compile(r".*")
 _FIRST = "sayso_first"
 
-OnClick = Callable[[Click], Awaitable[Answer]]
-OnSubmit = Callable[[Submission], Awaitable[Answer]]
-OnWritten = Callable[[Written], Awaitable[Answer]]
+OnClick = Callable[[Click], Awaitable[InteractionReply]]
+OnSubmit = Callable[[FormSubmission], Awaitable[InteractionReply]]
+OnWritten = Callable[[Written], Awaitable[InteractionReply]]
 
 
 class Bolt:
@@ -103,7 +103,7 @@ class Bolt:
         app.event(_ANY)(self._happened)  # pyright: ignore[reportUnknownMemberType]
         return app
 
-    async def answer(self, raw: bytes, headers: Mapping[str, str]) -> Reply:
+    async def answer(self, raw: bytes, headers: Mapping[str, str]) -> HttpReply:
         """The answer to one request, at the latest when Slack is about to give up.
 
         Guarantees: 200 only when what was decided is durable, or when nothing was to be decided.
@@ -112,15 +112,15 @@ class Bolt:
             headers.get("x-slack-request-timestamp", "")
         ):
             # NOTE: Bolt 1.30.0 answers 500 to a timestamp that is no number.
-            return Reply(status=401)
+            return HttpReply(status=401)
         try:
             request = BoltRequest(body=raw.decode("utf-8"), headers=dict(headers))
         except Exception:  # noqa: BLE001
             # INVARIANT: Bolt reads the body before it checks whose it is, and breaks on JSON of
             # another shape than Slack's; a stranger's must not fill the log with tracebacks.
-            return Reply(status=400)
+            return HttpReply(status=400)
         if not _has_slacks_shape(request.body):
-            return Reply(status=400)
+            return HttpReply(status=400)
         self._loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self._whole_s):
@@ -129,18 +129,18 @@ class Bolt:
                 )
         except TimeoutError:
             response = BoltResponse(status=503)
-        reply = Reply(
+        reply = HttpReply(
             status=response.status, body=response.body, json=response.body.startswith("{")
         )
         if _FIRST in request.context:
             self._replays.settle(headers.get(_SIGNATURE, ""), reply)
         return reply
 
-    async def answer_socket(self, payload: Mapping[str, object]) -> Reply:
+    async def answer_socket(self, payload: Mapping[str, object]) -> HttpReply:
         """The same for what came over a socket of ours, where there is nothing to be signed."""
         request = BoltRequest(mode="socket_mode", body=dict(payload))
         if not _has_slacks_shape(request.body):
-            return Reply(status=400)
+            return HttpReply(status=400)
         self._loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self._whole_s):
@@ -149,7 +149,9 @@ class Bolt:
                 )
         except TimeoutError:
             response = BoltResponse(status=503)
-        return Reply(status=response.status, body=response.body, json=response.body.startswith("{"))
+        return HttpReply(
+            status=response.status, body=response.body, json=response.body.startswith("{")
+        )
 
     def close(self) -> None:
         """Let the threads end."""
@@ -178,26 +180,26 @@ class Bolt:
         return self._in_loop(lambda: self._on_submit(read_submission(body)))
 
     def _happened(self, body: dict[str, object]) -> BoltResponse:
-        async def take() -> Answer:
+        async def take() -> InteractionReply:
             written = read_written(body)
-            return Answer() if written is None else await self._on_written(written)
+            return InteractionReply() if written is None else await self._on_written(written)
 
         return self._in_loop(take)
 
-    def _in_loop(self, work: Callable[[], Awaitable[Answer]]) -> BoltResponse:
+    def _in_loop(self, work: Callable[[], Awaitable[InteractionReply]]) -> BoltResponse:
         assert self._loop is not None
 
-        async def run() -> Answer:
+        async def run() -> InteractionReply:
             try:
                 return await work()
             except RefusedError as error:
                 logger.warning("a request was not understood: %s", logged(error))
-                return Answer(status=400)
+                return InteractionReply(status=400)
             except Exception as error:  # noqa: BLE001
                 # The surface's edge. Bolt would log the words of it, which may be a customer's.
                 told = logged_with_frames(error)
                 logger.error("a request could not be answered: %s", told)  # noqa: TRY400
-                return Answer(status=500)
+                return InteractionReply(status=500)
 
         answer = asyncio.run_coroutine_threadsafe(run(), self._loop).result()
         body = "" if answer.body is None else orjson.dumps(answer.body).decode()
@@ -244,7 +246,7 @@ REMEMBERED_S = 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
+class HttpReply:
     """An HTTP answer. `json` says which of the two media types the body has."""
 
     status: int
@@ -255,7 +257,7 @@ class Reply:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Kept:
     until: float
-    reply: Future[Reply]
+    reply: Future[HttpReply]
 
 
 class Replays:
@@ -274,7 +276,7 @@ class Replays:
         self._kept: dict[bytes, _Kept] = {}
         self._lock = threading.Lock()
 
-    def claim(self, signature: str) -> Future[Reply] | None:
+    def claim(self, signature: str) -> Future[HttpReply] | None:
         """None for the first of its kind; else what the first was, or will be, answered."""
         key = _key(signature)
         now = self._monotonic_s()
@@ -290,7 +292,7 @@ class Replays:
             self._kept[key] = _Kept(until=now + REMEMBERED_S, reply=Future())
             return None
 
-    def settle(self, signature: str, reply: Reply) -> None:
+    def settle(self, signature: str, reply: HttpReply) -> None:
         """Say what the first was answered."""
         key = _key(signature)
         with self._lock:

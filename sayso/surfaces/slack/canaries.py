@@ -16,9 +16,9 @@ from sayso.sdk.outcome_words import Outcome
 from sayso.sdk.resources.canaries import CANARY_TOPIC, CanaryView
 from sayso.sdk.resources.outbox import OutboxRow
 from sayso.sdk.solution_view import SolutionView
-from sayso.surfaces.slack.card import Message, build_message, context, section
+from sayso.surfaces.slack.card import SlackMessage, build_message, context, section
 from sayso.surfaces.slack.channel import Channel
-from sayso.surfaces.slack.pace import Bucket, Pace
+from sayso.surfaces.slack.pace import Bucket, NotifierPace
 from sayso.surfaces.slack.thread import Post, build_evidence
 from sayso.surfaces.slack.wording import fit
 
@@ -36,7 +36,7 @@ class CanaryCards:
         posts: shared with the true cards, since Slack counts both.
     """
 
-    def __init__(self, sayso: Sayso, channel: Channel, pace: Pace, posts: Bucket) -> None:
+    def __init__(self, sayso: Sayso, channel: Channel, pace: NotifierPace, posts: Bucket) -> None:
         self._sayso = sayso
         self._channel = channel
         self._pace = pace
@@ -94,7 +94,7 @@ class CanaryCards:
         except SaysoError as error:
             logger.info("what is known was not told: %s", logged(error))
 
-    def _message(self, found: CanaryView) -> Message:
+    def _message(self, found: CanaryView) -> SlackMessage:
         view = found.solution
         if found.status == "open" and view is not None:
             alone = None if len(view.steps) > 1 else _WAITS
@@ -102,14 +102,14 @@ class CanaryCards:
         return _ended(found)
 
 
-def _ended(found: CanaryView) -> Message:
+def _ended(found: CanaryView) -> SlackMessage:
     """What is left of a card in the channel; how somebody did is told to nobody else."""
     said = {
         "unanswered": "Nobody answered it in time.",
         "withdrawn": "It was taken back.",
     }.get(found.status, "It was answered, and whoever clicked was told what was wrong with it.")
     title = "This was a test card"
-    return Message(
+    return SlackMessage(
         text=f"{title} ({found.id})",
         blocks=(
             section(f"{title}: a true case with a mistake in it. {said} Nothing was done."),

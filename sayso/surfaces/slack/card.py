@@ -39,7 +39,7 @@ _CONSEQUENCES_CHARS = 1200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class SlackMessage:
     """What is posted.
 
     Attributes:
@@ -62,7 +62,9 @@ class Message:
         }
 
 
-def build_message(view: SolutionView, outcome: Outcome | None = None, *, url: str = "") -> Message:
+def build_message(
+    view: SolutionView, outcome: Outcome | None = None, *, url: str = ""
+) -> SlackMessage:
     """The card as it should stand now: with buttons while it waits, with the outcome afterwards.
 
     Args:
@@ -81,7 +83,7 @@ def build_message(view: SolutionView, outcome: Outcome | None = None, *, url: st
     blocks += [context(line) for line in _small(view, asks=asks)]
     money = " + ".join(map(str, view.totals)) or "no money"
     said = answer_of(view) if asks or outcome is None else outcome.lead.strip(": ")
-    return Message(
+    return SlackMessage(
         # Without any foreign text: notifications parse it as mrkdwn.
         text=escape(show_hidden(f"{money}: {said} ({view.id})")),
         blocks=tuple(blocks),

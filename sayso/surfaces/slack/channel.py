@@ -9,7 +9,7 @@ from sayso.block_kit import check_blocks
 from sayso.errors import Code, IntegrityError, RefusedError
 from sayso.ids import to_micros
 from sayso.json import JsonObject, JsonValue
-from sayso.surfaces.slack.card import EVENT_TYPE, Message, context
+from sayso.surfaces.slack.card import EVENT_TYPE, SlackMessage, context
 from sayso.surfaces.slack.identity import Home
 from sayso.surfaces.slack.thread import Post
 from sayso.surfaces.slack.web import SlackRefusedError, SlackWeb
@@ -56,7 +56,7 @@ class Channel:
                 next_step="name a private channel of your own in `slack.channel`",
             )
 
-    async def post(self, message: Message) -> str:
+    async def post(self, message: SlackMessage) -> str:
         """Post a card; returns its `ts`.
 
         Raises:
@@ -131,7 +131,7 @@ class Channel:
         named = _payload(found[0], EVENT_TYPE).get("approval_id")
         return named if isinstance(named, str) else ""
 
-    async def update(self, ts: str, message: Message) -> str:
+    async def update(self, ts: str, message: SlackMessage) -> str:
         """Make an earlier card say what is so now; returns where it stands.
 
         Raises:
@@ -184,7 +184,7 @@ class Channel:
             return [], cursor
         return [one for one in found if isinstance(one, Mapping)], cursor
 
-    async def _send(self, method: str, message: Message, more: JsonObject) -> JsonObject:
+    async def _send(self, method: str, message: SlackMessage, more: JsonObject) -> JsonObject:
         problems = check_blocks(message.blocks)
         if problems:
             # INVARIANT: what Slack might refuse, or show otherwise than meant, does not leave.

@@ -10,8 +10,8 @@ from sayso.ids import rfc3339, to_micros
 from sayso.sdk.client import Sayso
 from sayso.surfaces.slack.channel import Channel
 from sayso.surfaces.slack.identity import Home, Identities
-from sayso.surfaces.slack.pace import Pace, Patience
-from sayso.surfaces.slack.payload import Account
+from sayso.surfaces.slack.pace import NotifierPace, Patience
+from sayso.surfaces.slack.payload import SlackAccount
 from sayso.surfaces.slack.web import SlackRefusedError, SlackWeb
 
 _STEPS = {
@@ -29,7 +29,7 @@ _READS = frozenset({"groups:history", "channels:history"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class DoctorFinding:
     """One thing that was looked at. `next_step` is empty where it is fine."""
 
     what: str
@@ -42,28 +42,28 @@ class Finding:
         return not self.next_step
 
 
-async def examine(sayso: Sayso) -> list[Finding]:
+async def examine(sayso: Sayso) -> list[DoctorFinding]:
     """Look at the token, the channel, how clicks come, and each linked person; changes nothing."""
     section = sayso.workspace.settings.slack
     if section is None:
         step = "add [slack] to sayso.toml as the guide shows"
-        return [Finding(what="settings", said="there is no [slack]", next_step=step)]
+        return [DoctorFinding(what="settings", said="there is no [slack]", next_step=step)]
     try:
         web = SlackWeb(section.api_url, sayso.workspace.secret(section.bot_token))
     except SaysoError as error:
-        return [Finding(what="token", said=error.message, next_step=error.next_step)]
+        return [DoctorFinding(what="token", said=error.message, next_step=error.next_step)]
     try:
         return [found async for found in _examine(sayso, web, section.channel)]
     finally:
         await web.close()
 
 
-async def _examine(sayso: Sayso, web: SlackWeb, channel: str) -> AsyncIterator[Finding]:
-    pace, patience = Pace(), Patience()
+async def _examine(sayso: Sayso, web: SlackWeb, channel: str) -> AsyncIterator[DoctorFinding]:
+    pace, patience = NotifierPace(), Patience()
     home = Home(web, patience.ask_s)
     try:
         bot = await home.read()
-        yield Finding(what="token", said=f"it is valid; we are {bot.user}")
+        yield DoctorFinding(what="token", said=f"it is valid; we are {bot.user}")
     except SaysoError as error:
         yield _problem("token", error)
         return
@@ -71,14 +71,16 @@ async def _examine(sayso: Sayso, web: SlackWeb, channel: str) -> AsyncIterator[F
         place = Channel(web, home, channel, pace.timeout_s)
         await place.check_private()
         await place.find("apr_none", rfc3339(to_micros(sayso.now())))
-        yield Finding(what="channel", said=f"{channel} is ours alone, and we can read our cards")
+        yield DoctorFinding(
+            what="channel", said=f"{channel} is ours alone, and we can read our cards"
+        )
     except SaysoError as error:
         yield _problem("channel", error)
     yield await _notes(web, patience)
     section = sayso.workspace.settings.slack
     assert section is not None, "looked at before"
     how = "over Socket Mode" if section.app_token else "over HTTP, at /slack/events"
-    yield Finding(what="clicks", said=f"they come {how}")
+    yield DoctorFinding(what="clicks", said=f"they come {how}")
     async for found in _people(
         sayso,
         Identities(
@@ -88,50 +90,54 @@ async def _examine(sayso: Sayso, web: SlackWeb, channel: str) -> AsyncIterator[F
         yield found
 
 
-async def _notes(web: SlackWeb, patience: Patience) -> Finding:
+async def _notes(web: SlackWeb, patience: Patience) -> DoctorFinding:
     """Whether what people write below a card can reach us; everything else goes on without."""
     try:
         scopes = await web.scopes(timeout_s=patience.ask_s)
     except SaysoError as error:
         return _problem("notes", error)
     if not scopes & _READS:
-        return Finding(
+        return DoctorFinding(
             what="notes",
             said="what people write below a card is not noted: the token lacks `groups:history`",
             next_step="add the scopes and the event of the manifest, and install the app again;"
             " cards and clicks go on without",
         )
-    return Finding(
+    return DoctorFinding(
         what="notes",
         said="the token may read threads; Slack sends them once the app is subscribed to"
         " `message.groups`, which only its settings page shows",
     )
 
 
-async def _people(sayso: Sayso, identities: Identities) -> AsyncIterator[Finding]:
+async def _people(sayso: Sayso, identities: Identities) -> AsyncIterator[DoctorFinding]:
     linked = [one for one in await sayso.people.list(sayso.tenant) if one.slack and one.active]
     if not linked:
         step = 'link somebody: `slack = "T…/U…"` in [[people]]'
-        yield Finding(what="people", said="nobody is linked, so nobody decides", next_step=step)
+        yield DoctorFinding(
+            what="people", said="nobody is linked, so nobody decides", next_step=step
+        )
     for person in linked:
         owner, _, user = (person.slack or "").partition("/")
         what = f"person {person.id}"
         try:
-            known = await identities.identify(Account(owner=owner, user=user))
+            known = await identities.identify(SlackAccount(owner=owner, user=user))
         except SaysoError as error:
             yield _problem(what, error)
             continue
         if known.person is None:
             step = "link the account that they use, or leave it out"
-            yield Finding(what=what, said=known.refusal, next_step=step)
+            yield DoctorFinding(what=what, said=known.refusal, next_step=step)
         elif not known.person.roles:
-            yield Finding(what=what, said="has no role", next_step="give them one")
+            yield DoctorFinding(what=what, said="has no role", next_step="give them one")
         else:
             roles = ", ".join(role.replace("_", " ") for role in sorted(known.person.roles))
-            yield Finding(what=what, said=f"may decide as {roles}")
+            yield DoctorFinding(what=what, said=f"may decide as {roles}")
 
 
-def _problem(what: str, error: SaysoError) -> Finding:
+def _problem(what: str, error: SaysoError) -> DoctorFinding:
     word = error.error if isinstance(error, SlackRefusedError) else ""
     step = _STEPS.get(word, error.next_step or "try again")
-    return Finding(what=what, said=f"{error.message}{f' ({word})' if word else ''}", next_step=step)
+    return DoctorFinding(
+        what=what, said=f"{error.message}{f' ({word})' if word else ''}", next_step=step
+    )

@@ -11,7 +11,7 @@ from sayso.audit.authority.state import Authority
 from sayso.errors import RetryableError
 from sayso.json import JsonObject
 from sayso.sdk.resources.people import by_slack
-from sayso.surfaces.slack.payload import Account
+from sayso.surfaces.slack.payload import SlackAccount
 from sayso.surfaces.slack.web import SlackRefusedError, SlackWeb
 
 FRESH_S = 300.0
@@ -48,7 +48,7 @@ class Voice(NamedTuple):
     credential: str
 
 
-def voice_of(person: str, account: Account) -> Voice:
+def voice_of(person: str, account: SlackAccount) -> Voice:
     """The word of a person that came by this account."""
     return Voice(person=person, credential=account.actor)
 
@@ -119,7 +119,7 @@ class Identities:
         self._ask_s = ask_s
         self._known: dict[tuple[str, str], tuple[float, str]] = {}
 
-    async def identify(self, account: Account) -> Identified:
+    async def identify(self, account: SlackAccount) -> Identified:
         """The person behind an account, or why there is none.
 
         Raises:
@@ -136,7 +136,7 @@ class Identities:
         refusal = await self._refusal(account)
         return Identified(person=None if refusal else person, refusal=refusal)
 
-    async def may_link(self, account: Account) -> bool:
+    async def may_link(self, account: SlackAccount) -> bool:
         """Whether it is nobody's, and of somebody who could decide by it: no guest, bot, stranger.
 
         Raises:
@@ -148,7 +148,7 @@ class Identities:
             return False
         return not await self._refusal(account)
 
-    async def _refusal(self, account: Account) -> str:
+    async def _refusal(self, account: SlackAccount) -> str:
         key = (account.owner, account.user)
         now = self._monotonic_s()
         known = self._known.get(key)
@@ -169,7 +169,7 @@ class Identities:
         return refusal
 
 
-def _refusal_of(answer: JsonObject, account: Account, places: frozenset[str]) -> str:
+def _refusal_of(answer: JsonObject, account: SlackAccount, places: frozenset[str]) -> str:
     user = answer.get("user")
     if not isinstance(user, Mapping) or user.get("id") != account.user:
         return "slack does not know this account here"

@@ -15,7 +15,7 @@ from sayso.surfaces.slack.identity import Home, Identities
 from sayso.surfaces.slack.pace import Patience
 from sayso.surfaces.slack.payload import Written
 from sayso.surfaces.slack.web import SlackRefusedError
-from sayso.surfaces.slack.wording import Answer, plain_of
+from sayso.surfaces.slack.wording import InteractionReply, plain_of
 
 logger = logging.getLogger("sayso.slack")
 
@@ -47,39 +47,41 @@ class Noting:
         self._patience = patience
         self._cards: dict[str, str] = {}
 
-    async def take(self, written: Written) -> Answer:
+    async def take(self, written: Written) -> InteractionReply:
         """Note it, or say why not."""
         try:
             return await self._take(written)
         except SlackRefusedError as error:
             # It would be refused again, such as for a scope that is missing; cards go on without.
             logger.warning("what was written below a card is not noted: %s", logged(error))
-            return Answer()
+            return InteractionReply()
         except RefusedError as error:
             if error.code is Code.NOT_FOUND:
-                return Answer()
-            return Answer(tell=f"This was not noted: {error.message}. Next: {error.next_step}.")
+                return InteractionReply()
+            return InteractionReply(
+                tell=f"This was not noted: {error.message}. Next: {error.next_step}."
+            )
         except (SaysoError, TimeoutError) as error:
             logger.warning("what was written below a card is noted later: %s", logged(error))
-            return Answer(status=503)
+            return InteractionReply(status=503)
 
-    async def _take(self, written: Written) -> Answer:
+    async def _take(self, written: Written) -> InteractionReply:
         bot = (await self._home.read()).user
         theirs = written.channel != self._channel.id or written.parent not in {None, bot}
         if theirs or written.account.user == bot:
-            return Answer()
+            return InteractionReply()
         card = await self._card(written.thread)
         if not card:
-            return Answer()
+            return InteractionReply()
         who = await self._identities.identify(written.account)
         if who.person is None:
             account = f"{written.account.owner}/{written.account.user}"
-            return Answer(
+            return InteractionReply(
                 tell=f"What you write here is not noted: {who.refusal}.", once=f"{card}:{account}"
             )
         text = plain_of(written.text).strip()
         if len(text) > MAX_NOTE_CHARS:
-            return Answer(
+            return InteractionReply(
                 tell=f"This was not noted: a note has at most {MAX_NOTE_CHARS:,} characters, and"
                 f" this has {len(text):,}. Write a shorter one, or several."
             )
@@ -93,7 +95,7 @@ class Noting:
                 via=mark,
                 repeated=partial(_among, mark),
             )
-        return Answer()
+        return InteractionReply()
 
     async def _card(self, ts: str) -> str:
         """The approval whose card a message is, by what we have posted; empty for any other."""

@@ -24,10 +24,10 @@ from sayso.sdk.outcome_words import outcome_of
 from sayso.sdk.resources.outbox import OutboxRow
 from sayso.sdk.solution_view import SolutionView
 from sayso.surfaces.slack.canaries import CanaryCards
-from sayso.surfaces.slack.card import Message, build_message, is_blank
+from sayso.surfaces.slack.card import SlackMessage, build_message, is_blank
 from sayso.surfaces.slack.channel import Channel
 from sayso.surfaces.slack.identity import Home
-from sayso.surfaces.slack.pace import Bucket, Pace
+from sayso.surfaces.slack.pace import Bucket, NotifierPace
 from sayso.surfaces.slack.reminding import News, all_news
 from sayso.surfaces.slack.thread import Post, build_evidence
 from sayso.surfaces.slack.web import SlackRefusedError, SlackWeb
@@ -80,9 +80,15 @@ class Notifier:
     """
 
     def __init__(
-        self, sayso: Sayso, web: SlackWeb, home: Home, channel: str, *, pace: Pace | None = None
+        self,
+        sayso: Sayso,
+        web: SlackWeb,
+        home: Home,
+        channel: str,
+        *,
+        pace: NotifierPace | None = None,
     ) -> None:
-        self.pace = pace or Pace()
+        self.pace = pace or NotifierPace()
         self._sayso = sayso
         self._channel_id = channel
         self._channel = Channel(web, home, channel, self.pace.timeout_s)
@@ -250,7 +256,7 @@ class Notifier:
                 return await self._channel.update(found, message)
         return await self._channel.post(message)
 
-    async def _message(self, row: OutboxRow) -> tuple[SolutionView, Message]:
+    async def _message(self, row: OutboxRow) -> tuple[SolutionView, SlackMessage]:
         # NOTE: read after the row, so what is sent is never older than the version it is sent for.
         view = await self._sayso.solutions.get(row.key, tenant=row.tenant)
         url = self._sayso.workspace.settings.console.url

@@ -12,7 +12,7 @@ _LONGEST_LEASE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
+class NotifierPace:
     """Times of the notifier, all in seconds.
 
     Attributes:

@@ -71,7 +71,7 @@ class _ViewSubmission(_Interaction):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
+class SlackAccount:
     """The Slack account that did it.
 
     Attributes:
@@ -96,7 +96,7 @@ class Account:
 class Click:
     """A click on a button of a card."""
 
-    account: Account
+    account: SlackAccount
     action_id: str
     value: str
     trigger_id: str
@@ -104,7 +104,7 @@ class Click:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Submission:
+class FormSubmission:
     """A form that was sent.
 
     Attributes:
@@ -113,7 +113,7 @@ class Submission:
             empty texts where nothing was given.
     """
 
-    account: Account
+    account: SlackAccount
     callback_id: str
     metadata: str
     inputs: Mapping[str, str]
@@ -138,7 +138,7 @@ def read_click(body: Mapping[str, object]) -> Click:
     )
 
 
-def read_submission(body: Mapping[str, object]) -> Submission:
+def read_submission(body: Mapping[str, object]) -> FormSubmission:
     """A `view_submission` payload.
 
     Raises:
@@ -152,7 +152,7 @@ def read_submission(body: Mapping[str, object]) -> Submission:
     for block_id, elements in found.view.state.values.items():
         for element in elements.values():
             inputs[block_id] = _said(element)
-    return Submission(
+    return FormSubmission(
         account=_account(found),
         callback_id=found.view.callback_id,
         metadata=found.view.private_metadata,
@@ -166,13 +166,13 @@ def _said(element: _Input) -> str:
     return element.selected_option.value if element.selected_option else element.value or ""
 
 
-def _account(found: _Interaction) -> Account:
+def _account(found: _Interaction) -> SlackAccount:
     team = found.team.id if found.team else None
     enterprise = found.enterprise.id if found.enterprise else None
     owner = enterprise or found.user.team_id or team
     if owner is None:
         raise RefusedError(Code.INVALID_INPUT, "slack did not say whose account this is")
-    return Account(owner=owner, user=found.user.id)
+    return SlackAccount(owner=owner, user=found.user.id)
 
 
 def _strange(error: ValidationError) -> RefusedError:
@@ -226,7 +226,7 @@ class Written:
         text: as Slack sends it, with its markup.
     """
 
-    account: Account
+    account: SlackAccount
     channel: str
     thread: str
     parent: str | None
@@ -257,7 +257,7 @@ def read_written(body: Mapping[str, object]) -> Written | None:
     if owner is None or event.user is None:
         return None
     return Written(
-        account=Account(owner=owner, user=event.user),
+        account=SlackAccount(owner=owner, user=event.user),
         channel=event.channel,
         thread=event.thread_ts,
         parent=event.parent_user_id,

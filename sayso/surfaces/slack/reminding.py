@@ -35,7 +35,7 @@ from sayso.sdk.solution_view import SolutionView
 from sayso.sdk.views import ActionView
 from sayso.settings.surfaces import CONSOLE_PATH
 from sayso.surfaces.slack.channel import Channel
-from sayso.surfaces.slack.pace import Bucket, Pace
+from sayso.surfaces.slack.pace import Bucket, NotifierPace
 from sayso.surfaces.slack.thread import Post, note_post, reminder, rule_post
 from sayso.surfaces.slack.wording import escape, fit, show_hidden
 
@@ -63,7 +63,7 @@ class News:
         *,
         sayso: Sayso,
         channel: Channel,
-        pace: Pace,
+        pace: NotifierPace,
         posts: Bucket,
     ) -> None:
         self._topic = topic
@@ -103,7 +103,7 @@ class News:
         await outbox.sent(row, {"told": True})
 
 
-def all_news(sayso: Sayso, channel: Channel, pace: Pace, posts: Bucket) -> tuple[News, ...]:
+def all_news(sayso: Sayso, channel: Channel, pace: NotifierPace, posts: Bucket) -> tuple[News, ...]:
     """Reminders and notes; limits that are nearly full; what failed after it was told otherwise.
 
     Args:

@@ -20,7 +20,7 @@ from slack_sdk.socket_mode.response import SocketModeResponse
 
 from sayso.errors import Code, ConfigError
 from sayso.secret import Secret
-from sayso.surfaces.slack.bolt import Reply
+from sayso.surfaces.slack.bolt import HttpReply
 
 logger = logging.getLogger("sayso.slack")
 
@@ -40,7 +40,7 @@ class SocketMode:
         self,
         api_url: str,
         token: Secret,
-        answer: Callable[[Mapping[str, object]], Awaitable[Reply]],
+        answer: Callable[[Mapping[str, object]], Awaitable[HttpReply]],
         whole_s: float,
     ) -> None:
         self._answer = answer
@@ -96,5 +96,5 @@ class SocketMode:
             SocketModeResponse(envelope_id=request.envelope_id, payload=payload)
         )
 
-    async def _answered(self, payload: Mapping[str, object]) -> Reply:
+    async def _answered(self, payload: Mapping[str, object]) -> HttpReply:
         return await self._answer(payload)

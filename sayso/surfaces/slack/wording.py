@@ -79,7 +79,7 @@ def _count(left: int, more: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class InteractionReply:
     """The answer to one interaction.
 
     Attributes:

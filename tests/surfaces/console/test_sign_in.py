@@ -16,7 +16,7 @@ from surfaces.console.served_console import (
 
 from sayso.audit.entry import Actor, ActorKind
 from sayso.sdk.resources.tokens import Scope
-from sayso.surfaces.console.edge import Site
+from sayso.surfaces.console.edge import ConsoleSite
 
 pytestmark = pytest.mark.promise("console:sign-in")
 
@@ -241,8 +241,8 @@ async def test_the_cookie_is_kept_from_scripts_and_other_sites(tmp_path: Path) -
         cookie = answer.headers["set-cookie"].lower()
         assert "httponly" in cookie
         assert "samesite=lax" in cookie
-    assert Site(url="https://sayso.example").cookie == "__Host-sayso"
-    assert Site(url="https://sayso.example").is_secure
+    assert ConsoleSite(url="https://sayso.example").cookie == "__Host-sayso"
+    assert ConsoleSite(url="https://sayso.example").is_secure
 
 
 POLICY = (

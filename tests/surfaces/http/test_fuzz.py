@@ -31,7 +31,7 @@ from surfaces.http.api_server import ApiServer, serving, token
 from sayso.sandbox import Sandbox
 from sayso.sdk.resources.tokens import Scope
 from sayso.surfaces.http import server
-from sayso.surfaces.http.gate import Gate, Gates, Pace
+from sayso.surfaces.http.gate import CallPace, Gate, Gates
 from sayso.testing.clock import FakeClock
 
 EXAMPLES = int(os.environ.get("SAYSO_FUZZ", "6"))
@@ -51,7 +51,7 @@ def api(tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox) -> Generator
 
     However fast the machine is, none of them waits: 429 is documented by `default` alone.
     """
-    no_limit = partial(Gate, gates=Gates(stranger=Pace(per_s=1e6, burst=1e6)))
+    no_limit = partial(Gate, gates=Gates(stranger=CallPace(per_s=1e6, burst=1e6)))
     folder = tmp_path_factory.mktemp("fuzzed")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(server, "Gate", no_limit)

@@ -19,7 +19,7 @@ from sayso.audit.verifier.database import MOST_TENANTS
 from sayso.audit.verifier.verification import Verdict
 from sayso.audit.verify import verify
 from sayso.serving import HEADERS_S
-from sayso.surfaces.http.gate import Gate, Gates, Pace
+from sayso.surfaces.http.gate import CallPace, Gate, Gates
 
 pytestmark = pytest.mark.promise("http:held-up")
 
@@ -40,7 +40,9 @@ async def _only_good(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def _client(clock: Clock, held_s: float = 0.0) -> httpx.AsyncClient:
-    gates = Gates(token=Pace(per_s=2, burst=4), stranger=Pace(per_s=1, burst=3), held_s=held_s)
+    gates = Gates(
+        token=CallPace(per_s=2, burst=4), stranger=CallPace(per_s=1, burst=3), held_s=held_s
+    )
     transport = httpx.ASGITransport(app=Gate(_only_good, gates, clock))
     return httpx.AsyncClient(transport=transport, base_url="http://sayso.example")
 

@@ -16,7 +16,7 @@ from sayso.agent.base import Planner
 from sayso.money import Money
 from sayso.sdk.views import ActionView, ApprovalView
 from sayso.surfaces.slack import SlackApp, create_slack_app
-from sayso.surfaces.slack.pace import Pace, Patience
+from sayso.surfaces.slack.pace import NotifierPace, Patience
 from sayso.testing.clock import FakeClock
 from sayso.testing.slack import (
     CHANNEL,
@@ -169,7 +169,7 @@ async def open_team(
     folder: Path,
     slack: FakeSlack,
     *,
-    make: Callable[[Ticks], Pace] | None = None,
+    make: Callable[[Ticks], NotifierPace] | None = None,
     shop: Shop | None = None,
     clock: FakeClock | None = None,
     patience: Patience = PATIENT,
@@ -193,7 +193,7 @@ async def open_team(
     pace = (
         make(ticks)
         if make
-        else Pace(
+        else NotifierPace(
             post_every_s=0,
             update_every_s=0,
             timeout_s=LONG_S,

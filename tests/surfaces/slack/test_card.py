@@ -19,7 +19,7 @@ from sayso.sdk.outcome_words import outcome_of
 from sayso.sdk.solution_view import CustomerView, LeadView, LetterView, SolutionView, StepView
 from sayso.sdk.views import ActionView, ApprovalView, ErrorView, ReceiptView, VoteView
 from sayso.surfaces.slack import build_message, check_blocks
-from sayso.surfaces.slack.card import Message
+from sayso.surfaces.slack.card import SlackMessage
 from sayso.surfaces.slack.forms import ask_form, less_form, no_form, note
 from sayso.surfaces.slack.thread import build_evidence
 from sayso.surfaces.slack.wording import escape, fit, show_hidden
@@ -147,7 +147,7 @@ def message_of(
     status: str = "pending",
     votes: tuple[VoteView, ...] = (),
     now: ActionView | None = None,
-) -> Message:
+) -> SlackMessage:
     """The card with what became of it, as the notifier makes it."""
     return build_message(
         solution(shown, status, votes), outcome_of(approval(shown, status, votes), now)

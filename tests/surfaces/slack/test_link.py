@@ -16,7 +16,7 @@ from sayso.audit.verify import verify
 from sayso.errors import RefusedError
 from sayso.sdk.views import ApprovalView
 from sayso.surfaces.console.app import create_console
-from sayso.surfaces.console.edge import Site
+from sayso.surfaces.console.edge import ConsoleSite
 from sayso.testing.slack import FakeSlack
 
 pytestmark = pytest.mark.promise("slack:linked")
@@ -39,7 +39,7 @@ async def team_with_console(folder: Path, slack: FakeSlack) -> AsyncGenerator[Sl
 @asynccontextmanager
 async def browser(team: SlackTeam, person: str = "") -> AsyncGenerator[httpx.AsyncClient]:
     """A browser at the console."""
-    site = Site(url=URL)
+    site = ConsoleSite(url=URL)
     sayso = team.workspace.sayso
     transport = httpx.ASGITransport(app=create_console(sayso, site=site))
     cookies: dict[str, str] = {}

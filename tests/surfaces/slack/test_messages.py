@@ -21,7 +21,7 @@ from sayso.money import Money
 from sayso.sdk.resources.tokens import Scope, Token
 from sayso.secret import Secret
 from sayso.store.base import Transaction
-from sayso.surfaces.slack.pace import Pace
+from sayso.surfaces.slack.pace import NotifierPace
 from sayso.surfaces.slack.web import SlackWeb
 from sayso.testing.faults import FaultProxy, HttpFault
 from sayso.testing.slack import CHANNEL, FakeSlack, FaultKind, SlackFault, render
@@ -42,8 +42,8 @@ KEEPER = Token(
 async def slow(tmp_path: Path, slack: FakeSlack) -> AsyncIterator[SlackTeam]:
     """A team at Slack's real pace, on a clock that is moved instead of waited for."""
 
-    def make(ticks: Ticks) -> Pace:
-        return Pace(timeout_s=LONG_S, monotonic=ticks, sleep=ticks.sleep)
+    def make(ticks: Ticks) -> NotifierPace:
+        return NotifierPace(timeout_s=LONG_S, monotonic=ticks, sleep=ticks.sleep)
 
     async with open_team(tmp_path, slack, make=make) as opened:
         yield opened
@@ -304,8 +304,8 @@ async def test_messages_cannot_unfurl_mention_or_parse(team: SlackTeam) -> None:
 async def test_the_running_notifier_serves_by_itself(tmp_path: Path, slack: FakeSlack) -> None:
     """While the app is entered, cards come and change without anybody asking."""
 
-    def make(ticks: Ticks) -> Pace:
-        return Pace(post_every_s=0, update_every_s=0, timeout_s=LONG_S, look_every_s=0.01)
+    def make(ticks: Ticks) -> NotifierPace:
+        return NotifierPace(post_every_s=0, update_every_s=0, timeout_s=LONG_S, look_every_s=0.01)
 
     async with open_team(tmp_path, slack, make=make) as team, team.app:
         slack.add_faults(SlackFault(kind=FaultKind.SERVER_ERROR, method="conversations.info"))

@@ -14,7 +14,7 @@ from surfaces.slack.slack_team import APPROVE, LONG_S, LOWER, REJECT, SlackTeam,
 from sayso.json import JsonValue
 from sayso.secret import Secret
 from sayso.surfaces.slack.bolt import Bolt, Replays
-from sayso.surfaces.slack.wording import Answer
+from sayso.surfaces.slack.wording import InteractionReply
 from sayso.testing.slack.interactions import click_payload, encode, sign, submission_payload
 
 
@@ -215,8 +215,8 @@ def test_a_token_in_the_environment_is_no_warning(
     """Where the documentation puts it; Bolt finds it there and would complain at each start."""
     monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-1")
 
-    async def nothing(_: object) -> Answer:
-        return Answer()
+    async def nothing(_: object) -> InteractionReply:
+        return InteractionReply()
 
     Bolt(Secret("s"), Replays(lambda: 0.0), nothing, nothing, nothing, 1.0).close()
     assert caplog.messages == []
@@ -230,7 +230,7 @@ async def test_what_a_click_breaks_on_is_not_quoted_in_the_log(
     words = "Ann Lee, ann@example.com"
     click = encode(payload(team, team.card(await team.ask()).buttons[APPROVE]))
 
-    async def breaks(_: object) -> Answer:
+    async def breaks(_: object) -> InteractionReply:
         raise ZeroDivisionError(words)
 
     bolt = Bolt(Secret("s"), Replays(lambda: 0.0), breaks, breaks, breaks, 1.0)

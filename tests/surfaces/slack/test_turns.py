@@ -10,7 +10,7 @@ from surfaces.slack.slack_team import LONG_S, SlackTeam, Ticks, open_team
 
 from sayso.audit.entry import Actor, ActorKind
 from sayso.money import Money
-from sayso.surfaces.slack.pace import Pace
+from sayso.surfaces.slack.pace import NotifierPace
 from sayso.testing.slack import FakeSlack
 
 
@@ -18,8 +18,8 @@ from sayso.testing.slack import FakeSlack
 async def slow(tmp_path: Path, slack: FakeSlack) -> AsyncIterator[SlackTeam]:
     """A team at Slack's real pace, on a clock that is moved instead of waited for."""
 
-    def make(ticks: Ticks) -> Pace:
-        return Pace(timeout_s=LONG_S, monotonic=ticks, sleep=ticks.sleep)
+    def make(ticks: Ticks) -> NotifierPace:
+        return NotifierPace(timeout_s=LONG_S, monotonic=ticks, sleep=ticks.sleep)
 
     async with open_team(tmp_path, slack, make=make) as opened:
         yield opened

@@ -14,7 +14,7 @@ from sayso.money import Money
 from sayso.sdk.solution_view import SolutionView
 from sayso.surfaces.slack import SlackApp, create_slack_app
 from sayso.surfaces.slack.forms import LOWER
-from sayso.surfaces.slack.pace import Pace
+from sayso.surfaces.slack.pace import NotifierPace
 from sayso.testing.slack import Delivery, FakeSlack, PostedMessage
 from surfaces.slack.slack_team import APPROVE, PATIENT, REJECT, Ticks
 from surfaces.slack.slack_team import LOWER as LESS
@@ -38,7 +38,7 @@ class SlackSurface(Surface):
         """The app, which is served as long as the workspace is open."""
         if self._app is None:
             ticks = Ticks()
-            pace = Pace(
+            pace = NotifierPace(
                 post_every_s=0,
                 update_every_s=0,
                 timeout_s=60,

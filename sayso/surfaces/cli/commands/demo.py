@@ -14,18 +14,18 @@ from sayso.sandbox import DEMO
 from sayso.sdk.solution_view import SolutionView
 from sayso.sdk.views import QuestionView, RequestView
 from sayso.surfaces.cli.demo.answers import (
-    Answer,
     Answers,
     AskedAnswers,
+    DemoAnswer,
     FlagAnswers,
     SlackAnswers,
 )
-from sayso.surfaces.cli.demo.browser import Plan, in_console
+from sayso.surfaces.cli.demo.browser import DemoPlan, in_console
 from sayso.surfaces.cli.demo.messages import CustomerMessage, own_messages, read_messages
 from sayso.surfaces.cli.demo.play import Ending, Watcher, play
 from sayso.surfaces.cli.demo.show import Screen
 from sayso.surfaces.cli.demo.stage import open_stage
-from sayso.surfaces.cli.demo.tally import Tally, Told, tally_json
+from sayso.surfaces.cli.demo.tally import MessageTally, Tally, tally_json
 from sayso.surfaces.cli.options import JsonOption
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.problem import FAILED, OK, usage
@@ -72,7 +72,7 @@ def demo(
         raise usage("--console goes with none of the other ways to answer", "choose one")
     wanted = own_messages() if messages is None else read_messages(messages)
     out = Out(as_json=as_json)
-    plan = Plan(
+    plan = DemoPlan(
         messages=wanted,
         choice="approve" if yes else "reject" if no else None,
         slack=slack,
@@ -82,7 +82,7 @@ def demo(
     return ending.run(in_console(plan, out) if console else _demo(plan, out, ending))
 
 
-async def _demo(plan: Plan, out: Out, ending: Ending) -> int:
+async def _demo(plan: DemoPlan, out: Out, ending: Ending) -> int:
     names = {customer.customer_id: customer.name for customer in DEMO}
     screen = Screen(out, len(plan.messages), names, panels=not plan.slack)
     async with AsyncExitStack() as stack:
@@ -171,5 +171,5 @@ class _Silent(Watcher):
     def questioned(self, question: QuestionView, answer: str) -> None: ...
     def judged(self, request: RequestView, handed_over: str) -> None: ...
     def card(self, solution: SolutionView) -> None: ...
-    def answered(self, answer: Answer) -> None: ...
-    def ended(self, told: Told) -> None: ...
+    def answered(self, answer: DemoAnswer) -> None: ...
+    def ended(self, told: MessageTally) -> None: ...

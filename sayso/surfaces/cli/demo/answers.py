@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from sayso.errors import RefusedError
 from sayso.money import Money
 from sayso.sdk.solution_view import SolutionView, StepView
-from sayso.surfaces.cli.demo.stage import Stage
+from sayso.surfaces.cli.demo.stage import DemoStage
 from sayso.surfaces.cli.words import one_line
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class DemoAnswer:
     """What was said to a card.
 
     Attributes:
@@ -36,7 +36,7 @@ class Answer:
 class Answers(Protocol):
     """Decides about one card at a time."""
 
-    async def answer(self, stage: Stage, solution: SolutionView) -> Answer:
+    async def answer(self, stage: DemoStage, solution: SolutionView) -> DemoAnswer:
         """Decide; when it returns, the decision is durable or the answer has its error."""
         ...
 
@@ -55,7 +55,7 @@ class FlagAnswers:
         self._reason_code = reason_code
         self._words = words
 
-    async def answer(self, stage: Stage, solution: SolutionView) -> Answer:
+    async def answer(self, stage: DemoStage, solution: SolutionView) -> DemoAnswer:
         """See `Answers.answer`."""
         return await _say(stage, solution, self._choice, self._words, self._reason_code)
 
@@ -72,7 +72,7 @@ class AskedAnswers:
         self._ask = ask
         self._tell = tell
 
-    async def answer(self, stage: Stage, solution: SolutionView) -> Answer:
+    async def answer(self, stage: DemoStage, solution: SolutionView) -> DemoAnswer:
         """See `Answers.answer`; an empty line counts as no, and so does an end of the input."""
         smaller = [step for step in solution.steps if step.may_lower]
         choices = "yes / [no] / less" if smaller else "yes / [no]"
@@ -94,7 +94,9 @@ class AskedAnswers:
             known = "yes, no or less" if smaller else "yes or no"
             self._tell(f"`{one_line(word, limit=40)}` is no answer: say {known}; Enter alone is no")
 
-    async def _less(self, stage: Stage, solution: SolutionView, step: StepView) -> Answer | None:
+    async def _less(
+        self, stage: DemoStage, solution: SolutionView, step: StepView
+    ) -> DemoAnswer | None:
         """Ask for the smaller amount of a step; None when it is none, and why was said."""
         assert step.amount is not None, "only money can be less"
         most = step.amount
@@ -129,25 +131,25 @@ class SlackAnswers:
         self._cards = cards
         self._choose = choose
 
-    async def answer(self, stage: Stage, solution: SolutionView) -> Answer:
+    async def answer(self, stage: DemoStage, solution: SolutionView) -> DemoAnswer:
         """See `Answers.answer`."""
         choice = self._choose(await self._cards.card(solution.id, solution.revision))
         word = "yes" if choice == "approve" else "no"
         try:
             shown = await self._cards.click(solution.id, choice)
         except LookupError as error:  # Slack is no place for this decision
-            return Answer(choice=choice, words=word, error=str(error))
-        return Answer(choice=choice, words=f"{word}, by a click in Slack", shown=shown)
+            return DemoAnswer(choice=choice, words=word, error=str(error))
+        return DemoAnswer(choice=choice, words=f"{word}, by a click in Slack", shown=shown)
 
 
 async def _say(
-    stage: Stage,
+    stage: DemoStage,
     solution: SolutionView,
     choice: str,
     words: str,
     reason_code: str = "",
     lower: Mapping[str, Money] | None = None,
-) -> Answer:
+) -> DemoAnswer:
     """Answer through the SDK, bound to exactly the card that was shown."""
     try:
         await stage.sayso.solutions.answer(
@@ -161,5 +163,5 @@ async def _say(
             lower=lower,
         )
     except RefusedError as error:
-        return Answer(choice=choice, words=words, error=f"{error.message} [{error.code}]")
-    return Answer(choice=choice, words=words)
+        return DemoAnswer(choice=choice, words=words, error=f"{error.message} [{error.code}]")
+    return DemoAnswer(choice=choice, words=words)

@@ -11,13 +11,13 @@ from sayso.sdk.client import Sayso
 from sayso.sdk.views import RequestView
 from sayso.surfaces.cli.console_link import console_link
 from sayso.surfaces.cli.demo.messages import CustomerMessage
-from sayso.surfaces.cli.demo.stage import PERSON, Stage, open_stage
+from sayso.surfaces.cli.demo.stage import PERSON, DemoStage, open_stage
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.problem import OK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class DemoPlan:
     """What the options ask for; `choice` is None where nobody said it beforehand."""
 
     messages: Sequence[CustomerMessage]
@@ -26,7 +26,7 @@ class Plan:
     keep: Path | None
 
 
-async def in_console(plan: Plan, out: Out) -> int:
+async def in_console(plan: DemoPlan, out: Out) -> int:
     """Ask everything, and serve the console until Ctrl-C."""
     # Loaded where it is used: the demo in a terminal needs no web stack.
     from sayso.serving import listen
@@ -53,7 +53,7 @@ async def in_console(plan: Plan, out: Out) -> int:
 
 
 async def ask_all(
-    stage: Stage, messages: Sequence[CustomerMessage], warn: Callable[[str], None]
+    stage: DemoStage, messages: Sequence[CustomerMessage], warn: Callable[[str], None]
 ) -> tuple[int, int]:
     """Have every customer write, and answer what they are asked back.
 

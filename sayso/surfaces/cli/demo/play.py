@@ -13,10 +13,10 @@ from sayso.errors import SaysoError
 from sayso.ids import monotonic_s
 from sayso.sdk.solution_view import SolutionView
 from sayso.sdk.views import QuestionView, RequestView
-from sayso.surfaces.cli.demo.answers import Answer, Answers
+from sayso.surfaces.cli.demo.answers import Answers, DemoAnswer
 from sayso.surfaces.cli.demo.messages import CustomerMessage
-from sayso.surfaces.cli.demo.stage import Stage
-from sayso.surfaces.cli.demo.tally import Tally, Told, compare_books
+from sayso.surfaces.cli.demo.stage import DemoStage
+from sayso.surfaces.cli.demo.tally import MessageTally, Tally, compare_books
 from sayso.surfaces.cli.problem import INTERRUPTED
 from sayso.surfaces.cli.workspace import run
 
@@ -42,21 +42,21 @@ class Watcher(Protocol):
         """A card is about to be answered."""
         ...
 
-    def answered(self, answer: Answer) -> None:
+    def answered(self, answer: DemoAnswer) -> None:
         """A card was answered."""
         ...
 
-    def ended(self, told: Told) -> None:
+    def ended(self, told: MessageTally) -> None:
         """It is over, with the reply that is true now."""
         ...
 
 
 async def play(
-    stage: Stage, messages: Sequence[CustomerMessage], answers: Answers, watcher: Watcher
+    stage: DemoStage, messages: Sequence[CustomerMessage], answers: Answers, watcher: Watcher
 ) -> Tally:
     """Play all messages, then verify the log and compare the books."""
     begin = monotonic_s()
-    told: list[Told] = []
+    told: list[MessageTally] = []
     for number, message in enumerate(messages, start=1):
         watcher.asked(number, message)
         one = await _play_one(stage, number, message, answers, watcher)
@@ -68,20 +68,20 @@ async def play(
 
 
 async def _play_one(
-    stage: Stage, number: int, message: CustomerMessage, answers: Answers, watcher: Watcher
-) -> Told:
+    stage: DemoStage, number: int, message: CustomerMessage, answers: Answers, watcher: Watcher
+) -> MessageTally:
     try:
         request = await stage.sayso.ask(
             message.subject, message.text, idempotency_key=f"demo-{number}"
         )
         request = await _converse(stage, request, message.answers, watcher)
     except SaysoError as error:
-        return Told(message=message, request=None, refused=error)
+        return MessageTally(message=message, request=None, refused=error)
     if request.question is not None:
-        return Told(message=message, request=request)
+        return MessageTally(message=message, request=request)
     reason = "" if request.error is None else request.error.message
     watcher.judged(request, reason)
-    said: list[Answer] = []
+    said: list[DemoAnswer] = []
     seen: set[tuple[str, int]] = set()
     while (card := await _next_card(stage, request, seen)) and len(said) < _MAX_CARDS:
         seen.add((card.id, card.revision))
@@ -93,11 +93,11 @@ async def _play_one(
         request = await stage.sayso.ask(
             message.subject, message.text, idempotency_key=f"demo-{number}"
         )
-    return Told(message=message, request=request, handed_over=reason, answers=tuple(said))
+    return MessageTally(message=message, request=request, handed_over=reason, answers=tuple(said))
 
 
 async def _converse(
-    stage: Stage, request: RequestView, answers: Sequence[str], watcher: Watcher
+    stage: DemoStage, request: RequestView, answers: Sequence[str], watcher: Watcher
 ) -> RequestView:
     """Let the customer answer what they are asked, as long as they have an answer."""
     left = list(answers)
@@ -113,7 +113,7 @@ async def _converse(
 
 
 async def _next_card(
-    stage: Stage, request: RequestView, seen: set[tuple[str, int]]
+    stage: DemoStage, request: RequestView, seen: set[tuple[str, int]]
 ) -> SolutionView | None:
     """The first card of the request that waits and was not answered yet in this revision."""
     for action in request.actions:

@@ -15,9 +15,9 @@ from rich.text import Text
 from sayso.money import Money
 from sayso.sdk.solution_view import SolutionView
 from sayso.sdk.views import ActionView, QuestionView, RequestView
-from sayso.surfaces.cli.demo.answers import Answer
+from sayso.surfaces.cli.demo.answers import DemoAnswer
 from sayso.surfaces.cli.demo.messages import CustomerMessage, why_refused
-from sayso.surfaces.cli.demo.tally import ENDS, Tally, Told
+from sayso.surfaces.cli.demo.tally import ENDS, MessageTally, Tally
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.show import receipt_text
 from sayso.surfaces.cli.solution import solution_panel
@@ -120,7 +120,7 @@ class Screen:
             )
         )
 
-    def answered(self, answer: Answer) -> None:
+    def answered(self, answer: DemoAnswer) -> None:
         """See `Watcher.answered`."""
         self._row("answer", Text(one_line(answer.words, limit=1000), style="bold"))
         if answer.error:
@@ -129,7 +129,7 @@ class Screen:
             first = [line for line in answer.shown.splitlines() if line.strip("= ")][:2]
             self._row("in Slack", Text(one_line(" · ".join(first)), style="magenta"))
 
-    def ended(self, told: Told) -> None:
+    def ended(self, told: MessageTally) -> None:
         """See `Watcher.ended`."""
         end = Text(told.end, style=_END_STYLES[told.end])
         if told.refused is not None:

@@ -10,11 +10,11 @@ from sayso.sdk.client import Sayso
 from sayso.surfaces.slack import create_slack_app
 from sayso.surfaces.slack.app import SlackApp
 from sayso.surfaces.slack.card import NO, YES
-from sayso.surfaces.slack.pace import Pace, Patience
+from sayso.surfaces.slack.pace import NotifierPace, Patience
 from sayso.testing.slack import CHANNEL, SIGNING_SECRET, TEAM, TOKEN, FakeSlack, render
 
 _USER = "U1"
-_PACE = Pace(post_every_s=0.02, update_every_s=0.02, look_every_s=0.02)
+_PACE = NotifierPace(post_every_s=0.02, update_every_s=0.02, look_every_s=0.02)
 """Slack's own limits do not hold for a fake."""
 _WAIT_S = 30.0
 _PATIENCE = Patience(

@@ -26,7 +26,7 @@ _API_KEY = 'api_key = "env:STRIPE_API_KEY"'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
+class DemoStage:
     """An open workspace with its provider.
 
     Attributes:
@@ -45,7 +45,7 @@ async def open_stage(
     keep: Path | None,
     slack: SlackStage | None = None,
     work: bool = False,
-) -> AsyncGenerator[Stage]:
+) -> AsyncGenerator[DemoStage]:
     """Start the sandbox, make a workspace for it, and open that.
 
     Args:
@@ -66,7 +66,7 @@ async def open_stage(
             workspace = Workspace.load(folder, environment | {"STRIPE_API_KEY": provider.api_key})
             token = (folder / TOKEN_FILE).read_text(encoding="utf-8").strip()
             async with Sayso(workspace, mode="run" if work else "decide") as sayso:
-                yield Stage(sayso=sayso, provider=provider, folder=folder, token=token)
+                yield DemoStage(sayso=sayso, provider=provider, folder=folder, token=token)
         finally:
             provider.stop()
 

@@ -15,7 +15,7 @@ from sayso.sandbox import Effect as BookedEffect
 from sayso.sdk.client import Sayso
 from sayso.sdk.inputs import MAX_PAGE
 from sayso.sdk.views import ActionView, RequestView
-from sayso.surfaces.cli.demo.answers import Answer
+from sayso.surfaces.cli.demo.answers import DemoAnswer
 from sayso.surfaces.cli.demo.messages import CustomerMessage, why_refused
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _CANCELS = frozenset({"cancel", "cancel_at_period_end"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class MessageTally:
     """One message from the words to the reply.
 
     Attributes:
@@ -42,7 +42,7 @@ class Told:
     request: RequestView | None
     refused: SaysoError | None = None
     handed_over: str = ""
-    answers: tuple[Answer, ...] = ()
+    answers: tuple[DemoAnswer, ...] = ()
 
     @property
     def bad_input(self) -> str:
@@ -72,7 +72,7 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
+class BooksComparison:
     """The provider's own books beside the ledger; minor units by currency.
 
     Attributes:
@@ -100,8 +100,8 @@ class Tally:
         seconds: from the first message to the last reply.
     """
 
-    told: tuple[Told, ...]
-    books: Comparison
+    told: tuple[MessageTally, ...]
+    books: BooksComparison
     log: Verification
     seconds: float
 
@@ -142,7 +142,7 @@ async def every_action(sayso: Sayso) -> list[ActionView]:
     return found
 
 
-async def compare_books(sayso: Sayso, books: Books) -> Comparison:
+async def compare_books(sayso: Sayso, books: Books) -> BooksComparison:
     """Compare every effect that the provider booked with every one that the ledger holds."""
     done = [one for one in await every_action(sayso) if one.status == "succeeded"]
     effect_of = {
@@ -162,7 +162,7 @@ async def compare_books(sayso: Sayso, books: Books) -> Comparison:
             sums = out if effect is Effect.MONEY_OUT else credit
             sums[one.receipt.amount.currency] += one.receipt.amount.amount_minor
     booked = {effect.id: _money(effect) for effect in books.effects}
-    return Comparison(
+    return BooksComparison(
         provider_out=_upper(books.money_out),
         ledger_out=dict(out),
         provider_credit=_upper(books.credits),
@@ -236,7 +236,7 @@ def tally_json(tally: Tally, names: Mapping[str, str]) -> dict[str, object]:
     }
 
 
-def _told_json(told: Told, names: Mapping[str, str]) -> dict[str, object]:
+def _told_json(told: MessageTally, names: Mapping[str, str]) -> dict[str, object]:
     return {
         "subject": told.message.subject,
         "customer": names.get(told.message.subject),
