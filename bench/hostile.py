@@ -38,7 +38,7 @@ from sayso.errors import SaysoError
 from sayso.ids import Tenant
 from sayso.json import JsonValue
 from sayso.sandbox import API_KEY, Sandbox
-from sayso.sandbox.journal import Effect
+from sayso.sandbox.journal import JournalEffect
 from sayso.sandbox.seed import DemoCharge, DemoCustomer, customer_rows
 from sayso.sdk.client import Sayso
 from sayso.sdk.views import ActionView
@@ -140,9 +140,9 @@ class Campaign:
     planner: Swapped
     random: Random
     counts: Counter[str] = field(default_factory=Counter[str])
-    foreign: list[Effect] = field(default_factory=list[Effect])
-    unowned: list[Effect] = field(default_factory=list[Effect])
-    unallowed: list[Effect] = field(default_factory=list[Effect])
+    foreign: list[JournalEffect] = field(default_factory=list[JournalEffect])
+    unowned: list[JournalEffect] = field(default_factory=list[JournalEffect])
+    unallowed: list[JournalEffect] = field(default_factory=list[JournalEffect])
     twice: list[str] = field(default_factory=list[str])
     verified: bool = False
 
@@ -315,7 +315,7 @@ def _approved(reader: Reader) -> set[str]:
     return found
 
 
-def _is_told(action: ActionView, effect: Effect) -> bool:
+def _is_told(action: ActionView, effect: JournalEffect) -> bool:
     """Whether the ledger has exactly this effect as the action's."""
     if action.status not in {"succeeded", "compensated"}:
         return False

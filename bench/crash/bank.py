@@ -35,7 +35,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import orjson
 
-from sayso.sandbox.wire import Answer, Delivery, Request, Wire
+from sayso.sandbox.wire import SandboxRequest, SandboxResponse, Transmission, Wire
 
 When = Literal["before", "after", "twice"]
 _TIMEOUT_S = 60.0
@@ -86,7 +86,7 @@ class Bank:
     def __init__(self, delay_s: float = 0.0) -> None:
         self._state = _State(delay_s)
 
-    async def serve(self, request: Request) -> Delivery:
+    async def serve(self, request: SandboxRequest) -> Transmission:
         """Answer a request."""
         body: Any = orjson.loads(request.body) if request.body else {}
         match request.method, request.path.split("/")[1:]:
@@ -115,7 +115,7 @@ class Bank:
             self._state.orders[order["id"]] = Order(**order)
         return {"orders": len(orders)}
 
-    def _order(self, order_id: str) -> Delivery:
+    def _order(self, order_id: str) -> Transmission:
         order = self._state.orders.get(order_id)
         if order is None:
             return _answer({"error": "no such order"}, 404)
@@ -129,7 +129,7 @@ class Bank:
             }
         )
 
-    def _find(self, reference: str) -> Delivery:
+    def _find(self, reference: str) -> Transmission:
         found = self._state.by_reference.get(reference, [])
         return _answer({"refunds": [_as_json(refund) for refund in found]})
 
@@ -157,7 +157,7 @@ class Bank:
             return False
         return True
 
-    async def _refund(self, request: Request, body: Mapping[str, Any]) -> Delivery:
+    async def _refund(self, request: SandboxRequest, body: Mapping[str, Any]) -> Transmission:
         state = self._state
         state.calls += 1
         worker = request.headers.get("x-worker", "")
@@ -300,8 +300,8 @@ def _as_json(refund: Refund) -> dict[str, object]:
     }
 
 
-def _answer(value: object, status: int = 200) -> Delivery:
-    return Delivery(answer=Answer(status=status, body=orjson.dumps(value)))
+def _answer(value: object, status: int = 200) -> Transmission:
+    return Transmission(answer=SandboxResponse(status=status, body=orjson.dumps(value)))
 
 
 async def _main(delay_s: float) -> None:

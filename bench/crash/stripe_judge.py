@@ -14,7 +14,7 @@ from bench.crash.stripe_plan import AMOUNTS, STEPS, Plan, Step
 from sayso.audit.verifier.checks import Trust
 from sayso.audit.verifier.verification import Verdict
 from sayso.audit.verify import verify_database
-from sayso.sandbox import Books, Effect, EffectKind
+from sayso.sandbox import Books, EffectKind, JournalEffect
 
 KINDS: dict[Step, EffectKind] = {
     "small": "refund",
@@ -84,7 +84,7 @@ def _judge_step(
     plan: Plan,
     step: Step,
     row: sqlite3.Row | None,
-    effects: Sequence[Effect],
+    effects: Sequence[JournalEffect],
 ) -> None:
     name = f"run {plan.number} {plan.mode}, {step}"
     done = [one for one in effects if (one.kind, one.target) == (KINDS[step], plan.target(step))]

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from sayso.connectors.draft.draft import Drafted
+from sayso.connectors.draft.draft import DraftedManifest
 from sayso.connectors.manifests import FOLDER
 from sayso.errors import Code, ConfigError, RefusedError, RetryableError
 from sayso.sdk.scaffold_tables import template
@@ -24,7 +24,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _ASK = re.compile(r"#\s*ASK\b\s*(.*)")
 
 
-def draft_openapi_file(path: Path, name: str, only: Sequence[str] = ()) -> Drafted:
+def draft_openapi_file(path: Path, name: str, only: Sequence[str] = ()) -> DraftedManifest:
     """A draft from an OpenAPI document.
 
     Raises:
@@ -36,7 +36,7 @@ def draft_openapi_file(path: Path, name: str, only: Sequence[str] = ()) -> Draft
     return draft_openapi(OpenApi.read(path), name, path.name, only)
 
 
-def draft_graphql_file(path: Path, name: str, only: Sequence[str] = ()) -> Drafted:
+def draft_graphql_file(path: Path, name: str, only: Sequence[str] = ()) -> DraftedManifest:
     """A draft from a GraphQL schema, or the answer to an introspection.
 
     Raises:
@@ -50,7 +50,7 @@ def draft_graphql_file(path: Path, name: str, only: Sequence[str] = ()) -> Draft
 
 async def draft_mcp_server(
     server: Sequence[str], name: str, only: Sequence[str] = (), key: Secret | None = None
-) -> Drafted:
+) -> DraftedManifest:
     """A draft from an MCP server's own list of tools.
 
     Args:
@@ -100,7 +100,7 @@ def docs_model(workspace: Workspace) -> BaseChatModel:
 
 async def draft_docs_page(
     model: BaseChatModel, page: str, name: str, source: str, *, timeout_s: float = 120.0
-) -> Drafted:
+) -> DraftedManifest:
     """A draft from a provider's prose, read by a model.
 
     Args:
@@ -158,7 +158,7 @@ def read_page(path: Path) -> str:
         ) from error
 
 
-def write_draft(folder: Path, name: str, drafted: Drafted) -> Path:
+def write_draft(folder: Path, name: str, drafted: DraftedManifest) -> Path:
     """Put a draft into the workspace; never over a file that is there.
 
     Raises:

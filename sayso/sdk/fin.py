@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 
 from sayso.connectors.manifest.connector import ManifestConnector
-from sayso.connectors.manifest.schema import Call, Read
+from sayso.connectors.manifest.schema import CallTable, Read
 from sayso.errors import Code, ConfigError
 from sayso.ids import Clock
 from sayso.json import JsonObject, JsonValue
@@ -146,7 +146,7 @@ async def make_fin_connector(
         request = {way[0]: way[1], "json": names, "receipt": {"id": "id", "status": "state"}}
         made, _ = await found.provider.write(
             "data connector",
-            Call.model_validate(request),
+            CallTable.model_validate(request),
             {"fin": {**definition, "id": before or ""}},
         )
     finally:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sayso.connectors.manifest.check import Mistake, mistakes
+from sayso.connectors.manifest.check import ManifestMistake, mistakes
 from sayso.connectors.manifest.derive import UNPROVEN, derive
 from sayso.connectors.manifest.proof import read_proofs
 from sayso.connectors.manifest.review import Review, find_source, read_reviews, write_reviews
-from sayso.connectors.manifest.source import Source
+from sayso.connectors.manifest.source import ManifestSource
 from sayso.connectors.manifests import FOLDER, SHIPPED, manifest_names
 from sayso.errors import Code, ConfigError, RefusedError
 
@@ -57,7 +57,7 @@ class ManifestReport:
     digest: str
     is_draft: bool
     review: Review | None
-    mistakes: tuple[Mistake, ...]
+    mistakes: tuple[ManifestMistake, ...]
     actions: tuple[ActionReport, ...]
 
     @property
@@ -109,7 +109,7 @@ def check_manifest(folder: Path, name: str, specs: Sequence[Path] = ()) -> Manif
     )
 
 
-def _deviations(source: Source, home: Path, specs: Sequence[Path]) -> list[Mistake]:
+def _deviations(source: ManifestSource, home: Path, specs: Sequence[Path]) -> list[ManifestMistake]:
     """Where a manifest says something else than the provider does; nothing without descriptions.
 
     Raises:
@@ -123,7 +123,7 @@ def _deviations(source: Source, home: Path, specs: Sequence[Path]) -> list[Mista
     return deviations(source, Description.read(paths))
 
 
-def _documents(source: Source) -> Iterator[str]:
+def _documents(source: ManifestSource) -> Iterator[str]:
     """The GraphQL texts of a manifest, which are parsed whether or not a schema is there."""
     manifest = source.manifest
     for action in manifest.actions.values():
@@ -216,7 +216,7 @@ def _write_review(folder: Path, name: str, review: Review) -> None:
     write_reviews(home, {**read_reviews(home), name: review})
 
 
-def _review_of(folder: Path, home: Path, name: str, source: Source) -> Review | None:
+def _review_of(folder: Path, home: Path, name: str, source: ManifestSource) -> Review | None:
     """The workspace's own review; of what ships, the release's where that is of these bytes."""
     own = read_reviews(folder / FOLDER).get(name)
     if home != SHIPPED or (own is not None and own.digest == source.digest):
@@ -224,7 +224,7 @@ def _review_of(folder: Path, home: Path, name: str, source: Source) -> Review | 
     return read_reviews(SHIPPED).get(name) or own
 
 
-def _find(folder: Path, name: str) -> tuple[Source, Path]:
+def _find(folder: Path, name: str) -> tuple[ManifestSource, Path]:
     found = find_source(name, folder)
     if found is not None:
         return found

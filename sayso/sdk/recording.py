@@ -23,7 +23,7 @@ from sayso.connectors.arguments import read_args
 from sayso.connectors.manifest.connector import ManifestConnector
 from sayso.connectors.manifest.definition import Defined
 from sayso.connectors.manifest.factory import factory_of
-from sayso.connectors.manifest.proof import MAX_SHOWN_S, Proof, operation_digest, write_proof
+from sayso.connectors.manifest.proof import MAX_SHOWN_S, ActionProof, operation_digest, write_proof
 from sayso.connectors.manifest.review import Reviewed, load
 from sayso.connectors.manifests import FOLDER
 from sayso.connectors.setup import AskedSettings, Setup
@@ -56,7 +56,7 @@ class Recorded:
     receipt: Receipt | None
     found: bool | None
     problem: str
-    proof: Proof | None
+    proof: ActionProof | None
     exchanges: int
     path: Path
     is_verified: bool
@@ -300,7 +300,9 @@ async def _found_within(connector: ManifestConnector, call: Call, pace: Pace) ->
         pause_s = min(2 * pause_s, 5.0)
 
 
-def _proof(reviewed: Reviewed, verb: str, seen: _Seen, account: str, at: datetime) -> Proof | None:
+def _proof(
+    reviewed: Reviewed, verb: str, seen: _Seen, account: str, at: datetime
+) -> ActionProof | None:
     """What may be believed of it from now on; None where something it claims did not hold."""
     table = reviewed.source.manifest.actions[verb]
     claims_key = table.call.key is not None
@@ -308,7 +310,7 @@ def _proof(reviewed: Reviewed, verb: str, seen: _Seen, account: str, at: datetim
         return None
     if table.look_up is None and not seen.key:
         return None
-    return Proof(
+    return ActionProof(
         operation=operation_digest(reviewed.source.manifest, verb),
         on=at.date(),
         account=account,

@@ -16,7 +16,13 @@ from support.mail_server import MailCatcher
 
 from sayso.actions.model.definition import Subject
 from sayso.connectors.base import Connector
-from sayso.connectors.email import EmailConnector, FileTransport, SmtpTransport, Transport, Writer
+from sayso.connectors.email import (
+    EmailConnector,
+    FileTransport,
+    MessageWriter,
+    SmtpTransport,
+    Transport,
+)
 from sayso.connectors.retry import RetryPolicy
 from sayso.connectors.setup import Address
 from sayso.connectors.stripe import StripeConnector
@@ -142,7 +148,7 @@ class FakeAddressBook:
 def email_over(transport: Transport, book: FakeAddressBook | None = None) -> EmailConnector:
     """An e-mail connector whose links may lead to shop.example."""
     known = book or FakeAddressBook()
-    writer = Writer(
+    writer = MessageWriter(
         sender="support@shop.example",
         sender_name="The Shop",
         title_template="[The Shop] {title}",

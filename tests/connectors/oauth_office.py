@@ -13,7 +13,7 @@ from support.identity_provider import CLIENT_ID, CLIENT_SECRET, FakeIdp
 from sayso.connectors.oauth.client import OAuthExchange
 from sayso.connectors.oauth.connection import Connection
 from sayso.connectors.oauth.refresh import BrokerSettings, TokenBroker
-from sayso.connectors.oauth.tokens import MemoryTokenStore, Token
+from sayso.connectors.oauth.tokens import MemoryTokenStore, OAuthToken
 from sayso.errors import Code, RetryableError
 from sayso.secret import Secret
 from sayso.testing.clock import FakeClock
@@ -37,7 +37,7 @@ class BrittleStore(MemoryTokenStore):
         self.before: Meanwhile | None = None
         self.after: Meanwhile | None = None
 
-    async def write(self, connection: str, *, version: int, owner: str, token: Token) -> bool:
+    async def write(self, connection: str, *, version: int, owner: str, token: OAuthToken) -> bool:
         """See `TokenStore.write`."""
         before, self.before = self.before, None
         if before is not None:
@@ -80,7 +80,7 @@ class Office:
     async def authorised(self, lifetime_s: int | None = None) -> None:
         """A person has connected the account."""
         grant = self.idp.grant()
-        token = Token(
+        token = OAuthToken(
             access=Secret(grant.access),
             refresh=Secret(grant.refresh),
             issued_at=self.clock.now(),

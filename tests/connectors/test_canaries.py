@@ -13,7 +13,7 @@ from connectors.test_email import plan as plan_letter
 from connectors.test_email import smtp
 from support.mail_server import MailCatcher
 
-from sayso.connectors.email import FileTransport, Login
+from sayso.connectors.email import FileTransport, SmtpLogin
 from sayso.errors import SaysoError
 from sayso.json import JsonObject
 from sayso.sandbox import API_KEY, Fault
@@ -73,7 +73,7 @@ async def test_email_logs_no_password_and_no_address(
     logging.getLogger(__name__).debug("the log is open")
     async with MailCatcher.start(passwords={"ann": "hunter2"}) as mail:
         for transport in (
-            smtp(mail, Login(user="ann", password=Secret("hunter2"))),
+            smtp(mail, SmtpLogin(user="ann", password=Secret("hunter2"))),
             FileTransport(tmp_path),
         ):
             connector = email_over(transport)

@@ -14,10 +14,10 @@ from sayso.actions.model.snapshot import Absence, Call, Receipt
 from sayso.connectors.email import (
     EmailConnector,
     FileTransport,
-    Login,
+    MessageWriter,
+    SmtpLogin,
     SmtpTransport,
     Transport,
-    Writer,
 )
 from sayso.connectors.registry import Connectors
 from sayso.errors import (
@@ -32,7 +32,7 @@ from sayso.secret import Secret
 from sayso.testing.clock import START
 
 BODY = "We are sorry.\n\nSee https://shop.example/help for more.\n"
-WRITER = Writer(sender="support@shop.example", link_hosts=frozenset({"shop.example"}))
+WRITER = MessageWriter(sender="support@shop.example", link_hosts=frozenset({"shop.example"}))
 
 
 async def plan(
@@ -51,7 +51,7 @@ async def plan(
     )
 
 
-def smtp(mail: MailCatcher, login: Login | None = None) -> SmtpTransport:
+def smtp(mail: MailCatcher, login: SmtpLogin | None = None) -> SmtpTransport:
     return SmtpTransport(host=mail.host, port=mail.port, security="none", login=login, timeout_s=30)
 
 
@@ -232,7 +232,7 @@ async def test_dots_and_line_ends_arrive_as_they_were_written() -> None:
     """A line of one dot does not end the message early, so nothing can be smuggled behind it."""
     body = "one\n.\nMAIL FROM:<x@evil.test>\n..two\n"
     async with MailCatcher.start() as mail:
-        loose = Writer(sender="support@shop.example", link_hosts=frozenset({"evil.test"}))
+        loose = MessageWriter(sender="support@shop.example", link_hosts=frozenset({"evil.test"}))
         letter = loose.write(
             title="t",
             body=body,
@@ -255,8 +255,8 @@ async def test_a_password_or_a_bearer_opens_the_mailbox() -> None:
 
     async with MailCatcher.start(passwords={"ann": "pw"}, bearers={"bot": "at-1"}) as mail:
         for login in (
-            Login(user="ann", password=Secret("pw")),
-            Login(user="bot", bearer=bearer),
+            SmtpLogin(user="ann", password=Secret("pw")),
+            SmtpLogin(user="bot", bearer=bearer),
         ):
             assert isinstance(await outcome_of(smtp(mail, login)), Receipt)
         assert mail.logins == ["ann", "bot"]
@@ -270,8 +270,8 @@ async def test_a_refused_login_says_what_to_do_and_shows_no_secret() -> None:
 
     async with MailCatcher.start(passwords={"ann": "pw"}) as mail:
         for login in (
-            Login(user="ann", password=Secret("hunter2")),
-            Login(user="ann", bearer=bearer),
+            SmtpLogin(user="ann", password=Secret("hunter2")),
+            SmtpLogin(user="ann", bearer=bearer),
         ):
             outcome = await outcome_of(smtp(mail, login))
             assert isinstance(outcome, RefusedError)

@@ -12,7 +12,7 @@ from support.identity_provider import IdpFault
 from sayso.connectors.oauth.client import OAuthExchange
 from sayso.connectors.oauth.connection import Connection
 from sayso.connectors.oauth.refresh import BrokerSettings, TokenBroker
-from sayso.connectors.oauth.tokens import Token
+from sayso.connectors.oauth.tokens import OAuthToken
 from sayso.errors import Code, ConfigError, RefusedError, RetryableError
 from sayso.secret import Secret
 
@@ -194,7 +194,7 @@ async def test_the_loser_of_a_race_uses_the_winners_token() -> None:
         office.idp.add_faults(
             IdpFault(kind="status", status=400, body='{"error": "invalid_grant"}')
         )
-        winner = Token(
+        winner = OAuthToken(
             access=Secret("at-of-the-winner"),
             refresh=Secret("rt-of-the-winner"),
             issued_at=office.clock.now(),
@@ -202,7 +202,7 @@ async def test_the_loser_of_a_race_uses_the_winners_token() -> None:
         )
 
         class Overtaken(OAuthExchange):
-            async def refresh(self, connection: Connection, refresh: Secret) -> Token:
+            async def refresh(self, connection: Connection, refresh: Secret) -> OAuthToken:
                 await office.store.put(connection.id, winner)
                 return await super().refresh(connection, refresh)
 

@@ -8,7 +8,7 @@ from typing import Literal
 import pytest
 from connectors.oauth_office import Office, open_office
 
-from sayso.connectors.oauth.tokens import Token
+from sayso.connectors.oauth.tokens import OAuthToken
 from sayso.errors import Code, RetryableError
 from sayso.secret import Secret
 
@@ -28,10 +28,10 @@ class Held:
         await self.goes_on.wait()
 
 
-def authorised_by_a_person(office: Office) -> Token:
+def authorised_by_a_person(office: Office) -> OAuthToken:
     """What a person's new consent gives."""
     grant = office.idp.grant()
-    return Token(
+    return OAuthToken(
         access=Secret(grant.access),
         refresh=Secret(grant.refresh),
         issued_at=office.clock.now(),

@@ -19,7 +19,7 @@ from support.identity_provider import FakeIdp
 
 from sayso.connectors.oauth.client import OAuthExchange
 from sayso.connectors.oauth.refresh import TokenBroker
-from sayso.connectors.oauth.tokens import Token, TokenRow
+from sayso.connectors.oauth.tokens import OAuthToken, TokenRow
 from sayso.connectors.vault import new_key
 from sayso.errors import Code, RefusedError
 from sayso.secret import Secret
@@ -55,7 +55,7 @@ class Site:
     async def authorised(self) -> None:
         """A person has connected the account, and the first token is over."""
         grant = self.idp.grant()
-        token = Token(
+        token = OAuthToken(
             access=Secret(grant.access),
             refresh=Secret(grant.refresh),
             issued_at=START - timedelta(hours=2),

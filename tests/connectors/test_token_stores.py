@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sayso.connectors.oauth.token_rows import SqlTokenStore
-from sayso.connectors.oauth.tokens import MemoryTokenStore, Token, TokenStore
+from sayso.connectors.oauth.tokens import MemoryTokenStore, OAuthToken, TokenStore
 from sayso.connectors.vault import Vault, new_key
 from sayso.dispatch.clock_skew import CALM_S, Stragglers
 from sayso.errors import Code, ConfigError, IntegrityError
@@ -32,8 +32,8 @@ def vault(key: Secret = KEY, *older: Secret) -> Vault:
     return Vault(key, older, entropy=secrets.token_bytes)
 
 
-def token(name: str, *, refresh: bool = True, lifetime_s: int | None = 3600) -> Token:
-    return Token(
+def token(name: str, *, refresh: bool = True, lifetime_s: int | None = 3600) -> OAuthToken:
+    return OAuthToken(
         access=Secret(f"at-{name}"),
         refresh=Secret(f"rt-{name}") if refresh else None,
         issued_at=START + timedelta(microseconds=17),
@@ -74,7 +74,7 @@ async def test_an_unknown_connection_has_no_row(tokens: TokenStore) -> None:
 @pytest.mark.parametrize(
     "kept", [token("a"), token("b", refresh=False), token("c", lifetime_s=None)]
 )
-async def test_a_token_comes_back_as_it_was_put(tokens: TokenStore, kept: Token) -> None:
+async def test_a_token_comes_back_as_it_was_put(tokens: TokenStore, kept: OAuthToken) -> None:
     """Bearer, refresh token, age to the microsecond, life."""
     await tokens.put(MAIL, kept)
     row = await tokens.read(MAIL)

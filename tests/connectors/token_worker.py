@@ -21,7 +21,7 @@ from sayso.connectors.oauth.client import OAuthExchange
 from sayso.connectors.oauth.connection import Connection
 from sayso.connectors.oauth.refresh import BrokerSettings, TokenBroker
 from sayso.connectors.oauth.token_rows import SqlTokenStore
-from sayso.connectors.oauth.tokens import Token
+from sayso.connectors.oauth.tokens import OAuthToken
 from sayso.connectors.vault import Vault
 from sayso.errors import SaysoError
 from sayso.ids import Tenant
@@ -83,13 +83,13 @@ class PassingExchange(OAuthExchange):
 
     passing: Points
 
-    async def refresh(self, connection: Connection, refresh: Secret) -> Token:
+    async def refresh(self, connection: Connection, refresh: Secret) -> OAuthToken:
         return await self._passing(super().refresh(connection, refresh))
 
-    async def client_credentials(self, connection: Connection) -> Token:
+    async def client_credentials(self, connection: Connection) -> OAuthToken:
         return await self._passing(super().client_credentials(connection))
 
-    async def _passing(self, asking: Coroutine[object, object, Token]) -> Token:
+    async def _passing(self, asking: Coroutine[object, object, OAuthToken]) -> OAuthToken:
         self.passing("leased")
         token = await asking
         self.passing("answered")

@@ -23,7 +23,7 @@ from support.mail_server import MailCatcher
 
 from sayso.audit.signed_note.note import Ed25519Signer
 from sayso.connectors.define import OwnConnector
-from sayso.connectors.oauth.tokens import Token
+from sayso.connectors.oauth.tokens import OAuthToken
 from sayso.connectors.vault import new_key
 from sayso.errors import Code, ConfigError, IntegrityError, RefusedError, SaysoError
 from sayso.sandbox import API_KEY, Sandbox
@@ -114,10 +114,10 @@ def connections_of(sayso: Sayso) -> Connections:
     return found
 
 
-def granted(idp: FakeIdp, clock: FakeClock) -> Token:
+def granted(idp: FakeIdp, clock: FakeClock) -> OAuthToken:
     """What a person's consent gives."""
     grant = idp.grant()
-    return Token(
+    return OAuthToken(
         access=Secret(grant.access),
         refresh=Secret(grant.refresh),
         issued_at=clock.now(),

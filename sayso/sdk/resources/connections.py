@@ -17,7 +17,7 @@ from sayso.settings import FILE_NAME, ConnectionSection, no_connection
 if TYPE_CHECKING:
     from sayso.connectors.oauth.connection import Connection
     from sayso.connectors.oauth.refresh import TokenBroker
-    from sayso.connectors.oauth.tokens import Token
+    from sayso.connectors.oauth.tokens import OAuthToken
     from sayso.connectors.vault import Vault
     from sayso.secret import Secret
     from sayso.store.base import Store
@@ -101,7 +101,7 @@ class Connections:
                 error.code, error.message, next_step=error.next_step, detail=error.detail
             ) from error
 
-    async def authorise(self, name: str, token: Token) -> None:
+    async def authorise(self, name: str, token: OAuthToken) -> None:
         """Keep what a person has just authorised (`OAuthExchange.redeem`), whatever was there.
 
         Raises:

@@ -31,7 +31,7 @@ from sayso.sdk.resources.sessions import Session, SessionResource
 from sayso.text import plain
 
 if TYPE_CHECKING:
-    from sayso.connectors.oauth.tokens import Token
+    from sayso.connectors.oauth.tokens import OAuthToken
     from sayso.sdk.container import Container
     from sayso.sdk.workspace import Workspace
 
@@ -171,11 +171,11 @@ class OidcResource(Resource):
         by = By(actor=PROVIDER, via="oidc")
         return await people.add(tenant, person, roles, oidc=self._link(claims), by=by)
 
-    async def _claims(self, login: Login, token: Token) -> Claims:
+    async def _claims(self, login: Login, token: OAuthToken) -> Claims:
         signed = "" if token.id_token is None else token.id_token.reveal()
         return await self._provider.login_claims(signed, token.access.reveal(), nonce=login.nonce)
 
-    async def _token(self, login: Login, answer: Answer, redirect_uri: str) -> Token:
+    async def _token(self, login: Login, answer: Answer, redirect_uri: str) -> OAuthToken:
         """What the provider gives for the code that a browser brought; nothing of it is checked."""
         from sayso.connectors.oauth.client import OAuthExchange
 

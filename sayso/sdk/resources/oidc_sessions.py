@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from sayso.connectors.oauth.connection import Connection
     from sayso.connectors.oauth.refresh import TokenBroker
     from sayso.connectors.oauth.token_rows import SqlTokenStore
-    from sayso.connectors.oauth.tokens import Token, TokenRow
+    from sayso.connectors.oauth.tokens import OAuthToken, TokenRow
     from sayso.sdk.container import Container
     from sayso.sdk.workspace import Workspace
     from sayso.secret import Secret
@@ -86,9 +86,9 @@ class OidcSessions(Resource):
 
     # ---- a login -----------------------------------------------------------------------------
 
-    async def keep(self, session: Session, token: Token) -> None:
+    async def keep(self, session: Session, token: OAuthToken) -> None:
         """Keep what a login left, for as long as its session lasts."""
-        from sayso.connectors.oauth.tokens import Token as Kept
+        from sayso.connectors.oauth.tokens import OAuthToken as Kept
 
         first = token.id_token
         assert first is not None, "checked with the login"
@@ -253,7 +253,7 @@ class OidcSessions(Resource):
 
     # ---- the exchange that the broker leads ----------------------------------------------------
 
-    async def refresh(self, connection: Connection, refresh: Secret) -> Token:
+    async def refresh(self, connection: Connection, refresh: Secret) -> OAuthToken:
         """See `Exchange.refresh`: what the provider says now has counted when this returns.
 
         Raises:
@@ -261,7 +261,7 @@ class OidcSessions(Resource):
             RetryableError: the provider does not answer.
         """
         from sayso.connectors.oauth.client import OAuthExchange
-        from sayso.connectors.oauth.tokens import Token as Kept
+        from sayso.connectors.oauth.tokens import OAuthToken as Kept
 
         row = await self._open().rows.read(connection.id)
         assert row is not None
@@ -282,7 +282,7 @@ class OidcSessions(Resource):
             lifetime_s=_FRESH_S,
         )
 
-    async def _take_in(self, given: Token, first: Claims) -> None:
+    async def _take_in(self, given: OAuthToken, first: Claims) -> None:
         signed = "" if given.id_token is None else given.id_token.reveal()
         claims = await self._provider.later_claims(signed, given.access.reveal(), first=first)
         authority = await self._container.people.authority(self._container.tenant)
@@ -291,7 +291,7 @@ class OidcSessions(Resource):
             raise no_role()
         await self.follow(known, claims)
 
-    async def client_credentials(self, connection: Connection) -> Token:
+    async def client_credentials(self, connection: Connection) -> OAuthToken:
         """See `Exchange.client_credentials`: never for a person."""
         raise RefusedError(Code.NEEDS_REAUTH, "a person's session has no grant of the client's own")
 
@@ -318,7 +318,7 @@ class OidcSessions(Resource):
 
     async def _left(self, session: Session, back: str) -> str:
         from sayso.connectors.oauth.client import OAuthExchange
-        from sayso.connectors.oauth.tokens import Token as Kept
+        from sayso.connectors.oauth.tokens import OAuthToken as Kept
 
         name, rows = self._row_id(session), self._open().rows
         row = await self._read(session.token.id)

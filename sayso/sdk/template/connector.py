@@ -36,7 +36,7 @@ from sayso.network import checked_url
 BASE_URL = "https://api.acme.example/v1"
 
 
-class CancelArgs(Args):
+class CancelOrderArgs(Args):
     """Which order; never whose: that is the verified customer."""
 
     order: Annotated[str, Field(pattern=r"^ord_[a-z0-9]{1,40}$", description="the order")]
@@ -59,7 +59,7 @@ class Acme(OwnConnector):
         guarantee=verifiable(settle_after_s=120),
         facts={"status": "string"},
     )
-    async def cancel_order(self, args: CancelArgs, subject: Subject) -> Resolved:
+    async def cancel_order(self, args: CancelOrderArgs, subject: Subject) -> Resolved:
         """Read the order, prove that it is the customer's; change nothing."""
         order = await self.api.get(path("/orders/{id}", id=args.order))
         # Worded as if there were none: nobody learns whether another customer has it.

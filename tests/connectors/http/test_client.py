@@ -17,7 +17,7 @@ from sayso.connectors.http import (
     problem_of,
     retry_after_of,
 )
-from sayso.connectors.http.breaker import Breaker, Pace
+from sayso.connectors.http.breaker import Breaker, RequestPace
 from sayso.errors import Code, OutcomeUnknownError, RefusedError, RetryableError
 from sayso.network import Destination
 
@@ -247,11 +247,11 @@ async def test_requests_leave_at_a_pace() -> None:
     async def sleep(seconds: float) -> None:
         waits.append(round(seconds, 3))
 
-    pace = Pace(2, 2, monotonic=lambda: now, sleep=sleep)
+    pace = RequestPace(2, 2, monotonic=lambda: now, sleep=sleep)
     for _ in range(4):
         await pace.wait()
     assert waits == [0.5, 1.0]
-    free = Pace(None, None, monotonic=lambda: now, sleep=sleep)
+    free = RequestPace(None, None, monotonic=lambda: now, sleep=sleep)
     for _ in range(10):
         await free.wait()
     assert len(waits) == 2

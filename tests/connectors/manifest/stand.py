@@ -11,10 +11,10 @@ from sayso.actions.model.snapshot import Call, Resolved
 from sayso.connectors.base import Connector
 from sayso.connectors.http import HttpAnswer, HttpRequest, Sender
 from sayso.connectors.manifest.connector import Connected, ManifestConnector, connector_of
-from sayso.connectors.manifest.source import Source, read_source
+from sayso.connectors.manifest.source import ManifestSource, read_source
 from sayso.connectors.manifests import SHIPPED
 from sayso.connectors.retry import RetryPolicy
-from sayso.sandbox.wire import Request
+from sayso.sandbox.wire import SandboxRequest
 from sayso.secret import Secret
 from sayso.testing.clock import FakeClock
 from sayso.testing.manifests import Cases, CaseTable, GeneratedProvider, read_cases
@@ -25,13 +25,13 @@ from sayso.testing.suites.bench import call_for
 Change = Callable[[HttpRequest, HttpAnswer], HttpAnswer]
 
 
-def shipped(name: str) -> tuple[Source, Cases]:
+def shipped(name: str) -> tuple[ManifestSource, Cases]:
     """A manifest that ships, and its cases."""
     path = SHIPPED / f"{name}.toml"
     return read_source(path.read_bytes(), path.name), read_cases(path.with_suffix(".cases.toml"))
 
 
-def source_of(text: str, name: str = "connectors/x.toml") -> Source:
+def source_of(text: str, name: str = "connectors/x.toml") -> ManifestSource:
     """A manifest of a test's own."""
     return read_source(text.encode(), name)
 
@@ -58,7 +58,7 @@ class InProcess:
         self.sent.append(request)
         parts = urlsplit(request.url)
         answer = self.provider.serve(
-            Request(
+            SandboxRequest(
                 method=request.method,
                 path=unquote(parts.path),
                 query=parts.query,
@@ -79,7 +79,7 @@ class InProcess:
 class Stand:
     """One case of a manifest, ready to be tried."""
 
-    source: Source
+    source: ManifestSource
     cases: Cases
     table: CaseTable
     provider: GeneratedProvider
@@ -100,7 +100,9 @@ class Stand:
         return replace(call, idempotency_key=f"sayso_{number:040x}")
 
 
-def stand(source: Source, cases: Cases, table: CaseTable, *, verified: bool = True) -> Stand:
+def stand(
+    source: ManifestSource, cases: Cases, table: CaseTable, *, verified: bool = True
+) -> Stand:
     """A case of a manifest on a provider of its own."""
     clock = FakeClock()
     provider = GeneratedProvider(source=source, cases=cases, case=table, clock=clock)

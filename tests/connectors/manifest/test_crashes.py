@@ -14,7 +14,7 @@ from support.faults.crash import crash_at
 
 from sayso.actions.engine.engine import Boundary
 from sayso.audit.signed_note.note import Ed25519Signer
-from sayso.connectors.manifest.proof import Proof, operation_digest, write_proof
+from sayso.connectors.manifest.proof import ActionProof, operation_digest, write_proof
 from sayso.connectors.manifest.review import Review, write_reviews
 from sayso.connectors.vault import new_key
 from sayso.json import JsonValue
@@ -71,7 +71,7 @@ base_url = "{url}"
     seen = Review(digest=source.digest, by="maria", at=datetime.now(UTC), verified="recorded")
     write_reviews(folder / "connectors", {name: seen})
     if proven:
-        proof = Proof(
+        proof = ActionProof(
             operation=operation_digest(source.manifest, action),
             on=date(2026, 11, 29),
             account="test",

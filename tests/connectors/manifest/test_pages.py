@@ -11,8 +11,8 @@ import pytest
 from sayso.connectors.http import HttpAnswer, HttpRequest
 from sayso.connectors.manifest.pages import pages
 from sayso.connectors.manifest.picks import Picker
-from sayso.connectors.manifest.requests import Site
-from sayso.connectors.manifest.schema import MoneyUnit, Page
+from sayso.connectors.manifest.requests import ProviderSite
+from sayso.connectors.manifest.schema import MoneyUnit, Pagination
 from sayso.json import JsonValue
 from sayso.money import Money
 from sayso.reading import ReadingError
@@ -20,7 +20,9 @@ from sayso.reading import ReadingError
 ADDRESS = "https://api.example.com/orders?limit=2"
 
 
-async def read_all(page: Page, items: int, total: JsonValue) -> tuple[list[JsonValue], bool, int]:
+async def read_all(
+    page: Pagination, items: int, total: JsonValue
+) -> tuple[list[JsonValue], bool, int]:
     """The items of a list, whether it was read to its end, and by how many requests."""
     asked: list[int] = []
 
@@ -33,7 +35,7 @@ async def read_all(page: Page, items: int, total: JsonValue) -> tuple[list[JsonV
 
     found: list[JsonValue] = []
     is_last = False
-    site = Site(base="https://api.example.com")
+    site = ProviderSite(base="https://api.example.com")
     async for one in pages(
         build=lambda _: HttpRequest(method="GET", url=ADDRESS),
         ask=ask,
@@ -48,12 +50,12 @@ async def read_all(page: Page, items: int, total: JsonValue) -> tuple[list[JsonV
 
 async def test_a_list_goes_on_by_what_was_read_of_it() -> None:
     """A page that is not full ends it; where the answer names a total, that does."""
-    plain = Page(offset="query.offset", size=2, max_pages=5)
+    plain = Pagination(offset="query.offset", size=2, max_pages=5)
     assert await read_all(plain, 5, None) == ([0, 1, 2, 3, 4], True, 3)
     assert await read_all(plain, 4, None) == ([0, 1, 2, 3], True, 3)
-    told = Page(offset="query.offset", size=2, total="count", max_pages=5)
+    told = Pagination(offset="query.offset", size=2, total="count", max_pages=5)
     assert await read_all(told, 4, 4) == ([0, 1, 2, 3], True, 2)
-    short = Page(offset="query.offset", size=2, max_pages=2)
+    short = Pagination(offset="query.offset", size=2, max_pages=2)
     assert (await read_all(short, 5, None))[1:] == (False, 2)
 
 
@@ -61,7 +63,9 @@ async def test_a_list_goes_on_by_what_was_read_of_it() -> None:
 async def test_a_total_that_does_not_fit_proves_no_absence(total: JsonValue) -> None:
     """None, a word, or more than there is: the list was not read to its end."""
     with pytest.raises(ReadingError):
-        await read_all(Page(offset="query.offset", size=2, total="count", max_pages=5), 4, total)
+        await read_all(
+            Pagination(offset="query.offset", size=2, total="count", max_pages=5), 4, total
+        )
 
 
 @pytest.mark.parametrize(

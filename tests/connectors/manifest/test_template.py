@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sayso.connectors.manifest.requests import Site, build
-from sayso.connectors.manifest.schema import Call, Read
+from sayso.connectors.manifest.requests import ProviderSite, build
+from sayso.connectors.manifest.schema import CallTable, Read
 from sayso.connectors.manifest.template import ABSENT, TemplateError, fill, fill_path, names_in
 
-SITE = Site(base="https://api.example.com/v1", hosts=frozenset({"files.example.com"}))
+SITE = ProviderSite(base="https://api.example.com/v1", hosts=frozenset({"files.example.com"}))
 
 
 def test_a_lone_placeholder_keeps_its_type() -> None:
@@ -88,7 +88,7 @@ def test_a_value_is_one_segment_of_a_path(value: str) -> None:
 @given(value=st.text(max_size=40))
 def test_a_value_in_a_header_cannot_make_another(value: str) -> None:
     """What no header can hold is refused before anything is sent."""
-    call = Call.model_validate(
+    call = CallTable.model_validate(
         {"post": "/x", "header": {"X-Note": "{args.note}"}, "receipt": {"id": "id", "status": "s"}}
     )
     try:
@@ -118,7 +118,7 @@ def test_a_request_to_another_host_is_not_built(path: str) -> None:
 
 def test_bodies_and_parameters_are_encoded() -> None:
     """Nested names as `a[b][0]`, truth as words, nothing for null."""
-    call = Call.model_validate(
+    call = CallTable.model_validate(
         {
             "post": "/x",
             "query": {"page[size]": 5, "flag": True, "none": None},

@@ -15,7 +15,7 @@ from surfaces.console.served_console import LETTER, ServedConsole, open_console
 from surfaces.slack.slack_team import settings_for
 
 from sayso.connectors.email.connector import EmailConnector
-from sayso.connectors.email.message import Writer
+from sayso.connectors.email.message import MessageWriter
 from sayso.connectors.email.transport import FileTransport
 from sayso.connectors.setup import Address
 from sayso.errors import Code, RefusedError, SaysoError
@@ -53,7 +53,7 @@ async def reminded(
     out = folder / "out"
     post = EmailConnector(
         book=Nobody,
-        writer=Writer(sender="sayso@shop.example"),
+        writer=MessageWriter(sender="sayso@shop.example"),
         transport=FileTransport(out),
         clock=SystemClock(),
     )

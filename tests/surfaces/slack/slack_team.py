@@ -22,8 +22,8 @@ from sayso.testing.slack import (
     CHANNEL,
     SIGNING_SECRET,
     TOKEN,
-    Delivery,
     FakeSlack,
+    InteractionDelivery,
     OpenView,
     PostedMessage,
 )
@@ -124,13 +124,13 @@ class SlackTeam:
 
     async def click(
         self, approval: ApprovalView, action_id: str = APPROVE, user: str = "UMARIA"
-    ) -> Delivery:
+    ) -> InteractionDelivery:
         """Click on the card, and wait until the person has been told."""
         delivery = await self.slack.click(self.card(approval), action_id, user=user)
         await self.app.told()
         return delivery
 
-    async def less(self, amount: str) -> Delivery:
+    async def less(self, amount: str) -> InteractionDelivery:
         """Fill in the newest form with a lower amount, and send it."""
         form = self.slack.views[-1]
         return await self.slack.submit_view(form, less(form, amount))

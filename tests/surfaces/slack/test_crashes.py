@@ -15,7 +15,7 @@ from surfaces.slack import killed
 from surfaces.slack.slack_team import APPROVE, LONG_S, PATIENT, REJECT, SlackTeam, open_team
 
 from sayso.surfaces.slack.pace import Patience
-from sayso.testing.slack import Delivery, FakeSlack, FaultKind, SlackFault
+from sayso.testing.slack import FakeSlack, FaultKind, InteractionDelivery, SlackFault
 from sayso.testing.slack.interactions import PATIENCE_S
 
 TESTS = Path(__file__).parents[2]
@@ -195,7 +195,7 @@ async def test_twenty_clicks_at_once_do_not_wait_for_each_other(team: SlackTeam)
     clicking = asyncio.gather(*clicks)
     assert await team.slack.wait_until(lambda: team.slack.delayed == len(clicks))
     team.slack.release()
-    deliveries: list[Delivery] = await clicking
+    deliveries: list[InteractionDelivery] = await clicking
 
     assert all(delivery.acknowledged for delivery in deliveries)
     await team.app.told()

@@ -15,7 +15,7 @@ from sayso.sdk.solution_view import SolutionView
 from sayso.surfaces.slack import SlackApp, create_slack_app
 from sayso.surfaces.slack.forms import LOWER
 from sayso.surfaces.slack.pace import NotifierPace
-from sayso.testing.slack import Delivery, FakeSlack, PostedMessage
+from sayso.testing.slack import FakeSlack, InteractionDelivery, PostedMessage
 from surfaces.slack.slack_team import APPROVE, PATIENT, REJECT, Ticks
 from surfaces.slack.slack_team import LOWER as LESS
 
@@ -139,7 +139,7 @@ class SlackSurface(Surface):
             raise RefusedHereError("", "it was never sent to Slack") from error
 
     @staticmethod
-    def _heard(delivery: Delivery) -> None:
+    def _heard(delivery: InteractionDelivery) -> None:
         if delivery.status >= 500 or delivery.status == 0:
             told = f"Slack was answered {delivery.status}: {delivery.answer[:200]}"
             raise FindingError("undocumented", told)

@@ -11,7 +11,7 @@ from typing import Annotated, cast
 
 import typer
 
-from sayso.connectors.draft import Drafted
+from sayso.connectors.draft import DraftedManifest
 from sayso.ids import SystemClock
 from sayso.json import JsonObject
 from sayso.sdk.drafts import (
@@ -354,7 +354,7 @@ def draft_docs(
 
 
 def _drafted(
-    out: Out, workspace: Path | None, name: str, drafted: Drafted, spec: Path | None
+    out: Out, workspace: Path | None, name: str, drafted: DraftedManifest, spec: Path | None
 ) -> int:
     path = write_draft(find_workspace(workspace), name, drafted)
     if out.as_json:

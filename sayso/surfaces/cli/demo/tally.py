@@ -11,7 +11,7 @@ from sayso.actions.model.definition import Effect
 from sayso.errors import Code, SaysoError
 from sayso.money import Money
 from sayso.sandbox import Books
-from sayso.sandbox import Effect as BookedEffect
+from sayso.sandbox import JournalEffect as BookedEffect
 from sayso.sdk.client import Sayso
 from sayso.sdk.inputs import MAX_PAGE
 from sayso.sdk.views import ActionView, RequestView

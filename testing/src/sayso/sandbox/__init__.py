@@ -16,7 +16,7 @@ the demo's customers; `asgi` and `control` are the side for tests.
 
 from sayso.sandbox.control import SandboxControl
 from sayso.sandbox.faults import Fault, FaultKind
-from sayso.sandbox.journal import Books, Effect, EffectKind
+from sayso.sandbox.journal import Books, EffectKind, JournalEffect
 from sayso.sandbox.seed import DEMO, DemoCustomer, demo_rows, seed_demo
 from sayso.sandbox.server import API_KEY, Sandbox
 
@@ -25,10 +25,10 @@ __all__ = [
     "DEMO",
     "Books",
     "DemoCustomer",
-    "Effect",
     "EffectKind",
     "Fault",
     "FaultKind",
+    "JournalEffect",
     "Sandbox",
     "SandboxControl",
     "demo_rows",

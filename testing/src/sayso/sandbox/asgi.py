@@ -24,7 +24,7 @@ from sayso.sandbox.journal import Line
 from sayso.sandbox.provider import Provider
 from sayso.sandbox.rows import Row, StoredRow
 from sayso.sandbox.seed import demo_rows
-from sayso.sandbox.wire import Answer, Delivery, Request
+from sayso.sandbox.wire import SandboxRequest, SandboxResponse, Transmission
 
 PREFIX = "/_sandbox/"
 
@@ -93,7 +93,7 @@ class SandboxApp:
         self._provider = provider
         self._secret = secret
 
-    async def serve(self, request: Request) -> Delivery:
+    async def serve(self, request: SandboxRequest) -> Transmission:
         """Answer a call of either side."""
         if not request.path.startswith(PREFIX):
             return await self._provider.serve(request)
@@ -106,7 +106,7 @@ class SandboxApp:
         except LookupError:
             return _reply({"error": f"no such control call: {request.path}"}, 404)
 
-    async def _obey(self, request: Request) -> object:
+    async def _obey(self, request: SandboxRequest) -> object:
         provider, body = self._provider, request.body or "{}"
         match request.method, request.path.removeprefix(PREFIX):
             case "GET", "books":
@@ -149,9 +149,9 @@ def add_rows(provider: Provider, order: SeedOrder) -> int:
         return len(rows)
 
 
-def _reply(value: object, status: int = 200) -> Delivery:
-    return Delivery(
-        answer=Answer(
+def _reply(value: object, status: int = 200) -> Transmission:
+    return Transmission(
+        answer=SandboxResponse(
             status=status,
             body=orjson.dumps(value),
             headers=(("Content-Type", "application/json"),),

@@ -21,7 +21,7 @@ _CHILDREN: dict[tuple[str, str], tuple[type[Row], str]] = {
 }
 
 
-def expand(call: Call, body: Json) -> Json:
+def expand(call: EndpointCall, body: Json) -> Json:
     """Expand the answer in place as the call's `expand` says.
 
     Raises:
@@ -39,7 +39,7 @@ def expand(call: Call, body: Json) -> Json:
     return body
 
 
-def _expand(call: Call, node: object, segments: list[str], path: str) -> None:
+def _expand(call: EndpointCall, node: object, segments: list[str], path: str) -> None:
     if isinstance(node, list):
         for member in cast("list[object]", node):
             _expand(call, member, segments, path)
@@ -65,7 +65,7 @@ def _expand(call: Call, node: object, segments: list[str], path: str) -> None:
     _expand(call, shown[name], rest, path)
 
 
-def _is_over(call: Call, row: Row) -> bool:
+def _is_over(call: EndpointCall, row: Row) -> bool:
     return isinstance(row, Subscription) and call.roll(row).status == "canceled"
 
 
@@ -77,7 +77,7 @@ LIST_PARAMS = frozenset({"limit", "starting_after", "ending_before", "created", 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class EndpointCall:
     """One call of one endpoint.
 
     Attributes:
@@ -148,11 +148,11 @@ class Call:
         return {price.id: price for price in found if price is not None}
 
 
-Handler = Callable[[Call], Json]
+Handler = Callable[[EndpointCall], Json]
 """An endpoint: does its work and shows the result, or raises `StripeError`."""
 
 
-def page(call: Call, rows: Sequence[Row]) -> Json:
+def page(call: EndpointCall, rows: Sequence[Row]) -> Json:
     """One page of a list, newest first.
 
     Args:
@@ -177,7 +177,7 @@ class _Listed(Protocol):
 L = TypeVar("L", bound=_Listed)
 
 
-def cut(call: Call, kept: Sequence[L]) -> tuple[Sequence[L], bool]:
+def cut(call: EndpointCall, kept: Sequence[L]) -> tuple[Sequence[L], bool]:
     """The page of a list that the call asks for, and whether the list goes on behind it.
 
     Raises:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sayso.sandbox.call import Call, page
-from sayso.sandbox.journal import Effect
+from sayso.sandbox.call import EndpointCall, page
+from sayso.sandbox.journal import JournalEffect
 from sayso.sandbox.params import Params, merge_metadata
 from sayso.sandbox.problems import invalid_param, missing_param, missing_resource
-from sayso.sandbox.rows import ACCOUNT_ID, BalanceTransaction, Card, Charge, Customer, Refund
+from sayso.sandbox.rows import ACCOUNT_ID, BalanceTransaction, Charge, Customer, PaymentCard, Refund
 from sayso.sandbox.shapes import Json
 
 CUSTOMER_PARAMS = frozenset(
@@ -50,17 +50,17 @@ def _changed(row: Customer, params: Params) -> Customer:
     )
 
 
-def create_customer(call: Call) -> Json:
+def create_customer(call: EndpointCall) -> Json:
     """POST /v1/customers."""
     row = Customer(id=call.work.new_id("cus"), created=call.now)
     return call.show(call.work.put(_changed(row, call.params)))
 
 
-def update_customer(call: Call) -> Json:
+def update_customer(call: EndpointCall) -> Json:
     """POST /v1/customers/{id}."""
     changed = _changed(call.need(Customer, call.ids[0]), call.params)
     call.work.record(
-        lambda number: Effect(
+        lambda number: JournalEffect(
             number=number,
             at=call.now,
             kind="customer_update",
@@ -74,19 +74,19 @@ def update_customer(call: Call) -> Json:
     return call.show(call.work.put(changed))
 
 
-def read_customer(call: Call) -> Json:
+def read_customer(call: EndpointCall) -> Json:
     """GET /v1/customers/{id}."""
     return call.show(call.need(Customer, call.ids[0]))
 
 
-def list_customers(call: Call) -> Json:
+def list_customers(call: EndpointCall) -> Json:
     """GET /v1/customers, all or those with exactly this e-mail address (case counts)."""
     email = call.params.text("email")
     rows = call.work.state.rows_of(Customer)
     return page(call, [row for row in rows if email is None or row.email == email])
 
 
-def create_balance_transaction(call: Call) -> Json:
+def create_balance_transaction(call: EndpointCall) -> Json:
     """POST /v1/customers/{id}/balance_transactions: a negative amount is credit.
 
     Source: Stripe docs: Customer credit balance.
@@ -118,7 +118,7 @@ def create_balance_transaction(call: Call) -> Json:
     )
     call.work.put(replace(customer, balance=row.ending_balance, currency=currency))
     call.work.record(
-        lambda number: Effect(
+        lambda number: JournalEffect(
             number=number,
             at=call.now,
             kind="balance_credit" if amount < 0 else "balance_debit",
@@ -134,7 +134,7 @@ def create_balance_transaction(call: Call) -> Json:
     return call.show(call.work.put(row))
 
 
-def read_balance_transaction(call: Call) -> Json:
+def read_balance_transaction(call: EndpointCall) -> Json:
     """GET /v1/customers/{id}/balance_transactions/{transaction}."""
     customer = call.need(Customer, call.ids[0])
     row = call.need(BalanceTransaction, call.ids[1], param="transaction")
@@ -143,24 +143,24 @@ def read_balance_transaction(call: Call) -> Json:
     return call.show(row)
 
 
-def list_balance_transactions(call: Call) -> Json:
+def list_balance_transactions(call: EndpointCall) -> Json:
     """GET /v1/customers/{id}/balance_transactions."""
     customer = call.need(Customer, call.ids[0])
     return page(call, call.work.state.rows_of(BalanceTransaction, customer.id))
 
 
-def list_cards(call: Call) -> Json:
+def list_cards(call: EndpointCall) -> Json:
     """GET /v1/customers/{id}/payment_methods."""
     customer = call.need(Customer, call.ids[0])
-    return page(call, call.work.state.rows_of(Card, customer.id))
+    return page(call, call.work.state.rows_of(PaymentCard, customer.id))
 
 
-def read_card(call: Call) -> Json:
+def read_card(call: EndpointCall) -> Json:
     """GET /v1/payment_methods/{id}."""
-    return call.show(call.need(Card, call.ids[0], param="payment_method"))
+    return call.show(call.need(PaymentCard, call.ids[0], param="payment_method"))
 
 
-def read_account(call: Call) -> Json:
+def read_account(call: EndpointCall) -> Json:
     """GET /v1/account."""
     return {
         "id": ACCOUNT_ID,
@@ -194,7 +194,7 @@ def read_account(call: Call) -> Json:
     }
 
 
-def read_balance(call: Call) -> Json:
+def read_balance(call: EndpointCall) -> Json:
     """GET /v1/balance: all that came in less all that was refunded, without fees."""
     sums: dict[str, int] = {"usd": 0}
     for charge in call.work.state.rows_of(Charge):

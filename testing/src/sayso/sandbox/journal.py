@@ -52,7 +52,7 @@ class Line:
     """
 
     rows: tuple[StoredRow, ...] = ()
-    effects: tuple[Effect, ...] = ()
+    effects: tuple[JournalEffect, ...] = ()
     saved: Saved | None = None
     called: str = ""
     clock_offset_s: float | None = None
@@ -133,7 +133,7 @@ EffectKind = Literal[
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Effect:
+class JournalEffect:
     """One thing that happened, in the order it happened.
 
     Attributes:
@@ -169,27 +169,27 @@ class Books:
     """All effects in order, and the sums.
 
     Attributes:
-        effects: see `Effect`.
+        effects: see `JournalEffect`.
         money_out: refunded minor units per currency.
         credits: credited minor units per currency.
         keys: API calls per idempotency key, also of calls without effect.
     """
 
-    effects: tuple[Effect, ...]
+    effects: tuple[JournalEffect, ...]
     money_out: dict[str, int]
     credits: dict[str, int]
     keys: dict[str, int]
 
-    def of(self, kind: EffectKind) -> tuple[Effect, ...]:
+    def of(self, kind: EffectKind) -> tuple[JournalEffect, ...]:
         """The effects of one kind, in order."""
         return tuple(effect for effect in self.effects if effect.kind == kind)
 
-    def on(self, target: str) -> tuple[Effect, ...]:
+    def on(self, target: str) -> tuple[JournalEffect, ...]:
         """The effects on one object (a charge, a subscription, a customer), in order."""
         return tuple(effect for effect in self.effects if effect.target == target)
 
 
-def sum_by_currency(effects: tuple[Effect, ...], kind: EffectKind) -> dict[str, int]:
+def sum_by_currency(effects: tuple[JournalEffect, ...], kind: EffectKind) -> dict[str, int]:
     """Minor units per currency of one kind of effect."""
     sums: dict[str, int] = {}
     for effect in effects:

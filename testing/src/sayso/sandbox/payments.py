@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from sayso.sandbox.call import Call, page
+from sayso.sandbox.call import EndpointCall, page
 from sayso.sandbox.params import merge_metadata
 from sayso.sandbox.problems import (
     StripeError,
@@ -16,7 +16,7 @@ from sayso.sandbox.problems import (
     missing_resource,
     not_capturable,
 )
-from sayso.sandbox.rows import Card, Charge, Customer, PaymentIntent, Refund
+from sayso.sandbox.rows import Charge, Customer, PaymentCard, PaymentIntent, Refund
 from sayso.sandbox.shapes import Json
 
 CHARGE_PARAMS = frozenset(
@@ -70,7 +70,7 @@ TEST_CARDS: dict[str, TestCard] = {
 }
 
 
-def _money(call: Call) -> tuple[int, str]:
+def _money(call: EndpointCall) -> tuple[int, str]:
     amount = call.params.amount("amount")
     if amount is None:
         raise missing_param("amount")
@@ -83,7 +83,7 @@ def _money(call: Call) -> tuple[int, str]:
     return amount, currency
 
 
-def _card(call: Call, param: str) -> tuple[str, TestCard]:
+def _card(call: EndpointCall, param: str) -> tuple[str, TestCard]:
     """The payment method's id and how it behaves."""
     named = call.params.text(param)
     customer = call.work.get(Customer, call.params.text("customer"))
@@ -91,14 +91,14 @@ def _card(call: Call, param: str) -> tuple[str, TestCard]:
         named = customer.payment_method
     if named is None:
         raise missing_param(param)
-    kept = call.work.get(Card, named)
+    kept = call.work.get(PaymentCard, named)
     if kept is not None:
         return kept.id, TestCard(brand=kept.brand, last4=kept.last4)
     prefix = "pm_card_" if named.startswith("pm_card_") else "tok_"
     test_card = TEST_CARDS.get(named.removeprefix(prefix))
     if test_card is None or not named.startswith(prefix):
         raise missing_resource("PaymentMethod", named, param, 400)
-    made = Card(
+    made = PaymentCard(
         id=call.work.new_id("pm"),
         created=call.now,
         brand=test_card.brand,
@@ -108,7 +108,7 @@ def _card(call: Call, param: str) -> tuple[str, TestCard]:
     return call.work.put(made).id, test_card
 
 
-def _charge(call: Call, card_param: str, intent: str | None, *, captured: bool) -> Charge:
+def _charge(call: EndpointCall, card_param: str, intent: str | None, *, captured: bool) -> Charge:
     amount, currency = _money(call)
     customer = call.params.text("customer")
     if customer is not None:
@@ -136,7 +136,7 @@ def _charge(call: Call, card_param: str, intent: str | None, *, captured: bool) 
     )
 
 
-def create_charge(call: Call) -> Json:
+def create_charge(call: EndpointCall) -> Json:
     """POST /v1/charges: a handy way to make something that can be refunded."""
     captured = call.params.flag("capture") is not False
     charge = _charge(call, "source", None, captured=captured)
@@ -145,12 +145,12 @@ def create_charge(call: Call) -> Json:
     return call.show(charge)
 
 
-def read_charge(call: Call) -> Json:
+def read_charge(call: EndpointCall) -> Json:
     """GET /v1/charges/{id}."""
     return call.show(call.need(Charge, call.ids[0]))
 
 
-def list_charges(call: Call) -> Json:
+def list_charges(call: EndpointCall) -> Json:
     """GET /v1/charges, all, of a customer, or of a payment intent."""
     customer = call.parent(Customer, "customer")
     intent = call.parent(PaymentIntent, "payment_intent")
@@ -158,7 +158,7 @@ def list_charges(call: Call) -> Json:
     return page(call, [row for row in rows if customer is None or row.customer == customer])
 
 
-def create_intent(call: Call) -> Json:
+def create_intent(call: EndpointCall) -> Json:
     """POST /v1/payment_intents with `confirm=true`; anything else is not modelled."""
     if call.params.flag("confirm") is not True:
         raise StripeError(
@@ -190,12 +190,12 @@ def create_intent(call: Call) -> Json:
     return call.show(call.work.put(intent))
 
 
-def read_intent(call: Call) -> Json:
+def read_intent(call: EndpointCall) -> Json:
     """GET /v1/payment_intents/{id}."""
     return call.show(call.need(PaymentIntent, call.ids[0], param="intent"))
 
 
-def list_intents(call: Call) -> Json:
+def list_intents(call: EndpointCall) -> Json:
     """GET /v1/payment_intents, all or of a customer."""
     return page(call, call.work.state.rows_of(PaymentIntent, call.parent(Customer, "customer")))
 
@@ -211,7 +211,7 @@ creates a Refund.
 """
 
 
-def capture_charge(call: Call) -> Json:
+def capture_charge(call: EndpointCall) -> Json:
     """POST /v1/charges/{id}/capture."""
     charge = call.need(Charge, call.ids[0])
     amount = call.params.amount("amount")
@@ -222,7 +222,7 @@ def capture_charge(call: Call) -> Json:
     return call.show(_capture(call, charge, amount, "amount"))
 
 
-def capture_intent(call: Call) -> Json:
+def capture_intent(call: EndpointCall) -> Json:
     """POST /v1/payment_intents/{id}/capture."""
     intent = call.need(PaymentIntent, call.ids[0], param="intent")
     amount = call.params.amount("amount_to_capture")
@@ -236,7 +236,7 @@ def capture_intent(call: Call) -> Json:
     return call.show(call.work.put(done))
 
 
-def _capture(call: Call, charge: Charge, amount: int | None, param: str) -> Charge:
+def _capture(call: EndpointCall, charge: Charge, amount: int | None, param: str) -> Charge:
     taken = charge.amount if amount is None else amount
     if taken > charge.amount:
         raise invalid_param(

@@ -12,7 +12,7 @@ import orjson
 
 from sayso.ids import Clock, Entropy
 from sayso.sandbox.auth import Auth
-from sayso.sandbox.call import Call, expand
+from sayso.sandbox.call import EndpointCall, expand
 from sayso.sandbox.faults import Fault, FaultQueue
 from sayso.sandbox.journal import Line, Saved
 from sayso.sandbox.params import Params
@@ -33,8 +33,8 @@ from sayso.sandbox.refunds import end_refund
 from sayso.sandbox.routes import Route, find_route
 from sayso.sandbox.rows import ACCOUNT_ID
 from sayso.sandbox.shapes import API_VERSION, Json
-from sayso.sandbox.state import State, Work
-from sayso.sandbox.wire import Answer, Delivery, Request
+from sayso.sandbox.state import ProviderState, Work
+from sayso.sandbox.wire import SandboxRequest, SandboxResponse, Transmission
 
 KEY_LIFETIME_S = 24 * 3600
 """How long an idempotency key is remembered. Source: Stripe docs: Idempotent requests."""
@@ -47,7 +47,7 @@ _HTML = b"<html><body><h1>We'll be right back</h1></body></html>"
 class _Admitted:
     """A call that may be executed."""
 
-    request: Request
+    request: SandboxRequest
     request_id: str
     route: Route
     ids: tuple[str, ...]
@@ -71,7 +71,7 @@ class Provider:
 
     def __init__(
         self,
-        state: State,
+        state: ProviderState,
         clock: Clock,
         keys: Mapping[str, frozenset[str] | None],
         entropy: Entropy = secrets.token_bytes,
@@ -95,19 +95,19 @@ class Provider:
             self.state.write(Line(clock_offset_s=self.state.clock_offset_s + seconds))
             return self.now()
 
-    async def serve(self, request: Request) -> Delivery:
+    async def serve(self, request: SandboxRequest) -> Transmission:
         """Answer one call, with whatever fault waits for it."""
         request_id = f"req_{self._entropy(7).hex()}"
         with self.lock:
             admitted = self._admit(request, request_id)
-        if isinstance(admitted, Delivery):
+        if isinstance(admitted, Transmission):
             return admitted
         try:
             return await self._perform(admitted)
         finally:
             self._executing.discard(admitted.key)
 
-    def _admit(self, request: Request, request_id: str) -> _Admitted | Delivery:
+    def _admit(self, request: SandboxRequest, request_id: str) -> _Admitted | Transmission:
         """What comes before the endpoint: nothing here is saved under the idempotency key."""
         fault: Fault | None = None
         try:
@@ -116,7 +116,7 @@ class Provider:
             if request.idempotency_key:
                 self.state.count_call(request.idempotency_key)
             if fault is not None and fault.kind == "drop_before":
-                return Delivery(answer=None)
+                return Transmission(answer=None)
             if fault is not None and fault.kind == "rate_limit":
                 raise too_many(fault.retry_after_s)
             if fault is not None and fault.kind == "answer_500_before":
@@ -124,14 +124,14 @@ class Provider:
             admitted = self._read(request, request_id, granted, fault)
             replay = self._replay(admitted)
         except StripeError as error:
-            return Delivery(answer=_refusal(request, request_id, error))
+            return Transmission(answer=_refusal(request, request_id, error))
         if replay is not None:
             return _deliver(replay, fault)
         if admitted.key:
             self._executing.add(admitted.key)
         return admitted
 
-    def _check_key(self, request: Request) -> frozenset[str] | None:
+    def _check_key(self, request: SandboxRequest) -> frozenset[str] | None:
         key = request.api_key
         if not key:
             raise no_key()
@@ -141,7 +141,7 @@ class Provider:
 
     def _read(
         self,
-        request: Request,
+        request: SandboxRequest,
         request_id: str,
         granted: frozenset[str] | None,
         fault: Fault | None,
@@ -168,7 +168,7 @@ class Provider:
             fault=fault,
         )
 
-    def _replay(self, call: _Admitted) -> Answer | None:
+    def _replay(self, call: _Admitted) -> SandboxResponse | None:
         """The saved answer of the call's key, or None when it is to be executed."""
         if not call.key:
             return None
@@ -187,9 +187,9 @@ class Provider:
             *_headers(call.request, call.request_id, saved.request_id),
             ("Idempotent-Replayed", "true"),
         )
-        return Answer(status=saved.status, body=saved.body.encode(), headers=headers)
+        return SandboxResponse(status=saved.status, body=saved.body.encode(), headers=headers)
 
-    async def _perform(self, call: _Admitted) -> Delivery:
+    async def _perform(self, call: _Admitted) -> Transmission:
         fault = call.fault
         if fault is not None and fault.kind == "slow_before":
             await self.gate.pause(fault.seconds)
@@ -203,7 +203,7 @@ class Provider:
             await self.gate.hold()
         return _deliver(answer, fault)
 
-    def _execute(self, call: _Admitted) -> Answer:
+    def _execute(self, call: _Admitted) -> SandboxResponse:
         now = int(self.now().timestamp())
         self._hear_banks(now)
         work = Work(state=self.state, now=now, key=call.request.idempotency_key)
@@ -234,7 +234,7 @@ class Provider:
         if call.request.method != "GET":
             self.state.commit(work, saved if call.key else None)
         headers = _headers(call.request, call.request_id, call.request_id)
-        return Answer(status=status, body=text, headers=headers)
+        return SandboxResponse(status=status, body=text, headers=headers)
 
     def _hear_banks(self, now: int) -> None:
         ended = self.state.refunds_ended(now)
@@ -245,7 +245,7 @@ class Provider:
             self.state.commit(heard, None)
 
     def _run(self, admitted: _Admitted, work: Work) -> Json:
-        call = Call(
+        call = EndpointCall(
             path=admitted.request.path,
             ids=admitted.ids,
             params=admitted.params,
@@ -259,7 +259,9 @@ def _permits(granted: frozenset[str], route: Route) -> bool:
     return route.permission in granted or f"{route.resource}_write" in granted
 
 
-def _headers(request: Request, request_id: str, original: str) -> tuple[tuple[str, str], ...]:
+def _headers(
+    request: SandboxRequest, request_id: str, original: str
+) -> tuple[tuple[str, str], ...]:
     headers = [
         ("Content-Type", "application/json"),
         ("Request-Id", request_id),
@@ -273,23 +275,23 @@ def _headers(request: Request, request_id: str, original: str) -> tuple[tuple[st
     return tuple(headers)
 
 
-def _refusal(request: Request, request_id: str, error: StripeError) -> Answer:
-    return Answer(
+def _refusal(request: SandboxRequest, request_id: str, error: StripeError) -> SandboxResponse:
+    return SandboxResponse(
         status=error.status,
         body=orjson.dumps(error.body(request_id)),
         headers=(*_headers(request, request_id, request_id), *error.headers),
     )
 
 
-def _deliver(answer: Answer, fault: Fault | None) -> Delivery:
+def _deliver(answer: SandboxResponse, fault: Fault | None) -> Transmission:
     if fault is None:
-        return Delivery(answer=answer)
+        return Transmission(answer=answer)
     if fault.kind == "drop_after":
-        return Delivery(answer=None)
+        return Transmission(answer=None)
     if fault.kind == "reset_after_bytes":
-        return Delivery(answer=answer, reset_after_bytes=fault.after_bytes)
+        return Transmission(answer=answer, reset_after_bytes=fault.after_bytes)
     if fault.kind == "html_garbage":
-        return Delivery(
-            answer=Answer(status=200, body=_HTML, headers=(("Content-Type", "text/html"),))
+        return Transmission(
+            answer=SandboxResponse(status=200, body=_HTML, headers=(("Content-Type", "text/html"),))
         )
-    return Delivery(answer=answer)
+    return Transmission(answer=answer)

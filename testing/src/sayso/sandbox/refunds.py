@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TypedDict
 
-from sayso.sandbox.call import Call, page
-from sayso.sandbox.journal import Effect
+from sayso.sandbox.call import EndpointCall, page
+from sayso.sandbox.journal import JournalEffect
 from sayso.sandbox.params import merge_metadata
 from sayso.sandbox.payments import TEST_CARDS
 from sayso.sandbox.problems import (
@@ -38,7 +38,7 @@ REFUND_PARAMS = frozenset({"charge", "payment_intent", "amount", "reason", "meta
 _REASONS = ("duplicate", "fraudulent", "requested_by_customer")
 
 
-def create_refund(call: Call) -> Json:
+def create_refund(call: EndpointCall) -> Json:
     """POST /v1/refunds: all that is left of the charge, or `amount` of it.
 
     Source: Stripe docs: Create a refund.
@@ -66,7 +66,7 @@ def create_refund(call: Call) -> Json:
     )
     call.work.put(replace(charge, amount_refunded=charge.amount_refunded + amount))
     call.work.record(
-        lambda number: Effect(
+        lambda number: JournalEffect(
             number=number,
             at=call.now,
             kind="refund",
@@ -82,7 +82,7 @@ def create_refund(call: Call) -> Json:
     return call.show(call.work.put(refund))
 
 
-def _later(call: Call, charge: Charge) -> _Later:
+def _later(call: EndpointCall, charge: Charge) -> _Later:
     """How a refund to that card begins and ends. Source: Stripe docs: Testing, refunds."""
     kind = next((card.refund for card in TEST_CARDS.values() if card.last4 == charge.last4), "")
     ends_at = call.now + REFUND_TAKES_S
@@ -104,7 +104,7 @@ def end_refund(work: Work, refund: Refund) -> None:
         work.put(replace(charge, amount_refunded=charge.amount_refunded - refund.amount))
 
 
-def _charge_of(call: Call) -> Charge:
+def _charge_of(call: EndpointCall) -> Charge:
     charge_id, intent_id = call.params.text("charge"), call.params.text("payment_intent")
     if charge_id is None and intent_id is None:
         raise StripeError(
@@ -135,19 +135,19 @@ def _check(charge: Charge, amount: int) -> None:
         raise too_much(amount, charge.unrefunded, charge.currency)
 
 
-def read_refund(call: Call) -> Json:
+def read_refund(call: EndpointCall) -> Json:
     """GET /v1/refunds/{id}."""
     return call.show(call.need(Refund, call.ids[0]))
 
 
-def update_refund(call: Call) -> Json:
+def update_refund(call: EndpointCall) -> Json:
     """POST /v1/refunds/{id}: its metadata, which is no effect on money."""
     refund = call.need(Refund, call.ids[0])
     metadata = merge_metadata(refund.metadata, call.params.mapping("metadata"))
     return call.show(call.work.put(replace(refund, metadata=metadata)))
 
 
-def list_refunds(call: Call) -> Json:
+def list_refunds(call: EndpointCall) -> Json:
     """GET /v1/refunds, all, of a charge, or of a payment intent."""
     charge = call.parent(Charge, "charge")
     intent = call.parent(PaymentIntent, "payment_intent")

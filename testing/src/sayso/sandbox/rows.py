@@ -49,7 +49,7 @@ class Customer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Card:
+class PaymentCard:
     """A payment method of type card; `brand` and `last4` are all that is known of the number."""
 
     id: str
@@ -294,7 +294,7 @@ class BalanceTransaction:
 
 Row: TypeAlias = (
     Customer
-    | Card
+    | PaymentCard
     | Charge
     | PaymentIntent
     | Refund
@@ -309,7 +309,7 @@ StoredRow: TypeAlias = Annotated[Row, Field(discriminator="object")]
 
 KIND_NAMES: dict[type[object], str] = {
     Customer: "customer",
-    Card: "payment_method",
+    PaymentCard: "payment_method",
     Charge: "charge",
     PaymentIntent: "payment_intent",
     Refund: "refund",

@@ -10,9 +10,9 @@ from typing import Literal, Protocol
 
 from sayso.sandbox.billing_clock import after
 from sayso.sandbox.rows import (
-    Card,
     Charge,
     Customer,
+    PaymentCard,
     PaymentIntent,
     Price,
     Product,
@@ -240,7 +240,7 @@ def customer_rows(who: DemoCustomer, now: int) -> list[Row]:
             currency=currency if who.balance or who.plan else None,
             payment_method=card,
         ),
-        Card(
+        PaymentCard(
             id=card,
             created=created,
             brand=who.brand,

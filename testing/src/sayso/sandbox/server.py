@@ -18,7 +18,7 @@ from sayso.sandbox.faults import Fault
 from sayso.sandbox.journal import Books
 from sayso.sandbox.provider import Provider
 from sayso.sandbox.rows import Row
-from sayso.sandbox.state import State
+from sayso.sandbox.state import ProviderState
 from sayso.sandbox.wire import Wire
 
 API_KEY = "sk_test_sandbox"  # a name everybody may know: it opens nothing but a sandbox
@@ -76,7 +76,7 @@ class Sandbox:
             ConfigError: `port_in_use`, or `invalid_setting` when `books` is no books file or
                 cannot be written.
         """
-        state = State(books)
+        state = ProviderState(books)
         try:
             listener = _listen(port)
         except ConfigError:

@@ -1,7 +1,7 @@
 """The sandbox's memory: rows, effects and saved answers, changed one call at a time.
 
-A call works on a `Work`, which nobody else sees, and `State.commit` makes all of it true at once:
-in memory, and as one line of the books file when there is one.
+A call works on a `Work`, which nobody else sees, and `ProviderState.commit` makes all of it
+true at once: in memory, and as one line of the books file when there is one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from sayso.errors import ConfigError
-from sayso.sandbox.journal import Books, Effect, Journal, Line, Saved, sum_by_currency
+from sayso.sandbox.journal import Books, Journal, JournalEffect, Line, Saved, sum_by_currency
 from sayso.sandbox.rows import KIND_NAMES, Refund, Row
 
 R = TypeVar("R", bound=Row)
@@ -26,11 +26,11 @@ def _no_rows() -> dict[str, Row]:
     return {}
 
 
-def _no_effects() -> list[Effect]:
+def _no_effects() -> list[JournalEffect]:
     return []
 
 
-class State:
+class ProviderState:
     """Everything the provider knows.
 
     Args:
@@ -49,7 +49,7 @@ class State:
         self._order: dict[str, int] = {}
         self._children: dict[tuple[str, str], dict[str, None]] = {}
         self._kinds: dict[str, dict[str, None]] = {}
-        self._effects: list[Effect] = []
+        self._effects: list[JournalEffect] = []
         self._open_refunds: dict[str, int] = {}
         self._saved: dict[str, Saved] = {}
         self._calls: dict[str, int] = {}
@@ -176,12 +176,12 @@ class Work:
         buggy: the provider forgets to check the state (the `do_twice` fault).
     """
 
-    state: State
+    state: ProviderState
     now: int
     key: str = ""
     buggy: bool = False
     rows: dict[str, Row] = field(default_factory=_no_rows)
-    effects: list[Effect] = field(default_factory=_no_effects)
+    effects: list[JournalEffect] = field(default_factory=_no_effects)
     serial: int = 0
 
     def __post_init__(self) -> None:
@@ -210,6 +210,6 @@ class Work:
             digits.append(_ALPHABET[digit])
         return f"{prefix}_sbx{''.join(digits)}"
 
-    def record(self, make: Callable[[int], Effect]) -> None:
+    def record(self, make: Callable[[int], JournalEffect]) -> None:
         """Write an effect into the books; `make` gets its number."""
         self.effects.append(make(self.state.effect_count + len(self.effects) + 1))

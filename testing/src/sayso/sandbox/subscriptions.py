@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import cast
 
 from sayso.sandbox.billing_clock import after
-from sayso.sandbox.call import Call, cut, page
-from sayso.sandbox.journal import Effect, EffectKind
+from sayso.sandbox.call import EndpointCall, cut, page
+from sayso.sandbox.journal import EffectKind, JournalEffect
 from sayso.sandbox.params import merge_metadata
 from sayso.sandbox.problems import (
     StripeError,
@@ -60,7 +60,7 @@ _INTERVALS = ("day", "week", "month", "year")
 _STATUSES = ("active", "past_due", "trialing", "canceled", "all", "ended")
 
 
-def create_subscription(call: Call) -> Json:
+def create_subscription(call: EndpointCall) -> Json:
     """POST /v1/subscriptions. Nothing is billed."""
     customer_id = call.params.required("customer")
     trial_days = call.params.integer("trial_period_days") or 0
@@ -94,7 +94,7 @@ def create_subscription(call: Call) -> Json:
     return call.show(call.work.put(row))
 
 
-def _new_items(call: Call) -> list[SubscriptionItem]:
+def _new_items(call: EndpointCall) -> list[SubscriptionItem]:
     indexes = call.params.indexes("items")
     if not indexes:
         raise missing_param("items")
@@ -113,7 +113,7 @@ def _new_items(call: Call) -> list[SubscriptionItem]:
     return made
 
 
-def _new_item(call: Call, at: str) -> SubscriptionItem:
+def _new_item(call: EndpointCall, at: str) -> SubscriptionItem:
     quantity = call.params.amount(f"{at}[quantity]") or 1
     price_param = f"{at}[price]"
     price = call.need(Price, call.params.required(price_param), param=price_param, status=400)
@@ -127,7 +127,7 @@ def _new_item(call: Call, at: str) -> SubscriptionItem:
     return SubscriptionItem(id=call.work.new_id("si"), price=price.id, quantity=quantity)
 
 
-def _ending(call: Call) -> tuple[bool | None, int | None]:
+def _ending(call: EndpointCall) -> tuple[bool | None, int | None]:
     """What the call says of an end: with the period, and at a time; one of the two at most."""
     at_end, at = call.params.flag("cancel_at_period_end"), call.params.integer("cancel_at")
     if at_end and at is not None:
@@ -139,7 +139,7 @@ def _ending(call: Call) -> tuple[bool | None, int | None]:
     return at_end, at
 
 
-def list_items(call: Call) -> Json:
+def list_items(call: EndpointCall) -> Json:
     """GET /v1/subscription_items of one subscription.
 
     Source: Stripe docs: List all subscription items (`limit` 1 to 100, 10 when absent).
@@ -151,9 +151,9 @@ def list_items(call: Call) -> Json:
     return list_of([item_json(row, item, prices) for item in chosen], call.path, has_more=more)
 
 
-def _record(call: Call, row: Subscription, kind: EffectKind) -> None:
+def _record(call: EndpointCall, row: Subscription, kind: EffectKind) -> None:
     call.work.record(
-        lambda number: Effect(
+        lambda number: JournalEffect(
             number=number,
             at=call.now,
             kind=kind,
@@ -166,7 +166,7 @@ def _record(call: Call, row: Subscription, kind: EffectKind) -> None:
     )
 
 
-def update_subscription(call: Call) -> Json:
+def update_subscription(call: EndpointCall) -> Json:
     """POST /v1/subscriptions/{id}: cancel at the period's end or take that back, metadata.
 
     Source: Stripe docs: Update a subscription.
@@ -203,7 +203,7 @@ def update_subscription(call: Call) -> Json:
     return call.show(call.work.put(changed))
 
 
-def _with_details(call: Call, row: Subscription) -> Subscription:
+def _with_details(call: EndpointCall, row: Subscription) -> Subscription:
     details = call.params.mapping("cancellation_details") or {}
     return replace(
         row,
@@ -213,7 +213,7 @@ def _with_details(call: Call, row: Subscription) -> Subscription:
     )
 
 
-def cancel_subscription(call: Call) -> Json:
+def cancel_subscription(call: EndpointCall) -> Json:
     """DELETE /v1/subscriptions/{id}: at once; `prorate` and `invoice_now` are read, not billed."""
     call.params.flag("prorate")
     call.params.flag("invoice_now")
@@ -233,12 +233,12 @@ def cancel_subscription(call: Call) -> Json:
     return call.show(call.work.put(changed))
 
 
-def read_subscription(call: Call) -> Json:
+def read_subscription(call: EndpointCall) -> Json:
     """GET /v1/subscriptions/{id}, also when it was cancelled."""
     return call.show(call.subscription(call.ids[0]))
 
 
-def list_subscriptions(call: Call) -> Json:
+def list_subscriptions(call: EndpointCall) -> Json:
     """GET /v1/subscriptions: those not cancelled, unless `status` says otherwise."""
     status = call.params.choice("status", _STATUSES)
     wanted = "canceled" if status == "ended" else status
@@ -260,7 +260,7 @@ def list_subscriptions(call: Call) -> Json:
     )
 
 
-def create_product(call: Call) -> Json:
+def create_product(call: EndpointCall) -> Json:
     """POST /v1/products."""
     name = call.params.required("name")
     chosen = call.params.text("id")
@@ -279,19 +279,19 @@ def create_product(call: Call) -> Json:
     )
 
 
-def read_product(call: Call) -> Json:
+def read_product(call: EndpointCall) -> Json:
     """GET /v1/products/{id}."""
     return call.show(call.need(Product, call.ids[0]))
 
 
-def list_products(call: Call) -> Json:
+def list_products(call: EndpointCall) -> Json:
     """GET /v1/products, all or those of `ids`."""
     wanted = set((call.params.mapping("ids") or {}).values())
     rows = call.work.state.rows_of(Product)
     return page(call, [row for row in rows if not wanted or row.id in wanted])
 
 
-def create_price(call: Call) -> Json:
+def create_price(call: EndpointCall) -> Json:
     """POST /v1/prices: per unit, recurring or one-time."""
     amount = call.params.integer("unit_amount")
     if amount is None:
@@ -316,11 +316,11 @@ def create_price(call: Call) -> Json:
     )
 
 
-def read_price(call: Call) -> Json:
+def read_price(call: EndpointCall) -> Json:
     """GET /v1/prices/{id}."""
     return call.show(call.need(Price, call.ids[0], param="price"))
 
 
-def list_prices(call: Call) -> Json:
+def list_prices(call: EndpointCall) -> Json:
     """GET /v1/prices, all or of a product."""
     return page(call, call.work.state.rows_of(Price, call.parent(Product, "product")))

@@ -23,7 +23,7 @@ _MAX_BODY = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class SandboxRequest:
     """A request as it came.
 
     Attributes:
@@ -63,7 +63,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class SandboxResponse:
     """A response.
 
     Attributes:
@@ -78,7 +78,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
+class Transmission:
     """What leaves by the socket.
 
     Attributes:
@@ -86,18 +86,18 @@ class Delivery:
         reset_after_bytes: how much of it leaves before the connection is reset; None for all.
     """
 
-    answer: Answer | None
+    answer: SandboxResponse | None
     reset_after_bytes: int | None = None
 
 
-Serve = Callable[[Request], Awaitable[Delivery]]
+Serve = Callable[[SandboxRequest], Awaitable[Transmission]]
 
 
 class MalformedError(Exception):
     """Not HTTP as it is spoken here."""
 
 
-async def read_request(reader: asyncio.StreamReader) -> Request | None:
+async def read_request(reader: asyncio.StreamReader) -> SandboxRequest | None:
     """The next request of a connection, or None when it is over.
 
     Raises:
@@ -125,7 +125,9 @@ async def read_request(reader: asyncio.StreamReader) -> Request | None:
     except UnicodeDecodeError as error:
         raise MalformedError("the body is not UTF-8") from error
     path, _, query = target.partition("?")
-    return Request(method=method, path=unquote(path), query=query, headers=headers, body=body)
+    return SandboxRequest(
+        method=method, path=unquote(path), query=query, headers=headers, body=body
+    )
 
 
 def _header(line: str) -> tuple[str, str]:
@@ -135,7 +137,7 @@ def _header(line: str) -> tuple[str, str]:
     return name.strip().lower(), value.strip()
 
 
-def encode(answer: Answer) -> bytes:
+def encode(answer: SandboxResponse) -> bytes:
     """The response as bytes."""
     reason = HTTPStatus(answer.status).phrase
     lines = [f"HTTP/1.1 {answer.status} {reason}"]
@@ -177,20 +179,22 @@ class Wire:
             self._connections.discard(task)
             writer.close()
 
-    async def _answer(self, request: Request) -> Delivery:
+    async def _answer(self, request: SandboxRequest) -> Transmission:
         try:
             return await self._serve(request)
         except Exception:  # noqa: BLE001  (the edge: it is logged and answered)
             # A bug here must not look like one of the faults that were asked for.
             _LOG.exception("the sandbox failed at %s %s", request.method, request.path)
-            return Delivery(answer=Answer(status=501, body=b"the sandbox failed; see its log"))
+            return Transmission(
+                answer=SandboxResponse(status=501, body=b"the sandbox failed; see its log")
+            )
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
             try:
                 request = await read_request(reader)
             except MalformedError as error:
-                writer.write(encode(Answer(status=400, body=str(error).encode())))
+                writer.write(encode(SandboxResponse(status=400, body=str(error).encode())))
                 return
             if request is None:
                 return
@@ -201,7 +205,7 @@ class Wire:
                 return
 
 
-async def _deliver(writer: asyncio.StreamWriter, delivery: Delivery) -> bool:
+async def _deliver(writer: asyncio.StreamWriter, delivery: Transmission) -> bool:
     """Send it; whether the connection can go on."""
     if delivery.answer is None:
         return False

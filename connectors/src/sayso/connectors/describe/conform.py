@@ -15,13 +15,13 @@ from sayso.connectors.describe.graphql import GraphQl, wrong_document
 from sayso.connectors.describe.openapi import OpenApi, Operation
 from sayso.connectors.describe.paths import missing, value_of
 from sayso.connectors.describe.shape import Anything
-from sayso.connectors.manifest.check import Mistake, Place
+from sayso.connectors.manifest.check import ManifestMistake, Place
 from sayso.connectors.manifest.derive import receipt_of
 from sayso.connectors.manifest.schema import (
     ActionTable,
     AnyPick,
     Arg,
-    Call,
+    CallTable,
     EnumArg,
     Key,
     ListArg,
@@ -29,10 +29,10 @@ from sayso.connectors.manifest.schema import (
     Manifest,
     MoneyArg,
     Read,
-    Receipt,
+    ReceiptTable,
     RecordList,
 )
-from sayso.connectors.manifest.source import Source
+from sayso.connectors.manifest.source import ManifestSource
 from sayso.json import JsonValue
 
 Found = tuple[Place, str, str]
@@ -76,11 +76,11 @@ def named_in(manifest: Manifest, folder: Path) -> list[Path]:
     return [folder / name for name in names]
 
 
-def deviations(source: Source, description: Description) -> list[Mistake]:
+def deviations(source: ManifestSource, description: Description) -> list[ManifestMistake]:
     """Where a manifest says something else than the provider does, in the order of the file."""
     judge = _Judge(source.manifest, description)
     found = [
-        Mistake(at=at, line=source.line(*at), problem=problem, next_step=step)
+        ManifestMistake(at=at, line=source.line(*at), problem=problem, next_step=step)
         for at, problem, step in judge.all()
     ]
     unique = {(one.at, one.problem): one for one in found}
@@ -121,9 +121,9 @@ class _Judge:
 
     # ---- requests ----------------------------------------------------------------------------
 
-    def _answer(self, at: Place, request: Read | Call, action: ActionTable | None) -> object:
+    def _answer(self, at: Place, request: Read | CallTable, action: ActionTable | None) -> object:
         """What is wrong with a request; returns an answer made from the description."""
-        document = request.mutation if isinstance(request, Call) else request.query
+        document = request.mutation if isinstance(request, CallTable) else request.query
         if isinstance(document, str):
             return self._graphql(at, request, document, action)
         if request.tool is not None or not self._description.openapi:
@@ -162,7 +162,7 @@ class _Judge:
         return f"did you mean {near[0]}?" if near else "compare it with the provider's pages"
 
     def _parameters(
-        self, at: Place, request: Read | Call, operation: Operation, api: OpenApi
+        self, at: Place, request: Read | CallTable, operation: Operation, api: OpenApi
     ) -> None:
         known = {one.name: one for one in operation.parameters if one.place == "query"}
         given: set[str] = set()
@@ -185,7 +185,7 @@ class _Judge:
                     else f"it takes {', '.join(known) or 'none'}"
                 )
                 self._say(at, f"the provider takes no parameter `{name}`", step)
-        if isinstance(request, Call) and request.key is not None:
+        if isinstance(request, CallTable) and request.key is not None:
             self._key((*at, "key"), request.key, operation)
         page = request.page if isinstance(request, Read) else None
         given |= (
@@ -215,7 +215,7 @@ class _Judge:
     def _body(
         self,
         at: Place,
-        request: Read | Call,
+        request: Read | CallTable,
         operation: Operation,
         api: OpenApi,
         action: ActionTable | None,
@@ -230,7 +230,7 @@ class _Judge:
             for name in sorted(api.document.required(schema)):
                 self._say(at, f"the provider needs `{name}`", "add it to the body")
             return
-        key = request.key if isinstance(request, Call) else None
+        key = request.key if isinstance(request, CallTable) else None
         whole: dict[str, JsonValue] = dict(cast("Mapping[str, JsonValue]", template))
         if key is not None and key.at.partition(".")[0] in ("json", "form"):
             whole.setdefault(key.at.partition(".")[2], "{call.key}")
@@ -242,10 +242,10 @@ class _Judge:
             self._say(at, wrong, "correct the body")
 
     def _graphql(
-        self, at: Place, request: Read | Call, document: str, action: ActionTable | None
+        self, at: Place, request: Read | CallTable, document: str, action: ActionTable | None
     ) -> object:
         graph = self._description.graphql
-        is_call = isinstance(request, Call)
+        is_call = isinstance(request, CallTable)
         if graph is None:
             for wrong in wrong_document(document, mutation=is_call):
                 self._say(at, wrong, "correct the document")
@@ -367,7 +367,9 @@ class _Judge:
             if path is not None:
                 self._reads((*at, "so"), path, _with_ours(item))
 
-    def _receipt(self, at: Place, receipt: Receipt, effect: object, *, state: bool = False) -> None:
+    def _receipt(
+        self, at: Place, receipt: ReceiptTable, effect: object, *, state: bool = False
+    ) -> None:
         effect = _with_ours(effect)
         for path in (receipt.id, receipt.status, None if state else receipt.ours):
             if path is not None:
@@ -383,7 +385,7 @@ def _with_ours(item: object) -> object:
     return item
 
 
-def _method_of(request: Read | Call) -> tuple[str, str]:
+def _method_of(request: Read | CallTable) -> tuple[str, str]:
     for name in _METHODS:
         path: str | None = getattr(request, name, None)
         if path is not None:

@@ -4,6 +4,6 @@ What a rule is not sure of is asked and never guessed: a wrong line harms more t
 A draft has `[draft]` and is never loaded until somebody has answered and taken that out.
 """
 
-from sayso.connectors.draft.draft import Draft, Drafted
+from sayso.connectors.draft.draft import DraftedManifest, DraftLines
 
-__all__ = ["Draft", "Drafted"]
+__all__ = ["DraftLines", "DraftedManifest"]

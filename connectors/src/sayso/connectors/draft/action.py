@@ -5,13 +5,13 @@ from __future__ import annotations
 from sayso.actions.model.definition import FORBIDDEN_FIELDS, Effect
 from sayso.connectors.describe.openapi import Operation
 from sayso.connectors.describe.shape import Schema
-from sayso.connectors.draft.draft import Draft
+from sayso.connectors.draft.draft import DraftLines
 from sayso.connectors.draft.shapes import (
     AMOUNTS,
     PARAMETER,
     WITH_AMOUNT,
-    Body,
-    Object,
+    BodyShape,
+    ObjectShape,
     Shapes,
     Wanted,
     filled,
@@ -46,7 +46,7 @@ class ActionDrafter(Shapes):
     has_money: bool = False
     unit: str | None = None
 
-    def write(self, draft: Draft, wanted: Wanted, found: Object) -> None:
+    def write(self, draft: DraftLines, wanted: Wanted, found: ObjectShape) -> None:
         operation, at = wanted.operation, ("actions", wanted.verb)
         draft.lines += ["", f"# {'-' * 90}"]
         draft.say(f"{operation.method} {operation.path} {operation.name}")
@@ -87,17 +87,17 @@ class ActionDrafter(Shapes):
         self._call(draft, at, operation, body, found, amount)
         self._look_up(draft, at, wanted, body, found)
 
-    def _id_of(self, found: Object) -> str:
+    def _id_of(self, found: ObjectShape) -> str:
         key = self._key_of(found) or "id"
         return self.as_text(f"{found.kind}.{key}", found.fields.get(key, {}))
 
-    def _key_of(self, found: Object) -> str | None:
+    def _key_of(self, found: ObjectShape) -> str | None:
         """The field that tells it apart; what its address takes counts most."""
         path = "" if found.get is None else found.get.path.lower()
         taken = PARAMETER.findall(path)[-1:]
         return first_of((*taken, KEYS[0], f"{found.kind}_id", *KEYS[1:]), found.fields)
 
-    def _owner(self, draft: Draft, found: Object) -> None:
+    def _owner(self, draft: DraftLines, found: ObjectShape) -> None:
         name = first_of(OWNERS, found.fields)
         candidates = [f"{found.kind}.{one}" for one in found.fields if _may_own(one)]
         if name is None:
@@ -117,7 +117,12 @@ class ActionDrafter(Shapes):
         draft.put("owner", {"path": self.as_text(path, schema)})
 
     def _amount(
-        self, draft: Draft, effect: Effect, amount: str | None, body: Body, found: Object
+        self,
+        draft: DraftLines,
+        effect: Effect,
+        amount: str | None,
+        body: BodyShape,
+        found: ObjectShape,
     ) -> None:
         if effect not in WITH_AMOUNT:
             return
@@ -162,7 +167,7 @@ class ActionDrafter(Shapes):
                 [f"{found.kind}.{one}" for one in found.fields],
             )
 
-    def _state(self, draft: Draft, found: Object) -> None:
+    def _state(self, draft: DraftLines, found: ObjectShape) -> None:
         state = first_of(STATES, found.fields)
         stamp = first_of(("updated_at", "updated", "version", "modified_at"), found.fields)
         name = state or stamp
@@ -182,11 +187,11 @@ class ActionDrafter(Shapes):
 
     def _args(
         self,
-        draft: Draft,
+        draft: DraftLines,
         at: tuple[str, ...],
         operation: Operation,
-        body: Body,
-        found: Object,
+        body: BodyShape,
+        found: ObjectShape,
         amount: str | None,
     ) -> None:
         draft.table(*at, "args")
@@ -245,16 +250,16 @@ class ActionDrafter(Shapes):
             return "[0-9]{1,20}"
         return "[A-Za-z0-9_-]{1,80}"
 
-    def _is_object_id(self, name: str, found: Object) -> bool:
+    def _is_object_id(self, name: str, found: ObjectShape) -> bool:
         return snake(name) in (f"{found.kind}_id", found.kind)
 
     def _call(
         self,
-        draft: Draft,
+        draft: DraftLines,
         at: tuple[str, ...],
         operation: Operation,
-        body: Body,
-        found: Object,
+        body: BodyShape,
+        found: ObjectShape,
         amount: str | None,
     ) -> None:
         draft.table(*at, "call")
@@ -303,7 +308,7 @@ class ActionDrafter(Shapes):
         self._receipt(draft, operation, found, reference)
 
     def _receipt(
-        self, draft: Draft, operation: Operation, found: Object, reference: str | None
+        self, draft: DraftLines, operation: Operation, found: ObjectShape, reference: str | None
     ) -> None:
         root, fields = self.inner(operation.answer)
         key = first_of(KEYS[:3], fields)
@@ -322,7 +327,7 @@ class ActionDrafter(Shapes):
             shown = [str(one) for one in words]
             draft.ask("receipt.failed", "which words mean that it came to nothing?", shown)
 
-    def _reference(self, body: Body) -> str | None:
+    def _reference(self, body: BodyShape) -> str | None:
         """A field that takes a reference of ours; free text only where it is not asked for."""
         found = first_of([one for one in REFERENCES if one not in FREE_TEXT], body.fields)
         return found if found is None or self._takes_text(body.fields[found]) else None
@@ -332,7 +337,7 @@ class ActionDrafter(Shapes):
             schema
         )
 
-    def _key(self, operation: Operation, body: Body) -> str | None:
+    def _key(self, operation: Operation, body: BodyShape) -> str | None:
         for one in operation.parameters:
             if one.place == "header" and KEY.search(one.name):
                 return f"header.{one.name}"
@@ -340,7 +345,12 @@ class ActionDrafter(Shapes):
         return f"json.{name}" if name is not None else None
 
     def _look_up(
-        self, draft: Draft, at: tuple[str, ...], wanted: Wanted, body: Body, found: Object
+        self,
+        draft: DraftLines,
+        at: tuple[str, ...],
+        wanted: Wanted,
+        body: BodyShape,
+        found: ObjectShape,
     ) -> None:
         draft.lines.append("")
         operation, reference = wanted.operation, self._reference(body)

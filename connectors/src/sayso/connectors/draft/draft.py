@@ -22,7 +22,7 @@ _CANDIDATES = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Drafted:
+class DraftedManifest:
     """A draft.
 
     Attributes:
@@ -40,7 +40,7 @@ class Drafted:
 
 
 @dataclass(slots=True)
-class Draft:
+class DraftLines:
     """Collects lines.
 
     Attributes:
@@ -76,11 +76,13 @@ class Draft:
         self.lines.append(f"# ASK {key}: {plain(question, limit=_LINE)}{listed}")
         self.asked += 1
 
-    def done(self, actions: Mapping[str, str], left: Sequence[str]) -> Drafted:
+    def done(self, actions: Mapping[str, str], left: Sequence[str]) -> DraftedManifest:
         """The whole."""
         # INVARIANT: a user and a password in an address get neither into a key nor into a comment.
         text = _USER.sub("", "\n".join(self.lines).strip() + "\n")
-        return Drafted(text=text, actions=actions, left=left, filled=self.filled, asked=self.asked)
+        return DraftedManifest(
+            text=text, actions=actions, left=left, filled=self.filled, asked=self.asked
+        )
 
 
 def public_base(url: str) -> str | None:
@@ -98,13 +100,13 @@ def public_base(url: str) -> str | None:
     return bare if parts.startswith("https://") and host not in LOOPBACK else None
 
 
-def begin(name: str, title: str, version: str, source: str) -> Draft:
+def begin(name: str, title: str, version: str, source: str) -> DraftLines:
     """A draft with its head.
 
     Args:
         name: the connector. title, version: the provider's. source: what it was drafted from.
     """
-    draft = Draft()
+    draft = DraftLines()
     draft.say(f"{title}: drafted from {source}. Answer each ASK, then take [draft] out.")
     draft.put("manifest", 1)
     draft.put("connector", name)

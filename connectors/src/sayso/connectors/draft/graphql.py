@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from sayso.actions.model.definition import FORBIDDEN_FIELDS, Effect
 from sayso.connectors.describe.graphql import GraphQl
-from sayso.connectors.draft.draft import Draft, Drafted, begin
+from sayso.connectors.draft.draft import DraftedManifest, DraftLines, begin
 from sayso.connectors.draft.words import (
     OWNERS,
     REFERENCES,
@@ -31,7 +31,9 @@ MOST_ACTIONS = 5
 _ID_END = re.compile(r"(?:_id|Id|ID)$")
 
 
-def draft_graphql(schema: GraphQl, name: str, source: str, wanted: Sequence[str] = ()) -> Drafted:
+def draft_graphql(
+    schema: GraphQl, name: str, source: str, wanted: Sequence[str] = ()
+) -> DraftedManifest:
     """A draft of a provider's support actions.
 
     Args:
@@ -56,7 +58,7 @@ def draft_graphql(schema: GraphQl, name: str, source: str, wanted: Sequence[str]
         draft.table("money")
         draft.ask("unit", 'is 12.50 written "12.50" (major) or 1250 (minor)?')
     reads: dict[str, GraphQLObjectType | None] = {}
-    actions = Draft()
+    actions = DraftLines()
     for mutation, effect in taken:
         _action(actions, mutation, fields[mutation], effect, reads, schema)
     for kind, read in reads.items():
@@ -97,7 +99,7 @@ def _wanted(fields: Mapping[str, GraphQLField], wanted: Sequence[str]) -> list[t
 
 
 def _action(
-    draft: Draft,
+    draft: DraftLines,
     name: str,
     field: GraphQLField,
     effect: Effect,
@@ -163,7 +165,7 @@ def _action(
 
 
 def _call(
-    draft: Draft,
+    draft: DraftLines,
     verb: str,
     name: str,
     field: GraphQLField,
@@ -213,7 +215,7 @@ def _call(
     draft.ask(f"actions.{verb}.look_up", "by which query is the effect found again?")
 
 
-def _read(draft: Draft, kind: str, found: GraphQLObjectType | None, schema: GraphQl) -> None:
+def _read(draft: DraftLines, kind: str, found: GraphQLObjectType | None, schema: GraphQl) -> None:
     draft.table("reads", kind)
     queries = schema.schema.query_type
     fields: Mapping[str, GraphQLField] = queries.fields if queries is not None else {}

@@ -12,9 +12,9 @@ from typing import cast
 
 from sayso.actions.model.definition import FORBIDDEN_FIELDS, Effect
 from sayso.connectors.describe.shape import Document
-from sayso.connectors.draft.draft import Draft, Drafted, begin
+from sayso.connectors.draft.draft import DraftedManifest, DraftLines, begin
 from sayso.connectors.draft.words import OWNERS, UNSURE_OWNERS, effect_of, first_of, snake, words_of
-from sayso.connectors.manifest.mcp_tools import Tool
+from sayso.connectors.manifest.mcp_tools import McpTool
 from sayso.connectors.manifest.schema import McpServer
 from sayso.errors import Code, ConfigError
 from sayso.json import JsonValue
@@ -26,12 +26,12 @@ _READING = frozenset("list get search find read fetch describe show count lookup
 
 
 def draft_mcp(
-    tools: Sequence[Tool],
+    tools: Sequence[McpTool],
     server: McpServer,
     name: str,
     source: str,
     wanted: Sequence[str] = (),
-) -> Drafted:
+) -> DraftedManifest:
     """A draft of a server's tools.
 
     Args:
@@ -76,7 +76,7 @@ def draft_mcp(
     return draft.done(drafted, [*(one.name for one in left), *unsaid])
 
 
-def _action(draft: Draft, verb: str, tool: Tool, reads: Sequence[Tool]) -> None:
+def _action(draft: DraftLines, verb: str, tool: McpTool, reads: Sequence[McpTool]) -> None:
     document = Document(tool.schema)
     fields = document.properties(tool.schema)
     required = document.required(tool.schema)
@@ -143,10 +143,10 @@ def _action(draft: Draft, verb: str, tool: Tool, reads: Sequence[Tool]) -> None:
 
 
 def _args(
-    draft: Draft,
+    draft: DraftLines,
     verb: str,
     document: Document,
-    tool: Tool,
+    tool: McpTool,
     thing: str,
     kind: str,
     required: set[str],

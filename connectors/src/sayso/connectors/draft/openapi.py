@@ -11,8 +11,8 @@ from sayso.actions.model.definition import FORBIDDEN_FIELDS, Effect
 from sayso.connectors.describe.openapi import OpenApi, Operation
 from sayso.connectors.describe.shape import Schema
 from sayso.connectors.draft.action import ActionDrafter
-from sayso.connectors.draft.draft import Draft, Drafted, begin, public_base
-from sayso.connectors.draft.shapes import AMOUNTS, PARAMETER, Object, Shapes, Wanted, filled
+from sayso.connectors.draft.draft import DraftedManifest, DraftLines, begin, public_base
+from sayso.connectors.draft.shapes import AMOUNTS, PARAMETER, ObjectShape, Shapes, Wanted, filled
 from sayso.connectors.draft.words import (
     ASKED_FOR,
     CODES,
@@ -41,7 +41,7 @@ MOST_ACTIONS = 5
 
 def draft_openapi(
     described: OpenApi, name: str, source: str, wanted: Sequence[str] = ()
-) -> Drafted:
+) -> DraftedManifest:
     """A draft of a provider's support actions.
 
     Args:
@@ -61,7 +61,7 @@ class _Drafter(Shapes):
         super().__init__(described)
         self.name = name
 
-    def draft(self, source: str, wanted: Sequence[str]) -> Drafted:
+    def draft(self, source: str, wanted: Sequence[str]) -> DraftedManifest:
         found = self._named(wanted) if wanted else self._found()
         taken, left = found[:MOST_ACTIONS], found[MOST_ACTIONS:]
         info = cast("Mapping[str, Any]", self.document.root.get("info") or {})
@@ -69,7 +69,7 @@ class _Drafter(Shapes):
         draft = begin(self.name, title, str(info.get("version", "1")), source)
         objects = {one.verb: self._object(one.operation) for one in taken}
         self._connection(draft)
-        actions, writer = Draft(), ActionDrafter(self.described)
+        actions, writer = DraftLines(), ActionDrafter(self.described)
         for one in taken:
             writer.write(actions, one, objects[one.verb])
         if writer.has_money:
@@ -142,7 +142,7 @@ class _Drafter(Shapes):
 
     # ---- the connection ------------------------------------------------------------------------
 
-    def _connection(self, draft: Draft) -> None:
+    def _connection(self, draft: DraftLines) -> None:
         public = [public_base(one) for one in self.described.servers]
         servers = [one for one in public if one is not None]
         draft.table("connection")
@@ -162,7 +162,7 @@ class _Drafter(Shapes):
         else:
             draft.put("account", account)
 
-    def _auth(self, draft: Draft) -> None:
+    def _auth(self, draft: DraftLines) -> None:
         root = self.document.root
         components = cast("Mapping[str, Any]", root.get("components") or {})
         schemes = cast(
@@ -203,7 +203,7 @@ class _Drafter(Shapes):
             if one.method == "GET" and "{" not in one.path and not one.parameters
         ]
 
-    def _errors(self, draft: Draft) -> None:
+    def _errors(self, draft: DraftLines) -> None:
         draft.table("errors_at")
         message, code = self._error_paths()
         if message is not None:
@@ -239,7 +239,7 @@ class _Drafter(Shapes):
 
     # ---- reads and records ---------------------------------------------------------------------
 
-    def _reads(self, draft: Draft, objects: Sequence[Object]) -> None:
+    def _reads(self, draft: DraftLines, objects: Sequence[ObjectShape]) -> None:
         seen: set[str] = set()
         for one in objects:
             if one.kind in seen:
@@ -254,7 +254,7 @@ class _Drafter(Shapes):
             if one.root is not None:
                 draft.put("root", one.root)
 
-    def _records(self, draft: Draft, objects: Sequence[Object]) -> None:
+    def _records(self, draft: DraftLines, objects: Sequence[ObjectShape]) -> None:
         seen: set[str] = set()
         for one in objects:
             if one.kind in seen:
@@ -302,7 +302,7 @@ class _Drafter(Shapes):
                 return operation, {"get": path}, items, fields
         return None
 
-    def _object(self, operation: Operation) -> Object:
+    def _object(self, operation: Operation) -> ObjectShape:
         """What is read before: by the path, else by a required `…_id` of the body."""
         segments = operation.path.strip("/").split("/")
         at = [number for number, one in enumerate(segments) if "{" in one]
@@ -328,11 +328,11 @@ class _Drafter(Shapes):
         kind = singular(snake(segments[-1]))
         return self._made(kind, kind, None)
 
-    def _made(self, kind: str, arg: str, get: Operation | None) -> Object:
+    def _made(self, kind: str, arg: str, get: Operation | None) -> ObjectShape:
         if arg in FORBIDDEN_FIELDS or get is None:
-            return Object(kind=kind, arg=arg, get=get, root=None, fields={})
+            return ObjectShape(kind=kind, arg=arg, get=get, root=None, fields={})
         root, fields = self.inner(get.answer)
-        return Object(kind=kind, arg=arg, get=get, root=root, fields=fields)
+        return ObjectShape(kind=kind, arg=arg, get=get, root=root, fields=fields)
 
     def _get(self, path: str) -> Operation | None:
         for one in self.described.operations:

@@ -27,7 +27,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Body:
+class BodyShape:
     """What a request's body is made of.
 
     Attributes:
@@ -41,7 +41,7 @@ class Body:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Object:
+class ObjectShape:
     """What is acted on.
 
     Attributes:
@@ -67,7 +67,7 @@ class Shapes:
         self.described = described
         self.document: Document = described.document
 
-    def body(self, operation: Operation) -> Body:
+    def body(self, operation: Operation) -> BodyShape:
         fields = self.document.writable(operation.body_schema)
         required = self.document.required(operation.body_schema)
         if len(fields) == 1:
@@ -75,10 +75,10 @@ class Shapes:
             if self.document.type_of(schema) == "object":
                 inner = self.document.writable(schema)
                 if inner:
-                    return Body(
+                    return BodyShape(
                         root=root, fields=inner, required=frozenset(self.document.required(schema))
                     )
-        return Body(root="", fields=fields, required=frozenset(required))
+        return BodyShape(root="", fields=fields, required=frozenset(required))
 
     def money(self, schema: Schema) -> tuple[str | None, dict[str, str] | str | None]:
         """In which unit an amount is, and how it is written; None for what it doesn't say."""

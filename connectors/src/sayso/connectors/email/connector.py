@@ -10,8 +10,8 @@ from typing import cast, get_args
 from sayso.actions.model.definition import Action, Args, Subject
 from sayso.actions.model.snapshot import Absence, Call, Receipt, Record, Resolved
 from sayso.connectors.email.actions import MessageArgs, actions_with
-from sayso.connectors.email.message import Writer
-from sayso.connectors.email.smtp import Login, Security, SmtpTransport
+from sayso.connectors.email.message import MessageWriter
+from sayso.connectors.email.smtp import Security, SmtpLogin, SmtpTransport
 from sayso.connectors.email.transport import FileTransport, Transport
 from sayso.connectors.email_address import is_address, masked
 from sayso.connectors.setup import Address, AddressBook, Setup
@@ -33,7 +33,12 @@ class EmailConnector:
     """
 
     def __init__(
-        self, *, book: Callable[[], AddressBook], writer: Writer, transport: Transport, clock: Clock
+        self,
+        *,
+        book: Callable[[], AddressBook],
+        writer: MessageWriter,
+        transport: Transport,
+        clock: Clock,
     ) -> None:
         self._book = book
         self._writer = writer
@@ -100,7 +105,7 @@ class EmailConnector:
         return await self._transport.send(letter)
 
     async def tell(self, *, recipient: str, title: str, text: str, key: str, about: str) -> None:
-        """Write to somebody of ours, by the same server and sender; see `Writer.note`.
+        """Write to somebody of ours, by the same server and sender; see `MessageWriter.note`.
 
         Raises:
             RefusedError, RetryableError, OutcomeUnknownError: see `Transport.send`.
@@ -165,7 +170,7 @@ def connect(setup: Setup) -> EmailConnector:
         raise setup.invalid("from", "a plain e-mail address")
     if "{title}" not in template or "\n" in template or "\r" in template:
         raise setup.invalid("title", "one line with `{title}` in it")
-    writer = Writer(
+    writer = MessageWriter(
         sender=sender,
         sender_name=plain(setup.text("from_name", ""), limit=60),
         title_template=template,
@@ -208,11 +213,11 @@ def _transport(setup: Setup) -> Transport:
     )
 
 
-def _login(setup: Setup) -> Login | None:
+def _login(setup: Setup) -> SmtpLogin | None:
     if not [name for name in ("user", "password", "token") if name in setup.settings]:
         return None
     user = setup.text("user")
     if "token" in setup.settings:
         connection = setup.text("token")
-        return Login(user=user, bearer=lambda: setup.bearer(connection))
-    return Login(user=user, password=setup.secret_at("password"))
+        return SmtpLogin(user=user, bearer=lambda: setup.bearer(connection))
+    return SmtpLogin(user=user, password=setup.secret_at("password"))

@@ -19,7 +19,7 @@ from sayso.connectors.outgoing_text import check_text, count_links
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Writer:
+class MessageWriter:
     """Writes messages from one sender.
 
     Attributes:

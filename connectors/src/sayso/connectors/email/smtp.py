@@ -42,7 +42,7 @@ _LOST = (OSError, smtplib.SMTPServerDisconnected, EOFError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Login:
+class SmtpLogin:
     """How the connector shows who it is.
 
     Attributes:
@@ -79,7 +79,7 @@ class SmtpTransport:
         host: str,
         port: int,
         security: Security = "starttls",
-        login: Login | None = None,
+        login: SmtpLogin | None = None,
         timeout_s: float = 20.0,
         tls: ssl.SSLContext | None = None,
     ) -> None:
@@ -167,7 +167,7 @@ class SmtpTransport:
             raise _login_refused(type(error).__name__) from error
 
 
-def _log_in(server: smtplib.SMTP, login: Login, bearer: Secret | None) -> None:
+def _log_in(server: smtplib.SMTP, login: SmtpLogin, bearer: Secret | None) -> None:
     if bearer is None:
         server.login(login.user, login.password.reveal() if login.password is not None else "")
         return

@@ -55,7 +55,7 @@ class Breaker:
         self._trying = False
 
 
-class Pace:
+class RequestPace:
     """So many requests in a second, and so many at once after a pause.
 
     Args:

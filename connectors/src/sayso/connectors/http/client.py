@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
-from sayso.connectors.http.breaker import Breaker, Monotonic, Pace
+from sayso.connectors.http.breaker import Breaker, Monotonic, RequestPace
 from sayso.connectors.http.outcome import no_answer, not_sent
 from sayso.errors import SaysoError
 from sayso.network import Destination, guarded_transport, quieten
@@ -118,7 +118,7 @@ class HttpClient:
         self._monotonic = monotonic
         self._opened: httpx.AsyncClient | None = None
         self._breakers: dict[str, Breaker] = {}
-        self._pace = Pace(self._limits.per_second, self._limits.burst, monotonic=monotonic)
+        self._pace = RequestPace(self._limits.per_second, self._limits.burst, monotonic=monotonic)
 
     async def send(self, request: HttpRequest) -> HttpAnswer:
         """Send a request and read its answer, whatever its status.

@@ -43,7 +43,7 @@ _AT_A_CALL = {Code.NEEDS_REAUTH, Code.NEEDS_PERMISSION}
 _NONE: Final = object()
 
 
-class UnreadableError(ValueError):
+class UnreadableBodyError(ValueError):
     """The body is no JSON, or more than is meant for us."""
 
 
@@ -56,13 +56,13 @@ def parse(body: bytes) -> JsonValue:
     try:
         value = read_json(body, parse_float=Decimal, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
-        raise UnreadableError("it is no JSON") from error
+        raise UnreadableBodyError("it is no JSON") from error
     _bounded(value)
     return cast("JsonValue", value)
 
 
 def _refuse(constant: str) -> object:
-    raise UnreadableError(f"it holds {constant}")
+    raise UnreadableBodyError(f"it holds {constant}")
 
 
 def _bounded(value: object) -> None:
@@ -76,11 +76,11 @@ def _bounded(value: object) -> None:
                 deeper += cast("list[object]", one)
         count += len(deeper)
         if count > MAX_NODES:
-            raise UnreadableError(f"it has more than {MAX_NODES} values")
+            raise UnreadableBodyError(f"it has more than {MAX_NODES} values")
         if not deeper:
             return
         level = deeper
-    raise UnreadableError(f"it is nested more than {MAX_DEPTH} levels deep")
+    raise UnreadableBodyError(f"it is nested more than {MAX_DEPTH} levels deep")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +118,7 @@ class AnswerRules:
         """
         body: object = _NONE
         if answer.body.strip():
-            with suppress(UnreadableError):
+            with suppress(UnreadableBodyError):
                 body = parse(answer.body)
         own_words = body is not _NONE or not answer.body.strip()
         if own_words and answer.status == guard:

@@ -17,9 +17,9 @@ from sayso.connectors.manifest.answers import (
 from sayso.connectors.manifest.definition import Defined
 from sayso.connectors.manifest.derive import receipt_of
 from sayso.connectors.manifest.picks import Picker, PickError
-from sayso.connectors.manifest.provider import Provider
+from sayso.connectors.manifest.provider import ManifestProvider
 from sayso.connectors.manifest.schema import LookUp, SubjectForm, seconds_of
-from sayso.connectors.manifest.schema import Receipt as ReceiptTable
+from sayso.connectors.manifest.schema import ReceiptTable as ReceiptTable
 from sayso.connectors.manifest.scope import OnFile, names_at_call, names_ours
 from sayso.errors import (
     Code,
@@ -38,7 +38,7 @@ _CLOCKS_DIFFER = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Caller:
+class RequestSender:
     """Runs one action.
 
     Attributes:
@@ -53,7 +53,7 @@ class Caller:
 
     who: str
     defined: Defined
-    provider: Provider
+    provider: ManifestProvider
     picker: Picker
     settings: Mapping[str, str]
     form: SubjectForm

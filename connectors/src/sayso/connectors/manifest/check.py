@@ -28,9 +28,9 @@ from sayso.connectors.manifest.schema import (
     Pick,
     Read,
     RecordList,
-    Request,
+    RequestTable,
 )
-from sayso.connectors.manifest.source import Source
+from sayso.connectors.manifest.source import ManifestSource
 from sayso.connectors.manifest.template import TemplateError
 from sayso.connectors.manifest.template import names_in as placeholders
 from sayso.network import LOOPBACK
@@ -51,7 +51,7 @@ Place = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mistake:
+class ManifestMistake:
     """One thing that is wrong.
 
     Attributes:
@@ -73,10 +73,10 @@ class Mistake:
         )
 
 
-def mistakes(source: Source) -> list[Mistake]:
+def mistakes(source: ManifestSource) -> list[ManifestMistake]:
     """Everything that is wrong with a manifest, in the order of the file."""
     found = [
-        Mistake(at=at, line=source.line(*at), problem=problem, next_step=step)
+        ManifestMistake(at=at, line=source.line(*at), problem=problem, next_step=step)
         for at, problem, step in _all(source.manifest)
     ]
     return sorted(found, key=lambda one: (one.line or 0, one.at and str(one.at)))
@@ -212,7 +212,7 @@ def _is_setting(manifest: Manifest, name: tuple[str, ...]) -> bool:
 # ---- requests ------------------------------------------------------------------------------------
 
 
-def _request(at: Place, request: Request, known: Iterable[str]) -> Iterator[Found]:
+def _request(at: Place, request: RequestTable, known: Iterable[str]) -> Iterator[Found]:
     try:
         names = {name[0] for name in _placeholders(request)}
     except TemplateError as error:
@@ -236,7 +236,7 @@ def _request(at: Place, request: Request, known: Iterable[str]) -> Iterator[Foun
         yield (*at, "page"), "nothing takes the cursor", "put `{page.cursor}` into the request"
 
 
-def _placeholders(request: Request) -> set[tuple[str, ...]]:
+def _placeholders(request: RequestTable) -> set[tuple[str, ...]]:
     return {name for template in templates_of(request) for name in placeholders(template)}
 
 

@@ -14,18 +14,18 @@ from sayso.connectors.arguments import read_args
 from sayso.connectors.base import Connector
 from sayso.connectors.http import HttpClient, HttpLimits, Sender
 from sayso.connectors.manifest.answers import AnswerRules
-from sayso.connectors.manifest.calling import Caller
+from sayso.connectors.manifest.calling import RequestSender
 from sayso.connectors.manifest.credentials import AuthHeaders
 from sayso.connectors.manifest.definition import Defined, define
 from sayso.connectors.manifest.derive import UNPROVEN, Proven
 from sayso.connectors.manifest.listing import Lister
 from sayso.connectors.manifest.picks import Picker, as_failure
-from sayso.connectors.manifest.provider import Provider, Tools
-from sayso.connectors.manifest.requests import Site, templates_of
+from sayso.connectors.manifest.provider import ManifestProvider, Tools
+from sayso.connectors.manifest.requests import ProviderSite, templates_of
 from sayso.connectors.manifest.resolving import Resolver
 from sayso.connectors.manifest.schema import Contact, FromSetting, Manifest
 from sayso.connectors.manifest.scope import OnFile, subject_names
-from sayso.connectors.manifest.source import Source
+from sayso.connectors.manifest.source import ManifestSource
 from sayso.connectors.manifest.template import fill_path, names_in
 from sayso.connectors.retry import RetryPolicy
 from sayso.connectors.setup import AccountSeen, Address, AddressBook, PhoneBook
@@ -77,7 +77,7 @@ class Connected:
 
 @lru_cache(maxsize=256)
 def _defined(
-    source: Source, verb: str, hosts: frozenset[str], verified: bool, proven: Proven
+    source: ManifestSource, verb: str, hosts: frozenset[str], verified: bool, proven: Proven
 ) -> Defined:
     """As `define`; made once for each file, since a reload makes every connector anew."""
     manifest = source.manifest
@@ -98,7 +98,7 @@ class ManifestConnector:
         ConfigError: `invalid_manifest`, `invalid_action`.
     """
 
-    def __init__(self, source: Source, connected: Connected) -> None:
+    def __init__(self, source: ManifestSource, connected: Connected) -> None:
         manifest = source.manifest
         self._source = source
         self._manifest = manifest
@@ -127,7 +127,7 @@ class ManifestConnector:
                 next_step=f"correct `actions.{verb}`",
             ) from error
 
-    def _connect(self) -> Provider:
+    def _connect(self) -> ManifestProvider:
         connection, connected = self._manifest.connection, self._connected
         site = site_of(self._manifest, self._settings, connected.loopback)
         rate = connection.rate
@@ -138,7 +138,7 @@ class ManifestConnector:
                 timeout_s=connected.timeout_s, per_second=rate.per_second, burst=rate.burst
             ),
         )
-        return Provider(
+        return ManifestProvider(
             rules=AnswerRules(who=self.name, manifest=self._manifest),
             site=site,
             client=client if connected.sender is None else connected.sender(client),
@@ -150,7 +150,7 @@ class ManifestConnector:
         )
 
     @property
-    def provider(self) -> Provider:
+    def provider(self) -> ManifestProvider:
         """The way to the provider, for what is set up there and is no action."""
         return self._provider
 
@@ -216,10 +216,10 @@ class ManifestConnector:
         """How many effects of one action the provider lists; one is right, two are one too many."""
         return await (await self._caller(call)).effects(call)
 
-    async def _caller(self, call: Call, *, on_file: bool = True) -> Caller:
+    async def _caller(self, call: Call, *, on_file: bool = True) -> RequestSender:
         defined = self._of(call.action)
         reached = await self._on_file(defined, Subject(id=call.subject_id)) if on_file else None
-        return Caller(
+        return RequestSender(
             who=self.name,
             defined=defined,
             provider=self._provider,
@@ -404,7 +404,7 @@ class ContactConnector(ManifestConnector):
         )
 
 
-def connector_of(source: Source, connected: Connected) -> ManifestConnector:
+def connector_of(source: ManifestSource, connected: Connected) -> ManifestConnector:
     """The connector of a manifest.
 
     Raises:
@@ -414,13 +414,13 @@ def connector_of(source: Source, connected: Connected) -> ManifestConnector:
     return kind(source, connected)
 
 
-def site_of(manifest: Manifest, settings: Mapping[str, str], loopback: str | None) -> Site:
+def site_of(manifest: Manifest, settings: Mapping[str, str], loopback: str | None) -> ProviderSite:
     """Where the provider is, with the settings filled in."""
     connection = manifest.connection
     names = {"settings": dict(settings)}
     base = fill_path(connection.base or "https://mcp.invalid", names).rstrip("/")
     hosts = frozenset(fill_path(host, names).lower() for host in connection.hosts)
-    return Site(
+    return ProviderSite(
         base=base,
         hosts=hosts,
         graphql=connection.graphql,
@@ -429,7 +429,7 @@ def site_of(manifest: Manifest, settings: Mapping[str, str], loopback: str | Non
     )
 
 
-def _destination(site: Site, private: tuple[str, ...]) -> Destination:
+def _destination(site: ProviderSite, private: tuple[str, ...]) -> Destination:
     if site.loopback is not None:
         port = urlsplit(site.loopback).port
         return Destination.this_machine([port or 80])

@@ -13,14 +13,14 @@ from sayso.connectors.manifest.requests import template_at, with_template
 from sayso.connectors.manifest.schema import (
     ActionTable,
     Arg,
-    Call,
+    CallTable,
     EnumArg,
     ListArg,
     LookUp,
     Manifest,
     MoneyArg,
     Read,
-    Receipt,
+    ReceiptTable,
 )
 from sayso.connectors.manifest.template import ABSENT
 from sayso.json import JsonObject, JsonValue
@@ -43,12 +43,12 @@ class Defined:
 
     action: Action
     table: ActionTable
-    call: Call
+    call: CallTable
     reads: Mapping[str, Read]
     derived: Derived
 
     @property
-    def receipt(self) -> Receipt | None:
+    def receipt(self) -> ReceiptTable | None:
         """How the call's answer is read; None where it is only accepted."""
         return self.table.call.receipt
 
@@ -117,7 +117,7 @@ def _undo(table: ActionTable) -> Undo | None:
     return Undo(action=table.undo.action, args=table.undo.args, only=table.undo.only)
 
 
-def _with_key(call: Call) -> Call:
+def _with_key(call: CallTable) -> CallTable:
     """The call with the key in its place, where the manifest leaves that to us."""
     if call.key is None or template_at(call, call.key.at) is not None:
         return call

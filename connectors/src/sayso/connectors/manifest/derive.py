@@ -26,7 +26,7 @@ from urllib.parse import urlsplit
 from sayso.actions.model.definition import MONEY, Effect, Guarantee
 from sayso.actions.model.guarantee import Record, effective
 from sayso.connectors.manifest.requests import templates_of
-from sayso.connectors.manifest.schema import ActionTable, LookUp, Receipt, seconds_of
+from sayso.connectors.manifest.schema import ActionTable, LookUp, ReceiptTable, seconds_of
 from sayso.connectors.manifest.template import names_in
 from sayso.reading import names_in as paths_in
 
@@ -182,7 +182,7 @@ def _look_up(action: ActionTable, reasons: list[str], proven: Proven) -> tuple[b
     return True, after_s
 
 
-def receipt_of(action: ActionTable) -> Receipt:
+def receipt_of(action: ActionTable) -> ReceiptTable:
     """How the look-up reads an effect: its own receipt, else the call's."""
     own = action.look_up.receipt if action.look_up is not None else None
     found = own or action.call.receipt

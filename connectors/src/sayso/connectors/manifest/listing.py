@@ -9,7 +9,7 @@ from sayso.actions.model.definition import FactValue, Subject
 from sayso.actions.model.snapshot import Record
 from sayso.connectors.manifest.pages import items_of
 from sayso.connectors.manifest.picks import Picker, PickError, as_failure
-from sayso.connectors.manifest.provider import Provider
+from sayso.connectors.manifest.provider import ManifestProvider
 from sayso.connectors.manifest.schema import Manifest, Parts, Picks, RecordList
 from sayso.connectors.manifest.scope import subject_names
 from sayso.connectors.manifest.template import TemplateError, fill_text
@@ -37,7 +37,7 @@ class Lister:
 
     who: str
     manifest: Manifest
-    provider: Provider
+    provider: ManifestProvider
     picker: Picker
     settings: Mapping[str, str]
 

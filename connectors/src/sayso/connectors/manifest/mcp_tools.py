@@ -35,7 +35,7 @@ _INVALID_PARAMS = -32602
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tool:
+class McpTool:
     """A tool as its server describes it; foreign text.
 
     Attributes:
@@ -87,7 +87,7 @@ class McpTools:
         self._timeout_s = timeout_s
         self._private = private
 
-    async def list_tools(self) -> Sequence[Tool]:
+    async def list_tools(self) -> Sequence[McpTool]:
         """Every tool of the server.
 
         Raises:
@@ -125,7 +125,7 @@ class McpTools:
     async def close(self) -> None:
         """Nothing is open between two calls."""
 
-    def _check(self, name: str, digest: str, tools: Sequence[Tool]) -> None:
+    def _check(self, name: str, digest: str, tools: Sequence[McpTool]) -> None:
         # INVARIANT: a tool that was changed since its review is not called.
         found = next((one for one in tools if one.name == name), None)
         if found is None or found.digest != digest:
@@ -207,15 +207,15 @@ def _client() -> tuple[Any, Callable[..., Any], Any]:
     return Client, stdio, streamable_http_client
 
 
-async def _tools(client: Client) -> list[Tool]:
-    found: list[Tool] = []
+async def _tools(client: Client) -> list[McpTool]:
+    found: list[McpTool] = []
     cursor: str | None = None
     while len(found) < MAX_TOOLS:
         page = await client.list_tools(cursor=cursor, cache_mode="refresh")
         for one in page.tools:
             hints = one.annotations
             found.append(
-                Tool(
+                McpTool(
                     name=one.name,
                     description=one.description or "",
                     schema=cast("Mapping[str, JsonValue]", one.input_schema),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sayso.connectors.manifest.requests import templates_of
-from sayso.connectors.manifest.schema import ActionTable, Manifest, Read, RefArg, Request
+from sayso.connectors.manifest.schema import ActionTable, Manifest, Read, RefArg, RequestTable
 from sayso.connectors.manifest.template import names_in as placeholders
 from sayso.reading import names_in
 
@@ -68,5 +68,5 @@ def _takes(names: set[Name], ref: str) -> bool:
     return any(name[:2] == ("args", ref) for name in names)
 
 
-def _names(request: Request) -> set[Name]:
+def _names(request: RequestTable) -> set[Name]:
     return {name for template in templates_of(request) for name in placeholders(template)}

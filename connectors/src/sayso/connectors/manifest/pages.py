@@ -9,8 +9,8 @@ from datetime import datetime
 
 from sayso.connectors.http import HttpAnswer, HttpRequest
 from sayso.connectors.manifest.picks import PickError, moment
-from sayso.connectors.manifest.requests import Site, place, with_parameter
-from sayso.connectors.manifest.schema import Page
+from sayso.connectors.manifest.requests import ProviderSite, place, with_parameter
+from sayso.connectors.manifest.schema import Pagination
 from sayso.json import JsonValue
 from sayso.reading import ReadingError, read
 
@@ -39,8 +39,8 @@ async def pages(
     *,
     build: Build,
     ask: Ask,
-    site: Site,
-    page: Page | None,
+    site: ProviderSite,
+    page: Pagination | None,
     items: str,
     begun: datetime | None = None,
 ) -> AsyncGenerator[PageRead, None]:
@@ -99,8 +99,8 @@ def items_of(path: str, payload: JsonValue) -> tuple[JsonValue, ...]:
 
 
 def _following(
-    page: Page,
-    site: Site,
+    page: Pagination,
+    site: ProviderSite,
     request: HttpRequest,
     build: Build,
     answer: HttpAnswer,
@@ -141,7 +141,7 @@ def _following(
     return replace(request, url=address)
 
 
-def _goes_on(page: Page, found: int, seen: int, payload: JsonValue) -> bool:
+def _goes_on(page: Pagination, found: int, seen: int, payload: JsonValue) -> bool:
     """Whether there is a page after this one, by the total if the answer says it.
 
     Raises:

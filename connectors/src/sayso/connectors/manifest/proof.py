@@ -24,7 +24,7 @@ from sayso.connectors.manifests import FOLDER
 MAX_SHOWN_S = 86_400
 
 
-class Proof(BaseModel):
+class ActionProof(BaseModel):
     """What was seen of one action.
 
     Attributes:
@@ -52,7 +52,7 @@ class Proof(BaseModel):
         return Proven(on=self.on.isoformat(), key=self.key, absent_after_s=self.absent_after_s)
 
 
-_FILE = TypeAdapter(dict[str, Proof])
+_FILE = TypeAdapter(dict[str, ActionProof])
 
 
 def operation_digest(manifest: Manifest, verb: str) -> str:
@@ -88,7 +88,7 @@ def read_proofs(base: Path, manifest: Manifest) -> Mapping[str, Proven]:
     }
 
 
-def write_proof(base: Path, manifest: Manifest, verb: str, proof: Proof | None) -> Path:
+def write_proof(base: Path, manifest: Manifest, verb: str, proof: ActionProof | None) -> Path:
     """Keep a proof of an action beside the manifest, or take back the one that there was."""
     proofs = _read(base, manifest.connector)
     proofs.pop(verb, None)
@@ -105,7 +105,7 @@ def _path(base: Path, name: str) -> Path:
     return base / FOLDER / f"{name}.proof.json"
 
 
-def _read(base: Path, name: str) -> dict[str, Proof]:
+def _read(base: Path, name: str) -> dict[str, ActionProof]:
     path = _path(base, name)
     try:
         return _FILE.validate_json(path.read_bytes())

@@ -11,8 +11,8 @@ from sayso.connectors.http import HttpAnswer, HttpRequest, Sender
 from sayso.connectors.manifest.answers import AnswerRules
 from sayso.connectors.manifest.pages import PageRead, items_of, pages
 from sayso.connectors.manifest.picks import as_failure
-from sayso.connectors.manifest.requests import Site, build
-from sayso.connectors.manifest.schema import Call, Read
+from sayso.connectors.manifest.requests import ProviderSite, build
+from sayso.connectors.manifest.schema import CallTable, Read
 from sayso.connectors.manifest.template import Scope, TemplateError, fill
 from sayso.connectors.retry import RetryPolicy
 from sayso.errors import Code, RefusedError
@@ -53,7 +53,7 @@ class Tools(Protocol):
         ...
 
 
-class Provider:
+class ManifestProvider:
     """Sends what a manifest says.
 
     Args:
@@ -69,7 +69,7 @@ class Provider:
         self,
         *,
         rules: AnswerRules,
-        site: Site,
+        site: ProviderSite,
         client: Sender,
         credentials: Credentials,
         retry: RetryPolicy,
@@ -172,7 +172,7 @@ class Provider:
             raise as_failure(error, name) from error
 
     async def write(
-        self, name: str, call: Call, scope: Scope
+        self, name: str, call: CallTable, scope: Scope
     ) -> tuple[JsonValue, Mapping[str, str]]:
         """Send the one request of a call, once.
 
@@ -201,7 +201,7 @@ class Provider:
         )
         return payload, answer.headers
 
-    def check(self, call: Call, scope: Scope) -> None:
+    def check(self, call: CallTable, scope: Scope) -> None:
         """Make sure that a call can be sent with these names; sends nothing.
 
         Raises:
@@ -239,7 +239,7 @@ class Provider:
             await self._tools.close()
 
 
-def fill_arguments(request: Read | Call, scope: Scope) -> JsonValue:
+def fill_arguments(request: Read | CallTable, scope: Scope) -> JsonValue:
     """A tool's arguments, filled in."""
     return cast("JsonValue", fill(dict(request.arguments), scope))
 

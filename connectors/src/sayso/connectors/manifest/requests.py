@@ -10,7 +10,7 @@ from typing import cast
 from urllib.parse import quote_plus, urlencode, urlsplit, urlunsplit
 
 from sayso.connectors.http import HttpRequest
-from sayso.connectors.manifest.schema import Call, Read, Request
+from sayso.connectors.manifest.schema import CallTable, Read, RequestTable
 from sayso.connectors.manifest.template import (
     ABSENT,
     Scope,
@@ -25,7 +25,7 @@ _WRITES = ("post", "put", "patch", "delete")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
+class ProviderSite:
     """Where a provider is.
 
     Attributes:
@@ -84,7 +84,7 @@ class Site:
         return urlunsplit((here.scheme, here.netloc, parts.path, parts.query, ""))
 
 
-def build(site: Site, request: Read | Call, scope: Scope) -> HttpRequest:
+def build(site: ProviderSite, request: Read | CallTable, scope: Scope) -> HttpRequest:
     """The request as it is sent, without what shows who we are.
 
     Raises:
@@ -107,11 +107,13 @@ def build(site: Site, request: Read | Call, scope: Scope) -> HttpRequest:
         body = urlencode(_pairs(fill(request.form, scope)), quote_via=quote_plus).encode()
         headers["Content-Type"] = "application/x-www-form-urlencoded"
     return HttpRequest(
-        method=method, url=url, headers=headers, body=body, writing=isinstance(request, Call)
+        method=method, url=url, headers=headers, body=body, writing=isinstance(request, CallTable)
     )
 
 
-def _graphql(site: Site, request: Read | Call, document: str, scope: Scope) -> HttpRequest:
+def _graphql(
+    site: ProviderSite, request: Read | CallTable, document: str, scope: Scope
+) -> HttpRequest:
     if site.graphql is None:
         raise TemplateError("the connection has no `graphql` path")
     body = {"query": document, "variables": fill(request.variables, scope)}
@@ -121,17 +123,17 @@ def _graphql(site: Site, request: Read | Call, document: str, scope: Scope) -> H
         url=site.address(site.graphql, scope),
         headers={**headers, "Content-Type": "application/json"},
         body=encoded(body),
-        writing=isinstance(request, Call),
+        writing=isinstance(request, CallTable),
     )
 
 
-def _document_of(request: Read | Call) -> str | None:
-    if isinstance(request, Call):
+def _document_of(request: Read | CallTable) -> str | None:
+    if isinstance(request, CallTable):
         return request.mutation
     return request.query if isinstance(request.query, str) else None
 
 
-def _method_of(request: Read | Call) -> tuple[str, str]:
+def _method_of(request: Read | CallTable) -> tuple[str, str]:
     if isinstance(request, Read):
         if request.get is not None:
             return "GET", request.get
@@ -144,7 +146,7 @@ def _method_of(request: Read | Call) -> tuple[str, str]:
     raise TemplateError("it has no request")
 
 
-def _headers(request: Request, scope: Scope) -> dict[str, str]:
+def _headers(request: RequestTable, scope: Scope) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, template in request.header.items():
         value = fill_text(template, scope)
@@ -209,7 +211,7 @@ def place(at: str) -> tuple[str, ...]:
     return (head, rest) if head in ("header", "query") else (head, *rest.split("."))
 
 
-def template_at(request: Request, at: str) -> JsonValue:
+def template_at(request: RequestTable, at: str) -> JsonValue:
     """What stands at a place of a request; None where nothing does."""
     head, *steps = place(at)
     value: object = {
@@ -227,7 +229,7 @@ def template_at(request: Request, at: str) -> JsonValue:
     return cast("JsonValue", value)
 
 
-def with_template(request: Call, at: str, template: str) -> Call:
+def with_template(request: CallTable, at: str, template: str) -> CallTable:
     """The call with a template at a place where nothing stands yet."""
     head, *steps = place(at)
     field = {"json": "json_"}.get(head, head)
@@ -250,7 +252,7 @@ def with_parameter(request: HttpRequest, name: str, value: str) -> HttpRequest:
     return replace(request, url=f"{request.url}{joined}{urlencode([(name, value)])}")
 
 
-def templates_of(request: Request) -> Iterator[JsonValue]:
+def templates_of(request: RequestTable) -> Iterator[JsonValue]:
     """Everything in a request that is filled in."""
     for name in ("get", *_WRITES):
         path: str | None = getattr(request, name, None)

@@ -12,7 +12,7 @@ from sayso.actions.model.snapshot import Call, Resolved
 from sayso.connectors.manifest.answers import CODES
 from sayso.connectors.manifest.definition import LIVE_FACT, Defined, amounts_in, template_args
 from sayso.connectors.manifest.picks import Picker, PickError, as_failure
-from sayso.connectors.manifest.provider import Provider
+from sayso.connectors.manifest.provider import ManifestProvider
 from sayso.connectors.manifest.schema import Amount, Manifest, Owner, RefArg
 from sayso.connectors.manifest.scope import OnFile, names_at_call, peer_names, subject_names
 from sayso.connectors.manifest.template import TemplateError, fill_text
@@ -51,7 +51,7 @@ class Resolver:
 
     manifest: Manifest
     defined: Defined
-    provider: Provider
+    provider: ManifestProvider
     picker: Picker
     settings: Mapping[str, str]
     subject: Subject

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from sayso.connectors.manifest.check import mistakes
 from sayso.connectors.manifest.derive import Proven
 from sayso.connectors.manifest.proof import read_proofs
-from sayso.connectors.manifest.source import Source, invalid, read_source
+from sayso.connectors.manifest.source import ManifestSource, invalid, read_source
 from sayso.connectors.manifests import FOLDER, REVIEWS, SHIPPED
 from sayso.errors import Code, ConfigError
 
@@ -52,7 +52,7 @@ class Reviewed:
         proofs: what was seen of its actions at an account of the provider, by verb.
     """
 
-    source: Source
+    source: ManifestSource
     review: Review
     proofs: Mapping[str, Proven] = field(default_factory=dict[str, Proven])
 
@@ -95,7 +95,7 @@ def write_reviews(folder: Path, reviews: Mapping[str, Review]) -> None:
     (folder / REVIEWS).write_text(text, "utf-8")
 
 
-def find_source(name: str, base: Path) -> tuple[Source, Path] | None:
+def find_source(name: str, base: Path) -> tuple[ManifestSource, Path] | None:
     """The manifest of a connector, of the workspace or shipped, and the folder that has it.
 
     Raises:
@@ -159,5 +159,5 @@ def load(name: str, base: Path) -> Reviewed | None:
     return Reviewed(source=source, review=review, proofs=read_proofs(base, source.manifest))
 
 
-def _not_reviewed(source: Source, why: str, step: str) -> ConfigError:
+def _not_reviewed(source: ManifestSource, why: str, step: str) -> ConfigError:
     return ConfigError(Code.NOT_REVIEWED, f"`{source.name}` is not loaded: {why}", next_step=step)

@@ -33,7 +33,7 @@ _WHOLE = frozenset({"key", "guard", "reference", "page"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class ManifestSource:
     """A manifest and where it comes from.
 
     Attributes:
@@ -60,7 +60,7 @@ def digest_of(raw: bytes) -> str:
     return "sha256:" + hashlib.sha256(raw).hexdigest()
 
 
-def read_source(raw: bytes, name: str) -> Source:
+def read_source(raw: bytes, name: str) -> ManifestSource:
     """Read a manifest.
 
     Args:
@@ -83,7 +83,9 @@ def read_source(raw: bytes, name: str) -> Source:
         manifest = Manifest.model_validate(table)
     except ValidationError as error:
         raise _explained(name, text, table, error) from error
-    return Source(name=name, text=text, digest=digest_of(raw), manifest=manifest, is_draft=is_draft)
+    return ManifestSource(
+        name=name, text=text, digest=digest_of(raw), manifest=manifest, is_draft=is_draft
+    )
 
 
 # ---- `like` --------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from authlib.integrations.base_client.errors import OAuthError  # type: ignore[i
 from authlib.integrations.httpx_client import AsyncOAuth2Client  # type: ignore[import-untyped]
 
 from sayso.connectors.oauth.connection import Connection
-from sayso.connectors.oauth.tokens import Token
+from sayso.connectors.oauth.tokens import OAuthToken
 from sayso.errors import Code, ConfigError, RefusedError, RetryableError
 from sayso.ids import Clock
 from sayso.network import quieten
@@ -79,7 +79,7 @@ class OAuthExchange:
         self._clock = clock
         self._timeout_s = timeout_s
 
-    async def refresh(self, connection: Connection, refresh: Secret) -> Token:
+    async def refresh(self, connection: Connection, refresh: Secret) -> OAuthToken:
         """Trade the refresh token for a new token; keeps the old refresh token if no new one came.
 
         Raises:
@@ -94,7 +94,7 @@ class OAuthExchange:
 
         return self._token(await self._ask(connection, trade), fallback=refresh)
 
-    async def client_credentials(self, connection: Connection) -> Token:
+    async def client_credentials(self, connection: Connection) -> OAuthToken:
         """A token for the client itself.
 
         Raises:
@@ -130,7 +130,7 @@ class OAuthExchange:
             raise ConfigError(Code.INTERNAL, "the authorization has no PKCE challenge")
         return url
 
-    async def traded(self, connection: Connection, *, code: str, verifier: str) -> Token:
+    async def traded(self, connection: Connection, *, code: str, verifier: str) -> OAuthToken:
         """The token for a code whose state the caller has compared.
 
         Raises:
@@ -151,7 +151,7 @@ class OAuthExchange:
 
     async def redeem(
         self, connection: Connection, begun: Authorization, *, code: str, state: str
-    ) -> Token:
+    ) -> OAuthToken:
         """Trade the code a person came back with.
 
         Raises:
@@ -212,13 +212,13 @@ class OAuthExchange:
         finally:
             await client.aclose()
 
-    def _token(self, answer: dict[str, Any], *, fallback: Secret | None) -> Token:
+    def _token(self, answer: dict[str, Any], *, fallback: Secret | None) -> OAuthToken:
         access, refresh = answer.get("access_token"), answer.get("refresh_token")
         signed = answer.get("id_token")
         lifetime = answer.get("expires_in")
         if not isinstance(access, str) or not access or not _is_bearer(answer):
             raise _no_answer("no bearer token")
-        return Token(
+        return OAuthToken(
             access=Secret(access),
             refresh=Secret(refresh) if isinstance(refresh, str) and refresh else fallback,
             issued_at=self._clock.now(),

@@ -29,7 +29,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from sayso.connectors.oauth.connection import Connection
-from sayso.connectors.oauth.tokens import Token, TokenRow, TokenStore
+from sayso.connectors.oauth.tokens import OAuthToken, TokenRow, TokenStore
 from sayso.connectors.retry import RetryPolicy, Sleep
 from sayso.errors import Code, RefusedError, RetryableError, SaysoError
 from sayso.ids import Clock
@@ -44,11 +44,11 @@ SKEW_S = 30
 class Exchange(Protocol):
     """Gets tokens from a token endpoint; `OAuthExchange` is the one with Authlib."""
 
-    async def refresh(self, connection: Connection, refresh: Secret) -> Token:
+    async def refresh(self, connection: Connection, refresh: Secret) -> OAuthToken:
         """See `OAuthExchange.refresh`."""
         ...
 
-    async def client_credentials(self, connection: Connection) -> Token:
+    async def client_credentials(self, connection: Connection) -> OAuthToken:
         """See `OAuthExchange.client_credentials`."""
         ...
 
@@ -83,7 +83,7 @@ class _Kept:
     """
 
     version: int
-    token: Token
+    token: OAuthToken
 
 
 class TokenBroker:
@@ -162,7 +162,7 @@ class TokenBroker:
             return None
         return row.token.access if self._is_fresh(row.token) else None
 
-    def _is_fresh(self, token: Token) -> bool:
+    def _is_fresh(self, token: OAuthToken) -> bool:
         if token.lifetime_s is None:
             return True
         margin = min(MAX_MARGIN_S, token.lifetime_s * MARGIN_PART)
@@ -278,7 +278,7 @@ class TokenBroker:
             )
         raise error
 
-    async def connected(self, connection: Connection, token: Token) -> None:
+    async def connected(self, connection: Connection, token: OAuthToken) -> None:
         """Keep what a person has just authorised (`OAuthExchange.redeem`)."""
         self._unwritten.pop(connection.id, None)
         await self._store.put(connection.id, token)

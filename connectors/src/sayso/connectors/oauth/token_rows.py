@@ -12,7 +12,7 @@ from typing import cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from sayso.connectors.oauth.tokens import Token, TokenRow, TokenState
+from sayso.connectors.oauth.tokens import OAuthToken, TokenRow, TokenState
 from sayso.connectors.vault import Vault
 from sayso.errors import Code, IntegrityError
 from sayso.ids import Tenant, from_micros, to_micros
@@ -80,7 +80,7 @@ class SqlTokenStore:
 
         return await self._store.write(work)
 
-    async def write(self, connection: str, *, version: int, owner: str, token: Token) -> bool:
+    async def write(self, connection: str, *, version: int, owner: str, token: OAuthToken) -> bool:
         """See `TokenStore.write`."""
         sealed = self._sealed(connection, token)
         return await self._changed("write", connection, version, owner, sealed=sealed)
@@ -93,7 +93,7 @@ class SqlTokenStore:
         """See `TokenStore.mark_needs_reauth`."""
         return await self._changed("needs_reauth", connection, version, owner)
 
-    async def put(self, connection: str, token: Token) -> None:
+    async def put(self, connection: str, token: OAuthToken) -> None:
         """See `TokenStore.put`."""
         sealed = self._sealed(connection, token)
 
@@ -146,7 +146,7 @@ class SqlTokenStore:
 
         return await self._store.write(work)
 
-    def _sealed(self, connection: str, token: Token) -> bytes:
+    def _sealed(self, connection: str, token: OAuthToken) -> bytes:
         kept = _Kept(
             access=token.access.reveal(),
             refresh=token.refresh.reveal() if token.refresh is not None else None,
@@ -170,7 +170,7 @@ class SqlTokenStore:
             lease_until=None if until is None else from_micros(until),
         )
 
-    def _token(self, connection: str, row: Row) -> Token | None:
+    def _token(self, connection: str, row: Row) -> OAuthToken | None:
         if row["sealed"] is None:
             return None
         plain = self._vault.open(blob(row, "sealed"), tenant=self._tenant, connection=connection)
@@ -183,7 +183,7 @@ class SqlTokenStore:
                 f"the stored token of the connection `{connection[:60]}` has another form",
                 next_step="authorise the connection again",
             ) from None
-        return Token(
+        return OAuthToken(
             access=Secret(kept.access),
             refresh=Secret(kept.refresh) if kept.refresh is not None else None,
             issued_at=from_micros(kept.issued_at),

@@ -16,7 +16,7 @@ TokenState = Literal["active", "needs_reauth"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Token:
+class OAuthToken:
     """What a token endpoint gave.
 
     Attributes:
@@ -50,7 +50,7 @@ class TokenRow:
 
     connection: str
     version: int
-    token: Token | None = None
+    token: OAuthToken | None = None
     state: TokenState = "active"
     refresh_started_at: datetime | None = None
     lease_owner: str | None = None
@@ -77,7 +77,7 @@ class TokenStore(Protocol):
         """
         ...
 
-    async def write(self, connection: str, *, version: int, owner: str, token: Token) -> bool:
+    async def write(self, connection: str, *, version: int, owner: str, token: OAuthToken) -> bool:
         """Keep the new token, make the state active, end the refresh and the lease, version + 1.
 
         Returns:
@@ -97,7 +97,7 @@ class TokenStore(Protocol):
         """
         ...
 
-    async def put(self, connection: str, token: Token) -> None:
+    async def put(self, connection: str, token: OAuthToken) -> None:
         """Keep a token that a person has just authorised, whatever was there; version + 1."""
         ...
 
@@ -124,7 +124,7 @@ class MemoryTokenStore:
         )
         return True
 
-    async def write(self, connection: str, *, version: int, owner: str, token: Token) -> bool:
+    async def write(self, connection: str, *, version: int, owner: str, token: OAuthToken) -> bool:
         """See `TokenStore.write`."""
         row = self._held(connection, version, owner)
         if row is None:
@@ -150,7 +150,7 @@ class MemoryTokenStore:
         )
         return True
 
-    async def put(self, connection: str, token: Token) -> None:
+    async def put(self, connection: str, token: OAuthToken) -> None:
         """See `TokenStore.put`."""
         row = self._rows.get(connection)
         version = 1 if row is None else row.version + 1

@@ -31,7 +31,7 @@ _SHAPE_ERRORS = (AttributeError, KeyError, TypeError, ValueError, IndexError, Ov
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
+class StripeAccount:
     """The connected account.
 
     Attributes:
@@ -127,7 +127,7 @@ class StripeApi:
             http_client=self._transport,
         )
         self._retry = retry
-        self._account: Account | None = None
+        self._account: StripeAccount | None = None
 
     async def read(self, ask: Callable[[stripe.StripeClient], Awaitable[T]]) -> T:
         """Ask for something that changes nothing.
@@ -179,7 +179,7 @@ class StripeApi:
         except _SHAPE_ERRORS as error:
             raise unreadable(what) from error
 
-    async def account(self) -> Account:
+    async def account(self) -> StripeAccount:
         """The account that the key belongs to, asked once.
 
         A restricted key that may not read the account gets its id all the same, and no name:
@@ -198,15 +198,15 @@ class StripeApi:
         await self._transport.close_async()
 
 
-async def _account_of(client: stripe.StripeClient) -> Account:
+async def _account_of(client: stripe.StripeClient) -> StripeAccount:
     try:
         found = await client.v1.accounts.retrieve_current_async()
     except stripe.PermissionError as error:
         named = _ON_ACCOUNT.search(error.user_message or "")
         if named is None:
             raise
-        return Account(id=named[1], title=named[1])
-    return Account(id=found.id, title=_title(found))
+        return StripeAccount(id=named[1], title=named[1])
+    return StripeAccount(id=found.id, title=_title(found))
 
 
 def _title(account: stripe.Account) -> str:

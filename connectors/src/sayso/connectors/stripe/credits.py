@@ -12,7 +12,7 @@ from sayso.connectors.stripe.actions import CREDIT, TAKE_BACK_CREDIT, CreditArgs
 from sayso.connectors.stripe.currency import from_stripe, to_stripe, told_by_stripe
 from sayso.connectors.stripe.customer import (
     DAY_S,
-    Customer,
+    StripeCustomer,
     is_of_an_action,
     is_ours,
     read_customer,
@@ -29,7 +29,7 @@ from sayso.text import plain
 if TYPE_CHECKING:
     import stripe  # only the types: the SDK itself is imported by the first call
 
-    from sayso.connectors.stripe.api import Account, StripeApi
+    from sayso.connectors.stripe.api import StripeAccount, StripeApi
 
 
 class Credits:
@@ -58,9 +58,9 @@ class Credits:
     def _resolved(
         self,
         args: CreditArgs,
-        customer: Customer,
+        customer: StripeCustomer,
         changes: stripe.ListObject[stripe.CustomerBalanceTransaction],
-        account: Account,
+        account: StripeAccount,
     ) -> Resolved:
         amount = args.amount
         currency = customer.currency.upper() or amount.currency
@@ -212,7 +212,9 @@ class CreditReturns:
             personal=customer.personal,
         )
 
-    async def _given(self, customer: Customer, credit: str) -> stripe.CustomerBalanceTransaction:
+    async def _given(
+        self, customer: StripeCustomer, credit: str
+    ) -> stripe.CustomerBalanceTransaction:
         given = await self._api.find(
             lambda client: client.v1.customers.balance_transactions.retrieve_async(
                 customer.id, credit
@@ -242,7 +244,7 @@ class CreditReturns:
         return given
 
     async def _check_not_taken_back(
-        self, customer: Customer, given: stripe.CustomerBalanceTransaction
+        self, customer: StripeCustomer, given: stripe.CustomerBalanceTransaction
     ) -> None:
         # A change that takes it back is newer than the credit, so that the search may end with
         # older ones; the day is for clocks of Stripe's that differ.

@@ -24,7 +24,7 @@ TENANT = "sayso_tenant"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Customer:
+class StripeCustomer:
     """What is needed of Stripe's customer.
 
     Attributes:
@@ -57,7 +57,7 @@ class Customer:
         return {key: value for key, value in named.items() if value}
 
 
-async def read_customer(api: StripeApi, subject: Subject) -> Customer:
+async def read_customer(api: StripeApi, subject: Subject) -> StripeCustomer:
     """The subject at Stripe.
 
     Raises:
@@ -71,7 +71,7 @@ async def read_customer(api: StripeApi, subject: Subject) -> Customer:
             f"stripe knows no customer `{subject.id[:40]}`",
             next_step="pass the Stripe customer id, such as cus_123",
         )
-    return Customer(
+    return StripeCustomer(
         id=found.id,
         created=found.created,
         name=found.name or "",

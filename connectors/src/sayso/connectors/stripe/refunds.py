@@ -20,7 +20,7 @@ from sayso.connectors.stripe.actions import REFUND, RefundArgs
 from sayso.connectors.stripe.charges import Left, is_taken, left_of, may_release
 from sayso.connectors.stripe.currency import from_stripe, to_stripe, told_by_stripe
 from sayso.connectors.stripe.customer import (
-    Customer,
+    StripeCustomer,
     check_owner,
     days_since,
     is_ours,
@@ -105,7 +105,7 @@ class Refunds:
         self,
         args: RefundArgs,
         charge: stripe.Charge,
-        customer: Customer,
+        customer: StripeCustomer,
         asked: _Asked,
         others: stripe.ListObject[stripe.Charge],
     ) -> dict[str, FactValue]:

@@ -29,7 +29,7 @@ from sayso.connectors.stripe.actions import CANCEL_SUBSCRIPTION, CancelArgs
 from sayso.connectors.stripe.customer import (
     DAY_S,
     REFERENCE,
-    Customer,
+    StripeCustomer,
     check_owner,
     days_since,
     is_of_an_action,
@@ -110,7 +110,7 @@ class Cancellations:
         )
 
     def _facts(
-        self, found: stripe.Subscription, args: CancelArgs, customer: Customer
+        self, found: stripe.Subscription, args: CancelArgs, customer: StripeCustomer
     ) -> dict[str, FactValue]:
         now = self._clock.now()
         price, interval = price_of(found)

@@ -11,9 +11,9 @@ from typing import assert_never
 
 from sayso.sandbox.rows import (
     BalanceTransaction,
-    Card,
     Charge,
     Customer,
+    PaymentCard,
     PaymentIntent,
     Price,
     Product,
@@ -45,7 +45,7 @@ def show(row: Row, prices: Mapping[str, Price] = NO_PRICES) -> Json:
     match row:
         case Customer():
             return customer_json(row)
-        case Card():
+        case PaymentCard():
             return card_json(row)
         case Charge():
             return charge_json(row)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sayso.sandbox.rows import BalanceTransaction, Card, Customer
+from sayso.sandbox.rows import BalanceTransaction, Customer, PaymentCard
 from sayso.sandbox.shapes.parts import NO_ADDRESS, Json, billing, checks
 
 
@@ -44,7 +44,7 @@ def _address(sent: dict[str, str]) -> Json | None:
     return NO_ADDRESS | sent if sent else None
 
 
-def card_json(row: Card) -> Json:
+def card_json(row: PaymentCard) -> Json:
     """A payment method of type card."""
     return {
         "id": row.id,

@@ -20,7 +20,7 @@ from sayso.errors import Code, ConfigError
 from sayso.sandbox.faults import FaultQueue
 from sayso.testing.faults.http_fault import HttpFault, HttpFaultKind
 from sayso.testing.faults.http_wire import (
-    MalformedError,
+    MalformedHttpError,
     RawAnswer,
     RawRequest,
     answer,
@@ -224,7 +224,7 @@ class FaultProxy:
                     pass
         except OSError:
             pass  # the caller went away
-        except MalformedError as error:
+        except MalformedHttpError as error:
             _LOG.warning("a caller does not speak HTTP/1.1: %s", error)
         finally:
             self._callers.pop(caller, None)

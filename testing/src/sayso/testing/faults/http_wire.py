@@ -15,7 +15,7 @@ _OF_THE_ANSWER = {"connection", "keep-alive", "transfer-encoding", "content-leng
 _NO_BODY = {204, 304}
 
 
-class MalformedError(Exception):
+class MalformedHttpError(Exception):
     """Not HTTP as it is spoken here."""
 
 
@@ -114,9 +114,9 @@ def read_request(caller: socket.socket, reader: io.BufferedReader) -> RawRequest
         headers = tuple(_header(line) for line in lines[1:])
         length = int(_find(headers, "content-length") or "0")
     except (ValueError, IndexError) as error:
-        raise MalformedError("not an HTTP request") from error
+        raise MalformedHttpError("not an HTTP request") from error
     if version != "HTTP/1.1" or not 0 <= length <= _MAX_BODY:
-        raise MalformedError("only HTTP/1.1 is spoken here")
+        raise MalformedHttpError("only HTTP/1.1 is spoken here")
     if _find(headers, "expect").lower() == "100-continue":
         caller.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
     chunked = _find(headers, "transfer-encoding").lower() == "chunked"
@@ -141,12 +141,12 @@ def _read_chunks(reader: io.BufferedReader) -> bytes:
         try:
             size = int(line.partition(b";")[0], 16)
         except ValueError as error:
-            raise MalformedError("not a chunk") from error
+            raise MalformedHttpError("not a chunk") from error
         raw += reader.read(size + 2) if size else _read_trailer(reader)
         if size == 0:
             return bytes(raw)
         if len(raw) > _MAX_BODY:
-            raise MalformedError("the body is too long")
+            raise MalformedHttpError("the body is too long")
 
 
 def _read_trailer(reader: io.BufferedReader) -> bytes:

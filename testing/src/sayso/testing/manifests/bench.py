@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sayso.actions.model.definition import Subject
 from sayso.connectors.base import Connector
 from sayso.connectors.manifest.connector import Connected, ManifestConnector, connector_of
-from sayso.connectors.manifest.source import Source
+from sayso.connectors.manifest.source import ManifestSource
 from sayso.connectors.retry import RetryPolicy
 from sayso.connectors.setup import Address
 from sayso.errors import Code, RefusedError
@@ -49,7 +49,12 @@ class Peer:
 
 
 def connect(
-    source: Source, cases: Cases, case: CaseTable, url: str, clock: Clock, timeout_s: float = LONG_S
+    source: ManifestSource,
+    cases: Cases,
+    case: CaseTable,
+    url: str,
+    clock: Clock,
+    timeout_s: float = LONG_S,
 ) -> ManifestConnector:
     """The manifest's connector, with the provider at that address."""
 
@@ -75,7 +80,7 @@ def connect(
     )
 
 
-def case_of(source: Source, table: CaseTable) -> Case:
+def case_of(source: ManifestSource, table: CaseTable) -> Case:
     """The case as the suite has it."""
     return Case(
         action=f"{source.manifest.connector}.{table.action}",
@@ -86,7 +91,10 @@ def case_of(source: Source, table: CaseTable) -> Case:
 
 @asynccontextmanager
 async def manifest_bench(
-    source: Source, cases: Cases, table: CaseTable, provider: GeneratedProvider | None = None
+    source: ManifestSource,
+    cases: Cases,
+    table: CaseTable,
+    provider: GeneratedProvider | None = None,
 ) -> AsyncGenerator[ConnectorBench, None]:
     """One case of a manifest on its generated provider."""
     clock = FakeClock()
@@ -106,7 +114,7 @@ async def manifest_bench(
         )
 
 
-def _holds_the_money(source: Source, table: CaseTable) -> bool:
+def _holds_the_money(source: ManifestSource, table: CaseTable) -> bool:
     look_up = source.manifest.actions[table.action].look_up
     return look_up is not None and look_up.record == "with"
 

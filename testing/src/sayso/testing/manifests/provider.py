@@ -23,16 +23,24 @@ from sayso.connectors.manifest.definition import Defined, define, template_args
 from sayso.connectors.manifest.derive import receipt_of
 from sayso.connectors.manifest.picks import Picker
 from sayso.connectors.manifest.requests import build, place, templates_of
-from sayso.connectors.manifest.schema import Call, LookUp, MoneyArg, Page, Pick, Read, seconds_of
-from sayso.connectors.manifest.schema import Receipt as ReceiptTable
+from sayso.connectors.manifest.schema import (
+    CallTable,
+    LookUp,
+    MoneyArg,
+    Pagination,
+    Pick,
+    Read,
+    seconds_of,
+)
+from sayso.connectors.manifest.schema import ReceiptTable as ReceiptTable
 from sayso.connectors.manifest.scope import OnFile, subject_names
-from sayso.connectors.manifest.source import Source
+from sayso.connectors.manifest.source import ManifestSource
 from sayso.connectors.manifest.template import names_in
 from sayso.ids import Clock
 from sayso.json import JsonObject, JsonValue
 from sayso.money import Money
 from sayso.reading import read
-from sayso.sandbox.wire import Answer, Request
+from sayso.sandbox.wire import SandboxRequest, SandboxResponse
 from sayso.testing.manifests.cases import Cases, CaseTable
 from sayso.testing.manifests.inverse import (
     captured,
@@ -65,7 +73,7 @@ class _Saved:
 
     at: datetime
     body: str
-    answer: Answer
+    answer: SandboxResponse
 
 
 @dataclass(kw_only=True)
@@ -81,7 +89,7 @@ class GeneratedProvider:
         hides_reference: answers a call without our reference, though it is stored.
     """
 
-    source: Source
+    source: ManifestSource
     cases: Cases
     case: CaseTable
     clock: Clock
@@ -91,8 +99,8 @@ class GeneratedProvider:
     requests: list[str] = field(default_factory=list[str])
     _docs: dict[Identity, JsonValue] = field(default_factory=dict[Identity, JsonValue])
     _by_name: dict[str, Identity] = field(default_factory=dict[str, Identity])
-    _lists: dict[Identity, tuple[str, Page | None]] = field(
-        default_factory=dict[Identity, tuple[str, Page | None]]
+    _lists: dict[Identity, tuple[str, Pagination | None]] = field(
+        default_factory=dict[Identity, tuple[str, Pagination | None]]
     )
     _saved: dict[str, _Saved] = field(default_factory=dict[str, _Saved])
     _lock: threading.RLock = field(default_factory=threading.RLock)
@@ -245,7 +253,7 @@ class GeneratedProvider:
         tables += [one.look_up for one in manifest.actions.values() if one.look_up is not None]
         return frozenset(key for table in tables for key in cursor_keys(table))
 
-    def serve(self, request: Request) -> Answer:
+    def serve(self, request: SandboxRequest) -> SandboxResponse:
         """Answer a request."""
         target = request.path + (f"?{request.query}" if request.query else "")
         parsed = parse_request(request.method, target, request.headers, request.body)
@@ -257,7 +265,7 @@ class GeneratedProvider:
                     return self._called(defined, parsed, names)
             return self._told(parsed)
 
-    def _captured(self, call: Call, parsed: Parsed) -> dict[str, JsonValue] | None:
+    def _captured(self, call: CallTable, parsed: Parsed) -> dict[str, JsonValue] | None:
         """The names with which a call's templates were filled in; None for another request."""
         if call.mutation is not None:
             body = parsed.body
@@ -285,7 +293,9 @@ class GeneratedProvider:
                 self._docs, self._saved = self._before
                 self._before = None
 
-    def _called(self, defined: Defined, parsed: Parsed, names: dict[str, JsonValue]) -> Answer:
+    def _called(
+        self, defined: Defined, parsed: Parsed, names: dict[str, JsonValue]
+    ) -> SandboxResponse:
         key = defined.call.key
         given = str(self._key_of(defined.call, parsed, names) or "")
         saved = self._saved.get(given) if key is not None and given else None
@@ -305,13 +315,13 @@ class GeneratedProvider:
             self._saved[given] = _Saved(self.clock.now(), parsed.raw, answer)
         return answer
 
-    def _key_of(self, call: Call, parsed: Parsed, names: Mapping[str, JsonValue]) -> JsonValue:
+    def _key_of(self, call: CallTable, parsed: Parsed, names: Mapping[str, JsonValue]) -> JsonValue:
         if call.key is None:
             return None
         head, name = place(call.key.at)[0], place(call.key.at)[1]
         return parsed.headers.get(name.lower()) if head == "header" else names.get("call.key")
 
-    def _refused(self, defined: Defined, names: Mapping[str, JsonValue]) -> Answer | None:
+    def _refused(self, defined: Defined, names: Mapping[str, JsonValue]) -> SandboxResponse | None:
         guard, look_up = defined.call.guard, defined.look_up
         if guard is not None:
             pick = defined.table.preconditions[guard.from_]
@@ -336,7 +346,9 @@ class GeneratedProvider:
             if isinstance(item, Mapping)
         )
 
-    def _done(self, defined: Defined, parsed: Parsed, names: Mapping[str, JsonValue]) -> Answer:
+    def _done(
+        self, defined: Defined, parsed: Parsed, names: Mapping[str, JsonValue]
+    ) -> SandboxResponse:
         for dotted, value in self.case.then.items():
             name, _, rest = dotted.partition(".")
             identity = self._by_name[name]
@@ -409,7 +421,9 @@ class GeneratedProvider:
         # The newest first, so that with pages of one the effect of an earlier call is on a later.
         self._docs[identity] = put(document, where, [put({}, inside, item), *items])
 
-    def _answer(self, defined: Defined, parsed: Parsed, names: Mapping[str, JsonValue]) -> Answer:
+    def _answer(
+        self, defined: Defined, parsed: Parsed, names: Mapping[str, JsonValue]
+    ) -> SandboxResponse:
         receipt = defined.receipt
         body: JsonValue = {}
         if receipt is None:
@@ -449,7 +463,7 @@ class GeneratedProvider:
 
     # ---- answers -----------------------------------------------------------------------------
 
-    def _told(self, parsed: Parsed) -> Answer:
+    def _told(self, parsed: Parsed) -> SandboxResponse:
         """What a read gets."""
         graphql = isinstance(parsed.body, Mapping) and isinstance(parsed.body.get("query"), str)
         identity = self._identity_of(parsed, self._all_cursor_keys)
@@ -492,7 +506,9 @@ class GeneratedProvider:
             return None
         return {**names, **inner, **pairs}
 
-    def _found(self, look_up: LookUp, names: Mapping[str, JsonValue], *, graphql: bool) -> Answer:
+    def _found(
+        self, look_up: LookUp, names: Mapping[str, JsonValue], *, graphql: bool
+    ) -> SandboxResponse:
         """A search by our reference: what holds it, and nothing else."""
         document = self._docs[self._by_name["look_up"]]
         where, inside = list_and_item(look_up.items)
@@ -517,14 +533,14 @@ class GeneratedProvider:
                     )
         return None
 
-    def _ended(self, document: JsonValue, items: str, page: Page | None) -> JsonValue:
+    def _ended(self, document: JsonValue, items: str, page: Pagination | None) -> JsonValue:
         if page is not None and page.more is not None:
             return put(document, steps_of(page.more) or (), False)
         return document
 
     def _paged(
-        self, document: JsonValue, items: str, page: Page, parsed: Parsed, *, graphql: bool
-    ) -> Answer:
+        self, document: JsonValue, items: str, page: Pagination, parsed: Parsed, *, graphql: bool
+    ) -> SandboxResponse:
         assert self.page_size is not None
         where, _ = list_and_item(items)
         listed = get(document, where)
@@ -559,7 +575,7 @@ class GeneratedProvider:
                 return number + 1
         return 0
 
-    def _page_of(self, page: Page, parsed: Parsed) -> int:
+    def _page_of(self, page: Pagination, parsed: Parsed) -> int:
         query = dict(parsed.query)
         if page.cursor is not None:
             text = json.dumps(parsed.body) if parsed.body else ""
@@ -580,20 +596,20 @@ class GeneratedProvider:
 
     def _yes(
         self, body: JsonValue, *, graphql: bool, headers: list[tuple[str, str]] | None = None
-    ) -> Answer:
+    ) -> SandboxResponse:
         whole: JsonValue = {"data": body} if graphql else body
-        return Answer(
+        return SandboxResponse(
             status=200,
             body=json.dumps(whole, default=str).encode(),
             headers=(("Content-Type", "application/json"), *(headers or ())),
         )
 
-    def _refusal(self, status: int, words: str) -> Answer:
+    def _refusal(self, status: int, words: str) -> SandboxResponse:
         at = self.source.manifest.errors_at
         body: JsonValue = {"error": words}
         if at.message is not None and steps_of(at.message):
             body = put(body, steps_of(at.message) or (), words)
-        return Answer(
+        return SandboxResponse(
             status=status,
             body=json.dumps(body).encode(),
             headers=(("Content-Type", "application/json"),),

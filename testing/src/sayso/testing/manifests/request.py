@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from sayso.connectors.manifest.requests import Site
+from sayso.connectors.manifest.requests import ProviderSite
 from sayso.connectors.manifest.schema import Read
 from sayso.json import JsonValue
 from sayso.testing.manifests.inverse import put
@@ -53,7 +53,7 @@ def _decoded(content_type: str, body: str) -> JsonValue:
     return found
 
 
-def captured_path(site: Site, template: str, actual: str) -> dict[str, JsonValue] | None:
+def captured_path(site: ProviderSite, template: str, actual: str) -> dict[str, JsonValue] | None:
     """The names that a path was filled in with; None for another path."""
     prefix = "" if template.startswith("https://") else urlsplit(site.base).path
     if template.startswith("https://"):

@@ -8,7 +8,7 @@ import threading
 from types import TracebackType
 from typing import Self
 
-from sayso.sandbox.wire import Delivery, Request, Wire
+from sayso.sandbox.wire import SandboxRequest, Transmission, Wire
 from sayso.testing.manifests.provider import GeneratedProvider
 
 _START_S = 30.0
@@ -38,8 +38,8 @@ class ProviderServer:
         self._ready.set()
         await Wire(self._serve).run(self._listener, self._stop)
 
-    async def _serve(self, request: Request) -> Delivery:
-        return Delivery(answer=self._provider.serve(request))
+    async def _serve(self, request: SandboxRequest) -> Transmission:
+        return Transmission(answer=self._provider.serve(request))
 
     def __enter__(self) -> Self:
         self._thread.start()

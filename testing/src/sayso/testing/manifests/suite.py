@@ -11,7 +11,7 @@ from sayso.actions.model.snapshot import Receipt
 from sayso.connectors.manifest.derive import receipt_of
 from sayso.connectors.manifest.requests import templates_of
 from sayso.connectors.manifest.schema import RefArg
-from sayso.connectors.manifest.source import Source
+from sayso.connectors.manifest.source import ManifestSource
 from sayso.connectors.manifest.template import names_in
 from sayso.errors import OutcomeUnknownError, RefusedError
 from sayso.testing.clock import FakeClock
@@ -31,7 +31,7 @@ class ManifestSuite(ConnectorSuite):
         case: the one to be judged.
     """
 
-    def __init__(self, source: Source, cases: Cases, case: CaseTable) -> None:
+    def __init__(self, source: ManifestSource, cases: Cases, case: CaseTable) -> None:
         self._source = source
         self._cases = cases
         self._case = case
@@ -154,7 +154,7 @@ def checks() -> list[str]:
     return [name for name in dir(ManifestSuite) if name.startswith("test_")]
 
 
-def suites_of(source: Source, cases: Cases) -> dict[str, ManifestSuite]:
+def suites_of(source: ManifestSource, cases: Cases) -> dict[str, ManifestSuite]:
     """A suite for each case that works, by a label of its own."""
     found: dict[str, ManifestSuite] = {}
     for table in cases.case:
@@ -167,7 +167,7 @@ def suites_of(source: Source, cases: Cases) -> dict[str, ManifestSuite]:
     return found
 
 
-async def refusal_of(source: Source, cases: Cases, table: CaseTable) -> str | None:
+async def refusal_of(source: ManifestSource, cases: Cases, table: CaseTable) -> str | None:
     """The code with which a case is refused before anybody is asked; None when it is not."""
     async with manifest_bench(source, cases, table) as bench:
         error = await error_of(resolve_case(bench, bench.cases[0]))
@@ -175,7 +175,7 @@ async def refusal_of(source: Source, cases: Cases, table: CaseTable) -> str | No
         return None if error is None else error.code.value
 
 
-def uncovered(source: Source, cases: Cases) -> list[str]:
+def uncovered(source: ManifestSource, cases: Cases) -> list[str]:
     """What no case is about, in words."""
     missing: list[str] = []
     for verb, table in source.manifest.actions.items():

@@ -11,7 +11,7 @@ misbehaves on request (`SlackFault`). It knows only the methods that Sayso uses.
 """
 
 from sayso.testing.slack.fake import CHANNEL, SIGNING_SECRET, TEAM, TOKEN, FakeSlack
-from sayso.testing.slack.interactions import Delivery
+from sayso.testing.slack.interactions import InteractionDelivery
 from sayso.testing.slack.records import (
     ApiCall,
     Ephemeral,
@@ -29,10 +29,10 @@ __all__ = [
     "TEAM",
     "TOKEN",
     "ApiCall",
-    "Delivery",
     "Ephemeral",
     "FakeSlack",
     "FaultKind",
+    "InteractionDelivery",
     "OpenView",
     "PostedMessage",
     "SlackFault",

@@ -21,7 +21,7 @@ from sayso.ids import monotonic_s
 from sayso.json import JsonObject
 from sayso.testing.slack.interactions import (
     PATIENCE_S,
-    Delivery,
+    InteractionDelivery,
     click_payload,
     encode,
     send,
@@ -38,7 +38,7 @@ from sayso.testing.slack.records import (
     SlackUser,
 )
 from sayso.testing.slack.server import api_app, loopback, serve_on_loopback
-from sayso.testing.slack.state import State
+from sayso.testing.slack.state import SlackState
 from sayso.testing.slack.web_api import check_shown_view
 
 TEAM = "T1"
@@ -60,7 +60,7 @@ class FakeSlack:
     """
 
     def __init__(self, team: str, channel: str, signing_secret: str, patience_s: float) -> None:
-        self._state = State(team, channel, patience_s)
+        self._state = SlackState(team, channel, patience_s)
         self._patience_s = patience_s
         self._listener = loopback()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -230,7 +230,7 @@ class FakeSlack:
         team: str | None = None,
         enterprise: str | None = None,
         value: str | None = None,
-    ) -> Delivery:
+    ) -> InteractionDelivery:
         """Click a button and wait for the app's answer.
 
         Args:
@@ -263,7 +263,7 @@ class FakeSlack:
         user: str,
         team: str | None = None,
         subtype: str | None = None,
-    ) -> Delivery:
+    ) -> InteractionDelivery:
         """Write in the thread below a message, and tell the app of it as Slack does.
 
         Args:
@@ -288,7 +288,7 @@ class FakeSlack:
 
     async def write_again(
         self, written: PostedMessage, *, team: str | None = None, subtype: str | None = None
-    ) -> Delivery:
+    ) -> InteractionDelivery:
         """Tell the app once more of what somebody has written, as Slack does without an answer."""
         with self._state.changed:
             shared = self._state.channels[written.channel].get("is_ext_shared", False)
@@ -305,7 +305,7 @@ class FakeSlack:
 
     async def submit_view(
         self, view: OpenView, values: Mapping[str, str], *, user: str | None = None
-    ) -> Delivery:
+    ) -> InteractionDelivery:
         """Fill in a form, send it, and show what the app answers.
 
         Args:
@@ -344,7 +344,7 @@ class FakeSlack:
         timestamp: str | None = None,
         signature: str | None = None,
         signing_secret: str | None = None,
-    ) -> Delivery:
+    ) -> InteractionDelivery:
         """Send a payload, signed as Slack signs, unless told otherwise."""
         if self.by_socket:
             return await self._over_socket(payload)
@@ -358,14 +358,14 @@ class FakeSlack:
         }
         return await self._send(body, headers)
 
-    async def _over_socket(self, payload: JsonObject) -> Delivery:
+    async def _over_socket(self, payload: JsonObject) -> InteractionDelivery:
         """Send it over the app's own connection, as Slack does in Socket Mode."""
         assert self._loop is not None
         sending = self._state.sockets.send(payload, self._patience_s)
         began = monotonic_s()
         answer = await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(sending, self._loop))
         said: object = {} if answer is None else answer.get("payload") or {}
-        return Delivery(
+        return InteractionDelivery(
             body=encode(payload),
             headers={},
             status=0 if answer is None else 200,
@@ -384,11 +384,11 @@ class FakeSlack:
         cutting = self._state.sockets.cut()
         await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(cutting, self._loop))
 
-    async def replay(self, delivery: Delivery) -> Delivery:
+    async def replay(self, delivery: InteractionDelivery) -> InteractionDelivery:
         """Send the very same bytes again."""
         return await self._send(delivery.body, delivery.headers)
 
-    async def _send(self, body: bytes, headers: Mapping[str, str]) -> Delivery:
+    async def _send(self, body: bytes, headers: Mapping[str, str]) -> InteractionDelivery:
         # Loopback only: a bare context loads no certificates, which would take longer than a click.
         bare = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         async with httpx.AsyncClient(trust_env=False, verify=bare) as client:

@@ -166,7 +166,7 @@ trigger id live."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
+class InteractionDelivery:
     """One request to the app under test, with what it answered.
 
     Attributes:
@@ -212,7 +212,7 @@ def sign(secret: str, timestamp: str, body: bytes) -> str:
 
 async def send(
     client: httpx.AsyncClient, url: str, body: bytes, headers: Mapping[str, str], patience_s: float
-) -> Delivery:
+) -> InteractionDelivery:
     """POST it and wait so long for an answer."""
     began = monotonic_s()
     try:
@@ -220,6 +220,6 @@ async def send(
         status, text = answer.status_code, answer.text
     except httpx.TimeoutException:
         status, text = 0, ""
-    return Delivery(
+    return InteractionDelivery(
         body=body, headers=headers, status=status, answer=text, latency_s=monotonic_s() - began
     )

@@ -20,11 +20,11 @@ from starlette.types import ASGIApp
 from sayso.ids import monotonic_s
 from sayso.json import JsonObject, JsonValue
 from sayso.testing.slack.records import ApiCall, FaultKind, SlackFault
-from sayso.testing.slack.state import State
+from sayso.testing.slack.state import SlackState
 from sayso.testing.slack.web_api import SlackSaysNoError, WebApi
 
 
-def api_app(state: State) -> Starlette:
+def api_app(state: SlackState) -> Starlette:
     """The Web API as an ASGI app."""
     api = WebApi(state)
 
@@ -56,7 +56,7 @@ def api_app(state: State) -> Starlette:
     )
 
 
-def _open_socket(state: State) -> Callable[[Request], Awaitable[Response]]:
+def _open_socket(state: SlackState) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
         state.record(_call("apps.connections.open", {}, ""))
         if not request.headers.get("authorization", "").startswith("Bearer xapp-"):
@@ -67,7 +67,7 @@ def _open_socket(state: State) -> Callable[[Request], Awaitable[Response]]:
 
 
 def _do(
-    state: State, api: WebApi, request: Request, method: str, arguments: JsonObject
+    state: SlackState, api: WebApi, request: Request, method: str, arguments: JsonObject
 ) -> Response:
     word = ""
     messages: tuple[str, ...] = ()

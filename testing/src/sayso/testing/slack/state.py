@@ -22,7 +22,7 @@ SCOPES = "chat:write,users:read,groups:read,groups:history,metadata.message:read
 """Of our manifest."""
 
 
-class State:
+class SlackState:
     """Everything that the fake Slack knows."""
 
     def __init__(self, team: str, channel: str, patience_s: float) -> None:

@@ -11,7 +11,7 @@ from slack_sdk.models.blocks import Block
 from sayso.block_kit import Surface, check_blocks, check_view
 from sayso.json import JsonObject, JsonValue
 from sayso.testing.slack.records import Ephemeral, OpenView, PostedMessage
-from sayso.testing.slack.state import State
+from sayso.testing.slack.state import SlackState
 
 BOT_USER = "UBOT"
 _MAX_TEXT = 40_000
@@ -29,7 +29,7 @@ class SlackSaysNoError(Exception):
 class WebApi:
     """Answers calls; the caller holds the state's lock."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: SlackState) -> None:
         self._state = state
         self._methods: dict[str, Callable[[JsonObject], JsonObject]] = {
             "auth.test": self._auth_test,

@@ -10,7 +10,7 @@ from sayso.connectors.manifest.schema.action import (
     Amount,
     Arg,
     BoolArg,
-    Call,
+    CallTable,
     DateArg,
     EnumArg,
     IntArg,
@@ -19,7 +19,7 @@ from sayso.connectors.manifest.schema.action import (
     LookUp,
     MoneyArg,
     Owner,
-    Receipt,
+    ReceiptTable,
     RefArg,
     TextArg,
 )
@@ -39,7 +39,7 @@ from sayso.connectors.manifest.schema.connection import (
 )
 from sayso.connectors.manifest.schema.errors import ErrorRule, ErrorWhen
 from sayso.connectors.manifest.schema.manifest import Contact, Manifest, Parts, RecordList
-from sayso.connectors.manifest.schema.request import Page, Read, Request
+from sayso.connectors.manifest.schema.request import Pagination, Read, RequestTable
 
 __all__ = [
     "MAX_BYTES",
@@ -52,7 +52,7 @@ __all__ = [
     "BasicAuth",
     "BearerAuth",
     "BoolArg",
-    "Call",
+    "CallTable",
     "ClientCredentialsAuth",
     "Contact",
     "DateArg",
@@ -72,15 +72,15 @@ __all__ = [
     "NoAuth",
     "OAuthAuth",
     "Owner",
-    "Page",
+    "Pagination",
     "Parts",
     "Pick",
     "Picks",
     "Read",
-    "Receipt",
+    "ReceiptTable",
     "RecordList",
     "RefArg",
-    "Request",
+    "RequestTable",
     "SubjectForm",
     "TextArg",
     "seconds_of",

@@ -11,18 +11,18 @@ from sayso.connectors.manifest.schema.base import (
     MAX_READS,
     Duration,
     Line,
+    ManifestTable,
     Path,
     Pattern,
     Pick,
     Picks,
-    Table,
     Word,
 )
 from sayso.connectors.manifest.schema.errors import MEANINGS
-from sayso.connectors.manifest.schema.request import Read, Request
+from sayso.connectors.manifest.schema.request import Read, RequestTable
 
 
-class _Arg(Table):
+class _Arg(ManifestTable):
     says: Line = ""
     optional: bool = False
 
@@ -106,14 +106,14 @@ Arg = Annotated[
 ]
 
 
-class Object(Table):
+class ObjectTable(ManifestTable):
     """What is acted on."""
 
     kind: Word
     id: Path
 
 
-class Owner(Table):
+class Owner(ManifestTable):
     """Whose it is; exactly one of `path`, `any`, `peer`, `none`, or a path and a peer.
 
     Attributes:
@@ -145,7 +145,7 @@ class Owner(Table):
         return self
 
 
-class Amount(Table):
+class Amount(ManifestTable):
     """The money that moves: an argument, or what the provider says.
 
     Attributes:
@@ -176,7 +176,7 @@ class Amount(Table):
         return Pick(money=self.money, currency=self.currency, unit=self.unit, minus=self.minus)
 
 
-class Require(Table):
+class Require(ManifestTable):
     """What has to be so; `else` is the code of the refusal, `says` its words."""
 
     that: Path
@@ -184,14 +184,14 @@ class Require(Table):
     says: Line = ""
 
 
-class After(Table):
+class After(ManifestTable):
     """What has to be so once it was done, where the provider lets two do it at the same time."""
 
     that: Path
     says: Line
 
 
-class Key(Table):
+class Key(ManifestTable):
     """The idempotency key.
 
     Attributes:
@@ -213,14 +213,14 @@ class Key(Table):
     source: str | None = None
 
 
-class Reference(Table):
+class Reference(ManifestTable):
     """Where our reference goes, in the request that makes the effect."""
 
     at: str
     max: Annotated[int, Field(ge=1)] | None = None
 
 
-class Guard(Table):
+class Guard(ManifestTable):
     """By what the provider itself refuses a second one, such as a version.
 
     Attributes:
@@ -234,7 +234,7 @@ class Guard(Table):
     refused: int
 
 
-class Receipt(Table):
+class ReceiptTable(ManifestTable):
     """What the provider says it did.
 
     Attributes:
@@ -258,14 +258,14 @@ class Receipt(Table):
     done: list[str] = Field(default_factory=list)
 
     @model_validator(mode="after")
-    def _one_meaning(self) -> Receipt:
+    def _one_meaning(self) -> ReceiptTable:
         words = [*self.failed, *self.pending, *self.done]
         if len(set(words)) != len(words):
             raise ValueError("a status stands in two of failed, pending, done")
         return self
 
 
-class Call(Request):
+class CallTable(RequestTable):
     """The one request that does it: exactly one of `post put patch delete mutation tool`.
 
     Attributes:
@@ -284,13 +284,13 @@ class Call(Request):
     key: Key | None = None
     reference: Reference | None = None
     guard: Guard | None = None
-    receipt: Receipt | None = None
+    receipt: ReceiptTable | None = None
     accepted: Path | None = None
     look_up_after: Duration | None = None
     schema_digest: str | None = None
 
     @model_validator(mode="after")
-    def _one_request(self) -> Call:
+    def _one_request(self) -> CallTable:
         ways = [self.post, self.put, self.patch, self.delete, self.mutation, self.tool]
         if sum(way is not None for way in ways) != 1:
             raise ValueError("give exactly one of post, put, patch, delete, mutation, tool")
@@ -322,7 +322,7 @@ class LookUp(Read):
 
     items: Path
     whole_below: Annotated[int, Field(ge=1)] | None = None
-    receipt: Receipt | None = None
+    receipt: ReceiptTable | None = None
     proof: Literal["reference", "state"] = "reference"
     so: Path | dict[str, Path] | None = None
     by: Path | None = None
@@ -339,7 +339,7 @@ class LookUp(Read):
         return self
 
 
-class UndoBy(Table):
+class UndoBy(ManifestTable):
     """What takes it back."""
 
     action: str
@@ -347,7 +347,7 @@ class UndoBy(Table):
     only: dict[str, JsonValue] = Field(default_factory=dict)
 
 
-class Words(Table):
+class WordsTable(ManifestTable):
     """What the customer is told; slots are the card's names, and `amount`."""
 
     done: str = Field(default="", max_length=300)
@@ -355,7 +355,7 @@ class Words(Table):
     refused: str = Field(default="", max_length=300)
 
 
-class ActionTable(Table):
+class ActionTable(ManifestTable):
     """One action.
 
     Attributes:
@@ -380,7 +380,7 @@ class ActionTable(Table):
     args: dict[Word, Arg] = Field(default_factory=dict)
     resolve: Annotated[list[str], Field(max_length=MAX_READS)] = Field(default_factory=list)
     reads: dict[Word, Read] = Field(default_factory=dict)
-    object: Object
+    object: ObjectTable
     owner: Owner
     payee: Line
     amount: Amount | None = None
@@ -392,8 +392,8 @@ class ActionTable(Table):
     card: Picks = Field(default_factory=dict)
     personal: Picks = Field(default_factory=dict)
     keep: dict[Word, Path] = Field(default_factory=dict)
-    call: Call
+    call: CallTable
     look_up: LookUp | None = None
     undo: UndoBy | None = None
-    words: Words = Words()
+    words: WordsTable = WordsTable()
     ask: Line | None = None

@@ -56,7 +56,7 @@ Line = Annotated[str, Field(max_length=300, pattern=r"^[^\r\n]*$")]
 Names = Annotated[dict[str, JsonValue], Field(max_length=100)]
 
 
-class Table(BaseModel):
+class ManifestTable(BaseModel):
     """Any table of a manifest: closed and frozen."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
@@ -65,7 +65,7 @@ class Table(BaseModel):
 PICKS = ("text", "long", "bool", "money", "date", "days_since", "days_until", "count", "word")
 
 
-class Pick(Table):
+class Pick(ManifestTable):
     """One typed value out of what was read; null without a `default` is an error, never empty.
 
     Attributes:

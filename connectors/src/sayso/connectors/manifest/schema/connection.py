@@ -6,13 +6,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from sayso.connectors.manifest.schema.base import Line, Path, Pattern, Table
+from sayso.connectors.manifest.schema.base import Line, ManifestTable, Path, Pattern
 from sayso.connectors.manifest.schema.request import Read
 from sayso.errors import RefusedError
 from sayso.money import exponent_of
 
 
-class Setting(Table):
+class Setting(ManifestTable):
     """What sayso.toml gives, such as a subdomain."""
 
     pattern: Pattern
@@ -20,7 +20,7 @@ class Setting(Table):
     default: str | None = None
 
 
-class HeaderAuth(Table):
+class HeaderAuth(ManifestTable):
     """A header of the provider's own."""
 
     kind: Literal["header"]
@@ -28,13 +28,13 @@ class HeaderAuth(Table):
     prefix: str = ""
 
 
-class BearerAuth(Table):
+class BearerAuth(ManifestTable):
     """`Authorization: Bearer`."""
 
     kind: Literal["bearer"]
 
 
-class BasicAuth(Table):
+class BasicAuth(ManifestTable):
     """`Authorization: Basic`; `{secret}` and `{settings.X}` are the only placeholders."""
 
     kind: Literal["basic"]
@@ -42,7 +42,7 @@ class BasicAuth(Table):
     password: str = ""
 
 
-class OAuthAuth(Table):
+class OAuthAuth(ManifestTable):
     """A person authorises once; the token broker keeps what comes of it."""
 
     kind: Literal["oauth2"]
@@ -53,7 +53,7 @@ class OAuthAuth(Table):
     client: Literal["client_secret_basic", "client_secret_post", "none"] | None = None
 
 
-class ClientCredentialsAuth(Table):
+class ClientCredentialsAuth(ManifestTable):
     """The client itself is authorised."""
 
     kind: Literal["client_credentials"]
@@ -61,7 +61,7 @@ class ClientCredentialsAuth(Table):
     client: Literal["client_secret_basic", "client_secret_post"] | None = None
 
 
-class NoAuth(Table):
+class NoAuth(ManifestTable):
     """None: an MCP server on this machine."""
 
     kind: Literal["none"]
@@ -73,14 +73,14 @@ Auth = Annotated[
 ]
 
 
-class FromSetting(Table):
+class FromSetting(ManifestTable):
     """A value that is a setting; `not_ending` makes a yes or no of it."""
 
     setting: str
     not_ending: str | None = None
 
 
-class Account(Read):
+class AccountTable(Read):
     """Who-am-I: named on every card, and a change freezes the connection."""
 
     id: Path | FromSetting
@@ -88,14 +88,14 @@ class Account(Read):
     live: Path | FromSetting | bool | None = None
 
 
-class SubjectForm(Table):
+class SubjectForm(ManifestTable):
     """What a customer's id looks like here, and how this provider writes it."""
 
     pattern: Pattern = r"[A-Za-z0-9][A-Za-z0-9_.:@+-]{0,127}"
     form: str = "{subject.id}"
 
 
-class Rate(Table):
+class RateTable(ManifestTable):
     """How fast requests leave, and which headers speak of it."""
 
     per_second: Annotated[int, Field(ge=1, le=1000)] | None = None
@@ -106,7 +106,7 @@ class Rate(Table):
     reset_is: Literal["seconds", "epoch"] = "seconds"
 
 
-class McpServer(Table):
+class McpServer(ManifestTable):
     """An MCP server: an address, or a program of this machine; exactly one.
 
     Attributes:
@@ -127,7 +127,7 @@ class McpServer(Table):
         return self
 
 
-class Connection(Table):
+class ConnectionTable(ManifestTable):
     """Where the provider is and how we show who we are; exactly one of `base`, `mcp`.
 
     Attributes:
@@ -148,11 +148,11 @@ class Connection(Table):
     scopes: list[str] = Field(default_factory=list)
     headers: dict[str, str] = Field(default_factory=dict)
     subject: SubjectForm = SubjectForm()
-    rate: Rate = Rate()
-    account: Account | None = None
+    rate: RateTable = RateTable()
+    account: AccountTable | None = None
 
     @model_validator(mode="after")
-    def _one_way(self) -> Connection:
+    def _one_way(self) -> ConnectionTable:
         if (self.base is None) == (self.mcp is None):
             raise ValueError("give exactly one of base, mcp")
         if self.base is not None and self.account is None:
@@ -160,7 +160,7 @@ class Connection(Table):
         return self
 
 
-class MoneyUnit(Table):
+class MoneyUnit(ManifestTable):
     """How the provider writes amounts.
 
     Attributes:
@@ -184,7 +184,7 @@ class MoneyUnit(Table):
         return self
 
 
-class Spec(Table):
+class Spec(ManifestTable):
     """The provider's own description, for `check`."""
 
     openapi: list[str] | None = None

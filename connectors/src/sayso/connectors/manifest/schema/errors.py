@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from sayso.connectors.manifest.schema.base import Path, Table
+from sayso.connectors.manifest.schema.base import ManifestTable, Path
 
 MEANINGS = Literal[
     "unknown_subject",
@@ -24,14 +24,14 @@ MEANINGS = Literal[
 ]
 
 
-class ErrorAt(Table):
+class ErrorAt(ManifestTable):
     """Where an answer that says no has its code and its words."""
 
     code: Path | None = None
     message: Path | None = None
 
 
-class ErrorWhen(Table):
+class ErrorWhen(ManifestTable):
     """Which answers a rule is about; all that is given has to hold."""
 
     status: list[int] | None = None
@@ -40,7 +40,7 @@ class ErrorWhen(Table):
     user_error_text: list[str] | None = None
 
 
-class ErrorRule(Table):
+class ErrorRule(ManifestTable):
     """What an answer means.
 
     Attributes:

@@ -7,13 +7,13 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from sayso.connectors.manifest.schema.action import ActionTable
-from sayso.connectors.manifest.schema.base import MAX_READS, Line, Path, Picks, Table, Word
-from sayso.connectors.manifest.schema.connection import Connection, MoneyUnit, Setting, Spec
+from sayso.connectors.manifest.schema.base import MAX_READS, Line, ManifestTable, Path, Picks, Word
+from sayso.connectors.manifest.schema.connection import ConnectionTable, MoneyUnit, Setting, Spec
 from sayso.connectors.manifest.schema.errors import ErrorAt, ErrorRule
 from sayso.connectors.manifest.schema.request import Read
 
 
-class Parts(Table):
+class Parts(ManifestTable):
     """What hangs on a record, such as the lines of an order; each gets a handle of its own."""
 
     items: Path
@@ -48,7 +48,7 @@ class Contact(Read):
     name: Path | None = None
 
 
-class Manifest(Table):
+class Manifest(ManifestTable):
     """A whole file."""
 
     manifest: Literal[1]
@@ -57,7 +57,7 @@ class Manifest(Table):
     title: Line
     spec: Spec = Spec()
     settings: dict[Word, Setting] = Field(default_factory=dict)
-    connection: Connection
+    connection: ConnectionTable
     money: MoneyUnit | None = None
     errors: list[ErrorRule] = Field(default_factory=list[ErrorRule])
     errors_at: ErrorAt = ErrorAt()

@@ -7,17 +7,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue, model_validator
 
-from sayso.connectors.manifest.schema.base import MAX_PAGES, Names, Path, Table
+from sayso.connectors.manifest.schema.base import MAX_PAGES, ManifestTable, Names, Path
 
 
-class Until(Table):
+class Until(ManifestTable):
     """Stop at items that are older than the call."""
 
     older_than: Literal["call.started"]
     path: Path
 
 
-class Page(Table):
+class Pagination(ManifestTable):
     """How a list goes on; exactly one of `cursor`, `token`, `next_url`, `number`, `offset`,
     `link`.
 
@@ -50,7 +50,7 @@ class Page(Table):
     until: Until | None = None
 
     @model_validator(mode="after")
-    def _one_way(self) -> Page:
+    def _one_way(self) -> Pagination:
         counted = [self.number, self.offset]
         ways = [self.cursor, self.token, self.next_url, *counted, self.link or None]
         if sum(way is not None for way in ways) != 1:
@@ -66,7 +66,7 @@ class Page(Table):
         return self
 
 
-class Request(Table):
+class RequestTable(ManifestTable):
     """What every request may have.
 
     Attributes:
@@ -89,7 +89,7 @@ class Request(Table):
         return self.query if isinstance(self.query, dict) else {}
 
 
-class Read(Request):
+class Read(RequestTable):
     """A request that changes nothing: exactly one of `get`, `post`, `query` as a text, `tool`.
 
     Attributes:
@@ -103,7 +103,7 @@ class Read(Request):
     post: str | None = None
     post_read: str | None = None
     root: Path | None = None
-    page: Page | None = None
+    page: Pagination | None = None
 
     @model_validator(mode="after")
     def _one_request(self) -> Read:
