@@ -1,9 +1,10 @@
 """How many files and functions one action runs through: `python -m bench.path [--json] [--list]`.
 
-Real runs, traced: a refund from `propose` to `succeeded`, a customer's words from `ask` to a
-waiting card, and a click in Slack to its commit. Counted are the distinct files and functions of
-`sayso` that run in between, on every thread; the sandbox and `sayso.testing` are left out. Each run
-is made twice and counted the second time, so that nothing of a start is in it.
+Real runs, traced: a refund from `propose` to `succeeded`, in process and over HTTP; a customer's
+words from `ask` to a waiting card and to a question; the console's inbox, a card and a yes; and a
+click in Slack to its commit. Counted are the distinct files and functions of `sayso` that run in
+between, on every thread; the sandbox and `sayso.testing` are left out. Each run is made twice and
+counted the second time, so that nothing of a start is in it.
 """
 
 from __future__ import annotations
@@ -12,12 +13,17 @@ import argparse
 import asyncio
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import CodeType, FrameType
 
+import httpx
 from support.shop_workspace import open_shop
+from surfaces.console.served_console import ROOT, ServedConsole, open_console
+from surfaces.console.test_answers import shown
+from surfaces.http.api_server import refund, token
 from surfaces.slack.slack_team import open_team
 
 import sayso
@@ -26,6 +32,9 @@ from sayso.actions.model.definition import Action
 from sayso.actions.model.plan import Plan, Step
 from sayso.agent.base import Handles, Message
 from sayso.money import Money
+from sayso.sdk.resources.tokens import Scope
+from sayso.sdk.solution_view import SolutionView
+from sayso.surfaces.http.app import create_app
 from sayso.testing.slack import FakeSlack
 
 PACKAGE = tuple(map(Path, sayso.__path__))
@@ -33,6 +42,8 @@ LEFT_OUT = frozenset({"sandbox", "testing"})
 MOST_FILES = 50
 """The bar, for the first case."""
 CUSTOMERS = ("cus_1", "cus_2")
+PATIENT_S = 600.0
+"""A traced run on a busy machine is slow, and how slow is not what is counted."""
 
 Run = Callable[[str], Awaitable[None]]
 
@@ -119,10 +130,84 @@ async def ask(folder: Path, trace: Trace) -> None:
         async def run(customer: str) -> None:
             order = f"order_{customer}"
             opened.shop.books.add(order, customer, Money(20_000, "USD"))
-            request = await opened.sayso.ask(customer, f"please refund all of {order}")
+            words = f"please refund all of {order}"
+            request = await opened.sayso.ask(customer, words, wait_s=PATIENT_S)
             assert [one.status for one in request.actions] == ["pending_approval"], request
 
         await trace.second(run)
+
+
+async def question(folder: Path, trace: Trace) -> None:
+    """A customer's words, to the question whether they were understood."""
+    async with open_shop(folder, confirm={"default": "always"}) as opened:
+
+        async def run(customer: str) -> None:
+            order = f"order_{customer}"
+            opened.shop.books.add(order, customer, Money(20_000, "USD"))
+            words = f"My mug broke, please refund $10 of {order}."
+            request = await opened.sayso.ask(customer, words, wait_s=PATIENT_S)
+            assert request.question is not None, request
+
+        await trace.second(run)
+
+
+async def post(folder: Path, trace: Trace) -> None:
+    """The same action over HTTP."""
+    async with open_shop(folder) as opened:
+        transport = httpx.ASGITransport(create_app(opened.sayso))
+        scopes = frozenset({Scope.PROPOSE, Scope.READ})
+        _, secret = await token(opened.sayso, "bot", scopes=scopes)
+        bearer = {"Authorization": f"Bearer {secret}"}
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://localhost", headers=bearer, timeout=PATIENT_S
+        ) as client:
+
+            async def run(customer: str) -> None:
+                order = f"order_{customer}"
+                opened.shop.books.add(order, customer, Money(2_000, "USD"))
+                answer = await client.post(
+                    "/v1/actions",
+                    json=refund(order, customer),
+                    headers={"Idempotency-Key": f"key-{customer}"},
+                )
+                assert answer.json()["status"] == "succeeded", answer.text
+
+            await trace.second(run)
+
+
+async def look(folder: Path, trace: Trace, where: str) -> None:
+    """A page of the console: the inbox, or a card."""
+    async with open_console(folder) as console:
+        cards = {customer: await _card(console, customer) for customer in CUSTOMERS}
+        async with console.client(await console.sign_in()) as browser:
+
+            async def run(customer: str) -> None:
+                page = await browser.get(f"{ROOT}/{where.format(card=cards[customer].id)}")
+                assert page.status_code == 200, page.text
+
+            await trace.second(run)
+
+
+async def answer(folder: Path, trace: Trace) -> None:
+    """A yes in the console, to its commit and the page after it."""
+    async with open_console(folder) as console:
+        cards = {customer: await _card(console, customer) for customer in CUSTOMERS}
+        async with console.client(await console.sign_in()) as browser:
+
+            async def run(customer: str) -> None:
+                form = shown(cards[customer], decision="yes")
+                said = await browser.post(
+                    f"{ROOT}/solution/{cards[customer].id}/decision", data=form
+                )
+                assert said.status_code in {200, 303}, said.text
+                view = await console.sayso.solutions.get(cards[customer].id)
+                assert "pending_approval" not in {step.status for step in view.steps}, view
+
+            await trace.second(run)
+
+
+async def _card(console: ServedConsole, customer: str) -> SolutionView:
+    return await console.ask(customer=int(customer.removeprefix("cus_")))
 
 
 async def click(folder: Path, trace: Trace) -> None:
@@ -144,9 +229,14 @@ async def _click(folder: Path, trace: Trace, slack: FakeSlack) -> None:
         await trace.second(run)
 
 
-CASES = {
+CASES: dict[str, Callable[[Path, Trace], Coroutine[None, None, None]]] = {
     "propose to succeeded": propose,
-    "ask to a waiting card": ask,
+    "propose to succeeded, over HTTP": post,
+    "words to a waiting card": ask,
+    "words to a question": question,
+    "the console's inbox": partial(look, where=""),
+    "the console's card": partial(look, where="solution/{card}"),
+    "a yes in the console": answer,
     "a click in Slack to its commit": click,
 }
 

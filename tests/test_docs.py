@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections import defaultdict
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -132,7 +133,22 @@ def test_the_places_that_newcomers_look_for_are_where_it_is_said() -> None:
     assert [one for one in projects() if f"`{one}`" not in page] == []
     named = re.findall(r"\| ([\w/]+\.py) \| `(\w+)` \|", page)
     assert len(named) > 10
-    lost = [
+    assert _lost(named) == []
+
+
+def test_the_way_through_the_house_names_what_is_there() -> None:
+    """docs/explanation/the-house.md leads from the front door to the call and back."""
+    page = (DOCS / "explanation" / "the-house.md").read_text(encoding="utf-8")
+    named = re.findall(r"`([\w/]+\.py)`(?: \(|, )`(\w+)`", page.replace("\n", " "))
+    assert len(named) > 20
+    assert _lost(named) == []
+    files = re.findall(r"`((?:sayso|\w+/src)/[\w/.]+)`", page)
+    assert [file for file in files if not (ROOT / file).exists()] == []
+
+
+def _lost(named: Sequence[tuple[str, str]]) -> list[str]:
+    """Of files and what is to be found in each: what is not."""
+    return [
         f"{file}: {name}"
         for file, name in named
         if not re.search(
@@ -141,7 +157,6 @@ def test_the_places_that_newcomers_look_for_are_where_it_is_said() -> None:
             flags=re.MULTILINE,
         )
     ]
-    assert lost == []
 
 
 def test_a_file_that_a_page_names_is_there() -> None:
