@@ -30,9 +30,7 @@ from sayso.sdk.progress import call_claimed, settle_request
 from sayso.sdk.reload import LoadedView, Reloads
 from sayso.sdk.resources.approvals import SETTLED
 from sayso.sdk.resources.base import SDK
-from sayso.sdk.resources.figures import Figures, read_figures
 from sayso.sdk.views import ActionView, EventView, RequestView, action_view, approval_view
-from sayso.sdk.webhooks.sender import WebhookSender
 from sayso.sdk.workspace import Workspace
 from sayso.store.base import Store, check_room
 from sayso.store.clock import ServerClock, TimeSource
@@ -40,6 +38,7 @@ from sayso.telemetry import Telemetry
 
 if TYPE_CHECKING:
     # Loaded where they are used, since they load the policy's engine.
+    from sayso.sdk.resources.figures import Figures
     from sayso.sdk.resources.report import ReportView
 
 Mode = Literal["run", "decide", "read"]
@@ -132,6 +131,8 @@ class Sayso(Nouns):
             await self._container.close(self._tasks)
             raise
         if self._mode == "run":
+            from sayso.sdk.webhooks.sender import WebhookSender
+
             self._tasks.append(asyncio.create_task(self._container.dispatcher.run()))
             sending = WebhookSender(self._container, self._workspace).run()
             self._tasks.append(asyncio.create_task(sending))
@@ -349,6 +350,8 @@ class Sayso(Nouns):
 
     async def figures(self, tenant: str | None = None) -> Figures:
         """A few counts for who watches."""
+        from sayso.sdk.resources.figures import read_figures
+
         return await read_figures(self.container, self.tenant if tenant is None else Tenant(tenant))
 
     def now(self) -> datetime:

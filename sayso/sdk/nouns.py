@@ -6,47 +6,46 @@ from typing import TYPE_CHECKING
 
 from sayso.errors import Code, ConfigError
 from sayso.ids import Tenant
-from sayso.sdk.audit.audit import Audit
 from sayso.sdk.audit.index import LogIndexes
 from sayso.sdk.container import Container
 from sayso.sdk.identity import Identity
-from sayso.sdk.inbound.resource import InboundResource
-from sayso.sdk.privacy.privacy import Privacy
 from sayso.sdk.rejected_calls import RejectedCalls
-from sayso.sdk.resources.accounts import AccountResource
 from sayso.sdk.resources.actions import ActionResource
 from sayso.sdk.resources.approvals import ApprovalResource
 from sayso.sdk.resources.authentication import Authentication
-from sayso.sdk.resources.canaries import CanaryResource
-from sayso.sdk.resources.events import EventResource
-from sayso.sdk.resources.limits import LimitResource
-from sayso.sdk.resources.oidc import OidcResource
 from sayso.sdk.resources.outbox import OutboxResource
-from sayso.sdk.resources.passkeys import PasskeyResource
 from sayso.sdk.resources.people import People
-from sayso.sdk.resources.policy import PolicyResource
 from sayso.sdk.resources.processes import ProcessResource
-from sayso.sdk.resources.prompts import PromptResource
 from sayso.sdk.resources.requests import RequestResource
-from sayso.sdk.resources.sessions import SessionResource
-from sayso.sdk.resources.slack_link import SlackLinkResource
-from sayso.sdk.resources.solutions import SolutionResource
-from sayso.sdk.resources.statistics import StatisticsResource
 from sayso.sdk.resources.stops import StopResource
 from sayso.sdk.resources.tokens import Tokens
-from sayso.sdk.resources.work import WorkResource
-from sayso.sdk.webhooks.resource import WebhookResource
 from sayso.sdk.workspace import Workspace
 
 if TYPE_CHECKING:
+    # Loaded where they are used: no command needs them all, and each costs every start.
     from sayso.connectors.email.connector import EmailConnector
+    from sayso.sdk.audit.audit import Audit
     from sayso.sdk.audit.repairs import RepairResource
-
-    # Loaded where they are used, since they load the policy's engine.
+    from sayso.sdk.inbound.resource import InboundResource
+    from sayso.sdk.privacy.privacy import Privacy
+    from sayso.sdk.resources.accounts import AccountResource
     from sayso.sdk.resources.analysis import AnalysisResource
+    from sayso.sdk.resources.canaries import CanaryResource
     from sayso.sdk.resources.evaluations import EvaluationResource
+    from sayso.sdk.resources.events import EventResource
+    from sayso.sdk.resources.limits import LimitResource
+    from sayso.sdk.resources.oidc import OidcResource
+    from sayso.sdk.resources.passkeys import PasskeyResource
+    from sayso.sdk.resources.policy import PolicyResource
+    from sayso.sdk.resources.prompts import PromptResource
     from sayso.sdk.resources.rollout import RolloutResource
+    from sayso.sdk.resources.sessions import SessionResource
+    from sayso.sdk.resources.slack_link import SlackLinkResource
+    from sayso.sdk.resources.solutions import SolutionResource
+    from sayso.sdk.resources.statistics import StatisticsResource
     from sayso.sdk.resources.suggestions import SuggestionResource
+    from sayso.sdk.resources.work import WorkResource
+    from sayso.sdk.webhooks.resource import WebhookResource
 
 
 class Nouns:
@@ -104,11 +103,15 @@ class Nouns:
     @property
     def solutions(self) -> SolutionResource:
         """What waits for people, one item for each plan, and their answers."""
+        from sayso.sdk.resources.solutions import SolutionResource
+
         return SolutionResource(self.container, self._workspace)
 
     @property
     def canaries(self) -> CanaryResource:
         """Test cards against tired eyes: for surfaces on which people read what they answer."""
+        from sayso.sdk.resources.canaries import CanaryResource
+
         return CanaryResource(self.container, self._workspace)
 
     @property
@@ -119,16 +122,22 @@ class Nouns:
     @property
     def events(self) -> EventResource:
         """Every change of requests and actions."""
+        from sayso.sdk.resources.events import EventResource
+
         return EventResource(self.container)
 
     @property
     def passkeys(self) -> PasskeyResource:
         """The passkeys of people, and which yes needs one."""
+        from sayso.sdk.resources.passkeys import PasskeyResource
+
         return PasskeyResource(self.container)
 
     @property
     def oidc(self) -> OidcResource:
         """Signing in to the console by your company's provider."""
+        from sayso.sdk.resources.oidc import OidcResource
+
         if self._oidc is None:
             self._oidc = OidcResource(self.container, self._workspace)
         return self._oidc
@@ -136,21 +145,29 @@ class Nouns:
     @property
     def accounts(self) -> AccountResource:
         """Whose accounts are used, and how their connections are."""
+        from sayso.sdk.resources.accounts import AccountResource
+
         return AccountResource(self.container, self._workspace)
 
     @property
     def slack_links(self) -> SlackLinkResource:
         """Slack accounts that become somebody's."""
+        from sayso.sdk.resources.slack_link import SlackLinkResource
+
         return SlackLinkResource(self.container)
 
     @property
     def sessions(self) -> SessionResource:
         """People who are signed in to the console."""
+        from sayso.sdk.resources.sessions import SessionResource
+
         return SessionResource(self.container)
 
     @property
     def statistics(self) -> StatisticsResource:
         """What was done by itself and by people, over some days."""
+        from sayso.sdk.resources.statistics import StatisticsResource
+
         return StatisticsResource(self.container)
 
     @property
@@ -161,6 +178,8 @@ class Nouns:
     @property
     def work(self) -> WorkResource:
         """What machines leave to people: takes, notes, and ends it."""
+        from sayso.sdk.resources.work import WorkResource
+
         return WorkResource(self.container)
 
     @property
@@ -195,6 +214,8 @@ class Nouns:
     @property
     def webhooks(self) -> WebhookResource:
         """The programs that are called with every change."""
+        from sayso.sdk.webhooks.resource import WebhookResource
+
         return WebhookResource(self.container, self._workspace)
 
     @property
@@ -207,6 +228,8 @@ class Nouns:
     @property
     def inbound(self) -> InboundResource:
         """Hears providers' webhooks."""
+        from sayso.sdk.inbound.resource import InboundResource
+
         return InboundResource(self.container, self._workspace)
 
     @property
@@ -217,6 +240,8 @@ class Nouns:
     @property
     def audit(self) -> Audit:
         """Queries, verifies and exports the log."""
+        from sayso.sdk.audit.audit import Audit
+
         return Audit(self.container, self._workspace, self._indexes)
 
     @property
@@ -230,11 +255,15 @@ class Nouns:
     @property
     def policy(self) -> PolicyResource:
         """The policy: what is in force, what the files say, who may change it."""
+        from sayso.sdk.resources.policy import PolicyResource
+
         return PolicyResource(self.container, self._workspace)
 
     @property
     def limits(self) -> LimitResource:
         """The limits in force, how much of each is used, and their caps."""
+        from sayso.sdk.resources.limits import LimitResource
+
         return LimitResource(self.container, self.policy)
 
     @property
@@ -247,6 +276,8 @@ class Nouns:
     @property
     def prompts(self) -> PromptResource:
         """Which prompt models get, and a candidate for a part of the requests."""
+        from sayso.sdk.resources.prompts import PromptResource
+
         return PromptResource(self.container, self._workspace)
 
     @property
@@ -273,4 +304,6 @@ class Nouns:
     @property
     def privacy(self) -> Privacy:
         """Erases customers, shows them what is held, keeps legal holds, sweeps what is old."""
+        from sayso.sdk.privacy.privacy import Privacy
+
         return Privacy(self.container, self._workspace)

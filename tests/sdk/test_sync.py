@@ -14,7 +14,9 @@ from support.shop_workspace import make_shop_workspace
 
 from sayso.audit.entry import Actor, ActorKind
 from sayso.money import Money
+from sayso.sdk.audit.audit import Audit
 from sayso.sdk.client import Sayso
+from sayso.sdk.privacy.privacy import Privacy
 from sayso.sdk.resources.tokens import Scope
 from sayso.sdk.sync import SyncSayso
 
@@ -81,7 +83,9 @@ def public(kind: type) -> set[str]:
 
 def type_of(kind: type, noun: str) -> type:
     """The class of a resource."""
-    found = get_type_hints(getattr(kind, noun).fget)["return"]
+    # NOTE: named, since nouns are loaded where they are first asked for.
+    lazy = {"Audit": Audit, "Privacy": Privacy}
+    found = get_type_hints(getattr(kind, noun).fget, localns=lazy)["return"]
     assert isinstance(found, type)
     return found
 

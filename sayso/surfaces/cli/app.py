@@ -7,6 +7,7 @@ is enough.
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import os
 import sys
@@ -154,6 +155,7 @@ def _run(words: list[str], output: Output) -> int:
     try:
         stop_exporting = start_exporting(os.environ)
         app = build_app(frozenset({command} if command else ()))
+        gc.enable()  # see `__main__`
         status: object = app(words, standalone_mode=False, prog_name="sayso")
         sys.stdout.flush()
         if status == INTERRUPTED:  # Typer takes a KeyboardInterrupt for an exit with this status
