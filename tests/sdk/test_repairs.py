@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from actions.steps import MAIN, decide, propose, say, shown, stock
 from sdk.test_self_audit import judging, until_refused
+from support.database_writer import overwrite
 from support.shop_workspace import ShopWorkspace, open_shop
 
 from sayso.audit.entry import Actor, ActorKind
@@ -22,31 +23,12 @@ from sayso.store.postgres.connection import connect_plainly
 pytestmark = pytest.mark.promise("audit:repair")
 
 OPERATOR = Actor(kind=ActorKind.SERVICE, id="operator")
-_TABLES = ("action", "approval", "vote", "request", "log_entry")
 DECIDES = frozenset({Scope.READ, Scope.DECIDE})
 
 
 def tamper(opened: ShopWorkspace, statement: str) -> None:
-    """What somebody does who can write the database; its guards are as before afterwards."""
-    if is_postgres(opened.workspace):
-        with connect_plainly(opened.workspace.store_url) as admin:
-            admin.execute("set search_path to sayso")
-            for table in _TABLES:
-                admin.execute(f"alter table {table} disable trigger user".encode())
-            assert admin.execute(statement.encode()).rowcount > 0
-            for table in _TABLES:
-                admin.execute(f"alter table {table} enable trigger user".encode())
-            admin.execute("select guard_tables()")
-        return
-    with closing(sqlite3.connect(opened.workspace.store_path)) as rows, rows:
-        guards = rows.execute(
-            "select name, sql from sqlite_master where type = 'trigger'"
-        ).fetchall()
-        for name, _ in guards:
-            rows.execute(f"drop trigger {name}")
-        assert rows.execute(statement).rowcount > 0
-        for _, sql in guards:
-            rows.execute(sql)
+    """What somebody does who can write the database."""
+    overwrite(opened.workspace, statement)
 
 
 async def token_of(opened: ShopWorkspace, person: str) -> str:
@@ -71,6 +53,7 @@ async def accused(store_url: str, tmp_path: Path) -> AsyncGenerator[ShopWorkspac
 TAMPERED = {
     "a status": "update action set status = 'refused' where status = 'succeeded'",
     "an amount": "update action set amount_minor = 1 where status = 'succeeded'",
+    "who asked": "update action set requester = 'service:nobody' where status = 'succeeded'",
     "a customer": "update action set subject_id = 'cus_9' where status = 'succeeded'",
     "an approval": "update approval set status = 'approved' where status = 'pending'",
     "a vote": "update vote set decision = 'reject'",

@@ -37,7 +37,9 @@ async def judge_server(world: World) -> None:
                 pass
         except IntegrityError as error:
             raise FindingError("accused", f"the server's own judge: {error.message}") from error
-        _accuse("the server's own judge", judge.findings.kept)
+        _accuse("the server's own judge", judge.findings.open)
+        if judge.findings.kept:  # and accepted: as in a server, another one finds out what is left
+            del world.judges[tenant]
 
 
 async def judge_ready(world: World) -> None:

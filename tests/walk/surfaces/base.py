@@ -129,6 +129,14 @@ class Surface:
         """Ask for the end of a hold, or confirm it."""
         raise NotImplementedError
 
+    async def repair(self, repair_id: str, person: str) -> None:
+        """Ask that rows are rebuilt, or confirm it."""
+        raise NotImplementedError
+
+    async def accept(self, finding: str, person: str) -> None:
+        """Ask that a finding is accepted, or confirm it."""
+        raise NotImplementedError
+
     async def look(self) -> None:
         """Read every list and every page that it has, so that none breaks."""
         raise NotImplementedError

@@ -179,6 +179,12 @@ class CliSurface(Surface):
     async def release(self, hold_id: str, person: str, key: str) -> None:
         await self.run("privacy", "release", hold_id, by=person)
 
+    async def repair(self, repair_id: str, person: str) -> None:
+        await self.run("audit", "repair", repair_id, by=person)
+
+    async def accept(self, finding: str, person: str) -> None:
+        await self.run("audit", "accept", finding, by=person)
+
     async def look(self) -> None:
         for words in LISTS:
             await self.run(*words)

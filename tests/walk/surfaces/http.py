@@ -190,6 +190,12 @@ class HttpSurface(Surface):
     async def release(self, hold_id: str, person: str, key: str) -> None:
         await self.call("POST", f"/v1/privacy/holds/{hold_id}/release", person, {}, key)
 
+    async def repair(self, repair_id: str, person: str) -> None:
+        await self.call("POST", "/v1/audit/repair", person, {"repair": repair_id})
+
+    async def accept(self, finding: str, person: str) -> None:
+        await self.call("POST", "/v1/audit/accept", person, {"finding": finding})
+
     async def look(self) -> None:
         for path in LISTS:
             await self.call("GET", path, "maria")

@@ -186,6 +186,12 @@ class SdkSurface(Surface):
     async def release(self, hold_id: str, person: str, key: str) -> None:
         await self.world.sayso.privacy.release(hold_id, by=await self._person(person), key=key)
 
+    async def repair(self, repair_id: str, person: str) -> None:
+        await self.world.sayso.repairs.repair(repair_id, token=self.world.token(person))
+
+    async def accept(self, finding: str, person: str) -> None:
+        await self.world.sayso.repairs.accept(finding, token=self.world.token(person))
+
     async def look(self) -> None:
         sayso = self.world.sayso
         for state in STATES_OF_REQUESTS:

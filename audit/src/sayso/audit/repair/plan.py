@@ -91,8 +91,18 @@ def plan_repair(findings: Sequence[Finding]) -> Plan:
             left.append(found)
         else:
             changes[fault.table, fault.name] = change
+    left = [found for found in left if not _is_mended_with_action(found, changes)]
     ordered = tuple(changes.values())[:MOST_ROWS]
     return Plan(changes=ordered, left=tuple(left), digest=_digest(ordered))
+
+
+def _is_mended_with_action(found: Finding, changes: Mapping[tuple[str, str], Change]) -> bool:
+    """Whether an approval only names another requester than its action, which is written again."""
+    fault = found.row
+    if fault is None or fault.said is None or fault.columns != ("asked_alike",):
+        return False
+    change = changes.get(("action", str(fault.said.get("action_id"))))
+    return change is not None and bool({"requester", "request_id"} & change.values.keys())
 
 
 def told(plan: Plan) -> list[Json]:
