@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from walk.facts import FindingError
@@ -64,7 +65,7 @@ async def judge_export(world: World) -> None:
         shutil.rmtree(place)
 
 
-def _accuse(who: str, said: list[Finding]) -> None:
+def _accuse(who: str, said: Sequence[Finding]) -> None:
     wrong = [one for one in said if one.damage not in UNDECIDED]
     if wrong:
         told = "; ".join(f"{one.check}: {one.message}" for one in wrong[:3])
