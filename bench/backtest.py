@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Mapping
 
-from sayso.actions.policy.backtest import Player, Recorded, Said
+from sayso.actions.policy.backtest import Player, RecordedJudgement, Said
 from sayso.actions.policy.cedar import DEFAULT_ROLES, CedarPolicy, read_default_policy
 from sayso.actions.policy.formula.domain import domain_of, pick
 from sayso.actions.policy.formula.terms import Value
@@ -67,7 +67,7 @@ def main(count: int) -> int:
     began, cpu = time.perf_counter(), time.process_time()
     for at in range(count):
         values = kept[at % len(kept)]
-        player.play(Recorded(str(at), REFUND.name, values, sayings[at % len(sayings)]))
+        player.play(RecordedJudgement(str(at), REFUND.name, values, sayings[at % len(sayings)]))
     played = player.finish()
     took, spent = time.perf_counter() - began, time.process_time() - cpu
     sys.stdout.write(

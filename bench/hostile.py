@@ -23,13 +23,13 @@ from random import Random
 
 from bench.place import make_workspace, working_folder
 from bench.report import Report, Row, print_report, show_progress
-from sayso.actions.approvals.decision import Choice, Decision
+from sayso.actions.approvals.decision import Decision, DecisionChoice
 from sayso.actions.model.definition import Action, Assurance, Subject
 from sayso.actions.model.digest import call_key
 from sayso.actions.model.plan import Handoff, Plan, Step
 from sayso.agent.base import Handles, Message, Planner, Question
 from sayso.agent.grounding import ground_plan
-from sayso.agent.model_calls import ModelSettings, Price
+from sayso.agent.model_calls import ModelSettings, TokenPrice
 from sayso.agent.models import ModelPlanner
 from sayso.agent.prompts import Prompts
 from sayso.agent.understanding.planner import load_knowledge
@@ -173,7 +173,7 @@ class Campaign:
                 await self._propose(victim, wild)
                 await self._propose(victim, near_miss(self.random, own, stolen))
         model = HostileModel(source=source, seed=number)
-        settings = ModelSettings(model="scripted:one", price=Price(input=1, output=1))
+        settings = ModelSettings(model="scripted:one", price=TokenPrice(input=1, output=1))
         await self._ask(
             victim,
             words,
@@ -221,7 +221,7 @@ class Campaign:
                 approval_id=card.id,
                 revision=card.revision,
                 digest=card.digest,
-                choice=Choice.APPROVE if yes else Choice.REJECT,
+                choice=DecisionChoice.APPROVE if yes else DecisionChoice.REJECT,
                 person=self.random.choice(PEOPLE),
                 via="bench",
                 credential="host",

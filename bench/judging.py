@@ -28,7 +28,7 @@ from sayso.actions.limits.book import Circumstances, LimitBook
 from sayso.actions.limits.checks import LimitChecks
 from sayso.actions.model.action_row import ActionRow, get_action
 from sayso.actions.policy.active import LoadedPolicy
-from sayso.actions.policy.base import Judgement, Question
+from sayso.actions.policy.base import Judgement, PolicyQuestion
 from sayso.actions.policy.cedar import DEFAULT_ROLES, CedarPolicy, read_default_policy
 from sayso.actions.policy.document import PolicyDocument, PolicyRules
 from sayso.actions.policy.reading import read_policy
@@ -86,12 +86,12 @@ OTHERS = "\n".join(
     f'when {{ context.tenure_days == {number + 10_000} && context.currency == "USD" }};'
     for number in range(90)
 )
-CASES: Mapping[str, Question] = {
+CASES: Mapping[str, PolicyQuestion] = {
     "allow: a small refund": refund(18_50),
     "ask: a support manager": refund(120_00),
     "ask: two people, one from finance": refund(900_00),
 }
-Ask = Callable[[Question], object]
+Ask = Callable[[PolicyQuestion], object]
 
 
 @dataclass(kw_only=True)
@@ -104,7 +104,7 @@ class Judging:
     stages: StageChecks
     limits: LimitChecks
 
-    def __call__(self, question: Question) -> Judgement:
+    def __call__(self, question: PolicyQuestion) -> Judgement:
         """Ask the rules, the dials and the limits."""
         loaded = self.loaded
         judgement = loaded.policy.judge(question)
@@ -143,7 +143,7 @@ def policies() -> tuple[CedarPolicy, CedarPolicy, LoadedPolicy]:
     return plain, crowded, full
 
 
-def mean_us(call: Ask, questions: Iterator[Question]) -> float:
+def mean_us(call: Ask, questions: Iterator[PolicyQuestion]) -> float:
     """CPU microseconds of one call, over `CALLS` questions that were never asked before."""
     asked = list(itertools.islice(questions, CALLS))
     start = time.process_time()
@@ -194,7 +194,7 @@ async def measure(rounds: int, clone: Path | None) -> dict[str, dict[str, list[f
 
 def one_round(
     asks: Mapping[str, Ask],
-    questions: Mapping[tuple[str, str], Iterator[Question]],
+    questions: Mapping[tuple[str, str], Iterator[PolicyQuestion]],
     clone: Path | None,
     found: Mapping[str, dict[str, list[float]]],
 ) -> None:

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 
 from sayso.actions.model.definition import FactValue, Subject
 from sayso.actions.model.snapshot import Resolved
-from sayso.actions.policy.base import Approver, History, Outcome, Question
+from sayso.actions.policy.base import Approver, History, Outcome, PolicyQuestion
 from sayso.actions.policy.cedar import DEFAULT_ROLES, CedarPolicy, read_default_policy
 from sayso.connectors.stripe.actions import CANCEL_SUBSCRIPTION, CREDIT, REFUND
 from sayso.json import JsonValue
@@ -30,7 +30,7 @@ CALLS = 200
 LIMIT_US = {"allow": 500.0, "ask": 2000.0, "deny": 2000.0, "permits": 500.0}
 
 
-def refund(amount_minor: int, **changed: FactValue) -> Question:
+def refund(amount_minor: int, **changed: FactValue) -> PolicyQuestion:
     """A refund in US dollars by a customer of a hundred days."""
     amount = Money(amount_minor, "USD")
     facts: dict[str, FactValue] = {
@@ -43,7 +43,7 @@ def refund(amount_minor: int, **changed: FactValue) -> Question:
         "reason": "",
         "livemode": False,
     }
-    return Question(
+    return PolicyQuestion(
         tenant="acme",
         action=REFUND,
         subject=Subject(id="cus_1"),
@@ -64,7 +64,7 @@ def refund(amount_minor: int, **changed: FactValue) -> Question:
     )
 
 
-def plain_permits(question: Question, approvals: int, roles: frozenset[str]) -> bool:
+def plain_permits(question: PolicyQuestion, approvals: int, roles: frozenset[str]) -> bool:
     """The default policy's refund rules as one would write them by hand."""
     resolved, facts = question.resolved, question.resolved.facts
     amount = resolved.amount
@@ -84,7 +84,7 @@ def plain_permits(question: Question, approvals: int, roles: frozenset[str]) -> 
     return (small and few) or manager or (approvals >= 2 and finance)
 
 
-def plain_judge(question: Question) -> tuple[str, ...] | None:
+def plain_judge(question: PolicyQuestion) -> tuple[str, ...] | None:
     """The least roles, in the order in which `CedarPolicy.judge` asks; None for a deny."""
     first, second = DEFAULT_ROLES
     for roles in ((), (first,), (second,), (first, first), (first, second), (second, second)):
@@ -93,7 +93,7 @@ def plain_judge(question: Question) -> tuple[str, ...] | None:
     return None
 
 
-def anew(question: Question) -> Generator[Question]:
+def anew(question: PolicyQuestion) -> Generator[PolicyQuestion]:
     """The same question about one object after the other, since a policy remembers answers."""
     for number in itertools.count():
         facts = {**question.resolved.facts, "tenure_days": 100 + number}
@@ -101,7 +101,7 @@ def anew(question: Question) -> Generator[Question]:
         yield replace(question, resolved=resolved)
 
 
-def median_us(call: Callable[[Question], object], question: Question) -> float:
+def median_us(call: Callable[[PolicyQuestion], object], question: PolicyQuestion) -> float:
     """CPU microseconds of one call, the median of `ROUNDS` rounds of `CALLS` calls."""
     rounds: list[float] = []
     questions = anew(question)

@@ -36,11 +36,11 @@ from sayso.errors import OutcomeUnknownError, RetryableError
 from sayso.money import Money
 from sayso.sdk.client import Sayso
 from sayso.sdk.views import EventView
-from sayso.sdk.webhooks.sender import Pace, WebhookSender
+from sayso.sdk.webhooks.sender import DeliveryPace, WebhookSender
 from sayso.sdk.workspace import Workspace, write_secret_file
 from sayso.settings import parse_settings
 
-FAST = Pace(timeout_s=1.0, lease_s=4.0, item_pauses_s=(0.1, 0.3, 1.0), longest_pause_s=1.0)
+FAST = DeliveryPace(timeout_s=1.0, lease_s=4.0, item_pauses_s=(0.1, 0.3, 1.0), longest_pause_s=1.0)
 """As in earnest, but for waiting."""
 FAST_SERVER = {"fsync": "off"}
 """Processes are killed here, and not the power: what the kernel has, it keeps."""

@@ -18,7 +18,7 @@ from sayso.actions.model.definition import (
     at_most_once,
 )
 from sayso.actions.model.snapshot import Resolved
-from sayso.actions.policy.base import Approver, History, Question
+from sayso.actions.policy.base import Approver, History, PolicyQuestion
 from sayso.actions.policy.calendar import Calendar
 from sayso.actions.policy.cedar import CedarPolicy
 from sayso.actions.policy.cedar_schema import CONTEXT_FIELDS, RequestForm
@@ -107,9 +107,9 @@ def question(
     owner: str = "cus_1",
     kind: str = "charge",
     at: datetime = NOON,
-) -> Question:
+) -> PolicyQuestion:
     """A question that the sample allows at once, unless told otherwise."""
-    return Question(
+    return PolicyQuestion(
         tenant="acme",
         action=of,
         subject=Subject(id="cus_1", assurance=assurance),
@@ -142,7 +142,7 @@ def whole_form(of: Action) -> RequestForm:
     )
 
 
-def with_facts(asked: Question, **facts: FactValue) -> Question:
+def with_facts(asked: PolicyQuestion, **facts: FactValue) -> PolicyQuestion:
     """The same question with some facts changed."""
     changed = {**asked.resolved.facts, **facts}
     return replace(asked, resolved=replace(asked.resolved, facts=changed))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -176,6 +177,16 @@ def _names(tree: ast.Module) -> set[str]:
             else [alias.name for alias in node.names]
         )
     }
+
+
+def test_one_public_class_name_stands_for_one_class() -> None:
+    """Rule 5: who meets a name in one room and looks it up finds no other thing of that name."""
+    homes = defaultdict[str, list[str]](list)
+    for name, tree in read_package():
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                homes[node.name].append(place(name, node))
+    assert {name: found for name, found in homes.items() if len(found) > 1} == {}
 
 
 def test_any_stays_at_the_edge() -> None:

@@ -35,7 +35,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import orjson
 
-from sayso.sandbox.wire import SandboxRequest, SandboxResponse, Transmission, Wire
+from sayso.sandbox.wire import Request, Response, Transmission, Wire
 
 When = Literal["before", "after", "twice"]
 _TIMEOUT_S = 60.0
@@ -86,7 +86,7 @@ class Bank:
     def __init__(self, delay_s: float = 0.0) -> None:
         self._state = _State(delay_s)
 
-    async def serve(self, request: SandboxRequest) -> Transmission:
+    async def serve(self, request: Request) -> Transmission:
         """Answer a request."""
         body: Any = orjson.loads(request.body) if request.body else {}
         match request.method, request.path.split("/")[1:]:
@@ -157,7 +157,7 @@ class Bank:
             return False
         return True
 
-    async def _refund(self, request: SandboxRequest, body: Mapping[str, Any]) -> Transmission:
+    async def _refund(self, request: Request, body: Mapping[str, Any]) -> Transmission:
         state = self._state
         state.calls += 1
         worker = request.headers.get("x-worker", "")
@@ -301,7 +301,7 @@ def _as_json(refund: Refund) -> dict[str, object]:
 
 
 def _answer(value: object, status: int = 200) -> Transmission:
-    return Transmission(answer=SandboxResponse(status=status, body=orjson.dumps(value)))
+    return Transmission(answer=Response(status=status, body=orjson.dumps(value)))
 
 
 async def _main(delay_s: float) -> None:

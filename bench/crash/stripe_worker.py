@@ -19,7 +19,7 @@ from typing import Literal, TypeAlias
 
 from bench.crash.stripe_plan import AMOUNTS, Plan, Step
 from bench.place import open_workspace
-from sayso.actions.approvals.decision import Choice, Decision
+from sayso.actions.approvals.decision import Decision, DecisionChoice
 from sayso.actions.context import EngineSettings
 from sayso.actions.engine.engine import Boundary
 from sayso.actions.model.status import Status
@@ -121,7 +121,7 @@ class Caller:
                 approval_id=shown.id,
                 revision=shown.revision,
                 digest=shown.digest,
-                choice=Choice.APPROVE,
+                choice=DecisionChoice.APPROVE,
                 person="maria",
                 via="bench",
                 credential="host",

@@ -20,7 +20,7 @@ from typing import Literal, TypeAlias
 
 from bench.crash.connector import POLICY, BankConnector
 from bench.crash.plan import Wish
-from sayso.actions.approvals.decision import Choice, Decision
+from sayso.actions.approvals.decision import Decision, DecisionChoice
 from sayso.actions.context import EngineSettings
 from sayso.actions.controls.manual_resolution import ManualSettlement
 from sayso.actions.engine.engine import Boundary
@@ -239,7 +239,7 @@ class Worker:
                         approval_id=order.approval_id,
                         revision=order.revision,
                         digest=order.digest,
-                        choice=Choice.APPROVE,
+                        choice=DecisionChoice.APPROVE,
                         person=PERSON,
                         via="bench",
                         credential="host",

@@ -20,7 +20,7 @@ from support.shop import Shop
 
 from bench.log_crash.old import OldLog
 from bench.overhead.sayso import POLICY
-from sayso.actions.approvals.decision import Choice, Decision
+from sayso.actions.approvals.decision import Decision, DecisionChoice
 from sayso.audit.signed_note.note import Ed25519Signer
 from sayso.connectors.vault import new_key
 from sayso.errors import OutcomeUnknownError, RefusedError, RetryableError
@@ -144,7 +144,7 @@ class Worker:
                 approval_id=view.approval.id,
                 revision=view.approval.revision,
                 digest=view.approval.digest,
-                choice=Choice.APPROVE,
+                choice=DecisionChoice.APPROVE,
                 person=PERSON,
                 via="bench",
                 credential="host",

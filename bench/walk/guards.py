@@ -124,7 +124,7 @@ def _reservation() -> Patches:
 
 
 def _release() -> Patches:
-    yield following.Following, "_ended", _always(None)
+    yield following.LimitsFollowing, "_ended", _always(None)
 
 
 def _stop() -> Patches:

@@ -22,7 +22,7 @@ from sayso.audit.log import AuditLog
 from sayso.audit.signed_note.note import Ed25519Signer
 from sayso.ids import SystemClock
 from sayso.store.base import Store, Transaction
-from sayso.store.postgres.session import Session
+from sayso.store.postgres.session import PostgresSession
 from sayso.store.queries import Statement, numbered_queries
 from sayso.store.sqlite.store import SqliteStore
 
@@ -94,11 +94,11 @@ class StateWriter:
         return self._number
 
 
-def open_session(url: str) -> Session:
+def open_session(url: str) -> PostgresSession:
     """A connection with the settings of the store's."""
     from sayso.store.postgres.connection import connect  # needs an extra
 
-    return Session(connect(url))
+    return PostgresSession(connect(url))
 
 
 @dataclass(slots=True)
@@ -211,7 +211,7 @@ def _bare_move(store: Store) -> MoveSoon:
     return move
 
 
-def _released_move(store: Store, log: AuditLog, barrier: Session, name: str) -> MoveSoon:
+def _released_move(store: Store, log: AuditLog, barrier: PostgresSession, name: str) -> MoveSoon:
     """Commit without the sync, so that the lock is free; then wait for a commit with one."""
 
     async def move(change: Change) -> int:
@@ -220,7 +220,7 @@ def _released_move(store: Store, log: AuditLog, barrier: Session, name: str) -> 
         def work(tx: Transaction) -> int:
             # No named query says this, since nothing of Sayso may.
             session = getattr(tx, "_session")  # noqa: B009
-            assert isinstance(session, Session)
+            assert isinstance(session, PostgresSession)
             session.send(_ASYNC)
             return inner(tx)
 

@@ -20,7 +20,7 @@ from sayso.audit.signed_note.note import Checkpoint, Ed25519Signer, sign_checkpo
 from sayso.audit.tree.merkle import Frontier, leaf_hash
 from sayso.json import JsonValue
 from sayso.store.base import SqlValue, integer, text
-from sayso.store.postgres.session import Session
+from sayso.store.postgres.session import PostgresSession
 from sayso.store.queries import Statement, numbered_queries
 
 MOST = 500
@@ -121,7 +121,7 @@ _COMMIT = Statement(name="~commit", sql="commit")
 class SequencedWriter:
     """Stores state, body and its place in the line, on a connection of its own."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: PostgresSession) -> None:
         self._session = session
         block = integer(session.rows(session.send(_BLOCK))[0], "block")
         session.sync()
@@ -158,7 +158,7 @@ class Sequenced:
         return {"lag_s": list(self.lag_s), "cpu_s": self.cpu_s}
 
 
-def sequence(session: Session, signer: Ed25519Signer) -> Sequenced:
+def sequence(session: PostgresSession, signer: Ed25519Signer) -> Sequenced:
     """Give indexes until a line comes in and nothing waits any more."""
     told = Sequenced()
     own = signer.named(f"{DEPLOYMENT}/{TENANT}")
@@ -176,7 +176,7 @@ def sequence(session: Session, signer: Ed25519Signer) -> Sequenced:
     return told
 
 
-def _sequence_once(session: Session, signer: Ed25519Signer, told: Sequenced) -> int:
+def _sequence_once(session: PostgresSession, signer: Ed25519Signer, told: Sequenced) -> int:
     session.send(_BEGIN)
     session.send(_LOCK)
     session.send(_ALL)

@@ -55,7 +55,7 @@ class ConnectedAccount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Person:
+class TerminalPerson:
     """How the person at the keyboard is reached.
 
     Attributes:
@@ -69,7 +69,7 @@ class Person:
 
 
 async def connect_account(
-    workspace: Workspace, clock: Clock, name: str, person: Person, *, wait_s: float = WAIT_S
+    workspace: Workspace, clock: Clock, name: str, person: TerminalPerson, *, wait_s: float = WAIT_S
 ) -> ConnectedAccount:
     """Connect an account and ask as whom it is known.
 
@@ -158,7 +158,7 @@ def _lines_for(workspace: Workspace, name: str) -> str | None:
 
 
 async def _authorise(
-    connections: Connections, clock: Clock, name: str, person: Person, wait_s: float
+    connections: Connections, clock: Clock, name: str, person: TerminalPerson, wait_s: float
 ) -> datetime | None:
     connection = connections.find(name)
     if connection.grant == "client_credentials":
@@ -189,7 +189,7 @@ async def _authorise(
 
 
 async def _come_back(
-    connection: Connection, begun: Authorization, person: Person, wait_s: float
+    connection: Connection, begun: Authorization, person: TerminalPerson, wait_s: float
 ) -> dict[str, str]:
     parts = urlsplit(connection.redirect_uri)
     if parts.scheme != "http" or parts.hostname not in LOOPBACK:

@@ -31,7 +31,7 @@ from sayso.actions.policy.active import (
     FollowingStore,
     Policies,
 )
-from sayso.actions.policy.base import Approver, Demand, Judgement, Outcome, Question
+from sayso.actions.policy.base import Approver, Demand, Judgement, Outcome, PolicyQuestion
 from sayso.actions.policy.evaluator import Evaluator
 from sayso.agent.base import Planner
 from sayso.agent.people_question import renewing
@@ -535,15 +535,15 @@ class _NoPolicy:
     def numbers_for(self, action: str) -> Sequence[Decimal]:
         return ()
 
-    def judge(self, question: Question, also: Sequence[Demand] = ()) -> Judgement:
+    def judge(self, question: PolicyQuestion, also: Sequence[Demand] = ()) -> Judgement:
         return Judgement(
             outcome=Outcome.DENY, rules=(), explain="opened for looking only", policy_version="none"
         )
 
-    def suppose(self, question: Question) -> Judgement:
+    def suppose(self, question: PolicyQuestion) -> Judgement:
         return self.judge(question)
 
     def permits(
-        self, question: Question, approvers: Sequence[Approver], also: Sequence[Demand] = ()
+        self, question: PolicyQuestion, approvers: Sequence[Approver], also: Sequence[Demand] = ()
     ) -> Judgement:
         return self.judge(question)

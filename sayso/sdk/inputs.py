@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TypeVar
 
-from sayso.actions.approvals.decision import Choice
+from sayso.actions.approvals.decision import DecisionChoice
 from sayso.errors import Code, RefusedError
 from sayso.ids import is_id
 from sayso.text import plain
@@ -48,14 +48,14 @@ def cursor_of(prefix: str, after: str | None) -> str | None:
     )
 
 
-def as_choice(choice: str) -> Choice:
+def as_choice(choice: str) -> DecisionChoice:
     """A decision.
 
     Raises:
         RefusedError: `invalid_input`.
     """
     try:
-        return Choice(choice)
+        return DecisionChoice(choice)
     except ValueError:
         raise RefusedError(
             Code.INVALID_INPUT,

@@ -34,7 +34,7 @@ State = Literal["read", "refused", "wrong", "untried"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tried:
+class TrialResult:
     """What came of one part of a manifest.
 
     Attributes:
@@ -66,7 +66,7 @@ async def try_reads(
     name: str,
     subject: str,
     args: Mapping[str, JsonObject] | None = None,
-) -> AsyncIterator[Tried]:
+) -> AsyncIterator[TrialResult]:
     """Run every read of a manifest for a customer, and say what fits and what doesn't.
 
     Args:
@@ -131,11 +131,11 @@ class _Trial:
         self._subject = subject
         self._args = args
 
-    async def all(self) -> AsyncIterator[Tried]:
+    async def all(self) -> AsyncIterator[TrialResult]:
         """The account, the lists, and each action."""
         try:
             account = await self._connector.who_am_i()
-            yield Tried(where="connection.account", state="read", what=account.shown)
+            yield TrialResult(where="connection.account", state="read", what=account.shown)
         except SaysoError as error:
             yield _failed("connection.account", error)
             return
@@ -144,21 +144,23 @@ class _Trial:
             records = list(await self._connector.list_records(self._subject))
             kinds = sorted({one.kind for one in records})
             counted = [f"{sum(one.kind == kind for one in records)} {kind}" for kind in kinds]
-            yield Tried(where="records", state="read", what=", ".join(counted) or "none")
+            yield TrialResult(where="records", state="read", what=", ".join(counted) or "none")
         except SaysoError as error:
             yield _failed("records", error)
         for defined in self._connector.defined.values():
             async for one in self._action(defined, records):
                 yield one
 
-    async def _action(self, defined: Defined, records: list[Record]) -> AsyncIterator[Tried]:
+    async def _action(self, defined: Defined, records: list[Record]) -> AsyncIterator[TrialResult]:
         verb = defined.action.name.partition(".")[2]
         where = f"actions.{verb}"
         given = self._args.get(verb)
         try:
             made = given if given is not None else _made_up(defined, records)
         except LookupError as error:
-            yield Tried(where=where, state="untried", what=f"the customer has no {error.args[0]}")
+            yield TrialResult(
+                where=where, state="untried", what=f"the customer has no {error.args[0]}"
+            )
             return
         try:
             args: Args = read_args(defined.action, made)
@@ -166,11 +168,11 @@ class _Trial:
         except SaysoError as error:
             yield _failed(where, error)
             return
-        yield Tried(where=where, state="read", what=_summary(resolved))
+        yield TrialResult(where=where, state="read", what=_summary(resolved))
         if defined.look_up is not None:
             yield await self._look_up(f"{where}.look_up", defined, resolved)
 
-    async def _look_up(self, where: str, defined: Defined, resolved: Resolved) -> Tried:
+    async def _look_up(self, where: str, defined: Defined, resolved: Resolved) -> TrialResult:
         """It must find nothing of a call that never was."""
         call = Call(
             tenant="trial",
@@ -186,14 +188,14 @@ class _Trial:
             return _failed(where, error)
         if not isinstance(found, Absence):
             what = "it finds an effect of a call that was never made"
-            return Tried(where=where, state="wrong", what=what)
-        return Tried(where=where, state="read", what=f"nothing there: {found.value}")
+            return TrialResult(where=where, state="wrong", what=what)
+        return TrialResult(where=where, state="read", what=f"nothing there: {found.value}")
 
 
-def _failed(where: str, error: SaysoError) -> Tried:
+def _failed(where: str, error: SaysoError) -> TrialResult:
     """A refusal is the file's own word; an answer that can't be read is a mistake of the file."""
     wrong = isinstance(error, RetryableError | OutcomeUnknownError) or error.code in _OURS
-    return Tried(
+    return TrialResult(
         where=where, state="wrong" if wrong else "refused", what=f"{error.message} [{error.code}]"
     )
 

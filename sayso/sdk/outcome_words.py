@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import assert_never
 
-from sayso.actions.approvals.repository import ApprovalStatus, Choice
+from sayso.actions.approvals.repository import ApprovalStatus, DecisionChoice
 from sayso.actions.model.status import Status
 from sayso.audit.entry import EntryKind
 from sayso.errors import Code
@@ -17,7 +17,7 @@ from sayso.sdk.views import ActionView, ApprovalView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class CardOutcome:
     """How a card begins.
 
     Attributes:
@@ -31,7 +31,7 @@ class Outcome:
     asks: bool = False
 
 
-def outcome_of(approval: ApprovalView, action: ActionView | None) -> Outcome:
+def outcome_of(approval: ApprovalView, action: ActionView | None) -> CardOutcome:
     """What the card says of this approval now.
 
     Args:
@@ -53,13 +53,13 @@ def outcome_of(approval: ApprovalView, action: ActionView | None) -> Outcome:
             return replace(decided, asks=False)
         case Status.REFUSED:
             # A yes that came to nothing is told as such; of an open question nobody was told yet.
-            lead = "Not done: " if _people(approval, Choice.APPROVE) else "Withdrawn: "
+            lead = "Not done: " if _people(approval, DecisionChoice.APPROVE) else "Withdrawn: "
             cause = _cause(action, "It is not allowed any more.")
-            return Outcome(lead=lead, text=f"{decided.text} {cause}".lstrip())
+            return CardOutcome(lead=lead, text=f"{decided.text} {cause}".lstrip())
         case Status.STALE:
             cause = _cause(action, "The object changed.")
             text = f"{decided.text} {cause} It is judged again.".lstrip()
-            return Outcome(lead="Changed meanwhile: ", text=text)
+            return CardOutcome(lead="Changed meanwhile: ", text=text)
         case Status.EXECUTING:
             return replace(decided, text=f"{decided.text} It is being carried out.", asks=False)
         case Status.APPROVED:
@@ -68,48 +68,48 @@ def outcome_of(approval: ApprovalView, action: ActionView | None) -> Outcome:
             assert_never(status)
 
 
-def _called(said: str, action: ActionView) -> Outcome:
+def _called(said: str, action: ActionView) -> CardOutcome:
     """What came of the call, whoever allowed it."""
     match action.status:
         case Status.UNKNOWN:
-            return Outcome(
+            return CardOutcome(
                 lead="Outcome unknown: ",
                 text=f"{said} It was sent and no answer came; it is looked up at the provider, and"
                 f" never done a second time blindly. {_cause(action, 'Nobody knows yet.')}",
             )
         case Status.ACCEPTED:
             text = f"{said} The provider has taken it on and not finished it. {_receipt(action)}"
-            return Outcome(lead="On its way: ", text=f"{text} {_cause(action, '')}".strip())
+            return CardOutcome(lead="On its way: ", text=f"{text} {_cause(action, '')}".strip())
         case Status.FAILED:
             failed = action.error is not None and action.error.code == Code.EFFECT_FAILED
             cause = _cause(action, "The provider said no.")
             lead = "Failed after all: " if failed else "Failed: "
-            return Outcome(lead=lead, text=f"{said} {cause}")
+            return CardOutcome(lead=lead, text=f"{said} {cause}")
         case _ if action.error is not None and action.error.code == Code.LATE_EFFECT:
             text = f"{_cause(action, '')} {_receipt(action)}"
-            return Outcome(lead="Done after all: ", text=text)
+            return CardOutcome(lead="Done after all: ", text=text)
         case _:
-            return Outcome(lead="Done: ", text=f"{said} {_receipt(action)}")
+            return CardOutcome(lead="Done: ", text=f"{said} {_receipt(action)}")
 
 
-def _waits(decided: Outcome, action: ActionView) -> Outcome:
+def _waits(decided: CardOutcome, action: ActionView) -> CardOutcome:
     """It is allowed, and not called yet."""
     if action.held is not None:
         text = f"{decided.text} It waits: {action.held.reason}. It goes on by itself after that, if"
-        return Outcome(lead="Held: ", text=f"{text} everything still holds.")
+        return CardOutcome(lead="Held: ", text=f"{text} everything still holds.")
     return replace(decided, text=f"{decided.text} It waits to be carried out.", asks=False)
 
 
-def _decided(approval: ApprovalView, action: ActionView | None) -> Outcome:
+def _decided(approval: ApprovalView, action: ActionView | None) -> CardOutcome:
     """What was decided, which says nothing yet of what happened."""
-    yes = _people(approval, Choice.APPROVE)
+    yes = _people(approval, DecisionChoice.APPROVE)
     status = ApprovalStatus(approval.status)
     match status:
         case ApprovalStatus.PENDING:
             lapsed = _lapsed(approval, action)
             if not yes:
-                return Outcome(lead="Yes or no? ", text=lapsed, asks=True)
-            return Outcome(
+                return CardOutcome(lead="Yes or no? ", text=lapsed, asks=True)
+            return CardOutcome(
                 lead="Another yes? ",
                 text=f"{yes} said yes already; somebody else has to, too. {lapsed}".rstrip(),
                 asks=True,
@@ -117,15 +117,15 @@ def _decided(approval: ApprovalView, action: ActionView | None) -> Outcome:
         case ApprovalStatus.REJECTED:
             code = action.error.code if action is not None and action.error is not None else ""
             reason = f" Reason: {code.replace('_', ' ')}." if code else ""
-            who = _people(approval, Choice.REJECT) or "a person"
-            return Outcome(lead=f"Rejected by {who}: ", text=f"{who} said no.{reason}")
+            who = _people(approval, DecisionChoice.REJECT) or "a person"
+            return CardOutcome(lead=f"Rejected by {who}: ", text=f"{who} said no.{reason}")
         case ApprovalStatus.EXPIRED:
-            return Outcome(lead="Expired: ", text="Nobody decided in time, which counts as no.")
+            return CardOutcome(lead="Expired: ", text="Nobody decided in time, which counts as no.")
         case ApprovalStatus.APPROVED:
             who = yes or "nobody"
-            return Outcome(lead=f"Approved by {who}: ", text=f"{who} said yes.")
+            return CardOutcome(lead=f"Approved by {who}: ", text=f"{who} said yes.")
         case ApprovalStatus.SUPERSEDED:
-            return Outcome(lead="Not asked any more: ", text=_withdrawn(approval, action, yes))
+            return CardOutcome(lead="Not asked any more: ", text=_withdrawn(approval, action, yes))
         case _:
             assert_never(status)
 
@@ -162,7 +162,7 @@ def _lapsed(approval: ApprovalView, action: ActionView | None) -> str:
     before = dict.fromkeys(
         vote.person
         for vote in approval.votes
-        if vote.decision == Choice.APPROVE and vote.revision < approval.revision
+        if vote.decision == DecisionChoice.APPROVE and vote.revision < approval.revision
     )
     people = " and ".join(person for person in before if person not in said)
     if not people:

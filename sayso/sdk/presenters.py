@@ -12,7 +12,7 @@ from sayso.actions.approvals.escalation import escalation_of
 from sayso.actions.approvals.repository import (
     ApprovalRow,
     ApprovalStatus,
-    Choice,
+    DecisionChoice,
     Vote,
     ahead_of_approval,
     approval_of,
@@ -217,7 +217,7 @@ def _with_words(reader: Reader, row: ApprovalRow, votes: list[Vote]) -> Approval
 
 def _later_no(reader: Reader, row: ApprovalRow, votes: Sequence[Vote]) -> list[Vote]:
     """The no of somebody whose vote about the revision is their earlier yes: the first is kept."""
-    no = Choice.REJECT.value
+    no = DecisionChoice.REJECT.value
     told = any((vote.decision, vote.revision) == (no, row.revision) for vote in votes)
     if row.status is not ApprovalStatus.REJECTED or told:
         return []

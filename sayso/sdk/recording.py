@@ -39,7 +39,7 @@ from sayso.sdk.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recorded:
+class RecordedAction:
     """What one action did at a test account.
 
     Attributes:
@@ -83,7 +83,7 @@ class _Seen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
+class RecordingPace:
     """How time passes while a provider is waited for; another one for tests."""
 
     monotonic: Callable[[], float] = time.monotonic
@@ -94,7 +94,7 @@ PATIENCE_S = 180.0
 """So long is looked for the effect of a call whose answer was dropped."""
 LEAST_ABSENT_S = 60
 """Absence proves nothing before that, however fast a test account is."""
-REAL_TIME = Pace()
+REAL_TIME = RecordingPace()
 
 
 async def record_action(
@@ -107,8 +107,8 @@ async def record_action(
     *,
     do_it: bool,
     by: str,
-    pace: Pace = REAL_TIME,
-) -> Recorded:
+    pace: RecordingPace = REAL_TIME,
+) -> RecordedAction:
     """Resolve an action at the provider, do it if that is wanted, and see what it claims.
 
     Its first answer is dropped, it is looked up until it shows, and the same key is sent once more:
@@ -153,7 +153,7 @@ async def record_action(
     is_verified = set(manifest.actions) <= _done(path, reviewed)
     if is_verified:
         mark_recorded(workspace.folder, name, by=by, now=clock.now())
-    return Recorded(
+    return RecordedAction(
         action=f"{name}.{verb}",
         account=account.shown,
         receipt=seen.receipt,
@@ -189,7 +189,7 @@ def _connector(
 
 
 async def _play(
-    connector: ManifestConnector, clock: Clock, asked: _Asked, tape: Tape, pace: Pace
+    connector: ManifestConnector, clock: Clock, asked: _Asked, tape: Tape, pace: RecordingPace
 ) -> _Seen:
     """Resolve, and where it is wanted do it: once, with its answer dropped, and once more.
 
@@ -229,7 +229,7 @@ async def _play(
 
 
 async def _try(
-    connector: ManifestConnector, defined: Defined, call: Call, tape: Tape, pace: Pace
+    connector: ManifestConnector, defined: Defined, call: Call, tape: Tape, pace: RecordingPace
 ) -> _Seen:
     keyed, has_look_up = defined.call.key is not None, defined.look_up is not None
     if not has_look_up:
@@ -288,7 +288,9 @@ async def _again(connector: ManifestConnector, call: Call) -> Receipt | None:
         return None
 
 
-async def _found_within(connector: ManifestConnector, call: Call, pace: Pace) -> Receipt | None:
+async def _found_within(
+    connector: ManifestConnector, call: Call, pace: RecordingPace
+) -> Receipt | None:
     until, pause_s = pace.monotonic() + PATIENCE_S, 0.25
     while True:
         found = await connector.look_up(call)

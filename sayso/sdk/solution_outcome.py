@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from sayso.actions.approvals.repository import ApprovalStatus, Choice
+from sayso.actions.approvals.repository import ApprovalStatus, DecisionChoice
 from sayso.actions.model.status import Status
 from sayso.sdk.solution_view import SolutionView, StepView
 from sayso.sdk.solution_words import join
@@ -26,9 +26,9 @@ def answer_of(view: SolutionView) -> str:
         case ApprovalStatus.PENDING:
             return "another yes?" if view.agreed else "yes or no?"
         case ApprovalStatus.APPROVED:
-            return f"yes by {_people(view, Choice.APPROVE)}"
+            return f"yes by {_people(view, DecisionChoice.APPROVE)}"
         case ApprovalStatus.REJECTED:
-            return f"no by {_people(view, Choice.REJECT)}"
+            return f"no by {_people(view, DecisionChoice.REJECT)}"
         case ApprovalStatus.EXPIRED:
             return "no answer in time, which counts as no"
         case ApprovalStatus.SUPERSEDED:
@@ -58,6 +58,6 @@ def outcome_of_step(step: StepView) -> str:
     return f"{why}: {step.error.message}" if shown and step.error is not None else why
 
 
-def _people(view: SolutionView, choice: Choice) -> str:
+def _people(view: SolutionView, choice: DecisionChoice) -> str:
     said = [vote.person for vote in view.votes if vote.decision == choice]
     return join(list(dict.fromkeys(said))) or "somebody"

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sayso.actions.approvals.escalation import escalation_of
-from sayso.actions.approvals.repository import ApprovalRow, Choice, Vote, votes_of
+from sayso.actions.approvals.repository import ApprovalRow, DecisionChoice, Vote, votes_of
 from sayso.actions.approvals.solution import Solution
 from sayso.actions.model.definition import Effect
 from sayso.agent.request_row import read_request
@@ -20,8 +20,8 @@ from sayso.ids import rfc3339
 from sayso.money import Money
 from sayso.sdk.solution_words import (
     Definitions,
-    Smaller,
-    Told,
+    SmallerAnswer,
+    SolutionStepView,
     cautions,
     consequence,
     counts,
@@ -203,14 +203,14 @@ def show_solution(
     reader: Reader,
     solution: Solution,
     definition: Definitions,
-    smaller: Smaller | None = None,
+    smaller: SmallerAnswer | None = None,
 ) -> SolutionView:
     """The external form of a solution, as this snapshot has it.
 
     Args:
         smaller: as it would be after a smaller answer.
     """
-    steps = told(solution, definition, smaller or Smaller())
+    steps = told(solution, definition, smaller or SmallerAnswer())
     live = [one for one in steps if counts(one)] or steps
     waiting = [one for one in steps if one.step.waits and not one.left_out]
     lead = solution.lead
@@ -250,9 +250,9 @@ def show_solution(
 
 
 def _lead(
-    steps: Sequence[Told],
-    live: Sequence[Told],
-    asked: Sequence[Told],
+    steps: Sequence[SolutionStepView],
+    live: Sequence[SolutionStepView],
+    asked: Sequence[SolutionStepView],
     name: str,
     left: Sequence[str],
 ) -> LeadView:
@@ -274,7 +274,7 @@ def _lead(
     )
 
 
-def _step(one: Told, solution: Solution) -> StepView:
+def _step(one: SolutionStepView, solution: Solution) -> StepView:
     row, approval, card = one.row, one.step.approval, one.card
     said = f"{consequence(one, solution)} {undone(one)}".strip()
     return StepView(
@@ -303,7 +303,7 @@ def _step(one: Told, solution: Solution) -> StepView:
     )
 
 
-def _may_lower(one: Told) -> bool:
+def _may_lower(one: SolutionStepView) -> bool:
     amount = one.amount
     return (
         one.step.waits
@@ -314,7 +314,7 @@ def _may_lower(one: Told) -> bool:
     )
 
 
-def _letter(one: Told) -> LetterView | None:
+def _letter(one: SolutionStepView) -> LetterView | None:
     """What a message says, whole; every connector of messages resolves `title` and `text`."""
     fields = one.fields
     if one.effect is not Effect.MESSAGE or "text" not in fields:
@@ -329,7 +329,7 @@ def _letter(one: Told) -> LetterView | None:
     )
 
 
-def _approval(one: Told) -> ApprovalRow:
+def _approval(one: SolutionStepView) -> ApprovalRow:
     assert one.step.approval is not None, "only of what people were asked about"
     return one.step.approval
 
@@ -340,14 +340,14 @@ def _agreed(asked: Sequence[tuple[ApprovalRow, Sequence[Vote]]]) -> tuple[str, .
         [
             vote.person
             for vote in votes
-            if vote.decision == Choice.APPROVE and vote.revision == approval.revision
+            if vote.decision == DecisionChoice.APPROVE and vote.revision == approval.revision
         ]
         for approval, votes in asked
     ]
     return tuple(person for person in yes[0] if all(person in people for people in yes))
 
 
-def _roles(asked: Sequence[Told]) -> tuple[str, ...]:
+def _roles(asked: Sequence[SolutionStepView]) -> tuple[str, ...]:
     """One entry per person needed for all of it: for each role, as many as any step needs."""
     most: dict[str, int] = {}
     for one in asked:

@@ -27,7 +27,7 @@ _ASSURANCE = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Smaller:
+class SmallerAnswer:
     """A smaller answer that somebody thinks about: what it leaves out, and what it lowers."""
 
     left_out: frozenset[str] = frozenset()
@@ -35,7 +35,7 @@ class Smaller:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class SolutionStepView:
     """A step with what is known of it, whether or not people were asked about it.
 
     Attributes:
@@ -126,10 +126,12 @@ class Told:
         return "Account credit" if self.effect is Effect.CREDIT else _receipt_label(self.payee)
 
 
-def told(solution: Solution, definition: Definitions, smaller: Smaller) -> list[Told]:
+def told(
+    solution: Solution, definition: Definitions, smaller: SmallerAnswer
+) -> list[SolutionStepView]:
     """Each step with its card, or with its definition."""
     return [
-        Told(
+        SolutionStepView(
             step=step,
             action=definition(step.action.name),
             card=None if step.approval is None else step.approval.card,
@@ -140,13 +142,13 @@ def told(solution: Solution, definition: Definitions, smaller: Smaller) -> list[
     ]
 
 
-def counts(one: Told) -> bool:
+def counts(one: SolutionStepView) -> bool:
     """Whether a step still is, or was, a part of what happens: not what was refused or declined."""
     gone = {Status.REFUSED, Status.REJECTED, Status.EXPIRED}
     return not one.left_out and one.row.status not in gone
 
 
-def cautions(steps: Sequence[Told]) -> tuple[str, ...]:
+def cautions(steps: Sequence[SolutionStepView]) -> tuple[str, ...]:
     """Where a letter of the plan still names an amount that a smaller answer changes."""
     changed = [one.asked for one in steps if one.asked and (one.left_out or one.lowered)]
     return tuple(
@@ -157,7 +159,7 @@ def cautions(steps: Sequence[Told]) -> tuple[str, ...]:
     )
 
 
-def totals(steps: Sequence[Told]) -> tuple[Money, ...]:
+def totals(steps: Sequence[SolutionStepView]) -> tuple[Money, ...]:
     """What moves, by currency: currencies are never added up."""
     sums: dict[str, Money] = {}
     for one in steps:
@@ -167,7 +169,7 @@ def totals(steps: Sequence[Told]) -> tuple[Money, ...]:
     return tuple(sums.values())
 
 
-def money_lines(steps: Sequence[Told]) -> list[tuple[str, Money]]:
+def money_lines(steps: Sequence[SolutionStepView]) -> list[tuple[str, Money]]:
     """What moves, by where it goes, so that credit is never called money out."""
     lines: dict[tuple[str, str], Money] = {}
     for one in steps:
@@ -177,7 +179,7 @@ def money_lines(steps: Sequence[Told]) -> list[tuple[str, Money]]:
     return [(label, amount) for (label, _), amount in lines.items()]
 
 
-def headline(steps: Sequence[Told], name: str) -> str:
+def headline(steps: Sequence[SolutionStepView], name: str) -> str:
     """What and how much to whom."""
     sums = totals(steps)
     if sums:
@@ -186,7 +188,7 @@ def headline(steps: Sequence[Told], name: str) -> str:
     return f"{first.title}, for {name}" if first is not None else f"Nothing for {name}"
 
 
-def split(steps: Sequence[Told]) -> tuple[tuple[str, str], ...]:
+def split(steps: Sequence[SolutionStepView]) -> tuple[tuple[str, str], ...]:
     """The parts of the headline: an amount, or nothing, and what it is.
 
     Where the headline is the one step's own sentence, that is not said twice.
@@ -197,7 +199,7 @@ def split(steps: Sequence[Told]) -> tuple[tuple[str, str], ...]:
     return tuple(("" if one.amount is None else str(one.amount), one.brief) for one in steps)
 
 
-def consequence(one: Told, solution: Solution) -> str:
+def consequence(one: SolutionStepView, solution: Solution) -> str:
     """Where a step goes, what it waits for, and whether it can be undone."""
     said: list[str] = []
     before = [_number(solution, name) for name in one.row.after]
@@ -212,7 +214,7 @@ def consequence(one: Told, solution: Solution) -> str:
     return "".join(f"{part[:1].upper()}{part[1:]}. " for part in said).strip()
 
 
-def undone(one: Told) -> str:
+def undone(one: SolutionStepView) -> str:
     """Whether it can be taken back."""
     if one.effect is Effect.MESSAGE:
         return ""
@@ -235,7 +237,7 @@ _NOTHING = {
 }
 
 
-def on_no(steps: Sequence[Told], name: str) -> str:
+def on_no(steps: Sequence[SolutionStepView], name: str) -> str:
     """What a no does, over all steps that wait."""
     parts = dict.fromkeys(_NOTHING[one.effect] for one in steps if one.effect is not None)
     nothing = join(list(parts)) or "nothing happens"
@@ -243,7 +245,7 @@ def on_no(steps: Sequence[Told], name: str) -> str:
     return f"{nothing}.{told_so if any(one.effect is not Effect.MESSAGE for one in steps) else ''}"
 
 
-def on_yes(steps: Sequence[Told], left: Sequence[str]) -> str:
+def on_yes(steps: Sequence[SolutionStepView], left: Sequence[str]) -> str:
     """What one more yes does.
 
     Args:
@@ -256,7 +258,7 @@ def on_yes(steps: Sequence[Told], left: Sequence[str]) -> str:
     return f"the {number_word(len(steps))} steps start at once."
 
 
-def facts(steps: Sequence[Told], assurance: str) -> tuple[tuple[str, str], ...]:
+def facts(steps: Sequence[SolutionStepView], assurance: str) -> tuple[tuple[str, str], ...]:
     """Label and value: what is known of the customer, and of what each step is about."""
     found: dict[str, str] = {"Customer": _customer(steps, assurance)}
     for one in steps:
@@ -271,7 +273,7 @@ def facts(steps: Sequence[Told], assurance: str) -> tuple[tuple[str, str], ...]:
     return tuple(found.items())
 
 
-def _customer(steps: Sequence[Told], assurance: str) -> str:
+def _customer(steps: Sequence[SolutionStepView], assurance: str) -> str:
     known: dict[str, FactValue] = {}
     for one in steps:
         if one.row.snapshot is not None:

@@ -164,13 +164,13 @@ def _wrongs(done: Sequence[Done], before: int) -> Iterator[str]:
 
 def why(found: Tightening, before: int) -> Iterator[str]:
     """What speaks for a row that takes something away, and what against it."""
-    from sayso.actions.policy.suggest import Decided, Done
+    from sayso.actions.policy.suggest import DecidedCard, Done
 
     done = [one for one in (*found.hits, *found.others) if isinstance(one, Done)]
     if done:
         yield from _wrongs(done, before)
         return
-    said = [one.said for one in found.others if isinstance(one, Decided)]
+    said = [one.said for one in found.others if isinstance(one, DecidedCard)]
     less = said.count("less")
     yield f"of the other {len(said)}: {len(said) - less} were approved, {less} less"
 

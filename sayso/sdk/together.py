@@ -57,7 +57,7 @@ class Together:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class BulkOutcome:
     """What came of one of them. `refused`: why it was not answered; None when it was."""
 
     view: SolutionView

@@ -14,7 +14,7 @@ from sayso.agent.draft_proposal import (
     propose_draft,
     proposer_of,
 )
-from sayso.agent.drafted import Drafted
+from sayso.agent.drafted import DraftedPlan
 from sayso.agent.request_row import RequestRow, RequestStatus, get_request, read_request
 from sayso.agent.run import plannable_by_name
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind
@@ -83,7 +83,7 @@ class WorkDraftView(View):
     steps: tuple[WorkDraftStepView, ...]
 
 
-def show_draft(drafted: Drafted, row: RequestRow) -> WorkDraftView:
+def show_draft(drafted: DraftedPlan, row: RequestRow) -> WorkDraftView:
     """The external form of a request's draft."""
     return WorkDraftView(
         digest=drafted.digest,

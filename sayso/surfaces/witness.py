@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from sayso.audit.witness.request import MAX_REQUEST_BYTES
-from sayso.audit.witness.witness import Answer, Witness
+from sayso.audit.witness.witness import Witness, WitnessReply
 from sayso.serving import OrderlyServer
 
 GRACE_S = 5
@@ -32,9 +32,9 @@ def create_witness_app(witness: Witness) -> Starlette:
             async for part in request.stream():
                 body += part
                 if len(body) > MAX_REQUEST_BYTES:
-                    return _response(Answer(status=413, body="the request is too long\n"))
+                    return _response(WitnessReply(status=413, body="the request is too long\n"))
         except ClientDisconnect:
-            return _response(Answer(status=400, body="the request broke off\n"))
+            return _response(WitnessReply(status=400, body="the request broke off\n"))
         # On a thread: it waits for the disk, and for whoever asks at the same time.
         return _response(await asyncio.to_thread(witness.add_checkpoint, bytes(body)))
 
@@ -50,7 +50,7 @@ def create_witness_app(witness: Witness) -> Starlette:
     )
 
 
-def _response(answer: Answer) -> Response:
+def _response(answer: WitnessReply) -> Response:
     # NOTE: given whole, since Starlette adds a charset to every text type by itself.
     headers = {**_HEADERS, "Content-Type": answer.content_type}
     return Response(answer.body, status_code=answer.status, headers=headers)

@@ -8,7 +8,7 @@ from actions.steps import advance, decide, propose, say, shown, stock
 from support.shop import Shop, ShopFault
 from support.shop_workspace import ShopWorkspace
 
-from sayso.actions.approvals.decision import Choice
+from sayso.actions.approvals.decision import DecisionChoice
 from sayso.actions.engine.outcomes import MAX_HARMLESS_CALLS
 from sayso.actions.model.definition import Guarantee
 from sayso.actions.model.snapshot import Absence, Call, Receipt
@@ -71,7 +71,7 @@ async def refused_by_itself(workspace: ShopWorkspace, shop: Shy, *, hidden: int 
 async def _rejected(workspace: ShopWorkspace, shop: Shy) -> ActionView:
     view = await waits_again(workspace, shop)
     shop.answers = list(HIDDEN)
-    await decide(workspace, say(await shown(workspace, view), "noor", Choice.REJECT))
+    await decide(workspace, say(await shown(workspace, view), "noor", DecisionChoice.REJECT))
     return await workspace.sayso.actions.get(view.id)
 
 

@@ -9,7 +9,7 @@ from functools import partial
 import orjson
 from support.shop_workspace import ShopWorkspace
 
-from sayso.actions.approvals.decision import Choice, Decision
+from sayso.actions.approvals.decision import Decision, DecisionChoice
 from sayso.actions.approvals.service import Decided
 from sayso.actions.engine.proposals import Proposal
 from sayso.actions.model.action_row import ActionRow
@@ -104,7 +104,7 @@ async def shown(opened: ShopWorkspace, view: ActionView) -> ApprovalView:
 def say(
     card: ApprovalView,
     person: str = "maria",
-    choice: Choice = Choice.APPROVE,
+    choice: DecisionChoice = DecisionChoice.APPROVE,
     *,
     revision: int | None = None,
     digest: str | None = None,
@@ -121,8 +121,8 @@ def say(
         person=person,
         via="test",
         credential="host",
-        reason_code=reason_code or ("not_covered" if choice is Choice.REJECT else ""),
-        args=args if choice is Choice.EDIT else None,
+        reason_code=reason_code or ("not_covered" if choice is DecisionChoice.REJECT else ""),
+        args=args if choice is DecisionChoice.EDIT else None,
     )
 
 

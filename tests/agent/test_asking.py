@@ -18,7 +18,7 @@ from sayso.actions.model.definition import Action
 from sayso.actions.model.plan import Handoff, Plan, Step
 from sayso.agent.base import MAX_QUESTIONS, Choice, Handles, Message, Planner, Question
 from sayso.agent.phrases import DEFAULT_LANGUAGE, phrases_of
-from sayso.agent.requests import Reply
+from sayso.agent.requests import CustomerReply
 from sayso.agent.runner import ANSWER_WITHIN
 from sayso.audit.entry import EntryKind
 from sayso.errors import Code, IntegrityError, RefusedError
@@ -418,7 +418,10 @@ async def test_an_answer_cannot_be_put_to_another_question(shop: Open) -> None:
         first = await opened.sayso.ask("cus_1", "Please refund order o1")
         await opened.sayso.requests.answer(first.id, question=1, choice="yes")
         third = await opened.sayso.ask("cus_1", "Please refund order o2")
-        reply, requests = Reply(content="only $1", number=1), opened.sayso.container.requests
+        reply, requests = (
+            CustomerReply(content="only $1", number=1),
+            opened.sayso.container.requests,
+        )
         await requests.answer(MAIN, third.id, reply, requester=BOT, key="late")
         _sql(
             opened,

@@ -10,7 +10,7 @@ from agent.shop import KNOWLEDGE
 from support.shop_workspace import open_shop
 
 from sayso.agent.chain import PlannerChain
-from sayso.agent.model_calls import ModelSettings, Price
+from sayso.agent.model_calls import ModelSettings, TokenPrice
 from sayso.agent.models import ModelPlanner
 from sayso.agent.prompts import Prompts
 from sayso.agent.spending import price_of
@@ -25,7 +25,7 @@ NOTHING: dict[str, object] = {"steps": [], "hand_over": "a question"}
 
 def _model(model: ScriptedModel) -> PlannerChain:
     settings = ModelSettings(
-        model="scripted:one", max_calls=1, price=Price(input=1_000_000, output=1_000_000)
+        model="scripted:one", max_calls=1, price=TokenPrice(input=1_000_000, output=1_000_000)
     )
     planner = ModelPlanner(
         model=model,
@@ -87,8 +87,10 @@ def test_a_price_comes_from_the_list_unless_it_is_said() -> None:
     assert (listed.input, listed.output) == (2_500_000, 10_000_000)
     said = price_of(ModelSection(model="openai:gpt-4o", micro_usd_per_million_in=7))
     assert (said.input, said.output) == (7, 10_000_000)
-    assert price_of(ModelSection(model="openai:gpt-4o", base_url="http://127.0.0.1:1")) == Price()
-    assert price_of(ModelSection(model="openai:nobody-knows-it")) == Price()
+    assert (
+        price_of(ModelSection(model="openai:gpt-4o", base_url="http://127.0.0.1:1")) == TokenPrice()
+    )
+    assert price_of(ModelSection(model="openai:nobody-knows-it")) == TokenPrice()
 
 
 async def test_a_budget_without_a_price_is_refused(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from agent.test_reply import CLAIMS, outcome
 from agent.test_run import Scripted, plan, refund
 from support.shop_workspace import ShopWorkspace, open_shop
 
-from sayso.actions.approvals.decision import Choice
+from sayso.actions.approvals.decision import DecisionChoice
 from sayso.actions.model.status import Status
 from sayso.agent.reply import write_reply
 from sayso.money import Money
@@ -29,7 +29,7 @@ async def less(
 ) -> str:
     """Somebody agrees to so much only; what the customer is told then."""
     card = await shown(workspace, view.actions[0])
-    edit = say(card, person, Choice.EDIT, args={"amount": usd(minor)})
+    edit = say(card, person, DecisionChoice.EDIT, args={"amount": usd(minor)})
     assert await code_of(workspace, edit) == "done"
     return await told(workspace, view)
 

@@ -24,7 +24,7 @@ from sayso.actions.model.plan import Handoff, Plan
 from sayso.agent.base import Asking, Handles, Message, Planner, Question
 from sayso.agent.chain import LONGEST_S, PlannerChain
 from sayso.agent.grounding import Problems, ground_plan
-from sayso.agent.model_calls import ModelSettings, Price
+from sayso.agent.model_calls import ModelSettings, TokenPrice
 from sayso.agent.models import ModelPlanner, open_model
 from sayso.agent.prompts import Prompt, Prompts, load_prompt
 from sayso.agent.prompts.answer import AnswerForm
@@ -41,7 +41,7 @@ from sayso.testing.models import (
 )
 
 WORDS = "Please refund $18.50 of order 1042"
-SETTINGS = ModelSettings(model="scripted:one", price=Price(input=2_000_000, output=8_000_000))
+SETTINGS = ModelSettings(model="scripted:one", price=TokenPrice(input=2_000_000, output=8_000_000))
 
 
 def answer(**args: object) -> dict[str, object]:
@@ -539,7 +539,7 @@ async def test_what_the_provider_had_kept_is_recorded_and_costs_what_it_costs() 
             "input_token_details": {"cache_read": 800, "cache_creation": 100},
         },
     )
-    price = Price(input=2_000_000, output=8_000_000, cached=200_000)
+    price = TokenPrice(input=2_000_000, output=8_000_000, cached=200_000)
     plans = replace(planner(reply)[0], settings=replace(SETTINGS, price=price))
     found = await run(plans)
     assert isinstance(found, Plan)

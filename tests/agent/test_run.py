@@ -13,7 +13,7 @@ import pytest
 from support.shop import Shop, ShopFault
 from support.shop_workspace import ShopWorkspace, make_shop_workspace, open_shop
 
-from sayso.actions.approvals.decision import Choice, Decision
+from sayso.actions.approvals.decision import Decision, DecisionChoice
 from sayso.actions.model.definition import Action, Subject
 from sayso.actions.model.plan import Handoff, Plan, Step
 from sayso.actions.model.snapshot import Record
@@ -69,7 +69,7 @@ def stock(opened: ShopWorkspace) -> None:
     opened.shop.books.add("o2", "cus_2", Money(10_000, "USD"))
 
 
-async def decide(opened: ShopWorkspace, view: RequestView, choice: Choice) -> None:
+async def decide(opened: ShopWorkspace, view: RequestView, choice: DecisionChoice) -> None:
     """Decide the first waiting approval of a request as maria."""
     waiting = [action.approval for action in view.actions if action.status == "pending_approval"]
     shown = waiting[0]
@@ -84,7 +84,7 @@ async def decide(opened: ShopWorkspace, view: RequestView, choice: Choice) -> No
             person="maria",
             via="test",
             credential="host",
-            reason_code="" if choice is Choice.APPROVE else "not_covered",
+            reason_code="" if choice is DecisionChoice.APPROVE else "not_covered",
         )
     )
 
@@ -130,7 +130,7 @@ async def test_what_needs_a_person_waits_and_the_reply_claims_nothing(tmp_path: 
         assert view.reply is not None
         assert "Nothing has been done yet" in view.reply
         assert opened.shop.books.payouts == []
-        await decide(opened, view, Choice.APPROVE)
+        await decide(opened, view, DecisionChoice.APPROVE)
         after = await opened.sayso.requests.get(view.id)
         assert after.status == "answered"
         assert opened.shop.books.paid_out_minor == 10_000
@@ -141,7 +141,7 @@ async def test_a_no_ends_the_request_with_an_honest_reply(tmp_path: Path) -> Non
     async with open_shop(tmp_path, planner=Scripted(plan(refund(10_000)))) as opened:
         stock(opened)
         view = await opened.sayso.ask("cus_1", "refund $100.00 please")
-        await decide(opened, view, Choice.REJECT)
+        await decide(opened, view, DecisionChoice.REJECT)
         after = await opened.sayso.requests.get(view.id)
         assert after.status == "answered"
         assert after.actions[0].status == "rejected"
@@ -263,7 +263,7 @@ async def test_a_later_step_waits_for_the_earlier_one_and_fails_with_it(tmp_path
         assert view.reply is not None
         assert view.reply.count("has to agree") == 2, "a plan that asks anybody waits as a whole"
         assert "worked on" not in view.reply
-        await decide(opened, view, Choice.REJECT)
+        await decide(opened, view, DecisionChoice.REJECT)
         after = await opened.sayso.requests.get(view.id)
         assert [action.status for action in after.actions] == ["rejected", "refused"]
         assert after.status == "answered"
@@ -348,7 +348,7 @@ async def test_a_run_that_was_overtaken_keeps_no_request_from_its_reply(tmp_path
         await asyncio.wait_for(overtaken, 60)
         (action,) = (await opened.sayso.requests.get(view.id)).actions
         await opened.sayso.container.engine.advance(MAIN, action.id)
-        await decide(opened, await opened.sayso.requests.get(view.id), Choice.APPROVE)
+        await decide(opened, await opened.sayso.requests.get(view.id), DecisionChoice.APPROVE)
         after = await opened.sayso.requests.get(view.id)
         assert after.status == "answered"
         assert opened.shop.books.paid_out_minor == 10_000
@@ -362,7 +362,7 @@ async def test_a_request_goes_on_in_another_process(tmp_path: Path) -> None:
         shop = opened.shop
         view = await opened.sayso.ask("cus_1", "refund $100.00 please")
     async with open_shop(tmp_path, shop=shop, planner=Scripted()) as opened:
-        await decide(opened, await opened.sayso.requests.get(view.id), Choice.APPROVE)
+        await decide(opened, await opened.sayso.requests.get(view.id), DecisionChoice.APPROVE)
         after = await opened.sayso.requests.get(view.id)
         assert after.status == "answered"
         assert shop.books.paid_out_minor == 10_000

@@ -14,7 +14,7 @@ from agent.test_run import MAIN, Scripted, plan, refund, stock
 from support.shop import Shop
 from support.shop_workspace import ShopWorkspace, open_shop
 
-from sayso.actions.approvals.decision import Choice
+from sayso.actions.approvals.decision import DecisionChoice
 from sayso.actions.model.definition import Subject
 from sayso.actions.model.plan import Handoff
 from sayso.actions.model.snapshot import Record
@@ -74,10 +74,10 @@ async def again(opened: ShopWorkspace, view: RequestView) -> None:
 
 @pytest.mark.promise("agent:reply:standing")
 @pytest.mark.usefixtures("store_url")
-@pytest.mark.parametrize("choice", [Choice.APPROVE, Choice.REJECT])
+@pytest.mark.parametrize("choice", [DecisionChoice.APPROVE, DecisionChoice.REJECT])
 @pytest.mark.parametrize("first_by", ["request", "bot"])
 async def test_who_asks_twice_hears_twice_how_it_ended(
-    tmp_path: Path, choice: Choice, first_by: str
+    tmp_path: Path, choice: DecisionChoice, first_by: str
 ) -> None:
     """The second request is open as long as what it has joined, and ends with its words."""
     planner = Scripted(*[plan(refund(10_000))] * 2)
@@ -96,7 +96,7 @@ async def test_who_asks_twice_hears_twice_how_it_ended(
         await later(opened, seconds=1)
         ended = await now(opened, second)
         assert (ended.status, ended.reply) == ("answered", told)
-        if choice is Choice.APPROVE:
+        if choice is DecisionChoice.APPROVE:
             assert "We have done what you asked for: $100.00" in told
             assert "pay_1" in told
         else:

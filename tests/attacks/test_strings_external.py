@@ -23,7 +23,7 @@ from support.pages import ALLOWED, ATTRIBUTES, Tags
 from support.workspace import make_workspace
 
 from sayso import Sayso
-from sayso.actions.approvals.decision import Choice, Decision
+from sayso.actions.approvals.decision import Decision, DecisionChoice
 from sayso.sandbox import Sandbox
 from sayso.sandbox.seed import DemoCharge, DemoCustomer, customer_rows
 from sayso.sdk.outcome_words import outcome_of
@@ -65,7 +65,7 @@ class AttackedShop:
             reason=words[:4000],
         )
 
-    async def decide(self, approval: ApprovalView, choice: Choice, words: str) -> str:
+    async def decide(self, approval: ApprovalView, choice: DecisionChoice, words: str) -> str:
         """What became of it."""
         decided = await self.sayso.approvals.decide_as(
             Decision(
@@ -77,7 +77,7 @@ class AttackedShop:
                 credential="host",
                 revision=approval.revision,
                 digest=approval.digest,
-                reason_code="not_justified" if choice is Choice.REJECT else "",
+                reason_code="not_justified" if choice is DecisionChoice.REJECT else "",
                 reason=words[:500],
             )
         )
@@ -118,7 +118,7 @@ async def test_no_string_changes_what_is_decided_or_paid(tmp_path: Path) -> None
             assert view.approval.roles == plain.approval.roles, text
             for name in ("amount", "payee", "account", "why", "guarantee", "history"):
                 assert view.approval.card[name] == plain.approval.card[name], (name, text)
-            choice = Choice.APPROVE if number % 2 else Choice.REJECT
+            choice = DecisionChoice.APPROVE if number % 2 else DecisionChoice.REJECT
             status = await shop.decide(view.approval, choice, text)
             assert status == ("succeeded" if number % 2 else "rejected"), text
         refunds = shop.sandbox.books().effects
@@ -135,7 +135,7 @@ async def test_every_page_shows_strings_as_words(tmp_path: Path) -> None:
             _check_terminal(solution, text)
             message = build_message(solution, outcome_of(view.approval, view))
             assert check_blocks(message.blocks) == [], text
-            await shop.decide(view.approval, Choice.REJECT, text)
+            await shop.decide(view.approval, DecisionChoice.REJECT, text)
             page = (await shop.sayso.audit.evidence_page(view.id)).decode()
             found = Tags()
             found.feed(page)

@@ -11,7 +11,7 @@ from audit.test_verify_checks import rebuild_manifest
 
 from sayso.audit.exports.bundle import write_bundle
 from sayso.audit.tree.merkle import LeafHashes, leaf_hash
-from sayso.audit.verifier.bundle import ENTRIES, MANIFEST, PROOFS, Manifest
+from sayso.audit.verifier.bundle import ENTRIES, MANIFEST, PROOFS, BundleManifest
 from sayso.audit.verifier.checks import Trust
 from sayso.audit.verifier.verification import Check, Damage, Verdict
 from sayso.audit.verify import verify
@@ -28,7 +28,7 @@ def write(
     entries: Iterable[tuple[int, bytes]] | None = None,
     note: str | None = None,
     vkey: str = KEY,
-) -> Manifest:
+) -> BundleManifest:
     """A bundle of the whole log, or of a few entries with their proofs."""
     own = list(enumerate(LOG.bodies))
     chosen = own if only is None else [own[seq] for seq in only]
@@ -125,7 +125,7 @@ def _broken() -> Iterator[tuple[int, bytes]]:
 
 
 ALL = list(enumerate(LOG.bodies))
-BAD_WRITES: dict[str, Callable[[Path], Manifest]] = {
+BAD_WRITES: dict[str, Callable[[Path], BundleManifest]] = {
     "the last is missing": lambda folder: write(folder, entries=ALL[:-1]),
     "the first is missing": lambda folder: write(folder, entries=ALL[1:]),
     "one is another": lambda folder: write(folder, entries=[(0, b"{}"), *ALL[1:]]),

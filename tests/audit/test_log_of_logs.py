@@ -14,7 +14,7 @@ from support.witness import running_witness
 from sayso.audit.log import AuditLog
 from sayso.audit.log_of_logs import LOGS
 from sayso.audit.publishing.log_of_logs_target import LogOfLogs
-from sayso.audit.publishing.publisher import Pace, Publisher
+from sayso.audit.publishing.publisher import Publisher, PublishingPace
 from sayso.audit.publishing.witness_target import WitnessTarget
 from sayso.audit.signing.rotate import rotate_key
 from sayso.audit.verifier.checks import Trust
@@ -210,7 +210,7 @@ async def test_a_log_is_entered_as_often_as_its_pace_says(tmp_path: Path) -> Non
     store = SqliteStore(tmp_path / "sayso.db", create=True)
     clock = FakeClock()
     place = LogOfLogs(store, make_log())
-    paces = {LOGS: Pace(every_s=60, every_entries=100_000)}
+    paces = {LOGS: PublishingPace(every_s=60, every_entries=100_000)}
     publisher = Publisher(store, [place], clock, paces=paces)
     sizes: list[int] = []
     for seconds in (0, 30, 30, 60):

@@ -17,9 +17,9 @@ from audit.small_log import plain_entry, signer_of
 from support.witness import running_witness
 
 from sayso.audit.log import AuditLog
-from sayso.audit.publishing.base import Place, Submission, Taken
+from sayso.audit.publishing.base import CheckpointSubmission, PublishReceipt, PublishTarget
 from sayso.audit.publishing.directory import DirectoryTarget, read_published
-from sayso.audit.publishing.publisher import Pace, Publisher
+from sayso.audit.publishing.publisher import Publisher, PublishingPace
 from sayso.audit.publishing.reading import TailHashes
 from sayso.audit.publishing.witness_target import WitnessTarget
 from sayso.audit.signed_note.cosignature import CosignatureVerifier, Ed25519Cosigner, MlDsaCosigner
@@ -79,10 +79,10 @@ async def no_proof(_old: int) -> Sequence[bytes]:
     raise AssertionError("nobody asks a directory's proof")
 
 
-async def keep(place: Place, size: int, seed: int = 1) -> str:
+async def keep(place: PublishTarget, size: int, seed: int = 1) -> str:
     """Hand a checkpoint to a place."""
     checkpoint, note = checkpoint_of(size, seed)
-    submission = Submission(checkpoint=checkpoint, note=note, old_size=0, prove=no_proof)
+    submission = CheckpointSubmission(checkpoint=checkpoint, note=note, old_size=0, prove=no_proof)
     return (await place.publish(submission)).note
 
 
@@ -200,7 +200,7 @@ async def test_every_log_reaches_a_directory_and_a_witness(tmp_path: Path) -> No
     (tmp_path / "share").mkdir()
     vkeys = [log.vkey_of(MAIN), log.vkey_of(OTHER)]
     async with running_witness(tmp_path / "witness", *vkeys) as outside:
-        places: list[Place] = [
+        places: list[PublishTarget] = [
             DirectoryTarget("share", tmp_path / "share"),
             WitnessTarget("finance", outside.url, outside.key),
         ]
@@ -294,7 +294,9 @@ async def test_an_unreachable_witness_holds_nothing_up(tmp_path: Path) -> None:
         with FaultProxy.start(outside.url) as proxy:
             proxy.refuse()
             place = WitnessTarget("finance", proxy.url, outside.key)
-            publisher = Publisher(store, [place, share], FakeClock(), pace=Pace(every_s=0.01))
+            publisher = Publisher(
+                store, [place, share], FakeClock(), pace=PublishingPace(every_s=0.01)
+            )
             running = asyncio.create_task(publisher.run())
             await grow(store, 3)
             async with asyncio.timeout(LONG_S):
@@ -318,7 +320,7 @@ async def test_an_unreachable_witness_holds_nothing_up(tmp_path: Path) -> None:
 class Broken(DirectoryTarget):
     """A place that breaks as nobody expected."""
 
-    async def publish(self, submission: Submission) -> Taken:
+    async def publish(self, submission: CheckpointSubmission) -> PublishReceipt:
         """Break."""
         raise ZeroDivisionError("-".join("words"))
 
@@ -331,7 +333,7 @@ async def test_a_place_that_breaks_is_told_without_its_words(
     (tmp_path / "share").mkdir()
     place = Broken("share", tmp_path / "share")
     await grow(store, 3)
-    publisher = Publisher(store, [place], FakeClock(), pace=Pace(every_s=0.01))
+    publisher = Publisher(store, [place], FakeClock(), pace=PublishingPace(every_s=0.01))
     running = asyncio.create_task(publisher.run())
     async with asyncio.timeout(LONG_S):
         while caplog.text.count("publishing to share raised an unexpected error") < 2:

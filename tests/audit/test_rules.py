@@ -14,7 +14,7 @@ from audit.small_log import SmallLog
 
 from sayso.audit.entry import EntryKind
 from sayso.audit.event import Event
-from sayso.audit.rules.book import BOOK, Free, Judged, Rule
+from sayso.audit.rules.book import BOOK, Free, JudgedBy, Rule
 from sayso.audit.rules.world import World
 from sayso.audit.verifier.verification import Check, Damage, Findings, Verdict, Verification
 from sayso.audit.verify import verify
@@ -113,7 +113,7 @@ def test_each_statement_that_reports_a_broken_rule_is_needed(
 _RULES = {
     rule.__qualname__: rule
     for rules in BOOK.values()
-    if isinstance(rules, Judged)
+    if isinstance(rules, JudgedBy)
     for rule in rules.rules
 }
 
@@ -126,7 +126,7 @@ def _found_without(rule: Rule | None, step: Step) -> bool:
     for seq, body in enumerate(log.bodies):
         event = Event.of(orjson.loads(body), seq)
         rules = BOOK[EntryKind(event.kind)]
-        if isinstance(rules, Judged):
+        if isinstance(rules, JudgedBy):
             for one in rules.rules if world.judges else ():
                 if one is not rule:
                     one(world, event, findings)

@@ -28,7 +28,7 @@ from support.time_stamp_authority import (
 )
 
 from sayso.audit.publishing.directory import DirectoryTarget, read_published
-from sayso.audit.publishing.publisher import Pace, Publisher
+from sayso.audit.publishing.publisher import Publisher, PublishingPace
 from sayso.audit.publishing.timestamp_target import MAX_ANSWER_BYTES, TimestampTarget
 from sayso.audit.signed_note.authorities import TimeAuthorities
 from sayso.audit.signed_note.note import parse_note
@@ -230,7 +230,7 @@ async def test_an_authority_that_is_silent_holds_nothing_up(tmp_path: Path) -> N
     with TsaServer(answer=OWN.answer) as server, FaultProxy.start(server.url) as proxy:
         proxy.refuse()
         place = place_of(proxy.url + "/tsr")
-        publisher = Publisher(store, [place, share], FakeClock(), pace=Pace(every_s=0.01))
+        publisher = Publisher(store, [place, share], FakeClock(), pace=PublishingPace(every_s=0.01))
         running = asyncio.create_task(publisher.run())
         await grow(store, 3)
         async with asyncio.timeout(LONG_S):
@@ -304,7 +304,7 @@ async def test_an_authority_is_asked_by_the_clock_alone(
     store = SqliteStore(tmp_path / "sayso.db", create=True)
     clock = FakeClock()
     with TsaServer(answer=OWN.answer) as server:
-        pace = Pace(every_s=3600, every_entries=2**62)
+        pace = PublishingPace(every_s=3600, every_entries=2**62)
         publisher = Publisher(store, [place_of(server.url)], clock, paces={"tsa": pace})
         await grow(store, 1)
         await publisher.publish_due()

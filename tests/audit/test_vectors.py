@@ -14,7 +14,7 @@ from sayso.audit.entry import StoredEntry, canonical_bytes, read_canonical
 from sayso.audit.signed_note.note import Ed25519Signer, Verifier, open_checkpoint, sign_checkpoint
 from sayso.audit.signing.keys import ListedKey
 from sayso.audit.tree.merkle import Frontier, leaf_hash, verify_consistency, verify_inclusion
-from sayso.audit.verifier.checks import Head, LogSource, Trust, judge_log
+from sayso.audit.verifier.checks import LogSource, SourceHead, Trust, judge_log
 from sayso.audit.verifier.verification import Damage, LogVerification, Verdict
 from sayso.audit.verify import verify
 
@@ -77,7 +77,7 @@ def _judge(bodies: list[bytes]) -> LogVerification:
     source = LogSource(
         tenant=LOG["tenant"],
         origin=LOG["origin"],
-        head=Head(
+        head=SourceHead(
             note=head["note"], size=head["size"], frontier=bytes.fromhex(head["frontier_hex"])
         ),
         keys=(ListedKey(vkey=LOG["vkey"]),),

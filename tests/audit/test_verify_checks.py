@@ -47,8 +47,8 @@ from sayso.audit.verifier.bundle import (
     MANIFEST,
     PROOFS,
     VKEYS,
+    BundleManifest,
     Digester,
-    Manifest,
 )
 from sayso.audit.verifier.checks import Trust
 from sayso.audit.verifier.verification import Check, Verdict
@@ -361,7 +361,7 @@ def rebuild_manifest(bundle: Path) -> None:
         name = digester.digest().name
         if (bundle / name).exists():
             digester.add((bundle / name).read_bytes())
-    manifest = Manifest(
+    manifest = BundleManifest(
         tenant=cast("str", fields["tenant"]),
         origin=cast("str", fields["origin"]),
         full=bool(fields["full"]),

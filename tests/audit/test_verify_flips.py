@@ -14,7 +14,7 @@ from sayso.audit.exports.bundle import write_bundle
 from sayso.audit.signing.keys import ListedKey
 from sayso.audit.tree.merkle import LeafHashes, leaf_hash
 from sayso.audit.verifier.bundle import CHECKPOINT, VKEYS
-from sayso.audit.verifier.checks import Head, LogSource, Trust, judge_log
+from sayso.audit.verifier.checks import LogSource, SourceHead, Trust, judge_log
 from sayso.audit.verifier.verification import Verdict
 from sayso.audit.verify import verify, verify_bundle
 
@@ -30,7 +30,7 @@ def _verdict(log: SmallLog, bodies: list[bytes], note: bytes, frontier: bytes) -
     source = LogSource(
         tenant=log.tenant,
         origin=log.origin,
-        head=Head(note=note, size=len(log.bodies), frontier=frontier),
+        head=SourceHead(note=note, size=len(log.bodies), frontier=frontier),
         keys=(ListedKey(vkey=log.signer.vkey),),
         pages=[enumerate(bodies)],
     )

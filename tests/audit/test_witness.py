@@ -25,7 +25,7 @@ from sayso.audit.signed_note.witness_policy import WitnessPolicy
 from sayso.audit.tree.merkle import LeafHashes, consistency_proof, leaf_hash
 from sayso.audit.witness.records import WitnessRecords, open_records
 from sayso.audit.witness.request import AddCheckpoint
-from sayso.audit.witness.witness import Answer, Witness
+from sayso.audit.witness.witness import Witness, WitnessReply
 from sayso.errors import ConfigError
 from sayso.ids import to_micros
 from sayso.testing.clock import START, FakeClock
@@ -76,7 +76,7 @@ def test_a_rollback_is_refused_with_the_size_that_is_known(records: WitnessRecor
     """tlog-witness: 409 with the size, and nothing changes."""
     witness = make_witness(records)
     assert witness.add_checkpoint(ask(0, 20)).status == 200
-    conflict = Answer(status=409, body="20\n", content_type="text/x.tlog.size")
+    conflict = WitnessReply(status=409, body="20\n", content_type="text/x.tlog.size")
     for request in (ask(0, 12), ask(12, 16), ask(0, 40), ask(12, 40)):
         assert witness.add_checkpoint(request) == conflict
     assert witness.add_checkpoint(ask(20, 12)).status == 400
@@ -304,7 +304,7 @@ def test_a_record_that_cannot_be_written_gives_no_cosignature(
         (record,) = tmp_path.glob("*.checkpoint")
         record.with_name(f"{record.name}.new").mkdir()  # so it cannot be written
         told = "the witness's memory fails: is a directory"
-        assert witness.add_checkpoint(ask(8, 13)) == Answer(status=500, body=f"{told}\n")
+        assert witness.add_checkpoint(ask(8, 13)) == WitnessReply(status=500, body=f"{told}\n")
         assert caplog.messages == [f"nothing is cosigned: {told}"]
         record.with_name(f"{record.name}.new").rmdir()
         assert witness.add_checkpoint(ask(8, 13)).status == 200

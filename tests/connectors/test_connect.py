@@ -20,7 +20,7 @@ from sayso.connectors.vault import new_key
 from sayso.errors import Code, ConfigError, RefusedError, RetryableError
 from sayso.ids import SystemClock
 from sayso.sandbox import Sandbox
-from sayso.sdk.connecting import Person, connect_account, connection_health, connection_of
+from sayso.sdk.connecting import TerminalPerson, connect_account, connection_health, connection_of
 from sayso.sdk.workspace import Workspace, write_secret_file
 
 
@@ -55,7 +55,7 @@ class Site:
             self.workspace,
             SystemClock(),
             "mail",
-            Person(show=show, paste=paste),
+            TerminalPerson(show=show, paste=paste),
             wait_s=wait_s,
         )
         await asyncio.gather(*tasks)
@@ -156,7 +156,7 @@ async def test_a_connector_with_a_key_says_whose_account_it_is(tmp_path: Path) -
         def show(_url: str) -> None:
             raise AssertionError("nobody is asked")
 
-        person = Person(show=show, paste=paste)
+        person = TerminalPerson(show=show, paste=paste)
         workspace = Workspace.load(tmp_path, {"KEY": sandbox.api_key})
         found = await connect_account(workspace, SystemClock(), "stripe", person)
         assert found.account is not None

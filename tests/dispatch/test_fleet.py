@@ -12,7 +12,7 @@ from dispatch.conftest import fresh_fleet
 from dispatch.fleet_workspace import Fleet, Worker, claims, make_fleet, refund
 from support.postgres_server import PostgresServer
 
-from sayso.actions.approvals.decision import Choice, Decision
+from sayso.actions.approvals.decision import Decision, DecisionChoice
 from sayso.sdk.client import Sayso
 
 
@@ -141,7 +141,7 @@ async def test_what_a_person_approves_is_run_by_a_worker(crew: Fleet) -> None:
                 approval_id=shown.id,
                 revision=shown.revision,
                 digest=shown.digest,
-                choice=Choice.APPROVE,
+                choice=DecisionChoice.APPROVE,
                 person="maria",
                 via="test",
                 credential="host",

@@ -10,7 +10,7 @@ from contextlib import closing
 from audit.small_log import plain_entry
 from support.shop_workspace import ShopWorkspace
 
-from sayso.actions.approvals.decision import Choice, Decision
+from sayso.actions.approvals.decision import Decision, DecisionChoice
 from sayso.actions.model.definition import Action
 from sayso.actions.model.plan import Handoff, Plan, Step
 from sayso.agent.base import Handles, Message
@@ -83,7 +83,7 @@ MARIA, NOOR, FINN = map(token_of, ("maria", "noor", "finn"))
 
 
 async def decide(
-    opened: ShopWorkspace, action: ActionView, choice: Choice = Choice.APPROVE
+    opened: ShopWorkspace, action: ActionView, choice: DecisionChoice = DecisionChoice.APPROVE
 ) -> None:
     """Maria decides, with words of her own."""
     assert action.approval is not None
@@ -97,8 +97,8 @@ async def decide(
             person="maria",
             via="test",
             credential="host",
-            reason=REASON if choice is Choice.REJECT else "",
-            reason_code="not_covered" if choice is Choice.REJECT else "",
+            reason=REASON if choice is DecisionChoice.REJECT else "",
+            reason_code="not_covered" if choice is DecisionChoice.REJECT else "",
         )
     )
 
@@ -118,7 +118,7 @@ async def live(opened: ShopWorkspace) -> list[str]:
     no = await sayso.propose(
         "shop.refund", big, subject=ANA, reason=WORDS, idempotency_key=f"k3-{ANA}"
     )
-    await decide(opened, no, Choice.REJECT)
+    await decide(opened, no, DecisionChoice.REJECT)
     another = refund_of("o_ana", 8900)  # what is asked in words would join an equal one
     waits = await sayso.propose(
         "shop.refund", another, subject=ANA, reason=WORDS, idempotency_key=f"k4-{ANA}"

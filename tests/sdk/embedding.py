@@ -30,14 +30,14 @@ from sayso.errors import SaysoError  # noqa: E402
 from sayso.json import JsonObject  # noqa: E402
 from sayso.sdk.client import Sayso  # noqa: E402
 from sayso.sdk.resources.tokens import Scope  # noqa: E402
-from sayso.sdk.webhooks.sender import Pace, WebhookSender  # noqa: E402
+from sayso.sdk.webhooks.sender import DeliveryPace, WebhookSender  # noqa: E402
 from sayso.sdk.workspace import Workspace  # noqa: E402
 from sayso.surfaces.slack import create_slack_app  # noqa: E402
 from sayso.telemetry import Telemetry  # noqa: E402
 
 ANA, BEN, LENA = "cus_demo_ana", "cus_demo_ben", "cus_demo_lena"
 OPERATOR = Actor(kind=ActorKind.SYSTEM, id="program")
-FAST = Pace(timeout_s=1.0, lease_s=4.0, item_pauses_s=(0.1,), longest_pause_s=0.1)
+FAST = DeliveryPace(timeout_s=1.0, lease_s=4.0, item_pauses_s=(0.1,), longest_pause_s=0.1)
 
 
 def say(*words: object) -> None:

@@ -12,7 +12,7 @@ from audit.texts import Personal, marked, personal_columns, texts_in
 from sdk.customers import ANA, MAIN, MARIA, decide, everything_stored, live
 from support.shop_workspace import ShopWorkspace
 
-from sayso.actions.approvals.decision import Choice
+from sayso.actions.approvals.decision import DecisionChoice
 from sayso.actions.controls.kill_switch import Resumption
 from sayso.store.base import Reader, text
 
@@ -67,7 +67,7 @@ async def live_widely(opened: ShopWorkspace) -> None:
     for request in await sayso.requests.list():
         for action in request.actions:
             if action.status == "pending_approval":
-                await decide(opened, action, Choice.REJECT)
+                await decide(opened, action, DecisionChoice.REJECT)
     await sayso.container.dispatcher.drain()
     stop = await sayso.stops.engage("customer", ANA, reason="Quispe rang")
     for person in ("maria", "noor"):

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from support.pages import ALLOWED, ATTRIBUTES, Tags
 from support.shop_workspace import ShopWorkspace, open_shop
 
-from sayso.actions.approvals.decision import Choice, Decision
+from sayso.actions.approvals.decision import Decision, DecisionChoice
 from sayso.actions.model.definition import Action
 from sayso.actions.model.plan import Plan, Step
 from sayso.agent.base import Handles, Message
@@ -63,7 +63,7 @@ async def packed(tmp_path: Path) -> AsyncGenerator[Packed]:
                 approval_id=action.approval.id,
                 revision=1,
                 digest=action.approval.digest,
-                choice=Choice.APPROVE,
+                choice=DecisionChoice.APPROVE,
                 person=person,
                 via="slack/T1/U1",
                 credential="host",
@@ -290,7 +290,7 @@ async def test_what_was_lowered_says_from_what_to_what_and_by_whom(tmp_path: Pat
                 approval_id=approval.id,
                 revision=1,
                 digest=approval.digest,
-                choice=Choice.EDIT,
+                choice=DecisionChoice.EDIT,
                 args={"amount": {"amount_minor": 10000, "currency": "USD"}},
                 person="maria",
                 via="test",

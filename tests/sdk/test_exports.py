@@ -29,7 +29,7 @@ from sayso.audit.verifier.verification import Check, Verdict
 from sayso.audit.verify import verify
 from sayso.errors import Code, ConfigError, IntegrityError, RefusedError
 from sayso.money import Money
-from sayso.sdk.audit.exporting import ExportFormat, Source, write_export
+from sayso.sdk.audit.exporting import ExportFormat, ExportSource, write_export
 from sayso.store.base import Reader
 
 # These have no types, or none that a strict checker takes.
@@ -299,7 +299,7 @@ async def test_a_log_that_does_not_fit_its_head_is_not_exported(lived: Lived, ki
     assert not list(lived.folder.glob("*export*"))
 
 
-class Damaged(Source):
+class Damaged(ExportSource):
     """A log on a disk that can be read no further than its first entry."""
 
     def entries(self, query: Query) -> Iterator[tuple[int, bytes]]:

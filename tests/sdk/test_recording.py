@@ -15,7 +15,7 @@ from sayso.actions.model.definition import Guarantee
 from sayso.connectors.manifest.derive import UNPROVEN, derive
 from sayso.connectors.manifest.review import load
 from sayso.sdk.manifests import check_manifest, review_manifest
-from sayso.sdk.recording import LEAST_ABSENT_S, Pace, Recorded, record_action
+from sayso.sdk.recording import LEAST_ABSENT_S, RecordedAction, RecordingPace, record_action
 from sayso.sdk.workspace import Workspace
 from sayso.testing.clock import FakeClock
 
@@ -32,8 +32,8 @@ class FastTime:
         self.now_s += seconds
 
     @property
-    def pace(self) -> Pace:
-        return Pace(monotonic=lambda: self.now_s, sleep=self.sleep)
+    def pace(self) -> RecordingPace:
+        return RecordingPace(monotonic=lambda: self.now_s, sleep=self.sleep)
 
 
 def make_workspace(folder: Path, url: str, manifest: str = MANIFEST) -> Workspace:
@@ -46,7 +46,7 @@ def make_workspace(folder: Path, url: str, manifest: str = MANIFEST) -> Workspac
     return Workspace.load(folder, {"PURSE_KEY": "test"})
 
 
-async def record(workspace: Workspace) -> Recorded:
+async def record(workspace: Workspace) -> RecordedAction:
     """A credit of $1.00 at the test account."""
     return await record_action(
         workspace,

@@ -10,7 +10,7 @@ from actions.policy.test_versions import token_of
 from actions.rollout.test_dials import dial, rolled_out
 from actions.steps import decide, say, shown, usd
 
-from sayso.actions.approvals.decision import Choice
+from sayso.actions.approvals.decision import DecisionChoice
 from sayso.sdk.resources.report import lines_of, subject_of
 
 
@@ -44,8 +44,10 @@ stage = "auto"
         opened.clock.advance(minutes=10)
         await decide(opened, say(await shown(opened, asked[0])))
         less = {"amount": usd(6_000)}
-        await decide(opened, say(await shown(opened, asked[1]), choice=Choice.EDIT, args=less))
-        await decide(opened, say(await shown(opened, asked[2]), choice=Choice.REJECT))
+        await decide(
+            opened, say(await shown(opened, asked[1]), choice=DecisionChoice.EDIT, args=less)
+        )
+        await decide(opened, say(await shown(opened, asked[2]), choice=DecisionChoice.REJECT))
         maria = await token_of(sayso, "maria")
         await sayso.rollout.report_wrong(views[0].id, "disputed", token=maria)
         found = await sayso.report(weeks=2, minutes_by_hand=6)

@@ -16,7 +16,7 @@ from support.lived import live, planner
 from support.shop import Shop, ShopFault
 from support.shop_workspace import ShopWorkspace, open_shop
 
-from sayso.actions.approvals.decision import Choice
+from sayso.actions.approvals.decision import DecisionChoice
 from sayso.actions.controls.kill_switch import Resumption
 from sayso.actions.model.definition import at_most_once
 from sayso.audit.entry import Actor, ActorKind
@@ -77,7 +77,7 @@ async def old(tmp_path: Path) -> AsyncGenerator[Old]:
 async def _end_all(opened: ShopWorkspace) -> None:
     """Say no to what waits, and let what is stopped go on."""
     for approval in await opened.sayso.approvals.list():
-        await decide(opened, say(approval, choice=Choice.REJECT))
+        await decide(opened, say(approval, choice=DecisionChoice.REJECT))
     for stop in await opened.sayso.stops.list(released=None):
         for person in ("maria", "noor"):
             word = Resumption(

@@ -27,7 +27,7 @@ from sayso.ids import Tenant
 from sayso.sdk.audit.alarms import FILE
 from sayso.sdk.audit.kept_heads import FILE as HEADS
 from sayso.sdk.audit.kept_heads import read_heads
-from sayso.sdk.audit.log_judge import LogJudge, Step
+from sayso.sdk.audit.log_judge import JudgeProgress, LogJudge
 from sayso.sdk.audit.self_audit import SelfAudit
 from sayso.sdk.database import is_postgres, open_store
 from sayso.store.postgres.connection import connect_plainly
@@ -171,7 +171,7 @@ async def test_a_log_that_is_put_back_is_noticed_and_stays_so(tmp_path: Path) ->
 
 
 async def _over(opened: ShopWorkspace, judge: LogJudge) -> LogJudge:
-    while await opened.sayso.container.store.read(judge.step) is not Step.OVER:
+    while await opened.sayso.container.store.read(judge.step) is not JudgeProgress.OVER:
         if judge.findings.decided:
             break
     return judge
@@ -242,7 +242,7 @@ def _judged(path: Path, home: Path) -> LogJudge:
         rows.row_factory = sqlite3.Row
         reader = SqliteReader(rows)
         for _ in range(1_000):
-            if judge.findings.decided or judge.step(reader) is Step.OVER:
+            if judge.findings.decided or judge.step(reader) is JudgeProgress.OVER:
                 break
     return judge
 

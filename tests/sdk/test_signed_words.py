@@ -23,7 +23,7 @@ from sdk.test_signed_facts import GOOD, TABLE, customer
 from support.lived import erase
 from support.shop_workspace import POLICY, ShopWorkspace, open_shop
 
-from sayso.actions.approvals.decision import Choice as Decided
+from sayso.actions.approvals.decision import DecisionChoice as Decided
 from sayso.actions.model.definition import Subject
 from sayso.actions.model.plan import Plan
 from sayso.agent.base import Choice, Planner, Question

@@ -20,7 +20,7 @@ from opentelemetry.trace import NoOpTracerProvider
 from support.shop import ShopFault
 from support.shop_workspace import open_shop
 
-from sayso.actions.approvals.decision import Choice, Decision
+from sayso.actions.approvals.decision import Decision, DecisionChoice
 from sayso.actions.model.definition import Subject
 from sayso.agent.base import Message
 from sayso.agent.requests import Ask
@@ -58,7 +58,7 @@ async def test_one_trace_joins_what_happens_before_and_after_the_wait(tmp_path: 
                 approval_id=shown.id,
                 revision=shown.revision,
                 digest=shown.digest,
-                choice=Choice.APPROVE,
+                choice=DecisionChoice.APPROVE,
                 person="maria",
                 via="test",
                 credential="host",
@@ -90,7 +90,7 @@ async def test_no_span_of_any_kind_says_anything_personal(tmp_path: Path) -> Non
         await settle(workspace, await propose(workspace, 1000), tries=2)
         card = await shown(workspace, await propose(workspace))
         workspace.clock.advance(seconds=30)
-        await decide(workspace, say(card, choice=Choice.EDIT, args={"amount": usd(9000)}))
+        await decide(workspace, say(card, choice=DecisionChoice.EDIT, args={"amount": usd(9000)}))
     told = [span.to_json() for span in exporter.get_finished_spans()]
     names = {span.name for span in exporter.get_finished_spans()}
     steps = "request plan resolve judge approve call settle look_up".split()

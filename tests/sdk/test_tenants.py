@@ -22,7 +22,7 @@ from pydantic import BaseModel
 from support.shop import ShopFault
 from support.shop_workspace import STORE_URLS, ShopWorkspace, make_shop_workspace, open_shop
 
-from sayso.actions.approvals.decision import Choice, Decision
+from sayso.actions.approvals.decision import Decision, DecisionChoice
 from sayso.actions.controls.kill_switch import Resumption
 from sayso.actions.controls.manual_resolution import ManualSettlement
 from sayso.audit.entry import Actor, ActorKind
@@ -245,7 +245,7 @@ async def _decide(two: Two, side: Side, other: Side) -> object:
         approval_id=card.id,
         revision=card.revision,
         digest=card.digest,
-        choice=Choice.APPROVE,
+        choice=DecisionChoice.APPROVE,
         person="maria",
         via="test",
         credential="host",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sayso.store.base import Row, integer
 from sayso.store.postgres.connection import connect, connect_plainly
-from sayso.store.postgres.session import Session
+from sayso.store.postgres.session import PostgresSession
 from sayso.store.queries import Statement, numbered_queries
 
 BY_ID = numbered_queries()["action.by_id"]
@@ -25,7 +25,7 @@ FILL = """
 """
 
 
-def fetched_by(session: Session) -> int:
+def fetched_by(session: PostgresSession) -> int:
     """How many rows a read of one action looks at."""
     session.begin(BEGIN)
     session.send(TENANT)
@@ -40,7 +40,7 @@ def fetched_by(session: Session) -> int:
 
 def test_a_plan_of_an_empty_table_is_made_again_when_it_has_grown(postgres_url: str) -> None:
     """Else each read of one row would walk all of its tenant until statistics are gathered."""
-    session = Session(connect(postgres_url))
+    session = PostgresSession(connect(postgres_url))
     with connect_plainly(postgres_url) as owner:
         owner.execute("alter table sayso.action set (autovacuum_enabled = off)")
         for _ in range(8):

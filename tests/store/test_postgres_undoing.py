@@ -12,19 +12,19 @@ import pytest
 from sayso.errors import Code, ConfigError, RefusedError
 from sayso.store.base import Reader, Row, SqlValue, Transaction
 from sayso.store.postgres.connection import connect
-from sayso.store.postgres.session import Answer, Session
+from sayso.store.postgres.session import PostgresSession, ServerReply
 from sayso.store.postgres.store import PostgresStore
-from sayso.store.postgres.writer import Writer
+from sayso.store.postgres.writer import PostgresWriter
 from sayso.store.queries import Statement
 from sayso.store.units import Unit, WaitingUnits
 
 LONG_S = 30.0
 
 
-class Unruly(Session):
+class Unruly(PostgresSession):
     """A session whose server knows no savepoint to go back to."""
 
-    def send(self, statement: Statement, values: Mapping[str, SqlValue] = {}) -> Answer:
+    def send(self, statement: Statement, values: Mapping[str, SqlValue] = {}) -> ServerReply:
         """Ask for another one."""
         if statement.name == "~undo":
             statement = Statement(name="~undo", sql="rollback to nowhere")
@@ -60,7 +60,7 @@ async def test_nobody_waits_for_ever_when_a_unit_cannot_be_undone(
         return future
 
     waiting = [hand_over(partial(put, key="a")), hand_over(bad), hand_over(partial(put, key="b"))]
-    writer = Writer(lambda: Unruly(connect(postgres_url)), units, lambda: None)
+    writer = PostgresWriter(lambda: Unruly(connect(postgres_url)), units, lambda: None)
     thread = threading.Thread(target=writer.run, name="test writer", daemon=True)
     thread.start()
     try:

@@ -12,7 +12,7 @@ from support.time_stamp_authority import FakeAuthority, TsaServer
 
 from sayso.audit.log import AuditLog
 from sayso.audit.log_of_logs import LOGS
-from sayso.audit.publishing.base import Place
+from sayso.audit.publishing.base import PublishTarget
 from sayso.audit.publishing.directory import DirectoryTarget
 from sayso.audit.publishing.log_of_logs_target import LogOfLogs
 from sayso.audit.publishing.publisher import Publisher
@@ -47,7 +47,7 @@ async def grow(store: Store, log: AuditLog, tenant: Tenant, count: int) -> None:
 async def test_heads_are_published_and_proven(store: Store, tmp_path: Path) -> None:
     """Rows of places, the log of logs, and a proof from what was published last."""
     log = make_log()
-    places: list[Place] = [LogOfLogs(store, log), DirectoryTarget("share", tmp_path)]
+    places: list[PublishTarget] = [LogOfLogs(store, log), DirectoryTarget("share", tmp_path)]
     publisher = Publisher(store, places, FakeClock())
     for _ in range(2):
         await grow(store, log, ONE, 3)

@@ -7,8 +7,8 @@ from typing import Protocol
 
 from support.shop import Shop
 
-from sayso.actions.approvals.answer import Answer
-from sayso.actions.approvals.repository import Choice
+from sayso.actions.approvals.answer import SolutionDecision
+from sayso.actions.approvals.repository import DecisionChoice
 from sayso.ids import DEFAULT_TENANT
 from sayso.money import Money
 from sayso.sdk.client import Sayso
@@ -45,14 +45,14 @@ def said(
     choice: str = "approve",
     person: str = "maria",
     lower: Mapping[str, Money] | None = None,
-) -> Answer:
+) -> SolutionDecision:
     """What a person says about a card that was shown, by the host's word."""
-    return Answer(
+    return SolutionDecision(
         tenant=DEFAULT_TENANT,
         approval_id=view.id,
         revision=view.revision,
         digest=view.digest,
-        choice=Choice(choice),
+        choice=DecisionChoice(choice),
         person=person,
         via="sdk",
         credential="host",

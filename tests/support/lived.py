@@ -7,7 +7,7 @@ from agent.test_run import Scripted, plan, refund
 from support.shop import ShopFault
 from support.shop_workspace import ShopWorkspace
 
-from sayso.actions.approvals.decision import Choice
+from sayso.actions.approvals.decision import DecisionChoice
 from sayso.actions.controls.kill_switch import Resumption
 from sayso.audit.entry import Actor, ActorKind
 from sayso.audit.erasure import ErasureOrder
@@ -30,8 +30,10 @@ async def live(workspace: ShopWorkspace) -> None:
     yes, less, no, two = [await propose(workspace, order=order) for order in orders]
     await decide(workspace, say(await shown(workspace, yes)))
     lowered = {"amount": usd(9000)}
-    await decide(workspace, say(await shown(workspace, less), "maria", Choice.EDIT, args=lowered))
-    await decide(workspace, say(await shown(workspace, no), choice=Choice.REJECT))
+    await decide(
+        workspace, say(await shown(workspace, less), "maria", DecisionChoice.EDIT, args=lowered)
+    )
+    await decide(workspace, say(await shown(workspace, no), choice=DecisionChoice.REJECT))
     assert two.status == "pending_approval"
     workspace.shop.faults.append(ShopFault.LOST_AFTER)
     await propose(workspace, 100, order="o6")

@@ -27,7 +27,7 @@ from support.shop_workspace import PLAYBOOK, POLICY, ShopWorkspace
 from support.soft_passkey import SoftPasskey
 from upgrade.kept import DATA, STORES, Kept, Passing, kept_file, new_kept, pack
 
-from sayso.actions.approvals.decision import Choice
+from sayso.actions.approvals.decision import DecisionChoice
 from sayso.actions.controls.kill_switch import Resumption
 from sayso.actions.engine.engine import Boundary
 from sayso.actions.engine.proposals import Proposal
@@ -186,7 +186,11 @@ class Life:
         return view
 
     async def say(
-        self, view: ActionView, choice: Choice = Choice.APPROVE, person: str = "maria", **more: int
+        self,
+        view: ActionView,
+        choice: DecisionChoice = DecisionChoice.APPROVE,
+        person: str = "maria",
+        **more: int,
     ) -> None:
         """Somebody decides; less where an amount is given."""
         assert view.approval is not None, view
@@ -205,9 +209,9 @@ class Life:
         assert (await self.refund("succeeded", 2_000)).status == "succeeded"
         await self.say(await self.refund("agreed", 12_900))
         assert await self.run("agreed") == "succeeded"
-        await self.say(await self.refund("lowered", 12_900), Choice.EDIT, minor=9_000)
+        await self.say(await self.refund("lowered", 12_900), DecisionChoice.EDIT, minor=9_000)
         assert await self.run("lowered") == "succeeded"
-        await self.say(await self.refund("rejected", 12_900), Choice.REJECT)
+        await self.say(await self.refund("rejected", 12_900), DecisionChoice.REJECT)
         assert (await self.refund("refused", 99_900_000)).status == "refused"
         shop.faults.append(ShopFault.SAYS_NO)
         assert (await self.refund("failed", 1_000, "cus_failed")).status == "failed"

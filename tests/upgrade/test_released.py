@@ -16,7 +16,7 @@ from support.shop_workspace import ShopWorkspace
 from tree import ROOT
 from upgrade.kept import DATA, STORES, Kept, kept_file, unpack
 
-from sayso.actions.approvals.decision import Choice
+from sayso.actions.approvals.decision import DecisionChoice
 from sayso.actions.controls.kill_switch import Resumption
 from sayso.actions.controls.manual_resolution import ManualSettlement
 from sayso.audit.verifier.verification import Verdict
@@ -151,7 +151,7 @@ async def decide_what_waits(opened: ShopWorkspace, kept: Kept) -> None:
     await decide(opened, say(view.approval))
     view = await sayso.actions.get(kept.ids["limited"])
     assert view.approval is not None
-    await decide(opened, say(view.approval, choice=Choice.REJECT))
+    await decide(opened, say(view.approval, choice=DecisionChoice.REJECT))
 
 
 async def settle_the_unknown(sayso: Sayso, kept: Kept) -> None:

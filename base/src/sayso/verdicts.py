@@ -30,7 +30,7 @@ class Cause(StrEnum):
     OLDER_BUILD = "older_build"
 
 
-class Sort(StrEnum):
+class AccusationKind(StrEnum):
     """What of a log is wrong, where it is accused."""
 
     BYTES = "bytes"
@@ -53,17 +53,19 @@ NEXT_STEPS: dict[Cause, str] = {
 }
 """What to do about each."""
 
-NEXT_STEP_OF: dict[Sort, str] = {
-    Sort.BYTES: NEXT_STEPS[Cause.TAMPERED],
-    Sort.ROW: "run `sayso audit repair`, which shows what the log says of these rows, and rebuilds"
-    " them once two people have agreed",
-    Sort.RULE: "run `sayso audit verify`, and find out how it came to be; two people can accept it"
-    " with `sayso audit accept`, which every later verification shows",
+NEXT_STEP_OF: dict[AccusationKind, str] = {
+    AccusationKind.BYTES: NEXT_STEPS[Cause.TAMPERED],
+    AccusationKind.ROW: "run `sayso audit repair`, which shows what the log says of these rows, and"
+    " rebuilds them once two people have agreed",
+    AccusationKind.RULE: "run `sayso audit verify`, and find out how it came to be; two people can"
+    " accept it with `sayso audit accept`, which every later verification shows",
 }
 """What to do about a log that is accused, by what is wrong with it."""
 
 
-def unverified(tenant: str, why: str, sort: Sort = Sort.BYTES) -> IntegrityError:
+def unverified(
+    tenant: str, why: str, sort: AccusationKind = AccusationKind.BYTES
+) -> IntegrityError:
     """A log does not verify, so nothing more is signed of it."""
     return IntegrityError(
         Code.TAMPERED,

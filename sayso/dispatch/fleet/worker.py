@@ -30,7 +30,7 @@ _AGAIN_S = 30.0
 _CLEAN_S = 60.0
 
 
-class Engine(Protocol):
+class FleetEngine(Protocol):
     """What hands items to this worker."""
 
     async def start(self) -> None:
@@ -66,7 +66,7 @@ class FleetWorker:
         store: Store,
         handlers: Mapping[str, Handler],
         clock: Clock,
-        engine: Callable[[FleetWorker], Engine],
+        engine: Callable[[FleetWorker], FleetEngine],
         *,
         knows: Callable[[str], bool] = lambda name: True,
         at_once: int = 32,

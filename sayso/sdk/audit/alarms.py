@@ -16,12 +16,12 @@ import orjson
 
 from sayso.errors import Code, IntegrityError
 from sayso.ids import Tenant
-from sayso.verdicts import NEXT_STEP_OF, Sort
+from sayso.verdicts import NEXT_STEP_OF, AccusationKind
 
 FILE = ".sayso/unverified.json"
 
 
-def read_alarms(folder: Path) -> dict[Tenant, tuple[IntegrityError, Sort]]:
+def read_alarms(folder: Path) -> dict[Tenant, tuple[IntegrityError, AccusationKind]]:
     """The logs of a workspace that did not verify when it was last looked, and what is wrong."""
     try:
         found: object = orjson.loads((folder / FILE).read_bytes())
@@ -31,18 +31,20 @@ def read_alarms(folder: Path) -> dict[Tenant, tuple[IntegrityError, Sort]]:
     return {Tenant(name): _alarm(one) for name, one in said.items()}
 
 
-def _alarm(said: object) -> tuple[IntegrityError, Sort]:
+def _alarm(said: object) -> tuple[IntegrityError, AccusationKind]:
     """One of them; a text alone was written by an earlier release."""
     fields = cast("dict[str, object]", said) if isinstance(said, dict) else {"why": said}
     try:
-        sort = Sort(str(fields.get("sort", Sort.BYTES)))
+        sort = AccusationKind(str(fields.get("sort", AccusationKind.BYTES)))
     except ValueError:
-        sort = Sort.BYTES
+        sort = AccusationKind.BYTES
     error = IntegrityError(Code.TAMPERED, str(fields.get("why", "")), next_step=NEXT_STEP_OF[sort])
     return error, sort
 
 
-def write_alarms(folder: Path, refused: Mapping[Tenant, tuple[IntegrityError, Sort]]) -> None:
+def write_alarms(
+    folder: Path, refused: Mapping[Tenant, tuple[IntegrityError, AccusationKind]]
+) -> None:
     """Note which logs do not verify; without any, the file goes."""
     path = folder / FILE
     with contextlib.suppress(OSError):  # where nothing can be written, this process knows it alone

@@ -19,7 +19,7 @@ from sayso.audit.tree.proof import EntryProof
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant, to_micros
 from sayso.sdk.audit.alarms import write_alarms
-from sayso.sdk.audit.exporting import ExportFormat, Source, nothing_fits, write_export
+from sayso.sdk.audit.exporting import ExportFormat, ExportSource, nothing_fits, write_export
 from sayso.sdk.audit.index import LogIndexes, fill_whole, prove_all, size_of, unindexed, unproven
 from sayso.sdk.audit.segments import LogSegments
 from sayso.sdk.audit.stored import (
@@ -376,7 +376,9 @@ class Audit:
         index = await self._indexes.filled(self._container.store, where)
         own = self._own_vkeys(where)
         return await self._container.store.read(
-            lambda reader: write_export(Source.open(reader, where, own, index), path, kind, query)
+            lambda reader: write_export(
+                ExportSource.open(reader, where, own, index), path, kind, query
+            )
         )
 
     async def evidence(
@@ -429,7 +431,7 @@ class Audit:
         made_by = f"{actor.kind}:{actor.id}"
         return await self._container.store.read(
             lambda reader: gather(
-                Source.open(reader, where, own, index),
+                ExportSource.open(reader, where, own, index),
                 action_id,
                 now,
                 made_by,

@@ -12,7 +12,7 @@ import orjson
 
 from sayso.actions.model.action_row import ActionRow, get_action
 from sayso.audit.entry import EntryKind, Json, StoredEntry
-from sayso.audit.evidence.data import Evidence, Words
+from sayso.audit.evidence.data import Evidence, PersonalWords
 from sayso.audit.io_errors import reading
 from sayso.audit.personal import Personal
 from sayso.audit.queries.index import LogIndex
@@ -57,7 +57,7 @@ class ExportFormat(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class ExportSource:
     """A log at one signed head, as an export reads it.
 
     Attributes:
@@ -75,7 +75,7 @@ class Source:
     @classmethod
     def open(
         cls, reader: Reader, tenant: Tenant, own: Sequence[str], index: LogIndex | None
-    ) -> Source:
+    ) -> ExportSource:
         """The log as the reader sees it; it must have entries.
 
         Args:
@@ -155,7 +155,7 @@ class Source:
                 yield integer(row, "seq"), text(row, "body").encode()
 
 
-def write_export(source: Source, path: Path, kind: ExportFormat, query: Query) -> int:
+def write_export(source: ExportSource, path: Path, kind: ExportFormat, query: Query) -> int:
     """Write what fits; returns how many entries.
 
     Raises:
@@ -176,7 +176,7 @@ def write_export(source: Source, path: Path, kind: ExportFormat, query: Query) -
 
 
 def _write_bundle(
-    source: Source, path: Path, query: Query, entries: Iterator[tuple[int, bytes]]
+    source: ExportSource, path: Path, query: Query, entries: Iterator[tuple[int, bytes]]
 ) -> int:
     from sayso.audit.exports.bundle import write_bundle  # only exports need it
 
@@ -194,7 +194,7 @@ def _write_bundle(
 
 
 def _write_rows(
-    source: Source, path: Path, kind: ExportFormat, entries: Iterator[tuple[int, bytes]]
+    source: ExportSource, path: Path, kind: ExportFormat, entries: Iterator[tuple[int, bytes]]
 ) -> int:
     from sayso.audit.exports.event_formats import (
         to_cloudevent,  # only exports need them
@@ -251,7 +251,7 @@ _MOST = 1000
 
 
 def gather(
-    source: Source, action_id: str, made_at: int, made_by: str, personal: Personal
+    source: ExportSource, action_id: str, made_at: int, made_by: str, personal: Personal
 ) -> Evidence:
     """Everything about an action, each entry with its proof.
 
@@ -280,14 +280,16 @@ def gather(
         rows=tuple(rows),
         cards=_cards(source, action_id),
         words=tuple(
-            Words(seq=one.seq, text=personal.open(source.reader, source.tenant, one.entry.pii.ref))
+            PersonalWords(
+                seq=one.seq, text=personal.open(source.reader, source.tenant, one.entry.pii.ref)
+            )
             for one in entries
             if one.entry.pii is not None
         ),
     )
 
 
-def _pruned(source: Source, row: ActionRow) -> RefusedError:
+def _pruned(source: ExportSource, row: ActionRow) -> RefusedError:
     """Says where the entries are: the action's last one, as far as the row still tells."""
     found = list(bodies_at(source.reader, source.tenant, [row.last_seq]))
     data = StoredEntry.read(found[0]).entry.data if found else {}
@@ -299,7 +301,7 @@ def _pruned(source: Source, row: ActionRow) -> RefusedError:
     )
 
 
-def _entries(source: Source, action_id: str, request_id: str | None) -> list[StoredEntry]:
+def _entries(source: ExportSource, action_id: str, request_id: str | None) -> list[StoredEntry]:
     """The action's entries, those of its request, and refused decisions about it."""
     found = _page(source, Query(action=action_id))
     if request_id is not None:
@@ -316,14 +318,14 @@ def _entries(source: Source, action_id: str, request_id: str | None) -> list[Sto
     return [by_seq[seq] for seq in sorted(by_seq)]
 
 
-def _page(source: Source, query: Query) -> list[StoredEntry]:
+def _page(source: ExportSource, query: Query) -> list[StoredEntry]:
     before = source.checkpoint.size
     return read_page(
         source.reader, source.tenant, query, limit=_MOST, before=before, index=source.index
     )
 
 
-def _cards(source: Source, action_id: str) -> tuple[dict[str, Json], ...]:
+def _cards(source: ExportSource, action_id: str) -> tuple[dict[str, Json], ...]:
     row = source.reader.one("approval.by_action", tenant=source.tenant, action_id=action_id)
     if row is None:
         return ()

@@ -16,7 +16,7 @@ from sayso.audit.authority.keyring import Keyring
 from sayso.audit.log import AuditLog
 from sayso.audit.meaning import ROWS
 from sayso.audit.signing.keys import ListedKey, judge_keys
-from sayso.audit.verifier.checks import Head, Trust, judge_head_row, judge_opened, open_head
+from sayso.audit.verifier.checks import SourceHead, Trust, judge_head_row, judge_opened, open_head
 from sayso.audit.verifier.replayed_rows import Rebuilt, Round
 from sayso.audit.verifier.sealed_checks import SealedPart
 from sayso.audit.verifier.state_checks import pruned_sizes
@@ -38,7 +38,7 @@ Known: TypeAlias = "tuple[int, bytes]"
 """How many entries, and the root of the tree over them."""
 
 
-class Step(Enum):
+class JudgeProgress(Enum):
     """How far a piece has come."""
 
     BEHIND = "behind"
@@ -72,7 +72,7 @@ class LogJudge:
         self._trust = Trust.parse(own_vkeys(log, [tenant]))
         self._keyring = keyring
         self._walk: Walk | None = None
-        self._head: tuple[Head | None, tuple[ListedKey, ...]] | None = None
+        self._head: tuple[SourceHead | None, tuple[ListedKey, ...]] | None = None
         self._left: list[str] = []
         self._round: Round | None = None
         self._at: Mapping[str, SqlValue] = {}
@@ -84,7 +84,7 @@ class LogJudge:
         """How many entries were walked, or were pruned."""
         return 0 if self._walk is None else self._walk.frontier.size
 
-    def step(self, reader: Reader) -> Step:
+    def step(self, reader: Reader) -> JudgeProgress:
         """Judge the next piece.
 
         Raises:
@@ -97,15 +97,15 @@ class LogJudge:
             self.findings.accepted = walk.world.accepted
             self._left = list(ROWS)
         if not self._read_on(reader, walk):
-            return Step.BEHIND
+            return JudgeProgress.BEHIND
         if self._left:
             self._compare(reader, walk, self._left[0])
-            return Step.ON
+            return JudgeProgress.ON
         if self._read_again(reader, walk):
-            return Step.ON
+            return JudgeProgress.ON
         self._left = list(ROWS)
         self.findings.warnings.clear()
-        return Step.OVER
+        return JudgeProgress.OVER
 
     def _begun(self, reader: Reader, *, deep: bool) -> Walk:
         sealed = SealedPart(
@@ -147,7 +147,7 @@ class LogJudge:
         self._head = seen
         return True
 
-    def _judge_head(self, head: Head, keys: tuple[ListedKey, ...], walk: Walk) -> None:
+    def _judge_head(self, head: SourceHead, keys: tuple[ListedKey, ...], walk: Walk) -> None:
         opened = open_head(head, self._origin, keys, self._trust, self.findings)
         history = judge_keys(keys, walk.rotations, self._origin, self._trust.pinned, self.findings)
         judge_opened(opened, history, self._trust, self.findings)

@@ -18,7 +18,7 @@ from sayso.settings import PlaceSection
 from sayso.store.base import Reader, Row, blob, integer, text
 
 if TYPE_CHECKING:
-    from sayso.audit.publishing.base import Place
+    from sayso.audit.publishing.base import PublishTarget
     from sayso.audit.publishing.publisher import Publisher, TargetState
     from sayso.audit.signed_note.cosignature import MlDsaCosigner
     from sayso.sdk.client import Sayso
@@ -130,16 +130,16 @@ def build_publisher(sayso: Sayso) -> Publisher:
     """
     # Only servers publish.
     from sayso.audit.publishing.log_of_logs_target import LogOfLogs
-    from sayso.audit.publishing.publisher import Pace, Publisher
+    from sayso.audit.publishing.publisher import Publisher, PublishingPace
 
     workspace = sayso.workspace
     section = workspace.settings.publishing
     store, pace = (
         sayso.container.store,
-        Pace(every_s=section.every_s, every_entries=section.every_entries),
+        PublishingPace(every_s=section.every_s, every_entries=section.every_entries),
     )
     stamping = {
-        place.name: Pace(every_s=place.every_s or STAMPED_EVERY_S, every_entries=NEVER)
+        place.name: PublishingPace(every_s=place.every_s or STAMPED_EVERY_S, every_entries=NEVER)
         for place in section.places
         if place.timestamp is not None
     }
@@ -149,7 +149,10 @@ def build_publisher(sayso: Sayso) -> Publisher:
         [LogOfLogs(store, sayso.container.log), *outside],
         sayso.container.clock,
         pace=pace,
-        paces={LOGS: Pace(every_s=section.logs_every_s, every_entries=100_000), **stamping},
+        paces={
+            LOGS: PublishingPace(every_s=section.logs_every_s, every_entries=100_000),
+            **stamping,
+        },
         only_logs=[place.name for place in section.places if place.only_logs],
         second=_second(workspace),
     )
@@ -187,7 +190,7 @@ async def publish_now(sayso: Sayso) -> list[TargetState]:
         await publisher.close()
 
 
-def open_place(workspace: Workspace, section: PlaceSection) -> Place:
+def open_place(workspace: Workspace, section: PlaceSection) -> PublishTarget:
     """A place as the settings name it; it is asked nothing yet.
 
     Raises:
@@ -214,7 +217,7 @@ def open_place(workspace: Workspace, section: PlaceSection) -> Place:
     return WitnessTarget(section.name, section.witness, key)
 
 
-def _timestamp_place(workspace: Workspace, section: PlaceSection) -> Place:
+def _timestamp_place(workspace: Workspace, section: PlaceSection) -> PublishTarget:
     from sayso.audit.publishing.timestamp_target import TimestampTarget
     from sayso.audit.signed_note.authorities import TimeAuthorities
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sayso.errors import ConfigError
 from sayso.sdk.container import Container
 from sayso.store.base import Examined
-from sayso.verdicts import Sort
+from sayso.verdicts import AccusationKind
 
 
 def check_signing(container: Container) -> None:
@@ -23,5 +23,5 @@ def check_signing(container: Container) -> None:
         found = store.damage
         raise ConfigError(found.code, found.message, next_step=found.next_step)
     for tenant, (_, sort) in log.refused.items():
-        if tenant == container.tenant or sort is Sort.BYTES:
+        if tenant == container.tenant or sort is AccusationKind.BYTES:
             log.check_accepted(tenant)

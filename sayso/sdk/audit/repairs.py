@@ -25,7 +25,7 @@ from sayso.sdk.audit.repair_view import (
 from sayso.sdk.container import Container
 from sayso.sdk.resources.tokens import Scope, Token
 from sayso.store.base import Reader, Transaction, integer, text
-from sayso.verdicts import Sort, damaged, unverified, wrong_key
+from sayso.verdicts import AccusationKind, damaged, unverified, wrong_key
 
 _NEWEST = 50
 _SAYS_YES = frozenset({Scope.READ, Scope.DECIDE})
@@ -75,7 +75,7 @@ class RepairResource:
                 for one in plan.changes
             ),
             left=plan.left,
-            rules=tuple(one for one in log.findings if one.sort is Sort.RULE),
+            rules=tuple(one for one in log.findings if one.sort is AccusationKind.RULE),
             asked_by=log.asked.get(plan.digest),
             accept_asked={
                 one.id: log.asked[one.digest] for one in log.findings if one.digest in log.asked
@@ -229,7 +229,7 @@ class RepairResource:
                 raise damaged(one.message)
             if one.damage is Damage.WRONG_KEY:
                 raise wrong_key(one.message)
-            if one.sort not in {Sort.ROW, Sort.RULE}:
+            if one.sort not in {AccusationKind.ROW, AccusationKind.RULE}:
                 raise unverified(tenant, one.message)
         log = next((one for one in found.logs if one.tenant == tenant), None)
         if log is None or not log.deep or log.dropped or not log.pinned:
@@ -242,8 +242,8 @@ class RepairResource:
         log = self._container.log
         refused = log.refused.get(tenant)
         accusing = next((one for one in judged.findings if one.sort is not None), None)
-        if refused is not None and refused[1] is Sort.BYTES and accusing is not None:
-            sort = accusing.sort or Sort.ROW
+        if refused is not None and refused[1] is AccusationKind.BYTES and accusing is not None:
+            sort = accusing.sort or AccusationKind.ROW
             log.refuse(tenant, unverified(tenant, accusing.message, sort), sort)
 
     async def _say(

@@ -20,14 +20,14 @@ from sayso.errors import Code, IntegrityError, SaysoError, logged, logged_with_f
 from sayso.ids import Tenant
 from sayso.sdk.audit.alarms import write_alarms
 from sayso.sdk.audit.kept_heads import keep_heads, read_heads
-from sayso.sdk.audit.log_judge import Known, LogJudge, Step
+from sayso.sdk.audit.log_judge import JudgeProgress, Known, LogJudge
 from sayso.sdk.audit.medium import MediumWatch
 from sayso.sdk.audit.stored import read_tenants
 from sayso.sdk.audit.vault_key import OPENED
 from sayso.sdk.client import Sayso
 from sayso.sdk.database import is_postgres
 from sayso.store.base import Reader, integer
-from sayso.verdicts import Cause, Sort, cause_of, older_build, unverified, wrong_key
+from sayso.verdicts import AccusationKind, Cause, cause_of, older_build, unverified, wrong_key
 
 logger = logging.getLogger("sayso.audit")
 
@@ -146,19 +146,19 @@ class SelfAudit:
             troubles: where to put what keeps it from being judged, and accuses nobody.
         """
         judge = self._judge_of(tenant)
-        step, took, refused = Step.ON, 0.0, False
+        step, took, refused = JudgeProgress.ON, 0.0, False
 
-        def piece(reader: Reader) -> tuple[Step, float]:
+        def piece(reader: Reader) -> tuple[JudgeProgress, float]:
             began = time.thread_time()
             return judge.step(reader), time.thread_time() - began
 
-        while step is not Step.OVER:
+        while step is not JudgeProgress.OVER:
             try:
                 step, took = await self._container.store.read(piece)
             except IntegrityError as error:
                 if cause_of(error.code) is not Cause.TAMPERED:
                     raise  # such as a server that is away
-                self._refuse(tenant, error.message, Sort.BYTES)
+                self._refuse(tenant, error.message, AccusationKind.BYTES)
                 return
             except SaysoError:
                 raise
@@ -167,7 +167,7 @@ class SelfAudit:
                 logger.error("judging the log of %s: %s", tenant, logged_with_frames(error))  # noqa: TRY400
                 self._refuse(tenant, "something in it cannot be read as what it should be")
                 return
-            wrong = _worst(judge, behind=step is Step.BEHIND)
+            wrong = _worst(judge, behind=step is JudgeProgress.BEHIND)
             if wrong is not None:
                 sort, message = wrong
                 if refused and tenant not in self._container.log.refused:
@@ -177,10 +177,10 @@ class SelfAudit:
                 # INVARIANT: the round goes on, since behind a row that is wrong an entry can be.
                 self._refuse(tenant, message, sort)
                 refused = True
-                if sort is Sort.BYTES:
+                if sort is AccusationKind.BYTES:
                     return
             self._known[tenant] = judge.known
-            share = _SHARE_BEHIND if step is Step.BEHIND else _SHARE
+            share = _SHARE_BEHIND if step is JudgeProgress.BEHIND else _SHARE
             await asyncio.sleep(max(_SHORTEST_REST_S, took * (1 - share) / share))
         if judge.findings.kept:
             self._judges.pop(tenant, None)  # another one finds out whether it is still so
@@ -200,9 +200,11 @@ class SelfAudit:
             del self._judges[next(iter(self._judges))]
         return judge
 
-    def _refuse(self, tenant: Tenant, why: str, sort: Sort = Sort.BYTES) -> None:
+    def _refuse(
+        self, tenant: Tenant, why: str, sort: AccusationKind = AccusationKind.BYTES
+    ) -> None:
         log = self._container.log
-        if sort is Sort.BYTES:
+        if sort is AccusationKind.BYTES:
             self._judges.pop(tenant, None)  # another one finds out whether it is still so
         if tenant not in log.refused:
             logger.error(
@@ -225,7 +227,7 @@ class SelfAudit:
             logger.warning("the log of %s verifies again", tenant)
 
 
-def _worst(judge: LogJudge, *, behind: bool) -> tuple[Sort, str] | None:
+def _worst(judge: LogJudge, *, behind: bool) -> tuple[AccusationKind, str] | None:
     """What accuses a log so far, and of what; None while nothing does.
 
     Args:
@@ -233,9 +235,9 @@ def _worst(judge: LogJudge, *, behind: bool) -> tuple[Sort, str] | None:
     """
     found = [one for one in judge.findings.open if one.sort is not None]
     if behind:
-        found = [one for one in found if one.sort is Sort.BYTES]
+        found = [one for one in found if one.sort is AccusationKind.BYTES]
     sorts = {one.sort for one in found}
-    sort = next((one for one in Sort if one in sorts), None)
+    sort = next((one for one in AccusationKind if one in sorts), None)
     if sort is None:
         return None
     return sort, next(one.message for one in found if one.sort is sort)

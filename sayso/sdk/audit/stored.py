@@ -20,7 +20,7 @@ from sayso.audit.segments.rows import parse_row
 from sayso.audit.segments.sealed import SealedSegment
 from sayso.audit.signed_note.timestamps import StampedNote
 from sayso.audit.signing.keys import ListedKey
-from sayso.audit.verifier.checks import Head, LogSource
+from sayso.audit.verifier.checks import LogSource, SourceHead
 from sayso.audit.verifier.database import check_tenants, open_database
 from sayso.audit.verifier.state_checks import StateRow
 from sayso.audit.verifier.stored_rows import STORED, StoredRow, row_text
@@ -141,12 +141,12 @@ def _stamped(reader: Reader, tenant: str) -> Iterator[StampedNote]:
         size, place = integer(rows[-1], "size"), text(rows[-1], "place")
 
 
-def read_head(reader: Reader, tenant: str) -> Head | None:
+def read_head(reader: Reader, tenant: str) -> SourceHead | None:
     """The newest head of a log; None where there is none."""
     row = _readable(lambda: reader.one("log.head", tenant=tenant))
     if row is None:
         return None
-    return Head(
+    return SourceHead(
         note=text(row, "note").encode(), size=integer(row, "size"), frontier=blob(row, "frontier")
     )
 

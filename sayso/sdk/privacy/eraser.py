@@ -11,7 +11,7 @@ from pathlib import Path
 import orjson
 
 from sayso.actions.controls.erasure import (
-    Mark,
+    ErasureMark,
     OpenActions,
     blank_actions,
     blank_stops,
@@ -154,7 +154,7 @@ class Eraser:
             pass
         self.passing("texts")
         now = to_micros(self.clock.now())
-        mark = Mark(tenant=row.tenant, pseudonym=row.pseudonym, seq=row.begun_seq, now=now)
+        mark = ErasureMark(tenant=row.tenant, pseudonym=row.pseudonym, seq=row.begun_seq, now=now)
         await self._blank(row.subject_id, mark)
         done = await self.store.write(lambda tx: self.erasures.finish(tx, row))
         self.passing("finished")
@@ -197,7 +197,7 @@ class Eraser:
     def _texts(self, tx: Transaction, row: ErasureRow) -> int:
         return self.erasures.delete_texts(tx, row, BATCH)
 
-    async def _blank(self, subject_id: str, mark: Mark) -> None:
+    async def _blank(self, subject_id: str, mark: ErasureMark) -> None:
         tenant, store = mark.tenant, self.store
         while await store.write(lambda tx: blank_actions(tx, mark, subject_id, BATCH)) == BATCH:
             pass

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from sayso.actions.controls.erasure import Mark, blank_action
+from sayso.actions.controls.erasure import ErasureMark, blank_action
 from sayso.actions.model.action_row import read_action
 from sayso.agent.erasure import blank_request
 from sayso.agent.request_row import read_request
@@ -163,9 +163,9 @@ class Sweeper:
         )
         return self.log.append(tx, tenant, entry)
 
-    def _mark(self, row: Row, tenant: Tenant, seq: int) -> Mark:
+    def _mark(self, row: Row, tenant: Tenant, seq: int) -> ErasureMark:
         now = to_micros(self.clock.now())
-        return Mark(tenant=tenant, pseudonym=text(row, "pseudonym"), seq=seq, now=now)
+        return ErasureMark(tenant=tenant, pseudonym=text(row, "pseudonym"), seq=seq, now=now)
 
 
 def _old(reader: Reader, query: str, tenant: Tenant, before: int) -> list[Row]:

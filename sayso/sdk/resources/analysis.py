@@ -30,7 +30,7 @@ from sayso.store.base import Reader, Row, text, text_or_none
 if TYPE_CHECKING:
     from sayso.actions.policy.backtest import Player, Said
     from sayso.actions.policy.cedar import CedarPolicy
-    from sayso.actions.policy.claims import Proof
+    from sayso.actions.policy.claims import ClaimProof
     from sayso.actions.policy.formula.terms import Value
     from sayso.actions.policy.reading import ReadPolicy
     from sayso.actions.policy.slices import Slice
@@ -443,9 +443,9 @@ class AnalysisResource(Resource):
 
 def _test_view(policy: CedarPolicy, tried: object) -> PolicyTestView:
     from sayso.actions.policy.analysis.words import question_words
-    from sayso.actions.policy.examples import Tried
+    from sayso.actions.policy.examples import ExampleResult
 
-    assert isinstance(tried, Tried), "of a test"
+    assert isinstance(tried, ExampleResult), "of a test"
     mine = _slice(policy, tried.example.action)
     said = [mine.rules.explains.get(rule, rule) for rule in tried.answer.rules]
     return PolicyTestView(
@@ -460,7 +460,7 @@ def _test_view(policy: CedarPolicy, tried: object) -> PolicyTestView:
     )
 
 
-def _proof_view(policy: CedarPolicy, proof: Proof) -> ProofView:
+def _proof_view(policy: CedarPolicy, proof: ClaimProof) -> ProofView:
     from sayso.actions.policy.analysis.words import question_words
 
     shown = ""
@@ -542,13 +542,13 @@ def _examples(
 
 
 def _play(player: Player, rows: Sequence[Row], edited: frozenset[str]) -> None:
-    from sayso.actions.policy.backtest import Recorded
+    from sayso.actions.policy.backtest import RecordedJudgement
 
     for row in rows:
         stored = text_or_none(row, "snapshot")
         snapshot: Mapping[str, object] = orjson.loads(stored) if stored else {}
         player.play(
-            Recorded(
+            RecordedJudgement(
                 id=text(row, "id"),
                 action=text(row, "name"),
                 question=cast("Mapping[str, Value] | None", snapshot.get("question")),

@@ -12,13 +12,19 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal, cast
 
-from sayso.actions.approvals.answer import Answer, each_of, needs_passkey, signed_yes, yes_statement
+from sayso.actions.approvals.answer import (
+    SolutionDecision,
+    each_of,
+    needs_passkey,
+    signed_yes,
+    yes_statement,
+)
 from sayso.actions.approvals.approver import check_approver
-from sayso.actions.approvals.canary import CanaryCard, Mistake, make_card, mistakes_for
+from sayso.actions.approvals.canary import CanaryCard, CanaryMistake, make_card, mistakes_for
 from sayso.actions.approvals.canary import fits as _fits
 from sayso.actions.approvals.decision import DIGEST_PREFIX, check_lower, check_reason
 from sayso.actions.approvals.repository import (
-    Choice,
+    DecisionChoice,
     action_of,
     get_approval,
     read_approval,
@@ -37,7 +43,7 @@ from sayso.sdk.resources.base import Resource
 from sayso.sdk.resources.notes import notes_about
 from sayso.sdk.resources.passkeys import ToSign, counting, to_sign_by
 from sayso.sdk.solution_view import SolutionView, show_solution
-from sayso.sdk.solution_words import Smaller
+from sayso.sdk.solution_words import SmallerAnswer
 from sayso.sdk.views import View
 from sayso.store.base import Reader, Row, SqlValue, Transaction, integer, text
 from sayso.store.base import text_or_none as maybe
@@ -204,13 +210,13 @@ class CanaryResource(Resource):
 
     def _choices(
         self, reader: Reader, tenant: Tenant, due: _Due, canary_id: str, now: int
-    ) -> list[tuple[Solution, Mistake, str]]:
+    ) -> list[tuple[Solution, CanaryMistake, str]]:
         """What a test card could be made of, the best first.
 
         The best is what the person who was tried the least may answer and has not answered before,
         since somebody who knows the true one sees more than the card.
         """
-        found: list[tuple[tuple[int, bool, int], Solution, Mistake, str]] = []
+        found: list[tuple[tuple[int, bool, int], Solution, CanaryMistake, str]] = []
         rows = reader.all(
             "approval.newest_decided",
             tenant=tenant,
@@ -293,7 +299,7 @@ class CanaryResource(Resource):
             for step in solution.waiting:
                 if step.id in lower:
                     check_lower(step.action, lower[step.id])
-            return self._show(reader, card, Smaller(left_out=frozenset(out), lower=lower))
+            return self._show(reader, card, SmallerAnswer(left_out=frozenset(out), lower=lower))
 
         return await self._container.store.read(work)
 
@@ -307,7 +313,7 @@ class CanaryResource(Resource):
 
     # ---- answering -------------------------------------------------------------------------------
 
-    async def answer_as(self, answer: Answer, *, asks: bool = False) -> CanaryView:
+    async def answer_as(self, answer: SolutionDecision, *, asks: bool = False) -> CanaryView:
         """Take the answer of a person whom the calling surface has authenticated itself.
 
         Nothing comes of it but an entry and what the person is told. Who may answer, by what, about
@@ -327,7 +333,7 @@ class CanaryResource(Resource):
             now = self._now()
             row = _row(tx, answer.tenant, answer.approval_id)
             card = self._open_card(tx, row)
-            wants = answer.choice is Choice.EDIT and not answer.lower
+            wants = answer.choice is DecisionChoice.EDIT and not answer.lower
             whole = not (asks or wants)
             self._check(tx, card, answer, now, whole=whole)
             caught, word = (True, "asked") if asks else (card.most is not None, "less")
@@ -342,7 +348,7 @@ class CanaryResource(Resource):
         self._container.dispatcher.wake()
         return await self.get(answer.approval_id, tenant=answer.tenant)
 
-    async def to_sign(self, answer: Answer, nonce: str) -> ToSign | None:
+    async def to_sign(self, answer: SolutionDecision, nonce: str) -> ToSign | None:
         """What the person's passkey has to sign, as for a true card of so much."""
 
         def work(reader: Reader) -> ToSign | None:
@@ -351,7 +357,7 @@ class CanaryResource(Resource):
             ).solution
             authority = self._container.directory.at(reader, answer.tenant)
             said = each_of(answer, solution)
-            left_out = [step.id for step, one in said if one.choice is Choice.REJECT]
+            left_out = [step.id for step, one in said if one.choice is DecisionChoice.REJECT]
             rule = authority.passkey_rule
             now = to_micros(self._container.clock.now())
             if not needs_passkey(reader, rule, solution, answer.lower, left_out, now=now):
@@ -362,7 +368,7 @@ class CanaryResource(Resource):
         return await self._container.store.read(work)
 
     def _check(
-        self, reader: Reader, card: CanaryCard, answer: Answer, now: int, *, whole: bool
+        self, reader: Reader, card: CanaryCard, answer: SolutionDecision, now: int, *, whole: bool
     ) -> None:
         """As `check_decision`; of a `whole` answer, also what a passkey has signed."""
         solution = card.solution
@@ -382,7 +388,7 @@ class CanaryResource(Resource):
                 "this is not what waits for a decision",
                 next_step="load the card again",
             )
-        if whole and answer.choice is not Choice.REJECT:
+        if whole and answer.choice is not DecisionChoice.REJECT:
             signed_yes(reader, authority, answer, solution, each_of(answer, solution), now)
 
     def _close(
@@ -392,7 +398,7 @@ class CanaryResource(Resource):
         status: CanaryStatus,
         now: int,
         *,
-        answer: Answer | None = None,
+        answer: SolutionDecision | None = None,
         word: str | None = None,
     ) -> None:
         """End a test card with its entry; one that ended meanwhile stays as it is."""
@@ -432,7 +438,7 @@ class CanaryResource(Resource):
         card = make_card(
             solution_of(reader, approval, action_of(reader, approval)),
             text(row, "id"),
-            Mistake(text(row, "mistake")),
+            CanaryMistake(text(row, "mistake")),
             text(row, "step"),
             now=integer(row, "created_at"),
             expires_at=integer(row, "expires_at"),
@@ -470,7 +476,7 @@ class CanaryResource(Resource):
         )
 
     def _show(
-        self, reader: Reader, card: CanaryCard, smaller: Smaller | None = None
+        self, reader: Reader, card: CanaryCard, smaller: SmallerAnswer | None = None
     ) -> SolutionView:
         view = show_solution(reader, card.solution, self._definition, smaller)
         tenant = card.solution.tenant
@@ -496,10 +502,10 @@ class CanaryResource(Resource):
         return to_micros(self._container.clock.now())
 
 
-_WORDS: Mapping[Choice, str] = {
-    Choice.APPROVE: "yes",
-    Choice.EDIT: "less",
-    Choice.REJECT: "no",
+_WORDS: Mapping[DecisionChoice, str] = {
+    DecisionChoice.APPROVE: "yes",
+    DecisionChoice.EDIT: "less",
+    DecisionChoice.REJECT: "no",
 }
 
 

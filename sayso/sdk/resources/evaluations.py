@@ -59,7 +59,7 @@ class TrialView(View):
 
 
 class JudgedView(View):
-    """One planner's plans under one policy; see `sayso.agent.evaluation.judged.Judged`."""
+    """One planner's plans under one policy; see `sayso.agent.evaluation.judged.JudgedPlans`."""
 
     planner: str
     policy: str
@@ -84,7 +84,7 @@ class EvaluationView(View):
     mistakes: tuple[TrialView, ...] = ()
 
 
-class ExplanationView(View):
+class MessageExplanationView(View):
     """Why a message is planned, asked back or handed over.
 
     Attributes:
@@ -227,7 +227,7 @@ class EvaluationResource(Resource):
                 found.append(case)
         return found
 
-    async def explain(self, subject: Subject, words: str) -> ExplanationView:
+    async def explain(self, subject: Subject, words: str) -> MessageExplanationView:
         """How a message is read, and what comes of it; nothing is stored, nothing is done."""
         from sayso.agent.evaluation.trial import try_case
         from sayso.agent.understanding.explanation import explain
@@ -239,7 +239,7 @@ class EvaluationResource(Resource):
         case = EvalCase(id="x", turns=(CaseTurn(role="customer", content=words),), due="either")
         trial = await try_case(planner, case, handles, actions, knowledge)
         language, read = explain([Message(role="customer", content=words)], handles, knowledge)
-        return ExplanationView(
+        return MessageExplanationView(
             language=language,
             outcome=trial.outcome,
             planner=planner.name,

@@ -190,7 +190,7 @@ def marks_of(reader: Reader, tenant: Tenant, person: str, about: str) -> list[st
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class RecordedNote:
     """A note as its entry tells it.
 
     Attributes:
@@ -214,7 +214,7 @@ def said_in(
     about: str,
     seq: int,
     kinds: frozenset[EntryKind] = NOTED,
-) -> Said | None:
+) -> RecordedNote | None:
     """What an entry notes about something; None where it notes nothing about it.
 
     INVARIANT: who said what is read from the log, so that nobody puts words into a mouth by a row.
@@ -230,10 +230,12 @@ def said_in(
             "data": {"about": str(named), **more},
             "pii": {"ref": str(ref)},
         } if (place, named) == (seq, about) and kind in kinds:
-            return Said(seq=seq, person=person, via=str(more.get("via", "")), at=at, ref=ref)
+            return RecordedNote(
+                seq=seq, person=person, via=str(more.get("via", "")), at=at, ref=ref
+            )
         case _:
             gone = seq < pruned_to(reader, tenant)
-            return Said(seq=seq, person="", via="", at=0, ref="") if gone else None
+            return RecordedNote(seq=seq, person="", via="", at=0, ref="") if gone else None
 
 
 def surface_of(via: str) -> str:

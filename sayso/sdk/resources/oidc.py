@@ -68,7 +68,7 @@ class Login:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class LoginCallback:
     """What a browser brings back from the provider; each is empty where it brought none."""
 
     code: str = ""
@@ -107,7 +107,9 @@ class OidcResource(Resource):
             connection, state=login.state, verifier=login.verifier, **more
         )
 
-    async def finish(self, login: Login, answer: Answer, redirect_uri: str) -> tuple[Session, str]:
+    async def finish(
+        self, login: Login, answer: LoginCallback, redirect_uri: str
+    ) -> tuple[Session, str]:
         """A session of whom the provider names.
 
         Raises:
@@ -123,7 +125,7 @@ class OidcResource(Resource):
         return session, secret
 
     async def link(
-        self, session: Session, login: Login, answer: Answer, redirect_uri: str
+        self, session: Session, login: Login, answer: LoginCallback, redirect_uri: str
     ) -> KnownPerson:
         """Have who is signed in come in by their company from now on, too.
 
@@ -175,7 +177,7 @@ class OidcResource(Resource):
         signed = "" if token.id_token is None else token.id_token.reveal()
         return await self._provider.login_claims(signed, token.access.reveal(), nonce=login.nonce)
 
-    async def _token(self, login: Login, answer: Answer, redirect_uri: str) -> OAuthToken:
+    async def _token(self, login: Login, answer: LoginCallback, redirect_uri: str) -> OAuthToken:
         """What the provider gives for the code that a browser brought; nothing of it is checked."""
         from sayso.connectors.oauth.client import OAuthExchange
 

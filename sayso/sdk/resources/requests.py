@@ -7,7 +7,7 @@ import secrets
 from sayso.actions.model.definition import Subject
 from sayso.actions.model.idempotency import read_by_key
 from sayso.agent.request_row import RequestRow, RequestStatus, get_request, read_request
-from sayso.agent.requests import Reply
+from sayso.agent.requests import CustomerReply
 from sayso.audit.entry import Actor
 from sayso.sdk.inputs import as_state, cursor_of, page_of
 from sayso.sdk.presenters import show_request
@@ -102,7 +102,7 @@ class RequestResource(Resource):
         row = await self._container.requests.answer(
             self._tenant(tenant),
             request_id,
-            Reply(content=words, choice=choice, number=question, subject=subject),
+            CustomerReply(content=words, choice=choice, number=question, subject=subject),
             requester=requester or SDK,
             key=idempotency_key or secrets.token_hex(16),
         )

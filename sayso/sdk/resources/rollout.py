@@ -17,7 +17,7 @@ from sayso.actions.model.status import Status
 from sayso.actions.policy.active import read_in_force
 from sayso.actions.policy.calendar import Calendar
 from sayso.actions.policy.document import PolicyDocument
-from sayso.actions.rollout.agreement import Agreement, Case, Match, agreement_of
+from sayso.actions.rollout.agreement import Agreement, Match, ShadowCase, agreement_of
 from sayso.actions.rollout.checks import braked_dials
 from sayso.actions.rollout.definition import ALL, Dial, Rollout, Stage
 from sayso.actions.rollout.file import change_dial
@@ -94,7 +94,7 @@ class _Figures:
         done: how many in 30 days.
     """
 
-    cases: Mapping[str, Sequence[Case]]
+    cases: Mapping[str, Sequence[ShadowCase]]
     wrong: Mapping[str, int]
     newest_wrong: Mapping[str, int]
     done: Mapping[str, int]
@@ -325,11 +325,11 @@ class RolloutResource(Resource):
 
 def _figures(reader: Reader, tenant: Tenant, now: int, calendar: Calendar) -> _Figures:
     since = now - 30 * _DAY
-    cases: dict[str, list[Case]] = {}
+    cases: dict[str, list[ShadowCase]] = {}
     for row in _pages(reader, "rollout.comparisons", "action_id", tenant=tenant):
         day = calendar.local(from_micros(integer(row, "created_at"))).date()
         match = Match(text(row, "class"))
-        case = Case(customer=text(row, "subject_id"), day=day, match=match)
+        case = ShadowCase(customer=text(row, "subject_id"), day=day, match=match)
         cases.setdefault(text(row, "dial"), []).append(case)
     told = reader.all("rollout.wrong_since", since=since)
     done: Counter[str] = Counter()

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, cast
 
 import orjson
 
-from sayso.actions.approvals.answer import Answer, each_of, needs_passkey, yes_statement
+from sayso.actions.approvals.answer import SolutionDecision, each_of, needs_passkey, yes_statement
 from sayso.actions.approvals.decision import check_lower
 from sayso.actions.approvals.escalation import counted_roles
 from sayso.actions.approvals.repository import (
     ApprovalRow,
     ApprovalStatus,
-    Choice,
+    DecisionChoice,
     action_of,
     get_approval,
     read_approval,
@@ -41,7 +41,7 @@ from sayso.sdk.resources.base import Resource
 from sayso.sdk.resources.notes import asked_about, note_down, notes_about
 from sayso.sdk.resources.passkeys import ToSign, counting, to_sign_by
 from sayso.sdk.solution_view import OpenQuestionView, SolutionView, show_solution
-from sayso.sdk.solution_words import Smaller
+from sayso.sdk.solution_words import SmallerAnswer
 from sayso.sdk.work_draft import Repeated
 from sayso.store.base import Reader, SqlValue, integer, integer_or_none, text
 
@@ -55,7 +55,7 @@ MOST_COUNTED = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class InboxCursor:
     """Where a page of an inbox ended. `at`: microseconds since 1970, when that one expires."""
 
     at: int = 0
@@ -65,7 +65,7 @@ class Place:
         return f"{self.at}.{self.id}"
 
     @classmethod
-    def read(cls, said: str) -> Place:
+    def read(cls, said: str) -> InboxCursor:
         """The place behind its external form; the beginning for an empty one.
 
         Raises:
@@ -92,7 +92,7 @@ class InboxPage:
     """
 
     items: tuple[SolutionView, ...]
-    after: Place | None
+    after: InboxCursor | None
 
 
 class SolutionResource(Resource):
@@ -133,7 +133,7 @@ class SolutionResource(Resource):
         """
         holder = await self._container.authentication.person(token, via=via)
         return await self.answer_as(
-            Answer(
+            SolutionDecision(
                 tenant=holder.tenant,
                 approval_id=approval_id,
                 revision=revision,
@@ -150,7 +150,7 @@ class SolutionResource(Resource):
             )
         )
 
-    async def answer_as(self, answer: Answer, *, wait: bool = True) -> SolutionView:
+    async def answer_as(self, answer: SolutionDecision, *, wait: bool = True) -> SolutionView:
         """Answer for a person whom the calling surface has authenticated itself.
 
         Args:
@@ -192,19 +192,19 @@ class SolutionResource(Resource):
             RefusedError: see `ask_customer_as`.
         """
         holder = await self._container.authentication.person(token, via=via)
-        asks = Answer(
+        asks = SolutionDecision(
             tenant=holder.tenant,
             approval_id=approval_id,
             revision=revision,
             digest=digest,
-            choice=Choice.APPROVE,
+            choice=DecisionChoice.APPROVE,
             person=holder.holder,
             via=via,
             credential=holder.id,
         )
         return await self.ask_customer_as(asks, question)
 
-    async def ask_customer_as(self, asks: Answer, question: str) -> SolutionView:
+    async def ask_customer_as(self, asks: SolutionDecision, question: str) -> SolutionView:
         """Ask for a person whom the calling surface has authenticated itself.
 
         Args:
@@ -262,12 +262,12 @@ class SolutionResource(Resource):
             repeated=repeated,
         )
 
-    async def check_answer(self, answer: Answer) -> SolutionView:
+    async def check_answer(self, answer: SolutionDecision) -> SolutionView:
         """The solution, if this person may answer it now; see `Approvals.check_answer`."""
         await self._container.approvals.check_answer(answer)
         return await self.get(answer.approval_id, tenant=answer.tenant)
 
-    async def to_sign(self, answer: Answer, nonce: str) -> ToSign | None:
+    async def to_sign(self, answer: SolutionDecision, nonce: str) -> ToSign | None:
         """What the person's passkey has to sign for a yes to so much; None where it need not.
 
         Returns:
@@ -285,7 +285,7 @@ class SolutionResource(Resource):
             if not rule.amounts or not solution.waiting:
                 return None
             said = each_of(answer, solution)
-            left_out = [step.id for step, one in said if one.choice is Choice.REJECT]
+            left_out = [step.id for step, one in said if one.choice is DecisionChoice.REJECT]
             now = to_micros(self._container.clock.now())
             if not needs_passkey(reader, rule, solution, answer.lower, left_out, now=now):
                 return None
@@ -333,7 +333,7 @@ class SolutionResource(Resource):
             for step in solution.waiting:
                 if step.id in lower:
                     check_lower(step.action, lower[step.id])
-            smaller = Smaller(left_out=frozenset(out), lower=lower)
+            smaller = SmallerAnswer(left_out=frozenset(out), lower=lower)
             view = show_solution(reader, solution, self._definition, smaller)
             return self._asked(reader, where, view)
 
@@ -360,7 +360,7 @@ class SolutionResource(Resource):
         self,
         person: KnownPerson,
         *,
-        after: Place | None = None,
+        after: InboxCursor | None = None,
         limit: int = 25,
         answered_too: bool = False,
         tenant: str | None = None,
@@ -374,7 +374,7 @@ class SolutionResource(Resource):
         where = self._tenant(tenant)
 
         def work(reader: Reader) -> InboxPage:
-            place = after or Place()
+            place = after or InboxCursor()
             found = self._rows_for(reader, where, person, place, limit, answered_too=answered_too)
             return self._cut(reader, found, limit)
 
@@ -390,15 +390,15 @@ class SolutionResource(Resource):
         """
         where = self._tenant(tenant)
         rows = await self._container.store.read(
-            lambda reader: self._rows_for(reader, where, person, Place(), limit)
+            lambda reader: self._rows_for(reader, where, person, InboxCursor(), limit)
         )
         return [from_micros(row.expires_at) for row in rows[:limit]], len(rows) > limit
 
     async def waiting(
-        self, *, after: Place | None = None, limit: int = 25, tenant: str | None = None
+        self, *, after: InboxCursor | None = None, limit: int = 25, tenant: str | None = None
     ) -> InboxPage:
         """What waits for anybody, the soonest first."""
-        where, place = self._tenant(tenant), after or Place()
+        where, place = self._tenant(tenant), after or InboxCursor()
 
         def work(reader: Reader) -> InboxPage:
             pages = [
@@ -435,11 +435,11 @@ class SolutionResource(Resource):
         return await self._container.store.read(read, brief=True)
 
     async def decided(
-        self, *, after: Place | None = None, limit: int = 25, tenant: str | None = None
+        self, *, after: InboxCursor | None = None, limit: int = 25, tenant: str | None = None
     ) -> InboxPage:
         """What was answered, or is over without an answer, the newest first."""
         where = self._tenant(tenant)
-        place = after or Place(at=_FAR, id="")
+        place = after or InboxCursor(at=_FAR, id="")
 
         def work(reader: Reader) -> InboxPage:
             rows = reader.all(
@@ -458,7 +458,7 @@ class SolutionResource(Resource):
                     shown.setdefault(view.id, view)
             return InboxPage(
                 items=tuple(shown.values()),
-                after=None if last is None else Place(at=last.updated_at, id=last.id),
+                after=None if last is None else InboxCursor(at=last.updated_at, id=last.id),
             )
 
         return await self._container.store.read(work)
@@ -487,7 +487,7 @@ class SolutionResource(Resource):
         reader: Reader,
         tenant: Tenant,
         person: KnownPerson,
-        place: Place,
+        place: InboxCursor,
         limit: int,
         *,
         answered_too: bool = False,
@@ -499,18 +499,18 @@ class SolutionResource(Resource):
             found += [row for row in rows if answered_too or _may_answer(reader, row, person)]
             if len(found) > limit or len(rows) <= limit:
                 return found
-            place = Place(at=rows[-1].expires_at, id=rows[-1].id)
+            place = InboxCursor(at=rows[-1].expires_at, id=rows[-1].id)
 
     def _cut(self, reader: Reader, found: Sequence[ApprovalRow], limit: int) -> InboxPage:
         """The first `limit` of these, shown, and where they end if there are more."""
         last = found[limit - 1] if len(found) > limit else None
         return InboxPage(
             items=tuple(self._show(reader, row) for row in found[:limit]),
-            after=None if last is None else Place(at=last.expires_at, id=last.id),
+            after=None if last is None else InboxCursor(at=last.expires_at, id=last.id),
         )
 
     def _page(
-        self, reader: Reader, tenant: Tenant, person: KnownPerson, after: Place, limit: int
+        self, reader: Reader, tenant: Tenant, person: KnownPerson, after: InboxCursor, limit: int
     ) -> list[ApprovalRow]:
         """The soonest of all that asks one of the person's roles, merged from their indexes."""
         pages: list[list[ApprovalRow]] = []
@@ -579,7 +579,7 @@ def _may_answer(reader: Reader, approval: ApprovalRow, person: KnownPerson) -> b
     said = any(
         vote.person == person.id
         and vote.revision == approval.revision
-        and vote.decision == Choice.APPROVE
+        and vote.decision == DecisionChoice.APPROVE
         for vote in votes_of(reader, approval)
     )
     if said:

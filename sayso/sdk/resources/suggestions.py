@@ -46,7 +46,7 @@ from sayso.store.base import Reader, Row, integer, integer_or_none, text, text_o
 
 if TYPE_CHECKING:
     from sayso.actions.policy.suggest import (  # brings Cedar along
-        Decided,
+        DecidedCard,
         Done,
         Suggestion,
         Tightening,
@@ -260,10 +260,12 @@ class SuggestionResource(Resource):
 
     # ---- rules ---------------------------------------------------------------------------------
 
-    async def _decided(self, tenant: Tenant, since: datetime) -> Mapping[str, Sequence[Decided]]:
-        def read(reader: Reader) -> Mapping[str, Sequence[Decided]]:
+    async def _decided(
+        self, tenant: Tenant, since: datetime
+    ) -> Mapping[str, Sequence[DecidedCard]]:
+        def read(reader: Reader) -> Mapping[str, Sequence[DecidedCard]]:
             edited = edited_actions(reader, tenant)
-            cases = defaultdict[str, "builtins.list[Decided]"](builtins.list)
+            cases = defaultdict[str, "builtins.list[DecidedCard]"](builtins.list)
             for row in _pages(reader, "policy.decided", tenant, to_micros(since)):
                 name, case = _decided(row, edited)
                 if case is not None:
@@ -406,15 +408,15 @@ def _declined(reader: Reader, today: date) -> frozenset[str]:
     return frozenset(found)
 
 
-def _decided(row: Row, edited: frozenset[str]) -> tuple[str, Decided | None]:
-    from sayso.actions.policy.suggest import Decided
+def _decided(row: Row, edited: frozenset[str]) -> tuple[str, DecidedCard | None]:
+    from sayso.actions.policy.suggest import DecidedCard
 
     stored = text_or_none(row, "snapshot")
     snapshot: dict[str, object] = orjson.loads(stored) if stored else {}
     question = cast("Mapping[str, int | str | bool] | None", snapshot.get("question"))
     if question is None:
         return text(row, "name"), None
-    return text(row, "name"), Decided(
+    return text(row, "name"), DecidedCard(
         id=text(row, "id"),
         customer=text(row, "subject_id"),
         question=question,

@@ -13,7 +13,7 @@ from sayso.agent.request_row import RequestStatus
 from sayso.errors import Code, ConfigError, IntegrityError, SaysoError
 from sayso.json import JsonObject
 from sayso.money import Money
-from sayso.sdk.tools.tool import Answer
+from sayso.sdk.tools.tool import ToolResult
 from sayso.sdk.views import ActionView, ErrorView, QuestionView, RequestView, View
 
 _NOT_DONE = "nothing has been done"
@@ -142,9 +142,9 @@ class RecordsAnswer(View):
     records: tuple[RecordAnswer, ...]
 
 
-def answer_records(records: Sequence[Record]) -> Answer:
+def answer_records(records: Sequence[Record]) -> ToolResult:
     """What a customer has."""
-    return Answer(content=_json(RecordsAnswer(records=tuple(map(_record, records)))))
+    return ToolResult(content=_json(RecordsAnswer(records=tuple(map(_record, records)))))
 
 
 def _record(record: Record) -> RecordAnswer:
@@ -156,19 +156,19 @@ def _record(record: Record) -> RecordAnswer:
     )
 
 
-def answer_action(view: ActionView, tell: str, *, repeated: str | None = None) -> Answer:
+def answer_action(view: ActionView, tell: str, *, repeated: str | None = None) -> ToolResult:
     """How an action stands."""
     whole = ActionAnswer(**dict(_step(view)), tell_customer=tell, repeated=repeated)
-    return Answer(content=_json(whole))
+    return ToolResult(content=_json(whole))
 
 
-def answer_proposal(view: ActionView, tell: str, *, repeated: str | None) -> Answer:
+def answer_proposal(view: ActionView, tell: str, *, repeated: str | None) -> ToolResult:
     """What a proposal came to; a refusal is an error, so that no model takes it for done."""
     answer = answer_action(view, tell, repeated=repeated)
-    return Answer(content=answer.content, is_error=view.status in _REFUSED)
+    return ToolResult(content=answer.content, is_error=view.status in _REFUSED)
 
 
-def answer_request(view: RequestView) -> Answer:
+def answer_request(view: RequestView) -> ToolResult:
     """How a request stands."""
     whole = RequestAnswer(
         id=view.id,
@@ -179,7 +179,7 @@ def answer_request(view: RequestView) -> Answer:
         error=view.error,
         tell_customer=view.reply,
     )
-    return Answer(content=_json(whole))
+    return ToolResult(content=_json(whole))
 
 
 def _question(view: QuestionView) -> QuestionAnswer:
@@ -187,7 +187,7 @@ def _question(view: QuestionView) -> QuestionAnswer:
     return QuestionAnswer(number=view.number, text=view.text, choices=choices)
 
 
-def answer_error(error: SaysoError) -> Answer:
+def answer_error(error: SaysoError) -> ToolResult:
     """Why a call was not carried out: the code and the next step.
 
     What is wrong with the workspace or its data is for its operator, so a model sees the code only.
@@ -201,7 +201,7 @@ def answer_error(error: SaysoError) -> Answer:
             message="Sayso cannot go on with it",
             next_step="tell its operator the code; make no claim that anything was done",
         )
-    return Answer(content={"error": _json(told)}, is_error=True)
+    return ToolResult(content={"error": _json(told)}, is_error=True)
 
 
 def _step(view: ActionView) -> StepAnswer:

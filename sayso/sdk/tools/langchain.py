@@ -14,8 +14,8 @@ from langgraph.types import interrupt
 from sayso.actions.model.definition import Subject
 from sayso.sdk.client import Sayso
 from sayso.sdk.sync import SyncSayso
-from sayso.sdk.tools.look_ups import Standing
-from sayso.sdk.tools.tool import Answer, Caller, Tool
+from sayso.sdk.tools.look_ups import LookUpResult
+from sayso.sdk.tools.tool import Caller, Tool, ToolResult
 from sayso.sdk.tools.toolbox import Toolbox, open_tools
 
 _REQUESTER = "langchain"
@@ -109,7 +109,7 @@ def _offer(
     )
 
 
-def _pause(standing: Standing) -> None:
+def _pause(standing: LookUpResult) -> None:
     """Leave the graph, which comes here again when it is resumed.
 
     NOTE: LangGraph then runs the tool from its beginning: the same call, which is the same action.
@@ -118,13 +118,13 @@ def _pause(standing: Standing) -> None:
     interrupt({"id": content["id"], "status": content["status"], "tell_customer": standing.told})
 
 
-def _first(answer: Answer) -> Answer:
+def _first(answer: ToolResult) -> ToolResult:
     """Without the word that the call was made before: the graph made it, to be told the end."""
     content = {name: value for name, value in answer.content.items() if name != "repeated"}
-    return Answer(content=content, is_error=answer.is_error)
+    return ToolResult(content=content, is_error=answer.is_error)
 
 
-def _told(answer: Answer) -> Told:
+def _told(answer: ToolResult) -> Told:
     if answer.is_error:
         raise ToolException(answer.text)
     return answer.text, answer.content

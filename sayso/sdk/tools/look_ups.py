@@ -34,7 +34,7 @@ from sayso.sdk.tools.answers import (
     answer_records,
     answer_request,
 )
-from sayso.sdk.tools.tool import Answer, Caller, Tool, schema_of
+from sayso.sdk.tools.tool import Caller, Tool, ToolResult, schema_of
 from sayso.sdk.views import ActionView
 from sayso.store.base import Reader
 
@@ -110,7 +110,7 @@ LOOK_UPS = {tool.name: tool for tool in (GET_ACTION, GET_REQUEST, LIST_RECORDS)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class LookUpResult:
     """How an action or a request stands.
 
     Attributes:
@@ -120,7 +120,7 @@ class Standing:
         created_at, updated_at: RFC 3339, UTC.
     """
 
-    answer: Answer
+    answer: ToolResult
     told: str
     is_over: bool
     waits_for_people: bool
@@ -142,7 +142,7 @@ class LookUps:
         """Read by another open workspace from now on."""
         self._sayso = sayso
 
-    async def call(self, name: str, args: object, caller: Caller, tell: Tell | None) -> Answer:
+    async def call(self, name: str, args: object, caller: Caller, tell: Tell | None) -> ToolResult:
         """Call one of `LOOK_UPS`.
 
         Raises:
@@ -161,9 +161,9 @@ class LookUps:
         if asked.wait_s and not standing.is_over:
             await self._wait(asked.id, caller, asked.wait_s, tell)
             standing = await self.standing(asked.id, caller)
-        return Answer(content=standing.answer.content)  # looking itself went well
+        return ToolResult(content=standing.answer.content)  # looking itself went well
 
-    async def standing(self, item_id: str, caller: Caller) -> Standing:
+    async def standing(self, item_id: str, caller: Caller) -> LookUpResult:
         """How an action or a request stands.
 
         Raises:
@@ -172,7 +172,7 @@ class LookUps:
         if item_id.startswith("req_"):
             return await self._request(item_id, caller)
         view, told = await self.read_action(item_id, caller)
-        return Standing(
+        return LookUpResult(
             answer=answer_proposal(view, told, repeated=None),
             told=told,
             is_over=Status(view.status) in FINAL,
@@ -181,7 +181,7 @@ class LookUps:
             updated_at=view.updated_at,
         )
 
-    async def waiting(self, answer: Answer, caller: Caller) -> Standing | None:
+    async def waiting(self, answer: ToolResult, caller: Caller) -> LookUpResult | None:
         """How what a call has begun stands; None where it has ended, or was refused."""
         item_id = answer.content.get("id")
         if answer.is_error or not isinstance(item_id, str):
@@ -189,7 +189,7 @@ class LookUps:
         standing = await self.standing(item_id, caller)
         return None if standing.is_over else standing
 
-    async def again(self, standing: Standing, caller: Caller) -> Standing:
+    async def again(self, standing: LookUpResult, caller: Caller) -> LookUpResult:
         """How the same stands now."""
         return await self.standing(str(standing.answer.content["id"]), caller)
 
@@ -217,14 +217,14 @@ class LookUps:
         except RefusedError:
             return None
 
-    async def _request(self, request_id: str, caller: Caller) -> Standing:
+    async def _request(self, request_id: str, caller: Caller) -> LookUpResult:
         try:
             view = await self._sayso.requests.get(request_id, tenant=caller.tenant)
         except RefusedError:
             raise _none("request") from None
         if view.subject != caller.subject.id:
             raise _none("request")
-        return Standing(
+        return LookUpResult(
             answer=answer_request(view),
             told=view.reply,
             is_over=is_over(view),

@@ -62,7 +62,7 @@ class Tool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class ToolResult:
     """What a call of a tool came to.
 
     Attributes:

@@ -47,7 +47,7 @@ from sayso.sdk.tools.own_tools import (
     Nth,
     Words,
 )
-from sayso.sdk.tools.tool import Answer, Caller, Tool, key_of, schema_of
+from sayso.sdk.tools.tool import Caller, Tool, ToolResult, key_of, schema_of
 from sayso.sdk.views import ActionView
 from sayso.store.base import Reader, text
 
@@ -126,7 +126,7 @@ class Toolbox:
         *,
         key: str | None = None,
         tell: Tell | None = None,
-    ) -> Answer:
+    ) -> ToolResult:
         """Call a tool; what goes wrong in a foreseen way is an answer, with its code.
 
         Args:
@@ -169,7 +169,7 @@ class Toolbox:
 
     async def _call(
         self, name: str, args: object, caller: Caller, key: str | None, tell: Tell | None
-    ) -> Answer:
+    ) -> ToolResult:
         if name in self._actions:
             return await self._propose(name, args, caller, key)
         if name == ASK.name:
@@ -184,7 +184,9 @@ class Toolbox:
         await self._record(name, caller, error)
         raise error
 
-    async def _propose(self, name: str, args: object, caller: Caller, key: str | None) -> Answer:
+    async def _propose(
+        self, name: str, args: object, caller: Caller, key: str | None
+    ) -> ToolResult:
         action, tool = self._actions[name], self._tools[name]
         try:
             asked = _read(action, tool, args)
@@ -208,7 +210,7 @@ class Toolbox:
 
     async def _ask(
         self, args: object, caller: Caller, key: str | None, tell: Tell | None
-    ) -> Answer:
+    ) -> ToolResult:
         try:
             asked = read_arguments(ASK.name, AskArgs, args)
         except RefusedError as error:
@@ -229,7 +231,7 @@ class Toolbox:
         )
         return answer_request(view)
 
-    async def _answer(self, args: object, caller: Caller, key: str | None) -> Answer:
+    async def _answer(self, args: object, caller: Caller, key: str | None) -> ToolResult:
         try:
             asked = read_arguments(ANSWER.name, AnswerArgs, args)
         except RefusedError as error:

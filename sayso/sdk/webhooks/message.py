@@ -32,7 +32,7 @@ _LONGEST_RETRY_AFTER_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class WebhookMessage:
     """A message before it is signed.
 
     Attributes:
@@ -58,7 +58,7 @@ class Message:
         }
 
 
-def message_of(event: EventView, origin: str) -> Message:
+def message_of(event: EventView, origin: str) -> WebhookMessage:
     """The message that tells of a change.
 
     Args:
@@ -71,21 +71,21 @@ def message_of(event: EventView, origin: str) -> Message:
     }
     # SOURCE: Standard Webhooks: an id holds no dot, since dots part what is signed.
     named = hashlib.sha256(f"{origin}\n{event.seq}".encode()).hexdigest()[:32]
-    return Message(id=f"evt_{named}", body=orjson.dumps(body))
+    return WebhookMessage(id=f"evt_{named}", body=orjson.dumps(body))
 
 
-def test_message(webhook_id: str, tenant: Tenant, message_id: str, at: str) -> Message:
+def test_message(webhook_id: str, tenant: Tenant, message_id: str, at: str) -> WebhookMessage:
     """The message that tries whether an endpoint takes what is sent to it."""
     body: JsonObject = {
         "type": "webhook.test",
         "timestamp": at,
         "data": {"webhook_id": webhook_id, "tenant": tenant},
     }
-    return Message(id=message_id, body=orjson.dumps(body))
+    return WebhookMessage(id=message_id, body=orjson.dumps(body))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
+class DeliveryResult:
     """How a receiver took a message.
 
     Attributes:
@@ -127,10 +127,10 @@ def client_for(url: str, section: WebhooksSection) -> httpx.AsyncClient:
 async def send(
     client: httpx.AsyncClient,
     url: str,
-    message: Message,
+    message: WebhookMessage,
     headers: dict[str, str],
     timeout_s: float = TIMEOUT_S,
-) -> Taken:
+) -> DeliveryResult:
     """Send a message once. Only a 2xx is taken; a redirect is not followed."""
     import httpx
     from ssrfguard import SSRFGuardError
@@ -142,16 +142,16 @@ async def send(
         ):
             await _read_some(answer)
     except SSRFGuardError:
-        return Taken(status=None, problem="address not allowed")
+        return DeliveryResult(status=None, problem="address not allowed")
     except (TimeoutError, httpx.TimeoutException):
-        return Taken(status=None, problem="no answer in time")
+        return DeliveryResult(status=None, problem="no answer in time")
     except httpx.ConnectError:
-        return Taken(status=None, problem="no connection")
+        return DeliveryResult(status=None, problem="no connection")
     except (httpx.HTTPError, httpx.InvalidURL):
-        return Taken(status=None, problem="broken answer")
+        return DeliveryResult(status=None, problem="broken answer")
     if answer.is_success:
-        return Taken(status=answer.status_code, problem=None)
-    return Taken(
+        return DeliveryResult(status=answer.status_code, problem=None)
+    return DeliveryResult(
         status=answer.status_code,
         problem=f"status {answer.status_code}",
         retry_after_s=_retry_after(answer.headers.get("retry-after", "")),

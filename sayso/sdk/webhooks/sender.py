@@ -13,7 +13,7 @@ from sayso.ids import monotonic_s, to_micros
 from sayso.sdk.resources.connections import read_vault
 from sayso.sdk.webhooks.endpoint import Endpoint, read_endpoint
 from sayso.sdk.webhooks.endpoints import Who
-from sayso.sdk.webhooks.message import TIMEOUT_S, Taken, client_for, message_of, send
+from sayso.sdk.webhooks.message import TIMEOUT_S, DeliveryResult, client_for, message_of, send
 from sayso.sdk.webhooks.queue import Delivery, DeliveryQueue
 from sayso.sdk.webhooks.resource import endpoints_of
 from sayso.sdk.workspace import Workspace
@@ -37,7 +37,7 @@ _AFTER_TROUBLE_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
+class DeliveryPace:
     """How fast, and how long until it is tried again. All in seconds.
 
     Attributes:
@@ -69,11 +69,11 @@ class WebhookSender:
     """
 
     def __init__(
-        self, container: Container, workspace: Workspace, pace: Pace | None = None
+        self, container: Container, workspace: Workspace, pace: DeliveryPace | None = None
     ) -> None:
         self._container = container
         self._workspace = workspace
-        self._pace = pace or Pace()
+        self._pace = pace or DeliveryPace()
         self._queue = DeliveryQueue(container.store, container.clock, container.keyring)
         self._endpoints = endpoints_of(container, workspace)
         self._running: dict[tuple[str, str], asyncio.Task[None]] = {}
@@ -198,7 +198,12 @@ class WebhookSender:
         await self._queue.arrived(endpoint, delivery, reached)
 
     async def _failed(
-        self, endpoint: Endpoint, delivery: Delivery, arrived: int, taken: Taken, problem: str
+        self,
+        endpoint: Endpoint,
+        delivery: Delivery,
+        arrived: int,
+        taken: DeliveryResult,
+        problem: str,
     ) -> None:
         pauses = self._pace.item_pauses_s
         again_s = pauses[min(delivery.attempts, len(pauses)) - 1]

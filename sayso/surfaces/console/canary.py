@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from sayso.actions.approvals.answer import Answer
-from sayso.actions.approvals.repository import Choice
+from sayso.actions.approvals.answer import SolutionDecision
+from sayso.actions.approvals.repository import DecisionChoice
 from sayso.errors import Code, RefusedError
 from sayso.sdk.resources.canaries import CanaryView
 from sayso.sdk.solution_view import SolutionView
@@ -70,13 +70,13 @@ async def decide(visit: Visit) -> Response:
     return visit.see(f"solution/{found.id}")
 
 
-def _answer(visit: Visit, form: Form, view: SolutionView) -> Answer:
+def _answer(visit: Visit, form: Form, view: SolutionView) -> SolutionDecision:
     yes = form.one("decision") == "yes"
     lower = solution.lowered(form, view) if yes and form.one("smaller") else {}
-    choice = Choice.EDIT if lower else Choice.APPROVE
+    choice = DecisionChoice.EDIT if lower else DecisionChoice.APPROVE
     if form.one("decision") == "no":
-        choice = Choice.REJECT
-    return Answer(
+        choice = DecisionChoice.REJECT
+    return SolutionDecision(
         tenant=visit.session.token.tenant,
         approval_id=view.id,
         revision=form.integer("revision"),

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from sayso.actions.approvals.repository import ApprovalStatus
 from sayso.ids import to_micros
 from sayso.money import Money
-from sayso.sdk.resources.solutions import MOST_COUNTED, InboxPage, Place
+from sayso.sdk.resources.solutions import MOST_COUNTED, InboxCursor, InboxPage
 from sayso.sdk.resources.work import WorkView
 from sayso.sdk.solution_view import SolutionView
 from sayso.sdk.together import Together, by_rule
@@ -157,7 +157,7 @@ async def show_inbox(visit: Visit) -> Response:
 
 async def _inbox(visit: Visit, tab: str, after: str) -> Inbox:
     solutions = visit.sayso.solutions
-    start = Place.read(after) if after else None
+    start = InboxCursor.read(after) if after else None
     tests = await visit.sayso.canaries.waiting_for(visit.person)
     mine: InboxPage | None = None
     if tab in {"mine", "expiring"}:
@@ -229,7 +229,7 @@ async def _inbox(visit: Visit, tab: str, after: str) -> Inbox:
             return _decided(visit.times, page, tabs, stops)
 
 
-def _among(page: InboxPage, tests: Sequence[SolutionView], start: Place | None) -> InboxPage:
+def _among(page: InboxPage, tests: Sequence[SolutionView], start: InboxCursor | None) -> InboxPage:
     """A page with the test cards that stand among its solutions, by when they end."""
     begin = 0 if start is None else start.at
     end = page.after.at if page.after is not None else None

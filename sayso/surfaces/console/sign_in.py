@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from sayso.errors import Code, ConfigError, RefusedError, RetryableError, SaysoError, logged
 from sayso.sdk.client import Sayso
-from sayso.sdk.resources.oidc import Answer, Login
+from sayso.sdk.resources.oidc import Login, LoginCallback
 from sayso.sdk.resources.sessions import ABSOLUTE, Session
 from sayso.surfaces.console.edge import ConsoleSite, logger, read_form
 from sayso.surfaces.console.visit import (
@@ -198,7 +198,7 @@ class SignIn:
         """Take the browser back from the provider."""
         secret, _, after = request.cookies.get(self._login_cookie, "").partition(".")
         query = request.query_params
-        said = Answer(
+        said = LoginCallback(
             code=query.get("code", ""),
             state=query.get("state", ""),
             issuer=query.get("iss", ""),
@@ -214,7 +214,9 @@ class SignIn:
         )
         return answer
 
-    async def _finished(self, request: Request, login: Login, said: Answer, after: str) -> Response:
+    async def _finished(
+        self, request: Request, login: Login, said: LoginCallback, after: str
+    ) -> Response:
         if not login.secret:
             raise RefusedError(
                 Code.UNAUTHENTICATED,

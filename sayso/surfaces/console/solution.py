@@ -10,8 +10,8 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from sayso.actions.approvals.answer import Answer
-from sayso.actions.approvals.repository import ApprovalStatus, Choice
+from sayso.actions.approvals.answer import SolutionDecision
+from sayso.actions.approvals.repository import ApprovalStatus, DecisionChoice
 from sayso.actions.model.status import Status
 from sayso.errors import Code, RefusedError
 from sayso.money import Money
@@ -36,7 +36,7 @@ REASONS = (
 _DONE = frozenset({Status.SUCCEEDED, Status.COMPENSATED})
 _ENDED_BADLY = frozenset({Status.FAILED, Status.UNKNOWN})
 _NOT_DONE = frozenset({Status.REFUSED, Status.REJECTED, Status.EXPIRED})
-Signing: TypeAlias = Callable[[Answer, str], Awaitable[ToSign | None]]
+Signing: TypeAlias = Callable[[SolutionDecision, str], Awaitable[ToSign | None]]
 """What a passkey has to sign of an answer, with a nonce; None where it need not."""
 _LOST = frozenset({Code.ALREADY_DECIDED, Code.APPROVAL_EXPIRED})
 _CHANGED = frozenset({Code.STALE_REVISION, Code.DIGEST_MISMATCH})
@@ -173,12 +173,12 @@ async def _with_passkey(
     """The card with what a passkey has to sign, where this yes needs that."""
     lower: Mapping[str, Money] = {} if card.smaller is None else card.smaller.lower
     steps = tuple(step.id for step in view.steps if step.asks and not step.left_out)
-    answer = Answer(
+    answer = SolutionDecision(
         tenant=visit.session.token.tenant,
         approval_id=view.id,
         revision=view.revision,
         digest=view.digest,
-        choice=Choice.EDIT if lower else Choice.APPROVE,
+        choice=DecisionChoice.EDIT if lower else DecisionChoice.APPROVE,
         person=visit.person.id,
         via="console",
         credential=visit.session.token.id,

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 import sayso.surfaces.http.examples as examples
-from sayso.actions.approvals.decision import DIGEST_PREFIX, Choice, Decision
+from sayso.actions.approvals.decision import DIGEST_PREFIX, Decision, DecisionChoice
 from sayso.errors import Code, RefusedError
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.tokens import Token
@@ -112,7 +112,7 @@ async def decide_once(
         approval_id=approval_id,
         revision=body.revision,
         digest=body.digest,
-        choice=Choice(body.decision),
+        choice=DecisionChoice(body.decision),
         person=token.holder,
         via=mark,
         credential=token.id,
@@ -199,7 +199,7 @@ def _decisions(token: Token, body: PlanDecisionBody, mark: str) -> list[Decision
             approval_id=said.approval,
             revision=said.revision,
             digest=said.digest,
-            choice=Choice(said.decision),
+            choice=DecisionChoice(said.decision),
             person=token.holder,
             via=mark,
             credential=token.id,

@@ -9,15 +9,15 @@ from fastapi import APIRouter, Query
 from pydantic import Field
 
 import sayso.surfaces.http.examples as examples
-from sayso.actions.approvals.answer import Answer
-from sayso.actions.approvals.decision import DIGEST_PREFIX, Choice
+from sayso.actions.approvals.answer import SolutionDecision
+from sayso.actions.approvals.decision import DIGEST_PREFIX, DecisionChoice
 from sayso.actions.model.plan import MAX_STEPS
 from sayso.agent.people_question import MAX_QUESTION_CHARS
 from sayso.errors import Code, RefusedError
 from sayso.money import MAX_AMOUNT_MINOR, Money
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.notes import MAX_NOTE_CHARS
-from sayso.sdk.resources.solutions import Place
+from sayso.sdk.resources.solutions import InboxCursor
 from sayso.sdk.resources.tokens import Token
 from sayso.sdk.solution_view import SolutionView
 from sayso.sdk.views import View
@@ -140,7 +140,7 @@ async def list_solutions(
 
     `mine=true` lists what waits for the very person whose token this is.
     """
-    after = Place.read(query.after or "")
+    after = InboxCursor.read(query.after or "")
     if query.status == "decided":
         page = await sayso.solutions.decided(
             after=after if query.after else None, limit=query.limit, tenant=token.tenant
@@ -209,12 +209,12 @@ async def decide_solution(
     mark = _mark(key, body)
     if was_made(mark, await _marks(sayso, token, view), "decision"):
         return view
-    answer = Answer(
+    answer = SolutionDecision(
         tenant=token.tenant,
         approval_id=solution_id,
         revision=body.revision,
         digest=body.digest,
-        choice=Choice(body.decision),
+        choice=DecisionChoice(body.decision),
         person=token.holder,
         via=mark,
         credential=token.id,
@@ -259,12 +259,12 @@ async def ask_customer(
     present = view.question
     if present is not None and (present.by, present.text) == (token.holder, body.question.strip()):
         return view
-    asks = Answer(
+    asks = SolutionDecision(
         tenant=token.tenant,
         approval_id=solution_id,
         revision=body.revision,
         digest=body.digest,
-        choice=Choice.APPROVE,
+        choice=DecisionChoice.APPROVE,
         person=token.holder,
         via=key_mark(key),
         credential=token.id,

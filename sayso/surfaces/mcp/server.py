@@ -33,7 +33,7 @@ from sayso.sdk.reload import Reloads, following
 from sayso.sdk.resources.tokens import Scope
 from sayso.sdk.tools.answers import answer_error
 from sayso.sdk.tools.look_ups import LOOK_UPS
-from sayso.sdk.tools.tool import Answer, Caller, Tool
+from sayso.sdk.tools.tool import Caller, Tool, ToolResult
 from sayso.sdk.tools.toolbox import Toolbox
 from sayso.sdk.workspace import Workspace
 from sayso.surfaces.mcp.resources import serve_resources
@@ -197,7 +197,7 @@ def make_server(toolbox: Toolbox, session_of: Callable[[Context], McpSession]) -
     return server
 
 
-async def _finished(work: Awaitable[Answer]) -> Answer:
+async def _finished(work: Awaitable[ToolResult]) -> ToolResult:
     """Wait for the answer although the client gives up.
 
     So it cannot leave half a thing behind: the same call then asks what became of it.
@@ -209,7 +209,7 @@ async def _finished(work: Awaitable[Answer]) -> Answer:
 
 async def _answer(
     toolbox: Toolbox, session: McpSession, params: CallToolRequestParams, context: Context
-) -> Answer:
+) -> ToolResult:
     tool = toolbox.tool(params.name)
     try:
         if tool is not None and tool.scope not in session.scopes:

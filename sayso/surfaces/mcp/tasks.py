@@ -22,8 +22,8 @@ from pydantic.alias_generators import to_camel
 
 from sayso.errors import RefusedError
 from sayso.sdk.resources.tokens import Scope
-from sayso.sdk.tools.look_ups import LookUps, Standing
-from sayso.sdk.tools.tool import Answer, Caller
+from sayso.sdk.tools.look_ups import LookUpResult, LookUps
+from sayso.sdk.tools.tool import Caller, ToolResult
 
 TASKS = "io.modelcontextprotocol/tasks"
 MISSING_CAPABILITY = -32021
@@ -49,7 +49,9 @@ def wants_tasks(context: Context) -> bool:
     return capabilities is not None and TASKS in (capabilities.extensions or {})
 
 
-async def as_task(look_ups: LookUps, answer: Answer, caller: Caller) -> Mapping[str, Any] | None:
+async def as_task(
+    look_ups: LookUps, answer: ToolResult, caller: Caller
+) -> Mapping[str, Any] | None:
     """The handle of what a call has begun; None where it has ended, or was refused."""
     standing = await look_ups.waiting(answer, caller)
     if standing is None:
@@ -57,7 +59,7 @@ async def as_task(look_ups: LookUps, answer: Answer, caller: Caller) -> Mapping[
     return {"resultType": "task", **_task(str(answer.content["id"]), standing)}
 
 
-def result_of(answer: Answer) -> CallToolResult:
+def result_of(answer: ToolResult) -> CallToolResult:
     """The result of a call."""
     return CallToolResult(
         content=[TextContent(type="text", text=answer.text)],
@@ -69,7 +71,7 @@ def result_of(answer: Answer) -> CallToolResult:
 def serve_tasks(server: Server[Any], look_ups: LookUps, reader: Reader) -> None:
     """Answer `tasks/get`, `tasks/update` and `tasks/cancel`."""
 
-    async def find(context: Context, params: TaskParams) -> Standing:
+    async def find(context: Context, params: TaskParams) -> LookUpResult:
         if not wants_tasks(context):
             needed: dict[str, Any] = {"requiredCapabilities": {"extensions": {TASKS: {}}}}
             raise MCPError(MISSING_CAPABILITY, "Missing required client capability", needed)
@@ -107,7 +109,7 @@ def serve_tasks(server: Server[Any], look_ups: LookUps, reader: Reader) -> None:
     server.extensions[TASKS] = {}
 
 
-def _task(item_id: str, standing: Standing) -> dict[str, Any]:
+def _task(item_id: str, standing: LookUpResult) -> dict[str, Any]:
     return {
         "taskId": item_id,
         "status": "completed" if standing.is_over else "working",

@@ -6,8 +6,8 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from sayso.actions.approvals.answer import Answer as Said
-from sayso.actions.approvals.decision import MAX_REASON_CHARS, Choice
+from sayso.actions.approvals.answer import SolutionDecision as Said
+from sayso.actions.approvals.decision import MAX_REASON_CHARS, DecisionChoice
 from sayso.actions.approvals.repository import ApprovalStatus
 from sayso.actions.model.digest import storable
 from sayso.errors import Code, RefusedError, RetryableError, SaysoError, logged
@@ -34,7 +34,7 @@ from sayso.surfaces.slack.forms import (
     note,
 )
 from sayso.surfaces.slack.identity import Identified, Identities, Voice, voice_of
-from sayso.surfaces.slack.pace import Patience
+from sayso.surfaces.slack.pace import AnswerTimeouts
 from sayso.surfaces.slack.payload import Click, FormSubmission, Pointer, SlackAccount
 from sayso.surfaces.slack.web import SlackRefusedError, SlackWeb
 from sayso.surfaces.slack.wording import (
@@ -49,17 +49,21 @@ logger = logging.getLogger("sayso.slack")
 VIA = "slack"
 
 _BUTTONS = {
-    YES: Choice.APPROVE,
-    NO: Choice.REJECT,
-    LESS: Choice.EDIT,
-    ASK: Choice.APPROVE,
+    YES: DecisionChoice.APPROVE,
+    NO: DecisionChoice.REJECT,
+    LESS: DecisionChoice.EDIT,
+    ASK: DecisionChoice.APPROVE,
     # Of cards of one step as they were posted before such a card had the buttons of all others.
-    "sayso.approve": Choice.APPROVE,
-    "sayso.reject": Choice.REJECT,
-    "sayso.lower": Choice.EDIT,
+    "sayso.approve": DecisionChoice.APPROVE,
+    "sayso.reject": DecisionChoice.REJECT,
+    "sayso.lower": DecisionChoice.EDIT,
 }
 """What whoever clicks wants to say; to ask one has to be somebody who could say yes."""
-_FORMS = {NO_FORM: Choice.REJECT, LESS_FORM: Choice.EDIT, ASK_FORM: Choice.APPROVE}
+_FORMS = {
+    NO_FORM: DecisionChoice.REJECT,
+    LESS_FORM: DecisionChoice.EDIT,
+    ASK_FORM: DecisionChoice.APPROVE,
+}
 _STALE = frozenset(
     {Code.STALE_REVISION, Code.DIGEST_MISMATCH, Code.ALREADY_DECIDED, Code.APPROVAL_EXPIRED}
 )
@@ -76,7 +80,7 @@ class Answering:
     """
 
     def __init__(
-        self, sayso: Sayso, web: SlackWeb, identities: Identities, patience: Patience
+        self, sayso: Sayso, web: SlackWeb, identities: Identities, patience: AnswerTimeouts
     ) -> None:
         self._sayso = sayso
         self._web = web
@@ -98,9 +102,9 @@ class Answering:
             said = self._said(pointer, voice_of(who.person.id, click.account), choice)
             if click.action_id == ASK:
                 return await self._open(click, said, ask_form)
-            if choice is Choice.APPROVE:
+            if choice is DecisionChoice.APPROVE:
                 return InteractionReply(tell=answered_text(await self._answer(said), who.person.id))
-            form = no_form if choice is Choice.REJECT else less_form
+            form = no_form if choice is DecisionChoice.REJECT else less_form
             return await self._open(click, said, form)
         except RefusedError as error:
             if error.code is Code.NOT_FOUND:
@@ -115,7 +119,7 @@ class Answering:
             pointer, choice = Pointer.read(click.value), _BUTTONS[click.action_id]
             who = await self._identities.identify(click.account)
             person = click.account.actor if who.person is None else who.person.id
-            code = "noticed" if choice is Choice.REJECT else ""
+            code = "noticed" if choice is DecisionChoice.REJECT else ""
             said = self._said(pointer, voice_of(person, click.account), choice, code=code)
             asks = click.action_id == ASK
             async with asyncio.timeout(self._patience.decide_s):
@@ -138,7 +142,7 @@ class Answering:
                 return as_note("Not possible", answer)
             if form.callback_id == ASK_FORM:
                 return await self._ask(form, pointer, voice_of(who.person.id, form.account))
-            if choice is Choice.REJECT:
+            if choice is DecisionChoice.REJECT:
                 return await self._no(form, pointer, voice_of(who.person.id, form.account))
             return await self._less(form, pointer, voice_of(who.person.id, form.account))
         except RefusedError as error:
@@ -150,7 +154,7 @@ class Answering:
         self,
         pointer: Pointer,
         voice: Voice,
-        choice: Choice,
+        choice: DecisionChoice,
         *,
         code: str = "",
         reason: str = "",
@@ -179,7 +183,7 @@ class Answering:
             return await self._sayso.solutions.answer_as(said, wait=False)
 
     async def _turn_away(
-        self, account: SlackAccount, who: Identified, pointer: Pointer, choice: Choice
+        self, account: SlackAccount, who: Identified, pointer: Pointer, choice: DecisionChoice
     ) -> InteractionReply:
         """Refuse an account that is no approver, and have that recorded like any refusal."""
         try:
@@ -214,7 +218,7 @@ class Answering:
 
     async def _ask(self, form: FormSubmission, pointer: Pointer, voice: Voice) -> InteractionReply:
         text = form.inputs.get(QUESTION, "")
-        said = self._said(pointer, voice, Choice.APPROVE)
+        said = self._said(pointer, voice, DecisionChoice.APPROVE)
         try:
             async with asyncio.timeout(self._patience.decide_s):
                 view = await self._sayso.solutions.ask_customer_as(said, text)
@@ -232,13 +236,15 @@ class Answering:
         reason = form.inputs.get(REASON, "")
         if len(reason) > MAX_REASON_CHARS:
             return field_error(REASON, f"at most {MAX_REASON_CHARS:,} characters")
-        said = self._said(pointer, voice, Choice.REJECT, code=code, reason=reason)
+        said = self._said(pointer, voice, DecisionChoice.REJECT, code=code, reason=reason)
         view = await self._answer(said)
         return as_note("Done", InteractionReply(tell=answered_text(view, voice.person)))
 
     async def _less(self, form: FormSubmission, pointer: Pointer, voice: Voice) -> InteractionReply:
         async with asyncio.timeout(self._patience.decide_s):
-            view = await self._sayso.solutions.check_answer(self._said(pointer, voice, Choice.EDIT))
+            view = await self._sayso.solutions.check_answer(
+                self._said(pointer, voice, DecisionChoice.EDIT)
+            )
         waiting = {step.id: step for step in view.steps if step.asks}
         steps = tuple(form.inputs.get(STEPS, " ".join(waiting)).split())
         lower: dict[str, Money] = {}
@@ -253,7 +259,7 @@ class Answering:
         if not lower and set(steps) == set(waiting):
             where = STEPS if STEPS in form.inputs else f"{LOWER}{next(iter(waiting))}"
             return field_error(where, "leave something out, or write a smaller amount")
-        choice = Choice.EDIT if lower else Choice.APPROVE
+        choice = DecisionChoice.EDIT if lower else DecisionChoice.APPROVE
         said = self._said(pointer, voice, choice, steps=steps, lower=lower)
         try:
             view = await self._answer(said)

@@ -25,7 +25,7 @@ from sayso.surfaces.slack.channel import Channel
 from sayso.surfaces.slack.identity import Home, Identities
 from sayso.surfaces.slack.notes import Noting
 from sayso.surfaces.slack.notifier import Notifier
-from sayso.surfaces.slack.pace import NotifierPace, Patience
+from sayso.surfaces.slack.pace import AnswerTimeouts, NotifierPace
 from sayso.surfaces.slack.payload import Click, FormSubmission, SlackAccount, Written
 from sayso.surfaces.slack.socket_mode import SocketMode
 from sayso.surfaces.slack.web import SlackRefusedError, SlackWeb
@@ -59,7 +59,7 @@ class SlackApp:
         sayso: Sayso,
         *,
         pace: NotifierPace | None = None,
-        patience: Patience | None = None,
+        patience: AnswerTimeouts | None = None,
         monotonic: Callable[[], float] = monotonic_s,
     ) -> None:
         section = sayso.workspace.settings.slack
@@ -71,7 +71,7 @@ class SlackApp:
             )
         self._sayso = sayso
         self._web = SlackWeb(section.api_url, sayso.workspace.secret(section.bot_token))
-        patience = patience or Patience()
+        patience = patience or AnswerTimeouts()
         home = Home(self._web, patience.ask_s)
         identities = Identities(
             lambda: sayso.people.authority(sayso.tenant), self._web, home, monotonic, patience.ask_s
@@ -242,7 +242,7 @@ def create_slack_app(
     sayso: Sayso,
     *,
     pace: NotifierPace | None = None,
-    patience: Patience | None = None,
+    patience: AnswerTimeouts | None = None,
     monotonic: Callable[[], float] = monotonic_s,
 ) -> SlackApp:
     """The Slack surface of an open workspace, as its `[slack]` section says.

@@ -9,10 +9,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from sayso.actions.approvals.answer import Answer as Said
+from sayso.actions.approvals.answer import SolutionDecision as Said
 from sayso.errors import RetryableError, SaysoError, logged
 from sayso.sdk.client import Sayso
-from sayso.sdk.outcome_words import Outcome
+from sayso.sdk.outcome_words import CardOutcome
 from sayso.sdk.resources.canaries import CANARY_TOPIC, CanaryView
 from sayso.sdk.resources.outbox import OutboxRow
 from sayso.sdk.solution_view import SolutionView
@@ -26,7 +26,7 @@ logger = logging.getLogger("sayso.slack")
 
 _BATCH = 20
 _OVER = "What stood here was of a test card."
-_WAITS = Outcome(lead="", asks=True)
+_WAITS = CardOutcome(lead="", asks=True)
 
 
 class CanaryCards:

@@ -14,7 +14,7 @@ from typing import cast
 from sayso.actions.approvals.repository import ApprovalStatus
 from sayso.actions.policy.card import Card
 from sayso.json import JsonObject
-from sayso.sdk.outcome_words import Outcome
+from sayso.sdk.outcome_words import CardOutcome
 from sayso.sdk.solution_outcome import answer_of, outcome_of_step, progress_of
 from sayso.sdk.solution_view import SolutionView, StepView
 from sayso.sdk.solution_words import first_name
@@ -63,7 +63,7 @@ class SlackMessage:
 
 
 def build_message(
-    view: SolutionView, outcome: Outcome | None = None, *, url: str = ""
+    view: SolutionView, outcome: CardOutcome | None = None, *, url: str = ""
 ) -> SlackMessage:
     """The card as it should stand now: with buttons while it waits, with the outcome afterwards.
 
@@ -104,7 +104,7 @@ def is_blank(view: SolutionView) -> bool:
     return any(not card.salt and card.version > 1 for card in cards)
 
 
-def _top(view: SolutionView, outcome: Outcome | None, *, asks: bool) -> list[JsonObject]:
+def _top(view: SolutionView, outcome: CardOutcome | None, *, asks: bool) -> list[JsonObject]:
     """What and how much to whom, with what was answered; below it the parts, or what came of it."""
     if asks or outcome is None:
         head = f"{fit(view.lead.headline, 100)}: {fit(answer_of(view), 45)}"

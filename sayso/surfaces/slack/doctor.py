@@ -10,7 +10,7 @@ from sayso.ids import rfc3339, to_micros
 from sayso.sdk.client import Sayso
 from sayso.surfaces.slack.channel import Channel
 from sayso.surfaces.slack.identity import Home, Identities
-from sayso.surfaces.slack.pace import NotifierPace, Patience
+from sayso.surfaces.slack.pace import AnswerTimeouts, NotifierPace
 from sayso.surfaces.slack.payload import SlackAccount
 from sayso.surfaces.slack.web import SlackRefusedError, SlackWeb
 
@@ -59,7 +59,7 @@ async def examine(sayso: Sayso) -> list[DoctorFinding]:
 
 
 async def _examine(sayso: Sayso, web: SlackWeb, channel: str) -> AsyncIterator[DoctorFinding]:
-    pace, patience = NotifierPace(), Patience()
+    pace, patience = NotifierPace(), AnswerTimeouts()
     home = Home(web, patience.ask_s)
     try:
         bot = await home.read()
@@ -90,7 +90,7 @@ async def _examine(sayso: Sayso, web: SlackWeb, channel: str) -> AsyncIterator[D
         yield found
 
 
-async def _notes(web: SlackWeb, patience: Patience) -> DoctorFinding:
+async def _notes(web: SlackWeb, patience: AnswerTimeouts) -> DoctorFinding:
     """Whether what people write below a card can reach us; everything else goes on without."""
     try:
         scopes = await web.scopes(timeout_s=patience.ask_s)

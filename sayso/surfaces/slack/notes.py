@@ -12,7 +12,7 @@ from sayso.sdk.client import Sayso
 from sayso.sdk.resources.notes import MAX_NOTE_CHARS, SLACK
 from sayso.surfaces.slack.channel import Channel
 from sayso.surfaces.slack.identity import Home, Identities
-from sayso.surfaces.slack.pace import Patience
+from sayso.surfaces.slack.pace import AnswerTimeouts
 from sayso.surfaces.slack.payload import Written
 from sayso.surfaces.slack.web import SlackRefusedError
 from sayso.surfaces.slack.wording import InteractionReply, plain_of
@@ -38,7 +38,7 @@ class Noting:
         home: Home,
         identities: Identities,
         channel: Channel,
-        patience: Patience,
+        patience: AnswerTimeouts,
     ) -> None:
         self._sayso = sayso
         self._home = home

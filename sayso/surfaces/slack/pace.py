@@ -64,7 +64,7 @@ class Bucket:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class AnswerTimeouts:
     """Bounds of one answer to Slack, in seconds; what takes longer is answered with an error.
 
     Attributes:

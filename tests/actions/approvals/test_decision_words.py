@@ -8,7 +8,7 @@ import pytest
 from actions.steps import ASKED, assert_verified, decide, propose, say, shown, stock, usd
 from support.shop_workspace import open_shop
 
-from sayso.actions.approvals.decision import Choice
+from sayso.actions.approvals.decision import DecisionChoice
 from sayso.errors import RefusedError
 
 
@@ -30,7 +30,9 @@ async def test_an_amount_is_refused_for_what_is_wrong_with_it(
         stock(workspace)
         card = await shown(workspace, await propose(workspace))
         with pytest.raises(RefusedError) as refused:
-            await decide(workspace, say(card, choice=Choice.EDIT, args={"amount": usd(minor)}))
+            await decide(
+                workspace, say(card, choice=DecisionChoice.EDIT, args={"amount": usd(minor)})
+            )
         assert message in refused.value.message
         assert "above zero and below" in refused.value.next_step
 
@@ -55,7 +57,7 @@ async def test_the_card_of_an_edit_that_needs_nobody_shows_what_is_done(tmp_path
     async with open_shop(tmp_path) as workspace:
         stock(workspace)
         asked = await shown(workspace, await propose(workspace))
-        less = say(asked, choice=Choice.EDIT, args={"amount": usd(4000)})
+        less = say(asked, choice=DecisionChoice.EDIT, args={"amount": usd(4000)})
         decided = await workspace.sayso.approvals.decide_as(less, wait=False)
         told = decided.approval.card
         assert told.title == "Refund $40.00 of order o1"

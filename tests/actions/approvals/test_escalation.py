@@ -21,7 +21,7 @@ from actions.steps import (
 from sdk.test_deciding import token_of
 from support.shop_workspace import POLICY, ShopWorkspace, open_shop
 
-from sayso.actions.approvals.decision import Choice, Decision
+from sayso.actions.approvals.decision import Decision, DecisionChoice
 from sayso.actions.approvals.escalation import tell
 from sayso.actions.approvals.repository import get_approval
 from sayso.actions.model.action_row import get_action
@@ -57,7 +57,7 @@ def timed(folder: Path, policy: str = POLICY) -> AbstractAsyncContextManager[Sho
 
 def less(card: ApprovalView, minor: int, person: str = "dora") -> Decision:
     """An edit, by a director unless said otherwise."""
-    return say(card, person, Choice.EDIT, args={"amount": usd(minor)})
+    return say(card, person, DecisionChoice.EDIT, args={"amount": usd(minor)})
 
 
 def escalations(workspace: ShopWorkspace) -> list[tuple[JsonValue, ...]]:

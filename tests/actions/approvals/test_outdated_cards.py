@@ -15,7 +15,7 @@ from support.shop_workspace import POLICY, ShopWorkspace, open_shop
 
 from sayso.actions.approvals.repository import ApprovalStatus
 from sayso.actions.model.status import Status
-from sayso.sdk.outcome_words import Outcome, outcome_of
+from sayso.sdk.outcome_words import CardOutcome, outcome_of
 from sayso.sdk.views import ActionView, ApprovalView, ErrorView
 
 LOOSE = POLICY.replace('decimal("50.00")', 'decimal("150.00")')
@@ -35,7 +35,7 @@ async def reopened(
         yield opened
 
 
-async def told(opened: ShopWorkspace, card: ApprovalView) -> Outcome:
+async def told(opened: ShopWorkspace, card: ApprovalView) -> CardOutcome:
     """What the card says now."""
     approval = await opened.sayso.approvals.get(card.id)
     return outcome_of(approval, await opened.sayso.actions.get(card.action_id))

@@ -21,7 +21,7 @@ from actions.steps import (
 from support.shop import Shop, ShopFault
 from support.shop_workspace import ShopWorkspace, open_shop
 
-from sayso.actions.approvals.decision import Choice
+from sayso.actions.approvals.decision import DecisionChoice
 from sayso.actions.controls.manual_resolution import ManualSettlement
 from sayso.actions.model.definition import Subject, at_most_once
 from sayso.actions.model.plan import Step
@@ -52,13 +52,15 @@ async def planned_for(workspace: ShopWorkspace, who: Actor) -> ActionView:
     return await workspace.sayso.actions.get(row.id)
 
 
-@pytest.mark.parametrize("choice", list(Choice))
-async def test_who_started_the_run_decides_nothing_of_it(tmp_path: Path, choice: Choice) -> None:
+@pytest.mark.parametrize("choice", list(DecisionChoice))
+async def test_who_started_the_run_decides_nothing_of_it(
+    tmp_path: Path, choice: DecisionChoice
+) -> None:
     """The agent proposed it, on this person's word: neither yes, nor no, nor less."""
     async with open_shop(tmp_path) as workspace:
         stock(workspace)
         view = await planned_for(workspace, MARIA)
-        args = {"amount": usd(100)} if choice is Choice.EDIT else None
+        args = {"amount": usd(100)} if choice is DecisionChoice.EDIT else None
         card = await shown(workspace, view)
         assert await code_of(workspace, say(card, "maria", choice, args=args)) == "own_request"
         assert (await workspace.sayso.actions.get(view.id)).status == "pending_approval"

@@ -10,7 +10,7 @@ import pytest
 from actions.steps import assert_verified, bodies, propose, say, shown, stock
 from support.shop_workspace import ShopWorkspace, open_shop
 
-from sayso.actions.approvals.decision import Choice
+from sayso.actions.approvals.decision import DecisionChoice
 from sayso.errors import Code, ConfigError, RefusedError
 from sayso.settings import parse_settings
 
@@ -176,7 +176,7 @@ async def test_a_new_revision_is_not_escalated_yet(tmp_path: Path) -> None:
             say(
                 await shown(opened, view),
                 "maria",
-                Choice.EDIT,
+                DecisionChoice.EDIT,
                 args={"amount": {"amount_minor": 70_000, "currency": "USD"}},
             )
         )

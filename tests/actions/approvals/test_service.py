@@ -24,7 +24,7 @@ from actions.steps import (
 from support.shop import RefundArgs
 from support.shop_workspace import PEOPLE, POLICY, ShopWorkspace, open_shop
 
-from sayso.actions.approvals.decision import Choice, Decision
+from sayso.actions.approvals.decision import Decision, DecisionChoice
 from sayso.audit.entry import Actor, ActorKind
 from sayso.errors import RefusedError
 from sayso.json import JsonValue
@@ -45,7 +45,7 @@ CROWD = tuple({"id": f"p{number}", "roles": ["support_manager"]} for number in r
 
 def less(card: ApprovalView, args: dict[str, JsonValue], person: str = "maria") -> Decision:
     """An edit."""
-    return say(card, person, Choice.EDIT, args=args)
+    return say(card, person, DecisionChoice.EDIT, args=args)
 
 
 def refusals(workspace: ShopWorkspace) -> list[str]:
@@ -77,7 +77,11 @@ async def test_of_fifty_clicks_by_ten_people_one_decides_and_the_others_are_told
     async with open_shop(tmp_path, people=list(CROWD)) as workspace:
         view, card = await ask(workspace)
         clicks = [
-            say(card, f"p{number % 10}", Choice.REJECT if number % 3 else Choice.APPROVE)
+            say(
+                card,
+                f"p{number % 10}",
+                DecisionChoice.REJECT if number % 3 else DecisionChoice.APPROVE,
+            )
             for number in range(50)
         ]
         answers = await asyncio.gather(
@@ -116,7 +120,7 @@ async def test_two_approvals_of_one_request_do_not_touch_each_other(tmp_path: Pa
         one, two = await shown(workspace, first), await shown(workspace, second)
         crossed = say(one, digest=two.digest)
         assert await code_of(workspace, crossed) == "digest_mismatch"
-        await decide(workspace, say(one, choice=Choice.REJECT))
+        await decide(workspace, say(one, choice=DecisionChoice.REJECT))
         assert (await workspace.sayso.actions.get(second.id)).status == "pending_approval"
         await decide(workspace, say(two))
         assert (await workspace.sayso.actions.get(second.id)).status == "succeeded"
@@ -149,7 +153,7 @@ async def test_who_said_yes_may_still_say_no_and_is_named_for_it(tmp_path: Path)
         stock(workspace)
         view, card = await ask(workspace, 60_000)
         await decide(workspace, say(card, "maria"))
-        await decide(workspace, say(card, "maria", Choice.REJECT))
+        await decide(workspace, say(card, "maria", DecisionChoice.REJECT))
         assert (await shown(workspace, view)).status == "rejected"
         with pytest.raises(RefusedError, match="rejected by maria already"):
             await decide(workspace, say(card, "finn"))
@@ -168,9 +172,9 @@ async def test_two_yes_of_one_role_do_not_stand_for_another(tmp_path: Path) -> N
 
 
 @pytest.mark.promise("approvals:not-own")
-@pytest.mark.parametrize("choice", list(Choice))
+@pytest.mark.parametrize("choice", list(DecisionChoice))
 async def test_the_requester_decides_nothing_about_the_own_request(
-    tmp_path: Path, choice: Choice
+    tmp_path: Path, choice: DecisionChoice
 ) -> None:
     """Invariant 5: neither yes, nor no, nor less."""
     async with open_shop(tmp_path) as workspace:
@@ -193,7 +197,7 @@ async def test_who_is_inactive_unknown_or_without_the_role_decides_nothing(
     """Invariant 5: and the attempt is recorded under the name that was given."""
     async with open_shop(tmp_path) as workspace:
         view, card = await ask(workspace)
-        for choice in Choice:
+        for choice in DecisionChoice:
             decision = say(card, person, choice, args={"amount": usd(100)})
             assert await code_of(workspace, decision) == "not_an_approver"
         assert refusals(workspace) == ["not_an_approver"] * 3
@@ -255,7 +259,7 @@ async def test_after_its_time_nobody_decides_and_expired_is_the_end(tmp_path: Pa
     async with open_shop(tmp_path) as workspace:
         view, card = await ask(workspace)
         workspace.clock.advance(hours=8)
-        late = [say(card, "noor", choice, args={"amount": usd(100)}) for choice in Choice]
+        late = [say(card, "noor", choice, args={"amount": usd(100)}) for choice in DecisionChoice]
         late.append(say(card, "noor", revision=7))
         assert [await code_of(workspace, each) for each in late] == ["approval_expired"] * 4
         assert (await advance(workspace, view)).status == "expired"
@@ -277,7 +281,7 @@ async def test_a_no_without_a_reason_is_no_decision(tmp_path: Path) -> None:
             approval_id=card.id,
             revision=card.revision,
             digest=card.digest,
-            choice=Choice.REJECT,
+            choice=DecisionChoice.REJECT,
             person="maria",
             via="test",
             credential="host",
@@ -295,7 +299,7 @@ async def test_an_attempt_with_text_that_cannot_be_stored_is_refused_and_recorde
     """Invariant 7: a lone surrogate in any field of a decision is no way around the record."""
     async with open_shop(tmp_path) as workspace:
         _, card = await ask(workspace)
-        base = say(card, choice=Choice.REJECT)
+        base = say(card, choice=DecisionChoice.REJECT)
         odd = "\ud800"
         for decision in (
             replace(base, reason=odd),
@@ -349,8 +353,8 @@ async def test_an_edit_only_lowers_the_amount(
 
 
 @pytest.mark.promise("approvals:less")
-@pytest.mark.parametrize("choice", [Choice.APPROVE, Choice.REJECT])
-async def test_only_an_edit_names_arguments(tmp_path: Path, choice: Choice) -> None:
+@pytest.mark.parametrize("choice", [DecisionChoice.APPROVE, DecisionChoice.REJECT])
+async def test_only_an_edit_names_arguments(tmp_path: Path, choice: DecisionChoice) -> None:
     """Whoever says yes and names $1 means $1: it was taken as a yes to the whole amount."""
     async with open_shop(tmp_path) as workspace:
         stock(workspace, "o1")

@@ -13,8 +13,8 @@ from actions.steps import shown as card_of
 from support.shop import ShopFault
 from support.shop_workspace import ShopWorkspace
 
-from sayso.actions.approvals.answer import Answer
-from sayso.actions.approvals.decision import Choice
+from sayso.actions.approvals.answer import SolutionDecision
+from sayso.actions.approvals.decision import DecisionChoice
 from sayso.actions.model.plan import OnFailure
 from sayso.errors import Code, RefusedError
 from sayso.money import Money
@@ -31,13 +31,13 @@ async def shown(workspace: ShopWorkspace) -> SolutionView:
 def say(
     view: SolutionView,
     person: str = "maria",
-    choice: Choice = Choice.APPROVE,
+    choice: DecisionChoice = DecisionChoice.APPROVE,
     *,
     steps: tuple[str, ...] | None = None,
     reason_code: str = "",
-) -> Answer:
+) -> SolutionDecision:
     """An answer to what is shown."""
-    return Answer(
+    return SolutionDecision(
         tenant=MAIN,
         approval_id=view.id,
         revision=view.revision,
@@ -47,18 +47,18 @@ def say(
         via="test",
         credential="host",
         steps=steps,
-        reason_code=reason_code or ("not_covered" if choice is Choice.REJECT else ""),
+        reason_code=reason_code or ("not_covered" if choice is DecisionChoice.REJECT else ""),
     )
 
 
-async def answer(workspace: ShopWorkspace, said: Answer) -> SolutionView:
+async def answer(workspace: ShopWorkspace, said: SolutionDecision) -> SolutionView:
     """Take an answer, and run what it sets free."""
     view = await workspace.sayso.solutions.answer_as(said, wait=False)
     await run_due(workspace)
     return view
 
 
-async def refusal(workspace: ShopWorkspace, said: Answer) -> Code:
+async def refusal(workspace: ShopWorkspace, said: SolutionDecision) -> Code:
     """The code with which an answer is refused; nothing may have been decided by it."""
     before = await states(workspace)
     with pytest.raises(RefusedError) as caught:
@@ -83,7 +83,7 @@ async def test_nothing_of_a_plan_starts_while_people_are_asked_about_a_part_of_i
         assert await states(workspace) == {"s1": "pending_approval", "s2": "pending_approval"}
         assert [step.asks for step in view.steps] == [True, True]
         assert [str(total) for total in view.totals] == [f"${(ASKED + 1000) / 100:.2f}"]
-        await answer(workspace, say(view, choice=Choice.REJECT))
+        await answer(workspace, say(view, choice=DecisionChoice.REJECT))
         assert await states(workspace) == {"s1": "rejected", "s2": "rejected"}
         assert workspace.shop.books.payouts == []
         assert_verified(workspace)
@@ -152,7 +152,9 @@ async def test_less_of_one_step_is_judged_again_and_counts_as_a_yes_to_all(tmp_p
     """One commit holds the lower amount of the refund and the yes to the gift."""
     async with open_gifts(tmp_path) as workspace:
         view = await package(workspace)
-        less = replace(say(view, choice=Choice.EDIT), lower={"s1": Money(ASKED - 100, "USD")})
+        less = replace(
+            say(view, choice=DecisionChoice.EDIT), lower={"s1": Money(ASKED - 100, "USD")}
+        )
         await answer(workspace, less)
         assert await states(workspace) == {"s1": "succeeded", "s2": "succeeded"}
         assert workspace.shop.books.paid_out_minor == ASKED - 100
@@ -164,7 +166,7 @@ async def test_more_is_refused_and_nothing_of_the_answer_is_taken(tmp_path: Path
     """A higher amount, no amount at all, and an amount beside a plain yes."""
     async with open_gifts(tmp_path) as workspace:
         view = await package(workspace)
-        more = replace(say(view, choice=Choice.EDIT), lower={"s1": Money(ASKED + 1, "USD")})
+        more = replace(say(view, choice=DecisionChoice.EDIT), lower={"s1": Money(ASKED + 1, "USD")})
         assert await refusal(workspace, more) is Code.EDIT_NOT_ALLOWED
         assert await refusal(workspace, replace(more, lower={})) is Code.EDIT_NOT_ALLOWED
         beside = replace(say(view), lower={"s1": Money(1, "USD")})
@@ -183,7 +185,10 @@ async def test_only_what_waits_now_can_be_answered(tmp_path: Path) -> None:
             (replace(say(view), digest=view.digest[:11]), Code.DIGEST_MISMATCH),
             (replace(say(view), revision=2), Code.STALE_REVISION),
             (say(view, person="idle"), Code.NOT_AN_APPROVER),
-            (replace(say(view, choice=Choice.REJECT), reason_code=""), Code.REASON_REQUIRED),
+            (
+                replace(say(view, choice=DecisionChoice.REJECT), reason_code=""),
+                Code.REASON_REQUIRED,
+            ),
         ):
             assert await refusal(workspace, bad) is code
         refused = [body for body in bodies(workspace) if body["kind"] == "approval.refused"]
@@ -224,7 +229,7 @@ async def test_of_many_answers_at_once_one_counts(tmp_path: Path) -> None:
         answers = [
             say(view, person, choice)
             for person in ("maria", "mona")
-            for choice in (Choice.APPROVE, Choice.REJECT) * 3
+            for choice in (DecisionChoice.APPROVE, DecisionChoice.REJECT) * 3
         ]
         found = await asyncio.gather(
             *(answer(workspace, said) for said in answers), return_exceptions=True

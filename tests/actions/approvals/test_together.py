@@ -10,7 +10,7 @@ from actions.engine.test_compensation import open_gifts, plan_of, refund, states
 from actions.steps import ASKED, assert_verified, bodies, propose, run_due, say, shown, usd
 from support.shop_workspace import ShopWorkspace
 
-from sayso.actions.approvals.decision import Choice, Decision
+from sayso.actions.approvals.decision import Decision, DecisionChoice
 from sayso.actions.model.plan import OnFailure
 from sayso.errors import Code, RefusedError
 from sayso.json import JsonValue
@@ -49,7 +49,7 @@ async def test_one_of_two_that_cannot_be_taken_stops_both(tmp_path: Path) -> Non
         for bad, code in (
             (replace(two, digest=one.digest), Code.DIGEST_MISMATCH),
             (replace(two, revision=7), Code.STALE_REVISION),
-            (replace(two, choice=Choice.REJECT, reason_code=""), Code.REASON_REQUIRED),
+            (replace(two, choice=DecisionChoice.REJECT, reason_code=""), Code.REASON_REQUIRED),
         ):
             assert await refused_code(workspace, one, bad) == code
         strangers = (replace(one, person="idle"), replace(two, person="idle"))
@@ -67,7 +67,7 @@ async def test_a_part_may_be_approved_and_the_rest_rejected(tmp_path: Path) -> N
     """Partial approval: one commit holds the yes to one step and the no to the other."""
     async with open_gifts(tmp_path) as workspace:
         one, two = await two_waiting(workspace)
-        no = replace(two, choice=Choice.REJECT, reason_code="not_covered")
+        no = replace(two, choice=DecisionChoice.REJECT, reason_code="not_covered")
         taken = await workspace.sayso.container.approvals.decide_together([one, no])
         assert [decided.action.status for decided in taken] == ["approved", "rejected"]
         await run_due(workspace)
@@ -86,7 +86,7 @@ async def test_only_steps_of_one_plan_by_one_person_go_together(tmp_path: Path) 
         assert await refused_code(workspace, one, replace(two, person="noor")) == Code.INVALID_INPUT
         assert await refused_code(workspace, one, one) == Code.INVALID_INPUT
         assert await refused_code(workspace) == Code.INVALID_INPUT
-        edit = replace(two, choice=Choice.EDIT)
+        edit = replace(two, choice=DecisionChoice.EDIT)
         assert await refused_code(workspace, one, edit) == Code.EDIT_NOT_ALLOWED
         codes = [code for _, code in refusals(workspace)]
         assert codes == ["invalid_input"] * 4 + ["edit_not_allowed"]
@@ -104,7 +104,7 @@ async def test_a_step_whose_time_is_over_keeps_no_word_about_the_others_alive(
         workspace.clock.advance(hours=7)
         plan = await plan_of(workspace)
         less = {"amount": usd(59_000)}
-        edit = say(await shown(workspace, plan["s2"]), "finn", Choice.EDIT, args=less)
+        edit = say(await shown(workspace, plan["s2"]), "finn", DecisionChoice.EDIT, args=less)
         await workspace.sayso.approvals.decide_as(edit, wait=False)
         one = say(await shown(workspace, plan["s1"]))
         two = say(await shown(workspace, plan["s2"]))
@@ -114,7 +114,7 @@ async def test_a_step_whose_time_is_over_keeps_no_word_about_the_others_alive(
         found = await states(workspace)
         waits = mode is OnFailure.CONTINUE
         assert found == {"s1": "expired", "s2": "pending_approval" if waits else "refused"}
-        late = [replace(two, choice=Choice.REJECT, reason_code="late"), one]
+        late = [replace(two, choice=DecisionChoice.REJECT, reason_code="late"), one]
         with pytest.raises(RefusedError) as caught:
             await workspace.sayso.container.approvals.decide_together(late)
         assert caught.value.code is (Code.APPROVAL_EXPIRED if waits else Code.ALREADY_DECIDED)

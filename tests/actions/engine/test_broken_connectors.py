@@ -21,7 +21,7 @@ from actions.steps import (
 from support.shop import Shop, ShopFault
 from support.shop_workspace import ShopWorkspace, open_shop
 
-from sayso.actions.approvals.decision import Choice
+from sayso.actions.approvals.decision import DecisionChoice
 from sayso.actions.model.attempt import MAX_BREAKS
 from sayso.actions.model.definition import Action, Args, Subject
 from sayso.actions.model.plan import Plan, Step
@@ -163,7 +163,7 @@ async def test_an_approved_action_is_read_again_some_times_and_then_refused(
         card = await shown(workspace, view)
         workspace.clock.advance(minutes=1)
         broken(workspace).breaks = FOR_EVER
-        await decide(workspace, say(card, choice=Choice.APPROVE), wait=False)
+        await decide(workspace, say(card, choice=DecisionChoice.APPROVE), wait=False)
         view = await go_on(workspace, view.id)
         assert (view.status, view.error and view.error.code) == ("refused", "connector_failed")
         assert broken(workspace).broken == MAX_BREAKS
@@ -194,7 +194,9 @@ async def test_an_edit_that_cannot_be_read_decides_nothing(tmp_path: Path) -> No
         card = await shown(workspace, await propose(workspace, ASKED))
         broken(workspace).breaks = 1
         with pytest.raises(RetryableError) as caught:
-            await decide(workspace, say(card, choice=Choice.EDIT, args={"amount": usd(5000)}))
+            await decide(
+                workspace, say(card, choice=DecisionChoice.EDIT, args={"amount": usd(5000)})
+            )
         assert caught.value.code is Code.CONNECTOR_FAILED
         assert (await workspace.sayso.approvals.get(card.id)).status == "pending"
 

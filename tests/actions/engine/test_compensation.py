@@ -27,7 +27,7 @@ from support.gift_shop import GiftShop
 from support.shop import ShopFault
 from support.shop_workspace import POLICY, ShopWorkspace, open_shop
 
-from sayso.actions.approvals.decision import Choice
+from sayso.actions.approvals.decision import DecisionChoice
 from sayso.actions.engine.engine import Boundary
 from sayso.actions.model.definition import verifiable
 from sayso.actions.model.plan import OnFailure, Step
@@ -204,7 +204,9 @@ async def test_a_no_to_one_step_takes_the_others_back(tmp_path: Path) -> None:
         await agree_to(workspace, "s1")
         assert await states(workspace) == {"s1": "succeeded", "s2": "pending_approval"}
         card = await shown(workspace, (await plan_of(workspace))["s2"])
-        await workspace.sayso.approvals.decide_as(say(card, choice=Choice.REJECT), wait=False)
+        await workspace.sayso.approvals.decide_as(
+            say(card, choice=DecisionChoice.REJECT), wait=False
+        )
         await run_due(workspace)
         assert await states(workspace) == {
             "s1": "compensated",
@@ -245,7 +247,9 @@ async def test_one_that_cannot_be_taken_back_does_not_keep_the_others(tmp_path: 
         await agree_to(workspace, "s1", "s2")
         gifts_of(workspace).gifts[1].taken_by = "somebody"
         card = await shown(workspace, (await plan_of(workspace))["s3"])
-        await workspace.sayso.approvals.decide_as(say(card, choice=Choice.REJECT), wait=False)
+        await workspace.sayso.approvals.decide_as(
+            say(card, choice=DecisionChoice.REJECT), wait=False
+        )
         await run_due(workspace)
         assert await states(workspace) == {
             "s1": "compensated",
@@ -335,7 +339,9 @@ async def test_a_row_that_names_an_undone_step_gets_no_rights_by_it(tmp_path: Pa
         await submit(workspace, OnFailure.UNDO, gift("s1", 1000), refund("s2", ASKED))
         await agree_to(workspace, "s1")
         card = await shown(workspace, (await plan_of(workspace))["s2"])
-        await workspace.sayso.approvals.decide_as(say(card, choice=Choice.REJECT), wait=False)
+        await workspace.sayso.approvals.decide_as(
+            say(card, choice=DecisionChoice.REJECT), wait=False
+        )
         await run_due(workspace)
         assert (await states(workspace))["s1"] == "compensated"
         claims = (

@@ -26,7 +26,7 @@ from support.gift_shop import GiftShop
 from support.shop import ShopFault
 from support.shop_workspace import ShopWorkspace, open_shop
 
-from sayso.actions.approvals.decision import Choice
+from sayso.actions.approvals.decision import DecisionChoice
 from sayso.actions.controls.kill_switch import Resumption
 from sayso.actions.controls.manual_resolution import ManualSettlement
 from sayso.actions.engine.engine import Boundary
@@ -129,7 +129,7 @@ class Undoings(RuleBasedStateMachine):
         cards = self._run(self.workspace.sayso.approvals.list(status="pending"))
         if cards:
             shown = sorted(cards, key=lambda one: str(one.card))[card % len(cards)]
-            choice = Choice.APPROVE if yes else Choice.REJECT
+            choice = DecisionChoice.APPROVE if yes else DecisionChoice.REJECT
             self._try(
                 self.workspace.sayso.approvals.decide_as(say(shown, choice=choice), wait=False)
             )

@@ -19,7 +19,7 @@ from actions.steps import (
 )
 from support.shop_workspace import ShopWorkspace, open_shop
 
-from sayso.actions.approvals.decision import Choice
+from sayso.actions.approvals.decision import DecisionChoice
 from sayso.actions.model.definition import Guarantee, idempotent, verifiable
 from sayso.actions.model.snapshot import Absence
 from sayso.errors import Code, RefusedError, RetryableError
@@ -49,7 +49,7 @@ async def test_a_no_is_not_taken_for_what_was_done_meanwhile(
         view = await waits_again(workspace, shop)
         card = await shown(workspace, view)
         with pytest.raises(RefusedError) as caught:
-            await decide(workspace, say(card, "noor", Choice.REJECT))
+            await decide(workspace, say(card, "noor", DecisionChoice.REJECT))
         assert caught.value.code is Code.STALE_REVISION
         assert_told_as_done(workspace, await workspace.sayso.actions.get(view.id))
         assert (await workspace.sayso.approvals.get(card.id)).status == "superseded"
@@ -61,7 +61,7 @@ async def test_a_no_waits_while_nobody_can_look(tmp_path: Path) -> None:
     shop = Shy(idempotent(hours=24))
     async with open_shop(tmp_path, shop=shop) as workspace:
         view = await waits_again(workspace, shop)
-        no = say(await shown(workspace, view), "noor", Choice.REJECT)
+        no = say(await shown(workspace, view), "noor", DecisionChoice.REJECT)
         shop.answers = [RetryableError(Code.PROVIDER_UNAVAILABLE, "closed")]
         with pytest.raises(RetryableError, match="may still turn out"):
             await decide(workspace, no)
@@ -78,7 +78,9 @@ async def test_who_may_not_decide_has_nothing_looked_up(tmp_path: Path) -> None:
         view = await waits_again(workspace, shop)
         shop.answers = [Absence.ABSENT]
         with pytest.raises(RefusedError) as caught:
-            await decide(workspace, say(await shown(workspace, view), "nobody", Choice.REJECT))
+            await decide(
+                workspace, say(await shown(workspace, view), "nobody", DecisionChoice.REJECT)
+            )
         assert caught.value.code is Code.NOT_AN_APPROVER
         assert shop.answers == [Absence.ABSENT]
 

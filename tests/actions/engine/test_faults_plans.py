@@ -37,7 +37,7 @@ from support.gift_shop import GiftShop
 from support.shop import ShopFault
 from support.shop_workspace import ShopWorkspace, make_shop_workspace
 
-from sayso.actions.approvals.decision import Choice
+from sayso.actions.approvals.decision import DecisionChoice
 from sayso.actions.controls.kill_switch import Resumption
 from sayso.actions.controls.manual_resolution import ManualSettlement
 from sayso.actions.model.definition import verifiable
@@ -164,7 +164,7 @@ async def director_says_no(life: Life) -> None:
     if card.status == "pending":
         with accepted():
             await life.opened.sayso.approvals.decide_as(
-                say(card, "dora", Choice.REJECT), wait=False
+                say(card, "dora", DecisionChoice.REJECT), wait=False
             )
     await run_due(life.opened)
     assert life.shop.taken == []
@@ -229,7 +229,7 @@ async def lowers(life: Life) -> None:
         card = await shown(life.opened, view)
         args = {"amount": usd(4000)}
         await life.opened.sayso.approvals.decide_as(
-            say(card, "maria", Choice.EDIT, args=args), wait=False
+            say(card, "maria", DecisionChoice.EDIT, args=args), wait=False
         )
     await run_due(life.opened)
 

@@ -16,7 +16,7 @@ from sdk.customers import MARIA
 from support.shop import ShopFault
 from support.shop_workspace import ShopWorkspace, open_shop
 
-from sayso.actions.approvals.decision import Choice
+from sayso.actions.approvals.decision import DecisionChoice
 from sayso.actions.model.action_row import ActionRow, get_action
 from sayso.actions.model.definition import at_most_once, idempotent
 from sayso.actions.model.snapshot import Absence, Call
@@ -113,7 +113,7 @@ async def test_nothing_is_looked_up_of_what_was_never_called(tmp_path: Path) -> 
     async with open_shop(tmp_path, shop=Shy(idempotent(hours=24))) as workspace:
         stock(workspace)
         view = await propose(workspace)
-        await decide(workspace, say(await shown(workspace, view), choice=Choice.REJECT))
+        await decide(workspace, say(await shown(workspace, view), choice=DecisionChoice.REJECT))
         view = await workspace.sayso.actions.get(view.id)
         assert (view.status, (await row_of(workspace, view)).due_at) == ("rejected", None)
     async with open_shop(tmp_path / "other", shop=Shy(at_most_once())) as workspace:

@@ -33,7 +33,7 @@ from support.postgres_server import PostgresServer
 from support.shop import Shop, ShopFault
 from support.shop_workspace import PEOPLE, POLICY, STORE_URLS, ShopWorkspace, open_shop
 
-from sayso.actions.approvals.decision import Choice
+from sayso.actions.approvals.decision import DecisionChoice
 from sayso.actions.engine.engine import Boundary
 from sayso.actions.model.definition import Guarantee, at_most_once, idempotent, verifiable
 from sayso.errors import SaysoError
@@ -82,7 +82,7 @@ class Say:
 
     which: int
     person: str
-    choice: Choice
+    choice: DecisionChoice
     minor: int
     wait: bool
     any_card: bool
@@ -99,7 +99,13 @@ class Change:
 Event = Ask | Say | Change | None
 _ORDER = st.sampled_from(ORDERS)
 _RARELY = st.sampled_from((False, False, False, True))
-_CHOICES = (Choice.APPROVE, Choice.APPROVE, Choice.APPROVE, Choice.EDIT, Choice.REJECT)
+_CHOICES = (
+    DecisionChoice.APPROVE,
+    DecisionChoice.APPROVE,
+    DecisionChoice.APPROVE,
+    DecisionChoice.EDIT,
+    DecisionChoice.REJECT,
+)
 _ASK = st.builds(Ask, order=_ORDER, minor=AMOUNTS, wait=st.booleans(), again=_RARELY)
 _SAY = st.builds(
     Say,

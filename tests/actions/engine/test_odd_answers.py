@@ -28,7 +28,7 @@ from actions.steps import (
 from support.shop import Shop, ShopFault
 from support.shop_workspace import open_shop
 
-from sayso.actions.approvals.decision import Choice
+from sayso.actions.approvals.decision import DecisionChoice
 from sayso.actions.engine.reconcile import MAX_LOOKS
 from sayso.actions.model.attempt import look_up, outcome_of
 from sayso.actions.model.definition import Action, Args, Subject, at_most_once, verifiable
@@ -268,7 +268,7 @@ async def test_an_edit_is_a_yes_to_no_amount_but_the_one_that_was_asked_for(
         stock(workspace)
         view = await propose(workspace)
         card = await shown(workspace, view)
-        less = say(card, choice=Choice.EDIT, args={"amount": usd(6_000)})
+        less = say(card, choice=DecisionChoice.EDIT, args={"amount": usd(6_000)})
         assert await code_of(workspace, less) == "stale_revision"
         assert await shown(workspace, view) == card
         await run_due(workspace)

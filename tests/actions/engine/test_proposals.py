@@ -26,7 +26,7 @@ from actions.steps import (
 )
 from support.shop_workspace import POLICY, ShopWorkspace, open_shop
 
-from sayso.actions.approvals.decision import Choice
+from sayso.actions.approvals.decision import DecisionChoice
 from sayso.actions.engine.proposals import Proposal
 from sayso.actions.model.definition import Subject
 from sayso.actions.model.plan import Step
@@ -199,7 +199,7 @@ async def test_no_words_and_no_name_reach_the_log(tmp_path: Path) -> None:
                 reason=f"{words} ann@example.com",
             )
         waiting = await opened.sayso.approvals.list()
-        for card, choice in zip(waiting, (Choice.EDIT, Choice.REJECT), strict=True):
+        for card, choice in zip(waiting, (DecisionChoice.EDIT, DecisionChoice.REJECT), strict=True):
             decision = say(card, choice=choice, args={"amount": {**AMOUNT, "amount_minor": 9000}})
             await decide(opened, decision)
         raw = str(bodies(opened)).lower()
@@ -280,7 +280,7 @@ async def test_a_later_step_that_waits_for_people_falls_with_the_earlier_one(
         second = await shown(opened, await opened.sayso.actions.get(two.id))
         await opened.sayso.container.approvals.decide(say(second))
         assert (await opened.sayso.actions.get(two.id)).status == "approved"
-        await opened.sayso.container.approvals.decide(say(first, choice=Choice.REJECT))
+        await opened.sayso.container.approvals.decide(say(first, choice=DecisionChoice.REJECT))
         await opened.sayso.container.dispatcher.drain()
         assert (await opened.sayso.actions.get(two.id)).status == "refused"
         assert (await opened.sayso.approvals.get(second.id)).status == "superseded"

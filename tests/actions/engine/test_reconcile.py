@@ -27,7 +27,7 @@ from actions.steps import (
 from support.shop import Shop, ShopFault
 from support.shop_workspace import ShopWorkspace, open_shop
 
-from sayso.actions.approvals.decision import Choice
+from sayso.actions.approvals.decision import DecisionChoice
 from sayso.actions.approvals.transitions import Transitions
 from sayso.actions.context import EngineSettings
 from sayso.actions.engine.engine import Boundary
@@ -311,7 +311,7 @@ async def test_an_edit_after_a_denied_call_tells_what_was_done_and_does_not_do_i
         assert (view.status, view.revision) == ("pending_approval", 2)
         clock.advance(seconds=50)
         card = await shown(opened, view)
-        await decide(opened, say(card, "noor", Choice.EDIT, args={"amount": usd(6000)}))
+        await decide(opened, say(card, "noor", DecisionChoice.EDIT, args={"amount": usd(6000)}))
         view = await opened.sayso.actions.get(view.id)
         assert (view.status, view.revision) == ("succeeded", 3)
         assert view.receipt is not None

@@ -28,7 +28,7 @@ from support.shop_workspace import POLICY, ShopWorkspace, open_shop
 
 from sayso.actions.engine.engine import Boundary
 from sayso.actions.model.definition import Guarantee, at_most_once, idempotent, verifiable
-from sayso.sdk.outcome_words import Outcome, outcome_of
+from sayso.sdk.outcome_words import CardOutcome, outcome_of
 from sayso.sdk.resources.figures import read_figures
 from sayso.sdk.solution_view import SolutionView
 from sayso.sdk.views import ActionView
@@ -101,7 +101,7 @@ async def test_the_card_of_an_unknown_outcome_says_that_a_person_has_to_look(
         assert "a person has to look" in str(card.blocks)
 
 
-async def as_shown(workspace: ShopWorkspace, view: ActionView) -> tuple[SolutionView, Outcome]:
+async def as_shown(workspace: ShopWorkspace, view: ActionView) -> tuple[SolutionView, CardOutcome]:
     """What is asked about an action, and what became of it."""
     approval = await shown(workspace, view)
     return await workspace.sayso.solutions.get(approval.id), outcome_of(approval, view)

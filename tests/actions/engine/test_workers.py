@@ -25,7 +25,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from support.shop import Shop, ShopFault
 from support.shop_workspace import PEOPLE, POLICY, ShopWorkspace, open_shop
 
-from sayso.actions.approvals.decision import Choice
+from sayso.actions.approvals.decision import DecisionChoice
 from sayso.actions.controls.kill_switch import Resumption
 from sayso.actions.engine.engine import Boundary
 from sayso.actions.model.action_row import ActionRow, read_action
@@ -154,7 +154,7 @@ class Plans(RuleBasedStateMachine):
     @rule(
         worker=WORKERS,
         card=st.integers(0, 9),
-        choice=st.sampled_from(Choice),
+        choice=st.sampled_from(DecisionChoice),
         person=st.sampled_from(("maria", "noor", "finn", "idle")),
         less=AMOUNTS,
         wait=st.booleans(),
@@ -164,7 +164,7 @@ class Plans(RuleBasedStateMachine):
         self,
         worker: int,
         card: int,
-        choice: Choice,
+        choice: DecisionChoice,
         person: str,
         less: int,
         wait: bool,

@@ -32,7 +32,7 @@ from actions.steps import (
 from support.shop import Shop, ShopFault
 from support.shop_workspace import POLICY, ShopWorkspace, open_shop
 
-from sayso.actions.approvals.decision import Choice
+from sayso.actions.approvals.decision import DecisionChoice
 from sayso.actions.controls.manual_resolution import ManualSettlement
 from sayso.actions.engine.engine import Boundary
 from sayso.actions.model.action_row import get_action
@@ -136,7 +136,7 @@ async def _steps(opened: ShopWorkspace) -> None:
         _step("s4", 1000, order="missing"),
     )
     card = await shown(opened, views[0])
-    await opened.sayso.container.approvals.decide(say(card, choice=Choice.REJECT))
+    await opened.sayso.container.approvals.decide(say(card, choice=DecisionChoice.REJECT))
     for view in views:
         await advance(opened, view)
     # One that nobody is asked about fails at the provider, and what is approved already with it.
@@ -152,11 +152,12 @@ async def _people(opened: ShopWorkspace) -> None:
     await decide(opened, say(await shown(opened, view), "finn"))
     await decide(
         opened,
-        say(await shown(opened, view), "finn", Choice.EDIT, args={"amount": usd(59_000)}),
+        say(await shown(opened, view), "finn", DecisionChoice.EDIT, args={"amount": usd(59_000)}),
     )
     view = await propose(opened)
     await decide(
-        opened, say(await shown(opened, view), choice=Choice.EDIT, args={"amount": usd(4000)})
+        opened,
+        say(await shown(opened, view), choice=DecisionChoice.EDIT, args={"amount": usd(4000)}),
     )
     view = await propose(opened)
     opened.clock.advance(hours=9)

@@ -10,7 +10,7 @@ from actions.policy.test_versions import HIGHER, LOWER, activate, opened_strictl
 from actions.steps import decide, open_rows, propose, say, shown, stock
 from support.shop_workspace import POLICY, open_shop
 
-from sayso.actions.approvals.decision import Choice
+from sayso.actions.approvals.decision import DecisionChoice
 from sayso.errors import ConfigError, RefusedError
 from sayso.sdk.backtest_figures import as_csv, as_svg
 
@@ -157,11 +157,11 @@ async def test_what_was_judged_is_played_again_beside_what_people_had_said(tmp_p
             opened,
             say(
                 await shown(opened, views[1]),
-                choice=Choice.EDIT,
+                choice=DecisionChoice.EDIT,
                 args={"amount": {"amount_minor": 6000, "currency": "USD"}},
             ),
         )
-        await decide(opened, say(await shown(opened, views[2]), choice=Choice.REJECT))
+        await decide(opened, say(await shown(opened, views[2]), choice=DecisionChoice.REJECT))
         rows = open_rows(opened)
         rows.execute(
             "update action set snapshot = json_remove(snapshot, '$.question') where id = ?",

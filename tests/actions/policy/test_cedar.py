@@ -25,7 +25,7 @@ from policy_cases import (
 )
 
 from sayso.actions.model.definition import Assurance, Effect
-from sayso.actions.policy.base import Approver, Outcome, Policy, Question
+from sayso.actions.policy.base import Approver, Outcome, Policy, PolicyQuestion
 from sayso.actions.policy.cedar import OWN_OBJECTS_ONLY, CedarPolicy
 from sayso.money import Money
 
@@ -58,7 +58,7 @@ def usd(amount_minor: int) -> Money:
     ],
 )
 def test_the_sample_decides_at_its_boundaries(
-    asked: Question, outcome: str, roles: tuple[str, ...], rules: tuple[str, ...]
+    asked: PolicyQuestion, outcome: str, roles: tuple[str, ...], rules: tuple[str, ...]
 ) -> None:
     """The eight cases that the language was chosen by."""
     judgement = policy().judge(asked)

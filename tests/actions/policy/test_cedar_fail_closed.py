@@ -25,7 +25,7 @@ from policy_cases import (
 )
 
 from sayso.actions.model.definition import Assurance, Effect, FactValue
-from sayso.actions.policy.base import Outcome, Question
+from sayso.actions.policy.base import Outcome, PolicyQuestion
 from sayso.actions.policy.cedar import OWN_OBJECTS_ONLY, VERIFIED_ONLY, CedarPolicy
 from sayso.actions.policy.cedar_rules import read_rules
 from sayso.actions.policy.cedar_schema import schema_text
@@ -87,11 +87,11 @@ def test_the_owner_guard_holds_whatever_the_text_says() -> None:
             assert (judgement.outcome, judgement.rules) == (Outcome.DENY, (OWN_OBJECTS_ONLY,))
 
 
-def _changed(**facts: FactValue) -> Question:
+def _changed(**facts: FactValue) -> PolicyQuestion:
     return with_facts(question(), **facts)
 
 
-def _without(fact: str) -> Question:
+def _without(fact: str) -> PolicyQuestion:
     return question(facts={name: value for name, value in FACTS.items() if name != fact})
 
 
@@ -123,7 +123,7 @@ def _without(fact: str) -> Question:
     ],
 )
 def test_whatever_cannot_be_evaluated_is_denied_with_its_reason(
-    asked: Question, error: str
+    asked: PolicyQuestion, error: str
 ) -> None:
     """Fail closed: one bad value is enough, and approvals do not help."""
     open_door = policy(rule("true", of=""))

@@ -11,7 +11,7 @@ from policy_cases import NOON, question, rule
 
 from bench.random_policies import GREET, PLANS, REFUND, ROLES, Policies, Questions
 from sayso.actions.model.definition import Fact, FactValue
-from sayso.actions.policy.base import Outcome, Question
+from sayso.actions.policy.base import Outcome, PolicyQuestion
 from sayso.actions.policy.cedar import CedarPolicy
 from sayso.errors import ConfigError
 from sayso.money import Money
@@ -42,7 +42,7 @@ FACTS: dict[str, FactValue] = {
 }
 
 
-def asked(minor: int, **facts: FactValue | None) -> Question:
+def asked(minor: int, **facts: FactValue | None) -> PolicyQuestion:
     """A refund in dollars; a fact that is None could not be read."""
     known = {name: value for name, value in {**FACTS, **facts}.items() if value is not None}
     return question(Money(minor, "USD"), of=REFUND, facts=known)

@@ -21,7 +21,7 @@ from sayso.actions.model.definition import (
     at_most_once,
 )
 from sayso.actions.model.snapshot import Resolved
-from sayso.actions.policy.base import Approver, History, Judgement, Outcome, Question
+from sayso.actions.policy.base import Approver, History, Judgement, Outcome, PolicyQuestion
 from sayso.actions.policy.cedar import (
     DEFAULT_ROLES,
     CedarPolicy,
@@ -48,7 +48,7 @@ def ask(
     history: tuple[int, int] = (0, 0),
     assurance: Assurance = Assurance.VERIFIED,
     **facts: FactValue,
-) -> Question:
+) -> PolicyQuestion:
     """A question with calm facts; `history` is count and sum of 30 days."""
     calm: dict[FactType, FactValue] = {
         "long": 100,
@@ -56,7 +56,7 @@ def ask(
         "string": "",
         "decimal": amount or Money(0, "USD"),
     }
-    return Question(
+    return PolicyQuestion(
         tenant="acme",
         action=of,
         subject=Subject(id="cus_1", assurance=assurance),
@@ -77,15 +77,15 @@ def ask(
     )
 
 
-def refund(amount_minor: int, currency: str = "USD", **facts: FactValue) -> Question:
+def refund(amount_minor: int, currency: str = "USD", **facts: FactValue) -> PolicyQuestion:
     return with_facts(ask(REFUND, Money(amount_minor, currency)), **facts)
 
 
-def credit(amount_minor: int, currency: str = "USD") -> Question:
+def credit(amount_minor: int, currency: str = "USD") -> PolicyQuestion:
     return ask(CREDIT, Money(amount_minor, currency))
 
 
-def lately(asked: Question, count: int, amount_minor: int) -> Question:
+def lately(asked: PolicyQuestion, count: int, amount_minor: int) -> PolicyQuestion:
     return replace(asked, history=History(count_30d=count, amount_30d_minor=amount_minor))
 
 
@@ -93,7 +93,9 @@ def lately(asked: Question, count: int, amount_minor: int) -> Question:
 @pytest.mark.parametrize(
     "asked", [refund(1), credit(1), ask(CANCEL_SUBSCRIPTION), ask(APOLOGY, links=0)]
 )
-def test_what_a_model_planned_is_a_persons_until_the_policy_says_otherwise(asked: Question) -> None:
+def test_what_a_model_planned_is_a_persons_until_the_policy_says_otherwise(
+    asked: PolicyQuestion,
+) -> None:
     """For every action; and a text of its own even where its plans go on by themselves."""
     assert DEFAULT.judge(asked).outcome is Outcome.ALLOW
     by_model = replace(asked, planner="model:openai:gpt-5")
@@ -148,7 +150,7 @@ def test_what_a_model_planned_is_a_persons_until_the_policy_says_otherwise(asked
         (ask(SEND, links=0), MANAGER, "message-manager"),
     ],
 )
-def test_the_default_limits(asked: Question, roles: tuple[str, ...], rule: str) -> None:
+def test_the_default_limits(asked: PolicyQuestion, roles: tuple[str, ...], rule: str) -> None:
     """Both sides of every limit, and who is asked beyond it."""
     judgement = DEFAULT.judge(asked)
     assert judgement.outcome is (Outcome.ASK if roles else Outcome.ALLOW)
@@ -181,7 +183,7 @@ AMOUNTS = st.one_of(
 
 
 @st.composite
-def questions(draw: st.DrawFn) -> Question:
+def questions(draw: st.DrawFn) -> PolicyQuestion:
     """Money questions around every limit of the default policy."""
     of = draw(st.sampled_from([REFUND, CREDIT]))
     currency = draw(st.sampled_from(["USD", "EUR", "GBP", "JPY", "KWD"]))
@@ -212,7 +214,7 @@ def strictness(judgement: Judgement) -> int:
     return 99 if judgement.outcome is Outcome.DENY else len(judgement.roles)
 
 
-def with_amount(asked: Question, amount_minor: int) -> Question:
+def with_amount(asked: PolicyQuestion, amount_minor: int) -> PolicyQuestion:
     assert asked.resolved.amount is not None
     amount = Money(amount_minor, asked.resolved.amount.currency)
     return replace(asked, resolved=replace(asked.resolved, amount=amount))
@@ -222,7 +224,7 @@ def with_amount(asked: Question, amount_minor: int) -> Question:
 @settings(deadline=None)
 @given(asked=questions(), amount_minor=AMOUNTS, approvers=APPROVERS)
 def test_raising_the_amount_never_makes_a_decision_laxer(
-    asked: Question, amount_minor: int, approvers: Sequence[Approver]
+    asked: PolicyQuestion, amount_minor: int, approvers: Sequence[Approver]
 ) -> None:
     """Neither for the people that are needed nor for those who said yes."""
     assert asked.resolved.amount is not None
@@ -237,7 +239,7 @@ def test_raising_the_amount_never_makes_a_decision_laxer(
 @settings(deadline=None)
 @given(asked=questions(), approvers=APPROVERS, more=APPROVERS)
 def test_another_yes_never_turns_an_allow_into_a_deny(
-    asked: Question, approvers: Sequence[Approver], more: Sequence[Approver]
+    asked: PolicyQuestion, approvers: Sequence[Approver], more: Sequence[Approver]
 ) -> None:
     """Nobody can spoil a decision by agreeing with it."""
     if DEFAULT.permits(asked, approvers).outcome is Outcome.ALLOW:
@@ -246,7 +248,7 @@ def test_another_yes_never_turns_an_allow_into_a_deny(
 
 @settings(deadline=None)
 @given(asked=questions())
-def test_what_is_asked_for_is_enough_and_nothing_less_is(asked: Question) -> None:
+def test_what_is_asked_for_is_enough_and_nothing_less_is(asked: PolicyQuestion) -> None:
     """The hypothetical and the real question are one question."""
     judgement = DEFAULT.judge(asked)
     needed = people(*judgement.roles)
@@ -261,7 +263,7 @@ def test_what_is_asked_for_is_enough_and_nothing_less_is(asked: Question) -> Non
 @settings(deadline=None)
 @given(asked=questions(), approvers=APPROVERS)
 def test_the_order_and_the_repetition_of_approvals_mean_nothing(
-    asked: Question, approvers: Sequence[Approver]
+    asked: PolicyQuestion, approvers: Sequence[Approver]
 ) -> None:
     """Clicks come in any order, and twice."""
     once = DEFAULT.permits(asked, approvers)
@@ -270,7 +272,9 @@ def test_the_order_and_the_repetition_of_approvals_mean_nothing(
 
 @settings(deadline=None)
 @given(asked=questions(), role=st.sampled_from([(), MANAGER, FINANCE]))
-def test_the_compiled_rules_answer_as_the_text_does(asked: Question, role: tuple[str, ...]) -> None:
+def test_the_compiled_rules_answer_as_the_text_does(
+    asked: PolicyQuestion, role: tuple[str, ...]
+) -> None:
     """Rules are renamed before they are compiled; the text goes to Cedar as it stands here."""
     if asked.subject.assurance is Assurance.UNVERIFIED:
         return
@@ -289,7 +293,7 @@ def test_the_compiled_rules_answer_as_the_text_does(asked: Question, role: tuple
 
 @settings(deadline=None, max_examples=25)
 @given(asked=questions())
-def test_explaining_agrees_with_judging(asked: Question) -> None:
+def test_explaining_agrees_with_judging(asked: PolicyQuestion) -> None:
     """The first hypothetical that passes is the requirement."""
     judgement = DEFAULT.judge(asked)
     passing = [answer.roles for answer in DEFAULT.explain(asked) if answer.outcome is Outcome.ALLOW]

@@ -13,9 +13,9 @@ from actions.policy.test_versions import opened_strictly, token_of
 from actions.steps import decide, say, shown, usd
 from support.shop_workspace import ShopWorkspace
 
-from sayso.actions.approvals.decision import Choice
+from sayso.actions.approvals.decision import DecisionChoice
 from sayso.actions.policy.backtest import Said
-from sayso.actions.policy.suggest import LEAST_CARDS, Decided, Suggestion, suggest
+from sayso.actions.policy.suggest import LEAST_CARDS, DecidedCard, Suggestion, suggest
 from sayso.errors import RefusedError
 from sayso.money import Money
 from sayso.sdk.suggested import SuggestionView
@@ -23,10 +23,10 @@ from sayso.sdk.suggested import SuggestionView
 MINUTE = 60_000_000
 
 
-def card(at: int, minor: int = 2_000, said: Said = "yes", **facts: int) -> Decided:
+def card(at: int, minor: int = 2_000, said: Said = "yes", **facts: int) -> DecidedCard:
     """A card of a customer of its own, decided by one of two people within a minute."""
     question: dict[str, Any] = {"amount": minor * 100, "currency": "USD", "tenure_days": 400}
-    return Decided(
+    return DecidedCard(
         id=f"act_{at}",
         customer=f"cus_{at}",
         question={**question, "plan": "pro", **facts},
@@ -36,12 +36,12 @@ def card(at: int, minor: int = 2_000, said: Said = "yes", **facts: int) -> Decid
     )
 
 
-def cards(many: int = 120, minor: int = 2_000) -> list[Decided]:
+def cards(many: int = 120, minor: int = 2_000) -> list[DecidedCard]:
     """So many that people approved unchanged."""
     return [card(at, minor) for at in range(many)]
 
 
-def found(decided: Sequence[Decided]) -> Suggestion:
+def found(decided: Sequence[DecidedCard]) -> Suggestion:
     """The one that is suggested."""
     one = suggest("shop.refund", decided)
     assert one is not None
@@ -86,7 +86,7 @@ def test_the_segment_that_agrees_is_found_with_its_counterexamples() -> None:
     ],
     ids=["too few", "too quick", "one person", "one customer", "too many noes", "nobody"],
 )
-def test_what_is_not_enough_suggests_nothing(few: list[Decided]) -> None:
+def test_what_is_not_enough_suggests_nothing(few: list[DecidedCard]) -> None:
     """A hundred cards, two people, thirty customers, three seconds, and 90 % for sure."""
     assert suggest("shop.refund", few) is None
 
@@ -110,7 +110,7 @@ async def decide_many(opened: ShopWorkspace, many: int) -> None:
             "shop.refund", {"order": order, "amount": usd(6_000)}, subject=customer
         )
         opened.clock.advance(seconds=30)
-        choice = Choice.REJECT if at in (3, 7) else Choice.APPROVE
+        choice = DecisionChoice.REJECT if at in (3, 7) else DecisionChoice.APPROVE
         person = "maria" if at % 2 else "noor"
         await decide(opened, replace(say(await shown(opened, view), choice=choice), person=person))
 

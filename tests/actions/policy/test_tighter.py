@@ -16,7 +16,7 @@ from actions.rollout.test_shadow import WatchedShop
 from actions.steps import assert_verified, decide, say, shown
 from support.shop_workspace import ShopWorkspace
 
-from sayso.actions.approvals.decision import Choice
+from sayso.actions.approvals.decision import DecisionChoice
 from sayso.actions.limits.file import change_limit, drop_limit
 from sayso.actions.model.snapshot import SeenEffect
 from sayso.actions.policy.suggest import (
@@ -199,7 +199,7 @@ async def test_what_people_refuse_is_suggested_never_to_be_asked(tmp_path: Path)
         for at in range(105):
             view = await refund(opened, 6_000, customer=f"cus_{at}", order=f"r{at}")
             opened.clock.advance(seconds=30)
-            choice = Choice.APPROVE if at in (3, 7) else Choice.REJECT
+            choice = DecisionChoice.APPROVE if at in (3, 7) else DecisionChoice.REJECT
             person = "maria" if at % 2 else "noor"
             await decide(opened, say(await shown(opened, view), person, choice))
         (view_of,) = [one for one in await opened.sayso.suggestions.list() if one.kind == "rule"]

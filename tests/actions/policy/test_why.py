@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from policy_cases import SAMPLE, policy, question, with_facts
 
-from sayso.actions.policy.base import Judgement, Outcome, Question
+from sayso.actions.policy.base import Judgement, Outcome, PolicyQuestion
 from sayso.actions.policy.why import MOST_TRIES, Why, needed_sentence, why_asked
 from sayso.money import Money
 
@@ -20,7 +20,7 @@ def why(minor: int, *, tenure: int = 1000, count: int = 0, rules: str = SAMPLE) 
     assert judgement.outcome is Outcome.ASK
     tried: list[Judgement] = []
 
-    def judge(other: Question) -> Judgement:
+    def judge(other: PolicyQuestion) -> Judgement:
         found = asking.judge(other)
         tried.append(found)
         return found

@@ -25,7 +25,7 @@ from support.shop_workspace import ShopWorkspace, open_shop
 
 from sayso.actions.controls.kill_switch import Resumption
 from sayso.actions.model.plan import Step
-from sayso.actions.policy.tables.rows import Row, Sort
+from sayso.actions.policy.tables.rows import RowKind, RuleRow
 from sayso.actions.rollout.definition import Dial, Stage
 from sayso.actions.rollout.dials import Draw
 from sayso.errors import ConfigError
@@ -128,7 +128,7 @@ async def test_a_wider_share_keeps_who_is_in(tmp_path: Path) -> None:
         more = {at for at, status in wider.items() if status == "succeeded"}
         assert done < more
         assert 18 <= len(more) <= 42
-    row = Row(sort=Sort.ALLOW, id="dial", say="", conditions=())
+    row = RuleRow(sort=RowKind.ALLOW, id="dial", say="", conditions=())
     for share in (50, 1_000, 5_000, 9_900, 10_000):
         one = Dial(
             id="dial", say="", action="shop.refund", segment=row, stage=Stage.AUTO, share=share

@@ -19,7 +19,7 @@ from support.sql import run_sql
 
 from sayso.actions.model.definition import Subject
 from sayso.actions.model.snapshot import SeenEffect
-from sayso.actions.rollout.agreement import BAR, LOOKS, Case, Match, agreement_of, wilson
+from sayso.actions.rollout.agreement import BAR, LOOKS, Match, ShadowCase, agreement_of, wilson
 from sayso.errors import Code, RetryableError
 from sayso.ids import to_micros
 from sayso.money import Money
@@ -42,9 +42,11 @@ class WatchedShop(Shop):
         return [one for customer, one in self.by_hand if customer == subject.id]
 
 
-def case(at: int, match: Match = Match.SAME, customer: str = "") -> Case:
+def case(at: int, match: Match = Match.SAME, customer: str = "") -> ShadowCase:
     """One case of a day; of another customer unless it is named."""
-    return Case(customer=customer or f"cus_{at}", day=FIRST + timedelta(days=at % 28), match=match)
+    return ShadowCase(
+        customer=customer or f"cus_{at}", day=FIRST + timedelta(days=at % 28), match=match
+    )
 
 
 @pytest.mark.promise("rollout:shadow")
@@ -127,7 +129,7 @@ def test_ready_needs_all_five_looks_to_be_right() -> None:
     few = [case(at, customer=f"cus_{at % 5}") for at in range(400)]
     assert any("customers" in why for why in agreement_of(few, wrong_since=None).missing)
     short = [
-        Case(customer=f"c{at}", day=FIRST + timedelta(days=at % 5), match=Match.SAME)
+        ShadowCase(customer=f"c{at}", day=FIRST + timedelta(days=at % 5), match=Match.SAME)
         for at in range(60)
     ]
     assert any("every weekday" in why for why in agreement_of(short, wrong_since=None).missing)
@@ -139,7 +141,7 @@ def test_ready_needs_all_five_looks_to_be_right() -> None:
 @pytest.mark.promise("rollout:agreement")
 def test_one_case_of_a_customer_and_day_counts() -> None:
     """A customer who asks ten times on a day is one."""
-    same = [Case(customer="a", day=FIRST, match=Match.SAME) for _ in range(10)]
+    same = [ShadowCase(customer="a", day=FIRST, match=Match.SAME) for _ in range(10)]
     assert agreement_of(same, wrong_since=None).counted == 1
 
 

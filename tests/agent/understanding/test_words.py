@@ -13,7 +13,7 @@ from sayso.agent.understanding.clean import clean
 from sayso.agent.understanding.lexicon import slips_between
 from sayso.agent.understanding.patterns import Matcher
 from sayso.agent.understanding.reading import read
-from sayso.agent.understanding.tokens import Token, fold, normalise, tokenise
+from sayso.agent.understanding.tokens import TextToken, fold, normalise, tokenise
 from sayso.money import Money
 
 
@@ -161,7 +161,7 @@ def test_no_text_breaks_the_reading(text: str) -> None:
     found = read(text, knowledge())
     starts = [token.start for token in found.tokens]
     assert starts == sorted(starts)
-    assert all(isinstance(token, Token) for token in found.tokens)
+    assert all(isinstance(token, TextToken) for token in found.tokens)
     answer_to("ana", text)
 
 

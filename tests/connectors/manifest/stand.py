@@ -14,7 +14,7 @@ from sayso.connectors.manifest.connector import Connected, ManifestConnector, co
 from sayso.connectors.manifest.source import ManifestSource, read_source
 from sayso.connectors.manifests import SHIPPED
 from sayso.connectors.retry import RetryPolicy
-from sayso.sandbox.wire import SandboxRequest
+from sayso.sandbox.wire import Request
 from sayso.secret import Secret
 from sayso.testing.clock import FakeClock
 from sayso.testing.manifests import Cases, CaseTable, GeneratedProvider, read_cases
@@ -58,7 +58,7 @@ class InProcess:
         self.sent.append(request)
         parts = urlsplit(request.url)
         answer = self.provider.serve(
-            SandboxRequest(
+            Request(
                 method=request.method,
                 path=unquote(parts.path),
                 query=parts.query,

@@ -14,7 +14,7 @@ from sayso.actions.model.definition import Subject
 from sayso.audit.entry import Actor, ActorKind
 from sayso.money import Money
 from sayso.sdk.resources.tokens import Scope
-from sayso.sdk.tools.tool import Answer, Caller
+from sayso.sdk.tools.tool import Caller, ToolResult
 from sayso.sdk.tools.toolbox import Toolbox
 
 BOT = Actor(kind=ActorKind.SERVICE, id="bot")
@@ -52,7 +52,7 @@ class Till:
         subject: str = "cus_1",
         conversation: str = "",
         key: str | None = None,
-    ) -> Answer:
+    ) -> ToolResult:
         """Call the tool of `shop.refund`."""
         caller = self.caller(subject, conversation=conversation)
         return await self.box.call("shop_refund", args, caller, key=key)
@@ -82,7 +82,7 @@ class Till:
         return [payout.amount.amount_minor for payout in self.workspace.shop.books.payouts]
 
 
-def code_of(answer: Answer) -> str:
+def code_of(answer: ToolResult) -> str:
     """The code of an error."""
     assert answer.is_error, answer
     error: Any = answer.content["error"]

@@ -50,10 +50,10 @@ def resigned(secret: str, message_id: str, body: bytes) -> dict[str, str]:
     """The headers of the same message, sent now: the page compares with the machine's clock."""
     from datetime import UTC, datetime
 
-    from sayso.sdk.webhooks.message import Message
+    from sayso.sdk.webhooks.message import WebhookMessage
     from sayso.secret import Secret
 
-    message = Message(id=message_id, body=body)
+    message = WebhookMessage(id=message_id, body=body)
     return message.headers([Secret(secret)], datetime.now(UTC))
 
 

@@ -12,7 +12,7 @@ from sdk.webhooks.webhook_shop import WebhookShop, open_webhook_shop
 from support.receiver import Answer, Got, Receiver, always
 from support.sql import run_sql
 
-from sayso.sdk.webhooks.sender import Pace, WebhookSender
+from sayso.sdk.webhooks.sender import DeliveryPace, WebhookSender
 
 DONE = ["action.approved", "action.intent", "action.succeeded"]
 """What is told of an action that the policy allows."""
@@ -278,7 +278,7 @@ async def test_an_open_workspace_tells_by_itself(tmp_path: Path) -> None:
 
 def test_a_pace_is_what_the_page_says() -> None:
     """docs/how-to/hear-of-changes.md names these figures."""
-    pace = Pace()
+    pace = DeliveryPace()
     assert pace.item_pauses_s[:3] == (5, 30, 120)
     assert pace.item_pauses_s[-1] == 6 * 3600
     assert (pace.longest_pause_s, pace.give_up_s) == (300, 5 * 86_400)

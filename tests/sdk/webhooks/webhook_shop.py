@@ -17,7 +17,7 @@ from sayso.money import Money
 from sayso.sdk.resources.tokens import Scope
 from sayso.sdk.views import ActionView
 from sayso.sdk.webhooks.resource import WebhookResource, WebhookView
-from sayso.sdk.webhooks.sender import Pace, WebhookSender
+from sayso.sdk.webhooks.sender import DeliveryPace, WebhookSender
 
 LOCAL = {"local": True}
 
@@ -79,7 +79,7 @@ class WebhookShop:
 
 @asynccontextmanager
 async def open_webhook_shop(
-    folder: Path, *, pace: Pace | None = None, webhooks: object = LOCAL
+    folder: Path, *, pace: DeliveryPace | None = None, webhooks: object = LOCAL
 ) -> AsyncGenerator[WebhookShop]:
     """A shop in a folder, which may have been one before."""
     async with open_shop(folder, planner=OneRefund(), webhooks=webhooks) as opened:

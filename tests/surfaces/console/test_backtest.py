@@ -20,7 +20,7 @@ from surfaces.console.served_console import (
     violations,
 )
 
-from sayso.actions.approvals.decision import Choice
+from sayso.actions.approvals.decision import DecisionChoice
 from sayso.audit.entry import Actor, ActorKind
 from sayso.surfaces.console import backtest
 from sayso.surfaces.console.backtest import Backtests
@@ -36,7 +36,13 @@ say = "A row <b>of</b> ours"
 """
 ROOM = TABLE.format(sort="allow", more="up_to = 200")
 BOT = Actor(kind=ActorKind.SERVICE, id="bot")
-CHOICES = (Choice.APPROVE, Choice.APPROVE, Choice.EDIT, Choice.REJECT, None)
+CHOICES = (
+    DecisionChoice.APPROVE,
+    DecisionChoice.APPROVE,
+    DecisionChoice.EDIT,
+    DecisionChoice.REJECT,
+    None,
+)
 
 
 @asynccontextmanager

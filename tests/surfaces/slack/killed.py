@@ -16,7 +16,7 @@ from support.shop import Shop
 from support.shop_workspace import make_shop_workspace
 from surfaces.slack.slack_team import PATIENT, PEOPLE, settings_for
 
-from sayso.actions.approvals.answer import Answer
+from sayso.actions.approvals.answer import SolutionDecision
 from sayso.ids import Tenant
 from sayso.money import Money
 from sayso.sdk.client import Sayso
@@ -35,7 +35,7 @@ class DyingSolutions(SolutionResource):
 
     at = ""
 
-    async def answer_as(self, answer: Answer, *, wait: bool = True) -> SolutionView:
+    async def answer_as(self, answer: SolutionDecision, *, wait: bool = True) -> SolutionView:
         if self.at == "before_commit":
             os.kill(os.getpid(), signal.SIGKILL)
         decided = await super().answer_as(answer, wait=wait)

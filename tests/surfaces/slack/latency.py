@@ -15,7 +15,7 @@ from pathlib import Path
 from surfaces.slack.slack_team import APPROVE, SlackTeam, open_team
 
 from sayso.sdk.views import ApprovalView
-from sayso.surfaces.slack.pace import Patience
+from sayso.surfaces.slack.pace import AnswerTimeouts
 from sayso.testing.slack import FakeSlack
 
 CARDS = 200
@@ -33,7 +33,7 @@ async def one(team: SlackTeam, number: int, approval: ApprovalView) -> float:
 async def main() -> None:
     """Measure and print."""
     with FakeSlack.start() as slack, tempfile.TemporaryDirectory() as folder:
-        async with open_team(Path(folder), slack, patience=Patience()) as team:
+        async with open_team(Path(folder), slack, patience=AnswerTimeouts()) as team:
             approvals = [await team.ask_quietly(60_00 + number) for number in range(CARDS)]
             await team.send()
             clicks = [one(team, number, approval) for number, approval in enumerate(approvals)]

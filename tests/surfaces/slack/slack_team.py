@@ -16,7 +16,7 @@ from sayso.agent.base import Planner
 from sayso.money import Money
 from sayso.sdk.views import ActionView, ApprovalView
 from sayso.surfaces.slack import SlackApp, create_slack_app
-from sayso.surfaces.slack.pace import NotifierPace, Patience
+from sayso.surfaces.slack.pace import AnswerTimeouts, NotifierPace
 from sayso.testing.clock import FakeClock
 from sayso.testing.slack import (
     CHANNEL,
@@ -43,7 +43,9 @@ PEOPLE: tuple[dict[str, object], ...] = (
 ACCOUNTS = ("UMARIA", "UFINN", "UDORA", "UINTERN", "UGONE", "UGRID", *(f"UM{n}" for n in range(10)))
 
 LONG_S = 60.0
-PATIENT = Patience(whole_s=LONG_S, ask_s=LONG_S, decide_s=LONG_S, edit_s=LONG_S, open_s=LONG_S)
+PATIENT = AnswerTimeouts(
+    whole_s=LONG_S, ask_s=LONG_S, decide_s=LONG_S, edit_s=LONG_S, open_s=LONG_S
+)
 """So that what a test proves does not depend on how busy the machine is."""
 
 
@@ -172,7 +174,7 @@ async def open_team(
     make: Callable[[Ticks], NotifierPace] | None = None,
     shop: Shop | None = None,
     clock: FakeClock | None = None,
-    patience: Patience = PATIENT,
+    patience: AnswerTimeouts = PATIENT,
     api_url: str | None = None,
     people: Sequence[Mapping[str, object]] = PEOPLE,
     approvals: Mapping[str, object] | None = None,

@@ -14,7 +14,7 @@ import pytest
 from surfaces.slack import killed
 from surfaces.slack.slack_team import APPROVE, LONG_S, PATIENT, REJECT, SlackTeam, open_team
 
-from sayso.surfaces.slack.pace import Patience
+from sayso.surfaces.slack.pace import AnswerTimeouts
 from sayso.testing.slack import FakeSlack, FaultKind, InteractionDelivery, SlackFault
 from sayso.testing.slack.interactions import PATIENCE_S
 
@@ -72,7 +72,7 @@ async def test_whatever_is_slow_slack_is_answered_in_time(tmp_path: Path, slack:
 
         slack.release()
         assert delivery.status == 503
-    standard = Patience()
+    standard = AnswerTimeouts()
     assert 1.5 == standard.decide_s < standard.edit_s < standard.whole_s < PATIENCE_S
 
 

@@ -11,7 +11,7 @@ import pytest
 from support.shop import Shop
 from surfaces.slack.slack_team import APPROVE, LONG_S, LOWER, REJECT, SlackTeam, Ticks, open_team
 
-from sayso.actions.approvals.decision import Choice, Decision
+from sayso.actions.approvals.decision import Decision, DecisionChoice
 from sayso.actions.model.ledger import OUTBOX_TOPIC
 from sayso.actions.model.snapshot import Finality
 from sayso.dispatch.clock_skew import CALM_S, Stragglers
@@ -224,7 +224,7 @@ async def test_cards_that_a_clock_put_off_are_sent_once_it_is_right(team: SlackT
             approval_id=known.id,
             revision=known.revision,
             digest=known.digest,
-            choice=Choice.APPROVE,
+            choice=DecisionChoice.APPROVE,
             person="maria",
             via="cli",
             credential="host",
@@ -398,7 +398,7 @@ async def test_what_was_decided_before_any_card_was_sent_gets_none(slow: SlackTe
                 approval_id=old.id,
                 revision=old.revision,
                 digest=old.digest,
-                choice=Choice.APPROVE,
+                choice=DecisionChoice.APPROVE,
                 person="maria",
                 via="cli",
                 credential="host",

@@ -14,7 +14,7 @@ from sayso.audit.verifier.checks import Trust
 from sayso.audit.verifier.verification import UNDECIDED, Finding
 from sayso.audit.verify import verify_bundle
 from sayso.errors import IntegrityError, SaysoError
-from sayso.sdk.audit.log_judge import LogJudge, Step
+from sayso.sdk.audit.log_judge import JudgeProgress, LogJudge
 
 
 def judge_verification(world: World) -> None:
@@ -34,7 +34,7 @@ async def judge_server(world: World) -> None:
             judge = LogJudge(container.log, container.keyring, type(sayso.tenant)(tenant))
             world.judges[tenant] = judge
         try:
-            while await sayso.container.store.read(judge.step) is not Step.OVER:
+            while await sayso.container.store.read(judge.step) is not JudgeProgress.OVER:
                 pass
         except IntegrityError as error:
             raise FindingError("accused", f"the server's own judge: {error.message}") from error

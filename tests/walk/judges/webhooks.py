@@ -5,9 +5,9 @@ from __future__ import annotations
 from walk.facts import FindingError
 from walk.world import Hook, World
 
-from sayso.sdk.webhooks.sender import Pace, WebhookSender
+from sayso.sdk.webhooks.sender import DeliveryPace, WebhookSender
 
-_PACE = Pace(timeout_s=20, after_trouble_s=0)
+_PACE = DeliveryPace(timeout_s=20, after_trouble_s=0)
 
 
 async def deliver(world: World) -> None:

@@ -18,8 +18,8 @@ from walk.surfaces.base import Surface
 from walk.variants import Variant
 from walk.world import World
 
-from sayso.actions.approvals.answer import Answer
-from sayso.actions.approvals.repository import Choice
+from sayso.actions.approvals.answer import SolutionDecision
+from sayso.actions.approvals.repository import DecisionChoice
 from sayso.audit.authority.passkeys import Signature
 from sayso.ids import to_micros
 from sayso.sdk.resources.passkeys import make_nonce
@@ -127,12 +127,12 @@ async def _card(world: World, dice: Random) -> tuple[SolutionView, str] | None:
 async def _signed(world: World, card: SolutionView, person: str, by: str) -> Signature:
     holder = await world.sayso.authentication.person(world.token(person), via="walk")
     nonce = make_nonce("walk", to_micros(world.now()))
-    answer = Answer(
+    answer = SolutionDecision(
         tenant=holder.tenant,
         approval_id=card.id,
         revision=card.revision,
         digest=card.digest,
-        choice=Choice.APPROVE,
+        choice=DecisionChoice.APPROVE,
         person=person,
         via="walk",
         credential=holder.id,

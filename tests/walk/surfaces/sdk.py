@@ -7,8 +7,8 @@ from decimal import Decimal
 
 from walk.surfaces.base import Surface
 
-from sayso.actions.approvals.answer import Answer
-from sayso.actions.approvals.repository import Choice
+from sayso.actions.approvals.answer import SolutionDecision
+from sayso.actions.approvals.repository import DecisionChoice
 from sayso.audit.entry import Actor, ActorKind
 from sayso.json import JsonValue
 from sayso.money import Money
@@ -84,12 +84,12 @@ class SdkSurface(Surface):
 
     async def answer_test(self, card: SolutionView, person: str, choice: str) -> None:
         holder = await self._person(person)
-        answer = Answer(
+        answer = SolutionDecision(
             tenant=holder.tenant,
             approval_id=card.id,
             revision=card.revision,
             digest=card.digest,
-            choice=Choice(choice),
+            choice=DecisionChoice(choice),
             person=person,
             via="sdk",
             credential=holder.id,

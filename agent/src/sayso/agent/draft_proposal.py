@@ -14,7 +14,7 @@ from sayso.actions.approvals.decision import DIGEST_PREFIX, edit_refused
 from sayso.actions.engine.proposals import Proposal, Proposals
 from sayso.actions.model.definition import Action
 from sayso.actions.model.plan import Plan, Step
-from sayso.agent.drafted import Drafted, DraftedStep
+from sayso.agent.drafted import DraftedPlan, DraftedStep
 from sayso.agent.question import plan_json, words_of_plan
 from sayso.agent.request_row import RequestRow, actions_of
 from sayso.agent.requests import Requests
@@ -175,7 +175,7 @@ def _nothing_to_propose(row: RequestRow) -> RefusedError:
 
 
 def _chosen(
-    drafted: Drafted, wanted: DraftProposal, actions: Mapping[str, Action]
+    drafted: DraftedPlan, wanted: DraftProposal, actions: Mapping[str, Action]
 ) -> tuple[Step, ...]:
     """The steps that are proposed, with their lower amounts."""
     known = {step.id: one for step, one in zip(drafted.plan.steps, drafted.known, strict=True)}

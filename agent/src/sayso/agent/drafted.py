@@ -55,7 +55,7 @@ class DraftedStep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Drafted:
+class DraftedPlan:
     """A plan with all that a person is shown of it.
 
     Attributes:
@@ -95,7 +95,7 @@ class Drafted:
         }
 
     @classmethod
-    def read(cls, sealed: Mapping[str, JsonValue]) -> Drafted:
+    def read(cls, sealed: Mapping[str, JsonValue]) -> DraftedPlan:
         """What `to_json` wrote."""
         known = cast("Sequence[Mapping[str, JsonValue]]", sealed["known"])
         return cls(
@@ -124,7 +124,7 @@ def draft_of_plan(
     actions: Mapping[str, Action],
     language: str,
     nonce: str,
-) -> Drafted:
+) -> DraftedPlan:
     """The draft of a plan that was never submitted.
 
     Args:
@@ -137,7 +137,7 @@ def draft_of_plan(
         label = "" if record is None else record.label or record.title
         amount = amount_of(step, action, record)
         known.append(_known(step, action, amount, label, "", why.get(step.id, "")))
-    return Drafted(nonce=nonce, plan=plan, known=tuple(known), language=language)
+    return DraftedPlan(nonce=nonce, plan=plan, known=tuple(known), language=language)
 
 
 def draft_of_steps(
@@ -147,7 +147,7 @@ def draft_of_steps(
     actions: Mapping[str, Action],
     language: str,
     nonce: str,
-) -> Drafted | None:
+) -> DraftedPlan | None:
     """The draft of a plan whose steps were refused because people do this for now.
 
     Args:
@@ -166,7 +166,7 @@ def draft_of_steps(
     known = [
         _known_of(step, actions.get(step.action), by_step.get(step.id)) for step in drafted.steps
     ]
-    return Drafted(nonce=nonce, plan=drafted, known=tuple(known), language=language)
+    return DraftedPlan(nonce=nonce, plan=drafted, known=tuple(known), language=language)
 
 
 def _known_of(step: Step, action: Action | None, row: ActionRow | None) -> DraftedStep:

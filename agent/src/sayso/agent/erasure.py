@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sayso.actions.controls.erasure import Mark
+from sayso.actions.controls.erasure import ErasureMark
 from sayso.actions.model.action_row import dumps
 from sayso.actions.model.idempotency import erased_key
 from sayso.agent.request_row import RequestRow, RequestStatus, read_request
@@ -62,7 +62,7 @@ def requests_left(reader: Reader, tenant: Tenant, subject_id: str, limit: int) -
     return [read_request(row) for row in rows]
 
 
-def blank_requests(tx: Transaction, mark: Mark, subject_id: str, limit: int) -> int:
+def blank_requests(tx: Transaction, mark: ErasureMark, subject_id: str, limit: int) -> int:
     """Blank up to `limit` requests of a customer; returns how many."""
     rows = tx.all("erasure.requests_left", tenant=mark.tenant, subject_id=subject_id, limit=limit)
     for row in rows:
@@ -70,7 +70,7 @@ def blank_requests(tx: Transaction, mark: Mark, subject_id: str, limit: int) -> 
     return len(rows)
 
 
-def blank_request(tx: Transaction, mark: Mark, row: Row) -> None:
+def blank_request(tx: Transaction, mark: ErasureMark, row: Row) -> None:
     """Blank one request that has ended, as it is stored."""
     plan, request_id = read_request(row).plan, text(row, "id")
     tx.run("erasure.blank_answers", tenant=mark.tenant, id=request_id)

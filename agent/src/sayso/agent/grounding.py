@@ -20,10 +20,10 @@ from sayso.actions.model.definition import Action, Effect
 from sayso.actions.model.plan import Plan, Step
 from sayso.actions.model.snapshot import Record
 from sayso.agent.base import Handles, Message
-from sayso.agent.said import Said
+from sayso.agent.said import CustomerStatement
 from sayso.agent.understanding.lexicon import Knowledge
 from sayso.agent.understanding.reading import read
-from sayso.agent.understanding.tokens import Token, normalise
+from sayso.agent.understanding.tokens import TextToken, normalise
 from sayso.errors import RefusedError
 from sayso.json import JsonObject, JsonValue
 from sayso.money import Money
@@ -64,7 +64,7 @@ class ProblemKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class GroundingProblem:
     """One thing that is wrong.
 
     Attributes:
@@ -83,7 +83,7 @@ class Problem:
 class Problems:
     """Why a plan does not pass; never empty."""
 
-    items: tuple[Problem, ...]
+    items: tuple[GroundingProblem, ...]
 
     @property
     def text(self) -> str:
@@ -116,8 +116,8 @@ def ground_plan(
         The plan with the provider's ids in place of handles, or everything that is wrong with it.
     """
     known = {action.name: action for action in actions}
-    said = Said.of(messages, handles, knowledge)
-    problems: list[Problem] = []
+    said = CustomerStatement.of(messages, handles, knowledge)
+    problems: list[GroundingProblem] = []
     steps: list[Step] = []
     for step in plan.steps:
         found = list(_step_problems(step, known, said))
@@ -149,7 +149,9 @@ def object_kind(action: Action, argument: str, handles: Handles) -> str | None:
     return argument if argument in kinds else None
 
 
-def _step_problems(step: Step, known: Mapping[str, Action], said: Said) -> Iterator[Problem]:
+def _step_problems(
+    step: Step, known: Mapping[str, Action], said: CustomerStatement
+) -> Iterator[GroundingProblem]:
     action = known.get(step.action)
     if not _STEP_ID.fullmatch(step.id):
         yield _problem(ProblemKind.INVALID_STEP, step, "", "the step's id is not like s1")
@@ -178,7 +180,7 @@ def _step_problems(step: Step, known: Mapping[str, Action], said: Said) -> Itera
 
 def _object_problems(
     step: Step, name: str, value: JsonValue, kind: str, handles: Handles
-) -> Iterator[Problem]:
+) -> Iterator[GroundingProblem]:
     record = handles.records.get(value) if isinstance(value, str) else None
     if record is None:
         message = f"it is none of the customer's objects; use a listed {kind}"
@@ -189,8 +191,8 @@ def _object_problems(
 
 
 def _value_problems(
-    step: Step, name: str, value: JsonValue, record: Record | None, said: Said
-) -> Iterator[Problem]:
+    step: Step, name: str, value: JsonValue, record: Record | None, said: CustomerStatement
+) -> Iterator[GroundingProblem]:
     if isinstance(value, Mapping) and "amount_minor" in value:
         yield from _money_problems(step, name, value, record, said)
     elif isinstance(value, Mapping):
@@ -205,8 +207,8 @@ def _value_problems(
 
 
 def _money_problems(
-    step: Step, name: str, value: JsonObject, record: Record | None, said: Said
-) -> Iterator[Problem]:
+    step: Step, name: str, value: JsonObject, record: Record | None, said: CustomerStatement
+) -> Iterator[GroundingProblem]:
     try:
         amount = Money.from_json(value)
     except RefusedError:
@@ -220,8 +222,8 @@ def _money_problems(
 
 
 def _text_problems(
-    step: Step, name: str, value: str, record: Record | None, said: Said
-) -> Iterator[Problem]:
+    step: Step, name: str, value: str, record: Record | None, said: CustomerStatement
+) -> Iterator[GroundingProblem]:
     text = normalise(value)
     ids = [one.id for one in said.handles.records.values()]
     if len(value) > MAX_TEXT_CHARS:
@@ -241,12 +243,12 @@ def _text_problems(
             return
 
 
-def _amounts(text: str, said: Said) -> list[Token]:
+def _amounts(text: str, said: CustomerStatement) -> list[TextToken]:
     reading = read(text[:MAX_TEXT_CHARS], said.knowledge, whole=True)
     return [token for token in reading.tokens if token.kind == "money"]
 
 
-def _said_in_text(mention: Token, record: Record | None, said: Said) -> bool:
+def _said_in_text(mention: TextToken, record: Record | None, said: CustomerStatement) -> bool:
     amounts = (mention.as_money(currency) for currency in sorted(mention.currencies))
     return any(amount is not None and said.allows(amount, record) for amount in amounts)
 
@@ -259,7 +261,7 @@ def _record_of(step: Step, action: Action, handles: Handles) -> Record | None:
     return None
 
 
-def _validated(step: Step, action: Action, handles: Handles) -> Step | Problem:
+def _validated(step: Step, action: Action, handles: Handles) -> Step | GroundingProblem:
     """The step with ids in place, as the action's own model reads it."""
     args = {
         name: handles.id_of(value)
@@ -278,7 +280,9 @@ def _validated(step: Step, action: Action, handles: Handles) -> Step | Problem:
     return replace(step, args=clean)
 
 
-def _across(plan: Plan, known: Mapping[str, Action], handles: Handles) -> Iterator[Problem]:
+def _across(
+    plan: Plan, known: Mapping[str, Action], handles: Handles
+) -> Iterator[GroundingProblem]:
     """What only shows across steps: the same step twice, and more than is left in sum."""
     seen: list[tuple[str, JsonValue]] = []
     spent: dict[str, Money] = {}
@@ -318,7 +322,9 @@ def _target(step: Step, action: Action, handles: Handles) -> JsonValue:
     return step.args
 
 
-def _named_money(plan: Plan, known: Mapping[str, Action], said: Said) -> Iterator[Problem]:
+def _named_money(
+    plan: Plan, known: Mapping[str, Action], said: CustomerStatement
+) -> Iterator[GroundingProblem]:
     """Amounts that follow from no object of their step: all of an action's together must be named.
 
     The price of something the customer has says nothing of a credit, and `$10` asks neither for ten
@@ -355,5 +361,5 @@ def _amount_of(value: JsonValue, left: Money) -> Money | None:
         return None
 
 
-def _problem(kind: ProblemKind, step: Step, argument: str, message: str) -> Problem:
-    return Problem(kind=kind, step=step.id[:16], argument=argument, message=message)
+def _problem(kind: ProblemKind, step: Step, argument: str, message: str) -> GroundingProblem:
+    return GroundingProblem(kind=kind, step=step.id[:16], argument=argument, message=message)

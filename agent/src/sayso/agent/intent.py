@@ -15,13 +15,13 @@ from sayso.actions.model.plan import Plan, Step
 from sayso.agent.base import Handles, Message
 from sayso.agent.understanding.base import HandOverError, UnclearError
 from sayso.agent.understanding.dialogue import follow
-from sayso.agent.understanding.drafts import Draft
+from sayso.agent.understanding.drafts import ActDraft
 from sayso.agent.understanding.fill_object import fill_object
 from sayso.agent.understanding.lexicon import Knowledge
 from sayso.agent.understanding.objection import objection, too_long
 from sayso.agent.understanding.playbook import Playbook, slot_of
 from sayso.agent.understanding.records import Things
-from sayso.agent.understanding.state import State
+from sayso.agent.understanding.state import ConversationState
 
 _STATE = re.compile(r"[a-z0-9_.-]*")
 
@@ -89,7 +89,9 @@ def find_unasked(
     return found
 
 
-def _why_not(step: Step, state: State, knowledge: Knowledge, things: Things) -> str | None:
+def _why_not(
+    step: Step, state: ConversationState, knowledge: Knowledge, things: Things
+) -> str | None:
     """What of a step nobody asked for; None when all of it is found."""
     reasons: list[str] = []
     for book in knowledge.playbooks:
@@ -114,7 +116,11 @@ def _why_not(step: Step, state: State, knowledge: Knowledge, things: Things) -> 
 
 
 def _differs(
-    args: Mapping[str, object], draft: Draft, book: Playbook, state: State, things: Things
+    args: Mapping[str, object],
+    draft: ActDraft,
+    book: Playbook,
+    state: ConversationState,
+    things: Things,
 ) -> str | None:
     """Which argument is another one than what is said about it; only the step's own slots count."""
     if book.object_slot is not None and book.object_slot[0] in args:
@@ -160,7 +166,9 @@ def _differs(
     return None
 
 
-def _strange(draft: Draft, book: Playbook, state: State, things: Things) -> str | None:
+def _strange(
+    draft: ActDraft, book: Playbook, state: ConversationState, things: Things
+) -> str | None:
     """What the words say of the object that fits none of theirs; not whether it is the only one."""
     try:
         fill_object(draft, book, state, things)
@@ -181,7 +189,7 @@ def _is_all(args: Mapping[str, object], name: str, book: Playbook, things: Thing
     return any(money is not None and money.to_json() == value for money in known)
 
 
-def _is_whole(draft: Draft, things: Things) -> bool:
+def _is_whole(draft: ActDraft, things: Things) -> bool:
     """Whether the amounts that are named are all of something they have."""
     known = {
         money

@@ -31,7 +31,7 @@ _FILTERED = frozenset({"content_filter", "refusal", "safety", "SAFETY"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Price:
+class TokenPrice:
     """What tokens cost, in millionths of a US dollar per million tokens.
 
     $2.50 per million tokens is 2_500_000.
@@ -72,7 +72,7 @@ class ModelSettings:
     timeout_s: float = 15.0
     max_calls: int = 3
     max_output_tokens: int = 2_000
-    price: Price = field(default_factory=Price)
+    price: TokenPrice = field(default_factory=TokenPrice)
     region: str | None = None
     cache: bool = True
 
@@ -92,7 +92,7 @@ class Usage(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class ModelAnswer:
     """What came of asking.
 
     Attributes:
@@ -143,13 +143,13 @@ class Calls:
         schema: Mapping[str, Any],
         *,
         strict: bool,
-    ) -> Answer:
+    ) -> ModelAnswer:
         """One answer in the given form, by the first method that the provider takes."""
         why = "its calls are used up"
         while self.made < self.settings.max_calls:
             left = self.deadline - asyncio.get_running_loop().time()
             if left <= 0:
-                return Answer(ended=f"it took {self.settings.timeout_s:g} s", down=True)
+                return ModelAnswer(ended=f"it took {self.settings.timeout_s:g} s", down=True)
             method = METHODS[self._method]
             extra = {"strict": True} if strict and method == "json_schema" else {}
             self.made += 1
@@ -170,12 +170,12 @@ class Calls:
             raw = found.get("raw")
             self._bill(_usage_of(raw), turns, schema)
             ended = _ending_of(raw)
-            return Answer(ended=ended) if ended else Answer(parsed=found.get("parsed"))
-        return Answer(ended=why, down=why.startswith("no answer"))
+            return ModelAnswer(ended=ended) if ended else ModelAnswer(parsed=found.get("parsed"))
+        return ModelAnswer(ended=why, down=why.startswith("no answer"))
 
     def _failed(
         self, error: Exception, turns: Sequence[BaseMessage], schema: Mapping[str, Any]
-    ) -> Answer | None:
+    ) -> ModelAnswer | None:
         """What an error means; None when it is worth another call."""
         if (completion := getattr(error, "completion", None)) is not None or "FinishReason" in type(
             error
@@ -183,10 +183,10 @@ class Calls:
             # Not parsed by the provider's package, but an answer, and billed.
             self._bill(_usage_of(completion), turns, schema)
             cut = "Length" in type(error).__name__
-            return Answer(ended="its answer was cut off" if cut else "its answer was filtered")
+            return ModelAnswer(ended="its answer was cut off" if cut else "its answer was filtered")
         if isinstance(error, TimeoutError) or "Timeout" in type(error).__name__:
             self._bill(None, turns, schema)
-            return Answer(ended="no answer in time", down=True)
+            return ModelAnswer(ended="no answer in time", down=True)
         if _refuses_method(error) and self._method + 1 < len(METHODS):
             self._method += 1
             if getattr(error, "status_code", None) is None:
@@ -194,7 +194,7 @@ class Calls:
             return None
         status = getattr(error, "status_code", None)
         if isinstance(status, int) and status < 500 and status not in (408, 409, 429):
-            return Answer(ended=f"no answer ({type(error).__name__})", down=True)
+            return ModelAnswer(ended=f"no answer ({type(error).__name__})", down=True)
         return None
 
     def _bill(

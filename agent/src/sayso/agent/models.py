@@ -20,9 +20,9 @@ from sayso.actions.model.definition import Action
 from sayso.actions.model.plan import Handoff, Plan
 from sayso.agent.base import Asking, Handles, Message
 from sayso.agent.grounding import ground_plan
-from sayso.agent.model_calls import Answer, Calls, ModelSettings, most_tokens
+from sayso.agent.model_calls import Calls, ModelAnswer, ModelSettings, most_tokens
 from sayso.agent.prompts import Prompt, Prompts
-from sayso.agent.prompts.answer import AnswerForm, UnreadableError
+from sayso.agent.prompts.answer import AnswerForm, UnreadableAnswerError
 from sayso.agent.understanding.lexicon import Knowledge
 from sayso.errors import Code, ConfigError
 from sayso.extras import install_package, missing_extra
@@ -243,14 +243,14 @@ class ModelPlanner:
         return [rules, HumanMessage(f"Actions\n{tail}" if tail else filled)]
 
     def _read(
-        self, answer: Answer, form: AnswerForm, messages: Sequence[Message], handles: Handles
+        self, answer: ModelAnswer, form: AnswerForm, messages: Sequence[Message], handles: Handles
     ) -> Plan | Handoff | str:
         """The plan over handles, or what is wrong with it."""
         if answer.parsed is None:
             return "- the answer is no JSON object of the given form"
         try:
             plan = form.read(answer.parsed, self.name)
-        except UnreadableError as error:
+        except UnreadableAnswerError as error:
             return f"- {error}"
         if isinstance(plan, Handoff):
             return plan
@@ -300,7 +300,7 @@ def _seen(value: object) -> object:
             return value
 
 
-def _sent_back(answer: Answer, problem: str) -> list[BaseMessage]:
+def _sent_back(answer: ModelAnswer, problem: str) -> list[BaseMessage]:
     from langchain_core.messages import AIMessage, HumanMessage  # only where a model plans
 
     said = json.dumps(answer.parsed) if answer.parsed is not None else "(no JSON object)"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
-from sayso.actions.approvals.answer import Answer
+from sayso.actions.approvals.answer import SolutionDecision
 from sayso.actions.approvals.repository import show_again
 from sayso.actions.approvals.service import Approvals
 from sayso.actions.approvals.transitions import Transitions
@@ -53,7 +53,7 @@ def renewing(context: EngineContext, *, extends: bool) -> Renew:
 
 
 async def ask_customer(
-    approvals: Approvals, requests: Requests, answer: Answer, text: str
+    approvals: Approvals, requests: Requests, answer: SolutionDecision, text: str
 ) -> RequestRow:
     """Ask the customer of a solution something, as a person who may answer it.
 

@@ -14,7 +14,7 @@ from sayso.actions.model.idempotency import check_key, check_repeated, read_by_k
 from sayso.actions.model.ledger import SYSTEM, is_erasure, is_repointed
 from sayso.agent.base import Message, Question
 from sayso.agent.conversation import check_messages, picked_choice, read_messages
-from sayso.agent.drafted import Drafted
+from sayso.agent.drafted import DraftedPlan
 from sayso.agent.question import AskedText, question_from_json
 from sayso.agent.reply import HandedOver
 from sayso.agent.request_row import RequestRow, RequestStatus, get_request, read_request
@@ -65,7 +65,7 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
+class CustomerReply:
     """What a customer answered to a question.
 
     Attributes:
@@ -152,7 +152,7 @@ class Requests:
             return answered
         waiting = self._continued_by(tx, ask)
         if waiting is not None:
-            reply = Reply(content=ask.messages[-1].content, subject=ask.subject)
+            reply = CustomerReply(content=ask.messages[-1].content, subject=ask.subject)
             return self._answer(tx, waiting, reply, ask.requester, ask.key, fingerprint)
         check_is_new(tx, self._keyring, "request", ask.tenant, ask.key)
         now = to_micros(self._clock.now())
@@ -237,7 +237,7 @@ class Requests:
         return question_from_json(row.question, () if asked is None else asked.labels)
 
     async def answer(
-        self, tenant: Tenant, request_id: str, reply: Reply, *, requester: Actor, key: str
+        self, tenant: Tenant, request_id: str, reply: CustomerReply, *, requester: Actor, key: str
     ) -> RequestRow:
         """Store a customer's answer; the request is planned again with it.
 
@@ -287,7 +287,7 @@ class Requests:
         self,
         tx: Transaction,
         row: RequestRow,
-        reply: Reply,
+        reply: CustomerReply,
         requester: Actor,
         key: str,
         fingerprint: str,
@@ -374,7 +374,7 @@ class Requests:
             return ""
         return str(newest.entry.data.get("asked", ""))
 
-    def drafted(self, reader: Reader, row: RequestRow) -> Drafted | None:
+    def drafted(self, reader: Reader, row: RequestRow) -> DraftedPlan | None:
         """The plan that people may propose in the customer's place; None where there is none.
 
         None also when the subject was erased, and while something else goes on.
@@ -387,7 +387,7 @@ class Requests:
             found = HandedOver.read(sealed).draft
         elif row.status is RequestStatus.NEEDS_CUSTOMER:
             found = AskedText.read(sealed).draft
-        return None if found is None else Drafted.read(found)
+        return None if found is None else DraftedPlan.read(found)
 
     def new_nonce(self) -> str:
         """What makes a draft's digest say nothing about it."""

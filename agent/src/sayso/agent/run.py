@@ -17,7 +17,7 @@ from sayso.actions.model.plan import Plan
 from sayso.actions.model.ports import ActionRegistry
 from sayso.agent.base import Asking, Handles, Message, Planner, Records, Spending
 from sayso.agent.draft_proposal import proposal_of
-from sayso.agent.drafted import Drafted, draft_of_plan, draft_of_steps
+from sayso.agent.drafted import DraftedPlan, draft_of_plan, draft_of_steps
 from sayso.agent.prompts import Prompts
 from sayso.agent.question import (
     AskedText,
@@ -86,7 +86,7 @@ class RunContext:
     """The digest of the question that the newest message answers, by the log; empty for none."""
     reason: str = "no reason was given"
     """Why a person has to take it; it may quote the customer."""
-    draft: Drafted | None = None
+    draft: DraftedPlan | None = None
     """The plan that is handed over with it, where there is one."""
 
     async def known(self) -> Handles:
@@ -112,7 +112,7 @@ class RunContext:
             key=self.row.id, region=self.region, prompts=self.prompts, spending=self.spending
         )
 
-    def drafted(self, plan: Plan, handles: Handles, why: Mapping[str, str]) -> Drafted:
+    def drafted(self, plan: Plan, handles: Handles, why: Mapping[str, str]) -> DraftedPlan:
         """A plan as people are shown it; `why` it was not done, by step."""
         return draft_of_plan(
             plan,
@@ -242,7 +242,7 @@ def store_plan(context: RunContext, state: RunState, plan: Plan, tx: Transaction
 
 def _draft(sealed: JsonObject | None) -> dict[str, Json]:
     """What an entry says of the draft that it leaves to people, where there is one."""
-    return {} if sealed is None else {"draft": Drafted.read(sealed).digest}
+    return {} if sealed is None else {"draft": DraftedPlan.read(sealed).digest}
 
 
 def _prompt(state: RunState) -> dict[str, Json]:
@@ -284,7 +284,7 @@ def store_reply(
 
 
 def _leave_to_person(
-    requests: Requests, tx: Transaction, row: RequestRow, drafted: Drafted | None
+    requests: Requests, tx: Transaction, row: RequestRow, drafted: DraftedPlan | None
 ) -> None:
     """The roll-out leaves all of it to a person: nothing was done, and nothing is claimed."""
     handed = HandedOver(
@@ -318,7 +318,7 @@ def hand_over(
     reason: str,
     spent: RunState,
     language: str | None = None,
-    draft: Drafted | None = None,
+    draft: DraftedPlan | None = None,
 ) -> None:
     """Store that a person takes over; nothing when the request is planned already.
 

@@ -12,7 +12,7 @@ from sayso.agent.base import Handles, Message
 from sayso.agent.understanding.amounts import may_be_amount, share_of
 from sayso.agent.understanding.lexicon import Knowledge
 from sayso.agent.understanding.reading import Reading, read
-from sayso.agent.understanding.tokens import Token
+from sayso.agent.understanding.tokens import TextToken
 from sayso.money import Money
 
 MAX_SUMMED = 4
@@ -20,7 +20,7 @@ MAX_SUMMED = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class CustomerStatement:
     """What the customer said, and what they have.
 
     Attributes:
@@ -30,20 +30,22 @@ class Said:
         left_out: whether something is to be left out: `all but $20`.
     """
 
-    tokens: tuple[Token, ...]
-    offered: tuple[Token, ...]
+    tokens: tuple[TextToken, ...]
+    offered: tuple[TextToken, ...]
     shares: frozenset[Fraction]
     left_out: bool
     handles: Handles
     knowledge: Knowledge
 
     @classmethod
-    def of(cls, messages: Sequence[Message], handles: Handles, knowledge: Knowledge) -> Said:
+    def of(
+        cls, messages: Sequence[Message], handles: Handles, knowledge: Knowledge
+    ) -> CustomerStatement:
         references = frozenset(
             ref.lstrip("#").lower() for one in handles.records.values() for ref in one.references
         )
-        tokens: list[Token] = []
-        offered: list[Token] = []
+        tokens: list[TextToken] = []
+        offered: list[TextToken] = []
         shares: set[Fraction] = set()
         left_out = False
         before: Message | None = None
@@ -110,7 +112,7 @@ def _takes(reading: Reading, offer: Reading) -> bool:
     return bool(names[0] & names[1])
 
 
-def _amounts_in(reading: Reading, references: frozenset[str]) -> Iterator[Token]:
+def _amounts_in(reading: Reading, references: frozenset[str]) -> Iterator[TextToken]:
     """The clear amounts; no bare number of an order, of anybody's, of a date or a count."""
     for at, token in enumerate(reading.tokens):
         if token.digits and (

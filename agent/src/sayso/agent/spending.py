@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from sayso.actions.model.digest import hash_of_texts
-from sayso.agent.model_calls import Price
+from sayso.agent.model_calls import TokenPrice
 from sayso.agent.request_row import RequestRow
 from sayso.ids import Clock
 from sayso.settings.planner import BudgetSection, ModelSection
@@ -85,36 +85,36 @@ _SAMPLE = 1_000
 _MICRO = 1_000_000
 
 
-def price_of(section: ModelSection) -> Price:
+def price_of(section: ModelSection) -> TokenPrice:
     """The price; 0 where nobody knows one, such as that of a server of your own."""
-    listed = Price() if section.base_url is not None else _listed(section.model or "")
+    listed = TokenPrice() if section.base_url is not None else _listed(section.model or "")
     said_in, said_out = section.micro_usd_per_million_in, section.micro_usd_per_million_out
     said_cached = section.micro_usd_per_million_cached
     if said_cached is None and said_in is None:
         said_cached = listed.cached
-    return Price(
+    return TokenPrice(
         input=listed.input if said_in is None else said_in,
         output=listed.output if said_out is None else said_out,
         cached=said_cached,
     )
 
 
-def _listed(model: str) -> Price:
+def _listed(model: str) -> TokenPrice:
     try:
         from genai_prices import Usage, calc_price  # comes with the extra `models`
     except ImportError:
-        return Price()
+        return TokenPrice()
     provider, _, name = model.partition(":")
     try:
         found = calc_price(
             Usage(input_tokens=_SAMPLE, output_tokens=_SAMPLE), name, provider_id=provider
         )
     except LookupError:
-        return Price()
+        return TokenPrice()
     usage = Usage(input_tokens=_SAMPLE, cache_read_tokens=_SAMPLE)
     kept = calc_price(usage, name, provider_id=provider).input_price
     scale = _MICRO * _MICRO // _SAMPLE
-    return Price(
+    return TokenPrice(
         input=int(found.input_price * scale),
         output=int(found.output_price * scale),
         cached=int(kept * scale),

@@ -15,7 +15,7 @@ from sayso.audit.tree.merkle import Frontier, leaf_hash
 from sayso.errors import Code, ConfigError, IntegrityError, SaysoError
 from sayso.ids import Clock, Tenant, to_micros
 from sayso.store.base import Reader, Transaction, blob, integer, text
-from sayso.verdicts import Cause, Sort
+from sayso.verdicts import AccusationKind, Cause
 
 FIRST_KEY = "signing_key/000001"
 """Under which name a database keeps the key that its first log began with."""
@@ -100,7 +100,7 @@ class AuditLog:
         self._runs: dict[Tenant, OwnRun] = {}
         self._seen: dict[Tenant, int] = {}
         """How many entries each log surely had."""
-        self._refused: dict[Tenant, tuple[IntegrityError, Sort]] = {}
+        self._refused: dict[Tenant, tuple[IntegrityError, AccusationKind]] = {}
         """Why nothing more is signed of a log, and what of it is wrong."""
         self._halted: dict[tuple[Cause, str], SaysoError] = {}
         """Why nothing is signed of any log, as long as the cause is there."""
@@ -127,7 +127,7 @@ class AuditLog:
 
     # ---- a log that does not verify --------------------------------------------------------------
 
-    def refuse(self, tenant: Tenant, why: IntegrityError, sort: Sort) -> None:
+    def refuse(self, tenant: Tenant, why: IntegrityError, sort: AccusationKind) -> None:
         """Sign nothing more on top of a log that does not verify, until it is accepted again."""
         self._refused[tenant] = (why, sort)
 
@@ -136,7 +136,7 @@ class AuditLog:
         self._refused.pop(tenant, None)
 
     @property
-    def refused(self) -> Mapping[Tenant, tuple[IntegrityError, Sort]]:
+    def refused(self) -> Mapping[Tenant, tuple[IntegrityError, AccusationKind]]:
         """Of which logs nothing is signed, why, and what of them is wrong."""
         return self._refused
 
@@ -370,7 +370,7 @@ class AuditLog:
         """Whether what is wrong with a log, if anything, is not its bytes."""
         self.check_not_halted()
         refused = self._refused.get(tenant)
-        if refused is not None and refused[1] is Sort.BYTES:
+        if refused is not None and refused[1] is AccusationKind.BYTES:
             self.check_accepted(tenant)
 
     def _sign(self, tx: Transaction, tenant: Tenant) -> None:

@@ -25,11 +25,11 @@ from sayso.audit.segments.sealed import pruned_size
 from sayso.audit.signed_note.note import Verifier
 from sayso.audit.signed_note.timestamps import judge_any_stamped
 from sayso.audit.signing.keys import ListedKey
-from sayso.audit.verifier.bundle import BundleReader, Manifest, path_text
+from sayso.audit.verifier.bundle import BundleManifest, BundleReader, path_text
 from sayso.audit.verifier.checks import (
-    Head,
     LogSource,
     OutsideCheckpoint,
+    SourceHead,
     Trust,
     judge_log,
     read_checkpoints,
@@ -269,7 +269,7 @@ def verify_bundle(
         _judge_strangers(seen, {origin}, findings)
         own = [one for one in seen if one.checkpoint.origin == origin]
         keys = tuple(ListedKey(vkey=vkey) for vkey in reader.vkeys)
-        head = Head(note=reader.note)
+        head = SourceHead(note=reader.note)
         if reader.full:
             begin = pruned_size([one for one in reader.sealed or () if one is not None])
             counted = _Counted(reader.bodies(), begin)
@@ -344,7 +344,7 @@ def verify_file(
         keys = tuple(ListedKey(vkey=vkey) for vkey in reader.vkeys)
         # The tenant is the last part of the origin, so one of the two is made from the other.
         expected = f"{origin.rpartition('/')[0]}/{reader.tenant}"
-        head = Head(note=reader.note)
+        head = SourceHead(note=reader.note)
         filtered = Filtered(reader, findings)
         log = filtered.judge(expected, head, keys, own, trust, deep=deep, progress=progress)
         logs = (log,)
@@ -371,7 +371,7 @@ def _judge_manifest(
 ) -> None:
     """Build the manifest again from what was read: no byte of it can say anything else."""
     first, last, count = held
-    expected = Manifest(
+    expected = BundleManifest(
         tenant=reader.tenant,
         origin=log.origin,
         full=reader.full,

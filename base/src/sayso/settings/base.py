@@ -25,7 +25,7 @@ class Section(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class AddressMark:
     """Marks a setting that is an address: the file's own check judges all of them.
 
     Attributes:
@@ -35,12 +35,12 @@ class Address:
     plain: bool = False
 
 
-Url = Annotated[str, Address()]
+Url = Annotated[str, AddressMark()]
 """https, or http on this machine; nowhere private but where `[network] private` says so."""
-PlainUrl = Annotated[str, Address(plain=True)]
+PlainUrl = Annotated[str, AddressMark(plain=True)]
 
 
-def addresses_in(section: BaseModel, place: str = "") -> Iterator[tuple[str, str, Address]]:
+def addresses_in(section: BaseModel, place: str = "") -> Iterator[tuple[str, str, AddressMark]]:
     """`(name, address, mark)` of each address that is set in a section and in those inside it."""
     for name, field in type(section).model_fields.items():
         value: object = getattr(section, name)
@@ -71,11 +71,11 @@ def check_addresses(section: BaseModel, private: Iterable[object]) -> None:
             raise ValueError(f"{error.message}; {error.next_step}") from error
 
 
-def address_of(field: FieldInfo) -> Address | None:
+def address_of(field: FieldInfo) -> AddressMark | None:
     """How a field is marked; None where it is no address."""
     kinds = (field.annotation, *get_args(field.annotation))
     marks = [*field.metadata, *(one for kind in kinds for one in getattr(kind, "__metadata__", ()))]
-    return next((one for one in marks if isinstance(one, Address)), None)
+    return next((one for one in marks if isinstance(one, AddressMark)), None)
 
 
 def _inside(value: object) -> Iterator[tuple[str, BaseModel]]:

@@ -35,7 +35,7 @@ class Unit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class UnitOutcome:
     """What a unit returned, or why it failed."""
 
     unit: Unit
@@ -171,9 +171,9 @@ def not_one_row(detail: str) -> IntegrityError:
     )
 
 
-def answer(outcomes: Iterable[Outcome]) -> None:
+def answer(outcomes: Iterable[UnitOutcome]) -> None:
     """Hand outcomes back, with one call into each event loop."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[Outcome]] = {}
+    by_loop: dict[asyncio.AbstractEventLoop, list[UnitOutcome]] = {}
     for outcome in outcomes:
         by_loop.setdefault(outcome.unit.loop, []).append(outcome)
     for loop, items in by_loop.items():
@@ -183,7 +183,7 @@ def answer(outcomes: Iterable[Outcome]) -> None:
             continue
 
 
-def _resolve(outcomes: Sequence[Outcome]) -> None:
+def _resolve(outcomes: Sequence[UnitOutcome]) -> None:
     for outcome in outcomes:
         future = outcome.unit.future
         if future.done():

@@ -11,7 +11,7 @@ import typer
 from sayso.actions.model.definition import Subject
 from sayso.errors import SaysoError
 from sayso.sdk.client import Sayso
-from sayso.sdk.resources.evaluations import ExplanationView
+from sayso.sdk.resources.evaluations import MessageExplanationView
 from sayso.sdk.views import RequestView
 from sayso.surfaces.cli.options import (
     AssuranceOption,
@@ -91,7 +91,7 @@ def ask(
 
 
 def _explain(out: Out, folder: Path, who: Subject, text: str) -> int:
-    async def work() -> ExplanationView:
+    async def work() -> MessageExplanationView:
         async with Sayso.open(folder, mode="decide") as sayso:
             return await sayso.evaluations.explain(who, text)
 

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from sayso.ids import SystemClock
-from sayso.sdk.connecting import Person, connect_account, shown_account
+from sayso.sdk.connecting import TerminalPerson, connect_account, shown_account
 from sayso.sdk.fin import CONVERSATION, USER, make_fin_connector
 from sayso.sdk.workspace import Workspace
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
@@ -60,7 +60,9 @@ def connect(
         return await asyncio.to_thread(input, "The address that you were led to: ")
 
     loaded = Workspace.load(find_workspace(workspace), os.environ)
-    found = run(connect_account(loaded, SystemClock(), name, Person(show=show, paste=paste)))
+    found = run(
+        connect_account(loaded, SystemClock(), name, TerminalPerson(show=show, paste=paste))
+    )
     made = None
     if fin is not None:
         made = run(make_fin_connector(loaded, SystemClock(), fin, fin_token))

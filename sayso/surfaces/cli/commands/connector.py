@@ -26,7 +26,7 @@ from sayso.sdk.drafts import (
     read_page,
     write_draft,
 )
-from sayso.sdk.manifest_trial import Tried, hosts_of, try_reads
+from sayso.sdk.manifest_trial import TrialResult, hosts_of, try_reads
 from sayso.sdk.manifests import (
     ManifestReport,
     changes_since_review,
@@ -187,7 +187,7 @@ def try_out(
             out.warn("Nothing was sent.")
             return FAILED
 
-    async def all_tried() -> list[Tried]:
+    async def all_tried() -> list[TrialResult]:
         return [one async for one in try_reads(loaded, SystemClock(), name, subject, given)]
 
     tried = run(all_tried())

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sayso.actions.approvals.decision import Choice, Decision
+from sayso.actions.approvals.decision import Decision, DecisionChoice
 from sayso.errors import SaysoError
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.tokens import Token
@@ -104,17 +104,17 @@ def plan(
     return status_of(*decided) if problem is None else warn_unfinished(out, problem)
 
 
-def _choices(yes: list[str], no: list[str]) -> dict[str, Choice]:
+def _choices(yes: list[str], no: list[str]) -> dict[str, DecisionChoice]:
     """What is said about each step; one that is named twice is an error."""
     named = [*yes, *no]
     double = sorted({step for step in named if named.count(step) > 1})
     if double:
         raise usage(f"`{double[0]}` is named twice", "name each step once")
-    return dict.fromkeys(yes, Choice.APPROVE) | dict.fromkeys(no, Choice.REJECT)
+    return dict.fromkeys(yes, DecisionChoice.APPROVE) | dict.fromkeys(no, DecisionChoice.REJECT)
 
 
 def _decisions(
-    request: RequestView, holder: Token, choices: dict[str, Choice], reason_code: str
+    request: RequestView, holder: Token, choices: dict[str, DecisionChoice], reason_code: str
 ) -> list[Decision]:
     waiting = {action.step: approval for action, approval in _waiting(request) if action.step}
     unknown = sorted(set(choices) - set(waiting) - {_ALL})
@@ -136,7 +136,7 @@ def _decisions(
                 person=holder.holder,
                 via="cli",
                 credential=holder.id,
-                reason_code=reason_code if choice is Choice.REJECT else "",
+                reason_code=reason_code if choice is DecisionChoice.REJECT else "",
             )
         )
     if not found:

@@ -10,14 +10,14 @@ from sayso.sdk.client import Sayso
 from sayso.surfaces.slack import create_slack_app
 from sayso.surfaces.slack.app import SlackApp
 from sayso.surfaces.slack.card import NO, YES
-from sayso.surfaces.slack.pace import NotifierPace, Patience
+from sayso.surfaces.slack.pace import AnswerTimeouts, NotifierPace
 from sayso.testing.slack import CHANNEL, SIGNING_SECRET, TEAM, TOKEN, FakeSlack, render
 
 _USER = "U1"
 _PACE = NotifierPace(post_every_s=0.02, update_every_s=0.02, look_every_s=0.02)
 """Slack's own limits do not hold for a fake."""
 _WAIT_S = 30.0
-_PATIENCE = Patience(
+_PATIENCE = AnswerTimeouts(
     whole_s=_WAIT_S, ask_s=_WAIT_S, decide_s=_WAIT_S, edit_s=_WAIT_S, open_s=_WAIT_S
 )
 """A machine that is busy is no reason to leave a click undecided where nobody waits for it."""

@@ -20,11 +20,11 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from sayso.sandbox.faults import Fault
-from sayso.sandbox.journal import Line
+from sayso.sandbox.journal import JournalLine
 from sayso.sandbox.provider import Provider
 from sayso.sandbox.rows import Row, StoredRow
 from sayso.sandbox.seed import demo_rows
-from sayso.sandbox.wire import SandboxRequest, SandboxResponse, Transmission
+from sayso.sandbox.wire import Request, Response, Transmission
 
 PREFIX = "/_sandbox/"
 
@@ -93,7 +93,7 @@ class SandboxApp:
         self._provider = provider
         self._secret = secret
 
-    async def serve(self, request: SandboxRequest) -> Transmission:
+    async def serve(self, request: Request) -> Transmission:
         """Answer a call of either side."""
         if not request.path.startswith(PREFIX):
             return await self._provider.serve(request)
@@ -106,7 +106,7 @@ class SandboxApp:
         except LookupError:
             return _reply({"error": f"no such control call: {request.path}"}, 404)
 
-    async def _obey(self, request: SandboxRequest) -> object:
+    async def _obey(self, request: Request) -> object:
         provider, body = self._provider, request.body or "{}"
         match request.method, request.path.removeprefix(PREFIX):
             case "GET", "books":
@@ -145,13 +145,13 @@ def add_rows(provider: Provider, order: SeedOrder) -> int:
         rows: tuple[Row, ...] = order.rows
         if order.name == "demo":
             rows = (*demo_rows(int(provider.now().timestamp())), *rows)
-        provider.state.write(Line(rows=rows))
+        provider.state.write(JournalLine(rows=rows))
         return len(rows)
 
 
 def _reply(value: object, status: int = 200) -> Transmission:
     return Transmission(
-        answer=SandboxResponse(
+        answer=Response(
             status=status,
             body=orjson.dumps(value),
             headers=(("Content-Type", "application/json"),),

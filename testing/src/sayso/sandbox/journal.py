@@ -39,7 +39,7 @@ class Saved:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class JournalLine:
     """One change of the books: whatever of these a call changed, all of it or nothing.
 
     Attributes:
@@ -59,7 +59,7 @@ class Line:
     serial: int = 0
 
 
-_LINE = TypeAdapter(Line)
+_LINE = TypeAdapter(JournalLine)
 
 
 class Journal:
@@ -88,7 +88,7 @@ class Journal:
                 detail=str(error),
             ) from error
 
-    def replay(self) -> Iterator[Line]:
+    def replay(self) -> Iterator[JournalLine]:
         """All whole lines, oldest first.
 
         Raises:
@@ -109,7 +109,7 @@ class Journal:
                     detail=str(error),
                 ) from error
 
-    def append(self, line: Line) -> None:
+    def append(self, line: JournalLine) -> None:
         """Add one line."""
         text = orjson.dumps(line) + b"\n"
         while text:

@@ -14,7 +14,7 @@ from sayso.ids import Clock, Entropy
 from sayso.sandbox.auth import Auth
 from sayso.sandbox.call import EndpointCall, expand
 from sayso.sandbox.faults import Fault, FaultQueue
-from sayso.sandbox.journal import Line, Saved
+from sayso.sandbox.journal import JournalLine, Saved
 from sayso.sandbox.params import Params
 from sayso.sandbox.problems import (
     StripeError,
@@ -34,7 +34,7 @@ from sayso.sandbox.routes import Route, find_route
 from sayso.sandbox.rows import ACCOUNT_ID
 from sayso.sandbox.shapes import API_VERSION, Json
 from sayso.sandbox.state import ProviderState, Work
-from sayso.sandbox.wire import SandboxRequest, SandboxResponse, Transmission
+from sayso.sandbox.wire import Request, Response, Transmission
 
 KEY_LIFETIME_S = 24 * 3600
 """How long an idempotency key is remembered. Source: Stripe docs: Idempotent requests."""
@@ -47,7 +47,7 @@ _HTML = b"<html><body><h1>We'll be right back</h1></body></html>"
 class _Admitted:
     """A call that may be executed."""
 
-    request: SandboxRequest
+    request: Request
     request_id: str
     route: Route
     ids: tuple[str, ...]
@@ -92,10 +92,10 @@ class Provider:
     def advance(self, seconds: float) -> datetime:
         """Put the clock forward; the new time."""
         with self.lock:
-            self.state.write(Line(clock_offset_s=self.state.clock_offset_s + seconds))
+            self.state.write(JournalLine(clock_offset_s=self.state.clock_offset_s + seconds))
             return self.now()
 
-    async def serve(self, request: SandboxRequest) -> Transmission:
+    async def serve(self, request: Request) -> Transmission:
         """Answer one call, with whatever fault waits for it."""
         request_id = f"req_{self._entropy(7).hex()}"
         with self.lock:
@@ -107,7 +107,7 @@ class Provider:
         finally:
             self._executing.discard(admitted.key)
 
-    def _admit(self, request: SandboxRequest, request_id: str) -> _Admitted | Transmission:
+    def _admit(self, request: Request, request_id: str) -> _Admitted | Transmission:
         """What comes before the endpoint: nothing here is saved under the idempotency key."""
         fault: Fault | None = None
         try:
@@ -131,7 +131,7 @@ class Provider:
             self._executing.add(admitted.key)
         return admitted
 
-    def _check_key(self, request: SandboxRequest) -> frozenset[str] | None:
+    def _check_key(self, request: Request) -> frozenset[str] | None:
         key = request.api_key
         if not key:
             raise no_key()
@@ -141,7 +141,7 @@ class Provider:
 
     def _read(
         self,
-        request: SandboxRequest,
+        request: Request,
         request_id: str,
         granted: frozenset[str] | None,
         fault: Fault | None,
@@ -168,7 +168,7 @@ class Provider:
             fault=fault,
         )
 
-    def _replay(self, call: _Admitted) -> SandboxResponse | None:
+    def _replay(self, call: _Admitted) -> Response | None:
         """The saved answer of the call's key, or None when it is to be executed."""
         if not call.key:
             return None
@@ -187,7 +187,7 @@ class Provider:
             *_headers(call.request, call.request_id, saved.request_id),
             ("Idempotent-Replayed", "true"),
         )
-        return SandboxResponse(status=saved.status, body=saved.body.encode(), headers=headers)
+        return Response(status=saved.status, body=saved.body.encode(), headers=headers)
 
     async def _perform(self, call: _Admitted) -> Transmission:
         fault = call.fault
@@ -203,7 +203,7 @@ class Provider:
             await self.gate.hold()
         return _deliver(answer, fault)
 
-    def _execute(self, call: _Admitted) -> SandboxResponse:
+    def _execute(self, call: _Admitted) -> Response:
         now = int(self.now().timestamp())
         self._hear_banks(now)
         work = Work(state=self.state, now=now, key=call.request.idempotency_key)
@@ -234,7 +234,7 @@ class Provider:
         if call.request.method != "GET":
             self.state.commit(work, saved if call.key else None)
         headers = _headers(call.request, call.request_id, call.request_id)
-        return SandboxResponse(status=status, body=text, headers=headers)
+        return Response(status=status, body=text, headers=headers)
 
     def _hear_banks(self, now: int) -> None:
         ended = self.state.refunds_ended(now)
@@ -259,9 +259,7 @@ def _permits(granted: frozenset[str], route: Route) -> bool:
     return route.permission in granted or f"{route.resource}_write" in granted
 
 
-def _headers(
-    request: SandboxRequest, request_id: str, original: str
-) -> tuple[tuple[str, str], ...]:
+def _headers(request: Request, request_id: str, original: str) -> tuple[tuple[str, str], ...]:
     headers = [
         ("Content-Type", "application/json"),
         ("Request-Id", request_id),
@@ -275,15 +273,15 @@ def _headers(
     return tuple(headers)
 
 
-def _refusal(request: SandboxRequest, request_id: str, error: StripeError) -> SandboxResponse:
-    return SandboxResponse(
+def _refusal(request: Request, request_id: str, error: StripeError) -> Response:
+    return Response(
         status=error.status,
         body=orjson.dumps(error.body(request_id)),
         headers=(*_headers(request, request_id, request_id), *error.headers),
     )
 
 
-def _deliver(answer: SandboxResponse, fault: Fault | None) -> Transmission:
+def _deliver(answer: Response, fault: Fault | None) -> Transmission:
     if fault is None:
         return Transmission(answer=answer)
     if fault.kind == "drop_after":
@@ -292,6 +290,6 @@ def _deliver(answer: SandboxResponse, fault: Fault | None) -> Transmission:
         return Transmission(answer=answer, reset_after_bytes=fault.after_bytes)
     if fault.kind == "html_garbage":
         return Transmission(
-            answer=SandboxResponse(status=200, body=_HTML, headers=(("Content-Type", "text/html"),))
+            answer=Response(status=200, body=_HTML, headers=(("Content-Type", "text/html"),))
         )
     return Transmission(answer=answer)

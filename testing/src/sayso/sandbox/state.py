@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from sayso.errors import ConfigError
-from sayso.sandbox.journal import Books, Journal, JournalEffect, Line, Saved, sum_by_currency
+from sayso.sandbox.journal import Books, Journal, JournalEffect, JournalLine, Saved, sum_by_currency
 from sayso.sandbox.rows import KIND_NAMES, Refund, Row
 
 R = TypeVar("R", bound=Row)
@@ -107,12 +107,12 @@ class ProviderState:
 
     def count_call(self, key: str) -> None:
         """Note that one more API call came with the idempotency key."""
-        self.write(Line(called=key))
+        self.write(JournalLine(called=key))
 
     def commit(self, work: Work, saved: Saved | None) -> None:
         """Make a call's work true, together with the answer kept for its key."""
         self.write(
-            Line(
+            JournalLine(
                 rows=tuple(work.rows.values()),
                 effects=tuple(work.effects),
                 saved=saved,
@@ -120,7 +120,7 @@ class ProviderState:
             )
         )
 
-    def write(self, line: Line) -> None:
+    def write(self, line: JournalLine) -> None:
         """Apply a change, and append it to the books file first when there is one."""
         if self._journal is not None:
             self._journal.append(line)
@@ -144,7 +144,7 @@ class ProviderState:
         """How many effects there are."""
         return len(self._effects)
 
-    def _apply(self, line: Line) -> None:
+    def _apply(self, line: JournalLine) -> None:
         for row in line.rows:
             self._rows[row.id] = row
             self._open_refunds.pop(row.id, None)

@@ -23,7 +23,7 @@ _MAX_BODY = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SandboxRequest:
+class Request:
     """A request as it came.
 
     Attributes:
@@ -63,7 +63,7 @@ class SandboxRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SandboxResponse:
+class Response:
     """A response.
 
     Attributes:
@@ -86,18 +86,18 @@ class Transmission:
         reset_after_bytes: how much of it leaves before the connection is reset; None for all.
     """
 
-    answer: SandboxResponse | None
+    answer: Response | None
     reset_after_bytes: int | None = None
 
 
-Serve = Callable[[SandboxRequest], Awaitable[Transmission]]
+Serve = Callable[[Request], Awaitable[Transmission]]
 
 
 class MalformedError(Exception):
     """Not HTTP as it is spoken here."""
 
 
-async def read_request(reader: asyncio.StreamReader) -> SandboxRequest | None:
+async def read_request(reader: asyncio.StreamReader) -> Request | None:
     """The next request of a connection, or None when it is over.
 
     Raises:
@@ -125,9 +125,7 @@ async def read_request(reader: asyncio.StreamReader) -> SandboxRequest | None:
     except UnicodeDecodeError as error:
         raise MalformedError("the body is not UTF-8") from error
     path, _, query = target.partition("?")
-    return SandboxRequest(
-        method=method, path=unquote(path), query=query, headers=headers, body=body
-    )
+    return Request(method=method, path=unquote(path), query=query, headers=headers, body=body)
 
 
 def _header(line: str) -> tuple[str, str]:
@@ -137,7 +135,7 @@ def _header(line: str) -> tuple[str, str]:
     return name.strip().lower(), value.strip()
 
 
-def encode(answer: SandboxResponse) -> bytes:
+def encode(answer: Response) -> bytes:
     """The response as bytes."""
     reason = HTTPStatus(answer.status).phrase
     lines = [f"HTTP/1.1 {answer.status} {reason}"]
@@ -179,14 +177,14 @@ class Wire:
             self._connections.discard(task)
             writer.close()
 
-    async def _answer(self, request: SandboxRequest) -> Transmission:
+    async def _answer(self, request: Request) -> Transmission:
         try:
             return await self._serve(request)
         except Exception:  # noqa: BLE001  (the edge: it is logged and answered)
             # A bug here must not look like one of the faults that were asked for.
             _LOG.exception("the sandbox failed at %s %s", request.method, request.path)
             return Transmission(
-                answer=SandboxResponse(status=501, body=b"the sandbox failed; see its log")
+                answer=Response(status=501, body=b"the sandbox failed; see its log")
             )
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -194,7 +192,7 @@ class Wire:
             try:
                 request = await read_request(reader)
             except MalformedError as error:
-                writer.write(encode(SandboxResponse(status=400, body=str(error).encode())))
+                writer.write(encode(Response(status=400, body=str(error).encode())))
                 return
             if request is None:
                 return

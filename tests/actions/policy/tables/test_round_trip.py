@@ -21,8 +21,8 @@ from sayso.actions.policy.tables.rows import (
     HourIs,
     MoneyIs,
     NumberIs,
-    Row,
-    Sort,
+    RowKind,
+    RuleRow,
     TextIs,
 )
 
@@ -69,17 +69,17 @@ CONDITIONS = (
 )
 
 
-def _row(dice: random.Random, number: int) -> Row:
-    sort = dice.choice(tuple(Sort))
+def _row(dice: random.Random, number: int) -> RuleRow:
+    sort = dice.choice(tuple(RowKind))
     names = dice.sample(CONDITIONS, dice.randint(0, 4))
     amounts = None
     if dice.random() < 0.6:
         currencies = dice.sample(("USD", "EUR", "JPY"), dice.randint(1, 3))
         amounts = amounts_in_order({one: Decimal(dice.choice((1, 20, 75))) for one in currencies})
     by: tuple[str, ...] = ()
-    if sort is Sort.ASK or (sort is Sort.ALLOW and dice.random() < 0.5):
+    if sort is RowKind.ASK or (sort is RowKind.ALLOW and dice.random() < 0.5):
         by = tuple(dice.sample(ROLES, dice.randint(1, 3)))
-    return Row(
+    return RuleRow(
         sort=sort,
         id=f"t.r{number}",
         say=dice.choice(SAYS),

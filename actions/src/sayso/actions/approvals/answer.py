@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from sayso.actions.approvals.decision import Decision, edit_refused
 from sayso.actions.approvals.integrity import check_agreed
-from sayso.actions.approvals.repository import ApprovalRow, ApprovalStatus, Choice
+from sayso.actions.approvals.repository import ApprovalRow, ApprovalStatus, DecisionChoice
 from sayso.actions.approvals.solution import Solution, SolutionStep, solution_of
 from sayso.actions.model.action_row import ActionRow, read_action
 from sayso.actions.model.digest import storable
@@ -31,7 +31,7 @@ LEFT_OUT = "left_out"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class SolutionDecision:
     """What one person says about a whole solution.
 
     Attributes:
@@ -49,7 +49,7 @@ class Answer:
     approval_id: str
     revision: int
     digest: str
-    choice: Choice
+    choice: DecisionChoice
     person: str
     via: str
     credential: str
@@ -60,7 +60,7 @@ class Answer:
     passkey: Signature | None = None
 
 
-def about(answer: Answer, approval_id: str, shown: ApprovalRow | None = None) -> Decision:
+def about(answer: SolutionDecision, approval_id: str, shown: ApprovalRow | None = None) -> Decision:
     """What an answer says about one step, before anybody knows which; for checks and refusals."""
     return Decision(
         tenant=answer.tenant,
@@ -76,7 +76,7 @@ def about(answer: Answer, approval_id: str, shown: ApprovalRow | None = None) ->
     )
 
 
-def each_of(answer: Answer, solution: Solution) -> list[tuple[SolutionStep, Decision]]:
+def each_of(answer: SolutionDecision, solution: Solution) -> list[tuple[SolutionStep, Decision]]:
     """The decision about each step that waits, as one answer to all of them says it.
 
     Raises:
@@ -92,8 +92,8 @@ def each_of(answer: Answer, solution: Solution) -> list[tuple[SolutionStep, Deci
             f"`{storable(strange[0], 40)}` is no step that waits here",
             next_step="load the card again; its steps have the ids to name",
         )
-    if answer.choice is Choice.REJECT:
-        return [(step, _of_step(answer, step, Choice.REJECT)) for step in solution.waiting]
+    if answer.choice is DecisionChoice.REJECT:
+        return [(step, _of_step(answer, step, DecisionChoice.REJECT)) for step in solution.waiting]
     if not wanted:
         raise RefusedError(
             Code.INVALID_INPUT,
@@ -102,16 +102,16 @@ def each_of(answer: Answer, solution: Solution) -> list[tuple[SolutionStep, Deci
         )
     left_out = [name for name in waiting if name not in wanted]
     _check_left_out(solution, left_out)
-    if (answer.choice is Choice.EDIT) != bool(answer.lower):
+    if (answer.choice is DecisionChoice.EDIT) != bool(answer.lower):
         raise edit_refused("less names the amount of at least one step", "name it, or say yes")
     said: list[tuple[SolutionStep, Decision]] = []
     for name, step in waiting.items():
         if name in left_out:
-            choice = Choice.REJECT
+            choice = DecisionChoice.REJECT
         elif name in answer.lower:
-            choice = Choice.EDIT
+            choice = DecisionChoice.EDIT
         else:
-            choice = Choice.APPROVE
+            choice = DecisionChoice.APPROVE
         said.append((step, _of_step(answer, step, choice)))
     return said
 
@@ -132,10 +132,10 @@ def _check_left_out(solution: Solution, left_out: Sequence[str]) -> None:
         )
 
 
-def _of_step(answer: Answer, step: SolutionStep, choice: Choice) -> Decision:
+def _of_step(answer: SolutionDecision, step: SolutionStep, choice: DecisionChoice) -> Decision:
     assert step.approval is not None, "only of what people were asked about"
     decision = replace(about(answer, step.approval.id, step.approval), choice=choice)
-    if choice is Choice.REJECT and answer.choice is not Choice.REJECT:
+    if choice is DecisionChoice.REJECT and answer.choice is not DecisionChoice.REJECT:
         return replace(decision, reason_code=LEFT_OUT)
     return decision
 
@@ -201,7 +201,7 @@ def _agreed_before(reader: Reader, solution: Solution, now: int) -> Iterator[Mon
 
 
 def yes_statement(
-    answer: Answer,
+    answer: SolutionDecision,
     solution: Solution,
     said: Sequence[tuple[SolutionStep, Decision]],
     nonce: str,
@@ -236,7 +236,7 @@ def yes_statement(
 def signed_yes(
     reader: Reader,
     authority: Authority,
-    answer: Answer,
+    answer: SolutionDecision,
     solution: Solution,
     said: Sequence[tuple[SolutionStep, Decision]],
     now: int,
@@ -248,8 +248,8 @@ def signed_yes(
     Raises:
         RefusedError: `passkey_required`, `passkey_invalid`.
     """
-    left_out = [step.id for step, decision in said if decision.choice is Choice.REJECT]
-    if answer.choice is Choice.REJECT:
+    left_out = [step.id for step, decision in said if decision.choice is DecisionChoice.REJECT]
+    if answer.choice is DecisionChoice.REJECT:
         return None
     if answer.passkey is None:
         rule = authority.passkey_rule

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sayso.actions.approvals.escalation import counted_roles
-from sayso.actions.approvals.repository import ApprovalRow, Choice, Vote
+from sayso.actions.approvals.repository import ApprovalRow, DecisionChoice, Vote
 from sayso.actions.model.action_row import ActionRow, requesters_of
 from sayso.actions.policy.base import Approver
 from sayso.audit.authority.directory import Directory
@@ -52,7 +52,7 @@ def approvers_of(
     found: list[Approver] = []
     authority = directory.at(reader, approval.tenant)
     for vote in votes:
-        if vote.revision != approval.revision or vote.decision != Choice.APPROVE:
+        if vote.revision != approval.revision or vote.decision != DecisionChoice.APPROVE:
             continue
         person = authority.person(vote.person)
         if person is not None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeAlias
 
-from sayso.actions.approvals.decision import Choice, Decision
+from sayso.actions.approvals.decision import Decision, DecisionChoice
 from sayso.actions.approvals.repository import ApprovalRow, ApprovalStatus
 from sayso.actions.approvals.solution import Solution, SolutionStep
 from sayso.actions.model.action_row import ActionRow
@@ -26,7 +26,7 @@ from sayso.money import Money
 from sayso.text import plain
 
 
-class Mistake(StrEnum):
+class CanaryMistake(StrEnum):
     """What can be wrong with a test card; each is seen by whoever reads the card."""
 
     MORE_THAN_PAID = "more_than_paid"
@@ -50,7 +50,7 @@ class CanaryCard:
     """
 
     id: str
-    mistake: Mistake
+    mistake: CanaryMistake
     solution: Solution
     step: str
     reveal: str
@@ -59,7 +59,7 @@ class CanaryCard:
     def is_caught_by(self, said: Mapping[str, Decision], lower: Mapping[str, Money]) -> bool:
         """Whether an answer leaves out, or puts right, what is wrong."""
         decision = said[self.step]
-        if decision.choice is Choice.REJECT:
+        if decision.choice is DecisionChoice.REJECT:
             return True
         lowered = lower.get(self.step)
         return self.most is not None and lowered is not None and lowered <= self.most
@@ -91,9 +91,9 @@ def fits(solution: Solution) -> bool:
     )
 
 
-def mistakes_for(solution: Solution, canary_id: str) -> list[tuple[Mistake, str]]:
+def mistakes_for(solution: Solution, canary_id: str) -> list[tuple[CanaryMistake, str]]:
     """What can be made wrong in a solution, with the step, in an order that the id decides."""
-    kinds = list(Mistake)
+    kinds = list(CanaryMistake)
     first = _seed(canary_id, "kind") % len(kinds)
     steps = [step.id for step in solution.asked]
     return [
@@ -105,7 +105,13 @@ def mistakes_for(solution: Solution, canary_id: str) -> list[tuple[Mistake, str]
 
 
 def make_card(
-    source: Solution, canary_id: str, mistake: Mistake, step: str, *, now: int, expires_at: int
+    source: Solution,
+    canary_id: str,
+    mistake: CanaryMistake,
+    step: str,
+    *,
+    now: int,
+    expires_at: int,
 ) -> CanaryCard | None:
     """The card, as if it had just been asked; None where its source is not what it was.
 
@@ -196,7 +202,9 @@ def _seed(*parts: str) -> int:
 # ---- the mistakes --------------------------------------------------------------------------------
 
 
-def _wrong(steps: _Steps, mistake: Mistake, place: int | None, canary_id: str) -> _Wrong | None:
+def _wrong(
+    steps: _Steps, mistake: CanaryMistake, place: int | None, canary_id: str
+) -> _Wrong | None:
     if place is None or steps[place].approval is None:
         return None
     return _MAKE[mistake](steps, place, _seed(canary_id, mistake))
@@ -262,11 +270,11 @@ def _other_name(steps: _Steps, place: int, seed: int) -> _Wrong | None:
     return [_renamed(one, other) for one in steps], reveal, None
 
 
-_MAKE: Mapping[Mistake, _Make] = {
-    Mistake.MORE_THAN_PAID: _more_than_paid,
-    Mistake.OTHER_CARD: _other_card,
-    Mistake.OTHER_OBJECT: _other_object,
-    Mistake.OTHER_NAME: _other_name,
+_MAKE: Mapping[CanaryMistake, _Make] = {
+    CanaryMistake.MORE_THAN_PAID: _more_than_paid,
+    CanaryMistake.OTHER_CARD: _other_card,
+    CanaryMistake.OTHER_OBJECT: _other_object,
+    CanaryMistake.OTHER_NAME: _other_name,
 }
 
 

@@ -14,7 +14,7 @@ from sayso.actions.approvals.repository import (
     action_of,
     get_approval,
 )
-from sayso.actions.approvals.repository import Choice as Choice
+from sayso.actions.approvals.repository import DecisionChoice as DecisionChoice
 from sayso.actions.model.action_row import ActionRow, get_action
 from sayso.actions.model.definition import Action
 from sayso.actions.model.digest import is_text
@@ -58,7 +58,7 @@ class Decision:
     approval_id: str
     revision: int
     digest: str
-    choice: Choice
+    choice: DecisionChoice
     person: str
     via: str
     credential: str
@@ -146,7 +146,7 @@ def check_lower(row: ActionRow, wanted: Money) -> None:
 
 def check_one_plan(reader: Reader, decisions: Sequence[Decision]) -> None:
     """Whether these are one person's about different steps of one plan, and no edit among them."""
-    if any(decision.choice is Choice.EDIT for decision in decisions):
+    if any(decision.choice is DecisionChoice.EDIT for decision in decisions):
         raise edit_refused("a step is lowered by itself", "edit it, then decide about the others")
     tenants = {decision.tenant for decision in decisions}
     people = {decision.person for decision in decisions}
@@ -183,7 +183,7 @@ def check_no_args(decision: Decision) -> None:
 
 def check_reason(decision: Decision) -> None:
     """Whether a no has its reason, and both can be kept."""
-    if decision.choice is Choice.REJECT and not decision.reason_code:
+    if decision.choice is DecisionChoice.REJECT and not decision.reason_code:
         raise RefusedError(
             Code.REASON_REQUIRED,
             "a no needs a reason",
@@ -263,7 +263,7 @@ def changed_meanwhile() -> RefusedError:
 
 def put_vote(tx: Transaction, decision: Decision, stored: ActionRow, digest: str) -> None:
     """Store one person's word about a revision; whoever edits says yes to what it became."""
-    choice = Choice.APPROVE if decision.choice is Choice.EDIT else decision.choice
+    choice = DecisionChoice.APPROVE if decision.choice is DecisionChoice.EDIT else decision.choice
     tx.run(
         "approval.vote",
         tenant=decision.tenant,

@@ -34,7 +34,7 @@ class ApprovalStatus(StrEnum):
     """The action was refused or became stale meanwhile; a new revision may ask again."""
 
 
-class Choice(StrEnum):
+class DecisionChoice(StrEnum):
     """What a person can say."""
 
     APPROVE = "approve"
@@ -154,7 +154,7 @@ def approvers_named(reader: Reader, row: ActionRow) -> list[str]:
     return [
         vote.person
         for vote in votes_about(reader, row)
-        if vote.revision == row.revision and vote.decision == Choice.APPROVE
+        if vote.revision == row.revision and vote.decision == DecisionChoice.APPROVE
     ]
 
 

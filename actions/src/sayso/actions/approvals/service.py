@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sayso.actions.approvals.answer import (
-    Answer,
+    SolutionDecision,
     about,
     check_unsigned,
     each_of,
@@ -15,8 +15,8 @@ from sayso.actions.approvals.answer import (
 from sayso.actions.approvals.approver import approvers_of, people_left
 from sayso.actions.approvals.decision import (
     DIGEST_PREFIX,
-    Choice,
     Decision,
+    DecisionChoice,
     Edit,
     changed_meanwhile,
     check_decision,
@@ -141,7 +141,7 @@ class Approvals:
                 await self._record_refusal(looked_at[0], error)
             raise
 
-    async def answer(self, answer: Answer) -> list[Decided]:
+    async def answer(self, answer: SolutionDecision) -> list[Decided]:
         """Take one person's answer to a whole solution, all of it or nothing.
 
         Returns:
@@ -161,7 +161,7 @@ class Approvals:
                 await self._record_refusal(decision, error)
             raise
 
-    async def check_answer(self, answer: Answer) -> Solution:
+    async def check_answer(self, answer: SolutionDecision) -> Solution:
         """Refuse what `answer` would refuse by who, what and when; nothing is decided by it.
 
         Raises:
@@ -174,17 +174,17 @@ class Approvals:
                 await self._record_refusal(about(answer, answer.approval_id), error)
             raise
 
-    def check_answer_in(self, reader: Reader, answer: Answer) -> Solution:
+    def check_answer_in(self, reader: Reader, answer: SolutionDecision) -> Solution:
         """The same in the caller's transaction; a refusal is not recorded by it."""
         return self._answered(reader, answer)
 
-    async def _answer(self, answer: Answer) -> list[Decided]:
+    async def _answer(self, answer: SolutionDecision) -> list[Decided]:
         check_reason(about(answer, answer.approval_id))
         solution = await self._store.read(lambda reader: self._answered(reader, answer), brief=True)
         said = each_of(answer, solution)
         edits: dict[str, Edit] = {}
         for step, decision in said:
-            if decision.choice is Choice.EDIT:
+            if decision.choice is DecisionChoice.EDIT:
                 name = self._registry.action(step.action.name).money_arg
                 args = {} if name is None else {name: answer.lower[step.id].to_json()}
                 edits[step.id] = await self._draft_edit(replace(decision, args=args))
@@ -200,7 +200,7 @@ class Approvals:
             passkey = signed_yes(tx, authority, answer, present, said, now)
             taken: list[Decided] = []
             for step, one in said:
-                signs = one.choice is not Choice.REJECT
+                signs = one.choice is not DecisionChoice.REJECT
                 decision = replace(one, passkey=passkey if signs else None)
                 edit = edits.get(step.id)
                 if edit is None:
@@ -223,7 +223,7 @@ class Approvals:
         self._telemetry.time_decision(decided.action.name, seconds, decision.choice.value)
         return decided
 
-    def _answered(self, reader: Reader, answer: Answer) -> Solution:
+    def _answered(self, reader: Reader, answer: SolutionDecision) -> Solution:
         """The solution that an answer is about, if it is still what was shown."""
         approval = get_approval(reader, answer.tenant, answer.approval_id)
         solution = solution_of(reader, approval, action_of(reader, approval))
@@ -248,7 +248,7 @@ class Approvals:
 
     async def _decide(self, decision: Decision) -> Decided:
         check_reason(decision)
-        if decision.choice is Choice.EDIT:
+        if decision.choice is DecisionChoice.EDIT:
             return self._timed(decision, await self._edit(decision))
         await self._settle_denied(decision)
         traceparent: str | None = None
@@ -268,7 +268,7 @@ class Approvals:
             RefusedError: `stale_revision`: it was done; and as `decide` does.
             RetryableError: nobody can know now, and nothing is decided.
         """
-        if decision.choice is not Choice.REJECT:
+        if decision.choice is not DecisionChoice.REJECT:
             return
         row = await self._store.read(lambda reader: self._asked(reader, decision), brief=True)
         if row.call_key is None:
@@ -294,7 +294,7 @@ class Approvals:
         self._ledger.log.ahead(tx, decision.tenant)
         approval, row, person = check_decision(tx, self._directory, decision, now)
         check_no_args(decision)
-        if decision.choice is Choice.REJECT:
+        if decision.choice is DecisionChoice.REJECT:
             return self._reject(tx, decision, approval, row, now, solution)
         if solution is None:
             check_unsigned(tx, self._directory, approval, row, {}, now)

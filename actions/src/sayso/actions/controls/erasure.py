@@ -46,7 +46,7 @@ _KEPT_FACTS = frozenset({"principal.assurance", "resource.kind", "currency", "pl
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mark:
+class ErasureMark:
     """With what rows are blanked: the subject's pseudonym, and the entry that tells of it.
 
     Attributes:
@@ -123,7 +123,7 @@ class OpenActions:
         return ended
 
 
-def blank_actions(tx: Transaction, mark: Mark, subject_id: str, limit: int) -> int:
+def blank_actions(tx: Transaction, mark: ErasureMark, subject_id: str, limit: int) -> int:
     """Blank up to `limit` actions of a customer with their cards; returns how many."""
     rows = tx.all("erasure.actions_left", tenant=mark.tenant, subject_id=subject_id, limit=limit)
     for row in rows:
@@ -131,7 +131,7 @@ def blank_actions(tx: Transaction, mark: Mark, subject_id: str, limit: int) -> i
     return len(rows)
 
 
-def blank_action(tx: Transaction, mark: Mark, row: ActionRow) -> None:
+def blank_action(tx: Transaction, mark: ErasureMark, row: ActionRow) -> None:
     """Blank one action that has ended, with what people were shown of it."""
     blanked = without_personal(row)
     for found in tx.all("erasure.approvals_of", tenant=mark.tenant, action_id=row.id):
@@ -161,7 +161,7 @@ def blank_action(tx: Transaction, mark: Mark, row: ActionRow) -> None:
     assert done == 1, "read in this very transaction"
 
 
-def blank_stops(tx: Transaction, mark: Mark, subject_id: str) -> int:
+def blank_stops(tx: Transaction, mark: ErasureMark, subject_id: str) -> int:
     """Blank the released stops that named a customer; returns how many."""
     rows = tx.all("erasure.stops_of", tenant=mark.tenant, subject_id=subject_id)
     for row in rows:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Moment:
+class JudgementMoment:
     """When something is judged, and what the customer said.
 
     Attributes:
@@ -62,7 +62,7 @@ def judged_or_refused(
     judge: Evaluator,
     draft: ActionRow,
     outcome: Resolved | RefusedError,
-    moment: Moment,
+    moment: JudgementMoment,
     together: tuple[str, ...] = (),
     ceiling: Staged | None = None,
 ) -> Judged:
@@ -109,7 +109,7 @@ def judge_together(
     tx: Transaction,
     judge: Evaluator,
     steps: Sequence[PlannedStep],
-    moment: Moment,
+    moment: JudgementMoment,
     ceiling: Staged | None = None,
 ) -> list[Judged]:
     """What the policy says of the steps of one part of a plan.
@@ -133,7 +133,7 @@ def _judged_or_unfit(
     tx: Transaction,
     judge: Evaluator,
     step: PlannedStep,
-    moment: Moment,
+    moment: JudgementMoment,
     ceiling: Staged | None,
 ) -> Judged:
     try:

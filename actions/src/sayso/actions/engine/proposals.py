@@ -16,7 +16,7 @@ from sayso.actions.approvals.repository import (
 )
 from sayso.actions.context import EngineContext
 from sayso.actions.engine.plan_judgement import (
-    Moment,
+    JudgementMoment,
     PlannedStep,
     is_as_read,
     judge_together,
@@ -283,7 +283,7 @@ class Proposals:
         if row.status is Status.STALE:
             draft = replace(draft, revision=row.revision + 1)
         read_at = to_micros(self._clock.now())
-        moment = Moment(now=read_at, read_at=read_at, quote=quote, until=until)
+        moment = JudgementMoment(now=read_at, read_at=read_at, quote=quote, until=until)
         try:
             outcome: Resolved | RefusedError = await self._resolve(draft)
         except RefusedError as error:
@@ -331,7 +331,7 @@ class Proposals:
             now = to_micros(self._clock.now())
             if not all(is_as_read(tx, step) for step in part):
                 return []
-            moment = Moment(now=now, read_at=read_at, quote=quote)
+            moment = JudgementMoment(now=now, read_at=read_at, quote=quote)
             stored = [
                 self._store_judged(tx, step, one, now)
                 for step, one in self._judge_plan(tx, planned, moment)
@@ -343,7 +343,7 @@ class Proposals:
         return next((step for step in stored if step.id == row.id), None)
 
     def _judge_plan(
-        self, tx: Transaction, planned: list[PlannedStep], moment: Moment
+        self, tx: Transaction, planned: list[PlannedStep], moment: JudgementMoment
     ) -> Iterator[tuple[ActionRow, Judged]]:
         ceiling = leftmost_of(tx, self._evaluator, planned, moment.now)
         rows = [step.row for step in planned]
@@ -451,7 +451,7 @@ class Proposals:
             self._evaluator,
             draft,
             outcome,
-            Moment(now=now, read_at=draft.created_at, quote=reason),
+            JudgementMoment(now=now, read_at=draft.created_at, quote=reason),
         )
         if judged.full:
             self._check_told(draft, judged, now)
@@ -505,7 +505,7 @@ class Proposals:
         row: ActionRow,
         draft: ActionRow,
         outcome: Resolved | RefusedError,
-        moment: Moment,
+        moment: JudgementMoment,
     ) -> ActionRow | None:
         now = to_micros(self._clock.now())
         judged = judged_or_refused(

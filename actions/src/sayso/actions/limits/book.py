@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import cast
 
 from sayso.actions.limits.definition import Limit, LimitSet, Of
-from sayso.actions.limits.following import HOLDING, Following
+from sayso.actions.limits.following import HOLDING, LimitsFollowing
 from sayso.actions.limits.look import Look, Planned
 from sayso.actions.limits.usage import (
     CARDS,
-    Place,
+    CounterKey,
     Used,
     Why,
     read_used,
@@ -116,9 +116,11 @@ class LimitBook:
         if limit.count is not None:
             yield Look(limit, self._place(reader, about, limit, ""), bucket, oldest)
 
-    def _place(self, reader: Reader, about: Circumstances, limit: Limit, currency: str) -> Place:
+    def _place(
+        self, reader: Reader, about: Circumstances, limit: Limit, currency: str
+    ) -> CounterKey:
         owner = EVERY_TENANT if limit.across else about.row.tenant
-        return Place(owner, limit.id, self._key(reader, about, limit), currency)
+        return CounterKey(owner, limit.id, self._key(reader, about, limit), currency)
 
     def _key(self, reader: Reader, about: Circumstances, limit: Limit) -> str:
         row = about.row
@@ -177,7 +179,9 @@ class LimitBook:
             away = (Planned(action_id, look, turned_away=True) for look in turned_away)
             remember(_TENTATIVE, (*others, *mine, *away))
 
-    def follow(self, tx: Transaction, was: ActionRow | None, now: ActionRow) -> Following | None:
+    def follow(
+        self, tx: Transaction, was: ActionRow | None, now: ActionRow
+    ) -> LimitsFollowing | None:
         """What a change of an action does to its uses; None when nothing does.
 
         Args:
@@ -197,7 +201,9 @@ class LimitBook:
         if not planned and not holds and not late and not came_back:
             return None
         known = uses_of(tx, now.tenant, now.id) if was is not None else []
-        return Following(row=now, was=before, known=tuple(known), planned=planned, log=self._log)
+        return LimitsFollowing(
+            row=now, was=before, known=tuple(known), planned=planned, log=self._log
+        )
 
 
 def _provider(about: Circumstances) -> str:

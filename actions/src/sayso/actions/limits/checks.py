@@ -13,7 +13,7 @@ from dataclasses import replace
 from sayso.actions.limits.book import Circumstances, LimitBook
 from sayso.actions.limits.look import Look, after_words, demand_of, sentence
 from sayso.actions.limits.usage import CARDS, Use, Used, Why, uses_of
-from sayso.actions.policy.base import Approver, Demand, Judgement, Outcome, Policy, Question
+from sayso.actions.policy.base import Approver, Demand, Judgement, Outcome, Policy, PolicyQuestion
 from sayso.errors import Code, RefusedError
 from sayso.store.base import Reader
 
@@ -31,7 +31,7 @@ class LimitChecks:
         reader: Reader,
         about: Circumstances,
         policy: Policy,
-        question: Question,
+        question: PolicyQuestion,
         judgement: Judgement,
     ) -> Judgement:
         """The judgement with the limits taken into account; what it would use is planned."""
@@ -91,7 +91,7 @@ class LimitChecks:
         reader: Reader,
         about: Circumstances,
         policy: Policy,
-        question: Question,
+        question: PolicyQuestion,
         approvers: Sequence[Approver],
         judgement: Judgement,
     ) -> Judgement:

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sayso.actions.limits.definition import EFFECTS, EVERY, Limit, Of
 from sayso.actions.limits.window import Window, read_rolling
 from sayso.actions.model.definition import Action
-from sayso.actions.policy.problem import Problem, no_action
+from sayso.actions.policy.problem import PolicyProblem, no_action
 from sayso.errors import Code, RefusedError
 from sayso.money import exponent_of
 from sayso.nesting import read_toml
@@ -63,7 +63,7 @@ class _WrongError(Exception):
 
 def read_limits(
     file: str, text: str, actions: Sequence[Action], roles: Sequence[str]
-) -> tuple[list[Limit], list[Problem]]:
+) -> tuple[list[Limit], list[PolicyProblem]]:
     """Read limits and check each.
 
     Returns:
@@ -74,7 +74,7 @@ def read_limits(
     except tomllib.TOMLDecodeError as error:
         return [], [_problem(file, text, "", _WrongError(f"it is no TOML: {error}", "fix it"))]
     limits: list[Limit] = []
-    problems: list[Problem] = []
+    problems: list[PolicyProblem] = []
     for key in values.keys() - {"limit"}:
         wrong = _WrongError(f"`{key[:40]}` means nothing here", "write each limit as [[limit]]")
         problems.append(_problem(file, text, "", wrong))
@@ -294,9 +294,9 @@ def _put(block: str, key: str, value: str) -> str:
     return line.sub(lambda found: f"{found[1]}{value}{found[2]}", block, count=1)
 
 
-def _problem(file: str, text: str, limit_id: str, error: _WrongError) -> Problem:
+def _problem(file: str, text: str, limit_id: str, error: _WrongError) -> PolicyProblem:
     found = re.search(rf'^\s*id\s*=\s*["\']{re.escape(limit_id)}["\']', text, re.MULTILINE)
     line = text.count("\n", 0, found.start() if found and limit_id else 0) + 1
-    return Problem(
+    return PolicyProblem(
         file=file, line=line, rule=limit_id, message=error.message, next_step=error.next_step
     )

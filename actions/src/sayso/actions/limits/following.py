@@ -30,7 +30,7 @@ HOLDING = frozenset({Status.APPROVED, Status.EXECUTING, Status.ACCEPTED, Status.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Following:
+class LimitsFollowing:
     """A change of an action's uses, to be written with the change of the action."""
 
     row: ActionRow

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from sayso.actions.limits.definition import Limit
-from sayso.actions.limits.usage import CARDS, NOTHING, Place, Use, Used, Why
+from sayso.actions.limits.usage import CARDS, NOTHING, CounterKey, Use, Used, Why
 from sayso.actions.policy.base import Demand
 from sayso.actions.policy.calendar import Calendar
 from sayso.money import Money
@@ -21,7 +21,7 @@ class Look(NamedTuple):
     """
 
     limit: Limit
-    place: Place
+    place: CounterKey
     bucket: int = 0
     oldest: int = 0
     minor: int = 0

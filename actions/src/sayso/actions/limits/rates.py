@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
 from typing import cast
 
-from sayso.actions.policy.problem import Problem
+from sayso.actions.policy.problem import PolicyProblem
 from sayso.errors import RefusedError
 from sayso.money import Money, exponent_of
 from sayso.nesting import read_toml
@@ -43,14 +43,14 @@ class Rates:
         return int(minor.to_integral_value(rounding=ROUND_CEILING))
 
 
-def read_rates(file: str, text: str) -> tuple[Rates, list[Problem]]:
+def read_rates(file: str, text: str) -> tuple[Rates, list[PolicyProblem]]:
     """Read `rates.toml`: `as_of` and, for each currency, what others are worth in it."""
     try:
         values: dict[str, object] = read_toml(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
         return Rates(), [_problem(file, f"it is no TOML: {error}", "fix that line")]
     as_of = values.pop("as_of", None)
-    problems: list[Problem] = []
+    problems: list[PolicyProblem] = []
     if not isinstance(as_of, date):
         step = "begin with as_of = 2026-11-27, the day of the rates"
         problems.append(_problem(file, "`as_of` is no day", step))
@@ -76,5 +76,5 @@ def _is_currency(word: str) -> bool:
         return False
 
 
-def _problem(file: str, message: str, next_step: str) -> Problem:
-    return Problem(file=file, line=1, rule="", message=message, next_step=next_step)
+def _problem(file: str, message: str, next_step: str) -> PolicyProblem:
+    return PolicyProblem(file=file, line=1, rule="", message=message, next_step=next_step)

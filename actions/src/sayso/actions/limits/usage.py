@@ -16,7 +16,7 @@ CARDS = "cards"
 """Stands in place of a currency where open cards are counted."""
 
 
-class Place(NamedTuple):
+class CounterKey(NamedTuple):
     """Which counter.
 
     Attributes:
@@ -37,7 +37,7 @@ class Use:
         count: 1. minor: in minor units of the currency; 0 where it is counted how many.
     """
 
-    place: Place
+    place: CounterKey
     bucket: int
     count: int
     minor: int
@@ -56,7 +56,7 @@ class Used:
 NOTHING = Used(count=0, minor=0)
 
 
-def read_used(reader: Reader, places: Sequence[tuple[Place, int]]) -> list[Used]:
+def read_used(reader: Reader, places: Sequence[tuple[CounterKey, int]]) -> list[Used]:
     """What is used of each, held and settled together.
 
     Args:
@@ -75,7 +75,7 @@ def uses_of(reader: Reader, home: Tenant, action_id: str) -> list[tuple[int, Use
 
 def _read(row: Row) -> Use:
     return Use(
-        place=Place(
+        place=CounterKey(
             owner=Tenant(text(row, "tenant")),
             limit_id=text(row, "limit_id"),
             key=text(row, "key"),

@@ -26,7 +26,7 @@ Said = Literal["yes", "less", "no", ""]
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class RecordedJudgement:
     """A judgement that stands in the ledger.
 
     Attributes:
@@ -40,7 +40,7 @@ class Recorded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class BacktestCase:
     """One that the draft does at once and about which people had decided otherwise."""
 
     id: str
@@ -65,7 +65,7 @@ class Played:
     now: Counter[str] = field(default_factory=Counter[str])
     newly: Counter[str] = field(default_factory=Counter[str])
     no_longer: int = 0
-    cases: list[Case] = field(default_factory=list[Case])
+    cases: list[BacktestCase] = field(default_factory=list[BacktestCase])
     checked: int = 0
     wrong: int = 0
 
@@ -80,11 +80,11 @@ class Player:
     def __init__(self, was: CedarPolicy, now: CedarPolicy, seed: int = 17) -> None:
         self._was, self._now = was, now
         self._dice = random.Random(seed)  # noqa: S311  (a sample, no secret)
-        self._sample: list[Recorded] = []
+        self._sample: list[RecordedJudgement] = []
         self._known = 0
         self.played = Played()
 
-    def play(self, one: Recorded) -> None:
+    def play(self, one: RecordedJudgement) -> None:
         """Play one."""
         played = self.played
         played.total += 1
@@ -97,7 +97,9 @@ class Player:
         if after == "allow" and before != "allow":
             played.newly[one.said] += 1
             if one.said in ("less", "no") and len(played.cases) < MOST_CASES:
-                case = Case(id=one.id, action=one.action, question=one.question, said=one.said)
+                case = BacktestCase(
+                    id=one.id, action=one.action, question=one.question, said=one.said
+                )
                 played.cases.append(case)
                 self._confirm(one)
         elif before == "allow" and after != "allow":
@@ -114,7 +116,7 @@ class Player:
             self._confirm(one)
         return self.played
 
-    def _confirm(self, one: Recorded) -> None:
+    def _confirm(self, one: RecordedJudgement) -> None:
         self.played.checked += 1
         for policy in (self._was, self._now):
             mine = policy.slice(one.action)
@@ -128,7 +130,7 @@ class Player:
                 return
 
 
-def outcome_of(policy: CedarPolicy, one: Recorded) -> str:
+def outcome_of(policy: CedarPolicy, one: RecordedJudgement) -> str:
     """`allow`, `ask`, `deny`, or `unknown` where nobody can say."""
     mine = policy.slice(one.action)
     if mine is None or one.question is None or mine.guess is None:

@@ -58,7 +58,7 @@ class History:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class PolicyQuestion:
     """Everything a policy may look at, read by us; nothing in it is a planner's word.
 
     Attributes:
@@ -169,7 +169,7 @@ class Policy(Protocol):
         """The numbers that its rules name, for telling people why they are asked."""
         ...
 
-    def judge(self, question: Question, also: Sequence[Demand] = ()) -> Judgement:
+    def judge(self, question: PolicyQuestion, also: Sequence[Demand] = ()) -> Judgement:
         """Say `allow`, `ask` with the least roles that would make it pass, or `deny`.
 
         Args:
@@ -177,7 +177,7 @@ class Policy(Protocol):
         """
         ...
 
-    def suppose(self, question: Question) -> Judgement:
+    def suppose(self, question: PolicyQuestion) -> Judgement:
         """What `judge` would say, without its rules: for telling people why they are asked.
 
         INVARIANT: nothing is allowed by it. It is quick, and not always asked of the engine.
@@ -185,7 +185,7 @@ class Policy(Protocol):
         ...
 
     def permits(
-        self, question: Question, approvers: Sequence[Approver], also: Sequence[Demand] = ()
+        self, question: PolicyQuestion, approvers: Sequence[Approver], also: Sequence[Demand] = ()
     ) -> Judgement:
         """Say `allow` or `deny` with the approvals that were really given; never `ask`."""
         ...

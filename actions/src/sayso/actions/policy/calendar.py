@@ -27,7 +27,7 @@ _LINE = re.compile(r"(\d{4}-\d{2}-\d{2})(?:\s+\S.*)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Moment:
+class LocalMoment:
     """One moment as people at the workspace's place read it.
 
     Attributes:
@@ -60,11 +60,11 @@ class Calendar:
         """The moment in the zone."""
         return at.astimezone(UTC if self._info is None else self._info)
 
-    def moment(self, at: datetime) -> Moment:
+    def moment(self, at: datetime) -> LocalMoment:
         """What the moment is there."""
         local = self.local(at)
         day = local.date()
-        return Moment(
+        return LocalMoment(
             weekday=WEEKDAYS[local.weekday()],
             hour=local.hour,
             day=day,

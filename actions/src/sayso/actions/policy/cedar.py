@@ -20,17 +20,17 @@ from types import MappingProxyType
 import orjson
 
 from sayso.actions.model.definition import Action, Assurance, Effect, Fact
-from sayso.actions.policy.base import Approver, Demand, Judgement, Outcome, Question
+from sayso.actions.policy.base import Approver, Demand, Judgement, Outcome, PolicyQuestion
 from sayso.actions.policy.calendar import Calendar
 from sayso.actions.policy.cedar_rules import Rules, read_rules
 from sayso.actions.policy.cedar_schema import (
     CONTEXT_FIELDS,
-    Request,
+    CedarRequest,
     RequestForm,
     schema_text,
 )
-from sayso.actions.policy.cedarpy_adapter import Entities, Verdict, evaluate, parse_schema
-from sayso.actions.policy.problem import Problem
+from sayso.actions.policy.cedarpy_adapter import CedarVerdict, Entities, evaluate, parse_schema
+from sayso.actions.policy.problem import PolicyProblem
 from sayso.actions.policy.slices import Slice, cut, digest, hypotheticals
 from sayso.errors import Code, ConfigError
 
@@ -84,9 +84,9 @@ class _Asked:
     """
 
     slice: Slice
-    request: Request
+    request: CedarRequest
     entities: Entities
-    verdicts: dict[tuple[int, frozenset[str]], Verdict]
+    verdicts: dict[tuple[int, frozenset[str]], CedarVerdict]
 
 
 class CedarPolicy:
@@ -191,7 +191,7 @@ class CedarPolicy:
         """Every rule."""
         return self._rules
 
-    def judge(self, question: Question, also: Sequence[Demand] = ()) -> Judgement:
+    def judge(self, question: PolicyQuestion, also: Sequence[Demand] = ()) -> Judgement:
         """Say `allow`, `ask` with the least roles that would make it pass, or `deny`.
 
         Fewest people first; among as many people, the roles that were declared first.
@@ -285,7 +285,7 @@ class CedarPolicy:
         roles = [role for role in self._roles if role in named | demanded]
         return hypotheticals(roles, self._max_quorum)
 
-    def suppose(self, question: Question) -> Judgement:
+    def suppose(self, question: PolicyQuestion) -> Judgement:
         """See `Policy.suppose`: by the formulas, where they say everything."""
         mine = self.slice(question.action.name)
         if mine is None or mine.guess is None:
@@ -302,7 +302,7 @@ class CedarPolicy:
         )
 
     def permits(
-        self, question: Question, approvers: Sequence[Approver], also: Sequence[Demand] = ()
+        self, question: PolicyQuestion, approvers: Sequence[Approver], also: Sequence[Demand] = ()
     ) -> Judgement:
         """Say `allow` or `deny` with the approvals that were really given.
 
@@ -329,7 +329,7 @@ class CedarPolicy:
         outcome = Outcome.ALLOW if verdict.allowed else Outcome.DENY
         return _judgement(asked, outcome, verdict.rules, also=also if verdict.allowed else ())
 
-    def record(self, question: Question) -> dict[str, int | str | bool]:
+    def record(self, question: PolicyQuestion) -> dict[str, int | str | bool]:
         """Every fact that some rule could read, for explaining and for playing it again later."""
         action = question.action
         form = self._whole.get(action.name)
@@ -347,7 +347,7 @@ class CedarPolicy:
         values, _, _ = form.plain(question)
         return {name: value for name, value in values.items() if name not in _IDS}
 
-    def explain(self, question: Question) -> list[Hypothesis]:
+    def explain(self, question: PolicyQuestion) -> list[Hypothesis]:
         """List each hypothetical that `judge` may ask, its answer and the rules that decided."""
         asked = self._ready(question)
         if isinstance(asked, Judgement):
@@ -361,7 +361,7 @@ class CedarPolicy:
             answers.append(_hypothesis(roles, failed or _judgement(asked, outcome, verdict.rules)))
         return answers
 
-    def _ready(self, question: Question) -> _Asked | Judgement:
+    def _ready(self, question: PolicyQuestion) -> _Asked | Judgement:
         """Pass the guards of our own and build the request, or say why it is denied."""
         name = question.action.name
         mine = self.slice(name)
@@ -382,7 +382,7 @@ class CedarPolicy:
             what = f"the question could not be read: {type(error).__name__}"
             return _failed(mine.version, (what,))
 
-    def _asked(self, mine: Slice, request: Request) -> _Asked:
+    def _asked(self, mine: Slice, request: CedarRequest) -> _Asked:
         """The question as it was asked before, or anew.
 
         The rules are fixed and see nothing but the request, so the very same request has the very
@@ -403,7 +403,7 @@ class CedarPolicy:
                 self._recent.popitem(last=False)
         return asked
 
-    def _evaluate(self, asked: _Asked, approvals: int, roles: frozenset[str]) -> Verdict:
+    def _evaluate(self, asked: _Asked, approvals: int, roles: frozenset[str]) -> CedarVerdict:
         known = asked.verdicts.get((approvals, roles))
         if known is None:
             known = self._ask(asked, approvals, roles)
@@ -411,14 +411,14 @@ class CedarPolicy:
                 asked.verdicts[approvals, roles] = known
         return known
 
-    def _ask(self, asked: _Asked, approvals: int, roles: frozenset[str]) -> Verdict:
+    def _ask(self, asked: _Asked, approvals: int, roles: frozenset[str]) -> CedarVerdict:
         context = asked.request.context | {"approvals": approvals, "approvedBy": sorted(roles)}
         try:
             request = asked.request.parts | {"context": orjson.dumps(context).decode()}
             return evaluate(request, asked.slice.rule_set, asked.entities, asked.slice.form.schema)
         except Exception as error:  # noqa: BLE001  (a guard that fails must deny, whatever it was)
             reason = f"Cedar failed: {type(error).__name__}: {error!s:.200}"
-            return Verdict(allowed=False, rules=frozenset(), errors=(reason,))
+            return CedarVerdict(allowed=False, rules=frozenset(), errors=(reason,))
 
 
 def read_default_policy(connectors: Iterable[str]) -> dict[str, str]:
@@ -511,7 +511,7 @@ def _check_settings(roles: Sequence[str], max_quorum: int) -> None:
         )
 
 
-def invalid_policy(problems: Sequence[Problem]) -> ConfigError:
+def invalid_policy(problems: Sequence[PolicyProblem]) -> ConfigError:
     """Says what is wrong with a policy: the first problem, the others in the detail."""
     first, *others = problems
     more = f" (and {len(others)} more)" if others else ""

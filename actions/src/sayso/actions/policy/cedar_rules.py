@@ -13,7 +13,7 @@ from sayso.actions.model.definition import Action
 from sayso.actions.policy.cedar_errors import Misuse, find_misuse
 from sayso.actions.policy.cedar_schema import CONTEXT_FIELDS, ENTITY_ATTRIBUTES, GROUPS
 from sayso.actions.policy.cedarpy_adapter import Schema, parse_rules, validate_rules
-from sayso.actions.policy.problem import Problem, no_action
+from sayso.actions.policy.problem import PolicyProblem, no_action
 
 RESERVED_PREFIX = "sayso."
 """Ids that begin so are the guards that no text can lift."""
@@ -98,17 +98,17 @@ class _Piece:
         signs = (found[0] for found in _TOKEN.finditer(self.text))
         return " ".join(sign for sign in signs if not sign.startswith("//"))
 
-    def problem(self, message: str, next_step: str, word: str = "") -> Problem:
+    def problem(self, message: str, next_step: str, word: str = "") -> PolicyProblem:
         at = self.text.find(word) if word else 0
         line = self.line + self.text.count("\n", 0, max(at, 0))
-        return Problem(
+        return PolicyProblem(
             file=self.file, line=line, rule=self.rule, message=message, next_step=next_step
         )
 
 
 def read_rules(
     texts: Mapping[str, str], actions: Sequence[Action], roles: Sequence[str], schema: Schema
-) -> tuple[Rules, list[Problem]]:
+) -> tuple[Rules, list[PolicyProblem]]:
     """Read and check every rule.
 
     Args:
@@ -125,10 +125,10 @@ def read_rules(
     explains: dict[str, str] = {}
     signs: dict[str, str] = {}
     named_roles: dict[str, frozenset[str]] = {}
-    problems: list[Problem] = []
+    problems: list[PolicyProblem] = []
     for piece in (piece for file in sorted(texts) for piece in _split(file, texts[file])):
         node = _parse(piece, words)
-        if isinstance(node, Problem):
+        if isinstance(node, PolicyProblem):
             problems.append(node)
             continue
         found = [*_label_problems(piece, node, nodes), *_type_problems(piece, node, schema, words)]
@@ -145,8 +145,8 @@ def read_rules(
     return Rules(nodes=nodes, explains=explains, signs=signs, named_roles=named_roles), problems
 
 
-def _empty(texts: Mapping[str, str]) -> Problem:
-    return Problem(
+def _empty(texts: Mapping[str, str]) -> PolicyProblem:
+    return PolicyProblem(
         file=min(texts, default="the policy"),
         line=1,
         rule="",
@@ -216,7 +216,7 @@ def _piece(file: str, text: str, start: int, end: int, tokens: int, depth: int) 
     return _Piece(file=file, line=line, text=text[begin:end], tokens=tokens, depth=depth)
 
 
-def _parse(piece: _Piece, words: _Words) -> pst.Template | Problem:
+def _parse(piece: _Piece, words: _Words) -> pst.Template | PolicyProblem:
     if piece.tokens > MAX_RULE_TOKENS or piece.depth > MAX_RULE_DEPTH:
         return piece.problem(
             f"longer than {MAX_RULE_TOKENS} words and signs, or nested over {MAX_RULE_DEPTH} deep",
@@ -238,7 +238,7 @@ def _parse(piece: _Piece, words: _Words) -> pst.Template | Problem:
 
 def _label_problems(
     piece: _Piece, node: pst.Template, nodes: Mapping[str, pst.Template]
-) -> Iterator[Problem]:
+) -> Iterator[PolicyProblem]:
     rule = node.annotations.get("id", "")
     if not _ID.fullmatch(rule):
         yield piece.problem(
@@ -257,7 +257,7 @@ def _label_problems(
 
 def _type_problems(
     piece: _Piece, node: pst.Template, schema: Schema, words: _Words
-) -> list[Problem]:
+) -> list[PolicyProblem]:
     errors = validate_rules(piece.text, schema)
     # A wrong name also leaves the rule without an action; only the name is worth reading.
     sharp = [error for error in errors if _NO_ACTION not in error]
@@ -279,7 +279,7 @@ def _is_about_groups(node: pst.Template) -> bool:
             return False
 
 
-def _cedar_problem(piece: _Piece, error: str, words: _Words) -> Problem:
+def _cedar_problem(piece: _Piece, error: str, words: _Words) -> PolicyProblem:
     message = _PREFIX.sub("", error)
     found = _WORD.search(message)
     word = (found[1] or found[2]) if found else ""
@@ -308,7 +308,7 @@ def _cedar_problem(piece: _Piece, error: str, words: _Words) -> Problem:
     return piece.problem(message[:1].lower() + message[1:300], step, word)
 
 
-def _misused(piece: _Piece, misuse: Misuse) -> Problem:
+def _misused(piece: _Piece, misuse: Misuse) -> PolicyProblem:
     close = difflib.get_close_matches(misuse.word, misuse.known, n=1)
     step = f"did you mean `{close[0]}`?" if close else misuse.next_step
     return piece.problem(misuse.message, step, misuse.word)

@@ -20,7 +20,7 @@ from sayso.actions.model.definition import (
     FactType,
     FactValue,
 )
-from sayso.actions.policy.base import Question
+from sayso.actions.policy.base import PolicyQuestion
 from sayso.actions.policy.calendar import WEEKDAYS, Calendar
 from sayso.actions.policy.cedarpy_adapter import Entities, Schema, parse_entities, parse_schema
 from sayso.errors import Code, ConfigError
@@ -181,7 +181,7 @@ def _invalid(action: Action, problem: str, next_step: str) -> ConfigError:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class CedarRequest:
     """A question in Cedar's shape, without the approvals.
 
     Attributes:
@@ -240,7 +240,7 @@ class RequestForm:
         self.schema = parse_schema("\n".join((*_ENTITIES, _action_line(self.action, self.reads))))
 
     def values(
-        self, question: Question
+        self, question: PolicyQuestion
     ) -> tuple[dict[str, Given], tuple[str, ...], tuple[str, ...]]:
         """What the rules read of a question, what of it is missing, and what is wrong with it."""
         errors: list[str] = []
@@ -272,7 +272,7 @@ class RequestForm:
         ]
         return known, tuple(missing), tuple(errors)
 
-    def build(self, question: Question) -> Request:
+    def build(self, question: PolicyQuestion) -> CedarRequest:
         """Put a question into Cedar's shape; its owner is already known to be the subject."""
         known, missing, errors = self.values(question)
         values = self._named(question)
@@ -282,7 +282,7 @@ class RequestForm:
             values[name] = _scaled(value)
             if name in self.reads:
                 context[name] = _decimal(value) if isinstance(value, Decimal) else value
-        return Request(
+        return CedarRequest(
             parts=self._parts(customer, thing),
             context=context,
             values=values,
@@ -293,7 +293,7 @@ class RequestForm:
             errors=errors,
         )
 
-    def _named(self, question: Question) -> dict[str, int | str | bool]:
+    def _named(self, question: PolicyQuestion) -> dict[str, int | str | bool]:
         """What stands beside the context."""
         return {
             "principal": question.subject.id if self.names_ids else _ANYBODY,
@@ -310,7 +310,7 @@ class RequestForm:
         }
 
     def plain(
-        self, question: Question
+        self, question: PolicyQuestion
     ) -> tuple[dict[str, int | str | bool], tuple[str, ...], tuple[str, ...]]:
         """The values of a question as formulas take them, with what is missing and wrong."""
         values = self._named(question)
@@ -325,8 +325,8 @@ class RequestForm:
             values[name] = _scaled(value)
         return values, missing, errors
 
-    def of_values(self, values: Mapping[str, int | str | bool]) -> Request:
-        """The request behind a question that is given by its values: see `Request.values`."""
+    def of_values(self, values: Mapping[str, int | str | bool]) -> CedarRequest:
+        """The request behind a question that is given by its values: see `CedarRequest.values`."""
         money = {field.name for field in CONTEXT_FIELDS if field.type == "decimal"}
         money |= {name for name, fact in self.facts.items() if fact.type == "decimal"}
         context: dict[str, JsonValue] = {
@@ -335,7 +335,7 @@ class RequestForm:
             if name in self.reads
         }
         customer, thing = str(values["principal"]), str(values["resource"])
-        return Request(
+        return CedarRequest(
             parts=self._parts(customer, thing),
             context=context,
             values=dict(values),
@@ -344,7 +344,7 @@ class RequestForm:
             kind=str(values["resource.kind"]),
         )
 
-    def entities(self, request: Request) -> Entities:
+    def entities(self, request: CedarRequest) -> Entities:
         """The customer and the object of a request, for Cedar; those of before are kept."""
         key = (*request.named, request.assurance, request.kind)
         known = self._known.get(key)
@@ -379,7 +379,9 @@ class RequestForm:
         else:
             errors.append(f"fact `{name}` is none of its words")
 
-    def _time(self, question: Question, missing: list[str], errors: list[str]) -> dict[str, Given]:
+    def _time(
+        self, question: PolicyQuestion, missing: list[str], errors: list[str]
+    ) -> dict[str, Given]:
         if question.at.tzinfo is None:
             errors.append("the time of the judgement has no time zone")
         found: dict[str, Given] = {"hour": question.at.astimezone(UTC).hour}
@@ -431,7 +433,7 @@ def _amount(action: Action, amount: Money | None, errors: list[str]) -> Decimal:
     return amount.decimal if amount is not None else Decimal(0)
 
 
-def _history(question: Question, currency: str, errors: list[str]) -> dict[str, Given]:
+def _history(question: PolicyQuestion, currency: str, errors: list[str]) -> dict[str, Given]:
     history = question.history
     if history.count_30d < 0 or history.amount_30d_minor < 0:
         errors.append("the history of the last 30 days is negative")

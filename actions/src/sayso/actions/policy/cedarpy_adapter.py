@@ -21,7 +21,7 @@ Entities = cedarpy.Entities
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class CedarVerdict:
     """What Cedar said to one request.
 
     Attributes:
@@ -75,7 +75,9 @@ def parse_entities(entities_json: str, schema: Schema) -> Entities:
     )
 
 
-def evaluate(request: JsonObject, rules: RuleSet, entities: Entities, schema: Schema) -> Verdict:
+def evaluate(
+    request: JsonObject, rules: RuleSet, entities: Entities, schema: Schema
+) -> CedarVerdict:
     """Ask one request.
 
     Args:
@@ -92,12 +94,12 @@ def evaluate(request: JsonObject, rules: RuleSet, entities: Entities, schema: Sc
     return _verdict(result)
 
 
-def _verdict(result: cedarpy.AuthzResult) -> Verdict:
+def _verdict(result: cedarpy.AuthzResult) -> CedarVerdict:
     errors = tuple(result.diagnostics.errors)
     decision = result.decision
     if decision is cedarpy.Decision.NoDecision and not errors:
         errors = ("no decision",)
-    return Verdict(
+    return CedarVerdict(
         allowed=decision is cedarpy.Decision.Allow and not errors,
         rules=frozenset(result.diagnostics.reasons),
         errors=errors,

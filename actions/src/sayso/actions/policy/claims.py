@@ -12,7 +12,7 @@ from typing import Literal, cast
 
 from sayso.actions.model.definition import Action
 from sayso.actions.policy.analysis.direction import confirm
-from sayso.actions.policy.analysis.people import Approvals, all_approvals
+from sayso.actions.policy.analysis.people import HypotheticalApprovals, all_approvals
 from sayso.actions.policy.cedar import CedarPolicy
 from sayso.actions.policy.formula import solver
 from sayso.actions.policy.formula.domain import domain_of
@@ -27,7 +27,7 @@ from sayso.actions.policy.formula.terms import FALSE, Formula, Value, conj, give
 from sayso.actions.policy.slices import asked_roles
 from sayso.actions.policy.tables.compile import compile_rows
 from sayso.actions.policy.tables.file import read_values
-from sayso.actions.policy.tables.rows import Row
+from sayso.actions.policy.tables.rows import RuleRow
 from sayso.errors import Code, ConfigError
 from sayso.extras import install
 
@@ -45,12 +45,12 @@ class Claim:
     id: str
     say: str
     action: str
-    segment: Row
+    segment: RuleRow
     needs: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Proof:
+class ClaimProof:
     """What came of it.
 
     Attributes:
@@ -61,7 +61,7 @@ class Proof:
 
     claim: Claim
     verdict: Literal["proved", "false", "unknown"]
-    counterexample: tuple[dict[str, Value], Approvals] | None = None
+    counterexample: tuple[dict[str, Value], HypotheticalApprovals] | None = None
     why: str = ""
     solved: bool = False
 
@@ -102,7 +102,7 @@ def read_claims(
     return found
 
 
-def prove(policy: CedarPolicy, claim: Claim, action: Action) -> Proof:
+def prove(policy: CedarPolicy, claim: Claim, action: Action) -> ClaimProof:
     """Look for a question of the segment that contradicts a claim; by the solver too, if there."""
     by_search = _prove(policy, claim, action, find)
     if not solver.is_installed() or by_search.verdict == "unknown":
@@ -111,16 +111,16 @@ def prove(policy: CedarPolicy, claim: Claim, action: Action) -> Proof:
     if by_solver.verdict == by_search.verdict:
         return replace(by_search, solved=True)
     why = by_solver.why or "search and solver disagree, which is a fault of ours: report it"
-    return Proof(claim=claim, verdict="unknown", why=why)
+    return ClaimProof(claim=claim, verdict="unknown", why=why)
 
 
-def _prove(policy: CedarPolicy, claim: Claim, action: Action, finder: Finder) -> Proof:
+def _prove(policy: CedarPolicy, claim: Claim, action: Action, finder: Finder) -> ClaimProof:
     mine = policy.slice(claim.action)
     assert mine is not None, "of an action that the policy was made for"
     left_out = mine.translated.left_out
     if left_out:
         rule, why = next(iter(left_out.items()))
-        return Proof(claim=claim, verdict="unknown", why=f"rule `{rule}` reads {why}")
+        return ClaimProof(claim=claim, verdict="unknown", why=f"rule `{rule}` reads {why}")
     segment, allowed = _segment(claim, action, policy), mine.translated.allowed
     domain = domain_of(mine.action, mine.facts, (segment, allowed), ())
     named = {role for roles in policy.rules.named_roles.values() for role in roles}
@@ -135,15 +135,15 @@ def _prove(policy: CedarPolicy, claim: Claim, action: Action, finder: Finder) ->
             if found is None:
                 continue
             if not confirm(mine, found, approvals):
-                return Proof(claim=claim, verdict="unknown", why="the engine says otherwise")
-            return Proof(claim=claim, verdict="false", counterexample=(found, approvals))
+                return ClaimProof(claim=claim, verdict="unknown", why="the engine says otherwise")
+            return ClaimProof(claim=claim, verdict="false", counterexample=(found, approvals))
     except UndecidedError:
         why = f"its rules are too entangled; a solver may say more: {install('prove')}"
-        return Proof(claim=claim, verdict="unknown", why=why)
-    return Proof(claim=claim, verdict="proved")
+        return ClaimProof(claim=claim, verdict="unknown", why=why)
+    return ClaimProof(claim=claim, verdict="proved")
 
 
-def _contradicts(claim: Claim, approvals: Approvals) -> bool:
+def _contradicts(claim: Claim, approvals: HypotheticalApprovals) -> bool:
     """Whether these people's yes may not be enough by the claim."""
     if claim.needs == REFUSE:
         return True

@@ -31,7 +31,7 @@ from sayso.actions.policy.base import (
     Judgement,
     Outcome,
     Policy,
-    Question,
+    PolicyQuestion,
 )
 from sayso.actions.policy.card import Card, build_card
 from sayso.actions.policy.signs import (
@@ -139,9 +139,11 @@ class Evaluator:
                 raise changed_outside("the version of the policy")
         return loaded
 
-    def question(self, reader: Reader, row: ActionRow, resolved: Resolved, now: int) -> Question:
+    def question(
+        self, reader: Reader, row: ActionRow, resolved: Resolved, now: int
+    ) -> PolicyQuestion:
         """Everything the policy may look at, with the history as this transaction sees it."""
-        return Question(
+        return PolicyQuestion(
             tenant=row.tenant,
             action=self._registry.action(row.name),
             subject=row.subject,
@@ -200,7 +202,7 @@ class Evaluator:
     def _given(
         self,
         loaded: LoadedPolicy,
-        question: Question,
+        question: PolicyQuestion,
         asked: Judgement | None,
         approvers: Sequence[Approver],
     ) -> Judgement:
@@ -248,7 +250,7 @@ class Evaluator:
         reader: Reader,
         loaded: LoadedPolicy,
         row: ActionRow,
-        question: Question,
+        question: PolicyQuestion,
         ceiling: Staged | None,
     ) -> Judgement:
         """What the policy says, under the ceiling of the roll-out."""
@@ -368,7 +370,7 @@ class Evaluator:
         full = _full(loaded.limits, judgement, row)
         return Judged(row=judged, card=card, expires_at=expires_at, full=full)
 
-    def _remember(self, digest: str, number: int, question: Question) -> None:
+    def _remember(self, digest: str, number: int, question: PolicyQuestion) -> None:
         """Keep what an allowed snapshot was judged under, for the claim that mostly follows."""
         self._recent[digest] = (number, *_circumstances(question))
         while len(self._recent) > _REMEMBERED:
@@ -461,7 +463,7 @@ def schema_hash(args: type[Args]) -> str:
     return hashlib.sha256(encoded).hexdigest()
 
 
-def _circumstances(question: Question) -> tuple[object, ...]:
+def _circumstances(question: PolicyQuestion) -> tuple[object, ...]:
     """The parts of a question that are not in the snapshot's digest."""
     return (
         question.history,
@@ -482,7 +484,9 @@ def _judged_elsewhere(name: str, number: int) -> RetryableError:
     )
 
 
-def _about(loaded: LoadedPolicy, row: ActionRow, question: Question, now: int) -> Circumstances:
+def _about(
+    loaded: LoadedPolicy, row: ActionRow, question: PolicyQuestion, now: int
+) -> Circumstances:
     """What limits look at."""
     return Circumstances(
         limits=loaded.limits,
@@ -520,7 +524,7 @@ def _joined(row: ActionRow, equal: ActionRow, now: int) -> ActionRow:
     return replace(row, status=Status.REFUSED, error=error, due_at=None, updated_at=now)
 
 
-def _why(policy: Policy, question: Question, judgement: Judgement) -> Why:
+def _why(policy: Policy, question: PolicyQuestion, judgement: Judgement) -> Why:
     if judgement.with_plan:
         needed = needed_sentence(judgement.roles)
         return Why(reason="Needs nobody by itself; it belongs to this plan", needed=needed)

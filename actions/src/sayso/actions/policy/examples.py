@@ -15,13 +15,13 @@ from typing import cast
 
 from sayso.actions.model.definition import Action
 from sayso.actions.policy.analysis.people import who
-from sayso.actions.policy.analysis.words import Answer, answer_of
+from sayso.actions.policy.analysis.words import AnalysisAnswer, answer_of
 from sayso.actions.policy.cedar import CedarPolicy
 from sayso.actions.policy.formula.domain import domain_of, pick
 from sayso.actions.policy.formula.terms import Value
 from sayso.actions.policy.formula.translate import SCALE
 from sayso.actions.policy.slices import Slice
-from sayso.actions.policy.tables.file import Readable, readable_fields
+from sayso.actions.policy.tables.file import ReadableField, readable_fields
 from sayso.errors import Code, ConfigError
 from sayso.nesting import read_toml
 
@@ -53,11 +53,11 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tried:
+class ExampleResult:
     """A test and what the policy says."""
 
     example: Example
-    answer: Answer
+    answer: AnalysisAnswer
     values: Mapping[str, Value]
     reads: frozenset[str]
 
@@ -107,13 +107,13 @@ def read_examples(
     return found
 
 
-def try_example(policy: CedarPolicy, example: Example) -> Tried:
+def try_example(policy: CedarPolicy, example: Example) -> ExampleResult:
     """Ask a policy about one test."""
     mine = policy.slice(example.action)
     assert mine is not None, "of an action that the policy was made for"
     values = {**_ordinary(mine), **example.values}
     answer = answer_of(mine, values)
-    return Tried(example=example, answer=answer, values=values, reads=mine.form.reads)
+    return ExampleResult(example=example, answer=answer, values=values, reads=mine.form.reads)
 
 
 def _ordinary(mine: Slice) -> dict[str, Value]:
@@ -144,7 +144,7 @@ def _values(
     say: str,
     row: Mapping[str, object],
     currency: str,
-    fields: Mapping[str, Readable],
+    fields: Mapping[str, ReadableField],
 ) -> dict[str, Value]:
     found: dict[str, Value] = {"currency": currency} if currency else {}
     for name, given in row.items():
@@ -157,7 +157,7 @@ def _values(
     return found
 
 
-def _value(file: str, say: str, name: str, field: Readable, given: object) -> Value:
+def _value(file: str, say: str, name: str, field: ReadableField, given: object) -> Value:
     match field.type:
         case "flag" if isinstance(given, bool):
             return given

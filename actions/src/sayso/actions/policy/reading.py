@@ -15,11 +15,11 @@ from sayso.actions.policy.calendar import Calendar, read_calendar
 from sayso.actions.policy.cedar import CedarPolicy, invalid_policy
 from sayso.actions.policy.cedarpy_adapter import parse_rules
 from sayso.actions.policy.document import PolicyDocument
-from sayso.actions.policy.problem import Problem
+from sayso.actions.policy.problem import PolicyProblem
 from sayso.actions.policy.tables.compile import compile_rows
-from sayso.actions.policy.tables.file import Table, read_table, readable_fields
+from sayso.actions.policy.tables.file import RuleTable, read_table, readable_fields
 from sayso.actions.policy.tables.read_back import read_row
-from sayso.actions.policy.tables.rows import Row
+from sayso.actions.policy.tables.rows import RuleRow
 from sayso.actions.rollout.definition import Rollout
 from sayso.actions.rollout.dials import Dials, unreachable
 from sayso.actions.rollout.file import read_rollout
@@ -42,7 +42,7 @@ class ReadPolicy:
     document: PolicyDocument
     policy: CedarPolicy
     calendar: Calendar
-    tables: tuple[Table, ...]
+    tables: tuple[RuleTable, ...]
     limits: LimitSet
     dials: Dials
     absent: frozenset[str] = frozenset()
@@ -81,8 +81,8 @@ def _read(
 ) -> ReadPolicy:
     calendar = calendar_of(document)
     texts: dict[str, str] = {}
-    tables: list[Table] = []
-    problems: list[Problem] = []
+    tables: list[RuleTable] = []
+    problems: list[PolicyProblem] = []
     limits, wrong_limits = _limits_of(document, actions)
     problems += wrong_limits
     dials, wrong_dials = _dials_of(document, actions, calendar)
@@ -136,7 +136,7 @@ def _read(
 
 def dials_of(
     document: PolicyDocument, actions: Sequence[Action], calendar: Calendar
-) -> tuple[Dials, list[Problem]]:
+) -> tuple[Dials, list[PolicyProblem]]:
     """The dials of a document, and what is wrong with others."""
     declared = declared_actions(document.schema, actions)
     return _dials_of(document, [*actions, *declared.absent], calendar)
@@ -144,14 +144,14 @@ def dials_of(
 
 def _dials_of(
     document: PolicyDocument, actions: Sequence[Action], calendar: Calendar
-) -> tuple[Dials, list[Problem]]:
+) -> tuple[Dials, list[PolicyProblem]]:
     roles = document.rules.roles
-    rollout, problems = Rollout(), list[Problem]()
+    rollout, problems = Rollout(), list[PolicyProblem]()
     for name, text in _files(document, ROLLOUT):
         rollout, problems = read_rollout(name, text, actions, roles)
         dials = Dials(rollout, actions, roles, calendar)
         problems += [
-            Problem(
+            PolicyProblem(
                 file=name,
                 line=1,
                 rule=dial.id,
@@ -166,7 +166,7 @@ def _dials_of(
 
 def limits_of(
     document: PolicyDocument, actions: Sequence[Action]
-) -> tuple[LimitSet, list[Problem]]:
+) -> tuple[LimitSet, list[PolicyProblem]]:
     """The limits of a document, and what is wrong with others."""
     declared = declared_actions(document.schema, actions)
     return _limits_of(document, [*actions, *declared.absent])
@@ -174,9 +174,9 @@ def limits_of(
 
 def _limits_of(
     document: PolicyDocument, actions: Sequence[Action]
-) -> tuple[LimitSet, list[Problem]]:
+) -> tuple[LimitSet, list[PolicyProblem]]:
     limits: list[Limit] = []
-    problems: list[Problem] = []
+    problems: list[PolicyProblem] = []
     rates = Rates()
     for name, text in _files(document, LIMITS):
         found, wrong = read_limits(name, text, actions, document.rules.roles)
@@ -188,7 +188,7 @@ def _limits_of(
     return LimitSet(limits=tuple(limits), rates=rates), problems
 
 
-def rows_of(policy: CedarPolicy, action: Action) -> dict[str, Row | None]:
+def rows_of(policy: CedarPolicy, action: Action) -> dict[str, RuleRow | None]:
     """Each rule about one action as a row, in order; None for those that are none."""
     mine = policy.slice(action.name)
     assert mine is not None, "of an action that the policy was made for"
@@ -202,7 +202,7 @@ def _names(action: Action) -> tuple[list[str], list[str]]:
     return numbers, [field.name for field in fields if field.type == "money"]
 
 
-def _check_read_back(table: Table, text: str, action: Action) -> None:
+def _check_read_back(table: RuleTable, text: str, action: Action) -> None:
     # INVARIANT: what people read in a table is what the engine was given.
     numbers, money = _names(action)
     nodes = parse_rules(text).static_policies.values()
@@ -243,8 +243,8 @@ def _files(document: PolicyDocument, base: str) -> Iterator[tuple[str, str]]:
             yield name, text
 
 
-def _other_file(name: str) -> Problem:
-    return Problem(
+def _other_file(name: str) -> PolicyProblem:
+    return PolicyProblem(
         file=name,
         line=1,
         rule="",

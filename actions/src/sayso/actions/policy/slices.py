@@ -22,11 +22,11 @@ from sayso.actions.model.definition import Action, Fact
 from sayso.actions.policy.calendar import UTC_NAME, Calendar
 from sayso.actions.policy.cedar_rules import Rules
 from sayso.actions.policy.cedar_schema import RequestForm
-from sayso.actions.policy.cedarpy_adapter import RuleSet, Verdict, compile_rules, evaluate
+from sayso.actions.policy.cedarpy_adapter import CedarVerdict, RuleSet, compile_rules, evaluate
 from sayso.actions.policy.formula.compiled import First, Values, all_of, first_of
 from sayso.actions.policy.formula.domain import kinds_of
 from sayso.actions.policy.formula.terms import conj, given
-from sayso.actions.policy.formula.translate import Readable, Translated, translate
+from sayso.actions.policy.formula.translate import ReadableFacts, Translated, translate
 
 Hypothetical = tuple[str, ...]
 """Who might say yes: the role of each distinct person; empty for nobody."""
@@ -116,7 +116,7 @@ class Slice:
             return self.translated
         return translate(without(self.rules, missing).nodes, self.readable)
 
-    def ask(self, values: Values, people: int, roles: frozenset[str]) -> Verdict:
+    def ask(self, values: Values, people: int, roles: frozenset[str]) -> CedarVerdict:
         """What the engine says to a question given by its values."""
         request = self.form.of_values(values)
         context = request.context | {"approvals": people, "approvedBy": sorted(roles)}
@@ -128,9 +128,9 @@ class Slice:
         )
 
     @property
-    def readable(self) -> Readable:
+    def readable(self) -> ReadableFacts:
         """What the rules can read."""
-        return Readable(kinds=kinds_of(self.facts))
+        return ReadableFacts(kinds=kinds_of(self.facts))
 
 
 def cut(
@@ -162,7 +162,7 @@ def cut(
         names_ids=any(map(names_ids, mine.nodes.values())),
         calendar=calendar,
     )
-    translated = translate(mine.nodes, Readable(kinds=kinds_of(facts)))
+    translated = translate(mine.nodes, ReadableFacts(kinds=kinds_of(facts)))
     return Slice(
         action=action,
         facts=facts,

@@ -41,7 +41,7 @@ _NOT_A_SEGMENT = frozenset({"hour", "localHour", "weekday", "holiday"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decided:
+class DecidedCard:
     """A card that people decided.
 
     Attributes:
@@ -73,7 +73,7 @@ class Done:
     at: int
 
 
-_Case = TypeVar("_Case", Decided, Done)
+_Case = TypeVar("_Case", DecidedCard, Done)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,8 +136,8 @@ class Tightening:
     condition: Condition | None
     sort: Literal["ask", "never"]
     by: str
-    hits: tuple[Decided | Done, ...]
-    others: tuple[Decided | Done, ...]
+    hits: tuple[DecidedCard | Done, ...]
+    others: tuple[DecidedCard | Done, ...]
 
     @property
     def of(self) -> int:
@@ -195,7 +195,7 @@ class Suggestion:
     up_to: Decimal | None
     condition: Condition | None
     yes: int
-    others: tuple[Decided, ...]
+    others: tuple[DecidedCard, ...]
 
     @property
     def cards(self) -> int:
@@ -241,7 +241,7 @@ def may_be_suggested(action: Action) -> bool:
 
 
 def suggest(
-    action: str, decided: Sequence[Decided], declined: Collection[str] = ()
+    action: str, decided: Sequence[DecidedCard], declined: Collection[str] = ()
 ) -> Suggestion | None:
     """The row of one action that would have spared people the most cards; None where none would.
 
@@ -263,13 +263,13 @@ def suggest(
 
 
 def suggest_never(
-    action: str, decided: Sequence[Decided], declined: Collection[str] = ()
+    action: str, decided: Sequence[DecidedCard], declined: Collection[str] = ()
 ) -> Tightening | None:
     """The row that would have spared people the most cards to which they say no."""
     read = [one for one in decided if one.took >= QUICK_MICROS and one.said]
     noes = [one for one in read if one.said == "no"]
 
-    def is_enough(hits: int, kept: Sequence[Decided]) -> bool:
+    def is_enough(hits: int, kept: Sequence[DecidedCard]) -> bool:
         people = {person for one in kept for person in one.people}
         low, _ = wilson(hits, len(kept))
         return len(kept) >= LEAST_CARDS and len(people) >= LEAST_PEOPLE and low >= BAR
@@ -334,7 +334,7 @@ def _tightest(
 
 
 def _widest(
-    action: str, currency: str, condition: Condition | None, cases: Sequence[Decided]
+    action: str, currency: str, condition: Condition | None, cases: Sequence[DecidedCard]
 ) -> Suggestion | None:
     """The highest round amount of a segment up to which its cards are approved unchanged."""
     if len(cases) < LEAST_CARDS:
@@ -359,7 +359,7 @@ def _widest(
     return None
 
 
-def _is_enough(kept: Sequence[Decided]) -> bool:
+def _is_enough(kept: Sequence[DecidedCard]) -> bool:
     yes = sum(one.said == "yes" for one in kept)
     people = {person for one in kept for person in one.people}
     customers = {one.customer for one in kept}
@@ -372,7 +372,7 @@ def _is_enough(kept: Sequence[Decided]) -> bool:
     )
 
 
-def _amount(one: Decided | Done) -> int:
+def _amount(one: DecidedCard | Done) -> int:
     found = one.question.get("amount", 0)
     return found if isinstance(found, int) else 0
 
@@ -388,7 +388,7 @@ def _round_amounts(highest: int) -> Iterator[int]:
         power //= 10
 
 
-def _conditions(cases: Iterable[Decided | Done]) -> Iterator[Condition]:
+def _conditions(cases: Iterable[DecidedCard | Done]) -> Iterator[Condition]:
     """What a segment may be held together by, of what was seen."""
     seen: dict[str, set[Value]] = {}
     for one in cases:

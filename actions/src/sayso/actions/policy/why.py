@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from sayso.actions.model.definition import FactValue
-from sayso.actions.policy.base import History, Judgement, Outcome, Question
+from sayso.actions.policy.base import History, Judgement, Outcome, PolicyQuestion
 from sayso.money import Money, exponent_of
 
 MOST_TRIES = 48
@@ -33,11 +33,11 @@ class Why:
     needed: str
 
 
-Judging = Callable[[Question], Judgement]
+Judging = Callable[[PolicyQuestion], Judgement]
 
 
 def why_asked(
-    question: Question, judgement: Judgement, numbers: Sequence[Decimal], judge: Judging
+    question: PolicyQuestion, judgement: Judgement, numbers: Sequence[Decimal], judge: Judging
 ) -> Why:
     """Why the policy asks people about this.
 
@@ -73,8 +73,8 @@ _Reason = Callable[[Judgement], str]
 
 
 def _changes(
-    question: Question, numbers: Sequence[Decimal], people: int
-) -> Iterator[tuple[Question, _Reason]]:
+    question: PolicyQuestion, numbers: Sequence[Decimal], people: int
+) -> Iterator[tuple[PolicyQuestion, _Reason]]:
     yield from _smaller_amounts(question, numbers)
     yield from _other_history(question, numbers)
     if question.history.count_30d and people == 1:
@@ -90,8 +90,8 @@ def _and_before(reason: _Reason) -> _Reason:
 
 
 def _smaller_amounts(
-    question: Question, numbers: Sequence[Decimal]
-) -> Iterator[tuple[Question, _Reason]]:
+    question: PolicyQuestion, numbers: Sequence[Decimal]
+) -> Iterator[tuple[PolicyQuestion, _Reason]]:
     amount = question.resolved.amount
     if amount is None:
         return
@@ -114,8 +114,8 @@ def _above(limit: Money) -> _Reason:
 
 
 def _other_history(
-    question: Question, numbers: Sequence[Decimal]
-) -> Iterator[tuple[Question, _Reason]]:
+    question: PolicyQuestion, numbers: Sequence[Decimal]
+) -> Iterator[tuple[PolicyQuestion, _Reason]]:
     before = question.history
     if before.count_30d:
         none = replace(question, history=History(count_30d=0, amount_30d_minor=0))
@@ -124,8 +124,8 @@ def _other_history(
 
 
 def _other_facts(
-    question: Question, numbers: Sequence[Decimal]
-) -> Iterator[tuple[Question, _Reason]]:
+    question: PolicyQuestion, numbers: Sequence[Decimal]
+) -> Iterator[tuple[PolicyQuestion, _Reason]]:
     whole = [int(number) for number in numbers if number == number.to_integral_value()]
     for name, value in question.resolved.facts.items():
         if isinstance(value, bool):
@@ -140,7 +140,7 @@ def _other_facts(
                     yield _with_fact(question, name, other), _said(_number(name, value, other))
 
 
-def _with_fact(question: Question, name: str, value: FactValue) -> Question:
+def _with_fact(question: PolicyQuestion, name: str, value: FactValue) -> PolicyQuestion:
     facts = {**question.resolved.facts, name: value}
     return replace(question, resolved=replace(question.resolved, facts=facts))
 

@@ -40,7 +40,7 @@ class Match(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class ShadowCase:
     """One proposal of shadow that was compared.
 
     Attributes:
@@ -102,7 +102,7 @@ def wilson(hits: int, of: int) -> tuple[float, float]:
 
 
 def agreement_of(
-    cases: Sequence[Case], *, wrong_since: timedelta | None, bar: float = BAR
+    cases: Sequence[ShadowCase], *, wrong_since: timedelta | None, bar: float = BAR
 ) -> Agreement:
     """What cases say together.
 
@@ -112,7 +112,7 @@ def agreement_of(
         bar: what the lower end has to reach.
     """
     counts = dict.fromkeys(Match, 0)
-    kept: list[Case] = []
+    kept: list[ShadowCase] = []
     seen: set[tuple[str, date]] = set()
     for case in cases:
         if case.match is Match.UNSEEN:
@@ -130,7 +130,7 @@ def agreement_of(
     )
 
 
-def _missing(kept: Sequence[Case], wrong_since: timedelta | None, bar: float) -> list[str]:
+def _missing(kept: Sequence[ShadowCase], wrong_since: timedelta | None, bar: float) -> list[str]:
     look = max((one for one in LOOKS if one <= len(kept)), default=0)
     if not look:
         return [f"{LOOKS[0] - len(kept)} more cases until the first look"]

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from sayso.actions.model.action_row import ActionRow
-from sayso.actions.policy.base import Judgement, Outcome, Question
+from sayso.actions.policy.base import Judgement, Outcome, PolicyQuestion
 from sayso.actions.rollout.definition import Rollout, Stage
 from sayso.audit.entry import ActorKind
 from sayso.audit.unreadable import read_body
@@ -29,7 +29,7 @@ class StageChecks:
         self._salt = ""
 
     def staged(
-        self, reader: Reader, loaded: LoadedPolicy, row: ActionRow, question: Question
+        self, reader: Reader, loaded: LoadedPolicy, row: ActionRow, question: PolicyQuestion
     ) -> Staged | None:
         """The stage of an action; None where nothing is held back."""
         dials = loaded.dials
@@ -45,7 +45,7 @@ class StageChecks:
             return replace(staged, stage=Stage.SUGGEST)
         return staged
 
-    def _draw(self, reader: Reader, row: ActionRow, question: Question) -> Draw:
+    def _draw(self, reader: Reader, row: ActionRow, question: PolicyQuestion) -> Draw:
         from sayso.actions.rollout.dials import Draw  # loaded with the policy
 
         account = question.resolved.account.partition(" (")[0]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from sayso.actions.policy.tables.rows import Condition, Row, Sort
+from sayso.actions.policy.tables.rows import Condition, RowKind, RuleRow
 
 RULE_PREFIX = "rollout."
 """Dials stand among the rules that decided as `rollout.ID`."""
@@ -67,7 +67,7 @@ class Dial:
     id: str
     say: str
     action: str
-    segment: Row
+    segment: RuleRow
     stage: Stage
     otherwise: Stage = Stage.OFF
     share: int = ALL
@@ -82,10 +82,10 @@ class Dial:
         return f"{RULE_PREFIX}{self.id}"
 
     @property
-    def times(self) -> Row:
+    def times(self) -> RuleRow:
         """Its schedule as a row."""
         name = f"times.{self.id}"
-        return Row(sort=Sort.ALLOW, id=name, say=self.say, conditions=self.schedule)
+        return RuleRow(sort=RowKind.ALLOW, id=name, say=self.say, conditions=self.schedule)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sayso.actions.model.definition import Action
-from sayso.actions.policy.base import Question
+from sayso.actions.policy.base import PolicyQuestion
 from sayso.actions.policy.calendar import Calendar
 from sayso.actions.policy.cedar import CedarPolicy
 from sayso.actions.policy.formula.compiled import Values, all_of
@@ -140,7 +140,9 @@ class Dials:
         """The dials of each action that has some."""
         return self._of
 
-    def stage(self, question: Question, draw: Callable[[], Draw], braked: frozenset[str]) -> Staged:
+    def stage(
+        self, question: PolicyQuestion, draw: Callable[[], Draw], braked: frozenset[str]
+    ) -> Staged:
         """How far this action may go.
 
         Args:
@@ -156,7 +158,7 @@ class Dials:
         return found
 
     def _by_dials(
-        self, question: Question, draw: Callable[[], Draw], braked: frozenset[str]
+        self, question: PolicyQuestion, draw: Callable[[], Draw], braked: frozenset[str]
     ) -> Staged:
         mine = self._of.get(question.action.name)
         if mine is None:
@@ -184,7 +186,7 @@ class Dials:
         )
 
     def _stage(
-        self, dial: Dial, in_time: bool, question: Question, draw: Callable[[], Draw]
+        self, dial: Dial, in_time: bool, question: PolicyQuestion, draw: Callable[[], Draw]
     ) -> Stage:
         off = not in_time
         if dial.until is not None:

@@ -13,8 +13,8 @@ from typing import Annotated, cast
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sayso.actions.model.definition import Action
-from sayso.actions.policy.problem import Problem
-from sayso.actions.policy.tables.file import Table, read_values
+from sayso.actions.policy.problem import PolicyProblem
+from sayso.actions.policy.tables.file import RuleTable, read_values
 from sayso.actions.rollout.definition import ALL, Brake, Dial, Rollout, Stage
 from sayso.errors import Code, RefusedError
 from sayso.nesting import read_toml
@@ -58,14 +58,14 @@ class _WrongError(Exception):
 
 def read_rollout(
     file: str, text: str, actions: Sequence[Action], roles: Sequence[str]
-) -> tuple[Rollout, list[Problem]]:
+) -> tuple[Rollout, list[PolicyProblem]]:
     """Read the dials and check each; what is wrong with the others."""
     try:
         values: dict[str, object] = read_toml(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
         wrong = _WrongError(f"it is no TOML: {error}", "fix that line")
         return Rollout(), [_problem(file, text, "", wrong)]
-    problems: list[Problem] = []
+    problems: list[PolicyProblem] = []
     for key in values.keys() - _TOP:
         near = difflib.get_close_matches(key, _TOP, 1)
         wrong = _WrongError(
@@ -109,7 +109,7 @@ def _dial(
     row: Mapping[str, object],
     actions: Sequence[Action],
     roles: Sequence[str],
-) -> tuple[Dial | None, list[Problem]]:
+) -> tuple[Dial | None, list[PolicyProblem]]:
     own = {name: value for name, value in row.items() if name in _OWN}
     try:
         read = _Dial.model_validate(own)
@@ -127,8 +127,8 @@ def _dial(
             "put what goes further into `stage`",
         )
     segment = {name: value for name, value in row.items() if name not in _OWN}
-    tables: list[Table] = []
-    problems: list[Problem] = []
+    tables: list[RuleTable] = []
+    problems: list[PolicyProblem] = []
     for conditions in (segment, read.schedule):
         values: dict[str, object] = {
             "action": read.action,
@@ -205,9 +205,9 @@ def _put(block: str, key: str, value: str) -> str:
     return f"{block[: found.end()]}\n{key} = {value}{block[found.end() :]}"
 
 
-def _problem(file: str, text: str, dial_id: str, error: _WrongError) -> Problem:
+def _problem(file: str, text: str, dial_id: str, error: _WrongError) -> PolicyProblem:
     found = re.search(rf'^\s*id\s*=\s*["\']{re.escape(dial_id)}["\']', text, re.MULTILINE)
     line = text.count("\n", 0, found.start() if found and dial_id else 0) + 1
-    return Problem(
+    return PolicyProblem(
         file=file, line=line, rule=dial_id, message=error.message, next_step=error.next_step
     )

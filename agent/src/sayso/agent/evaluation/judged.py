@@ -10,7 +10,7 @@ from datetime import datetime
 from sayso.actions.model.definition import Action, Fact, FactValue, Subject
 from sayso.actions.model.plan import Plan, Step
 from sayso.actions.model.snapshot import Record, Resolved
-from sayso.actions.policy.base import History, Outcome, Policy, Question
+from sayso.actions.policy.base import History, Outcome, Policy, PolicyQuestion
 from sayso.agent.base import Handles
 from sayso.agent.evaluation.measures import WRONG
 from sayso.agent.evaluation.trial import Trial
@@ -22,7 +22,7 @@ _ORDER = (Outcome.ALLOW, Outcome.ASK, Outcome.DENY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
+class JudgedPlans:
     """One planner's plans under one policy, once the customer has said yes to each.
 
     Attributes:
@@ -44,7 +44,7 @@ def judge_trials(
     actions: Mapping[str, Action],
     policy: Policy,
     at: datetime,
-) -> Judged:
+) -> JudgedPlans:
     """Judge every plan that would come to be proposed.
 
     What a case does not say is that of a usual customer: 400 days with you, nothing asked for
@@ -70,14 +70,14 @@ def judge_trials(
         wrong += strictest is Outcome.ALLOW and trial.verdict in WRONG
     plans = counts.total()
     shares = [counts[outcome] / plans if plans else 0.0 for outcome in _ORDER]
-    return Judged(
+    return JudgedPlans(
         plans=plans, alone=shares[0], asked=shares[1], refused=shares[2], wrong_alone=wrong
     )
 
 
 def _question(
     step: Step, action: Action, handles: Handles, subject: Subject, plan: Plan, at: datetime
-) -> Question:
+) -> PolicyQuestion:
     ids = {record.id: record for record in handles.records.values()}
     record = next((ids[v] for v in step.args.values() if isinstance(v, str) and v in ids), None)
     resolved = Resolved(
@@ -91,7 +91,7 @@ def _question(
         amount=_amount(step, action, record),
         facts={name: _fact(name, fact, step) for name, fact in action.facts.items()},
     )
-    return Question(
+    return PolicyQuestion(
         tenant="main",
         action=action,
         subject=subject,

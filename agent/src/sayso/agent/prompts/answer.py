@@ -59,7 +59,7 @@ class _AnswerForm(_Closed):
     hand_over: str | None = Field(default=None, max_length=500)
 
 
-class UnreadableError(Exception):
+class UnreadableAnswerError(Exception):
     """The answer does not have the form; the message says where, and repeats no value."""
 
 
@@ -105,9 +105,9 @@ class AnswerForm:
         except ValidationError as error:
             first = error.errors(include_input=False, include_url=False)[0]
             place = ".".join(map(str, first["loc"]))[:80]
-            raise UnreadableError(f"{place}: {first['msg'][:200]}") from error
+            raise UnreadableAnswerError(f"{place}: {first['msg'][:200]}") from error
         except RefusedError as error:
-            raise UnreadableError(error.message) from error
+            raise UnreadableAnswerError(error.message) from error
 
 
 def _read_steps(form: _AnswerForm) -> list[Step]:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from sayso.agent.understanding.reading import Reading, Span
-from sayso.agent.understanding.tokens import Token
+from sayso.agent.understanding.tokens import TextToken
 from sayso.money import Money
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class StatedAmount:
     """What is said about how much.
 
     Attributes:
@@ -26,7 +26,7 @@ class Said:
         named: an amount stands in or right behind the word for the act, so that it is asked for.
     """
 
-    tokens: tuple[Token, ...] = ()
+    tokens: tuple[TextToken, ...] = ()
     shares: tuple[Fraction, ...] = ()
     part: bool = False
     whole: bool = False
@@ -49,7 +49,7 @@ def find_amounts(
     *,
     answer: bool = False,
     money: bool = False,
-) -> Said:
+) -> StatedAmount:
     """What the words within some spans say about how much.
 
     Args:
@@ -57,7 +57,7 @@ def find_amounts(
         answer: the text answers a question, so that a bare number may be an amount anywhere.
         money: the question was about an amount, so that even four digits are one.
     """
-    tokens: list[Token] = []
+    tokens: list[TextToken] = []
     shares: list[Fraction] = []
     odd = counted = False
     for span in spans:
@@ -85,7 +85,7 @@ def find_amounts(
     def said(name: str) -> bool:
         return any(reading.has(name, within=span) for span in spans)
 
-    return Said(
+    return StatedAmount(
         tokens=tuple(tokens),
         shares=tuple(shares),
         part=said("part") or counted,

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sayso.agent.understanding.amounts import Said, find_amounts
-from sayso.agent.understanding.drafts import Draft, fill
-from sayso.agent.understanding.objects import Found
+from sayso.agent.understanding.amounts import StatedAmount, find_amounts
+from sayso.agent.understanding.drafts import ActDraft, fill
+from sayso.agent.understanding.objects import FoundObject
 from sayso.agent.understanding.playbook import ObjectSlot, Playbook
 from sayso.agent.understanding.reading import Reading
 from sayso.agent.understanding.records import Thing, Things, duplicates
-from sayso.agent.understanding.state import Pending, State
-from sayso.agent.understanding.tokens import Token
+from sayso.agent.understanding.state import ConversationState, Pending
+from sayso.agent.understanding.tokens import TextToken
 
 
-def pick(state: State, pending: Pending, value: str, things: Things) -> None:
+def pick(state: ConversationState, pending: Pending, value: str, things: Things) -> None:
     """A choice that the customer picked: what it is an answer to stands in the question."""
     assert pending.own is not None, "only of a question of our own can a choice be picked"
     for index, draft in enumerate(state.open):
@@ -27,29 +27,33 @@ def pick(state: State, pending: Pending, value: str, things: Things) -> None:
         return
 
 
-def _with_choice(draft: Draft, book: Playbook, slot: str, value: str, things: Things) -> Draft:
+def _with_choice(
+    draft: ActDraft, book: Playbook, slot: str, value: str, things: Things
+) -> ActDraft:
     if book.object_slot is not None and book.object_slot[0] == slot:
         if value in ("one", "both"):
             return replace(draft, object=_twins(draft, book.object_slot[1], things, value))
         handles = tuple(t.handle for t in things.all if value in t.names_of_record)
-        return replace(draft, object=Found(handles=handles, strong=True))
+        return replace(draft, object=FoundObject(handles=handles, strong=True))
     if book.money_slot is not None and book.money_slot[0] == slot:
-        return replace(draft, amount=Said(tokens=(Token("number", value, 0, 0, digits=value),)))
+        return replace(
+            draft, amount=StatedAmount(tokens=(TextToken("number", value, 0, 0, digits=value),))
+        )
     if any(name == slot for name, _ in book.number_slots()) and value.isdigit():
         return replace(draft, numbers={**draft.numbers, slot: (int(value),)})
     return replace(draft, choices={**draft.choices, slot: (value,)})
 
 
-def _twins(draft: Draft, slot: ObjectSlot, things: Things, value: str) -> Found:
+def _twins(draft: ActDraft, slot: ObjectSlot, things: Things, value: str) -> FoundObject:
     """One of two equal payments, or both."""
     groups = duplicates(things.usable(slot), slot.duplicates_within_h)
     if not groups:
         return draft.object
     chosen = groups[0] if value == "both" else groups[0][:1]
-    return Found(handles=tuple(t.handle for t in chosen), strong=True, by_order=True)
+    return FoundObject(handles=tuple(t.handle for t in chosen), strong=True, by_order=True)
 
 
-def _book(state: State, act: str) -> Playbook:
+def _book(state: ConversationState, act: str) -> Playbook:
     assert state.reading is not None, "a customer's turn is read"
     return _book_of(state.reading, act)
 
@@ -58,7 +62,7 @@ def _book_of(reading: Reading, act: str) -> Playbook:
     return next(book for book in reading.lexicon.playbooks if book.name == act)
 
 
-def answer(state: State, reading: Reading, own: list[Draft], things: Things) -> None:
+def answer(state: ConversationState, reading: Reading, own: list[ActDraft], things: Things) -> None:
     """What an answer does to what is open: it fills, corrects, accepts, declines or adds."""
     pending = state.pending or Pending()
     start = _first_word(reading)
@@ -107,7 +111,7 @@ def _ordinal(reading: Reading, count: int) -> int | None:
     return count - 1 if count and reading.has("last") else None
 
 
-def _chosen_act(reading: Reading, pending: Pending, own: list[Draft]) -> Draft | None:
+def _chosen_act(reading: Reading, pending: Pending, own: list[ActDraft]) -> ActDraft | None:
     """The offer that an answer picks of several."""
     if len(pending.acts) < 2 or pending.together:
         return None
@@ -121,7 +125,7 @@ def _chosen_act(reading: Reading, pending: Pending, own: list[Draft]) -> Draft |
     return _by_amount(reading, pending.acts)
 
 
-def _by_amount(reading: Reading, offers: Sequence[Draft]) -> Draft | None:
+def _by_amount(reading: Reading, offers: Sequence[ActDraft]) -> ActDraft | None:
     """The only offer of an amount or a share that an answer names: `the 10 %`."""
     spans = [sentence.span for sentence in reading.sentences]
     said = find_amounts(reading, spans, frozenset(), answer=True, money=True)
@@ -139,8 +143,13 @@ def _by_amount(reading: Reading, offers: Sequence[Draft]) -> Draft | None:
 
 
 def _targets(
-    state: State, pending: Pending, own: list[Draft], chosen: Draft | None, *, says_yes: bool
-) -> list[Draft]:
+    state: ConversationState,
+    pending: Pending,
+    own: list[ActDraft],
+    chosen: ActDraft | None,
+    *,
+    says_yes: bool,
+) -> list[ActDraft]:
     """What an answer is about: the picked offer, the accepted one, or what is open."""
     if chosen is not None:
         return [chosen]
@@ -157,16 +166,18 @@ def _targets(
     if not state.open and not pending.acts:
         # `Now or at the end?` asks about an act by the words of its choice alone.
         asked = (slot.partition(".")[0] for slot, values in pending.choices.items() if values[1:])
-        return [Draft(act=act) for act in dict.fromkeys(asked)]
+        return [ActDraft(act=act) for act in dict.fromkeys(asked)]
     return list(state.open)
 
 
-def _filled(draft: Draft, reading: Reading, pending: Pending, things: Things) -> Draft:
+def _filled(draft: ActDraft, reading: Reading, pending: Pending, things: Things) -> ActDraft:
     """A draft with what the answer says about its slots."""
     book = _book_of(reading, draft.act)
     spans = tuple(sentence.span for sentence in reading.sentences)
     money = bool(pending.amounts) or any(offer.amount.tokens for offer in pending.acts)
-    said = fill(Draft(act=draft.act, spans=spans), reading, book, things, answer=True, money=money)
+    said = fill(
+        ActDraft(act=draft.act, spans=spans), reading, book, things, answer=True, money=money
+    )
     if book.object_slot is not None:
         kind = book.object_slot[1].kind
         offered = [h for h in pending.objects if things.by(h).kind == kind]
@@ -178,19 +189,19 @@ def _filled(draft: Draft, reading: Reading, pending: Pending, things: Things) ->
                 chosen = _twins(draft, book.object_slot[1], things, value)
                 said = replace(said, object=chosen, amount=replace(said.amount, part=False))
         if place is not None and len(offered) > 1 and not said.object.strong:
-            said = replace(said, object=Found(handles=(offered[place],), strong=True))
+            said = replace(said, object=FoundObject(handles=(offered[place],), strong=True))
         elif (
             len(offered) == 1
             and reading.has("yes", "same")
             and not (said.object.handles or draft.object.handles)
         ):
-            said = replace(said, object=Found(handles=(offered[0],), strong=True))
+            said = replace(said, object=FoundObject(handles=(offered[0],), strong=True))
         elif (offered or pending.open_question) and not (money or draft.object.handles):
             usable = things.usable(book.object_slot[1])
             priced = _by_price(said, [things.by(h) for h in offered] or usable)
             if priced is not None and not (said.object.handles or said.object.why):
-                found = Found(handles=(priced.handle,), strong=True)
-                said = replace(said, object=found, amount=Said())
+                found = FoundObject(handles=(priced.handle,), strong=True)
+                said = replace(said, object=found, amount=StatedAmount())
     for name, _ in book.choice_slots():
         values = pending.choices.get(f"{book.name}.{name}", ())
         place = _ordinal(reading, len(values))
@@ -201,11 +212,11 @@ def _filled(draft: Draft, reading: Reading, pending: Pending, things: Things) ->
     if book.money_slot is not None and len(pending.amounts) > 1 and said.amount.silent:
         place = _ordinal(reading, len(pending.amounts))
         if place is not None:
-            said = replace(said, amount=Said(tokens=(pending.amounts[place],)))
+            said = replace(said, amount=StatedAmount(tokens=(pending.amounts[place],)))
     return over(said, draft)
 
 
-def _by_price(said: Draft, offered: Sequence[Thing]) -> Thing | None:
+def _by_price(said: ActDraft, offered: Sequence[Thing]) -> Thing | None:
     """What is named by its price: `the $129 one`."""
     if len(said.amount.tokens) != 1 or said.amount.shares:
         return None
@@ -219,7 +230,7 @@ def _by_price(said: Draft, offered: Sequence[Thing]) -> Thing | None:
     return found[0] if len(found) == 1 else None
 
 
-def over(new: Draft, old: Draft) -> Draft:
+def over(new: ActDraft, old: ActDraft) -> ActDraft:
     """The old draft with whatever the new one says."""
     object_ = new.object if new.object.handles or new.object.why else old.object
     around = old.around if not (new.around.handles or new.around.why) else new.around
@@ -237,8 +248,8 @@ def over(new: Draft, old: Draft) -> Draft:
 
 
 def _merged(
-    filled: list[Draft], own: list[Draft], pending: Pending, reading: Reading, things: Things
-) -> list[Draft]:
+    filled: list[ActDraft], own: list[ActDraft], pending: Pending, reading: Reading, things: Things
+) -> list[ActDraft]:
     """What is open after an answer that asks for something itself."""
     merged = {draft.act: draft for draft in filled}
     for draft in own:
@@ -253,6 +264,6 @@ def _merged(
             # `I'd like that refunded`: the only thing that was spoken of just before.
             offered = [h for h in pending.objects if things.by(h).kind == slot[1].kind]
             if len(offered) == 1 and not (draft.object.handles or draft.object.why):
-                draft = replace(draft, object=Found(handles=(offered[0],), strong=True))
+                draft = replace(draft, object=FoundObject(handles=(offered[0],), strong=True))
         merged[draft.act] = draft if base is None else over(draft, base)
     return list(merged.values())

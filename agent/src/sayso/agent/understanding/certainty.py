@@ -7,10 +7,10 @@ right, anything that was cut, a share, a time that was not said: the plan is res
 from __future__ import annotations
 
 from sayso.agent.understanding.acts import Cue
-from sayso.agent.understanding.drafts import Draft
+from sayso.agent.understanding.drafts import ActDraft
 from sayso.agent.understanding.playbook import Playbook
 from sayso.agent.understanding.reading import Reading, Sentence, Span
-from sayso.agent.understanding.state import State
+from sayso.agent.understanding.state import ConversationState
 
 _ASKING = frozenset("polite wish polite_question".split())
 _ASKING_KINDS = ("ask", "open", "weak", "product", "plan", "feature", "kind")
@@ -27,7 +27,7 @@ _SIGNATURE_WORDS = 3
 _ENDS = (".", "!", "\n", "...")
 
 
-def is_certain(state: State, book: Playbook, steps: int, names: frozenset[str]) -> bool:
+def is_certain(state: ConversationState, book: Playbook, steps: int, names: frozenset[str]) -> bool:
     """Whether the words leave nothing open: one act, one step, every word known.
 
     Args:
@@ -49,7 +49,7 @@ def is_certain(state: State, book: Playbook, steps: int, names: frozenset[str]) 
     return _named(draft, book) and _amount_is_plain(draft) and _all_explained(reading, draft, book)
 
 
-def _named(draft: Draft, book: Playbook) -> bool:
+def _named(draft: ActDraft, book: Playbook) -> bool:
     """The object by a number or a name in the sentence itself, each choice in so many words."""
     said = all(name in draft.choices for name, _ in book.choice_slots())
     found = draft.object
@@ -60,7 +60,7 @@ def _named(draft: Draft, book: Playbook) -> bool:
     )
 
 
-def _amount_is_plain(draft: Draft) -> bool:
+def _amount_is_plain(draft: ActDraft) -> bool:
     amount = draft.amount
     plain = all(token.kind == "money" and not token.word for token in amount.tokens)
     return (
@@ -70,7 +70,7 @@ def _amount_is_plain(draft: Draft) -> bool:
     )
 
 
-def _all_explained(reading: Reading, draft: Draft, book: Playbook) -> bool:
+def _all_explained(reading: Reading, draft: ActDraft, book: Playbook) -> bool:
     cue = draft.cues[0]
     asking = reading.sentence_at(cue.start)
     if asking.question or any(one.start not in asking.span for one in draft.cues):

@@ -9,14 +9,14 @@ from sayso.actions.model.plan import MAX_STEPS, OnFailure, Plan, Step
 from sayso.agent.base import Question
 from sayso.agent.understanding.base import HandOverError, UnclearError, Understanding
 from sayso.agent.understanding.certainty import is_certain
-from sayso.agent.understanding.drafts import Draft
+from sayso.agent.understanding.drafts import ActDraft
 from sayso.agent.understanding.fill_amount import fill_amounts
 from sayso.agent.understanding.fill_object import fill_object
 from sayso.agent.understanding.lexicon import Knowledge
 from sayso.agent.understanding.objection import objection
 from sayso.agent.understanding.playbook import Playbook, StepTemplate, slot_of
 from sayso.agent.understanding.records import Thing, Things
-from sayso.agent.understanding.state import State
+from sayso.agent.understanding.state import ConversationState
 from sayso.json import JsonValue
 
 
@@ -30,7 +30,7 @@ class _Filled:
 
 
 def decide(
-    state: State, things: Things, knowledge: Knowledge, actions: frozenset[str]
+    state: ConversationState, things: Things, knowledge: Knowledge, actions: frozenset[str]
 ) -> Understanding:
     """What the state of a conversation comes to.
 
@@ -71,7 +71,7 @@ def decide(
 
 
 def _fill_all(
-    state: State, things: Things, knowledge: Knowledge, actions: frozenset[str]
+    state: ConversationState, things: Things, knowledge: Knowledge, actions: frozenset[str]
 ) -> list[_Filled]:
     filled: list[_Filled] = []
     for draft in state.open:
@@ -115,7 +115,9 @@ def _step(
     )
 
 
-def _fill(draft: Draft, book: Playbook, state: State, things: Things) -> list[_Filled]:
+def _fill(
+    draft: ActDraft, book: Playbook, state: ConversationState, things: Things
+) -> list[_Filled]:
     chosen = fill_object(draft, book, state, things)
     choices = {
         **_more_objects(draft, book, things),
@@ -138,7 +140,7 @@ def _fill(draft: Draft, book: Playbook, state: State, things: Things) -> list[_F
     return filled
 
 
-def _more_objects(draft: Draft, book: Playbook, things: Things) -> dict[str, JsonValue]:
+def _more_objects(draft: ActDraft, book: Playbook, things: Things) -> dict[str, JsonValue]:
     """Further objects of a plan: the one that is named, or the only one that there is."""
     values: dict[str, JsonValue] = {}
     for name, slot in book.more_object_slots:
@@ -160,7 +162,7 @@ def _check_already(book: Playbook, choices: Mapping[str, JsonValue], thing: Thin
             raise HandOverError("what is asked for is arranged already")
 
 
-def _choices(draft: Draft, book: Playbook) -> dict[str, JsonValue]:
+def _choices(draft: ActDraft, book: Playbook) -> dict[str, JsonValue]:
     values: dict[str, JsonValue] = {}
     for name, slot in book.choice_slots():
         said = draft.choices.get(name, ())
@@ -172,7 +174,7 @@ def _choices(draft: Draft, book: Playbook) -> dict[str, JsonValue]:
     return values
 
 
-def _numbers(draft: Draft, book: Playbook) -> dict[str, JsonValue]:
+def _numbers(draft: ActDraft, book: Playbook) -> dict[str, JsonValue]:
     values: dict[str, JsonValue] = {}
     for name, _ in book.number_slots():
         said = tuple(dict.fromkeys(draft.numbers.get(name, ())))

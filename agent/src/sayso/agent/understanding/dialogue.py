@@ -11,20 +11,20 @@ from collections.abc import Sequence
 from sayso.agent.base import Message, Question
 from sayso.agent.understanding.acts import OTHER, Mood, find_cues
 from sayso.agent.understanding.answers import answer, pick
-from sayso.agent.understanding.drafts import Draft, fill, read_asks
+from sayso.agent.understanding.drafts import ActDraft, fill, read_asks
 from sayso.agent.understanding.lexicon import Knowledge
 from sayso.agent.understanding.reading import Reading, Span, read
 from sayso.agent.understanding.records import Things
-from sayso.agent.understanding.state import Pending, State
-from sayso.agent.understanding.tokens import Token
+from sayso.agent.understanding.state import ConversationState, Pending
+from sayso.agent.understanding.tokens import TextToken
 
 SHORT_ANSWER = 12
 """An answer of at most so many words may name an act without a word of wish."""
 
 
-def follow(messages: Sequence[Message], things: Things, knowledge: Knowledge) -> State:
+def follow(messages: Sequence[Message], things: Things, knowledge: Knowledge) -> ConversationState:
     """The state after the newest message."""
-    state = State()
+    state = ConversationState()
     language: str | None = None
     for message in messages:
         if message.question is not None:
@@ -45,12 +45,12 @@ def _pending_of(question: Question, things: Things, knowledge: Knowledge) -> Pen
     objects = [thing.handle for v in values for thing in things.all if v in thing.names_of_record]
     book = knowledge.playbook_for(question.about)
     choices: dict[str, tuple[str, ...]] = {}
-    amounts: tuple[Token, ...] = ()
+    amounts: tuple[TextToken, ...] = ()
     if book is not None:
         if any(name == question.slot for name, _ in book.choice_slots()):
             choices[f"{book.name}.{question.slot}"] = tuple(values)
         if book.money_slot is not None and book.money_slot[0] == question.slot:
-            amounts = tuple(Token("number", v, 0, 0, digits=v) for v in values)
+            amounts = tuple(TextToken("number", v, 0, 0, digits=v) for v in values)
     return Pending(
         objects=tuple(objects),
         amounts=amounts,
@@ -60,7 +60,7 @@ def _pending_of(question: Question, things: Things, knowledge: Knowledge) -> Pen
     )
 
 
-def _agent(state: State, reading: Reading, things: Things) -> None:
+def _agent(state: ConversationState, reading: Reading, things: Things) -> None:
     """An agent's turn: an offer, a question, or the report that something is done."""
     state.agents.append(reading)
     if reading.has("reported") and not any(sentence.question for sentence in reading.sentences):
@@ -71,12 +71,12 @@ def _agent(state: State, reading: Reading, things: Things) -> None:
     cues = [
         cue for cue in find_cues(reading) if cue.form != "done" or offers or cue.mood is Mood.ASKED
     ]
-    acts: list[Draft] = []
+    acts: list[ActDraft] = []
     for act in dict.fromkeys(cue.act for cue in cues if cue.act != OTHER):
         mine = tuple(cue for cue in cues if cue.act == act)
         book = next(b for b in reading.lexicon.playbooks if b.name == act)
         spans = _between(reading, mine[0].start, [cue.start for cue in cues if cue.act != act])
-        acts.append(fill(Draft(act=act, cues=mine, spans=spans), reading, book, things))
+        acts.append(fill(ActDraft(act=act, cues=mine, spans=spans), reading, book, things))
     objects = _objects_in_order(reading, things)
     choices = _choices_in_order(reading)
     asks = any(sentence.question for sentence in reading.sentences)
@@ -134,7 +134,9 @@ def _choices_in_order(reading: Reading) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def _customer(state: State, reading: Reading, things: Things, choice: str | None = None) -> None:
+def _customer(
+    state: ConversationState, reading: Reading, things: Things, choice: str | None = None
+) -> None:
     state.reading = reading
     state.readings.append(reading)
     state.turns += 1
@@ -159,12 +161,12 @@ def _customer(state: State, reading: Reading, things: Things, choice: str | None
     state.pending = None
 
 
-def _remember(state: State, reading: Reading, things: Things) -> None:
+def _remember(state: ConversationState, reading: Reading, things: Things) -> None:
     """Objects that are spoken of before anything is asked for."""
     spans = tuple(sentence.span for sentence in reading.sentences)
     for book in reading.lexicon.playbooks:
         if book.object_slot is None:
             continue
-        found = fill(Draft(act=book.name, spans=spans), reading, book, things).object
+        found = fill(ActDraft(act=book.name, spans=spans), reading, book, things).object
         if found.handles and not found.by_order:
             state.topic[book.object_slot[1].kind] = found

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from sayso.agent.understanding.acts import OTHER, Cue, Mood, find_cues
-from sayso.agent.understanding.amounts import Said, find_amounts
-from sayso.agent.understanding.objects import Found, find_objects
+from sayso.agent.understanding.amounts import StatedAmount, find_amounts
+from sayso.agent.understanding.objects import FoundObject, find_objects
 from sayso.agent.understanding.patterns import Tag
 from sayso.agent.understanding.playbook import ObjectSlot, Playbook
 from sayso.agent.understanding.reading import Reading, Span
@@ -19,7 +19,7 @@ _DENIES = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
+class ActDraft:
     """One act with what the words say about it, nothing filled in.
 
     Attributes:
@@ -35,9 +35,9 @@ class Draft:
     act: str
     cues: tuple[Cue, ...] = ()
     spans: tuple[Span, ...] = ()
-    object: Found = field(default_factory=Found)
-    around: Found = field(default_factory=Found)
-    amount: Said = field(default_factory=Said)
+    object: FoundObject = field(default_factory=FoundObject)
+    around: FoundObject = field(default_factory=FoundObject)
+    amount: StatedAmount = field(default_factory=StatedAmount)
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     numbers: Mapping[str, tuple[int, ...]] = field(default_factory=dict[str, tuple[int, ...]])
 
@@ -46,7 +46,7 @@ class Draft:
 class Asks:
     """Everything that one message asks for, and what speaks against acting on it."""
 
-    drafts: tuple[Draft, ...] = ()
+    drafts: tuple[ActDraft, ...] = ()
     cues: tuple[Cue, ...] = ()
     reasons: tuple[str, ...] = ()
 
@@ -59,21 +59,21 @@ def read_asks(reading: Reading, things: Things, *, moods: Sequence[Mood] = (Mood
     """
     cues = find_cues(reading)
     asked = [cue for cue in cues if cue.mood in moods]
-    drafts: list[Draft] = []
+    drafts: list[ActDraft] = []
     for act in dict.fromkeys(cue.act for cue in asked if cue.act != OTHER):
         mine = [cue for cue in asked if cue.act == act]
         drafts.append(_draft(reading, mine, cues, things))
     return Asks(drafts=tuple(drafts), cues=tuple(cues))
 
 
-def _draft(reading: Reading, mine: list[Cue], cues: list[Cue], things: Things) -> Draft:
+def _draft(reading: Reading, mine: list[Cue], cues: list[Cue], things: Things) -> ActDraft:
     book = next(b for b in reading.lexicon.playbooks if b.name == mine[0].act)
     spans = tuple(dict.fromkeys(_scope(reading, cue, cues) for cue in mine))
-    return fill(Draft(act=book.name, cues=tuple(mine), spans=spans), reading, book, things, cues)
+    return fill(ActDraft(act=book.name, cues=tuple(mine), spans=spans), reading, book, things, cues)
 
 
 def fill(
-    draft: Draft,
+    draft: ActDraft,
     reading: Reading,
     book: Playbook,
     things: Things,
@@ -81,14 +81,14 @@ def fill(
     *,
     answer: bool = False,
     money: bool = False,
-) -> Draft:
+) -> ActDraft:
     """A draft with what its spans say about the slots.
 
     Args:
         answer: the text answers a question.
         money: the question was about an amount, so that a number that is none of theirs is one.
     """
-    found = around = Found()
+    found = around = FoundObject()
     if book.object_slot is not None:
         slot = book.object_slot[1]
         clauses = _clauses(draft)
@@ -111,7 +111,7 @@ def fill(
             choices[name] = _chosen(reading, added, prefix, tuple(choice.choices))
     for name, slot in book.more_object_slots:
         choices[name] = find_objects(reading, draft.spans, slot, things).handles
-    amount = Said()
+    amount = StatedAmount()
     if book.money_slot is not None:
         for spans in (_clauses(draft), _behind(draft), draft.spans):
             amount = find_amounts(reading, spans, references, places, answer=answer, money=money)
@@ -135,7 +135,7 @@ def fill(
     )
 
 
-def _counted(reading: Reading, draft: Draft, tag: str, *, answer: bool) -> tuple[int, ...]:
+def _counted(reading: Reading, draft: ActDraft, tag: str, *, answer: bool) -> tuple[int, ...]:
     """The whole numbers in front of a unit; in an answer, any whole number."""
     units = {one.start for one in reading.found(tag)}
     return tuple(
@@ -149,16 +149,16 @@ def _counted(reading: Reading, draft: Draft, tag: str, *, answer: bool) -> tuple
 
 
 def _other_one(
-    reading: Reading, clauses: Sequence[Span], found: Found, slot: ObjectSlot, things: Things
-) -> Found:
+    reading: Reading, clauses: Sequence[Span], found: FoundObject, slot: ObjectSlot, things: Things
+) -> FoundObject:
     """`The mug is fine, refund the other one`: what is left of what is not named."""
     spans = [c for s in reading.sentences for c in s.clauses if c not in clauses]
     named = set(find_objects(reading, spans, slot, things).handles) | set(found.handles)
     rest = [thing.handle for thing in things.usable(slot) if thing.handle not in named]
-    return Found(handles=tuple(rest), strong=True) if named and len(rest) == 1 else found
+    return FoundObject(handles=tuple(rest), strong=True) if named and len(rest) == 1 else found
 
 
-def _clauses(draft: Draft) -> list[Span]:
+def _clauses(draft: ActDraft) -> list[Span]:
     """The clauses in which the act is asked for: an amount there is meant before any other."""
     clauses = (
         Span(max(cue.clause.start, span.start), min(cue.clause.end, span.end))
@@ -169,7 +169,7 @@ def _clauses(draft: Draft) -> list[Span]:
     return list(dict.fromkeys(clauses))
 
 
-def _only_told(reading: Reading, draft: Draft, references: frozenset[str]) -> bool:
+def _only_told(reading: Reading, draft: ActDraft, references: frozenset[str]) -> bool:
     """Whether a part is spoken of only where something is told, and the object is named here."""
     asking = _clauses(draft)
     inside = [c for s in reading.sentences for c in s.clauses if c.start in s.span]
@@ -185,7 +185,7 @@ def _only_told(reading: Reading, draft: Draft, references: frozenset[str]) -> bo
     )
 
 
-def _behind(draft: Draft) -> list[Span]:
+def _behind(draft: ActDraft) -> list[Span]:
     behind: dict[int, Span] = {}
     for cue in draft.cues:
         for span in draft.spans:
@@ -247,7 +247,7 @@ def _scope(reading: Reading, cue: Cue, cues: list[Cue]) -> Span:
     return Span(start, max(end, cue.end))
 
 
-def _added(reading: Reading, draft: Draft, cues: Sequence[Cue], prefix: str) -> list[Span]:
+def _added(reading: Reading, draft: ActDraft, cues: Sequence[Cue], prefix: str) -> list[Span]:
     """Sentences that only add to the request: `Today, please.`"""
     found: list[Span] = []
     for sentence in reading.sentences:
@@ -262,7 +262,7 @@ def _added(reading: Reading, draft: Draft, cues: Sequence[Cue], prefix: str) -> 
     return found
 
 
-def _rest(reading: Reading, draft: Draft, cues: Sequence[Cue]) -> list[Span]:
+def _rest(reading: Reading, draft: ActDraft, cues: Sequence[Cue]) -> list[Span]:
     """The sentences and clauses around a draft that belong to no other act."""
     taken = [cue.clause for cue in cues if cue.act != draft.act and cue.mood is Mood.ASKED]
     return [

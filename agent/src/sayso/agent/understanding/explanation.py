@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 
 from sayso.agent.base import Handles, Message
 from sayso.agent.understanding.dialogue import follow
-from sayso.agent.understanding.drafts import Draft
+from sayso.agent.understanding.drafts import ActDraft
 from sayso.agent.understanding.lexicon import Knowledge
 from sayso.agent.understanding.objection import objection, too_long
 from sayso.agent.understanding.reading import Reading, language_of
 from sayso.agent.understanding.records import Things
-from sayso.agent.understanding.state import State
+from sayso.agent.understanding.state import ConversationState
 
 
 def explain(
@@ -27,7 +27,7 @@ def explain(
     return language, [*_acts(state), *_open(state, things), *_against(state, knowledge)]
 
 
-def _acts(state: State) -> Iterator[str]:
+def _acts(state: ConversationState) -> Iterator[str]:
     reading = state.reading
     if reading is None:
         return
@@ -41,12 +41,12 @@ def _words(reading: Reading, start: int, end: int) -> str:
     return " ".join(token.text for token in reading.tokens[start:end])
 
 
-def _open(state: State, things: Things) -> Iterator[str]:
+def _open(state: ConversationState, things: Things) -> Iterator[str]:
     for draft in state.open:
         yield f"{draft.act}: {', '.join(_said(draft, things)) or 'nothing is said about it'}"
 
 
-def _said(draft: Draft, things: Things) -> Iterator[str]:
+def _said(draft: ActDraft, things: Things) -> Iterator[str]:
     for found in (draft.object, draft.around):
         if found.handles:
             yield "on " + " and ".join(things.by(handle).record.title for handle in found.handles)
@@ -61,7 +61,7 @@ def _said(draft: Draft, things: Things) -> Iterator[str]:
             yield f"{name} {' or '.join(values)}"
 
 
-def _against(state: State, knowledge: Knowledge) -> Iterator[str]:
+def _against(state: ConversationState, knowledge: Knowledge) -> Iterator[str]:
     against = objection(state, knowledge)
     if against is not None:
         yield f"against it: {against}"

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sayso.agent.understanding.amounts import Said, share_of
+from sayso.agent.understanding.amounts import StatedAmount, share_of
 from sayso.agent.understanding.base import HandOverError, UnclearError
-from sayso.agent.understanding.drafts import Draft
+from sayso.agent.understanding.drafts import ActDraft
 from sayso.agent.understanding.playbook import Playbook
 from sayso.agent.understanding.records import Thing, Things
-from sayso.agent.understanding.tokens import DOLLARS, Token
+from sayso.agent.understanding.tokens import DOLLARS, TextToken
 from sayso.money import Money, exponent_of
 
 
 def fill_amounts(
-    draft: Draft, book: Playbook, chosen: Sequence[Thing], things: Things
+    draft: ActDraft, book: Playbook, chosen: Sequence[Thing], things: Things
 ) -> list[Money | None]:
     """The amount for each object, None for all that is left; one for an act on no object."""
     count = max(len(chosen), 1)
@@ -31,7 +31,7 @@ def fill_amounts(
     return _amounts_of_many(said, chosen)
 
 
-def _plain_amount(draft: Draft, name: str, said: Said, things: Things) -> Money:
+def _plain_amount(draft: ActDraft, name: str, said: StatedAmount, things: Things) -> Money:
     if said.shares or said.except_:
         raise HandOverError("a share of nothing in particular is named")
     currencies = _currencies(things)
@@ -41,7 +41,7 @@ def _plain_amount(draft: Draft, name: str, said: Said, things: Things) -> Money:
     raise _how_much(draft, name, amounts)
 
 
-def _in_their_currency(token: Token, currencies: frozenset[str]) -> Money:
+def _in_their_currency(token: TextToken, currencies: frozenset[str]) -> Money:
     """The amount in the currency that the customer pays in, or in the only one that it names."""
     possible = token.currencies & currencies if token.currencies and currencies else currencies
     possible = possible or token.currencies
@@ -53,7 +53,7 @@ def _in_their_currency(token: Token, currencies: frozenset[str]) -> Money:
     return amounts[0]
 
 
-def _how_much(draft: Draft, name: str, amounts: Sequence[Money]) -> UnclearError:
+def _how_much(draft: ActDraft, name: str, amounts: Sequence[Money]) -> UnclearError:
     return UnclearError(draft.act, name, map(major, amounts), "how much is not clear")
 
 
@@ -74,7 +74,7 @@ def _currencies(things: Things) -> frozenset[str]:
     )
 
 
-def _amount_of(draft: Draft, name: str, said: Said, thing: Thing) -> Money | None:
+def _amount_of(draft: ActDraft, name: str, said: StatedAmount, thing: Thing) -> Money | None:
     """How much of one object; None for all that is left."""
     price, left = thing.money("amount"), thing.money("left")
     if price is None or left is None:
@@ -106,9 +106,9 @@ def _all_but(named: list[Money], shares: list[Money], left: Money) -> Money:
 
 
 def _part(
-    draft: Draft,
+    draft: ActDraft,
     name: str,
-    said: Said,
+    said: StatedAmount,
     named: list[Money],
     shares: list[Money],
     price: Money,
@@ -130,7 +130,7 @@ def _part(
     return parts[0] if parts else None
 
 
-def _of_price(draft: Draft, name: str, token: Token, price: Money) -> Money:
+def _of_price(draft: ActDraft, name: str, token: TextToken, price: Money) -> Money:
     """An amount in the currency of a price."""
     amount = token.as_money(price.currency)
     if amount is not None:
@@ -143,7 +143,7 @@ def _of_price(draft: Draft, name: str, token: Token, price: Money) -> Money:
     raise HandOverError("the amount is in another currency, or does not fit it")
 
 
-def _amounts_of_many(said: Said, chosen: Sequence[Thing]) -> list[Money | None]:
+def _amounts_of_many(said: StatedAmount, chosen: Sequence[Thing]) -> list[Money | None]:
     """Several objects: all of each, or the same share of each."""
     prices = [thing.money("amount") for thing in chosen]
     lefts = [thing.money("left") for thing in chosen]

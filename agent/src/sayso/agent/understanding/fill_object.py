@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sayso.agent.understanding.base import HandOverError, UnclearError
-from sayso.agent.understanding.drafts import Draft
-from sayso.agent.understanding.objects import Found
+from sayso.agent.understanding.drafts import ActDraft
+from sayso.agent.understanding.objects import FoundObject
 from sayso.agent.understanding.playbook import ObjectSlot, Playbook
 from sayso.agent.understanding.reading import Reading
 from sayso.agent.understanding.records import Thing, Things, duplicates, is_usable
-from sayso.agent.understanding.state import State
+from sayso.agent.understanding.state import ConversationState
 from sayso.agent.understanding.strangers import strange_addition, strange_noun, stranger_beside
 
 
-def fill_object(draft: Draft, book: Playbook, state: State, things: Things) -> list[Thing]:
+def fill_object(
+    draft: ActDraft, book: Playbook, state: ConversationState, things: Things
+) -> list[Thing]:
     """The objects that an act is on; empty for an act on none."""
     if book.object_slot is None:
         return []
@@ -49,7 +51,7 @@ def fill_object(draft: Draft, book: Playbook, state: State, things: Things) -> l
 
 
 def _of_many(
-    draft: Draft, name: str, slot: ObjectSlot, usable: list[Thing], things: Things
+    draft: ActDraft, name: str, slot: ObjectSlot, usable: list[Thing], things: Things
 ) -> list[Thing]:
     """The one of several that the words do not name: by its price, or one of two equal ones."""
     priced = _priced(draft, usable)
@@ -62,7 +64,7 @@ def _of_many(
     raise UnclearError(draft.act, name, handles, "several could be meant", open_=True)
 
 
-def _priced(draft: Draft, things: Sequence[Thing]) -> list[str]:
+def _priced(draft: ActDraft, things: Sequence[Thing]) -> list[str]:
     """Those that cost exactly the one amount that is asked for."""
     return [
         thing.handle
@@ -73,19 +75,26 @@ def _priced(draft: Draft, things: Sequence[Thing]) -> list[str]:
     ]
 
 
-def _one_of_several(draft: Draft, found: Found, things: Things, state: State) -> Found:
+def _one_of_several(
+    draft: ActDraft, found: FoundObject, things: Things, state: ConversationState
+) -> FoundObject:
     """Of several things in a story the one whose price is asked for, or all where that is said."""
     priced = _priced(draft, [things.by(handle) for handle in found.handles])
     if len(priced) == 1:
-        return Found(handles=tuple(priced), strong=True)
+        return FoundObject(handles=tuple(priced), strong=True)
     together = state.reading is not None and state.reading.has("both", "whole", "twice")
     if together:
         return found
-    return Found(candidates=found.handles, why="several things are spoken of")
+    return FoundObject(candidates=found.handles, why="several things are spoken of")
 
 
 def _check_names(
-    draft: Draft, name: str, slot: ObjectSlot, usable: list[Thing], reading: Reading, found: Found
+    draft: ActDraft,
+    name: str,
+    slot: ObjectSlot,
+    usable: list[Thing],
+    reading: Reading,
+    found: FoundObject,
 ) -> None:
     """A name that is none of theirs, or a noun of another kind of thing."""
     for cue in draft.cues:
@@ -99,7 +108,9 @@ def _check_names(
             raise HandOverError(f"`{noun}` is nothing that is known of")
 
 
-def _check_open(draft: Draft, name: str, slot: ObjectSlot, state: State, things: Things) -> None:
+def _check_open(
+    draft: ActDraft, name: str, slot: ObjectSlot, state: ConversationState, things: Things
+) -> None:
     """`Cancel it`: nothing in the whole conversation tells what."""
     if not draft.cues or any(cue.form != "open" for cue in draft.cues):
         return
@@ -120,20 +131,20 @@ def _check_open(draft: Draft, name: str, slot: ObjectSlot, state: State, things:
         raise UnclearError(draft.act, name, handles, "nothing tells what")
 
 
-def _said_about(draft: Draft, slot: ObjectSlot, state: State) -> Found:
+def _said_about(draft: ActDraft, slot: ObjectSlot, state: ConversationState) -> FoundObject:
     """What is said about the object: by the request, around it, or before it."""
-    for found in (draft.object, draft.around, state.topic.get(slot.kind, Found())):
+    for found in (draft.object, draft.around, state.topic.get(slot.kind, FoundObject())):
         if found.handles or found.why:
             return found
-    return Found()
+    return FoundObject()
 
 
 def _check_twins(
-    draft: Draft,
+    draft: ActDraft,
     name: str,
     slot: ObjectSlot,
     chosen: list[Thing],
-    found: Found,
+    found: FoundObject,
     usable: list[Thing],
 ) -> None:
     """One of two equal payments, and nothing says whether one or both is meant."""
@@ -145,7 +156,9 @@ def _check_twins(
             raise UnclearError(draft.act, name, ("one", "both"), why, open_=True)
 
 
-def _check_interval(draft: Draft, name: str, chosen: list[Thing], state: State) -> None:
+def _check_interval(
+    draft: ActDraft, name: str, chosen: list[Thing], state: ConversationState
+) -> None:
     """`monthly` of a yearly plan names another one."""
     reading = state.reading
     assert reading is not None
@@ -158,7 +171,7 @@ def _check_interval(draft: Draft, name: str, chosen: list[Thing], state: State) 
 
 
 def _which(
-    draft: Draft, name: str, candidates: Sequence[str], usable: Sequence[Thing], why: str
+    draft: ActDraft, name: str, candidates: Sequence[str], usable: Sequence[Thing], why: str
 ) -> Exception:
     handles = list(candidates) or [thing.handle for thing in usable]
     if not handles:

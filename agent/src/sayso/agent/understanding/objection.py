@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from sayso.agent.base import Message
 from sayso.agent.understanding.acts import OTHER, Cue, Mood
-from sayso.agent.understanding.drafts import Draft
+from sayso.agent.understanding.drafts import ActDraft
 from sayso.agent.understanding.lexicon import Knowledge
 from sayso.agent.understanding.reading import Reading
-from sayso.agent.understanding.state import State
+from sayso.agent.understanding.state import ConversationState
 from sayso.agent.understanding.strangers import strange_payee, stranger_beside
 
 MOST_CUES = 24
@@ -27,7 +27,7 @@ def too_long(messages: Sequence[Message]) -> str | None:
     return None
 
 
-def objection(state: State, knowledge: Knowledge) -> str | None:
+def objection(state: ConversationState, knowledge: Knowledge) -> str | None:
     """Why a person has to take it, in words; None when nothing speaks against acting."""
     reading = state.reading
     if reading is None:
@@ -36,7 +36,7 @@ def objection(state: State, knowledge: Knowledge) -> str | None:
 
 
 def _objections(
-    state: State, reading: Reading, cues: Sequence[Cue], knowledge: Knowledge
+    state: ConversationState, reading: Reading, cues: Sequence[Cue], knowledge: Knowledge
 ) -> Iterator[str]:
     if reading.has("threat"):
         yield "it speaks of a dispute, an injury or a threat"
@@ -76,7 +76,7 @@ def _beside(reading: Reading, cue: Cue, cues: Sequence[Cue]) -> bool:
 
 
 def _against(
-    draft: Draft, mine: Sequence[Cue], reading: Reading, knowledge: Knowledge
+    draft: ActDraft, mine: Sequence[Cue], reading: Reading, knowledge: Knowledge
 ) -> Iterator[str]:
     """What speaks against one act, in the clauses that speak of it."""
     for cue in mine:

@@ -33,7 +33,7 @@ class Mention:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class FoundObject:
     """What the words say about the object.
 
     Attributes:
@@ -58,7 +58,7 @@ def find_objects(
     *,
     money: bool = False,
     clauses: Sequence[Span] = (),
-) -> Found:
+) -> FoundObject:
     """What the words within some spans say about an object.
 
     Args:
@@ -77,22 +77,22 @@ def find_objects(
         # `Not 1042, refund 0977`: what is denied beside the request is not meant.
         known = [m for m in known if m in inside or not _denied(reading, m)]
     if strange and not known:
-        return Found(
+        return FoundObject(
             candidates=tuple(usual),
             why=f"names something that is none of theirs ({strange[0].how})",
         )
     if strange:
         every = frozenset[str]().union(*(m.handles for m in known))
-        return Found(
+        return FoundObject(
             candidates=tuple(usual) or tuple(every),
             why="names something of theirs, and something that is not",
         )
     if known and any(reading.has("before_last", within=span) for span in spans):
         could = dict.fromkeys(handle for m in known for handle in sorted(m.handles))
-        return Found(candidates=tuple(could), why="names one by its place before another")
+        return FoundObject(candidates=tuple(could), why="names one by its place before another")
     if known and _either(reading, known):
         handles = dict.fromkeys(handle for m in known for handle in sorted(m.handles))
-        return Found(candidates=tuple(handles), why="names one thing or another")
+        return FoundObject(candidates=tuple(handles), why="names one thing or another")
     if known:
         twice, both, one = (
             any(reading.has(name, within=span) for span in spans)
@@ -102,7 +102,7 @@ def find_objects(
         return _twins(found, slot, things, both=both and not one) if both or one else found
     if excluded:
         rest = tuple(handle for handle in usual if handle not in excluded)
-        return Found(handles=rest, strong=True) if rest else Found()
+        return FoundObject(handles=rest, strong=True) if rest else FoundObject()
     return _by_order(reading, spans, slot, things)
 
 
@@ -133,14 +133,14 @@ def _counts(reading: Reading, mention: Mention, clauses: Sequence[Span], *, mone
 
 def _agreed(
     known: list[Mention], excluded: set[str], slot: ObjectSlot, things: Things, *, twice: bool
-) -> Found:
+) -> FoundObject:
     """What several names mean together: names joined by `and` add up, others narrow down."""
     if (
         twice
         and slot.duplicates_within_h
         and not duplicates(things.usable(slot), slot.duplicates_within_h)
     ):
-        return Found(why="speaks of paying twice, and no two payments are alike")
+        return FoundObject(why="speaks of paying twice, and no two payments are alike")
     numbers = [m for m in known if m.how == "number"]
     names = [m for m in known if m.how == "name"]
     handles = _together(numbers) if numbers else _together(names)
@@ -148,7 +148,7 @@ def _agreed(
         for mention in names:
             if not mention.handles & handles:
                 both = tuple(handle for m in known for handle in m.handles)
-                return Found(
+                return FoundObject(
                     candidates=tuple(dict.fromkeys(both)),
                     why="the number and the name are of two different objects",
                 )
@@ -158,20 +158,22 @@ def _agreed(
     handles = handles - excluded
     ordered = [t.handle for t in things.of_kind(slot) if t.handle in handles]
     if not ordered:
-        return Found()
+        return FoundObject()
     groups = _groups(numbers or names)
     if len(ordered) > groups:
         usable = [handle for handle in ordered if is_usable(things.by(handle), slot)]
         if len(usable) == groups:
-            return Found(handles=tuple(usable), strong=True)
+            return FoundObject(handles=tuple(usable), strong=True)
         twins = duplicates([things.by(h) for h in usable], slot.duplicates_within_h)
         if twins and len(twins[0]) == len(usable):
-            return Found(handles=(twins[0][0].handle,), strong=True, by_order=twice)
-        return Found(candidates=tuple(usable or ordered), why="several objects have that name")
-    return Found(handles=tuple(ordered), strong=True)
+            return FoundObject(handles=(twins[0][0].handle,), strong=True, by_order=twice)
+        return FoundObject(
+            candidates=tuple(usable or ordered), why="several objects have that name"
+        )
+    return FoundObject(handles=tuple(ordered), strong=True)
 
 
-def _twins(found: Found, slot: ObjectSlot, things: Things, *, both: bool) -> Found:
+def _twins(found: FoundObject, slot: ObjectSlot, things: Things, *, both: bool) -> FoundObject:
     """`Both payments for 1047`, or one of them: all of the equal ones, or the first."""
     for group in duplicates(things.usable(slot), slot.duplicates_within_h):
         handles = tuple(thing.handle for thing in group)
@@ -317,7 +319,9 @@ def _of_another_kind(tag: Tag, things: Things, slot: ObjectSlot) -> bool:
     return any(tag.name in thing.names for thing in things.all if thing.kind != slot.kind)
 
 
-def _by_order(reading: Reading, spans: Sequence[Span], slot: ObjectSlot, things: Things) -> Found:
+def _by_order(
+    reading: Reading, spans: Sequence[Span], slot: ObjectSlot, things: Things
+) -> FoundObject:
     """By its place among the others: the newest, the dearest, both, the one before."""
     usual = things.usable(slot)
 
@@ -329,10 +333,10 @@ def _by_order(reading: Reading, spans: Sequence[Span], slot: ObjectSlot, things:
     if slot.duplicates_within_h and (said("twice") or (only and said("one_of"))):
         if len(groups) == 1:
             twins = groups[0] if said("both") and not said("one_of") else groups[0][:1]
-            return Found(handles=tuple(t.handle for t in twins), strong=True, by_order=True)
-        return Found(why="speaks of paying twice, and no two payments are alike")
+            return FoundObject(handles=tuple(t.handle for t in twins), strong=True, by_order=True)
+        return FoundObject(why="speaks of paying twice, and no two payments are alike")
     if said("before_last"):
-        return Found(
+        return FoundObject(
             candidates=tuple(t.handle for t in usual), why="names one by its place before another"
         )
     dated = sorted(usual, key=lambda thing: thing.created, reverse=True)
@@ -345,7 +349,7 @@ def _by_order(reading: Reading, spans: Sequence[Span], slot: ObjectSlot, things:
         ("cheapest", priced[:1]),
     ):
         if said(name) and chosen:
-            return Found(handles=(chosen[0].handle,), by_order=True)
+            return FoundObject(handles=(chosen[0].handle,), by_order=True)
     if said("both") and not said("one_of") and len(usual) == 2:
-        return Found(handles=tuple(t.handle for t in usual), strong=True, by_order=True)
-    return Found()
+        return FoundObject(handles=tuple(t.handle for t in usual), strong=True, by_order=True)
+    return FoundObject()

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from sayso.agent.understanding.tokens import Token, fold
+from sayso.agent.understanding.tokens import TextToken, fold
 
 GAP = "_"
 MOST_IN_A_GAP = 5
@@ -115,7 +115,7 @@ class Matcher:
         """Whether some pattern has this word, or a beginning of it."""
         return word in self.words or any(word[:n] in self.stems for n in range(2, len(word) + 1))
 
-    def find(self, tokens: Sequence[Token]) -> list[Tag]:
+    def find(self, tokens: Sequence[TextToken]) -> list[Tag]:
         """Every pattern that is found, in the order of the text."""
         tags: list[Tag] = []
         for at, token in enumerate(tokens):
@@ -125,7 +125,7 @@ class Matcher:
                     tags.append(Tag(name, at, *found))
         return tags
 
-    def _heads(self, token: Token) -> Iterator[tuple[str, tuple[str, ...]]]:
+    def _heads(self, token: TextToken) -> Iterator[tuple[str, tuple[str, ...]]]:
         if token.kind != "word":
             for slot in _SLOTS:
                 if _fits(token, slot):
@@ -144,7 +144,7 @@ class Matcher:
 
 
 def _match(
-    tokens: Sequence[Token], at: int, rest: tuple[str, ...], stops: frozenset[str]
+    tokens: Sequence[TextToken], at: int, rest: tuple[str, ...], stops: frozenset[str]
 ) -> tuple[int, frozenset[int]] | None:
     """Where the elements end when they are found from there on, and what their gaps skip."""
     for index, element in enumerate(rest):
@@ -167,7 +167,7 @@ def _match(
     return at, frozenset()
 
 
-def _fits(token: Token, element: str) -> bool:
+def _fits(token: TextToken, element: str) -> bool:
     if element == "$":
         return token.kind == "money" or (
             token.kind == "number" and not token.hash and len(token.text) <= 3

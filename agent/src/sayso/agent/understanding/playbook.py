@@ -90,7 +90,7 @@ class StepTemplate(Closed):
     after: tuple[int, ...] = ()
 
 
-class Words(Closed):
+class PlaybookWords(Closed):
     """How customers ask for it in one language.
 
     Attributes:
@@ -117,7 +117,7 @@ class Playbook(Closed):
     summary: Annotated[str, Field(min_length=1, max_length=300)]
     slots: Mapping[Name, Slot] = Field(default_factory=dict[str, Slot])
     steps: tuple[StepTemplate, ...] = Field(min_length=1, max_length=MAX_STEPS)
-    words: Mapping[Language, Words]
+    words: Mapping[Language, PlaybookWords]
     on_failure: OnFailure = OnFailure.CONTINUE
 
     @model_validator(mode="after")

@@ -11,7 +11,7 @@ from sayso.agent.base import Message
 from sayso.agent.understanding.clean import Clean, clean
 from sayso.agent.understanding.lexicon import Knowledge, Lexicon
 from sayso.agent.understanding.patterns import Tag
-from sayso.agent.understanding.tokens import DOLLARS, Token, fold, normalise, tokenise
+from sayso.agent.understanding.tokens import DOLLARS, TextToken, fold, normalise, tokenise
 
 _SOFT_WORDS = 3
 """A wish begins a clause of its own behind so many words, since many write without full stops."""
@@ -46,7 +46,7 @@ class Reading:
     """One message of a conversation, read in one language."""
 
     lexicon: Lexicon
-    tokens: Sequence[Token]
+    tokens: Sequence[TextToken]
     tags: Mapping[str, tuple[Tag, ...]]
     sentences: tuple[Sentence, ...]
     cut: tuple[str, ...] = ()
@@ -144,7 +144,7 @@ def _sentence_start(sentence: Sentence) -> int:
     return sentence.span.start
 
 
-def detect(text_tokens: Iterable[Token], knowledge: Knowledge, fallback: str | None) -> str:
+def detect(text_tokens: Iterable[TextToken], knowledge: Knowledge, fallback: str | None) -> str:
     """The language whose words are there most often; the fallback where none is."""
     words = [token.text for token in text_tokens if token.kind == "word"]
     scores = {
@@ -243,9 +243,9 @@ def read(
     )
 
 
-def _without_sentences(tokens: list[Token], tags: Sequence[Tag]) -> list[Token]:
+def _without_sentences(tokens: list[TextToken], tags: Sequence[Tag]) -> list[TextToken]:
     """The tokens without the sentences in which one of the tags stands."""
-    kept: list[Token] = []
+    kept: list[TextToken] = []
     start = 0
     for at in range(len(tokens) + 1):
         if at == len(tokens) or tokens[at].kind == "end":
@@ -255,7 +255,7 @@ def _without_sentences(tokens: list[Token], tags: Sequence[Tag]) -> list[Token]:
     return kept
 
 
-def _spelled(token: Token, lexicon: Lexicon, titles: Mapping[str, frozenset[str]]) -> Token:
+def _spelled(token: TextToken, lexicon: Lexicon, titles: Mapping[str, frozenset[str]]) -> TextToken:
     if token.kind != "word":
         return token
     slip = lexicon.slips.get(token.text)
@@ -267,9 +267,9 @@ def _spelled(token: Token, lexicon: Lexicon, titles: Mapping[str, frozenset[str]
     return token if right is None else replace(token, text=right, corrected=True)
 
 
-def _with_amounts(tokens: list[Token], lexicon: Lexicon) -> list[Token]:
+def _with_amounts(tokens: list[TextToken], lexicon: Lexicon) -> list[TextToken]:
     """Number words become numbers, and numbers beside the name of a currency become money."""
-    merged: list[Token] = []
+    merged: list[TextToken] = []
     at = 0
     while at < len(tokens):
         value, end = _number_words(tokens, at, lexicon)
@@ -278,14 +278,14 @@ def _with_amounts(tokens: list[Token], lexicon: Lexicon) -> list[Token]:
             at += 1
             continue
         first, last = tokens[at], tokens[end - 1]
-        number = Token("number", str(value), first.start, last.end, digits=str(value))
+        number = TextToken("number", str(value), first.start, last.end, digits=str(value))
         number.word = first.text if end == at + 1 else ""
         merged.append(number)
         at = end
     return _with_currencies(merged, lexicon)
 
 
-def _number_words(tokens: list[Token], at: int, lexicon: Lexicon) -> tuple[int | None, int]:
+def _number_words(tokens: list[TextToken], at: int, lexicon: Lexicon) -> tuple[int | None, int]:
     """The number that the words from there on spell, and where it ends."""
     total = current = 0
     end = at
@@ -324,20 +324,20 @@ _PERCENT = frozenset(
 )
 
 
-def _percent_words(tokens: Sequence[Token], at: int) -> int:
+def _percent_words(tokens: Sequence[TextToken], at: int) -> int:
     """How many words from there on say `percent`: none, one or two."""
     words = [token.word or token.text for token in tokens[at : at + 2]]
     return next((n for n in (1, 2) if "_".join(words[:n]) in _PERCENT), 0)
 
 
-def _with_currencies(tokens: list[Token], lexicon: Lexicon) -> list[Token]:
+def _with_currencies(tokens: list[TextToken], lexicon: Lexicon) -> list[TextToken]:
     names = [tag for tag in lexicon.matcher.find(tokens) if tag.name.startswith("currency:")]
     codes: dict[int, tuple[int, frozenset[str]]] = {}
     for tag in names:
         code = tag.name.partition(":")[2]
         end, before = codes.get(tag.start, (tag.end, frozenset[str]()))
         codes[tag.start] = (max(end, tag.end), before | (DOLLARS if code == "USD" else {code}))
-    merged: list[Token] = []
+    merged: list[TextToken] = []
     at = 0
     while at < len(tokens):
         token = tokens[at]
@@ -413,7 +413,7 @@ def _covers(mask: Tag, tag: Tag) -> bool:
     return tag.end - tag.start < mask.end - mask.start
 
 
-def _sentences(tokens: Sequence[Token], tags: Sequence[Tag]) -> Iterator[Sentence]:
+def _sentences(tokens: Sequence[TextToken], tags: Sequence[Tag]) -> Iterator[Sentence]:
     joints = set(_joints_of(tokens, tags))
     denied = {at for tag in tags if tag.name == "negation" for at in (tag.end, tag.end + 1)}
     wishes = {tag.start for tag in tags if tag.name in ("wish", "polite_question")} - denied
@@ -427,7 +427,7 @@ def _sentences(tokens: Sequence[Token], tags: Sequence[Tag]) -> Iterator[Sentenc
         yield _sentence(tokens, Span(start, len(tokens)), joints, wishes, question=False)
 
 
-def _joins_values(tokens: Sequence[Token], tag: Tag) -> bool:
+def _joins_values(tokens: Sequence[TextToken], tag: Tag) -> bool:
     """Whether an `and` stands between two numbers or amounts: `1041 and 0988`."""
     if tag.name != "and" or not 0 < tag.start < len(tokens) - 1:
         return False
@@ -435,7 +435,7 @@ def _joins_values(tokens: Sequence[Token], tag: Tag) -> bool:
     return all(side.kind in ("number", "money", "percent") for side in sides)
 
 
-def _joints_of(tokens: Sequence[Token], tags: Sequence[Tag]) -> Iterator[int]:
+def _joints_of(tokens: Sequence[TextToken], tags: Sequence[Tag]) -> Iterator[int]:
     """Where a clause begins: at a joint that is no part of a longer phrase, nor a name."""
     inside: set[int] = set()
     for tag in tags:
@@ -450,7 +450,7 @@ def _joints_of(tokens: Sequence[Token], tags: Sequence[Tag]) -> Iterator[int]:
 
 
 def _sentence(
-    tokens: Sequence[Token], span: Span, joints: set[int], wishes: set[int], *, question: bool
+    tokens: Sequence[TextToken], span: Span, joints: set[int], wishes: set[int], *, question: bool
 ) -> Sentence:
     clauses: list[Span] = []
     start = span.start

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from sayso.agent.base import Question
 from sayso.agent.understanding.acts import Cue
-from sayso.agent.understanding.drafts import Draft
-from sayso.agent.understanding.objects import Found
+from sayso.agent.understanding.drafts import ActDraft
+from sayso.agent.understanding.objects import FoundObject
 from sayso.agent.understanding.reading import Reading
-from sayso.agent.understanding.tokens import Token
+from sayso.agent.understanding.tokens import TextToken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,9 +27,9 @@ class Pending:
         open_question: a question about something else, such as the reason.
     """
 
-    acts: tuple[Draft, ...] = ()
+    acts: tuple[ActDraft, ...] = ()
     objects: tuple[str, ...] = ()
-    amounts: tuple[Token, ...] = ()
+    amounts: tuple[TextToken, ...] = ()
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     others: bool = False
     together: bool = False
@@ -49,7 +49,7 @@ class Pending:
 
 
 @dataclass(slots=True, kw_only=True)
-class State:
+class ConversationState:
     """What a conversation has come to.
 
     Attributes:
@@ -62,8 +62,8 @@ class State:
         agreed: whether the newest turn said yes to an offer.
     """
 
-    open: list[Draft] = field(default_factory=list[Draft])
-    topic: dict[str, Found] = field(default_factory=dict[str, Found])
+    open: list[ActDraft] = field(default_factory=list[ActDraft])
+    topic: dict[str, FoundObject] = field(default_factory=dict[str, FoundObject])
     pending: Pending | None = None
     reading: Reading | None = None
     moved: bool = False

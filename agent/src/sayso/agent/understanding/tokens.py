@@ -32,7 +32,7 @@ _CODE = "(?:usd|eur|gbp|jpy|chf|cad|aud|nzd|sek|nok|dkk|pln|czk|huf|brl|mxn|inr|
 
 
 @dataclass(slots=True)
-class Token:
+class TextToken:
     """One piece of a text.
 
     Attributes:
@@ -140,9 +140,9 @@ def normalise(text: str) -> str:
     return re.sub(r"(?<=[^\W\d_])'(?=[^\W\d_])", "", plain)
 
 
-def tokenise(text: str) -> list[Token]:
+def tokenise(text: str) -> list[TextToken]:
     """The tokens of a normalised text."""
-    tokens: list[Token] = []
+    tokens: list[TextToken] = []
     for match in _TOKEN.finditer(text):
         token = _token(match, text)
         if token is not None:
@@ -150,38 +150,38 @@ def tokenise(text: str) -> list[Token]:
     return tokens
 
 
-def _token(match: re.Match[str], text: str) -> Token | None:
+def _token(match: re.Match[str], text: str) -> TextToken | None:
     kind, written = match.lastgroup, match[0]
     start, end = match.span()
     if match["word"]:
         capital = written[:1].isupper() and not written.isupper()
-        return Token("word", fold(written), start, end, capital=capital)
+        return TextToken("word", fold(written), start, end, capital=capital)
     if match["amount"]:
         return _amount(match)
     if match["percent"]:
         digits = match["share"].replace(",", ".")
-        return Token("percent", written, start, end, digits=digits)
+        return TextToken("percent", written, start, end, digits=digits)
     if match["end"]:
         return _end(match, text)
     if match["comma"]:
-        return Token("comma", written.strip(), start, end)
+        return TextToken("comma", written.strip(), start, end)
     if match["emoticon"]:
-        return Token("end", written, start, end)
+        return TextToken("end", written, start, end)
     if match["reference"]:
         return _reference(written, start, end)
     assert kind is not None
-    return Token("noise", written, start, end)
+    return TextToken("noise", written, start, end)
 
 
-def _reference(written: str, start: int, end: int) -> Token:
+def _reference(written: str, start: int, end: int) -> TextToken:
     """`A-1042` and `#b12` are references; `b4` and `u2` are words."""
     digits = sum(c.isdigit() for c in written)
     if written.startswith("#") or digits >= 3:
-        return Token("number", written.lstrip("#"), start, end, hash=True)
-    return Token("word", fold(written), start, end)
+        return TextToken("number", written.lstrip("#"), start, end, hash=True)
+    return TextToken("word", fold(written), start, end)
 
 
-def _end(match: re.Match[str], text: str) -> Token | None:
+def _end(match: re.Match[str], text: str) -> TextToken | None:
     start, end = match.span()
     written = match[0]
     if written == "\n":
@@ -191,16 +191,16 @@ def _end(match: re.Match[str], text: str) -> Token | None:
             "?",
             "",
         )
-        return None if wrapped else Token("end", written, start, end)
+        return None if wrapped else TextToken("end", written, start, end)
     if written == ".":
         word = re.search(r"(\w+)$", text[max(0, start - 12) : start])
         short = word is not None and (fold(word[1]) in _ABBREVIATED or len(word[1]) == 1)
         if short and not text[start : end + 2].endswith("\n"):
             return None
-    return Token("end", written, start, end, question="?" in written)
+    return TextToken("end", written, start, end, question="?" in written)
 
 
-def _amount(match: re.Match[str]) -> Token:
+def _amount(match: re.Match[str]) -> TextToken:
     marks = [mark for mark in (match["before"], match["after"]) if mark]
     currencies = _currencies(marks)
     odd = match["minus"] or match["kilo"] or match["range"] or currencies is None
@@ -208,7 +208,7 @@ def _amount(match: re.Match[str]) -> Token:
     start, end = match.span()
     if match["range"]:
         end -= len(match["range"])
-    return Token(
+    return TextToken(
         "money" if currencies or currencies is None else "number",
         match["digits"],
         start,

@@ -20,7 +20,7 @@ VERSION = max(STYLES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Words:
+class PersonalWords:
     """A personal text that an entry names by digest; it is kept beside the log, not in it.
 
     Attributes:
@@ -55,7 +55,7 @@ class Evidence:
     vkeys: tuple[str, ...]
     rows: tuple[tuple[bytes, tuple[bytes, ...]], ...]
     cards: tuple[dict[str, Json], ...]
-    words: tuple[Words, ...]
+    words: tuple[PersonalWords, ...]
     version: int = VERSION
 
     def entries(self) -> list[StoredEntry]:
@@ -121,7 +121,9 @@ class Evidence:
                     for row in value["rows"]
                 ),
                 cards=tuple(dict(card) for card in value["cards"]),
-                words=tuple(Words(seq=int(one["seq"]), text=one["text"]) for one in value["words"]),
+                words=tuple(
+                    PersonalWords(seq=int(one["seq"]), text=one["text"]) for one in value["words"]
+                ),
                 version=version,
             )
             again = evidence.encoded()

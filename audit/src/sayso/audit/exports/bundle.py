@@ -28,9 +28,9 @@ from sayso.audit.verifier.bundle import (
     PRUNED_VERSION,
     SEGMENTS,
     VKEYS,
+    BundleManifest,
     Digester,
     FileDigest,
-    Manifest,
 )
 from sayso.errors import Code, IntegrityError, RefusedError
 
@@ -117,9 +117,9 @@ class BundleWriter:
         self._last = seq
         self._count += 1
 
-    def manifest(self, tenant: str) -> Manifest:
+    def manifest(self, tenant: str) -> BundleManifest:
         """What was written so far."""
-        return Manifest(
+        return BundleManifest(
             tenant=tenant,
             origin=self._checkpoint.origin,
             full=self._proofs is None,
@@ -141,7 +141,7 @@ def write_bundle(
     entries: Iterable[tuple[int, bytes]],
     proofs: HashSource | None = None,
     kept: Sequence[SealedSegment] = (),
-) -> Manifest:
+) -> BundleManifest:
     """Write a bundle, and check what is written against the signed head.
 
     Args:

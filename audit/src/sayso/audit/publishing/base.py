@@ -13,7 +13,7 @@ Prove = Callable[[int], Awaitable[Sequence[bytes]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Submission:
+class CheckpointSubmission:
     """A checkpoint on its way to a place.
 
     Attributes:
@@ -30,7 +30,7 @@ class Submission:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
+class PublishReceipt:
     """What a place gives for a checkpoint.
 
     Attributes:
@@ -43,7 +43,7 @@ class Taken:
     token: bytes | None = None
 
 
-class Place(Protocol):
+class PublishTarget(Protocol):
     """Where checkpoints are kept outside of the database."""
 
     @property
@@ -51,7 +51,7 @@ class Place(Protocol):
         """What the settings call it."""
         ...
 
-    async def publish(self, submission: Submission) -> Taken:
+    async def publish(self, submission: CheckpointSubmission) -> PublishReceipt:
         """Hand over a checkpoint; returns what the place gives for it.
 
         Handing over the same one twice is no fault.

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sayso.audit.atomic_files import sync_folder
-from sayso.audit.publishing.base import Submission, Taken
+from sayso.audit.publishing.base import CheckpointSubmission, PublishReceipt
 from sayso.audit.safe_open import open_regular
 from sayso.audit.signed_note.note import MAX_NOTE_BYTES, Checkpoint, parse_note
 from sayso.audit.tree.tiles import index_path
@@ -45,10 +45,10 @@ class DirectoryTarget:
         """What the settings call it."""
         return self._name
 
-    async def publish(self, submission: Submission) -> Taken:
-        """Keep the checkpoint; see `Place`."""
+    async def publish(self, submission: CheckpointSubmission) -> PublishReceipt:
+        """Keep the checkpoint; see `PublishTarget`."""
         note = await asyncio.to_thread(self._keep, submission.checkpoint, submission.note)
-        return Taken(note=note)
+        return PublishReceipt(note=note)
 
     async def close(self) -> None:
         """Nothing is open."""

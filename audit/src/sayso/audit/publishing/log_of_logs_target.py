@@ -5,7 +5,7 @@ from __future__ import annotations
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind
 from sayso.audit.log import AuditLog
 from sayso.audit.log_of_logs import LOGS
-from sayso.audit.publishing.base import Submission, Taken
+from sayso.audit.publishing.base import CheckpointSubmission, PublishReceipt
 from sayso.audit.signed_note.keytext import encode64
 from sayso.ids import Tenant
 from sayso.store.base import Store, Transaction
@@ -27,8 +27,8 @@ class LogOfLogs:
         """The tenant of the log of logs, which no place of the settings can be called."""
         return LOGS
 
-    async def publish(self, submission: Submission) -> Taken:
-        """Enter a head; see `Place`."""
+    async def publish(self, submission: CheckpointSubmission) -> PublishReceipt:
+        """Enter a head; see `PublishTarget`."""
         checkpoint = submission.checkpoint
         entry = Entry(
             kind=EntryKind.LOG_HEAD,
@@ -44,7 +44,7 @@ class LogOfLogs:
             self._log.append(tx, Tenant(LOGS), entry)
 
         await self._store.write(work)
-        return Taken(note=submission.note)
+        return PublishReceipt(note=submission.note)
 
     async def close(self) -> None:
         """Nothing is open."""

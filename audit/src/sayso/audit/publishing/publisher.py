@@ -12,7 +12,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 from tenacity.wait import wait_exponential_jitter
 
 from sayso.audit.log_of_logs import LOGS
-from sayso.audit.publishing.base import Place, Submission
+from sayso.audit.publishing.base import CheckpointSubmission, PublishTarget
 from sayso.audit.publishing.reading import (
     Published,
     SignedHead,
@@ -35,7 +35,7 @@ _Due = Callable[[SignedHead, Published | None], bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
+class PublishingPace:
     """How often a head is published: after so many seconds or so many entries, what comes first."""
 
     every_s: float = 10.0
@@ -86,18 +86,18 @@ class Publisher:
     def __init__(
         self,
         store: Store,
-        places: Sequence[Place],
+        places: Sequence[PublishTarget],
         clock: Clock,
         *,
-        pace: Pace | None = None,
-        paces: Mapping[str, Pace] | None = None,
+        pace: PublishingPace | None = None,
+        paces: Mapping[str, PublishingPace] | None = None,
         only_logs: Collection[str] = (),
         second: MlDsaCosigner | None = None,
     ) -> None:
         self._store = store
         self._places = tuple(places)
         self._clock = clock
-        self._pace = pace or Pace()
+        self._pace = pace or PublishingPace()
         self._paces = dict(paces or {})
         self._only_logs = frozenset(only_logs)
         self._second = second
@@ -158,17 +158,17 @@ class Publisher:
                 )
         return found
 
-    def _pace_of(self, place: Place) -> Pace:
+    def _pace_of(self, place: PublishTarget) -> PublishingPace:
         return self._paces.get(place.name, self._pace)
 
-    async def _tenants(self, place: Place) -> list[Tenant]:
+    async def _tenants(self, place: PublishTarget) -> list[Tenant]:
         """Whose logs go to a place; the log of logs does not hold its own heads."""
         tenants = await read_tenants(self._store)
         if place.name in self._only_logs:
             return [tenant for tenant in tenants if tenant == LOGS]
         return [tenant for tenant in tenants if tenant != place.name]
 
-    async def _serve(self, place: Place) -> None:
+    async def _serve(self, place: PublishTarget) -> None:
         poll_s = min(1.0, self._pace_of(place).every_s)
         while True:
             async for attempt in AsyncRetrying(
@@ -180,7 +180,7 @@ class Publisher:
                     await self._round(place)
             await asyncio.sleep(poll_s)
 
-    async def _round(self, place: Place) -> None:
+    async def _round(self, place: PublishTarget) -> None:
         """Serve every log that is due; one that fails holds no other up."""
         retry: RetryableError | None = None
         try:
@@ -195,7 +195,7 @@ class Publisher:
         if retry is not None:
             raise retry
 
-    async def _try(self, place: Place, tenant: Tenant, *, due: _Due) -> SaysoError | None:
+    async def _try(self, place: PublishTarget, tenant: Tenant, *, due: _Due) -> SaysoError | None:
         try:
             await self._publish_newest(place, tenant, due)
         except SaysoError as error:
@@ -208,7 +208,7 @@ class Publisher:
         self._problems.pop((place.name, tenant), None)
         return None
 
-    async def _publish_newest(self, place: Place, tenant: Tenant, due: _Due) -> None:
+    async def _publish_newest(self, place: PublishTarget, tenant: Tenant, due: _Due) -> None:
         for left in reversed(range(_TRIES)):
             head, published = await read_pair(self._store, tenant, place.name)
             if head is None or head.checkpoint.size == 0 or not due(head, published):
@@ -225,14 +225,14 @@ class Publisher:
                 return
 
     async def _publish(
-        self, place: Place, tenant: Tenant, head: SignedHead, published: Published | None
+        self, place: PublishTarget, tenant: Tenant, head: SignedHead, published: Published | None
     ) -> None:
         async def prove(old_size: int) -> Sequence[bytes]:
             size = head.checkpoint.size
             return await prove_consistency(self._store, tenant, old_size, size, published)
 
         taken = await place.publish(
-            Submission(
+            CheckpointSubmission(
                 checkpoint=head.checkpoint,
                 note=self._signed_twice(head),
                 old_size=published.size if published else 0,
@@ -272,7 +272,7 @@ class Publisher:
         at_s = to_micros(self._clock.now()) // 1_000_000
         return head.note + self._second.named(head.checkpoint.origin).cosign(text, at_s).text()
 
-    def _due(self, place: Place, head: SignedHead, published: Published | None) -> bool:
+    def _due(self, place: PublishTarget, head: SignedHead, published: Published | None) -> bool:
         if published is None:
             return True
         added = head.checkpoint.size - published.size
@@ -289,7 +289,7 @@ def _always(_head: SignedHead, _published: Published | None) -> bool:
     return True
 
 
-def _check_growth(place: Place, head: SignedHead, published: Published | None) -> None:
+def _check_growth(place: PublishTarget, head: SignedHead, published: Published | None) -> None:
     if published is None or published.size < head.checkpoint.size:
         return
     if published.size > head.checkpoint.size or published.frontier != head.frontier:
@@ -301,6 +301,6 @@ def _check_growth(place: Place, head: SignedHead, published: Published | None) -
         )
 
 
-def _say_later(place: Place, state: RetryCallState) -> None:
+def _say_later(place: PublishTarget, state: RetryCallState) -> None:
     pause = state.next_action.sleep if state.next_action else 0.0
     logger.info("publishing to %s is tried again in %.0f s", place.name, pause)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, NoReturn
 
-from sayso.audit.publishing.base import Submission, Taken
+from sayso.audit.publishing.base import CheckpointSubmission, PublishReceipt
 from sayso.audit.signed_note.authorities import TimeAuthorities
 from sayso.audit.signed_note.timestamps import MAX_TOKEN_BYTES
 from sayso.audit.verifier.description import printable
@@ -64,14 +64,14 @@ class TimestampTarget:
             await self._client.aclose()
             self._client = None
 
-    async def publish(self, submission: Submission) -> Taken:
-        """Get the note stamped; see `Place`."""
+    async def publish(self, submission: CheckpointSubmission) -> PublishReceipt:
+        """Get the note stamped; see `PublishTarget`."""
         message = submission.note.encode()
         request = self._request(message)
         answer = await self._ask(request.as_bytes())
         # It is somebody else's bytes that are read there, which takes its time.
         token = await asyncio.to_thread(self._token, answer, message, request.nonce)
-        return Taken(note=submission.note, token=token)
+        return PublishReceipt(note=submission.note, token=token)
 
     def _request(self, message: bytes) -> TimeStampRequest:
         from rfc3161_client import HashAlgorithm, TimestampRequestBuilder  # an extra

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NoReturn
 
-from sayso.audit.publishing.base import Submission, Taken
+from sayso.audit.publishing.base import CheckpointSubmission, PublishReceipt
 from sayso.audit.signed_note.cosignature import CosignatureVerifier
 from sayso.audit.signed_note.note import MAX_SIGNATURES, Checkpoint, open_note, parse_note
 from sayso.audit.witness.request import AddCheckpoint
@@ -55,8 +55,8 @@ class WitnessTarget:
             await self._client.aclose()
             self._client = None
 
-    async def publish(self, submission: Submission) -> Taken:
-        """Get the checkpoint cosigned; see `Place`."""
+    async def publish(self, submission: CheckpointSubmission) -> PublishReceipt:
+        """Get the checkpoint cosigned; see `PublishTarget`."""
         old_size = submission.old_size
         for _ in range(_TRIES):
             proof = await submission.prove(old_size) if old_size else ()
@@ -64,7 +64,7 @@ class WitnessTarget:
             status, kind, body = await self._post(request.encoded())
             match status:
                 case 200:
-                    return Taken(note=self._cosigned(submission.note, body))
+                    return PublishReceipt(note=self._cosigned(submission.note, body))
                 case 409 if kind == _SIZE_TYPE:
                     old_size = self._other_size(body, submission.checkpoint, old_size)
                 case _:

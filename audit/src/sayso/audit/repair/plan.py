@@ -42,7 +42,7 @@ MOST_ROWS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class RowRepair:
     """What would be written of one row.
 
     Attributes:
@@ -59,7 +59,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class RepairPlan:
     """All that would be written, and what cannot be.
 
     Attributes:
@@ -68,7 +68,7 @@ class Plan:
         digest: over what is found and what would be written, 64 hex digits; people agree to it.
     """
 
-    changes: tuple[Change, ...]
+    changes: tuple[RowRepair, ...]
     left: tuple[Finding, ...]
     digest: str
 
@@ -78,9 +78,9 @@ class Plan:
         return f"{REPAIR_ID}{self.digest[:32]}"
 
 
-def plan_repair(findings: Sequence[Finding]) -> Plan:
+def plan_repair(findings: Sequence[Finding]) -> RepairPlan:
     """What would be written, of the findings of rows."""
-    changes: dict[tuple[str, str], Change] = {}
+    changes: dict[tuple[str, str], RowRepair] = {}
     left: list[Finding] = []
     for found in findings:
         fault = found.row
@@ -93,10 +93,10 @@ def plan_repair(findings: Sequence[Finding]) -> Plan:
             changes[fault.table, fault.name] = change
     left = [found for found in left if not _is_mended_with_action(found, changes)]
     ordered = tuple(changes.values())[:MOST_ROWS]
-    return Plan(changes=ordered, left=tuple(left), digest=_digest(ordered))
+    return RepairPlan(changes=ordered, left=tuple(left), digest=_digest(ordered))
 
 
-def _is_mended_with_action(found: Finding, changes: Mapping[tuple[str, str], Change]) -> bool:
+def _is_mended_with_action(found: Finding, changes: Mapping[tuple[str, str], RowRepair]) -> bool:
     """Whether an approval only names another requester than its action, which is written again."""
     fault = found.row
     if fault is None or fault.said is None or fault.columns != ("asked_alike",):
@@ -105,7 +105,7 @@ def _is_mended_with_action(found: Finding, changes: Mapping[tuple[str, str], Cha
     return change is not None and bool({"requester", "request_id"} & change.values.keys())
 
 
-def told(plan: Plan) -> list[Json]:
+def told(plan: RepairPlan) -> list[Json]:
     """The rows for the log: table, id and columns, without what stood there."""
     return [
         {
@@ -118,20 +118,20 @@ def told(plan: Plan) -> list[Json]:
     ]
 
 
-def _digest(changes: Sequence[Change]) -> str:
+def _digest(changes: Sequence[RowRepair]) -> str:
     parts = [{**one.fault.told(), "how": one.how} for one in changes]
     encoded = orjson.dumps(parts, default=repr, option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(_DOMAIN + encoded).hexdigest()
 
 
-def _change(fault: RowFault) -> Change | None:
+def _change(fault: RowFault) -> RowRepair | None:
     """What would be written of a row; None where the log does not say enough of it."""
     if fault.table not in _PLAIN:
         return None
     if fault.said is None:
         # No entry tells of it, so nothing else rests on it but what is found by itself.
         gone = fault.table in {"vote", "limit_use"} and fault.stored is not None
-        return Change(fault=fault, how="delete", values={}) if gone else None
+        return RowRepair(fault=fault, how="delete", values={}) if gone else None
     if fault.found is None:
         return _made_anew(fault, fault.said)
     values: Values = {}
@@ -142,10 +142,10 @@ def _change(fault: RowFault) -> Change | None:
             subject = said
         elif not _put(values, fault, column, said):
             return None
-    return Change(fault=fault, how="update", values=values, subject=subject)
+    return RowRepair(fault=fault, how="update", values=values, subject=subject)
 
 
-def _made_anew(fault: RowFault, said: Mapping[str, object]) -> Change | None:
+def _made_anew(fault: RowFault, said: Mapping[str, object]) -> RowRepair | None:
     """A row that is not there; of a vote the log says everything."""
     if fault.table != "vote":
         return None
@@ -156,7 +156,7 @@ def _made_anew(fault: RowFault, said: Mapping[str, object]) -> Change | None:
         "person": person,
         **{column: _plain(said[column]) for column in sorted(_PLAIN["vote"])},
     }
-    return Change(fault=fault, how="insert", values=values)
+    return RowRepair(fault=fault, how="insert", values=values)
 
 
 def _put(values: Values, fault: RowFault, column: str, said: object) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sayso.audit.authority.keyring import Keyring
-from sayso.audit.repair.plan import Change, Plan, Values
+from sayso.audit.repair.plan import RepairPlan, RowRepair, Values
 from sayso.audit.verifier.replay import agrees
 from sayso.audit.verifier.stored_rows import name_of, said_in
 from sayso.errors import Code, RefusedError
@@ -42,7 +42,7 @@ _UPDATED: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def write_repair(tx: Transaction, tenant: Tenant, plan: Plan, keyring: Keyring) -> None:
+def write_repair(tx: Transaction, tenant: Tenant, plan: RepairPlan, keyring: Keyring) -> None:
     """Write all of a plan, each row only where it is still as it was shown.
 
     Raises:
@@ -55,7 +55,7 @@ def write_repair(tx: Transaction, tenant: Tenant, plan: Plan, keyring: Keyring) 
         _hold_against_log(tx, tenant, change, keyring)
 
 
-def _write(tx: Transaction, tenant: Tenant, change: Change) -> None:
+def _write(tx: Transaction, tenant: Tenant, change: RowRepair) -> None:
     table, stored = change.fault.table, change.fault.stored
     if change.how == "insert":
         tx.run(f"repair.{table}_insert", tenant=tenant, **change.values)
@@ -94,7 +94,7 @@ def read_row(reader: Reader, tenant: Tenant, table: str, at: Mapping[str, SqlVal
     return next((row for row in rows if all(row[name] == at[name] for name in key)), None)
 
 
-def _hold_against_log(tx: Transaction, tenant: Tenant, change: Change, keyring: Keyring) -> None:
+def _hold_against_log(tx: Transaction, tenant: Tenant, change: RowRepair, keyring: Keyring) -> None:
     fault = change.fault
     _, key = _READ[fault.table]
     source = change.values if change.how == "insert" else (fault.stored or {})
@@ -122,7 +122,7 @@ def _customer(tx: Transaction, tenant: Tenant, pseudonym: str) -> str:
     return pseudonym if row is None else text(row, "id")
 
 
-def _stale(change: Change) -> RefusedError:
+def _stale(change: RowRepair) -> RefusedError:
     return RefusedError(
         Code.STALE_REVISION,
         f"the {change.fault.table} `{change.fault.name[:80]}` is another one than was shown",

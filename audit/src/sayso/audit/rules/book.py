@@ -1,6 +1,6 @@
 """The book of rules: for every kind of entry, what it is judged by, or why there is nothing.
 
-To add a kind: put it into `EntryKind`, and here. `Judged` names functions
+To add a kind: put it into `EntryKind`, and here. `JudgedBy` names functions
 `(world, event, findings)` that judge the entry by what the log has made true before it, and
 `makes`, a function `(world, event)` that takes in what the entry makes true. `Free` says why
 nothing is judged. A kind that is not here fails the tests, and so does a `Check` that no test
@@ -35,7 +35,7 @@ Making: TypeAlias = Callable[[World, Event], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class JudgedBy:
     """What entries of a kind are judged by.
 
     Attributes:
@@ -62,13 +62,13 @@ _WORK = Free("tells who looks after what; it moves nothing and gives nobody a po
 _TREE = Free("judged with the tree and its signed heads")
 
 
-def _action(*rules: Rule) -> Judged:
+def _action(*rules: Rule) -> JudgedBy:
     """An entry that moves an action."""
     moves = (
         *(actions.check_transition, actions.check_judgement, limits.check_limits),
         *(canaries.check_is_none, *rules),
     )
-    return Judged(moves, _move)
+    return JudgedBy(moves, _move)
 
 
 def _move(world: World, event: Event) -> None:
@@ -85,28 +85,28 @@ def _activate(world: World, event: Event) -> None:
     limits.put_in_force(world, event)
 
 
-def _decided(*rules: Rule) -> Judged:
+def _decided(*rules: Rule) -> JudgedBy:
     """The same, where a person may have decided."""
     return _action(actions.check_decision, actions.check_approved, passkeys.check_yes, *rules)
 
 
-_REPAIR = Judged((repairs.check_repair,), repairs.follow)
-_REQUEST = Judged((requests.check_asked_before,), requests.follow)
+_REPAIR = JudgedBy((repairs.check_repair,), repairs.follow)
+_REQUEST = JudgedBy((requests.check_asked_before,), requests.follow)
 
-BOOK: Mapping[EntryKind, Judged | Free] = MappingProxyType(
+BOOK: Mapping[EntryKind, JudgedBy | Free] = MappingProxyType(
     {
         EntryKind.LOG_OPENED: Free("written by nothing today"),
         EntryKind.RULES_ADOPTED: Free("from it on the rules are judged"),
-        EntryKind.REQUEST_ASKED: Judged((), requests.ask),
+        EntryKind.REQUEST_ASKED: JudgedBy((), requests.ask),
         EntryKind.REQUEST_QUESTIONED: _REQUEST,
-        EntryKind.REQUEST_CONTINUED: Judged(
+        EntryKind.REQUEST_CONTINUED: JudgedBy(
             (requests.check_asked_before, requests.check_answered), requests.follow
         ),
-        EntryKind.REQUEST_PLANNED: Judged(
+        EntryKind.REQUEST_PLANNED: JudgedBy(
             (requests.check_asked_before, requests.check_restated), requests.follow
         ),
         EntryKind.REQUEST_HANDED_OVER: _REQUEST,
-        EntryKind.REQUEST_PROPOSED: Judged(
+        EntryKind.REQUEST_PROPOSED: JudgedBy(
             (requests.check_asked_before, requests.check_proposed), requests.follow
         ),
         EntryKind.REQUEST_REPLIED: _REQUEST,
@@ -130,13 +130,13 @@ BOOK: Mapping[EntryKind, Judged | Free] = MappingProxyType(
         EntryKind.PLAN_UNDOING: Free("announces actions that are judged one by one"),
         EntryKind.APPROVAL_REFUSED: _REFUSAL,
         EntryKind.APPROVAL_REMINDED: Free("calls people once more; it gives nobody a power"),
-        EntryKind.APPROVAL_ESCALATED: Judged((actions.check_escalated,), actions.escalate),
-        EntryKind.CANARY_SHOWN: Judged((canaries.check_shown,), canaries.show),
-        EntryKind.CANARY_ANSWERED: Judged((canaries.check_ended,), canaries.end),
-        EntryKind.CANARY_ENDED: Judged((canaries.check_ended,), canaries.end),
-        EntryKind.STOP_ENGAGED: Judged((controls.check_stop,)),
-        EntryKind.STOP_RESUME_ASKED: Judged((controls.check_resume,)),
-        EntryKind.STOP_RELEASED: Judged((controls.check_resume,)),
+        EntryKind.APPROVAL_ESCALATED: JudgedBy((actions.check_escalated,), actions.escalate),
+        EntryKind.CANARY_SHOWN: JudgedBy((canaries.check_shown,), canaries.show),
+        EntryKind.CANARY_ANSWERED: JudgedBy((canaries.check_ended,), canaries.end),
+        EntryKind.CANARY_ENDED: JudgedBy((canaries.check_ended,), canaries.end),
+        EntryKind.STOP_ENGAGED: JudgedBy((controls.check_stop,)),
+        EntryKind.STOP_RESUME_ASKED: JudgedBy((controls.check_resume,)),
+        EntryKind.STOP_RELEASED: JudgedBy((controls.check_resume,)),
         EntryKind.STOP_REFUSED: _REFUSAL,
         EntryKind.LIMIT_NEAR: Free("people are told; a limit is judged where something is called"),
         EntryKind.PROMPT_CHOSEN: Free("a model may only plan, whatever its prompt says"),
@@ -156,7 +156,7 @@ BOOK: Mapping[EntryKind, Judged | Free] = MappingProxyType(
         EntryKind.KEY_ROTATED: _TREE,
         EntryKind.LOG_HEAD: _TREE,
         EntryKind.LOG_SEALED: _TREE,
-        EntryKind.LOG_PRUNED: Judged((controls.check_pruned,)),
+        EntryKind.LOG_PRUNED: JudgedBy((controls.check_pruned,)),
         EntryKind.LOG_REFUSED: _REFUSAL,
         EntryKind.AUDIT_QUERIED: _LOOKED,
         EntryKind.AUDIT_EXPORTED: _LOOKED,
@@ -164,34 +164,34 @@ BOOK: Mapping[EntryKind, Judged | Free] = MappingProxyType(
         EntryKind.REPAIRED: _REPAIR,
         EntryKind.ACCEPT_ASKED: _REPAIR,
         EntryKind.FINDING_ACCEPTED: _REPAIR,
-        EntryKind.TOKEN_CREATED: Judged((people.check_token_created,)),
-        EntryKind.TOKEN_REVOKED: Judged((people.check_token_revoked,)),
-        EntryKind.PERSON_ADDED: Judged((people.check_person,)),
-        EntryKind.PERSON_CHANGED: Judged((people.check_person,)),
-        EntryKind.PERSON_DEACTIVATED: Judged((people.check_person,)),
-        EntryKind.PASSKEY_ENROLLED: Judged((passkeys.check_enrolled,)),
-        EntryKind.PASSKEY_CONFIRMED: Judged((passkeys.check_confirmed,)),
-        EntryKind.PASSKEY_REMOVED: Judged((passkeys.check_removed,)),
-        EntryKind.PASSKEY_REQUIRED: Judged((passkeys.check_required,)),
-        EntryKind.POLICY_ACTIVATED: Judged((policy.check_activated,), _activate),
-        EntryKind.POLICY_ASKED: Judged((policy.check_asked,), policy.ask),
-        EntryKind.POLICY_WITHDRAWN: Judged((policy.check_withdrawn,), policy.end),
+        EntryKind.TOKEN_CREATED: JudgedBy((people.check_token_created,)),
+        EntryKind.TOKEN_REVOKED: JudgedBy((people.check_token_revoked,)),
+        EntryKind.PERSON_ADDED: JudgedBy((people.check_person,)),
+        EntryKind.PERSON_CHANGED: JudgedBy((people.check_person,)),
+        EntryKind.PERSON_DEACTIVATED: JudgedBy((people.check_person,)),
+        EntryKind.PASSKEY_ENROLLED: JudgedBy((passkeys.check_enrolled,)),
+        EntryKind.PASSKEY_CONFIRMED: JudgedBy((passkeys.check_confirmed,)),
+        EntryKind.PASSKEY_REMOVED: JudgedBy((passkeys.check_removed,)),
+        EntryKind.PASSKEY_REQUIRED: JudgedBy((passkeys.check_required,)),
+        EntryKind.POLICY_ACTIVATED: JudgedBy((policy.check_activated,), _activate),
+        EntryKind.POLICY_ASKED: JudgedBy((policy.check_asked,), policy.ask),
+        EntryKind.POLICY_WITHDRAWN: JudgedBy((policy.check_withdrawn,), policy.end),
         EntryKind.POLICY_REFUSED: _REFUSAL,
-        EntryKind.SUBJECT_ERASING: Judged((controls.check_erasing,), controls.begin_erasure),
-        EntryKind.SUBJECT_ERASED: Judged((controls.check_erased,), controls.end_erasure),
+        EntryKind.SUBJECT_ERASING: JudgedBy((controls.check_erasing,), controls.begin_erasure),
+        EntryKind.SUBJECT_ERASED: JudgedBy((controls.check_erased,), controls.end_erasure),
         EntryKind.SUBJECT_EXPORTED: _LOOKED,
-        EntryKind.SUBJECT_HELD: Judged((controls.check_hold,)),
-        EntryKind.SUBJECT_RELEASE_ASKED: Judged((controls.check_release,)),
-        EntryKind.SUBJECT_RELEASED: Judged((controls.check_release,)),
+        EntryKind.SUBJECT_HELD: JudgedBy((controls.check_hold,)),
+        EntryKind.SUBJECT_RELEASE_ASKED: JudgedBy((controls.check_release,)),
+        EntryKind.SUBJECT_RELEASED: JudgedBy((controls.check_release,)),
         EntryKind.SUBJECT_REFUSED: _REFUSAL,
-        EntryKind.RETENTION_SWEPT: Judged((controls.check_swept,)),
+        EntryKind.RETENTION_SWEPT: JudgedBy((controls.check_swept,)),
         EntryKind.CALLS_TURNED_AWAY: _REFUSAL,
-        EntryKind.AUTHORITY_STATED: Judged((people.check_stated,)),
+        EntryKind.AUTHORITY_STATED: JudgedBy((people.check_stated,)),
     }
 )
 
-_KINDS: Mapping[str, Judged] = {
-    kind.value: rules for kind, rules in BOOK.items() if isinstance(rules, Judged)
+_KINDS: Mapping[str, JudgedBy] = {
+    kind.value: rules for kind, rules in BOOK.items() if isinstance(rules, JudgedBy)
 }
 
 

@@ -63,7 +63,7 @@ class NamedWitness:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
+class WitnessGroup:
     """Members of which at least `threshold` must have witnessed."""
 
     threshold: int
@@ -83,7 +83,7 @@ class WitnessPolicy:
 
     logs: tuple[NamedLog, ...]
     witnesses: Mapping[str, NamedWitness]
-    groups: Mapping[str, Group]
+    groups: Mapping[str, WitnessGroup]
     quorum: str
 
     @classmethod
@@ -162,7 +162,7 @@ class _Reader:
         self.line = 0
         self.logs: list[NamedLog] = []
         self.witnesses: dict[str, NamedWitness] = {}
-        self.groups: dict[str, Group] = {}
+        self.groups: dict[str, WitnessGroup] = {}
         self.quorum: str | None = None
         self._keys: set[bytes] = set()
         self._members: set[str] = set()
@@ -232,7 +232,7 @@ class _Reader:
             self.refuse(
                 f"`{threshold[:20]}` of {len(members)} members", "write all, any or a number"
             )
-        self.groups[name] = Group(threshold=needed, members=tuple(members))
+        self.groups[name] = WitnessGroup(threshold=needed, members=tuple(members))
 
     def _quorum(self, name: str) -> None:
         if self.quorum is not None:

@@ -53,7 +53,7 @@ class FileDigest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Manifest:
+class BundleManifest:
     """What a bundle says it is. All of it follows from the other files, and is compared with them.
 
     Attributes:

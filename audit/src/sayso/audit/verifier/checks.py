@@ -124,7 +124,7 @@ class Trust:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
+class SourceHead:
     """The newest signed head as the source holds it.
 
     Attributes:
@@ -156,7 +156,7 @@ class OpenedHead:
 
 
 def open_head(
-    head: Head, origin: str, keys: Sequence[ListedKey], trust: Trust, findings: Findings
+    head: SourceHead, origin: str, keys: Sequence[ListedKey], trust: Trust, findings: Findings
 ) -> OpenedHead | None:
     """Read the signed head and judge its origin and its signature; whose key it is comes later.
 
@@ -203,7 +203,7 @@ def judge_opened(
     return judge_head_key(opened.signer, opened.checkpoint.size, history, trust.pinned, findings)
 
 
-def peaks_of(head: Head, checkpoint: Checkpoint) -> dict[int, bytes]:
+def peaks_of(head: SourceHead, checkpoint: Checkpoint) -> dict[int, bytes]:
     """The frontier that leads up to the signed root, cut at the end of each complete subtree.
 
     Returns:
@@ -257,7 +257,7 @@ def judge_root(
         findings.add(Check.HEAD_ROOT, Damage.TRUNCATED, message, good, count)
 
 
-def judge_head_row(head: Head, checkpoint: Checkpoint, findings: Findings) -> None:
+def judge_head_row(head: SourceHead, checkpoint: Checkpoint, findings: Findings) -> None:
     """Compare what stands beside the signed note with the note."""
     if head.size is not None and head.size != checkpoint.size:
         message = f"the head's row says {head.size} entries, its note {checkpoint.size}"
@@ -350,7 +350,7 @@ class LogSource:
 
     tenant: str
     origin: str
-    head: Head | None
+    head: SourceHead | None
     keys: tuple[ListedKey, ...]
     pages: Iterable[Iterable[Row]]
     columns: tuple[str, ...] = ()

@@ -17,7 +17,7 @@ from sayso.audit.log_of_logs import LOGS, EnteredHead, read_entered
 from sayso.audit.segments.sealed import SealedSegment, parse_sealed
 from sayso.audit.signed_note.timestamps import StampedNote
 from sayso.audit.signing.keys import ListedKey
-from sayso.audit.verifier.checks import Head, LogSource
+from sayso.audit.verifier.checks import LogSource, SourceHead
 from sayso.audit.verifier.medium import connect_read_only
 from sayso.audit.verifier.replay import TABLES
 from sayso.audit.verifier.state_checks import StateRow
@@ -323,9 +323,9 @@ def _home_of(table: str) -> str:
     return "home" if table in _AT_HOME else "tenant"
 
 
-def _head(row: tuple[object, ...]) -> Head:
+def _head(row: tuple[object, ...]) -> SourceHead:
     size, frontier, note = row
-    return Head(
+    return SourceHead(
         note=note if isinstance(note, bytes) else b"",
         size=_size(size),
         frontier=frontier if isinstance(frontier, bytes) else b"\x00",

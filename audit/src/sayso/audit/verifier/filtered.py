@@ -14,9 +14,9 @@ from sayso.audit.signing.keys import KeyHistory, ListedKey, listed_history
 from sayso.audit.tree.merkle import leaf_hash, verify_inclusion
 from sayso.audit.verifier.bundle import ProvenRow
 from sayso.audit.verifier.checks import (
-    Head,
     OpenedHead,
     OutsideCheckpoint,
+    SourceHead,
     Trust,
     add_older,
     as_bytes,
@@ -60,7 +60,7 @@ class Filtered:
     def judge(
         self,
         origin: str,
-        head: Head,
+        head: SourceHead,
         keys: Sequence[ListedKey],
         seen: Sequence[OutsideCheckpoint],
         trust: Trust,
@@ -100,7 +100,7 @@ class Filtered:
 
     def _judge_anchor(
         self,
-        head: Head,
+        head: SourceHead,
         opened: OpenedHead | None,
         seen: Sequence[OutsideCheckpoint],
         trust: Trust,

@@ -13,7 +13,7 @@ import orjson
 
 from sayso.audit.entry import Json
 from sayso.audit.verifier.damage import Check, Damage
-from sayso.verdicts import Sort
+from sayso.verdicts import AccusationKind
 
 FINDING_ID = "fnd_"
 _DOMAIN = b"sayso/finding/v1\0"
@@ -84,13 +84,13 @@ class Finding:
         return f"{FINDING_ID}{self.digest[:32]}" if self.digest else ""
 
     @property
-    def sort(self) -> Sort | None:
+    def sort(self) -> AccusationKind | None:
         """What of a log is wrong; None for what accuses nobody."""
         if not self.damage.accuses:
             return None
         if self.damage is Damage.STATE_DISAGREES:
-            return Sort.ROW
-        return Sort.RULE if self.damage is Damage.RULE_BROKEN else Sort.BYTES
+            return AccusationKind.ROW
+        return AccusationKind.RULE if self.damage is Damage.RULE_BROKEN else AccusationKind.BYTES
 
     def to_json(self) -> dict[str, Json]:
         """The finding for `--json`."""

@@ -18,7 +18,7 @@ from sayso.audit.segments.segment import (
 )
 from sayso.audit.signing.keys import ListedKey, listed_history
 from sayso.audit.tree.merkle import verify_subtree
-from sayso.audit.verifier.checks import Head, Trust, judge_opened, open_head
+from sayso.audit.verifier.checks import SourceHead, Trust, judge_opened, open_head
 from sayso.audit.verifier.verification import (
     Check,
     Damage,
@@ -73,7 +73,7 @@ def judge_segment_file(
         # The tenant is the last part of the origin, so one of the two is made from the other.
         origin = f"{info.origin.rpartition('/')[0]}/{info.tenant}"
         keys = tuple(ListedKey(vkey=vkey) for vkey in reader.vkeys)
-        opened = open_head(Head(note=reader.note), origin, keys, trust, findings)
+        opened = open_head(SourceHead(note=reader.note), origin, keys, trust, findings)
         pinned = judge_opened(opened, listed_history(keys, trust.pinned), trust, findings)
         findings.tenant = info.tenant
         walk = Walk(tenant=info.tenant, marks=(), begin=info.first, deep=deep, findings=findings)

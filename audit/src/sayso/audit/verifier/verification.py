@@ -12,7 +12,7 @@ from sayso.audit.entry import Json
 from sayso.audit.verifier.damage import UNDECIDED, Check, Damage
 from sayso.audit.verifier.finding import Finding, RowFault, row_digest, rule_digest
 from sayso.ids import rfc3339
-from sayso.verdicts import NEXT_STEP_OF, NEXT_STEPS, Cause, Sort
+from sayso.verdicts import NEXT_STEP_OF, NEXT_STEPS, AccusationKind, Cause
 
 __all__ = [
     "MAX_FINDINGS",
@@ -544,6 +544,8 @@ def next_step_of(found: Verification) -> str:
     """What to do about a verdict, in the words of every surface; empty where nothing is wrong."""
     if found.verdict is Verdict.TAMPERED:
         sorts = {one.sort for one in found.all_findings}
-        return NEXT_STEP_OF[next((sort for sort in Sort if sort in sorts), Sort.BYTES)]
+        return NEXT_STEP_OF[
+            next((sort for sort in AccusationKind if sort in sorts), AccusationKind.BYTES)
+        ]
     cause = _CAUSES.get(found.verdict)
     return "" if cause is None else NEXT_STEPS[cause]

@@ -26,7 +26,7 @@ _TEXT = "text/plain; charset=utf-8"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class WitnessReply:
     """What the witness answers to a call.
 
     Attributes:
@@ -79,22 +79,22 @@ class Witness:
         """The logs it knows."""
         return tuple(self._keys)
 
-    def add_checkpoint(self, body: bytes) -> Answer:
+    def add_checkpoint(self, body: bytes) -> WitnessReply:
         """Judge one call; never raises."""
         try:
             request = AddCheckpoint.parse(body)
             checkpoint = Checkpoint.parse(parse_note(request.note)[0])
         except (RefusedError, IntegrityError) as error:
-            return Answer(status=400, body=f"{error.message}\n")
+            return WitnessReply(status=400, body=f"{error.message}\n")
         keys = self._keys.get(checkpoint.origin)
         if keys is None:
-            return Answer(status=404, body="this witness does not know that log\n")
+            return WitnessReply(status=404, body="this witness does not know that log\n")
         try:
             open_note(request.note, keys)
         except IntegrityError as error:
-            return Answer(status=403, body=f"{error.message}\n")
+            return WitnessReply(status=403, body=f"{error.message}\n")
         if request.old_size > checkpoint.size:
-            return Answer(status=400, body="the old size is over the checkpoint's\n")
+            return WitnessReply(status=400, body="the old size is over the checkpoint's\n")
         with self._lock:
             try:
                 return self._judge(request, checkpoint)
@@ -102,7 +102,7 @@ class Witness:
                 # INVARIANT: without its memory a witness cosigns nothing.
                 return self._troubled(error)
 
-    def newest(self, origin: str) -> Answer:
+    def newest(self, origin: str) -> WitnessReply:
         """The newest checkpoint that it cosigned, with its cosignatures: what auditors ask for."""
         try:
             with self._lock:
@@ -110,24 +110,24 @@ class Witness:
         except (IntegrityError, OSError) as error:
             return self._troubled(error)
         if found is None:
-            return Answer(status=404, body="nothing was cosigned for that log\n")
-        return Answer(status=200, body=found[1])
+            return WitnessReply(status=404, body="nothing was cosigned for that log\n")
+        return WitnessReply(status=200, body=found[1])
 
     @staticmethod
-    def _troubled(error: IntegrityError | OSError) -> Answer:
+    def _troubled(error: IntegrityError | OSError) -> WitnessReply:
         """Say that the memory fails, to whoever asks and to whoever runs the witness."""
         if isinstance(error, IntegrityError):
             message = error.message
         else:
             message = f"the witness's memory fails: {(error.strerror or str(error)).lower()}"
         logger.error("nothing is cosigned: %s", message)
-        return Answer(status=500, body=f"{message}\n")
+        return WitnessReply(status=500, body=f"{message}\n")
 
-    def _judge(self, request: AddCheckpoint, checkpoint: Checkpoint) -> Answer:
+    def _judge(self, request: AddCheckpoint, checkpoint: Checkpoint) -> WitnessReply:
         found = self._records.newest(checkpoint.origin)
         known, known_note = found or (None, "")
         known_size = known.size if known else 0
-        conflict = Answer(status=409, body=f"{known_size}\n", content_type=SIZE_TYPE)
+        conflict = WitnessReply(status=409, body=f"{known_size}\n", content_type=SIZE_TYPE)
         if known and known.size == checkpoint.size and known.root != checkpoint.root:
             # Two trees of one size, both signed by the log: proof that stands by itself.
             self._records.keep_evidence(checkpoint.origin, known_note, request.note)
@@ -141,12 +141,14 @@ class Witness:
                 known.size, known.root, checkpoint.size, checkpoint.root, request.proof
             )
         if not consistent:
-            return Answer(status=422, body="the proof does not lead from the known checkpoint\n")
+            return WitnessReply(
+                status=422, body="the proof does not lead from the known checkpoint\n"
+            )
         at_s = to_micros(self._clock.now()) // 1_000_000
         text = checkpoint.text()
         lines = [one.cosign(text, at_s).text() for one in self._cosigners]
         self._records.replace(checkpoint.origin, self._record(request.note, lines))
-        return Answer(status=200, body="".join(lines))
+        return WitnessReply(status=200, body="".join(lines))
 
     def _record(self, note: str, own: Sequence[str]) -> str:
         """The note as it is kept: the lines of the log's known keys, and the witness's own."""

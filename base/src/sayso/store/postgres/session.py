@@ -36,7 +36,7 @@ _NO_VALUES: Mapping[str, SqlValue] = {}
 
 
 @dataclass(slots=True, eq=False)
-class Answer:
+class ServerReply:
     """The answer to one statement; empty until it has been read.
 
     Attributes:
@@ -54,7 +54,7 @@ class Answer:
         return b"" if self.result is None else self.result.command_status or b""
 
 
-class Session:
+class PostgresSession:
     """Statements over one connection.
 
     Args:
@@ -69,7 +69,7 @@ class Session:
         self._pg = connection.pgconn
         self._pg.nonblocking = 1
         self._pg.enter_pipeline_mode()
-        self._open: deque[Answer | None] = deque()
+        self._open: deque[ServerReply | None] = deque()
         self._failed: psycopg.Error | None = None
         self._prepared: set[str] = set()
         self._generation = 0
@@ -100,7 +100,9 @@ class Session:
             self._ask()  # else it would be part of the transaction
         self.send(statement)
 
-    def send(self, statement: Statement, values: Mapping[str, SqlValue] = _NO_VALUES) -> Answer:
+    def send(
+        self, statement: Statement, values: Mapping[str, SqlValue] = _NO_VALUES
+    ) -> ServerReply:
         """Send a statement without waiting for its answer."""
         if self._failed is not None:
             raise self._failed
@@ -110,16 +112,16 @@ class Session:
             if statement.name not in self._prepared:
                 self._pg.send_prepare(name, statement.sql.encode())
                 self._prepared.add(statement.name)
-                self._open.append(Answer(statement.name, prepares=True))
+                self._open.append(ServerReply(statement.name, prepares=True))
             formats = [_BINARY] * len(parameters)
             self._pg.send_query_prepared(name, parameters, formats, _BINARY)
         except psycopg.OperationalError as error:
             raise self._lose(str(error)) from error
-        answer = Answer(statement.name)
+        answer = ServerReply(statement.name)
         self._open.append(answer)
         return answer
 
-    def rows(self, answer: Answer, *, onward: bool = False) -> list[Row]:
+    def rows(self, answer: ServerReply, *, onward: bool = False) -> list[Row]:
         """Wait for an answer; its rows. See `wait`."""
         result = self.wait(answer, onward=onward)
         names = self._names.get(answer.name)
@@ -129,11 +131,11 @@ class Session:
         rows = self._decoder.load_rows(0, result.ntuples, tuple)
         return [dict(zip(names, row, strict=True)) for row in rows]
 
-    def count(self, answer: Answer) -> int:
+    def count(self, answer: ServerReply) -> int:
         """Wait for an answer; how many rows were changed."""
         return self.wait(answer).command_tuples or 0
 
-    def wait(self, answer: Answer, *, onward: bool = False) -> pq.abc.PGresult:
+    def wait(self, answer: ServerReply, *, onward: bool = False) -> pq.abc.PGresult:
         """Wait until an answer has been read.
 
         Args:
@@ -186,7 +188,7 @@ class Session:
         self._open.append(None)
         self._flush()
 
-    def _is_awaited(self, answer: Answer) -> bool:
+    def _is_awaited(self, answer: ServerReply) -> bool:
         return answer.result is None and self._failed is None
 
     def _receive(self) -> None:
@@ -206,7 +208,7 @@ class Session:
         if self._next_result() is not None:
             raise self._lose("the server's answers are out of step")
 
-    def _fail(self, answer: Answer, result: pq.abc.PGresult) -> None:
+    def _fail(self, answer: ServerReply, result: pq.abc.PGresult) -> None:
         if answer.prepares:
             self._prepared.discard(answer.name)
         if result.status == pq.ExecStatus.PIPELINE_ABORTED:

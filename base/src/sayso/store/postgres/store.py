@@ -26,8 +26,8 @@ from sayso.store.postgres.connection import (
 from sayso.store.postgres.errors import ConnectionLostError, logged_with_state, store_error
 from sayso.store.postgres.examination import examine_part, read_parts
 from sayso.store.postgres.schema import check_version, migrate_postgres
-from sayso.store.postgres.session import Session
-from sayso.store.postgres.writer import CHANNEL, PostgresReader, Writer, patiently
+from sayso.store.postgres.session import PostgresSession
+from sayso.store.postgres.writer import CHANNEL, PostgresReader, PostgresWriter, patiently
 from sayso.store.queries import Statement
 from sayso.store.units import Unit, WaitingUnits
 
@@ -84,14 +84,14 @@ class PostgresStore:
             migrate_postgres(url)
         self._damage: SaysoError | None = None
         self._units = WaitingUnits()
-        self._writer = Writer(self._open_writer, self._units, self._committed)
+        self._writer = PostgresWriter(self._open_writer, self._units, self._committed)
         self._listener = Listener(
             lambda: connect(url), CHANNEL, own_pid=lambda: self._writer.backend_pid
         )
         self._closing = threading.Lock()
         self._let_go = False
         self._local = threading.local()
-        self._reading: list[Session] = []
+        self._reading: list[PostgresSession] = []
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="sayso-read")
         self._thread = threading.Thread(target=self._writer.run, name="sayso-write", daemon=True)
         self._thread.start()
@@ -190,7 +190,7 @@ class PostgresStore:
     def _committed(self) -> None:
         self._listener.grow()
 
-    def _open_writer(self) -> Session:
+    def _open_writer(self) -> PostgresSession:
         waits = {"lock_timeout": f"{round(self._busy_timeout_s * 1000)}ms"}
         connection = connect(self._url, settings={**waits, **self._settings})
         try:
@@ -198,11 +198,11 @@ class PostgresStore:
         except BaseException:
             connection.close()
             raise
-        return Session(connection)
+        return PostgresSession(connection)
 
-    def _begin_read(self) -> Session:
+    def _begin_read(self) -> PostgresSession:
         """This thread's session in a fresh snapshot; a connection that has died is replaced."""
-        session: Session | None = getattr(self._local, "session", None)
+        session: PostgresSession | None = getattr(self._local, "session", None)
         if session is None or session.is_lost:
             session = _open_session(self._url)
             self._local.session = session
@@ -216,7 +216,7 @@ class PostgresStore:
         return session
 
     def _time_now(self) -> int:
-        def work(session: Session) -> int:
+        def work(session: PostgresSession) -> int:
             return integer(session.rows(session.send(_TIME))[0], "now")
 
         return self._told(lambda: self._in_snapshot(work))
@@ -225,7 +225,7 @@ class PostgresStore:
         def attempt() -> T | ConnectionLostError:
             reader: PostgresReader | None = None
 
-            def read(session: Session) -> T:
+            def read(session: PostgresSession) -> T:
                 nonlocal reader
                 reader = PostgresReader(session, tenant)
                 return work(reader)
@@ -254,7 +254,7 @@ class PostgresStore:
                 raise
             raise meant from error
 
-    def _in_snapshot(self, work: Callable[[Session], T]) -> T:
+    def _in_snapshot(self, work: Callable[[PostgresSession], T]) -> T:
         session = self._begin_read()
         try:
             done = work(session)
@@ -292,21 +292,21 @@ def open_reader(url: str, *, auditor: bool = False) -> Generator[Reader]:
         session.close()
 
 
-def _open_session(url: str) -> Session:
+def _open_session(url: str) -> PostgresSession:
     idle = {"idle_in_transaction_session_timeout": f"{_READ_IDLE_TIMEOUT_S}s"}
-    return Session(connect(url, settings=idle))
+    return PostgresSession(connect(url, settings=idle))
 
 
-def _open_auditor(url: str) -> Session:
+def _open_auditor(url: str) -> PostgresSession:
     with connect_plainly(url, writes=False) as connection:
         found = connection.execute(_IS_AUDITOR, (AUDITOR_ROLE,)).fetchone()
     settings = {"idle_in_transaction_session_timeout": f"{_READ_IDLE_TIMEOUT_S}s"}
     if found and found[0]:
         settings["role"] = AUDITOR_ROLE
-    return Session(connect(url, writes=False, settings=settings))
+    return PostgresSession(connect(url, writes=False, settings=settings))
 
 
-def _end(session: Session) -> None:
+def _end(session: PostgresSession) -> None:
     """Let go of the snapshot, after an error too."""
     for _ in range(2):
         if session.is_lost:
@@ -322,7 +322,7 @@ def _end(session: Session) -> None:
             return
 
 
-def _clear(session: Session) -> None:
+def _clear(session: PostgresSession) -> None:
     try:
         session.sync()
     except (psycopg.Error, ConnectionLostError):

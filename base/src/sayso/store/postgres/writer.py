@@ -19,9 +19,9 @@ from sayso.store.postgres.errors import (
     store_error,
     unit_error,
 )
-from sayso.store.postgres.session import Answer, Session
+from sayso.store.postgres.session import PostgresSession, ServerReply
 from sayso.store.queries import Statement, numbered_queries
-from sayso.store.units import Outcome, Shared, Unit, WaitingUnits, answer
+from sayso.store.units import Shared, Unit, UnitOutcome, WaitingUnits, answer
 
 logger = logging.getLogger("sayso.store")
 T = TypeVar("T")
@@ -116,11 +116,13 @@ class PostgresReader:
     writes = False
     _onward = True  # what is read ahead is made while its reader is busy with what came before
 
-    def __init__(self, session: Session, bound: str | None, scope: str | None = None) -> None:
+    def __init__(
+        self, session: PostgresSession, bound: str | None, scope: str | None = None
+    ) -> None:
         self._session = session
         self._statements = numbered_queries()
         self._bound = bound
-        self._sent: dict[tuple[str, frozenset[tuple[str, SqlValue]]], Answer] = {}
+        self._sent: dict[tuple[str, frozenset[tuple[str, SqlValue]]], ServerReply] = {}
         self.scope = scope
         """The tenant that the transaction is set to now, where that is known."""
         self.has_read = False
@@ -151,7 +153,7 @@ class PostgresReader:
     def recall(self, key: object) -> object | None:
         return None
 
-    def _send(self, statement: Statement, params: Mapping[str, SqlValue]) -> Answer:
+    def _send(self, statement: Statement, params: Mapping[str, SqlValue]) -> ServerReply:
         named = params.get("tenant")
         wanted = self._bound or (named if isinstance(named, str) else ALL_TENANTS)
         if wanted != self.scope:
@@ -167,7 +169,7 @@ class _PostgresTransaction(PostgresReader):
     _onward = False  # each time that the server is told to go on costs, and a unit is short
 
     def __init__(
-        self, session: Session, bound: str | None, scope: str | None, shared: Shared
+        self, session: PostgresSession, bound: str | None, scope: str | None, shared: Shared
     ) -> None:
         super().__init__(session, bound, scope)
         self.shared = shared
@@ -191,7 +193,7 @@ class _PostgresTransaction(PostgresReader):
         self.shared.memory[key] = value
 
 
-class Writer:
+class PostgresWriter:
     """Runs the units of this process one after the other on its own connection.
 
     Args:
@@ -201,12 +203,15 @@ class Writer:
     """
 
     def __init__(
-        self, connect: Callable[[], Session], units: WaitingUnits, committed: Callable[[], None]
+        self,
+        connect: Callable[[], PostgresSession],
+        units: WaitingUnits,
+        committed: Callable[[], None],
     ) -> None:
         self._connect = connect
         self._units = units
         self._committed = committed
-        self._session: Session | None = connect()
+        self._session: PostgresSession | None = connect()
         self._name = secrets.token_hex(16)
         self._number = 0
 
@@ -223,21 +228,21 @@ class Writer:
                 answer(self._commit(group))
             except BaseException as error:  # noqa: BLE001  (every waiter must hear of it)
                 self._let_go()
-                answer([Outcome(unit=unit, error=error) for unit in group])
+                answer([UnitOutcome(unit=unit, error=error) for unit in group])
         self._leave()
 
-    def _commit(self, group: list[Unit]) -> list[Outcome]:
+    def _commit(self, group: list[Unit]) -> list[UnitOutcome]:
         try:
             return self._try_commit(group, apart=False)
         except _UnclearError:
             return self._try_commit(group, apart=True)
 
-    def _try_commit(self, group: list[Unit], *, apart: bool) -> list[Outcome]:
+    def _try_commit(self, group: list[Unit], *, apart: bool) -> list[UnitOutcome]:
         try:
             session = self._begin()
         except SaysoError as error:
             waiting = [*group, *self._units.take_all()]
-            return [Outcome(unit=unit, error=error) for unit in waiting]
+            return [UnitOutcome(unit=unit, error=error) for unit in waiting]
         self._units.join(group)
         done = _Group(session, group, apart=apart)
         try:
@@ -256,13 +261,13 @@ class Writer:
             return done.all_failed(store_error(error))
         return self._end(session, done)
 
-    def _end(self, session: Session, done: _Group) -> list[Outcome]:
+    def _end(self, session: PostgresSession, done: _Group) -> list[UnitOutcome]:
         """Commit, and find out whether it happened when the answer is lost.
 
         INVARIANT: what fails before COMMIT has the server leave that out, so nothing is stored.
         """
         self._number += 1
-        commit: Answer | None = None
+        commit: ServerReply | None = None
         try:
             session.send(_MARK, {"writer": self._name, "number": self._number})
             session.send(_NOTIFY)
@@ -286,14 +291,14 @@ class Writer:
         self._committed()
         return done.outcomes
 
-    def _begin(self) -> Session:
+    def _begin(self) -> PostgresSession:
         """A session inside a transaction that holds the lock of all writers.
 
         Nothing of a unit has run yet, so a connection that turns out to be dead is replaced.
         """
         return patiently(self._try_begin, give_up=lambda: self._units.closed)
 
-    def _try_begin(self) -> Session:
+    def _try_begin(self) -> PostgresSession:
         session = self._session
         if session is None or session.is_lost:
             session = self._session = self._connect()
@@ -308,7 +313,7 @@ class Writer:
             raise store_error(error) from error
         return session
 
-    def _undo(self, session: Session) -> None:
+    def _undo(self, session: PostgresSession) -> None:
         """Take the open transaction back, whatever state it is in."""
         if session.is_lost:
             return
@@ -382,18 +387,18 @@ class _Group:
             run again, apart, if there was any.
     """
 
-    def __init__(self, session: Session, units: list[Unit], *, apart: bool) -> None:
+    def __init__(self, session: PostgresSession, units: list[Unit], *, apart: bool) -> None:
         self._session = session
         self._units = units
         self.apart = apart
         self._scope: str | None = None
         self._shared = Shared()
-        self.outcomes: list[Outcome] = []
+        self.outcomes: list[UnitOutcome] = []
 
-    def all_failed(self, error: BaseException) -> list[Outcome]:
+    def all_failed(self, error: BaseException) -> list[UnitOutcome]:
         """The same units; those that had failed by themselves keep their own error."""
         own = {id(done.unit): done.error for done in self.outcomes}
-        return [Outcome(unit=unit, error=own.get(id(unit)) or error) for unit in self._units]
+        return [UnitOutcome(unit=unit, error=own.get(id(unit)) or error) for unit in self._units]
 
     def run(self, unit: Unit) -> None:
         """Run one unit in a savepoint, so that its failure takes back only itself.
@@ -418,7 +423,7 @@ class _Group:
                 raise _UnclearError from error
             failure = unit_error(error)
             self._undo_unit()
-        self.outcomes.append(Outcome(unit=unit, result=result, error=failure))
+        self.outcomes.append(UnitOutcome(unit=unit, result=result, error=failure))
         if failure is None:
             self._scope = transaction.scope
             self._shared = transaction.shared

@@ -25,7 +25,7 @@ from sayso.errors import logged
 from sayso.store.base import Row, SqlValue, Transaction
 from sayso.store.queries import named_queries, numbered_queries, repeated_query
 from sayso.store.sqlite.errors import is_busy
-from sayso.store.units import Outcome, Shared, Unit, WaitingUnits, answer, not_one_row
+from sayso.store.units import Shared, Unit, UnitOutcome, WaitingUnits, answer, not_one_row
 
 
 class SqliteReader:
@@ -157,7 +157,7 @@ class _Group:
 
     units: list[Unit]
     transaction: SqliteTransaction
-    done: list[Outcome] = field(default_factory=list[Outcome])
+    done: list[UnitOutcome] = field(default_factory=list[UnitOutcome])
     error: BaseException | None = None
 
 
@@ -290,7 +290,7 @@ class SqliteWriter:
         else:
             self._let_go()
 
-    def _commit(self, units: list[Unit]) -> list[Outcome]:
+    def _commit(self, units: list[Unit]) -> list[UnitOutcome]:
         """A whole transaction, once other processes have ended theirs."""
         try:
             self._begin(units)
@@ -351,7 +351,7 @@ class SqliteWriter:
             group.error = error
         return group
 
-    def _run_unit(self, transaction: SqliteTransaction, unit: Unit) -> Outcome:
+    def _run_unit(self, transaction: SqliteTransaction, unit: Unit) -> UnitOutcome:
         """Run one unit in a savepoint, so that its failure takes back only itself."""
         connection = self._connection
         before = transaction.shared.copy()
@@ -367,15 +367,15 @@ class SqliteWriter:
             connection.execute("rollback to unit")
             connection.execute("release unit")
             transaction.shared = before
-            return Outcome(unit=unit, error=error)
+            return UnitOutcome(unit=unit, error=error)
         connection.execute("release unit")
-        return Outcome(unit=unit, result=result)
+        return UnitOutcome(unit=unit, result=result)
 
-    def _fail(self, units: list[Unit], error: BaseException) -> list[Outcome]:
+    def _fail(self, units: list[Unit], error: BaseException) -> list[UnitOutcome]:
         """Say to all units that none of them has run."""
         return self._end(_Group(units, SqliteTransaction(self._connection), error=error))
 
-    def _end(self, group: _Group) -> list[Outcome]:
+    def _end(self, group: _Group) -> list[UnitOutcome]:
         """Do what comes before the commit, commit, and say what became of each unit."""
         done = group.done
         try:
@@ -390,7 +390,9 @@ class SqliteWriter:
                 # Foreign keys are checked at the commit, which does not say whose is broken.
                 return [one for unit in group.units for one in self._commit([unit])]
             own = {id(outcome.unit): outcome.error for outcome in done}
-            done = [Outcome(unit=unit, error=own.get(id(unit)) or error) for unit in group.units]
+            done = [
+                UnitOutcome(unit=unit, error=own.get(id(unit)) or error) for unit in group.units
+            ]
         return [self._worded(outcome) for outcome in done]
 
     def _roll_back(self) -> None:
@@ -400,9 +402,9 @@ class SqliteWriter:
         except sqlite3.Error as error:  # the waiters hear of what came before
             logger.warning("a transaction could not be rolled back: %s", logged(error))
 
-    def _worded(self, outcome: Outcome) -> Outcome:
+    def _worded(self, outcome: UnitOutcome) -> UnitOutcome:
         if not isinstance(outcome.error, sqlite3.Error):
             return outcome
         meant = self._in_our_words(outcome.error)
         meant.__cause__ = outcome.error
-        return Outcome(unit=outcome.unit, error=meant)
+        return UnitOutcome(unit=outcome.unit, error=meant)

@@ -18,8 +18,7 @@ from sayso.connectors.manifest.definition import Defined
 from sayso.connectors.manifest.derive import receipt_of
 from sayso.connectors.manifest.picks import Picker, PickError
 from sayso.connectors.manifest.provider import ManifestProvider
-from sayso.connectors.manifest.schema import LookUp, SubjectForm, seconds_of
-from sayso.connectors.manifest.schema import ReceiptTable as ReceiptTable
+from sayso.connectors.manifest.schema import LookUp, ReceiptTable, SubjectForm, seconds_of
 from sayso.connectors.manifest.scope import OnFile, names_at_call, names_ours
 from sayso.errors import (
     Code,

@@ -30,9 +30,9 @@ from sayso.connectors.manifest.schema import (
     Pagination,
     Pick,
     Read,
+    ReceiptTable,
     seconds_of,
 )
-from sayso.connectors.manifest.schema import ReceiptTable as ReceiptTable
 from sayso.connectors.manifest.scope import OnFile, subject_names
 from sayso.connectors.manifest.source import ManifestSource
 from sayso.connectors.manifest.template import names_in
@@ -40,7 +40,7 @@ from sayso.ids import Clock
 from sayso.json import JsonObject, JsonValue
 from sayso.money import Money
 from sayso.reading import read
-from sayso.sandbox.wire import SandboxRequest, SandboxResponse
+from sayso.sandbox.wire import Request, Response
 from sayso.testing.manifests.cases import Cases, CaseTable
 from sayso.testing.manifests.inverse import (
     captured,
@@ -73,7 +73,7 @@ class _Saved:
 
     at: datetime
     body: str
-    answer: SandboxResponse
+    answer: Response
 
 
 @dataclass(kw_only=True)
@@ -121,8 +121,6 @@ class GeneratedProvider:
     def defined(self) -> Defined:
         """The action of the case."""
         return self._defined[self.case.action]
-
-    # ---- what is there at the beginning ------------------------------------------------------
 
     def _fill(self) -> None:
         manifest, defined = self.source.manifest, self.defined
@@ -219,8 +217,6 @@ class GeneratedProvider:
         if not is_one_item(look_up.items):
             self._lists[identity] = (look_up.items, look_up.page)
 
-    # ---- requests ----------------------------------------------------------------------------
-
     def _identity(self, request: Read, names: Mapping[str, object]) -> Identity:
         built = build(self._site, request, names)
         parsed = parse_request(built.method, built.url, built.headers, (built.body or b"").decode())
@@ -253,7 +249,7 @@ class GeneratedProvider:
         tables += [one.look_up for one in manifest.actions.values() if one.look_up is not None]
         return frozenset(key for table in tables for key in cursor_keys(table))
 
-    def serve(self, request: SandboxRequest) -> SandboxResponse:
+    def serve(self, request: Request) -> Response:
         """Answer a request."""
         target = request.path + (f"?{request.query}" if request.query else "")
         parsed = parse_request(request.method, target, request.headers, request.body)
@@ -284,8 +280,6 @@ class GeneratedProvider:
             return None if inner is None else {**names, **inner}
         return None
 
-    # ---- effects -----------------------------------------------------------------------------
-
     def roll_back(self) -> None:
         """Lose the record of the newest effect and its key; what was paid stays paid."""
         with self._lock:
@@ -293,9 +287,7 @@ class GeneratedProvider:
                 self._docs, self._saved = self._before
                 self._before = None
 
-    def _called(
-        self, defined: Defined, parsed: Parsed, names: dict[str, JsonValue]
-    ) -> SandboxResponse:
+    def _called(self, defined: Defined, parsed: Parsed, names: dict[str, JsonValue]) -> Response:
         key = defined.call.key
         given = str(self._key_of(defined.call, parsed, names) or "")
         saved = self._saved.get(given) if key is not None and given else None
@@ -321,7 +313,7 @@ class GeneratedProvider:
         head, name = place(call.key.at)[0], place(call.key.at)[1]
         return parsed.headers.get(name.lower()) if head == "header" else names.get("call.key")
 
-    def _refused(self, defined: Defined, names: Mapping[str, JsonValue]) -> SandboxResponse | None:
+    def _refused(self, defined: Defined, names: Mapping[str, JsonValue]) -> Response | None:
         guard, look_up = defined.call.guard, defined.look_up
         if guard is not None:
             pick = defined.table.preconditions[guard.from_]
@@ -346,9 +338,7 @@ class GeneratedProvider:
             if isinstance(item, Mapping)
         )
 
-    def _done(
-        self, defined: Defined, parsed: Parsed, names: Mapping[str, JsonValue]
-    ) -> SandboxResponse:
+    def _done(self, defined: Defined, parsed: Parsed, names: Mapping[str, JsonValue]) -> Response:
         for dotted, value in self.case.then.items():
             name, _, rest = dotted.partition(".")
             identity = self._by_name[name]
@@ -421,9 +411,7 @@ class GeneratedProvider:
         # The newest first, so that with pages of one the effect of an earlier call is on a later.
         self._docs[identity] = put(document, where, [put({}, inside, item), *items])
 
-    def _answer(
-        self, defined: Defined, parsed: Parsed, names: Mapping[str, JsonValue]
-    ) -> SandboxResponse:
+    def _answer(self, defined: Defined, parsed: Parsed, names: Mapping[str, JsonValue]) -> Response:
         receipt = defined.receipt
         body: JsonValue = {}
         if receipt is None:
@@ -461,9 +449,7 @@ class GeneratedProvider:
         text = json.dumps(value)
         return cast("JsonValue", json.loads(text.replace("{n}", str(self.effects))))
 
-    # ---- answers -----------------------------------------------------------------------------
-
-    def _told(self, parsed: Parsed) -> SandboxResponse:
+    def _told(self, parsed: Parsed) -> Response:
         """What a read gets."""
         graphql = isinstance(parsed.body, Mapping) and isinstance(parsed.body.get("query"), str)
         identity = self._identity_of(parsed, self._all_cursor_keys)
@@ -506,9 +492,7 @@ class GeneratedProvider:
             return None
         return {**names, **inner, **pairs}
 
-    def _found(
-        self, look_up: LookUp, names: Mapping[str, JsonValue], *, graphql: bool
-    ) -> SandboxResponse:
+    def _found(self, look_up: LookUp, names: Mapping[str, JsonValue], *, graphql: bool) -> Response:
         """A search by our reference: what holds it, and nothing else."""
         document = self._docs[self._by_name["look_up"]]
         where, inside = list_and_item(look_up.items)
@@ -540,7 +524,7 @@ class GeneratedProvider:
 
     def _paged(
         self, document: JsonValue, items: str, page: Pagination, parsed: Parsed, *, graphql: bool
-    ) -> SandboxResponse:
+    ) -> Response:
         assert self.page_size is not None
         where, _ = list_and_item(items)
         listed = get(document, where)
@@ -596,20 +580,20 @@ class GeneratedProvider:
 
     def _yes(
         self, body: JsonValue, *, graphql: bool, headers: list[tuple[str, str]] | None = None
-    ) -> SandboxResponse:
+    ) -> Response:
         whole: JsonValue = {"data": body} if graphql else body
-        return SandboxResponse(
+        return Response(
             status=200,
             body=json.dumps(whole, default=str).encode(),
             headers=(("Content-Type", "application/json"), *(headers or ())),
         )
 
-    def _refusal(self, status: int, words: str) -> SandboxResponse:
+    def _refusal(self, status: int, words: str) -> Response:
         at = self.source.manifest.errors_at
         body: JsonValue = {"error": words}
         if at.message is not None and steps_of(at.message):
             body = put(body, steps_of(at.message) or (), words)
-        return SandboxResponse(
+        return Response(
             status=status,
             body=json.dumps(body).encode(),
             headers=(("Content-Type", "application/json"),),

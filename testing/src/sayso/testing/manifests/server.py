@@ -8,7 +8,7 @@ import threading
 from types import TracebackType
 from typing import Self
 
-from sayso.sandbox.wire import SandboxRequest, Transmission, Wire
+from sayso.sandbox.wire import Request, Transmission, Wire
 from sayso.testing.manifests.provider import GeneratedProvider
 
 _START_S = 30.0
@@ -38,7 +38,7 @@ class ProviderServer:
         self._ready.set()
         await Wire(self._serve).run(self._listener, self._stop)
 
-    async def _serve(self, request: SandboxRequest) -> Transmission:
+    async def _serve(self, request: Request) -> Transmission:
         return Transmission(answer=self._provider.serve(request))
 
     def __enter__(self) -> Self:

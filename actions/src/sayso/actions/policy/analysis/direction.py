@@ -12,12 +12,21 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from sayso.actions.policy.analysis.people import Approvals, all_approvals
+from sayso.actions.policy.analysis.people import HypotheticalApprovals, all_approvals
 from sayso.actions.policy.cedar import CedarPolicy
 from sayso.actions.policy.formula.domain import Domain, domain_of
 from sayso.actions.policy.formula.search import Budget, Finder, find
 from sayso.actions.policy.formula.solver import UndecidedError
-from sayso.actions.policy.formula.terms import FALSE, TRUE, Formula, Holds, Value, conj, given, neg
+from sayso.actions.policy.formula.terms import (
+    FALSE,
+    TRUE,
+    FactHolds,
+    Formula,
+    Value,
+    conj,
+    given,
+    neg,
+)
 from sayso.actions.policy.formula.translate import Translated
 from sayso.actions.policy.slices import Slice, asked_roles
 
@@ -26,7 +35,7 @@ _MOST_MISSING = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Witness:
+class Counterexample:
     """A question that one policy permits with these approvals and the other does not.
 
     Attributes:
@@ -38,7 +47,7 @@ class Witness:
 
     action: str
     values: dict[str, Value]
-    approvals: Approvals
+    approvals: HypotheticalApprovals
     missing: tuple[str, ...]
     confirmed: bool
     rule: str = ""
@@ -53,8 +62,8 @@ class Comparison:
         undecided: why nobody can say of an action, by its name.
     """
 
-    looser: Witness | None
-    tighter: Witness | None
+    looser: Counterexample | None
+    tighter: Counterexample | None
     undecided: dict[str, str]
 
 
@@ -68,8 +77,8 @@ def compare(
 
     Guarantees: exact, as far as nothing is `undecided`: no witness means that there is none.
     """
-    looser: Witness | None = None
-    tighter: Witness | None = None
+    looser: Counterexample | None = None
+    tighter: Counterexample | None = None
     undecided: dict[str, str] = {}
     for name in sorted(actions):
         before, after = was.slice(name), now.slice(name)
@@ -85,7 +94,9 @@ def compare(
     return Comparison(looser=looser, tighter=tighter, undecided=undecided)
 
 
-def examples(was: CedarPolicy, now: CedarPolicy, action: str) -> Iterator[tuple[str, Witness]]:
+def examples(
+    was: CedarPolicy, now: CedarPolicy, action: str
+) -> Iterator[tuple[str, Counterexample]]:
     """For each changed rule, and for each set of approvals, a question that tells the two apart.
 
     That set is enough for it in only one of them; a rule's example is one where the rule holds.
@@ -109,7 +120,7 @@ def examples(was: CedarPolicy, now: CedarPolicy, action: str) -> Iterator[tuple[
             domain = domain_of(one.action, one.facts, (mine, theirs), ())
             look = partial(find, budget=budget)
             # What takes another step back is the rarer question.
-            usual = conj((mine, where, neg(Holds("undoes"))))
+            usual = conj((mine, where, neg(FactHolds("undoes"))))
             found = _only(usual, theirs, approvals, domain, look)
             if found is None:
                 found = _only(conj((mine, where)), theirs, approvals, domain, look)
@@ -119,7 +130,7 @@ def examples(was: CedarPolicy, now: CedarPolicy, action: str) -> Iterator[tuple[
             agree = confirm(one, found, approvals) and not confirm(other, found, approvals)
             yield (
                 way,
-                Witness(
+                Counterexample(
                     action=action,
                     values=found,
                     approvals=approvals,
@@ -147,7 +158,7 @@ class _LeftOutError(Exception):
 
 def _permitted_only_by(
     one: Slice, other: Slice, was: CedarPolicy, now: CedarPolicy, finder: Finder
-) -> Witness | None:
+) -> Counterexample | None:
     """A question that `one` permits and `other` does not."""
     budget = Budget()
     people = all_approvals(both_roles(was, now), max(was.max_quorum, now.max_quorum))
@@ -157,7 +168,7 @@ def _permitted_only_by(
         for approvals in people:
             found = _only(mine, theirs, approvals, domain, partial(finder, budget=budget))
             if found is not None:
-                return Witness(
+                return Counterexample(
                     action=one.action.name,
                     values=found,
                     approvals=approvals,
@@ -171,7 +182,7 @@ def _permitted_only_by(
 def _only(
     mine: Formula,
     theirs: Formula,
-    approvals: Approvals,
+    approvals: HypotheticalApprovals,
     domain: Domain,
     look: Callable[[Formula, Domain], dict[str, Value] | None],
 ) -> dict[str, Value] | None:
@@ -222,7 +233,7 @@ def both_roles(was: CedarPolicy, now: CedarPolicy) -> list[str]:
 def confirm(
     mine: Slice,
     values: dict[str, Value],
-    approvals: Approvals,
+    approvals: HypotheticalApprovals,
     missing: Sequence[str] = (),
 ) -> bool:
     """What the engine itself says to a question that a search has found."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Approvals:
+class HypotheticalApprovals:
     """Some people\'s yes.
 
     Attributes:
@@ -19,19 +19,19 @@ class Approvals:
     roles: frozenset[str]
 
 
-def all_approvals(roles: Sequence[str], max_people: int) -> list[Approvals]:
+def all_approvals(roles: Sequence[str], max_people: int) -> list[HypotheticalApprovals]:
     """Every set of approvals that a rule could tell from another one, the fewest people first.
 
     One person may hold several roles, so two roles are no two people.
     """
-    found = [Approvals(people=0, roles=frozenset())]
+    found = [HypotheticalApprovals(people=0, roles=frozenset())]
     subsets = [
         frozenset(chosen)
         for size in range(1, len(roles) + 1)
         for chosen in itertools.combinations(roles, size)
     ]
     for people in range(1, max_people + 1):
-        found += [Approvals(people=people, roles=subset) for subset in subsets]
+        found += [HypotheticalApprovals(people=people, roles=subset) for subset in subsets]
     return found
 
 

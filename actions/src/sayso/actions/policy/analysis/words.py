@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from sayso.actions.policy.analysis.people import who
-from sayso.actions.policy.cedarpy_adapter import Verdict
+from sayso.actions.policy.cedarpy_adapter import CedarVerdict
 from sayso.actions.policy.formula.domain import OTHER
 from sayso.actions.policy.formula.terms import Value
 from sayso.actions.policy.formula.translate import SCALE
@@ -20,7 +20,7 @@ _IN_FRONT = ("amount", "weekday", "localHour")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class AnalysisAnswer:
     """What a policy says to a question, by the engine itself.
 
     Attributes:
@@ -30,7 +30,7 @@ class Answer:
 
     roles: Hypothetical | None
     rules: tuple[str, ...]
-    steps: tuple[tuple[Hypothetical, Verdict], ...]
+    steps: tuple[tuple[Hypothetical, CedarVerdict], ...]
 
     @property
     def words(self) -> str:
@@ -45,10 +45,12 @@ class Answer:
         return "deny" if self.roles is None else "ask" if self.roles else "allow"
 
 
-def answer_of(mine: Slice, values: Mapping[str, Value], missing: Sequence[str] = ()) -> Answer:
+def answer_of(
+    mine: Slice, values: Mapping[str, Value], missing: Sequence[str] = ()
+) -> AnalysisAnswer:
     """Ask the engine about nobody, each one, each two, …, until it is allowed."""
     asked = mine.lacking(tuple(missing)) if missing else mine
-    steps: list[tuple[Hypothetical, Verdict]] = []
+    steps: list[tuple[Hypothetical, CedarVerdict]] = []
     always: frozenset[str] | None = None
     for roles in mine.hypotheticals:
         verdict = asked.ask(values, len(roles), frozenset(roles))
@@ -56,9 +58,11 @@ def answer_of(mine: Slice, values: Mapping[str, Value], missing: Sequence[str] =
         if verdict.errors:
             break
         if verdict.allowed:
-            return Answer(roles=roles, rules=_in_order(asked, verdict.rules), steps=tuple(steps))
+            return AnalysisAnswer(
+                roles=roles, rules=_in_order(asked, verdict.rules), steps=tuple(steps)
+            )
         always = verdict.rules if always is None else always & verdict.rules
-    return Answer(roles=None, rules=_in_order(asked, always or ()), steps=tuple(steps))
+    return AnalysisAnswer(roles=None, rules=_in_order(asked, always or ()), steps=tuple(steps))
 
 
 def _in_order(mine: Slice, rules: Collection[str]) -> tuple[str, ...]:

@@ -15,9 +15,9 @@ from sayso.actions.policy.formula.terms import (
     And,
     AtMost,
     Const,
+    FactHolds,
     Formula,
     HasRole,
-    Holds,
     Not,
     OneOf,
     Or,
@@ -76,7 +76,7 @@ def _expr(formula: Formula) -> ast.expr:
         case OneOf(name=name, words=words):
             choices = ast.Tuple([ast.Constant(word) for word in sorted(words)], ast.Load())
             return ast.Compare(_value(name), [ast.In()], [choices])
-        case Holds(name=name):
+        case FactHolds(name=name):
             return _value(name)
         case HasRole():
             raise AssertionError("who said yes is known before anything is compiled")

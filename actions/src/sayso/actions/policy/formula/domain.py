@@ -16,8 +16,8 @@ from sayso.actions.policy.formula.terms import (
     APPROVALS,
     AtMost,
     Atom,
+    FactHolds,
     Formula,
-    Holds,
     OneOf,
     Value,
     atoms,
@@ -64,7 +64,7 @@ class Numbers:
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class TextDomain:
     """Some texts, the ordinary one first."""
 
     words: tuple[str, ...]
@@ -77,7 +77,7 @@ class Flags:
     flags: tuple[bool, ...]
 
 
-Range: TypeAlias = "Numbers | Words | Flags"
+Range: TypeAlias = "Numbers | TextDomain | Flags"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,17 +141,17 @@ def domain_of(
     moves = action.effect in MONEY_EFFECTS
     ranges: dict[str, Range] = {
         "amount": Numbers(1 if moves else 0, MOST),
-        "currency": Words(_currencies(named.get("currency", {}), moves)),
+        "currency": TextDomain(_currencies(named.get("currency", {}), moves)),
         "count30d": Numbers(0, MOST),
         "amount30d": Numbers(0, MOST),
         "hour": Numbers(0, 23),
         "localHour": Numbers(0, 23),
-        "weekday": Words(_field_words("weekday")),
+        "weekday": TextDomain(_field_words("weekday")),
         "holiday": Flags((False, True)),
         "undoes": Flags((False, True)),
         "plannedByModel": Flags((False, True)),
         "planner": _open("planner", named, "caller"),
-        ASSURANCE: Words(("signed_in", *(one for one in ASSURANCES if one != "signed_in"))),
+        ASSURANCE: TextDomain(("signed_in", *(one for one in ASSURANCES if one != "signed_in"))),
         OBJECT_KIND: _open(OBJECT_KIND, named, *kinds),
         PRINCIPAL: _open(PRINCIPAL, named),
         RESOURCE: _open(RESOURCE, named),
@@ -160,7 +160,7 @@ def domain_of(
     for name, fact in facts.items():
         match fact.type:
             case "string":
-                ranges[name] = Words(fact.words) if fact.words else _open(name, named)
+                ranges[name] = TextDomain(fact.words) if fact.words else _open(name, named)
             case "long":
                 ranges[name] = Numbers(LEAST, MOST)
             case "bool":
@@ -185,9 +185,9 @@ def _currencies(named: Iterable[str], moves: bool) -> tuple[str, ...]:
     return (*usual, *rest, *others, *(() if moves else ("",)))
 
 
-def _open(name: str, named: Mapping[str, Iterable[str]], *usual: str) -> Words:
+def _open(name: str, named: Mapping[str, Iterable[str]], *usual: str) -> TextDomain:
     words = dict.fromkeys((*usual, OTHER, *named.get(name, ())))
-    return Words(tuple(words))
+    return TextDomain(tuple(words))
 
 
 def _narrow(ranges: Mapping[str, Range], atom: Atom, *, yes: bool) -> dict[str, Range] | None:
@@ -201,10 +201,10 @@ def _narrow(ranges: Mapping[str, Range], atom: Atom, *, yes: bool) -> dict[str, 
             return {name: Numbers(low, high)} if low <= high else None
         case OneOf(name=name, words=words):
             texts = ranges[name]
-            assert isinstance(texts, Words), name
+            assert isinstance(texts, TextDomain), name
             kept = tuple(word for word in texts.words if (word in words) is yes)
-            return {name: Words(kept)} if kept else None
-        case Holds(name=name):
+            return {name: TextDomain(kept)} if kept else None
+        case FactHolds(name=name):
             flags = ranges[name]
             assert isinstance(flags, Flags), name
             return {name: Flags((yes,))} if yes in flags.flags else None
@@ -218,7 +218,7 @@ def pick(domain: Domain) -> dict[str, Value] | None:
     The largest amount, no history, a Monday at noon, as far as the domain has them.
     """
     currencies = domain.ranges["currency"]
-    assert isinstance(currencies, Words)
+    assert isinstance(currencies, TextDomain)
     for currency in currencies.words:
         found = _with_currency(domain, currency)
         if found is not None:
@@ -231,7 +231,7 @@ def _with_currency(domain: Domain, currency: str) -> dict[str, Value] | None:
     values: dict[str, Value] = {"currency": currency}
     for name, found in domain.ranges.items():
         match found:
-            case Words(words=words):
+            case TextDomain(words=words):
                 values.setdefault(name, _ordinary(name, words))
             case Flags(flags=flags):
                 values[name] = _ordinary(name, flags)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from sayso.actions.policy.formula import solver
-from sayso.actions.policy.formula.domain import Domain, Flags, Numbers, Words, pick
+from sayso.actions.policy.formula.domain import Domain, Flags, Numbers, TextDomain, pick
 from sayso.actions.policy.formula.solver import UndecidedError
 from sayso.actions.policy.formula.terms import (
     FALSE,
@@ -20,9 +20,9 @@ from sayso.actions.policy.formula.terms import (
     AtMost,
     Atom,
     Const,
+    FactHolds,
     Formula,
     HasRole,
-    Holds,
     Not,
     OneOf,
     Or,
@@ -127,9 +127,9 @@ def _order(atom: Atom, domain: Domain) -> tuple[bool, bool]:
     match atom:
         case OneOf(name=name, words=words):
             found = domain.ranges[name]
-            assert isinstance(found, Words)
+            assert isinstance(found, TextDomain)
             first = found.words[0] in words
-        case Holds():
+        case FactHolds():
             first = False
         case _:
             first = True
@@ -150,7 +150,7 @@ def _within(formula: Formula, domain: Domain, name: str) -> Formula:
             return conj(_within(part, domain, name) for part in parts)
         case Or(parts=parts):
             return disj(_within(part, domain, name) for part in parts)
-        case AtMost() | OneOf() | Holds() if formula.name == name:
+        case AtMost() | OneOf() | FactHolds() if formula.name == name:
             return _answered(formula, domain)
         case _:
             return formula
@@ -166,10 +166,10 @@ def _answered(atom: Atom, domain: Domain) -> Formula:
             return FALSE if numbers.low > bound else atom
         case OneOf(name=name, words=words):
             texts = domain.ranges[name]
-            assert isinstance(texts, Words)
+            assert isinstance(texts, TextDomain)
             inside = [word in words for word in texts.words]
             return TRUE if all(inside) else atom if any(inside) else FALSE
-        case Holds(name=name):
+        case FactHolds(name=name):
             flags = domain.ranges[name]
             assert isinstance(flags, Flags)
             return Const(flags.flags[0]) if len(flags.flags) == 1 else atom

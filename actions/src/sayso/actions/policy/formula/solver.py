@@ -11,14 +11,14 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
-from sayso.actions.policy.formula.domain import Domain, Flags, Numbers, Words
+from sayso.actions.policy.formula.domain import Domain, Flags, Numbers, TextDomain
 from sayso.actions.policy.formula.terms import (
     And,
     AtMost,
     Const,
+    FactHolds,
     Formula,
     HasRole,
-    Holds,
     Not,
     OneOf,
     Or,
@@ -80,7 +80,7 @@ class _Asked:
             match found:
                 case Numbers(low=low, high=high):
                     yield self._z3.And(known >= low, known <= high)
-                case Words(words=words):
+                case TextDomain(words=words):
                     yield self._z3.And(known >= 0, known < len(words))
                 case Flags(flags=flags):
                     if len(flags) == 1:
@@ -89,7 +89,7 @@ class _Asked:
 
     def _money(self) -> Iterator[Any]:
         currencies = self._domain.ranges["currency"]
-        assert isinstance(currencies, Words), "a text"
+        assert isinstance(currencies, TextDomain), "a text"
         for place, currency in enumerate(currencies.words):
             step = SCALE // 10 ** exponent_of(currency) if currency else SCALE
             whole = [self._names[name] % step == 0 for name in sorted(self._domain.money)]
@@ -107,10 +107,10 @@ class _Asked:
                 return self._names[name] <= bound
             case OneOf(name=name, words=words):
                 found = self._domain.ranges[name]
-                assert isinstance(found, Words), "a text"
+                assert isinstance(found, TextDomain), "a text"
                 places = [at for at, word in enumerate(found.words) if word in words]
                 return z3.Or(*(self._names[name] == at for at in places))
-            case Holds(name=name):
+            case FactHolds(name=name):
                 return self._names[name]
             case Not(part=part):
                 return z3.Not(self.of(part))
@@ -129,7 +129,7 @@ class _Asked:
             match found:
                 case Numbers():
                     values[name] = known.as_long()
-                case Words(words=words):
+                case TextDomain(words=words):
                     values[name] = words[known.as_long()]
                 case Flags():
                     values[name] = self._z3.is_true(known)

@@ -34,7 +34,7 @@ class OneOf:
 
 
 @dataclass(frozen=True, slots=True)
-class Holds:
+class FactHolds:
     """A yes-or-no fact is yes."""
 
     name: str
@@ -68,8 +68,8 @@ class Or:
     parts: tuple[Formula, ...]
 
 
-Atom: TypeAlias = "AtMost | OneOf | Holds | HasRole"
-Formula: TypeAlias = "Const | AtMost | OneOf | Holds | HasRole | Not | And | Or"
+Atom: TypeAlias = "AtMost | OneOf | FactHolds | HasRole"
+Formula: TypeAlias = "Const | AtMost | OneOf | FactHolds | HasRole | Not | And | Or"
 
 TRUE, FALSE = Const(True), Const(False)
 APPROVALS = "approvals"
@@ -162,7 +162,7 @@ def holds(
             return found <= bound
         case OneOf(name=name, words=words):
             return values[name] in words
-        case Holds(name=name):
+        case FactHolds(name=name):
             return values[name] is True
         case HasRole(role=role):
             return role in roles

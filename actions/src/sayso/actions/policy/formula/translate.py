@@ -1,7 +1,7 @@
 """Cedar's typed tree as formulas, exactly; what a formula cannot express is named, never guessed.
 
 Not translated: one fact against another, arithmetic, patterns (`like`), and dates, durations and
-addresses. A rule that has such a part says so in `Rule.left_out`.
+addresses. A rule that has such a part says so in `RuleFormula.left_out`.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from sayso.actions.policy.formula.terms import (
     TRUE,
     AtMost,
     Const,
+    FactHolds,
     Formula,
     HasRole,
-    Holds,
     OneOf,
     conj,
     disj,
@@ -56,7 +56,7 @@ class UntranslatedError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Readable:
+class ReadableFacts:
     """What the rules about one action can read.
 
     Attributes:
@@ -67,7 +67,7 @@ class Readable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class RuleFormula:
     """A rule as a formula.
 
     Attributes:
@@ -85,7 +85,7 @@ class Rule:
 class Translated:
     """The rules of one action."""
 
-    rules: tuple[Rule, ...]
+    rules: tuple[RuleFormula, ...]
 
     @property
     def left_out(self) -> Mapping[str, str]:
@@ -101,12 +101,12 @@ class Translated:
         return conj((permits, neg(forbids)))
 
 
-def translate(nodes: Mapping[str, pst.Template], readable: Readable) -> Translated:
+def translate(nodes: Mapping[str, pst.Template], readable: ReadableFacts) -> Translated:
     """Translate the rules that can say anything about one action."""
     return Translated(rules=tuple(_rule(name, node, readable) for name, node in nodes.items()))
 
 
-def _rule(name: str, node: pst.Template, readable: Readable) -> Rule:
+def _rule(name: str, node: pst.Template, readable: ReadableFacts) -> RuleFormula:
     permits = node.effect == "permit"
     try:
         formula = conj(
@@ -117,8 +117,8 @@ def _rule(name: str, node: pst.Template, readable: Readable) -> Rule:
             )
         )
     except UntranslatedError as error:
-        return Rule(id=name, permits=permits, formula=FALSE, left_out=error.what)
-    return Rule(id=name, permits=permits, formula=formula)
+        return RuleFormula(id=name, permits=permits, formula=FALSE, left_out=error.what)
+    return RuleFormula(id=name, permits=permits, formula=formula)
 
 
 def _scope(scope: pst.PrincipalOrResourceConstraint, name: str, kind: str) -> Formula:
@@ -141,7 +141,7 @@ def _named(name: str, kind: str, entity: pst.EntityUid) -> Formula:
     return OneOf(name, frozenset({entity.id})) if str(entity.type) == kind else FALSE
 
 
-def _clause(clause: pst.Clause, readable: Readable) -> Formula:
+def _clause(clause: pst.Clause, readable: ReadableFacts) -> Formula:
     match clause:
         case pst.When(expr=expr):
             return _boolean(expr, readable)
@@ -149,7 +149,7 @@ def _clause(clause: pst.Clause, readable: Readable) -> Formula:
             return neg(_boolean(expr, readable))
 
 
-def _boolean(expr: pst.Expr, readable: Readable) -> Formula:
+def _boolean(expr: pst.Expr, readable: ReadableFacts) -> Formula:
     match expr:
         case pst.BoolLit(value=value):
             return Const(value)
@@ -171,7 +171,7 @@ def _boolean(expr: pst.Expr, readable: Readable) -> Formula:
         case pst.HasAttr(base=pst.Var(name=whose), attrs=(name,)):
             return Const(name in _ATTRIBUTES.get(whose, {*readable.kinds, *_APPROVALS}))
         case pst.GetAttr(base=pst.Var(name="context"), attr=name) if _is(name, "flag", readable):
-            return Holds(name)
+            return FactHolds(name)
         case pst.Is(base=pst.Var(name=whose), entity_type=kind, in_expr=None):
             return Const(str(kind) == _TYPES.get(whose))
         case _:
@@ -183,14 +183,14 @@ _ATTRIBUTES = {"principal": {"assurance"}, "resource": {"kind", "owner"}}
 _TYPES = {"principal": "Customer", "resource": "Object"}
 
 
-def _if(cond: Formula, then: pst.Expr, other: pst.Expr, readable: Readable) -> Formula:
+def _if(cond: Formula, then: pst.Expr, other: pst.Expr, readable: ReadableFacts) -> Formula:
     if isinstance(cond, Const):
         return _boolean(then if cond.value else other, readable)
     yes, no = _boolean(then, readable), _boolean(other, readable)
     return disj((conj((cond, yes)), conj((neg(cond), no))))
 
 
-def _binary(expr: pst.BinaryOp, readable: Readable) -> Formula:
+def _binary(expr: pst.BinaryOp, readable: ReadableFacts) -> Formula:
     left, right = expr.left, expr.right
     match expr.op:
         case "eq":
@@ -211,7 +211,7 @@ def _binary(expr: pst.BinaryOp, readable: Readable) -> Formula:
             raise UntranslatedError(_what(expr))
 
 
-def _equal(left: pst.Expr, right: pst.Expr, readable: Readable) -> Formula:
+def _equal(left: pst.Expr, right: pst.Expr, readable: ReadableFacts) -> Formula:
     for one, other in ((left, right), (right, left)):
         match one, other:
             case pst.StringLit(value=word), pst.StringLit(value=another):
@@ -256,7 +256,7 @@ def _exactly(name: str, number: int) -> Formula:
     return conj((AtMost(name, number), neg(AtMost(name, number - 1))))
 
 
-def _long(op: str, left: pst.Expr, right: pst.Expr, readable: Readable) -> Formula:
+def _long(op: str, left: pst.Expr, right: pst.Expr, readable: ReadableFacts) -> Formula:
     match _literal(left), _literal(right):
         case int(a), int(b):
             return Const(_compare(op, a, b))
@@ -268,7 +268,7 @@ def _long(op: str, left: pst.Expr, right: pst.Expr, readable: Readable) -> Formu
             raise UntranslatedError("one fact against another, or arithmetic")
 
 
-def _decimal(op: str, left: pst.Expr, right: pst.Expr, readable: Readable) -> Formula:
+def _decimal(op: str, left: pst.Expr, right: pst.Expr, readable: ReadableFacts) -> Formula:
     match left, right:
         case pst.UnaryOp(op="decimal"), pst.UnaryOp(op="decimal"):
             return Const(_compare(op, _scaled(left), _scaled(right)))
@@ -301,7 +301,7 @@ def _compare(op: str, left: int, right: int) -> bool:
     }[op]
 
 
-def _contains(left: pst.Expr, right: pst.Expr, readable: Readable) -> Formula:
+def _contains(left: pst.Expr, right: pst.Expr, readable: ReadableFacts) -> Formula:
     if _is_approved_by(left) and isinstance(right, pst.StringLit):
         return HasRole(right.value)
     if isinstance(left, pst.Set):
@@ -334,7 +334,7 @@ def _scaled(expr: pst.Expr) -> int:
     raise UntranslatedError("a decimal that is not written out")
 
 
-def _is(name: str, kind: Kind, readable: Readable) -> bool:
+def _is(name: str, kind: Kind, readable: ReadableFacts) -> bool:
     return readable.kinds.get(name) == kind
 
 
@@ -342,7 +342,7 @@ def _is_approved_by(expr: pst.Expr) -> bool:
     return expr == pst.GetAttr(pst.Var("context"), "approvedBy")
 
 
-def _text_name(expr: pst.Expr, readable: Readable) -> str:
+def _text_name(expr: pst.Expr, readable: ReadableFacts) -> str:
     match expr:
         case pst.GetAttr(base=pst.Var(name="context"), attr=name) if _is(name, "text", readable):
             return name
@@ -354,7 +354,7 @@ def _text_name(expr: pst.Expr, readable: Readable) -> str:
             return ""
 
 
-def _number_name(expr: pst.Expr, readable: Readable) -> str:
+def _number_name(expr: pst.Expr, readable: ReadableFacts) -> str:
     match expr:
         case pst.GetAttr(base=pst.Var(name="context"), attr=name):
             return name if name == APPROVALS or _is(name, "number", readable) else ""
@@ -362,7 +362,7 @@ def _number_name(expr: pst.Expr, readable: Readable) -> str:
             return ""
 
 
-def _money_name(expr: pst.Expr, readable: Readable) -> str:
+def _money_name(expr: pst.Expr, readable: ReadableFacts) -> str:
     match expr:
         case pst.GetAttr(base=pst.Var(name="context"), attr=name) if _is(name, "money", readable):
             return name

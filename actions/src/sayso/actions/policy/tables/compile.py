@@ -13,8 +13,8 @@ from sayso.actions.policy.tables.rows import (
     HourIs,
     MoneyIs,
     NumberIs,
-    Row,
-    Sort,
+    RowKind,
+    RuleRow,
     TextIs,
 )
 
@@ -27,13 +27,13 @@ _METHODS: dict[Bound, str] = {
 }
 
 
-def compile_rows(action: str, rows: Iterable[Row]) -> str:
+def compile_rows(action: str, rows: Iterable[RuleRow]) -> str:
     """The Cedar text of rows about one action."""
     return "\n".join(_rule(action, row) for row in rows)
 
 
-def _rule(action: str, row: Row) -> str:
-    effect = "permit" if row.sort is Sort.ALLOW else "forbid"
+def _rule(action: str, row: RuleRow) -> str:
+    effect = "permit" if row.sort is RowKind.ALLOW else "forbid"
     head = (
         f"@id({_text(row.id)}) @explain({_text(row.say)})\n"
         f"{effect} (principal, action == Action::{_text(action)}, resource)"
@@ -41,19 +41,19 @@ def _rule(action: str, row: Row) -> str:
     parts = [*_amounts(row), *(one for each in row.conditions for one in _condition(each))]
     agreed = " && ".join(_agreed(row)) if row.by else ""
     unless = ""
-    if row.sort is Sort.ALLOW and agreed:
+    if row.sort is RowKind.ALLOW and agreed:
         parts.append(agreed)
-    elif row.sort is Sort.ASK:
+    elif row.sort is RowKind.ASK:
         unless = f"\nunless {{ {agreed} }}"
     when = f"\nwhen {{ {' && '.join(parts)} }}" if parts else ""
     return f"{head}{when}{unless};\n"
 
 
-def _amounts(row: Row) -> Iterator[str]:
+def _amounts(row: RuleRow) -> Iterator[str]:
     if not row.amounts:
         return
     known = [_at_most(currency, amount) for currency, amount in row.amounts.items()]
-    if row.sort is not Sort.ALLOW:
+    if row.sort is not RowKind.ALLOW:
         # Anything that is not known to be at most that, so another currency counts as more.
         yield f"!({' || '.join(known)})"
     elif len(known) == 1:
@@ -90,7 +90,7 @@ def _words(place: str, words: tuple[str, ...], negated: bool) -> str:
     return f"{'!' if negated else ''}[{listed}].contains({place})"
 
 
-def _agreed(row: Row) -> Iterator[str]:
+def _agreed(row: RuleRow) -> Iterator[str]:
     if row.people > 1:
         yield f"context.approvals >= {row.people}"
     listed = ", ".join(map(_text, row.by))

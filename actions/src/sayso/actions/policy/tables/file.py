@@ -13,7 +13,7 @@ from typing import Literal, cast
 
 from sayso.actions.model.definition import Action, Fact
 from sayso.actions.policy.cedar_schema import ASSURANCES, CONTEXT_FIELDS, MONEY_EFFECTS
-from sayso.actions.policy.problem import Problem, no_action
+from sayso.actions.policy.problem import PolicyProblem, no_action
 from sayso.actions.policy.tables.compile import amounts_in_order
 from sayso.actions.policy.tables.rows import (
     BOUNDS,
@@ -23,8 +23,8 @@ from sayso.actions.policy.tables.rows import (
     HourIs,
     MoneyIs,
     NumberIs,
-    Row,
-    Sort,
+    RowKind,
+    RuleRow,
     TextIs,
     name_in_table,
 )
@@ -34,11 +34,11 @@ from sayso.nesting import read_toml
 
 _ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _STEM = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
-_TOP = {"action", "currency", "missing", *Sort}
+_TOP = {"action", "currency", "missing", *RowKind}
 _KEYS = {
-    Sort.ALLOW: {"id", "say", "up_to", "by", "people"},
-    Sort.ASK: {"id", "say", "over", "by", "people"},
-    Sort.NEVER: {"id", "say", "over"},
+    RowKind.ALLOW: {"id", "say", "up_to", "by", "people"},
+    RowKind.ASK: {"id", "say", "over", "by", "people"},
+    RowKind.NEVER: {"id", "say", "over"},
 }
 _HIDDEN = {"approvals", "approvedBy"}
 _NUMBER = "a number"
@@ -46,7 +46,7 @@ Type = Literal["text", "number", "money", "flag"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Readable:
+class ReadableField:
     """A field that a row may have a condition about."""
 
     name: str
@@ -55,7 +55,7 @@ class Readable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
+class RuleTable:
     """A file of rows about one action.
 
     Attributes:
@@ -64,7 +64,7 @@ class Table:
 
     file: str
     action: str
-    rows: tuple[Row, ...]
+    rows: tuple[RuleRow, ...]
     missing: Mapping[str, Literal["deny", "ask"]]
 
 
@@ -76,7 +76,7 @@ class _WrongError(Exception):
 
 def read_table(
     file: str, text: str, actions: Sequence[Action], roles: Sequence[str]
-) -> tuple[Table | None, list[Problem]]:
+) -> tuple[RuleTable | None, list[PolicyProblem]]:
     """Read a table and check every row.
 
     Returns:
@@ -95,7 +95,7 @@ def read_values(
     values: Mapping[str, object],
     actions: Sequence[Action],
     roles: Sequence[str],
-) -> tuple[Table | None, list[Problem]]:
+) -> tuple[RuleTable | None, list[PolicyProblem]]:
     """The same of what was parsed already.
 
     Args:
@@ -105,9 +105,9 @@ def read_values(
         head = _Head.read(file, values, actions)
     except _WrongError as error:
         return None, [_problem(file, text, error)]
-    rows: list[Row] = []
-    problems: list[Problem] = []
-    for sort in Sort:
+    rows: list[RuleRow] = []
+    problems: list[PolicyProblem] = []
+    for sort in RowKind:
         for number, given in enumerate(_tables(values.get(sort.value)), 1):
             try:
                 row = _Reader(head, roles, sort, given, number).read()
@@ -123,10 +123,10 @@ def read_values(
         problems.append(_problem(file, text, wrong))
     if problems:
         return None, problems
-    return Table(file=file, action=head.action.name, rows=tuple(rows), missing=head.missing), []
+    return RuleTable(file=file, action=head.action.name, rows=tuple(rows), missing=head.missing), []
 
 
-def readable_fields(action: Action) -> dict[str, Readable]:
+def readable_fields(action: Action) -> dict[str, ReadableField]:
     """The fields that rows about an action may read, by the name that they have in a table."""
     types: dict[str, Type] = {
         "String": "text",
@@ -138,16 +138,16 @@ def readable_fields(action: Action) -> dict[str, Readable]:
         "bool": "flag",
     }
     found = {
-        name_in_table(field.name): Readable(
+        name_in_table(field.name): ReadableField(
             name=field.name, type=types[field.type], words=field.words
         )
         for field in CONTEXT_FIELDS
         if field.name not in _HIDDEN
     }
-    found["assurance"] = Readable(name="principal.assurance", type="text", words=ASSURANCES)
-    found["kind"] = Readable(name="resource.kind", type="text")
+    found["assurance"] = ReadableField(name="principal.assurance", type="text", words=ASSURANCES)
+    found["kind"] = ReadableField(name="resource.kind", type="text")
     for name, fact in action.declared.items():
-        found[name] = Readable(name=name, type=types[fact.type], words=fact.words)
+        found[name] = ReadableField(name=name, type=types[fact.type], words=fact.words)
     return found
 
 
@@ -160,7 +160,7 @@ class _Head:
     action: Action
     currency: str
     missing: Mapping[str, Literal["deny", "ask"]]
-    fields: Mapping[str, Readable]
+    fields: Mapping[str, ReadableField]
 
     @classmethod
     def read(cls, file: str, values: Mapping[str, object], actions: Sequence[Action]) -> _Head:
@@ -199,7 +199,7 @@ class _Reader:
 
     head: _Head
     roles: Sequence[str]
-    sort: Sort
+    sort: RowKind
     given: Mapping[str, object]
     number: int
 
@@ -211,7 +211,7 @@ class _Reader:
     def _wrong(self, message: str, next_step: str, word: str = "") -> _WrongError:
         return _WrongError(message, next_step, self._id, word)
 
-    def read(self) -> Row:
+    def read(self) -> RuleRow:
         """The row.
 
         Raises:
@@ -229,7 +229,7 @@ class _Reader:
                 "it does not explain itself", 'add say = "…", one sentence for the approver'
             )
         by, people = self._by()
-        return Row(
+        return RuleRow(
             sort=self.sort,
             id=f"{self.head.stem}.{row_id}",
             say=say.strip(),
@@ -241,7 +241,7 @@ class _Reader:
 
     def _by(self) -> tuple[tuple[str, ...], int]:
         given, people = self.given.get("by"), self.given.get("people", 1)
-        if self.sort is Sort.NEVER:
+        if self.sort is RowKind.NEVER:
             if given is not None or "people" in self.given:
                 wanted = given if isinstance(given, str) else "somebody"
                 raise self._wrong(
@@ -249,7 +249,7 @@ class _Reader:
                 )
             return (), 1
         if given is None:
-            if self.sort is Sort.ASK:
+            if self.sort is RowKind.ASK:
                 raise self._wrong("nobody is asked", f'add by = "{self._first_role()}"')
             if "people" in self.given:
                 raise self._wrong("`people` needs `by`", f'add by = "{self._first_role()}"')
@@ -283,7 +283,7 @@ class _Reader:
     # ---- how much ------------------------------------------------------------------------------
 
     def _amounts(self) -> dict[str, Decimal] | None:
-        key = "up_to" if self.sort is Sort.ALLOW else "over"
+        key = "up_to" if self.sort is RowKind.ALLOW else "over"
         given = self.given.get(key)
         if given is None:
             return None
@@ -351,7 +351,7 @@ class _Reader:
         step = _near(name, known) or f"use one of: {', '.join(sorted(self.head.fields))}"
         return f"`{self.head.action.name}` knows no `{name[:40]}`", step
 
-    def _condition(self, name: str, field: Readable, given: object) -> Condition:
+    def _condition(self, name: str, field: ReadableField, given: object) -> Condition:
         match field.type:
             case "text":
                 return self._text(name, field, given)
@@ -367,7 +367,7 @@ class _Reader:
                     raise self._wrong(f"`{name}` is yes or no", f"write {name} = true", name)
                 return FlagIs(field.name, given)
 
-    def _text(self, name: str, field: Readable, given: object) -> TextIs:
+    def _text(self, name: str, field: ReadableField, given: object) -> TextIs:
         table = _table(given)
         negated = set(table) == {"not"}
         words = _listed(table["not"] if negated else given)
@@ -395,7 +395,7 @@ class _Reader:
             found.append(word)
         return TextIs(field.name, tuple(dict.fromkeys(found)), negated)
 
-    def _hours(self, name: str, field: Readable, span: Mapping[str, int]) -> Condition:
+    def _hours(self, name: str, field: ReadableField, span: Mapping[str, int]) -> Condition:
         start, end = span["from"], span["to"]
         if not (0 <= start <= 23 and 0 <= end <= 23) or start == end:
             raise self._wrong(
@@ -409,7 +409,7 @@ class _Reader:
             return NumberIs(field.name, (("at_least", start), ("under", end)))
         return HourIs(start, end)
 
-    def _money(self, name: str, field: Readable, given: object) -> MoneyIs:
+    def _money(self, name: str, field: ReadableField, given: object) -> MoneyIs:
         if not self.head.currency:
             raise self._wrong(
                 f"`{name}` is an amount, and of which currency?",
@@ -417,7 +417,7 @@ class _Reader:
                 name,
             )
         bounds = tuple(self._bounds(name, given, "an amount"))
-        if name == "amount" and bounds[0][0] == "up_to" and self.sort is Sort.ALLOW:
+        if name == "amount" and bounds[0][0] == "up_to" and self.sort is RowKind.ALLOW:
             raise self._wrong("`amount` up to so much", f"write up_to = {bounds[0][1]}", name)
         return MoneyIs(field.name, self.head.currency, bounds)
 
@@ -516,9 +516,9 @@ def _near(word: str, known: Iterator[str] | Mapping[str, object] | Sequence[str]
     return f"did you mean `{close[0]}`?" if close else ""
 
 
-def _problem(file: str, text: str, error: _WrongError) -> Problem:
+def _problem(file: str, text: str, error: _WrongError) -> PolicyProblem:
     line = _line(text, error.row, error.word)
-    return Problem(
+    return PolicyProblem(
         file=file, line=line, rule=error.row, message=error.message, next_step=error.next_step
     )
 

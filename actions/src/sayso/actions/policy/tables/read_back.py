@@ -15,8 +15,8 @@ from sayso.actions.policy.tables.rows import (
     HourIs,
     MoneyIs,
     NumberIs,
-    Row,
-    Sort,
+    RowKind,
+    RuleRow,
     TextIs,
 )
 
@@ -43,7 +43,7 @@ class _OtherShapeError(Exception):
     """It is no row."""
 
 
-def read_row(node: pst.Template, numbers: Sequence[str], money: Sequence[str]) -> Row | None:
+def read_row(node: pst.Template, numbers: Sequence[str], money: Sequence[str]) -> RuleRow | None:
     """The row that a rule about one action is; None where it is none.
 
     Args:
@@ -58,7 +58,7 @@ def read_row(node: pst.Template, numbers: Sequence[str], money: Sequence[str]) -
         return None
 
 
-def _row(node: pst.Template, numbers: frozenset[str], money: frozenset[str]) -> Row:
+def _row(node: pst.Template, numbers: frozenset[str], money: frozenset[str]) -> RuleRow:
     whens = [one.expr for one in node.clauses if isinstance(one, pst.When)]
     unlesses = [one.expr for one in node.clauses if isinstance(one, pst.Unless)]
     if len(whens) > 1 or len(unlesses) > 1:
@@ -69,17 +69,17 @@ def _row(node: pst.Template, numbers: frozenset[str], money: frozenset[str]) -> 
     if node.effect == "permit":
         if unlesses:
             raise _OtherShapeError
-        sort = Sort.ALLOW
+        sort = RowKind.ALLOW
         parts, by, people = _split_agreed(parts)
     elif unlesses:
-        sort = Sort.ASK
+        sort = RowKind.ASK
         rest, by, people = _split_agreed(list(_flat("and", unlesses[0])))
         if rest or not by:
             raise _OtherShapeError
     else:
-        sort = Sort.NEVER
+        sort = RowKind.NEVER
     amounts, parts = _split_amounts(sort, parts)
-    return Row(
+    return RuleRow(
         sort=sort,
         id=node.annotations.get("id", ""),
         say=node.annotations.get("explain", ""),
@@ -137,12 +137,14 @@ def _literals(elements: Sequence[pst.Expr]) -> tuple[str, ...]:
 # ---- how much ----------------------------------------------------------------------------------
 
 
-def _split_amounts(sort: Sort, parts: list[pst.Expr]) -> tuple[dict[str, Decimal], list[pst.Expr]]:
+def _split_amounts(
+    sort: RowKind, parts: list[pst.Expr]
+) -> tuple[dict[str, Decimal], list[pst.Expr]]:
     """The amounts that stand first, and the rest."""
     if not parts:
         return {}, parts
     first = parts[0]
-    if sort is not Sort.ALLOW:
+    if sort is not RowKind.ALLOW:
         match first:
             case pst.UnaryOp(op="not", arg=arg):
                 found = _known_amounts(arg)

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Literal, TypeAlias
 
 
-class Sort(StrEnum):
+class RowKind(StrEnum):
     """The three sorts of rows."""
 
     ALLOW = "allow"
@@ -73,7 +73,7 @@ Condition: TypeAlias = "TextIs | NumberIs | MoneyIs | FlagIs | HourIs"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class RuleRow:
     """One row; one Cedar rule.
 
     Attributes:
@@ -85,7 +85,7 @@ class Row:
         people: how many have to agree.
     """
 
-    sort: Sort
+    sort: RowKind
     id: str
     say: str
     conditions: tuple[Condition, ...] = ()
