@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from socket import socket
 
 from starlette.applications import Starlette
@@ -11,19 +11,17 @@ from starlette.responses import RedirectResponse
 from starlette.routing import BaseRoute, Mount, Route
 
 from sayso.sdk.client import Sayso
-from sayso.sdk.reload import Reloads, following
-from sayso.sdk.workspace import Workspace
+from sayso.sdk.generations import Beside, serve_generations
+from sayso.sdk.reload import Reloads
 from sayso.settings.surfaces import CONSOLE_PATH
 from sayso.surfaces.console.app import create_console
 from sayso.surfaces.console.edge import ConsoleSite
 from sayso.surfaces.http.app import create_app
-from sayso.surfaces.http.server import ReplaceableApp, serve
+from sayso.surfaces.http.server import GRACE_S, ReplaceableApp, serve
 from sayso.surfaces.mail import mailing
 
 SLACK_PATH = "/slack/events"
 """Where Slack sends clicks and forms to."""
-Beside = Callable[[Sayso], AbstractAsyncContextManager[None]]
-"""What runs beside the calls of an open workspace."""
 
 
 async def serve_site(
@@ -40,53 +38,16 @@ async def serve_site(
         beside: runs beside the calls, anew with each reload.
         reloads: says when to reload, also with SIGHUP; never where None.
     """
-    generation = _Generation(sayso, beside)
-    try:
-        app = ReplaceableApp(await generation.begin())
 
-        async def reload(workspace: Workspace) -> None:
-            nonlocal generation
-            fresh = Sayso(workspace, mode="run", telemetry=generation.sayso.container.telemetry)
-            following = _Generation(fresh, beside)
-            try:
-                await fresh.__aenter__()
-                fresh.warm_up()
-                made = await following.begin()
-            except BaseException:
-                await following.end()
-                raise
-            generation, before = following, generation
-            fresh.reloads = reloads
-            await app.replace(made)
-            await before.end()
+    @asynccontextmanager
+    async def live(workspace: Sayso) -> AsyncGenerator[Starlette]:
+        async with (beside or nullcontext)(workspace), _site(workspace) as app:
+            yield app
 
-        sayso.reloads = reloads
-        async with following(reloads, reload):
-            await serve(sayso, listener=listener, ready=ready, app=app)
-    finally:
-        await generation.end()
+    async def serve_it(held: ReplaceableApp) -> None:
+        await serve(sayso, listener=listener, ready=ready, app=held)
 
-
-class _Generation:
-    """One open workspace with its app, until another takes its place."""
-
-    def __init__(self, sayso: Sayso, beside: Beside | None) -> None:
-        self.sayso = sayso
-        self._beside = beside
-        self._stack = AsyncExitStack()
-
-    async def begin(self) -> Starlette:
-        """Its app, with all that runs beside it."""
-        if self._beside is not None:
-            await self._stack.enter_async_context(self._beside(self.sayso))
-        return await self._stack.enter_async_context(_site(self.sayso))
-
-    async def end(self) -> None:
-        """End what runs beside it, and close the workspace."""
-        try:
-            await self._stack.aclose()
-        finally:
-            await self.sayso.__aexit__(None, None, None)
+    await serve_generations(sayso, live, ReplaceableApp, serve_it, reloads=reloads, grace_s=GRACE_S)
 
 
 @asynccontextmanager

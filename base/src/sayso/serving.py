@@ -47,8 +47,15 @@ class Replaceable(Generic[App]):
             self._under_way[id(app)] -= 1
             self._ended.set()
 
-    async def drained(self, app: App, grace_s: float) -> None:
-        """Wait until an app whose place was taken has no more calls; `grace_s` seconds at most."""
+    async def replace(self, app: App, *, grace_s: float) -> None:
+        """Have another app take every call from now on.
+
+        Returns once the one before has no more calls, after `grace_s` seconds at the latest.
+        """
+        before, self.app = self.app, app
+        await self._drained(before, grace_s)
+
+    async def _drained(self, app: App, grace_s: float) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(grace_s):
                 while self._under_way.get(id(app), 0):

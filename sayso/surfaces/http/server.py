@@ -77,12 +77,14 @@ async def serve(
 class ReplaceableApp(serving.Replaceable[Starlette]):
     """An app whose place another one can take; its event streams end, as at a restart."""
 
-    async def replace(self, app: Starlette, *, grace_s: float = GRACE_S) -> None:
-        """Have another app take every call from now on; returns once the old one has no more."""
-        old, self.app = self.app, app
-        await end_streams(old)
-        await self.drained(old, grace_s)
-        await end_upkeep(old)
+    async def replace(self, app: Starlette, *, grace_s: float) -> None:
+        """See `Replaceable`."""
+        before = self.app
+        # Before its calls are waited for: a stream is one that does not end by itself.
+        self.app = app
+        await end_streams(before)
+        await self._drained(before, grace_s)
+        await end_upkeep(before)
 
 
 async def end_streams(app: Starlette) -> None:

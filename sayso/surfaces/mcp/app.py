@@ -6,15 +6,14 @@ tenant comes from the token (invariant 4). docs/decisions/0020 says why.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from functools import partial
 from socket import socket
-from typing import Self, cast
+from typing import Self
 
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from starlette.applications import Starlette
@@ -28,11 +27,11 @@ from starlette.types import Message, Receive, Scope, Send
 from sayso.actions.model.definition import Assurance, Subject
 from sayso.errors import CODES, Code, ConfigError, RefusedError, SaysoError, logged_with_frames
 from sayso.sdk.client import Sayso
-from sayso.sdk.reload import Reloads, following
+from sayso.sdk.generations import Beside, serve_generations
+from sayso.sdk.reload import Reloads
 from sayso.sdk.resources.tokens import Token
 from sayso.sdk.tools.tool import Caller
 from sayso.sdk.tools.toolbox import Toolbox
-from sayso.sdk.workspace import Workspace
 from sayso.serving import OrderlyServer, Replaceable
 from sayso.surfaces.mcp.server import Context, McpSession, make_server, silence_library
 
@@ -286,10 +285,6 @@ def create_mcp_app(sayso: Sayso) -> McpApp:
     return McpApp(sayso)
 
 
-Beside = Callable[[Sayso], contextlib.AbstractAsyncContextManager[object]]
-"""What runs beside the calls of an open workspace."""
-
-
 async def serve_http(
     sayso: Sayso,
     listener: socket,
@@ -307,75 +302,28 @@ async def serve_http(
         beside: runs beside the calls, anew with each reload.
         reloads: says when to reload, also with SIGHUP; never where None.
     """
-    generation = _Generation(sayso, beside)
-    try:
-        app = Replaceable(await generation.begin())
 
-        async def reload(workspace: Workspace) -> None:
-            nonlocal generation
-            fresh = Sayso(workspace, mode="run", telemetry=generation.sayso.container.telemetry)
-            following_one = _Generation(fresh, beside)
-            try:
-                await fresh.__aenter__()
-                fresh.warm_up()
-                made = await following_one.begin()
-            except BaseException:
-                await following_one.end()
-                raise
-            generation, before = following_one, generation
-            fresh.reloads = reloads
-            old, app.app = app.app, made
-            await app.drained(old, GRACE_S)
-            await before.end()
+    @contextlib.asynccontextmanager
+    async def live(workspace: Sayso) -> AsyncGenerator[Starlette]:
+        async with (beside or contextlib.nullcontext)(workspace), create_mcp_app(workspace) as mcp:
+            yield _routed(mcp)
 
-        sayso.reloads = reloads
-        async with following(reloads, reload):
-            await OrderlyServer(app, grace_s=GRACE_S, ready=ready).run_on(listener)
-    finally:
-        await generation.end()
+    async def serve(held: Replaceable[Starlette]) -> None:
+        await OrderlyServer(held, grace_s=GRACE_S, ready=ready).run_on(listener)
+
+    await serve_generations(
+        sayso, live, Replaceable[Starlette], serve, reloads=reloads, grace_s=GRACE_S
+    )
 
 
-class _Generation:
-    """One open workspace with its app, until another one takes its place.
-
-    NOTE: in a task of its own, since the library's task group has to be left by whoever entered it.
-    """
-
-    def __init__(self, sayso: Sayso, beside: Beside | None) -> None:
-        self.sayso = sayso
-        self._beside = beside or contextlib.nullcontext
-        self._over = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-
-    async def begin(self) -> Starlette:
-        """Its app, with what runs beside it."""
-        made: asyncio.Future[Starlette] = asyncio.get_running_loop().create_future()
-        self._task = asyncio.create_task(self._live(made), name="sayso mcp")
-        either = cast("set[asyncio.Future[object]]", {self._task, made})
-        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-        if not made.done():
-            await self._task  # says why
-        return await made
-
-    async def end(self) -> None:
-        """End what runs beside it, and close the workspace."""
-        self._over.set()
-        try:
-            if self._task is not None:
-                await self._task
-        finally:
-            await self.sayso.__aexit__(None, None, None)
-
-    async def _live(self, made: asyncio.Future[Starlette]) -> None:
-        async with self._beside(self.sayso), create_mcp_app(self.sayso) as mcp:
-            app = Starlette(
-                # A redirect between the two would be followed by some clients and not by others.
-                routes=[Route(PATH, mcp), Route(f"{PATH}/", mcp)],
-                exception_handlers={HTTPException: _on_http_error},
-            )
-            app.router.redirect_slashes = False
-            made.set_result(app)
-            await self._over.wait()
+def _routed(mcp: McpApp) -> Starlette:
+    app = Starlette(
+        # A redirect between the two would be followed by some clients and not by others.
+        routes=[Route(PATH, mcp), Route(f"{PATH}/", mcp)],
+        exception_handlers={HTTPException: _on_http_error},
+    )
+    app.router.redirect_slashes = False
+    return app
 
 
 def _on_http_error(_: Request, error: Exception) -> JSONResponse:
