@@ -244,6 +244,10 @@ def _resume() -> Patches:
     yield kill_switch.Stops, "resume", resume
 
 
+def _own_changes() -> Patches:
+    yield engine, "own_changes", _always({})
+
+
 def _always(value: object) -> Callable[..., object]:
     """Answers the same, whatever it is asked."""
 
@@ -376,5 +380,11 @@ GUARDS: Mapping[str, Guard] = {
         what="two people end a stop",
         out=_resume,
         often=("stop", "resume", "resume alone"),
+    ),
+    "own-changes": Guard(
+        what="what a plan's own step did makes none of its others stale",
+        out=_own_changes,
+        variant="shelf",
+        often=("a plan from the shelf",),
     ),
 }

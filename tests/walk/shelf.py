@@ -104,6 +104,7 @@ class Shelf(OwnConnector):
         effect=Effect.MONEY_OUT,
         guarantee=idempotent(hours=24, settle_after_s=60),
         money_arg="amount",
+        changes={"left": ()},
     )
     async def pay(self, args: GiftArgs, subject: Subject) -> Resolved:
         """The same key is one effect."""

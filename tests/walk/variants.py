@@ -127,6 +127,30 @@ when {
 };
 """
 
+SHELF_PLAYBOOK = """
+version = 2
+name = "shelf"
+summary = "the customer wants something from the shelf, twice"
+
+[slots.amount]
+type = "money"
+required = true
+
+[[steps]]
+action = "shelf.pay"
+args = { amount = "{amount}" }
+reason = "the customer asks for it"
+
+[[steps]]
+action = "shelf.post"
+args = { amount = "{amount}" }
+reason = "the customer asks for it twice"
+after = [1]
+
+[words.en]
+ask = ["from the shelf"]
+"""
+
 SHELF_ACTION = '''"""The shelf: one action of each guarantee, in this process."""
 
 from walk.shelf import Shelf
@@ -191,7 +215,11 @@ class Variant:
 INIT = (MoneyLimit(id="customer-day", of="customer", minor=100_00, per="day", automatic=True),)
 """What `init` writes, as far as a walk could reach it."""
 
-_SHELF = {"actions/shelf.py": SHELF_ACTION, "policies/shelf.cedar": SHELF_RULES}
+_SHELF = {
+    "actions/shelf.py": SHELF_ACTION,
+    "policies/shelf.cedar": SHELF_RULES,
+    "playbooks/shelf.toml": SHELF_PLAYBOOK,
+}
 _ACTIONS = 'actions = ["actions/*.py"]\n'
 
 VARIANTS: Mapping[str, Variant] = {

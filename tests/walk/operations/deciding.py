@@ -49,7 +49,7 @@ def _told(card: SolutionView) -> str:
     return f"{card.lead.headline!r} of {card.customer.id}"
 
 
-async def _say_yes(
+async def say_yes(
     world: World,
     surface: Surface,
     card: SolutionView,
@@ -79,7 +79,7 @@ async def yes(world: World, dice: Random, surface: Surface) -> str | None:
     if found is None:
         return None
     card, person = found
-    await _say_yes(world, surface, card, person)
+    await say_yes(world, surface, card, person)
     after = await world.sayso.solutions.get(card.id)
     return f"{person} says yes to {_told(card)}: {[step.status for step in after.steps]}"
 
@@ -98,7 +98,7 @@ async def yes_to_some(world: World, dice: Random, surface: Surface) -> str | Non
     steps = tuple(step.id for step in asking if step.id != out and out not in step.after)
     if not steps:
         return None
-    await _say_yes(world, surface, card, person, steps=steps)
+    await say_yes(world, surface, card, person, steps=steps)
     return f"{person} says yes to {steps} of {_told(card)}"
 
 
@@ -114,7 +114,7 @@ async def less(world: World, dice: Random, surface: Surface) -> str | None:
         return None
     part = dice.choice([2, 3, 10])
     lower = {step.id: Money(step.amount.amount_minor // part or 1, step.amount.currency)}
-    await _say_yes(world, surface, card, person, lower=lower)
+    await say_yes(world, surface, card, person, lower=lower)
     return f"{person} says {lower[step.id]} to {_told(card)}"
 
 
