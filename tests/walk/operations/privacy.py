@@ -62,12 +62,11 @@ async def release(world: World, dice: Random, surface: Surface) -> str | None:
     except SaysoError as error:
         if error.code not in {Code.OWN_REQUEST, Code.ALREADY_DECIDED}:
             raise
-    alone = (
-        await must_refuse(
-            "the end of a hold by one person alone", surface.release(found, first, some_key(dice))
-        )
-        if (await world.sayso.privacy.hold_of(found)).status == "release_asked"
-        else ""
+    if (await world.sayso.privacy.hold_of(found)).status != "release_asked":
+        del world.facts.on_hold[found]  # another one had asked for it in an earlier step
+        return f"{first} confirms the end of a hold"
+    alone = await must_refuse(
+        "the end of a hold by one person alone", surface.release(found, first, some_key(dice))
     )
     if dice.random() < 0.5:
         return f"{first} asks for the end of a hold; {alone}"
