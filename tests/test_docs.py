@@ -9,6 +9,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from tree import ROOT, dotted, package_files, projects, read_package
 
 from sayso.actions.model.status import Status
 from sayso.errors import CODES, Code, SaysoError
+from sayso.sdk.client import Sayso
 from sayso.surfaces.cli.app import COMMANDS
 
 DOCS = ROOT / "docs"
@@ -217,6 +219,41 @@ def test_every_command_that_is_named_exists() -> None:
         if command not in COMMANDS or (verb and command in GROUPS and verb not in verbs(command))
     ]
     assert missing == []
+
+
+def test_every_call_in_python_that_is_named_exists() -> None:
+    """`sayso.noun.verb(` on a page is there to be called on an open workspace."""
+    named = {
+        (page.relative_to(ROOT).as_posix(), call)
+        for page in (ROOT / "README.md", *DOCS.rglob("*.md"))
+        for call in re.findall(r"\bsayso((?:\.[a-z_]+)+)\(", page.read_text(encoding="utf-8"))
+    }
+    assert len(named) > 15
+    assert [found for found in sorted(named) if not is_callable_of_a_workspace(found[1])] == []
+
+
+def is_callable_of_a_workspace(path: str) -> bool:
+    """Whether an open workspace has it, by the types of what its properties return."""
+    kind: object = Sayso
+    for name in path.strip(".").split("."):
+        found: object = getattr(kind, name, None)
+        if isinstance(found, property):
+            noun = str(found.fget.__annotations__["return"])
+            found = getattr(import_module(where_nouns_are()[noun]), noun)
+        kind = found
+    return callable(kind)
+
+
+@cache
+def where_nouns_are() -> dict[str, str]:
+    """The module of each class that an open workspace has, also of those loaded when used."""
+    tree = ast.parse((ROOT / "sayso" / "sdk" / "nouns.py").read_text(encoding="utf-8"))
+    return {
+        one.name: node.module
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module
+        for one in node.names
+    }
 
 
 def verbs(command: str) -> set[str]:

@@ -25,10 +25,16 @@ def read_connectors(names: Sequence[str]) -> dict[str, Manifest | None]:
     """The connectors that a workspace is to have, with the manifests of those that have one.
 
     Raises:
-        ConfigError: `invalid_setting` for one that there is not, with the nearest.
+        ConfigError: `invalid_setting` for one that there is not, with the nearest, and for none.
     """
     known = sorted({*BY_DEFAULT, *manifest_names(SHIPPED)})
     found: dict[str, Manifest | None] = {}
+    if not names:
+        raise ConfigError(
+            Code.INVALID_SETTING,
+            "a workspace without any connector could do nothing",
+            next_step=f"choose among {', '.join(known)}",
+        )
     for name in names:
         if name not in known:
             near = difflib.get_close_matches(name, known, 1)

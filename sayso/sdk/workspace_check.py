@@ -113,6 +113,15 @@ def _problem(place: str, error: SaysoError) -> CheckProblem:
     )
 
 
+def _perhaps_only(error: ConfigError, unread: str) -> ConfigError:
+    """What is wrong with rules while the actions of a connector cannot be read."""
+    return ConfigError(
+        error.code,
+        f"{error.message}; it may be right, since `{unread}` cannot be loaded",
+        next_step=f"correct `{unread}` first, then run `sayso check` again",
+    )
+
+
 class _Checker:
     """Goes through one workspace; keeps what it looked at and what is wrong."""
 
@@ -121,7 +130,7 @@ class _Checker:
         self._now = now
         self._settings = workspace.settings
         self._actions: list[Action] = []
-        self._unread = False
+        self._unread: list[str] = []
         self._draft: PolicyDocument | None = None
         self.looked_at: list[str] = [FILE_NAME]
         self.problems: list[CheckProblem] = []
@@ -195,7 +204,7 @@ class _Checker:
         for name, table in self._settings.connector_tables.items():
             place = f"[connectors.{name}]"
             if not self._try(place, partial(self._connector, name, table)):
-                self._unread = True
+                self._unread.append(place)
             for value in cast("Mapping[str, object]", table).values():
                 if isinstance(value, str) and _REFERENCE.match(value):
                     self._try(place, partial(self._secret, value))
@@ -208,8 +217,9 @@ class _Checker:
         """Each Python file can be loaded, and its actions are defined rightly."""
         for pattern in self._settings.actions:
             for path in sorted(self._workspace.folder.glob(pattern)):
-                if not self._try(self._name(path), partial(self._read_own_actions, path)):
-                    self._unread = True
+                place = self._name(path)
+                if not self._try(place, partial(self._read_own_actions, path)):
+                    self._unread.append(place)
 
     def _read_own_actions(self, path: Path) -> None:
         self._actions += actions_of_file(self._workspace, path)
@@ -222,7 +232,12 @@ class _Checker:
         def work() -> None:
             actions = tuple(self._actions)
             draft = self._workspace.draft(actions)
-            calendar = compile_policy(draft, actions).calendar
+            try:
+                calendar = compile_policy(draft, actions).calendar
+            except ConfigError as error:
+                if not self._unread:
+                    raise
+                raise _perhaps_only(error, self._unread[0]) from error
             self._draft = draft
             if calendar.ends_within(self._now):
                 self.problems.append(

@@ -86,6 +86,16 @@ def test_init_refuses_a_connector_that_does_not_ship(line: Line, tmp_path: Path)
     assert not (tmp_path / "shop").exists()
 
 
+@pytest.mark.parametrize("names", ["", ",", " , "])
+def test_init_refuses_a_workspace_without_connectors(
+    line: Line, tmp_path: Path, names: str
+) -> None:
+    """Told what to choose among, and not that a rule of its own policy is wrong."""
+    ran = line("init", str(tmp_path / "shop"), "--with", names).refused("invalid_setting", 2)
+    assert "zendesk" in ran.err
+    assert not (tmp_path / "shop").exists()
+
+
 def test_init_refuses_a_workspace_that_is_there(cli: CliWorkspace) -> None:
     """Nothing of an existing workspace is touched."""
     before = {path: path.read_bytes() for path in cli.folder.rglob("*") if path.is_file()}
@@ -219,6 +229,19 @@ def test_a_setting_of_the_top_that_is_appended_is_told_its_place(
         problem["next_step"]
         == "`actions` belongs at the top of sayso.toml, above the first [section]"
     )
+
+
+def test_a_policy_is_not_accused_of_a_connector_that_cannot_be_loaded(
+    line: Line, tmp_path: Path
+) -> None:
+    """What is to be done first is what stands in sayso.toml: the rules are as `init` wrote them."""
+    folder = tmp_path / "desk"
+    line.done("init", str(folder), "--with", "jira", "--json")
+    problems = line("check", "--json", "--workspace", str(folder)).json["problems"]
+    assert {one["place"] for one in problems} == {"[connectors.jira]", "policies/*"}
+    [policy] = [one for one in problems if one["place"] == "policies/*"]
+    assert policy["next_step"].startswith("correct `[connectors.jira]` first")
+    assert "it may be right" in policy["detail"]
 
 
 def test_a_connector_that_is_none_is_told_before_its_secret(

@@ -49,6 +49,10 @@ MONEY = frozenset({Effect.MONEY_OUT, Effect.CREDIT})
 """The effects for which a promise is worth what `effective` says."""
 
 
+UNDONE_BY = frozenset({"receipt", "object"})
+"""What an undo knows of the step that it takes back."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Undo:
     """How an action is taken back: by another action of the same connector.
@@ -178,6 +182,13 @@ class Action:
             raise _invalid(self.name, f"it has no argument `{self.money_arg}`", "fix `money_arg`")
         if self.undo is not None and self.undo.action.partition(".")[0] != self.connector:
             raise _invalid(self.name, "another connector's action undoes it", "fix `undo`")
+        # INVARIANT: told here, since at the end of a plan nobody could do anything about it.
+        if self.undo is not None and not set(self.undo.args.values()) <= UNDONE_BY:
+            raise _invalid(
+                self.name,
+                "its undo takes something else than `receipt` and `object`",
+                "fix the values of `undo.args`",
+            )
         worth = effective(self.guarantee, money=self.effect in MONEY)
         object.__setattr__(self, "guarantee", worth)  # frozen from here on
         for _, name, _, _ in string.Formatter().parse(self.sentence):
