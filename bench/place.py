@@ -13,7 +13,7 @@ from sayso.audit.signed_note.note import Ed25519Signer
 from sayso.connectors.vault import new_key
 from sayso.sdk.workspace import Workspace, write_secret_file
 from sayso.settings import parse_settings
-from sayso.store.migrations import migrate
+from sayso.store.sqlite.schema import migrate
 from sayso.store.sqlite.store import open_connection
 
 MOUNTS = Path("/proc/self/mounts")

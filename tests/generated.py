@@ -22,7 +22,6 @@ from audit.columns import rows_of_attacks, rows_of_page
 from audit.texts import rows_of_texts
 from promises import PROMISES
 
-import sayso.store
 from sayso.actions.model.status import FINAL, START, TOLD, TRANSITIONS, Status
 from sayso.audit.entry import EntryKind
 from sayso.audit.rules.book import BOOK, Free, Rule
@@ -31,8 +30,8 @@ from sayso.connectors.manifest.derive import derive
 from sayso.connectors.manifest.review import Review, read_reviews, write_reviews
 from sayso.connectors.manifest.source import digest_of, read_source
 from sayso.connectors.manifests import SHIPPED, manifest_names
+from sayso.store.migrations import migration_steps, read_migrations
 
-SCHEMA = Path(sayso.store.__file__).parent / "sql" / "sqlite"
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 
@@ -133,8 +132,8 @@ def _listing(folder: str) -> Callable[[], Iterator[str]]:
 
 def _columns() -> Iterator[str]:
     with contextlib.closing(sqlite3.connect(":memory:")) as database:
-        for step in sorted(SCHEMA.glob("*.sql")):
-            database.executescript(step.read_text(encoding="utf-8"))
+        for step in migration_steps(read_migrations("sqlite"), 0):
+            database.executescript(step.sql)
         yield from rows_of_page(database)
 
 

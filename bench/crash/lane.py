@@ -20,7 +20,7 @@ from bench.crash.judge import Faults, judge
 from bench.crash.ledger import Ledger, PostgresDatabase, SqliteDatabase
 from bench.crash.plan import Plan, Wish
 from bench.crash.worker import Arm, Post, open_bank_workspace
-from sayso.store.migrations import migrate
+from sayso.store.sqlite.schema import migrate
 from sayso.store.sqlite.store import open_connection
 
 StoreKind = Literal["sqlite", "postgres"]

@@ -36,7 +36,7 @@ FREE: Mapping[str, Mapping[str, str]] = {
     "outbox": {
         "id": "a number of SQLite's own",
         **dict.fromkeys(
-            ("version", "state", "sent_version", "attempts", "due_at"),
+            ("version", "state", "attempts", "due_at"),
             "when a card is sent again, and where it stands; who decides is told by the log",
         ),
     },

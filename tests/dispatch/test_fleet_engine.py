@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from datetime import UTC, datetime, timedelta
-from importlib import import_module, resources
+from importlib import import_module
 
 import psycopg
 import pytest
@@ -17,13 +17,13 @@ from sayso.dispatch.fleet.engine import DbosEngine
 from sayso.dispatch.fleet.schema import migrate_fleet
 from sayso.errors import Code, ConfigError
 from sayso.store.base import Transaction
+from sayso.store.migrations import migration_steps, read_migrations
 from sayso.store.postgres.connection import connect, connect_plainly
 
 
 def test_the_schema_and_the_code_hand_over_by_the_same_names() -> None:
     """The trigger is SQL and the worker Python: what both say is compared here."""
-    folder = resources.files("sayso.store") / "sql" / "postgres"
-    sql = (folder / "0004_pre_dispatch.sql").read_text(encoding="utf-8")
+    sql = "".join(one.sql for one in migration_steps(read_migrations("postgres"), 0))
     given = dict(re.findall(r"(\w+) => '([^']*)'", sql))
     assert given == {
         "workflow_name": contract.WORKFLOW,

@@ -15,8 +15,8 @@ from sayso.agent.base import Message
 from sayso.errors import Code, RefusedError
 from sayso.json import JsonValue
 from sayso.money import Money
-from sayso.store.migrations import migrate
 from sayso.store.queries import named_queries
+from sayso.store.sqlite.schema import migrate
 from sayso.store.sqlite.store import SqliteStore
 from sayso.testing.clock import FakeClock
 

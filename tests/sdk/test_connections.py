@@ -33,7 +33,7 @@ from sayso.sdk.workspace import Workspace, write_secret_file
 from sayso.sdk.workspace_check import check_workspace
 from sayso.secret import Secret
 from sayso.settings import FILE_NAME
-from sayso.store.migrations import migrate
+from sayso.store.sqlite.schema import migrate
 from sayso.store.sqlite.store import open_connection
 from sayso.telemetry import Telemetry
 from sayso.testing.clock import FakeClock

@@ -19,7 +19,7 @@ from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind
 from sayso.audit.log import AuditLog
 from sayso.audit.signed_note.note import Ed25519Signer
 from sayso.ids import DEFAULT_TENANT
-from sayso.store.migrations import migrate
+from sayso.store.sqlite.schema import migrate
 from sayso.store.sqlite.store import SqliteStore, open_connection
 from sayso.testing.clock import FakeClock
 

@@ -8,9 +8,9 @@ from contextlib import closing
 
 import pytest
 
-from sayso.store.migrations import migrate
 from sayso.store.postgres.connection import connect_plainly
 from sayso.store.queries import named_queries
+from sayso.store.sqlite.schema import migrate
 
 GROWING = ("action", "approval", "erasure", "log_entry", "outbox", "personal", "request", "subject")
 """Tables of which a tenant may have millions of rows."""

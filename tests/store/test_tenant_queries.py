@@ -8,8 +8,8 @@ from contextlib import closing
 
 import pytest
 
-from sayso.store.migrations import migrate
 from sayso.store.queries import named_queries
+from sayso.store.sqlite.schema import migrate
 
 BY_DUE_TIME = "whoever is due, of every tenant; what is done with the ids names the tenant"
 ONE_POLICY = "there is one policy for the whole database, whose rows are of the tenant `*`"

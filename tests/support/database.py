@@ -10,8 +10,8 @@ import functools
 import tempfile
 from pathlib import Path
 
-from sayso.store.migrations import migrate
 from sayso.store.private_files import make_private_file
+from sayso.store.sqlite.schema import migrate
 from sayso.store.sqlite.store import open_connection
 
 

@@ -1,7 +1,8 @@
 """What is relied upon of DBOS, in one place, and the check that it is there.
 
 `dbos.enqueue_workflow` is a documented function of its schema, called inside our transactions by
-the trigger of `0004_pre_dispatch.sql`; the names here stand in that file too (a test compares).
+the trigger `hand_over` of `0033_pre_base.sql`; the names here stand in that file too (a test
+compares).
 """
 
 from __future__ import annotations

@@ -12,12 +12,11 @@ from pathlib import Path
 
 import pytest
 from surfaces.cli.cli_workspace import CliWorkspace, Line
+from upgrade.older import older_file
 
 from sayso.connectors.manifests import SHIPPED, manifest_names
 from sayso.errors import Code
 from sayso.sdk.scaffold import create_workspace
-from sayso.store.migrations import migrate
-from sayso.store.sqlite.store import open_connection
 
 
 @pytest.mark.promise("cli:init")
@@ -305,24 +304,23 @@ def test_doctor_shows_how_the_database_is_set_up(cli: CliWorkspace) -> None:
 
 
 def test_doctor_misses_a_guard(cli: CliWorkspace) -> None:
-    """A trigger that somebody dropped is named, with where its statement is: `sayso migrate` makes
-    none again."""
+    """A trigger that somebody dropped is named, with what prints its statement."""
     with closing(sqlite3.connect(cli.database)) as connection:
-        name = connection.execute("select name from sqlite_master where type = 'trigger'")
-        connection.execute(f"drop trigger {name.fetchone()[0]}")
+        found = connection.execute("select name from sqlite_master where type = 'trigger'")
+        (name,) = found.fetchone()
+        connection.execute(f"drop trigger {name}")
         connection.commit()
     ran = cli.line("doctor")
     ran.refused("store_version", 2)
     assert "missing: " in ran.out
-    assert "store/sql/sqlite" in ran.err
-    assert "migrate" not in ran.err
+    assert "`sayso migrate --sql` prints" in " ".join(ran.err.split())
+    assert f"create trigger {name} " in cli.line("migrate", "--sql").out
+    assert f"create trigger {name} " in cli.line.done("migrate", "--sql")["sql"]
 
 
 def test_doctor_sends_an_older_database_to_migrate(cli: CliWorkspace) -> None:
     """The guards of later versions are not there yet, and nobody took them away."""
-    cli.database.unlink()
-    with closing(open_connection(cli.database, create=True)) as connection:
-        migrate(connection, to=6)
+    cli.database.write_bytes(older_file())
     ran = cli.line("doctor").refused("store_version", 2)
     assert "run `sayso migrate`" in ran.err
     assert "lacks the guard" not in ran.err

@@ -13,7 +13,6 @@ from surfaces.cli.test_limits import LIMITS
 from surfaces.cli.test_stop import second_person
 
 from sayso.sdk.client import Sayso
-from sayso.store.migrations import read_migrations
 
 pytestmark = pytest.mark.promise("audit:one-meaning")
 CARDS = """
@@ -101,19 +100,6 @@ def test_what_the_provider_refuses_after_a_new_policy_leaves_the_log_sound(
     asyncio.run(work())
     assert cli.line.done("actions", "show", approval["action_id"])["status"] == "refused"
     check_sound(cli)
-
-
-def test_an_older_workspace_lets_go_of_the_card_that_it_holds(cli: CliWorkspace) -> None:
-    """Its migration makes of the row what the log says, so that the log verifies again."""
-    by_name = {one.name: one.sql for one in read_migrations("sqlite")}
-    approval = cli.pending()
-    cli.line.done("approvals", "reject", approval["id"], "--reason-code", "not_covered")
-    with closing(sqlite3.connect(cli.database)) as rows, rows:
-        rows.execute("update limit_use set state = 'held', last_seq = last_seq - 1")
-        rows.execute("update limit_counter set count = 1")
-        rows.executescript(by_name["0027_pre_open_cards"])
-    check_sound(cli)
-    assert "0 of 20" in cli.line("limits").out
 
 
 def test_a_limit_that_is_set_below_what_is_used_accuses_nobody(cli: CliWorkspace) -> None:

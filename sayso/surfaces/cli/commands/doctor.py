@@ -33,15 +33,8 @@ from sayso.sdk.resources.processes import ProcessResource, named_in
 from sayso.sdk.workspace import Workspace
 from sayso.sdk.workspace_check import exposed_files, exposed_text
 from sayso.store.base import Examined, text
-from sayso.store.migrations import (
-    FORMAT,
-    check_format,
-    migrate,
-    read_migrations,
-    schema_version,
-    sql_folder,
-    stored_format,
-)
+from sayso.store.migrations import FORMAT, check_format, plain_words, schema_version
+from sayso.store.sqlite.schema import migrate, stored_format
 from sayso.store.sqlite.store import open_connection
 from sayso.surfaces.cli.app import installed_version
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
@@ -341,7 +334,7 @@ def _database_facts(path: Path, wrong: list[SaysoError]) -> list[tuple[str, str]
         if found < schema_version():
             wrong.append(_older(found, schema_version()))
         elif missing:
-            wrong.append(_unguarded(missing[0], "sqlite"))
+            wrong.append(_unguarded(missing[0]))
     return [
         ("database", f"{path} ({path.stat().st_size:,} bytes)"),
         ("version", f"{found} of {schema_version()}"),
@@ -374,13 +367,13 @@ def _older(found: int, known: int) -> ConfigError:
     )
 
 
-def _unguarded(name: str, dialect: str) -> ConfigError:
+def _unguarded(name: str) -> ConfigError:
     """For a database of this version: no migration makes what one has made once."""
     return ConfigError(
         Code.STORE_VERSION,
         f"the database lacks the guard `{name}`, which keeps its log unchanged",
         next_step="find out who took it away, run `sayso audit verify`, and make it again"
-        f" with its statement in {sql_folder(dialect)}",
+        " with its statement, which `sayso migrate --sql` prints",
     )
 
 
@@ -394,7 +387,7 @@ def _server_facts(loaded: Workspace, wrong: list[SaysoError]) -> list[tuple[str,
         from sayso.store.postgres.schema import open_setup, read_setup  # needs an extra
     except ImportError as error:
         raise missing_postgres() from error
-    known = len(read_migrations("postgres"))
+    known = schema_version()
     with open_setup(loaded.store_url) as connection:
         setup = read_setup(connection)
         waiting = []
@@ -405,7 +398,7 @@ def _server_facts(loaded: Workspace, wrong: list[SaysoError]) -> list[tuple[str,
         if setup.version < known:
             wrong.append(_older(setup.version, known))
         elif setup.missing:
-            wrong.append(_unguarded(setup.missing[0], "postgres"))
+            wrong.append(_unguarded(setup.missing[0]))
     if setup.shared:
         wrong.append(
             ConfigError(
@@ -472,7 +465,7 @@ def _waiting_facts(ask: Callable[[str], Sequence[Sequence[Any]]]) -> list[tuple[
 def _guards(connection: sqlite3.Connection) -> set[tuple[str, str]]:
     """The triggers by name and text, since one of the same name may let everything through."""
     rows = connection.execute("select name, sql from sqlite_master where type = 'trigger'")
-    return {(str(name), str(sql)) for name, sql in rows.fetchall()}
+    return {(str(name), plain_words(str(sql))) for name, sql in rows.fetchall()}
 
 
 def _expected_guards() -> set[tuple[str, str]]:

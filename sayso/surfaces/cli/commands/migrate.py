@@ -9,7 +9,7 @@ import typer
 
 from sayso.sdk.database import is_postgres, open_store, plan_migration, store_name
 from sayso.sdk.workspace import Workspace
-from sayso.store.migrations import MigrationPlan
+from sayso.store.migrations import MigrationPlan, migration_steps, read_migrations
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.workspace import find_workspace, run
@@ -26,19 +26,30 @@ def migrate(
         bool,
         typer.Option("--only-pre", help="Only what the code that runs now goes on with."),
     ] = False,
+    sql: Annotated[
+        bool, typer.Option("--sql", help="Print what makes a new database, and do nothing.")
+    ] = False,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> int:
     """Bring the database to this version."""
     out = Out(as_json=as_json)
     loaded = Workspace.load(find_workspace(workspace), os.environ)
+    if sql:
+        steps = migration_steps(read_migrations("postgres" if is_postgres(loaded) else "sqlite"), 0)
+        words = "".join(step.sql for step in steps)
+        if as_json:
+            out.document({"sql": words})
+        else:
+            out.line(words)
+        return 0
     name = str(store_name(loaded) if is_postgres(loaded) else loaded.store_path)
     planned = plan_migration(loaded)
     todo = planned.before_deploy if only_pre else planned.pending
     if not plan:
         out.note("bringing the database to this version …")
         run(_migrate(loaded, only_pre))
-    version = planned.version if plan else planned.version + len(todo)
+    version = planned.version if plan or not todo else todo[-1].number
     if as_json:
         rest = planned.pending[0 if plan else len(todo) :]
         pending = [{"name": one.name, "phase": one.phase} for one in rest]

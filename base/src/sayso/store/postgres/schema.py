@@ -1,9 +1,9 @@
-"""Schema versions on PostgreSQL: the same numbered files, applied once each, in order."""
+"""Schema versions on PostgreSQL: the same files, applied once each, in order."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
@@ -16,8 +16,11 @@ from sayso.store.migrations import (
     Migration,
     MigrationPlan,
     check_format,
+    expected_at,
     format_number,
+    migration_steps,
     newer_version,
+    numbers_of,
     other_shape,
     read_migrations,
 )
@@ -66,16 +69,10 @@ def migrate_postgres(
             connection.execute("select pg_advisory_lock(%s)", [MIGRATION_LOCK])
             _prepare(connection)
             before = _applied(connection)
-            if before:
-                check_format(_stored_format(connection))
-            if 0 < before < len(known):
-                other = other_than_made(connection, known[:before])
-                if other is not None:
-                    raise other_shape(before, other, "postgres")
-            for migration in known[before:]:
-                if only_pre and migration.phase == "post":
+            for step in _checked_steps(connection, known, before):
+                if only_pre and step.phase == "post":
                     break
-                _apply(connection, migration, lock_timeout_s)
+                _apply(connection, step, lock_timeout_s)
         except psycopg.Error as error:
             raise store_error(error) from error
     return before
@@ -94,19 +91,28 @@ def plan_migration(url: str) -> MigrationPlan:
             connection.execute("set default_transaction_read_only = on")
             made = connection.execute("select to_regclass(%s)", [f"{SCHEMA}.migration"]).fetchone()
             if made is None or made[0] is None:
-                return MigrationPlan(version=0, pending=tuple(known))
+                return MigrationPlan(version=0, pending=migration_steps(known, 0))
             before = _applied(connection)
-            if before:
-                check_format(_stored_format(connection))
-            if before > len(known):
-                raise newer_version(before, len(known))
-            if 0 < before < len(known):
-                other = other_than_made(connection, known[:before])
-                if other is not None:
-                    raise other_shape(before, other, "postgres")
+            if before > known[-1].number:
+                raise newer_version(before, known[-1].number)
+            steps = _checked_steps(connection, known, before)
         except psycopg.Error as error:
             raise store_error(error) from error
-    return MigrationPlan(version=before, pending=tuple(known[before:]))
+    return MigrationPlan(version=before, pending=steps)
+
+
+def _checked_steps(
+    connection: PgConnection, known: Sequence[Migration], before: int
+) -> tuple[Migration, ...]:
+    """What a database lacks, once it was seen to hold what its version makes."""
+    if before:
+        check_format(_stored_format(connection))
+    steps = migration_steps(known, before)
+    if before and steps:
+        other = other_than_made(connection, *expected_at(known, before))
+        if other is not None:
+            raise other_shape(before, other)
+    return steps
 
 
 def check_version(connection: PgConnection, migrations: Sequence[Migration] | None = None) -> None:
@@ -129,28 +135,28 @@ def check_version(connection: PgConnection, migrations: Sequence[Migration] | No
         raise store_error(error) from error
     if rows:
         check_format(found)
-    missing = known[len(rows) :]
-    if any(migration.phase == "pre" for migration in missing):
+    version, newest = max((int(number) for number, _ in rows), default=0), known[-1].number
+    if any(step.phase == "pre" for step in migration_steps(known, version)):
         raise ConfigError(
             Code.STORE_VERSION,
-            f"the database has version {len(rows)}, this Sayso needs {len(known)}",
+            f"the database has version {version}, this Sayso needs {newest}",
             next_step="run `sayso migrate`",
         )
-    if any("_post_" in name for _, name in rows[len(known) :]):
-        raise newer_version(len(rows), len(known))
+    if any("_post_" in name for number, name in rows if number > newest):
+        raise newer_version(version, newest)
 
 
 def _prepare(connection: PgConnection) -> None:
     """Make the roles, the schema and the list of what was applied."""
     found = connection.execute("select to_regclass(%s)", [f"{SCHEMA}.migration"]).fetchone()
     if found is None or found[0] is None:
-        file = resources.files("sayso.store") / "sql" / "postgres" / "roles.sql"
+        file = resources.files("sayso.store") / "sql" / "roles.sql"
         with connection.transaction():
             connection.execute(file.read_bytes())
 
 
 def _applied(connection: PgConnection) -> int:
-    row = connection.execute(f"select count(*) from {SCHEMA}.migration").fetchone()  # noqa: S608  # pyright: ignore[reportArgumentType, reportCallIssue]
+    row = connection.execute(f"select coalesce(max(number), 0) from {SCHEMA}.migration").fetchone()  # noqa: S608  # pyright: ignore[reportArgumentType, reportCallIssue]
     assert row is not None
     return int(row[0])
 
@@ -173,8 +179,8 @@ def _apply(connection: PgConnection, migration: Migration, lock_timeout_s: float
         )
         connection.execute(migration.sql.encode())
         connection.execute(
-            "insert into migration (number, name) values (%s, %s)",
-            [migration.number, migration.name],
+            "insert into migration (number, name) select unnest(%s::integer[]), %s",
+            [list(numbers_of(migration)), migration.name],
         )
 
 
@@ -192,7 +198,7 @@ class PostgresSetup:
     Attributes:
         server: the server's version.
         login: who connects; rows are read and written as `sayso_app`.
-        version: how many migrations are applied, of those that this code knows.
+        version: the highest number of a file that is applied.
         format: see `FORMAT`; 0 where the database says none.
         commits: the server's default of `synchronous_commit`; ours is never weaker than `on`.
         missing: guards that are not there, or are switched off.
@@ -230,7 +236,8 @@ def read_setup(connection: PgConnection) -> PostgresSetup:
     """Look at the catalogs; reads no row of a customer."""
     row = connection.execute(
         "select current_setting('server_version'), session_user, s.reset_val,"
-        " (select count(*) from migration) from pg_settings s where s.name = 'synchronous_commit'"
+        " (select coalesce(max(number), 0) from migration)"
+        " from pg_settings s where s.name = 'synchronous_commit'"
     ).fetchone()
     assert row is not None
     there = connection.execute(
@@ -266,18 +273,21 @@ def read_setup(connection: PgConnection) -> PostgresSetup:
 def expected_guards() -> set[str]:
     """The triggers that a database of this version has."""
     found: set[str] = set()
-    for migration in read_migrations("postgres"):
+    for migration in migration_steps(read_migrations("postgres"), 0):
         for what, name in _GUARD.findall(migration.sql.lower()):
             (found.add if what == "create" else found.discard)(name)
     return found
 
 
-def other_than_made(connection: PgConnection, migrations: Sequence[Migration]) -> str | None:
+def other_than_made(
+    connection: PgConnection, migrations: Sequence[Migration], free: Set[tuple[str, str]]
+) -> str | None:
     """What a database lacks, or has otherwise, of what these files have made.
 
     Args:
         connection: of the owner.
         migrations: those that are applied, lowest first.
+        free: the parts that may be otherwise, as (kind, name).
 
     Returns:
         Such as ``index `request_due` ``: the first table, index or trigger that is not there by its
@@ -298,6 +308,8 @@ def other_than_made(connection: PgConnection, migrations: Sequence[Migration]) -
     ).fetchall()
     there = {(str(kind), str(name)): str(text) for kind, name, text in rows}
     for (kind, name), columns in made.items():
+        if (kind, name) in free:
+            continue
         if (kind, name) not in there or columns not in there[kind, name]:
             return f"{kind} `{name}`"
     return None

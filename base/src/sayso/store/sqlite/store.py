@@ -19,17 +19,11 @@ from typing import TypeVar
 
 from sayso.errors import Code, ConfigError, RetryableError, SaysoError
 from sayso.store.base import ROOM_BYTES, Reader, Transaction
-from sayso.store.migrations import (
-    MigrationPlan,
-    belongs_to_another,
-    check_version,
-    migrate,
-    plan_migration,
-    read_migrations,
-)
+from sayso.store.migrations import MigrationPlan, read_migrations
 from sayso.store.private_files import make_private_file
 from sayso.store.sqlite.errors import is_busy, room_error, store_error
 from sayso.store.sqlite.examination import examine_part, parts_of
+from sayso.store.sqlite.schema import belongs_to_another, check_version, migrate, plan_migration
 from sayso.store.sqlite.writer import LOOK_AGAIN_S, Brevity, SqliteReader, SqliteWriter
 from sayso.store.units import Unit
 

@@ -58,6 +58,6 @@ where tenant = :tenant and topic = :topic and key = :key;
 update outbox set due_at = :until, attempts = attempts + 1 where id = :id and due_at <= :now;
 
 -- name: sent
-update outbox set sent_version = :version, state = :state, attempts = 0,
+update outbox set state = :state, attempts = 0,
     due_at = case when version = :version then null else cast(:now as bigint) end
 where id = :id;
