@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import sqlite3
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -27,6 +29,7 @@ from sayso.sdk.client import Sayso
 from sayso.sdk.database import is_postgres
 from sayso.sdk.reload import Reloads
 from sayso.sdk.workspace import Workspace
+from sayso.settings import FILE_NAME
 from sayso.testing.clock import FakeClock
 from sayso.testing.slack import FakeSlack
 
@@ -87,6 +90,7 @@ class World:
     judges: dict[str, LogJudge] = field(default_factory=dict[str, LogJudge])
     surfaces: dict[str, object] = field(default_factory=dict[str, object])
     _sayso: Sayso | None = None
+    _beside: Sayso | None = None
     _rows: _Rows | None = None
     _open: AsyncExitStack = field(default_factory=AsyncExitStack)
 
@@ -158,6 +162,33 @@ class World:
             following.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await following
+
+    async def beside(self, lacks: str) -> World:
+        """The same world, as another live process of the workspace sees it.
+
+        Args:
+            lacks: the connector that its older settings do not set up; empty for none. One that
+                runs already has what it has.
+        """
+        if self._beside is None:
+            file = self.folder / FILE_NAME
+            text = file.read_text("utf-8")
+            file.write_text(_without(text, lacks), "utf-8")
+            try:
+                sayso = Sayso(self.workspace, mode="decide", clock=self.clock)
+                self._beside = await sayso.__aenter__()
+            finally:
+                file.write_text(text, "utf-8")
+        there = copy(self)
+        there._sayso, there.surfaces, there.judges = self._beside, {}, {}
+        return there
+
+    async def end_beside(self) -> bool:
+        """End the other process; whether there was one."""
+        beside, self._beside = self._beside, None
+        if beside is not None:
+            await beside.__aexit__(None, None, None)
+        return beside is not None
 
     def at_close(self, stack: AsyncExitStack) -> None:
         """Close something before the workspace."""
@@ -261,6 +292,13 @@ class _Rows:
         )
 
 
+def _without(text: str, connector: str) -> str:
+    """Settings that do not set up a connector; `shelf` is the workspace's own."""
+    if connector == "shelf":
+        return text.replace('actions = ["actions/*.py"]\n', "")
+    return re.sub(rf"(?m)^\[connectors\.{connector}\]\n(?:[^\[\n].*\n|\n)*", "", text)
+
+
 STANDING = (
     "action",
     "approval",
@@ -316,6 +354,7 @@ async def opened(places: Places, variant: Variant) -> AsyncGenerator[World]:
             try:
                 yield world
             finally:
+                await world.end_beside()
                 await world.close()
                 for hook in world.hooks.values():
                     hook.receiver.stop()

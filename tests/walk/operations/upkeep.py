@@ -80,6 +80,7 @@ async def look(world: World, dice: Random, surface: Surface) -> str | None:
 @operation("rotate keys", weight=1)
 async def rotate(world: World, dice: Random, surface: Surface) -> str | None:
     """The next key signs every log, and the one after it is made."""
+    await world.end_beside()  # every process is restarted with the next key
     await world.sayso.audit.rotate_key(by=HOST)
     keys = world.folder / "keys"
     name = world.sayso.workspace.settings.workspace.name
