@@ -1,8 +1,8 @@
 """A shop that fails after it has paid, in ten ways, and a worker that is killed meanwhile.
 
 `python -m bench.crash --after-paying` kills a process of ours at each of so many payments, for each
-way. The shop is a double of our own, in a process that nobody kills, and its acquirer's books are
-apart from what it has written down; a real shop is in tests/real.
+way, on SQLite and on PostgreSQL. The shop is a double of our own, in a process that nobody kills,
+and its acquirer's books are apart from what it has written down; a real shop is in tests/real.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -25,10 +25,11 @@ from typing import Any, cast
 import httpx
 from support.paying_shop import PayingShop
 from support.shop import Shop
-from support.shop_workspace import make_shop_workspace, open_shop
+from support.shop_workspace import ShopWorkspace, make_shop_workspace, open_shop
 
+from bench.crash.lane import StoreKind, Stores
 from bench.report import Report, Row, show_progress
-from sayso.actions.model.definition import Action, Args, Guarantee, Subject, verifiable
+from sayso.actions.model.definition import Action, Args, Guarantee, Subject, idempotent, verifiable
 from sayso.actions.model.snapshot import Absence, Call, Finality, Receipt, Resolved
 from sayso.errors import Code, OutcomeUnknownError, RetryableError
 from sayso.ids import Tenant
@@ -40,6 +41,8 @@ KILLS = 60
 HELD_S, JOIN_S = 20.0, 30.0
 DECLARED: Guarantee = verifiable(settle_after_s=120)
 """What the shop's connector claims, which a shop that pays first does not keep."""
+KEYED: Guarantee = idempotent(hours=24, settle_after_s=120)
+"""What it claims where its key is what it ignores."""
 POLICY = """
 @id("all") @explain("for the bench")
 permit (principal, action == Action::"shop.refund", resource);
@@ -57,6 +60,7 @@ class Way:
     """
 
     fault: PayingFault
+    store: StoreKind = "sqlite"
     killed: int = 0
     paid: int = 0
     double: int = 0
@@ -140,8 +144,8 @@ def _call(body: Mapping[str, Any]) -> Call:
 class RemoteShop(Shop):
     """The shop's connector, in whichever process."""
 
-    def __init__(self, url: str) -> None:
-        super().__init__(DECLARED, as_declared=True)
+    def __init__(self, url: str, declared: Guarantee) -> None:
+        super().__init__(declared, as_declared=True)
         self._url = url
 
     async def resolve(self, action: Action, args: Args, subject: Subject) -> Resolved:
@@ -203,11 +207,40 @@ def _serving(shop: PayingShop) -> Generator[_Provider]:
         provider.server_close()
 
 
-def _work(folder: str, url: str, number: int) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """Where a way is tried, for each process of it.
+
+    Attributes:
+        store: URL of the database. url: of the shop.
+    """
+
+    folder: Path
+    store: str
+    url: str
+    fault: PayingFault
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncGenerator[ShopWorkspace]:
+        """The workspace, with the shop behind its address."""
+        async with open_shop(
+            self.folder,
+            shop=RemoteShop(self.url, declared_of(self.fault)),
+            clock=FileClock(self.folder / "clock"),
+            policy=POLICY,
+            store={"url": self.store},
+        ) as opened:
+            yield opened
+
+
+def declared_of(fault: PayingFault) -> Guarantee:
+    """What the shop's connector claims."""
+    return KEYED if fault is PayingFault.KEY_IGNORED else DECLARED
+
+
+def _work(place: _Place, number: int) -> None:
     async def run() -> None:
-        path = Path(folder)
-        clock = FileClock(path / "clock")
-        async with open_shop(path, shop=RemoteShop(url), clock=clock, policy=POLICY) as opened:
+        async with place.opened() as opened:
             await opened.sayso.propose(
                 "shop.refund",
                 {"order": f"o{number}", "amount": {"amount_minor": 1999, "currency": "USD"}},
@@ -219,23 +252,32 @@ def _work(folder: str, url: str, number: int) -> None:
     asyncio.run(run())
 
 
-def run_way(folder: Path, fault: PayingFault, kills: int, seed: int) -> Way:
+def run_way(
+    folder: Path,
+    fault: PayingFault,
+    kills: int,
+    seed: int,
+    store: StoreKind = "sqlite",
+    stores: Stores | None = None,
+) -> Way:
     """Kill so many processes that pay at a shop which fails so, then see what is left."""
     folder.mkdir(parents=True)
-    make_shop_workspace(folder, POLICY)
+    database, _ = (stores or Stores(None)).make(folder, store, f"after_paying_{fault.value}")
+    make_shop_workspace(folder, POLICY, store={"url": database})
     clock = FileClock(folder / "clock")
-    shop = PayingShop(DECLARED, fault, clock)
+    shop = PayingShop(declared_of(fault), fault, clock)
     for number in range(kills):
         shop.books.add(f"o{number}", "cus_1", Money(100_000, "USD"))
-    way, drawn = Way(fault=fault), random.Random(f"{seed}/{fault}")
+    way, drawn = Way(fault=fault, store=store), random.Random(f"{seed}/{fault}")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["bench.crash.after_paying"])
     with _serving(shop) as provider:
+        place = _Place(folder=folder, store=database, url=provider.url, fault=fault)
         for number in range(kills):
             provider.paid.clear()
             held = number % 3 != 0
             provider.held.set() if held else provider.held.clear()
-            worker = context.Process(target=_work, args=(str(folder), provider.url, number))
+            worker = context.Process(target=_work, args=(place, number))
             worker.start()
             if held:  # it is killed while the shop has paid and not answered, or just after
                 provider.paid.wait(JOIN_S)
@@ -248,12 +290,12 @@ def run_way(folder: Path, fault: PayingFault, kills: int, seed: int) -> Way:
             worker.join(JOIN_S)
             way.killed += 1
         provider.held.clear()
-        asyncio.run(_judge(folder, clock, shop, provider.url, way))
+        asyncio.run(_judge(place, clock, shop, way))
     return way
 
 
-async def _judge(folder: Path, clock: FileClock, shop: PayingShop, url: str, way: Way) -> None:
-    async with open_shop(folder, shop=RemoteShop(url), clock=clock, policy=POLICY) as opened:
+async def _judge(place: _Place, clock: FileClock, shop: PayingShop, way: Way) -> None:
+    async with place.opened() as opened:
         sayso = opened.sayso
         views = await sayso.actions.list(limit=200)
         for seconds in _DAY_S:
@@ -278,12 +320,17 @@ async def _judge(folder: Path, clock: FileClock, shop: PayingShop, url: str, way
         way.untrue += sayso.audit.verify(deep=True).verdict != "verified"
 
 
-def run_ways(folder: Path, kills: int, seed: int) -> list[Way]:
-    """Every way of failing after paying."""
+def run_ways(
+    folder: Path, kills: int, seed: int, kinds: Sequence[StoreKind], stores: Stores
+) -> list[Way]:
+    """Every way of failing after paying, on each store."""
     ways: list[Way] = []
-    for fault in PayingFault:
-        show_progress(f"{len(ways)} of {len(PayingFault)} ways; {fault}, {kills} kills")
-        ways.append(run_way(folder / fault.value, fault, kills, seed))
+    for store in kinds:
+        for fault in PayingFault:
+            of = len(PayingFault) * len(kinds)
+            show_progress(f"{len(ways)} of {of} ways; {fault}, {kills} kills, {store}")
+            place = folder / f"{store}_{fault.value}"
+            ways.append(run_way(place, fault, kills, seed, store, stores))
     show_progress("")
     return ways
 
@@ -291,7 +338,11 @@ def run_ways(folder: Path, kills: int, seed: int) -> list[Way]:
 def report_of(ways: list[Way]) -> Report:
     """The figures; each of `double`, `untrue` and `alone` must be 0."""
     rows = [
-        Row(case=f"{way.fault}, {way.killed} kills, {way.paid} paid: {name}", value=value, unit="")
+        Row(
+            case=f"{way.store}, {way.fault}, {way.killed} kills, {way.paid} paid: {name}",
+            value=value,
+            unit="",
+        )
         for way in ways
         for name, value in (
             ("double", way.double),

@@ -180,8 +180,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="one JSON document")
     arguments = parser.parse_args(argv)
     if arguments.after_paying:
-        with _folder(arguments.keep) as folder:
-            found = report_of(run_ways(folder, arguments.kills, arguments.seed))
+        kinds: list[StoreKind] = [store for store in STORES if store in arguments.stores]
+        with _folder(arguments.keep) as folder, serving(kinds, FAST) as stores:
+            found = report_of(run_ways(folder, arguments.kills, arguments.seed, kinds, stores))
         print(json.dumps(found.to_json()) if arguments.json else found.table())
         return 0 if found.ok else 1
     return print_result(run(arguments), as_json=arguments.json)

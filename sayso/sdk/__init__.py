@@ -10,7 +10,7 @@
   `solution_words`; several of them `together`, one to
   people by e-mail `solution_letter`; what is drafted for a hand-over, `work_draft`;
 - connectors of a workspace: the `action_catalog`, `manifests`, `manifest_trial`, `drafts`,
-  `recording` on a `tape`, `connecting`, and `fin` of Intercom;
+  `recording` on a `tape` with a person's `sighting`, `connecting`, and `fin` of Intercom;
 - operators: `scaffold` and its `scaffold_tables`, `reload` to the next of a server's `generations`,
   `presence`, `workspace_check`, `policy_in_force`, `orphaned_actions`, `backtest_figures`, what is
   `suggested`, `rejected_calls`, `tracing`.

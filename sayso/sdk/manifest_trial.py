@@ -8,7 +8,7 @@ what its look-up says of an effect that never was. Nothing is written there.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from secrets import token_hex
 from typing import Literal, cast
@@ -19,8 +19,10 @@ from sayso.connectors.arguments import read_args
 from sayso.connectors.manifest.connector import ManifestConnector
 from sayso.connectors.manifest.definition import Defined
 from sayso.connectors.manifest.factory import factory_of
+from sayso.connectors.manifest.probe import next_pages, other_object
 from sayso.connectors.manifest.review import Review, Reviewed, find_source
 from sayso.connectors.manifest.schema import Arg, EnumArg, ListArg, MoneyArg, RefArg
+from sayso.connectors.manifest.source import ManifestSource
 from sayso.connectors.setup import AskedSettings, Setup
 from sayso.errors import Code, OutcomeUnknownError, RefusedError, RetryableError, SaysoError
 from sayso.ids import Clock, IdSource
@@ -81,24 +83,28 @@ async def try_reads(
     reviewed = _reviewed(workspace, name)
     connections = Connections(workspace, clock)
     others = load_connectors(workspace, clock, connections=connections, without=name)
-    try:
+    table = cast("Mapping[str, JsonValue]", workspace.settings.connector_tables.get(name, {}))
+
+    def connect(source: ManifestSource) -> ManifestConnector:
         setup = Setup(
             clock=clock,
-            settings=AskedSettings(
-                name,
-                cast("Mapping[str, JsonValue]", workspace.settings.connector_tables.get(name, {})),
-            ),
+            settings=AskedSettings(name, table),
             secret=workspace.secret,
             peer=others.connector,
             bearer=connections.bearer_for_call,
             base=workspace.folder,
         )
-        connector = factory_of(reviewed)(setup)
+        return factory_of(replace(reviewed, source=source))(setup)
+
+    try:
+        connector = connect(reviewed.source)
+        asking = connect(next_pages(reviewed.source) or reviewed.source)
         try:
-            trial = _Trial(connector, clock, Subject(id=subject), args or {})
+            trial = _Trial(connector, asking, clock, Subject(id=subject), args or {})
             async for one in trial.all():
                 yield one
         finally:
+            await asking.close()
             await connector.close()
     finally:
         await others.close()
@@ -122,11 +128,13 @@ class _Trial:
     def __init__(
         self,
         connector: ManifestConnector,
+        asking: ManifestConnector,
         clock: Clock,
         subject: Subject,
         args: Mapping[str, JsonObject],
     ) -> None:
         self._connector = connector
+        self._asking = asking
         self._clock = clock
         self._subject = subject
         self._args = args
@@ -142,9 +150,14 @@ class _Trial:
         records: list[Record] = []
         try:
             records = list(await self._connector.list_records(self._subject))
+            asked = await self._asking.list_records(self._subject)
             kinds = sorted({one.kind for one in records})
             counted = [f"{sum(one.kind == kind for one in records)} {kind}" for kind in kinds]
-            yield TrialResult(where="records", state="read", what=", ".join(counted) or "none")
+            if len(asked) > len(records):
+                what = "a list goes on after what is taken for its last page: look at `size`"
+                yield TrialResult(where="records", state="wrong", what=what)
+            else:
+                yield TrialResult(where="records", state="read", what=", ".join(counted) or "none")
         except SaysoError as error:
             yield _failed("records", error)
         for defined in self._connector.defined.values():
@@ -166,7 +179,11 @@ class _Trial:
             args: Args = read_args(defined.action, made)
             resolved = await self._connector.resolve(defined.action, args, self._subject)
         except SaysoError as error:
-            yield _failed(where, error)
+            yield _failed(where, error, listed=given is None)
+            return
+        other = other_object(defined.table, resolved)
+        if other:
+            yield TrialResult(where=where, state="wrong", what=other)
             return
         yield TrialResult(where=where, state="read", what=_summary(resolved))
         if defined.look_up is not None:
@@ -183,7 +200,7 @@ class _Trial:
             idempotency_key=token_hex(32),
         )
         try:
-            found = await self._connector.look_up(call)
+            found = await self._asking.look_up(call)
         except SaysoError as error:
             return _failed(where, error)
         if not isinstance(found, Absence):
@@ -192,14 +209,21 @@ class _Trial:
         return TrialResult(where=where, state="read", what=f"nothing there: {found.value}")
 
 
-def _failed(where: str, error: SaysoError) -> TrialResult:
-    """A refusal is the file's own word; an answer that can't be read is a mistake of the file."""
+def _failed(where: str, error: SaysoError, *, listed: bool = False) -> TrialResult:
+    """A refusal is the file's own word; an answer that can't be read is a mistake of the file.
+
+    Args:
+        listed: the object was taken from the customer's own list, so it is there, and theirs.
+    """
     wrong = isinstance(error, RetryableError | OutcomeUnknownError) or error.code in _OURS
-    return TrialResult(
-        where=where, state="wrong" if wrong else "refused", what=f"{error.message} [{error.code}]"
-    )
+    what = f"{error.message} [{error.code}]"
+    if listed and error.code in _NOT_THERE:
+        what = f"{what}, and `records` lists it: look at `root` and `owner`"
+        return TrialResult(where=where, state="wrong", what=what)
+    return TrialResult(where=where, state="wrong" if wrong else "refused", what=what)
 
 
+_NOT_THERE = frozenset({Code.UNKNOWN_OBJECT, Code.NOT_OWNER})
 _OURS = frozenset({Code.NEEDS_REAUTH, Code.NEEDS_PERMISSION, Code.INVALID_INPUT})
 
 

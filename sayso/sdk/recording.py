@@ -23,6 +23,7 @@ from sayso.connectors.arguments import read_args
 from sayso.connectors.manifest.connector import ManifestConnector
 from sayso.connectors.manifest.definition import Defined
 from sayso.connectors.manifest.factory import factory_of
+from sayso.connectors.manifest.probe import next_pages, other_object
 from sayso.connectors.manifest.proof import MAX_SHOWN_S, ActionProof, operation_digest, write_proof
 from sayso.connectors.manifest.review import Reviewed, load
 from sayso.connectors.manifests import FOLDER
@@ -34,6 +35,7 @@ from sayso.nesting import read_json
 from sayso.sdk.connectors import load_connectors
 from sayso.sdk.manifests import mark_recorded
 from sayso.sdk.resources.connections import Connections
+from sayso.sdk.sighting import Ask, Sighting, nobody, payment_of, untrue
 from sayso.sdk.tape import Tape
 from sayso.sdk.workspace import Workspace
 
@@ -80,6 +82,7 @@ class _Seen:
     key: bool = False
     shown_after_s: int = 0
     problem: str = ""
+    said: Sighting | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,16 +110,19 @@ async def record_action(
     *,
     do_it: bool,
     by: str,
+    ask: Ask = nobody,
     pace: RecordingPace = REAL_TIME,
 ) -> RecordedAction:
     """Resolve an action at the provider, do it if that is wanted, and see what it claims.
 
     Its first answer is dropped, it is looked up until it shows, and the same key is sent once more:
-    one effect has to be there in the end. What held is kept as a proof, beside the manifest.
+    one effect has to be there in the end, of what was asked for. What held is kept as a proof,
+    beside the manifest.
 
     Args:
         do_it: make the call too; it has its effect at the account.
         by: who records.
+        ask: asks them what the account itself shows, of a payment; it is not proven without.
 
     Raises:
         ConfigError: `invalid_setting`, `not_reviewed`, `missing_secret`.
@@ -131,19 +137,23 @@ async def record_action(
     connections = Connections(workspace, clock)
     others = load_connectors(workspace, clock, connections=connections)
     try:
-        connector = _connector(workspace, clock, reviewed, tape, others.connector, connections)
+        peer = others.connector
+        connector = _connector(workspace, clock, reviewed, tape, peer, connections)
+        paged = replace(reviewed, source=next_pages(reviewed.source) or reviewed.source)
+        asking = _connector(workspace, clock, paged, tape, peer, connections)
         try:
             asked = _Asked(name=name, verb=verb, args=args, subject=subject, do_it=do_it)
-            seen = await _play(connector, clock, asked, tape, pace)
+            seen = await _play(connector, asking, clock, asked, tape, pace, ask)
             account = await connector.account()
         finally:
+            await asking.close()
             await connector.close()
     finally:
         await others.close()
         await connections.close()
     path = workspace.folder / FOLDER / f"{name}.exchanges.jsonl"
     at, manifest = clock.now(), reviewed.source.manifest
-    proof = _proof(reviewed, verb, seen, account.shown, at) if do_it else None
+    proof = _proof(reviewed, verb, seen, account.shown, at, by) if do_it else None
     claims = manifest.actions[verb].call.key is not None or manifest.actions[verb].look_up
     # What claims something is done once that has held; what claims nothing, once it was called.
     done = proof is not None if claims else seen.receipt is not None and not seen.problem
@@ -189,7 +199,13 @@ def _connector(
 
 
 async def _play(
-    connector: ManifestConnector, clock: Clock, asked: _Asked, tape: Tape, pace: RecordingPace
+    connector: ManifestConnector,
+    asking: ManifestConnector,
+    clock: Clock,
+    asked: _Asked,
+    tape: Tape,
+    pace: RecordingPace,
+    ask: Ask,
 ) -> _Seen:
     """Resolve, and where it is wanted do it: once, with its answer dropped, and once more.
 
@@ -215,8 +231,9 @@ async def _play(
     action = defined.action
     args = read_args(action, asked.args)
     resolved = await connector.resolve(action, args, Subject(id=asked.subject))
-    if not asked.do_it:
-        return _Seen()
+    other = other_object(defined.table, resolved)
+    if other or not asked.do_it:
+        return _Seen(problem=other)
     call = Call(
         tenant="recording",
         action_id=IdSource(clock).new("act"),
@@ -225,7 +242,30 @@ async def _play(
         resolved=resolved,
         idempotency_key=token_hex(32),
     )
-    return await _try(connector, defined, call, tape, pace)
+    seen = await _try(connector, defined, call, tape, pace)
+    if seen.problem or seen.receipt is None:
+        return seen
+    return await _compared(asking, defined, call, seen.receipt, seen, ask)
+
+
+async def _compared(
+    asking: ManifestConnector, defined: Defined, call: Call, receipt: Receipt, seen: _Seen, ask: Ask
+) -> _Seen:
+    """What was done, held against what was said of it, by its record and by whoever looks."""
+    resolved = call.resolved
+    if defined.look_up is not None:
+        try:
+            await asking.effects_of(call)
+        except RetryableError as error:
+            return replace(seen, problem=f"its look-up can't be read to its end: {error.message}")
+    if resolved.amount is not None and receipt.amount != resolved.amount:
+        said = f"{resolved.amount} was asked for, and its record says {receipt.amount}"
+        return replace(seen, problem=said)
+    payment = payment_of(defined.action, resolved, receipt)
+    if payment is None:
+        return seen
+    told = await ask(payment)
+    return replace(seen, problem=untrue(payment, told), said=told)
 
 
 async def _try(
@@ -303,7 +343,7 @@ async def _found_within(
 
 
 def _proof(
-    reviewed: Reviewed, verb: str, seen: _Seen, account: str, at: datetime
+    reviewed: Reviewed, verb: str, seen: _Seen, account: str, at: datetime, by: str
 ) -> ActionProof | None:
     """What may be believed of it from now on; None where something it claims did not hold."""
     table = reviewed.source.manifest.actions[verb]
@@ -320,6 +360,9 @@ def _proof(
         found=seen.found is True,
         shown_after_s=seen.shown_after_s,
         absent_after_s=min(max(LEAST_ABSENT_S, 10 * seen.shown_after_s), MAX_SHOWN_S),
+        by=by[:200],
+        seen="" if seen.said is None else seen.said.amount[:60],
+        holds_the_money=seen.said is not None and seen.said.holds_the_money,
     )
 
 

@@ -9,7 +9,7 @@ nothing is added to its answers but the account, of which it knows nothing. Oper
 |---|---|
 | list, refund | works |
 | cancel, keep | done there; it drops our reference, so it is told as unknown |
-| credit | it has no balance of customers: nothing is sent |
+| credit, take back | it has no balance of customers: nothing is sent |
 """
 
 from __future__ import annotations
@@ -194,19 +194,24 @@ async def test_what_was_done_without_our_reference_is_no_success(front: Recorder
     [
         ("stripe.cancel_subscription", {"when": "now"}),
         ("stripe.cancel_subscription", {"when": "period_end"}),
+        ("stripe.keep_subscription", {}),
     ],
-    ids=["at once", "at the end"],
+    ids=["cancel at once", "cancel at the end", "keep"],
 )
-async def test_a_cancellation_without_our_reference_is_told_as_unknown(
+async def test_a_change_without_our_reference_is_told_as_unknown(
     front: Recorder, action: str, args: dict[str, str]
 ) -> None:
     """It is done there, and its answer does not name us: nobody is told that it was done."""
     async with open_shop(front) as shop:
         ana = shop.customer()
         name = shop.subscription(ana)
+        if not args:
+            shop.make(f"subscriptions/{name}", cancel_at_period_end="true")
         call = await shop.plan(action, {"subscription": name, **args}, ana)
         with pytest.raises(OutcomeUnknownError):
             await shop.connectors.call(call)
+        if not args:
+            assert shop.see(f"subscriptions/{name}")["cancel_at_period_end"] is False
 
 
 @pytest.mark.promise("connectors:somebody-elses-fake")

@@ -69,12 +69,13 @@ PROMISES: dict[str, Promise] = {
     ),
     "manifests:money": Promise(
         "Money by a manifest is at most once, until key and look-up were seen to hold at an "
-        "account of a provider that holds the money itself; a key alone counts once it is proven.",
+        "account of a provider that, as who recorded it says, holds the money itself; a key alone "
+        "counts once it is proven.",
         "invariant 15",
     ),
     "manifests:lies": Promise(
-        "What a manifest says wrongly is found by its check, or runs at most once until the "
-        "provider has proven it.",
+        "What a manifest says wrongly is found by its check, by a trial of its reads, or at the "
+        "test account, where a person says what no trial compares; or it pays at most once.",
     ),
     "manifests:ask": Promise(
         "A person decides wherever a manifest proves too little, whatever the policy says.",

@@ -5,17 +5,31 @@ The provider is a double of our own (`connectors.manifest.purse`).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
-from connectors.manifest.purse import LOOK_UP, MANIFEST, SETTINGS, Purse, serving
+from connectors.manifest.purse import (
+    FIRST_OF_ALL,
+    LOOK_UP,
+    MANIFEST,
+    OF_A_PAYMENT,
+    PAGED,
+    SETTINGS,
+    Purse,
+    serving,
+)
 
 from sayso.actions.model.definition import Guarantee
 from sayso.connectors.manifest.derive import UNPROVEN, derive
 from sayso.connectors.manifest.review import load
+from sayso.json import JsonValue
 from sayso.sdk.manifests import check_manifest, review_manifest
 from sayso.sdk.recording import LEAST_ABSENT_S, RecordedAction, RecordingPace, record_action
+from sayso.sdk.sighting import RecordedPayment, Sighting
 from sayso.sdk.workspace import Workspace
 from sayso.testing.clock import FakeClock
 
@@ -46,17 +60,29 @@ def make_workspace(folder: Path, url: str, manifest: str = MANIFEST) -> Workspac
     return Workspace.load(folder, {"PURSE_KEY": "test"})
 
 
-async def record(workspace: Workspace) -> RecordedAction:
+LOOKED = Sighting(amount="1.00 USD", holds_the_money=True)
+"""What whoever records has seen at an honest account."""
+
+
+async def record(
+    workspace: Workspace, said: Sighting | None = LOOKED, **args: JsonValue
+) -> RecordedAction:
     """A credit of $1.00 at the test account."""
+
+    async def ask(payment: RecordedPayment) -> Sighting | None:
+        assert (payment.account, str(payment.amount)) == ("acct_1 (Test)", "$1.00")
+        return said
+
     return await record_action(
         workspace,
         FakeClock(),
         "purse",
         "credit",
-        {"amount": {"amount_minor": 100, "currency": "USD"}},
+        {"amount": {"amount_minor": 100, "currency": "USD"}, **args},
         "cus_1",
         do_it=True,
         by="maria",
+        ask=ask,
         pace=FastTime().pace,
     )
 
@@ -124,6 +150,68 @@ async def test_a_claim_that_does_not_hold_is_said_and_stays_claimed(
         assert (found.proof, found.is_verified) == (None, False)
         assert len(purse.credits) == effects
         assert guarantee(workspace).kind == "at_most_once"
+
+
+IN_MAJOR = MANIFEST.replace(
+    'currency = "currency" } }', 'currency = "currency", unit = "major" } }'
+)
+FIRST = OF_A_PAYMENT.replace('get = "/payments/{args.payment}"\nroot = "payment"', FIRST_OF_ALL)
+
+
+@pytest.mark.promise("manifests:lies")
+@pytest.mark.parametrize(
+    ("purse", "manifest", "said", "problem"),
+    [
+        (Purse, IN_MAJOR, LOOKED, "$1.00 was asked for, and its record says $100.00"),
+        (partial(Purse, factor=100), MANIFEST, Sighting(amount="100.00 USD"), "another unit"),
+        (partial(Purse, gives_to="cus_2"), MANIFEST, LOOKED, "doesn't find it"),
+        (Purse, MANIFEST, Sighting(amount="1.00 USD", is_payee=False), "to somebody else"),
+        (Purse, MANIFEST, Sighting(amount="one"), "nobody has said"),
+        (Purse, MANIFEST, None, "nobody has said"),
+        (partial(Purse, pages=False), PAGED, LOOKED, "the next page is the page before it"),
+    ],
+    ids=["unit read", "unit paid", "payee", "payee of all", "no amount", "nobody", "offset"],
+)
+async def test_what_was_done_is_held_against_what_was_said(
+    tmp_path: Path,
+    purse: Callable[[], Purse],
+    manifest: str,
+    said: Sighting | None,
+    problem: str,
+) -> None:
+    """By its own record, and by a person who looks at the account where no record can show it."""
+    with serving(purse()) as shop:
+        workspace = make_workspace(tmp_path, shop.url, manifest)
+        found = await record(workspace, said)
+        assert problem in found.problem
+        assert (found.proof, found.is_verified, len(shop.paid)) == (None, False, 1)
+
+
+@pytest.mark.promise("manifests:lies")
+async def test_another_object_than_was_named_is_not_touched(tmp_path: Path) -> None:
+    """A wrong `root` takes the first of the customer's payments, whichever was named."""
+    with serving(Purse()) as purse:
+        workspace = make_workspace(tmp_path, purse.url, FIRST)
+        found = await record(workspace, payment="pay_2")
+        assert "`payment` named pay_2, and pay_1 was read" in found.problem
+        assert (found.proof, purse.paid) == (None, [])
+
+
+@pytest.mark.promise("manifests:lies")
+async def test_who_holds_the_money_is_said_by_a_person_and_not_by_the_file(
+    tmp_path: Path,
+) -> None:
+    """No trial shows it: a shop that pays first looks the same until it loses its own record."""
+    with serving(Purse()) as purse:
+        workspace = make_workspace(tmp_path, purse.url)
+        found = await record(workspace, replace(LOOKED, holds_the_money=False))
+        assert (found.problem, found.is_verified) == ("", True)
+        assert (guarantee(workspace).kind, guarantee(workspace).repeats) == ("at_most_once", 0)
+        (report,) = check_manifest(tmp_path, "purse").actions
+        assert any(
+            "holds the money itself (docs.purse.example) is claimed" in one
+            for one in report.reasons
+        )
 
 
 @pytest.mark.promise("manifests:proven")

@@ -63,6 +63,39 @@ record = "with"
 source = "https://docs.purse.example/credits"
 """
 LOOK_UP = MANIFEST[MANIFEST.index("[actions.credit.look_up]") :]
+PAGED = MANIFEST.replace(
+    'items = "data"\nabsent',
+    'items = "data"\npage = { offset = "query.offset", size = 2, total = "total", max_pages = 9 }\nabsent',
+)
+"""Its credits come in pages of two."""
+OF_A_PAYMENT = MANIFEST.replace(
+    "[reads.customer]",
+    """[reads.payment]
+get = "/payments/{args.payment}"
+root = "payment"
+
+[records.payment]
+get = "/payments"
+query = { customer = "{subject.id}" }
+items = "data"
+page = { offset = "query.offset", size = 2, total = "total", max_pages = 9 }
+id = "id"
+title = "{state}"
+picks = { state = "state" }
+
+[reads.customer]""",
+).replace(
+    """resolve = ["customer"]
+object = { kind = "customer", id = "customer.id" }
+owner = { path = "customer.id" }""",
+    """resolve = ["payment", "customer"]
+object = { kind = "payment", id = "payment.id" }
+owner = { path = "payment.customer" }
+args.payment = { type = "ref", kind = "payment", pattern = "pay_[0-9]+", says = "for which payment" }""",
+)
+"""The same, for one of the customer's payments."""
+FIRST_OF_ALL = 'get = "/payments"\nquery = { customer = "{subject.id}" }\nroot = "data[0]"'
+"""A read that takes the first of a customer's payments."""
 SETTINGS = """
 [workspace]
 name = "test"
@@ -80,6 +113,11 @@ class Purse(ThreadingHTTPServer):
     Attributes:
         keeps_keys: drops a repeated key. lists: shows what was given. shows_after: so many looks
             in vain before that. beside: what somebody else gives at the same moment.
+        pages: whether an offset takes effect; each page is the first one else.
+        gives_to: whom it gives to, whatever is asked. factor: how much it gives for each of one.
+        says: with which status it answers what it has given; 0 cuts the connection.
+        rolls_back: loses its record, and the key, of what it has given.
+        paid: customer and minor units of what has left it, which it shows to nobody.
     """
 
     daemon_threads = True
@@ -91,11 +129,19 @@ class Purse(ThreadingHTTPServer):
         lists: bool = True,
         shows_after: int = 0,
         beside: int = 0,
+        pages: bool = True,
+        gives_to: str = "",
+        factor: int = 1,
+        says: int = 200,
+        rolls_back: bool = False,
     ) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.url = f"http://127.0.0.1:{self.server_port}"
         self.keeps_keys, self.lists, self.shows_after = keeps_keys, lists, shows_after
-        self.beside = beside
+        self.beside, self.pages = beside, pages
+        self.gives_to, self.factor = gives_to, factor
+        self.says, self.rolls_back = says, rolls_back
+        self.paid: list[tuple[str, int]] = []
         self.credits: list[dict[str, Any]] = []
         self.by_key: dict[str, dict[str, Any]] = {}
 
@@ -111,14 +157,23 @@ class _Handler(BaseHTTPRequestHandler):
             case ["customers", one]:
                 given = sum(credit["amount"] for credit in purse.credits)
                 self._answer({"id": one, "state": "active", "given": given})
+            case ["payments"]:
+                self._answer(self._page([_payment(number) for number in (1, 2, 3)]))
+            case ["payments", one]:
+                self._answer({"payment": _payment(int(one.removeprefix("pay_")))})
             case ["credits"]:
                 customer = parse_qs(parts.query)["customer"][0]
                 shown = purse.lists and purse.shows_after <= 0
                 purse.shows_after -= 1
                 found = [one for one in purse.credits if one["customer"] == customer]
-                self._answer({"data": found if shown else []})
+                self._answer(self._page(found if shown else []))
             case _:
                 self._answer({}, 404)
+
+    def _page(self, found: list[dict[str, Any]]) -> dict[str, Any]:
+        purse, query = cast("Purse", self.server), parse_qs(urlsplit(self.path).query)
+        at = int(query.get("offset", ["0"])[0]) if purse.pages else 0
+        return {"data": found[at : at + 2], "total": len(found)}
 
     def do_POST(self) -> None:
         purse = cast("Purse", self.server)
@@ -127,13 +182,19 @@ class _Handler(BaseHTTPRequestHandler):
         known = purse.by_key.get(key) if purse.keeps_keys else None
         if known is None:
             known = {"id": f"cr_{len(purse.credits) + 1}", "state": "given", **body}
-            purse.credits.append(known)
-            purse.by_key[key] = known
+            known["customer"] = purse.gives_to or known["customer"]
+            purse.paid.append((known["customer"], known["amount"] * purse.factor))
+            if not purse.rolls_back:
+                purse.credits.append(known)
+                purse.by_key[key] = known
             if purse.beside:
                 purse.credits.append(
                     {**known, "id": "cr_x", "reference": "", "amount": purse.beside}
                 )
-        self._answer(known)
+        if purse.says == 0:
+            self.close_connection = True
+            return
+        self._answer(known if purse.says == 200 else {"error": "busy"}, purse.says)
 
     def _answer(self, body: object, status: int = 200) -> None:
         raw = json.dumps(body).encode()
@@ -145,6 +206,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (as the base has it)
         pass
+
+
+def _payment(number: int) -> dict[str, Any]:
+    return {"id": f"pay_{number}", "state": "paid", "customer": "cus_1"}
 
 
 @contextmanager

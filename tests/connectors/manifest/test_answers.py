@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from sayso.actions.model.definition import Subject
 from sayso.actions.model.snapshot import Absence, Receipt, Resolved
 from sayso.connectors.http import HttpAnswer, HttpRequest
+from sayso.connectors.manifest.answers import AnswerRules
 from sayso.connectors.manifest.connector import site_of
 from sayso.connectors.manifest.derive import receipt_of
 from sayso.connectors.manifests import manifest_names
@@ -335,3 +336,20 @@ def _is_plausibly_empty(it: Stand, answer: HttpAnswer) -> bool:
         return True
     id_path = receipt_of(it.provider.defined.table).id
     return bool(items) and isinstance(read(id_path, items[0]), str)
+
+
+@pytest.mark.promise("manifests:answers")
+@pytest.mark.parametrize("path", ["[refund][?message]", "refund.message"])
+def test_the_error_of_a_union_is_a_no(path: str) -> None:
+    """It stands where the result would, by itself: the path names a list of it, or its words."""
+    rules = AnswerRules(who="shop", manifest=shipped("shopify")[0].manifest)
+
+    def answered(refund: Json) -> Json:
+        body = json.dumps({"data": {"refund": refund}}).encode()
+        answer = HttpAnswer(status=200, headers={}, body=body)
+        return rules.payload(answer, writing=True, graphql=True, user_errors=path)
+
+    done = {"id": "r1", "state": "Settled"}
+    assert answered(done) == {"refund": done}
+    with pytest.raises(RefusedError, match="nothing is left"):
+        answered({"message": "nothing is left", "code": "NO_REST"})

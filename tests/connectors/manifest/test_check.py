@@ -226,6 +226,8 @@ def test_a_mistake_is_found(before: str, after: str, message: str) -> None:
             'variables = { id = "{subject.form}" }',
             "takes the cursor",
         ),
+        ("shopify", 'root = "order" ', 'root = "data.order" ', "begins at `data`"),
+        ("freshdesk", 'number = "query.page"', 'number = "page"', "`number` is a parameter"),
         (
             "shopify",
             'accepted = "orderCancel.job.id"  # only accepted: the receipt comes from the look-up',

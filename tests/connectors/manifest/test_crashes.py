@@ -77,6 +77,7 @@ base_url = "{url}"
             account="test",
             key=True,
             found=True,
+            holds_the_money=True,
         )
         write_proof(folder, source.manifest, action, proof)
     make_database(folder / "sayso.db")

@@ -9,7 +9,7 @@ from connectors.manifest.stand import changed, shipped, source_of, stand
 
 from sayso.connectors.manifest.derive import UNPROVEN, Derived, Proven, derive
 
-SEEN = Proven(on="2026-11-29", key=True, absent_after_s=200)
+SEEN = Proven(on="2026-11-29", key=True, absent_after_s=200, holds_the_money=True)
 
 
 def derived(

@@ -12,6 +12,7 @@ from typing import Annotated, cast
 import typer
 
 from sayso.connectors.draft import DraftedManifest
+from sayso.errors import RefusedError
 from sayso.ids import SystemClock
 from sayso.json import JsonObject
 from sayso.sdk.drafts import (
@@ -36,6 +37,7 @@ from sayso.sdk.manifests import (
     try_manifest,
 )
 from sayso.sdk.recording import record_action
+from sayso.sdk.sighting import RecordedPayment, Sighting, read_amount
 from sayso.sdk.workspace import Workspace
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out
@@ -124,7 +126,7 @@ def review(
         if as_json or not sys.stdin.isatty():
             raise usage("nobody is there to ask", "read the difference, then give --yes")
         question = f"Does {report.path.name} do what it says, and nothing else? [y/N] "
-        if input(question).strip().lower() not in {"y", "yes"}:
+        if not _is_yes(input(question)):
             out.warn("Not reviewed; it doesn't load.")
             return FAILED
     found = review_manifest(folder, name, by=by or getpass.getuser(), now=datetime.now(UTC))
@@ -183,7 +185,7 @@ def try_out(
         hosts = ", ".join(hosts_of(loaded, name))
         if as_json or not sys.stdin.isatty():
             raise usage(f"it sends your key to {hosts}, and nobody is there to ask", "give --yes")
-        if input(f"Send your key to {hosts}? [y/N] ").strip().lower() not in {"y", "yes"}:
+        if not _is_yes(input(f"Send your key to {hosts}? [y/N] ")):
             out.warn("Nothing was sent.")
             return FAILED
 
@@ -216,11 +218,36 @@ def record(
     do_it: Annotated[
         bool, typer.Option("--do-it", help="Make the call too; it has its effect there.")
     ] = False,
+    saw: Annotated[
+        str | None,
+        typer.Option(
+            "--saw",
+            metavar="AMOUNT",
+            help="What the account itself shows of the payment, such as '1.00 USD'; for scripts.",
+        ),
+    ] = None,
+    holds: Annotated[
+        bool,
+        typer.Option(
+            "--holds-the-money", help="You have read that the provider has nobody else pay."
+        ),
+    ] = False,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Try an action at a test account of the provider's, and keep what was sent and answered."""
+    """Try an action at a test account of the provider's, and keep what was sent and answered.
+
+    Of a payment you say what the account itself shows, since no trial can compare that.
+    """
     out = Out(as_json=as_json)
+    if saw is not None:
+        read_amount(saw)
+
+    async def ask(payment: RecordedPayment) -> Sighting | None:
+        if saw is not None:
+            return Sighting(amount=saw, holds_the_money=holds)
+        return None if as_json or not sys.stdin.isatty() else _asked(out, payment, holds=holds)
+
     found = run(
         record_action(
             Workspace.load(find_workspace(workspace), os.environ),
@@ -231,6 +258,7 @@ def record(
             subject,
             do_it=do_it,
             by=getpass.getuser(),
+            ask=ask,
         )
     )
     if as_json:
@@ -266,6 +294,29 @@ def record(
     elif not do_it:
         out.line("It was only read. Add --do-it to make the call at this account.")
     return OK
+
+
+def _asked(out: Out, payment: RecordedPayment, *, holds: bool) -> Sighting:
+    out.line(f"Look at {payment.account} itself, and not at what Sayso says: {payment.id}.")
+    while True:
+        saw = input("How much does it show? (such as 1.00 USD) ")
+        try:
+            read_amount(saw)
+            break
+        except RefusedError as error:
+            out.warn(f"{error.message}; {error.next_step}")
+    went = input(f"Did it go to {one_line(payment.payee, limit=120)}, and nowhere else? [y/N] ")
+    if not holds:
+        said = input(
+            "Does the provider hold this money itself, with no bank or payment provider that pays"
+            " for it? Then a lost payment may be repeated once. [y/N] "
+        )
+        holds = _is_yes(said)
+    return Sighting(amount=saw, is_payee=_is_yes(went), holds_the_money=holds)
+
+
+def _is_yes(said: str) -> bool:
+    return said.strip().lower() in {"y", "yes"}
 
 
 @app.command()

@@ -12,7 +12,6 @@ from sayso.actions.engine.reconcile import Wait, is_taken_on, next_follow_up, re
 from sayso.actions.model.action_row import ActionRow
 from sayso.actions.model.attempt import Try, receipt_data
 from sayso.actions.model.digest import storable
-from sayso.actions.model.guarantee import MONEY_REPEATS
 from sayso.actions.model.ledger import ended_otherwise, unfitting
 from sayso.actions.model.plan_state import dependency_error, failed_before
 from sayso.actions.model.snapshot import EffectFailedError, Finality, Receipt
@@ -239,13 +238,14 @@ def is_last_harmless(
     """Whether a call that is said to have done nothing was the last one by ourselves.
 
     Where no byte left, nothing was called. What was answered counts, for a payment, as one that
-    was repeated: a provider's word that it has not paid is believed once.
+    was repeated: a provider's word that it has not paid is believed once, and not at all where it
+    has somebody else pay.
     """
     if row.attempts + 1 >= MAX_HARMLESS_CALLS:
         return True
     if repeats is None or not outcome.sent:
         return False
-    return tries_of(reader, row).sent > MONEY_REPEATS
+    return tries_of(reader, row).sent > repeats
 
 
 def _first_look_micros(row: ActionRow, outcome: SaysoError) -> int:

@@ -176,8 +176,10 @@ class AnswerRules:
             raise no_answer(self.who, "its answer has no data", writing=writing)
         if user_errors is not None:
             found = _quietly(user_errors, data)
-            if isinstance(found, (list, tuple)) and found:
-                raise self._user_error(answer, found)
+            # A union has one error in place of its result, and the path leads to its words.
+            listed = [found] if isinstance(found, str) else found
+            if isinstance(listed, (list, tuple)) and found:
+                raise self._user_error(answer, listed)
         return data
 
     def _graphql_error(self, answer: HttpAnswer, errors: JsonValue, *, writing: bool) -> SaysoError:
@@ -199,7 +201,7 @@ class AnswerRules:
         )
 
     def _user_error(self, answer: HttpAnswer, errors: Sequence[JsonValue]) -> SaysoError:
-        words = [_quietly("message", one) for one in errors if isinstance(one, Mapping)]
+        words = [_quietly("message", one) if isinstance(one, Mapping) else one for one in errors]
         said = "; ".join(plain(word, limit=120) for word in words if isinstance(word, str))
         for rule in self.manifest.errors:
             texts = rule.when.user_error_text

@@ -15,7 +15,7 @@ from sayso.connectors.manifest.arguments import args_model
 from sayso.connectors.manifest.citations import check_citations
 from sayso.connectors.manifest.derive import receipt_of
 from sayso.connectors.manifest.ownership import unproven
-from sayso.connectors.manifest.requests import place, template_at, templates_of
+from sayso.connectors.manifest.requests import template_at, templates_of
 from sayso.connectors.manifest.schema import (
     ActionTable,
     AnyPick,
@@ -222,18 +222,36 @@ def _request(at: Place, request: RequestTable, known: Iterable[str]) -> Iterator
     if unknown:
         listed = ", ".join(sorted(set(known)))
         yield at, f"`{{{unknown[0]}…}}` is not known here", f"there are {listed}"
+    if isinstance(request, Read):
+        yield from _graphql_paths(at, request, request.root, getattr(request, "items", None))
     path = getattr(request, "get", None) or getattr(request, "post", None)
     if isinstance(path, str) and not path.startswith(("/", "https://")):
         yield at, f"`{path[:40]}` is no path", "begin it with `/`, or with an allowed host"
     page = request.page if isinstance(request, Read) else None
-    if page is not None and page.into is not None and place(page.into)[0] != "query":
-        yield (*at, "page"), "`into` is a parameter of the address", "write `query.NAME`"
+    for key in ("into", "number", "offset") if page is not None else ():
+        where: str | None = getattr(page, key)
+        if where is not None and not where.startswith("query."):
+            yield (*at, "page"), f"`{key}` is a parameter of the address", "write `query.NAME`"
     if (
         page is not None
         and page.cursor is not None
         and ("page", "cursor") not in _placeholders(request)
     ):
         yield (*at, "page"), "nothing takes the cursor", "put `{page.cursor}` into the request"
+
+
+def _graphql_paths(at: Place, request: Read, *paths: str | None) -> Iterator[Found]:
+    """What GraphQL answers is read below `data`: so called is a field of that name alone."""
+    document = request.query if isinstance(request.query, str) else None
+    if document is None or re.search(r"\bdata\b", document):
+        return
+    for path in paths:
+        if path is not None and "data" in names_in(path):
+            yield (
+                at,
+                f"`{path}` begins at `data`",
+                "leave it out: paths begin with the query's field",
+            )
 
 
 def _placeholders(request: RequestTable) -> set[tuple[str, ...]]:

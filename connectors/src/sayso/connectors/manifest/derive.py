@@ -10,7 +10,7 @@ Nobody writes a guarantee down. It follows from what the file says and from wher
 | the state, for a cancellation or a change | verifiable | read again |
 | nothing, or `absent_after = "never"` | at most once | a person looks |
 | money at who has somebody else pay | at most once | looked up, then a person looks |
-| money at who holds it, `record = "with"` | at most once, until it is proven | likewise |
+| money at who holds it, `record = "with"` | at most once, until it is proven and said | likewise |
 
 Proven is what `sayso connector record --do-it` has seen at an account of the provider
 (`sayso.connectors.manifest.proof`); everything else is claimed.
@@ -44,11 +44,14 @@ class Proven:
         on: the day, such as `2026-11-29`; empty where nothing was.
         key: whether the same key, sent twice, had one effect.
         absent_after_s: the time from which absence counts, by when the effect showed there.
+        holds_the_money: whether who recorded it has said that nobody else pays. No trial shows
+            that: a shop that has somebody else pay looks the same until it loses its own record.
     """
 
     on: str = ""
     key: bool = False
     absent_after_s: int = 0
+    holds_the_money: bool = False
 
 
 UNPROVEN = Proven()
@@ -105,7 +108,7 @@ def _guarantee(action: ActionTable, proven: Proven) -> tuple[Guarantee, list[str
     )
     if is_money:
         reasons.append(_held(action, proven))
-    if is_money and not proven.on:
+    if is_money and not (proven.on and proven.holds_the_money):
         return effective(known, money=True), reasons
     if retention_s is not None and not found_again and not proven.key:
         reasons.append("the key counts for nothing until it is proven: nothing finds the first one")
@@ -141,6 +144,8 @@ def _held(action: ActionTable, proven: Proven) -> str:
     host = urlsplit(_source(action)).netloc
     if not proven.on:
         return f"it holds the money itself ({host}), which nobody has tried: claimed"
+    if not proven.holds_the_money:
+        return f"it was tried on {proven.on}; that it holds the money itself ({host}) is claimed"
     return f"it holds the money itself ({host}): proven on {proven.on}"
 
 
@@ -175,7 +180,7 @@ def _look_up(action: ActionTable, reasons: list[str], proven: Proven) -> tuple[b
         return True, None
     after_s = max(seconds_of(look_up.absent_after), proven.absent_after_s)
     later = f"{after_s} s" if after_s > seconds_of(look_up.absent_after) else look_up.absent_after
-    if action.effect in MONEY and not (proven.on and look_up.record == "with"):
+    if action.effect in MONEY and not (proven.holds_the_money and look_up.record == "with"):
         reasons.append(f"it is looked for during {later}, and then left to a person")
     else:
         reasons.append(f"nothing there after {later} proves that nothing was done")
@@ -203,6 +208,9 @@ def _ask(action: ActionTable, guarantee: Guarantee, *, verified: bool) -> Iterat
         yield "if the answer is lost, nobody can tell whether it was done"
     if effect in _SERIOUS and action.amount is not None and not sends_amount(action):
         yield "the provider works out the amount when it is done"
+    receipt = (action.look_up and action.look_up.receipt) or action.call.receipt
+    if effect in MONEY and receipt is not None and receipt.amount is None:
+        yield "nothing reads how much was done: `receipt` has no `amount`"
     if action.call.tool is not None:
         yield "it is a tool of an MCP server"
     if (

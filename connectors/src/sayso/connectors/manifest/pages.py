@@ -53,14 +53,19 @@ async def pages(
         begun: when the call was made at the earliest, for `until`.
 
     Raises:
-        ReadingError: when `items` yields no list.
+        ReadingError: when `items` yields no list, or the same page comes twice.
     """
     cursor: str | None = None
     seen = 0
+    before: tuple[JsonValue, ...] = ()
     request = build(None)
     for number in range(1, (page.max_pages if page is not None else 1) + 1):
         answer, payload = await ask(request)
         found = items_of(items, payload)
+        if found and found == before:
+            # INVARIANT: who answers each page with the first shows no others, whatever it counts.
+            raise ReadingError("the next page is the page before it: nothing there takes its place")
+        before = found
         following: HttpRequest | str | None = None
         if page is not None:
             seen += len(found)

@@ -34,6 +34,8 @@ class ActionProof(BaseModel):
         found: whether the look-up found the effect of a call whose answer was lost.
         shown_after_s: after how many seconds it did.
         absent_after_s: from when on nothing there proves something, taken from that.
+        by: who recorded it. seen: how much the account itself showed then, as that person says.
+        holds_the_money: whether the provider has nobody else pay, as that person says.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -45,11 +47,19 @@ class ActionProof(BaseModel):
     found: bool
     shown_after_s: Annotated[int, Field(ge=0, le=MAX_SHOWN_S)] = 0
     absent_after_s: Annotated[int, Field(ge=0, le=MAX_SHOWN_S)] = 0
+    by: Annotated[str, Field(max_length=200)] = ""
+    seen: Annotated[str, Field(max_length=60)] = ""
+    holds_the_money: bool = False
 
     @property
     def proven(self) -> Proven:
         """As the guarantee is derived from it."""
-        return Proven(on=self.on.isoformat(), key=self.key, absent_after_s=self.absent_after_s)
+        return Proven(
+            on=self.on.isoformat(),
+            key=self.key,
+            absent_after_s=self.absent_after_s,
+            holds_the_money=self.holds_the_money,
+        )
 
 
 _FILE = TypeAdapter(dict[str, ActionProof])
