@@ -14,6 +14,8 @@ from typing import Any
 from sayso.actions.approvals.escalation import escalation_of
 from sayso.actions.approvals.repository import ApprovalRow, DecisionChoice, Vote, votes_of
 from sayso.actions.approvals.solution import Solution
+from sayso.actions.controls.blocking import stop_on
+from sayso.actions.controls.kill_switch import get_stop
 from sayso.actions.model.definition import Effect
 from sayso.agent.request_row import read_request
 from sayso.ids import rfc3339
@@ -231,7 +233,7 @@ def show_solution(
             name=name,
             assurance=steps[0].row.subject.assurance.value,
         ),
-        lead=_lead(steps, live, asked, name, roles[len(agreed) + 1 :]),
+        lead=_lead(steps, live, asked, name, _next(reader, asked, roles[len(agreed) + 1 :])),
         steps=tuple(_step(one, solution) for one in steps),
         money=tuple(ReceiptLine(label=label, amount=amount) for label, amount in money_lines(live)),
         totals=totals(live),
@@ -254,7 +256,7 @@ def _lead(
     live: Sequence[SolutionStepView],
     asked: Sequence[SolutionStepView],
     name: str,
-    left: Sequence[str],
+    next_yes: str,
 ) -> LeadView:
     cards = [one.card for one in asked if one.card is not None]
     first = cards[0]
@@ -269,9 +271,18 @@ def _lead(
         unusual=tuple(dict.fromkeys(line for card in cards for line in card.unusual)),
         quiet=max(card.quiet for card in cards),
         facts=facts(steps, steps[0].row.subject.assurance.value),
-        on_yes=on_yes([one for one in asked if one.step.waits] or asked, left),
+        on_yes=next_yes,
         on_no=on_no(asked, name),
     )
+
+
+def _next(reader: Reader, asked: Sequence[SolutionStepView], left: Sequence[str]) -> str:
+    """What one more yes does, as things stand: under a stop nothing starts."""
+    steps = [one for one in asked if one.step.waits] or asked
+    stops = (stop_on(reader, one.row) for one in steps)
+    stop = next((found for found in stops if found is not None), None)
+    stopped = "" if stop is None else get_stop(reader, steps[0].row.tenant, stop.id).what
+    return on_yes(steps, left, stopped)
 
 
 def _step(one: SolutionStepView, solution: Solution) -> StepView:

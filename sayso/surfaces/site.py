@@ -55,6 +55,8 @@ async def _site(sayso: Sayso) -> AsyncGenerator[Starlette]:
     site = ConsoleSite(url=sayso.workspace.settings.console.url)
     routes: list[BaseRoute] = [
         Route("/", RedirectResponse(f"{CONSOLE_PATH}/")),
+        # NOTE: without the slash the API below would answer, and know of no such path.
+        Route(CONSOLE_PATH, RedirectResponse(f"{CONSOLE_PATH}/")),
         Mount(CONSOLE_PATH, create_console(sayso, site=site)),
     ]
     async with AsyncExitStack() as stack:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import Distribution, DistributionFinder, EntryPoint, entry_points
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import httpx
 import pytest
@@ -17,15 +17,7 @@ from connectors.benches import FakeAddressBook, email_over, stripe_on
 from support.gift_shop import GiftShop
 from tree import projects
 
-from sayso.actions.model.definition import (
-    Action,
-    Args,
-    Effect,
-    Subject,
-    Undo,
-    at_most_once,
-    verifiable,
-)
+from sayso.actions.model.definition import Action, Args, Effect, Subject, at_most_once, verifiable
 from sayso.actions.model.snapshot import Call, Receipt, Record, Resolved
 from sayso.connectors.define import OwnConnector, action
 from sayso.connectors.email import EmailConnector, FileTransport
@@ -595,13 +587,6 @@ async def test_what_breaks_at_the_end_says_no_secret_either() -> None:
     with pytest.raises(RuntimeError, match="cannot log out") as raised:
         await found.close()
     assert key not in str(raised.value)
-
-
-def test_an_undo_is_given_only_what_is_known_of_the_step() -> None:
-    """Told when it is defined: at the end of a plan the step could neither end nor be undone."""
-    close = GiftShop().actions[-1]
-    with pytest.raises(ConfigError, match="something else than `receipt` and `object`"):
-        replace(close, undo=Undo(action="shop.open", args={"order": cast("Any", "order")}))
 
 
 def test_an_undo_asks_only_for_arguments_that_the_action_has() -> None:

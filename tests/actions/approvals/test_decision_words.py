@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from actions.steps import ASKED, assert_verified, decide, propose, say, shown, stock, usd
+from actions.steps import ASKED, MAIN, assert_verified, decide, propose, say, shown, stock, usd
 from support.shop_workspace import open_shop
 
 from sayso.actions.approvals.decision import DecisionChoice
+from sayso.actions.controls.kill_switch import Resumption
 from sayso.errors import RefusedError
 
 
@@ -69,3 +70,31 @@ async def test_the_card_of_an_edit_that_needs_nobody_shows_what_is_done(tmp_path
             assert now.card[kept] == asked.card[kept]
         assert (now.roles, now.expires_at) == (asked.roles, asked.expires_at)
         assert_verified(workspace)
+
+
+@pytest.mark.promise("stop:two-people")
+async def test_a_card_under_a_stop_says_that_a_yes_starts_nothing(tmp_path: Path) -> None:
+    """It says so while the stop stands, and then that it starts; both come true."""
+    async with open_shop(tmp_path) as workspace:
+        stock(workspace, "o1", "o2")
+        stop = await workspace.sayso.stops.engage("action", "shop.refund", reason="look")
+        view = await propose(workspace)
+        card = await shown(workspace, view)
+        said = (await workspace.sayso.solutions.get(card.id)).lead.on_yes
+        assert said == "stopped (action shop.refund): it waits until two people let it go on."
+        await decide(workspace, say(card))
+        assert (await workspace.sayso.actions.get(view.id)).status == "approved"
+        for person in ("maria", "finn"):
+            words = Resumption(
+                tenant=MAIN,
+                stop_id=stop.id,
+                person=person,
+                via="test",
+                credential="host",
+                key=person,
+            )
+            await workspace.sayso.stops.resume_as(words)
+        card = await shown(workspace, other := await propose(workspace, order="o2"))
+        assert (await workspace.sayso.solutions.get(card.id)).lead.on_yes == "it starts at once."
+        await decide(workspace, say(card))
+        assert (await workspace.sayso.actions.get(other.id)).status == "succeeded"

@@ -52,6 +52,8 @@ def test_serve_and_the_command_line_share_a_workspace(cli: CliWorkspace) -> None
             base_url=str(ready["url"]), headers=headers, trust_env=False, timeout=60
         ) as client:
             assert client.get("/openapi.json").status_code == 200
+            for typed in ("/", "/console"):
+                assert client.get(typed).headers["location"] == "/console/"
             body = {
                 "subject": {"id": "cus_demo_ana", "assurance": "verified"},
                 "action": "stripe.refund",
