@@ -24,8 +24,8 @@ from typing import cast
 
 from bench.policy import ACTIONS, anew, refund
 from bench.report import Report, Row, print_report
-from sayso.actions.limits.book import Circumstances, LimitBook
 from sayso.actions.limits.checks import LimitChecks
+from sayso.actions.limits.reservations import Circumstances, LimitReservations
 from sayso.actions.model.action_row import ActionRow, get_action
 from sayso.actions.policy.active import LoadedPolicy
 from sayso.actions.policy.base import Judgement, PolicyQuestion
@@ -170,7 +170,7 @@ async def measure(rounds: int, clone: Path | None) -> dict[str, dict[str, list[f
             def work(tx: Transaction) -> None:
                 tx.run("log.meta_insert", key=SALT, value="00" * 32)
                 plain, crowded, full = policies()
-                checks = LimitChecks(LimitBook())
+                checks = LimitChecks(LimitReservations())
                 judging = Judging(loaded=full, row=row, tx=tx, stages=StageChecks(), limits=checks)
                 asks: dict[str, Ask] = {
                     "rules": plain.judge,

@@ -24,7 +24,7 @@ from promises import PROMISES
 
 from sayso.actions.model.status import FINAL, START, TOLD, TRANSITIONS, Status
 from sayso.audit.entry import EntryKind
-from sayso.audit.rules.book import BOOK, Free, Rule
+from sayso.audit.rules.registry import REGISTRY, Free, Rule
 from sayso.audit.verifier.replay import ASKED_BY_PEOPLE, request_status
 from sayso.connectors.manifest.derive import derive
 from sayso.connectors.manifest.review import Review, read_reviews, write_reviews
@@ -75,7 +75,7 @@ def _ends() -> Iterator[str]:
 def _rules() -> Iterator[str]:
     yield "| kind | judged by |"
     yield "|---|---|"
-    for kind, rules in BOOK.items():
+    for kind, rules in REGISTRY.items():
         if isinstance(rules, Free):
             yield f"| `{kind}` | nothing: {rules.reason} |"
             continue

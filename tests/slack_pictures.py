@@ -86,7 +86,7 @@ class Scene:
         """Maria clicks."""
         message = self.slack.message_of(approval)
         await self.slack.click(message, f"sayso.solution.{button}", user="U1")
-        await self.app.told()
+        await self.app.all_replied()
 
     async def work(self) -> None:
         """Carry out what is approved, and bring the cards up to date."""

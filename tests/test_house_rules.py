@@ -37,13 +37,13 @@ JSON_EDGE = {
     "sayso/agent/models.py": "options of LangChain's models",
     "sayso/agent/prompts/answer.py": "builds a Pydantic model while it runs",
     "sayso/agent/run.py": "LangGraph's state is JSON, with a question in it",
-    "sayso/audit/authority/stated.py": "what an entry states, as JSON",
+    "sayso/audit/authority/codec.py": "what an entry states, as JSON",
     "sayso/audit/evidence/data.py": "entries' data, as JSON",
     "sayso/audit/exports/parquet.py": "pyarrow's tables",
     "sayso/audit/queries/query.py": "a query's values by their field",
     "sayso/audit/unreadable.py": "a stored entry, as JSON",
     "sayso/audit/rules/limits.py": "limits as entries state them, as JSON",
-    "sayso/audit/rules/world.py": "lives that are put aside, as JSON",
+    "sayso/audit/rules/replayed.py": "lives that are put aside, as JSON",
     "sayso/audit/verifier/walk.py": "orjson's or json's decoded bodies",
     "sayso/connectors/arguments.py": "Pydantic's error details",
     "sayso/connectors/describe/body.py": "words of an enum in a schema",
@@ -250,7 +250,7 @@ def _logs_words(node: ast.AST, errors: set[str | None]) -> bool:
 
 def _says_words(part: ast.AST, errors: set[str | None]) -> bool:
     match part:
-        case ast.Call(func=ast.Name(id=name)) if name in WORDLESS or name == "_said":
+        case ast.Call(func=ast.Name(id=name)) if name in WORDLESS or name == "_loggable":
             return False
         case ast.Attribute(attr="code" | "blocked"):
             return part.attr == "blocked"

@@ -15,7 +15,7 @@ from typing import Any
 from sayso.actions.approvals import approver, decision, repository, service, solution
 from sayso.actions.controls import kill_switch, manual_resolution
 from sayso.actions.engine import claim, engine, reconcile
-from sayso.actions.limits import book, following
+from sayso.actions.limits import following, reservations
 from sayso.actions.model import action_row, idempotency
 from sayso.actions.model.status import Status
 from sayso.actions.policy import signs
@@ -120,7 +120,7 @@ def _quorum() -> Patches:
 
 
 def _reservation() -> Patches:
-    yield book.LimitBook, "plan", _always(None)
+    yield reservations.LimitReservations, "plan", _always(None)
 
 
 def _release() -> Patches:

@@ -42,7 +42,7 @@ class Stragglers:
         self._ahead: int | None = None
         self._look_at: float | None = None
 
-    async def look(self) -> None:
+    async def put_due(self) -> None:
         """Make due what was put off or left, a minute after the start and after each step back.
 
         At any other time it asks the store nothing.

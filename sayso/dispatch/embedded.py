@@ -147,7 +147,7 @@ class EmbeddedDispatcher:
     async def _sweep_safely(self) -> float:
         """Start what is due; returns seconds until something will be."""
         try:
-            await self._stragglers.look()
+            await self._stragglers.put_due()
             # INVARIANT: one `now` for both, or what falls due in between would be looked for late.
             now, moment = self._now(), self._monotonic()
             await self._start_due(now, moment)

@@ -7,8 +7,8 @@
   and `tools` for a model; `identity` says who the customer is;
 - what callers get: `views` by `presenters`, `progress`, `changes` and `following`, read from
   `inputs`; `outcome_words`, and a solution by `solution_view`, `solution_outcome`,
-  `solution_words`; several of them `together`, one to
-  people by e-mail `solution_letter`; what is drafted for a hand-over, `work_draft`;
+  `solution_words`; several of them at once `bulk`, one to people by e-mail `solution_letter`; what
+  is drafted for a hand-over, `work_draft`;
 - connectors of a workspace: the `action_catalog`, `manifests`, `manifest_trial`, `drafts`,
   `recording` on a `tape` with a person's `sighting`, `connecting`, and `fin` of Intercom;
 - operators: `scaffold` and its `scaffold_tables`, `reload` to the next of a server's `generations`,

@@ -22,7 +22,7 @@ from sayso.actions.controls.rate_limit import Rate, RateLimits
 from sayso.actions.engine.compensation import Compensation
 from sayso.actions.engine.engine import Boundary, Engine
 from sayso.actions.engine.proposals import Proposals
-from sayso.actions.limits.book import LimitBook
+from sayso.actions.limits.reservations import LimitReservations
 from sayso.actions.model.ledger import Ledger
 from sayso.actions.policy.activation import Activations
 from sayso.actions.policy.active import (
@@ -101,7 +101,7 @@ class Container:
     settlements: ManualSettlements
     stops: Stops
     activations: Activations
-    limit_book: LimitBook
+    limit_book: LimitReservations
     drafts: PolicyDrafts | None
     policies: Policies
     engine: Engine
@@ -312,7 +312,7 @@ class _Ground:
     directory: LogDirectory
     timers: Timers
     activations: Activations
-    limit_book: LimitBook
+    limit_book: LimitReservations
     drafts: PolicyDrafts | None
     policies: Policies
     context: EngineContext
@@ -347,7 +347,7 @@ def _lay_ground(
     people = files_of_settings(settings, to_micros(clock.now()))
     directory = LogDirectory(Follower(log, keyring), log, tenant, people)
     compensation = Compensation(registry=registry, personal=personal, ids=ids)
-    limits = LimitBook(log)
+    limits = LimitReservations(log)
     ledger = Ledger(log, compensation.step_ended, limits.follow, keyring)
     timers = _timers(settings)
     activations = Activations(

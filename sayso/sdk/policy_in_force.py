@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from sayso.actions.limits.book import LimitBook
 from sayso.actions.limits.definition import NO_LIMITS
 from sayso.actions.limits.fill import Filling, check_unchanged
+from sayso.actions.limits.reservations import LimitReservations
 from sayso.actions.model.definition import Action
 from sayso.actions.policy.activation import FILES, Activations, Along, Weighed
 from sayso.actions.policy.active import ActiveVersion, read_active, read_in_force
@@ -106,7 +106,7 @@ def weigh_change(
 
 
 def along_of(
-    book: LimitBook,
+    book: LimitReservations,
     was: PolicyDocument | None,
     now: ReadPolicy,
     actions: Sequence[Action],
@@ -150,7 +150,7 @@ class PolicyDrafts:
         workspace: Workspace,
         store: Store,
         activations: Activations,
-        book: LimitBook,
+        book: LimitReservations,
         actions: tuple[Action, ...],
     ) -> None:
         self._book = book

@@ -34,7 +34,7 @@ from sayso.sdk.solution_words import (
     on_no,
     on_yes,
     split,
-    told,
+    steps_of_solution,
     totals,
     undone,
 )
@@ -212,7 +212,7 @@ def show_solution(
     Args:
         smaller: as it would be after a smaller answer.
     """
-    steps = told(solution, definition, smaller or SmallerAnswer())
+    steps = steps_of_solution(solution, definition, smaller or SmallerAnswer())
     live = [one for one in steps if counts(one)] or steps
     waiting = [one for one in steps if one.step.waits and not one.left_out]
     lead = solution.lead

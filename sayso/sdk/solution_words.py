@@ -126,7 +126,7 @@ class SolutionStepView:
         return "Account credit" if self.effect is Effect.CREDIT else _receipt_label(self.payee)
 
 
-def told(
+def steps_of_solution(
     solution: Solution, definition: Definitions, smaller: SmallerAnswer
 ) -> list[SolutionStepView]:
     """Each step with its card, or with its definition."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from actions.steps import MAIN
-from support.lived import BOT, erase
+from support.busy_shop import BOT, erase
 from support.shop_workspace import ShopWorkspace, open_shop
 
 from sayso.actions.model.definition import Action

@@ -11,7 +11,7 @@ from pathlib import Path
 from actions.steps import MAIN, propose, stock
 from audit.columns import FREE, FREE_TABLES, changed, columns_of
 from audit.test_rebuilt import keyring_of
-from support.lived import BOT, live, planner
+from support.busy_shop import BOT, live, planner
 from support.shop_workspace import ShopWorkspace, open_shop
 
 from sayso.audit.holds import HoldCall

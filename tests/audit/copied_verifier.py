@@ -34,7 +34,7 @@ _COPIED = (
     "rules.canaries",
     "rules.limits",
     "rules.repairs",
-    "rules.book",
+    "rules.registry",
     "verifier.walk",
     "verifier.replayed_rows",
     "signing.rotation",

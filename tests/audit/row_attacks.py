@@ -19,7 +19,7 @@ from actions.steps import MAIN, decide, propose, say, stock
 from audit.column_edits import ENDED_TOKEN, LIMITED, OLDER, RETRIED, unlocked
 from audit.columns import FREE, FREE_TABLES, columns_of
 from audit.test_rebuilt import keyring_of
-from support.lived import BOT
+from support.busy_shop import BOT
 from support.shop_workspace import ShopWorkspace, open_shop
 
 from sayso.audit.erasure import ErasureOrder

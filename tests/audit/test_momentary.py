@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from actions.engine.test_engine import SMALL
 from actions.steps import MAIN, decide, propose, run_due, say, shown, stock
-from support.lived import planner
+from support.busy_shop import planner
 from support.shop_workspace import open_shop
 from support.sql import run_sql
 

@@ -10,8 +10,8 @@ from audit.ruled_log import BEGAN, BOT, DAY, DIGEST, SUBJECT, RuledLog, person
 
 from sayso.audit.entry import EntryKind, Json
 from sayso.audit.event import Event
-from sayso.audit.rules.book import judge
-from sayso.audit.rules.world import World
+from sayso.audit.rules.registry import judge
+from sayso.audit.rules.replayed import ReplayedState
 from sayso.audit.verifier.verification import Check, Findings
 
 pytestmark = pytest.mark.promise("authority:named")
@@ -169,7 +169,7 @@ def test_a_service_names_its_token_too(kind: EntryKind) -> None:
 
 
 def _found(log: RuledLog) -> set[Check]:
-    world, findings = World(log.tenant), Findings()
+    world, findings = ReplayedState(log.tenant), Findings()
     for seq, body in enumerate(log.bodies):
         judge(world, Event.of(orjson.loads(body), seq), findings)
     return {one.check for one in findings.kept}

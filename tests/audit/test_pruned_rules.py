@@ -9,8 +9,8 @@ from audit.ruled_log import TENANT, RuledLog
 from sayso.audit.entry import EntryKind
 from sayso.audit.event import Event
 from sayso.audit.rules.actions import check_intent, derived_key
-from sayso.audit.rules.book import judge
-from sayso.audit.rules.world import World
+from sayso.audit.rules.registry import judge
+from sayso.audit.rules.replayed import ReplayedState
 from sayso.audit.verifier.verification import Check, Findings
 
 
@@ -24,7 +24,7 @@ def one_life(log: RuledLog) -> int:
     return first
 
 
-def found_in(log: RuledLog, world: World, *, but: range) -> Findings:
+def found_in(log: RuledLog, world: ReplayedState, *, but: range) -> Findings:
     """What the rules say of a log of which some entries are not there any more."""
     findings = Findings()
     for seq, body in enumerate(log.bodies):
@@ -33,9 +33,9 @@ def found_in(log: RuledLog, world: World, *, but: range) -> Findings:
     return findings
 
 
-def pruned() -> World:
+def pruned() -> ReplayedState:
     """Of a log whose beginning is sealed elsewhere, and which says once more who may do what."""
-    world = World(TENANT)
+    world = ReplayedState(TENANT)
     world.miss()
     world.known = True
     return world
@@ -54,7 +54,7 @@ def test_an_action_whose_beginning_is_pruned_breaks_no_rule(gone: int) -> None:
     first = one_life(log)
     kept = found_in(log, pruned(), but=range(first, first + gone))
     assert checks(kept) == set()
-    whole = found_in(log, World(TENANT), but=range(first, first + gone))
+    whole = found_in(log, ReplayedState(TENANT), but=range(first, first + gone))
     assert whole.decided, "in a log that is whole, nothing may be missing"
 
 
@@ -78,7 +78,7 @@ def test_a_call_that_nothing_was_judged_for_is_found(digest: str | None) -> None
     log.act(EntryKind.ACTION_PROPOSED, "planned")
     key = derived_key(TENANT, "act_1", digest or "")
     log.act(EntryKind.ACTION_INTENT, "executing", data={"call_key": key}, digest=digest)
-    world, findings = World(TENANT), Findings()
+    world, findings = ReplayedState(TENANT), Findings()
     *before, intent = [Event.of(orjson.loads(body), seq) for seq, body in enumerate(log.bodies)]
     for event in before:
         judge(world, event, Findings())

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from actions.steps import assert_verified, stock
-from support.lived import live, planner
+from support.busy_shop import live, planner
 from support.postgres import fresh_database
 from support.postgres_server import PostgresServer
 from support.shop_workspace import STORE_URLS, make_shop_workspace, open_shop

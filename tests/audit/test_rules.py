@@ -14,8 +14,8 @@ from audit.small_log import SmallLog
 
 from sayso.audit.entry import EntryKind
 from sayso.audit.event import Event
-from sayso.audit.rules.book import BOOK, Free, JudgedBy, Rule
-from sayso.audit.rules.world import World
+from sayso.audit.rules.registry import REGISTRY, Free, JudgedBy, Rule
+from sayso.audit.rules.replayed import ReplayedState
 from sayso.audit.verifier.verification import Check, Damage, Findings, Verdict, Verification
 from sayso.audit.verify import verify
 
@@ -61,9 +61,9 @@ def test_what_passkeys_have_signed_breaks_no_rule(tmp_path: Path) -> None:
 @pytest.mark.promise("audit:rules")
 def test_every_kind_of_entry_has_its_rules_or_a_reason() -> None:
     """Whoever adds a kind has to say what it is judged by."""
-    assert BOOK.keys() == set(EntryKind)
-    assert all(rule.reason.strip() for rule in BOOK.values() if isinstance(rule, Free))
-    for rules in BOOK.values():
+    assert REGISTRY.keys() == set(EntryKind)
+    assert all(rule.reason.strip() for rule in REGISTRY.values() if isinstance(rule, Free))
+    for rules in REGISTRY.values():
         assert isinstance(rules, Free) or rules.rules or rules.makes is not None
 
 
@@ -112,7 +112,7 @@ def test_each_statement_that_reports_a_broken_rule_is_needed(
 
 _RULES = {
     rule.__qualname__: rule
-    for rules in BOOK.values()
+    for rules in REGISTRY.values()
     if isinstance(rules, JudgedBy)
     for rule in rules.rules
 }
@@ -122,10 +122,10 @@ def _found_without(rule: Rule | None, step: Step) -> bool:
     """Whether a broken log is found when the book lacks one rule."""
     log = RuledLog()
     step(log)
-    world, findings = World(log.tenant), Findings()
+    world, findings = ReplayedState(log.tenant), Findings()
     for seq, body in enumerate(log.bodies):
         event = Event.of(orjson.loads(body), seq)
-        rules = BOOK[EntryKind(event.kind)]
+        rules = REGISTRY[EntryKind(event.kind)]
         if isinstance(rules, JudgedBy):
             for one in rules.rules if world.judges else ():
                 if one is not rule:

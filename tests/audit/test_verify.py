@@ -35,14 +35,14 @@ audit.verifier.walk
 audit.witness audit.witness.request
 audit.authority audit.authority.credentials audit.authority.keyring audit.authority.passkeys
 audit.authority.people
-audit.authority.state audit.authority.stated audit.authority.steps
-audit.rules audit.rules.actions audit.rules.book audit.rules.canaries audit.rules.controls
+audit.authority.state audit.authority.codec audit.authority.steps
+audit.rules audit.rules.actions audit.rules.registry audit.rules.canaries audit.rules.controls
 audit.rules.limits
 audit.rules.people
 audit.rules.passkeys audit.rules.policy audit.rules.quorum audit.rules.requests
-audit.rules.transitions audit.rules.world
+audit.rules.transitions audit.rules.replayed
 audit.rules.repairs
-audit.event audit.restated audit.row_seal
+audit.event audit.request_digests audit.row_seal
 audit.verifier.damage audit.verifier.finding
 """
 """What a verification needs of ours; nothing may be added without a thought."""

@@ -305,7 +305,7 @@ async def test_a_refresh_that_died_while_the_clock_was_ahead_holds_nobody_up_for
     later = ahead + timedelta(seconds=30)
     assert await tokens.take_lease(MAIL, version=1, owner="dead", now=ahead, until=later)
     stragglers = Stragglers(database, clock, lambda: seconds)
-    await stragglers.look()
+    await stragglers.put_due()
 
     async def can_lease() -> bool:
         until = NEXT_MINUTE + timedelta(seconds=30)
@@ -314,5 +314,5 @@ async def test_a_refresh_that_died_while_the_clock_was_ahead_holds_nobody_up_for
     assert not await can_lease()
     clock.advance(seconds=CALM_S)
     seconds += CALM_S
-    await stragglers.look()
+    await stragglers.put_due()
     assert await can_lease()

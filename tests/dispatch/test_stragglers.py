@@ -46,11 +46,11 @@ async def test_a_call_of_a_process_that_died_while_the_clock_was_ahead_is_settle
     seconds = 0.0
     async with open_shop(tmp_path, shop=first.shop, clock=first.clock) as workspace:
         stragglers = Stragglers(workspace.sayso.container.store, workspace.clock, lambda: seconds)
-        await stragglers.look()
+        await stragglers.put_due()
         assert (await advance(workspace, view)).status == "executing"
         seconds = CALM_S
         workspace.clock.advance(seconds=CALM_S)
-        await stragglers.look()
+        await stragglers.put_due()
         assert (await advance(workspace, view)).status == "succeeded"
         assert len(workspace.shop.books.payouts) == 1
         assert_verified(workspace)
@@ -64,17 +64,17 @@ async def test_each_step_back_is_seen_to_once(queue: Queue) -> None:
     def due_in(item_id: str) -> float:
         return queue.asked(f"select due_at - {queue.micros()} from request where id = '{item_id}'")
 
-    await stragglers.look()
+    await stragglers.put_due()
     go_on(queue)
-    await stragglers.look()
+    await stragglers.put_due()
     queue.add("far", in_s=FORTY_DAYS)
     queue.add("near", in_s=600)
     for step_s, brought in ((0, False), (-5, False), (-1800, True)):
         queue.clock.advance(seconds=step_s)
-        await stragglers.look()
+        await stragglers.put_due()
         assert due_in("far") > 0
         go_on(queue)
-        await stragglers.look()
+        await stragglers.put_due()
         assert (due_in("far") <= 0) is brought
     assert due_in("near") > 0
 
@@ -88,9 +88,9 @@ async def test_what_a_worker_nudged_while_the_clock_was_ahead_is_due_again(queue
         queue.change(f"update request set nudge_at = {at} where id = '{name}'")
     go_on(queue)
     stragglers = Stragglers(queue.store, queue.clock, lambda: queue.seconds)
-    await stragglers.look()
+    await stragglers.put_due()
     go_on(queue)
-    await stragglers.look()
+    await stragglers.put_due()
     left = await Sweep(queue.store, queue.clock).take(10)
     assert sorted(item.id for item in left) == ["due", "soon"]
 
@@ -142,10 +142,10 @@ async def test_what_nobody_put_back_is_put_back_after_a_start(tmp_path: Path) ->
         )
         seconds = 0.0
         stragglers = Stragglers(store, workspace.clock, lambda: seconds)
-        await stragglers.look()
+        await stragglers.put_due()
         seconds = CALM_S
         workspace.clock.advance(seconds=CALM_S)
-        await stragglers.look()
+        await stragglers.put_due()
         rows = [
             await store.read(partial(get_action, tenant=MAIN, action_id=view.id)) for view in held
         ]

@@ -14,7 +14,7 @@ from actions.policy.test_versions import token_of
 from actions.rollout.test_dials import FILES, dial
 from actions.steps import assert_verified
 from agent.test_run import Scripted, plan, refund, stock
-from support.lived import erase
+from support.busy_shop import erase
 from support.parcel_shop import ParcelShop
 from support.shop_workspace import POLICY, open_shop
 from surfaces.console.served_console import (

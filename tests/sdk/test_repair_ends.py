@@ -13,8 +13,8 @@ from actions.steps import MAIN, propose, stock, usd
 from sdk.test_repairs import OPERATOR, TAMPERED, rows_of, tamper, token_of
 from sdk.test_repairs import accused as accused  # the fixture
 from sdk.test_self_audit import judging, until_refused
+from support.busy_shop import live, planner
 from support.faults.crash import crash_at
-from support.lived import live, planner
 from support.shop_workspace import STORE_URLS, ShopWorkspace, open_shop
 
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json

@@ -12,7 +12,7 @@ from actions.controls.test_manual_resolution import found
 from actions.steps import MAIN, decide, propose, run_due, say, stock
 from audit.small_log import plain_entry
 from sdk.customers import pass_days, token_of
-from support.lived import live, planner
+from support.busy_shop import live, planner
 from support.shop import Shop, ShopFault
 from support.shop_workspace import ShopWorkspace, open_shop
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from actions.steps import MAIN, decide, propose, say, shown, stock
 from audit.test_rebuilt import BOUND, CHANGES, keyring_of
-from support.lived import live, planner
+from support.busy_shop import live, planner
 from support.postgres import fresh_database
 from support.postgres_server import PostgresServer
 from support.shop_workspace import STORE_URLS, ShopWorkspace, make_shop_workspace, open_shop

@@ -20,7 +20,7 @@ from agent.test_asking import Curious
 from agent.test_run import plan, refund
 from sdk.test_identity import NOW, SECRET, signed
 from sdk.test_signed_facts import GOOD, TABLE, customer
-from support.lived import erase
+from support.busy_shop import erase
 from support.shop_workspace import POLICY, ShopWorkspace, open_shop
 
 from sayso.actions.approvals.decision import DecisionChoice as Decided

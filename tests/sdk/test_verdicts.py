@@ -12,7 +12,7 @@ from secrets import token_bytes
 
 import pytest
 from actions.steps import propose, stock
-from support.lived import live, planner
+from support.busy_shop import live, planner
 from support.postgres import FAST, fresh_database
 from support.postgres_server import PostgresServer, run_postgres
 from support.shop_workspace import STORE_URLS, ShopWorkspace, make_shop_workspace, open_shop

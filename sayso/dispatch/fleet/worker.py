@@ -129,7 +129,7 @@ class FleetWorker:
         if room <= 0:
             return
         try:
-            await self._stragglers.look()
+            await self._stragglers.put_due()
             for item in await self._sweep.take(room):
                 if item not in self._running:
                     self._start(item)
@@ -236,12 +236,12 @@ class Sweep:
         same moment. A look that finds nothing writes nothing.
         """
         now = to_micros(self._clock.now())
-        left = await self._store.read(lambda reader: self._look(reader, now, room))
+        left = await self._store.read(lambda reader: self._read_left(reader, now, room))
         if not left:
             return []
         return await self._store.write(lambda tx: _take(tx, left[:room], now))
 
-    def _look(self, reader: Reader, now: int, room: int) -> list[_Left]:
+    def _read_left(self, reader: Reader, now: int, room: int) -> list[_Left]:
         """What is left for this process; what others have to do hides none of it."""
         limit = room
         while True:

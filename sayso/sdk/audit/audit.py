@@ -114,7 +114,7 @@ class Audit:
 
         def record(tx: Transaction) -> None:
             # NOTE: a unit of its own, since a long search must not keep those who write waiting.
-            data: dict[str, Json] = {"query": _told(words, query), "found": len(found)}
+            data: dict[str, Json] = {"query": _loggable_query(words, query), "found": len(found)}
             entry = Entry(kind=EntryKind.AUDIT_QUERIED, actor=by or _auditor(), data=data)
             self._container.log.append(tx, where, entry)
 
@@ -366,7 +366,7 @@ class Audit:
 
         def record(tx: Transaction) -> Query | None:
             query = by_customer(tx, where, asked)
-            data: dict[str, Json] = {"query": _told(words, query), "format": kind.value}
+            data: dict[str, Json] = {"query": _loggable_query(words, query), "format": kind.value}
             self._record_export(tx, where, by, data)
             return query
 
@@ -453,7 +453,7 @@ def _named(parts: list[str], between: str = "and nothing") -> str:
     return f" {between} ".join(f"`{part}`" for part in parts)
 
 
-def _told(words: str, query: Query | None) -> str:
+def _loggable_query(words: str, query: Query | None) -> str:
     return loggable(words, None if query is None else query.subject)
 
 

@@ -93,8 +93,8 @@ class LogJudge:
         walk = self._walk
         if walk is None:
             walk = self._walk = self._begun(reader, deep=True)
-            assert walk.world is not None, "of a deep walk"
-            self.findings.accepted = walk.world.accepted
+            assert walk.replayed is not None, "of a deep walk"
+            self.findings.accepted = walk.replayed.accepted
             self._left = list(ROWS)
         if not self._read_on(reader, walk):
             return JudgeProgress.BEHIND

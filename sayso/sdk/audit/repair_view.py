@@ -91,12 +91,12 @@ class RepairView:
             "id": self.id if self.changes else None,
             "asked_by": self.asked_by,
             "changes": changes,
-            "left": [self._told(one) for one in self.left],
-            "rules": [self._told(one) for one in self.rules],
+            "left": [self._finding_json(one) for one in self.left],
+            "rules": [self._finding_json(one) for one in self.rules],
             "accepted": [one.to_json() for one in self.accepted],
         }
 
-    def _told(self, found: Finding) -> Json:
+    def _finding_json(self, found: Finding) -> Json:
         return {**found.to_json(), "asked_by": self.accept_asked.get(found.id)}
 
 

@@ -130,7 +130,7 @@ class OidcSessions(Resource):
 
     # ---- asking again --------------------------------------------------------------------------
 
-    def look(self, session: Session) -> None:
+    def refresh_if_old(self, session: Session) -> None:
         """Have the provider asked where its last answer is too old, beside what is done now."""
         if session.via == "oidc" and not self._is_good(session):
             self._ask_once(session)

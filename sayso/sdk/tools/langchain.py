@@ -87,7 +87,7 @@ def _offer(
         while pauses and (standing := await toolbox.look_ups.waiting(answer, caller)):
             _pause(standing)
             answer = (await toolbox.look_ups.again(standing, caller)).answer
-        return _told(_first(answer) if pauses else answer)
+        return _content_of(_first(answer) if pauses else answer)
 
     def call_sync(given: object) -> Told:
         assert isinstance(sayso, SyncSayso), "offered only then"
@@ -95,7 +95,7 @@ def _offer(
         while pauses and (standing := sayso.run(toolbox.look_ups.waiting(answer, caller))):
             _pause(standing)
             answer = sayso.run(toolbox.look_ups.again(standing, caller)).answer
-        return _told(_first(answer) if pauses else answer)
+        return _content_of(_first(answer) if pauses else answer)
 
     is_sync = isinstance(sayso, SyncSayso)
     return ActionTool(
@@ -124,7 +124,7 @@ def _first(answer: ToolResult) -> ToolResult:
     return ToolResult(content=content, is_error=answer.is_error)
 
 
-def _told(answer: ToolResult) -> Told:
+def _content_of(answer: ToolResult) -> Told:
     if answer.is_error:
         raise ToolException(answer.text)
     return answer.text, answer.content

@@ -92,7 +92,7 @@ class Endpoints:
             webhook_id = self._ids.new("whk")
             secrets = [SigningSecret(value=new_secret(self._entropy))]
             data: dict[str, Json] = {
-                **_told(url),
+                **_entry_data(url),
                 "kinds": list[Json](kinds),
                 **READ_SEALED,
             }
@@ -281,7 +281,7 @@ def _same(known: Endpoint, url: str, kinds: Sequence[str]) -> Endpoint:
     return known
 
 
-def _told(url: str) -> dict[str, Json]:
+def _entry_data(url: str) -> dict[str, Json]:
     """What the log holds of an address, which may hold a secret: its host, and a digest of it."""
     host = url.split("/", 3)[2]
     return {"host": host, "url_sha256": hashlib.sha256(url.encode()).hexdigest()}

@@ -90,7 +90,7 @@ class WebhookSender:
                         await self._queue.bring_forward(behind_s=_LONGEST_S)
                         is_new = False
                     version = await changes.version()
-                    left_s = await self._look()
+                    left_s = await self._serve_due()
                 except SaysoError as error:
                     logger.warning("webhooks cannot be read now: %s", logged(error))
                 except Exception as error:  # noqa: BLE001
@@ -105,12 +105,12 @@ class WebhookSender:
     async def drain(self) -> None:
         """Tell all that is due now; what failed is due again later."""
         while True:
-            await self._look()
+            await self._serve_due()
             if not self._running:
                 return
             await asyncio.wait(list(self._running.values()))
 
-    async def _look(self) -> float:
+    async def _serve_due(self) -> float:
         """Serve endpoints that something is due for; returns seconds until something else is."""
         now = self._now()
         rows, following = await self._container.store.read(

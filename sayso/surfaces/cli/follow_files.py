@@ -6,7 +6,7 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from sayso.surfaces.cli.workspace import look
+from sayso.surfaces.cli.workspace import read_workspace
 
 
 @contextmanager
@@ -15,9 +15,9 @@ def follow_files(folder: Path) -> Generator[None]:
 
     Files that people have changed since stay as they are: they are a draft.
     """
-    was = look(folder, lambda sayso: sayso.policy.in_force())
+    was = read_workspace(folder, lambda sayso: sayso.policy.in_force())
     yield
-    now = look(folder, lambda sayso: sayso.policy.in_force())
+    now = read_workspace(folder, lambda sayso: sayso.policy.in_force())
     if was is None or now is None:
         return
     before: Mapping[str, str] = was.files

@@ -163,7 +163,7 @@ async def requester(sayso: Sayso, otherwise: Actor = CLI) -> Actor:
     return otherwise
 
 
-def look(folder: Path, work: Callable[[Sayso], Awaitable[T]]) -> T:
+def read_workspace(folder: Path, work: Callable[[Sayso], Awaitable[T]]) -> T:
     """What comes of the work in the workspace of this folder."""
 
     async def inside() -> T:
@@ -188,4 +188,4 @@ def look_as_person(workspace: Path | None, work: Callable[[Sayso, Token], Awaita
     async def as_person(sayso: Sayso) -> T:
         return await work(sayso, await sayso.authentication.person(secret, via="cli"))
 
-    return look(folder, as_person)
+    return read_workspace(folder, as_person)

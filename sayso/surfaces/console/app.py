@@ -17,6 +17,7 @@ from sayso.surfaces.console import (
     action,
     audit,
     backtest,
+    bulk,
     canary,
     export,
     figures,
@@ -29,7 +30,6 @@ from sayso.surfaces.console import (
     rollout,
     slack_link,
     stop,
-    together,
     work,
 )
 from sayso.surfaces.console.edge import BACK_CHANNEL, ConsoleEdge, ConsoleSite, logger
@@ -74,8 +74,8 @@ def create_console(sayso: Sayso, *, site: ConsoleSite | None = None) -> Starlett
             Route("/solution/{id}/smaller", page(canary.show_smaller)),
             Route("/solution/{id}/decision", page(canary.decide), methods=["POST"]),
             Route("/solution/{id}/note", page(work.note_down), methods=["POST"]),
-            Route("/together", page(together.show_together)),
-            Route("/together", page(together.answer_together), methods=["POST"]),
+            Route("/together", page(bulk.show_bulk)),
+            Route("/together", page(bulk.answer_bulk), methods=["POST"]),
             Route("/action/{id}", page(action.show_action)),
             Route("/action/{id}/evidence", page(export.evidence), methods=["POST"]),
             Route("/request/{id}", page(action.show_request)),

@@ -14,10 +14,10 @@ from starlette.responses import Response
 from sayso.actions.approvals.repository import ApprovalStatus
 from sayso.ids import to_micros
 from sayso.money import Money
+from sayso.sdk.bulk import SolutionGroup, by_rule
 from sayso.sdk.resources.solutions import MOST_COUNTED, InboxCursor, InboxPage
 from sayso.sdk.resources.work import WorkView
 from sayso.sdk.solution_view import SolutionView
-from sayso.sdk.together import Together, by_rule
 from sayso.surfaces.console.render import Times, plural, sums
 from sayso.surfaces.console.visit import Visit, stopped_words
 from sayso.surfaces.console.work import page_of
@@ -108,7 +108,7 @@ class Inbox:
     stake_of: int = 0
     next: str = ""
     page_size: int = PAGE_SIZE
-    together: tuple[InboxGroup, ...] = field(default=())
+    groups: tuple[InboxGroup, ...] = field(default=())
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -124,7 +124,7 @@ class Inbox:
     def key(self) -> str:
         """Differs whenever anything that is shown differs, times aside."""
         shown = [(row.path, row.what, row.why, row.odd) for row in self.rows]
-        said = repr((self.tab, self.title, shown, self.tabs, self.stops, self.together))
+        said = repr((self.tab, self.title, shown, self.tabs, self.stops, self.groups))
         return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
@@ -284,14 +284,14 @@ def _mine(
         stake=tuple(sums([money for view in page.items for money in view.totals])),
         stake_of=number if more else 0,
         next=str(page.after) if page.after is not None else "",
-        together=tuple(
+        groups=tuple(
             InboxGroup(rule=one.rule, text=f"{len(one.items)} of “{one.why}”, {_money(one)}")
             for one in by_rule(page.items)
         ),
     )
 
 
-def _money(group: Together) -> str:
+def _money(group: SolutionGroup) -> str:
     return " + ".join(map(str, group.totals)) or "no money"
 
 

@@ -48,7 +48,7 @@ class SignIn:
             if request.method == "POST" and handler != self.leave:
                 await self.sayso.oidc.sessions.check(session)
             else:
-                self.sayso.oidc.sessions.look(session)
+                self.sayso.oidc.sessions.refresh_if_old(session)
         except (RefusedError, RetryableError) as error:
             return self._outside(request, session, error)
         authority = await self.sayso.people.authority(session.token.tenant)

@@ -136,7 +136,7 @@ async def page_of(
 ) -> Response:
     """The page of a solution; `to_sign` tells what a passkey has to sign of another card."""
     talk = await visit.sayso.solutions.conversation(view)
-    told = await _told(visit, view)
+    told = await _reply(visit, view)
     card = card_of(visit, view, note=note, changes=changes, dead=dead, smaller=smaller)
     if card.asks:
         card = await _with_passkey(visit, view, card, to_sign or visit.sayso.solutions.to_sign)
@@ -160,7 +160,7 @@ async def page_of(
     )
 
 
-async def _told(visit: Visit, view: SolutionView) -> str:
+async def _reply(visit: Visit, view: SolutionView) -> str:
     """What the customer was told once it was decided; empty while it waits."""
     if view.request_id is None or view.status == ApprovalStatus.PENDING:
         return ""
@@ -214,7 +214,7 @@ def card_of(
         view.escalated is not None and view.escalated.role in visit.person.roles
     )
     asks = pending and may and not answered and not dead
-    said = _said(visit, view)
+    said = _status_sentence(visit, view)
     name = first_name(view.customer.name)
     left = len(view.roles) - len(view.agreed) - 1
     waiting = [step for step in view.steps if step.asks]
@@ -379,7 +379,7 @@ def _note(visit: Visit, view: SolutionView, *, may: bool, answered: bool) -> Sta
                 text="You can read it; somebody with that role answers it.",
             )
     done = [step for step in view.steps if Status(step.status) in _DONE]
-    said = _said(visit, view)
+    said = _status_sentence(visit, view)
     if view.status == ApprovalStatus.APPROVED:
         whole = f"All {number_word(len(done))} steps are done" if len(done) > 1 else "It is done"
         text = (
@@ -393,7 +393,7 @@ def _note(visit: Visit, view: SolutionView, *, may: bool, answered: bool) -> Sta
     return StatusSentence(title=f"{said.title} {said.text}".rstrip() + ".", text=text)
 
 
-def _said(visit: Visit, view: SolutionView) -> StatusSentence:
+def _status_sentence(visit: Visit, view: SolutionView) -> StatusSentence:
     """Who answered what; stands where the buttons were."""
     words = {
         ApprovalStatus.APPROVED: ("said yes", "approve"),
@@ -547,7 +547,7 @@ async def _refused(visit: Visit, form: Form, error: RefusedError) -> Response:
         if mine and view.status != ApprovalStatus.EXPIRED:
             # The same click, sent again since the first answer was lost on its way.
             return visit.see(f"solution/{view.id}")
-        who = _said(visit, view)
+        who = _status_sentence(visit, view)
         note = StatusSentence(
             title=f"{who.title} {who.text}. Your click was not counted.", text="", kind="no"
         )

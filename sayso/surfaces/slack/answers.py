@@ -99,7 +99,7 @@ class Answering:
             who = await self._identities.identify(click.account)
             if who.person is None:
                 return await self._turn_away(click.account, who, pointer, choice)
-            said = self._said(pointer, voice_of(who.person.id, click.account), choice)
+            said = self._decision(pointer, voice_of(who.person.id, click.account), choice)
             if click.action_id == ASK:
                 return await self._open(click, said, ask_form)
             if choice is DecisionChoice.APPROVE:
@@ -120,7 +120,7 @@ class Answering:
             who = await self._identities.identify(click.account)
             person = click.account.actor if who.person is None else who.person.id
             code = "noticed" if choice is DecisionChoice.REJECT else ""
-            said = self._said(pointer, voice_of(person, click.account), choice, code=code)
+            said = self._decision(pointer, voice_of(person, click.account), choice, code=code)
             asks = click.action_id == ASK
             async with asyncio.timeout(self._patience.decide_s):
                 return InteractionReply(tell=await answer_test_card(self._sayso, said, asks=asks))
@@ -150,7 +150,7 @@ class Answering:
         except (SaysoError, TimeoutError) as error:
             return failed(error)
 
-    def _said(
+    def _decision(
         self,
         pointer: Pointer,
         voice: Voice,
@@ -188,7 +188,7 @@ class Answering:
         """Refuse an account that is no approver, and have that recorded like any refusal."""
         try:
             voice = voice_of(account.actor, account)
-            await self._answer(self._said(pointer, voice, choice, code="not_given"))
+            await self._answer(self._decision(pointer, voice, choice, code="not_given"))
         except RefusedError as error:
             if error.code is not Code.NOT_AN_APPROVER:
                 raise
@@ -218,7 +218,7 @@ class Answering:
 
     async def _ask(self, form: FormSubmission, pointer: Pointer, voice: Voice) -> InteractionReply:
         text = form.inputs.get(QUESTION, "")
-        said = self._said(pointer, voice, DecisionChoice.APPROVE)
+        said = self._decision(pointer, voice, DecisionChoice.APPROVE)
         try:
             async with asyncio.timeout(self._patience.decide_s):
                 view = await self._sayso.solutions.ask_customer_as(said, text)
@@ -236,14 +236,14 @@ class Answering:
         reason = form.inputs.get(REASON, "")
         if len(reason) > MAX_REASON_CHARS:
             return field_error(REASON, f"at most {MAX_REASON_CHARS:,} characters")
-        said = self._said(pointer, voice, DecisionChoice.REJECT, code=code, reason=reason)
+        said = self._decision(pointer, voice, DecisionChoice.REJECT, code=code, reason=reason)
         view = await self._answer(said)
         return as_note("Done", InteractionReply(tell=answered_text(view, voice.person)))
 
     async def _less(self, form: FormSubmission, pointer: Pointer, voice: Voice) -> InteractionReply:
         async with asyncio.timeout(self._patience.decide_s):
             view = await self._sayso.solutions.check_answer(
-                self._said(pointer, voice, DecisionChoice.EDIT)
+                self._decision(pointer, voice, DecisionChoice.EDIT)
             )
         waiting = {step.id: step for step in view.steps if step.asks}
         steps = tuple(form.inputs.get(STEPS, " ".join(waiting)).split())
@@ -260,7 +260,7 @@ class Answering:
             where = STEPS if STEPS in form.inputs else f"{LOWER}{next(iter(waiting))}"
             return field_error(where, "leave something out, or write a smaller amount")
         choice = DecisionChoice.EDIT if lower else DecisionChoice.APPROVE
-        said = self._said(pointer, voice, choice, steps=steps, lower=lower)
+        said = self._decision(pointer, voice, choice, steps=steps, lower=lower)
         try:
             view = await self._answer(said)
         except RefusedError as error:

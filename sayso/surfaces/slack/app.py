@@ -127,7 +127,7 @@ class SlackApp:
             self._sending = None
         if self._socket is not None:
             await self._socket.close()
-        await self.told()
+        await self.all_replied()
         self._bolt.close()
         await self._web.close()
 
@@ -140,7 +140,7 @@ class SlackApp:
         if self._socket is not None:
             await self._socket.open()
 
-    async def told(self) -> None:
+    async def all_replied(self) -> None:
         """Wait until everybody who clicked so far has been told; for tests and for the end."""
         while self._telling:
             await asyncio.gather(*self._telling)

@@ -88,7 +88,7 @@ class Channel:
             arguments["thread_ts"] = post.below
         await self._web.call("chat.postMessage", arguments, timeout_s=self._timeout_s)
 
-    async def said(self, post: Post, mark: str) -> bool:
+    async def is_posted(self, post: Post, mark: str) -> bool:
         """Whether it stands there already, where it would be posted; the newest are looked at.
 
         Raises:

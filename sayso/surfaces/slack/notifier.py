@@ -199,7 +199,7 @@ class Notifier:
             bucket.pause(error.retry_after_s or 0.0)
             logger.info("a card is sent later: %s", logged(error))
         except SaysoError as error:
-            logger.warning("a card could not be sent: %s", _said(error))
+            logger.warning("a card could not be sent: %s", _loggable(error))
         else:
             await self._sent(row, ts, await self._tell_evidence(row, ts))
 
@@ -218,7 +218,7 @@ class Notifier:
         text, blocks = build_evidence(view, [(turn.role, turn.content) for turn in talk])
         post, mark = Post(text=text, blocks=blocks, below=ts), f"evidence:{row.key}:{ts}"
         try:
-            if row.attempts > 0 and await self._channel.said(post, mark):
+            if row.attempts > 0 and await self._channel.is_posted(post, mark):
                 return ts
             await self.pace.sleep(self._posts.wait_s)
             self._posts.take()
@@ -226,7 +226,7 @@ class Notifier:
         except OutcomeUnknownError as error:
             logger.info("evidence may have been told: %s", logged(error))
         except SaysoError as error:
-            logger.info("evidence is told later: %s", _said(error))
+            logger.info("evidence is told later: %s", _loggable(error))
             return ""
         return ts
 
@@ -276,7 +276,7 @@ class Notifier:
         self._tried.discard(row.id)
 
 
-def _said(error: SaysoError) -> str:
+def _loggable(error: SaysoError) -> str:
     """What the log holds of it: Slack's own word, but no sentence of Slack's, which may quote."""
     word = error.error if isinstance(error, SlackRefusedError) else ""
     return f"{logged(error)} {word}" if re.fullmatch("[a-z_]{1,80}", word) else logged(error)

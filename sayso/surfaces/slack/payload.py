@@ -151,7 +151,7 @@ def read_submission(body: Mapping[str, object]) -> FormSubmission:
     inputs: dict[str, str] = {}
     for block_id, elements in found.view.state.values.items():
         for element in elements.values():
-            inputs[block_id] = _said(element)
+            inputs[block_id] = _value_of(element)
     return FormSubmission(
         account=_account(found),
         callback_id=found.view.callback_id,
@@ -160,7 +160,7 @@ def read_submission(body: Mapping[str, object]) -> FormSubmission:
     )
 
 
-def _said(element: _Input) -> str:
+def _value_of(element: _Input) -> str:
     if element.selected_options is not None:
         return " ".join(option.value for option in element.selected_options)
     return element.selected_option.value if element.selected_option else element.value or ""

@@ -88,7 +88,7 @@ class News:
             if post == _LATER:
                 return
             begun = row.attempts > 0
-            if post is not None and not (begun and await self._channel.said(post, mark)):
+            if post is not None and not (begun and await self._channel.is_posted(post, mark)):
                 self._posts.take()
                 await self._channel.say(post, mark)
         except OutcomeUnknownError as error:

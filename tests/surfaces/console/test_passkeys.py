@@ -12,7 +12,7 @@ import httpx
 import pytest
 from audit.rowless_log import append_alone
 from playwright.async_api import Browser, BrowserContext, Page
-from support.lived import BOT
+from support.busy_shop import BOT
 from support.soft_passkey import PRESENT, SoftPasskey
 from support.sql import run_sql
 from surfaces.console.served_console import (

@@ -129,7 +129,7 @@ class SlackTeam:
     ) -> InteractionDelivery:
         """Click on the card, and wait until the person has been told."""
         delivery = await self.slack.click(self.card(approval), action_id, user=user)
-        await self.app.told()
+        await self.app.all_replied()
         return delivery
 
     async def less(self, amount: str) -> InteractionDelivery:

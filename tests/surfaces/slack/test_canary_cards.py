@@ -42,7 +42,7 @@ async def click(team: SlackTeam, card: CanaryView, button: str, user: str = "UMA
     before = len(team.told)
     delivery = await team.slack.click(team.slack.message_of(card.id), button, user=user)
     assert delivery.status == 200
-    await team.app.told()
+    await team.app.all_replied()
     await team.send()
     (told,) = team.told[before:]
     return told
@@ -88,7 +88,7 @@ async def test_a_note_below_it_is_taken_and_answered_like_any_other(team: SlackT
         on = team.slack.message_of(approval_id)
         before = len(team.slack.messages)
         assert (await team.slack.write(on, "I call her first", user="UMARIA")).acknowledged
-        await team.app.told()
+        await team.app.all_replied()
         await team.send()
         below[approval_id] = [
             render(one) for one in team.slack.messages[before:] if one.thread_ts == on.ts
@@ -140,7 +140,7 @@ async def test_a_late_click_and_somebody_who_may_not_count_nothing(team: SlackTe
     await asyncio.gather(
         team.slack.click(message, NO, user="UMARIA"), team.slack.click(message, YES, user="UM1")
     )
-    await team.app.told()
+    await team.app.all_replied()
     first, second = team.told[-2:]
     assert ("You caught it" in first + second) or ("you said yes" in first + second)
     assert "it is over" in first + second

@@ -198,4 +198,4 @@ async def test_twenty_clicks_at_once_do_not_wait_for_each_other(team: SlackTeam)
     deliveries: list[InteractionDelivery] = await clicking
 
     assert all(delivery.acknowledged for delivery in deliveries)
-    await team.app.told()
+    await team.app.all_replied()

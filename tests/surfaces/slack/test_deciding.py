@@ -56,7 +56,7 @@ async def test_fifty_clicks_by_ten_people_are_one_decision_and_all_are_told(
     clicks = [team.slack.click(card, APPROVE, user=f"UM{number % 10}") for number in range(50)]
 
     deliveries = await asyncio.gather(*clicks)
-    await team.app.told()
+    await team.app.all_replied()
 
     assert [delivery.status for delivery in deliveries] == [200] * 50
     assert len((await team.approval(approval)).votes) == 1
@@ -160,7 +160,7 @@ async def test_less_is_a_new_revision_with_the_editors_yes(team: SlackTeam) -> N
     assert team.workspace.shop.books.paid_out_minor == 80_50
     late = await team.slack.click(team.card(approval), APPROVE, user="UM1", value=old)
     assert late.acknowledged
-    await team.app.told()
+    await team.app.all_replied()
     assert "Too late" in team.told[-1]
 
 
@@ -278,7 +278,7 @@ async def _click_them_all(team: SlackTeam, cards: dict[str, tuple[str, str]]) ->
         message = team.slack.message_of(approval_id)
         before = len(team.told)
         delivery = await team.slack.click(message, APPROVE, user="UMARIA", value=value)
-        await team.app.told()
+        await team.app.all_replied()
         assert delivery.acknowledged
         assert len(team.told) == before + 1
         assert expected[state] in team.told[-1]
@@ -323,7 +323,7 @@ async def test_a_forged_button_decides_nothing(team: SlackTeam) -> None:
                 team.card(approval), action, user="UMARIA", value=forged
             )
             assert answer.acknowledged
-    await team.app.told()
+    await team.app.all_replied()
     assert len(team.told) == 3 * len(FORGED)
     assert team.slack.views == []
     assert (await team.approval(approval)).status == "pending"
@@ -340,7 +340,7 @@ async def test_an_old_card_is_refused_and_shown_again(team: SlackTeam) -> None:
     updates = len(team.slack.calls("chat.update"))
 
     await team.slack.click(team.card(approval), APPROVE, user="UFINN", value=old)
-    await team.app.told()
+    await team.app.all_replied()
     await team.send()
 
     assert "It has changed" in team.told[-1]

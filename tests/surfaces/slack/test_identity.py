@@ -34,7 +34,7 @@ async def test_the_same_user_id_in_another_workspace_is_somebody_else(team: Slac
     """The key is workspace and user together."""
     approval = await team.ask()
     delivery = await team.slack.click(team.card(approval), APPROVE, user="UMARIA", team="T2")
-    await team.app.told()
+    await team.app.all_replied()
 
     assert delivery.acknowledged
     assert "not linked" in team.told[-1]
@@ -70,7 +70,7 @@ async def test_a_button_that_is_not_ours_is_no_decision(team: SlackTeam) -> None
     card = team.card(approval)
     for user in ("UMARIA", "USTRANGE"):
         await team.slack.click(card, "sayso.another", user=user, value=card.buttons[APPROVE])
-        await team.app.told()
+        await team.app.all_replied()
         assert "not one of ours" in team.told[-1]
     assert (await team.approval(approval)).status == "pending"
     assert await team.refusals(approval) == []
@@ -166,7 +166,7 @@ async def test_the_enterprise_is_the_key_on_enterprise_grid(team: SlackTeam) -> 
     team.slack.add_user("UGRID", enterprise="E1")
     approval = await team.ask()
     await team.slack.click(team.card(approval), APPROVE, user="UGRID", enterprise="E1")
-    await team.app.told()
+    await team.app.all_replied()
 
     assert "another workspace" in team.told[-1]
     assert (await team.approval(approval)).status == "pending"

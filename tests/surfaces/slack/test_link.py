@@ -116,7 +116,7 @@ async def test_a_guest_a_bot_and_a_stranger_are_offered_nothing(
         for user in ("UGUEST", "UBOT"):
             assert await offered(team, approval, user) == ""
         await team.slack.click(team.card(approval), APPROVE, user="UMARIA2", team="T2")
-        await team.app.told()
+        await team.app.all_replied()
         assert team.slack.ephemerals[-1].blocks == ()
 
 

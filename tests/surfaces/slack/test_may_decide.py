@@ -124,7 +124,7 @@ async def test_who_said_yes_is_not_named_for_the_expiry(team: SlackTeam, action:
     team.workspace.clock.advance(hours=9)
     await team.workspace.sayso.container.dispatcher.drain()
     await team.slack.click(card, action, user="UFINN", value=value)
-    await team.app.told()
+    await team.app.all_replied()
     assert "Too late: the time to decide this is over, which counts as no." in team.told[-1]
     assert "maria" not in team.told[-1]
 

@@ -234,13 +234,13 @@ async def test_cards_that_a_clock_put_off_are_sent_once_it_is_right(team: SlackT
     new = await team.ask_quietly()
     team.workspace.clock.advance(days=-40)
     stragglers = Stragglers(team.workspace.sayso.container.store, team.workspace.clock, team.ticks)
-    await stragglers.look()
+    await stragglers.put_due()
     await team.send()
     assert len(team.slack.messages) == 1
     assert "yes or no?" in render(team.card(known))
     team.workspace.clock.advance(seconds=CALM_S)
     team.ticks.now += CALM_S
-    await stragglers.look()
+    await stragglers.put_due()
     await team.send()
     assert "yes or no?" in render(team.card(new))
     assert render(team.card(known)).startswith("Approved by maria")

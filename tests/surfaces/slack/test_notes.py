@@ -24,7 +24,7 @@ pytestmark = pytest.mark.promise("slack:notes")
 async def write(team: SlackTeam, approval: ApprovalView, text: str, user: str = "UMARIA") -> int:
     """Write below the card, and wait until the person has been told; how Slack was answered."""
     delivery = await team.slack.write(team.card(approval), text, user=user)
-    await team.app.told()
+    await team.app.all_replied()
     return delivery.status
 
 
@@ -208,7 +208,7 @@ async def test_another_organisations_people_and_channels_note_nothing(team: Slac
     await team.slack.write(card, "hello", user="UMARIA", team="T2")
     team.slack.set_channel(CHANNEL, is_ext_shared=True)
     await team.slack.write(card, "hello", user="UMARIA")
-    await team.app.told()
+    await team.app.all_replied()
     assert await notes(team, approval) == ()
 
 

@@ -38,7 +38,7 @@ async def test_a_replay_runs_nothing(team: SlackTeam) -> None:
     approval = await team.ask()
     first = await team.click(approval)
     again = await asyncio.gather(*(team.slack.replay(first) for _ in range(5)))
-    await team.app.told()
+    await team.app.all_replied()
 
     assert [delivery.status for delivery in again] == [200] * 5
     assert len(team.told) == 1
@@ -61,7 +61,7 @@ async def test_a_replay_beside_the_first_waits_for_its_answer(team: SlackTeam) -
             client.post(team.slack.events_url, content=body, headers=headers) for _ in range(10)
         ]
         answers = await asyncio.gather(*posts)
-    await team.app.told()
+    await team.app.all_replied()
 
     assert {answer.status_code for answer in answers} == {200}
     assert len(team.told) == 1
@@ -73,7 +73,7 @@ async def test_a_replay_after_ten_minutes_is_forgotten_but_decides_nothing(team:
     first = await team.click(approval)
     team.ticks.now += 601
     await team.slack.replay(first)
-    await team.app.told()
+    await team.app.all_replied()
 
     assert "already" in team.told[-1]
     assert len((await team.approval(approval)).votes) == 1
@@ -176,7 +176,7 @@ async def test_a_signed_but_malformed_view_gets_an_answer_and_no_traceback(
     for body in ({**sent, "view": {**view, **change}}, {**sent, "view": change.get("state")}):
         delivery = await team.slack.deliver(body)
         assert 200 <= delivery.status < 500, delivery
-    await team.app.told()
+    await team.app.all_replied()
     assert (await team.approval(approval)).status == "pending"
     assert [record for record in caplog.records if record.exc_info] == []
     assert not any("Traceback" in record.getMessage() for record in caplog.records)

@@ -77,7 +77,7 @@ async def click(team: SlackTeam, action_id: str, user: str = "UMARIA") -> None:
     """Click on the card, and wait until the person has been told."""
     delivery = await team.slack.click(card(team), action_id, user=user)
     assert delivery.acknowledged
-    await team.app.told()
+    await team.app.all_replied()
 
 
 @pytest.mark.promise("slack:solution")
@@ -222,7 +222,7 @@ async def test_the_customer_is_asked_from_the_card_of_one_step(
         assert "[Ask Ben…]" in text
         assert "maria has asked" not in text
         await slack.click(card(team), YES, user="UMARIA", value=old)
-        await team.app.told()
+        await team.app.all_replied()
         assert "It has changed" in team.told[-1]
         assert team.workspace.shop.books.payouts == []
         await click(team, YES)
@@ -377,7 +377,7 @@ async def test_ten_people_at_once_make_one_decision(tmp_path: Path, slack: FakeS
         await ask(team)
         shown = card(team)
         await asyncio.gather(*(slack.click(shown, YES, user=f"UM{n}") for n in range(10)))
-        await team.app.told()
+        await team.app.all_replied()
         assert sum("Your yes counts" in told for told in team.told) == 1
         assert sum("Too late" in told for told in team.told) == 9
 
@@ -391,7 +391,7 @@ async def test_a_card_that_is_out_of_date_decides_nothing(tmp_path: Path, slack:
         value = shown.buttons[YES]
         for forged in (value.replace(".1.", ".2."), value[:-4] + "0000"):
             await slack.click(shown, YES, user="UMARIA", value=forged)
-            await team.app.told()
+            await team.app.all_replied()
             assert "It has changed" in team.told[-1]
         view = await team.workspace.sayso.solutions.get(asked.id)
         assert view.status == "pending"

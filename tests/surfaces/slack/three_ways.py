@@ -103,7 +103,7 @@ async def play_one(
         card = team.slack.message_of(view.id)
         delivery = await team.slack.click(card, YES, user="UM2")
         assert delivery.acknowledged
-        await team.app.told()
+        await team.app.all_replied()
         (said,) = team.told[told:]
         return said
 

@@ -72,14 +72,14 @@ class SlackSurface(Surface):
         before = await said_about(self.world, card)
         forms = len(self.slack.views)
         self._heard(await self.slack.click(message, button, user=user))
-        await app.told()
+        await app.all_replied()
         if choice != "approve" and len(self.slack.views) > forms:
             form = self.slack.views[-1]
             fields = {"code": "not_covered"}
             if choice == "edit":
                 fields = {f"{LOWER}{step}": f"{to.decimal:f}" for step, to in (lower or {}).items()}
             self._heard(await self.slack.submit_view(form, fields))
-            await app.told()
+            await app.all_replied()
         if await said_about(self.world, card) == before:
             told = self.slack.ephemerals[-1].text if self.slack.ephemerals else "nothing"
             raise RefusedHereError("", told)
@@ -96,7 +96,7 @@ class SlackSurface(Surface):
             raise RefusedHereError("", "the card has no such button now")
         before = await self.world.sayso.canaries.get(card.id)
         self._heard(await self.slack.click(message, button, user=SLACK[person]))
-        await app.told()
+        await app.all_replied()
         if await self.world.sayso.canaries.get(card.id) == before:
             told = self.slack.ephemerals[-1].text if self.slack.ephemerals else "nothing"
             raise RefusedHereError("", told)
@@ -109,7 +109,7 @@ class SlackSurface(Surface):
             raise RefusedHereError("walk", "they have no account")
         message = self._message(card)
         self._heard(await self.slack.write(message, text, user=SLACK[person]))
-        await app.told()
+        await app.all_replied()
 
     async def look(self) -> None:
         await self._send(await self.app())

@@ -11,7 +11,7 @@ from sayso.agent.base import MAX_MESSAGE_CHARS, Choice, Message, Question
 from sayso.agent.question import question_from_json
 from sayso.agent.request_row import RequestRow
 from sayso.audit.personal import Personal
-from sayso.audit.restated import question_digest
+from sayso.audit.request_digests import question_digest
 from sayso.errors import Code, RefusedError
 from sayso.store.base import Reader
 

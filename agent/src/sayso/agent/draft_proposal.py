@@ -20,7 +20,7 @@ from sayso.agent.request_row import RequestRow, actions_of
 from sayso.agent.requests import Requests
 from sayso.audit.authority.state import Authority, changed_outside, check_credential
 from sayso.audit.entry import Actor, ActorKind, EntryKind, Json, StoredEntry
-from sayso.audit.restated import NONCE, plan_digest
+from sayso.audit.request_digests import NONCE, plan_digest
 from sayso.errors import Code, RefusedError
 from sayso.money import Money
 from sayso.store.base import Reader, Transaction, text

@@ -20,7 +20,7 @@ from sayso.actions.model.definition import Action, Effect
 from sayso.actions.model.plan import Plan, Step
 from sayso.actions.model.snapshot import Record
 from sayso.agent.base import Handles, Message
-from sayso.agent.said import CustomerStatement
+from sayso.agent.customer_statement import CustomerStatement
 from sayso.agent.understanding.lexicon import Knowledge
 from sayso.agent.understanding.reading import read
 from sayso.agent.understanding.tokens import TextToken, normalise

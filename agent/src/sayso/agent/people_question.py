@@ -26,7 +26,7 @@ from sayso.agent.question import AskedText, question_json
 from sayso.agent.request_row import RequestRow, RequestStatus, actions_of, get_request
 from sayso.agent.requests import Requests
 from sayso.audit.entry import Actor, ActorKind, EntryKind
-from sayso.audit.restated import question_digest
+from sayso.audit.request_digests import question_digest
 from sayso.audit.verifier.replay import ASKED_BY_PEOPLE
 from sayso.errors import Code, RefusedError
 from sayso.store.base import Transaction

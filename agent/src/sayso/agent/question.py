@@ -20,7 +20,7 @@ from sayso.actions.model.status import Status
 from sayso.agent.base import CONFIRM, Choice, Handles, Message, Question
 from sayso.agent.phrases import Phrases, phrases_of
 from sayso.agent.reply import StepOutcome, choice_label, general_words, thing_of
-from sayso.audit.restated import NONCE
+from sayso.audit.request_digests import NONCE
 from sayso.json import JsonObject, JsonValue
 from sayso.money import Money
 

@@ -24,7 +24,7 @@ from sayso.audit.caller_keys import CALLER_KEY, caller_key, check_is_new
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json, PiiRef, StoredEntry
 from sayso.audit.log import AuditLog
 from sayso.audit.personal import Personal
-from sayso.audit.restated import question_digest
+from sayso.audit.request_digests import question_digest
 from sayso.audit.row_seal import ROW, sealed_bytes
 from sayso.audit.verifier.replay import ASKED_BY_PEOPLE, request_status
 from sayso.errors import Code, RefusedError

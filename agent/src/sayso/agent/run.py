@@ -38,7 +38,7 @@ from sayso.agent.request_row import RequestRow, RequestStatus, get_request, step
 from sayso.agent.requests import AGENT, Requests
 from sayso.agent.understanding import Knowledge, language_of
 from sayso.audit.entry import EntryKind, Json
-from sayso.audit.restated import NONCE, plan_digest, question_digest
+from sayso.audit.request_digests import NONCE, plan_digest, question_digest
 from sayso.errors import Code, RetryableError
 from sayso.json import JsonObject, JsonValue
 from sayso.settings.planner import ConfirmWhen

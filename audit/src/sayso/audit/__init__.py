@@ -3,7 +3,7 @@
 | room or file | what |
 |---|---|
 | `log`, `entry` | the only writer of a log, and what one line says |
-| `meaning`, `row_seal`, `restated` | what an entry means for rows, held against them first |
+| `meaning`, `row_seal`, `request_digests` | what an entry means for rows, held against them first |
 | `caller_keys` | callers' idempotency keys, which the log knows without their rows |
 | `unreadable` | rows and entries that hold what Sayso never writes |
 | `personal`, `erasure`, `holds` | personal text beside the log, its end, and what keeps it |

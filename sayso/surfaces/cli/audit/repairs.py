@@ -12,7 +12,7 @@ from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.problem import OK
 from sayso.surfaces.cli.words import counted, one_line
-from sayso.surfaces.cli.workspace import find_workspace, look, look_as_person
+from sayso.surfaces.cli.workspace import find_workspace, look_as_person, read_workspace
 
 if TYPE_CHECKING:
     from sayso.sdk.audit.repair_view import MendedView, RepairView
@@ -31,7 +31,7 @@ def repair(
     """Show which rows are not what the log says; with the id, say yes to writing them again."""
     out = Out(as_json=as_json)
     if repair_id is None:
-        found = look(find_workspace(workspace), lambda sayso: sayso.repairs.show())
+        found = read_workspace(find_workspace(workspace), lambda sayso: sayso.repairs.show())
         if as_json:
             out.document(found.to_json())
         else:
@@ -41,7 +41,7 @@ def repair(
     async def work(sayso: Sayso, by: Token) -> MendedView:
         return await sayso.repairs.repair_as(by, repair_id, via="cli")
 
-    return _said(out, look_as_person(workspace, work), f"sayso audit repair {repair_id}")
+    return _print_repair(out, look_as_person(workspace, work), f"sayso audit repair {repair_id}")
 
 
 def accept(
@@ -58,7 +58,7 @@ def accept(
     async def work(sayso: Sayso, by: Token) -> MendedView:
         return await sayso.repairs.accept_as(finding, by, reason=reason, via="cli")
 
-    return _said(out, look_as_person(workspace, work), f"sayso audit accept {finding}")
+    return _print_repair(out, look_as_person(workspace, work), f"sayso audit accept {finding}")
 
 
 def _show(out: Out, found: RepairView) -> None:
@@ -84,7 +84,7 @@ def _show(out: Out, found: RepairView) -> None:
         out.line("next: sayso audit accept FINDING, by two people, once you know how it came to be")
 
 
-def _said(out: Out, done: MendedView, again: str) -> int:
+def _print_repair(out: Out, done: MendedView, again: str) -> int:
     if out.as_json:
         out.document(done)
     elif done.status == "asked":

@@ -16,7 +16,7 @@ from sayso.sdk.resources.tokens import Token
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.problem import OK
-from sayso.surfaces.cli.workspace import find_workspace, look, look_as_person, run
+from sayso.surfaces.cli.workspace import find_workspace, look_as_person, read_workspace, run
 
 if TYPE_CHECKING:
     from sayso.audit.publishing.publisher import TargetState
@@ -43,7 +43,7 @@ def write_folder(
     """
     place = find_workspace(workspace)
     with writing_to(folder):
-        count = look(place, work)
+        count = read_workspace(place, work)
     if out.as_json:
         out.document({"folder": str(folder.absolute()), noun: count})
     else:

@@ -20,7 +20,7 @@ from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.pages import page, show_page
 from sayso.surfaces.cli.show import is_late, show_action, show_timeline
 from sayso.surfaces.cli.words import one_line
-from sayso.surfaces.cli.workspace import find_workspace, look, person_token, run
+from sayso.surfaces.cli.workspace import find_workspace, person_token, read_workspace, run
 
 _GOES_ON = frozenset(Status) - FINAL
 
@@ -47,7 +47,7 @@ def list_actions(
     out = Out(as_json=as_json)
     folder = find_workspace(workspace)
 
-    read = look(
+    read = read_workspace(
         folder,
         lambda sayso: page(
             lambda n, last: sayso.actions.list(
@@ -104,7 +104,7 @@ def show(
     """Show an action with everything the log says about it."""
     out = Out(as_json=as_json)
     folder = find_workspace(workspace)
-    action = look(folder, lambda sayso: sayso.actions.get(action_id))
+    action = read_workspace(folder, lambda sayso: sayso.actions.get(action_id))
     if as_json:
         out.document(action)
         return 0
@@ -160,7 +160,7 @@ def settle(
 def types(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
     """List what can be proposed: each type with its arguments and its guarantee."""
     out = Out(as_json=as_json)
-    found = look(find_workspace(workspace), lambda sayso: sayso.actions.types())
+    found = read_workspace(find_workspace(workspace), lambda sayso: sayso.actions.types())
     if as_json:
         out.document(found)
     elif not found.items:

@@ -37,7 +37,7 @@ from sayso.surfaces.cli.unfinished import (
     with_left,
 )
 from sayso.surfaces.cli.words import one_line
-from sayso.surfaces.cli.workspace import find_workspace, look, person_token, run
+from sayso.surfaces.cli.workspace import find_workspace, person_token, read_workspace, run
 
 app = typer.Typer(
     help="Decide what waits: list, show, approve, reject, and so on.",
@@ -71,7 +71,7 @@ def list_approvals(
     """List what waits for a decision, oldest first."""
     out = Out(as_json=as_json)
     wanted = None if status == "all" else status
-    read = look(
+    read = read_workspace(
         find_workspace(workspace),
         lambda sayso: page(
             lambda n, last: sayso.approvals.list(status=wanted, limit=n, after=last), limit, after
@@ -113,7 +113,7 @@ def show(
         found, solution = await _read(sayso, approval_id)
         return found, await sayso.actions.get(found.action_id), solution
 
-    approval, action, solution = look(find_workspace(workspace), read)
+    approval, action, solution = read_workspace(find_workspace(workspace), read)
     if as_json:
         out.document(approval)
         return 0
@@ -309,7 +309,7 @@ def _ask(say: _Say, folder: Path, out: Out) -> ApprovalView:
         ConfigError: `invalid_input` without a yes, or where nobody can be asked.
     """
     check_somebody_is_there(out, "whether to do it")
-    shown, solution = look(folder, lambda sayso: _read(sayso, say.approval_id))
+    shown, solution = read_workspace(folder, lambda sayso: _read(sayso, say.approval_id))
     show_solution(out, solution)
     card = read_card(shown)
     amount = _lowered(shown, say.amount) or card.amount

@@ -19,7 +19,7 @@ from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.pages import again
 from sayso.surfaces.cli.words import counted
-from sayso.surfaces.cli.workspace import CLI, find_workspace, look, run
+from sayso.surfaces.cli.workspace import CLI, find_workspace, read_workspace, run
 
 app = typer.Typer(
     help="Ask the log, prove it, publish its heads.",
@@ -49,7 +49,7 @@ def tail(
         more = bool(found) and bool(await audit.tail(1, before=found[-1].seq))
         return found, more, await audit.pruned_to()
 
-    found, more, low = look(folder, work)
+    found, more, low = read_workspace(folder, work)
     empty = "The log is empty. Everything that is asked goes here."
     if before is not None:
         empty = f"There is no entry before {before:,}."

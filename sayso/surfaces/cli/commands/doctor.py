@@ -41,7 +41,7 @@ from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.problem import OK, USAGE, problem_text, usage
 from sayso.surfaces.cli.words import counted, one_line
-from sayso.surfaces.cli.workspace import find_workspace, look
+from sayso.surfaces.cli.workspace import find_workspace, read_workspace
 
 if TYPE_CHECKING:
     from sayso.store.postgres.connection import PgConnection
@@ -116,7 +116,7 @@ def _slack(about: str, folder: Path, out: Out) -> int:
         )
     from sayso.surfaces.slack.doctor import examine  # loads slack_sdk, which only this needs
 
-    found = look(folder, examine)
+    found = read_workspace(folder, examine)
     if out.as_json:
         out.document({"ok": all(one.ok for one in found), "items": [asdict(one) for one in found]})
     for one in found if not out.as_json else ():

@@ -184,8 +184,8 @@ def _show(out: Out, found: EvaluationView, before: EvaluationView | None) -> Non
         row = [name.replace("_", " ")]
         for who in names:
             was = before.planners.get(who) if before is not None else None
-            now = _told(found.planners[who], name)
-            row.append(now if was is None else f"{_told(was, name)} → {now}")
+            now = _figure(found.planners[who], name)
+            row.append(now if was is None else f"{_figure(was, name)} → {now}")
         rows.append(row)
     out.table(["", *names], rows)
     if found.policies:
@@ -202,5 +202,5 @@ def _judged(one: JudgedView) -> Sequence[str]:
     return [one.planner, one.policy, str(one.plans), *shares, str(one.wrong_alone)]
 
 
-def _told(measures: MeasuresView, name: str) -> str:
+def _figure(measures: MeasuresView, name: str) -> str:
     return f"{float(getattr(measures, name)):,.3f}"

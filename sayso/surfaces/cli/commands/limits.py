@@ -16,7 +16,7 @@ from sayso.surfaces.cli.options import JsonOption, LimitOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.problem import OK, usage
 from sayso.surfaces.cli.words import one_line
-from sayso.surfaces.cli.workspace import find_workspace, look, person_token
+from sayso.surfaces.cli.workspace import find_workspace, person_token, read_workspace
 
 app = typer.Typer(help="How much of each limit is used; change one: set, drop.")
 
@@ -45,7 +45,7 @@ def list_limits(
 ) -> int:
     """Show the limits in force, and how much of each is used."""
     out = Out(as_json=as_json)
-    found = look(find_workspace(workspace), lambda sayso: sayso.limits.list(limit=limit))
+    found = read_workspace(find_workspace(workspace), lambda sayso: sayso.limits.list(limit=limit))
     if as_json:
         out.document({"items": found})
         return OK
@@ -116,7 +116,7 @@ def _change(
     folder = find_workspace(workspace)
     token = person_token(folder)
     with follow_files(folder):
-        done = look(folder, lambda sayso: change(sayso, token))
+        done = read_workspace(folder, lambda sayso: change(sayso, token))
     if as_json:
         out.document(done)
         return OK

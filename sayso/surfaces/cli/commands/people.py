@@ -16,7 +16,7 @@ from sayso.sdk.views import PersonView
 from sayso.surfaces.cli.options import JsonOption, TenantOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.problem import usage
-from sayso.surfaces.cli.workspace import CLI, find_workspace, look, tenant_of
+from sayso.surfaces.cli.workspace import CLI, find_workspace, read_workspace, tenant_of
 
 app = typer.Typer(help="Who may decide: list, add, role, slack, away, deactivate.")
 
@@ -35,7 +35,7 @@ def list_people(
 ) -> int:
     """List who the log says may decide, by id."""
     out = Out(as_json=as_json)
-    found = look(
+    found = read_workspace(
         find_workspace(workspace), lambda sayso: sayso.people.list(tenant_of(sayso, tenant))
     )
     if as_json:
@@ -63,7 +63,7 @@ def add(
     as_json: JsonOption = False,
 ) -> int:
     """Add somebody, or take them back; it holds at once in every process."""
-    return _said(
+    return _change_and_print(
         lambda sayso, where: sayso.people.add(
             where, person, tuple(role or ()), slack=slack, by=_BY
         ),
@@ -87,7 +87,7 @@ def change_roles(
     """Give somebody these roles in the place of those they have."""
     if none == bool(role):
         raise usage("say which roles they have from now on", "give --role, or --none")
-    return _said(
+    return _change_and_print(
         lambda sayso, where: sayso.people.change(where, person, roles=tuple(role or ()), by=_BY),
         tenant,
         workspace,
@@ -107,7 +107,7 @@ def link(
 ) -> int:
     """Link somebody's Slack account, by which their clicks count."""
     named = "" if account == "none" else account
-    return _said(
+    return _change_and_print(
         lambda sayso, where: sayso.people.change(where, person, slack=named, by=_BY),
         tenant,
         workspace,
@@ -139,7 +139,7 @@ def away(
         await sayso.people.set_away(where, person, ends, to=to, now=now, by=_BY)
         return ends
 
-    ends = look(find_workspace(workspace), work)
+    ends = read_workspace(find_workspace(workspace), work)
     if as_json:
         out.document({"id": person, "until": ends.isoformat(), "to": to})
     elif until == "now":
@@ -168,7 +168,7 @@ def deactivate(
 ) -> int:
     """Take every power of somebody: their next click, token or yes counts nothing."""
     out = Out(as_json=as_json)
-    look(
+    read_workspace(
         find_workspace(workspace),
         lambda sayso: sayso.people.deactivate(tenant_of(sayso, tenant), person, by=_BY),
     )
@@ -179,8 +179,10 @@ def deactivate(
     return 0
 
 
-def _said(work: _Work, tenant: str | None, workspace: WorkspaceOption, out: Out) -> int:
-    person = look(find_workspace(workspace), lambda sayso: work(sayso, tenant_of(sayso, tenant)))
+def _change_and_print(work: _Work, tenant: str | None, workspace: WorkspaceOption, out: Out) -> int:
+    person = read_workspace(
+        find_workspace(workspace), lambda sayso: work(sayso, tenant_of(sayso, tenant))
+    )
     if out.as_json:
         out.document(_view(person))
         return 0

@@ -25,7 +25,7 @@ from sayso.surfaces.cli.options import JsonOption, LimitOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.problem import FAILED, OK, usage
 from sayso.surfaces.cli.words import one_line
-from sayso.surfaces.cli.workspace import find_workspace, look, person_token, run
+from sayso.surfaces.cli.workspace import find_workspace, person_token, read_workspace, run
 
 app = typer.Typer(help="The policy: what is in force, drafts, who changed it.")
 
@@ -46,7 +46,7 @@ def show(
     """Show what is in force: who put it there, and what it says."""
     out = Out(as_json=as_json)
     folder = find_workspace(workspace)
-    found = look(
+    found = read_workspace(
         folder,
         lambda sayso: sayso.policy.in_force() if version is None else sayso.policy.version(version),
     )
@@ -64,8 +64,8 @@ def diff(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
     """Show how the files differ from what is in force, and what that changes, with examples."""
     out = Out(as_json=as_json)
     folder = find_workspace(workspace)
-    found = look(folder, lambda sayso: sayso.policy.draft())
-    change = look(folder, lambda sayso: sayso.analysis.compare())
+    found = read_workspace(folder, lambda sayso: sayso.policy.draft())
+    change = read_workspace(folder, lambda sayso: sayso.analysis.compare())
     if as_json:
         out.document({**found.model_dump(mode="json"), "change": change})
     else:
@@ -87,7 +87,7 @@ def activate(
     out = Out(as_json=as_json)
     folder = find_workspace(workspace)
     token = person_token(folder)
-    done = look(
+    done = read_workspace(
         folder,
         lambda sayso: sayso.policy.activate(token=token, note=note, sha256=sha256, via="cli"),
     )
@@ -113,7 +113,7 @@ def confirm(
         version = await sayso.policy.confirm(change, sha256=sha256, token=token, via="cli")
         return ActivationView(version=version, lacking=await sayso.policy.lacking())
 
-    _show_done(out, look(folder, work))
+    _show_done(out, read_workspace(folder, work))
     return OK
 
 
@@ -127,7 +127,9 @@ def withdraw(
     out = Out(as_json=as_json)
     folder = find_workspace(workspace)
     token = person_token(folder)
-    found = look(folder, lambda sayso: sayso.policy.withdraw(change, token=token, via="cli"))
+    found = read_workspace(
+        folder, lambda sayso: sayso.policy.withdraw(change, token=token, via="cli")
+    )
     if as_json:
         out.document(found)
     else:
@@ -146,7 +148,7 @@ def rollback(
     out = Out(as_json=as_json)
     folder = find_workspace(workspace)
     token = person_token(folder)
-    done = look(
+    done = read_workspace(
         folder, lambda sayso: sayso.policy.rollback(version, token=token, note=note, via="cli")
     )
     _show_done(out, done)
@@ -165,8 +167,8 @@ def history(
     """List the versions, newest first, and what waits for a second person."""
     out = Out(as_json=as_json)
     folder = find_workspace(workspace)
-    waiting = look(folder, lambda sayso: sayso.policy.changes())
-    found = look(folder, lambda sayso: sayso.policy.history(limit=limit, after=after))
+    waiting = read_workspace(folder, lambda sayso: sayso.policy.changes())
+    found = read_workspace(folder, lambda sayso: sayso.policy.history(limit=limit, after=after))
     if as_json:
         out.document({"items": found, "waiting": waiting})
         return OK
@@ -183,7 +185,7 @@ def history(
 def run_tests(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
     """Ask what the files say about each test in policies/*.test.toml; ends with 1 if one fails."""
     out = Out(as_json=as_json)
-    found = look(find_workspace(workspace), lambda sayso: sayso.analysis.test())
+    found = read_workspace(find_workspace(workspace), lambda sayso: sayso.analysis.test())
     failed = [one for one in found if not one.passed]
     status = FAILED if failed else OK
     if as_json:
@@ -206,7 +208,7 @@ def run_tests(workspace: WorkspaceOption = None, as_json: JsonOption = False) ->
 def prove(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
     """Prove or refute each claim in policies/*.test.toml; ends with 1 if one is false."""
     out = Out(as_json=as_json)
-    found = look(find_workspace(workspace), lambda sayso: sayso.analysis.prove())
+    found = read_workspace(find_workspace(workspace), lambda sayso: sayso.analysis.prove())
     status = FAILED if any(one.verdict == "false" for one in found) else OK
     if as_json:
         out.document({"items": found})
@@ -242,16 +244,16 @@ def suggest(
     folder = find_workspace(workspace)
     if no:
         token = person_token(folder)
-        look(folder, lambda sayso: sayso.suggestions.decline(no, token=token, via="cli"))
+        read_workspace(folder, lambda sayso: sayso.suggestions.decline(no, token=token, via="cli"))
         out.line(f"{one_line(no)} is not suggested for 90 days.")
         return OK
     if write:
-        written = look(folder, lambda sayso: _write_suggestion(sayso, write))
+        written = read_workspace(folder, lambda sayso: _write_suggestion(sayso, write))
         for name in written:
             out.line(f"{name} is written, and not in force.")
         out.line("next: sayso policy diff, then sayso policy activate")
         return OK
-    found = look(folder, lambda sayso: sayso.suggestions.list())
+    found = read_workspace(folder, lambda sayso: sayso.suggestions.list())
     if as_json:
         out.document({"items": found})
         return OK
@@ -289,7 +291,7 @@ def explain(
 ) -> int:
     """Say why an action was judged as it was, and what the version in force says of it."""
     out = Out(as_json=as_json)
-    found = look(find_workspace(workspace), lambda sayso: sayso.analysis.explain(action))
+    found = read_workspace(find_workspace(workspace), lambda sayso: sayso.analysis.explain(action))
     if as_json:
         out.document(found)
         return OK

@@ -26,7 +26,7 @@ from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.pages import page, show_page
 from sayso.surfaces.cli.problem import FAILED, OK
 from sayso.surfaces.cli.words import counted
-from sayso.surfaces.cli.workspace import find_workspace, look, look_as_person
+from sayso.surfaces.cli.workspace import find_workspace, look_as_person, read_workspace
 
 CustomerArgument = Annotated[
     str, typer.Argument(metavar="CUSTOMER", help="The customer's id at the provider.")
@@ -105,7 +105,7 @@ def erasures(
 ) -> int:
     """List who was erased, by pseudonym, newest first."""
     out = Out(as_json=as_json)
-    read = look(
+    read = read_workspace(
         find_workspace(workspace),
         lambda sayso: page(
             lambda n, last: sayso.privacy.erasures(limit=n, after=last), limit, after
@@ -197,7 +197,7 @@ def holds(
 ) -> int:
     """List the legal holds in force, newest first."""
     out = Out(as_json=as_json)
-    read = look(
+    read = read_workspace(
         find_workspace(workspace),
         lambda sayso: page(
             lambda n, last: sayso.privacy.holds(released=ended, limit=n, after=last), limit, after
@@ -219,7 +219,7 @@ def holds(
 def sweep(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
     """Blank now what is older than [retention] of sayso.toml says; servers do it by themselves."""
     out = Out(as_json=as_json)
-    found = look(find_workspace(workspace), lambda sayso: sayso.privacy.sweep())
+    found = read_workspace(find_workspace(workspace), lambda sayso: sayso.privacy.sweep())
     again = found.restored
     _show_restored(out, again)
     if as_json:
@@ -241,7 +241,7 @@ def sweep(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int
 def rewrap(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
     """Wrap customers' keys under the newest `vault.key`; no text is rewritten."""
     out = Out(as_json=as_json)
-    found = look(find_workspace(workspace), lambda sayso: sayso.privacy.rewrap())
+    found = read_workspace(find_workspace(workspace), lambda sayso: sayso.privacy.rewrap())
     if as_json:
         out.document(found)
         return 0

@@ -13,7 +13,7 @@ from sayso.sdk.resources.prompts import PromptsView
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.problem import OK
-from sayso.surfaces.cli.workspace import find_workspace, look, person_token, run
+from sayso.surfaces.cli.workspace import find_workspace, person_token, read_workspace, run
 
 app = typer.Typer(help="The prompts of models: show, try, promote, rollback.")
 
@@ -26,7 +26,7 @@ NameArgument = Annotated[
 def show_prompts(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
     """Show which prompt is in force, the candidate, and how each did."""
     out = Out(as_json=as_json)
-    return _show(out, look(find_workspace(workspace), lambda sayso: sayso.prompts.show()))
+    return _show(out, read_workspace(find_workspace(workspace), lambda sayso: sayso.prompts.show()))
 
 
 @app.command("try")

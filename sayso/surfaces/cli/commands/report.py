@@ -11,7 +11,7 @@ from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.problem import OK
 from sayso.surfaces.cli.words import one_line
-from sayso.surfaces.cli.workspace import find_workspace, look
+from sayso.surfaces.cli.workspace import find_workspace, read_workspace
 
 app = typer.Typer()
 
@@ -33,7 +33,7 @@ def report(
 ) -> int:
     """What was done at once, what people were asked, what was wrong."""
     out = Out(as_json=as_json)
-    found = look(
+    found = read_workspace(
         find_workspace(workspace),
         lambda sayso: sayso.report(weeks=weeks, minutes_by_hand=minutes_by_hand),
     )

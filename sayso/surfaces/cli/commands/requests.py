@@ -22,7 +22,7 @@ from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.pages import page, show_page
 from sayso.surfaces.cli.show import show_request
 from sayso.surfaces.cli.unfinished import problem_of_request, telling
-from sayso.surfaces.cli.workspace import find_workspace, look, requester, run
+from sayso.surfaces.cli.workspace import find_workspace, read_workspace, requester, run
 
 app = typer.Typer(help="What customers asked in words: list, show, answer.")
 
@@ -40,7 +40,7 @@ def list_requests(
 ) -> int:
     """List requests, newest first."""
     out = Out(as_json=as_json)
-    read = look(
+    read = read_workspace(
         find_workspace(workspace),
         lambda sayso: page(
             lambda n, last: sayso.requests.list(status=status, limit=n, after=last), limit, after
@@ -75,7 +75,9 @@ def show(
 ) -> int:
     """Show a request: its plan, what became of each step, and what the customer can be told."""
     out = Out(as_json=as_json)
-    request = look(find_workspace(workspace), lambda sayso: sayso.requests.get(request_id))
+    request = read_workspace(
+        find_workspace(workspace), lambda sayso: sayso.requests.get(request_id)
+    )
     if as_json:
         out.document(request)
         return 0

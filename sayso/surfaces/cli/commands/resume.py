@@ -10,7 +10,7 @@ from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.problem import OK
 from sayso.surfaces.cli.show import show_stop
-from sayso.surfaces.cli.workspace import find_workspace, look, person_token
+from sayso.surfaces.cli.workspace import find_workspace, person_token, read_workspace
 
 app = typer.Typer()
 
@@ -25,7 +25,9 @@ def resume(
     out = Out(as_json=as_json)
     folder = find_workspace(workspace)
     token = person_token(folder)
-    found = look(folder, lambda sayso: sayso.stops.resume(stop_id, token=token, via="cli"))
+    found = read_workspace(
+        folder, lambda sayso: sayso.stops.resume(stop_id, token=token, via="cli")
+    )
     if as_json:
         out.document(found)
     else:

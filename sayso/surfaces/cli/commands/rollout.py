@@ -16,7 +16,7 @@ from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.problem import OK, usage
 from sayso.surfaces.cli.words import one_line
-from sayso.surfaces.cli.workspace import find_workspace, look, person_token, run
+from sayso.surfaces.cli.workspace import find_workspace, person_token, read_workspace, run
 
 app = typer.Typer(help="How far actions go by themselves: list, set, compare, wrong.")
 
@@ -27,7 +27,7 @@ DialArgument = Annotated[str, typer.Argument(metavar="DIAL", help="The dial's id
 def list_dials(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
     """List the dials in force, how often shadow agrees with people, and what was wrong."""
     out = Out(as_json=as_json)
-    found = look(find_workspace(workspace), lambda sayso: sayso.rollout.list())
+    found = read_workspace(find_workspace(workspace), lambda sayso: sayso.rollout.list())
     if as_json:
         out.document({"items": found})
         return OK
@@ -74,10 +74,10 @@ def set_dial(
     out = Out(as_json=as_json)
     folder = find_workspace(workspace)
     token = person_token(folder)
-    dials = look(folder, lambda sayso: sayso.rollout.list())
+    dials = read_workspace(folder, lambda sayso: sayso.rollout.list())
     before = next((one for one in dials if one.id == dial), None)
     with follow_files(folder):
-        done = look(
+        done = read_workspace(
             folder,
             lambda sayso: sayso.rollout.set(
                 dial,
@@ -158,7 +158,7 @@ def wrong(
     out = Out(as_json=as_json)
     folder = find_workspace(workspace)
     token = person_token(folder)
-    found = look(
+    found = read_workspace(
         folder,
         lambda sayso: sayso.rollout.report_wrong(action, cast("How", how), token=token, via="cli"),
     )

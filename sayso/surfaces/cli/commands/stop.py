@@ -17,7 +17,7 @@ from sayso.surfaces.cli.pages import page, show_page
 from sayso.surfaces.cli.problem import OK, usage
 from sayso.surfaces.cli.show import show_stop
 from sayso.surfaces.cli.words import one_line
-from sayso.surfaces.cli.workspace import CLI, find_workspace, look, person_token, run
+from sayso.surfaces.cli.workspace import CLI, find_workspace, person_token, read_workspace, run
 
 app = typer.Typer(help="Stop at once, and see what is stopped: list.")
 
@@ -110,7 +110,7 @@ def list_stops(
     """List the stops in force, newest first."""
     out = Out(as_json=as_json)
     released = None if ended else False
-    read = look(
+    read = read_workspace(
         find_workspace(workspace),
         lambda sayso: page(
             lambda n, last: sayso.stops.list(released=released, limit=n, after=last), limit, after

@@ -14,7 +14,7 @@ from sayso.sdk.views import TokenView
 from sayso.surfaces.cli.options import JsonOption, TenantOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.problem import usage
-from sayso.surfaces.cli.workspace import CLI, find_workspace, look, run, tenant_of
+from sayso.surfaces.cli.workspace import CLI, find_workspace, read_workspace, run, tenant_of
 
 app = typer.Typer(help="Tokens of programs and people: create, list, revoke.")
 _DEFAULT = {
@@ -94,7 +94,7 @@ def list_tokens(
         own = await sayso.sessions.seen() if where == sayso.tenant else {}
         return await sayso.tokens.list(where), await sayso.tokens.seen(where) | own
 
-    found, seen = look(folder, read)
+    found, seen = read_workspace(folder, read)
     if as_json:
         out.document({"items": [_view(token, used=seen.get(token.id)) for token in found]})
     elif not found:
@@ -115,7 +115,9 @@ def revoke(
     """End a token now."""
     out = Out(as_json=as_json)
     folder = find_workspace(workspace)
-    look(folder, lambda sayso: sayso.tokens.revoke(tenant_of(sayso, tenant), token_id, by=CLI))
+    read_workspace(
+        folder, lambda sayso: sayso.tokens.revoke(tenant_of(sayso, tenant), token_id, by=CLI)
+    )
     if as_json:
         out.document({"id": token_id, "revoked": True})
     else:

@@ -16,7 +16,7 @@ from sayso.sdk.webhooks.resource import WebhookView
 from sayso.surfaces.cli.options import JsonOption, TenantOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.problem import usage
-from sayso.surfaces.cli.workspace import CLI, find_workspace, look, tenant_of
+from sayso.surfaces.cli.workspace import CLI, find_workspace, read_workspace, tenant_of
 
 T = TypeVar("T")
 app = typer.Typer(help="Programs called with every change: add, list, test, and so on.")
@@ -130,7 +130,7 @@ def disable(
         tenant,
         lambda sayso, where: sayso.webhooks.disable(webhook_id, by=CLI, via=_via(), tenant=where),
     )
-    return _told(changed, f"{changed.id} is called no more, until you enable it.", as_json)
+    return _print_changed(changed, f"{changed.id} is called no more, until you enable it.", as_json)
 
 
 @app.command()
@@ -146,7 +146,7 @@ def enable(
         tenant,
         lambda sayso, where: sayso.webhooks.enable(webhook_id, by=CLI, via=_via(), tenant=where),
     )
-    return _told(changed, f"{changed.id} is called again.", as_json)
+    return _print_changed(changed, f"{changed.id} is called again.", as_json)
 
 
 @app.command()
@@ -174,7 +174,7 @@ def replay(
             webhook_id, after=after, since=moment, by=CLI, via=_via(), tenant=where
         ),
     )
-    return _told(changed, f"{changed.id} is told again from there on.", as_json)
+    return _print_changed(changed, f"{changed.id} is told again from there on.", as_json)
 
 
 @app.command()
@@ -190,21 +190,23 @@ def remove(
         tenant,
         lambda sayso, where: sayso.webhooks.remove(webhook_id, by=CLI, via=_via(), tenant=where),
     )
-    return _told(changed, f"{changed.id} is gone.", as_json)
+    return _print_changed(changed, f"{changed.id} is gone.", as_json)
 
 
 def _run(
     workspace: Path | None, tenant: str | None, work: Callable[[Sayso, Tenant], Awaitable[T]]
 ) -> T:
     """What comes of the work, for the tenant that is meant."""
-    return look(find_workspace(workspace), lambda sayso: work(sayso, tenant_of(sayso, tenant)))
+    return read_workspace(
+        find_workspace(workspace), lambda sayso: work(sayso, tenant_of(sayso, tenant))
+    )
 
 
 def _via() -> str:
     return f"cli/{secrets.token_hex(6)}"
 
 
-def _told(changed: WebhookView, line: str, as_json: bool) -> int:
+def _print_changed(changed: WebhookView, line: str, as_json: bool) -> int:
     out = Out(as_json=as_json)
     if as_json:
         out.document(changed)

@@ -22,7 +22,7 @@ from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.problem import OK, usage
 from sayso.surfaces.cli.unfinished import problem_of_request
 from sayso.surfaces.cli.words import one_line
-from sayso.surfaces.cli.workspace import find_workspace, look, person_token, run
+from sayso.surfaces.cli.workspace import find_workspace, person_token, read_workspace, run
 
 app = typer.Typer(help="What machines left to people: take, note, propose, end.")
 
@@ -48,7 +48,7 @@ def list_work(
 ) -> int:
     """List what machines left to people, and nobody has ended."""
     out = Out(as_json=as_json)
-    found = look(
+    found = read_workspace(
         find_workspace(workspace),
         lambda sayso: sayso.work.list(kinds=tuple(kind or KINDS), assignee=person, limit=limit),
     )
@@ -70,7 +70,9 @@ def show_work(
 ) -> int:
     """Show one with its notes, and what is drafted for it."""
     out = Out(as_json=as_json)
-    return _told(out, look(find_workspace(workspace), lambda sayso: sayso.work.get(about)))
+    return _print_item(
+        out, read_workspace(find_workspace(workspace), lambda sayso: sayso.work.get(about))
+    )
 
 
 @app.command("take")
@@ -133,7 +135,7 @@ def propose_work(
     out = Out(as_json=as_json)
     folder = find_workspace(workspace)
     secret = person_token(folder)
-    shown = look(folder, lambda sayso: sayso.work.get(about))
+    shown = read_workspace(folder, lambda sayso: sayso.work.get(about))
     draft = shown.draft
     if draft is None:
         raise RefusedError(
@@ -144,7 +146,7 @@ def propose_work(
     lowered = _lowered(draft, lower or [])
     if not yes:
         check_somebody_is_there(out, "whether to propose it")
-        _told(out, shown)
+        _print_item(out, shown)
         confirm("Propose it? [y/N] ", "nothing was proposed")
 
     async def work() -> tuple[RequestView, SaysoError | None]:
@@ -198,10 +200,12 @@ def _say(
 ) -> int:
     folder = find_workspace(workspace)
     secret = person_token(folder)
-    return _told(Out(as_json=as_json), look(folder, lambda sayso: say(sayso, secret)))
+    return _print_item(
+        Out(as_json=as_json), read_workspace(folder, lambda sayso: say(sayso, secret))
+    )
 
 
-def _told(out: Out, view: WorkView) -> int:
+def _print_item(out: Out, view: WorkView) -> int:
     if out.as_json:
         out.document(view)
         return OK

@@ -85,7 +85,7 @@ class FakeCards:
         await self._fake.click(message, _BUTTONS[choice], user=_USER)
         if choice == "reject" and self._fake.views:
             await self._fake.submit_view(self._fake.views[-1], {"code": "not_covered"})
-        await self._app.told()
+        await self._app.all_replied()
         await self._fake.wait_until(lambda: self._shown(approval_id) != before)
         return self._shown(approval_id)
 

@@ -10,20 +10,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sayso.actions.limits.book import Circumstances, LimitBook
-from sayso.actions.limits.look import Look, after_words, demand_of, sentence
+from sayso.actions.limits.limit_check import LimitCheck, after_words, demand_of, sentence
+from sayso.actions.limits.reservations import Circumstances, LimitReservations
 from sayso.actions.limits.usage import CARDS, Use, Used, Why, uses_of
 from sayso.actions.policy.base import Approver, Demand, Judgement, Outcome, Policy, PolicyQuestion
 from sayso.errors import Code, RefusedError
 from sayso.store.base import Reader
 
-Reserving = list[tuple[Look, Why]]
+Reserving = list[tuple[LimitCheck, Why]]
 
 
 class LimitChecks:
     """Asks the limits of a version about one action."""
 
-    def __init__(self, book: LimitBook) -> None:
+    def __init__(self, book: LimitReservations) -> None:
         self._book = book
 
     def judged(
@@ -38,10 +38,10 @@ class LimitChecks:
         if judgement.outcome is not Outcome.ASK and not about.limits.counts(about.action):
             return judgement
         reserving: Reserving = []
-        over: list[Look] = []
+        over: list[LimitCheck] = []
         if judgement.outcome is not Outcome.DENY:
             automatic = judgement.outcome is Outcome.ALLOW
-            looks = self._book.look(reader, about, automatic=automatic)
+            looks = self._book.check(reader, about, automatic=automatic)
             over = [look for look in looks if look.is_over]
             hard = [look for look in over if look.limit.is_hard]
             if hard:
@@ -69,7 +69,7 @@ class LimitChecks:
         """How full limits are once people say yes, for the card: label and words."""
         if not about.limits.counts(about.action):
             return ()
-        looks = self._book.look(reader, about, automatic=False)
+        looks = self._book.check(reader, about, automatic=False)
         return tuple(
             (f"limit {look.limit.id}", after_words(look))
             for look in looks
@@ -78,9 +78,9 @@ class LimitChecks:
 
     def _asked(
         self, reader: Reader, about: Circumstances, judgement: Judgement
-    ) -> tuple[Judgement, Reserving, list[Look]]:
+    ) -> tuple[Judgement, Reserving, list[LimitCheck]]:
         """A question to people holds no amount, but open ones are limited too."""
-        cards = self._book.look_at_cards(reader, about)
+        cards = self._book.check_cards(reader, about)
         full = [look for look in cards if look.is_over]
         if full:
             return _refused(judgement, full, about), [], full
@@ -106,7 +106,7 @@ class LimitChecks:
         if not about.limits.counts(about.action):
             self.forget(reader, about.row.id)  # whatever it would have held while people are asked
             return _holding(judgement, [])
-        looks = self._book.look(reader, about, automatic=False)
+        looks = self._book.check(reader, about, automatic=False)
         hard = [look for look in looks if look.is_over and look.limit.is_hard]
         if hard:
             raise _reached(hard, about)
@@ -115,7 +115,7 @@ class LimitChecks:
         suggested = about.row.judgement is not None and about.row.judgement.stage == "suggest"
         if alone.outcome is Outcome.ALLOW and not suggested:
             # People were asked because it would have been one too many by itself.
-            by_itself = self._book.look(reader, about, automatic=True)
+            by_itself = self._book.check(reader, about, automatic=True)
             soft += [look for look in by_itself if look.is_over and look.limit.automatic]
         demands = _demands(soft, about)
         if demands:
@@ -125,7 +125,7 @@ class LimitChecks:
                 return judgement
         for approver in approvers:
             theirs = replace(about, approver=approver.person)
-            looks += self._book.look(reader, theirs, automatic=False, approver=True)
+            looks += self._book.check(reader, theirs, automatic=False, approver=True)
         reserving: Reserving = [(look, "agreed" if look.is_over else "fits") for look in looks]
         self._book.plan(reader, about.row.id, reserving)
         return _holding(judgement, reserving)
@@ -140,7 +140,7 @@ class LimitChecks:
         Raises:
             RefusedError: `limit_reached`; somebody else\'s may.
         """
-        looks = self._book.look(reader, about, automatic=False, approver=True)
+        looks = self._book.check(reader, about, automatic=False, approver=True)
         over = [look for look in looks if look.is_over]
         if over:
             said = sentence(over[0], now=about.now, calendar=about.calendar)
@@ -170,7 +170,7 @@ class LimitChecks:
             if revision == row.revision and use.state == "held" and use.place.currency != CARDS
         ]
         reserving: Reserving = []
-        for look in self._book.look(reader, about, automatic=automatic):
+        for look in self._book.check(reader, about, automatic=automatic):
             use = next((use for use in held if use.place == look.place), None)
             if use is not None and _counts(use, look, about):
                 own = look._replace(used=_without(look, use))
@@ -190,23 +190,23 @@ def _holding(judgement: Judgement, reserving: Reserving) -> Judgement:
     return judgement if judgement.holds is holds else replace(judgement, holds=holds)
 
 
-def _counts(use: Use, look: Look, about: Circumstances) -> bool:
+def _counts(use: Use, look: LimitCheck, about: Circumstances) -> bool:
     """Whether a use is in the present window of its limit."""
     window = look.limit.window
     assert window is not None, "only of what counts over a time"
     return use.bucket >= window.oldest(about.now, about.calendar)
 
 
-def _without(look: Look, use: Use) -> Used:
+def _without(look: LimitCheck, use: Use) -> Used:
     return Used(count=look.used.count - use.count, minor=look.used.minor - use.minor)
 
 
-def _demands(over: Sequence[Look], about: Circumstances) -> list[Demand]:
+def _demands(over: Sequence[LimitCheck], about: Circumstances) -> list[Demand]:
     demands = {look.limit.id: look for look in over}
     return [demand_of(look, now=about.now, calendar=about.calendar) for look in demands.values()]
 
 
-def _refused(judgement: Judgement, over: Sequence[Look], about: Circumstances) -> Judgement:
+def _refused(judgement: Judgement, over: Sequence[LimitCheck], about: Circumstances) -> Judgement:
     said = "; ".join(sentence(look, now=about.now, calendar=about.calendar) for look in over)
     return replace(
         judgement,
@@ -217,7 +217,7 @@ def _refused(judgement: Judgement, over: Sequence[Look], about: Circumstances) -
     )
 
 
-def _reached(over: Sequence[Look], about: Circumstances) -> RefusedError:
+def _reached(over: Sequence[LimitCheck], about: Circumstances) -> RefusedError:
     look = over[0]
     said = sentence(look, now=about.now, calendar=about.calendar)
     return RefusedError(

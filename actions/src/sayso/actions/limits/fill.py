@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from sayso.actions.limits.book import SALT, Circumstances, LimitBook
 from sayso.actions.limits.definition import Limit, LimitSet, Of
 from sayso.actions.limits.following import HOLDING
-from sayso.actions.limits.look import Look
+from sayso.actions.limits.limit_check import LimitCheck
+from sayso.actions.limits.reservations import SALT, Circumstances, LimitReservations
 from sayso.actions.limits.usage import Use, in_state, put_uses
 from sayso.actions.model.action_row import ActionRow, dumps, judgement_json, read_action
 from sayso.actions.model.definition import Action
@@ -86,7 +86,7 @@ class Filling:
         entropy: salts hashed keys, once for a database.
     """
 
-    book: LimitBook
+    book: LimitReservations
     was: LimitSet
     now: LimitSet
     calendar: Calendar
@@ -158,15 +158,15 @@ class Filling:
             now=row.updated_at,
         )
         automatic = row.judgement.outcome is Outcome.ALLOW
-        looks: list[Look] = []
+        looks: list[LimitCheck] = []
         if row.status is Status.PENDING_APPROVAL:
-            looks = self.book.look_at_cards(tx, about)
+            looks = self.book.check_cards(tx, about)
         elif row.status in HOLDING or row.status is Status.SUCCEEDED:
-            looks = self.book.look(tx, about, automatic=automatic)
+            looks = self.book.check(tx, about, automatic=automatic)
             if not automatic and any(limit.of is Of.APPROVER for limit in limits.limits):
                 for person in _approvers(tx, row):
                     theirs = replace(about, approver=person)
-                    looks += self.book.look(tx, theirs, automatic=False, approver=True)
+                    looks += self.book.check(tx, theirs, automatic=False, approver=True)
         for look in looks:
             use = look.use("before")
             yield use if row.status is not Status.SUCCEEDED else in_state(use, "settled")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sayso.actions.limits.agreement import check_followed
 from sayso.actions.limits.definition import PERSONAL, Of
-from sayso.actions.limits.look import Look, Planned
+from sayso.actions.limits.limit_check import LimitCheck, Planned
 from sayso.actions.limits.usage import (
     CARDS,
     Use,
@@ -57,9 +57,9 @@ class LimitsFollowing:
         changed: list[tuple[int, Use]] = []
         reserved: list[Planned] = []
         for one in self.planned:
-            if one.turned_away and one.look.level_without:
+            if one.turned_away and one.check.level_without:
                 put_counter(tx, one.use)
-                self._tell(tx, one.look, 2)
+                self._tell(tx, one.check, 2)
         if status in HOLDING or status is Status.PENDING_APPROVAL:
             if self.was not in HOLDING and (self.planned or status in HOLDING):
                 changed += self._release(tx, seq)
@@ -69,7 +69,7 @@ class LimitsFollowing:
             changed += self._end(tx, seq)
         check_followed(row, self.was, self.known, changed, entry, seq)
         for one in reserved:
-            self._tell(tx, one.look, one.look.level)
+            self._tell(tx, one.check, one.check.level)
 
     def _end(self, tx: Transaction, seq: int) -> list[tuple[int, Use]]:
         """Settle, return or let go of what is used; what was changed, by its revision."""
@@ -81,14 +81,14 @@ class LimitsFollowing:
                 changed.append((revision, after))
         return changed
 
-    def _tell(self, tx: Transaction, look: Look, level: int) -> None:
+    def _tell(self, tx: Transaction, look: LimitCheck, level: int) -> None:
         """Have people told how full a limit is, once for each window and level."""
         if self.log is None or not level or not _is_news(tx, look, level):
             return
         limit = look.limit
         [used] = read_used(tx, [(look.place, look.oldest)])
         data: dict[str, Json] = {
-            **_said(Planned(action_id=self.row.id, look=look), self.row),
+            **_said(Planned(action_id=self.row.id, check=look), self.row),
             "of": limit.of.value,
             "full": level > 1,
             "used_minor": used.minor,
@@ -168,7 +168,7 @@ def _moved(row: ActionRow, minor: int) -> int:
     return -(-minor * moved.amount_minor // planned.amount_minor)
 
 
-def _is_news(tx: Transaction, look: Look, level: int) -> bool:
+def _is_news(tx: Transaction, look: LimitCheck, level: int) -> bool:
     """Whether nobody was told yet that this limit is so full for this key in this window."""
     told = tx.run(
         "limits.tell",
@@ -185,7 +185,7 @@ def _is_news(tx: Transaction, look: Look, level: int) -> bool:
 
 def _said(one: Planned, row: ActionRow) -> dict[str, Json]:
     """What whoever reads the log needs to add it up: by which key, how full it was, and the cap."""
-    use, look = one.use, one.look
+    use, look = one.use, one.check
     said: dict[str, Json] = {
         "limit": use.place.limit_id,
         "currency": use.place.currency,

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import orjson
 
 from sayso.actions.engine.compensation import takes_back
-from sayso.actions.limits.book import Circumstances, LimitBook
 from sayso.actions.limits.checks import LimitChecks
 from sayso.actions.limits.definition import RULE_PREFIX as LIMIT
 from sayso.actions.limits.definition import LimitSet, Of
+from sayso.actions.limits.reservations import Circumstances, LimitReservations
 from sayso.actions.model.action_row import ActionRow, Snapshot, staged_json, ways_json
 from sayso.actions.model.definition import Args
 from sayso.actions.model.digest import digest_of, hash_of, resolved_from_json, resolved_json
@@ -105,11 +105,11 @@ class Evaluator:
         entropy: Entropy,
         directory: Directory,
         first_look: timedelta | None = None,
-        limits: LimitBook | None = None,
+        limits: LimitReservations | None = None,
     ) -> None:
         self._entropy = entropy
         self._directory = directory
-        self._limits = LimitChecks(limits or LimitBook())
+        self._limits = LimitChecks(limits or LimitReservations())
         self._stages = StageChecks()
         self._amounts = Amounts()
         self._policies = policies

@@ -16,7 +16,7 @@ from sayso.audit.authority.state import Authority
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json, canonical_bytes
 
 RULES = 1
-"""The version of the rules that logs adopt; see sayso.audit.rules.book."""
+"""The version of the rules that logs adopt; see sayso.audit.rules.registry."""
 WORKSPACE = Actor(kind=ActorKind.SYSTEM, id="workspace")
 """Who acts where the workspace's files say something new."""
 

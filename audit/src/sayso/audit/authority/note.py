@@ -13,8 +13,8 @@ from typing import Any, cast
 
 import orjson
 
+from sayso.audit.authority.codec import state_of, to_json
 from sayso.audit.authority.state import Authority
-from sayso.audit.authority.stated import state_of, to_json
 
 _VERSION = 1
 

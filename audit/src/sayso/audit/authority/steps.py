@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import TypeVar
 
 from sayso.audit.authority import credentials, passkeys, people
+from sayso.audit.authority.codec import state_of
 from sayso.audit.authority.credentials import credential_of
 from sayso.audit.authority.passkeys import PasskeyRule
 from sayso.audit.authority.people import person_of
 from sayso.audit.authority.state import Authority, OpenHold, OpenStop, PolicyInForce
-from sayso.audit.authority.stated import state_of
 from sayso.audit.event import Event, texts_of
 from sayso.audit.fields import object_in
 

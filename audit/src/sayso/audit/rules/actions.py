@@ -11,8 +11,8 @@ from sayso.audit.event import Event, texts_of
 from sayso.audit.fields import Fields, object_in, text_or_none
 from sayso.audit.rules.people import deciding_fault
 from sayso.audit.rules.quorum import covers
+from sayso.audit.rules.replayed import ActionLife, ReplayedState
 from sayso.audit.rules.transitions import START, is_allowed
-from sayso.audit.rules.world import ActionLife, World
 from sayso.audit.verifier.verification import Check, Damage, Findings
 
 YES = frozenset({"approve", "edit"})
@@ -21,33 +21,33 @@ _OPEN = frozenset({"pending", "approved"})
 _BY_OUTCOME = {"allow": "approved", "ask": "pending_approval", "deny": "refused"}
 
 
-def life_of(world: World, event: Event) -> ActionLife | None:
+def life_of(replayed: ReplayedState, event: Event) -> ActionLife | None:
     """The action that an entry moves; None where it only mentions one."""
     action = event.top("action")
-    return None if action is None or event.top("status") is None else world.actions.of(action)
+    return None if action is None or event.top("status") is None else replayed.actions.of(action)
 
 
 # ---- judging -----------------------------------------------------------------------------------
 
 
-def check_transition(world: World, event: Event, findings: Findings) -> None:
+def check_transition(replayed: ReplayedState, event: Event, findings: Findings) -> None:
     """Whether its state may change so, by an entry of that kind."""
-    life, status = life_of(world, event), event.top("status")
-    if life is None or status is None or not is_known(world, event, life):
+    life, status = life_of(replayed, event), event.top("status")
+    if life is None or status is None or not is_known(replayed, event, life):
         return
     if not is_allowed(life.status, status, event.kind):
         message = f"{_named(event)} went from {life.status} to {status[:40]} by {event.kind}"
         findings.add(Check.RULE_TRANSITION, Damage.RULE_BROKEN, message, event.seq)
 
 
-def check_judgement(world: World, event: Event, findings: Findings) -> None:
+def check_judgement(replayed: ReplayedState, event: Event, findings: Findings) -> None:
     """Whether a judgement was made under an activated policy, and led where it leads."""
-    life, judged = life_of(world, event), judgement_in(event)
+    life, judged = life_of(replayed, event), judgement_in(event)
     if life is None or judged is None:
         return
     number = judged.get("policy")
     known = type(number) is int and (
-        world.may_judge_by(number, event.at) or _is_told_again(world, event, life, number)
+        replayed.may_judge_by(number, event.at) or _is_told_again(replayed, event, life, number)
     )
     if not known:
         message = f"{_named(event)} was judged by another policy than the one in force"
@@ -62,20 +62,20 @@ def check_judgement(world: World, event: Event, findings: Findings) -> None:
         findings.add(Check.RULE_JUDGED, Damage.RULE_BROKEN, message, event.seq)
 
 
-def _is_told_again(world: World, event: Event, life: ActionLife, number: int) -> bool:
+def _is_told_again(replayed: ReplayedState, event: Event, life: ActionLife, number: int) -> bool:
     """Whether a refusal repeats the judgement that counts already; it was not judged anew.
 
     NOTE: what the provider refused, after the policy had changed, was told so in earlier logs.
     Nothing comes of such a judgement: what it led to is over.
     """
     same = number == life.policy and event.top("digest") == life.digest
-    same = same or not is_known(world, event, life)
+    same = same or not is_known(replayed, event, life)
     return same and event.kind == "action.refused" and event.top("status") == "refused"
 
 
-def check_decision(world: World, event: Event, findings: Findings) -> None:
+def check_decision(replayed: ReplayedState, event: Event, findings: Findings) -> None:
     """Whether who decided may, about exactly what was asked, in time, and not of their own."""
-    life, choice = life_of(world, event), event.text("decision")
+    life, choice = life_of(replayed, event), event.text("decision")
     if life is None or choice is None or not life.known:
         return
     bound = event.top("approval") == life.approval and life.approval_status == "pending"
@@ -88,11 +88,13 @@ def check_decision(world: World, event: Event, findings: Findings) -> None:
     if life.expires_at is not None and event.at >= life.expires_at:
         message = f"a decision about {_named(event)} came after its time was over"
         findings.add(Check.RULE_UNEXPIRED, Damage.RULE_BROKEN, message, event.seq)
-    _check_decider(world, event, life, findings)
+    _check_decider(replayed, event, life, findings)
 
 
-def _check_decider(world: World, event: Event, life: ActionLife, findings: Findings) -> None:
-    person = world.authority.person(event.actor)
+def _check_decider(
+    replayed: ReplayedState, event: Event, life: ActionLife, findings: Findings
+) -> None:
+    person = replayed.authority.person(event.actor)
     asked = {role for way in life.asked for role in way}
     held = frozenset[str]() if person is None else life.counted(person.roles)
     if event.actor_kind != "person" or person is None or not held & asked:
@@ -101,15 +103,15 @@ def _check_decider(world: World, event: Event, life: ActionLife, findings: Findi
     if event.by in life.requesters:
         message = f"`{event.actor[:60]}` decided about {_named(event)}, their own request"
         findings.add(Check.RULE_OWN_REQUEST, Damage.RULE_BROKEN, message, event.seq)
-    fault = deciding_fault(world, event, {DECIDE})
+    fault = deciding_fault(replayed, event, {DECIDE})
     if fault is not None:
         message = f"{fault} decided about {_named(event)}"
         findings.add(Check.RULE_CREDENTIAL, Damage.RULE_BROKEN, message, event.seq)
 
 
-def check_approved(world: World, event: Event, findings: Findings) -> None:
+def check_approved(replayed: ReplayedState, event: Event, findings: Findings) -> None:
     """Whether enough of those who were asked have said yes when it was approved by people."""
-    life, choice = life_of(world, event), event.text("decision")
+    life, choice = life_of(replayed, event), event.text("decision")
     if life is None or event.top("status") != "approved" or choice not in YES or not life.known:
         return
     asked, lent = life.asked, life.counted
@@ -119,24 +121,24 @@ def check_approved(world: World, event: Event, findings: Findings) -> None:
         if text_or_none(judged, "outcome") == "allow":
             return
         asked, voters = ways_in(judged), [event.actor]
-    people = {name: world.authority.person(name) for name in voters}
+    people = {name: replayed.authority.person(name) for name in voters}
     held = {name: lent(one.roles) for name, one in people.items() if one is not None}
     if not covers(asked, held):
         message = f"{_named(event)} was approved by fewer people than were asked"
         findings.add(Check.RULE_QUORUM, Damage.RULE_BROKEN, message, event.seq)
 
 
-def check_intent(world: World, event: Event, findings: Findings) -> None:
+def check_intent(replayed: ReplayedState, event: Event, findings: Findings) -> None:
     """Whether a call may be made: judged, approved, in time, under no stop, with its own key."""
-    life = life_of(world, event)
+    life = life_of(replayed, event)
     if life is None:
         return
-    stop = world.stop_on(event, life)
+    stop = replayed.stop_on(event, life)
     if stop is not None and life.name:
         message = f"{_named(event)} was called under the stop `{stop[:60]}`"
         findings.add(Check.RULE_STOPPED, Damage.RULE_BROKEN, message, event.seq)
     action, digest = event.top("action") or "", event.top("digest") or ""
-    if event.text("call_key") != derived_key(world.tenant, action, digest):
+    if event.text("call_key") != derived_key(replayed.tenant, action, digest):
         message = f"the call of {_named(event)} has another key than its own"
         findings.add(Check.RULE_CALL_KEY, Damage.RULE_BROKEN, message, event.seq)
     if not life.known:
@@ -145,10 +147,10 @@ def check_intent(world: World, event: Event, findings: Findings) -> None:
         message = f"{_named(event)} was called, and is not what was judged"
         findings.add(Check.RULE_JUDGED, Damage.RULE_BROKEN, message, event.seq)
     elif event.data.get("again") is not True and life.outcome == "ask":
-        _check_yes(world, event, life, findings)
+        _check_yes(replayed, event, life, findings)
 
 
-def _check_yes(world: World, event: Event, life: ActionLife, findings: Findings) -> None:
+def _check_yes(replayed: ReplayedState, event: Event, life: ActionLife, findings: Findings) -> None:
     """Whether the yes that a call rests on still counts at that moment."""
     if life.approval_status != "approved" or event.top("approval") != life.approval:
         message = f"{_named(event)} was called without an approval"
@@ -157,35 +159,35 @@ def _check_yes(world: World, event: Event, life: ActionLife, findings: Findings)
     if life.expires_at is not None and event.at >= life.expires_at:
         message = f"{_named(event)} was called after the time of its approval was over"
         findings.add(Check.RULE_UNEXPIRED, Damage.RULE_BROKEN, message, event.seq)
-    people = {name: world.authority.person(name) for name in life.votes}
+    people = {name: replayed.authority.person(name) for name in life.votes}
     held = {name: life.counted(one.roles) for name, one in people.items() if one is not None}
     if not covers(life.asked, held):
         message = f"{_named(event)} was called on the yes of fewer people than were asked"
         findings.add(Check.RULE_QUORUM, Damage.RULE_BROKEN, message, event.seq)
 
 
-def check_settled(world: World, event: Event, findings: Findings) -> None:
+def check_settled(replayed: ReplayedState, event: Event, findings: Findings) -> None:
     """Whether who settled an unknown outcome may: a person with a role, who did not ask for it."""
-    life = life_of(world, event)
+    life = life_of(replayed, event)
     if life is None:
         return
-    person = world.authority.person(event.actor)
+    person = replayed.authority.person(event.actor)
     if event.actor_kind != "person" or person is None or not person.roles:
         message = f"`{event.actor[:60]}` settled {_named(event)} without a role"
         findings.add(Check.RULE_APPROVER, Damage.RULE_BROKEN, message, event.seq)
     if event.by in life.requesters:
         message = f"`{event.actor[:60]}` settled {_named(event)}, their own request"
         findings.add(Check.RULE_OWN_REQUEST, Damage.RULE_BROKEN, message, event.seq)
-    fault = deciding_fault(world, event, {DECIDE})
+    fault = deciding_fault(replayed, event, {DECIDE})
     if fault is not None:
         message = f"{fault} settled {_named(event)}"
         findings.add(Check.RULE_CREDENTIAL, Damage.RULE_BROKEN, message, event.seq)
 
 
-def check_compensated(world: World, event: Event, findings: Findings) -> None:
+def check_compensated(replayed: ReplayedState, event: Event, findings: Findings) -> None:
     """Whether another action took it back, and succeeded."""
-    life, by = life_of(world, event), event.text("by")
-    undo = world.actions.of(by or "")
+    life, by = life_of(replayed, event), event.text("by")
+    undo = replayed.actions.of(by or "")
     if life is None or not undo.known:
         return
     if undo.status != "succeeded" or undo.undoes != event.top("action"):
@@ -193,9 +195,9 @@ def check_compensated(world: World, event: Event, findings: Findings) -> None:
         findings.add(Check.RULE_COMPENSATED, Damage.RULE_BROKEN, message, event.seq)
 
 
-def check_escalated(world: World, event: Event, findings: Findings) -> None:
+def check_escalated(replayed: ReplayedState, event: Event, findings: Findings) -> None:
     """Whether it was the open question, at its present revision, that others may answer too."""
-    life = world.actions.of(event.text("of_action") or "")
+    life = replayed.actions.of(event.text("of_action") or "")
     if not life.known or life.approval_status != "pending":
         return
     if event.top("approval") != life.approval or event.whole("revision") != life.revision:
@@ -206,13 +208,13 @@ def check_escalated(world: World, event: Event, findings: Findings) -> None:
 # ---- what an entry makes true ------------------------------------------------------------------
 
 
-def move(world: World, event: Event) -> None:
+def move(replayed: ReplayedState, event: Event) -> None:
     """Take in what an entry says of its action."""
-    life = life_of(world, event)
+    life = life_of(replayed, event)
     if life is None:
         return
     if life.status == START:
-        _begin(world, event, life)
+        _begin(replayed, event, life)
     life.status = event.top("status") or life.status
     judged, choice = judgement_in(event), event.text("decision")
     if judged is not None:
@@ -228,14 +230,14 @@ def move(world: World, event: Event) -> None:
         life.call_key = event.text("call_key") or ""
 
 
-def _begin(world: World, event: Event, life: ActionLife) -> None:
-    life.known = world.whole or event.kind == "action.proposed"
+def _begin(replayed: ReplayedState, event: Event, life: ActionLife) -> None:
+    life.known = replayed.whole or event.kind == "action.proposed"
     life.name = event.top("name") or ""
     life.subject = event.top("subject") or ""
     life.undoes = event.text("undoes") or ""
     life.requesters = [event.by]
     request = event.top("request")
-    if request is not None and (asker := world.requests.of(request).requester):
+    if request is not None and (asker := replayed.requests.of(request).requester):
         life.requesters.append(asker)
 
 
@@ -254,14 +256,14 @@ def _judge(event: Event, life: ActionLife, judged: Fields) -> None:
     life.revision = revision if revision is not None else life.revision
 
 
-def escalate(world: World, event: Event) -> None:
+def escalate(replayed: ReplayedState, event: Event) -> None:
     """Take in that another role may decide too."""
-    life = world.actions.of(event.text("of_action") or "")
-    life.lent_to = event.text("role") or ""
+    life = replayed.actions.of(event.text("of_action") or "")
+    life.delegate = event.text("role") or ""
     # NOTE: entries of earlier logs name no roles, and mean all that were asked.
     asked = sorted({role for way in life.asked for role in way})
-    life.lent = list(event.texts("roles")) if "roles" in event.data else asked
-    life.lent_at = event.whole("revision") or 0
+    life.delegated_roles = list(event.texts("roles")) if "roles" in event.data else asked
+    life.delegated_revision = event.whole("revision") or 0
 
 
 def judgement_in(event: Event) -> Fields | None:
@@ -286,9 +288,9 @@ def derived_key(tenant: str, action: str, digest: str) -> str:
     return "sayso_" + hashlib.sha256(parts.encode()).hexdigest()[:40]
 
 
-def is_known(world: World, event: Event, life: ActionLife) -> bool:
+def is_known(replayed: ReplayedState, event: Event, life: ActionLife) -> bool:
     """Whether nothing of it is missing; of a first entry, whether it is one."""
-    return life.known or (life.status == START and world.whole)
+    return life.known or (life.status == START and replayed.whole)
 
 
 def _named(event: Event) -> str:

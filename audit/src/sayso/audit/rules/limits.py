@@ -14,7 +14,7 @@ from typing import Any, cast
 from sayso.audit.event import Event, texts_of
 from sayso.audit.fields import Fields, object_in
 from sayso.audit.rules.actions import YES, is_known, judgement_in, life_of
-from sayso.audit.rules.world import ActionLife, LimitInForce, LimitLife, World, use_name
+from sayso.audit.rules.replayed import ActionLife, LimitInForce, LimitLife, ReplayedState, use_name
 from sayso.audit.verifier.verification import Check, Damage, Findings
 
 HOLDING = frozenset({"approved", "executing", "accepted", "unknown"})
@@ -25,31 +25,31 @@ _STEPS = 256
 """Of a request, so many are known to be judged in one commit: no plan has more."""
 
 
-def check_limits(world: World, event: Event, findings: Findings) -> None:
+def check_limits(replayed: ReplayedState, event: Event, findings: Findings) -> None:
     """Whether what an action uses of limits fits, by what the log says was used before it."""
     approved = event.top("status") == "approved"
-    life = life_of(world, event) if approved or "limits" in event.data else None
+    life = life_of(replayed, event) if approved or "limits" in event.data else None
     if life is None:
         return
     said = said_in(event)
     for one in said:
-        fault = _fault(world, event, life, one)
+        fault = _fault(replayed, event, life, one)
         if fault is not None:
             message = f"the action `{(event.top('action') or '')[:64]}` {fault}"
             findings.add(Check.RULE_LIMIT, Damage.RULE_BROKEN, message, event.seq)
-    if approved and is_known(world, event, life) and not life.undoes:
-        for limit in _unsaid(world, event, life, {str(one.get("limit")) for one in said}):
+    if approved and is_known(replayed, event, life) and not life.undoes:
+        for limit in _unsaid(replayed, event, life, {str(one.get("limit")) for one in said}):
             message = f"the action `{(event.top('action') or '')[:64]}` was approved, and uses"
             message += f" nothing of the limit `{limit[:60]}` that counts it"
             findings.add(Check.RULE_LIMIT, Damage.RULE_BROKEN, message, event.seq)
 
 
-def _fault(world: World, event: Event, life: ActionLife, said: Fields) -> str | None:
+def _fault(replayed: ReplayedState, event: Event, life: ActionLife, said: Fields) -> str | None:
     name, cap, told = str(said.get("limit"))[:60], said.get("cap"), said.get("used")
     if type(cap) is not int or type(told) is not int:
         return None  # of before entries said so, or beyond what has a cap
     added = _added(said)
-    counted, since = _used_by_others(world, event, life, said, told + added)
+    counted, since = _used_by_others(replayed, event, life, said, told + added)
     if counted > told:
         return f"was judged by less than was used of the limit `{name}`: {told} for {counted}"
     is_hard = said.get("hard") is True
@@ -59,20 +59,22 @@ def _fault(world: World, event: Event, life: ActionLife, said: Fields) -> str | 
     amount = event.amount
     if amount is not None and said.get("currency") == amount[1] and added != amount[0]:
         return f"uses {added} of the limit `{name}`, and moves {amount[0]}"
-    known = world.limits_in_force.get(str(said.get("limit")))
+    known = replayed.limits_in_force.get(str(said.get("limit")))
     if known is not None and cap not in known.caps:
         return f"was judged by another limit `{name}` than the one in force"
     return None
 
 
-def _unsaid(world: World, event: Event, life: ActionLife, said: set[str]) -> Iterator[str]:
+def _unsaid(
+    replayed: ReplayedState, event: Event, life: ActionLife, said: set[str]
+) -> Iterator[str]:
     """The hard limits in force that count an action that is approved now, and are unsaid."""
     choice, judged = event.text("decision"), judgement_in(event) or {}
     by_itself = choice is None and judged.get("outcome") == "allow"
     if not by_itself and choice not in YES:
         return  # it was held, and is approved as it was
     moves = event.amount is not None and event.amount[0] > 0
-    for name, limit in world.limits_in_force.items():
+    for name, limit in replayed.limits_in_force.items():
         counts = limit.is_hard and event.top("name") in limit.names and (limit.counts or moves)
         if limit.of == _APPROVER:
             counts = counts and choice == "approve"
@@ -96,11 +98,11 @@ def _added(said: Fields) -> int:
     return 1 if said.get("currency") in {"", CARDS} else minor if type(minor) is int else 0
 
 
-def _place(world: World, event: Event, said: Fields) -> str:
+def _place(replayed: ReplayedState, event: Event, said: Fields) -> str:
     """Which counter; what nobody but the engine can tell apart is one by itself."""
     limit, key = str(said.get("limit")), said.get("key")
-    since = world.limits_in_force[limit].since if limit in world.limits_in_force else 0
-    if world.authority.policy is None:
+    since = replayed.limits_in_force[limit].since if limit in replayed.limits_in_force else 0
+    if replayed.authority.policy is None:
         # Another log tells of the policy: between two versions it may have gone, and come anew.
         since = event.whole("policy") or 0
     of, account = said.get("of"), said.get("account")
@@ -115,7 +117,7 @@ _OPEN = frozenset({"token", "approver", "agent", "tenant", "connector", "workspa
 
 
 def _used_by_others(
-    world: World, event: Event, life: ActionLife, said: Fields, after: int
+    replayed: ReplayedState, event: Event, life: ActionLife, said: Fields, after: int
 ) -> tuple[int, int]:
     """What others use by the entries before: what was judged before, and what was judged since.
 
@@ -125,10 +127,10 @@ def _used_by_others(
     Args:
         after: how full it was with the action.
     """
-    place, oldest = _place(world, event, said), said.get("oldest")
+    place, oldest = _place(replayed, event, said), said.get("oldest")
     start = oldest if type(oldest) is int else 0
     counts = said.get("currency") in {"", CARDS}
-    counter = world.limits.of(place)
+    counter = replayed.limits.of(place)
     used = since = 0
     for bucket, (count, minor) in counter.buckets.items():
         if int(bucket) >= start:
@@ -137,9 +139,9 @@ def _used_by_others(
         if use["place"] == place and use["bucket"] >= start and use["state"] != "released":
             used -= use["count"] if counts else _minor_of(use)
     request = event.top("request")
-    steps = world.requests.of(request).steps if used and request is not None else ()
+    steps = replayed.requests.of(request).steps if used and request is not None else ()
     for action in steps:
-        for use in world.actions.of(action).uses if action != event.top("action") else ():
+        for use in replayed.actions.of(action).uses if action != event.top("action") else ():
             beside = use["at"] == event.at and use["state"] == "held"
             is_here = use["place"] == place and use["bucket"] >= start
             if beside and is_here and use["told"] >= after:
@@ -150,7 +152,7 @@ def _used_by_others(
 # ---- what an entry makes true ------------------------------------------------------------------
 
 
-def follow(world: World, event: Event, life: ActionLife, was: str) -> None:
+def follow(replayed: ReplayedState, event: Event, life: ActionLife, was: str) -> None:
     """Take in what a change of an action does to its uses; see `actions.limits.following`.
 
     Args:
@@ -160,19 +162,23 @@ def follow(world: World, event: Event, life: ActionLife, was: str) -> None:
     if not said and not life.uses:
         return
     action = event.top("action") or ""
-    if said and request is not None and action not in (steps := world.requests.of(request).steps):
+    if (
+        said
+        and request is not None
+        and action not in (steps := replayed.requests.of(request).steps)
+    ):
         steps[:] = [*steps[1 - _STEPS :], action]
     if status in HOLDING or status == "pending_approval":
         anew = bool(said) or judgement_in(event) is not None or status in HOLDING
         for use in life.uses if was not in HOLDING and anew else ():
             if use["state"] == "held":
-                _change(world, event, use, "released")
+                _change(replayed, event, use, "released")
         for one in said:
-            _reserve(world, event, life, one)
+            _reserve(replayed, event, life, one)
         return
     newest = max((use["revision"] for use in life.uses if use["currency"] != CARDS), default=0)
     for use in life.uses:
-        _end(world, event, use, status, is_newest=use["revision"] == newest)
+        _end(replayed, event, use, status, is_newest=use["revision"] == newest)
 
 
 def followed(
@@ -188,27 +194,32 @@ def followed(
     Returns:
         By its name (`use_name`), the columns of each use that is changed.
     """
-    world, life = World(""), ActionLife(status=event.top("status") or was, revision=revision)
+    replayed, life = (
+        ReplayedState(""),
+        ActionLife(status=event.top("status") or was, revision=revision),
+    )
     life.uses = [{**use, "place": _name(use), "told": 0, "at": 0} for use in uses]
-    follow(world, event, life, was)
-    return dict(world.used)
+    follow(replayed, event, life, was)
+    return dict(replayed.used)
 
 
-def _end(world: World, event: Event, use: dict[str, Any], status: str, *, is_newest: bool) -> None:
+def _end(
+    replayed: ReplayedState, event: Event, use: dict[str, Any], status: str, *, is_newest: bool
+) -> None:
     held, settled = use["state"] == "held", use["state"] == "settled"
     if use["currency"] == CARDS:
         if held:
-            _change(world, event, use, "released")
+            _change(replayed, event, use, "released")
     elif status == "succeeded":
         late = use["state"] == "released" and is_newest
         if held or late:
             why = "late" if late else use["why"]
-            _change(world, event, use, "settled", minor=_moved(event, use["minor"]), why=why)
+            _change(replayed, event, use, "settled", minor=_moved(event, use["minor"]), why=why)
     elif settled:
         if status in {"compensated", "failed"}:
-            _change(world, event, use, "returned")
+            _change(replayed, event, use, "returned")
     elif held:
-        _change(world, event, use, "released")
+        _change(replayed, event, use, "released")
 
 
 def _moved(event: Event, minor: int) -> int:
@@ -222,14 +233,14 @@ def _moved(event: Event, minor: int) -> int:
     return -(-minor * amount // planned[0])
 
 
-def _reserve(world: World, event: Event, life: ActionLife, said: Fields) -> None:
-    place = _place(world, event, said)
+def _reserve(replayed: ReplayedState, event: Event, life: ActionLife, said: Fields) -> None:
+    place = _place(replayed, event, said)
     of, key = said.get("of"), said.get("key")
     minor, bucket, told = said.get("minor"), said.get("bucket"), said.get("used")
     for use in life.uses:
         same = use["revision"] == life.revision and use["place"] == place
         if same and use["state"] != "released":
-            _count(world, use, -1)
+            _count(replayed, use, -1)
             life.uses.remove(use)
             break
     fresh: dict[str, Any] = {
@@ -249,12 +260,12 @@ def _reserve(world: World, event: Event, life: ActionLife, said: Fields) -> None
     }
     life.uses[:] = [one for one in life.uses if _name(one) != _name(fresh)]
     life.uses.append(fresh)
-    _count(world, fresh, 1)
-    _tell(world, event, fresh)
+    _count(replayed, fresh, 1)
+    _tell(replayed, event, fresh)
 
 
 def _change(
-    world: World,
+    replayed: ReplayedState,
     event: Event,
     use: dict[str, Any],
     state: str,
@@ -262,23 +273,23 @@ def _change(
     minor: int | None = None,
     why: str | None = None,
 ) -> None:
-    _count(world, use, -1)
+    _count(replayed, use, -1)
     use["state"] = state
     use["minor"] = use["minor"] if minor is None else minor
     use["why"] = use["why"] if why is None else why
-    _count(world, use, 1)
-    _tell(world, event, use)
+    _count(replayed, use, 1)
+    _tell(replayed, event, use)
 
 
-def _tell(world: World, event: Event, use: dict[str, Any]) -> None:
+def _tell(replayed: ReplayedState, event: Event, use: dict[str, Any]) -> None:
     said = {name: use[name] for name in ("bucket", "count", "minor", "state", "why")}
-    world.used.append((_name(use), {**said, "last_seq": event.seq}))
+    replayed.used.append((_name(use), {**said, "last_seq": event.seq}))
 
 
-def _count(world: World, use: dict[str, Any], sign: int) -> None:
+def _count(replayed: ReplayedState, use: dict[str, Any], sign: int) -> None:
     if use["state"] == "released":
         return
-    life: LimitLife = world.limits.of(use["place"])
+    life: LimitLife = replayed.limits.of(use["place"])
     bucket = str(use["bucket"])
     count, minor = life.buckets.get(bucket, (0, 0))
     left = (count + sign * use["count"], minor + sign * _minor_of(use))
@@ -301,12 +312,12 @@ def _name(use: dict[str, Any]) -> str:
 # ---- which limits there are --------------------------------------------------------------------
 
 
-def put_in_force(world: World, event: Event) -> None:
+def put_in_force(replayed: ReplayedState, event: Event) -> None:
     """Take in the limits of a version of the policy; a new one counts from nothing."""
     found: dict[str, LimitInForce] = {}
     for fields in _objects(event.data.get("limits_in_force")):
         name = str(fields.get("id"))
-        before, caps = world.limits_in_force.get(name), fields.get("caps")
+        before, caps = replayed.limits_in_force.get(name), fields.get("caps")
         numbers = cast("list[object]", caps) if isinstance(caps, list) else []
         found[name] = LimitInForce(
             since=event.seq if before is None else before.since,
@@ -317,4 +328,4 @@ def put_in_force(world: World, event: Event) -> None:
             automatic=fields.get("automatic") is True,
             is_hard=fields.get("hard") is True,
         )
-    world.limits_in_force = found
+    replayed.limits_in_force = found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sayso.audit.authority.credentials import DECIDE, HOST
 from sayso.audit.event import Event
 from sayso.audit.rules.people import deciding_fault
-from sayso.audit.rules.world import Asked, World
+from sayso.audit.rules.replayed import Asked, ReplayedState
 from sayso.audit.verifier.damage import Check, Damage
 from sayso.audit.verifier.verification import Findings
 
@@ -19,50 +19,50 @@ def about(event: Event) -> str:
     return event.text("repair") or event.text("finding") or ""
 
 
-def check_repair(world: World, event: Event, findings: Findings) -> None:
+def check_repair(replayed: ReplayedState, event: Event, findings: Findings) -> None:
     """Whether rows are rebuilt, or a finding is accepted, by two people: one asks, one confirms."""
-    fault = repair_fault(world, event)
+    fault = repair_fault(replayed, event)
     if fault is not None:
         message = f"{fault} at `{event.kind}`"
         findings.add(Check.RULE_REPAIR, Damage.RULE_BROKEN, message, event.seq)
 
 
-def repair_fault(world: World, event: Event) -> str | None:
+def repair_fault(replayed: ReplayedState, event: Event) -> str | None:
     """What is wrong with who asks for it or confirms it, in words; None when nothing is."""
-    person = world.authority.person(event.actor)
+    person = replayed.authority.person(event.actor)
     if event.actor_kind != "person" or person is None or not person.roles:
         return f"`{event.actor[:60]}` acted without a role"
     # INVARIANT: by a credential of each of them. Whoever runs the host is one, whatever they say.
     if event.text("credential") == HOST:
         return f"`{event.actor[:60]}` acted by the host's word"
-    fault = deciding_fault(world, event, {DECIDE})
+    fault = deciding_fault(replayed, event, {DECIDE})
     if fault is not None:
         return f"{fault} acted"
     if not about(event):
         return "nothing is named"
     if event.kind in ASKS:
         return None
-    asked = world.asked.get(about(event))
+    asked = replayed.asked.get(about(event))
     if asked is None or asked.kind != _asking(event.kind) or asked.by != event.text("asked_by"):
         return "nobody had asked for just this"
     if asked.by == event.actor:
         return "one person stood in the place of two"
-    if (other := world.authority.person(asked.by)) is None or not other.roles:
+    if (other := replayed.authority.person(asked.by)) is None or not other.roles:
         return f"`{asked.by[:60]}`, who had asked, has no role"
     return None
 
 
-def follow(world: World, event: Event) -> None:
+def follow(replayed: ReplayedState, event: Event) -> None:
     """Take in what is asked for, and what two people have accepted."""
-    if not world.judges or repair_fault(world, event) is not None:
+    if not replayed.judges or repair_fault(replayed, event) is not None:
         return  # INVARIANT: what breaks the rules accepts nothing
     name = about(event)
     if event.kind in ASKS:
-        world.asked[name] = Asked(kind=event.kind, by=event.actor, seq=event.seq)
+        replayed.asked[name] = Asked(kind=event.kind, by=event.actor, seq=event.seq)
         return
-    world.asked.pop(name, None)
+    replayed.asked.pop(name, None)
     if event.kind == "audit.finding_accepted":
-        world.accepted[name] = event.seq
+        replayed.accepted[name] = event.seq
 
 
 def _asking(kind: str) -> str:

@@ -8,73 +8,73 @@ from __future__ import annotations
 from sayso.audit.authority.credentials import DECIDE
 from sayso.audit.event import Event
 from sayso.audit.rules.people import deciding_fault
-from sayso.audit.rules.world import World
+from sayso.audit.rules.replayed import ReplayedState
 from sayso.audit.verifier.verification import Check, Damage, Findings
 
 
-def check_asked_before(world: World, event: Event, findings: Findings) -> None:
+def check_asked_before(replayed: ReplayedState, event: Event, findings: Findings) -> None:
     """Whether a request was asked before anything else is told of it."""
     request = event.top("request")
-    if world.whole and request is not None and not world.requests.of(request).requester:
+    if replayed.whole and request is not None and not replayed.requests.of(request).requester:
         message = f"the request `{request[:64]}` was never asked"
         findings.add(Check.RULE_TRANSITION, Damage.RULE_BROKEN, message, event.seq)
 
 
-def ask(world: World, event: Event) -> None:
+def ask(replayed: ReplayedState, event: Event) -> None:
     """Take in who asked."""
     request = event.top("request")
     if request is not None:
-        world.requests.of(request).requester = event.by
+        replayed.requests.of(request).requester = event.by
 
 
-def check_proposed(world: World, event: Event, findings: Findings) -> None:
+def check_proposed(replayed: ReplayedState, event: Event, findings: Findings) -> None:
     """Whether who proposes a draft may, and it is the one that was left to people last."""
     request = event.top("request")
-    if request is None or not world.requests.of(request).requester:
+    if request is None or not replayed.requests.of(request).requester:
         return
     named = f"what was drafted for the request `{request[:64]}`"
-    person = world.authority.person(event.actor)
+    person = replayed.authority.person(event.actor)
     if event.actor_kind != "person" or person is None or not person.roles:
         message = f"`{event.actor[:60]}` proposed {named} without a role"
         findings.add(Check.RULE_APPROVER, Damage.RULE_BROKEN, message, event.seq)
-    fault = deciding_fault(world, event, {DECIDE})
+    fault = deciding_fault(replayed, event, {DECIDE})
     if fault is not None:
         message = f"{fault} proposed {named}"
         findings.add(Check.RULE_CREDENTIAL, Damage.RULE_BROKEN, message, event.seq)
-    if world.whole and event.text("draft") != (world.requests.of(request).draft or None):
+    if replayed.whole and event.text("draft") != (replayed.requests.of(request).draft or None):
         message = f"`{event.actor[:60]}` proposed another thing than {named}"
         findings.add(Check.RULE_BOUND, Damage.RULE_BROKEN, message, event.seq)
 
 
-def check_answered(world: World, event: Event, findings: Findings) -> None:
+def check_answered(replayed: ReplayedState, event: Event, findings: Findings) -> None:
     """Whether the customer answers what they were asked last."""
     request = event.top("request")
     if request is None:
         return
-    life = world.requests.of(request)
+    life = replayed.requests.of(request)
     if life.asked and (life.answered or event.text("asked") != life.asked):
         message = f"the customer of the request `{request[:64]}` answers what nobody asked"
         findings.add(Check.RULE_BOUND, Damage.RULE_BROKEN, message, event.seq)
 
 
-def check_restated(world: World, event: Event, findings: Findings) -> None:
+def check_restated(replayed: ReplayedState, event: Event, findings: Findings) -> None:
     """Whether what a customer said yes to is planned, as it was restated to them."""
     request = event.top("request")
     if request is None or event.data.get("confirmed") is not True:
         return
-    life, plan = world.requests.of(request), event.text("plan")
-    is_told = life.asked or (world.whole and plan is not None)  # older logs say less
+    life, plan = replayed.requests.of(request), event.text("plan")
+    is_told = life.asked or (replayed.whole and plan is not None)  # older logs say less
     if is_told and not (life.asked and life.answered and plan == life.restated):
         message = f"the plan of the request `{request[:64]}` is not the one that was restated"
         findings.add(Check.RULE_BOUND, Damage.RULE_BROKEN, message, event.seq)
 
 
-def follow(world: World, event: Event) -> None:
+def follow(replayed: ReplayedState, event: Event) -> None:
     """Take in what is drafted from here on: nothing, unless the entry says so."""
     request = event.top("request")
     if request is not None:
         drafts = event.kind in {"request.handed_over", "request.questioned"}
-        life = world.requests.of(request)
+        life = replayed.requests.of(request)
         life.draft = (event.text("draft") or "") if drafts else ""
         if event.kind == "request.questioned":
             life.asked, life.restated = event.text("asked") or "", event.text("plan") or ""

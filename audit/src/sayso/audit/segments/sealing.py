@@ -20,8 +20,8 @@ from pathlib import Path
 import orjson
 
 from sayso.audit.atomic_files import sync_folder
+from sayso.audit.authority.codec import parts
 from sayso.audit.authority.directory import Directory
-from sayso.audit.authority.stated import parts
 from sayso.audit.entry import Actor, Entry, EntryKind, Json
 from sayso.audit.io_errors import unwritten
 from sayso.audit.log import AuditLog

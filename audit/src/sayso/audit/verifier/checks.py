@@ -14,7 +14,7 @@ from typing import Self
 
 from sayso.audit.authority.keyring import Keyring
 from sayso.audit.log_of_logs import EnteredHead, judge_entered
-from sayso.audit.rules.world import StopEverywhere
+from sayso.audit.rules.replayed import StopEverywhere
 from sayso.audit.segments.sealed import SealedSegment
 from sayso.audit.signed_note.consistency_proof import Growth, is_beginning
 from sayso.audit.signed_note.cosigned_checkpoints import (
@@ -542,8 +542,8 @@ def judge_log(
     state_rows = uncompared = 0
     if source.state is not None:
         state_rows, uncompared = judge_state(source.state, walk, source.body_at, findings)
-    if walk.world is not None:
-        findings.accepted = walk.world.accepted
+    if walk.replayed is not None:
+        findings.accepted = walk.replayed.accepted
     rebuilt_rows = 0
     if source.stored is not None and walk.rebuilt is not None:
         unread = walk.skipped > 0
@@ -569,15 +569,15 @@ def judge_log(
         state_rows=state_rows,
         rebuilt_rows=rebuilt_rows,
         deep=deep,
-        judged=0 if walk.world is None else walk.world.judged,
-        rules_from=None if walk.world is None else walk.world.authority.adopted,
+        judged=0 if walk.replayed is None else walk.replayed.judged,
+        rules_from=None if walk.replayed is None else walk.replayed.authority.adopted,
         complete=not walk.skipped,
         pruned_to=sealed.pruned_to,
         segments=sealed.files,
         uncompared_rows=uncompared,
         findings=findings.open,
         accepted=findings.agreed,
-        asked={name: one.by for name, one in walk.world.asked.items()} if walk.world else {},
+        asked={name: one.by for name, one in walk.replayed.asked.items()} if walk.replayed else {},
         dropped=findings.dropped,
         warnings=findings.all_warnings,
         verdict=findings.verdict,

@@ -93,8 +93,8 @@ def judge_segment_file(
         if is_segment_name(path.name) and path.name != named:
             message = f"the file `{path.name}` is another one than its name says"
             findings.add(Check.SEGMENT_DIGEST, Damage.EDITED, message)
-    if walk.world is not None:
-        findings.accepted = walk.world.accepted
+    if walk.replayed is not None:
+        findings.accepted = walk.replayed.accepted
     whole = findings.verdict is not Verdict.TAMPERED
     return LogVerification(
         tenant=info.tenant,

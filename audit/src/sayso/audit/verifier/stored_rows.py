@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sayso.audit.authority.keyring import Keyring, key_of, pseudonym_of
 from sayso.audit.entry import FORMAT_VERSION, Json, canonical_bytes
 from sayso.audit.fields import Fields
-from sayso.audit.restated import plan_digest, question_digest
+from sayso.audit.request_digests import plan_digest, question_digest
 from sayso.audit.row_seal import SEALED, sealed_bytes
-from sayso.audit.rules.world import use_name
+from sayso.audit.rules.replayed import use_name
 from sayso.audit.verifier.replay import JUDGED, SEAL, State, vote_id
 from sayso.audit.verifier.replay_controls import note_id
 from sayso.errors import Code, ConfigError, RefusedError

@@ -12,8 +12,8 @@ import orjson
 
 from sayso.audit.entry import MAX_BODY_BYTES, MAX_INT, StoredEntry
 from sayso.audit.event import Event
-from sayso.audit.rules.book import judge
-from sayso.audit.rules.world import StopEverywhere, World
+from sayso.audit.rules.registry import judge
+from sayso.audit.rules.replayed import ReplayedState, StopEverywhere
 from sayso.audit.segments.sealed import PRUNED, SEALED, TILE_LEVEL
 from sayso.audit.signing.rotation import ROTATED, RotationEntry
 from sayso.audit.tree.merkle import Frontier, leaf_hash
@@ -100,7 +100,9 @@ class Walk:
         """For each approval, its last entry that says the approval's own status."""
         self.rebuilt = Rebuilt() if deep else None
         """The rows as the entries give them; only in a deep walk."""
-        self.world = World(tenant, whole=begin == 0, everywhere=everywhere) if deep else None
+        self.replayed = (
+            ReplayedState(tenant, whole=begin == 0, everywhere=everywhere) if deep else None
+        )
         """What the entries have made true; only in a deep walk."""
 
     def run(
@@ -149,8 +151,8 @@ class Walk:
             self.skipped += 1 << TILE_LEVEL
         self._expected = self.frontier.size
         self.rotations.extend(rotations)
-        if self.world is not None and self.skipped:
-            self.world.miss()
+        if self.replayed is not None and self.skipped:
+            self.replayed.miss()
 
     def root_at(self, size: int) -> bytes | None:
         """The root at one of the marks; None where it was not reached."""
@@ -266,24 +268,24 @@ class Walk:
     def _judge_deeply(self, fields: dict[str, object], body: bytes, seq: int) -> None:
         if self.rebuilt is not None:
             self.rebuilt.note(fields, seq)
-        if self.world is not None:
+        if self.replayed is not None:
             known = len(self._findings.kept)
-            judge(self.world, Event.of(fields, seq), self._findings)
+            judge(self.replayed, Event.of(fields, seq), self._findings)
             if len(self._findings.kept) > known:
                 self._findings.name_rules(known, leaf_hash(body))
-            if self.world.used:
-                self._note_uses(self.world, seq)
+            if self.replayed.used:
+                self._note_uses(self.replayed, seq)
         try:
             StoredEntry.read(body)
         except IntegrityError as error:
             self._add(Check.BODY_FORMAT, Damage.NON_CANONICAL, error.message, seq)
 
-    def _note_uses(self, world: World, seq: int) -> None:
+    def _note_uses(self, replayed: ReplayedState, seq: int) -> None:
         """Take in what an entry changed of what is used of limits: its rows are compared too."""
-        for name, use in world.used:
+        for name, use in replayed.used:
             if self.rebuilt is not None:
                 self.rebuilt.say("limit_use", name, {**use, SEQ: seq, BEGUN: True})
-        world.used.clear()
+        replayed.used.clear()
 
     def _judge_columns(self, row: Row, fields: dict[str, object], seq: int) -> None:
         if self._as_row_text:

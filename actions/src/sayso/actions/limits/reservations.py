@@ -15,7 +15,7 @@ from typing import cast
 
 from sayso.actions.limits.definition import Limit, LimitSet, Of
 from sayso.actions.limits.following import HOLDING, LimitsFollowing
-from sayso.actions.limits.look import Look, Planned
+from sayso.actions.limits.limit_check import LimitCheck, Planned
 from sayso.actions.limits.usage import (
     CARDS,
     CounterKey,
@@ -59,7 +59,7 @@ class Circumstances:
     approver: str = ""
 
 
-class LimitBook:
+class LimitReservations:
     """Looks at limits and keeps their rows.
 
     Args:
@@ -72,9 +72,9 @@ class LimitBook:
 
     # ---- looking -------------------------------------------------------------------------------
 
-    def look(
+    def check(
         self, reader: Reader, about: Circumstances, *, automatic: bool, approver: bool = False
-    ) -> list[Look]:
+    ) -> list[LimitCheck]:
         """How each limit stands that counts the action.
 
         Args:
@@ -83,26 +83,26 @@ class LimitBook:
         """
         if about.row.undoes is not None:
             return []  # taking back is never limited
-        found: list[Look] = []
+        found: list[LimitCheck] = []
         for limit in about.limits.about(about.action):
             wanted = (limit.of is Of.APPROVER) is approver
             if wanted and limit.cards is None and (automatic or not limit.automatic):
                 found += self._counted(reader, about, limit)
         return _filled(reader, about, found)
 
-    def look_at_cards(self, reader: Reader, about: Circumstances) -> list[Look]:
+    def check_cards(self, reader: Reader, about: Circumstances) -> list[LimitCheck]:
         """How the limits on open cards stand."""
         if about.row.undoes is not None:
             return []  # taking back is never limited
         found = [
-            Look(limit, self._place(reader, about, limit, CARDS))
+            LimitCheck(limit, self._place(reader, about, limit, CARDS))
             for limit in about.limits.about(about.action)
             if limit.cards is not None
         ]
         looks = _filled(reader, about, found)
         return [_without_own_cards(reader, about.row, look) for look in looks]
 
-    def _counted(self, reader: Reader, about: Circumstances, limit: Limit) -> Iterator[Look]:
+    def _counted(self, reader: Reader, about: Circumstances, limit: Limit) -> Iterator[LimitCheck]:
         """What the action would use of a limit, before anybody has looked how much is used."""
         assert limit.window is not None, "only of what counts over a time"
         bucket = limit.window.bucket(about.now, about.calendar)
@@ -112,9 +112,9 @@ class LimitBook:
         if limit.sums and amount is not None and amount.amount_minor > 0:
             currency, minor, unknown = _in_currency(about, limit, amount)
             place = self._place(reader, about, limit, currency)
-            yield Look(limit, place, bucket, oldest, minor, unknown)
+            yield LimitCheck(limit, place, bucket, oldest, minor, unknown)
         if limit.count is not None:
-            yield Look(limit, self._place(reader, about, limit, ""), bucket, oldest)
+            yield LimitCheck(limit, self._place(reader, about, limit, ""), bucket, oldest)
 
     def _place(
         self, reader: Reader, about: Circumstances, limit: Limit, currency: str
@@ -161,8 +161,8 @@ class LimitBook:
         self,
         tx: Reader,
         action_id: str,
-        looks: Sequence[tuple[Look, Why]],
-        turned_away: Sequence[Look] = (),
+        looks: Sequence[tuple[LimitCheck, Why]],
+        turned_away: Sequence[LimitCheck] = (),
     ) -> None:
         """Note what an action will reserve, for `follow`, and for others that are judged before.
 
@@ -211,14 +211,14 @@ def _provider(about: Circumstances) -> str:
     return f"{about.row.name.partition('.')[0]}|{about.resolved.account.partition(' (')[0]}"
 
 
-def _filled(reader: Reader, about: Circumstances, looks: Sequence[Look]) -> list[Look]:
+def _filled(reader: Reader, about: Circumstances, looks: Sequence[LimitCheck]) -> list[LimitCheck]:
     """The same with what is used by others, stored or judged in this commit."""
     others = [
-        one.look
+        one.check
         for one in _tentative(reader)
         if one.action_id != about.row.id and not one.turned_away
     ]
-    found: list[Look] = []
+    found: list[LimitCheck] = []
     stored = read_used(reader, [(look.place, look.oldest) for look in looks])
     for look, used in zip(looks, stored, strict=True):
         for other in others:
@@ -228,7 +228,7 @@ def _filled(reader: Reader, about: Circumstances, looks: Sequence[Look]) -> list
     return found
 
 
-def _without_own_cards(reader: Reader, row: ActionRow, look: Look) -> Look:
+def _without_own_cards(reader: Reader, row: ActionRow, look: LimitCheck) -> LimitCheck:
     """The same without the action's own card, which is about to be asked about anew."""
     if row.judgement is None or not row.judgement.holds:
         return look

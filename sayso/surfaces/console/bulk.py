@@ -13,8 +13,8 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from sayso.errors import RefusedError
+from sayso.sdk.bulk import MOST_IN_BULK, SolutionGroup, chosen
 from sayso.sdk.solution_view import SolutionView
-from sayso.sdk.together import MOST_TOGETHER, Together, chosen
 from sayso.surfaces.console.edge import Form, read_form
 from sayso.surfaces.console.render import plural
 from sayso.surfaces.console.solution import StatusSentence
@@ -30,19 +30,19 @@ class BulkLine:
     kind: str
 
 
-async def show_together(visit: Visit) -> Response:
+async def show_bulk(visit: Visit) -> Response:
     """The page: each of them, or those that were ticked, and what they come to."""
     query = visit.request.query_params
     rule, ticked = query.get("rule", "")[:400], set(query.getlist("item"))
-    waiting = await visit.sayso.solutions.waiting_for(visit.person, limit=4 * MOST_TOGETHER)
+    waiting = await visit.sayso.solutions.waiting_for(visit.person, limit=4 * MOST_IN_BULK)
     items = [item for item in waiting.items if not ticked or item.id in ticked]
     return _page(visit, chosen(items, rule))
 
 
-async def answer_together(visit: Visit) -> Response:
+async def answer_bulk(visit: Visit) -> Response:
     """Answer each of those that are ticked, if they and their total are still what was shown."""
     form = await read_form(visit.request)
-    shown = form.all("item")[:MOST_TOGETHER]
+    shown = form.all("item")[:MOST_IN_BULK]
     ticked = await _ticked(visit, form, form.one("rule")[:400], shown)
     if set(form.all("item")) != set(form.all("shown")):
         # A browser that cannot hide the button of the whole: it decides nothing else than it names.
@@ -59,13 +59,13 @@ async def answer_together(visit: Visit) -> Response:
     done = sum(line.kind == "done" for line in lines)
     title = f"You said yes to {done} of {plural(len(lines), 'solution')}"
     page = visit.page(title, "")
-    return visit.show("together.html", page, together=ticked, lines=lines, title=title)
+    return visit.show("bulk.html", page, bulk=ticked, lines=lines, title=title)
 
 
-async def _ticked(visit: Visit, form: Form, rule: str, shown: Sequence[str]) -> Together:
+async def _ticked(visit: Visit, form: Form, rule: str, shown: Sequence[str]) -> SolutionGroup:
     """Those of a form that wait for this person still, exactly as they were shown."""
     said = form.named("digest.")
-    waiting = await visit.sayso.solutions.waiting_for(visit.person, limit=4 * MOST_TOGETHER)
+    waiting = await visit.sayso.solutions.waiting_for(visit.person, limit=4 * MOST_IN_BULK)
     theirs = {item.id: item for item in waiting.items}
     items = [theirs[name] for name in shown if name in theirs]
     return chosen([item for item in items if said.get(item.id) == item.digest], rule)
@@ -92,19 +92,19 @@ async def _answer(visit: Visit, item: SolutionView, digest: str) -> BulkLine:
 
 
 def _page(
-    visit: Visit, together: Together, note: StatusSentence | None = None, *, status: int = 200
+    visit: Visit, bulk: SolutionGroup, note: StatusSentence | None = None, *, status: int = 200
 ) -> Response:
     """The page; with a note nothing on it decides, since a yes was just clicked in its place."""
-    count = len(together.items)
+    count = len(bulk.items)
     title = f"{plural(count, 'solution')} of one rule" if count else "Nothing of that rule waits"
-    names = [("item", item.id) for item in together.items]
+    names = [("item", item.id) for item in bulk.items]
     return visit.show(
-        "together.html",
+        "bulk.html",
         visit.page(title, ""),
         status=status,
-        together=together,
+        bulk=bulk,
         title=title,
         note=note,
-        again=urlencode([("rule", together.rule), *names]),
+        again=urlencode([("rule", bulk.rule), *names]),
         lines=(),
     )

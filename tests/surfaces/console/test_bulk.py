@@ -22,12 +22,12 @@ from surfaces.console.served_console import (
 
 from sayso.audit.authority.people import KnownPerson
 from sayso.money import Money
-from sayso.sdk.together import MOST_TOGETHER, Together, by_rule, rule_of
+from sayso.sdk.bulk import MOST_IN_BULK, SolutionGroup, by_rule, rule_of
 
 pytestmark = pytest.mark.promise("console:together")
 
 
-async def waiting(console: ServedConsole, number: int = 3, words: str = WORDS) -> Together:
+async def waiting(console: ServedConsole, number: int = 3, words: str = WORDS) -> SolutionGroup:
     """So many solutions of one rule, which wait for a manager."""
     for customer in range(1, number + 1):
         await console.ask(words, customer=customer)
@@ -44,7 +44,7 @@ async def person(console: ServedConsole, name: str = "maria") -> KnownPerson:
     return found
 
 
-def fields(group: Together, *ticked: str) -> dict[str, str | list[str]]:
+def fields(group: SolutionGroup, *ticked: str) -> dict[str, str | list[str]]:
     """The form of the page, with these ticked; all unless said."""
     ids = [item.id for item in group.items]
     return {
@@ -64,7 +64,7 @@ async def post(
         return await browser.post(f"{ROOT}/together", data=form)
 
 
-async def statuses(console: ServedConsole, group: Together) -> list[str]:
+async def statuses(console: ServedConsole, group: SolutionGroup) -> list[str]:
     """How each stands now."""
     return [(await console.sayso.solutions.get(item.id)).status for item in group.items]
 
@@ -127,11 +127,11 @@ async def test_no_more_than_twenty_are_answered_with_one_yes(tmp_path: Path) -> 
             await console.ask(customer=customer)
         waiting = await console.sayso.solutions.waiting_for(await person(console))
         rule = rule_of(waiting.items[0])
-        assert len(waiting.items) == MOST_TOGETHER + 1 == 21
+        assert len(waiting.items) == MOST_IN_BULK + 1 == 21
         async with console.client(await console.sign_in()) as browser:
             page = (await browser.get(f"{ROOT}/together", params={"rule": rule})).text
         assert "Yes to 20, $2,780.00" in page
-        forged = Together(rule=rule, why="", items=waiting.items)
+        forged = SolutionGroup(rule=rule, why="", items=waiting.items)
         assert "You said yes" not in (await post(console, fields(forged))).text
         assert set(await statuses(console, forged)) == {"pending"}
 

@@ -64,9 +64,9 @@ class ActionLife(_Life):
     approval: str = ""
     approval_status: str = ""
     votes: list[str] = field(default_factory=list[str])
-    lent: list[str] = field(default_factory=list[str])
-    lent_to: str = ""
-    lent_at: int = 0
+    delegated_roles: list[str] = field(default_factory=list[str])
+    delegate: str = ""
+    delegated_revision: int = 0
     call_key: str = ""
     undoes: str = ""
     currency: str = ""
@@ -75,8 +75,8 @@ class ActionLife(_Life):
 
     def counted(self, roles: frozenset[str]) -> frozenset[str]:
         """The roles that somebody's word counts for, who holds these."""
-        if self.lent_to and self.lent_at == self.revision and self.lent_to in roles:
-            return roles | frozenset(self.lent)
+        if self.delegate and self.delegated_revision == self.revision and self.delegate in roles:
+            return roles | frozenset(self.delegated_roles)
         return roles
 
 
@@ -222,7 +222,7 @@ SKEW_MICROS = 60_000_000
 by time; within a log the order of its entries is what counts."""
 
 
-class World:
+class ReplayedState:
     """What a log has made true so far.
 
     Args:

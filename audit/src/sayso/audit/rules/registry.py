@@ -1,8 +1,8 @@
 """The book of rules: for every kind of entry, what it is judged by, or why there is nothing.
 
 To add a kind: put it into `EntryKind`, and here. `JudgedBy` names functions
-`(world, event, findings)` that judge the entry by what the log has made true before it, and
-`makes`, a function `(world, event)` that takes in what the entry makes true. `Free` says why
+`(replayed, event, findings)` that judge the entry by what the log has made true before it, and
+`makes`, a function `(replayed, event)` that takes in what the entry makes true. `Free` says why
 nothing is judged. A kind that is not here fails the tests, and so does a `Check` that no test
 breaks.
 """
@@ -27,11 +27,11 @@ from sayso.audit.rules import (
     repairs,
     requests,
 )
-from sayso.audit.rules.world import World
+from sayso.audit.rules.replayed import ReplayedState
 from sayso.audit.verifier.verification import Findings
 
-Rule: TypeAlias = Callable[[World, Event, Findings], None]
-Making: TypeAlias = Callable[[World, Event], None]
+Rule: TypeAlias = Callable[[ReplayedState, Event, Findings], None]
+Making: TypeAlias = Callable[[ReplayedState, Event], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +71,18 @@ def _action(*rules: Rule) -> JudgedBy:
     return JudgedBy(moves, _move)
 
 
-def _move(world: World, event: Event) -> None:
-    life = actions.life_of(world, event)
+def _move(replayed: ReplayedState, event: Event) -> None:
+    life = actions.life_of(replayed, event)
     was = "" if life is None else life.status
-    actions.move(world, event)
-    passkeys.count(world, event)
+    actions.move(replayed, event)
+    passkeys.count(replayed, event)
     if life is not None:
-        limits.follow(world, event, life, was)
+        limits.follow(replayed, event, life, was)
 
 
-def _activate(world: World, event: Event) -> None:
-    policy.end(world, event)
-    limits.put_in_force(world, event)
+def _activate(replayed: ReplayedState, event: Event) -> None:
+    policy.end(replayed, event)
+    limits.put_in_force(replayed, event)
 
 
 def _decided(*rules: Rule) -> JudgedBy:
@@ -93,7 +93,7 @@ def _decided(*rules: Rule) -> JudgedBy:
 _REPAIR = JudgedBy((repairs.check_repair,), repairs.follow)
 _REQUEST = JudgedBy((requests.check_asked_before,), requests.follow)
 
-BOOK: Mapping[EntryKind, JudgedBy | Free] = MappingProxyType(
+REGISTRY: Mapping[EntryKind, JudgedBy | Free] = MappingProxyType(
     {
         EntryKind.LOG_OPENED: Free("written by nothing today"),
         EntryKind.RULES_ADOPTED: Free("from it on the rules are judged"),
@@ -191,17 +191,17 @@ BOOK: Mapping[EntryKind, JudgedBy | Free] = MappingProxyType(
 )
 
 _KINDS: Mapping[str, JudgedBy] = {
-    kind.value: rules for kind, rules in BOOK.items() if isinstance(rules, JudgedBy)
+    kind.value: rules for kind, rules in REGISTRY.items() if isinstance(rules, JudgedBy)
 }
 
 
-def judge(world: World, event: Event, findings: Findings) -> None:
+def judge(replayed: ReplayedState, event: Event, findings: Findings) -> None:
     """Judge the next entry by what came before it, and take in what it makes true."""
     rules = _KINDS.get(event.kind)
     if rules is not None:
-        if world.judges:
+        if replayed.judges:
             for rule in rules.rules:
-                rule(world, event, findings)
+                rule(replayed, event, findings)
         if rules.makes is not None:
-            rules.makes(world, event)
-    world.advance(event)
+            rules.makes(replayed, event)
+    replayed.advance(event)

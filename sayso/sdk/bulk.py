@@ -17,12 +17,12 @@ from sayso.errors import RefusedError
 from sayso.money import Money
 from sayso.sdk.solution_view import SolutionView
 
-MOST_TOGETHER = 20
+MOST_IN_BULK = 20
 """At most this many are answered at once: more are not looked at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Together:
+class SolutionGroup:
     """Solutions of one rule that wait for one person.
 
     Attributes:
@@ -70,7 +70,7 @@ def rule_of(view: SolutionView) -> str:
     return "+".join(sorted({str(rule) for card in cards for rule in card["rules"]}))
 
 
-def by_rule(items: Iterable[SolutionView]) -> list[Together]:
+def by_rule(items: Iterable[SolutionView]) -> list[SolutionGroup]:
     """Those that wait, by rule, where there are at least two of one; in the order of the first.
 
     What needs a passkey is answered by itself: a signature is of one solution.
@@ -83,7 +83,7 @@ def by_rule(items: Iterable[SolutionView]) -> list[Together]:
     return [_of(rule, views) for rule, views in found.items() if len(views) > 1]
 
 
-def chosen(items: Sequence[SolutionView], rule: str) -> Together:
+def chosen(items: Sequence[SolutionView], rule: str) -> SolutionGroup:
     """Those of these that still wait by that rule, in their order."""
     waiting = [
         item
@@ -93,6 +93,6 @@ def chosen(items: Sequence[SolutionView], rule: str) -> Together:
     return _of(rule, waiting)
 
 
-def _of(rule: str, views: Sequence[SolutionView]) -> Together:
+def _of(rule: str, views: Sequence[SolutionView]) -> SolutionGroup:
     why = views[0].lead.why if views else ""
-    return Together(rule=rule, why=why, items=tuple(views[:MOST_TOGETHER]))
+    return SolutionGroup(rule=rule, why=why, items=tuple(views[:MOST_IN_BULK]))

@@ -11,7 +11,7 @@ from sayso.actions.policy.calendar import Calendar
 from sayso.money import Money
 
 
-class Look(NamedTuple):
+class LimitCheck(NamedTuple):
     """One limit, as an action meets it.
 
     Attributes:
@@ -97,20 +97,20 @@ class Planned(NamedTuple):
     """
 
     action_id: str
-    look: Look
+    check: LimitCheck
     why: Why = "fits"
     turned_away: bool = False
 
     @property
     def use(self) -> Use:
         """The use."""
-        return self.look.use(self.why)
+        return self.check.use(self.why)
 
 
 # ---- what is said ------------------------------------------------------------------------------
 
 
-def sentence(look: Look, *, now: int, calendar: Calendar) -> str:
+def sentence(look: LimitCheck, *, now: int, calendar: Calendar) -> str:
     """How full a limit is, for a person."""
     limit = look.limit
     if limit.cards is not None:
@@ -133,7 +133,7 @@ def sentence(look: Look, *, now: int, calendar: Calendar) -> str:
     return f"{said}; {left}the rest from {ends:%Y-%m-%d %H:%M} on"
 
 
-def after_words(look: Look) -> str:
+def after_words(look: LimitCheck) -> str:
     """How full it will be with the action, for whoever is asked about it."""
     assert look.limit.window is not None, "only of what counts over a time"
     if look.cap_minor is not None:
@@ -144,7 +144,7 @@ def after_words(look: Look) -> str:
     return f"after this: {state} {look.limit.window.words}"
 
 
-def demand_of(look: Look, *, now: int, calendar: Calendar) -> Demand:
+def demand_of(look: LimitCheck, *, now: int, calendar: Calendar) -> Demand:
     """Who has to agree beyond a soft limit."""
     return Demand(
         rule=look.limit.rule,
