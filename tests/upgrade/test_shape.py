@@ -19,6 +19,7 @@ import pytest
 from store.test_sqlite_file import make_file, worker
 from support.postgres import fresh_database
 from support.postgres_server import PostgresServer, find_postgres
+from surfaces.cli.cli_workspace import CliWorkspace
 from upgrade.older import older_dump, older_file
 
 from sayso.errors import Code, ConfigError
@@ -135,6 +136,26 @@ async def test_servers_of_0_1_0_go_on_with_a_file_beside_new_ones(older: Path) -
             check_file(file, older, OLD_CODE)
     assert caught.value.next_step == "upgrade Sayso"
     await SqliteStore(older).close()
+
+
+@pytest.mark.promise("upgrade:released")
+def test_between_the_halves_each_next_step_leads_on(cli: CliWorkspace, older: Path) -> None:
+    """While servers are replaced: `doctor` looks at all, and the plan does not go in a circle."""
+    with closing(sqlite3.connect(older, isolation_level=None)) as file:
+        migrate(file, only_pre=True)
+    older.rename(cli.database)
+    planned = cli.line("migrate", "--plan").out
+    assert "once the new code runs everywhere" in planned
+    assert "--only-pre" not in planned
+    assert "then run `sayso migrate`" in planned
+    seen = cli.line("doctor", "--json").json
+    assert seen["facts"]["version"].endswith("once every server has this code, run `sayso migrate`")
+    assert (seen["facts"]["stopped"], seen["facts"]["unknown"]) != ("nothing", "none")
+    # Of a workspace with other keys, which it says: it has gone on to look at them.
+    assert [one["code"] for one in seen["problems"]] == ["key_mismatch"]
+    cli.line.done("migrate")
+    known = schema_version()
+    assert cli.line("doctor", "--json").json["facts"]["version"] == f"{known} of {known}"
 
 
 @pytest.mark.promise("upgrade:released")

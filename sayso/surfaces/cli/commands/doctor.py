@@ -33,7 +33,15 @@ from sayso.sdk.resources.processes import ProcessResource, named_in
 from sayso.sdk.workspace import Workspace
 from sayso.sdk.workspace_check import exposed_files, exposed_text
 from sayso.store.base import Examined, text
-from sayso.store.migrations import FORMAT, check_format, plain_words, schema_version
+from sayso.store.migrations import (
+    FORMAT,
+    Migration,
+    check_format,
+    migration_steps,
+    plain_words,
+    read_migrations,
+    schema_version,
+)
 from sayso.store.sqlite.schema import migrate, stored_format
 from sayso.store.sqlite.store import open_connection
 from sayso.surfaces.cli.app import installed_version
@@ -321,7 +329,7 @@ def _database_facts(path: Path, wrong: list[SaysoError]) -> list[tuple[str, str]
             level = int(connection.execute("pragma synchronous").fetchone()[0])
             missing = sorted(name for name, _ in _expected_guards() - _guards(connection))
             waiting = []
-            if found == schema_version():
+            if found == schema_version() or _is_ready(read_migrations("sqlite"), found):
                 waiting = _waiting_facts(lambda sql: connection.execute(sql).fetchall())
         except sqlite3.Error as error:
             raise ConfigError(
@@ -331,13 +339,15 @@ def _database_facts(path: Path, wrong: list[SaysoError]) -> list[tuple[str, str]
                 detail=str(error),
             ) from error
     if not _is_other_format(said, wrong):
-        if found < schema_version():
+        if _is_ready(read_migrations("sqlite"), found):
+            missing = []  # each command that opens it compares it with what its version makes
+        elif found < schema_version():
             wrong.append(_older(found, schema_version()))
         elif missing:
             wrong.append(_unguarded(missing[0]))
     return [
         ("database", f"{path} ({path.stat().st_size:,} bytes)"),
-        ("version", f"{found} of {schema_version()}"),
+        ("version", _version(read_migrations("sqlite"), found)),
         ("format", _format(said)),
         ("journal", journal),
         ("fsync", _SYNCHRONOUS.get(level, str(level))),
@@ -357,6 +367,22 @@ def _is_other_format(found: int, wrong: list[SaysoError]) -> bool:
         wrong.append(error)
         return True
     return False
+
+
+def _is_ready(known: Sequence[Migration], found: int) -> bool:
+    """Whether this code works with an older database, which lacks only what follows the servers."""
+    try:
+        steps = migration_steps(known, found)
+    except ConfigError:  # no release has made it, which is said by itself
+        return False
+    return bool(steps) and all(step.phase == "post" for step in steps)
+
+
+def _version(known: Sequence[Migration], found: int) -> str:
+    said = f"{found} of {known[-1].number}"
+    if _is_ready(known, found):
+        return f"{said}; once every server has this code, run `sayso migrate`"
+    return said
 
 
 def _older(found: int, known: int) -> ConfigError:
@@ -391,11 +417,13 @@ def _server_facts(loaded: Workspace, wrong: list[SaysoError]) -> list[tuple[str,
     with open_setup(loaded.store_url) as connection:
         setup = read_setup(connection)
         waiting = []
-        if setup.version == known:
+        if setup.version == known or _is_ready(read_migrations("postgres"), setup.version):
             waiting = _waiting_facts(lambda sql: connection.execute(sql.encode()).fetchall())
         engine = [("engine", _engine(connection, wrong))] if is_fleet(loaded) else []
     if not _is_other_format(setup.format, wrong):
-        if setup.version < known:
+        if _is_ready(read_migrations("postgres"), setup.version):
+            pass
+        elif setup.version < known:
             wrong.append(_older(setup.version, known))
         elif setup.missing:
             wrong.append(_unguarded(setup.missing[0]))
@@ -418,7 +446,7 @@ def _server_facts(loaded: Workspace, wrong: list[SaysoError]) -> list[tuple[str,
         )
     return [
         ("database", f"PostgreSQL {setup.server}, login {setup.login}"),
-        ("version", f"{setup.version} of {known}"),
+        ("version", _version(read_migrations("postgres"), setup.version)),
         ("format", _format(setup.format)),
         ("commits", f"synchronous; the server's default is {setup.commits}"),
         ("guards", _named(setup.missing)),

@@ -77,4 +77,7 @@ def _show_plan(out: Out, planned: MigrationPlan) -> None:
     for number, migration in enumerate(planned.pending):
         when = "while the old code runs" if number < early else "once the new code runs everywhere"
         out.line(f"  {migration.name}  {when}")
-    out.line("next: make a backup, then run `sayso migrate --only-pre`")
+    if early:
+        out.line("next: make a backup, then run `sayso migrate --only-pre`")
+    else:
+        out.line("next: replace the servers and workers one by one, then run `sayso migrate`")
