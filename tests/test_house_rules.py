@@ -38,6 +38,7 @@ JSON_EDGE = {
     "sayso/agent/prompts/answer.py": "builds a Pydantic model while it runs",
     "sayso/agent/run.py": "LangGraph's state is JSON, with a question in it",
     "sayso/audit/authority/codec.py": "what an entry states, as JSON",
+    "sayso/audit/authority/note.py": "what a process notes, as JSON",
     "sayso/audit/evidence/data.py": "entries' data, as JSON",
     "sayso/audit/exports/parquet.py": "pyarrow's tables",
     "sayso/audit/queries/query.py": "a query's values by their field",

@@ -22,6 +22,7 @@ from sayso.actions.controls.rate_limit import Rate, RateLimits
 from sayso.actions.engine.compensation import Compensation
 from sayso.actions.engine.engine import Boundary, Engine
 from sayso.actions.engine.proposals import Proposals
+from sayso.actions.limits.by_log import CountersByLog
 from sayso.actions.limits.reservations import LimitReservations
 from sayso.actions.model.ledger import Ledger
 from sayso.actions.policy.activation import Activations
@@ -37,6 +38,7 @@ from sayso.agent.base import Planner
 from sayso.agent.people_question import renewing
 from sayso.agent.requests import Requests
 from sayso.audit.authority.keyring import Keyring
+from sayso.audit.authority.limits_by_log import LimitsByLog
 from sayso.audit.authority.log_directory import Follower, LogDirectory
 from sayso.audit.erasure import Erasures
 from sayso.audit.holds import Holds
@@ -347,7 +349,8 @@ def _lay_ground(
     people = files_of_settings(settings, to_micros(clock.now()))
     directory = LogDirectory(Follower(log, keyring), log, tenant, people)
     compensation = Compensation(registry=registry, personal=personal, ids=ids)
-    limits = LimitReservations(log)
+    by_log = CountersByLog(LimitsByLog(directory), personal, keyring)
+    limits = LimitReservations(log, by_log)
     ledger = Ledger(log, compensation.step_ended, limits.follow, keyring)
     timers = _timers(settings)
     activations = Activations(

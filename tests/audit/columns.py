@@ -48,7 +48,7 @@ FREE: Mapping[str, Mapping[str, str]] = {
     "erasure": {"key_sha256": _AGAIN},
     "work": {"updated_at": _TOUCHED},
     "limit_use": {
-        "tenant": "whose counter; the verifier adds them up itself",
+        "tenant": "whose counter; the log's entries are added up without it",
         "home": "another one takes the row away, and what is gone is added up all the same",
         "key": "of a customer it is hashed, and the log's own sum goes by the pseudonym",
     },
@@ -68,8 +68,8 @@ FREE_TABLES: Mapping[str, str] = {
     "session": "when a session was used last; who, how and since when is its token's entry",
     "webhook": f"{_POSTED}; its address, and how far it was told, are sealed by the vault's key",
     "webhook_delivery": f"{_POSTED}; what is deleted is not told, as when nobody listens",
-    "limit_counter": "the verifier adds limits up itself, and says where less was counted: a limit"
-    " may be passed until then, and nothing more is done after it",
+    "limit_counter": "one that holds less than the log's entries say lets nothing pass, and one"
+    " that holds more only refuses",
     "request_answer": _AGAIN,
     "spending": _MODEL,
     "shadow_comparison": "an opinion on what was done; nothing follows from it by itself",
@@ -87,7 +87,7 @@ FREE_TABLES: Mapping[str, str] = {
 
 FREE_ROWS: Mapping[str, Mapping[str, str]] = {
     "limit_counter": {
-        "deleted": "a limit may be passed until the log is judged, which adds up itself",
+        "deleted": "what the log's entries say is used counts without it, and nothing passes",
         "inserted": "counts more than was used, which only refuses",
     },
     "limit_use": {

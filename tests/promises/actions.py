@@ -392,6 +392,11 @@ PROMISES: dict[str, Promise] = {
         "limit, a counter that was lowered, and a use that was changed do not verify.",
         "invariant 12",
     ),
+    "limits:by-log": Promise(
+        "Whoever writes the database has no limit passed once more: a counter that was deleted, "
+        "lowered or put back as it was is not what the log's entries say, and nothing runs by it.",
+        "invariant 12",
+    ),
     "limits:windows": Promise(
         "A rolling limit is above its cap in no true window, and what is done later counts then.",
     ),

@@ -17,6 +17,7 @@ from sayso.ids import Tenant
 from sayso.money import Money
 from sayso.sdk.client import Sayso
 from sayso.sdk.views import ActionView
+from sayso.testing.clock import FakeClock
 
 LIMITED: dict[str, object] = {"files": ["policy.cedar", "limits.toml"], "follow": "files"}
 KEPT: dict[str, object] = {"files": ["policy.cedar", "limits.toml"]}
@@ -49,11 +50,18 @@ async def limited(
     policy: str = POLICY,
     section: Mapping[str, object] = LIMITED,
     judge: bool = True,
+    clock: FakeClock | None = None,
+    shop: Shop | None = None,
 ) -> AsyncGenerator[ShopWorkspace]:
-    """A shop with these limits, whose rows are judged in the end."""
+    """A shop with these limits, whose rows are judged in the end.
+
+    Args:
+        clock, shop: of the process before, where it goes on with them.
+    """
     folder.mkdir(exist_ok=True)
     (folder / "limits.toml").write_text(limits)
-    async with open_shop(folder, policy=policy, policy_section=section) as opened:
+    shown = open_shop(folder, policy=policy, policy_section=section, clock=clock, shop=shop)
+    async with shown as opened:
         yield opened
         if judge:
             assert await opened.sayso.limits.check() == []

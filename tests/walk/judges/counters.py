@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
+from functools import partial
 
 from walk.facts import FindingError
 from walk.world import World
+
+from sayso.ids import Tenant
 
 _LIVE = {"approved", "executing", "accepted", "unknown"}
 
@@ -48,9 +52,48 @@ async def judge_counters(world: World) -> None:
         if told != true:
             raise FindingError("counter", f"{place}: the counter says {told}, its uses {true}")
     await _judge_cards(world)
+    await _judge_by_log(world)
     wrong = await world.sayso.limits.check()
     if wrong:
         raise FindingError("counter", f"the server's own check says: {wrong[:2]}")
+
+
+async def _judge_by_log(world: World) -> None:
+    """What the server adds up of the log alone is what rows hold, but for what was there before."""
+    container = world.sayso.container
+    told: Counter[tuple[object, ...]] = Counter()
+    since: Mapping[str, int] = {}
+    for (tenant,) in world.rows("select tenant from log_head"):
+        home = Tenant(str(tenant))
+        work = partial(container.directory.follower.limits, tenant=home)
+        now = await container.store.write(work)
+        policy = container.directory.follower.latest(home).policy
+        since = since if policy is None or policy.limits is None else policy.limits
+        for (limit, currency, _), buckets in now.sums.sums.items():
+            for (bucket, mark), (number, minor) in buckets.items():
+                told[limit, currency, bucket, mark] += number
+                told[limit, currency, bucket, mark, "minor"] += minor
+    uses = world.rows(
+        "select limit_id, currency, bucket, sum(count),"
+        " sum(case when state = 'returned' then 0 else minor end), sum(case when why = 'before'"
+        " then 1 else 0 end) from limit_use where state <> 'released' group by 1, 2, 3"
+    )
+    for limit_id, money, begins, uses_of, much_of, before in uses:
+        if limit_id not in since or before:
+            continue
+        place, first = (limit_id, money, begins), since[str(limit_id)]
+        own = [
+            sum(much for one, much in told.items() if one[:3] == place and _is(one, first, end))
+            for end in ((), ("minor",))
+        ]
+        if own != [uses_of, much_of]:
+            raise FindingError(
+                "counter", f"{place}: its uses are {uses_of, much_of}, by the log {own}"
+            )
+
+
+def _is(place: tuple[object, ...], first: int, end: tuple[str, ...]) -> bool:
+    return int(str(place[3])) >= first and place[4:] == end
 
 
 async def _judge_cards(world: World) -> None:

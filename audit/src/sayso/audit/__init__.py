@@ -5,6 +5,7 @@
 | `log`, `entry` | the only writer of a log, and what one line says |
 | `meaning`, `row_seal`, `request_digests` | what an entry means for rows, held against them first |
 | `caller_keys` | callers' idempotency keys, which the log knows without their rows |
+| `limit_sums` | what is used of limits, by the entries alone |
 | `unreadable` | rows and entries that hold what Sayso never writes |
 | `personal`, `erasure`, `holds` | personal text beside the log, its end, and what keeps it |
 | `authority` | who may do what, by the log alone |

@@ -86,3 +86,9 @@ def texts_of(value: object) -> tuple[str, ...]:
         return _NO_TEXTS
     found = cast("list[object]", value)
     return tuple(map(str, found)) if all(type(one) is str for one in found) else _NO_TEXTS
+
+
+def objects_of(value: object) -> list[Fields]:
+    """A list's objects; none where it is no list."""
+    found = cast("list[object]", value) if isinstance(value, list) else []
+    return [cast("Fields", one) for one in found if isinstance(one, dict)]

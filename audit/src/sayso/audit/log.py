@@ -9,6 +9,7 @@ from typing import Final, cast
 from sayso.audit import meaning
 from sayso.audit.authority.steps import KINDS
 from sayso.audit.entry import Entry, EntryKind
+from sayso.audit.limit_sums import ToldUse, told_by
 from sayso.audit.signed_note.note import Checkpoint, Verifier, open_checkpoint, sign_checkpoint
 from sayso.audit.signing.keys import LogSigner, public_part
 from sayso.audit.tree.merkle import Frontier, leaf_hash
@@ -56,10 +57,12 @@ class OwnRun:
         heads: the frontier that it began at, and those that it has signed since, by size; some may
             not have been committed.
         noted: bodies of kinds that change what is in force, by index; likewise.
+        told: what may change what is used of limits, by index; likewise.
     """
 
     heads: dict[int, bytes] = field(default_factory=dict[int, bytes])
     noted: dict[int, bytes] = field(default_factory=dict[int, bytes])
+    told: dict[int, ToldUse] = field(default_factory=dict[int, ToldUse])
 
     def sign(self, size: int, frontier: bytes) -> None:
         """Keep another head; only the newest ones are."""
@@ -216,6 +219,7 @@ class AuditLog:
         body = entry.body(tenant=tenant, seq=seq, at_micros=at_micros)
         tx.run("log.append", tenant=tenant, seq=seq, body=body.decode())
         self._note(tx, tenant, entry, seq, body)
+        self._tell(tx, tenant, told_by(entry, seq, at_micros), seq)
         meaning.note(tx, tenant, body, seq)
         frontier = frontier.copy()
         frontier.append(leaf_hash(body))
@@ -238,6 +242,22 @@ class AuditLog:
         """What this unit, and those before it in its commit, have appended of such kinds."""
         found = reader.recall((self, tenant, "noted"))
         return cast("Sequence[tuple[int, bytes]]", found) if isinstance(found, tuple) else ()
+
+    def _tell(self, tx: Transaction, tenant: Tenant, told: ToldUse | None, seq: int) -> None:
+        """Have it known in this commit, and in this process, what is used of limits."""
+        run = self._runs.get(tenant)
+        if told is None:
+            if run is not None and run.told:
+                run.told.pop(seq, None)  # of a commit that failed
+            return
+        if run is not None:
+            run.told[seq] = told
+        tx.remember((self, tenant, "told"), (*self.told(tx, tenant), told))
+
+    def told(self, reader: Reader, tenant: Tenant) -> Sequence[ToldUse]:
+        """What this unit, and those before it in its commit, may have changed of limits."""
+        found = reader.recall((self, tenant, "told"))
+        return cast("Sequence[ToldUse]", found) if isinstance(found, tuple) else ()
 
     def saw(self, tenant: Tenant, size: int) -> None:
         """Take in how many entries a log had, signed by its key: it never has fewer again."""

@@ -80,6 +80,15 @@ class Personal:
         tx.remember((_Subject, tenant, subject_id), _Subject(pseudonym=pseudonym, key=key))
         return pseudonym
 
+    def known_as(self, tx: Transaction, tenant: Tenant, subject_id: str) -> str | None:
+        """The name under which the log knows a subject; None where it knows nobody of that id.
+
+        Raises:
+            RefusedError: `subject_in_use`, while the subject is being erased.
+        """
+        known = self._subject(tx, tenant, subject_id)
+        return None if known is None else known.pseudonym
+
     @staticmethod
     def check_id(reader: Reader, tenant: Tenant, subject_id: str) -> None:
         """Refuse a pseudonym in place of a customer's id, under which nobody is found later.

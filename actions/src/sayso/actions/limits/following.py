@@ -19,6 +19,7 @@ from sayso.actions.limits.usage import (
 from sayso.actions.model.action_row import ActionRow
 from sayso.actions.model.status import Status
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
+from sayso.audit.limit_sums import COUNTER, JUDGED_BY
 from sayso.audit.log import AuditLog
 from sayso.store.base import Transaction
 
@@ -42,7 +43,10 @@ class LimitsFollowing:
     def data(self) -> dict[str, Json]:
         """What the entry says of what is reserved."""
         reserved = [_said(one, self.row) for one in self.planned if not one.turned_away]
-        return {"limits": list[Json](reserved)} if reserved else {}
+        if not reserved:
+            return {}
+        number = 0 if self.row.judgement is None else self.row.judgement.policy
+        return {"limits": list[Json](reserved), JUDGED_BY: number}
 
     def write(self, tx: Transaction, seq: int, entry: Entry) -> None:
         """Write it, and tell people of what is four fifths full now, once.
@@ -204,4 +208,6 @@ def _said(one: Planned, row: ActionRow) -> dict[str, Json]:
         # Beside the pseudonym, of whose entry it is: at which provider's account.
         account = row.snapshot.resolved.account.partition(" (")[0]
         said["account"] = f"{row.name.partition('.')[0]}|{account}"
+    if look.counter:
+        said[COUNTER] = look.counter
     return said

@@ -18,6 +18,7 @@ class LimitCheck(NamedTuple):
         oldest: the first bucket of its window.
         used: by others, in its window. minor: what the action would add.
         unknown_currency: it is in a currency that the limit does not name, which is over.
+        counter: the log's own name of the counter, where an entry must not say its key.
     """
 
     limit: Limit
@@ -27,6 +28,7 @@ class LimitCheck(NamedTuple):
     minor: int = 0
     unknown_currency: bool = False
     used: Used = NOTHING
+    counter: str = ""
 
     @property
     def currency(self) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
 
+from sayso.actions.limits.by_log import CountersByLog, provider_of
 from sayso.actions.limits.definition import Limit, LimitSet, Of
 from sayso.actions.limits.following import HOLDING, LimitsFollowing
 from sayso.actions.limits.limit_check import LimitCheck, Planned
@@ -48,6 +49,8 @@ class Circumstances:
     Attributes:
         limits: of the version in force. calendar: likewise.
         approver: who says yes; empty but for limits of approvers.
+        home: the tenant whose log tells of the policy; empty for no policy of any log. None where
+            counters are filled, and there is nothing yet that the log would say of them.
     """
 
     limits: LimitSet
@@ -57,6 +60,7 @@ class Circumstances:
     resolved: Resolved
     now: int
     approver: str = ""
+    home: Tenant | None = None
 
 
 class LimitReservations:
@@ -64,11 +68,18 @@ class LimitReservations:
 
     Args:
         log: is told once when four fifths of a limit are used.
+        told: holds each counter against the log; None, and the rows are believed.
     """
 
-    def __init__(self, log: AuditLog | None = None) -> None:
+    def __init__(self, log: AuditLog | None = None, told: CountersByLog | None = None) -> None:
         self._log = log
+        self._told = told
         self._salt: bytes | None = None
+
+    def ahead(self, tx: Transaction) -> None:
+        """Say that limits may be looked at next; see `Reader.ahead`."""
+        if self._told is not None:
+            self._told.ahead(tx)
 
     # ---- looking -------------------------------------------------------------------------------
 
@@ -88,19 +99,43 @@ class LimitReservations:
             wanted = (limit.of is Of.APPROVER) is approver
             if wanted and limit.cards is None and (automatic or not limit.automatic):
                 found += self._counted(reader, about, limit)
-        return _filled(reader, about, found)
+        return self._filled(reader, about, found)
 
     def check_cards(self, reader: Reader, about: Circumstances) -> list[LimitCheck]:
         """How the limits on open cards stand."""
         if about.row.undoes is not None:
             return []  # taking back is never limited
         found = [
-            LimitCheck(limit, self._place(reader, about, limit, CARDS))
+            self._named(about, LimitCheck(limit, self._place(reader, about, limit, CARDS)))
             for limit in about.limits.about(about.action)
             if limit.cards is not None
         ]
-        looks = _filled(reader, about, found)
+        looks = self._filled(reader, about, found)
         return [_without_own_cards(reader, about.row, look) for look in looks]
+
+    def _filled(
+        self, reader: Reader, about: Circumstances, looks: Sequence[LimitCheck]
+    ) -> list[LimitCheck]:
+        """The same with what is used by others, stored or judged in this commit.
+
+        Raises:
+            IntegrityError: `tampered`, where a counter holds less than its entries say.
+        """
+        stored = read_used(reader, [(look.place, look.oldest) for look in looks])
+        if looks and self._told is not None and about.home is not None and reader.writes:
+            self._told.check(cast("Transaction", reader), about, looks, stored)
+        others = [
+            one.check
+            for one in _tentative(reader)
+            if one.action_id != about.row.id and not one.turned_away
+        ]
+        found: list[LimitCheck] = []
+        for look, used in zip(looks, stored, strict=True):
+            for other in others:
+                if other.place == look.place and other.bucket >= look.oldest:
+                    used = Used(count=used.count + 1, minor=used.minor + other.minor)
+            found.append(look._replace(used=used))
+        return found
 
     def _counted(self, reader: Reader, about: Circumstances, limit: Limit) -> Iterator[LimitCheck]:
         """What the action would use of a limit, before anybody has looked how much is used."""
@@ -112,9 +147,16 @@ class LimitReservations:
         if limit.sums and amount is not None and amount.amount_minor > 0:
             currency, minor, unknown = _in_currency(about, limit, amount)
             place = self._place(reader, about, limit, currency)
-            yield LimitCheck(limit, place, bucket, oldest, minor, unknown)
+            yield self._named(about, LimitCheck(limit, place, bucket, oldest, minor, unknown))
         if limit.count is not None:
-            yield LimitCheck(limit, self._place(reader, about, limit, ""), bucket, oldest)
+            place = self._place(reader, about, limit, "")
+            yield self._named(about, LimitCheck(limit, place, bucket, oldest))
+
+    def _named(self, about: Circumstances, look: LimitCheck) -> LimitCheck:
+        """The same with the log's own name of the counter, where the entry must not say its key."""
+        if self._told is None or look.limit.of is not Of.INSTRUMENT:
+            return look
+        return look._replace(counter=self._told.counter(about, look))
 
     def _place(
         self, reader: Reader, about: Circumstances, limit: Limit, currency: str
@@ -126,9 +168,9 @@ class LimitReservations:
         row = about.row
         match limit.of:
             case Of.CUSTOMER:
-                return self._hashed(reader, f"{_provider(about)}|{row.subject.id}")
+                return self._hashed(reader, f"{provider_of(about)}|{row.subject.id}")
             case Of.INSTRUMENT:
-                return self._hashed(reader, f"{_provider(about)}|{about.resolved.payee}")
+                return self._hashed(reader, f"{provider_of(about)}|{about.resolved.payee}")
             case Of.TOKEN:
                 return _asker(reader, row)
             case Of.APPROVER:
@@ -204,28 +246,6 @@ class LimitReservations:
         return LimitsFollowing(
             row=now, was=before, known=tuple(known), planned=planned, log=self._log
         )
-
-
-def _provider(about: Circumstances) -> str:
-    """Which account of which provider acts."""
-    return f"{about.row.name.partition('.')[0]}|{about.resolved.account.partition(' (')[0]}"
-
-
-def _filled(reader: Reader, about: Circumstances, looks: Sequence[LimitCheck]) -> list[LimitCheck]:
-    """The same with what is used by others, stored or judged in this commit."""
-    others = [
-        one.check
-        for one in _tentative(reader)
-        if one.action_id != about.row.id and not one.turned_away
-    ]
-    found: list[LimitCheck] = []
-    stored = read_used(reader, [(look.place, look.oldest) for look in looks])
-    for look, used in zip(looks, stored, strict=True):
-        for other in others:
-            if other.place == look.place and other.bucket >= look.oldest:
-                used = Used(count=used.count + 1, minor=used.minor + other.minor)
-        found.append(look._replace(used=used))
-    return found
 
 
 def _without_own_cards(reader: Reader, row: ActionRow, look: LimitCheck) -> LimitCheck:

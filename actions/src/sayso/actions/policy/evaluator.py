@@ -52,7 +52,7 @@ from sayso.audit.authority.state import changed_outside
 from sayso.audit.entry import Json
 from sayso.audit.rules.quorum import covers
 from sayso.errors import Code, RefusedError, RetryableError
-from sayso.ids import Entropy, from_micros
+from sayso.ids import Entropy, Tenant, from_micros
 from sayso.store.base import Reader, SqlValue, Transaction, integer
 
 if TYPE_CHECKING:
@@ -171,6 +171,7 @@ class Evaluator:
         """Say that it will be judged next, at this very moment; see `Reader.ahead`."""
         self._policies.ahead(tx, row.tenant)
         tx.ahead("action.history", **_history_params(row, resolved, now))
+        self._limits.ahead(tx)
 
     def permits(
         self, reader: Reader, row: ActionRow, approvers: Sequence[Approver], now: int
@@ -417,9 +418,7 @@ def judged_data(row: ActionRow, expires_at: int | None) -> dict[str, Json]:
     }
     if row.judgement.either:
         told["either"] = ways_json(row.judgement.either)
-    if expires_at is not None:
-        told["expires_at"] = expires_at
-    return told
+    return told if expires_at is None else {**told, "expires_at": expires_at}
 
 
 def bound_digest(
@@ -495,6 +494,7 @@ def _about(
         action=question.action,
         resolved=question.resolved,
         now=now,
+        home=loaded.home if loaded.number else Tenant(""),
     )
 
 

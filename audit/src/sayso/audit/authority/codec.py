@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from sayso.audit.authority.credentials import Credential
@@ -21,6 +21,7 @@ def to_json(state: Authority) -> dict[str, Json]:
     return {
         "adopted": state.adopted,
         "policy": None if state.policy is None else _policy(state.policy),
+        "limits": _limits(state.policy),
         "people": [_person(one) for one in state.people.values()],
         "credentials": [_credential(one) for one in state.credentials.values()],
         "stops": [_stop(one) for one in state.stops.values()],
@@ -39,7 +40,7 @@ def state_of(fields: Mapping[str, object]) -> Authority:
     said = cast("Mapping[str, Any]", fields)
     return Authority(
         adopted=said.get("adopted"),
-        policy=_policy_of(said.get("policy")),
+        policy=_policy_of(said.get("policy"), said.get("limits")),
         people=_by_id(KnownPerson(**_sets(one, "roles")) for one in said.get("people", ())),
         credentials=_by_id(
             Credential(**_sets(one, "scopes")) for one in said.get("credentials", ())
@@ -61,6 +62,8 @@ def parts(state: Authority) -> Iterator[dict[str, Json]]:
         said: dict[str, Json] = {"part": number, "parts": len(chunks), "adopted": state.adopted}
         if number == 1:
             said["policy"] = whole["policy"]
+            if whole["limits"] is not None:
+                said["limits"] = whole["limits"]
             if state.passkey_rule != PasskeyRule():
                 said["passkey_rule"] = whole["passkey_rule"]
         for name in _LISTS:
@@ -92,10 +95,21 @@ def _policy(one: PolicyInForce) -> dict[str, Json]:
     }
 
 
-def _policy_of(said: dict[str, Any] | None) -> PolicyInForce | None:
+def _limits(one: PolicyInForce | None) -> Json:
+    # Beside the policy, where builds that do not know of them pass them over; and not as keys of
+    # an entry, which have a form of their own.
+    if one is None or one.limits is None:
+        return None
+    return [{"id": name, "since": since} for name, since in one.limits.items()]
+
+
+def _policy_of(
+    said: dict[str, Any] | None, limits: Sequence[Mapping[str, Any]] | None
+) -> PolicyInForce | None:
     if said is None:
         return None
-    return PolicyInForce(**_sets(_sets(said, "activate"), "confirm"))
+    since = None if limits is None else {one["id"]: one["since"] for one in limits}
+    return PolicyInForce(**_sets(_sets(said, "activate"), "confirm"), limits=since)
 
 
 def _person(one: KnownPerson) -> dict[str, Json]:

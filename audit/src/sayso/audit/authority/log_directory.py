@@ -22,6 +22,7 @@ import orjson
 
 from sayso.audit.authority.files import Files, passkey_from, untold, wanted_rule
 from sayso.audit.authority.keyring import Keyring
+from sayso.audit.authority.known_limits import KnownLimits, LimitsNow, recall_by
 from sayso.audit.authority.note import Followed, decode_note, encode_note
 from sayso.audit.authority.passkeys import PasskeyRule, Tier, is_looser
 from sayso.audit.authority.people import KnownPerson
@@ -29,6 +30,7 @@ from sayso.audit.authority.state import NOTHING, Authority, OpenStop, PolicyInFo
 from sayso.audit.authority.steps import KINDS, after
 from sayso.audit.entry import Entry, EntryKind
 from sayso.audit.event import Event
+from sayso.audit.limit_sums import LimitSums, told_in
 from sayso.audit.log import AuditLog, Head, rolled_back
 from sayso.audit.segments.rows import read_segments
 from sayso.audit.segments.sealed import frontier_at, pruned_size
@@ -161,6 +163,7 @@ class Follower:
         self._keyring = keyring
         self._lock = threading.Lock()
         self._known: dict[Tenant, Followed] = {}
+        self._limits = KnownLimits(log)
         self._noted: dict[Tenant, int] = {}
 
     def at(self, reader: Reader, tenant: Tenant) -> Authority:
@@ -170,17 +173,29 @@ class Follower:
             IntegrityError: `tampered` or `bad_signature`, when the entries are not those that the
                 log's key has signed; then nobody has any power.
         """
-        remembered = reader.recall((self, tenant))
-        if isinstance(remembered, Followed):
-            followed = remembered
-        else:
-            followed = self._followed(reader, tenant)
-            if reader.writes:
-                cast("Transaction", reader).remember((self, tenant), followed)
-        state = followed.state
+        state = self._present(reader, tenant).state
         for seq, body in self._log.noted(reader, tenant):
             state = after(state, _event(seq, body))
         return state
+
+    def _present(self, reader: Reader, tenant: Tenant) -> Followed:
+        """How far the log was when this commit began."""
+        remembered = reader.recall((self, tenant))
+        if isinstance(remembered, Followed):
+            return remembered
+        followed = self._followed(reader, tenant)
+        if reader.writes:
+            cast("Transaction", reader).remember((self, tenant), followed)
+        return followed
+
+    def limits(self, tx: Transaction, tenant: Tenant) -> LimitsNow:
+        """What is used of limits by a log at this moment, with what this commit has told.
+
+        Raises:
+            IntegrityError: see `at`.
+        """
+        self._present(tx, tenant)
+        return self._limits.at(tx, tenant)
 
     async def see(self, store: Store, tenant: Tenant) -> None:
         """Take in what this process has just changed, so that it knows a log that is put back.
@@ -220,7 +235,7 @@ class Follower:
         if head is None or not head.size:
             return known
         followed = self._over(reader, tenant, known, head)
-        self._keep(tenant, followed)
+        self._keep(reader, tenant, followed)
         return followed
 
     def _over(self, reader: Reader, tenant: Tenant, known: Followed, head: Head) -> Followed:
@@ -245,12 +260,29 @@ class Follower:
         if head is None or not head.size:
             return None
         if head.size - known.size > _AT_ONCE and self._over_own(known, head, tenant) is None:
-            frontier, state = Frontier.from_bytes(known.size, known.frontier), known.state
-            for body in self._bodies(reader, tenant, known.size, known.size + _AT_ONCE):
-                frontier, state = _grown(frontier, state, body)
-            return Followed(size=frontier.size, frontier=frontier.to_bytes(), state=state)
-        self._keep(tenant, self._over(reader, tenant, known, head))
+            return self._grown(reader, tenant, known, known.size + _AT_ONCE)[1]
+        self._keep(reader, tenant, self._over(reader, tenant, known, head))
         return None
+
+    def _grown(
+        self, reader: Reader, tenant: Tenant, known: Followed, end: int
+    ) -> tuple[Frontier, Followed]:
+        """What is known once the entries up to `end` are read, of which nothing is proven yet."""
+        frontier, state = Frontier.from_bytes(known.size, known.frontier), known.state
+        told, begun = list(known.told), known.begun
+        sums, recall = begun or self._limits.of(tenant), recall_by(reader, tenant)
+        for body in self._bodies(reader, tenant, known.size, end):
+            seq = frontier.size
+            frontier.append(leaf_hash(body))
+            if _MARK.search(body):
+                state = after(state, _event(seq, body))
+            elif found := told_in(body, seq, counts=bool(told) or sums.counts):
+                # What is read apart from what is known here is nobody else's until it is proven.
+                told.append(found) if begun is None else begun.take(found, recall)
+        if begun is not None:
+            begun.size = frontier.size
+        size, encoded = frontier.size, frontier.to_bytes()
+        return frontier, Followed(size=size, frontier=encoded, state=state, told=told, begun=begun)
 
     def _begin(self, reader: Reader, tenant: Tenant) -> Followed:
         """Where this process goes on: its own memory, a note, or the first entry that is there."""
@@ -269,7 +301,9 @@ class Follower:
         sealed = read_segments(reader, tenant)
         size = pruned_size(list(sealed))
         frontier = frontier_at(sealed, size) if size else Frontier()
-        return Followed(size=size, frontier=frontier.to_bytes(), state=NOTHING)
+        return Followed(
+            size=size, frontier=frontier.to_bytes(), state=NOTHING, begun=LimitSums(size=size)
+        )
 
     def _over_own(self, known: Followed, head: Head, tenant: Tenant) -> Followed | None:
         """The state at a head that this process has signed, of which it wrote all that is new."""
@@ -285,14 +319,17 @@ class Follower:
             body = run.noted.get(seq)
             if body is not None and known.size <= seq < head.size:
                 state = after(state, _event(seq, body))
-        return Followed(size=head.size, frontier=head.frontier, state=state)
+        told = [*known.told]
+        if run.told:
+            told += filter(None, map(run.told.get, range(known.size, head.size)))
+        return Followed(
+            size=head.size, frontier=head.frontier, state=state, told=told, begun=known.begun
+        )
 
     def _read_on(self, reader: Reader, tenant: Tenant, known: Followed, head: Head) -> Followed:
         verifiers = [Verifier.parse(one.vkey) for one in self._log.signers_of(tenant)]
         signed = open_checkpoint(head.note, verifiers)
-        frontier, state = Frontier.from_bytes(known.size, known.frontier), known.state
-        for body in self._bodies(reader, tenant, known.size, head.size):
-            frontier, state = _grown(frontier, state, body)
+        frontier, followed = self._grown(reader, tenant, known, head.size)
         same = (signed.origin, signed.size, signed.root) == (
             self._log.origin_of(tenant),
             frontier.size,
@@ -300,7 +337,7 @@ class Follower:
         )
         if not same:
             raise _changed(tenant)
-        return Followed(size=frontier.size, frontier=frontier.to_bytes(), state=state)
+        return followed
 
     def _bodies(self, reader: Reader, tenant: Tenant, start: int, end: int) -> Iterator[bytes]:
         while start < end:
@@ -314,25 +351,33 @@ class Follower:
             if not page:
                 raise _changed(tenant)
 
-    def _keep(self, tenant: Tenant, followed: Followed) -> None:
+    def _keep(self, reader: Reader, tenant: Tenant, followed: Followed) -> None:
         with self._lock:
             known = self._known.get(tenant)
             if known is None or known.size < followed.size:
-                self._known[tenant] = followed
+                told, begun = followed.told, followed.begun
+                self._limits.count(reader, tenant, followed.size, told, begun)
+                self._known[tenant] = replace(followed, told=(), begun=None)
                 self._log.saw(tenant, followed.size)
 
     # ---- notes ---------------------------------------------------------------------------------
 
-    async def leave_notes(self, store: Store) -> None:
-        """Write down how far each log was followed, where that is worth it."""
-        for tenant in list(self._known):
-            await self._leave_note(store, tenant)
+    async def leave_notes(self, store: Store, *, worth: int = _WORTH_A_NOTE) -> None:
+        """Write down how far each log was followed, where that is worth it.
 
-    async def _leave_note(self, store: Store, tenant: Tenant) -> None:
+        Args:
+            worth: so many entries further.
+        """
+        for tenant in list(self._known):
+            await self._leave_note(store, tenant, worth)
+
+    async def _leave_note(self, store: Store, tenant: Tenant, worth: int = _WORTH_A_NOTE) -> None:
         known = self._known.get(tenant)
-        if known is None or known.size - self._noted.get(tenant, 0) < _WORTH_A_NOTE:
+        if known is None or known.size - self._noted.get(tenant, 0) < worth:
             return
-        note = encode_note(tenant, known)
+        with self._lock:
+            known = self._known[tenant]
+            note = encode_note(tenant, known, self._limits.of(tenant))
         seal = self._keyring.seal_note(note)
         await store.write(
             lambda tx: tx.run(
@@ -340,14 +385,6 @@ class Follower:
             )
         )
         self._noted[tenant] = known.size
-
-
-def _grown(frontier: Frontier, state: Authority, body: bytes) -> tuple[Frontier, Authority]:
-    seq = frontier.size
-    frontier.append(leaf_hash(body))
-    if _MARK.search(body):
-        state = after(state, _event(seq, body))
-    return frontier, state
 
 
 _MARK = re.compile(

@@ -72,6 +72,7 @@ class PolicyInForce:
         number: from 1. sha256: of its content. seq: the entry that activated it.
         activate, confirm: the roles that may put the next one in force, and be its second person.
         loosening_needs: how many people a change needs that loosens something.
+        limits: since which version each of its limits counts; None where nobody knows.
     """
 
     number: int
@@ -80,6 +81,7 @@ class PolicyInForce:
     activate: frozenset[str] = frozenset()
     confirm: frozenset[str] = frozenset()
     loosening_needs: int = 1
+    limits: Mapping[str, int] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

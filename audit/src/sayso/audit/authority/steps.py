@@ -12,8 +12,8 @@ from sayso.audit.authority.credentials import credential_of
 from sayso.audit.authority.passkeys import PasskeyRule
 from sayso.audit.authority.people import person_of
 from sayso.audit.authority.state import Authority, OpenHold, OpenStop, PolicyInForce
-from sayso.audit.event import Event, texts_of
-from sayso.audit.fields import object_in
+from sayso.audit.event import Event, objects_of, texts_of
+from sayso.audit.fields import object_in, text_or_none
 
 _T = TypeVar("_T")
 
@@ -52,12 +52,19 @@ def _merged(state: Authority, other: Authority) -> Authority:
         credentials=both(state.credentials, other.credentials),
         stops=both(state.stops, other.stops),
         holds=both(state.holds, other.holds),
-        policy=state.policy if other.policy is None else other.policy,
+        policy=_newer(state.policy, other.policy),
         passkeys=both(state.passkeys, other.passkeys),
         passkey_rule=(
             state.passkey_rule if other.passkey_rule == NO_PASSKEYS else other.passkey_rule
         ),
     )
+
+
+def _newer(own: PolicyInForce | None, other: PolicyInForce | None) -> PolicyInForce | None:
+    if other is None:
+        return own
+    known = other.limits is not None or own is None or own.number != other.number
+    return other if known else own
 
 
 def _put(known: Mapping[str, _T], name: str, value: _T | None) -> Mapping[str, _T]:
@@ -155,15 +162,24 @@ def _stated(state: Authority, event: Event) -> Authority:
 def _policy(state: Authority, event: Event) -> Authority:
     rules = object_in(event.data, "rules")
     needs = rules.get("loosening_needs")
+    number = event.whole("version") or 0
     policy = PolicyInForce(
-        number=event.whole("version") or 0,
+        number=number,
         sha256=event.text("sha256") or "",
         seq=event.seq,
         activate=frozenset(texts_of(rules.get("activate"))),
         confirm=frozenset(texts_of(rules.get("confirm"))),
         loosening_needs=needs if type(needs) is int else 1,
+        limits=_limits(state.policy, event, number),
     )
     return replace(state, policy=policy)
+
+
+def _limits(was: PolicyInForce | None, event: Event, number: int) -> Mapping[str, int]:
+    """Since which version each limit counts: one that comes back counts anew."""
+    before: Mapping[str, int] = {} if was is None or was.limits is None else was.limits
+    names = (text_or_none(one, "id") for one in objects_of(event.data.get("limits_in_force")))
+    return {name: before.get(name, number) for name in names if name is not None}
 
 
 _STEPS: Mapping[str, Callable[[Authority, Event], Authority]] = {

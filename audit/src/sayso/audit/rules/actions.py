@@ -268,10 +268,15 @@ def escalate(replayed: ReplayedState, event: Event) -> None:
 
 def judgement_in(event: Event) -> Fields | None:
     """What an entry says of a judgement that it tells; None when it tells none."""
-    if event.kind == "action.edited":
-        return object_in(event.data, "judged")
+    return judgement_of(event.kind, event.data)
+
+
+def judgement_of(kind: str, data: Fields) -> Fields | None:
+    """The same of the data of an entry of a kind."""
+    if kind == "action.edited":
+        return object_in(data, "judged")
     # NOTE: `action.resolved` has an outcome of another sort.
-    return event.data if "policy_version" in event.data else None
+    return data if "policy_version" in data else None
 
 
 def ways_in(judged: Fields) -> list[list[str]]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, cast
 
-from sayso.audit.event import Event, texts_of
+from sayso.audit.event import Event, objects_of, texts_of
 from sayso.audit.fields import Fields, object_in
 from sayso.audit.rules.actions import YES, is_known, judgement_in, life_of
 from sayso.audit.rules.replayed import ActionLife, LimitInForce, LimitLife, ReplayedState, use_name
@@ -84,13 +84,7 @@ def _unsaid(
 
 def said_in(event: Event) -> list[Fields]:
     """What an entry says of what is used."""
-    return _objects(event.data.get("limits"))
-
-
-def _objects(value: object) -> list[Fields]:
-    """A list's objects; none where it is no list."""
-    found = cast("list[object]", value) if isinstance(value, list) else []
-    return [cast("Fields", one) for one in found if isinstance(one, dict)]
+    return objects_of(event.data.get("limits"))
 
 
 def _added(said: Fields) -> int:
@@ -214,7 +208,8 @@ def _end(
         late = use["state"] == "released" and is_newest
         if held or late:
             why = "late" if late else use["why"]
-            _change(replayed, event, use, "settled", minor=_moved(event, use["minor"]), why=why)
+            moved = moved_by(event.amount, object_in(event.data, "moved"), use["minor"])
+            _change(replayed, event, use, "settled", minor=moved, why=why)
     elif settled:
         if status in {"compensated", "failed"}:
             _change(replayed, event, use, "returned")
@@ -222,9 +217,12 @@ def _end(
         _change(replayed, event, use, "released")
 
 
-def _moved(event: Event, minor: int) -> int:
-    """What the receipt says has moved, as far as it says so."""
-    planned, got = event.amount, object_in(event.data, "moved")
+def moved_by(planned: tuple[int, str] | None, got: Fields, minor: int) -> int:
+    """What the receipt says has moved, as far as it says so.
+
+    Args:
+        planned: minor units and currency. got: what has moved, as an entry says it.
+    """
     amount = got.get("amount_minor")
     if planned is None or type(amount) is not int or got.get("currency") != planned[1]:
         return minor
@@ -315,7 +313,7 @@ def _name(use: dict[str, Any]) -> str:
 def put_in_force(replayed: ReplayedState, event: Event) -> None:
     """Take in the limits of a version of the policy; a new one counts from nothing."""
     found: dict[str, LimitInForce] = {}
-    for fields in _objects(event.data.get("limits_in_force")):
+    for fields in objects_of(event.data.get("limits_in_force")):
         name = str(fields.get("id"))
         before, caps = replayed.limits_in_force.get(name), fields.get("caps")
         numbers = cast("list[object]", caps) if isinstance(caps, list) else []

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Mapping, Set
 
 from sayso.audit.authority.codec import state_of
 from sayso.audit.authority.credentials import ADMIN, DECIDE, ENTER, HOST, PERSON, STOP
 from sayso.audit.authority.passkeys import PasskeyRule
+from sayso.audit.authority.state import Authority
 from sayso.audit.event import Event
 from sayso.audit.rules.replayed import ReplayedState
 from sayso.audit.verifier.verification import Check, Damage, Findings
@@ -110,11 +111,16 @@ def check_stated(replayed: ReplayedState, event: Event, findings: Findings) -> N
         and all(own.passkeys.get(name) == one for name, one in said.passkeys.items())
         and said.passkey_rule in (PasskeyRule(), own.passkey_rule)
         and said.policy in {None, own.policy}
+        and _limits_of(said) in (None, _limits_of(own))
         and said.adopted == own.adopted
     )
     if not same:
         message = "what the log states of who may do what is not what was in force"
         findings.add(Check.RULE_STATED, Damage.RULE_BROKEN, message, event.seq)
+
+
+def _limits_of(state: Authority) -> Mapping[str, int] | None:
+    return None if state.policy is None else state.policy.limits
 
 
 def check_admin(replayed: ReplayedState, event: Event, what: str, findings: Findings) -> None:

@@ -1,0 +1,131 @@
+"""Counters held against the log: what is deleted or lowered lets nothing pass once more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING
+
+import orjson
+
+from sayso.actions.limits.definition import Of
+from sayso.actions.limits.limit_check import LimitCheck
+from sayso.actions.limits.usage import Used
+from sayso.audit.authority.keyring import Keyring
+from sayso.audit.authority.limits_by_log import AskedSum, LimitsByLog
+from sayso.audit.personal import Personal
+from sayso.errors import Code, IntegrityError
+from sayso.ids import Tenant
+from sayso.money import Money
+from sayso.store.base import Transaction
+
+if TYPE_CHECKING:
+    from sayso.actions.limits.reservations import Circumstances
+
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class CountersByLog:
+    """Refuses a counter that holds less than the log says is used of it.
+
+    Args:
+        logs: add up what entries say. personal: knows under which name a log has a customer.
+        keyring: names an instrument in entries, so that they tell nobody which it is.
+    """
+
+    def __init__(self, logs: LimitsByLog, personal: Personal, keyring: Keyring) -> None:
+        self._logs = logs
+        self._personal = personal
+        self._keyring = keyring
+
+    def ahead(self, tx: Transaction) -> None:
+        """Say that limits may be looked at next; see `Reader.ahead`."""
+        self._logs.ahead(tx)
+
+    def check(
+        self,
+        tx: Transaction,
+        about: Circumstances,
+        looks: Sequence[LimitCheck],
+        stored: Sequence[Used],
+    ) -> None:
+        """Hold what the rows of counters say against the log.
+
+        Args:
+            stored: what is used of each by the rows, at this moment.
+
+        Raises:
+            IntegrityError: `tampered`, before anything is judged by it.
+        """
+        assert about.home is not None, "only of limits that are in force"
+        asked = [self._asked(tx, about, look) for look in looks]
+        said = self._logs.used(tx, about.row.tenant, about.home, asked)
+        for look, rows, log in zip(looks, stored, said, strict=True):
+            if log is not None and (rows.count < log.number or rows.minor < log.minor):
+                raise _lowered(look, rows, log.number, log.minor)
+
+    def _asked(self, tx: Transaction, about: Circumstances, look: LimitCheck) -> AskedSum:
+        window = look.limit.window
+        return AskedSum(
+            limit=look.limit.id,
+            currency=look.place.currency,
+            keys=partial(self._keys, tx, about, look),
+            oldest=look.oldest,
+            kept=0 if window is None else 2 * (window.longest() // _MICROSECOND),
+            across=look.limit.across,
+        )
+
+    def counter(self, about: Circumstances, look: LimitCheck) -> str:
+        """What the entry of a use says of an instrument: a MAC, another one in each period."""
+        assert look.limit.of is Of.INSTRUMENT, "others are named by what the log says anyway"
+        return self._keyring.seal_row(_bytes(about, look, _period(look, look.bucket)))
+
+    def _keys(
+        self, tx: Transaction, about: Circumstances, look: LimitCheck, tenant: Tenant
+    ) -> Iterator[str]:
+        match look.limit.of:
+            case Of.CUSTOMER:
+                known = self._personal.known_as(tx, tenant, about.row.subject.id)
+                if known is not None:
+                    yield f"{provider_of(about)}|{known}"
+            case Of.INSTRUMENT:
+                first, last = _period(look, look.oldest), _period(look, look.bucket)
+                for period in range(first, last + 1):
+                    yield from self._keyring.row_seals(_bytes(about, look, period))
+            case _:
+                yield look.place.key
+
+
+def provider_of(about: Circumstances) -> str:
+    """Which account of which provider acts."""
+    return f"{about.row.name.partition('.')[0]}|{about.resolved.account.partition(' (')[0]}"
+
+
+def _period(look: LimitCheck, bucket: int) -> int:
+    """Which stretch of time a bucket is in, as long as the window: two of them touch a window."""
+    window = look.limit.window
+    if window is None:
+        return 0
+    return bucket // ((window.rolling or timedelta(days=1)) // _MICROSECOND)
+
+
+def _bytes(about: Circumstances, look: LimitCheck, period: int) -> bytes:
+    # NOTE: the period keeps what an instrument was used for apart, in all that is older.
+    instrument = f"{provider_of(about)}|{about.resolved.payee}"
+    return orjson.dumps(["limit", look.place.owner, look.limit.id, instrument, period])
+
+
+def _lowered(look: LimitCheck, used: Used, number: int, minor: int) -> IntegrityError:
+    if look.cap_minor is None:
+        rows, log = str(used.count), str(number)
+    else:
+        rows = str(Money(used.minor, look.currency))
+        log = str(Money(minor, look.currency))
+    return IntegrityError(
+        Code.TAMPERED,
+        f"the counter of the limit `{look.limit.id}` is not what its entries say: its rows count"
+        f" {rows}, and the log {log}",
+        next_step="run `sayso doctor`, and restore `limit_counter` and `limit_use` from a backup;"
+        " or give the limit another id, under which it counts anew from what was done",
+    )
