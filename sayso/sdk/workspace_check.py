@@ -21,6 +21,7 @@ from sayso.ids import Clock, SystemClock, Tenant
 from sayso.json import JsonValue
 from sayso.sdk.action_catalog import actions_of_connector, actions_of_file
 from sayso.sdk.agent import make_knowledge, make_model
+from sayso.sdk.audit.alarms import read_alarms
 from sayso.sdk.audit.publishing import open_place
 from sayso.sdk.audit.vault_key import vault_trouble
 from sayso.sdk.database import open_store, store_name
@@ -300,6 +301,9 @@ class _Checker:
         place = store_name(self._workspace)
         self.looked_at.append(place)
         self._files()
+        # What a server or a verification has found: nothing is read for it here.
+        for why, _ in read_alarms(self._workspace.folder).values():
+            self.problems.append(_problem(place, why))
         try:
             store = open_store(self._workspace)
             try:

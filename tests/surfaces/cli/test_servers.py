@@ -198,6 +198,7 @@ def test_a_server_says_by_itself_that_its_log_does_not_verify(cli: CliWorkspace)
             proposed = client.post("/v1/actions", json=body)
             assert (proposed.status_code, proposed.json()["code"]) == (500, "tampered")
     assert "[tampered]" in cli.line("doctor").err
+    assert "[tampered]" in cli.line("check").err
 
 
 def _await_not_ready(client: httpx.Client) -> None:

@@ -278,7 +278,8 @@ async def _limits(loaded: Workspace, types: ActionTypes, wrong: list[SaysoError]
             IntegrityError(
                 Code.TAMPERED,
                 f"what is used of limits is not what happened: {problems[0]}",
-                next_step="run `sayso audit verify`, and find out who wrote the database",
+                next_step="run `sayso audit repair`; where it shows nothing, a use was deleted:"
+                " restore the database from a backup, and find out who wrote it",
             )
         )
     held = f"{len(limits.limits)} in force"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, TypeAlias
 
@@ -168,21 +168,42 @@ def deactivate(
 ) -> int:
     """Take every power of somebody: their next click, token or yes counts nothing."""
     out = Out(as_json=as_json)
-    read_workspace(
-        find_workspace(workspace),
-        lambda sayso: sayso.people.deactivate(tenant_of(sayso, tenant), person, by=_BY),
-    )
+
+    async def work(sayso: Sayso) -> list[str]:
+        where = tenant_of(sayso, tenant)
+        await sayso.people.deactivate(where, person, by=_BY)
+        return await _roles_of_nobody(sayso, where)
+
+    unheld = read_workspace(find_workspace(workspace), work)
     if as_json:
         out.document({"id": person, "active": False})
     else:
         out.line(f"{person} decides nothing any more, in any process.")
+    _warn_of(unheld, out)
     return 0
 
 
+async def _roles_of_nobody(sayso: Sayso, where: Tenant) -> list[str]:
+    """The roles that nobody active holds, so that nobody can give their yes."""
+    held = {role for one in await sayso.people.list(where) if one.active for role in one.roles}
+    return [one for one in sayso.workspace.settings.approvals.roles if one not in held]
+
+
+def _warn_of(unheld: Sequence[str], out: Out) -> None:
+    for role in unheld:
+        out.warn(
+            f"nobody holds the role `{role}` now, so nobody can give its yes"
+            f"\nnext: sayso people add ID --role {role}, or `sayso people role` for who is there"
+        )
+
+
 def _change_and_print(work: _Work, tenant: str | None, workspace: WorkspaceOption, out: Out) -> int:
-    person = read_workspace(
-        find_workspace(workspace), lambda sayso: work(sayso, tenant_of(sayso, tenant))
-    )
+    async def change(sayso: Sayso) -> tuple[KnownPerson, list[str]]:
+        where = tenant_of(sayso, tenant)
+        return await work(sayso, where), await _roles_of_nobody(sayso, where)
+
+    person, unheld = read_workspace(find_workspace(workspace), change)
+    _warn_of(unheld, out)
     if out.as_json:
         out.document(_view(person))
         return 0
