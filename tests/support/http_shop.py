@@ -226,7 +226,8 @@ class HttpShop(Shop):
             async with asyncio.timeout(self._timeout_s):
                 answer = await self._client.request(method, path, **parts)
         except httpx.ConnectError as error:
-            raise RetryableError(Code.PROVIDER_UNAVAILABLE, "the shop is closed") from error
+            said = "the shop is closed"
+            raise RetryableError(Code.PROVIDER_UNAVAILABLE, said, sent=False) from error
         except (httpx.HTTPError, TimeoutError) as error:
             raise _unknown("no answer came") from error
         if answer.status_code == _RATE_LIMITED:

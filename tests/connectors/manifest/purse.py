@@ -179,7 +179,7 @@ class _Handler(BaseHTTPRequestHandler):
         purse = cast("Purse", self.server)
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         key = self.headers["idempotency-key"]
-        known = purse.by_key.get(key) if purse.keeps_keys else None
+        known = purse.by_key.get(key) if key and purse.keeps_keys else None
         if known is None:
             known = {"id": f"cr_{len(purse.credits) + 1}", "state": "given", **body}
             known["customer"] = purse.gives_to or known["customer"]
