@@ -150,7 +150,7 @@ CODES: dict[Code, CodeInfo] = {
     Code.APPROVAL_EXPIRED: CodeInfo("the time to decide is over", 409),
     Code.NOT_AN_APPROVER: CodeInfo("not an approver for this", 403),
     Code.OWN_REQUEST: CodeInfo("nobody approves their own request", 403),
-    Code.PASSKEY_REQUIRED: CodeInfo("a yes to so much needs a passkey", 403),
+    Code.PASSKEY_REQUIRED: CodeInfo("a yes to this amount needs a passkey", 403),
     Code.PASSKEY_INVALID: CodeInfo("the passkey has not signed this", 403),
     Code.EDIT_NOT_ALLOWED: CodeInfo("this change is not allowed", 422),
     Code.REASON_REQUIRED: CodeInfo("a reason is needed", 422),

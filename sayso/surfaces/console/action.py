@@ -38,7 +38,7 @@ _NAMES = {
     EntryKind.ACTION_APPROVED: "Read and judged",
     EntryKind.ACTION_REJECTED: "Waited for a person",
     EntryKind.ACTION_EDITED: "Waited for a person",
-    EntryKind.ACTION_EXPIRED: "Waited in vain",
+    EntryKind.ACTION_EXPIRED: "Nobody answered in time",
     EntryKind.ACTION_STALE: "Changed meanwhile",
     EntryKind.ACTION_HELD: "Blocked",
     EntryKind.ACTION_INTENT: "Checked again",

@@ -563,7 +563,7 @@ async def _refused(visit: Visit, form: Form, error: RefusedError) -> Response:
         )
     if error.code is Code.PASSKEY_REQUIRED:
         note = StatusSentence(
-            title="Nothing was decided: a yes to so much needs your passkey.",
+            title="Nothing was decided: a yes to this amount needs your passkey.",
             text="Allow JavaScript on this page, and use your passkey when your browser asks.",
             kind="no",
         )

@@ -165,7 +165,7 @@ def _why(view: SolutionView, *, said: bool) -> JsonObject:
     """Why people are asked, and who has agreed where that is not `said` above."""
     asked = [fit(view.lead.why, 400, more=where_of(view))]
     if view.passkey:
-        asked.append("A yes to so much needs your passkey, which the console asks for")
+        asked.append("A yes to this amount needs your passkey, which the console asks for")
     if view.agreed and not said:
         asked.append(f"{fit(', '.join(view.agreed), 200)} said yes already")
     asked.append(fit(view.lead.needed or _needed(view), 200))

@@ -25,11 +25,12 @@ _MOST_KEPT = 10_000
 class Noting:
     """Takes what people write in threads.
 
-    Guarantees: what is acknowledged is noted, was noted before, or is nothing of ours. What could
-    not be stored is not acknowledged, and Slack sends it again.
+    Guarantees: a message is acknowledged once it is stored, was stored before, or stands in
+    another channel than the cards. One that could not be stored is not acknowledged, and Slack
+    sends it again.
 
     Args:
-        channel: of the cards; what is written elsewhere is nothing of ours.
+        channel: of the cards; what is written in other channels is ignored.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""A yes to so much is signed by a passkey: in a real browser, and whoever forges one is found."""
+"""A large yes is signed by a passkey: in a real browser, and whoever forges one is found."""
 
 from __future__ import annotations
 

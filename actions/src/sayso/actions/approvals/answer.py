@@ -288,10 +288,10 @@ def check_unsigned(
 
 
 def passkey_required(approval_id: str) -> RefusedError:
-    """A yes to so much by another way than a passkey."""
+    """A yes without a passkey to an amount that needs one."""
     return RefusedError(
         Code.PASSKEY_REQUIRED,
-        "a yes to so much needs your passkey",
+        "a yes to this amount needs your passkey",
         next_step=f"say yes in the console, at /console/solution/{approval_id}",
     )
 

@@ -262,9 +262,9 @@ def _numbers(signs: Iterable[str]) -> tuple[Decimal, ...]:
 def without(rules: Rules, missing: Collection[str]) -> Rules:
     """The same rules where these facts are not there.
 
-    Never looser than with any value of it: each `permit` that reads it is taken out, and each
-    clause of a `forbid` that reads it counts as met; an `unless` that does not read it still lifts
-    the rule. So whoever may lift the rules about the fact is asked.
+    Never looser than with any value of the fact: a `permit` that reads it is left out, and a clause
+    of a `forbid` that reads it counts as true. An `unless` that does not read it still lifts the
+    `forbid`, so the people who may lift the rules about the fact are asked.
     """
     kept = {
         rule: changed

@@ -1,4 +1,6 @@
-"""A text as tokens: words, amounts, numbers, ends of sentences; what is no word of a wish is noise.
+"""A text as tokens: words, amounts, numbers, ends of sentences.
+
+What cannot be part of a request, such as a link, a telephone number or a time, is noise.
 
 Language-neutral. Words of a language (number words, names of currencies) are read later, by
 `reading`, which knows the language.

@@ -3,7 +3,7 @@
 What the workspace's files say of people counts from the entry on that tells it. So whoever writes
 first after a change tells it, in the very transaction in which it counts for the first time.
 
-Nobody is believed but the head that the log's own key signed: entries are hashed on the way to it,
+A process trusts only a head that the log's own key signed. It hashes the entries up to that head,
 so that none can be left out, put in or changed. A process that wrote the newest entries itself need
 not read them; another one reads what was added since it looked last.
 """

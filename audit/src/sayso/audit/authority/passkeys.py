@@ -98,7 +98,7 @@ class PasskeyRule:
     sums: str = ""
 
     def needs(self, currency: str, minor: int) -> bool:
-        """Whether a yes to so much needs one."""
+        """Whether a yes to this amount needs a passkey."""
         return minor >= self.start(currency)
 
     def start(self, currency: str) -> int:

@@ -114,7 +114,7 @@ def check_approved(replayed: ReplayedState, event: Event, findings: Findings) ->
     life, choice = life_of(replayed, event), event.text("decision")
     if life is None or event.top("status") != "approved" or choice not in YES or not life.known:
         return
-    asked, lent = life.asked, life.counted
+    asked, counted = life.asked, life.counted
     voters = [*life.votes, event.actor]
     if choice == "edit":
         judged = judgement_in(event) or {}
@@ -122,7 +122,7 @@ def check_approved(replayed: ReplayedState, event: Event, findings: Findings) ->
             return
         asked, voters = ways_in(judged), [event.actor]
     people = {name: replayed.authority.person(name) for name in voters}
-    held = {name: lent(one.roles) for name, one in people.items() if one is not None}
+    held = {name: counted(one.roles) for name, one in people.items() if one is not None}
     if not covers(asked, held):
         message = f"{_named(event)} was approved by fewer people than were asked"
         findings.add(Check.RULE_QUORUM, Damage.RULE_BROKEN, message, event.seq)

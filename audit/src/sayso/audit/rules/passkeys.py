@@ -1,4 +1,4 @@
-"""The rules of passkeys: what they signed is in the log, and so much is agreed to by nothing else.
+"""The rules of passkeys: a yes above a set amount needs a signature, and the log holds it.
 
 INVARIANT: nothing here trusts the log's own key. Whoever holds it, the database and the server can
 add entries, but no signature of a passkey that an earlier one has vouched for.
@@ -28,7 +28,7 @@ _TOKEN = "tok_"  # noqa: S105  (how ids begin, not a secret)
 
 
 def check_yes(replayed: ReplayedState, event: Event, findings: Findings) -> None:
-    """Whether a yes to so much was signed, and every signature beside a yes is one."""
+    """Whether a yes that needs a passkey is signed, and each signature beside a yes is valid."""
     life = life_of(replayed, event)
     if event.text("decision") not in YES or life is None or not life.known:
         return
@@ -38,7 +38,7 @@ def check_yes(replayed: ReplayedState, event: Event, findings: Findings) -> None
         findings.add(Check.RULE_PASSKEY, Damage.RULE_BROKEN, message, event.seq)
     if "passkey" not in event.data:
         if _needs_one(replayed, event):
-            message = f"{named} has no signature of a passkey, which so much needs"
+            message = f"{named} has no signature of a passkey, which this amount needs"
             findings.add(Check.RULE_PASSKEY, Damage.RULE_BROKEN, message, event.seq)
         return
     fault = _fault(replayed, event, "yes") or _bound_fault(event)

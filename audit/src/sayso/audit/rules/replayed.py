@@ -42,8 +42,9 @@ class ActionLife(_Life):
         policy: the version of the policy by which it was judged; 0 for none.
         approval, approval_status: the question to people, and how it stands.
         votes: who said yes to this very digest.
-        lent: the role that may decide too, and for which roles its members count, of `revision`.
-        lent_at: the revision to which that applies.
+        delegate: the role that may decide too, once the card was escalated to it.
+        delegated_roles: the roles that a member of `delegate` counts for.
+        delegated_revision: the revision that both apply to.
         call_key: of the intent; empty before the first.
         undoes: the action that it takes back.
         currency, minor: how much the judgement that counts is about; None for no money.
