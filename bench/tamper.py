@@ -9,8 +9,10 @@ they have the means for: one value of every column that is not declared free is 
 are changed and planted, texts are opened, rules are broken under the log's own key. Nothing may go
 unnoticed, and nothing may be opened. A row of every table is deleted, put back as it was, and
 planted, on both stores: what the verifier does not see is declared with its reason, and a server
-that is opened on it, or on any free column edited, pays
-nothing and takes nobody's word; `--quick` leaves out servers and PostgreSQL.
+that is opened on it, or on any free column edited, pays nothing and takes nobody's word. The rows
+of limits that are nearly full are deleted, edited column by column, added to and put back as they
+were, on both stores, and nothing may be paid beyond the limit. `--quick` leaves out servers and
+PostgreSQL.
 """
 
 from __future__ import annotations
@@ -25,6 +27,8 @@ from bench.report import Report, Row
 
 # The attacks are those of the tests, so that the two cannot differ.
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from actions.limits.limit_attacks import FULL, limits_passed
+from actions.limits.limit_work import limited
 from audit.attacks import ATTACKS
 from audit.column_edits import count_edits, make_busy
 from audit.columns import FREE_ROWS
@@ -33,6 +37,7 @@ from audit.row_attacks import KINDS, Attack, attacks, free_edits, powers, unnoti
 from audit.small_log import SmallLog, editing
 from audit.thieves import Tried, plant, read_copy, sign_by_key, write_database, write_files
 from support.postgres import fresh_database, shared_server
+from support.shop_workspace import STORE_URLS
 
 from sayso.audit.signed_note.cosignature import Ed25519Cosigner
 from sayso.audit.signed_note.note import parse_note
@@ -127,7 +132,25 @@ def _rows(busy: Path, folder: Path, *, quick: bool) -> list[Tried]:
     ]
     count = len(statements) + len(edits)
     tried.append(Tried(thief="database writer: powers", attempted=count, passed=tuple(gained)))
-    return [*tried, *_on_postgres(folder)]
+    limits = asyncio.run(_limits(folder / "limits", ""))
+    return [*tried, limits, *_on_postgres(folder)]
+
+
+async def _limits(folder: Path, url: str) -> Tried:
+    """Whether anything is paid beyond a limit whose rows are changed.
+
+    Args:
+        url: of a database on a server; empty for SQLite.
+    """
+    STORE_URLS.extend([url] if url else [])
+    try:
+        async with limited(folder, FULL, judge=False) as opened:
+            tried = [one async for one in limits_passed(opened, url)]
+    finally:
+        del STORE_URLS[1:]
+    paid = tuple(attack for attack, is_paid in tried if is_paid)
+    who = "PostgreSQL's superuser" if url else "database writer"
+    return Tried(thief=f"{who}: limits", attempted=len(tried), passed=paid)
 
 
 def _on_postgres(folder: Path) -> list[Tried]:
@@ -135,10 +158,12 @@ def _on_postgres(folder: Path) -> list[Tried]:
     place.mkdir()
     with shared_server(folder) as server, fresh_database(server) as url:
         busy = make_busy_on(url, place)
-        return [
+        tried = [
             _undeclared(f"PostgreSQL's superuser: rows {kind}", kind, *unnoticed_on(busy, kind))
             for kind in (*KINDS, "edited")
         ]
+    with shared_server(folder) as server, fresh_database(server) as url:
+        return [*tried, asyncio.run(_limits(folder / "limits on a server", url))]
 
 
 def _undeclared(thief: str, kind: str, made: int, passed: dict[str, Attack]) -> Tried:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from pathlib import Path
 
 import pytest
+from actions.limits.limit_attacks import FULL, LimitRows, limits_passed
 from actions.limits.limit_work import TOKEN_HOUR, limited, refund
 from actions.steps import MAIN, decide, say
 from support.shop import ShopFault
@@ -18,11 +19,6 @@ from sayso.sdk.views import ActionView
 
 pytestmark = pytest.mark.promise("limits:by-log")
 
-COUNTERS = "select tenant, limit_id, key, currency, bucket, count, held_minor, settled_minor, told"
-USES = (
-    "select tenant, home, action_id, revision, limit_id, key, currency, bucket, count, minor,"
-    " state, why, last_seq"
-)
 ATTACKS = (
     ("delete from limit_counter",),
     ("delete from limit_use", "delete from limit_counter"),
@@ -33,31 +29,6 @@ ATTACKS = (
     ("update limit_counter set key = 'other'", "update limit_use set key = 'other'"),
     ("update limit_counter set limit_id = 'other'",),
 )
-
-
-class Rows:
-    """The rows of limits as they are at a moment, to be put back."""
-
-    def __init__(self, url: str, opened: ShopWorkspace) -> None:
-        self._run: Callable[[str], list[tuple[object, ...]]] = lambda said: run_sql(
-            url, opened, said
-        )
-        self._kept = {
-            "limit_counter": self._run(f"{COUNTERS} from limit_counter"),
-            "limit_use": self._run(f"{USES} from limit_use"),
-        }
-
-    def put_back(self) -> None:
-        """All of them, and no others."""
-        for table, rows in self._kept.items():
-            self._run(f"delete from {table}")
-            for row in rows:
-                self._run(f"insert into {table} values ({', '.join(map(repr, row))})")
-
-    def change(self, *statements: str) -> None:
-        """What somebody does who writes the database."""
-        for statement in statements:
-            self._run(statement)
 
 
 async def _failed(opened: ShopWorkspace, view: ActionView) -> None:
@@ -87,9 +58,9 @@ async def test_whatever_lowers_a_counter_lets_nothing_pass(tmp_path: Path, store
     """Nothing is paid, and what is put back as it was goes on as if nothing had been."""
     async with limited(tmp_path, TOKEN_HOUR) as opened:
         assert (await refund(opened, 20_000)).status == "succeeded"
-        older = Rows(store_url, opened)
+        older = LimitRows(store_url, opened)
         assert (await refund(opened, 40_000)).status == "succeeded"
-        rows = Rows(store_url, opened)
+        rows = LimitRows(store_url, opened)
         for attack in ATTACKS:
             rows.change(*attack)
             await tampered(refund(opened, 40_000))
@@ -100,6 +71,15 @@ async def test_whatever_lowers_a_counter_lets_nothing_pass(tmp_path: Path, store
         assert len(opened.shop.books.payouts) == 2
         assert (await refund(opened, 40_000)).status == "refused", "beyond $900 an hour"
         assert (await refund(opened, 30_000)).status == "succeeded"
+
+
+async def test_no_column_of_a_row_has_a_limit_passed(tmp_path: Path) -> None:
+    """Each is edited, rows are taken away, added, and put back as they were."""
+    async with limited(tmp_path, FULL) as opened:
+        tried = [one async for one in limits_passed(opened, "")]
+        assert [attack for attack, paid in tried if paid] == []
+        assert len(tried) > 50
+        assert (await refund(opened, 20_000)).status == "succeeded"
 
 
 @pytest.mark.parametrize(
@@ -123,7 +103,7 @@ rolling = "3d"
         opened.clock.advance(hours=30)
         assert (await refund(opened)).status == "succeeded"
         opened.clock.advance(hours=30)
-        rows = Rows("", opened)
+        rows = LimitRows("", opened)
         ((kept,),) = run_sql("", opened, "select value from meta where key = 'limit_salt'")
         for attack in ATTACKS[:2]:
             rows.change(*attack)
@@ -146,7 +126,7 @@ async def test_tenants_that_count_together_are_added_up(tmp_path: Path, store_ur
     async with limited(tmp_path, across) as opened:
         for tenant in ("north", "south"):
             assert (await refund(opened, 40_000, tenant=tenant)).status == "succeeded"
-        rows = Rows(store_url, opened)
+        rows = LimitRows(store_url, opened)
         for attack in ATTACKS[:4]:
             rows.change(*attack)
             await tampered(refund(opened, 40_000))
@@ -165,7 +145,7 @@ cards = 2
 """
     async with limited(tmp_path, cards) as opened:
         first, _ = [await refund(opened, 60_000, order=f"o{at}") for at in range(2)]
-        rows = Rows("", opened)
+        rows = LimitRows("", opened)
         rows.change("delete from limit_use", "delete from limit_counter")
         await tampered(refund(opened, 60_000))
         rows.put_back()
@@ -181,7 +161,7 @@ async def test_an_agreed_one_and_a_soft_limit_go_by_the_log(tmp_path: Path) -> N
         assert (await refund(opened, 50_000)).status == "succeeded"
         asked = await refund(opened, 60_000)
         assert asked.approval is not None
-        rows = Rows("", opened)
+        rows = LimitRows("", opened)
         rows.change("delete from limit_use", "delete from limit_counter")
         await tampered(decide(opened, say(asked.approval), wait=False))
         await tampered(refund(opened, 50_000))
@@ -196,7 +176,7 @@ async def test_the_next_process_knows_it_as_well(tmp_path: Path, store_url: str,
     """By the note of the last one, or from the first entry on."""
     async with limited(tmp_path, TOKEN_HOUR) as opened:
         assert (await refund(opened, 50_000)).status == "succeeded"
-        rows = Rows(store_url, opened)
+        rows = LimitRows(store_url, opened)
         container = opened.sayso.container
         await container.directory.follower.leave_notes(container.store, worth=1)
     assert bool(run_sql(store_url, opened, "select size from authority"))
@@ -221,10 +201,10 @@ async def test_another_process_is_followed(tmp_path: Path, store_url: str) -> No
             assert lost.status == "unknown"
             assert (await refund(one, 30_000)).status == "refused"
             await _failed(other, lost)
-            rows = Rows(store_url, one)
+            rows = LimitRows(store_url, one)
             assert (await refund(one, 10_000)).status == "succeeded"
             for who in (one, other):
-                now = Rows(store_url, one)
+                now = LimitRows(store_url, one)
                 rows.put_back()
                 await tampered(refund(who, 10_000))
                 now.put_back()
@@ -238,7 +218,7 @@ async def test_a_use_that_was_raised_takes_nothing_else_along(tmp_path: Path) ->
         assert (await refund(opened, 50_000)).status == "succeeded"
         opened.shop.faults.append(ShopFault.LOST_BEFORE)
         lost = await refund(opened, 10_000)
-        rows = Rows("", opened)
+        rows = LimitRows("", opened)
         rows.change(
             "update limit_use set minor = 60000 where state = 'held'",
             "update limit_counter set held_minor = 60000, settled_minor = 0",
