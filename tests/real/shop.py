@@ -27,7 +27,7 @@ from support.postgres_server import PostgresServer
 
 HERE = Path(__file__).parent
 CACHE = Path(os.environ.get("SAYSO_REAL_CACHE") or Path.home() / ".cache" / "sayso-tests")
-INSTALL_S, BOOT_S, SEED_S, PAY_S = 900.0, 600.0, 900.0, 180.0
+INSTALL_S, BOOT_S, SEED_S, PAY_S = 500.0, 300.0, 500.0, 120.0
 
 
 class NoNpmError(Exception):

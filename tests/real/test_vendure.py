@@ -35,7 +35,7 @@ from sayso.testing.clock import FakeClock
 KILLS_OF_SAYSO, AT_ONCE, UNDER_WAY = 25, 5, 10
 KILLS_OF_THE_SHOP = int(os.environ.get("SAYSO_REAL_SHOP_KILLS", "2"))
 """Of processes of it, which take long to boot; ten payments are under way, all in all. With 10 each
-one of them is killed by itself."""
+one of them is killed by itself; on a busy machine that takes `-o faulthandler_timeout=1800`."""
 DAY_S = (1, 5, 30, 60, 100, 200, 300, 400, 900, *[3600] * 8)
 """Every moment at which the engine may look, or call again."""
 
