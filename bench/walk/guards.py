@@ -64,6 +64,30 @@ def everywhere(original: object, other: object) -> Patches:
                     yield module, attribute, other
 
 
+def _always(value: object) -> Callable[..., object]:
+    """Answers the same, whatever it is asked."""
+
+    def answer(*args: object, **more: object) -> object:
+        return value
+
+    return answer
+
+
+def _always_at(value: object, *places: tuple[object, str]) -> Callable[[], Patches]:
+    """The same answer in the place of functions, by who has them and their names."""
+
+    def out() -> Patches:
+        for owner, name in places:
+            yield owner, name, staticmethod(_always(value))
+
+    return out
+
+
+def _always_everywhere(value: object, original: object) -> Callable[[], Patches]:
+    """The same answer in the place of a function, wherever it is called."""
+    return lambda: everywhere(original, _always(value))
+
+
 class _Nobody:
     PERSON = "nobody"
 
@@ -101,10 +125,6 @@ def _expiry() -> Patches:
     yield decision, "_check_open", check
 
 
-def _lower() -> Patches:
-    yield from everywhere(decision.check_lower, _always(None))
-
-
 def _quorum() -> Patches:
     original = approver.approvers_of
 
@@ -119,26 +139,6 @@ def _quorum() -> Patches:
     yield from everywhere(original, safe)
 
 
-def _reservation() -> Patches:
-    yield reservations.LimitReservations, "plan", _always(None)
-
-
-def _release() -> Patches:
-    yield following.LimitsFollowing, "_ended", _always(None)
-
-
-def _stop() -> Patches:
-    yield claim, "obstacle_to", _always(None)
-    yield claim, "check_stops_of_log", _always(None)
-
-
-def _look_up() -> Patches:
-    def again(*args: Any) -> Any:
-        return reconcile.CallAgain(proven=True)
-
-    yield from everywhere(reconcile.after_look_up, again)
-
-
 def _role() -> Patches:
     def every(reader: Any, approval: Any, roles: Any) -> Any:
         return frozenset(approval.roles)
@@ -151,18 +151,6 @@ def _tenant() -> Patches:
         return self._container.tenant
 
     yield base.Resource, "_tenant", own
-
-
-def _re_read() -> Patches:
-    yield engine.Engine, "_is_fresh", _always(True)
-
-
-def _idempotency() -> Patches:
-    yield from everywhere(idempotency.read_by_key, _always(None))
-
-
-def _joins() -> Patches:
-    yield from everywhere(signs.equal_to, _always(None))
 
 
 def _removed_person() -> Patches:
@@ -182,18 +170,6 @@ def _removed_person() -> Patches:
         return [*found, *(Approver(person=name, roles=both) for name in gone)]
 
     yield from everywhere(original, of)
-
-
-def _used_once() -> Patches:
-    yield tokens.Tokens, "_revoke", _always(None)
-
-
-def _erased() -> Patches:
-    yield personal.Personal, "destroy_key", staticmethod(_always(None))
-
-
-def _hold() -> Patches:
-    yield from everywhere(holds.check_free, _always(None))
 
 
 def _settle() -> Patches:
@@ -244,19 +220,6 @@ def _resume() -> Patches:
     yield kill_switch.Stops, "resume", resume
 
 
-def _own_changes() -> Patches:
-    yield engine, "own_changes", _always({})
-
-
-def _always(value: object) -> Callable[..., object]:
-    """Answers the same, whatever it is asked."""
-
-    def answer(*args: object, **more: object) -> object:
-        return value
-
-    return answer
-
-
 GUARDS: Mapping[str, Guard] = {
     "own-request": Guard(
         what="whoever asked does not approve",
@@ -276,7 +239,7 @@ GUARDS: Mapping[str, Guard] = {
     ),
     "lower-only": Guard(
         what="less is less",
-        out=_lower,
+        out=_always_everywhere(None, decision.check_lower),
         often=("propose", "more than was asked"),
     ),
     "quorum": Guard(
@@ -286,24 +249,24 @@ GUARDS: Mapping[str, Guard] = {
     ),
     "reservation": Guard(
         what="what is allowed uses its limits",
-        out=_reservation,
+        out=_always_at(None, (reservations.LimitReservations, "plan")),
         variant="limits",
         often=("propose",),
     ),
     "release": Guard(
         what="what has ended holds nothing",
-        out=_release,
+        out=_always_at(None, (following.LimitsFollowing, "_ended")),
         variant="limits",
         often=("propose", "no", "less"),
     ),
     "stop-at-claim": Guard(
         what="nothing is begun under a stop",
-        out=_stop,
+        out=_always_at(None, (claim, "obstacle_to"), (claim, "check_stops_of_log")),
         often=("propose", "stop"),
     ),
     "look-up": Guard(
         what="looked up before a second call",
-        out=_look_up,
+        out=_always_everywhere(reconcile.CallAgain(proven=True), reconcile.after_look_up),
         variant="shelf",
         often=("propose", "a fault of the shelf", "wait"),
     ),
@@ -320,17 +283,17 @@ GUARDS: Mapping[str, Guard] = {
     ),
     "re-read": Guard(
         what="the provider is read again before a call",
-        out=_re_read,
+        out=_always_at(True, (engine.Engine, "_is_fresh")),
         often=("propose", "a refund past Sayso", "yes"),
     ),
     "idempotency": Guard(
         what="one key is one thing",
-        out=_idempotency,
+        out=_always_everywhere(None, idempotency.read_by_key),
         often=("propose", "propose again"),
     ),
     "joins": Guard(
         what="an equal proposal joins the one that waits",
-        out=_joins,
+        out=_always_everywhere(None, signs.equal_to),
         variant="shelf",
         often=("propose", "propose an equal one"),
     ),
@@ -342,17 +305,17 @@ GUARDS: Mapping[str, Guard] = {
     ),
     "used-once": Guard(
         what="what was used or revoked opens nothing",
-        out=_used_once,
+        out=_always_at(None, (tokens.Tokens, "_revoke")),
         often=("a new token", "use an old token", "use a link twice"),
     ),
     "erased": Guard(
         what="nobody reads who was erased",
-        out=_erased,
+        out=_always_at(None, (personal.Personal, "destroy_key")),
         often=("ask", "erase"),
     ),
     "hold": Guard(
         what="nobody erases who is on hold",
-        out=_hold,
+        out=_always_everywhere(None, holds.check_free),
         often=("hold", "erase who is on hold"),
     ),
     "settle-unknown": Guard(
@@ -383,7 +346,7 @@ GUARDS: Mapping[str, Guard] = {
     ),
     "own-changes": Guard(
         what="what a plan's own step did makes none of its others stale",
-        out=_own_changes,
+        out=_always_at({}, (engine, "own_changes")),
         variant="shelf",
         often=("a plan from the shelf",),
     ),
