@@ -105,6 +105,21 @@ async def test_two_people_have_rows_rebuilt_exactly_as_the_log_says(
     assert (await propose(opened, 100, order="o3")).status == "succeeded"
 
 
+@pytest.mark.tampers("a row that is erased is changed, which can only be accepted")
+async def test_a_row_of_an_erased_customer_is_accepted_as_it_is(accused: ShopWorkspace) -> None:
+    """The database lets nobody write what is erased, so two people are not led into an error."""
+    maria, noor = await token_of(accused, "maria"), await token_of(accused, "noor")
+    by = await accused.sayso.authentication.person(maria, via="sdk")
+    await accused.sayso.privacy.erase("cus_1", reason="subject_request", by=by, key="erase-1")
+    tamper(accused, TAMPERED["an amount"])
+    view = await accused.sayso.repairs.show()
+    assert not view.changes
+    (left,) = view.left
+    await accused.sayso.repairs.accept(left.id, token=maria)
+    await accused.sayso.repairs.accept(left.id, token=noor)
+    assert accused.sayso.audit.verify().verdict is Verdict.VERIFIED
+
+
 @pytest.mark.tampers("rows are changed behind the log's back, to be repaired")
 async def test_an_entry_that_was_changed_is_never_repaired(accused: ShopWorkspace) -> None:
     """Bytes come back from a backup only; nothing is asked or written."""

@@ -154,7 +154,8 @@ class Receiver:
         """By item, the numbers of the events in the order in which each came first."""
         found: dict[str, list[int]] = defaultdict(list)
         for got in self.taken:
-            if got.data["seq"] not in found[got.item]:
+            # A message by which somebody tries an endpoint is of no entry.
+            if "seq" in got.data and got.data["seq"] not in found[got.item]:
                 found[got.item].append(got.data["seq"])
         return dict(found)
 

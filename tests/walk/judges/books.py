@@ -139,9 +139,9 @@ def _agreed(
     known = effect.currency in {"USD", "EUR", "GBP"}
     most = 500_00 if action.action == "stripe.refund" else 200_00
     two = len(people) >= 2 and "finance" in roles
-    finance = (
-        _AGE.get(effect.target, 0) + world.days > 180 or action.args.get("reason") == "fraudulent"
-    )
+    age = _AGE.get(effect.target)  # of the charge; a credit has none
+    old = age is not None and age + world.days > 180
+    finance = old or action.args.get("reason") == "fraudulent"
     if finance and "finance" not in roles:
         return False
     # As long as nobody has put another version in force, which may have no such row.

@@ -37,6 +37,8 @@ def _statement(world: World, dice: Random) -> str | None:
     where = f"tenant = 'main' and {column or key} is not null"
     if column == "status":
         where += " and status in ('refused', 'rejected', 'succeeded')"
+    if table in {"action", "request"}:  # what is erased is only accepted
+        where += " and erased_seq is null"
     if table == "vote":  # what was accepted as it is stays so
         where += " and approval_id not in (select approval_id from vote where via = 'odd')"
     row = pick(dice, sorted(world.rows(f"select {key} from {table} where {where}")))

@@ -134,6 +134,8 @@ def _change(fault: RowFault) -> RowRepair | None:
         return RowRepair(fault=fault, how="delete", values={}) if gone else None
     if fault.found is None:
         return _made_anew(fault, fault.said)
+    if (fault.stored or {}).get("erased_seq") is not None:
+        return None  # the database lets nobody change what is erased
     values: Values = {}
     subject: str | None = None
     for column in fault.columns:
