@@ -139,6 +139,7 @@ async def test_a_typed_row_says_what_the_stored_one_says(tmp_path: Path) -> None
         row = await an_action(opened)
         for one in (row, replace(row, judgement=None, receipt=None, error={"code": "x"})):
             stored = said_in("action", all_columns(one))
-            typed = {name: value_of(one) for name, value_of in COLUMNS_WITH_ARGS.items()}
+            values = COLUMNS_WITH_ARGS.values_of(one)
+            typed = dict(zip(COLUMNS_WITH_ARGS.names, values, strict=True))
             assert {name: stored[name] for name in typed} == typed
             assert SAYS["action"] - typed.keys() == {"subject"}

@@ -20,7 +20,7 @@ from sayso.agent.reply import HandedOver
 from sayso.agent.request_row import RequestRow, RequestStatus, get_request, read_request
 from sayso.audit.authority.keyring import Keyring
 from sayso.audit.authority.state import changed_outside
-from sayso.audit.caller_keys import CALLER_KEY, caller_key, check_is_new
+from sayso.audit.caller_keys import CALLER_KEY, take_key
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json, PiiRef, StoredEntry
 from sayso.audit.log import AuditLog
 from sayso.audit.personal import Personal
@@ -154,7 +154,7 @@ class Requests:
         if waiting is not None:
             reply = CustomerReply(content=ask.messages[-1].content, subject=ask.subject)
             return self._answer(tx, waiting, reply, ask.requester, ask.key, fingerprint)
-        check_is_new(tx, self._keyring, "request", ask.tenant, ask.key)
+        callers = take_key(tx, self._keyring, "request", ask.tenant, ask.key)
         now = to_micros(self._clock.now())
         request_id = self._ids.new("req")
         pseudonym = self._personal.pseudonym(tx, ask.tenant, ask.subject.id, now)
@@ -172,7 +172,7 @@ class Requests:
                 "messages": len(ask.messages),
                 "words_ref": words.ref,
                 "words_c": words.c,
-                CALLER_KEY: caller_key(self._keyring, "request", ask.tenant, ask.key),
+                CALLER_KEY: callers,
                 **_names_signed(ask.subject),
             },
             pii=messages,
@@ -292,7 +292,7 @@ class Requests:
         key: str,
         fingerprint: str,
     ) -> RequestRow:
-        check_is_new(tx, self._keyring, "request", row.tenant, key)
+        callers = take_key(tx, self._keyring, "request", row.tenant, key)
         stored = _stored_question(row)
         number = stored.get("number")
         if row.status is not RequestStatus.NEEDS_CUSTOMER or (
@@ -331,7 +331,7 @@ class Requests:
             data={
                 "question": cast("Json", number),
                 "picked": picked is not None,
-                CALLER_KEY: caller_key(self._keyring, "request", row.tenant, key),
+                CALLER_KEY: callers,
                 **({"asked": named} if named else {}),
                 **({"slot": ASKED_BY_PEOPLE} if row.asked_by is not None else {}),
                 **_names_signed(subject),

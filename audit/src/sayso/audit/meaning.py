@@ -10,7 +10,8 @@ an error of that one unit, never a log that accuses somebody for ever.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple, TypeVar, cast
+from dataclasses import dataclass
+from typing import Generic, NamedTuple, TypeVar, cast
 
 import orjson
 
@@ -83,7 +84,21 @@ class Meant(NamedTuple):
 _NOTHING = Meant(kinds=(), said=())
 _UNREAD: State = {}
 _T = TypeVar("_T")
-_Open = Mapping[tuple[Tenant, str, str], Meant]
+_Open = dict[tuple[Tenant, str, str], Meant]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Columns(Generic[_T]):
+    """How a typed row is read in the columns in which entries say it.
+
+    Attributes:
+        names: as `stored_rows.said_in` names them.
+        values_of: what a row holds in them, in this order; one call for all, since each change of
+            an action is held against its entry, before and after.
+    """
+
+    names: tuple[str, ...]
+    values_of: Callable[[_T], tuple[object, ...]]
 
 
 def note(tx: Transaction, tenant: Tenant, body: bytes, seq: int) -> None:
@@ -94,7 +109,7 @@ def note(tx: Transaction, tenant: Tenant, body: bytes, seq: int) -> None:
     """
     fields = orjson.loads(body)
     kind = str(fields.get("kind"))
-    found = dict(_open(tx))
+    found = _open(tx)
     for table, name, state in said_by(fields, seq):
         if table in _DERIVED:
             continue
@@ -107,8 +122,6 @@ def note(tx: Transaction, tenant: Tenant, body: bytes, seq: int) -> None:
             begins = state[BEGUN] is True or table == "action"
             before = None if begins else read(tx, tenant, table, name)
             found[place] = Meant(kinds=(kind,), said=(state,), before=before)
-    if found:
-        tx.remember(_KEY, found)
     tx.at_end(_KEY, _check_open)
 
 
@@ -117,41 +130,42 @@ def settle(
     tenant: Tenant,
     table: str,
     name: str,
-    columns: Mapping[str, Callable[[_T], object]],
+    columns: Columns[_T],
     before: _T | None,
     after: _T,
 ) -> None:
     """Hold what was said of a row against it where the writer has it in memory, before and after.
 
     Args:
-        columns: as `stored_rows.said_in` names them, and how each is read of a row.
         before: None for a row that begins.
 
     Raises:
         IntegrityError: `unsaid_change`.
     """
-    found = dict(_open(tx))
-    meant = found.pop((tenant, table, name), _NOTHING)
-    tx.remember(_KEY, found)
+    meant = _open(tx).pop((tenant, table, name), _NOTHING)
     said = _together(table, meant, None if before is None else _UNREAD)
+    own = columns.values_of(after)
+    was = own if before is None else columns.values_of(before)
     wrong: list[str] = []
-    for column, value_of in columns.items():
+    for column, value, earlier in zip(columns.names, own, was, strict=True):
         if column in said:
-            own, value = value_of(after), said[column]
-            if own != value and value != UNSAID and not agrees(column, own, value):
+            told = said[column]
+            if value != told and told != UNSAID and not agrees(column, value, told):
                 wrong.append(column)
-        elif before is not None and value_of(before) != value_of(after):
+        elif value != earlier:
             wrong.append(column)
     if wrong:
-        known = {column: value_of(before) for column, value_of in columns.items() if before}
-        _refuse(tx, tenant, table, name, meant._replace(before=known or None), sorted(wrong))
+        known = None if before is None else dict(zip(columns.names, was, strict=True))
+        _refuse(tx, tenant, table, name, meant._replace(before=known), sorted(wrong))
 
 
 def _check_open(tx: Transaction) -> None:
     for (tenant, table, name), meant in _open(tx).items():
         after = read(tx, tenant, table, name)
         _hold(tx, tenant, table, name, meant, after)
-    tx.remember(_KEY, {})
+    # INVARIANT: each unit begins with a collection of its own, since one that fails takes back
+    # what is remembered, and not what was put into it.
+    tx.remember(_KEY, None)
 
 
 def _hold(
@@ -295,5 +309,9 @@ def _key(table: str, name: str) -> Mapping[str, SqlValue]:
 
 
 def _open(tx: Transaction) -> _Open:
+    """What this unit's entries say of rows that are not held against it yet."""
     found = tx.recall(_KEY)
-    return cast("_Open", found) if isinstance(found, dict) else {}
+    if not isinstance(found, dict):
+        found = {}
+        tx.remember(_KEY, found)
+    return cast("_Open", found)

@@ -23,7 +23,7 @@ from sayso.actions.model.status import (
 from sayso.actions.policy.base import Outcome
 from sayso.audit.authority.keyring import Keyring
 from sayso.audit.authority.state import changed_outside
-from sayso.audit.caller_keys import CALLER_KEY, ahead_of_key, caller_key, check_is_new
+from sayso.audit.caller_keys import CALLER_KEY, ahead_of_key, take_key
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
 from sayso.audit.fields import Fields, object_in
 from sayso.audit.fields import text_or_none as text_said
@@ -104,20 +104,20 @@ class Ledger:
             IntegrityError: `tampered`, when the log knows the key of a row that is not there.
         """
         check_transition(START, row.status, entry.kind)
+        more: dict[str, Json] = {}
         if self._keyring is not None:
-            told = ("action", row.tenant, row.idempotency_key)
-            check_is_new(tx, self._keyring, *told)
-            key = caller_key(self._keyring, *told)
-            entry = replace(entry, data={**entry.data, CALLER_KEY: key})
+            key = row.idempotency_key
+            more[CALLER_KEY] = take_key(tx, self._keyring, "action", row.tenant, key)
         following = None if self._follow is None else self._follow(tx, None, row)
         if following is not None:
-            entry = replace(entry, data={**entry.data, **following.data()})
+            more |= following.data()
         if (
             row.created_at != row.updated_at
         ):  # the provider was asked meanwhile, and a clock may jump
-            entry = replace(entry, data={**entry.data, "created_at": row.created_at})
+            more["created_at"] = row.created_at
         columns = all_columns(row)
-        seq = self._log.append(tx, row.tenant, self._sealed(entry, columns), at=row.updated_at)
+        entry = self._sealed(entry, more, columns)
+        seq = self._log.append(tx, row.tenant, entry, at=row.updated_at)
         columns["last_seq"] = seq
         stored = replace(row, last_seq=seq, raw=columns)
         tx.run("action.insert", **columns)
@@ -151,26 +151,29 @@ class Ledger:
             entry = _as_told(entry, present)
         else:
             self._check_as_told(tx, row, present)
+        more: dict[str, Json] = {}
         following = None if self._follow is None else self._follow(tx, row, changed)
         if following is not None:
-            entry = replace(entry, data={**entry.data, **following.data()})
+            more |= following.data()
         if changed.called_at != row.called_at and entry.kind is not EntryKind.ACTION_INTENT:
             # An intent's own time says it; a slow call ends long after that.
-            entry = replace(entry, data={**entry.data, "called_at": changed.called_at})
+            more["called_at"] = changed.called_at
         # What held it is over with the move, unless it is the move that holds it.
         blocked_by = changed.blocked_by if changed.blocked_by != row.blocked_by else None
-        stored = with_next_look(replace(changed, blocked_by=blocked_by))
-        columns = state_columns(stored)
-        same = stored.snapshot is row.snapshot and stored.args is row.args
-        same = same and stored.revision == row.revision
-        written = columns if same else {**columns, **judged_columns(stored)}
+        look_at = next_look(changed, changed.updated_at)
+        due_at = changed.due_at if look_at is None else look_at
+        columns = {**state_columns(changed), "blocked_by": blocked_by, "due_at": due_at}
+        same = changed.snapshot is row.snapshot and changed.args is row.args
+        same = same and changed.revision == row.revision
+        written = columns if same else {**columns, **judged_columns(changed)}
         raw = {**(row.raw or all_columns(row)), **written}
-        entry = self._sealed(entry, raw)
+        entry = self._sealed(entry, more, raw)
         # NOTE: the entry first: SQLite looks through all rows of the tables that refer to entries
         # when an entry is stored for which one of them waits already.
         # INVARIANT: told at the moment by which it was judged, whatever the clock does meanwhile.
         seq = self._log.append(tx, row.tenant, entry, at=changed.updated_at)
-        stored = replace(stored, last_seq=seq, raw={**raw, "last_seq": seq})
+        raw["last_seq"] = seq
+        stored = replace(changed, blocked_by=blocked_by, due_at=due_at, last_seq=seq, raw=raw)
         named: dict[str, SqlValue] = {"tenant": row.tenant, "id": row.id, "was_seq": row.last_seq}
         query = "action.move" if same else "action.update"
         tx.run(query, **{**written, "last_seq": seq}, **named)
@@ -187,12 +190,14 @@ class Ledger:
             self._step_ended(self, tx, stored)
         return stored
 
-    def _sealed(self, entry: Entry, columns: Mapping[str, SqlValue]) -> Entry:
-        """The entry with a seal over the row that it leaves."""
-        if self._keyring is None or entry.data.get("code") == Code.TAMPERED:
-            return entry
-        seal = self._keyring.seal_row(sealed_bytes("action", columns))
-        return replace(entry, data={**entry.data, ROW: seal})
+    def _sealed(
+        self, entry: Entry, more: Mapping[str, Json], columns: Mapping[str, SqlValue]
+    ) -> Entry:
+        """The entry with what else it says, and a seal over the row that it leaves."""
+        data = {**entry.data, **more}
+        if self._keyring is not None and entry.data.get("code") != Code.TAMPERED:
+            data[ROW] = self._keyring.seal_row(sealed_bytes("action", columns))
+        return replace(entry, data=data)
 
     def _check_as_told(self, reader: Reader, row: ActionRow, present: Row) -> None:
         """Refuse a row that is not what the newest entry about it left, before it is signed on.
@@ -420,9 +425,3 @@ def unfitting(row: ActionRow, receipt: Receipt) -> dict[str, str] | None:
         "message": storable(why, 500),
         "next_step": "look at it at the provider, put right what is wrong, then end this work",
     }
-
-
-def with_next_look(row: ActionRow) -> ActionRow:
-    """An action as it is stored when it ends: due again where an effect may still turn up."""
-    at = next_look(row, row.updated_at)
-    return row if at is None else replace(row, due_at=at)

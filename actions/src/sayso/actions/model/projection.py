@@ -7,10 +7,10 @@ a test.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from operator import attrgetter
 
 from sayso.actions.model.action_row import ActionRow, ways_json
+from sayso.audit.meaning import Columns
 from sayso.audit.verifier.stored_rows import is_part
 
 _PLAIN = (
@@ -18,23 +18,36 @@ _PLAIN = (
     *("digest", "planner", "step", "undoes", "revision", "call_key", "fence"),
 )
 """Columns that are called as the row's attributes are, and hold what those hold."""
+_plain = attrgetter(*_PLAIN)
+_MADE = (
+    *("status", "after", "amount_minor", "currency", "error", "joins"),
+    *("receipt", "receipt_status", "receipt_amount"),
+    *("rule", "outcome", "explain", "policy_version", "roles", "either"),
+)
+"""The others, in the order of `_values`."""
 
 
-def _rule(row: ActionRow) -> str | None:
-    return ",".join(row.judgement.rules)[:200] or None if row.judgement else None
-
-
-def _roles(row: ActionRow) -> list[str] | None:
-    return list(row.judgement.roles) if row.judgement else None
-
-
-def _either(row: ActionRow) -> object:
-    judgement = row.judgement
-    return ways_json(judgement.either) if judgement and judgement.either else None
-
-
-def _receipt_amount(row: ActionRow) -> object:
-    return row.receipt.amount.to_json() if row.receipt and row.receipt.amount else None
+def _values(row: ActionRow) -> tuple[object, ...]:
+    judgement, error, receipt, amount = row.judgement, row.error, row.receipt, row.amount
+    moved = receipt.amount if receipt else None
+    return (
+        *_plain(row),
+        row.status.value,
+        list(row.after),
+        amount.amount_minor if amount else None,
+        amount.currency if amount else None,
+        error.get("code") if error else None,
+        error.get("joins") if error else None,
+        receipt.id if receipt else None,
+        receipt.status if receipt else None,
+        moved.to_json() if moved else None,
+        ",".join(judgement.rules)[:200] or None if judgement else None,
+        judgement.outcome.value if judgement else None,
+        judgement.explain if judgement else None,
+        judgement.policy_version if judgement else None,
+        list(judgement.roles) if judgement else None,
+        ways_json(judgement.either) if judgement and judgement.either else None,
+    )
 
 
 def _is_as_judged(row: ActionRow) -> bool:
@@ -44,27 +57,10 @@ def _is_as_judged(row: ActionRow) -> bool:
     return is_part(row.args, row.snapshot.resolved.args)
 
 
-COLUMNS: Mapping[str, Callable[[ActionRow], object]] = {
-    **{name: attrgetter(name) for name in _PLAIN},
-    "status": lambda row: row.status.value,
-    "after": lambda row: list(row.after),
-    "amount_minor": lambda row: row.amount.amount_minor if row.amount else None,
-    "currency": lambda row: row.amount.currency if row.amount else None,
-    "error": lambda row: row.error.get("code") if row.error else None,
-    "joins": lambda row: row.error.get("joins") if row.error else None,
-    "receipt": lambda row: row.receipt.id if row.receipt else None,
-    "receipt_status": lambda row: row.receipt.status if row.receipt else None,
-    "receipt_amount": _receipt_amount,
-    "rule": _rule,
-    "outcome": lambda row: row.judgement.outcome.value if row.judgement else None,
-    "explain": lambda row: row.judgement.explain if row.judgement else None,
-    "policy_version": lambda row: row.judgement.policy_version if row.judgement else None,
-    "roles": _roles,
-    "either": _either,
-}
+COLUMNS: Columns[ActionRow] = Columns(names=(*_PLAIN, *_MADE), values_of=_values)
 """The columns that entries say, without the customer, whose name in the log is derived."""
-COLUMNS_WITH_ARGS: Mapping[str, Callable[[ActionRow], object]] = {
-    **COLUMNS,
-    "args_as_judged": _is_as_judged,
-}
+COLUMNS_WITH_ARGS: Columns[ActionRow] = Columns(
+    names=(*COLUMNS.names, "args_as_judged"),
+    values_of=lambda row: (*_values(row), _is_as_judged(row)),
+)
 """The same where arguments and snapshot may be others than they were."""

@@ -32,6 +32,8 @@ MAGIC = b"sk1"
 _KID_BYTES = 8
 _NONCE_BYTES = 12
 _WRAPPED_BYTES = len(MAGIC) + _KID_BYTES + _NONCE_BYTES + ROOT_BYTES + 16
+_DIGEST = "sha256"
+"""By name: OpenSSL looks up a digest that is handed over as a function each time."""
 _LABEL = b"sayso/root-key/v1\n"
 """What a key in a KMS signs, so that its signature is a root: Ed25519 gives the same one always."""
 
@@ -41,13 +43,14 @@ class _Root:
     """One root's derived keys; never printed, since none of its fields is shown."""
 
     kid: bytes
+    kid_hex: str
     token: bytes
     note: bytes
     row: bytes
     box: AESGCM
 
     def __repr__(self) -> str:
-        return f"_Root({self.kid.hex()})"
+        return f"_Root({self.kid_hex})"
 
 
 class Keyring:
@@ -62,48 +65,48 @@ class Keyring:
         roots = [_root(one) for one in (root, *older)]
         self._newest = roots[0]
         self._roots = {one.kid: one for one in reversed(roots)}
+        others = (one for one in self._roots.values() if one.kid != self._newest.kid)
+        self._in_order = (self._newest, *others)
 
     @property
     def kid(self) -> str:
         """The name of the newest root: 16 hex digits that tell nothing about it."""
-        return self._newest.kid.hex()
+        return self._newest.kid_hex
 
     # ---- tokens --------------------------------------------------------------------------------
 
     def token_hash(self, secret: str) -> bytes:
         """Under which hash a new token's secret is stored, 32 bytes."""
-        return hmac.digest(self._newest.token, secret.encode(), hashlib.sha256)
+        return hmac.digest(self._newest.token, secret.encode(), _DIGEST)
 
     def token_hashes(self, secret: str) -> list[bytes]:
         """Every hash that it may be stored under, the newest root's first."""
         encoded = secret.encode()
-        newest = self._newest
-        others = (root for root in self._roots.values() if root is not newest)
-        return [hmac.digest(one.token, encoded, hashlib.sha256) for one in (newest, *others)]
+        return [hmac.digest(one.token, encoded, _DIGEST) for one in self._in_order]
 
     # ---- notes ---------------------------------------------------------------------------------
 
     def seal_note(self, note: bytes) -> bytes:
         """What makes a note in the database our own: kid (8) and its MAC (32)."""
-        return self._newest.kid + hmac.digest(self._newest.note, note, hashlib.sha256)
+        return self._newest.kid + hmac.digest(self._newest.note, note, _DIGEST)
 
     def is_own_note(self, note: bytes, seal: bytes) -> bool:
         """Whether a process with one of these roots wrote exactly this note."""
         root = self._roots.get(seal[:_KID_BYTES])
         if root is None:
             return False
-        own = hmac.digest(root.note, note, hashlib.sha256)
+        own = hmac.digest(root.note, note, _DIGEST)
         return hmac.compare_digest(own, seal[_KID_BYTES:])
 
     # ---- rows ----------------------------------------------------------------------------------
 
     def seal_row(self, row: bytes) -> str:
         """What says in an entry that a row was exactly this: the kid and half a MAC, in hex."""
-        return self._newest.kid.hex() + _row_mac(self._newest, row)
+        return _row_seal(self._newest, row)
 
     def row_seals(self, row: bytes) -> list[str]:
-        """The seal of a row under each root, as `seal_row` made it under one of them."""
-        return [one.kid.hex() + _row_mac(one, row) for one in self._roots.values()]
+        """The seal of a row under each root, as `seal_row` made it under one; the newest first."""
+        return [_row_seal(one, row) for one in self._in_order]
 
     def is_own_row(self, row: bytes, seal: str) -> bool:
         """Whether a row is the one that was sealed; also where no root here can tell."""
@@ -185,8 +188,8 @@ def fits_seal(own: Sequence[str], seal: str) -> bool:
     return seal in own or not any(one.startswith(kid) for one in own)
 
 
-def _row_mac(root: _Root, row: bytes) -> str:
-    return hmac.digest(root.row, row, hashlib.sha256)[:16].hex()
+def _row_seal(root: _Root, row: bytes) -> str:
+    return root.kid_hex + hmac.digest(root.row, row, _DIGEST)[:16].hex()
 
 
 def _root(root: bytes) -> _Root:
@@ -194,8 +197,10 @@ def _root(root: bytes) -> _Root:
         info = f"sayso/{purpose}/v1".encode()
         return HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(root)
 
+    kid = derived("root-kid")[:_KID_BYTES]
     return _Root(
-        kid=derived("root-kid")[:_KID_BYTES],
+        kid=kid,
+        kid_hex=kid.hex(),
         token=derived("token"),
         note=derived("note"),
         row=derived("row"),
@@ -245,7 +250,7 @@ PREFIX = "sub_"
 
 def pseudonym_of(key: bytes, tenant: str, subject_id: str) -> str:
     """The name under which the log knows a subject: it follows from their key and their id."""
-    mac = hmac.digest(key, f"{tenant}\0{subject_id}".encode(), hashlib.sha256)
+    mac = hmac.digest(key, f"{tenant}\0{subject_id}".encode(), _DIGEST)
     return PREFIX + base64.b32encode(mac[:15]).decode().lower()
 
 
