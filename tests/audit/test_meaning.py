@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,18 @@ from hypothesis import strategies as st
 from sdk.customers import ANA
 from support.shop_workspace import ShopWorkspace, open_shop
 
-from sayso.actions.model.action_row import ActionRow, all_columns, read_action
+from sayso.actions.approvals.repository import (
+    APPROVAL_COLUMNS,
+    ApprovalStatus,
+    get_approval,
+    move_approval,
+    read_approval,
+)
+from sayso.actions.model.action_row import ActionRow, all_columns, get_action, read_action
 from sayso.actions.model.ledger import Ledger, entry_of
 from sayso.actions.model.projection import COLUMNS_WITH_ARGS
 from sayso.actions.model.status import Status
-from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind
+from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
 from sayso.audit.meaning import ROWS, Meant, differing
 from sayso.audit.verifier.replay import BEGUN, FIRST, SAYS, SEQ
 from sayso.audit.verifier.stored_rows import said_in
@@ -143,3 +151,53 @@ async def test_a_typed_row_says_what_the_stored_one_says(tmp_path: Path) -> None
             typed = dict(zip(COLUMNS_WITH_ARGS.names, values, strict=True))
             assert {name: stored[name] for name in typed} == typed
             assert SAYS["action"] - typed.keys() == {"subject"}
+
+
+async def test_a_typed_approval_says_what_the_stored_one_says(tmp_path: Path) -> None:
+    """So does the question to people, which is held against the entries of its action."""
+    async with open_shop(tmp_path) as opened:
+        opened.shop.books.add("o1", ANA, Money(20_000, "USD"))
+        view = await opened.sayso.propose("shop.refund", {"order": "o1"}, subject=ANA)
+        assert view.approval is not None
+        where = {"tenant": opened.sayso.tenant, "id": view.approval.id}
+        row = await opened.sayso.container.store.read(
+            lambda reader: reader.one("approval.by_id", **where)
+        )
+        assert row is not None
+        values = APPROVAL_COLUMNS.values_of(read_approval(row))
+        typed = dict(zip(APPROVAL_COLUMNS.names, values, strict=True))
+        stored = said_in("approval", row)
+        assert {name: stored[name] for name in typed} == typed
+        assert SAYS["approval"] - typed.keys() == {"asked_alike", "shown"}
+
+
+async def test_an_answer_to_an_approval_is_what_its_entry_says(
+    store_url: str, tmp_path: Path
+) -> None:
+    """Its writer cannot say one thing and store another, nor leave out the vote."""
+    assert store_url
+    async with open_shop(tmp_path) as opened:
+        opened.shop.books.add("o1", ANA, Money(20_000, "USD"))
+        view = await opened.sayso.propose("shop.refund", {"order": "o1"}, subject=ANA)
+        assert view.approval is not None
+        tenant, approval_id = opened.sayso.tenant, view.approval.id
+
+        def work(tx: Transaction, status: ApprovalStatus) -> None:
+            approval = get_approval(tx, tenant, approval_id)
+            row = get_action(tx, tenant, approval.action_id)
+            rejected = replace(row, status=Status.REJECTED, updated_at=row.updated_at + 1)
+            said: dict[str, Json] = {"approval_status": "rejected", "decision": "reject"}
+            entry = entry_of(
+                *(rejected, EntryKind.ACTION_REJECTED),
+                pseudonym="sub_x",
+                approval=approval_id,
+                data={**said, "via": "test"},
+            )
+            stored = Ledger(opened.sayso.container.log).move(tx, row, rejected, entry)
+            assert stored is not None
+            move_approval(tx, approval, status, stored)
+
+        approved = partial(work, status=ApprovalStatus.APPROVED)
+        assert "`status`" in (await unsaid(opened, approved)).message
+        unvoted = partial(work, status=ApprovalStatus.REJECTED)
+        assert "vote" in (await unsaid(opened, unvoted)).message

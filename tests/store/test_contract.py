@@ -90,7 +90,7 @@ async def test_what_has_to_change_one_row_fails_its_unit_alone(store: Store) -> 
     def close(tx: Transaction) -> None:
         put("bad")(tx)
         tx.run(
-            "approval.close",
+            "approval.move",
             tenant="t",
             id="no",
             revision=1,

@@ -81,6 +81,8 @@ class Meant(NamedTuple):
         return self._replace(kinds=(*self.kinds, kind), said=(*self.said, state))
 
 
+_SETTLED = frozenset({"approval", "vote"})
+"""What is written with its action: who writes it has it in memory, as the action, and settles."""
 _NOTHING = Meant(kinds=(), said=())
 _UNREAD: State = {}
 _T = TypeVar("_T")
@@ -117,12 +119,20 @@ def note(tx: Transaction, tenant: Tenant, body: bytes, seq: int) -> None:
         if place in found:
             found[place] = found[place].and_then(kind, state)
         else:
-            # An action is held against the rows in memory, by `settle`, and a row that begins is
-            # not there yet.
-            begins = state[BEGUN] is True or table == "action"
-            before = None if begins else read(tx, tenant, table, name)
+            before = _before(tx, tenant, table, name, kind, state)
             found[place] = Meant(kinds=(kind,), said=(state,), before=before)
     tx.at_end(_KEY, _check_open)
+
+
+def _before(
+    tx: Transaction, tenant: Tenant, table: str, name: str, kind: str, state: State
+) -> State | None:
+    """The row before what an entry says of it is written, where that has to be read now."""
+    if state[BEGUN] is True or table == "action":  # not there yet, or in the hands of its writer
+        return None
+    if table in _SETTLED and kind.startswith("action."):
+        return _UNREAD
+    return read(tx, tenant, table, name)
 
 
 def settle(

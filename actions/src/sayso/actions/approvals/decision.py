@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 from sayso.actions.approvals.approver import check_approver
 from sayso.actions.approvals.repository import (
@@ -24,11 +25,13 @@ from sayso.audit.authority.passkeys import Assertion
 from sayso.audit.authority.people import KnownPerson
 from sayso.audit.authority.state import check_credential
 from sayso.audit.entry import StoredEntry
+from sayso.audit.meaning import Columns, settle
+from sayso.audit.verifier.replay import vote_id
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant
 from sayso.json import JsonValue
 from sayso.money import Money
-from sayso.store.base import Reader, Transaction, text
+from sayso.store.base import Reader, SqlValue, Transaction, text
 
 DIGEST_PREFIX = 12
 """A surface with little room may carry this many hex digits of the digest, never fewer."""
@@ -261,20 +264,30 @@ def changed_meanwhile() -> RefusedError:
     )
 
 
-def put_vote(tx: Transaction, decision: Decision, stored: ActionRow, digest: str) -> None:
-    """Store one person's word about a revision; whoever edits says yes to what it became."""
-    choice = DecisionChoice.APPROVE if decision.choice is DecisionChoice.EDIT else decision.choice
-    tx.run(
-        "approval.vote",
-        tenant=decision.tenant,
-        approval_id=decision.approval_id,
-        revision=stored.revision,
-        person=decision.person,
-        decision=choice.value,
-        digest=digest,
-        via=decision.via,
-        at=stored.updated_at,
-    )
+def put_vote(
+    tx: Transaction, decision: Decision, stored: ActionRow, digest: str, *, is_first: bool
+) -> None:
+    """Store one person's word about a revision; whoever edits says yes to what it became.
+
+    Args:
+        is_first: whether it is their first one about it; only that is kept.
+    """
+    edits = decision.choice is DecisionChoice.EDIT
+    choice = DecisionChoice.APPROVE if edits else decision.choice
+    said = {"decision": choice.value, "digest": digest, "via": decision.via}
+    values: dict[str, SqlValue] = {**said, "at": stored.updated_at}
+    tenant, approval, person = decision.tenant, decision.approval_id, decision.person
+    if is_first:
+        of = {"tenant": tenant, "approval_id": approval, "person": person}
+        tx.run("approval.vote", **of, revision=stored.revision, **values)
+    name = vote_id(approval, stored.revision, person)
+    settle(tx, tenant, "vote", name, _VOTE, None if is_first else values, values)
+
+
+_VOTE_COLUMNS = ("decision", "digest", "via", "at")
+_VOTE: Columns[Mapping[str, SqlValue]] = Columns(
+    names=_VOTE_COLUMNS, values_of=itemgetter(*_VOTE_COLUMNS)
+)
 
 
 def with_vote(

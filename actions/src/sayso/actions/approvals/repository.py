@@ -15,6 +15,7 @@ from sayso.actions.policy.base import Outcome
 from sayso.actions.policy.card import Card
 from sayso.actions.policy.evaluator import Judged
 from sayso.audit.entry import EntryKind, StoredEntry
+from sayso.audit.meaning import Columns, settle
 from sayso.audit.unreadable import as_stored
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant
@@ -83,6 +84,20 @@ class ApprovalRow:
     reminded_seq: int | None = None
     escalated_seq: int | None = None
     erased_seq: int | None = None
+
+
+APPROVAL_COLUMNS: Columns[ApprovalRow] = Columns(
+    names=(
+        *("status", "action_id", "last_seq", "created_at", "digest", "revision", "roles"),
+        *("reminded_seq", "escalated_seq"),
+    ),
+    values_of=lambda row: (
+        *(row.status.value, row.action_id, row.last_seq, row.created_at, row.digest),
+        *(row.revision, list(row.roles), row.reminded_seq, row.escalated_seq),
+    ),
+)
+"""The columns that entries say, without those that compare the row with others: it gets what they
+compare from its action as it begins, and the surfaces are told whenever it is written."""
 
 
 @as_stored("approval")
@@ -215,6 +230,8 @@ def put_approval(
         created_at=stored.updated_at if known is None else known.created_at,
         updated_at=stored.updated_at,
         last_seq=stored.last_seq,
+        reminded_seq=None if known is None else known.reminded_seq,
+        escalated_seq=None if known is None else known.escalated_seq,
     )
     values: dict[str, SqlValue] = {
         "tenant": approval.tenant,
@@ -239,47 +256,59 @@ def put_approval(
         )
     else:
         tx.run("approval.revise", **values, was_revision=known.revision, was=known.status.value)
-    show_again(tx, stored.tenant, approval_id, stored.updated_at)
-    return approval
+    return _written(tx, known, approval)
 
 
-def close_approval(
+def move_approval(
     tx: Transaction, approval: ApprovalRow, status: ApprovalStatus, stored: ActionRow
 ) -> ApprovalRow:
-    """Close an approval with the entry that moved its action; returns it as stored."""
+    """Have an approval that waits follow its action, on or to its end; returns it as stored."""
+    at, seq = stored.updated_at, stored.last_seq
     tx.run(
-        "approval.close",
+        "approval.move",
         tenant=approval.tenant,
         id=approval.id,
         revision=approval.revision,
         status=status.value,
-        updated_at=stored.updated_at,
-        last_seq=stored.last_seq,
+        updated_at=at,
+        last_seq=seq,
     )
-    show_again(tx, approval.tenant, approval.id, stored.updated_at)
-    return replace(approval, status=status, updated_at=stored.updated_at, last_seq=stored.last_seq)
+    return _written(tx, approval, replace(approval, status=status, updated_at=at, last_seq=seq))
 
 
 def supersede_approval(tx: Transaction, approval: ApprovalRow, stored: ActionRow) -> None:
     """Take back an open or a given yes with the entry that moved its action."""
     if approval.status not in {ApprovalStatus.PENDING, ApprovalStatus.APPROVED}:
+        _settle(tx, approval, approval)  # its entry says that it is taken back
         return
+    status, at, seq = ApprovalStatus.SUPERSEDED, stored.updated_at, stored.last_seq
     tx.run(
         "approval.revise",
         tenant=approval.tenant,
         id=approval.id,
         revision=approval.revision,
-        status=ApprovalStatus.SUPERSEDED.value,
+        status=status.value,
         digest=approval.digest,
         view=dumps(approval.card.to_json()),
         roles=dumps(approval.roles),
         expires_at=approval.expires_at,
-        updated_at=stored.updated_at,
-        last_seq=stored.last_seq,
+        updated_at=at,
+        last_seq=seq,
         was_revision=approval.revision,
         was=approval.status.value,
     )
-    show_again(tx, approval.tenant, approval.id, stored.updated_at)
+    _written(tx, approval, replace(approval, status=status, updated_at=at, last_seq=seq))
+
+
+def _written(tx: Transaction, before: ApprovalRow | None, after: ApprovalRow) -> ApprovalRow:
+    """Hold an approval against its entry, and have the surfaces show it; the same."""
+    _settle(tx, before, after)
+    show_again(tx, after.tenant, after.id, after.updated_at)
+    return after
+
+
+def _settle(tx: Transaction, before: ApprovalRow | None, after: ApprovalRow) -> None:
+    settle(tx, after.tenant, "approval", after.id, APPROVAL_COLUMNS, before, after)
 
 
 def show_again(tx: Transaction, tenant: Tenant, approval_id: str, now: int) -> None:

@@ -38,10 +38,9 @@ from sayso.actions.approvals.repository import (
     Vote,
     action_of,
     ahead_of_decided,
-    close_approval,
     get_approval,
+    move_approval,
     put_approval,
-    show_again,
     votes_of,
 )
 from sayso.actions.approvals.solution import Solution, solution_of
@@ -388,20 +387,10 @@ class Approvals:
         entry = self._entry(tx, decision, moved, kind, approval.id, data)
         stored = self._ledger.move(tx, row, moved, entry)
         assert stored is not None, "read in this very transaction"
-        put_vote(tx, decision, stored, approval.digest)
-        if status is ApprovalStatus.PENDING:
-            tx.run(
-                "approval.touch",
-                tenant=approval.tenant,
-                id=approval.id,
-                revision=approval.revision,
-                updated_at=stored.updated_at,
-                last_seq=stored.last_seq,
-            )
-            show_again(tx, approval.tenant, approval.id, stored.updated_at)
-            left = replace(approval, updated_at=stored.updated_at, last_seq=stored.last_seq)
-        else:
-            left = close_approval(tx, approval, status, stored)
+        own = (decision.person, approval.revision)
+        said = sum((vote.person, vote.revision) == own for vote in votes)
+        put_vote(tx, decision, stored, approval.digest, is_first=said == 1)
+        left = move_approval(tx, approval, status, stored)
         return Decided(action=stored, approval=left, votes=tuple(votes))
 
     async def _edit(self, decision: Decision) -> Decided:
@@ -481,12 +470,12 @@ class Approvals:
         if stored is None:
             raise changed_meanwhile()
         if asks:
-            self._carry_over(tx, approval, stored, person, entry)
+            approval = self._carry_over(tx, approval, stored, person, entry)
         else:  # small enough to need nobody; the editor's yes is still recorded
             judged = _as_asked(judged, approval)
         put_approval(tx, approval.id, judged, status, stored, known=approval)
         assert stored.digest is not None, "judged in this very transaction"
-        put_vote(tx, decision, stored, stored.digest)
+        put_vote(tx, decision, stored, stored.digest, is_first=True)
         return self._decided(tx, stored, approval.id)
 
     def _carry_over(
@@ -496,13 +485,17 @@ class Approvals:
         stored: ActionRow,
         person: KnownPerson,
         edit: Entry,
-    ) -> None:
-        """Have the editor's yes count at the claim as it did here, if it was escalated to them."""
+    ) -> ApprovalRow:
+        """Have the editor's yes count at the claim as it did here, if it was escalated to them.
+
+        Returns:
+            The approval, of which nothing else has changed yet.
+        """
         carried = carried_over(tx, approval, person.roles)
         if carried is None:
-            return
+            return approval
         assert edit.subject is not None, "every entry of an action has its customer"
-        tell(
+        told = tell(
             tx,
             self._ledger.log,
             stored,
@@ -511,6 +504,7 @@ class Approvals:
             pseudonym=edit.subject,
             data={**carried.data, "since": approval.escalated_seq},
         )
+        return replace(approval, escalated_seq=told.escalated_seq)
 
     def _entry(
         self,

@@ -6,7 +6,7 @@ import logging
 from dataclasses import replace
 
 from sayso.actions.approvals.integrity import found_tampering
-from sayso.actions.approvals.repository import ApprovalStatus, approval_of, close_approval
+from sayso.actions.approvals.repository import ApprovalStatus, approval_of, move_approval
 from sayso.actions.approvals.transitions import Transitions
 from sayso.actions.engine.reconcile import Wait, is_taken_on, next_follow_up, retry_delay_micros
 from sayso.actions.model.action_row import ActionRow
@@ -316,7 +316,7 @@ class Endings:
         data: dict[str, Json] = {"approval_status": status.value, "code": error["code"]}
         stored = self._transitions.move(tx, row, moved, kind, data, approval=approval.id)
         if stored is not None:
-            close_approval(tx, approval, status, stored)
+            move_approval(tx, approval, status, stored)
         return stored
 
     def make_stale(self, tx: Transaction, row: ActionRow, reason: str) -> ActionRow | None:

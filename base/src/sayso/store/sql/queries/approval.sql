@@ -25,7 +25,7 @@ where tenant = :tenant and status = :status
     and id > coalesce(cast(:after as text), '')
 order by id limit :limit;
 
--- name: close (one row)
+-- name: move (one row)
 update approval set status = :status, updated_at = :updated_at, last_seq = :last_seq
 where tenant = :tenant and id = :id and revision = :revision and status = 'pending';
 
@@ -34,11 +34,7 @@ update approval set revision = :revision, status = :status, digest = :digest, vi
     roles = :roles, expires_at = :expires_at, updated_at = :updated_at, last_seq = :last_seq
 where tenant = :tenant and id = :id and revision = :was_revision and status = :was;
 
--- name: touch (count unread)
-update approval set updated_at = :updated_at, last_seq = :last_seq
-where tenant = :tenant and id = :id and revision = :revision and status = 'pending';
-
--- name: vote (count unread)
+-- name: vote (one row)
 insert into vote (tenant, approval_id, revision, person, decision, digest, via, at)
 values (:tenant, :approval_id, :revision, :person, :decision, :digest, :via, :at)
 on conflict do nothing;
