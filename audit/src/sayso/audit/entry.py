@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from operator import attrgetter
 from typing import NoReturn, Self, TypeAlias, TypeVar, cast
 
 import orjson
@@ -89,10 +90,8 @@ def profile_fault(value: object, depth: int = 1) -> str | None:
     inside: Iterable[object]
     if kind is dict:
         fields = cast("dict[object, object]", value)
-        for key in fields:
-            # NOTE: a subclass of str would be sorted by its own rules, so exactly str.
-            if type(key) is not str or (key not in _known_keys and not _is_key(key)):
-                return f"the key `{key!r:.40}`"
+        if not fields.keys() <= _known_keys and not all(map(_is_key, fields)):
+            return f"the key `{next(key for key in fields if not _is_key(key))!r:.40}`"
         inside = fields.values()
     elif kind is list:
         inside = cast("list[object]", value)
@@ -108,7 +107,7 @@ def profile_fault(value: object, depth: int = 1) -> str | None:
         kind = type(inner)  # of most values, and a call for each would cost more than the rest
         if kind is str or inner is None or kind is bool:
             continue
-        if kind is int and -MAX_INT <= cast("int", inner) <= MAX_INT:
+        if type(inner) is int and -MAX_INT <= inner <= MAX_INT:
             continue
         fault = profile_fault(inner, depth + 1)
         if fault is not None:
@@ -116,8 +115,10 @@ def profile_fault(value: object, depth: int = 1) -> str | None:
     return None
 
 
-def _is_key(key: str) -> bool:
-    if _KEY.fullmatch(key) is None:
+def _is_key(key: object) -> bool:
+    # NOTE: a subclass of str would be sorted by its own rules, so exactly str; one that is equal to
+    # a known key does not come by here, and the encoder refuses it.
+    if type(key) is not str or _KEY.fullmatch(key) is None:
         return False
     if len(_known_keys) < _MOST_KNOWN_KEYS:
         _known_keys.add(key)
@@ -394,10 +395,8 @@ class Entry:
             "kind": self.kind.value,
             "actor": {"kind": self.actor.kind.value, "id": self.actor.id},
         }
-        for name in _TEXT_FIELDS:
-            text = cast("str | None", getattr(self, name))
-            if text is not None:
-                fields[name] = text
+        texts = zip(_TEXT_FIELDS, _texts_of(self), strict=True)
+        fields |= {name: text for name, text in texts if text is not None}
         if self.amount is not None:
             fields["amount"] = dict[str, Json](self.amount.to_json())
         if self.data:
@@ -417,6 +416,7 @@ _TEXT_FIELDS = (
     "rule",
     "digest",
 )
+_texts_of: Callable[[Entry], tuple[str | None, ...]] = attrgetter(*_TEXT_FIELDS)
 _FIELDS = {
     *("v", "tenant", "seq", "at", "kind", "actor", "amount", "data", "pii"),
     *_TEXT_FIELDS,

@@ -165,6 +165,8 @@ class AuditLog:
         Raises:
             ConfigError: `damaged`, `key_mismatch`, `older_build`, as it was halted.
         """
+        if not self._halted:
+            return
         halted = sorted(self._halted.items(), key=lambda one: one[0][1] != MEDIUM)
         for _, why in halted[:1]:
             raise ConfigError(why.code, why.message, next_step=why.next_step, detail=why.detail)

@@ -26,7 +26,7 @@ from sayso.audit.verifier.replay import (
     State,
     add,
     agrees,
-    said_by,
+    rows_said_by,
     without_beginning,
 )
 from sayso.audit.verifier.stored_rows import StoredRow, name_of, said_in
@@ -60,8 +60,6 @@ ROWS: Mapping[str, tuple[str, Mapping[str, SqlValue]]] = {
 """For each table that the log determines: the query for whole rows, and where they begin."""
 
 _KEY = "audit/meaning"
-_DERIVED = frozenset({"personal"})
-"""What an entry names with the digest of the very bytes that were stored; see `Personal.seal`."""
 
 
 class Meant(NamedTuple):
@@ -86,11 +84,11 @@ _SETTLED = frozenset({"approval", "vote"})
 _NOTHING = Meant(kinds=(), said=())
 _UNREAD: State = {}
 _T = TypeVar("_T")
-_Open = dict[tuple[Tenant, str, str], Meant]
+_Place = tuple[Tenant, str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Columns(Generic[_T]):
+class SaidColumns(Generic[_T]):
     """How a typed row is read in the columns in which entries say it.
 
     Attributes:
@@ -103,6 +101,19 @@ class Columns(Generic[_T]):
     values_of: Callable[[_T], tuple[object, ...]]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Unit:
+    """What a unit's entries say of rows.
+
+    Attributes:
+        open: of those that are not held against it yet.
+        before: of those beside an action that are: what they were; None for one that begins.
+    """
+
+    open: dict[_Place, Meant]
+    before: dict[_Place, Callable[[], State] | None]
+
+
 def note(tx: Transaction, tenant: Tenant, body: bytes, seq: int) -> None:
     """Take in what an entry says, before the rows that it tells of are written.
 
@@ -111,10 +122,8 @@ def note(tx: Transaction, tenant: Tenant, body: bytes, seq: int) -> None:
     """
     fields = orjson.loads(body)
     kind = str(fields.get("kind"))
-    found = _open(tx)
-    for table, name, state in said_by(fields, seq):
-        if table in _DERIVED:
-            continue
+    found = _unit(tx).open
+    for table, name, state in rows_said_by(fields, seq):
         place = (tenant, table, name)
         if place in found:
             found[place] = found[place].and_then(kind, state)
@@ -140,7 +149,7 @@ def settle(
     tenant: Tenant,
     table: str,
     name: str,
-    columns: Columns[_T],
+    columns: SaidColumns[_T],
     before: _T | None,
     after: _T,
 ) -> None:
@@ -152,10 +161,14 @@ def settle(
     Raises:
         IntegrityError: `unsaid_change`.
     """
-    meant = _open(tx).pop((tenant, table, name), _NOTHING)
+    unit, place = _unit(tx), (tenant, table, name)
+    meant = unit.open.pop(place, _NOTHING)
     said = _together(table, meant, None if before is None else _UNREAD)
     own = columns.values_of(after)
     was = own if before is None else columns.values_of(before)
+    known = None if before is None else lambda: dict(zip(columns.names, was, strict=True))
+    if table in _SETTLED:
+        unit.before.setdefault(place, known)
     wrong: list[str] = []
     for column, value, earlier in zip(columns.names, own, was, strict=True):
         if column in said:
@@ -165,12 +178,12 @@ def settle(
         elif value != earlier:
             wrong.append(column)
     if wrong:
-        known = None if before is None else dict(zip(columns.names, was, strict=True))
-        _refuse(tx, tenant, table, name, meant._replace(before=known), sorted(wrong))
+        meant = meant._replace(before=known() if known else None)
+        _refuse(tx, tenant, table, name, meant, sorted(wrong))
 
 
 def _check_open(tx: Transaction) -> None:
-    for (tenant, table, name), meant in _open(tx).items():
+    for (tenant, table, name), meant in _unit(tx).open.items():
         after = read(tx, tenant, table, name)
         _hold(tx, tenant, table, name, meant, after)
     # INVARIANT: each unit begins with a collection of its own, since one that fails takes back
@@ -248,27 +261,34 @@ def _was_forged(tx: Transaction, tenant: Tenant, table: str, name: str, meant: M
     action = _action_of(tx, tenant, table, name)
     if action is None or not meant.said:
         return False
-    until, pending = cast("int", meant.said[0][SEQ]), _open(tx)
+    until = cast("int", meant.said[0][SEQ])
     rebuilt: dict[tuple[str, str], State] = {}
     for entry in tx.all("log.of_action", tenant=tenant, action=action):
         if integer(entry, "seq") >= until:
             break
         fields = read_body(text(entry, "body"))
-        for where, which, state in said_by(fields, integer(entry, "seq")):
-            if where in SAYS and where not in _DERIVED:
+        for where, which, state in rows_said_by(fields, integer(entry, "seq")):
+            if where in SAYS:
                 add(where, rebuilt.setdefault((where, which), state), state)
     for (where, which), state in rebuilt.items():
-        known = pending.get((tenant, where, which))
-        if (where, which) == (table, name):
-            row = meant.before
-        elif known is not None and known.before is not None:
-            row = known.before
-        else:
-            row = None if where == "action" else read(tx, tenant, where, which)
+        is_this = (where, which) == (table, name)
+        row = meant.before if is_this else _was(tx, tenant, where, which)
         said = state if state[BEGUN] else without_beginning(where, state)
         if row is not None and _disagreeing(said, row):
             return True
     return False
+
+
+def _was(tx: Transaction, tenant: Tenant, table: str, name: str) -> State | None:
+    """A row as it was before this unit; None where it was not there, or its writer alone knows."""
+    unit, place = _unit(tx), (tenant, table, name)
+    if place in unit.before:
+        known = unit.before[place]
+        return None if known is None else known()
+    meant = unit.open.get(place)
+    if meant is not None and meant.before:
+        return meant.before
+    return None if table == "action" else read(tx, tenant, table, name)
 
 
 def _action_of(reader: Reader, tenant: Tenant, table: str, name: str) -> str | None:
@@ -318,10 +338,9 @@ def _key(table: str, name: str) -> Mapping[str, SqlValue]:
     return {"id": name}
 
 
-def _open(tx: Transaction) -> _Open:
-    """What this unit's entries say of rows that are not held against it yet."""
+def _unit(tx: Transaction) -> _Unit:
     found = tx.recall(_KEY)
-    if not isinstance(found, dict):
-        found = {}
+    if not isinstance(found, _Unit):
+        found = _Unit(open={}, before={})
         tx.remember(_KEY, found)
-    return cast("_Open", found)
+    return found

@@ -25,7 +25,7 @@ from sayso.audit.authority.passkeys import Assertion
 from sayso.audit.authority.people import KnownPerson
 from sayso.audit.authority.state import check_credential
 from sayso.audit.entry import StoredEntry
-from sayso.audit.meaning import Columns, settle
+from sayso.audit.meaning import SaidColumns, settle
 from sayso.audit.verifier.replay import vote_id
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant
@@ -285,7 +285,7 @@ def put_vote(
 
 
 _VOTE_COLUMNS = ("decision", "digest", "via", "at")
-_VOTE: Columns[Mapping[str, SqlValue]] = Columns(
+_VOTE: SaidColumns[Mapping[str, SqlValue]] = SaidColumns(
     names=_VOTE_COLUMNS, values_of=itemgetter(*_VOTE_COLUMNS)
 )
 

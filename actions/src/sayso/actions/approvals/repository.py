@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import cast
 
@@ -15,9 +15,10 @@ from sayso.actions.policy.base import Outcome
 from sayso.actions.policy.card import Card
 from sayso.actions.policy.evaluator import Judged
 from sayso.audit.entry import EntryKind, StoredEntry
-from sayso.audit.meaning import Columns, settle
+from sayso.audit.meaning import SaidColumns, settle
 from sayso.audit.unreadable import as_stored
 from sayso.errors import Code, RefusedError
+from sayso.frozen import replace
 from sayso.ids import Tenant
 from sayso.json import JsonValue
 from sayso.money import Money
@@ -86,13 +87,13 @@ class ApprovalRow:
     erased_seq: int | None = None
 
 
-APPROVAL_COLUMNS: Columns[ApprovalRow] = Columns(
+APPROVAL_COLUMNS: SaidColumns[ApprovalRow] = SaidColumns(
     names=(
         *("status", "action_id", "last_seq", "created_at", "digest", "revision", "roles"),
         *("reminded_seq", "escalated_seq"),
     ),
     values_of=lambda row: (
-        *(row.status.value, row.action_id, row.last_seq, row.created_at, row.digest),
+        *(row.status, row.action_id, row.last_seq, row.created_at, row.digest),
         *(row.revision, list(row.roles), row.reminded_seq, row.escalated_seq),
     ),
 )

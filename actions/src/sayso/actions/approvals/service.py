@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sayso.actions.approvals.answer import (
     SolutionDecision,
@@ -59,6 +59,7 @@ from sayso.actions.policy.evaluator import Judged, judged_data
 from sayso.audit.authority.people import KnownPerson
 from sayso.audit.entry import MAX_INT, Actor, ActorKind, Entry, EntryKind, Json
 from sayso.errors import Code, RefusedError
+from sayso.frozen import replace
 from sayso.ids import to_micros
 from sayso.store.base import Reader, Transaction
 
@@ -517,19 +518,19 @@ class Approvals:
     ) -> Entry:
         now = row.updated_at
         pseudonym = self._personal.pseudonym(tx, row.tenant, row.subject.id, now)
-        entry = entry_of(
+        pii = None
+        if decision.reason:
+            ref = self._ids.new("pii")
+            pii = self._personal.seal(tx, row.tenant, row.subject.id, ref, decision.reason)
+        return entry_of(
             row,
             kind,
             actor=Actor(kind=ActorKind.PERSON, id=decision.person),
             pseudonym=pseudonym,
             approval=approval_id,
             data=data,
+            pii=pii,
         )
-        if not decision.reason:
-            return entry
-        ref = self._ids.new("pii")
-        pii = self._personal.seal(tx, row.tenant, row.subject.id, ref, decision.reason)
-        return replace(entry, pii=pii)
 
     def _decided(self, reader: Reader, row: ActionRow, approval_id: str) -> Decided:
         approval = get_approval(reader, row.tenant, approval_id)

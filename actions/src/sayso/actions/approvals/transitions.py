@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from sayso.actions.approvals.repository import (
     ApprovalRow,
     ApprovalStatus,
@@ -17,6 +15,7 @@ from sayso.actions.model.ledger import entry_of
 from sayso.actions.model.status import CALLED, Status
 from sayso.audit.entry import EntryKind, Json
 from sayso.errors import Code
+from sayso.frozen import replace
 from sayso.ids import to_micros
 from sayso.store.base import Transaction
 

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from sayso.actions.approvals.approver import approvers_of
@@ -47,6 +47,7 @@ from sayso.errors import (
     SaysoError,
     logged,
 )
+from sayso.frozen import replace
 from sayso.ids import Clock, to_micros
 from sayso.store.base import Store, Transaction
 

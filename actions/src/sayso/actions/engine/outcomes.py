@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from collections.abc import Mapping
 
 from sayso.actions.approvals.integrity import found_tampering
 from sayso.actions.approvals.repository import ApprovalStatus, approval_of, move_approval
@@ -26,6 +26,7 @@ from sayso.errors import (
     RetryableError,
     SaysoError,
 )
+from sayso.frozen import replace
 from sayso.store.base import Reader, Transaction
 
 logger = logging.getLogger("sayso.engine")
@@ -64,7 +65,7 @@ class Settlements:
         now = self._transitions.now()
         data: dict[str, Json]
         if isinstance(outcome, Receipt):
-            moved = with_receipt(replace(row, error=unfitting(row, outcome)), outcome, now)
+            moved = with_receipt(row, outcome, now, error=unfitting(row, outcome))
             kind = _kind_of(moved, EntryKind.ACTION_SUCCEEDED)
             stored = self._write(tx, row, moved, kind, receipt_data(outcome, row))
             return tell_unfitting(tx, stored)
@@ -130,7 +131,7 @@ class Settlements:
             )
         error = unfitting(row, receipt)
         error = ended_otherwise(row) if row.status in NOT_DONE else error
-        moved = with_receipt(replace(row, error=error), receipt, self._transitions.now())
+        moved = with_receipt(row, receipt, self._transitions.now(), error=error)
         kind = _kind_of(moved, EntryKind.ACTION_RECONCILED)
         data = receipt_data(receipt, row)
         if row.status is Status.PENDING_APPROVAL:  # there is nothing left to say yes or no to
@@ -143,7 +144,7 @@ class Settlements:
         """The provider has come further with what it has taken on."""
         error = unfitting(row, receipt) or row.error
         now = self._transitions.now()
-        moved = with_receipt(replace(row, error=error), receipt, now)
+        moved = with_receipt(row, receipt, now, error=error)
         if row.status is Status.SUCCEEDED:  # it has been read again by now
             moved = replace(moved, attempts=1)
             moved = replace(moved, due_at=next_follow_up(moved, now))
@@ -255,7 +256,9 @@ def _first_look_micros(row: ActionRow, outcome: SaysoError) -> int:
     return retry_delay_micros(row.attempts, None)
 
 
-def with_receipt(row: ActionRow, receipt: Receipt, now: int) -> ActionRow:
+def with_receipt(
+    row: ActionRow, receipt: Receipt, now: int, *, error: Mapping[str, str] | None
+) -> ActionRow:
     """A row whose effect the provider has, done or taken on, and due again where that can change.
 
     Args:
@@ -266,10 +269,12 @@ def with_receipt(row: ActionRow, receipt: Receipt, now: int) -> ActionRow:
         row,
         status=Status.ACCEPTED if pending else Status.SUCCEEDED,
         receipt=receipt,
+        error=error,
         attempts=0,
         updated_at=now,
     )
-    return replace(held, due_at=next_follow_up(held, now))
+    due_at = next_follow_up(held, now)
+    return held if due_at == held.due_at else replace(held, due_at=due_at)
 
 
 def _kind_of(moved: ActionRow, done: EntryKind) -> EntryKind:

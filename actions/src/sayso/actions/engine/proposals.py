@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import orjson
 
@@ -46,6 +46,7 @@ from sayso.actions.model.status import Status
 from sayso.actions.policy.evaluator import Judged, judged_data
 from sayso.audit.entry import Actor, Entry, EntryKind, Json
 from sayso.errors import Code, RefusedError, RetryableError
+from sayso.frozen import replace
 from sayso.ids import Tenant, to_micros
 from sayso.json import JsonValue
 from sayso.store.base import Reader, Transaction
@@ -157,7 +158,9 @@ class Proposals:
         """
         with self._telemetry.intake("sayso.propose", proposal.traceparent) as traceparent:
             try:
-                return await self._propose(replace(proposal, traceparent=traceparent), claim)
+                if proposal.traceparent != traceparent:
+                    proposal = replace(proposal, traceparent=traceparent)
+                return await self._propose(proposal, claim)
             except _ToldError:
                 raise
             except RefusedError as error:

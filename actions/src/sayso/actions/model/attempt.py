@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from enum import StrEnum
 from typing import cast
 
@@ -36,6 +35,7 @@ from sayso.errors import (
     SaysoError,
     logged_with_frames,
 )
+from sayso.frozen import replace
 from sayso.json import JsonObject
 from sayso.money import Money
 from sayso.store.base import Reader, text

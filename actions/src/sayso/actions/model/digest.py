@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 import orjson
 
@@ -79,8 +80,10 @@ def normal_json(value: JsonValue, name: str = "") -> Json:
     """
     if type(value) is str:  # what most values are; ASCII is in that form already
         return value if value.isascii() else unicodedata.normalize("NFC", value)
+    if type(value) is int or value is None:
+        return value
     match value:
-        case None | bool() | int():
+        case bool() | int():
             return value
         case str():
             return unicodedata.normalize("NFC", value)
@@ -162,14 +165,29 @@ def resolved_from_json(value: Mapping[str, JsonValue]) -> Resolved:
             raise RefusedError(Code.INVALID_INPUT, "that is no snapshot")
 
 
+def kept_json(resolved: Resolved) -> dict[str, Json]:
+    """The same as `resolved_json`, of what can be kept.
+
+    INVARIANT: what is judged is what is stored, or the claim could not tell it from tampering.
+
+    Raises:
+        RefusedError: `invalid_input`, for what reads as another thing once it is stored.
+    """
+    stored = resolved_json(resolved)
+    if resolved_json(resolved_from_json(stored)) != stored:
+        raise RefusedError(
+            Code.INVALID_INPUT,
+            "the connector resolved a value that cannot be kept",
+            next_step="have it give texts, whole numbers, booleans and money only",
+        )
+    return stored
+
+
 def _unpair(value: JsonValue) -> list[tuple[str, JsonValue]]:
-    if not isinstance(value, Sequence) or isinstance(value, str):
+    if type(value) is not list:  # as JSON has them
         return []
-    return [
-        (str(item[0]), item[1])
-        for item in value
-        if isinstance(item, Sequence) and not isinstance(item, str) and len(item) == 2
-    ]
+    items = cast("list[JsonValue]", value)
+    return [(str(item[0]), item[1]) for item in items if isinstance(item, list) and len(item) == 2]
 
 
 def _fact(value: JsonValue) -> str | int | bool | Money:

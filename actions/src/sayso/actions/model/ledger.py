@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Protocol
 
 from sayso.actions.model.action_row import ActionRow, all_columns, judged_columns, state_columns
@@ -24,7 +23,7 @@ from sayso.actions.policy.base import Outcome
 from sayso.audit.authority.keyring import Keyring
 from sayso.audit.authority.state import changed_outside
 from sayso.audit.caller_keys import CALLER_KEY, ahead_of_key, take_key
-from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
+from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json, PiiRef
 from sayso.audit.fields import Fields, object_in
 from sayso.audit.fields import text_or_none as text_said
 from sayso.audit.log import AuditLog
@@ -32,6 +31,7 @@ from sayso.audit.meaning import settle
 from sayso.audit.row_seal import ROW, sealed_bytes
 from sayso.audit.unreadable import read_body
 from sayso.errors import Code
+from sayso.frozen import replace
 from sayso.ids import Tenant
 from sayso.store.base import (
     Reader,
@@ -359,6 +359,7 @@ def entry_of(
     pseudonym: str,
     approval: str | None = None,
     data: dict[str, Json] | None = None,
+    pii: PiiRef | None = None,
 ) -> Entry:
     """The entry that tells an action's state as `row` has it.
 
@@ -383,6 +384,7 @@ def entry_of(
         rule=",".join(row.judgement.rules)[:200] or None if row.judgement else None,
         digest=row.digest,
         data=said,
+        pii=pii,
     )
 
 

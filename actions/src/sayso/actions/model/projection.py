@@ -10,14 +10,14 @@ from __future__ import annotations
 from operator import attrgetter
 
 from sayso.actions.model.action_row import ActionRow, ways_json
-from sayso.audit.meaning import Columns
+from sayso.audit.meaning import SaidColumns
 from sayso.audit.verifier.stored_rows import is_part
 
 _PLAIN = (
     *("last_seq", "name", "request_id", "requester", "created_at", "reason_ref", "called_at"),
     *("digest", "planner", "step", "undoes", "revision", "call_key", "fence"),
 )
-"""Columns that are called as the row's attributes are, and hold what those hold."""
+"""SaidColumns that are called as the row's attributes are, and hold what those hold."""
 _plain = attrgetter(*_PLAIN)
 _MADE = (
     *("status", "after", "amount_minor", "currency", "error", "joins"),
@@ -32,7 +32,7 @@ def _values(row: ActionRow) -> tuple[object, ...]:
     moved = receipt.amount if receipt else None
     return (
         *_plain(row),
-        row.status.value,
+        row.status,
         list(row.after),
         amount.amount_minor if amount else None,
         amount.currency if amount else None,
@@ -42,7 +42,7 @@ def _values(row: ActionRow) -> tuple[object, ...]:
         receipt.status if receipt else None,
         moved.to_json() if moved else None,
         ",".join(judgement.rules)[:200] or None if judgement else None,
-        judgement.outcome.value if judgement else None,
+        judgement.outcome if judgement else None,
         judgement.explain if judgement else None,
         judgement.policy_version if judgement else None,
         list(judgement.roles) if judgement else None,
@@ -57,9 +57,9 @@ def _is_as_judged(row: ActionRow) -> bool:
     return is_part(row.args, row.snapshot.resolved.args)
 
 
-COLUMNS: Columns[ActionRow] = Columns(names=(*_PLAIN, *_MADE), values_of=_values)
+COLUMNS: SaidColumns[ActionRow] = SaidColumns(names=(*_PLAIN, *_MADE), values_of=_values)
 """The columns that entries say, without the customer, whose name in the log is derived."""
-COLUMNS_WITH_ARGS: Columns[ActionRow] = Columns(
+COLUMNS_WITH_ARGS: SaidColumns[ActionRow] = SaidColumns(
     names=(*COLUMNS.names, "args_as_judged"),
     values_of=lambda row: (*_values(row), _is_as_judged(row)),
 )

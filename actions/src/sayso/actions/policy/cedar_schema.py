@@ -268,7 +268,7 @@ class RequestForm:
         errors += [
             f"`{name}` is larger than a rule can read"
             for name, value in (ours | known).items()
-            if not _is_in_range(value)
+            if type(value) is not str and not _is_in_range(value)
         ]
         return known, tuple(missing), tuple(errors)
 

@@ -6,7 +6,7 @@ import functools
 import hashlib
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ from sayso.actions.limits.definition import LimitSet, Of
 from sayso.actions.limits.reservations import Circumstances, LimitReservations
 from sayso.actions.model.action_row import ActionRow, Snapshot, staged_json, ways_json
 from sayso.actions.model.definition import Args
-from sayso.actions.model.digest import digest_of, hash_of, resolved_from_json, resolved_json
+from sayso.actions.model.digest import digest_of, hash_of, kept_json, resolved_json
 from sayso.actions.model.ports import ActionRegistry
 from sayso.actions.model.snapshot import Resolved
 from sayso.actions.model.status import Status
@@ -52,6 +52,7 @@ from sayso.audit.authority.state import changed_outside
 from sayso.audit.entry import Json
 from sayso.audit.rules.quorum import covers
 from sayso.errors import Code, RefusedError, RetryableError
+from sayso.frozen import replace
 from sayso.ids import Entropy, Tenant, from_micros
 from sayso.store.base import Reader, SqlValue, Transaction, integer
 
@@ -292,7 +293,7 @@ class Evaluator:
         if reader.writes:
             self._directory.at(reader, row.tenant)
         _check_owner(row, resolved)
-        _check_kept(resolved)
+        kept = kept_json(resolved)
         loaded = self.in_force(reader, row)
         question = self.question(reader, row, resolved, now)
         judgement = self._staged(reader, loaded, row, question, ceiling)
@@ -355,7 +356,7 @@ class Evaluator:
             )
         bound = (card, expires_at) if asked else (None, None)
         asked_of = None if loaded.read is None else loaded.read.policy.record(question)
-        snapshot = self._snapshot(row, resolved, judgement, *bound, read_at, asked_of)
+        snapshot = self._snapshot(row, resolved, kept, judgement, *bound, read_at, asked_of)
         may_brake = loaded.dials is not None and loaded.dials.rollout.has_brakes
         if judgement.outcome is Outcome.ALLOW and not may_brake:
             self._remember(snapshot.digest, loaded.number, question)
@@ -381,13 +382,14 @@ class Evaluator:
         self,
         row: ActionRow,
         resolved: Resolved,
+        kept: Json,
         judgement: Judgement,
         card: Card | None,
         expires_at: int | None,
         read_at: int,
         question: dict[str, int | str | bool] | None,
     ) -> Snapshot:
-        snapshot = Snapshot(
+        bare = Snapshot(
             resolved=resolved,
             connector_version=self._registry.version_of(row.name),
             schema_sha256=schema_hash(self._registry.action(row.name).args),
@@ -397,7 +399,7 @@ class Evaluator:
             digest="",
             question=question,
         )
-        return replace(snapshot, digest=bound_digest(row, snapshot, judgement, expires_at))
+        return replace(bare, digest=bound_digest(row, bare, judgement, expires_at, kept))
 
 
 def judged_data(row: ActionRow, expires_at: int | None) -> dict[str, Json]:
@@ -422,13 +424,18 @@ def judged_data(row: ActionRow, expires_at: int | None) -> dict[str, Json]:
 
 
 def bound_digest(
-    row: ActionRow, snapshot: Snapshot, judgement: Judgement, expires_at: int | None
+    row: ActionRow,
+    snapshot: Snapshot,
+    judgement: Judgement,
+    expires_at: int | None,
+    kept: Json = None,
 ) -> str:
     """The digest over everything that is judged, shown and run; made here and checked by it.
 
     Args:
         row: with the revision that was judged.
         expires_at: of the approval; None when nobody is asked.
+        kept: what was resolved as `resolved_json` makes it, where that is at hand.
     """
     parts: dict[str, Json] = {
         "tenant": row.tenant,
@@ -441,7 +448,7 @@ def bound_digest(
         "schema_sha256": snapshot.schema_sha256,
         "subject": row.subject.id,
         "assurance": row.subject.assurance.value,
-        "resolved": resolved_json(snapshot.resolved),
+        "resolved": kept or resolved_json(snapshot.resolved),
         "policy_version": judgement.policy_version,
         "roles": list(judgement.roles),
         "expires_at": expires_at,
@@ -539,17 +546,6 @@ def _check_owner(row: ActionRow, resolved: Resolved) -> None:
             "that does not belong to this customer",
             next_step="check the customer and the object",
             detail=f"owner proof: {resolved.owner_proof}",
-        )
-
-
-def _check_kept(resolved: Resolved) -> None:
-    # INVARIANT: what is judged is what is stored, or the claim could not tell it from tampering.
-    stored = resolved_json(resolved)
-    if resolved_json(resolved_from_json(stored)) != stored:
-        raise RefusedError(
-            Code.INVALID_INPUT,
-            "the connector resolved a value that cannot be kept",
-            next_step="have it give texts, whole numbers, booleans and money only",
         )
 
 

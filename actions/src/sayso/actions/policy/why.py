@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 
 from sayso.actions.model.definition import FactValue
 from sayso.actions.policy.base import History, Judgement, Outcome, PolicyQuestion
+from sayso.frozen import replace
 from sayso.money import Money, exponent_of
 
 MOST_TRIES = 48

@@ -104,6 +104,13 @@ _DECISIONS = {"approve": "approve", "edit": "approve", "reject": "reject"}
 
 def said_by(fields: Fields, seq: int) -> Iterator[tuple[str, str, State]]:
     """`(table, id, columns)` of each row about which an entry says something."""
+    yield from rows_said_by(fields, seq)
+    for table, name, state in replay_controls.of_texts(fields, _data(fields)):
+        yield table, name, state | {SEQ: seq, BEGUN: True}
+
+
+def rows_said_by(fields: Fields, seq: int) -> Iterator[tuple[str, str, State]]:
+    """The same without the sealed texts that it names by the digests of what was stored."""
     family, _, _ = str(fields.get("kind")).partition(".")
     say = _SAYING.get(family)
     if say is not None:
@@ -111,8 +118,6 @@ def said_by(fields: Fields, seq: int) -> Iterator[tuple[str, str, State]]:
         for table, name, state in say(fields, _data(fields), seq):
             state[SEQ], state[BEGUN] = seq, begins
             yield table, name, state
-    for table, name, state in replay_controls.of_texts(fields, _data(fields)):
-        yield table, name, state | {SEQ: seq, BEGUN: True}
 
 
 def add(table: str, known: State, later: State) -> None:
