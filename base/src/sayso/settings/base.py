@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, cast, get_args
@@ -42,14 +43,19 @@ PlainUrl = Annotated[str, AddressMark(plain=True)]
 
 def addresses_in(section: BaseModel, place: str = "") -> Iterator[tuple[str, str, AddressMark]]:
     """`(name, address, mark)` of each address that is set in a section and in those inside it."""
-    for name, field in type(section).model_fields.items():
+    for name, mark in _marks_of(type(section)):
         value: object = getattr(section, name)
         named = f"{place}{name}"
-        mark = address_of(field)
         if mark is not None and isinstance(value, str) and value:
             yield named, value, mark
         for inner, one in _inside(value):
             yield from addresses_in(one, f"{named}{inner}.")
+
+
+@functools.cache
+def _marks_of(section: type[BaseModel]) -> tuple[tuple[str, AddressMark | None], ...]:
+    """Each field of a kind of section, and how it is marked."""
+    return tuple((name, address_of(field)) for name, field in section.model_fields.items())
 
 
 def check_addresses(section: BaseModel, private: Iterable[object]) -> None:

@@ -7,6 +7,7 @@ ever read as code: names are looked up in a mapping and words are constants.
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from itertools import compress
 from typing import TypeVar, cast
@@ -29,6 +30,7 @@ Values = Mapping[str, Value]
 First = Callable[[Values], int]
 """The place of the first formula that holds; -1 for none."""
 _VALUES = "values"
+_MOST_KEPT = 256
 
 
 def first_of(formulas: Sequence[Formula]) -> First:
@@ -37,6 +39,11 @@ def first_of(formulas: Sequence[Formula]) -> First:
     Args:
         formulas: without approvals: see `terms.given`.
     """
+    return _first_of(tuple(formulas))
+
+
+@functools.lru_cache(maxsize=_MOST_KEPT)  # a workspace that is opened again has the same rules
+def _first_of(formulas: tuple[Formula, ...]) -> First:
     body = _number(-1)
     for place, formula in reversed(tuple(enumerate(formulas))):
         if formula != Const(False):
@@ -50,9 +57,14 @@ def all_of(formulas: Sequence[Formula], named: Sequence[T]) -> Callable[[Values]
     Args:
         named: what stands for each formula in its answer.
     """
-    flags = ast.Tuple(elts=[_expr(formula) for formula in formulas], ctx=ast.Load())
-    each = cast("Callable[[Values], tuple[bool, ...]]", _function(flags))
+    each = _each_of(tuple(formulas))
     return lambda values: tuple(compress(named, each(values)))
+
+
+@functools.lru_cache(maxsize=_MOST_KEPT)
+def _each_of(formulas: tuple[Formula, ...]) -> Callable[[Values], tuple[bool, ...]]:
+    flags = ast.Tuple(elts=[_expr(formula) for formula in formulas], ctx=ast.Load())
+    return cast("Callable[[Values], tuple[bool, ...]]", _function(flags))
 
 
 def _function(body: ast.expr) -> object:
