@@ -127,7 +127,7 @@ PLANTED: Mapping[str, str] = {
     " scopes = '[\"approvals:decide\"]' where holder = 'bot'",
     "a manager's hash on a bot's secret": "update token set hash = (select cast(hash || x'00' as"
     " blob) from token where holder = 'bot') where holder = 'maria'",
-    "a session row": "insert into session select tenant, id, 'console', 1, 9999999999999999,"
+    "a session row": "insert into session select tenant, id, 'console', 9999999999999999,"
     " 9999999999999999 from token where holder = 'bot'",
     "a role in the authority's note": "insert or replace into authority (tenant, size, note, seal)"
     ' values (\'main\', 0, \'{"v":1,"tenant":"main","size":0,"frontier":"","state":{}}\','

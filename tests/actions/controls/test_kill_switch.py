@@ -28,7 +28,7 @@ from actions.steps import (
     usd,
 )
 from support.shop import Shop, ShopFault
-from support.shop_workspace import ShopWorkspace, open_shop
+from support.shop_workspace import POLICY, ShopWorkspace, open_shop
 
 from sayso.actions.controls.kill_switch import Resumption, Stops
 from sayso.actions.engine.engine import Boundary
@@ -39,6 +39,7 @@ from sayso.audit.entry import Actor, ActorKind
 from sayso.errors import RefusedError, SaysoError
 from sayso.ids import Tenant, to_micros
 from sayso.json import JsonValue
+from sayso.money import Money
 from sayso.sdk.views import ActionView, StopView
 from sayso.store.base import Reader, Store, Transaction
 from sayso.testing.clock import FakeClock
@@ -157,6 +158,29 @@ async def test_a_held_yes_runs_after_the_resume_without_a_new_one(tmp_path: Path
         view = await advance(opened, view)
         assert (view.status, view.held) == ("succeeded", None)
         assert len(opened.shop.books.payouts) == 1
+        assert_verified(opened)
+
+
+@pytest.mark.promise("stop:resumed")
+@pytest.mark.parametrize(("days", "status"), [(0, "succeeded"), (2, "pending_approval")])
+async def test_what_was_allowed_long_ago_is_judged_by_what_is_there_now(
+    tmp_path: Path, days: int, status: str
+) -> None:
+    """A fact that a rule reads changes under a stop, and nothing that is compared at the claim."""
+    policy = POLICY.replace(
+        "context.count30d < 3", 'context.paid.lessThanOrEqual(decimal("1000.00"))'
+    )
+    async with open_shop(tmp_path, policy=policy) as opened:
+        stock(opened)
+        stopped = await stop(opened)
+        view = await propose(opened, 2000)
+        assert view.status == "approved"
+        opened.shop.books.orders["o1"].paid = Money(120_000, "USD")
+        opened.clock.advance(days=days)
+        await resume(opened, stopped)
+        view = await advance(opened, view)
+        assert view.status == status
+        assert kinds(opened, view).count("action.stale") == (days > 0)
         assert_verified(opened)
 
 

@@ -313,7 +313,7 @@ async def test_a_sign_in_that_the_log_does_not_know_makes_no_first_passkey(tmp_p
             console.sayso.tenant, "person", "maria", frozenset({Scope.DECIDE}), days=9, by=BOT
         )
         console.opened.clock.advance(minutes=11)
-        planted = f"insert into session select tenant, id, 'link', {now}, {now}, null from token"
+        planted = f"insert into session select tenant, id, 'link', {now}, {now} from token"
         for edit in (
             f"update session set via = 'link', started_at = {now}",
             f"{planted} where true on conflict do nothing",

@@ -55,6 +55,9 @@ logger = logging.getLogger("sayso.engine")
 
 WRITE_PAUSES_S = (0.05, 0.25, 1.0)
 """Before an outcome is written again; each try waits by itself while a server is away."""
+HOLDS_MICROS = 24 * 3600 * 1_000_000
+"""How long what was allowed without anybody may wait, behind a stop or a full rate: what a rule had
+read of it, such as the age of a charge, goes on meanwhile. A person's yes has a time of its own."""
 
 
 class LeaseKeeper:
@@ -204,8 +207,9 @@ class Claims:
             return "the clock is behind the time at which it was judged"
         assert row.snapshot is not None
         assert row.judgement is not None
-        if self._evaluator.is_outdated(tx, row):
-            return "the policy has changed"
+        outdated = self._outdated(tx, row, now)
+        if outdated is not None:
+            return outdated
         approvers: list[Approver] = []
         if row.judgement.outcome is Outcome.ASK:
             # INVARIANT: no `ask` passes without an approval bound to the very same digest.
@@ -248,6 +252,17 @@ class Claims:
         return self._transitions.move(
             tx, row, claimed, EntryKind.ACTION_INTENT, data, approval=approval_id
         )
+
+    def _outdated(self, tx: Transaction, row: ActionRow, now: int) -> str | None:
+        """Why it has to be judged anew, whatever it was judged; None where it need not."""
+        if self._evaluator.is_outdated(tx, row):
+            return "the policy has changed"
+        assert row.snapshot is not None
+        assert row.judgement is not None
+        asked = row.judgement.outcome is Outcome.ASK
+        if not asked and now - row.snapshot.resolved_at > HOLDS_MICROS:
+            return "what it was allowed by was read more than a day ago"
+        return None
 
     def _ahead(self, tx: Transaction, row: ActionRow, read_at: int, now: int) -> None:
         """Say what is read before the intent is written; see `Reader.ahead`."""
