@@ -121,7 +121,7 @@ async def test_whoever_left_a_group_decides_no_more(signs: bool, tmp_path: Path)
     [
         "update session set via = 'link'",
         "update session set started_at = 9999999999999999, seen_at = 9999999999999999",
-        "replace into session select tenant, token_id, 'link', 1, seen_at, 1 from session",
+        "replace into session select tenant, token_id, 'link', 1, seen_at from session",
     ],
 )
 async def test_whoever_left_decides_no_more_though_the_row_of_their_session_says_another_way_in(
