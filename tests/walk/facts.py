@@ -84,8 +84,10 @@ class Stopped:
     asked_by: str = ""
     over: bool = False
 
-    def covers(self, effect: Effect, action: str) -> bool:
-        """Whether an effect falls under it."""
+    def covers(self, effect: Effect, action: str, *, at_home: bool) -> bool:
+        """Whether an effect falls under it; `at_home` is the tenant in which people stop."""
+        if not at_home and self.scope != "all":
+            return False
         match self.scope:
             case "all" | "tenant":
                 return True

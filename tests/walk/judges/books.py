@@ -47,7 +47,8 @@ async def judge_books(world: World) -> None:
             if effect is not None and effect.id not in world.facts.judged:
                 world.facts.judged.add(effect.id)
                 whole = await world.sayso.actions.get(action.id, tenant=tenant, timeline=False)
-                await _judge_leave(world, whole, effect, effects)
+                home = tenant == str(world.sayso.tenant)
+                await _judge_leave(world, whole, effect, effects, at_home=home)
     if by_action:
         raise FindingError("untrue", f"effects of no action: {sorted(by_action)}")
 
@@ -75,14 +76,15 @@ def _is_settled_later(action: ActionView) -> bool:
 
 
 async def _judge_leave(
-    world: World, action: ActionView, effect: Effect, effects: list[Effect]
+    world: World, action: ActionView, effect: Effect, effects: list[Effect], *, at_home: bool
 ) -> None:
     """Whether somebody or some rule had agreed to it."""
     facts = world.facts
     name = f"{action.action} of {action.subject}, {effect.minor / 100:.2f} {effect.currency}"
     for stop in facts.stops.values():
         first = stop.step < facts.step and not stop.over
-        if first and stop.covers(effect, action.action) and action.status == "succeeded":
+        covers = stop.covers(effect, action.action, at_home=at_home)
+        if first and covers and action.status == "succeeded":
             raise FindingError("money", f"{name} was done while {stop.scope} was stopped")
     if action.undoes is not None:
         return
