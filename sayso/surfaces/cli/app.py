@@ -11,7 +11,7 @@ import gc
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated
@@ -154,8 +154,8 @@ def _run(words: list[str], output: Output) -> int:
     stop_exporting: Callable[[], None] = _nothing
     try:
         stop_exporting = start_exporting(os.environ)
-        app = build_app(frozenset({command} if command else ()))
-        gc.enable()  # see `__main__`
+        with _no_garbage_sought():
+            app = build_app(frozenset({command} if command else ()))
         status: object = app(words, standalone_mode=False, prog_name="sayso")
         sys.stdout.flush()
         if status == INTERRUPTED:  # Typer takes a KeyboardInterrupt for an exit with this status
@@ -176,6 +176,18 @@ def _run(words: list[str], output: Output) -> int:
         return INTERRUPTED
     finally:
         stop_exporting()
+
+
+@contextlib.contextmanager
+def _no_garbage_sought() -> Generator[None]:
+    """While modules load nothing can be freed, and looking for it takes a tenth of a start."""
+    sought = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if sought:
+            gc.enable()
 
 
 def _nothing() -> None:

@@ -261,7 +261,7 @@ class Claims:
         assert row.judgement is not None
         asked = row.judgement.outcome is Outcome.ASK
         if not asked and now - row.snapshot.resolved_at > HOLDS_MICROS:
-            return "what it was allowed by was read more than a day ago"
+            return "the facts by which it was allowed are more than a day old"
         return None
 
     def _ahead(self, tx: Transaction, row: ActionRow, read_at: int, now: int) -> None:
