@@ -1,0 +1,5 @@
+"""Customers: one person or company, with the accounts that they have at several providers.
+
+`account` is what one provider calls somebody; `proof` says how two of these are known to be one
+person's, and what each way is enough for.
+"""

@@ -1,0 +1,144 @@
+"""What a provider calls somebody, with the provider's name beside it.
+
+INVARIANT: an id means nothing without whose it is. What is handed to a connector is an id of its
+own customers, and no text is handed from one connector to another (invariant 4).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sayso.errors import Code, RefusedError
+from sayso.text import plain
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@+-]{0,127}")
+_SHOWN = 60
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class AccountId:
+    """What one provider account calls somebody, such as `stripe:cus_9`.
+
+    Attributes:
+        provider: the name of the connector of this workspace whose customer it is.
+        id: the provider's own id; 1 to 128 characters of a closed alphabet.
+
+    Raises:
+        RefusedError: `invalid_input` for an id with other characters.
+    """
+
+    provider: str
+    id: str
+
+    def __post_init__(self) -> None:
+        check_id(self.id)
+
+    def __str__(self) -> str:
+        """With its provider, as people write it."""
+        return f"{self.provider}:{self.id}"
+
+
+def check_id(given: str) -> None:
+    """Refuse what no provider calls anybody.
+
+    Raises:
+        RefusedError: `invalid_input`.
+    """
+    if not _ID.fullmatch(given):
+        raise RefusedError(
+            Code.INVALID_INPUT,
+            f"`{given[:40]!r}` is no customer id",
+            next_step="pass the provider's id of the customer, such as cus_123",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountNames:
+    """How this workspace reads and writes account ids.
+
+    One provider's accounts may be written without it: the only one that has customers, or the one
+    that `[customers] default` names. They are stored so too, which is how ids were stored before
+    there were several, so nothing that is stored has to be written anew.
+
+    Attributes:
+        providers: the connectors that have customers of their own; each with whether its ids may
+            hold a colon.
+        default: whose an id without a provider is; None where nobody said, and several could be
+            meant.
+    """
+
+    providers: Mapping[str, bool]
+    default: str | None = None
+
+    def read(self, given: str) -> AccountId:
+        """An account id as somebody wrote it.
+
+        Raises:
+            RefusedError: `invalid_input`, for one that names no provider where two could be meant,
+                for a provider that has no customers here, and for what no id looks like.
+        """
+        check_id(given)
+        before, colon, after = given.partition(":")
+        default = self.default
+        if not colon:
+            if default is None:
+                raise self._unclear(given)
+            return AccountId(default, given)
+        holds_colons = default is not None and self.providers.get(default, False)
+        if before not in self.providers:
+            if default is not None and holds_colons:
+                return AccountId(default, given)
+            raise self._nobody(before)
+        if holds_colons:
+            # INVARIANT: a customer who may choose their id can't choose to be somebody else.
+            raise RefusedError(
+                Code.INVALID_INPUT,
+                f"`{plain(given, limit=_SHOWN)}` could be an id of {default}, whose ids may hold a "
+                "colon",
+                next_step="give the provider and the id apart",
+            )
+        if not after:
+            raise self._nobody(before)
+        return AccountId(before, after)
+
+    def named(self, provider: str, given: str) -> AccountId:
+        """An account id whose provider is given apart.
+
+        Raises:
+            RefusedError: `invalid_input`.
+        """
+        if provider not in self.providers:
+            raise self._nobody(provider)
+        return AccountId(provider, given)
+
+    def write(self, account: AccountId) -> str:
+        """As it is stored and shown: without its provider where it is the default's."""
+        return account.id if account.provider == self.default else str(account)
+
+    def stored(self, text: str) -> AccountId:
+        """What `write` has written, and what was stored before there were several providers."""
+        before, colon, after = text.partition(":")
+        if colon and before in self.providers and before != self.default:
+            return AccountId(before, after)
+        return AccountId(self.default or "", text)
+
+    def _unclear(self, given: str) -> RefusedError:
+        one = next(iter(sorted(self.providers)), "stripe")
+        several = ", ".join(f"`{name}`" for name in sorted(self.providers))
+        return RefusedError(
+            Code.INVALID_INPUT,
+            f"`{plain(given, limit=_SHOWN)}` names no provider, and several have customers here: "
+            f"{several}",
+            next_step=f"write {one}:{plain(given, limit=_SHOWN)}, or set `default` under "
+            "[customers] in sayso.toml",
+        )
+
+    def _nobody(self, name: str) -> RefusedError:
+        several = ", ".join(f"`{known}`" for known in sorted(self.providers)) or "none"
+        return RefusedError(
+            Code.INVALID_INPUT,
+            f"no connector `{plain(name, limit=40)}` here has customers",
+            next_step=f"write the provider before the id; there are: {several}",
+        )
