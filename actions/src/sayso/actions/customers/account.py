@@ -79,7 +79,6 @@ class AccountNames:
             RefusedError: `invalid_input`, for one that names no provider where two could be meant,
                 for a provider that has no customers here, and for what no id looks like.
         """
-        check_id(given)
         before, colon, after = given.partition(":")
         default = self.default
         if not colon:
@@ -114,13 +113,17 @@ class AccountNames:
         return AccountId(provider, given)
 
     def write(self, account: AccountId) -> str:
-        """As it is stored and shown: without its provider where it is the default's."""
-        return account.id if account.provider == self.default else str(account)
+        """As it is stored and shown: without its provider where it is the default's.
+
+        Guarantees: two accounts are never written alike, whatever their ids look like.
+        """
+        looks_named = ":" in account.id and account.id.partition(":")[0] in self.providers
+        return account.id if account.provider == self.default and not looks_named else str(account)
 
     def stored(self, text: str) -> AccountId:
         """What `write` has written, and what was stored before there were several providers."""
         before, colon, after = text.partition(":")
-        if colon and before in self.providers and before != self.default:
+        if colon and before in self.providers:
             return AccountId(before, after)
         return AccountId(self.default or "", text)
 
