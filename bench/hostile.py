@@ -41,7 +41,7 @@ from sayso.sandbox import API_KEY, Sandbox
 from sayso.sandbox.journal import JournalEffect
 from sayso.sandbox.seed import DemoCharge, DemoCustomer, customer_rows
 from sayso.sdk.client import Sayso
-from sayso.sdk.views import ActionView
+from sayso.sdk.views.rows import ActionView
 from sayso.sdk.workspace import write_secret_file
 from sayso.store.base import Reader, integer, text
 from sayso.testing.models import HostileModel, HostileSource

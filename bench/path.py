@@ -33,7 +33,7 @@ from sayso.actions.model.plan import Plan, Step
 from sayso.agent.base import Handles, Message
 from sayso.money import Money
 from sayso.sdk.resources.tokens import Scope
-from sayso.sdk.solution_view import SolutionView
+from sayso.sdk.views.solution import SolutionView
 from sayso.surfaces.http.app import create_app
 from sayso.testing.slack import FakeSlack
 

@@ -35,7 +35,7 @@ from sayso.connectors.vault import new_key
 from sayso.errors import OutcomeUnknownError, RetryableError
 from sayso.money import Money
 from sayso.sdk.client import Sayso
-from sayso.sdk.views import EventView
+from sayso.sdk.views.rows import EventView
 from sayso.sdk.webhooks.sender import DeliveryPace, WebhookSender
 from sayso.sdk.workspace import Workspace, write_secret_file
 from sayso.settings import parse_settings

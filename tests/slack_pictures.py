@@ -21,8 +21,8 @@ from surfaces.slack.slack_team import PATIENT
 
 from sayso.sandbox import Sandbox
 from sayso.sdk.client import Sayso
-from sayso.sdk.scaffold import create_workspace
-from sayso.sdk.scaffold_tables import BY_DEFAULT, read_connectors, settings_of
+from sayso.sdk.setup.scaffold import create_workspace
+from sayso.sdk.setup.scaffold_tables import BY_DEFAULT, read_connectors, settings_of
 from sayso.sdk.workspace import Workspace
 from sayso.surfaces.slack import SlackApp, create_slack_app
 from sayso.surfaces.slack.pace import NotifierPace

@@ -45,7 +45,7 @@ PRELOADED = [
     "httpcore",
     "sayso.actions.policy.cedar",
     "sayso.audit.verify",
-    "sayso.sdk.agent",
+    "sayso.sdk.wiring.agent",
     "sayso.store.postgres.store",
 ]
 FORK.set_forkserver_preload(PRELOADED)

@@ -26,7 +26,7 @@ from sayso.actions.model.status import Status
 from sayso.ids import monotonic_s, to_micros
 from sayso.json import JsonValue
 from sayso.sdk.client import Sayso
-from sayso.sdk.views import ActionView
+from sayso.sdk.views.rows import ActionView
 from sayso.store.base import Row, SqlValue, integer, text
 
 LEASE_S = 0.3

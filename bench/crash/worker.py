@@ -28,9 +28,9 @@ from sayso.audit.signed_note.note import Ed25519Signer
 from sayso.audit.verifier.verification import Verdict
 from sayso.connectors.vault import new_key
 from sayso.errors import RefusedError, SaysoError
+from sayso.sdk.background.worker import work as carry_out
 from sayso.sdk.client import Sayso
-from sayso.sdk.views import ActionView
-from sayso.sdk.worker import work as carry_out
+from sayso.sdk.views.rows import ActionView
 from sayso.sdk.workspace import Workspace, write_secret_file
 from sayso.settings import parse_settings
 

@@ -22,9 +22,9 @@ from sayso.audit.signed_note.note import Ed25519Signer
 from sayso.connectors.vault import new_key
 from sayso.money import Money
 from sayso.sdk.client import Sayso
-from sayso.sdk.database import open_store
 from sayso.sdk.resources.tokens import Scope
-from sayso.sdk.views import ApprovalView
+from sayso.sdk.views.rows import ApprovalView
+from sayso.sdk.wiring.database import open_store
 from sayso.sdk.workspace import Workspace, write_secret_file
 
 PERSON = "ana"

@@ -23,14 +23,14 @@ from sayso.connectors.base import Connector
 from sayso.ids import Clock, Tenant
 from sayso.json import JsonValue
 from sayso.sdk.audit.readiness import check_signing
+from sayso.sdk.background.reload import LoadedView, Reloads
 from sayso.sdk.container import build_container, loaded_view
-from sayso.sdk.following import follow
 from sayso.sdk.nouns import Nouns
-from sayso.sdk.progress import call_claimed, settle_request
-from sayso.sdk.reload import LoadedView, Reloads
+from sayso.sdk.progress.carry_on import call_claimed, settle_request
+from sayso.sdk.progress.following import follow
 from sayso.sdk.resources.approvals import SETTLED
 from sayso.sdk.resources.base import SDK
-from sayso.sdk.views import ActionView, EventView, RequestView, action_view, approval_view
+from sayso.sdk.views.rows import ActionView, EventView, RequestView, action_view, approval_view
 from sayso.sdk.workspace import Workspace
 from sayso.store.base import Store, check_room
 from sayso.store.clock import ServerClock, TimeSource

@@ -51,22 +51,22 @@ from sayso.dispatch.embedded import EmbeddedDispatcher
 from sayso.dispatch.fleet.remote import RemoteDispatcher
 from sayso.errors import SaysoError
 from sayso.ids import Clock, IdSource, Tenant, to_micros
-from sayso.sdk.action_catalog import ActionCatalog
 from sayso.sdk.audit.alarms import read_alarms
 from sayso.sdk.audit.kept_heads import read_heads
 from sayso.sdk.audit.vault_key import OPENED, vault_trouble
-from sayso.sdk.changes import Changes
-from sayso.sdk.connectors import load_connectors
-from sayso.sdk.database import is_fleet, open_store
-from sayso.sdk.policy_in_force import PolicyDrafts
+from sayso.sdk.background.rejected_calls import RejectedCalls
+from sayso.sdk.background.reload import LoadedView, Reloads, sayso_version, settings_digest
+from sayso.sdk.connectors.catalog import ActionCatalog
+from sayso.sdk.connectors.load import load_connectors
 from sayso.sdk.privacy.eraser import ErasedList, Eraser
 from sayso.sdk.privacy.sweeper import Sweeper
-from sayso.sdk.rejected_calls import RejectedCalls
-from sayso.sdk.reload import LoadedView, Reloads, sayso_version, settings_digest
+from sayso.sdk.progress.changes import Changes
 from sayso.sdk.resources.authentication import Authentication
 from sayso.sdk.resources.connections import Connections
 from sayso.sdk.resources.people import People, files_of_settings, roles_of
 from sayso.sdk.resources.tokens import Tokens
+from sayso.sdk.wiring.database import is_fleet, open_store
+from sayso.sdk.wiring.policy_in_force import PolicyDrafts
 from sayso.sdk.workspace import Workspace
 from sayso.settings import Settings
 from sayso.store.base import Store
@@ -74,7 +74,7 @@ from sayso.telemetry import Telemetry
 from sayso.verdicts import Cause, cause_of
 
 if TYPE_CHECKING:
-    from sayso.sdk.agent import AgentFloor
+    from sayso.sdk.wiring.agent import AgentFloor
 
 GRACE_S = 10.0
 """How long calls that are under way may still take when a workspace is closed."""
@@ -205,7 +205,7 @@ def build_container(
         ConfigError: whatever is wrong with the settings, the policy, the key or the database.
         RetryableError: `store_busy`.
     """
-    from sayso.sdk.agent import AgentFloor  # defers LangGraph to the first request
+    from sayso.sdk.wiring.agent import AgentFloor  # defers LangGraph to the first request
 
     ground = _lay_ground(
         workspace, clock, act, connectors, telemetry or Telemetry(), store, engine_settings

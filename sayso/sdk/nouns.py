@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from sayso.errors import Code, ConfigError
 from sayso.ids import Tenant
 from sayso.sdk.audit.index import LogIndexes
+from sayso.sdk.background.rejected_calls import RejectedCalls
 from sayso.sdk.container import Container
-from sayso.sdk.identity import Identity
-from sayso.sdk.rejected_calls import RejectedCalls
 from sayso.sdk.resources.actions import ActionResource
 from sayso.sdk.resources.approvals import ApprovalResource
 from sayso.sdk.resources.authentication import Authentication
+from sayso.sdk.resources.identity import Identity
 from sayso.sdk.resources.outbox import OutboxResource
 from sayso.sdk.resources.people import People
 from sayso.sdk.resources.processes import ProcessResource

@@ -19,7 +19,7 @@ from sayso.sdk.resources.authentication import Authentication
 from sayso.sdk.resources.requests import RequestResource
 from sayso.sdk.resources.stops import StopResource
 from sayso.sdk.resources.tokens import Tokens
-from sayso.sdk.views import EventView
+from sayso.sdk.views.rows import EventView
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -10,9 +10,9 @@ from starlette.applications import Starlette
 from starlette.responses import RedirectResponse
 from starlette.routing import BaseRoute, Mount, Route
 
+from sayso.sdk.background.generations import Beside, serve_generations
+from sayso.sdk.background.reload import Reloads
 from sayso.sdk.client import Sayso
-from sayso.sdk.generations import Beside, serve_generations
-from sayso.sdk.reload import Reloads
 from sayso.settings.surfaces import CONSOLE_PATH
 from sayso.surfaces.console.app import create_console
 from sayso.surfaces.console.edge import ConsoleSite

@@ -20,7 +20,7 @@ from sayso.errors import Code, SaysoError
 from sayso.ids import Clock
 from sayso.money import Money
 from sayso.sdk.client import Sayso
-from sayso.sdk.views import ActionView
+from sayso.sdk.views.rows import ActionView
 from sayso.sdk.workspace import Workspace
 from sayso.store.base import Store
 from sayso.testing.clock import FakeClock

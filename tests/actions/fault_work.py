@@ -10,7 +10,7 @@ from support.faults.stores import TappedStore
 from support.http_shop import HttpShop
 from support.shop_workspace import make_shop_workspace
 
-from sayso.sdk.database import open_store
+from sayso.sdk.wiring.database import open_store
 from sayso.testing.clock import FileClock
 
 

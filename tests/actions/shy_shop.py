@@ -13,7 +13,7 @@ from sayso.actions.engine.outcomes import MAX_HARMLESS_CALLS
 from sayso.actions.model.definition import Guarantee
 from sayso.actions.model.snapshot import Absence, Call, Receipt
 from sayso.errors import RetryableError
-from sayso.sdk.views import ActionView
+from sayso.sdk.views.rows import ActionView
 
 HIDDEN = [Absence.ABSENT] * 40
 """Look-ups that do not show it, more than an action gets until it ends."""

@@ -20,7 +20,7 @@ from sayso.errors import RefusedError
 from sayso.ids import Tenant, to_micros
 from sayso.json import JsonValue
 from sayso.money import Money
-from sayso.sdk.views import ActionView, ApprovalView
+from sayso.sdk.views.rows import ActionView, ApprovalView
 from sayso.store.base import Reader, Row, text
 
 MAIN = Tenant("main")

@@ -24,7 +24,7 @@ from sayso.audit.entry import EntryKind
 from sayso.errors import Code, IntegrityError, RefusedError
 from sayso.json import JsonValue
 from sayso.money import Money
-from sayso.sdk.views import QuestionView, RequestView
+from sayso.sdk.views.rows import QuestionView, RequestView
 
 ERASED = phrases_of(DEFAULT_LANGUAGE).erased
 ASKING = {"default": "always"}

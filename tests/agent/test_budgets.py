@@ -16,7 +16,7 @@ from sayso.agent.prompts import Prompts
 from sayso.agent.spending import price_of
 from sayso.errors import ConfigError
 from sayso.money import Money
-from sayso.sdk.agent import make_planner
+from sayso.sdk.wiring.agent import make_planner
 from sayso.settings.planner import ModelSection
 from sayso.testing.models import ScriptedModel
 

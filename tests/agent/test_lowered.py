@@ -15,7 +15,7 @@ from sayso.actions.approvals.decision import DecisionChoice
 from sayso.actions.model.status import Status
 from sayso.agent.reply import write_reply
 from sayso.money import Money
-from sayso.sdk.views import RequestView
+from sayso.sdk.views.rows import RequestView
 
 
 async def ask(workspace: ShopWorkspace, minor: int) -> RequestView:

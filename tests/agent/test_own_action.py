@@ -10,7 +10,7 @@ from support.workspace import make_workspace
 
 from sayso import Sayso
 from sayso.sandbox import Sandbox
-from sayso.sdk.scaffold_tables import template
+from sayso.sdk.setup.scaffold_tables import template
 from sayso.sdk.workspace import Workspace
 
 GUIDE = Path(__file__).parents[2] / "docs" / "how-to" / "bring-an-action.md"

@@ -28,7 +28,7 @@ from sayso.ids import Tenant
 from sayso.json import JsonValue
 from sayso.money import Money
 from sayso.sdk.client import Sayso
-from sayso.sdk.views import RequestView
+from sayso.sdk.views.rows import RequestView
 
 MAIN = Tenant("main")
 

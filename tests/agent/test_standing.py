@@ -29,7 +29,7 @@ from sayso.audit.entry import Actor, ActorKind
 from sayso.errors import Code, RetryableError
 from sayso.ids import to_micros
 from sayso.json import JsonObject
-from sayso.sdk.views import RequestView
+from sayso.sdk.views.rows import RequestView
 from sayso.store.base import Reader, Transaction
 
 BOT = Actor(kind=ActorKind.SERVICE, id="bot")

@@ -26,9 +26,9 @@ from sayso import Sayso
 from sayso.actions.approvals.decision import Decision, DecisionChoice
 from sayso.sandbox import Sandbox
 from sayso.sandbox.seed import DemoCharge, DemoCustomer, customer_rows
-from sayso.sdk.outcome_words import outcome_of
-from sayso.sdk.solution_view import SolutionView
-from sayso.sdk.views import ActionView, ApprovalView
+from sayso.sdk.views.rows import ActionView, ApprovalView
+from sayso.sdk.views.solution import SolutionView
+from sayso.sdk.words.approval_outcome import outcome_of
 from sayso.surfaces.cli.solution import solution_panel
 from sayso.surfaces.slack import build_message, check_blocks
 

@@ -22,7 +22,7 @@ from sayso.audit.verifier.verification import Check, Damage, Verification
 from sayso.audit.verify import verify, verify_sources
 from sayso.sdk.audit.stored import read_sources
 from sayso.sdk.audit.verifying import verify_postgres
-from sayso.sdk.database import open_store
+from sayso.sdk.wiring.database import open_store
 from sayso.store.postgres.connection import connect_plainly
 from sayso.store.postgres.store import open_reader
 

@@ -20,7 +20,12 @@ from sayso.connectors.vault import new_key
 from sayso.errors import Code, ConfigError, RefusedError, RetryableError
 from sayso.ids import SystemClock
 from sayso.sandbox import Sandbox
-from sayso.sdk.connecting import TerminalPerson, connect_account, connection_health, connection_of
+from sayso.sdk.connectors.connect import (
+    TerminalPerson,
+    connect_account,
+    connection_health,
+    connection_of,
+)
 from sayso.sdk.workspace import Workspace, write_secret_file
 
 

@@ -25,7 +25,7 @@ from dispatch.quick_worker import quick_worker
 from sayso.audit.signed_note.note import Ed25519Signer
 from sayso.connectors.vault import new_key
 from sayso.sdk.client import Sayso
-from sayso.sdk.views import ActionView
+from sayso.sdk.views.rows import ActionView
 from sayso.store.postgres.connection import connect_plainly
 
 HERE = Path(__file__).parent

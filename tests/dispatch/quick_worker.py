@@ -10,8 +10,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from sayso.actions.context import EngineSettings
+from sayso.sdk.background.worker import work
 from sayso.sdk.client import Sayso
-from sayso.sdk.worker import work
 from sayso.sdk.workspace import Workspace
 
 

@@ -18,7 +18,7 @@ from dispatch.test_priority import queue as queue  # the fixture
 from sayso.dispatch.fleet.worker import FleetWorker
 from sayso.errors import Code, ConfigError
 from sayso.sdk.client import Sayso
-from sayso.sdk.database import open_store
+from sayso.sdk.wiring.database import open_store
 from sayso.sdk.workspace import Workspace
 
 

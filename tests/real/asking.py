@@ -18,7 +18,7 @@ from sayso.connectors.manifest.source import digest_of
 from sayso.connectors.vault import new_key
 from sayso.json import JsonObject
 from sayso.sdk.client import Sayso
-from sayso.sdk.views import ActionView
+from sayso.sdk.views.rows import ActionView
 from sayso.sdk.workspace import Workspace
 from sayso.testing.clock import FakeClock
 

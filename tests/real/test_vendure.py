@@ -29,7 +29,7 @@ from support.postgres_server import PostgresServer
 from sayso.actions.model.status import Status
 from sayso.ids import Tenant
 from sayso.sdk.client import Sayso
-from sayso.sdk.views import ActionView
+from sayso.sdk.views.rows import ActionView
 from sayso.testing.clock import FakeClock
 
 KILLS_OF_SAYSO, AT_ONCE, UNDER_WAY = 25, 5, 10

@@ -18,7 +18,7 @@ from sayso.audit.verifier.verification import Verdict
 from sayso.ids import Tenant
 from sayso.json import JsonValue
 from sayso.sdk.resources.tokens import Scope, Token
-from sayso.sdk.views import ActionView
+from sayso.sdk.views.rows import ActionView
 from sayso.store.base import Transaction
 
 MAIN = Tenant("main")

@@ -10,7 +10,7 @@ from support.shop import Shop
 from support.shop_workspace import STORE_URLS, make_shop_workspace
 
 from sayso.sdk.client import Sayso
-from sayso.sdk.database import open_store
+from sayso.sdk.wiring.database import open_store
 from sayso.testing.clock import FakeClock
 
 

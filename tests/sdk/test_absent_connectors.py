@@ -18,7 +18,7 @@ from sayso.audit.entry import Actor, ActorKind
 from sayso.audit.verifier.verification import Verdict
 from sayso.errors import Code, ConfigError, RefusedError, SaysoError
 from sayso.sdk.client import Sayso
-from sayso.sdk.views import ActionView
+from sayso.sdk.views.rows import ActionView
 from sayso.testing.clock import FakeClock
 
 FILES = {

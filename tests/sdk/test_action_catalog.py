@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sayso.sdk.action_catalog import Patience, read_action_types
+from sayso.sdk.connectors.catalog import Patience, read_action_types
 from sayso.sdk.workspace import Workspace
 
 SETTINGS = """

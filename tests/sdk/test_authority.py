@@ -19,7 +19,7 @@ from sayso.audit.authority.by import By
 from sayso.audit.entry import Actor, ActorKind
 from sayso.errors import Code, IntegrityError, RefusedError, SaysoError
 from sayso.sdk.resources.tokens import Scope, Token
-from sayso.sdk.views import ActionView
+from sayso.sdk.views.rows import ActionView
 
 OPERATOR = Actor(kind=ActorKind.SERVICE, id="operator")
 HERE = By(actor=OPERATOR)

@@ -29,8 +29,8 @@ from sayso.errors import Code, ConfigError, IntegrityError, RefusedError, SaysoE
 from sayso.sandbox import API_KEY, Sandbox
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.connections import Connections
+from sayso.sdk.setup.check import check_workspace
 from sayso.sdk.workspace import Workspace, write_secret_file
-from sayso.sdk.workspace_check import check_workspace
 from sayso.secret import Secret
 from sayso.settings import FILE_NAME
 from sayso.store.sqlite.schema import migrate

@@ -12,8 +12,8 @@ from surfaces.console.served_console import ServedConsole, open_console
 
 from sayso.actions.approvals.decision import MAX_REASON_CHARS
 from sayso.errors import Code, RefusedError
-from sayso.sdk.solution_view import SolutionView
-from sayso.sdk.views import RequestView
+from sayso.sdk.views.rows import RequestView
+from sayso.sdk.views.solution import SolutionView
 from sayso.testing.clock import FakeClock
 
 pytestmark = pytest.mark.promise("solutions:ask-customer")

@@ -13,7 +13,7 @@ from sayso.audit.entry import Actor, ActorKind
 from sayso.json import JsonValue
 from sayso.money import Money
 from sayso.sdk.resources.tokens import Scope
-from sayso.sdk.views import ActionView, ApprovalView
+from sayso.sdk.views.rows import ActionView, ApprovalView
 from sayso.surfaces.cli.solution import needs
 
 ONE_OF_MANY: JsonValue = {"amount_minor": 10_000, "currency": "USD"}

@@ -30,7 +30,7 @@ from sayso.agent.phrases import DEFAULT_LANGUAGE, phrases_of
 from sayso.agent.runner import ANSWER_WITHIN
 from sayso.errors import Code, IntegrityError, RefusedError
 from sayso.money import Money
-from sayso.sdk.work_draft import WorkDraftView
+from sayso.sdk.resources.work_draft import WorkDraftView
 from sayso.testing.clock import FakeClock
 
 ERASED = phrases_of(DEFAULT_LANGUAGE).erased

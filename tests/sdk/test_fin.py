@@ -20,7 +20,7 @@ from sayso.connectors.describe.openapi import OpenApi
 from sayso.errors import Code, ConfigError
 from sayso.json import JsonObject
 from sayso.money import Money
-from sayso.sdk.fin import CONVERSATION, NAME, USER, fin_definition
+from sayso.sdk.connectors.fin import CONVERSATION, NAME, USER, fin_definition
 from sayso.sdk.resources.tokens import Scope
 from sayso.secret import Secret
 from sayso.surfaces.http.app import create_app

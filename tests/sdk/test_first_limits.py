@@ -12,7 +12,7 @@ from sayso import Sayso
 from sayso.json import JsonValue
 from sayso.sandbox import Sandbox
 from sayso.sandbox.rows import Charge, Customer
-from sayso.sdk.scaffold import create_workspace
+from sayso.sdk.setup.scaffold import create_workspace
 
 
 @pytest.mark.promise("limits:first-day")

@@ -19,7 +19,7 @@ from sayso.money import Money
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.tokens import Scope
 from sayso.sdk.sync import SyncSayso
-from sayso.sdk.views import ActionView, EventView
+from sayso.sdk.views.rows import ActionView, EventView
 
 TIMEOUT_S = 30.0
 SMALL: JsonValue = {"amount_minor": 1_000, "currency": "USD"}

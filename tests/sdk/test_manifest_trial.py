@@ -11,7 +11,7 @@ import pytest
 from connectors.manifest.purse import FIRST_OF_ALL, OF_A_PAYMENT, SETTINGS, Purse, serving
 
 from sayso.json import JsonObject
-from sayso.sdk.manifest_trial import try_reads
+from sayso.sdk.connectors.trial import try_reads
 from sayso.sdk.workspace import Workspace
 from sayso.testing.clock import FakeClock
 

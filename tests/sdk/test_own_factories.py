@@ -10,9 +10,9 @@ import pytest
 
 from sayso.errors import Code, ConfigError, RefusedError
 from sayso.ids import SystemClock
-from sayso.sdk.action_catalog import read_action_types
-from sayso.sdk.connectors import load_connectors
-from sayso.sdk.drafts import new_connector
+from sayso.sdk.connectors.catalog import read_action_types
+from sayso.sdk.connectors.drafts import new_connector
+from sayso.sdk.connectors.load import load_connectors
 from sayso.sdk.workspace import Workspace
 
 SETTINGS = """

@@ -13,8 +13,8 @@ from sayso.connectors.email import FileTransport
 from sayso.connectors.email.transport import Letter
 from sayso.ids import Tenant
 from sayso.sdk.audit.index import LogIndexes
-from sayso.sdk.scaffold import create_workspace
-from sayso.sdk.workspace_check import check_workspace
+from sayso.sdk.setup.check import check_workspace
+from sayso.sdk.setup.scaffold import create_workspace
 from sayso.store.sqlite.store import SqliteStore
 
 

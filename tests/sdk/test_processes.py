@@ -22,14 +22,14 @@ from support.workspace import ENVIRONMENT, make_workspace
 from sayso.audit.entry import Actor, ActorKind
 from sayso.dispatch.fleet.worker import Sweep
 from sayso.errors import Code, RetryableError
+from sayso.sdk.background.presence import Presence
+from sayso.sdk.background.reload import Reloads
+from sayso.sdk.background.worker import work_on
 from sayso.sdk.client import Sayso
-from sayso.sdk.presence import Presence
-from sayso.sdk.reload import Reloads
 from sayso.sdk.resources.processes import STALE_S
 from sayso.sdk.resources.tokens import Scope
-from sayso.sdk.scaffold_tables import template
+from sayso.sdk.setup.scaffold_tables import template
 from sayso.sdk.tools.toolbox import Toolbox
-from sayso.sdk.worker import work_on
 from sayso.sdk.workspace import Workspace
 from sayso.serving import listen
 from sayso.store.base import Transaction

@@ -27,9 +27,14 @@ from sayso.actions.model.definition import Guarantee
 from sayso.connectors.manifest.derive import UNPROVEN, derive
 from sayso.connectors.manifest.review import load
 from sayso.json import JsonValue
-from sayso.sdk.manifests import check_manifest, review_manifest
-from sayso.sdk.recording import LEAST_ABSENT_S, RecordedAction, RecordingPace, record_action
-from sayso.sdk.sighting import RecordedPayment, Sighting
+from sayso.sdk.connectors.manifests import check_manifest, review_manifest
+from sayso.sdk.connectors.recording import (
+    LEAST_ABSENT_S,
+    RecordedAction,
+    RecordingPace,
+    record_action,
+)
+from sayso.sdk.connectors.sighting import RecordedPayment, Sighting
 from sayso.sdk.workspace import Workspace
 from sayso.testing.clock import FakeClock
 

@@ -16,8 +16,8 @@ from support.shop_workspace import ShopWorkspace, open_shop
 from sayso.audit.entry import Actor, ActorKind
 from sayso.audit.verifier.verification import Verdict
 from sayso.errors import Code, IntegrityError, RefusedError
-from sayso.sdk.database import is_postgres
 from sayso.sdk.resources.tokens import Scope
+from sayso.sdk.wiring.database import is_postgres
 from sayso.store.postgres.connection import connect_plainly
 
 pytestmark = pytest.mark.promise("audit:repair")

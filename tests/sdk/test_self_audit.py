@@ -29,7 +29,7 @@ from sayso.sdk.audit.kept_heads import FILE as HEADS
 from sayso.sdk.audit.kept_heads import read_heads
 from sayso.sdk.audit.log_judge import JudgeProgress, LogJudge
 from sayso.sdk.audit.self_audit import SelfAudit
-from sayso.sdk.database import is_postgres, open_store
+from sayso.sdk.wiring.database import is_postgres, open_store
 from sayso.store.postgres.connection import connect_plainly
 from sayso.store.sqlite.writer import SqliteReader
 from sayso.testing.clock import FakeClock

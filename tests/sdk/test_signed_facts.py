@@ -14,7 +14,7 @@ from support.shop_workspace import POLICY, ShopWorkspace, open_shop
 from sayso.actions.model.definition import Subject
 from sayso.errors import ConfigError, RefusedError
 from sayso.money import Money
-from sayso.sdk.views import ActionView
+from sayso.sdk.views.rows import ActionView
 
 TABLE = """
 action   = "shop.refund"

@@ -32,7 +32,7 @@ from sayso.audit.entry import Actor, ActorKind
 from sayso.errors import Code, RefusedError
 from sayso.money import Money
 from sayso.sdk.resources.tokens import Scope
-from sayso.sdk.views import RequestView
+from sayso.sdk.views.rows import RequestView
 from sayso.surfaces.http.app import create_app
 from sayso.surfaces.mcp.app import create_mcp_app
 

@@ -28,7 +28,7 @@ from sayso.errors import ConfigError, RefusedError
 from sayso.ids import Tenant
 from sayso.money import Money
 from sayso.sdk.resources.base import SDK
-from sayso.sdk.tracing import start_exporting
+from sayso.sdk.wiring.tracing import start_exporting
 from sayso.telemetry import Telemetry
 
 
@@ -165,7 +165,7 @@ async def test_how_long_people_calls_and_ends_take_is_measured(tmp_path: Path) -
 def test_a_command_exports_metrics_by_the_standard_variables() -> None:
     """Nobody counted before: no provider was set up. In a process of its own, since it stays."""
     program = (
-        "import os; from sayso.sdk.tracing import start_exporting; "
+        "import os; from sayso.sdk.wiring.tracing import start_exporting; "
         "stop = start_exporting(os.environ); from sayso.telemetry import Telemetry; "
         "Telemetry().time_call('shop.refund', 0.5); stop()"
     )
@@ -186,7 +186,7 @@ def test_a_command_exports_metrics_by_the_standard_variables() -> None:
 def test_a_process_tells_prometheus_what_it_has_timed() -> None:
     """In seconds, by OpenTelemetry's exporter, and only where the standard variable asks for it."""
     program = (
-        "import os; from sayso.sdk.tracing import process_registry, start_exporting; "
+        "import os; from sayso.sdk.wiring.tracing import process_registry, start_exporting; "
         "stop = start_exporting(os.environ); from sayso.telemetry import Telemetry; "
         "Telemetry().time_call('shop.refund', 0.3); Telemetry().count_late('shop.refund'); "
         "from prometheus_client import generate_latest; "

@@ -30,8 +30,8 @@ from sayso.errors import Code, RefusedError, SaysoError
 from sayso.ids import Tenant
 from sayso.json import JsonValue
 from sayso.money import Money
-from sayso.sdk.database import open_store
 from sayso.sdk.resources.tokens import Scope, Token
+from sayso.sdk.wiring.database import open_store
 from sayso.surfaces.http.app import create_app
 
 pytestmark = pytest.mark.promise("tenants:apart")

@@ -18,7 +18,7 @@ from support.shop_workspace import open_shop
 from sayso.audit.verifier.verification import Verdict
 from sayso.errors import Code, ConfigError, RefusedError
 from sayso.money import Money
-from sayso.sdk.solution_view import SolutionView
+from sayso.sdk.views.solution import SolutionView
 from sayso.settings import parse_settings
 
 pytestmark = pytest.mark.promise("canaries:never-done")

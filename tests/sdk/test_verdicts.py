@@ -24,7 +24,7 @@ from sayso.errors import Code, ConfigError
 from sayso.sdk.audit.alarms import FILE
 from sayso.sdk.audit.medium import MediumWatch
 from sayso.sdk.audit.self_audit import SelfAudit
-from sayso.sdk.database import is_postgres, open_store
+from sayso.sdk.wiring.database import is_postgres, open_store
 from sayso.store.postgres.connection import connect_plainly
 
 pytestmark = pytest.mark.promise("audit:verdicts")

@@ -13,7 +13,7 @@ from support.shop_workspace import STORE_URLS, open_shop
 
 from sayso.audit.verifier.verification import Damage
 from sayso.money import Money
-from sayso.sdk.database import open_store
+from sayso.sdk.wiring.database import open_store
 from sayso.sdk.workspace import Workspace
 from sayso.settings import parse_settings
 from sayso.store.postgres.connection import connect_plainly

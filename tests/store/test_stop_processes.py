@@ -17,7 +17,7 @@ from support.shop_workspace import ShopWorkspace, open_shop
 from sayso.actions.controls.kill_switch import Resumption
 from sayso.ids import SystemClock
 from sayso.json import JsonValue
-from sayso.sdk.views import StopView
+from sayso.sdk.views.rows import StopView
 from sayso.store.base import text
 
 WORKER = Path(__file__).with_name("stop_worker.py")

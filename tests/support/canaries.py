@@ -13,7 +13,7 @@ from sayso.ids import DEFAULT_TENANT
 from sayso.money import Money
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.canaries import CanaryView
-from sayso.sdk.solution_view import SolutionView
+from sayso.sdk.views.solution import SolutionView
 from sayso.testing.clock import FakeClock
 
 CANARIES = {"canaries": 0.2}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 
-from sayso.sdk.database import is_postgres
+from sayso.sdk.wiring.database import is_postgres
 from sayso.sdk.workspace import Workspace
 from sayso.store.postgres.connection import connect_plainly
 

@@ -18,7 +18,7 @@ from sayso.connectors.base import Connector
 from sayso.connectors.vault import new_key
 from sayso.ids import Clock
 from sayso.sdk.client import Sayso
-from sayso.sdk.database import is_postgres
+from sayso.sdk.wiring.database import is_postgres
 from sayso.sdk.workspace import Workspace
 from sayso.settings import parse_settings
 from sayso.telemetry import Telemetry

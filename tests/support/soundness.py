@@ -16,7 +16,7 @@ from sayso.audit.verifier.verification import Verdict
 from sayso.errors import Code, ConfigError, SaysoError
 from sayso.sdk.audit.audit import Audit
 from sayso.sdk.client import Sayso
-from sayso.sdk.database import is_postgres
+from sayso.sdk.wiring.database import is_postgres
 
 EXCUSED: Mapping[str, str] = {
     "walk/test_walk.py": "a walk judges its workspaces itself, and more often"

@@ -21,7 +21,7 @@ from sayso.actions.model.definition import Assurance
 from sayso.audit.entry import Actor, ActorKind
 from sayso.connectors.base import Connector
 from sayso.sdk.resources.tokens import Scope
-from sayso.sdk.views import ActionView
+from sayso.sdk.views.rows import ActionView
 
 DATA = Path(os.environ.get("SAYSO_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
 TAU = DATA / "tau"

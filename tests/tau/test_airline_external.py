@@ -24,7 +24,7 @@ from tau2.airline_shop import Airline
 
 from sayso import RefusedError, Subject
 from sayso.actions.model.definition import Assurance
-from sayso.sdk.views import ActionView
+from sayso.sdk.views.rows import ActionView
 
 pytestmark = NEEDS_TAU
 

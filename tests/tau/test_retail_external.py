@@ -31,7 +31,7 @@ from tau2.retail_shop import RetailShop
 
 from sayso import RefusedError, Subject
 from sayso.actions.model.definition import Assurance
-from sayso.sdk.views import ActionView
+from sayso.sdk.views.rows import ActionView
 
 pytestmark = NEEDS_TAU
 

@@ -40,10 +40,10 @@ from sayso.errors import Code, RetryableError
 from sayso.money import Money
 from sayso.sdk.audit.segments import LogSegments
 from sayso.sdk.client import Sayso
-from sayso.sdk.database import open_store
 from sayso.sdk.resources.passkeys import make_nonce
 from sayso.sdk.resources.tokens import Scope
-from sayso.sdk.views import ActionView
+from sayso.sdk.views.rows import ActionView
+from sayso.sdk.wiring.database import open_store
 from sayso.sdk.workspace import write_secret_file
 from sayso.store.base import Transaction
 

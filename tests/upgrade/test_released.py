@@ -22,7 +22,7 @@ from sayso.actions.controls.manual_resolution import ManualSettlement
 from sayso.audit.verifier.verification import Verdict
 from sayso.audit.verify import verify
 from sayso.sdk.client import Sayso
-from sayso.sdk.database import open_store, plan_migration
+from sayso.sdk.wiring.database import open_store, plan_migration
 
 VERSIONS = sorted({path.name.partition("-")[0] for path in DATA.glob("*.tar.xz")})
 LEFT = {

@@ -8,7 +8,7 @@ from typing import Literal
 
 from support.soft_passkey import SoftPasskey
 
-from sayso.sdk.solution_view import SolutionView
+from sayso.sdk.views.solution import SolutionView
 from sayso.testing.slack import PostedMessage
 
 FindingKind = Literal[

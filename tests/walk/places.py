@@ -21,8 +21,8 @@ from sayso.ids import Tenant
 from sayso.sandbox import API_KEY
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.tokens import MAX_DAYS, Scope, Tokens
-from sayso.sdk.scaffold import create_workspace
-from sayso.sdk.scaffold_tables import BY_DEFAULT, read_connectors, settings_of
+from sayso.sdk.setup.scaffold import create_workspace
+from sayso.sdk.setup.scaffold_tables import BY_DEFAULT, read_connectors, settings_of
 from sayso.sdk.workspace import Workspace, write_secret_file
 from sayso.settings import FILE_NAME
 from sayso.testing.clock import FakeClock

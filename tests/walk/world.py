@@ -25,9 +25,9 @@ from walk.variants import PEOPLE, SLACK, Variant
 from sayso.actions.engine.engine import Boundary
 from sayso.sandbox import Sandbox
 from sayso.sdk.audit.log_judge import LogJudge
+from sayso.sdk.background.reload import Reloads
 from sayso.sdk.client import Sayso
-from sayso.sdk.database import is_postgres
-from sayso.sdk.reload import Reloads
+from sayso.sdk.wiring.database import is_postgres
 from sayso.sdk.workspace import Workspace
 from sayso.settings import FILE_NAME
 from sayso.testing.clock import FakeClock

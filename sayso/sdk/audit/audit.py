@@ -30,9 +30,9 @@ from sayso.sdk.audit.stored import (
     tenants_of,
 )
 from sayso.sdk.audit.tree import LogTree
-from sayso.sdk.database import is_postgres, open_snapshot, store_name
-from sayso.sdk.presenters import by_customer, show_entry
-from sayso.sdk.views import EntryView
+from sayso.sdk.views.presenters import by_customer, show_entry
+from sayso.sdk.views.rows import EntryView
+from sayso.sdk.wiring.database import is_postgres, open_snapshot, store_name
 from sayso.store.base import Reader, Transaction, text
 
 if TYPE_CHECKING:

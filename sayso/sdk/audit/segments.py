@@ -25,10 +25,10 @@ from sayso.errors import (
     logged,
 )
 from sayso.ids import Tenant, rfc3339
-from sayso.sdk.presenters import by_customer, show_entry
 from sayso.sdk.resources.people import check_keeper
 from sayso.sdk.resources.tokens import Token
-from sayso.sdk.views import EntryView, View
+from sayso.sdk.views.presenters import by_customer, show_entry
+from sayso.sdk.views.rows import EntryView, View
 from sayso.store.base import text
 
 if TYPE_CHECKING:

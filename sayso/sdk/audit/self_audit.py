@@ -25,7 +25,7 @@ from sayso.sdk.audit.medium import MediumWatch
 from sayso.sdk.audit.stored import read_tenants
 from sayso.sdk.audit.vault_key import OPENED
 from sayso.sdk.client import Sayso
-from sayso.sdk.database import is_postgres
+from sayso.sdk.wiring.database import is_postgres
 from sayso.store.base import Reader, integer
 from sayso.verdicts import AccusationKind, Cause, cause_of, older_build, unverified, wrong_key
 

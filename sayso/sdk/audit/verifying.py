@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sayso.sdk.audit.stored import read_deployment, read_entered_heads, read_sources
-from sayso.sdk.database import missing_postgres
+from sayso.sdk.wiring.database import missing_postgres
 
 if TYPE_CHECKING:
     from sayso.audit.verifier.checks import Trust

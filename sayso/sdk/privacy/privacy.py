@@ -17,7 +17,6 @@ from sayso.audit.holds import HoldCall, hold_of_row, read_hold
 from sayso.audit.retention_clock import agreed_time
 from sayso.errors import Code, ConfigError, RefusedError, SaysoError
 from sayso.ids import Tenant, rfc3339, to_micros
-from sayso.sdk.inputs import cursor_of, page_of
 from sayso.sdk.privacy.access import counts_of, gather_subject, nothing_held
 from sayso.sdk.privacy.restored import Restored
 from sayso.sdk.privacy.views import (
@@ -29,6 +28,7 @@ from sayso.sdk.privacy.views import (
     erasure_view,
     hold_view,
 )
+from sayso.sdk.resources.inputs import cursor_of, page_of
 from sayso.sdk.resources.people import check_keeper, check_role, roles_of
 from sayso.sdk.resources.tokens import Scope, Token
 from sayso.store.base import text

@@ -1,10 +1,10 @@
 """One object per noun of the SDK's front, each in the file of its name, over `base`.
 
-`requests`, `actions`, `approvals`, `solutions` and `work` are what waits and what was done,
-`notes` what people say of both; `canaries` what tests whoever answers;
+`requests`, `actions`, `approvals`, `solutions`, `work` (with its `work_draft`) are what waits and
+what was done, `notes` what people say of both; `canaries` what tests whoever answers;
 `stops`, `policy`, `limits`, `rollout`, `analysis`, `suggestions` what holds back and why; `people`,
 `tokens`, `passkeys`, `oidc` (over `oidc_provider` and `oidc_sessions`), `slack_link`, `sessions`
 and `authentication` who; `connections`, `accounts`, `prompts` and `evaluations` what it works with;
 `events`, `outbox` what surfaces tell; `processes` who lives; `figures`, `statistics` and `report`
-what it came to.
+what it came to. `identity` says who the customer is; `inputs` reads what callers give to a list.
 """

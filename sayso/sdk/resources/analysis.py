@@ -19,11 +19,11 @@ from sayso.actions.policy.versions import get_version
 from sayso.errors import Code, IntegrityError, RefusedError
 from sayso.ids import rfc3339, to_micros
 from sayso.nesting import read_toml
-from sayso.sdk.policy_in_force import weigh_change
 from sayso.sdk.resources.base import Resource
 from sayso.sdk.resources.policy import PolicyResource
 from sayso.sdk.resources.report import edited_actions
-from sayso.sdk.views import View
+from sayso.sdk.views.rows import View
+from sayso.sdk.wiring.policy_in_force import weigh_change
 from sayso.sdk.workspace import Workspace, compile_policy
 from sayso.store.base import Reader, Row, text, text_or_none
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant
-from sayso.sdk.rejected_calls import RejectedCalls
+from sayso.sdk.background.rejected_calls import RejectedCalls
 from sayso.sdk.resources.tokens import Scope, Token, Tokens
 
 

@@ -42,9 +42,9 @@ from sayso.money import Money
 from sayso.sdk.resources.base import Resource
 from sayso.sdk.resources.notes import notes_about
 from sayso.sdk.resources.passkeys import ToSign, counting, to_sign_by
-from sayso.sdk.solution_view import SolutionView, show_solution
-from sayso.sdk.solution_words import SmallerAnswer
-from sayso.sdk.views import View
+from sayso.sdk.views.rows import View
+from sayso.sdk.views.solution import SolutionView, show_solution
+from sayso.sdk.words.solution import SmallerAnswer
 from sayso.store.base import Reader, Row, SqlValue, Transaction, integer, text
 from sayso.store.base import text_or_none as maybe
 

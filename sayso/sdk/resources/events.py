@@ -12,7 +12,7 @@ from sayso.audit.verifier.replay import ASKED_BY_PEOPLE
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant, rfc3339
 from sayso.sdk.resources.base import Resource
-from sayso.sdk.views import EventView
+from sayso.sdk.views.rows import EventView
 from sayso.store.base import Reader, integer, text
 
 PAGE = 500

@@ -21,12 +21,12 @@ from sayso.audit.unreadable import read_body
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant, to_micros
 from sayso.money import Money
-from sayso.sdk.inputs import page_of
-from sayso.sdk.policy_in_force import read_state
 from sayso.sdk.resources.base import Resource
+from sayso.sdk.resources.inputs import page_of
 from sayso.sdk.resources.policy import ActivationView, PolicyResource
 from sayso.sdk.resources.tokens import Token
-from sayso.sdk.views import View
+from sayso.sdk.views.rows import View
+from sayso.sdk.wiring.policy_in_force import read_state
 from sayso.store.base import Reader, Row, Store, integer, text
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from sayso.audit.unreadable import read_body
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant, rfc3339, to_micros
 from sayso.json import JsonValue
-from sayso.sdk.views import NoteView
-from sayso.sdk.work_draft import Repeated
+from sayso.sdk.resources.work_draft import Repeated
+from sayso.sdk.views.rows import NoteView
 from sayso.store.base import Reader, Transaction, integer, text
 from sayso.store.base import text_or_none as maybe
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 from sayso.audit.entry import Actor, ActorKind
 from sayso.errors import Code, RefusedError, RetryableError
 from sayso.nesting import read_json
-from sayso.sdk.identity import safe_client
 from sayso.sdk.resources.base import Resource
+from sayso.sdk.resources.identity import safe_client
 from sayso.settings.surfaces import OidcSection
 
 if TYPE_CHECKING:

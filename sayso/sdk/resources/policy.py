@@ -22,12 +22,12 @@ from sayso.audit.authority.by import By
 from sayso.audit.entry import Actor
 from sayso.errors import Code, ConfigError, RefusedError, RetryableError, SaysoError
 from sayso.ids import rfc3339
-from sayso.sdk.inputs import page_of
-from sayso.sdk.policy_in_force import PolicyState, along_of, read_state, weigh_change
 from sayso.sdk.resources.base import Resource
+from sayso.sdk.resources.inputs import page_of
 from sayso.sdk.resources.processes import LackView, ProcessResource, named_in
 from sayso.sdk.resources.tokens import Token
-from sayso.sdk.views import View
+from sayso.sdk.views.rows import View
+from sayso.sdk.wiring.policy_in_force import PolicyState, along_of, read_state, weigh_change
 from sayso.sdk.workspace import Workspace, compile_policy
 from sayso.store.base import Reader
 

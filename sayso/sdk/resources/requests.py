@@ -9,11 +9,11 @@ from sayso.actions.model.idempotency import read_by_key
 from sayso.agent.request_row import RequestRow, RequestStatus, get_request, read_request
 from sayso.agent.requests import CustomerReply
 from sayso.audit.entry import Actor
-from sayso.sdk.inputs import as_state, cursor_of, page_of
-from sayso.sdk.presenters import show_request
-from sayso.sdk.progress import settle_request
+from sayso.sdk.progress.carry_on import settle_request
 from sayso.sdk.resources.base import SDK, Resource
-from sayso.sdk.views import RequestView
+from sayso.sdk.resources.inputs import as_state, cursor_of, page_of
+from sayso.sdk.views.presenters import show_request
+from sayso.sdk.views.rows import RequestView
 from sayso.store.base import Reader, SqlValue, Transaction
 
 _ON_ITS_WAY = frozenset({RequestStatus.RECEIVED, RequestStatus.ACTING})

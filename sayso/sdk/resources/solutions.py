@@ -35,14 +35,14 @@ from sayso.audit.entry import ActorKind
 from sayso.errors import Code, IntegrityError, RefusedError
 from sayso.ids import Tenant, from_micros, rfc3339, to_micros
 from sayso.money import Money
-from sayso.sdk.inputs import as_choice
-from sayso.sdk.progress import carry_on, carry_out, judging_anew
+from sayso.sdk.progress.carry_on import carry_on, carry_out, judging_anew
 from sayso.sdk.resources.base import Resource
+from sayso.sdk.resources.inputs import as_choice
 from sayso.sdk.resources.notes import asked_about, note_down, notes_about
 from sayso.sdk.resources.passkeys import ToSign, counting, to_sign_by
-from sayso.sdk.solution_view import OpenQuestionView, SolutionView, show_solution
-from sayso.sdk.solution_words import SmallerAnswer
-from sayso.sdk.work_draft import Repeated
+from sayso.sdk.resources.work_draft import Repeated
+from sayso.sdk.views.solution import OpenQuestionView, SolutionView, show_solution
+from sayso.sdk.words.solution import SmallerAnswer
 from sayso.store.base import Reader, SqlValue, integer, integer_or_none, text
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from sayso.audit.authority.credentials import HOST
 from sayso.audit.entry import Actor
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant
-from sayso.sdk.inputs import cursor_of, page_of
-from sayso.sdk.presenters import list_stops, show_stop
 from sayso.sdk.resources.base import SDK, Resource
-from sayso.sdk.views import StopView
+from sayso.sdk.resources.inputs import cursor_of, page_of
+from sayso.sdk.views.presenters import list_stops, show_stop
+from sayso.sdk.views.rows import StopView
 from sayso.store.base import Reader, text
 from sayso.text import plain
 

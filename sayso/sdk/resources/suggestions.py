@@ -18,7 +18,6 @@ from sayso.actions.rollout.definition import Stage
 from sayso.audit.entry import StoredEntry
 from sayso.errors import Code, ConfigError, RefusedError
 from sayso.ids import Tenant, from_micros, to_micros
-from sayso.sdk.policy_in_force import weigh_change
 from sayso.sdk.resources.analysis import (
     AnalysisResource,
     what_people_said,
@@ -28,7 +27,7 @@ from sayso.sdk.resources.policy import PolicyResource
 from sayso.sdk.resources.report import edited_actions
 from sayso.sdk.resources.rollout import RolloutResource
 from sayso.sdk.resources.tokens import Token
-from sayso.sdk.suggested import (
+from sayso.sdk.views.suggestion import (
     Fullest,
     SuggestionView,
     back,
@@ -41,6 +40,7 @@ from sayso.sdk.suggested import (
     why,
     wider,
 )
+from sayso.sdk.wiring.policy_in_force import weigh_change
 from sayso.sdk.workspace import Workspace
 from sayso.store.base import Reader, Row, integer, integer_or_none, text, text_or_none
 

@@ -24,10 +24,9 @@ from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant, rfc3339, to_micros
 from sayso.money import Money
-from sayso.sdk.inputs import page_of
-from sayso.sdk.presenters import why_handed_over
-from sayso.sdk.progress import CARRY_ON_S
+from sayso.sdk.progress.carry_on import CARRY_ON_S
 from sayso.sdk.resources.base import Resource
+from sayso.sdk.resources.inputs import page_of
 from sayso.sdk.resources.notes import (
     SEEN,
     Note,
@@ -38,8 +37,7 @@ from sayso.sdk.resources.notes import (
     said_in,
 )
 from sayso.sdk.resources.tokens import Token
-from sayso.sdk.views import ErrorView, NoteView, RequestView, View, error_view
-from sayso.sdk.work_draft import (
+from sayso.sdk.resources.work_draft import (
     Repeated,
     WorkDraftView,
     open_work,
@@ -47,6 +45,8 @@ from sayso.sdk.work_draft import (
     show_draft,
     unanswered_before,
 )
+from sayso.sdk.views.presenters import why_handed_over
+from sayso.sdk.views.rows import ErrorView, NoteView, RequestView, View, error_view
 from sayso.store.base import Reader, Row, Transaction, integer, integer_or_none, text
 from sayso.store.base import text_or_none as maybe
 

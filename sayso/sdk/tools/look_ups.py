@@ -23,7 +23,6 @@ from sayso.connectors.arguments import read_arguments
 from sayso.errors import Code, RefusedError
 from sayso.json import JsonValue
 from sayso.sdk.client import Sayso
-from sayso.sdk.presenters import show_action
 from sayso.sdk.resources.requests import is_over
 from sayso.sdk.resources.tokens import Scope
 from sayso.sdk.tools.answers import (
@@ -35,7 +34,8 @@ from sayso.sdk.tools.answers import (
     answer_request,
 )
 from sayso.sdk.tools.tool import Caller, Tool, ToolResult, schema_of
-from sayso.sdk.views import ActionView
+from sayso.sdk.views.presenters import show_action
+from sayso.sdk.views.rows import ActionView
 from sayso.store.base import Reader
 
 MOST_WAIT_S = 60

@@ -48,7 +48,7 @@ from sayso.sdk.tools.own_tools import (
     Words,
 )
 from sayso.sdk.tools.tool import Caller, Tool, ToolResult, key_of, schema_of
-from sayso.sdk.views import ActionView
+from sayso.sdk.views.rows import ActionView
 from sayso.store.base import Reader, text
 
 logger = logging.getLogger("sayso.tools")

@@ -17,7 +17,7 @@ import orjson
 
 from sayso.ids import Tenant
 from sayso.json import JsonObject
-from sayso.sdk.views import EventView
+from sayso.sdk.views.rows import EventView
 from sayso.secret import Secret
 from sayso.settings import WebhooksSection
 

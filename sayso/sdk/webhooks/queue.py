@@ -15,7 +15,7 @@ from sayso.audit.entry import StoredEntry
 from sayso.audit.segments.rows import pruned_to
 from sayso.ids import Clock, to_micros
 from sayso.sdk.resources.events import entries_about, event_of, is_event
-from sayso.sdk.views import EventView
+from sayso.sdk.views.rows import EventView
 from sayso.sdk.webhooks.endpoint import Endpoint, seal_read, was_read
 from sayso.store.base import Reader, Row, SqlValue, Store, Transaction, integer, text
 

@@ -20,7 +20,7 @@ import typer
 
 from sayso.audit.io_errors import unwritten
 from sayso.errors import SaysoError
-from sayso.sdk.tracing import start_exporting
+from sayso.sdk.wiring.tracing import start_exporting
 from sayso.surfaces.cli.invocation import runnable, typed
 from sayso.surfaces.cli.output import Output, watched_stdout
 from sayso.surfaces.cli.problem import (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sayso.errors import Code
-from sayso.sdk.views import (
+from sayso.sdk.views.rows import (
     ActionView,
     EntryView,
     ErrorView,

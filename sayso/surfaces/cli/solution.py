@@ -11,9 +11,9 @@ from sayso.actions.approvals.repository import ApprovalStatus
 from sayso.actions.policy.card import Card
 from sayso.ids import SystemClock
 from sayso.json import JsonValue
-from sayso.sdk.solution_view import SolutionView, StepView
-from sayso.sdk.solution_words import NOT_SHOWN_AGAIN, join
-from sayso.sdk.views import ApprovalView
+from sayso.sdk.views.rows import ApprovalView
+from sayso.sdk.views.solution import SolutionView, StepView
+from sayso.sdk.words.solution import NOT_SHOWN_AGAIN, join
 from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.words import counted, one_line
 

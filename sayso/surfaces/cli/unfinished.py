@@ -11,7 +11,7 @@ from typing import Literal
 from sayso.errors import Code, RetryableError, SaysoError
 from sayso.ids import Tenant
 from sayso.sdk.client import Sayso
-from sayso.sdk.views import ActionView, RequestView, View
+from sayso.sdk.views.rows import ActionView, RequestView, View
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.problem import LATER, exit_status, internal
 from sayso.surfaces.cli.words import one_line

@@ -11,8 +11,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from sayso.errors import IntegrityError, SaysoError, logged
-from sayso.sdk.changes import Changes
 from sayso.sdk.client import Sayso
+from sayso.sdk.progress.changes import Changes
 from sayso.surfaces.console import (
     action,
     audit,

@@ -17,7 +17,7 @@ from sayso.audit.entry import EntryKind
 from sayso.audit.verifier.verification import Finding
 from sayso.errors import IntegrityError, RefusedError
 from sayso.money import Money
-from sayso.sdk.views import EntryView
+from sayso.sdk.views.rows import EntryView
 from sayso.surfaces.console.edge import read_form
 from sayso.surfaces.console.export import FORMATS
 from sayso.surfaces.console.render import Times

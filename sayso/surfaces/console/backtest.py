@@ -10,9 +10,9 @@ from datetime import timedelta
 from starlette.responses import Response
 
 from sayso.errors import RefusedError
-from sayso.sdk.backtest_figures import OUTCOMES
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.analysis import BacktestView, OutcomeCounts
+from sayso.sdk.views.backtest import OUTCOMES
 from sayso.surfaces.console.figures import PERIODS, Rect
 from sayso.surfaces.console.visit import Visit
 

@@ -13,8 +13,8 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from sayso.errors import RefusedError
-from sayso.sdk.bulk import MOST_IN_BULK, SolutionGroup, chosen
-from sayso.sdk.solution_view import SolutionView
+from sayso.sdk.views.bulk import MOST_IN_BULK, SolutionGroup, chosen
+from sayso.sdk.views.solution import SolutionView
 from sayso.surfaces.console.edge import Form, read_form
 from sayso.surfaces.console.render import plural
 from sayso.surfaces.console.solution import StatusSentence

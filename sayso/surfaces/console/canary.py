@@ -8,7 +8,7 @@ from sayso.actions.approvals.answer import SolutionDecision
 from sayso.actions.approvals.repository import DecisionChoice
 from sayso.errors import Code, RefusedError
 from sayso.sdk.resources.canaries import CanaryView
-from sayso.sdk.solution_view import SolutionView
+from sayso.sdk.views.solution import SolutionView
 from sayso.surfaces.console import solution
 from sayso.surfaces.console.edge import Form, read_form
 from sayso.surfaces.console.inbox import near_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sayso.sdk.solution_view import SolutionView
+from sayso.sdk.views.solution import SolutionView
 from sayso.surfaces.console.edge import Form
 
 

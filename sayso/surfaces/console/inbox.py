@@ -14,10 +14,10 @@ from starlette.responses import Response
 from sayso.actions.approvals.repository import ApprovalStatus
 from sayso.ids import to_micros
 from sayso.money import Money
-from sayso.sdk.bulk import SolutionGroup, by_rule
 from sayso.sdk.resources.solutions import MOST_COUNTED, InboxCursor, InboxPage
 from sayso.sdk.resources.work import WorkView
-from sayso.sdk.solution_view import SolutionView
+from sayso.sdk.views.bulk import SolutionGroup, by_rule
+from sayso.sdk.views.solution import SolutionView
 from sayso.surfaces.console.render import Times, plural, sums
 from sayso.surfaces.console.visit import Visit, stopped_words
 from sayso.surfaces.console.work import page_of

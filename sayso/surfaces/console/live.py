@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from sayso.errors import Code, RefusedError, SaysoError
-from sayso.sdk.changes import Changes
+from sayso.sdk.progress.changes import Changes
 from sayso.surfaces.console.sign_in import SignIn
 
 HEARTBEAT_S = 15.0

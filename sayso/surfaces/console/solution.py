@@ -16,8 +16,8 @@ from sayso.actions.model.status import Status
 from sayso.errors import Code, RefusedError
 from sayso.money import Money
 from sayso.sdk.resources.passkeys import ToSign
-from sayso.sdk.solution_view import SolutionView, StepView
-from sayso.sdk.solution_words import first_name, join, number_word
+from sayso.sdk.views.solution import SolutionView, StepView
+from sayso.sdk.words.solution import first_name, join, number_word
 from sayso.surfaces.console.changed import ShownChange, changes_in
 from sayso.surfaces.console.edge import Form, read_form
 from sayso.surfaces.console.inbox import Link, near_of

@@ -14,7 +14,7 @@ from sayso.audit.authority.people import KnownPerson
 from sayso.errors import Code, RefusedError
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.sessions import Session
-from sayso.sdk.views import StopView
+from sayso.sdk.views.rows import StopView
 from sayso.surfaces.console.edge import ConsoleSite
 from sayso.surfaces.console.render import KEYS_COOKIE, ZONE_COOKIE, Times, environment, zone_of
 

@@ -10,12 +10,12 @@ import sayso.surfaces.http.examples as examples
 from sayso.actions.controls.manual_resolution import ManualSettlement
 from sayso.audit.entry import EntryKind
 from sayso.errors import Code, RefusedError
-from sayso.sdk.action_catalog import ActionTypesView
 from sayso.sdk.client import Sayso
-from sayso.sdk.following import has_ended
+from sayso.sdk.connectors.catalog import ActionTypesView
+from sayso.sdk.progress.following import has_ended
 from sayso.sdk.resources.actions import is_left_to_people
 from sayso.sdk.resources.tokens import Token
-from sayso.sdk.views import ActionView
+from sayso.sdk.views.rows import ActionView
 from sayso.surfaces.http.auth import Decider, Lister, Open, Proposer, Reader
 from sayso.surfaces.http.documents import asked, problems, shown
 from sayso.surfaces.http.edge import GuardedRoute

@@ -26,8 +26,8 @@ import sayso.surfaces.http.stops as stops
 import sayso.surfaces.http.webhooks as webhooks
 import sayso.surfaces.http.work as work
 from sayso.errors import SaysoError
-from sayso.sdk.changes import Changes
 from sayso.sdk.client import Sayso
+from sayso.sdk.progress.changes import Changes
 from sayso.surfaces.http.documents import finish_document
 from sayso.surfaces.http.edge import Edge
 from sayso.surfaces.http.events import HEARTBEAT_S

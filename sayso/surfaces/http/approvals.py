@@ -11,7 +11,7 @@ from sayso.actions.approvals.decision import DIGEST_PREFIX, Decision, DecisionCh
 from sayso.errors import Code, RefusedError
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.tokens import Token
-from sayso.sdk.views import ActionView, ApprovalView, RequestView
+from sayso.sdk.views.rows import ActionView, ApprovalView, RequestView
 from sayso.surfaces.http.auth import Decider, Open, Viewer
 from sayso.surfaces.http.documents import asked, problems, shown
 from sayso.surfaces.http.edge import GuardedRoute

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 import sayso.surfaces.http.examples as examples
 from sayso.ids import Tenant
 from sayso.sdk.audit.publishing import PublicationView, read_publications
-from sayso.sdk.views import View
+from sayso.sdk.views.rows import View
 from sayso.surfaces.http.auth import Auditor, Open
 from sayso.surfaces.http.documents import problems, shown
 from sayso.surfaces.http.edge import GuardedRoute

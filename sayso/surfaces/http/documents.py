@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from pydantic import BaseModel
 
 from sayso.errors import CODES, Code
-from sayso.sdk.views import EventView
+from sayso.sdk.views.rows import EventView
 from sayso.surfaces.http.problem import MEDIA_TYPE, Problem
 
 Responses: TypeAlias = dict[int | str, dict[str, Any]]

@@ -11,10 +11,10 @@ from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 import sayso.surfaces.http.examples as examples
-from sayso.sdk.changes import Changes
-from sayso.sdk.following import has_ended
+from sayso.sdk.progress.changes import Changes
+from sayso.sdk.progress.following import has_ended
 from sayso.sdk.resources.tokens import Scope, Token
-from sayso.sdk.views import ActionView, EventView, RequestView
+from sayso.sdk.views.rows import ActionView, EventView, RequestView
 from sayso.surfaces.http.auth import Open, Reader, Viewer, admit
 from sayso.surfaces.http.documents import Responses, problems
 from sayso.surfaces.http.edge import GuardedRoute

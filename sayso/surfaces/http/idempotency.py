@@ -13,7 +13,7 @@ from fastapi import Depends, Header, Request
 from sayso.errors import Code, RefusedError
 from sayso.json import JsonValue
 from sayso.sdk.resources.tokens import Token
-from sayso.sdk.views import EntryView
+from sayso.sdk.views.rows import EntryView
 from sayso.surfaces.http.problem import HttpError, refused
 
 _KEY_DIGITS, _CONTENT_DIGITS = 12, 8

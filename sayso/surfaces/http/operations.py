@@ -19,11 +19,11 @@ from prometheus_client.exposition import choose_encoder
 import sayso.surfaces.http.examples as examples
 from sayso.errors import SaysoError
 from sayso.ids import Tenant
-from sayso.sdk.reload import LoadedView
+from sayso.sdk.background.reload import LoadedView
 from sayso.sdk.resources.figures import Figures
 from sayso.sdk.resources.tokens import Scope
-from sayso.sdk.tracing import process_registry
-from sayso.sdk.views import View
+from sayso.sdk.views.rows import View
+from sayso.sdk.wiring.tracing import process_registry
 from sayso.surfaces.http.auth import BEARER, Needs, Open, admit, sayso_of
 from sayso.surfaces.http.documents import problems, shown
 from sayso.surfaces.http.edge import PlainRoute

@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
 from sayso.errors import CODES, Code, RefusedError, RetryableError, SaysoError, logged
-from sayso.sdk.rejected_calls import RejectedCalls
+from sayso.sdk.background.rejected_calls import RejectedCalls
 from sayso.sdk.resources.tokens import Token
 from sayso.text import plain
 

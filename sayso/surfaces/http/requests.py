@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 import sayso.surfaces.http.examples as examples
 from sayso.sdk.resources.requests import is_over
-from sayso.sdk.views import RequestView
+from sayso.sdk.views.rows import RequestView
 from sayso.surfaces.http.auth import Open, Proposer, Reader
 from sayso.surfaces.http.documents import asked, problems, shown
 from sayso.surfaces.http.edge import GuardedRoute

@@ -13,9 +13,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.routing import Mount
 
 import sayso.serving as serving
-from sayso.sdk.changes import Changes
+from sayso.sdk.background.rejected_calls import RejectedCalls
 from sayso.sdk.client import Sayso
-from sayso.sdk.rejected_calls import RejectedCalls
+from sayso.sdk.progress.changes import Changes
 from sayso.serving import OrderlyServer, listen
 from sayso.surfaces.http.app import create_app
 from sayso.surfaces.http.exports import remove_left

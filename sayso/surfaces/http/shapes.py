@@ -29,8 +29,8 @@ from sayso.sdk.resources.analysis import ChangeView, PolicyTestView, ProofView
 from sayso.sdk.resources.limits import LimitView
 from sayso.sdk.resources.policy import PolicyChangeView, PolicyDraftView, PolicyVersionView
 from sayso.sdk.resources.rollout import DialView
-from sayso.sdk.suggested import SuggestionView
-from sayso.sdk.views import ActionView, ApprovalView, EntryView, RequestView, StopView, View
+from sayso.sdk.views.rows import ActionView, ApprovalView, EntryView, RequestView, StopView, View
+from sayso.sdk.views.suggestion import SuggestionView
 from sayso.sdk.webhooks.resource import WebhookView
 
 MAX_PAGE = 200

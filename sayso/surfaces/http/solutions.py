@@ -19,8 +19,8 @@ from sayso.sdk.client import Sayso
 from sayso.sdk.resources.notes import MAX_NOTE_CHARS
 from sayso.sdk.resources.solutions import InboxCursor
 from sayso.sdk.resources.tokens import Token
-from sayso.sdk.solution_view import SolutionView
-from sayso.sdk.views import View
+from sayso.sdk.views.rows import View
+from sayso.sdk.views.solution import SolutionView
 from sayso.surfaces.http.approvals import LOST_RACE
 from sayso.surfaces.http.auth import Decider, Open, Viewer
 from sayso.surfaces.http.documents import asked, problems, shown

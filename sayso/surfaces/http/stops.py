@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 
 import sayso.surfaces.http.examples as examples
 from sayso.actions.controls.kill_switch import Resumption
-from sayso.sdk.views import StopView
+from sayso.sdk.views.rows import StopView
 from sayso.surfaces.http.auth import Open, Resumer, Stopper, Watcher
 from sayso.surfaces.http.documents import asked, problems, shown
 from sayso.surfaces.http.edge import GuardedRoute

@@ -11,7 +11,7 @@ from pydantic import Field
 from sayso.actions.model.plan import MAX_STEPS
 from sayso.agent.draft_proposal import DraftProposal
 from sayso.sdk.resources.work import KINDS, WorkKind, WorkView
-from sayso.sdk.views import RequestView, View
+from sayso.sdk.views.rows import RequestView, View
 from sayso.surfaces.http import examples
 from sayso.surfaces.http.auth import Decider, Open, Viewer
 from sayso.surfaces.http.documents import asked, problems, shown

@@ -26,7 +26,7 @@ from sayso.errors import (
 )
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.outbox import OutboxRow
-from sayso.sdk.solution_letter import letter_of
+from sayso.sdk.words.letter import letter_of
 from sayso.settings.surfaces import CONSOLE_PATH
 
 logger = logging.getLogger("sayso.mail")

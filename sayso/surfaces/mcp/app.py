@@ -26,9 +26,9 @@ from starlette.types import Message, Receive, Scope, Send
 
 from sayso.actions.model.definition import Assurance, Subject
 from sayso.errors import CODES, Code, ConfigError, RefusedError, SaysoError, logged_with_frames
+from sayso.sdk.background.generations import Beside, serve_generations
+from sayso.sdk.background.reload import Reloads
 from sayso.sdk.client import Sayso
-from sayso.sdk.generations import Beside, serve_generations
-from sayso.sdk.reload import Reloads
 from sayso.sdk.resources.tokens import Token
 from sayso.sdk.tools.tool import Caller
 from sayso.sdk.tools.toolbox import Toolbox

@@ -28,8 +28,8 @@ from mcp_types import Tool as McpTool
 from sayso.actions.model.definition import Subject
 from sayso.audit.entry import Actor
 from sayso.errors import Code, ConfigError, RefusedError, logged_with_frames
+from sayso.sdk.background.reload import Reloads, following
 from sayso.sdk.client import Sayso
-from sayso.sdk.reload import Reloads, following
 from sayso.sdk.resources.tokens import Scope
 from sayso.sdk.tools.answers import answer_error
 from sayso.sdk.tools.look_ups import LOOK_UPS

@@ -14,8 +14,8 @@ from sayso.errors import Code, RefusedError, RetryableError, SaysoError, logged
 from sayso.json import JsonObject
 from sayso.money import Money
 from sayso.sdk.client import Sayso
-from sayso.sdk.solution_view import SolutionView
-from sayso.sdk.solution_words import first_name
+from sayso.sdk.views.solution import SolutionView
+from sayso.sdk.words.solution import first_name
 from sayso.surfaces.slack.canaries import answer_test_card
 from sayso.surfaces.slack.card import ASK, LESS, NO, OPEN, YES
 from sayso.surfaces.slack.forms import (

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from sayso.actions.approvals.answer import SolutionDecision as Said
 from sayso.errors import RetryableError, SaysoError, logged
 from sayso.sdk.client import Sayso
-from sayso.sdk.outcome_words import CardOutcome
 from sayso.sdk.resources.canaries import CANARY_TOPIC, CanaryView
 from sayso.sdk.resources.outbox import OutboxRow
-from sayso.sdk.solution_view import SolutionView
+from sayso.sdk.views.solution import SolutionView
+from sayso.sdk.words.approval_outcome import CardOutcome
 from sayso.surfaces.slack.card import SlackMessage, build_message, context, section
 from sayso.surfaces.slack.channel import Channel
 from sayso.surfaces.slack.pace import Bucket, NotifierPace

@@ -14,10 +14,10 @@ from typing import cast
 from sayso.actions.approvals.repository import ApprovalStatus
 from sayso.actions.policy.card import Card
 from sayso.json import JsonObject
-from sayso.sdk.outcome_words import CardOutcome
-from sayso.sdk.solution_outcome import answer_of, outcome_of_step, progress_of
-from sayso.sdk.solution_view import SolutionView, StepView
-from sayso.sdk.solution_words import first_name
+from sayso.sdk.views.solution import SolutionView, StepView
+from sayso.sdk.words.approval_outcome import CardOutcome
+from sayso.sdk.words.solution import first_name
+from sayso.sdk.words.solution_outcome import answer_of, outcome_of_step, progress_of
 from sayso.settings.surfaces import CONSOLE_PATH
 from sayso.surfaces.slack.payload import Pointer
 from sayso.surfaces.slack.wording import escape, fit, show_hidden

@@ -9,8 +9,8 @@ from sayso.actions.approvals.decision import MAX_REASON_CHARS
 from sayso.agent.people_question import MAX_QUESTION_CHARS
 from sayso.json import JsonObject, JsonValue
 from sayso.money import decimals_of
-from sayso.sdk.solution_view import SolutionView, StepView
-from sayso.sdk.solution_words import first_name
+from sayso.sdk.views.solution import SolutionView, StepView
+from sayso.sdk.words.solution import first_name
 from sayso.surfaces.slack.payload import Pointer
 from sayso.surfaces.slack.wording import fit
 

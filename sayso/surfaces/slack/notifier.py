@@ -20,9 +20,9 @@ from sayso.errors import (
     logged_with_frames,
 )
 from sayso.sdk.client import Sayso
-from sayso.sdk.outcome_words import outcome_of
 from sayso.sdk.resources.outbox import OutboxRow
-from sayso.sdk.solution_view import SolutionView
+from sayso.sdk.views.solution import SolutionView
+from sayso.sdk.words.approval_outcome import outcome_of
 from sayso.surfaces.slack.canaries import CanaryCards
 from sayso.surfaces.slack.card import SlackMessage, build_message, is_blank
 from sayso.surfaces.slack.channel import Channel

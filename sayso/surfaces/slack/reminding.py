@@ -31,8 +31,8 @@ from sayso.sdk.resources.canaries import CANARY_TOPIC
 from sayso.sdk.resources.limits import LimitNewsView
 from sayso.sdk.resources.notes import NOTE_TOPIC, RULE
 from sayso.sdk.resources.outbox import OutboxRow
-from sayso.sdk.solution_view import SolutionView
-from sayso.sdk.views import ActionView
+from sayso.sdk.views.rows import ActionView
+from sayso.sdk.views.solution import SolutionView
 from sayso.settings.surfaces import CONSOLE_PATH
 from sayso.surfaces.slack.channel import Channel
 from sayso.surfaces.slack.pace import Bucket, NotifierPace

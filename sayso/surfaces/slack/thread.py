@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from sayso.json import JsonObject, JsonValue
-from sayso.sdk.solution_view import SolutionView
-from sayso.sdk.views import NoteView
+from sayso.sdk.views.rows import NoteView
+from sayso.sdk.views.solution import SolutionView
 from sayso.surfaces.slack.card import context, section, where_of
 from sayso.surfaces.slack.wording import escape, fit, show_hidden
 

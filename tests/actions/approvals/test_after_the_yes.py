@@ -20,7 +20,7 @@ from support.shop import ShopFault
 from support.shop_workspace import PEOPLE, POLICY, ShopWorkspace, open_shop
 
 from sayso.actions.engine.engine import MAX_REVISIONS
-from sayso.sdk.views import ActionView, ApprovalView
+from sayso.sdk.views.rows import ActionView, ApprovalView
 
 
 async def _yes_that_waits(workspace: ShopWorkspace) -> tuple[ActionView, ApprovalView]:

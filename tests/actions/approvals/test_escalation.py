@@ -28,7 +28,7 @@ from sayso.actions.model.action_row import get_action
 from sayso.audit.entry import EntryKind, Json
 from sayso.ids import rfc3339, to_micros
 from sayso.json import JsonValue
-from sayso.sdk.views import ApprovalView, EscalationView
+from sayso.sdk.views.rows import ApprovalView, EscalationView
 from sayso.store.base import Transaction
 from sayso.surfaces.cli.output import local_time
 from sayso.surfaces.cli.solution import needs, solution_rows

@@ -22,7 +22,7 @@ from support.shop import ShopFault
 from support.shop_workspace import ShopWorkspace, open_shop
 
 from sayso.errors import Code, IntegrityError
-from sayso.sdk.views import ActionView
+from sayso.sdk.views.rows import ActionView
 
 VOTE = (
     "insert into vote select tenant, id, revision, ?1, 'approve', digest, 'cli', updated_at"

@@ -27,7 +27,7 @@ from support.shop_workspace import ShopWorkspace, open_shop
 
 from sayso.actions.approvals.outdated import OutdatedCardError
 from sayso.errors import Code, IntegrityError
-from sayso.sdk.views import ActionView
+from sayso.sdk.views.rows import ActionView
 
 Tamper = Callable[[sqlite3.Connection, str], None]
 """Changes the rows of one action."""

@@ -15,8 +15,8 @@ from support.shop_workspace import POLICY, ShopWorkspace, open_shop
 
 from sayso.actions.approvals.repository import ApprovalStatus
 from sayso.actions.model.status import Status
-from sayso.sdk.outcome_words import CardOutcome, outcome_of
-from sayso.sdk.views import ActionView, ApprovalView, ErrorView
+from sayso.sdk.views.rows import ActionView, ApprovalView, ErrorView
+from sayso.sdk.words.approval_outcome import CardOutcome, outcome_of
 
 LOOSE = POLICY.replace('decimal("50.00")', 'decimal("150.00")')
 FORBIDDEN = f"""{POLICY}

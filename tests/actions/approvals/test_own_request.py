@@ -29,7 +29,7 @@ from sayso.agent.base import Message
 from sayso.agent.requests import Ask
 from sayso.audit.entry import Actor, ActorKind
 from sayso.errors import RefusedError
-from sayso.sdk.views import ActionView
+from sayso.sdk.views.rows import ActionView
 
 MARIA = Actor(kind=ActorKind.PERSON, id="maria")
 

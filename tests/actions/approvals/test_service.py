@@ -28,7 +28,7 @@ from sayso.actions.approvals.decision import Decision, DecisionChoice
 from sayso.audit.entry import Actor, ActorKind
 from sayso.errors import RefusedError
 from sayso.json import JsonValue
-from sayso.sdk.views import ActionView, ApprovalView
+from sayso.sdk.views.rows import ActionView, ApprovalView
 
 BIG = 60_000
 """Minor units for which two people are needed, one of them from finance."""

@@ -18,7 +18,7 @@ from sayso.actions.approvals.decision import DecisionChoice
 from sayso.actions.model.plan import OnFailure
 from sayso.errors import Code, RefusedError
 from sayso.money import Money
-from sayso.sdk.solution_view import SolutionView
+from sayso.sdk.views.solution import SolutionView
 
 
 async def shown(workspace: ShopWorkspace) -> SolutionView:

@@ -37,7 +37,7 @@ from sayso.errors import Code
 from sayso.ids import to_micros
 from sayso.json import JsonValue
 from sayso.money import Money
-from sayso.sdk.views import ActionView
+from sayso.sdk.views.rows import ActionView
 from sayso.store.base import Reader, Transaction, integer_or_none, text
 
 OFTEN = POLICY.replace("count30d < 3", "count30d < 99")

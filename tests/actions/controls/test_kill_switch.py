@@ -40,7 +40,7 @@ from sayso.errors import RefusedError, SaysoError
 from sayso.ids import Tenant, to_micros
 from sayso.json import JsonValue
 from sayso.money import Money
-from sayso.sdk.views import ActionView, StopView
+from sayso.sdk.views.rows import ActionView, StopView
 from sayso.store.base import Reader, Store, Transaction
 from sayso.testing.clock import FakeClock
 

@@ -15,7 +15,7 @@ from sayso.audit.entry import Actor, ActorKind
 from sayso.errors import RefusedError
 from sayso.ids import Tenant
 from sayso.money import Money
-from sayso.sdk.views import ActionView
+from sayso.sdk.views.rows import ActionView
 
 
 async def lose_an_answer(workspace: ShopWorkspace) -> ActionView:

@@ -27,7 +27,7 @@ from sayso.actions.model.definition import (
 from sayso.actions.model.guarantee import effective
 from sayso.actions.model.snapshot import Absence, Call, Receipt
 from sayso.errors import Code, OutcomeUnknownError
-from sayso.sdk.views import ActionView
+from sayso.sdk.views.rows import ActionView
 from sayso.testing.clock import FakeClock
 from sayso.testing.faults.paying import PayingFault
 

@@ -29,7 +29,7 @@ from sayso.actions.model.snapshot import Resolved
 from sayso.agent.base import Handles, Message
 from sayso.errors import Code, OutcomeUnknownError, RetryableError
 from sayso.json import JsonValue
-from sayso.sdk.views import ActionView
+from sayso.sdk.views.rows import ActionView
 
 WORDS = "Ann Lee, ann@example.com"
 

@@ -33,7 +33,7 @@ from sayso.actions.model.definition import verifiable
 from sayso.actions.model.plan import OnFailure, Step
 from sayso.errors import IntegrityError, RetryableError
 from sayso.json import JsonValue
-from sayso.sdk.views import ActionView
+from sayso.sdk.views.rows import ActionView
 from sayso.testing.clock import FakeClock
 
 OFTEN = POLICY.replace("count30d < 3", "count30d < 300")

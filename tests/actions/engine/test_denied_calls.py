@@ -23,7 +23,7 @@ from sayso.actions.approvals.decision import DecisionChoice
 from sayso.actions.model.definition import Guarantee, idempotent, verifiable
 from sayso.actions.model.snapshot import Absence
 from sayso.errors import Code, RefusedError, RetryableError
-from sayso.sdk.views import ActionView
+from sayso.sdk.views.rows import ActionView
 
 LATE = [idempotent(hours=24), verifiable(settle_after_s=5)]
 """One that says nothing of when absence is proof, and one that is wrong about it."""

@@ -45,7 +45,7 @@ from support.shop_workspace import make_shop_workspace
 from sayso.actions.engine.engine import Boundary
 from sayso.actions.model.definition import Guarantee
 from sayso.errors import Code
-from sayso.sdk.database import open_store
+from sayso.sdk.wiring.database import open_store
 from sayso.sdk.workspace import Workspace
 from sayso.store.postgres.schema import migrate_postgres
 from sayso.testing.clock import FakeClock, FileClock

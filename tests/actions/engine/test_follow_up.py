@@ -39,8 +39,8 @@ from sayso.agent.reply import outcome_of as reply_outcome
 from sayso.agent.reply import write_reply
 from sayso.errors import RefusedError
 from sayso.ids import Tenant
-from sayso.sdk.outcome_words import outcome_of
-from sayso.sdk.views import ActionView
+from sayso.sdk.views.rows import ActionView
+from sayso.sdk.words.approval_outcome import outcome_of
 from sayso.telemetry import Telemetry
 
 DAY_S = 86_400

@@ -31,7 +31,7 @@ from support.shop_workspace import POLICY, ShopWorkspace, open_shop
 from sayso.actions.model.definition import idempotent
 from sayso.errors import IntegrityError, SaysoError
 from sayso.sdk.client import Sayso
-from sayso.sdk.views import ActionView
+from sayso.sdk.views.rows import ActionView
 
 pytestmark = pytest.mark.promise("guards:closed")
 

@@ -30,7 +30,7 @@ from sayso.actions.model.plan import Step
 from sayso.audit.entry import Actor, ActorKind
 from sayso.errors import Code, IntegrityError, RefusedError
 from sayso.json import JsonObject
-from sayso.sdk.views import ActionView
+from sayso.sdk.views.rows import ActionView
 
 BOT = Actor(kind=ActorKind.SERVICE, id="bot")
 OTHER_BOT = Actor(kind=ActorKind.SERVICE, id="other-bot")

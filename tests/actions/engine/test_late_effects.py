@@ -21,8 +21,8 @@ from sayso.actions.model.action_row import ActionRow, get_action
 from sayso.actions.model.definition import at_most_once, idempotent
 from sayso.actions.model.snapshot import Absence, Call
 from sayso.errors import Code, RetryableError
-from sayso.sdk.outcome_words import outcome_of
-from sayso.sdk.views import ActionView
+from sayso.sdk.views.rows import ActionView
+from sayso.sdk.words.approval_outcome import outcome_of
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.show import show_action
 from sayso.surfaces.slack.card import build_message

@@ -21,7 +21,7 @@ from sayso.errors import Code, ConfigError, RetryableError, SaysoError
 from sayso.ids import to_micros
 from sayso.money import Money
 from sayso.sdk.client import Sayso
-from sayso.sdk.database import open_store
+from sayso.sdk.wiring.database import open_store
 from sayso.store.base import Reader, Store, Transaction
 from sayso.testing.clock import FakeClock
 

@@ -38,7 +38,7 @@ from sayso.actions.model.snapshot import Absence, Call, Receipt
 from sayso.errors import Code, IntegrityError, RetryableError
 from sayso.money import Money
 from sayso.sdk.client import Sayso
-from sayso.sdk.database import open_store
+from sayso.sdk.wiring.database import open_store
 from sayso.store.base import Transaction
 from sayso.testing.clock import FakeClock
 

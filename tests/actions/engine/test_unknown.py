@@ -28,10 +28,10 @@ from support.shop_workspace import POLICY, ShopWorkspace, open_shop
 
 from sayso.actions.engine.engine import Boundary
 from sayso.actions.model.definition import Guarantee, at_most_once, idempotent, verifiable
-from sayso.sdk.outcome_words import CardOutcome, outcome_of
 from sayso.sdk.resources.figures import read_figures
-from sayso.sdk.solution_view import SolutionView
-from sayso.sdk.views import ActionView
+from sayso.sdk.views.rows import ActionView
+from sayso.sdk.views.solution import SolutionView
+from sayso.sdk.words.approval_outcome import CardOutcome, outcome_of
 from sayso.surfaces.cli.solution import solution_rows
 from sayso.surfaces.slack.card import build_message
 from sayso.telemetry import Telemetry

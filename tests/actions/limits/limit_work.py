@@ -16,7 +16,7 @@ from sayso.audit.entry import Actor, ActorKind
 from sayso.ids import Tenant
 from sayso.money import Money
 from sayso.sdk.client import Sayso
-from sayso.sdk.views import ActionView
+from sayso.sdk.views.rows import ActionView
 from sayso.testing.clock import FakeClock
 
 LIMITED: dict[str, object] = {"files": ["policy.cedar", "limits.toml"], "follow": "files"}

@@ -15,7 +15,7 @@ from support.sql import run_sql
 
 from sayso.actions.controls.manual_resolution import ManualSettlement
 from sayso.errors import Code, IntegrityError
-from sayso.sdk.views import ActionView
+from sayso.sdk.views.rows import ActionView
 
 pytestmark = pytest.mark.promise("limits:by-log")
 

@@ -31,7 +31,7 @@ from sayso.audit.entry import Actor, ActorKind
 from sayso.errors import ConfigError, RefusedError
 from sayso.ids import Tenant
 from sayso.sdk.resources.limits import used_words
-from sayso.sdk.scaffold_tables import template
+from sayso.sdk.setup.scaffold_tables import template
 
 ASKS = TOKEN_HOUR + 'then = { ask = "support_manager" }\ncounts = "automatic"\n'
 

@@ -46,7 +46,7 @@ from sayso.audit.verifier.state_checks import ENDED
 from sayso.errors import IntegrityError
 from sayso.json import JsonValue
 from sayso.money import Money
-from sayso.sdk.views import ActionView
+from sayso.sdk.views.rows import ActionView
 from sayso.store.base import Transaction
 from sayso.store.queries import named_queries
 

@@ -12,7 +12,7 @@ from support.shop_workspace import POLICY, open_shop
 
 from sayso.actions.approvals.decision import DecisionChoice
 from sayso.errors import ConfigError, RefusedError
-from sayso.sdk.backtest_figures import as_csv, as_svg
+from sayso.sdk.views.backtest import as_csv, as_svg
 
 FILES: dict[str, object] = {"files": ["policy.cedar", "shop.test.toml"], "follow": "files"}
 TESTS = """

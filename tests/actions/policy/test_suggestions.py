@@ -18,7 +18,7 @@ from sayso.actions.policy.backtest import Said
 from sayso.actions.policy.suggest import LEAST_CARDS, DecidedCard, Suggestion, suggest
 from sayso.errors import RefusedError
 from sayso.money import Money
-from sayso.sdk.suggested import SuggestionView
+from sayso.sdk.views.suggestion import SuggestionView
 
 MINUTE = 60_000_000
 

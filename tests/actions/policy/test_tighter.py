@@ -31,7 +31,7 @@ from sayso.errors import RefusedError
 from sayso.ids import to_micros
 from sayso.money import Money
 from sayso.sdk.resources.rollout import How
-from sayso.sdk.suggested import SuggestionView
+from sayso.sdk.views.suggestion import SuggestionView
 
 FILES: dict[str, object] = {"files": ["policy.cedar", "policies/*"]}
 BIG = """

@@ -33,7 +33,7 @@ HERE = Path(__file__).parent
 def knowledge() -> Knowledge:
     """What a workspace knows that `sayso init` has made."""
     shipped = load_knowledge()
-    with resources.as_file(resources.files("sayso.sdk") / "template" / "shop.toml") as path:
+    with resources.as_file(resources.files("sayso.sdk.setup") / "template" / "shop.toml") as path:
         shop = read_shop(path)
     return Knowledge.of(shipped.packs, shipped.playbooks, shop)
 

@@ -10,7 +10,7 @@ from connectors.manifest.test_in_the_house import make_workspace
 
 from sayso.connectors.draft.docs import PageAnswers, draft_docs
 from sayso.errors import ConfigError, RetryableError
-from sayso.sdk.drafts import docs_model, draft_docs_page
+from sayso.sdk.connectors.drafts import docs_model, draft_docs_page
 from sayso.sdk.workspace import Workspace
 from sayso.testing.models import ScriptedModel
 

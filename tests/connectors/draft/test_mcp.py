@@ -19,7 +19,7 @@ from sayso.connectors.manifest.factory import tools_of
 from sayso.connectors.manifest.mcp_tools import McpTool, McpTools
 from sayso.connectors.manifest.schema import McpServer
 from sayso.errors import Code, OutcomeUnknownError, RefusedError, RetryableError
-from sayso.sdk.drafts import draft_mcp_server
+from sayso.sdk.connectors.drafts import draft_mcp_server
 from sayso.secret import Secret
 from sayso.testing.clock import FakeClock
 from sayso.testing.suites.bench import Case, ConnectorBench, call_for, resolve_case

@@ -15,7 +15,7 @@ from sayso.audit.entry import Actor, ActorKind
 from sayso.json import JsonValue
 from sayso.money import Money
 from sayso.sdk.resources.tokens import Scope
-from sayso.sdk.views import ActionView
+from sayso.sdk.views.rows import ActionView
 from sayso.sdk.webhooks.resource import WebhookResource, WebhookView
 from sayso.sdk.webhooks.sender import DeliveryPace, WebhookSender
 

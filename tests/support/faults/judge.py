@@ -11,7 +11,7 @@ from sayso.money import Money
 
 if TYPE_CHECKING:
     from sayso.sdk.client import Sayso
-    from sayso.sdk.views import ActionView
+    from sayso.sdk.views.rows import ActionView
 
 _OPEN = frozenset({"executing", "unknown"})
 _MAY_GO_ON = frozenset({"planned", "pending_approval", "approved", "stale", *_OPEN})

@@ -25,7 +25,7 @@ from support.faults.points import Points
 from sayso.json import JsonValue
 
 MAX_ORDER = 1 << 20
-_PRELOADED = ("sayso.sdk.client", "sayso.sdk.agent", "support.shop", "sayso.testing.clock")
+_PRELOADED = ("sayso.sdk.client", "sayso.sdk.wiring.agent", "support.shop", "sayso.testing.clock")
 
 
 class Order(TypedDict):

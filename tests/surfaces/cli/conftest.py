@@ -12,7 +12,7 @@ import pytest
 from surfaces.cli.cli_workspace import CliWorkspace, Line
 
 from sayso.sandbox import Sandbox
-from sayso.sdk.scaffold import create_workspace
+from sayso.sdk.setup.scaffold import create_workspace
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from upgrade.older import older_file
 
 from sayso.connectors.manifests import SHIPPED, manifest_names
 from sayso.errors import Code
-from sayso.sdk.scaffold import create_workspace
+from sayso.sdk.setup.scaffold import create_workspace
 
 
 @pytest.mark.promise("cli:init")

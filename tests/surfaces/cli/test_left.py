@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from surfaces.cli.cli_workspace import CliWorkspace
 
-from sayso.sdk.views import ActionView, HeldView
+from sayso.sdk.views.rows import ActionView, HeldView
 from sayso.surfaces.cli.unfinished import left_of
 
 WORDS = ("Please refund order 1042", "--subject", "cus_demo_ana")

@@ -28,7 +28,7 @@ from sayso.ids import Clock
 from sayso.json import JsonValue
 from sayso.money import Money
 from sayso.sdk.client import Sayso
-from sayso.sdk.solution_view import SolutionView
+from sayso.sdk.views.solution import SolutionView
 from sayso.serving import OrderlyServer, listen
 from sayso.surfaces.console.app import create_console
 

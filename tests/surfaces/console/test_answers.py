@@ -19,7 +19,7 @@ from surfaces.console.served_console import (
     package,
 )
 
-from sayso.sdk.solution_view import SolutionView
+from sayso.sdk.views.solution import SolutionView
 
 pytestmark = pytest.mark.promise("console:answer")
 

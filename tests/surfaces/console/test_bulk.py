@@ -22,7 +22,7 @@ from surfaces.console.served_console import (
 
 from sayso.audit.authority.people import KnownPerson
 from sayso.money import Money
-from sayso.sdk.bulk import MOST_IN_BULK, SolutionGroup, by_rule, rule_of
+from sayso.sdk.views.bulk import MOST_IN_BULK, SolutionGroup, by_rule, rule_of
 
 pytestmark = pytest.mark.promise("console:together")
 

@@ -25,7 +25,7 @@ from surfaces.console.test_answers import post, read
 from surfaces.console.test_passkeys import enrol, judged, manager, signed
 
 from sayso.audit.verifier.verification import Verdict
-from sayso.sdk.solution_view import SolutionView
+from sayso.sdk.views.solution import SolutionView
 from sayso.testing.clock import FakeClock
 
 pytestmark = pytest.mark.promise("canaries:shown")

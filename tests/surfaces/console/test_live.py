@@ -20,7 +20,7 @@ from surfaces.console.served_console import (
     serving,
 )
 
-from sayso.sdk.solution_view import SolutionView
+from sayso.sdk.views.solution import SolutionView
 
 SOON_S = 1.0
 """SOURCE."""

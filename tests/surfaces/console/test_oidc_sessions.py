@@ -18,7 +18,7 @@ from surfaces.console.served_console import ROOT
 from sayso.audit.verifier.verification import Verdict
 from sayso.audit.verify import verify
 from sayso.errors import RefusedError
-from sayso.sdk.solution_view import SolutionView
+from sayso.sdk.views.solution import SolutionView
 from sayso.store.base import blob
 
 pytestmark = pytest.mark.promise("console:oidc-recheck")

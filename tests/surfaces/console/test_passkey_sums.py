@@ -16,7 +16,7 @@ from sayso.errors import IntegrityError, RefusedError
 from sayso.json import JsonValue
 from sayso.money import Money
 from sayso.sdk.resources.tokens import Scope
-from sayso.sdk.solution_view import SolutionView
+from sayso.sdk.views.solution import SolutionView
 
 pytestmark = pytest.mark.promise("console:passkey:sums")
 

@@ -33,7 +33,7 @@ from sayso.errors import RefusedError
 from sayso.sdk.resources.passkeys import check_nonce, make_nonce
 from sayso.sdk.resources.sessions import Session
 from sayso.sdk.resources.tokens import Scope
-from sayso.sdk.solution_view import SolutionView
+from sayso.sdk.views.solution import SolutionView
 
 pytestmark = pytest.mark.promise("console:passkey")
 FROM = {"USD": "100.00"}

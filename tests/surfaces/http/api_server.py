@@ -30,7 +30,7 @@ from sayso.money import Money
 from sayso.sandbox import Sandbox
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.tokens import Kind, Scope, Token, Tokens
-from sayso.sdk.scaffold_tables import template
+from sayso.sdk.setup.scaffold_tables import template
 from sayso.sdk.workspace import Workspace
 from sayso.surfaces.http.app import create_app
 from sayso.surfaces.http.server import serve

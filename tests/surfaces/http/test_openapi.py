@@ -11,14 +11,14 @@ from pydantic import BaseModel
 from surfaces.http.api_server import ApiServer, Json, as_json
 
 from sayso.errors import CODES
-from sayso.sdk.action_catalog import ActionTypesView
+from sayso.sdk.connectors.catalog import ActionTypesView
 from sayso.sdk.privacy.views import ErasureView, HoldView, SubjectView
 from sayso.sdk.resources.analysis import BacktestView, ExplanationView
 from sayso.sdk.resources.policy import ActivationView, PolicyChangeView, PolicyTextView
 from sayso.sdk.resources.report import ReportView
 from sayso.sdk.resources.work import WorkView
-from sayso.sdk.solution_view import SolutionView
-from sayso.sdk.views import ActionView, ApprovalView, EntryView, RequestView, StopView
+from sayso.sdk.views.rows import ActionView, ApprovalView, EntryView, RequestView, StopView
+from sayso.sdk.views.solution import SolutionView
 from sayso.sdk.webhooks.resource import WebhookTestView, WebhookView
 from sayso.surfaces.http import examples
 from sayso.surfaces.http.audit import PublicationPage

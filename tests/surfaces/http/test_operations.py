@@ -14,7 +14,7 @@ from surfaces.http.api_server import SECRET_TEXT, ApiServer, as_json, problem, r
 
 from sayso.ids import Tenant
 from sayso.sdk.resources.tokens import Scope
-from sayso.sdk.tracing import process_registry
+from sayso.sdk.wiring.tracing import process_registry
 from sayso.surfaces.http.edge import Edge
 from sayso.telemetry import Telemetry
 

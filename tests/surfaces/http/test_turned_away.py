@@ -16,7 +16,7 @@ from support.shop_workspace import ShopWorkspace, open_shop
 from surfaces.http.api_server import OPERATOR, SECRET_TEXT
 
 from sayso.ids import Tenant
-from sayso.sdk.rejected_calls import RejectedCalls
+from sayso.sdk.background.rejected_calls import RejectedCalls
 from sayso.sdk.resources.tokens import Scope
 from sayso.surfaces.http.app import create_app
 

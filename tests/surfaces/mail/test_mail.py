@@ -20,7 +20,7 @@ from sayso.connectors.email.transport import FileTransport
 from sayso.connectors.setup import Address
 from sayso.errors import Code, RefusedError, SaysoError
 from sayso.ids import SystemClock
-from sayso.sdk.solution_view import SolutionView
+from sayso.sdk.views.solution import SolutionView
 from sayso.surfaces.mail import Mailer
 from sayso.surfaces.slack import create_slack_app
 from sayso.testing.clock import FakeClock

@@ -13,7 +13,7 @@ from support.postgres_server import PostgresServer
 from surfaces.mcp.mcp_workspace import McpWorkspace
 
 from sayso.sandbox import Sandbox
-from sayso.sdk.scaffold import create_workspace
+from sayso.sdk.setup.scaffold import create_workspace
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -21,8 +21,8 @@ from sayso.ids import Tenant
 from sayso.money import Money
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.solutions import SolutionResource
-from sayso.sdk.solution_view import SolutionView
-from sayso.sdk.work_draft import Repeated
+from sayso.sdk.resources.work_draft import Repeated
+from sayso.sdk.views.solution import SolutionView
 from sayso.surfaces.slack import create_slack_app
 from sayso.surfaces.slack.channel import Channel
 from sayso.surfaces.slack.thread import Post

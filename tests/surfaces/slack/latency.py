@@ -14,7 +14,7 @@ from pathlib import Path
 
 from surfaces.slack.slack_team import APPROVE, SlackTeam, open_team
 
-from sayso.sdk.views import ApprovalView
+from sayso.sdk.views.rows import ApprovalView
 from sayso.surfaces.slack.pace import AnswerTimeouts
 from sayso.testing.slack import FakeSlack
 

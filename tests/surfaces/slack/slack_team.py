@@ -14,7 +14,7 @@ from support.shop_workspace import FOLLOWS, POLICY, ShopWorkspace, open_shop
 
 from sayso.agent.base import Planner
 from sayso.money import Money
-from sayso.sdk.views import ActionView, ApprovalView
+from sayso.sdk.views.rows import ActionView, ApprovalView
 from sayso.surfaces.slack import SlackApp, create_slack_app
 from sayso.surfaces.slack.pace import AnswerTimeouts, NotifierPace
 from sayso.testing.clock import FakeClock

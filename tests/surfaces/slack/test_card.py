@@ -15,9 +15,9 @@ from sayso.actions.policy.card import Card
 from sayso.block_kit import check_view
 from sayso.json import JsonObject, JsonValue
 from sayso.money import Money
-from sayso.sdk.outcome_words import outcome_of
-from sayso.sdk.solution_view import CustomerView, LeadView, LetterView, SolutionView, StepView
-from sayso.sdk.views import ActionView, ApprovalView, ErrorView, ReceiptView, VoteView
+from sayso.sdk.views.rows import ActionView, ApprovalView, ErrorView, ReceiptView, VoteView
+from sayso.sdk.views.solution import CustomerView, LeadView, LetterView, SolutionView, StepView
+from sayso.sdk.words.approval_outcome import outcome_of
 from sayso.surfaces.slack import build_message, check_blocks
 from sayso.surfaces.slack.card import SlackMessage
 from sayso.surfaces.slack.forms import ask_form, less_form, no_form, note

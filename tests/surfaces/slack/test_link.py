@@ -14,7 +14,7 @@ from surfaces.slack.slack_team import APPROVE, SlackTeam, open_team
 from sayso.audit.verifier.verification import Verdict
 from sayso.audit.verify import verify
 from sayso.errors import RefusedError
-from sayso.sdk.views import ApprovalView
+from sayso.sdk.views.rows import ApprovalView
 from sayso.surfaces.console.app import create_console
 from sayso.surfaces.console.edge import ConsoleSite
 from sayso.testing.slack import FakeSlack

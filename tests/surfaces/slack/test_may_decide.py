@@ -10,7 +10,7 @@ from surfaces.slack.slack_team import APPROVE, LOWER, PEOPLE, REJECT, SlackTeam,
 
 from sayso.audit.entry import Actor, ActorKind
 from sayso.money import Money
-from sayso.sdk.views import ApprovalView
+from sayso.sdk.views.rows import ApprovalView
 from sayso.testing.slack import FakeSlack, render
 
 TIMERS = {

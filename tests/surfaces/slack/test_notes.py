@@ -13,7 +13,7 @@ from surfaces.slack.test_messages import KEEPER
 
 from sayso.json import JsonValue
 from sayso.sdk.resources.notes import MAX_NOTE_CHARS
-from sayso.sdk.views import ApprovalView, NoteView
+from sayso.sdk.views.rows import ApprovalView, NoteView
 from sayso.surfaces.slack.doctor import examine
 from sayso.surfaces.slack.wording import plain_of
 from sayso.testing.slack import CHANNEL, FakeSlack, FaultKind, PostedMessage, SlackFault, render

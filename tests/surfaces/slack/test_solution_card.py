@@ -15,7 +15,7 @@ from surfaces.slack.test_card import HOSTILE, assert_clean
 
 from sayso.actions.model.plan import OnFailure, Step
 from sayso.money import Money
-from sayso.sdk.solution_view import SolutionView
+from sayso.sdk.views.solution import SolutionView
 from sayso.surfaces.slack import build_message
 from sayso.testing.clock import FakeClock
 from sayso.testing.slack import FakeSlack, PostedMessage, render

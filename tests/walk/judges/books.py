@@ -14,7 +14,7 @@ from walk.variants import MoneyLimit
 from walk.world import World
 
 from sayso.sandbox.seed import DEMO
-from sayso.sdk.views import ActionView
+from sayso.sdk.views.rows import ActionView
 
 _DONE = {"succeeded", "executing", "unknown", "accepted", "compensated", "approved", "stale"}
 _TENURE = {one.customer_id: one.days for one in DEMO}

@@ -9,7 +9,7 @@ from walk.facts import FindingError
 from walk.judges.states import joined_by
 from walk.world import World
 
-from sayso.sdk.views import ActionView, RequestView
+from sayso.sdk.views.rows import ActionView, RequestView
 
 _REFERENCE = re.compile(r"\b(?:re|cbtxn|gift|sub)_[A-Za-z0-9_]+")
 _DONE = re.compile(r"\b(we have (refunded|cancelled|credited|done what)|nous avons remboursé)")

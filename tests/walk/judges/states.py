@@ -7,7 +7,7 @@ import re
 from walk.facts import FindingError
 from walk.world import World
 
-from sayso.sdk.views import ActionView, RequestView
+from sayso.sdk.views.rows import ActionView, RequestView
 
 ACTIONS = {
     "planned", "refused", "pending_approval", "rejected", "expired", "approved", "executing",

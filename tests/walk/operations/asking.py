@@ -13,7 +13,7 @@ from walk.world import World
 
 from sayso.errors import RefusedError
 from sayso.json import JsonValue
-from sayso.sdk.views import RequestView
+from sayso.sdk.views.rows import RequestView
 
 _SEVERAL = (
     "Please refund order 1039, the mugs came broken. Please give me a $10 credit for the late "

@@ -14,8 +14,8 @@ from walk.world import World
 
 from sayso.errors import IntegrityError, SaysoError
 from sayso.money import Money
-from sayso.sdk.solution_view import SolutionView
-from sayso.sdk.views import ActionView
+from sayso.sdk.views.rows import ActionView
+from sayso.sdk.views.solution import SolutionView
 
 T = TypeVar("T")
 Run = Callable[[World, Random, Surface], Awaitable[str | None]]

@@ -13,7 +13,7 @@ from walk.world import World
 
 from sayso.errors import RefusedError
 from sayso.sdk.resources.canaries import CanaryView
-from sayso.sdk.solution_view import SolutionView
+from sayso.sdk.views.solution import SolutionView
 
 
 def _has(variant: Variant) -> bool:

@@ -21,7 +21,7 @@ from walk.world import World
 
 from sayso.errors import RetryableError
 from sayso.money import Money
-from sayso.sdk.solution_view import SolutionView
+from sayso.sdk.views.solution import SolutionView
 
 
 async def _card(world: World, dice: Random) -> tuple[SolutionView, str] | None:

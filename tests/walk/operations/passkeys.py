@@ -24,7 +24,7 @@ from sayso.audit.authority.passkeys import Signature
 from sayso.ids import to_micros
 from sayso.sdk.resources.passkeys import make_nonce
 from sayso.sdk.resources.sessions import Session
-from sayso.sdk.solution_view import SolutionView
+from sayso.sdk.views.solution import SolutionView
 
 ORIGIN = "http://localhost:8390"
 

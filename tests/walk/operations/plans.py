@@ -11,7 +11,7 @@ from walk.operations.deciding import say_yes
 from walk.surfaces.base import Surface
 from walk.world import World
 
-from sayso.sdk.views import ActionView
+from sayso.sdk.views.rows import ActionView
 
 
 @operation("a plan from the shelf", verb="ask", weight=4, fits=lambda variant: variant.has_shelf)

@@ -13,8 +13,8 @@ from walk.world import World
 
 from sayso.audit.signed_note.note import Ed25519Signer
 from sayso.sdk.audit.segments import LogSegments
-from sayso.sdk.database import open_store
 from sayso.sdk.resources.tokens import MAX_DAYS, Kind
+from sayso.sdk.wiring.database import open_store
 from sayso.sdk.workspace import write_secret_file
 from sayso.settings import FILE_NAME
 

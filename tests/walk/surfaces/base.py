@@ -11,7 +11,7 @@ from walk.world import World
 from sayso.json import JsonValue
 from sayso.money import Money
 from sayso.sdk.resources.rollout import How
-from sayso.sdk.solution_view import SolutionView
+from sayso.sdk.views.solution import SolutionView
 
 
 class Surface:

@@ -13,7 +13,7 @@ from walk.facts import FindingError, RefusedHereError
 from walk.surfaces.base import Surface, said_about
 
 from sayso.money import Money
-from sayso.sdk.solution_view import SolutionView
+from sayso.sdk.views.solution import SolutionView
 from sayso.surfaces.console.app import create_console
 
 ROOT = "/console"

@@ -13,7 +13,7 @@ from walk.surfaces.base import Surface
 from sayso.json import JsonValue
 from sayso.money import Money
 from sayso.sdk.resources.rollout import How
-from sayso.sdk.solution_view import SolutionView
+from sayso.sdk.views.solution import SolutionView
 from sayso.surfaces.http.app import create_app
 
 LISTS = (

@@ -15,7 +15,7 @@ from sayso.money import Money
 from sayso.sdk.resources.rollout import How
 from sayso.sdk.resources.tokens import Token
 from sayso.sdk.resources.work import WorkResource
-from sayso.sdk.solution_view import SolutionView
+from sayso.sdk.views.solution import SolutionView
 
 STATES_OF_REQUESTS = ("received", "needs_customer", "acting", "answered", "handed_over")
 

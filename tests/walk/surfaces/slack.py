@@ -11,7 +11,7 @@ from walk.surfaces.base import Surface, said_about
 from walk.variants import SLACK
 
 from sayso.money import Money
-from sayso.sdk.solution_view import SolutionView
+from sayso.sdk.views.solution import SolutionView
 from sayso.surfaces.slack import SlackApp, create_slack_app
 from sayso.surfaces.slack.forms import LOWER
 from sayso.surfaces.slack.pace import NotifierPace

@@ -10,10 +10,10 @@ from typing import Annotated
 import typer
 
 from sayso.actions.model.status import FINAL, Status
-from sayso.sdk.action_catalog import ActionTypeView, read_action_types
 from sayso.sdk.client import Sayso
-from sayso.sdk.orphaned_actions import next_step as orphan_step
-from sayso.sdk.views import ActionView
+from sayso.sdk.connectors.catalog import ActionTypeView, read_action_types
+from sayso.sdk.setup.orphaned_actions import next_step as orphan_step
+from sayso.sdk.views.rows import ActionView
 from sayso.sdk.workspace import Workspace
 from sayso.surfaces.cli.options import AfterOption, JsonOption, LimitOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out, local_time

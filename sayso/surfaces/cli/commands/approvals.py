@@ -11,9 +11,9 @@ import typer
 from sayso.errors import SaysoError
 from sayso.money import Money
 from sayso.sdk.client import Sayso
-from sayso.sdk.outcome_words import outcome_of
-from sayso.sdk.solution_view import SolutionView
-from sayso.sdk.views import ActionView, ApprovalView
+from sayso.sdk.views.rows import ActionView, ApprovalView
+from sayso.sdk.views.solution import SolutionView
+from sayso.sdk.words.approval_outcome import outcome_of
 from sayso.surfaces.cli.commands.plan import plan
 from sayso.surfaces.cli.confirm import check_somebody_is_there, confirm
 from sayso.surfaces.cli.options import (

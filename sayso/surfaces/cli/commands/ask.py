@@ -12,7 +12,7 @@ from sayso.actions.model.definition import Subject
 from sayso.errors import SaysoError
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.evaluations import MessageExplanationView
-from sayso.sdk.views import RequestView
+from sayso.sdk.views.rows import RequestView
 from sayso.surfaces.cli.options import (
     AssuranceOption,
     JsonOption,

@@ -10,7 +10,7 @@ import typer
 
 from sayso.money import Money
 from sayso.sdk.client import Sayso
-from sayso.sdk.views import EntryView
+from sayso.sdk.views.rows import EntryView
 from sayso.surfaces.cli.audit.keys import keys, make_key, rotate_key
 from sayso.surfaces.cli.audit.repairs import accept, repair
 from sayso.surfaces.cli.audit.storage import prune, publish, seal, tiles, timestamps

@@ -6,7 +6,7 @@ import os
 
 import typer
 
-from sayso.sdk.workspace_check import check_workspace
+from sayso.sdk.setup.check import check_workspace
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.problem import OK, USAGE

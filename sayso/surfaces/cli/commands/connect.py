@@ -11,8 +11,8 @@ from typing import Annotated
 import typer
 
 from sayso.ids import SystemClock
-from sayso.sdk.connecting import TerminalPerson, connect_account, shown_account
-from sayso.sdk.fin import CONVERSATION, USER, make_fin_connector
+from sayso.sdk.connectors.connect import TerminalPerson, connect_account, shown_account
+from sayso.sdk.connectors.fin import CONVERSATION, USER, make_fin_connector
 from sayso.sdk.workspace import Workspace
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out

@@ -15,7 +15,7 @@ from sayso.connectors.draft import DraftedManifest
 from sayso.errors import RefusedError
 from sayso.ids import SystemClock
 from sayso.json import JsonObject
-from sayso.sdk.drafts import (
+from sayso.sdk.connectors.drafts import (
     checked_name,
     docs_model,
     draft_docs_page,
@@ -27,8 +27,7 @@ from sayso.sdk.drafts import (
     read_page,
     write_draft,
 )
-from sayso.sdk.manifest_trial import TrialResult, hosts_of, try_reads
-from sayso.sdk.manifests import (
+from sayso.sdk.connectors.manifests import (
     ManifestReport,
     changes_since_review,
     check_manifest,
@@ -36,8 +35,9 @@ from sayso.sdk.manifests import (
     review_manifest,
     try_manifest,
 )
-from sayso.sdk.recording import record_action
-from sayso.sdk.sighting import RecordedPayment, Sighting, read_amount
+from sayso.sdk.connectors.recording import record_action
+from sayso.sdk.connectors.sighting import RecordedPayment, Sighting, read_amount
+from sayso.sdk.connectors.trial import TrialResult, hosts_of, try_reads
 from sayso.sdk.workspace import Workspace
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out

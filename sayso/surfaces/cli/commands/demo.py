@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sayso.sandbox import DEMO
-from sayso.sdk.solution_view import SolutionView
-from sayso.sdk.views import QuestionView, RequestView
+from sayso.sdk.views.rows import QuestionView, RequestView
+from sayso.sdk.views.solution import SolutionView
 from sayso.surfaces.cli.demo.answers import (
     Answers,
     AskedAnswers,

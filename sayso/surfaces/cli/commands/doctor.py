@@ -20,18 +20,18 @@ from sayso.audit.segments.rows import read_segments
 from sayso.audit.segments.sealing import Segments
 from sayso.errors import Code, ConfigError, IntegrityError, RefusedError, SaysoError
 from sayso.ids import SystemClock, Tenant, rfc3339, to_micros
-from sayso.sdk.action_catalog import ActionTypes, read_action_types
 from sayso.sdk.audit.alarms import read_alarms
 from sayso.sdk.audit.vault_key import vault_trouble
-from sayso.sdk.database import is_fleet, is_postgres, missing_postgres, open_store
-from sayso.sdk.orphaned_actions import Orphans, find_orphans
-from sayso.sdk.policy_in_force import read_state
+from sayso.sdk.connectors.catalog import ActionTypes, read_action_types
 from sayso.sdk.privacy.eraser import read_list
 from sayso.sdk.privacy.restored import find_restored
 from sayso.sdk.resources.limits import HOLDS, check_limits
 from sayso.sdk.resources.processes import ProcessResource, named_in
+from sayso.sdk.setup.check import exposed_files, exposed_text
+from sayso.sdk.setup.orphaned_actions import Orphans, find_orphans
+from sayso.sdk.wiring.database import is_fleet, is_postgres, missing_postgres, open_store
+from sayso.sdk.wiring.policy_in_force import read_state
 from sayso.sdk.workspace import Workspace
-from sayso.sdk.workspace_check import exposed_files, exposed_text
 from sayso.store.base import Examined, text
 from sayso.store.migrations import (
     FORMAT,
@@ -138,7 +138,7 @@ async def _connections(loaded: Workspace, wrong: list[SaysoError]) -> list[tuple
     """Whether each connection's token can be used; the provider is not asked."""
     facts: list[tuple[str, str]] = []
     for name in loaded.settings.connections:
-        from sayso.sdk.connecting import connection_health  # only who has one pays for it
+        from sayso.sdk.connectors.connect import connection_health  # only who has one pays for it
 
         problem = await connection_health(loaded, name)
         facts.append((f"connection {name}", "usable" if problem is None else problem.code.value))

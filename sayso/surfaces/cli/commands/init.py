@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from sayso.sdk.scaffold import Scaffold, create_workspace
-from sayso.sdk.scaffold_tables import BY_DEFAULT
+from sayso.sdk.setup.scaffold import Scaffold, create_workspace
+from sayso.sdk.setup.scaffold_tables import BY_DEFAULT
 from sayso.surfaces.cli.options import JsonOption
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.workspace import run, user_id

@@ -16,9 +16,9 @@ import typer
 from sayso.audit.entry import Actor, ActorKind
 from sayso.extras import missing_extra
 from sayso.sdk.audit.self_audit import self_auditing
+from sayso.sdk.background.presence import Presence
+from sayso.sdk.background.reload import Reloads
 from sayso.sdk.client import Sayso
-from sayso.sdk.presence import Presence
-from sayso.sdk.reload import Reloads
 from sayso.sdk.workspace import Workspace
 from sayso.surfaces.cli.options import AssuranceOption, JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out

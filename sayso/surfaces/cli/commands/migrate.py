@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sayso.sdk.database import is_postgres, open_store, plan_migration, store_name
+from sayso.sdk.wiring.database import is_postgres, open_store, plan_migration, store_name
 from sayso.sdk.workspace import Workspace
 from sayso.store.migrations import MigrationPlan, migration_steps, read_migrations
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption

@@ -12,7 +12,7 @@ from sayso.audit.authority.by import By
 from sayso.audit.authority.people import KnownPerson
 from sayso.ids import Tenant
 from sayso.sdk.client import Sayso
-from sayso.sdk.views import PersonView
+from sayso.sdk.views.rows import PersonView
 from sayso.surfaces.cli.options import JsonOption, TenantOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.problem import usage

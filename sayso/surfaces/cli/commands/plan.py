@@ -11,8 +11,8 @@ from sayso.actions.approvals.decision import Decision, DecisionChoice
 from sayso.errors import SaysoError
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.tokens import Token
-from sayso.sdk.solution_view import SolutionView
-from sayso.sdk.views import ActionView, ApprovalView, RequestView
+from sayso.sdk.views.rows import ActionView, ApprovalView, RequestView
+from sayso.sdk.views.solution import SolutionView
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.problem import usage

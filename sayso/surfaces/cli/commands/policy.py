@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 from rich.progress import Progress
 
-from sayso.sdk.backtest_figures import OUTCOMES, as_csv, as_svg
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.analysis import BacktestView, ChangeView
 from sayso.sdk.resources.policy import (
@@ -20,7 +19,8 @@ from sayso.sdk.resources.policy import (
     PolicyVersionView,
 )
 from sayso.sdk.resources.suggestions import SuggestionResource
-from sayso.sdk.suggested import SuggestionView
+from sayso.sdk.views.backtest import OUTCOMES, as_csv, as_svg
+from sayso.sdk.views.suggestion import SuggestionView
 from sayso.surfaces.cli.options import JsonOption, LimitOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.problem import FAILED, OK, usage

@@ -9,7 +9,7 @@ import typer
 
 from sayso.errors import SaysoError
 from sayso.sdk.client import Sayso
-from sayso.sdk.views import ActionView
+from sayso.sdk.views.rows import ActionView
 from sayso.surfaces.cli.options import (
     AssuranceOption,
     JsonOption,

@@ -8,7 +8,7 @@ import typer
 
 from sayso.errors import SaysoError
 from sayso.sdk.client import Sayso
-from sayso.sdk.views import RequestView
+from sayso.sdk.views.rows import RequestView
 from sayso.surfaces.cli.commands.ask import show_asked
 from sayso.surfaces.cli.options import (
     AfterOption,

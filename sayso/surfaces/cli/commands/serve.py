@@ -14,11 +14,11 @@ import typer
 from sayso.errors import IntegrityError
 from sayso.sdk.audit.publishing import publishing
 from sayso.sdk.audit.self_audit import self_auditing
-from sayso.sdk.background import keeping, sealing
+from sayso.sdk.background.chores import keeping, sealing
+from sayso.sdk.background.patience import opened_patiently
+from sayso.sdk.background.presence import Presence
+from sayso.sdk.background.reload import Reloads
 from sayso.sdk.client import Sayso
-from sayso.sdk.patience import opened_patiently
-from sayso.sdk.presence import Presence
-from sayso.sdk.reload import Reloads
 from sayso.sdk.workspace import Workspace
 from sayso.settings.surfaces import CONSOLE_PATH
 from sayso.surfaces.cli.console_link import console_link, only_person

@@ -10,7 +10,7 @@ from sayso.audit.authority.credentials import HOST
 from sayso.errors import RefusedError
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.tokens import Token, may_stop
-from sayso.sdk.views import StopView
+from sayso.sdk.views.rows import StopView
 from sayso.surfaces.cli.options import AfterOption, JsonOption, LimitOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.pages import page, show_page

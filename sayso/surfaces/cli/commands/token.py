@@ -10,7 +10,7 @@ from sayso.errors import Code, RefusedError
 from sayso.ids import rfc3339
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.tokens import MAX_DAYS, Kind, Scope, Token
-from sayso.sdk.views import TokenView
+from sayso.sdk.views.rows import TokenView
 from sayso.surfaces.cli.options import JsonOption, TenantOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.problem import usage

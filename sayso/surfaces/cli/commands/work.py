@@ -11,10 +11,10 @@ import typer
 from sayso.errors import Code, RefusedError, SaysoError
 from sayso.money import Money
 from sayso.sdk.client import Sayso
-from sayso.sdk.progress import CARRY_ON_S
+from sayso.sdk.progress.carry_on import CARRY_ON_S
 from sayso.sdk.resources.work import KINDS, WorkView
-from sayso.sdk.views import RequestView
-from sayso.sdk.work_draft import WorkDraftView
+from sayso.sdk.resources.work_draft import WorkDraftView
+from sayso.sdk.views.rows import RequestView
 from sayso.surfaces.cli.commands.ask import show_asked
 from sayso.surfaces.cli.confirm import check_somebody_is_there, confirm
 from sayso.surfaces.cli.options import JsonOption, LimitOption, WorkspaceOption

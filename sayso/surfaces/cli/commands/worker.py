@@ -14,12 +14,12 @@ from typing import Annotated
 import typer
 
 from sayso.sdk.audit.self_audit import self_auditing
-from sayso.sdk.background import keeping, sealing
+from sayso.sdk.background.chores import keeping, sealing
+from sayso.sdk.background.patience import opened_patiently
+from sayso.sdk.background.presence import Presence
+from sayso.sdk.background.reload import Reloads
+from sayso.sdk.background.worker import work_on
 from sayso.sdk.client import Sayso
-from sayso.sdk.patience import opened_patiently
-from sayso.sdk.presence import Presence
-from sayso.sdk.reload import Reloads
-from sayso.sdk.worker import work_on
 from sayso.sdk.workspace import Workspace
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out

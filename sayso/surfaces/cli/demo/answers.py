@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from sayso.errors import RefusedError
 from sayso.money import Money
-from sayso.sdk.solution_view import SolutionView, StepView
+from sayso.sdk.views.solution import SolutionView, StepView
 from sayso.surfaces.cli.demo.stage import DemoStage
 from sayso.surfaces.cli.words import one_line
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sayso.errors import SaysoError
 from sayso.sdk.client import Sayso
-from sayso.sdk.views import RequestView
+from sayso.sdk.views.rows import RequestView
 from sayso.surfaces.cli.console_link import console_link
 from sayso.surfaces.cli.demo.messages import CustomerMessage
 from sayso.surfaces.cli.demo.stage import PERSON, DemoStage, open_stage

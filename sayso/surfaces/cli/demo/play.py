@@ -11,8 +11,8 @@ from typing import Any, Protocol
 
 from sayso.errors import SaysoError
 from sayso.ids import monotonic_s
-from sayso.sdk.solution_view import SolutionView
-from sayso.sdk.views import QuestionView, RequestView
+from sayso.sdk.views.rows import QuestionView, RequestView
+from sayso.sdk.views.solution import SolutionView
 from sayso.surfaces.cli.demo.answers import Answers, DemoAnswer
 from sayso.surfaces.cli.demo.messages import CustomerMessage
 from sayso.surfaces.cli.demo.stage import DemoStage

@@ -13,8 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from sayso.money import Money
-from sayso.sdk.solution_view import SolutionView
-from sayso.sdk.views import ActionView, QuestionView, RequestView
+from sayso.sdk.views.rows import ActionView, QuestionView, RequestView
+from sayso.sdk.views.solution import SolutionView
 from sayso.surfaces.cli.demo.answers import DemoAnswer
 from sayso.surfaces.cli.demo.messages import CustomerMessage, why_refused
 from sayso.surfaces.cli.demo.tally import ENDS, MessageTally, Tally

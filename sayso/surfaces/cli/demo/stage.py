@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from sayso.sandbox import Sandbox
 from sayso.sdk.client import Sayso
-from sayso.sdk.scaffold import TOKEN_FILE, create_workspace
-from sayso.sdk.scaffold_tables import BY_DEFAULT, read_connectors, settings_of
+from sayso.sdk.setup.scaffold import TOKEN_FILE, create_workspace
+from sayso.sdk.setup.scaffold_tables import BY_DEFAULT, read_connectors, settings_of
 from sayso.sdk.workspace import Workspace
 
 if TYPE_CHECKING:

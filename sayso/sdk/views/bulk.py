@@ -15,7 +15,7 @@ from sayso.actions.model.digest import hash_of
 from sayso.audit.entry import Json
 from sayso.errors import RefusedError
 from sayso.money import Money
-from sayso.sdk.solution_view import SolutionView
+from sayso.sdk.views.solution import SolutionView
 
 MOST_IN_BULK = 20
 """At most this many are answered at once: more are not looked at."""

@@ -15,7 +15,7 @@ from sayso.connectors.vault import new_key
 from sayso.errors import Code, ConfigError
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.tokens import MAX_DAYS, Scope
-from sayso.sdk.scaffold_tables import (
+from sayso.sdk.setup.scaffold_tables import (
     BY_DEFAULT,
     open_settings,
     read_connectors,

@@ -9,8 +9,8 @@ from typing import Any, Generic, TypeVar, cast
 
 from starlette.types import ASGIApp
 
+from sayso.sdk.background.reload import Reloads, following
 from sayso.sdk.client import Sayso
-from sayso.sdk.reload import Reloads, following
 from sayso.sdk.workspace import Workspace
 from sayso.serving import Replaceable
 

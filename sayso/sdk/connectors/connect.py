@@ -23,9 +23,9 @@ from sayso.connectors.setup import AccountBook, AccountSeen
 from sayso.errors import Code, ConfigError, RefusedError, RetryableError, SaysoError
 from sayso.ids import Clock
 from sayso.network import LOOPBACK
-from sayso.sdk.connectors import load_connectors
-from sayso.sdk.database import open_store
+from sayso.sdk.connectors.load import load_connectors
 from sayso.sdk.resources.connections import Connections
+from sayso.sdk.wiring.database import open_store
 from sayso.sdk.workspace import Workspace
 from sayso.settings import FILE_NAME
 from sayso.text import plain

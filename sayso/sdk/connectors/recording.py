@@ -32,11 +32,11 @@ from sayso.errors import Code, OutcomeUnknownError, RefusedError, RetryableError
 from sayso.ids import Clock, IdSource
 from sayso.json import JsonObject, JsonValue
 from sayso.nesting import read_json
-from sayso.sdk.connectors import load_connectors
-from sayso.sdk.manifests import mark_recorded
+from sayso.sdk.connectors.load import load_connectors
+from sayso.sdk.connectors.manifests import mark_recorded
+from sayso.sdk.connectors.sighting import Ask, Sighting, nobody, payment_of, untrue
+from sayso.sdk.connectors.tape import Tape
 from sayso.sdk.resources.connections import Connections
-from sayso.sdk.sighting import Ask, Sighting, nobody, payment_of, untrue
-from sayso.sdk.tape import Tape
 from sayso.sdk.workspace import Workspace
 
 

@@ -13,7 +13,7 @@ from sayso.actions.approvals.repository import ApprovalStatus, DecisionChoice
 from sayso.actions.model.status import Status
 from sayso.audit.entry import EntryKind
 from sayso.errors import Code
-from sayso.sdk.views import ActionView, ApprovalView
+from sayso.sdk.views.rows import ActionView, ApprovalView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

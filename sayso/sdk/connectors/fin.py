@@ -16,9 +16,9 @@ from sayso.ids import Clock
 from sayso.json import JsonObject, JsonValue
 from sayso.network import checked_url
 from sayso.reading import read
-from sayso.sdk.connectors import load_connectors
-from sayso.sdk.database import open_store
+from sayso.sdk.connectors.load import load_connectors
 from sayso.sdk.resources.connections import Connections
+from sayso.sdk.wiring.database import open_store
 from sayso.sdk.workspace import Workspace
 from sayso.secret import Secret
 

@@ -11,7 +11,7 @@ from sayso.errors import Code, ConfigError
 from sayso.sdk.resources.actions import ActionResource
 from sayso.sdk.resources.events import EventResource
 from sayso.sdk.resources.requests import RequestResource
-from sayso.sdk.views import ActionView, EventView, RequestView
+from sayso.sdk.views.rows import ActionView, EventView, RequestView
 
 if TYPE_CHECKING:
     from sayso.sdk.container import Container

@@ -31,7 +31,7 @@ from sayso.audit.personal import Personal
 from sayso.audit.queries.query import Query
 from sayso.errors import Code
 from sayso.ids import Tenant, rfc3339
-from sayso.sdk.views import (
+from sayso.sdk.views.rows import (
     ActionView,
     ApprovalView,
     EntryView,

@@ -91,7 +91,7 @@ def rules_of(connectors: Mapping[str, Manifest | None]) -> dict[str, str]:
 
 def template(name: str) -> str:
     """One of the texts that `init` writes."""
-    return (resources.files("sayso.sdk") / "template" / name).read_text(encoding="utf-8")
+    return (resources.files("sayso.sdk.setup") / "template" / name).read_text(encoding="utf-8")
 
 
 def _without_comments(text: str) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 from sayso.connectors.draft.draft import DraftedManifest
 from sayso.connectors.manifests import FOLDER
 from sayso.errors import Code, ConfigError, RefusedError, RetryableError
-from sayso.sdk.scaffold_tables import template
+from sayso.sdk.setup.scaffold_tables import template
 from sayso.sdk.workspace import Workspace
 from sayso.secret import Secret
 
@@ -92,7 +92,7 @@ def docs_model(workspace: Workspace) -> BaseChatModel:
             next_step="set `model` in [planner] of sayso.toml, or draft from an OpenAPI document",
         )
     from sayso.agent.models import open_chat_model
-    from sayso.sdk.agent import model_settings
+    from sayso.sdk.wiring.agent import model_settings
 
     key = None if section.api_key is None else workspace.secret(section.api_key)
     return open_chat_model(model_settings(section, key))

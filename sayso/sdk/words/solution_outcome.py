@@ -6,8 +6,8 @@ from typing import assert_never
 
 from sayso.actions.approvals.repository import ApprovalStatus, DecisionChoice
 from sayso.actions.model.status import Status
-from sayso.sdk.solution_view import SolutionView, StepView
-from sayso.sdk.solution_words import join
+from sayso.sdk.views.solution import SolutionView, StepView
+from sayso.sdk.words.solution import join
 
 DONE = frozenset({Status.SUCCEEDED, Status.COMPENSATED})
 _WHY_NOT = {

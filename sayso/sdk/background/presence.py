@@ -14,8 +14,8 @@ import orjson
 
 from sayso.errors import SaysoError, logged
 from sayso.ids import to_micros
+from sayso.sdk.background.reload import LoadedView
 from sayso.sdk.client import Sayso
-from sayso.sdk.reload import LoadedView
 from sayso.sdk.resources.processes import BEAT_S, Kind
 from sayso.store.base import SqlValue, Transaction
 

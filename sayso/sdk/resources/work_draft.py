@@ -21,9 +21,9 @@ from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant, to_micros
 from sayso.money import Money
-from sayso.sdk.presenters import show_request
-from sayso.sdk.progress import settle_request
-from sayso.sdk.views import RequestView, View
+from sayso.sdk.progress.carry_on import settle_request
+from sayso.sdk.views.presenters import show_request
+from sayso.sdk.views.rows import RequestView, View
 from sayso.store.base import Reader, Row, Transaction, integer_or_none
 from sayso.store.base import text_or_none as maybe
 

@@ -20,7 +20,18 @@ from sayso.actions.model.definition import Effect
 from sayso.agent.request_row import read_request
 from sayso.ids import rfc3339
 from sayso.money import Money
-from sayso.sdk.solution_words import (
+from sayso.sdk.views.rows import (
+    ErrorView,
+    EscalationView,
+    NoteView,
+    ReceiptView,
+    View,
+    VoteView,
+    error_view,
+    escalation_view,
+    receipt_view,
+)
+from sayso.sdk.words.solution import (
     Definitions,
     SmallerAnswer,
     SolutionStepView,
@@ -37,17 +48,6 @@ from sayso.sdk.solution_words import (
     steps_of_solution,
     totals,
     undone,
-)
-from sayso.sdk.views import (
-    ErrorView,
-    EscalationView,
-    NoteView,
-    ReceiptView,
-    View,
-    VoteView,
-    error_view,
-    escalation_view,
-    receipt_view,
 )
 from sayso.store.base import Reader
 

@@ -19,15 +19,15 @@ from sayso.audit.signing.rotation import FINISH_ROTATION
 from sayso.errors import Code, ConfigError, SaysoError
 from sayso.ids import Clock, SystemClock, Tenant
 from sayso.json import JsonValue
-from sayso.sdk.action_catalog import actions_of_connector, actions_of_file
-from sayso.sdk.agent import make_knowledge, make_model
 from sayso.sdk.audit.alarms import read_alarms
 from sayso.sdk.audit.publishing import open_place
 from sayso.sdk.audit.vault_key import vault_trouble
-from sayso.sdk.database import open_store, store_name
-from sayso.sdk.orphaned_actions import find_orphans
-from sayso.sdk.policy_in_force import read_state
+from sayso.sdk.connectors.catalog import actions_of_connector, actions_of_file
 from sayso.sdk.resources.connections import check_token, read_connection, read_vault
+from sayso.sdk.setup.orphaned_actions import find_orphans
+from sayso.sdk.wiring.agent import make_knowledge, make_model
+from sayso.sdk.wiring.database import open_store, store_name
+from sayso.sdk.wiring.policy_in_force import read_state
 from sayso.sdk.workspace import Workspace, compile_policy
 from sayso.secret import Secret
 from sayso.settings import FILE_NAME, PlaceSection

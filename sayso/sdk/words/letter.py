@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sayso.sdk.solution_view import SolutionView, StepView
+from sayso.sdk.views.solution import SolutionView, StepView
 from sayso.text import plain
 
 _TITLE_CHARS = 120

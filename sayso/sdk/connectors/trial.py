@@ -28,7 +28,7 @@ from sayso.errors import Code, OutcomeUnknownError, RefusedError, RetryableError
 from sayso.ids import Clock, IdSource
 from sayso.json import JsonObject, JsonValue
 from sayso.money import Money
-from sayso.sdk.connectors import load_connectors
+from sayso.sdk.connectors.load import load_connectors
 from sayso.sdk.resources.connections import Connections
 from sayso.sdk.workspace import Workspace
 

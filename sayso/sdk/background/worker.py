@@ -8,10 +8,10 @@ from collections.abc import AsyncGenerator, Callable
 from datetime import timedelta
 
 from sayso.dispatch.embedded import EmbeddedDispatcher
+from sayso.sdk.background.reload import Reloads, following
 from sayso.sdk.client import Sayso
-from sayso.sdk.database import is_fleet
-from sayso.sdk.reload import Reloads, following
 from sayso.sdk.webhooks.sender import WebhookSender
+from sayso.sdk.wiring.database import is_fleet
 from sayso.sdk.workspace import Workspace
 
 GRACE_S = 25.0

@@ -1,0 +1,1 @@
+"""Carrying a request or an action on, and waiting for what becomes of it."""

@@ -1,0 +1,1 @@
+"""A workspace as a folder: made from a `template`, and checked."""

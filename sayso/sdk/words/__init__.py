@@ -1,0 +1,1 @@
+"""Sentences about solutions and approvals that every surface says alike."""
