@@ -27,6 +27,7 @@ from sayso.actions.model.snapshot import (
 )
 from sayso.connectors.base import Connector, EffectBook, RefundBook, SubjectBook, Warmable
 from sayso.connectors.manifest.schema import Manifest
+from sayso.connectors.person import Person, PersonBook, PersonSearch
 from sayso.connectors.setup import AccountBook, AddressBook, Setup
 
 VECTOR = Path(__file__).parents[1] / "vectors" / "connector-contract-v1.json"
@@ -38,9 +39,11 @@ PROTOCOLS = (
     RefundBook,
     AccountBook,
     AddressBook,
+    PersonBook,
+    PersonSearch,
     Setup,
 )
-VALUES = (Action, Guarantee, Undo, Resolved, Call, Receipt, Record, SeenEffect)
+VALUES = (Action, Guarantee, Undo, Resolved, Call, Receipt, Record, SeenEffect, Person)
 WORDS = (Absence, Effect, Finality)
 Json = dict[str, Any]
 

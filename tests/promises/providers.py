@@ -182,6 +182,11 @@ PROMISES: dict[str, Promise] = {
         "refused.",
         "invariant 10",
     ),
+    "connectors:person": Promise(
+        "What a connector says of a customer counts for the id or the address that it was asked "
+        "for alone; an address counts as verified where the provider itself has verified it.",
+        "invariant 4",
+    ),
     "connectors:suite-bites": Promise("The suite finds a connector that breaks a promise."),
     "connectors:proof": Promise(
         "After a lost answer the effect is found at Stripe by our reference, and somebody else's "

@@ -3,7 +3,8 @@
 Names are imported when they are first used, so that importing this package costs next to nothing.
 
 `base` is the contract, `define` the short way to an action of your own; `registry` finds them by
-name, made from a `setup`. What a connector may use: `arguments`, `ahead` (reads at once), `retry`,
+name, made from a `setup`; `customers` says whose customers each takes, `person` who one of them is.
+What a connector may use: `arguments`, `ahead` (reads at once), `retry`,
 `redaction`, `vault`, `signatures`, `email_address`, `outgoing_text`, `http`, `oauth`.
 Shipped: `stripe`, `email`, and by `manifest` those in `manifests`; `describe` and `draft` read a
 provider's own documents.
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sayso.connectors.arguments import read_args
     from sayso.connectors.base import Connector
+    from sayso.connectors.person import Person, PersonBook, PersonSearch
     from sayso.connectors.registry import Connectors
     from sayso.connectors.retry import RetryPolicy
     from sayso.connectors.setup import Address, AddressBook, Factory, Setup
@@ -28,6 +30,9 @@ _HOMES = {
     "Connector": "sayso.connectors.base",
     "Connectors": "sayso.connectors.registry",
     "Factory": "sayso.connectors.setup",
+    "Person": "sayso.connectors.person",
+    "PersonBook": "sayso.connectors.person",
+    "PersonSearch": "sayso.connectors.person",
     "RetryPolicy": "sayso.connectors.retry",
     "Secret": "sayso.secret",
     "Setup": "sayso.connectors.setup",
@@ -41,6 +46,9 @@ __all__ = [
     "Connector",
     "Connectors",
     "Factory",
+    "Person",
+    "PersonBook",
+    "PersonSearch",
     "RetryPolicy",
     "Secret",
     "Setup",

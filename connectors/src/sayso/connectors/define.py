@@ -31,6 +31,7 @@ from sayso.actions.model.definition import (
     Subject,
 )
 from sayso.actions.model.snapshot import Absence, Call, Receipt, Record, Resolved
+from sayso.connectors.customers import OWN
 from sayso.errors import Code, ConfigError, RefusedError
 from sayso.text import plain
 
@@ -174,12 +175,19 @@ def action(
 class OwnConnector:
     """Base of a connector that is written as methods; a subclass sets `name`.
 
+    Attributes:
+        customers_of: whose customers it acts on: its own; another connector's, by name, such as
+            `"stripe"`; or None for nobody's.
+        ids_hold_colons: whether its customers' ids may hold a colon.
+
     Raises:
         ConfigError: `invalid_action`, when it is made and one of its actions is not whole.
     """
 
     name: str = ""
     version: str = "1"
+    customers_of: str | None = OWN
+    ids_hold_colons: bool = False
 
     def __init__(self) -> None:
         self._own: dict[str, OwnAction[OwnConnector, Args]] = {}

@@ -12,6 +12,15 @@ def is_address(address: str) -> bool:
     return _ADDRESS.fullmatch(address) is not None and ".." not in address
 
 
+def is_same_address(one: str, other: str) -> bool:
+    """Whether two plain addresses are one: the case of letters makes no other mailbox.
+
+    Everything else counts, such as dots and what stands after a `+`: at most providers those are
+    other people's. What is no plain address is nobody's.
+    """
+    return is_address(one) and is_address(other) and one.lower() == other.lower()
+
+
 def masked(address: str) -> str:
     """An address as cards show it, such as `a…@example.com`."""
     local, _, host = address.rpartition("@")

@@ -17,12 +17,22 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TypeVar, cast
 
+from sayso.actions.customers.account import AccountNames
 from sayso.actions.model.attempt import reading
 from sayso.actions.model.definition import Action, Args, Fact, Subject, with_signed
 from sayso.actions.model.snapshot import Absence, Call, Receipt, Record, Resolved, SeenEffect
 from sayso.connectors.arguments import ECHO_LIMIT, read_args
 from sayso.connectors.base import Connector, EffectBook, RefundBook, SubjectBook, Warmable
+from sayso.connectors.customers import account_names_of, owner_of
+from sayso.connectors.email_address import is_address
 from sayso.connectors.manifests import FOLDER, manifest_names
+from sayso.connectors.person import (
+    Person,
+    PersonBook,
+    PersonSearch,
+    checked_people,
+    checked_person,
+)
 from sayso.connectors.redaction import Hiding
 from sayso.connectors.setup import AskedSettings, Factory, Setup
 from sayso.errors import Code, ConfigError, RefusedError, RetryableError
@@ -315,6 +325,49 @@ class Connectors:
         with _reading(found):
             return tuple(await self._read(found.refunds_told(kind, object_id)))
 
+    def customers_of(self, name: str) -> str | None:
+        """The connector whose customers the one of that name takes; None for nobody's."""
+        return owner_of(name, self._connectors)
+
+    def account_names(self, default: str | None = None) -> AccountNames:
+        """How account ids are read and written here.
+
+        Args:
+            default: whose an id without a provider is; None for the only one that has customers.
+
+        Raises:
+            ConfigError: `invalid_setting`, for a default that is no connector or has no customers.
+        """
+        return account_names_of(self._connectors, default)
+
+    async def person_of(self, provider: str, subject: Subject) -> Person | None:
+        """How a customer of a provider reads there; None where it cannot say, or is not here.
+
+        Raises:
+            RefusedError: `unknown_subject`.
+            RetryableError: the provider cannot be read now; `connector_failed`, when the connector
+                answered about somebody else, or raised what its contract does not know.
+        """
+        found = self._connectors.get(provider)
+        if not isinstance(found, PersonBook):
+            return None
+        with _reading(found, "person_of"):
+            return checked_person(provider, subject, await self._read(found.person_of(subject)))
+
+    async def find_people(self, provider: str, email: str) -> Sequence[Person] | None:
+        """The provider's customers of that very address, ten at most; None where it cannot say.
+
+        Raises:
+            RetryableError: the provider cannot be read now; `connector_failed`, as `person_of`.
+        """
+        found = self._connectors.get(provider)
+        if not isinstance(found, PersonSearch):
+            return None
+        if not is_address(email):
+            return ()
+        with _reading(found, "find_people"):
+            return checked_people(provider, email, await self._read(found.find_people(email)))
+
     async def close(self) -> None:
         """Close every connector, in their order; one that fails does not keep the others open.
 
@@ -406,8 +459,8 @@ def _installed(_path: tuple[str, ...]) -> Sequence[EntryPoint]:
     return tuple(entry_points(group=GROUP))
 
 
-def _reading(connector: Connector) -> AbstractContextManager[None]:
-    return reading(f"connector `{connector.name}`", f"{connector.name} in list_records")
+def _reading(connector: Connector, doing: str = "list_records") -> AbstractContextManager[None]:
+    return reading(f"connector `{connector.name}`", f"{connector.name} in {doing}")
 
 
 async def _no_bearer(connection: str) -> Secret:

@@ -19,6 +19,8 @@ from sayso.errors import Code, ConfigError, RefusedError
 from sayso.ids import Clock
 from sayso.text import plain
 
+ADDRESS_FROM = "stripe"
+"""The connector that knows the customers' addresses, unless a setting says otherwise."""
 _ADDRESS_ON_FILE = "address.fingerprint"
 
 
@@ -30,6 +32,7 @@ class EmailConnector:
         writer: the sender, the subject line, and where links may lead.
         transport: how messages leave.
         clock: for the Date header.
+        customers_of: the connector that knows the addresses: its customers are written to.
     """
 
     def __init__(
@@ -39,7 +42,9 @@ class EmailConnector:
         writer: MessageWriter,
         transport: Transport,
         clock: Clock,
+        customers_of: str = ADDRESS_FROM,
     ) -> None:
+        self.customers_of = customers_of
         self._book = book
         self._writer = writer
         self._transport = transport
@@ -176,7 +181,7 @@ def connect(setup: Setup) -> EmailConnector:
         title_template=template,
         link_hosts=frozenset(host.lower() for host in setup.texts("links")),
     )
-    source = setup.text("address_from", "stripe")
+    source = setup.text("address_from", ADDRESS_FROM)
 
     def book() -> AddressBook:
         peer = setup.peer(source)
@@ -188,7 +193,13 @@ def connect(setup: Setup) -> EmailConnector:
             )
         return peer
 
-    return EmailConnector(book=book, writer=writer, transport=_transport(setup), clock=setup.clock)
+    return EmailConnector(
+        book=book,
+        writer=writer,
+        transport=_transport(setup),
+        clock=setup.clock,
+        customers_of=source,
+    )
 
 
 def _transport(setup: Setup) -> Transport:

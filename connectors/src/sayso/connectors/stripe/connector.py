@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from sayso.actions.model.definition import Action, Args, Subject
 from sayso.actions.model.snapshot import Absence, Call, Receipt, Record, Resolved, SeenEffect
+from sayso.connectors.person import Person
 from sayso.connectors.retry import RetryPolicy
 from sayso.connectors.setup import AccountSeen, Address, Setup
 from sayso.connectors.stripe.actions import (
@@ -19,6 +20,7 @@ from sayso.connectors.stripe.actions import (
 from sayso.connectors.stripe.credits import CreditReturns, Credits
 from sayso.connectors.stripe.customer import read_customer
 from sayso.connectors.stripe.effects import effects_of, refunds_told
+from sayso.connectors.stripe.person import find_people, read_person
 from sayso.connectors.stripe.reactivation import Keeping
 from sayso.connectors.stripe.records import ProductNames, list_records
 from sayso.connectors.stripe.refunds import Refunds
@@ -140,6 +142,14 @@ class StripeConnector:
                 next_step="add it to the customer in the Stripe dashboard",
             )
         return Address(email=customer.email, name=customer.name)
+
+    async def person_of(self, subject: Subject) -> Person:
+        """See `PersonBook.person_of`; the ids are those of the customer's metadata."""
+        return await read_person(self._open()[0], subject)
+
+    async def find_people(self, email: str) -> Sequence[Person]:
+        """See `PersonSearch.find_people`."""
+        return await find_people(self._open()[0], email)
 
     async def who_am_i(self) -> AccountSeen:
         """See `AccountBook.who_am_i`."""

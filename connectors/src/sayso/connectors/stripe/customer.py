@@ -57,8 +57,8 @@ class StripeCustomer:
         return {key: value for key, value in named.items() if value}
 
 
-async def read_customer(api: StripeApi, subject: Subject) -> StripeCustomer:
-    """The subject at Stripe.
+async def retrieve_customer(api: StripeApi, subject: Subject) -> stripe.Customer:
+    """The subject at Stripe, whole.
 
     Raises:
         RefusedError: `unknown_subject`, also for a deleted customer.
@@ -71,6 +71,16 @@ async def read_customer(api: StripeApi, subject: Subject) -> StripeCustomer:
             f"stripe knows no customer `{subject.id[:40]}`",
             next_step="pass the Stripe customer id, such as cus_123",
         )
+    return found
+
+
+async def read_customer(api: StripeApi, subject: Subject) -> StripeCustomer:
+    """What is needed of the subject at Stripe.
+
+    Raises:
+        RefusedError, RetryableError: as `retrieve_customer`.
+    """
+    found = await retrieve_customer(api, subject)
     return StripeCustomer(
         id=found.id,
         created=found.created,

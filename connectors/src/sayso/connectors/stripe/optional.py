@@ -6,7 +6,7 @@ stands is ever made up: without that an answer cannot be read.
 
 | object | absent | read as |
 |---|---|---|
-| customer | `balance`, `currency`, `name`, `email` | 0, none |
+| customer | `balance`, `currency`, `name`, `email`, `phone` | 0, none |
 | charge | `disputed`, `description`, `payment_intent`, `payment_method_details` | no, none |
 | refund | `reason`, `failure_reason` | none |
 | subscription | `currency` | its items' |
@@ -22,7 +22,14 @@ from typing import Any, cast
 import orjson
 
 _NULLABLE: dict[str, dict[str, object]] = {
-    "customer": {"balance": 0, "currency": None, "name": None, "email": None, "metadata": {}},
+    "customer": {
+        "balance": 0,
+        "currency": None,
+        "name": None,
+        "email": None,
+        "phone": None,
+        "metadata": {},
+    },
     "charge": {
         "disputed": False,
         "description": None,
