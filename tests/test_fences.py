@@ -55,6 +55,7 @@ PROGRAMS = {
 """What a page may have a reader type besides `sayso`."""
 RUN_BY = {
     "README.md": "tests/test_readme.py",
+    "docs/how-to/add-a-channel.md": "tests/house/test_changes.py",
     "docs/how-to/add-a-connector.md": "tests/connectors/test_docs.py",
     "docs/how-to/hear-of-changes.md": "tests/sdk/webhooks/test_docs.py",
     "docs/how-to/test-a-connector-under-faults.md": "tests/testing/faults/test_docs.py",

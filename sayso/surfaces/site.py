@@ -1,27 +1,51 @@
-"""What `sayso serve` serves under one address: the console, Slack's clicks, and the HTTP API."""
+"""What `sayso serve` serves under one address: the console, the channels, and the HTTP API."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
+from importlib import import_module
 from socket import socket
+from typing import Final, Protocol, cast
 
 from starlette.applications import Starlette
 from starlette.responses import RedirectResponse
 from starlette.routing import BaseRoute, Mount, Route
 
+from sayso.errors import Code, ConfigError
 from sayso.sdk.background.generations import Beside, serve_generations
 from sayso.sdk.background.reload import Reloads
 from sayso.sdk.client import Sayso
+from sayso.settings import Settings
 from sayso.settings.surfaces import CONSOLE_PATH
 from sayso.surfaces.console.app import create_console
 from sayso.surfaces.console.edge import ConsoleSite
 from sayso.surfaces.http.app import create_app
 from sayso.surfaces.http.server import GRACE_S, ReplaceableApp, serve
-from sayso.surfaces.mail import mailing
 
-SLACK_PATH = "/slack/events"
-"""Where Slack sends clicks and forms to."""
+CHANNELS: Final[Mapping[str, str]] = {
+    "mail": "sayso.surfaces.mail",
+    "slack": "sayso.surfaces.slack",
+}
+"""Where people are told and asked, each by its module, whose `open_channel` is an `OpenChannel`.
+
+One that is neither of these two is on where sayso.toml has its `[channels.NAME]`.
+"""
+
+
+class OpenChannel(Protocol):
+    """Opens a channel."""
+
+    def __call__(self, sayso: Sayso, /) -> AbstractAsyncContextManager[Sequence[BaseRoute]]:
+        """Tell people what is due while it is open.
+
+        Returns:
+            The routes on which answers come in, if any do by HTTP.
+
+        Raises:
+            ConfigError: when its settings are not those of the channel.
+        """
+        ...
 
 
 async def serve_site(
@@ -41,7 +65,7 @@ async def serve_site(
 
     @asynccontextmanager
     async def live(workspace: Sayso) -> AsyncGenerator[Starlette]:
-        async with (beside or nullcontext)(workspace), _site(workspace) as app:
+        async with (beside or nullcontext)(workspace), open_site(workspace) as app:
             yield app
 
     async def serve_it(held: ReplaceableApp) -> None:
@@ -51,7 +75,8 @@ async def serve_site(
 
 
 @asynccontextmanager
-async def _site(sayso: Sayso) -> AsyncGenerator[Starlette]:
+async def open_site(sayso: Sayso) -> AsyncGenerator[Starlette]:
+    """The app of an open workspace; its channels tell what is due while it is open."""
     site = ConsoleSite(url=sayso.workspace.settings.console.url)
     routes: list[BaseRoute] = [
         Route("/", RedirectResponse(f"{CONSOLE_PATH}/")),
@@ -60,13 +85,23 @@ async def _site(sayso: Sayso) -> AsyncGenerator[Starlette]:
         Mount(CONSOLE_PATH, create_console(sayso, site=site)),
     ]
     async with AsyncExitStack() as stack:
-        if sayso.workspace.settings.slack is not None:
-            # Loaded where it is used: Slack's packages are an extra.
-            from sayso.surfaces.slack import create_slack_app
-
-            slack = await stack.enter_async_context(create_slack_app(sayso))
-            # NOTE: a mount would answer the exact path with a redirect, which Slack does not
-            # follow.
-            routes.append(Route(SLACK_PATH, slack))
-        await stack.enter_async_context(mailing(sayso))
+        for channel in _channels(sayso.workspace.settings):
+            routes += await stack.enter_async_context(channel(sayso))
         yield Starlette(routes=[*routes, Mount("/", create_app(sayso))])
+
+
+def _channels(settings: Settings) -> list[OpenChannel]:
+    """Those that are set up."""
+    unknown = sorted(settings.channels.keys() - CHANNELS.keys())
+    if unknown:
+        raise ConfigError(
+            Code.INVALID_SETTING,
+            f"`channels.{unknown[0]}`: there is no such channel",
+            next_step=f"there are {', '.join(f'`{name}`' for name in CHANNELS)}",
+        )
+    wanted = set(settings.channels)
+    wanted |= {"slack"} if settings.slack is not None else set()
+    wanted |= {"mail"} if any(person.email for person in settings.people) else set()
+    # Loaded where it is used: the packages of some, such as Slack's, are an extra.
+    modules = [import_module(CHANNELS[name]) for name in CHANNELS if name in wanted]
+    return [cast("OpenChannel", module.open_channel) for module in modules]

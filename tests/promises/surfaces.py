@@ -55,6 +55,11 @@ PROMISES: dict[str, Promise] = {
         "An e-mail shows the whole solution and a link to it; nothing is decided by it, and its "
         "link opens nothing without signing in.",
     ),
+    "channels:apart": Promise(
+        "Whoever tells people, by whatever channel, is told of everything by the outbox, at least "
+        "once and in the newest version, with tries of its own; one that fails, comes later or "
+        "comes back costs no other anything, and has missed nothing.",
+    ),
     "console:together": Promise(
         "Several solutions of one rule are answered with one yes whose digest has each of them and "
         "the total; each is a transaction of its own, and what changed drops out.",
@@ -521,6 +526,10 @@ PROMISES: dict[str, Promise] = {
     ),
     "house:pages": Promise(
         "Every fenced block of the pages is read as what it is, or says why not.",
+    ),
+    "house:changes": Promise(
+        "A channel is a folder and a line: what common changes touch is counted, in a copy in "
+        "which each is made and works.",
     ),
     "house:codes": Promise(
         "Every error code is documented with its status and class, and none is unused."

@@ -1,17 +1,28 @@
-"""The outbox: what surfaces still have to tell, each row by one of them at a time."""
+"""The outbox: what surfaces still have to tell, each row by one of them at a time.
+
+A topic is read by its first consumer itself, as the cards of approvals are by Slack. Every further
+one has a queue of its own (`subscribe`), with its own rows, attempts and leases; what is put into
+the topic is put into each queue by the same statement, in the transaction of what it tells of.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import cast
 
 import orjson
 
+from sayso.errors import Code, ConfigError
 from sayso.ids import Tenant, to_micros
 from sayso.json import JsonValue
 from sayso.sdk.resources.base import Resource
 from sayso.store.base import Row, Transaction, integer, text
+
+_CONSUMERS = "consumers"
+"""The topic under which the queues are noted, by their names."""
+_CONSUMER = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +51,42 @@ class OutboxRow:
 class OutboxResource(Resource):
     """Leases rows to whoever sends them."""
 
+    async def subscribe(self, consumer: str, topic: str) -> str:
+        """The queue in which a consumer reads a topic by itself; made with the first call.
+
+        Args:
+            consumer: who reads, such as `mail`; the same name every time.
+
+        Returns:
+            The queue's name, which `due`, `due_cards` and `find` take as a topic.
+
+        Guarantees: what was put into the topic, before it was made or while its consumer had left,
+        is due in it once, as long as the topic holds it; what its consumer has told is not.
+
+        Raises:
+            ConfigError: `invalid_setting` for a name that is none.
+        """
+        queue, store = _queue(consumer, topic), self._container.store
+        now, tenant = self._now(), self._container.tenant
+        known = await self.find(_CONSUMERS, queue)
+        if known is None or known.state:
+            await store.write(lambda tx: tx.run("outbox.subscribe", tenant=tenant, queue=queue))
+        # Whatever is put from here on is put into the queue as well. What was before, or was put by
+        # a server of before, is added once; it is looked for outside of the writers' turn.
+        names = {"tenant": tenant, "topic": topic, "queue": queue}
+        if await store.read(lambda reader: reader.one("outbox.missed", **names)) is not None:
+            await store.write(lambda tx: tx.run("outbox.catch_up", **names, now=now))
+        return queue
+
+    async def unsubscribe(self, consumer: str, topic: str) -> None:
+        """Put nothing into a consumer's queue from now on; what is in it stays, to come back to."""
+        queue, tenant = _queue(consumer, topic), self._container.tenant
+        await self._container.store.write(
+            lambda tx: tx.run("outbox.unsubscribe", tenant=tenant, queue=queue)
+        )
+
     async def due(self, topic: str, *, limit: int) -> list[OutboxRow]:
-        """Rows of a topic that are to be told now, oldest first."""
+        """Rows of a topic or a queue that are to be told now, oldest first."""
         now, tenant = self._now(), self._container.tenant
         rows = await self._container.store.read(
             lambda reader: reader.all(
@@ -112,6 +157,16 @@ class OutboxResource(Resource):
 
     def _now(self) -> int:
         return to_micros(self._container.clock.now())
+
+
+def _queue(consumer: str, topic: str) -> str:
+    if not _CONSUMER.fullmatch(consumer):
+        raise ConfigError(
+            Code.INVALID_SETTING,
+            f"`{consumer[:40]}` is no name of a consumer",
+            next_step="use up to 32 lower-case letters, digits, `_` and `-`",
+        )
+    return f"{topic}.{consumer}"
 
 
 def _read(row: Row) -> OutboxRow:

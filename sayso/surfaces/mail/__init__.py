@@ -1,6 +1,6 @@
 """E-mails to people who may decide: reminders and escalations, each with the whole solution.
 
-    async with mailing(sayso):  # while it is open, what is due is sent
+    async with open_channel(sayso):  # while it is open, what is due is sent
         ...
 
 INVARIANT: nothing is decided by an e-mail. Its link leads to the solution's page, where whoever
@@ -9,21 +9,15 @@ opens it has to be signed in; it has no token, and whoever forwards it gives not
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncGenerator, Mapping
 from typing import Protocol
 
-from sayso.actions.approvals.reminders import MAIL_TOPIC
+from sayso.actions.approvals.reminders import REMINDER_TOPIC
 from sayso.actions.approvals.repository import ApprovalStatus
-from sayso.errors import (
-    OutcomeUnknownError,
-    RefusedError,
-    SaysoError,
-    logged,
-    logged_with_frames,
-)
+from sayso.errors import OutcomeUnknownError, RefusedError, logged
+from sayso.sdk.background.telling import telling
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.outbox import OutboxRow
 from sayso.sdk.words.letter import letter_of
@@ -31,9 +25,7 @@ from sayso.settings.surfaces import CONSOLE_PATH
 
 logger = logging.getLogger("sayso.mail")
 
-LOOK_EVERY_S = 2.0
-_LEASE_S = 120.0
-_BATCH = 20
+CHANNEL = "mail"
 
 
 class MailSender(Protocol):
@@ -45,7 +37,7 @@ class MailSender(Protocol):
 
 
 class Mailer:
-    """Sends what is due. Any number of processes may run one.
+    """Writes to people about one row.
 
     Args:
         addresses: e-mail addresses by person, as sayso.toml has them.
@@ -56,29 +48,10 @@ class Mailer:
         self._post = post
         self._addresses = addresses
 
-    async def run(self) -> None:
-        """Serve until cancelled."""
-        while True:
-            try:
-                await self.step()
-            except SaysoError as error:
-                logger.warning("e-mails cannot be sent now: %s", logged(error))
-            except Exception as error:  # noqa: BLE001  (one strange one must not stop the others)
-                logger.error("an e-mail could not be made: %s", logged_with_frames(error))  # noqa: TRY400
-            await asyncio.sleep(LOOK_EVERY_S)
-
-    async def step(self) -> int:
-        """Send what is due now; how many e-mails were handed over."""
-        sent = 0
-        for row in await self._sayso.outbox.due(MAIL_TOPIC, limit=_BATCH):
-            if await self._sayso.outbox.lease(row, _LEASE_S):
-                sent += await self._tell(row)
-        return sent
-
-    async def _tell(self, row: OutboxRow) -> int:
+    async def tell(self, row: OutboxRow) -> None:
+        """Write to everybody who may decide about a solution that still waits."""
         sayso = self._sayso
         view = await sayso.solutions.get(row.key, tenant=row.tenant)
-        sent = 0
         # Each step of a plan is reminded of, at the same time; people are written to once.
         if view.status == ApprovalStatus.PENDING and view.id == row.key:
             roles = frozenset(view.roles)
@@ -107,24 +80,15 @@ class Mailer:
                 except (RefusedError, OutcomeUnknownError) as error:
                     # Not taken, or perhaps taken: neither is better for being sent again.
                     logger.warning("an e-mail was not confirmed: %s", logged(error))
-                    continue
-                sent += 1
-        await sayso.outbox.sent(row, {"told": True})
-        return sent
 
 
 @contextlib.asynccontextmanager
-async def mailing(sayso: Sayso) -> AsyncGenerator[None]:
+async def open_channel(sayso: Sayso) -> AsyncGenerator[tuple[()]]:
     """Send while the block runs; nothing where nobody has an address, or no e-mail is set up."""
     addresses = {one.id: one.email for one in sayso.workspace.settings.people if one.email}
     post = sayso.post
     if not addresses or post is None:
-        yield
+        yield ()
         return
-    task = asyncio.create_task(Mailer(sayso, post, addresses).run(), name="sayso mail")
-    try:
-        yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+    async with telling(sayso, CHANNEL, {REMINDER_TOPIC: Mailer(sayso, post, addresses).tell}):
+        yield ()

@@ -16,7 +16,14 @@ crash loses.
 """
 
 from sayso.block_kit import check_blocks
-from sayso.surfaces.slack.app import SlackApp, create_slack_app
+from sayso.surfaces.slack.app import SlackApp, create_slack_app, open_channel
 from sayso.surfaces.slack.card import SlackMessage, build_message
 
-__all__ = ["SlackApp", "SlackMessage", "build_message", "check_blocks", "create_slack_app"]
+__all__ = [
+    "SlackApp",
+    "SlackMessage",
+    "build_message",
+    "check_blocks",
+    "create_slack_app",
+    "open_channel",
+]

@@ -18,7 +18,7 @@ from sayso.errors import Code, ConfigError, RetryableError, SaysoError, logged
 from sayso.ids import monotonic_s
 from sayso.json import JsonValue
 from sayso.sdk.client import Sayso
-from sayso.settings.surfaces import CONSOLE_PATH
+from sayso.settings.surfaces import CONSOLE_PATH, SLACK_PATH
 from sayso.surfaces.slack.answers import Answering
 from sayso.surfaces.slack.bolt import Bolt, Replays
 from sayso.surfaces.slack.channel import Channel
@@ -260,3 +260,11 @@ def create_slack_app(
         ConfigError: `invalid_setting` without `[slack]`; `missing_secret`.
     """
     return SlackApp(sayso, pace=pace, patience=patience, monotonic=monotonic)
+
+
+@contextlib.asynccontextmanager
+async def open_channel(sayso: Sayso) -> AsyncGenerator[tuple[Route, ...]]:
+    """The same for `sayso serve`, which gives Slack its path."""
+    async with create_slack_app(sayso) as slack:
+        # NOTE: a mount would answer the exact path with a redirect, which Slack does not follow.
+        yield (Route(SLACK_PATH, slack),)

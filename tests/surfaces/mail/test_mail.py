@@ -14,14 +14,17 @@ import pytest
 from surfaces.console.served_console import LETTER, ServedConsole, open_console
 from surfaces.slack.slack_team import settings_for
 
+from sayso.actions.approvals.reminders import REMINDER_TOPIC
 from sayso.connectors.email.connector import EmailConnector
 from sayso.connectors.email.message import MessageWriter
 from sayso.connectors.email.transport import FileTransport
 from sayso.connectors.setup import Address
 from sayso.errors import Code, RefusedError, SaysoError
 from sayso.ids import SystemClock
+from sayso.sdk.background.telling import Telling
+from sayso.sdk.client import Sayso
 from sayso.sdk.views.solution import SolutionView
-from sayso.surfaces.mail import Mailer
+from sayso.surfaces.mail import CHANNEL, Mailer
 from sayso.surfaces.slack import create_slack_app
 from sayso.testing.clock import FakeClock
 from sayso.testing.slack import FakeSlack, FaultKind, SlackFault
@@ -37,6 +40,20 @@ class Nobody:
         raise RefusedError(Code.NOT_FOUND, f"there is no address of {subject}")
 
 
+class Posting:
+    """Sends as `sayso serve` does, when a test says so."""
+
+    def __init__(self, sayso: Sayso, mailer: Mailer, out: Path) -> None:
+        self._telling = Telling(sayso, CHANNEL, {REMINDER_TOPIC: mailer.tell})
+        self._out = out
+
+    async def step(self) -> int:
+        """Send what is due; how many letters were handed over."""
+        before = len(list(self._out.glob("*.eml")))
+        await self._telling.step()
+        return len(list(self._out.glob("*.eml"))) - before
+
+
 @asynccontextmanager
 async def reminded(
     folder: Path,
@@ -44,7 +61,7 @@ async def reminded(
     slack: Mapping[str, object] | None = None,
     name: str = "Ben Okafor",
     **more: object,
-) -> AsyncGenerator[tuple[ServedConsole, Mailer, SolutionView, Path]]:
+) -> AsyncGenerator[tuple[ServedConsole, Posting, SolutionView, Path]]:
     """A solution of which people are reminded after an hour, and who writes to them."""
     tables: dict[str, Any] = {} if slack is None else {"slack": slack}
     clock = FakeClock()
@@ -61,7 +78,8 @@ async def reminded(
         folder, clock=clock, approvals=approvals, console=console_section, name=name, **tables
     ) as console:
         view = await console.ask()
-        yield console, Mailer(console.sayso, post, ADDRESSES), view, out
+        mailer = Mailer(console.sayso, post, ADDRESSES)
+        yield console, Posting(console.sayso, mailer, out), view, out
 
 
 async def pass_time(console: ServedConsole, minutes: int) -> None:

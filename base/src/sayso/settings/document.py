@@ -379,6 +379,8 @@ class Settings(Section):
             how many of its calls leave at most, such as `25/s`; `region` likewise says where its
             provider keeps what it is sent.
         connections: OAuth connections by name.
+        channels: settings by channel name, checked by the channel itself: where people are told
+            and asked besides Slack and e-mail.
         inbound: providers' webhooks by the name in their address.
         identity: who asserts who the customer is, by name.
         actions: Python files with own connectors, as globs relative to the workspace.
@@ -407,6 +409,7 @@ class Settings(Section):
     vault: VaultSection = VaultSection()
     connectors: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
     connections: Mapping[Name, ConnectionSection] = Field(default_factory=dict)
+    channels: Mapping[Name, Mapping[str, Any]] = Field(default_factory=dict)
     actions: tuple[str, ...] = ()
 
     @model_validator(mode="after")

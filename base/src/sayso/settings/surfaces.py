@@ -15,6 +15,8 @@ from sayso.settings.base import Name, Reference, Section, Url
 
 CONSOLE_PATH = "/console"
 """Where people open the console, under the address of `sayso serve`."""
+SLACK_PATH = "/slack/events"
+"""Where Slack sends clicks and forms to, likewise."""
 _LEAST_CANARIES = 0.01
 
 

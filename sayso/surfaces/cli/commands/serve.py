@@ -20,7 +20,7 @@ from sayso.sdk.background.presence import Presence
 from sayso.sdk.background.reload import Reloads
 from sayso.sdk.client import Sayso
 from sayso.sdk.workspace import Workspace
-from sayso.settings.surfaces import CONSOLE_PATH
+from sayso.settings.surfaces import CONSOLE_PATH, SLACK_PATH
 from sayso.surfaces.cli.console_link import console_link, only_person
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out
@@ -54,7 +54,7 @@ def serve(
 ) -> int:
     """Serve the console, HTTP and Slack, and run what is due."""
     from sayso.serving import listen
-    from sayso.surfaces.site import SLACK_PATH, serve_site
+    from sayso.surfaces.site import serve_site
 
     out = Out(as_json=as_json)
     loaded = Workspace.load(find_workspace(workspace), os.environ)

@@ -18,8 +18,6 @@ from sayso.store.base import Reader, Transaction
 
 REMINDER_TOPIC = "reminder"
 """The topic of the outbox for surfaces that can call people; its keys are approval ids."""
-MAIL_TOPIC = "reminder.mail"
-"""The same for the surface that writes e-mails to them, since each surface tells by itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,8 +95,7 @@ class Reminders:
         pseudonym = self._personal.pseudonym(tx, row.tenant, row.subject.id, now)
         log = self._ledger.log
         told = tell(tx, log, row, approval, kind, pseudonym=pseudonym, data=data)
-        for topic in (REMINDER_TOPIC, MAIL_TOPIC):
-            tx.run("outbox.put", tenant=row.tenant, topic=topic, key=approval.id, now=now)
+        tx.run("outbox.put", tenant=row.tenant, topic=REMINDER_TOPIC, key=approval.id, now=now)
         if kind is EntryKind.APPROVAL_ESCALATED:
             show_again(tx, row.tenant, approval.id, now)  # the card says who may decide now
         return told

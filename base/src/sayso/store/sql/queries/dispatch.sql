@@ -29,11 +29,17 @@ update request set due_at = :now where due_at > :latest;
 -- name: bring_forward_card
 update outbox set due_at = :now where id in (
     select id from outbox
-    where tenant in (select tenant from log_head) and topic = 'approval'
+    where tenant in (select tenant from log_head) and topic in (
+            select 'approval' union all select key from outbox
+            where tenant in (select tenant from log_head) and topic = 'consumers'
+                and substr(key, 1, 9) = 'approval.')
         and due_at > :latest and state = '{}'
     union all
     select id from outbox
-    where tenant in (select tenant from log_head) and topic = 'approval'
+    where tenant in (select tenant from log_head) and topic in (
+            select 'approval' union all select key from outbox
+            where tenant in (select tenant from log_head) and topic = 'consumers'
+                and substr(key, 1, 9) = 'approval.')
         and due_at > :latest and state <> '{}');
 
 -- The lease of a token's refresh, which whoever wants the token waits for.

@@ -1,15 +1,54 @@
+-- A row for the topic itself, and one for the queue of each further consumer of it: whose name is
+-- `TOPIC.CONSUMER`, and which is noted under the topic `consumers`, with an empty state.
 -- name: put (count unread)
-insert into outbox (tenant, topic, key, version, due_at) values (:tenant, :topic, :key, 1, :now)
+insert into outbox (tenant, topic, key, version, due_at)
+select :tenant, queue, :key, 1, cast(:now as bigint) from (
+    select cast(:topic as text) as queue
+    union all
+    select key from outbox where tenant = :tenant and topic = 'consumers' and state = '{}'
+        and substr(key, 1, length(:topic) + 1) = :topic || '.'
+) as queues where true
 on conflict (tenant, topic, key) do update set version = outbox.version + 1, due_at = :now;
 
 -- name: put_for_action (count unread)
 insert into outbox (tenant, topic, key, version, due_at)
-select tenant, :topic, id, 1, cast(:now as bigint) from approval
-where tenant = :tenant and id = coalesce(
+select :tenant, queue, approval.id, 1, cast(:now as bigint) from (
+    select cast(:topic as text) as queue
+    union all
+    select key from outbox where tenant = :tenant and topic = 'consumers' and state = '{}'
+        and substr(key, 1, length(:topic) + 1) = :topic || '.'
+) as queues cross join approval
+where approval.tenant = :tenant and approval.id = coalesce(
     (select max(id) from approval where tenant = :tenant and action_id = :action_id),
     -- A step that needed nobody is shown with the others of its plan.
     (select min(id) from approval where tenant = :tenant and request_id = :request_id))
 on conflict (tenant, topic, key) do update set version = outbox.version + 1, due_at = :now;
+
+-- name: subscribe
+insert into outbox (tenant, topic, key, version) values (:tenant, 'consumers', :queue, 1)
+on conflict (tenant, topic, key) do update set state = '{}';
+
+-- name: unsubscribe
+update outbox set state = '{"left": true}'
+where tenant = :tenant and topic = 'consumers' and key = :queue;
+
+-- What of a topic a consumer's queue lacks, or has in an older version.
+-- name: missed
+select whole.id from outbox as whole
+left join outbox as had
+    on had.tenant = whole.tenant and had.topic = :queue and had.key = whole.key
+where whole.tenant = :tenant and whole.topic = :topic
+    and (had.version is null or had.version < whole.version) limit 1;
+
+-- name: catch_up
+insert into outbox (tenant, topic, key, version, due_at)
+select whole.tenant, cast(:queue as text), whole.key, whole.version, cast(:now as bigint)
+from outbox as whole
+left join outbox as had
+    on had.tenant = whole.tenant and had.topic = :queue and had.key = whole.key
+where whole.tenant = :tenant and whole.topic = :topic
+    and (had.version is null or had.version < whole.version)
+on conflict (tenant, topic, key) do update set version = excluded.version, due_at = :now;
 
 -- name: due
 -- So many of those that were sent already and so many of the others: neither kind waits for the other.

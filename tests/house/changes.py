@@ -1,0 +1,91 @@
+"""Changes that somebody makes to the house, each as small as it can be made, with its own test."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fences import fences_of
+from tree import ROOT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What is typed for one change.
+
+    Attributes:
+        new: files that are made, by path. edits: of files that are there: what is replaced by what.
+        test: the file of the change's own test, which passes once all of it is made.
+        most: so many files may be touched, its test among them.
+    """
+
+    test: str
+    most: int
+    new: Mapping[str, str]
+    edits: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
+
+    @property
+    def files(self) -> frozenset[str]:
+        """All that are touched."""
+        return frozenset({*self.new, *self.edits})
+
+    def make(self, root: Path) -> None:
+        """Make it in a copy of the tree; the tree itself is never touched."""
+        for name, text in self.new.items():
+            path = root / name
+            assert not path.exists(), f"{name} is there already"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        for name, edits in self.edits.items():
+            path = root / name
+            whole = path.read_text(encoding="utf-8")
+            for old, new in edits.items():
+                assert whole.count(old) == 1, f"{name} has not once: {old}"
+                whole = whole.replace(old, new)
+            path.write_text(whole, encoding="utf-8")
+
+
+def _of_page(name: str, language: str) -> str:
+    """The only block of a language on a page: what a reader copies."""
+    (found,) = (one.body for one in fences_of(ROOT / name) if one.language == language)
+    return found
+
+
+_CHANNEL_PAGE = "docs/how-to/add-a-channel.md"
+CHANNEL = Change(
+    test="tests/surfaces/test_pager.py",
+    most=4,
+    new={
+        "sayso/surfaces/pager/__init__.py": _of_page(_CHANNEL_PAGE, "python"),
+        "tests/surfaces/test_pager.py": '''\
+import asyncio
+from pathlib import Path
+
+from actions.steps import propose, stock
+from support.shop_workspace import open_shop
+
+from sayso.surfaces.site import open_site
+
+
+async def test_a_card_is_paged(tmp_path: Path) -> None:
+    """By a server whose settings have the channel; what waited before is told as well."""
+    pages = tmp_path / "pages.txt"
+    pages.touch()
+    async with open_shop(tmp_path / "shop", channels={"pager": {"file": str(pages)}}) as opened:
+        stock(opened, "o1", "o2")
+        await propose(opened, order="o1")
+        async with open_site(opened.sayso), asyncio.timeout(20):
+            while "pending: $" not in pages.read_text():
+                await asyncio.sleep(0.01)
+''',
+    },
+    edits={
+        "sayso/surfaces/site.py": {
+            '    "slack": "sayso.surfaces.slack",\n': '    "slack": "sayso.surfaces.slack",\n'
+            + _of_page(_CHANNEL_PAGE, "text"),
+        },
+    },
+)
+
+CHANGES: Mapping[str, Change] = {"a channel": CHANNEL}
