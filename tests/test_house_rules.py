@@ -42,7 +42,7 @@ JSON_EDGE = {
     "sayso/audit/evidence/data.py": "entries' data, as JSON",
     "sayso/audit/exports/parquet.py": "pyarrow's tables",
     "sayso/audit/queries/query.py": "a query's values by their field",
-    "sayso/audit/unreadable.py": "a stored entry, as JSON",
+    "sayso/audit/authority/state.py": "a stored entry, as JSON",
     "sayso/audit/rules/limits.py": "limits as entries state them, as JSON",
     "sayso/audit/rules/replayed.py": "lives that are put aside, as JSON",
     "sayso/audit/verifier/walk.py": "orjson's or json's decoded bodies",

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from sayso.actions.model.status import FINAL, NOT_DONE, START, TRANSITIONS, Status, check_transition
+from sayso.actions.model.ledger import check_transition
+from sayso.actions.model.status import FINAL, NOT_DONE, START, TRANSITIONS, Status
 from sayso.audit.entry import EntryKind
 from sayso.errors import Code, IntegrityError
 

@@ -25,10 +25,10 @@ from bench.throughput.flow import Place
 from sayso.actions.model.action_row import read_action
 from sayso.actions.model.digest import call_key, hash_of
 from sayso.actions.policy.evaluator import bound_digest
+from sayso.audit.authority.keyring import ROW, sealed_bytes
 from sayso.audit.entry import Json
 from sayso.audit.log import AuditLog
 from sayso.audit.personal import Personal
-from sayso.audit.row_seal import ROW, sealed_bytes
 from sayso.audit.signed_note.note import Checkpoint, sign_checkpoint
 from sayso.audit.tree.merkle import Frontier, leaf_hash
 from sayso.ids import IdSource, SystemClock, Tenant

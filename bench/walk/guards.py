@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sayso.actions.approvals import approver, decision, repository, service, solution
+from sayso.actions.approvals import decision, repository, service, solution
 from sayso.actions.controls import kill_switch, manual_resolution
 from sayso.actions.engine import claim, engine, reconcile
 from sayso.actions.limits import following, reservations
@@ -93,7 +93,7 @@ class _Nobody:
 
 
 def _own_request() -> Patches:
-    yield approver, "ActorKind", _Nobody
+    yield decision, "ActorKind", _Nobody
 
 
 def _digest() -> Patches:
@@ -126,7 +126,7 @@ def _expiry() -> Patches:
 
 
 def _quorum() -> Patches:
-    original = approver.approvers_of
+    original = decision.approvers_of
 
     def of(*args: Any) -> Any:
         found = original(*args)
@@ -143,7 +143,7 @@ def _role() -> Patches:
     def every(reader: Any, approval: Any, roles: Any) -> Any:
         return frozenset(approval.roles)
 
-    yield approver, "counted_roles", every
+    yield decision, "counted_roles", every
 
 
 def _tenant() -> Patches:
@@ -154,7 +154,7 @@ def _tenant() -> Patches:
 
 
 def _removed_person() -> Patches:
-    original = approver.approvers_of
+    original = decision.approvers_of
 
     def of(reader: Any, votes: Any, approval: Any, directory: Any) -> Any:
         found = original(reader, votes, approval, directory)

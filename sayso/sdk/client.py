@@ -6,7 +6,6 @@ import asyncio
 import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
@@ -353,10 +352,6 @@ class Sayso(Nouns):
         from sayso.sdk.resources.figures import read_figures
 
         return await read_figures(self.container, self.tenant if tenant is None else Tenant(tenant))
-
-    def now(self) -> datetime:
-        """The moment by the workspace's clock, aware UTC."""
-        return self.container.clock.now()
 
     async def version(self) -> int:
         """A number that differs after any process has committed; cheap, for wake-ups."""

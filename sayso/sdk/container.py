@@ -38,7 +38,6 @@ from sayso.agent.base import Planner
 from sayso.agent.people_question import renewing
 from sayso.agent.requests import Requests
 from sayso.audit.authority.keyring import Keyring
-from sayso.audit.authority.limits_by_log import LimitsByLog
 from sayso.audit.authority.log_directory import Follower, LogDirectory
 from sayso.audit.erasure import Erasures
 from sayso.audit.holds import Holds
@@ -349,7 +348,7 @@ def _lay_ground(
     people = files_of_settings(settings, to_micros(clock.now()))
     directory = LogDirectory(Follower(log, keyring), log, tenant, people)
     compensation = Compensation(registry=registry, personal=personal, ids=ids)
-    by_log = CountersByLog(LimitsByLog(directory), personal, keyring)
+    by_log = CountersByLog(directory, personal, keyring)
     limits = LimitReservations(log, by_log)
     ledger = Ledger(log, compensation.step_ended, limits.follow, keyring)
     timers = _timers(settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sayso.errors import Code, ConfigError
@@ -72,6 +73,10 @@ class Nouns:
                 next_step="use `async with Sayso.open(…) as sayso:`",
             )
         return self._container
+
+    def now(self) -> datetime:
+        """The moment by the workspace's clock, aware UTC."""
+        return self.container.clock.now()
 
     # ---- the nouns -----------------------------------------------------------------------------
 

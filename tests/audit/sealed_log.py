@@ -18,7 +18,7 @@ from sayso.audit.segments.segment import (
     tenant_folder,
     write_segment,
 )
-from sayso.audit.signed_note.keytext import encode64
+from sayso.audit.signed_note.note import encode64
 from sayso.audit.tree.merkle import LeafHashes, inclusion_proof, leaf_hash
 
 COUNT = 256

@@ -10,8 +10,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
-from sayso.audit.signed_note.keytext import encode64
-from sayso.audit.signed_note.note import Checkpoint, Ed25519Signer, sign_checkpoint
+from sayso.audit.signed_note.note import Checkpoint, Ed25519Signer, encode64, sign_checkpoint
 from sayso.audit.signing.rotation import Rotation
 from sayso.audit.tree.merkle import Frontier, leaf_hash
 

@@ -23,8 +23,7 @@ from audit.sealed_log import SealedLog
 from audit.small_log import SmallLog, frontier_of, signer_of
 
 from sayso.audit.signed_note.cosignature import Cosigner, Ed25519Cosigner, MlDsaCosigner
-from sayso.audit.signed_note.keytext import encode64
-from sayso.audit.signed_note.note import parse_note
+from sayso.audit.signed_note.note import encode64, parse_note
 from sayso.audit.signing.rotation import Rotation
 from sayso.audit.tree.files import write_tiles
 from sayso.audit.tree.merkle import (

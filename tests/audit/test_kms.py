@@ -11,11 +11,11 @@ from audit.small_log import plain_entry
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from sayso.audit.log import AuditLog
-from sayso.audit.signed_note.keytext import encode64
 from sayso.audit.signed_note.note import (
     Checkpoint,
     Ed25519Signer,
     Verifier,
+    encode64,
     open_checkpoint,
     sign_checkpoint,
 )

@@ -20,9 +20,14 @@ from sayso.actions.approvals.repository import (
     move_approval,
     read_approval,
 )
-from sayso.actions.model.action_row import ActionRow, all_columns, get_action, read_action
+from sayso.actions.model.action_row import (
+    COLUMNS_WITH_ARGS,
+    ActionRow,
+    all_columns,
+    get_action,
+    read_action,
+)
 from sayso.actions.model.ledger import Ledger, entry_of
-from sayso.actions.model.projection import COLUMNS_WITH_ARGS
 from sayso.actions.model.status import Status
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
 from sayso.audit.meaning import ROWS, Meant, differing

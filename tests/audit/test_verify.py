@@ -20,7 +20,7 @@ errors ids money verdicts
 audit audit.entry audit.fields audit.io_errors audit.log_of_logs audit.safe_open audit.verify
 audit.segments audit.segments.sealed audit.segments.segment
 audit.signed_note audit.signed_note.consistency_proof
-audit.signed_note.cosignature audit.signed_note.cosigned_checkpoints audit.signed_note.keytext
+audit.signed_note.cosignature audit.signed_note.cosigned_checkpoints
 audit.signed_note.note audit.signed_note.timestamps audit.signed_note.witness_policy
 audit.signing audit.signing.keys audit.signing.rotation
 audit.tree audit.tree.merkle audit.tree.tiles
@@ -42,7 +42,7 @@ audit.rules.people
 audit.rules.passkeys audit.rules.policy audit.rules.quorum audit.rules.requests
 audit.rules.transitions audit.rules.replayed
 audit.rules.repairs
-audit.event audit.request_digests audit.row_seal
+audit.event audit.request_digests
 audit.verifier.damage audit.verifier.finding
 """
 """What a verification needs of ours; nothing may be added without a thought."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sayso.audit.log_of_logs import LOGS
-from sayso.audit.signed_note.keytext import encode64
+from sayso.audit.signed_note.note import encode64
 from sayso.errors import Code, ConfigError, IntegrityError
 from sayso.ids import Tenant, rfc3339
 from sayso.sdk.views.rows import View

@@ -7,8 +7,8 @@ from typing import Any
 
 import orjson
 
+from sayso.audit.authority.state import read_body
 from sayso.audit.personal import Personal
-from sayso.audit.unreadable import read_body
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant, rfc3339
 from sayso.store.base import Reader, Row, text

@@ -28,7 +28,7 @@ from sayso.sdk.privacy.views import (
     erasure_view,
     hold_view,
 )
-from sayso.sdk.resources.inputs import cursor_of, page_of
+from sayso.sdk.resources.base import cursor_of, page_of
 from sayso.sdk.resources.people import check_keeper, check_role, roles_of
 from sayso.sdk.resources.tokens import Scope, Token
 from sayso.store.base import text

@@ -11,8 +11,7 @@ from sayso.actions.model.status import FINAL, Status
 from sayso.agent.request_row import get_request
 from sayso.errors import Code, RefusedError
 from sayso.sdk.connectors.catalog import ActionTypesView, show_action_types
-from sayso.sdk.resources.base import Resource
-from sayso.sdk.resources.inputs import as_state, cursor_of, page_of
+from sayso.sdk.resources.base import Resource, as_state, cursor_of, page_of
 from sayso.sdk.views.presenters import ahead_of_action_view, held_view, show_action
 from sayso.sdk.views.rows import ActionView, action_view
 from sayso.store.base import Reader, SqlValue, Transaction

@@ -16,8 +16,7 @@ from sayso.json import JsonValue
 from sayso.money import Money
 from sayso.sdk.progress.carry_on import carry_on, carry_out, judging_anew
 from sayso.sdk.resources.actions import ActionResource
-from sayso.sdk.resources.base import Resource
-from sayso.sdk.resources.inputs import as_choice, as_state, cursor_of, page_of
+from sayso.sdk.resources.base import Resource, as_choice, as_state, cursor_of, page_of
 from sayso.sdk.views.presenters import show_action, show_approval, show_approvals
 from sayso.sdk.views.rows import ActionView, ApprovalView, action_view, approval_view
 from sayso.store.base import Reader, SqlValue, Transaction

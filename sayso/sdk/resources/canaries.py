@@ -19,10 +19,14 @@ from sayso.actions.approvals.answer import (
     signed_yes,
     yes_statement,
 )
-from sayso.actions.approvals.approver import check_approver
 from sayso.actions.approvals.canary import CanaryCard, CanaryMistake, make_card, mistakes_for
 from sayso.actions.approvals.canary import fits as _fits
-from sayso.actions.approvals.decision import DIGEST_PREFIX, check_lower, check_reason
+from sayso.actions.approvals.decision import (
+    DIGEST_PREFIX,
+    check_approver,
+    check_lower,
+    check_reason,
+)
 from sayso.actions.approvals.repository import (
     DecisionChoice,
     action_of,
@@ -278,6 +282,16 @@ class CanaryResource(Resource):
         return await self._container.store.read(
             lambda reader: self._view(reader, _row(reader, where, canary_id))
         )
+
+    async def find(self, approval_id: str) -> CanaryView | None:
+        """The same; None for the id of a true approval, or of nothing."""
+        where = self._tenant(None)
+
+        def work(reader: Reader) -> CanaryView | None:
+            row = reader.one("canary.by_id", tenant=where, id=approval_id)
+            return None if row is None else self._view(reader, row)
+
+        return await self._container.store.read(work)
 
     async def smaller(
         self,

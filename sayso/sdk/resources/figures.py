@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sayso.actions.model.status import Status
 from sayso.agent.request_row import RequestStatus
-from sayso.audit.unreadable import as_stored
+from sayso.audit.authority.state import as_stored
 from sayso.ids import Tenant
 from sayso.sdk.container import Container
 from sayso.sdk.resources.statistics import read_load

@@ -16,13 +16,12 @@ from sayso.actions.limits.usage import CARDS
 from sayso.actions.model.action_row import get_action
 from sayso.actions.model.definition import Action
 from sayso.actions.policy.calendar import Calendar
+from sayso.audit.authority.state import read_body
 from sayso.audit.entry import EntryKind
-from sayso.audit.unreadable import read_body
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant, to_micros
 from sayso.money import Money
-from sayso.sdk.resources.base import Resource
-from sayso.sdk.resources.inputs import page_of
+from sayso.sdk.resources.base import Resource, page_of
 from sayso.sdk.resources.policy import ActivationView, PolicyResource
 from sayso.sdk.resources.tokens import Token
 from sayso.sdk.views.rows import View

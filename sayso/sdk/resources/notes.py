@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, cast
 from sayso.actions.approvals.repository import action_of, get_approval
 from sayso.actions.model.action_row import ActionRow
 from sayso.actions.model.digest import is_text
+from sayso.audit.authority.state import read_body
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind
 from sayso.audit.segments.rows import pruned_to
-from sayso.audit.unreadable import read_body
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant, rfc3339, to_micros
 from sayso.json import JsonValue

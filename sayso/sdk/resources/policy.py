@@ -22,8 +22,7 @@ from sayso.audit.authority.by import By
 from sayso.audit.entry import Actor
 from sayso.errors import Code, ConfigError, RefusedError, RetryableError, SaysoError
 from sayso.ids import rfc3339
-from sayso.sdk.resources.base import Resource
-from sayso.sdk.resources.inputs import page_of
+from sayso.sdk.resources.base import Resource, page_of
 from sayso.sdk.resources.processes import LackView, ProcessResource, named_in
 from sayso.sdk.resources.tokens import Token
 from sayso.sdk.views.rows import View

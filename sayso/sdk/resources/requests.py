@@ -10,8 +10,7 @@ from sayso.agent.request_row import RequestRow, RequestStatus, get_request, read
 from sayso.agent.requests import CustomerReply
 from sayso.audit.entry import Actor
 from sayso.sdk.progress.carry_on import settle_request
-from sayso.sdk.resources.base import SDK, Resource
-from sayso.sdk.resources.inputs import as_state, cursor_of, page_of
+from sayso.sdk.resources.base import SDK, Resource, as_state, cursor_of, page_of
 from sayso.sdk.views.presenters import show_request
 from sayso.sdk.views.rows import RequestView
 from sayso.store.base import Reader, SqlValue, Transaction

@@ -27,6 +27,7 @@ from sayso.actions.approvals.solution import solution_of
 from sayso.actions.model.action_row import requesters_of
 from sayso.actions.model.definition import Action
 from sayso.agent.base import Message
+from sayso.agent.conversation import read_messages
 from sayso.agent.people_question import ask_customer
 from sayso.agent.request_row import get_request
 from sayso.audit.authority.passkeys import Signature
@@ -36,8 +37,7 @@ from sayso.errors import Code, IntegrityError, RefusedError
 from sayso.ids import Tenant, from_micros, rfc3339, to_micros
 from sayso.money import Money
 from sayso.sdk.progress.carry_on import carry_on, carry_out, judging_anew
-from sayso.sdk.resources.base import Resource
-from sayso.sdk.resources.inputs import as_choice
+from sayso.sdk.resources.base import Resource, as_choice
 from sayso.sdk.resources.notes import asked_about, note_down, notes_about
 from sayso.sdk.resources.passkeys import ToSign, counting, to_sign_by
 from sayso.sdk.resources.work_draft import Repeated
@@ -351,8 +351,8 @@ class SolutionResource(Resource):
         """
         tenant = self._container.tenant
         return await self._container.store.read(
-            lambda reader: self._container.requests.messages(
-                reader, get_request(reader, tenant, request_id)
+            lambda reader: read_messages(
+                reader, get_request(reader, tenant, request_id), self._container.personal
             )
         )
 

@@ -5,18 +5,22 @@ from __future__ import annotations
 import difflib
 import secrets
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from sayso.actions.controls.kill_switch import Resumption, StopOrder, StopScope
+from sayso.actions.controls.kill_switch import (
+    Resumption,
+    StopOrder,
+    StopRow,
+    StopScope,
+    read_stop,
+)
 from sayso.audit.authority.credentials import HOST
 from sayso.audit.entry import Actor
 from sayso.errors import Code, RefusedError
-from sayso.ids import Tenant
-from sayso.sdk.resources.base import SDK, Resource
-from sayso.sdk.resources.inputs import cursor_of, page_of
-from sayso.sdk.views.presenters import list_stops, show_stop
+from sayso.ids import Tenant, rfc3339
+from sayso.sdk.resources.base import SDK, Resource, cursor_of, page_of
 from sayso.sdk.views.rows import StopView
-from sayso.store.base import Reader, text
+from sayso.store.base import Reader, integer, text
 from sayso.text import plain
 
 if TYPE_CHECKING:
@@ -200,3 +204,45 @@ class StopResource(Resource):
         return await self._container.store.read(
             lambda reader: list_stops(reader, where, released=released, limit=size, after=start)
         )
+
+
+def show_stop(reader: Reader, row: StopRow, tenant: Tenant) -> StopView:
+    """The external form of a stop, with how many of the tenant's actions it holds."""
+    held = 0
+    if row.in_force:
+        found = reader.one("stop.held", tenant=tenant, id=row.id)
+        held = 0 if found is None else integer(found, "count")
+    return StopView(
+        id=row.id,
+        status=_status_of(row),
+        scope=row.scope.value,
+        target=row.target,
+        reason=row.reason,
+        held=held,
+        engaged_by=row.engaged_by,
+        engaged_at=rfc3339(row.engaged_at),
+        asked_by=row.asked_by,
+        asked_at=None if row.asked_at is None else rfc3339(row.asked_at),
+        released_by=row.released_by,
+        released_at=None if row.released_at is None else rfc3339(row.released_at),
+    )
+
+
+def _status_of(row: StopRow) -> Literal["in_force", "resume_asked", "released"]:
+    if not row.in_force:
+        return "released"
+    return "in_force" if row.asked_by is None else "resume_asked"
+
+
+def list_stops(
+    reader: Reader, tenant: Tenant, *, released: bool | None, limit: int, after: str | None
+) -> list[StopView]:
+    """Stops that hold the tenant, or did; newest first."""
+    rows = reader.all(
+        "stop.page",
+        tenant=tenant,
+        released=None if released is None else int(released),
+        after=after,
+        limit=limit,
+    )
+    return [show_stop(reader, read_stop(row), tenant) for row in rows]

@@ -25,8 +25,7 @@ from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant, rfc3339, to_micros
 from sayso.money import Money
 from sayso.sdk.progress.carry_on import CARRY_ON_S
-from sayso.sdk.resources.base import Resource
-from sayso.sdk.resources.inputs import page_of
+from sayso.sdk.resources.base import Resource, page_of
 from sayso.sdk.resources.notes import (
     SEEN,
     Note,
@@ -38,12 +37,12 @@ from sayso.sdk.resources.notes import (
 )
 from sayso.sdk.resources.tokens import Token
 from sayso.sdk.resources.work_draft import (
+    UNANSWERED_MICROS,
     Repeated,
     WorkDraftView,
     open_work,
     propose_drafted,
     show_draft,
-    unanswered_before,
 )
 from sayso.sdk.views.presenters import why_handed_over
 from sayso.sdk.views.rows import ErrorView, NoteView, RequestView, View, error_view
@@ -139,7 +138,7 @@ class WorkResource(Resource):
                 next_step=f"choose of {', '.join(KINDS)}",
             )
         page = {"tenant": where, "assignee": assignee, "limit": size, "after": after}
-        before = unanswered_before(self._now())
+        before = self._now() - UNANSWERED_MICROS
 
         def work(reader: Reader) -> list[WorkView]:
             rows: list[Row] = []
@@ -455,7 +454,7 @@ class WorkResource(Resource):
 
     def _draft(self, reader: Reader, tenant: Tenant, found: _About) -> WorkDraftView | None:
         """What is drafted for it; nothing while the customer may still answer by themselves."""
-        waits = found.kind == "unanswered" and found.at > unanswered_before(self._now())
+        waits = found.kind == "unanswered" and found.at > self._now() - UNANSWERED_MICROS
         if found.request != found.id or waits:
             return None
         row = get_request(reader, tenant, found.id)

@@ -30,7 +30,7 @@ from sayso.store.base import text_or_none as maybe
 if TYPE_CHECKING:
     from sayso.sdk.container import Container
 
-UNANSWERED_AFTER = timedelta(hours=24)
+UNANSWERED_MICROS = timedelta(hours=24) // timedelta(microseconds=1)
 """A question that a customer has not answered for so long is somebody's work."""
 Repeated = Callable[[Sequence[str]], bool]
 """Whether a call was made before, by the marks (`via`) of what its person has noted about it."""
@@ -107,11 +107,6 @@ def show_draft(drafted: DraftedPlan, row: RequestRow) -> WorkDraftView:
     )
 
 
-def unanswered_before(now: int) -> int:
-    """Before when a question was asked that is somebody's work; microseconds since 1970."""
-    return now - UNANSWERED_AFTER // timedelta(microseconds=1)
-
-
 def open_work(reader: Reader, tenant: Tenant, about: str) -> Row | None:
     """The row of what nobody has ended; None where nobody has said anything yet.
 
@@ -167,7 +162,7 @@ def _propose(
     check_proposer(container.directory.at(tx, row.tenant), wanted, now)
     work = open_work(tx, row.tenant, row.id)
     waits = row.status is RequestStatus.NEEDS_CUSTOMER and row.asked_by is None
-    if waits and row.updated_at > unanswered_before(now):
+    if waits and row.updated_at > now - UNANSWERED_MICROS:
         raise RefusedError(
             Code.WRONG_STATE,
             "the customer may still answer",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import orjson
 
@@ -20,7 +20,7 @@ from sayso.actions.approvals.repository import (
     votes_about,
     votes_of,
 )
-from sayso.actions.controls.kill_switch import StopRow, get_stop, read_stop
+from sayso.actions.controls.kill_switch import get_stop
 from sayso.actions.model.action_row import ActionRow, read_action
 from sayso.actions.policy.base import Outcome
 from sayso.agent.reply import HandedOver
@@ -30,7 +30,7 @@ from sayso.audit.entry import EntryKind, StoredEntry
 from sayso.audit.personal import Personal
 from sayso.audit.queries.query import Query
 from sayso.errors import Code
-from sayso.ids import Tenant, rfc3339
+from sayso.ids import Tenant
 from sayso.sdk.views.rows import (
     ActionView,
     ApprovalView,
@@ -38,56 +38,13 @@ from sayso.sdk.views.rows import (
     ErrorView,
     HeldView,
     RequestView,
-    StopView,
     action_view,
     approval_view,
     entry_view,
     question_view,
     request_view,
 )
-from sayso.store.base import Reader, Row, integer, text
-
-
-def show_stop(reader: Reader, row: StopRow, tenant: Tenant) -> StopView:
-    """The external form of a stop, with how many of the tenant's actions it holds."""
-    held = 0
-    if row.in_force:
-        found = reader.one("stop.held", tenant=tenant, id=row.id)
-        held = 0 if found is None else integer(found, "count")
-    return StopView(
-        id=row.id,
-        status=_status_of(row),
-        scope=row.scope.value,
-        target=row.target,
-        reason=row.reason,
-        held=held,
-        engaged_by=row.engaged_by,
-        engaged_at=rfc3339(row.engaged_at),
-        asked_by=row.asked_by,
-        asked_at=None if row.asked_at is None else rfc3339(row.asked_at),
-        released_by=row.released_by,
-        released_at=None if row.released_at is None else rfc3339(row.released_at),
-    )
-
-
-def _status_of(row: StopRow) -> Literal["in_force", "resume_asked", "released"]:
-    if not row.in_force:
-        return "released"
-    return "in_force" if row.asked_by is None else "resume_asked"
-
-
-def list_stops(
-    reader: Reader, tenant: Tenant, *, released: bool | None, limit: int, after: str | None
-) -> list[StopView]:
-    """Stops that hold the tenant, or did; newest first."""
-    rows = reader.all(
-        "stop.page",
-        tenant=tenant,
-        released=None if released is None else int(released),
-        after=after,
-        limit=limit,
-    )
-    return [show_stop(reader, read_stop(row), tenant) for row in rows]
+from sayso.store.base import Reader, Row, text
 
 
 def held_view(reader: Reader, row: ActionRow) -> HeldView | None:

@@ -19,7 +19,7 @@ from sayso.surfaces.console.visit import Visit
 
 async def show(visit: Visit) -> Response:
     """The page of a solution, or of a test card."""
-    found = await _found(visit)
+    found = await visit.sayso.canaries.find(visit.request.path_params["id"])
     if found is None:
         return await solution.show_solution(visit)
     return await _page(visit, found)
@@ -27,7 +27,7 @@ async def show(visit: Visit) -> Response:
 
 async def show_smaller(visit: Visit) -> Response:
     """The card as a smaller yes would leave it."""
-    found = await _found(visit)
+    found = await visit.sayso.canaries.find(visit.request.path_params["id"])
     if found is None:
         return await solution.show_smaller(visit)
     view, query = found.solution, visit.request.query_params
@@ -48,7 +48,7 @@ async def show_smaller(visit: Visit) -> Response:
 
 async def decide(visit: Visit) -> Response:
     """Take the answer of a form, to a solution or to a test card."""
-    found = await _found(visit)
+    found = await visit.sayso.canaries.find(visit.request.path_params["id"])
     if found is None:
         return await solution.decide(visit)
     form, view = await read_form(visit.request), found.solution
@@ -91,16 +91,6 @@ def _answer(visit: Visit, form: Form, view: SolutionView) -> SolutionDecision:
         lower=lower,
         passkey=signature_in(visit, form) if yes else None,
     )
-
-
-async def _found(visit: Visit) -> CanaryView | None:
-    """The test card of the page's id; None where it is a true one, or nothing."""
-    try:
-        return await visit.sayso.canaries.get(visit.request.path_params["id"])
-    except RefusedError as error:
-        if error.code is not Code.NOT_FOUND:
-            raise
-        return None
 
 
 async def _page(visit: Visit, found: CanaryView) -> Response:

@@ -45,10 +45,10 @@ class SignIn:
         session = None
         try:
             session = await self.session(request)
-            if request.method == "POST" and handler != self.leave:
-                await self.sayso.oidc.sessions.check(session)
-            else:
-                self.sayso.oidc.sessions.refresh_if_old(session)
+            if session.via == "oidc":
+                await self._ask_provider(
+                    session, decides=request.method == "POST" and handler != self.leave
+                )
         except (RefusedError, RetryableError) as error:
             return self._outside(request, session, error)
         authority = await self.sayso.people.authority(session.token.tenant)
@@ -67,6 +67,13 @@ class SignIn:
             return await handler(visit)
         except RefusedError as error:
             return visit.refused(error)
+
+    async def _ask_provider(self, session: Session, *, decides: bool) -> None:
+        """Have the company's provider asked whether it still says so, before somebody decides."""
+        if decides:
+            await self.sayso.oidc.sessions.check(session)
+        else:
+            self.sayso.oidc.sessions.refresh_if_old(session)
 
     def _outside(
         self, request: Request, session: Session | None, error: RefusedError | RetryableError

@@ -37,10 +37,10 @@ from sayso.actions.controls.manual_resolution import ManualSettlement
 from sayso.actions.engine.engine import Boundary
 from sayso.actions.model.action_row import get_action
 from sayso.actions.model.definition import at_most_once, idempotent, verifiable
-from sayso.actions.model.ledger import Ledger
+from sayso.actions.model.ledger import Ledger, check_transition
 from sayso.actions.model.plan import Step
 from sayso.actions.model.snapshot import Finality
-from sayso.actions.model.status import FINAL, START, TRANSITIONS, Status, check_transition
+from sayso.actions.model.status import FINAL, START, TRANSITIONS, Status
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind
 from sayso.audit.verifier.state_checks import ENDED
 from sayso.errors import IntegrityError

@@ -13,7 +13,7 @@ from sayso.actions.model.action_row import ActionRow, read_action
 from sayso.actions.model.customer_words import CustomerWords
 from sayso.actions.model.definition import Assurance, Subject
 from sayso.agent.phrases import DEFAULT_LANGUAGE
-from sayso.audit.unreadable import as_stored
+from sayso.audit.authority.state import as_stored
 from sayso.audit.verifier.replay import ASKED_BY_PEOPLE
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant

@@ -10,7 +10,13 @@ from sayso.actions.model.action_row import WAITED_FOR, check_priority, dumps
 from sayso.actions.model.attempt import SIGNED, signed_turn
 from sayso.actions.model.definition import Subject
 from sayso.actions.model.digest import hash_of_texts
-from sayso.actions.model.idempotency import check_key, check_repeated, read_by_key
+from sayso.actions.model.idempotency import (
+    CALLER_KEY,
+    check_key,
+    check_repeated,
+    read_by_key,
+    take_key,
+)
 from sayso.actions.model.ledger import SYSTEM, is_erasure, is_repointed
 from sayso.agent.base import Message, Question
 from sayso.agent.conversation import check_messages, picked_choice, read_messages
@@ -18,14 +24,12 @@ from sayso.agent.drafted import DraftedPlan
 from sayso.agent.question import AskedText, question_from_json
 from sayso.agent.reply import HandedOver
 from sayso.agent.request_row import RequestRow, RequestStatus, get_request, read_request
-from sayso.audit.authority.keyring import Keyring
+from sayso.audit.authority.keyring import ROW, Keyring, sealed_bytes
 from sayso.audit.authority.state import changed_outside
-from sayso.audit.caller_keys import CALLER_KEY, take_key
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json, PiiRef, StoredEntry
 from sayso.audit.log import AuditLog
 from sayso.audit.personal import Personal
 from sayso.audit.request_digests import question_digest
-from sayso.audit.row_seal import ROW, sealed_bytes
 from sayso.audit.verifier.replay import ASKED_BY_PEOPLE, request_status
 from sayso.errors import Code, RefusedError
 from sayso.ids import Clock, IdSource, Tenant, to_micros

@@ -3,10 +3,8 @@
 | room or file | what |
 |---|---|
 | `log`, `entry` | the only writer of a log, and what one line says |
-| `meaning`, `row_seal`, `request_digests` | what an entry means for rows, held against them first |
-| `caller_keys` | callers' idempotency keys, which the log knows without their rows |
+| `meaning`, `request_digests` | what an entry means for rows, held against them first |
 | `limit_sums` | what is used of limits, by the entries alone |
-| `unreadable` | rows and entries that hold what Sayso never writes |
 | `personal`, `erasure`, `holds` | personal text beside the log, its end, and what keeps it |
 | `authority` | who may do what, by the log alone |
 | `rules` | what an entry must follow from, for whoever replays a log (`event`, `fields`) |

@@ -14,7 +14,7 @@ from typing import cast
 
 import orjson
 
-from sayso.audit.signed_note.keytext import decode64
+from sayso.audit.signed_note.note import decode64
 from sayso.audit.tree.merkle import HASH_BYTES
 from sayso.audit.verifier.verification import Check, Damage, Findings
 

@@ -15,7 +15,7 @@ from typing import Generic, NamedTuple, TypeVar, cast
 
 import orjson
 
-from sayso.audit.unreadable import read_body
+from sayso.audit.authority.state import read_body
 from sayso.audit.verifier.replay import (
     BEGUN,
     FIRST,

@@ -13,7 +13,7 @@ from sayso.money import Money
 from sayso.sandbox import Books
 from sayso.sandbox import JournalEffect as BookedEffect
 from sayso.sdk.client import Sayso
-from sayso.sdk.resources.inputs import MAX_PAGE
+from sayso.sdk.resources.base import MAX_PAGE
 from sayso.sdk.views.rows import ActionView, RequestView
 from sayso.surfaces.cli.demo.answers import DemoAnswer
 from sayso.surfaces.cli.demo.messages import CustomerMessage, why_refused

@@ -9,9 +9,9 @@ from typing import cast
 from sayso.actions.approvals.repository import ApprovalRow
 from sayso.actions.model.action_row import ActionRow
 from sayso.actions.model.ledger import SYSTEM
+from sayso.audit.authority.state import read_body
 from sayso.audit.entry import Entry, EntryKind, Json
 from sayso.audit.log import AuditLog
-from sayso.audit.unreadable import read_body
 from sayso.store.base import Reader, Transaction, text
 
 

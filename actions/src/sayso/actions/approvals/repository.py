@@ -14,9 +14,9 @@ from sayso.actions.model.ledger import OUTBOX_TOPIC as OUTBOX_TOPIC
 from sayso.actions.policy.base import Outcome
 from sayso.actions.policy.card import Card
 from sayso.actions.policy.evaluator import Judged
+from sayso.audit.authority.state import as_stored
 from sayso.audit.entry import EntryKind, StoredEntry
 from sayso.audit.meaning import SaidColumns, settle
-from sayso.audit.unreadable import as_stored
 from sayso.errors import Code, RefusedError
 from sayso.frozen import replace
 from sayso.ids import Tenant

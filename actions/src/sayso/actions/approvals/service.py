@@ -12,12 +12,12 @@ from sayso.actions.approvals.answer import (
     each_of,
     signed_yes,
 )
-from sayso.actions.approvals.approver import approvers_of, people_left
 from sayso.actions.approvals.decision import (
     DIGEST_PREFIX,
     Decision,
     DecisionChoice,
     Edit,
+    approvers_of,
     changed_meanwhile,
     check_decision,
     check_no_args,
@@ -26,6 +26,7 @@ from sayso.actions.approvals.decision import (
     edit_refused,
     lowered_args,
     own_vote,
+    people_left,
     put_vote,
     with_vote,
 )

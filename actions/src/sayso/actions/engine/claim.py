@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from sayso.actions.approvals.approver import approvers_of
+from sayso.actions.approvals.decision import approvers_of
 from sayso.actions.approvals.integrity import ahead_of_checks, forged_votes, found_tampering
 from sayso.actions.approvals.repository import (
     ApprovalStatus,

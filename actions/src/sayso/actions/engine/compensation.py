@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Protocol
 
-from sayso.actions.model.action_row import ActionRow, dumps, read_action
-from sayso.actions.model.definition import Action
+from sayso.actions.model.action_row import ActionRow, dumps
 from sayso.actions.model.digest import hash_of
 from sayso.actions.model.ledger import SYSTEM, Ledger, entry_of
 from sayso.actions.model.plan import OnFailure
+from sayso.actions.model.plan_state import DONE_WELL, Definitions, has_failed, plan_of
 from sayso.actions.model.ports import ActionRegistry
 from sayso.actions.model.status import FINAL, Status
 from sayso.audit.entry import Entry, EntryKind, Json
@@ -25,21 +24,6 @@ from sayso.ids import IdSource
 from sayso.json import JsonValue
 from sayso.store.base import Reader, Transaction
 
-_GOOD = frozenset({Status.SUCCEEDED, Status.COMPENSATED})
-
-
-def plan_of(reader: Reader, row: ActionRow) -> list[ActionRow]:
-    """Every action of the plan that a step belongs to, those that take back included."""
-    if row.request_id is None:
-        return []
-    rows = reader.all("action.by_request", tenant=row.tenant, request_id=row.request_id)
-    return [read_action(found) for found in rows]
-
-
-def has_failed(step: ActionRow) -> bool:
-    """Whether a step has ended without success."""
-    return step.undoes is None and step.status in FINAL and step.status not in _GOOD
-
 
 def takes_back(reader: Reader, registry: Definitions, row: ActionRow) -> bool:
     """Whether a row really takes back what its plan did, by what the ledger holds."""
@@ -47,22 +31,10 @@ def takes_back(reader: Reader, registry: Definitions, row: ActionRow) -> bool:
         return False
     plan = plan_of(reader, row)
     done = next((step for step in plan if step.id == row.undoes), None)
-    if done is None or not any(map(has_failed, plan)) or done.status not in _GOOD:
+    if done is None or not any(map(has_failed, plan)) or done.status not in DONE_WELL:
         return False
     wanted = _undo_args(registry, done)
     return wanted is not None and (row.name, dict(row.args)) == wanted
-
-
-class Definitions(Protocol):
-    """Knows how actions are taken back, and what they change."""
-
-    def knows(self, name: str) -> bool:
-        """Whether there is a definition."""
-        ...
-
-    def action(self, name: str) -> Action:
-        """The definition of an action."""
-        ...
 
 
 class Compensation:

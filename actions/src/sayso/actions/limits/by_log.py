@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import orjson
 
@@ -13,12 +13,13 @@ from sayso.actions.limits.definition import Of
 from sayso.actions.limits.limit_check import LimitCheck
 from sayso.actions.limits.usage import Used
 from sayso.audit.authority.keyring import Keyring
-from sayso.audit.authority.limits_by_log import AskedSum, LimitsByLog
+from sayso.audit.authority.log_directory import LogDirectory
+from sayso.audit.limit_sums import NOTHING, LoggedSum
 from sayso.audit.personal import Personal
 from sayso.errors import Code, IntegrityError
 from sayso.ids import Tenant
 from sayso.money import Money
-from sayso.store.base import Transaction
+from sayso.store.base import Transaction, integer, text
 
 if TYPE_CHECKING:
     from sayso.actions.limits.reservations import Circumstances
@@ -26,22 +27,43 @@ if TYPE_CHECKING:
 _MICROSECOND = timedelta(microseconds=1)
 
 
+class AskedSum(NamedTuple):
+    """Which counter, and from when on.
+
+    Attributes:
+        keys: by whom it is counted, as the log of a tenant may name them; none where it never has.
+        oldest: the first bucket that counts.
+        kept: for how long anything counts, in microseconds.
+        across: whether all tenants count together.
+    """
+
+    limit: str
+    currency: str
+    keys: Callable[[Tenant], Iterable[str]]
+    oldest: int
+    kept: int
+    across: bool
+
+
 class CountersByLog:
-    """Refuses a counter that holds less than the log says is used of it.
+    """Refuses a counter that holds less than the logs of a workspace say is used of it.
 
     Args:
-        logs: add up what entries say. personal: knows under which name a log has a customer.
+        directory: follows the logs, and knows since which version of the policy a limit counts.
+        personal: knows under which name a log has a customer.
         keyring: names an instrument in entries, so that they tell nobody which it is.
     """
 
-    def __init__(self, logs: LimitsByLog, personal: Personal, keyring: Keyring) -> None:
-        self._logs = logs
+    def __init__(self, directory: LogDirectory, personal: Personal, keyring: Keyring) -> None:
+        self._directory = directory
         self._personal = personal
         self._keyring = keyring
+        self._reads_all = False
 
     def ahead(self, tx: Transaction) -> None:
         """Say that limits may be looked at next; see `Reader.ahead`."""
-        self._logs.ahead(tx)
+        if self._reads_all and tx.recall((self, "logs")) is None:
+            tx.ahead("log.tenants")
 
     def check(
         self,
@@ -60,7 +82,7 @@ class CountersByLog:
         """
         assert about.home is not None, "only of limits that are in force"
         asked = [self._asked(tx, about, look) for look in looks]
-        said = self._logs.used(tx, about.row.tenant, about.home, asked)
+        said = self._used(tx, about.row.tenant, about.home, asked)
         for look, rows, log in zip(looks, stored, said, strict=True):
             if log is not None and (rows.count < log.number or rows.minor < log.minor):
                 raise _lowered(look, rows, log.number, log.minor)
@@ -95,6 +117,52 @@ class CountersByLog:
                     yield from self._keyring.row_seals(_bytes(about, look, period))
             case _:
                 yield look.place.key
+
+    def _used(
+        self, tx: Transaction, tenant: Tenant, home: Tenant, asked: Sequence[AskedSum]
+    ) -> list[LoggedSum | None]:
+        """What is used of each at this moment; None where nobody knows since when it counts.
+
+        Args:
+            tenant: whose action it is.
+            home: the tenant whose log tells of the policy; empty for no policy of any log.
+
+        Raises:
+            IntegrityError: see `Follower.at`.
+        """
+        policy = self._directory.policy(tx, home) if home else None
+        known = {} if policy is None else policy.limits or {}
+        limits = self._directory.follower.limits
+        own = limits(tx, tenant)
+        found: list[LoggedSum | None] = []
+        for one in asked:
+            since = 0 if policy is None else known.get(one.limit)
+            if since is None:
+                found.append(None)
+                continue
+            used = NOTHING
+            for log in self._logs(tx, tenant) if one.across else (tenant,):
+                sums = own if log == tenant else limits(tx, log)
+                sums.keep(one.limit, one.kept)
+                for key in one.keys(log) if sums.counts else ():
+                    used = used.plus(sums.used((one.limit, one.currency, key), one.oldest, since))
+            found.append(used)
+        return found
+
+    def _logs(self, tx: Transaction, tenant: Tenant) -> Iterable[Tenant]:
+        """Every log that this unit can see, read once in a commit."""
+        self._reads_all = True
+        known = tx.recall((self, "logs"))
+        if not isinstance(known, tuple):
+            known = tuple(self._listed(tx))
+            tx.remember((self, "logs"), known)
+        return dict.fromkeys((*cast("tuple[Tenant, ...]", known), tenant))
+
+    @staticmethod
+    def _listed(tx: Transaction) -> Iterator[Tenant]:
+        for row in tx.all("log.tenants"):
+            if integer(row, "size"):
+                yield Tenant(text(row, "tenant"))
 
 
 def provider_of(about: Circumstances) -> str:

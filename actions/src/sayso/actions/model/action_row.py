@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import cast
 
 import orjson
@@ -14,8 +15,10 @@ from sayso.actions.model.plan import OnFailure
 from sayso.actions.model.snapshot import Finality, Receipt, Resolved
 from sayso.actions.model.status import CALLED, Status
 from sayso.actions.policy.base import Judgement, Outcome
+from sayso.audit.authority.state import as_stored
 from sayso.audit.entry import Json
-from sayso.audit.unreadable import as_stored
+from sayso.audit.meaning import SaidColumns
+from sayso.audit.verifier.replay import is_part
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant
 from sayso.json import JsonValue
@@ -408,3 +411,56 @@ def state_columns(row: ActionRow) -> dict[str, SqlValue]:
         "blocked_by": row.blocked_by,
         "occupies": row.object_key if row.status in CALLED else None,
     }
+
+
+_PLAIN = (
+    *("last_seq", "name", "request_id", "requester", "created_at", "reason_ref", "called_at"),
+    *("digest", "planner", "step", "undoes", "revision", "call_key", "fence"),
+)
+"""SaidColumns that are called as the row's attributes are, and hold what those hold."""
+_plain = attrgetter(*_PLAIN)
+_MADE = (
+    *("status", "after", "amount_minor", "currency", "error", "joins"),
+    *("receipt", "receipt_status", "receipt_amount"),
+    *("rule", "outcome", "explain", "policy_version", "roles", "either"),
+)
+"""The others, in the order of `_values`."""
+
+
+def _values(row: ActionRow) -> tuple[object, ...]:
+    judgement, error, receipt, amount = row.judgement, row.error, row.receipt, row.amount
+    moved = receipt.amount if receipt else None
+    return (
+        *_plain(row),
+        row.status,
+        list(row.after),
+        amount.amount_minor if amount else None,
+        amount.currency if amount else None,
+        error.get("code") if error else None,
+        error.get("joins") if error else None,
+        receipt.id if receipt else None,
+        receipt.status if receipt else None,
+        moved.to_json() if moved else None,
+        ",".join(judgement.rules)[:200] or None if judgement else None,
+        judgement.outcome if judgement else None,
+        judgement.explain if judgement else None,
+        judgement.policy_version if judgement else None,
+        list(judgement.roles) if judgement else None,
+        ways_json(judgement.either) if judgement and judgement.either else None,
+    )
+
+
+def _is_as_judged(row: ActionRow) -> bool:
+    """Whether what was asked for stands in what was judged, as far as it is there still."""
+    if row.snapshot is None or row.erased_seq is not None:
+        return True
+    return is_part(row.args, row.snapshot.resolved.args)
+
+
+COLUMNS: SaidColumns[ActionRow] = SaidColumns(names=(*_PLAIN, *_MADE), values_of=_values)
+"""The columns that entries say, without the customer, whose name in the log is derived."""
+COLUMNS_WITH_ARGS: SaidColumns[ActionRow] = SaidColumns(
+    names=(*COLUMNS.names, "args_as_judged"),
+    values_of=lambda row: (*_values(row), _is_as_judged(row)),
+)
+"""The same where arguments and snapshot may be others than they were."""

@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from sayso.actions.model.action_row import ActionRow, all_columns, judged_columns, state_columns
+from sayso.actions.model.action_row import (
+    COLUMNS,
+    COLUMNS_WITH_ARGS,
+    ActionRow,
+    all_columns,
+    judged_columns,
+    state_columns,
+)
 from sayso.actions.model.digest import storable
+from sayso.actions.model.idempotency import CALLER_KEY, ahead_of_key, take_key
 from sayso.actions.model.plan import OnFailure
-from sayso.actions.model.projection import COLUMNS, COLUMNS_WITH_ARGS
 from sayso.actions.model.snapshot import Receipt
 from sayso.actions.model.status import (
     CALLED,
@@ -16,21 +23,18 @@ from sayso.actions.model.status import (
     NOT_DONE,
     START,
     TOLD,
+    TRANSITIONS,
     Status,
-    check_transition,
 )
 from sayso.actions.policy.base import Outcome
-from sayso.audit.authority.keyring import Keyring
-from sayso.audit.authority.state import changed_outside
-from sayso.audit.caller_keys import CALLER_KEY, ahead_of_key, take_key
+from sayso.audit.authority.keyring import ROW, Keyring, sealed_bytes
+from sayso.audit.authority.state import changed_outside, read_body
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json, PiiRef
 from sayso.audit.fields import Fields, object_in
 from sayso.audit.fields import text_or_none as text_said
 from sayso.audit.log import AuditLog
 from sayso.audit.meaning import settle
-from sayso.audit.row_seal import ROW, sealed_bytes
-from sayso.audit.unreadable import read_body
-from sayso.errors import Code
+from sayso.errors import Code, IntegrityError
 from sayso.frozen import replace
 from sayso.ids import Tenant
 from sayso.store.base import (
@@ -427,3 +431,15 @@ def unfitting(row: ActionRow, receipt: Receipt) -> dict[str, str] | None:
         "message": storable(why, 500),
         "next_step": "look at it at the provider, put right what is wrong, then end this work",
     }
+
+
+def check_transition(was: Status | str, to: Status, kind: EntryKind) -> None:
+    """Refuse a change of state that the table does not have.
+
+    Raises:
+        IntegrityError: `wrong_state`; it is a fault in the program, so nothing is written.
+    """
+    if kind not in TRANSITIONS[was].get(to, ()):
+        raise IntegrityError(
+            Code.WRONG_STATE, f"an action cannot go from `{was}` to `{to}` by `{kind}`"
+        )

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from enum import StrEnum
+from typing import Protocol
 
-from sayso.actions.engine.compensation import Definitions, has_failed, plan_of
-from sayso.actions.model.action_row import ActionRow
-from sayso.actions.model.definition import Effect, StateValue
+from sayso.actions.model.action_row import ActionRow, read_action
+from sayso.actions.model.definition import Action, Effect, StateValue
 from sayso.actions.model.plan import OnFailure
 from sayso.actions.model.status import FINAL, TOLD, Status
 from sayso.errors import Code
 from sayso.store.base import Reader, Transaction
+
+DONE_WELL = frozenset({Status.SUCCEEDED, Status.COMPENSATED})
+"""States of a step that its plan can build on."""
 
 
 class Waits(StrEnum):
@@ -20,6 +23,31 @@ class Waits(StrEnum):
     NOTHING = "nothing"
     OPEN = "open"
     FAILED = "failed"
+
+
+class Definitions(Protocol):
+    """Knows how actions are taken back, and what they change."""
+
+    def knows(self, name: str) -> bool:
+        """Whether there is a definition."""
+        ...
+
+    def action(self, name: str) -> Action:
+        """The definition of an action."""
+        ...
+
+
+def plan_of(reader: Reader, row: ActionRow) -> list[ActionRow]:
+    """Every action of the plan that a step belongs to, those that take back included."""
+    if row.request_id is None:
+        return []
+    rows = reader.all("action.by_request", tenant=row.tenant, request_id=row.request_id)
+    return [read_action(found) for found in rows]
+
+
+def has_failed(step: ActionRow) -> bool:
+    """Whether a step has ended without success."""
+    return step.undoes is None and step.status in FINAL and step.status not in DONE_WELL
 
 
 def stands_alone(row: ActionRow) -> bool:

@@ -7,7 +7,6 @@ from enum import StrEnum
 from sayso.audit.entry import EntryKind
 from sayso.audit.rules.transitions import START as START
 from sayso.audit.rules.transitions import TRANSITIONS as ALLOWED
-from sayso.errors import Code, IntegrityError
 
 
 class Status(StrEnum):
@@ -52,15 +51,3 @@ Not `accepted`: the provider has the object in hand then, and shows so to whoeve
 TOLD = FINAL | {Status.UNKNOWN, Status.ACCEPTED}
 """States about which the customer can be told something that will not silently turn out untrue: a
 late effect, and one that comes back, is an entry, an error of its action, and counted."""
-
-
-def check_transition(was: Status | str, to: Status, kind: EntryKind) -> None:
-    """Refuse a change of state that the table does not have.
-
-    Raises:
-        IntegrityError: `wrong_state`; it is a fault in the program, so nothing is written.
-    """
-    if kind not in TRANSITIONS[was].get(to, ()):
-        raise IntegrityError(
-            Code.WRONG_STATE, f"an action cannot go from `{was}` to `{to}` by `{kind}`"
-        )

@@ -18,10 +18,9 @@ from sayso.actions.policy.versions import (
 )
 from sayso.audit.authority.by import By
 from sayso.audit.authority.directory import Directory
-from sayso.audit.authority.state import check_credential
+from sayso.audit.authority.state import check_credential, read_body
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
 from sayso.audit.log import AuditLog
-from sayso.audit.unreadable import read_body
 from sayso.errors import Code, IntegrityError, RefusedError
 from sayso.ids import Clock, IdSource, Tenant, to_micros
 from sayso.store.base import Reader, Row, Store, Transaction, integer, integer_or_none, text

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Literal, cast
 
 from sayso.actions.policy.document import PolicyDocument, sha256_of
+from sayso.audit.authority.state import read_body
 from sayso.audit.entry import Actor, Entry, EntryKind, Json
 from sayso.audit.log import AuditLog
-from sayso.audit.unreadable import read_body
 from sayso.errors import Code, IntegrityError, RefusedError
 from sayso.ids import Tenant
 from sayso.store.base import Reader, Row, Transaction, integer, integer_or_none, text, text_or_none

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from sayso.actions.model.action_row import ActionRow
 from sayso.actions.policy.base import Judgement, Outcome, PolicyQuestion
 from sayso.actions.rollout.definition import Rollout, Stage
+from sayso.audit.authority.state import read_body
 from sayso.audit.entry import ActorKind
-from sayso.audit.unreadable import read_body
 from sayso.errors import Code, IntegrityError
 from sayso.store.base import Reader, integer, text
 

@@ -2,13 +2,17 @@
 
 It is what a running process goes by, and what the verifier judges decisions with, so that nothing
 the rows of a database say beside it can give anybody a power. At the end stands how somebody is
-refused whose word it does not know.
+refused whose word it does not know, and what is said of rows that somebody else has written.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import functools
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import orjson
 
 from sayso.audit.authority.credentials import DECIDE, HOST, PERSON, SLACK, Credential
 from sayso.audit.authority.passkeys import Passkey, PasskeyRule
@@ -196,3 +200,40 @@ def changed_outside(what: str) -> IntegrityError:
         f"{what} was changed by another program than Sayso",
         next_step="run `sayso audit verify`, and restore the database from a backup",
     )
+
+
+_T = TypeVar("_T")
+_Row = TypeVar("_Row", bound=Mapping[str, object])
+_UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
+
+
+def as_stored(noun: str) -> Callable[[Callable[[_Row], _T]], Callable[[_Row], _T]]:
+    """Have what reads a row say `tampered` of one that holds no value of its own.
+
+    Args:
+        noun: what such a row is; its `id` names it.
+    """
+
+    def wrap(read: Callable[[_Row], _T]) -> Callable[[_Row], _T]:
+        @functools.wraps(read)
+        def reads(row: _Row) -> _T:
+            try:
+                return read(row)
+            except _UNREADABLE as error:
+                raise changed_outside(f"the {noun} {str(row.get('id', ''))[:40]}") from error
+
+        return reads
+
+    return wrap
+
+
+def read_body(body: str | bytes) -> Any:
+    """The fields of a stored entry, decoded and not judged.
+
+    Raises:
+        IntegrityError: `tampered`, for what is no JSON: no entry of ours is.
+    """
+    try:
+        return orjson.loads(body)
+    except ValueError as error:
+        raise changed_outside("an entry of the log") from error

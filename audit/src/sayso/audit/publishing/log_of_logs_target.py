@@ -6,7 +6,7 @@ from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind
 from sayso.audit.log import AuditLog
 from sayso.audit.log_of_logs import LOGS
 from sayso.audit.publishing.base import CheckpointSubmission, PublishReceipt
-from sayso.audit.signed_note.keytext import encode64
+from sayso.audit.signed_note.note import encode64
 from sayso.ids import Tenant
 from sayso.store.base import Store, Transaction
 

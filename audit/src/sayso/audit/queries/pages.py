@@ -6,12 +6,12 @@ import contextlib
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 
+from sayso.audit.authority.state import read_body
 from sayso.audit.entry import MAX_INT, StoredEntry
 from sayso.audit.fields import Fields
 from sayso.audit.queries.index import LogIndex
 from sayso.audit.queries.query import Query, fits
 from sayso.audit.queries.terms import match_of
-from sayso.audit.unreadable import read_body
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant
 from sayso.store.base import Reader, Row, SqlValue, text

@@ -24,8 +24,7 @@ from sayso.audit.segments.rows import read_segments
 from sayso.audit.segments.sealed import SealedSegment, frontier_at
 from sayso.audit.segments.sealing import Segments, check_file, locked_folder, tiles_of_rows
 from sayso.audit.segments.segment import WIDTH, tenant_folder
-from sayso.audit.signed_note.keytext import encode64
-from sayso.audit.signed_note.note import Verifier
+from sayso.audit.signed_note.note import Verifier, encode64
 from sayso.errors import Code, IntegrityError, RefusedError, SaysoError
 from sayso.ids import Clock, Tenant, rfc3339, to_micros
 from sayso.store.base import Reader, Row, Store, Transaction, integer, text

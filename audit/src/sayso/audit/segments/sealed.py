@@ -15,7 +15,7 @@ from sayso.audit.segments.segment import (
     is_segment_name,
     is_segment_size,
 )
-from sayso.audit.signed_note.keytext import decode64, encode64
+from sayso.audit.signed_note.note import decode64, encode64
 from sayso.audit.tree.merkle import HASH_BYTES, Frontier, root_of
 from sayso.errors import IntegrityError
 

@@ -40,8 +40,7 @@ from sayso.audit.segments.segment import (
     tenant_folder,
     write_segment,
 )
-from sayso.audit.signed_note.keytext import encode64
-from sayso.audit.signed_note.note import Checkpoint, Verifier, open_checkpoint
+from sayso.audit.signed_note.note import Checkpoint, Verifier, encode64, open_checkpoint
 from sayso.audit.signing.rotation import ROTATED
 from sayso.audit.tree.merkle import (
     Frontier,

@@ -30,7 +30,7 @@ from typing import BinaryIO, Final, NoReturn
 
 from sayso.audit.entry import MAX_BODY_BYTES, Json, canonical_bytes, read_canonical
 from sayso.audit.safe_open import open_regular
-from sayso.audit.signed_note.keytext import decode64, encode64
+from sayso.audit.signed_note.note import decode64, encode64
 from sayso.audit.tree.merkle import HASH_BYTES, leaf_hash, root_of
 from sayso.audit.tree.tiles import index_path
 from sayso.errors import Code, IntegrityError

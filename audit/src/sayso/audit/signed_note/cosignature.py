@@ -14,15 +14,16 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey, MLDSA44PublicKey
 
-from sayso.audit.signed_note.keytext import (
+from sayso.audit.signed_note.note import (
     KEY_NAME,
+    Checkpoint,
+    SignatureLine,
     key_id_of,
     read_skey,
     read_vkey,
     skey_of,
     vkey_of,
 )
-from sayso.audit.signed_note.note import Checkpoint, SignatureLine
 from sayso.errors import Code, ConfigError, IntegrityError
 
 COSIGNATURE_ED25519 = 4

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sayso.audit.signed_note.keytext import decode64, key_id_of
-from sayso.audit.signed_note.note import ED25519, Verifier
+from sayso.audit.signed_note.note import ED25519, Verifier, decode64, key_id_of
 from sayso.errors import Code, ConfigError, IntegrityError
 from sayso.extras import missing_extra
 

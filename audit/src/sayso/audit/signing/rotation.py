@@ -22,8 +22,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from sayso.audit.signed_note.keytext import decode64, encode64
-from sayso.audit.signed_note.note import Signer, Verifier, open_note, sign_note
+from sayso.audit.signed_note.note import Signer, Verifier, decode64, encode64, open_note, sign_note
 from sayso.audit.tree.merkle import HASH_BYTES
 from sayso.audit.verifier.verification import Check, Damage, Findings
 from sayso.errors import Code, IntegrityError

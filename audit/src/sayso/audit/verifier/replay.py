@@ -11,8 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TypeAlias, cast
 
-from sayso.audit.authority.keyring import fits_seal
-from sayso.audit.row_seal import ROW
+from sayso.audit.authority.keyring import ROW, fits_seal
 from sayso.audit.verifier import replay_controls
 
 State: TypeAlias = "dict[str, object]"
@@ -342,3 +341,20 @@ def _amount(fields: Fields) -> State:
     amount = fields.get("amount")
     money = cast("Fields", amount) if isinstance(amount, dict) else {}
     return {"amount_minor": money.get("amount_minor"), "currency": money.get("currency")}
+
+
+def is_part(asked: object, judged: object) -> bool:
+    """Whether what was asked for stands in what was resolved.
+
+    That may say more, such as an amount, also where `null` left it open, and a connector may write
+    texts in another form, such as with a line break at their end.
+    """
+    if isinstance(asked, str) and isinstance(judged, str):
+        return asked.casefold().split() == judged.casefold().split()
+    if not isinstance(asked, dict) or not isinstance(judged, dict):
+        return asked == judged
+    part, whole = cast("State", asked), cast("State", judged)
+    return bool(part or not whole) and all(
+        value is None or (name in whole and is_part(value, whole[name]))
+        for name, value in part.items()
+    )

@@ -17,8 +17,7 @@ from sayso.audit.segments.sealed import (
     pruned_size,
 )
 from sayso.audit.segments.segment import WIDTH, SegmentReader, tenant_folder
-from sayso.audit.signed_note.keytext import encode64
-from sayso.audit.signed_note.note import open_checkpoint
+from sayso.audit.signed_note.note import encode64, open_checkpoint
 from sayso.audit.signing.keys import KeyHistory
 from sayso.audit.signing.rotation import RotationEntry
 from sayso.audit.tree.merkle import Frontier, verify_subtree

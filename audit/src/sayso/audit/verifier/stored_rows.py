@@ -11,13 +11,12 @@ import orjson
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from sayso.audit.authority.keyring import Keyring, key_of, pseudonym_of
+from sayso.audit.authority.keyring import SEALED, Keyring, key_of, pseudonym_of, sealed_bytes
 from sayso.audit.entry import FORMAT_VERSION, Json, canonical_bytes
 from sayso.audit.fields import Fields
 from sayso.audit.request_digests import plan_digest, question_digest
-from sayso.audit.row_seal import SEALED, sealed_bytes
 from sayso.audit.rules.replayed import use_name
-from sayso.audit.verifier.replay import JUDGED, SEAL, State, vote_id
+from sayso.audit.verifier.replay import JUDGED, SEAL, State, is_part, vote_id
 from sayso.audit.verifier.replay_controls import note_id
 from sayso.errors import Code, ConfigError, RefusedError
 
@@ -141,23 +140,6 @@ def _action(row: StoredRow) -> State:
         state["receipt_status"] = receipt.get("status")
         state["receipt_amount"] = receipt.get("amount")
     return state
-
-
-def is_part(asked: object, judged: object) -> bool:
-    """Whether what was asked for stands in what was resolved.
-
-    That may say more, such as an amount, also where `null` left it open, and a connector may write
-    texts in another form, such as with a line break at their end.
-    """
-    if isinstance(asked, str) and isinstance(judged, str):
-        return asked.casefold().split() == judged.casefold().split()
-    if not isinstance(asked, dict) or not isinstance(judged, dict):
-        return asked == judged
-    part, whole = cast("State", asked), cast("State", judged)
-    return bool(part or not whole) and all(
-        value is None or (name in whole and is_part(value, whole[name]))
-        for name, value in part.items()
-    )
 
 
 def _approval(row: StoredRow) -> State:

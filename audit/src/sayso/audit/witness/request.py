@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from sayso.audit.signed_note.keytext import decode64, encode64
-from sayso.audit.signed_note.note import MAX_NOTE_BYTES
+from sayso.audit.signed_note.note import MAX_NOTE_BYTES, decode64, encode64
 from sayso.audit.tree.merkle import HASH_BYTES
 from sayso.errors import Code, RefusedError
 

@@ -2,8 +2,8 @@
 
 `connector` is what the engine sees, `actions` what it can do: `refunds` (of `charges`),
 `subscriptions` and their `items`, `reactivation`, `credits`. `customer` says whose an object is,
-`proof` whether this action did it, `effects` what others did, `records` what a planner sees, `person`
-who somebody is.
+`proof` whether this action did it, `effects` what others did, `records` what a planner sees,
+`person` who somebody is.
 `api` is the one door to the SDK; `problems` and `currency` put its errors and amounts into ours,
 and `optional` what an answer may lack.
 """
