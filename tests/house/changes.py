@@ -88,4 +88,73 @@ async def test_a_card_is_paged(tmp_path: Path) -> None:
     },
 )
 
-CHANGES: Mapping[str, Change] = {"a channel": CHANNEL}
+FIELD = Change(
+    test="tests/actions/test_fee.py",
+    most=6,
+    new={
+        "tests/actions/test_fee.py": '''\
+from collections.abc import Mapping
+from pathlib import Path
+
+from actions.steps import assert_verified, bodies, propose, shown, stock
+from support.shop import Shop
+from support.shop_workspace import open_shop
+
+from sayso.actions.model.snapshot import Resolved
+from sayso.frozen import replace
+
+
+class Feeing(Shop):
+    """A shop whose provider keeps a fee."""
+
+    async def resolve(self, *args: object, **more: object) -> Resolved:
+        return replace(await super().resolve(*args, **more), fee="$0.30")
+
+
+async def test_a_fee_is_on_the_card_and_in_the_log(tmp_path: Path) -> None:
+    """Shown by every surface, bound by the digest, and verified."""
+    async with open_shop(tmp_path / "shop", shop=Feeing()) as opened:
+        stock(opened)
+        card = await shown(opened, await propose(opened))
+        view = await opened.sayso.solutions.get(card.id)
+        assert ("Fee", "$0.30") in view.lead.facts
+        (said,) = [body["data"] for body in bodies(opened) if body["kind"] == "action.pending"]
+        assert said["fee"] == "$0.30"
+        assert_verified(opened)
+''',
+    },
+    edits={
+        "actions/src/sayso/actions/model/snapshot.py": {
+            "    keep: JsonObject = field(default_factory=dict[str, JsonValue])\n": (
+                "    keep: JsonObject = field(default_factory=dict[str, JsonValue])\n"
+                '    fee: str = ""\n'
+                '    """What the provider keeps of it, in the card\'s words."""\n'
+            ),
+        },
+        "actions/src/sayso/actions/model/digest.py": {
+            '        **({"keep": kept} if kept else {}),\n': (
+                '        **({"keep": kept} if kept else {}),\n'
+                '        **({"fee": resolved.fee} if resolved.fee else {}),\n'
+            ),
+            '                keep=dict(_unpair(value.get("keep", ()))),\n': (
+                '                keep=dict(_unpair(value.get("keep", ()))),\n'
+                '                fee=str(value.get("fee", "")),\n'
+            ),
+        },
+        "actions/src/sayso/actions/policy/card.py": {
+            "            *limits,\n        ),\n": (
+                '            *((("fee", resolved.fee),) if resolved.fee else ()),\n'
+                "            *limits,\n        ),\n"
+            ),
+        },
+        "actions/src/sayso/actions/policy/evaluator.py": {
+            "    if row.judgement.either:\n": (
+                "    if row.snapshot is not None and row.snapshot.resolved.fee:\n"
+                '        told["fee"] = row.snapshot.resolved.fee\n'
+                "    if row.judgement.either:\n"
+            ),
+        },
+    },
+)
+
+CHANGES: Mapping[str, Change] = {"a channel": CHANNEL, "an optional field": FIELD}
