@@ -85,6 +85,11 @@ PROMISES: dict[str, Promise] = {
         "A spoilt answer to a manifest's call is never a success, and unknown when in doubt.",
         "invariant 2",
     ),
+    "manifests:person": Promise(
+        "A manifest says who a customer is at its provider by their own record alone, with ids of "
+        "other systems from places that the shop alone can write, and finds by exact addresses.",
+        "invariant 4",
+    ),
     "manifests:absence": Promise(
         "A spoilt answer to a look-up never proves that an effect is not there.", "invariant 2"
     ),

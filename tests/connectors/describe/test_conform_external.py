@@ -45,10 +45,11 @@ DESCRIBED = {
 ELSEWHERE = {
     "sendgrid": {"connection.account"},
     "stripe_billing": {"connection.account", "reads.preview", "actions.apply_coupon"},
+    "twilio": {"person"},
 }
 """SendGrid describes `GET /v3/user/profile` in a file of its own, which is not here. Stripe's
 description is of 2023: it has no account, no `invoices/create_preview`, and a subscription's
-`discounts` came later."""
+`discounts` came later. Twilio's was cut to conversations, so it has no `GET /v1/Users/{Sid}`."""
 NO_HEADERS = {"stripe_billing"}
 """Whose description names no header of any request, though its pages promise the key."""
 

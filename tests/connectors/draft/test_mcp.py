@@ -14,9 +14,10 @@ from sayso.actions.model.snapshot import Absence
 from sayso.connectors.arguments import read_args
 from sayso.connectors.draft.mcp import draft_mcp
 from sayso.connectors.manifest.check import mistakes
-from sayso.connectors.manifest.connector import Connected, ManifestConnector, connector_of
+from sayso.connectors.manifest.connector import Connected, ManifestConnector
 from sayso.connectors.manifest.factory import tools_of
 from sayso.connectors.manifest.mcp_tools import McpTool, McpTools
+from sayso.connectors.manifest.people import connector_of
 from sayso.connectors.manifest.schema import McpServer
 from sayso.errors import Code, OutcomeUnknownError, RefusedError, RetryableError
 from sayso.sdk.connectors.drafts import draft_mcp_server

@@ -10,7 +10,8 @@ from urllib.parse import unquote, urlsplit
 from sayso.actions.model.snapshot import Call, Resolved
 from sayso.connectors.base import Connector
 from sayso.connectors.http import HttpAnswer, HttpRequest, Sender
-from sayso.connectors.manifest.connector import Connected, ManifestConnector, connector_of
+from sayso.connectors.manifest.connector import Connected, ManifestConnector
+from sayso.connectors.manifest.people import connector_of
 from sayso.connectors.manifest.source import ManifestSource, read_source
 from sayso.connectors.manifests import SHIPPED
 from sayso.connectors.retry import RetryPolicy

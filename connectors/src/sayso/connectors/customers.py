@@ -6,7 +6,7 @@ second connector of one provider acts on the ids of the first: their `customers_
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from typing import cast
 
@@ -26,8 +26,12 @@ def customers_of(connector: Connector) -> str | None:
         its own name where it has some of its own, which is so unless it says otherwise; another
         connector's name; None where it has to do with none.
     """
-    told = cast("str | None", getattr(connector, "customers_of", OWN))
+    told = _told(connector)
     return connector.name if told == OWN else told
+
+
+def _told(connector: Connector) -> str | None:
+    return cast("str | None", getattr(connector, "customers_of", OWN))
 
 
 def ids_hold_colons(connector: Connector) -> bool:
@@ -35,19 +39,23 @@ def ids_hold_colons(connector: Connector) -> bool:
     return bool(getattr(connector, "ids_hold_colons", False))
 
 
-def owner_of(name: str, connectors: Mapping[str, Connector]) -> str | None:
+def owner_of(name: str, find: Callable[[str], Connector | None]) -> str | None:
     """The connector whose customers the one of that name takes in the end; None for nobody's.
 
     Two that name each other have nobody's, and so has one that names a connector that there is not.
+
+    Args:
+        find: the connector of a name; None where there is none.
     """
-    for _ in range(len(connectors) + 1):
-        connector = connectors.get(name)
-        if connector is None:
+    seen: set[str] = set()
+    while name not in seen and (connector := find(name)) is not None:
+        told = _told(connector)
+        if told in (OWN, name):
+            return name
+        if told is None:
             return None
-        theirs = customers_of(connector)
-        if theirs in (None, name):
-            return theirs
-        name = theirs
+        seen.add(name)
+        name = told
     return None
 
 
@@ -65,7 +73,7 @@ def account_names_of(connectors: Mapping[str, Connector], default: str | None) -
     providers = {
         name: ids_hold_colons(one)
         for name, one in sorted(connectors.items())
-        if owner_of(name, connectors) == name
+        if owner_of(name, connectors.get) == name
     }
     if default is None:
         only = next(iter(providers)) if len(providers) == 1 else None
@@ -79,7 +87,7 @@ def _no_default(
     default: str, connectors: Mapping[str, Connector], providers: Mapping[str, bool]
 ) -> ConfigError:
     shown = plain(default, limit=60)
-    theirs = owner_of(default, connectors)
+    theirs = owner_of(default, connectors.get)
     there = ", ".join(f"`{name}`" for name in providers) or "none"
     if default not in connectors:
         near = get_close_matches(default[:60], list(providers), 1)

@@ -327,7 +327,7 @@ class Connectors:
 
     def customers_of(self, name: str) -> str | None:
         """The connector whose customers the one of that name takes; None for nobody's."""
-        return owner_of(name, self._connectors)
+        return owner_of(name, self._connectors.get)
 
     def account_names(self, default: str | None = None) -> AccountNames:
         """How account ids are read and written here.

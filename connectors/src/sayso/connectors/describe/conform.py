@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -15,19 +15,23 @@ from sayso.connectors.describe.graphql import GraphQl, wrong_document
 from sayso.connectors.describe.openapi import OpenApi, Operation
 from sayso.connectors.describe.paths import missing, value_of
 from sayso.connectors.describe.shape import Anything
-from sayso.connectors.manifest.check import ManifestMistake, Place
+from sayso.connectors.manifest.check import ManifestMistake
 from sayso.connectors.manifest.derive import receipt_of
+from sayso.connectors.manifest.request_check import Found, Place
 from sayso.connectors.manifest.schema import (
     ActionTable,
     AnyPick,
     Arg,
     CallTable,
+    Contact,
     EnumArg,
     Key,
     ListArg,
     LookUp,
     Manifest,
     MoneyArg,
+    PersonFind,
+    PersonTable,
     Read,
     ReceiptTable,
     RecordList,
@@ -35,7 +39,6 @@ from sayso.connectors.manifest.schema import (
 from sayso.connectors.manifest.source import ManifestSource
 from sayso.json import JsonValue
 
-Found = tuple[Place, str, str]
 _METHODS = ("get", "post", "put", "patch", "delete")
 
 
@@ -110,11 +113,11 @@ class _Judge:
         for kind, table in manifest.records.items():
             self._records(("records", kind), table)
         if manifest.contact is not None:
-            sample = self._answer(("contact",), manifest.contact, None)
-            for name in ("email", "phone", "name"):
-                path = getattr(manifest.contact, name)
-                if path is not None:
-                    self._reads(("contact", name), path, sample, manifest.contact.root)
+            self._contact("contact", manifest.contact)
+        if manifest.person is not None:
+            self._contact("person", manifest.person)
+            if manifest.person.find is not None:
+                self._find(manifest.person, manifest.person.find)
         for verb, action in manifest.actions.items():
             self._action(("actions", verb), action)
         return self._found
@@ -277,6 +280,23 @@ class _Judge:
         if read.root is not None:
             self._reads((*at, "root"), read.root, sample)
 
+    def _contact(self, where: str, table: Contact) -> None:
+        sample = self._answer((where,), table, None)
+        for name, path in _paths_of(table):
+            self._reads((where, *name), path, sample, table.root)
+
+    def _find(self, person: PersonTable, find: PersonFind) -> None:
+        """Whoever is found reads as whoever is asked about."""
+        at: Place = ("person", "find")
+        sample = self._answer(at, find, None)
+        self._page(at, find, sample)
+        self._reads((*at, "items"), find.items, sample)
+        if isinstance(sample, Anything):
+            return
+        item = _first(value_of(find.items, sample))
+        for name, path in _paths_of(person):
+            self._reads((*at, *name), path, item)
+
     def _records(self, at: Place, table: RecordList) -> None:
         sample = self._answer(at, table, None)
         self._page(at, table, sample)
@@ -400,6 +420,16 @@ def _shown(path: str) -> str:
 def _first(value: object) -> object:
     items = cast("list[object]", value) if isinstance(value, list) else []
     return items[0] if items and items[0] is not None else Anything()
+
+
+def _paths_of(table: Contact) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Where a customer's record is read, by the key that says so."""
+    for name in ("id", "email", "email_verified", "phone", "name", "since", "address_changed"):
+        path: str | None = getattr(table, name, None)
+        if path is not None:
+            yield (name,), path
+    if isinstance(table, PersonTable):
+        yield from ((("ids", place), path) for place, path in table.ids.items())
 
 
 def _paths(pick: AnyPick) -> list[str]:

@@ -15,6 +15,14 @@ from sayso.connectors.manifest.arguments import args_model
 from sayso.connectors.manifest.citations import check_citations
 from sayso.connectors.manifest.derive import receipt_of
 from sayso.connectors.manifest.ownership import unproven
+from sayso.connectors.manifest.person_check import check_person
+from sayso.connectors.manifest.request_check import (
+    Found,
+    Place,
+    check_request,
+    names_in_text,
+    names_of,
+)
 from sayso.connectors.manifest.requests import template_at, templates_of
 from sayso.connectors.manifest.schema import (
     ActionTable,
@@ -28,7 +36,6 @@ from sayso.connectors.manifest.schema import (
     Pick,
     Read,
     RecordList,
-    RequestTable,
 )
 from sayso.connectors.manifest.source import ManifestSource
 from sayso.connectors.manifest.template import TemplateError
@@ -46,8 +53,6 @@ _AT_A_CALL = frozenset(
 _LABEL = re.compile(r"\[[^\[\]]*\](?:\[[^\[\]]*\]|\{[0-9]+(?:,[0-9]+)?\}|[*+?])*")
 _STATE_EFFECTS = frozenset({Effect.CANCELLATION, Effect.CHANGE})
 _SLOT = re.compile(r"\{([^{}]*)\}")
-
-Place = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,16 +87,15 @@ def mistakes(source: ManifestSource) -> list[ManifestMistake]:
     return sorted(found, key=lambda one: (one.line or 0, one.at and str(one.at)))
 
 
-Found = tuple[Place, str, str]
-
-
 def _all(manifest: Manifest) -> Iterator[Found]:
     yield from _connection(manifest)
     for name, read in manifest.reads.items():
         yield from _names(("reads", name), name)
-        yield from _request(("reads", name), read, _AT_A_READ | set(manifest.reads))
+        yield from check_request(("reads", name), read, _AT_A_READ | set(manifest.reads))
     for kind, table in manifest.records.items():
         yield from _records(manifest, ("records", kind), table)
+    if manifest.person is not None:
+        yield from check_person(manifest, manifest.person)
     for number, rule in enumerate(manifest.errors):
         yield from _rule(("errors", number), rule)
     for verb, action in manifest.actions.items():
@@ -107,10 +111,10 @@ def _records(manifest: Manifest, at: Place, table: RecordList) -> Iterator[Found
         if name not in manifest.reads:
             yield (*at, "resolve"), f"there is no read `{name}`", "name a shared one"
         else:
-            yield from _request((*at, "resolve"), manifest.reads[name], known)
+            yield from check_request((*at, "resolve"), manifest.reads[name], known)
             known.add(name)
-    yield from _request(at, table, known)
-    if not any(name[0] == "subject" for one in (table, *first) for name in _placeholders(one)):
+    yield from check_request(at, table, known)
+    if not any(name[0] == "subject" for one in (table, *first) for name in names_of(one)):
         yield at, "its request does not name the customer", "put `{subject.id}` into it"
     yield from _slots((*at, "title"), table.title, table.picks)
     unknown = sorted(set(table.references) - set(table.picks))
@@ -132,14 +136,14 @@ def _connection(manifest: Manifest) -> Iterator[Found]:
         yield from _host(manifest, ("connection", "hosts"), host)
     if isinstance(connection.auth, BasicAuth):
         for text in (connection.auth.user, connection.auth.password):
-            for name in _try_placeholders(text):
+            for name in names_in_text(text):
                 if name != ("secret",) and not _is_setting(manifest, name):
                     step = "use `{secret}` or `{settings.X}`"
                     yield ("connection", "auth"), f"there is no `{'.'.join(name)}` here", step
     if connection.account is not None:
         known = frozenset({"settings", "page"})
-        yield from _request(("connection", "account"), connection.account, known)
-    for name in _try_placeholders(connection.subject.form):
+        yield from check_request(("connection", "account"), connection.account, known)
+    for name in names_in_text(connection.subject.form):
         if name != ("subject", "id"):
             problem = f"`{'.'.join(name)}` is not known here"
             yield ("connection", "subject"), problem, "use `{subject.id}` alone"
@@ -209,62 +213,6 @@ def _is_setting(manifest: Manifest, name: tuple[str, ...]) -> bool:
     return len(name) == 2 and name[0] == "settings" and name[1] in manifest.settings
 
 
-# ---- requests ------------------------------------------------------------------------------------
-
-
-def _request(at: Place, request: RequestTable, known: Iterable[str]) -> Iterator[Found]:
-    try:
-        names = {name[0] for name in _placeholders(request)}
-    except TemplateError as error:
-        yield at, str(error), "correct the template"
-        return
-    unknown = sorted(names - set(known) - {"each"})
-    if unknown:
-        listed = ", ".join(sorted(set(known)))
-        yield at, f"`{{{unknown[0]}…}}` is not known here", f"there are {listed}"
-    if isinstance(request, Read):
-        yield from _graphql_paths(at, request, request.root, getattr(request, "items", None))
-    path = getattr(request, "get", None) or getattr(request, "post", None)
-    if isinstance(path, str) and not path.startswith(("/", "https://")):
-        yield at, f"`{path[:40]}` is no path", "begin it with `/`, or with an allowed host"
-    page = request.page if isinstance(request, Read) else None
-    for key in ("into", "number", "offset") if page is not None else ():
-        where: str | None = getattr(page, key)
-        if where is not None and not where.startswith("query."):
-            yield (*at, "page"), f"`{key}` is a parameter of the address", "write `query.NAME`"
-    if (
-        page is not None
-        and page.cursor is not None
-        and ("page", "cursor") not in _placeholders(request)
-    ):
-        yield (*at, "page"), "nothing takes the cursor", "put `{page.cursor}` into the request"
-
-
-def _graphql_paths(at: Place, request: Read, *paths: str | None) -> Iterator[Found]:
-    """What GraphQL answers is read below `data`: so called is a field of that name alone."""
-    document = request.query if isinstance(request.query, str) else None
-    if document is None or re.search(r"\bdata\b", document):
-        return
-    for path in paths:
-        if path is not None and "data" in names_in(path):
-            yield (
-                at,
-                f"`{path}` begins at `data`",
-                "leave it out: paths begin with the query's field",
-            )
-
-
-def _placeholders(request: RequestTable) -> set[tuple[str, ...]]:
-    return {name for template in templates_of(request) for name in placeholders(template)}
-
-
-def _try_placeholders(text: str) -> list[tuple[str, ...]]:
-    try:
-        return list(placeholders(text))
-    except TemplateError:
-        return [("?",)]
-
-
 def _names(at: Place, name: str) -> Iterator[Found]:
     if name in _RESERVED:
         yield at, f"`{name}` is a name of ours", "call the read something else"
@@ -322,7 +270,7 @@ def _resolving(at: Place, action: ActionTable, reads: Mapping[str, Read]) -> Ite
         if name not in reads:
             yield (*at, "resolve"), f"there is no read `{name}`", f"there are {', '.join(reads)}"
             continue
-        yield from _request((*at, "reads", name), reads[name], seen)
+        yield from check_request((*at, "reads", name), reads[name], seen)
         seen.add(name)
     for name in action.reads:
         yield from _names((*at, "reads", name), name)
@@ -406,11 +354,9 @@ def _owner(at: Place, manifest: Manifest, action: ActionTable) -> Iterator[Found
             )
     if owner.is_ is not None:
         reads = {**manifest.reads, **action.reads}
-        for name in _try_placeholders(owner.is_):
+        for name in names_in_text(owner.is_):
             read = reads.get(name[0]) if name[0] in action.resolve else None
-            of_subject = read is not None and any(
-                one[0] == "subject" for one in _placeholders(read)
-            )
+            of_subject = read is not None and any(one[0] == "subject" for one in names_of(read))
             if name[0] != "subject" and not of_subject:
                 problem = f"`{'.'.join(name)}` does not come from the customer"
                 yield at, problem, "use `{subject.form}`, or a read that names the customer"
@@ -425,7 +371,7 @@ def _owner(at: Place, manifest: Manifest, action: ActionTable) -> Iterator[Found
 def _call(at: Place, action: ActionTable) -> Iterator[Found]:
     call = action.call
     at = (*at, "call")
-    yield from _request(at, call, _AT_A_CALL)
+    yield from check_request(at, call, _AT_A_CALL)
     if call.key is not None:
         found = template_at(call, call.key.at)
         if found not in (None, "{call.key}"):
@@ -489,7 +435,7 @@ def _look_up(at: Place, action: ActionTable) -> Iterator[Found]:
             yield at, "what can still change has to be looked up until it has ended", step
         return
     at = (*at, "look_up")
-    yield from _request(at, look_up, _AT_A_CALL | {"page"})
+    yield from check_request(at, look_up, _AT_A_CALL | {"page"})
     if look_up.receipt is None and action.call.receipt is None:
         yield at, "nothing says how the effect is read", "add `receipt`"
         return

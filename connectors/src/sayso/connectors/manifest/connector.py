@@ -12,6 +12,7 @@ from sayso.actions.model.definition import Action, Args, Subject
 from sayso.actions.model.snapshot import Absence, Call, Finality, Receipt, Record, Resolved
 from sayso.connectors.arguments import read_args
 from sayso.connectors.base import Connector
+from sayso.connectors.customers import owner_of
 from sayso.connectors.http import HttpClient, HttpLimits, Sender
 from sayso.connectors.manifest.answers import AnswerRules
 from sayso.connectors.manifest.calling import RequestSender
@@ -23,12 +24,12 @@ from sayso.connectors.manifest.picks import Picker, as_failure
 from sayso.connectors.manifest.provider import ManifestProvider, Tools
 from sayso.connectors.manifest.requests import ProviderSite, templates_of
 from sayso.connectors.manifest.resolving import Resolver
-from sayso.connectors.manifest.schema import Contact, FromSetting, Manifest
-from sayso.connectors.manifest.scope import OnFile, subject_names
+from sayso.connectors.manifest.schema import FromSetting, Manifest
+from sayso.connectors.manifest.scope import OnFile, whose
 from sayso.connectors.manifest.source import ManifestSource
 from sayso.connectors.manifest.template import fill_path, names_in
 from sayso.connectors.retry import RetryPolicy
-from sayso.connectors.setup import AccountSeen, Address, AddressBook, PhoneBook
+from sayso.connectors.setup import AccountSeen, AddressBook, PhoneBook
 from sayso.errors import Code, ConfigError, RefusedError
 from sayso.ids import Clock
 from sayso.json import JsonValue
@@ -155,6 +156,16 @@ class ManifestConnector:
         return self._provider
 
     @property
+    def manifest(self) -> Manifest:
+        """What the file says."""
+        return self._manifest
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        """Of sayso.toml, by name."""
+        return self._settings
+
+    @property
     def name(self) -> str:
         """As the manifest says."""
         return self._manifest.connector
@@ -174,10 +185,25 @@ class ManifestConnector:
         """The actions by name, with what was derived for them."""
         return self._defined
 
+    @property
+    def customers_of(self) -> str | None:
+        """Whose customers it takes: see `sayso.connectors.customers`."""
+        manifest = self._manifest
+        named = whose(manifest, self._settings)
+        if named is None or named == self.name or self._peer(named) is not None:
+            return named
+        knows_some = manifest.person or manifest.contact or manifest.records
+        return self.name if knows_some else None
+
+    @property
+    def ids_hold_colons(self) -> bool:
+        """Whether a customer's id may hold a colon, by the manifest's pattern."""
+        return self._manifest.connection.subject.holds_colons
+
     async def resolve(self, action: Action, args: Args, subject: Subject) -> Resolved:
         """See `Connector.resolve`."""
         defined = self._of(action.name)
-        self._check_subject(subject)
+        self.check_subject(subject)
         return await (await self._resolver(defined, subject)).resolve(args)
 
     async def _resolver(self, defined: Defined, subject: Subject) -> Resolver:
@@ -233,7 +259,7 @@ class ManifestConnector:
         """See `Connector.list_records`."""
         if not self._manifest.records:
             return ()
-        self._check_subject(subject)
+        self.check_subject(subject)
         lister = Lister(
             who=self.name,
             manifest=self._manifest,
@@ -294,7 +320,12 @@ class ManifestConnector:
             raise ReadingError(f"`{path}` does not say whether this is real")
         return found
 
-    def _check_subject(self, subject: Subject) -> None:
+    def check_subject(self, subject: Subject) -> None:
+        """Refuse what no customer's id looks like here, before anybody is asked.
+
+        Raises:
+            RefusedError: `unknown_subject`.
+        """
         if not re.fullmatch(self._manifest.connection.subject.pattern, subject.id):
             raise RefusedError(
                 Code.UNKNOWN_SUBJECT,
@@ -307,6 +338,7 @@ class ManifestConnector:
         if setting is None:
             return None
         peer = self._connected.peer(self._settings[setting])
+        self._check_peer(setting)
         if "phone" in _peer_kinds(defined):
             if not isinstance(peer, PhoneBook):
                 raise self._knows_none(setting, "phone numbers")
@@ -315,6 +347,27 @@ class ManifestConnector:
             raise self._knows_none(setting, "addresses")
         address = await peer.address_of(subject)
         return OnFile(kind="email", value=address.email, name=address.name)
+
+    def _check_peer(self, setting: str) -> None:
+        """INVARIANT: no id is handed to a connector whose customers have other ids."""
+        ours, theirs = self.customers_of, owner_of(self._settings[setting], self._peer)
+        if ours != self.name and ours is not None:
+            ours = owner_of(ours, self._peer)
+        if theirs != ours:
+            named = self._settings[setting][:40]
+            raise ConfigError(
+                Code.INVALID_SETTING,
+                f"{self.name} acts on customers of `{ours or 'nobody'}`, and `{named}` knows "
+                f"those of `{theirs or 'nobody'}`",
+                next_step=f"set `{setting}` of [connectors.{self.name}] to a connector that knows "
+                "the same customers",
+            )
+
+    def _peer(self, name: str) -> Connector | None:
+        try:
+            return self._connected.peer(name)
+        except ConfigError:
+            return None
 
     def _knows_none(self, setting: str, what: str) -> ConfigError:
         return ConfigError(
@@ -332,86 +385,6 @@ class ManifestConnector:
     async def close(self) -> None:
         """Close the sockets; the next call opens them again."""
         await self._provider.close()
-
-    # ---- for connectors that ask where the customer is reached --------------------------------
-
-    async def contact(self, table: Contact, subject: Subject) -> Mapping[str, str]:
-        """What the provider has on file.
-
-        Raises:
-            RefusedError: `unknown_subject`.
-        """
-        self._check_subject(subject)
-        names = {
-            "subject": subject_names(subject.id, self._manifest.connection.subject),
-            "settings": dict(self._settings),
-        }
-        try:
-            found = await self._provider.read("contact", table, names)
-        except RefusedError as error:
-            if error.code is not Code.UNKNOWN_OBJECT:
-                raise
-            raise RefusedError(
-                Code.UNKNOWN_SUBJECT, f"{self.name} knows no such customer"
-            ) from error
-        told: dict[str, str] = {}
-        for name in ("email", "phone", "name"):
-            path: str | None = getattr(table, name)
-            value = read(path, found) if path is not None else None
-            if isinstance(value, str) and value:
-                told[name] = value
-        return told
-
-
-class ContactConnector(ManifestConnector):
-    """One whose provider knows where customers are reached, and who is one."""
-
-    async def knows(self, subject: Subject) -> bool:
-        """See `SubjectBook.knows`."""
-        try:
-            await self.contact(self._contact, subject)
-        except RefusedError as error:
-            if error.code is Code.UNKNOWN_SUBJECT:
-                return False
-            raise
-        return True
-
-    async def address_of(self, subject: Subject) -> Address:
-        """See `AddressBook.address_of`."""
-        told = await self.contact(self._contact, subject)
-        if "email" not in told:
-            raise self._nothing("e-mail address")
-        return Address(email=told["email"], name=told.get("name", ""))
-
-    async def phone_of(self, subject: Subject) -> str:
-        """See `PhoneBook.phone_of`."""
-        told = await self.contact(self._contact, subject)
-        if "phone" not in told:
-            raise self._nothing("phone number")
-        return told["phone"]
-
-    @property
-    def _contact(self) -> Contact:
-        table = self._manifest.contact
-        assert table is not None, "the factory has looked"
-        return table
-
-    def _nothing(self, what: str) -> RefusedError:
-        return RefusedError(
-            Code.WRONG_STATE,
-            f"{self.name} has no {what} of this customer",
-            next_step="add it to the customer at the provider",
-        )
-
-
-def connector_of(source: ManifestSource, connected: Connected) -> ManifestConnector:
-    """The connector of a manifest.
-
-    Raises:
-        ConfigError: `invalid_manifest`, `invalid_action`.
-    """
-    kind = ManifestConnector if source.manifest.contact is None else ContactConnector
-    return kind(source, connected)
 
 
 def site_of(manifest: Manifest, settings: Mapping[str, str], loopback: str | None) -> ProviderSite:

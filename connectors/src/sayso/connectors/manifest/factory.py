@@ -6,14 +6,10 @@ import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 
 from sayso.connectors.http import Sender
-from sayso.connectors.manifest.connector import (
-    TIMEOUT_S,
-    Connected,
-    ManifestConnector,
-    connector_of,
-)
+from sayso.connectors.manifest.connector import TIMEOUT_S, Connected, ManifestConnector
 from sayso.connectors.manifest.credentials import AuthHeaders, needs_secret
 from sayso.connectors.manifest.mcp_tools import McpTools
+from sayso.connectors.manifest.people import connector_of
 from sayso.connectors.manifest.review import Reviewed
 from sayso.connectors.manifest.schema import ListArg, Manifest, NoAuth, TextArg
 from sayso.connectors.setup import Setup

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from sayso.actions.model.snapshot import Call
 from sayso.connectors.email_address import masked
 from sayso.connectors.manifest.definition import Defined, template_args
 from sayso.connectors.manifest.picks import Picker
-from sayso.connectors.manifest.schema import Key, MoneyArg, SubjectForm
+from sayso.connectors.manifest.schema import Key, Manifest, MoneyArg, SubjectForm
 from sayso.connectors.manifest.template import fill_text
 from sayso.json import JsonValue
 from sayso.money import Money
@@ -57,6 +58,34 @@ def subject_names(subject_id: str, form: SubjectForm) -> dict[str, JsonValue]:
     """`subject.id`, and `subject.form` as the provider writes it."""
     written = fill_text(form.form, {"subject": {"id": subject_id}})
     return {"id": subject_id, "form": str(written)}
+
+
+def bare_id(written: str, form: SubjectForm) -> str | None:
+    """The id in what a provider writes for a customer: `subject.form` read backwards.
+
+    Returns:
+        None for what no customer's id looks like here.
+    """
+    before, _, after = form.form.partition("{subject.id}")
+    if not (written.startswith(before) and written.endswith(after)):
+        return None
+    found = written[len(before) : len(written) - len(after)]
+    return found if re.fullmatch(form.pattern, found) else None
+
+
+def whose(manifest: Manifest, settings: Mapping[str, str]) -> str | None:
+    """The connector whose customers a manifest takes, as far as the file and its settings say it.
+
+    One that knows no customers, and reaches them where another connector does, takes that one's.
+    """
+    of = manifest.connection.subject.of
+    if of is None and not (manifest.person or manifest.contact or manifest.records):
+        peers = [action.owner.peer for action in manifest.actions.values()]
+        of = next((peer for peer in peers if peer is not None), None)
+    if of is None:
+        return manifest.connector
+    declared = manifest.settings.get(of)
+    return of if declared is None else settings.get(of, declared.default)
 
 
 def call_names(call: Call, key: Key | None) -> dict[str, str]:

@@ -15,6 +15,7 @@ from sayso.connectors.manifest.check import mistakes
 from sayso.connectors.manifest.source import read_source
 from sayso.errors import SaysoError
 from sayso.testing.manifests.cases import read_cases
+from sayso.testing.manifests.people import wrong_person
 from sayso.testing.manifests.suite import checks, refusal_of, suites_of, uncovered
 
 
@@ -36,6 +37,10 @@ def judge(path: Path) -> Iterator[dict[str, object]]:
             why = "" if found == table.refused else f"it is refused with `{found}`"
             what = f"case {number}: `{table.action}` is refused with `{table.refused}`"
             yield {"what": what, "ok": not why, "why": why}
+    for number, case in enumerate(cases.person, 1):
+        what = f"person {number}: {'who has an address' if case.email else 'who a customer is'}"
+        why = asyncio.run(wrong_person(source, cases, case))
+        yield {"what": what, "ok": not why, "why": why}
     for label, suite in suites_of(source, cases).items():
         for check in checks():
             words = f"{label}: {check.removeprefix('test_').replace('_', ' ')}"

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from sayso.actions.model.definition import Subject
 from sayso.connectors.base import Connector
-from sayso.connectors.manifest.connector import Connected, ManifestConnector, connector_of
+from sayso.connectors.manifest.connector import Connected, ManifestConnector
+from sayso.connectors.manifest.people import connector_of
 from sayso.connectors.manifest.source import ManifestSource
 from sayso.connectors.retry import RetryPolicy
 from sayso.connectors.setup import Address

@@ -66,6 +66,30 @@ class CaseTable(BaseModel):
     expect: dict[str, str] = Field(default_factory=dict)
 
 
+class PersonCase(BaseModel):
+    """One customer who is read, or one address that is looked for.
+
+    Attributes:
+        subject: whom is asked about; of a search, whoever is first.
+        email: the address that is looked for; none where somebody is asked about.
+        answers, start: as in `CaseTable`; the reads are called `person` and `person.find`.
+        expect: what has to be said of them: `name`, `email`, `email_verified`, `phone`, `since` and
+            `address_changed` as RFC 3339, `ids.PLACE`. What is not named here has to be absent.
+        found: the ids that a search finds.
+        refused: the code with which it is refused.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    subject: str
+    email: str = ""
+    answers: dict[str, JsonValue] = Field(default_factory=dict)
+    start: dict[str, JsonValue] = Field(default_factory=dict)
+    expect: dict[str, str | bool] = Field(default_factory=dict)
+    found: list[str] = Field(default_factory=list)
+    refused: str | None = None
+
+
 class Cases(BaseModel):
     """A whole file.
 
@@ -74,6 +98,8 @@ class Cases(BaseModel):
         answers: by read, its whole answer; `account` and `records.KIND` too.
         peer: what another connector has on file, where a manifest asks for that.
         case: at least one for each action.
+        person: at least one of somebody who is asked about, and of an address, where the manifest
+            has `[person]` and `[person.find]`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -82,6 +108,7 @@ class Cases(BaseModel):
     answers: dict[str, JsonValue] = Field(default_factory=dict)
     peer: dict[str, str] = Field(default_factory=dict)
     case: list[CaseTable] = Field(default_factory=list[CaseTable])
+    person: list[PersonCase] = Field(default_factory=list[PersonCase])
 
 
 def read_cases(path: Path) -> Cases:

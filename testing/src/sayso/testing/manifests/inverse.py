@@ -18,7 +18,8 @@ Steps = tuple[str | int, ...]
 def steps_of(expression: str) -> Steps | None:
     """The way to where a path reads; None for a literal, and for what has no one place.
 
-    `to_string(x)` leads to `x`, `a || b` to `a`, `[order]` to `order`, `a[].b` to the first item's.
+    `to_string(x)` leads to `x`, `a || b` to `a`, `a && b` to `b`, `[order]` to `order`, and `a[].b`
+    to the first item's.
     """
     return _steps(cast("Mapping[str, Any]", jmespath.compile(expression).parsed))
 
@@ -34,6 +35,8 @@ def _steps(node: Mapping[str, Any]) -> Steps | None:
             return _joined(children)
         case "or_expression" | "function_expression":
             return _steps(children[0]) if children else None
+        case "and_expression":
+            return _steps(children[-1])
         case "multi_select_list":
             return _steps(children[0]) if len(children) == 1 else None
         case "projection":

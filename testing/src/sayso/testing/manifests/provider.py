@@ -12,7 +12,7 @@ import copy
 import json
 import re
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import cast
@@ -55,8 +55,10 @@ from sayso.testing.manifests.inverse import (
 )
 from sayso.testing.manifests.request import (
     Parsed,
+    all_cursor_keys,
     captured_path,
     cursor_keys,
+    page_parameters,
     parse_request,
     without,
 )
@@ -87,6 +89,7 @@ class GeneratedProvider:
         page_size: items on a page; None for all on one.
         effects: how many there were.
         hides_reference: answers a call without our reference, though it is stored.
+        email: the address by which a customer is looked for; none where none is.
     """
 
     source: ManifestSource
@@ -95,6 +98,7 @@ class GeneratedProvider:
     clock: Clock
     page_size: int | None = None
     hides_reference: bool = False
+    email: str = ""
     effects: int = 0
     requests: list[str] = field(default_factory=list[str])
     _docs: dict[Identity, JsonValue] = field(default_factory=dict[Identity, JsonValue])
@@ -154,6 +158,22 @@ class GeneratedProvider:
             self._start_look_up(
                 defined.look_up, {**names, "object": {"id": object_id}, "keep": keep}
             )
+        self._fill_person(names)
+
+    def _fill_person(self, names: Mapping[str, object]) -> None:
+        person = self.source.manifest.person
+        if person is None:
+            return
+        identity = self._identity(person, names)
+        # An action may read the same record, which then has what either needs.
+        known = self._docs.pop(identity, None)
+        self._put("person", person, names)
+        if known is not None:
+            self._docs[identity] = merged(self._docs[identity], known)
+            self._start_with("person", identity)
+        if person.find is not None and self.email:
+            looked_for = {**names, "find": {"email": self.email}}
+            self._put("person.find", person.find, looked_for, items=person.find.items)
 
     def _peer(self) -> dict[str, JsonValue]:
         kind = next((one for one in ("email", "phone") if one in self.cases.peer), None)
@@ -178,14 +198,19 @@ class GeneratedProvider:
         if document is None and items is not None:
             document = put({}, list_and_item(items)[0], [])
         identity = self._identity(request, names)
-        document = self._docs.setdefault(identity, copy.deepcopy(document))
+        self._docs.setdefault(identity, copy.deepcopy(document))
+        self._start_with(name, identity)
+        self._by_name[name] = identity
+        if items is not None:
+            self._lists[identity] = (items, request.page)
+
+    def _start_with(self, name: str, identity: Identity) -> None:
+        """Put what the case begins with into the answer of a read."""
+        document = self._docs[identity]
         for dotted, value in self.case.start.items():
             if dotted.startswith(f"{name}."):
                 document = put_dotted(document, dotted.removeprefix(f"{name}."), value)
         self._docs[identity] = document
-        self._by_name[name] = identity
-        if items is not None:
-            self._lists[identity] = (items, request.page)
 
     def _root(self, name: str) -> JsonValue:
         return self._at_root(name, self.defined.reads[name])
@@ -209,10 +234,7 @@ class GeneratedProvider:
                 where = where if is_one_item(look_up.items) else list_and_item(look_up.items)[0]
                 document = put({}, where, start)
             self._docs[identity] = copy.deepcopy(document)
-        for dotted, value in self.case.start.items():
-            if dotted.startswith("look_up."):
-                document = put_dotted(self._docs[identity], dotted.removeprefix("look_up."), value)
-                self._docs[identity] = document
+        self._start_with("look_up", identity)
         self._by_name["look_up"] = identity
         if not is_one_item(look_up.items):
             self._lists[identity] = (look_up.items, look_up.page)
@@ -226,28 +248,9 @@ class GeneratedProvider:
         body = parsed.body
         if isinstance(body, Mapping):
             body = without(body, drop)
-        pages = {_PAGE, *drop, *self._page_parameters}
+        pages = {_PAGE, *drop, *page_parameters(self.source.manifest)}
         query = tuple(sorted(pair for pair in parsed.query if pair[0] not in pages))
         return parsed.method, parsed.path, query, json.dumps(body, sort_keys=True)
-
-    @property
-    def _page_parameters(self) -> frozenset[str]:
-        manifest = self.source.manifest
-        tables: list[Read] = [*manifest.records.values(), *manifest.reads.values()]
-        tables += [one.look_up for one in manifest.actions.values() if one.look_up is not None]
-        found: set[str] = set()
-        for table in tables:
-            if table.page is not None:
-                ways = (table.page.into, table.page.number, table.page.offset)
-                found |= {place(at)[1] for at in ways if at}
-        return frozenset(found)
-
-    @property
-    def _all_cursor_keys(self) -> frozenset[str]:
-        manifest = self.source.manifest
-        tables: list[Read] = [*manifest.records.values(), *manifest.reads.values()]
-        tables += [one.look_up for one in manifest.actions.values() if one.look_up is not None]
-        return frozenset(key for table in tables for key in cursor_keys(table))
 
     def serve(self, request: Request) -> Response:
         """Answer a request."""
@@ -452,9 +455,10 @@ class GeneratedProvider:
     def _told(self, parsed: Parsed) -> Response:
         """What a read gets."""
         graphql = isinstance(parsed.body, Mapping) and isinstance(parsed.body.get("query"), str)
-        identity = self._identity_of(parsed, self._all_cursor_keys)
+        identity = self._identity_of(parsed, all_cursor_keys(self.source.manifest))
         if identity not in self._docs:
-            for look_up in self._look_ups_with_reference():
+            look_up = self.defined.look_up
+            if look_up is not None and self._by_name["look_up"][0] == "look_up":
                 names = self._captured_read(look_up, parsed)
                 if names is not None:
                     return self._found(look_up, names, graphql=graphql)
@@ -474,11 +478,6 @@ class GeneratedProvider:
         if identity in self._lists:
             document = self._ended(document, *self._lists[identity])
         return self._yes(document, graphql=graphql)
-
-    def _look_ups_with_reference(self) -> Iterator[LookUp]:
-        look_up = self.defined.look_up
-        if look_up is not None and self._by_name["look_up"][0] == "look_up":
-            yield look_up
 
     def _captured_read(self, request: Read, parsed: Parsed) -> dict[str, JsonValue] | None:
         path = request.get or request.post
@@ -553,7 +552,7 @@ class GeneratedProvider:
     def _after(self, own: str, whole: Sequence[JsonValue], parsed: Parsed) -> int:
         """The page behind the item that is named, where pages have one item each."""
         query = dict(parsed.query)
-        named = {query[key] for key in self._all_cursor_keys if query.get(key)}
+        named = {query[key] for key in all_cursor_keys(self.source.manifest) if query.get(key)}
         for number, one in enumerate(whole):
             if str(get(one, steps_of(own) or ())) in named:
                 return number + 1
@@ -563,7 +562,7 @@ class GeneratedProvider:
         query = dict(parsed.query)
         if page.cursor is not None:
             text = json.dumps(parsed.body) if parsed.body else ""
-            for key in self._all_cursor_keys:
+            for key in all_cursor_keys(self.source.manifest):
                 found = re.search(rf'"{re.escape(key)}": "(\d+)"', text)
                 if found is not None:
                     return int(found[1])

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from sayso.connectors.manifest.requests import ProviderSite
-from sayso.connectors.manifest.schema import Read
+from sayso.connectors.manifest.requests import ProviderSite, place
+from sayso.connectors.manifest.schema import Manifest, Read
 from sayso.json import JsonValue
 from sayso.testing.manifests.inverse import put
 
@@ -84,6 +84,30 @@ def cursor_keys(request: Read) -> frozenset[str]:
     walk(request.json_)
     walk(dict(request.parameters))
     return frozenset(found)
+
+
+def page_parameters(manifest: Manifest) -> frozenset[str]:
+    """The parameters of addresses by which a manifest's lists go on."""
+    found: set[str] = set()
+    for table in _listing(manifest):
+        if table.page is not None:
+            ways = (table.page.into, table.page.number, table.page.offset)
+            found |= {place(at)[1] for at in ways if at}
+    return frozenset(found)
+
+
+def all_cursor_keys(manifest: Manifest) -> frozenset[str]:
+    """`cursor_keys` of all that a manifest lists."""
+    return frozenset(key for table in _listing(manifest) for key in cursor_keys(table))
+
+
+def _listing(manifest: Manifest) -> list[Read]:
+    """Every read that may be a list."""
+    tables: list[Read] = [*manifest.records.values(), *manifest.reads.values()]
+    if manifest.person is not None and manifest.person.find is not None:
+        tables.append(manifest.person.find)
+    tables += [one.look_up for one in manifest.actions.values() if one.look_up is not None]
+    return tables
 
 
 def without(value: JsonValue, keys: frozenset[str]) -> JsonValue:

@@ -17,6 +17,7 @@ from sayso.errors import OutcomeUnknownError, RefusedError
 from sayso.testing.clock import FakeClock
 from sayso.testing.manifests.bench import manifest_bench
 from sayso.testing.manifests.cases import Cases, CaseTable
+from sayso.testing.manifests.people import unasked
 from sayso.testing.manifests.provider import GeneratedProvider
 from sayso.testing.suites.bench import Case, ConnectorBench, call_for, error_of, resolve_case
 from sayso.testing.suites.connector import ConnectorSuite
@@ -177,7 +178,7 @@ async def refusal_of(source: ManifestSource, cases: Cases, table: CaseTable) -> 
 
 def uncovered(source: ManifestSource, cases: Cases) -> list[str]:
     """What no case is about, in words."""
-    missing: list[str] = []
+    missing = unasked(source, cases)
     for verb, table in source.manifest.actions.items():
         of_it = [one for one in cases.case if one.action == verb]
         if not any(one.refused is None for one in of_it):

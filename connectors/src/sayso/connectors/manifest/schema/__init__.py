@@ -38,7 +38,8 @@ from sayso.connectors.manifest.schema.connection import (
     SubjectForm,
 )
 from sayso.connectors.manifest.schema.errors import ErrorRule, ErrorWhen
-from sayso.connectors.manifest.schema.manifest import Contact, Manifest, Parts, RecordList
+from sayso.connectors.manifest.schema.manifest import Manifest, Parts, RecordList
+from sayso.connectors.manifest.schema.person import Contact, PersonFind, PersonTable
 from sayso.connectors.manifest.schema.request import Pagination, Read, RequestTable
 
 __all__ = [
@@ -74,6 +75,8 @@ __all__ = [
     "Owner",
     "Pagination",
     "Parts",
+    "PersonFind",
+    "PersonTable",
     "Pick",
     "Picks",
     "Read",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from sayso.connectors.manifest.schema.base import Line, ManifestTable, Path, Pattern
+from sayso.connectors.manifest.schema.base import Line, ManifestTable, Path, Pattern, Word
 from sayso.connectors.manifest.schema.request import Read
 from sayso.errors import RefusedError
 from sayso.money import exponent_of
@@ -88,11 +89,39 @@ class AccountTable(Read):
     live: Path | FromSetting | bool | None = None
 
 
-class SubjectForm(ManifestTable):
-    """What a customer's id looks like here, and how this provider writes it."""
+# An opening bracket of a group; else one character's worth: a class, an escape, or a character.
+_ATOM = re.compile(
+    r"\(\?(?:[aiLmsux-]*:|[=!>]|<[=!]|P?<\w+>)|\[\^?\]?(?:\\.|[^\]\\])*\]"
+    r"|\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|.)|."
+)
 
-    pattern: Pattern = r"[A-Za-z0-9][A-Za-z0-9_.:@+-]{0,127}"
+
+class SubjectForm(ManifestTable):
+    """What a customer's id looks like here, how this provider writes it, and whose customer it is.
+
+    Attributes:
+        pattern, form: of the id.
+        of: a setting that names the connector whose customers these are, or that connector itself;
+            they are the manifest's own without it, and where that connector is not set up.
+    """
+
+    pattern: Pattern = r"[A-Za-z0-9][A-Za-z0-9_.@+-]{0,127}"
     form: str = "{subject.id}"
+    of: Word | None = None
+
+    @property
+    def holds_colons(self) -> bool:
+        """Whether an id may hold a colon, as far as the pattern shows it; in doubt it may."""
+        return any(_fits_a_colon(atom) for atom in _ATOM.findall(self.pattern))
+
+
+def _fits_a_colon(atom: str) -> bool:
+    if atom.startswith("(?"):
+        return False
+    try:
+        return re.fullmatch(atom, ":") is not None
+    except re.error:
+        return False  # a repetition, a bracket, a reference back: nothing by itself
 
 
 class RateTable(ManifestTable):

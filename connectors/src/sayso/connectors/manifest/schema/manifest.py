@@ -10,6 +10,7 @@ from sayso.connectors.manifest.schema.action import ActionTable
 from sayso.connectors.manifest.schema.base import MAX_READS, Line, ManifestTable, Path, Picks, Word
 from sayso.connectors.manifest.schema.connection import ConnectionTable, MoneyUnit, Setting, Spec
 from sayso.connectors.manifest.schema.errors import ErrorAt, ErrorRule
+from sayso.connectors.manifest.schema.person import Contact, PersonTable
 from sayso.connectors.manifest.schema.request import Read
 
 
@@ -40,14 +41,6 @@ class RecordList(Read):
     parts: dict[Word, Parts] = Field(default_factory=dict)
 
 
-class Contact(Read):
-    """Where the customer is written to, for connectors that ask for an address."""
-
-    email: Path | None = None
-    phone: Path | None = None
-    name: Path | None = None
-
-
 class Manifest(ManifestTable):
     """A whole file."""
 
@@ -64,4 +57,5 @@ class Manifest(ManifestTable):
     reads: dict[Word, Read] = Field(default_factory=dict)
     records: dict[Word, RecordList] = Field(default_factory=dict)
     contact: Contact | None = None
+    person: PersonTable | None = None
     actions: Annotated[dict[Word, ActionTable], Field(min_length=1)]
