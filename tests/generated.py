@@ -21,6 +21,8 @@ import settings_table
 from audit.columns import rows_of_attacks, rows_of_page
 from audit.texts import rows_of_texts
 from promises import PROMISES
+from surfaces.cli.reference import rewrite
+from surfaces.http.routes import rows_of_scopes
 
 from sayso.actions.model.status import FINAL, START, TOLD, TRANSITIONS, Status
 from sayso.audit.entry import EntryKind
@@ -154,6 +156,7 @@ PARTS: Mapping[tuple[str, str], Callable[[], Iterator[str]]] = {
     ("reference/audit-columns.md", "rows"): rows_of_attacks,
     ("reference/audit-columns.md", "texts"): rows_of_texts,
     ("reference/connectors.md", "shipped"): _shipped,
+    ("reference/http-api.md", "scopes"): rows_of_scopes,
     ("reference/settings.md", "settings"): settings_table.lines,
     **{
         (f"{folder}/index.md", "pages"): _listing(folder)
@@ -220,6 +223,7 @@ def main() -> None:
     for page in pages():
         path = DOCS / page
         path.write_text(with_parts(page, path.read_text(encoding="utf-8")), encoding="utf-8")
+    rewrite()  # the commands' helps, which are a whole section of their page
 
 
 if __name__ == "__main__":

@@ -72,6 +72,6 @@ def test_each_change_works(changed: Path, tmp_path: Path) -> None:
 @pytest.mark.promise("house:changes")
 @pytest.mark.parametrize("name", CHANGES)
 def test_each_change_touches_few_files(name: str) -> None:
-    """Counted with its own test, and without pages that are made from code."""
+    """Counted without its own test, and without pages that are made from code."""
     change = CHANGES[name]
     assert len(change.files) <= change.most, sorted(change.files)

@@ -10,7 +10,7 @@ from pkgutil import iter_modules
 
 import pytest
 from surfaces.cli.reference import every_command
-from surfaces.http.test_openapi import CONTRACT
+from surfaces.http.routes import ROUTES
 
 from sayso.sdk import resources
 from sayso.sdk.client import Sayso
@@ -40,7 +40,7 @@ def test_what_the_table_names_is_there() -> None:
     assert len(nouns) >= 15
     for noun, (command, route, method, page) in nouns.items():
         assert {" ".join(one.split()[1:]) for one in CODE.findall(command)} <= commands, noun
-        ways = {re.sub(r"\{[a-z_]+\}", "{}", one) for one in CONTRACT}
+        ways = {re.sub(r"\{[a-z_]+\}", "{}", one) for one in ROUTES}
         assert {one.replace("{id}", "{}") for one in CODE.findall(route)} <= ways, noun
         assert {one.replace("{id}", "{}") for one in CODE.findall(page)} <= {
             re.sub(r"\{[a-z_]+\}", "{}", one) for one in console

@@ -36,6 +36,25 @@ from sayso.surfaces.http.upkeep import Upkeep
 
 API_VERSION = "1.0.0"
 """Of the contract, which only grows; not of the package."""
+PARTS = (
+    requests,
+    actions,
+    events,
+    approvals,
+    solutions,
+    work,
+    stops,
+    policy,
+    webhooks,
+    inbound,
+    privacy,
+    retention,
+    audit,
+    exports,
+    repairs,
+    operations,
+)
+"""The modules of routes, in the order of the document."""
 
 
 class HttpApi(FastAPI):
@@ -79,24 +98,7 @@ def create_app(sayso: Sayso, *, heartbeat_s: float = HEARTBEAT_S) -> FastAPI:
     app.state.upkeep = Upkeep()
     app.state.heartbeat_s = heartbeat_s
     app.state.methods = methods = dict[str, frozenset[str]]()
-    for part in (
-        requests,
-        actions,
-        events,
-        approvals,
-        solutions,
-        work,
-        stops,
-        policy,
-        webhooks,
-        inbound,
-        privacy,
-        retention,
-        audit,
-        exports,
-        repairs,
-        operations,
-    ):
+    for part in PARTS:
         app.include_router(part.router)
         for route in part.router.routes:
             assert isinstance(route, APIRoute)

@@ -78,8 +78,8 @@ class Needs:
     """
 
     def __init__(self, *scopes: Scope, person: bool = False) -> None:
-        self._scopes = scopes
-        self._person = person
+        self.scopes = scopes
+        self.person = person
 
     async def __call__(
         self,
@@ -93,19 +93,19 @@ class Needs:
         """
         token: object = request.state.token
         assert isinstance(token, Token)
-        if self._person and token.kind != "person":
+        if self.person and token.kind != "person":
             raise self._forbidden(
                 "only a person's token opens this", "make one with `sayso token create --person ID`"
             )
-        if not token.scopes.intersection(self._scopes):
-            names = " or ".join(f"`{scope.value}`" for scope in self._scopes)
+        if not token.scopes.intersection(self.scopes):
+            names = " or ".join(f"`{scope.value}`" for scope in self.scopes)
             raise self._forbidden(
                 f"this token has not the scope {names}", "make a token with that scope"
             )
         return token
 
     def _forbidden(self, message: str, next_step: str) -> HttpError:
-        scopes = " ".join(scope.value for scope in self._scopes)
+        scopes = " ".join(scope.value for scope in self.scopes)
         challenge = f'{_REALM}, error="insufficient_scope", scope="{scopes}"'
         return HttpError(
             RefusedError(Code.FORBIDDEN, message, next_step=next_step),

@@ -5,42 +5,47 @@ from __future__ import annotations
 import contextlib
 import io
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
-from sayso.surfaces.cli.app import COMMANDS, main
+import typer.main
+from typer.core import TyperGroup as Group
+
+from sayso.surfaces.cli.app import COMMANDS, build_app, main
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "reference" / "cli.md"
 START = "## Reference\n"
-GROUPS = {
-    "connector": ("list", "check", "review", "test", "try", "record", "new"),
-    "approvals": ("list", "show", "approve", "reject", "edit", "ask", "note", "plan"),
-    "actions": ("list", "show", "settle", "types"),
-    "requests": ("list", "show", "answer"),
-    "prompts": ("show", "try", "promote", "rollback"),
-    "eval": ("run", "collect"),
-    "audit": (
-        *("tail", "query", "export", "evidence", "checkpoint"),
-        *("verify", "repair", "accept", "publish", "seal", "prune", "tiles", "timestamps"),
-        *("keys", "make-key", "rotate-key"),
-    ),
-    "privacy": ("erase", "erasures", "subject", "hold", "release", "holds", "sweep", "rewrap"),
-    "policy": (
-        *("show", "diff", "activate", "confirm", "withdraw", "rollback", "history"),
-        *("test", "prove", "suggest", "explain", "backtest"),
-    ),
-    "limits": ("list", "set", "drop"),
-    "rollout": ("list", "set", "compare", "wrong"),
-    "work": ("list", "show", "take", "note", "propose", "end"),
-    "stop": ("list",),
-    "people": ("list", "add", "role", "slack", "away", "deactivate"),
-    "webhooks": (*("add", "list", "test", "rotate", "disable", "enable", "replay", "remove"),),
-    "token": ("create", "list", "revoke"),
-}
 
-NESTED = {"connector": tuple(f"draft {way}" for way in ("openapi", "graphql", "mcp", "docs"))}
+
+def _groups() -> Iterator[tuple[str, Group]]:
+    """The commands that have further words."""
+    root = typer.main.get_command(build_app(frozenset(COMMANDS)))
+    assert isinstance(root, Group)
+    for name, found in root.commands.items():
+        if isinstance(found, Group):
+            yield name, found
+
+
+_FOUND = dict(_groups())
+GROUPS = {
+    name: tuple(verb for verb, one in group.commands.items() if not isinstance(one, Group))
+    for name, group in _FOUND.items()
+}
+NESTED = {
+    name: nested
+    for name, group in _FOUND.items()
+    if (
+        nested := tuple(
+            f"{verb} {way}"
+            for verb, one in group.commands.items()
+            if isinstance(one, Group)
+            for way in one.commands
+        )
+    )
+}
 """Verbs of a further word, by group."""
 
-ALONE = frozenset({"limits", "stop"})
+ALONE = frozenset(name for name, group in _FOUND.items() if group.invoke_without_command)
 """Groups that do something without a further word, too."""
 
 

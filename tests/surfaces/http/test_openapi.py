@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,284 +10,20 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from pydantic import BaseModel
 from surfaces.http.api_server import ApiServer, Json, as_json
+from surfaces.http.routes import ROUTES, on_page
+from tree import ROOT
 
 from sayso.errors import CODES
-from sayso.sdk.connectors.catalog import ActionTypesView
 from sayso.sdk.privacy.views import ErasureView, HoldView, SubjectView
-from sayso.sdk.resources.analysis import BacktestView, ExplanationView
-from sayso.sdk.resources.policy import ActivationView, PolicyChangeView, PolicyTextView
-from sayso.sdk.resources.report import ReportView
 from sayso.sdk.resources.work import WorkView
-from sayso.sdk.views.rows import ActionView, ApprovalView, EntryView, RequestView, StopView
+from sayso.sdk.views.rows import ActionView, ApprovalView, EntryView, RequestView
 from sayso.sdk.views.solution import SolutionView
-from sayso.sdk.webhooks.resource import WebhookTestView, WebhookView
 from sayso.surfaces.http import examples
-from sayso.surfaces.http.audit import PublicationPage
-from sayso.surfaces.http.operations import HealthView, ReadyView
-from sayso.surfaces.http.privacy import (
-    AccessBody,
-    EraseBody,
-    ErasurePage,
-    HoldBody,
-    HoldPage,
-    ReleaseBody,
-)
 from sayso.surfaces.http.problem import Problem
-from sayso.surfaces.http.repairs import AcceptBody, MendedShape, RepairBody, RepairShape
-from sayso.surfaces.http.shapes import (
-    ActionBody,
-    ActionPage,
-    ActivateBody,
-    AnswerBody,
-    ApprovalPage,
-    AskBody,
-    BacktestBody,
-    ChangeList,
-    ConfirmBody,
-    DecisionBody,
-    DialBody,
-    DialList,
-    DraftBody,
-    DraftView,
-    EntryPage,
-    ExportBody,
-    LimitBody,
-    LimitList,
-    NoBody,
-    PlanDecisionBody,
-    PolicyTests,
-    ProofList,
-    ReplayBody,
-    RequestPage,
-    ResumeBody,
-    RollbackBody,
-    SettleBody,
-    StopBody,
-    StopPage,
-    SuggestionList,
-    VersionPage,
-    WebhookBody,
-    WebhookPage,
-    WrongBody,
-)
-from sayso.surfaces.http.solutions import NoteBody, QuestionBody, SolutionDecisionBody, SolutionPage
-from sayso.surfaces.http.upkeep import (
-    PruneBody,
-    SealBody,
-    SegmentPage,
-    SweepBody,
-    UpkeepView,
-)
 from sayso.surfaces.http.work import EXAMPLE as WORK
-from sayso.surfaces.http.work import ProposalBody, TakeBody, WorkPage
 
-CONTRACT = {
-    "POST /v1/requests",
-    "GET /v1/requests",
-    "GET /v1/requests/{request_id}",
-    "GET /v1/requests/{request_id}/events",
-    "POST /v1/requests/{request_id}/answer",
-    "POST /v1/requests/{request_id}/decision",
-    "POST /v1/actions",
-    "GET /v1/action-types",
-    "GET /v1/actions",
-    "GET /v1/actions/{action_id}",
-    "GET /v1/actions/{action_id}/events",
-    "GET /v1/events",
-    "GET /v1/approvals",
-    "GET /v1/approvals/{approval_id}",
-    "POST /v1/approvals/{approval_id}/decision",
-    "GET /v1/solutions",
-    "GET /v1/solutions/{solution_id}",
-    "POST /v1/solutions/{solution_id}/decision",
-    "POST /v1/solutions/{solution_id}/note",
-    "POST /v1/solutions/{solution_id}/question",
-    "GET /v1/work",
-    "GET /v1/work/{about}",
-    "POST /v1/work/{about}/take",
-    "POST /v1/work/{about}/note",
-    "POST /v1/work/{about}/propose",
-    "POST /v1/work/{about}/end",
-    "POST /v1/actions/{action_id}/settle",
-    "POST /v1/stop",
-    "POST /v1/resume",
-    "GET /v1/stops",
-    "GET /v1/policy",
-    "GET /v1/policy/versions",
-    "GET /v1/policy/versions/{version}",
-    "GET /v1/policy/changes",
-    "GET /v1/policy/suggestions",
-    "POST /v1/policy/suggestions/{suggestion_id}/decline",
-    "POST /v1/policy/diff",
-    "POST /v1/policy/test",
-    "POST /v1/policy/prove",
-    "POST /v1/policy/backtest",
-    "POST /v1/policy/activate",
-    "POST /v1/policy/rollback",
-    "POST /v1/policy/changes/{change_id}/confirm",
-    "POST /v1/policy/changes/{change_id}/withdraw",
-    "GET /v1/actions/{action_id}/explanation",
-    "GET /v1/limits",
-    "POST /v1/limits/{limit_id}",
-    "POST /v1/limits/{limit_id}/drop",
-    "GET /v1/dials",
-    "GET /v1/report",
-    "POST /v1/dials/{dial_id}",
-    "POST /v1/actions/{action_id}/wrong",
-    "POST /v1/webhooks",
-    "GET /v1/webhooks",
-    "GET /v1/webhooks/{webhook_id}",
-    "POST /v1/webhooks/{webhook_id}/replay",
-    "POST /v1/webhooks/{webhook_id}/test",
-    "POST /v1/webhooks/{webhook_id}/{change}",
-    "POST /v1/privacy/exports",
-    "POST /v1/privacy/erasures",
-    "GET /v1/privacy/erasures",
-    "GET /v1/privacy/erasures/{erasure_id}",
-    "POST /v1/privacy/holds",
-    "GET /v1/privacy/holds",
-    "GET /v1/privacy/holds/{hold_id}",
-    "POST /v1/privacy/holds/{hold_id}/release",
-    "GET /v1/audit/entries",
-    "POST /v1/audit/exports",
-    "GET /v1/actions/{action_id}/evidence",
-    "GET /v1/audit/segments",
-    "POST /v1/audit/segments",
-    "POST /v1/audit/prunings",
-    "POST /v1/privacy/sweeps",
-    "GET /v1/audit/checkpoint",
-    "GET /v1/audit/proof",
-    "GET /v1/audit/publications",
-    "GET /v1/audit/tile/{path}",
-    "GET /v1/audit/repair",
-    "POST /v1/audit/repair",
-    "POST /v1/audit/accept",
-    "GET /healthz",
-    "GET /readyz",
-    "GET /metrics",
-}
-"""Design section 6, as far as it is built; nothing that is not there is in the document."""
-
-BODIES: dict[str, type[BaseModel]] = {
-    "diff_policy": DraftBody,
-    "try_policy": DraftBody,
-    "prove_policy": DraftBody,
-    "backtest_policy": BacktestBody,
-    "activate_policy": ActivateBody,
-    "roll_back_policy": RollbackBody,
-    "confirm_change": ConfirmBody,
-    "withdraw_change": NoBody,
-    "decline_suggestion": NoBody,
-    "move_dial": DialBody,
-    "set_limit": LimitBody,
-    "drop_limit": NoBody,
-    "report_wrong": WrongBody,
-    "answer": AnswerBody,
-    "ask": AskBody,
-    "propose": ActionBody,
-    "decide": DecisionBody,
-    "decide_plan": PlanDecisionBody,
-    "decide_solution": SolutionDecisionBody,
-    "ask_customer": QuestionBody,
-    "note_solution": NoteBody,
-    "take_work": TakeBody,
-    "note_work": NoteBody,
-    "propose_work": ProposalBody,
-    "end_work": NoteBody,
-    "settle": SettleBody,
-    "stop": StopBody,
-    "resume": ResumeBody,
-    "export_log": ExportBody,
-    "export_subject": AccessBody,
-    "erase_subject": EraseBody,
-    "place_hold": HoldBody,
-    "release_hold": ReleaseBody,
-    "seal_log": SealBody,
-    "prune_log": PruneBody,
-    "repair": RepairBody,
-    "accept": AcceptBody,
-    "sweep_subjects": SweepBody,
-    "add_webhook": WebhookBody,
-    "replay_webhook": ReplayBody,
-    "try_webhook": NoBody,
-    "change_webhook": NoBody,
-}
-ANSWERS: dict[str, type[BaseModel]] = {
-    "show_policy": PolicyTextView,
-    "list_versions": VersionPage,
-    "show_version": PolicyTextView,
-    "list_changes": ChangeList,
-    "diff_policy": DraftView,
-    "try_policy": PolicyTests,
-    "prove_policy": ProofList,
-    "backtest_policy": BacktestView,
-    "activate_policy": ActivationView,
-    "roll_back_policy": ActivationView,
-    "confirm_change": ActivationView,
-    "withdraw_change": PolicyChangeView,
-    "list_suggestions": SuggestionList,
-    "decline_suggestion": SuggestionList,
-    "explain_action": ExplanationView,
-    "list_limits": LimitList,
-    "set_limit": ActivationView,
-    "drop_limit": ActivationView,
-    "list_dials": DialList,
-    "show_report": ReportView,
-    "move_dial": ActivationView,
-    "report_wrong": DialList,
-    "answer": RequestView,
-    "ask": RequestView,
-    "list_requests": RequestPage,
-    "show_request": RequestView,
-    "propose": ActionView,
-    "list_actions": ActionPage,
-    "list_action_types": ActionTypesView,
-    "show_action": ActionView,
-    "list_approvals": ApprovalPage,
-    "show_approval": ApprovalView,
-    "decide": ActionView,
-    "decide_plan": RequestView,
-    "list_solutions": SolutionPage,
-    "show_solution": SolutionView,
-    "decide_solution": SolutionView,
-    "ask_customer": SolutionView,
-    "note_solution": SolutionView,
-    "list_work": WorkPage,
-    "show_work": WorkView,
-    "take_work": WorkView,
-    "note_work": WorkView,
-    "propose_work": RequestView,
-    "end_work": WorkView,
-    "settle": ActionView,
-    "stop": StopView,
-    "resume": StopView,
-    "list_stops": StopPage,
-    "add_webhook": WebhookView,
-    "list_webhooks": WebhookPage,
-    "show_webhook": WebhookView,
-    "replay_webhook": WebhookView,
-    "try_webhook": WebhookTestView,
-    "change_webhook": WebhookView,
-    "export_subject": SubjectView,
-    "list_segments": SegmentPage,
-    "seal_log": UpkeepView,
-    "prune_log": UpkeepView,
-    "sweep_subjects": UpkeepView,
-    "erase_subject": ErasureView,
-    "list_erasures": ErasurePage,
-    "show_erasure": ErasureView,
-    "place_hold": HoldView,
-    "list_holds": HoldPage,
-    "show_hold": HoldView,
-    "release_hold": HoldView,
-    "query_entries": EntryPage,
-    "list_publications": PublicationPage,
-    "show_repair": RepairShape,
-    "repair": MendedShape,
-    "accept": MendedShape,
-    "show_health": HealthView,
-    "show_readiness": ReadyView,
-}
+PAGE = (ROOT / "docs" / "reference" / "http-api.md").read_text(encoding="utf-8")
+BY_ID = {route.name: route for route in ROUTES.values()}
 
 
 @pytest.fixture(scope="module")
@@ -311,8 +48,10 @@ def test_the_document_is_valid(document: Json) -> None:
 
 @pytest.mark.promise("http:contract")
 def test_the_paths_are_those_of_the_contract(document: Json) -> None:
-    """design.md 6, no more and no less."""
-    assert {name for name, _ in operations(document)} == CONTRACT
+    """Those that the page names in its table of scopes, no more and no less."""
+    table = PAGE.partition("<!-- made: scopes -->")[2].partition("<!-- end: scopes -->")[0]
+    named = set(re.findall(r"`((?:GET|POST) [^`]+)`", table)) - {"GET /openapi.json"}
+    assert {on_page(name) for name, _ in operations(document)} == named
 
 
 def test_every_route_of_the_contract_needs_a_token(document: Json) -> None:
@@ -363,14 +102,26 @@ def test_every_body_and_answer_has_a_true_example(document: Json) -> None:
         if "requestBody" in operation:
             content = operation["requestBody"]["content"]["application/json"]
             for example in content["examples"].values():
-                BODIES[operation_id].model_validate(example["value"])
+                body_of(operation_id).model_validate(example["value"])
         for status, response in operation["responses"].items():
             if not status.startswith("2"):
                 continue
             for media, content in response["content"].items():
                 assert content["example"], (name, status)
                 if media == "application/json":
-                    ANSWERS[operation_id].model_validate(content["example"])
+                    model = BY_ID[operation_id].response_model
+                    assert issubclass(model, BaseModel)
+                    model.model_validate(content["example"])
+
+
+def body_of(operation_id: str) -> type[BaseModel]:
+    """The model that reads a call's body."""
+    field = BY_ID[operation_id].body_field
+    assert field is not None
+    found: object = field.field_info.annotation
+    assert isinstance(found, type)
+    assert issubclass(found, BaseModel)
+    return found
 
 
 def test_the_examples_are_whole() -> None:

@@ -23,8 +23,6 @@ def _told(scope: Scope) -> set[str]:
     found: set[str] = set()
     for scopes, calls in _ROW.findall(_PAGE):
         named = set(re.findall(r"`([a-z:]+)`", scopes))
-        if "deciding opens them too" in calls:
-            named.add(Scope.DECIDE.value)
         if scope.value in named:
             found |= set(_CALL.findall(calls))
     return {re.sub(r"\{[^}]+\}", "{}", call) for call in found}
