@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, Self
 from sayso.actions.context import EngineSettings
 from sayso.actions.engine.engine import Boundary
 from sayso.actions.engine.proposals import Proposal
-from sayso.actions.model.action_row import NORMAL, WAITED_FOR
+from sayso.actions.model.action_row import NORMAL, WAITED_FOR, ActionRow
 from sayso.actions.model.definition import Subject
 from sayso.actions.model.status import Status
 from sayso.agent.base import Message, Planner
@@ -25,7 +25,7 @@ from sayso.sdk.audit.readiness import check_signing
 from sayso.sdk.background.reload import LoadedView, Reloads
 from sayso.sdk.container import build_container, loaded_view
 from sayso.sdk.nouns import Nouns
-from sayso.sdk.progress.carry_on import call_claimed, settle_request
+from sayso.sdk.progress.carry_on import settle_request
 from sayso.sdk.progress.following import follow
 from sayso.sdk.resources.approvals import SETTLED
 from sayso.sdk.resources.base import SDK
@@ -276,7 +276,7 @@ class Sayso(Nouns):
         proposed = await self.container.proposals.propose(proposal, claim)
         row = proposed.row
         if proposed.claimed:
-            settled = await call_claimed(self.container, row)
+            settled = await self._call_claimed(row)
             if settled is not None and settled.status in SETTLED:
                 return action_view(settled)
         elif proposed.approval is not None:
@@ -287,6 +287,18 @@ class Sayso(Nouns):
             else:
                 self.container.dispatcher.wake()
         return await self.actions.get(row.id, tenant=row.tenant, timeline=False)
+
+    async def _call_claimed(self, row: ActionRow) -> ActionRow | None:
+        """Make the call of a claimed row; returns what was stored of it, None when not by us."""
+        settled: ActionRow | None = None
+
+        async def call() -> bool:
+            nonlocal settled
+            settled = await self.container.engine.call_claimed(row)
+            return False
+
+        await self.container.dispatcher.adopt("action", row.tenant, row.id, call())
+        return settled
 
     def follow(
         self, item_id: str, *, after: int = -1, tenant: str | None = None

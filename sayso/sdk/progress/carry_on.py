@@ -68,19 +68,6 @@ async def _planned_elsewhere(container: Container, row: RequestRow) -> None:
         await asyncio.sleep(_LOOK_EVERY_S)
 
 
-async def call_claimed(container: Container, row: ActionRow) -> ActionRow | None:
-    """Make the call of a claimed row; returns what was stored of it, None when not by us."""
-    settled: ActionRow | None = None
-
-    async def call() -> bool:
-        nonlocal settled
-        settled = await container.engine.call_claimed(row)
-        return False
-
-    await container.dispatcher.adopt("action", row.tenant, row.id, call())
-    return settled
-
-
 async def carry_out(container: Container, row: ActionRow) -> ActionRow | None:
     """Take a row that was just stored as far as it goes now.
 

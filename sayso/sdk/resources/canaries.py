@@ -6,7 +6,7 @@ People are told that there are some. Programs never see one: only the console an
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -362,7 +362,7 @@ class CanaryResource(Resource):
         self._container.dispatcher.wake()
         return await self.get(answer.approval_id, tenant=answer.tenant)
 
-    async def to_sign(self, answer: SolutionDecision, nonce: str) -> ToSign | None:
+    async def to_sign(self, answer: SolutionDecision, nonce: Callable[[], str]) -> ToSign | None:
         """What the person's passkey has to sign, as for a true card of so much."""
 
         def work(reader: Reader) -> ToSign | None:
@@ -376,8 +376,9 @@ class CanaryResource(Resource):
             now = to_micros(self._container.clock.now())
             if not needs_passkey(reader, rule, solution, answer.lower, left_out, now=now):
                 return None
-            signed = yes_statement(answer, solution, said, nonce)
-            return to_sign_by(counting(authority, answer.person), signed, nonce)
+            drawn = nonce()
+            signed = yes_statement(answer, solution, said, drawn)
+            return to_sign_by(counting(authority, answer.person), signed, drawn)
 
         return await self._container.store.read(work)
 

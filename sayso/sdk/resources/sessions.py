@@ -9,15 +9,16 @@ with it, and whoever deletes it ends the session.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from sayso.audit.authority.people import KnownPerson
 from sayso.audit.entry import Actor, ActorKind
 from sayso.errors import Code, RefusedError
 from sayso.ids import to_micros
 from sayso.sdk.resources.base import Resource
 from sayso.sdk.resources.tokens import Scope, Token
-from sayso.store.base import integer, text
+from sayso.store.base import Reader, Row, integer, text
 
 IDLE = timedelta(minutes=30)
 """SOURCE."""
@@ -39,11 +40,13 @@ class Session:
     Attributes:
         token: who it is; its id names the session.
         via: how they signed in: `link`, `token` or `oidc`.
+        known: who it is by the log; None of a session that has only begun.
     """
 
     token: Token
     via: str
     started_at: int
+    known: KnownPerson | None = None
 
     @property
     def person(self) -> str:
@@ -143,10 +146,12 @@ class SessionResource(Resource):
                 hours in any case; `forbidden`, for somebody who is not active any more.
         """
         token = await self._container.tokens.check(secret, session=True)
-        row = await self._container.store.read(
-            lambda reader: reader.one("session.by_token", tenant=token.tenant, token_id=token.id),
-            brief=True,
-        )
+
+        def work(reader: Reader) -> tuple[Row | None, KnownPerson | None]:
+            row = reader.one("session.by_token", tenant=token.tenant, token_id=token.id)
+            return row, self._container.directory.at(reader, token.tenant).person(token.holder)
+
+        row, known = await self._container.store.read(work, brief=True)
         now = to_micros(self._container.clock.now())
         # INVARIANT: what is a session is said by the log, and so are its way in and its beginning.
         if row is None or not token.session:
@@ -160,7 +165,7 @@ class SessionResource(Resource):
                 lambda tx: tx.run("session.seen", tenant=token.tenant, token_id=token.id, now=now),
                 brief=True,
             )
-        return _session_of(token)
+        return replace(_session_of(token), known=known)
 
     async def seen(self) -> dict[str, int]:
         """When each session was used last, to the minute, by its token; the newest thousand."""

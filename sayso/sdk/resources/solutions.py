@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -267,8 +267,11 @@ class SolutionResource(Resource):
         await self._container.approvals.check_answer(answer)
         return await self.get(answer.approval_id, tenant=answer.tenant)
 
-    async def to_sign(self, answer: SolutionDecision, nonce: str) -> ToSign | None:
+    async def to_sign(self, answer: SolutionDecision, nonce: Callable[[], str]) -> ToSign | None:
         """What the person's passkey has to sign for a yes to so much; None where it need not.
+
+        Args:
+            nonce: draws one, where anything has to be signed.
 
         Returns:
             No passkeys in it when they have none that counts.
@@ -289,8 +292,9 @@ class SolutionResource(Resource):
             now = to_micros(self._container.clock.now())
             if not needs_passkey(reader, rule, solution, answer.lower, left_out, now=now):
                 return None
-            signed = yes_statement(answer, solution, said, nonce)
-            return to_sign_by(counting(authority, answer.person), signed, nonce)
+            drawn = nonce()
+            signed = yes_statement(answer, solution, said, drawn)
+            return to_sign_by(counting(authority, answer.person), signed, drawn)
 
         return await self._container.store.read(work)
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from sayso.actions.approvals.repository import ApprovalStatus
 from sayso.actions.model.digest import hash_of
 from sayso.audit.entry import Json
-from sayso.errors import RefusedError
 from sayso.money import Money
 from sayso.sdk.views.solution import SolutionView
 
@@ -27,7 +26,7 @@ class SolutionGroup:
 
     Attributes:
         rule: the policy's rules that asked, joined by `+`. why: the same in words.
-        items: the soonest first, `MOST_TOGETHER` at most.
+        items: the soonest first, `MOST_IN_BULK` at most.
         totals: what all of them move, by currency, the largest number of units first.
     """
 
@@ -54,14 +53,6 @@ class SolutionGroup:
         totals: list[Json] = [[money.currency, money.amount_minor] for money in self.totals]
         parts: dict[str, Json] = {"rule": self.rule, "items": items, "count": len(items)}
         return hash_of({**parts, "totals": totals})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BulkOutcome:
-    """What came of one of them. `refused`: why it was not answered; None when it was."""
-
-    view: SolutionView
-    refused: RefusedError | None
 
 
 def rule_of(view: SolutionView) -> str:

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
+from sayso.sdk.client import Sayso
 from sayso.surfaces.cli.output import Out
+from sayso.surfaces.cli.workspace import find_workspace, read_workspace
 
 
 class _Named(Protocol):
@@ -31,19 +33,27 @@ class ListPage(Generic[R]):
     after: str | None
 
 
-async def page(
-    read: Callable[[int, str | None], Awaitable[Sequence[R]]], limit: int, after: str | None
+def read_page(
+    workspace: Path | None,
+    read: Callable[[Sayso, int, str | None], Awaitable[Sequence[R]]],
+    limit: int,
+    after: str | None,
 ) -> ListPage[R]:
-    """Read a page, and whether it is the last one.
+    """Read a page of a workspace, and whether it is the last one.
 
     Args:
+        workspace: as the option names it.
         read: rows for a limit, and the id after which they begin.
     """
-    rows = await read(limit, after)
-    if len(rows) < limit or not rows:
-        return ListPage(rows=rows, after=None)
-    last = rows[-1].id
-    return ListPage(rows=rows, after=last if await read(1, last) else None)
+
+    async def work(sayso: Sayso) -> ListPage[R]:
+        rows = await read(sayso, limit, after)
+        if len(rows) < limit or not rows:
+            return ListPage(rows=rows, after=None)
+        last = rows[-1].id
+        return ListPage(rows=rows, after=last if await read(sayso, 1, last) else None)
+
+    return read_workspace(find_workspace(workspace), work)
 
 
 def show_page(

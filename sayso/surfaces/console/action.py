@@ -12,9 +12,8 @@ from starlette.responses import Response
 from sayso.actions.model.status import Status
 from sayso.audit.entry import EntryKind
 from sayso.sdk.views.rows import ActionView, EntryView, RequestView
-from sayso.surfaces.console.outside import outside
 from sayso.surfaces.console.render import Times, length, plural
-from sayso.surfaces.console.visit import Visit
+from sayso.surfaces.console.visit import Visit, outside
 from sayso.surfaces.console.work import people_of, work_of
 
 _SHARE = 72.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -54,10 +55,7 @@ def create_console(sayso: Sayso, *, site: ConsoleSite | None = None) -> Starlett
     live = Live(sign_in=sign_in, changes=changes)
 
     def page(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
-        async def answer(request: Request) -> Response:
-            return await sign_in.visit(request, handler)
-
-        return answer
+        return partial(sign_in.visit, handler=handler)
 
     app = Starlette(
         routes=[

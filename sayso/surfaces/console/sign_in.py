@@ -51,8 +51,7 @@ class SignIn:
                 )
         except (RefusedError, RetryableError) as error:
             return self._outside(request, session, error)
-        authority = await self.sayso.people.authority(session.token.tenant)
-        person = authority.person(session.person)
+        person = session.known
         assert person is not None, "checked with the token"
         visit = Visit(
             request=request,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeAlias
 from urllib.parse import urlencode
 
@@ -21,10 +22,9 @@ from sayso.sdk.words.solution import first_name, join, number_word
 from sayso.surfaces.console.changed import ShownChange, changes_in
 from sayso.surfaces.console.edge import Form, read_form
 from sayso.surfaces.console.inbox import Link, near_of
-from sayso.surfaces.console.outside import outside
 from sayso.surfaces.console.passkeys import new_nonce, on_button, signature_in
 from sayso.surfaces.console.render import Times
-from sayso.surfaces.console.visit import Visit
+from sayso.surfaces.console.visit import Visit, outside
 
 REASONS = (
     ("not_covered", "Not covered by our terms"),
@@ -36,7 +36,7 @@ REASONS = (
 _DONE = frozenset({Status.SUCCEEDED, Status.COMPENSATED})
 _ENDED_BADLY = frozenset({Status.FAILED, Status.UNKNOWN})
 _NOT_DONE = frozenset({Status.REFUSED, Status.REJECTED, Status.EXPIRED})
-Signing: TypeAlias = Callable[[SolutionDecision, str], Awaitable[ToSign | None]]
+Signing: TypeAlias = Callable[[SolutionDecision, Callable[[], str]], Awaitable[ToSign | None]]
 """What a passkey has to sign of an answer, with a nonce; None where it need not."""
 _LOST = frozenset({Code.ALREADY_DECIDED, Code.APPROVAL_EXPIRED})
 _CHANGED = frozenset({Code.STALE_REVISION, Code.DIGEST_MISMATCH})
@@ -185,7 +185,7 @@ async def _with_passkey(
         steps=steps if card.smaller is not None else None,
         lower=lower,
     )
-    asked = await to_sign(answer, new_nonce(visit))
+    asked = await to_sign(answer, partial(new_nonce, visit))
     if asked is None:
         return card
     passkey, missing = on_button(visit, asked)

@@ -15,7 +15,7 @@ from sayso.sdk.views.rows import ActionView, ApprovalView, RequestView
 from sayso.surfaces.http.auth import Decider, Open, Viewer
 from sayso.surfaces.http.documents import asked, problems, shown
 from sayso.surfaces.http.edge import GuardedRoute
-from sayso.surfaces.http.idempotency import Key, make_mark, via_of, was_made
+from sayso.surfaces.http.idempotency import Key, decided_once, make_mark, via_of
 from sayso.surfaces.http.shapes import (
     ApprovalPage,
     ApprovalsQuery,
@@ -86,27 +86,7 @@ async def decide(
     The same call sent again is answered with 200 and the action as it then stands. Any other
     decision about something decided is `already_decided`, whoever makes it.
     """
-    return await decide_once(sayso, token, approval_id, body, key)
-
-
-LOST_RACE = frozenset({Code.ALREADY_DECIDED, Code.STALE_REVISION})
-"""How a decision is refused where another one, perhaps the same call, came first."""
-
-
-async def decide_once(
-    sayso: Sayso, token: Token, approval_id: str, body: DecisionBody, key: str
-) -> ActionView:
-    """Decide as the token's person, once per key.
-
-    Raises:
-        RefusedError: see `Approvals.decide`; `idempotency_conflict` when the person has used the
-            key for another decision about this approval.
-    """
     approval = await sayso.approvals.get(approval_id, tenant=token.tenant)
-    mark = _mark(key, body)
-    done = await _earlier(sayso, token, approval, mark)
-    if done is not None:
-        return done
     decision = Decision(
         tenant=token.tenant,
         approval_id=approval_id,
@@ -114,32 +94,20 @@ async def decide_once(
         digest=body.digest,
         choice=DecisionChoice(body.decision),
         person=token.holder,
-        via=mark,
+        via=_mark(key, body),
         credential=token.id,
         reason_code=body.reason_code,
         reason=body.reason,
         args=body.args,
     )
-    try:
-        decided = await sayso.approvals.decide_as(decision)
-    except RefusedError as error:
-        # The same call, sent twice at once: whoever comes second finds the first one's entry.
-        if error.code in LOST_RACE:
-            done = await _earlier(sayso, token, approval, mark)
-        if done is None:
-            raise
-        return done
-    return await sayso.actions.get(decided.action.id, tenant=token.tenant)
 
+    async def marks() -> list[str]:
+        action = await sayso.actions.get(approval.action_id, tenant=token.tenant)
+        about = (entry for entry in action.timeline if entry.body.get("approval") == approval.id)
+        return [via_of(entry, token) for entry in about]
 
-async def _earlier(
-    sayso: Sayso, token: Token, approval: ApprovalView, mark: str
-) -> ActionView | None:
-    """The action as it stands now, when this very decision was taken before."""
-    action = await sayso.actions.get(approval.action_id, tenant=token.tenant)
-    about = (entry for entry in action.timeline if entry.body.get("approval") == approval.id)
-    theirs = (via_of(entry, token) for entry in about)
-    return action if was_made(mark, theirs, "decision") else None
+    await decided_once(decision.via, marks, lambda: sayso.approvals.decide_as(decision))
+    return await sayso.actions.get(approval.action_id, tenant=token.tenant)
 
 
 def _mark(key: str, body: DecisionBody) -> str:
@@ -178,17 +146,12 @@ async def decide_plan(
             next_step=f"GET /v1/requests/{request.id} shows those that are",
         )
     mark = _plan_mark(key, body)
-    if was_made(mark, await _calls(sayso, request, token), "decision"):
-        return request
-    try:
-        await sayso.approvals.decide_together(_decisions(token, body, mark))
-    except RefusedError as error:
-        # The same call, sent twice at once: whoever comes second finds the first one's entries.
-        request = await sayso.requests.get(request_id, tenant=token.tenant)
-        lost = error.code in LOST_RACE
-        if not lost or not was_made(mark, await _calls(sayso, request, token), "decision"):
-            raise
-        return request
+    decisions = _decisions(token, body, mark)
+    await decided_once(
+        mark,
+        lambda: _calls(sayso, request, token),
+        lambda: sayso.approvals.decide_together(decisions),
+    )
     return await sayso.requests.get(request_id, tenant=token.tenant)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Annotated, cast
 
 import orjson
@@ -61,6 +61,31 @@ def was_made(mark: str, earlier: Iterable[str], what: str) -> bool:
                 next_step=f"use a new key for a new {what}",
             )
     return False
+
+
+async def decided_once(
+    mark: str,
+    marks: Callable[[], Awaitable[Iterable[str]]],
+    decide: Callable[[], Awaitable[object]],
+) -> None:
+    """Take a decision, unless this very call took it before.
+
+    Args:
+        mark: the call's. marks: those of the person's calls about the same, by the log, now.
+
+    Raises:
+        RefusedError: as `decide`; `idempotency_conflict` when the person has used the key for
+            another decision.
+    """
+    if was_made(mark, await marks(), "decision"):
+        return
+    try:
+        await decide()
+    except RefusedError as error:
+        # The same call, sent twice at once: whoever comes second finds the first one's entries.
+        lost = error.code in {Code.ALREADY_DECIDED, Code.STALE_REVISION}
+        if not lost or not was_made(mark, await marks(), "decision"):
+            raise
 
 
 def _hash(value: bytes, digits: int) -> str:

@@ -21,11 +21,10 @@ from sayso.sdk.resources.solutions import InboxCursor
 from sayso.sdk.resources.tokens import Token
 from sayso.sdk.views.rows import View
 from sayso.sdk.views.solution import SolutionView
-from sayso.surfaces.http.approvals import LOST_RACE
 from sayso.surfaces.http.auth import Decider, Open, Viewer
 from sayso.surfaces.http.documents import asked, problems, shown
 from sayso.surfaces.http.edge import GuardedRoute
-from sayso.surfaces.http.idempotency import Key, key_mark, make_mark, via_of, was_made
+from sayso.surfaces.http.idempotency import Key, decided_once, key_mark, make_mark, via_of, was_made
 from sayso.surfaces.http.shapes import After, Body, NoQuery, QueryModel, Short
 
 
@@ -206,9 +205,6 @@ async def decide_solution(
     call sent again is answered with 200 and the solution as it then stands.
     """
     view = await sayso.solutions.get(solution_id, tenant=token.tenant)
-    mark = _mark(key, body)
-    if was_made(mark, await _marks(sayso, token, view), "decision"):
-        return view
     answer = SolutionDecision(
         tenant=token.tenant,
         approval_id=solution_id,
@@ -216,20 +212,18 @@ async def decide_solution(
         digest=body.digest,
         choice=DecisionChoice(body.decision),
         person=token.holder,
-        via=mark,
+        via=_mark(key, body),
         credential=token.id,
         reason_code=body.reason_code,
         reason=body.reason,
         steps=None if body.steps is None else tuple(body.steps),
         lower={step: amount.money() for step, amount in body.lower.items()},
     )
-    try:
-        return await sayso.solutions.answer_as(answer)
-    except RefusedError as error:
-        # The same call, sent twice at once: whoever comes second finds the first one's entries.
-        lost = error.code in LOST_RACE
-        if not lost or not was_made(mark, await _marks(sayso, token, view), "decision"):
-            raise
+    await decided_once(
+        answer.via,
+        lambda: _marks(sayso, token, view),
+        lambda: sayso.solutions.answer_as(answer),
+    )
     return await sayso.solutions.get(solution_id, tenant=token.tenant)
 
 

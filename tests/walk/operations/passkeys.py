@@ -137,7 +137,7 @@ async def _signed(world: World, card: SolutionView, person: str, by: str) -> Sig
         via="walk",
         credential=holder.id,
     )
-    asked = await world.sayso.solutions.to_sign(answer, nonce)
+    asked = await world.sayso.solutions.to_sign(answer, lambda: nonce)
     challenge = "none" if asked is None else asked.challenge
     return world.facts.passkeys[by].signature(challenge, nonce)
 

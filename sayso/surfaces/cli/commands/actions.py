@@ -17,7 +17,7 @@ from sayso.sdk.views.rows import ActionView
 from sayso.sdk.workspace import Workspace
 from sayso.surfaces.cli.options import AfterOption, JsonOption, LimitOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out, local_time
-from sayso.surfaces.cli.pages import page, show_page
+from sayso.surfaces.cli.pages import read_page, show_page
 from sayso.surfaces.cli.show import is_late, show_action, show_timeline
 from sayso.surfaces.cli.words import one_line
 from sayso.surfaces.cli.workspace import find_workspace, person_token, read_workspace, run
@@ -47,15 +47,13 @@ def list_actions(
     out = Out(as_json=as_json)
     folder = find_workspace(workspace)
 
-    read = read_workspace(
-        folder,
-        lambda sayso: page(
-            lambda n, last: sayso.actions.list(
-                status=status, subject=subject, action=action, limit=n, after=last
-            ),
-            limit,
-            after,
+    read = read_page(
+        workspace,
+        lambda sayso, n, last: sayso.actions.list(
+            status=status, subject=subject, action=action, limit=n, after=last
         ),
+        limit,
+        after,
     )
     wanted = {"--status": status, "--subject": subject, "--action": action}
     show_page(

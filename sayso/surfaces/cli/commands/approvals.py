@@ -24,7 +24,7 @@ from sayso.surfaces.cli.options import (
     YesOption,
 )
 from sayso.surfaces.cli.output import Out, local_time
-from sayso.surfaces.cli.pages import page, show_page
+from sayso.surfaces.cli.pages import read_page, show_page
 from sayso.surfaces.cli.problem import usage
 from sayso.surfaces.cli.show import show_action, status_of, warn_lapsed, warn_refused
 from sayso.surfaces.cli.solution import needs, read_card, show_solution
@@ -71,11 +71,11 @@ def list_approvals(
     """List what waits for a decision, oldest first."""
     out = Out(as_json=as_json)
     wanted = None if status == "all" else status
-    read = read_workspace(
-        find_workspace(workspace),
-        lambda sayso: page(
-            lambda n, last: sayso.approvals.list(status=wanted, limit=n, after=last), limit, after
-        ),
+    read = read_page(
+        workspace,
+        lambda sayso, n, last: sayso.approvals.list(status=wanted, limit=n, after=last),
+        limit,
+        after,
     )
     status_given = None if status == "pending" else status
     show_page(

@@ -23,7 +23,7 @@ from sayso.surfaces.cli.options import (
     YesOption,
 )
 from sayso.surfaces.cli.output import Out, local_time
-from sayso.surfaces.cli.pages import page, show_page
+from sayso.surfaces.cli.pages import read_page, show_page
 from sayso.surfaces.cli.problem import FAILED, OK
 from sayso.surfaces.cli.words import counted
 from sayso.surfaces.cli.workspace import find_workspace, look_as_person, read_workspace
@@ -105,11 +105,8 @@ def erasures(
 ) -> int:
     """List who was erased, by pseudonym, newest first."""
     out = Out(as_json=as_json)
-    read = read_workspace(
-        find_workspace(workspace),
-        lambda sayso: page(
-            lambda n, last: sayso.privacy.erasures(limit=n, after=last), limit, after
-        ),
+    read = read_page(
+        workspace, lambda sayso, n, last: sayso.privacy.erasures(limit=n, after=last), limit, after
     )
     show_page(
         out,
@@ -197,11 +194,11 @@ def holds(
 ) -> int:
     """List the legal holds in force, newest first."""
     out = Out(as_json=as_json)
-    read = read_workspace(
-        find_workspace(workspace),
-        lambda sayso: page(
-            lambda n, last: sayso.privacy.holds(released=ended, limit=n, after=last), limit, after
-        ),
+    read = read_page(
+        workspace,
+        lambda sayso, n, last: sayso.privacy.holds(released=ended, limit=n, after=last),
+        limit,
+        after,
     )
     show_page(
         out,

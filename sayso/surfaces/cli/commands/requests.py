@@ -19,7 +19,7 @@ from sayso.surfaces.cli.options import (
     WorkspaceOption,
 )
 from sayso.surfaces.cli.output import Out, local_time
-from sayso.surfaces.cli.pages import page, show_page
+from sayso.surfaces.cli.pages import read_page, show_page
 from sayso.surfaces.cli.show import show_request
 from sayso.surfaces.cli.unfinished import problem_of_request, telling
 from sayso.surfaces.cli.workspace import find_workspace, read_workspace, requester, run
@@ -40,11 +40,11 @@ def list_requests(
 ) -> int:
     """List requests, newest first."""
     out = Out(as_json=as_json)
-    read = read_workspace(
-        find_workspace(workspace),
-        lambda sayso: page(
-            lambda n, last: sayso.requests.list(status=status, limit=n, after=last), limit, after
-        ),
+    read = read_page(
+        workspace,
+        lambda sayso, n, last: sayso.requests.list(status=status, limit=n, after=last),
+        limit,
+        after,
     )
     show_page(
         out,

@@ -13,11 +13,11 @@ from sayso.sdk.resources.tokens import Token, may_stop
 from sayso.sdk.views.rows import StopView
 from sayso.surfaces.cli.options import AfterOption, JsonOption, LimitOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out, local_time
-from sayso.surfaces.cli.pages import page, show_page
+from sayso.surfaces.cli.pages import read_page, show_page
 from sayso.surfaces.cli.problem import OK, usage
 from sayso.surfaces.cli.show import show_stop
 from sayso.surfaces.cli.words import one_line
-from sayso.surfaces.cli.workspace import CLI, find_workspace, person_token, read_workspace, run
+from sayso.surfaces.cli.workspace import CLI, find_workspace, person_token, run
 
 app = typer.Typer(help="Stop at once, and see what is stopped: list.")
 
@@ -110,11 +110,11 @@ def list_stops(
     """List the stops in force, newest first."""
     out = Out(as_json=as_json)
     released = None if ended else False
-    read = read_workspace(
-        find_workspace(workspace),
-        lambda sayso: page(
-            lambda n, last: sayso.stops.list(released=released, limit=n, after=last), limit, after
-        ),
+    read = read_page(
+        workspace,
+        lambda sayso, n, last: sayso.stops.list(released=released, limit=n, after=last),
+        limit,
+        after,
     )
     show_page(
         out,

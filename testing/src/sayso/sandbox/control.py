@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from http.client import HTTPConnection
-from types import TracebackType
 from typing import Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
@@ -55,12 +54,7 @@ class SandboxControl:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         """Nothing stays open between calls."""
 
     def now(self) -> datetime:

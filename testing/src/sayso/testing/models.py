@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from random import Random
-from types import TracebackType
 from typing import Any, Self, cast
 
 from langchain_core.callbacks import CallbackManagerForLLMRun
@@ -306,12 +305,7 @@ class FakeOpenAI:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         assert self._server is not None, "entered"
         assert self._thread is not None, "entered"
         self._ended.set()

@@ -161,6 +161,7 @@ class SqliteStore:
         except SaysoError:
             connection.close()
             raise
+        self._closed = False
         self._damage: SaysoError | None = None
         self._watching = threading.Lock()
         self._at_once = SqliteReaders(
@@ -196,7 +197,7 @@ class SqliteStore:
     async def read(
         self, work: Callable[[Reader], T], *, tenant: str | None = None, brief: bool = False
     ) -> T:
-        if self._writer.closed:
+        if self._closed:
             raise _closed()
         if brief:
             # Else a task that reads and reads would keep the loop from everything else.
@@ -230,7 +231,7 @@ class SqliteStore:
         Raises:
             RetryableError: `store_busy`. ConfigError: `store_full`, with `rewrite` only.
         """
-        if self._writer.closed:
+        if self._closed:
             raise _closed()
         return await asyncio.to_thread(self._scrub_now, rewrite)
 
@@ -299,6 +300,7 @@ class SqliteStore:
             raise room_error(error, self._path) from error
 
     async def close(self) -> None:
+        self._closed = True
         self._writer.refuse_more()
         await asyncio.get_running_loop().run_in_executor(None, self._finish)
 

@@ -190,11 +190,6 @@ class SqliteWriter:
         self._thread = threading.Thread(target=self._work, name="sayso-write", daemon=True)
         self._thread.start()
 
-    @property
-    def closed(self) -> bool:
-        """Whether `refuse_more` was called."""
-        return self._units.closed
-
     def add(self, unit: Unit) -> bool:
         """Put a unit at the end, on its own event loop; False when the writer is closed."""
         if not self._units.add(unit):

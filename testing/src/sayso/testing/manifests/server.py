@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from types import TracebackType
 from typing import Self
 
 from sayso.sandbox.wire import Request, Transmission, Wire
@@ -46,12 +45,7 @@ class ProviderServer:
         self._ready.wait(_START_S)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._stop.set)
             self._thread.join()
