@@ -97,7 +97,7 @@ def test_the_test_file_of_the_page_runs_and_passes(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout
-    assert "14 passed" in done.stdout
+    assert "15 passed" in done.stdout
 
 
 @pytest.mark.promise("connectors:own-action")

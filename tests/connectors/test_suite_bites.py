@@ -12,6 +12,7 @@ from sayso.actions.model.customer_words import CustomerWords
 from sayso.actions.model.definition import Action, Args, Subject, verifiable
 from sayso.actions.model.snapshot import Absence, Call, Receipt, Record, Resolved
 from sayso.connectors.define import OwnConnector, action
+from sayso.connectors.person import Person
 from sayso.errors import Code, OutcomeUnknownError, RefusedError
 from sayso.testing.suites.connector import Case, ConnectorBench, ConnectorSuite
 
@@ -104,6 +105,28 @@ class KnowsAnybody(Sound):
     async def knows(self, subject: Subject) -> bool:
         """Say yes."""
         return True
+
+
+class NamesAnybody(Sound):
+    """Says who somebody is whom there is not."""
+
+    async def person_of(self, subject: Subject) -> Person:
+        """Say that they are."""
+        return Person(id=subject.id)
+
+
+class LosesItsOwn(Sound):
+    """Does not find a customer by the address that it has of them."""
+
+    async def person_of(self, subject: Subject) -> Person:
+        """Know Ana alone."""
+        if subject.id != "ana":
+            raise RefusedError(Code.UNKNOWN_SUBJECT, "nobody")
+        return Person(id=subject.id, email="ana@example.com")
+
+    async def find_people(self, email: str) -> list[Person]:
+        """Find nobody."""
+        return []
 
 
 class DoesItTwice(Sound):
@@ -217,6 +240,8 @@ def test_a_sound_connector_passes() -> None:
         (ServesAnybody, "test_an_unknown_subject_is_refused"),
         (ListsTooMuch, "test_records_are_well_formed"),
         (KnowsAnybody, "test_who_is_known_is_told_apart_from_nobody"),
+        (NamesAnybody, "test_who_a_customer_is_is_said_of_that_one_alone"),
+        (LosesItsOwn, "test_who_a_customer_is_is_said_of_that_one_alone"),
     ],
 )
 def test_a_broken_promise_is_found(kind: type[Sound], promise: str) -> None:

@@ -83,3 +83,45 @@ async def test_a_page_that_is_smaller_than_the_file_says_is_found(tmp_path: Path
         found = await tried(tmp_path, manifest, purse)
     assert found["records"][0] == "wrong"
     assert "look at `size`" in found["records"][1]
+
+
+PERSON = """
+[person]
+get = "/customers/{subject.id}"
+id = "id"
+name = "name"
+email = "email"
+ids = { "metadata.*" = "metadata" }
+[person.find]
+get = "/customers"
+query = { email = "{find.email}" }
+items = "data"
+"""
+
+
+@pytest.mark.promise("manifests:lies")
+async def test_who_a_customer_is_is_tried_without_a_word_of_who_they_are(tmp_path: Path) -> None:
+    """What was read is named by its keys; they have to be found by their own address."""
+    with serving(Purse()) as purse:
+        found = await tried(tmp_path, OF_A_PAYMENT + PERSON, purse)
+    assert found["person"] == ("read", "id, name, email (not verified), ids.metadata.shop")
+    assert found["person.find"] == ("read", "1 of that address")
+
+
+@pytest.mark.promise("manifests:lies")
+@pytest.mark.parametrize(
+    ("was", "new", "where", "says"),
+    [
+        ("/customers/{subject.id}", "/customers/{subject.id}/partner", "person", "about another"),
+        ('items = "data"', 'items = "archived"', "person.find", "by their own address"),
+    ],
+)
+async def test_a_file_that_reads_somebody_else_is_wrong(
+    tmp_path: Path, was: str, new: str, where: str, says: str
+) -> None:
+    """Another customer's record, and a search that looks where nobody is."""
+    with serving(Purse()) as purse:
+        found = await tried(tmp_path, OF_A_PAYMENT + PERSON.replace(was, new), purse)
+    assert found[where][0] == "wrong"
+    assert says in found[where][1]
+    assert "Ana" not in str(found)

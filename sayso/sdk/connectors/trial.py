@@ -23,6 +23,13 @@ from sayso.connectors.manifest.probe import next_pages, other_object
 from sayso.connectors.manifest.review import Review, Reviewed, find_source
 from sayso.connectors.manifest.schema import Arg, EnumArg, ListArg, MoneyArg, RefArg
 from sayso.connectors.manifest.source import ManifestSource
+from sayso.connectors.person import (
+    Person,
+    PersonBook,
+    PersonSearch,
+    checked_people,
+    checked_person,
+)
 from sayso.connectors.setup import AskedSettings, Setup
 from sayso.errors import Code, OutcomeUnknownError, RefusedError, RetryableError, SaysoError
 from sayso.ids import Clock, IdSource
@@ -160,9 +167,43 @@ class _Trial:
                 yield TrialResult(where="records", state="read", what=", ".join(counted) or "none")
         except SaysoError as error:
             yield _failed("records", error)
+        async for one in self._person():
+            yield one
         for defined in self._connector.defined.values():
             async for one in self._action(defined, records):
                 yield one
+
+    async def _person(self) -> AsyncIterator[TrialResult]:
+        """Who the customer is, and whether they are found by their own address."""
+        book = self._connector
+        if not isinstance(book, PersonBook):
+            return
+        try:
+            told = await book.person_of(self._subject)
+            person = checked_person(book.name, self._subject, told)
+        except SaysoError as error:
+            yield _failed("person", error)
+            return
+        yield TrialResult(where="person", state="read", what=_told(person))
+        if not isinstance(book, PersonSearch):
+            return
+        where = "person.find"
+        if not person.email:
+            yield TrialResult(where=where, state="untried", what="the customer has no address")
+            return
+        try:
+            people = await book.find_people(person.email)
+            found = checked_people(book.name, person.email, people)
+        except SaysoError as error:
+            yield _failed(where, error)
+            return
+        if person.id in {one.id for one in found}:
+            yield TrialResult(where=where, state="read", what=f"{len(found)} of that address")
+            return
+        what = (
+            "it doesn't find the customer by their own address: look at `items`, or at who is new"
+        )
+        yield TrialResult(where=where, state="wrong", what=what)
 
     async def _action(self, defined: Defined, records: list[Record]) -> AsyncIterator[TrialResult]:
         verb = defined.action.name.partition(".")[2]
@@ -225,6 +266,18 @@ def _failed(where: str, error: SaysoError, *, listed: bool = False) -> TrialResu
 
 _NOT_THERE = frozenset({Code.UNKNOWN_OBJECT, Code.NOT_OWNER})
 _OURS = frozenset({Code.NEEDS_REAUTH, Code.NEEDS_PERMISSION, Code.INVALID_INPUT})
+
+
+def _told(person: Person) -> str:
+    """What was read of somebody, without what they are called or where they live."""
+    named = [word for word in ("name", "email", "phone", "since") if getattr(person, word)]
+    if person.email:
+        named[named.index("email")] = (
+            "email (verified)" if person.email_verified else "email (not verified)"
+        )
+    if person.address_changed_at is not None:
+        named.append("address_changed")
+    return ", ".join(["id", *named, *(f"ids.{place}" for place in person.ids)])
 
 
 def _summary(resolved: Resolved) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import tomllib
 from pathlib import Path
 from typing import Any, cast
@@ -59,6 +60,31 @@ def test_staff_is_never_taken_for_the_owner() -> None:
     assert "# ASK owner" in text
     spec = json.loads(json.dumps(SPEC).replace("customer_id", "created_by"))
     assert "owner" not in drafted(spec)[1]["actions"]["cancel"]  # type: ignore[index]
+
+
+@pytest.mark.promise("draft:sure")
+def test_who_a_customer_is_is_read_and_what_is_verified_is_asked() -> None:
+    """A word such as `email_verified` says neither by whom nor of which address."""
+    fields = ["id", "first_name", "email", "email_verified", "created_at", "external_id", "note"]
+    shape: dict[str, Any] = {
+        "type": "object",
+        "properties": {name: {"type": "string"} for name in fields},
+    }
+    answer = {"content": {"application/json": {"schema": shape}}}
+    spec = json.loads(json.dumps(SPEC))
+    spec["paths"]["/guests/{guest_id}"] = {"get": {"responses": {"200": answer}}}
+    text, table = drafted(spec)
+    assert table["person"] == {
+        "get": "/guests/{subject.id}",
+        "id": "id",
+        "name": "first_name",
+        "email": "email",
+        "since": "created_at",
+    }
+    assert re.search(r"# ASK email_verified: .* Candidates: email_verified$", text, re.MULTILINE)
+    assert re.search(r"# ASK ids: .* Candidates: external_id$", text, re.MULTILINE)
+    assert "# ASK find" in text
+    assert "# ASK person" in drafted()[0]
 
 
 REFUNDS: dict[str, object] = {

@@ -154,9 +154,15 @@ class _Handler(BaseHTTPRequestHandler):
         match parts.path.strip("/").split("/"):
             case ["me"]:
                 self._answer({"id": "acct_1", "name": "Test", "live": False})
+            case ["customers"]:
+                asked = parse_qs(parts.query)["email"][0]
+                known = [_customer("cus_1")] if asked == _customer("cus_1")["email"] else []
+                self._answer({"data": known, "archived": []})
             case ["customers", one]:
                 given = sum(credit["amount"] for credit in purse.credits)
-                self._answer({"id": one, "state": "active", "given": given})
+                self._answer({**_customer(one), "given": given})
+            case ["customers", one, "partner"]:
+                self._answer(_customer(f"{one}_2"))
             case ["payments"]:
                 self._answer(self._page([_payment(number) for number in (1, 2, 3)]))
             case ["payments", one]:
@@ -206,6 +212,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (as the base has it)
         pass
+
+
+def _customer(one: str) -> dict[str, Any]:
+    name, email = "Ana Torres", f"{one}@example.com"
+    return {"id": one, "state": "active", "name": name, "email": email, "metadata": {"shop": "7"}}
 
 
 def _payment(number: int) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from sayso.connectors.describe.graphql import GraphQl
 from sayso.connectors.draft.draft import DraftedManifest, DraftLines, begin
 from sayso.connectors.draft.words import (
     OWNERS,
+    PEOPLE,
     REFERENCES,
     STATES,
     UNSURE_OWNERS,
@@ -63,10 +64,19 @@ def draft_graphql(
         _action(actions, mutation, fields[mutation], effect, reads, schema)
     for kind, read in reads.items():
         _read(draft, kind, read, schema)
+    _person(draft, schema)
     draft.lines += actions.lines
     draft.filled += actions.filled
     draft.asked += actions.asked
     return draft.done({snake(one): one for one, _ in taken}, [one for one, _ in left])
+
+
+def _person(draft: DraftLines, schema: GraphQl) -> None:
+    queries = schema.schema.query_type
+    known = [] if queries is None else [one for one in queries.fields if snake(one) in PEOPLE]
+    question = "which query reads who a customer is, by `{subject.form}`? its root, id, name, email"
+    draft.lines.append("")
+    draft.ask("person", question, known)
 
 
 def _wanted(fields: Mapping[str, GraphQLField], wanted: Sequence[str]) -> list[tuple[str, Effect]]:

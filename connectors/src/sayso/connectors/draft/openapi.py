@@ -17,10 +17,14 @@ from sayso.connectors.draft.words import (
     ASKED_FOR,
     CODES,
     ENDED,
+    FREE_TEXT,
     KEY,
     MESSAGES,
     NOBODYS,
     OWNERS,
+    PEOPLE,
+    PERSON,
+    REFERENCES,
     STATES,
     TRIED_OUT,
     UNSURE_OWNERS,
@@ -82,6 +86,7 @@ class _Drafter(Shapes):
         self._errors(draft)
         self._reads(draft, list(objects.values()))
         self._records(draft, list(objects.values()))
+        self._person(draft)
         draft.lines += actions.lines
         draft.filled += actions.filled
         draft.asked += actions.asked
@@ -300,6 +305,41 @@ class _Drafter(Shapes):
             if len(parameters) == 1 and first_of(OWNERS, parameters) is not None:
                 path = operation.path.replace(f"{{{parameters[0]}}}", "{subject.id}")
                 return operation, {"get": path}, items, fields
+        return None
+
+    # ---- who a customer is ---------------------------------------------------------------------
+
+    def _person(self, draft: DraftLines) -> None:
+        operation = self._reads_a_person()
+        if operation is None:
+            draft.lines.append("")
+            draft.ask("person", "which GET reads who a customer is, by `{subject.id}`?")
+            return
+        root, fields = self.inner(operation.answer)
+        draft.table("person")
+        draft.put("get", filled(operation.path, "", "{subject.id}"))
+        if root is not None:
+            draft.put("root", root)
+        draft.put("id", self.as_text("id", fields["id"]))
+        for key, names in PERSON:
+            found = first_of(names, fields)
+            if found is not None:
+                draft.put(key, found)
+        seen = [one for one in fields if re.search(r"verif|confirm", one, re.IGNORECASE)]
+        question = "has the provider seen them read mail at this very address? else leave it out"
+        draft.ask("email_verified", question, seen)
+        held = [one for one in REFERENCES if one not in FREE_TEXT and one in fields]
+        question = "where does it hold other systems' ids, which only your own systems can write?"
+        draft.ask("ids", question, held)
+        draft.ask("find", "which read gives the customers of one exact address, {find.email}?")
+
+    def _reads_a_person(self) -> Operation | None:
+        for one in self.described.operations:
+            *before, named, last = ("", *one.path.strip("/").split("/"))
+            is_one = PARAMETER.fullmatch(last) is not None and "{" not in "".join([*before, named])
+            is_person = one.method == "GET" and is_one and singular(snake(named)) in PEOPLE
+            if is_person and "id" in self.inner(one.answer)[1]:
+                return one
         return None
 
     def _object(self, operation: Operation) -> ObjectShape:

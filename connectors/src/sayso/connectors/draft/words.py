@@ -48,6 +48,17 @@ OWNERS = (
 )
 """Names of whose it is; never `author` or `created_by`, who may be staff."""
 UNSURE_OWNERS = frozenset({"user_id", "client_id", "client", "account_id", "account"})
+PEOPLE = frozenset(
+    "customer contact user client member subscriber buyer shopper guest requester".split()
+)
+"""What a provider calls a customer, in the singular."""
+PERSON: Sequence[tuple[str, Sequence[str]]] = (
+    ("name", ("name", "display_name", "full_name", "displayName", "fullName", "first_name")),
+    ("email", ("email", "email_address", "emailAddress")),
+    ("phone", ("phone", "phone_number", "phoneNumber", "mobile")),
+    ("since", ("created_at", "createdAt", "created", "date_created", "creation_time")),
+)
+"""A key of [person], and the fields that may be meant, the likeliest first."""
 STATES = ("status", "state", "stage", "phase")
 REFERENCES = (
     *("metadata", "meta_data", "custom_data", "custom_id", "customid", "reference_id"),

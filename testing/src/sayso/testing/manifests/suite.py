@@ -124,6 +124,9 @@ class ManifestSuite(ConnectorSuite):
 
         self._with_provider(check)
 
+    def test_who_a_customer_is_is_said_of_that_one_alone(self) -> None:
+        """Nothing: `people` judges `[person]` by cases of its own, once for a manifest."""
+
     def _with_another_ref(self, case: Case) -> Case | None:
         table = self._source.manifest.actions[self._case.action]
         reads = [{**self._source.manifest.reads, **table.reads}[name] for name in table.resolve]
@@ -152,7 +155,9 @@ class ManifestSuite(ConnectorSuite):
 
 def checks() -> list[str]:
     """The names of everything that a case is judged by."""
-    return [name for name in dir(ManifestSuite) if name.startswith("test_")]
+    without = ManifestSuite.test_who_a_customer_is_is_said_of_that_one_alone.__name__
+    named = (name for name in dir(ManifestSuite) if name.startswith("test_"))
+    return [name for name in named if name != without]
 
 
 def suites_of(source: ManifestSource, cases: Cases) -> dict[str, ManifestSuite]:

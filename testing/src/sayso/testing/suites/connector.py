@@ -27,6 +27,7 @@ from sayso.actions.model.customer_words import filled
 from sayso.actions.model.definition import Action, FactType, FactValue, Subject
 from sayso.actions.model.snapshot import Absence, Finality, Receipt, Resolved
 from sayso.connectors.base import SubjectBook
+from sayso.connectors.person import PersonBook, PersonSearch
 from sayso.connectors.registry import Connectors
 from sayso.errors import RefusedError, RetryableError
 from sayso.money import Money
@@ -148,6 +149,26 @@ class ConnectorSuite:
             for case in bench.cases:
                 assert await book.knows(case.subject), f"{case.action}: {case.subject.id}"
             assert not await book.knows(NOBODY)
+            assert bench.effects() == 0
+
+        self._run(check)
+
+    def test_who_a_customer_is_is_said_of_that_one_alone(self) -> None:
+        """A connector that says who a customer is finds them by their own address, if it finds."""
+
+        async def check(bench: ConnectorBench) -> None:
+            name, book = bench.connector.name, bench.connector
+            registry = Connectors([book])
+            if not isinstance(book, PersonBook):
+                return
+            for case in bench.cases:
+                person = await registry.person_of(name, case.subject)
+                assert person is not None
+                if isinstance(book, PersonSearch) and person.email:
+                    found = await registry.find_people(name, person.email) or ()
+                    assert person.id in {one.id for one in found}, "its own address finds another"
+            error = await error_of(registry.person_of(name, NOBODY))
+            assert isinstance(error, RefusedError), f"nobody is somebody: {error!r}"
             assert bench.effects() == 0
 
         self._run(check)
