@@ -30,6 +30,7 @@ from sayso.audit.rules.registry import REGISTRY, Free, Rule
 from sayso.audit.verifier.replay import ASKED_BY_PEOPLE, request_status
 from sayso.connectors.manifest.derive import derive
 from sayso.connectors.manifest.review import Review, read_reviews, write_reviews
+from sayso.connectors.manifest.schema import Manifest
 from sayso.connectors.manifest.source import digest_of, read_source
 from sayso.connectors.manifests import SHIPPED, manifest_names
 from sayso.store.migrations import migration_steps, read_migrations
@@ -120,6 +121,39 @@ def _shipped() -> Iterator[str]:
             yield f"| `{name}` | `{name}.{verb}` | {kind} | {'; '.join(found.reasons)}{asks} |"
 
 
+def _people() -> Iterator[str]:
+    """Who a customer is at each connector that ships; Stripe's and e-mail's are in Python."""
+    yield "| connector | whose customers | read of them | ids of other systems | found by address |"
+    yield "|---|---|---|---|---|"
+    rows = {
+        "email": "| `email` | those of `address_from` | nothing | none | no |",
+        "stripe": "| `stripe` | its own | name, address (not verified), phone, since "
+        "| `metadata.*` | yes |",
+    }
+    for name in manifest_names(Path("/nowhere")):
+        path = SHIPPED / f"{name}.toml"
+        rows[name] = _person(name, read_source(path.read_bytes(), path.name).manifest)
+    yield from (rows[name] for name in sorted(rows))
+
+
+def _person(name: str, manifest: Manifest) -> str:
+    of, table = manifest.connection.subject.of, manifest.person
+    whose = "its own" if of is None else f"those of `{of}`"
+    if table is None:
+        return f"| `{name}` | {whose} | nothing | none | no |"
+    verified = "verified where it says so" if table.email_verified else "not verified"
+    read = {
+        "name": table.name,
+        f"address ({verified})": table.email,
+        "when it changed": table.address_changed,
+        "phone": table.phone,
+        "since": table.since,
+    }
+    told = ", ".join(words for words, way in read.items() if way is not None)
+    ids = ", ".join(f"`{place}`" for place in table.ids) or "none"
+    return f"| `{name}` | {whose} | {told} | {ids} | {'yes' if table.find else 'no'} |"
+
+
 def _listing(folder: str) -> Callable[[], Iterator[str]]:
     """The pages of a folder by their titles, for readers who have no site around them."""
 
@@ -157,6 +191,7 @@ PARTS: Mapping[tuple[str, str], Callable[[], Iterator[str]]] = {
     ("reference/audit-columns.md", "texts"): rows_of_texts,
     ("reference/connectors.md", "shipped"): _shipped,
     ("reference/http-api.md", "scopes"): rows_of_scopes,
+    ("reference/connectors.md", "people"): _people,
     ("reference/settings.md", "settings"): settings_table.lines,
     **{
         (f"{folder}/index.md", "pages"): _listing(folder)

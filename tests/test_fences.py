@@ -33,6 +33,7 @@ from sayso.actions.policy.document import PolicyDocument, PolicyRules
 from sayso.actions.policy.reading import read_policy
 from sayso.agent.understanding.playbook import read_playbook
 from sayso.connectors.email.actions import actions_with
+from sayso.connectors.manifest.schema import PersonTable
 from sayso.connectors.manifest.source import read_source
 from sayso.connectors.stripe.actions import CANCEL_SUBSCRIPTION, CREDIT, REFUND
 from sayso.settings import parse_settings
@@ -207,6 +208,7 @@ def _package(text: str) -> None:
 
 KINDS: tuple[tuple[str, Callable[[str], object]], ...] = (
     (r"^manifest = 1$", lambda text: read_source(text.encode(), "acme.toml")),
+    (r"^\[person\]$", lambda text: PersonTable.model_validate(tomllib.loads(text)["person"])),
     (r"^\[\[case\]\]$", lambda text: Cases.model_validate(tomllib.loads(text))),
     (r"^\[\[(test|claim)\]\]", _tests),
     (r"^\[\[dial\]\]", _policy("policies/rollout.toml")),

@@ -8,16 +8,19 @@ import sys
 import tomllib
 from pathlib import Path
 from secrets import token_bytes
+from typing import Any
 
 import pytest
 from connectors.benches import EXAMPLES
 
-from sayso.actions.model.definition import Action, at_most_once
+from sayso.actions.model.definition import Action, Subject, at_most_once
 from sayso.connectors.email.actions import actions_with
+from sayso.connectors.manifests import manifest_names
 from sayso.connectors.registry import Connectors
 from sayso.connectors.stripe.actions import CANCEL_SUBSCRIPTION, CREDIT, REFUND
 from sayso.connectors.stripe.connector import API_VERSION
 from sayso.connectors.vault import new_key
+from sayso.errors import RefusedError
 from sayso.ids import SystemClock
 from sayso.sdk.resources.connections import Connections
 from sayso.sdk.workspace import Workspace, write_secret_file
@@ -85,7 +88,7 @@ def test_every_setting_of_a_connection_is_documented() -> None:
 
 def test_the_test_file_of_the_page_runs_and_passes(tmp_path: Path) -> None:
     """The page's own suite judges the shipped example."""
-    (code,) = [body for kind, body in BLOCKS if kind == "python"]
+    (code,) = [body for kind, body in BLOCKS if kind == "python" and "ConnectorSuite" in body]
     (tmp_path / "test_loyalty.py").write_text(code)
     (tmp_path / "own_action.py").write_text((EXAMPLES / "own_action.py").read_text())
     done = subprocess.run(
@@ -98,6 +101,29 @@ def test_the_test_file_of_the_page_runs_and_passes(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stdout
     assert "15 passed" in done.stdout
+
+
+async def test_the_page_says_who_a_customer_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page's own methods, asked as Sayso asks them."""
+    (code,) = [body for kind, body in BLOCKS if kind == "python" and "person_of" in body]
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    said: dict[str, Any] = {}
+    exec(compile(code, "the page", "exec"), said)
+    asked = Connectors([said["NamedLoyalty"]({"ana"})])
+    person = await asked.person_of("loyalty", Subject(id="ana"))
+    assert person is not None
+    assert person.ids == {"shop_customer": "7723"}
+    assert await asked.find_people("loyalty", "Ana@example.com") == (person,)
+    with pytest.raises(RefusedError):
+        await asked.person_of("loyalty", Subject(id="ben"))
+
+
+@pytest.mark.parametrize("name", [*manifest_names(Path("/nowhere")), "stripe", "email"])
+def test_why_a_provider_says_no_more_of_a_customer_is_told(name: str) -> None:
+    """A connector that ships without a word about what is verified there fails here."""
+    page = (EXAMPLES.parent / "docs" / "reference" / "connectors.md").read_text("utf-8")
+    why = page.partition("<!-- end: people -->")[2]
+    assert re.search(rf"^\| .*`{name}`.* \| ", why, re.MULTILINE)
 
 
 @pytest.mark.promise("connectors:own-action")
