@@ -8,7 +8,7 @@ Source: c2sp.org/tlog-cosignature.
 
 from __future__ import annotations
 
-from typing import ClassVar, Generic, Protocol, Self, TypeVar
+from typing import ClassVar, Final, Generic, Protocol, Self, TypeVar
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -17,12 +17,11 @@ from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey, M
 from sayso.audit.signed_note.note import (
     KEY_NAME,
     Checkpoint,
+    NamedKey,
     SignatureLine,
-    key_id_of,
     read_skey,
     read_vkey,
     skey_of,
-    vkey_of,
 )
 from sayso.errors import Code, ConfigError, IntegrityError
 
@@ -60,40 +59,28 @@ class Cosigner(Protocol):
         ...
 
 
-class _HeldKey(Generic[K]):
+class _HeldKey(NamedKey, Generic[K]):
     """A cosigning key in memory, of whichever kind."""
 
     _KIND: ClassVar[int]
 
     def __init__(self, name: str, private_key: K) -> None:
-        public = bytes([self._KIND]) + private_key.public_key().public_bytes_raw()
-        self._name = check_key_name(name)
+        public = private_key.public_key().public_bytes_raw()
+        super().__init__(check_key_name(name), self._KIND, public)
         self._private_key: K = private_key
-        self._key_id = key_id_of(name, public)
-        self._vkey = vkey_of(name, public)
-
-    @property
-    def vkey(self) -> str:
-        """The public key as C2SP writes it; about 1,800 characters for type 0x06."""
-        return self._vkey
-
-    @property
-    def name(self) -> str:
-        """The key's name."""
-        return self._name
 
     def to_text(self) -> str:
         """The secret key (its seed of 32 bytes), for a file that only its owner can read."""
         seed = self._private_key.private_bytes_raw()
-        return skey_of(self._name, self._key_id, bytes([self._KIND]) + seed)
+        return skey_of(self.name, self.key_id, bytes([self._KIND]) + seed)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._name!r}, {self._key_id.hex()!r})"
+        return f"{type(self).__name__}({self.name!r}, {self.key_id.hex()!r})"
 
     def _signed(self, message: bytes, at_s: int) -> SignatureLine:
         return SignatureLine(
-            name=self._name,
-            key_id=self._key_id,
+            name=self.name,
+            key_id=self.key_id,
             signature=at_s.to_bytes(_TIME_BYTES) + self._private_key.sign(message),
         )
 
@@ -137,7 +124,7 @@ class MlDsaCosigner(_HeldKey[MLDSA44PrivateKey]):
 
     def cosign(self, text: str, at_s: int) -> SignatureLine:
         """Sign the tree of a checkpoint; the signature has 2,420 bytes."""
-        return self._signed(_ml_dsa_message(self._name, text, at_s), at_s)
+        return self._signed(_ml_dsa_message(self.name, text, at_s), at_s)
 
 
 def read_cosigner(skey: str) -> Ed25519Cosigner | MlDsaCosigner:
@@ -163,21 +150,22 @@ def read_cosigner(skey: str) -> Ed25519Cosigner | MlDsaCosigner:
     return found
 
 
-class CosignatureVerifier:
-    """A public key that judges the cosignatures of one witness, or a log's ML-DSA-44 signature."""
+class CosignatureVerifier(NamedKey):
+    """A public key that judges the cosignatures of one witness, or a log's ML-DSA-44 signature.
+
+    Attributes:
+        public_key: bare, without its type.
+    """
 
     def __init__(self, name: str, kind: int, public_key: bytes) -> None:
         """Args: the key's name, its type byte (4 or 6), and the public key's bytes."""
-        typed = bytes([kind]) + public_key
-        self._name = name
+        super().__init__(name, kind, public_key)
         self._key: Ed25519PublicKey | MLDSA44PublicKey
         if kind == COSIGNATURE_ED25519:
             self._key = Ed25519PublicKey.from_public_bytes(public_key)
         else:
             self._key = MLDSA44PublicKey.from_public_bytes(public_key)
-        self._key_id = key_id_of(name, typed)
-        self._vkey = vkey_of(name, typed)
-        self._public = public_key
+        self.public_key: Final = public_key
 
     @classmethod
     def parse(cls, vkey: str) -> Self:
@@ -196,26 +184,6 @@ class CosignatureVerifier:
             next_step="copy the whole line that the witness prints, `name+id+key`",
         )
 
-    @property
-    def vkey(self) -> str:
-        """The key as C2SP writes it."""
-        return self._vkey
-
-    @property
-    def name(self) -> str:
-        """The key's name."""
-        return self._name
-
-    @property
-    def key_id(self) -> bytes:
-        """The four bytes that tell keys of one name apart."""
-        return self._key_id
-
-    @property
-    def public_key(self) -> bytes:
-        """The bare public key, without its type."""
-        return self._public
-
     def accepts(self, message: bytes, signature: bytes) -> bool:
         """Whether this key cosigned exactly this text of a checkpoint."""
         at_s = int.from_bytes(signature[:_TIME_BYTES])
@@ -225,7 +193,7 @@ class CosignatureVerifier:
             if isinstance(self._key, Ed25519PublicKey):
                 self._key.verify(signature[_TIME_BYTES:], _ed25519_message(message, at_s))
             else:
-                signed = _ml_dsa_message(self._name, message.decode(), at_s)
+                signed = _ml_dsa_message(self.name, message.decode(), at_s)
                 self._key.verify(signature[_TIME_BYTES:], signed)
         except (InvalidSignature, IntegrityError, UnicodeDecodeError, ValueError):
             return False

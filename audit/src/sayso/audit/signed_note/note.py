@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import NoReturn, Protocol, Self
+from typing import Final, NoReturn, Protocol, Self
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -31,6 +31,11 @@ MAX_SIGNATURES = 16
 
 _SIGNATURE_START = "— "
 _SIZE = re.compile(r"0|[1-9][0-9]{0,15}")
+
+KEY_NAME = re.compile(r"[^\s+\x00-\x1f\x7f]{1,255}")
+"""What can be the name of a key, and the origin of a log."""
+
+_SECRET = "PRIVATE+KEY+"  # noqa: S105  (how such a text begins)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +98,24 @@ class Signer(Protocol):
         ...
 
 
-class Ed25519Signer:
+class NamedKey:
+    """A key under a name, as C2SP writes it: what signs, and what judges a signature.
+
+    Attributes:
+        vkey: the public key, `name+keyid+base64(type || key)`.
+        name: the log's origin, or the witness's name.
+        key_id: the four bytes that tell keys of one name apart.
+    """
+
+    def __init__(self, name: str, kind: int, public_key: bytes) -> None:
+        """Args: the key's name, its type byte, and the public key's bytes."""
+        typed = bytes([kind]) + public_key
+        self.name: Final = name
+        self.key_id: Final = key_id_of(name, typed)
+        self.vkey: Final = vkey_of(name, typed)
+
+
+class Ed25519Signer(NamedKey):
     """A signer with its Ed25519 key in memory.
 
     Args:
@@ -111,11 +133,8 @@ class Ed25519Signer:
                 f"`{name[:40]}` cannot be the name of a signing key",
                 next_step="use a name without blanks and plus signs",
             )
-        public = bytes([ED25519]) + private_key.public_key().public_bytes_raw()
-        self._name = name
+        super().__init__(name, ED25519, private_key.public_key().public_bytes_raw())
         self._private_key = private_key
-        self._key_id = key_id_of(name, public)
-        self._vkey = vkey_of(name, public)
 
     @classmethod
     def generate(cls, name: str) -> Self:
@@ -151,25 +170,10 @@ class Ed25519Signer:
     def to_text(self) -> str:
         """The secret key as C2SP writes it, for a file that only its owner can read."""
         seed = self._private_key.private_bytes_raw()
-        return skey_of(self._name, self._key_id, bytes([ED25519]) + seed)
+        return skey_of(self.name, self.key_id, bytes([ED25519]) + seed)
 
     def __repr__(self) -> str:
-        return f"Ed25519Signer({self._vkey!r})"
-
-    @property
-    def vkey(self) -> str:
-        """The public key as C2SP writes it."""
-        return self._vkey
-
-    @property
-    def name(self) -> str:
-        """The key's name."""
-        return self._name
-
-    @property
-    def key_id(self) -> bytes:
-        """The four bytes that tell keys of one name apart."""
-        return self._key_id
+        return f"Ed25519Signer({self.vkey!r})"
 
     def sign(self, message: bytes) -> bytes:
         """The Ed25519 signature, 64 bytes."""
@@ -199,16 +203,13 @@ class NoteKey(Protocol):
         ...
 
 
-class Verifier:
+class Verifier(NamedKey):
     """A public key that can judge the signatures of one signer."""
 
     def __init__(self, name: str, public_key: bytes) -> None:
         """Args: the key's name, and 32 bytes of Ed25519 public key."""
-        self._name = name
+        super().__init__(name, ED25519, public_key)
         self._key = Ed25519PublicKey.from_public_bytes(public_key)
-        typed = bytes([ED25519]) + public_key
-        self._key_id = key_id_of(name, typed)
-        self._vkey = vkey_of(name, typed)
 
     @classmethod
     def parse(cls, vkey: str) -> Self:
@@ -229,21 +230,6 @@ class Verifier:
     def named(self, name: str) -> Verifier:
         """The same key under another name."""
         return Verifier(name, self._key.public_bytes_raw())
-
-    @property
-    def vkey(self) -> str:
-        """The key as C2SP writes it."""
-        return self._vkey
-
-    @property
-    def name(self) -> str:
-        """The key's name."""
-        return self._name
-
-    @property
-    def key_id(self) -> bytes:
-        """The four bytes that tell keys of one name apart."""
-        return self._key_id
 
     def accepts(self, message: bytes, signature: bytes) -> bool:
         """Whether this key made the signature over exactly this message."""
@@ -418,12 +404,6 @@ def decode64(text: str) -> bytes | None:
         return None
     # NOTE: b64decode ignores the unused low bits of the last digit.
     return decoded if encode64(decoded) == text else None
-
-
-KEY_NAME = re.compile(r"[^\s+\x00-\x1f\x7f]{1,255}")
-"""What can be the name of a key, and the origin of a log."""
-
-_SECRET = "PRIVATE+KEY+"  # noqa: S105  (how such a text begins)
 
 
 def key_id_of(name: str, typed_public_key: bytes) -> bytes:
