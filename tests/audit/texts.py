@@ -45,6 +45,10 @@ _ID = r"[a-z]{3}_[0-9a-z]{26}"
 _CODE = r"[a-z][a-z0-9_.-]{0,63}"
 ID = Form("an id of Sayso's own", _ID)
 PLACE = Form("an id of Sayso's own, and an index", rf"{_ID}(:\d{{1,19}})?")
+QUEUED = Form(
+    "an id of Sayso's own, and an index; a place in the log; the name of a queue",
+    rf"{PLACE.pattern}|\d{{1,19}}|{_CODE}",
+)
 TENANT = Form("a tenant, or `*`", r"[a-z0-9*][a-z0-9_.-]{0,63}")
 CODE = Form("a short word of a closed set", _CODE)
 NAME = Form("a name that settings, the policy or a manifest give", r"[A-Za-z0-9*][\w.:/#=-]{0,199}")
@@ -146,7 +150,7 @@ TEXTS: Mapping[str, Mapping[str, Text]] = {
     "log_timestamp": {"place": OURS, "note": NOTE},
     "meta": {"key": NAME, "value": OURS},
     "migration": {"name": NAME, "phase": CODE},
-    "outbox": {"topic": CODE, "key": PLACE, "state": NOTE},
+    "outbox": {"topic": CODE, "key": QUEUED, "state": NOTE},
     "personal": {"ref": ID, "pseudonym": NAME},
     "policy_change": {
         "id": ID,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from walk.judges.books import judge_books
+from walk.judges.channels import judge_channels
 from walk.judges.counters import judge_counters
 from walk.judges.erased import judge_erased
 from walk.judges.log import judge_export, judge_ready, judge_server, judge_verification
@@ -26,6 +27,7 @@ async def judge(world: World, *, whole: bool) -> None:
     requests = await judge_states(world)
     judge_replies(world, requests)
     await judge_counters(world)
+    judge_channels(world)
     await judge_books(world)
     await judge_server(world)
     if whole:

@@ -3,6 +3,7 @@
 from walk.operations import (
     asking,
     canaries,
+    channels,
     controls,
     deciding,
     drafts,
@@ -22,6 +23,7 @@ from walk.operations.base import OPERATIONS, Operation
 TOPICS = (
     asking,
     canaries,
+    channels,
     controls,
     deciding,
     drafts,
