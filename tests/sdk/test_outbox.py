@@ -12,6 +12,7 @@ from support.shop_workspace import ShopWorkspace
 from sayso.actions.model.ledger import OUTBOX_TOPIC
 from sayso.errors import Code, ConfigError
 from sayso.sdk.resources.outbox import OutboxResource
+from sayso.store.base import Transaction
 
 
 async def told(outbox: OutboxResource, queue: str) -> list[str]:
@@ -112,3 +113,18 @@ async def test_a_name_that_could_be_taken_for_another_queue_is_refused(
     with pytest.raises(ConfigError) as caught:
         await opened.sayso.outbox.subscribe(name, OUTBOX_TOPIC)
     assert caught.value.code is Code.INVALID_SETTING
+
+
+@pytest.mark.promise("channels:apart")
+async def test_what_was_put_for_years_is_added_by_pages(opened: ShopWorkspace) -> None:
+    """All of it, also where a page ends; whoever writes waits for a page of it at most."""
+    container, outbox = opened.sayso.container, opened.sayso.outbox
+
+    def fill(tx: Transaction) -> None:
+        for number in range(1001):
+            key = f"apr_{number:04}"
+            tx.run("outbox.put", tenant=container.tenant, topic="old", key=key, now=number)
+
+    await container.store.write(fill)
+    queue = await outbox.subscribe("pager", "old")
+    assert len(await outbox.due(queue, limit=2000)) == 1001

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import cast
 
 import orjson
@@ -18,10 +19,11 @@ from sayso.errors import Code, ConfigError
 from sayso.ids import Tenant, to_micros
 from sayso.json import JsonValue
 from sayso.sdk.resources.base import Resource
-from sayso.store.base import Row, Transaction, integer, text
+from sayso.store.base import Reader, Row, Transaction, integer, text
 
 _CONSUMERS = "consumers"
 """The topic under which the queues are noted, by their names."""
+_PAGE = 500
 _CONSUMER = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
 
@@ -72,10 +74,13 @@ class OutboxResource(Resource):
         if known is None or known.state:
             await store.write(lambda tx: tx.run("outbox.subscribe", tenant=tenant, queue=queue))
         # Whatever is put from here on is put into the queue as well. What was before, or was put by
-        # a server of before, is added once; it is looked for outside of the writers' turn.
-        names = {"tenant": tenant, "topic": topic, "queue": queue}
-        if await store.read(lambda reader: reader.one("outbox.missed", **names)) is not None:
-            await store.write(lambda tx: tx.run("outbox.catch_up", **names, now=now))
+        # a server of before, is added once: it is looked for outside of the writers' turn, and of
+        # years of it a page at a time is written.
+        names, after = {"tenant": tenant, "topic": topic, "queue": queue}, ""
+        while page := await store.read(partial(_missed, names, after)):
+            last = page[-1]
+            await store.write(partial(_catch_up, names, after, last, now))
+            after = last
         return queue
 
     async def unsubscribe(self, consumer: str, topic: str) -> None:
@@ -157,6 +162,15 @@ class OutboxResource(Resource):
 
     def _now(self) -> int:
         return to_micros(self._container.clock.now())
+
+
+def _missed(names: Mapping[str, str], after: str, reader: Reader) -> list[str]:
+    rows = reader.all("outbox.missed", **names, after=after, limit=_PAGE)
+    return [text(row, "key") for row in rows]
+
+
+def _catch_up(names: Mapping[str, str], after: str, last: str, now: int, tx: Transaction) -> None:
+    tx.run("outbox.catch_up", **names, after=after, last=last, now=now)
 
 
 def _queue(consumer: str, topic: str) -> str:

@@ -32,13 +32,14 @@ on conflict (tenant, topic, key) do update set state = '{}';
 update outbox set state = '{"left": true}'
 where tenant = :tenant and topic = 'consumers' and key = :queue;
 
--- What of a topic a consumer's queue lacks, or has in an older version.
+-- What of a topic a consumer's queue lacks, or has in an older version, by pages.
 -- name: missed
-select whole.id from outbox as whole
+select whole.key from outbox as whole
 left join outbox as had
     on had.tenant = whole.tenant and had.topic = :queue and had.key = whole.key
-where whole.tenant = :tenant and whole.topic = :topic
-    and (had.version is null or had.version < whole.version) limit 1;
+where whole.tenant = :tenant and whole.topic = :topic and whole.key > :after
+    and (had.version is null or had.version < whole.version)
+order by whole.key limit :limit;
 
 -- name: catch_up
 insert into outbox (tenant, topic, key, version, due_at)
@@ -47,6 +48,7 @@ from outbox as whole
 left join outbox as had
     on had.tenant = whole.tenant and had.topic = :queue and had.key = whole.key
 where whole.tenant = :tenant and whole.topic = :topic
+    and whole.key > :after and whole.key <= :last
     and (had.version is null or had.version < whole.version)
 on conflict (tenant, topic, key) do update set version = excluded.version, due_at = :now;
 
