@@ -30,6 +30,7 @@ from sayso.sdk.audit.stored import (
     tenants_of,
 )
 from sayso.sdk.audit.tree import LogTree
+from sayso.sdk.resources.base import Resource
 from sayso.sdk.views.presenters import by_customer, show_entry
 from sayso.sdk.views.rows import EntryView
 from sayso.sdk.wiring.database import is_postgres, open_snapshot, store_name
@@ -47,11 +48,11 @@ Progress = Callable[[int, int], None]
 _PAGE = 1000
 
 
-class Audit:
+class Audit(Resource):
     """Reads the log of an open workspace; each query and export is itself an entry."""
 
     def __init__(self, container: Container, workspace: Workspace, indexes: LogIndexes) -> None:
-        self._container = container
+        super().__init__(container)
         self._workspace = workspace
         self._indexes = indexes
 
@@ -444,9 +445,6 @@ class Audit:
     ) -> None:
         entry = Entry(kind=EntryKind.AUDIT_EXPORTED, actor=by or _auditor(), data=data)
         self._container.log.append(tx, tenant, entry)
-
-    def _tenant(self, tenant: str | None) -> Tenant:
-        return self._container.tenant if tenant is None else Tenant(tenant)
 
 
 def _named(parts: list[str], between: str = "and nothing") -> str:

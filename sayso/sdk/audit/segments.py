@@ -25,6 +25,7 @@ from sayso.errors import (
     logged,
 )
 from sayso.ids import Tenant, rfc3339
+from sayso.sdk.resources.base import Resource
 from sayso.sdk.resources.people import check_keeper
 from sayso.sdk.resources.tokens import Token
 from sayso.sdk.views.presenters import by_customer, show_entry
@@ -93,7 +94,7 @@ class PrunedView(View):
     unended: tuple[UnendedView, ...] = ()
 
 
-class LogSegments:
+class LogSegments(Resource):
     """Seals and prunes logs; who does it is a person with one of the roles of `[retention]`.
 
     Args:
@@ -103,7 +104,7 @@ class LogSegments:
     def __init__(
         self, container: Container, workspace: Workspace, *, entries: int | None = None
     ) -> None:
-        self._container = container
+        super().__init__(container)
         self._workspace = workspace
         self._entries = entries
 
@@ -285,9 +286,6 @@ class LogSegments:
             pruned_to=one.pruned_to,
             at_hand=self._files().path(tenant, one.file).exists(),
         )
-
-    def _tenant(self, tenant: str | None) -> Tenant:
-        return self._container.tenant if tenant is None else Tenant(tenant)
 
 
 def _fitting(file: Path, query: Query, limit: int) -> list[StoredEntry]:

@@ -28,7 +28,7 @@ from sayso.sdk.privacy.views import (
     erasure_view,
     hold_view,
 )
-from sayso.sdk.resources.base import cursor_of, page_of
+from sayso.sdk.resources.base import Resource, cursor_of, page_of
 from sayso.sdk.resources.people import check_keeper, check_role, roles_of
 from sayso.sdk.resources.tokens import Scope, Token
 from sayso.store.base import text
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from sayso.sdk.workspace import Workspace
 
 
-class Privacy:
+class Privacy(Resource):
     """Erases customers, shows them what is held, holds what a court wants, sweeps what is old.
 
     Whoever does one of these is a person with one of the roles of `[retention] roles`; each try is
@@ -46,7 +46,7 @@ class Privacy:
     """
 
     def __init__(self, container: Container, workspace: Workspace) -> None:
-        self._container = container
+        super().__init__(container)
         self._workspace = workspace
 
     # ---- erasing -------------------------------------------------------------------------------
@@ -347,9 +347,6 @@ class Privacy:
         await self._container.store.write(
             lambda tx: self._container.log.append(tx, by.tenant, entry)
         )
-
-    def _tenant(self, tenant: str | None) -> Tenant:
-        return self._container.tenant if tenant is None else Tenant(tenant)
 
 
 def _call(by: Token, key: str | None, via: str) -> HoldCall:

@@ -566,9 +566,6 @@ class SolutionResource(Resource):
         except RefusedError:
             return None
 
-    def _tenant(self, tenant: str | None) -> Tenant:
-        return self._container.tenant if tenant is None else Tenant(tenant)
-
 
 def _asked_roles(reader: Reader, tenant: Tenant, roles: frozenset[str]) -> list[str]:
     """The sets of roles, as they are stored, of which somebody with these has one."""

@@ -69,6 +69,24 @@ class Shared:
             self.enders.pop(next(iter(self.enders)))(transaction)
 
 
+class Remembering:
+    """What a transaction of either store has of those that share its commit."""
+
+    shared: Shared
+
+    def before_commit(self, key: str, work: Callable[[Transaction], None]) -> None:
+        self.shared.finishers.setdefault(key, work)
+
+    def at_end(self, key: str, work: Callable[[Transaction], None]) -> None:
+        self.shared.enders.setdefault(key, work)
+
+    def recall(self, key: object) -> object | None:
+        return self.shared.memory.get(key)
+
+    def remember(self, key: object, value: object) -> None:
+        self.shared.memory[key] = value
+
+
 class WaitingUnits:
     """A line of units: any thread adds, and whoever has the writer's turn takes them out in groups.
 

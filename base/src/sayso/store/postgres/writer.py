@@ -11,7 +11,7 @@ from typing import TypeVar
 import psycopg
 
 from sayso.errors import Code, OutcomeUnknownError, RetryableError, SaysoError
-from sayso.store.base import Row, SqlValue, Transaction, integer
+from sayso.store.base import Row, SqlValue, integer
 from sayso.store.postgres.errors import (
     ConnectionLostError,
     logged_with_state,
@@ -21,7 +21,7 @@ from sayso.store.postgres.errors import (
 )
 from sayso.store.postgres.session import PostgresSession, ServerReply
 from sayso.store.queries import Statement, numbered_queries
-from sayso.store.units import Shared, Unit, UnitOutcome, WaitingUnits, answer
+from sayso.store.units import Remembering, Shared, Unit, UnitOutcome, WaitingUnits, answer
 
 logger = logging.getLogger("sayso.store")
 T = TypeVar("T")
@@ -162,7 +162,7 @@ class PostgresReader:
         return self._session.send(statement, params)
 
 
-class _PostgresTransaction(PostgresReader):
+class _PostgresTransaction(Remembering, PostgresReader):
     """One unit of work inside the writer's commit."""
 
     writes = True
@@ -179,18 +179,6 @@ class _PostgresTransaction(PostgresReader):
         statement = self._statements[query]
         sent = self._send(statement, params)
         return self._session.count(sent) if statement.count is None else statement.count
-
-    def before_commit(self, key: str, work: Callable[[Transaction], None]) -> None:
-        self.shared.finishers.setdefault(key, work)
-
-    def at_end(self, key: str, work: Callable[[Transaction], None]) -> None:
-        self.shared.enders.setdefault(key, work)
-
-    def recall(self, key: object) -> object | None:
-        return self.shared.memory.get(key)
-
-    def remember(self, key: object, value: object) -> None:
-        self.shared.memory[key] = value
 
 
 class PostgresWriter:

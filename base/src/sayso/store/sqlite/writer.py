@@ -22,10 +22,18 @@ from operator import itemgetter
 from queue import SimpleQueue
 
 from sayso.errors import logged
-from sayso.store.base import Row, SqlValue, Transaction
+from sayso.store.base import Row, SqlValue
 from sayso.store.queries import named_queries, numbered_queries, repeated_query
 from sayso.store.sqlite.errors import is_busy
-from sayso.store.units import Shared, Unit, UnitOutcome, WaitingUnits, answer, not_one_row
+from sayso.store.units import (
+    Remembering,
+    Shared,
+    Unit,
+    UnitOutcome,
+    WaitingUnits,
+    answer,
+    not_one_row,
+)
 
 
 class SqliteReader:
@@ -64,7 +72,7 @@ def _as_row(row: sqlite3.Row) -> Row:
     return dict(zip(row.keys(), row, strict=True))
 
 
-class SqliteTransaction(SqliteReader):
+class SqliteTransaction(Remembering, SqliteReader):
     """One unit of work inside the writer's commit."""
 
     writes = True
@@ -78,18 +86,6 @@ class SqliteTransaction(SqliteReader):
         if count != 1 and numbered_queries()[query].is_checked:
             raise not_one_row(query)
         return count
-
-    def before_commit(self, key: str, work: Callable[[Transaction], None]) -> None:
-        self.shared.finishers.setdefault(key, work)
-
-    def at_end(self, key: str, work: Callable[[Transaction], None]) -> None:
-        self.shared.enders.setdefault(key, work)
-
-    def recall(self, key: object) -> object | None:
-        return self.shared.memory.get(key)
-
-    def remember(self, key: object, value: object) -> None:
-        self.shared.memory[key] = value
 
 
 _TICK = 9_973
