@@ -243,6 +243,9 @@ async def show_stop(
 ''',
         },
         "sayso/surfaces/cli/commands/stop.py": {
+            "import typer\n\n": (
+                "import typer\n\nfrom sayso.surfaces.cli.workspace import read_workspace\n"
+            ),
             '@app.command("list")\n': '''\
 @app.command("show")
 def show(
