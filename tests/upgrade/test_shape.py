@@ -100,7 +100,10 @@ def test_a_file_becomes_what_a_new_one_is(older: Path, tmp_path: Path) -> None:
     with closing(sqlite3.connect(older)) as file:
         file.execute("create table checkpoints (thread_id text)")
     plan = plan_file(older)
-    assert (plan.version, tuple(step.name for step in plan.pending[:2])) == (OLDER, WAY)
+    assert (plan.version, tuple(step.name for step in plan.pending)[:: len(plan.pending) - 1]) == (
+        OLDER,
+        WAY,
+    )
     with worker(older, "migrate") as process:
         assert process.wait(_WAIT_S) == 0
     assert file_shape(older) == file_shape(make_file(tmp_path / "new.db"))
@@ -116,7 +119,10 @@ def test_a_server_becomes_what_a_new_one_is(older_url: str, postgres_url: str) -
         )
 
     plan = plan_postgres(older_url)
-    assert (plan.version, tuple(step.name for step in plan.pending[:2])) == (OLDER, WAY)
+    assert (plan.version, tuple(step.name for step in plan.pending)[:: len(plan.pending) - 1]) == (
+        OLDER,
+        WAY,
+    )
     assert sorted(asyncio.run(migrate_all())) == [OLDER, schema_version(), schema_version()]
     assert server_shape(older_url) == server_shape(postgres_url)
     with connect_plainly(older_url) as owner:

@@ -3,17 +3,17 @@
 A new database begins with the base, one file that makes version 33. A database of a released
 version that is older goes there by files of its own (`0032_pre_from_0028`, `0033_post_unused`).
 Every later change is the next number, one file for both stores (`store/dialect.py`): the highest in
-`sql/migrations` and one.
+`sql/migrations` and one. A `pre` file needs no `post` file before it: that one may wait still.
 """
 
 from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from importlib import resources
-from itertools import takewhile
+from typing import Self
 
 from sayso.errors import Code, ConfigError
 from sayso.store.dialect import Dialect, sql_for
@@ -101,6 +101,34 @@ def migration_steps(known: Sequence[Migration], version: int) -> tuple[Migration
     return tuple(steps)
 
 
+def applied_of(numbers: Iterable[int]) -> tuple[int, frozenset[int]]:
+    """The version by the numbers that a database has noted, and what was applied ahead of it.
+
+    A `pre` file may be applied while a `post` file before it waits for the servers to be replaced.
+    """
+    noted = sorted(numbers)
+    version = noted[0] if noted else 0
+    while version + 1 in noted:
+        version += 1
+    return version, frozenset(number for number in noted if number > version)
+
+
+def missing_steps(
+    known: Sequence[Migration], version: int, ahead: Set[int], *, only_pre: bool = False
+) -> tuple[Migration, ...]:
+    """The files that a database lacks, lowest first.
+
+    Args:
+        ahead: the numbers of those beyond its version that it has.
+        only_pre: those alone that may be applied before new code is deployed.
+
+    Raises:
+        ConfigError: `older_build`.
+    """
+    steps = (step for step in migration_steps(known, version) if step.number not in ahead)
+    return tuple(step for step in steps if not only_pre or step.phase == "pre")
+
+
 def numbers_of(step: Migration) -> range:
     """The numbers under which a file is noted, for code that knows only some of them."""
     return range(step.since + 1 if step.since else step.number, step.number + 1)
@@ -112,7 +140,7 @@ class MigrationPlan:
 
     Attributes:
         version: that the database has; 0 where there is none yet.
-        pending: the files that it lacks, lowest first.
+        pending: the files that it lacks, those first that may be applied while old code runs.
     """
 
     version: int
@@ -120,8 +148,21 @@ class MigrationPlan:
 
     @property
     def before_deploy(self) -> tuple[Migration, ...]:
-        """Those before the first `post` file, under which the old code goes on."""
-        return tuple(takewhile(lambda one: one.phase == "pre", self.pending))
+        """The `pre` files, under which the old code goes on."""
+        return tuple(one for one in self.pending if one.phase == "pre")
+
+    @classmethod
+    def of(cls, known: Sequence[Migration], version: int, ahead: Set[int] = frozenset()) -> Self:
+        """What a database of a version lacks.
+
+        Raises:
+            ConfigError: `older_build`.
+        """
+        missing = missing_steps(known, version, ahead)
+        return cls(
+            version=version,
+            pending=tuple(sorted(missing, key=lambda step: (step.phase != "pre", step.number))),
+        )
 
 
 def newer_version(version: int, known: int) -> ConfigError:
@@ -186,7 +227,7 @@ def other_shape(version: int, what: str) -> ConfigError:
 
 
 def expected_at(
-    known: Sequence[Migration], version: int
+    known: Sequence[Migration], version: int, ahead: Set[int] = frozenset()
 ) -> tuple[tuple[Migration, ...], frozenset[tuple[str, str]]]:
     """What a database of a version has to hold.
 
@@ -196,10 +237,12 @@ def expected_at(
         what the files on the way there touch.
     """
     first, *later = migration_steps(known, 0)
+    beyond = [step for step in later if step.number in ahead]
+    free = frozenset(part for step in beyond for part in step.touched())
     if version >= first.number:
-        return (first, *(step for step in later if step.number <= version)), frozenset()
+        return (first, *(step for step in later if step.number <= version)), free
     way = (step for step in migration_steps(known, version) if step.number <= first.number)
-    return (first,), frozenset(part for step in way for part in step.touched())
+    return (first,), free | {part for step in way for part in step.touched()}
 
 
 def plain_words(sql: str) -> str:

@@ -15,10 +15,12 @@ from sayso.store.migrations import (
     FORMAT_QUERY,
     Migration,
     MigrationPlan,
+    applied_of,
     check_format,
     expected_at,
     format_number,
     migration_steps,
+    missing_steps,
     newer_version,
     numbers_of,
     other_shape,
@@ -68,10 +70,9 @@ def migrate_postgres(
             connection.execute("set lock_timeout = '60s'")
             connection.execute("select pg_advisory_lock(%s)", [MIGRATION_LOCK])
             _prepare(connection)
-            before = _applied(connection)
-            for step in _checked_steps(connection, known, before):
-                if only_pre and step.phase == "post":
-                    break
+            before, ahead = _applied(connection)
+            _check_made(connection, known, before, ahead)
+            for step in missing_steps(known, before, ahead, only_pre=only_pre):
                 _apply(connection, step, lock_timeout_s)
         except psycopg.Error as error:
             raise store_error(error) from error
@@ -91,28 +92,27 @@ def plan_migration(url: str) -> MigrationPlan:
             connection.execute("set default_transaction_read_only = on")
             made = connection.execute("select to_regclass(%s)", [f"{SCHEMA}.migration"]).fetchone()
             if made is None or made[0] is None:
-                return MigrationPlan(version=0, pending=migration_steps(known, 0))
-            before = _applied(connection)
+                return MigrationPlan.of(known, 0)
+            before, ahead = _applied(connection)
             if before > known[-1].number:
                 raise newer_version(before, known[-1].number)
-            steps = _checked_steps(connection, known, before)
+            _check_made(connection, known, before, ahead)
         except psycopg.Error as error:
             raise store_error(error) from error
-    return MigrationPlan(version=before, pending=steps)
+    return MigrationPlan.of(known, before, ahead)
 
 
-def _checked_steps(
-    connection: PgConnection, known: Sequence[Migration], before: int
-) -> tuple[Migration, ...]:
-    """What a database lacks, once it was seen to hold what its version makes."""
-    if before:
-        check_format(_stored_format(connection))
-    steps = migration_steps(known, before)
-    if before and steps:
-        other = other_than_made(connection, *expected_at(known, before))
+def _check_made(
+    connection: PgConnection, known: Sequence[Migration], before: int, ahead: Set[int]
+) -> None:
+    """Refuse a database that does not hold what its version makes, where files are to come."""
+    if not before:
+        return
+    check_format(_stored_format(connection))
+    if missing_steps(known, before, ahead):
+        other = other_than_made(connection, *expected_at(known, before, ahead))
         if other is not None:
             raise other_shape(before, other)
-    return steps
 
 
 def check_version(connection: PgConnection, migrations: Sequence[Migration] | None = None) -> None:
@@ -135,8 +135,8 @@ def check_version(connection: PgConnection, migrations: Sequence[Migration] | No
         raise store_error(error) from error
     if rows:
         check_format(found)
-    version, newest = max((int(number) for number, _ in rows), default=0), known[-1].number
-    if any(step.phase == "pre" for step in migration_steps(known, version)):
+    (version, ahead), newest = applied_of(int(number) for number, _ in rows), known[-1].number
+    if missing_steps(known, version, ahead, only_pre=True):
         raise ConfigError(
             Code.STORE_VERSION,
             f"the database has version {version}, this Sayso needs {newest}",
@@ -155,10 +155,9 @@ def _prepare(connection: PgConnection) -> None:
             connection.execute(file.read_bytes())
 
 
-def _applied(connection: PgConnection) -> int:
-    row = connection.execute(f"select coalesce(max(number), 0) from {SCHEMA}.migration").fetchone()  # noqa: S608  # pyright: ignore[reportArgumentType, reportCallIssue]
-    assert row is not None
-    return int(row[0])
+def _applied(connection: PgConnection) -> tuple[int, frozenset[int]]:
+    rows = connection.execute(f"select number from {SCHEMA}.migration").fetchall()  # noqa: S608  # pyright: ignore[reportArgumentType, reportCallIssue]
+    return applied_of(int(number) for (number,) in rows)
 
 
 def _stored_format(connection: PgConnection) -> int:
@@ -235,8 +234,7 @@ def open_setup(url: str) -> Generator[PgConnection]:
 def read_setup(connection: PgConnection) -> PostgresSetup:
     """Look at the catalogs; reads no row of a customer."""
     row = connection.execute(
-        "select current_setting('server_version'), session_user, s.reset_val,"
-        " (select coalesce(max(number), 0) from migration)"
+        "select current_setting('server_version'), session_user, s.reset_val"
         " from pg_settings s where s.name = 'synchronous_commit'"
     ).fetchone()
     assert row is not None
@@ -261,7 +259,7 @@ def read_setup(connection: PgConnection) -> PostgresSetup:
     return PostgresSetup(
         server=str(row[0]),
         login=str(row[1]),
-        version=int(row[3]),
+        version=_applied(connection)[0],
         format=_stored_format(connection),
         commits=str(row[2]),
         missing=tuple(sorted(expected_guards() - {str(name) for (name,) in there})),

@@ -16,6 +16,7 @@ from sayso.store.migrations import (
     expected_at,
     format_number,
     migration_steps,
+    missing_steps,
     newer_version,
     numbers_of,
     other_shape,
@@ -58,13 +59,13 @@ def migrate(
             before = version if before is None else before
             step = None
             if not belongs_to_another(connection):
-                step = _next_step(connection, known, version)
-            if step is None or (only_pre and step.phase == "post"):
+                step = _next_step(connection, known, version, only_pre=only_pre)
+            if step is None:
                 connection.execute("rollback")
                 return before
             if version == before > 0:
                 _check_shape(connection, known, version)
-            _apply(connection, step)
+            _apply(connection, known, version, step)
             connection.execute("commit")
         except BaseException:
             if connection.in_transaction:
@@ -85,25 +86,49 @@ def plan_migration(connection: sqlite3.Connection) -> MigrationPlan:
     step = _next_step(connection, known, version)
     if step is not None and version > 0:
         _check_shape(connection, known, version)
-    return MigrationPlan(version=version, pending=migration_steps(known, version))
+    return MigrationPlan.of(known, version, _ahead(connection, version))
 
 
 def _next_step(
-    connection: sqlite3.Connection, known: Sequence[Migration], version: int
+    connection: sqlite3.Connection,
+    known: Sequence[Migration],
+    version: int,
+    *,
+    only_pre: bool = False,
 ) -> Migration | None:
     if version > 0:
         check_format(stored_format(connection))
-    return next(iter(migration_steps(known, version)), None)
+    ahead = _ahead(connection, version)
+    return next(iter(missing_steps(known, version, ahead, only_pre=only_pre)), None)
 
 
-def _apply(connection: sqlite3.Connection, step: Migration) -> None:
+def _apply(
+    connection: sqlite3.Connection, known: Sequence[Migration], version: int, step: Migration
+) -> None:
     for statement in _statements(step.sql):
         connection.execute(statement)
     # For code that does not have the file, and so cannot know its phase.
     noted = [(f"{_APPLIED}{number:06d}", step.name) for number in numbers_of(step)]
     connection.executemany("insert into meta (key, value) values (?, ?)", noted)
-    connection.execute(f"pragma user_version = {step.number}")
+    ahead = _ahead(connection, version)
+    for next_one in migration_steps(known, version):
+        if next_one.number not in ahead:
+            break  # what is applied already is of a version that comes later
+        version = next_one.number
+    connection.execute(f"pragma user_version = {version}")
     connection.execute(f"pragma application_id = {APPLICATION_ID}")
+
+
+def _ahead(connection: sqlite3.Connection, version: int) -> frozenset[int]:
+    """The numbers of the files beyond its version that a SQLite file has."""
+    there = connection.execute("select count(*) from sqlite_master where name = 'meta'").fetchone()
+    if not there[0]:
+        return frozenset()
+    rows = connection.execute(
+        "select key from meta where key > ? and key like ?",
+        [f"{_APPLIED}{version:06d}", f"{_APPLIED}%"],
+    ).fetchall()
+    return frozenset(int(str(key).removeprefix(_APPLIED)) for (key,) in rows)
 
 
 def belongs_to_another(connection: sqlite3.Connection) -> bool:
@@ -149,7 +174,7 @@ def check_version(
     newest = known[-1].number
     if version > newest and not _takes_older_code(connection, version, newest):
         raise newer_version(version, newest)
-    if any(step.phase == "pre" for step in migration_steps(known, version)):
+    if missing_steps(known, version, _ahead(connection, version), only_pre=True):
         raise ConfigError(
             Code.STORE_VERSION,
             f"the database `{path.name}` has version {version}, this Sayso needs {newest}",
@@ -163,7 +188,7 @@ def _check_shape(connection: sqlite3.Connection, known: Sequence[Migration], ver
     Raises:
         ConfigError: `store_version`.
     """
-    files, free = expected_at(known, version)
+    files, free = expected_at(known, version, _ahead(connection, version))
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as model:
         migrate(model, migrations=files)
         there = dict(_shape(connection))
