@@ -19,6 +19,7 @@ from sayso.actions.controls.erasure import OpenActions
 from sayso.actions.controls.kill_switch import Stops
 from sayso.actions.controls.manual_resolution import ManualSettlements
 from sayso.actions.controls.rate_limit import Rate, RateLimits
+from sayso.actions.customers.links import Links
 from sayso.actions.engine.compensation import Compensation
 from sayso.actions.engine.engine import Boundary, Engine
 from sayso.actions.engine.proposals import Proposals
@@ -110,6 +111,7 @@ class Container:
     eraser: Eraser
     sweeper: Sweeper
     holds: Holds
+    links: Links
     tokens: Tokens
     rejected_calls: RejectedCalls
     authentication: Authentication
@@ -266,6 +268,7 @@ def build_container(
         eraser=_wire_eraser(ground, requests, agent),
         sweeper=_wire_sweeper(ground, agent),
         holds=_wire_holds(ground),
+        links=ground.links,
         tokens=tokens,
         rejected_calls=rejected_calls,
         authentication=Authentication(tokens, rejected_calls, ground.tenant),
@@ -316,6 +319,7 @@ class _Ground:
     limit_book: LimitReservations
     drafts: PolicyDrafts | None
     policies: Policies
+    links: Links
     context: EngineContext
 
     @property
@@ -355,6 +359,14 @@ def _lay_ground(
     activations = Activations(
         store=store, log=log, directory=directory, clock=clock, ids=ids, home=tenant
     )
+    links = Links(
+        log=log,
+        personal=personal,
+        directory=directory,
+        keyring=keyring,
+        ids=ids,
+        provider_of=_provider_of,
+    )
     policies: Policies = FixedPolicy(_NoPolicy())
     drafts: PolicyDrafts | None = None
     if act:
@@ -379,6 +391,7 @@ def _lay_ground(
         limit_book=limits,
         drafts=drafts,
         policies=policies,
+        links=links,
         context=EngineContext(
             store=FollowingStore(store, policies),
             ledger=ledger,
@@ -400,6 +413,11 @@ def _lay_ground(
             settings=engine_settings or EngineSettings(),
         ),
     )
+
+
+def _provider_of(account: str) -> str:
+    """Whose customer an account is, as far as its name says; empty for the default's."""
+    return account.rpartition(":")[0]
 
 
 def _wire_stops(ground: _Ground) -> Stops:
@@ -443,6 +461,7 @@ def _wire_eraser(ground: _Ground, requests: Requests, agent: AgentFloor) -> Eras
             log=log, directory=ground.directory, personal=personal, clock=clock, ids=ground.ids
         ),
         open_actions=OpenActions(ground.context),
+        links=ground.links,
         requests=requests,
         clock=clock,
         listed=ErasedList(ground.workspace.folder / ground.settings.retention.erased_list),
@@ -456,6 +475,7 @@ def _wire_sweeper(ground: _Ground, agent: AgentFloor) -> Sweeper:
         personal=ground.personal,
         clock=ground.clock,
         authority=ground.directory.at,
+        links=ground.links,
     )
 
 

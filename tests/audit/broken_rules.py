@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from audit.broken_links import BROKEN_LINKS, BROKEN_REACH, BY_NO_CREDENTIAL, BY_NOBODY
 from audit.broken_passkeys import BROKEN_PASSKEYS, removed_by_an_ended_token
 from audit.ruled_log import (
     BEGAN,
@@ -463,6 +464,7 @@ BROKEN: Mapping[Check, tuple[Step, ...]] = {
         _settled_without_a_role,
         _proposed("nobody"),
         _proposed_by_the_agent,
+        *BY_NOBODY,
     ),
     Check.RULE_OWN_REQUEST: (_own, _own_request, _own_settled),
     Check.RULE_CREDENTIAL: (
@@ -486,6 +488,7 @@ BROKEN: Mapping[Check, tuple[Step, ...]] = {
         _policy_withdrawn,
         removed_by_an_ended_token,
         _test_card(_test_card_answered("maria", "tok_none")),
+        *BY_NO_CREDENTIAL,
     ),
     Check.RULE_STOPPED: (_under_a_stop,),
     Check.RULE_CALL_KEY: (_another_key,),
@@ -517,6 +520,8 @@ BROKEN: Mapping[Check, tuple[Step, ...]] = {
         _mended(asked=False),
         _mended(other=True),
     ),
+    Check.RULE_LINK: BROKEN_LINKS,
+    Check.RULE_REACH: BROKEN_REACH,
     Check.RULE_CANARY: (
         _test_card(_test_card()),
         _test_card_answered("maria"),

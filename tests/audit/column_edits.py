@@ -12,8 +12,10 @@ from actions.steps import MAIN, propose, stock
 from audit.columns import FREE, FREE_TABLES, changed, columns_of
 from audit.test_rebuilt import keyring_of
 from support.busy_shop import BOT, live, planner
+from support.linked import MARIA, links_of, tie, untie
 from support.shop_workspace import ShopWorkspace, open_shop
 
+from sayso.actions.customers.proof import Proof
 from sayso.audit.holds import HoldCall
 from sayso.audit.verifier.checks import Trust
 from sayso.audit.verifier.verification import Verdict
@@ -85,6 +87,9 @@ async def _later(workspace: ShopWorkspace, token: str) -> None:
     _, maria = await sayso.sessions.begin("maria", via="link")
     (about,) = {work.about for work in await sayso.work.list() if work.assignee == "maria"}
     await sayso.work.note(about, "The shop says no.", token=maria)
+    (link,) = await links_of(workspace, "cus_1")
+    await untie(workspace, link.id, "by_person", MARIA, reason="it was somebody else")
+    await tie(workspace, "cus_1", "desk:2", reason="wrote from there")
     (hook,) = await sayso.webhooks.list()
     await sayso.webhooks.disable(hook.id)
     with contextlib.suppress(RefusedError):  # told once, and stored: the stop holds it
@@ -99,6 +104,7 @@ async def _beside(workspace: ShopWorkspace) -> None:
     await sayso.work.take(unknown.about, token=maria)
     await sayso.work.note(unknown.about, "I have asked the shop.", token=maria)
     await sayso.webhooks.add("https://hooks.example.com/sayso", idempotency_key="hook")
+    await tie(workspace, "cus_1", "desk:1", Proof.PERSON, MARIA, reason="rang up")
 
 
 LIMITED = {"files": ["policy.cedar", "limits.toml"], "follow": "files"}

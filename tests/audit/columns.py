@@ -109,6 +109,9 @@ FREE_ROWS: Mapping[str, Mapping[str, str]] = {
         "inserted": "of a token that the log calls no session: it opens no page",
         "replayed": "was used last at another moment; the token ends by its entries",
     },
+    "subject": {
+        "deleted": "of an account that is only linked: who asks for its links is refused",
+    },
     "webhook": {
         "deleted": "stops telling, as the network can",
         "inserted": "what is sealed for another row does not open, and is called by nobody",
@@ -134,6 +137,7 @@ CHECKED: Mapping[str, str] = {
     "stop": "its entries",
     "erasure": "its entries",
     "hold": "its entries",
+    "customer_link": "its entries, each of which seals the row",
     "limit_use": "the entries about its action, whose uses are added up anew",
     "work": "the entries about it",
     "work_note": "its entry, which surfaces read who, when and what from",

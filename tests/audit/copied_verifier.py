@@ -33,6 +33,7 @@ _COPIED = (
     "rules.passkeys",
     "rules.canaries",
     "rules.limits",
+    "rules.links",
     "rules.repairs",
     "rules.registry",
     "verifier.walk",

@@ -63,6 +63,7 @@ _TOKEN: Data = {
     "scopes": ["admin"],
     "expires_at": BEGAN + DAY,
 }
+_LINK: Data = {"link": "lnk_1", "linked_with": "sub_other"}
 
 NAMED: Mapping[EntryKind, tuple[Before, str, Data]] = {
     EntryKind.ACTION_PENDING: (
@@ -84,6 +85,8 @@ NAMED: Mapping[EntryKind, tuple[Before, str, Data]] = {
     EntryKind.SUBJECT_HELD: (_nothing, "", {"hold": "hld_1", "reason": "court"}),
     EntryKind.SUBJECT_RELEASE_ASKED: (_held, "", {"hold": "hld_1"}),
     EntryKind.SUBJECT_RELEASED: (_releasing, "", {"hold": "hld_1"}),
+    EntryKind.CUSTOMER_LINKED: (_nothing, "", {**_LINK, "proof": "person"}),
+    EntryKind.CUSTOMER_UNLINKED: (_nothing, "", {**_LINK, "why": "by_person"}),
     EntryKind.SUBJECT_ERASING: (_nothing, "", {"erasure": "ers_1", "reason": "asked"}),
     EntryKind.POLICY_ACTIVATED: (_nothing, "", _POLICY),
     EntryKind.POLICY_ASKED: (_nothing, "", _CHANGE),

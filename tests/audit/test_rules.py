@@ -6,6 +6,7 @@ from pathlib import Path
 
 import orjson
 import pytest
+from audit.broken_links import by_the_links
 from audit.broken_passkeys import by_the_passkeys
 from audit.broken_rules import BROKEN, Step
 from audit.copied_verifier import places_of, without
@@ -56,6 +57,15 @@ def test_what_passkeys_have_signed_breaks_no_rule(tmp_path: Path) -> None:
     """Two people with a passkey each, one confirmed by the other; checked from the export alone."""
     found = _judged(write_ruled(tmp_path / "bundle", by_the_passkeys))
     assert _rules_of(found) == set(), found.all_findings
+
+
+@pytest.mark.promise("customers:judged")
+def test_what_goes_over_links_by_the_book_breaks_no_rule(tmp_path: Path) -> None:
+    """Chains, codes in their conversation, a colleague's word, what is told again, an undoing."""
+    found = _judged(write_ruled(tmp_path / "bundle", by_the_links))
+    assert _rules_of(found) == set(), found.all_findings
+    (log,) = found.logs
+    assert log.judged == log.entries
 
 
 @pytest.mark.promise("audit:rules")

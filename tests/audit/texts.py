@@ -119,6 +119,12 @@ TEXTS: Mapping[str, Mapping[str, Text]] = {
     },
     "commit_mark": {},
     "connection_token": {"connection": NAME, "state": CODE, "lease_owner": NAME},
+    "customer_link": {
+        **dict.fromkeys(("id", "request_id", "reason_ref", "ended_ref"), ID),
+        **dict.fromkeys(("account", "other"), NAME),
+        **dict.fromkeys(("proof", "ended_why"), CODE),
+        **dict.fromkeys(("linked_by", "ended_by"), WHO),
+    },
     "erasure": {
         "id": ID,
         "pseudonym": NAME,

@@ -49,6 +49,17 @@ PROMISES: dict[str, Promise] = {
         "A yes to so much without its person's signature does not verify, whoever wrote it and "
         "with whichever keys of the server; nor one by a passkey that none which counts confirmed.",
     ),
+    "customers:judged": Promise(
+        "An action for another account than the one that wrote does not verify unless a chain of "
+        "links between the two was in force at that entry, in that conversation; nor does one "
+        "that moved money without a person on less than a code.",
+        "invariant 12",
+    ),
+    "customers:links": Promise(
+        "Which accounts are one customer's is what the log says: a link that was put into the "
+        "database, changed there, revived or deleted is tampered before anything goes by it.",
+        "invariant 4",
+    ),
     "audit:rules": Promise(
         "A log that shows a broken rule does not verify, whoever signed it: no call without a "
         "judgement or enough people's yes, nobody's yes to their own request or by a credential "

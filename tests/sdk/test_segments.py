@@ -13,11 +13,13 @@ from actions.steps import MAIN, decide, propose, run_due, say, stock
 from audit.small_log import plain_entry
 from sdk.customers import pass_days, token_of
 from support.busy_shop import live, planner
+from support.linked import MARIA, links_of, now_of, tie, untie
 from support.shop import Shop, ShopFault
 from support.shop_workspace import ShopWorkspace, open_shop
 
 from sayso.actions.approvals.decision import DecisionChoice
 from sayso.actions.controls.kill_switch import Resumption
+from sayso.actions.customers.proof import Proof
 from sayso.actions.model.definition import at_most_once
 from sayso.audit.entry import Actor, ActorKind
 from sayso.audit.verifier.checks import Trust
@@ -63,6 +65,7 @@ async def old(tmp_path: Path) -> AsyncGenerator[Old]:
         stock(opened, "o0")
         done = await propose(opened, 500, order="o0")
         await live(opened)
+        await _tie(opened)
         await _end_all(opened)
         await _pad(opened, 400)
         person = token_of("maria")
@@ -72,6 +75,16 @@ async def old(tmp_path: Path) -> AsyncGenerator[Old]:
             person=person,
             action=done.id,
         )
+
+
+async def _tie(opened: ShopWorkspace) -> None:
+    """One link that lasts, one that has ended, and one whose time is over."""
+    await tie(opened, "cus_1", "desk:1", Proof.PERSON, MARIA, reason="rang up")
+    ended = await tie(opened, "cus_1", "desk:2")
+    await untie(opened, ended.id)
+    until = now_of(opened) + 1_000_000
+    await tie(opened, "cus_1", "desk:3", Proof.CODE, until=until, request_id="req_1")
+    opened.clock.advance(seconds=2)
 
 
 async def _end_all(opened: ShopWorkspace) -> None:
@@ -114,6 +127,22 @@ async def test_rows_are_compared_with_entries_that_are_only_in_files(old: Old) -
     (same,) = (one for one in before.logs if one.tenant == MAIN)
     assert (log.state_rows, log.rebuilt_rows) == (same.state_rows, same.rebuilt_rows)
     assert log.uncompared_rows == 0
+
+
+@pytest.mark.promise("customers:links")
+async def test_a_link_outlives_the_entry_that_told_of_it(old: Old) -> None:
+    """It is told again before its entry goes, with who tied it and when; and it can be ended."""
+    await old.segments.seal(by=old.person)
+    (before,) = await links_of(old.opened, "cus_1")
+    await old.prune()
+    (after,) = await links_of(old.opened, "desk:1")
+    assert after == before
+    again = [e for e in await old.opened.sayso.audit.tail(20) if e.kind == "customer.linked"]
+    assert [entry.body["data"]["by"] for entry in again] == ["person:maria"]
+    assert await untie(old.opened, before.id)
+    assert await links_of(old.opened, "cus_1") == ()
+    found = old.opened.sayso.audit.verify(deep=True)
+    assert found.verdict is Verdict.VERIFIED, found.all_findings
 
 
 @pytest.mark.tampers("sealed rows or files are changed or taken away")

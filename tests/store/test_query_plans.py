@@ -22,6 +22,7 @@ WALKS = {
     "figures.actions",  # counts all, for whoever reads `/metrics`
     "figures.requests",  # the same
     "limits.to_fill",  # by pages, when a new limit comes in force
+    "log.newest_at",  # one row, at the end of the log
     "log.newest_until",  # back over the entries of a day, before something is swept
     "personal.some_wrappings",  # 64 rows, when a workspace is opened
     "personal.wrappings",  # all customers' keys, when an operator checks

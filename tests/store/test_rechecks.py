@@ -14,12 +14,15 @@ from typing import TypeVar
 import pytest
 from store.segment_keeper import MARIA, TENANT, Keeper
 
+from sayso.actions.customers.links import Links
+from sayso.audit.authority.files import files_of
 from sayso.audit.authority.keyring import Keyring
+from sayso.audit.authority.log_directory import Follower, LogDirectory
 from sayso.audit.authority.state import NOTHING
 from sayso.audit.personal import Personal
 from sayso.audit.segments.pruning import Pruner
 from sayso.errors import Code
-from sayso.ids import to_micros
+from sayso.ids import IdSource, to_micros
 from sayso.sdk.privacy.sweeper import Sweeper
 from sayso.store.base import Reader, SqlValue, Store, Transaction, text
 from sayso.store.postgres.connection import connect_plainly
@@ -98,7 +101,8 @@ async def test_a_hold_that_is_placed_during_a_sweep_keeps_the_key(
     keeper: Keeper, *, held: bool
 ) -> None:
     """Idle customers are looked for without the lock, so each is looked at again under it."""
-    personal = Personal(secrets.token_bytes, Keyring(bytes(32)))
+    keyring = Keyring(bytes(32))
+    personal = Personal(secrets.token_bytes, keyring)
     now = to_micros(keeper.clock.now())
     pseudonym = await keeper.store.write(lambda tx: personal.pseudonym(tx, TENANT, "cus_1", now))
 
@@ -112,6 +116,16 @@ async def test_a_hold_that_is_placed_during_a_sweep_keeps_the_key(
         personal=personal,
         clock=keeper.clock,
         authority=lambda reader, tenant: NOTHING,
+        links=Links(
+            log=keeper.log,
+            personal=personal,
+            directory=LogDirectory(
+                Follower(keeper.log, keyring), keeper.log, TENANT, files_of((), 0)
+            ),
+            keyring=keyring,
+            ids=IdSource(keeper.clock),
+            provider_of=str,
+        ),
     )
     swept = await sweeper.sweep(TENANT, now + 1)
     assert swept.subjects == (0 if held else 1)

@@ -9,7 +9,10 @@ from sayso.sdk.wiring.database import is_postgres
 from sayso.sdk.workspace import Workspace
 from sayso.store.postgres.connection import connect_plainly
 
-_TABLES = ("action", "approval", "vote", "request", "limit_use", "log_entry")
+_TABLES = (
+    *("action", "approval", "vote", "request", "limit_use", "log_entry", "customer_link"),
+    "subject",
+)
 
 
 def overwrite(workspace: Workspace, statement: str) -> None:

@@ -68,6 +68,7 @@ class Code(StrEnum):
     PRUNED = "pruned"
     LEGAL_HOLD = "legal_hold"
     SUBJECT_IN_USE = "subject_in_use"
+    TOO_MANY_ACCOUNTS = "too_many_accounts"
     UNAUTHENTICATED = "unauthenticated"
     FORBIDDEN = "forbidden"
     BAD_SIGNATURE = "bad_signature"
@@ -170,6 +171,7 @@ CODES: dict[Code, CodeInfo] = {
     Code.PRUNED: CodeInfo("the entry is only in a sealed segment", 410),
     Code.LEGAL_HOLD: CodeInfo("a legal hold keeps it", 409),
     Code.SUBJECT_IN_USE: CodeInfo("something of this customer is under way", 409),
+    Code.TOO_MANY_ACCOUNTS: CodeInfo("more accounts than one customer has", 409),
     Code.UNAUTHENTICATED: CodeInfo("no valid token", 401),
     Code.FORBIDDEN: CodeInfo("the token may not do this", 403),
     Code.BAD_SIGNATURE: CodeInfo("the signature does not fit", 401),

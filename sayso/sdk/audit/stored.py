@@ -50,6 +50,7 @@ _WHOLE_OF_AUDITOR = {
     "erasure": "log.whole_erasures",
     "policy_change": "log.whole_policy_changes",
     "canary": "log.whole_canaries",
+    "customer_link": "log.whole_links_of_auditor",
 }
 _STATE = {"action": "log.actions_to_verify", "approval": "log.approvals_to_verify"}
 

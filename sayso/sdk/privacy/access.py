@@ -11,10 +11,20 @@ from sayso.audit.authority.state import read_body
 from sayso.audit.personal import Personal
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant, rfc3339
-from sayso.store.base import Reader, Row, text
+from sayso.store.base import Reader, Row, integer, text
 
 FORMAT = "sayso-subject/1"
-_TIMES = ("created_at", "updated_at", "engaged_at", "asked_at", "released_at", "expires_at")
+_TIMES = (
+    "created_at",
+    "updated_at",
+    "engaged_at",
+    "asked_at",
+    "released_at",
+    "expires_at",
+    "linked_at",
+    "until",
+    "ended_at",
+)
 _PARSED = frozenset("args snapshot judgement error receipt view plan roles after_steps".split())
 _OURS = frozenset(
     "tenant fence attempts due_at traceparent fingerprint call_key held_by last_seq priority "
@@ -33,7 +43,8 @@ def gather_subject(
 
     Returns:
         `{"format", "tenant", "subject", "pseudonym", "made_at", "requests", "actions",
-        "approvals", "stops", "texts", "entries"}`; the texts by the reference that entries carry.
+        "approvals", "stops", "links", "texts", "entries"}`; the texts by the reference that entries
+        carry.
 
     Raises:
         RefusedError: `not_found`, when nothing is held.
@@ -59,10 +70,17 @@ def gather_subject(
         "actions": [_shown(row) for row in actions],
         "approvals": [_shown(row) for row in approvals],
         "stops": [_shown(row) for row in reader.all("erasure.stops_of", **of)],
+        "links": [
+            _shown(row)
+            for row in reader.all("link.of_pseudonym", tenant=tenant, pseudonym=pseudonym)
+        ],
         "texts": dict(_texts(reader, tenant, pseudonym, personal)),
         "entries": [
             read_body(text(row, "body"))
-            for row in reader.all("erasure.entries_of", tenant=tenant, pseudonym=pseudonym)
+            for row in sorted(
+                reader.all("erasure.entries_of", tenant=tenant, pseudonym=pseudonym),
+                key=lambda row: integer(row, "seq"),
+            )
         ],
     }
 
@@ -71,7 +89,7 @@ def counts_of(found: Mapping[str, Any]) -> dict[str, int]:
     """How many of each kind a gathered customer has."""
     return {
         name: len(found[name])
-        for name in ("requests", "actions", "approvals", "stops", "texts", "entries")
+        for name in ("requests", "actions", "approvals", "stops", "links", "texts", "entries")
     }
 
 

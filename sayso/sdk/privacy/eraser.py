@@ -17,6 +17,7 @@ from sayso.actions.controls.erasure import (
     blank_stops,
     check_at_rest,
 )
+from sayso.actions.customers.links import Links
 from sayso.agent.erasure import (
     blank_requests,
     check_unplanned,
@@ -25,6 +26,8 @@ from sayso.agent.erasure import (
 )
 from sayso.agent.requests import Requests
 from sayso.audit.atomic_files import sync_folder
+from sayso.audit.authority.by import By
+from sayso.audit.customer_links import ERASED
 from sayso.audit.erasure import ErasureOrder, ErasureRow, Erasures, erasure_of_row
 from sayso.errors import Code, ConfigError
 from sayso.ids import Clock, Tenant, to_micros
@@ -130,6 +133,7 @@ class Eraser:
     erasures: Erasures
     open_actions: OpenActions
     requests: Requests
+    links: Links
     clock: Clock
     listed: ErasedList
     passing: Callable[[str], None] = lambda step: None
@@ -192,6 +196,9 @@ class Eraser:
         # INVARIANT: nothing that could still run is left when the key goes.
         ended = self.open_actions.end(tx, tenant, subject)
         ended += end_requests(tx, self.requests, tenant, subject)
+        by = By(actor=order.by, credential=order.credential, via=order.via)
+        now = to_micros(self.clock.now())
+        self.links.end_all(tx, tenant, subject, why=ERASED, by=by, now=now)
         return self.erasures.begin(tx, order, ended)
 
     def _texts(self, tx: Transaction, row: ErasureRow) -> int:

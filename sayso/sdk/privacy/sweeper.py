@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from functools import partial
 
 from sayso.actions.controls.erasure import ErasureMark, blank_action
+from sayso.actions.customers.links import Links
 from sayso.actions.model.action_row import read_action
 from sayso.agent.erasure import blank_request
 from sayso.agent.request_row import read_request
+from sayso.audit.authority.by import By
 from sayso.audit.authority.state import Authority
+from sayso.audit.customer_links import SWEPT
 from sayso.audit.entry import Entry, EntryKind, Json, StoredEntry
 from sayso.audit.erasure import RETENTION
 from sayso.audit.log import AuditLog
@@ -49,6 +52,7 @@ class Sweeper:
     personal: Personal
     clock: Clock
     authority: Callable[[Reader, Tenant], Authority]
+    links: Links
     passing: Callable[[str], None] = lambda step: None
 
     async def sweep(self, tenant: Tenant, before: int) -> Swept:
@@ -133,6 +137,9 @@ class Sweeper:
         rows = self._free(tx, tenant, idle)
         if not rows:
             return 0
+        by, now = By(actor=RETENTION, via="retention"), to_micros(self.clock.now())
+        for row in rows:
+            self.links.end_all(tx, tenant, text(row, "id"), why=SWEPT, by=by, now=now)
         self._append(tx, tenant, before, rows, "subjects")
         for row in rows:
             self.personal.destroy_key(tx, tenant, text(row, "id"))

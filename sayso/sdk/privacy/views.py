@@ -60,7 +60,7 @@ class SubjectView(View):
     """Everything that is held about one customer, in clear.
 
     Attributes:
-        requests, actions, approvals, stops: the rows as they are stored.
+        requests, actions, approvals, stops, links: the rows as they are stored.
         texts: what was sealed, by the reference that entries carry; None where it does not open.
         entries: of the log, as they were written.
     """
@@ -74,6 +74,7 @@ class SubjectView(View):
     actions: list[dict[str, JsonValue]]
     approvals: list[dict[str, JsonValue]]
     stops: list[dict[str, JsonValue]]
+    links: list[dict[str, JsonValue]]
     texts: dict[str, str | None]
     entries: list[dict[str, JsonValue]]
 

@@ -393,6 +393,7 @@ SUBJECT: dict[str, Any] = {
     "actions": [{"id": _ACTION_ID, "name": "stripe.refund", "status": "succeeded"}],
     "approvals": [],
     "stops": [],
+    "links": [],
     "texts": {"pii_01m8997dg0jw1993dqct7cjj2z": "the mug arrived broken"},
     "entries": [{"v": 1, "seq": 7, "kind": "action.pending", "action": _ACTION_ID}],
 }

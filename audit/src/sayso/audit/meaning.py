@@ -44,6 +44,7 @@ WHOLE: Mapping[str, str] = {
     "token": "log.whole_tokens",
     "policy_change": "log.whole_policy_changes",
     "canary": "log.whole_canaries",
+    "customer_link": "log.whole_links",
 }
 ROWS: Mapping[str, tuple[str, Mapping[str, SqlValue]]] = {
     **{table: (query, {"id": ""}) for table, query in WHOLE.items()},

@@ -133,6 +133,18 @@ class Personal:
         )
         return PiiRef(ref=ref, alg=ALGORITHM, c=hashlib.sha256(ciphertext).hexdigest())
 
+    def check_subject(self, tenant: Tenant, row: Row) -> None:
+        """Refuse a subject's row that says another name, time or key than was stored.
+
+        Args:
+            row: with `id`, `pseudonym`, `key` and `created_at`.
+
+        Raises:
+            IntegrityError: `tampered`.
+            ConfigError: `key_mismatch`.
+        """
+        open_key(self._keyring, tenant, row)
+
     def _subject(self, tx: Transaction, tenant: Tenant, subject_id: str) -> _Subject | None:
         """The subject as it is stored; read once per commit.
 

@@ -42,6 +42,7 @@ _SINGULAR = {
     "actions": "action",
     "approvals": "approval",
     "stops": "stop",
+    "links": "link",
     "texts": "text",
     "entries": "entry",
 }

@@ -1,5 +1,6 @@
 """Customers: one person or company, with the accounts that they have at several providers.
 
 `account` is what one provider calls somebody; `proof` says how two of these are known to be one
-person's, and what each way is enough for.
+person's, and what each way is enough for. A `link` is that statement of two accounts; `links`
+reads, makes and ends them, and holds each against the log.
 """

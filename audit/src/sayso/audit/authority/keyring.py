@@ -303,6 +303,10 @@ SEALED: Mapping[str, tuple[str, ...]] = {
         *("messages_ref", "words_ref", "status", "planner", "plan", "question", "turns"),
         *("reply_ref", "created_at", "conversation"),
     ),
+    "customer_link": (
+        *("tenant", "id", "account", "other", "proof", "linked_by", "linked_at", "until"),
+        *("request_id", "reason_ref", "ended_by", "ended_at", "ended_why", "ended_ref"),
+    ),
 }
 """The columns that only change with an entry; when it is due, and how often it was tried, do not
 stand there. NOTE: they are sealed in this order."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import cast
 
 from sayso.audit.authority.credentials import DECIDE
+from sayso.audit.customer_links import LINKS
 from sayso.audit.event import Event, texts_of
 from sayso.audit.fields import Fields, object_in, text_or_none
 from sayso.audit.rules.people import deciding_fault
@@ -235,6 +236,7 @@ def _begin(replayed: ReplayedState, event: Event, life: ActionLife) -> None:
     life.name = event.top("name") or ""
     life.subject = event.top("subject") or ""
     life.undoes = event.text("undoes") or ""
+    life.links = list(event.texts(LINKS))
     life.requesters = [event.by]
     request = event.top("request")
     if request is not None and (asker := replayed.requests.of(request).requester):

@@ -21,6 +21,7 @@ from sayso.audit.rules import (
     canaries,
     controls,
     limits,
+    links,
     passkeys,
     people,
     policy,
@@ -66,7 +67,7 @@ def _action(*rules: Rule) -> JudgedBy:
     """An entry that moves an action."""
     moves = (
         *(actions.check_transition, actions.check_judgement, limits.check_limits),
-        *(canaries.check_is_none, *rules),
+        *(links.check_reach, links.check_alone, canaries.check_is_none, *rules),
     )
     return JudgedBy(moves, _move)
 
@@ -177,6 +178,8 @@ REGISTRY: Mapping[EntryKind, JudgedBy | Free] = MappingProxyType(
         EntryKind.POLICY_ASKED: JudgedBy((policy.check_asked,), policy.ask),
         EntryKind.POLICY_WITHDRAWN: JudgedBy((policy.check_withdrawn,), policy.end),
         EntryKind.POLICY_REFUSED: _REFUSAL,
+        EntryKind.CUSTOMER_LINKED: JudgedBy((links.check_linked,), links.begin),
+        EntryKind.CUSTOMER_UNLINKED: JudgedBy((links.check_unlinked,), links.end),
         EntryKind.SUBJECT_ERASING: JudgedBy((controls.check_erasing,), controls.begin_erasure),
         EntryKind.SUBJECT_ERASED: JudgedBy((controls.check_erased,), controls.end_erasure),
         EntryKind.SUBJECT_EXPORTED: _LOOKED,

@@ -49,6 +49,7 @@ class ActionLife(_Life):
         undoes: the action that it takes back.
         currency, minor: how much the judgement that counts is about; None for no money.
         uses: what it uses of limits; see `sayso.audit.rules.limits`.
+        links: ids of those between who wrote and whom it is for.
     """
 
     status: str = START
@@ -73,6 +74,7 @@ class ActionLife(_Life):
     currency: str = ""
     minor: int | None = None
     uses: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    links: list[str] = field(default_factory=list[str])
 
     def counted(self, roles: frozenset[str]) -> frozenset[str]:
         """The roles that somebody's word counts for, who holds these."""
@@ -86,7 +88,7 @@ class RequestLife(_Life):
     """A request, as far as its entries have told.
 
     Attributes:
-        requester: who asked.
+        requester: who asked. subject: the account that wrote.
         draft: the digest of what was left to people last, and nobody has proposed; else empty.
         asked: the digest of the question that was asked last; empty where none was told.
         restated: of the plan that this question restates. answered: whether it was answered.
@@ -95,6 +97,7 @@ class RequestLife(_Life):
     """
 
     requester: str = ""
+    subject: str = ""
     draft: str = ""
     asked: str = ""
     restated: str = ""
@@ -108,6 +111,25 @@ class CustomerLife(_Life):
     """A customer: what people have agreed to for them without a passkey, within a day."""
 
     unsigned: Unsigned = field(default_factory=dict[str, "list[str | int]"])
+
+
+@dataclass(slots=True, kw_only=True)
+class LinkLife(_Life):
+    """A link between two accounts, by their pseudonyms; without any, nothing was told of it.
+
+    Attributes:
+        by: kind and id of who tied them. begun_at, until: microseconds since 1970.
+        request: the only conversation that it holds for; None for any.
+    """
+
+    account: str = ""
+    other: str = ""
+    proof: str = ""
+    by: str = ""
+    begun_at: int = 0
+    until: int | None = None
+    request: str | None = None
+    ended: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -161,6 +183,10 @@ class Lives(Generic[_T]):
         if len(self._recent) > self._kept:
             self._spill()
         return found
+
+    def put(self, name: str, life: _T) -> None:
+        """Have this one stand under an id that `of` was asked for just now."""
+        self._recent[name] = life
 
     def _read(self, name: str) -> _T:
         if self._file is None:
@@ -234,7 +260,7 @@ class ReplayedState:
 
     Attributes:
         authority: who may do what, before the entry that is judged.
-        actions, requests: by id. customers: by pseudonym. limits: by counter.
+        actions, requests, links: by id. customers: by pseudonym. limits: by counter.
         limits_in_force: by id.
         used: what the entry that came last has changed of uses, by their names.
         canaries: test cards: for whose roles each waits; none once it has ended. They are few.
@@ -242,7 +268,7 @@ class ReplayedState:
         changes: changes of the policy that wait for a second person, by id.
         asked: repairs and acceptances that wait for a second person, by digest.
         accepted: findings that two people have accepted: the entry that says so, by digest.
-        judged: how many entries were judged.
+        judged: how many entries were judged. last_at: when the last one was written.
         known: whether it is known who may do what: from the first entry on, or since an entry that
             states it once more.
     """
@@ -261,6 +287,7 @@ class ReplayedState:
         self.requests = Lives(RequestLife)
         self.customers = Lives(CustomerLife)
         self.limits = Lives(LimitLife)
+        self.links = Lives(LinkLife)
         self.limits_in_force: Mapping[str, LimitInForce] = {}
         self.used: list[tuple[str, dict[str, Any]]] = []
         self.canaries: dict[str, frozenset[str]] = {}
@@ -268,6 +295,7 @@ class ReplayedState:
         self.whole = whole
         self.known = whole
         self.judged = 0
+        self.last_at = 0
         self.changes: dict[str, PolicyChange] = {}
         self.asked: dict[str, Asked] = {}
         self.accepted: dict[str, int] = {}
@@ -277,11 +305,13 @@ class ReplayedState:
     def miss(self) -> None:
         """Take in that entries went by unread: of what they made true nothing is known."""
         self.whole = self.known = False
+        self.last_at = 0
 
     def advance(self, event: Event) -> None:
         """Take in what an entry changes of who may do what."""
         self.authority = after(self.authority, event)
         self.judged += self.judges
+        self.last_at = event.at
         if event.kind == STATED and event.whole("part") == event.whole("parts"):
             self.known = True
 

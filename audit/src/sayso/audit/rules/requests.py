@@ -21,10 +21,11 @@ def check_asked_before(replayed: ReplayedState, event: Event, findings: Findings
 
 
 def ask(replayed: ReplayedState, event: Event) -> None:
-    """Take in who asked."""
+    """Take in who asked, and as which account."""
     request = event.top("request")
     if request is not None:
-        replayed.requests.of(request).requester = event.by
+        life = replayed.requests.of(request)
+        life.requester, life.subject = event.by, event.top("subject") or ""
 
 
 def check_proposed(replayed: ReplayedState, event: Event, findings: Findings) -> None:

@@ -17,6 +17,7 @@ from functools import partial
 from sayso.audit.authority.credentials import HOST
 from sayso.audit.authority.directory import Directory
 from sayso.audit.authority.state import changed_outside
+from sayso.audit.customer_links import told_again
 from sayso.audit.entry import Actor, Entry, EntryKind, Json
 from sayso.audit.log import AuditLog
 from sayso.audit.retention_clock import agreed_time, note_time
@@ -33,7 +34,7 @@ Progress = Callable[[int, int], None]
 AT_ONCE = 1024
 """So many entries go in one transaction: a fifth of a second on PostgreSQL, and no longer in all
 than in larger parts (`python -m bench.retention`)."""
-_REPOINTED = ("actions", "approvals", "requests", "tokens", "holds", "erasures")
+_REPOINTED = ("actions", "approvals", "requests", "tokens", "holds", "links", "erasures")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,6 +237,7 @@ class Pruner:
             "sha256": segment.sha256_hex,
             "credential": credential,
         }
+        self._tell_links_again(tx, tenant, to, by)
         entry = Entry(kind=EntryKind.LOG_PRUNED, actor=by, data=data)
         seq = self._log.append(tx, tenant, entry)
         for table in _REPOINTED:
@@ -243,6 +245,16 @@ class Pruner:
         tx.run("segment.repoint_stops", home=tenant, end=to, pruned_seq=seq)
         tx.run("segment.prune", tenant=tenant, first=segment.first, to=to, was=was, pruned_seq=seq)
         return to
+
+    def _tell_links_again(self, tx: Transaction, tenant: Tenant, end: int, by: Actor) -> None:
+        """Have the log say once more of each link in force what an entry says that goes.
+
+        INVARIANT: whoever asks for the links of an account goes by the entries in the database.
+        """
+        now = to_micros(self._clock.now())
+        for row in tx.all("link.told_below", tenant=tenant, end=end, now=now):
+            seq = self._log.append(tx, tenant, told_again(text(row, "body").encode(), by))
+            tx.run("link.told_again", tenant=tenant, id=text(row, "id"), last_seq=seq)
 
 
 def _by_the_clock_alone() -> RefusedError:

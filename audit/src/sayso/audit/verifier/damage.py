@@ -164,5 +164,7 @@ class Check(StrEnum):
     RULE_PASSKEY = "rule_passkey"
     RULE_CANARY = "rule_canary"
     RULE_REPAIR = "rule_repair"
+    RULE_LINK = "rule_link"
+    RULE_REACH = "rule_reach"
     BUNDLE_MANIFEST = "bundle_manifest"
     ROW_PROVEN = "row_proven"

@@ -85,6 +85,14 @@ _ASKED = """
 _OF_ASKED = (
     ", a.requester as of_requester, a.request_id as of_request, o.key is not null as in_outbox"
 )
+_ENDS = """
+    left join subject a on a.tenant = r.tenant and a.pseudonym = r.account
+    left join subject b on b.tenant = r.tenant and b.pseudonym = r.other
+"""
+_OF_ENDS = """, a.id as end_account_id, a.key as end_account_key,
+    a.created_at as end_account_created_at, b.id as end_other_id, b.key as end_other_key,
+    b.created_at as end_other_created_at
+"""
 _AT_HOME = {"stop", "policy_version", "policy_change", "limit_use"}
 _SUBJECT_IN = {"action": "subject_id", "request": "subject_id", "stop": "target"}
 _CARD = """
@@ -280,6 +288,8 @@ class LogDatabase:
                 joins += _CARD
             if table == "personal" and "subject" in self._tables:
                 more, joins = _OF_TEXT, _TEXT
+            if table == "customer_link" and "subject" in self._tables:
+                more, joins = _OF_ENDS, _ENDS
             if table == "approval" and self._tables >= {"action", "outbox"}:
                 more, joins = _OF_ASKED, _ASKED
             statement = _WHOLE.format(more=more, table=table, joins=joins, home=home)

@@ -22,7 +22,7 @@ Fields: TypeAlias = "dict[str, object]"
 
 UNSAID = replay_controls.UNSAID
 
-SEQ, JUDGED, BEGUN, SEAL = ".seq", ".judged", ".begun", ".seal"
+SEQ, JUDGED, BEGUN, SEAL = ".seq", ".judged", ".begun", replay_controls.SEAL
 """Beside the columns: the last entry that says anything, the revision that was judged, whether the
 first entry is the one with which such a row begins, and the seal of the whole row."""
 
@@ -32,7 +32,7 @@ _BEGINS = frozenset(
     {
         *("action.proposed", "request.asked", "stop.engaged", "subject.held", "subject.erasing"),
         *("token.created", "policy.activated", "policy.asked", "canary.shown"),
-        *("work.noted", "work.ended", "effect.seen"),
+        *("work.noted", "work.ended", "effect.seen", "customer.linked"),
     }
 )
 

@@ -1,14 +1,18 @@
-"""What the rows of holds, erasures, tokens, policies, test cards and sealed texts must hold."""
+"""What rows of holds, erasures, tokens, policies, test cards, links and texts must hold."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import TypeAlias, cast
 
+from sayso.audit.authority.keyring import ROW
+
 State: TypeAlias = "dict[str, object]"
 Fields: TypeAlias = "dict[str, object]"
 Said: TypeAlias = Iterator[tuple[str, str, State]]
 
+SEAL = ".seal"
+"""Beside the columns: the seal of the whole row."""
 UNSAID: object = ["unsaid"]
 """Stands where an entry changes a column and does not say to what; older logs have such entries."""
 SEALED_AT = ".at"
@@ -25,6 +29,9 @@ FIRST = {
     "personal": frozenset({"c", "pseudonym", SEALED_AT}),
     "work_note": frozenset({"about", "person", "noted_at", "ref"}),
     "work": frozenset[str](),
+    "customer_link": frozenset(
+        "account other proof linked_by linked_at until request_id reason_ref".split()
+    ),
 }
 """Per table, the columns of which the first word counts."""
 SAYS = {
@@ -42,6 +49,8 @@ SAYS = {
     "limit_use": frozenset("bucket count minor state why last_seq".split()),
     "canary": FIRST["canary"] | {"status", "person", "answer", "via"},
     "personal": frozenset({"c", "pseudonym", "opens"}),
+    "customer_link": FIRST["customer_link"]
+    | {"ended_by", "ended_at", "ended_why", "ended_ref", "last_seq", "leads"},
 }
 """Per table, the columns that entries say, one or another."""
 
@@ -175,6 +184,46 @@ def of_work(fields: Fields, data: Fields, seq: int) -> Said:
     yield "work_note", note_id(about, seq), state | {"ref": cast("Fields", pii).get("ref")}
 
 
+def of_customer(fields: Fields, data: Fields, seq: int) -> Said:
+    """Links between the accounts of a customer.
+
+    One that is told again, since its entry goes from the database, says by whom and since when.
+    """
+    link, kind, at = data.get("link"), fields.get("kind"), fields.get("at")
+    if type(link) is not str:
+        return
+    who, pii = cast("Fields", fields.get("actor") or {}), fields.get("pii")
+    by = f"{who.get('kind')}:{who.get('id')}"
+    ref = cast("Fields", pii).get("ref") if isinstance(pii, dict) else None
+    if kind == "customer.linked":
+        state: State = {
+            "account": fields.get("subject"),
+            "other": data.get("linked_with"),
+            "proof": data.get("proof"),
+            "linked_by": data.get("by", by),
+            "linked_at": data.get("since", at),
+            "until": data.get("until"),
+            "request_id": fields.get("request"),
+            "reason_ref": ref,
+            "ended_by": None,
+            "ended_at": None,
+            "ended_why": None,
+            "ended_ref": None,
+            "last_seq": seq,
+            SEAL: data.get(ROW, UNSAID),
+            "leads": True,
+        }
+        yield "customer_link", link, state
+    elif kind == "customer.unlinked":
+        seal = data.get(ROW, UNSAID)
+        ended: State = {"ended_by": by, "ended_at": at, "ended_why": data.get("why")}
+        yield (
+            "customer_link",
+            link,
+            ended | {"ended_ref": ref, "last_seq": seq, SEAL: seal, "leads": UNSAID},
+        )
+
+
 def note_id(about: object, seq: object) -> str:
     """What a note is called here: it has no id of its own."""
     return f"{about} {seq}"
@@ -203,4 +252,5 @@ SAYING: Mapping[str, Callable[[Fields, Fields, int], Said]] = {
     "canary": of_canary,
     "work": of_work,
     "effect": of_work,
+    "customer": of_customer,
 }

@@ -24,7 +24,8 @@ StoredRow: TypeAlias = "Mapping[str, object]"
 """A row as the source has it, of which nothing is trusted.
 
 Beside its own columns: `subject_key`, `subject_pseudonym`, `subject_created_at` and `erasing_as`,
-the wrapped key and the pseudonym of its subject, as far as the source can read them, and for an
+the wrapped key and the pseudonym of its subject, as far as the source can read them; for a link
+`end_account_…` and `end_other_…`, the id, the key and the time of the subject at each end; for an
 action `card`, `card_digest`, `card_expires_at` and `card_erased_seq`, of its approval.
 """
 
@@ -33,7 +34,7 @@ _HASHED = re.compile(r"[0-9a-f]{32}")
 _PASSING = frozenset(
     {"due_at", "updated_at", "attempts", "traceparent", "held_by", "occupies", "seen_at"}
 )
-_BESIDE = ("subject_", "card", "erasing_as", "of_re", "in_outbox")
+_BESIDE = ("subject_", "card", "erasing_as", "of_re", "in_outbox", "end_")
 _BOUND = (
     *("snapshot", "judgement", "assurance", "subject_id", "request_id", "step", "name", "undoes"),
     *("card", "card_expires_at", "card_erased_seq"),
@@ -73,6 +74,8 @@ def said_in(table: str, row: StoredRow, keyring: Keyring | None = None) -> State
         state["subject"] = _pseudonym(row, subject, keyring)
     if table == "personal":
         return state | _text(row, keyring)
+    if table == "customer_link" and keyring is not None:
+        state |= {"leads": all(_leads(row, keyring, end) for end in ("account", "other"))}
     if keyring is not None and table in SEALED and row.get("erased_seq") is None:
         state[SEAL] = keyring.row_seals(sealed_bytes(table, row))
     special = _SPECIAL.get(table)
@@ -191,6 +194,21 @@ def _text(row: StoredRow, keyring: Keyring | None) -> State:
     except (InvalidTag, ValueError, TypeError):
         return state | {"opens": False}
     return state
+
+
+def _leads(row: StoredRow, keyring: Keyring, end: str) -> bool:
+    """Whether who is at an end of a link is the customer whom the log calls so.
+
+    True of one whose row is gone, so that nobody who erases them is accused: no reader goes on.
+    """
+    names = ("id", "key", "created_at")
+    fields = {name: row.get(f"end_{end}_{name}") for name in names} | {"pseudonym": row.get(end)}
+    wrapped = fields["key"]
+    if not isinstance(wrapped, bytes) or keyring.trouble(wrapped) is not None:
+        return True
+    tenant = str(row.get("tenant"))
+    key = key_of(keyring, tenant, fields)
+    return key is not None and pseudonym_of(key, tenant, str(fields["id"])) == row.get(end)
 
 
 def _request(row: StoredRow) -> State:

@@ -169,5 +169,14 @@ where s.tenant = :tenant and s.id = :id
     and not exists (select 1 from hold h where h.tenant = s.tenant
         and h.pseudonym = s.pseudonym and h.released_at is null);
 
+-- name: begun_of
+select seq from log_entry
+where tenant = :tenant and subject = :pseudonym and kind || '' = 'subject.erasing' limit 1;
+
+-- Also of links that end at them, which name the other account as their subject; in no order.
 -- name: entries_of
-select body from log_entry where tenant = :tenant and subject = :pseudonym order by seq;
+select seq, body from log_entry where tenant = :tenant and subject = :pseudonym
+union all
+select seq, body from log_entry
+where tenant = :tenant and instr(body, '"linked_with":"') > 0
+    and substr(body, instr(body, '"linked_with":"') + 15, 28) = :pseudonym;

@@ -10,6 +10,9 @@ update log_head set note = :note, size = :size, frontier = :frontier where tenan
 -- name: newest_until
 select at from log_entry where tenant = :tenant and at <= :until order by seq desc limit 1;
 
+-- name: newest_at
+select at from log_entry where tenant = :tenant order by seq desc limit 1;
+
 -- name: append
 insert into log_entry (tenant, seq, body) values (:tenant, :seq, :body);
 
@@ -225,6 +228,18 @@ select * from policy_change where home = :tenant and id >= :id order by id limit
 
 -- name: whole_canaries
 select * from canary where tenant = :tenant and id >= :id order by id limit :limit;
+
+-- name: whole_links
+select r.*, a.id as end_account_id, a.key as end_account_key,
+    a.created_at as end_account_created_at, b.id as end_other_id, b.key as end_other_key,
+    b.created_at as end_other_created_at
+from customer_link r
+left join subject a on a.tenant = r.tenant and a.pseudonym = r.account
+left join subject b on b.tenant = r.tenant and b.pseudonym = r.other
+where r.tenant = :tenant and r.id >= :id order by r.id limit :limit;
+
+-- name: whole_links_of_auditor
+select * from customer_link where tenant = :tenant and id >= :id order by id limit :limit;
 
 -- name: whole_policy_versions
 select * from policy_version

@@ -71,5 +71,8 @@ update token set last_seq = :pruned_seq where tenant = :tenant and last_seq < :e
 -- name: repoint_holds
 update hold set last_seq = :pruned_seq where tenant = :tenant and last_seq < :end;
 
+-- name: repoint_links
+update customer_link set last_seq = :pruned_seq where tenant = :tenant and last_seq < :end;
+
 -- name: repoint_erasures
 update erasure set begun_seq = :pruned_seq where tenant = :tenant and begun_seq < :end;

@@ -1,0 +1,146 @@
+"""A link between two accounts of one customer, and what may be reached over several.
+
+A customer is every account that lasting links lead to. It has no row: its id follows from the
+account of it that was first seen, so that one with a single account costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sayso.actions.customers.proof import Proof, weakest
+from sayso.audit.authority.keyring import PREFIX
+from sayso.audit.customer_links import reach_data
+from sayso.audit.entry import Json
+
+CUSTOMER = "cst_"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkEnd:
+    """An account at an end of a link.
+
+    Attributes:
+        account: as it is stored, such as `cus_9` or `zendesk:7723`.
+        pseudonym: how the log names it. since: when it was first seen; microseconds since 1970.
+    """
+
+    account: str
+    pseudonym: str
+    since: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountLink:
+    """Two accounts that are known to be one customer's, at the moment it was read.
+
+    Attributes:
+        by: kind and id of who tied them. since, until: microseconds since 1970; None for no end.
+        request_id: the only conversation that it holds for; None for any.
+        reason_ref: of the sealed reason; None where none was given.
+    """
+
+    id: str
+    ends: tuple[LinkEnd, LinkEnd]
+    proof: Proof
+    by: str
+    since: int
+    until: int | None
+    request_id: str | None
+    reason_ref: str | None
+
+    def far_from(self, account: str) -> LinkEnd:
+        """The other end."""
+        first, second = self.ends
+        return second if first.account == account else first
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkPath:
+    """The links from one account to another, in order; none from an account to itself."""
+
+    links: tuple[AccountLink, ...] = ()
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The links' ids, as an action's first entry names them."""
+        return tuple(link.id for link in self.links)
+
+    @property
+    def weakest(self) -> Proof | None:
+        """What an action rests on that goes over it; None where it goes over none."""
+        return weakest(tuple(link.proof for link in self.links))
+
+    @property
+    def moves_money_alone(self) -> bool:
+        """Whether money may move over it without a person's yes."""
+        return all(link.proof.moves_money_alone for link in self.links)
+
+    def entry_data(self, written_as: str) -> dict[str, Json]:
+        """What the first entry of an action says that goes over it.
+
+        Args:
+            written_as: the pseudonym of the account that wrote, from which it begins.
+        """
+        return reach_data(written_as, self.ids)
+
+    def _rank(self) -> tuple[int, int, tuple[str, ...]]:
+        proof = self.weakest
+        return (-len(Proof) if proof is None else -proof.strength, len(self.links), self.ids)
+
+    def is_better_than(self, other: LinkPath) -> bool:
+        """Whether it rests on more, or on fewer links of the same strength."""
+        return self._rank() < other._rank()
+
+
+def reached(
+    links: Iterable[AccountLink], start: str, request_id: str | None = None
+) -> Mapping[str, LinkPath]:
+    """For each account that links lead to, the path to it whose weakest proof is the strongest.
+
+    Args:
+        start: the account as it is stored; it is reached over no link.
+        request_id: the conversation; links that hold for another one are left out.
+    """
+    usable = [link for link in links if link.request_id in (None, request_id)]
+    found = {start: LinkPath()}
+    grown = True
+    while grown:
+        grown = False
+        for link in usable:
+            for near, far in (link.ends, link.ends[::-1]):
+                if near.account not in found:
+                    continue
+                longer = LinkPath(links=(*found[near.account].links, link))
+                known = found.get(far.account)
+                if known is None or longer.is_better_than(known):
+                    found[far.account] = longer
+                    grown = True
+    return found
+
+
+def customer_of(links: Iterable[AccountLink], pseudonym: str) -> str:
+    """The id of the customer that an account is of; by lasting links, whoever writes just now.
+
+    Args:
+        pseudonym: how the log names the account; also of one without links.
+    """
+    lasting = [link for link in links if link.request_id is None]
+    oldest = (0, pseudonym)
+    known = {pseudonym}
+    grown = True
+    while grown:
+        before = len(known)
+        for link in lasting:
+            names = {end.pseudonym for end in link.ends}
+            known |= names if names & known else set()
+        grown = len(known) > before
+    ends = {(end.since, end.pseudonym) for link in lasting for end in link.ends}
+    oldest = min((end for end in ends if end[1] in known), default=oldest)
+    return CUSTOMER + oldest[1].removeprefix(PREFIX)
+
+
+def accounts_in(links: Sequence[AccountLink], account: str) -> tuple[str, ...]:
+    """Every account of these links, as they are stored, with the one that was asked for."""
+    return tuple(sorted({account, *(end.account for link in links for end in link.ends)}))

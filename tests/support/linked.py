@@ -1,0 +1,51 @@
+"""Tying and untying accounts of a shop workspace, as whoever finds a proof does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from actions.steps import MAIN
+from support.shop_workspace import ShopWorkspace
+
+from sayso.actions.customers.link import AccountLink
+from sayso.actions.customers.proof import Proof
+from sayso.audit.authority.by import By
+from sayso.audit.entry import Actor, ActorKind
+from sayso.ids import to_micros
+
+ENGINE = By(actor=Actor(kind=ActorKind.SYSTEM, id="engine"))
+MARIA = By(actor=Actor(kind=ActorKind.PERSON, id="maria"), via="cli")
+
+
+def now_of(shop: ShopWorkspace) -> int:
+    """The shop's clock, in microseconds since 1970."""
+    return to_micros(shop.clock.now())
+
+
+async def tie(
+    shop: ShopWorkspace, a: str, b: str, proof: Proof = Proof.RECORD, by: By = ENGINE, **more: Any
+) -> AccountLink:
+    """Tie two accounts now."""
+    links, now = shop.sayso.container.links, now_of(shop)
+    return await shop.sayso.container.store.write(
+        lambda tx: links.link(tx, MAIN, a, b, proof=proof, by=by, now=now, **more)
+    )
+
+
+async def untie(
+    shop: ShopWorkspace, link: str, why: str = "record_changed", by: By = ENGINE, reason: str = ""
+) -> bool:
+    """End a link now; whether it was in force."""
+    links, now = shop.sayso.container.links, now_of(shop)
+    return await shop.sayso.container.store.write(
+        lambda tx: links.unlink(tx, MAIN, link, why=why, by=by, now=now, reason=reason)
+    )
+
+
+async def links_of(shop: ShopWorkspace, account: str) -> Sequence[AccountLink]:
+    """The links in force that lead to or from an account."""
+    links, now = shop.sayso.container.links, now_of(shop)
+    return await shop.sayso.container.store.read(
+        lambda reader: links.of(reader, MAIN, account, now)
+    )
