@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -20,8 +20,11 @@ from sayso.connectors.email_address import is_same_address
 from sayso.connectors.person import MOST_PEOPLE, Person, PersonBook, PersonSearch
 from sayso.connectors.registry import Connectors
 from sayso.errors import Code, ConfigError, RefusedError, RetryableError
+from sayso.json import JsonValue
 from sayso.sandbox import Sandbox
 from sayso.sandbox.rows import Customer
+from sayso.secret import Secret
+from sayso.testing.clock import FakeClock
 
 ADA = "ada@example.com"
 MEMBER = Person(id="m_1", name="Ada Byron", email=ADA, email_verified=True, since=1)
@@ -272,6 +275,39 @@ def test_only_who_has_customers_of_their_own_is_a_provider(tmp_path: Path) -> No
     mail = email_over(FileTransport(tmp_path), FakeAddressBook())
     assert Connectors([mail]).customers_of("email") is None
     assert Connectors([Shop(), Mailer(), Second()]).account_names().default == "shop"
+
+
+SETS: Mapping[str, Mapping[str, JsonValue]] = {
+    "stripe": {"api_key": "env:KEY"},
+    "email": {"from": "shop@example.com"},
+    "stripe_billing": {"api_key": "env:KEY"},
+    "sendgrid": {"api_key": "env:KEY", "sender": "shop@example.com"},
+    "zendesk": {"subdomain": "acme"},
+    "shopify": {"api_key": "env:KEY", "shop": "acme"},
+}
+
+
+@pytest.mark.promise("connectors:person")
+@pytest.mark.parametrize(
+    ("names", "providers", "default"),
+    [
+        (["stripe", "email", "stripe_billing", "sendgrid"], ["stripe"], "stripe"),
+        (["stripe_billing", "email"], ["stripe_billing"], "stripe_billing"),
+        (["zendesk", "sendgrid"], ["zendesk"], "zendesk"),
+        (["email", "shopify", "stripe", "zendesk"], ["shopify", "stripe", "zendesk"], None),
+    ],
+    ids=["one", "billing", "desk", "three"],
+)
+def test_what_ships_is_as_many_providers_as_it_has_kinds_of_ids(
+    names: list[str], providers: list[str], default: str | None
+) -> None:
+    """As a workspace names them, in whatever order; a second one of Stripe's is none of its own."""
+    for order in (names, names[::-1]):
+        tables = {name: SETS[name] for name in order}
+        found = Connectors.load(tables, clock=FakeClock(), secret=Secret)
+        told = found.account_names()
+        assert (list(told.providers), told.default) == (providers, default)
+        assert not any(told.providers.values())
 
 
 def test_a_circle_and_a_name_that_there_is_not_are_nobodys_customers() -> None:

@@ -107,11 +107,13 @@ async def lives() -> list[Exchange]:
 
 
 async def _read_everything(connector: Connector, subject: Subject) -> None:
-    """What is read without an action: records, the customer, their address, earlier effects."""
+    """What is read without an action: records, who the customer is, their address, effects."""
     assert isinstance(connector, StripeConnector)
     await connector.list_records(subject)
     await connector.knows(subject)
-    await connector.address_of(subject)
+    address = await connector.address_of(subject)
+    assert (await connector.person_of(subject)).email == address.email
+    assert subject.id in {one.id for one in await connector.find_people(address.email)}
     await connector.effects_of(subject, 0)
     await connector.close()
 

@@ -7,7 +7,7 @@ nothing is added to its answers but the account, of which it knows nothing. Oper
 
 | operation | at localstripe |
 |---|---|
-| list, refund | works |
+| list, refund, who a customer is, who has an address | works |
 | cancel, keep | done there; it drops our reference, so it is told as unknown |
 | credit, take back | it has no balance of customers: nothing is sent |
 """
@@ -137,6 +137,21 @@ async def open_shop(front: Recorder) -> AsyncGenerator[Shop]:
         yield shop
     finally:
         await shop.close()
+
+
+@pytest.mark.promise("connectors:somebody-elses-fake")
+async def test_who_a_customer_is_is_read_and_found_by_the_whole_address(front: Recorder) -> None:
+    """With what the shop wrote into the metadata, and nobody whose address is longer."""
+    async with open_shop(front) as shop:
+        said = {"name": "Ada Byron", "metadata[shopify_customer]": "7723"}
+        ada = shop.make("customers", email="ada@shop.example", **said)
+        shop.make("customers", email="ada@shop.example.com")
+        person = await shop.connectors.person_of("stripe", Subject(id=ada))
+        found = await shop.connectors.find_people("stripe", "ada@shop.example")
+    assert person is not None
+    assert (person.name, person.email) == ("Ada Byron", "ada@shop.example")
+    assert person.ids == {"metadata.shopify_customer": "7723"}
+    assert found == (person,)
 
 
 @pytest.mark.promise("connectors:somebody-elses-fake")

@@ -21,7 +21,7 @@ from sayso.connectors.person import Person
 from sayso.connectors.registry import Connectors
 from sayso.connectors.retry import RetryPolicy
 from sayso.connectors.setup import AddressBook
-from sayso.errors import Code, ConfigError, RetryableError
+from sayso.errors import Code, ConfigError, RefusedError, RetryableError
 from sayso.json import JsonValue
 from sayso.secret import Secret
 from sayso.testing.clock import FakeClock
@@ -218,6 +218,27 @@ async def test_a_search_asks_for_no_address_that_is_none() -> None:
     assert await asked.find_people("desk", 'a" OR email:*@example.com') == ()
     assert wire.asked == []
     await asked.close()
+
+
+@pytest.mark.promise("manifests:person")
+@pytest.mark.parametrize("name", ["zendesk", "freshdesk", "recharge", "shopify"])
+@pytest.mark.parametrize("twin", ["0123", "00123", "+123", "123.0", "\u0661\u0662\u0663"])
+async def test_a_number_written_otherwise_is_nobodys_id(name: str, twin: str) -> None:
+    """Whoever reads numbers reads 0123 as 123: two ids of one customer would be two customers."""
+    source, cases = shipped(name)
+    wire = Desk()
+    connected = Connected(
+        settings=cases.settings,
+        secret=_no_secret,
+        clock=FakeClock(),
+        peer=lambda one: _there(one, ()),
+        sender=lambda _: wire,
+    )
+    connector = connector_of(source, connected)
+    with pytest.raises(RefusedError) as caught:
+        await connector.list_records(Subject(id=twin))
+    assert caught.value.code in (Code.UNKNOWN_SUBJECT, Code.INVALID_INPUT)
+    assert wire.asked == []
 
 
 # ---- whose customers ---------------------------------------------------------------------------
