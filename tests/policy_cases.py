@@ -133,6 +133,7 @@ def question(
 def whole_form(of: Action) -> RequestForm:
     """A form that leaves nothing out, whatever the rules read."""
     fields = {field.name for field in CONTEXT_FIELDS} - {"approvals", "approvedBy"}
+    fields -= {"addressChangedDays"}  # which no question of these has
     return RequestForm(
         action=of,
         facts=of.declared,

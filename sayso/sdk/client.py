@@ -213,7 +213,7 @@ class Sayso(Nouns):
             Ask(
                 tenant=self.tenant if tenant is None else Tenant(tenant),
                 requester=requester or SDK,
-                subject=Subject.of(subject),
+                subject=self.container.connectors.subject(subject),
                 messages=tuple(turns),
                 key=idempotency_key or secrets.token_hex(16),
                 traceparent=traceparent,
@@ -260,7 +260,7 @@ class Sayso(Nouns):
         proposal = Proposal(
             tenant=self.tenant if tenant is None else Tenant(tenant),
             requester=requester or SDK,
-            subject=Subject.of(subject),
+            subject=self.container.connectors.subject(subject),
             action=action,
             args=args,
             key=idempotency_key or secrets.token_hex(16),

@@ -19,6 +19,8 @@ from sayso.actions.controls.erasure import OpenActions
 from sayso.actions.controls.kill_switch import Stops
 from sayso.actions.controls.manual_resolution import ManualSettlements
 from sayso.actions.controls.rate_limit import Rate, RateLimits
+from sayso.actions.customers.accounts import Accounts
+from sayso.actions.customers.evidence import LinkRules
 from sayso.actions.customers.links import Links
 from sayso.actions.engine.compensation import Compensation
 from sayso.actions.engine.engine import Boundary, Engine
@@ -220,6 +222,7 @@ def build_container(
         requests=requests,
         proposals=proposals,
         connectors=ground.registry,
+        accounts=ground.context.accounts,
         clock=clock,
         telemetry=ground.telemetry,
         planner=planner,
@@ -365,7 +368,7 @@ def _lay_ground(
         directory=directory,
         keyring=keyring,
         ids=ids,
-        provider_of=_provider_of,
+        provider_of=lambda account: registry.accounts.provider_in(account),
     )
     policies: Policies = FixedPolicy(_NoPolicy())
     drafts: PolicyDrafts | None = None
@@ -410,14 +413,16 @@ def _lay_ground(
             clock=clock,
             ids=ids,
             telemetry=telemetry,
+            accounts=Accounts(
+                store,
+                links,
+                registry,
+                clock,
+                LinkRules(places=settings.customers.links, by_email=settings.customers.by_email),
+            ),
             settings=engine_settings or EngineSettings(),
         ),
     )
-
-
-def _provider_of(account: str) -> str:
-    """Whose customer an account is, as far as its name says; empty for the default's."""
-    return account.rpartition(":")[0]
 
 
 def _wire_stops(ground: _Ground) -> Stops:

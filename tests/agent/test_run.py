@@ -455,6 +455,7 @@ class Club(OwnConnector):
     """Another provider, which refuses everybody."""
 
     name = "club"
+    customers_of = "shop"
 
     async def list_records(self, subject: Subject) -> Sequence[Record]:
         """Nobody is a member."""

@@ -403,6 +403,7 @@ class Members(Fine):
     """Refuses whoever is no member; has nothing to list."""
 
     name = "members"
+    customers_of = "stripe"
 
     async def list_records(self, subject: Subject) -> Sequence[Record]:
         """Nothing, for members."""
@@ -419,6 +420,7 @@ class Orders(Fine):
     """Lists the one order of its one customer, and says nothing of anybody else."""
 
     name = "orders"
+    customers_of = "stripe"
 
     async def list_records(self, subject: Subject) -> Sequence[Record]:
         """Zoe's order."""
@@ -426,10 +428,17 @@ class Orders(Fine):
         return (order,) if subject.id == "zoe" else ()
 
 
+class Beside(Fine):
+    """Lists nothing of anybody."""
+
+    customers_of = "stripe"
+
+
 class Away(Fine):
     """Cannot be read now."""
 
     name = "away"
+    customers_of = "stripe"
 
     async def list_records(self, subject: Subject) -> Sequence[Record]:
         """Fail."""
@@ -440,6 +449,7 @@ class Vouching(Fine):
     """Lists nothing, and says whom it knows."""
 
     name = "vouching"
+    customers_of = "stripe"
 
     async def knows(self, subject: Subject) -> bool:
         """Whether it is Zoe."""
@@ -492,7 +502,7 @@ async def test_a_stripe_customer_without_payments_is_known_beside_others() -> No
         await found.close()
 
 
-@pytest.mark.parametrize("others", [[Fine()], [Orders()], [Vouching()], [Fine(), Orders()]])
+@pytest.mark.parametrize("others", [[Beside()], [Orders()], [Vouching()], [Beside(), Orders()]])
 async def test_whom_nobody_vouches_for_is_unknown(others: list[Fine]) -> None:
     """Saying nothing is no yes: invariant 10."""
     found = Connectors([Members(), *others])
@@ -510,6 +520,7 @@ class Broken(Fine):
     """Raises while it lists what a customer has, or lists nothing that could be read."""
 
     name = "broken"
+    customers_of = "stripe"
 
     def __init__(self, error: Exception | None) -> None:
         super().__init__()
@@ -532,7 +543,7 @@ async def test_a_connector_that_breaks_off_in_listing_is_named(
 ) -> None:
     """Its name and a code for who asked, its place for the operator, and nobody's words."""
     with pytest.raises(RetryableError) as caught:
-        await Connectors([Fine(), Broken(error)]).list_records(ZOE)
+        await Connectors([Beside(), Broken(error)]).list_records(ZOE)
     assert caught.value.code is Code.CONNECTOR_FAILED
     assert "`broken`" in caught.value.message
     assert "broken in list_records raised an unexpected error" in caplog.text

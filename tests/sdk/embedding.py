@@ -72,7 +72,7 @@ async def live(sayso: Sayso, hook: str) -> None:
     letter = {"title": "Sorry", "body": "We are sorry."}
     await attempt("mail", lambda: sayso.propose("email.send", letter, subject=ANA))
     note = {"ticket": "7", "text": "a note"}
-    await attempt("note", lambda: sayso.propose("freshdesk.note", note, subject="4711"))
+    await attempt("note", lambda: sayso.propose("freshdesk.note", note, subject="freshdesk:4711"))
     await attempt("ask", lambda: sayso.ask(ANA, "what is the weather like there", wait_s=5))
     connections = sayso.container.connections
     assert connections is not None

@@ -26,7 +26,7 @@ from sayso.audit.log import AuditLog
 from sayso.connectors.registry import Connectors
 from sayso.connectors.signatures import is_signed
 from sayso.errors import Code, RefusedError
-from sayso.ids import SystemClock
+from sayso.ids import SystemClock, Tenant
 from sayso.json import JsonValue
 from sayso.money import Money
 from sayso.sandbox import Sandbox
@@ -41,9 +41,15 @@ KEY = "whsec_of_the_test"
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 INBOUND = {
     "stripe": {"provider": "stripe", "secret": "file:keys/inbound.key"},
-    "desk": {"provider": "intercom", "secret": "file:keys/inbound.key", "assurance": "verified"},
+    "desk": {
+        "provider": "intercom",
+        "secret": "file:keys/inbound.key",
+        "assurance": "verified",
+        "customers": "shop",
+    },
     "quiet": {"provider": "intercom", "secret": "file:keys/inbound.key", "ask": False},
 }
+FOR_STRIPE: Mapping[str, Any] = {"customers": {"default": "stripe"}}
 Headers = dict[str, str]
 
 
@@ -107,6 +113,37 @@ def intercom_says(topic: str, event: str = "notif_1", who: str = "ana") -> bytes
         "contacts": {"contacts": [{"id": "c1", "external_id": who}]},
     }
     return json.dumps({"id": event, "topic": topic, "data": {"item": item}}).encode()
+
+
+async def test_who_writes_at_the_desk_is_nobody_at_the_shop(tmp_path: Path) -> None:
+    """Not even where the desk's requester and a customer of the shop have the same digits."""
+    shop = Shop()
+    shop.books.add("order_1", "9", Money(3_000, "USD"))
+    inbound = {
+        "desk": {
+            "provider": "zendesk",
+            "secret": "file:keys/inbound.key",
+            "assurance": "verified",
+        }
+    }
+    async with open_shop(tmp_path, shop=shop, inbound=inbound) as opened:
+        (tmp_path / "keys" / "inbound.key").write_text(KEY)
+        body = json.dumps(
+            {
+                "id": "z1",
+                "type": "zen:event-type:ticket.created",
+                "detail": {"id": 7, "requester_id": 9, "description": "Refund order order_1"},
+            }
+        ).encode()
+        taken = await opened.sayso.inbound.receive(
+            "desk", by_zendesk(body, opened.clock.now()), body
+        )
+        assert taken.request is not None
+        await opened.sayso.container.dispatcher.run_now("request", Tenant("main"), taken.request)
+        found = await opened.sayso.requests.get(taken.request)
+        assert (found.subject, found.status) == ("zendesk:9", "handed_over")
+    assert shop.reads == 0
+    assert shop.books.payouts == []
 
 
 def test_only_what_a_customer_writes_is_a_ticket() -> None:
@@ -272,7 +309,9 @@ class Account:
     async def opened(self) -> AsyncGenerator[Sayso]:
         """The workspace once more, as another process has it."""
         store = {"store": {"url": self.url}} if self.url else {}
-        workspace = make_shop_workspace(self.folder, POLICY + STRIPE_RUNS, inbound=INBOUND, **store)
+        workspace = make_shop_workspace(
+            self.folder, POLICY + STRIPE_RUNS, inbound=INBOUND, **FOR_STRIPE, **store
+        )
         stripe = stripe_on(self.sandbox.url, self.sandbox.api_key)
         async with Sayso(
             workspace, mode="run", connectors=[Shop(), stripe], clock=self.clock

@@ -43,6 +43,7 @@ class TeaHouse(Shop):
         super().__init__(guarantee or idempotent(hours=24, settle_after_s=60), books)
         self.looked_up = 0
         self._tells_leaves = tells_leaves
+        self.customers_of = "shop"
         (refund,) = self.actions
         leaves: dict[str, FactType | Fact] = {"leaves": Fact(type="long", missing="ask")}
         self.actions: Sequence[Action] = (

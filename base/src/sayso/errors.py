@@ -34,6 +34,8 @@ class Code(StrEnum):
     MALFORMED_JSON = "malformed_json"
     UNKNOWN_ACTION = "unknown_action"
     UNKNOWN_SUBJECT = "unknown_subject"
+    NO_ACCOUNT = "no_account"
+    SEVERAL_ACCOUNTS = "several_accounts"
     UNKNOWN_OBJECT = "unknown_object"
     NOT_OWNER = "not_owner"
     NOTHING_REFUNDABLE = "nothing_refundable"
@@ -137,6 +139,8 @@ CODES: dict[Code, CodeInfo] = {
     Code.MALFORMED_JSON: CodeInfo("not JSON", 400),
     Code.UNKNOWN_ACTION: CodeInfo("no such action", 404),
     Code.UNKNOWN_SUBJECT: CodeInfo("the provider knows no such customer", 404),
+    Code.NO_ACCOUNT: CodeInfo("the customer has no account there that is known to be theirs", 409),
+    Code.SEVERAL_ACCOUNTS: CodeInfo("the customer has several accounts there", 409),
     Code.UNKNOWN_OBJECT: CodeInfo("the provider knows no such object", 404),
     Code.NOT_OWNER: CodeInfo("it belongs to somebody else", 403),
     Code.NOTHING_REFUNDABLE: CodeInfo("nothing is left to do it with", 422),

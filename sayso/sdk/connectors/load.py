@@ -16,6 +16,7 @@ from sayso.ids import Clock
 from sayso.json import JsonValue
 from sayso.sdk.resources.connections import Connections
 from sayso.sdk.workspace import Workspace
+from sayso.settings.surfaces import WRITES
 
 
 def load_connectors(
@@ -44,7 +45,16 @@ def load_connectors(
         own=[*files.connectors, *own],
         own_factories=files.factories,
         signed=workspace.signed_facts,
+        customers=workspace.settings.customers.default,
+        places=_places(workspace),
     )
+
+
+def _places(workspace: Workspace) -> list[str]:
+    """Whose customers write to us by a webhook, also where no connector acts there."""
+    sections = workspace.settings.inbound.values()
+    tells = [one for one in sections if one.ask and one.provider in WRITES]
+    return [one.account_of for one in tells if one.account_of is not None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

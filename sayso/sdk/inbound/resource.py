@@ -169,7 +169,12 @@ class InboundResource(Resource):
         from sayso.agent.requests import Ask
 
         try:
-            subject = Subject(id=ticket.subject, assurance=Assurance(section.assurance))
+            said = Subject(
+                id=ticket.subject,
+                provider=section.account_of or "",
+                assurance=Assurance(section.assurance),
+            )
+            subject = self._container.connectors.subject(said)
         except (ValueError, RefusedError):
             logger.warning("%s: the customer's id has another form", name)
             return None

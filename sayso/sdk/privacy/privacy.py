@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sayso.actions.model.definition import Subject
 from sayso.actions.model.digest import storable
 from sayso.audit.authority.rewrap import rewrap
 from sayso.audit.entry import Entry, EntryKind
@@ -80,7 +79,7 @@ class Privacy(Resource):
         async with self._recorded("erase", by):
             order = ErasureOrder(
                 tenant=by.tenant,
-                subject_id=subject_id,
+                subject_id=self._container.connectors.stored(subject_id),
                 reason=check_reason(reason),
                 by=by.actor,
                 via=via,
@@ -175,6 +174,7 @@ class Privacy(Resource):
         tenant, now = by.tenant, to_micros(self._container.clock.now())
 
         async with self._recorded("export", by):
+            subject_id = self._container.connectors.stored(subject_id)
             # NOTE: the entry is a unit of its own, since opening many texts must not keep those who
             # write waiting; nothing is handed out before it is committed.
             found = await self._container.store.read(
@@ -209,10 +209,11 @@ class Privacy(Resource):
                 customer's id, `idempotency_conflict`.
         """
         async with self._recorded("hold", by):
-            code, subject = check_reason(reason), Subject(id=subject_id)
+            code = check_reason(reason)
+            subject = self._container.connectors.stored(subject_id)
             call = _call(by, key, via)
             row = await self._container.store.write(
-                lambda tx: self._container.holds.place(tx, call, subject.id, code)
+                lambda tx: self._container.holds.place(tx, call, subject, code)
             )
         return hold_view(row)
 

@@ -137,6 +137,8 @@ class ActionResource(Resource):
             RefusedError: `invalid_input`, for a status that there is not, or such an id.
         """
         where, status = self._tenant(tenant), as_state(status, Status, "an action")
+        if subject is not None:
+            subject = self._container.connectors.stored(subject)
 
         def work(reader: Reader) -> list[ActionView]:
             page: dict[str, SqlValue] = {

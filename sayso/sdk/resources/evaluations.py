@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from sayso.actions.model.action_row import ActionRow
 from sayso.actions.model.definition import Subject, plannable
+from sayso.actions.model.snapshot import Record
 from sayso.agent.base import Handles, Message
 from sayso.agent.evaluation.cases import CaseTurn, EvalCase
 from sayso.agent.evaluation.collected import case_of
@@ -191,8 +192,12 @@ class EvaluationResource(Resource):
     async def _handles(self, case: EvalCase) -> Handles:
         if case.records or case.customer is None:
             return case.handles
-        subject = Subject(id=case.customer)
-        return Handles(await self._container.connectors.list_records(subject))
+        return Handles(await self._records_of(Subject(id=case.customer)))
+
+    async def _records_of(self, subject: Subject) -> Sequence[Record]:
+        container = self._container
+        named = container.connectors.subject(subject)
+        return await container.agent.records.of(container.tenant, named)
 
     async def _try(
         self, planner: Planner, cases: Sequence[EvalCase], known: Mapping[str, Handles]
@@ -221,7 +226,7 @@ class EvaluationResource(Resource):
             return [(row, requests.messages(reader, row), actions_of(reader, row)) for row in read]
 
         for row, messages, actions in await self._container.store.read(work):
-            records = await self._container.connectors.list_records(row.subject)
+            records = await self._container.agent.records.of(row.tenant, row.subject, row.id)
             case = case_of(row, messages, actions, records)
             if case is not None:
                 found.append(case)
@@ -233,7 +238,7 @@ class EvaluationResource(Resource):
         from sayso.agent.understanding.explanation import explain
 
         container = self._container
-        handles = Handles(await container.connectors.list_records(subject))
+        handles = Handles(await self._records_of(subject))
         actions, knowledge = plannable(container.connectors.actions), container.agent.knowledge()
         planner = container.agent.ready()
         case = EvalCase(id="x", turns=(CaseTurn(role="customer", content=words),), due="either")

@@ -83,6 +83,7 @@ class Identity(Resource):
         until = self._signed_until(section, claims)
         return Subject(
             id=found,
+            provider=section.customers or "",
             assurance=Assurance.SIGNED_IN,
             signed={} if until is None else self._facts(claims),
             signed_until=until,
@@ -94,10 +95,12 @@ class Identity(Resource):
         Raises:
             RefusedError: `unauthenticated`, also where the assertion names somebody else.
         """
+        read = self._container.connectors.subject
+        said = read(said)
         if name is None or assertion is None:
             weak = self.is_required and said.assurance is not Assurance.UNVERIFIED
             return Subject(id=said.id, assurance=Assurance.UNVERIFIED) if weak else said
-        found = await self.subject(name, assertion)
+        found = read(await self.subject(name, assertion))
         if found.id != said.id:
             raise _not_held("it names another customer")
         return found

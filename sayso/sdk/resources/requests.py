@@ -98,6 +98,8 @@ class RequestResource(Resource):
             ConfigError: no planner can be made of the settings; nothing was stored.
         """
         self._container.warm_up()
+        if subject is not None:
+            subject = self._container.connectors.subject(subject)
         row = await self._container.requests.answer(
             self._tenant(tenant),
             request_id,

@@ -125,6 +125,8 @@ class StopResource(Resource):
         """
         wanted = read_scope(scope)
         await self.check(scope, target)
+        if wanted is StopScope.CUSTOMER and target:
+            target = self._container.connectors.stored(target)
         home = self._tenant(tenant)
         row = await self._container.stops.engage(
             StopOrder(

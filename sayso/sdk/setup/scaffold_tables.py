@@ -61,7 +61,20 @@ def tables_of(connectors: Mapping[str, Manifest | None]) -> str:
 
 def settings_of(connectors: Mapping[str, Manifest | None]) -> str:
     """The `sayso.toml` of a workspace with these; who approves is still to be filled in."""
-    return template(FILE_NAME).replace("{connectors}\n", tables_of(connectors) + "\n")
+    text = template(FILE_NAME).replace("{connectors}\n", tables_of(connectors) + "\n")
+    return text.replace("{customers}\n", _customers(connectors))
+
+
+def _customers(connectors: Mapping[str, Manifest | None]) -> str:
+    """Whose an id without a provider is, so that a connector that comes later changes nothing."""
+    own = [
+        name
+        for name, manifest in connectors.items()
+        if name != "email"
+        and (manifest is None or getattr(manifest.connection.subject, "of", None) is None)
+    ]
+    default = "stripe" if "stripe" in own else next(iter(own), None)
+    return "" if default is None else template("customers.toml").replace("{default}", default)
 
 
 def open_settings(connectors: Mapping[str, Manifest | None]) -> list[str]:

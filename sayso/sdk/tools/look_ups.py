@@ -14,7 +14,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from sayso.actions.model.action_row import read_action
+from sayso.actions.model.action_row import ActionRow, read_action
 from sayso.actions.model.customer_words import CustomerWords
 from sayso.actions.model.definition import Args
 from sayso.actions.model.status import FINAL, Status
@@ -150,7 +150,8 @@ class LookUps:
         """
         if name == LIST_RECORDS.name:
             read_arguments(name, ListRecordsArgs, args)
-            found = await self._sayso.container.connectors.list_records(caller.subject)
+            records = self._sayso.container.agent.records
+            found = await records.of(caller.tenant, caller.subject)
             return answer_records(found)
         asked: GetActionArgs | GetRequestArgs
         if name == GET_ACTION.name:
@@ -203,12 +204,21 @@ class LookUps:
         def work(reader: Reader) -> tuple[ActionView, str]:
             # One look-up, so that somebody else's action is as absent as one that there is not.
             row = reader.one("action.by_id", tenant=caller.tenant, id=action_id)
-            if row is None or (found := read_action(row)).subject.id != caller.subject.id:
+            if row is None or not self._is_theirs(reader, found := read_action(row), caller):
                 raise _none("action")
             told = write_reply([outcome_of(reader, found, self._words(found.name))])
             return show_action(reader, found, timeline=False), told
 
         return await self._sayso.container.store.read(work)
+
+    def _is_theirs(self, reader: Reader, row: ActionRow, caller: Caller) -> bool:
+        """Whether the caller's customer is who it acts for, or who wrote."""
+        if row.subject.id == caller.subject.id:
+            return True
+        accounts = self._sayso.container.context.accounts
+        way = None if row.snapshot is None else row.snapshot.resolved.reached
+        wrote = accounts.writer_of(reader, row.tenant, row.subject.id, row.request_id, way)
+        return wrote == caller.subject.id
 
     def _words(self, name: str) -> CustomerWords | None:
         """How an action is called; the tools of a model speak English."""

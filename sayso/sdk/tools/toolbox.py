@@ -287,7 +287,7 @@ def open_tools(
         RefusedError: `invalid_input`, for what cannot be a customer's id.
     """
     caller = Caller(
-        subject=Subject.of(subject),
+        subject=sayso.container.connectors.subject(subject),
         requester=Actor(kind=ActorKind.SERVICE, id=requester),
         tenant=sayso.tenant if tenant is None else Tenant(tenant),
         conversation=conversation,

@@ -11,7 +11,9 @@ from collections.abc import Collection, Iterable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from sayso.actions.customers.accounts import Accounts
 from sayso.actions.engine.proposals import Proposals
+from sayso.agent.customer_records import CustomerRecords
 from sayso.agent.phrases import DEFAULT_LANGUAGE
 from sayso.agent.requests import Requests
 from sayso.connectors.registry import Connectors
@@ -42,6 +44,7 @@ class AgentFloor:
         requests: Requests,
         proposals: Proposals,
         connectors: Connectors,
+        accounts: Accounts,
         clock: Clock,
         telemetry: Telemetry,
         planner: Planner | None = None,
@@ -52,6 +55,7 @@ class AgentFloor:
         self._requests = requests
         self._proposals = proposals
         self._connectors = connectors
+        self.records = CustomerRecords(accounts=accounts, records=connectors)
         self._clock = clock
         self._telemetry = telemetry
         self._knowledge: Knowledge | None = None
@@ -131,7 +135,7 @@ class AgentFloor:
             requests=self._requests,
             proposals=self._proposals,
             registry=self._connectors,
-            records=self._connectors,
+            records=self.records,
             planner=self.ready(),
             knowledge=self.knowledge(),
             confirm=self._workspace.settings.planner.confirm,

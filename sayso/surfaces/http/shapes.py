@@ -68,7 +68,13 @@ class AssertionBody(Body):
 class SubjectBody(Body):
     """The customer on whose behalf something is asked, as the caller has verified them."""
 
-    id: Short = Field(description="the provider's id of the customer, such as `cus_…`")
+    id: Short = Field(
+        description="the provider's id of the customer, such as `cus_…`; with the provider before "
+        "it, such as `zendesk:7723`, where several have customers"
+    )
+    provider: Short | None = Field(
+        default=None, description="the connector whose customer it is, where `id` does not say it"
+    )
     assurance: Literal["signed_in", "verified", "unverified"] = Field(
         description="how strongly the caller has identified them"
     )
@@ -85,7 +91,9 @@ class SubjectBody(Body):
         Raises:
             RefusedError: `invalid_input` for an id with other characters.
         """
-        return Subject(id=self.id, assurance=Assurance(self.assurance))
+        return Subject(
+            id=self.id, provider=self.provider or "", assurance=Assurance(self.assurance)
+        )
 
     async def checked(self, sayso: Sayso) -> Subject:
         """The subject, as far as somebody stands for it.

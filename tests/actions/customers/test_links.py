@@ -47,7 +47,7 @@ async def test_two_accounts_are_one_customers_from_the_entry_on(shop: ShopWorksp
     assert said["subject"] == made.ends[0].pseudonym
     data = said["data"]
     assert data["linked_with"] == made.ends[1].pseudonym
-    assert (data["providers"], data["proof"]) == (["zendesk", ""], "record")
+    assert (data["providers"], data["proof"]) == (["zendesk", "shop"], "record")
     assert "7723" not in str(said)
     assert "cus_9" not in str(said)
 

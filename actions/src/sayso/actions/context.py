@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from sayso.actions.customers.accounts import Accounts
 from sayso.actions.model.ledger import Ledger
 from sayso.actions.model.ports import ActionRegistry
 from sayso.actions.policy.evaluator import Evaluator
@@ -40,6 +41,7 @@ class EngineContext:
         evaluator: asks the policy.
         directory: who the people are now.
         personal: seals what names or quotes a customer.
+        accounts: finds the accounts of a customer at other providers than the one they wrote from.
     """
 
     store: Store
@@ -51,6 +53,7 @@ class EngineContext:
     clock: Clock
     ids: IdSource
     telemetry: Telemetry
+    accounts: Accounts
     settings: EngineSettings = field(default_factory=EngineSettings)
 
     def now(self) -> int:

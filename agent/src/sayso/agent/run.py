@@ -15,7 +15,8 @@ from sayso.actions.model.definition import Action, plannable
 from sayso.actions.model.digest import storable
 from sayso.actions.model.plan import Plan
 from sayso.actions.model.ports import ActionRegistry
-from sayso.agent.base import Asking, Handles, Message, Planner, Records, Spending
+from sayso.agent.base import Asking, Handles, Message, Planner, Spending
+from sayso.agent.customer_records import CustomerRecords
 from sayso.agent.draft_proposal import proposal_of
 from sayso.agent.drafted import DraftedPlan, draft_of_plan, draft_of_steps
 from sayso.agent.prompts import Prompts
@@ -73,7 +74,7 @@ class RunContext:
     requests: Requests
     proposals: Proposals
     registry: ActionRegistry
-    records: Records
+    records: CustomerRecords
     planner: Planner
     knowledge: Knowledge
     confirm: ConfirmWhen
@@ -92,7 +93,8 @@ class RunContext:
     async def known(self) -> Handles:
         """The subject's objects under this run's handles; looked up once a run."""
         if self.handles is None:
-            self.handles = Handles(await self.records.list_records(self.row.subject))
+            row = self.row
+            self.handles = Handles(await self.records.of(row.tenant, row.subject, row.id))
         return self.handles
 
     @property

@@ -12,8 +12,9 @@ from functools import partial
 
 from sayso.actions.engine.proposals import Proposals
 from sayso.actions.model.ports import ActionRegistry
-from sayso.agent.base import Planner, Records
+from sayso.agent.base import Planner
 from sayso.agent.chain import has_models
+from sayso.agent.customer_records import CustomerRecords
 from sayso.agent.graph import Graph, build_graph
 from sayso.agent.prompts.choice import chosen_prompts
 from sayso.agent.request_row import RequestRow, RequestStatus, get_request
@@ -48,7 +49,7 @@ class Runner:
     requests: Requests
     proposals: Proposals
     registry: ActionRegistry
-    records: Records
+    records: CustomerRecords
     planner: Planner
     knowledge: Knowledge
     confirm: ConfirmWhen

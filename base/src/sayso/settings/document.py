@@ -200,6 +200,26 @@ class PolicySection(Section):
     confirm: tuple[Name, ...] = ()
 
 
+Place = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}\.[A-Za-z0-9_.-]{1,100}$")]
+
+
+class CustomersSection(Section):
+    """Whose an account id is, and what ties two accounts of one customer by itself.
+
+    Attributes:
+        default: the connector whose customer an id without a provider names, and whose ids were
+            stored before there were several; needed where several connectors have customers.
+        links: by a place of one connector's records, such as `zendesk.external_id`, the connector
+            whose customer the id there names. Only what you alone can write.
+        by_email: whether one address, which the provider where the customer writes has verified,
+            ties two accounts; a person then decides about money.
+    """
+
+    default: Name | None = None
+    links: Mapping[Place, Name] = Field(default_factory=dict)
+    by_email: bool = True
+
+
 class StopSection(Section):
     """Who lets stopped actions go on; two people of these roles, one after the other.
 
@@ -383,6 +403,7 @@ class Settings(Section):
             and asked besides Slack and e-mail.
         inbound: providers' webhooks by the name in their address.
         identity: who asserts who the customer is, by name.
+        customers: whose account ids are, and what ties two of them.
         actions: Python files with own connectors, as globs relative to the workspace.
     """
 
@@ -404,6 +425,7 @@ class Settings(Section):
     webhooks: WebhooksSection = WebhooksSection()
     inbound: Mapping[Name, InboundSection] = Field(default_factory=dict)
     identity: Mapping[Name, IdentitySection] = Field(default_factory=dict)
+    customers: CustomersSection = CustomersSection()
     facts: FactsSection = FactsSection()
     console: ConsoleSection = ConsoleSection()
     vault: VaultSection = VaultSection()

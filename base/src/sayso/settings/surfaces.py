@@ -243,6 +243,10 @@ class WebhooksSection(Section):
     private: tuple[IPv4Network | IPv6Network, ...] = ()
 
 
+WRITES = frozenset({"zendesk", "intercom"})
+"""Providers whose webhooks bring what customers write."""
+
+
 class InboundSection(Section):
     """A provider's webhooks, which come to `POST /v1/inbound/NAME`.
 
@@ -252,6 +256,8 @@ class InboundSection(Section):
         ask: whether a customer's words on a support platform become a request.
         subject: JMESPath to the customer's id in a webhook, where it is not the platform's own.
         assurance: how surely the platform knows who writes: `verified` where it does so by itself.
+        customers: whose customer that id names: a connector of this workspace. The platform's own,
+            unless `subject` names another place.
     """
 
     provider: Literal["stripe", "shopify", "zendesk", "intercom"]
@@ -259,6 +265,12 @@ class InboundSection(Section):
     ask: bool = True
     subject: Annotated[str, Field(min_length=1, max_length=300)] | None = None
     assurance: Literal["unverified", "verified"] = "unverified"
+    customers: Name | None = None
+
+    @property
+    def account_of(self) -> str | None:
+        """Whose account ids come in by it; None for the workspace's default."""
+        return self.customers or (None if self.subject is not None else self.provider)
 
     @field_validator("subject")
     @classmethod
@@ -311,6 +323,8 @@ class IdentitySection(Section):
         keys: the address of an OIDC provider's published keys (JWKS).
         issuer, audience: what an ID token has to say; both are needed for OIDC.
         claim: which claim is the customer's id; by default `user_id`, `external_id`, `sub`.
+        customers: whose customer that id names: a connector of this workspace; the workspace's
+            default unless said.
         required: whether a customer without an assertion counts as unverified, whatever a bot says.
         issuer: who made the token.
         audience: for whom.
@@ -322,6 +336,7 @@ class IdentitySection(Section):
     issuer: str | None = None
     audience: str | None = None
     claim: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    customers: Name | None = None
     required: bool = False
 
     @model_validator(mode="after")

@@ -17,7 +17,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TypeVar, cast
 
-from sayso.actions.customers.account import AccountNames
+from sayso.actions.customers.account import AccountNames, no_account
 from sayso.actions.model.attempt import reading
 from sayso.actions.model.definition import Action, Args, Fact, Subject, with_signed
 from sayso.actions.model.snapshot import Absence, Call, Receipt, Record, Resolved, SeenEffect
@@ -36,6 +36,7 @@ from sayso.connectors.person import (
 from sayso.connectors.redaction import Hiding
 from sayso.connectors.setup import AskedSettings, Factory, Setup
 from sayso.errors import Code, ConfigError, RefusedError, RetryableError
+from sayso.frozen import replace
 from sayso.ids import Clock
 from sayso.json import JsonObject, JsonValue
 from sayso.secret import Secret
@@ -64,6 +65,9 @@ class Connectors:
         connectors: each with its own name.
         read_s: after so many seconds a connector that only reads is given up for now.
         signed: facts that callers sign, of every action.
+        customers: whose an account id is that names no provider; None for the only connector that
+            has customers.
+        places: further names before an account id, such as a help desk that only writes to us.
 
     Raises:
         ConfigError: `invalid_action`, when two connectors or two actions have one name, or an
@@ -76,8 +80,14 @@ class Connectors:
         *,
         read_s: float = READ_S,
         signed: Mapping[str, Fact] | None = None,
+        customers: str | None = None,
+        places: Iterable[str] = (),
     ) -> None:
         self._read_s = read_s
+        self._customers = customers
+        self._places = tuple(places)
+        self._names: AccountNames | None = None
+        self._owners: dict[str, str | None] = {}
         self._signed = signed or {}
         self._hiding = Hiding()
         self._connectors: dict[str, Connector] = {}
@@ -98,6 +108,8 @@ class Connectors:
         own_factories: Mapping[str, Factory] | None = None,
         installed: Iterable[EntryPoint] | None = None,
         signed: Mapping[str, Fact] | None = None,
+        customers: str | None = None,
+        places: Iterable[str] = (),
     ) -> Connectors:
         """Make the connectors that a workspace names, and add its own ones.
 
@@ -111,6 +123,7 @@ class Connectors:
             own_factories: those of such files that take settings, by name.
             installed: entry points to look in; those of the group `GROUP` unless a test says so.
             signed: facts that callers sign, of every action.
+            customers, places: as for the class.
 
         Raises:
             ConfigError: `invalid_setting` for a connector that is not installed, a wrong setting or
@@ -119,7 +132,7 @@ class Connectors:
         """
         found = _installed(tuple(sys.path)) if installed is None else installed
         sources = _Sources(base, {point.name: point for point in found}, own_factories or {})
-        registry = cls((), signed=signed)
+        registry = cls((), signed=signed, customers=customers, places=places)
 
         def peer(name: str) -> Connector:
             return registry.connector(name)
@@ -164,6 +177,8 @@ class Connectors:
         for action in connector.actions:
             self._check_undo(action)
         self._connectors[connector.name] = connector
+        self._names = None
+        self._owners.clear()
 
     def _check_undo(self, action: Action) -> None:
         if action.undo is None:
@@ -183,6 +198,85 @@ class Connectors:
     def actions(self) -> Sequence[Action]:
         """Every action, by name."""
         return [self._actions[name] for name in sorted(self._actions)]
+
+    @property
+    def accounts(self) -> AccountNames:
+        """How account ids are read and written here.
+
+        Raises:
+            ConfigError: `invalid_setting`, for a default that has no customers.
+        """
+        if self._names is None:
+            known = self.account_names(self._customers)
+            providers = dict.fromkeys(self._places, False) | dict(known.providers)
+            self._names = replace(known, providers=providers)
+        return self._names
+
+    def subject(self, said: str | Subject) -> Subject:
+        """A customer as this workspace writes them; what came in is read here and nowhere else.
+
+        Raises:
+            RefusedError: `invalid_input`; see `AccountNames.read`.
+        """
+        given = Subject.of(said)
+        names = self.accounts
+        if not names.providers:  # opened for looking only
+            return given
+        account = names.named(given.provider, given.id) if given.provider else names.read(given.id)
+        written = names.write(account)
+        if written == given.id and not given.provider:
+            return given
+        return replace(given, id=written, provider="")
+
+    def stored(self, said: str) -> str:
+        """An account as it is stored, also of a connector that is not here any more.
+
+        Raises:
+            RefusedError: `invalid_input`, for what is no customer's id.
+        """
+        before, colon, _ = said.partition(":")
+        providers = self.accounts.providers
+        if colon and providers and before not in providers:
+            return Subject(id=said).id
+        return self.subject(said).id
+
+    def provider_of(self, action: str) -> str | None:
+        """Whose customers an action is for; None where it has to do with nobody's.
+
+        Raises:
+            RefusedError: `unknown_action`.
+        """
+        return self._owner(self._of(action))
+
+    def _owner(self, connector: Connector) -> str | None:
+        name = connector.name
+        if name not in self._owners:
+            self._owners[name] = owner_of(name, self._connectors.get)
+        return self._owners[name]
+
+    def _own(self, connector: Connector, subject: Subject) -> Subject:
+        """The subject as the connector knows them; as they are written, where it knows nobody.
+
+        INVARIANT: the one gate to connectors. An id of another provider's is never handed on, by
+        whatever way it came here: who is 7723 at the help desk is nobody here (invariant 4).
+
+        Raises:
+            RefusedError: `no_account`.
+        """
+        owner = self._owner(connector)
+        if owner is None:
+            return subject
+        account = self.accounts.stored(subject.id)
+        if account.provider != owner:
+            raise no_account(owner)
+        return replace(subject, id=account.id, provider=account.provider)
+
+    def _own_call(self, connector: Connector, call: Call) -> Call:
+        theirs = self._own(connector, Subject(id=call.subject_id)).id
+        if theirs == call.subject_id:
+            return call
+        resolved = replace(call.resolved, owner=theirs)
+        return replace(call, subject_id=theirs, resolved=resolved)
 
     @property
     def names(self) -> Sequence[str]:
@@ -246,20 +340,29 @@ class Connectors:
 
     async def resolve(self, action: Action, args: Args, subject: Subject) -> Resolved:
         """See `Connector.resolve`."""
-        return await self._read(self._of(action.name).resolve(action, args, subject))
+        connector = self._of(action.name)
+        own = self._own(connector, subject)
+        found = await self._read(connector.resolve(action, args, own))
+        # The connector speaks of its own customer, and everybody else by how that one is written.
+        if found.owner == own.id != subject.id:
+            return replace(found, owner=subject.id)
+        return found
 
     async def call(self, call: Call) -> Receipt:
         """See `Connector.call`."""
-        return await self._ask(self._of(call.action).call(call))
+        connector = self._of(call.action)
+        return await self._ask(connector.call(self._own_call(connector, call)))
 
     async def look_up(self, call: Call) -> Receipt | Absence:
         """See `Connector.look_up`."""
-        return await self._ask(self._of(call.action).look_up(call))
+        connector = self._of(call.action)
+        return await self._ask(connector.look_up(self._own_call(connector, call)))
 
-    async def list_records(self, subject: Subject) -> Sequence[Record]:
-        """The subject's objects at every connector, in the connectors' order of names.
+    async def list_records(self, *subjects: Subject) -> Sequence[Record]:
+        """What these accounts of one customer have, in the connectors' order of names.
 
-        A subject need be known at one of them only: a shop's member is no customer at Stripe.
+        Each connector is asked for its own accounts alone, all at once. An account need be known
+        at one of the connectors of its provider only: a shop's member is no customer at Stripe.
 
         Raises:
             RefusedError: `unknown_subject`, when a connector says so and no other one knows them:
@@ -267,32 +370,47 @@ class Connectors:
             RetryableError: a provider cannot be read now; `connector_failed`, when a connector
                 raised what its contract does not know.
         """
+        asked = [
+            (self._connectors[name], subject)
+            for name in self.names
+            for subject in subjects
+            if self._owner(self._connectors[name])
+            in (None, self.accounts.stored(subject.id).provider)
+        ]
+        answers = await asyncio.gather(*(self._listed(*one) for one in asked))
         found: list[Record] = []
         unknown: RefusedError | None = None
-        silent: list[Connector] = []
-        for name in self.names:
-            connector = self._connectors[name]
-            try:
-                with _reading(connector):
-                    listed = tuple(await self._read(connector.list_records(subject)))
-            except RefusedError as error:
-                if error.code is not Code.UNKNOWN_SUBJECT:
-                    raise
-                unknown = unknown or error
+        silent: list[tuple[Connector, Subject]] = []
+        for (connector, subject), listed in zip(asked, answers, strict=True):
+            if isinstance(listed, RefusedError):
+                unknown = unknown or listed
                 continue
             found += listed
             if not listed:
-                silent.append(connector)
-        if unknown is not None and not found and not await self._is_known(subject, silent):
+                silent.append((connector, subject))
+        if unknown is not None and not found and not await self._is_known(silent):
             raise unknown
         return found
 
-    async def _is_known(self, subject: Subject, silent: Iterable[Connector]) -> bool:
+    async def _listed(
+        self, connector: Connector, subject: Subject
+    ) -> Sequence[Record] | RefusedError:
+        """What one connector lists, or that it knows no such customer."""
+        try:
+            with _reading(connector):
+                own = self._own(connector, subject)
+                return tuple(await self._read(connector.list_records(own)))
+        except RefusedError as error:
+            if error.code is not Code.UNKNOWN_SUBJECT:
+                raise
+            return error
+
+    async def _is_known(self, silent: Iterable[tuple[Connector, Subject]]) -> bool:
         """Whether one of those that listed nothing knows the subject all the same."""
-        for connector in silent:
+        for connector, subject in silent:
             if isinstance(connector, SubjectBook):
                 with _reading(connector):
-                    if await self._read(connector.knows(subject)):
+                    if await self._read(connector.knows(self._own(connector, subject))):
                         return True
         return False
 
@@ -312,7 +430,8 @@ class Connectors:
         if not isinstance(connector, EffectBook):
             return None
         with _reading(connector):
-            return tuple(await self._read(connector.effects_of(subject, since)))
+            own = self._own(connector, subject)
+            return tuple(await self._read(connector.effects_of(own, since)))
 
     async def refunds_told(self, connector: str, kind: str, object_id: str) -> Sequence[SeenEffect]:
         """What a webhook speaks of; empty where nobody can say, or no such connector is here.
@@ -351,8 +470,9 @@ class Connectors:
         found = self._connectors.get(provider)
         if not isinstance(found, PersonBook):
             return None
+        own = self._own(found, subject)
         with _reading(found, "person_of"):
-            return checked_person(provider, subject, await self._read(found.person_of(subject)))
+            return checked_person(provider, own, await self._read(found.person_of(own)))
 
     async def find_people(self, provider: str, email: str) -> Sequence[Person] | None:
         """The provider's customers of that very address, ten at most; None where it cannot say.

@@ -23,6 +23,7 @@ class Points(OwnConnector):
     """Gives bonus points; put your own client where the comments are."""
 
     name = "points"
+    customers_of = "stripe"  # whose ids your members have; leave it out if they have their own
 
     @action(summary="Give points", sentence="Give {points} points", guarantee=at_most_once())
     async def grant(self, args: GrantArgs, subject: Subject) -> Resolved:

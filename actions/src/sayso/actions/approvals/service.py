@@ -84,6 +84,7 @@ class Approvals:
         self._store = context.store
         self._ledger = context.ledger
         self._registry = context.registry
+        self._accounts = context.accounts
         self._evaluator = context.evaluator
         self._directory = context.directory
         self._personal = context.personal
@@ -416,7 +417,14 @@ class Approvals:
         )
         args, wanted = lowered_args(self._registry.action(row.name), row, decision)
         draft = replace(row, args=args, revision=row.revision + 1)
-        resolved = await read_target(self._registry, row.id, row.name, args, subject_as_judged(row))
+        resolved = await read_target(
+            self._registry,
+            row.id,
+            row.name,
+            args,
+            subject_as_judged(row),
+            self._accounts.asking(row),
+        )
         # INVARIANT: the editor's yes covers what the card showed, except for the lower amount.
         assert row.snapshot is not None
         changed = difference(row.snapshot.resolved, resolved, lowered=True)

@@ -217,6 +217,7 @@ def _blank_resolved(found: Resolved) -> Resolved:
         account=found.account,
         payee="",
         amount=found.amount,
+        reached=found.reached,
     )
 
 

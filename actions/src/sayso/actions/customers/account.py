@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from sayso.errors import Code, RefusedError
 from sayso.text import plain
 
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@+-]{0,127}")
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@+-]*")
+_LONGEST = 128
 _SHOWN = 60
 
 
@@ -40,13 +41,13 @@ class AccountId:
         return f"{self.provider}:{self.id}"
 
 
-def check_id(given: str) -> None:
+def check_id(given: str, most: int = _LONGEST) -> None:
     """Refuse what no provider calls anybody.
 
     Raises:
         RefusedError: `invalid_input`.
     """
-    if not _ID.fullmatch(given):
+    if len(given) > most or not _ID.fullmatch(given):
         raise RefusedError(
             Code.INVALID_INPUT,
             f"`{given[:40]!r}` is no customer id",
@@ -121,11 +122,25 @@ class AccountNames:
         return account.id if account.provider == self.default and not looks_named else str(account)
 
     def stored(self, text: str) -> AccountId:
-        """What `write` has written, and what was stored before there were several providers."""
+        """What `write` has written, and what was stored before there were several providers.
+
+        Raises:
+            RefusedError: `invalid_input`, for one of before where nobody says whose it is.
+        """
         before, colon, after = text.partition(":")
         if colon and before in self.providers:
             return AccountId(before, after)
+        if self.default is None and self.providers:
+            raise self._unclear(text)
         return AccountId(self.default or "", text)
+
+    def provider_in(self, text: str) -> str:
+        """Whose account a stored text is, by its look; the default's, or empty, where it says none.
+
+        For naming it alone: of a connector that is not here any more it names that one.
+        """
+        before, colon, _ = text.partition(":")
+        return before if colon else self.default or ""
 
     def _unclear(self, given: str) -> RefusedError:
         one = next(iter(sorted(self.providers)), "stripe")
@@ -145,3 +160,12 @@ class AccountNames:
             f"no connector `{plain(name, limit=40)}` here has customers",
             next_step=f"write the provider before the id; there are: {several}",
         )
+
+
+def no_account(provider: str) -> RefusedError:
+    """Nobody knows of an account of the customer's there."""
+    return RefusedError(
+        Code.NO_ACCOUNT,
+        f"no account at {provider} is known to be this customer's",
+        next_step="link it (`sayso customers link`), or ask in the name of that account",
+    )

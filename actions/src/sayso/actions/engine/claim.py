@@ -170,6 +170,7 @@ class Claims:
         self._evaluator = context.evaluator
         self._registry = context.registry
         self._directory = context.directory
+        self._accounts = context.accounts
         self._lease_s = context.settings.lease_s
         self._rates = rates
         self._blocking = Blocking(self._transitions)
@@ -259,6 +260,9 @@ class Claims:
             return "the policy has changed"
         assert row.snapshot is not None
         assert row.judgement is not None
+        way = row.snapshot.resolved.reached
+        if not self._accounts.still_holds(tx, row.tenant, row.subject.id, way):
+            return "what tied the account to the customer has ended"
         asked = row.judgement.outcome is Outcome.ASK
         if not asked and now - row.snapshot.resolved_at > HOLDS_MICROS:
             return "the facts by which it was allowed are more than a day old"

@@ -22,7 +22,7 @@ from sayso.audit.personal import Personal
 from sayso.errors import RefusedError
 from sayso.ids import IdSource
 from sayso.json import JsonValue
-from sayso.store.base import Reader, Transaction
+from sayso.store.base import Reader, Transaction, text
 
 
 def takes_back(reader: Reader, registry: Definitions, row: ActionRow) -> bool:
@@ -81,7 +81,7 @@ class Compensation:
                 continue
             name, args = wanted
             undo = self._draft(step, last, name, args, before)
-            self._propose(ledger, tx, undo)
+            self._propose(ledger, tx, undo, step)
             before = undo.step
             undone.append(f"{step.id} {step.name}")
         entry = Entry(
@@ -133,7 +133,18 @@ class Compensation:
             undoes=step.id,
         )
 
-    def _propose(self, ledger: Ledger, tx: Transaction, undo: ActionRow) -> None:
+    def _came_by(self, tx: Transaction, step: ActionRow) -> dict[str, Json]:
+        """What the entry says of a step on another account than the one that was written from."""
+        way = None if step.snapshot is None else step.snapshot.resolved.reached
+        if way is None or step.request_id is None:
+            return {}
+        request = tx.one("request.by_id", tenant=step.tenant, id=step.request_id)
+        assert request is not None, "a step of its plan stands"
+        now = step.updated_at
+        wrote = self._personal.pseudonym(tx, step.tenant, text(request, "subject_id"), now)
+        return {"written_as": wrote, "links": list[Json](way.links)}
+
+    def _propose(self, ledger: Ledger, tx: Transaction, undo: ActionRow, step: ActionRow) -> None:
         entry = entry_of(
             undo,
             EntryKind.ACTION_PROPOSED,
@@ -143,6 +154,7 @@ class Compensation:
                 "step": undo.step,
                 "undoes": undo.undoes,
                 "after": list(undo.after),
+                **self._came_by(tx, step),
             },
         )
         ledger.insert(tx, undo, entry)

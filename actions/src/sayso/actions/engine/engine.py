@@ -102,6 +102,7 @@ class Engine:
         self._store = context.store
         self._personal = context.personal
         self._registry = context.registry
+        self._accounts = context.accounts
         self._proposals = proposals
         self._clock = context.clock
         self._telemetry = context.telemetry
@@ -376,7 +377,12 @@ class Engine:
         with self._telemetry.span("sayso.resolve", row.traceparent, {"sayso.action": row.name}):
             try:
                 found = await read_target(
-                    self._registry, row.id, row.name, judged.args, row.subject
+                    self._registry,
+                    row.id,
+                    row.name,
+                    judged.args,
+                    row.subject,
+                    self._accounts.asking(row),
                 )
             except RefusedError as error:
                 # INVARIANT: by its code only, since this goes into the log for good, and a

@@ -15,6 +15,7 @@ from sayso.actions.approvals.repository import (
     put_approval,
 )
 from sayso.actions.context import EngineContext
+from sayso.actions.customers.proof import Reached
 from sayso.actions.engine.plan_judgement import (
     JudgementMoment,
     PlannedStep,
@@ -24,7 +25,7 @@ from sayso.actions.engine.plan_judgement import (
     leftmost_of,
 )
 from sayso.actions.model.action_row import NORMAL, ActionRow, check_priority, joins_of, read_action
-from sayso.actions.model.attempt import MAX_BREAKS, read_target
+from sayso.actions.model.attempt import MAX_BREAKS, reached_by, read_target
 from sayso.actions.model.customer_words import CUSTOMER_ANSWERED
 from sayso.actions.model.definition import Effect, Subject
 from sayso.actions.model.digest import check_reason, hash_of, normal_json, storable
@@ -79,6 +80,8 @@ class Proposal:
         request_id, step, after, on_failure: where it stands in a plan.
         traceparent: W3C trace context of the asker.
         priority: 0 to 9; see `sayso.actions.model.action_row`.
+        way: how the subject is known to be the customer's who wrote from another account; found by
+            the engine.
         is_new: nobody can have used the key before, so no earlier action is looked for before the
             provider is asked; the transaction that stores it looks in any case.
     """
@@ -97,6 +100,7 @@ class Proposal:
     on_failure: OnFailure = OnFailure.CONTINUE
     traceparent: str | None = None
     priority: int = NORMAL
+    way: Reached | None = None
     is_new: bool = False
 
 
@@ -137,6 +141,7 @@ class Proposals:
         self._clock = context.clock
         self._ids = context.ids
         self._telemetry = context.telemetry
+        self._accounts = context.accounts
         self._told: dict[tuple[str, ...], int] = {}
 
     async def propose(self, proposal: Proposal, claim: Claim | None = None) -> Proposed:
@@ -182,7 +187,9 @@ class Proposals:
             return Proposed(row=row)
         draft = self._draft(proposal, fingerprint)
         try:
-            outcome: Resolved | RefusedError = await self._resolve(draft)
+            draft, way = await self._at_account(draft, proposal.subject)
+            proposal = replace(proposal, way=way)
+            outcome: Resolved | RefusedError = await self._resolve(draft, way)
         except RefusedError as error:
             if error.code in _WITHOUT_A_ROW:
                 raise
@@ -209,7 +216,8 @@ class Proposals:
             RefusedError: whatever refuses it before the policy is asked.
         """
         draft = self._draft(proposal, _fingerprint(proposal))
-        resolved = await self._resolve(draft)
+        draft, way = await self._at_account(draft, proposal.subject)
+        resolved = await self._resolve(draft, way)
         now = to_micros(self._clock.now())
         return await self._store.read(
             lambda reader: self._evaluator.judge(
@@ -234,17 +242,23 @@ class Proposals:
                 continue
             proposal = replace(asked, key=key)
             draft = self._draft(proposal, _fingerprint(proposal))
+            draft, way = self._at_stored_account(tx, draft)
             if step.id not in leading:
                 draft = replace(draft, due_at=None)
             pseudonym = self._personal.pseudonym(
-                tx, proposal.tenant, proposal.subject.id, draft.created_at
+                tx, proposal.tenant, draft.subject.id, draft.created_at
             )
             entry = entry_of(
                 draft,
                 EntryKind.ACTION_PROPOSED,
                 actor=proposal.requester,
                 pseudonym=pseudonym,
-                data={"planner": draft.planner, "step": step.id, "after": list(step.after)},
+                data={
+                    "planner": draft.planner,
+                    "step": step.id,
+                    "after": list(step.after),
+                    **self._came_by(tx, draft, proposal.subject.id, way),
+                },
             )
             rows.append(self._ledger.insert(tx, draft, entry))
         return rows
@@ -323,7 +337,11 @@ class Proposals:
         """Judge the steps of one part of a plan, all of them in one transaction."""
         read_at = to_micros(self._clock.now())
         last_try = row.attempts + 1 >= MAX_BREAKS
-        drafts = [replace(step, attempts=0, subject=row.subject) for step in part]
+        drafts = [
+            # What was signed of the customer counts for each of their accounts.
+            replace(step, attempts=0, subject=replace(row.subject, id=step.subject.id))
+            for step in part
+        ]
         outcomes = await asyncio.gather(*(self._found(draft, last_try) for draft in drafts))
         planned = [
             PlannedStep(row=step, draft=draft, outcome=outcome)
@@ -366,12 +384,63 @@ class Proposals:
                 raise
             return RefusedError(error.code, error.message)
 
-    async def _resolve(self, draft: ActionRow) -> Resolved:
+    async def _resolve(self, draft: ActionRow, way: Reached | None = None) -> Resolved:
+        """Read what a draft would do.
+
+        Args:
+            way: how its account is known to be the customer's, where that was read just now.
+        """
         # INVARIANT: a span names an action that there is, and no text that a caller made up.
         self._registry.action(draft.name)
         with self._telemetry.span("sayso.resolve", draft.traceparent, {"sayso.action": draft.name}):
             subject = draft.subject.believed(to_micros(self._clock.now()))
-            return await read_target(self._registry, draft.id, draft.name, draft.args, subject)
+            asked = self._accounts.asking(draft) if way is None else None
+            found = await read_target(
+                self._registry, draft.id, draft.name, draft.args, subject, asked
+            )
+            return found if way is None else reached_by(found, way)
+
+    async def _at_account(
+        self, draft: ActionRow, writer: Subject
+    ) -> tuple[ActionRow, Reached | None]:
+        """A draft for the customer's account at the action's provider, and how that is known."""
+        provider = self._registry.provider_of(draft.name)
+        account, way = await self._accounts.at(draft.tenant, writer, provider)
+        return (draft if way is None else replace(draft, subject=account)), way
+
+    def _at_stored_account(
+        self, tx: Transaction, draft: ActionRow
+    ) -> tuple[ActionRow, Reached | None]:
+        """The same of a planned step, by the links that stand in the store.
+
+        One whose customer has no such account stays the writer's, and is refused when it is read.
+        """
+        try:
+            provider = self._registry.provider_of(draft.name)
+            account, way = self._accounts.stored_at(
+                tx, draft.tenant, draft.subject, provider, draft.request_id
+            )
+        except RefusedError:
+            return draft, None
+        return (draft if way is None else replace(draft, subject=account)), way
+
+    def _came_by(
+        self, tx: Transaction, row: ActionRow, writer: str, way: Reached | None
+    ) -> dict[str, Json]:
+        """What an entry says of an action on another account than the one that was written from."""
+        if way is None:
+            return {}
+        wrote = self._personal.pseudonym(tx, row.tenant, writer, row.updated_at)
+        return {"written_as": wrote, "links": list[Json](way.links)}
+
+    def _still_came_by(self, tx: Transaction, judged: Judged) -> dict[str, Json]:
+        """The same of what is judged anew."""
+        row, snapshot = judged.row, judged.row.snapshot
+        way = None if snapshot is None or not judged.by_policy else snapshot.resolved.reached
+        if way is None:
+            return {}
+        wrote = self._accounts.writer_of(tx, row.tenant, row.subject.id, row.request_id, way)
+        return {} if wrote is None else self._came_by(tx, row, wrote, way)
 
     async def record_refusal(self, proposal: Proposal, error: RefusedError) -> None:
         """Record that a proposal was refused as it came, so that there is no row of it.
@@ -463,8 +532,11 @@ class Proposals:
         if draft.reason_ref is not None:
             pii = self._personal.seal(tx, draft.tenant, draft.subject.id, draft.reason_ref, reason)
         approval_id = self._ids.new("apr") if judged.card else None
+        came_by = self._came_by(tx, draft, proposal.subject.id, proposal.way)
         entry = replace(
-            _judged_entry(judged, proposal.requester, pseudonym, approval_id, self._registry),
+            _judged_entry(
+                judged, proposal.requester, pseudonym, approval_id, self._registry, came_by
+            ),
             pii=pii,
         )
         stored = self._ledger.insert(tx, judged.row, entry)
@@ -524,7 +596,9 @@ class Proposals:
         approval_id = None
         if judged.card is not None:
             approval_id = known.id if known else self._ids.new("apr")
-        entry = _judged_entry(judged, SYSTEM, pseudonym, approval_id, self._registry)
+        entry = _judged_entry(
+            judged, SYSTEM, pseudonym, approval_id, self._registry, self._still_came_by(tx, judged)
+        )
         stored = self._ledger.move(tx, row, judged.row, entry)
         if stored is not None and approval_id is not None:
             put_approval(tx, approval_id, judged, ApprovalStatus.PENDING, stored, known=known)
@@ -542,10 +616,15 @@ def _still_with_plan(row: ActionRow) -> tuple[str, ...]:
 
 
 def _judged_entry(
-    judged: Judged, actor: Actor, pseudonym: str, approval_id: str | None, registry: ActionRegistry
+    judged: Judged,
+    actor: Actor,
+    pseudonym: str,
+    approval_id: str | None,
+    registry: ActionRegistry,
+    came_by: Mapping[str, Json],
 ) -> Entry:
     row = judged.row
-    data: dict[str, Json] = {"planner": row.planner}
+    data: dict[str, Json] = {"planner": row.planner, **came_by}
     if row.error is not None:
         data["code"] = row.error["code"]
     if (joins := joins_of(row)) is not None:

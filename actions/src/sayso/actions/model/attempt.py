@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Generator, Mapping
+from collections.abc import Coroutine, Generator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
-from typing import cast
+from typing import Any, cast
 
 import orjson
 
+from sayso.actions.customers.proof import Reached
 from sayso.actions.model.action_row import ActionRow, dumps, receipt_json
 from sayso.actions.model.definition import Subject
 from sayso.actions.model.digest import storable
@@ -44,25 +45,46 @@ logger = logging.getLogger("sayso.connectors")
 
 SIGNED = "signed"
 """In the entry of a turn: the names of the facts that were signed with it."""
+WRITES_FROM = "writes from"
+"""How a card calls the account that somebody wrote from, where it is another one."""
 _TURNS = (EntryKind.REQUEST_ASKED, EntryKind.REQUEST_CONTINUED)
 MAX_BREAKS = 8
 """After so many tries in which its connector broke off an action is refused; about two minutes."""
 
 
 async def read_target(
-    registry: ActionRegistry, action_id: str, name: str, args: JsonObject, subject: Subject
+    registry: ActionRegistry,
+    action_id: str,
+    name: str,
+    args: JsonObject,
+    subject: Subject,
+    way: Coroutine[Any, Any, Reached | None] | None = None,
 ) -> Resolved:
     """What the action would do now, read at the provider.
 
+    Args:
+        subject: the customer's account at the action's provider.
+        way: asks, at the same time, how that account is known to be theirs; None where they wrote
+            from it.
+
     Raises:
-        RefusedError: as the connector says; `unknown_action`, `invalid_input`.
+        RefusedError: as the connector says; `unknown_action`, `invalid_input`; `no_account`.
         RetryableError: the provider cannot be read now; `connector_failed`, when the connector
             raised what its contract does not know, which is a fault in its code or settings.
         ConfigError, IntegrityError: as the connector says.
     """
     action = registry.action(name)
-    with reading(f"connector of `{name}`", f"{name} {action_id} in resolve"):
-        found = await registry.resolve(action, registry.validate_args(name, args), subject)
+    known = None if way is None else asyncio.ensure_future(way)
+    try:
+        with reading(f"connector of `{name}`", f"{name} {action_id} in resolve"):
+            found = await registry.resolve(action, registry.validate_args(name, args), subject)
+        # INVARIANT: how the account is known to be the customer's is not the connector's to say.
+        if known is not None or found.reached is not None:
+            found = reached_by(found, None if known is None else await known)
+    finally:
+        if known is not None:
+            known.cancel()
+            await asyncio.gather(known, return_exceptions=True)
     # INVARIANT: a connector tells nothing in place of a signature, and nobody else does.
     signed = [name for name, fact in action.declared.items() if fact.signed]
     if not signed:
@@ -70,6 +92,14 @@ async def read_target(
     facts = {name: value for name, value in found.facts.items() if name not in signed}
     told = {name: subject.signed[name] for name in signed if name in subject.signed}
     return replace(found, facts={**facts, **told})
+
+
+def reached_by(found: Resolved, way: Reached | None) -> Resolved:
+    """What was read, with how its account is known to be the customer's who wrote."""
+    if way is None:
+        return replace(found, reached=None)
+    personal = {WRITES_FROM: way.written_as, **found.personal}
+    return replace(found, reached=way, personal=personal)
 
 
 def signed_turn(turn: list[Json], subject: Subject) -> list[Json]:
@@ -102,12 +132,21 @@ def subject_as_signed(
         if entry.kind in _TURNS and SIGNED in entry.data and entry.pii is not None:
             sealed = personal.open(reader, row.tenant, entry.pii.ref)
             match orjson.loads(sealed or "[]"):
-                case [*_, ["customer", _, _, {"subject": row.subject.id} as told]]:
+                case [*_, ["customer", _, _, {"subject": str(named)} as told]] if named in {
+                    row.subject.id,
+                    _wrote(reader, row),
+                }:
                     facts = cast("Mapping[str, str | int | bool]", told["facts"])
                     return replace(row.subject, signed=facts, signed_until=told["until"])
                 case _:
                     return row.subject
     return row.subject
+
+
+def _wrote(reader: Reader, row: ActionRow) -> str:
+    """The account that a request was written from, whichever one its action acts on."""
+    request = reader.one("request.by_id", tenant=row.tenant, id=row.request_id)
+    return "" if request is None else text(request, "subject_id")
 
 
 def subject_as_judged(row: ActionRow) -> Subject:

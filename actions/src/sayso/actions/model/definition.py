@@ -11,13 +11,14 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from sayso.actions.customers.account import check_id
 from sayso.actions.model.customer_words import CustomerWords
 from sayso.actions.model.guarantee import Guarantee as Guarantee
 from sayso.actions.model.guarantee import at_most_once as at_most_once
 from sayso.actions.model.guarantee import effective
 from sayso.actions.model.guarantee import idempotent as idempotent
 from sayso.actions.model.guarantee import verifiable as verifiable
-from sayso.errors import Code, ConfigError, RefusedError
+from sayso.errors import Code, ConfigError
 from sayso.json import JsonValue
 from sayso.money import Money
 
@@ -240,6 +241,10 @@ def _invalid(name: str, problem: str, next_step: str) -> ConfigError:
     )
 
 
+_LONGEST_ACCOUNT = 192
+"""An id of 128 characters with its provider's name before it."""
+
+
 class Assurance(StrEnum):
     """How strongly the subject was identified, weakest first."""
 
@@ -248,15 +253,17 @@ class Assurance(StrEnum):
     SIGNED_IN = "signed_in"
 
 
-_SUBJECT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@+-]{0,127}")
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
     """The customer on whose behalf something is asked, as the caller verified them.
 
+    Callers, rows and the engine write `id` as this workspace writes account ids (`AccountNames`):
+    with its provider, unless it is the default's. A connector gets the bare id of a customer of its
+    own, with `provider` set; nobody else's ever reaches it (`Connectors`).
+
     Attributes:
-        id: the provider's customer id, such as `cus_…`; 1 to 128 characters of a closed alphabet.
+        id: `cus_9`, `zendesk:7723`; 1 to 192 characters of a closed alphabet.
+        provider: whose customer the bare id is; empty where `id` says it.
         assurance: how strongly they were identified.
         signed: facts that a signed assertion told of them; kept with what is judged by them, and
             with the words that they came with.
@@ -273,6 +280,7 @@ class Subject:
         default_factory=dict[str, str | int | bool], compare=False
     )
     signed_until: int | None = field(default=None, compare=False)
+    provider: str = ""
 
     def believed(self, now: int) -> Subject:
         """The same customer, with what was signed only as long as it counts."""
@@ -280,12 +288,7 @@ class Subject:
         return replace(self, signed={}) if self.signed and is_over else self
 
     def __post_init__(self) -> None:
-        if not _SUBJECT_ID.fullmatch(self.id):
-            raise RefusedError(
-                Code.INVALID_INPUT,
-                f"`{self.id[:40]!r}` is no customer id",
-                next_step="pass the provider's id of the customer, such as cus_123",
-            )
+        check_id(self.id, most=_LONGEST_ACCOUNT)
 
     @classmethod
     def of(cls, subject: str | Subject) -> Subject:

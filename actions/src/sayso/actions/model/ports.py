@@ -30,6 +30,14 @@ class ActionRegistry(Protocol):
         """
         ...
 
+    def provider_of(self, action: str) -> str | None:
+        """Whose customers an action is for; None where it has to do with nobody's.
+
+        Raises:
+            RefusedError: `unknown_action`.
+        """
+        ...
+
     def version_of(self, name: str) -> str:
         """The version of the action's connector."""
         ...

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from sayso.actions.customers.proof import Reached
 from sayso.actions.model.definition import FactValue, StateValue
 from sayso.errors import Code, RefusedError
 from sayso.json import JsonObject, JsonValue
@@ -33,6 +34,8 @@ class Resolved:
         personal: fields that name the person (name, e-mail); kept beside the log, never in it.
         keep: what the call needs besides, such as the payments that a refund is split over; bound
             like everything else, and shown to nobody.
+        reached: how the owner is known to be who wrote, where they wrote from another account; set
+            by the engine, whatever a connector says.
     """
 
     args: JsonObject
@@ -50,6 +53,7 @@ class Resolved:
     facts: Mapping[str, FactValue] = field(default_factory=dict[str, FactValue])
     personal: Mapping[str, str] = field(default_factory=dict[str, str])
     keep: JsonObject = field(default_factory=dict[str, JsonValue])
+    reached: Reached | None = None
 
 
 NOTHING_CHANGES: Mapping[str, Collection[StateValue]] = {}
@@ -83,6 +87,8 @@ def difference(
         was.object_id,
     ):
         return "the object is not what it was"
+    if (found.reached and found.reached.proof) != (was.reached and was.reached.proof):
+        return "how the account is known to be the customer's is not what it was"
     if found.amount != was.amount and not lowered:
         return "the amount is not what it was"
     return None

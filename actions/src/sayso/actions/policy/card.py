@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from sayso.actions.customers.proof import WORDS
 from sayso.actions.model.definition import Action, Effect
 from sayso.actions.model.snapshot import Resolved
 from sayso.actions.policy.base import HISTORY_DAYS, History, Judgement
@@ -224,6 +225,7 @@ def build_card(
         customer=(
             ("id", subject[0]),
             ("identified", subject[1].replace("_", " ")),
+            *_known_by(resolved),
             *((name, str(value)) for name, value in resolved.personal.items()),
         ),
         history=_history(history, resolved),
@@ -239,10 +241,23 @@ def build_card(
         salt=salt,
         reason=why.reason,
         needed=why.needed,
-        unusual=signs.unusual,
+        unusual=(*_weakly_known(resolved), *signs.unusual),
         quiet=signs.quiet,
         earlier=earlier,
     )
+
+
+def _weakly_known(resolved: Resolved) -> tuple[str, ...]:
+    way = resolved.reached
+    if way is None or way.proof.moves_money_alone:
+        return ()
+    return (f"Known to be this customer's by {WORDS[way.proof]}",)
+
+
+def _known_by(resolved: Resolved) -> tuple[tuple[str, str], ...]:
+    """By what the account is known to be the customer's, where they wrote from another one."""
+    way = resolved.reached
+    return () if way is None else (("known by", WORDS[way.proof]),)
 
 
 def _on_no(effect: Effect) -> str:

@@ -19,6 +19,7 @@ from types import MappingProxyType
 
 import orjson
 
+from sayso.actions.customers.proof import WORDS
 from sayso.actions.model.definition import Action, Assurance, Effect, Fact
 from sayso.actions.policy.base import Approver, Demand, Judgement, Outcome, PolicyQuestion
 from sayso.actions.policy.calendar import Calendar
@@ -37,6 +38,8 @@ from sayso.errors import Code, ConfigError
 OWN_OBJECTS_ONLY = "sayso.own-objects-only"
 VERIFIED_ONLY = "sayso.verified-only"
 """The two guards that no text can lift."""
+LINKED_WITH_A_PERSON = "sayso.linked-with-a-person"
+"""Nor this one: it asks where the others refuse."""
 
 DEFAULT_ROLES = ("support_manager", "finance")
 """The roles that the default policy names, the least first."""
@@ -199,9 +202,21 @@ class CedarPolicy:
         asked = self._ready(question)
         if isinstance(asked, Judgement):
             return asked
+        also = (*also, *self._by_weak_link(question))
         if also:
             return self._judged(asked, also)
         return self._guessed(asked) or self._judged(asked)
+
+    def _by_weak_link(self, question: PolicyQuestion) -> tuple[Demand, ...]:
+        """A person has to agree to what rests on a proof that is too weak to go by itself.
+
+        INVARIANT: whatever a rule allows, since who wrote is not known well enough.
+        """
+        way = question.resolved.reached
+        if way is None or way.proof.moves_money_alone or question.action.effect is Effect.MESSAGE:
+            return ()
+        say = f"the account is known to be the customer's by {WORDS[way.proof]}"
+        return (Demand(rule=LINKED_WITH_A_PERSON, say=say, by=frozenset(self._roles)),)
 
     def _guessed(self, asked: _Asked) -> Judgement | None:
         """The judgement by one question to the engine; None where it does not confirm the guess."""
@@ -288,7 +303,7 @@ class CedarPolicy:
     def suppose(self, question: PolicyQuestion) -> Judgement:
         """See `Policy.suppose`: by the formulas, where they say everything."""
         mine = self.slice(question.action.name)
-        if mine is None or mine.guess is None:
+        if mine is None or mine.guess is None or self._by_weak_link(question):
             return self.judge(question)
         values, missing, errors = mine.form.plain(question)
         asked = mine.lacking(missing) if missing else mine
@@ -320,6 +335,7 @@ class CedarPolicy:
         if asked.slice.action.always_ask and not held:
             return _judgement(asked, Outcome.DENY, (), lacks_a_person=True)
         union = frozenset(itertools.chain.from_iterable(held.values()))
+        also = (*also, *self._by_weak_link(question))
         verdict = self._evaluate(asked, len(held), union)
         if verdict.errors:
             return _failed(asked.slice.version, verdict.errors)

@@ -12,6 +12,7 @@ from typing import Literal, TypeAlias, cast
 
 import orjson
 
+from sayso.actions.customers.proof import Proof, rests_on
 from sayso.actions.model.definition import (
     Action,
     Assurance,
@@ -26,6 +27,9 @@ from sayso.actions.policy.cedarpy_adapter import Entities, Schema, parse_entitie
 from sayso.errors import Code, ConfigError
 from sayso.json import JsonValue
 from sayso.money import Money, exponent_of
+
+LINKS = ("own", *(proof.value for proof in Proof))
+"""What a customer's account can be known by; see `rests_on`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +83,20 @@ CONTEXT_FIELDS: tuple[ContextField, ...] = (
         name="undoes",
         type="Bool",
         meaning="whether it takes back what a plan did, of which another step failed",
+    ),
+    ContextField(
+        name="link",
+        type="String",
+        meaning="how the account is known to be the customer's: `own` where they wrote from it, "
+        "else the weakest proof of the links to it: `signed`, `record`, `code`, `person`, `email`",
+        words=LINKS,
+    ),
+    ContextField(
+        name="addressChangedDays",
+        type="Long",
+        meaning="days since the address on file at the account changed; missing where the provider "
+        "does not tell it, or the customer wrote from the account",
+        missing="ask",
     ),
     ContextField(
         name="planner",
@@ -254,6 +272,8 @@ class RequestForm:
             "planner": question.planner,
             "plannedByModel": question.planner.startswith(MODEL),
             "undoes": question.undoes,
+            "link": rests_on(question.resolved.reached),
+            **self._address(question, missing),
             **self._time(question, missing, errors),
             **_history(question, currency, errors),
         }
@@ -378,6 +398,13 @@ class RequestForm:
             errors.append(f"fact `{name}` is missing from the snapshot")
         else:
             errors.append(f"fact `{name}` is none of its words")
+
+    def _address(self, question: PolicyQuestion, missing: list[str]) -> dict[str, Given]:
+        way = question.resolved.reached
+        if way is not None and way.address_changed_days is not None:
+            return {"addressChangedDays": way.address_changed_days}
+        missing += ["addressChangedDays"] * ("addressChangedDays" in self.reads)
+        return {}
 
     def _time(
         self, question: PolicyQuestion, missing: list[str], errors: list[str]

@@ -1,0 +1,280 @@
+"""Which accounts a customer has, read anew: who writes at one provider is who at another.
+
+What one provider's record says of another's id, and that two addresses are equal, is read again
+each time and never believed from storage; what people and codes have said stands until it ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sayso.actions.customers.account import AccountNames, no_account
+from sayso.actions.customers.evidence import (
+    Edge,
+    Evidence,
+    LinkRules,
+    People,
+    PersonSeen,
+    has_gone,
+    not_known,
+)
+from sayso.actions.customers.link import AccountLink, accounts_in, reached
+from sayso.actions.customers.links import Links
+from sayso.actions.customers.proof import Proof, Reached
+from sayso.actions.model.action_row import ActionRow
+from sayso.actions.model.definition import Subject
+from sayso.actions.model.ledger import SYSTEM
+from sayso.audit.authority.by import By
+from sayso.errors import Code, RefusedError
+from sayso.frozen import replace
+from sayso.ids import Clock, Tenant, to_micros
+from sayso.store.base import Reader, Store, Transaction, text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Customer:
+    """Who writes, and the further accounts that are known to be theirs now.
+
+    Attributes:
+        writer: as they wrote.
+        reached: by account id, as it is stored: how it is known to be theirs.
+    """
+
+    writer: Subject
+    reached: Mapping[str, Reached] = field(default_factory=dict[str, Reached])
+
+    @property
+    def subjects(self) -> tuple[Subject, ...]:
+        """Each account as a subject, the writing one first."""
+        others = (replace(self.writer, id=account) for account in sorted(self.reached))
+        return (self.writer, *others)
+
+    def at(self, names: AccountNames, provider: str | None) -> tuple[Subject, Reached | None]:
+        """The customer's account at a provider, and how it is known; None for the writing one.
+
+        Raises:
+            RefusedError: `no_account`, `several_accounts`.
+        """
+        if provider in (None, names.stored(self.writer.id).provider):
+            return self.writer, None
+        there = [one for one in sorted(self.reached) if names.stored(one).provider == provider]
+        if not there:
+            raise no_account(provider)
+        if len(there) > 1:
+            # INVARIANT: between two candidates nobody but a person chooses.
+            raise RefusedError(
+                Code.SEVERAL_ACCOUNTS,
+                f"this customer has {len(there)} accounts at {provider}",
+                next_step="ask for it in the name of one of them, or end a link that is wrong",
+            )
+        return replace(self.writer, id=there[0]), self.reached[there[0]]
+
+
+class Accounts:
+    """Finds a customer's accounts.
+
+    Args:
+        store, links: where links stand.
+        people: reads providers.
+        rules: what ties accounts by itself.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        links: Links,
+        people: People,
+        clock: Clock,
+        rules: LinkRules | None = None,
+    ) -> None:
+        self._store = store
+        self._links = links
+        self._clock = clock
+        self._evidence = Evidence(people=people, rules=rules or LinkRules())
+
+    @property
+    def names(self) -> AccountNames:
+        """How account ids are read and written."""
+        return self._evidence.names
+
+    @property
+    def may_differ(self) -> bool:
+        """Whether somebody can write from another account than the one that is acted on."""
+        return len(self.names.providers) > 1
+
+    async def of(self, tenant: Tenant, writer: Subject, request_id: str | None = None) -> Customer:
+        """The customer as everything says it now.
+
+        Args:
+            request_id: in which they write: a code counts in its own conversation alone.
+
+        Raises:
+            RetryableError: a provider cannot be read now.
+            IntegrityError: `tampered`, where a link is not what the log says.
+        """
+        if not self.may_differ:
+            return Customer(writer=writer)
+        now = to_micros(self._clock.now())
+        known = await self._store.read(
+            lambda reader: self._links.of(reader, tenant, writer.id, now), brief=True
+        )
+        seen = await self._evidence.look(writer.id, known)
+        gone = [link for link in known if has_gone(link, seen)]
+        new = not_known(seen.edges.values(), known, gone)
+        if gone or new:
+            known = await self._store.write(
+                lambda tx: self._set_right(tx, tenant, writer.id, gone, new), brief=True
+            )
+        return self._customer(writer, known, request_id, seen.people)
+
+    async def known(
+        self, tenant: Tenant, writer: Subject, request_id: str | None = None
+    ) -> Customer:
+        """The customer as the store says it, which nothing has to be read for."""
+        now = to_micros(self._clock.now())
+        known = await self._store.read(
+            lambda reader: self._links.of(reader, tenant, writer.id, now), brief=True
+        )
+        return self._customer(writer, known, request_id, {})
+
+    async def at(
+        self, tenant: Tenant, writer: Subject, provider: str | None, request_id: str | None = None
+    ) -> tuple[Subject, Reached | None]:
+        """The customer's account at a provider; see `Customer.at`.
+
+        Raises: as `of` and `Customer.at`.
+        """
+        if provider in (None, self.names.stored(writer.id).provider):
+            return writer, None
+        return (await self.of(tenant, writer, request_id)).at(self.names, provider)
+
+    def asking(self, row: ActionRow) -> Coroutine[Any, Any, Reached | None] | None:
+        """Asks `way_to` of a row's account; None where nobody can have written from another."""
+        before = None if row.snapshot is None else row.snapshot.resolved.reached
+        if not self.may_differ or (row.request_id is None and before is None):
+            return None
+        return self.way_to(row.tenant, row.subject, row.request_id, before)
+
+    async def way_to(
+        self, tenant: Tenant, account: Subject, request_id: str | None, before: Reached | None
+    ) -> Reached | None:
+        """How an action's account is known now to be the customer's who wrote; None for their own.
+
+        Args:
+            request_id: of the request that the action belongs to.
+            before: how it was known, for an action that belongs to none.
+
+        Raises:
+            RefusedError: `no_account`, where it is not known any more; else as `of`.
+        """
+        wrote = await self._store.read(
+            lambda reader: self.writer_of(reader, tenant, account.id, request_id, before),
+            brief=True,
+        )
+        if wrote == account.id:
+            return None
+        missing = no_account(self.names.stored(account.id).provider)
+        if wrote is None:
+            raise missing
+        found = (await self.of(tenant, replace(account, id=wrote), request_id)).reached
+        if account.id not in found:
+            raise missing
+        return found[account.id]
+
+    def writer_of(
+        self,
+        reader: Reader,
+        tenant: Tenant,
+        account: str,
+        request_id: str | None,
+        way: Reached | None,
+    ) -> str | None:
+        """The account that somebody wrote from; None where the links do not lead to it any more."""
+        if request_id is not None:
+            row = reader.one("request.by_id", tenant=tenant, id=request_id)
+            return None if row is None else text(row, "subject_id")
+        if way is None:
+            return account
+        known = {
+            link.id: link
+            for link in self._links.of(reader, tenant, account, to_micros(self._clock.now()))
+        }
+        for link_id in reversed(way.links):
+            link = known.get(link_id)
+            if link is None or account not in accounts_in([link], ""):
+                return None
+            account = link.far_from(account).account
+        return account
+
+    def stored_at(
+        self,
+        reader: Reader,
+        tenant: Tenant,
+        writer: Subject,
+        provider: str | None,
+        request_id: str | None,
+    ) -> tuple[Subject, Reached | None]:
+        """The same by what stands in the store alone, which a look a moment ago has set right.
+
+        Raises: as `Customer.at`.
+        """
+        if provider in (None, self.names.stored(writer.id).provider):
+            return writer, None
+        now = to_micros(self._clock.now())
+        known = self._links.of(reader, tenant, writer.id, now)
+        return self._customer(writer, known, request_id, {}).at(self.names, provider)
+
+    def still_holds(
+        self, reader: Reader, tenant: Tenant, account: str, way: Reached | None
+    ) -> bool:
+        """Whether every link that an action rests on is in force."""
+        if way is None:
+            return True
+        now = to_micros(self._clock.now())
+        known = {link.id for link in self._links.of(reader, tenant, account, now)}
+        return set(way.links) <= known
+
+    # ---- what is kept ------------------------------------------------------------------------
+
+    def _set_right(
+        self,
+        tx: Transaction,
+        tenant: Tenant,
+        account: str,
+        gone: Sequence[AccountLink],
+        new: Sequence[Edge],
+    ) -> tuple[AccountLink, ...]:
+        now, by = to_micros(self._clock.now()), By(actor=SYSTEM, via="engine")
+        for link in gone:
+            why = "address_changed" if link.proof is Proof.EMAIL else "record_changed"
+            self._links.unlink(tx, tenant, link.id, why=why, by=by, now=now)
+        for edge in new:
+            self._links.link(tx, tenant, edge.one, edge.other, proof=edge.proof, by=by, now=now)
+        return self._links.of(tx, tenant, account, now)
+
+    def _customer(
+        self,
+        writer: Subject,
+        known: Sequence[AccountLink],
+        request_id: str | None,
+        people: Mapping[str, PersonSeen | None],
+    ) -> Customer:
+        now = to_micros(self._clock.now())
+        ways = {
+            account: Reached(
+                links=path.ids,
+                proof=path.weakest,
+                written_as=writer.id,
+                address_changed_days=_days_since(people.get(account), now),
+            )
+            for account, path in reached(known, writer.id, request_id).items()
+            if path.weakest is not None
+        }
+        return Customer(writer=writer, reached=ways)
+
+
+def _days_since(person: PersonSeen | None, now: int) -> int | None:
+    changed = None if person is None else person.address_changed_at
+    return None if changed is None else max(0, (now - changed) // (24 * 3600 * 1_000_000))
