@@ -20,6 +20,7 @@ from sayso.connectors.manifest.mcp_tools import McpTool, McpTools
 from sayso.connectors.manifest.people import connector_of
 from sayso.connectors.manifest.schema import McpServer
 from sayso.errors import Code, OutcomeUnknownError, RefusedError, RetryableError
+from sayso.json import JsonValue
 from sayso.sdk.connectors.drafts import draft_mcp_server
 from sayso.secret import Secret
 from sayso.testing.clock import FakeClock
@@ -168,3 +169,24 @@ async def _no_headers() -> dict[str, str]:
 
 async def _no_secret() -> str:
     return ""
+
+
+def test_a_tool_that_reads_a_customer_is_asked_about() -> None:
+    """It may say who they are; where none reads one, nothing is asked."""
+    schema: dict[str, JsonValue] = {"type": "object", "properties": {"id": {"type": "string"}}}
+    names = ("cancel_order", "get_customer", "list_orders")
+    tools = [
+        McpTool(
+            name=name,
+            description=name,
+            schema=schema,
+            answer=None,
+            reads_only=name != "cancel_order",
+        )
+        for name in names
+    ]
+    server = McpServer(command=["shop"])
+    text = draft_mcp(tools, server, "shop", "shop").text
+    assert "# ASK person:" in text
+    assert "Candidates: get_customer\n" in text
+    assert "# ASK person:" not in draft_mcp(tools[:1], server, "shop", "shop").text

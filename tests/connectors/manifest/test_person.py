@@ -241,6 +241,63 @@ async def test_a_number_written_otherwise_is_nobodys_id(name: str, twin: str) ->
     assert wire.asked == []
 
 
+class Shelf:
+    """The tools of an MCP server, which say who a customer is."""
+
+    async def call(
+        self, tool: str, arguments: JsonValue, *, writing: bool, digest: str | None
+    ) -> JsonValue:
+        """See `Tools.call`."""
+        assert (tool, writing, digest) in (
+            ("get_customer", False, None),
+            ("find_customers", False, None),
+        )
+        assert isinstance(arguments, dict)
+        if tool == "find_customers":
+            return {"found": [{"id": "ana", "email": arguments["email"]}]}
+        return {"id": arguments["id"], "email": EMAIL}
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+BY_TOOLS = (
+    MINE.replace('base = "https://api.desk.example"', 'mcp = { command = ["shelf"] }')
+    .replace('auth = { kind = "bearer" }\n', 'auth = { kind = "none" }\n')
+    .replace('account = { get = "/me", id = "id", title = "name" }\n', "")
+    .replace(
+        '[person]\nget = "/people/{subject.id}"',
+        '[person]\ntool = "get_customer"\narguments = { id = "{subject.id}" }',
+    )
+    .replace(
+        'get = "/people"\nquery = { email = "{find.email}" }\nitems = "data"',
+        'tool = "find_customers"\narguments = { email = "{find.email}" }\nitems = "found"',
+    )
+    .replace('page = { number = "query.page", size = 2, max_pages = 2 }\n', "")
+    .replace('{ get = "/people/{subject.id}/card" }', '{ tool = "get_customer" }')
+    .replace('post = "/people/{object.id}/notes"', 'tool = "note", schema_digest = "sha256:0"')
+)
+
+
+async def test_a_server_of_tools_says_who_a_customer_is() -> None:
+    """The same table, with a tool in place of an address."""
+    source = source_of(BY_TOOLS, "connectors/desk.toml")
+    assert not mistakes(source)
+    connected = Connected(
+        settings={},
+        secret=_no_secret,
+        clock=FakeClock(),
+        peer=lambda one: _there(one, ()),
+        tools=Shelf(),
+    )
+    asked = Connectors([connector_of(source, connected)])
+    person = await asked.person_of("desk", ANA)
+    assert person is not None
+    assert person.email == EMAIL
+    assert await asked.find_people("desk", EMAIL) == (person,)
+    await asked.close()
+
+
 # ---- whose customers ---------------------------------------------------------------------------
 
 

@@ -13,7 +13,16 @@ from typing import cast
 from sayso.actions.model.definition import FORBIDDEN_FIELDS, Effect
 from sayso.connectors.describe.shape import Document
 from sayso.connectors.draft.draft import DraftedManifest, DraftLines, begin
-from sayso.connectors.draft.words import OWNERS, UNSURE_OWNERS, effect_of, first_of, snake, words_of
+from sayso.connectors.draft.words import (
+    OWNERS,
+    PEOPLE,
+    UNSURE_OWNERS,
+    effect_of,
+    first_of,
+    singular,
+    snake,
+    words_of,
+)
 from sayso.connectors.manifest.mcp_tools import McpTool
 from sayso.connectors.manifest.schema import McpServer
 from sayso.errors import Code, ConfigError
@@ -65,6 +74,11 @@ def draft_mcp(
     draft.table("connection")
     draft.put("mcp", cast("JsonValue", server.model_dump(exclude_none=True)))
     draft.put("auth", {"kind": "none"}, 'a key: { kind = "bearer" }, and api_key in sayso.toml')
+    who = [one.name for one in reads if PEOPLE & {singular(word) for word in words_of(one.name)}]
+    if who:
+        question = "which tool says who a customer is? tool, arguments by `{subject.id}`, id, name"
+        draft.lines.append("")
+        draft.ask("person", question, who)
     drafted: dict[str, str] = {}
     for tool in taken:
         verb = snake(tool.name)
