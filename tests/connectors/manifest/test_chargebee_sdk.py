@@ -6,6 +6,7 @@ that was sent is judged as the SDK would judge its own.
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import re
 import typing
@@ -22,6 +23,8 @@ from connectors.manifest.stand import shipped, stand, stands
 
 from sayso.actions.model.definition import Subject
 from sayso.connectors.http import HttpRequest
+from sayso.connectors.manifest.people import FindingConnector
+from sayso.errors import RefusedError
 
 pytest.importorskip(
     "chargebee", reason="Chargebee's SDK is not installed: `uv sync --group oracles`"
@@ -142,6 +145,10 @@ async def test_what_is_sent_to_chargebee_is_what_its_sdk_would_send(label: str) 
     await it.connector.look_up(call)
     await it.connector.list_records(Subject(id=it.table.subject))
     await it.connector.who_am_i()
+    assert isinstance(it.connector, FindingConnector)
+    assert (await it.connector.person_of(Subject(id=it.table.subject))).email
+    with contextlib.suppress(RefusedError):  # this provider knows no such search; it was sent
+        await it.connector.find_people("ana@example.com")
     assert len(it.wire.sent) >= 5
     for request in it.wire.sent:
         check(request)
