@@ -162,6 +162,12 @@ def test_a_full_folder_has_a_map() -> None:
     assert lost == []
 
 
+def test_the_top_of_the_sdk_is_its_front() -> None:
+    """Docs 0122: what a newcomer opens first stands at the top, and all else in a room by role."""
+    top = {path.stem for path in (ROOT / "sayso" / "sdk").glob("*.py")}
+    assert top == {"__init__", "client", "nouns", "sync", "container", "workspace"}
+
+
 def _inner(parts: Sequence[Path]) -> set[str]:
     return {path.name for part in parts for path in part.glob("*/")}
 
