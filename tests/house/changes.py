@@ -30,20 +30,27 @@ class Change:
         """All that are touched, but for its own test; pages that are made from code are not."""
         return frozenset({*self.new, *self.edits} - {self.test})
 
-    def make(self, root: Path) -> None:
-        """Make it in a copy of the tree; the tree itself is never touched."""
+    def make(self, root: Path, changed: Path) -> None:
+        """Write the files as they are afterwards into a folder; the tree itself stays as it is.
+
+        Raises:
+            AssertionError: the tree has changed where this would change it: change this with it.
+        """
         for name, text in self.new.items():
-            path = root / name
-            assert not path.exists(), f"{name} is there already"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
+            assert not (root / name).exists(), f"{name} is there already"
+            _put(changed / name, text)
         for name, edits in self.edits.items():
-            path = root / name
-            whole = path.read_text(encoding="utf-8")
+            whole = (root / name).read_text(encoding="utf-8")
             for old, new in edits.items():
                 assert whole.count(old) == 1, f"{name} has not once: {old}"
                 whole = whole.replace(old, new)
-            path.write_text(whole, encoding="utf-8")
+            _put(changed / name, whole)
+
+
+def _put(path: Path, text: str) -> None:
+    assert not path.exists(), f"two changes change {path.name}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
 
 
 def _of_page(name: str, language: str) -> str:

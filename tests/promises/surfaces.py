@@ -528,8 +528,8 @@ PROMISES: dict[str, Promise] = {
         "Every fenced block of the pages is read as what it is, or says why not.",
     ),
     "house:changes": Promise(
-        "A channel is a folder and a line: what common changes touch is counted, in a copy in "
-        "which each is made and works.",
+        "A channel is a folder and a line: what common changes touch is counted, where each "
+        "is made and works.",
     ),
     "house:codes": Promise(
         "Every error code is documented with its status and class, and none is unused."
