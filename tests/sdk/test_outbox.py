@@ -10,8 +10,9 @@ from actions.steps import propose, shown, stock
 from support.shop_workspace import ShopWorkspace
 
 from sayso.actions.model.ledger import OUTBOX_TOPIC
-from sayso.errors import Code, ConfigError
-from sayso.sdk.resources.outbox import OutboxResource
+from sayso.errors import Code, ConfigError, RetryableError
+from sayso.sdk.background.telling import Telling
+from sayso.sdk.resources.outbox import OutboxResource, OutboxRow
 from sayso.store.base import Transaction
 
 
@@ -128,3 +129,28 @@ async def test_what_was_put_for_years_is_added_by_pages(opened: ShopWorkspace) -
     await container.store.write(fill)
     queue = await outbox.subscribe("pager", "old")
     assert len(await outbox.due(queue, limit=2000)) == 1001
+
+
+@pytest.mark.promise("channels:apart")
+async def test_what_cannot_be_told_comes_again_and_holds_up_no_other(opened: ShopWorkspace) -> None:
+    """Whatever a channel raises, of ours or a mistake of its own; what was told does not come."""
+    first, second = await ask(opened, "o1"), await ask(opened, "o2")
+    heard: list[str] = []
+    broken: dict[str, Exception] = {
+        first: RetryableError(Code.STORE_BUSY, "the pager is down"),
+        second: ZeroDivisionError(),
+    }
+
+    async def page(row: OutboxRow) -> None:
+        if row.key in broken:
+            raise broken.pop(row.key)
+        heard.append(row.key)
+
+    third = await ask(opened, "o3")
+    channel = Telling(opened.sayso, "pager", {OUTBOX_TOPIC: page})
+    await channel.step()
+    assert heard == [third]
+    opened.clock.advance(seconds=121)
+    await channel.step()
+    await channel.step()
+    assert sorted(heard) == sorted([first, second, third])
