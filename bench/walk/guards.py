@@ -14,6 +14,7 @@ from typing import Any
 
 from sayso.actions.approvals import decision, repository, service, solution
 from sayso.actions.controls import kill_switch, manual_resolution
+from sayso.actions.customers import links
 from sayso.actions.engine import claim, engine, reconcile
 from sayso.actions.limits import following, reservations
 from sayso.actions.model import action_row, idempotency
@@ -322,6 +323,11 @@ GUARDS: Mapping[str, Guard] = {
         what="only the unknown is settled by hand",
         out=_settle,
         often=("propose", "settle what is known"),
+    ),
+    "vouch": Guard(
+        what="only a person with a role vouches for a link",
+        out=_always_at(None, (links.Links, "_check_by")),
+        often=("tie wrongly",),
     ),
     "reply": Guard(
         what="a reply tells what the ledger holds",

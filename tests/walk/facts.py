@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from support.soft_passkey import SoftPasskey
 
@@ -99,6 +99,14 @@ class Stopped:
                 return effect.customer == self.target
 
 
+class Tied(NamedTuple):
+    """Two accounts that were tied; `until` in microseconds since 1970, None for no end."""
+
+    a: str
+    b: str
+    until: int | None
+
+
 @dataclass(slots=True, kw_only=True)
 class Asked:
     """A key with what was asked by it first."""
@@ -121,6 +129,7 @@ class Facts:
         caps, stages: what they were, by step.
         judged, alone: effects that were judged, and those of them that nobody agreed to.
         erased, erased_marks: who was erased, and the marks of what they had said before.
+        tied: accounts that were tied and that nobody has untied, by the link's id.
         in_slack: messages as somebody saw them, by the id of what they show.
         shown: cards that somebody still has open. marks: words in customers' mouths, by customer.
     """
@@ -142,6 +151,7 @@ class Facts:
     shown: list[SolutionView] = field(default_factory=list[SolutionView])
     keys: list[Asked] = field(default_factory=list[Asked])
     marks: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    tied: dict[str, Tied] = field(default_factory=dict[str, Tied])
     erased: set[str] = field(default_factory=set[str])
     erased_marks: set[str] = field(default_factory=set[str])
     on_hold: dict[str, str] = field(default_factory=dict[str, str])

@@ -309,6 +309,7 @@ STANDING = (
     "limit_counter",
     "policy_version",
     "hold",
+    "customer_link",
     "erasure",
     "request_answer",
     "work",

@@ -43,12 +43,13 @@ create trigger customer_link_is_never_deleted before delete on customer_link
     refuse 'customer_link: links are never deleted';
 
 -- What the log says of an account's links is found by either end, so that a row which is gone, or
--- was put there, is noticed before anything goes by it.
+-- was put there, is noticed before anything goes by it. An entry about an action begins with its
+-- id, so that most are told apart by their first characters.
 create index log_entry_by_link on log_entry (tenant, subject, seq)
-    where instr(body, '"linked_with":"') > 0;
+    where substr(body, 1, 8) = '{"actor"' and instr(body, '"linked_with":"') > 0;
 create index log_entry_by_other_end
     on log_entry (tenant, substr(body, instr(body, '"linked_with":"') + 15, 28))
-    where instr(body, '"linked_with":"') > 0;
+    where substr(body, 1, 8) = '{"actor"' and instr(body, '"linked_with":"') > 0;
 
 grant select, insert, update on customer_link to sayso_app;
 grant select on customer_link to sayso_auditor;

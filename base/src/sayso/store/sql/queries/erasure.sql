@@ -178,5 +178,6 @@ where tenant = :tenant and subject = :pseudonym and kind || '' = 'subject.erasin
 select seq, body from log_entry where tenant = :tenant and subject = :pseudonym
 union all
 select seq, body from log_entry
-where tenant = :tenant and instr(body, '"linked_with":"') > 0
+where tenant = :tenant
+    and substr(body, 1, 8) = '{"actor"' and instr(body, '"linked_with":"') > 0
     and substr(body, instr(body, '"linked_with":"') + 15, 28) = :pseudonym;

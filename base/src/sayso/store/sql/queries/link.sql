@@ -18,13 +18,15 @@ union all
 select tenant, '', '', '', '', '', 0, null, null, null, null, null, null, null, 0,
     null, null, null, null, seq, body
 from log_entry
-where tenant = :tenant and instr(body, '"linked_with":"') > 0
+where tenant = :tenant
+    and substr(body, 1, 8) = '{"actor"' and instr(body, '"linked_with":"') > 0
     and subject = (select pseudonym from subject where tenant = :tenant and id = :account)
 union all
 select tenant, '', '', '', '', '', 0, null, null, null, null, null, null, null, 0,
     null, null, null, null, seq, body
 from log_entry
-where tenant = :tenant and instr(body, '"linked_with":"') > 0
+where tenant = :tenant
+    and substr(body, 1, 8) = '{"actor"' and instr(body, '"linked_with":"') > 0
     and substr(body, instr(body, '"linked_with":"') + 15, 28)
         = (select pseudonym || '' from subject where tenant = :tenant and id = :account);
 

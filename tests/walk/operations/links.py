@@ -1,0 +1,153 @@
+"""Accounts that are tied as one customer's, untied, and never tied by whoever may not."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from random import Random
+
+from walk.facts import FindingError, Tied
+from walk.operations.asking import WORDS
+from walk.operations.base import active, must_refuse, operation, pick
+from walk.operations.deciding import with_any_role
+from walk.places import HOST
+from walk.surfaces.base import Surface
+from walk.world import World
+
+from sayso.actions.customers.link import AccountLink
+from sayso.actions.customers.proof import Proof
+from sayso.audit.authority.by import By
+from sayso.audit.customer_links import BY_PERSON
+from sayso.audit.entry import Actor, ActorKind
+from sayso.ids import to_micros
+
+# NOTE: no surface has a verb for it yet, so that it goes past all of them.
+_ENGINE = By(actor=Actor(kind=ActorKind.SYSTEM, id="engine"))
+_DESK = tuple(f"desk:{number}" for number in range(1, 5))
+_BY_ITSELF = (Proof.RECORD, Proof.EMAIL, Proof.SIGNED)
+_HOUR = 3_600_000_000
+
+
+@operation("tie a desk's account", weight=3)
+async def tie(world: World, dice: Random, surface: Surface) -> str | None:
+    """A record, an address, a signature or a code says that two accounts are one customer's."""
+    a, b = dice.choice(_DESK), dice.choice(sorted(WORDS))
+    proof = dice.choice((*_BY_ITSELF, Proof.CODE))
+    until = _now(world) + _HOUR if proof is Proof.CODE else None
+    request = dice.choice(("req_1", "req_2")) if proof is Proof.CODE else None
+    made = await _tie(world, a, b, proof, _ENGINE, until=until, request_id=request)
+    again = await _tie(world, b, a, proof, _ENGINE, until=until, request_id=request)
+    if again != made:
+        raise FindingError("untrue", f"{a} and {b} are tied twice by the same proof")
+    await _compare(world, a)
+    return f"{a} is {b} by {proof}"
+
+
+@operation("merge two customers", weight=2)
+async def merge(world: World, dice: Random, surface: Surface) -> str | None:
+    """A person vouches that two customers are one."""
+    person, (a, b) = pick(dice, with_any_role(world)), dice.sample(sorted(WORDS), 2)
+    if person is None:
+        return None
+    await _tie(world, a, b, Proof.PERSON, _by(person), reason="the same voice on the phone")
+    await _compare(world, a)
+    return f"{person} merges {a} and {b}"
+
+
+@operation("untie", weight=3)
+async def untie(world: World, dice: Random, surface: Surface) -> str | None:
+    """A person splits what is tied, or its proof has gone."""
+    link, person = pick(dice, sorted(world.facts.tied)), pick(dice, with_any_role(world))
+    if link is None or person is None:
+        return None
+    tied = world.facts.tied[link]
+    a = tied.a
+    why, by = dice.choice((("record_changed", _ENGINE), (BY_PERSON, _by(person))))
+    is_held = await _untie(world, link, why, by)
+    if is_held != await _should_hold(world, link, tied):
+        raise FindingError("untrue", f"the link {link} said {is_held} when it was ended")
+    del world.facts.tied[link]
+    if await _untie(world, link, why, by):
+        raise FindingError("untrue", f"the link {link} ended twice")
+    await _compare(world, a)
+    return f"a link of {a} ends: {why}"
+
+
+@operation("tie wrongly", weight=3)
+async def wrongly(world: World, dice: Random, surface: Surface) -> str | None:
+    """To itself, by a code without an end, by nobody's word; and untying what was never tied."""
+    a, b = dice.choice(_DESK), dice.choice(sorted(WORDS))
+    strangers = [name for name in active(world) if not world.facts.people[name]]
+    stranger = _by(pick(dice, strangers) or "eve")
+    wrong: dict[str, Callable[[], Awaitable[object]]] = {
+        "an account tied to itself": lambda: _tie(world, a, a, Proof.RECORD, _ENGINE),
+        "a code without an end": lambda: _tie(world, a, b, Proof.CODE, _ENGINE),
+        "a link that was over before": lambda: _tie(world, a, b, Proof.RECORD, _ENGINE, until=1),
+        "a service that vouches": lambda: _tie(world, a, b, Proof.PERSON, By(actor=HOST)),
+        "somebody without a role who vouches": lambda: _tie(world, a, b, Proof.PERSON, stranger),
+        "the end of a link that never was": lambda: _untie(world, "lnk_none", BY_PERSON, _ENGINE),
+    }
+    what = dice.choice(sorted(wrong))
+    return await must_refuse(what, wrong[what]())
+
+
+async def _tie(
+    world: World, a: str, b: str, proof: Proof, by: By, **more: str | int | None
+) -> AccountLink:
+    container, now = world.sayso.container, _now(world)
+    made: AccountLink = await container.store.write(
+        lambda tx: container.links.link(
+            tx,
+            container.tenant,
+            a,
+            b,
+            proof=proof,
+            by=by,
+            now=now,
+            **more,  # type: ignore[arg-type]
+        )
+    )
+    world.facts.tied[made.id] = Tied(a=a, b=b, until=made.until)
+    return made
+
+
+async def _untie(world: World, link: str, why: str, by: By) -> bool:
+    container, now = world.sayso.container, _now(world)
+    return await container.store.write(
+        lambda tx: container.links.unlink(tx, container.tenant, link, why=why, by=by, now=now)
+    )
+
+
+async def _compare(world: World, account: str) -> None:
+    """Whether an account leads to just those that the walk has tied, as far as they are there."""
+    container, now = world.sayso.container, _now(world)
+    links = await container.store.read(
+        lambda reader: container.links.of(reader, container.tenant, account, now)
+    )
+    told = {link.id for link in links}
+    if unknown := told - world.facts.tied.keys():
+        raise FindingError("untrue", f"{account} has links that nobody has made: {unknown}")
+    for name, tied in world.facts.tied.items():
+        near = account in {tied.a, tied.b}
+        if near and name not in told and await _should_hold(world, name, tied):
+            raise FindingError("untrue", f"{account} lacks the link {name}")
+
+
+async def _should_hold(world: World, name: str, tied: Tied) -> bool:
+    """Whether nothing has ended a link: neither its time, nor an erasure or a sweep of an end."""
+    if tied.until is not None and tied.until <= _now(world):
+        return False
+    container = world.sayso.container
+    row = await container.store.read(
+        lambda reader: reader.one("link.by_id", tenant=container.tenant, id=name)
+    )
+    if row is None:
+        raise FindingError("untrue", f"the link {name} is gone")
+    return row["ended_why"] not in {"erased", "swept"}
+
+
+def _by(person: str) -> By:
+    return By(actor=Actor(kind=ActorKind.PERSON, id=person), via="walk")
+
+
+def _now(world: World) -> int:
+    return to_micros(world.sayso.container.clock.now())
