@@ -126,7 +126,7 @@ def by_the_links(log: RuledLog) -> None:
         digest=None,
         amount=None,
     )
-    undone: dict[str, Json] = {"undoes": "act_1"}
+    undone: dict[str, Json] = {"undoes": "act_1", **reach_data(WROTE, ["lnk_1", "lnk_2"])}
     log.act(
         EntryKind.ACTION_PROPOSED,
         "planned",
@@ -136,6 +136,32 @@ def by_the_links(log: RuledLog) -> None:
         amount=None,
         data=undone,
     )
+
+
+def _judged_over(log: RuledLog, *links: str, written_as: str = WROTE, outcome: str = "ask") -> None:
+    """It is judged later, when another link is what is left."""
+    judged: dict[str, Json] = {"outcome": outcome, "policy_version": "p1", "policy": 1}
+    said = judged | {"roles": ["support_manager"]} | reach_data(written_as, links)
+    kind, status = EntryKind.ACTION_PENDING, "pending_approval"
+    if outcome == "allow":
+        kind, status = EntryKind.ACTION_APPROVED, "approved"
+    log.act(kind, status, data=said, request="req_1")
+
+
+def _weaker_later(log: RuledLog) -> None:
+    wrote(log)
+    tie(log)
+    tie(log, "lnk_2", proof="email")
+    over(log, "lnk_1")
+    _judged_over(log, "lnk_2", outcome="allow")
+
+
+def _elsewhere_later(log: RuledLog) -> None:
+    wrote(log)
+    tie(log)
+    tie(log, "lnk_2", ends=(WROTE, OTHERS))
+    over(log, "lnk_1")
+    _judged_over(log, "lnk_2")
 
 
 def _at_of(log: RuledLog, link: str) -> int:
@@ -262,6 +288,8 @@ BROKEN_REACH: tuple[Step, ...] = (
     _alone_over("email", ENGINE),
     _alone_over("person", person("maria")),
     _named("money_alone_at_once", _judged_at_once),
+    _named("money_alone_over_another_link_later", _weaker_later),
+    _named("elsewhere_later", _elsewhere_later),
 )
 
 BY_NOBODY: tuple[Step, ...] = (

@@ -217,6 +217,7 @@ def move(replayed: ReplayedState, event: Event) -> None:
     if life.status == START:
         _begin(replayed, event, life)
     life.status = event.top("status") or life.status
+    life.links = list(event.texts(LINKS)) if LINKS in event.data else life.links
     judged, choice = judgement_in(event), event.text("decision")
     if judged is not None:
         _judge(event, life, judged)
@@ -236,7 +237,6 @@ def _begin(replayed: ReplayedState, event: Event, life: ActionLife) -> None:
     life.name = event.top("name") or ""
     life.subject = event.top("subject") or ""
     life.undoes = event.text("undoes") or ""
-    life.links = list(event.texts(LINKS))
     life.requesters = [event.by]
     request = event.top("request")
     if request is not None and (asker := replayed.requests.of(request).requester):

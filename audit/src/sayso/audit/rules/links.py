@@ -20,7 +20,7 @@ from sayso.audit.customer_links import (
 from sayso.audit.event import Event
 from sayso.audit.rules.actions import is_known, judgement_in, life_of
 from sayso.audit.rules.people import acting_fault, deciding_fault
-from sayso.audit.rules.replayed import SKEW_MICROS, LinkLife, ReplayedState
+from sayso.audit.rules.replayed import SKEW_MICROS, ActionLife, LinkLife, ReplayedState
 from sayso.audit.rules.transitions import START
 from sayso.audit.verifier.verification import Check, Damage, Findings
 
@@ -140,22 +140,28 @@ def _life(event: Event) -> LinkLife:
 def check_reach(replayed: ReplayedState, event: Event, findings: Findings) -> None:
     """Whether an action is for who wrote, or for whom the links lead to that it names."""
     life = life_of(replayed, event)
-    if life is None or life.status != START or not is_known(replayed, event, life):
+    if life is None or not is_known(replayed, event, life):
         return
-    fault = _reach_fault(replayed, event)
-    if fault is not None:
-        message = f"the action `{(event.top('action') or '')[:64]}` {fault}"
-        findings.add(Check.RULE_REACH, Damage.RULE_BROKEN, message, event.seq)
+    first = life.status == START
+    if first or WRITTEN_AS in event.data or LINKS in event.data:
+        fault = _reach_fault(replayed, event, life, first=first)
+        if fault is not None:
+            message = f"the action `{(event.top('action') or '')[:64]}` {fault}"
+            findings.add(Check.RULE_REACH, Damage.RULE_BROKEN, message, event.seq)
 
 
-def _reach_fault(replayed: ReplayedState, event: Event) -> str | None:
+def _reach_fault(
+    replayed: ReplayedState, event: Event, life: ActionLife, *, first: bool
+) -> str | None:
     wrote, request = event.text(WRITTEN_AS), event.top("request")
     asker = replayed.requests.of(request).subject if request is not None else ""
+    undoes = (event.text("undoes") or "") if first else life.undoes
+    # What was done over links is undone over the same ones, although they may have ended since.
+    undone = bool(undoes) and replayed.actions.of(undoes).subject == event.top("subject")
     if wrote is None:
-        undone = replayed.actions.of(event.text("undoes") or "")
         if LINKS in event.data:
             return "goes over links, and does not say from whom"
-        if asker and event.top("subject") not in {asker, undone.subject}:
+        if asker and event.top("subject") != asker and not undone:
             return "is for another account than the one that wrote, and says by no link why"
         return None
     if asker and wrote != asker:
@@ -163,20 +169,24 @@ def _reach_fault(replayed: ReplayedState, event: Event) -> str | None:
     at = wrote
     for name in event.texts(LINKS):
         link = replayed.links.of(name)
-        fault = _link_fault(event, link, at)
+        fault = _link_fault(event, link, at, is_new=first and not undone)
         if fault is not None:
             return f"goes over the link `{name[:60]}`, which {fault}"
         at = link.other if link.account == at else link.account
     return None if at == event.top("subject") else "is for an account that its links don't lead to"
 
 
-def _link_fault(event: Event, link: LinkLife, at: str) -> str | None:
-    """What keeps an action from going over a link from that account."""
+def _link_fault(event: Event, link: LinkLife, at: str, *, is_new: bool) -> str | None:
+    """What keeps an action from going over a link from that account.
+
+    Args:
+        is_new: whether it goes over it from here on, so that the link has to be in force.
+    """
     if not link.account:
         return "the log does not tell of"
-    if link.ended:
+    if is_new and link.ended:
         return "had ended"
-    if link.until is not None and event.at >= link.until + SKEW_MICROS:
+    if is_new and link.until is not None and event.at >= link.until + SKEW_MICROS:
         return "was over by its time"
     if link.request is not None and event.top("request") != link.request:
         return "is for another conversation"
@@ -188,8 +198,7 @@ def check_alone(replayed: ReplayedState, event: Event, findings: Findings) -> No
     life, judged = life_of(replayed, event), judgement_in(event)
     if life is None or judged is None or event.amount is None or event.kind == "action.edited":
         return
-    first = life.status == START and is_known(replayed, event, life)
-    names = event.texts(LINKS) if first else life.links
+    names = event.texts(LINKS) if LINKS in event.data else life.links
     alone = judged.get("outcome") == "allow" and event.top("status") == "approved"
     for name in names if alone and event.amount[0] > 0 else ():
         link = replayed.links.of(name)
