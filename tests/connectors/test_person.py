@@ -34,6 +34,7 @@ class Shop(Fine):
     """Answers whatever a test has put there, whoever was asked about."""
 
     name = "shop"
+    customers_of = "shop"
     answer: ClassVar[Person] = MEMBER
     found: ClassVar[Sequence[Person]] = (MEMBER,)
 
@@ -238,6 +239,7 @@ class Desk(Fine):
     """Its ids may hold a colon."""
 
     name = "desk"
+    customers_of = "desk"
     ids_hold_colons = True
 
 

@@ -21,8 +21,9 @@ from sayso.actions.model.definition import Action, Args, Effect, Subject, at_mos
 from sayso.actions.model.snapshot import Call, Receipt, Record, Resolved
 from sayso.connectors.define import OwnConnector, action
 from sayso.connectors.email import EmailConnector, FileTransport
-from sayso.connectors.registry import GROUP, Connectors
+from sayso.connectors.registry import Connectors
 from sayso.connectors.setup import AskedSettings
+from sayso.connectors.sources import GROUP
 from sayso.errors import Code, ConfigError, OutcomeUnknownError, RefusedError, RetryableError
 from sayso.json import JsonValue
 from sayso.sandbox import Sandbox
@@ -40,6 +41,7 @@ class Fine(OwnConnector):
     """A connector with one action."""
 
     name = "fine"
+    customers_of: str | None = "stripe"
 
     @action(summary="Do it", guarantee=at_most_once())
     async def do(self, args: NoArgs, subject: Subject) -> Resolved:
@@ -280,7 +282,7 @@ def test_a_factory_that_reads_its_whole_table_judges_the_names_itself() -> None:
     [
         ("nowhere.at.all:connect", Code.MISSING_EXTRA),
         ("sayso.connectors.stripe:missing", Code.MISSING_EXTRA),
-        ("sayso.connectors.registry:GROUP", Code.INVALID_ACTION),
+        ("sayso.connectors.sources:GROUP", Code.INVALID_ACTION),
         ("sayso.connectors.stripe:connect", Code.INVALID_ACTION),
     ],
 )
@@ -403,7 +405,6 @@ class Members(Fine):
     """Refuses whoever is no member; has nothing to list."""
 
     name = "members"
-    customers_of = "stripe"
 
     async def list_records(self, subject: Subject) -> Sequence[Record]:
         """Nothing, for members."""
@@ -420,7 +421,6 @@ class Orders(Fine):
     """Lists the one order of its one customer, and says nothing of anybody else."""
 
     name = "orders"
-    customers_of = "stripe"
 
     async def list_records(self, subject: Subject) -> Sequence[Record]:
         """Zoe's order."""
@@ -428,17 +428,10 @@ class Orders(Fine):
         return (order,) if subject.id == "zoe" else ()
 
 
-class Beside(Fine):
-    """Lists nothing of anybody."""
-
-    customers_of = "stripe"
-
-
 class Away(Fine):
     """Cannot be read now."""
 
     name = "away"
-    customers_of = "stripe"
 
     async def list_records(self, subject: Subject) -> Sequence[Record]:
         """Fail."""
@@ -449,7 +442,6 @@ class Vouching(Fine):
     """Lists nothing, and says whom it knows."""
 
     name = "vouching"
-    customers_of = "stripe"
 
     async def knows(self, subject: Subject) -> bool:
         """Whether it is Zoe."""
@@ -502,11 +494,10 @@ async def test_a_stripe_customer_without_payments_is_known_beside_others() -> No
         await found.close()
 
 
-@pytest.mark.parametrize("others", [[Beside()], [Orders()], [Vouching()], [Beside(), Orders()]])
+@pytest.mark.parametrize("others", [[Fine()], [Orders()], [Vouching()], [Fine(), Orders()]])
 async def test_whom_nobody_vouches_for_is_unknown(others: list[Fine]) -> None:
     """Saying nothing is no yes: invariant 10."""
-    found = Connectors([Members(), *others])
-    assert await code_of_listing(found, NOBODY) is Code.UNKNOWN_SUBJECT
+    assert await code_of_listing(Connectors([Members(), *others]), NOBODY) is Code.UNKNOWN_SUBJECT
 
 
 async def test_a_connector_that_is_away_answers_for_nobody() -> None:
@@ -520,7 +511,6 @@ class Broken(Fine):
     """Raises while it lists what a customer has, or lists nothing that could be read."""
 
     name = "broken"
-    customers_of = "stripe"
 
     def __init__(self, error: Exception | None) -> None:
         super().__init__()
@@ -543,7 +533,7 @@ async def test_a_connector_that_breaks_off_in_listing_is_named(
 ) -> None:
     """Its name and a code for who asked, its place for the operator, and nobody's words."""
     with pytest.raises(RetryableError) as caught:
-        await Connectors([Beside(), Broken(error)]).list_records(ZOE)
+        await Connectors([Fine(), Broken(error)]).list_records(ZOE)
     assert caught.value.code is Code.CONNECTOR_FAILED
     assert "`broken`" in caught.value.message
     assert "broken in list_records raised an unexpected error" in caplog.text
@@ -602,9 +592,9 @@ async def test_what_breaks_at_the_end_says_no_secret_either() -> None:
 
 def test_an_undo_asks_only_for_arguments_that_the_action_has() -> None:
     """A misspelt name would mean that nothing can ever be taken back, and nobody would know."""
-    shop = GiftShop()
+    shop, wrong = GiftShop(), {"amont": 1}
     shop.actions = [
-        replace(one, undo=one.undo and replace(one.undo, only={"amont": 1})) for one in shop.actions
+        replace(one, undo=one.undo and replace(one.undo, only=wrong)) for one in shop.actions
     ]
     with pytest.raises(ConfigError, match="no argument that its undo asks for"):
         Connectors([shop])

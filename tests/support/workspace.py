@@ -42,6 +42,9 @@ _TOML = """\
 [workspace]
 name = "test"
 
+[customers]
+default = "stripe"
+
 [connectors.email]
 from = "support@example.com"
 transport = "file"

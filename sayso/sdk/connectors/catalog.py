@@ -16,7 +16,8 @@ from pydantic.errors import PydanticInvalidForJsonSchema
 
 from sayso.actions.model.definition import Action, with_signed
 from sayso.connectors.base import Connector
-from sayso.connectors.registry import Connectors, is_installed
+from sayso.connectors.registry import Connectors
+from sayso.connectors.sources import is_installed
 from sayso.errors import Code, ConfigError, SaysoError
 from sayso.ids import SystemClock
 from sayso.json import JsonValue

@@ -68,10 +68,7 @@ class AssertionBody(Body):
 class SubjectBody(Body):
     """The customer on whose behalf something is asked, as the caller has verified them."""
 
-    id: Short = Field(
-        description="the provider's id of the customer, such as `cus_…`; with the provider before "
-        "it, such as `zendesk:7723`, where several have customers"
-    )
+    id: Short = Field(description="such as `cus_…`; `zendesk:7723` where several have customers")
     provider: Short | None = Field(
         default=None, description="the connector whose customer it is, where `id` does not say it"
     )

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import difflib
-import functools
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import TypeVar
 
 from sayso.actions.customers.account import AccountNames, no_account
 from sayso.actions.model.attempt import reading
@@ -25,7 +24,6 @@ from sayso.connectors.arguments import ECHO_LIMIT, read_args
 from sayso.connectors.base import Connector, EffectBook, RefundBook, SubjectBook, Warmable
 from sayso.connectors.customers import account_names_of, owner_of
 from sayso.connectors.email_address import is_address
-from sayso.connectors.manifests import FOLDER, manifest_names
 from sayso.connectors.person import (
     Person,
     PersonBook,
@@ -35,7 +33,8 @@ from sayso.connectors.person import (
 )
 from sayso.connectors.redaction import Hiding
 from sayso.connectors.setup import AskedSettings, Factory, Setup
-from sayso.errors import Code, ConfigError, RefusedError, RetryableError
+from sayso.connectors.sources import Sources, installed_points, invalid_connector, no_connector
+from sayso.errors import Code, RefusedError, RetryableError
 from sayso.frozen import replace
 from sayso.ids import Clock
 from sayso.json import JsonObject, JsonValue
@@ -44,8 +43,6 @@ from sayso.text import plain
 
 T = TypeVar("T")
 
-GROUP = "sayso.connectors"
-"""The entry point group of connectors."""
 _NAMED = 12
 """So many actions a next step names; `sayso actions types` lists them all."""
 
@@ -130,8 +127,8 @@ class Connectors:
                 one that the connector does not have, `missing_secret`, `missing_extra` when its
                 package cannot be imported, `invalid_action`, `invalid_manifest`, `not_reviewed`.
         """
-        found = _installed(tuple(sys.path)) if installed is None else installed
-        sources = _Sources(base, {point.name: point for point in found}, own_factories or {})
+        found = installed_points(tuple(sys.path)) if installed is None else installed
+        sources = Sources(base, {point.name: point for point in found}, own_factories or {})
         registry = cls((), signed=signed, customers=customers, places=places)
 
         def peer(name: str) -> Connector:
@@ -155,7 +152,9 @@ class Connectors:
             connector = sources.factory(name)(setup)
             asked.refuse_the_rest()
             if connector.name != name:
-                raise _invalid(f"`{name}`", f"it calls itself `{connector.name[:ECHO_LIMIT]}`")
+                raise invalid_connector(
+                    f"`{name}`", f"it calls itself `{connector.name[:ECHO_LIMIT]}`"
+                )
             registry._add(connector)
         for connector in own:
             registry._add(connector)
@@ -164,15 +163,17 @@ class Connectors:
 
     def _add(self, connector: Connector) -> None:
         if connector.name in self._connectors:
-            raise _invalid(f"`{connector.name}`", "two connectors have this name")
+            raise invalid_connector(f"`{connector.name}`", "two connectors have this name")
         for action in connector.actions:
             if action.connector != connector.name:
-                raise _invalid(
+                raise invalid_connector(
                     f"`{connector.name}`",
                     f"its action `{action.name}` does not begin with `{connector.name}.`",
                 )
             if action.name in self._actions:
-                raise _invalid(f"`{connector.name}`", f"two actions are called `{action.name}`")
+                raise invalid_connector(
+                    f"`{connector.name}`", f"two actions are called `{action.name}`"
+                )
             self._actions[action.name] = with_signed(action, self._signed)
         for action in connector.actions:
             self._check_undo(action)
@@ -186,11 +187,15 @@ class Connectors:
         name = action.undo.action
         undo = self._actions.get(name)
         if undo is None:
-            raise _invalid(f"`{action.connector}`", f"it has no `{name}` to undo `{action.name}`")
+            raise invalid_connector(
+                f"`{action.connector}`", f"it has no `{name}` to undo `{action.name}`"
+            )
         if not set(action.undo.args) <= set(undo.args.model_fields):
-            raise _invalid(f"`{action.connector}`", f"`{name}` does not take what undoes by it")
+            raise invalid_connector(
+                f"`{action.connector}`", f"`{name}` does not take what undoes by it"
+            )
         if not set(action.undo.only) <= set(action.args.model_fields):
-            raise _invalid(
+            raise invalid_connector(
                 f"`{action.connector}`", f"`{action.name}` has no argument that its undo asks for"
             )
 
@@ -291,7 +296,7 @@ class Connectors:
         """
         found = self._connectors.get(name)
         if found is None:
-            raise _no_connector(name, self._connectors)
+            raise no_connector(name, self._connectors)
         return found
 
     def knows(self, name: str) -> bool:
@@ -522,63 +527,6 @@ class Connectors:
         return self._connectors[self.action(action_name).connector]
 
 
-class _Sources:
-    """Where connectors of each name come from.
-
-    A manifest of the workspace comes before a shipped one, which it is a copy of, and never before
-    a package or a file of the same name, which it would replace unnoticed.
-    """
-
-    def __init__(
-        self, base: Path, points: Mapping[str, EntryPoint], own: Mapping[str, Factory]
-    ) -> None:
-        self.own = own
-        self._base = base
-        self._points = points
-
-    def check(self, name: str) -> None:
-        """Refuse a name that nothing is called by.
-
-        Raises:
-            ConfigError: `invalid_setting`, with the nearest name.
-        """
-        if name not in self.own and name not in self._points:
-            names = manifest_names(self._base)
-            if name not in names:
-                raise _no_connector(name, {*self._points, *self.own, *names})
-
-    def factory(self, name: str) -> Factory:
-        """What makes the connector of that name.
-
-        Raises:
-            ConfigError: `missing_extra`, `invalid_action`, `invalid_manifest`, `not_reviewed`.
-        """
-        own, point = self.own.get(name), self._points.get(name)
-        if own is not None or point is not None:
-            if (self._base / FOLDER / f"{name}.toml").is_file() or None not in (own, point):
-                raise _invalid(f"`{name}`", "two connectors have this name")
-            return own if own is not None else _factory(name, cast("EntryPoint", point))
-        from sayso.connectors.manifest.factory import factory_of  # 60 ms, for who has one
-        from sayso.connectors.manifest.review import load
-
-        reviewed = load(name, self._base)
-        if reviewed is None:
-            raise _no_connector(name, self._points)
-        return factory_of(reviewed)
-
-
-def is_installed(name: str, base: Path) -> bool:
-    """Whether a package or a manifest brings a connector of that name, and no file needs to."""
-    points = _installed(tuple(sys.path))
-    return any(point.name == name for point in points) or name in manifest_names(base)
-
-
-@functools.lru_cache(maxsize=1)
-def _installed(_path: tuple[str, ...]) -> Sequence[EntryPoint]:
-    """The entry points of all packages on this path; their files are read once in a process."""
-    return tuple(entry_points(group=GROUP))
-
-
 def _reading(connector: Connector, doing: str = "list_records") -> AbstractContextManager[None]:
     return reading(f"connector `{connector.name}`", f"{connector.name} in {doing}")
 
@@ -588,40 +536,6 @@ async def _no_bearer(connection: str) -> Secret:
         Code.NEEDS_REAUTH,
         f"there is no connection `{plain(connection, limit=ECHO_LIMIT)}`",
         next_step="name it under [connections] in sayso.toml",
-    )
-
-
-def _factory(name: str, point: EntryPoint) -> Factory:
-    try:
-        loaded: object = point.load()
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(
-            Code.MISSING_EXTRA,
-            f"the connector `{name}` cannot be imported from `{point.value[:80]}`",
-            next_step="install or repair the package that brings it",
-            detail=str(error),
-        ) from error
-    if not callable(loaded):
-        raise _invalid(f"`{name}`", f"`{point.value[:80]}` is no factory")
-    return cast("Factory", loaded)
-
-
-def _no_connector(name: str, known: Iterable[str]) -> ConfigError:
-    names = sorted(known)
-    near = difflib.get_close_matches(name, names, 1)
-    there = ", ".join(f"`{known_name}`" for known_name in names) or "none"
-    return ConfigError(
-        Code.INVALID_SETTING,
-        f"there is no connector `{plain(name, limit=ECHO_LIMIT)}`",
-        next_step=f"did you mean `{near[0]}`?" if near else f"there are: {there}",
-    )
-
-
-def _invalid(whose: str, problem: str) -> ConfigError:
-    return ConfigError(
-        Code.INVALID_ACTION,
-        f"the connector {whose} is not valid: {problem}",
-        next_step="change the connector's code",
     )
 
 

@@ -2,5 +2,6 @@
 
 `account` is what one provider calls somebody; `proof` says how two of these are known to be one
 person's, and what each way is enough for. A `link` is that statement of two accounts; `links`
-reads, makes and ends them, and holds each against the log.
+reads, makes and ends them, and holds each against the log. `evidence` is what providers say now of
+who is who; `accounts` sets the links right by it, and says which account an action is for.
 """

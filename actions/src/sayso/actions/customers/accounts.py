@@ -12,11 +12,11 @@ from typing import Any
 
 from sayso.actions.customers.account import AccountNames, no_account
 from sayso.actions.customers.evidence import (
-    Edge,
-    Evidence,
+    AccountEvidence,
     LinkRules,
-    People,
+    PersonReader,
     PersonSeen,
+    Tie,
     has_gone,
     not_known,
 )
@@ -34,7 +34,7 @@ from sayso.store.base import Reader, Store, Transaction, text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Customer:
+class CustomerAccounts:
     """Who writes, and the further accounts that are known to be theirs now.
 
     Attributes:
@@ -85,14 +85,14 @@ class Accounts:
         self,
         store: Store,
         links: Links,
-        people: People,
+        people: PersonReader,
         clock: Clock,
         rules: LinkRules | None = None,
     ) -> None:
         self._store = store
         self._links = links
         self._clock = clock
-        self._evidence = Evidence(people=people, rules=rules or LinkRules())
+        self._evidence = AccountEvidence(people=people, rules=rules or LinkRules())
 
     @property
     def names(self) -> AccountNames:
@@ -104,7 +104,9 @@ class Accounts:
         """Whether somebody can write from another account than the one that is acted on."""
         return len(self.names.providers) > 1
 
-    async def of(self, tenant: Tenant, writer: Subject, request_id: str | None = None) -> Customer:
+    async def of(
+        self, tenant: Tenant, writer: Subject, request_id: str | None = None
+    ) -> CustomerAccounts:
         """The customer as everything says it now.
 
         Args:
@@ -115,7 +117,7 @@ class Accounts:
             IntegrityError: `tampered`, where a link is not what the log says.
         """
         if not self.may_differ:
-            return Customer(writer=writer)
+            return CustomerAccounts(writer=writer)
         now = to_micros(self._clock.now())
         known = await self._store.read(
             lambda reader: self._links.of(reader, tenant, writer.id, now), brief=True
@@ -131,7 +133,7 @@ class Accounts:
 
     async def known(
         self, tenant: Tenant, writer: Subject, request_id: str | None = None
-    ) -> Customer:
+    ) -> CustomerAccounts:
         """The customer as the store says it, which nothing has to be read for."""
         now = to_micros(self._clock.now())
         known = await self._store.read(
@@ -142,9 +144,9 @@ class Accounts:
     async def at(
         self, tenant: Tenant, writer: Subject, provider: str | None, request_id: str | None = None
     ) -> tuple[Subject, Reached | None]:
-        """The customer's account at a provider; see `Customer.at`.
+        """The customer's account at a provider; see `CustomerAccounts.at`.
 
-        Raises: as `of` and `Customer.at`.
+        Raises: as `of` and `CustomerAccounts.at`.
         """
         if provider in (None, self.names.stored(writer.id).provider):
             return writer, None
@@ -218,7 +220,7 @@ class Accounts:
     ) -> tuple[Subject, Reached | None]:
         """The same by what stands in the store alone, which a look a moment ago has set right.
 
-        Raises: as `Customer.at`.
+        Raises: as `CustomerAccounts.at`.
         """
         if provider in (None, self.names.stored(writer.id).provider):
             return writer, None
@@ -244,7 +246,7 @@ class Accounts:
         tenant: Tenant,
         account: str,
         gone: Sequence[AccountLink],
-        new: Sequence[Edge],
+        new: Sequence[Tie],
     ) -> tuple[AccountLink, ...]:
         now, by = to_micros(self._clock.now()), By(actor=SYSTEM, via="engine")
         for link in gone:
@@ -260,7 +262,7 @@ class Accounts:
         known: Sequence[AccountLink],
         request_id: str | None,
         people: Mapping[str, PersonSeen | None],
-    ) -> Customer:
+    ) -> CustomerAccounts:
         now = to_micros(self._clock.now())
         ways = {
             account: Reached(
@@ -272,7 +274,7 @@ class Accounts:
             for account, path in reached(known, writer.id, request_id).items()
             if path.weakest is not None
         }
-        return Customer(writer=writer, reached=ways)
+        return CustomerAccounts(writer=writer, reached=ways)
 
 
 def _days_since(person: PersonSeen | None, now: int) -> int | None:

@@ -50,7 +50,7 @@ class PersonSeen(Protocol):
         ...
 
 
-class People(Protocol):
+class PersonReader(Protocol):
     """Who can be asked how somebody reads at a provider."""
 
     @property
@@ -94,7 +94,7 @@ class LinkRules:
 
 
 @dataclass(frozen=True, slots=True)
-class Edge:
+class Tie:
     """Two accounts that something says are one customer's."""
 
     one: str
@@ -108,27 +108,27 @@ class Edge:
 
 
 @dataclass(slots=True)
-class Seen:
+class EvidenceSeen:
     """What one look has read: people by account, and what ties accounts."""
 
     people: dict[str, PersonSeen | None] = field(default_factory=dict[str, PersonSeen | None])
-    edges: dict[frozenset[str], Edge] = field(default_factory=dict[frozenset[str], Edge])
+    edges: dict[frozenset[str], Tie] = field(default_factory=dict[frozenset[str], Tie])
 
-    def add(self, edge: Edge) -> None:
+    def add(self, edge: Tie) -> None:
         known = self.edges.get(edge.pair)
         if edge.one != edge.other and (known is None or known.proof.strength < edge.proof.strength):
             self.edges[edge.pair] = edge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class AccountEvidence:
     """Reads providers.
 
     Attributes:
         people: asks them. rules: what ties accounts by itself.
     """
 
-    people: People
+    people: PersonReader
     rules: LinkRules
 
     @property
@@ -136,9 +136,9 @@ class Evidence:
         """How account ids are read and written."""
         return self.people.accounts
 
-    async def look(self, writer: str, known: Sequence[AccountLink]) -> Seen:
+    async def look(self, writer: str, known: Sequence[AccountLink]) -> EvidenceSeen:
         """Read everybody who is known or found to be the customer, a round for each hop."""
-        seen = Seen()
+        seen = EvidenceSeen()
         component = set(accounts_in(known, writer))
         frontier = set(component)
         for _ in range(_MOST_HOPS):
@@ -165,7 +165,7 @@ class Evidence:
                 raise
             return None
 
-    def _follow_records(self, seen: Seen, accounts: Iterable[str]) -> None:
+    def _follow_records(self, seen: EvidenceSeen, accounts: Iterable[str]) -> None:
         """What their own records say of other providers' ids."""
         for account in accounts:
             person = seen.people.get(account)
@@ -175,9 +175,9 @@ class Evidence:
             for place, whose in self.rules.places_of(provider).items():
                 named = self._account(whose, person.ids.get(place, ""))
                 if named is not None:
-                    seen.add(Edge(account, named, Proof.RECORD))
+                    seen.add(Tie(account, named, Proof.RECORD))
 
-    async def _search(self, seen: Seen, writer: str, component: set[str]) -> None:
+    async def _search(self, seen: EvidenceSeen, writer: str, component: set[str]) -> None:
         """Ask providers where the customer has no account yet, by the address they write from."""
         writing = seen.people.get(writer)
         if writing is None or not writing.email:
@@ -200,7 +200,7 @@ class Evidence:
 
     def _weigh(
         self,
-        seen: Seen,
+        seen: EvidenceSeen,
         writer: str,
         component: set[str],
         provider: str,
@@ -214,13 +214,13 @@ class Evidence:
             for place, whose in self.rules.places_of(provider).items():
                 named = self._account(whose, person.ids.get(place, ""))
                 if account is not None and named in component:
-                    seen.add(Edge(account, named, Proof.RECORD))
+                    seen.add(Tie(account, named, Proof.RECORD))
         same = [one for one in people if one.email.casefold() == writing.email.casefold()]
         if self.rules.by_email and writing.email_verified and len(same) == 1:
             account = self._account(provider, same[0].id)
             if account is not None:
                 seen.people.setdefault(account, same[0])
-                seen.add(Edge(writer, account, Proof.EMAIL))
+                seen.add(Tie(writer, account, Proof.EMAIL))
 
     def _account(self, provider: str, given: str) -> str | None:
         """An account as it is stored; None for what a record holds that is no id."""
@@ -232,7 +232,7 @@ class Evidence:
             return None
 
 
-def has_gone(link: AccountLink, seen: Seen) -> bool:
+def has_gone(link: AccountLink, seen: EvidenceSeen) -> bool:
     """Whether what was read says no longer what the link rests on."""
     if link.proof not in (Proof.RECORD, Proof.EMAIL):
         return False
@@ -253,8 +253,8 @@ def _same_address(one: PersonSeen | None, other: PersonSeen | None) -> bool:
 
 
 def not_known(
-    edges: Iterable[Edge], known: Sequence[AccountLink], gone: Sequence[AccountLink]
-) -> list[Edge]:
+    edges: Iterable[Tie], known: Sequence[AccountLink], gone: Sequence[AccountLink]
+) -> list[Tie]:
     """What was read and does not stand in the store yet, or not by so strong a proof."""
     ended = {link.id for link in gone}
     stand = {

@@ -17,6 +17,7 @@ from sayso.actions.model.plan import OnFailure
 from sayso.actions.model.plan_state import DONE_WELL, Definitions, has_failed, plan_of
 from sayso.actions.model.ports import ActionRegistry
 from sayso.actions.model.status import FINAL, Status
+from sayso.audit.customer_links import reach_data
 from sayso.audit.entry import Entry, EntryKind, Json
 from sayso.audit.personal import Personal
 from sayso.errors import RefusedError
@@ -142,7 +143,7 @@ class Compensation:
         assert request is not None, "a step of its plan stands"
         now = step.updated_at
         wrote = self._personal.pseudonym(tx, step.tenant, text(request, "subject_id"), now)
-        return {"written_as": wrote, "links": list[Json](way.links)}
+        return reach_data(wrote, way.links)
 
     def _propose(self, ledger: Ledger, tx: Transaction, undo: ActionRow, step: ActionRow) -> None:
         entry = entry_of(

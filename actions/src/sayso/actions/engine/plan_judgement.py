@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sayso.actions.model.action_row import ActionRow
+from sayso.actions.model.customer_words import CUSTOMER_ANSWERED
 from sayso.actions.model.digest import storable
 from sayso.actions.model.plan import OnFailure
 from sayso.actions.model.plan_state import dependency_error
@@ -171,3 +172,13 @@ def _asked_roles(judged: Sequence[Judged]) -> tuple[str, ...]:
             for role, count in Counter(one.row.judgement.roles).items():
                 most[role] = max(most.get(role, 0), count)
     return tuple(role for role, count in most.items() for _ in range(count))
+
+
+def still_with_plan(row: ActionRow) -> tuple[str, ...]:
+    """The roles that a renewed step still waits for, since the rest of its plan does.
+
+    INVARIANT: judged by itself it would need nobody, and run before anybody said yes to the rest.
+    """
+    answered = str((row.error or {}).get("message", "")).startswith(CUSTOMER_ANSWERED)
+    judgement = row.judgement
+    return judgement.roles if answered and judgement is not None and judgement.with_plan else ()

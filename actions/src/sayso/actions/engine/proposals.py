@@ -16,6 +16,8 @@ from sayso.actions.approvals.repository import (
 )
 from sayso.actions.context import EngineContext
 from sayso.actions.customers.proof import Reached
+from sayso.actions.engine.judged_entry import judged_entry
+from sayso.actions.engine.placing import Placing
 from sayso.actions.engine.plan_judgement import (
     JudgementMoment,
     PlannedStep,
@@ -23,10 +25,10 @@ from sayso.actions.engine.plan_judgement import (
     judge_together,
     judged_or_refused,
     leftmost_of,
+    still_with_plan,
 )
 from sayso.actions.model.action_row import NORMAL, ActionRow, check_priority, joins_of, read_action
 from sayso.actions.model.attempt import MAX_BREAKS, reached_by, read_target
-from sayso.actions.model.customer_words import CUSTOMER_ANSWERED
 from sayso.actions.model.definition import Effect, Subject
 from sayso.actions.model.digest import check_reason, hash_of, normal_json, storable
 from sayso.actions.model.idempotency import (
@@ -41,28 +43,20 @@ from sayso.actions.model.idempotency import (
 from sayso.actions.model.ledger import SYSTEM, entry_of
 from sayso.actions.model.plan import OnFailure, Step
 from sayso.actions.model.plan_state import parts_of
-from sayso.actions.model.ports import ActionRegistry
 from sayso.actions.model.snapshot import Resolved
 from sayso.actions.model.status import Status
-from sayso.actions.policy.evaluator import Judged, judged_data
-from sayso.audit.entry import Actor, Entry, EntryKind, Json
+from sayso.actions.policy.evaluator import Judged
+from sayso.audit.entry import Actor, Entry, EntryKind
 from sayso.errors import Code, RefusedError, RetryableError
 from sayso.frozen import replace
 from sayso.ids import Tenant, to_micros
 from sayso.json import JsonValue
 from sayso.store.base import Reader, Transaction
 
-_TELLING_CHARS = 6
-"""A customer's id of so many characters is taken for theirs wherever it stands in another id."""
 _TOLD_MICROS = 3600 * 1_000_000
 _MOST_TOLD = 10_000
 _WITHOUT_A_ROW = frozenset({Code.UNKNOWN_ACTION, Code.INVALID_INPUT, Code.INVALID_MONEY})
 """What the caller wrote cannot be an action at all, so there is only the entry."""
-_KIND_OF = {
-    Status.REFUSED: EntryKind.ACTION_REFUSED,
-    Status.PENDING_APPROVAL: EntryKind.ACTION_PENDING,
-    Status.APPROVED: EntryKind.ACTION_APPROVED,
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +136,7 @@ class Proposals:
         self._ids = context.ids
         self._telemetry = context.telemetry
         self._accounts = context.accounts
+        self._placing = Placing(context)
         self._told: dict[tuple[str, ...], int] = {}
 
     async def propose(self, proposal: Proposal, claim: Claim | None = None) -> Proposed:
@@ -187,7 +182,7 @@ class Proposals:
             return Proposed(row=row)
         draft = self._draft(proposal, fingerprint)
         try:
-            draft, way = await self._at_account(draft, proposal.subject)
+            draft, way = await self._placing.at_account(draft, proposal.subject)
             proposal = replace(proposal, way=way)
             outcome: Resolved | RefusedError = await self._resolve(draft, way)
         except RefusedError as error:
@@ -216,7 +211,7 @@ class Proposals:
             RefusedError: whatever refuses it before the policy is asked.
         """
         draft = self._draft(proposal, _fingerprint(proposal))
-        draft, way = await self._at_account(draft, proposal.subject)
+        draft, way = await self._placing.at_account(draft, proposal.subject)
         resolved = await self._resolve(draft, way)
         now = to_micros(self._clock.now())
         return await self._store.read(
@@ -242,7 +237,7 @@ class Proposals:
                 continue
             proposal = replace(asked, key=key)
             draft = self._draft(proposal, _fingerprint(proposal))
-            draft, way = self._at_stored_account(tx, draft)
+            draft, way = self._placing.at_stored_account(tx, draft)
             if step.id not in leading:
                 draft = replace(draft, due_at=None)
             pseudonym = self._personal.pseudonym(
@@ -257,7 +252,7 @@ class Proposals:
                     "planner": draft.planner,
                     "step": step.id,
                     "after": list(step.after),
-                    **self._came_by(tx, draft, proposal.subject.id, way),
+                    **self._placing.came_by(tx, draft, proposal.subject.id, way),
                 },
             )
             rows.append(self._ledger.insert(tx, draft, entry))
@@ -400,48 +395,6 @@ class Proposals:
             )
             return found if way is None else reached_by(found, way)
 
-    async def _at_account(
-        self, draft: ActionRow, writer: Subject
-    ) -> tuple[ActionRow, Reached | None]:
-        """A draft for the customer's account at the action's provider, and how that is known."""
-        provider = self._registry.provider_of(draft.name)
-        account, way = await self._accounts.at(draft.tenant, writer, provider)
-        return (draft if way is None else replace(draft, subject=account)), way
-
-    def _at_stored_account(
-        self, tx: Transaction, draft: ActionRow
-    ) -> tuple[ActionRow, Reached | None]:
-        """The same of a planned step, by the links that stand in the store.
-
-        One whose customer has no such account stays the writer's, and is refused when it is read.
-        """
-        try:
-            provider = self._registry.provider_of(draft.name)
-            account, way = self._accounts.stored_at(
-                tx, draft.tenant, draft.subject, provider, draft.request_id
-            )
-        except RefusedError:
-            return draft, None
-        return (draft if way is None else replace(draft, subject=account)), way
-
-    def _came_by(
-        self, tx: Transaction, row: ActionRow, writer: str, way: Reached | None
-    ) -> dict[str, Json]:
-        """What an entry says of an action on another account than the one that was written from."""
-        if way is None:
-            return {}
-        wrote = self._personal.pseudonym(tx, row.tenant, writer, row.updated_at)
-        return {"written_as": wrote, "links": list[Json](way.links)}
-
-    def _still_came_by(self, tx: Transaction, judged: Judged) -> dict[str, Json]:
-        """The same of what is judged anew."""
-        row, snapshot = judged.row, judged.row.snapshot
-        way = None if snapshot is None or not judged.by_policy else snapshot.resolved.reached
-        if way is None:
-            return {}
-        wrote = self._accounts.writer_of(tx, row.tenant, row.subject.id, row.request_id, way)
-        return {} if wrote is None else self._came_by(tx, row, wrote, way)
-
     async def record_refusal(self, proposal: Proposal, error: RefusedError) -> None:
         """Record that a proposal was refused as it came, so that there is no row of it.
 
@@ -532,9 +485,9 @@ class Proposals:
         if draft.reason_ref is not None:
             pii = self._personal.seal(tx, draft.tenant, draft.subject.id, draft.reason_ref, reason)
         approval_id = self._ids.new("apr") if judged.card else None
-        came_by = self._came_by(tx, draft, proposal.subject.id, proposal.way)
+        came_by = self._placing.came_by(tx, draft, proposal.subject.id, proposal.way)
         entry = replace(
-            _judged_entry(
+            judged_entry(
                 judged, proposal.requester, pseudonym, approval_id, self._registry, came_by
             ),
             pii=pii,
@@ -584,7 +537,7 @@ class Proposals:
     ) -> ActionRow | None:
         now = to_micros(self._clock.now())
         judged = judged_or_refused(
-            tx, self._evaluator, draft, outcome, replace(moment, now=now), _still_with_plan(row)
+            tx, self._evaluator, draft, outcome, replace(moment, now=now), still_with_plan(row)
         )
         return self._store_judged(tx, row, judged, now)
 
@@ -596,67 +549,18 @@ class Proposals:
         approval_id = None
         if judged.card is not None:
             approval_id = known.id if known else self._ids.new("apr")
-        entry = _judged_entry(
-            judged, SYSTEM, pseudonym, approval_id, self._registry, self._still_came_by(tx, judged)
+        entry = judged_entry(
+            judged,
+            SYSTEM,
+            pseudonym,
+            approval_id,
+            self._registry,
+            self._placing.still_came_by(tx, judged),
         )
         stored = self._ledger.move(tx, row, judged.row, entry)
         if stored is not None and approval_id is not None:
             put_approval(tx, approval_id, judged, ApprovalStatus.PENDING, stored, known=known)
         return stored
-
-
-def _still_with_plan(row: ActionRow) -> tuple[str, ...]:
-    """The roles that a renewed step still waits for, since the rest of its plan does.
-
-    INVARIANT: judged by itself it would need nobody, and run before anybody said yes to the rest.
-    """
-    answered = str((row.error or {}).get("message", "")).startswith(CUSTOMER_ANSWERED)
-    judgement = row.judgement
-    return judgement.roles if answered and judgement is not None and judgement.with_plan else ()
-
-
-def _judged_entry(
-    judged: Judged,
-    actor: Actor,
-    pseudonym: str,
-    approval_id: str | None,
-    registry: ActionRegistry,
-    came_by: Mapping[str, Json],
-) -> Entry:
-    row = judged.row
-    data: dict[str, Json] = {"planner": row.planner, **came_by}
-    if row.error is not None:
-        data["code"] = row.error["code"]
-    if (joins := joins_of(row)) is not None:
-        data["joins"] = joins
-    if judged.by_policy and row.judgement is not None and row.snapshot is not None:
-        resolved = row.snapshot.resolved
-        data |= {
-            "object": _object_of(resolved, row.subject.id, pseudonym),
-            "account": resolved.account,
-            "owner_proof": resolved.owner_proof,
-            **judged_data(row, judged.expires_at),
-            "errors": [error[:200] for error in row.judgement.errors],
-            "guarantee": registry.action(row.name).guarantee.kind,
-        }
-    if approval_id is not None:
-        data["approval_status"] = ApprovalStatus.PENDING.value
-    return entry_of(
-        row,
-        _KIND_OF[row.status],
-        actor=actor,
-        pseudonym=pseudonym,
-        approval=approval_id,
-        data=data,
-    )
-
-
-def _object_of(resolved: Resolved, subject_id: str, pseudonym: str) -> str:
-    """The object as the log names it for good: a customer's own id is their pseudonym there."""
-    kind, named = resolved.object_kind, resolved.object_id
-    if named == subject_id or len(subject_id) >= _TELLING_CHARS:
-        named = named.replace(subject_id, pseudonym)
-    return f"{kind}:{named}"
 
 
 def _fingerprint(proposal: Proposal) -> str:
