@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,9 @@ from support.shop_workspace import ShopWorkspace, open_shop
 from sayso.actions.customers.link import customer_of, reached
 from sayso.actions.customers.proof import Proof
 from sayso.audit.authority.by import By
-from sayso.audit.entry import Actor, ActorKind
-from sayso.errors import Code, RefusedError
+from sayso.audit.customer_links import reach_data
+from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind
+from sayso.errors import Code, RefusedError, RetryableError
 
 HOUR = 3_600_000_000
 
@@ -177,3 +179,31 @@ async def test_a_clock_that_is_behind_ties_nothing(shop: ShopWorkspace) -> None:
             lambda tx: links.link(tx, MAIN, "a:1", "b:1", proof=Proof.RECORD, by=ENGINE, now=early)
         )
     assert caught.value.code is Code.WRONG_STATE
+
+
+async def test_what_rests_on_a_link_that_ended_meanwhile_is_not_begun(
+    shop: ShopWorkspace,
+) -> None:
+    """Between the look-up and the commit: nothing is signed that would accuse the log for ever."""
+    made = await tie(shop, "zendesk:7723", "cus_9")
+    await untie(shop, made.id)
+    entry = Entry(
+        kind=EntryKind.ACTION_PROPOSED,
+        actor=ENGINE.actor,
+        action="act_1",
+        subject=made.ends[1].pseudonym,
+        status="planned",
+        data=reach_data(made.ends[0].pseudonym, [made.id]),
+    )
+    container = shop.sayso.container
+    with pytest.raises(RetryableError):
+        await container.store.write(lambda tx: container.log.append(tx, MAIN, entry))
+    assert [body["kind"] for body in await entries(shop)][-1] == "customer.unlinked"
+
+
+async def test_several_at_once_tie_two_accounts_once(shop: ShopWorkspace) -> None:
+    """Whoever comes second finds the link of the first."""
+    made = await asyncio.gather(*(tie(shop, "zendesk:7723", "cus_9") for _ in range(8)))
+    assert len({link.id for link in made}) == 1
+    ended = await asyncio.gather(*(untie(shop, made[0].id) for _ in range(8)))
+    assert sum(ended) == 1

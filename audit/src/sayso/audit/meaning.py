@@ -11,11 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Generic, NamedTuple, TypeVar, cast
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 import orjson
 
 from sayso.audit.authority.state import read_body
+from sayso.audit.customer_links import LINKS
+from sayso.audit.event import texts_of
 from sayso.audit.verifier.replay import (
     BEGUN,
     FIRST,
@@ -30,7 +32,7 @@ from sayso.audit.verifier.replay import (
     without_beginning,
 )
 from sayso.audit.verifier.stored_rows import StoredRow, name_of, said_in
-from sayso.errors import Code, IntegrityError
+from sayso.errors import Code, IntegrityError, RetryableError
 from sayso.ids import Tenant
 from sayso.store.base import Reader, SqlValue, Transaction, integer, text
 
@@ -123,6 +125,8 @@ def note(tx: Transaction, tenant: Tenant, body: bytes, seq: int) -> None:
     """
     fields = orjson.loads(body)
     kind = str(fields.get("kind"))
+    if b'"links":[' in body:
+        _check_links(tx, tenant, fields)
     found = _unit(tx).open
     for table, name, state in rows_said_by(fields, seq):
         place = (tenant, table, name)
@@ -132,6 +136,31 @@ def note(tx: Transaction, tenant: Tenant, body: bytes, seq: int) -> None:
             before = _before(tx, tenant, table, name, kind, state)
             found[place] = Meant(kinds=(kind,), said=(state,), before=before)
     tx.at_end(_KEY, _check_open)
+
+
+def _check_links(tx: Transaction, tenant: Tenant, fields: dict[str, Any]) -> None:
+    """Refuse an action that begins over a link which has ended since it was read.
+
+    INVARIANT: an entry that says so would accuse the log for ever; whoever tries again reads anew.
+
+    Raises:
+        RetryableError: `store_busy`; nothing of the unit is written.
+    """
+    data, action = fields.get("data", {}), fields.get("action")
+    if type(action) is not str or "status" not in fields or "undoes" in data:
+        return  # what is undone is undone over the links by which it was done
+    if read(tx, tenant, "action", action) is not None:
+        return
+    for name in texts_of(data.get(LINKS)):
+        row = tx.one("link.by_id", tenant=tenant, id=name)
+        until = None if row is None else row["until"]
+        over = isinstance(until, int) and until <= fields["at"]
+        if row is None or row["ended_at"] is not None or over:
+            raise RetryableError(
+                Code.STORE_BUSY,
+                "a link between the customer's accounts ended meanwhile",
+                next_step="try again, it is looked up anew",
+            )
 
 
 def _before(
