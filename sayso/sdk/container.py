@@ -407,7 +407,6 @@ def _lay_ground(
                 directory,
                 timers.first,
                 limits,
-                links.others,
             ),
             directory=directory,
             personal=personal,

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from sayso.sdk.resources.accounts import AccountResource
     from sayso.sdk.resources.analysis import AnalysisResource
     from sayso.sdk.resources.canaries import CanaryResource
+    from sayso.sdk.resources.customers import CustomerResource
     from sayso.sdk.resources.evaluations import EvaluationResource
     from sayso.sdk.resources.events import EventResource
     from sayso.sdk.resources.limits import LimitResource
@@ -153,6 +154,13 @@ class Nouns:
         from sayso.sdk.resources.accounts import AccountResource
 
         return AccountResource(self.container, self._workspace)
+
+    @property
+    def customers(self) -> CustomerResource:
+        """Finds customers, shows their accounts and what ties these, links and unlinks."""
+        from sayso.sdk.resources.customers import CustomerResource
+
+        return CustomerResource(self.container)
 
     @property
     def slack_links(self) -> SlackLinkResource:

@@ -16,6 +16,7 @@ from sayso.sdk.privacy.privacy import Privacy
 from sayso.sdk.resources.actions import ActionResource
 from sayso.sdk.resources.approvals import ApprovalResource
 from sayso.sdk.resources.authentication import Authentication
+from sayso.sdk.resources.customers import CustomerResource
 from sayso.sdk.resources.requests import RequestResource
 from sayso.sdk.resources.stops import StopResource
 from sayso.sdk.resources.tokens import Tokens
@@ -114,6 +115,16 @@ class SyncAudit(_Waited[Audit]):
 
     query = _blocking(Audit.query)
     export = _blocking(Audit.export)
+
+
+class SyncCustomers(_Waited[CustomerResource]):
+    """See `CustomerResource`."""
+
+    find = _blocking(CustomerResource.find)
+    show = _blocking(CustomerResource.show)
+    link = _blocking(CustomerResource.link)
+    merge = _blocking(CustomerResource.merge)
+    unlink = _blocking(CustomerResource.unlink)
 
 
 class SyncPrivacy(_Waited[Privacy]):
@@ -231,3 +242,8 @@ class SyncSayso(_Waited[Sayso]):
     def privacy(self) -> SyncPrivacy:
         """See `Sayso.privacy`."""
         return SyncPrivacy(self._resource.privacy, self.run)
+
+    @property
+    def customers(self) -> SyncCustomers:
+        """See `Sayso.customers`."""
+        return SyncCustomers(self._resource.customers, self.run)

@@ -60,6 +60,19 @@ PROMISES: dict[str, Promise] = {
         "database, changed there, revived or deleted is tampered before anything goes by it.",
         "invariant 4",
     ),
+    "customers:found": Promise(
+        "A customer is one line, whatever they are looked for by; whoever looked by an address "
+        "stands in the log, and whom they looked for does not.",
+        "invariant 8",
+    ),
+    "customers:tied-by-people": Promise(
+        "Accounts are tied and untied by a person with a reason, which is sealed; nothing that was "
+        "done is rewritten, and what a person has untied does not tie itself again.",
+    ),
+    "customers:who-may": Promise(
+        "Who a customer is sees a person with a role, or a program with a scope for it; each "
+        "refusal is recorded, and says nothing of whom it was about.",
+    ),
     "audit:rules": Promise(
         "A log that shows a broken rule does not verify, whoever signed it: no call without a "
         "judgement or enough people's yes, nobody's yes to their own request or by a credential "

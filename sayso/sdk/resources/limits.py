@@ -254,7 +254,7 @@ class LimitResource(Resource):
 
     async def _in_force(self) -> tuple[LimitSet, Calendar]:
         kinds = await self._container.action_catalog.read()
-        return await _read_in_force(self._container.store, kinds.actions)
+        return await limits_in_force(self._container.store, kinds.actions)
 
 
 async def check_limits(
@@ -265,7 +265,7 @@ async def check_limits(
     Args:
         actions: those of this program. now: microseconds since 1970.
     """
-    limits, _ = await _read_in_force(store, actions)
+    limits, _ = await limits_in_force(store, actions)
     by_name = {action.name: action for action in actions}
     version = (await read_state(store, None)).version
     since = 0 if version is None else version.activated_at
@@ -274,7 +274,8 @@ async def check_limits(
     )
 
 
-async def _read_in_force(store: Store, actions: Sequence[Action]) -> tuple[LimitSet, Calendar]:
+async def limits_in_force(store: Store, actions: Sequence[Action]) -> tuple[LimitSet, Calendar]:
+    """The limits of the version in force, and the calendar by which their windows begin."""
     from sayso.actions.policy.reading import calendar_of, limits_of  # loads Cedar
 
     state = await read_state(store, None)

@@ -45,12 +45,14 @@ class Scope(StrEnum):
     DECIDE = "approvals:decide"
     STOP = "stop"
     AUDIT = "audit:read"
+    FIND = "customers:find"
+    """Finds customers by an address, and shows who they are."""
     ADMIN = "admin"
     ENTER = "console:enter"
     """Begins one session of the console, and nothing else."""
 
 
-SERVICE_SCOPES = frozenset({Scope.PROPOSE, Scope.READ, Scope.AUDIT, Scope.STOP})
+SERVICE_SCOPES = frozenset({Scope.PROPOSE, Scope.READ, Scope.AUDIT, Scope.STOP, Scope.FIND})
 """All that a service token can ever have; deciding and resuming are not among them."""
 
 Kind = Literal["service", "person"]

@@ -6,6 +6,6 @@
   a repeated call did;
 - before a call: `gate`; providers' webhooks: `inbound`; the policy: `policy`; yours: `webhooks`;
 - looking on: `events`, `operations`;
-- the log: `audit`, `repairs`, `exports`, `retention`, `upkeep`; customers' data: `privacy`;
+- the log: `audit`, `repairs`, `exports`, `retention`, `upkeep`; customers: `customers`, their data: `privacy`;
 - the OpenAPI document: `documents`, `examples`.
 """

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 import sayso.surfaces.http.actions as actions
 import sayso.surfaces.http.approvals as approvals
 import sayso.surfaces.http.audit as audit
+import sayso.surfaces.http.customers as customers
 import sayso.surfaces.http.events as events
 import sayso.surfaces.http.exports as exports
 import sayso.surfaces.http.inbound as inbound
@@ -43,6 +44,7 @@ PARTS = (
     approvals,
     solutions,
     work,
+    customers,
     stops,
     policy,
     webhooks,

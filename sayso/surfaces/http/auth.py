@@ -120,6 +120,8 @@ Reader = Annotated[Token, Depends(Needs(Scope.READ))]
 Decider = Annotated[Token, Depends(Needs(Scope.DECIDE, person=True))]
 Viewer = Annotated[Token, Depends(Needs(Scope.READ, Scope.DECIDE))]
 """Whoever may decide may also see what about."""
+Finder = Annotated[Token, Depends(Needs(Scope.FIND, Scope.DECIDE))]
+"""Whoever may see who a customer is; a person needs a role as well."""
 Stopper = Annotated[Token, Depends(Needs(Scope.STOP, Scope.DECIDE))]
 Resumer = Decider
 Watcher = Annotated[Token, Depends(Needs(Scope.READ, Scope.DECIDE, Scope.STOP))]

@@ -26,7 +26,14 @@ _MONEY = {
     "required": ["amount_minor", "currency"],
     "additionalProperties": False,
 }
-_WITH_MONEY = ("ActionView", "ReceiptView", "EventView", "StepView", "WorkView")
+_WITH_MONEY = (
+    "ActionView",
+    "ReceiptView",
+    "EventView",
+    "StepView",
+    "WorkView",
+    "CustomerActionView",
+)
 
 _EXAMPLES: Mapping[int, tuple[Code, str, str]] = {
     400: (

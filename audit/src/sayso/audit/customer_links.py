@@ -7,7 +7,7 @@ that is gone, or was put there, is noticed by it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sayso.audit.authority.by import By
@@ -85,6 +85,32 @@ def unlinked_entry(told: ToldLink, *, why: str, pii: PiiRef | None) -> Entry:
         data=told.data() | {"why": why},
         pii=pii,
     )
+
+
+def parts(body: Mapping[str, Json]) -> tuple[frozenset[str], bool] | None:
+    """The accounts of which a person says that they are one customer's, or are not.
+
+    Args:
+        body: of an entry about a link.
+
+    Returns:
+        both pseudonyms, and whether they are parted; None where no person says so.
+    """
+    match body:
+        case {
+            "kind": EntryKind.CUSTOMER_LINKED.value,
+            "subject": str(one),
+            "data": {"linked_with": str(other), "proof": "person"},
+        }:
+            return frozenset((one, other)), False
+        case {
+            "kind": EntryKind.CUSTOMER_UNLINKED.value,
+            "subject": str(one),
+            "data": {"linked_with": str(other), "why": "by_person"},
+        }:
+            return frozenset((one, other)), True
+        case _:
+            return None
 
 
 def told_again(body: bytes, by: Actor) -> Entry:

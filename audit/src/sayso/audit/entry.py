@@ -272,6 +272,8 @@ class EntryKind(StrEnum):
     """Two accounts are one customer's from here on; by what that is known, and until when."""
     CUSTOMER_UNLINKED = "customer.unlinked"
     """A link holds no more; why it ended. One that has its time over needs no entry."""
+    CUSTOMER_SEARCHED = "customer.searched"
+    """Somebody looked for a customer by an address; who, and never which."""
     SUBJECT_ERASING = "subject.erasing"
     """The subject's key is destroyed with this entry; what stands in clear goes from here on."""
     SUBJECT_ERASED = "subject.erased"

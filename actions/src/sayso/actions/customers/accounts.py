@@ -40,10 +40,14 @@ class CustomerAccounts:
     Attributes:
         writer: as they wrote.
         reached: by account id, as it is stored: how it is known to be theirs.
+        people: how each reads at its provider, as far as it was read for this.
     """
 
     writer: Subject
     reached: Mapping[str, Reached] = field(default_factory=dict[str, Reached])
+    people: Mapping[str, PersonSeen | None] = field(
+        default_factory=dict[str, "PersonSeen | None"], repr=False
+    )
 
     @property
     def subjects(self) -> tuple[Subject, ...]:
@@ -125,6 +129,13 @@ class Accounts:
         seen = await self._evidence.look(writer.id, known)
         gone = [link for link in known if has_gone(link, seen)]
         new = not_known(seen.edges.values(), known, gone)
+        if new:
+            parted = await self._store.read(
+                lambda reader: self._links.parted(reader, tenant, {edge.one for edge in new}),
+                brief=True,
+            )
+            # INVARIANT: what a colleague has ended ties itself no more; a person's word ends that.
+            new = [edge for edge in new if edge.pair not in parted]
         if gone or new:
             known = await self._store.write(
                 lambda tx: self._set_right(tx, tenant, writer.id, gone, new), brief=True
@@ -269,12 +280,14 @@ class Accounts:
                 links=path.ids,
                 proof=path.weakest,
                 written_as=writer.id,
-                address_changed_days=_days_since(people.get(account), now),
+                address_changed_days=_days_since(seen, now),
+                name="" if seen is None else seen.name,
             )
             for account, path in reached(known, writer.id, request_id).items()
+            for seen in (people.get(account),)
             if path.weakest is not None
         }
-        return CustomerAccounts(writer=writer, reached=ways)
+        return CustomerAccounts(writer=writer, reached=ways, people=people)
 
 
 def _days_since(person: PersonSeen | None, now: int) -> int | None:

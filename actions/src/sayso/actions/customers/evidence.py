@@ -30,8 +30,23 @@ class PersonSeen(Protocol):
         ...
 
     @property
+    def name(self) -> str:
+        """As the provider has it, or empty."""
+        ...
+
+    @property
     def email(self) -> str:
         """The address on file, or empty."""
+        ...
+
+    @property
+    def masked(self) -> str:
+        """The address as people are shown it, or empty."""
+        ...
+
+    @property
+    def since(self) -> int | None:
+        """When the provider came to know them, microseconds since 1970."""
         ...
 
     @property

@@ -7,7 +7,7 @@ by whoever writes the database is `tampered` before anything goes by it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from sayso.actions.customers.link import AccountLink, LinkEnd, accounts_in
 from sayso.actions.customers.proof import Proof
@@ -15,7 +15,7 @@ from sayso.audit.authority.by import By
 from sayso.audit.authority.directory import Directory
 from sayso.audit.authority.keyring import Keyring, sealed_bytes
 from sayso.audit.authority.state import changed_outside, check_credential, read_body
-from sayso.audit.customer_links import BY_PERSON, ToldLink, linked_entry, unlinked_entry
+from sayso.audit.customer_links import BY_PERSON, ToldLink, linked_entry, parts, unlinked_entry
 from sayso.audit.entry import ActorKind, PiiRef
 from sayso.audit.log import AuditLog
 from sayso.audit.personal import Personal
@@ -99,13 +99,54 @@ class Links:
                 raise _too_many(account)
         return tuple(sorted(found.values(), key=lambda link: link.id))
 
-    def others(self, reader: Reader, tenant: Tenant, account: str, now: int) -> tuple[LinkEnd, ...]:
-        """The customer's further accounts, by every link in force; in the order of their names.
+    def get(self, reader: Reader, tenant: Tenant, link_id: str) -> AccountLink:
+        """One link, in force or ended, by its row alone: what it says is for showing.
 
-        Args and raises: as `of`.
+        Raises:
+            RefusedError: `not_found`, also where an end of it is erased.
+            IntegrityError: `tampered`, when an end is not what was stored.
         """
-        ends = {end for link in self.of(reader, tenant, account, now) for end in link.ends}
-        return tuple(sorted((end for end in ends if end.account != account), key=_account_of))
+        row = reader.one("link.by_id", tenant=tenant, id=link_id)
+        ends: list[LinkEnd] = []
+        for end in () if row is None else (text(row, "account"), text(row, "other")):
+            named = reader.one("erasure.subject_named", tenant=tenant, pseudonym=end)
+            found = None if named is None else self._near(reader, tenant, text(named, "id"))
+            if found is not None:
+                ends.append(found)
+        if row is None or len(ends) < 2:
+            raise _no_link(link_id)
+        return _link_of(row, ends[0], ends[1])
+
+    @staticmethod
+    def parted(
+        reader: Reader, tenant: Tenant, accounts: Collection[str]
+    ) -> frozenset[frozenset[str]]:
+        """Pairs of accounts that a person said last are not one customer's.
+
+        Args:
+            accounts: of which at least one is an end of each pair.
+        """
+        found: set[frozenset[str]] = set()
+        for account in sorted(accounts):
+            rows = reader.all("link.of_account", tenant=tenant, account=account)
+            told = sorted(
+                (row for row in rows if row["seq"] is not None), key=lambda row: integer(row, "seq")
+            )
+            last: dict[frozenset[str], bool] = {}
+            for row in told:
+                said_parted = parts(read_body(text(row, "body")))
+                if said_parted is not None:
+                    last[said_parted[0]] = said_parted[1]
+            for pair in (pair for pair, is_parted in last.items() if is_parted):
+                names = [
+                    text(row, "id")
+                    for pseudonym in sorted(pair)
+                    for row in reader.all(
+                        "erasure.subject_named", tenant=tenant, pseudonym=pseudonym
+                    )
+                ]
+                found.add(frozenset(names))
+        return frozenset(found)
 
     def _around(self, reader: Reader, tenant: Tenant, account: str, now: int) -> list[AccountLink]:
         """The links in force that end at an account."""
@@ -232,11 +273,7 @@ class Links:
         """
         row = tx.one("link.by_id", tenant=tenant, id=link_id)
         if row is None:
-            raise RefusedError(
-                Code.NOT_FOUND,
-                f"there is no link `{plain(link_id, limit=40)}`",
-                next_step="look at the customer, whose links have their ids beside them",
-            )
+            raise _no_link(link_id)
         self._check_by(tx, tenant, by, now, why == BY_PERSON)
         named = tx.one("erasure.subject_named", tenant=tenant, pseudonym=row["account"])
         if named is None:
@@ -391,10 +428,6 @@ def _in_time(state: Mapping[str, object], now: int) -> bool:
     return not isinstance(until, int) or until > now
 
 
-def _account_of(end: LinkEnd) -> str:
-    return end.account
-
-
 def _end_of(row: Row) -> LinkEnd:
     return LinkEnd(
         account=text(row, "id"), pseudonym=text(row, "pseudonym"), since=integer(row, "created_at")
@@ -412,6 +445,14 @@ def _link_of(row: Row, near: LinkEnd, far: LinkEnd) -> AccountLink:
         until=integer_or_none(row, "until"),
         request_id=text_or_none(row, "request_id"),
         reason_ref=text_or_none(row, "reason_ref"),
+    )
+
+
+def _no_link(link_id: str) -> RefusedError:
+    return RefusedError(
+        Code.NOT_FOUND,
+        f"there is no link `{plain(link_id, limit=40)}`",
+        next_step="look at the customer, whose links have their ids beside them",
     )
 
 

@@ -67,12 +67,14 @@ class Reached:
         address_changed_days: since when the address on file at the account is another; None where
             the provider does not tell it.
         written_as: the account that they wrote from, while it is at hand; never kept.
+        name: how the provider of the account calls them, likewise.
     """
 
     links: tuple[str, ...]
     proof: Proof
     address_changed_days: int | None = None
     written_as: str = field(default="", compare=False, repr=False)
+    name: str = field(default="", compare=False, repr=False)
 
     def to_json(self) -> dict[str, JsonValue]:
         """As it is stored and bound."""

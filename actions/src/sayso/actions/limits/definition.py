@@ -22,7 +22,7 @@ class Of(StrEnum):
     """Whose use is counted together."""
 
     CUSTOMER = "customer"
-    """One person or company, over all accounts that are linked to theirs now."""
+    """Of one provider account, as the provider knows them."""
     INSTRUMENT = "instrument"
     """Where the money goes, such as a card."""
     TOKEN = "token"  # noqa: S105  (a word, not a secret)

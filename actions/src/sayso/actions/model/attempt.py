@@ -98,7 +98,8 @@ def reached_by(found: Resolved, way: Reached | None) -> Resolved:
     """What was read, with how its account is known to be the customer's who wrote."""
     if way is None:
         return replace(found, reached=None)
-    personal = {WRITES_FROM: way.written_as, **found.personal}
+    named = {"name": way.name} if way.name else {}
+    personal = {WRITES_FROM: way.written_as, **named, **found.personal}
     return replace(found, reached=way, personal=personal)
 
 

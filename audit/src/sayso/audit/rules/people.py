@@ -12,7 +12,9 @@ from sayso.audit.event import Event
 from sayso.audit.rules.replayed import ReplayedState
 from sayso.audit.verifier.verification import Check, Damage, Findings
 
-_SERVICE_SCOPES = frozenset({"actions:propose", "actions:read", "audit:read", STOP})
+_SERVICE_SCOPES = frozenset(
+    {"actions:propose", "actions:read", "audit:read", "customers:find", STOP}
+)
 """All that a service's token can ever have; deciding and administering are not among them."""
 _ADMIN = frozenset({ADMIN, DECIDE})
 _LONGEST_MICROS = 91 * 86_400_000_000

@@ -180,6 +180,7 @@ REGISTRY: Mapping[EntryKind, JudgedBy | Free] = MappingProxyType(
         EntryKind.POLICY_REFUSED: _REFUSAL,
         EntryKind.CUSTOMER_LINKED: JudgedBy((links.check_linked,), links.begin),
         EntryKind.CUSTOMER_UNLINKED: JudgedBy((links.check_unlinked,), links.end),
+        EntryKind.CUSTOMER_SEARCHED: _LOOKED,
         EntryKind.SUBJECT_ERASING: JudgedBy((controls.check_erasing,), controls.begin_erasure),
         EntryKind.SUBJECT_ERASED: JudgedBy((controls.check_erased,), controls.end_erasure),
         EntryKind.SUBJECT_EXPORTED: _LOOKED,

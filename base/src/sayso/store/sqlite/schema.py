@@ -121,8 +121,6 @@ def _apply(
 
 def _ahead(connection: sqlite3.Connection, version: int) -> frozenset[int]:
     """The numbers of the files beyond its version that a SQLite file has."""
-    if version == 0:  # nothing is ahead of nothing: whatever stands there, this is no new database
-        return frozenset()
     there = connection.execute("select count(*) from sqlite_master where name = 'meta'").fetchone()
     if not there[0]:
         return frozenset()

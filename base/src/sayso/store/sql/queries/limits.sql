@@ -49,13 +49,6 @@ set bucket = excluded.bucket, minor = excluded.minor, state = excluded.state,
 select * from limit_use where home = :home and action_id = :action_id
 order by revision, limit_id, key, currency;
 
--- By which keys a customer's account is counted: what was filled stands in no entry.
--- name: keys_of
-select distinct u.limit_id, u.key from action a
-join limit_use u on u.home = a.tenant and u.action_id = a.id
-where a.tenant = :tenant and a.subject_id = :account and u.tenant = :tenant
-order by u.limit_id, u.key;
-
 -- What an earlier limit of this name has counted.
 -- name: drop_uses
 delete from limit_use where limit_id = :limit_id;
@@ -170,3 +163,14 @@ delete from limit_counter where limit_id = :limit_id and bucket < :before
     and not exists (select 1 from limit_use u where u.tenant = limit_counter.tenant
         and u.limit_id = limit_counter.limit_id and u.key = limit_counter.key
         and u.currency = limit_counter.currency and u.bucket = limit_counter.bucket);
+
+-- ---- of one customer ----------------------------------------------------------------------------
+
+-- What the actions of one account use of a limit in its window.
+-- name: used_by_account
+select u.currency, cast(sum(u.count) as bigint) as count,
+    cast(sum(case when u.state in ('held', 'settled') then u.minor else 0 end) as bigint) as minor
+from limit_use u join action a on a.tenant = u.home and a.id = u.action_id
+where u.home = :home and a.subject_id = :subject_id and u.limit_id = :limit_id
+    and u.bucket >= :oldest and u.state <> 'released'
+group by u.currency order by u.currency;

@@ -100,3 +100,8 @@ where tenant = :tenant and id = :id and status in ('acting', 'needs_customer')
         select 1 from action where action.tenant = :tenant and action.request_id = :id
             and action.status not in ('refused', 'rejected', 'expired', 'succeeded', 'failed',
                 'compensated'));
+
+-- A customer's newest ones, by one of their accounts.
+-- name: of_subject
+select * from request where tenant = :tenant and subject_id = :subject_id
+order by id desc limit :limit;

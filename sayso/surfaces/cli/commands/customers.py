@@ -1,0 +1,213 @@
+"""`sayso customers find|show|link|unlink|merge`."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+from sayso.sdk.client import Sayso
+from sayso.sdk.resources.tokens import Token
+from sayso.sdk.views.customer import (
+    CustomerDetailsView,
+    CustomerLinkView,
+    CustomerSummaryView,
+    LinkChangeView,
+)
+from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
+from sayso.surfaces.cli.output import Out, local_time
+from sayso.surfaces.cli.problem import OK
+from sayso.surfaces.cli.words import one_line
+from sayso.surfaces.cli.workspace import find_workspace, person_token, run
+
+T = TypeVar("T")
+
+app = typer.Typer(help="Who somebody is: find, show, link, unlink, merge.")
+
+AccountArgument = Annotated[
+    str, typer.Argument(metavar="ACCOUNT", help="With its provider, such as zendesk:7723.")
+]
+OtherArgument = Annotated[
+    str, typer.Argument(metavar="ACCOUNT", help="The other one, such as stripe:cus_9.")
+]
+ReasonOption = Annotated[
+    str, typer.Option("--reason", metavar="TEXT", help="How you know it, for whoever asks later.")
+]
+
+
+@app.command("find")
+def find_customers(
+    query: Annotated[
+        str,
+        typer.Argument(
+            metavar="WHOM",
+            help="An e-mail address, an account such as zendesk:7723, cst_…, act_… or req_….",
+        ),
+    ],
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Find customers; by an address at every provider, and the log says that you looked."""
+    out = Out(as_json=as_json)
+    found = _as_person(workspace, lambda sayso, by: sayso.customers.find(query, by=by, via="cli"))
+    if as_json:
+        out.document(found)
+        return OK
+    for one in found.items:
+        _head(out, one)
+        out.line()
+    if not found.items:
+        out.line("Nobody was found.")
+    for provider, problem in found.problems:
+        out.warn(f"{provider} could not be asked: {one_line(problem)}")
+    if found.cannot_search:
+        out.note(f"cannot be searched by an address: {', '.join(found.cannot_search)}")
+    return OK
+
+
+@app.command("show")
+def show_customer(
+    customer: Annotated[
+        str,
+        typer.Argument(metavar="CUSTOMER", help="An account, cst_…, act_… or req_…."),
+    ],
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Show accounts, what ties them, what was asked and done, and limits used."""
+    out = Out(as_json=as_json)
+    found = _as_person(workspace, lambda sayso, by: sayso.customers.show(customer, by=by))
+    if as_json:
+        out.document(found)
+    else:
+        _show(out, found)
+    return OK
+
+
+@app.command("link")
+def link_accounts(
+    account: AccountArgument,
+    other: OtherArgument,
+    reason: ReasonOption,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Say that two accounts are one customer's; money never moves by it without a yes."""
+    return _change(
+        workspace,
+        as_json,
+        lambda sayso, by: sayso.customers.link(account, other, reason=reason, by=by, via="cli"),
+    )
+
+
+@app.command("unlink")
+def unlink_accounts(
+    link: Annotated[str, typer.Argument(metavar="LINK", help="lnk_…, as `customers show` has it.")],
+    reason: ReasonOption,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """End a link; what had tied itself does not do so again."""
+    return _change(
+        workspace,
+        as_json,
+        lambda sayso, by: sayso.customers.unlink(link, reason=reason, by=by, via="cli"),
+    )
+
+
+@app.command("merge")
+def merge_customers(
+    customer: Annotated[
+        str, typer.Argument(metavar="CUSTOMER", help="cst_…, or an account of theirs.")
+    ],
+    other: Annotated[str, typer.Argument(metavar="CUSTOMER", help="The other one.")],
+    reason: ReasonOption,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Say that two customers are one; it is a link, and nothing is rewritten."""
+    return _change(
+        workspace,
+        as_json,
+        lambda sayso, by: sayso.customers.merge(customer, other, reason=reason, by=by, via="cli"),
+    )
+
+
+def _as_person(workspace: Path | None, work: Callable[[Sayso, Token], Awaitable[T]]) -> T:
+    """What comes of it, with the providers at hand, for the holder of the token at the keyboard."""
+    folder = find_workspace(workspace)
+    secret = person_token(folder)
+
+    async def inside() -> T:
+        async with Sayso.open(folder, mode="decide") as sayso:
+            by = await sayso.authentication.holder(secret, via="cli", own=True)
+            return await work(sayso, by)
+
+    return run(inside())
+
+
+def _change(
+    workspace: Path | None,
+    as_json: bool,
+    work: Callable[[Sayso, Token], Awaitable[LinkChangeView]],
+) -> int:
+    out = Out(as_json=as_json)
+    found = _as_person(workspace, work)
+    if as_json:
+        out.document(found)
+        return OK
+    done = "linked" if found.in_force else "not linked any more"
+    out.line(f"{found.link.accounts[0]} and {found.link.accounts[1]} are {done} ({found.link.id}).")
+    for one in found.customers:
+        out.line(f"  {one.id}: {', '.join(one.accounts)}")
+    out.line(f"{found.says[0].upper()}{found.says[1:]}.")
+    return OK
+
+
+def _head(out: Out, one: CustomerSummaryView) -> None:
+    out.line(f"{one_line(one.name) or 'no name known'}  {one.id or 'never seen here'}")
+    for account in one.accounts:
+        told = [account.account]
+        if account.name and account.name != one.name:
+            told.append(one_line(account.name))
+        if account.email:
+            verified = "verified" if account.email_verified else "not verified"
+            told.append(f"{one_line(account.email)} ({verified} by {account.provider})")
+        if account.problem:
+            told.append(f"could not be read: {one_line(account.problem)}")
+        out.line(f"  {'  '.join(told)}")
+    for link in one.links:
+        _link(out, link)
+
+
+def _link(out: Out, link: CustomerLinkView) -> None:
+    ends = f", until {local_time(link.until)[:16]}" if link.until else ""
+    only = f", in {link.request_id} alone" if link.request_id else ""
+    out.line(
+        f"  {link.id}: {link.accounts[0]} is {link.accounts[1]}, by {link.says}"
+        f" ({link.by}, {local_time(link.since)[:16]}{ends}{only})"
+    )
+    if link.reason:
+        out.line(f"    “{one_line(link.reason)}”")
+
+
+def _show(out: Out, found: CustomerDetailsView) -> None:
+    _head(out, found)
+    for title, is_open in (("open", True), ("past", False)):
+        shown = [one for one in found.solutions if one.open is is_open]
+        out.line(f"{title}:" if shown else f"{title}: nothing")
+        for one in shown:
+            out.line(
+                f"  {one.about}  {one.status.replace('_', ' ')}  {one.account}"
+                f"  {local_time(one.at)[:16]}"
+            )
+            for action in one.actions:
+                money = f" {action.amount}" if action.amount is not None else ""
+                out.line(
+                    f"    {action.id}  {action.action}{money}  {action.status.replace('_', ' ')}"
+                    f"  {action.account}"
+                )
+    for limit in found.limits:
+        out.line(f"limit {limit.limit}: {limit.used} {limit.window} (all accounts together)")
