@@ -174,7 +174,9 @@ def check_version(
     newest = known[-1].number
     if version > newest and not _takes_older_code(connection, version, newest):
         raise newer_version(version, newest)
-    if missing_steps(known, version, _ahead(connection, version), only_pre=True):
+    # A version that was set to zero is not what its own notes of what was applied say.
+    ahead = _ahead(connection, version) if version else frozenset[int]()
+    if missing_steps(known, version, ahead, only_pre=True):
         raise ConfigError(
             Code.STORE_VERSION,
             f"the database `{path.name}` has version {version}, this Sayso needs {newest}",
