@@ -407,6 +407,7 @@ def _lay_ground(
                 directory,
                 timers.first,
                 limits,
+                links.others,
             ),
             directory=directory,
             personal=personal,

@@ -397,6 +397,10 @@ PROMISES: dict[str, Promise] = {
         "lowered or put back as it was is not what the log's entries say, and nothing runs by it.",
         "invariant 12",
     ),
+    "limits:linked-accounts": Promise(
+        "A limit of customers counts every account that is linked to one now, whatever was tied "
+        "or untied meanwhile; nothing passes the cap by two accounts at once.",
+    ),
     "limits:windows": Promise(
         "A rolling limit is above its cap in no true window, and what is done later counts then.",
     ),

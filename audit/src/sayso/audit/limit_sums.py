@@ -17,6 +17,7 @@ from typing import Final, NamedTuple, cast
 
 import orjson
 
+from sayso.audit.authority.keyring import PREFIX
 from sayso.audit.entry import Entry
 from sayso.audit.event import Event
 from sayso.audit.fields import Fields, object_in
@@ -221,6 +222,14 @@ def _name(told: ToldUse, said: Fields) -> Name | None:
     return (str(said.get("limit")), str(said.get("currency")), key) if type(key) is str else None
 
 
+def providers_in(names: Iterable[Name]) -> Iterator[str]:
+    """The provider's account of each counter that is of a customer."""
+    for _, _, key in names:
+        provider, bar, whose = key.rpartition("|")
+        if bar and whose.startswith(PREFIX):
+            yield provider
+
+
 def _version(told: ToldUse) -> int:
     """By which version of the policy it was judged; 0 where nobody says."""
     judged = told.judged or told.data
@@ -277,11 +286,22 @@ class LimitSums:
     kept: dict[str, int] = field(default_factory=dict[str, int])
     newest: int = 0
     _sweep_at: int = _FIRST_SWEEP
+    _providers: set[str] | None = None
 
     @property
     def counts(self) -> bool:
         """Whether anything was ever reserved that may still matter."""
         return bool(self.sums or self.open)
+
+    @property
+    def providers(self) -> set[str]:
+        """Every provider's account for whose customers anything was counted; not to be changed.
+
+        Looked for once, and kept from then on: they are few, and customers are many.
+        """
+        if self._providers is None:
+            self._providers = set(providers_in(self.sums))
+        return self._providers
 
     def take(self, told: ToldUse, recall: Recall) -> None:
         """Count an entry that is part of the log."""
@@ -303,7 +323,11 @@ class LimitSums:
             self.sweep()
 
     def _add(self, delta: SumChange) -> None:
-        buckets = self.sums.setdefault(delta.name, {})
+        buckets = self.sums.get(delta.name)
+        if buckets is None:
+            buckets = self.sums[delta.name] = {}
+            if self._providers is not None:
+                self._providers.update(providers_in([delta.name]))
         place = delta.bucket, delta.mark
         count, minor = buckets.get(place, (0, 0))
         left = (count + delta.number, minor + delta.minor)

@@ -99,6 +99,14 @@ class Links:
                 raise _too_many(account)
         return tuple(sorted(found.values(), key=lambda link: link.id))
 
+    def others(self, reader: Reader, tenant: Tenant, account: str, now: int) -> tuple[LinkEnd, ...]:
+        """The customer's further accounts, by every link in force; in the order of their names.
+
+        Args and raises: as `of`.
+        """
+        ends = {end for link in self.of(reader, tenant, account, now) for end in link.ends}
+        return tuple(sorted((end for end in ends if end.account != account), key=_account_of))
+
     def get(self, reader: Reader, tenant: Tenant, link_id: str) -> AccountLink:
         """One link, in force or ended, by its row alone: what it says is for showing.
 
@@ -426,6 +434,10 @@ def _told(rows: Sequence[Row], now: int) -> Mapping[str, State]:
 def _in_time(state: Mapping[str, object], now: int) -> bool:
     until = state["until"]
     return not isinstance(until, int) or until > now
+
+
+def _account_of(end: LinkEnd) -> str:
+    return end.account
 
 
 def _end_of(row: Row) -> LinkEnd:

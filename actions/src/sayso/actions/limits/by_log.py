@@ -11,7 +11,7 @@ import orjson
 
 from sayso.actions.limits.definition import Of
 from sayso.actions.limits.limit_check import LimitCheck
-from sayso.actions.limits.usage import Used
+from sayso.actions.limits.usage import Used, sum_of
 from sayso.audit.authority.keyring import Keyring
 from sayso.audit.authority.log_directory import LogDirectory
 from sayso.audit.limit_sums import NOTHING, LoggedSum
@@ -70,29 +70,38 @@ class CountersByLog:
         tx: Transaction,
         about: Circumstances,
         looks: Sequence[LimitCheck],
-        stored: Sequence[Used],
+        stored: Sequence[Sequence[Used]],
     ) -> None:
-        """Hold what the rows of counters say against the log.
+        """Hold what the rows of counters say against the log, each account's by itself.
 
         Args:
-            stored: what is used of each by the rows, at this moment.
+            stored: for each look, what its counters hold by the rows, in the order of its places.
 
         Raises:
             IntegrityError: `tampered`, before anything is judged by it.
         """
         assert about.home is not None, "only of limits that are in force"
-        asked = [self._asked(tx, about, look) for look in looks]
+        counted = [
+            one for look, rows in zip(looks, stored, strict=True) for one in _by_account(look, rows)
+        ]
+        asked = [self._asked(tx, about, look, whose) for look, whose, _ in counted]
         said = self._used(tx, about.row.tenant, about.home, asked)
-        for look, rows, log in zip(looks, stored, said, strict=True):
+        for (look, _, rows), log in zip(counted, said, strict=True):
             if log is not None and (rows.count < log.number or rows.minor < log.minor):
                 raise _lowered(look, rows, log.number, log.minor)
 
-    def _asked(self, tx: Transaction, about: Circumstances, look: LimitCheck) -> AskedSum:
+    def providers(self, tx: Transaction, tenant: Tenant) -> set[str]:
+        """Every provider's account for whose customers the log has counted anything."""
+        return self._directory.follower.limits(tx, tenant).providers()
+
+    def _asked(
+        self, tx: Transaction, about: Circumstances, look: LimitCheck, whose: str | None
+    ) -> AskedSum:
         window = look.limit.window
         return AskedSum(
             limit=look.limit.id,
             currency=look.place.currency,
-            keys=partial(self._keys, tx, about, look),
+            keys=partial(self._keys, tx, about, look, whose),
             oldest=look.oldest,
             kept=0 if window is None else 2 * (window.longest() // _MICROSECOND),
             across=look.limit.across,
@@ -104,8 +113,17 @@ class CountersByLog:
         return self._keyring.seal_row(_bytes(about, look, _period(look, look.bucket)))
 
     def _keys(
-        self, tx: Transaction, about: Circumstances, look: LimitCheck, tenant: Tenant
+        self,
+        tx: Transaction,
+        about: Circumstances,
+        look: LimitCheck,
+        whose: str | None,
+        tenant: Tenant,
     ) -> Iterator[str]:
+        if whose is not None:
+            for provider in self.providers(tx, tenant):
+                yield f"{provider}|{whose}"
+            return
         match look.limit.of:
             case Of.CUSTOMER:
                 known = self._personal.known_as(tx, tenant, about.row.subject.id)
@@ -168,6 +186,18 @@ class CountersByLog:
 def provider_of(about: Circumstances) -> str:
     """Which account of which provider acts."""
     return f"{about.row.name.partition('.')[0]}|{about.resolved.account.partition(' (')[0]}"
+
+
+def _by_account(
+    look: LimitCheck, rows: Sequence[Used]
+) -> Iterator[tuple[LimitCheck, str | None, Used]]:
+    """What is used by each account, with the log's name of every one but the action's own."""
+    yield look, None, rows[0]
+    at = 1
+    for other in look.beside:
+        end = at + len(other.places)
+        yield look, other.pseudonym, sum_of(rows[at:end])
+        at = end
 
 
 def _period(look: LimitCheck, bucket: int) -> int:

@@ -22,7 +22,7 @@ class Of(StrEnum):
     """Whose use is counted together."""
 
     CUSTOMER = "customer"
-    """Of one provider account, as the provider knows them."""
+    """One person or company, over all accounts that are linked to theirs now."""
     INSTRUMENT = "instrument"
     """Where the money goes, such as a card."""
     TOKEN = "token"  # noqa: S105  (a word, not a secret)

@@ -15,6 +15,7 @@ from sayso.actions.limits.usage import (
     put_counter,
     put_uses,
     read_used,
+    sum_of,
 )
 from sayso.actions.model.action_row import ActionRow
 from sayso.actions.model.status import Status
@@ -90,7 +91,7 @@ class LimitsFollowing:
         if self.log is None or not level or not _is_news(tx, look, level):
             return
         limit = look.limit
-        [used] = read_used(tx, [(look.place, look.oldest)])
+        used = sum_of(read_used(tx, [(place, look.oldest) for place in look.places]))
         data: dict[str, Json] = {
             **_said(Planned(action_id=self.row.id, check=look), self.row),
             "of": limit.of.value,

@@ -11,12 +11,24 @@ from sayso.actions.policy.calendar import Calendar
 from sayso.money import Money
 
 
+class BesideCounted(NamedTuple):
+    """The counters of another account of the same customer.
+
+    Attributes:
+        pseudonym: how the log names it.
+    """
+
+    pseudonym: str
+    places: tuple[CounterKey, ...]
+
+
 class LimitCheck(NamedTuple):
     """One limit, as an action meets it.
 
     Attributes:
         oldest: the first bucket of its window.
         used: by others, in its window. minor: what the action would add.
+        beside: counters that count with its own: of accounts that are the same customer's now.
         unknown_currency: it is in a currency that the limit does not name, which is over.
         counter: the log's own name of the counter, where an entry must not say its key.
     """
@@ -29,6 +41,12 @@ class LimitCheck(NamedTuple):
     unknown_currency: bool = False
     used: Used = NOTHING
     counter: str = ""
+    beside: tuple[BesideCounted, ...] = ()
+
+    @property
+    def places(self) -> tuple[CounterKey, ...]:
+        """Every counter that counts, its own first."""
+        return (self.place, *(place for other in self.beside for place in other.places))
 
     @property
     def currency(self) -> str:

@@ -11,18 +11,23 @@ import hashlib
 import hmac
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from typing import cast
 
+from sayso.actions.customers.link import LinkEnd
 from sayso.actions.limits.by_log import CountersByLog, provider_of
 from sayso.actions.limits.definition import Limit, LimitSet, Of
 from sayso.actions.limits.following import HOLDING, LimitsFollowing
 from sayso.actions.limits.limit_check import LimitCheck, Planned
+from sayso.actions.limits.linked import CustomerKeys, with_linked
 from sayso.actions.limits.usage import (
     CARDS,
     CounterKey,
     Used,
     Why,
     read_used,
+    sum_of,
     uses_of,
 )
 from sayso.actions.model.action_row import ActionRow
@@ -51,6 +56,7 @@ class Circumstances:
         approver: who says yes; empty but for limits of approvers.
         home: the tenant whose log tells of the policy; empty for no policy of any log. None where
             counters are filled, and there is nothing yet that the log would say of them.
+        beside: the customer's other accounts, by the links in force.
     """
 
     limits: LimitSet
@@ -61,6 +67,7 @@ class Circumstances:
     now: int
     approver: str = ""
     home: Tenant | None = None
+    beside: tuple[LinkEnd, ...] = ()
 
 
 class LimitReservations:
@@ -121,9 +128,14 @@ class LimitReservations:
         Raises:
             IntegrityError: `tampered`, where a counter holds less than its entries say.
         """
-        stored = read_used(reader, [(look.place, look.oldest) for look in looks])
+        looks = self._with_linked(reader, about, looks)
+        rows = iter(
+            read_used(reader, [(place, look.oldest) for look in looks for place in look.places])
+        )
+        by_account = [list(islice(rows, len(look.places))) for look in looks]
         if looks and self._told is not None and about.home is not None and reader.writes:
-            self._told.check(cast("Transaction", reader), about, looks, stored)
+            self._told.check(cast("Transaction", reader), about, looks, by_account)
+        stored = map(sum_of, by_account)
         others = [
             one.check
             for one in _tentative(reader)
@@ -132,10 +144,22 @@ class LimitReservations:
         found: list[LimitCheck] = []
         for look, used in zip(looks, stored, strict=True):
             for other in others:
-                if other.place == look.place and other.bucket >= look.oldest:
+                if other.place in look.places and other.bucket >= look.oldest:
                     used = Used(count=used.count + 1, minor=used.minor + other.minor)
             found.append(look._replace(used=used))
         return found
+
+    def _with_linked(
+        self, reader: Reader, about: Circumstances, looks: Sequence[LimitCheck]
+    ) -> Sequence[LimitCheck]:
+        """The same with the counters of the customer's other accounts."""
+        if not about.beside:
+            return looks
+        providers = {provider_of(about)}
+        if self._told is not None and reader.writes:
+            providers |= self._told.providers(cast("Transaction", reader), about.row.tenant)
+        keys = CustomerKeys(providers=providers, hashed=partial(self._hashed, reader))
+        return with_linked(reader, about.row.tenant, looks, about.beside, keys)
 
     def _counted(self, reader: Reader, about: Circumstances, limit: Limit) -> Iterator[LimitCheck]:
         """What the action would use of a limit, before anybody has looked how much is used."""

@@ -56,6 +56,14 @@ class Used:
 NOTHING = Used(count=0, minor=0)
 
 
+def sum_of(used: Iterable[Used]) -> Used:
+    """All together."""
+    count = minor = 0
+    for one in used:
+        count, minor = count + one.count, minor + one.minor
+    return Used(count=count, minor=minor)
+
+
 def read_used(reader: Reader, places: Sequence[tuple[CounterKey, int]]) -> list[Used]:
     """What is used of each, held and settled together.
 

@@ -14,6 +14,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
+from sayso.actions.customers.link import LinkEnd
 from sayso.actions.model.definition import Action, Subject
 from sayso.actions.model.snapshot import Resolved
 
@@ -44,17 +45,19 @@ class Approver:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """What the ledger knows about this subject and this action, without the one in question.
+    """What the ledger knows about this customer and this action, without the one in question.
 
     Read in the transaction that stores the judgement: same tenant, the last `HISTORY_DAYS` days.
 
     Attributes:
         count_30d: how many wait for people, are approved, running, unknown, succeeded or stale.
         amount_30d_minor: their sum in this action's currency, in minor units.
+        beside: the customer's other accounts, by the links in force, which are counted as well.
     """
 
     count_30d: int
     amount_30d_minor: int
+    beside: tuple[LinkEnd, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,15 +25,14 @@ from sayso.actions.model.snapshot import Resolved
 from sayso.actions.model.status import Status
 from sayso.actions.policy.active import LoadedPolicy, Policies
 from sayso.actions.policy.base import (
-    HISTORY_DAYS,
     Approver,
-    History,
     Judgement,
     Outcome,
     Policy,
     PolicyQuestion,
 )
 from sayso.actions.policy.card import Card, build_card
+from sayso.actions.policy.history import Others, history_params, read_history
 from sayso.actions.policy.signs import (
     Amounts,
     Seen,
@@ -54,13 +53,12 @@ from sayso.audit.rules.quorum import covers
 from sayso.errors import Code, RefusedError, RetryableError
 from sayso.frozen import replace
 from sayso.ids import Entropy, Tenant, from_micros
-from sayso.store.base import Reader, SqlValue, Transaction, integer
+from sayso.store.base import Reader, Transaction
 
 if TYPE_CHECKING:
     from sayso.actions.rollout.dials import Staged  # brings Cedar along
 
 _REMEMBERED = 10_000
-_HISTORY_MICROS = HISTORY_DAYS * 24 * 3600 * 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +94,7 @@ class Evaluator:
         first_look: after how long a card that nobody decides about is looked at first, when that
             is before the end of `approval_time`.
         limits: keeps what is used of limits; the same one as the ledger's.
+        others: a customer's other accounts, by the links in force; see `Links.others`.
     """
 
     def __init__(
@@ -107,8 +106,10 @@ class Evaluator:
         directory: Directory,
         first_look: timedelta | None = None,
         limits: LimitReservations | None = None,
+        others: Others | None = None,
     ) -> None:
         self._entropy = entropy
+        self._others = others
         self._directory = directory
         self._limits = LimitChecks(limits or LimitReservations())
         self._stages = StageChecks()
@@ -149,7 +150,7 @@ class Evaluator:
             action=self._registry.action(row.name),
             subject=row.subject,
             resolved=resolved,
-            history=_history(reader, row, resolved, now),
+            history=read_history(reader, row, resolved, now, self._others),
             planner=row.planner,
             at=from_micros(now),
             undoes=row.undoes is not None and takes_back(reader, self._registry, row),
@@ -171,7 +172,7 @@ class Evaluator:
     def ahead(self, tx: Transaction, row: ActionRow, resolved: Resolved, now: int) -> None:
         """Say that it will be judged next, at this very moment; see `Reader.ahead`."""
         self._policies.ahead(tx, row.tenant)
-        tx.ahead("action.history", **_history_params(row, resolved, now))
+        tx.ahead("action.history", **history_params(row, resolved, now))
         self._limits.ahead(tx)
 
     def permits(
@@ -329,7 +330,7 @@ class Evaluator:
         asked = judgement.outcome is Outcome.ASK
         if asked or (approvers and status is Status.APPROVED):
             expires_at = now + self._approval_micros if until is None else until
-            earlier = earlier_of(reader, row, now)
+            earlier = earlier_of(reader, row, now, question.history.beside)
             seen = Seen(
                 action=question.action,
                 resolved=resolved,
@@ -502,6 +503,7 @@ def _about(
         resolved=question.resolved,
         now=now,
         home=loaded.home if loaded.number else Tenant(""),
+        beside=question.history.beside,
     )
 
 
@@ -574,22 +576,3 @@ def _due(status: Status, first_look_at: int, now: int) -> int | None:
             return now
         case _:
             return None
-
-
-def _history_params(row: ActionRow, resolved: Resolved, now: int) -> dict[str, SqlValue]:
-    return {
-        "tenant": row.tenant,
-        "subject_id": row.subject.id,
-        "name": row.name,
-        "currency": None if resolved.amount is None else resolved.amount.currency,
-        "since": now - _HISTORY_MICROS,
-        "but": row.id,
-    }
-
-
-def _history(reader: Reader, row: ActionRow, resolved: Resolved, now: int) -> History:
-    found = reader.one("action.history", **_history_params(row, resolved, now))
-    assert found is not None, "an aggregate always has a row"
-    return History(
-        count_30d=integer(found, "count"), amount_30d_minor=integer(found, "amount_minor")
-    )

@@ -10,7 +10,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import islice
 
+from sayso.actions.customers.link import LinkEnd
 from sayso.actions.model.action_row import ActionRow, read_action, requesters_of
 from sayso.actions.model.definition import Action, Assurance, Effect, FactValue
 from sayso.actions.model.snapshot import Resolved
@@ -115,9 +117,20 @@ class Seen:
         return self.resolved.facts.get(name)
 
 
-def earlier_of(reader: Reader, row: ActionRow, now: int) -> list[Earlier]:
-    """A customer's actions of the last 90 days, the newest first, without this one's plan."""
-    return [_read(one) for one in reader.all("sign.of_subject", **_earlier_params(row, now))]
+def earlier_of(
+    reader: Reader, row: ActionRow, now: int, beside: Sequence[LinkEnd] = ()
+) -> list[Earlier]:
+    """A customer's actions of the last 90 days, the newest first, without this one's plan.
+
+    Args:
+        beside: their other accounts, whose actions are theirs as well.
+    """
+    own = _earlier_params(row, now)
+    found = reader.all("sign.of_subject", **own)
+    for end in beside:
+        found += reader.all("sign.of_subject", **{**own, "subject_id": end.account})
+    newest = sorted(map(_read, found), key=lambda one: -one.at) if beside else map(_read, found)
+    return list(islice(newest, MOST_ROWS))
 
 
 def ahead_of_earlier(reader: Reader, row: ActionRow, now: int) -> None:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sayso.audit.limit_sums import LimitSums, LoggedSum, Name, Recall, ToldUse, UnsignedSums
+from sayso.audit.limit_sums import (
+    LimitSums,
+    LoggedSum,
+    Name,
+    Recall,
+    ToldUse,
+    UnsignedSums,
+    providers_in,
+)
 from sayso.audit.log import AuditLog
 from sayso.ids import Tenant
 from sayso.store.base import Reader, Transaction, integer, text
@@ -83,6 +91,11 @@ class LimitsNow:
     def counts(self) -> bool:
         """Whether anything was ever reserved."""
         return self.sums.counts or bool(self.ahead.deltas)
+
+    def providers(self) -> set[str]:
+        """Every provider's account for whose customers anything was counted."""
+        known = self.sums.providers
+        return known | set(providers_in(delta.name for delta in self.ahead.deltas))
 
     def used(self, name: Name, oldest: int, since: int) -> LoggedSum:
         """What is used of a counter, from a bucket and a version of the policy on."""

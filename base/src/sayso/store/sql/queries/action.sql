@@ -132,7 +132,24 @@ where tenant = :tenant and subject_id = :subject_id and call_key is not null
 select count(*) as count,
     cast(coalesce(sum(
         case when coalesce(currency, '') = coalesce(:currency, '') then amount_minor else 0 end), 0)
-        as bigint) as amount_minor
+        as bigint) as amount_minor,
+    -- Whether anything ever told of a link of the account, row or entry, as in `link.of_account`.
+    case when exists (select 1 from customer_link
+            where tenant = :tenant and ended_at is null and account
+                = (select pseudonym from subject where tenant = :tenant and id = :subject_id))
+        or exists (select 1 from customer_link
+            where tenant = :tenant and ended_at is null and other
+                = (select pseudonym from subject where tenant = :tenant and id = :subject_id))
+        or exists (select 1 from log_entry
+            where tenant = :tenant and substr(body, 1, 8) = '{"actor"'
+                and instr(body, '"linked_with":"') > 0 and subject
+                = (select pseudonym from subject where tenant = :tenant and id = :subject_id))
+        or exists (select 1 from log_entry
+            where tenant = :tenant and substr(body, 1, 8) = '{"actor"'
+                and instr(body, '"linked_with":"') > 0
+                and substr(body, instr(body, '"linked_with":"') + 15, 28) = (select pseudonym || ''
+                    from subject where tenant = :tenant and id = :subject_id))
+        then 1 else 0 end as linked
 from action
 where tenant = :tenant and subject_id = :subject_id and name = :name and created_at >= :since
     and id <> :but

@@ -49,6 +49,13 @@ set bucket = excluded.bucket, minor = excluded.minor, state = excluded.state,
 select * from limit_use where home = :home and action_id = :action_id
 order by revision, limit_id, key, currency;
 
+-- By which keys a customer's account is counted: what was filled stands in no entry.
+-- name: keys_of
+select distinct u.limit_id, u.key from action a
+join limit_use u on u.home = a.tenant and u.action_id = a.id
+where a.tenant = :tenant and a.subject_id = :account and u.tenant = :tenant
+order by u.limit_id, u.key;
+
 -- What an earlier limit of this name has counted.
 -- name: drop_uses
 delete from limit_use where limit_id = :limit_id;

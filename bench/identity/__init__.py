@@ -1,0 +1,1 @@
+"""Whose is it: colliding ids over five connectors, and one solution over three that are killed."""
