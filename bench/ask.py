@@ -99,12 +99,18 @@ class Relay:
 
     def rounds(self) -> int:
         """The longest chain of requests of which none overlaps; forgets them."""
-        count, until = 0, 0.0
-        for began, ended in sorted(self.times, key=lambda one: one[1]):
-            if began >= until:
-                count, until = count + 1, ended
+        count = longest_chain(self.times)
         self.times.clear()
         return count
+
+
+def longest_chain(times: Sequence[tuple[float, float]]) -> int:
+    """So many at most came one after the other; each begins and ends."""
+    count, until = 0, 0.0
+    for began, ended in sorted(times, key=lambda one: one[1]):
+        if began >= until:
+            count, until = count + 1, ended
+    return count
 
 
 _PASSED = frozenset({"content-type", "request-id", "stripe-version"})

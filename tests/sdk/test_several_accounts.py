@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import fields
 from pathlib import Path
+from typing import ClassVar, TypeVar
 
 import pytest
 from sdk.customers import MAIN
 from support.shop_workspace import FOLLOWS, make_shop_workspace
-from support.trio import Trio, make_trio
+from support.trio import Place, Trio, make_trio
 
+from bench.ask import longest_chain
 from sayso.actions.approvals.decision import Decision, DecisionChoice
-from sayso.actions.model.definition import Action, Subject
+from sayso.actions.model.definition import Action, Args, Subject
 from sayso.actions.model.plan import Handoff, OnFailure, Plan, Step
+from sayso.actions.model.snapshot import Record, Resolved
 from sayso.agent.base import Handles, Message
 from sayso.audit.verifier.verification import Verdict
+from sayso.connectors.person import Person
 from sayso.errors import Code, RefusedError
 from sayso.json import JsonObject, JsonValue
 from sayso.money import Money
@@ -60,6 +67,7 @@ async def say_yes(sayso: Sayso, asked: ActionView) -> None:
     )
 
 
+T = TypeVar("T")
 WORDS = "Please cancel order o_ada, refund $20.00 of payment p1 and answer ticket t1"
 PLAYBOOKS = {
     "cancel": ("order", "store.cancel", "", ["cancel*"]),
@@ -304,3 +312,45 @@ async def test_a_no_of_a_later_provider_takes_back_what_an_earlier_one_did(tmp_p
         assert states["store.reopen"] == "succeeded"
     assert [one.action for one in trio.store.done] == ["store.cancel", "store.reopen"]
     assert trio.pay.done == trio.desk.done == []
+
+
+class Noted(Place):
+    """Answers after a while, and notes when."""
+
+    times: ClassVar[list[tuple[float, float]]] = []
+
+    async def _noting(self, work: Awaitable[T]) -> T:
+        began = time.monotonic()
+        await asyncio.sleep(0.05)
+        found = await work
+        self.times.append((began, time.monotonic()))
+        return found
+
+    async def resolve(self, action: Action, args: Args, subject: Subject) -> Resolved:
+        return await self._noting(super().resolve(action, args, subject))
+
+    async def list_records(self, subject: Subject) -> Sequence[Record]:
+        return await self._noting(super().list_records(subject))
+
+    async def person_of(self, subject: Subject) -> Person:
+        return await self._noting(super().person_of(subject))
+
+
+async def test_three_connectors_cost_three_rounds(tmp_path: Path) -> None:
+    """What ties accounts is read while their objects are, and again while the steps are."""
+    trio = tied()
+    trio.desk.person("7723", ids={"external_id": "cus_ada", "shop": "1001"})
+    places = [
+        Noted(**{one.name: getattr(place, one.name) for one in fields(place)}) for place in trio.all
+    ]
+    noted = Trio(*places)
+    links = {"desk.external_id": "pay", "desk.shop": "store"}
+    rounds: list[int] = []
+    async with opened(tmp_path, noted, Whole(2_000), links=links, by_email=False) as sayso:
+        for number in (1, 2):
+            Noted.times.clear()
+            asked = await sayso.ask("desk:7723", WORDS, idempotency_key=f"k{number}")
+            assert asked.actions
+            rounds.append(longest_chain(Noted.times))
+    assert rounds[0] <= 3
+    assert rounds[1] <= 2

@@ -11,6 +11,7 @@ from sayso.actions.customers.accounts import Accounts
 from sayso.actions.model.definition import Subject
 from sayso.actions.model.snapshot import Record
 from sayso.errors import Code, RefusedError
+from sayso.frozen import replace
 from sayso.ids import Tenant
 
 if TYPE_CHECKING:
@@ -34,8 +35,8 @@ class CustomerRecords:
     ) -> Sequence[Record]:
         """The customer's objects, those of the account that they wrote from first.
 
-        Accounts that were known before are read at the same time as what ties them, so that a
-        customer of several costs no round more; what is not theirs any more is dropped.
+        Each account is listed as soon as something names it, at the same time as what ties them is
+        read; what is not theirs in the end, or not any more, is dropped.
 
         Args:
             request_id: in which they write.
@@ -45,17 +46,24 @@ class CustomerRecords:
         """
         if not self.accounts.may_differ:
             return await self.records.list_records(writer)
-        known = (await self.accounts.known(tenant, writer, request_id)).subjects
-        customer, listed = await asyncio.gather(
-            self.accounts.of(tenant, writer, request_id),
-            asyncio.gather(*map(self._listed, known)),
-        )
-        found = dict(zip((one.id for one in known), listed, strict=True))
-        more = [one for one in customer.subjects if one.id not in found]
-        found |= zip(
-            (one.id for one in more), await asyncio.gather(*map(self._listed, more)), strict=True
-        )
-        answers = [found[one.id] for one in customer.subjects]
+        listed: dict[str, asyncio.Task[Sequence[Record] | RefusedError]] = {}
+
+        def begin(account: str) -> None:
+            if account not in listed:
+                one = replace(writer, id=account)
+                listed[account] = asyncio.ensure_future(self._listed(one))
+
+        try:
+            for one in (await self.accounts.known(tenant, writer, request_id)).subjects:
+                begin(one.id)
+            customer = await self.accounts.of(tenant, writer, request_id, begin)
+            for one in customer.subjects:
+                begin(one.id)
+            answers = [await listed[one.id] for one in customer.subjects]
+        finally:
+            for task in listed.values():
+                task.cancel()
+            await asyncio.gather(*listed.values(), return_exceptions=True)
         records = [record for one in answers if not isinstance(one, RefusedError) for record in one]
         unknown = next((one for one in answers if isinstance(one, RefusedError)), None)
         if unknown is not None and not records:

@@ -6,7 +6,7 @@ each time and never believed from storage; what people and codes have said stand
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -109,12 +109,18 @@ class Accounts:
         return len(self.names.providers) > 1
 
     async def of(
-        self, tenant: Tenant, writer: Subject, request_id: str | None = None
+        self,
+        tenant: Tenant,
+        writer: Subject,
+        request_id: str | None = None,
+        found_one: Callable[[str], None] = lambda account: None,
     ) -> CustomerAccounts:
         """The customer as everything says it now.
 
         Args:
             request_id: in which they write: a code counts in its own conversation alone.
+            found_one: told each account that something names, while more is read; whether it is
+                the customer's is said by the answer.
 
         Raises:
             RetryableError: a provider cannot be read now.
@@ -126,7 +132,7 @@ class Accounts:
         known = await self._store.read(
             lambda reader: self._links.of(reader, tenant, writer.id, now), brief=True
         )
-        seen = await self._evidence.look(writer.id, known)
+        seen = await self._evidence.look(writer.id, known, found_one)
         gone = [link for link in known if has_gone(link, seen)]
         new = not_known(seen.edges.values(), known, gone)
         if new:

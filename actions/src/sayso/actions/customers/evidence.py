@@ -6,7 +6,7 @@ Nothing here is believed from storage, and nothing is kept: who a customer is st
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -151,8 +151,17 @@ class AccountEvidence:
         """How account ids are read and written."""
         return self.people.accounts
 
-    async def look(self, writer: str, known: Sequence[AccountLink]) -> EvidenceSeen:
-        """Read everybody who is known or found to be the customer, a round for each hop."""
+    async def look(
+        self,
+        writer: str,
+        known: Sequence[AccountLink],
+        found_one: Callable[[str], None] = lambda account: None,
+    ) -> EvidenceSeen:
+        """Read everybody who is known or found to be the customer, a round for each hop.
+
+        Args:
+            found_one: told each account that was not known, as soon as it is found.
+        """
         seen = EvidenceSeen()
         component = set(accounts_in(known, writer))
         frontier = set(component)
@@ -167,6 +176,8 @@ class AccountEvidence:
             reachable = {account for edge in seen.edges.values() for account in edge.pair}
             frontier = reachable - component
             component |= frontier
+            for account in sorted(frontier):
+                found_one(account)
         return seen
 
     async def _person(self, account: str) -> PersonSeen | None:
