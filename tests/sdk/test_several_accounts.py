@@ -345,12 +345,8 @@ async def test_three_connectors_cost_three_rounds(tmp_path: Path) -> None:
     ]
     noted = Trio(*places)
     links = {"desk.external_id": "pay", "desk.shop": "store"}
-    rounds: list[int] = []
     async with opened(tmp_path, noted, Whole(2_000), links=links, by_email=False) as sayso:
-        for number in (1, 2):
-            Noted.times.clear()
-            asked = await sayso.ask("desk:7723", WORDS, idempotency_key=f"k{number}")
-            assert asked.actions
-            rounds.append(longest_chain(Noted.times))
-    assert rounds[0] <= 3
-    assert rounds[1] <= 2
+        Noted.times.clear()
+        asked = await sayso.ask("desk:7723", WORDS)
+        assert {one.status for one in asked.actions} == {"succeeded"}
+    assert longest_chain(Noted.times) <= 3
