@@ -144,6 +144,10 @@ def encode(answer: Response) -> bytes:
     return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + answer.body
 
 
+_ACCEPTING_TURNS = 3
+"""So many turns of the loop an accepted caller takes to become a connection."""
+
+
 class Wire:
     """Serves one listening socket.
 
@@ -160,6 +164,11 @@ class Wire:
         server = await asyncio.start_server(self._connected, sock=listener, limit=_MAX_HEAD)
         async with server:
             await stop.wait()
+            # NOTE: a caller whom the loop has just accepted has no connection yet, and a server
+            # that is closed gives them none: their socket would be left to the garbage collector.
+            asyncio.get_running_loop().remove_reader(listener)
+            for _ in range(_ACCEPTING_TURNS):
+                await asyncio.sleep(0)
             server.close()
             for task in tuple(self._connections):
                 task.cancel()
