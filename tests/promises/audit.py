@@ -246,6 +246,11 @@ PROMISES: dict[str, Promise] = {
     "subjects:erased": Promise(
         "A customer is erased from every row, and the log still verifies.", "invariant 8"
     ),
+    "subjects:every-account": Promise(
+        "An erasure, a hold and an access request are about every account that is linked to a "
+        "customer's, name each, and take all of them or none.",
+        "invariant 8",
+    ),
     "subjects:texts": Promise(
         "What is declared personal is blank after an erasure, and stands in no entry.",
         "invariant 8",

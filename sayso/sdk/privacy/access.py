@@ -86,11 +86,17 @@ def gather_subject(
 
 
 def counts_of(found: Mapping[str, Any]) -> dict[str, int]:
-    """How many of each kind a gathered customer has."""
+    """How many of each kind a gathered account has."""
     return {
         name: len(found[name])
         for name in ("requests", "actions", "approvals", "stops", "links", "texts", "entries")
     }
+
+
+def counts_of_all(found: Mapping[str, Any]) -> dict[str, int]:
+    """The same over all accounts of a customer; what stands in two of them counts in both."""
+    each = [counts_of(one) for one in (found, *found["beside"])]
+    return {name: sum(counts[name] for counts in each) for name in each[0]}
 
 
 def nothing_held() -> RefusedError:

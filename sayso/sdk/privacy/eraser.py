@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -29,7 +30,7 @@ from sayso.audit.atomic_files import sync_folder
 from sayso.audit.authority.by import By
 from sayso.audit.customer_links import ERASED
 from sayso.audit.erasure import ErasureOrder, ErasureRow, Erasures, erasure_of_row
-from sayso.errors import Code, ConfigError
+from sayso.errors import Code, ConfigError, RefusedError
 from sayso.ids import Clock, Tenant, to_micros
 from sayso.store.base import Reader, Scrubbed, Store, Transaction, text
 from sayso.store.private_files import make_private_folder
@@ -138,14 +139,20 @@ class Eraser:
     listed: ErasedList
     passing: Callable[[str], None] = lambda step: None
 
-    async def erase(self, order: ErasureOrder) -> ErasureRow | None:
-        """Erase a customer; None when nothing is held under that id.
+    async def erase(self, order: ErasureOrder, *, only: bool = False) -> list[ErasureRow]:
+        """Erase a customer with every account that is linked; empty when nothing is held.
+
+        Args:
+            only: the one account, of a link that is wrong.
+
+        Returns:
+            The erasure of the account that was asked for, and then those of the others.
 
         Raises:
-            RefusedError: `legal_hold`, `subject_in_use`.
+            RefusedError: `legal_hold`, `subject_in_use`, for any of them; nothing is erased then.
         """
-        begun = await self.store.write(partial(self._begin, order=order))
-        return None if begun is None else await self.resume(begun)
+        begun = await self.store.write(partial(self._begin, order=order, only=only))
+        return [await self.resume(row) for row in begun]
 
     async def resume(self, row: ErasureRow) -> ErasureRow:
         """Take an erasure from where it is to its end."""
@@ -183,23 +190,33 @@ class Eraser:
             return await self.store.scrub(rewrite=rewrite)
         return False
 
-    def _begin(self, tx: Transaction, order: ErasureOrder) -> ErasureRow | None:
+    def _begin(self, tx: Transaction, order: ErasureOrder, only: bool) -> list[ErasureRow]:
         known = self.erasures.known(tx, order)
         if known is not None:
-            return known
-        tenant, subject = order.tenant, order.subject_id
-        if not self.erasures.holds_something(tx, tenant, subject):
-            return None
-        self.erasures.check_free(tx, order)
-        check_at_rest(tx, tenant, subject)
-        check_unplanned(tx, tenant, subject, to_micros(self.clock.now()))
-        # INVARIANT: nothing that could still run is left when the key goes.
-        ended = self.open_actions.end(tx, tenant, subject)
-        ended += end_requests(tx, self.requests, tenant, subject)
+            return [known, *self.erasures.beside(tx, known)]
+        tenant, now = order.tenant, to_micros(self.clock.now())
+        if not self.erasures.holds_something(tx, tenant, order.subject_id):
+            return []
+        linked = self.links.person(tx, tenant, order.subject_id, now)
+        others = [order.of_account(end.account, end.pseudonym) for end in linked]
+        # INVARIANT: what keeps any account keeps them all, also from whoever names one alone.
+        for one in (order, *others):
+            with _named(order, one):
+                self.erasures.check_free(tx, one)
+        erased = [order] if only else [order, *others]
+        for one in erased:
+            with _named(order, one):
+                check_at_rest(tx, tenant, one.subject_id)
+                check_unplanned(tx, tenant, one.subject_id, now)
+        # INVARIANT: nothing that could still run is left when the keys go.
+        ended = {one: self.open_actions.end(tx, tenant, one.subject_id) for one in erased}
         by = By(actor=order.by, credential=order.credential, via=order.via)
-        now = to_micros(self.clock.now())
-        self.links.end_all(tx, tenant, subject, why=ERASED, by=by, now=now)
-        return self.erasures.begin(tx, order, ended)
+        for one in erased:
+            ended[one] += end_requests(tx, self.requests, tenant, one.subject_id)
+            self.links.end_all(tx, tenant, one.subject_id, why=ERASED, by=by, now=now)
+        beside = [self.erasures.begin(tx, one, ended[one]) for one in erased[1:]]
+        first = self.erasures.begin(tx, order, ended[order], [row.id for row in beside])
+        return [first, *beside]
 
     def _texts(self, tx: Transaction, row: ErasureRow) -> int:
         return self.erasures.delete_texts(tx, row, BATCH)
@@ -214,6 +231,22 @@ class Eraser:
         self.passing("requests")
         await store.write(lambda tx: blank_stops(tx, mark, subject_id))
         self.passing("stops")
+
+
+@contextmanager
+def _named(order: ErasureOrder, one: ErasureOrder) -> Generator[None]:
+    """Have a refusal because of another account say which it is."""
+    try:
+        yield
+    except RefusedError as error:
+        if one is order:
+            raise
+        raise RefusedError(
+            error.code,
+            f"`{one.subject_id}` is the same customer's, and {error.message}",
+            next_step=f"{error.next_step}; or end the link, where it is wrong",
+            detail=error.detail,
+        ) from error
 
 
 def _under_way(reader: Reader) -> list[ErasureRow]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from sayso.actions.model.digest import storable
 from sayso.audit.authority.rewrap import rewrap
 from sayso.audit.entry import Entry, EntryKind
 from sayso.audit.erasure import ErasureOrder, check_reason, erasure_of_row, read_erasure
-from sayso.audit.holds import HoldCall, hold_of_row, read_hold
+from sayso.audit.holds import HoldCall, HoldRow, hold_of_row, read_hold
 from sayso.audit.retention_clock import agreed_time
 from sayso.errors import Code, ConfigError, RefusedError, SaysoError
 from sayso.ids import Tenant, rfc3339, to_micros
@@ -30,7 +31,7 @@ from sayso.sdk.privacy.views import (
 from sayso.sdk.resources.base import Resource, cursor_of, page_of
 from sayso.sdk.resources.people import check_keeper, check_role, roles_of
 from sayso.sdk.resources.tokens import Scope, Token
-from sayso.store.base import text
+from sayso.store.base import Transaction, text
 
 if TYPE_CHECKING:
     from sayso.sdk.container import Container
@@ -58,11 +59,15 @@ class Privacy(Resource):
         by: Token,
         key: str | None = None,
         rewrite: bool = False,
+        only: bool = False,
         via: str = "sdk",
     ) -> ErasureView:
         """Erase a customer: the key of their text first, then all that names or quotes them.
 
+        Every account that is linked is erased with it, each by an erasure of its own, or none.
+
         Args:
+            only: this one account alone, as where a link is wrong.
             reason: a code such as `subject_request`, which stands in the log for good.
             by: the person's token, as `Sayso.person_of` gives it.
             key: idempotency key; the same key is the same erasure.
@@ -86,9 +91,11 @@ class Privacy(Resource):
                 credential=by.id,
                 key=key or secrets.token_hex(16),
             )
-            done = await self._container.eraser.erase(order)
-            if done is None:
+            named = {} if only else await self._names_of(by.tenant, order.subject_id)
+            rows = await self._container.eraser.erase(order, only=only)
+            if not rows:
                 raise nothing_held()
+            done = rows[0]
         try:
             scrubbed = await self._container.eraser.scrub(rewrite=rewrite)
         except SaysoError as error:
@@ -99,7 +106,30 @@ class Privacy(Resource):
                 next_step=f"{error.next_step}, then run `sayso privacy sweep`",
                 detail=error.detail,
             ) from error
-        return erasure_view(done, scrubbed)
+        named[done.pseudonym] = order.subject_id
+        first, *beside = (
+            erasure_view(row, scrubbed).model_copy(update={"account": named.get(row.pseudonym)})
+            for row in rows
+        )
+        return first.model_copy(update={"beside": tuple(beside)})
+
+    async def accounts_of(self, subject_id: str, *, by: Token) -> list[str]:
+        """Every account of a customer, as it is named, the one that was asked for first.
+
+        Raises:
+            RefusedError: `not_an_approver`. IntegrityError: `tampered`.
+        """
+        async with self._recorded("accounts", by):
+            account = self._container.connectors.stored(subject_id)
+            return [account, *(await self._names_of(by.tenant, account)).values()]
+
+    async def _names_of(self, tenant: Tenant, account: str) -> dict[str, str]:
+        """The customer's other accounts, by their pseudonyms."""
+        now, links = to_micros(self._container.clock.now()), self._container.links
+        found = await self._container.store.read(
+            lambda reader: links.person(reader, tenant, account, now)
+        )
+        return {end.pseudonym: end.account for end in found}
 
     async def erasures(
         self, *, limit: int = 50, after: str | None = None, tenant: str | None = None
@@ -168,30 +198,37 @@ class Privacy(Resource):
     async def export(self, subject_id: str, *, by: Token) -> dict[str, Any]:
         """Everything that is held about a customer, in clear; that it was asked for is an entry.
 
+        Every account that is linked is in it, under `beside`, and has an entry of its own.
+
         Raises:
             RefusedError: `not_an_approver`, `not_found`.
         """
         tenant, now = by.tenant, to_micros(self._container.clock.now())
 
         async with self._recorded("export", by):
-            subject_id = self._container.connectors.stored(subject_id)
-            # NOTE: the entry is a unit of its own, since opening many texts must not keep those who
-            # write waiting; nothing is handed out before it is committed.
+            account = self._container.connectors.stored(subject_id)
+            accounts = [account, *(await self._names_of(tenant, account)).values()]
+            # NOTE: the entries are a unit of their own, since opening many texts must not keep
+            # those who write waiting; nothing is handed out before they are committed.
             found = await self._container.store.read(
-                lambda reader: gather_subject(
-                    reader, tenant, subject_id, now, self._container.personal
-                )
+                lambda reader: [
+                    gather_subject(reader, tenant, one, now, self._container.personal)
+                    for one in accounts
+                ]
             )
+            await self._container.store.write(lambda tx: self._note_export(tx, by, found))
+        return {**found[0], "beside": found[1:]}
+
+    def _note_export(self, tx: Transaction, by: Token, found: Sequence[dict[str, Any]]) -> None:
+        """An entry for each account whose data is handed out."""
+        for one in found:
             entry = Entry(
                 kind=EntryKind.SUBJECT_EXPORTED,
                 actor=by.actor,
-                subject=str(found["pseudonym"]),
-                data={"counts": dict(counts_of(found))},
+                subject=str(one["pseudonym"]),
+                data={"counts": dict(counts_of(one))},
             )
-            await self._container.store.write(
-                lambda tx: self._container.log.append(tx, tenant, entry)
-            )
-        return found
+            self._container.log.append(tx, by.tenant, entry)
 
     # ---- holding -------------------------------------------------------------------------------
 
@@ -199,6 +236,9 @@ class Privacy(Resource):
         self, subject_id: str, *, reason: str, by: Token, key: str | None = None, via: str = "sdk"
     ) -> HoldView:
         """Keep everything of a customer from now on, also of one who is not known yet.
+
+        Every account that is linked now has a hold of its own. One that is linked later has none,
+        and is not erased either while it is linked.
 
         Args:
             reason: a code such as `litigation`, which stands in the log for good.
@@ -212,10 +252,26 @@ class Privacy(Resource):
             code = check_reason(reason)
             subject = self._container.connectors.stored(subject_id)
             call = _call(by, key, via)
-            row = await self._container.store.write(
-                lambda tx: self._container.holds.place(tx, call, subject, code)
+            rows = await self._container.store.write(
+                lambda tx: self._place(tx, call, subject, code)
             )
-        return hold_view(row)
+        first, *beside = (
+            hold_view(row).model_copy(update={"account": account}) for account, row in rows
+        )
+        return first.model_copy(update={"beside": tuple(beside)})
+
+    def _place(
+        self, tx: Transaction, call: HoldCall, account: str, reason: str
+    ) -> list[tuple[str, HoldRow]]:
+        """A hold on each account that is the customer's now."""
+        container = self._container
+        first = container.holds.place(tx, call, account, reason)
+        now = to_micros(container.clock.now())
+        found = [(account, first)]
+        for end in container.links.person(tx, call.tenant, account, now):
+            theirs = replace(call, key=f"{call.key}\0{end.pseudonym}")
+            found.append((end.account, container.holds.place(tx, theirs, end.account, reason)))
+        return found
 
     async def release(
         self, hold_id: str, *, by: Token, key: str | None = None, via: str = "sdk"

@@ -59,7 +59,7 @@ class Restored:
                 key=f"restored/{pseudonym}",
             )
             try:
-                await self._eraser.erase(order)
+                await self._eraser.erase(order, only=True)
                 erased += 1
             except SaysoError as error:
                 left.append((pseudonym, error.message))

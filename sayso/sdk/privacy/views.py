@@ -22,6 +22,8 @@ class ErasureView(View):
         begun_seq, done_seq: indexes of its two entries in the log.
         scrubbed: whether the database's own files hold nothing of it any more; None where that was
             not asked.
+        account: as it was named; in the answer to whoever erases alone, since nothing keeps it.
+        beside: the erasures of the customer's other accounts, in the answer to whoever erases.
     """
 
     id: str
@@ -34,6 +36,8 @@ class ErasureView(View):
     done_seq: int | None
     done_at: str | None
     scrubbed: bool | None = None
+    account: str | None = None
+    beside: tuple[ErasureView, ...] = ()
 
 
 class HoldView(View):
@@ -42,6 +46,9 @@ class HoldView(View):
     Attributes:
         status: `in_force`, `release_asked` (by one person, and still in force), `released`.
         subject: the customer's pseudonym.
+        account: as it was named; in the answer to whoever places it alone.
+        beside: the holds of the customer's other accounts, in the answer to whoever places it. Each
+            is released by itself.
     """
 
     id: str
@@ -54,6 +61,8 @@ class HoldView(View):
     asked_at: str | None = None
     released_by: str | None = None
     released_at: str | None = None
+    account: str | None = None
+    beside: tuple[HoldView, ...] = ()
 
 
 class SubjectView(View):
@@ -63,6 +72,7 @@ class SubjectView(View):
         requests, actions, approvals, stops, links: the rows as they are stored.
         texts: what was sealed, by the reference that entries carry; None where it does not open.
         entries: of the log, as they were written.
+        beside: the same of each other account that is linked.
     """
 
     format: Literal["sayso-subject/1"]
@@ -77,6 +87,7 @@ class SubjectView(View):
     links: list[dict[str, JsonValue]]
     texts: dict[str, str | None]
     entries: list[dict[str, JsonValue]]
+    beside: tuple[SubjectView, ...] = ()
 
 
 class HeldAgainView(View):

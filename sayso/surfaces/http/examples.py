@@ -370,6 +370,8 @@ ERASURE: dict[str, Any] = {
     "done_seq": 41,
     "done_at": _AT,
     "scrubbed": True,
+    "account": "cus_demo_ana",
+    "beside": [],
 }
 HOLD: dict[str, Any] = {
     "id": "hld_01m8997dg0jw1993dqct7cjj2z",
@@ -382,6 +384,8 @@ HOLD: dict[str, Any] = {
     "asked_at": None,
     "released_by": None,
     "released_at": None,
+    "account": "cus_demo_ana",
+    "beside": [],
 }
 SUBJECT: dict[str, Any] = {
     "format": "sayso-subject/1",
@@ -396,6 +400,7 @@ SUBJECT: dict[str, Any] = {
     "links": [],
     "texts": {"pii_01m8997dg0jw1993dqct7cjj2z": "the mug arrived broken"},
     "entries": [{"v": 1, "seq": 7, "kind": "action.pending", "action": _ACTION_ID}],
+    "beside": [],
 }
 APPROVAL: dict[str, Any] = {
     "id": _APPROVAL_ID,

@@ -43,6 +43,9 @@ class EraseBody(Body):
 
     subject: Customer
     reason: ReasonCode = "subject_request"
+    only: Annotated[
+        bool, Field(description="this account alone, and none that is linked to it")
+    ] = False
 
 
 class HoldBody(Body):
@@ -123,7 +126,12 @@ async def erase_subject(
     The same call sent again goes on where a crash left it, and is answered with the same erasure.
     """
     return await sayso.privacy.erase(
-        body.subject, reason=body.reason, by=token, key=bound_key(token, key), via=_VIA
+        body.subject,
+        reason=body.reason,
+        by=token,
+        key=bound_key(token, key),
+        only=body.only,
+        via=_VIA,
     )
 
 

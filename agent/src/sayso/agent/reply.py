@@ -22,7 +22,7 @@ from sayso.agent.phrases import DEFAULT_LANGUAGE, Phrases, phrases_of
 from sayso.errors import Code
 from sayso.json import JsonObject
 from sayso.money import Money
-from sayso.store.base import Reader
+from sayso.store.base import Reader, text
 from sayso.text import is_hidden
 
 MAX_LABEL_CHARS = 120
@@ -176,8 +176,21 @@ def was_touched(row: ActionRow) -> bool:
 
 
 def nothing_done_for(reader: Reader, tenant: str, subject_id: str) -> bool:
-    """Whether nothing that was asked for a customer has been done, or may have been."""
-    return reader.one("action.touched", tenant=tenant, subject_id=subject_id) is None
+    """Whether nothing has been done, or may have been, on any of a customer's accounts.
+
+    NOTE: goes by rows of links alone, of whichever conversation: one that is there too much only has
+    it say less.
+    """
+    known, todo = {subject_id}, [subject_id]
+    while todo:
+        account = todo.pop()
+        if reader.one("action.touched", tenant=tenant, subject_id=account) is not None:
+            return False
+        rows = reader.all("link.far_ends", tenant=tenant, account=account)
+        further = {text(row, "id") for row in rows} - known
+        known |= further
+        todo += sorted(further)
+    return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

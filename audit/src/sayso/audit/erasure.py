@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from sayso.audit.authority.directory import Directory
-from sayso.audit.authority.state import check_credential
+from sayso.audit.authority.state import check_credential, read_body
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
+from sayso.audit.event import texts_of
 from sayso.audit.holds import check_free
 from sayso.audit.log import AuditLog
 from sayso.audit.personal import Personal
@@ -118,6 +120,10 @@ class ErasureOrder:
     credential: str
     key: str
 
+    def of_account(self, subject_id: str, pseudonym: str) -> ErasureOrder:
+        """The same order about another account of the customer, under a key that follows."""
+        return replace(self, subject_id=subject_id, key=f"{self.key}\0{pseudonym}")
+
     @property
     def key_sha256(self) -> str:
         """What is stored of the key, which may name the customer."""
@@ -185,11 +191,14 @@ class Erasures:
         check_free(tx, self._directory, order.tenant, pseudonym)
         return pseudonym
 
-    def begin(self, tx: Transaction, order: ErasureOrder, ended: list[str]) -> ErasureRow:
+    def begin(
+        self, tx: Transaction, order: ErasureOrder, ended: list[str], beside: Sequence[str] = ()
+    ) -> ErasureRow:
         """Write the first entry and destroy the key.
 
         Args:
             ended: ids of the open actions and requests that were ended for it.
+            beside: ids of the erasures of the customer's other accounts, begun with it.
         """
         pseudonym = self.check_free(tx, order)
         erasure_id = self._ids.new("ers")
@@ -202,6 +211,8 @@ class Erasures:
         if ended:
             data["ended"] = list[Json](ended[:100])
             data["ended_count"] = len(ended)
+        if beside:
+            data["with"] = list[Json](beside)
         entry = Entry(kind=EntryKind.SUBJECT_ERASING, actor=order.by, subject=pseudonym, data=data)
         seq = self._log.append(tx, order.tenant, entry)
         tx.run(
@@ -218,6 +229,15 @@ class Erasures:
         )
         self._personal.destroy_key(tx, order.tenant, order.subject_id)
         return read_erasure(tx, order.tenant, erasure_id)
+
+    @staticmethod
+    def beside(reader: Reader, row: ErasureRow) -> list[ErasureRow]:
+        """The erasures that were begun with one; none where its entry is pruned."""
+        found = reader.one("log.bodies", tenant=row.tenant, from_seq=row.begun_seq, limit=1)
+        if found is None or integer(found, "seq") != row.begun_seq:
+            return []
+        named = texts_of(read_body(text(found, "body")).get("data", {}).get("with"))
+        return [read_erasure(reader, row.tenant, one) for one in named]
 
     @staticmethod
     def delete_texts(tx: Transaction, row: ErasureRow, limit: int) -> int:

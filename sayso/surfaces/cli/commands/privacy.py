@@ -10,7 +10,7 @@ import typer
 
 from sayso.audit.atomic_files import new_file
 from sayso.sdk.client import Sayso
-from sayso.sdk.privacy.access import counts_of
+from sayso.sdk.privacy.access import counts_of_all
 from sayso.sdk.privacy.views import ErasureView, HeldAgainView, HoldView
 from sayso.sdk.resources.tokens import Token
 from sayso.surfaces.cli.confirm import check_somebody_is_there, confirm
@@ -62,39 +62,57 @@ def erase(
             "--rewrite", help="SQLite: write the whole file anew as well.", show_default=False
         ),
     ] = False,
+    only: Annotated[
+        bool,
+        typer.Option(
+            "--only",
+            help="This one account, and none that is linked to it, as where a link is wrong.",
+            show_default=False,
+        ),
+    ] = False,
     key: KeyOption = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Erase a customer for good; the log still verifies, and says that it was done."""
+    """Erase a customer with every account, for good; the log still verifies, and says so."""
     out = Out(as_json=as_json)
     if not yes:
         check_somebody_is_there(out, "whether to erase")
-        question = f"Erase everything of {customer} for good? It cannot be undone. [y/N] "
+        named = customer if only else _accounts_of(workspace, customer)
+        question = f"Erase everything of {named} for good? It cannot be undone. [y/N] "
         confirm(question, "nothing was erased")
 
     async def work(sayso: Sayso, by: Token) -> ErasureView:
         return await sayso.privacy.erase(
-            customer, reason=reason, by=by, key=key, rewrite=rewrite, via="cli"
+            customer, reason=reason, by=by, key=key, rewrite=rewrite, only=only, via="cli"
         )
 
     found = look_as_person(workspace, work)
     if as_json:
         out.document(found)
         return OK
-    out.pairs(
-        [
-            ("erasure", found.id),
-            ("status", found.status),
-            ("customer", found.subject),
-            ("entries", f"{found.begun_seq} and {found.done_seq}"),
-            (
-                "files",
-                "hold nothing of it" if found.scrubbed else "see docs/how-to/erase-a-customer.md",
-            ),
-        ]
-    )
+    for one in (found, *found.beside):
+        out.pairs(
+            [
+                ("erasure", one.id),
+                *([] if one.account is None else [("account", one.account)]),
+                ("status", one.status),
+                ("customer", one.subject),
+                ("entries", f"{one.begun_seq} and {one.done_seq}"),
+            ]
+        )
+    files = "hold nothing of it" if found.scrubbed else "see docs/how-to/erase-a-customer.md"
+    out.pairs([("files", files)])
     return OK
+
+
+def _accounts_of(workspace: Path | None, customer: str) -> str:
+    """Every account that an erasure takes, in words."""
+
+    async def work(sayso: Sayso, by: Token) -> list[str]:
+        return await sayso.privacy.accounts_of(customer, by=by)
+
+    return " and ".join(look_as_person(workspace, work))
 
 
 @app.command()
@@ -143,7 +161,7 @@ def subject(
     found = look_as_person(workspace, work)
     with new_file(path, mode=0o600) as file:
         file.write(orjson.dumps(found, option=orjson.OPT_INDENT_2) + b"\n")
-    counts = counts_of(found)
+    counts = counts_of_all(found)
     if as_json:
         out.document({"path": str(path.absolute()), "counts": counts})
     else:
@@ -266,17 +284,21 @@ def _show_hold(out: Out, found: HoldView) -> int:
     if out.as_json:
         out.document(found)
         return OK
-    out.pairs(
-        [
-            ("hold", found.id),
-            ("status", found.status),
-            ("customer", found.subject),
-            ("reason", found.reason),
-            ("by", f"{found.placed_by}, {local_time(found.placed_at)}"),
-            ("asked by", found.asked_by or ""),
-            ("released by", found.released_by or ""),
-        ]
-    )
+    for one in (found, *found.beside):
+        out.pairs(
+            [
+                ("hold", one.id),
+                *([] if one.account is None else [("account", one.account)]),
+                ("status", one.status),
+                ("customer", one.subject),
+                ("reason", one.reason),
+                ("by", f"{one.placed_by}, {local_time(one.placed_at)}"),
+                ("asked by", one.asked_by or ""),
+                ("released by", one.released_by or ""),
+            ]
+        )
+    if found.beside:
+        out.line("Each account has a hold of its own, and each is released by itself.")
     if found.status == "release_asked":
         out.line(f"next: another person runs sayso privacy release {found.id}")
     elif found.status == "in_force":

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from sayso.actions.customers.link import AccountLink, LinkEnd, accounts_in
+from sayso.actions.customers.link import AccountLink, LinkEnd, accounts_in, reached
 from sayso.actions.customers.proof import Proof
 from sayso.audit.authority.by import By
 from sayso.audit.authority.directory import Directory
@@ -106,6 +106,16 @@ class Links:
         """
         ends = {end for link in self.of(reader, tenant, account, now) for end in link.ends}
         return tuple(sorted((end for end in ends if end.account != account), key=_account_of))
+
+    def person(self, reader: Reader, tenant: Tenant, account: str, now: int) -> tuple[LinkEnd, ...]:
+        """The same by lasting links alone: a code tells who writes in one conversation.
+
+        Args and raises: as `of`.
+        """
+        links = [one for one in self.of(reader, tenant, account, now) if one.request_id is None]
+        known = reached(links, account).keys() - {account}
+        ends = {end for link in links for end in link.ends if end.account in known}
+        return tuple(sorted(ends, key=_account_of))
 
     def get(self, reader: Reader, tenant: Tenant, link_id: str) -> AccountLink:
         """One link, in force or ended, by its row alone: what it says is for showing.

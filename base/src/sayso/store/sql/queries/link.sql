@@ -30,6 +30,18 @@ where tenant = :tenant
     and substr(body, instr(body, '"linked_with":"') + 15, 28)
         = (select pseudonym || '' from subject where tenant = :tenant and id = :account);
 
+-- Whom rows tie an account to, whatever the log says, and also where the time of a link is over.
+-- name: far_ends
+select s.id from customer_link r
+join subject s on s.tenant = r.tenant and s.pseudonym = r.other
+where r.tenant = :tenant and r.ended_at is null
+    and r.account = (select pseudonym from subject where tenant = :tenant and id = :account)
+union all
+select s.id from customer_link r
+join subject s on s.tenant = r.tenant and s.pseudonym = r.account
+where r.tenant = :tenant and r.ended_at is null
+    and r.other = (select pseudonym from subject where tenant = :tenant and id = :account);
+
 -- name: insert
 insert into customer_link (tenant, id, account, other, proof, linked_by, linked_at, until,
     request_id, reason_ref, last_seq)
