@@ -60,7 +60,7 @@ async def _stop_and_resume(workspace: ShopWorkspace) -> None:
 
 
 async def erase(workspace: ShopWorkspace, customer: str) -> None:
-    """Erase a customer, as the bot asks for it."""
+    """Erase one account, as the bot asks for it."""
     order = ErasureOrder(
         tenant=MAIN,
         subject_id=customer,
@@ -70,4 +70,4 @@ async def erase(workspace: ShopWorkspace, customer: str) -> None:
         credential="host",
         key="erase",
     )
-    await workspace.sayso.container.eraser.erase(order)
+    await workspace.sayso.container.eraser.erase(order, only=True)

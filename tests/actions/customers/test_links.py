@@ -160,12 +160,14 @@ async def test_erasing_an_account_ends_its_links(shop: ShopWorkspace) -> None:
 
 
 async def test_who_asks_what_is_held_of_them_sees_their_links(shop: ShopWorkspace) -> None:
-    """From either end, with the entries that tell of them; the other account is a pseudonym."""
+    """From either end, with the entries that tell of them; the other account is named apart."""
     made = await tie(shop, "zendesk:7723", "cus_9", reason="rang up")
     for account, other in (("zendesk:7723", "cus_9"), ("cus_9", "7723")):
         held = await shop.sayso.privacy.export(account, by=token_of("maria"))
         assert [link["id"] for link in held["links"]] == [made.id]
         assert [e["kind"] for e in held["entries"] if "link" in e["data"]] == ["customer.linked"]
+        (beside,) = held.pop("beside")
+        assert other in beside["subject"]
         assert other not in str(held)
 
 
