@@ -35,6 +35,11 @@ PROMISES: dict[str, Promise] = {
         "A test card is shown in the console and in Slack as a true one would be, to whom that "
         "would be shown, and after the click says what it was.",
     ),
+    "console:customers": Promise(
+        "A customer is found, linked and unlinked without a script, and what they are looked for "
+        "by stands in no address of a page.",
+        "invariant 8",
+    ),
     "console:figures": Promise(
         "The pages of figures, people and the policy say what the ledger and the log hold; "
         "currencies are never added up.",

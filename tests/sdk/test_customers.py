@@ -273,5 +273,10 @@ async def test_names_reach_the_card_where_they_were_read_anyway(tmp_path: Path) 
         assert asked.approval is not None
         card = (await sayso.approvals.get(asked.approval.id)).card
         assert ["name", "Ada Lovelace"] in card["customer"]
+        shown = await sayso.solutions.get(asked.approval.id)
+        assert (shown.customer.name, shown.customer.id) == ("Ada Lovelace", "pay:cus_ada")
+        facts = dict(shown.lead.facts)
+        assert facts["Writes from"] == "desk:7723"
+        assert facts["Acts on"] == "pay:cus_ada, known by an equal e-mail address alone"
         entries = [one.body for one in await sayso.audit.query(limit=50)]
         assert "Lovelace" not in str(entries)

@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sayso.actions.approvals.solution import Solution, SolutionStep
+from sayso.actions.customers.proof import WORDS
 from sayso.actions.model.action_row import ActionRow
+from sayso.actions.model.attempt import WRITES_FROM
 from sayso.actions.model.definition import Action, Effect, FactValue
 from sayso.actions.model.status import Status
 from sayso.actions.policy.card import Card, sentence_of
@@ -264,7 +266,7 @@ def on_yes(steps: Sequence[SolutionStepView], left: Sequence[str], stopped: str)
 
 def facts(steps: Sequence[SolutionStepView], assurance: str) -> tuple[tuple[str, str], ...]:
     """Label and value: what is known of the customer, and of what each step is about."""
-    found: dict[str, str] = {"Customer": _customer(steps, assurance)}
+    found: dict[str, str] = {"Customer": _customer(steps, assurance), **_accounts(steps)}
     for one in steps:
         if one.card is not None and one.card.earlier:
             found.setdefault("Before", one.card.earlier)
@@ -275,6 +277,25 @@ def facts(steps: Sequence[SolutionStepView], assurance: str) -> tuple[tuple[str,
             if label not in NOT_SHOWN_AGAIN and value:
                 found.setdefault(label[:1].upper() + label[1:], value.replace(" ..", " ··"))
     return tuple(found.items())
+
+
+def _accounts(steps: Sequence[SolutionStepView]) -> dict[str, str]:
+    """Which account wrote, and how each that is acted on is known to be the same customer's."""
+    said: dict[str, str] = {}
+    wrote = ""
+    for one in steps:
+        resolved = None if one.row.snapshot is None else one.row.snapshot.resolved
+        way = None if resolved is None else resolved.reached
+        if resolved is not None and way is not None:
+            wrote = wrote or plain(resolved.personal.get(WRITES_FROM, ""), limit=140)
+            said[one.row.subject.id] = f"{one.row.subject.id}, known by {WORDS[way.proof]}"
+        else:
+            said.setdefault(one.row.subject.id, one.row.subject.id)
+    if not wrote and len(said) < 2:
+        return {}
+    others = [words for account, words in said.items() if account != wrote]
+    first = {"Writes from": wrote} if wrote else {}
+    return {**first, "Acts on": "; ".join(others)} if others else first
 
 
 def _customer(steps: Sequence[SolutionStepView], assurance: str) -> str:

@@ -38,7 +38,7 @@ def solution_rows(view: SolutionView, now: datetime) -> Rows:
         ("Why you", f"{lead.why}. {lead.needed}".replace("..", ".").strip()),
         ("Unusual", "; ".join(lead.unusual) or f"nothing; {counted(lead.quiet, 'sign')} looked at"),
         *(row for place, step in enumerate(view.steps, 1) for row in _step(place, step)),
-        *lead.facts[:_CUSTOMERS_FACTS],
+        *((label, value) for label, value in lead.facts if label in _CUSTOMERS_FACTS),
         *(("Read this", line) for line in view.cautions),
         ("Yes", lead.on_yes),
         ("No", lead.on_no),
@@ -50,8 +50,9 @@ def solution_rows(view: SolutionView, now: datetime) -> Rows:
     return [(label, one_line(value, limit=None) or "unknown") for label, value in rows]
 
 
-_CUSTOMERS_FACTS = 2
-"""Who they are, and what was done for them before; what each step is about stands at the step."""
+_CUSTOMERS_FACTS = frozenset({"Customer", "Writes from", "Acts on", "Before"})
+"""Who they are, by which accounts, and what was done for them before; what each step is about
+stands at the step."""
 
 
 def _step(place: int, step: StepView) -> Rows:

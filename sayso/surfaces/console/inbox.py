@@ -57,6 +57,7 @@ class InboxRow:
 
     path: str
     name: str
+    account: str = ""
     what: str
     why: str
     odd: str
@@ -323,6 +324,7 @@ def _row(times: Times, view: SolutionView) -> InboxRow:
     return InboxRow(
         path=f"solution/{view.id}",
         name=view.customer.name,
+        account=_account(view),
         what=_steps(view),
         why=f"{lead.why}.{agreed}" if agreed else lead.why,
         odd=f"{odd} (+{more})" if more > 0 else odd,
@@ -331,6 +333,11 @@ def _row(times: Times, view: SolutionView) -> InboxRow:
         left=times.left(view.expires_at),
         since=f"asked {times.clock(view.created_at)}",
     )
+
+
+def _account(view: SolutionView) -> str:
+    """The account's id below a name; nothing where it is what they are called by."""
+    return "" if view.customer.name == view.customer.id else view.customer.id
 
 
 def _steps(view: SolutionView) -> str:
@@ -360,6 +367,7 @@ def _decided_row(times: Times, view: SolutionView) -> InboxRow:
     return InboxRow(
         path=f"solution/{view.id}",
         name=view.customer.name,
+        account=_account(view),
         what=_steps(view),
         why=f"{answer_words(view)}{' by ' + ', '.join(sorted(said)) if said else ''}",
         odd=f"{done} of {plural(len(view.steps), 'step')} done",

@@ -6,6 +6,7 @@
   a repeated call did;
 - before a call: `gate`; providers' webhooks: `inbound`; the policy: `policy`; yours: `webhooks`;
 - looking on: `events`, `operations`;
-- the log: `audit`, `repairs`, `exports`, `retention`, `upkeep`; customers: `customers`, their data: `privacy`;
+- the log: `audit`, `repairs`, `exports`, `retention`, `upkeep`;
+- customers: `customers`, and what they may ask for: `privacy`;
 - the OpenAPI document: `documents`, `examples`.
 """

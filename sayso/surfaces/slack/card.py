@@ -250,7 +250,9 @@ def _no(view: SolutionView) -> str:
 
 def _small(view: SolutionView, *, asks: bool) -> list[str]:
     """What is looked up and not read first: the facts, and what a yes is bound to."""
-    facts = " · ".join(f"{label}: {value}" for label, value in view.lead.facts)
+    named = view.customer.name != view.customer.id
+    whose = [("Account", view.customer.id)] if named else []
+    facts = " · ".join(f"{label}: {value}" for label, value in (*whose, *view.lead.facts))
     known = [fit(facts, _FACTS_CHARS, more=where_of(view))] if facts and asks else []
     parts = [view.id, f"revision {view.revision}", f"digest {view.digest[:12]}"]
     parts.append(f"{', '.join(step.action for step in view.steps)} by {view.planner}")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import tomllib
 
 import pytest
 from fences import fences_of
 from surfaces.cli.cli_workspace import CliWorkspace
 from tree import ROOT
+
+from sayso.settings.document import parse_settings
 
 HOW_TO = ROOT / "docs" / "how-to"
 
@@ -46,3 +49,13 @@ def test_the_wishes_tests_and_claims_of_a_guide_hold_beside_the_shipped_policy(
     assert wanted.status == 0, wanted.out
     claims_hold(begun)
     assert begun.line("policy", "activate", "--note", "first wishes").status == 0
+
+
+def test_the_settings_of_one_customer_in_several_systems_are_taken() -> None:
+    """Both tables of the guide are as settings are read."""
+    begun, tied = map(tomllib.loads, tables("one-customer-in-several-systems.md"))
+    for one in (begun, tied):
+        values = {"workspace": {"name": "shop"}, "store": {"url": "sqlite:///s.db"}, **one}
+        settings = parse_settings(values, "sayso.toml")
+        assert settings.customers.default == "stripe"
+    assert tied["customers"]["links"]["zendesk.external_id"] == "shopify"
