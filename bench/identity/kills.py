@@ -90,7 +90,7 @@ async def campaign(folder: Path, url: str, kills: int, customers: int, seed: int
     while found.kills < kills:
         child = await _start(folder, url, customers)
         assert child.stdout is not None
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             line = await child.stdout.readline()
         assert line == b"ready\n", await child.stderr.read() if child.stderr else line
         await asyncio.sleep(pick.uniform(0.02, 0.9))

@@ -13,6 +13,7 @@ from pathlib import Path
 from bench.identity.kills import WORDS, ask_key, open_places
 
 _SETTLE_S = 60.0
+_GOES_ON = frozenset({"received", "acting", "needs_customer"})
 
 
 async def serve(folder: Path, url: str, customers: int) -> None:
@@ -28,12 +29,18 @@ async def serve(folder: Path, url: str, customers: int) -> None:
             )
         if customers:
             await asyncio.Event().wait()
-        async with asyncio.timeout(_SETTLE_S):
-            while any(
-                one.status in ("received", "acting", "needs_customer")
-                for one in await sayso.requests.list(limit=200)
-            ):
-                await asyncio.sleep(0.2)
+        until = asyncio.get_running_loop().time() + _SETTLE_S
+        while left := [
+            one for one in await sayso.requests.list(limit=200) if one.status in _GOES_ON
+        ]:
+            if asyncio.get_running_loop().time() > until:
+                raise TimeoutError(
+                    [
+                        (one.id, one.status, [(a.action, a.status) for a in one.actions])
+                        for one in left
+                    ]
+                )
+            await asyncio.sleep(0.2)
 
 
 if __name__ == "__main__":
