@@ -38,6 +38,7 @@ from sayso.actions.policy.active import (
 from sayso.actions.policy.base import Approver, Demand, Judgement, Outcome, PolicyQuestion
 from sayso.actions.policy.evaluator import Evaluator
 from sayso.agent.base import Planner
+from sayso.agent.code_answers import CodeAnswers
 from sayso.agent.people_question import renewing
 from sayso.agent.requests import Requests
 from sayso.audit.authority.keyring import Keyring
@@ -223,6 +224,8 @@ def build_container(
         proposals=proposals,
         connectors=ground.registry,
         accounts=ground.context.accounts,
+        personal=ground.personal,
+        keyring=ground.keyring,
         clock=clock,
         telemetry=ground.telemetry,
         planner=planner,
@@ -456,6 +459,14 @@ def _wire_requests(ground: _Ground) -> Requests:
         ids=ground.ids,
         telemetry=ground.telemetry,
         renew=renewing(ground.context, extends=ground.settings.approvals.answer_extends),
+        codes=CodeAnswers(
+            links=ground.links,
+            log=ground.log,
+            personal=ground.personal,
+            keyring=ground.keyring,
+            clock=ground.clock,
+            verified_micros=ground.settings.customers.verified_time // timedelta(microseconds=1),
+        ),
     )
 
 

@@ -9,10 +9,13 @@ from collections.abc import Callable
 
 from audit.ruled_log import BEGAN, BOT, DAY, ENGINE, SUBJECT, TENANT, RuledLog, person
 
+from sayso.audit.customer_codes import CODE_MICROS
 from sayso.audit.customer_links import reach_data
 from sayso.audit.entry import Actor, Entry, EntryKind, Json
 
 Step = Callable[[RuledLog], None]
+SHOWN = BEGAN + 3_600_000_000
+"""Until when what was shown by a code counts."""
 WROTE, BETWEEN, OTHERS = "sub_wrote", "sub_between", "sub_others"
 
 
@@ -75,6 +78,34 @@ def wrote(log: RuledLog, request: str = "req_1", account: str = WROTE) -> None:
     log.say(EntryKind.REQUEST_ASKED, BOT, {}, request=request, subject=account)
 
 
+def sent(
+    log: RuledLog, request: str | None = "req_1", account: str = SUBJECT, **more: Json
+) -> None:
+    """A code goes to the address on file at an account."""
+    said: dict[str, Json] = {"to": "email", "written_as": WROTE, "until": _next(log) + CODE_MICROS}
+    data = said | more
+    log.say(EntryKind.CUSTOMER_CODE_SENT, ENGINE, data, request=request, subject=account)
+
+
+def known(
+    log: RuledLog,
+    request: str = "req_1",
+    account: str = SUBJECT,
+    actor: Actor = ENGINE,
+    **more: Json,
+) -> None:
+    """It is known from here on that the account is the writer's."""
+    said: dict[str, Json] = {"to": "email", "by": "code", "written_as": WROTE, "until": SHOWN}
+    said["credential"] = f"tok_{actor.id}" if actor.kind == "person" else "host"
+    log.say(EntryKind.CUSTOMER_VERIFIED, actor, said | more, request=request, subject=account)
+
+
+def shown(log: RuledLog, request: str = "req_1", account: str = SUBJECT, **more: Json) -> None:
+    """A code goes out, and comes back."""
+    sent(log, request, account)
+    known(log, request, account, **more)
+
+
 def over(
     log: RuledLog,
     *links: str,
@@ -104,11 +135,12 @@ def allowed(log: RuledLog, action: str = "act_1") -> None:
 def by_the_links(log: RuledLog) -> None:
     """A chain of two, a code in its conversation, a colleague's word, one told again."""
     wrote(log)
+    shown(log)
     tie(log, "lnk_1", ends=(WROTE, BETWEEN))
     tie(log, "lnk_2", ends=(SUBJECT, BETWEEN), proof="signed")
     over(log, "lnk_1", "lnk_2", action="act_1")
     allowed(log, "act_1")
-    tie(log, "lnk_3", proof="code", request="req_1", until=BEGAN + DAY)
+    tie(log, "lnk_3", proof="code", request="req_1", until=SHOWN)
     over(log, "lnk_3", action="act_2")
     allowed(log, "act_2")
     tie(log, "lnk_4", proof="person", actor=person("maria"))
@@ -335,7 +367,10 @@ def _chain(log: RuledLog) -> None:
 
 
 def _code(log: RuledLog, request: str) -> None:
-    tie(log, proof="code", request=request, until=BEGAN + DAY)
+    if request != "req_1":
+        wrote(log, request)
+    shown(log, request)
+    tie(log, proof="code", request=request, until=SHOWN)
 
 
 def _other(log: RuledLog) -> None:

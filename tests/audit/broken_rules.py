@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from audit.broken_codes import (
+    BROKEN_CODE_LINKS,
+    BROKEN_CODES,
+    BROKEN_KNOWN,
+    VOUCHED_BY_NO_CREDENTIAL,
+    VOUCHED_BY_NOBODY,
+)
 from audit.broken_links import BROKEN_LINKS, BROKEN_REACH, BY_NO_CREDENTIAL, BY_NOBODY
 from audit.broken_passkeys import BROKEN_PASSKEYS, removed_by_an_ended_token
 from audit.ruled_log import (
@@ -465,6 +472,7 @@ BROKEN: Mapping[Check, tuple[Step, ...]] = {
         _proposed("nobody"),
         _proposed_by_the_agent,
         *BY_NOBODY,
+        *VOUCHED_BY_NOBODY,
     ),
     Check.RULE_OWN_REQUEST: (_own, _own_request, _own_settled),
     Check.RULE_CREDENTIAL: (
@@ -489,6 +497,7 @@ BROKEN: Mapping[Check, tuple[Step, ...]] = {
         removed_by_an_ended_token,
         _test_card(_test_card_answered("maria", "tok_none")),
         *BY_NO_CREDENTIAL,
+        *VOUCHED_BY_NO_CREDENTIAL,
     ),
     Check.RULE_STOPPED: (_under_a_stop,),
     Check.RULE_CALL_KEY: (_another_key,),
@@ -520,8 +529,9 @@ BROKEN: Mapping[Check, tuple[Step, ...]] = {
         _mended(asked=False),
         _mended(other=True),
     ),
-    Check.RULE_LINK: BROKEN_LINKS,
-    Check.RULE_REACH: BROKEN_REACH,
+    Check.RULE_LINK: (*BROKEN_LINKS, *BROKEN_CODE_LINKS),
+    Check.RULE_REACH: (*BROKEN_REACH, *BROKEN_KNOWN),
+    Check.RULE_CODE: BROKEN_CODES,
     Check.RULE_CANARY: (
         _test_card(_test_card()),
         _test_card_answered("maria"),

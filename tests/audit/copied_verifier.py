@@ -34,6 +34,7 @@ _COPIED = (
     "rules.canaries",
     "rules.limits",
     "rules.links",
+    "rules.codes",
     "rules.repairs",
     "rules.registry",
     "verifier.walk",

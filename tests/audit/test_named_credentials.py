@@ -87,6 +87,11 @@ NAMED: Mapping[EntryKind, tuple[Before, str, Data]] = {
     EntryKind.SUBJECT_RELEASED: (_releasing, "", {"hold": "hld_1"}),
     EntryKind.CUSTOMER_LINKED: (_nothing, "", {**_LINK, "proof": "person"}),
     EntryKind.CUSTOMER_UNLINKED: (_nothing, "", {**_LINK, "why": "by_person"}),
+    EntryKind.CUSTOMER_VERIFIED: (
+        lambda log: log.say(EntryKind.REQUEST_ASKED, BOT, {}, request="req_1", subject=SUBJECT),
+        "",
+        {"by": "person", "to": "", "written_as": SUBJECT, "until": BEGAN + DAY},
+    ),
     EntryKind.SUBJECT_ERASING: (_nothing, "", {"erasure": "ers_1", "reason": "asked"}),
     EntryKind.POLICY_ACTIVATED: (_nothing, "", _POLICY),
     EntryKind.POLICY_ASKED: (_nothing, "", _CHANGE),
@@ -112,7 +117,7 @@ _BY_ITSELF = frozenset(
         *(EntryKind.SUBJECT_ERASED, EntryKind.RETENTION_SWEPT, EntryKind.LIMIT_NEAR),
         *(EntryKind.ROLLOUT_BRAKED, EntryKind.RULES_ADOPTED, EntryKind.AUTHORITY_STATED),
         *(EntryKind.LOG_HEAD, EntryKind.LOG_SEALED, EntryKind.KEY_ROTATED),
-        *(EntryKind.CANARY_SHOWN, EntryKind.CANARY_ENDED),
+        *(EntryKind.CANARY_SHOWN, EntryKind.CANARY_ENDED, EntryKind.CUSTOMER_CODE_SENT),
     }
 )
 """Follows from what was decided, or from time: nobody's word is needed."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import orjson
 import pytest
+from audit.broken_codes import by_the_codes
 from audit.broken_links import by_the_links
 from audit.broken_passkeys import by_the_passkeys
 from audit.broken_rules import BROKEN, Step
@@ -63,6 +64,15 @@ def test_what_passkeys_have_signed_breaks_no_rule(tmp_path: Path) -> None:
 def test_what_goes_over_links_by_the_book_breaks_no_rule(tmp_path: Path) -> None:
     """Chains, codes in their conversation, a colleague's word, what is told again, an undoing."""
     found = _judged(write_ruled(tmp_path / "bundle", by_the_links))
+    assert _rules_of(found) == set(), found.all_findings
+    (log,) = found.logs
+    assert log.judged == log.entries
+
+
+@pytest.mark.promise("customers:step-up:judged")
+def test_what_goes_by_codes_by_the_book_breaks_no_rule(tmp_path: Path) -> None:
+    """A code that comes back, the link by it, a colleague's word."""
+    found = _judged(write_ruled(tmp_path / "bundle", by_the_codes))
     assert _rules_of(found) == set(), found.all_findings
     (log,) = found.logs
     assert log.judged == log.entries

@@ -60,6 +60,26 @@ PROMISES: dict[str, Promise] = {
         "database, changed there, revived or deleted is tampered before anything goes by it.",
         "invariant 4",
     ),
+    "customers:step-up": Promise(
+        "A customer whom nobody knows is asked for a code that goes to the address on file at the "
+        "account that acts; who has it moves the money that the policy allows, in that "
+        "conversation, for the time that you set, and nobody else does.",
+        "invariant 4",
+    ),
+    "customers:step-up:unseen": Promise(
+        "A code stands in no row, entry, view, span, export or prompt, and neither does the answer "
+        "that held it; what is said is the same whether or not there is such an account.",
+        "invariant 8",
+    ),
+    "customers:step-up:people": Promise(
+        "A customer who cannot show who they are becomes a person's work with the plan that they "
+        "asked for; nobody is told to write again with nobody seeing it.",
+    ),
+    "customers:step-up:judged": Promise(
+        "Money for somebody whom nobody knew does not verify unless a code that was sent to that "
+        "account came back in that request, in time, or a person vouched and a person said yes.",
+        "invariant 12",
+    ),
     "customers:found": Promise(
         "A customer is one line, whatever they are looked for by; whoever looked by an address "
         "stands in the log, and whom they looked for does not.",

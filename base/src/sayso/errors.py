@@ -64,6 +64,7 @@ class Code(StrEnum):
     NOT_ASKED_FOR = "not_asked_for"
     NOTHING_ASKED = "nothing_asked"
     NOT_UNDERSTOOD = "not_understood"
+    NOT_VERIFIED = "not_verified"
     BUDGET_USED_UP = "budget_used_up"
     REGION_MISMATCH = "region_mismatch"
     ERASED = "erased"
@@ -169,6 +170,7 @@ CODES: dict[Code, CodeInfo] = {
     Code.NOT_ASKED_FOR: CodeInfo("nobody asked for it", 422),
     Code.NOTHING_ASKED: CodeInfo("no answer is waited for", 409),
     Code.NOT_UNDERSTOOD: CodeInfo("no planner understood the request", 422),
+    Code.NOT_VERIFIED: CodeInfo("nobody knows that whoever writes is the customer", 422),
     Code.BUDGET_USED_UP: CodeInfo("models may take no more", 429),
     Code.REGION_MISMATCH: CodeInfo("the data has to stay in its region", 422),
     Code.ERASED: CodeInfo("the customer was erased", 410),

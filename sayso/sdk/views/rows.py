@@ -12,9 +12,12 @@ from sayso.actions.approvals.escalation import Escalation
 from sayso.actions.approvals.repository import ApprovalRow, Vote
 from sayso.actions.model.action_row import ActionRow, receipt_json
 from sayso.actions.model.status import Status
+from sayso.agent.base import CONFIRM
 from sayso.agent.question import AskedText, question_from_json
 from sayso.agent.request_row import RequestRow
+from sayso.audit.customer_codes import VERIFY
 from sayso.audit.entry import StoredEntry
+from sayso.audit.verifier.replay import ASKED_BY_PEOPLE
 from sayso.errors import Code
 from sayso.ids import rfc3339
 from sayso.money import Money
@@ -256,12 +259,16 @@ class QuestionView(View):
     """What the customer is asked, and what they can answer.
 
     Attributes:
-        number: counts the request's questions from 1; send it back with the answer.
+        kind: `verify` asks for a code, `confirm` for a yes to a plan, `people` is a question of
+            your team's, and `details` what the words leave open.
+        number: counts the request's questions from 1, those for codes from 51; send it back with
+            the answer.
         text: in the customer's language; written from what is asked for, by no model.
         choices: empty for an open question, such as how much it should be.
         plan: what a `yes` stands for; None for a question about something that is not clear.
     """
 
+    kind: Literal["verify", "confirm", "people", "details"] = "details"
     number: int
     text: str
     choices: tuple[ChoiceView, ...] = ()
@@ -472,11 +479,19 @@ def error_view(row: ActionRow) -> ErrorView | None:
     return error.model_copy(update={"next_step": step})
 
 
+_KINDS: Mapping[str, Literal["verify", "confirm", "people", "details"]] = {
+    VERIFY: "verify",
+    CONFIRM: "confirm",
+    ASKED_BY_PEOPLE: "people",
+}
+
+
 def question_view(stored: Mapping[str, Any], asked: AskedText) -> QuestionView:
     """The external form of a stored question."""
     question = question_from_json(stored, asked.labels)
     plan = question.plan
     return QuestionView(
+        kind=_KINDS.get(question.slot, "details"),
         number=stored["number"],
         text=asked.text,
         choices=tuple(ChoiceView(value=c.value, label=c.label) for c in question.choices),

@@ -6,6 +6,7 @@ LangGraph takes about a second to import; whoever only proposes, decides or read
 from __future__ import annotations
 
 import asyncio
+import secrets
 import warnings
 from collections.abc import Collection, Iterable, Sequence
 from importlib import import_module
@@ -16,6 +17,9 @@ from sayso.actions.engine.proposals import Proposals
 from sayso.agent.customer_records import CustomerRecords
 from sayso.agent.phrases import DEFAULT_LANGUAGE
 from sayso.agent.requests import Requests
+from sayso.audit.authority.keyring import Keyring
+from sayso.audit.personal import Personal
+from sayso.connectors.contacts import Contacts
 from sayso.connectors.registry import Connectors
 from sayso.errors import Code, ConfigError
 from sayso.ids import Clock, Tenant
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
     from sayso.agent.model_calls import ModelSettings
     from sayso.agent.models import ModelPlanner
     from sayso.agent.runner import Runner
+    from sayso.agent.step_up import StepUp
     from sayso.agent.understanding import Knowledge
 
 
@@ -47,9 +52,15 @@ class AgentFloor:
         accounts: Accounts,
         clock: Clock,
         telemetry: Telemetry,
+        personal: Personal,
+        keyring: Keyring,
         planner: Planner | None = None,
     ) -> None:
         self._planner = planner
+        self._accounts = accounts
+        self._personal = personal
+        self._keyring = keyring
+        self._step_up: StepUp | None = None
         self._workspace = workspace
         self._store = store
         self._requests = requests
@@ -115,7 +126,9 @@ class AgentFloor:
         await runner.advance(tenant, request_id)
 
     async def close(self) -> None:
-        """Close the connections of the models."""
+        """Let codes that are on their way leave, and close the connections of the models."""
+        if self._step_up is not None:
+            await self._step_up.close()
         if self._workspace.settings.planner.models and self._planner is not None:
             from sayso.agent.chain import close_models  # loaded where a model plans
 
@@ -129,8 +142,21 @@ class AgentFloor:
 
     async def _build(self) -> Runner:
         from sayso.agent.runner import Runner  # a heavy import: see the module's docstring
+        from sayso.agent.step_up import StepUp  # likewise
 
+        self._step_up = StepUp(
+            store=self._store,
+            requests=self._requests,
+            accounts=self._accounts,
+            senders=Contacts(self._connectors),
+            personal=self._personal,
+            keyring=self._keyring,
+            clock=self._clock,
+            entropy=secrets.token_bytes,
+            quiet_days=self._workspace.settings.customers.address_quiet_days,
+        )
         return Runner(
+            step_up=self._step_up,
             store=self._store,
             requests=self._requests,
             proposals=self._proposals,

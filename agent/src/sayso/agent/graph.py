@@ -12,6 +12,7 @@ and its sealed turns, so there is no saved state that somebody could write, and 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -21,6 +22,7 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import Command
 
+from sayso.actions.model.definition import Assurance
 from sayso.actions.model.plan import Handoff, Plan
 from sayso.agent.base import MAX_QUESTIONS, Message, Question
 from sayso.agent.chain import plan_for
@@ -44,11 +46,13 @@ from sayso.agent.run import (
     store_question,
     store_reply,
 )
+from sayso.agent.step_up import wanted
 from sayso.agent.understanding import says_yes
 from sayso.audit.authority.state import changed_outside
 from sayso.errors import Code, RefusedError, RetryableError
 from sayso.settings.planner import ConfirmWhen
 
+_NOT_SHOWN = "the customer could not show that the account is theirs"
 MAX_TRIES = 2
 """How often a planner may answer one request; the second time it is told what was wrong."""
 
@@ -65,6 +69,7 @@ def build_graph() -> Graph:
     graph.add_node("plan", _plan)
     graph.add_node("validate", _validate)
     graph.add_node("question", _question)
+    graph.add_node("verify", _verify)
     graph.add_node("submit", _submit)
     graph.add_node("reply", _reply)
     graph.add_node("hand_over", _hand_over)
@@ -89,6 +94,8 @@ async def _begin(state: RunState, runtime: _Runtime) -> Command[Any]:
     newest = context.messages[-1]
     spent: RunState = {"planner": plan.planner, "nonce": asked.nonce}
     if newest.choice == YES or says_yes(newest.content, context.language, context.knowledge):
+        if await _has_to_show(context, {step.action for step in plan.steps}):
+            return Command(goto="verify")
         # INVARIANT: what is submitted is the plan that was restated, to the last argument.
         return Command(goto="submit", update={**spent, "plan": plan_json(plan), "confirmed": True})
     if newest.choice is not None:
@@ -100,6 +107,11 @@ async def _begin(state: RunState, runtime: _Runtime) -> Command[Any]:
 async def _list_records(state: RunState, runtime: _Runtime) -> Command[Any]:
     context = runtime.context
     try:
+        # INVARIANT: by the words alone, before anything is read of whom nobody knows: what is asked
+        # is the same whether or not there is such a customer.
+        unknown = context.row.subject.assurance is Assurance.UNVERIFIED
+        if unknown and await _has_to_show(context, wanted(context.messages, context.knowledge)):
+            return Command(goto="verify")
         await context.known()
     except RefusedError as error:
         return _to_person(context, f"the look-up was refused: {error.message}", error.code)
@@ -140,10 +152,16 @@ async def _plan(state: RunState, runtime: _Runtime) -> Command[Any]:
     }
     if not isinstance(answer, Question):
         spent["prompt"] = answer.notes.get("prompt", "")
+    if not isinstance(answer, Plan) and await _has_to_show(
+        context, wanted(context.messages, context.knowledge)
+    ):
+        return Command(goto="verify", update=spent)
     if isinstance(answer, Handoff):
         context.reason = answer.reason
         return Command(goto="hand_over", update={**spent, "code": answer.code.value})
     if isinstance(answer, Question):
+        if context.given_up:
+            return _to_person(context, _NOT_SHOWN, Code.NOT_VERIFIED, spent)
         if context.asked >= MAX_QUESTIONS:
             context.reason = f"{MAX_QUESTIONS} questions were asked already; {answer.why}"
             return Command(goto="hand_over", update=spent)
@@ -178,6 +196,12 @@ async def _validate(state: RunState, runtime: _Runtime) -> Command[Any]:
         return _to_person(
             context, f"not found in the customer's own words: {steps}", Code.NOT_ASKED_FOR
         )
+    if context.given_up:
+        why = {step.id: _NOT_SHOWN for step in grounded.steps}
+        context.draft = context.drafted(grounded, handles, why)
+        return _to_person(context, _NOT_SHOWN, Code.NOT_VERIFIED)
+    if await _has_to_show(context, {step.action for step in grounded.steps}):
+        return Command(goto="verify")
     update: RunState = {"plan": plan_json(grounded), "problems": []}
     if not _must_confirm(grounded, context.confirm):
         return Command(goto="submit", update=update)
@@ -207,6 +231,26 @@ async def _question(state: RunState, runtime: _Runtime) -> None:
     assert stored is not None, "only a question is asked"
     asked = ask_text(context, stored, await context.known())
     await context.store.write(partial(store_question, context, state, stored, asked))
+
+
+async def _has_to_show(context: RunContext, names: Collection[str]) -> bool:
+    """Whether whoever writes has to show first that an account is theirs; `need` says which."""
+    if context.step_up is None or context.given_up:
+        return False
+    actions = [action for name, action in context.actions.items() if name in names]
+    context.need = await context.step_up.need(context.row, actions)
+    return context.need is not None
+
+
+async def _verify(state: RunState, runtime: _Runtime) -> Command[Any]:
+    """Ask for a code; where it was asked for too often, a person gets it."""
+    context = runtime.context
+    assert context.step_up is not None
+    assert context.need is not None, "only what has to be shown is asked for"
+    if await context.step_up.ask(context.row, context.need, context.language):
+        return Command(goto=END)
+    context.given_up = True
+    return Command(goto="look_up")
 
 
 async def _submit(state: RunState, runtime: _Runtime) -> None:
@@ -247,4 +291,6 @@ def _to_person(
     spent: RunState | None = None,
 ) -> Command[Any]:
     context.reason = reason
+    if context.given_up:
+        code = Code.NOT_VERIFIED
     return Command(goto="hand_over", update={**(spent or {}), "code": code.value})

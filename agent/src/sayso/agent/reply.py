@@ -17,6 +17,7 @@ import orjson
 from sayso.actions.approvals.repository import asked_before_less
 from sayso.actions.model.action_row import ActionRow, joins_of, read_action
 from sayso.actions.model.customer_words import CustomerWords, filled
+from sayso.actions.model.definition import Assurance, Subject
 from sayso.actions.model.status import Status
 from sayso.agent.phrases import DEFAULT_LANGUAGE, Phrases, phrases_of
 from sayso.errors import Code
@@ -191,6 +192,16 @@ def nothing_done_for(reader: Reader, tenant: str, subject_id: str) -> bool:
         known |= further
         todo += sorted(further)
     return True
+
+
+def may_say_unchanged(reader: Reader, tenant: str, subject: Subject) -> bool:
+    """Whether a customer may be told that nothing has been done for them; see `nothing_done_for`.
+
+    INVARIANT: not whom nobody knows, since they would learn of somebody else whether there is such
+    a customer.
+    """
+    known = subject.assurance is not Assurance.UNVERIFIED
+    return known and nothing_done_for(reader, tenant, subject.id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

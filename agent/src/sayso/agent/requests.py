@@ -19,6 +19,8 @@ from sayso.actions.model.idempotency import (
 )
 from sayso.actions.model.ledger import SYSTEM, is_erasure, is_repointed
 from sayso.agent.base import Message, Question
+from sayso.agent.code_answers import CodeAnswer, CodeAnswers
+from sayso.agent.codes import without_codes
 from sayso.agent.conversation import check_messages, picked_choice, read_messages
 from sayso.agent.drafted import DraftedPlan
 from sayso.agent.question import AskedText, question_from_json
@@ -26,6 +28,7 @@ from sayso.agent.reply import HandedOver
 from sayso.agent.request_row import RequestRow, RequestStatus, get_request, read_request
 from sayso.audit.authority.keyring import ROW, Keyring, sealed_bytes
 from sayso.audit.authority.state import changed_outside
+from sayso.audit.customer_codes import VERIFY
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json, PiiRef, StoredEntry
 from sayso.audit.log import AuditLog
 from sayso.audit.personal import Personal
@@ -100,10 +103,12 @@ class Requests:
         telemetry: Telemetry,
         keyring: Keyring,
         renew: Callable[[Transaction, RequestRow], None] | None = None,
+        codes: CodeAnswers | None = None,
     ) -> None:
         """`keyring`: seals each row in its entry; `renew`: has the cards of a request made anew,
-        once a person's question is answered.
+        once a person's question is answered; `codes`: reads answers to questions for codes.
         """
+        self._codes = codes
         self._renew = renew
         self._keyring = keyring
         self._store = store
@@ -123,6 +128,7 @@ class Requests:
             RefusedError: `empty_message`, `message_too_long`, `invalid_input` (also for the key),
                 `idempotency_conflict`.
         """
+        ask = replace(ask, messages=without_codes(ask.messages))
         check_messages(ask.messages)
         check_key(ask.key)
         if ask.conversation is not None and not 1 <= len(ask.conversation) <= 200:
@@ -275,8 +281,17 @@ class Requests:
         if found is None:
             return None
         kept = text(found, "fingerprint")
-        check_repeated("answer", is_erased=not kept, is_same=kept == fingerprint)
+        is_same = kept in (fingerprint, self._keyed(fingerprint))
+        check_repeated("answer", is_erased=not kept, is_same=is_same)
         return get_request(tx, tenant, text(found, "request_id"))
+
+    def _keyed(self, fingerprint: str) -> str:
+        """What is kept of an answer that may hold a code, which its plain hash would give away."""
+        return self._keyring.seal_note(b"sayso/answer/v1\0" + fingerprint.encode()).hex()
+
+    def append(self, tx: Transaction, tenant: Tenant, entry: Entry) -> None:
+        """Have the log tell something that moves no request."""
+        self._log.append(tx, tenant, entry)
 
     def _keep_key(self, tx: Transaction, row: RequestRow, key: str, fingerprint: str) -> None:
         tx.run(
@@ -317,6 +332,17 @@ class Requests:
         asked = self.asked_text(tx, row)
         question = question_from_json(stored, () if asked is None else asked.labels)
         named = self._asked(tx, row)
+        if stored.get("slot") == VERIFY and self._codes is not None:
+            told: dict[str, Json] = {"question": cast("Json", number), CALLER_KEY: callers}
+            answer = CodeAnswer(
+                content=reply.content,
+                choice=reply.choice,
+                requester=requester,
+                told={**told, "asked": named, **_names_signed(subject)},
+            )
+            moved = self._codes.take(tx, self.move, row, stored, asked, answer)
+            self._keep_key(tx, moved, key, self._keyed(fingerprint))
+            return moved
         picked = picked_choice(question, reply.choice, reply.content)
         content = reply.content.strip() or (picked.label if picked is not None else "")
         check_messages((Message(role="customer", content=content),))
@@ -378,6 +404,19 @@ class Requests:
             return ""
         return str(newest.entry.data.get("asked", ""))
 
+    def answer_of(self, reader: Reader, row: RequestRow) -> tuple[str, str]:
+        """What the newest answer of the customer was to, and what it was where a code was asked.
+
+        Returns:
+            The digest of the question, empty where it was for a code; and one of `GIVEN`, `AGAIN`,
+            `GIVEN_UP`, empty where it was not.
+        """
+        newest = self._newest(reader, row)
+        if newest is None or newest.entry.kind is not EntryKind.REQUEST_CONTINUED:
+            return "", ""
+        came_of = str(newest.entry.data.get(VERIFY, ""))
+        return ("" if came_of else str(newest.entry.data.get("asked", "")), came_of)
+
     def drafted(self, reader: Reader, row: RequestRow) -> DraftedPlan | None:
         """The plan that people may propose in the customer's place; None where there is none.
 
@@ -432,6 +471,7 @@ class Requests:
         reply: str | None = None,
         tokens: int = 0,
         cost_micro_usd: int = 0,
+        due_at: int | None = None,
     ) -> RequestRow | None:
         """Change a request from the state it was read in; None when it moved meanwhile.
 
@@ -465,6 +505,7 @@ class Requests:
             reply_ref=reply_ref,
             tokens=tokens,
             cost_micro_usd=cost_micro_usd,
+            due_at=due_at,
         )
 
     def _store_move(

@@ -11,10 +11,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypedDict, cast
 
 from sayso.actions.engine.proposals import Proposals
+from sayso.actions.model.action_row import ActionRow
 from sayso.actions.model.definition import Action, plannable
 from sayso.actions.model.digest import storable
 from sayso.actions.model.plan import Plan
 from sayso.actions.model.ports import ActionRegistry
+from sayso.actions.model.status import Status
+from sayso.actions.policy.base import VERIFIED_ONLY
 from sayso.agent.base import Asking, Handles, Message, Planner, Spending
 from sayso.agent.customer_records import CustomerRecords
 from sayso.agent.draft_proposal import proposal_of
@@ -30,13 +33,14 @@ from sayso.agent.question import (
 )
 from sayso.agent.reply import (
     HandedOver,
-    nothing_done_for,
+    may_say_unchanged,
     outcomes_of,
     write_hand_over,
     write_reply,
 )
 from sayso.agent.request_row import RequestRow, RequestStatus, get_request, steps_of
 from sayso.agent.requests import AGENT, Requests
+from sayso.agent.step_up import Need, StepUp
 from sayso.agent.understanding import Knowledge, language_of
 from sayso.audit.entry import EntryKind, Json
 from sayso.audit.request_digests import NONCE, plan_digest, question_digest
@@ -83,6 +87,11 @@ class RunContext:
     prompts: Prompts | None = None
     spending: Spending | None = None
     handles: Handles | None = field(default=None)
+    step_up: StepUp | None = None
+    need: Need | None = None
+    """What the customer has to show, once that is known."""
+    given_up: bool = False
+    """They cannot show it, so that a person gets whatever comes of it."""
     answered: str = ""
     """The digest of the question that the newest message answers, by the log; empty for none."""
     reason: str = "no reason was given"
@@ -264,7 +273,8 @@ def store_reply(
     if not row.is_acting and row.status is not RequestStatus.ANSWERED:
         return
     actions = steps_of(tx, row)
-    if any((action.error or {}).get("code") == Code.NOT_ROLLED_OUT for action in actions):
+    left = _left_to_people(actions)
+    if left is not None:
         definitions = plannable_by_name(registry)
         drafted = draft_of_steps(
             row.plan,
@@ -273,7 +283,7 @@ def store_reply(
             language=row.language,
             nonce=requests.new_nonce(),
         )
-        _leave_to_person(requests, tx, replace(row, fence=claimed.fence), drafted)
+        _leave_to_person(requests, tx, replace(row, fence=claimed.fence), drafted, left)
         return
     outcomes: dict[str, Json] = {action.id: action.status.value for action in actions}
     requests.move(
@@ -285,12 +295,30 @@ def store_reply(
     )
 
 
+def _left_to_people(actions: Sequence[ActionRow]) -> Code | None:
+    """Why what a plan came to is a person's, and no refusal that nobody sees."""
+    if any((action.error or {}).get("code") == Code.NOT_ROLLED_OUT for action in actions):
+        return Code.NOT_ROLLED_OUT
+    judged = [
+        action.judgement
+        for action in actions
+        if action.status is Status.REFUSED and action.judgement is not None
+    ]
+    return Code.NOT_VERIFIED if any(VERIFIED_ONLY in one.rules for one in judged) else None
+
+
+_LEFT = {
+    Code.NOT_ROLLED_OUT: "the roll-out leaves this to a person",
+    Code.NOT_VERIFIED: "nobody knows that whoever writes is the customer",
+}
+
+
 def _leave_to_person(
-    requests: Requests, tx: Transaction, row: RequestRow, drafted: DraftedPlan | None
+    requests: Requests, tx: Transaction, row: RequestRow, drafted: DraftedPlan | None, why: Code
 ) -> None:
-    """The roll-out leaves all of it to a person: nothing was done, and nothing is claimed."""
+    """All of it is left to a person, and nothing is claimed that was not done."""
     handed = HandedOver(
-        reason="the roll-out leaves this to a person",
+        reason=_LEFT[why],
         reply=_handed_over(tx, row, row.language),
         language=row.language,
         draft=None if drafted is None else drafted.to_json(),
@@ -301,7 +329,7 @@ def _leave_to_person(
         EntryKind.REQUEST_HANDED_OVER,
         data={
             "planner": row.planner or "",
-            "code": Code.NOT_ROLLED_OUT.value,
+            "code": why.value,
             **_draft(handed.draft),
         },
         reply=handed.to_text(),
@@ -309,8 +337,7 @@ def _leave_to_person(
 
 
 def _handed_over(tx: Transaction, row: RequestRow, language: str) -> str:
-    unchanged = nothing_done_for(tx, row.tenant, row.subject.id)
-    return write_hand_over(language, unchanged=unchanged)
+    return write_hand_over(language, unchanged=may_say_unchanged(tx, row.tenant, row.subject))
 
 
 def hand_over(

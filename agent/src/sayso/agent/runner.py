@@ -21,8 +21,9 @@ from sayso.agent.request_row import RequestRow, RequestStatus, get_request
 from sayso.agent.requests import Requests
 from sayso.agent.run import RunContext, RunState, hand_over, store_reply
 from sayso.agent.spending import Budgets
+from sayso.agent.step_up import StepUp
 from sayso.agent.understanding import Knowledge
-from sayso.audit.entry import EntryKind
+from sayso.audit.customer_codes import GIVEN_UP
 from sayso.errors import Code, ConfigError, IntegrityError, RefusedError, RetryableError
 from sayso.ids import Clock, Tenant, to_micros
 from sayso.settings.planner import BudgetSection, ConfirmWhen
@@ -53,6 +54,7 @@ class Runner:
     planner: Planner
     knowledge: Knowledge
     confirm: ConfirmWhen
+    step_up: StepUp | None = None
     budget: BudgetSection = field(default_factory=BudgetSection)
     region_of: Callable[[str], str | None] = anywhere
     clock: Clock
@@ -100,10 +102,10 @@ class Runner:
     async def _run(self, row: RequestRow) -> None:
         if row.is_acting and not await self._all_told(row):
             return
-        messages, answered, prompts = await self.store.read(
+        messages, (answered, came_of), prompts = await self.store.read(
             lambda reader: (
                 self.requests.messages(reader, row),
-                self.requests.said(reader, row, EntryKind.REQUEST_CONTINUED),
+                self.requests.answer_of(reader, row),
                 chosen_prompts(reader, row.tenant) if has_models(self.planner) else None,
             )
         )
@@ -111,6 +113,8 @@ class Runner:
             row=row,
             messages=messages,
             answered=answered,
+            step_up=self.step_up,
+            given_up=came_of == GIVEN_UP,
             give_up=row.attempts >= MAX_ATTEMPTS,
             store=self.store,
             requests=self.requests,

@@ -18,7 +18,7 @@ from sayso.agent.question import AskedText
 from sayso.agent.reply import (
     HandedOver,
     followed,
-    nothing_done_for,
+    may_say_unchanged,
     outcomes_of,
     was_touched,
     write_hand_over,
@@ -94,7 +94,7 @@ def _handed_over(
 ) -> Standing:
     handed = HandedOver.read(sealed)
     language = handed.language or _language_of(handed.reply) or row.language
-    unchanged = nothing_done_for(reader, row.tenant, row.subject.id)
+    unchanged = may_say_unchanged(reader, row.tenant, row.subject)
     reply = write_hand_over(language, unchanged=unchanged)
     done = [step for step in steps if was_touched(followed(reader, step) or step)]
     if done:

@@ -5,6 +5,7 @@
 | `log`, `entry` | the only writer of a log, and what one line says |
 | `meaning`, `request_digests` | what an entry means for rows, held against them first |
 | `customer_links` | what entries say of links between accounts, and of what goes over them |
+| `customer_codes` | what entries say of codes, and of who is known by them |
 | `limit_sums` | what is used of limits, by the entries alone |
 | `personal`, `erasure`, `holds` | personal text beside the log, its end, and what keeps it |
 | `authority` | who may do what, by the log alone |

@@ -26,6 +26,7 @@ from sayso.settings.base import (
     Url,
     check_addresses,
 )
+from sayso.settings.customers import CustomersSection
 from sayso.settings.planner import PlannerSection
 from sayso.settings.surfaces import (
     ApprovalsSection,
@@ -198,26 +199,6 @@ class PolicySection(Section):
     activate: tuple[Name, ...] = ()
     loosening_needs: Annotated[int, Field(ge=1, le=2)] = 1
     confirm: tuple[Name, ...] = ()
-
-
-Place = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}\.[A-Za-z0-9_.-]{1,100}$")]
-
-
-class CustomersSection(Section):
-    """Whose an account id is, and what ties two accounts of one customer by itself.
-
-    Attributes:
-        default: the connector whose customer an id without a provider names, and whose ids were
-            stored before there were several; needed where several connectors have customers.
-        links: by a place of one connector's records, such as `zendesk.external_id`, the connector
-            whose customer the id there names. Only what you alone can write.
-        by_email: whether one address, which the provider where the customer writes has verified,
-            ties two accounts; a person then decides about money.
-    """
-
-    default: Name | None = None
-    links: Mapping[Place, Name] = Field(default_factory=dict)
-    by_email: bool = True
 
 
 class StopSection(Section):

@@ -17,11 +17,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from sayso.actions.customers.account import AccountNames, no_account
+from sayso.actions.customers.contact import CodeMessage, Medium
 from sayso.actions.model.attempt import reading
 from sayso.actions.model.definition import Action, Args, Fact, Subject, with_signed
 from sayso.actions.model.snapshot import Absence, Call, Receipt, Record, Resolved, SeenEffect
 from sayso.connectors.arguments import ECHO_LIMIT, read_args
 from sayso.connectors.base import Connector, EffectBook, RefundBook, SubjectBook, Warmable
+from sayso.connectors.code_sender import CodeSender
 from sayso.connectors.customers import account_names_of, owner_of
 from sayso.connectors.email_address import is_address
 from sayso.connectors.person import (
@@ -32,7 +34,7 @@ from sayso.connectors.person import (
     checked_person,
 )
 from sayso.connectors.redaction import Hiding
-from sayso.connectors.setup import AskedSettings, Factory, Setup
+from sayso.connectors.setup import AddressBook, AskedSettings, Factory, Setup
 from sayso.connectors.sources import Sources, installed_points, invalid_connector, no_connector
 from sayso.errors import Code, RefusedError, RetryableError
 from sayso.frozen import replace
@@ -478,6 +480,27 @@ class Connectors:
         own = self._own(found, subject)
         with _reading(found, "person_of"):
             return checked_person(provider, own, await self._read(found.person_of(own)))
+
+    async def address_of(self, provider: str, subject: Subject) -> str | None:
+        """The e-mail address on file, of a connector that knows no more of its customers.
+
+        Raises:
+            RefusedError: `unknown_subject`, `wrong_state`. RetryableError: as `person_of`.
+        """
+        found = self._connectors.get(provider)
+        if not isinstance(found, AddressBook):
+            return None
+        with _reading(found, "address_of"):
+            return (await self._read(found.address_of(self._own(found, subject)))).email
+
+    def code_sender(self, medium: Medium) -> CodeSender | None:
+        """The connector that sends codes there; None where there is none."""
+        senders = (one for one in self._connectors.values() if isinstance(one, CodeSender))
+        return next((one for one in senders if one.sends_to == medium), None)
+
+    async def send_code(self, sender: CodeSender, code: CodeMessage) -> None:
+        """See `CodeSender.send_code`."""
+        await self._ask(sender.send_code(code))
 
     async def find_people(self, provider: str, email: str) -> Sequence[Person] | None:
         """The provider's customers of that very address, ten at most; None where it cannot say.

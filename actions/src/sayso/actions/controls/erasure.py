@@ -218,6 +218,7 @@ def _blank_resolved(found: Resolved) -> Resolved:
         payee="",
         amount=found.amount,
         reached=found.reached,
+        verified=found.verified,
     )
 
 

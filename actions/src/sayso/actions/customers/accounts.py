@@ -23,8 +23,9 @@ from sayso.actions.customers.evidence import (
 from sayso.actions.customers.link import AccountLink, accounts_in, reached
 from sayso.actions.customers.links import Links
 from sayso.actions.customers.proof import Proof, Reached
+from sayso.actions.customers.verified import AccountStanding, Verified, verified_in
 from sayso.actions.model.action_row import ActionRow
-from sayso.actions.model.definition import Subject
+from sayso.actions.model.definition import Assurance, Subject
 from sayso.actions.model.ledger import SYSTEM
 from sayso.audit.authority.by import By
 from sayso.errors import Code, RefusedError
@@ -169,12 +170,35 @@ class Accounts:
             return writer, None
         return (await self.of(tenant, writer, request_id)).at(self.names, provider)
 
-    def asking(self, row: ActionRow) -> Coroutine[Any, Any, Reached | None] | None:
-        """Asks `way_to` of a row's account; None where nobody can have written from another."""
+    def asking(self, row: ActionRow) -> Coroutine[Any, Any, AccountStanding] | None:
+        """Asks how a row's account is known to be the customer's; None where the caller knew them,
+        and nobody can have written from another.
+        """
         before = None if row.snapshot is None else row.snapshot.resolved.reached
-        if not self.may_differ or (row.request_id is None and before is None):
+        asked = row.request_id is not None
+        differs = self.may_differ and (asked or before is not None)
+        if not differs and (not asked or row.subject.assurance is not Assurance.UNVERIFIED):
             return None
-        return self.way_to(row.tenant, row.subject, row.request_id, before)
+        return self._standing(row, before, differs)
+
+    async def _standing(
+        self, row: ActionRow, before: Reached | None, differs: bool
+    ) -> AccountStanding:
+        way: Reached | None = None
+        if differs:
+            way = await self.way_to(row.tenant, row.subject, row.request_id, before)
+        return AccountStanding(reached=way, verified=await self.verified(row))
+
+    async def verified(self, row: ActionRow) -> Verified | None:
+        """By what it is known that the account is the writer's, whom the caller did not know."""
+        request_id = row.request_id
+        if request_id is None or row.subject.assurance is not Assurance.UNVERIFIED:
+            return None
+        now = to_micros(self._clock.now())
+        return await self._store.read(
+            lambda reader: verified_in(reader, row.tenant, request_id, row.subject.id, now),
+            brief=True,
+        )
 
     async def way_to(
         self, tenant: Tenant, account: Subject, request_id: str | None, before: Reached | None

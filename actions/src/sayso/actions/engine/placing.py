@@ -7,6 +7,7 @@ from sayso.actions.customers.proof import Reached
 from sayso.actions.model.action_row import ActionRow
 from sayso.actions.model.definition import Subject
 from sayso.actions.policy.evaluator import Judged
+from sayso.audit.customer_codes import VERIFIED_BY
 from sayso.audit.customer_links import reach_data
 from sayso.audit.entry import Json
 from sayso.errors import RefusedError
@@ -56,10 +57,13 @@ class Placing:
         return reach_data(wrote, way.links)
 
     def still_came_by(self, tx: Transaction, judged: Judged) -> dict[str, Json]:
-        """The same of what is judged anew."""
+        """The same of what is judged anew, and by what it is known who writes."""
         row, snapshot = judged.row, judged.row.snapshot
-        way = None if snapshot is None or not judged.by_policy else snapshot.resolved.reached
-        if way is None:
+        if snapshot is None or not judged.by_policy:
             return {}
+        way, known = snapshot.resolved.reached, snapshot.resolved.verified
+        told: dict[str, Json] = {} if known is None else {VERIFIED_BY: known.by.value}
+        if way is None:
+            return told
         wrote = self._accounts.writer_of(tx, row.tenant, row.subject.id, row.request_id, way)
-        return {} if wrote is None else self.came_by(tx, row, wrote, way)
+        return told if wrote is None else told | self.came_by(tx, row, wrote, way)

@@ -16,6 +16,7 @@ from sayso.actions.approvals.repository import (
 )
 from sayso.actions.context import EngineContext
 from sayso.actions.customers.proof import Reached
+from sayso.actions.customers.verified import AccountStanding
 from sayso.actions.engine.judged_entry import judged_entry
 from sayso.actions.engine.placing import Placing
 from sayso.actions.engine.plan_judgement import (
@@ -28,7 +29,7 @@ from sayso.actions.engine.plan_judgement import (
     still_with_plan,
 )
 from sayso.actions.model.action_row import NORMAL, ActionRow, check_priority, joins_of, read_action
-from sayso.actions.model.attempt import MAX_BREAKS, reached_by, read_target
+from sayso.actions.model.attempt import MAX_BREAKS, read_target, standing_as
 from sayso.actions.model.definition import Effect, Subject
 from sayso.actions.model.digest import check_reason, hash_of, normal_json, storable
 from sayso.actions.model.idempotency import (
@@ -393,7 +394,7 @@ class Proposals:
             found = await read_target(
                 self._registry, draft.id, draft.name, draft.args, subject, asked
             )
-            return found if way is None else reached_by(found, way)
+            return found if way is None else standing_as(found, AccountStanding(reached=way))
 
     async def record_refusal(self, proposal: Proposal, error: RefusedError) -> None:
         """Record that a proposal was refused as it came, so that there is no row of it.

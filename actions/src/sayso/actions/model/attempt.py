@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import orjson
 
-from sayso.actions.customers.proof import Reached
+from sayso.actions.customers.verified import AccountStanding
 from sayso.actions.model.action_row import ActionRow, dumps, receipt_json
 from sayso.actions.model.definition import Subject
 from sayso.actions.model.digest import storable
@@ -58,14 +58,14 @@ async def read_target(
     name: str,
     args: JsonObject,
     subject: Subject,
-    way: Coroutine[Any, Any, Reached | None] | None = None,
+    standing: Coroutine[Any, Any, AccountStanding] | None = None,
 ) -> Resolved:
     """What the action would do now, read at the provider.
 
     Args:
         subject: the customer's account at the action's provider.
-        way: asks, at the same time, how that account is known to be theirs; None where they wrote
-            from it.
+        standing: asks, at the same time, how that account is known to be theirs; None where the
+            caller knew them, and they wrote from it.
 
     Raises:
         RefusedError: as the connector says; `unknown_action`, `invalid_input`; `no_account`.
@@ -74,13 +74,13 @@ async def read_target(
         ConfigError, IntegrityError: as the connector says.
     """
     action = registry.action(name)
-    known = None if way is None else asyncio.ensure_future(way)
+    known = None if standing is None else asyncio.ensure_future(standing)
     try:
         with reading(f"connector of `{name}`", f"{name} {action_id} in resolve"):
             found = await registry.resolve(action, registry.validate_args(name, args), subject)
         # INVARIANT: how the account is known to be the customer's is not the connector's to say.
-        if known is not None or found.reached is not None:
-            found = reached_by(found, None if known is None else await known)
+        if known is not None or found.reached is not None or found.verified is not None:
+            found = standing_as(found, AccountStanding() if known is None else await known)
     finally:
         if known is not None:
             known.cancel()
@@ -94,13 +94,15 @@ async def read_target(
     return replace(found, facts={**facts, **told})
 
 
-def reached_by(found: Resolved, way: Reached | None) -> Resolved:
+def standing_as(found: Resolved, standing: AccountStanding) -> Resolved:
     """What was read, with how its account is known to be the customer's who wrote."""
+    way = standing.reached
+    known = replace(found, reached=way, verified=standing.verified)
     if way is None:
-        return replace(found, reached=None)
+        return known
     named = {"name": way.name} if way.name else {}
     personal = {WRITES_FROM: way.written_as, **named, **found.personal}
-    return replace(found, reached=way, personal=personal)
+    return replace(known, personal=personal)
 
 
 def signed_turn(turn: list[Json], subject: Subject) -> list[Json]:

@@ -10,6 +10,7 @@ from typing import cast
 import orjson
 
 from sayso.actions.customers.proof import Reached
+from sayso.actions.customers.verified import Verified
 from sayso.actions.model.snapshot import Resolved
 from sayso.audit.entry import Json, canonical_bytes
 from sayso.errors import Code, RefusedError
@@ -111,10 +112,11 @@ def pairs(values: Mapping[str, str | int | bool | Money | None]) -> list[Json]:
 def resolved_json(resolved: Resolved) -> dict[str, Json]:
     """Everything of a snapshot that the digest covers; `keep` only where there is some."""
     kept: list[Json] = [[name, normal_json(value)] for name, value in sorted(resolved.keep.items())]
-    way = resolved.reached
+    way, known = resolved.reached, resolved.verified
     return {
         **({"keep": kept} if kept else {}),
         **({} if way is None else {"reached": normal_json(way.to_json())}),
+        **({} if known is None else {"verified": normal_json(known.to_json())}),
         "args": normal_json(resolved.args),
         "object": [resolved.object_kind, resolved.object_id],
         "owner": resolved.owner,
@@ -164,6 +166,7 @@ def resolved_from_json(value: Mapping[str, JsonValue]) -> Resolved:
                 personal={name: str(inner) for name, inner in _unpair(personal)},
                 keep=dict(_unpair(value.get("keep", ()))),
                 reached=Reached.from_json(value.get("reached")),
+                verified=Verified.from_json(value.get("verified")),
             )
         case _:
             raise RefusedError(Code.INVALID_INPUT, "that is no snapshot")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from sayso.actions.customers.proof import Reached
+from sayso.actions.customers.verified import Verified
 from sayso.actions.model.definition import FactValue, StateValue
 from sayso.errors import Code, RefusedError
 from sayso.json import JsonObject, JsonValue
@@ -36,6 +37,7 @@ class Resolved:
             like everything else, and shown to nobody.
         reached: how the owner is known to be who wrote, where they wrote from another account; set
             by the engine, whatever a connector says.
+        verified: by what it is known who writes, where the caller did not know it; likewise.
     """
 
     args: JsonObject
@@ -54,6 +56,7 @@ class Resolved:
     personal: Mapping[str, str] = field(default_factory=dict[str, str])
     keep: JsonObject = field(default_factory=dict[str, JsonValue])
     reached: Reached | None = None
+    verified: Verified | None = None
 
 
 NOTHING_CHANGES: Mapping[str, Collection[StateValue]] = {}
@@ -89,6 +92,8 @@ def difference(
         return "the object is not what it was"
     if (found.reached and found.reached.proof) != (was.reached and was.reached.proof):
         return "how the account is known to be the customer's is not what it was"
+    if (found.verified and found.verified.by) != (was.verified and was.verified.by):
+        return "by what it is known who writes is not what it was"
     if found.amount != was.amount and not lowered:
         return "the amount is not what it was"
     return None

@@ -15,9 +15,13 @@ from enum import StrEnum
 from typing import Protocol
 
 from sayso.actions.customers.link import LinkEnd
-from sayso.actions.model.definition import Action, Subject
+from sayso.actions.customers.verified import Verified
+from sayso.actions.model.definition import Action, Assurance, Subject
 from sayso.actions.model.snapshot import Resolved
+from sayso.ids import to_micros
 
+VERIFIED_ONLY = "sayso.verified-only"
+"""The guard by which an unverified customer gets messages only, whatever a text says."""
 HISTORY_DAYS = 30
 """How many days back a `History` counts."""
 
@@ -84,6 +88,26 @@ class PolicyQuestion:
     planner: str
     at: datetime
     undoes: bool = False
+
+    @property
+    def verified(self) -> Verified | None:
+        """By what it is known who writes, as long as it counts; None where the caller knew."""
+        known = self.resolved.verified
+        if known is None or self.subject.assurance is not Assurance.UNVERIFIED:
+            return None
+        return known if to_micros(self.at) < known.until else None
+
+    @property
+    def assurance(self) -> Assurance:
+        """How strongly the customer was identified, by the caller or since then."""
+        return self.subject.assurance if self.verified is None else Assurance.VERIFIED
+
+    @property
+    def verified_by(self) -> str:
+        """By what it is known who writes, as rules read it."""
+        if self.verified is not None:
+            return self.verified.by.value
+        return "signed" if self.subject.assurance is Assurance.SIGNED_IN else "caller"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

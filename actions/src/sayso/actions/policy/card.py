@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sayso.actions.customers.proof import WORDS
+from sayso.actions.customers.verified import WORDS as VERIFIED
+from sayso.actions.customers.verified import weakly_known_by
 from sayso.actions.model.definition import Action, Effect
 from sayso.actions.model.snapshot import Resolved
 from sayso.actions.policy.base import HISTORY_DAYS, History, Judgement
@@ -248,16 +250,15 @@ def build_card(
 
 
 def _weakly_known(resolved: Resolved) -> tuple[str, ...]:
-    way = resolved.reached
-    if way is None or way.proof.moves_money_alone:
-        return ()
-    return (f"Known to be this customer's by {WORDS[way.proof]}",)
+    words = weakly_known_by(resolved.reached, resolved.verified)
+    return () if words is None else (f"Known to be this customer's by {words}",)
 
 
 def _known_by(resolved: Resolved) -> tuple[tuple[str, str], ...]:
     """By what the account is known to be the customer's, where they wrote from another one."""
-    way = resolved.reached
-    return () if way is None else (("known by", WORDS[way.proof]),)
+    way, verified = resolved.reached, resolved.verified
+    known = () if way is None else (("known by", WORDS[way.proof]),)
+    return known if verified is None else (*known, ("verified by", VERIFIED[verified.by]))
 
 
 def _on_no(effect: Effect) -> str:

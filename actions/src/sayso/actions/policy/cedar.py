@@ -19,9 +19,16 @@ from types import MappingProxyType
 
 import orjson
 
-from sayso.actions.customers.proof import WORDS
+from sayso.actions.customers.verified import weakly_known_by
 from sayso.actions.model.definition import Action, Assurance, Effect, Fact
-from sayso.actions.policy.base import Approver, Demand, Judgement, Outcome, PolicyQuestion
+from sayso.actions.policy.base import (
+    VERIFIED_ONLY,
+    Approver,
+    Demand,
+    Judgement,
+    Outcome,
+    PolicyQuestion,
+)
 from sayso.actions.policy.calendar import Calendar
 from sayso.actions.policy.cedar_rules import Rules, read_rules
 from sayso.actions.policy.cedar_schema import (
@@ -36,8 +43,7 @@ from sayso.actions.policy.slices import Slice, cut, digest, hypotheticals
 from sayso.errors import Code, ConfigError
 
 OWN_OBJECTS_ONLY = "sayso.own-objects-only"
-VERIFIED_ONLY = "sayso.verified-only"
-"""The two guards that no text can lift."""
+"""This guard and `VERIFIED_ONLY` no text can lift."""
 LINKED_WITH_A_PERSON = "sayso.linked-with-a-person"
 """Nor this one: it asks where the others refuse."""
 
@@ -212,10 +218,10 @@ class CedarPolicy:
 
         INVARIANT: whatever a rule allows, since who wrote is not known well enough.
         """
-        way = question.resolved.reached
-        if way is None or way.proof.moves_money_alone or question.action.effect is Effect.MESSAGE:
+        words = weakly_known_by(question.resolved.reached, question.verified)
+        if words is None or question.action.effect is Effect.MESSAGE:
             return ()
-        say = f"the account is known to be the customer's by {WORDS[way.proof]}"
+        say = f"the account is known to be the customer's by {words}"
         return (Demand(rule=LINKED_WITH_A_PERSON, say=say, by=frozenset(self._roles)),)
 
     def _guessed(self, asked: _Asked) -> Judgement | None:
@@ -386,8 +392,9 @@ class CedarPolicy:
             return _failed(self._version, (what,))
         if question.resolved.owner != question.subject.id:
             return _guarded(mine.version, OWN_OBJECTS_ONLY)
-        unverified = question.subject.assurance is Assurance.UNVERIFIED
-        if unverified and mine.action.effect is not Effect.MESSAGE:
+        unverified = question.assurance is Assurance.UNVERIFIED
+        # What was done while they were known is taken back whoever they are.
+        if unverified and mine.action.effect is not Effect.MESSAGE and not question.undoes:
             return _guarded(mine.version, VERIFIED_ONLY)
         try:
             request = mine.form.build(question)

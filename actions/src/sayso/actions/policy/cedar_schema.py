@@ -24,10 +24,13 @@ from sayso.actions.model.definition import (
 from sayso.actions.policy.base import PolicyQuestion
 from sayso.actions.policy.calendar import WEEKDAYS, Calendar
 from sayso.actions.policy.cedarpy_adapter import Entities, Schema, parse_entities, parse_schema
+from sayso.audit.customer_codes import VerifiedBy
 from sayso.errors import Code, ConfigError
 from sayso.json import JsonValue
 from sayso.money import Money, exponent_of
 
+VERIFIED_BY = ("caller", "signed", *(one.value for one in VerifiedBy))
+"""By what it can be known who writes; see `PolicyQuestion.verified_by`."""
 LINKS = ("own", *(proof.value for proof in Proof))
 """What a customer's account can be known by; see `rests_on`."""
 
@@ -90,6 +93,15 @@ CONTEXT_FIELDS: tuple[ContextField, ...] = (
         meaning="how the account is known to be the customer's: `own` where they wrote from it, "
         "else the weakest proof of the links to it: `signed`, `record`, `code`, `person`, `email`",
         words=LINKS,
+    ),
+    ContextField(
+        name="verifiedBy",
+        type="String",
+        meaning="by what it is known who writes: `caller` where it is the caller's word, `signed` "
+        "where they are signed in (by your assertion alone, where `[identity]` requires it), else "
+        "what they showed in this conversation: `code`, `link`, or `person` where a colleague "
+        "vouched",
+        words=VERIFIED_BY,
     ),
     ContextField(
         name="addressChangedDays",
@@ -273,6 +285,7 @@ class RequestForm:
             "plannedByModel": question.planner.startswith(MODEL),
             "undoes": question.undoes,
             "link": rests_on(question.resolved.reached),
+            "verifiedBy": question.verified_by,
             **self._address(question, missing),
             **self._time(question, missing, errors),
             **_history(question, currency, errors),
@@ -307,7 +320,7 @@ class RequestForm:
             context=context,
             values=values,
             named=(customer, thing),
-            assurance=question.subject.assurance.value,
+            assurance=question.assurance.value,
             kind=question.resolved.object_kind,
             missing=missing,
             errors=errors,
@@ -318,7 +331,7 @@ class RequestForm:
         return {
             "principal": question.subject.id if self.names_ids else _ANYBODY,
             "resource": question.resolved.object_id if self.names_ids else _ANYTHING,
-            "principal.assurance": question.subject.assurance.value,
+            "principal.assurance": question.assurance.value,
             "resource.kind": question.resolved.object_kind,
         }
 

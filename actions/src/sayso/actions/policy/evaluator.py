@@ -334,7 +334,7 @@ class Evaluator:
             seen = Seen(
                 action=question.action,
                 resolved=resolved,
-                assurance=row.subject.assurance,
+                assurance=question.assurance,
                 now=now,
                 earlier=earlier,
                 amounts=self._amounts.like(reader, row, resolved.amount, now),
@@ -345,7 +345,7 @@ class Evaluator:
                 resolved=resolved,
                 judgement=judgement,
                 history=question.history,
-                subject=(row.subject.id, row.subject.assurance.value),
+                subject=(row.subject.id, question.assurance.value),
                 planner=row.planner,
                 quote=quote,
                 deadline=expires_at,
@@ -476,6 +476,7 @@ def _circumstances(question: PolicyQuestion) -> tuple[object, ...]:
         question.history,
         question.planner,
         question.undoes,
+        question.assurance,
         # NOTE: some places are a quarter of an hour off, and their days begin so.
         question.at.replace(minute=question.at.minute // 15 * 15, second=0, microsecond=0),
     )

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from sayso.actions.customers.proof import WORDS
+from sayso.actions.customers.verified import weakly_known_by
 from sayso.actions.model.definition import FactValue
 from sayso.actions.policy.base import History, Judgement, Outcome, PolicyQuestion
 from sayso.frozen import replace
@@ -77,10 +77,12 @@ _Reason = Callable[[Judgement], str]
 def _changes(
     question: PolicyQuestion, numbers: Sequence[Decimal], people: int
 ) -> Iterator[tuple[PolicyQuestion, _Reason]]:
-    way = question.resolved.reached
-    if way is not None and not way.proof.moves_money_alone:
-        own = replace(question, resolved=replace(question.resolved, reached=None))
-        yield own, _said(f"Known to be this customer's by {WORDS[way.proof]}")
+    words = weakly_known_by(question.resolved.reached, question.verified)
+    if words is not None:
+        subject = replace(question.subject, assurance=question.assurance)
+        known = replace(question.resolved, reached=None, verified=None)
+        own = replace(question, subject=subject, resolved=known)
+        yield own, _said(f"Known to be this customer's by {words}")
     yield from _smaller_amounts(question, numbers)
     yield from _other_history(question, numbers)
     if question.history.count_30d and people == 1:

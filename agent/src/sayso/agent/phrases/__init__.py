@@ -61,6 +61,13 @@ class Phrases(BaseModel):
     yes: str
     no: str
     joint: str
+    verify: str
+    verify_wrong: str
+    verify_unread: str
+    verify_again: str
+    verify_no_access: str
+    code_title: str
+    code_text: str
     reasons: Mapping[str, str]
     progress: Mapping[str, str]
 

@@ -3,5 +3,5 @@
 `registry` names for every kind of entry the rules that it is judged by, or why there are none; a
 kind that is not in it fails the tests. `replayed` holds what the entries read so far make true. The
 rules: `people` and `passkeys`, `policy`, `limits`, `requests`, `actions` (with `transitions` and
-`quorum`), `links`, `canaries`, `repairs`, and `controls`.
+`quorum`), `links`, `codes`, `canaries`, `repairs`, and `controls`.
 """

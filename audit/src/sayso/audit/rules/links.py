@@ -31,6 +31,8 @@ def check_linked(replayed: ReplayedState, event: Event, findings: Findings) -> N
     """Whether a link is new, ties two accounts, begins now, and rests on something."""
     link = replayed.links.of(event.text(LINK) or "")
     fault = _again_fault(replayed, event, link) if _is_again(event) else _new_fault(event, link)
+    if fault is None and event.text("proof") == "code" and not _is_again(event):
+        fault = _code_fault(replayed, event)
     if fault is None and event.at + SKEW_MICROS < replayed.last_at:
         fault = "is dated before the entry that came before it"
     if fault is None and {event.top("subject"), event.text(LINKED_WITH)} & replayed.erasing.keys():
@@ -72,6 +74,20 @@ def _new_fault(event: Event, link: LinkLife) -> str | None:
         return "is over before it begins"
     if proof == "code" and (until is None or event.top("request") is None):
         return "rests on a code, and is not for one conversation and a while"
+    return None
+
+
+def _code_fault(replayed: ReplayedState, event: Event) -> str | None:
+    """What is wrong with a link by a code that nobody has sent back, or not for so long."""
+    if not replayed.whole:
+        return None
+    known = replayed.requests.of(event.top("request") or "").verified
+    ends = [known[end] for end in (event.top("subject"), event.text(LINKED_WITH)) if end in known]
+    if not any(by in {"code", "link"} for _, by in ends):
+        return "rests on a code that nobody has sent back"
+    until = event.whole("until") or 0
+    if not any(isinstance(last, int) and until <= last for last, _ in ends):
+        return "holds longer than its code"
     return None
 
 

@@ -19,6 +19,7 @@ from sayso.audit.event import Event
 from sayso.audit.rules import (
     actions,
     canaries,
+    codes,
     controls,
     limits,
     links,
@@ -67,7 +68,7 @@ def _action(*rules: Rule) -> JudgedBy:
     """An entry that moves an action."""
     moves = (
         *(actions.check_transition, actions.check_judgement, limits.check_limits),
-        *(links.check_reach, links.check_alone, canaries.check_is_none, *rules),
+        *(links.check_reach, links.check_alone, codes.check_known, canaries.check_is_none, *rules),
     )
     return JudgedBy(moves, _move)
 
@@ -179,6 +180,8 @@ REGISTRY: Mapping[EntryKind, JudgedBy | Free] = MappingProxyType(
         EntryKind.POLICY_WITHDRAWN: JudgedBy((policy.check_withdrawn,), policy.end),
         EntryKind.POLICY_REFUSED: _REFUSAL,
         EntryKind.CUSTOMER_LINKED: JudgedBy((links.check_linked,), links.begin),
+        EntryKind.CUSTOMER_CODE_SENT: JudgedBy((codes.check_sent,), codes.send),
+        EntryKind.CUSTOMER_VERIFIED: JudgedBy((codes.check_verified,), codes.verify),
         EntryKind.CUSTOMER_UNLINKED: JudgedBy((links.check_unlinked,), links.end),
         EntryKind.CUSTOMER_SEARCHED: _LOOKED,
         EntryKind.SUBJECT_ERASING: JudgedBy((controls.check_erasing,), controls.begin_erasure),

@@ -94,9 +94,15 @@ class RequestLife(_Life):
         restated: of the plan that this question restates. answered: whether it was answered.
         steps: the actions planned for it that said what they use of limits.
         unsigned: what people have agreed to of it without a passkey.
+        assurance: how surely the caller knew who wrote; empty where an older log does not say.
+        codes: by the account that a code went to, until when it counts; microseconds since 1970.
+        verified: by account: until when it is known to be the writer's, and by what.
     """
 
     requester: str = ""
+    assurance: str = ""
+    codes: dict[str, int] = field(default_factory=dict[str, int])
+    verified: dict[str, list[int | str]] = field(default_factory=dict[str, "list[int | str]"])
     subject: str = ""
     draft: str = ""
     asked: str = ""

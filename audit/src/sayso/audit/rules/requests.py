@@ -26,6 +26,7 @@ def ask(replayed: ReplayedState, event: Event) -> None:
     if request is not None:
         life = replayed.requests.of(request)
         life.requester, life.subject = event.by, event.top("subject") or ""
+        life.assurance = event.text("assurance") or ""
 
 
 def check_proposed(replayed: ReplayedState, event: Event, findings: Findings) -> None:

@@ -166,5 +166,6 @@ class Check(StrEnum):
     RULE_REPAIR = "rule_repair"
     RULE_LINK = "rule_link"
     RULE_REACH = "rule_reach"
+    RULE_CODE = "rule_code"
     BUNDLE_MANIFEST = "bundle_manifest"
     ROW_PROVEN = "row_proven"

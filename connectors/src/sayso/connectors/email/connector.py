@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import cast, get_args
+from typing import Literal, cast, get_args
 
+from sayso.actions.customers.contact import CodeMessage
 from sayso.actions.model.definition import Action, Args, Subject
 from sayso.actions.model.snapshot import Absence, Call, Receipt, Record, Resolved
 from sayso.connectors.email.actions import MessageArgs, actions_with
@@ -124,6 +125,23 @@ class EmailConnector:
             reference=about,
         )
         await self._transport.send(letter)
+
+    @property
+    def sends_to(self) -> Literal["email"]:
+        """See `CodeSender.sends_to`."""
+        return "email"
+
+    async def send_code(self, code: CodeMessage) -> None:
+        """See `CodeSender.send_code`."""
+        if not is_address(code.recipient):
+            raise RefusedError(Code.WRONG_STATE, "the address on file is no plain e-mail address")
+        await self.tell(
+            recipient=code.recipient,
+            title=code.title,
+            text=code.text,
+            key=code.key,
+            about=code.about,
+        )
 
     async def look_up(self, call: Call) -> Receipt | Absence:
         """See `Connector.look_up`."""

@@ -135,6 +135,27 @@ order by seq desc limit 1;
 -- name: first_of_request
 select body from log_entry where tenant = :tenant and request_id = :request order by seq limit 1;
 
+-- name: verified_in
+select body from log_entry
+where tenant = :tenant and request_id = :request and kind = 'customer.verified' order by seq desc;
+
+-- The questions for a code in one request, the newest first.
+-- name: codes_asked_in
+select body from log_entry
+where tenant = :tenant and request_id = :request and kind = 'request.questioned'
+    and instr(body, '"slot":"verify"') > 0
+order by seq desc;
+
+-- How many codes went to an account, and were asked for by one, since a time.
+-- name: codes_since
+select
+    (select count(*) from log_entry
+    where tenant = :tenant and subject = :account and kind = 'customer.code_sent'
+        and at > :day) as sent,
+    (select count(*) from log_entry
+    where tenant = :tenant and subject = :sender and kind = 'request.questioned'
+        and at > :hour and instr(body, '"verify":"asked"') > 0) as asked;
+
 -- By the index over these very words.
 -- name: by_caller_key
 select seq from log_entry

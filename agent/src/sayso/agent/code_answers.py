@@ -1,0 +1,202 @@
+"""What a customer answers to the question for a code, in the transaction that stores the answer.
+
+INVARIANT: the answer is read here and nowhere else. It is not sealed, not shown to anybody, and no
+planner gets it: the conversation stays what it was before the question.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from sayso.actions.customers.links import Links
+from sayso.actions.customers.proof import Proof
+from sayso.actions.model.ledger import SYSTEM
+from sayso.agent.codes import MOST_TRIES, Challenge, code_in
+from sayso.agent.conversation import picked_choice
+from sayso.agent.phrases import phrases_of
+from sayso.agent.question import AskedText, question_from_json
+from sayso.agent.request_row import RequestRow
+from sayso.agent.verify_question import (
+    AGAIN,
+    TIMES,
+    TRIES,
+    asked_before,
+    code_question,
+    place_of,
+    questioned_data,
+)
+from sayso.audit.authority.by import By
+from sayso.audit.authority.keyring import Keyring
+from sayso.audit.customer_codes import AGAIN as ASKED_AGAIN
+from sayso.audit.customer_codes import GIVEN, GIVEN_UP, VERIFY, WRONG, ToldCode, VerifiedBy
+from sayso.audit.entry import Actor, EntryKind, Json
+from sayso.audit.log import AuditLog
+from sayso.audit.personal import Personal
+from sayso.audit.request_digests import NONCE
+from sayso.ids import Clock, to_micros
+from sayso.json import JsonObject, JsonValue
+from sayso.store.base import Transaction, text
+
+
+class Moves(Protocol):
+    """Moves a request; see `Requests.move`."""
+
+    def __call__(
+        self,
+        tx: Transaction,
+        row: RequestRow,
+        kind: EntryKind,
+        *,
+        data: dict[str, Json],
+        actor: Actor | None = None,
+        question: JsonValue = None,
+        reply: str | None = None,
+        due_at: int | None = None,
+    ) -> RequestRow | None:
+        """The request as it is then."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeAnswer:
+    """What came back.
+
+    Attributes:
+        content: the customer's words. choice: the value of what they picked.
+        requester: who handed it over. told: what its entry says besides.
+    """
+
+    content: str
+    choice: str | None
+    requester: Actor
+    told: dict[str, Json]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeAnswers:
+    """Reads answers to questions for codes.
+
+    Attributes:
+        verified_micros: so long it is known then who writes.
+    """
+
+    links: Links
+    log: AuditLog
+    personal: Personal
+    keyring: Keyring
+    clock: Clock
+    verified_micros: int
+
+    def take(
+        self,
+        tx: Transaction,
+        move: Moves,
+        row: RequestRow,
+        stored: JsonObject,
+        asked: AskedText | None,
+        answer: CodeAnswer,
+    ) -> RequestRow:
+        """The request after an answer: it goes on, asks once more, or is left to a person.
+
+        Args:
+            stored: the question, as the log tells of it. asked: what the customer reads of it.
+
+        Raises:
+            RefusedError: `invalid_input`, for a choice that the question does not offer.
+        """
+        question = question_from_json(stored, () if asked is None else asked.labels)
+        picked = picked_choice(question, answer.choice, answer.content)
+        challenge = Challenge.read(stored["challenge"])
+        if picked is not None:
+            came_of = ASKED_AGAIN if picked.value == AGAIN else GIVEN_UP
+            return self._go_on(tx, move, row, answer, came_of)
+        now = to_micros(self.clock.now())
+        code = code_in(answer.content)
+        writer = self.personal.pseudonym(tx, row.tenant, row.subject.id, now)
+        place = place_of(row, writer, str(stored[NONCE]))
+        if code is not None and now < challenge.until and challenge.fits(self.keyring, place, code):
+            self._verify(tx, row, challenge, writer, now)
+            return self._go_on(tx, move, row, answer, GIVEN)
+        if challenge.tries + 1 >= MOST_TRIES:
+            return self._go_on(tx, move, row, answer, GIVEN_UP)
+        return self._once_more(tx, move, row, stored, asked, answer, code is None)
+
+    def _verify(
+        self, tx: Transaction, row: RequestRow, challenge: Challenge, writer: str, now: int
+    ) -> None:
+        """Have the log say that the accounts are the writer's, and tie those that are others."""
+        until = now + self.verified_micros
+        for name in challenge.accounts:
+            told = ToldCode(request=row.id, account=name, written_as=writer, to=challenge.to)
+            self.log.append(tx, row.tenant, told.verified(SYSTEM, VerifiedBy.CODE, until))
+            if name == writer:
+                continue
+            known = tx.one("erasure.subject_named", tenant=row.tenant, pseudonym=name)
+            if known is None:
+                continue  # erased since the code was sent: there is nobody to tie
+            self.links.link(
+                tx,
+                row.tenant,
+                row.subject.id,
+                text(known, "id"),
+                proof=Proof.CODE,
+                by=By(actor=SYSTEM, via="engine"),
+                now=now,
+                until=until,
+                request_id=row.id,
+            )
+
+    def _go_on(
+        self, tx: Transaction, move: Moves, row: RequestRow, answer: CodeAnswer, came_of: str
+    ) -> RequestRow:
+        """The request is planned again; from the conversation as it was before the question."""
+        moved = move(
+            tx,
+            row,
+            EntryKind.REQUEST_CONTINUED,
+            actor=answer.requester,
+            data={**answer.told, "picked": came_of in (ASKED_AGAIN, GIVEN_UP), VERIFY: came_of},
+            due_at=to_micros(self.clock.now()),
+        )
+        assert moved is not None, "read in this very transaction"
+        return moved
+
+    def _once_more(
+        self,
+        tx: Transaction,
+        move: Moves,
+        row: RequestRow,
+        stored: JsonObject,
+        asked: AskedText | None,
+        answer: CodeAnswer,
+        is_unread: bool,
+    ) -> RequestRow:
+        """The same question with one try less."""
+        challenge = Challenge.read(stored["challenge"])
+        fewer = replace(challenge, tries=challenge.tries + 1)
+        number = stored["number"]
+        assert isinstance(number, int)
+        again = code_question(fewer, str(stored[NONCE]), number, row.language)
+        times, _ = asked_before(tx, row.tenant, row.id)
+        phrases = phrases_of(row.language)
+        text_ = phrases.verify_unread if is_unread else phrases.verify_wrong
+        labels = () if asked is None else asked.labels
+        told = {name: value for name, value in answer.told.items() if name != "asked"}
+        moved = move(
+            tx,
+            row,
+            EntryKind.REQUEST_QUESTIONED,
+            actor=answer.requester,
+            data={
+                **told,
+                **questioned_data(again),
+                VERIFY: WRONG,
+                TIMES: times,
+                TRIES: fewer.tries,
+            },
+            question=again,
+            reply=AskedText(text=text_, labels=labels).to_text(),
+        )
+        assert moved is not None, "read in this very transaction"
+        return moved

@@ -1,0 +1,81 @@
+"""A customer whom nobody knows shows that an account is theirs, and is helped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from support.step_up import open_counter
+
+
+@pytest.mark.promise("customers:step-up")
+async def test_a_code_that_comes_back_moves_the_money(tmp_path: Path) -> None:
+    """Asked, sent to the address on file, sent back: then the policy decides as for anybody."""
+    async with open_counter(tmp_path) as counter:
+        asked = await counter.ask()
+        assert asked.status == "needs_customer"
+        assert asked.question is not None
+        assert asked.question.kind == "verify"
+        assert asked.question.text == (
+            "We have sent a code to a•••@e•••.com. Please reply with it."
+        )
+        assert [one.value for one in asked.question.choices] == ["again", "no_access"]
+        code = await counter.post.code()
+        assert counter.post.sent[0].recipient == "ada@example.com"
+        done = await counter.answer(asked, f"Here it is: {code[:4]} {code[4:]}, thank you")
+        assert done.status == "answered", (done.error, done.actions)
+        assert counter.paid == 1
+        kinds = await counter.kinds()
+        assert "customer.code_sent" in kinds
+        assert "customer.verified" in kinds
+
+
+async def test_an_equal_address_that_nobody_verified_is_shown_by_a_code(tmp_path: Path) -> None:
+    """The code goes to the payments' address; the link holds for this conversation and an hour."""
+    async with open_counter(tmp_path) as counter:
+        asked = await counter.ask("desk:7723", known=True)
+        assert asked.question is not None, asked.reply
+        assert asked.question.kind == "verify"
+        done = await counter.answer(asked, await counter.post.code())
+        assert done.status == "answered", (done.error, done.actions)
+        assert done.actions[0].subject == "pay:cus_ada"
+        assert counter.paid == 1
+        assert "customer.linked" in await counter.kinds()
+
+
+@pytest.mark.promise("customers:step-up:people")
+@pytest.mark.parametrize("way", ["no post office", "no access", "five tries"])
+async def test_who_cannot_show_it_becomes_a_person_s_work(tmp_path: Path, way: str) -> None:
+    """With the plan that they asked for, whichever way it is that they cannot."""
+    async with open_counter(tmp_path, has_post=way != "no post office") as counter:
+        told = await counter.ask()
+        if way == "no access":
+            told = await counter.answer(told, choice="no_access")
+        for _ in range(5 if way == "five tries" else 0):
+            told = await counter.answer(told, "0000 0000")
+        assert told.status == "handed_over", told
+        assert told.error is not None
+        assert told.error.code == "not_verified"
+        assert "write to us again" not in told.reply
+        work = await counter.sayso.work.list()
+        assert [one.about for one in work] == [told.id]
+        draft = (await counter.sayso.work.get(told.id)).draft
+        assert draft is not None
+    assert counter.paid == 0
+
+
+@pytest.mark.promise("customers:step-up:unseen")
+async def test_known_and_unknown_customers_read_the_same(tmp_path: Path) -> None:
+    """Asked, answered wrongly and handed over in the same words, but for the masked address."""
+    async with open_counter(tmp_path) as counter:
+        read: list[list[str]] = []
+        for who in ("pay:cus_ada", "pay:cus_nobody"):
+            told = await counter.ask(who)
+            words = [told.reply.replace("a•••@e•••", "?").partition(" to ")[0]]
+            for answer in ("1234 5678", "what code?", "1", "2", "3"):
+                told = await counter.answer(told, answer)
+                words.append(told.reply)
+            assert told.status == "handed_over"
+            read.append(words)
+        assert read[0] == read[1]
+        assert len(counter.post.sent) == 1

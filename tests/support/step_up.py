@@ -1,0 +1,171 @@
+"""A help desk and a payment provider whose customers nobody knows yet, and a post office."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from support.post_office import PostOffice
+from support.shop_workspace import FOLLOWS, make_shop_workspace
+from support.trio import Trio, make_trio
+
+from sayso.actions.model.definition import Action, Assurance, Subject
+from sayso.actions.model.plan import Handoff, Plan, Step
+from sayso.agent.base import Handles, Message
+from sayso.audit.verifier.verification import Verdict
+from sayso.json import JsonValue
+from sayso.money import Money
+from sayso.sdk.client import Sayso
+from sayso.sdk.views.rows import RequestView
+from sayso.testing.clock import FakeClock
+
+POLICY = """
+@id("small") @explain("up to 50 runs by itself")
+permit (principal, action == Action::"pay.refund", resource)
+when { context.amount.lessThanOrEqual(decimal("50.00")) };
+
+@id("manager") @explain("up to 500 once a support manager says yes")
+permit (principal, action == Action::"pay.refund", resource)
+when {
+  context.amount.lessThanOrEqual(decimal("500.00")) &&
+  context.approvedBy.contains("support_manager")
+};
+
+@id("cancel") @explain("cancels by itself")
+permit (principal, action in [Action::"store.cancel", Action::"store.reopen"], resource);
+
+@id("reply") @explain("answers by itself")
+permit (principal, action == Action::"desk.reply", resource);
+"""
+WORDS = "Please refund $20.00 of payment p1"
+PLAYBOOK = """
+version = 2
+name = "back"
+summary = "money back"
+
+[slots.payment]
+type = "object"
+kind = "payment"
+
+[slots.amount]
+type = "money"
+of = "payment"
+
+[[steps]]
+action = "pay.refund"
+args = { payment = "{payment}", amount = "{amount}" }
+
+[words.en]
+ask = ["refund*"]
+"""
+
+
+class Back:
+    """A planner that wants $20 of the first payment back, and keeps what it was shown."""
+
+    name = "scripted"
+
+    def __init__(self, minor: int = 2_000) -> None:
+        self.minor = minor
+        self.seen: list[str] = []
+
+    async def plan(
+        self, messages: Sequence[Message], handles: Handles, actions: Sequence[Action]
+    ) -> Plan | Handoff:
+        self.seen += [message.content for message in messages]
+        if "payment#1" not in handles.records:
+            return Handoff(reason="there is no payment", planner="scripted")
+        args: dict[str, JsonValue] = {
+            "payment": "payment#1",
+            "amount": Money(self.minor, "USD").to_json(),
+        }
+        step = Step(id="b", action="pay.refund", args=args, reason="as asked")
+        return Plan(steps=(step,), planner="scripted")
+
+
+@dataclass(kw_only=True)
+class Counter:
+    """An open workspace, its providers, its post office, its planner and its clock."""
+
+    sayso: Sayso
+    trio: Trio
+    post: PostOffice
+    planner: Back
+    clock: FakeClock
+    folder: Path
+
+    async def ask(
+        self,
+        who: str = "pay:cus_ada",
+        words: str = WORDS,
+        *,
+        thread: str | None = None,
+        known: bool = False,
+    ) -> RequestView:
+        """Somebody writes, as anybody could."""
+        sure = Assurance.VERIFIED if known else Assurance.UNVERIFIED
+        return await self.sayso.ask(Subject(id=who, assurance=sure), words, conversation=thread)
+
+    async def answer(
+        self, asked: RequestView, words: str = "", choice: str | None = None
+    ) -> RequestView:
+        """They answer the open question."""
+        assert asked.question is not None, asked.reply
+        return await self.sayso.requests.answer(
+            asked.id, words, question=asked.question.number, choice=choice
+        )
+
+    @property
+    def paid(self) -> int:
+        """How often money moved."""
+        return len(self.trio.pay.done)
+
+    async def kinds(self) -> list[str]:
+        """The log's kinds, oldest first."""
+        return [one.kind for one in reversed(await self.sayso.audit.query(limit=500))]
+
+
+def stocked() -> Trio:
+    """Ada has an account at the payments, and so has Eve, who attacks."""
+    trio = make_trio()
+    trio.pay.person("cus_ada", email="ada@example.com")
+    trio.pay.person("cus_eve", email="eve@evil.example")
+    trio.pay.thing("p1", "cus_ada", Money(3_000, "USD"))
+    trio.pay.thing("p2", "cus_eve", Money(3_000, "USD"))
+    trio.desk.person("7723", email="ada@example.com")
+    trio.desk.thing("t1", "7723")
+    return trio
+
+
+@asynccontextmanager
+async def open_counter(
+    folder: Path,
+    trio: Trio | None = None,
+    *,
+    post: PostOffice | None = None,
+    has_post: bool = True,
+    planner: Back | None = None,
+    clock: FakeClock | None = None,
+    policy: str = POLICY,
+    verified: bool = True,
+    **customers: object,
+) -> AsyncGenerator[Counter]:
+    """Open it; on leaving the whole log is verified."""
+    made = trio or stocked()
+    tables: Mapping[str, object] = {"customers": customers}
+    workspace = make_shop_workspace(folder, policy, policy_section=FOLLOWS, **tables)
+    (folder / "playbooks" / "shop.toml").write_text(PLAYBOOK)
+    office, plans, time = post or PostOffice(), planner or Back(), clock or FakeClock()
+    sayso = Sayso(
+        workspace,
+        mode="decide",
+        connectors=[*made.all, *([office] if has_post else [])],
+        clock=time,
+        planner=plans,
+    )
+    async with sayso:
+        yield Counter(sayso=sayso, trio=made, post=office, planner=plans, clock=time, folder=folder)
+        if verified:
+            assert sayso.audit.verify(deep=True).verdict is Verdict.VERIFIED
