@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import fields
 from pathlib import Path
@@ -128,9 +128,15 @@ class Whole:
 
 @asynccontextmanager
 async def opened(
-    folder: Path, trio: Trio, planner: Whole | None = None, **customers: object
+    folder: Path,
+    trio: Trio,
+    planner: Whole | None = None,
+    passkey_from: str = "",
+    **customers: object,
 ) -> AsyncGenerator[Sayso]:
-    tables: Mapping[str, object] = {"customers": customers}
+    tables: dict[str, object] = {"customers": customers}
+    if passkey_from:
+        tables["approvals"] = {"passkey_from": {"USD": passkey_from}}
     workspace = make_shop_workspace(folder, POLICY, policy_section=FOLLOWS, **tables)
     (folder / "playbooks" / "shop.toml").unlink()
     for name, (slot, action, more, ask) in PLAYBOOKS.items():

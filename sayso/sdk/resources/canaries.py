@@ -374,7 +374,15 @@ class CanaryResource(Resource):
             left_out = [step.id for step, one in said if one.choice is DecisionChoice.REJECT]
             rule = authority.passkey_rule
             now = to_micros(self._container.clock.now())
-            if not needs_passkey(reader, rule, solution, answer.lower, left_out, now=now):
+            if not needs_passkey(
+                reader,
+                rule,
+                solution,
+                answer.lower,
+                left_out,
+                beside=self._container.context.accounts.beside,
+                now=now,
+            ):
                 return None
             drawn = nonce()
             signed = yes_statement(answer, solution, said, drawn)
@@ -404,7 +412,15 @@ class CanaryResource(Resource):
                 next_step="load the card again",
             )
         if whole and answer.choice is not DecisionChoice.REJECT:
-            signed_yes(reader, authority, answer, solution, each_of(answer, solution), now)
+            signed_yes(
+                reader,
+                authority,
+                answer,
+                solution,
+                each_of(answer, solution),
+                self._container.context.accounts.beside,
+                now,
+            )
 
     def _close(
         self,
@@ -500,7 +516,14 @@ class CanaryResource(Resource):
         with suppress(IntegrityError):  # as a true one, it is shown where it cannot be decided
             rule = self._container.directory.at(reader, tenant).passkey_rule
             now = to_micros(self._container.clock.now())
-            needs = needs_passkey(reader, rule, card.solution, {}, now=now)
+            needs = needs_passkey(
+                reader,
+                rule,
+                card.solution,
+                {},
+                beside=self._container.context.accounts.beside,
+                now=now,
+            )
             view = view.model_copy(update={"passkey": needs})
         return view
 

@@ -290,7 +290,15 @@ class SolutionResource(Resource):
             said = each_of(answer, solution)
             left_out = [step.id for step, one in said if one.choice is DecisionChoice.REJECT]
             now = to_micros(self._container.clock.now())
-            if not needs_passkey(reader, rule, solution, answer.lower, left_out, now=now):
+            if not needs_passkey(
+                reader,
+                rule,
+                solution,
+                answer.lower,
+                left_out,
+                beside=self._container.context.accounts.beside,
+                now=now,
+            ):
                 return None
             drawn = nonce()
             signed = yes_statement(answer, solution, said, drawn)
@@ -535,7 +543,9 @@ class SolutionResource(Resource):
         with suppress(IntegrityError):  # what cannot be decided is still shown
             rule = self._container.directory.at(reader, approval.tenant).passkey_rule
             now = to_micros(self._container.clock.now())
-            if solution.waiting and needs_passkey(reader, rule, solution, {}, now=now):
+            if solution.waiting and needs_passkey(
+                reader, rule, solution, {}, beside=self._container.context.accounts.beside, now=now
+            ):
                 view = view.model_copy(update={"passkey": True})
         about = asked_about(solution.steps[0].action)
         notes = notes_about(reader, self._container, approval.tenant, about)

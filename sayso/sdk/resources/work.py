@@ -509,7 +509,7 @@ def put_elsewhere(
     context, amount = container.context, seen.amount
     now = context.now()
     # A payment of nobody whom the provider knows is under a name of its own, the object's.
-    subject = seen.owner or seen.object_id
+    subject = seen.owner or container.connectors.written(seen.action, seen.object_id)
     whose = "" if seen.owner else ", and the provider names no customer"
     why = f"{amount or 'money'} of {seen.title} was refunded outside Sayso ({seen.object_id})"
     told = {

@@ -16,7 +16,7 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import TypeVar
 
-from sayso.actions.customers.account import AccountNames, no_account
+from sayso.actions.customers.account import AccountId, AccountNames, no_account
 from sayso.actions.customers.contact import CodeMessage, Medium
 from sayso.actions.model.attempt import reading
 from sayso.actions.model.definition import Action, Args, Fact, Subject, with_signed
@@ -285,6 +285,25 @@ class Connectors:
         resolved = replace(call.resolved, owner=theirs)
         return replace(call, subject_id=theirs, resolved=resolved)
 
+    def written(self, action: str, theirs: str) -> str:
+        """What the provider of an action calls something, as an account of theirs is stored."""
+        found = self._connectors.get(action.partition(".")[0])
+        return theirs if found is None else self._written(found, theirs)
+
+    def _written(self, connector: Connector, theirs: str) -> str:
+        """What a connector calls somebody, as everybody else writes them; empty for nobody.
+
+        INVARIANT: no bare id of another provider than the default's comes out of here, as none of
+        another one's goes in by `_own`.
+        """
+        owner = self._owner(connector)
+        if owner is None or not theirs:
+            return theirs
+        try:
+            return self.accounts.write(AccountId(owner, theirs))
+        except RefusedError:  # nobody can ask in the name of what looks so
+            return f"{owner}:{theirs}"
+
     @property
     def names(self) -> Sequence[str]:
         """The names of the connectors, sorted."""
@@ -351,9 +370,9 @@ class Connectors:
         own = self._own(connector, subject)
         found = await self._read(connector.resolve(action, args, own))
         # The connector speaks of its own customer, and everybody else by how that one is written.
-        if found.owner == own.id != subject.id:
-            return replace(found, owner=subject.id)
-        return found
+        theirs = found.owner == own.id
+        written = subject.id if theirs else self._written(connector, found.owner)
+        return found if written == found.owner else replace(found, owner=written)
 
     async def call(self, call: Call) -> Receipt:
         """See `Connector.call`."""
@@ -438,7 +457,7 @@ class Connectors:
             return None
         with _reading(connector):
             own = self._own(connector, subject)
-            return tuple(await self._read(connector.effects_of(own, since)))
+            return self._told(connector, await self._read(connector.effects_of(own, since)))
 
     async def refunds_told(self, connector: str, kind: str, object_id: str) -> Sequence[SeenEffect]:
         """What a webhook speaks of; empty where nobody can say, or no such connector is here.
@@ -449,7 +468,10 @@ class Connectors:
         if not isinstance(found, RefundBook):
             return ()
         with _reading(found):
-            return tuple(await self._read(found.refunds_told(kind, object_id)))
+            return self._told(found, await self._read(found.refunds_told(kind, object_id)))
+
+    def _told(self, connector: Connector, seen: Iterable[SeenEffect]) -> Sequence[SeenEffect]:
+        return tuple(replace(one, owner=self._written(connector, one.owner)) for one in seen)
 
     def customers_of(self, name: str) -> str | None:
         """The connector whose customers the one of that name takes; None for nobody's."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from sayso.actions.approvals.decision import Decision, edit_refused
-from sayso.actions.approvals.integrity import check_agreed
+from sayso.actions.approvals.integrity import check_agreed, check_agreed_of
 from sayso.actions.approvals.repository import ApprovalRow, ApprovalStatus, DecisionChoice
 from sayso.actions.approvals.solution import Solution, SolutionStep, solution_of
+from sayso.actions.customers.link import LinkEnd
 from sayso.actions.model.action_row import ActionRow, read_action
 from sayso.actions.model.digest import storable
 from sayso.audit.authority.directory import Directory
@@ -142,6 +143,8 @@ def _of_step(answer: SolutionDecision, step: SolutionStep, choice: DecisionChoic
 
 # ---- what a passkey signs ------------------------------------------------------------------------
 
+Beside = Callable[[Reader, Tenant, str], Sequence[LinkEnd]]
+"""A customer's further accounts: of which tenant, beside which account."""
 _COUNTS = frozenset({ApprovalStatus.PENDING, ApprovalStatus.APPROVED})
 
 
@@ -152,12 +155,14 @@ def needs_passkey(
     lower: Mapping[str, Money],
     left_out: Sequence[str] = (),
     *,
+    beside: Beside,
     now: int,
 ) -> bool:
     """Whether a yes to a solution is to so much that only a passkey can say it.
 
     Args:
         lower: the amounts that the yes lowers, by step. left_out: the steps that it leaves out.
+        beside: finds a customer's further accounts; see `Accounts.beside`.
         now: microseconds since 1970.
     """
     totals: dict[str, int] = {}
@@ -169,35 +174,51 @@ def needs_passkey(
         counts = step.approval is not None and step.approval.status in _COUNTS
         if counts and step.id not in left_out and amount is not None:
             totals[amount.currency] = totals.get(amount.currency, 0) + amount.amount_minor
-    for amount in _agreed_before(reader, solution, now) if totals and rule.sums else ():
+    for amount in _agreed_before(reader, solution, beside, now) if totals and rule.sums else ():
         if amount.currency in totals:
             totals[amount.currency] += amount.amount_minor
     return any(rule.needs(currency, minor) for currency, minor in totals.items())
 
 
-def _agreed_before(reader: Reader, solution: Solution, now: int) -> Iterator[Money]:
+def _agreed_before(reader: Reader, solution: Solution, beside: Beside, now: int) -> Iterator[Money]:
     """What people agreed to for the same customer within a day, or ever of the same payments.
+
+    INVARIANT: of every account that a step is on, which the verifier adds up by, and of those that
+    are linked to one of them.
 
     Raises:
         IntegrityError: `tampered`, see `check_agreed`.
     """
     own = [step.action for step in solution.steps]
     ids, payments = {row.id for row in own}, {row.object_key for row in own} - {None}
-    first = own[0]
-    rows = [
-        (agreed_at, read_action(stored))
-        for stored in reader.all(
-            "approval.agreed_of_customer", tenant=first.tenant, subject_id=first.subject.id
-        )
-        if (agreed_at := integer_or_none(stored, "agreed_at")) is not None
-    ]
-    # INVARIANT: nobody makes the sum smaller by taking rows away.
-    check_agreed(reader, first, {row.id for _, row in rows})
-    for agreed_at, row in rows:
+    for agreed_at, row in _agreed_of_customer(reader, own, beside):
         if row.id in ids or row.amount is None:
             continue
         if agreed_at > now - DAY_MICROS or row.object_key in payments:
             yield row.amount
+
+
+def _agreed_of_customer(
+    reader: Reader, own: Sequence[ActionRow], beside: Beside
+) -> Iterator[tuple[int, ActionRow]]:
+    """The actions of all accounts of these actions' customer that people agreed to, and when."""
+    tenant = own[0].tenant
+    on = {row.subject.id: row for row in own}
+    ends = {end.account: end for account in on for end in beside(reader, tenant, account)}
+    for account in sorted({*on, *ends}):
+        stored = reader.all("approval.agreed_of_customer", tenant=tenant, subject_id=account)
+        rows = [
+            (agreed_at, read_action(one))
+            for one in stored
+            if (agreed_at := integer_or_none(one, "agreed_at")) is not None
+        ]
+        # INVARIANT: nobody makes the sum smaller by taking rows away.
+        agreed = {row.id for _, row in rows}
+        if account in ends:
+            check_agreed_of(reader, tenant, ends[account].pseudonym, agreed)
+        else:
+            check_agreed(reader, on[account], agreed)
+        yield from rows
 
 
 def yes_statement(
@@ -239,11 +260,12 @@ def signed_yes(
     answer: SolutionDecision,
     solution: Solution,
     said: Sequence[tuple[SolutionStep, Decision]],
+    beside: Beside,
     now: int,
 ) -> Assertion | None:
     """The signature that goes into the log beside a yes; None where none is needed or given.
 
-    `now` is in microseconds since 1970.
+    `now` is in microseconds since 1970; for `beside` see `needs_passkey`.
 
     Raises:
         RefusedError: `passkey_required`, `passkey_invalid`.
@@ -253,7 +275,7 @@ def signed_yes(
         return None
     if answer.passkey is None:
         rule = authority.passkey_rule
-        if needs_passkey(reader, rule, solution, answer.lower, left_out, now=now):
+        if needs_passkey(reader, rule, solution, answer.lower, left_out, beside=beside, now=now):
             raise passkey_required(answer.approval_id)
         return None
     key = authority.passkey(answer.passkey.id, answer.person)
@@ -273,6 +295,7 @@ def check_unsigned(
     approval: ApprovalRow,
     row: ActionRow,
     lower: Mapping[str, Money],
+    beside: Beside,
     now: int,
 ) -> None:
     """Refuse a yes about one step where the plan is about so much that only a passkey says it.
@@ -283,7 +306,8 @@ def check_unsigned(
     rule = directory.at(reader, approval.tenant).passkey_rule
     if not rule.amounts:
         return
-    if needs_passkey(reader, rule, solution_of(reader, approval, row), lower, now=now):
+    solution = solution_of(reader, approval, row)
+    if needs_passkey(reader, rule, solution, lower, beside=beside, now=now):
         raise passkey_required(approval.id)
 
 

@@ -18,6 +18,7 @@ from sayso.actions.policy.evaluator import bound_digest
 from sayso.audit.authority.state import changed_outside, read_body
 from sayso.audit.entry import ActorKind
 from sayso.audit.segments.rows import pruned_to
+from sayso.ids import Tenant
 from sayso.store.base import Reader, Transaction, text
 
 
@@ -130,9 +131,17 @@ def check_agreed(reader: Reader, row: ActionRow, agreed: Collection[str]) -> Non
         IntegrityError: `tampered`, when the log knows of another one.
     """
     subject = _last_entry(reader, row).get("subject")
-    if not isinstance(subject, str):
-        return  # of no customer, so nothing adds up
-    for found in reader.all("log.decided_of_subject", tenant=row.tenant, subject=subject):
+    if isinstance(subject, str):  # else of no customer, so nothing adds up
+        check_agreed_of(reader, row.tenant, subject, agreed)
+
+
+def check_agreed_of(reader: Reader, tenant: Tenant, subject: str, agreed: Collection[str]) -> None:
+    """The same of an account that no action is at hand of, by its pseudonym.
+
+    Raises:
+        IntegrityError: `tampered`.
+    """
+    for found in reader.all("log.decided_of_subject", tenant=tenant, subject=subject):
         match read_body(text(found, "body")):
             case {"data": {"decision": "approve" | "edit"}}:
                 if text(found, "action_id") not in agreed:

@@ -199,7 +199,7 @@ class Approvals:
             if present.digest != solution.digest:
                 raise changed_meanwhile()
             authority, now = self._directory.at(tx, answer.tenant), to_micros(self._clock.now())
-            passkey = signed_yes(tx, authority, answer, present, said, now)
+            passkey = signed_yes(tx, authority, answer, present, said, self._accounts.beside, now)
             taken: list[Decided] = []
             for step, one in said:
                 signs = one.choice is not DecisionChoice.REJECT
@@ -299,7 +299,7 @@ class Approvals:
         if decision.choice is DecisionChoice.REJECT:
             return self._reject(tx, decision, approval, row, now, solution)
         if solution is None:
-            check_unsigned(tx, self._directory, approval, row, {}, now)
+            check_unsigned(tx, self._directory, approval, row, {}, self._accounts.beside, now)
         votes = told_votes(tx, approval)
         if any(vote.person == person.id and vote.revision == approval.revision for vote in votes):
             given = approvers_of(tx, votes, approval, self._directory)
@@ -441,7 +441,7 @@ class Approvals:
         told_votes(tx, approval)
         if solution is None and edit.resolved.amount is not None:
             lower = {row.step or row.id: edit.resolved.amount}
-            check_unsigned(tx, self._directory, approval, row, lower, now)
+            check_unsigned(tx, self._directory, approval, row, lower, self._accounts.beside, now)
         judged = self._evaluator.judge(
             tx,
             edit.draft,

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 
 from sayso.actions.approvals.repository import ApprovalStatus, approval_of, show_again
 from sayso.actions.approvals.transitions import Transitions
+from sayso.actions.customers.accounts import Accounts
 from sayso.actions.model.action_row import ActionRow
 from sayso.actions.model.attempt import Try
 from sayso.actions.model.ledger import present_of, wake_others
@@ -58,6 +59,28 @@ def obstacle_to(reader: Reader, row: ActionRow) -> Obstacle | None:
     found = reader.all("stop.obstacles", **_obstacle_params(row))
     first = min(found, key=_place, default=None)
     return None if first is None else Obstacle(id=text(first, "id"), code=Code(text(first, "code")))
+
+
+def stop_beside(
+    reader: Reader, directory: Directory, accounts: Accounts, row: ActionRow
+) -> Obstacle | None:
+    """A stop of another account of the same customer's, by the links in force now.
+
+    It reads the log's own stops, so that nobody takes one away by its row; and no link at all
+    while there is no stop of any customer.
+
+    Raises:
+        RefusedError: `too_many_accounts`.
+        IntegrityError: `tampered`.
+    """
+    if not accounts.may_differ:
+        return None
+    stops = directory.at(reader, row.tenant).stops.values()
+    theirs = {stop.subject: stop for stop in stops if stop.scope == "customer"}
+    beside = accounts.beside(reader, row.tenant, row.subject.id) if theirs else ()
+    found = [theirs[end.pseudonym] for end in beside if end.pseudonym in theirs]
+    first = min(found, key=lambda stop: stop.seq, default=None)
+    return None if first is None else Obstacle(id=first.id, code=Code.STOPPED)
 
 
 def check_stops_of_log(tx: Transaction, directory: Directory, row: ActionRow, subject: str) -> None:

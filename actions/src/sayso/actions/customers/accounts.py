@@ -20,7 +20,7 @@ from sayso.actions.customers.evidence import (
     has_gone,
     not_known,
 )
-from sayso.actions.customers.link import AccountLink, accounts_in, reached
+from sayso.actions.customers.link import AccountLink, LinkEnd, accounts_in, reached
 from sayso.actions.customers.links import Links
 from sayso.actions.customers.proof import Proof, Reached
 from sayso.actions.customers.verified import AccountStanding, Verified, verified_in
@@ -268,6 +268,15 @@ class Accounts:
         now = to_micros(self._clock.now())
         known = self._links.of(reader, tenant, writer.id, now)
         return self._customer(writer, known, request_id, {}).at(self.names, provider)
+
+    def beside(self, reader: Reader, tenant: Tenant, account: str) -> tuple[LinkEnd, ...]:
+        """The customer's further accounts by the links in force; none where nobody has several.
+
+        Raises: as `Links.of`.
+        """
+        if not self.may_differ:
+            return ()
+        return self._links.others(reader, tenant, account, to_micros(self._clock.now()))
 
     def still_holds(
         self, reader: Reader, tenant: Tenant, account: str, way: Reached | None

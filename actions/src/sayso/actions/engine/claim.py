@@ -23,11 +23,13 @@ from sayso.actions.approvals.transitions import Transitions
 from sayso.actions.context import EngineContext
 from sayso.actions.controls.blocking import (
     Blocking,
+    Obstacle,
     ahead_of_obstacles,
     ahead_of_settled,
     check_stops_of_log,
     obstacle_to,
     settled_since,
+    stop_beside,
     stop_on,
 )
 from sayso.actions.controls.rate_limit import RateLimits
@@ -49,7 +51,7 @@ from sayso.errors import (
 )
 from sayso.frozen import replace
 from sayso.ids import Clock, to_micros
-from sayso.store.base import Store, Transaction
+from sayso.store.base import Reader, Store, Transaction
 
 logger = logging.getLogger("sayso.engine")
 
@@ -192,7 +194,7 @@ class Claims:
         # the log after a stop that it falls under.
         now = self._transitions.now()
         self._ahead(tx, row, read_at, now)
-        obstacle = obstacle_to(tx, row)
+        obstacle = self._obstacle_to(tx, row)
         if obstacle is not None:
             return self._blocking.hold(tx, row, obstacle)
         check_stops_of_log(tx, self._directory, row, self._transitions.pseudonym(tx, row))
@@ -278,9 +280,22 @@ class Claims:
             self._evaluator.ahead(tx, row, row.snapshot.resolved, now)
         self._transitions.ahead(tx, row)
 
+    def stop_on(self, reader: Reader, row: ActionRow) -> Obstacle | None:
+        """The stop that holds an action: its own, or one of another account of the customer's."""
+        return stop_on(reader, row) or self._stop_beside(reader, row)
+
+    def _obstacle_to(self, tx: Transaction, row: ActionRow) -> Obstacle | None:
+        found = obstacle_to(tx, row)
+        if found is not None and found.code is Code.STOPPED:
+            return found
+        return self._stop_beside(tx, row) or found
+
+    def _stop_beside(self, reader: Reader, row: ActionRow) -> Obstacle | None:
+        return stop_beside(reader, self._directory, self._accounts, row)
+
     def claim_again(self, tx: Transaction, row: ActionRow) -> ActionRow | None:
         """Claim for a second call of the same intent, under the same key; or hold, as above."""
-        stop = stop_on(tx, row)
+        stop = self.stop_on(tx, row)
         if stop is not None:
             return self._blocking.take_back(tx, row, stop, Try.AGAIN)
         check_stops_of_log(tx, self._directory, row, self._transitions.pseudonym(tx, row))

@@ -19,7 +19,7 @@ from sayso.actions.approvals.reminders import Reminders
 from sayso.actions.approvals.repository import approval_of
 from sayso.actions.approvals.transitions import Transitions
 from sayso.actions.context import EngineContext
-from sayso.actions.controls.blocking import Blocking, Obstacle, stop_on
+from sayso.actions.controls.blocking import Blocking, Obstacle
 from sayso.actions.controls.rate_limit import RateLimits
 from sayso.actions.engine.claim import Claims, LeaseKeeper, ReadAgain
 from sayso.actions.engine.follow_up import FollowUps
@@ -427,7 +427,9 @@ class Engine:
             if row.due_at is None or now >= row.due_at:
                 return None
             if now - (row.called_at or 0) >= int(PROMPT_S * 1e6):
-                stop = await self._store.read(lambda reader: stop_on(reader, row), brief=True)
+                stop = await self._store.read(
+                    lambda reader: self._claims.stop_on(reader, row), brief=True
+                )
                 if stop is not None:
                     return await self._take_back(row, stop, which)
             guarantee = self._registry.action(row.name).guarantee

@@ -1,0 +1,145 @@
+"""What holds, counts or is told for one account of a customer, beside their others."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from sdk.customers import MAIN
+from sdk.test_several_accounts import LINKS, WORDS, Whole, opened, say_yes, tied, usd
+from support.trio import Place, make_trio
+
+from sayso.actions.customers.proof import Proof
+from sayso.actions.model.definition import Action, Args, Subject
+from sayso.actions.model.snapshot import Resolved, SeenEffect
+from sayso.audit.authority.by import By
+from sayso.audit.entry import Actor, ActorKind
+from sayso.connectors.registry import Connectors
+from sayso.errors import Code, RefusedError
+from sayso.json import JsonValue
+from sayso.money import Money
+from sayso.sdk.resources.work import put_elsewhere
+
+REFUND: dict[str, JsonValue] = {"payment": "p1", "amount": usd(2_000)}
+
+
+async def test_a_stop_of_one_account_holds_what_is_done_on_the_others(tmp_path: Path) -> None:
+    """And whoever releases it lets all of it go on."""
+    trio = tied()
+    async with opened(tmp_path, trio, links=LINKS, by_email=False) as sayso:
+        await sayso.propose("store.cancel", {"order": "o_ada"}, subject="desk:7723")
+        stop = await sayso.stops.engage("customer", "store:1001", reason="a dispute")
+        held = await sayso.propose("pay.refund", REFUND, subject="desk:7723")
+        assert (held.status, held.subject) == ("approved", "pay:cus_ada")
+        assert held.held is not None
+        assert held.held.by == stop.id
+        stranger = await sayso.propose("desk.reply", {"ticket": "t1"}, subject="desk:7723")
+        assert stranger.held is not None
+        assert stranger.held.by == stop.id
+    assert trio.pay.done == trio.desk.done == []
+
+
+class Telling(Place):
+    """Shows what was done at it by others."""
+
+    async def refunds_told(self, kind: str, object_id: str) -> list[SeenEffect]:
+        seen = SeenEffect(
+            action="store.cancel", object_id=object_id, amount=None, at=0, is_ours=False, id="re_1"
+        )
+        return [replace(seen, owner="7723"), replace(seen, id="re_2")]
+
+    async def effects_of(self, subject: Subject, since: int) -> list[SeenEffect]:
+        return await self.refunds_told("order", "o_1")
+
+
+def telling() -> Connectors:
+    """The desk's customers need no provider, the shop's do."""
+    trio = make_trio()
+    shop = Telling("store", "order", trio.store.actions)
+    return Connectors([trio.desk, shop], customers="desk")
+
+
+async def test_whose_a_refund_is_is_told_with_its_provider(tmp_path: Path) -> None:
+    """7723 of the shop's webhook is the shop's, and nobody at the desk."""
+    told = await telling().refunds_told("store", "order", "o_1")
+    assert [one.owner for one in told] == ["store:7723", ""]
+    shown = await telling().effects_of("store.cancel", Subject(id="store:7723"), 0)
+    assert shown is not None
+    assert [one.owner for one in shown] == ["store:7723", ""]
+    trio = tied()
+    async with opened(tmp_path, trio, default="desk") as sayso:
+        nobodys = replace(told[1], object_id="7723")
+        container = sayso.container
+        await container.store.write(
+            lambda tx: put_elsewhere(tx, container, MAIN, nobodys, "inbound:shop")
+        )
+        (work,) = await sayso.work.list(kinds=["elsewhere"])
+        assert work.subject == "store:7723"
+
+
+class Naming(Place):
+    """Says of each object whose it is, whoever asks."""
+
+    async def resolve(self, action: Action, args: Args, subject: Subject) -> Resolved:
+        found = await Place.resolve(self, action, args, replace(subject, id="store:7723"))
+        return replace(found, owner="store:7723")
+
+
+async def test_an_owner_who_is_called_like_an_account_is_somebody_else() -> None:
+    """The shop's customer `store:7723` is not its customer 7723."""
+    trio = make_trio()
+    shop = Naming("store", "order", trio.store.actions)
+    shop.thing("o_1", "store:7723")
+    both = Connectors([trio.desk, shop])
+    cancel = both.action("store.cancel")
+    subject = Subject(id="store:7723")
+    found = await both.resolve(
+        cancel, both.validate_args("store.cancel", {"order": "o_1"}), subject
+    )
+    assert found.owner != subject.id
+
+
+BIG: dict[str, JsonValue] = {"payment": "p1", "amount": usd(6_000)}
+
+
+async def test_a_yes_to_a_solution_counts_what_each_of_its_accounts_got(tmp_path: Path) -> None:
+    """Whatever account its first step is on: the verifier adds up by each step's own."""
+    trio = tied()
+    trio.pay.things["p1"].amount = Money(20_000, "USD")
+    rules = {"links": LINKS, "by_email": False}
+    async with opened(tmp_path, trio, Whole(6_000), "100.00", **rules) as sayso:
+        await say_yes(sayso, await sayso.propose("pay.refund", BIG, subject="desk:7723"))
+        asked = await sayso.ask("desk:7723", WORDS.replace("$20.00", "$60.00"))
+        first = asked.actions[0]
+        assert (first.action, first.subject) == ("store.cancel", "store:1001")
+        assert first.approval is not None
+        assert (await sayso.solutions.get(first.approval.id)).passkey
+        for one in asked.actions:
+            with pytest.raises(RefusedError) as caught:
+                await say_yes(sayso, one)
+            assert caught.value.code is Code.PASSKEY_REQUIRED
+
+
+async def test_no_sum_is_made_smaller_by_spreading_it_over_accounts(tmp_path: Path) -> None:
+    """What one account was given counts for a yes about another one of the same customer."""
+    trio = tied()
+    trio.pay.person("cus_two")
+    trio.pay.thing("p2", "cus_two", Money(9_000, "USD"))
+    async with opened(tmp_path, trio, None, "100.00", default="pay", by_email=False) as sayso:
+        await say_yes(sayso, await sayso.propose("pay.refund", BIG, subject="cus_ada"))
+        other = await sayso.propose("pay.refund", {**BIG, "payment": "p2"}, subject="cus_two")
+        assert other.approval is not None
+        assert not (await sayso.solutions.get(other.approval.id)).passkey
+        container = sayso.container
+        now = container.context.now()
+        by = By(actor=Actor(kind=ActorKind.SYSTEM, id="sayso"), via="test")
+        await container.store.write(
+            lambda tx: container.links.link(
+                tx, MAIN, "cus_ada", "cus_two", proof=Proof.RECORD, by=by, now=now
+            )
+        )
+        assert (await sayso.solutions.get(other.approval.id)).passkey
+        with pytest.raises(RefusedError) as caught:
+            await say_yes(sayso, other)
+        assert caught.value.code is Code.PASSKEY_REQUIRED
