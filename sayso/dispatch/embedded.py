@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sayso.connectors.registry import contained
+from sayso.connectors.isolation import contained
 from sayso.dispatch.base import Begin, Handler, Item
 from sayso.dispatch.clock_skew import Stragglers
 from sayso.errors import SaysoError, logged, logged_with_frames

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from sayso.connectors.registry import contained
+from sayso.connectors.isolation import contained
 from sayso.dispatch.base import Handler, Item
 from sayso.dispatch.clock_skew import Stragglers
 from sayso.errors import SaysoError, logged, logged_with_frames

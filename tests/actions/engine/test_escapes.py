@@ -15,7 +15,8 @@ from sayso.actions.engine.reconcile import MAX_LOOKS
 from sayso.actions.model.attempt import read_target
 from sayso.actions.model.definition import Action, Args, Subject, verifiable
 from sayso.actions.model.snapshot import Absence, Call, Receipt, Record, Resolved
-from sayso.connectors.registry import Connectors, contained
+from sayso.connectors.isolation import contained
+from sayso.connectors.registry import Connectors
 from sayso.errors import Code, RetryableError
 
 

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, NamedTuple, TypeVar, cast
+from typing import Generic, NamedTuple, TypeVar, cast
 
 import orjson
 
 from sayso.audit.authority.state import read_body
 from sayso.audit.customer_links import LINKS
 from sayso.audit.event import texts_of
+from sayso.audit.fields import object_in
 from sayso.audit.verifier.replay import (
     BEGUN,
     FIRST,
@@ -138,7 +139,7 @@ def note(tx: Transaction, tenant: Tenant, body: bytes, seq: int) -> None:
     tx.at_end(_KEY, _check_open)
 
 
-def _check_links(tx: Transaction, tenant: Tenant, fields: dict[str, Any]) -> None:
+def _check_links(tx: Transaction, tenant: Tenant, fields: dict[str, object]) -> None:
     """Refuse an action that begins over a link which has ended since it was read.
 
     INVARIANT: an entry that says so would accuse the log for ever; whoever tries again reads anew.
@@ -146,7 +147,7 @@ def _check_links(tx: Transaction, tenant: Tenant, fields: dict[str, Any]) -> Non
     Raises:
         RetryableError: `store_busy`; nothing of the unit is written.
     """
-    data, action = fields.get("data", {}), fields.get("action")
+    data, action = object_in(fields, "data"), fields.get("action")
     if type(action) is not str or "status" not in fields or "undoes" in data:
         return  # what is undone is undone over the links by which it was done
     if read(tx, tenant, "action", action) is not None:
@@ -154,7 +155,7 @@ def _check_links(tx: Transaction, tenant: Tenant, fields: dict[str, Any]) -> Non
     for name in texts_of(data.get(LINKS)):
         row = tx.one("link.by_id", tenant=tenant, id=name)
         until = None if row is None else row["until"]
-        over = isinstance(until, int) and until <= fields["at"]
+        over = isinstance(until, int) and until <= cast("int", fields["at"])
         if row is None or row["ended_at"] is not None or over:
             raise RetryableError(
                 Code.STORE_BUSY,

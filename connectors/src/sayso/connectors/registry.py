@@ -26,6 +26,7 @@ from sayso.connectors.base import Connector, EffectBook, RefundBook, SubjectBook
 from sayso.connectors.code_sender import CodeSender
 from sayso.connectors.customers import account_names_of, owner_of
 from sayso.connectors.email_address import is_address
+from sayso.connectors.isolation import contained
 from sayso.connectors.person import (
     Person,
     PersonBook,
@@ -582,26 +583,3 @@ async def _no_bearer(connection: str) -> Secret:
         f"there is no connection `{plain(connection, limit=ECHO_LIMIT)}`",
         next_step="name it under [connections] in sayso.toml",
     )
-
-
-async def contained(work: Awaitable[T]) -> T:
-    """What the work gives; what foreign code raises stays one of its errors, whatever it is.
-
-    `SystemExit` of a connector's library would end the process, with the work of every other one.
-    A `CancelledError` that nobody asked for looks like the end of whoever called, so that the same
-    action would be run again at once, and again. Neither says anything about what was done.
-
-    Raises:
-        RuntimeError: for what is no `Exception`; not where this task is to be cancelled, or the
-            process to be interrupted.
-        Exception: as the work raised it.
-    """
-    try:
-        return await work
-    except (Exception, KeyboardInterrupt, GeneratorExit):
-        raise
-    except BaseException as error:
-        task = asyncio.current_task()
-        if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
-            raise
-        raise RuntimeError(f"it raised {type(error).__name__}") from error
