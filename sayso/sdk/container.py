@@ -68,6 +68,7 @@ from sayso.sdk.resources.authentication import Authentication
 from sayso.sdk.resources.connections import Connections
 from sayso.sdk.resources.people import People, files_of_settings, roles_of
 from sayso.sdk.resources.tokens import Tokens
+from sayso.sdk.wiring.bare_ids import check_bare_ids
 from sayso.sdk.wiring.database import is_fleet, open_store
 from sayso.sdk.wiring.policy_in_force import PolicyDrafts
 from sayso.sdk.workspace import Workspace
@@ -147,12 +148,14 @@ class Container:
         """Whether there is something to judge by; closes itself again where there is not.
 
         Raises:
-            ConfigError: `invalid_policy`, where the files become the version in force.
+            ConfigError: `invalid_policy`, where the files become the version in force;
+                `invalid_setting`, where nobody says whose a stored id is.
         """
         if self.drafts is None:
             return
         try:
             await self.drafts.check()
+            await check_bare_ids(self.store, self.connectors.accounts)
         except BaseException:
             await self.close()
             raise

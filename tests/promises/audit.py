@@ -266,6 +266,11 @@ PROMISES: dict[str, Promise] = {
     "subjects:erased": Promise(
         "A customer is erased from every row, and the log still verifies.", "invariant 8"
     ),
+    "identity:bare-ids": Promise(
+        "An id that was stored before ids named their provider is nobody else's: a workspace whose "
+        "settings do not say whose it is, or say another connector, does not open.",
+        "invariant 4",
+    ),
     "subjects:every-account": Promise(
         "An erasure, a hold and an access request are about every account that is linked to a "
         "customer's, name each, and take all of them or none.",

@@ -25,6 +25,11 @@ where tenant = :tenant and id > :after order by id limit :limit;
 -- name: rewrap (one row)
 update subject set key = :key where tenant = :tenant and id = :id and key = :was;
 
+-- An id of before there were several providers, among a few; what names one has a colon, and what
+-- was erased is no id.
+-- name: bare_id
+select id from (select id from subject limit 64) s where instr(id, ':') = 0 limit 1;
+
 -- By what each customer's key was wrapped: its first bytes name the root.
 -- name: wrappings
 select distinct substr(key, 1, 11) as head, cast(length(key) as bigint) as bytes from subject;

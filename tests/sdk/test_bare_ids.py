@@ -1,0 +1,57 @@
+"""An id that was stored without a provider is never taken for somebody else's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sdk.test_several_accounts import POLICY, stocked, usd
+from support.shop_workspace import FOLLOWS, make_shop_workspace
+from support.trio import Place
+
+from sayso.errors import Code, ConfigError
+from sayso.json import JsonValue
+from sayso.sdk.client import Sayso
+from sayso.testing.clock import FakeClock
+
+pytestmark = pytest.mark.promise("identity:bare-ids")
+
+
+async def run_with(
+    folder: Path, *places: Place, default: str | None = None, act: bool = False
+) -> None:
+    """Open the workspace with these connectors; `act` pays Ada, who is stored as `cus_ada`."""
+    said = {} if default is None else {"customers": {"default": default}}
+    policy = POLICY if len(places) > 1 else POLICY.split('@id("cancel")', maxsplit=1)[0]
+    workspace = make_shop_workspace(folder, policy, policy_section=FOLLOWS, **said)
+    (folder / "playbooks" / "shop.toml").unlink()
+    async with Sayso(workspace, mode="decide", connectors=places, clock=FakeClock()) as sayso:
+        if act:
+            args: dict[str, JsonValue] = {"payment": "p1", "amount": usd(1_000)}
+            paid = await sayso.propose("pay.refund", args, subject="cus_ada")
+            assert (paid.status, paid.subject) == ("succeeded", "cus_ada")
+
+
+async def test_several_connectors_are_refused_until_somebody_says_whose_ids_are(
+    tmp_path: Path, store_url: str
+) -> None:
+    """The sentence names an id, and the line to write; then it opens, and keeps it in mind."""
+    trio = stocked()
+    await run_with(tmp_path, trio.pay, act=True)
+    await run_with(tmp_path, trio.pay)
+    with pytest.raises(ConfigError) as caught:
+        await run_with(tmp_path, *trio.all)
+    assert caught.value.code is Code.INVALID_SETTING
+    assert "`cus_ada`" in caught.value.message
+    assert 'default = "pay"' in (caught.value.next_step or "")
+    await run_with(tmp_path, *trio.all, default="pay", act=True)
+    with pytest.raises(ConfigError) as caught:
+        await run_with(tmp_path, *trio.all, default="store")
+    assert "are those of `pay`" in caught.value.message
+    await run_with(tmp_path, *trio.all, default="pay")
+
+
+async def test_a_new_workspace_of_several_needs_no_default(tmp_path: Path) -> None:
+    """Nothing is stored that could be somebody else's."""
+    trio = stocked()
+    await run_with(tmp_path, *trio.all)
