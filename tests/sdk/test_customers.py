@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sdk.customers import FINN, MARIA, token_of
 from sdk.test_several_accounts import opened, say_yes, stocked, usd
+from support.shop_workspace import open_shop
 from support.trio import Place, Trio
 
 from sayso.audit.authority.by import By
@@ -261,6 +262,15 @@ async def test_what_a_colleague_has_ended_does_not_tie_itself_again(tmp_path: Pa
         shown = await sayso.customers.show("desk:7723", by=MARIA)
         assert {one.account for one in shown.accounts} >= {"pay:cus_ada"}
         assert {one.proof for one in shown.links if "pay:cus_ada" in one.accounts} >= {"person"}
+
+
+async def test_two_accounts_of_one_provider_are_merged(tmp_path: Path) -> None:
+    """Where nobody can write from another provider, a person may still know two to be one."""
+    async with open_shop(tmp_path) as shop_alone:
+        customers = shop_alone.sayso.customers
+        await customers.merge("cus_ana", "cus_bo", reason=WHY, by=MARIA)
+        shown = await customers.show("cus_ana", by=MARIA)
+        assert [one.account for one in shown.accounts] == ["cus_ana", "cus_bo"]
 
 
 async def test_names_reach_the_card_where_they_were_read_anyway(tmp_path: Path) -> None:

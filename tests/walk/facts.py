@@ -130,6 +130,7 @@ class Facts:
         judged, alone: effects that were judged, and those of them that nobody agreed to.
         erased, erased_marks: who was erased, and the marks of what they had said before.
         tied: accounts that were tied and that nobody has untied, by the link's id.
+        vouched: pairs that people said were one customer's, or tried to say.
         in_slack: messages as somebody saw them, by the id of what they show.
         shown: cards that somebody still has open. marks: words in customers' mouths, by customer.
     """
@@ -152,6 +153,7 @@ class Facts:
     keys: list[Asked] = field(default_factory=list[Asked])
     marks: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     tied: dict[str, Tied] = field(default_factory=dict[str, Tied])
+    vouched: list[str] = field(default_factory=list[str])
     erased: set[str] = field(default_factory=set[str])
     erased_marks: set[str] = field(default_factory=set[str])
     on_hold: dict[str, str] = field(default_factory=dict[str, str])

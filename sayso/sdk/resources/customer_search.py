@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sayso.actions.customers.account import AccountId
@@ -129,10 +130,12 @@ class CustomerSearch:
             RefusedError: `unknown_subject`, for an account that nobody knows.
         """
         writer, problems = Subject(id=account), dict[str, str]()
-        try:
-            customer = await self._accounts.of(tenant, writer)
-        except RetryableError:
-            customer = await self._accounts.known(tenant, writer)  # the look below says why
+        customer = None
+        if self._accounts.may_differ:
+            with suppress(RetryableError):  # the look below says why
+                customer = await self._accounts.of(tenant, writer)
+        if customer is None:
+            customer = await self._accounts.known(tenant, writer)
         people = dict(customer.people)
         missing = [one.id for one in customer.subjects if people.get(one.id) is None]
         for one, told in zip(

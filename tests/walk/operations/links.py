@@ -13,14 +13,14 @@ from walk.places import HOST
 from walk.surfaces.base import Surface
 from walk.world import World
 
-from sayso.actions.customers.link import AccountLink
+from sayso.actions.customers.link import AccountLink, reached
 from sayso.actions.customers.proof import Proof
 from sayso.audit.authority.by import By
 from sayso.audit.customer_links import BY_PERSON
 from sayso.audit.entry import Actor, ActorKind
 from sayso.ids import to_micros
 
-# NOTE: no surface has a verb for it yet, so that it goes past all of them.
+# NOTE: what ties by itself has no surface, so that it goes past all of them.
 _ENGINE = By(actor=Actor(kind=ActorKind.SYSTEM, id="engine"))
 _DESK = tuple(f"desk:{number}" for number in range(1, 5))
 _BY_ITSELF = (Proof.RECORD, Proof.EMAIL, Proof.SIGNED)
@@ -42,34 +42,100 @@ async def tie(world: World, dice: Random, surface: Surface) -> str | None:
     return f"{a} is {b} by {proof}"
 
 
-@operation("merge two customers", weight=2)
-async def merge(world: World, dice: Random, surface: Surface) -> str | None:
-    """A person vouches that two customers are one."""
+@operation("vouch for two customers", verb="vouch", weight=3)
+async def vouch(world: World, dice: Random, surface: Surface) -> str | None:
+    """A person says that two customers are one; a second one is told that it is so already."""
     person, (a, b) = pick(dice, with_any_role(world)), dice.sample(sorted(WORDS), 2)
     if person is None:
         return None
-    await _tie(world, a, b, Proof.PERSON, _by(person), reason="the same voice on the phone")
+    known = await _links(world, a)
+    is_known = any(_ends(one) == {a, b} and one.proof is Proof.PERSON for one in known)
+    # By a key that nobody has used: the same call again is another matter.
+    attempt = surface.vouch(a, b, person, f"vouch-{len(world.facts.vouched)}")
+    world.facts.vouched.append(f"{a} {b}")
+    if is_known:
+        return await must_refuse(f"{a} and {b} are tied by a person once more", attempt)
+    world.facts.tied[await attempt] = Tied(a=a, b=b, until=None)
     await _compare(world, a)
-    return f"{person} merges {a} and {b}"
+    return f"{person} vouches for {a} and {b}"
+
+
+@operation("unlink", verb="unlink", weight=3)
+async def unlink(world: World, dice: Random, surface: Surface) -> str | None:
+    """A person splits what is tied; what has ended already is refused."""
+    link, person = pick(dice, sorted(world.facts.tied)), pick(dice, with_any_role(world))
+    if link is None or person is None:
+        return None
+    tied = world.facts.tied.pop(link)
+    attempt = surface.unlink(link, person, f"unlink-{link}")
+    if not await _should_hold(world, link, tied):
+        return await must_refuse(f"the end of {link}, which has ended", attempt)
+    await attempt
+    await must_refuse(f"the second end of {link}", surface.unlink(link, person, f"again-{link}"))
+    await _compare(world, tied.a)
+    return f"{person} ends a link of {tied.a}"
+
+
+@operation("look at a customer", verb="see", weight=2)
+async def see(world: World, dice: Random, surface: Surface) -> str | None:
+    """Every surface shows the accounts that lasting links lead to, and none else."""
+    person, account = pick(dice, with_any_role(world)), dice.choice(sorted(WORDS))
+    if person is None:
+        return None
+    lasting = {
+        found
+        for found in reached(await _links(world, account), account)
+        if found not in world.facts.erased
+    }
+    seen = await surface.see(account, person)
+    if seen and seen - {account} != lasting - {account}:
+        raise FindingError("untrue", f"{account} has {lasting}, and is shown with {seen}")
+    return f"{person} looks at {account}"
+
+
+@operation("look or vouch without a role", verb="vouch", weight=2)
+async def without_a_role(world: World, dice: Random, surface: Surface) -> str | None:
+    """Who has no role ties nothing and unties nothing."""
+    stranger = pick(dice, [name for name in active(world) if not world.facts.people[name]])
+    a, b = dice.sample(sorted(WORDS), 2)
+    link = pick(dice, sorted(world.facts.tied))
+    if stranger is None or link is None:
+        return None
+    await must_refuse("a link by nobody", surface.vouch(a, b, stranger, "nobody-1"))
+    return await must_refuse("an end by nobody", surface.unlink(link, stranger, "nobody-2"))
+
+
+@operation("vouch wrongly", verb="vouch", weight=2)
+async def vouch_wrongly(world: World, dice: Random, surface: Surface) -> str | None:
+    """One account twice, a customer in place of an account, and the end of what never was."""
+    person, a = pick(dice, with_any_role(world)), dice.choice(sorted(WORDS))
+    if person is None:
+        return None
+    wrong: dict[str, Callable[[], Awaitable[object]]] = {
+        "an account tied to itself": lambda: surface.vouch(a, a, person, "wrong-1"),
+        "a customer in place of an account": lambda: surface.vouch(a, "cst_1", person, "wrong-2"),
+        "what is no id": lambda: surface.vouch(a, "<b>", person, "wrong-3"),
+        "the end of a link that never was": lambda: surface.unlink("lnk_0", person, "wrong-4"),
+    }
+    what = dice.choice(sorted(wrong))
+    return await must_refuse(what, wrong[what]())
 
 
 @operation("untie", weight=3)
 async def untie(world: World, dice: Random, surface: Surface) -> str | None:
-    """A person splits what is tied, or its proof has gone."""
-    link, person = pick(dice, sorted(world.facts.tied)), pick(dice, with_any_role(world))
-    if link is None or person is None:
+    """The proof of a link has gone."""
+    link = pick(dice, sorted(world.facts.tied))
+    if link is None:
         return None
     tied = world.facts.tied[link]
-    a = tied.a
-    why, by = dice.choice((("record_changed", _ENGINE), (BY_PERSON, _by(person))))
-    is_held = await _untie(world, link, why, by)
+    is_held = await _untie(world, link, "record_changed", _ENGINE)
     if is_held != await _should_hold(world, link, tied):
         raise FindingError("untrue", f"the link {link} said {is_held} when it was ended")
     del world.facts.tied[link]
-    if await _untie(world, link, why, by):
+    if await _untie(world, link, "record_changed", _ENGINE):
         raise FindingError("untrue", f"the link {link} ended twice")
-    await _compare(world, a)
-    return f"a link of {a} ends: {why}"
+    await _compare(world, tied.a)
+    return f"a link of {tied.a} ends by itself"
 
 
 @operation("tie wrongly", weight=3)
@@ -115,6 +181,17 @@ async def _untie(world: World, link: str, why: str, by: By) -> bool:
     return await container.store.write(
         lambda tx: container.links.unlink(tx, container.tenant, link, why=why, by=by, now=now)
     )
+
+
+async def _links(world: World, account: str) -> tuple[AccountLink, ...]:
+    container, now = world.sayso.container, _now(world)
+    return await container.store.read(
+        lambda reader: container.links.of(reader, container.tenant, account, now)
+    )
+
+
+def _ends(link: AccountLink) -> set[str]:
+    return {end.account for end in link.ends}
 
 
 async def _compare(world: World, account: str) -> None:

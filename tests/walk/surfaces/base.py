@@ -13,6 +13,9 @@ from sayso.money import Money
 from sayso.sdk.resources.rollout import How
 from sayso.sdk.views.solution import SolutionView
 
+VOUCHED = "the same voice on the phone"
+"""Why somebody ties or unties accounts."""
+
 
 class Surface:
     """A door; a verb that it does not override, it does not have.
@@ -127,6 +130,18 @@ class Surface:
 
     async def release(self, hold_id: str, person: str, key: str) -> None:
         """Ask for the end of a hold, or confirm it."""
+        raise NotImplementedError
+
+    async def vouch(self, a: str, b: str, person: str, key: str) -> str:
+        """Say that two accounts are one customer's; the link's id."""
+        raise NotImplementedError
+
+    async def unlink(self, link_id: str, person: str, key: str) -> None:
+        """End a link."""
+        raise NotImplementedError
+
+    async def see(self, account: str, person: str) -> frozenset[str]:
+        """Look at a customer; all their accounts."""
         raise NotImplementedError
 
     async def repair(self, repair_id: str, person: str) -> None:

@@ -14,7 +14,7 @@ from typing import Any, cast
 import orjson
 from walk.facts import FindingError, RefusedHereError
 from walk.places import ENVIRONMENT
-from walk.surfaces.base import Surface
+from walk.surfaces.base import VOUCHED, Surface
 
 from sayso.json import JsonValue
 from sayso.money import Money
@@ -178,6 +178,13 @@ class CliSurface(Surface):
 
     async def release(self, hold_id: str, person: str, key: str) -> None:
         await self.run("privacy", "release", hold_id, by=person)
+
+    async def vouch(self, a: str, b: str, person: str, key: str) -> str:
+        made = await self.run("customers", "link", a, b, "--reason", VOUCHED, by=person)
+        return str(made["link"]["id"])
+
+    async def unlink(self, link_id: str, person: str, key: str) -> None:
+        await self.run("customers", "unlink", link_id, "--reason", VOUCHED, by=person)
 
     async def repair(self, repair_id: str, person: str) -> None:
         await self.run("audit", "repair", repair_id, by=person)

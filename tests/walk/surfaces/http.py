@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import httpx
 from walk.facts import FindingError, RefusedHereError
-from walk.surfaces.base import Surface
+from walk.surfaces.base import VOUCHED, Surface
 
 from sayso.json import JsonValue
 from sayso.money import Money
@@ -189,6 +189,20 @@ class HttpSurface(Surface):
 
     async def release(self, hold_id: str, person: str, key: str) -> None:
         await self.call("POST", f"/v1/privacy/holds/{hold_id}/release", person, {}, key)
+
+    async def vouch(self, a: str, b: str, person: str, key: str) -> str:
+        body = {"account": a, "other": b, "reason": VOUCHED}
+        made = await self.call("POST", "/v1/customers/links", person, body, key)
+        return str(made["link"]["id"])
+
+    async def unlink(self, link_id: str, person: str, key: str) -> None:
+        body = {"reason": VOUCHED}
+        await self.call("POST", f"/v1/customers/links/{link_id}/end", person, body, key)
+
+    async def see(self, account: str, person: str) -> frozenset[str]:
+        found = await self.call("POST", "/v1/customers/search", person, {"query": account}, "see")
+        seen = (one["account"] for item in found["items"] for one in item["accounts"])
+        return frozenset(map(str, seen))
 
     async def repair(self, repair_id: str, person: str) -> None:
         await self.call("POST", "/v1/audit/repair", person, {"repair": repair_id})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 
-from walk.surfaces.base import Surface
+from walk.surfaces.base import VOUCHED, Surface
 
 from sayso.actions.approvals.answer import SolutionDecision
 from sayso.actions.approvals.repository import DecisionChoice
@@ -185,6 +185,19 @@ class SdkSurface(Surface):
 
     async def release(self, hold_id: str, person: str, key: str) -> None:
         await self.world.sayso.privacy.release(hold_id, by=await self._person(person), key=key)
+
+    async def vouch(self, a: str, b: str, person: str, key: str) -> str:
+        by = await self._person(person)
+        return (await self.world.sayso.customers.link(a, b, reason=VOUCHED, by=by)).link.id
+
+    async def unlink(self, link_id: str, person: str, key: str) -> None:
+        by = await self._person(person)
+        await self.world.sayso.customers.unlink(link_id, reason=VOUCHED, by=by)
+
+    async def see(self, account: str, person: str) -> frozenset[str]:
+        by = await self._person(person)
+        found = await self.world.sayso.customers.show(account, by=by)
+        return frozenset(one.account for one in found.accounts)
 
     async def repair(self, repair_id: str, person: str) -> None:
         await self.world.sayso.repairs.repair(repair_id, token=self.world.token(person))
