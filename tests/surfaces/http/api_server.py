@@ -61,7 +61,9 @@ HOLDERS: Mapping[str, tuple[Kind, frozenset[Scope]]] = {
 
 
 class MoodyShop(Shop):
-    """A shop where some orders break the connector."""
+    """A shop where some orders break the connector; its customers are Stripe's."""
+
+    customers_of = "stripe"
 
     async def resolve(self, action: Action, args: Args, subject: Subject) -> Resolved:
         assert isinstance(args, RefundArgs)

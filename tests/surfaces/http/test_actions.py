@@ -260,5 +260,5 @@ def test_what_is_missing_is_named_at_once(api: ApiServer) -> None:
     found = problem(api.post("/v1/actions", words), 422, "invalid_input")
     assert found["detail"] == "`subject` is no object"
     assert found["next_step"] == (
-        "write an object with `id`, `assurance`, `assertion` and `attributes`"
+        "write an object with `id`, `provider`, `assurance`, `assertion` and `attributes`"
     )
