@@ -32,7 +32,8 @@ MOST_AN_HOUR = 10
 _DOTS = "•••"
 _DOMAIN = b"sayso/step-up/v1\0"
 _CODE = re.compile(
-    r"(?<![0-9A-Za-z])[0-9](?:[ \u00a0-]{0,2}[0-9]){7}(?![ \u00a0-]{0,2}[0-9])(?![0-9A-Za-z])",
+    r"(?<![0-9A-Za-z])(?<![0-9][ \u00a0-])(?<![0-9][ \u00a0-]{2})"
+    r"[0-9](?:[ \u00a0-]{0,2}[0-9]){7}(?![ \u00a0-]{0,2}[0-9])(?![0-9A-Za-z])",
     re.ASCII,
 )
 _LETTERS = "abcdefghijklmnoprstvw"
