@@ -125,6 +125,8 @@ class Container:
     changes: Changes
     telemetry: Telemetry
     settings_sha256: str
+    verified_micros: int
+    """So long it is known in a conversation who writes."""
 
     async def begin(self) -> None:
         """Follow the workspace's own log, and have it say what the files say of people and policy.
@@ -287,6 +289,7 @@ def build_container(
         changes=Changes(ground.store.version),
         telemetry=ground.telemetry,
         settings_sha256=settings_digest(workspace),
+        verified_micros=_verified_micros(ground.settings),
     )
 
 
@@ -468,7 +471,7 @@ def _wire_requests(ground: _Ground) -> Requests:
             personal=ground.personal,
             keyring=ground.keyring,
             clock=ground.clock,
-            verified_micros=ground.settings.customers.verified_time // timedelta(microseconds=1),
+            verified_micros=_verified_micros(ground.settings),
         ),
     )
 
@@ -534,6 +537,10 @@ async def _end(task: asyncio.Task[None]) -> None:
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task
+
+
+def _verified_micros(settings: Settings) -> int:
+    return settings.customers.verified_time // timedelta(microseconds=1)
 
 
 def _timers(settings: Settings) -> Timers:

@@ -6,6 +6,6 @@ what was done, `notes` what people say of both; `canaries` what tests whoever an
 `tokens`, `passkeys`, `oidc` (over `oidc_provider` and `oidc_sessions`), `slack_link`, `sessions`
 and `authentication` who; `connections`, `accounts`, `prompts` and `evaluations` what it works with;
 `events`, `outbox` what surfaces tell; `processes` who lives; `figures`, `statistics` and `report`
-what it came to. `identity` says who the customer is, `customers` (with `customer_search` and
-`customer_rows`) which accounts they have.
+what it came to. `identity` says who the customer is, `customers` (with `customer_search`,
+`customer_rows` and `vouching`) which accounts they have.
 """

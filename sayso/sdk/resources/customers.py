@@ -15,6 +15,7 @@ from sayso.actions.customers.link import CUSTOMER, AccountLink, customer_of
 from sayso.actions.customers.proof import Proof
 from sayso.actions.model.definition import Subject
 from sayso.actions.model.digest import is_text, storable
+from sayso.agent.request_row import get_request
 from sayso.audit.authority.by import By
 from sayso.audit.authority.state import read_body
 from sayso.audit.customer_links import BY_PERSON
@@ -23,17 +24,21 @@ from sayso.connectors.email_address import is_address
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant, to_micros
 from sayso.json import JsonValue
+from sayso.sdk.progress.carry_on import settle_request
 from sayso.sdk.resources.base import Resource
 from sayso.sdk.resources.customer_rows import LimitsInForce, link_view, shown_customer
 from sayso.sdk.resources.customer_search import CustomerSearch
 from sayso.sdk.resources.limits import limits_in_force
 from sayso.sdk.resources.tokens import Scope, Token
+from sayso.sdk.resources.vouching import vouch
 from sayso.sdk.views.customer import (
     CustomerDetailsView,
     CustomerPartView,
     CustomersFoundView,
     LinkChangeView,
 )
+from sayso.sdk.views.presenters import show_request
+from sayso.sdk.views.rows import RequestView
 from sayso.store.base import Reader, Transaction, integer, text
 from sayso.text import plain
 
@@ -223,6 +228,43 @@ class CustomerResource(Resource):
             return await self._container.store.write(
                 lambda tx: self._untie(tx, by, via, storable(link_id), said, repeated)
             )
+
+    async def vouch(
+        self, request_id: str, *, reason: str, by: Token, via: str = "sdk", wait_s: float = 30.0
+    ) -> RequestView:
+        """Say that whoever writes in a request is the customer whom it names, and how you know it.
+
+        For a request that asks the customer for a code, or was handed over since nobody knew them.
+        It holds there alone, for `[customers] verified_for`; money still needs a person's yes.
+
+        Args:
+            reason: sealed beside the log. by: the token of a person with a role.
+            wait_s: as with `Sayso.ask`.
+
+        Returns:
+            The request: it goes on where it asked for a code, and else has what you may propose.
+
+        Raises:
+            RefusedError: `forbidden`, `not_an_approver`, `reason_required`, `message_too_long`,
+                `not_found`; `already_in_state` where the caller knew who wrote; `wrong_state`.
+        """
+        async with self._recorded("vouch", by):
+            await self._check_person(by)
+            said = check_reason(reason)
+            row = await self._container.store.write(
+                lambda tx: vouch(self._container, tx, storable(request_id), said, by, via)
+            )
+        if wait_s > 0:
+            await settle_request(self._container, row, wait_s)
+        container = self._container
+        return await container.store.read(
+            lambda reader: show_request(
+                reader,
+                get_request(reader, row.tenant, row.id),
+                container.personal,
+                container.agent.language,
+            )
+        )
 
     def _tie(
         self,

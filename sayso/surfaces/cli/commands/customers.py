@@ -1,4 +1,4 @@
-"""`sayso customers find|show|link|unlink|merge`."""
+"""`sayso customers find|show|link|unlink|merge|vouch`."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ from sayso.sdk.views.customer import (
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.problem import OK
+from sayso.surfaces.cli.show import show_request
 from sayso.surfaces.cli.words import one_line
 from sayso.surfaces.cli.workspace import find_workspace, person_token, run
 
 T = TypeVar("T")
 
-app = typer.Typer(help="Who somebody is: find, show, link, unlink, merge.")
+app = typer.Typer(help="Who somebody is: find, show, link, unlink, merge, vouch.")
 
 AccountArgument = Annotated[
     str, typer.Argument(metavar="ACCOUNT", help="With its provider, such as zendesk:7723.")
@@ -115,6 +116,28 @@ def unlink_accounts(
         as_json,
         lambda sayso, by: sayso.customers.unlink(link, reason=reason, by=by, via="cli"),
     )
+
+
+@app.command("vouch")
+def vouch_for_customer(
+    request: Annotated[
+        str, typer.Argument(metavar="REQUEST", help="req_…, that nobody knew the writer of.")
+    ],
+    reason: ReasonOption,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Say that whoever writes is the customer; money still needs somebody's yes."""
+    told = _as_person(
+        workspace,
+        lambda sayso, by: sayso.customers.vouch(request, reason=reason, by=by, via="cli"),
+    )
+    out = Out(as_json=as_json)
+    if as_json:
+        out.document(told)
+    else:
+        show_request(out, told)
+    return OK
 
 
 @app.command("merge")

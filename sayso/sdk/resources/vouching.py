@@ -1,0 +1,90 @@
+"""Vouching: a colleague says that whoever writes in a request is the customer that they name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sayso.actions.customers.link import reached
+from sayso.actions.model.definition import Assurance
+from sayso.agent.request_row import RequestRow, RequestStatus, get_request
+from sayso.audit.customer_codes import GIVEN, VERIFY, ToldCode, VerifiedBy
+from sayso.audit.entry import EntryKind
+from sayso.errors import Code, RefusedError
+from sayso.frozen import replace
+from sayso.ids import to_micros
+from sayso.store.base import Transaction
+from sayso.text import plain
+
+if TYPE_CHECKING:
+    from sayso.sdk.container import Container
+    from sayso.sdk.resources.tokens import Token
+
+
+def vouch(
+    container: Container, tx: Transaction, request_id: str, reason: str, by: Token, via: str
+) -> RequestRow:
+    """Store the word of a person with a role, as part of the caller's transaction.
+
+    It holds in that request, for `[customers] verified_for`, for the account that wrote and those
+    that are linked to it. Where the customer is still asked for a code, they are not any more.
+
+    Raises:
+        RefusedError: `not_found`; `already_in_state` where the caller knew who wrote;
+            `wrong_state` where the request waits neither for a code nor for a person.
+    """
+    row = get_request(tx, by.tenant, request_id)
+    asked = row.question.get("slot") if isinstance(row.question, dict) else None
+    waits = row.status is RequestStatus.NEEDS_CUSTOMER and asked == VERIFY
+    if row.subject.assurance is not Assurance.UNVERIFIED:
+        raise RefusedError(
+            Code.ALREADY_IN_STATE,
+            "whoever asked for this knew who wrote",
+            next_step="nothing is to be done; link accounts where it is another account's",
+        )
+    if not waits and row.status is not RequestStatus.HANDED_OVER:
+        raise RefusedError(
+            Code.WRONG_STATE,
+            f"the request {plain(row.id, limit=40)} waits for nobody to say who writes",
+            next_step="look at it again, and decide about its actions",
+        )
+    _tell(container, tx, row, reason, by, via)
+    if not waits:
+        return row
+    named = container.requests.said(tx, row, EntryKind.REQUEST_QUESTIONED)
+    number = row.question.get("number") if isinstance(row.question, dict) else 0
+    moved = container.requests.move(
+        tx,
+        row,
+        EntryKind.REQUEST_CONTINUED,
+        actor=by.actor,
+        data={
+            "question": number if isinstance(number, int) else 0,
+            "picked": False,
+            "asked": named,
+            VERIFY: GIVEN,
+            "via": via,
+            "credential": by.id,
+        },
+        due_at=to_micros(container.clock.now()),
+    )
+    assert moved is not None, "read in this very transaction"
+    return moved
+
+
+def _tell(
+    container: Container, tx: Transaction, row: RequestRow, reason: str, by: Token, via: str
+) -> None:
+    now = to_micros(container.clock.now())
+    until = now + container.verified_micros
+    personal, wrote = container.personal, row.subject.id
+    links = container.links.of(tx, row.tenant, wrote, now)
+    writer = personal.pseudonym(tx, row.tenant, wrote, now)
+    for account in reached(links, wrote, row.id):
+        name = personal.pseudonym(tx, row.tenant, account, now)
+        told = ToldCode(request=row.id, account=name, written_as=writer, to="")
+        entry = told.verified(by.actor, VerifiedBy.PERSON, until)
+        entry = replace(entry, data={**entry.data, "via": via, "credential": by.id})
+        if account == wrote:
+            ref = container.ids.new("pii")
+            entry = replace(entry, pii=personal.seal(tx, row.tenant, wrote, ref, reason))
+        container.log.append(tx, row.tenant, entry)
