@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sdk.customers import FINN, MARIA, token_of
+from sdk.customers import FINN, MARIA, refund_of, token_of
 from sdk.test_several_accounts import opened, say_yes, stocked, usd
-from support.shop_workspace import open_shop
+from support.shop_workspace import FOLLOWS, open_shop
 from support.trio import Place, Trio
 
 from sayso.audit.authority.by import By
@@ -19,6 +19,7 @@ from sayso.errors import Code, RefusedError, RetryableError
 from sayso.frozen import replace
 from sayso.ids import Tenant
 from sayso.json import JsonValue
+from sayso.money import Money
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.customers import TIED
 from sayso.sdk.resources.tokens import Scope, Token
@@ -290,3 +291,26 @@ async def test_names_reach_the_card_where_they_were_read_anyway(tmp_path: Path) 
         assert facts["Acts on"] == "pay:cus_ada, known by an equal e-mail address alone"
         entries = [one.body for one in await sayso.audit.query(limit=50)]
         assert "Lovelace" not in str(entries)
+
+
+async def test_a_customer_s_limits_count_all_their_accounts(tmp_path: Path) -> None:
+    """What each account has used is one sum, beside what it is of."""
+    limit = (
+        "[[limit]]\nid = 'day'\nsay = 'at most $200 a day'\nof = 'customer'\n"
+        "action = 'shop.refund'\nsum = { USD = 200 }\nper = 'day'\n"
+    )
+    (tmp_path / "limits.toml").write_text(limit, encoding="utf-8")
+    files = {**FOLLOWS, "files": ["policy.cedar", "limits.toml"]}
+    async with open_shop(tmp_path, policy_section=files) as alone:
+        for order, owner in (("o_ana", "cus_ana"), ("o_bo", "cus_bo")):
+            alone.shop.books.add(order, owner, Money(100_000, "USD"))
+            args = refund_of(order, 1_000)
+            done = await alone.sayso.propose("shop.refund", args, subject=owner)
+            assert done.status == "succeeded", done.error
+        customers = alone.sayso.customers
+        assert [one.used for one in (await customers.show("cus_bo", by=MARIA)).limits] == [
+            "$10.00 of $200.00"
+        ]
+        await customers.merge("cus_ana", "cus_bo", reason=WHY, by=MARIA)
+        (used,) = (await customers.show("cus_bo", by=MARIA)).limits
+        assert (used.used, used.used_minor, used.count) == ("$20.00 of $200.00", 2_000, 2)
