@@ -35,7 +35,7 @@ def service(*scopes: Scope) -> Token:
 @asynccontextmanager
 async def shop(folder: Path, trio: Trio | None = None, **more: object) -> AsyncGenerator[Sayso]:
     """Ada at three providers that do not tie themselves."""
-    settings = {"by_email": False, **more}
+    settings: dict[str, Any] = {"by_email": False, **more}
     async with opened(folder, stocked() if trio is None else trio, None, **settings) as sayso:
         yield sayso
 
@@ -300,7 +300,7 @@ async def test_a_customer_s_limits_count_all_their_accounts(tmp_path: Path) -> N
         "action = 'shop.refund'\nsum = { USD = 200 }\nper = 'day'\n"
     )
     (tmp_path / "limits.toml").write_text(limit, encoding="utf-8")
-    files = {**FOLLOWS, "files": ["policy.cedar", "limits.toml"]}
+    files: dict[str, object] = {**FOLLOWS, "files": ["policy.cedar", "limits.toml"]}
     async with open_shop(tmp_path, policy_section=files) as alone:
         for order, owner in (("o_ana", "cus_ana"), ("o_bo", "cus_bo")):
             alone.shop.books.add(order, owner, Money(100_000, "USD"))

@@ -50,7 +50,7 @@ class Desk:
 
 
 @asynccontextmanager
-async def desk(folder: Path, **customers: object) -> AsyncGenerator[Desk]:
+async def desk(folder: Path, **customers: Any) -> AsyncGenerator[Desk]:
     """Ada at three providers, with a name that is somebody else's text."""
     trio = stocked()
     trio.pay.person("cus_ada", email="ada@example.com", name=HOSTILE)

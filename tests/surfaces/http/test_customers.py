@@ -40,7 +40,7 @@ class Calls:
 
 
 @asynccontextmanager
-async def served(folder: Path, **customers: object) -> AsyncGenerator[Calls]:
+async def served(folder: Path, **customers: Any) -> AsyncGenerator[Calls]:
     """Ada at three providers, served to Maria, a program that may look, and one that may not."""
     async with opened(folder, stocked(), None, **customers) as sayso:
         secrets = {
