@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Literal
 
 from support.step_up import WORDS, Counter
 
@@ -96,8 +97,7 @@ async def after_five(counter: Counter) -> int:
     """The right code, too late."""
     asked = await counter.ask()
     code = await counter.post.code()
-    for number in range(5):
-        told = await counter.answer(asked, f"{number:08}" if code != f"{number:08}" else "99999999")
+    told = await tries(counter, asked, *(_plus(code, one) for one in range(1, 6)))
     assert told.question is None
     await _answered_late(counter, asked, code)
     return 0
@@ -298,10 +298,11 @@ async def public_comment(counter: Counter) -> int:
     await counter.ask(thread="t-ada-2")
     code = await counter.post.code()
     subject = Subject(id=ADA, assurance=Assurance.UNVERIFIED)
-    for role in ("agent", "customer"):
+    roles: tuple[Literal["agent", "customer"], ...] = ("agent", "customer")
+    for role in roles:
         said = [
             Message(role="customer", content=WORDS),
-            Message(role=role, content=f"The code is {code}"),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+            Message(role=role, content=f"The code is {code}"),
             Message(role="customer", content=WORDS),
         ]
         told = await counter.sayso.ask(subject, said)
