@@ -15,8 +15,10 @@ from sayso.audit.authority.by import By
 from sayso.audit.authority.directory import Directory
 from sayso.audit.authority.keyring import Keyring, sealed_bytes
 from sayso.audit.authority.state import changed_outside, check_credential, read_body
+from sayso.audit.customer_codes import BY, UNTIL, VerifiedBy
 from sayso.audit.customer_links import BY_PERSON, ToldLink, linked_entry, parts, unlinked_entry
 from sayso.audit.entry import ActorKind, PiiRef
+from sayso.audit.event import Event
 from sayso.audit.log import AuditLog
 from sayso.audit.personal import Personal
 from sayso.audit.rules.replayed import SKEW_MICROS
@@ -242,6 +244,8 @@ class Links:
         self._check_by(tx, tenant, by, now, proof is Proof.PERSON)
         known = self._personal.pseudonym(tx, tenant, a, now)
         other = self._personal.pseudonym(tx, tenant, b, now)
+        if proof is Proof.CODE:
+            _check_given(tx, tenant, request_id, (known, other), until)
         links = self.of(tx, tenant, a, now)
         for link in links:
             same = {end.account for end in link.ends} == {a, b} and link.proof is proof
@@ -423,6 +427,23 @@ class Links:
                 " customer's",
                 next_step="have somebody with a role do it",
             )
+
+
+def _check_given(
+    reader: Reader, tenant: Tenant, request_id: str | None, ends: Sequence[str], until: int | None
+) -> None:
+    """Refuse to tie by a code that the log tells nobody has given, or for longer than it holds."""
+    for row in reader.all("log.verified_in", tenant=tenant, request=request_id):
+        event = Event.of(read_body(text(row, "body")), 0)
+        holds = event.whole(UNTIL) or 0
+        by_code = event.text(BY) in {VerifiedBy.CODE, VerifiedBy.LINK}
+        if by_code and event.top("subject") in ends and (until or 0) <= holds:
+            return
+    raise RefusedError(
+        Code.INVALID_INPUT,
+        "nobody has sent back a code for either account in that request",
+        next_step="have the customer asked for one",
+    )
 
 
 def _told(rows: Sequence[Row], now: int) -> Mapping[str, State]:
