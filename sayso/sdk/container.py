@@ -68,7 +68,7 @@ from sayso.sdk.resources.authentication import Authentication
 from sayso.sdk.resources.connections import Connections
 from sayso.sdk.resources.people import People, files_of_settings, roles_of
 from sayso.sdk.resources.tokens import Tokens
-from sayso.sdk.wiring.bare_ids import check_bare_ids
+from sayso.sdk.wiring.bare_ids import bare_ids_of, check_bare_ids
 from sayso.sdk.wiring.database import is_fleet, open_store
 from sayso.sdk.wiring.policy_in_force import PolicyDrafts
 from sayso.sdk.workspace import Workspace
@@ -154,6 +154,7 @@ class Container:
                 `invalid_setting`, where nobody says whose a stored id is.
         """
         if self.drafts is None:
+            self.connectors.believe(await bare_ids_of(self.store))
             return
         try:
             await self.drafts.check()
@@ -352,6 +353,7 @@ def _lay_ground(
     ids = IdSource(clock)
     connections = Connections(workspace, clock) if act else None
     registry = load_connectors(workspace, clock, connectors, connections) if act else Connectors(())
+    registry.believe(settings.customers.default)
     log = AuditLog(
         settings.workspace.name, workspace.signer(), clock, successor=workspace.next_signer()
     )

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from sdk.customers import MAIN
-from sdk.test_several_accounts import LINKS, WORDS, Whole, opened, say_yes, tied, usd
+from sdk.test_several_accounts import LINKS, POLICY, WORDS, Whole, opened, say_yes, tied, usd
+from support.shop_workspace import FOLLOWS, make_shop_workspace
 from support.trio import Place, make_trio
 
 from sayso.actions.customers.proof import Proof
@@ -19,7 +20,9 @@ from sayso.connectors.registry import Connectors
 from sayso.errors import Code, RefusedError
 from sayso.json import JsonValue
 from sayso.money import Money
+from sayso.sdk.client import Sayso
 from sayso.sdk.resources.work import put_elsewhere
+from sayso.testing.clock import FakeClock
 
 REFUND: dict[str, JsonValue] = {"payment": "p1", "amount": usd(2_000)}
 
@@ -143,3 +146,25 @@ async def test_no_sum_is_made_smaller_by_spreading_it_over_accounts(tmp_path: Pa
         with pytest.raises(RefusedError) as caught:
             await say_yes(sayso, other)
         assert caught.value.code is Code.PASSKEY_REQUIRED
+
+
+@pytest.mark.parametrize("default", ["pay", None])
+async def test_who_is_looked_for_without_connectors_is_found(
+    tmp_path: Path, default: str | None
+) -> None:
+    """A brake and a look that load none read an account with its provider as it is stored."""
+    trio = tied()
+    said = {} if default is None else {"customers": {"default": default}}
+    policy = POLICY if default else POLICY.split('@id("cancel")', maxsplit=1)[0]
+    workspace = make_shop_workspace(tmp_path, policy, policy_section=FOLLOWS, **said)
+    (tmp_path / "playbooks" / "shop.toml").unlink()
+    places = trio.all if default else (trio.pay,)
+    for _ in range(2):  # whose the bare ids are is kept when there are some
+        async with Sayso(workspace, mode="decide", connectors=places, clock=FakeClock()) as sayso:
+            asked = await sayso.propose("pay.refund", BIG, subject="pay:cus_ada")
+            assert asked.subject == "cus_ada"
+    async with Sayso(workspace, mode="read", clock=FakeClock()) as sayso:
+        assert len(await sayso.actions.list(subject="pay:cus_ada")) == 2
+        stop = await sayso.stops.engage("customer", "pay:cus_ada", reason="a dispute")
+        assert (await sayso.stops.list())[0].target == stop.target == "cus_ada"
+        assert (await sayso.stops.engage("customer", "desk:7723")).target == "desk:7723"

@@ -54,6 +54,14 @@ async def check_bare_ids(store: Store, names: AccountNames) -> None:
             await store.write(note, brief=True)
 
 
+async def bare_ids_of(store: Store) -> str | None:
+    """Whose customers the bare ids are, as the database has kept it; None where nobody said."""
+    with contextlib.suppress(SaysoError):
+        _, owner = await store.read(_look, brief=True)
+        return owner
+    return None
+
+
 def _look(reader: Reader) -> tuple[str | None, str | None]:
     """An id that names no provider, and whose such ids were until now."""
     found, owner = reader.one("personal.bare_id"), reader.one("log.meta", key=_OWNER)

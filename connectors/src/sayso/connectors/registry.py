@@ -214,11 +214,17 @@ class Connectors:
         Raises:
             ConfigError: `invalid_setting`, for a default that has no customers.
         """
+        if not self._connectors:  # opened for looking only: what is stored is believed
+            return AccountNames(providers={}, default=self._customers)
         if self._names is None:
             known = self.account_names(self._customers)
             providers = dict.fromkeys(self._places, False) | dict(known.providers)
             self._names = replace(known, providers=providers)
         return self._names
+
+    def believe(self, default: str | None) -> None:
+        """Take ids without a provider for this connector's, where settings do not say whose."""
+        self._customers, self._names = self._customers or default, None
 
     def subject(self, said: str | Subject) -> Subject:
         """A customer as this workspace writes them; what came in is read here and nowhere else.
@@ -228,8 +234,8 @@ class Connectors:
         """
         given = Subject.of(said)
         names = self.accounts
-        if not names.providers:  # opened for looking only
-            return given
+        if not names.providers:
+            return replace(given, id=_bare(given, names.default), provider="")
         account = names.named(given.provider, given.id) if given.provider else names.read(given.id)
         written = names.write(account)
         if written == given.id and not given.provider:
@@ -571,6 +577,13 @@ class Connectors:
 
     def _of(self, action_name: str) -> Connector:
         return self._connectors[self.action(action_name).connector]
+
+
+def _bare(given: Subject, default: str | None) -> str:
+    """A customer as they are stored, where no connector is at hand that says who has customers."""
+    if given.provider:
+        return given.id if given.provider == default else f"{given.provider}:{given.id}"
+    return given.id if default is None else given.id.removeprefix(f"{default}:")
 
 
 def _reading(connector: Connector, doing: str = "list_records") -> AbstractContextManager[None]:
