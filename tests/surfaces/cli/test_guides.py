@@ -53,7 +53,7 @@ def test_the_wishes_tests_and_claims_of_a_guide_hold_beside_the_shipped_policy(
 
 def test_the_settings_of_one_customer_in_several_systems_are_taken() -> None:
     """Both tables of the guide are as settings are read."""
-    begun, tied = map(tomllib.loads, tables("one-customer-in-several-systems.md"))
+    begun, tied, *_ = map(tomllib.loads, tables("one-customer-in-several-systems.md"))
     for one in (begun, tied):
         values = {"workspace": {"name": "shop"}, "store": {"url": "sqlite:///s.db"}, **one}
         settings = parse_settings(values, "sayso.toml")

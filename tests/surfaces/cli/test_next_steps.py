@@ -19,6 +19,7 @@ class GrantArgs(Args):
 
 class Loyalty(OwnConnector):
     name = "loyalty"
+    customers_of = "stripe"
 
     @action(summary="Give points", guarantee=at_most_once())
     async def grant(self, args: GrantArgs, subject: Subject) -> Resolved:
