@@ -22,6 +22,8 @@ from sayso.json import JsonValue
 from sayso.money import Money
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.work import put_elsewhere
+from sayso.sdk.tools.look_ups import LookUps
+from sayso.sdk.tools.tool import Caller
 from sayso.testing.clock import FakeClock
 
 REFUND: dict[str, JsonValue] = {"payment": "p1", "amount": usd(2_000)}
@@ -168,3 +170,19 @@ async def test_who_is_looked_for_without_connectors_is_found(
         stop = await sayso.stops.engage("customer", "pay:cus_ada", reason="a dispute")
         assert (await sayso.stops.list())[0].target == stop.target == "cus_ada"
         assert (await sayso.stops.engage("customer", "desk:7723")).target == "desk:7723"
+
+
+async def test_an_open_action_on_a_linked_account_is_listed_to_who_wrote(tmp_path: Path) -> None:
+    """And only to them: what another account asked for itself stays as absent as before."""
+    trio = tied()
+    async with opened(tmp_path, trio, links=LINKS, by_email=False) as sayso:
+        mine = await sayso.propose("pay.refund", BIG, subject="desk:7723")
+        own = await sayso.propose("pay.refund", BIG, subject="pay:cus_ada", idempotency_key="own")
+        assert (mine.status, own.status) == ("pending_approval", "pending_approval")
+        caller = Caller(
+            tenant=MAIN,
+            requester=Actor(kind=ActorKind.SERVICE, id="bot"),
+            subject=Subject(id="desk:7723"),
+        )
+        found = await LookUps(sayso).open_actions(caller)
+        assert [one["id"] for one in found] == [mine.id]

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import Field
 
-from sayso.actions.model.action_row import ActionRow, read_action
+from sayso.actions.model.action_row import ActionRow, get_action, read_action
 from sayso.actions.model.customer_words import CustomerWords
 from sayso.actions.model.definition import Args
 from sayso.actions.model.status import FINAL, Status
@@ -253,13 +253,28 @@ class LookUps:
                         return
 
     async def open_actions(self, caller: Caller) -> list[dict[str, JsonValue]]:
-        """The customer's actions that have not ended, newest first: id, action and status."""
-        found = await self._sayso.actions.list(subject=caller.subject.id, tenant=caller.tenant)
-        return [
-            {"id": one.id, "action": one.action, "status": one.status}
-            for one in found
-            if Status(one.status) not in FINAL
-        ]
+        """The customer's actions that have not ended, newest first: id, action and status.
+
+        Also those on a linked account, as far as this account wrote for them: as `read_action`.
+        """
+        accounts = self._sayso.container.context.accounts
+        store = self._sayso.container.store
+        beside = await store.read(
+            lambda reader: accounts.beside(reader, caller.tenant, caller.subject.id)
+        )
+        listed: list[ActionView] = []
+        for account in (caller.subject.id, *(end.account for end in beside)):
+            listed += await self._sayso.actions.list(subject=account, tenant=caller.tenant)
+        open_ones = [one for one in listed if Status(one.status) not in FINAL]
+        found = await store.read(lambda reader: self._of_caller(reader, open_ones, caller))
+        found.sort(key=lambda one: one.id, reverse=True)
+        return [{"id": one.id, "action": one.action, "status": one.status} for one in found]
+
+    def _of_caller(
+        self, reader: Reader, views: Sequence[ActionView], caller: Caller
+    ) -> list[ActionView]:
+        rows = ((one, get_action(reader, caller.tenant, one.id)) for one in views)
+        return [one for one, row in rows if self._is_theirs(reader, row, caller)]
 
 
 def _none(kind: str) -> RefusedError:
