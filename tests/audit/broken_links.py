@@ -103,7 +103,7 @@ def known(
 def shown(log: RuledLog, request: str = "req_1", account: str = SUBJECT, **more: Json) -> None:
     """A code goes out, and comes back."""
     sent(log, request, account)
-    known(log, request, account, **more)
+    known(log, request, account, ENGINE, **more)
 
 
 def over(

@@ -137,9 +137,6 @@ client_id = "us"
 client_secret = "env:OAUTH_SECRET"
 auth_method = "client_secret_post"
 
-[customers]
-default = "stripe"
-
 [connectors.freshdesk]
 api_key = "env:FRESHDESK_KEY"
 base_url = "{url}"

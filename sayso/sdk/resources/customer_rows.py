@@ -27,7 +27,7 @@ from sayso.sdk.views.customer import (
     CustomerSolutionView,
     CustomerSummaryView,
 )
-from sayso.store.base import Reader, integer, integer_or_none, text
+from sayso.store.base import Reader, SqlValue, integer, integer_or_none, text
 
 MOST_SHOWN = 50
 """So many of what was asked for, and of actions of each account, are shown."""
@@ -143,7 +143,7 @@ def _solutions(
     by_themselves: list[ActionRow] = []
     others: dict[str, list[ActionRow]] = {}
     for account in accounts:
-        page = {"tenant": tenant, "subject_id": account, "limit": MOST_SHOWN}
+        page: dict[str, SqlValue] = {"tenant": tenant, "subject_id": account, "limit": MOST_SHOWN}
         for row in reader.all("request.of_subject", **page):
             requests[text(row, "id")] = read_request(row)
         for row in reader.all("action.page_of_subject", **page, after=None, status=None, name=None):

@@ -25,8 +25,8 @@ from policy_cases import (
 )
 
 from sayso.actions.model.definition import Assurance, Effect, FactValue
-from sayso.actions.policy.base import Outcome, PolicyQuestion
-from sayso.actions.policy.cedar import OWN_OBJECTS_ONLY, VERIFIED_ONLY, CedarPolicy
+from sayso.actions.policy.base import VERIFIED_ONLY, Outcome, PolicyQuestion
+from sayso.actions.policy.cedar import OWN_OBJECTS_ONLY, CedarPolicy
 from sayso.actions.policy.cedar_rules import read_rules
 from sayso.actions.policy.cedar_schema import schema_text
 from sayso.actions.policy.cedarpy_adapter import (

@@ -8,10 +8,10 @@ from pathlib import Path
 from policy_cases import ACTIONS, ROLES, question, rule
 
 from sayso.actions.model.definition import Effect, at_most_once
+from sayso.actions.policy.base import VERIFIED_ONLY
 from sayso.actions.policy.cedar import (
     DEFAULT_ROLES,
     OWN_OBJECTS_ONLY,
-    VERIFIED_ONLY,
     CedarPolicy,
     read_default_policy,
 )

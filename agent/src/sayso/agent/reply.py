@@ -179,8 +179,7 @@ def was_touched(row: ActionRow) -> bool:
 def nothing_done_for(reader: Reader, tenant: str, subject_id: str) -> bool:
     """Whether nothing has been done, or may have been, on any of a customer's accounts.
 
-    NOTE: goes by rows of links alone, of whichever conversation: one that is there too much only has
-    it say less.
+    NOTE: goes by rows of links alone, of whichever conversation: one too many only has it say less.
     """
     known, todo = {subject_id}, [subject_id]
     while todo:
