@@ -8,10 +8,14 @@ import pytest
 from sdk.test_several_accounts import POLICY, stocked, usd
 from support.shop_workspace import FOLLOWS, make_shop_workspace
 from support.trio import Place
+from support.workspace import ENVIRONMENT, make_workspace
 
 from sayso.errors import Code, ConfigError
 from sayso.json import JsonValue
+from sayso.sandbox import Sandbox
 from sayso.sdk.client import Sayso
+from sayso.sdk.setup.check import check_workspace
+from sayso.sdk.setup.scaffold_tables import template
 from sayso.testing.clock import FakeClock
 
 pytestmark = pytest.mark.promise("identity:bare-ids")
@@ -55,3 +59,28 @@ async def test_a_new_workspace_of_several_needs_no_default(tmp_path: Path) -> No
     """Nothing is stored that could be somebody else's."""
     trio = stocked()
     await run_with(tmp_path, *trio.all)
+
+
+async def test_check_says_what_opening_would_refuse(tmp_path: Path) -> None:
+    """Without noting anything, and without the provider being asked; so does a link to nowhere."""
+    with Sandbox.start(seed="demo") as sandbox:
+        workspace = make_workspace(
+            tmp_path, stripe_url=sandbox.url, more='[customers.links]\n"desk.id" = "stripe"\n'
+        )
+        args: dict[str, JsonValue] = {"charge": "ch_demo_1042", "amount": usd(1_00)}
+        async with Sayso(workspace, mode="decide") as sayso:
+            await sayso.propose("stripe.refund", args, subject="cus_demo_ana")
+        async with Sayso(workspace, mode="decide"):
+            pass  # whose the ids are is noted when it is opened again
+        _, problems = await check_workspace(tmp_path, ENVIRONMENT)
+        assert [one.place for one in problems] == ["[customers.links]"]
+        assert "no connector `desk` here has customers" in problems[0].message
+        (tmp_path / "actions").mkdir()
+        own = template("action.py").replace('    customers_of = "stripe"', "    # ")
+        (tmp_path / "actions" / "points.py").write_text(own)
+        toml = (tmp_path / "sayso.toml").read_text()
+        toml = toml.replace('default = "stripe"', 'default = "points"')
+        (tmp_path / "sayso.toml").write_text('actions = ["actions/*.py"]\n' + toml)
+        _, problems = await check_workspace(tmp_path, ENVIRONMENT)
+        assert "[customers]" in [one.place for one in problems]
+        assert any("are those of `stripe`" in one.message for one in problems)

@@ -23,9 +23,11 @@ from sayso.sdk.audit.alarms import read_alarms
 from sayso.sdk.audit.publishing import open_place
 from sayso.sdk.audit.vault_key import vault_trouble
 from sayso.sdk.connectors.catalog import actions_of_connector, actions_of_file
+from sayso.sdk.connectors.load import load_connectors
 from sayso.sdk.resources.connections import check_token, read_connection, read_vault
 from sayso.sdk.setup.orphaned_actions import find_orphans
 from sayso.sdk.wiring.agent import make_knowledge, make_model
+from sayso.sdk.wiring.bare_ids import check_bare_ids
 from sayso.sdk.wiring.database import open_store, store_name
 from sayso.sdk.wiring.policy_in_force import read_state
 from sayso.sdk.workspace import Workspace, compile_policy
@@ -111,6 +113,17 @@ def _setting_problems(error: ConfigError) -> Iterator[CheckProblem]:
 def _problem(place: str, error: SaysoError) -> CheckProblem:
     return CheckProblem(
         place=place, code=error.code, message=error.message, next_step=error.next_step
+    )
+
+
+def _no_such_provider(place: str, name: str, known: Sequence[str]) -> CheckProblem:
+    near = difflib.get_close_matches(name, known, 1)
+    there = ", ".join(f"`{one}`" for one in known) or "none"
+    return CheckProblem(
+        place="[customers.links]",
+        code=Code.INVALID_SETTING,
+        message=f"`{place}` ties nothing: no connector `{name}` here has customers",
+        next_step=f"did you mean `{near[0]}`?" if near else f"name one of those that have: {there}",
     )
 
 
@@ -312,10 +325,28 @@ class _Checker:
                 await self._check_tokens(store)
                 await self._check_orphans(store, place)
                 await self._check_policy(store)
+                await self._check_accounts(store)
             finally:
                 await store.close()
         except SaysoError as error:
             self.problems.append(_problem(place, error))
+
+    async def _check_accounts(self, store: Store) -> None:
+        """Whose the ids are that were stored, and that each place of a link is somebody's."""
+        try:
+            names = load_connectors(self._workspace, SystemClock()).accounts
+        except SaysoError as error:
+            if "customers" in error.message:
+                self.problems.append(_problem("[customers]", error))
+            return  # anything else is said already
+        for place, whose in self._settings.customers.links.items():
+            for name in (place.partition(".")[0], whose):
+                if name not in names.providers:
+                    self.problems.append(_no_such_provider(place, name, sorted(names.providers)))
+        try:
+            await check_bare_ids(store, names, notes=False)
+        except ConfigError as error:
+            self.problems.append(_problem("[customers]", error))
 
     def _files(self) -> None:
         """The database and files of secrets are nobody else's on this machine."""

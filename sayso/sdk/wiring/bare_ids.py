@@ -13,11 +13,11 @@ _OWNER = "bare_ids_of"
 _SHOWN = 60
 
 
-async def check_bare_ids(store: Store, names: AccountNames) -> None:
+async def check_bare_ids(store: Store, names: AccountNames, *, notes: bool = True) -> None:
     """Refuse settings by which a stored id would be somebody else's, or nobody's.
 
-    Looks at a few ids, and notes whose they are. A connector that is not here any more is believed
-    to have another name now: nobody else's ids could be meant.
+    Looks at a few ids, and notes whose they are, where it may. A connector that is not here any
+    more is believed to have another name now: nobody else's ids could be meant.
 
     Raises:
         ConfigError: `invalid_setting`.
@@ -44,7 +44,7 @@ async def check_bare_ids(store: Store, names: AccountNames) -> None:
             f" `{owner}`, and settings take them for those of `{names.default}`",
             next_step=f'set `default = "{owner}"` under [customers] in sayso.toml',
         )
-    if owner != names.default:
+    if owner != names.default and notes:
         default = names.default
 
         def note(tx: Transaction) -> None:

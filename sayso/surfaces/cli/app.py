@@ -52,7 +52,7 @@ COMMANDS: dict[str, str] = {
     "policy": "The policy: what is in force, drafts, who changed it.",
     "rollout": "How far actions go by themselves: list, set, compare, wrong.",
     "work": "What machines left to people: take, note, propose, end.",
-    "customers": "Who somebody is: find, show, link, unlink, merge.",
+    "customers": "Who somebody is: find, show, link, unlink, merge, vouch.",
     "limits": "How much of each limit is used; change one: set, drop.",
     "report": "What was done at once, what people were asked, what was wrong.",
     "audit": "Ask the log, prove it, publish its heads.",

@@ -25,7 +25,7 @@ def test_an_id_without_a_provider_is_the_default_s() -> None:
 @pytest.mark.parametrize(
     ("names", "given", "step"),
     [
-        (OPEN, "7723", "write stripe:7723, or set `default` under [customers]"),
+        (OPEN, "7723", "write stripe:7723 or zendesk:7723, or set `default` under [customers]"),
         (TWO, "shopify:7723", "there are: `stripe`, `zendesk`"),
         (TWO, "zendesk:", "write the provider before the id"),
         (TWO, ":7723", "there are: `stripe`, `zendesk`"),

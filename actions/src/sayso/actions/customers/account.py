@@ -143,14 +143,14 @@ class AccountNames:
         return before if colon else self.default or ""
 
     def _unclear(self, given: str) -> RefusedError:
-        one = next(iter(sorted(self.providers)), "stripe")
+        shown = plain(given, limit=_SHOWN)
+        ways = " or ".join(f"{name}:{shown}" for name in sorted(self.providers)[:3])
         several = ", ".join(f"`{name}`" for name in sorted(self.providers))
         return RefusedError(
             Code.INVALID_INPUT,
             f"`{plain(given, limit=_SHOWN)}` names no provider, and several have customers here: "
             f"{several}",
-            next_step=f"write {one}:{plain(given, limit=_SHOWN)}, or set `default` under "
-            "[customers] in sayso.toml",
+            next_step=f"write {ways}, or set `default` under [customers] in sayso.toml",
         )
 
     def _nobody(self, name: str) -> RefusedError:
