@@ -37,7 +37,8 @@ audit.authority audit.authority.credentials audit.authority.keyring audit.author
 audit.authority.people
 audit.authority.state audit.authority.codec audit.authority.steps
 audit.rules audit.rules.actions audit.rules.registry audit.rules.canaries audit.rules.controls
-audit.authority.by audit.customer_links audit.rules.limits audit.rules.links
+audit.authority.by audit.customer_links audit.customer_codes audit.rules.codes
+audit.rules.limits audit.rules.links
 audit.rules.people
 audit.rules.passkeys audit.rules.policy audit.rules.quorum audit.rules.requests
 audit.rules.transitions audit.rules.replayed

@@ -391,8 +391,8 @@ class Connectors:
         connector = self._of(call.action)
         return await self._ask(connector.look_up(self._own_call(connector, call)))
 
-    async def list_records(self, *subjects: Subject) -> Sequence[Record]:
-        """What these accounts of one customer have, in the connectors' order of names.
+    async def list_records(self, subject: Subject) -> Sequence[Record]:
+        """What an account has at each connector of its provider, in the connectors' order of names.
 
         Each connector is asked for its own accounts alone, all at once. An account need be known
         at one of the connectors of its provider only: a shop's member is no customer at Stripe.
@@ -403,25 +403,21 @@ class Connectors:
             RetryableError: a provider cannot be read now; `connector_failed`, when a connector
                 raised what its contract does not know.
         """
-        asked = [
-            (self._connectors[name], subject)
-            for name in self.names
-            for subject in subjects
-            if self._owner(self._connectors[name])
-            in (None, self.accounts.stored(subject.id).provider)
-        ]
-        answers = await asyncio.gather(*(self._listed(*one) for one in asked))
+        provider = self.accounts.stored(subject.id).provider
+        asked = [one for one in self._connectors.values() if self._owner(one) in (None, provider)]
+        asked.sort(key=lambda one: one.name)
+        answers = await asyncio.gather(*(self._listed(one, subject) for one in asked))
         found: list[Record] = []
         unknown: RefusedError | None = None
-        silent: list[tuple[Connector, Subject]] = []
-        for (connector, subject), listed in zip(asked, answers, strict=True):
+        silent: list[Connector] = []
+        for connector, listed in zip(asked, answers, strict=True):
             if isinstance(listed, RefusedError):
                 unknown = unknown or listed
                 continue
             found += listed
             if not listed:
-                silent.append((connector, subject))
-        if unknown is not None and not found and not await self._is_known(silent):
+                silent.append(connector)
+        if unknown is not None and not found and not await self._is_known(silent, subject):
             raise unknown
         return found
 
@@ -438,9 +434,9 @@ class Connectors:
                 raise
             return error
 
-    async def _is_known(self, silent: Iterable[tuple[Connector, Subject]]) -> bool:
+    async def _is_known(self, silent: Iterable[Connector], subject: Subject) -> bool:
         """Whether one of those that listed nothing knows the subject all the same."""
-        for connector, subject in silent:
+        for connector in silent:
             if isinstance(connector, SubjectBook):
                 with _reading(connector):
                     if await self._read(connector.knows(self._own(connector, subject))):
