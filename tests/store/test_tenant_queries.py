@@ -47,7 +47,9 @@ NAMES_NO_TENANT = {
         ),
         BY_LIMIT,
     ),
+    "limits.used_by_account": "by the tenant of the action, which is `home`",
     "limits.uses_of": "by the tenant of the action, which is `home`",
+    "personal.bare_id": "whether any id names no provider, whoever has it",
     **dict.fromkeys(("rollout.braked", "rollout.count_wrong"), ONE_POLICY),
     "rollout.braked_entries": ONE_POLICY,
     **dict.fromkeys(

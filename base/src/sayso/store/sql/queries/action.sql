@@ -134,7 +134,7 @@ select count(*) as count,
         case when coalesce(currency, '') = coalesce(:currency, '') then amount_minor else 0 end), 0)
         as bigint) as amount_minor,
     -- Whether anything ever told of a link of the account, row or entry, as in `link.of_account`.
-    case when exists (select 1 from customer_link
+    cast(case when exists (select 1 from customer_link
             where tenant = :tenant and ended_at is null and account
                 = (select pseudonym from subject where tenant = :tenant and id = :subject_id))
         or exists (select 1 from customer_link
@@ -149,7 +149,7 @@ select count(*) as count,
                 and instr(body, '"linked_with":"') > 0
                 and substr(body, instr(body, '"linked_with":"') + 15, 28) = (select pseudonym || ''
                     from subject where tenant = :tenant and id = :subject_id))
-        then 1 else 0 end as linked
+        then 1 else 0 end as bigint) as linked
 from action
 where tenant = :tenant and subject_id = :subject_id and name = :name and created_at >= :since
     and id <> :but
