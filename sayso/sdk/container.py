@@ -68,7 +68,7 @@ from sayso.sdk.resources.authentication import Authentication
 from sayso.sdk.resources.connections import Connections
 from sayso.sdk.resources.people import People, files_of_settings, roles_of
 from sayso.sdk.resources.tokens import Tokens
-from sayso.sdk.wiring.bare_ids import bare_ids_of, check_bare_ids
+from sayso.sdk.wiring.bare_ids import bare_ids_of, settle_bare_ids
 from sayso.sdk.wiring.database import is_fleet, open_store
 from sayso.sdk.wiring.policy_in_force import PolicyDrafts
 from sayso.sdk.workspace import Workspace
@@ -158,7 +158,7 @@ class Container:
             return
         try:
             await self.drafts.check()
-            await check_bare_ids(self.store, self.connectors.accounts)
+            await settle_bare_ids(self.store, self.connectors)
         except BaseException:
             await self.close()
             raise

@@ -307,6 +307,11 @@ BROKEN_REACH: tuple[Step, ...] = (
     _going("over_a_link_of_others", "lnk_1", how=lambda log: tie(log, ends=(OTHERS, BETWEEN))),
     _going("from_another_account", "lnk_1", how=lambda log: tie(log, ends=(OTHERS, SUBJECT))),
     _going("to_another_account", "lnk_1", how=lambda log: tie(log, ends=(WROTE, OTHERS))),
+    _going(
+        "against_the_way_of_an_address",
+        "lnk_1",
+        how=lambda log: tie(log, ends=(SUBJECT, WROTE), proof="email"),
+    ),
     _going("over_a_chain_with_a_gap", "lnk_1", "lnk_2", how=lambda log: _gap(log)),
     _going("over_a_chain_in_another_order", "lnk_2", "lnk_1", how=lambda log: _chain(log)),
     _going("over_nothing"),

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from sdk.customers import MAIN
-from sdk.test_several_accounts import LINKS, POLICY, WORDS, Whole, opened, say_yes, tied, usd
+from sdk.test_several_accounts import LINKS, WORDS, Whole, opened, say_yes, tied, usd
 from support.shop_workspace import FOLLOWS, make_shop_workspace
-from support.trio import Place, make_trio
+from support.trio import POLICY, Place, make_trio
 
 from sayso.actions.customers.proof import Proof
 from sayso.actions.model.definition import Action, Args, Subject

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from sdk.test_several_accounts import POLICY, stocked, usd
+from sdk.test_several_accounts import stocked, usd
 from support.shop_workspace import FOLLOWS, make_shop_workspace
-from support.trio import Place
+from support.trio import POLICY, Place
 from support.workspace import ENVIRONMENT, make_workspace
 
 from sayso.errors import Code, ConfigError
@@ -21,10 +21,18 @@ from sayso.testing.clock import FakeClock
 pytestmark = pytest.mark.promise("identity:bare-ids")
 
 
+STORED: list[str] = []
+"""How the customers of the last workspace's actions stand there, newest first."""
+
+
 async def run_with(
-    folder: Path, *places: Place, default: str | None = None, act: bool = False
+    folder: Path,
+    *places: Place,
+    default: str | None = None,
+    act: bool = False,
+    who: str = "pay:cus_ada",
 ) -> None:
-    """Open the workspace with these connectors; `act` pays Ada, who is stored as `cus_ada`."""
+    """Open the workspace with these connectors; `act` asks to have Ada paid back."""
     said = {} if default is None else {"customers": {"default": default}}
     policy = POLICY if len(places) > 1 else POLICY.split('@id("cancel")', maxsplit=1)[0]
     workspace = make_shop_workspace(folder, policy, policy_section=FOLLOWS, **said)
@@ -32,8 +40,8 @@ async def run_with(
     async with Sayso(workspace, mode="decide", connectors=places, clock=FakeClock()) as sayso:
         if act:
             args: dict[str, JsonValue] = {"payment": "p1", "amount": usd(1_000)}
-            paid = await sayso.propose("pay.refund", args, subject="cus_ada")
-            assert (paid.status, paid.subject) == ("succeeded", "cus_ada")
+            await sayso.propose("pay.refund", args, subject=who)
+            STORED[:] = [one.subject for one in await sayso.actions.list()]
 
 
 async def test_several_connectors_are_refused_until_somebody_says_whose_ids_are(
@@ -42,6 +50,7 @@ async def test_several_connectors_are_refused_until_somebody_says_whose_ids_are(
     """The sentence names an id, and the line to write; then it opens, and keeps it in mind."""
     trio = stocked()
     await run_with(tmp_path, trio.pay, act=True)
+    assert STORED == ["cus_ada"]
     await run_with(tmp_path, trio.pay)
     with pytest.raises(ConfigError) as caught:
         await run_with(tmp_path, *trio.all)
@@ -59,6 +68,26 @@ async def test_a_new_workspace_of_several_needs_no_default(tmp_path: Path) -> No
     """Nothing is stored that could be somebody else's."""
     trio = stocked()
     await run_with(tmp_path, *trio.all)
+
+
+async def test_ids_that_name_their_provider_go_on_so(tmp_path: Path, store_url: str) -> None:
+    """Also where one connector is left; else one customer would become two, with two limits."""
+    trio = stocked()
+    await run_with(tmp_path, *trio.all, act=True)
+    with pytest.raises(ConfigError) as caught:
+        await run_with(tmp_path, *trio.all, default="pay")
+    assert "`pay:cus_ada`" in caught.value.message
+    assert "remove `default`" in (caught.value.next_step or "")
+    await run_with(tmp_path, trio.pay, act=True)
+    assert STORED == ["pay:cus_ada"] * 2
+    await run_with(tmp_path, *trio.all, default="store")
+
+
+async def test_a_default_of_before_there_was_anybody_holds(tmp_path: Path) -> None:
+    """A help desk's customers come first, and a payment's later."""
+    trio = stocked()
+    await run_with(tmp_path, *trio.all, default="pay", who="desk:7723", act=True)
+    await run_with(tmp_path, *trio.all, default="pay")
 
 
 async def test_check_says_what_opening_would_refuse(tmp_path: Path) -> None:

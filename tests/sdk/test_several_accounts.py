@@ -13,7 +13,7 @@ from typing import ClassVar, TypeVar
 import pytest
 from sdk.customers import MAIN
 from support.shop_workspace import FOLLOWS, make_shop_workspace
-from support.trio import Place, Trio, make_trio
+from support.trio import POLICY, Place, Trio, make_trio
 
 from bench.ask import longest_chain
 from sayso.actions.approvals.decision import Decision, DecisionChoice
@@ -29,25 +29,6 @@ from sayso.money import Money
 from sayso.sdk.client import Sayso
 from sayso.sdk.views.rows import ActionView
 from sayso.testing.clock import FakeClock
-
-POLICY = """
-@id("small") @explain("up to 50 runs by itself")
-permit (principal, action == Action::"pay.refund", resource)
-when { context.amount.lessThanOrEqual(decimal("50.00")) };
-
-@id("manager") @explain("up to 500 once a support manager says yes")
-permit (principal, action == Action::"pay.refund", resource)
-when {
-  context.amount.lessThanOrEqual(decimal("500.00")) &&
-  context.approvedBy.contains("support_manager")
-};
-
-@id("cancel") @explain("cancels by itself")
-permit (principal, action in [Action::"store.cancel", Action::"store.reopen"], resource);
-
-@id("reply") @explain("answers by itself")
-permit (principal, action == Action::"desk.reply", resource);
-"""
 
 
 async def say_yes(sayso: Sayso, asked: ActionView) -> None:
@@ -357,3 +338,73 @@ async def test_three_connectors_cost_three_rounds(tmp_path: Path) -> None:
         asked = await sayso.ask("desk:7723", WORDS)
         assert {one.status for one in asked.actions} == {"succeeded"}
     assert longest_chain(Noted.times) <= 3
+
+
+async def kinds_of_links(sayso: Sayso) -> list[str]:
+    """What the log says of links, oldest first."""
+    entries = await sayso.audit.query(limit=200)
+    kinds = [one.kind for one in entries if one.kind in {"customer.linked", "customer.unlinked"}]
+    return kinds[::-1]
+
+
+PAID: dict[str, JsonValue] = {"payment": "p1", "amount": usd(1_000)}
+
+
+async def test_an_address_ties_from_where_it_is_verified_alone(tmp_path: Path) -> None:
+    """Whoever gives somebody else's address at a checkout gets nothing of that person's."""
+    trio = stocked()
+    async with opened(tmp_path, trio) as sayso:
+        asked = await sayso.propose("pay.refund", PAID, subject="desk:7723")
+        assert asked.status == "pending_approval"
+        back = await sayso.propose("desk.reply", {"ticket": "t1"}, subject="pay:cus_ada")
+        assert back.error is not None
+        assert back.error.code == Code.NO_ACCOUNT
+        paying = sayso.container.connectors.subject("pay:cus_ada")
+        records = await sayso.container.agent.records.of(MAIN, paying)
+        assert [one.id for one in records] == ["p1"]
+        trio.pay.person("cus_ada", email="ada@example.com", email_verified=True)
+        both = await sayso.propose("desk.reply", {"ticket": "t1"}, subject="pay:cus_ada")
+        assert both.status == "succeeded"
+
+
+async def test_a_second_account_with_the_address_ends_what_it_tied(tmp_path: Path) -> None:
+    """That it is one account's alone is read again, like all that a link rests on."""
+    trio = stocked()
+    async with opened(tmp_path, trio) as sayso:
+        assert (await sayso.propose("pay.refund", PAID, subject="desk:7723")).status != "refused"
+        trio.pay.person("cus_twin", email="ada@example.com")
+        refused = await sayso.propose("pay.refund", PAID, subject="desk:7723")
+        assert refused.status == "refused"
+        assert "customer.unlinked" in await kinds_of_links(sayso)
+
+
+async def test_addresses_that_tie_no_more_by_settings_tie_no_more(tmp_path: Path) -> None:
+    """Also those that were tied before."""
+    trio = stocked()
+    async with opened(tmp_path, trio) as sayso:
+        assert (await sayso.propose("pay.refund", PAID, subject="desk:7723")).status != "refused"
+    async with opened(tmp_path, trio, by_email=False) as sayso:
+        refused = await sayso.propose("pay.refund", PAID, subject="desk:7723")
+        assert refused.status == "refused"
+
+
+async def test_who_lacks_a_connector_neither_uses_nor_ends_what_it_cannot_read(
+    tmp_path: Path,
+) -> None:
+    """A process without the help desk leaves its links to those that have it."""
+    trio = tied()
+    async with opened(tmp_path, trio, links=LINKS, by_email=False) as sayso:
+        assert (await sayso.propose("pay.refund", PAID, subject="desk:7723")).status == "succeeded"
+        before = await kinds_of_links(sayso)
+    policy = POLICY.partition('@id("reply")')[0]
+    workspace = make_shop_workspace(
+        tmp_path, policy, policy_section=FOLLOWS, customers={"links": LINKS, "by_email": False}
+    )
+    (tmp_path / "playbooks" / "shop.toml").unlink()
+    (tmp_path / "playbooks" / "reply.toml").unlink()
+    two = (trio.store, trio.pay)
+    async with Sayso(workspace, mode="decide", connectors=two, clock=FakeClock()) as lacking:
+        paying = lacking.container.connectors.subject("pay:cus_ada")
+        records = await lacking.container.agent.records.of(MAIN, paying)
+        assert {one.id for one in records} == {"p1", "o_ada"}
+        assert await kinds_of_links(lacking) == before

@@ -50,6 +50,8 @@ NAMES_NO_TENANT = {
     "limits.used_by_account": "by the tenant of the action, which is `home`",
     "limits.uses_of": "by the tenant of the action, which is `home`",
     "personal.bare_id": "whether any id names no provider, whoever has it",
+    "personal.id_beginning": "whether any id names a provider, whoever has it",
+    "personal.some_id": "whether there is any id at all",
     **dict.fromkeys(("rollout.braked", "rollout.count_wrong"), ONE_POLICY),
     "rollout.braked_entries": ONE_POLICY,
     **dict.fromkeys(

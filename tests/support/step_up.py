@@ -9,7 +9,7 @@ from pathlib import Path
 
 from support.post_office import PostOffice
 from support.shop_workspace import FOLLOWS, make_shop_workspace
-from support.trio import Trio, make_trio
+from support.trio import POLICY, Trio, make_trio
 
 from sayso.actions.model.definition import Action, Assurance, Subject
 from sayso.actions.model.plan import Handoff, Plan, Step
@@ -21,24 +21,6 @@ from sayso.sdk.client import Sayso
 from sayso.sdk.views.rows import RequestView
 from sayso.testing.clock import FakeClock
 
-POLICY = """
-@id("small") @explain("up to 50 runs by itself")
-permit (principal, action == Action::"pay.refund", resource)
-when { context.amount.lessThanOrEqual(decimal("50.00")) };
-
-@id("manager") @explain("up to 500 once a support manager says yes")
-permit (principal, action == Action::"pay.refund", resource)
-when {
-  context.amount.lessThanOrEqual(decimal("500.00")) &&
-  context.approvedBy.contains("support_manager")
-};
-
-@id("cancel") @explain("cancels by itself")
-permit (principal, action in [Action::"store.cancel", Action::"store.reopen"], resource);
-
-@id("reply") @explain("answers by itself")
-permit (principal, action == Action::"desk.reply", resource);
-"""
 WORDS = "Please refund $20.00 of payment p1"
 PLAYBOOK = """
 version = 2

@@ -258,3 +258,24 @@ def make_trio() -> Trio:
             (_action("pay.refund", PayArgs, Effect.MONEY_OUT, "Refund {amount} of {payment}"),),
         ),
     )
+
+
+POLICY = """
+@id("small") @explain("up to 50 runs by itself")
+permit (principal, action == Action::"pay.refund", resource)
+when { context.amount.lessThanOrEqual(decimal("50.00")) };
+
+@id("manager") @explain("up to 500 once a support manager says yes")
+permit (principal, action == Action::"pay.refund", resource)
+when {
+  context.amount.lessThanOrEqual(decimal("500.00")) &&
+  context.approvedBy.contains("support_manager")
+};
+
+@id("cancel") @explain("cancels by itself")
+permit (principal, action in [Action::"store.cancel", Action::"store.reopen"], resource);
+
+@id("reply") @explain("answers by itself")
+permit (principal, action == Action::"desk.reply", resource);
+"""
+"""What runs by itself at the three, and what a manager has to agree to."""

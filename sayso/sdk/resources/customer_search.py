@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 from sayso.actions.customers.account import AccountId
-from sayso.actions.customers.accounts import CustomerAccounts
 from sayso.actions.customers.evidence import PersonSeen
 from sayso.actions.customers.link import CUSTOMER
 from sayso.actions.model.action_row import get_action
@@ -34,13 +33,10 @@ _SHOWN = 60
 class KnownCustomer:
     """A customer, how they read at their providers, and where nobody could say it."""
 
-    customer: CustomerAccounts
-    problems: dict[str, str]
-
-    @property
-    def accounts(self) -> list[str]:
-        """As they are stored, the one that was asked for first."""
-        return [one.id for one in self.customer.subjects]
+    people: Mapping[str, PersonSeen | None]
+    problems: Mapping[str, str]
+    accounts: Sequence[str]
+    """As they are stored, the one that was asked for first; whichever way links lead."""
 
 
 class CustomerSearch:
@@ -118,7 +114,7 @@ class CustomerSearch:
             names=self._connectors.accounts,
             accounts=known.accounts,
             links=links,
-            people=known.customer.people,
+            people=known.people,
             problems=known.problems,
             personal=self._container.personal,
         )
@@ -129,15 +125,16 @@ class CustomerSearch:
         Raises:
             RefusedError: `unknown_subject`, for an account that nobody knows.
         """
-        writer, problems = Subject(id=account), dict[str, str]()
-        customer = None
+        problems, people = dict[str, str](), dict[str, PersonSeen | None]()
         if self._accounts.may_differ:
             with suppress(RetryableError):  # the look below says why
-                customer = await self._accounts.of(tenant, writer)
-        if customer is None:
-            customer = await self._accounts.known(tenant, writer)
-        people = dict(customer.people)
-        missing = [one.id for one in customer.subjects if people.get(one.id) is None]
+                people |= (await self._accounts.of(tenant, Subject(id=account))).people
+        now = to_micros(self._container.clock.now())
+        beside = await self._container.store.read(
+            lambda reader: self._container.links.person(reader, tenant, account, now)
+        )
+        accounts = [account, *(end.account for end in beside)]
+        missing = [one for one in accounts if people.get(one) is None]
         for one, told in zip(
             missing, await asyncio.gather(*map(self._person, missing)), strict=True
         ):
@@ -152,8 +149,7 @@ class CustomerSearch:
                 problems[one] = told.message
             else:
                 people[one] = told
-        found = CustomerAccounts(writer=writer, reached=customer.reached, people=people)
-        return KnownCustomer(found, problems)
+        return KnownCustomer(people, problems, accounts)
 
     async def _person(self, account: str) -> PersonSeen | SaysoError | None:
         provider = self._connectors.accounts.stored(account).provider

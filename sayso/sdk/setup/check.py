@@ -344,7 +344,8 @@ class _Checker:
                 if name not in names.providers:
                     self.problems.append(_no_such_provider(place, name, sorted(names.providers)))
         try:
-            await check_bare_ids(store, names, notes=False)
+            said = self._settings.customers.default is not None
+            await check_bare_ids(store, names, said=said, notes=False)
         except ConfigError as error:
             self.problems.append(_problem("[customers]", error))
 

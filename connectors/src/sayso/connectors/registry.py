@@ -226,6 +226,15 @@ class Connectors:
         """Take ids without a provider for this connector's, where settings do not say whose."""
         self._customers, self._names = self._customers or default, None
 
+    @property
+    def default_is_said(self) -> bool:
+        """Whether somebody has said whose an id without a provider is."""
+        return self._customers is not None
+
+    def name_all(self) -> None:
+        """Have every id name its provider, also those of the only connector with customers."""
+        self._names = replace(self.accounts, default=None)
+
     def subject(self, said: str | Subject) -> Subject:
         """A customer as this workspace writes them; what came in is read here and nowhere else.
 
@@ -289,8 +298,7 @@ class Connectors:
         theirs = self._own(connector, Subject(id=call.subject_id)).id
         if theirs == call.subject_id:
             return call
-        resolved = replace(call.resolved, owner=theirs)
-        return replace(call, subject_id=theirs, resolved=resolved)
+        return replace(call, subject_id=theirs, resolved=replace(call.resolved, owner=theirs))
 
     def written(self, action: str, theirs: str) -> str:
         """What the provider of an action calls something, as an account of theirs is stored."""
@@ -377,8 +385,7 @@ class Connectors:
         own = self._own(connector, subject)
         found = await self._read(connector.resolve(action, args, own))
         # The connector speaks of its own customer, and everybody else by how that one is written.
-        theirs = found.owner == own.id
-        written = subject.id if theirs else self._written(connector, found.owner)
+        written = subject.id if found.owner == own.id else self._written(connector, found.owner)
         return found if written == found.owner else replace(found, owner=written)
 
     async def call(self, call: Call) -> Receipt:
@@ -394,8 +401,7 @@ class Connectors:
     async def list_records(self, subject: Subject) -> Sequence[Record]:
         """What an account has at each connector of its provider, in the connectors' order of names.
 
-        Each connector is asked for its own accounts alone, all at once. An account need be known
-        at one of the connectors of its provider only: a shop's member is no customer at Stripe.
+        All are asked at once. It need be known at one of them: a member may have bought nothing.
 
         Raises:
             RefusedError: `unknown_subject`, when a connector says so and no other one knows them:

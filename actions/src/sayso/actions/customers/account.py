@@ -118,29 +118,37 @@ class AccountNames:
 
         Guarantees: two accounts are never written alike, whatever their ids look like.
         """
-        looks_named = ":" in account.id and account.id.partition(":")[0] in self.providers
-        return account.id if account.provider == self.default and not looks_named else str(account)
+        bare = account.provider == self.default and self._named_in(account.id) is None
+        return account.id if bare else str(account)
 
     def stored(self, text: str) -> AccountId:
         """What `write` has written, and what was stored before there were several providers.
 
+        Returns:
+            also an account of a connector that is not here, or not any more: as that one's.
+
         Raises:
             RefusedError: `invalid_input`, for one of before where nobody says whose it is.
         """
-        before, colon, after = text.partition(":")
-        if colon and before in self.providers:
-            return AccountId(before, after)
+        named = self._named_in(text)
+        if named is not None:
+            return named
         if self.default is None and self.providers:
             raise self._unclear(text)
         return AccountId(self.default or "", text)
 
     def provider_in(self, text: str) -> str:
-        """Whose account a stored text is, by its look; the default's, or empty, where it says none.
+        """Whose account a stored text is; the default's, or empty, where it says none."""
+        named = self._named_in(text)
+        return self.default or "" if named is None else named.provider
 
-        For naming it alone: of a connector that is not here any more it names that one.
-        """
-        before, colon, _ = text.partition(":")
-        return before if colon else self.default or ""
+    def _named_in(self, text: str) -> AccountId | None:
+        """The account that a stored text names with its provider; None for one of the default's."""
+        before, colon, after = text.partition(":")
+        may_be_an_id = self.default is not None and self.providers.get(self.default, False)
+        if not colon or not after or (may_be_an_id and before not in self.providers):
+            return None
+        return AccountId(before, after)
 
     def _unclear(self, given: str) -> RefusedError:
         shown = plain(given, limit=_SHOWN)

@@ -17,8 +17,6 @@ from sayso.actions.customers.evidence import (
     PersonReader,
     PersonSeen,
     Tie,
-    has_gone,
-    not_known,
 )
 from sayso.actions.customers.link import AccountLink, LinkEnd, accounts_in, reached
 from sayso.actions.customers.links import Links
@@ -134,20 +132,23 @@ class Accounts:
             lambda reader: self._links.of(reader, tenant, writer.id, now), brief=True
         )
         seen = await self._evidence.look(writer.id, known, found_one)
-        gone = [link for link in known if has_gone(link, seen)]
-        new = not_known(seen.edges.values(), known, gone)
+        lasts = {link.id: self._evidence.lasts(link, seen) for link in known}
+        gone = [link for link in known if lasts[link.id] is False]
+        new = sorted(tie for tie in seen.ties if not any(tie.is_told_by(link) for link in known))
         if new:
             parted = await self._store.read(
-                lambda reader: self._links.parted(reader, tenant, {edge.one for edge in new}),
+                lambda reader: self._links.parted(reader, tenant, {tie.one for tie in new}),
                 brief=True,
             )
             # INVARIANT: what a colleague has ended ties itself no more; a person's word ends that.
-            new = [edge for edge in new if edge.pair not in parted]
+            new = [tie for tie in new if tie.pair not in parted]
         if gone or new:
             known = await self._store.write(
                 lambda tx: self._set_right(tx, tenant, writer.id, gone, new), brief=True
             )
-        return self._customer(writer, known, request_id, seen.people)
+        # What nobody here can read is neither used here nor ended: others may have the connector.
+        usable = [link for link in known if lasts.get(link.id, True)]
+        return self._customer(writer, usable, request_id, seen.people)
 
     async def known(
         self, tenant: Tenant, writer: Subject, request_id: str | None = None
@@ -302,8 +303,8 @@ class Accounts:
         for link in gone:
             why = "address_changed" if link.proof is Proof.EMAIL else "record_changed"
             self._links.unlink(tx, tenant, link.id, why=why, by=by, now=now)
-        for edge in new:
-            self._links.link(tx, tenant, edge.one, edge.other, proof=edge.proof, by=by, now=now)
+        for tie in new:
+            self._links.link(tx, tenant, tie.one, tie.other, proof=tie.proof, by=by, now=now)
         return self._links.of(tx, tenant, account, now)
 
     def _customer(

@@ -108,9 +108,13 @@ class LinkRules:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Tie:
-    """Two accounts that something says are one customer's."""
+    """Two accounts that something says are one customer's.
+
+    An equal address leads from the account where it is verified, `one`, to the other, and not back:
+    whoever gave somebody else's address at a checkout has shown nothing.
+    """
 
     one: str
     other: str
@@ -121,18 +125,30 @@ class Tie:
         """Both, whichever came first."""
         return frozenset((self.one, self.other))
 
+    def is_told_by(self, link: AccountLink) -> bool:
+        """Whether a link says the same."""
+        first, second = (end.account for end in link.ends)
+        if link.proof is not self.proof:
+            return False
+        if self.proof is Proof.EMAIL:
+            return (first, second) == (self.one, self.other)
+        return self.pair == frozenset((first, second))
+
 
 @dataclass(slots=True)
 class EvidenceSeen:
-    """What one look has read: people by account, and what ties accounts."""
+    """What one look has read.
+
+    Attributes:
+        people: by account. ties: what says that two accounts are one customer's.
+        silent: accounts that nobody here can read.
+        unsearched: from which account nobody here can search which provider by its address.
+    """
 
     people: dict[str, PersonSeen | None] = field(default_factory=dict[str, PersonSeen | None])
-    edges: dict[frozenset[str], Tie] = field(default_factory=dict[frozenset[str], Tie])
-
-    def add(self, edge: Tie) -> None:
-        known = self.edges.get(edge.pair)
-        if edge.one != edge.other and (known is None or known.proof.strength < edge.proof.strength):
-            self.edges[edge.pair] = edge
+    ties: set[Tie] = field(default_factory=set[Tie])
+    silent: set[str] = field(default_factory=set[str])
+    unsearched: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,31 +181,57 @@ class AccountEvidence:
         seen = EvidenceSeen()
         component = set(accounts_in(known, writer))
         frontier = set(component)
+        searched: set[tuple[str, str]] = set()
         for _ in range(_MOST_HOPS):
             if not frontier:
                 break
             read = sorted(frontier)
-            found = await asyncio.gather(*(self._person(account) for account in read))
+            found = await asyncio.gather(*(self._person(seen, account) for account in read))
             seen.people.update(zip(read, found, strict=True))
             self._follow_records(seen, read)
-            await self._search(seen, writer, component)
-            reachable = {account for edge in seen.edges.values() for account in edge.pair}
+            wanted = self._searches(seen, writer, component, known) - searched
+            searched |= wanted
+            await self._search(seen, component, wanted)
+            reachable = {account for tie in seen.ties for account in tie.pair}
             frontier = reachable - component
             component |= frontier
             for account in sorted(frontier):
                 found_one(account)
         return seen
 
-    async def _person(self, account: str) -> PersonSeen | None:
+    def lasts(self, link: AccountLink, seen: EvidenceSeen) -> bool | None:
+        """Whether what was read still says what a link rests on; None where nobody here can say."""
+        if link.proof not in (Proof.RECORD, Proof.EMAIL):
+            return True
+        if any(tie.is_told_by(link) for tie in seen.ties):
+            return True
+        first, second = (end.account for end in link.ends)
+        if link.proof is Proof.EMAIL:
+            asked = (first, self.names.provider_in(second))
+            unread = self.rules.by_email and (first in seen.silent or asked in seen.unsearched)
+            return None if unread else False
+        sides = ((first, second), (second, first))
+        telling = [near for near, far in sides if self._has_place(near, far)]
+        return None if any(near in seen.silent for near in telling) else False
+
+    def _has_place(self, account: str, other: str) -> bool:
+        """Whether an account's record has a place that could name the other one."""
+        places = self.rules.places_of(self.names.provider_in(account))
+        return self.names.provider_in(other) in places.values()
+
+    async def _person(self, seen: EvidenceSeen, account: str) -> PersonSeen | None:
         named = self.names.stored(account)
         if not self.rules.by_email and not self.rules.places:
             return None
         try:
-            return await self.people.person_of(named.provider, Subject(id=account))
+            found = await self.people.person_of(named.provider, Subject(id=account))
         except RefusedError as error:
             if error.code is not Code.UNKNOWN_SUBJECT:
                 raise
             return None
+        if found is None:
+            seen.silent.add(account)
+        return found
 
     def _follow_records(self, seen: EvidenceSeen, accounts: Iterable[str]) -> None:
         """What their own records say of other providers' ids."""
@@ -200,29 +242,49 @@ class AccountEvidence:
             provider = self.names.stored(account).provider
             for place, whose in self.rules.places_of(provider).items():
                 named = self._account(whose, person.ids.get(place, ""))
-                if named is not None:
-                    seen.add(Tie(account, named, Proof.RECORD))
+                if named is not None and named != account:
+                    seen.ties.add(Tie(account, named, Proof.RECORD))
 
-    async def _search(self, seen: EvidenceSeen, writer: str, component: set[str]) -> None:
-        """Ask providers where the customer has no account yet, by the address they write from."""
-        writing = seen.people.get(writer)
-        if writing is None or not writing.email:
-            return
-        have = {self.names.stored(one).provider for one in component}
-        have |= {
-            self.names.stored(one).provider for edge in seen.edges.values() for one in edge.pair
-        }
+    def _searches(
+        self,
+        seen: EvidenceSeen,
+        writer: str,
+        component: set[str],
+        known: Sequence[AccountLink],
+    ) -> set[tuple[str, str]]:
+        """From which account's address which providers are to be searched.
+
+        From the writer's where the customer has no account yet; and once more where an address has
+        tied two, since it ties them only as long as one account alone bears it.
+        """
+        tied = {account for tie in seen.ties for account in tie.pair}
+        have = {self.names.provider_in(account) for account in component | tied}
         missing = [name for name in sorted(self.names.providers) if name not in have]
-        wanted = [
-            name
-            for name in missing
-            if (self.rules.by_email and writing.email_verified) or self.rules.places_of(name)
-        ]
+        by_email = self._is_verified(seen, writer)
+        wanted = {(writer, name) for name in missing if by_email or self.rules.places_of(name)}
+        for link in known:
+            ends = [end.account for end in link.ends] if link.proof is Proof.EMAIL else []
+            for account, other in zip(ends, reversed(ends), strict=True):
+                if self._is_verified(seen, account):
+                    wanted.add((account, self.names.provider_in(other)))
+        return {one for one in wanted if _address(seen, one[0])}
+
+    def _is_verified(self, seen: EvidenceSeen, account: str) -> bool:
+        person = seen.people.get(account)
+        return self.rules.by_email and person is not None and person.email_verified
+
+    async def _search(
+        self, seen: EvidenceSeen, component: set[str], wanted: set[tuple[str, str]]
+    ) -> None:
+        asked = sorted(wanted)
         answers = await asyncio.gather(
-            *(self.people.find_people(name, writing.email) for name in wanted)
+            *(self.people.find_people(name, _address(seen, account)) for account, name in asked)
         )
-        for provider, people in zip(wanted, answers, strict=True):
-            self._weigh(seen, writer, component, provider, people or ())
+        for (account, provider), people in zip(asked, answers, strict=True):
+            if people is None:
+                seen.unsearched.add((account, provider))
+            else:
+                self._weigh(seen, account, component, provider, people)
 
     def _weigh(
         self,
@@ -232,21 +294,20 @@ class AccountEvidence:
         provider: str,
         people: Sequence[PersonSeen],
     ) -> None:
-        """Take those whose record names the customer; else the only one with the address."""
-        writing = seen.people[writer]
-        assert writing is not None, "asked by its address"
+        """Take those whose record names the customer, and the only one with a verified address."""
         for person in people:
             account = self._account(provider, person.id)
             for place, whose in self.rules.places_of(provider).items():
                 named = self._account(whose, person.ids.get(place, ""))
-                if account is not None and named in component:
-                    seen.add(Tie(account, named, Proof.RECORD))
-        same = [one for one in people if one.email.casefold() == writing.email.casefold()]
-        if self.rules.by_email and writing.email_verified and len(same) == 1:
+                if account is not None and named in component and named != account:
+                    seen.ties.add(Tie(account, named, Proof.RECORD))
+        address = _address(seen, writer)
+        same = [one for one in people if one.email.casefold() == address.casefold()]
+        if self._is_verified(seen, writer) and len(same) == 1:
             account = self._account(provider, same[0].id)
-            if account is not None:
+            if account is not None and account != writer:
                 seen.people.setdefault(account, same[0])
-                seen.add(Tie(writer, account, Proof.EMAIL))
+                seen.ties.add(Tie(writer, account, Proof.EMAIL))
 
     def _account(self, provider: str, given: str) -> str | None:
         """An account as it is stored; None for what a record holds that is no id."""
@@ -258,34 +319,6 @@ class AccountEvidence:
             return None
 
 
-def has_gone(link: AccountLink, seen: EvidenceSeen) -> bool:
-    """Whether what was read says no longer what the link rests on."""
-    if link.proof not in (Proof.RECORD, Proof.EMAIL):
-        return False
-    one, other = (end.account for end in link.ends)
-    edge = seen.edges.get(frozenset((one, other)))
-    if edge is not None and edge.proof is link.proof:
-        return False
-    if link.proof is Proof.EMAIL:
-        return not _same_address(seen.people.get(one), seen.people.get(other))
-    return True
-
-
-def _same_address(one: PersonSeen | None, other: PersonSeen | None) -> bool:
-    if one is None or other is None or not one.email:
-        return False
-    verified = one.email_verified or other.email_verified
-    return verified and one.email.casefold() == other.email.casefold()
-
-
-def not_known(
-    edges: Iterable[Tie], known: Sequence[AccountLink], gone: Sequence[AccountLink]
-) -> list[Tie]:
-    """What was read and does not stand in the store yet, or not by so strong a proof."""
-    ended = {link.id for link in gone}
-    stand = {
-        (frozenset(end.account for end in link.ends), link.proof)
-        for link in known
-        if link.id not in ended
-    }
-    return [edge for edge in edges if (edge.pair, edge.proof) not in stand]
+def _address(seen: EvidenceSeen, account: str) -> str:
+    person = seen.people.get(account)
+    return "" if person is None else person.email

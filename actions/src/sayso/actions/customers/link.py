@@ -99,6 +99,9 @@ def reached(
 ) -> Mapping[str, LinkPath]:
     """For each account that links lead to, the path to it whose weakest proof is the strongest.
 
+    An equal address leads from the account where it is verified to the other alone, so that nobody
+    gets anywhere by giving somebody else's.
+
     Args:
         start: the account as it is stored; it is reached over no link.
         request_id: the conversation; links that hold for another one are left out.
@@ -109,7 +112,8 @@ def reached(
     while grown:
         grown = False
         for link in usable:
-            for near, far in (link.ends, link.ends[::-1]):
+            ways = (link.ends, link.ends[::-1])[: 1 if link.proof is Proof.EMAIL else 2]
+            for near, far in ways:
                 if near.account not in found:
                     continue
                 longer = LinkPath(links=(*found[near.account].links, link))
@@ -126,19 +130,22 @@ def customer_of(links: Iterable[AccountLink], pseudonym: str) -> str:
     Args:
         pseudonym: how the log names the account; also of one without links.
     """
-    lasting = [link for link in links if link.request_id is None]
-    oldest = (0, pseudonym)
-    known = {pseudonym}
-    grown = True
-    while grown:
-        before = len(known)
-        for link in lasting:
-            names = {end.pseudonym for end in link.ends}
-            known |= names if names & known else set()
-        grown = len(known) > before
-    ends = {(end.since, end.pseudonym) for link in lasting for end in link.ends}
-    oldest = min((end for end in ends if end[1] in known), default=oldest)
+    ends = {(end.since, end.pseudonym) for end in lasting_ends(links, pseudonym)}
+    oldest = min(ends, default=(0, pseudonym))
     return CUSTOMER + oldest[1].removeprefix(PREFIX)
+
+
+def lasting_ends(links: Iterable[AccountLink], pseudonym: str) -> frozenset[LinkEnd]:
+    """The accounts of an account's customer, whichever way links lead; empty where none lasts."""
+    lasting = [link for link in links if link.request_id is None]
+    known, found = {pseudonym}, frozenset[LinkEnd]()
+    while True:
+        near = [link.ends for link in lasting if known & {end.pseudonym for end in link.ends}]
+        grown = frozenset(end for ends in near for end in ends)
+        if grown == found:
+            return found
+        found = grown
+        known |= {end.pseudonym for end in found}
 
 
 def accounts_in(links: Sequence[AccountLink], account: str) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from sayso.actions.customers.link import AccountLink, LinkEnd, accounts_in, reached
+from sayso.actions.customers.link import AccountLink, LinkEnd, accounts_in, lasting_ends
 from sayso.actions.customers.proof import Proof
 from sayso.audit.authority.by import By
 from sayso.audit.authority.directory import Directory
@@ -114,10 +114,10 @@ class Links:
 
         Args and raises: as `of`.
         """
-        links = [one for one in self.of(reader, tenant, account, now) if one.request_id is None]
-        known = reached(links, account).keys() - {account}
-        ends = {end for link in links for end in link.ends if end.account in known}
-        return tuple(sorted(ends, key=_account_of))
+        links = self.of(reader, tenant, account, now)
+        here = {end.pseudonym for link in links for end in link.ends if end.account == account}
+        ends = {end for pseudonym in here for end in lasting_ends(links, pseudonym)}
+        return tuple(sorted((end for end in ends if end.account != account), key=_account_of))
 
     def get(self, reader: Reader, tenant: Tenant, link_id: str) -> AccountLink:
         """One link, in force or ended, by its row alone: what it says is for showing.
@@ -230,7 +230,8 @@ class Links:
         """Tie two accounts; the same accounts by the same proof stay tied as they are.
 
         Args:
-            a, b: as they are stored; the reason is sealed as text of `a`.
+            a, b: as they are stored; the reason is sealed as text of `a`. With an equal address `a`
+                is where it is verified.
             until: microseconds since 1970, after `now`; a code needs it, and a conversation.
 
         Raises:
@@ -248,8 +249,10 @@ class Links:
             _check_given(tx, tenant, request_id, (known, other), until)
         links = self.of(tx, tenant, a, now)
         for link in links:
-            same = {end.account for end in link.ends} == {a, b} and link.proof is proof
-            if same and link.request_id == request_id:
+            ends = tuple(end.account for end in link.ends)
+            # An equal address leads one way alone; every other proof, both.
+            same = ends == (a, b) or (proof is not Proof.EMAIL and ends == (b, a))
+            if same and link.proof is proof and link.request_id == request_id:
                 return link
         beyond = self.of(tx, tenant, b, now)
         if len({*accounts_in(links, a), *accounts_in(beyond, b)}) > MOST_ACCOUNTS:

@@ -206,6 +206,8 @@ def _link_fault(event: Event, link: LinkLife, at: str, *, is_new: bool) -> str |
         return "was over by its time"
     if link.request is not None and event.top("request") != link.request:
         return "is for another conversation"
+    if at == link.other and link.proof == "email":
+        return "leads from where the address is verified, and not back"
     return None if at in {link.account, link.other} else "ties other accounts"
 
 

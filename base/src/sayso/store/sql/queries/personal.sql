@@ -30,6 +30,12 @@ update subject set key = :key where tenant = :tenant and id = :id and key = :was
 -- name: bare_id
 select id from (select id from subject limit 64) s where instr(id, ':') = 0 limit 1;
 
+-- name: some_id
+select id from subject limit 1;
+
+-- name: id_beginning
+select id from subject where substr(id, 1, length(cast(:start as text))) = :start limit 1;
+
 -- By what each customer's key was wrapped: its first bytes name the root.
 -- name: wrappings
 select distinct substr(key, 1, 11) as head, cast(length(key) as bigint) as bytes from subject;
