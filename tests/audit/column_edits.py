@@ -137,11 +137,12 @@ def _edit(path: Path, table: str, column: str, kind: str) -> bool:
     with contextlib.closing(unlocked(path)) as database:
         keys = [row[1] for row in database.execute(f'pragma table_info("{table}")') if row[5]]
         names = ", ".join(f'"{key}"' for key in keys)
-        # The first by its key: of `meta` that is what the log's heads say, and not what the
-        # database was made by, which is compared when it is opened.
+        # Of `meta` what the log's heads say, and not what the database was made by or whose its
+        # bare ids are, which settings are compared with when it is opened.
         # One of an erased customer is the last: it is final, empty, and sealed no more.
         columns = {row[1] for row in database.execute(f'pragma table_info("{table}")')}
         last = "erased_seq is not null, " if "erased_seq" in columns else ""
+        last += "key <> 'deployment', " if table == "meta" else ""
         order = f'select "{column}", {names} from "{table}" order by {last}{names}'
         rows = database.execute(order).fetchall()
         assert rows, f"nothing of `{table}` is there to be edited"

@@ -25,6 +25,8 @@ WALKS = {
     "log.newest_at",  # one row, at the end of the log
     "log.newest_until",  # back over the entries of a day, before something is swept
     "personal.bare_id",  # 64 rows, when a workspace is opened
+    "personal.id_beginning",  # up to the first, when a workspace is opened
+    "personal.some_id",  # one row, when a workspace is opened
     "personal.some_wrappings",  # 64 rows, when a workspace is opened
     "personal.wrappings",  # all customers' keys, when an operator checks
     "webhook.newest_before",  # back over the entries since a moment, when a person replays
