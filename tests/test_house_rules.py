@@ -59,6 +59,7 @@ JSON_EDGE = {
     "sayso/connectors/oauth/client.py": "Authlib's token is a dict",
     "sayso/connectors/stripe/optional.py": "Stripe's decoded answers",
     "sayso/nesting.py": "decoded JSON and TOML",
+    "sayso/toml.py": "decoded TOML",
     "sayso/reading.py": "jmespath's own trees",
     "sayso/settings/document.py": "a connector's own settings, which it reads itself",
 }

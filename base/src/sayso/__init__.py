@@ -9,7 +9,8 @@ be done, who says yes, and how it is done once; `audit` is the log; `store` is t
 `sandbox` is a provider to try things with, `testing` is for your own tests. Everywhere: `settings`,
 `telemetry`, `errors`, `ids`, `money`, `json`, `text`, `secret`, `reading` (JMESPath), `network`,
 `serving`, `extras`, `frozen` (changing frozen values), `nesting` (JSON and TOML, to a depth),
-`verdicts` (what is wrong with a database, in one wording), `block_kit` (what Slack would refuse).
+`toml` (files that people write), `verdicts` (what is wrong with a database, in one wording),
+`block_kit` (what Slack would refuse).
 
 Names are imported when they are first used, so that `import sayso` costs next to nothing.
 """

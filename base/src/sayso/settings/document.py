@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-import tomllib
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from sayso.errors import Code, ConfigError
 from sayso.ids import DEFAULT_TENANT
-from sayso.nesting import read_toml
 from sayso.settings.base import (
     NAME,
     REFERENCE,
@@ -40,6 +37,7 @@ from sayso.settings.surfaces import (
     SlackSection,
     WebhooksSection,
 )
+from sayso.toml import TomlMistakeError, check_as, did_you_mean, read_table
 
 FILE_NAME = "sayso.toml"
 _OURS = frozenset({"rate", "region"})
@@ -436,9 +434,9 @@ class Settings(Section):
         for who, roles in (*named, *sections):
             unknown = sorted(set(roles) - set(self.approvals.roles))
             if unknown:
-                near = difflib.get_close_matches(unknown[0], self.approvals.roles, 1)
                 known = ", ".join(f"`{role}`" for role in self.approvals.roles)
-                hint = f"did you mean `{near[0]}`" if near else f"`approvals.roles` has {known}"
+                near = did_you_mean(unknown[0], self.approvals.roles).rstrip("?")
+                hint = near or f"`approvals.roles` has {known}"
                 raise ValueError(f"{who} has the unknown role `{unknown[0]}`; {hint}")
         return self
 
@@ -494,8 +492,8 @@ def is_name(word: str) -> bool:
 
 def no_connection(name: str, settings: Settings) -> str:
     """Says that there is no connection of that name, and which one may be meant."""
-    near = difflib.get_close_matches(name[:40], settings.connections, 1)
-    hint = f"; did you mean `{near[0]}`" if near else "; name one under [connections]"
+    near = did_you_mean(name[:40], settings.connections).rstrip("?")
+    hint = f"; {near or 'name one under [connections]'}"
     # INVARIANT: what can be no name may be a pasted token, so it is not repeated.
     said = f"`{name}`" if re.match(NAME, name) else "of such a name"
     return f"there is no connection {said}{hint}"
@@ -524,37 +522,36 @@ def read_settings(path: Path) -> Settings:
             detail=str(error),
         ) from error
     try:
-        values = read_toml(raw.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return parse_settings(read_table(raw), path.name, raw.decode("utf-8"))
+    except TomlMistakeError as wrong:
         raise ConfigError(
-            Code.INVALID_SETTING,
-            f"`{path.name}` is not valid TOML: {error}",
-            next_step="fix that line",
-        ) from error
-    return parse_settings(values, path.name)
+            Code.INVALID_SETTING, f"`{path.name}`: {wrong}", next_step=wrong.next_step
+        ) from wrong
 
 
-def parse_settings(values: Mapping[str, object], where: str) -> Settings:
+def parse_settings(values: Mapping[str, object], where: str, text: str = "") -> Settings:
     """Check settings that are read already.
+
+    Args:
+        text: where lines are looked for.
 
     Raises:
         ConfigError: `invalid_setting`, naming the first wrong setting and what is near it.
     """
     try:
-        return Settings.model_validate(values)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        name = ".".join(str(part) for part in first["loc"])
-        problem = str(first["msg"]).removeprefix("Value error, ")
-        step = f"correct `{name}` in {where}" if name else f"correct {where}"
-        if first["type"] == "extra_forbidden":
-            problem = "there is no such setting"
-            step = _meant(first["loc"], where) or f"remove `{name}` from {where}"
+        return check_as(Settings, values, text)
+    except TomlMistakeError as wrong:
+        line = "" if wrong.line is None else f", line {wrong.line}"
+        step = wrong.next_step
+        if wrong.unknown and wrong.at[:-1]:
+            step = of_the_top(str(wrong.at[-1]), where) or step
         raise ConfigError(
             Code.INVALID_SETTING,
-            f"`{name}` in {where}: {problem}" if name else f"{where}: {problem}",
+            f"`{wrong.place}` in {where}{line}: {wrong.problem}"
+            if wrong.at
+            else f"{where}: {wrong.problem}",
             next_step=step,
-        ) from error
+        ) from wrong
 
 
 def of_the_top(name: str, where: str) -> str | None:
@@ -562,20 +559,3 @@ def of_the_top(name: str, where: str) -> str | None:
     if name not in Settings.model_fields:
         return None
     return f"`{name}` belongs at the top of {where}, above the first [section]"
-
-
-def _meant(location: tuple[int | str, ...], where: str) -> str | None:
-    """A setting of the same section with a similar name, or the place where this one belongs."""
-    name = str(location[-1])
-    if location[:-1] and (top := of_the_top(name, where)):
-        return top
-    model: type[BaseModel] = Settings
-    for part in location[:-1]:
-        field = model.model_fields.get(str(part))
-        if field is None:
-            break
-        for candidate in (field.annotation, *getattr(field.annotation, "__args__", ())):
-            if isinstance(candidate, type) and issubclass(candidate, BaseModel):
-                model = candidate
-    near = difflib.get_close_matches(name, model.model_fields, 1)
-    return f"did you mean `{near[0]}`?" if near else None

@@ -5,10 +5,8 @@ What is wrong with a limit is said by its id, with what to write instead.
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Annotated, Literal, cast
@@ -18,10 +16,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sayso.actions.limits.definition import EFFECTS, EVERY, Limit, Of
 from sayso.actions.limits.window import Window, read_rolling
 from sayso.actions.model.definition import Action
-from sayso.actions.policy.problem import PolicyProblem, no_action
+from sayso.actions.policy.problem import PolicyProblem, WrongError, no_action, read_rows
 from sayso.errors import Code, RefusedError
 from sayso.money import exponent_of
-from sayso.nesting import read_toml
+from sayso.toml import did_you_mean, read_table
 
 _LIMIT = re.compile(r"^(?:[ \t]*#[^\n]*\n)*[ \t]*\[\[\s*limit\s*\]\]", re.MULTILINE)
 """Where a limit begins: with what is said right above it, which goes where it goes."""
@@ -55,12 +53,6 @@ class _Row(BaseModel):
     reporting: str = ""
 
 
-class _WrongError(Exception):
-    def __init__(self, message: str, next_step: str) -> None:
-        super().__init__(message)
-        self.message, self.next_step = message, next_step
-
-
 def read_limits(
     file: str, text: str, actions: Sequence[Action], roles: Sequence[str]
 ) -> tuple[list[Limit], list[PolicyProblem]]:
@@ -70,14 +62,14 @@ def read_limits(
         Those that are right, and what is wrong with the others.
     """
     try:
-        values: dict[str, object] = read_toml(text, parse_float=Decimal)
-    except tomllib.TOMLDecodeError as error:
-        return [], [_problem(file, text, "", _WrongError(f"it is no TOML: {error}", "fix it"))]
+        values = read_rows(text)
+    except WrongError as error:
+        return [], [error.problem(file, text)]
     limits: list[Limit] = []
     problems: list[PolicyProblem] = []
     for key in values.keys() - {"limit"}:
-        wrong = _WrongError(f"`{key[:40]}` means nothing here", "write each limit as [[limit]]")
-        problems.append(_problem(file, text, "", wrong))
+        wrong = WrongError(f"`{key[:40]}` means nothing here", "write each limit as [[limit]]")
+        problems.append(wrong.problem(file, text))
     given = values.get("limit", [])
     for table in cast("list[object]", given) if isinstance(given, list) else [given]:
         row = cast("dict[str, object]", table) if isinstance(table, dict) else {}
@@ -85,10 +77,11 @@ def read_limits(
         try:
             limit = _limit(_parse(row), actions, roles)
             if any(one.id == limit.id for one in limits):
-                raise _WrongError(f"a second limit with the id `{limit.id}`", "choose another id")
+                raise WrongError(f"a second limit with the id `{limit.id}`", "choose another id")
             limits.append(limit)
-        except _WrongError as error:
-            problems.append(_problem(file, text, name, error))
+        except WrongError as error:
+            error.row = name
+            problems.append(error.problem(file, text))
     return limits, problems
 
 
@@ -99,11 +92,10 @@ def _parse(row: Mapping[str, object]) -> _Row:
         first = error.errors(include_url=False)[0]
         name = ".".join(str(part) for part in first["loc"]) or "limit"
         if first["type"] == "extra_forbidden":
-            near = difflib.get_close_matches(name, _Row.model_fields, 1)
-            step = f"did you mean `{near[0]}`?" if near else "remove it"
-            raise _WrongError(f"a limit has no `{name[:40]}`", step) from None
+            step = did_you_mean(name, _Row.model_fields) or "remove it"
+            raise WrongError(f"a limit has no `{name[:40]}`", step) from None
         step = f"correct `{name}`; see docs/how-to/limit-what-is-done.md"
-        raise _WrongError(f"`{name}`: {str(first['msg']).lower()}", step) from None
+        raise WrongError(f"`{name}`: {str(first['msg']).lower()}", step) from None
 
 
 def _limit(row: _Row, actions: Sequence[Action], roles: Sequence[str]) -> Limit:
@@ -127,31 +119,30 @@ def _limit(row: _Row, actions: Sequence[Action], roles: Sequence[str]) -> Limit:
 def _check_measure(row: _Row) -> None:
     measured = bool(row.sum) or row.count is not None
     if row.cards is None and not measured:
-        raise _WrongError("it limits nothing", "add sum = { USD = 900 }, count = 20 or cards = 20")
+        raise WrongError("it limits nothing", "add sum = { USD = 900 }, count = 20 or cards = 20")
     if row.cards is not None and (measured or row.per or row.rolling):
-        raise _WrongError("`cards` counts what waits now", "leave `sum`, `count` and `per` out")
+        raise WrongError("`cards` counts what waits now", "leave `sum`, `count` and `per` out")
     if row.cards is not None and row.of not in _CARDS_OF:
-        raise _WrongError(f"`cards` of `{row.of}`", "cards are of a customer or a token")
+        raise WrongError(f"`cards` of `{row.of}`", "cards are of a customer or a token")
     if row.cards is not None and row.then != "refuse":
-        raise _WrongError("beyond `cards` nobody can be asked", 'write then = "refuse"')
+        raise WrongError("beyond `cards` nobody can be asked", 'write then = "refuse"')
     if row.of is Of.APPROVER and row.counts == "automatic":
-        raise _WrongError("what is automatic has no approver", 'write counts = "all"')
+        raise WrongError("what is automatic has no approver", 'write counts = "all"')
 
 
 def _counted(row: _Row, actions: Sequence[Action]) -> str:
     if row.cards is not None and not row.action and not row.effect:
         return EVERY
     if bool(row.action) == bool(row.effect):
-        raise _WrongError("of what?", 'write action = "stripe.refund" or effect = "money_out"')
+        raise WrongError("of what?", 'write action = "stripe.refund" or effect = "money_out"')
     known = EFFECTS if row.effect else {action.name for action in actions}
     name = row.effect or row.action
     if name not in known:
         listed = f"use one of: {', '.join(sorted(known))}"
         if not row.effect:
-            raise _WrongError(*no_action(name, known, listed))
-        near = difflib.get_close_matches(name, known, 1)
-        step = f"did you mean `{near[0]}`?" if near else listed
-        raise _WrongError(f"there is no effect `{name[:60]}`", step)
+            raise WrongError(*no_action(name, known, listed))
+        step = did_you_mean(name, known) or listed
+        raise WrongError(f"there is no effect `{name[:60]}`", step)
     return name
 
 
@@ -159,12 +150,12 @@ def _window(row: _Row) -> Window | None:
     if row.cards is not None:
         return None
     if (row.per is None) == (row.rolling is None):
-        raise _WrongError("in which time?", 'write per = "day" or rolling = "30d"')
+        raise WrongError("in which time?", 'write per = "day" or rolling = "30d"')
     if row.rolling is None:
         return Window(per=row.per)
     length = read_rolling(row.rolling)
     if length is None:
-        raise _WrongError(f"`{row.rolling[:20]}` is no time", "write such as 90m, 24h or 30d")
+        raise WrongError(f"`{row.rolling[:20]}` is no time", "write such as 90m, 24h or 30d")
     return Window(rolling=length)
 
 
@@ -173,15 +164,14 @@ def _ask(row: _Row, roles: Sequence[str]) -> tuple[str, ...]:
         return ()
     role = row.then.ask
     if role not in roles:
-        near = difflib.get_close_matches(role, roles, 1)
-        step = f"did you mean `{near[0]}`?" if near else f"use one of: {', '.join(roles)}"
-        raise _WrongError(f"role `{role[:40]}` is not declared", step)
+        step = did_you_mean(role, roles) or f"use one of: {', '.join(roles)}"
+        raise WrongError(f"role `{role[:40]}` is not declared", step)
     return tuple(roles[list(roles).index(role) :])
 
 
 def _reporting(row: _Row) -> str:
     if row.reporting and (set(row.sum) != {row.reporting}):
-        raise _WrongError(
+        raise WrongError(
             f"it reports in {row.reporting[:12]}", f"write sum = {{ {row.reporting[:12]} = … }}"
         )
     return row.reporting
@@ -193,10 +183,10 @@ def _minor(amount: int | Decimal, currency: str) -> int:
     except RefusedError:
         places = -1
     if places < 0:
-        raise _WrongError(f"`{currency[:12]}` is no ISO 4217 currency code", "use such as USD")
+        raise WrongError(f"`{currency[:12]}` is no ISO 4217 currency code", "use such as USD")
     minor = Decimal(amount).scaleb(places)
     if minor != minor.to_integral_value() or not 0 < minor < 10**15:
-        raise _WrongError(f"{amount} {currency} is no amount", "write such as sum = { USD = 900 }")
+        raise WrongError(f"{amount} {currency} is no amount", "write such as sum = { USD = 900 }")
     return int(minor)
 
 
@@ -279,7 +269,7 @@ def _block(text: str, limit_id: str) -> tuple[int, int, dict[str, object]]:
     """Where a limit begins and ends in a file that was read before, and what it says."""
     starts = [match.start() for match in _LIMIT.finditer(text)]
     for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
-        row = read_toml(text[start:end], parse_float=Decimal)["limit"][0]
+        row = read_table(text[start:end], parse_float=Decimal)["limit"][0]
         if row.get("id") == limit_id:
             return start, end, row
     raise RefusedError(
@@ -292,11 +282,3 @@ def _block(text: str, limit_id: str) -> tuple[int, int, dict[str, object]]:
 def _put(block: str, key: str, value: str) -> str:
     line = re.compile(rf"^([ \t]*{key}[ \t]*=[ \t]*)[^#\n]*?([ \t]*(?:#.*)?)$", re.MULTILINE)
     return line.sub(lambda found: f"{found[1]}{value}{found[2]}", block, count=1)
-
-
-def _problem(file: str, text: str, limit_id: str, error: _WrongError) -> PolicyProblem:
-    found = re.search(rf'^\s*id\s*=\s*["\']{re.escape(limit_id)}["\']', text, re.MULTILINE)
-    line = text.count("\n", 0, found.start() if found and limit_id else 0) + 1
-    return PolicyProblem(
-        file=file, line=line, rule=limit_id, message=error.message, next_step=error.next_step
-    )

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
 from typing import cast
 
-from sayso.actions.policy.problem import PolicyProblem
+from sayso.actions.policy.problem import PolicyProblem, WrongError, read_rows
 from sayso.errors import RefusedError
 from sayso.money import Money, exponent_of
-from sayso.nesting import read_toml
 
 OLDEST = timedelta(days=7)
 """Rates that are older than this convert nothing, and what cannot be converted is over."""
@@ -46,14 +44,14 @@ class Rates:
 def read_rates(file: str, text: str) -> tuple[Rates, list[PolicyProblem]]:
     """Read `rates.toml`: `as_of` and, for each currency, what others are worth in it."""
     try:
-        values: dict[str, object] = read_toml(text, parse_float=Decimal)
-    except tomllib.TOMLDecodeError as error:
-        return Rates(), [_problem(file, f"it is no TOML: {error}", "fix that line")]
+        values = read_rows(text)
+    except WrongError as error:
+        return Rates(), [error.problem(file, text)]
     as_of = values.pop("as_of", None)
     problems: list[PolicyProblem] = []
     if not isinstance(as_of, date):
         step = "begin with as_of = 2026-11-27, the day of the rates"
-        problems.append(_problem(file, "`as_of` is no day", step))
+        problems.append(WrongError("`as_of` is no day", step).problem(file, text))
         as_of = None
     worth: dict[str, dict[str, Decimal]] = {}
     for currency, table in values.items():
@@ -63,7 +61,8 @@ def read_rates(file: str, text: str) -> tuple[Rates, list[PolicyProblem]]:
             known = _is_currency(currency) and _is_currency(other)
             if not known or number is None or not number.is_finite() or number <= 0:
                 step = "write [EUR] and below it USD = 0.92"
-                problems.append(_problem(file, f"`{currency}.{other}` is no rate", step))
+                wrong = WrongError(f"`{currency}.{other}` is no rate", step, word=other)
+                problems.append(wrong.problem(file, text))
                 continue
             worth.setdefault(currency, {})[other] = number
     return Rates(as_of=as_of, worth=worth), problems
@@ -74,7 +73,3 @@ def _is_currency(word: str) -> bool:
         return exponent_of(word) >= 0
     except RefusedError:
         return False
-
-
-def _problem(file: str, message: str, next_step: str) -> PolicyProblem:
-    return PolicyProblem(file=file, line=1, rule="", message=message, next_step=next_step)

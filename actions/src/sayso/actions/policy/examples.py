@@ -6,8 +6,6 @@ The engine is asked, not the formulas.
 
 from __future__ import annotations
 
-import difflib
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -20,10 +18,11 @@ from sayso.actions.policy.cedar import CedarPolicy
 from sayso.actions.policy.formula.domain import domain_of, pick
 from sayso.actions.policy.formula.terms import Value
 from sayso.actions.policy.formula.translate import SCALE
+from sayso.actions.policy.problem import WrongError, read_rows
 from sayso.actions.policy.slices import Slice
 from sayso.actions.policy.tables.file import ReadableField, readable_fields
 from sayso.errors import Code, ConfigError
-from sayso.nesting import read_toml
+from sayso.toml import did_you_mean
 
 _TOP = {"action", "currency", "given", "test", "claim"}
 _OWN = {"say", "wants", "currency"}
@@ -76,9 +75,9 @@ def read_examples(
         ConfigError: `invalid_policy`, with file, test and what to write.
     """
     try:
-        values: dict[str, object] = read_toml(text, parse_float=Decimal)
-    except tomllib.TOMLDecodeError as error:
-        raise _wrong(file, "", f"it is no TOML: {error}", "fix that line") from error
+        values = read_rows(text)
+    except WrongError as error:
+        raise _wrong(file, "", error.message, error.next_step) from error
     for key in values.keys() - _TOP:
         raise _wrong(file, "", f"`{key[:40]}` means nothing here", _near(key, _TOP))
     known = {action.name: action for action in actions}
@@ -184,10 +183,7 @@ def _table(value: object) -> dict[str, object]:
 
 
 def _near(word: str, known: Mapping[str, object] | Sequence[str] | set[str]) -> str:
-    close = difflib.get_close_matches(word, [str(one) for one in known], n=1)
-    if close:
-        return f"did you mean `{close[0]}`?"
-    return f"use one of: {', '.join(sorted(map(str, known)))}"
+    return did_you_mean(word, known) or f"use one of: {', '.join(sorted(map(str, known)))}"
 
 
 def _wrong(file: str, say: str, message: str, next_step: str) -> ConfigError:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
@@ -13,11 +11,11 @@ from typing import Annotated, cast
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sayso.actions.model.definition import Action
-from sayso.actions.policy.problem import PolicyProblem
+from sayso.actions.policy.problem import PolicyProblem, WrongError, read_rows
 from sayso.actions.policy.tables.file import RuleTable, read_values
 from sayso.actions.rollout.definition import ALL, Brake, Dial, Rollout, Stage
 from sayso.errors import Code, RefusedError
-from sayso.nesting import read_toml
+from sayso.toml import did_you_mean
 
 _TOP = {"dial", "others", "model"}
 _DIAL = re.compile(r"^\s*\[\[\s*dial\s*\]\]", re.MULTILINE)
@@ -50,29 +48,19 @@ class _Dial(BaseModel):
 _OWN = {field.alias or name for name, field in _Dial.model_fields.items()} | {"currency"}
 
 
-class _WrongError(Exception):
-    def __init__(self, message: str, next_step: str) -> None:
-        super().__init__(message)
-        self.message, self.next_step = message, next_step
-
-
 def read_rollout(
     file: str, text: str, actions: Sequence[Action], roles: Sequence[str]
 ) -> tuple[Rollout, list[PolicyProblem]]:
     """Read the dials and check each; what is wrong with the others."""
     try:
-        values: dict[str, object] = read_toml(text, parse_float=Decimal)
-    except tomllib.TOMLDecodeError as error:
-        wrong = _WrongError(f"it is no TOML: {error}", "fix that line")
-        return Rollout(), [_problem(file, text, "", wrong)]
+        values = read_rows(text)
+    except WrongError as error:
+        return Rollout(), [error.problem(file, text)]
     problems: list[PolicyProblem] = []
     for key in values.keys() - _TOP:
-        near = difflib.get_close_matches(key, _TOP, 1)
-        wrong = _WrongError(
-            f"`{key[:40]}` means nothing here",
-            f"did you mean `{near[0]}`?" if near else "write each dial as [[dial]]",
-        )
-        problems.append(_problem(file, text, "", wrong))
+        step = did_you_mean(key, _TOP) or "write each dial as [[dial]]"
+        wrong = WrongError(f"`{key[:40]}` means nothing here", step, word=key)
+        problems.append(wrong.problem(file, text))
     dials: list[Dial] = []
     given = values.get("dial", [])
     for table in cast("list[object]", given) if isinstance(given, list) else [given]:
@@ -82,16 +70,17 @@ def read_rollout(
             dial, wrongs = _dial(file, text, row, actions, roles)
             problems += wrongs
             if dial is not None and any(one.id == dial.id for one in dials):
-                raise _WrongError(f"a second dial with the id `{dial.id}`", "choose another id")
+                raise WrongError(f"a second dial with the id `{dial.id}`", "choose another id")
             dials += [] if dial is None else [dial]
-        except _WrongError as error:
-            problems.append(_problem(file, text, name, error))
+        except WrongError as error:
+            error.row = name
+            problems.append(error.problem(file, text))
     stages: dict[str, Stage] = {}
     for key in ("others", "model"):
         try:
             stages[key] = _stage(values.get(key, "auto"), key)
-        except _WrongError as error:
-            problems.append(_problem(file, text, "", error))
+        except WrongError as error:
+            problems.append(error.problem(file, text))
     return Rollout(dials=tuple(dials), **stages), problems
 
 
@@ -100,7 +89,7 @@ def _stage(given: object, key: str) -> Stage:
         return Stage(str(given))
     except ValueError:
         known = ", ".join(Stage)
-        raise _WrongError(f"`{key}` is no stage", f"use one of: {known}") from None
+        raise WrongError(f"`{key}` is no stage", f"use one of: {known}") from None
 
 
 def _dial(
@@ -117,12 +106,12 @@ def _dial(
         first = error.errors(include_url=False)[0]
         name = ".".join(str(part) for part in first["loc"])
         step = f"correct `{name}`; see docs/how-to/widen-step-by-step.md"
-        raise _WrongError(f"`{name}`: {str(first['msg']).lower()}", step) from None
+        raise WrongError(f"`{name}`: {str(first['msg']).lower()}", step) from None
     share = read.share * ALL / 100
     if share != int(share):
-        raise _WrongError(f"a share of {read.share} %", "use two decimals at most, such as 0.25")
+        raise WrongError(f"a share of {read.share} %", "use two decimals at most, such as 0.25")
     if read.otherwise.rank > read.stage.rank:
-        raise _WrongError(
+        raise WrongError(
             f"`else` ({read.otherwise}) goes further than `stage` ({read.stage})",
             "put what goes further into `stage`",
         )
@@ -143,7 +132,7 @@ def _dial(
         return None, problems
     (mine,), (times,) = tables[0].rows, tables[1].rows
     if mine.by or times.by:
-        raise _WrongError("a dial asks nobody", "leave `by` to the rules")
+        raise WrongError("a dial asks nobody", "leave `by` to the rules")
     dial = Dial(
         id=read.id,
         say=read.say.strip(),
@@ -203,11 +192,3 @@ def _put(block: str, key: str, value: str) -> str:
     found = stage.search(block)
     assert found is not None, "each dial has a stage"
     return f"{block[: found.end()]}\n{key} = {value}{block[found.end() :]}"
-
-
-def _problem(file: str, text: str, dial_id: str, error: _WrongError) -> PolicyProblem:
-    found = re.search(rf'^\s*id\s*=\s*["\']{re.escape(dial_id)}["\']', text, re.MULTILINE)
-    line = text.count("\n", 0, found.start() if found and dial_id else 0) + 1
-    return PolicyProblem(
-        file=file, line=line, rule=dial_id, message=error.message, next_step=error.next_step
-    )

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from sayso.agent.understanding.patterns import expand
 from sayso.errors import Code, ConfigError
-from sayso.nesting import read_toml
+from sayso.toml import TomlMistakeError, read_as
 
 
 def _patterns(written: tuple[str, ...]) -> tuple[str, ...]:
@@ -167,13 +166,10 @@ def read_pack(text: str, *, source: str) -> LanguagePack:
         ConfigError: `invalid_playbook`, with the place and what is wrong there.
     """
     try:
-        return LanguagePack.model_validate(read_toml(text))
-    except tomllib.TOMLDecodeError as error:
-        raise _invalid(source, f"it is no TOML: {error}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise _invalid(source, f"{place}: {first['msg']}") from error
+        return read_as(LanguagePack, text)
+    except TomlMistakeError as wrong:
+        line = "" if wrong.line is None else f"line {wrong.line}: "
+        raise _invalid(source, f"{line}{wrong}", wrong.next_step) from wrong
 
 
 @lru_cache(maxsize=1)
@@ -201,9 +197,9 @@ def read_packs(folder: Path) -> tuple[LanguagePack, ...]:
     return tuple(found)
 
 
-def _invalid(source: str, problem: str) -> ConfigError:
+def _invalid(source: str, problem: str, step: str = "correct the file") -> ConfigError:
     return ConfigError(
         Code.INVALID_PLAYBOOK,
         f"language pack `{source}` is not valid: {problem}",
-        next_step="correct the file; docs/explanation/languages.md has every list",
+        next_step=f"{step}; docs/explanation/languages.md has every list",
     )

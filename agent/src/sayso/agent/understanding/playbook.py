@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias, TypeVar
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from sayso.actions.model.plan import MAX_STEPS, OnFailure
 from sayso.agent.understanding.pack import Closed, Patterns
 from sayso.errors import Code, ConfigError
-from sayso.nesting import read_toml
+from sayso.toml import TomlMistakeError, read_as
 
 TomlValue: TypeAlias = str | int | bool | Mapping[str, str | int | bool]
 
@@ -286,20 +285,15 @@ T = TypeVar("T", bound=Closed)
 
 def _read(model: type[T], text: str, source: str, what: str) -> T:
     try:
-        return model.model_validate(read_toml(text))
-    except tomllib.TOMLDecodeError as error:
-        raise _invalid(what, source, f"it is no TOML: {error}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise _invalid(
-            what, source, f"{place}: {first['msg']}" if place else first["msg"]
-        ) from error
+        return read_as(model, text)
+    except TomlMistakeError as wrong:
+        line = "" if wrong.line is None else f"line {wrong.line}: "
+        raise _invalid(what, source, f"{line}{wrong}", wrong.next_step) from wrong
 
 
-def _invalid(what: str, source: str, problem: str) -> ConfigError:
+def _invalid(what: str, source: str, problem: str, step: str = "correct the file") -> ConfigError:
     return ConfigError(
         Code.INVALID_PLAYBOOK,
         f"{what} `{source}` is not valid: {problem}",
-        next_step="correct the file; docs/how-to/write-a-playbook.md has a complete example",
+        next_step=f"{step}; docs/how-to/write-a-playbook.md has a complete example",
     )

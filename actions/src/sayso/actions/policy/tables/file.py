@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -13,7 +11,7 @@ from typing import Literal, cast
 
 from sayso.actions.model.definition import Action, Fact
 from sayso.actions.policy.cedar_schema import ASSURANCES, CONTEXT_FIELDS, MONEY_EFFECTS
-from sayso.actions.policy.problem import PolicyProblem, no_action
+from sayso.actions.policy.problem import PolicyProblem, WrongError, no_action, read_rows
 from sayso.actions.policy.tables.compile import amounts_in_order
 from sayso.actions.policy.tables.rows import (
     BOUNDS,
@@ -30,7 +28,7 @@ from sayso.actions.policy.tables.rows import (
 )
 from sayso.errors import RefusedError
 from sayso.money import exponent_of
-from sayso.nesting import read_toml
+from sayso.toml import did_you_mean
 
 _ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _STEM = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
@@ -68,12 +66,6 @@ class RuleTable:
     missing: Mapping[str, Literal["deny", "ask"]]
 
 
-class _WrongError(Exception):
-    def __init__(self, message: str, next_step: str, row: str = "", word: str = "") -> None:
-        super().__init__(message)
-        self.message, self.next_step, self.row, self.word = message, next_step, row, word
-
-
 def read_table(
     file: str, text: str, actions: Sequence[Action], roles: Sequence[str]
 ) -> tuple[RuleTable | None, list[PolicyProblem]]:
@@ -83,9 +75,9 @@ def read_table(
         The table, None where anything is wrong, and what is.
     """
     try:
-        values: dict[str, object] = read_toml(text, parse_float=Decimal)
-    except tomllib.TOMLDecodeError as error:
-        return None, [_problem(file, text, _WrongError(f"it is no TOML: {error}", "fix that line"))]
+        values = read_rows(text)
+    except WrongError as error:
+        return None, [error.problem(file, text)]
     return read_values(file, text, values, actions, roles)
 
 
@@ -103,8 +95,8 @@ def read_values(
     """
     try:
         head = _Head.read(file, values, actions)
-    except _WrongError as error:
-        return None, [_problem(file, text, error)]
+    except WrongError as error:
+        return None, [error.problem(file, text)]
     rows: list[RuleRow] = []
     problems: list[PolicyProblem] = []
     for sort in RowKind:
@@ -112,15 +104,15 @@ def read_values(
             try:
                 row = _Reader(head, roles, sort, given, number).read()
                 if row.id in {one.id for one in rows}:
-                    raise _WrongError(
+                    raise WrongError(
                         f"a second row with the id `{row.id}`", "choose another id", row.id
                     )
                 rows.append(row)
-            except _WrongError as error:
-                problems.append(_problem(file, text, error))
+            except WrongError as error:
+                problems.append(error.problem(file, text))
     if not rows and not problems:
-        wrong = _WrongError("there is no row", "write an [[allow]], [[ask]] or [[never]]")
-        problems.append(_problem(file, text, wrong))
+        wrong = WrongError("there is no row", "write an [[allow]], [[ask]] or [[never]]")
+        problems.append(wrong.problem(file, text))
     if problems:
         return None, problems
     return RuleTable(file=file, action=head.action.name, rows=tuple(rows), missing=head.missing), []
@@ -166,19 +158,21 @@ class _Head:
     def read(cls, file: str, values: Mapping[str, object], actions: Sequence[Action]) -> _Head:
         stem = PurePosixPath(file).name.removesuffix(".toml")
         if not _STEM.fullmatch(stem):
-            raise _WrongError(
+            raise WrongError(
                 f"the file's name `{stem[:40]}` cannot stand before the rows' ids",
                 "name it with letters, digits, - and _",
             )
         for key in values:
             if key not in _TOP:
-                raise _WrongError(
-                    f"`{key[:40]}` means nothing here", _near(key, _TOP) or "remove it", word=key
+                raise WrongError(
+                    f"`{key[:40]}` means nothing here",
+                    did_you_mean(key, _TOP) or "remove it",
+                    word=key,
                 )
         action = _action(values.get("action"), actions)
         currency = values.get("currency", "")
         if not isinstance(currency, str) or (currency and not _is_currency(currency)):
-            raise _WrongError(
+            raise WrongError(
                 f"`{str(currency)[:12]}` is no ISO 4217 currency code",
                 "use three capital letters such as USD",
                 word="currency",
@@ -208,14 +202,14 @@ class _Reader:
         found = self.given.get("id")
         return found if isinstance(found, str) else f"{self.sort.value} {self.number}"
 
-    def _wrong(self, message: str, next_step: str, word: str = "") -> _WrongError:
-        return _WrongError(message, next_step, self._id, word)
+    def _wrong(self, message: str, next_step: str, word: str = "") -> WrongError:
+        return WrongError(message, next_step, self._id, word)
 
     def read(self) -> RuleRow:
         """The row.
 
         Raises:
-            _WrongError: what is wrong with it.
+            WrongError: what is wrong with it.
         """
         row_id = self.given.get("id")
         if not isinstance(row_id, str) or not _ID.fullmatch(row_id):
@@ -268,7 +262,7 @@ class _Reader:
         found: list[str] = []
         for role in cast("list[object]", named):
             if not isinstance(role, str) or role not in self.roles:
-                near = _near(str(role), self.roles)
+                near = did_you_mean(str(role), self.roles)
                 known = ", ".join(self.roles) or "none is declared"
                 raise self._wrong(
                     f"role `{str(role)[:40]}` is not declared, so nobody could ever hold it",
@@ -348,7 +342,7 @@ class _Reader:
             other = "over" if name == "up_to" else "up_to"
             return f"[[{self.sort.value}]] has no `{name}`", f"write `{other}`"
         known = {*self.head.fields, *_KEYS[self.sort]}
-        step = _near(name, known) or f"use one of: {', '.join(sorted(self.head.fields))}"
+        step = did_you_mean(name, known) or f"use one of: {', '.join(sorted(self.head.fields))}"
         return f"`{self.head.action.name}` knows no `{name[:40]}`", step
 
     def _condition(self, name: str, field: ReadableField, given: object) -> Condition:
@@ -385,7 +379,7 @@ class _Reader:
                 listed = ", ".join(f'"{one}"' for one in field.words)
                 raise self._wrong(
                     f"`{name}` is never `{word[:40]}`",
-                    _near(word, field.words) or f"use one of: {listed}",
+                    did_you_mean(word, field.words) or f"use one of: {listed}",
                     word,
                 )
             if field.name == "currency" and word and not _is_currency(word):
@@ -463,24 +457,26 @@ def _tables(value: object) -> list[Mapping[str, object]]:
 def _action(given: object, actions: Sequence[Action]) -> Action:
     known = {action.name: action for action in actions}
     if not isinstance(given, str) or not given:
-        raise _WrongError("it names no action", 'begin with action = "stripe.refund"')
+        raise WrongError("it names no action", 'begin with action = "stripe.refund"')
     if given not in known:
         message, step = no_action(given, known, "`sayso actions types` lists them")
-        raise _WrongError(message, step, word=given)
+        raise WrongError(message, step, word=given)
     return known[given]
 
 
 def _missing(given: object, facts: Mapping[str, Fact]) -> dict[str, Literal["deny", "ask"]]:
     if not isinstance(given, dict):
-        raise _WrongError("`missing` is no table", 'write missing = { plan = "ask" }')
+        raise WrongError("`missing` is no table", 'write missing = { plan = "ask" }')
     found: dict[str, Literal["deny", "ask"]] = {}
     for name, what in cast("dict[str, object]", given).items():
         if name not in facts:
-            raise _WrongError(
-                f"there is no fact `{name[:40]}`", _near(name, facts) or "remove it", word=name
+            raise WrongError(
+                f"there is no fact `{name[:40]}`",
+                did_you_mean(name, facts) or "remove it",
+                word=name,
             )
         if what not in ("deny", "ask"):
-            raise _WrongError(f"`missing` of `{name}` is `deny` or `ask`", 'write "ask"', word=name)
+            raise WrongError(f"`missing` of `{name}` is `deny` or `ask`", 'write "ask"', word=name)
         found[name] = "ask" if what == "ask" else "deny"
     return found
 
@@ -509,27 +505,3 @@ def _is_currency(word: str) -> bool:
         return exponent_of(word) >= 0
     except RefusedError:
         return False
-
-
-def _near(word: str, known: Iterator[str] | Mapping[str, object] | Sequence[str] | set[str]) -> str:
-    close = difflib.get_close_matches(word, [str(one) for one in known], n=1)
-    return f"did you mean `{close[0]}`?" if close else ""
-
-
-def _problem(file: str, text: str, error: _WrongError) -> PolicyProblem:
-    line = _line(text, error.row, error.word)
-    return PolicyProblem(
-        file=file, line=line, rule=error.row, message=error.message, next_step=error.next_step
-    )
-
-
-def _line(text: str, row: str, word: str) -> int:
-    """The line of a row, and in it of a word; 1 where nothing is found."""
-    start = 0
-    if row:
-        found = re.search(rf'^\s*id\s*=\s*["\']{re.escape(row)}["\']', text, re.MULTILINE)
-        start = found.start() if found else 0
-    if word:
-        at = re.search(re.escape(word), text[start:])
-        start += at.start() if at else 0
-    return text.count("\n", 0, start) + 1
