@@ -43,6 +43,29 @@ args = { payment = "{payment}", amount = "{amount}" }
 ask = ["refund*"]
 """
 
+REPLY = """
+version = 2
+name = "reply"
+summary = "an answer"
+
+[slots.ticket]
+type = "object"
+kind = "ticket"
+
+[[steps]]
+action = "desk.reply"
+args = { ticket = "{ticket}" }
+
+[words.en]
+ask = ["answer*"]
+"""
+REPLY_ASKED = POLICY.replace(
+    'permit (principal, action == Action::"desk.reply", resource);',
+    'permit (principal, action == Action::"desk.reply", resource)\n'
+    'when { context.approvedBy.contains("support_manager") };',
+)
+"""A policy by which a manager has to agree to each answer."""
+
 
 class Back:
     """A planner that wants $20 of the first payment back, and keeps what it was shown."""
@@ -64,6 +87,16 @@ class Back:
             "amount": Money(self.minor, "USD").to_json(),
         }
         step = Step(id="b", action="pay.refund", args=args, reason="as asked")
+        return Plan(steps=(step,), planner="scripted")
+
+
+class Answer(Back):
+    """A planner that wants the first ticket answered."""
+
+    async def plan(
+        self, messages: Sequence[Message], handles: Handles, actions: Sequence[Action]
+    ) -> Plan | Handoff:
+        step = Step(id="r", action="desk.reply", args={"ticket": "ticket#1"}, reason="as asked")
         return Plan(steps=(step,), planner="scripted")
 
 
@@ -129,6 +162,7 @@ async def open_counter(
     post: PostOffice | None = None,
     has_post: bool = True,
     planner: Back | None = None,
+    playbook: str = PLAYBOOK,
     clock: FakeClock | None = None,
     policy: str = POLICY,
     verified: bool = True,
@@ -138,7 +172,7 @@ async def open_counter(
     made = trio or stocked()
     tables: Mapping[str, object] = {"customers": customers}
     workspace = make_shop_workspace(folder, policy, policy_section=FOLLOWS, **tables)
-    (folder / "playbooks" / "shop.toml").write_text(PLAYBOOK)
+    (folder / "playbooks" / "shop.toml").write_text(playbook)
     office, plans, time = post or PostOffice(), planner or Back(), clock or FakeClock()
     sayso = Sayso(
         workspace,

@@ -18,6 +18,7 @@ from sayso.agent.request_row import RequestRow, RequestStatus, read_request
 from sayso.audit.personal import Personal
 from sayso.ids import Tenant, rfc3339
 from sayso.money import Money
+from sayso.sdk.resources.vouching import is_unknown
 from sayso.sdk.views.customer import (
     CustomerAccountView,
     CustomerActionView,
@@ -128,7 +129,7 @@ def shown_customer(
         name=summary.name,
         accounts=summary.accounts,
         links=summary.links,
-        solutions=tuple(_solutions(reader, tenant, accounts)),
+        solutions=tuple(_solutions(reader, tenant, accounts, in_force.now)),
         limits=tuple(_limits(reader, tenant, accounts, in_force)),
     )
 
@@ -137,7 +138,7 @@ def shown_customer(
 
 
 def _solutions(
-    reader: Reader, tenant: Tenant, accounts: Sequence[str]
+    reader: Reader, tenant: Tenant, accounts: Sequence[str], now: int
 ) -> Sequence[CustomerSolutionView]:
     requests: dict[str, RequestRow] = {}
     by_themselves: list[ActionRow] = []
@@ -152,7 +153,7 @@ def _solutions(
                 by_themselves.append(action)
             else:
                 others.setdefault(action.request_id, []).append(action)
-    found = [_asked(reader, tenant, one) for one in requests.values()]
+    found = [_asked(reader, one, now) for one in requests.values()]
     # Of a request that another customer's account wrote by now: what was done for this one.
     found += [
         _solution(reader, rows[0].request_id or rows[0].id, rows[0], rows)
@@ -164,15 +165,17 @@ def _solutions(
     return newest[:MOST_SHOWN]
 
 
-def _asked(reader: Reader, tenant: Tenant, row: RequestRow) -> CustomerSolutionView:
-    rows = reader.all("action.by_request", tenant=tenant, request_id=row.id)
-    work = reader.one("work.by_about", tenant=tenant, about=row.id)
+def _asked(reader: Reader, row: RequestRow, now: int) -> CustomerSolutionView:
+    rows = reader.all("action.by_request", tenant=row.tenant, request_id=row.id)
+    work = reader.one("work.by_about", tenant=row.tenant, about=row.id)
     ended = work is not None and integer_or_none(work, "ended_at") is not None
+    is_open = row.status is not RequestStatus.ANSWERED and not ended
     return CustomerSolutionView(
         about=row.id,
         account=row.subject.id,
         status=row.status.value,
-        open=row.status is not RequestStatus.ANSWERED and not ended,
+        open=is_open,
+        unknown_writer=is_open and is_unknown(reader, row, now),
         at=rfc3339(row.created_at),
         actions=tuple(_action(reader, read_action(one)) for one in rows),
     )

@@ -230,30 +230,40 @@ class CustomerResource(Resource):
             )
 
     async def vouch(
-        self, request_id: str, *, reason: str, by: Token, via: str = "sdk", wait_s: float = 30.0
+        self,
+        request_id: str,
+        *,
+        reason: str,
+        by: Token,
+        via: str = "sdk",
+        wait_s: float = 30.0,
+        repeated: Repeated | None = None,
     ) -> RequestView:
         """Say that whoever writes in a request is the customer whom it names, and how you know it.
 
-        For a request that asks the customer for a code, or was handed over since nobody knew them.
-        It holds there alone, for `[customers] verified_for`; money still needs a person's yes.
+        For a request that asks the customer for a code, was handed over, or waits for a yes. It
+        holds there alone, for `[customers] verified_for`; money still needs a person's yes.
 
         Args:
             reason: sealed beside the log. by: the token of a person with a role.
             wait_s: as with `Sayso.ask`.
+            repeated: where it says so, the same call was made before, and nothing is added.
 
         Returns:
-            The request: it goes on where it asked for a code, and else has what you may propose.
+            The request: it goes on where it asked for a code, its cards are made anew where they
+            wait, and else it has what you may propose.
 
         Raises:
             RefusedError: `forbidden`, `not_an_approver`, `reason_required`, `message_too_long`,
-                `not_found`; `already_in_state` where the caller knew who wrote; `wrong_state`.
+                `not_found`; `already_in_state` where it is known who writes; `wrong_state`.
         """
         async with self._recorded("vouch", by):
             await self._check_person(by)
             said = check_reason(reason)
             row = await self._container.store.write(
-                lambda tx: vouch(self._container, tx, storable(request_id), said, by, via)
+                lambda tx: vouch(self._container, tx, storable(request_id), said, by, via, repeated)
             )
+            self._container.dispatcher.wake()
         if wait_s > 0:
             await settle_request(self._container, row, wait_s)
         container = self._container

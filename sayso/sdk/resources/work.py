@@ -36,6 +36,7 @@ from sayso.sdk.resources.notes import (
     said_in,
 )
 from sayso.sdk.resources.tokens import Token
+from sayso.sdk.resources.vouching import is_unknown
 from sayso.sdk.resources.work_draft import (
     UNANSWERED_MICROS,
     Repeated,
@@ -76,6 +77,7 @@ class WorkView(View):
         what: the action's name; empty for a request. why: in words.
         assignee: who has taken it; None while nobody has.
         since: when it became people's. ended: nobody has to do anything any more.
+        unknown_writer: nobody knows that the customer writes; `customers.vouch` says that they do.
         draft: what a planner would do about it, where one has a plan; nothing of it is done until
             somebody proposes it.
     """
@@ -90,6 +92,7 @@ class WorkView(View):
     since: str
     ended: bool = False
     notes: tuple[NoteView, ...] = ()
+    unknown_writer: bool = False
     draft: WorkDraftView | None = None
 
 
@@ -449,8 +452,15 @@ class WorkResource(Resource):
             since=rfc3339(found.at),
             ended=row is not None and integer_or_none(row, "ended_at") is not None,
             notes=notes_about(reader, self._container, tenant, found.request or found.id),
+            unknown_writer=self._is_unknown(reader, tenant, found),
             draft=self._draft(reader, tenant, found),
         )
+
+    def _is_unknown(self, reader: Reader, tenant: Tenant, found: _About) -> bool:
+        """Whether nobody knows that the customer writes in a request that people have."""
+        if found.request != found.id:
+            return False
+        return is_unknown(reader, get_request(reader, tenant, found.id), self._now())
 
     def _draft(self, reader: Reader, tenant: Tenant, found: _About) -> WorkDraftView | None:
         """What is drafted for it; nothing while the customer may still answer by themselves."""

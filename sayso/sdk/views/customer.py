@@ -73,13 +73,15 @@ class CustomerSolutionView(View):
 
     Attributes:
         about: `req_…` or `act_…`. account: which asked. status: of the request or the action.
-        open: whether something of it still comes.
+        open: whether something of it still comes. unknown_writer: nobody knows that the customer
+            writes in it; `customers.vouch` says that they do.
     """
 
     about: str
     account: str
     status: str
     open: bool
+    unknown_writer: bool = False
     at: str
     actions: tuple[CustomerActionView, ...] = ()
 

@@ -21,7 +21,9 @@ from sayso.actions.approvals.repository import (
     votes_of,
 )
 from sayso.actions.controls.kill_switch import get_stop
+from sayso.actions.customers.verified import verified_in
 from sayso.actions.model.action_row import ActionRow, read_action
+from sayso.actions.model.definition import Assurance
 from sayso.actions.policy.base import Outcome
 from sayso.agent.reply import HandedOver
 from sayso.agent.request_row import RequestRow, RequestStatus, actions_of
@@ -117,7 +119,10 @@ def show_request(
     error = None
     if standing.handed is not None:
         error = _why_handed_over(reader, row, standing.handed.reason)
-    return request_view(row, views, standing.reply, error, question)
+    known = None
+    if row.subject.assurance is Assurance.UNVERIFIED:
+        known = verified_in(reader, row.tenant, row.id, row.subject.id, 0)
+    return request_view(row, views, standing.reply, error, question, known)
 
 
 def why_handed_over(personal: Personal, reader: Reader, row: RequestRow) -> ErrorView | None:

@@ -10,7 +10,9 @@ from pydantic import BaseModel, ConfigDict
 
 from sayso.actions.approvals.escalation import Escalation
 from sayso.actions.approvals.repository import ApprovalRow, Vote
+from sayso.actions.customers.verified import Verified
 from sayso.actions.model.action_row import ActionRow, receipt_json
+from sayso.actions.model.definition import Assurance
 from sayso.actions.model.status import Status
 from sayso.agent.base import CONFIRM
 from sayso.agent.question import AskedText, question_from_json
@@ -275,11 +277,25 @@ class QuestionView(View):
     plan: RestatedPlanView | None = None
 
 
+class WriterView(View):
+    """By what it is known that whoever writes is the customer, where the caller did not know it.
+
+    Attributes:
+        by: `code`, `link` or `person`: what they sent back, what they pressed, or a colleague who
+            vouched. until: from then on it counts no more.
+    """
+
+    by: str
+    until: str
+
+
 class RequestView(View):
     """A request: the plan, its actions, and the reply that is true now.
 
     Attributes:
         status: `received`, `needs_customer`, `acting`, `answered` or `handed_over`.
+        assurance: how surely the caller knew that the customer writes: `signed_in`, `verified` or
+            `unverified`. verified: by what it is known since then; None for nothing.
         question: what the customer has to be asked; only with `needs_customer`.
         reply: what the customer can be told now, in every status; written from the ledger alone.
             With `needs_customer` it is the question with its choices.
@@ -290,6 +306,8 @@ class RequestView(View):
     id: str
     status: str
     subject: str
+    assurance: str = Assurance.VERIFIED.value
+    verified: WriterView | None = None
     planner: str | None = None
     plan: Any = None
     actions: tuple[ActionView, ...] = ()
@@ -506,18 +524,26 @@ def question_view(stored: Mapping[str, Any], asked: AskedText) -> QuestionView:
     )
 
 
+def writer_view(verified: Verified) -> WriterView:
+    """The external form of what somebody has shown."""
+    return WriterView(by=verified.by.value, until=rfc3339(verified.until))
+
+
 def request_view(
     row: RequestRow,
     actions: Sequence[ActionView],
     reply: str,
     error: ErrorView | None = None,
     question: QuestionView | None = None,
+    verified: Verified | None = None,
 ) -> RequestView:
     """The external form of a request."""
     return RequestView(
         id=row.id,
         status=row.status.value,
         subject=row.subject.id,
+        assurance=row.subject.assurance.value,
+        verified=None if verified is None else writer_view(verified),
         planner=row.planner,
         plan=row.plan,
         actions=tuple(actions),

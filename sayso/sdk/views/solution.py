@@ -48,6 +48,7 @@ from sayso.sdk.words.solution import (
     steps_of_solution,
     totals,
     undone,
+    verified_by,
 )
 from sayso.store.base import Reader
 
@@ -62,11 +63,18 @@ class LetterView(View):
 
 
 class CustomerView(View):
-    """Whom it is about. `name` is the id where the connector knows no name."""
+    """Whom it is about.
+
+    Attributes:
+        name: the id where the connector knows no name.
+        assurance: how surely the caller knew that they write. verified_by: by what the card says
+            that it is known since then, `code`, `link` or `person`; empty for nothing.
+    """
 
     id: str
     name: str
     assurance: str
+    verified_by: str = ""
 
 
 class StepView(View):
@@ -201,6 +209,12 @@ class SolutionView(View):
     updated_at: str
 
 
+def is_unverified(view: SolutionView) -> bool:
+    """Whether it is for somebody whom nobody knows to write, and for whom a colleague may vouch."""
+    known = view.customer.assurance != "unverified" or bool(view.customer.verified_by)
+    return view.request_id is not None and not known
+
+
 def show_solution(
     reader: Reader,
     solution: Solution,
@@ -232,6 +246,7 @@ def show_solution(
             id=steps[0].row.subject.id,
             name=name,
             assurance=steps[0].row.subject.assurance.value,
+            verified_by=verified_by([one.row for one in steps]),
         ),
         lead=_lead(steps, live, asked, name, _next(reader, asked, roles[len(agreed) + 1 :])),
         steps=tuple(_step(one, solution) for one in steps),

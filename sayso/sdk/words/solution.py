@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 
 from sayso.actions.approvals.solution import Solution, SolutionStep
 from sayso.actions.customers.proof import WORDS
+from sayso.actions.customers.verified import WORDS as VERIFIED
 from sayso.actions.model.action_row import ActionRow
 from sayso.actions.model.attempt import WRITES_FROM
 from sayso.actions.model.definition import Action, Effect, FactValue
 from sayso.actions.model.status import Status
 from sayso.actions.policy.card import Card, sentence_of
+from sayso.audit.customer_codes import VerifiedBy
 from sayso.money import Money
 from sayso.text import plain
 
@@ -316,8 +318,19 @@ def _customer(steps: Sequence[SolutionStepView], assurance: str) -> str:
     plan = known.get("plan")
     if isinstance(plan, str) and plan:
         said.append(plan)
-    said.append(_ASSURANCE.get(assurance, assurance))
+    by = verified_by([one.row for one in steps])
+    known_by = f"known by {VERIFIED[VerifiedBy(by)]}" if by else _ASSURANCE.get(assurance)
+    said.append(known_by or assurance)
     return ", ".join(said)
+
+
+def verified_by(rows: Sequence[ActionRow]) -> str:
+    """By what each was judged to be of a known customer; empty where one was not, or needed not."""
+    found = [row.snapshot.resolved.verified for row in rows if row.snapshot is not None]
+    known = [one.by for one in found if one is not None]
+    if not known or len(known) < len(found):
+        return ""
+    return (VerifiedBy.PERSON if VerifiedBy.PERSON in known else known[0]).value
 
 
 def span(days: int) -> str:

@@ -12,7 +12,7 @@ from sayso.actions.policy.card import Card
 from sayso.ids import SystemClock
 from sayso.json import JsonValue
 from sayso.sdk.views.rows import ApprovalView
-from sayso.sdk.views.solution import SolutionView, StepView
+from sayso.sdk.views.solution import SolutionView, StepView, is_unverified
 from sayso.sdk.words.solution import NOT_SHOWN_AGAIN, join
 from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.words import counted, one_line
@@ -39,6 +39,11 @@ def solution_rows(view: SolutionView, now: datetime) -> Rows:
         ("Unusual", "; ".join(lead.unusual) or f"nothing; {counted(lead.quiet, 'sign')} looked at"),
         *(row for place, step in enumerate(view.steps, 1) for row in _step(place, step)),
         *((label, value) for label, value in lead.facts if label in _CUSTOMERS_FACTS),
+        *(
+            [("Not verified", f"who knows them: sayso customers vouch {view.request_id}")]
+            if is_unverified(view)
+            else []
+        ),
         *(("Read this", line) for line in view.cautions),
         ("Yes", lead.on_yes),
         ("No", lead.on_no),

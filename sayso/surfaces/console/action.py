@@ -9,8 +9,10 @@ from datetime import datetime
 import orjson
 from starlette.responses import Response
 
+from sayso.actions.customers.verified import WORDS as VERIFIED
 from sayso.actions.model.status import Status
 from sayso.audit.entry import EntryKind
+from sayso.sdk.resources.customers import MAX_REASON_CHARS
 from sayso.sdk.views.rows import ActionView, EntryView, RequestView
 from sayso.surfaces.console.render import Times, length, plural
 from sayso.surfaces.console.visit import Visit, outside
@@ -298,6 +300,20 @@ async def show_request(visit: Visit) -> Response:
         request=request,
         turns=turns,
         done=done,
+        unknown=_is_unknown(visit, request),
+        known_by=VERIFIED,
+        longest=MAX_REASON_CHARS,
         work=await work_of(visit, request.id),
         people=await people_of(visit),
     )
+
+
+def _is_unknown(visit: Visit, request: RequestView) -> bool:
+    """Whether somebody may vouch for the customer here: nobody knows that they write."""
+    known = request.verified
+    if known is not None and datetime.fromisoformat(known.until) > visit.times.now:
+        return False
+    asks = request.question is not None and request.question.kind == "verify"
+    waits = any(action.status == Status.PENDING_APPROVAL for action in request.actions)
+    has_to_wait = request.status == "handed_over" or asks or waits
+    return request.assurance == "unverified" and has_to_wait

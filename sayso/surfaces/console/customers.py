@@ -90,3 +90,14 @@ async def unlink(visit: Visit) -> Response:
         form.one("link"), reason=form.one("reason"), by=visit.session.token, via="console"
     )
     return visit.see(f"customer/{said}")
+
+
+async def vouch(visit: Visit) -> Response:
+    """Say that the customer writes in a request; then look at what it was said on."""
+    form, request_id = await read_form(visit.request), visit.request.path_params["id"]
+    await visit.sayso.customers.vouch(
+        request_id, reason=form.one("reason"), by=visit.session.token, via="console"
+    )
+    card = form.one("card")
+    is_card = card.startswith("apr_") and card.isascii() and card.replace("_", "").isalnum()
+    return visit.see(f"solution/{card}" if is_card else f"request/{request_id}")

@@ -476,7 +476,9 @@ def _money_of(view: WorkView) -> tuple[str, ...]:
 
 
 def _more_of(view: WorkView) -> str:
-    said = ["a solution is drafted"] if view.draft is not None else []
+    said = ["customer not verified"] if view.unknown_writer else []
+    if view.draft is not None:
+        said.append("a solution is drafted")
     if view.notes:
         said.append(plural(len(view.notes), "note"))
     return ", ".join(said)

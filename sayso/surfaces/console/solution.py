@@ -16,8 +16,9 @@ from sayso.actions.approvals.repository import ApprovalStatus, DecisionChoice
 from sayso.actions.model.status import Status
 from sayso.errors import Code, RefusedError
 from sayso.money import Money
+from sayso.sdk.resources.customers import MAX_REASON_CHARS
 from sayso.sdk.resources.passkeys import ToSign
-from sayso.sdk.views.solution import SolutionView, StepView
+from sayso.sdk.views.solution import SolutionView, StepView, is_unverified
 from sayso.sdk.words.solution import first_name, join, number_word
 from sayso.surfaces.console.changed import ShownChange, changes_in
 from sayso.surfaces.console.edge import Form, read_form
@@ -110,6 +111,7 @@ class CardPage:
     warning: str = ""
     may_untick: bool = False
     may_ask: bool = False
+    may_vouch: bool = False
     asked: StatusSentence | None = None
     passkey: str = ""
     passkey_missing: str = ""
@@ -156,6 +158,7 @@ async def page_of(
         talk=talk,
         told=told,
         near=near,
+        longest=MAX_REASON_CHARS,
         outside=await outside(visit, [step.action_id for step in view.steps]),
     )
 
@@ -253,6 +256,7 @@ def card_of(
         f"{'agree' if left > 1 else 'agrees'} too.",
         may_untick=len(waiting) > 1 and not view.all_or_nothing and smaller is None,
         may_ask=asks and view.request_id is not None and view.question is None and smaller is None,
+        may_vouch=pending and is_unverified(view),
         asked=_asked(visit, view, name),
         key=_key(view, asks=asks, note=note),
     )

@@ -15,11 +15,13 @@ from pydantic import Field
 from sayso.errors import Code, RefusedError
 from sayso.sdk.resources.customers import MAX_REASON_CHARS, TIED, UNTIED
 from sayso.sdk.views.customer import CustomerDetailsView, CustomersFoundView, LinkChangeView
+from sayso.sdk.views.rows import RequestView
+from sayso.surfaces.http import examples
 from sayso.surfaces.http.auth import Decider, Finder, Open
 from sayso.surfaces.http.documents import asked, problems, shown
 from sayso.surfaces.http.edge import GuardedRoute
 from sayso.surfaces.http.idempotency import Key, make_mark, was_made
-from sayso.surfaces.http.shapes import Body, NoQuery, Short
+from sayso.surfaces.http.shapes import AskQuery, Body, NoQuery, Short
 
 router = APIRouter(tags=["customers"], route_class=GuardedRoute)
 _ERRORS = problems(400, 401, 403, 404, 409, 413, 415, 422, 503)
@@ -67,6 +69,13 @@ class MergeBody(Body):
     reason: Reason
 
 
+class VouchBody(Body):
+    """Whose customer you know to write, and how you know it."""
+
+    request: Annotated[Short, Field(description="`req_…`, in which they write")]
+    reason: Reason
+
+
 class UnlinkBody(Body):
     """Why they are not one customer's."""
 
@@ -110,6 +119,7 @@ EXAMPLE: dict[str, Any] = {
             "account": "zendesk:7723",
             "status": "acting",
             "open": True,
+            "unknown_writer": False,
             "at": "2026-11-25T12:00:00.000000Z",
             "actions": [
                 {
@@ -158,6 +168,11 @@ _UNTIED: dict[str, Any] = {
         {"id": "cst_5qt4mtlskpkgrruhetz7dihbxy", "accounts": ["stripe:cus_9"]},
     ],
     "says": UNTIED,
+}
+_VOUCHED: dict[str, Any] = {
+    **examples.REQUEST,
+    "assurance": "unverified",
+    "verified": {"by": "person", "until": "2026-11-25T13:00:00.000000Z"},
 }
 _REASON = {"reason": _LINK["reason"]}
 
@@ -259,6 +274,32 @@ async def merge_customers(
         by=token,
         via=mark,
         repeated=partial(was_made, mark, what="merge"),
+    )
+
+
+@router.post(
+    "/v1/customers/vouch",
+    summary="Say that whoever writes in a request is the customer",
+    responses={200: shown("known; the request as it stands then", _VOUCHED), **_ERRORS},
+    openapi_extra=asked(vouch={"request": _VOUCHED["id"], **_REASON}),
+)
+async def vouch_for_customer(
+    sayso: Open, token: Decider, key: Key, query: Annotated[AskQuery, Query()], body: VouchBody
+) -> RequestView:
+    """Scope: `approvals:decide` of a person with a role.
+
+    For a request that asks for a code, was handed over, or waits for a yes. It holds in that
+    request, for a while, and money still needs a person's yes. The same call sent again changes
+    nothing.
+    """
+    mark = make_mark(key, ["vouch", body.request])
+    return await sayso.customers.vouch(
+        body.request,
+        reason=body.reason,
+        by=token,
+        via=mark,
+        wait_s=query.wait,
+        repeated=partial(was_made, mark, what="customer"),
     )
 
 

@@ -467,6 +467,8 @@ REQUEST: dict[str, Any] = {
     "id": _REQUEST_ID,
     "status": "acting",
     "subject": "cus_demo_ana",
+    "assurance": "verified",
+    "verified": None,
     "planner": "playbooks",
     "plan": {"steps": [{"id": "s1", "action": "stripe.refund"}]},
     "actions": [{**ACTION, "planner": "playbooks", "request_id": _REQUEST_ID, "step": "s1"}],

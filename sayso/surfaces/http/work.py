@@ -70,6 +70,7 @@ EXAMPLE: dict[str, Any] = {
     "assignee": "maria",
     "since": "2026-11-25T12:00:00.000000Z",
     "ended": False,
+    "unknown_writer": False,
     "notes": [
         {
             "seq": 17,

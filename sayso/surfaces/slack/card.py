@@ -14,7 +14,7 @@ from typing import cast
 from sayso.actions.approvals.repository import ApprovalStatus
 from sayso.actions.policy.card import Card
 from sayso.json import JsonObject
-from sayso.sdk.views.solution import SolutionView, StepView
+from sayso.sdk.views.solution import SolutionView, StepView, is_unverified
 from sayso.sdk.words.approval_outcome import CardOutcome
 from sayso.sdk.words.solution import first_name
 from sayso.sdk.words.solution_outcome import answer_of, outcome_of_step, progress_of
@@ -75,6 +75,7 @@ def build_message(
     blocks = [*_top(view, outcome, asks=asks), *_escalated(view, asks=asks), *_quote(view)]
     if asks:
         blocks += [_why(view, said=outcome is not None), _unusual(view), *_question(view)]
+        blocks += _unverified(view, url)
     if asks or outcome is None:
         blocks.append(_steps(view, asks=asks))
     blocks += _letters(view)
@@ -196,6 +197,15 @@ def _question(view: SolutionView) -> list[JsonObject]:
     text = fit(view.question.text, 1000, more=where_of(view), lines=True)
     after = "The answer will stand here. A yes or no counts without."
     return [section(f"{by} has asked {name}: {text}\n{after}")]
+
+
+def _unverified(view: SolutionView, url: str) -> list[JsonObject]:
+    """That nobody knows who writes, and where a colleague says it; nothing where it is known."""
+    if not is_unverified(view):
+        return []
+    way = "open it and vouch" if url else f"sayso customers vouch {view.request_id}"
+    said = f"Nobody checked who is writing. If you know that it is them: {way}."
+    return [labelled("The customer is not verified", said)]
 
 
 def _steps(view: SolutionView, *, asks: bool) -> JsonObject:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from sdk.customers import MAIN, token_of
-from support.step_up import open_counter
+from support.step_up import REPLY, REPLY_ASKED, Answer, open_counter
 
+from sayso.actions.approvals.answer import SolutionDecision
+from sayso.actions.approvals.repository import DecisionChoice
 from sayso.agent.draft_proposal import DraftProposal
 from sayso.errors import Code, RefusedError
+from sayso.sdk.views.solution import is_unverified
+from sayso.surfaces.slack import build_message
+from sayso.testing.clock import FakeClock
 
 WHY = "she called from the number on file"
 
@@ -56,4 +62,45 @@ async def test_nobody_without_a_role_vouches(tmp_path: Path) -> None:
         await counter.sayso.customers.vouch(asked.id, reason=WHY, by=maria)
         with pytest.raises(RefusedError) as caught:
             await counter.sayso.customers.vouch(asked.id, reason=WHY, by=maria)
-        assert caught.value.code is Code.WRONG_STATE
+        assert caught.value.code is Code.ALREADY_IN_STATE
+
+
+@pytest.mark.promise("customers:step-up:people")
+async def test_a_card_that_waits_is_made_anew_and_says_it(tmp_path: Path) -> None:
+    """With the time to decide as it was; a yes to the card of before is to no card any more."""
+    clock = FakeClock()
+    async with open_counter(
+        tmp_path, planner=Answer(), playbook=REPLY, policy=REPLY_ASKED, clock=clock
+    ) as counter:
+        asked = await counter.ask("desk:7723", "Please answer ticket t1")
+        assert asked.actions[0].approval is not None, asked
+        (approval,) = [one.approval for one in asked.actions if one.approval]
+        before = await counter.sayso.solutions.get(approval.id)
+        assert is_unverified(before)
+        assert "nobody checked who is writing" in dict(before.lead.facts)["Customer"]
+        assert f"sayso customers vouch {asked.id}" in str(build_message(before).blocks)
+        assert "open it and vouch" in str(build_message(before, url="https://x.example").blocks)
+        clock.advance(seconds=60)
+        told = await counter.sayso.customers.vouch(asked.id, reason=WHY, by=token_of("maria"))
+        assert told.verified is not None
+        assert told.verified.by == "person"
+        after = await counter.sayso.solutions.get(approval.id)
+        assert (after.customer.verified_by, is_unverified(after)) == ("person", False)
+        assert dict(after.lead.facts)["Customer"] == "known by a colleague's word"
+        assert after.expires_at == before.expires_at
+        assert after.digest != before.digest
+        assert "vouch" not in str(build_message(after).blocks)
+        yes = SolutionDecision(
+            tenant=MAIN,
+            approval_id=approval.id,
+            revision=after.revision,
+            digest=after.digest,
+            choice=DecisionChoice.APPROVE,
+            person="maria",
+            via="test",
+            credential="host",
+        )
+        with pytest.raises(RefusedError):
+            await counter.sayso.solutions.answer_as(replace(yes, digest=before.digest))
+        done = await counter.sayso.solutions.answer_as(yes)
+        assert [step.status for step in done.steps] == ["succeeded"]

@@ -13,6 +13,7 @@ import httpx
 import pytest
 from sdk.customers import MARIA
 from sdk.test_several_accounts import opened, stocked, usd
+from support.step_up import REPLY, REPLY_ASKED, Answer, open_counter
 from surfaces.console.served_console import (
     ROOT,
     chromium,
@@ -21,6 +22,7 @@ from surfaces.console.served_console import (
     violations,
 )
 
+from sayso.actions.model.definition import Assurance, Subject
 from sayso.json import JsonValue
 from sayso.sdk.client import Sayso
 
@@ -137,6 +139,37 @@ async def test_what_nobody_can_be_found_by_is_said_beside_the_field(tmp_path: Pa
         assert (await browser.get("/customer/cst_none")).status_code == 404
 
 
+@pytest.mark.promise("customers:step-up:people")
+async def test_somebody_vouches_where_they_read_that_nobody_knows_who_writes(
+    tmp_path: Path,
+) -> None:
+    """On the page of what was handed over: with a reason, and then the page says it."""
+    async with desk(tmp_path) as site:
+        writer = Subject(id="pay:cus_ada", assurance=Assurance.UNVERIFIED)
+        asked = await site.sayso.ask(writer, "Please refund $20.00 of payment p1")
+        assert asked.status == "handed_over"
+        async with await site.client() as browser:
+            listed = await browser.get("/?tab=handed-over")
+            assert "customer not verified" in listed.text
+            assert f"/request/{asked.id}#vouch" in (await browser.get(f"/customer/{asked.id}")).text
+            page = await browser.get(f"/request/{asked.id}")
+            assert "The customer is not verified" in page.text
+            wordless = await browser.post(f"/request/{asked.id}/vouch", data={"reason": " "})
+            assert wordless.status_code == 409
+            assert "say how you know it" in wordless.text
+            done = await browser.post(f"/request/{asked.id}/vouch", data={"reason": WHY})
+            assert (done.status_code, done.headers["location"]) == (
+                303,
+                f"{ROOT}/request/{asked.id}",
+            )
+            page = await browser.get(f"/request/{asked.id}")
+            assert "Known by a colleague&#39;s word" in page.text
+            assert "vouch" not in page.text
+            again = await browser.post(f"/request/{asked.id}/vouch", data={"reason": WHY})
+            assert again.status_code == 409
+            assert "customer not verified" not in (await browser.get("/?tab=handed-over")).text
+
+
 @needs_chromium
 @pytest.mark.promise("console:accessible")
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (360, "dark")])
@@ -177,3 +210,28 @@ async def test_the_pages_have_no_fault(width: int, scheme: str, tmp_path: Path) 
         await page.goto(f"{site.url}{ROOT}/solution/{asked.approval.id}")
         assert await page.locator("dt", has_text="Writes from").count() == 1
         await judged()
+
+
+@needs_chromium
+@pytest.mark.promise("customers:step-up:people")
+async def test_somebody_vouches_on_a_card_that_waits(tmp_path: Path) -> None:
+    """It says first that nobody knows who writes; then it is made anew, and says by what."""
+    shown = open_counter(tmp_path, planner=Answer(), playbook=REPLY, policy=REPLY_ASKED)
+    async with shown as counter, serving(counter.sayso) as url, chromium() as browser:
+        asked = await counter.ask("desk:7723", "Please answer ticket t1")
+        (approval,) = [one.approval for one in asked.actions if one.approval]
+        context = await browser.new_context(viewport={"width": 1280, "height": 900})
+        secret = (await counter.sayso.sessions.begin("maria", via="token"))[1]
+        await context.add_cookies([{"url": url, "name": "sayso_session", "value": secret}])
+        page = await context.new_page()
+        await page.goto(f"{url}{ROOT}/solution/{approval.id}")
+        assert await violations(page) == []
+        assert await page.locator(".lead .note", has_text="is not verified").count() == 1
+        await page.fill("#vouch-reason", WHY)
+        await page.click("button:text-is('Vouch for them')")
+        await page.wait_for_selector("text=known by a colleague's word")
+        assert await page.locator("#vouch").count() == 0
+        assert await page.locator("#yes").count() == 1
+        handed = await counter.ask("pay:cus_ada")
+        await page.goto(f"{url}{ROOT}/request/{handed.id}")
+        assert await violations(page) == []

@@ -13,6 +13,7 @@ import pytest
 from sdk.test_several_accounts import opened, stocked
 from surfaces.http.api_server import token
 
+from sayso.actions.model.definition import Assurance, Subject
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.tokens import Scope
 from sayso.surfaces.http.app import create_app
@@ -107,3 +108,36 @@ async def test_who_may_not_is_refused_and_no_account_stands_in_a_path(tmp_path: 
         assert "desk:7723" in bare.json()["next_step"]
         nobody = await calls.send("/v1/customers/links", {**PAIR, "account": "desk:1"})
         assert (nobody.status_code, nobody.json()["code"]) == (404, "unknown_subject")
+
+
+@pytest.mark.promise("customers:step-up:people")
+async def test_somebody_vouches_for_who_writes(tmp_path: Path) -> None:
+    """A person with a role, with a reason; once by one key, and never for who is known."""
+    async with served(tmp_path) as calls:
+        writer = Subject(id="pay:cus_ada", assurance=Assurance.UNVERIFIED)
+        asked = await calls.sayso.ask(writer, "Please refund $20.00 of payment p1")
+        assert (asked.status, asked.assurance, asked.verified) == (
+            "handed_over",
+            "unverified",
+            None,
+        )
+        work = (await calls.send(f"/v1/work/{asked.id}")).json()
+        assert work["unknown_writer"]
+        vouch = {"request": asked.id, "reason": WHY}
+        path = "/v1/customers/vouch"
+        assert (await calls.send(path, vouch, by="looks")).status_code == 403
+        wordless = await calls.send(path, {**vouch, "reason": " "})
+        assert (wordless.status_code, wordless.json()["code"]) == (422, "reason_required")
+        unknown = await calls.send(path, {**vouch, "request": "req_none"})
+        assert (unknown.status_code, unknown.json()["code"]) == (404, "not_found")
+        made = await calls.send(path, vouch)
+        assert (made.status_code, made.json()["verified"]["by"]) == (200, "person"), made.text
+        assert (await calls.send(path, vouch)).json()["verified"] == made.json()["verified"]
+        again = await calls.send(path, vouch, key="another")
+        assert (again.status_code, again.json()["code"]) == (409, "already_in_state")
+        told = [one.kind for one in await calls.sayso.audit.query(limit=50)]
+        assert told.count("customer.verified") == 1
+        assert not (await calls.send(f"/v1/work/{asked.id}")).json()["unknown_writer"]
+        known = await calls.sayso.ask("pay:cus_ada", "Please refund $20.00 of payment p1")
+        refused = await calls.send(path, {**vouch, "request": known.id}, key="known")
+        assert (refused.status_code, refused.json()["code"]) == (409, "already_in_state")

@@ -7,7 +7,7 @@ import re
 from email.policy import default
 from random import Random
 
-from walk.facts import FindingError
+from walk.facts import FindingError, RefusedHereError
 from walk.operations.asking import WORDS, mark_of, remember_requesters, some_key
 from walk.operations.base import must_refuse, operation, pick
 from walk.surfaces.base import Surface
@@ -58,7 +58,7 @@ async def answer_code(world: World, dice: Random, surface: Surface) -> str | Non
     return f"{request.subject} answers {choice or 'something'}: {after.status}"
 
 
-@operation("vouch", verb="ask", weight=3)
+@operation("vouch", verb="vouch_for", weight=3)
 async def vouch(world: World, dice: Random, surface: Surface) -> str | None:
     """A colleague vouches; and nobody does for a customer whom the caller knew."""
     found = await world.sayso.requests.list(limit=100)
@@ -66,16 +66,18 @@ async def vouch(world: World, dice: Random, surface: Surface) -> str | None:
     people = [name for name in sorted(world.facts.people) if world.facts.people[name]]
     if request is None or not people:
         return None
-    authentication = world.sayso.container.authentication
-    by = await authentication.person(world.token(dice.choice(people)), via="sdk")
-    wordless = world.sayso.customers.vouch(request.id, reason=" ", by=by)
+    person, key = dice.choice(people), some_key(dice)
+    wordless = surface.vouch_for(request.id, person, f"{key}-wordless", " ")
     await must_refuse("vouching without a reason", wordless)
     try:
-        told = await world.sayso.customers.vouch(request.id, reason="by phone", by=by)
-    except RefusedError as error:
-        return f"{by.holder} cannot vouch for {request.subject}: {error.code}"
+        await surface.vouch_for(request.id, person, key, "by phone")
+    except (RefusedError, RefusedHereError) as error:
+        return f"{person} cannot vouch for {request.subject}: {error.code}"
+    told = await world.sayso.requests.get(request.id)
+    if told.verified is None or told.assurance != "unverified":
+        raise FindingError("untrue", f"{person} vouched for {request.subject}, and nothing says so")
     await remember_requesters(world, told, "bot")
-    return f"{by.holder} vouches for {request.subject}: {told.status}"
+    return f"{person} vouches for {request.subject}: {told.status}"
 
 
 def _code_of(world: World, request: RequestView) -> str | None:

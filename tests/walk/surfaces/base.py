@@ -136,6 +136,10 @@ class Surface:
         """Say that two accounts are one customer's; the link's id."""
         raise NotImplementedError
 
+    async def vouch_for(self, request_id: str, person: str, key: str, reason: str) -> None:
+        """Say that the customer writes in a request."""
+        raise NotImplementedError
+
     async def unlink(self, link_id: str, person: str, key: str) -> None:
         """End a link."""
         raise NotImplementedError

@@ -183,6 +183,9 @@ class CliSurface(Surface):
         made = await self.run("customers", "link", a, b, "--reason", VOUCHED, by=person)
         return str(made["link"]["id"])
 
+    async def vouch_for(self, request_id: str, person: str, key: str, reason: str) -> None:
+        await self.run("customers", "vouch", request_id, "--reason", reason, by=person)
+
     async def unlink(self, link_id: str, person: str, key: str) -> None:
         await self.run("customers", "unlink", link_id, "--reason", VOUCHED, by=person)
 

@@ -195,6 +195,14 @@ class HttpSurface(Surface):
         made = await self.call("POST", "/v1/customers/links", person, body, key)
         return str(made["link"]["id"])
 
+    async def vouch_for(self, request_id: str, person: str, key: str, reason: str) -> None:
+        body = {"request": request_id, "reason": reason}
+        path = "/v1/customers/vouch?wait=20"
+        made = await self.call("POST", path, person, body, key)
+        again = await self.call("POST", path, person, body, key)
+        if made["verified"] != again["verified"]:
+            raise FindingError("untrue", f"{person} vouches twice by one key for {request_id}")
+
     async def unlink(self, link_id: str, person: str, key: str) -> None:
         body = {"reason": VOUCHED}
         await self.call("POST", f"/v1/customers/links/{link_id}/end", person, body, key)

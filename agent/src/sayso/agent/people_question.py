@@ -18,6 +18,7 @@ from sayso.actions.engine.outcomes import Endings
 from sayso.actions.model.customer_words import (
     CUSTOMER_ANSWERED,
     CUSTOMER_ANSWERED_IN_TIME,
+    VOUCHED,
 )
 from sayso.actions.model.digest import is_text
 from sayso.actions.model.status import Status
@@ -41,8 +42,19 @@ def renewing(context: EngineContext, *, extends: bool) -> Renew:
     Args:
         extends: whether people have the whole time to decide again from then on.
     """
+    return _renewing(context, CUSTOMER_ANSWERED if extends else CUSTOMER_ANSWERED_IN_TIME)
+
+
+def renewing_vouched(context: EngineContext) -> Renew:
+    """What makes the cards of a request anew once a colleague has vouched for its customer.
+
+    So that a yes is to a card that says by what it is known who writes, and to none before.
+    """
+    return _renewing(context, VOUCHED)
+
+
+def _renewing(context: EngineContext, reason: str) -> Renew:
     endings = Endings(Transitions(context))
-    reason = CUSTOMER_ANSWERED if extends else CUSTOMER_ANSWERED_IN_TIME
 
     def renew(tx: Transaction, row: RequestRow) -> None:
         for action in actions_of(tx, row):

@@ -224,7 +224,7 @@ def _show(out: Out, found: CustomerDetailsView) -> None:
         for one in shown:
             out.line(
                 f"  {one.about}  {one.status.replace('_', ' ')}  {one.account}"
-                f"  {local_time(one.at)[:16]}"
+                f"  {local_time(one.at)[:16]}{'  nobody knows who writes' * one.unknown_writer}"
             )
             for action in one.actions:
                 money = f" {action.amount}" if action.amount is not None else ""

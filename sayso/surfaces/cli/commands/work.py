@@ -243,3 +243,6 @@ def _line(out: Out, view: WorkView) -> None:
     out.line(f"{view.about}  {kind}{what}{money}  {one_line(view.subject)}  {one_line(who)}")
     if view.why:
         out.line(f"  {one_line(view.why)}")
+    if view.unknown_writer and not view.ended:
+        out.line("  nobody knows that the customer writes; who does vouches for them:")
+        out.line(f'  sayso customers vouch {view.about} --reason "…"')

@@ -47,7 +47,7 @@ from sayso.actions.model.attempt import (
     read_target,
     subject_as_signed,
 )
-from sayso.actions.model.customer_words import CUSTOMER_ANSWERED_IN_TIME
+from sayso.actions.model.customer_words import keeps_its_time
 from sayso.actions.model.plan_state import (
     Waits,
     dependency_error,
@@ -272,7 +272,7 @@ class Engine:
     @staticmethod
     def _kept_until(reader: Reader, row: ActionRow) -> int | None:
         """Until when people decide, where a renewed card keeps that; microseconds since 1970."""
-        if (row.error or {}).get("message") != CUSTOMER_ANSWERED_IN_TIME:
+        if not keeps_its_time(str((row.error or {}).get("message", ""))):
             return None
         approval = approval_of(reader, row)
         return None if approval is None else approval.expires_at

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sayso.actions.model.action_row import ActionRow
-from sayso.actions.model.customer_words import CUSTOMER_ANSWERED
+from sayso.actions.model.customer_words import is_renewed
 from sayso.actions.model.digest import storable
 from sayso.actions.model.plan import OnFailure
 from sayso.actions.model.plan_state import dependency_error
@@ -179,6 +179,6 @@ def still_with_plan(row: ActionRow) -> tuple[str, ...]:
 
     INVARIANT: judged by itself it would need nobody, and run before anybody said yes to the rest.
     """
-    answered = str((row.error or {}).get("message", "")).startswith(CUSTOMER_ANSWERED)
+    renewed = is_renewed(str((row.error or {}).get("message", "")))
     judgement = row.judgement
-    return judgement.roles if answered and judgement is not None and judgement.with_plan else ()
+    return judgement.roles if renewed and judgement is not None and judgement.with_plan else ()

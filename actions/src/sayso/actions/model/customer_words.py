@@ -15,7 +15,10 @@ from importlib import resources
 
 CUSTOMER_ANSWERED = "the customer has answered a question"
 """Why a card is made anew, with the whole time to decide about it."""
-CUSTOMER_ANSWERED_IN_TIME = f"{CUSTOMER_ANSWERED}; the time to decide is as it was"
+_IN_TIME = "; the time to decide is as it was"
+CUSTOMER_ANSWERED_IN_TIME = f"{CUSTOMER_ANSWERED}{_IN_TIME}"
+VOUCHED = f"a colleague has vouched for the customer{_IN_TIME}"
+"""Why a card is made anew once it is known who writes."""
 _PART = re.compile(r"\[([^\[\]]*)\]")
 _VALUE = re.compile(r"\{([a-z_]+)\}")
 
@@ -35,6 +38,16 @@ class CustomerWords:
     done: str
     note: str = ""
     values: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+def is_renewed(reason: str) -> bool:
+    """Whether a card was made anew for what came of the conversation, and for no change of it."""
+    return reason.startswith(CUSTOMER_ANSWERED) or reason == VOUCHED
+
+
+def keeps_its_time(reason: str) -> bool:
+    """Whether people decide about a card that was made anew until when they had to before."""
+    return reason.endswith(_IN_TIME)
 
 
 def filled(template: str, values: Mapping[str, str]) -> str:
