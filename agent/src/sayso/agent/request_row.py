@@ -9,17 +9,18 @@ from typing import Any, cast
 
 import orjson
 
-from sayso.actions.model.action_row import ActionRow, read_action
+from sayso.actions.model.action_row import ActionRow, read_action, read_subject
 from sayso.actions.model.customer_words import CustomerWords
-from sayso.actions.model.definition import Assurance, Subject
+from sayso.actions.model.definition import Subject
 from sayso.agent.phrases import DEFAULT_LANGUAGE
 from sayso.audit.authority.state import as_stored
 from sayso.audit.verifier.replay import ASKED_BY_PEOPLE
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant
 from sayso.json import JsonValue
-from sayso.store.base import Reader, Row, integer, integer_or_none, text
+from sayso.store.base import Reader, Row
 from sayso.store.base import text_or_none as maybe_text
+from sayso.store.rows import RowReader, made_from
 
 
 class RequestStatus(StrEnum):
@@ -106,42 +107,17 @@ class RequestRow:
         }
 
 
-@as_stored("request")
-def read_request(row: Row) -> RequestRow:
-    """The typed form of a stored row."""
-    return RequestRow(
-        tenant=Tenant(text(row, "tenant")),
-        id=text(row, "id"),
-        fingerprint=text(row, "fingerprint"),
-        requester=text(row, "requester"),
-        subject=Subject(id=text(row, "subject_id"), assurance=Assurance(text(row, "assurance"))),
-        messages_ref=text(row, "messages_ref"),
-        words_ref=text(row, "words_ref"),
-        status=RequestStatus(text(row, "status")),
-        planner=maybe_text(row, "planner"),
-        plan=_json(row, "plan"),
-        reply_ref=maybe_text(row, "reply_ref"),
-        tokens=integer(row, "tokens"),
-        cost_micro_usd=integer(row, "cost_micro_usd"),
-        traceparent=maybe_text(row, "traceparent"),
-        fence=integer(row, "fence"),
-        attempts=integer(row, "attempts"),
-        due_at=integer_or_none(row, "due_at"),
-        created_at=integer(row, "created_at"),
-        updated_at=integer(row, "updated_at"),
-        last_seq=integer(row, "last_seq"),
-        priority=integer(row, "priority"),
-        erased_seq=integer_or_none(row, "erased_seq"),
-        question=_json(row, "question"),
-        turns=tuple(cast("list[str]", _json(row, "turns") or [])),
-        conversation=maybe_text(row, "conversation"),
-        raw=row,
+read_request = as_stored("request")(
+    RowReader(
+        RequestRow,
+        subject=read_subject,
+        plan=made_from("plan", orjson.loads),
+        question=made_from("question", orjson.loads),
+        turns=lambda row: tuple(orjson.loads(maybe_text(row, "turns") or "[]")),
+        raw=lambda row: row,
     )
-
-
-def _json(row: Row, column: str) -> JsonValue:
-    stored = maybe_text(row, column)
-    return None if stored is None else cast("JsonValue", orjson.loads(stored))
+)
+"""The typed form of a stored row."""
 
 
 def get_request(reader: Reader, tenant: Tenant, request_id: str) -> RequestRow:

@@ -24,13 +24,11 @@ from sayso.errors import Code, RefusedError
 from sayso.ids import Clock, IdSource, Tenant, to_micros
 from sayso.store.base import (
     Reader,
-    Row,
     Transaction,
     integer,
-    integer_or_none,
     text,
-    text_or_none,
 )
+from sayso.store.rows import RowReader
 
 RETENTION = Actor(kind=ActorKind.SYSTEM, id="retention")
 """Who acts when settings, or a restored backup, make it necessary."""
@@ -59,20 +57,8 @@ class ErasureRow:
     done_at: int | None
 
 
-def erasure_of_row(row: Row) -> ErasureRow:
-    """The typed form of a stored row."""
-    return ErasureRow(
-        tenant=Tenant(text(row, "tenant")),
-        id=text(row, "id"),
-        pseudonym=text(row, "pseudonym"),
-        subject_id=text_or_none(row, "subject_id"),
-        reason=text(row, "reason"),
-        asked_by=text(row, "asked_by"),
-        begun_seq=integer(row, "begun_seq"),
-        begun_at=integer(row, "begun_at"),
-        done_seq=integer_or_none(row, "done_seq"),
-        done_at=integer_or_none(row, "done_at"),
-    )
+erasure_of_row = RowReader(ErasureRow)
+"""The typed form of a stored row."""
 
 
 def read_erasure(reader: Reader, tenant: Tenant, erasure_id: str) -> ErasureRow:

@@ -19,13 +19,10 @@ from sayso.errors import Code, RefusedError
 from sayso.ids import Clock, IdSource, Tenant, to_micros
 from sayso.store.base import (
     Reader,
-    Row,
     Transaction,
-    integer,
-    integer_or_none,
     text,
-    text_or_none,
 )
+from sayso.store.rows import RowReader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,23 +55,8 @@ class HoldRow:
         return self.released_at is None
 
 
-def hold_of_row(row: Row) -> HoldRow:
-    """The typed form of a stored row."""
-    return HoldRow(
-        tenant=Tenant(text(row, "tenant")),
-        id=text(row, "id"),
-        pseudonym=text(row, "pseudonym"),
-        reason=text(row, "reason"),
-        placed_by=text(row, "placed_by"),
-        placed_at=integer(row, "placed_at"),
-        asked_by=text_or_none(row, "asked_by"),
-        asked_at=integer_or_none(row, "asked_at"),
-        asked_key=text_or_none(row, "asked_key_sha256"),
-        released_by=text_or_none(row, "released_by"),
-        released_at=integer_or_none(row, "released_at"),
-        released_key=text_or_none(row, "released_key_sha256"),
-        last_seq=integer(row, "last_seq"),
-    )
+hold_of_row = RowReader(HoldRow, asked_key="asked_key_sha256", released_key="released_key_sha256")
+"""The typed form of a stored row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

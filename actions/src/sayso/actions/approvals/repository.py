@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import cast
 
 import orjson
 
@@ -20,9 +18,9 @@ from sayso.audit.meaning import SaidColumns, settle
 from sayso.errors import Code, RefusedError
 from sayso.frozen import replace
 from sayso.ids import Tenant
-from sayso.json import JsonValue
 from sayso.money import Money
-from sayso.store.base import Reader, Row, SqlValue, Transaction, integer, integer_or_none, text
+from sayso.store.base import Reader, SqlValue, Transaction, text
+from sayso.store.rows import RowReader
 
 
 class ApprovalStatus(StrEnum):
@@ -101,27 +99,13 @@ APPROVAL_COLUMNS: SaidColumns[ApprovalRow] = SaidColumns(
 compare from its action as it begins, and the surfaces are told whenever it is written."""
 
 
-@as_stored("approval")
-def read_approval(row: Row) -> ApprovalRow:
-    """The typed form of a stored row."""
-    return ApprovalRow(
-        tenant=Tenant(text(row, "tenant")),
-        id=text(row, "id"),
-        action_id=text(row, "action_id"),
-        revision=integer(row, "revision"),
-        status=ApprovalStatus(text(row, "status")),
-        digest=text(row, "digest"),
-        card=Card.from_json(cast("Mapping[str, JsonValue]", orjson.loads(text(row, "view")))),
-        roles=tuple(cast("list[str]", orjson.loads(text(row, "roles")))),
-        requester=text(row, "requester"),
-        expires_at=integer(row, "expires_at"),
-        created_at=integer(row, "created_at"),
-        updated_at=integer(row, "updated_at"),
-        last_seq=integer(row, "last_seq"),
-        reminded_seq=integer_or_none(row, "reminded_seq"),
-        escalated_seq=integer_or_none(row, "escalated_seq"),
-        erased_seq=integer_or_none(row, "erased_seq"),
-    )
+read_approval = as_stored("approval")(
+    RowReader(ApprovalRow, card=lambda row: Card.from_json(orjson.loads(text(row, "view"))))
+)
+"""The typed form of a stored row."""
+
+
+_read_vote = RowReader(Vote)
 
 
 def get_approval(reader: Reader, tenant: Tenant, approval_id: str) -> ApprovalRow:
@@ -153,14 +137,14 @@ def action_of(reader: Reader, approval: ApprovalRow) -> ActionRow:
 
 def votes_of(reader: Reader, approval: ApprovalRow) -> list[Vote]:
     """All votes on an approval, oldest first, of every revision."""
-    return _read_votes(
-        reader.all("approval.votes", tenant=approval.tenant, approval_id=approval.id)
-    )
+    rows = reader.all("approval.votes", tenant=approval.tenant, approval_id=approval.id)
+    return [_read_vote(row) for row in rows]
 
 
 def votes_about(reader: Reader, row: ActionRow) -> list[Vote]:
     """The same for the approval of an action, if people were ever asked."""
-    return _read_votes(reader.all("approval.votes_of_action", tenant=row.tenant, action_id=row.id))
+    rows = reader.all("approval.votes_of_action", tenant=row.tenant, action_id=row.id)
+    return [_read_vote(one) for one in rows]
 
 
 def approvers_named(reader: Reader, row: ActionRow) -> list[str]:
@@ -171,19 +155,6 @@ def approvers_named(reader: Reader, row: ActionRow) -> list[str]:
         vote.person
         for vote in votes_about(reader, row)
         if vote.revision == row.revision and vote.decision == DecisionChoice.APPROVE
-    ]
-
-
-def _read_votes(rows: Sequence[Row]) -> list[Vote]:
-    return [
-        Vote(
-            person=text(row, "person"),
-            decision=text(row, "decision"),
-            revision=integer(row, "revision"),
-            via=text(row, "via"),
-            at=integer(row, "at"),
-        )
-        for row in rows
     ]
 
 

@@ -22,8 +22,8 @@ from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
 from sayso.audit.release import Word, word_about
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant, to_micros
-from sayso.store.base import Reader, Row, Transaction, integer, integer_or_none, text
-from sayso.store.base import text_or_none as maybe
+from sayso.store.base import Reader, Transaction
+from sayso.store.rows import RowReader
 
 EVERY_TENANT = Tenant("*")
 """The tenant of a stop of all of them."""
@@ -127,25 +127,8 @@ class StopRow:
         return self.scope.value if self.scope in _WITHOUT_TARGET else f"{self.scope} {self.target}"
 
 
-def read_stop(row: Row) -> StopRow:
-    """The typed form of a stored row."""
-    return StopRow(
-        tenant=Tenant(text(row, "tenant")),
-        id=text(row, "id"),
-        home=Tenant(text(row, "home")),
-        scope=StopScope(text(row, "scope")),
-        target=text(row, "target"),
-        reason=text(row, "reason"),
-        engaged_by=text(row, "engaged_by"),
-        engaged_at=integer(row, "engaged_at"),
-        asked_by=maybe(row, "asked_by"),
-        asked_at=integer_or_none(row, "asked_at"),
-        asked_key=maybe(row, "asked_key"),
-        released_by=maybe(row, "released_by"),
-        released_at=integer_or_none(row, "released_at"),
-        released_key=maybe(row, "released_key"),
-        last_seq=integer(row, "last_seq"),
-    )
+read_stop = RowReader(StopRow)
+"""The typed form of a stored row."""
 
 
 def get_stop(reader: Reader, tenant: Tenant, stop_id: str) -> StopRow:

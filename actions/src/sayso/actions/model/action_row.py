@@ -23,7 +23,8 @@ from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant
 from sayso.json import JsonValue
 from sayso.money import Money
-from sayso.store.base import Reader, Row, SqlValue, integer, integer_or_none, text, text_or_none
+from sayso.store.base import Reader, Row, SqlValue, text
+from sayso.store.rows import RowReader, made_from
 
 LOWEST, NORMAL, WAITED_FOR, HIGHEST = 0, 5, 7, 9
 """From `WAITED_FOR` on somebody waits for the outcome: a chat, or whoever called `propose` and
@@ -193,50 +194,9 @@ def requesters_of(reader: Reader, row: ActionRow) -> set[str]:
     return found
 
 
-@as_stored("action")
-def read_action(row: Row) -> ActionRow:
-    """The typed form of a stored row."""
-    snapshot = text_or_none(row, "snapshot")
-    judgement = text_or_none(row, "judgement")
-    error = text_or_none(row, "error")
-    receipt = text_or_none(row, "receipt")
-    return ActionRow(
-        tenant=Tenant(text(row, "tenant")),
-        id=text(row, "id"),
-        idempotency_key=text(row, "idempotency_key"),
-        fingerprint=text(row, "fingerprint"),
-        requester=text(row, "requester"),
-        request_id=text_or_none(row, "request_id"),
-        step=text_or_none(row, "step"),
-        after=tuple(cast("list[str]", orjson.loads(text(row, "after")))),
-        name=text(row, "name"),
-        subject=Subject(id=text(row, "subject_id"), assurance=Assurance(text(row, "assurance"))),
-        args=cast("dict[str, JsonValue]", orjson.loads(text(row, "args"))),
-        reason_ref=text_or_none(row, "reason_ref"),
-        planner=text(row, "planner"),
-        status=Status(text(row, "status")),
-        revision=integer(row, "revision"),
-        snapshot=None if snapshot is None else _read_snapshot(snapshot),
-        judgement=None if judgement is None else _read_judgement(judgement),
-        error=None if error is None else cast("dict[str, str]", orjson.loads(error)),
-        receipt=None if receipt is None else _read_receipt(receipt),
-        call_key=text_or_none(row, "call_key"),
-        call_key_until=integer_or_none(row, "call_key_until"),
-        called_at=integer_or_none(row, "called_at"),
-        fence=integer(row, "fence"),
-        attempts=integer(row, "attempts"),
-        due_at=integer_or_none(row, "due_at"),
-        traceparent=text_or_none(row, "traceparent"),
-        created_at=integer(row, "created_at"),
-        updated_at=integer(row, "updated_at"),
-        last_seq=integer(row, "last_seq"),
-        on_failure=OnFailure(text(row, "on_failure")),
-        undoes=text_or_none(row, "undoes"),
-        blocked_by=text_or_none(row, "held_by"),
-        priority=integer(row, "priority"),
-        erased_seq=integer_or_none(row, "erased_seq"),
-        raw=row,
-    )
+def read_subject(row: Row) -> Subject:
+    """The customer of a row, as they were known when it was written."""
+    return Subject(id=text(row, "subject_id"), assurance=Assurance(text(row, "assurance")))
 
 
 def _read_snapshot(stored: str) -> Snapshot:
@@ -286,6 +246,21 @@ def _read_receipt(stored: str) -> Receipt:
         finality=Finality(value.get("finality", Finality.FINAL)),
         read_again=value.get("read_again", False),
     )
+
+
+read_action = as_stored("action")(
+    RowReader(
+        ActionRow,
+        subject=read_subject,
+        args=made_from("args", orjson.loads),
+        snapshot=made_from("snapshot", _read_snapshot),
+        judgement=made_from("judgement", _read_judgement),
+        receipt=made_from("receipt", _read_receipt),
+        blocked_by="held_by",
+        raw=lambda row: row,
+    )
+)
+"""The typed form of a stored row."""
 
 
 def snapshot_text(snapshot: Snapshot) -> str:

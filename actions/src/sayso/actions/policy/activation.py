@@ -23,8 +23,8 @@ from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
 from sayso.audit.log import AuditLog
 from sayso.errors import Code, IntegrityError, RefusedError
 from sayso.ids import Clock, IdSource, Tenant, to_micros
-from sayso.store.base import Reader, Row, Store, Transaction, integer, integer_or_none, text
-from sayso.store.base import text_or_none as maybe
+from sayso.store.base import Reader, Store, Transaction, text
+from sayso.store.rows import RowReader
 
 _Done = TypeVar("_Done")
 MAX_NOTE_CHARS = 500
@@ -418,23 +418,8 @@ class Activations:
             raise
 
 
-def read_change(row: Row) -> Change:
-    """The typed form of a stored row."""
-    return Change(
-        id=text(row, "id"),
-        home=Tenant(text(row, "home")),
-        sha256=text(row, "sha256"),
-        parent=integer(row, "parent"),
-        direction=cast("Direction", text(row, "direction")),
-        asked_by=text(row, "asked_by"),
-        asked_at=integer(row, "asked_at"),
-        via=text(row, "via"),
-        note=text(row, "note"),
-        ended=maybe(row, "ended"),
-        ended_at=integer_or_none(row, "ended_at"),
-        ended_by=maybe(row, "ended_by"),
-        last_seq=integer(row, "last_seq"),
-    )
+read_change = RowReader(Change)
+"""The typed form of a stored row."""
 
 
 def get_change(reader: Reader, change_id: str) -> tuple[Change, PolicyDocument]:

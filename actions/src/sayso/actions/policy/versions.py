@@ -16,7 +16,8 @@ from sayso.audit.entry import Actor, Entry, EntryKind, Json
 from sayso.audit.log import AuditLog
 from sayso.errors import Code, IntegrityError, RefusedError
 from sayso.ids import Tenant
-from sayso.store.base import Reader, Row, Transaction, integer, integer_or_none, text, text_or_none
+from sayso.store.base import Reader, Transaction, integer, text
+from sayso.store.rows import RowReader
 
 Direction = Literal["first", "same", "looser", "tighter"]
 """What a change does to who may do what without whom; what cannot be decided is `looser`."""
@@ -52,21 +53,8 @@ class Version:
     last_seq: int
 
 
-def read_version(row: Row) -> Version:
-    """The typed form of a stored row."""
-    return Version(
-        number=integer(row, "number"),
-        home=Tenant(text(row, "home")),
-        sha256=text(row, "sha256"),
-        parent=integer_or_none(row, "parent"),
-        direction=cast("Direction", text(row, "direction")),
-        activated_by=text(row, "activated_by"),
-        asked_by=text_or_none(row, "asked_by"),
-        via=text(row, "via"),
-        note=text(row, "note"),
-        activated_at=integer(row, "activated_at"),
-        last_seq=integer(row, "last_seq"),
-    )
+read_version = RowReader(Version)
+"""The typed form of a stored row."""
 
 
 def get_version(reader: Reader, number: int) -> tuple[Version, PolicyDocument]:
