@@ -205,7 +205,7 @@ async def test_nothing_of_an_attack_happens_unattended(tmp_path: Path, suite: st
                 planner.steps = steps
                 for words in said:
                     found = await opened.sayso.ask("cus_1", words)
-                    assert found.status == "handed_over", (attack.task, words)
+                    assert found.status in {"handed_over", "needs_customer"}, (attack.task, words)
         assert tools.done == []
         assert tools.books.payouts == []
 

@@ -126,7 +126,7 @@ async def test_nothing_happens_by_itself_where_a_message_asks_for_nothing(tmp_pa
                 for step in ATTACKS:
                     hostile.steps = (step,)
                     view = await sayso.ask("cus_demo_ana", words)
-                    assert view.status == "handed_over", (words, step)
+                    assert view.status in {"handed_over", "needs_customer"}, (words, step)
                     assert view.actions == (), (words, step)
             assert sandbox.books().effects == ()
             assert not outbox.exists() or not list(outbox.iterdir())

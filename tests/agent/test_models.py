@@ -531,7 +531,7 @@ def test_every_variant_names_each_variable_once() -> None:
 async def test_what_the_provider_had_kept_is_recorded_and_costs_what_it_costs() -> None:
     """Tokens read from the provider's cache are told apart and priced apart."""
     reply = AIMessage(
-        json.dumps(answer()),
+        json.dumps(GOOD),
         usage_metadata={
             "input_tokens": 1_000,
             "output_tokens": 100,

@@ -252,10 +252,10 @@ async def test_a_later_step_waits_for_the_earlier_one_and_fails_with_it(tmp_path
         args={"order": "order#1", "amount": {"amount_minor": 1000, "currency": "USD"}},
         after=("s1",),
     )
-    words = "refund $100.00, and then $10.00"
+    words = "refund $90.00 and $10.00"
     async with open_shop(tmp_path, planner=Scripted(plan(refund(9_000), second))) as opened:
         stock(opened)
-        view = await opened.sayso.ask("cus_1", words.replace("$100.00", "$90.00"))
+        view = await opened.sayso.ask("cus_1", words)
         assert [action.status for action in view.actions] == [
             "pending_approval",
             "pending_approval",
@@ -317,7 +317,7 @@ class OvertakenPlanner(Scripted):
 async def test_the_plan_of_a_run_that_was_overtaken_adds_nothing(tmp_path: Path) -> None:
     """A model answers after the lease, and with other steps than it gave who took over."""
     late = plan(refund(1000), refund(2000, step="s2"))
-    planner = OvertakenPlanner(late, plan(refund(2000)))
+    planner = OvertakenPlanner(late, plan(refund(3000)))
     async with open_shop(tmp_path, planner=planner) as opened:
         stock(opened)
         view = await opened.sayso.ask("cus_1", "$10.00 and $20.00 back please", wait_s=0)

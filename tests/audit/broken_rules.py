@@ -164,6 +164,43 @@ def _a_yes_to_nothing(log: RuledLog) -> None:
     log.say(EntryKind.REQUEST_PLANNED, ENGINE, plan, request="req_8", subject=SUBJECT)
 
 
+ON_A_YES = "model:one@yes"
+
+
+def _shown_by_nothing(log: RuledLog, planner: str = ON_A_YES) -> None:
+    """A plan that no words show, restated and confirmed; its step is proposed by that planner."""
+    log.say(EntryKind.REQUEST_ASKED, BOT, {}, request="req_8", subject=SUBJECT)
+    question: dict[str, Json] = {"question": 1, "slot": "confirm", "asked": DIGEST, "plan": OTHER}
+    log.say(EntryKind.REQUEST_QUESTIONED, ENGINE, question, request="req_8", subject=SUBJECT)
+    said: dict[str, Json] = {"question": 1, "picked": True, "asked": DIGEST}
+    log.say(EntryKind.REQUEST_CONTINUED, BOT, said, request="req_8", subject=SUBJECT)
+    step: dict[str, Json] = {"planner": planner, "step": "s1", "after": []}
+    log.act(EntryKind.ACTION_PROPOSED, "planned", BOT, step, request="req_8", digest=None)
+    plan: dict[str, Json] = {
+        "planner": ON_A_YES,
+        "steps": ["s1 shop.refund"],
+        "confirmed": True,
+        "plan": OTHER,
+    }
+    log.say(EntryKind.REQUEST_PLANNED, ENGINE, plan, request="req_8", subject=SUBJECT)
+
+
+def _alone_on_a_yes(log: RuledLog) -> None:
+    _shown_by_nothing(log)
+    log.allowed("act_1", planner=ON_A_YES)
+
+
+def _alone_under_another_name(log: RuledLog) -> None:
+    _shown_by_nothing(log, planner="playbook:refund")
+    log.allowed("act_1", planner="playbook:refund")
+
+
+def _on_a_yes_unsaid(log: RuledLog) -> None:
+    log.say(EntryKind.REQUEST_ASKED, BOT, {}, request="req_8", subject=SUBJECT)
+    plan: dict[str, Json] = {"planner": ON_A_YES, "steps": ["s1 shop.refund"], "confirmed": False}
+    log.say(EntryKind.REQUEST_PLANNED, ENGINE, plan, request="req_8", subject=SUBJECT)
+
+
 def _proposed_by_the_agent(log: RuledLog) -> None:
     drafted(log)
     agent = Actor(kind=ActorKind.SERVICE, id="maria")
@@ -452,12 +489,13 @@ BROKEN: Mapping[Check, tuple[Step, ...]] = {
         _policy_confirmed("dora", sha256=OTHER),
         _policy_confirmed("dora", asked_by="noor"),
     ),
-    Check.RULE_APPROVED: (_without_a_yes,),
+    Check.RULE_APPROVED: (_without_a_yes, _alone_on_a_yes, _alone_under_another_name),
     Check.RULE_BOUND: (
         _another_question_answered,
         _another_plan_than_was_restated,
         _a_yes_that_nobody_said,
         _a_yes_to_nothing,
+        _on_a_yes_unsaid,
         _about_something_else,
         _escalated_to_another,
         _proposed(draft=OTHER),

@@ -274,6 +274,13 @@ PROMISES: dict[str, Promise] = {
     "agent:not-asked-for": Promise(
         "Whoever planned: a step that is not found in the customer's own words is a person's.",
     ),
+    "agent:on-a-yes": Promise(
+        "A plan that no words of the customer's show is restated to them, needs their yes and then "
+        "a person's, whatever the policy allows; card and log say which of the two it was."
+    ),
+    "agent:models-after-playbooks": Promise(
+        "A model is asked where playbooks have no plan, before the customer is asked anything."
+    ),
     "agent:own-texts": Promise(
         "What goes out under the team's name is the playbook's text, whatever a model wrote."
     ),

@@ -54,8 +54,11 @@ WORDS = (
     "The mugs came broken. Please refund $129.00 of my order. "
     "I want a gift of $10.00. Send me a letter."
 )
-HALF = "The mugs came broken. Please refund $129.00 of my order. I read $10.00 somewhere."
-"""Asks for the refund, and for neither the gift nor the letter that the planner adds."""
+HALF = (
+    "The mugs came broken. Please refund $129.00 of my order. Do not send me a letter. "
+    "I read $10.00 somewhere."
+)
+"""Asks for the refund, not for the gift, and against the letter that the planner adds."""
 CUSTOMERS = 12
 """Each with an order of their own, so that one refund does not change what another one shows."""
 LETTER = "Dear Ben,\n\nwe are sorry. Your money is on its way.\n\nThe shop"

@@ -1,10 +1,15 @@
-"""Planners in a row: what costs nothing first, then models, then a person."""
+"""Planners in a row: a plan of the playbooks, then models, then the playbooks' question.
+
+What words show is planned without a model. Where the words leave something open a model may know
+what is meant; only where none plans is the customer asked.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from sayso.actions.model.definition import Action
 from sayso.actions.model.plan import Handoff, Plan
@@ -18,7 +23,7 @@ LONGEST_S = 15.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannerChain:
-    """The first plan or question wins; if there is none, all reasons are handed over.
+    """The first plan wins, else the first question; else all reasons are handed over.
 
     Attributes:
         planners: at least one; playbooks come first, since they cost nothing.
@@ -46,7 +51,7 @@ class PlannerChain:
             RetryableError: `model_failed`, when a planner of another kind gave no answer and no
                 other one planned.
         """
-        refusals: list[Handoff] = []
+        others: list[Question | Handoff] = []
         failed: RetryableError | None = None
         deadline = asyncio.get_running_loop().time() + LONGEST_S
         within = replace(asking, deadline=min(deadline, asking.deadline or deadline))
@@ -56,16 +61,18 @@ class PlannerChain:
             except RetryableError as error:
                 failed = error
                 continue
-            if not isinstance(answer, Handoff):
-                return replace(
-                    answer,
-                    tokens=answer.tokens + sum(one.tokens for one in refusals),
-                    cost_micro_usd=answer.cost_micro_usd
-                    + sum(one.cost_micro_usd for one in refusals),
-                )
-            refusals.append(answer)
+            if isinstance(answer, Plan):
+                return _with_costs(answer, others)
+            others.append(answer)
+        question = next((one for one in others if isinstance(one, Question)), None)
+        if question is not None:
+            return _with_costs(question, [one for one in others if one is not question])
         if failed is not None:
             raise failed
+        return self._handed_over([one for one in others if isinstance(one, Handoff)])
+
+    def _handed_over(self, refusals: Sequence[Handoff]) -> Handoff:
+        """All reasons in one."""
         codes = [one.code for one in refusals if one.code is not Code.NOT_UNDERSTOOD]
         return Handoff(
             reason="; ".join(f"{one.planner}: {one.reason}" for one in refusals),
@@ -75,6 +82,18 @@ class PlannerChain:
             code=codes[-1] if codes else Code.NOT_UNDERSTOOD,
             notes=refusals[-1].notes if refusals else {},
         )
+
+
+_Answer = TypeVar("_Answer", Plan, Question)
+
+
+def _with_costs(answer: _Answer, others: Sequence[Question | Handoff]) -> _Answer:
+    """The answer with what the others took as well."""
+    return replace(
+        answer,
+        tokens=answer.tokens + sum(one.tokens for one in others),
+        cost_micro_usd=answer.cost_micro_usd + sum(one.cost_micro_usd for one in others),
+    )
 
 
 async def plan_for(

@@ -12,7 +12,7 @@ and its sealed turns, so there is no saved state that somebody could write, and 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -24,10 +24,10 @@ from langgraph.types import Command
 
 from sayso.actions.model.definition import Assurance
 from sayso.actions.model.plan import Handoff, Plan
-from sayso.agent.base import MAX_QUESTIONS, Message, Question
+from sayso.agent.base import MAX_QUESTIONS, Handles, Message, Question
 from sayso.agent.chain import plan_for
 from sayso.agent.grounding import ground_plan
-from sayso.agent.intent import find_unasked, with_own_texts
+from sayso.agent.intent import Unasked, find_unasked, with_own_values
 from sayso.agent.question import (
     YES,
     confirm_plan,
@@ -175,7 +175,7 @@ async def _validate(state: RunState, runtime: _Runtime) -> Command[Any]:
     stored = state.get("plan")
     assert stored is not None, "only a plan is validated"
     handles = await context.known()
-    plan = with_own_texts(plan_from_json(stored), context.knowledge)
+    plan = with_own_values(plan_from_json(stored), context.knowledge)
     grounded = ground_plan(
         plan,
         messages=context.messages,
@@ -189,21 +189,20 @@ async def _validate(state: RunState, runtime: _Runtime) -> Command[Any]:
             return _to_person(context, "no plan passed the checks: " + "; ".join(problems))
         return Command(goto="plan", update={"problems": problems, "plan": None})
     unasked = find_unasked(plan, context.messages, handles, context.knowledge)
+    if any(one.against for one in unasked) or (unasked and context.asked >= MAX_QUESTIONS):
+        return _not_asked_for(context, grounded, handles, unasked)
     if unasked:
-        steps = ", ".join(f"`{one.action}` ({one.why})" for one in unasked)
-        why = {one.step: f"not found in the customer's own words: {one.why}" for one in unasked}
-        context.draft = context.drafted(grounded, handles, why)
-        return _to_person(
-            context, f"not found in the customer's own words: {steps}", Code.NOT_ASKED_FOR
-        )
+        # INVARIANT: from here on it needs their yes and then a person's, whatever a policy allows.
+        grounded = grounded.on_a_yes()
     if context.given_up:
         why = {step.id: _NOT_SHOWN for step in grounded.steps}
         context.draft = context.drafted(grounded, handles, why)
         return _to_person(context, _NOT_SHOWN, Code.NOT_VERIFIED)
     if await _has_to_show(context, {step.action for step in grounded.steps}):
         return Command(goto="verify")
-    update: RunState = {"plan": plan_json(grounded), "problems": []}
-    if not _must_confirm(grounded, context.confirm):
+    planner = grounded.planner
+    update: RunState = {"plan": plan_json(grounded), "planner": planner, "problems": []}
+    if not (grounded.rests_on_a_yes or _must_confirm(grounded, context.confirm)):
         return Command(goto="submit", update=update)
     if context.asked >= MAX_QUESTIONS:
         why = {step.id: "the customer has not said yes to it" for step in grounded.steps}
@@ -211,6 +210,18 @@ async def _validate(state: RunState, runtime: _Runtime) -> Command[Any]:
         return _to_person(context, f"{MAX_QUESTIONS} questions were asked already")
     question = confirm_plan(grounded, grounded.steps[0].action)
     return Command(goto="question", update={**update, "question": _stored(question, context)})
+
+
+def _not_asked_for(
+    context: RunContext, plan: Plan, handles: Handles, unasked: Sequence[Unasked]
+) -> Command[Any]:
+    """A person takes it, with the plan that the customer's words say something else than."""
+    steps = ", ".join(f"`{one.action}` ({one.why})" for one in unasked)
+    why = {one.step: f"not found in the customer's own words: {one.why}" for one in unasked}
+    context.draft = context.drafted(plan, handles, why)
+    return _to_person(
+        context, f"not found in the customer's own words: {steps}", Code.NOT_ASKED_FOR
+    )
 
 
 def _must_confirm(plan: Plan, confirm: ConfirmWhen) -> bool:

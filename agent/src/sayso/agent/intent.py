@@ -1,69 +1,83 @@
 """Whether somebody asked for it: each step of a plan is looked for in the customer's own words.
 
 INVARIANT: this check does not depend on the planner. Whoever planned, and whatever it was told, a
-step whose act, object, amount or time is not found in what the customer wrote (or in an offer that
-they accepted) is done by nobody but a person.
+step whose act, object, amount, time or reason is not found in what the customer wrote (or in an
+offer that they accepted) is done by nobody but a person. Where the words merely do not show it, it
+is restated first; where they say something else, it is not.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
 from sayso.actions.model.plan import Plan, Step
 from sayso.agent.base import Handles, Message
+from sayso.agent.understanding.acts import Mood
 from sayso.agent.understanding.base import HandOverError, UnclearError
 from sayso.agent.understanding.dialogue import follow
 from sayso.agent.understanding.drafts import ActDraft
+from sayso.agent.understanding.fill_amount import fill_amounts, major
 from sayso.agent.understanding.fill_object import fill_object
 from sayso.agent.understanding.lexicon import Knowledge
-from sayso.agent.understanding.objection import objection, too_long
-from sayso.agent.understanding.playbook import Playbook, slot_of
+from sayso.agent.understanding.objection import objections, too_long
+from sayso.agent.understanding.playbook import ChoiceSlot, Playbook, StepTemplate, slot_of
 from sayso.agent.understanding.records import Things
 from sayso.agent.understanding.state import ConversationState
+from sayso.json import JsonValue
+from sayso.money import Money
 
-_STATE = re.compile(r"[a-z0-9_.-]*")
-
-
-def with_own_texts(plan: Plan, knowledge: Knowledge) -> Plan:
-    """The plan with the texts that its playbooks write, whatever a planner wrote in their place.
-
-    INVARIANT: what goes out under the team's name is a text of the team's, with its slots filled.
-    """
-    return replace(plan, steps=tuple(_with_own_text(step, knowledge) for step in plan.steps))
-
-
-def _with_own_text(step: Step, knowledge: Knowledge) -> Step:
-    book = knowledge.playbook_for(step.action)
-    if book is None:
-        return step
-    template = next(one for one in book.steps if one.action == step.action)
-    texts = {name: value for name, value in template.args.items() if _is_own_text(value)}
-    return replace(step, args={**step.args, **texts}) if texts else step
-
-
-def _is_own_text(value: object) -> bool:
-    """What a playbook writes for people to read: no state such as `period_end`, and no slot."""
-    return isinstance(value, str) and slot_of(value) is None and not _STATE.fullmatch(value)
-
-
-def _is_text(value: object) -> bool:
-    """Words rather than a name or a handle."""
-    return isinstance(value, str) and len(value.split()) > 1
+_DENIED = {Mood.DECLINED, Mood.CONDITIONAL, Mood.OTHERS, Mood.HESITANT}
+_PAYEE = frozenset(
+    "account bank bank_account card customer destination iban on_behalf_of payee recipient "
+    "send_to to wallet".split()
+)
+"""Arguments of these names say where something goes, which no customer's words can move."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unasked:
-    """A step that nobody asked for.
+    """A step that is not found in the customer's words.
 
     Attributes:
         why: what of it is not found, in words for the person who takes over.
+        against: the words say something else, so that it is not even restated to them.
     """
 
     step: str
     action: str
     why: str
+    against: bool = False
+
+
+def with_own_values(plan: Plan, knowledge: Knowledge) -> Plan:
+    """The plan with what its playbooks fix, whatever a planner wrote in its place.
+
+    INVARIANT: what goes out under the team's name is a text of the team's, with its slots filled;
+    and what it is filed under is the team's, too.
+    """
+    return replace(plan, steps=tuple(_with_own_values(step, knowledge) for step in plan.steps))
+
+
+def _with_own_values(step: Step, knowledge: Knowledge) -> Step:
+    fixed = [_fixed(template) for _, template in _templates(step.action, knowledge)]
+    if not fixed or any(_has(step.args, one) for one in fixed):
+        return step
+    return replace(step, args={**step.args, **fixed[0]})
+
+
+def _templates(action: str, knowledge: Knowledge) -> Iterator[tuple[Playbook, StepTemplate]]:
+    for book in knowledge.playbooks:
+        yield from ((book, template) for template in book.steps if template.action == action)
+
+
+def _fixed(template: StepTemplate) -> dict[str, JsonValue]:
+    return {name: value for name, value in template.args.items() if slot_of(value) is None}
+
+
+def _has(args: Mapping[str, JsonValue], fixed: Mapping[str, JsonValue]) -> bool:
+    return all(args.get(name) == value for name, value in fixed.items())
 
 
 def find_unasked(
@@ -80,126 +94,195 @@ def find_unasked(
         return [Unasked(step=step.id, action=step.action, why=letter) for step in plan.steps]
     things = Things.of(handles.records, knowledge)
     state = follow(messages, things, knowledge)
-    against = objection(state, knowledge)
     found: list[Unasked] = []
     for step in plan.steps:
-        why = against or _why_not(step, state, knowledge, things)
-        if why is not None:
-            found.append(Unasked(step=step.id, action=step.action, why=why))
+        faults = list(_faults(step, plan, state, knowledge, things))
+        if faults:
+            worst = next((one for one in faults if one.against), faults[0])
+            found.append(
+                Unasked(step=step.id, action=step.action, why=worst.why, against=worst.against)
+            )
     return found
 
 
-def _why_not(
-    step: Step, state: ConversationState, knowledge: Knowledge, things: Things
-) -> str | None:
-    """What of a step nobody asked for; None when all of it is found."""
-    reasons: list[str] = []
-    for book in knowledge.playbooks:
-        for template in book.steps:
-            if template.action != step.action:
-                continue
-            free = [n for n, v in step.args.items() if n not in template.args and _is_text(v)]
-            for draft in state.open:
-                if draft.act == book.name and free:
-                    reasons.append(f"nobody but the planner wrote its `{free[0]}`")
-                elif draft.act == book.name:
-                    args = {
-                        slot: step.args.get(name)
-                        for name, value in template.args.items()
-                        if (slot := slot_of(value)) is not None
-                    }
-                    why = _differs(args, draft, book, state, things)
-                    if why is None:
-                        return None
-                    reasons.append(why)
-    return reasons[0] if reasons else "nobody asked for it"
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    why: str
+    against: bool = False
 
 
-def _differs(
-    args: Mapping[str, object],
+def _faults(
+    step: Step, plan: Plan, state: ConversationState, knowledge: Knowledge, things: Things
+) -> Iterator[_Fault]:
+    """What of a step nobody asked for; nothing when all of it is found."""
+    templates = list(_templates(step.action, knowledge))
+    acts = {book.name for book, _ in templates}
+    if state.reading is None:
+        yield _Fault("the customer has not written anything", against=True)
+        return
+    for one in objections(state, knowledge):
+        if one.act is None or one.act in acts:
+            yield _Fault(one.why, one.against)
+    moods = {cue.mood for cue in state.cues if cue.act in acts}
+    if Mood.ASKED not in moods and moods & _DENIED:
+        yield _Fault(f"it is {min(moods & _DENIED).value}, and not asked for", against=True)
+    yield from _free_values(step, [template for _, template in templates])
+    compared = [
+        list(_differences(step, draft, book, template, state, things, _amounts(plan, template)))
+        for book, template in templates
+        for draft in state.open
+        if draft.act == book.name
+    ]
+    if not compared:
+        yield _Fault("nobody asked for it")
+    elif all(compared):
+        yield from min(compared, key=lambda faults: any(one.against for one in faults))
+
+
+def _amounts(plan: Plan, template: StepTemplate) -> list[JsonValue]:
+    """What the steps of a plan that do the same give as an amount."""
+    values = [
+        step.args.get(name)
+        for step in plan.steps
+        if step.action == template.action
+        for name, _ in _slots(template)
+    ]
+    return [value for value in values if isinstance(value, Mapping)]
+
+
+def _free_values(step: Step, templates: Sequence[StepTemplate]) -> Iterator[_Fault]:
+    """Values that no playbook has a place for, so that no words can have filled them."""
+    for name, value in step.args.items():
+        if value is None or any(name in template.args for template in templates):
+            continue
+        if name in _PAYEE:
+            yield _Fault(f"nobody but the planner says `{name}`", against=True)
+        elif templates:
+            yield _Fault(f"nobody but the planner wrote its `{name}`")
+
+
+def _differences(
+    step: Step,
+    draft: ActDraft,
+    book: Playbook,
+    template: StepTemplate,
+    state: ConversationState,
+    things: Things,
+    beside: Sequence[JsonValue],
+) -> Iterator[_Fault]:
+    """Which arguments are others than what is said about them; only the step's own slots count."""
+    args = {slot: step.args.get(name) for name, slot in _slots(template)}
+    for name, value in _fixed(template).items():
+        if step.args.get(name, value) != value:
+            yield _Fault(f"`{name}` is fixed by the playbook", against=True)
+    yield from _other_object(args, draft, book, state, things)
+    yield from _other_amount(args, draft, book, things, beside)
+    for name, slot in book.choice_slots():
+        if name in args:
+            yield from _other_choice(name, args[name], slot, draft)
+    for name, _ in book.number_slots():
+        said = tuple(dict.fromkeys(draft.numbers.get(name, ())))
+        if name in args and said != (args[name],):
+            yield _Fault(f"`{name}` is another one than what is asked for", against=bool(said))
+
+
+def _slots(template: StepTemplate) -> Iterator[tuple[str, str]]:
+    for name, value in template.args.items():
+        if (slot := slot_of(value)) is not None:
+            yield name, slot
+
+
+def _other_object(
+    args: Mapping[str, JsonValue],
     draft: ActDraft,
     book: Playbook,
     state: ConversationState,
     things: Things,
-) -> str | None:
-    """Which argument is another one than what is said about it; only the step's own slots count."""
+) -> Iterator[_Fault]:
     if book.object_slot is not None and book.object_slot[0] in args:
         name, slot = book.object_slot
-        said = next(
-            (
-                f
-                for f in (draft.object, draft.around, state.topic.get(slot.kind))
-                if f and f.handles
-            ),
-            None,
-        )
-        if said is not None and args.get(name) not in said.handles:
-            return "another object than the one that is named"
-        strange = _strange(draft, book, state, things)
-        if strange is not None:
-            return strange
-        usable = [thing.handle for thing in things.usable(slot)]
-        if said is None and args.get(name) not in usable:
-            return "an object that is not named"
+        said = (draft.object, draft.around, state.topic.get(slot.kind))
+        named = next((one for one in said if one and one.handles), None)
+        if named is not None and args[name] not in named.handles:
+            yield _Fault("another object than the one that is named", against=True)
+        try:
+            meant = {thing.handle for thing in fill_object(draft, book, state, things)}
+        except HandOverError as reason:
+            yield _Fault(str(reason))
+        except UnclearError as unclear:
+            # NOTE: a number that is none of theirs is no matter of words that nobody knows.
+            yield _Fault(unclear.why, against="(number)" in unclear.why)
+        else:
+            if args[name] not in meant and named is None:
+                yield _Fault("an object that is not named")
     for name, more in book.more_object_slots:
-        known = set(draft.choices.get(name, ())) or {thing.handle for thing in things.usable(more)}
-        if args.get(name) is not None and args[name] not in known:
-            return "another object than the one that is named"
-    if book.money_slot is not None and book.money_slot[0] in args:
-        name, money = book.money_slot
-        amount = draft.amount
-        part = bool(amount.tokens or amount.shares or amount.part or amount.except_)
-        if (
-            money.of is not None
-            and part
-            and args.get(name) is None
-            and not _is_whole(draft, things)
-        ):
-            return "all of it, where a part is asked for"
-        if money.of is not None and not part and not _is_all(args, name, book, things):
-            return "an amount that is not named"
-    for name, slot_ in book.choice_slots():
-        values = draft.choices.get(name, ())
-        chosen = args.get(name) or slot_.default
-        if name in args and values and chosen not in values:
-            return f"`{name}` is another one than what is asked for"
-    return None
+        known = set(draft.choices.get(name, ()))
+        usable = {thing.handle for thing in things.usable(more)}
+        if args.get(name) is not None and args[name] not in (known or usable):
+            yield _Fault("another object than the one that is named", against=bool(known))
+        elif args.get(name) is not None and not known and len(usable) > 1:
+            yield _Fault("an object that is not named")
 
 
-def _strange(
-    draft: ActDraft, book: Playbook, state: ConversationState, things: Things
-) -> str | None:
-    """What the words say of the object that fits none of theirs; not whether it is the only one."""
+def _other_amount(
+    args: Mapping[str, JsonValue],
+    draft: ActDraft,
+    book: Playbook,
+    things: Things,
+    beside: Sequence[JsonValue],
+) -> Iterator[_Fault]:
+    """How much, by the very rules by which a playbook fills it.
+
+    Args:
+        beside: the amounts of all steps for this act; several may be asked for at once.
+    """
+    if book.money_slot is None or book.money_slot[0] not in args:
+        return
+    given = args[book.money_slot[0]]
+    handle = None if book.object_slot is None else args.get(book.object_slot[0])
+    chosen = [thing for thing in things.all if thing.handle == handle]
+    if book.object_slot is not None and not chosen:
+        return
+    several = [thing for thing in things.all if thing.handle in draft.object.handles]
+    if len(several) > 1 and chosen[0] in several:
+        chosen = [chosen[0], *(thing for thing in several if thing != chosen[0])]
     try:
-        fill_object(draft, book, state, things)
+        said = fill_amounts(draft, book, chosen, things)[0]
     except HandOverError as reason:
-        return str(reason)
+        yield _Fault(str(reason), against=True)
+        return
     except UnclearError as unclear:
-        return None if unclear.open else unclear.why
-    return None
+        if given is None and (draft.amount.part or unclear.choices):
+            yield _Fault("all of it, where a part is asked for", against=True)
+        elif not _are_all([choice.value for choice in unclear.choices], beside):
+            yield _Fault(unclear.why)
+        return
+    left = chosen[0].money("left") if chosen else None
+    wanted = said or left
+    if wanted is not None and given is not None and given != wanted.to_json():
+        yield _Fault("an amount that is not named", against=True)
+    elif given is None and said is not None and said != left:
+        yield _Fault("all of it, where a part is asked for", against=True)
 
 
-def _is_all(args: Mapping[str, object], name: str, book: Playbook, things: Things) -> bool:
-    """Whether no amount is given, or the one that is left of the object."""
-    value = args.get(name)
-    if value is None or book.object_slot is None:
-        return value is None
-    handle = args.get(book.object_slot[0])
-    known = [t.money(fact) for t in things.all if t.handle == handle for fact in ("left", "amount")]
-    return any(money is not None and money.to_json() == value for money in known)
-
-
-def _is_whole(draft: ActDraft, things: Things) -> bool:
-    """Whether the amounts that are named are all of something they have."""
-    known = {
-        money
-        for thing in things.all
-        for fact in ("amount", "left")
-        if (money := thing.money(fact)) is not None
-    }
-    if draft.amount.shares or draft.amount.except_ or not draft.amount.tokens:
-        return False
-    return all(
-        any(token.as_money(money.currency) == money for money in known)
-        for token in draft.amount.tokens
+def _are_all(named: Sequence[str], given: Sequence[JsonValue]) -> bool:
+    """Whether the steps give every amount that is named, each by itself or all as one."""
+    amounts = [Money.from_json(one) for one in given]
+    total = sum(map(Decimal, named))
+    return sorted(named) == sorted(map(major, amounts)) or (
+        len(amounts) == 1 and len(named) > 1 and Decimal(major(amounts[0])) == total
     )
+
+
+def _other_choice(
+    name: str, given: JsonValue, slot: ChoiceSlot, draft: ActDraft
+) -> Iterator[_Fault]:
+    """One of a few words, such as a time: where nothing is said it is the mild one."""
+    said = draft.choices.get(name, ())
+    chosen = given or slot.default
+    if said and chosen not in said:
+        yield _Fault(f"`{name}` is another one than what is asked for", against=True)
+    elif not said and slot.default is not None and chosen != slot.default:
+        yield _Fault(f"`{name}` was not asked for", against=True)
+    elif len(said) > 1 or (not said and slot.default is None):
+        yield _Fault(f"`{name}` is not clear")

@@ -20,6 +20,7 @@ from sayso.actions.model.definition import Action
 from sayso.actions.model.plan import Handoff, Plan
 from sayso.agent.base import Asking, Handles, Message
 from sayso.agent.grounding import ground_plan
+from sayso.agent.intent import find_unasked, with_own_values
 from sayso.agent.model_calls import Calls, ModelAnswer, ModelSettings, most_tokens
 from sayso.agent.prompts import Prompt, Prompts
 from sayso.agent.prompts.answer import AnswerForm, UnreadableAnswerError
@@ -261,7 +262,12 @@ class ModelPlanner:
             actions=form.actions,
             knowledge=self.knowledge,
         )
-        return plan if isinstance(grounded, Plan) else grounded.text
+        if not isinstance(grounded, Plan):
+            return grounded.text
+        own = with_own_values(plan, self.knowledge)
+        unasked = find_unasked(own, messages, handles, self.knowledge)
+        against = [one for one in unasked if one.against]
+        return "\n".join(f"- step {one.step}: {one.why}" for one in against) or plan
 
 
 def _objects(handles: Handles) -> str:

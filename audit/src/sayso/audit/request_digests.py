@@ -15,11 +15,20 @@ import orjson
 NONCE = "nonce"
 """Drawn for each question, so that nobody finds an amount or an order by its digest."""
 
+ON_A_YES = "@yes"
+"""Ends a planner's name where the customer's own words do not show its plan: it rests on their yes
+to what was restated, and on a person's."""
+
 _QUESTION, _PLAN = b"sayso/question/v1\0", b"sayso/plan/v1\0"
 _OF_A_PLAN = ("planner", "certain", "notes", "on_failure", "steps", NONCE)
 
 Stored: TypeAlias = "Mapping[str, object]"
 """A question or a plan as its row has it: JSON, with its nonce."""
+
+
+def rests_on_a_yes(planner: str) -> bool:
+    """Whether what that planner planned is shown by no words of the customer's."""
+    return planner.endswith(ON_A_YES)
 
 
 def question_digest(question: Stored) -> str:

@@ -36,6 +36,7 @@ from sayso.actions.model.snapshot import Resolved
 from sayso.actions.model.status import Status
 from sayso.actions.policy.calendar import Calendar
 from sayso.audit.log import AuditLog
+from sayso.audit.request_digests import ON_A_YES
 from sayso.errors import Code, IntegrityError
 from sayso.ids import Tenant, from_micros
 from sayso.money import Money
@@ -200,7 +201,7 @@ class LimitReservations:
             case Of.APPROVER:
                 return about.approver
             case Of.AGENT:
-                return row.planner
+                return row.planner.removesuffix(ON_A_YES)
             case Of.TENANT:
                 return row.tenant
             case Of.CONNECTOR:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from sayso.audit.request_digests import ON_A_YES, rests_on_a_yes
 from sayso.errors import Code, RefusedError
 from sayso.json import JsonValue
 
@@ -92,6 +93,19 @@ class Plan:
                         Code.INVALID_INPUT, f"step `{step.id[:40]}` waits for no earlier step"
                     )
             seen.add(step.id)
+
+    @property
+    def rests_on_a_yes(self) -> bool:
+        """Whether no words of the customer's show it: they and a person have to say yes to it."""
+        return rests_on_a_yes(self.planner)
+
+    def on_a_yes(self) -> Plan:
+        """The same plan as one that no words of the customer's show.
+
+        INVARIANT: it is said in the planner's name, which stands with each step, on each card and
+        in each entry, and is bound with the plan.
+        """
+        return self if self.rests_on_a_yes else replace(self, planner=self.planner + ON_A_YES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from sayso.actions.customers.link import LinkEnd
 from sayso.actions.customers.verified import Verified
 from sayso.actions.model.definition import Action, Assurance, Subject
 from sayso.actions.model.snapshot import Resolved
+from sayso.audit.request_digests import rests_on_a_yes
 from sayso.ids import to_micros
 
 VERIFIED_ONLY = "sayso.verified-only"
@@ -88,6 +89,11 @@ class PolicyQuestion:
     planner: str
     at: datetime
     undoes: bool = False
+
+    @property
+    def rests_on_a_yes(self) -> bool:
+        """Whether no words of the customer's show it, so that a person has to agree as well."""
+        return rests_on_a_yes(self.planner) and not self.undoes
 
     @property
     def verified(self) -> Verified | None:

@@ -14,6 +14,7 @@ from sayso.actions.policy.base import HISTORY_DAYS, History, Judgement
 from sayso.actions.policy.signs import Signs
 from sayso.actions.policy.why import Why
 from sayso.audit.entry import Json
+from sayso.audit.request_digests import rests_on_a_yes
 from sayso.ids import rfc3339
 from sayso.json import JsonValue
 from sayso.money import Money
@@ -243,7 +244,7 @@ def build_card(
         salt=salt,
         reason=why.reason,
         needed=why.needed,
-        unusual=(*_weakly_known(resolved), *signs.unusual),
+        unusual=(*_weakly_known(resolved), *_on_a_yes(planner), *signs.unusual),
         quiet=signs.quiet,
         earlier=earlier,
     )
@@ -252,6 +253,13 @@ def build_card(
 def _weakly_known(resolved: Resolved) -> tuple[str, ...]:
     words = weakly_known_by(resolved.reached, resolved.verified)
     return () if words is None else (f"Known to be this customer's by {words}",)
+
+
+def _on_a_yes(planner: str) -> tuple[str, ...]:
+    """How it came to be planned, where the words do not show it: the quote says something else."""
+    if not rests_on_a_yes(planner):
+        return ()
+    return ("Not shown by the customer's own words; they said yes to it as it was restated",)
 
 
 def _known_by(resolved: Resolved) -> tuple[tuple[str, str], ...]:

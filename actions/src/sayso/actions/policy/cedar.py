@@ -46,6 +46,8 @@ OWN_OBJECTS_ONLY = "sayso.own-objects-only"
 """This guard and `VERIFIED_ONLY` no text can lift."""
 LINKED_WITH_A_PERSON = "sayso.linked-with-a-person"
 """Nor this one: it asks where the others refuse."""
+NOT_IN_THEIR_WORDS = "sayso.not-in-their-words"
+"""Nor this one, likewise: of what a planner planned, and the customer's words do not show."""
 
 DEFAULT_ROLES = ("support_manager", "finance")
 """The roles that the default policy names, the least first."""
@@ -208,21 +210,26 @@ class CedarPolicy:
         asked = self._ready(question)
         if isinstance(asked, Judgement):
             return asked
-        also = (*also, *self._by_weak_link(question))
+        also = (*also, *self._demands(question))
         if also:
             return self._judged(asked, also)
         return self._guessed(asked) or self._judged(asked)
 
-    def _by_weak_link(self, question: PolicyQuestion) -> tuple[Demand, ...]:
-        """A person has to agree to what rests on a proof that is too weak to go by itself.
+    def _demands(self, question: PolicyQuestion) -> tuple[Demand, ...]:
+        """A person has to agree to what rests on too little to go by itself.
 
-        INVARIANT: whatever a rule allows, since who wrote is not known well enough.
+        INVARIANT: whatever a rule allows, since who wrote is not known well enough, or since their
+        words do not show what is to be done.
         """
+        anybody, found = frozenset(self._roles), list[Demand]()
         words = weakly_known_by(question.resolved.reached, question.verified)
-        if words is None or question.action.effect is Effect.MESSAGE:
-            return ()
-        say = f"the account is known to be the customer's by {words}"
-        return (Demand(rule=LINKED_WITH_A_PERSON, say=say, by=frozenset(self._roles)),)
+        if words is not None and question.action.effect is not Effect.MESSAGE:
+            say = f"the account is known to be the customer's by {words}"
+            found.append(Demand(rule=LINKED_WITH_A_PERSON, say=say, by=anybody))
+        if question.rests_on_a_yes:
+            say = "the customer's own words do not show it; they said yes to it"
+            found.append(Demand(rule=NOT_IN_THEIR_WORDS, say=say, by=anybody))
+        return tuple(found)
 
     def _guessed(self, asked: _Asked) -> Judgement | None:
         """The judgement by one question to the engine; None where it does not confirm the guess."""
@@ -309,7 +316,7 @@ class CedarPolicy:
     def suppose(self, question: PolicyQuestion) -> Judgement:
         """See `Policy.suppose`: by the formulas, where they say everything."""
         mine = self.slice(question.action.name)
-        if mine is None or mine.guess is None or self._by_weak_link(question):
+        if mine is None or mine.guess is None or self._demands(question):
             return self.judge(question)
         values, missing, errors = mine.form.plain(question)
         asked = mine.lacking(missing) if missing else mine
@@ -341,7 +348,7 @@ class CedarPolicy:
         if asked.slice.action.always_ask and not held:
             return _judgement(asked, Outcome.DENY, (), lacks_a_person=True)
         union = frozenset(itertools.chain.from_iterable(held.values()))
-        also = (*also, *self._by_weak_link(question))
+        also = (*also, *self._demands(question))
         verdict = self._evaluate(asked, len(held), union)
         if verdict.errors:
             return _failed(asked.slice.version, verdict.errors)

@@ -25,6 +25,7 @@ from sayso.actions.policy.base import PolicyQuestion
 from sayso.actions.policy.calendar import WEEKDAYS, Calendar
 from sayso.actions.policy.cedarpy_adapter import Entities, Schema, parse_entities, parse_schema
 from sayso.audit.customer_codes import VerifiedBy
+from sayso.audit.request_digests import ON_A_YES
 from sayso.errors import Code, ConfigError
 from sayso.json import JsonValue
 from sayso.money import Money, exponent_of
@@ -281,7 +282,7 @@ class RequestForm:
         ours: dict[str, Given] = {
             "amount": _amount(self.action, amount, errors),
             "currency": currency,
-            "planner": question.planner,
+            "planner": question.planner.removesuffix(ON_A_YES),
             "plannedByModel": question.planner.startswith(MODEL),
             "undoes": question.undoes,
             "link": rests_on(question.resolved.reached),

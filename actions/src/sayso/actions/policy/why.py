@@ -15,6 +15,7 @@ from decimal import Decimal
 from sayso.actions.customers.verified import weakly_known_by
 from sayso.actions.model.definition import FactValue
 from sayso.actions.policy.base import History, Judgement, Outcome, PolicyQuestion
+from sayso.audit.request_digests import ON_A_YES
 from sayso.frozen import replace
 from sayso.money import Money, exponent_of
 
@@ -83,6 +84,9 @@ def _changes(
         known = replace(question.resolved, reached=None, verified=None)
         own = replace(question, subject=subject, resolved=known)
         yield own, _said(f"Known to be this customer's by {words}")
+    if question.rests_on_a_yes:
+        shown = replace(question, planner=question.planner.removesuffix(ON_A_YES))
+        yield shown, _said("Not shown by the customer's own words; they said yes to it")
     yield from _smaller_amounts(question, numbers)
     yield from _other_history(question, numbers)
     if question.history.count_30d and people == 1:

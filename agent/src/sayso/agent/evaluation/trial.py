@@ -14,7 +14,7 @@ from sayso.agent.base import Asking, Handles, Planner, Question
 from sayso.agent.chain import plan_for
 from sayso.agent.evaluation.cases import CaseStep, EvalCase
 from sayso.agent.grounding import ground_plan
-from sayso.agent.intent import find_unasked, with_own_texts
+from sayso.agent.intent import find_unasked, with_own_values
 from sayso.agent.understanding.lexicon import Knowledge
 from sayso.errors import RetryableError
 from sayso.json import JsonValue
@@ -82,7 +82,7 @@ async def try_case(
         outcome, why = "question", found.why
         choices = tuple(_id_of(choice.value, handles) for choice in found.choices)
     elif isinstance(found, Plan):
-        found = with_own_texts(found, knowledge)
+        found = with_own_values(found, knowledge)
         grounded = ground_plan(
             found, messages=messages, handles=handles, actions=actions, knowledge=knowledge
         )
@@ -91,7 +91,10 @@ async def try_case(
         else:
             unasked = find_unasked(found, messages, handles, knowledge)
             why = "; ".join(one.why for one in unasked)
-            outcome = "person" if unasked else "unattended" if found.certain else "restated"
+            if any(one.against for one in unasked):
+                outcome = "person"
+            else:
+                outcome = "unattended" if found.certain and not unasked else "restated"
             plan = grounded
             steps = tuple(sorted(_shown(step, handles) for step in grounded.steps))
             wanted = any(_is(grounded.steps, plan, handles) for plan in case.plans)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from sayso.agent.base import Message
 from sayso.agent.understanding.acts import OTHER, Cue, Mood
@@ -27,40 +28,57 @@ def too_long(messages: Sequence[Message]) -> str | None:
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class Objection:
+    """Something that speaks against acting.
+
+    Attributes:
+        act: the playbook that it is about; None for whatever is asked for.
+        against: words stand against it; else they merely do not show what is wanted.
+    """
+
+    why: str
+    act: str | None = None
+    against: bool = True
+
+
 def objection(state: ConversationState, knowledge: Knowledge) -> str | None:
     """Why a person has to take it, in words; None when nothing speaks against acting."""
-    reading = state.reading
+    found = next(objections(state, knowledge), None)
+    return None if found is None else found.why
+
+
+def objections(state: ConversationState, knowledge: Knowledge) -> Iterator[Objection]:
+    """All that speaks against acting on the newest message."""
+    reading, cues = state.reading, state.cues
     if reading is None:
-        return "the customer has not written anything"
-    return next(_objections(state, reading, state.cues, knowledge), None)
-
-
-def _objections(
-    state: ConversationState, reading: Reading, cues: Sequence[Cue], knowledge: Knowledge
-) -> Iterator[str]:
+        yield Objection("the customer has not written anything")
+        return
     if reading.has("threat"):
-        yield "it speaks of a dispute, an injury or a threat"
+        yield Objection("it speaks of a dispute, an injury or a threat")
     if reading.has("payee"):
-        yield "it speaks of another account or payee"
+        yield Objection("it speaks of another account or payee")
     if any(cue.act == OTHER and cue.mood is Mood.ASKED for cue in cues):
-        yield "it asks for something that no playbook is for"
+        yield Objection("it asks for something that no playbook is for", against=False)
     if any(_beside(reading, cue, cues) for cue in cues):
-        yield "the sentence speaks of something else that may be wished for"
+        why = "the sentence speaks of something else that may be wished for"
+        yield Objection(why, against=False)
     if len(cues) > MOST_CUES:
-        yield "it speaks of too many things at once"
+        yield Objection("it speaks of too many things at once", against=False)
     if state.declined:
-        yield "the customer takes it back, or wants to think about it"
+        backs_out = reading.has("taken_back", "keep", "hesitation")
+        yield Objection("the customer takes it back, or wants to think about it", against=backs_out)
     asked = [cue.start for cue in cues if cue.mood is Mood.ASKED]
     taken = ["taken_back"]
     if all(draft.amount.silent for draft in state.open):
         taken.append("keep")  # beside a part of the price it is no taking back
     if any(tag.start > max(asked, default=-1) for tag in reading.found(*taken)):
-        yield "the customer may take it back"
+        yield Objection("the customer may take it back")
     for draft in state.open:
         mine = [cue for cue in cues if cue.act == draft.act]
         yield from _against(draft, mine, reading, knowledge)
     if not state.open:
-        yield "nothing is asked for that a playbook is for"
+        yield Objection("nothing is asked for that a playbook is for", against=False)
 
 
 def _beside(reading: Reading, cue: Cue, cues: Sequence[Cue]) -> bool:
@@ -77,15 +95,15 @@ def _beside(reading: Reading, cue: Cue, cues: Sequence[Cue]) -> bool:
 
 def _against(
     draft: ActDraft, mine: Sequence[Cue], reading: Reading, knowledge: Knowledge
-) -> Iterator[str]:
+) -> Iterator[Objection]:
     """What speaks against one act, in the clauses that speak of it."""
     for cue in mine:
         if cue.mood in _AGAINST:
-            yield f"`{draft.act}` is also {cue.mood.value}"
+            yield Objection(f"`{draft.act}` is also {cue.mood.value}", draft.act)
         accounts = reading.found("account", within=cue.clause)
         strange = any(stranger_beside(reading, tag, cue.clause) for tag in accounts)
         if strange or strange_payee(reading, cue.clause):
-            yield "it speaks of another account or payee"
+            yield Objection("it speaks of another account or payee", draft.act)
         changing = ["changes", "authority"]
         if knowledge.playbook(draft.act).object_slot is not None:
             changing.append("extras")
@@ -97,4 +115,5 @@ def _against(
             if reading.has("negation", within=cue.clause):
                 changing.remove("date")  # `now, not in four days`
         if cue.mood is Mood.ASKED and (dated or reading.has(*changing, within=cue.clause)):
-            yield "something in the sentence changes what is asked for"
+            why = "something in the sentence changes what is asked for"
+            yield Objection(why, draft.act, against=False)

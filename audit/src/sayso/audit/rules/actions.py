@@ -10,6 +10,7 @@ from sayso.audit.authority.credentials import DECIDE
 from sayso.audit.customer_links import LINKS
 from sayso.audit.event import Event, texts_of
 from sayso.audit.fields import Fields, object_in, text_or_none
+from sayso.audit.request_digests import rests_on_a_yes
 from sayso.audit.rules.people import deciding_fault
 from sayso.audit.rules.quorum import covers
 from sayso.audit.rules.replayed import ActionLife, ReplayedState
@@ -151,6 +152,20 @@ def check_intent(replayed: ReplayedState, event: Event, findings: Findings) -> N
         _check_yes(replayed, event, life, findings)
 
 
+def check_shown(replayed: ReplayedState, event: Event, findings: Findings) -> None:
+    """Whether people were asked about what no words of the customer's show."""
+    life, judged = life_of(replayed, event), judgement_in(event)
+    if life is None or judged is None or life.undoes or event.top("status") != "approved":
+        return
+    named = life.planner or event.text("planner") or ""
+    unshown = rests_on_a_yes(named) or (
+        bool(life.step) and life.step in replayed.requests.of(life.request).on_a_yes
+    )
+    if unshown and text_or_none(judged, "outcome") == "allow":
+        message = f"{_named(event)} went by the customer's yes alone, which no words of theirs show"
+        findings.add(Check.RULE_APPROVED, Damage.RULE_BROKEN, message, event.seq)
+
+
 def _check_yes(replayed: ReplayedState, event: Event, life: ActionLife, findings: Findings) -> None:
     """Whether the yes that a call rests on still counts at that moment."""
     if life.approval_status != "approved" or event.top("approval") != life.approval:
@@ -237,8 +252,10 @@ def _begin(replayed: ReplayedState, event: Event, life: ActionLife) -> None:
     life.name = event.top("name") or ""
     life.subject = event.top("subject") or ""
     life.undoes = event.text("undoes") or ""
+    life.planner, life.step = event.text("planner") or "", event.text("step") or ""
     life.requesters = [event.by]
     request = event.top("request")
+    life.request = request or ""
     if request is not None and (asker := replayed.requests.of(request).requester):
         life.requesters.append(asker)
 

@@ -68,7 +68,8 @@ def _action(*rules: Rule) -> JudgedBy:
     """An entry that moves an action."""
     moves = (
         *(actions.check_transition, actions.check_judgement, limits.check_limits),
-        *(links.check_reach, links.check_alone, codes.check_known, canaries.check_is_none, *rules),
+        *(links.check_reach, links.check_alone, codes.check_known, canaries.check_is_none),
+        *(actions.check_shown, *rules),
     )
     return JudgedBy(moves, _move)
 
@@ -105,7 +106,8 @@ REGISTRY: Mapping[EntryKind, JudgedBy | Free] = MappingProxyType(
             (requests.check_asked_before, requests.check_answered), requests.follow
         ),
         EntryKind.REQUEST_PLANNED: JudgedBy(
-            (requests.check_asked_before, requests.check_restated), requests.follow
+            (requests.check_asked_before, requests.check_restated, requests.check_on_a_yes),
+            requests.follow,
         ),
         EntryKind.REQUEST_HANDED_OVER: _REQUEST,
         EntryKind.REQUEST_PROPOSED: JudgedBy(

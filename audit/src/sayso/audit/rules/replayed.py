@@ -50,6 +50,7 @@ class ActionLife(_Life):
         currency, minor: how much the judgement that counts is about; None for no money.
         uses: what it uses of limits; see `sayso.audit.rules.limits`.
         links: ids of those between who wrote and whom it is for.
+        planner: who planned it. request, step: for what, and what its plan calls it.
     """
 
     status: str = START
@@ -75,6 +76,9 @@ class ActionLife(_Life):
     minor: int | None = None
     uses: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     links: list[str] = field(default_factory=list[str])
+    planner: str = ""
+    request: str = ""
+    step: str = ""
 
     def counted(self, roles: frozenset[str]) -> frozenset[str]:
         """The roles that somebody's word counts for, who holds these."""
@@ -92,6 +96,7 @@ class RequestLife(_Life):
         draft: the digest of what was left to people last, and nobody has proposed; else empty.
         asked: the digest of the question that was asked last; empty where none was told.
         restated: of the plan that this question restates. answered: whether it was answered.
+        on_a_yes: the steps that no words of the customer's show.
         steps: the actions planned for it that said what they use of limits.
         unsigned: what people have agreed to of it without a passkey.
         assurance: how surely the caller knew who wrote; empty where an older log does not say.
@@ -108,6 +113,7 @@ class RequestLife(_Life):
     asked: str = ""
     restated: str = ""
     answered: bool = False
+    on_a_yes: list[str] = field(default_factory=list[str])
     steps: list[str] = field(default_factory=list[str])
     unsigned: Unsigned = field(default_factory=dict[str, "list[str | int]"])
 

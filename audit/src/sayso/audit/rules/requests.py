@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from sayso.audit.authority.credentials import DECIDE
 from sayso.audit.event import Event
+from sayso.audit.request_digests import rests_on_a_yes
 from sayso.audit.rules.people import deciding_fault
 from sayso.audit.rules.replayed import ReplayedState
 from sayso.audit.verifier.verification import Check, Damage, Findings
@@ -71,6 +72,16 @@ def check_restated(replayed: ReplayedState, event: Event, findings: Findings) ->
         findings.add(Check.RULE_BOUND, Damage.RULE_BROKEN, message, event.seq)
 
 
+def check_on_a_yes(replayed: ReplayedState, event: Event, findings: Findings) -> None:
+    """Whether the customer has said yes to a plan that none of their words show."""
+    request = event.top("request")
+    if request is None or not rests_on_a_yes(event.text("planner") or ""):
+        return
+    if event.data.get("confirmed") is not True:
+        message = f"the plan of the request `{request[:64]}` rests on a yes that nobody said"
+        findings.add(Check.RULE_BOUND, Damage.RULE_BROKEN, message, event.seq)
+
+
 def follow(replayed: ReplayedState, event: Event) -> None:
     """Take in what is drafted from here on: nothing, unless the entry says so."""
     request = event.top("request")
@@ -80,4 +91,6 @@ def follow(replayed: ReplayedState, event: Event) -> None:
         life.draft = (event.text("draft") or "") if drafts else ""
         if event.kind == "request.questioned":
             life.asked, life.restated = event.text("asked") or "", event.text("plan") or ""
+        if event.kind == "request.planned" and rests_on_a_yes(event.text("planner") or ""):
+            life.on_a_yes += [step.partition(" ")[0] for step in event.texts("steps")]
         life.answered = event.kind == "request.continued"
