@@ -9,15 +9,18 @@ import gc
 import os
 import sys
 from collections.abc import Generator
+from functools import cache
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from since import changed_since, is_touched, touched
 from support.machine import keep_bytecode, keep_files_in_memory
 from support.postgres import fresh_database, shared_server
 from support.postgres_server import PostgresServer
 from support.shop_workspace import STORE_URLS
 from support.soundness import begin, excuse, watch
+from tree import ROOT
 
 # NOTE: `bench` is not in the wheel, and its tests import it. At the end of the path, so that
 # `sayso` stays the installed one.
@@ -27,6 +30,24 @@ sys.path.append(str(Path(__file__).resolve().parent.parent))
 settings.register_profile("here", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "here")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--since main`: the tests of what differs from there, and of all that stands above it."""
+    parser.addoption("--since", metavar="REVISION", help="only what a change since then can break")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Whether a file of tests is left out; with `--since` alone."""
+    revision = config.getoption("--since")
+    if revision is None or collection_path.suffix != ".py":
+        return None
+    return not is_touched(collection_path.relative_to(ROOT).as_posix(), *_touched(revision)) or None
+
+
+@cache
+def _touched(revision: str) -> tuple[int, frozenset[str]]:
+    return touched(changed_since(revision))
 
 
 def pytest_configure(config: pytest.Config) -> None:
