@@ -64,6 +64,7 @@ def test_a_region_is_kept_by_the_store_and_every_connector(
 NO_ADDRESS = {
     "store.url": "a database, which is no web address; a password in it is refused",
     "console.url": "what links begin with; its pattern takes `https://HOST` alone",
+    "customers.url": "likewise",
     "identity.issuer": "a name that a token has to say; nothing connects to it",
 }
 _LIKE_AN_ADDRESS = re.compile(

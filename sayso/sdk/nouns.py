@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from sayso.sdk.resources.accounts import AccountResource
     from sayso.sdk.resources.analysis import AnalysisResource
     from sayso.sdk.resources.canaries import CanaryResource
+    from sayso.sdk.resources.confirmations import ConfirmationResource
     from sayso.sdk.resources.customers import CustomerResource
     from sayso.sdk.resources.evaluations import EvaluationResource
     from sayso.sdk.resources.events import EventResource
@@ -244,6 +245,13 @@ class Nouns:
         from sayso.sdk.inbound.resource import InboundResource
 
         return InboundResource(self.container, self._workspace)
+
+    @property
+    def confirmations(self) -> ConfirmationResource:
+        """The pages behind the links in customers' mails."""
+        from sayso.sdk.resources.confirmations import ConfirmationResource
+
+        return ConfirmationResource(self.container)
 
     @property
     def people(self) -> People:

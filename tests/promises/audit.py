@@ -66,6 +66,11 @@ PROMISES: dict[str, Promise] = {
         "conversation, for the time that you set, and nobody else does.",
         "invariant 4",
     ),
+    "customers:step-up:link": Promise(
+        "Beside the code a link leads to a page with a button, which alone acts: what opens the "
+        "page changes nothing and uses no try, and a press counts once, as the code does.",
+        "invariant 4",
+    ),
     "customers:step-up:unseen": Promise(
         "A code stands in no row, entry, view, span, export or prompt, and neither does the answer "
         "that held it; what is said is the same whether or not there is such an account.",

@@ -24,6 +24,7 @@ ELSEWHERE = {
     "accounts": "of the console, which is asynchronous",
     "analysis": "by `sayso.run(sayso.wrapped.analysis.…)`",
     "check_ready": "for surfaces, which are asynchronous",
+    "confirmations": "for surfaces, which are asynchronous",
     "container": "the same",
     "evaluations": "by `sayso.run(sayso.wrapped.evaluations.…)`",
     "events": "by `follow`, and by `sayso.run(sayso.wrapped.events.…)`",

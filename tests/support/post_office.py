@@ -36,14 +36,21 @@ class PostOffice:
 
     async def code(self, place: int = -1) -> str:
         """The eight digits of a letter, once it is there."""
+        return (await self._found(r"[0-9]{4} [0-9]{4}", place)).replace(" ", "")
+
+    async def link(self, place: int = -1) -> str:
+        """The path of the link in it, likewise."""
+        return await self._found(r"(?<=https://help\.shop\.example)/confirm/\S+", place)
+
+    async def _found(self, pattern: str, place: int) -> str:
         await asyncio.sleep(0)
         for _ in range(100):
             if self.sent and (place < 0 or len(self.sent) > place):
                 break
             await asyncio.sleep(0)
-        found = re.search(r"[0-9]{4} [0-9]{4}", self.sent[place].text)
+        found = re.search(pattern, self.sent[place].text)
         assert found is not None
-        return found[0].replace(" ", "")
+        return found[0]
 
     async def resolve(self, action: Action, args: Args, subject: Subject) -> Resolved:
         raise NotImplementedError

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
+import httpx
 from support.post_office import PostOffice
 from support.shop_workspace import FOLLOWS, make_shop_workspace
 from support.trio import POLICY, Trio, make_trio
@@ -19,6 +21,7 @@ from sayso.json import JsonValue
 from sayso.money import Money
 from sayso.sdk.client import Sayso
 from sayso.sdk.views.rows import RequestView
+from sayso.surfaces.http.app import create_app
 from sayso.testing.clock import FakeClock
 
 WORDS = "Please refund $20.00 of payment p1"
@@ -41,6 +44,9 @@ args = { payment = "{payment}", amount = "{amount}" }
 
 [words.en]
 ask = ["refund*"]
+
+[words.de]
+ask = ["erstatt*"]
 """
 
 REPLY = """
@@ -131,6 +137,12 @@ class Counter:
         return await self.sayso.requests.answer(
             asked.id, words, question=asked.question.number, choice=choice
         )
+
+    @cached_property
+    def web(self) -> httpx.AsyncClient:
+        """A browser, or a program, that opens the workspace's pages."""
+        transport = httpx.ASGITransport(create_app(self.sayso))
+        return httpx.AsyncClient(transport=transport, base_url="https://help.shop.example")
 
     @property
     def paid(self) -> int:

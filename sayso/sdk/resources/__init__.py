@@ -7,5 +7,5 @@ what was done, `notes` what people say of both; `canaries` what tests whoever an
 and `authentication` who; `connections`, `accounts`, `prompts` and `evaluations` what it works with;
 `events`, `outbox` what surfaces tell; `processes` who lives; `figures`, `statistics` and `report`
 what it came to. `identity` says who the customer is, `customers` (with `customer_search`,
-`customer_rows` and `vouching`) which accounts they have.
+`customer_rows` and `vouching`) which accounts they have, `confirmations` the page behind a link.
 """

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from sayso.actions.customers.accounts import Accounts
 from sayso.actions.engine.proposals import Proposals
+from sayso.agent.code_links import CodeLinks
 from sayso.agent.customer_records import CustomerRecords
 from sayso.agent.phrases import DEFAULT_LANGUAGE
 from sayso.agent.requests import Requests
@@ -61,6 +62,8 @@ class AgentFloor:
         self._personal = personal
         self._keyring = keyring
         self._step_up: StepUp | None = None
+        customers = workspace.settings.customers
+        self.links = CodeLinks(keyring=keyring, url=customers.url, shop=customers.shop)
         self._workspace = workspace
         self._store = store
         self._requests = requests
@@ -154,6 +157,7 @@ class AgentFloor:
             clock=self._clock,
             entropy=secrets.token_bytes,
             quiet_days=self._workspace.settings.customers.address_quiet_days,
+            links=self.links,
         )
         return Runner(
             step_up=self._step_up,

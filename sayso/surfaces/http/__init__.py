@@ -7,6 +7,6 @@
 - before a call: `gate`; providers' webhooks: `inbound`; the policy: `policy`; yours: `webhooks`;
 - looking on: `events`, `operations`;
 - the log: `audit`, `repairs`, `exports`, `retention`, `upkeep`;
-- customers: `customers`, and what they may ask for: `privacy`;
+- customers: `customers`, what they may ask for, `privacy`, and the page that they open, `confirm`;
 - the OpenAPI document: `documents`, `examples`.
 """

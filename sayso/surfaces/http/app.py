@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 import sayso.surfaces.http.actions as actions
 import sayso.surfaces.http.approvals as approvals
 import sayso.surfaces.http.audit as audit
+import sayso.surfaces.http.confirm as confirm
 import sayso.surfaces.http.customers as customers
 import sayso.surfaces.http.events as events
 import sayso.surfaces.http.exports as exports
@@ -49,6 +50,7 @@ PARTS = (
     policy,
     webhooks,
     inbound,
+    confirm,
     privacy,
     retention,
     audit,

@@ -22,11 +22,12 @@ from sayso.text import plain
 
 logger = logging.getLogger("sayso.http")
 
+_POLICY = "Content-Security-Policy"
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    _POLICY: "default-src 'none'; frame-ancestors 'none'",
 }
 
 
@@ -141,7 +142,9 @@ class Edge:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                MutableHeaders(scope=message).update(_HEADERS)
+                headers = MutableHeaders(scope=message)
+                own = headers.get(_POLICY, _HEADERS[_POLICY])  # of a page, which is no JSON
+                headers.update({**_HEADERS, _POLICY: own})
             await send(message)
 
         try:

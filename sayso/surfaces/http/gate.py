@@ -1,8 +1,8 @@
 """What stands before every call: who calls too often waits, and nobody holds a place for nothing.
 
-Calls of tokens that are unknown are counted by address, and those of one token by the token. A
-token that opened something a moment ago is not held up by strangers who share its address, such as
-behind a proxy.
+Calls of tokens that are unknown are counted by address, as is each call of a page that anybody may
+open, and those of one token by the token. A token that opened something a moment ago is not held
+up by strangers who share its address, such as behind a proxy.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from sayso.agent.code_links import PATH
 from sayso.errors import CODES, Code
 
 _MOST_KEPT = 10_000
@@ -108,7 +109,8 @@ class Gate:
             await self._app(scope, receive, send)
             return
         token, address = _token_of(scope), _address_of(scope)
-        known = token in self._known
+        # A customer's page asks for no credential, so none of theirs lets anybody press faster.
+        known = token in self._known and not _is_open(scope)
         wait_s = self._tokens.wait_s(token) if known else self._strangers.wait_s(address)
         if wait_s or self._under_way >= self._gates.at_once:
             if not known and self._held < _MOST_HELD:
@@ -117,6 +119,9 @@ class Gate:
             return
         if known:
             self._tokens.take(token)
+        elif _is_open(scope):
+            self._strangers.take(address)
+            token = b""
         await self._serve(scope, receive, send, token, address)
 
     async def _hold(self, seconds: float) -> None:
@@ -198,6 +203,11 @@ def _token_of(scope: Scope) -> bytes:
     headers = dict(scope["headers"])
     shown = headers.get(b"authorization") or headers.get(b"cookie")
     return b"" if shown is None else hashlib.sha256(shown).digest()
+
+
+def _is_open(scope: Scope) -> bool:
+    """Whether anybody may call it, so that each call is counted by its address."""
+    return str(scope["path"]).startswith(f"{PATH}/")
 
 
 def _address_of(scope: Scope) -> bytes:

@@ -99,11 +99,12 @@ async def after_five(counter: Counter) -> int:
     code = await counter.post.code()
     told = await tries(counter, asked, *(_plus(code, one) for one in range(1, 6)))
     assert told.question is None
-    await _answered_late(counter, asked, code)
+    await answered_late(counter, asked, code)
     return 0
 
 
-async def _answered_late(counter: Counter, asked: RequestView, words: str) -> None:
+async def answered_late(counter: Counter, asked: RequestView, words: str) -> None:
+    """Answer a question that isn't there any more."""
     assert await _refusal(counter.answer(asked, words)) == "nothing_asked"
 
 
@@ -112,7 +113,7 @@ async def again_after_use(counter: Counter) -> int:
     asked = await counter.ask(thread=None)
     code = await counter.post.code()
     await counter.answer(asked, code)
-    await _answered_late(counter, asked, code)
+    await answered_late(counter, asked, code)
     await tries(counter, await counter.ask(), code)
     return 1
 
@@ -176,7 +177,7 @@ async def after_no_access(counter: Counter) -> int:
     asked = await counter.ask()
     code = await counter.post.code()
     await counter.answer(asked, choice="no_access")
-    await _answered_late(counter, asked, code)
+    await answered_late(counter, asked, code)
     return 0
 
 

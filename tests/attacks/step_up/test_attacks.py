@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 from attacks.step_up.attacks import ATTACKS
+from attacks.step_up.links import LINK_ATTACKS
+from attacks.step_up.test_links import URL
 from support.step_up import open_counter
+
+EVERY = {**ATTACKS, **LINK_ATTACKS}
 
 
 @pytest.mark.promise("customers:step-up")
@@ -14,8 +18,8 @@ from support.step_up import open_counter
 async def test_no_attack_takes_an_account_over(tmp_path: Path) -> None:
     """One after the other in one workspace, a day apart; money moves only where Ada asked."""
     taken: dict[str, str] = {}
-    async with open_counter(tmp_path) as counter:
-        for name, attack in ATTACKS.items():
+    async with open_counter(tmp_path, url=URL) as counter:
+        for name, attack in EVERY.items():
             before = counter.paid
             try:
                 asked_for = await attack(counter)
@@ -27,4 +31,4 @@ async def test_no_attack_takes_an_account_over(tmp_path: Path) -> None:
             counter.trio.pay.things["p1"].state = "open"
             counter.clock.advance(hours=25)
     assert taken == {}
-    assert len(ATTACKS) >= 60
+    assert len(EVERY) >= 85

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import orjson
 import pytest
+from attacks.step_up.links import press
+from attacks.step_up.test_links import URL
 from support.database_writer import overwrite
 from support.step_up import Counter, open_counter
 
@@ -30,9 +32,14 @@ def _seal(question: str) -> str:
     return str(orjson.loads(question)["challenge"]["seal"])
 
 
+def _link(question: str) -> str:
+    return str(orjson.loads(question)["challenge"]["link"])
+
+
 EDITS: dict[str, Edit] = {
     "tries_set_back": lambda mine, _: mine.replace('"tries":1', '"tries":-9'),
     "seal_of_another_question": lambda mine, other: mine.replace(_seal(mine), _seal(other)),
+    "link_of_another_question": lambda mine, other: mine.replace(_link(mine), _link(other)),
     "another_question": lambda _, other: other,
     "end_moved": lambda mine, _: re.sub(
         r'"until":(\d+)', lambda found: f'"until":{int(found[1]) * 2}', mine
@@ -50,9 +57,10 @@ EDITS: dict[str, Edit] = {
 @pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS.keys())
 async def test_a_changed_question_is_tampered(tmp_path: Path, edit: Edit) -> None:
     """Eve's own code, moved into the question that is asked of Ada; and what else could help."""
-    async with open_counter(tmp_path, verified=False) as counter:
+    async with open_counter(tmp_path, verified=False, url=URL) as counter:
         asked = await counter.ask("pay:cus_ada")
         asked = await counter.answer(asked, "00000000")
+        path = await counter.post.link()
         own = await counter.ask("pay:cus_eve")
         code = await counter.post.code()
         mine, other = await _question(counter, asked.id), await _question(counter, own.id)
@@ -64,6 +72,7 @@ async def test_a_changed_question_is_tampered(tmp_path: Path, edit: Edit) -> Non
         )
         with pytest.raises(IntegrityError):
             await counter.answer(asked, code)
+        assert await press(counter, path) == 410
     assert counter.paid == 0
 
 

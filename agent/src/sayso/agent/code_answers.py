@@ -116,20 +116,53 @@ class CodeAnswers:
         writer = self.personal.pseudonym(tx, row.tenant, row.subject.id, now)
         place = place_of(row, writer, str(stored[NONCE]))
         if code is not None and now < challenge.until and challenge.fits(self.keyring, place, code):
-            self._verify(tx, row, challenge, writer, now)
+            self._verify(tx, row, challenge, writer, now, VerifiedBy.CODE)
             return self._go_on(tx, move, row, answer, GIVEN)
-        if challenge.tries + 1 >= MOST_TRIES:
-            return self._go_on(tx, move, row, answer, GIVEN_UP)
-        return self._once_more(tx, move, row, stored, asked, answer, code is None)
+        return self._wrong(tx, move, row, stored, asked, answer, is_unread=code is None)
+
+    def take_link(
+        self,
+        tx: Transaction,
+        move: Moves,
+        row: RequestRow,
+        stored: JsonObject,
+        asked: AskedText | None,
+        answer: CodeAnswer,
+    ) -> bool:
+        """Whether somebody who pressed a link's button had the right one, in time.
+
+        The request goes on then; after another secret it asks once more, or is left to a person.
+
+        Args:
+            answer: its `content` is the link's secret. The others: as in `take`.
+        """
+        challenge = Challenge.read(stored["challenge"])
+        now = to_micros(self.clock.now())
+        if not challenge.link or now >= challenge.until:
+            return False
+        writer = self.personal.pseudonym(tx, row.tenant, row.subject.id, now)
+        place = place_of(row, writer, str(stored[NONCE]))
+        if challenge.fits_link(self.keyring, place, answer.content):
+            self._verify(tx, row, challenge, writer, now, VerifiedBy.LINK)
+            self._go_on(tx, move, row, answer, GIVEN)
+            return True
+        self._wrong(tx, move, row, stored, asked, answer)
+        return False
 
     def _verify(
-        self, tx: Transaction, row: RequestRow, challenge: Challenge, writer: str, now: int
+        self,
+        tx: Transaction,
+        row: RequestRow,
+        challenge: Challenge,
+        writer: str,
+        now: int,
+        by: VerifiedBy,
     ) -> None:
         """Have the log say that the accounts are the writer's, and tie those that are others."""
         until = now + self.verified_micros
         for name in challenge.accounts:
             told = ToldCode(request=row.id, account=name, written_as=writer, to=challenge.to)
-            self.log.append(tx, row.tenant, told.verified(SYSTEM, VerifiedBy.CODE, until))
+            self.log.append(tx, row.tenant, told.verified(SYSTEM, by, until))
             if name == writer:
                 continue
             known = tx.one("erasure.subject_named", tenant=row.tenant, pseudonym=name)
@@ -162,7 +195,7 @@ class CodeAnswers:
         assert moved is not None, "read in this very transaction"
         return moved
 
-    def _once_more(
+    def _wrong(
         self,
         tx: Transaction,
         move: Moves,
@@ -170,10 +203,13 @@ class CodeAnswers:
         stored: JsonObject,
         asked: AskedText | None,
         answer: CodeAnswer,
-        is_unread: bool,
+        *,
+        is_unread: bool = False,
     ) -> RequestRow:
-        """The same question with one try less."""
+        """The same question with one try less; a person's after the last one."""
         challenge = Challenge.read(stored["challenge"])
+        if challenge.tries + 1 >= MOST_TRIES:
+            return self._go_on(tx, move, row, answer, GIVEN_UP)
         fewer = replace(challenge, tries=challenge.tries + 1)
         number = stored["number"]
         assert isinstance(number, int)

@@ -30,7 +30,7 @@ MOST_AN_HOUR = 10
 """So often whoever writes from one account is asked for a code within an hour."""
 
 _DOTS = "•••"
-_DOMAIN = b"sayso/step-up/v1\0"
+_DOMAIN, _LINK_DOMAIN = b"sayso/step-up/v1\0", b"sayso/step-up-by-link/v1\0"
 _CODE = re.compile(
     r"(?<![0-9A-Za-z])(?<![0-9][ \u00a0-])(?<![0-9][ \u00a0-]{2})"
     r"[0-9](?:[ \u00a0-]{0,2}[0-9]){7}(?![ \u00a0-]{0,2}[0-9])(?![0-9A-Za-z])",
@@ -82,6 +82,7 @@ class Challenge:
         to: `email` or `phone`.
         seal: the keyed hash, in hex. until: microseconds since 1970.
         tries: how many answers in the request were wrong.
+        link: likewise of the secret in the link beside the code; empty where there is no link.
     """
 
     accounts: tuple[str, ...]
@@ -89,6 +90,7 @@ class Challenge:
     until: int
     tries: int
     seal: str = ""
+    link: str = ""
 
     def sealed(self, keyring: Keyring, place: Sequence[str], code: str) -> Challenge:
         """The same for a code.
@@ -96,14 +98,24 @@ class Challenge:
         Args:
             place: what it is for besides: request, writer, conversation, and the question's nonce.
         """
-        return replace(self, seal=keyring.seal_note(self._note(place, code)).hex())
+        return replace(self, seal=keyring.seal_note(self._note(_DOMAIN, place, code)).hex())
+
+    def linked(self, keyring: Keyring, place: Sequence[str], secret: str) -> Challenge:
+        """The same for a link, too; see `sealed`."""
+        return replace(self, link=keyring.seal_note(self._note(_LINK_DOMAIN, place, secret)).hex())
 
     def fits(self, keyring: Keyring, place: Sequence[str], code: str) -> bool:
         """Whether it is the code that was sent."""
-        return keyring.is_own_note(self._note(place, code), bytes.fromhex(self.seal))
+        return keyring.is_own_note(self._note(_DOMAIN, place, code), bytes.fromhex(self.seal))
 
-    def _note(self, place: Sequence[str], code: str) -> bytes:
-        return _DOMAIN + orjson.dumps([*place, self.accounts, self.to, self.until, code])
+    def fits_link(self, keyring: Keyring, place: Sequence[str], secret: str) -> bool:
+        """Whether it is the secret of the link that was sent."""
+        return keyring.is_own_note(
+            self._note(_LINK_DOMAIN, place, secret), bytes.fromhex(self.link)
+        )
+
+    def _note(self, domain: bytes, place: Sequence[str], code: str) -> bytes:
+        return domain + orjson.dumps([*place, self.accounts, self.to, self.until, code])
 
     def to_json(self) -> JsonObject:
         """As it stands in the question."""
@@ -113,6 +125,7 @@ class Challenge:
             "until": self.until,
             "tries": self.tries,
             "seal": self.seal,
+            **({"link": self.link} if self.link else {}),
         }
 
     @classmethod
@@ -125,6 +138,7 @@ class Challenge:
             until=cast("int", held["until"]),
             tries=cast("int", held["tries"]),
             seal=cast("str", held["seal"]),
+            link=cast("str", held.get("link", "")),
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import TypeVar, cast
 
 from sayso.actions.model.action_row import WAITED_FOR, check_priority, dumps
 from sayso.actions.model.attempt import SIGNED, signed_turn
@@ -46,6 +46,7 @@ from sayso.store.base import (
 )
 from sayso.telemetry import Telemetry
 
+T = TypeVar("T")
 AGENT = Actor(kind=ActorKind.AGENT, id="agent")
 
 
@@ -108,7 +109,7 @@ class Requests:
         """`keyring`: seals each row in its entry; `renew`: has the cards of a request made anew,
         once a person's question is answered; `codes`: reads answers to questions for codes.
         """
-        self._codes = codes
+        self.codes = codes
         self._renew = renew
         self._keyring = keyring
         self._store = store
@@ -331,8 +332,8 @@ class Requests:
             )
         asked = self.asked_text(tx, row)
         question = question_from_json(stored, () if asked is None else asked.labels)
-        named = self._asked(tx, row)
-        if stored.get("slot") == VERIFY and self._codes is not None:
+        named = self.checked_question(tx, row)
+        if stored.get("slot") == VERIFY and self.codes is not None:
             told: dict[str, Json] = {"question": cast("Json", number), CALLER_KEY: callers}
             answer = CodeAnswer(
                 content=reply.content,
@@ -340,7 +341,7 @@ class Requests:
                 requester=requester,
                 told={**told, "asked": named, **_names_signed(subject)},
             )
-            moved = self._codes.take(tx, self.move, row, stored, asked, answer)
+            moved = self.codes.take(tx, self.move, row, stored, asked, answer)
             self._keep_key(tx, moved, key, self._keyed(fingerprint))
             return moved
         picked = picked_choice(question, reply.choice, reply.content)
@@ -381,7 +382,7 @@ class Requests:
         self._keep_key(tx, moved, key, fingerprint)
         return moved
 
-    def _asked(self, reader: Reader, row: RequestRow) -> str:
+    def checked_question(self, reader: Reader, row: RequestRow) -> str:
         """The digest of the open question by the log; empty where an older Sayso has asked it.
 
         Raises:
@@ -436,7 +437,7 @@ class Requests:
         """What makes a draft's digest say nothing about it."""
         return self._ids.new("drf")
 
-    async def write(self, work: Callable[[Transaction], RequestRow]) -> RequestRow:
+    async def write(self, work: Callable[[Transaction], T]) -> T:
         """Run what moves a request in one transaction."""
         return await self._store.write(work)
 

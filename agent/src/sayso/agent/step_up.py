@@ -23,6 +23,7 @@ from sayso.actions.customers.verified import verified_in
 from sayso.actions.model.definition import MONEY, Action, Assurance, Effect, Subject
 from sayso.actions.model.ledger import SYSTEM
 from sayso.agent.base import Message
+from sayso.agent.code_links import CodeLink, CodeLinks, new_secret
 from sayso.agent.codes import (
     MOST_A_DAY,
     MOST_AN_HOUR,
@@ -113,6 +114,14 @@ class Need:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Secrets:
+    """What shows that somebody has read a message: its code, or the secret of its link."""
+
+    code: str = field(repr=False)
+    link: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Lack:
     """What is not shown yet: an account, if there is one, and where its customer is reached."""
 
@@ -132,6 +141,7 @@ class StepUp:
 
     Attributes:
         quiet_days: an address that changed within so many days gets no code.
+        links: makes the link beside a code.
         sending: what is on its way; it is awaited when the workspace is closed.
     """
 
@@ -144,6 +154,7 @@ class StepUp:
     clock: Clock
     entropy: Entropy
     quiet_days: int
+    links: CodeLinks
     sending: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
 
     @property
@@ -256,9 +267,9 @@ class StepUp:
         Raises:
             RetryableError: another worker has this request.
         """
-        code = new_code(self.entropy)
+        secrets = _Secrets(code=new_code(self.entropy), link=new_secret(self.entropy))
         sent: list[CodeMessage] = []
-        asked = await self.store.write(lambda tx: self._ask(tx, row, need, language, code, sent))
+        asked = await self.store.write(lambda tx: self._ask(tx, row, need, language, secrets, sent))
         for message in sent:
             task = asyncio.ensure_future(self._send(need.to, message))
             self.sending.add(task)
@@ -271,7 +282,7 @@ class StepUp:
         row: RequestRow,
         need: Need,
         language: str,
-        code: str,
+        secrets: _Secrets,
         sent: list[CodeMessage],
     ) -> bool:
         sent.clear()
@@ -290,14 +301,29 @@ class StepUp:
         until = now + CODE_MICROS
         bare = Challenge(accounts=tuple(names), to=need.to, until=until, tries=tries)
         # INVARIANT: what nobody was sent, nobody can guess.
-        secret = code if sends else self.entropy(32).hex()
-        challenge = bare.sealed(self.keyring, place_of(row, writer, nonce), secret)
+        kept = (
+            secrets
+            if sends
+            else _Secrets(code=self.entropy(32).hex(), link=new_secret(self.entropy))
+        )
+        place = place_of(row, writer, nonce)
+        challenge = bare.sealed(self.keyring, place, kept.code)
+        if self.links.url:
+            challenge = challenge.linked(self.keyring, place, kept.link)
         self._store(tx, replace(present, fence=row.fence), challenge, nonce, language, times, need)
         if sends:
             for name in names:
                 told = ToldCode(request=row.id, account=name, written_as=writer, to=need.to)
                 self.requests.append(tx, row.tenant, told.sent(SYSTEM, until))
-            sent.append(_message(need.recipient, code, language, row.id, nonce))
+            link = CodeLink(
+                tenant=row.tenant,
+                request=row.id,
+                number=FIRST_NUMBER + times,
+                until=until,
+                secret=secrets.link,
+            )
+            written = self.links.written(link, language) if self.links.url else ""
+            sent.append(_message(need.recipient, secrets.code, written, language, row.id, nonce))
         return True
 
     def _store(
@@ -367,12 +393,18 @@ def wanted(messages: Sequence[Message], knowledge: Knowledge) -> frozenset[str]:
     )
 
 
-def _message(recipient: str, code: str, language: str, request_id: str, nonce: str) -> CodeMessage:
+def _message(
+    recipient: str, code: str, link: str, language: str, request_id: str, nonce: str
+) -> CodeMessage:
     phrases = phrases_of(language)
+    paragraphs = phrases.code_text.replace("{code}", spaced(code)).split("\n\n")
+    if link:
+        paragraphs.insert(-1, phrases.code_link.replace("{link}", link))
     return CodeMessage(
         recipient=recipient,
         title=phrases.code_title,
-        text=phrases.code_text.replace("{code}", spaced(code)),
+        text="\n\n".join(paragraphs),
+        short=phrases.code_short.replace("{code}", spaced(code)),
         key=f"{request_id}/{nonce}",
         about=request_id,
     )

@@ -26,6 +26,9 @@ class CustomersSection(Section):
         verified_for: how long it is known in a conversation who writes, once they have sent back
             the code that went to the address on file; such as `30m` or `1h`, and a day at most.
         address_quiet_days: an address that changed within so many days gets no code.
+        url: `https://HOST` where customers can open `/confirm/` of this server; the mail with a
+            code has a link beside it then. Without it there is the code alone.
+        shop: what customers know you as, on that page; the address's host unless said.
     """
 
     default: Name | None = None
@@ -33,6 +36,8 @@ class CustomersSection(Section):
     by_email: bool = True
     verified_for: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,3}[mh]$")] = "1h"
     address_quiet_days: Annotated[int, Field(ge=0, le=365)] = 7
+    url: Annotated[str, Field(pattern=r"^(https://[^/\s?#@]+)?$")] = ""
+    shop: Annotated[str, Field(max_length=60, pattern=r"^[^\x00-\x1f<>]*$")] = ""
 
     @property
     def verified_time(self) -> timedelta:

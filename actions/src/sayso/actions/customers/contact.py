@@ -15,8 +15,9 @@ class CodeMessage:
 
     Attributes:
         recipient: the address, or the number, on file at the account that is to be shown.
-        title: one line. text: what is sent, with the code in it; a text message may hold no more
-            than its first paragraph.
+        title: one line. text: what is sent, with the code in it.
+        short: the same in one line, of 70 characters at most, which is one text message in every
+            alphabet.
         key: the same for every try of one code; the code cannot be read from it.
         about: the id of the request.
     """
@@ -26,6 +27,7 @@ class CodeMessage:
     text: str = field(repr=False)
     key: str
     about: str
+    short: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,6 +68,14 @@ class Phrases(BaseModel):
     verify_no_access: str
     code_title: str
     code_text: str
+    code_short: str
+    code_link: str
+    confirm_title: str
+    confirm_text: str
+    confirm_button: str
+    confirm_done: str
+    confirm_over: str
+    confirm_later: str
     reasons: Mapping[str, str]
     progress: Mapping[str, str]
 
