@@ -147,6 +147,7 @@ def _person(name: str, manifest: Manifest) -> str:
         f"address ({verified})": table.email,
         "when it changed": table.address_changed,
         "phone": table.phone,
+        "when that changed": table.phone_changed,
         "since": table.since,
     }
     told = ", ".join(words for words, way in read.items() if way is not None)

@@ -71,6 +71,10 @@ PROMISES: dict[str, Promise] = {
         "page changes nothing and uses no try, and a press counts once, as the code does.",
         "invariant 4",
     ),
+    "customers:step-up:text": Promise(
+        "A customer without an address on file gets their code by text message, in one message, to "
+        "the number on file at the account that acts, where a connector sends texts.",
+    ),
     "customers:step-up:unseen": Promise(
         "A code stands in no row, entry, view, span, export or prompt, and neither does the answer "
         "that held it; what is said is the same whether or not there is such an account.",

@@ -172,6 +172,7 @@ async def open_counter(
     trio: Trio | None = None,
     *,
     post: PostOffice | None = None,
+    texts: PostOffice | None = None,
     has_post: bool = True,
     planner: Back | None = None,
     playbook: str = PLAYBOOK,
@@ -189,7 +190,7 @@ async def open_counter(
     sayso = Sayso(
         workspace,
         mode="decide",
-        connectors=[*made.all, *([office] if has_post else [])],
+        connectors=[*made.all, *([office] if has_post else []), *([texts] if texts else [])],
         clock=time,
         planner=plans,
     )

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.step_up import open_counter
+from support.post_office import PostOffice
+from support.step_up import open_counter, stocked
+
+from sayso.connectors.person import Person
+from sayso.testing.clock import FakeClock
 
 
 @pytest.mark.promise("customers:step-up")
@@ -41,6 +48,50 @@ async def test_an_equal_address_that_nobody_verified_is_shown_by_a_code(tmp_path
         assert done.actions[0].subject == "pay:cus_ada"
         assert counter.paid == 1
         assert "customer.linked" in await counter.kinds()
+
+
+@pytest.mark.promise("customers:step-up:text")
+@pytest.mark.parametrize(
+    ("on_file", "to", "shown"),
+    [
+        ({"email": "ada@example.com", "phone": "+1 500 555 0006"}, "email", "a•••@e•••.com"),
+        ({"phone": "+1 500 555 0006"}, "phone", "•••06"),
+        ({"phone": "+1 500 555 0006", "phone_changed_at": -1}, "", "•••06"),
+        ({"phone": "555 0006"}, "", None),
+    ],
+)
+async def test_a_code_goes_by_text_where_there_is_no_address(
+    tmp_path: Path, on_file: dict[str, str | int], to: str, shown: str | None
+) -> None:
+    """The address first; and no number that changed lately, or that nobody can call."""
+    trio, texts, clock = stocked(), PostOffice(name="texts", sends_to="phone"), FakeClock()
+    now = int(clock.now().timestamp() * 1_000_000)
+    changed = {"phone_changed_at": now} if "phone_changed_at" in on_file else {}
+    trio.pay.people["cus_ada"] = replace(Person(id="cus_ada"), **{**on_file, **changed})
+    async with open_counter(tmp_path, trio, texts=texts, clock=clock) as counter:
+        asked = await counter.ask()
+        assert asked.question is not None
+        assert shown is None or f" to {shown}. " in asked.question.text
+        office = {"email": counter.post, "phone": texts}.get(to)
+        if office is not None:
+            code = await office.code()
+            assert code in office.sent[0].short.replace(" ", "")
+            assert (await counter.answer(asked, code)).status == "answered"
+        await asyncio.sleep(0)
+        sent = {one.sends_to for one in (counter.post, texts) if one.sent}
+        assert sent == ({to} if to else set())
+    assert counter.paid == (1 if to else 0)
+
+
+async def test_where_codes_go_by_text_alone_nobody_reads_of_an_address(tmp_path: Path) -> None:
+    """A made-up number for whoever has none, as the real one reads."""
+    texts = PostOffice(sends_to="phone")
+    async with open_counter(tmp_path, post=texts) as counter:
+        counter.trio.pay.people["cus_ada"] = Person(id="cus_ada", phone="+15005550006")
+        for who in ("pay:cus_ada", "pay:cus_nobody"):
+            asked = await counter.ask(who)
+            assert re.search(r" to •••[0-9]{2}\. ", asked.reply), asked.reply
+    assert len(texts.sent) == 1
 
 
 @pytest.mark.promise("customers:step-up:people")

@@ -13,6 +13,7 @@ from typing import cast
 
 import orjson
 
+from sayso.actions.customers.contact import Medium
 from sayso.agent.base import Message
 from sayso.agent.phrases import LANGUAGES, phrases_of
 from sayso.audit.authority.keyring import Keyring
@@ -66,9 +67,11 @@ def masked(recipient: str) -> str:
     return f"{local[:1]}{_DOTS}@{host[:1]}{_DOTS}.{host.rpartition('.')[2]}"
 
 
-def invented(keyring: Keyring, tenant: str, account: str) -> str:
+def invented(keyring: Keyring, tenant: str, account: str, to: Medium) -> str:
     """What a question shows where nobody has an address: the same each time, as with a real one."""
     seal = keyring.seal_note(b"\0".join((_DOMAIN, tenant.encode(), account.encode())))
+    if to == "phone":
+        return f"{_DOTS}{int.from_bytes(seal[-2:]) % 100:02}"
     one, other = (_LETTERS[byte % len(_LETTERS)] for byte in seal[-2:])
     return f"{one}{_DOTS}@{other}{_DOTS}.com"
 

@@ -246,7 +246,7 @@ class StepUp:
         return Need(
             accounts=tuple(accounts) or (place,),
             to=to,
-            shown=masked(address) if address else invented(self.keyring, row.tenant, place),
+            shown=masked(address) if address else invented(self.keyring, row.tenant, place, to),
             recipient=address if sends else "",
         )
 

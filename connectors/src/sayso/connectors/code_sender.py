@@ -12,8 +12,8 @@ class CodeSender(Protocol):
     """A connector that can send a customer a code."""
 
     @property
-    def sends_to(self) -> Medium:
-        """Where it sends to."""
+    def sends_to(self) -> Medium | None:
+        """Where it sends to; None where it does not."""
         ...
 
     async def send_code(self, code: CodeMessage) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,9 @@ from sayso.connectors.email_address import is_address
 from sayso.connectors.person import Person
 from sayso.connectors.registry import Connectors
 from sayso.errors import RefusedError
+
+_BETWEEN = re.compile(r"\(0\)|[ \u00a0().\-/]")
+_NUMBER = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +46,12 @@ class Contacts:
                 return None if email is None else ContactOnFile(email=_plain(email))
         except RefusedError:
             return None
+        changed = (person.address_changed_at, person.phone_changed_at)
         return ContactOnFile(
             email=person.email,
-            phone=person.phone,
+            phone=_number(person.phone),
             email_verified=person.email_verified,
-            address_changed_at=person.address_changed_at,
+            address_changed_at=max(filter(None, changed), default=None),
         )
 
     async def find_people(self, provider: str, email: str) -> Sequence[Person] | None:
@@ -62,6 +67,12 @@ class Contacts:
         sender = self.connectors.code_sender(medium)
         if sender is not None:
             await self.connectors.send_code(sender, code)
+
+
+def _number(phone: str) -> str:
+    """A number that can be called from anywhere (E.164); empty for one that cannot."""
+    bare = _BETWEEN.sub("", phone)
+    return bare if _NUMBER.fullmatch(bare) else ""
 
 
 def _plain(email: str) -> str:

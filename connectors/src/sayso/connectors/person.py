@@ -34,7 +34,7 @@ class Person:
         phone: as the provider writes it, or empty.
         since: when the provider came to know them, microseconds since 1970.
         address_changed_at: when the e-mail address last changed, likewise; None where the provider
-            does not tell it.
+            does not tell it. phone_changed_at: the same of the number.
         ids: what the record holds of other systems, by place, such as
             `{"external_id": "cus_9", "metadata.shopify_customer": "7723"}`; only of places that the
             shop alone can write, as they stand there.
@@ -47,6 +47,7 @@ class Person:
     phone: str = field(default="", repr=False)
     since: int | None = None
     address_changed_at: int | None = None
+    phone_changed_at: int | None = None
     ids: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
 
     @property

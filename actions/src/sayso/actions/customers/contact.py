@@ -37,7 +37,8 @@ class ContactOnFile:
     Attributes:
         email, phone: empty where there is none.
         email_verified: whether the provider itself has seen that they read mail there.
-        address_changed_at: microseconds since 1970; None where the provider does not tell it.
+        address_changed_at: when the address or the number last changed, microseconds since 1970;
+            None where the provider does not tell it.
     """
 
     email: str = field(default="", repr=False)

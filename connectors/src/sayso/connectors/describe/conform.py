@@ -424,7 +424,8 @@ def _first(value: object) -> object:
 
 def _paths_of(table: Contact) -> Iterator[tuple[tuple[str, ...], str]]:
     """Where a customer's record is read, by the key that says so."""
-    for name in ("id", "email", "email_verified", "phone", "name", "since", "address_changed"):
+    names = "id email email_verified phone name since address_changed phone_changed"
+    for name in names.split():
         path: str | None = getattr(table, name, None)
         if path is not None:
             yield (name,), path

@@ -13,6 +13,7 @@ from pydantic_core import SchemaError
 from sayso.actions.model.definition import MONEY, Effect
 from sayso.connectors.manifest.arguments import args_model
 from sayso.connectors.manifest.citations import check_citations
+from sayso.connectors.manifest.code_sending import check_code_sender
 from sayso.connectors.manifest.derive import receipt_of
 from sayso.connectors.manifest.ownership import unproven
 from sayso.connectors.manifest.person_check import check_person
@@ -96,6 +97,8 @@ def _all(manifest: Manifest) -> Iterator[Found]:
         yield from _records(manifest, ("records", kind), table)
     if manifest.person is not None:
         yield from check_person(manifest, manifest.person)
+    if manifest.code_sender is not None:
+        yield from check_code_sender(manifest, manifest.code_sender)
     for number, rule in enumerate(manifest.errors):
         yield from _rule(("errors", number), rule)
     for verb, action in manifest.actions.items():

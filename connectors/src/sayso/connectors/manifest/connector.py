@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from urllib.parse import urlsplit
 
+from sayso.actions.customers.contact import CodeMessage, Medium
 from sayso.actions.model.definition import Action, Args, Subject
 from sayso.actions.model.snapshot import Absence, Call, Finality, Receipt, Record, Resolved
 from sayso.connectors.arguments import read_args
@@ -16,6 +17,7 @@ from sayso.connectors.customers import owner_of
 from sayso.connectors.http import HttpClient, HttpLimits, Sender
 from sayso.connectors.manifest.answers import AnswerRules
 from sayso.connectors.manifest.calling import RequestSender
+from sayso.connectors.manifest.code_sending import send_code
 from sayso.connectors.manifest.credentials import AuthHeaders
 from sayso.connectors.manifest.definition import Defined, define
 from sayso.connectors.manifest.derive import UNPROVEN, Proven
@@ -199,6 +201,16 @@ class ManifestConnector:
     def ids_hold_colons(self) -> bool:
         """Whether a customer's id may hold a colon, by the manifest's pattern."""
         return self._manifest.connection.subject.holds_colons
+
+    @property
+    def sends_to(self) -> Medium | None:
+        """See `CodeSender.sends_to`."""
+        table = self._manifest.code_sender
+        return None if table is None else table.sends_to
+
+    async def send_code(self, code: CodeMessage) -> None:
+        """See `CodeSender.send_code`."""
+        await send_code(self._manifest, self._provider, self._settings, code)
 
     async def resolve(self, action: Action, args: Args, subject: Subject) -> Resolved:
         """See `Connector.resolve`."""

@@ -126,6 +126,7 @@ class PersonConnector(ContactConnector):
             phone=told.get("phone", ""),
             since=_micros(table.since, answer),
             address_changed_at=_micros(table.address_changed, answer),
+            phone_changed_at=_micros(table.phone_changed, answer),
             ids=dict(_ids(table, answer)),
         )
 

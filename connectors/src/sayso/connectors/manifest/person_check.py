@@ -33,6 +33,8 @@ def check_person(manifest: Manifest, table: PersonTable) -> Iterator[Found]:
     for name in ("email_verified", "address_changed"):
         if getattr(table, name) is not None and table.email is None:
             yield ("person", name), "it is about an address that is not read", "give `email`"
+    if table.phone_changed is not None and table.phone is None:
+        yield ("person", "phone_changed"), "it is about a number that is not read", "give `phone`"
     yield from _ids(table)
     yield from _find(table)
 

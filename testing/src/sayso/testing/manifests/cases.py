@@ -73,8 +73,9 @@ class PersonCase(BaseModel):
         subject: whom is asked about; of a search, whoever is first.
         email: the address that is looked for; none where somebody is asked about.
         answers, start: as in `CaseTable`; the reads are called `person` and `person.find`.
-        expect: what has to be said of them: `name`, `email`, `email_verified`, `phone`, `since` and
-            `address_changed` as RFC 3339, `ids.PLACE`. What is not named here has to be absent.
+        expect: what has to be said of them: `name`, `email`, `email_verified`, `phone`; `since`,
+            `address_changed` and `phone_changed` as RFC 3339; `ids.PLACE`. What is not named here
+            has to be absent.
         found: the ids that a search finds.
         refused: the code with which it is refused.
     """

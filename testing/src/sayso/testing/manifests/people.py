@@ -94,6 +94,7 @@ def _told(person: Person) -> Told:
         "phone": person.phone,
         "since": _moment(person.since),
         "address_changed": _moment(person.address_changed_at),
+        "phone_changed": _moment(person.phone_changed_at),
         **{f"ids.{place}": held for place, held in person.ids.items()},
     }
     return {name: value for name, value in said.items() if value}

@@ -39,7 +39,12 @@ from sayso.connectors.manifest.schema.connection import (
 )
 from sayso.connectors.manifest.schema.errors import ErrorRule, ErrorWhen
 from sayso.connectors.manifest.schema.manifest import Manifest, Parts, RecordList
-from sayso.connectors.manifest.schema.person import Contact, PersonFind, PersonTable
+from sayso.connectors.manifest.schema.person import (
+    CodeSenderTable,
+    Contact,
+    PersonFind,
+    PersonTable,
+)
 from sayso.connectors.manifest.schema.request import Pagination, Read, RequestTable
 
 __all__ = [
@@ -55,6 +60,7 @@ __all__ = [
     "BoolArg",
     "CallTable",
     "ClientCredentialsAuth",
+    "CodeSenderTable",
     "Contact",
     "DateArg",
     "EnumArg",

@@ -6,7 +6,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from sayso.connectors.manifest.schema.base import Path
+from sayso.actions.customers.contact import Medium
+from sayso.connectors.manifest.schema.base import ManifestTable, Path, Word
 from sayso.connectors.manifest.schema.request import Read
 
 IdPlace = Annotated[
@@ -27,6 +28,21 @@ class Contact(Read):
     name: Path | None = None
 
 
+class CodeSenderTable(ManifestTable):
+    """How a customer is sent a code by which they show that an account is theirs.
+
+    Attributes:
+        sends_to: where it goes: `email` or `phone`.
+        by: the action whose call sends it; its owner is a `peer`, in whose place the code's own
+            recipient stands.
+        text: the argument of that action that takes what is sent, in one line.
+    """
+
+    sends_to: Medium
+    by: Word
+    text: Word
+
+
 class PersonFind(Read):
     """The customers of an address, `{find.email}`.
 
@@ -45,7 +61,7 @@ class PersonTable(Contact):
         email, phone, name: as the provider has them.
         email_verified: whether the provider itself has seen that they read mail at that address.
         since: when the provider came to know them.
-        address_changed: when the e-mail address last changed.
+        address_changed, phone_changed: when the e-mail address, or the number, last changed.
         ids: what the record holds of other systems, by place; only where the shop alone can write.
             A place that ends in `.*` is a table, or a list of `{key, value}`.
         find: how they are found by their address.
@@ -55,5 +71,6 @@ class PersonTable(Contact):
     email_verified: Path | None = None
     since: Path | None = None
     address_changed: Path | None = None
+    phone_changed: Path | None = None
     ids: Annotated[dict[IdPlace, Path], Field(max_length=20)] = Field(default_factory=dict)
     find: PersonFind | None = None
