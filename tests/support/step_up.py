@@ -127,16 +127,20 @@ class Counter:
     ) -> RequestView:
         """Somebody writes, as anybody could."""
         sure = Assurance.VERIFIED if known else Assurance.UNVERIFIED
-        return await self.sayso.ask(Subject(id=who, assurance=sure), words, conversation=thread)
+        told = await self.sayso.ask(Subject(id=who, assurance=sure), words, conversation=thread)
+        await self.sayso.container.agent.sent()
+        return told
 
     async def answer(
         self, asked: RequestView, words: str = "", choice: str | None = None
     ) -> RequestView:
         """They answer the open question."""
         assert asked.question is not None, asked.reply
-        return await self.sayso.requests.answer(
+        told = await self.sayso.requests.answer(
             asked.id, words, question=asked.question.number, choice=choice
         )
+        await self.sayso.container.agent.sent()
+        return told
 
     @cached_property
     def web(self) -> httpx.AsyncClient:

@@ -128,10 +128,14 @@ class AgentFloor:
         runner = await self._open()
         await runner.advance(tenant, request_id)
 
+    async def sent(self) -> None:
+        """Wait until the codes that are on their way have left."""
+        if self._step_up is not None:
+            await self._step_up.sent()
+
     async def close(self) -> None:
         """Let codes that are on their way leave, and close the connections of the models."""
-        if self._step_up is not None:
-            await self._step_up.close()
+        await self.sent()
         if self._workspace.settings.planner.models and self._planner is not None:
             from sayso.agent.chain import close_models  # loaded where a model plans
 

@@ -51,12 +51,12 @@ async def test_whoever_asks_waits_for_no_letter(tmp_path: Path) -> None:
     post = PostOffice(hold=asyncio.Event())
     async with open_counter(tmp_path, post=post) as counter:
         for who in ("pay:cus_ada", "pay:cus_nobody"):
-            told = await counter.ask(who)
+            told = await counter.sayso.ask(Subject(id=who, assurance=Assurance.UNVERIFIED), WORDS)
             assert told.status == "needs_customer"
         assert post.sent == []
         assert post.hold is not None
         post.hold.set()
-        await post.code()
+        await counter.sayso.container.agent.sent()
     assert [one.recipient for one in post.sent] == ["ada@example.com"]
 
 

@@ -21,8 +21,8 @@ from sayso.actions.customers.accounts import Accounts
 from sayso.actions.customers.contact import CodeMessage, ContactOnFile, Medium
 from sayso.actions.customers.verified import verified_in
 from sayso.actions.model.definition import MONEY, Action, Assurance, Effect, Subject
-from sayso.actions.model.ledger import SYSTEM
 from sayso.agent.base import Message
+from sayso.agent.code_letters import CodeLetter, tell, used, write_message
 from sayso.agent.code_links import CodeLink, CodeLinks, new_secret
 from sayso.agent.codes import (
     MOST_A_DAY,
@@ -32,7 +32,6 @@ from sayso.agent.codes import (
     invented,
     masked,
     new_code,
-    spaced,
 )
 from sayso.agent.phrases import phrases_of
 from sayso.agent.question import AskedText
@@ -55,12 +54,12 @@ from sayso.audit.customer_codes import ASKED, CODE_MICROS, VERIFY, ToldCode
 from sayso.audit.entry import EntryKind
 from sayso.audit.personal import Personal
 from sayso.errors import Code, RefusedError, RetryableError, logged
-from sayso.ids import Clock, Entropy, Tenant, to_micros
-from sayso.store.base import Reader, Store, Transaction, integer
+from sayso.ids import Clock, Entropy, to_micros
+from sayso.store.base import Store, Transaction
 
 logger = logging.getLogger("sayso.step_up")
 
-_HOUR, _DAY = 3600 * 1_000_000, 24 * 3600 * 1_000_000
+_DAY = 24 * 3600 * 1_000_000
 
 
 class Senders(Protocol):
@@ -224,6 +223,8 @@ class StepUp:
         if people is None:
             return _Lack(contact=wrote if unknown else None)
         if len(people) != 1:  # INVARIANT: between two candidates nobody but a person chooses
+            # As many reads as with an account, or the time would say whether there is one.
+            await self.senders.find_people(provider, wrote.email)
             return _Lack(contact=wrote)
         account = names.write(names.named(provider, people[0].id))
         found = await self.senders.contact_of(provider, Subject(id=account))
@@ -268,10 +269,10 @@ class StepUp:
             RetryableError: another worker has this request.
         """
         secrets = _Secrets(code=new_code(self.entropy), link=new_secret(self.entropy))
-        sent: list[CodeMessage] = []
+        sent: list[CodeLetter] = []
         asked = await self.store.write(lambda tx: self._ask(tx, row, need, language, secrets, sent))
-        for message in sent:
-            task = asyncio.ensure_future(self._send(need.to, message))
+        for letter in sent:
+            task = asyncio.ensure_future(self._send(letter))
             self.sending.add(task)
             task.add_done_callback(self.sending.discard)
         return asked
@@ -283,7 +284,7 @@ class StepUp:
         need: Need,
         language: str,
         secrets: _Secrets,
-        sent: list[CodeMessage],
+        sent: list[CodeLetter],
     ) -> bool:
         sent.clear()
         present = get_request(tx, row.tenant, row.id)
@@ -293,10 +294,10 @@ class StepUp:
         writer = self.personal.pseudonym(tx, row.tenant, row.subject.id, now)
         names = [self.personal.pseudonym(tx, row.tenant, one, now) for one in need.accounts]
         times, tries = asked_before(tx, row.tenant, row.id)
-        used = [self._used(tx, row.tenant, name, writer, now) for name in names]
-        if times >= MOST_ASKED or used[0][1] >= MOST_AN_HOUR:
+        counted = [used(tx, row.tenant, name, writer, now) for name in names]
+        if times >= MOST_ASKED or counted[0][1] >= MOST_AN_HOUR:
             return False
-        sends = need.recipient != "" and all(so_far < MOST_A_DAY for so_far, _ in used)
+        sends = need.recipient != "" and all(so_far < MOST_A_DAY for so_far, _ in counted)
         nonce = self.requests.new_nonce()
         until = now + CODE_MICROS
         bare = Challenge(accounts=tuple(names), to=need.to, until=until, tries=tries)
@@ -312,9 +313,6 @@ class StepUp:
             challenge = challenge.linked(self.keyring, place, kept.link)
         self._store(tx, replace(present, fence=row.fence), challenge, nonce, language, times, need)
         if sends:
-            for name in names:
-                told = ToldCode(request=row.id, account=name, written_as=writer, to=need.to)
-                self.requests.append(tx, row.tenant, told.sent(SYSTEM, until))
             link = CodeLink(
                 tenant=row.tenant,
                 request=row.id,
@@ -322,8 +320,28 @@ class StepUp:
                 until=until,
                 secret=secrets.link,
             )
-            written = self.links.written(link, language) if self.links.url else ""
-            sent.append(_message(need.recipient, secrets.code, written, language, row.id, nonce))
+            message = write_message(
+                row,
+                recipient=need.recipient,
+                code=secrets.code,
+                link=self.links.written(link, language) if self.links.url else "",
+                language=language,
+                nonce=nonce,
+            )
+            told = tuple(
+                ToldCode(request=row.id, account=name, written_as=writer, to=need.to)
+                for name in names
+            )
+            letter = CodeLetter(
+                tenant=row.tenant,
+                request=row.id,
+                to=need.to,
+                message=message,
+                told=told,
+                nonce=nonce,
+                until=until,
+            )
+            sent.append(letter)
         return True
 
     def _store(
@@ -356,30 +374,18 @@ class StepUp:
         if moved is None:
             raise RetryableError(Code.ACTION_LOST_LEASE, "another worker has this request")
 
-    def _used(
-        self, reader: Reader, tenant: Tenant, account: str, sender: str, now: int
-    ) -> tuple[int, int]:
-        """How many codes went to the account today, and were asked for by the sender lately."""
-        found = reader.one(
-            "log.codes_since",
-            tenant=tenant,
-            account=account,
-            sender=sender,
-            day=now - _DAY,
-            hour=now - _HOUR,
-        )
-        assert found is not None, "an aggregate always has a row"
-        return integer(found, "sent"), integer(found, "asked")
-
-    async def _send(self, to: Medium, message: CodeMessage) -> None:
+    async def _send(self, letter: CodeLetter) -> None:
+        now = to_micros(self.clock.now())
         try:
-            await self.senders.send_code(to, message)
+            # NOTE: here and not with the question, so that it takes the same time for everybody.
+            if await self.store.write(lambda tx: tell(tx, self.requests, letter, now)):
+                await self.senders.send_code(letter.to, letter.message)
         except Exception as error:  # noqa: BLE001
             # The customer can have it sent again, and nobody else waits for this.
             # INVARIANT: by its kind, since what it says may quote where the code went.
             logger.warning("a code was not handed over: %s", logged(error))
 
-    async def close(self) -> None:
+    async def sent(self) -> None:
         """Wait until what is on its way has left."""
         await asyncio.gather(*self.sending, return_exceptions=True)
 
@@ -390,21 +396,4 @@ def wanted(messages: Sequence[Message], knowledge: Knowledge) -> frozenset[str]:
     acts = {draft.act for draft in state.open}
     return frozenset(
         step.action for book in knowledge.playbooks if book.name in acts for step in book.steps
-    )
-
-
-def _message(
-    recipient: str, code: str, link: str, language: str, request_id: str, nonce: str
-) -> CodeMessage:
-    phrases = phrases_of(language)
-    paragraphs = phrases.code_text.replace("{code}", spaced(code)).split("\n\n")
-    if link:
-        paragraphs.insert(-1, phrases.code_link.replace("{link}", link))
-    return CodeMessage(
-        recipient=recipient,
-        title=phrases.code_title,
-        text="\n\n".join(paragraphs),
-        short=phrases.code_short.replace("{code}", spaced(code)),
-        key=f"{request_id}/{nonce}",
-        about=request_id,
     )
