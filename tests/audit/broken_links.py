@@ -78,6 +78,12 @@ def wrote(log: RuledLog, request: str = "req_1", account: str = WROTE) -> None:
     log.say(EntryKind.REQUEST_ASKED, BOT, {}, request=request, subject=account)
 
 
+def signed(log: RuledLog, request: str = "req_1") -> None:
+    """Somebody writes, and an assertion names another account of theirs."""
+    said: dict[str, Json] = {"accounts": [SUBJECT], "accounts_until": SHOWN}
+    log.say(EntryKind.REQUEST_ASKED, BOT, said, request=request, subject=WROTE)
+
+
 def sent(
     log: RuledLog, request: str | None = "req_1", account: str = SUBJECT, **more: Json
 ) -> None:
@@ -137,7 +143,7 @@ def by_the_links(log: RuledLog) -> None:
     wrote(log)
     shown(log)
     tie(log, "lnk_1", ends=(WROTE, BETWEEN))
-    tie(log, "lnk_2", ends=(SUBJECT, BETWEEN), proof="signed")
+    tie(log, "lnk_2", ends=(SUBJECT, BETWEEN))
     over(log, "lnk_1", "lnk_2", action="act_1")
     allowed(log, "act_1")
     tie(log, "lnk_3", proof="code", request="req_1", until=SHOWN)
@@ -149,6 +155,9 @@ def by_the_links(log: RuledLog) -> None:
     untie(log, "lnk_2", ends=(SUBJECT, BETWEEN))
     data: dict[str, Json] = {"again": True, "by": "system:engine", "since": _at_of(log, "lnk_1")}
     tie(log, "lnk_1", ends=(WROTE, BETWEEN), said=data)
+    signed(log, "req_3")
+    tie(log, "lnk_5", proof="signed", request="req_3", until=SHOWN)
+    over(log, "lnk_5", request="req_3", action="act_6")
     wrote(log, "req_2", SUBJECT)
     log.act(
         EntryKind.ACTION_PROPOSED,
@@ -208,6 +217,15 @@ def _named(name: str, step: Step) -> Step:
 
 def _tied(name: str, **how: object) -> Step:
     return _named(name, lambda log: tie(log, **how))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+def _asserted(name: str, before: Step, **how: object) -> Step:
+    def step(log: RuledLog) -> None:
+        before(log)
+        said = {"proof": "signed", "request": "req_1", "until": SHOWN} | how
+        tie(log, **said)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+    return _named(name, step)
 
 
 def _going(name: str, *links: str, how: Step = lambda log: tie(log), **over_: object) -> Step:
@@ -287,6 +305,13 @@ BROKEN_LINKS: tuple[Step, ...] = (
     _tied("over_before_it_begins", until=BEGAN),
     _tied("a_code_for_ever", proof="code", request="req_1"),
     _tied("a_code_for_anybody", proof="code", until=BEGAN + DAY),
+    _tied("an_assertion_for_ever", proof="signed", request="req_1"),
+    _tied("an_assertion_for_anybody", proof="signed", until=SHOWN),
+    _asserted("an_assertion_that_never_came", wrote),
+    _asserted("an_assertion_in_another_request", lambda log: signed(log, "req_2")),
+    _asserted("an_assertion_that_names_somebody_else", signed, ends=(WROTE, OTHERS)),
+    _asserted("an_assertion_about_somebody_else", signed, ends=(OTHERS, SUBJECT)),
+    _asserted("an_assertion_that_was_over", signed, until=SHOWN + 1),
     _named("tied_to_who_is_being_erased", _of_an_erased),
     _tied_and("two_with_one_id", lambda log: tie(log, ends=(WROTE, BETWEEN))),
     _tied_and("told_again_with_another_end", _again(linked_with=OTHERS)),

@@ -80,6 +80,12 @@ PROMISES: dict[str, Promise] = {
         "that held it; what is said is the same whether or not there is such an account.",
         "invariant 8",
     ),
+    "customers:signed": Promise(
+        "An assertion that names several accounts of one person ties them in the request that it "
+        "comes with, for as long as it holds; a list that names nobody is refused, and a link that "
+        "rests on no such assertion does not verify.",
+        "invariant 4",
+    ),
     "customers:step-up:people": Promise(
         "A customer who cannot show who they are becomes a person's work with the plan that they "
         "asked for; nobody is told to write again with nobody seeing it.",

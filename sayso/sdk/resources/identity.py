@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from sayso.actions.model.definition import Assurance, Subject
 from sayso.errors import Code, RefusedError, RetryableError
+from sayso.frozen import replace
 from sayso.nesting import read_json
 from sayso.network import LOOPBACK, Destination, checked_url
 from sayso.sdk.resources.base import Resource
@@ -32,8 +33,12 @@ KEYS_KEPT_S = 600
 FRESH_S = 300
 """Facts count only of an assertion that is not older."""
 MOST_FACT_CHARACTERS = 200
+MOST_ACCOUNTS_NAMED = 10
+_LONGEST_LIFE_S = 24 * 3600
+"""No longer are accounts tied by one assertion, whatever life it gives itself."""
 _TYPES: Mapping[str, type] = {"string": str, "long": int, "bool": bool}
 _ALGORITHMS = {"intercom": ["HS256"], "zendesk": ["HS256"], "oidc": ["RS256", "ES256", "PS256"]}
+_ACCOUNTS = "accounts"
 _CLAIM = {"intercom": "user_id", "zendesk": "external_id", "oidc": "sub"}
 
 
@@ -62,7 +67,8 @@ class Identity(Resource):
             name: of `[identity.NAME]`. assertion: the JWT, as the platform gave it.
 
         Raises:
-            RefusedError: `unauthenticated`, for an assertion that does not hold; `not_found`.
+            RefusedError: `unauthenticated`, for an assertion that does not hold; `not_found`;
+                `invalid_input` for further accounts that nobody can have.
             RetryableError: the keys of the issuer cannot be read now.
             ConfigError: `missing_secret`.
         """
@@ -81,13 +87,14 @@ class Identity(Resource):
         if not isinstance(found, str) or not found:
             raise _not_held(f"it has no `{claim}`")
         until = self._signed_until(section, claims)
-        return Subject(
+        subject = Subject(
             id=found,
             provider=section.customers or "",
             assurance=Assurance.SIGNED_IN,
             signed={} if until is None else self._facts(claims),
             signed_until=until,
         )
+        return subject if not section.accounts else self._with_accounts(subject, claims)
 
     async def checked(self, said: Subject, name: str | None, assertion: str | None) -> Subject:
         """A customer whom a bot names, with what stands for it.
@@ -115,6 +122,42 @@ class Identity(Resource):
             return None
         ends = min(cast("float", made) + FRESH_S, cast("float", claims["exp"]))
         return int((ends + LEEWAY_S) * 1_000_000)
+
+    def _with_accounts(self, subject: Subject, claims: Mapping[str, object]) -> Subject:
+        """The customer with the further accounts that the claim names.
+
+        Raises:
+            RefusedError: `invalid_input`.
+        """
+        named = claims.get(_ACCOUNTS)
+        if named is None:
+            return subject
+        if not isinstance(named, list):
+            raise _no_accounts("is no list", "sign a list")
+        listed = cast("list[object]", named)
+        if len(listed) > MOST_ACCOUNTS_NAMED:
+            raise _no_accounts(f"names more than {MOST_ACCOUNTS_NAMED}", "name fewer")
+        connectors = self._container.connectors
+        names, mine = connectors.accounts, connectors.subject(subject).id
+        by_provider = {names.provider_in(mine): mine}
+        for one in listed:
+            if not isinstance(one, str):
+                raise _no_accounts("holds what is no text", "write each as PROVIDER:ID")
+            try:
+                account = connectors.subject(one).id
+            except RefusedError as error:
+                raise _no_accounts(f"holds no account: {error.message}", error.next_step) from error
+            provider = names.provider_in(account)
+            if by_provider.setdefault(provider, account) != account:
+                whose = "another one of the" if by_provider[provider] == mine else "two of the same"
+                raise _no_accounts(
+                    f"names {whose} customer's provider, `{plain(provider, limit=40)}`",
+                    "name one account for each provider, all of the person whom it is about",
+                )
+        now = self._container.clock.now().timestamp()
+        ends = min(cast("float", claims["exp"]) + LEEWAY_S, now + _LONGEST_LIFE_S)
+        further = tuple(sorted(set(by_provider.values()) - {mine}))
+        return replace(subject, accounts=further, accounts_until=int(ends * 1_000_000))
 
     def _facts(self, claims: Mapping[str, object]) -> dict[str, str | int | bool]:
         """The facts of `[facts.signed]` that it tells."""
@@ -214,4 +257,13 @@ def _not_held(why: str) -> RefusedError:
         "the assertion of who the customer is does not hold",
         next_step="pass the platform's own, as it is, while it is fresh",
         detail=why,
+    )
+
+
+def _no_accounts(why: str, next_step: str) -> RefusedError:
+    """What an assertion that holds names wrongly: whoever signs it can mend it."""
+    return RefusedError(
+        Code.INVALID_INPUT,
+        f"the assertion's `{_ACCOUNTS}` {why}",
+        next_step=next_step or 'sign a list such as ["stripe:cus_9", "zendesk:7723"]',
     )

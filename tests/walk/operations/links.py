@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from random import Random
 
 from walk.facts import FindingError, Tied
-from walk.operations.asking import WORDS
+from walk.operations.asking import WORDS, mark_of, remember_requesters, some_key
 from walk.operations.base import active, must_refuse, operation, pick
 from walk.operations.deciding import with_any_role
 from walk.places import HOST
@@ -15,6 +15,7 @@ from walk.world import World
 
 from sayso.actions.customers.link import AccountLink, lasting_ends
 from sayso.actions.customers.proof import Proof
+from sayso.actions.model.definition import Assurance, Subject
 from sayso.audit.authority.by import By
 from sayso.audit.customer_links import BY_PERSON
 from sayso.audit.entry import Actor, ActorKind
@@ -23,13 +24,13 @@ from sayso.ids import to_micros
 # NOTE: what ties by itself has no surface, so that it goes past all of them.
 _ENGINE = By(actor=Actor(kind=ActorKind.SYSTEM, id="engine"))
 _DESK = tuple(f"desk:{number}" for number in range(1, 5))
-_BY_ITSELF = (Proof.RECORD, Proof.EMAIL, Proof.SIGNED)
+_BY_ITSELF = (Proof.RECORD, Proof.EMAIL)
 _HOUR = 3_600_000_000
 
 
 @operation("tie a desk's account", weight=3)
 async def tie(world: World, dice: Random, surface: Surface) -> str | None:
-    """A record, an address or a signature says that two accounts are one customer's."""
+    """A record or an address says that two accounts are one customer's."""
     a, b = dice.choice(_DESK), dice.choice(sorted(WORDS))
     proof = dice.choice(_BY_ITSELF)
     made = await _tie(world, a, b, proof, _ENGINE)
@@ -40,6 +41,26 @@ async def tie(world: World, dice: Random, surface: Surface) -> str | None:
         raise FindingError("untrue", f"{a} and {b} are tied twice by the same proof")
     await _compare(world, a)
     return f"{a} is {b} by {proof}"
+
+
+@operation("write with a signed assertion", verb="ask", weight=3)
+async def sign(world: World, dice: Random, surface: Surface) -> str | None:
+    """The shop signs that a customer has an account at the desk; it holds in that request."""
+    desk, customer = dice.choice(_DESK), dice.choice(sorted(WORDS))
+    until = _now(world) + dice.choice([_HOUR // 60, _HOUR])
+    writer = Subject(
+        id=customer, assurance=Assurance.SIGNED_IN, accounts=(desk,), accounts_until=until
+    )
+    mark = mark_of(dice)
+    words = f"{dice.choice(WORDS[customer])} (my note {mark})"
+    world.facts.marks.setdefault(customer, []).append(mark)
+    asked = await world.sayso.ask(writer, words, idempotency_key=some_key(dice))
+    await remember_requesters(world, asked, "bot")
+    for link in await _links(world, customer):
+        if link.request_id == asked.id and link.id not in world.facts.tied:
+            world.facts.tied[link.id] = Tied(a=customer, b=desk, until=link.until)
+    await _compare(world, customer)
+    return f"{customer} writes, signed as {desk} too: {asked.status}"
 
 
 @operation("vouch for two customers", verb="vouch", weight=3)
@@ -148,6 +169,10 @@ async def wrongly(world: World, dice: Random, surface: Surface) -> str | None:
         "a code without an end": lambda: _tie(world, a, b, Proof.CODE, _ENGINE),
         "a code that nobody has given": lambda: _tie(
             world, a, b, Proof.CODE, _ENGINE, until=_now(world) + _HOUR, request_id="req_1"
+        ),
+        "an assertion without an end": lambda: _tie(world, a, b, Proof.SIGNED, _ENGINE),
+        "an assertion that never came": lambda: _tie(
+            world, a, b, Proof.SIGNED, _ENGINE, until=_now(world) + _HOUR, request_id="req_1"
         ),
         "a link that was over before": lambda: _tie(world, a, b, Proof.RECORD, _ENGINE, until=1),
         "a service that vouches": lambda: _tie(world, a, b, Proof.PERSON, By(actor=HOST)),

@@ -11,5 +11,6 @@ true by the ledger (`standing`, in every state), in the `phrases` of the custome
 was `drafted` and must not be done by itself is a person's, who may make a `draft_proposal`.
 Whom nobody knows is asked for a code (`step_up`: a `verify_question`, `codes`, `code_answers`), or
 to press the button behind a link (`code_letters`, `code_links`, `code_presses`).
+Further accounts that a signature names are tied by `signed_accounts`.
 `evaluation` measures planners; `erasure` empties the rows of a customer who is erased.
 """

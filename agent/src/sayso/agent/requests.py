@@ -26,6 +26,7 @@ from sayso.agent.drafted import DraftedPlan
 from sayso.agent.question import AskedText, question_from_json
 from sayso.agent.reply import HandedOver
 from sayso.agent.request_row import RequestRow, RequestStatus, get_request, read_request
+from sayso.agent.signed_accounts import names_accounts, tie_signed
 from sayso.audit.authority.keyring import ROW, Keyring, sealed_bytes
 from sayso.audit.authority.state import changed_outside
 from sayso.audit.customer_codes import VERIFY
@@ -184,7 +185,7 @@ class Requests:
                 "words_ref": words.ref,
                 "words_c": words.c,
                 CALLER_KEY: callers,
-                **_names_signed(ask.subject),
+                **self._names_signed(tx, ask.tenant, ask.subject, now),
             },
             pii=messages,
         )
@@ -209,7 +210,22 @@ class Requests:
         # What a request is inserted without is empty, and `turns` as the schema has it.
         seq = self._log.append(tx, ask.tenant, self._sealed(entry, columns))
         tx.run("request.insert", **columns, last_seq=seq)
+        self._tie(tx, ask.tenant, request_id, ask.subject, now)
         return get_request(tx, ask.tenant, request_id)
+
+    def _names_signed(
+        self, tx: Transaction, tenant: Tenant, subject: Subject, now: int
+    ) -> dict[str, Json]:
+        facts: dict[str, Json] = (
+            {} if subject.signed_until is None else {SIGNED: [*sorted(subject.signed)]}
+        )
+        return {**facts, **names_accounts(self._personal, tx, tenant, subject, now)}
+
+    def _tie(
+        self, tx: Transaction, tenant: Tenant, request_id: str, subject: Subject, now: int
+    ) -> None:
+        if subject.accounts and self.codes is not None:
+            tie_signed(self.codes.links, tx, tenant, request_id, subject, now)
 
     def _seal(self, tx: Transaction, ask: Ask, plain: str) -> PiiRef:
         return self._personal.seal(tx, ask.tenant, ask.subject.id, self._ids.new("pii"), plain)
@@ -332,16 +348,17 @@ class Requests:
             )
         asked = self.asked_text(tx, row)
         question = question_from_json(stored, () if asked is None else asked.labels)
-        named = self.checked_question(tx, row)
+        named, now = self.checked_question(tx, row), to_micros(self._clock.now())
         if stored.get("slot") == VERIFY and self.codes is not None:
             told: dict[str, Json] = {"question": cast("Json", number), CALLER_KEY: callers}
             answer = CodeAnswer(
                 content=reply.content,
                 choice=reply.choice,
                 requester=requester,
-                told={**told, "asked": named, **_names_signed(subject)},
+                told={**told, "asked": named, **self._names_signed(tx, row.tenant, subject, now)},
             )
             moved = self.codes.take(tx, self.move, row, stored, asked, answer)
+            self._tie(tx, row.tenant, row.id, subject, now)
             self._keep_key(tx, moved, key, self._keyed(fingerprint))
             return moved
         picked = picked_choice(question, reply.choice, reply.content)
@@ -351,7 +368,6 @@ class Requests:
             ["agent", "" if asked is None else asked.text, cast("Json", stored)],
             signed_turn(["customer", content, picked.value if picked else None], subject),
         ]
-        now = to_micros(self._clock.now())
         pseudonym = self._personal.pseudonym(tx, row.tenant, row.subject.id, now)
         ref = self._ids.new("pii")
         entry = Entry(
@@ -365,7 +381,7 @@ class Requests:
                 CALLER_KEY: callers,
                 **({"asked": named} if named else {}),
                 **({"slot": ASKED_BY_PEOPLE} if row.asked_by is not None else {}),
-                **_names_signed(subject),
+                **self._names_signed(tx, row.tenant, subject, now),
             },
             pii=self._personal.seal(tx, row.tenant, row.subject.id, ref, dumps(turns)),
         )
@@ -377,6 +393,7 @@ class Requests:
             turns=dumps([*row.turns, ref]),
             due_at=now,
         )
+        self._tie(tx, row.tenant, row.id, subject, now)
         if row.asked_by is not None and self._renew is not None:
             self._renew(tx, moved)
         self._keep_key(tx, moved, key, fingerprint)
@@ -567,10 +584,6 @@ class Requests:
     def _newest(reader: Reader, row: RequestRow) -> StoredEntry | None:
         found = reader.one("log.newest_of_request", tenant=row.tenant, request=row.id)
         return None if found is None else StoredEntry.read(text(found, "body").encode())
-
-
-def _names_signed(subject: Subject) -> dict[str, Json]:
-    return {} if subject.signed_until is None else {SIGNED: [*sorted(subject.signed)]}
 
 
 def _fingerprint(about: str, content: Callable[[], str]) -> str:

@@ -22,6 +22,9 @@ BY_PERSON, ERASED, SWEPT = "by_person", "erased", "swept"
 ENDINGS = frozenset({"record_changed", "address_changed", BY_PERSON, ERASED, SWEPT})
 """Why a link ends; one whose time is over ends by itself."""
 
+ACCOUNTS, ACCOUNTS_UNTIL = "accounts", "accounts_until"
+"""In what tells of a customer's words: the further accounts that a signed assertion names with
+them, under the log's own names, and until when it holds."""
 LINK, LINKED_WITH = "link", "linked_with"
 WRITTEN_AS, LINKS = "written_as", "links"
 """In the first entry of an action: who wrote, and the links from them to whom it is for."""

@@ -326,6 +326,8 @@ class IdentitySection(Section):
         customers: whose customer that id names: a connector of this workspace; the workspace's
             default unless said.
         required: whether a customer without an assertion counts as unverified, whatever a bot says.
+        accounts: whether its claim `accounts` is believed, which names further accounts of the
+            same person, such as `["stripe:cus_9"]`; only where nobody but you writes that claim.
         issuer: who made the token.
         audience: for whom.
     """
@@ -338,6 +340,7 @@ class IdentitySection(Section):
     claim: Annotated[str, Field(min_length=1, max_length=100)] | None = None
     customers: Name | None = None
     required: bool = False
+    accounts: bool = False
 
     @model_validator(mode="after")
     def _says_whom_to_believe(self) -> IdentitySection:

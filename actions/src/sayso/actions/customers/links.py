@@ -16,7 +16,15 @@ from sayso.audit.authority.directory import Directory
 from sayso.audit.authority.keyring import Keyring, sealed_bytes
 from sayso.audit.authority.state import changed_outside, check_credential, read_body
 from sayso.audit.customer_codes import BY, UNTIL, VerifiedBy
-from sayso.audit.customer_links import BY_PERSON, ToldLink, linked_entry, parts, unlinked_entry
+from sayso.audit.customer_links import (
+    ACCOUNTS,
+    ACCOUNTS_UNTIL,
+    BY_PERSON,
+    ToldLink,
+    linked_entry,
+    parts,
+    unlinked_entry,
+)
 from sayso.audit.entry import ActorKind, PiiRef
 from sayso.audit.event import Event
 from sayso.audit.log import AuditLog
@@ -41,6 +49,8 @@ from sayso.text import plain
 MOST_ACCOUNTS = 20
 """So many accounts one customer has at most: more are somebody's mistake, and each is a look-up."""
 _TABLE = "customer_link"
+_FOR_A_WHILE = {Proof.CODE: "code", Proof.SIGNED: "signed assertion"}
+"""What ties accounts in one conversation alone, until a time that it gives."""
 
 
 class Links:
@@ -232,7 +242,8 @@ class Links:
         Args:
             a, b: as they are stored; the reason is sealed as text of `a`. With an equal address `a`
                 is where it is verified.
-            until: microseconds since 1970, after `now`; a code needs it, and a conversation.
+            until: microseconds since 1970, after `now`; a code and a signed assertion need it, and
+                a conversation, which has to tell of them.
 
         Raises:
             RefusedError: `invalid_input` for one account twice, a name of the log's own, and a code
@@ -247,12 +258,15 @@ class Links:
         other = self._personal.pseudonym(tx, tenant, b, now)
         if proof is Proof.CODE:
             _check_given(tx, tenant, request_id, (known, other), until)
+        if proof is Proof.SIGNED:
+            _check_signed(tx, tenant, request_id, (known, other), until)
         links = self.of(tx, tenant, a, now)
         for link in links:
             ends = tuple(end.account for end in link.ends)
             # An equal address leads one way alone; every other proof, both.
             same = ends == (a, b) or (proof is not Proof.EMAIL and ends == (b, a))
-            if same and link.proof is proof and link.request_id == request_id:
+            is_longer = proof is Proof.SIGNED and (until or 0) > (link.until or 0)
+            if same and link.proof is proof and link.request_id == request_id and not is_longer:
                 return link
         beyond = self.of(tx, tenant, b, now)
         if len({*accounts_in(links, a), *accounts_in(beyond, b)}) > MOST_ACCOUNTS:
@@ -395,10 +409,10 @@ class Links:
             raise RefusedError(
                 Code.INVALID_INPUT, "the link would be over at once", next_step="give a later end"
             )
-        if proof is Proof.CODE and (until is None or request_id is None):
+        if proof in _FOR_A_WHILE and (until is None or request_id is None):
             raise RefusedError(
                 Code.INVALID_INPUT,
-                "a code proves who writes in one conversation, for a while",
+                f"a {_FOR_A_WHILE[proof]} proves who writes in one conversation, for a while",
                 next_step="give the request, and until when",
             )
         self._check_clock(tx, tenant, now)
@@ -446,6 +460,23 @@ def _check_given(
         Code.INVALID_INPUT,
         "nobody has sent back a code for either account in that request",
         next_step="have the customer asked for one",
+    )
+
+
+def _check_signed(
+    reader: Reader, tenant: Tenant, request_id: str | None, ends: Sequence[str], until: int | None
+) -> None:
+    """Refuse to tie by an assertion that the log does not tell of, or for longer than it holds."""
+    for row in reader.all("log.signed_in", tenant=tenant, request=request_id):
+        event = Event.of(read_body(text(row, "body")), 0)
+        holds = event.whole(ACCOUNTS_UNTIL) or 0
+        wrote, named = event.top("subject"), event.texts(ACCOUNTS)
+        if wrote in ends and set(ends) - {wrote} <= set(named) and (until or 0) <= holds:
+            return
+    raise RefusedError(
+        Code.INVALID_INPUT,
+        "no assertion came with that request that names both accounts, for so long",
+        next_step="pass the assertion with the customer's words",
     )
 
 

@@ -269,6 +269,8 @@ class Subject:
             with the words that they came with.
         signed_until: microseconds since 1970, after which they are not believed; None where
             nobody signed anything.
+        accounts: further accounts of the same person, as they are stored, which an assertion named;
+            they are tied for the request that it comes with. accounts_until: likewise, until when.
 
     Raises:
         RefusedError: `invalid_input` for an id with other characters.
@@ -281,6 +283,8 @@ class Subject:
     )
     signed_until: int | None = field(default=None, compare=False)
     provider: str = ""
+    accounts: tuple[str, ...] = field(default=(), compare=False)
+    accounts_until: int = field(default=0, compare=False)
 
     def believed(self, now: int) -> Subject:
         """The same customer, with what was signed only as long as it counts."""

@@ -24,6 +24,8 @@ from sayso.audit.rules.replayed import SKEW_MICROS, ActionLife, LinkLife, Replay
 from sayso.audit.rules.transitions import START
 from sayso.audit.verifier.verification import Check, Damage, Findings
 
+_FOR_A_WHILE = {"code": "a code", "signed": "an assertion"}
+
 # ---- links -------------------------------------------------------------------------------------
 
 
@@ -31,8 +33,8 @@ def check_linked(replayed: ReplayedState, event: Event, findings: Findings) -> N
     """Whether a link is new, ties two accounts, begins now, and rests on something."""
     link = replayed.links.of(event.text(LINK) or "")
     fault = _again_fault(replayed, event, link) if _is_again(event) else _new_fault(event, link)
-    if fault is None and event.text("proof") == "code" and not _is_again(event):
-        fault = _code_fault(replayed, event)
+    if fault is None and not _is_again(event):
+        fault = _held_fault(replayed, event)
     if fault is None and event.at + SKEW_MICROS < replayed.last_at:
         fault = "is dated before the entry that came before it"
     if fault is None and {event.top("subject"), event.text(LINKED_WITH)} & replayed.erasing.keys():
@@ -72,15 +74,31 @@ def _new_fault(event: Event, link: LinkLife) -> str | None:
         return "says that it is older than its entry"
     if until is not None and until <= event.at:
         return "is over before it begins"
-    if proof == "code" and (until is None or event.top("request") is None):
-        return "rests on a code, and is not for one conversation and a while"
+    if proof in _FOR_A_WHILE and (until is None or event.top("request") is None):
+        return f"rests on {_FOR_A_WHILE[proof]}, and is not for one conversation and a while"
     return None
+
+
+def _held_fault(replayed: ReplayedState, event: Event) -> str | None:
+    """What is wrong with a link that rests on what its conversation has to tell of."""
+    if not replayed.whole or event.text("proof") not in _FOR_A_WHILE:
+        return None
+    return (_code_fault if event.text("proof") == "code" else _signed_fault)(replayed, event)
+
+
+def _signed_fault(replayed: ReplayedState, event: Event) -> str | None:
+    """What is wrong with a link by an assertion that never came, or for longer than it holds."""
+    life = replayed.requests.of(event.top("request") or "")
+    if event.top("subject") != life.subject:
+        return "rests on an assertion, and is not of the account that it was about"
+    until = life.signed.get(event.text(LINKED_WITH) or "")
+    if until is None:
+        return "rests on an assertion that names no such account"
+    return "holds longer than its assertion" if (event.whole("until") or 0) > until else None
 
 
 def _code_fault(replayed: ReplayedState, event: Event) -> str | None:
     """What is wrong with a link by a code that nobody has sent back, or not for so long."""
-    if not replayed.whole:
-        return None
     known = replayed.requests.of(event.top("request") or "").verified
     ends = [known[end] for end in (event.top("subject"), event.text(LINKED_WITH)) if end in known]
     if not any(by in {"code", "link"} for _, by in ends):

@@ -102,12 +102,14 @@ class RequestLife(_Life):
         assurance: how surely the caller knew who wrote; empty where an older log does not say.
         codes: by the account that a code went to, until when it counts; microseconds since 1970.
         verified: by account: until when it is known to be the writer's, and by what.
+        signed: by account: until when an assertion that came with their words names it as theirs.
     """
 
     requester: str = ""
     assurance: str = ""
     codes: dict[str, int] = field(default_factory=dict[str, int])
     verified: dict[str, list[int | str]] = field(default_factory=dict[str, "list[int | str]"])
+    signed: dict[str, int] = field(default_factory=dict[str, int])
     subject: str = ""
     draft: str = ""
     asked: str = ""

@@ -6,10 +6,11 @@ What is drafted in it is proposed once, by a person who may, and exactly as it w
 from __future__ import annotations
 
 from sayso.audit.authority.credentials import DECIDE
+from sayso.audit.customer_links import ACCOUNTS, ACCOUNTS_UNTIL
 from sayso.audit.event import Event
 from sayso.audit.request_digests import rests_on_a_yes
 from sayso.audit.rules.people import deciding_fault
-from sayso.audit.rules.replayed import ReplayedState
+from sayso.audit.rules.replayed import ReplayedState, RequestLife
 from sayso.audit.verifier.verification import Check, Damage, Findings
 
 
@@ -28,6 +29,14 @@ def ask(replayed: ReplayedState, event: Event) -> None:
         life = replayed.requests.of(request)
         life.requester, life.subject = event.by, event.top("subject") or ""
         life.assurance = event.text("assurance") or ""
+        _sign(life, event)
+
+
+def _sign(life: RequestLife, event: Event) -> None:
+    """Take in the further accounts that a signed assertion named with the customer's words."""
+    until = event.whole(ACCOUNTS_UNTIL)
+    for account in event.texts(ACCOUNTS) if until is not None else ():
+        life.signed[account] = max(until or 0, life.signed.get(account, 0))
 
 
 def check_proposed(replayed: ReplayedState, event: Event, findings: Findings) -> None:
@@ -89,6 +98,7 @@ def follow(replayed: ReplayedState, event: Event) -> None:
         drafts = event.kind in {"request.handed_over", "request.questioned"}
         life = replayed.requests.of(request)
         life.draft = (event.text("draft") or "") if drafts else ""
+        _sign(life, event)
         if event.kind == "request.questioned":
             life.asked, life.restated = event.text("asked") or "", event.text("plan") or ""
         if event.kind == "request.planned" and rests_on_a_yes(event.text("planner") or ""):

@@ -139,6 +139,14 @@ select body from log_entry where tenant = :tenant and request_id = :request orde
 select body from log_entry
 where tenant = :tenant and request_id = :request and kind = 'customer.verified' order by seq desc;
 
+-- What came of a customer with a signed assertion that names further accounts of theirs.
+-- name: signed_in
+select body from log_entry
+where tenant = :tenant and request_id = :request
+    and kind in ('request.asked', 'request.continued', 'request.questioned')
+    and instr(body, '"accounts_until"') > 0
+order by seq desc;
+
 -- The questions for a code in one request, the newest first.
 -- name: codes_asked_in
 select body from log_entry
