@@ -284,6 +284,10 @@ PROMISES: dict[str, Promise] = {
     "agent:own-texts": Promise(
         "What goes out under the team's name is the playbook's text, whatever a model wrote."
     ),
+    "acts:every-action": Promise(
+        "What a shipped action does can be asked for: it is restated with act, object and value, "
+        "planned, shown to a person, done and told."
+    ),
     "agent:own-action": Promise("A team's own action brings its act, slots and words in one file."),
     "agent:understands": Promise(
         "Playbooks plan, ask back or hand over as a careful person would, in seven languages.",

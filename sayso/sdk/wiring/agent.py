@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 import secrets
 import warnings
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from sayso.actions.customers.accounts import Accounts
 from sayso.actions.engine.proposals import Proposals
+from sayso.actions.model.definition import Action
 from sayso.agent.code_links import CodeLinks
 from sayso.agent.customer_records import CustomerRecords
 from sayso.agent.phrases import DEFAULT_LANGUAGE
@@ -104,8 +105,7 @@ class AgentFloor:
             ConfigError: `invalid_playbook`.
         """
         if self._knowledge is None:
-            connected = {action.name for action in self._connectors.actions}
-            self._knowledge = make_knowledge(self._workspace, connected)
+            self._knowledge = make_knowledge(self._workspace, self._connectors.actions)
         return self._knowledge
 
     async def warm(self) -> None:
@@ -180,7 +180,7 @@ class AgentFloor:
         )
 
 
-def make_knowledge(workspace: Workspace, actions: Collection[str] | None = None) -> Knowledge:
+def make_knowledge(workspace: Workspace, actions: Sequence[Action] | None = None) -> Knowledge:
     """The languages, playbooks and words of a workspace.
 
     Args:

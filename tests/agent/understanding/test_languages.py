@@ -10,7 +10,7 @@ from agent.understanding.demo import conversation, knowledge
 from sayso.agent.understanding import language_of, says_yes
 from sayso.agent.understanding.pack import Lists, read_pack, read_shipped_packs
 from sayso.agent.understanding.planner import load_knowledge
-from sayso.agent.understanding.playbook import read_playbook
+from sayso.agent.understanding.playbook import read_playbook, read_shipped
 from sayso.errors import Code, ConfigError
 
 LANGUAGES = ("en", "de", "fr", "es", "it", "nl", "pt")
@@ -37,7 +37,7 @@ def test_every_language_has_every_list() -> None:
         assert {"subscription", "charge"} <= set(pack.kinds), pack.language
 
 
-@pytest.mark.parametrize("book", load_knowledge().playbooks, ids=lambda book: book.name)
+@pytest.mark.parametrize("book", read_shipped(), ids=lambda book: book.name)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_shipped_playbook_speaks_every_language(book: object, language: str) -> None:
     """What can be asked for in one language can be asked for in all."""

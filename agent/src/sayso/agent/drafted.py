@@ -23,6 +23,7 @@ from sayso.actions.model.plan import Plan, Step
 from sayso.actions.model.status import Status
 from sayso.actions.rollout.definition import Stage
 from sayso.agent.base import Handles
+from sayso.agent.calling import called
 from sayso.agent.phrases import DEFAULT_LANGUAGE, phrases_of
 from sayso.agent.question import amount_of, plan_from_json, plan_json, record_of
 from sayso.agent.reply import StepOutcome, choice_label, thing_of
@@ -197,7 +198,7 @@ def _known(
 
 
 def _title(step: Step, action: Action | None, amount: Money | None, label: str) -> str:
-    words = None if action is None else action.words.get(DEFAULT_LANGUAGE)
+    words = None if action is None else called(action, DEFAULT_LANGUAGE)
     if words is None:
         what = step.action if action is None else action.summary.partition(",")[0]
         more = ", ".join(str(one) for one in (amount, label) if one)
@@ -209,6 +210,7 @@ def _title(step: Step, action: Action | None, amount: Money | None, label: str) 
         amount=amount,
         label=label,
         choice=choice_label(step.args, words),
+        args=step.args,
     )
     title = thing_of(told, phrases_of(DEFAULT_LANGUAGE))
     return f"{title[:1].upper()}{title[1:]}"

@@ -201,7 +201,7 @@ def _other_object(
 ) -> Iterator[_Fault]:
     if book.object_slot is not None and book.object_slot[0] in args:
         name, slot = book.object_slot
-        said = (draft.object, draft.around, state.topic.get(slot.kind))
+        said = (draft.object, draft.around, *map(state.topic.get, slot.kinds))
         named = next((one for one in said if one and one.handles), None)
         if named is not None and args[name] not in named.handles:
             yield _Fault("another object than the one that is named", against=True)

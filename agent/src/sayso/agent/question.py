@@ -18,6 +18,7 @@ from sayso.actions.model.plan import OnFailure, Plan, Step
 from sayso.actions.model.snapshot import Record
 from sayso.actions.model.status import Status
 from sayso.agent.base import CONFIRM, Choice, Handles, Message, Question
+from sayso.agent.calling import called, text_form
 from sayso.agent.phrases import Phrases, phrases_of
 from sayso.agent.reply import StepOutcome, choice_label, general_words, thing_of
 from sayso.audit.request_digests import NONCE
@@ -112,7 +113,10 @@ def text_of(
         things = [_restated(step, language, handles, actions) for step in question.plan.steps]
         return phrases.confirm.replace("{things}", _listed(things, phrases))
     values = {choice.value for choice in question.choices}
-    if values == {"one", "both"}:
+    form = text_form(actions.get(question.about), question.slot)
+    if form is not None and not values:
+        asked = phrases.texts[form]
+    elif values == {"one", "both"}:
         asked = phrases.one_or_both
     elif not values or all(_is_amount(value) for value in values):
         asked = phrases.how_much
@@ -126,8 +130,8 @@ def text_of(
 
 
 def words_of(action: Action | None, language: str) -> CustomerWords:
-    """How an action is called in a language; general words where its definition does not say."""
-    found = None if action is None else action.words.get(language)
+    """How an action is called in a language; general words where nothing says."""
+    found = None if action is None else called(action, language)
     return found or general_words(phrases_of(language))
 
 
@@ -157,6 +161,7 @@ def _restated(step: Step, language: str, handles: Handles, actions: Mapping[str,
             amount=amount_of(step, action, record),
             label="" if record is None else record.label or record.title,
             choice=choice_label(step.args, words),
+            args=step.args,
         ),
         phrases_of(language),
     )

@@ -9,7 +9,7 @@ are the `phrases` of the customer's language; how an action is called stands in 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import assert_never, cast
 
 import orjson
@@ -54,6 +54,7 @@ class StepOutcome:
         label: the object in the customer's words, such as `Order 1042: blue mug`; may be empty.
         when: when it takes effect, such as `at once`; may be empty.
         choice: the label of the argument that says when or how, in the customer's language.
+        args: the step's arguments, for values that are made of them.
         code: why it did not come to pass, when it did not.
         waits: a step that has to be done before is not done yet.
         held: a stop, or another action on the same object, keeps it from being begun.
@@ -68,6 +69,7 @@ class StepOutcome:
     label: str = ""
     when: str = ""
     choice: str = ""
+    args: Mapping[str, object] = field(default_factory=dict[str, object])
     code: Code | None = None
     waits: bool = False
     held: bool = False
@@ -114,6 +116,7 @@ def outcome_of(reader: Reader, row: ActionRow, words: CustomerWords | None = Non
         label=fields.get(resolved.object_kind, "") if resolved is not None else "",
         when=fields.get("when", ""),
         choice=choice_label(row.args, words),
+        args=row.args,
         held=row.is_blocked,
         code=Code(code) if code in set(Code) else None,
     )
@@ -248,7 +251,7 @@ class HandedOver:
 def thing_of(outcome: StepOutcome, phrases: Phrases) -> str:
     """A step as a thing: `the refund of $45.00 for Order 0977: tea towels`."""
     words = outcome.words or general_words(phrases)
-    return filled(words.thing, _values(outcome)) + _less(outcome, phrases)
+    return filled(words.thing, _values(outcome, words)) + _less(outcome, phrases)
 
 
 def general_words(phrases: Phrases) -> CustomerWords:
@@ -315,7 +318,7 @@ def _refused(outcome: StepOutcome, phrases: Phrases) -> str:
 
 def _done(outcome: StepOutcome, phrases: Phrases) -> str:
     words = outcome.words or general_words(phrases)
-    done = filled(words.done, _values(outcome))
+    done = filled(words.done, _values(outcome, words))
     note = f" {words.note}" if words.note else ""
     receipt = _clean(outcome.receipt or "")
     reference = f" {phrases.reference.replace('{reference}', receipt)}" if receipt else ""
@@ -328,11 +331,17 @@ def _less(outcome: StepOutcome, phrases: Phrases) -> str:
     return " " + phrases.less.replace("{asked}", str(outcome.asked))
 
 
-def _values(outcome: StepOutcome) -> dict[str, str]:
+def _values(outcome: StepOutcome, words: CustomerWords) -> dict[str, str]:
     """What the templates may name. A label comes from a provider and may hold anything."""
+    name = _clean(outcome.label)
+    args = {key: str(one) for key, one in outcome.args.items() if isinstance(one, (str, int))}
+    slots = {slot: _clean(filled(template, args)) for slot, template in words.slots.items()}
+    nouns = {key: text.replace("{name}", name) if name else "" for key, text in words.nouns.items()}
     return {
+        **slots,
         "amount": "" if outcome.amount is None else str(outcome.amount),
-        "object": _clean(outcome.label),
+        "object": name,
+        **nouns,
         "when": _clean(outcome.when),
         "choice": outcome.choice,
     }

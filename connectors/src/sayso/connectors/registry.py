@@ -433,8 +433,8 @@ class Connectors:
         """What one connector lists, or that it knows no such customer."""
         try:
             with _reading(connector):
-                own = self._own(connector, subject)
-                return tuple(await self._read(connector.list_records(own)))
+                listed = await self._read(connector.list_records(self._own(connector, subject)))
+                return tuple(replace(one, connector=connector.name) for one in listed)
         except RefusedError as error:
             if error.code is not Code.UNKNOWN_SUBJECT:
                 raise

@@ -2,7 +2,8 @@
 
 A template's parts in brackets are left out where a value in them is missing: `the refund[ of
 {amount}][ for {object}]`. Values: `amount`, `object` (the provider's label of what is acted on),
-`when` (as the connector resolved it) and `choice` (the label of the argument that `values` knows).
+`when` (as the connector resolved it), `choice` (the label of the argument that `values` knows),
+and those of `nouns` and `slots`.
 """
 
 from __future__ import annotations
@@ -32,12 +33,16 @@ class CustomerWords:
         done: what is said once it succeeded, without a full stop.
         note: a further sentence once it succeeded.
         values: labels of argument values that the customer chooses between.
+        nouns: what `object` and `of_object` are, as templates over its `name`: `order {name}`.
+        slots: further values by name, each a template over arguments: `{street}[, {zip}]`.
     """
 
     thing: str
     done: str
     note: str = ""
     values: Mapping[str, str] = field(default_factory=dict[str, str])
+    nouns: Mapping[str, str] = field(default_factory=dict[str, str])
+    slots: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 def is_renewed(reason: str) -> bool:

@@ -12,6 +12,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from sayso.actions.customers.account import check_id
+from sayso.actions.model.act import ActUse
 from sayso.actions.model.customer_words import CustomerWords
 from sayso.actions.model.guarantee import Guarantee as Guarantee
 from sayso.actions.model.guarantee import at_most_once as at_most_once
@@ -145,6 +146,8 @@ class Action:
             values, such as `{"order.state": ("Cancelled",)}`; no values where they cannot be told
             before, as of a time. A later step of its plan on that object finds them so, and goes
             on.
+        act: which act of the vocabulary it carries out; without one only a playbook of the
+            workspace has words for it.
 
     Raises:
         ConfigError: `invalid_action`, when the name, a field or the sentence breaks these rules.
@@ -166,6 +169,7 @@ class Action:
     changes: Mapping[str, Sequence[StateValue]] = field(
         default_factory=dict[str, "Sequence[StateValue]"]
     )
+    act: ActUse | None = None
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):

@@ -195,6 +195,7 @@ class Record:
         facts: typed facts by name: `amount`, `left` (Money), `created` (RFC 3339), `status`, …
         references: words by which a customer may name it, such as `1042`.
         parts: what hangs on it and has a handle of its own, such as the lines of an order.
+        connector: which connector listed it; empty where nobody has to know.
     """
 
     kind: str
@@ -204,6 +205,7 @@ class Record:
     references: tuple[str, ...] = ()
     parts: tuple[Record, ...] = ()
     label: str = ""
+    connector: str = ""
 
     @property
     def left(self) -> Money | None:

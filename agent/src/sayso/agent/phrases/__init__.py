@@ -76,6 +76,7 @@ class Phrases(BaseModel):
     confirm_done: str
     confirm_over: str
     confirm_later: str
+    texts: Mapping[str, str]
     reasons: Mapping[str, str]
     progress: Mapping[str, str]
 

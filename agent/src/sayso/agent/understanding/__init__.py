@@ -5,10 +5,11 @@ plan, a question, or the reason why a person has to take it. `planner` puts it b
 of every planner.
 
 `reading` is one message as `tokens`, `clean` of what is not the customer's, by the `lexicon` of a
-language (`pack`, `playbook`, their `patterns`). `drafts` are what it asks for: `acts`, `objects`,
+language (`pack`, `playbook`, their `patterns`), where each act (`act_file`) and the actions that
+carry it out (`vocabulary`) make a playbook; a `postal` address is one token. `drafts` are what it asks for: `acts`, `objects`,
 `amounts`; `strangers` and `objection` speak against it. `dialogue` follows a conversation from
 `state` to state with its `answers`; `decision` makes a plan or a question of it, filling by
-`fill_object` and `fill_amount`, with `certainty` where no yes is needed. `records` are what the
+`fill_object`, `fill_amount` and `fill_text`, with `certainty` where no yes is needed. `records` are what the
 customer has; `base` is what comes of it, `explanation` why.
 """
 

@@ -113,11 +113,15 @@ def _rank(form: str, tag: Tag) -> tuple[int, int, int]:
 
 def _has_object(reading: Reading, act: str, tag: Tag) -> bool:
     """Whether a weak word has a name of its object, or of the object's kind, in the clause."""
-    slot = next(b for b in reading.lexicon.playbooks if b.name == act).object_slot
-    if slot is None:
+    book = next(b for b in reading.lexicon.playbooks if b.name == act)
+    forms = {text.form for _, text in book.text_slots()}
+    if any(token.form in forms for token in reading.tokens if token.form):
+        return True  # `I have moved`, beside the new address
+    slot = book.object_slot
+    if slot is None or forms:
         return False
-    names = [f"kind:{slot[1].kind}"]
-    if slot[1].kind == "subscription":
+    names = [f"kind:{kind}" for kind in slot[1].kinds]
+    if "subscription" in slot[1].kinds:
         names += ["monthly", "yearly"]
     clause = reading.clause_at(tag.start)
     before = Span(reading.sentence_at(tag.start).span.start, clause.start)
@@ -125,7 +129,7 @@ def _has_object(reading: Reading, act: str, tag: Tag) -> bool:
     referring = reading.has("same", within=Span(tag.start, min(tag.end + 1, clause.end)))
     return any(
         reading.has(*names, within=span)
-        or (slot[1].kind == "subscription" and reading.starting("plan:", within=span))
+        or ("subscription" in slot[1].kinds and reading.starting("plan:", within=span))
         for span in ((clause, before) if referring else (clause,))
     )
 

@@ -179,8 +179,8 @@ def _filled(draft: ActDraft, reading: Reading, pending: Pending, things: Things)
         ActDraft(act=draft.act, spans=spans), reading, book, things, answer=True, money=money
     )
     if book.object_slot is not None:
-        kind = book.object_slot[1].kind
-        offered = [h for h in pending.objects if things.by(h).kind == kind]
+        kinds = book.object_slot[1].kinds
+        offered = [h for h in pending.objects if things.by(h).kind in kinds]
         place = _ordinal(reading, len(offered))
         twins = _twins(draft, book.object_slot[1], things, "both").handles
         if not said.object.strong and (pending.twins or set(draft.object.handles) & set(twins)):
@@ -242,6 +242,7 @@ def over(new: ActDraft, old: ActDraft) -> ActDraft:
         amount=amount,
         choices={**old.choices, **new.choices},
         numbers={**old.numbers, **new.numbers},
+        texts={**old.texts, **new.texts},
         cues=old.cues or new.cues,
         spans=old.spans or new.spans,
     )
@@ -262,7 +263,7 @@ def _merged(
         slot = _book_of(reading, draft.act).object_slot
         if base is None and slot is not None and reading.has("same"):
             # `I'd like that refunded`: the only thing that was spoken of just before.
-            offered = [h for h in pending.objects if things.by(h).kind == slot[1].kind]
+            offered = [h for h in pending.objects if things.by(h).kind in slot[1].kinds]
             if len(offered) == 1 and not (draft.object.handles or draft.object.why):
                 draft = replace(draft, object=FoundObject(handles=(offered[0],), strong=True))
         merged[draft.act] = draft if base is None else over(draft, base)

@@ -6,8 +6,11 @@ right, anything that was cut, a share, a time that was not said: the plan is res
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sayso.agent.understanding.acts import Cue
 from sayso.agent.understanding.drafts import ActDraft
+from sayso.agent.understanding.patterns import Tag
 from sayso.agent.understanding.playbook import Playbook
 from sayso.agent.understanding.reading import Reading, Sentence, Span
 from sayso.agent.understanding.state import ConversationState
@@ -42,11 +45,26 @@ def is_certain(state: ConversationState, book: Playbook, steps: int, names: froz
     if len(state.open) != 1 or reading.cut or odd:
         return False
     draft = state.open[0]
-    acts = {_kind_of(name)[1] for name in reading.tags if _kind_of(name)[0] in _ACTS}
+    acts = set(_acts_beside(reading, draft))
     said = {name for name in reading.tags if _kind_of(name)[0] in ("product", "plan", "feature")}
     if reading.has(*_DOUBT) or acts - {book.name} or said - names:
         return False
     return _named(draft, book) and _amount_is_plain(draft) and _all_explained(reading, draft, book)
+
+
+def _acts_beside(reading: Reading, draft: ActDraft) -> Iterator[str]:
+    """Acts that something in the message is a word for, but for a word of this one itself."""
+    own = {at for cue in draft.cues for at in range(cue.start, cue.end)}
+    for name, tags in reading.tags.items():
+        form, act = _kind_of(name)
+        if form in _ACTS and not all(_is_own(one, own, form) for one in tags):
+            yield act
+
+
+def _is_own(tag: Tag, own: set[int], form: str) -> bool:
+    """Whether it is the word for the act itself, or says that another one is not meant by it."""
+    places = range(tag.start, tag.end)
+    return own.issuperset(places) or (form == "no" and not own.isdisjoint(places))
 
 
 def _named(draft: ActDraft, book: Playbook) -> bool:

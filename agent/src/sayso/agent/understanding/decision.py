@@ -12,11 +12,13 @@ from sayso.agent.understanding.certainty import is_certain
 from sayso.agent.understanding.drafts import ActDraft
 from sayso.agent.understanding.fill_amount import fill_amounts
 from sayso.agent.understanding.fill_object import fill_object
+from sayso.agent.understanding.fill_text import fill_texts
 from sayso.agent.understanding.lexicon import Knowledge
 from sayso.agent.understanding.objection import objection
-from sayso.agent.understanding.playbook import Playbook, StepTemplate, slot_of
+from sayso.agent.understanding.playbook import Playbook, StepTemplate, part_of, slot_of
 from sayso.agent.understanding.records import Thing, Things
 from sayso.agent.understanding.state import ConversationState
+from sayso.agent.understanding.vocabulary import ActPlaybook, steps_on
 from sayso.json import JsonValue
 
 
@@ -25,6 +27,7 @@ class _Filled:
     """One act on at most one object, every slot filled."""
 
     book: Playbook
+    steps: Sequence[StepTemplate]
     thing: Thing | None
     values: Mapping[str, JsonValue]
 
@@ -76,10 +79,7 @@ def _fill_all(
     filled: list[_Filled] = []
     for draft in state.open:
         book = knowledge.playbook(draft.act)
-        missing = [step.action for step in book.steps if step.action not in actions]
-        if missing:
-            raise HandOverError(f"the action `{missing[0]}` is not connected")
-        filled += _fill(draft, book, state, things)
+        filled += _fill(draft, book, state, things, actions)
     if not state.moved:
         raise HandOverError("the newest message neither asks for it nor agrees to it")
     return filled
@@ -89,7 +89,7 @@ def _steps(filled: Sequence[_Filled]) -> list[Step]:
     steps: list[Step] = []
     for one in filled:
         names: dict[int, str] = {}
-        for place, template in enumerate(one.book.steps, 1):
+        for place, template in enumerate(one.steps, 1):
             names[place] = f"s{len(steps) + 1}"
             steps.append(_step(template, names, place, one.values))
     if len(steps) > MAX_STEPS:
@@ -102,8 +102,10 @@ def _step(
 ) -> Step:
     args: dict[str, JsonValue] = {}
     for name, value in template.args.items():
-        slot = slot_of(value)
+        slot, part = slot_of(value), part_of(value)
         found: JsonValue = value if slot is None else values.get(slot)
+        if part:
+            found = found.get(part) if isinstance(found, Mapping) else None
         if found is not None:
             args[name] = found
     return Step(
@@ -116,8 +118,17 @@ def _step(
 
 
 def _fill(
-    draft: ActDraft, book: Playbook, state: ConversationState, things: Things
+    draft: ActDraft,
+    book: Playbook,
+    state: ConversationState,
+    things: Things,
+    actions: frozenset[str],
 ) -> list[_Filled]:
+    if not book.steps:
+        raise HandOverError(f"nothing that is connected does `{book.name}`")
+    missing = [step.action for step in book.steps if step.action not in actions]
+    if len(missing) == len(book.steps) or (missing and not isinstance(book, ActPlaybook)):
+        raise HandOverError(f"the action `{missing[0]}` is not connected")
     chosen = fill_object(draft, book, state, things)
     choices = {
         **_more_objects(draft, book, things),
@@ -136,7 +147,9 @@ def _fill(
             values[found[0]] = thing.handle
         if book.money_slot is not None and amount is not None:
             values[book.money_slot[0]] = amount.to_json()
-        filled.append(_Filled(book=book, thing=thing, values=values))
+        values.update(fill_texts(draft, book, thing))
+        steps = steps_on(draft, book, thing, values, actions)
+        filled.append(_Filled(book=book, steps=steps, thing=thing, values=values))
     return filled
 
 

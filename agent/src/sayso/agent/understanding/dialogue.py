@@ -169,4 +169,4 @@ def _remember(state: ConversationState, reading: Reading, things: Things) -> Non
             continue
         found = fill(ActDraft(act=book.name, spans=spans), reading, book, things).object
         if found.handles and not found.by_order:
-            state.topic[book.object_slot[1].kind] = found
+            state.topic.update(dict.fromkeys((things.by(h).kind for h in found.handles), found))

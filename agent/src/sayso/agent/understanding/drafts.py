@@ -12,6 +12,7 @@ from sayso.agent.understanding.patterns import Tag
 from sayso.agent.understanding.playbook import ObjectSlot, Playbook
 from sayso.agent.understanding.reading import Reading, Span
 from sayso.agent.understanding.records import Things
+from sayso.agent.understanding.tokens import TextToken
 
 _NAMES = ("product:", "plan:")
 _DENIES = 4
@@ -30,6 +31,8 @@ class ActDraft:
         amount: how much.
         choices: values of choice slots; several where the words name several.
         numbers: values of number slots.
+        texts: tokens of text slots.
+        rivals: other acts that the same words ask for, where nothing says which.
     """
 
     act: str
@@ -40,6 +43,10 @@ class ActDraft:
     amount: StatedAmount = field(default_factory=StatedAmount)
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     numbers: Mapping[str, tuple[int, ...]] = field(default_factory=dict[str, tuple[int, ...]])
+    texts: Mapping[str, tuple[TextToken, ...]] = field(
+        default_factory=dict[str, "tuple[TextToken, ...]"]
+    )
+    rivals: tuple[ActDraft, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +70,47 @@ def read_asks(reading: Reading, things: Things, *, moods: Sequence[Mood] = (Mood
     for act in dict.fromkeys(cue.act for cue in asked if cue.act != OTHER):
         mine = [cue for cue in asked if cue.act == act]
         drafts.append(_draft(reading, mine, cues, things))
+    drafts = _told_apart(_without_covered(drafts, reading))
     return Asks(drafts=tuple(drafts), cues=tuple(cues))
+
+
+def _without_covered(drafts: list[ActDraft], reading: Reading) -> list[ActDraft]:
+    """`I withdraw my purchase, please refund it`, where nothing here cancels an order."""
+    asked = {draft.act for draft in drafts}
+    idle = reading.lexicon.idle
+    covered = {
+        book.name
+        for book in reading.lexicon.playbooks
+        if book.name in idle and not asked.isdisjoint(book.covered_by)
+    }
+    return [draft for draft in drafts if draft.act not in covered]
+
+
+def _told_apart(drafts: list[ActDraft]) -> list[ActDraft]:
+    """One word for several acts, such as `cancel`: the act on what is named, or all to choose from.
+
+    The others stay with the first one as its rivals, until an answer says which is meant.
+    """
+    kept: list[ActDraft] = []
+    for draft in drafts:
+        places = {(cue.start, cue.end) for cue in draft.cues}
+        at = next((i for i, one in enumerate(kept) if places & _places(one)), None)
+        if at is None:
+            kept.append(draft)
+        elif not _is_named(kept[at]) and _is_named(draft):
+            kept[at] = draft
+        elif not _is_named(kept[at]):
+            kept[at] = replace(kept[at], rivals=(*kept[at].rivals, draft))
+    return kept
+
+
+def _places(draft: ActDraft) -> set[tuple[int, int]]:
+    return {(cue.start, cue.end) for cue in draft.cues}
+
+
+def _is_named(draft: ActDraft) -> bool:
+    found = draft.object if draft.object.handles or draft.object.why else draft.around
+    return bool(found.handles) and not found.by_order
 
 
 def _draft(reading: Reading, mine: list[Cue], cues: list[Cue], things: Things) -> ActDraft:
@@ -131,6 +178,11 @@ def fill(
             name: values
             for name, _ in book.number_slots()
             if (values := _counted(reading, draft, f"count:{book.name}.{name}", answer=answer))
+        },
+        texts={
+            name: said
+            for name, slot in book.text_slots()
+            if (said := tuple(t for t in reading.tokens if t.form == slot.form))
         },
     )
 

@@ -99,9 +99,10 @@ def _check_names(
     """A name that is none of theirs, or a noun of another kind of thing."""
     for cue in draft.cues:
         kinds = {tag.name for tag in reading.starting("kind:", within=cue.clause)}
-        if kinds and f"kind:{slot.kind}" not in kinds and not found.handles:
+        own = [f"kind:{kind}" for kind in slot.kinds]
+        if kinds and kinds.isdisjoint(own) and not found.handles:
             raise HandOverError("it speaks of another kind of thing")
-        for tag in reading.found(f"kind:{slot.kind}", within=cue.clause):
+        for tag in reading.found(*own, within=cue.clause):
             if stranger := stranger_beside(reading, tag, cue.clause):
                 raise _which(draft, name, (), usable, f"`{stranger}` is none of theirs")
         if not kinds and (noun := strange_noun(reading, cue)):
@@ -115,7 +116,8 @@ def _check_open(
     if not draft.cues or any(cue.form != "open" for cue in draft.cues):
         return
     named = any(
-        reading.has(f"kind:{slot.kind}", "monthly", "yearly") or reading.starting("plan:")
+        reading.has(*(f"kind:{kind}" for kind in slot.kinds), "monthly", "yearly")
+        or reading.starting("plan:")
         for reading in (*state.readings, *state.agents)
     )
     # Words about the time say it as well: `at the end of the period` is said of a subscription.
@@ -125,7 +127,7 @@ def _check_open(
         or any(reading.starting(prefix) for reading in state.agents)
         or any(tag.end - tag.start > 1 for r in state.readings for tag in r.starting(prefix))
     )
-    others = [thing for thing in things.all if thing.kind != slot.kind]
+    others = [thing for thing in things.all if thing.kind not in slot.kinds]
     if not named and others:
         handles = [thing.handle for thing in (*things.usable(slot), *others)]
         raise UnclearError(draft.act, name, handles, "nothing tells what")
@@ -133,7 +135,8 @@ def _check_open(
 
 def _said_about(draft: ActDraft, slot: ObjectSlot, state: ConversationState) -> FoundObject:
     """What is said about the object: by the request, around it, or before it."""
-    for found in (draft.object, draft.around, state.topic.get(slot.kind, FoundObject())):
+    topics = (state.topic[kind] for kind in slot.kinds if kind in state.topic)
+    for found in (draft.object, draft.around, *topics):
         if found.handles or found.why:
             return found
     return FoundObject()

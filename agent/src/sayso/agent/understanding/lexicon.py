@@ -234,7 +234,8 @@ class Knowledge:
         idle = frozenset(
             book.name
             for book in books
-            if actions is not None and any(step.action not in actions for step in book.steps)
+            if not book.steps
+            or (actions is not None and all(step.action not in actions for step in book.steps))
         )
         lexicons = {
             pack.language: Lexicon(pack=pack, playbooks=books, shop=shop, idle=idle)

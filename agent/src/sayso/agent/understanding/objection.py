@@ -111,7 +111,7 @@ def _against(
         if tuple(knowledge.playbook(draft.act).choice_slots()):
             changing.append("date")
             tokens = reading.tokens[cue.clause.start : cue.clause.end]
-            dated = any(token.kind == "noise" for token in tokens)
+            dated = any(token.kind == "noise" and not token.form for token in tokens)
             if reading.has("negation", within=cue.clause):
                 changing.remove("date")  # `now, not in four days`
         if cue.mood is Mood.ASKED and (dated or reading.has(*changing, within=cue.clause)):

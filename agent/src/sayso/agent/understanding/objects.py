@@ -282,11 +282,11 @@ def _number(
 def _named(reading: Reading, span: Span, of_kind: list[Thing]) -> list[tuple[Tag, frozenset[str]]]:
     """Names of products and plans, narrowed by what stands beside them: `the red mug`."""
     found: list[tuple[Tag, frozenset[str]]] = []
-    own = f"kind:{of_kind[0].kind}" if of_kind else ""
+    own = {f"kind:{thing.kind}" for thing in of_kind}
     kinds = [
         tag
         for tag in reading.starting("kind:", within=span)
-        if own not in reading.covering[tag.start]
+        if own.isdisjoint(reading.covering[tag.start])
         and any(tag.name in thing.names for thing in of_kind)
     ]
     for tag in [
@@ -316,7 +316,7 @@ def _beside(reading: Reading, tag: Tag) -> list[Tag]:
 
 def _of_another_kind(tag: Tag, things: Things, slot: ObjectSlot) -> bool:
     """Whether a name that fits nothing of the kind is a name of something else they have."""
-    return any(tag.name in thing.names for thing in things.all if thing.kind != slot.kind)
+    return any(tag.name in thing.names for thing in things.all if thing.kind not in slot.kinds)
 
 
 def _by_order(

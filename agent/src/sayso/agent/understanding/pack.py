@@ -30,6 +30,18 @@ class Closed(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Noun(Closed):
+    """How we call a kind of record, as a template over its `{name}`.
+
+    Attributes:
+        object: with its article where the language wants one: `order {name}`, `la commande {name}`.
+        of_object: as what something is of: `of order {name}`, `de la commande {name}`.
+    """
+
+    object: Annotated[str, Field(pattern=r"\{name\}")]
+    of_object: Annotated[str, Field(pattern=r"\{name\}")]
+
+
 UNTAGGED = frozenset({"function", "plain"})
 """Lists of single words that are looked up by word."""
 
@@ -131,7 +143,8 @@ class LanguagePack(Closed):
         notes: words for an amount by themselves, such as `tenner`.
         shares: words for a share, as `[numerator, denominator]`.
         currencies: names of currencies by ISO 4217 code.
-        kinds: nouns for kinds of records, such as `subscription`.
+        kinds: nouns for kinds of records, such as `subscription`, as customers write them.
+        called: how we call them.
         lookalikes: real words that are a slip away from one that slips are put right towards; they
             are left as they are.
         slips: common misspellings and abbreviations and what is meant.
@@ -144,6 +157,7 @@ class LanguagePack(Closed):
     shares: Mapping[str, tuple[int, int]] = Field(default_factory=dict[str, tuple[int, int]])
     currencies: Mapping[str, Patterns] = Field(default_factory=dict[str, Patterns])
     kinds: Mapping[str, Patterns] = Field(default_factory=dict[str, Patterns])
+    called: Mapping[str, Noun] = Field(default_factory=dict[str, Noun])
     lookalikes: str = ""
     slips: Mapping[str, str] = Field(default_factory=dict[str, str])
 

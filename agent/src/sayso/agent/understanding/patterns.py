@@ -10,6 +10,7 @@
 | `$` | an amount of money, or a small bare number |
 | `%` | a percentage |
 | `#` | a number or a reference |
+| `@` | a postal address, an e-mail address or a telephone number |
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from sayso.agent.understanding.tokens import TextToken, fold
 
 GAP = "_"
 MOST_IN_A_GAP = 5
-_SLOTS = {"$", "%", "#"}
+_SLOTS = {"$", "%", "#", "@"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,9 @@ def _alternatives(element: str) -> tuple[str, ...]:
     words = tuple(dict.fromkeys(form for word in element.split("/") for form in _forms(word)))
     for word in words:
         if not re.fullmatch(r"\*?(?:[^\W_]+|&)\*?", word):
-            raise ValueError(f"`{element}` is no word, `*` at an end of it, `_`, `$`, `%` or `#`")
+            raise ValueError(
+                f"`{element}` is no word, `*` at an end of it, `_`, `$`, `%`, `#` or `@`"
+            )
     return words
 
 
@@ -176,6 +179,8 @@ def _fits(token: TextToken, element: str) -> bool:
         return token.kind == "percent"
     if element == "#":
         return token.kind == "number"
+    if element == "@":
+        return token.form != ""
     word = token.text if token.kind == "word" else token.word
     if not word:
         return False

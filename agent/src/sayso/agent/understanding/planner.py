@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +10,11 @@ from sayso.actions.model.definition import Action
 from sayso.actions.model.plan import Handoff, Plan
 from sayso.agent.base import MAX_MESSAGE_CHARS, Handles, Message, Question
 from sayso.agent.understanding import understand
+from sayso.agent.understanding.act_file import read_shipped_acts
 from sayso.agent.understanding.lexicon import Knowledge
 from sayso.agent.understanding.pack import LanguagePack, read_packs, read_shipped_packs
 from sayso.agent.understanding.playbook import Playbook, read_folder, read_shipped, read_shop
+from sayso.agent.understanding.vocabulary import playbooks_of
 from sayso.errors import Code, ConfigError
 
 MAX_CHARS = 6_000
@@ -60,7 +62,7 @@ def load_knowledge(
     folder: Path | None = None,
     *,
     playbooks: str = "playbooks",
-    actions: Collection[str] | None = None,
+    actions: Sequence[Action] | None = None,
 ) -> Knowledge:
     """What comes with Sayso, and what a workspace's folder adds or replaces by name.
 
@@ -77,7 +79,8 @@ def load_knowledge(
     shop = read_shop(None if folder is None else folder / "shop.toml")
     packs: dict[str, LanguagePack] = {pack.language: pack for pack in read_shipped_packs()}
     packs.update({pack.language: pack for pack in own_packs})
-    books: dict[str, Playbook] = {book.name: book for book in read_shipped()}
+    acts = playbooks_of(read_shipped_acts().values(), actions or ())
+    books: dict[str, Playbook] = {book.name: book for book in (*read_shipped(), *acts)}
     for book in own_books:
         if sum(book.name == other.name for other in own_books) > 1:
             raise ConfigError(
@@ -86,4 +89,5 @@ def load_knowledge(
                 next_step="rename one of them",
             )
         books[book.name] = book
-    return Knowledge.of(list(packs.values()), list(books.values()), shop, actions)
+    names = None if actions is None else {action.name for action in actions}
+    return Knowledge.of(list(packs.values()), list(books.values()), shop, names)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -15,6 +15,9 @@ from sayso.actions.model.plan import MAX_STEPS, OnFailure
 from sayso.agent.understanding.pack import Closed, Patterns
 from sayso.errors import Code, ConfigError
 from sayso.toml import TomlMistakeError, read_as
+
+_SLOT = re.compile(r"\{([a-z][a-z0-9_]*)(?:\.([a-z][a-z0-9_]*))?\}")
+TextForm: TypeAlias = Literal["address", "email", "phone"]
 
 TomlValue: TypeAlias = str | int | bool | Mapping[str, str | int | bool]
 
@@ -32,6 +35,8 @@ class ObjectSlot(Closed):
         status: the states in which it can be meant; empty means any.
         duplicates_within_h: where a customer says that they paid twice, two equal objects at most
             so many hours apart are one thing paid twice; 0 for kinds that know no such thing.
+        connector: whose records alone are meant; empty for everybody's.
+        others: further records that can be meant, each with its own rules.
     """
 
     type: Literal["object"]
@@ -39,6 +44,25 @@ class ObjectSlot(Closed):
     needs: Name | None = None
     status: tuple[str, ...] = ()
     duplicates_within_h: int = Field(default=0, ge=0, le=720)
+    connector: str = ""
+    others: tuple[ObjectSlot, ...] = ()
+
+    @property
+    def every(self) -> tuple[ObjectSlot, ...]:
+        """Itself, and the others."""
+        return (self, *self.others)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Every kind of record that can be meant, the first one first."""
+        return tuple(dict.fromkeys(one.kind for one in self.every))
+
+    def takes(self, kind: str, connector: str) -> bool:
+        """Whether a record of that kind, which a connector listed, can be meant at all."""
+        return any(
+            one.kind == kind and one.connector in ("", connector or one.connector)
+            for one in self.every
+        )
 
 
 class MoneySlot(Closed):
@@ -74,13 +98,28 @@ class NumberSlot(Closed):
     unit: ByLanguage
 
 
-Slot = Annotated[ObjectSlot | MoneySlot | ChoiceSlot | NumberSlot, Field(discriminator="type")]
+class TextSlot(Closed):
+    """Words of the customer's own in a closed form, taken as they are written.
+
+    Attributes:
+        form: `address` (a postal one; parts `street`, `zip`, `city`, `country`, `province`),
+            `email`, or `phone`.
+    """
+
+    type: Literal["text"]
+    form: TextForm
+    required: bool = False
+
+
+Slot = Annotated[
+    ObjectSlot | MoneySlot | ChoiceSlot | NumberSlot | TextSlot, Field(discriminator="type")
+]
 
 
 class StepTemplate(Closed):
     """One step to plan. An argument `{slot}` takes that slot's value and is left out without one.
 
-    `after` counts the file's steps from 1.
+    `{slot.part}` takes a part of it. `after` counts the file's steps from 1.
     """
 
     action: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$")]
@@ -118,6 +157,7 @@ class Playbook(Closed):
     steps: tuple[StepTemplate, ...] = Field(min_length=1, max_length=MAX_STEPS)
     words: Mapping[Language, PlaybookWords]
     on_failure: OnFailure = OnFailure.CONTINUE
+    covered_by: tuple[Name, ...] = Field(default=(), exclude=True)
 
     @model_validator(mode="after")
     def _fits_together(self) -> Playbook:
@@ -167,6 +207,16 @@ class Playbook(Closed):
             if isinstance(slot, ChoiceSlot):
                 yield name, slot
 
+    def text_slots(self) -> Iterator[tuple[str, TextSlot]]:
+        """The slots that hold words of the customer's own."""
+        for name, slot in self.slots.items():
+            if isinstance(slot, TextSlot):
+                yield name, slot
+
+    def steps_for(self, kind: str | None, connector: str) -> Sequence[StepTemplate]:
+        """The steps to plan on a record of that kind that a connector listed."""
+        return self.steps
+
     def number_slots(self) -> Iterator[tuple[str, NumberSlot]]:
         """The slots that count something."""
         for name, slot in self.slots.items():
@@ -184,8 +234,7 @@ class Playbook(Closed):
             for value, by_language in slot.choices.items():
                 for pattern in by_language.get(language, ()):
                     yield f"choice:{self.name}.{slot_name}.{value}", pattern
-        if self.object_slot is not None:
-            kind = self.object_slot[1].kind
+        for kind in () if self.object_slot is None else self.object_slot[1].kinds:
             called = kind.replace("_", " ")
             yield from ((f"kind:{kind}", word) for word in (called, f"{called}s"))
         for slot_name, number in self.number_slots():
@@ -195,8 +244,14 @@ class Playbook(Closed):
 
 def slot_of(value: TomlValue) -> str | None:
     """The slot's name in an argument such as `{charge}`; None for any other value."""
-    match = re.fullmatch(r"\{([a-z][a-z0-9_]*)\}", value) if isinstance(value, str) else None
+    match = _SLOT.fullmatch(value) if isinstance(value, str) else None
     return match[1] if match else None
+
+
+def part_of(value: TomlValue) -> str:
+    """The part of the slot's value that an argument such as `{to.street}` takes; empty for all."""
+    match = _SLOT.fullmatch(value) if isinstance(value, str) else None
+    return match[2] or "" if match else ""
 
 
 class Shop(Closed):
@@ -241,7 +296,7 @@ def read_playbook(text: str, *, source: str) -> Playbook:
     Raises:
         ConfigError: `invalid_playbook`, with the place and what is wrong there.
     """
-    return _read(Playbook, text, source, "playbook")
+    return read_form(Playbook, text, source, "playbook")
 
 
 def read_shop(path: Path | None) -> Shop:
@@ -252,7 +307,7 @@ def read_shop(path: Path | None) -> Shop:
     """
     if path is None or not path.exists():
         return Shop()
-    return _read(Shop, _text(path), str(path), "shop file")
+    return read_form(Shop, _text(path), str(path), "shop file")
 
 
 @lru_cache(maxsize=1)
@@ -283,7 +338,12 @@ def _text(path: Path) -> str:
 T = TypeVar("T", bound=Closed)
 
 
-def _read(model: type[T], text: str, source: str, what: str) -> T:
+def read_form(model: type[T], text: str, source: str, what: str) -> T:
+    """Read a closed form.
+
+    Raises:
+        ConfigError: `invalid_playbook`, with the place and what is wrong there.
+    """
     try:
         return read_as(model, text)
     except TomlMistakeError as wrong:

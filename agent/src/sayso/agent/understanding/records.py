@@ -91,7 +91,7 @@ class Things:
 
     def of_kind(self, slot: ObjectSlot) -> list[Thing]:
         """Everything of the slot's kind, whatever its state."""
-        return [thing for thing in self.all if thing.kind == slot.kind]
+        return [one for one in self.all if slot.takes(one.kind, one.record.connector)]
 
     def usable(self, slot: ObjectSlot) -> list[Thing]:
         """Those in a state in which they can be meant."""
@@ -100,6 +100,15 @@ class Things:
 
 def is_usable(thing: Thing, slot: ObjectSlot) -> bool:
     """Whether it is in one of the slot's states and has something left of what the slot needs."""
+    return any(
+        one.kind == thing.kind
+        and one.connector in ("", thing.record.connector or one.connector)
+        and _fits(thing, one)
+        for one in slot.every
+    )
+
+
+def _fits(thing: Thing, slot: ObjectSlot) -> bool:
     if slot.status and thing.record.facts.get("status") not in slot.status:
         return False
     if slot.needs is None:
@@ -110,11 +119,11 @@ def is_usable(thing: Thing, slot: ObjectSlot) -> bool:
 
 def duplicates(things: list[Thing], within_h: int) -> list[list[Thing]]:
     """Groups of equal, untouched things that lie close together, each the newest first."""
-    groups: dict[tuple[Money | None, frozenset[str]], list[Thing]] = {}
+    groups: dict[tuple[str, Money, frozenset[str]], list[Thing]] = {}
     for thing in things:
         left = thing.money("left")
         if left is not None and left == thing.money("amount"):
-            groups.setdefault((left, thing.names), []).append(thing)
+            groups.setdefault((thing.kind, left, thing.names), []).append(thing)
     return [
         group
         for group in groups.values()

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal
 
+from sayso.agent.understanding.postal import find_addresses
 from sayso.errors import RefusedError
 from sayso.money import Money, exponent_of
 
@@ -48,6 +50,8 @@ class TextToken:
         corrected: whether the spelling was put right.
         word: of a number in one word, that word.
         capital: a word that was written with a capital first letter, and not in capitals.
+        form: of noise: what it is where it can be asked for, such as `address` or `email`.
+        parts: of an address, by name.
     """
 
     kind: Kind
@@ -61,6 +65,8 @@ class TextToken:
     corrected: bool = False
     word: str = ""
     capital: bool = False
+    form: str = ""
+    parts: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def as_money(self, currency: str) -> Money | None:
         """The amount in that currency; None when it means another one or does not fit."""
@@ -111,6 +117,7 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
+_PHONE = re.compile(r"\+[0-9][0-9 ()/-]{6,}[0-9]|[0-9]{3,4}(?:[ -][0-9]{3,4}){2,}")
 _ABBREVIATED = frozenset(
     "no nr num nro art approx ca mr mrs ms dr st ie eg vs incl inkl bzw zb".split()
 )
@@ -143,13 +150,22 @@ def normalise(text: str) -> str:
 
 
 def tokenise(text: str) -> list[TextToken]:
-    """The tokens of a normalised text."""
+    """The tokens of a normalised text; a postal address is one."""
     tokens: list[TextToken] = []
-    for match in _TOKEN.finditer(text):
-        token = _token(match, text)
-        if token is not None:
-            tokens.append(token)
-    return tokens
+    at = 0
+    for one in find_addresses(text):
+        tokens += _tokens(text, at, one.start)
+        written = text[one.start : one.end]
+        tokens.append(
+            TextToken("noise", written, one.start, one.end, form="address", parts=one.parts)
+        )
+        at = one.end
+    return tokens + _tokens(text, at, len(text))
+
+
+def _tokens(text: str, start: int, end: int) -> list[TextToken]:
+    found = (_token(match, text) for match in _TOKEN.finditer(text, start, end))
+    return [token for token in found if token is not None]
 
 
 def _token(match: re.Match[str], text: str) -> TextToken | None:
@@ -172,7 +188,13 @@ def _token(match: re.Match[str], text: str) -> TextToken | None:
     if match["reference"]:
         return _reference(written, start, end)
     assert kind is not None
-    return TextToken("noise", written, start, end)
+    return TextToken("noise", written, start, end, form=_form_of(written))
+
+
+def _form_of(written: str) -> str:
+    if "@" in written:
+        return "email"
+    return "phone" if _PHONE.fullmatch(written) else ""
 
 
 def _reference(written: str, start: int, end: int) -> TextToken:

@@ -120,6 +120,7 @@ def _records(manifest: Manifest, at: Place, table: RecordList) -> Iterator[Found
     if not any(name[0] == "subject" for one in (table, *first) for name in names_of(one)):
         yield at, "its request does not name the customer", "put `{subject.id}` into it"
     yield from _slots((*at, "title"), table.title, table.picks)
+    yield from _slots((*at, "label"), table.label, table.picks)
     unknown = sorted(set(table.references) - set(table.picks))
     if unknown:
         yield (*at, "references"), f"there is no pick `{unknown[0]}`", "name a pick"

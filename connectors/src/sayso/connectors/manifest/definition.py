@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sayso.actions.model.act import ActUse
+from sayso.actions.model.customer_words import CustomerWords
 from sayso.actions.model.definition import Action, Args, FactType, Undo
 from sayso.connectors.manifest.arguments import args_model
 from sayso.connectors.manifest.derive import UNPROVEN, Derived, Proven, derive
@@ -21,6 +23,7 @@ from sayso.connectors.manifest.schema import (
     MoneyArg,
     Read,
     ReceiptTable,
+    RefArg,
 )
 from sayso.connectors.manifest.template import ABSENT
 from sayso.json import JsonObject, JsonValue
@@ -93,6 +96,8 @@ def define(
         undo=_undo(table),
         always_ask=derived.ask,
         changes=table.changes,
+        act=act_of(table),
+        words=_words(table),
     )
     return Defined(
         action=action,
@@ -109,6 +114,45 @@ def _facts(manifest: Manifest, table: ActionTable) -> dict[str, FactType]:
     if account is not None and account.live is not None:
         facts.setdefault(LIVE_FACT, "bool")
     return facts
+
+
+def act_of(table: ActionTable) -> ActUse | None:
+    """Which act of the vocabulary an action carries out, with every argument that a slot fills."""
+    if table.act is None:
+        return None
+    return ActUse(
+        name=table.act,
+        on=table.on,
+        because=table.because,
+        fills={
+            name: table.fills.get(name, _slot(table, name, arg))
+            for name, arg in table.args.items()
+            if name not in table.fixed
+        },
+        fixed=table.fixed,
+        does=table.does,
+        status=tuple(table.among.status),
+        needs=table.among.needs,
+        duplicates_within_h=table.among.duplicates_within_h,
+    )
+
+
+def _slot(table: ActionTable, name: str, arg: Arg) -> str:
+    """The slot that fills an argument by itself: the object, the amount, or its namesake."""
+    if isinstance(arg, RefArg) and arg.kind == table.on:
+        return "object"
+    is_amount = table.amount is not None and table.amount.arg == name
+    return "amount" if is_amount else name
+
+
+def _words(table: ActionTable) -> dict[str, CustomerWords]:
+    """How it is called towards the customer, where the manifest says so."""
+    return {
+        language: CustomerWords(thing=says, done="")
+        if isinstance(says, str)
+        else CustomerWords(thing=says.thing, done=says.done, note=says.note)
+        for language, says in table.says.items()
+    }
 
 
 def _undo(table: ActionTable) -> Undo | None:

@@ -94,13 +94,16 @@ class Lister:
             for name, part in table.parts.items()
             for one in items_of(part.items, item)
         ]
+        references = tuple(str(picked[name]) for name in table.references if name in picked)
+        label = self._title(table.label, picked, table.picks) if table.label else ""
         return Record(
             kind=kind,
             id=_id(table.id, item),
             title=self._title(table.title, picked, table.picks),
             facts=picked,
-            references=tuple(str(picked[name]) for name in table.references if name in picked),
+            references=references,
             parts=tuple(parts),
+            label=label or next(iter(references), ""),
         )
 
     def _part(self, kind: str, table: Parts, item: JsonValue) -> Record:

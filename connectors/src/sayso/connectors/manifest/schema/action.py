@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue, model_validator
 
+from sayso.actions.model.act import ACCOUNT
 from sayso.actions.model.definition import Effect
 from sayso.connectors.manifest.schema.base import (
     MAX_READS,
@@ -20,6 +21,10 @@ from sayso.connectors.manifest.schema.base import (
 )
 from sayso.connectors.manifest.schema.errors import MEANINGS
 from sayso.connectors.manifest.schema.request import Read, RequestTable
+
+Slot = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?$")]
+"""A slot of an act, or a part of one, such as `to.street`."""
+Language = Annotated[str, Field(pattern=r"^[a-z]{2}$")]
 
 
 class _Arg(ManifestTable):
@@ -355,10 +360,41 @@ class WordsTable(ManifestTable):
     refused: str = Field(default="", max_length=300)
 
 
+class Among(ManifestTable):
+    """Which of the customer's records can be meant.
+
+    Attributes:
+        status: in which states, by the record's pick `status`; empty for any.
+        needs: a money pick of the record that has to be above zero, such as `left`.
+        duplicates_within_h: two equal ones so close together are one thing paid twice.
+    """
+
+    status: list[str] = Field(default_factory=list)
+    needs: Word | None = None
+    duplicates_within_h: Annotated[int, Field(ge=0, le=720)] = 0
+
+
+class SaysTable(ManifestTable):
+    """How the action is called towards the customer in one language; see `CustomerWords`."""
+
+    thing: Line
+    done: Line = ""
+    note: Line = ""
+
+
 class ActionTable(ManifestTable):
     """One action.
 
     Attributes:
+        act: which act of the vocabulary it carries out, or `none` for what no customer asks for.
+        on: the kind of record that it is on, or `account`.
+        because: why no customer asks for it, with `act = "none"`.
+        fills: arguments by name, each with the slot that fills it, where it is not the slot of the
+            same name.
+        fixed: arguments that are the same whatever is said.
+        does: slots that it settles in any case, such as `when = "period_end"`.
+        among: which records can be meant.
+        says: how it is called towards the customer, by language; else as its act is.
         summary, effect, sentence, reversible: as in `Action`.
         args: what is asked for.
         resolve: which reads, in this order; each sees the ones before it.
@@ -377,6 +413,14 @@ class ActionTable(ManifestTable):
     effect: Effect = Field(strict=False)
     sentence: Line
     reversible: bool
+    act: Word | None = None
+    on: Word = ACCOUNT
+    because: Line = ""
+    fills: dict[Word, Slot] = Field(default_factory=dict)
+    fixed: dict[Word, str | int | bool] = Field(default_factory=dict)
+    does: dict[Word, str] = Field(default_factory=dict)
+    among: Among = Among()
+    says: dict[Language, Line | SaysTable] = Field(default_factory=dict)
     args: dict[Word, Arg] = Field(default_factory=dict)
     resolve: Annotated[list[str], Field(max_length=MAX_READS)] = Field(default_factory=list)
     reads: dict[Word, Read] = Field(default_factory=dict)

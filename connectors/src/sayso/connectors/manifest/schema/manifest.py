@@ -27,6 +27,8 @@ class RecordList(Read):
     """How the customer's objects of one kind are listed.
 
     Attributes:
+        label: what a record is to the customer, without amounts and dates, as a template over its
+            picks: `{name}: {goods}`; its first reference where there is none.
         resolve: shared reads that come first, such as the one that finds the provider's own id of
             the customer.
     """
@@ -35,6 +37,7 @@ class RecordList(Read):
     items: Path
     id: Path
     title: str
+    label: str = ""
     picks: Picks = Field(default_factory=dict)
     references: list[str] = Field(default_factory=list)
     known_by: Path | None = None
