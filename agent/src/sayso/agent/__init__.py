@@ -2,9 +2,9 @@
 
 `requests` keeps what was asked, in rows (`request_row`) with their `conversation`; `runner` leads
 each through the `graph` (LangGraph), with what a `run` works with. Planners keep the contract in
-`base` and stand in a `chain`: `understanding` first (no model; `acts`, `playbooks` and `languages` are
-its data), then `models` by `model_calls`, with their `prompts` and `spending`; they see records by
-handles only, of all accounts that are theirs (`customer_records`). `grounding` refuses an amount
+`base` and stand in a `chain`: `understanding` first (no model; `acts`, `playbooks` and `languages`
+are its data), then `models` by `model_calls`, with their `prompts` and `spending`; they see records
+by handles only, of all accounts that are theirs (`customer_records`). `grounding` refuses an amount
 that is not in the customer's words (`customer_statement`); `intent` what nobody asked for.
 `question` asks the customer back, `people_question` for people who decide, and `reply` says what is
 true by the ledger (`standing`, in every state), in the `phrases` of the customer's language and by

@@ -6,11 +6,11 @@ of every planner.
 
 `reading` is one message as `tokens`, `clean` of what is not the customer's, by the `lexicon` of a
 language (`pack`, `playbook`, their `patterns`), where each act (`act_file`) and the actions that
-carry it out (`vocabulary`) make a playbook; a `postal` address is one token. `drafts` are what it asks for: `acts`, `objects`,
-`amounts`; `strangers` and `objection` speak against it. `dialogue` follows a conversation from
-`state` to state with its `answers`; `decision` makes a plan or a question of it, filling by
-`fill_object`, `fill_amount` and `fill_text`, with `certainty` where no yes is needed. `records` are what the
-customer has; `base` is what comes of it, `explanation` why.
+carry it out (`vocabulary`) make a playbook; a `postal` address is one token. `drafts` are what it
+asks for: `acts`, `objects`, `amounts`; `strangers` and `objection` speak against it. `dialogue`
+follows a conversation from `state` to state with its `answers`; `decision` makes a plan or a
+question of it, filling by `fill_object`, `fill_amount` and `fill_text`, with `certainty` where no
+yes is needed. `records` are what the customer has; `base` is what comes of it, `explanation` why.
 """
 
 from __future__ import annotations
