@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar, cast
 
 from sayso.actions.model.action_row import WAITED_FOR, check_priority, dumps
-from sayso.actions.model.attempt import SIGNED, signed_turn
+from sayso.actions.model.attempt import signed_turn
 from sayso.actions.model.definition import Subject
 from sayso.actions.model.digest import hash_of_texts
 from sayso.actions.model.idempotency import (
@@ -26,7 +26,7 @@ from sayso.agent.drafted import DraftedPlan
 from sayso.agent.question import AskedText, question_from_json
 from sayso.agent.reply import HandedOver
 from sayso.agent.request_row import RequestRow, RequestStatus, get_request, read_request
-from sayso.agent.signed_accounts import names_accounts, tie_signed
+from sayso.agent.signed_accounts import names_signed, tie_signed
 from sayso.audit.authority.keyring import ROW, Keyring, sealed_bytes
 from sayso.audit.authority.state import changed_outside
 from sayso.audit.customer_codes import VERIFY
@@ -185,7 +185,7 @@ class Requests:
                 "words_ref": words.ref,
                 "words_c": words.c,
                 CALLER_KEY: callers,
-                **self._names_signed(tx, ask.tenant, ask.subject, now),
+                **names_signed(self._personal, tx, ask.tenant, ask.subject, now),
             },
             pii=messages,
         )
@@ -212,14 +212,6 @@ class Requests:
         tx.run("request.insert", **columns, last_seq=seq)
         self._tie(tx, ask.tenant, request_id, ask.subject, now)
         return get_request(tx, ask.tenant, request_id)
-
-    def _names_signed(
-        self, tx: Transaction, tenant: Tenant, subject: Subject, now: int
-    ) -> dict[str, Json]:
-        facts: dict[str, Json] = (
-            {} if subject.signed_until is None else {SIGNED: [*sorted(subject.signed)]}
-        )
-        return {**facts, **names_accounts(self._personal, tx, tenant, subject, now)}
 
     def _tie(
         self, tx: Transaction, tenant: Tenant, request_id: str, subject: Subject, now: int
@@ -355,7 +347,11 @@ class Requests:
                 content=reply.content,
                 choice=reply.choice,
                 requester=requester,
-                told={**told, "asked": named, **self._names_signed(tx, row.tenant, subject, now)},
+                told={
+                    **told,
+                    "asked": named,
+                    **names_signed(self._personal, tx, row.tenant, subject, now),
+                },
             )
             moved = self.codes.take(tx, self.move, row, stored, asked, answer)
             self._tie(tx, row.tenant, row.id, subject, now)
@@ -381,7 +377,7 @@ class Requests:
                 CALLER_KEY: callers,
                 **({"asked": named} if named else {}),
                 **({"slot": ASKED_BY_PEOPLE} if row.asked_by is not None else {}),
-                **self._names_signed(tx, row.tenant, subject, now),
+                **names_signed(self._personal, tx, row.tenant, subject, now),
             },
             pii=self._personal.seal(tx, row.tenant, row.subject.id, ref, dumps(turns)),
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from sayso.actions.customers.links import Links
 from sayso.actions.customers.proof import Proof
+from sayso.actions.model.attempt import SIGNED
 from sayso.actions.model.definition import Subject
 from sayso.actions.model.ledger import SYSTEM
 from sayso.audit.authority.by import By
@@ -18,14 +19,19 @@ from sayso.ids import Tenant
 from sayso.store.base import Transaction
 
 
-def names_accounts(
+def names_signed(
     personal: Personal, tx: Transaction, tenant: Tenant, subject: Subject, now: int
 ) -> dict[str, Json]:
-    """What the entry of a customer's words says of the accounts that came with them, if any."""
-    if not subject.accounts or subject.accounts_until <= now:
-        return {}
-    named = [personal.pseudonym(tx, tenant, account, now) for account in subject.accounts]
-    return {ACCOUNTS: [*named], ACCOUNTS_UNTIL: subject.accounts_until}
+    """What the entry of a customer's words says of what was signed along: facts, and accounts."""
+    said: dict[str, Json] = {}
+    if subject.signed_until is not None:
+        said[SIGNED] = [*sorted(subject.signed)]
+    if subject.accounts and subject.accounts_until > now:
+        said[ACCOUNTS] = [
+            personal.pseudonym(tx, tenant, account, now) for account in subject.accounts
+        ]
+        said[ACCOUNTS_UNTIL] = subject.accounts_until
+    return said
 
 
 def tie_signed(
