@@ -278,6 +278,14 @@ PROMISES: dict[str, Promise] = {
         "A plan that no words of the customer's show is restated to them, needs their yes and then "
         "a person's, whatever the policy allows; card and log say which of the two it was."
     ),
+    "agent:traps": Promise(
+        "Words that stand against a plan (received, already, nothing, enough, hold, stop, once, "
+        "after, if, somebody else's, another shop) keep it from being restated, in seven languages."
+    ),
+    "agent:intent-by-argument": Promise(
+        "Amount, time, payee and reason of a planned step are each compared with the words; what a "
+        "playbook fixes no planner can set."
+    ),
     "agent:models-after-playbooks": Promise(
         "A model is asked where playbooks have no plan, before the customer is asked anything."
     ),

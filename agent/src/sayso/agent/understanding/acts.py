@@ -149,7 +149,8 @@ def _mood(reading: Reading, clause: Span, form: str, tag: Tag) -> tuple[Mood, bo
         return Mood.CONDITIONAL, False
     if _is_question(reading, clause, sentence.span, tag):
         return Mood.QUESTION, False
-    if reading.has("hesitation", within=clause):
+    doubts = reading.found("hesitation", within=sentence.span)
+    if any(doubt.start in clause or doubt.end == clause.start for doubt in doubts):
         return Mood.HESITANT, False
     if _of_others(reading, clause, tag):
         return Mood.OTHERS, False
@@ -159,7 +160,8 @@ def _mood(reading: Reading, clause: Span, form: str, tag: Tag) -> tuple[Mood, bo
     start = first_content(reading, clause)
     wished = wished or _inherits(reading, clause)
     ordered = any(verb.start == start for verb in reading.found("imperative", within=clause))
-    if not (wished or ordered) and (form == "done" or reading.has("past", within=before)):
+    told = form == "done" or reading.has("past", within=before)
+    if not (wished or ordered) and (told or reading.has("obtained", within=clause)):
         return Mood.TOLD, False
     if wished:
         return Mood.ASKED, False
@@ -181,7 +183,22 @@ def _negated(reading: Reading, clause: Span, tag: Tag) -> bool:
                 return True
     behind = Span(tag.end, clause.end)
     after = reading.found("negation_after", within=behind)
-    return any(negation.start - tag.end <= _NEAR for negation in after)
+    # `Betaal niets terug`: it may stand within what is said of the act.
+    after += reading.found("nothing", within=Span(tag.start, clause.end))
+    return any(negation.start - tag.end <= _NEAR for negation in after) or _halted(reading, tag)
+
+
+def _halted(reading: Reading, tag: Tag) -> bool:
+    """Whether it is to be stopped, or waited with: `stop the refund`, `wait with cancelling it`."""
+    sentence = reading.sentence_at(tag.start).span
+    for halt in reading.found("halt", within=Span(sentence.start, tag.start)):
+        between = Span(halt.end, tag.start)
+        wishes = reading.has("and", "wish", "polite_question", within=between)
+        anew = any(reading.tokens[at].kind == "comma" for at in range(between.start, between.end))
+        wishes = wishes or (anew and reading.has("polite", within=between))
+        if halt.end <= tag.start <= halt.end + _NEAR and not wishes:
+            return True
+    return False
 
 
 def _later(reading: Reading, sentence: Span, tag: Tag) -> bool:
@@ -216,10 +233,16 @@ def _is_question(reading: Reading, clause: Span, sentence: Span, tag: Tag) -> bo
 def _of_others(reading: Reading, clause: Span, tag: Tag) -> bool:
     """Whether somebody else wants it, or it is somebody else's."""
     ways = {way.end for way in reading.found("towards", within=clause)}
+    kinds = [kind.end for kind in reading.starting("kind:", within=clause)]
     for person in reading.found("persons", within=Span(tag.end, clause.end)):
         # Far behind it only `sold to my neighbour` and `my wife bought`, no `my mother's funeral`.
         near = person.start <= tag.end + _NEAR_PERSON
+        # `The plan of my flatmate` is the flatmate's.
+        near = near or any(0 <= person.start - end <= 1 for end in kinds)
         if near or person.start in ways or person.end - person.start > _NAMED_PERSON:
+            return True
+    for person in reading.found("persons", within=Span(tag.start, tag.end)):
+        if person.start in tag.skipped:
             return True
     for person in reading.found("persons", within=Span(clause.start, tag.start)):
         between = Span(person.end, tag.start)

@@ -157,7 +157,13 @@ def may_be_amount(reading: Reading, at: int, references: frozenset[str], *, mone
     long = token.text.isdigit() and len(token.text) >= 4 and not money
     if token.text.lower() in references or long:
         return False
-    if _counts(reading, at) or reading.begins(at + 1, "unit", "thing"):
+    counted = reading.begins(at + 1, "unit", "thing") or _counts(reading, at)
+    # `Two of the four bottles`, and not `40 of the 190`.
+    ends = [tag.end for tag in reading.found("some_of") if tag.start == at + 1]
+    counted = counted or any(
+        reading.tokens[end].kind == "word" for end in ends if end < len(reading.tokens)
+    )
+    if counted or at + 1 in {tag.start for tag in reading.starting("product:")}:
         return False
     if not _PLACES.isdisjoint(reading.covering[at]):
         return False

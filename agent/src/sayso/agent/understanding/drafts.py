@@ -148,7 +148,6 @@ def fill(
             rest = _rest(reading, draft, cues)
             around = find_objects(reading, rest, slot, things)
     references = frozenset(ref for thing in things.all for ref in thing.references)
-    places = [(cue.start, cue.end) for cue in draft.cues]
     choices: dict[str, tuple[str, ...]] = {}
     for name, choice in book.choice_slots():
         prefix = f"choice:{book.name}.{name}."
@@ -160,10 +159,7 @@ def fill(
         choices[name] = find_objects(reading, draft.spans, slot, things).handles
     amount = StatedAmount()
     if book.money_slot is not None:
-        for spans in (_clauses(draft), _behind(draft), draft.spans):
-            amount = find_amounts(reading, spans, references, places, answer=answer, money=money)
-            if not amount.silent or amount.whole:
-                break
+        amount = _amount(draft, reading, book, references, answer=answer, money=money)
         if found.strong and (found.by_order or _only_told(reading, draft, references)):
             # `One of the two payments` names a payment, not a part of one; and `one of them is
             # bent` beside `refund the knives` tells why.
@@ -244,6 +240,37 @@ def _behind(draft: ActDraft) -> list[Span]:
             if cue.start in span:
                 behind.setdefault(span.end, Span(cue.start, span.end))
     return list(behind.values())
+
+
+def _amount(
+    draft: ActDraft,
+    reading: Reading,
+    book: Playbook,
+    references: frozenset[str],
+    *,
+    answer: bool,
+    money: bool,
+) -> StatedAmount:
+    """How much, as near to the act as it is said; see `fill` for `answer` and `money`."""
+    assert book.money_slot is not None, "only of an act that has an amount"
+    places = [(cue.start, cue.end) for cue in draft.cues]
+    wider: Sequence[Sequence[Span]] = (_behind(draft), draft.spans)
+    if book.money_slot[1].of is None:
+        wider = (_untold(reading, draft),)
+    # `Refund 1042. $20 is enough.`
+    enough = [s.span for s in reading.sentences if reading.has("enough", within=s.span)]
+    amount = StatedAmount()
+    for spans in (_clauses(draft), *wider, *([enough] if enough else [])):
+        amount = find_amounts(reading, spans, references, places, answer=answer, money=money)
+        if not amount.silent or amount.whole:
+            break
+    return amount
+
+
+def _untold(reading: Reading, draft: ActDraft) -> list[Span]:
+    """Its clauses without those that tell something: `give me some credit, I paid $129`."""
+    inside = [c for span in draft.spans for c in reading.sentence_at(span.start).clauses]
+    return [c for c in inside if c in _clauses(draft) or not reading.has("subject", within=c)]
 
 
 def _chosen(

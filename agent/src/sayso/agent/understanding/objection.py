@@ -11,7 +11,7 @@ from sayso.agent.understanding.drafts import ActDraft
 from sayso.agent.understanding.lexicon import Knowledge
 from sayso.agent.understanding.reading import Reading
 from sayso.agent.understanding.state import ConversationState
-from sayso.agent.understanding.strangers import strange_payee, stranger_beside
+from sayso.agent.understanding.strangers import strange_payee, strange_shop, stranger_beside
 
 MOST_CUES = 24
 """A message with more words for acts is nothing for rules about sentences."""
@@ -58,6 +58,8 @@ def objections(state: ConversationState, knowledge: Knowledge) -> Iterator[Objec
         yield Objection("it speaks of a dispute, an injury or a threat")
     if reading.has("payee"):
         yield Objection("it speaks of another account or payee")
+    if strange_shop(reading) is not None:
+        yield Objection("it speaks of something that was bought elsewhere")
     if any(cue.act == OTHER and cue.mood is Mood.ASKED for cue in cues):
         yield Objection("it asks for something that no playbook is for", against=False)
     if any(_beside(reading, cue, cues) for cue in cues):
@@ -65,6 +67,17 @@ def objections(state: ConversationState, knowledge: Knowledge) -> Iterator[Objec
         yield Objection(why, against=False)
     if len(cues) > MOST_CUES:
         yield Objection("it speaks of too many things at once", against=False)
+    yield from _taken_back(state, reading, cues)
+    for draft in state.open:
+        mine = [cue for cue in cues if cue.act == draft.act]
+        yield from _against(draft, mine, reading, knowledge)
+    if not state.open:
+        yield Objection("nothing is asked for that a playbook is for", against=False)
+
+
+def _taken_back(
+    state: ConversationState, reading: Reading, cues: Sequence[Cue]
+) -> Iterator[Objection]:
     if state.declined:
         backs_out = reading.has("taken_back", "keep", "hesitation")
         yield Objection("the customer takes it back, or wants to think about it", against=backs_out)
@@ -74,11 +87,6 @@ def objections(state: ConversationState, knowledge: Knowledge) -> Iterator[Objec
         taken.append("keep")  # beside a part of the price it is no taking back
     if any(tag.start > max(asked, default=-1) for tag in reading.found(*taken)):
         yield Objection("the customer may take it back")
-    for draft in state.open:
-        mine = [cue for cue in cues if cue.act == draft.act]
-        yield from _against(draft, mine, reading, knowledge)
-    if not state.open:
-        yield Objection("nothing is asked for that a playbook is for", against=False)
 
 
 def _beside(reading: Reading, cue: Cue, cues: Sequence[Cue]) -> bool:

@@ -67,6 +67,20 @@ def strange_payee(reading: Reading, clause: Span) -> str | None:
     return None
 
 
+def strange_shop(reading: Reading) -> str | None:
+    """A name that no list knows where it was bought: `I got the mugs at Target`."""
+    for sentence in reading.sentences:
+        if not reading.has("bought", within=sentence.span):
+            continue
+        for place in reading.found("place", within=sentence.span):
+            at = place.end
+            if at in sentence.span and reading.tokens[at].capital and _is_content(reading, at):
+                token = reading.tokens[at]
+                if not reading.lexicon.matcher.knows(token.text) and at not in reading.titles:
+                    return token.text
+    return None
+
+
 def stranger_beside(reading: Reading, tag: Tag, clause: Span) -> str | None:
     """A word that no list knows right before a noun, or a strange name right behind it."""
     behind = tag.end

@@ -49,7 +49,7 @@ class TextToken:
         question: of an end: whether a question mark stands there.
         corrected: whether the spelling was put right.
         word: of a number in one word, that word.
-        capital: a word that was written with a capital first letter, and not in capitals.
+        capital: a word that was written with a capital letter, and not in capitals.
         form: of noise: what it is where it can be asked for, such as `address` or `email`.
         parts: of an address, by name.
     """
@@ -172,7 +172,7 @@ def _token(match: re.Match[str], text: str) -> TextToken | None:
     kind, written = match.lastgroup, match[0]
     start, end = match.span()
     if match["word"]:
-        capital = written[:1].isupper() and not written.isupper()
+        capital = any(map(str.isupper, written)) and not written.isupper()
         return TextToken("word", fold(written), start, end, capital=capital)
     if match["amount"]:
         return _amount(match)
