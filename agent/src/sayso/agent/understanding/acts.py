@@ -194,8 +194,10 @@ def _halted(reading: Reading, tag: Tag) -> bool:
     for halt in reading.found("halt", within=Span(sentence.start, tag.start)):
         between = Span(halt.end, tag.start)
         wishes = reading.has("and", "wish", "polite_question", within=between)
-        anew = any(reading.tokens[at].kind == "comma" for at in range(between.start, between.end))
-        wishes = wishes or (anew and reading.has("polite", within=between))
+        # `Stop, cancel it please` is two orders; `hören Sie auf, mein Abo zu kündigen` is one.
+        if any(reading.tokens[at].kind == "comma" for at in range(between.start, between.end)):
+            starts = tag.start <= first_content(reading, reading.clause_at(tag.start))
+            wishes = wishes or starts or reading.has("polite", within=between)
         if halt.end <= tag.start <= halt.end + _NEAR and not wishes:
             return True
     return False
