@@ -16,7 +16,7 @@ from sayso.actions.model.action_row import NORMAL, WAITED_FOR, ActionRow
 from sayso.actions.model.definition import Subject
 from sayso.actions.model.status import Status
 from sayso.agent.base import Message, Planner
-from sayso.agent.requests import Ask
+from sayso.agent.incoming import Ask
 from sayso.audit.entry import Actor
 from sayso.connectors.base import Connector
 from sayso.ids import Clock, Tenant

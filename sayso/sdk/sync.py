@@ -58,6 +58,7 @@ class SyncRequests(_Waited[RequestResource]):
 
     get = _blocking(RequestResource.get)
     answer = _blocking(RequestResource.answer)
+    withdraw = _blocking(RequestResource.withdraw)
     wait = _blocking(RequestResource.wait)
     by_key = _blocking(RequestResource.by_key)
     list = _blocking(RequestResource.list)

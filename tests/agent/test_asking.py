@@ -17,8 +17,8 @@ from support.shop_workspace import ShopWorkspace, open_shop
 from sayso.actions.model.definition import Action
 from sayso.actions.model.plan import Handoff, Plan, Step
 from sayso.agent.base import MAX_QUESTIONS, Choice, Handles, Message, Planner, Question
+from sayso.agent.incoming import CustomerReply
 from sayso.agent.phrases import DEFAULT_LANGUAGE, phrases_of
-from sayso.agent.requests import CustomerReply
 from sayso.agent.runner import ANSWER_WITHIN
 from sayso.audit.entry import EntryKind
 from sayso.errors import Code, IntegrityError, RefusedError

@@ -336,6 +336,11 @@ PROMISES: dict[str, Promise] = {
         "A request has a reply in every state, which is so whenever it is read; whoever asked for "
         "the same twice hears twice how it ended."
     ),
+    "agent:withdrawn": Promise(
+        "What a customer takes back is not carried out, unless it was under way: then that is "
+        "said. A withdrawal and a yes at one moment are never both.",
+        "invariant 18",
+    ),
     "agent:request-once": Promise("A request is proposed once, by whoever runs it.", "invariant 2"),
     "agent:request-goes-on": Promise("A request that waited goes on in another process."),
     "agent:nothing-personal": Promise(

@@ -23,7 +23,7 @@ from support.shop_workspace import open_shop
 from sayso.actions.approvals.decision import Decision, DecisionChoice
 from sayso.actions.model.definition import Subject
 from sayso.agent.base import Message
-from sayso.agent.requests import Ask
+from sayso.agent.incoming import Ask
 from sayso.errors import ConfigError, RefusedError
 from sayso.ids import Tenant
 from sayso.money import Money

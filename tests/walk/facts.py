@@ -132,12 +132,14 @@ class Facts:
         tied: accounts that were tied and that nobody has untied, by the link's id.
         vouched: pairs that people said were one customer's, or tried to say.
         in_slack: messages as somebody saw them, by the id of what they show.
+        withdrawn: by action, when its customer took it back, in seconds since 1970.
         shown: cards that somebody still has open. marks: words in customers' mouths, by customer.
     """
 
     step: int = 0
     people: dict[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
     requesters: dict[str, str] = field(default_factory=dict[str, str])
+    withdrawn: dict[str, float] = field(default_factory=dict[str, float])
     begun: dict[str, int] = field(default_factory=dict[str, int])
     revised: dict[tuple[str, int], tuple[int, datetime]] = field(
         default_factory=dict[tuple[str, int], tuple[int, datetime]]

@@ -45,6 +45,7 @@ class Code(StrEnum):
     IDEMPOTENCY_CONFLICT = "idempotency_conflict"
     ALREADY_DECIDED = "already_decided"
     JOINED = "joined"
+    WITHDRAWN = "withdrawn"
     STALE_REVISION = "stale_revision"
     DIGEST_MISMATCH = "digest_mismatch"
     APPROVAL_EXPIRED = "approval_expired"
@@ -151,6 +152,7 @@ CODES: dict[Code, CodeInfo] = {
     Code.IDEMPOTENCY_CONFLICT: CodeInfo("the key was used for another request", 409),
     Code.ALREADY_DECIDED: CodeInfo("already decided", 409),
     Code.JOINED: CodeInfo("an equal one waits for people already", 409),
+    Code.WITHDRAWN: CodeInfo("the customer has taken it back", 409),
     Code.STALE_REVISION: CodeInfo("a newer revision exists", 409),
     Code.DIGEST_MISMATCH: CodeInfo("not what was shown", 409),
     Code.APPROVAL_EXPIRED: CodeInfo("the time to decide is over", 409),

@@ -166,7 +166,7 @@ class InboundResource(Resource):
         self, name: str, section: InboundSection, event: ProviderEvent, ticket: Ticket
     ) -> str | None:
         from sayso.agent.base import Message
-        from sayso.agent.requests import Ask
+        from sayso.agent.incoming import Ask
 
         try:
             said = Subject(

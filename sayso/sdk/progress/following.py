@@ -57,4 +57,8 @@ async def _state(
 
 def has_ended(item: RequestView | ActionView) -> bool:
     """Whether a request or an action has ended; one that asks the customer something has not."""
-    return item.status in (ENDED_REQUEST if isinstance(item, RequestView) else FINAL)
+    if isinstance(item, ActionView):
+        return item.status in FINAL
+    # What was under way when its customer took it back is told once more when it has ended.
+    is_over = all(action.status in FINAL for action in item.actions)
+    return item.status in ENDED_REQUEST or (item.status == RequestStatus.WITHDRAWN and is_over)

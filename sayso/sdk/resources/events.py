@@ -27,6 +27,7 @@ _REQUEST_STATUS = {
     EntryKind.REQUEST_PROPOSED: RequestStatus.ACTING,
     EntryKind.REQUEST_HANDED_OVER: RequestStatus.HANDED_OVER,
     EntryKind.REQUEST_REPLIED: RequestStatus.ANSWERED,
+    EntryKind.REQUEST_WITHDRAWN: RequestStatus.WITHDRAWN,
 }
 
 

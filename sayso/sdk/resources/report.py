@@ -221,6 +221,8 @@ def _pages(reader: Reader, name: str, tenant: str, since: int) -> Iterator[Row]:
 def _count_request(tally: _Tally, row: Row) -> None:
     status = text(row, "status")
     kinds = {"handed_over"} if status == "handed_over" else set[str]()
+    if status == "withdrawn":
+        kinds.add("refused")
     if status in _OPEN_REQUESTS:
         kinds.add("open")
     tally.classes[text(row, "id")] = integer(row, "created_at"), kinds
@@ -293,6 +295,8 @@ def _cards(rows: Sequence[Row], edited: frozenset[str]) -> CardsView:
     for row in rows:
         decided = integer_or_none(row, "decided_at")
         status = text(row, "status")
+        if status == "withdrawn":  # nobody decided, nor waited in vain
+            continue
         if status == "expired":
             found["expired"] += 1
             continue

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import secrets
 
+from sayso.actions.engine.withdrawal import Withdrawals
 from sayso.actions.model.definition import Subject
 from sayso.actions.model.idempotency import read_by_key
+from sayso.agent.incoming import CustomerReply
 from sayso.agent.request_row import RequestRow, RequestStatus, get_request, read_request
-from sayso.agent.requests import CustomerReply
+from sayso.agent.withdrawal import RequestWithdrawals, TakenBack
 from sayso.audit.entry import Actor
 from sayso.sdk.progress.carry_on import settle_request
 from sayso.sdk.resources.base import SDK, Resource, as_state, cursor_of, page_of
@@ -111,6 +113,44 @@ class RequestResource(Resource):
             await settle_request(self._container, row, wait_s)
         else:
             self._container.dispatcher.wake()
+        return await self.get(row.id, tenant=row.tenant)
+
+    async def withdraw(
+        self,
+        request_id: str,
+        words: str = "",
+        *,
+        subject: Subject | None = None,
+        requester: Actor | None = None,
+        tenant: str | None = None,
+    ) -> RequestView:
+        """Take a request back in the customer's place: what has not begun is not done.
+
+        Whatever waits of it is closed: an open question, a card that people are asked about, a step
+        that nobody has begun. Nobody can say yes to it any more. What is under way or done cannot
+        be stopped; the reply of the request tells what was stopped, and what was not.
+        Once more changes nothing.
+
+        Args:
+            words: what the customer wrote; may be empty.
+            subject: the customer, where somebody signs for them anew (`Sayso.identity`).
+
+        Returns:
+            The request as it then stands: `withdrawn`; as it was, where all of it had ended.
+
+        Raises:
+            RefusedError: `not_found`; `unauthenticated`, where `subject` is another customer than
+                the request's; `message_too_long`.
+        """
+        if subject is not None:
+            subject = self._container.connectors.subject(subject)
+        said = TakenBack(requester=requester or SDK, content=words, subject=subject)
+        container = self._container
+        withdrawals = RequestWithdrawals(
+            container.store, container.requests, Withdrawals(container.context)
+        )
+        row = await withdrawals.withdraw(self._tenant(tenant), request_id, said)
+        self._container.dispatcher.wake()
         return await self.get(row.id, tenant=row.tenant)
 
     async def list(

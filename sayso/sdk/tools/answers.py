@@ -29,6 +29,7 @@ _MEANING: dict[Status, str] = {
     Status.REFUSED: f"it was refused; {_NOT_DONE}",
     Status.REJECTED: f"a person said no; {_NOT_DONE}",
     Status.EXPIRED: f"nobody decided in time; {_NOT_DONE}",
+    Status.WITHDRAWN: f"the customer has taken it back; {_NOT_DONE}",
     Status.FAILED: "the provider said no: it did not go through",
     Status.UNKNOWN: "whether it was done is not known yet, and is being found out; ask for it no "
     "second time",
@@ -40,6 +41,8 @@ _REQUEST_MEANING: dict[RequestStatus, str] = {
     "`answer` with what they say",
     RequestStatus.ACTING: "it goes on: see the actions; only `succeeded` is done",
     RequestStatus.ANSWERED: "it has ended: see the actions",
+    RequestStatus.WITHDRAWN: "the customer has taken it back: see the actions for what was done "
+    "before, or is under way",
     RequestStatus.HANDED_OVER: "a person has to take it",
 }
 _REFUSED = frozenset({Status.REFUSED.value, Status.FAILED.value})

@@ -1,4 +1,4 @@
-"""The tools for words, which every workspace has: `ask` and `answer`."""
+"""The tools for words, which every workspace has: `ask`, `answer` and `withdraw`."""
 
 from __future__ import annotations
 
@@ -61,6 +61,17 @@ class AnswerArgs(Args):
     ] = None
 
 
+class WithdrawArgs(Args):
+    """Arguments of `withdraw`."""
+
+    id: Annotated[
+        str, Field(pattern=r"^req_[0-9a-z]{1,40}$", description="the request's id, `req_…`")
+    ]
+    message: Annotated[
+        str, Field(max_length=MAX_MESSAGE_CHARS, description="the customer's own words")
+    ] = ""
+
+
 ASK = Tool(
     name="ask",
     title="Hand over the customer's words",
@@ -79,6 +90,18 @@ ANSWER = Tool(
     "they said themselves, and never your own guess. " + RULES,
     args=AnswerArgs,
     input_schema=schema_of(AnswerArgs),
+    output_schema=RequestAnswer.model_json_schema(),
+    scope=Scope.PROPOSE,
+    reversible=False,
+)
+WITHDRAW = Tool(
+    name="withdraw",
+    title="Take a request back",
+    description="Take back a request that the customer does not want any more; only when they said "
+    "so themselves. What has not begun is stopped, and nobody can say yes to it any more; what is "
+    "under way or done is told as such. Tell the customer what `tell_customer` says.",
+    args=WithdrawArgs,
+    input_schema=schema_of(WithdrawArgs),
     output_schema=RequestAnswer.model_json_schema(),
     scope=Scope.PROPOSE,
     reversible=False,

@@ -1,4 +1,4 @@
-"""The tools of an open workspace: one per action, `ask` and `answer` for words, and look-ups.
+"""The tools of an open workspace: one per action, three for words, and look-ups.
 
 INVARIANT: no tool takes whose money it is (that is the `Caller`'s), and none decides: there is no
 tool for it, and nothing here reaches a decision (invariants 4 and 5).
@@ -42,9 +42,11 @@ from sayso.sdk.tools.own_tools import (
     ASK,
     MONEY,
     RULES,
+    WITHDRAW,
     AnswerArgs,
     AskArgs,
     Nth,
+    WithdrawArgs,
     Words,
 )
 from sayso.sdk.tools.tool import Caller, Tool, ToolResult, key_of, schema_of
@@ -89,7 +91,7 @@ class Toolbox:
         self._ended = asyncio.Event()
         self.look_ups = LookUps(sayso)
         self._actions: dict[str, Action] = {}
-        own = (ASK, ANSWER, *LOOK_UPS.values())
+        own = (ASK, ANSWER, WITHDRAW, *LOOK_UPS.values())
         self._tools: dict[str, Tool] = {tool.name: tool for tool in own}
         for action in plannable(sayso.container.connectors.actions):
             tool = _tool_of(action)
@@ -176,6 +178,8 @@ class Toolbox:
             return await self._ask(args, caller, key, tell)
         if name == ANSWER.name:
             return await self._answer(args, caller, key)
+        if name == WITHDRAW.name:
+            return await self._withdraw(args, caller)
         error = RefusedError(
             Code.UNKNOWN_ACTION,
             "there is no tool of that name",
@@ -250,6 +254,20 @@ class Toolbox:
             wait_s=ASK_WAIT_S,
             requester=caller.requester,
             tenant=caller.tenant,
+        )
+        return answer_request(view)
+
+    async def _withdraw(self, args: object, caller: Caller) -> ToolResult:
+        try:
+            asked = read_arguments(WITHDRAW.name, WithdrawArgs, args)
+        except RefusedError as error:
+            await self._record(WITHDRAW.name, caller, error)
+            raise
+        await self._sayso.container.store.read(
+            partial(_check_theirs, caller=caller, request_id=asked.id)
+        )
+        view = await self._sayso.requests.withdraw(
+            asked.id, asked.message, requester=caller.requester, tenant=caller.tenant
         )
         return answer_request(view)
 

@@ -293,7 +293,7 @@ class RequestView(View):
     """A request: the plan, its actions, and the reply that is true now.
 
     Attributes:
-        status: `received`, `needs_customer`, `acting`, `answered` or `handed_over`.
+        status: `received`, `needs_customer`, `acting`, `answered`, `handed_over` or `withdrawn`.
         assurance: how surely the caller knew that the customer writes: `signed_in`, `verified` or
             `unverified`. verified: by what it is known since then; None for nothing.
         question: what the customer has to be asked; only with `needs_customer`.

@@ -51,6 +51,9 @@ def outcome_of(approval: ApprovalView, action: ActionView | None) -> CardOutcome
             return decided
         case Status.PLANNED | Status.REJECTED | Status.EXPIRED:  # what people said is all there is
             return replace(decided, asks=False)
+        case Status.WITHDRAWN:
+            text = f"{_yes_before(approval)}The customer has taken it back."
+            return CardOutcome(lead="Withdrawn by the customer: ", text=text)
         case Status.REFUSED:
             # A yes that came to nothing is told as such; of an open question nobody was told yet.
             lead = "Not done: " if _people(approval, DecisionChoice.APPROVE) else "Withdrawn: "
@@ -121,6 +124,9 @@ def _decided(approval: ApprovalView, action: ActionView | None) -> CardOutcome:
             return CardOutcome(lead=f"Rejected by {who}: ", text=f"{who} said no.{reason}")
         case ApprovalStatus.EXPIRED:
             return CardOutcome(lead="Expired: ", text="Nobody decided in time, which counts as no.")
+        case ApprovalStatus.WITHDRAWN:
+            text = f"{_yes_before(approval)}The customer has taken it back."
+            return CardOutcome(lead="Withdrawn by the customer: ", text=text)
         case ApprovalStatus.APPROVED:
             who = yes or "nobody"
             return CardOutcome(lead=f"Approved by {who}: ", text=f"{who} said yes.")
@@ -141,6 +147,12 @@ def _withdrawn(approval: ApprovalView, action: ActionView | None, yes: str) -> s
     if action.decision is not None and action.decision.outcome == "allow":
         said = f"{said}The policy allows it without anybody now: {action.decision.reason}."
     return said.rstrip()
+
+
+def _yes_before(approval: ApprovalView) -> str:
+    """Whose yes counts no more; empty when nobody had said any."""
+    yes = _people(approval, DecisionChoice.APPROVE)
+    return f"{yes} said yes. " if yes else ""
 
 
 def _receipt(action: ActionView) -> str:

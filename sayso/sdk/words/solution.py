@@ -148,7 +148,7 @@ def steps_of_solution(
 
 def counts(one: SolutionStepView) -> bool:
     """Whether a step still is, or was, a part of what happens: not what was refused or declined."""
-    gone = {Status.REFUSED, Status.REJECTED, Status.EXPIRED}
+    gone = {Status.REFUSED, Status.REJECTED, Status.EXPIRED, Status.WITHDRAWN}
     return not one.left_out and one.row.status not in gone
 
 

@@ -13,6 +13,7 @@ DONE = frozenset({Status.SUCCEEDED, Status.COMPENSATED})
 _WHY_NOT = {
     Status.REJECTED: "not done, a person said no",
     Status.EXPIRED: "not done, nobody answered in time",
+    Status.WITHDRAWN: "not done, the customer took it back",
     Status.REFUSED: "not done",
     Status.FAILED: "it did not work",
     Status.UNKNOWN: "nobody knows yet; it is looked up, and never done twice blindly",
@@ -31,6 +32,8 @@ def answer_of(view: SolutionView) -> str:
             return f"no by {_people(view, DecisionChoice.REJECT)}"
         case ApprovalStatus.EXPIRED:
             return "no answer in time, which counts as no"
+        case ApprovalStatus.WITHDRAWN:
+            return "withdrawn by the customer"
         case ApprovalStatus.SUPERSEDED:
             return "not asked any more"
         case _:
@@ -54,7 +57,11 @@ def outcome_of_step(step: StepView) -> str:
     why = _WHY_NOT.get(status)
     if why is None:
         return ""
-    shown = step.error is not None and status not in {Status.REJECTED, Status.EXPIRED}
+    shown = step.error is not None and status not in {
+        Status.REJECTED,
+        Status.EXPIRED,
+        Status.WITHDRAWN,
+    }
     return f"{why}: {step.error.message}" if shown and step.error is not None else why
 
 

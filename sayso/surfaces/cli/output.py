@@ -236,6 +236,7 @@ _STYLES = {
     "failed": "red",
     "tampered": "bold red",
     "expired": "red",
+    "withdrawn": "red",
     "unknown": "magenta",
     "accepted": "magenta",
     "pending_approval": "yellow",

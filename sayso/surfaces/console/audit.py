@@ -63,6 +63,7 @@ _KINDS = {
     "request.asked": "Asked",
     "request.planned": "Planned",
     "request.handed_over": "Handed over",
+    "request.withdrawn": "Taken back by the customer",
     "request.proposed": "Draft proposed",
     "request.replied": "Told",
     "audit.queried": "Question to the log",

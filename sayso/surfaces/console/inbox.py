@@ -389,6 +389,8 @@ def answer_words(view: SolutionView) -> str:
             return "No"
         case ApprovalStatus.EXPIRED:
             return "No answer, which counts as no"
+        case ApprovalStatus.WITHDRAWN:
+            return "Withdrawn by the customer"
         case ApprovalStatus.SUPERSEDED:
             return "Withdrawn"
         case _:

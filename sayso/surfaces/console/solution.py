@@ -36,10 +36,10 @@ REASONS = (
 )
 _DONE = frozenset({Status.SUCCEEDED, Status.COMPENSATED})
 _ENDED_BADLY = frozenset({Status.FAILED, Status.UNKNOWN})
-_NOT_DONE = frozenset({Status.REFUSED, Status.REJECTED, Status.EXPIRED})
+_NOT_DONE = frozenset({Status.REFUSED, Status.REJECTED, Status.EXPIRED, Status.WITHDRAWN})
 Signing: TypeAlias = Callable[[SolutionDecision, Callable[[], str]], Awaitable[ToSign | None]]
 """What a passkey has to sign of an answer, with a nonce; None where it need not."""
-_LOST = frozenset({Code.ALREADY_DECIDED, Code.APPROVAL_EXPIRED})
+_LOST = frozenset({Code.ALREADY_DECIDED, Code.APPROVAL_EXPIRED, Code.WITHDRAWN})
 _CHANGED = frozenset({Code.STALE_REVISION, Code.DIGEST_MISMATCH})
 
 
@@ -310,6 +310,7 @@ def _line(step: StepView, times: Times, *, pending: bool) -> str:
         words = {
             Status.REJECTED: "Not done, a person said no",
             Status.EXPIRED: "Not done, nobody answered in time",
+            Status.WITHDRAWN: "Not done, the customer took it back",
             Status.REFUSED: f"Not done{why}",
             Status.FAILED: f"It did not work{why}",
             Status.UNKNOWN: "Nobody knows yet; it is looked up, and never done twice blindly",
@@ -412,6 +413,8 @@ def _status_sentence(visit: Visit, view: SolutionView) -> StatusSentence:
     if view.status == ApprovalStatus.EXPIRED:
         until = visit.times.at(view.expires_at)
         return StatusSentence(title="Nobody answered, which counts as no", text=f"until {until}")
+    if view.status == ApprovalStatus.WITHDRAWN:
+        return StatusSentence(title="Withdrawn by the customer", text="Nobody can say yes any more")
     if view.status == ApprovalStatus.SUPERSEDED:
         return StatusSentence(title="It is no longer asked", text="Something changed meanwhile")
     return StatusSentence(title="It waits for somebody else", text="")
@@ -548,7 +551,7 @@ async def _refused(visit: Visit, form: Form, error: RefusedError) -> Response:
     view = await visit.sayso.solutions.get(visit.request.path_params["id"])
     if error.code in _LOST:
         mine = any(vote.person == visit.person.id for vote in view.votes)
-        if mine and view.status != ApprovalStatus.EXPIRED:
+        if mine and view.status not in {ApprovalStatus.EXPIRED, ApprovalStatus.WITHDRAWN}:
             # The same click, sent again since the first answer was lost on its way.
             return visit.see(f"solution/{view.id}")
         who = _status_sentence(visit, view)

@@ -21,6 +21,7 @@ from sayso.surfaces.http.shapes import (
     RequestPage,
     RequestsQuery,
     WaitQuery,
+    WithdrawBody,
 )
 
 router = APIRouter(tags=["requests"], route_class=GuardedRoute)
@@ -99,6 +100,34 @@ async def answer(
         subject=await body.signed(sayso),
         idempotency_key=bound_key(token, key),
         wait_s=query.wait,
+        requester=token.actor,
+        tenant=token.tenant,
+    )
+
+
+@router.post(
+    "/v1/requests/{request_id}/withdraw",
+    summary="Take a request back, as the customer wants it",
+    responses={
+        200: shown(
+            "as it stands: `reply` tells what was stopped, and what was not", examples.REQUEST
+        ),
+        **problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
+    },
+    openapi_extra=asked(words=examples.WITHDRAW),
+)
+async def withdraw(
+    request_id: str, sayso: Open, token: Proposer, key: Key, body: WithdrawBody
+) -> RequestView:
+    """Scope: `actions:propose`.
+
+    What has not begun is stopped: nobody can say yes to it any more. What is under way or done
+    can't be taken back, and `reply` tells it as such. The same once more changes nothing.
+    """
+    return await sayso.requests.withdraw(
+        request_id,
+        body.content,
+        subject=await body.signed(sayso),
         requester=token.actor,
         tenant=token.tenant,
     )

@@ -130,19 +130,11 @@ class AskBody(Body):
         return tuple(Message(role=turn.role, content=turn.content) for turn in self.messages)
 
 
-class AnswerBody(Body):
-    """What the customer answered."""
+class WithdrawBody(Body):
+    """That the customer takes it back."""
 
-    question: int = Field(ge=1, description="its `number`, as the customer saw it")
     content: str = Field(default="", description="the customer's own words")
-    choice: str | None = Field(
-        default=None, max_length=200, description="the `value` of the choice that they picked"
-    )
-    assertion: AssertionBody | None = Field(
-        default=None,
-        description="a platform's signed word on the customer; the facts that it tells take the "
-        "place of those that came with earlier words",
-    )
+    assertion: AssertionBody | None = Field(None, description="a platform's word on the customer")
 
     async def signed(self, sayso: Sayso) -> Subject | None:
         """The customer, where somebody signs for them.
@@ -152,6 +144,15 @@ class AnswerBody(Body):
         """
         given = self.assertion
         return None if given is None else await sayso.identity.subject(given.by, given.token)
+
+
+class AnswerBody(WithdrawBody):
+    """What the customer answered."""
+
+    question: int = Field(ge=1, description="its `number`, as the customer saw it")
+    choice: str | None = Field(
+        default=None, max_length=200, description="the `value` of the choice that they picked"
+    )
 
 
 class ActionBody(Body):

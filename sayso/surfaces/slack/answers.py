@@ -65,7 +65,10 @@ _FORMS = {
     ASK_FORM: DecisionChoice.APPROVE,
 }
 _STALE = frozenset(
-    {Code.STALE_REVISION, Code.DIGEST_MISMATCH, Code.ALREADY_DECIDED, Code.APPROVAL_EXPIRED}
+    {
+        *(Code.STALE_REVISION, Code.DIGEST_MISMATCH, Code.ALREADY_DECIDED),
+        *(Code.APPROVAL_EXPIRED, Code.WITHDRAWN),
+    }
 )
 """What is refused since the card that was clicked is out of date."""
 _TOO_LATE = frozenset({"expired_trigger_id", "exchanged_trigger_id"})

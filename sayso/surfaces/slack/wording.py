@@ -132,6 +132,7 @@ _REFUSALS: dict[Code, str] = {
     Code.OWN_REQUEST: "You may not decide this",
     Code.ALREADY_DECIDED: "Too late",
     Code.APPROVAL_EXPIRED: "Too late",
+    Code.WITHDRAWN: "Too late",
     Code.STALE_REVISION: "It has changed",
     Code.DIGEST_MISMATCH: "It has changed",
     Code.NOT_FOUND: "There is no such card",

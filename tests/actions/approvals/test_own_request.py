@@ -26,7 +26,7 @@ from sayso.actions.controls.manual_resolution import ManualSettlement
 from sayso.actions.model.definition import Subject, at_most_once
 from sayso.actions.model.plan import Step
 from sayso.agent.base import Message
-from sayso.agent.requests import Ask
+from sayso.agent.incoming import Ask
 from sayso.audit.entry import Actor, ActorKind
 from sayso.errors import RefusedError
 from sayso.sdk.views.rows import ActionView

@@ -78,7 +78,7 @@ const KINDS = new Set(`log.opened log.head log.sealed log.pruned log.refused rul
   passkey.removed passkey.required request.asked request.questioned request.continued
   request.planned request.handed_over request.proposed request.replied action.proposed
   action.refused action.pending action.approved action.rejected action.edited action.expired
-  action.stale action.held action.intent action.accepted action.succeeded action.failed
+  action.withdrawn request.withdrawn action.stale action.held action.intent action.accepted action.succeeded action.failed
   action.unknown action.reconciled action.resolved action.compensated plan.undoing
   approval.refused approval.reminded approval.escalated canary.shown canary.answered canary.ended
   stop.engaged stop.resume_asked stop.released stop.refused policy.activated policy.asked

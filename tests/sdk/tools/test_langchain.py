@@ -109,7 +109,7 @@ async def test_an_agent_refunds_what_the_policy_allows(tmp_path: Path) -> None:
         )
         agent = agent_of(model, tools_of(till))
         out: dict[str, Any] = await agent.ainvoke({"messages": [HumanMessage("It broke")]})
-        assert model.offered[0] == [*LOOKS, "shop_refund"]
+        assert model.offered[0] == sorted([*LOOKS, "shop_refund"])
         told = json.loads(str(model.calls[1][-1].content))
         assert told["status"] == "succeeded"
         assert out["messages"][-1].content == "Done."

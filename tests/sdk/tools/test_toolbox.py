@@ -67,7 +67,7 @@ async def test_each_action_is_a_tool_with_its_schema_and_its_sentence(tmp_path: 
     """Gated tools from the definitions, with names that every model's interface takes."""
     async with open_till(tmp_path) as till:
         tools = {tool.name: tool for tool in till.box.tools}
-        assert list(tools) == [*LOOKS, "shop_refund"]
+        assert list(tools) == sorted([*LOOKS, "shop_refund"])
         refund = tools["shop_refund"]
         assert refund.description.startswith("Pay back an order, fully or partly. ")
         assert refund.input_schema["required"] == ["order"]
@@ -329,7 +329,7 @@ async def test_what_takes_back_is_no_tool(tmp_path: Path) -> None:
     more = (_action("shop.open", NoArgs, undo=undo), _action("shop.close", NoArgs))
     async with open_shop(tmp_path, shop=ManyShop(*more)) as workspace:
         names = [tool.name for tool in Toolbox(workspace.sayso).tools]
-        assert names == [*LOOKS, "shop_open", "shop_refund"]
+        assert names == sorted([*LOOKS, "shop_open", "shop_refund"])
 
 
 class WithNth(Args):

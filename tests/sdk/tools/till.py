@@ -22,7 +22,7 @@ SMALL: Mapping[str, object] = {
     "order": "o1",
     "amount": {"amount_minor": 500, "currency": "USD"},
 }
-LOOKS = ["answer", "ask", "get_action", "get_request", "list_records"]
+LOOKS = ["answer", "ask", "get_action", "get_request", "list_records", "withdraw"]
 """The tools that every workspace has."""
 LARGE: Mapping[str, object] = {"order": "o1"}
 

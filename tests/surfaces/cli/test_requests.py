@@ -35,6 +35,17 @@ def test_a_long_list_goes_on_under_its_status(cli: CliWorkspace) -> None:
     assert cut[-1] == f"more: sayso requests list --status handed_over -n 1 --after {first}"
 
 
+@pytest.mark.promise("agent:withdrawn")
+def test_a_request_is_taken_back(cli: CliWorkspace) -> None:
+    """In the customer's place: what waits is closed, and the reply is shown."""
+    asked = cli.line("ask", "Please refund order 1042", *SUBJECT, "--json").json
+    shown = cli.line.done("requests", "withdraw", asked["id"], "no, I will keep it")
+    assert shown["status"] == "withdrawn"
+    again = cli.line("requests", "withdraw", asked["id"])
+    assert "as you asked" in again.out
+    cli.line("requests", "withdraw", "req_none").refused("not_found")
+
+
 def test_bad_words_are_refused(cli: CliWorkspace) -> None:
     """A state that there is not, a request that there is not, and none at all yet."""
     cli.line("requests", "list", "--status", "open").refused("invalid_input")

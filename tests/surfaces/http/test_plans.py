@@ -12,8 +12,9 @@ from sayso.actions.engine.proposals import Proposal
 from sayso.actions.model.definition import Subject
 from sayso.actions.model.plan import Plan, Step
 from sayso.agent.base import Message
+from sayso.agent.incoming import Ask
 from sayso.agent.question import plan_json
-from sayso.agent.requests import AGENT, Ask
+from sayso.agent.requests import AGENT
 from sayso.audit.entry import Actor, ActorKind, EntryKind
 from sayso.ids import Tenant
 from sayso.json import JsonValue

@@ -86,6 +86,21 @@ def test_a_question_is_answered_once(api: ApiServer) -> None:
     problem(api.post(path, {"question": 2, "choice": "yes"}), 409, "nothing_asked")
 
 
+@pytest.mark.promise("agent:withdrawn")
+def test_a_request_is_taken_back(api: ApiServer) -> None:
+    """Its question is closed and says so, twice; another tenant's or nobody's is not there."""
+    asked = as_json(api.post("/v1/requests?wait=20", words("I want my money back for an order")))
+    path = f"/v1/requests/{asked['id']}/withdraw"
+    first = as_json(api.post(path, {"content": "actually no, I will keep it"}))
+    assert (first["status"], first["question"]) == ("withdrawn", None)
+    assert first["reply"].startswith("We have stopped this, as you asked.")
+    assert as_json(api.post(path, {})) == first
+    late = {"question": asked["question"]["number"], "content": "yes"}
+    problem(api.post(f"/v1/requests/{asked['id']}/answer", late), 409, "nothing_asked")
+    problem(api.post("/v1/requests/req_none/withdraw", {}), 404, "not_found")
+    problem(api.post(path, {"reason": "none"}), 422, "invalid_input")
+
+
 def test_what_nobody_understands_is_handed_over(api: ApiServer) -> None:
     """A person has to look; the reply says so and claims nothing."""
     body = as_json(api.post("/v1/requests?wait=20", words("Why is the sky blue?")))

@@ -29,7 +29,7 @@ TOOLS = {
         "get_request",
         "list_records",
     ),
-    *("stripe_cancel_subscription", "stripe_credit", "stripe_refund"),
+    *("stripe_cancel_subscription", "stripe_credit", "stripe_refund", "withdraw"),
 }
 
 

@@ -35,7 +35,7 @@ async def test_a_client_refunds_what_the_policy_allows(
         assert sorted(tools) == [
             *("answer", "ask", "email_send", "email_send_apology"),
             *("get_action", "get_request", "list_records"),
-            *("stripe_cancel_subscription", "stripe_credit", "stripe_refund"),
+            *("stripe_cancel_subscription", "stripe_credit", "stripe_refund", "withdraw"),
         ]
         assert tools["stripe_refund"].annotations is not None
         assert tools["stripe_refund"].annotations.destructive_hint

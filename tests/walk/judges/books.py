@@ -43,6 +43,7 @@ async def judge_books(world: World) -> None:
             seen = (action.id, action.revision)
             world.facts.revised.setdefault(seen, (world.facts.step, world.now()))
             effect = by_action.pop(action.id, None)
+            _judge_withdrawn(world, action, effect)
             _judge_one(world, action, effect)
             if effect is not None and effect.id not in world.facts.judged:
                 world.facts.judged.add(effect.id)
@@ -51,6 +52,18 @@ async def judge_books(world: World) -> None:
                 await _judge_leave(world, whole, effect, effects, at_home=home)
     if by_action:
         raise FindingError("untrue", f"effects of no action: {sorted(by_action)}")
+
+
+def _judge_withdrawn(world: World, action: ActionView, effect: Effect | None) -> None:
+    """Nothing is paid after its customer was told that it is stopped, and it stays stopped."""
+    told_at = world.facts.withdrawn.get(action.id)
+    if told_at is None:
+        return
+    name = f"{action.action} of {action.subject}"
+    if effect is not None and effect.at > told_at:
+        raise FindingError("money", f"{name} was taken back, and the books hold it")
+    if action.status not in {"withdrawn", "succeeded", "accepted"}:
+        raise FindingError("untrue", f"{name} was taken back, and is {action.status}")
 
 
 def _judge_one(world: World, action: ActionView, effect: Effect | None) -> None:

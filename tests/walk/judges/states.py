@@ -12,9 +12,10 @@ from sayso.sdk.views.rows import ActionView, RequestView
 ACTIONS = {
     "planned", "refused", "pending_approval", "rejected", "expired", "approved", "executing",
     "accepted", "succeeded", "failed", "unknown", "stale", "compensated",
+    "withdrawn",
 }  # fmt: skip
-REQUESTS = {"received", "needs_customer", "acting", "answered", "handed_over"}
-OVER = {"refused", "rejected", "expired", "succeeded", "failed", "compensated"}
+REQUESTS = {"received", "needs_customer", "acting", "answered", "handed_over", "withdrawn"}
+OVER = {"refused", "rejected", "expired", "withdrawn", "succeeded", "failed", "compensated"}
 
 
 async def judge_states(world: World) -> list[RequestView]:

@@ -178,6 +178,26 @@ async def reply(world: World, dice: Random, surface: Surface) -> str | None:
     return f"{request.subject} answers {choice or words!r}: {after.status}"
 
 
+@operation("withdraw", verb="withdraw", weight=6)
+async def withdraw(world: World, dice: Random, surface: Surface) -> str | None:
+    """A customer takes back what they asked for, whatever has become of it."""
+    found = await world.sayso.requests.list(limit=100)
+    found = sorted(found, key=lambda one: (one.created_at, one.subject))
+    waiting = [one for one in found if one.status not in {"answered", "withdrawn"}]
+    request = pick(dice, waiting if waiting and dice.random() < 0.8 else found)
+    if request is None or request.subject in world.facts.erased:
+        return None
+    await surface.withdraw(request.id, dice.choice(["", "Actually no, I will keep it."]))
+    after = await world.sayso.requests.get(request.id)
+    open_ones = [one for one in after.actions if one.status in {"planned", "pending_approval"}]
+    if open_ones or (after.status in {"received", "needs_customer", "handed_over"}):
+        raise FindingError("stuck", f"{after.subject} took it back, and it is {after.status}")
+    for one in after.actions:
+        if one.status == "withdrawn":
+            world.facts.withdrawn.setdefault(one.id, world.now().timestamp())
+    return f"{request.subject} takes back what was {request.status}: {after.status}"
+
+
 @operation("reply to an older question", verb="reply", weight=2)
 async def reply_late(world: World, dice: Random, surface: Surface) -> str | None:
     """An answer to a question that is not the one that is open is refused."""

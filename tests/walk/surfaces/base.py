@@ -44,6 +44,10 @@ class Surface:
         """Hand over what the customer answered."""
         raise NotImplementedError
 
+    async def withdraw(self, request_id: str, words: str) -> None:
+        """Take a request back in the customer's place."""
+        raise NotImplementedError
+
     async def propose(
         self, action: str, args: Mapping[str, JsonValue], subject: str, *, by: str, key: str
     ) -> str:

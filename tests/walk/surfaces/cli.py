@@ -81,6 +81,9 @@ class CliSurface(Surface):
         said = ["--choice", choice] if choice is not None else [words]
         await self.run("requests", "answer", request_id, *said, "--question", str(number), by="bot")
 
+    async def withdraw(self, request_id: str, words: str) -> None:
+        await self.run("requests", "withdraw", request_id, words, by="bot")
+
     async def propose(
         self, action: str, args: Mapping[str, JsonValue], subject: str, *, by: str, key: str
     ) -> str:

@@ -93,6 +93,10 @@ class HttpSurface(Surface):
             body["choice"] = choice
         await self.call("POST", f"/v1/requests/{request_id}/answer?wait=20", "bot", body)
 
+    async def withdraw(self, request_id: str, words: str) -> None:
+        path = f"/v1/requests/{request_id}/withdraw"
+        await self.call("POST", path, "bot", {"content": words})
+
     async def propose(
         self, action: str, args: Mapping[str, JsonValue], subject: str, *, by: str, key: str
     ) -> str:

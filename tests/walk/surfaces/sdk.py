@@ -48,6 +48,9 @@ class SdkSurface(Surface):
     async def reply(self, request_id: str, number: int, *, words: str, choice: str | None) -> None:
         await self.world.sayso.requests.answer(request_id, words, question=number, choice=choice)
 
+    async def withdraw(self, request_id: str, words: str) -> None:
+        await self.world.sayso.requests.withdraw(request_id, words)
+
     async def propose(
         self, action: str, args: Mapping[str, JsonValue], subject: str, *, by: str, key: str
     ) -> str:

@@ -36,6 +36,7 @@ _UNTOUCHED = frozenset(
         Status.REFUSED,
         Status.REJECTED,
         Status.EXPIRED,
+        Status.WITHDRAWN,
     }
 )
 """States in which nothing was done, unless the provider was called before."""
@@ -58,6 +59,7 @@ class StepOutcome:
         code: why it did not come to pass, when it did not.
         waits: a step that has to be done before is not done yet.
         held: a stop, or another action on the same object, keeps it from being begun.
+        taken_back: the customer has taken the request back, after this had begun.
     """
 
     action: str
@@ -73,24 +75,30 @@ class StepOutcome:
     code: Code | None = None
     waits: bool = False
     held: bool = False
+    taken_back: bool = False
 
 
 def outcomes_of(
     reader: Reader,
     actions: Sequence[ActionRow],
     words: Mapping[str, CustomerWords] | None = None,
+    *,
+    taken_back: bool = False,
 ) -> list[StepOutcome]:
     """What a request's stored actions mean for the customer; what undoes a step is not told.
 
     Args:
         words: how the actions are called, by their names.
+        taken_back: the customer has taken the request back.
     """
     steps = [row for row in actions if row.undoes is None]
     undone = {row.step for row in steps if row.status is not Status.SUCCEEDED}
     known = words or {}
     return [
         replace(
-            outcome_of(reader, row, known.get(row.name)), waits=not undone.isdisjoint(row.after)
+            outcome_of(reader, row, known.get(row.name)),
+            waits=not undone.isdisjoint(row.after),
+            taken_back=taken_back,
         )
         for row in steps
     ]
@@ -172,6 +180,11 @@ def write_hand_over(language: str = DEFAULT_LANGUAGE, *, unchanged: bool = False
     """
     phrases = phrases_of(language)
     return f"{phrases.hand_over} {phrases.unchanged}" if unchanged else phrases.hand_over
+
+
+def write_withdrawn(language: str) -> str:
+    """The reply about a request that was taken back before anything of it was planned."""
+    return phrases_of(language).withdrawn_request
 
 
 def was_touched(row: ActionRow) -> bool:
@@ -288,6 +301,8 @@ def _told(outcome: StepOutcome, phrases: Phrases) -> str:
             return phrases.rejected
         case Status.EXPIRED:
             return phrases.expired
+        case Status.WITHDRAWN:
+            return phrases.withdrawn
         case Status.REFUSED:
             # The row of what it has joined is not there, or is another's.
             joined = outcome.code is Code.JOINED
@@ -306,7 +321,7 @@ def _under_way(outcome: StepOutcome, phrases: Phrases) -> str:
         return phrases.waits
     if outcome.status is Status.APPROVED and outcome.held:
         return phrases.held
-    return phrases.under_way
+    return phrases.too_late if outcome.taken_back else phrases.under_way
 
 
 def _refused(outcome: StepOutcome, phrases: Phrases) -> str:

@@ -36,6 +36,8 @@ class RequestStatus(StrEnum):
     """The reply is written, from what the ledger held."""
     HANDED_OVER = "handed_over"
     """No planner understood it; a person has to."""
+    WITHDRAWN = "withdrawn"
+    """The customer has taken it back; what was under way by then is told once it has ended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar, cast
 
-from sayso.actions.model.action_row import WAITED_FOR, check_priority, dumps
+from sayso.actions.model.action_row import check_priority, dumps
 from sayso.actions.model.attempt import signed_turn
 from sayso.actions.model.definition import Subject
 from sayso.actions.model.digest import hash_of_texts
@@ -23,6 +23,7 @@ from sayso.agent.code_answers import CodeAnswer, CodeAnswers
 from sayso.agent.codes import without_codes
 from sayso.agent.conversation import check_messages, picked_choice, read_messages
 from sayso.agent.drafted import DraftedPlan
+from sayso.agent.incoming import Ask, CustomerReply
 from sayso.agent.question import AskedText, question_from_json
 from sayso.agent.reply import HandedOver
 from sayso.agent.request_row import RequestRow, RequestStatus, get_request, read_request
@@ -49,46 +50,6 @@ from sayso.telemetry import Telemetry
 
 T = TypeVar("T")
 AGENT = Actor(kind=ActorKind.AGENT, id="agent")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
-    """What a bot hands over.
-
-    Attributes:
-        messages: the conversation, oldest first; the last one is the customer's.
-        key: the caller's idempotency key.
-        priority: 0 to 9, of the request and of the actions that come of it.
-        conversation: the caller's name for the thread; a request of this customer that waits for an
-            answer in it is continued.
-    """
-
-    tenant: Tenant
-    requester: Actor
-    subject: Subject
-    messages: tuple[Message, ...]
-    key: str
-    traceparent: str | None = None
-    priority: int = WAITED_FOR
-    conversation: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CustomerReply:
-    """What a customer answered to a question.
-
-    Attributes:
-        content: their words; what they picked in words, where they picked one.
-        choice: the value of the choice that they picked; None for free text.
-        number: of the question that is answered; None for whichever is open.
-        subject: the customer, where somebody signs for them anew: what was signed with earlier
-            words counts no more.
-    """
-
-    content: str
-    choice: str | None = None
-    number: int | None = None
-    subject: Subject | None = None
 
 
 class Requests:
@@ -483,13 +444,15 @@ class Requests:
         plan: JsonValue = None,
         question: JsonValue = None,
         reply: str | None = None,
+        turn: list[Json] | None = None,
         tokens: int = 0,
         cost_micro_usd: int = 0,
         due_at: int | None = None,
     ) -> RequestRow | None:
         """Change a request from the state it was read in; None when it moved meanwhile.
 
-        Its status from then on is what the entry means.
+        Its status from then on is what the entry means. `turn` is what the customer wrote, where
+        they are not told anything by the same entry.
         """
         present = get_request(tx, row.tenant, row.id)
         if present.last_seq != row.last_seq or present.fence != row.fence:
@@ -503,11 +466,16 @@ class Requests:
             subject=pseudonym,
             data=data,
         )
-        reply_ref = None
-        if reply is not None:
-            reply_ref = self._ids.new("pii")
-            pii = self._personal.seal(tx, row.tenant, row.subject.id, reply_ref, reply)
+        reply_ref = turns = None
+        text_said = reply if turn is None else dumps([turn])
+        if text_said is not None:
+            ref = self._ids.new("pii")
+            pii = self._personal.seal(tx, row.tenant, row.subject.id, ref, text_said)
             entry = replace(entry, pii=pii)
+            if turn is None:
+                reply_ref = ref
+            else:
+                turns = dumps([*row.turns, ref])
         return self._store_move(
             tx,
             row,
@@ -517,6 +485,7 @@ class Requests:
             plan=None if plan is None else dumps(plan),
             question=None if question is None else dumps(question),
             reply_ref=reply_ref,
+            turns=turns,
             tokens=tokens,
             cost_micro_usd=cost_micro_usd,
             due_at=due_at,

@@ -270,11 +270,11 @@ def store_reply(
     Once more where a reply is there, and what it told has changed.
     """
     row = get_request(tx, claimed.tenant, claimed.id)
-    if not row.is_acting and row.status is not RequestStatus.ANSWERED:
+    if not row.is_acting and row.status not in {RequestStatus.ANSWERED, RequestStatus.WITHDRAWN}:
         return
     actions = steps_of(tx, row)
     left = _left_to_people(actions)
-    if left is not None:
+    if left is not None and row.status is not RequestStatus.WITHDRAWN:
         definitions = plannable_by_name(registry)
         drafted = draft_of_steps(
             row.plan,

@@ -82,7 +82,7 @@ class Runner:
         claimed = await self.store.write(lambda tx: self.requests.claim(tx, row, lease), brief=True)
         if claimed is None:
             return
-        if row.status is RequestStatus.ANSWERED:
+        if row.status in {RequestStatus.ANSWERED, RequestStatus.WITHDRAWN}:
             await self.store.write(partial(store_reply, self.requests, claimed, self.registry))
             await self._park(claimed)
             return

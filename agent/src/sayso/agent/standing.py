@@ -23,6 +23,7 @@ from sayso.agent.reply import (
     was_touched,
     write_hand_over,
     write_reply,
+    write_withdrawn,
 )
 from sayso.agent.request_row import RequestRow, RequestStatus, in_force
 from sayso.audit.personal import Personal
@@ -71,11 +72,17 @@ def standing_of(
         case RequestStatus.HANDED_OVER:
             sealed = _opened(reader, row, personal)
             return _erased(row) if sealed is None else _handed_over(reader, row, steps, sealed)
-        case RequestStatus.RECEIVED | RequestStatus.ACTING | RequestStatus.ANSWERED:
+        case (
+            RequestStatus.RECEIVED
+            | RequestStatus.ACTING
+            | RequestStatus.ANSWERED
+            | RequestStatus.WITHDRAWN
+        ):
             if row.erased_seq is not None:
                 return _erased(row)
             if steps:
-                told = outcomes_of(reader, steps, row.words)
+                taken_back = row.status is RequestStatus.WITHDRAWN
+                told = outcomes_of(reader, steps, row.words, taken_back=taken_back)
                 return Standing(reply=write_reply(told, row.language))
             return _received(reader, row, personal, language_of)
 
@@ -114,6 +121,9 @@ def _received(
     messages = read_messages(reader, row, personal)
     if not messages:
         return _erased(row)
-    phrases = phrases_of(language_of(messages))
+    language = language_of(messages)
+    if row.status is RequestStatus.WITHDRAWN:
+        return Standing(reply=write_withdrawn(language))
+    phrases = phrases_of(language)
     slow = row.attempts >= SLOW_AFTER
     return Standing(reply=phrases.slow if slow else phrases.received)

@@ -1,4 +1,4 @@
-"""`sayso requests list|show|answer`."""
+"""`sayso requests list|show|answer|withdraw`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from sayso.surfaces.cli.show import show_request
 from sayso.surfaces.cli.unfinished import problem_of_request, telling
 from sayso.surfaces.cli.workspace import find_workspace, read_workspace, requester, run
 
-app = typer.Typer(help="What customers asked in words: list, show, answer.")
+app = typer.Typer(help="What customers asked in words: list, show, answer, withdraw.")
 
 
 @app.command("list")
@@ -132,3 +132,29 @@ def answer(
     out.note("planning …")
     request, problem = run(work())
     return show_asked(out, request, problem, wait)
+
+
+@app.command()
+def withdraw(
+    request_id: Annotated[str, typer.Argument(metavar="ID", help="The request, req_….")],
+    text: Annotated[
+        str, typer.Argument(metavar="TEXT", help="What the customer wrote; may be left out.")
+    ] = "",
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Take a request back, as the customer wants it: what has not begun is stopped."""
+    out = Out(as_json=as_json)
+    folder = find_workspace(workspace)
+
+    async def work() -> RequestView:
+        async with Sayso.open(folder, mode="decide") as sayso:
+            by = await requester(sayso)
+            return await sayso.requests.withdraw(request_id, text, requester=by)
+
+    request = run(work())
+    if as_json:
+        out.document(request)
+        return 0
+    show_request(out, request)
+    return 0

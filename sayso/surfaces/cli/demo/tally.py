@@ -68,7 +68,7 @@ class MessageTally:
             return "waiting"
         if "refused" in states:
             return "refused"
-        return "declined" if states & {"rejected", "expired"} else "done"
+        return "declined" if states & {"rejected", "expired", "withdrawn"} else "done"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -220,6 +220,10 @@ def _check_open(reader: Reader, approval: ApprovalRow, decision: Decision, now: 
             "the time to decide this is over, which counts as no",
             next_step="propose it again if it is still wanted",
         )
+    if approval.status is ApprovalStatus.WITHDRAWN:
+        raise RefusedError(
+            Code.WITHDRAWN, "the customer has taken this back already", next_step="nothing"
+        )
     if not waits:
         by = _decider(reader, approval)
         who = f" by {by}" if by else ""

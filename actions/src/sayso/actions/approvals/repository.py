@@ -30,6 +30,8 @@ class ApprovalStatus(StrEnum):
     APPROVED = "approved"
     REJECTED = "rejected"
     EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
+    """The customer took back what was asked about."""
     SUPERSEDED = "superseded"
     """The action was refused or became stale meanwhile; a new revision may ask again."""
 
@@ -248,12 +250,21 @@ def move_approval(
     return _written(tx, approval, replace(approval, status=status, updated_at=at, last_seq=seq))
 
 
-def supersede_approval(tx: Transaction, approval: ApprovalRow, stored: ActionRow) -> None:
+OPEN_APPROVALS = frozenset({ApprovalStatus.PENDING, ApprovalStatus.APPROVED})
+"""States in which a yes may still be said, or still count."""
+
+
+def supersede_approval(
+    tx: Transaction,
+    approval: ApprovalRow,
+    stored: ActionRow,
+    status: ApprovalStatus = ApprovalStatus.SUPERSEDED,
+) -> None:
     """Take back an open or a given yes with the entry that moved its action."""
-    if approval.status not in {ApprovalStatus.PENDING, ApprovalStatus.APPROVED}:
+    if approval.status not in OPEN_APPROVALS:
         _settle(tx, approval, approval)  # its entry says that it is taken back
         return
-    status, at, seq = ApprovalStatus.SUPERSEDED, stored.updated_at, stored.last_seq
+    at, seq = stored.updated_at, stored.last_seq
     tx.run(
         "approval.revise",
         tenant=approval.tenant,

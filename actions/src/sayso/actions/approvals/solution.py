@@ -73,6 +73,7 @@ class Solution:
             ApprovalStatus.PENDING,
             ApprovalStatus.APPROVED,
             ApprovalStatus.REJECTED,
+            ApprovalStatus.WITHDRAWN,
             ApprovalStatus.EXPIRED,
         ):
             if status in found:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sayso.actions.approvals.repository import (
+    OPEN_APPROVALS,
     ApprovalRow,
     ApprovalStatus,
     approval_of,
@@ -11,9 +12,9 @@ from sayso.actions.approvals.repository import (
 )
 from sayso.actions.context import EngineContext
 from sayso.actions.model.action_row import ActionRow
-from sayso.actions.model.ledger import entry_of
+from sayso.actions.model.ledger import SYSTEM, entry_of
 from sayso.actions.model.status import CALLED, Status
-from sayso.audit.entry import EntryKind, Json
+from sayso.audit.entry import Actor, EntryKind, Json
 from sayso.errors import Code
 from sayso.frozen import replace
 from sayso.ids import to_micros
@@ -63,17 +64,20 @@ class Transitions:
         *,
         approval: str | None = None,
         by_owner: bool = False,
+        actor: Actor = SYSTEM,
     ) -> ActionRow | None:
         """Store the moved row with an entry; None when somebody else was faster.
 
         Args:
-            by_owner: see `present_of`.
+            by_owner: see `present_of`. actor: who has it moved.
         """
         self.ahead(tx, row)
         if kind in _CAME_OF_IT and (approvers := approvers_named(tx, row)):
             data = {**data, "approvers": list[Json](approvers)}
         pseudonym = self._personal.pseudonym(tx, row.tenant, row.subject.id, moved.updated_at)
-        entry = entry_of(moved, kind, pseudonym=pseudonym, data=data, approval=approval)
+        entry = entry_of(
+            moved, kind, actor=actor, pseudonym=pseudonym, data=data, approval=approval
+        )
         return self._ledger.move(tx, row, moved, entry, by_owner=by_owner)
 
     def move_superseding(
@@ -92,6 +96,27 @@ class Transitions:
         stored = self.move(tx, row, moved, kind, data, approval=approval.id)
         if stored is not None:
             supersede_approval(tx, approval, stored)
+        return stored
+
+    def withdraw(self, tx: Transaction, row: ActionRow, actor: Actor) -> ActionRow | None:
+        """End what has not begun, since its customer has taken it back; its yes counts no more.
+
+        INVARIANT: this and a yes, or this and a claim, are compared with the same row, so one of
+        the two finds that the other was there.
+        """
+        error = {"code": Code.WITHDRAWN.value, "message": "the customer has taken it back"}
+        moved = replace(
+            row, status=Status.WITHDRAWN, error=error, due_at=None, updated_at=self.now()
+        )
+        approval, data = approval_of(tx, row), dict[str, Json](code=Code.WITHDRAWN.value)
+        if approval is None or approval.status not in OPEN_APPROVALS:
+            return self.move(tx, row, moved, EntryKind.ACTION_WITHDRAWN, data, actor=actor)
+        data["approval_status"] = ApprovalStatus.WITHDRAWN.value
+        stored = self.move(
+            tx, row, moved, EntryKind.ACTION_WITHDRAWN, data, approval=approval.id, actor=actor
+        )
+        if stored is not None:
+            supersede_approval(tx, approval, stored, ApprovalStatus.WITHDRAWN)
         return stored
 
     def end_tampered(

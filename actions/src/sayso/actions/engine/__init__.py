@@ -4,5 +4,6 @@
 stores what is asked, judged by `plan_judgement` and told by its `judged_entry`, on the account
 where `placing` puts it; `claim` commits the intent before the call; `outcomes` writes down what
 came of it; `reconcile` has the rules for a lost answer; `follow_up` looks up what can still change,
-`late_effects` what was denied; `compensation` takes back what a failed plan did.
+`late_effects` what was denied; `compensation` takes back what a failed plan did; `withdrawal` ends
+what its customer does not want any more.
 """

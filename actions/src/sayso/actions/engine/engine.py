@@ -182,7 +182,9 @@ class Engine:
                 return await self._recover(row)
             case Status.ACCEPTED | Status.SUCCEEDED:
                 return await self._follow_ups.look(row)
-            case Status.REFUSED | Status.REJECTED | Status.EXPIRED | Status.FAILED:
+            case (
+                Status.REFUSED | Status.REJECTED | Status.EXPIRED | Status.WITHDRAWN | Status.FAILED
+            ):
                 return await self._denied.look_late(row)
             case Status.COMPENSATED:
                 return None
@@ -207,7 +209,7 @@ class Engine:
 
     async def _judge_again(self, row: ActionRow) -> ActionRow | None:
         # INVARIANT: a judgement may refuse it, and its own effect be what it is refused for.
-        done = await self._denied.settle(row)
+        done = await self._denied.settle(row) or await self._end_withdrawn(row)
         if done is not None:
             return done
         if row.revision >= MAX_REVISIONS:
@@ -300,6 +302,15 @@ class Engine:
         ref = None if found is None else found["words_ref"]
         return self._personal.open(reader, row.tenant, ref) or "" if isinstance(ref, str) else ""
 
+    async def _end_withdrawn(self, row: ActionRow) -> ActionRow | None:
+        """End what its customer took back while it was called, once that has surely done nothing.
+
+        None for all else; nothing is read for what was never called: that ended with its request.
+        """
+        if row.call_key is None or row.request_id is None or row.undoes is not None:
+            return None
+        return await self._store.write(lambda tx: self._endings.end_withdrawn(tx, row), brief=True)
+
     # ---- claim: everything that could have changed is checked again --------------------------
 
     async def _claim(self, row: ActionRow) -> ActionRow | None:
@@ -312,6 +323,9 @@ class Engine:
                 )
             guarantee = self._registry.action(row.name).guarantee
             unproven = not_proven(row, guarantee, found, to_micros(self._clock.now()))
+            ended = None if unproven else await self._end_withdrawn(row)
+            if ended is not None:
+                return ended
         if not stands_alone(row):
             waiting = await self._store.read(lambda reader: waits_for(reader, row), brief=True)
             if waiting is Waits.FAILED:
@@ -492,7 +506,7 @@ class Engine:
 
     async def _recover(self, row: ActionRow) -> ActionRow | None:
         """Find out what became of a call before anything is tried again."""
-        row = last_called(row)
+        stored, row = row, last_called(row)
         guarantee = self._registry.action(row.name).guarantee
         found = await self._denied.look_up(row)
         tries = await self._store.read(lambda reader: tries_of(reader, row), brief=True)
@@ -509,6 +523,9 @@ class Engine:
                 )
                 return self._timed(settled)
             case CallAgain(proven=proven):
+                ended = await self._end_withdrawn(stored) if proven else None
+                if ended is not None:
+                    return ended
                 self._passing(Boundary.BEFORE_INTENT)
                 claimed = await self._store.write(
                     lambda tx: self._claims.claim_again(tx, row), brief=True

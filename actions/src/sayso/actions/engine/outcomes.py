@@ -12,7 +12,7 @@ from sayso.actions.engine.reconcile import Wait, is_taken_on, next_follow_up, re
 from sayso.actions.model.action_row import ActionRow
 from sayso.actions.model.attempt import Try, receipt_data
 from sayso.actions.model.digest import storable
-from sayso.actions.model.ledger import ended_otherwise, unfitting
+from sayso.actions.model.ledger import SYSTEM, ended_otherwise, unfitting
 from sayso.actions.model.plan_state import dependency_error, failed_before
 from sayso.actions.model.snapshot import EffectFailedError, Finality, Receipt
 from sayso.actions.model.status import NOT_DONE, Status
@@ -27,7 +27,7 @@ from sayso.errors import (
     SaysoError,
 )
 from sayso.frozen import replace
-from sayso.store.base import Reader, Transaction
+from sayso.store.base import Reader, Transaction, text
 
 logger = logging.getLogger("sayso.engine")
 
@@ -337,6 +337,14 @@ class Endings:
         )
         data: dict[str, Json] = {"reason": storable(reason, _MOST)}
         return self._transitions.move_superseding(tx, row, moved, EntryKind.ACTION_STALE, data)
+
+    def end_withdrawn(self, tx: Transaction, row: ActionRow) -> ActionRow | None:
+        """End a step whose request its customer has taken back; None for any other."""
+        assert row.request_id is not None, "a step of a request"
+        request = tx.one("request.by_id", tenant=row.tenant, id=row.request_id)
+        if request is None or text(request, "status") != Status.WITHDRAWN:
+            return None
+        return self._transitions.withdraw(tx, row, SYSTEM)
 
     def refuse(self, tx: Transaction, row: ActionRow, code: Code, message: str) -> ActionRow | None:
         """It will not be carried out, whatever was approved."""

@@ -17,6 +17,8 @@ class Status(StrEnum):
     PENDING_APPROVAL = "pending_approval"
     REJECTED = "rejected"
     EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
+    """The customer took it back before it was begun."""
     APPROVED = "approved"
     EXECUTING = "executing"
     ACCEPTED = "accepted"
@@ -36,7 +38,9 @@ TRANSITIONS: dict[str, dict[Status, tuple[EntryKind, ...]]] = {
 }
 """The table by which the verifier judges, too."""
 
-NOT_DONE = frozenset({Status.REFUSED, Status.REJECTED, Status.EXPIRED, Status.FAILED})
+NOT_DONE = frozenset(
+    {Status.REFUSED, Status.REJECTED, Status.EXPIRED, Status.WITHDRAWN, Status.FAILED}
+)
 """States of what has ended without an effect, as far as anybody knows."""
 
 FINAL = NOT_DONE | {Status.SUCCEEDED, Status.COMPENSATED}

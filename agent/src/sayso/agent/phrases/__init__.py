@@ -42,6 +42,9 @@ class Phrases(BaseModel):
     under_way: str
     rejected: str
     expired: str
+    withdrawn: str
+    withdrawn_request: str
+    too_late: str
     joined: str
     refused: str
     refused_because: str

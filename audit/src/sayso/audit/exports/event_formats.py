@@ -68,6 +68,7 @@ _RESULTS = {
     "refused": (2, "Failure"),
     "rejected": (2, "Failure"),
     "expired": (2, "Failure"),
+    "withdrawn": (2, "Failure"),
 }
 
 

@@ -20,6 +20,7 @@ from sayso.audit.verifier.verification import Check, Damage, Findings
 YES = frozenset({"approve", "edit"})
 _OPEN = frozenset({"pending", "approved"})
 """What an approval is while its yes may still count."""
+_UNDER_WAY = frozenset({"executing", "unknown"})
 _BY_OUTCOME = {"allow": "approved", "ask": "pending_approval", "deny": "refused"}
 
 
@@ -128,6 +129,23 @@ def check_approved(replayed: ReplayedState, event: Event, findings: Findings) ->
     if not covers(asked, held):
         message = f"{_named(event)} was approved by fewer people than were asked"
         findings.add(Check.RULE_QUORUM, Damage.RULE_BROKEN, message, event.seq)
+
+
+def check_not_taken_back(replayed: ReplayedState, event: Event, findings: Findings) -> None:
+    """Whether nothing is agreed to, or called, of what its customer has taken back.
+
+    What takes another step back goes on, and so does what was under way: its call is found out
+    about, under its own intent.
+    """
+    life = life_of(replayed, event)
+    # NOTE: by what its first entry said, whatever a later one leaves out.
+    request = "" if life is None else life.request or event.top("request") or ""
+    if life is None or not request or not replayed.requests.of(request).withdrawn:
+        return
+    begun = life.status in _UNDER_WAY and event.kind != "action.pending"
+    if not begun and not life.undoes and event.text("undoes") is None:
+        message = f"{_named(event)} went on by {event.kind}, and was taken back"
+        findings.add(Check.RULE_WITHDRAWN, Damage.RULE_BROKEN, message, event.seq)
 
 
 def check_intent(replayed: ReplayedState, event: Event, findings: Findings) -> None:

@@ -88,13 +88,18 @@ def _activate(replayed: ReplayedState, event: Event) -> None:
     limits.put_in_force(replayed, event)
 
 
+def _begun(*rules: Rule) -> JudgedBy:
+    """The same, where something is begun."""
+    return _action(actions.check_not_taken_back, *rules)
+
+
 def _decided(*rules: Rule) -> JudgedBy:
     """The same, where a person may have decided."""
     return _action(actions.check_decision, actions.check_approved, passkeys.check_yes, *rules)
 
 
 _REPAIR = JudgedBy((repairs.check_repair,), repairs.follow)
-_REQUEST = JudgedBy((requests.check_asked_before,), requests.follow)
+_REQUEST = JudgedBy((requests.check_asked_before, requests.check_not_withdrawn), requests.follow)
 
 REGISTRY: Mapping[EntryKind, JudgedBy | Free] = MappingProxyType(
     {
@@ -103,27 +108,34 @@ REGISTRY: Mapping[EntryKind, JudgedBy | Free] = MappingProxyType(
         EntryKind.REQUEST_ASKED: JudgedBy((), requests.ask),
         EntryKind.REQUEST_QUESTIONED: _REQUEST,
         EntryKind.REQUEST_CONTINUED: JudgedBy(
-            (requests.check_asked_before, requests.check_answered), requests.follow
+            (requests.check_asked_before, requests.check_not_withdrawn, requests.check_answered),
+            requests.follow,
         ),
         EntryKind.REQUEST_PLANNED: JudgedBy(
-            (requests.check_asked_before, requests.check_restated, requests.check_on_a_yes),
+            (
+                *(requests.check_asked_before, requests.check_not_withdrawn),
+                *(requests.check_restated, requests.check_on_a_yes),
+            ),
             requests.follow,
         ),
         EntryKind.REQUEST_HANDED_OVER: _REQUEST,
         EntryKind.REQUEST_PROPOSED: JudgedBy(
-            (requests.check_asked_before, requests.check_proposed), requests.follow
+            (requests.check_asked_before, requests.check_not_withdrawn, requests.check_proposed),
+            requests.follow,
         ),
-        EntryKind.REQUEST_REPLIED: _REQUEST,
-        EntryKind.ACTION_PROPOSED: _action(),
+        EntryKind.REQUEST_REPLIED: JudgedBy((requests.check_asked_before,), requests.follow),
+        EntryKind.REQUEST_WITHDRAWN: JudgedBy((requests.check_asked_before,), requests.withdraw),
+        EntryKind.ACTION_PROPOSED: _begun(),
         EntryKind.ACTION_REFUSED: _action(),
-        EntryKind.ACTION_PENDING: _decided(),
-        EntryKind.ACTION_APPROVED: _decided(),
+        EntryKind.ACTION_PENDING: _decided(actions.check_not_taken_back),
+        EntryKind.ACTION_APPROVED: _decided(actions.check_not_taken_back),
         EntryKind.ACTION_REJECTED: _decided(),
-        EntryKind.ACTION_EDITED: _decided(),
+        EntryKind.ACTION_EDITED: _decided(actions.check_not_taken_back),
         EntryKind.ACTION_EXPIRED: _action(),
+        EntryKind.ACTION_WITHDRAWN: _action(),
         EntryKind.ACTION_STALE: _action(),
         EntryKind.ACTION_HELD: _action(),
-        EntryKind.ACTION_INTENT: _action(actions.check_intent, passkeys.check_called),
+        EntryKind.ACTION_INTENT: _begun(actions.check_intent, passkeys.check_called),
         EntryKind.ACTION_ACCEPTED: _action(),
         EntryKind.ACTION_SUCCEEDED: _action(),
         EntryKind.ACTION_FAILED: _action(),

@@ -72,12 +72,12 @@ class ActionLife(_Life):
     delegated_revision: int = 0
     call_key: str = ""
     undoes: str = ""
+    request: str = ""
     currency: str = ""
     minor: int | None = None
     uses: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     links: list[str] = field(default_factory=list[str])
     planner: str = ""
-    request: str = ""
     step: str = ""
 
     def counted(self, roles: frozenset[str]) -> frozenset[str]:
@@ -97,6 +97,7 @@ class RequestLife(_Life):
         asked: the digest of the question that was asked last; empty where none was told.
         restated: of the plan that this question restates. answered: whether it was answered.
         on_a_yes: the steps that no words of the customer's show.
+        withdrawn: whether the customer has taken it back.
         steps: the actions planned for it that said what they use of limits.
         unsigned: what people have agreed to of it without a passkey.
         assurance: how surely the caller knew who wrote; empty where an older log does not say.
@@ -116,6 +117,7 @@ class RequestLife(_Life):
     restated: str = ""
     answered: bool = False
     on_a_yes: list[str] = field(default_factory=list[str])
+    withdrawn: bool = False
     steps: list[str] = field(default_factory=list[str])
     unsigned: Unsigned = field(default_factory=dict[str, "list[str | int]"])
 

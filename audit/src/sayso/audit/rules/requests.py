@@ -91,6 +91,22 @@ def check_on_a_yes(replayed: ReplayedState, event: Event, findings: Findings) ->
         findings.add(Check.RULE_BOUND, Damage.RULE_BROKEN, message, event.seq)
 
 
+def check_not_withdrawn(replayed: ReplayedState, event: Event, findings: Findings) -> None:
+    """Whether nothing goes on in a request that its customer has taken back."""
+    request = event.top("request")
+    if request is not None and replayed.requests.of(request).withdrawn:
+        message = f"the request `{request[:64]}` goes on by {event.kind}, and was taken back"
+        findings.add(Check.RULE_WITHDRAWN, Damage.RULE_BROKEN, message, event.seq)
+
+
+def withdraw(replayed: ReplayedState, event: Event) -> None:
+    """Take in that the customer has taken it back."""
+    follow(replayed, event)
+    request = event.top("request")
+    if request is not None:
+        replayed.requests.of(request).withdrawn = True
+
+
 def follow(replayed: ReplayedState, event: Event) -> None:
     """Take in what is drafted from here on: nothing, unless the entry says so."""
     request = event.top("request")

@@ -24,6 +24,7 @@ TRANSITIONS: Mapping[str, Mapping[str, tuple[str, ...]]] = MappingProxyType(
         },
         "planned": {
             "refused": ("action.refused",),
+            "withdrawn": ("action.withdrawn",),
             "pending_approval": ("action.pending",),
             "approved": ("action.approved",),
         },
@@ -32,6 +33,7 @@ TRANSITIONS: Mapping[str, Mapping[str, tuple[str, ...]]] = MappingProxyType(
             "approved": ("action.approved", "action.edited"),
             "rejected": ("action.rejected",),
             "expired": ("action.expired",),
+            "withdrawn": ("action.withdrawn",),
             "stale": ("action.stale",),
             "refused": ("action.refused",),
             "accepted": ("action.accepted",),
@@ -40,6 +42,7 @@ TRANSITIONS: Mapping[str, Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "approved": {
             "approved": ("action.held",),
             "executing": ("action.intent",),
+            "withdrawn": ("action.withdrawn",),
             "stale": ("action.stale",),
             "refused": ("action.refused",),
             "accepted": ("action.accepted",),
@@ -48,6 +51,7 @@ TRANSITIONS: Mapping[str, Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "stale": {
             "pending_approval": ("action.pending",),
             "approved": ("action.approved",),
+            "withdrawn": ("action.withdrawn",),
             "refused": ("action.refused",),
             "accepted": ("action.accepted",),
             "succeeded": ("action.reconciled",),
@@ -59,8 +63,10 @@ TRANSITIONS: Mapping[str, Mapping[str, tuple[str, ...]]] = MappingProxyType(
             "succeeded": ("action.succeeded", "action.reconciled"),
             "failed": ("action.failed",),
             "unknown": ("action.unknown",),
+            "withdrawn": ("action.withdrawn",),
         },
         "unknown": {
+            "withdrawn": ("action.withdrawn",),  # its call has surely done nothing
             "unknown": ("action.unknown",),
             "executing": ("action.intent",),
             "accepted": ("action.accepted",),
@@ -82,6 +88,7 @@ TRANSITIONS: Mapping[str, Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "refused": _LATE,
         "rejected": _LATE,
         "expired": _LATE,
+        "withdrawn": _LATE,
         "failed": _LATE,
         "compensated": {},
     }

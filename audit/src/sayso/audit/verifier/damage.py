@@ -147,6 +147,7 @@ class Check(StrEnum):
     RULE_APPROVED = "rule_approved"
     RULE_BOUND = "rule_bound"
     RULE_UNEXPIRED = "rule_unexpired"
+    RULE_WITHDRAWN = "rule_withdrawn"
     RULE_QUORUM = "rule_quorum"
     RULE_APPROVER = "rule_approver"
     RULE_OWN_REQUEST = "rule_own_request"

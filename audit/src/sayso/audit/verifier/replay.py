@@ -93,10 +93,12 @@ _REQUEST_STATUS = {
     "request.proposed": "acting",
     "request.replied": "answered",
     "request.handed_over": "handed_over",
+    "request.withdrawn": "withdrawn",
 }
 ASKED_BY_PEOPLE = "people"
 """The slot of a question that a person asks the customer while a solution waits for them."""
 _WITH_REPLY = {"request.questioned", "request.replied", "request.handed_over"}
+_WITH_TURN = {"request.continued", "request.withdrawn"}
 _WITH_PLAN = {"request.planned", "request.proposed"}
 _DECISIONS = {"approve": "approve", "edit": "approve", "reject": "reject"}
 
@@ -276,7 +278,7 @@ def _of_request(fields: Fields, data: Fields, seq: int) -> _Said:
     if kind in _WITH_PLAN:
         state["planned"] = data.get("plan", UNSAID)
     pii = fields.get("pii")
-    if kind == "request.continued" and isinstance(pii, dict):
+    if kind in _WITH_TURN and isinstance(pii, dict):
         state[GROWS] = [cast("Fields", pii).get("ref")]
     if kind in _WITH_REPLY and isinstance(pii, dict):
         state["reply_ref"] = cast("Fields", pii).get("ref")

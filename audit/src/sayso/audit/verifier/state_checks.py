@@ -71,7 +71,9 @@ def pruned_sizes(walk: Walk) -> dict[object, int]:
     return found
 
 
-ENDED = frozenset({"refused", "rejected", "expired", "succeeded", "failed", "compensated"})
+ENDED = frozenset(
+    {"refused", "rejected", "expired", "withdrawn", "succeeded", "failed", "compensated"}
+)
 """States of an action that has ended; `actions.state.FINAL`, which a verifier cannot import."""
 
 

@@ -67,7 +67,7 @@ order by id || '' desc limit :limit;
 select cast(1 as bigint) as found from action
 where tenant = :tenant and subject_id = :subject_id
     and (called_at is not null or status not in ('planned', 'stale', 'pending_approval', 'approved',
-        'refused', 'rejected', 'expired'))
+        'refused', 'rejected', 'expired', 'withdrawn'))
 limit 1;
 
 -- What most moves change; what was judged stays as it is.

@@ -20,7 +20,7 @@ select min(due_at) as due_at from request where due_at > :now;
 update action set due_at = :now
 where due_at > :latest and (status = 'executing'
     or (status in ('planned', 'stale', 'approved', 'unknown', 'accepted', 'succeeded', 'refused',
-        'rejected', 'expired', 'failed') and updated_at > :latest));
+        'rejected', 'expired', 'withdrawn', 'failed') and updated_at > :latest));
 
 -- name: bring_forward_request
 update request set due_at = :now where due_at > :latest;

@@ -62,12 +62,13 @@ limit 1;
 -- name: open_actions
 select * from action
 where tenant = :tenant and subject_id = :subject_id
-    and status not in ('refused', 'rejected', 'expired', 'succeeded', 'failed', 'compensated')
+    and status not in ('refused', 'rejected', 'expired', 'withdrawn', 'succeeded', 'failed',
+        'compensated')
 order by id || '';
 
 -- name: open_requests
 select * from request
-where tenant = :tenant and subject_id = :subject_id and status not in ('answered', 'handed_over')
+where tenant = :tenant and subject_id = :subject_id and status not in ('answered', 'handed_over', 'withdrawn')
 order by id;
 
 -- name: stops_in_force
@@ -127,20 +128,21 @@ select a.*, s.pseudonym from action a
 join subject s on s.tenant = a.tenant and s.id = a.subject_id
 where a.tenant = :tenant and a.erased_seq is null and a.created_at < :before
     and a.updated_at < :before
-    and a.status in ('refused', 'rejected', 'expired', 'succeeded', 'failed', 'compensated')
+    and a.status in ('refused', 'rejected', 'expired', 'withdrawn', 'succeeded', 'failed',
+        'compensated')
     and not exists (select 1 from hold h where h.tenant = a.tenant
         and h.pseudonym = s.pseudonym and h.released_at is null)
     and not exists (select 1 from action b where a.request_id is not null
         and b.tenant = a.tenant and b.request_id = a.request_id
-        and b.status not in ('refused', 'rejected', 'expired', 'succeeded', 'failed',
-            'compensated'))
+        and b.status not in ('refused', 'rejected', 'expired', 'withdrawn', 'succeeded',
+            'failed', 'compensated'))
 order by a.created_at limit :limit;
 
 -- name: old_requests
 select r.*, s.pseudonym from request r
 join subject s on s.tenant = r.tenant and s.id = r.subject_id
 where r.tenant = :tenant and r.erased_seq is null and r.created_at < :before
-    and r.updated_at < :before and r.status in ('answered', 'handed_over')
+    and r.updated_at < :before and r.status in ('answered', 'handed_over', 'withdrawn')
     and not exists (select 1 from hold h where h.tenant = r.tenant
         and h.pseudonym = s.pseudonym and h.released_at is null)
     and not exists (select 1 from action b where b.tenant = r.tenant and b.request_id = r.id

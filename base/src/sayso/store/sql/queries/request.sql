@@ -43,26 +43,27 @@ where tenant = :tenant and id = :id and fence = :fence;
 -- One that has joined an equal one is open as long as that is: the customer hears how it ended.
 -- name: open_actions
 select count(*) as count from action a where a.tenant = :tenant and a.request_id = :request_id
-    and (a.status not in ('refused', 'rejected', 'expired', 'succeeded', 'failed', 'compensated')
+    and (a.status not in ('refused', 'rejected', 'expired', 'withdrawn', 'succeeded', 'failed',
+            'compensated')
         or (a.status = 'refused' and a.error like '%"joins"%' and exists (
             select 1 from action j where j.tenant = a.tenant and j.subject_id = a.subject_id
                 and j.fingerprint = a.fingerprint and j.status not in ('refused', 'rejected',
-                    'expired', 'succeeded', 'failed', 'compensated')
+                    'expired', 'withdrawn', 'succeeded', 'failed', 'compensated')
                 and a.error like '%"joins":"' || j.id || '"%')));
 
 -- name: park
 update request set attempts = 0, due_at = case
-    when status in ('answered', 'handed_over') then null
+    when status in ('answered', 'handed_over', 'withdrawn') then null
     when status = 'needs_customer' then cast(:expires_at as bigint)
     when exists (
         select 1 from action a where a.tenant = :tenant and a.request_id = :id
-            and (a.status not in ('refused', 'rejected', 'expired', 'succeeded', 'failed',
-                'compensated')
+            and (a.status not in ('refused', 'rejected', 'expired', 'withdrawn', 'succeeded',
+                'failed', 'compensated')
                 or (a.status = 'refused' and a.error like '%"joins"%' and exists (
                     select 1 from action j where j.tenant = a.tenant
                         and j.subject_id = a.subject_id and j.fingerprint = a.fingerprint
-                        and j.status not in ('refused', 'rejected', 'expired', 'succeeded',
-                            'failed', 'compensated')
+                        and j.status not in ('refused', 'rejected', 'expired', 'withdrawn',
+                            'succeeded', 'failed', 'compensated')
                         and a.error like '%"joins":"' || j.id || '"%')))) then null
     else cast(:now as bigint) end
 where tenant = :tenant and id = :id and fence = :fence;
@@ -70,7 +71,8 @@ where tenant = :tenant and id = :id and fence = :fence;
 -- name: move
 update request set status = :status, planner = coalesce(:planner, planner),
     plan = coalesce(:plan, plan), question = :question, turns = coalesce(:turns, turns),
-    reply_ref = coalesce(:reply_ref, reply_ref), due_at = coalesce(:due_at, due_at),
+    reply_ref = coalesce(:reply_ref, reply_ref),
+    due_at = case when :status = 'withdrawn' then null else coalesce(:due_at, due_at) end,
     tokens = tokens + :tokens, cost_micro_usd = cost_micro_usd + :cost_micro_usd,
     updated_at = :updated_at, last_seq = :last_seq
 where tenant = :tenant and id = :id and last_seq = :was_seq;
@@ -85,21 +87,23 @@ where tenant = :tenant and id = :id and status = 'answered' and erased_seq is nu
 -- name: wake_joined (count unread)
 update request set due_at = :now
 where tenant = :tenant and erased_seq is null
-    and (status in ('acting', 'needs_customer') or (status = 'answered' and cast(:changed as bigint) = 1))
+    and (status in ('acting', 'needs_customer', 'withdrawn') or (status = 'answered' and cast(:changed as bigint) = 1))
     and id in (
         select a.request_id from action a where a.tenant = :tenant
             and a.subject_id = :subject_id and a.fingerprint = :fingerprint
             and a.status = 'refused' and a.request_id is not null
             and a.error like '%"joins":"' || :action_id || '"%');
 
--- Also where a person has asked the customer something, and it was decided without the answer.
+-- Also where a person has asked the customer something, and it was decided without the answer; and
+-- of what was taken back, once what was under way has ended.
 -- name: wake (count unread)
 update request set due_at = :now
-where tenant = :tenant and id = :id and status in ('acting', 'needs_customer')
+where tenant = :tenant and id = :id and status in ('acting', 'needs_customer', 'withdrawn')
+    and erased_seq is null
     and not exists (
         select 1 from action where action.tenant = :tenant and action.request_id = :id
-            and action.status not in ('refused', 'rejected', 'expired', 'succeeded', 'failed',
-                'compensated'));
+            and action.status not in ('refused', 'rejected', 'expired', 'withdrawn', 'succeeded',
+                'failed', 'compensated'));
 
 -- A customer's newest ones, by one of their accounts.
 -- name: of_subject

@@ -36,10 +36,11 @@ select id, reason from hold where tenant = :tenant and released_at is null order
 -- name: open_rows
 select 'action' as what, id, status, updated_at as since, last_seq from action
 where tenant = :tenant and last_seq < :end
-    and status not in ('refused', 'rejected', 'expired', 'succeeded', 'failed', 'compensated')
+    and status not in ('refused', 'rejected', 'expired', 'withdrawn', 'succeeded', 'failed',
+        'compensated')
 union all
 select 'request', id, status, updated_at, last_seq from request
-where tenant = :tenant and last_seq < :end and status not in ('answered', 'handed_over')
+where tenant = :tenant and last_seq < :end and status not in ('answered', 'handed_over', 'withdrawn')
 union all
 select 'approval', id, status, updated_at, last_seq from approval
 where tenant = :tenant and last_seq < :end and status = 'pending'

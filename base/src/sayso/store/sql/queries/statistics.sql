@@ -1,7 +1,7 @@
 -- What came of actions since a moment: ids are in the order of time, so each walks only that part.
 -- name: days
 select (action.created_at / cast(86400000000 as bigint)) as day,
-    case when action.status in ('refused', 'rejected', 'expired') then 'refused'
+    case when action.status in ('refused', 'rejected', 'expired', 'withdrawn') then 'refused'
         when exists (
             select 1 from approval where approval.tenant = action.tenant
                 and approval.action_id = action.id) then 'asked'

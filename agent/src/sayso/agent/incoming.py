@@ -1,0 +1,51 @@
+"""What comes in of customers: words to plan, and answers to questions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sayso.actions.model.action_row import WAITED_FOR
+from sayso.actions.model.definition import Subject
+from sayso.agent.base import Message
+from sayso.audit.entry import Actor
+from sayso.ids import Tenant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """What a bot hands over.
+
+    Attributes:
+        messages: the conversation, oldest first; the last one is the customer's.
+        key: the caller's idempotency key.
+        priority: 0 to 9, of the request and of the actions that come of it.
+        conversation: the caller's name for the thread; a request of this customer that waits for an
+            answer in it is continued.
+    """
+
+    tenant: Tenant
+    requester: Actor
+    subject: Subject
+    messages: tuple[Message, ...]
+    key: str
+    traceparent: str | None = None
+    priority: int = WAITED_FOR
+    conversation: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerReply:
+    """What a customer answered to a question.
+
+    Attributes:
+        content: their words; what they picked in words, where they picked one.
+        choice: the value of the choice that they picked; None for free text.
+        number: of the question that is answered; None for whichever is open.
+        subject: the customer, where somebody signs for them anew: what was signed with earlier
+            words counts no more.
+    """
+
+    content: str
+    choice: str | None = None
+    number: int | None = None
+    subject: Subject | None = None

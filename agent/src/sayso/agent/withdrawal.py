@@ -1,0 +1,102 @@
+"""Taking a request back: what has not begun is stopped, and what has is told as such."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sayso.actions.engine.withdrawal import Withdrawals
+from sayso.actions.model.action_row import ActionRow
+from sayso.actions.model.attempt import signed_turn
+from sayso.actions.model.definition import Subject
+from sayso.actions.model.status import CALLED, Status
+from sayso.agent.base import Message
+from sayso.agent.conversation import check_messages
+from sayso.agent.reply import followed
+from sayso.agent.request_row import RequestRow, RequestStatus, actions_of, get_request
+from sayso.agent.requests import Requests
+from sayso.audit.entry import Actor, EntryKind, Json
+from sayso.errors import Code, RefusedError
+from sayso.ids import Tenant
+from sayso.store.base import Reader, Store, Transaction
+
+UNDER_WAY = CALLED | {Status.ACCEPTED}
+"""States in which nobody can stop an action any more."""
+_OVER = frozenset({RequestStatus.ANSWERED, RequestStatus.WITHDRAWN})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenBack:
+    """Who takes a request back, and what the customer wrote.
+
+    Attributes:
+        content: their own words; may be empty.
+        subject: the customer, where somebody signs for them anew.
+    """
+
+    requester: Actor
+    content: str = ""
+    subject: Subject | None = None
+
+
+class RequestWithdrawals:
+    """Takes requests back, each in one transaction with all that it stops."""
+
+    def __init__(self, store: Store, requests: Requests, withdrawals: Withdrawals) -> None:
+        self._store = store
+        self._requests = requests
+        self._withdrawals = withdrawals
+
+    async def withdraw(self, tenant: Tenant, request_id: str, said: TakenBack) -> RequestRow:
+        """Stop all of a request that has not begun; when it returns, that is durable.
+
+        Once more changes nothing, and so does one to a request that has ended.
+
+        Raises:
+            RefusedError: `not_found`; `unauthenticated`, where `said.subject` is another customer;
+                `message_too_long`.
+        """
+        if said.content:
+            check_messages((Message(role="customer", content=said.content),))
+
+        def open_now(reader: Reader) -> list[ActionRow]:
+            return self._actions(reader, get_request(reader, tenant, request_id))
+
+        await self._withdrawals.settle_called(await self._store.read(open_now))
+        return await self._store.write(
+            lambda tx: self.withdraw_in(tx, get_request(tx, tenant, request_id), said)
+        )
+
+    def withdraw_in(self, tx: Transaction, row: RequestRow, said: TakenBack) -> RequestRow:
+        """The same in the caller's transaction; returns the request as it stands then."""
+        if said.subject is not None and said.subject.id != row.subject.id:
+            raise RefusedError(
+                Code.UNAUTHENTICATED,
+                "the assertion names another customer",
+                next_step="pass the platform's own for the customer who takes it back",
+            )
+        if row.status in _OVER or row.erased_seq is not None:
+            return row
+        actions = self._actions(tx, row)
+        # NOTE: the actions first: the end of the last one would wake a request that is taken back.
+        stopped = self._withdrawals.stop(tx, actions, said.requester)
+        begun = [action for action in actions if action.status in UNDER_WAY]
+        if row.status is RequestStatus.ACTING and not stopped and not begun:
+            return row  # all of it has ended, and is about to be told
+        turn = None
+        if said.content:
+            turn = signed_turn(["customer", said.content, None], said.subject or row.subject)
+        data: dict[str, Json] = {
+            "stopped": [action.id for action in stopped],
+            "under_way": [action.id for action in begun],
+        }
+        moved = self._requests.move(
+            tx, row, EntryKind.REQUEST_WITHDRAWN, data=data, actor=said.requester, turn=turn
+        )
+        assert moved is not None, "read in this very transaction"
+        return moved
+
+    @staticmethod
+    def _actions(reader: Reader, row: RequestRow) -> list[ActionRow]:
+        """Its actions, and those that they have joined: who takes one back wants neither."""
+        own = actions_of(reader, row)
+        return [followed(reader, action) or action for action in own]
