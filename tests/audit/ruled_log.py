@@ -222,10 +222,10 @@ class RuledLog(SmallLog):
 
     # ---- stops and holds -----------------------------------------------------------------------
 
-    def stop(self, kind: EntryKind, name: str, **more: Json) -> None:
-        """An entry about a stop of everything."""
+    def stop(self, kind: EntryKind, name: str, of: str | None = None, **more: Json) -> None:
+        """An entry about a stop of everything; `of`: of one customer."""
         data: Data = {"stop": "stp_1", "scope": "tenant", "credential": f"tok_{name}"}
-        self.say(kind, person(name), data | more)
+        self.say(kind, person(name), data | more, subject=of)
 
     def hold(self, kind: EntryKind, name: str) -> None:
         """An entry about a hold on the customer."""

@@ -45,6 +45,41 @@ async def test_a_stop_of_one_account_holds_what_is_done_on_the_others(tmp_path: 
     assert trio.pay.done == trio.desk.done == []
 
 
+async def test_a_card_tells_of_a_stop_of_another_account(tmp_path: Path) -> None:
+    """What a yes does is that it waits; where nothing is tied any more, it starts at once."""
+    trio = tied()
+    large: dict[str, JsonValue] = {"payment": "p1", "amount": usd(6_000)}
+    async with opened(tmp_path, trio, links=LINKS, by_email=False) as sayso:
+        await sayso.propose("store.cancel", {"order": "o_ada"}, subject="desk:7723")
+        asked = await sayso.propose("pay.refund", large, subject="desk:7723")
+        assert asked.approval is not None
+        await sayso.stops.engage("customer", "store:1001", reason="a dispute")
+        lead = (await sayso.solutions.get(asked.approval.id)).lead
+        told = "stopped (customer store:1001, who is the same as pay:cus_ada)"
+        assert lead.on_yes.startswith(f"{told}: it waits until two people")
+        await say_yes(sayso, asked)
+        held = (await sayso.actions.get(asked.id)).held
+        assert held is not None
+        assert held.reason == f"{told}: a dispute"
+    assert trio.pay.done == []
+
+
+async def test_a_stop_of_somebody_whom_nobody_knows_is_taken_and_says_so(tmp_path: Path) -> None:
+    """A brake holds whatever it is told; it says loudly that the id may be mistyped."""
+    trio = tied()
+    async with opened(tmp_path, trio, links=LINKS, by_email=False) as sayso:
+        stop = await sayso.stops.engage("customer", "pay:cus_adda", reason="a dispute")
+        assert "no customer `pay:cus_adda` is known here yet" in stop.doubt
+        (listed,) = await sayso.stops.list()
+        assert listed.doubt == stop.doubt
+        await sayso.propose("pay.refund", REFUND, subject="pay:cus_adda")
+        assert (await sayso.stops.list())[0].doubt == ""
+        # Whom links alone lead to is known, too.
+        await sayso.propose("pay.refund", REFUND, subject="desk:7723")
+        assert (await sayso.stops.engage("customer", "store:1001")).doubt == ""
+        assert (await sayso.stops.engage("connector", "pay")).doubt == ""
+
+
 class Telling(Place):
     """Shows what was done at it by others."""
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Literal, cast
 
 from sayso.actions.approvals.answer import (
@@ -46,6 +47,7 @@ from sayso.money import Money
 from sayso.sdk.resources.base import Resource
 from sayso.sdk.resources.notes import notes_about
 from sayso.sdk.resources.passkeys import ToSign, counting, to_sign_by
+from sayso.sdk.resources.stops import stop_shown
 from sayso.sdk.views.rows import View
 from sayso.sdk.views.solution import SolutionView, show_solution
 from sayso.sdk.words.solution import SmallerAnswer
@@ -509,7 +511,8 @@ class CanaryResource(Resource):
     def _show(
         self, reader: Reader, card: CanaryCard, smaller: SmallerAnswer | None = None
     ) -> SolutionView:
-        view = show_solution(reader, card.solution, self._definition, smaller)
+        stopped_by = partial(stop_shown, self._container)
+        view = show_solution(reader, card.solution, self._definition, stopped_by, smaller)
         tenant = card.solution.tenant
         notes = notes_about(reader, self._container, tenant, card.solution.lead.id)
         view = view.model_copy(update={"notes": notes})

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 import orjson
@@ -40,6 +41,7 @@ from sayso.sdk.progress.carry_on import carry_on, carry_out, judging_anew
 from sayso.sdk.resources.base import Resource, as_choice
 from sayso.sdk.resources.notes import asked_about, note_down, notes_about
 from sayso.sdk.resources.passkeys import ToSign, counting, to_sign_by
+from sayso.sdk.resources.stops import stop_shown
 from sayso.sdk.resources.work_draft import Repeated
 from sayso.sdk.views.solution import OpenQuestionView, SolutionView, show_solution
 from sayso.sdk.words.solution import SmallerAnswer
@@ -101,6 +103,7 @@ class SolutionResource(Resource):
     def __init__(self, container: Container, workspace: Workspace) -> None:
         super().__init__(container)
         self._escalate_to = workspace.settings.approvals.escalate_to
+        self._stopped_by = partial(stop_shown, container)
 
     async def answer(
         self,
@@ -346,7 +349,7 @@ class SolutionResource(Resource):
                 if step.id in lower:
                     check_lower(step.action, lower[step.id])
             smaller = SmallerAnswer(left_out=frozenset(out), lower=lower)
-            view = show_solution(reader, solution, self._definition, smaller)
+            view = show_solution(reader, solution, self._definition, self._stopped_by, smaller)
             return self._asked(reader, where, view)
 
         return await self._container.store.read(work)
@@ -531,15 +534,15 @@ class SolutionResource(Resource):
             rows = reader.all("approval.inbox", tenant=tenant, roles=roles, limit=limit, **place)
             pages.append([read_approval(row) for row in rows])
         if self._escalate_to in person.roles:
-            rows = reader.all("approval.inbox_escalated", tenant=tenant, limit=limit, **place)
-            escalated = [read_approval(row) for row in rows]
+            page = reader.all("approval.inbox_escalated", tenant=tenant, limit=limit, **place)
+            escalated = map(read_approval, page)
             pages.append([row for row in escalated if not person.roles & set(row.roles)])
         merged = heapq.merge(*pages, key=lambda row: (row.expires_at, row.id))
         return [row for row, _ in zip(merged, range(limit), strict=False)]
 
     def _show(self, reader: Reader, approval: ApprovalRow) -> SolutionView:
         solution = solution_of(reader, approval, action_of(reader, approval))
-        view = show_solution(reader, solution, self._definition)
+        view = show_solution(reader, solution, self._definition, self._stopped_by)
         with suppress(IntegrityError):  # what cannot be decided is still shown
             rule = self._container.directory.at(reader, approval.tenant).passkey_rule
             now = to_micros(self._container.clock.now())
@@ -547,9 +550,9 @@ class SolutionResource(Resource):
                 reader, rule, solution, {}, beside=self._container.context.accounts.beside, now=now
             ):
                 view = view.model_copy(update={"passkey": True})
-        about = asked_about(solution.steps[0].action)
-        notes = notes_about(reader, self._container, approval.tenant, about)
-        return self._asked(reader, approval.tenant, view.model_copy(update={"notes": notes}))
+        about, tenant = asked_about(solution.steps[0].action), approval.tenant
+        notes = notes_about(reader, self._container, tenant, about)
+        return self._asked(reader, tenant, view.model_copy(update={"notes": notes}))
 
     def _asked(self, reader: Reader, tenant: Tenant, view: SolutionView) -> SolutionView:
         """The same, with what somebody has asked the customer about it."""
@@ -571,10 +574,9 @@ class SolutionResource(Resource):
         return view.model_copy(update={"question": question})
 
     def _definition(self, name: str) -> Action | None:
-        try:
+        with suppress(RefusedError):
             return self._container.connectors.action(name)
-        except RefusedError:
-            return None
+        return None
 
 
 def _asked_roles(reader: Reader, tenant: Tenant, roles: frozenset[str]) -> list[str]:
@@ -587,14 +589,12 @@ def _may_answer(reader: Reader, approval: ApprovalRow, person: KnownPerson) -> b
     """Whether it waits for this very person."""
     if not counted_roles(reader, approval, person.roles) & set(approval.roles):
         return False
-    said = any(
+    if any(
         vote.person == person.id
         and vote.revision == approval.revision
         and vote.decision == DecisionChoice.APPROVE
         for vote in votes_of(reader, approval)
-    )
-    if said:
+    ):
         return False
-    row = action_of(reader, approval)
-    asked_by = requesters_of(reader, row) | {approval.requester}
+    asked_by = requesters_of(reader, action_of(reader, approval)) | {approval.requester}
     return f"{ActorKind.PERSON}:{person.id}" not in asked_by

@@ -7,6 +7,7 @@ import secrets
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
+from sayso.actions.controls.blocking import Obstacle, stop_of_customer, stop_on
 from sayso.actions.controls.kill_switch import (
     Resumption,
     StopOrder,
@@ -14,9 +15,10 @@ from sayso.actions.controls.kill_switch import (
     StopScope,
     read_stop,
 )
+from sayso.actions.model.action_row import ActionRow
 from sayso.audit.authority.credentials import HOST
 from sayso.audit.entry import Actor
-from sayso.errors import Code, RefusedError
+from sayso.errors import Code, IntegrityError, RefusedError
 from sayso.ids import Tenant, rfc3339
 from sayso.sdk.resources.base import SDK, Resource, cursor_of, page_of
 from sayso.sdk.views.rows import StopView
@@ -121,7 +123,8 @@ class StopResource(Resource):
             by: who stops, as the calling surface has authenticated them, and by which credential.
 
         Raises:
-            RefusedError: see `Stops.engage`; `not_found` for a name that would hold nothing.
+            RefusedError: see `Stops.engage`; `not_found` for a name that would hold nothing. A
+                customer whom nobody knows yet is taken, and `doubt` says so.
         """
         wanted = read_scope(scope)
         await self.check(scope, target)
@@ -208,6 +211,27 @@ class StopResource(Resource):
         )
 
 
+def stop_shown(container: Container, reader: Reader, row: ActionRow) -> Obstacle | None:
+    """The stop that holds an action now, for whoever looks; also one of a linked account."""
+    try:
+        return stop_of_customer(reader, container.directory, container.context.accounts, row)
+    except (RefusedError, IntegrityError):  # its claim says so; it is shown all the same
+        return stop_on(reader, row)
+
+
+def _doubt(reader: Reader, row: StopRow, tenant: Tenant) -> str:
+    """Why a stop may hold nothing: nobody by that id is known here."""
+    if row.scope is not StopScope.CUSTOMER or not row.in_force:
+        return ""
+    known = reader.one("stop.knows_customer", tenant=tenant, subject_id=row.target)
+    if known is not None or reader.all("link.far_ends", tenant=tenant, account=row.target):
+        return ""
+    return (
+        f"no customer `{plain(row.target, limit=60)}` is known here yet: it holds what comes for "
+        "that very id, and nothing until then"
+    )
+
+
 def show_stop(reader: Reader, row: StopRow, tenant: Tenant) -> StopView:
     """The external form of a stop, with how many of the tenant's actions it holds."""
     held = 0
@@ -221,6 +245,7 @@ def show_stop(reader: Reader, row: StopRow, tenant: Tenant) -> StopView:
         target=row.target,
         reason=row.reason,
         held=held,
+        doubt=_doubt(reader, row, tenant),
         engaged_by=row.engaged_by,
         engaged_at=rfc3339(row.engaged_at),
         asked_by=row.asked_by,

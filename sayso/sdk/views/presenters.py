@@ -60,7 +60,9 @@ def held_view(reader: Reader, row: ActionRow) -> HeldView | None:
         return HeldView(by=row.blocked_by, code="object_locked", reason=reason, status=status)
     stop = get_stop(reader, row.tenant, row.blocked_by)
     why = f": {stop.reason}" if stop.reason else ""
-    return HeldView(by=stop.id, code="stopped", reason=f"stopped ({stop.what}){why}")
+    return HeldView(
+        by=stop.id, code="stopped", reason=f"stopped ({stop.what_of(row.subject.id)}){why}"
+    )
 
 
 _FIRST_STEPS = {

@@ -181,6 +181,7 @@ class StopView(View):
         status: `in_force`, `resume_asked` (by one person, and still in force), `released`.
         target: the connector's, action's or customer's id; empty for `all` and `tenant`.
         held: how many actions of the tenant wait for it now.
+        doubt: why it may hold nothing: no such customer is known here yet. Empty else.
     """
 
     id: str
@@ -189,6 +190,7 @@ class StopView(View):
     target: str
     reason: str
     held: int
+    doubt: str = ""
     engaged_by: str
     engaged_at: str
     asked_by: str | None = None

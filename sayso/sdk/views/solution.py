@@ -8,14 +8,15 @@ customer or a model wrote stands in fields of its own, which surfaces mark as no
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 from sayso.actions.approvals.escalation import escalation_of
 from sayso.actions.approvals.repository import ApprovalRow, DecisionChoice, Vote, votes_of
 from sayso.actions.approvals.solution import Solution
-from sayso.actions.controls.blocking import stop_on
+from sayso.actions.controls.blocking import Obstacle
 from sayso.actions.controls.kill_switch import get_stop
+from sayso.actions.model.action_row import ActionRow
 from sayso.actions.model.definition import Effect
 from sayso.agent.request_row import read_request
 from sayso.ids import rfc3339
@@ -51,6 +52,9 @@ from sayso.sdk.words.solution import (
     verified_by,
 )
 from sayso.store.base import Reader
+
+StoppedBy: TypeAlias = Callable[[Reader, ActionRow], Obstacle | None]
+"""Finds the stop that holds an action; None where none does."""
 
 
 class LetterView(View):
@@ -219,11 +223,13 @@ def show_solution(
     reader: Reader,
     solution: Solution,
     definition: Definitions,
+    stopped_by: StoppedBy,
     smaller: SmallerAnswer | None = None,
 ) -> SolutionView:
     """The external form of a solution, as this snapshot has it.
 
     Args:
+        stopped_by: finds the stop that holds an action now.
         smaller: as it would be after a smaller answer.
     """
     steps = steps_of_solution(solution, definition, smaller or SmallerAnswer())
@@ -236,6 +242,7 @@ def show_solution(
     agreed = _agreed([(_approval(one), votes[one.step.id]) for one in asked])
     roles = _roles(asked)
     escalation = escalation_of(reader, lead)
+    next_yes = _next(reader, asked, roles[len(agreed) + 1 :], stopped_by)
     return SolutionView(
         id=lead.id,
         request_id=steps[0].row.request_id,
@@ -248,7 +255,7 @@ def show_solution(
             assurance=steps[0].row.subject.assurance.value,
             verified_by=verified_by([one.row for one in steps]),
         ),
-        lead=_lead(steps, live, asked, name, _next(reader, asked, roles[len(agreed) + 1 :])),
+        lead=_lead(steps, live, asked, name, next_yes),
         steps=tuple(_step(one, solution) for one in steps),
         money=tuple(ReceiptLine(label=label, amount=amount) for label, amount in money_lines(live)),
         totals=totals(live),
@@ -291,13 +298,20 @@ def _lead(
     )
 
 
-def _next(reader: Reader, asked: Sequence[SolutionStepView], left: Sequence[str]) -> str:
+def _next(
+    reader: Reader,
+    asked: Sequence[SolutionStepView],
+    left: Sequence[str],
+    stopped_by: StoppedBy,
+) -> str:
     """What one more yes does, as things stand: under a stop nothing starts."""
     steps = [one for one in asked if one.step.waits] or asked
-    stops = (stop_on(reader, one.row) for one in steps)
-    stop = next((found for found in stops if found is not None), None)
-    stopped = "" if stop is None else get_stop(reader, steps[0].row.tenant, stop.id).what
-    return on_yes(steps, left, stopped)
+    stops = ((one.row, stopped_by(reader, one.row)) for one in steps)
+    row, stop = next(((row, found) for row, found in stops if found is not None), (None, None))
+    if row is None or stop is None:
+        return on_yes(steps, left, "")
+    engaged = get_stop(reader, row.tenant, stop.id)
+    return on_yes(steps, left, engaged.what_of(row.subject.id))
 
 
 def _step(one: SolutionStepView, solution: Solution) -> StepView:

@@ -91,6 +91,7 @@ def show_stop(out: Out, stop: StopView) -> None:
             ("asked by", asked),
             ("released by", ended),
             ("held", counted(stop.held, "action") if stop.released_at is None else ""),
+            ("in doubt", stop.doubt),
         ]
     )
     if stop.status == "resume_asked":

@@ -349,6 +349,7 @@ STOP: dict[str, Any] = {
     "target": "stripe",
     "reason": "INC-7",
     "held": 3,
+    "doubt": "",
     "engaged_by": "person:maria",
     "engaged_at": _AT,
     "asked_by": None,

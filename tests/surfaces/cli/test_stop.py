@@ -85,6 +85,16 @@ def test_what_stops_nothing_says_so(
     assert "Nothing is stopped." in cli.line("stop", "list").out
 
 
+def test_a_stop_of_a_customer_whom_nobody_knows_is_taken_loudly(cli: CliWorkspace) -> None:
+    """It may be a misspelt id, and it may be somebody who comes later."""
+    told = cli.line("stop", "--customer", "cus_nobody")
+    assert told.status == 0
+    assert "LOOK AGAIN: no customer `cus_nobody` is known here yet" in told.err
+    assert "in doubt" in told.out
+    (listed,) = cli.line.done("stop", "list")["items"]
+    assert "no customer" in listed["doubt"]
+
+
 @pytest.mark.parametrize(
     ("name", "step"),
     [

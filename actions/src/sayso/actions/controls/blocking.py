@@ -73,11 +73,9 @@ def stop_beside(
         RefusedError: `too_many_accounts`.
         IntegrityError: `tampered`.
     """
-    if not accounts.may_differ:
-        return None
     stops = directory.at(reader, row.tenant).stops.values()
     theirs = {stop.subject: stop for stop in stops if stop.scope == "customer"}
-    beside = accounts.beside(reader, row.tenant, row.subject.id) if theirs else ()
+    beside = accounts.linked(reader, row.tenant, row.subject.id) if theirs else ()
     found = [theirs[end.pseudonym] for end in beside if end.pseudonym in theirs]
     first = min(found, key=lambda stop: stop.seq, default=None)
     return None if first is None else Obstacle(id=first.id, code=Code.STOPPED)
@@ -149,6 +147,16 @@ def stop_on(reader: Reader, row: ActionRow) -> Obstacle | None:
     """The stop that holds an action, if there is one."""
     found = obstacle_to(reader, row)
     return found if found is not None and found.code is Code.STOPPED else None
+
+
+def stop_of_customer(
+    reader: Reader, directory: Directory, accounts: Accounts, row: ActionRow
+) -> Obstacle | None:
+    """The stop that holds an action: its own, or one of another account of the customer's.
+
+    Raises: as `stop_beside`.
+    """
+    return stop_on(reader, row) or stop_beside(reader, directory, accounts, row)
 
 
 class Blocking:

@@ -126,6 +126,11 @@ class StopRow:
         """What it holds, in words."""
         return self.scope.value if self.scope in _WITHOUT_TARGET else f"{self.scope} {self.target}"
 
+    def what_of(self, account: str) -> str:
+        """The same of an action for an account, which a stop of a linked one holds as well."""
+        is_linked = self.scope is StopScope.CUSTOMER and self.target != account
+        return f"{self.what}, who is the same as {account}" if is_linked else self.what
+
 
 read_stop = RowReader(StopRow)
 """The typed form of a stored row."""

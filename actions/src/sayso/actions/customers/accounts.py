@@ -279,6 +279,13 @@ class Accounts:
             return ()
         return self._links.others(reader, tenant, account, to_micros(self._clock.now()))
 
+    def linked(self, reader: Reader, tenant: Tenant, account: str) -> tuple[LinkEnd, ...]:
+        """The same, whichever connectors this very process has.
+
+        Raises: as `Links.of`.
+        """
+        return self._links.others(reader, tenant, account, to_micros(self._clock.now()))
+
     def still_holds(
         self, reader: Reader, tenant: Tenant, account: str, way: Reached | None
     ) -> bool:

@@ -30,7 +30,7 @@ from sayso.actions.controls.blocking import (
     obstacle_to,
     settled_since,
     stop_beside,
-    stop_on,
+    stop_of_customer,
 )
 from sayso.actions.controls.rate_limit import RateLimits
 from sayso.actions.engine.reconcile import SKEW_MICROS
@@ -282,16 +282,13 @@ class Claims:
 
     def stop_on(self, reader: Reader, row: ActionRow) -> Obstacle | None:
         """The stop that holds an action: its own, or one of another account of the customer's."""
-        return stop_on(reader, row) or self._stop_beside(reader, row)
+        return stop_of_customer(reader, self._directory, self._accounts, row)
 
     def _obstacle_to(self, tx: Transaction, row: ActionRow) -> Obstacle | None:
         found = obstacle_to(tx, row)
         if found is not None and found.code is Code.STOPPED:
             return found
-        return self._stop_beside(tx, row) or found
-
-    def _stop_beside(self, reader: Reader, row: ActionRow) -> Obstacle | None:
-        return stop_beside(reader, self._directory, self._accounts, row)
+        return stop_beside(tx, self._directory, self._accounts, row) or found
 
     def claim_again(self, tx: Transaction, row: ActionRow) -> ActionRow | None:
         """Claim for a second call of the same intent, under the same key; or hold, as above."""

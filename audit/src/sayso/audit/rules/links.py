@@ -148,12 +148,20 @@ def begin(replayed: ReplayedState, event: Event) -> None:
     """Take in a link."""
     name = event.text(LINK) or ""
     if not replayed.links.of(name).account:  # else the first one counts, and so does its end
-        replayed.links.put(name, _life(event))
+        life = _life(event)
+        replayed.links.put(name, life)
+        for end in (life.account, life.other):
+            replayed.accounts.of(end).links.append(name)
 
 
 def end(replayed: ReplayedState, event: Event) -> None:
     """Take in that a link holds no more."""
-    replayed.links.of(event.text(LINK) or "").ended = True
+    name = event.text(LINK) or ""
+    life = replayed.links.of(name)
+    life.ended = True
+    for account in (life.account, life.other):
+        near = replayed.accounts.of(account)
+        near.links = [link for link in near.links if link != name]
 
 
 def _life(event: Event) -> LinkLife:

@@ -130,6 +130,13 @@ class CustomerLife(_Life):
 
 
 @dataclass(slots=True, kw_only=True)
+class AccountLife(_Life):
+    """An account: ids of the links in force that end at it."""
+
+    links: list[str] = field(default_factory=list[str])
+
+
+@dataclass(slots=True, kw_only=True)
 class LinkLife(_Life):
     """A link between two accounts, by their pseudonyms; without any, nothing was told of it.
 
@@ -276,7 +283,7 @@ class ReplayedState:
 
     Attributes:
         authority: who may do what, before the entry that is judged.
-        actions, requests, links: by id. customers: by pseudonym. limits: by counter.
+        actions, requests, links: by id. customers, accounts: by pseudonym. limits: by counter.
         limits_in_force: by id.
         used: what the entry that came last has changed of uses, by their names.
         canaries: test cards: for whose roles each waits; none once it has ended. They are few.
@@ -304,6 +311,7 @@ class ReplayedState:
         self.customers = Lives(CustomerLife)
         self.limits = Lives(LimitLife)
         self.links = Lives(LinkLife)
+        self.accounts = Lives(AccountLife)
         self.limits_in_force: Mapping[str, LimitInForce] = {}
         self.used: list[tuple[str, dict[str, Any]]] = []
         self.canaries: dict[str, frozenset[str]] = {}
@@ -350,9 +358,25 @@ class ReplayedState:
         own: OpenStop | None = self.authority.stop_on(life.name, life.subject or None)
         if own is not None:
             return own.id
+        if (beside := self._stop_beside(event.at, life.subject)) is not None:
+            return beside
         for stop in self._everywhere:
             ended = stop.ended_at
             begun = stop.begun_at + SKEW_MICROS
             if begun < event.at and (ended is None or event.at < ended - SKEW_MICROS):
                 return stop.id
         return None
+
+    def _stop_beside(self, at: int, account: str) -> str | None:
+        """The id of an open stop of another account of the same customer's, by the links then."""
+        customers = (one for one in self.authority.stops.values() if one.scope == "customer")
+        stops = {one.subject: one.id for one in customers if one.subject}
+        known, todo = {account}, [account] if stops and account else []
+        while todo:
+            for link in map(self.links.of, list(self.accounts.of(todo.pop()).links)):
+                if link.until is not None and at >= link.until - SKEW_MICROS:
+                    continue
+                far = {link.account, link.other} - known
+                known |= far
+                todo += sorted(far)
+        return next((stop for subject, stop in stops.items() if subject in known), None)

@@ -52,6 +52,13 @@ where tenant = :tenant and id = :id and last_seq = :was_seq;
 select count(*) as count from action
 where tenant = :tenant and held_by = :id and due_at is null;
 
+-- Whether anything was asked or proposed for a customer, by the id that a stop names.
+-- name: knows_customer
+select id from request where tenant = :tenant and subject_id = :subject_id
+union all
+select id from action where tenant = :tenant and subject_id = :subject_id
+limit 1;
+
 -- name: wake_held
 update action set due_at = :now
 where (tenant, id) in (
