@@ -48,6 +48,7 @@ from sayso.audit.holds import Holds
 from sayso.audit.log import AuditLog
 from sayso.audit.personal import Personal
 from sayso.connectors.base import Connector
+from sayso.connectors.contacts import Contacts
 from sayso.connectors.registry import Connectors
 from sayso.dispatch.base import Dispatcher, Handler
 from sayso.dispatch.embedded import EmbeddedDispatcher
@@ -290,7 +291,7 @@ def build_container(
         changes=Changes(ground.store.version),
         telemetry=ground.telemetry,
         settings_sha256=settings_digest(workspace),
-        verified_micros=_verified_micros(ground.settings),
+        verified_micros=ground.settings.customers.verified_micros,
     )
 
 
@@ -473,7 +474,8 @@ def _wire_requests(ground: _Ground) -> Requests:
             personal=ground.personal,
             keyring=ground.keyring,
             clock=ground.clock,
-            verified_micros=_verified_micros(ground.settings),
+            verified_micros=ground.settings.customers.verified_micros,
+            book=Contacts(ground.registry),
         ),
     )
 
@@ -539,10 +541,6 @@ async def _end(task: asyncio.Task[None]) -> None:
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task
-
-
-def _verified_micros(settings: Settings) -> int:
-    return settings.customers.verified_time // timedelta(microseconds=1)
 
 
 def _timers(settings: Settings) -> Timers:

@@ -22,7 +22,7 @@ from sayso.actions.model.definition import (
 )
 from sayso.actions.model.snapshot import Absence, Call, Receipt, Record, Resolved
 from sayso.connectors.person import Person
-from sayso.errors import Code, OutcomeUnknownError, RefusedError
+from sayso.errors import Code, OutcomeUnknownError, RefusedError, RetryableError
 from sayso.money import Money
 
 
@@ -86,7 +86,7 @@ class Place:
 
     Attributes:
         kind: of its things.
-        people: by bare id.
+        people: by bare id. is_away: nobody can be read now.
         things: by id.
         done: every effect, in order.
         asked: every bare id that reached it.
@@ -99,6 +99,7 @@ class Place:
     actions: Sequence[Action]
     version: str = "1"
     people: dict[str, Person] = field(default_factory=dict[str, Person])
+    is_away: bool = False
     things: dict[str, Thing] = field(default_factory=dict[str, Thing])
     done: list[Done] = field(default_factory=list[Done])
     asked: list[str] = field(default_factory=list[str])
@@ -187,6 +188,8 @@ class Place:
 
     async def person_of(self, subject: Subject) -> Person:
         self.asked.append(subject.id)
+        if self.is_away:
+            raise RetryableError(Code.PROVIDER_UNAVAILABLE, f"{self.name} is away")
         found = self.people.get(subject.id)
         if found is None:
             raise RefusedError(Code.UNKNOWN_SUBJECT, "nobody of that id")

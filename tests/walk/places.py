@@ -118,10 +118,15 @@ class Places:
         return Begun(folder=folder, secrets=secrets, database=database)
 
 
+_PUBLIC = 'url = "https://help.shop.example"\n'
+"""So that the mail with a code has a link, too."""
+
+
 def _settings(variant: Variant) -> str:
     text = settings_of(read_connectors(BY_DEFAULT))
     key = 'api_key = "env:STRIPE_API_KEY"'
     text = text.replace(key, f'{key}\nbase_url = "{NOWHERE}"')
+    text = text.replace("[customers]\n", f"[customers]\n{_PUBLIC}")
     for was, now in variant.replace.items():
         assert was in text, was
         text = text.replace(was, now, 1)

@@ -179,6 +179,31 @@ async def after_erasure(counter: Counter) -> int:
     return 0
 
 
+def _moved(*, by_link: bool, way: str) -> Attack:
+    async def attack(counter: Counter) -> int:
+        """Who reads the mailbox that Ada has just left has her code, and her link."""
+        people, before = counter.trio.pay.people, counter.trio.pay.people["cus_ada"]
+        asked = await counter.ask()
+        code, path = await counter.post.code(), await counter.post.link()
+        if way == "changed":
+            people["cus_ada"] = replace(before, email="ada@new.example")
+        elif way == "emptied":
+            people["cus_ada"] = replace(before, email="")
+        else:
+            del people["cus_ada"]
+        try:
+            if by_link:
+                assert await press(counter, path) == 410
+            else:
+                await counter.answer(asked, code)
+            assert await tries_of(counter, asked) == 1
+        finally:
+            people["cus_ada"] = before
+        return 0
+
+    return attack
+
+
 async def no_access_before(counter: Counter) -> int:
     """A person has it, since they said that they read no mail there any more."""
     asked = await counter.ask()
@@ -270,6 +295,13 @@ LINK_ATTACKS: Mapping[str, Attack] = {
     "link_of_yesterday": _later(hours=23),
     "link_after_erasure": after_erasure,
     "link_after_no_access": no_access_before,
+    **{
+        f"{'link' if by_link else 'code'}_after_its_address_is_{way}": _moved(
+            by_link=by_link, way=way
+        )
+        for by_link in (True, False)
+        for way in ("changed", "emptied", "gone")
+    },
     "secret_as_a_code": secret_as_a_code,
     "race_of_presses_and_codes": race,
     "nobody_s_link": nobody_s_link,

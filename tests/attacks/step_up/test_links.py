@@ -7,9 +7,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from attacks.step_up.links import press, visit
+from attacks.step_up.links import press, tries_of, visit
 from support.step_up import open_counter
 
+from sayso.errors import RetryableError
 from sayso.surfaces.http.app import create_app
 from sayso.surfaces.http.gate import Gate, Gates
 
@@ -84,6 +85,24 @@ async def test_a_secret_stands_nowhere(tmp_path: Path) -> None:
     for secret in (token, token[:43], link.secret):
         assert not [one for one in seen if secret in one]
         assert secret.encode() not in held
+
+
+@pytest.mark.promise("customers:step-up:link")
+async def test_nothing_counts_while_the_provider_cannot_be_read(tmp_path: Path) -> None:
+    """Whether the address still is the one on file is unknown then; no try is lost by it."""
+    async with open_counter(tmp_path, url=URL) as counter:
+        asked = await counter.ask()
+        code, path = await counter.post.code(), await counter.post.link()
+        counter.trio.pay.is_away = True
+        (page,) = await visit(counter, path, "POST")
+        assert page.status_code == 503
+        assert "try again in a minute" in page.text
+        with pytest.raises(RetryableError):
+            await counter.answer(asked, code)
+        assert await tries_of(counter, asked) == 0
+        counter.trio.pay.is_away = False
+        assert await press(counter, path) == 200
+    assert counter.paid == 1
 
 
 async def test_without_an_address_there_is_the_code_alone(tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ from sayso.actions.model.definition import Assurance, Subject
 from sayso.errors import RefusedError
 from sayso.sdk.views.rows import RequestView
 
+_LINK = re.compile(r"https://help\.shop\.example/confirm/\S+")
+
 
 @operation("write as anybody could", verb="ask", weight=4)
 async def ask_unknown(world: World, dice: Random, surface: Surface) -> str | None:
@@ -28,6 +30,7 @@ async def ask_unknown(world: World, dice: Random, surface: Surface) -> str | Non
     asked = await world.sayso.ask(
         Subject(id=customer, assurance=Assurance.UNVERIFIED), words, idempotency_key=some_key(dice)
     )
+    await world.sayso.container.agent.sent()
     await remember_requesters(world, asked, "bot")
     if any(one.status == "succeeded" and one.amount is not None for one in asked.actions):
         raise FindingError("allowed", f"money moved for {customer}, whom nobody knows")
@@ -54,8 +57,32 @@ async def answer_code(world: World, dice: Random, surface: Surface) -> str | Non
         )
     except RefusedError as error:
         return f"{request.subject} is refused: {error.code}"
+    await world.sayso.container.agent.sent()
     await remember_requesters(world, after, "bot")
     return f"{request.subject} answers {choice or 'something'}: {after.status}"
+
+
+@operation("press a link", verb="reply", weight=4)
+async def press_link(world: World, dice: Random, surface: Surface) -> str | None:
+    """Some link of some letter is opened, and its button pressed twice; or changed before."""
+    links = [found[0] for _, text in _letters(world) if (found := _LINK.search(text))]
+    link = pick(dice, links)
+    if link is None:
+        return None
+    language, token = link.split("/")[-2:]
+    if dice.random() < 0.2:
+        place = dice.randrange(len(token))
+        token = f"{token[:place]}{'A' if token[place] != 'A' else 'B'}{token[place + 1 :]}"
+    pages = world.sayso.confirmations
+    before = pages.show(token, language)
+    told = [await pages.press(token, language) for _ in range(2)]
+    if told[1].shown == "done":
+        raise FindingError("allowed", "a link counted a second time")
+    if told[0].shown == "done" and before.shown != "ask":
+        raise FindingError("allowed", "a link counted whose page had no button")
+    await world.sayso.container.dispatcher.drain()
+    await world.sayso.container.agent.sent()
+    return f"somebody presses a link: {told[0].shown}"
 
 
 @operation("vouch", verb="vouch_for", weight=3)
@@ -82,11 +109,15 @@ async def vouch(world: World, dice: Random, surface: Surface) -> str | None:
 
 def _code_of(world: World, request: RequestView) -> str | None:
     """The digits in the newest letter about a request; None where there is none."""
-    folder = world.folder / "outbox"
-    letters = sorted(folder.glob("*.eml"), key=lambda one: one.stat().st_mtime_ns)
-    for letter in reversed(letters):
-        message = email.message_from_bytes(letter.read_bytes(), policy=default)
-        if message["X-Sayso-Action"] == request.id:
-            found = re.search(r"\b[0-9]{4} [0-9]{4}\b", str(message.get_content()))
+    for about, text in reversed(_letters(world)):
+        if about == request.id:
+            found = re.search(r"\b[0-9]{4} [0-9]{4}\b", text)
             return None if found is None else found[0]
     return None
+
+
+def _letters(world: World) -> list[tuple[str, str]]:
+    """What every letter is about, and what it says; oldest first."""
+    files = sorted((world.folder / "outbox").glob("*.eml"), key=lambda one: one.stat().st_mtime_ns)
+    letters = [email.message_from_bytes(one.read_bytes(), policy=default) for one in files]
+    return [(str(one["X-Sayso-Action"]), str(one.get_content())) for one in letters]

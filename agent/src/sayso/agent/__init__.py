@@ -11,7 +11,8 @@ says what is true by the ledger (`standing`, in every state), in the `phrases` o
 language and by what things are there (`calling`). What was `drafted` and must not be done by itself
 is a person's, who may make a `draft_proposal`. Whom nobody knows is asked for a code (`step_up`: a
 `verify_question`, `codes`, `code_answers`), or to press the button behind a link (`code_letters`,
-`code_links`, `code_presses`). Further accounts that a signature names are tied by
-`signed_accounts`. What a customer does not want any more is stopped as a `withdrawal`. `evaluation`
-measures planners; `erasure` empties the rows of a customer who is erased.
+`code_links`, `code_presses`); both count while they went to where the account is reached
+(`code_places`). Further accounts that a signature names are tied by `signed_accounts`. What a
+customer does not want any more is stopped as a `withdrawal`. `evaluation` measures planners;
+`erasure` empties the rows of a customer who is erased.
 """

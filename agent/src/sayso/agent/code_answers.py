@@ -12,6 +12,7 @@ from typing import Protocol
 from sayso.actions.customers.links import Links
 from sayso.actions.customers.proof import Proof
 from sayso.actions.model.ledger import SYSTEM
+from sayso.agent.code_places import ContactBook, ContactUnreadError, Seen
 from sayso.agent.codes import MOST_TRIES, Challenge, code_in
 from sayso.agent.conversation import picked_choice
 from sayso.agent.phrases import phrases_of
@@ -65,12 +66,14 @@ class CodeAnswer:
     Attributes:
         content: the customer's words. choice: the value of what they picked.
         requester: who handed it over. told: what its entry says besides.
+        seen: where the question's accounts are reached now.
     """
 
     content: str
     choice: str | None
     requester: Actor
     told: dict[str, Json]
+    seen: Seen = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +82,7 @@ class CodeAnswers:
 
     Attributes:
         verified_micros: so long it is known then who writes.
+        book: knows where customers are reached.
     """
 
     links: Links
@@ -87,6 +91,7 @@ class CodeAnswers:
     keyring: Keyring
     clock: Clock
     verified_micros: int
+    book: ContactBook | None = None
 
     def take(
         self,
@@ -115,7 +120,9 @@ class CodeAnswers:
         code = code_in(answer.content)
         writer = self.personal.pseudonym(tx, row.tenant, row.subject.id, now)
         place = place_of(row, writer, str(stored[NONCE]))
-        if code is not None and now < challenge.until and challenge.fits(self.keyring, place, code):
+        is_there = self._is_there(tx, row, challenge, place, answer.seen)
+        fits = code is not None and challenge.fits(self.keyring, place, code)
+        if fits and is_there and now < challenge.until:
             self._verify(tx, row, challenge, writer, now, VerifiedBy.CODE)
             return self._go_on(tx, move, row, answer, GIVEN)
         return self._wrong(tx, move, row, stored, asked, answer, is_unread=code is None)
@@ -142,12 +149,37 @@ class CodeAnswers:
             return False
         writer = self.personal.pseudonym(tx, row.tenant, row.subject.id, now)
         place = place_of(row, writer, str(stored[NONCE]))
-        if challenge.fits_link(self.keyring, place, answer.content):
+        is_there = self._is_there(tx, row, challenge, place, answer.seen)
+        if challenge.fits_link(self.keyring, place, answer.content) and is_there:
             self._verify(tx, row, challenge, writer, now, VerifiedBy.LINK)
             self._go_on(tx, move, row, answer, GIVEN)
             return True
         self._wrong(tx, move, row, stored, asked, answer)
         return False
+
+    def _is_there(
+        self,
+        tx: Transaction,
+        row: RequestRow,
+        challenge: Challenge,
+        place: tuple[str, ...],
+        seen: Seen,
+    ) -> bool:
+        """Whether each account is still reached where the code went.
+
+        Raises:
+            ContactUnreadError: nobody has looked yet; the caller looks, and takes it once more.
+        """
+        if not challenge.at:
+            return True
+        if seen is None:
+            known = (
+                tx.one("erasure.subject_named", tenant=row.tenant, pseudonym=name)
+                for name in challenge.accounts
+            )
+            accounts = ["" if one is None else text(one, "id") for one in known]
+            raise ContactUnreadError(accounts, challenge.to)
+        return all(challenge.went_to(self.keyring, place, address) for address in seen)
 
     def _verify(
         self,

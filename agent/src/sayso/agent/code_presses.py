@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from sayso.actions.model.ledger import SYSTEM
 from sayso.agent.code_answers import CodeAnswer
 from sayso.agent.code_links import CodeLink
+from sayso.agent.code_places import Seen
 from sayso.agent.request_row import RequestStatus, get_request
 from sayso.agent.requests import Requests
 from sayso.audit.customer_codes import VERIFY
@@ -21,10 +22,11 @@ async def press(requests: Requests, link: CodeLink) -> bool:
     One whose secret is another than the question's is a wrong answer, and counted as one.
 
     Raises:
+        RetryableError: the provider cannot be read now; nothing was stored.
         IntegrityError: `tampered`, when the row is not what the log says.
     """
 
-    def work(tx: Transaction) -> bool:
+    def work(tx: Transaction, seen: Seen) -> bool:
         try:
             row = get_request(tx, link.tenant, link.request)
         except RefusedError as error:
@@ -39,8 +41,10 @@ async def press(requests: Requests, link: CodeLink) -> bool:
             "question": link.number,
             "asked": requests.checked_question(tx, row),
         }
-        answer = CodeAnswer(content=link.secret, choice=None, requester=SYSTEM, told=told)
+        answer = CodeAnswer(
+            content=link.secret, choice=None, requester=SYSTEM, told=told, seen=seen
+        )
         asked = requests.asked_text(tx, row)
         return requests.codes.take_link(tx, requests.move, row, stored, asked, answer)
 
-    return await requests.write(work)
+    return await requests.write_seen(work)

@@ -32,6 +32,7 @@ MOST_AN_HOUR = 10
 
 _DOTS = "•••"
 _DOMAIN, _LINK_DOMAIN = b"sayso/step-up/v1\0", b"sayso/step-up-by-link/v1\0"
+_PLACE_DOMAIN = b"sayso/step-up-to/v1\0"
 _CODE = re.compile(
     r"(?<![0-9A-Za-z])(?<![0-9][ \u00a0-])(?<![0-9][ \u00a0-]{2})"
     r"[0-9](?:[ \u00a0-]{0,2}[0-9]){7}(?![ \u00a0-]{0,2}[0-9])(?![0-9A-Za-z])",
@@ -86,14 +87,16 @@ class Challenge:
         seal: the keyed hash, in hex. until: microseconds since 1970.
         tries: how many answers in the request were wrong.
         link: likewise of the secret in the link beside the code; empty where there is no link.
+        at: likewise of the address that it went to; empty in a question of an older Sayso.
     """
 
     accounts: tuple[str, ...]
-    to: str
+    to: Medium
     until: int
     tries: int
     seal: str = ""
     link: str = ""
+    at: str = ""
 
     def sealed(self, keyring: Keyring, place: Sequence[str], code: str) -> Challenge:
         """The same for a code.
@@ -106,6 +109,16 @@ class Challenge:
     def linked(self, keyring: Keyring, place: Sequence[str], secret: str) -> Challenge:
         """The same for a link, too; see `sealed`."""
         return replace(self, link=keyring.seal_note(self._note(_LINK_DOMAIN, place, secret)).hex())
+
+    def addressed(self, keyring: Keyring, place: Sequence[str], address: str) -> Challenge:
+        """The same for the address that it goes to, too; see `sealed`."""
+        note = self._note(_PLACE_DOMAIN, place, address.casefold())
+        return replace(self, at=keyring.seal_note(note).hex())
+
+    def went_to(self, keyring: Keyring, place: Sequence[str], address: str) -> bool:
+        """Whether an address is the one that it went to."""
+        note = self._note(_PLACE_DOMAIN, place, address.casefold())
+        return keyring.is_own_note(note, bytes.fromhex(self.at))
 
     def fits(self, keyring: Keyring, place: Sequence[str], code: str) -> bool:
         """Whether it is the code that was sent."""
@@ -129,6 +142,7 @@ class Challenge:
             "tries": self.tries,
             "seal": self.seal,
             **({"link": self.link} if self.link else {}),
+            **({"at": self.at} if self.at else {}),
         }
 
     @classmethod
@@ -137,11 +151,12 @@ class Challenge:
         held = cast("Mapping[str, JsonValue]", value)
         return cls(
             accounts=tuple(cast("Sequence[str]", held["accounts"])),
-            to=cast("str", held["to"]),
+            to=cast("Medium", held["to"]),
             until=cast("int", held["until"]),
             tries=cast("int", held["tries"]),
             seal=cast("str", held["seal"]),
             link=cast("str", held.get("link", "")),
+            at=cast("str", held.get("at", "")),
         )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sayso.actions.model.action_row import WAITED_FOR
 from sayso.actions.model.definition import Subject
 from sayso.agent.base import Message
+from sayso.agent.code_places import Seen
 from sayso.audit.entry import Actor
 from sayso.ids import Tenant
 
@@ -43,9 +44,11 @@ class CustomerReply:
         number: of the question that is answered; None for whichever is open.
         subject: the customer, where somebody signs for them anew: what was signed with earlier
             words counts no more.
+        seen: where the accounts that a code is for are reached now; None where nobody has looked.
     """
 
     content: str
     choice: str | None = None
     number: int | None = None
     subject: Subject | None = None
+    seen: Seen = None

@@ -20,6 +20,7 @@ from sayso.actions.model.idempotency import (
 from sayso.actions.model.ledger import SYSTEM, is_erasure, is_repointed
 from sayso.agent.base import Message, Question
 from sayso.agent.code_answers import CodeAnswer, CodeAnswers
+from sayso.agent.code_places import Seen, write_seen
 from sayso.agent.codes import without_codes
 from sayso.agent.conversation import check_messages, picked_choice, read_messages
 from sayso.agent.drafted import DraftedPlan
@@ -104,12 +105,12 @@ class Requests:
         fingerprint = _fingerprint(ask.subject.id, lambda: dumps(conversation))
         with self._telemetry.intake("sayso.ask", ask.traceparent) as traceparent:
             traced = replace(ask, traceparent=traceparent)
-            return await self._store.write(
-                lambda tx: self._insert(tx, traced, conversation, fingerprint)
+            return await self.write_seen(
+                lambda tx, seen: self._insert(tx, traced, conversation, fingerprint, seen)
             )
 
     def _insert(
-        self, tx: Transaction, ask: Ask, conversation: list[Json], fingerprint: str
+        self, tx: Transaction, ask: Ask, conversation: list[Json], fingerprint: str, seen: Seen
     ) -> RequestRow:
         known = read_by_key(tx, "request.by_key", ask.tenant, ask.key)
         if known is not None:
@@ -125,7 +126,7 @@ class Requests:
             return answered
         waiting = self._continued_by(tx, ask)
         if waiting is not None:
-            reply = CustomerReply(content=ask.messages[-1].content, subject=ask.subject)
+            reply = CustomerReply(content=ask.messages[-1].content, subject=ask.subject, seen=seen)
             return self._answer(tx, waiting, reply, ask.requester, ask.key, fingerprint)
         callers = take_key(tx, self._keyring, "request", ask.tenant, ask.key)
         now = to_micros(self._clock.now())
@@ -234,14 +235,14 @@ class Requests:
         said = f"{reply.choice or ''}/{number}/{reply.content}"
         fingerprint = _fingerprint(request_id, lambda: said)
 
-        def work(tx: Transaction) -> RequestRow:
+        def work(tx: Transaction, seen: Seen) -> RequestRow:
             known = self._answered_with(tx, tenant, key, fingerprint)
             if known is not None:
                 return known
             row = get_request(tx, tenant, request_id)
-            return self._answer(tx, row, reply, requester, key, fingerprint)
+            return self._answer(tx, row, replace(reply, seen=seen), requester, key, fingerprint)
 
-        return await self._store.write(work)
+        return await self.write_seen(work)
 
     def _answered_with(
         self, tx: Transaction, tenant: Tenant, key: str, fingerprint: str
@@ -313,6 +314,7 @@ class Requests:
                     "asked": named,
                     **names_signed(self._personal, tx, row.tenant, subject, now),
                 },
+                seen=reply.seen,
             )
             moved = self.codes.take(tx, self.move, row, stored, asked, answer)
             self._tie(tx, row.tenant, row.id, subject, now)
@@ -410,6 +412,10 @@ class Requests:
     def new_nonce(self) -> str:
         """What makes a draft's digest say nothing about it."""
         return self._ids.new("drf")
+
+    async def write_seen(self, work: Callable[[Transaction, Seen], T]) -> T:
+        """Run what an answer comes to in one transaction; see `code_places.write_seen`."""
+        return await write_seen(self._store, self.codes.book if self.codes else None, work)
 
     async def write(self, work: Callable[[Transaction], T]) -> T:
         """Run what moves a request in one transaction."""

@@ -24,6 +24,7 @@ from sayso.actions.model.definition import MONEY, Action, Assurance, Effect, Sub
 from sayso.agent.base import Message
 from sayso.agent.code_letters import CodeLetter, tell, used, write_message
 from sayso.agent.code_links import CodeLink, CodeLinks, new_secret
+from sayso.agent.code_places import address_of
 from sayso.agent.codes import (
     MOST_A_DAY,
     MOST_AN_HOUR,
@@ -129,9 +130,7 @@ class _Lack:
 
     def reached_by(self, medium: Medium) -> str:
         """The address, or the number; empty for none."""
-        if self.contact is None:
-            return ""
-        return self.contact.email if medium == "email" else self.contact.phone
+        return address_of(self.contact, medium)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -309,6 +308,8 @@ class StepUp:
         )
         place = place_of(row, writer, nonce)
         challenge = bare.sealed(self.keyring, place, kept.code)
+        where = need.recipient if sends else self.entropy(32).hex()
+        challenge = challenge.addressed(self.keyring, place, where)
         if self.links.url:
             challenge = challenge.linked(self.keyring, place, kept.link)
         self._store(tx, replace(present, fence=row.fence), challenge, nonce, language, times, need)

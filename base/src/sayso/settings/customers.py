@@ -45,6 +45,11 @@ class CustomersSection(Section):
         number = int(self.verified_for[:-1])
         return timedelta(minutes=number if self.verified_for.endswith("m") else number * 60)
 
+    @property
+    def verified_micros(self) -> int:
+        """The same in microseconds."""
+        return self.verified_time // timedelta(microseconds=1)
+
     @model_validator(mode="after")
     def _no_longer_than_a_day(self) -> CustomersSection:
         if self.verified_time > timedelta(days=1):
