@@ -46,6 +46,9 @@ def by_the_codes(log: RuledLog) -> None:
     _asked(log, "req_2")
     shown(log, "req_2")
     tie(log, proof="code", request="req_2", until=SHOWN)
+    _asked(log, "req_4", account=SUBJECT)
+    sent(log, "req_4", written_as=SUBJECT)
+    known(log, "req_4", written_as=SUBJECT, by="link")
     _asked(log, "req_3")
     known(log, "req_3", WROTE, person("maria"), by="person")
     sent(log, "req_3")
@@ -97,6 +100,14 @@ BROKEN_CODES: tuple[Step, ...] = (
     _named("a_code_for_another_writer", _asked, lambda log: sent(log, written_as=OTHERS)),
     _named("a_code_over_at_once", _asked, lambda log: sent(log, until=BEGAN)),
     _named("known_without_a_code", _asked, known),
+    _named("known_without_a_link", _asked, lambda log: known(log, by="link")),
+    _named("known_by_its_code_and_its_link", _asked, shown, lambda log: known(log, by="link")),
+    _named(
+        "known_by_a_link_in_a_text",
+        _asked,
+        lambda log: sent(log, to="phone"),
+        lambda log: known(log, by="link", to="phone"),
+    ),
     _named("known_twice_by_one_code", _asked, shown, known),
     _named(
         "known_by_a_code_that_went_elsewhere",

@@ -97,6 +97,8 @@ class RequestResource(Resource):
                 question; `invalid_input`, for a choice that it does not offer; `empty_message`,
                 `message_too_long`, `idempotency_conflict`; `unauthenticated`, where `subject` is
                 another customer than the request's.
+            RetryableError: where a code went has to be compared, and its provider cannot be read
+                now; nothing was stored.
             ConfigError: no planner can be made of the settings; nothing was stored.
         """
         self._container.warm_up()

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from attacks.step_up.test_links import URL
 from support.post_office import PostOffice
 from support.step_up import open_counter, stocked
 
@@ -67,7 +68,7 @@ async def test_a_code_goes_by_text_where_there_is_no_address(
     trio.pay.people["cus_ada"] = Person(
         id="cus_ada", email=email, phone=phone, phone_changed_at=now if is_new else None
     )
-    async with open_counter(tmp_path, trio, texts=texts, clock=clock) as counter:
+    async with open_counter(tmp_path, trio, texts=texts, clock=clock, url=URL) as counter:
         asked = await counter.ask()
         assert asked.question is not None
         assert shown is None or f" to {shown}. " in asked.question.text
@@ -75,6 +76,7 @@ async def test_a_code_goes_by_text_where_there_is_no_address(
         if office is not None:
             code = await office.code()
             assert code in office.sent[0].short.replace(" ", "")
+            assert ("/confirm/" in office.sent[0].text) == (to == "email")
             assert (await counter.answer(asked, code)).status == "answered"
         sent = {one.sends_to for one in (counter.post, texts) if one.sent}
         assert sent == ({to} if to else set())

@@ -310,7 +310,8 @@ class StepUp:
         challenge = bare.sealed(self.keyring, place, kept.code)
         where = need.recipient if sends else self.entropy(32).hex()
         challenge = challenge.addressed(self.keyring, place, where)
-        if self.links.url:
+        has_link = self.links.url != "" and need.to == "email"
+        if has_link:
             challenge = challenge.linked(self.keyring, place, kept.link)
         self._store(tx, replace(present, fence=row.fence), challenge, nonce, language, times, need)
         if sends:
@@ -325,7 +326,7 @@ class StepUp:
                 row,
                 recipient=need.recipient,
                 code=secrets.code,
-                link=self.links.written(link, language) if self.links.url else "",
+                link=self.links.written(link, language) if has_link else "",
                 language=language,
                 nonce=nonce,
             )

@@ -11,6 +11,7 @@ from sayso.audit.customer_codes import (
     BY,
     CODE_MICROS,
     LONGEST_MICROS,
+    TO,
     UNTIL,
     VERIFIED_BY,
     VerifiedBy,
@@ -41,6 +42,8 @@ def check_verified(replayed: ReplayedState, event: Event, findings: Findings) ->
     fault = _place_fault(replayed, event, LONGEST_MICROS)
     if fault is None and by not in set(VerifiedBy):
         fault = f"by nothing that there is: `{by[:40]}`"
+    if fault is None and by == VerifiedBy.LINK and event.text(TO) == "phone":
+        fault = "by a link, which no text message has"
     if fault is None and by != VerifiedBy.PERSON and replayed.whole:
         life = replayed.requests.of(event.top("request") or "")
         until = life.codes.get(event.top("subject") or "")
