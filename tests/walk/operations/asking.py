@@ -185,7 +185,8 @@ async def withdraw(world: World, dice: Random, surface: Surface) -> str | None:
     found = sorted(found, key=lambda one: (one.created_at, one.subject))
     waiting = [one for one in found if one.status not in {"answered", "withdrawn"}]
     request = pick(dice, waiting if waiting and dice.random() < 0.8 else found)
-    if request is None or request.subject in world.facts.erased:
+    erased = request is not None and request.subject.startswith("sub_")  # by its pseudonym now
+    if request is None or erased or request.subject in world.facts.erased:
         return None
     await surface.withdraw(request.id, dice.choice(["", "Actually no, I will keep it."]))
     after = await world.sayso.requests.get(request.id)
