@@ -412,3 +412,16 @@ def _links_of_nobody(log: RuledLog) -> None:
     log.act(
         EntryKind.ACTION_PROPOSED, "planned", digest=None, amount=None, data={"links": ["lnk_1"]}
     )
+
+
+def under_a_stop_beside(log: RuledLog) -> None:
+    """A call for an account that links tie to one whose customer is stopped."""
+    tie(log, ends=(OTHERS, BETWEEN))
+    tie(log, "lnk_2", ends=(BETWEEN, SUBJECT), proof="email")
+    log.asked()
+    log.yes()
+    log.stop(EntryKind.STOP_ENGAGED, "maria", scope="customer", of=OTHERS)
+    log.intent()
+
+
+STOPPED: tuple[Step, ...] = (under_a_stop_beside,)

@@ -11,15 +11,7 @@ from audit.broken_codes import (
     VOUCHED_BY_NO_CREDENTIAL,
     VOUCHED_BY_NOBODY,
 )
-from audit.broken_links import (
-    BETWEEN,
-    BROKEN_LINKS,
-    BROKEN_REACH,
-    BY_NO_CREDENTIAL,
-    BY_NOBODY,
-    OTHERS,
-    tie,
-)
+from audit.broken_links import BROKEN_LINKS, BROKEN_REACH, BY_NO_CREDENTIAL, BY_NOBODY, STOPPED
 from audit.broken_passkeys import BROKEN_PASSKEYS, removed_by_an_ended_token
 from audit.ruled_log import (
     BEGAN,
@@ -345,15 +337,6 @@ def _under_a_stop(log: RuledLog) -> None:
     log.intent()
 
 
-def _under_a_stop_of_another_account(log: RuledLog) -> None:
-    tie(log, ends=(OTHERS, BETWEEN))
-    tie(log, "lnk_2", ends=(BETWEEN, SUBJECT), proof="email")
-    log.asked()
-    log.yes()
-    log.stop(EntryKind.STOP_ENGAGED, "maria", scope="customer", of=OTHERS)
-    log.intent()
-
-
 def _another_key(log: RuledLog) -> None:
     log.asked()
     log.yes()
@@ -571,7 +554,7 @@ BROKEN: Mapping[Check, tuple[Step, ...]] = {
         *BY_NO_CREDENTIAL,
         *VOUCHED_BY_NO_CREDENTIAL,
     ),
-    Check.RULE_STOPPED: (_under_a_stop, _under_a_stop_of_another_account),
+    Check.RULE_STOPPED: (_under_a_stop, *STOPPED),
     Check.RULE_CALL_KEY: (_another_key,),
     Check.RULE_COMPENSATED: (_taken_back_by_nothing,),
     Check.RULE_TWO_PEOPLE: (_released_alone, _released_unasked, _released_twice),

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sdk.customers import MAIN
+from sdk.customers import MAIN, MARIA
 from sdk.test_several_accounts import LINKS, WORDS, Whole, opened, say_yes, tied, usd
 from support.shop_workspace import FOLLOWS, make_shop_workspace
 from support.trio import POLICY, Place, make_trio
@@ -78,6 +78,20 @@ async def test_a_stop_of_somebody_whom_nobody_knows_is_taken_and_says_so(tmp_pat
         await sayso.propose("pay.refund", REFUND, subject="desk:7723")
         assert (await sayso.stops.engage("customer", "store:1001")).doubt == ""
         assert (await sayso.stops.engage("connector", "pay")).doubt == ""
+
+
+async def test_what_people_take_says_whom_it_is_of(tmp_path: Path) -> None:
+    """By the name that the provider had when it was handed over; nothing where it can't say."""
+    trio = tied()
+    trio.pay.person("cus_ada", name="Ada Lovelace")
+    async with opened(tmp_path, trio, links=LINKS, by_email=False) as sayso:
+        named = await sayso.ask("pay:cus_ada", "How are you?")
+        unnamed = await sayso.ask("desk:7723", "How are you?")
+        work = {one.about: one.name for one in await sayso.work.list()}
+        assert work == {named.id: "Ada Lovelace", unnamed.id: ""}
+        assert b"Lovelace" not in (tmp_path / "sayso.db").read_bytes()
+        await sayso.privacy.erase("pay:cus_ada", reason="asked", by=MARIA, only=True)
+        assert (await sayso.work.get(named.id)).name == ""
 
 
 class Telling(Place):

@@ -19,7 +19,7 @@ from sayso.actions.model.action_row import ActionRow, get_action
 from sayso.actions.model.snapshot import SeenEffect
 from sayso.actions.model.status import Status
 from sayso.agent.draft_proposal import DraftProposal
-from sayso.agent.request_row import RequestStatus, get_request
+from sayso.agent.request_row import RequestStatus, actions_of, get_request
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant, rfc3339, to_micros
@@ -45,10 +45,12 @@ from sayso.sdk.resources.work_draft import (
     propose_drafted,
     show_draft,
 )
-from sayso.sdk.views.presenters import why_handed_over
+from sayso.sdk.views.presenters import handed_over, why_handed_over
 from sayso.sdk.views.rows import ErrorView, NoteView, RequestView, View, error_view
+from sayso.sdk.words.solution import named_by
 from sayso.store.base import Reader, Row, Transaction, integer, integer_or_none, text
 from sayso.store.base import text_or_none as maybe
+from sayso.text import plain
 
 if TYPE_CHECKING:
     from sayso.sdk.container import Container
@@ -77,6 +79,7 @@ class WorkView(View):
         what: the action's name; empty for a request. why: in words.
         assignee: who has taken it; None while nobody has.
         since: when it became people's. ended: nobody has to do anything any more.
+        name: of the customer, as the provider had it; empty where nobody has read it.
         unknown_writer: nobody knows that the customer writes; `customers.vouch` says that they do.
         draft: what a planner would do about it, where one has a plan; nothing of it is done until
             somebody proposes it.
@@ -85,6 +88,7 @@ class WorkView(View):
     about: str
     kind: str
     subject: str
+    name: str = ""
     what: str = ""
     amount: Money | None = None
     why: str = ""
@@ -445,6 +449,7 @@ class WorkResource(Resource):
             about=found.id,
             kind=found.kind,
             subject=found.subject,
+            name=self._name(reader, tenant, found),
             what=found.what,
             amount=found.amount,
             why=found.why,
@@ -455,6 +460,20 @@ class WorkResource(Resource):
             unknown_writer=self._is_unknown(reader, tenant, found),
             draft=self._draft(reader, tenant, found),
         )
+
+    def _name(self, reader: Reader, tenant: Tenant, found: _About) -> str:
+        """What the customer is called: as it was sealed for people, or as an action resolved it."""
+        if found.id.startswith("act_"):
+            rows = [get_action(reader, tenant, found.id)]
+        elif found.request is None:
+            return ""
+        else:
+            request = get_request(reader, tenant, found.request)
+            handed = handed_over(self._container.context.personal, reader, request)
+            if handed is not None and handed.name:
+                return plain(handed.name, limit=60)
+            rows = list(actions_of(reader, request))
+        return named_by(rows)
 
     def _is_unknown(self, reader: Reader, tenant: Tenant, found: _About) -> bool:
         """Whether nobody knows that the customer writes in a request that people have."""

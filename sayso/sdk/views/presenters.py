@@ -129,10 +129,16 @@ def show_request(
 
 def why_handed_over(personal: Personal, reader: Reader, row: RequestRow) -> ErrorView | None:
     """Why a request is people's; None while no planner has handed it over."""
-    told = None if row.reply_ref is None else personal.open(reader, row.tenant, row.reply_ref)
-    if row.status is not RequestStatus.HANDED_OVER or told is None:
+    handed = handed_over(personal, reader, row)
+    return None if handed is None else _why_handed_over(reader, row, handed.reason)
+
+
+def handed_over(personal: Personal, reader: Reader, row: RequestRow) -> HandedOver | None:
+    """What was sealed of a hand-over; None where there was none, and after an erasure."""
+    if row.status is not RequestStatus.HANDED_OVER or row.reply_ref is None:
         return None
-    return _why_handed_over(reader, row, HandedOver.read(told).reason)
+    told = personal.open(reader, row.tenant, row.reply_ref)
+    return None if told is None else HandedOver.read(told)
 
 
 def _why_handed_over(reader: Reader, row: RequestRow, reason: str) -> ErrorView:

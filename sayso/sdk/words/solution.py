@@ -350,11 +350,16 @@ def spoken(payee: str) -> str:
 
 def name_of(rows: Sequence[ActionRow]) -> str:
     """The customer's name as a connector knows it, else their id."""
+    return named_by(rows) or rows[0].subject.id
+
+
+def named_by(rows: Sequence[ActionRow]) -> str:
+    """The customer's name as a connector resolved it with one of these; empty where none did."""
     for row in rows:
         named = "" if row.snapshot is None else row.snapshot.resolved.personal.get("name", "")
         if named:
             return plain(named, limit=60)
-    return rows[0].subject.id
+    return ""
 
 
 def first_name(name: str) -> str:

@@ -458,7 +458,8 @@ def _work(times: Times, view: WorkView, words: str = "") -> InboxRow:
     kind = f"{_KINDS[view.kind]}{': ' + view.what if view.what else ''}"
     return InboxRow(
         path=page_of(view.about),
-        name=view.subject,
+        name=view.name or view.subject,
+        account=view.subject if view.name else "",
         what=f"“{words}”" if words else kind,
         why=view.why[:1].upper() + view.why[1:],
         odd=f"Taken by {view.assignee}" if view.assignee else "Nobody has taken it",

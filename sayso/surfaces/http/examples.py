@@ -549,34 +549,6 @@ SOLUTION_DONE: dict[str, Any] = {
     "steps": [{**_STEP, "asks": False, "status": "succeeded"}],
     "agreed": ["maria"],
 }
-SEGMENT: dict[str, Any] = {
-    "first": 0,
-    "last": 65_535,
-    "file": "000000000000-000000065535.1f0c.tar.gz",
-    "bytes": 2_516_582,
-    "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-    "sealed_seq": 65_540,
-    "pruned_to": 0,
-    "at_hand": True,
-}
-SEALED: dict[str, Any] = {"status": "done", "sealed": [SEGMENT]}
-PRUNED: dict[str, Any] = {"status": "done", "pruned": {"first": 0, "to": 65_536}}
-SWEPT: dict[str, Any] = {
-    "status": "done",
-    "swept": {
-        "before": _AT,
-        "actions": 12,
-        "requests": 7,
-        "subjects": 3,
-        "restored": {"erased": 0, "left": []},
-        "put_off": False,
-    },
-}
-UNDER_WAY: dict[str, Any] = {
-    "status": "running",
-    "entries_done": 65_536,
-    "entries_total": 262_144,
-}
 CHECKPOINT = """sayso/main
 8
 CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=

@@ -6,11 +6,10 @@ for that, or wants to see it done.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-import sayso.surfaces.http.examples as examples
 from sayso.sdk.resources.tokens import Token
 from sayso.surfaces.http.auth import Admin, Archivist, Open
 from sayso.surfaces.http.documents import asked, problems, shown
@@ -28,6 +27,35 @@ from sayso.surfaces.http.upkeep import (
     UpkeepView,
     UpkeepWaitQuery,
 )
+
+_SEGMENT: dict[str, Any] = {
+    "first": 0,
+    "last": 65_535,
+    "file": "000000000000-000000065535.1f0c.tar.gz",
+    "bytes": 2_516_582,
+    "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "sealed_seq": 65_540,
+    "pruned_to": 0,
+    "at_hand": True,
+}
+_SEALED: dict[str, Any] = {"status": "done", "sealed": [_SEGMENT]}
+_PRUNED: dict[str, Any] = {"status": "done", "pruned": {"first": 0, "to": 65_536}}
+_SWEPT: dict[str, Any] = {
+    "status": "done",
+    "swept": {
+        "before": "2026-11-25T12:00:00.000000Z",
+        "actions": 12,
+        "requests": 7,
+        "subjects": 3,
+        "restored": {"erased": 0, "left": []},
+        "put_off": False,
+    },
+}
+_UNDER_WAY: dict[str, Any] = {
+    "status": "running",
+    "entries_done": 65_536,
+    "entries_total": 262_144,
+}
 
 router = APIRouter(tags=["retention"], route_class=GuardedRoute)
 
@@ -51,7 +79,7 @@ def _status(view: UpkeepView, response: Response) -> UpkeepView:
     "/v1/audit/segments",
     summary="List the sealed segments of the log, oldest first",
     responses={
-        200: shown("a page", {"items": [examples.SEGMENT], "next_after": 0}),
+        200: shown("a page", {"items": [_SEGMENT], "next_after": 0}),
         **problems(401, 403, 422, 503),
     },
 )
@@ -70,8 +98,8 @@ async def list_segments(
     "/v1/audit/segments",
     summary="Seal the log's full segments into the server's files",
     responses={
-        200: shown("done", examples.SEALED),
-        202: shown("it goes on", examples.UNDER_WAY, model=UpkeepView),
+        200: shown("done", _SEALED),
+        202: shown("it goes on", _UNDER_WAY, model=UpkeepView),
         **problems(400, 401, 403, 409, 413, 415, 422, 503),
     },
     openapi_extra=asked(new={}, lost={"again": True}),
@@ -106,8 +134,8 @@ async def seal_log(
     "/v1/audit/prunings",
     summary="Take out of the database what is sealed and was kept long enough",
     responses={
-        200: shown("done, as far as `blocked` does not say otherwise", examples.PRUNED),
-        202: shown("it goes on", examples.UNDER_WAY, model=UpkeepView),
+        200: shown("done, as far as `blocked` does not say otherwise", _PRUNED),
+        202: shown("it goes on", _UNDER_WAY, model=UpkeepView),
         **problems(400, 401, 403, 409, 413, 415, 422, 503),
     },
     openapi_extra=asked(prune={}),
@@ -141,8 +169,8 @@ async def prune_log(
     "/v1/privacy/sweeps",
     summary="Blank personal text that was kept long enough",
     responses={
-        200: shown("done", examples.SWEPT),
-        202: shown("it goes on", examples.UNDER_WAY, model=UpkeepView),
+        200: shown("done", _SWEPT),
+        202: shown("it goes on", _UNDER_WAY, model=UpkeepView),
         **problems(400, 401, 403, 409, 413, 415, 422, 503),
     },
     openapi_extra=asked(sweep={}),

@@ -64,6 +64,7 @@ EXAMPLE: dict[str, Any] = {
     "about": "req_01m8997dg0jw1993dqct7cjj2z",
     "kind": "handed_over",
     "subject": "cus_demo_ana",
+    "name": "Ana Souza",
     "what": "",
     "amount": None,
     "why": "the request was not understood",

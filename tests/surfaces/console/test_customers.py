@@ -151,6 +151,8 @@ async def test_somebody_vouches_where_they_read_that_nobody_knows_who_writes(
         async with await site.client() as browser:
             listed = await browser.get("/?tab=handed-over")
             assert "customer not verified" in listed.text
+            assert ("Ada &lt;img" in listed.text, "<img" in listed.text) == (True, False)
+            assert "cus_ada" in listed.text
             assert f"/request/{asked.id}#vouch" in (await browser.get(f"/customer/{asked.id}")).text
             page = await browser.get(f"/request/{asked.id}")
             assert "The customer is not verified" in page.text

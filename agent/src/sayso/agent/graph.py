@@ -276,12 +276,16 @@ async def _submit(state: RunState, runtime: _Runtime) -> None:
 async def _reply(state: RunState, runtime: _Runtime) -> None:
     """Write the reply."""
     context = runtime.context
-    await context.store.write(partial(store_reply, context.requests, context.row, context.registry))
+    stored = partial(store_reply, context.requests, context.row, context.registry)
+    if not await context.store.write(stored):
+        name = await context.records.accounts.name_of(context.row.subject)
+        await context.store.write(partial(stored, name=name))
 
 
 async def _hand_over(state: RunState, runtime: _Runtime) -> None:
     """Say honestly that a person takes over, and record why."""
     context = runtime.context
+    name = await context.records.accounts.name_of(context.row.subject)
     await context.store.write(
         lambda tx: hand_over(
             context.requests,
@@ -291,6 +295,7 @@ async def _hand_over(state: RunState, runtime: _Runtime) -> None:
             state,
             context.language,
             context.draft,
+            name,
         )
     )
 

@@ -227,18 +227,21 @@ class HandedOver:
         reason: why, for the team; it may quote the customer, so it stands in no entry.
         reply: what the customer was told. language: theirs; empty where an older text lacks it.
         draft: the plan that was not carried out, where there is one; see `drafted`.
+        name: of the customer, as the provider had it then; empty where it could not say.
     """
 
     reason: str
     reply: str
     draft: JsonObject | None = None
     language: str = ""
+    name: str = ""
 
     def to_text(self) -> str:
         """All of it as it is sealed."""
         drafted = {} if self.draft is None else {"draft": self.draft}
         told = {"reply": self.reply, "language": self.language}
-        kept = {"reason": self.reason, **told, **drafted}
+        named = {"name": self.name} if self.name else {}
+        kept = {"reason": self.reason, **told, **drafted, **named}
         return orjson.dumps(kept, default=dict).decode()
 
     @classmethod
@@ -256,6 +259,7 @@ class HandedOver:
                     reply=reply,
                     draft=cast("JsonObject | None", more.get("draft")),
                     language=str(more.get("language", "")),
+                    name=str(more.get("name", "")),
                 )
             case _:
                 return cls(reason="", reply=sealed)

@@ -147,6 +147,7 @@ def plannable_by_name(registry: ActionRegistry) -> Mapping[str, Action]:
 
 _NO_YES = "the customer was asked whether they want this, and has not said yes"
 _LONGEST_REASON = 500
+_LONGEST_NAME = 200
 """So many characters of why a person takes over are kept."""
 
 
@@ -263,18 +264,30 @@ def _prompt(state: RunState) -> dict[str, Json]:
 
 
 def store_reply(
-    requests: Requests, claimed: RequestRow, registry: ActionRegistry, tx: Transaction
-) -> None:
+    requests: Requests,
+    claimed: RequestRow,
+    registry: ActionRegistry,
+    tx: Transaction,
+    name: str | None = None,
+) -> bool:
     """Store the reply, from the ledger's rows and never from what a resume said.
 
     Once more where a reply is there, and what it told has changed.
+
+    Args:
+        name: of the customer; needed only where a person gets it, so that nobody else waits for it.
+
+    Returns:
+        Whether it is stored; not, where a person gets it and the name has to be read first.
     """
     row = get_request(tx, claimed.tenant, claimed.id)
     if not row.is_acting and row.status not in {RequestStatus.ANSWERED, RequestStatus.WITHDRAWN}:
-        return
+        return True
     actions = steps_of(tx, row)
     left = _left_to_people(actions)
     if left is not None and row.status is not RequestStatus.WITHDRAWN:
+        if name is None:
+            return False
         definitions = plannable_by_name(registry)
         drafted = draft_of_steps(
             row.plan,
@@ -283,8 +296,8 @@ def store_reply(
             language=row.language,
             nonce=requests.new_nonce(),
         )
-        _leave_to_person(requests, tx, replace(row, fence=claimed.fence), drafted, left)
-        return
+        _leave_to_person(requests, tx, replace(row, fence=claimed.fence), drafted, left, name)
+        return True
     outcomes: dict[str, Json] = {action.id: action.status.value for action in actions}
     requests.move(
         tx,
@@ -293,6 +306,7 @@ def store_reply(
         data={"outcomes": [f"{key} {value}" for key, value in outcomes.items()]},
         reply=write_reply(outcomes_of(tx, actions, row.words), row.language),
     )
+    return True
 
 
 def _left_to_people(actions: Sequence[ActionRow]) -> Code | None:
@@ -314,7 +328,12 @@ _LEFT = {
 
 
 def _leave_to_person(
-    requests: Requests, tx: Transaction, row: RequestRow, drafted: DraftedPlan | None, why: Code
+    requests: Requests,
+    tx: Transaction,
+    row: RequestRow,
+    drafted: DraftedPlan | None,
+    why: Code,
+    name: str,
 ) -> None:
     """All of it is left to a person, and nothing is claimed that was not done."""
     handed = HandedOver(
@@ -322,6 +341,7 @@ def _leave_to_person(
         reply=_handed_over(tx, row, row.language),
         language=row.language,
         draft=None if drafted is None else drafted.to_json(),
+        name=storable(name, _LONGEST_NAME),
     )
     requests.move(
         tx,
@@ -348,10 +368,12 @@ def hand_over(
     spent: RunState,
     language: str | None = None,
     draft: DraftedPlan | None = None,
+    name: str = "",
 ) -> None:
     """Store that a person takes over; nothing when the request is planned already.
 
     Args:
+        name: of the customer, for the list that people take it from.
         draft: the plan that they are shown; one that waits for the customer's yes unless said.
     """
     row = get_request(tx, claimed.tenant, claimed.id)
@@ -377,6 +399,7 @@ def hand_over(
             reply=_handed_over(tx, row, language or row.language),
             language=language or row.language,
             draft=sealed,
+            name=storable(name, _LONGEST_NAME),
         ).to_text(),
         tokens=spent.get("tokens", 0),
         cost_micro_usd=spent.get("cost_micro_usd", 0),

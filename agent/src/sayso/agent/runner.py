@@ -144,7 +144,10 @@ class Runner:
             return
         reason = "the customer did not answer the question in time"
         told = RunState(code=Code.NOT_UNDERSTOOD.value)
-        await self.store.write(lambda tx: hand_over(self.requests, tx, claimed, reason, told))
+        name = await self.records.accounts.name_of(row.subject)
+        await self.store.write(
+            lambda tx: hand_over(self.requests, tx, claimed, reason, told, name=name)
+        )
         await self._park(claimed)
 
     async def _all_told(self, row: RequestRow) -> bool:

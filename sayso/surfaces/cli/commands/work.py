@@ -240,7 +240,8 @@ def _line(out: Out, view: WorkView) -> None:
     money = f" {view.amount}" if view.amount is not None else ""
     what = f" {view.what}" if view.what else ""
     kind = view.kind.replace("_", " ")
-    out.line(f"{view.about}  {kind}{what}{money}  {one_line(view.subject)}  {one_line(who)}")
+    named = f"{one_line(view.name)} ({one_line(view.subject)})" if view.name else view.subject
+    out.line(f"{view.about}  {kind}{what}{money}  {one_line(named)}  {one_line(who)}")
     if view.why:
         out.line(f"  {one_line(view.why)}")
     if view.unknown_writer and not view.ended:

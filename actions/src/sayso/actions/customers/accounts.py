@@ -6,7 +6,9 @@ each time and never believed from storage; what people and codes have said stand
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,10 +28,13 @@ from sayso.actions.model.action_row import ActionRow
 from sayso.actions.model.definition import Assurance, Subject
 from sayso.actions.model.ledger import SYSTEM
 from sayso.audit.authority.by import By
-from sayso.errors import Code, RefusedError
+from sayso.errors import Code, RefusedError, RetryableError
 from sayso.frozen import replace
 from sayso.ids import Clock, Tenant, to_micros
 from sayso.store.base import Reader, Store, Transaction, text
+
+_MOMENT_S = 3.0
+"""So long a name is waited for, which is for people's lists alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +154,15 @@ class Accounts:
         # What nobody here can read is neither used here nor ended: others may have the connector.
         usable = [link for link in known if lasts.get(link.id, True)]
         return self._customer(writer, usable, request_id, seen.people)
+
+    async def name_of(self, account: Subject) -> str:
+        """How its provider calls somebody; empty where it cannot say, or not in a moment."""
+        provider = self.names.stored(account.id).provider
+        with suppress(RefusedError, RetryableError, TimeoutError):
+            async with asyncio.timeout(_MOMENT_S):
+                found = await self._evidence.people.person_of(provider, Subject(id=account.id))
+                return "" if found is None else found.name
+        return ""
 
     async def known(
         self, tenant: Tenant, writer: Subject, request_id: str | None = None
