@@ -19,7 +19,7 @@ from sayso.actions.model.definition import (
     at_most_once,
     verifiable,
 )
-from sayso.actions.model.snapshot import Absence, Call, Receipt, Record, Resolved
+from sayso.actions.model.snapshot import Absence, Call, Receipt, Record, RecordState, Resolved
 from sayso.connectors.stripe.actions import CANCEL_SUBSCRIPTION, CREDIT, REFUND
 from sayso.errors import Code, OutcomeUnknownError, RefusedError
 from sayso.money import Money
@@ -138,7 +138,7 @@ class Double:
         if amount is not None:
             given["amount"] = amount.to_json()
         label = "" if thing is None else _label(thing)
-        shown = {k: str(v) for k, v in given.items() if k not in (verb.about, "amount")}
+        shown = {k: str(v) for k, v in given.items() if k not in (verb.about, "amount", "when")}
         facts: dict[str, FactValue] = {"live": account.live}
         return Resolved(
             args=given,
@@ -170,7 +170,7 @@ class Double:
             args=dict(args),
         )
         account.done.append(done)
-        _change(verb, account, thing, call.resolved.amount)
+        _change(verb, account, thing, args, call.resolved.amount, self._books.world.today)
         return Receipt(id=f"re_{call.action_id}", status="done", amount=call.resolved.amount)
 
     async def look_up(self, call: Call) -> Receipt | Absence:
@@ -244,13 +244,25 @@ def _amount_of(verb: Verb, args: Args, thing: Thing | None) -> Money | None:
     return asked
 
 
-def _change(verb: Verb, account: Account, thing: Thing | None, amount: Money | None) -> None:
+def _change(
+    verb: Verb,
+    account: Account,
+    thing: Thing | None,
+    args: Mapping[str, object],
+    amount: Money | None,
+    today: str,
+) -> None:
     """Have the books show what was done, at every provider that holds the thing."""
     if thing is None:
         return
     for one in account.of_handle(thing.handle):
         if one.kind in (thing.kind, "order", "contract"):
             one.fields.update(verb.does)
+            if verb.act == "cancel_subscription" and args.get("when") != "now":
+                ends = one.text("trial_ends_on") or one.text("next_on")
+                one.fields.update(state="ending", ends_on=ends)
+            if verb.act == "cancel_order":
+                one.fields["cancelled_on"] = today
         if verb.act == "refund" and amount is not None and "left_minor" in one.fields:
             left = int(one.text("left_minor")) - amount.amount_minor
             one.fields["left_minor"] = max(left, 0)
@@ -310,7 +322,42 @@ def _record(thing: Thing) -> Record | None:
         facts=facts,
         references=tuple(dict.fromkeys(one for one in named if one)),
         label=label,
+        told=_told(thing),
     )
+
+
+_STATES: Mapping[tuple[str, str], tuple[str, str]] = {
+    ("order", "unshipped"): ("order", "preparing"),
+    ("order", "shipped"): ("order", "shipped"),
+    ("order", "delivered"): ("order", "delivered"),
+    ("order", "partly_refunded"): ("order", "delivered"),
+    ("order", "refunded"): ("order", "delivered"),
+    ("order", "cancelled"): ("order", "cancelled"),
+    ("subscription", "active"): ("subscription", "active"),
+    ("subscription", "trialing"): ("subscription", "trialing"),
+    ("subscription", "paused"): ("subscription", "paused"),
+    ("subscription", "past_due"): ("subscription", "past_due"),
+    ("subscription", "ending"): ("subscription", "ending"),
+    ("subscription", "ended"): ("subscription", "ended"),
+    ("payment", "disputed"): ("payment", "disputed"),
+}
+"""What a provider's word for a state is called in what customers are told."""
+
+
+def _told(thing: Thing) -> RecordState | None:
+    found = _STATES.get((thing.kind, thing.text("state")))
+    if found is None:
+        return None
+    values: dict[str, FactValue] = {
+        name: str(value)
+        for name, value in thing.fields.items()
+        if name.endswith(("_on", "_until")) or name in ("tracking", "eta", "refund_ref")
+    }
+    for name, minor in (("refunded", "refunded_minor"), ("price", "price_minor")):
+        money = thing.money(minor)
+        if money is not None:
+            values[name] = money
+    return RecordState(topic=found[0], state=found[1], values=values)
 
 
 _MONEY = {

@@ -311,7 +311,7 @@ async def test_a_planner_that_fails_is_told_only_if_no_other_plans() -> None:
     with pytest.raises(RetryableError):
         await run(
             PlannerChain(planners=(down, PlaybookPlanner(knowledge=KNOWLEDGE))),
-            "where is my order?",
+            "translate this letter for me, would you",
         )
 
 

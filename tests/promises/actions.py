@@ -248,6 +248,15 @@ PROMISES: dict[str, Promise] = {
         "that it documents.",
     ),
     # ---- planning --------------------------------------------------------------------------
+    "agent:remarks": Promise(
+        "A greeting, thanks, or a question about an order or about terms makes no work; a message "
+        "with a wish in it is a wish."
+    ),
+    "agent:told-from-records": Promise(
+        "What a customer is told of a record is what its provider has just shown, with its time; "
+        "of what was done, what the ledger holds; and whom nobody knows is told of nothing.",
+        "invariant 4",
+    ),
     "agent:handles": Promise(
         "A planner sees the verified customer's own objects, under handles, and no provider's id.",
         "invariant 4",

@@ -124,7 +124,7 @@ def show_request(
     known = None
     if row.subject.assurance is Assurance.UNVERIFIED:
         known = verified_in(reader, row.tenant, row.id, row.subject.id, 0)
-    return request_view(row, views, standing.reply, error, question, known)
+    return request_view(row, views, standing, error, question, known)
 
 
 def why_handed_over(personal: Personal, reader: Reader, row: RequestRow) -> ErrorView | None:

@@ -17,6 +17,7 @@ from sayso.actions.model.status import Status
 from sayso.agent.base import CONFIRM
 from sayso.agent.question import AskedText, question_from_json
 from sayso.agent.request_row import RequestRow
+from sayso.agent.standing import RequestKind, Standing
 from sayso.audit.customer_codes import VERIFY
 from sayso.audit.entry import StoredEntry
 from sayso.audit.verifier.replay import ASKED_BY_PEOPLE
@@ -296,6 +297,9 @@ class RequestView(View):
 
     Attributes:
         status: `received`, `needs_customer`, `acting`, `answered`, `handed_over` or `withdrawn`.
+        kind: what the message asks for: `action`, something is done, asked or left to a person;
+            `talk`, nothing; `status`, what became of something; `answer`, a question about terms or
+            goods. None until it was read.
         assurance: how surely the caller knew that the customer writes: `signed_in`, `verified` or
             `unverified`. verified: by what it is known since then; None for nothing.
         question: what the customer has to be asked; only with `needs_customer`.
@@ -307,6 +311,7 @@ class RequestView(View):
 
     id: str
     status: str
+    kind: RequestKind | None = None
     subject: str
     assurance: str = Assurance.VERIFIED.value
     verified: WriterView | None = None
@@ -534,7 +539,7 @@ def writer_view(verified: Verified) -> WriterView:
 def request_view(
     row: RequestRow,
     actions: Sequence[ActionView],
-    reply: str,
+    standing: Standing,
     error: ErrorView | None = None,
     question: QuestionView | None = None,
     verified: Verified | None = None,
@@ -543,6 +548,7 @@ def request_view(
     return RequestView(
         id=row.id,
         status=row.status.value,
+        kind=standing.kind,
         subject=row.subject.id,
         assurance=row.subject.assurance.value,
         verified=None if verified is None else writer_view(verified),
@@ -550,7 +556,7 @@ def request_view(
         plan=row.plan,
         actions=tuple(actions),
         question=question,
-        reply=reply,
+        reply=standing.reply,
         error=error,
         tokens=row.tokens,
         cost_micro_usd=row.cost_micro_usd,

@@ -66,6 +66,29 @@ MAX_QUESTIONS = 3
 """So many questions may be asked in one request; then a person takes it."""
 
 
+RemarkKind = Literal["talk", "status", "answer"]
+"""What asks for nothing to be done: a friendly word, a question about something of theirs, and one
+about terms or goods."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remark(Handoff):
+    """Nothing is to be done: the customer is told something, or answered with a friendly word.
+
+    Attributes:
+        language: of the message.
+        topics: what is asked about, such as `order`; for `status`.
+        meant: handles of what is named; for `status`.
+        thanks: whether it is a word of thanks.
+    """
+
+    kind: RemarkKind
+    language: str
+    topics: tuple[str, ...] = ()
+    meant: tuple[str, ...] = ()
+    thanks: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """One turn of the conversation. `customer` text is untrusted whatever it says.

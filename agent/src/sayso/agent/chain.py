@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from sayso.actions.model.definition import Action
 from sayso.actions.model.plan import Handoff, Plan
-from sayso.agent.base import Asking, Handles, Message, Planner, Question
+from sayso.agent.base import Asking, Handles, Message, Planner, Question, Remark
 from sayso.agent.models import ModelPlanner
 from sayso.errors import Code, RetryableError
 
@@ -61,7 +61,7 @@ class PlannerChain:
             except RetryableError as error:
                 failed = error
                 continue
-            if isinstance(answer, Plan):
+            if isinstance(answer, Plan | Remark):
                 return _with_costs(answer, others)
             others.append(answer)
         question = next((one for one in others if isinstance(one, Question)), None)

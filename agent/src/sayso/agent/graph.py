@@ -24,7 +24,7 @@ from langgraph.types import Command
 
 from sayso.actions.model.definition import Assurance
 from sayso.actions.model.plan import Handoff, Plan
-from sayso.agent.base import MAX_QUESTIONS, Handles, Message, Question
+from sayso.agent.base import MAX_QUESTIONS, Handles, Message, Question, Remark
 from sayso.agent.chain import plan_for
 from sayso.agent.grounding import ground_plan
 from sayso.agent.intent import Unasked, find_unasked, with_own_values
@@ -45,9 +45,10 @@ from sayso.agent.run import (
     store_plan,
     store_question,
     store_reply,
+    store_telling,
 )
 from sayso.agent.step_up import wanted
-from sayso.agent.understanding import says_yes
+from sayso.agent.understanding import says_yes, understand
 from sayso.audit.authority.state import changed_outside
 from sayso.errors import Code, RefusedError, RetryableError
 from sayso.settings.planner import ConfirmWhen
@@ -72,9 +73,10 @@ def build_graph() -> Graph:
     graph.add_node("verify", _verify)
     graph.add_node("submit", _submit)
     graph.add_node("reply", _reply)
+    graph.add_node("tell", _tell)
     graph.add_node("hand_over", _hand_over)
     graph.add_edge(START, "begin")
-    for last in ("question", "submit", "reply", "hand_over"):
+    for last in ("question", "submit", "reply", "tell", "hand_over"):
         graph.add_edge(last, END)
     return graph.compile()
 
@@ -114,12 +116,24 @@ async def _list_records(state: RunState, runtime: _Runtime) -> Command[Any]:
             return Command(goto="verify")
         await context.known()
     except RefusedError as error:
+        remark = _of_a_stranger(context) if error.code is Code.UNKNOWN_SUBJECT else None
+        if remark is not None:
+            context.remark, context.handles = remark, Handles(())
+            return Command(goto="tell")
         return _to_person(context, f"the look-up was refused: {error.message}", error.code)
     except RetryableError as error:
         if context.give_up:
             return _to_person(context, f"the look-up does not work: {error.message}", error.code)
         raise
     return Command(goto="plan")
+
+
+def _of_a_stranger(context: RunContext) -> Remark | None:
+    """What can be answered without knowing who writes: a greeting, a question about terms."""
+    if not context.messages:
+        return None
+    remark = understand(context.messages, Handles(()), (), context.knowledge).remark
+    return None if remark is None or remark.kind == "status" else remark
 
 
 async def _plan(state: RunState, runtime: _Runtime) -> Command[Any]:
@@ -152,6 +166,9 @@ async def _plan(state: RunState, runtime: _Runtime) -> Command[Any]:
     }
     if not isinstance(answer, Question):
         spent["prompt"] = answer.notes.get("prompt", "")
+    if isinstance(answer, Remark) and not context.given_up:
+        context.remark, context.reason = answer, answer.reason
+        return Command(goto="tell", update=spent)
     if not isinstance(answer, Plan) and await _has_to_show(
         context, wanted(context.messages, context.knowledge)
     ):
@@ -280,6 +297,13 @@ async def _reply(state: RunState, runtime: _Runtime) -> None:
     if not await context.store.write(stored):
         name = await context.records.accounts.name_of(context.row.subject)
         await context.store.write(partial(stored, name=name))
+
+
+async def _tell(state: RunState, runtime: _Runtime) -> None:
+    """Tell what is known where nothing is to be done; what nobody can tell is a person's."""
+    context = runtime.context
+    handles = await context.known()
+    await context.store.write(partial(store_telling, context, state, handles))
 
 
 async def _hand_over(state: RunState, runtime: _Runtime) -> None:

@@ -18,7 +18,7 @@ from sayso.actions.model.plan import Plan
 from sayso.actions.model.ports import ActionRegistry
 from sayso.actions.model.status import Status
 from sayso.actions.policy.base import VERIFIED_ONLY
-from sayso.agent.base import Asking, Handles, Message, Planner, Spending
+from sayso.agent.base import Asking, Handles, Message, Planner, Remark, Spending
 from sayso.agent.customer_records import CustomerRecords
 from sayso.agent.draft_proposal import proposal_of
 from sayso.agent.drafted import DraftedPlan, draft_of_plan, draft_of_steps
@@ -41,6 +41,7 @@ from sayso.agent.reply import (
 from sayso.agent.request_row import RequestRow, RequestStatus, get_request, steps_of
 from sayso.agent.requests import AGENT, Requests
 from sayso.agent.step_up import Need, StepUp
+from sayso.agent.telling import what_is_told
 from sayso.agent.understanding import Knowledge, language_of
 from sayso.audit.entry import EntryKind, Json
 from sayso.audit.request_digests import NONCE, plan_digest, question_digest
@@ -94,6 +95,8 @@ class RunContext:
     """They cannot show it, so that a person gets whatever comes of it."""
     answered: str = ""
     """The digest of the question that the newest message answers, by the log; empty for none."""
+    remark: Remark | None = None
+    """What the newest message is where nothing is to be done."""
     reason: str = "no reason was given"
     """Why a person has to take it; it may quote the customer."""
     draft: DraftedPlan | None = None
@@ -358,6 +361,38 @@ def _leave_to_person(
 
 def _handed_over(tx: Transaction, row: RequestRow, language: str) -> str:
     return write_hand_over(language, unchanged=may_say_unchanged(tx, row.tenant, row.subject))
+
+
+def store_telling(context: RunContext, state: RunState, handles: Handles, tx: Transaction) -> None:
+    """Store what the customer is told where nothing is to be done.
+
+    What cannot be told is handed over.
+    """
+    row, remark = get_request(tx, context.row.tenant, context.row.id), context.remark
+    assert remark is not None, "only a remark is answered so"
+    if row.status is not RequestStatus.RECEIVED:
+        return
+    told = what_is_told(tx, row, remark, handles, context.requests.now())
+    if told is None:
+        reason, language, draft = context.reason, context.language, context.draft
+        hand_over(context.requests, tx, context.row, reason, state, language, draft)
+        return
+    context.requests.move(
+        tx,
+        replace(row, fence=context.row.fence),
+        EntryKind.REQUEST_REPLIED,
+        data={
+            "planner": state.get("planner", ""),
+            "kind": told.kind,
+            "told": [*told.facts],
+            "tokens": state.get("tokens", 0),
+            "cost_micro_usd": state.get("cost_micro_usd", 0),
+        },
+        planner=state.get("planner"),
+        reply=told.to_text(),
+        tokens=state.get("tokens", 0),
+        cost_micro_usd=state.get("cost_micro_usd", 0),
+    )
 
 
 def hand_over(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from sayso.actions.model.action_row import ActionRow
 from sayso.agent.base import Message
@@ -26,10 +26,13 @@ from sayso.agent.reply import (
     write_withdrawn,
 )
 from sayso.agent.request_row import RequestRow, RequestStatus, in_force
+from sayso.agent.telling import Told
 from sayso.audit.personal import Personal
 from sayso.store.base import Reader
 
 LanguageOf: TypeAlias = Callable[[Sequence[Message]], str]
+RequestKind = Literal["action", "talk", "status", "answer"]
+"""What a message is: something is to be done or looked at, or one of `RemarkKind`."""
 SLOW_AFTER = 2
 """From the second run on, whoever reads is told that it takes longer than usual."""
 
@@ -39,11 +42,13 @@ class Standing:
     """What a request's customer can be told now.
 
     Attributes:
-        reply: all of it. asked: of an open question, what they read. handed: of a hand-over, what
+        reply: all of it. kind: what the newest message is; None as long as nobody has read it.
+        asked: of an open question, what they read. handed: of a hand-over, what
             was kept of it.
     """
 
     reply: str
+    kind: RequestKind | None = None
     asked: AskedText | None = None
     handed: HandedOver | None = None
 
@@ -68,7 +73,7 @@ def standing_of(
             if sealed is None or not isinstance(row.question, Mapping):
                 return _erased(row)
             asked = AskedText.read(sealed)
-            return Standing(reply=asked.reply(row.question), asked=asked)
+            return Standing(reply=asked.reply(row.question), kind="action", asked=asked)
         case RequestStatus.HANDED_OVER:
             sealed = _opened(reader, row, personal)
             return _erased(row) if sealed is None else _handed_over(reader, row, steps, sealed)
@@ -83,8 +88,19 @@ def standing_of(
             if steps:
                 taken_back = row.status is RequestStatus.WITHDRAWN
                 told = outcomes_of(reader, steps, row.words, taken_back=taken_back)
-                return Standing(reply=write_reply(told, row.language))
+                return Standing(reply=write_reply(told, row.language), kind="action")
+            if row.status is RequestStatus.ANSWERED:
+                return _told(reader, row, personal)
             return _received(reader, row, personal, language_of)
+
+
+def _told(reader: Reader, row: RequestRow, personal: Personal) -> Standing:
+    """What was told where nothing was to be done."""
+    sealed = _opened(reader, row, personal)
+    if sealed is None:
+        return _erased(row)
+    told = Told.read(sealed)
+    return Standing(reply=sealed) if told is None else Standing(reply=told.reply, kind=told.kind)
 
 
 def _opened(reader: Reader, row: RequestRow, personal: Personal) -> str | None:
@@ -106,7 +122,7 @@ def _handed_over(
     done = [step for step in steps if was_touched(followed(reader, step) or step)]
     if done:
         reply = f"{reply}\n\n{write_reply(outcomes_of(reader, done, row.words), language)}"
-    return Standing(reply=reply, handed=handed)
+    return Standing(reply=reply, kind="action", handed=handed)
 
 
 def _language_of(reply: str) -> str | None:
@@ -123,7 +139,7 @@ def _received(
         return _erased(row)
     language = language_of(messages)
     if row.status is RequestStatus.WITHDRAWN:
-        return Standing(reply=write_withdrawn(language))
+        return Standing(reply=write_withdrawn(language), kind="action")
     phrases = phrases_of(language)
     slow = row.attempts >= SLOW_AFTER
     return Standing(reply=phrases.slow if slow else phrases.received)

@@ -184,6 +184,24 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecordState:
+    """What a customer can be told of a record, as its provider has just shown it.
+
+    Attributes:
+        topic: `order`, `subscription` or `payment`: whose sentences are used.
+        state: one of that topic's, such as `shipped`; or one of your own, with `says`.
+        values: what the sentence names: dates and times in ISO 8601, money, texts.
+        says: sentences of your own by language, without a full stop: `sent[ on {shipped_on}]`; a
+            part in brackets is left out where a value in it is missing.
+    """
+
+    topic: str
+    state: str
+    values: Mapping[str, FactValue] = field(default_factory=dict[str, FactValue])
+    says: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """One object of the subject, as a read-only look-up shows it to a planner.
 
@@ -192,6 +210,7 @@ class Record:
         id: the provider's id; never shown to a model, which sees a handle such as `charge#1`.
         title: one line, such as `$129.00 on 2026-11-12, Order 1042: blue mug, Visa ..4242`.
         label: what it is without amounts and dates, such as `Order 1042: blue mug`; may be empty.
+        told: what a customer who asks about it can be told; None where nothing can.
         facts: typed facts by name: `amount`, `left` (Money), `created` (RFC 3339), `status`, …
         references: words by which a customer may name it, such as `1042`.
         parts: what hangs on it and has a handle of its own, such as the lines of an order.
@@ -206,6 +225,7 @@ class Record:
     parts: tuple[Record, ...] = ()
     label: str = ""
     connector: str = ""
+    told: RecordState | None = None
 
     @property
     def left(self) -> Money | None:

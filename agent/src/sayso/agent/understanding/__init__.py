@@ -11,11 +11,13 @@ asks for: `acts`, `objects`, `amounts`; `strangers` and `objection` speak agains
 follows a conversation from `state` to state with its `answers`; `decision` makes a plan or a
 question of it, filling by `fill_object`, `fill_amount` and `fill_text`, with `certainty` where no
 yes is needed. `records` are what the customer has; `base` is what comes of it, `explanation` why.
+Where nothing is to be done, it is a `remark`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sayso.agent.base import Handles, Message
 from sayso.agent.understanding.base import Understanding
@@ -25,6 +27,7 @@ from sayso.agent.understanding.lexicon import Knowledge
 from sayso.agent.understanding.objection import too_long
 from sayso.agent.understanding.reading import language_of, says_yes
 from sayso.agent.understanding.records import Things
+from sayso.agent.understanding.remark import read_remark
 
 __all__ = ["Knowledge", "Understanding", "language_of", "says_yes", "understand"]
 
@@ -45,4 +48,9 @@ def understand(
     if letter is not None:
         return Understanding(hand_over=letter, language=language_of(messages, knowledge))
     things = Things.of(handles.records, knowledge)
-    return decide(follow(messages, things, knowledge), things, knowledge, frozenset(actions))
+    state = follow(messages, things, knowledge)
+    found = decide(state, things, knowledge, frozenset(actions))
+    if not found.hand_over:
+        return found
+    remark = read_remark(messages, state.reading, things, found.hand_over)
+    return replace(found, remark=remark)

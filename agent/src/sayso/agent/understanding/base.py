@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sayso.actions.model.plan import Plan
-from sayso.agent.base import Choice, Question
+from sayso.agent.base import Choice, Question, Remark
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,12 +20,14 @@ class Understanding:
         question: its choices name handles.
         hand_over: why a person has to take it.
         language: of the newest message.
+        remark: beside `hand_over`, where nothing is to be done at all.
     """
 
     plan: Plan | None = None
     question: Question | None = None
     hand_over: str = ""
     language: str = "en"
+    remark: Remark | None = None
 
 
 class HandOverError(Exception):

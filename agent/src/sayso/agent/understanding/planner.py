@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sayso.actions.model.definition import Action
@@ -52,6 +52,8 @@ class PlaybookPlanner:
         if size > MAX_CHARS or len(newest.content) > MAX_MESSAGE_CHARS:
             return self._hand_over(f"the conversation is longer than {MAX_CHARS} characters")
         found = understand(messages, handles, actions, self.knowledge)
+        if found.remark is not None:
+            return replace(found.remark, planner=self.name)
         return found.plan or found.question or self._hand_over(found.hand_over)
 
     def _hand_over(self, reason: str) -> Handoff:
