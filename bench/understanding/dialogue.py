@@ -170,7 +170,7 @@ class Dialogue:
             if isinstance(value, Mapping):
                 value = cast("Mapping[str, object]", value)["amount_minor"]
             if value is not None:
-                step[slot] = value
+                step[slot] = f"{step[slot]} {value}" if slot in step else value
         if verb.money:
             step.setdefault("amount", None)
         return step

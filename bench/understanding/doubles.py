@@ -9,6 +9,7 @@ from typing import Literal, cast
 
 from bench.understanding.verbs import BY_NAME, VERBS, Verb
 from bench.understanding.world import Thing, World
+from sayso.actions.model.act import ACCOUNT, ActUse
 from sayso.actions.model.definition import (
     Action,
     Args,
@@ -206,7 +207,16 @@ def _action(verb: Verb) -> Action:
         money_arg="amount" if verb.money else None,
         facts={"live": "bool"},
         words={} if shipped is None else shipped.words,
+        act=_use(verb),
     )
+
+
+def _use(verb: Verb) -> ActUse:
+    """Which act it is, as a connector's author would say it."""
+    fills = {arg: verb.fills.get(arg, slot) for arg, slot in verb.slots.items()}
+    if verb.about:
+        fills[verb.about] = "object"
+    return ActUse(name=verb.act, on=verb.on or ACCOUNT, fills=fills, status=verb.states)
 
 
 def _check_state(verb: Verb, thing: Thing | None) -> None:

@@ -9,7 +9,6 @@ from typing import cast
 
 from bench.understanding.dialogue import Json
 from bench.understanding.doubles import Books, doubles
-from bench.understanding.verbs import VERBS
 from bench.understanding.world import World
 from sayso.actions.model.definition import Subject
 from sayso.agent.base import Handles, Message
@@ -22,11 +21,11 @@ def measure(world: World, items: Sequence[Json]) -> list[float]:
 
 
 async def _measure(world: World, items: Sequence[Json]) -> list[float]:
-    knowledge = load_knowledge(actions=[verb.name for verb in VERBS])
-    knowledge.prepare()
-    planner = PlaybookPlanner(knowledge=knowledge)
     books = Books(world=world)
     providers = doubles(books)
+    knowledge = load_knowledge(actions=[action for one in providers for action in one.actions])
+    knowledge.prepare()
+    planner = PlaybookPlanner(knowledge=knowledge)
     actions = [action.name for one in providers for action in one.actions]
     taken: list[float] = []
     for place, item in enumerate(items):

@@ -86,22 +86,26 @@ class ExchangeArgs(OrderArgs):
     want: Text | None = None
 
 
-class OrderAddressArgs(OrderArgs):
+class AddressArgs(Args):
+    """An address, in the parts that are said of it."""
+
+    street: Text
+    zip: Text | None = None
+    city: Text | None = None
+    province: Text | None = None
+    country: Text | None = None
+
+
+class OrderAddressArgs(AddressArgs):
     """An order, and where it goes."""
 
-    address: Text
+    order: str
 
 
-class SubscriptionAddressArgs(SubscriptionArgs):
+class SubscriptionAddressArgs(AddressArgs):
     """A subscription, and where it goes."""
 
-    address: Text
-
-
-class AddressArgs(Args):
-    """Where the customer lives."""
-
-    address: Text
+    subscription: str
 
 
 class ContactArgs(Args):
@@ -151,6 +155,8 @@ class Verb:
         about: the argument that names the object; empty where it is the customer's account.
         kind: the kind of the object, as a record's.
         slots: what an argument is called in the labels.
+        fills: the act's slot of an argument, where the labels call it otherwise.
+        states: in which the object can be meant; empty for any.
         money: whether it has an amount.
         alone: whether the policy of the bench lets it go on without a person.
         does: which fields of the object it changes.
@@ -164,9 +170,15 @@ class Verb:
     about: str = ""
     kind: str = ""
     slots: Mapping[str, str] = field(default_factory=dict[str, str])
+    fills: Mapping[str, str] = field(default_factory=dict[str, str])
+    states: tuple[str, ...] = ()
     money: bool = False
     alone: bool = False
     does: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+PLACE = {part: f"to.{part}" for part in ("street", "zip", "city", "province", "country")}
+"""Which part of an address fills which argument."""
 
 
 def _verb(name: str, act: str, on: str, args: type[Args], **more: object) -> Verb:
@@ -234,6 +246,7 @@ VERBS = (
         "order",
         OrderArgs,
         effect=Effect.CANCELLATION,
+        states=("unshipped",),
         does={"state": "cancelled"},
     ),
     _verb(
@@ -249,16 +262,26 @@ VERBS = (
         "change_address",
         "order",
         OrderAddressArgs,
-        slots={"address": "to"},
+        slots=dict.fromkeys(PLACE, "to"),
+        fills=PLACE,
+        states=("unshipped",),
     ),
     _verb(
         "shop.change_box_address",
         "change_address",
         "subscription",
         SubscriptionAddressArgs,
-        slots={"address": "to"},
+        slots=dict.fromkeys(PLACE, "to"),
+        fills=PLACE,
     ),
-    _verb("shop.change_address", "change_address", "", AddressArgs, slots={"address": "to"}),
+    _verb(
+        "shop.change_address",
+        "change_address",
+        "",
+        AddressArgs,
+        slots=dict.fromkeys(PLACE, "to"),
+        fills=PLACE,
+    ),
     _verb(
         "shop.change_contact",
         "change_contact",

@@ -150,6 +150,7 @@ def show_request(out: Out, request: RequestView, *, why: bool = False) -> None:
         [
             ("request", request.id),
             ("status", request.status),
+            ("kind", request.kind or ""),
             ("customer", request.subject),
             ("asked", local_time(request.created_at)),
             ("why", "" if error is None else f"{error.message} [{error.code}]"),

@@ -468,6 +468,7 @@ DONE: dict[str, Any] = {
 REQUEST: dict[str, Any] = {
     "id": _REQUEST_ID,
     "status": "acting",
+    "kind": "action",
     "subject": "cus_demo_ana",
     "assurance": "verified",
     "verified": None,

@@ -103,7 +103,7 @@ def test_a_request_is_taken_back(api: ApiServer) -> None:
 
 def test_what_nobody_understands_is_handed_over(api: ApiServer) -> None:
     """A person has to look; the reply says so and claims nothing."""
-    body = as_json(api.post("/v1/requests?wait=20", words("Why is the sky blue?")))
+    body = as_json(api.post("/v1/requests?wait=20", words("The sky fell on my head.")))
     assert body["status"] == "handed_over"
     assert body["actions"] == []
     assert body["error"]["code"] == "not_understood"
@@ -196,7 +196,7 @@ def test_requests_are_listed_newest_first(api: ApiServer) -> None:
 def test_requests_are_listed_by_status(api: ApiServer) -> None:
     """As over the command line and in Python, page by page; a status that there is not is named."""
     made = {
-        as_json(api.post("/v1/requests?wait=20", words(f"Why is {number}?")))["id"]
+        as_json(api.post("/v1/requests?wait=20", words(f"It fell down {number} times.")))["id"]
         for number in range(3)
     }
     every = as_json(api.get("/v1/requests?limit=200"))["items"]

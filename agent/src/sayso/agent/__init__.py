@@ -15,4 +15,5 @@ is a person's, who may make a `draft_proposal`. Whom nobody knows is asked for a
 (`code_places`). Further accounts that a signature names are tied by `signed_accounts`. What a
 customer does not want any more is stopped as a `withdrawal`. `evaluation` measures planners;
 `erasure` empties the rows of a customer who is erased.
+Where nothing is to be done, `telling` answers by `answers`.
 """

@@ -61,7 +61,9 @@ class PlannerChain:
             except RetryableError as error:
                 failed = error
                 continue
-            if isinstance(answer, Plan | Remark):
+            if isinstance(answer, Plan):
+                return _with_costs(answer, others)
+            if isinstance(answer, Remark):  # no model is asked about a greeting
                 return _with_costs(answer, others)
             others.append(answer)
         question = next((one for one in others if isinstance(one, Question)), None)
@@ -84,7 +86,7 @@ class PlannerChain:
         )
 
 
-_Answer = TypeVar("_Answer", Plan, Question)
+_Answer = TypeVar("_Answer", Plan, Question, Remark)
 
 
 def _with_costs(answer: _Answer, others: Sequence[Question | Handoff]) -> _Answer:

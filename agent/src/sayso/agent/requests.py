@@ -409,10 +409,6 @@ class Requests:
             found = AskedText.read(sealed).draft
         return None if found is None else DraftedPlan.read(found)
 
-    def now(self) -> int:
-        """The time, in microseconds since 1970."""
-        return to_micros(self._clock.now())
-
     def new_nonce(self) -> str:
         """What makes a draft's digest say nothing about it."""
         return self._ids.new("drf")

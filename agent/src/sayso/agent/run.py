@@ -84,6 +84,8 @@ class RunContext:
     knowledge: Knowledge
     confirm: ConfirmWhen
     telemetry: Telemetry
+    now: int = 0
+    """When the run began, in microseconds since 1970."""
     region: str | None = None
     prompts: Prompts | None = None
     spending: Spending | None = None
@@ -372,7 +374,7 @@ def store_telling(context: RunContext, state: RunState, handles: Handles, tx: Tr
     assert remark is not None, "only a remark is answered so"
     if row.status is not RequestStatus.RECEIVED:
         return
-    told = what_is_told(tx, row, remark, handles, context.requests.now())
+    told = what_is_told(tx, row, remark, handles, context.now)
     if told is None:
         reason, language, draft = context.reason, context.language, context.draft
         hand_over(context.requests, tx, context.row, reason, state, language, draft)

@@ -115,6 +115,7 @@ class Runner:
             answered=answered,
             step_up=self.step_up,
             given_up=came_of == GIVEN_UP,
+            now=to_micros(self.clock.now()),
             give_up=row.attempts >= MAX_ATTEMPTS,
             store=self.store,
             requests=self.requests,

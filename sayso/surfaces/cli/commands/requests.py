@@ -50,7 +50,7 @@ def list_requests(
         out,
         "requests list",
         read,
-        columns=["id", "status", "customer", "planned by", "actions", "at"],
+        columns=["id", "status", "kind", "customer", "planned by", "actions", "at"],
         row=_row,
         nothing=[
             "No request fits." if status else "Nothing was asked in words yet.",
@@ -64,7 +64,8 @@ def list_requests(
 def _row(request: RequestView) -> list[str]:
     planner, at = request.planner or "nobody", local_time(request.created_at)[:16]
     count = str(len(request.actions))
-    return [request.id, request.status, request.subject, planner, count, at]
+    kind = request.kind or ""
+    return [request.id, request.status, kind, request.subject, planner, count, at]
 
 
 @app.command()

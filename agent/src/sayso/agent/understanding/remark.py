@@ -20,6 +20,8 @@ from sayso.agent.understanding.records import Thing, Things
 _FRAGMENT = 9
 """A few words without a verb ask for what they name: `tracking number for the lamp`."""
 _LONGEST_TALK = 40
+_FEWEST = 3
+"""Fewer words ask nothing that anybody could know: `And now?`."""
 _NAME = 3
 _WISHES = frozenset({Mood.ASKED, Mood.HESITANT, Mood.CONDITIONAL, Mood.OTHERS, Mood.DECLINED})
 _NO_REMARK = ("threat", "payee", "authority", "machine", "twice")
@@ -109,7 +111,13 @@ class _Found:
         """
         reading = self._reading
         asking = [one for one in reading.sentences if self._is_interrogative(one)]
-        if not asking or self.wishes() or reading.has("persons", "taken_back", "polite"):
+        words = sum(token.kind == "word" for token in reading.tokens)
+        if (
+            not asking
+            or words < _FEWEST
+            or self.wishes()
+            or reading.has("persons", "taken_back", "polite")
+        ):
             return False
         general, named = self.has("policy"), named or self.has("mine")
         if not general and (self.has("trouble") or reading.has("past", "negation")):
