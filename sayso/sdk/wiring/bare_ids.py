@@ -7,6 +7,7 @@ import contextlib
 from sayso.actions.customers.account import AccountNames
 from sayso.connectors.registry import Connectors
 from sayso.errors import Code, ConfigError, SaysoError
+from sayso.frozen import replace
 from sayso.store.base import Reader, Store, Transaction, text
 
 _OWNER = "bare_ids_of"
@@ -21,7 +22,7 @@ async def settle_bare_ids(store: Store, connectors: Connectors) -> None:
         ConfigError: `invalid_setting`.
     """
     if not await check_bare_ids(store, connectors.accounts, said=connectors.default_is_said):
-        connectors.name_all()
+        connectors.read_as(replace(connectors.accounts, default=None))
 
 
 async def check_bare_ids(

@@ -15,6 +15,7 @@ import orjson
 from sayso.actions.model.definition import Assurance, Subject
 from sayso.audit.entry import Actor, ActorKind
 from sayso.errors import Code, ConfigError, RefusedError
+from sayso.frozen import replace
 from sayso.ids import Tenant
 from sayso.json import JsonValue, doubled_field
 from sayso.sdk.client import Sayso
@@ -148,6 +149,13 @@ def tenant_of(sayso: Sayso, option: str | None) -> Tenant:
             next_step="use a small letter, then small letters, digits, `-` and `_`, 40 at most",
         )
     return Tenant(option)
+
+
+def read_typed(sayso: Sayso) -> Sayso:
+    """Have a connector's name before an id's first colon be its provider, as people type it."""
+    connectors = sayso.container.connectors
+    connectors.read_as(replace(connectors.accounts, typed=True))
+    return sayso
 
 
 async def requester(sayso: Sayso, otherwise: Actor = CLI) -> Actor:

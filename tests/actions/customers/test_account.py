@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
@@ -49,6 +50,19 @@ def test_who_may_choose_their_id_cannot_choose_to_be_somebody_else() -> None:
         COLONS.read("jira:victim")
     assert COLONS.named("jira", "stripe:cus_9") == AccountId("jira", "stripe:cus_9")
     assert COLONS.read("712020:ab") == AccountId("jira", "712020:ab")
+
+
+def test_who_types_an_id_names_its_provider_before_the_colon() -> None:
+    """At the command line; an id of the default's that looks so has the default's name before."""
+    typed = replace(COLONS, typed=True)
+    assert typed.read("stripe:cus_9") == AccountId("stripe", "cus_9")
+    assert typed.read("jira:stripe:cus_9") == AccountId("jira", "stripe:cus_9")
+    assert typed.read("712020:ab") == AccountId("jira", "712020:ab")
+    assert typed.read("712020") == AccountId("jira", "712020")
+    with pytest.raises(RefusedError) as caught:
+        COLONS.read("stripe:cus_9")
+    assert "at the command line stripe:… is always stripe's" in caught.value.next_step
+    assert "jira:stripe:…" in caught.value.next_step
 
 
 def test_two_accounts_are_never_written_alike() -> None:

@@ -231,9 +231,9 @@ class Connectors:
         """Whether somebody has said whose an id without a provider is."""
         return self._customers is not None
 
-    def name_all(self) -> None:
-        """Have every id name its provider, also those of the only connector with customers."""
-        self._names = replace(self.accounts, default=None)
+    def read_as(self, names: AccountNames) -> None:
+        """Have account ids be read and written so from here on."""
+        self._names = names
 
     def subject(self, said: str | Subject) -> Subject:
         """A customer as this workspace writes them; what came in is read here and nowhere else.

@@ -33,7 +33,7 @@ from sayso.surfaces.cli.unfinished import (
     warn_unplanned,
     with_left,
 )
-from sayso.surfaces.cli.workspace import find_workspace, requester, run, subject_of
+from sayso.surfaces.cli.workspace import find_workspace, read_typed, requester, run, subject_of
 
 app = typer.Typer()
 
@@ -73,7 +73,7 @@ def ask(
     async def work() -> tuple[RequestView, SaysoError | None]:
         own_key = key or secrets.token_hex(16)
         async with Sayso.open(folder, mode="decide") as sayso:
-            by = await requester(sayso)
+            by = await requester(read_typed(sayso))
             async with telling(out, lambda: sayso.requests.by_key(own_key)):
                 asked = await sayso.ask(
                     who,
@@ -93,7 +93,7 @@ def ask(
 def _explain(out: Out, folder: Path, who: Subject, text: str) -> int:
     async def work() -> MessageExplanationView:
         async with Sayso.open(folder, mode="decide") as sayso:
-            return await sayso.evaluations.explain(who, text)
+            return await read_typed(sayso).evaluations.explain(who, text)
 
     found = run(work())
     if out.as_json:

@@ -21,7 +21,7 @@ from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.problem import OK
 from sayso.surfaces.cli.show import show_request
 from sayso.surfaces.cli.words import one_line
-from sayso.surfaces.cli.workspace import find_workspace, person_token, run
+from sayso.surfaces.cli.workspace import find_workspace, person_token, read_typed, run
 
 T = TypeVar("T")
 
@@ -166,7 +166,7 @@ def _as_person(workspace: Path | None, work: Callable[[Sayso, Token], Awaitable[
     async def inside() -> T:
         async with Sayso.open(folder, mode="decide") as sayso:
             by = await sayso.authentication.holder(secret, via="cli", own=True)
-            return await work(sayso, by)
+            return await work(read_typed(sayso), by)
 
     return run(inside())
 

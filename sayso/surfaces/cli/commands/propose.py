@@ -30,6 +30,7 @@ from sayso.surfaces.cli.unfinished import (
 from sayso.surfaces.cli.workspace import (
     find_workspace,
     read_json_object,
+    read_typed,
     requester,
     run,
     subject_of,
@@ -66,7 +67,7 @@ def propose(
     async def work() -> tuple[ActionView, SaysoError | None]:
         own_key = key or secrets.token_hex(16)
         async with Sayso.open(folder, mode="decide") as sayso:
-            by = await requester(sayso)
+            by = await requester(read_typed(sayso))
             async with telling(out, lambda: sayso.actions.by_key(own_key)):
                 proposed = await sayso.propose(
                     name,

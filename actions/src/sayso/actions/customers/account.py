@@ -68,10 +68,14 @@ class AccountNames:
             hold a colon.
         default: whose an id without a provider is; None where nobody said, and several could be
             meant.
+        typed: a person types ids, or says whose they pass on: what stands before the first colon
+            is the provider, wherever there is one of that name. Never for ids that a customer may
+            have chosen.
     """
 
     providers: Mapping[str, bool]
     default: str | None = None
+    typed: bool = False
 
     def read(self, given: str) -> AccountId:
         """An account id as somebody wrote it.
@@ -91,13 +95,15 @@ class AccountNames:
             if default is not None and holds_colons:
                 return AccountId(default, given)
             raise self._nobody(before)
-        if holds_colons:
+        if holds_colons and not self.typed:
             # INVARIANT: a customer who may choose their id can't choose to be somebody else.
             raise RefusedError(
                 Code.INVALID_INPUT,
                 f"`{plain(given, limit=_SHOWN)}` could be an id of {default}, whose ids may hold a "
                 "colon",
-                next_step="give the provider and the id apart",
+                next_step=f"give the provider and the id apart (over HTTP `provider`, in Python "
+                f"`Subject(id=…, provider=…)`); at the command line {before}:… is always "
+                f"{before}'s, and {default}:{before}:… an id of {default}",
             )
         if not after:
             raise self._nobody(before)
