@@ -196,7 +196,7 @@ class Asker:
 
     async def _rest(self) -> None:
         """Until nothing of this conversation is on its way, as between any two of one person."""
-        await asyncio.sleep(self.post.latency_s * 1.5)
+        await self.sayso.container.agent.sent()
 
 
 async def measure(folder: Path, asks: int, latency_s: float) -> Asks:

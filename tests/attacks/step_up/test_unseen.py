@@ -60,6 +60,23 @@ async def test_whoever_asks_waits_for_no_letter(tmp_path: Path) -> None:
     assert [one.recipient for one in post.sent] == ["ada@example.com"]
 
 
+@pytest.mark.promise("customers:step-up:unseen")
+@pytest.mark.parametrize("late", ["its time is over", "the customer cannot"])
+async def test_a_letter_that_comes_too_late_does_not_leave(tmp_path: Path, late: str) -> None:
+    """As where the machine slept between the answer and the letter: nothing is told of it."""
+    async with open_counter(tmp_path) as counter:
+        told = await counter.sayso.ask(
+            Subject(id="pay:cus_ada", assurance=Assurance.UNVERIFIED), WORDS
+        )
+        if late == "its time is over":
+            counter.clock.advance(minutes=11)
+        else:
+            await counter.answer(told, choice="no_access")
+        await counter.sayso.container.agent.sent()
+        assert counter.post.sent == []
+        assert "customer.code_sent" not in await counter.kinds()
+
+
 @pytest.mark.parametrize(
     ("words", "found"),
     [

@@ -40,8 +40,11 @@ class CodeLetter:
 def tell(tx: Transaction, requests: Requests, letter: CodeLetter, now: int) -> bool:
     """Have the log tell that a code leaves; False where it may not any more.
 
-    Its question may be over meanwhile, or others have sent as many as an account gets in a day.
+    Its question or its time may be over meanwhile, as where the machine slept, or others have sent
+    as many as an account gets in a day.
     """
+    if now >= letter.until:
+        return False
     row = get_request(tx, letter.tenant, letter.request)
     stored = row.question if isinstance(row.question, Mapping) else {}
     if stored.get(NONCE) != letter.nonce:

@@ -11,6 +11,7 @@ on in the same way where no code can be sent: the same question, an answer that 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
@@ -60,6 +61,8 @@ from sayso.store.base import Store, Transaction
 
 logger = logging.getLogger("sayso.step_up")
 
+_PAUSE_S = 0.5
+"""So long a letter waits until whoever asked for it has their answer."""
 _DAY = 24 * 3600 * 1_000_000
 
 
@@ -141,6 +144,7 @@ class StepUp:
         quiet_days: an address that changed within so many days gets no code.
         links: makes the link beside a code.
         sending: what is on its way; it is awaited when the workspace is closed.
+        hurry: letters leave at once while it is set.
     """
 
     store: Store
@@ -154,6 +158,7 @@ class StepUp:
     quiet_days: int
     links: CodeLinks
     sending: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
+    hurry: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def media(self) -> tuple[Medium, ...]:
@@ -377,9 +382,13 @@ class StepUp:
             raise RetryableError(Code.ACTION_LOST_LEASE, "another worker has this request")
 
     async def _send(self, letter: CodeLetter) -> None:
-        now = to_micros(self.clock.now())
         try:
-            # NOTE: here and not with the question, so that it takes the same time for everybody.
+            # NOTE: here and not with the question, and once that was answered, so that it takes the
+            # same time for everybody.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_PAUSE_S):
+                    await self.hurry.wait()
+            now = to_micros(self.clock.now())
             if await self.store.write(lambda tx: tell(tx, self.requests, letter, now)):
                 await self.senders.send_code(letter.to, letter.message)
         except Exception as error:  # noqa: BLE001
@@ -388,8 +397,10 @@ class StepUp:
             logger.warning("a code was not handed over: %s", logged(error))
 
     async def sent(self) -> None:
-        """Wait until what is on its way has left."""
+        """Wait until what is on its way has left, without a pause before it."""
+        self.hurry.set()
         await asyncio.gather(*self.sending, return_exceptions=True)
+        self.hurry.clear()
 
 
 def wanted(messages: Sequence[Message], knowledge: Knowledge) -> frozenset[str]:
