@@ -119,11 +119,25 @@ async def test_a_restated_plan_is_done_once_the_customer_says_yes(shop: Open) ->
         assert opened.sayso.audit.verify(deep=True).exit_status == 0
 
 
-async def test_a_no_is_a_persons(shop: Open) -> None:
-    """Nobody guesses on from there; nothing is done."""
+async def test_after_a_no_they_are_asked_what_they_want_instead(shop: Open) -> None:
+    """What they answer is planned anew; nothing of the first plan is done."""
     async with shop() as opened:
         asked = await opened.sayso.ask("cus_1", "Please refund order o1")
         told = await opened.sayso.requests.answer(asked.id, question=1, choice="no")
+        assert _question(told).text == phrases_of(DEFAULT_LANGUAGE).instead
+        again = await opened.sayso.requests.answer(asked.id, "refund order o2", question=2)
+        assert [step["order"] for step in _restated(again)] == ["o2"]
+        assert opened.shop.books.payouts == []
+
+
+async def test_a_second_no_is_a_persons(shop: Open) -> None:
+    """Nobody guesses on from there; nothing is done."""
+    async with shop() as opened:
+        asked = await opened.sayso.ask("cus_1", "Please refund order o1")
+        await opened.sayso.requests.answer(asked.id, "no", question=1)
+        again = await opened.sayso.requests.answer(asked.id, "refund order o2", question=2)
+        told = await opened.sayso.requests.answer(asked.id, question=3, choice="no")
+        assert _question(again).number == 3
         assert (told.status, opened.shop.books.payouts) == ("handed_over", [])
         assert _why(told) == "the customer said no to the plan as it was restated"
 
@@ -351,6 +365,7 @@ async def test_a_crash_between_the_answer_and_the_plan_loses_nothing(shop: Open)
         ({"default": "never"}, "answered"),
         ({"default": "never", "shop.refund": "always"}, "needs_customer"),
         ({"default": "always", "shop.refund": "uncertain"}, "answered"),
+        ({"default": "named"}, "answered"),
     ],
 )
 async def test_a_workspace_says_what_is_restated(

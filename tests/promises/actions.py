@@ -287,6 +287,14 @@ PROMISES: dict[str, Promise] = {
         "A plan that no words of the customer's show is restated to them, needs their yes and then "
         "a person's, whatever the policy allows; card and log say which of the two it was."
     ),
+    "agent:few-turns": Promise(
+        "A plan whose act, object and amount the words name is not restated where a person decides "
+        "anyway, or where it can be taken back."
+    ),
+    "agent:doubted": Promise(
+        "A plan against which a word of the message may stand needs a person's yes after the "
+        "customer's, whatever the policy allows."
+    ),
     "agent:traps": Promise(
         "Words that stand against a plan (received, already, nothing, enough, hold, stop, once, "
         "after, if, somebody else's, another shop) keep it from being restated, in seven languages."

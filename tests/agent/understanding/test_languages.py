@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from agent.understanding.demo import conversation, knowledge
 
-from sayso.agent.understanding import language_of, says_yes
+from sayso.agent.understanding import language_of
+from sayso.agent.understanding.agreement import agrees
 from sayso.agent.understanding.pack import Lists, read_pack, read_shipped_packs
 from sayso.agent.understanding.planner import load_knowledge
 from sayso.agent.understanding.playbook import read_playbook, read_shipped
@@ -73,11 +74,25 @@ def test_languages_are_told_apart_by_their_own_words(language: str) -> None:
         ("ja graag", "nl", True),
         ("sim, obrigado", "pt", True),
         ("Nein", "de", False),
+        ("y", "en", True),
+        ("y", "es", False),
+        ("\U0001f44d", "de", True),
+        ("yes obviously", "en", True),
+        ("Yep that is correct", "en", True),
+        ("Yes, I would like that", "en", True),
+        ("sí, gracias", "es", True),
+        ("na klar", "de", True),
+        ("yes", "it", True),
+        ("Yes please. When do I see it?", "en", True),
+        ("Ja graag. Hoe lang duurt het?", "nl", True),
+        ("Yes. Can you also refund the towels?", "en", False),
+        ("ja, und kündigen Sie mein Abo", "de", False),
+        ("oui mais seulement 10 euros", "fr", False),
     ],
 )
 def test_a_bare_yes_is_agreement_and_nothing_else(text: str, language: str, *, yes: bool) -> None:
     """A word beyond agreement and politeness makes it more than a yes."""
-    assert says_yes(text, language, knowledge()) is yes
+    assert agrees(text, language, knowledge()) is yes
 
 
 @pytest.mark.parametrize(

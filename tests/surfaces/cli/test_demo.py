@@ -83,12 +83,12 @@ async def test_what_the_console_shows_waits_for_a_person(here: Path) -> None:
     async with open_stage(keep=None, work=True) as stage:
         told: list[str] = []
         waiting, done = await ask_all(stage, own_messages(), told.append)
-        assert (waiting, told) == (5, [])
+        assert (waiting, told) == (6, [])
         assert done >= 3
         person = (await stage.sayso.people.authority(stage.sayso.tenant)).person(PERSON)
         assert person is not None
         inbox = await stage.sayso.solutions.waiting_for(person)
-        assert len(inbox.items) == 5
+        assert len(inbox.items) == 6
         ben = next(one for one in inbox.items if len(one.steps) == 3)
         assert ben.lead.headline == "$139.00 to Ben Okafor"
         hugo = next(one for one in inbox.items if "Hugo" in one.lead.headline)

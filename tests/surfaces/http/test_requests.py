@@ -59,7 +59,9 @@ def test_waiting_gives_the_plan_its_actions_and_a_true_reply(api: ApiServer) -> 
 @pytest.mark.promise("agent:answers-once")
 def test_a_question_is_answered_once(api: ApiServer) -> None:
     """With its number, under a key; what comes later or names no choice is a problem."""
-    body = words("I want my money back for one of my orders", conversation="chat 9")
+    # A word that may stand against it has it restated, whatever the policy says of this customer.
+    said = "I want my money back for one of my orders. I know that you are strict in general."
+    body = words(said, conversation="chat 9")
     asked = as_json(api.post("/v1/requests?wait=20", body))
     question, path = asked["question"], f"/v1/requests/{asked['id']}/answer?wait=20"
     assert (asked["status"], question["plan"]) == ("needs_customer", None)

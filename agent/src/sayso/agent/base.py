@@ -62,6 +62,8 @@ class Question:
 
 CONFIRM = "confirm"
 """The slot of a question that restates a plan."""
+INSTEAD = "instead"
+"""The slot of one that asks what is wanted, after a no to what was restated."""
 MAX_QUESTIONS = 3
 """So many questions may be asked in one request; then a person takes it."""
 

@@ -22,10 +22,12 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import Command
 
-from sayso.actions.model.definition import Assurance
+from sayso.actions.model.definition import Assurance, Effect
 from sayso.actions.model.plan import Handoff, Plan
-from sayso.agent.base import MAX_QUESTIONS, Handles, Message, Question, Remark
+from sayso.actions.model.status import Status
+from sayso.agent.base import INSTEAD, MAX_QUESTIONS, Handles, Message, Question, Remark
 from sayso.agent.chain import plan_for
+from sayso.agent.draft_proposal import proposal_of
 from sayso.agent.grounding import ground_plan
 from sayso.agent.intent import Unasked, find_unasked, with_own_values
 from sayso.agent.question import (
@@ -37,6 +39,7 @@ from sayso.agent.question import (
     question_json,
     with_ids,
 )
+from sayso.agent.requests import AGENT
 from sayso.agent.run import (
     RunContext,
     RunState,
@@ -48,10 +51,11 @@ from sayso.agent.run import (
     store_telling,
 )
 from sayso.agent.step_up import wanted
-from sayso.agent.understanding import says_yes, understand
+from sayso.agent.understanding import understand
+from sayso.agent.understanding.agreement import agrees, declines
+from sayso.agent.understanding.naming import DOUBTED
 from sayso.audit.authority.state import changed_outside
 from sayso.errors import Code, RefusedError, RetryableError
-from sayso.settings.planner import ConfirmWhen
 
 _NOT_SHOWN = "the customer could not show that the account is theirs"
 MAX_TRIES = 2
@@ -95,15 +99,26 @@ async def _begin(state: RunState, runtime: _Runtime) -> Command[Any]:
         return Command(goto="look_up")
     newest = context.messages[-1]
     spent: RunState = {"planner": plan.planner, "nonce": asked.nonce}
-    if newest.choice == YES or says_yes(newest.content, context.language, context.knowledge):
+    if newest.choice == YES or agrees(newest.content, context.language, context.knowledge):
         if await _has_to_show(context, {step.action for step in plan.steps}):
             return Command(goto="verify")
         # INVARIANT: what is submitted is the plan that was restated, to the last argument.
         return Command(goto="submit", update={**spent, "plan": plan_json(plan), "confirmed": True})
-    if newest.choice is not None:
-        reason = "the customer said no to the plan as it was restated"
-        return _to_person(context, reason, spent=spent)
+    if newest.choice is not None or declines(newest.content, context.language, context.knowledge):
+        if context.asked >= MAX_QUESTIONS or _asked_what_instead(context):
+            reason = "the customer said no to the plan as it was restated"
+            return _to_person(context, reason, spent=spent)
+        question = Question(about=plan.steps[0].action, slot=INSTEAD, planner=plan.planner)
+        return Command(
+            goto="question", update={**spent, "question": _stored(question, context), "plan": None}
+        )
     return Command(goto="look_up")
+
+
+def _asked_what_instead(context: RunContext) -> bool:
+    """Whether they were asked already; a second no is a person's."""
+    asked = (turn.question for turn in context.messages)
+    return any(one is not None and one.slot == INSTEAD for one in asked)
 
 
 async def _list_records(state: RunState, runtime: _Runtime) -> Command[Any]:
@@ -208,7 +223,7 @@ async def _validate(state: RunState, runtime: _Runtime) -> Command[Any]:
     unasked = find_unasked(plan, context.messages, handles, context.knowledge)
     if any(one.against for one in unasked) or (unasked and context.asked >= MAX_QUESTIONS):
         return _not_asked_for(context, grounded, handles, unasked)
-    if unasked:
+    if unasked or grounded.named == DOUBTED:
         # INVARIANT: from here on it needs their yes and then a person's, whatever a policy allows.
         grounded = grounded.on_a_yes()
     if context.given_up:
@@ -219,7 +234,7 @@ async def _validate(state: RunState, runtime: _Runtime) -> Command[Any]:
         return Command(goto="verify")
     planner = grounded.planner
     update: RunState = {"plan": plan_json(grounded), "planner": planner, "problems": []}
-    if not (grounded.rests_on_a_yes or _must_confirm(grounded, context.confirm)):
+    if not await _must_confirm(grounded, context):
         return Command(goto="submit", update=update)
     if context.asked >= MAX_QUESTIONS:
         why = {step.id: "the customer has not said yes to it" for step in grounded.steps}
@@ -241,10 +256,51 @@ def _not_asked_for(
     )
 
 
-def _must_confirm(plan: Plan, confirm: ConfirmWhen) -> bool:
+async def _must_confirm(plan: Plan, context: RunContext) -> bool:
     """Whether the customer has to say yes to the plan as it is restated to them."""
-    when = {confirm.of(step.action) for step in plan.steps}
-    return "always" in when or ("uncertain" in when and not plan.certain)
+    when = {context.confirm.of(step.action) for step in plan.steps}
+    if plan.rests_on_a_yes or "always" in when:
+        return True
+    if plan.certain or when == {"never"}:
+        return False
+    if "uncertain" not in when:
+        return plan.named not in ("named", "plainly")
+    if plan.named not in ("named", "plainly"):
+        return True
+    if plan.named == "plainly" and _may_be_taken_back(plan, context):
+        return False
+    return not await _people_decide(plan, context)
+
+
+def _may_be_taken_back(plan: Plan, context: RunContext) -> bool:
+    """Whether all of it can be taken back, or is a message, for a customer whom the caller knows.
+
+    A reading that was wrong after all then costs nobody more than another message.
+    """
+    if context.row.subject.assurance is Assurance.UNVERIFIED:
+        return False
+    for step in plan.steps:
+        action = context.actions[step.action]
+        undone = action.reversible if action.undo is None else action.undo.fits(step.args)
+        if not undone and action.effect is not Effect.MESSAGE:
+            return False
+    return True
+
+
+async def _people_decide(plan: Plan, context: RunContext) -> bool:
+    """Whether the policy has a person decide about each step, so that they read it anyway.
+
+    NOTE: nothing is claimed by it: each step is judged once more where it is stored.
+    """
+    for step in plan.steps:
+        proposal = proposal_of(context.row, plan, step, AGENT)
+        try:
+            judged = await context.proposals.dry_run(proposal)
+        except (RefusedError, RetryableError):
+            return False
+        if judged.row.status is not Status.PENDING_APPROVAL:
+            return False
+    return True
 
 
 def _stored(question: Question, context: RunContext) -> dict[str, Any]:

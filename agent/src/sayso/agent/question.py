@@ -17,7 +17,7 @@ from sayso.actions.model.definition import Action
 from sayso.actions.model.plan import OnFailure, Plan, Step
 from sayso.actions.model.snapshot import Record
 from sayso.actions.model.status import Status
-from sayso.agent.base import CONFIRM, Choice, Handles, Message, Question
+from sayso.agent.base import CONFIRM, INSTEAD, Choice, Handles, Message, Question
 from sayso.agent.calling import called, text_form
 from sayso.agent.phrases import Phrases, phrases_of
 from sayso.agent.reply import StepOutcome, choice_label, general_words, thing_of
@@ -112,6 +112,8 @@ def text_of(
     if question.plan is not None:
         things = [_restated(step, language, handles, actions) for step in question.plan.steps]
         return phrases.confirm.replace("{things}", _listed(things, phrases))
+    if question.slot == INSTEAD:
+        return phrases.instead
     values = {choice.value for choice in question.choices}
     form = text_form(actions.get(question.about), question.slot)
     if form is not None and not values:
@@ -266,6 +268,7 @@ def plan_json(plan: Plan) -> dict[str, JsonValue]:
     return {
         "planner": plan.planner,
         "certain": plan.certain,
+        **({"named": plan.named} if plan.named else {}),
         "notes": dict(plan.notes),
         "on_failure": plan.on_failure.value,
         "steps": [
@@ -297,6 +300,7 @@ def plan_from_json(value: Mapping[str, JsonValue]) -> Plan:
         ),
         planner=str(value["planner"]),
         certain=bool(value.get("certain", False)),
+        named=str(value.get("named", "")),
         notes=cast("Mapping[str, str]", value["notes"]),
         on_failure=OnFailure(str(value.get("on_failure", OnFailure.CONTINUE))),
     )

@@ -12,16 +12,21 @@ from sayso.settings.base import Name, Reference, Section, Url
 _Micro = Annotated[int, Field(ge=0)]
 
 
-class ConfirmWhen(RootModel[Mapping[str, Literal["always", "uncertain", "never"]]]):
+When = Literal["always", "uncertain", "named", "never"]
+
+
+class ConfirmWhen(RootModel[Mapping[str, When]]):
     """Whether a plan is restated to the customer before anything is asked for, by action.
 
-    `uncertain` (the default): unless their words leave nothing open. `default` names all actions
-    that are not named themselves; the strictest of a plan's actions counts.
+    `uncertain` (the default): unless their words leave nothing open, or name act, object and amount
+    and a person decides anyway, or it can be taken back. `named`: unless they name act, object and
+    amount, so that what your policy caps goes by it. `default` names all actions that are not named
+    themselves; the strictest of a plan's actions counts.
     """
 
-    root: Mapping[str, Literal["always", "uncertain", "never"]] = {}
+    root: Mapping[str, When] = {}
 
-    def of(self, action: str) -> Literal["always", "uncertain", "never"]:
+    def of(self, action: str) -> When:
         """What holds for an action."""
         return self.root.get(action, self.root.get("default", "uncertain"))
 

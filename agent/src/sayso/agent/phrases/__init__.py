@@ -58,6 +58,7 @@ class Phrases(BaseModel):
     this_one: str
     how_much: str
     when: str
+    instead: str
     one_or_both: str
     one: str
     both: str

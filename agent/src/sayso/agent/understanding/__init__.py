@@ -10,8 +10,9 @@ carry it out (`vocabulary`) make a playbook; a `postal` address is one token. `d
 asks for: `acts`, `objects`, `amounts`; `strangers` and `objection` speak against it. `dialogue`
 follows a conversation from `state` to state with its `answers`; `decision` makes a plan or a
 question of it, filling by `fill_object`, `fill_amount` and `fill_text`, with `certainty` where no
-yes is needed. `records` are what the customer has; `base` is what comes of it, `explanation` why.
-Where nothing is to be done, it is a `remark`.
+yes is needed, `naming` where somebody else reads it anyway, and `agreement` for the yes. `records`
+are what the customer has; `base` is what comes of it, `explanation` why. Where nothing is to be
+done, it is a `remark`.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ from sayso.agent.understanding.decision import decide
 from sayso.agent.understanding.dialogue import follow
 from sayso.agent.understanding.lexicon import Knowledge
 from sayso.agent.understanding.objection import too_long
-from sayso.agent.understanding.reading import language_of, says_yes
+from sayso.agent.understanding.reading import language_of
 from sayso.agent.understanding.records import Things
 from sayso.agent.understanding.remark import read_remark
 
-__all__ = ["Knowledge", "Understanding", "language_of", "says_yes", "understand"]
+__all__ = ["Knowledge", "Understanding", "language_of", "understand"]
 
 
 def understand(

@@ -163,7 +163,8 @@ def may_be_amount(reading: Reading, at: int, references: frozenset[str], *, mone
     counted = counted or any(
         reading.tokens[end].kind == "word" for end in ends if end < len(reading.tokens)
     )
-    if counted or at + 1 in {tag.start for tag in reading.starting("product:")}:
+    names = {*reading.titles, *(tag.start for tag in reading.starting("product:"))}
+    if counted or at + 1 in names:
         return False
     if not _PLACES.isdisjoint(reading.covering[at]):
         return False

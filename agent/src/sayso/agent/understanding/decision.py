@@ -14,6 +14,7 @@ from sayso.agent.understanding.fill_amount import fill_amounts
 from sayso.agent.understanding.fill_object import fill_object
 from sayso.agent.understanding.fill_text import fill_texts
 from sayso.agent.understanding.lexicon import Knowledge
+from sayso.agent.understanding.naming import named
 from sayso.agent.understanding.objection import objection
 from sayso.agent.understanding.playbook import Playbook, StepTemplate, part_of, slot_of
 from sayso.agent.understanding.records import Thing, Things
@@ -68,6 +69,7 @@ def decide(
         steps=tuple(steps),
         planner=f"playbook:{names}",
         certain=len(books) == 1 and is_certain(state, books[0], len(steps), known),
+        named=named(state, books, things),
         on_failure=OnFailure.strictest(book.on_failure for book in books),
     )
     return Understanding(plan=plan, language=language)

@@ -100,6 +100,7 @@ class Lists(Closed):
     cause: Patterns = ()
     adjective: Patterns = ()
     account: Patterns = ()
+    mine: Patterns = ()
     bought: Patterns = ()
     place: Patterns = ()
     towards: Patterns = ()
@@ -124,6 +125,7 @@ class Lists(Closed):
     unit: Patterns = ()
     # In a dialogue.
     yes: Patterns = ()
+    assent: Patterns = ()
     no: Patterns = ()
     first: Patterns = ()
     second: Patterns = ()

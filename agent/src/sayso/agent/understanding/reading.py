@@ -178,23 +178,6 @@ def language_of(messages: Sequence[Message], knowledge: Knowledge) -> str:
     return language or next(iter(knowledge.lexicons))
 
 
-def says_yes(text: str, language: str, knowledge: Knowledge) -> bool:
-    """Whether a message is a bare yes: words of agreement and politeness, and nothing else."""
-    if len(text) > _ENOUGH_CHARS:
-        return False
-    reading = read(text, knowledge, fallback=language)
-    if reading.cut or not reading.has("yes") or reading.has("no", "negation"):
-        return False
-    known = {
-        at
-        for tag in reading.found("yes", "polite", "closing", "greeting", "filler")
-        for at in range(tag.start, tag.end)
-    }
-    return all(
-        at in known or token.kind in ("comma", "end") for at, token in enumerate(reading.tokens)
-    )
-
-
 def read(
     message: str,
     knowledge: Knowledge,
