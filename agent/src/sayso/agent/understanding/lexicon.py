@@ -178,6 +178,16 @@ class Lexicon:
         joints = frozenset(fold(word) for word in (*lists.and_, *lists.or_) if " " not in word)
         return Matcher(self._patterns(), joints)
 
+    @cached_property
+    def titles(self) -> Matcher:
+        """Finds what the titles of records say: goods, plans, kinds; a customer may have many."""
+        wanted = ("product:", "plan:", "feature:", "kind:")
+        return Matcher(
+            (name, pattern)
+            for name, pattern in self._patterns()
+            if name.startswith(wanted) or name in ("monthly", "yearly")
+        )
+
     def _patterns(self) -> Iterator[tuple[str, str]]:
         yield from self.pack.patterns()
         for playbook in self.playbooks:
@@ -246,7 +256,7 @@ class Knowledge:
     def prepare(self) -> None:
         """Put the words of every language together now, which the first message would do else."""
         for lexicon in self.lexicons.values():
-            _ = lexicon.matcher, lexicon.speller
+            _ = lexicon.matcher, lexicon.speller, lexicon.titles
 
     def playbook(self, name: str) -> Playbook:
         """The playbook of that name."""

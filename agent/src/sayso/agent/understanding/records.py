@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from sayso.actions.model.snapshot import Record
 from sayso.agent.understanding.lexicon import Knowledge, Lexicon
@@ -139,11 +140,15 @@ def _close(newest: str, oldest: str, hours: int) -> bool:
     return abs(between) <= timedelta(hours=hours)
 
 
+@lru_cache(maxsize=4096)
+def _as_said(reference: str) -> str:
+    """A reference as the tokens of a message say it; records are read anew at each message."""
+    return " ".join(token.text.lower() for token in tokenise(reference))
+
+
 def _thing(handle: str, record: Record, lexicon: Lexicon) -> tuple[Thing, set[str]]:
     tokens = [token for token in tokenise(record.title) if token.kind in ("word", "end", "comma")]
-    tags = lexicon.matcher.find(tokens)
-    wanted = ("product:", "plan:", "feature:", "kind:")
-    names = {t.name for t in tags if t.name.startswith(wanted) or t.name in ("monthly", "yearly")}
+    names = {tag.name for tag in lexicon.titles.find(tokens)}
     # Words of a title that no list knows name it by themselves: `kettle` needs no shop file.
     own = {
         token.text
@@ -154,7 +159,7 @@ def _thing(handle: str, record: Record, lexicon: Lexicon) -> tuple[Thing, set[st
         and token.text not in ("visa", "mastercard", "amex", "active", "trialing", "canceled")
     }
     known_by = (*record.references, record.id)
-    references = frozenset(" ".join(t.text.lower() for t in tokenise(r)) for r in known_by)
+    references = frozenset(_as_said(reference) for reference in known_by)
     return (
         Thing(handle=handle, record=record, names=frozenset(names), references=references),
         own
