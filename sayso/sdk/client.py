@@ -219,6 +219,9 @@ class Sayso(Nouns):
                 traceparent=traceparent,
                 priority=priority,
                 conversation=conversation,
+                takes_back=conversation is not None
+                and bool(turns)
+                and self.container.agent.takes_back(turns[-1].content, turns[:-1]),
             )
         )
         if wait_s > 0:

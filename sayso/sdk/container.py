@@ -460,13 +460,9 @@ def _wire_engine(
 
 def _wire_requests(ground: _Ground) -> Requests:
     return Requests(
+        ground.context,
         keyring=ground.keyring,
-        store=ground.store,
         log=ground.log,
-        personal=ground.personal,
-        clock=ground.clock,
-        ids=ground.ids,
-        telemetry=ground.telemetry,
         renew=renewing(ground.context, extends=ground.settings.approvals.answer_extends),
         codes=CodeAnswers(
             links=ground.links,

@@ -293,3 +293,27 @@ async def _race(opened: ShopWorkspace, other: Sayso, customer: str) -> str:
     assert ("pay_" in ended.reply) == (status == "succeeded")
     assert (STOPPED in ended.reply) == (status == "withdrawn")
     return status
+
+
+@pytest.mark.promise("agent:thread")
+@pytest.mark.usefixtures("store_url")
+async def test_a_message_takes_back_its_own_thread_once(tmp_path: Path) -> None:
+    """The same key is the same answer; other threads and other customers go on."""
+    planner = Scripted(*[plan(refund(12_000))] * 3)
+    async with open_shop(tmp_path, planner=planner) as opened:
+        for customer in ("cus_1", "cus_2"):
+            opened.shop.books.add(f"o-{customer}", customer, _thousand())
+        words = "refund $120.00 please"
+        first = await opened.sayso.ask("cus_1", words, conversation="t1")
+        other = await opened.sayso.ask("cus_2", words, conversation="t1")
+        taken = await opened.sayso.ask("cus_1", KEEP, conversation="t1", idempotency_key="k1")
+        assert (taken.id, taken.status) == (first.id, "withdrawn")
+        again = await opened.sayso.ask("cus_1", KEEP, conversation="t1", idempotency_key="k1")
+        assert again == taken
+        with pytest.raises(RefusedError) as refusal:
+            await opened.sayso.ask("cus_1", "stop", conversation="t1", idempotency_key="k1")
+        assert refusal.value.code is Code.IDEMPOTENCY_CONFLICT
+        assert (await now(opened, other)).actions[0].status == "pending_approval"
+        turns = await opened.sayso.solutions.turns(first.id)
+        assert [turn.content for turn in turns] == [words, KEEP]
+        assert_verified(opened)

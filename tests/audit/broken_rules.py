@@ -13,6 +13,7 @@ from audit.broken_codes import (
 )
 from audit.broken_links import BROKEN_LINKS, BROKEN_REACH, BY_NO_CREDENTIAL, BY_NOBODY, STOPPED
 from audit.broken_passkeys import BROKEN_PASSKEYS, removed_by_an_ended_token
+from audit.broken_withdrawals import AFTER_A_WITHDRAWAL
 from audit.ruled_log import (
     BEGAN,
     BOT,
@@ -132,22 +133,6 @@ def _settled_without_a_role(log: RuledLog) -> None:
     log.lost()
     data: dict[str, Json] = {"outcome": "succeeded", "credential": "tok_nobody"}
     log.act(EntryKind.ACTION_RESOLVED, "succeeded", person("nobody"), data)
-
-
-def _goes_on_after_a_withdrawal(log: RuledLog) -> None:
-    log.say(EntryKind.REQUEST_ASKED, BOT, {}, request="req_8", subject=SUBJECT)
-    log.say(EntryKind.REQUEST_WITHDRAWN, BOT, {}, request="req_8", subject=SUBJECT)
-    plan: dict[str, Json] = {"planner": "playbook", "plan": DIGEST}
-    log.say(EntryKind.REQUEST_PLANNED, ENGINE, plan, request="req_8", subject=SUBJECT)
-
-
-def _a_yes_after_a_withdrawal(log: RuledLog) -> None:
-    log.say(EntryKind.REQUEST_ASKED, BOT, {}, request="req_1", subject=SUBJECT)
-    data: dict[str, Json] = {"planner": "playbook", "step": "s1"}
-    log.act(EntryKind.ACTION_PROPOSED, "planned", ENGINE, data, request="req_1", digest=None)
-    log.asked()
-    log.say(EntryKind.REQUEST_WITHDRAWN, BOT, {}, request="req_1", subject=SUBJECT)
-    log.yes()
 
 
 def _proposed(
@@ -519,7 +504,7 @@ BROKEN: Mapping[Check, tuple[Step, ...]] = {
         _proposed(twice=True),
     ),
     Check.RULE_UNEXPIRED: (_too_late, _called_too_late),
-    Check.RULE_WITHDRAWN: (_goes_on_after_a_withdrawal, _a_yes_after_a_withdrawal),
+    Check.RULE_WITHDRAWN: AFTER_A_WITHDRAWAL,
     Check.RULE_QUORUM: (_one_for_two, _one_left),
     Check.RULE_APPROVER: (
         _not_asked,

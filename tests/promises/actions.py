@@ -358,6 +358,10 @@ PROMISES: dict[str, Promise] = {
         "said. A withdrawal and a yes at one moment are never both.",
         "invariant 18",
     ),
+    "agent:thread": Promise(
+        "A message is read with what is open in its thread: one that clearly takes it back stops "
+        "it, and every reply is true at its time."
+    ),
     "agent:request-once": Promise("A request is proposed once, by whoever runs it.", "invariant 2"),
     "agent:request-goes-on": Promise("A request that waited goes on in another process."),
     "agent:nothing-personal": Promise(

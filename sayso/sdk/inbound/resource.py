@@ -186,6 +186,7 @@ class InboundResource(Resource):
                 messages=(Message(role="customer", content=ticket.text),),
                 key=f"inbound:{name}:{event.id}",
                 conversation=ticket.conversation,
+                takes_back=self._container.agent.takes_back(ticket.text),
             )
         )
         self._container.dispatcher.wake()

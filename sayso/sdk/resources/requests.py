@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import secrets
 
-from sayso.actions.engine.withdrawal import Withdrawals
 from sayso.actions.model.definition import Subject
 from sayso.actions.model.idempotency import read_by_key
 from sayso.agent.incoming import CustomerReply
 from sayso.agent.request_row import RequestRow, RequestStatus, get_request, read_request
-from sayso.agent.withdrawal import RequestWithdrawals, TakenBack
+from sayso.agent.withdrawal import TakenBack
 from sayso.audit.entry import Actor
 from sayso.sdk.progress.carry_on import settle_request
 from sayso.sdk.resources.base import SDK, Resource, as_state, cursor_of, page_of
@@ -107,7 +106,13 @@ class RequestResource(Resource):
         row = await self._container.requests.answer(
             self._tenant(tenant),
             request_id,
-            CustomerReply(content=words, choice=choice, number=question, subject=subject),
+            CustomerReply(
+                content=words,
+                choice=choice,
+                number=question,
+                subject=subject,
+                takes_back=choice is None and self._container.agent.takes_back(words),
+            ),
             requester=requester or SDK,
             key=idempotency_key or secrets.token_hex(16),
         )
@@ -147,10 +152,7 @@ class RequestResource(Resource):
         if subject is not None:
             subject = self._container.connectors.subject(subject)
         said = TakenBack(requester=requester or SDK, content=words, subject=subject)
-        container = self._container
-        withdrawals = RequestWithdrawals(
-            container.store, container.requests, Withdrawals(container.context)
-        )
+        withdrawals = self._container.requests.withdrawals
         row = await withdrawals.withdraw(self._tenant(tenant), request_id, said)
         self._container.dispatcher.wake()
         return await self.get(row.id, tenant=row.tenant)

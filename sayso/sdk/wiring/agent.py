@@ -98,6 +98,18 @@ class AgentFloor:
 
         return language_of(messages, self.knowledge()) if messages else DEFAULT_LANGUAGE
 
+    def takes_back(self, words: str, before: Sequence[Message] = ()) -> bool:
+        """Whether a message clearly takes back what was asked for in its thread.
+
+        Args:
+            before: what was written before it, by which its language is known.
+        """
+        from sayso.agent.base import Message  # read with the first request
+        from sayso.agent.understanding import takes_back
+
+        newest = Message(role="customer", content=words)
+        return bool(words.strip()) and takes_back([*before, newest], self.knowledge())
+
     def knowledge(self) -> Knowledge:
         """The languages, playbooks and words of the workspace, read when first asked for.
 

@@ -18,7 +18,6 @@ ASK: dict[str, Any] = {
 }
 ANSWER: dict[str, Any] = {"question": 1, "choice": "yes"}
 ANSWER_IN_WORDS: dict[str, Any] = {"question": 2, "content": "the second one, please"}
-WITHDRAW: dict[str, Any] = {"content": "actually no, I will keep it"}
 PROPOSE: dict[str, Any] = {
     "subject": _SUBJECT,
     "action": "stripe.refund",

@@ -114,7 +114,7 @@ async def answer(
         ),
         **problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
     },
-    openapi_extra=asked(words=examples.WITHDRAW),
+    openapi_extra=asked(words={"content": "actually no, I will keep it"}),
 )
 async def withdraw(
     request_id: str, sayso: Open, token: Proposer, key: Key, body: WithdrawBody

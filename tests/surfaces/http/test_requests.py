@@ -84,7 +84,7 @@ def test_a_question_is_answered_once(api: ApiServer) -> None:
     assert (step["action"], step["args"]["charge"]) == ("stripe.refund", values[1])
     no = words("No thanks, leave it.", conversation="chat 9")
     ended = as_json(api.post("/v1/requests?wait=20", no))
-    assert (ended["id"], ended["status"], ended["actions"]) == (asked["id"], "handed_over", [])
+    assert (ended["id"], ended["status"], ended["actions"]) == (asked["id"], "withdrawn", [])
     problem(api.post(path, {"question": 2, "choice": "yes"}), 409, "nothing_asked")
 
 

@@ -22,6 +22,7 @@ class Ask:
         priority: 0 to 9, of the request and of the actions that come of it.
         conversation: the caller's name for the thread; a request of this customer that waits for an
             answer in it is continued.
+        takes_back: the newest message clearly takes back what was asked for in its thread.
     """
 
     tenant: Tenant
@@ -32,6 +33,7 @@ class Ask:
     traceparent: str | None = None
     priority: int = WAITED_FOR
     conversation: str | None = None
+    takes_back: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +47,7 @@ class CustomerReply:
         subject: the customer, where somebody signs for them anew: what was signed with earlier
             words counts no more.
         seen: where the accounts that a code is for are reached now; None where nobody has looked.
+        takes_back: it clearly takes back what was asked for, and is no answer.
     """
 
     content: str
@@ -52,3 +55,4 @@ class CustomerReply:
     number: int | None = None
     subject: Subject | None = None
     seen: Seen = None
+    takes_back: bool = False

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar, cast
 
+from sayso.actions.context import EngineContext
+from sayso.actions.engine.withdrawal import Withdrawals
 from sayso.actions.model.action_row import check_priority, dumps
 from sayso.actions.model.attempt import signed_turn
 from sayso.actions.model.definition import Subject
@@ -29,25 +31,23 @@ from sayso.agent.question import AskedText, question_from_json
 from sayso.agent.reply import HandedOver
 from sayso.agent.request_row import RequestRow, RequestStatus, get_request, read_request
 from sayso.agent.signed_accounts import names_signed, tie_signed
+from sayso.agent.withdrawal import RequestWithdrawals, TakenBack, open_in_thread
 from sayso.audit.authority.keyring import ROW, Keyring, sealed_bytes
 from sayso.audit.authority.state import changed_outside
 from sayso.audit.customer_codes import VERIFY
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json, PiiRef, StoredEntry
 from sayso.audit.log import AuditLog
-from sayso.audit.personal import Personal
 from sayso.audit.request_digests import question_digest
 from sayso.audit.verifier.replay import ASKED_BY_PEOPLE, request_status
 from sayso.errors import Code, RefusedError
-from sayso.ids import Clock, IdSource, Tenant, to_micros
+from sayso.ids import Tenant, to_micros
 from sayso.json import JsonObject, JsonValue
 from sayso.store.base import (
     Reader,
     SqlValue,
-    Store,
     Transaction,
     text,
 )
-from sayso.telemetry import Telemetry
 
 T = TypeVar("T")
 AGENT = Actor(kind=ActorKind.AGENT, id="agent")
@@ -58,13 +58,9 @@ class Requests:
 
     def __init__(
         self,
+        context: EngineContext,
         *,
-        store: Store,
         log: AuditLog,
-        personal: Personal,
-        clock: Clock,
-        ids: IdSource,
-        telemetry: Telemetry,
         keyring: Keyring,
         renew: Callable[[Transaction, RequestRow], None] | None = None,
         codes: CodeAnswers | None = None,
@@ -73,14 +69,15 @@ class Requests:
         once a person's question is answered; `codes`: reads answers to questions for codes.
         """
         self.codes = codes
+        self.withdrawals = RequestWithdrawals(context.store, self.move, Withdrawals(context))
         self._renew = renew
         self._keyring = keyring
-        self._store = store
+        self._store = context.store
         self._log = log
-        self._personal = personal
-        self._clock = clock
-        self._ids = ids
-        self._telemetry = telemetry
+        self._personal = context.personal
+        self._clock = context.clock
+        self._ids = context.ids
+        self._telemetry = context.telemetry
 
     async def ask(self, ask: Ask) -> RequestRow:
         """Store a request; when it returns, the request will be worked on even after a crash.
@@ -124,6 +121,11 @@ class Requests:
         answered = self._answered_with(tx, ask.tenant, ask.key, fingerprint)
         if answered is not None:
             return answered
+        if ask.takes_back and ask.conversation is not None:
+            rows = open_in_thread(tx, ask.tenant, ask.subject.id, ask.conversation)
+            reply = CustomerReply(content=ask.messages[-1].content, subject=ask.subject)
+            if rows:
+                return self._take_back(tx, rows, reply, ask.requester, ask.key, fingerprint)
         waiting = self._continued_by(tx, ask)
         if waiting is not None:
             reply = CustomerReply(content=ask.messages[-1].content, subject=ask.subject, seen=seen)
@@ -240,9 +242,32 @@ class Requests:
             if known is not None:
                 return known
             row = get_request(tx, tenant, request_id)
+            if reply.takes_back and row.status is RequestStatus.NEEDS_CUSTOMER:
+                return self._take_back(tx, [row], reply, requester, key, fingerprint)
             return self._answer(tx, row, replace(reply, seen=seen), requester, key, fingerprint)
 
         return await self.write_seen(work)
+
+    def _take_back(
+        self,
+        tx: Transaction,
+        rows: Sequence[RequestRow],
+        reply: CustomerReply,
+        requester: Actor,
+        key: str,
+        fingerprint: str,
+    ) -> RequestRow:
+        """Take requests back as the customer wrote; the first of them is what came of it."""
+        callers = take_key(tx, self._keyring, "request", rows[0].tenant, key)
+        said = TakenBack(
+            requester=requester,
+            content=reply.content,
+            subject=reply.subject,
+            told={CALLER_KEY: callers},
+        )
+        taken = [self.withdrawals.withdraw_in(tx, row, said) for row in rows]
+        self._keep_key(tx, taken[0], key, fingerprint)
+        return taken[0]
 
     def _answered_with(
         self, tx: Transaction, tenant: Tenant, key: str, fingerprint: str

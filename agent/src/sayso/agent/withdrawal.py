@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
 
 from sayso.actions.engine.withdrawal import Withdrawals
 from sayso.actions.model.action_row import ActionRow
-from sayso.actions.model.attempt import signed_turn
 from sayso.actions.model.definition import Subject
 from sayso.actions.model.status import CALLED, Status
 from sayso.agent.base import Message
 from sayso.agent.conversation import check_messages
 from sayso.agent.reply import followed
-from sayso.agent.request_row import RequestRow, RequestStatus, actions_of, get_request
-from sayso.agent.requests import Requests
+from sayso.agent.request_row import (
+    RequestRow,
+    RequestStatus,
+    actions_of,
+    get_request,
+    read_request,
+)
 from sayso.audit.entry import Actor, EntryKind, Json
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant
@@ -31,19 +37,52 @@ class TakenBack:
     Attributes:
         content: their own words; may be empty.
         subject: the customer, where somebody signs for them anew.
+        told: what the entry says beside, of how it came in.
     """
 
     requester: Actor
     content: str = ""
     subject: Subject | None = None
+    told: Mapping[str, Json] = field(default_factory=dict[str, Json])
+
+
+class Move(Protocol):
+    """Changes a request; see `Requests.move`."""
+
+    def __call__(
+        self,
+        tx: Transaction,
+        row: RequestRow,
+        kind: EntryKind,
+        *,
+        data: dict[str, Json],
+        actor: Actor | None = None,
+        turn: list[Json] | None = None,
+    ) -> RequestRow | None:
+        """The request as it is then; None when it moved meanwhile."""
+        ...
+
+
+def open_in_thread(
+    reader: Reader, tenant: Tenant, subject_id: str, conversation: str
+) -> list[RequestRow]:
+    """The requests of a thread in which something may still happen, the newest first."""
+    rows = reader.all(
+        "request.open_in_thread",
+        tenant=tenant,
+        subject_id=subject_id,
+        conversation=conversation,
+    )
+    return [read_request(row) for row in rows]
 
 
 class RequestWithdrawals:
     """Takes requests back, each in one transaction with all that it stops."""
 
-    def __init__(self, store: Store, requests: Requests, withdrawals: Withdrawals) -> None:
+    def __init__(self, store: Store, move: Move, withdrawals: Withdrawals) -> None:
+        """`move`: see `Requests.move`."""
         self._store = store
-        self._requests = requests
+        self._move = move
         self._withdrawals = withdrawals
 
     async def withdraw(self, tenant: Tenant, request_id: str, said: TakenBack) -> RequestRow:
@@ -82,14 +121,13 @@ class RequestWithdrawals:
         begun = [action for action in actions if action.status in UNDER_WAY]
         if row.status is RequestStatus.ACTING and not stopped and not begun:
             return row  # all of it has ended, and is about to be told
-        turn = None
-        if said.content:
-            turn = signed_turn(["customer", said.content, None], said.subject or row.subject)
+        turn: list[Json] | None = ["customer", said.content, None] if said.content else None
         data: dict[str, Json] = {
             "stopped": [action.id for action in stopped],
             "under_way": [action.id for action in begun],
+            **said.told,
         }
-        moved = self._requests.move(
+        moved = self._move(
             tx, row, EntryKind.REQUEST_WITHDRAWN, data=data, actor=said.requester, turn=turn
         )
         assert moved is not None, "read in this very transaction"

@@ -12,7 +12,7 @@ follows a conversation from `state` to state with its `answers`; `decision` make
 question of it, filling by `fill_object`, `fill_amount` and `fill_text`, with `certainty` where no
 yes is needed, `naming` where somebody else reads it anyway, and `agreement` for the yes. `records`
 are what the customer has; `base` is what comes of it, `explanation` why. Where nothing is to be
-done, it is a `remark`.
+done, it is a `remark`; `withdrawn` tells a message that takes it all back.
 """
 
 from __future__ import annotations
@@ -29,8 +29,9 @@ from sayso.agent.understanding.objection import too_long
 from sayso.agent.understanding.reading import language_of
 from sayso.agent.understanding.records import Things
 from sayso.agent.understanding.remark import read_remark
+from sayso.agent.understanding.withdrawn import takes_back
 
-__all__ = ["Knowledge", "Understanding", "language_of", "understand"]
+__all__ = ["Knowledge", "Understanding", "language_of", "takes_back", "understand"]
 
 
 def understand(

@@ -87,6 +87,7 @@ class Lists(Closed):
     authority: Patterns = ()
     taken_back: Patterns = ()
     keep: Patterns = ()
+    withdraw: Patterns = ()
     other_wish: Patterns = ()
     changes: Patterns = ()
     extras: Patterns = ()

@@ -25,6 +25,13 @@ select * from request
 where tenant = :tenant and subject_id = :subject_id and status = 'needs_customer'
 order by id desc limit 20;
 
+-- What is not over in a thread of a customer's, newest first.
+-- name: open_in_thread
+select * from request
+where tenant = :tenant and subject_id = :subject_id and conversation = :conversation
+    and status in ('received', 'needs_customer', 'acting', 'handed_over')
+order by id desc limit 20;
+
 -- name: keep_answer
 insert into request_answer (tenant, key_sha256, request_id, fingerprint)
 values (:tenant, :key_sha256, :request_id, :fingerprint);
