@@ -193,3 +193,22 @@ def test_a_long_message_takes_no_time(piece: str) -> None:
 def test_normalising_keeps_what_is_written_apart() -> None:
     """Full-width digits, curly apostrophes and elisions are the same as plain ones."""
     assert normalise("l\u2019abonnement don\u2019t \uff11\uff18") == "l abonnement dont 18"
+
+
+def test_an_email_with_a_hyphen_is_one_without_but_in_an_address() -> None:
+    """`e-mail` is a word that patterns can say; an address stays as it was written."""
+    said = [token.text for token in tokenise(normalise("Mijn E-Mail is e-mail.x@e-mail.example"))]
+    assert said == ["mijn", "email", "is", "e-mail.x@e-mail.example"]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        ("Auf den 15. Dezember. Danke.", 2),
+        ("Bestellung 1042. April passt.", 2),
+        ("Es kostet 15.", 1),
+    ],
+)
+def test_the_point_behind_a_day_ends_no_sentence(text: str, sentences: int) -> None:
+    """`15. Dezember` is one day; behind other numbers a sentence ends."""
+    assert sum(token.kind == "end" for token in tokenise(text)) == sentences

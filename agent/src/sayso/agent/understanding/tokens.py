@@ -121,6 +121,13 @@ _PHONE = re.compile(r"\+[0-9][0-9 ()/-]{6,}[0-9]|[0-9]{3,4}(?:[ -][0-9]{3,4}){2,
 _ABBREVIATED = frozenset(
     "no nr num nro art approx ca mr mrs ms dr st ie eg vs incl inkl bzw zb".split()
 )
+_MONTH = re.compile(
+    r" (?:januar|jänner|februar|märz|april|mai|juni|juli|august|september|oktober|november|dezember"
+    r"|jan|feb|mär|apr|jun|jul|aug|sept?|okt|nov|dez)(?!\w)",
+    re.IGNORECASE,
+)
+"""`15. Dezember` is one day, and no end of a sentence."""
+_EMAIL = re.compile(r"(?<![\w@.-])e-mail(?![\w.-]*@)", re.IGNORECASE)
 _PLAIN = re.compile(r"[0-9]+(?:\.[0-9]{1,2})?")
 _ELIDED = re.compile(
     r"(?<![^\W\d_])([^\W\d_]{1,2}|qu|un|dell|nell|all|dall|sull|quest|jusqu|lorsqu)'(?!(?:ll|ve|re)\b)(?=[^\W\d_]{2})",
@@ -145,6 +152,7 @@ def normalise(text: str) -> str:
     plain = _ELIDED.sub(r"\1 ", plain)
     # Portuguese writes the reflexive pronoun behind the verb; by itself `se` is `if`.
     plain = re.sub(r"(?<=[^\W\d_])-se\b", "", plain)
+    plain = _EMAIL.sub("email", plain)
     # What is left joins a word (`don't`, `mug's`), or quotes something.
     return re.sub(r"(?<=[^\W\d_])'(?=[^\W\d_])", "", plain)
 
@@ -219,6 +227,8 @@ def _end(match: re.Match[str], text: str) -> TextToken | None:
     if written == ".":
         word = re.search(r"(\w+)$", text[max(0, start - 12) : start])
         short = word is not None and (fold(word[1]) in _ABBREVIATED or len(word[1]) == 1)
+        if word is not None and re.fullmatch("[0-9]{1,2}", word[1]) and _MONTH.match(text, end):
+            return None
         if short and not text[start : end + 2].endswith("\n"):
             return None
     return TextToken("end", written, start, end, question="?" in written)
