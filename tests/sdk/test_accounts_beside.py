@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,8 +17,9 @@ from sayso.actions.model.definition import Action, Args, Subject
 from sayso.actions.model.snapshot import Resolved, SeenEffect
 from sayso.audit.authority.by import By
 from sayso.audit.entry import Actor, ActorKind
+from sayso.connectors.person import Person
 from sayso.connectors.registry import Connectors
-from sayso.errors import Code, RefusedError
+from sayso.errors import Code, RefusedError, RetryableError
 from sayso.json import JsonValue
 from sayso.money import Money
 from sayso.sdk.client import Sayso
@@ -85,13 +87,55 @@ async def test_what_people_take_says_whom_it_is_of(tmp_path: Path) -> None:
     trio = tied()
     trio.pay.person("cus_ada", name="Ada Lovelace")
     async with opened(tmp_path, trio, links=LINKS, by_email=False) as sayso:
-        named = await sayso.ask("pay:cus_ada", "How are you?")
-        unnamed = await sayso.ask("desk:7723", "How are you?")
+        named = await sayso.ask("pay:cus_ada", "I want to talk to a person")
+        unnamed = await sayso.ask("desk:7723", "I want to talk to a person")
         work = {one.about: one.name for one in await sayso.work.list()}
         assert work == {named.id: "Ada Lovelace", unnamed.id: ""}
         assert b"Lovelace" not in (tmp_path / "sayso.db").read_bytes()
         await sayso.privacy.erase("pay:cus_ada", reason="asked", by=MARIA, only=True)
         assert (await sayso.work.get(named.id)).name == ""
+
+
+class Failing(Place):
+    """Cannot be asked who its customers are."""
+
+    __slots__ = ()
+
+    async def person_of(self, subject: Subject) -> Person:
+        raise RetryableError(Code.PROVIDER_UNAVAILABLE, "it is down", next_step="wait")
+
+    async def find_people(self, email: str) -> Sequence[Person]:
+        raise RetryableError(Code.PROVIDER_UNAVAILABLE, "it is down", next_step="wait")
+
+
+async def test_a_provider_that_is_down_blocks_what_rests_on_it_alone(tmp_path: Path) -> None:
+    """An action at another one goes on; what the links lead to through it waits, and is not refused
+    for good; no link ends by it."""
+    trio = tied()
+    ada = "ada@example.com"
+    trio.desk.person("7723", email=ada, ids={"external_id": "cus_ada"})
+    trio.pay.person("cus_ada", email=ada)
+    trio.store.person("1001", email=ada, ids={"pay_id": "cus_ada"})
+    links = {"desk.external_id": "pay", "store.pay_id": "pay"}
+    large: dict[str, JsonValue] = {"payment": "p1", "amount": usd(6_000)}
+    async with opened(tmp_path, trio, links=links, by_email=False) as sayso:
+        card = await sayso.propose("pay.refund", large, subject="desk:7723")
+        whole = await sayso.propose("store.cancel", {"order": "o_ada"}, subject="desk:7723")
+        assert (card.status, whole.status) == ("pending_approval", "succeeded")
+        store = trio.store
+        try:
+            store.__class__ = Failing
+            await say_yes(sayso, card)
+            assert (await sayso.actions.get(card.id)).status == "succeeded"
+            paid = await sayso.propose("pay.refund", REFUND, subject="desk:7723")
+            assert (paid.status, paid.subject) == ("succeeded", "pay:cus_ada")
+            with pytest.raises(RetryableError):
+                await sayso.propose("store.cancel", {"order": "o_ada"}, subject="desk:7723")
+        finally:
+            store.__class__ = Place
+        told = [one.kind for one in await sayso.audit.query(limit=200)]
+        assert "customer.unlinked" not in told
+    assert len(trio.pay.done) == 2
 
 
 class Telling(Place):

@@ -45,6 +45,8 @@ class CustomerAccounts:
         writer: as they wrote.
         reached: by account id, as it is stored: how it is known to be theirs.
         people: how each reads at its provider, as far as it was read for this.
+        outage: why a provider could not be asked now; None where each answered.
+        withheld: accounts that links lead to which rest on what could not be read.
     """
 
     writer: Subject
@@ -52,6 +54,9 @@ class CustomerAccounts:
     people: Mapping[str, PersonSeen | None] = field(
         default_factory=dict[str, "PersonSeen | None"], repr=False
     )
+
+    outage: RetryableError | None = None
+    withheld: frozenset[str] = frozenset()
 
     @property
     def subjects(self) -> tuple[Subject, ...]:
@@ -64,10 +69,15 @@ class CustomerAccounts:
 
         Raises:
             RefusedError: `no_account`, `several_accounts`.
+            RetryableError: it cannot be told now.
         """
         if provider in (None, names.stored(self.writer.id).provider):
             return self.writer, None
         there = [one for one in sorted(self.reached) if names.stored(one).provider == provider]
+        # INVARIANT: what rests on what could not be read is neither believed nor refused for good.
+        is_open = any(names.stored(one).provider == provider for one in self.withheld)
+        if self.outage is not None and (is_open or not there):
+            raise self.outage
         if not there:
             raise no_account(provider)
         if len(there) > 1:
@@ -118,10 +128,14 @@ class Accounts:
         writer: Subject,
         request_id: str | None = None,
         found_one: Callable[[str], None] = lambda account: None,
+        *,
+        whole: bool = True,
     ) -> CustomerAccounts:
         """The customer as everything says it now.
 
         Args:
+            whole: whether nothing may be missing. Else a provider that cannot be asked now takes
+                away what rests on it alone.
             request_id: in which they write: a code counts in its own conversation alone.
             found_one: told each account that something names, while more is read; whether it is
                 the customer's is said by the answer.
@@ -137,6 +151,8 @@ class Accounts:
             lambda reader: self._links.of(reader, tenant, writer.id, now), brief=True
         )
         seen = await self._evidence.look(writer.id, known, found_one)
+        if whole and seen.outage is not None:
+            raise seen.outage
         lasts = {link.id: self._evidence.lasts(link, seen) for link in known}
         gone = [link for link in known if lasts[link.id] is False]
         new = sorted(tie for tie in seen.ties if not any(tie.is_told_by(link) for link in known))
@@ -153,7 +169,11 @@ class Accounts:
             )
         # What nobody here can read is neither used here nor ended: others may have the connector.
         usable = [link for link in known if lasts.get(link.id, True)]
-        return self._customer(writer, usable, request_id, seen.people)
+        customer = self._customer(writer, usable, request_id, seen.people)
+        if seen.outage is None:
+            return customer
+        beyond = set(reached(known, writer.id, request_id)) - {writer.id, *customer.reached}
+        return replace(customer, outage=seen.outage, withheld=frozenset(beyond))
 
     async def name_of(self, account: Subject) -> str:
         """How its provider calls somebody; empty where it cannot say, or not in a moment."""
@@ -183,7 +203,7 @@ class Accounts:
         """
         if provider in (None, self.names.stored(writer.id).provider):
             return writer, None
-        return (await self.of(tenant, writer, request_id)).at(self.names, provider)
+        return (await self.of(tenant, writer, request_id, whole=False)).at(self.names, provider)
 
     def asking(self, row: ActionRow) -> Coroutine[Any, Any, AccountStanding] | None:
         """Asks how a row's account is known to be the customer's; None where the caller knew them,
@@ -236,10 +256,11 @@ class Accounts:
         missing = no_account(self.names.stored(account.id).provider)
         if wrote is None:
             raise missing
-        found = (await self.of(tenant, replace(account, id=wrote), request_id)).reached
-        if account.id not in found:
-            raise missing
-        return found[account.id]
+        customer = await self.of(tenant, replace(account, id=wrote), request_id, whole=False)
+        found = customer.reached.get(account.id)
+        if found is None:
+            raise customer.outage or missing
+        return found
 
     def writer_of(
         self,

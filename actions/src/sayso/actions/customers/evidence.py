@@ -14,7 +14,7 @@ from sayso.actions.customers.account import AccountId, AccountNames
 from sayso.actions.customers.link import AccountLink, accounts_in
 from sayso.actions.customers.proof import Proof
 from sayso.actions.model.definition import Subject
-from sayso.errors import Code, RefusedError
+from sayso.errors import Code, RefusedError, RetryableError
 
 _MOST_HOPS = 3
 """From the help desk to the payments and from there to the shop: two. One more, and it is read no
@@ -141,13 +141,15 @@ class EvidenceSeen:
 
     Attributes:
         people: by account. ties: what says that two accounts are one customer's.
-        silent: accounts that nobody here can read.
+        silent: accounts that nobody here can read, or that could not be read now.
+        outage: why a provider could not be asked now; None where each answered.
         unsearched: from which account nobody here can search which provider by its address.
     """
 
     people: dict[str, PersonSeen | None] = field(default_factory=dict[str, PersonSeen | None])
     ties: set[Tie] = field(default_factory=set[Tie])
     silent: set[str] = field(default_factory=set[str])
+    outage: RetryableError | None = None
     unsearched: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
 
 
@@ -229,6 +231,8 @@ class AccountEvidence:
             if error.code is not Code.UNKNOWN_SUBJECT:
                 raise
             return None
+        except RetryableError as error:
+            seen.outage, found = error, None
         if found is None:
             seen.silent.add(account)
         return found
@@ -278,13 +282,22 @@ class AccountEvidence:
     ) -> None:
         asked = sorted(wanted)
         answers = await asyncio.gather(
-            *(self.people.find_people(name, _address(seen, account)) for account, name in asked)
+            *(self._found(seen, name, _address(seen, account)) for account, name in asked)
         )
         for (account, provider), people in zip(asked, answers, strict=True):
             if people is None:
                 seen.unsearched.add((account, provider))
             else:
                 self._weigh(seen, account, component, provider, people)
+
+    async def _found(
+        self, seen: EvidenceSeen, provider: str, address: str
+    ) -> Sequence[PersonSeen] | None:
+        try:
+            return await self.people.find_people(provider, address)
+        except RetryableError as error:
+            seen.outage = error
+            return None
 
     def _weigh(
         self,
