@@ -11,7 +11,8 @@ unnoticed, and nothing may be opened. A row of every table is deleted, put back 
 planted, on both stores: what the verifier does not see is declared with its reason, and a server
 that is opened on it, or on any free column edited, pays nothing and takes nobody's word. The rows
 of limits that are nearly full are deleted, edited column by column, added to and put back as they
-were, on both stores, and nothing may be paid beyond the limit. `--quick` leaves out servers and
+were, on both stores, and nothing may be paid beyond the limit; nor where what ties two accounts of
+one customer is deleted, ended, edited or told otherwise. `--quick` leaves out servers and
 PostgreSQL.
 """
 
@@ -27,7 +28,7 @@ from bench.report import Report, Row
 
 # The attacks are those of the tests, so that the two cannot differ.
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from actions.limits.limit_attacks import FULL, limits_passed
+from actions.limits.limit_attacks import FULL, PERSON_DAY, limits_passed, links_passed
 from actions.limits.limit_work import limited
 from audit.attacks import ATTACKS
 from audit.column_edits import count_edits, make_busy
@@ -137,7 +138,8 @@ def _rows(busy: Path, folder: Path, *, quick: bool) -> list[Tried]:
 
 
 async def _limits(folder: Path, url: str) -> Tried:
-    """Whether anything is paid beyond a limit whose rows are changed.
+    """Whether anything is paid beyond a limit whose rows are changed, or over accounts that are
+    one customer's, where what ties them is.
 
     Args:
         url: of a database on a server; empty for SQLite.
@@ -146,6 +148,9 @@ async def _limits(folder: Path, url: str) -> Tried:
     try:
         async with limited(folder, FULL, judge=False) as opened:
             tried = [one async for one in limits_passed(opened, url)]
+        if not url:  # one database holds one workspace
+            async with limited(folder / "links", PERSON_DAY, judge=False) as opened:
+                tried += [one async for one in links_passed(opened, url)]
     finally:
         del STORE_URLS[1:]
     paid = tuple(attack for attack, is_paid in tried if is_paid)

@@ -100,11 +100,16 @@ class Stopped:
 
 
 class Tied(NamedTuple):
-    """Two accounts that were tied; `until` in microseconds since 1970, None for no end."""
+    """Two accounts that were tied.
+
+    Attributes:
+        until: microseconds since 1970; None for no end. step: of the walk, in which they were.
+    """
 
     a: str
     b: str
     until: int | None
+    step: int
 
 
 @dataclass(slots=True, kw_only=True)

@@ -97,6 +97,8 @@ async def _judge_leave(
     for stop in facts.stops.values():
         first = stop.step < facts.step and not stop.over
         covers = stop.covers(effect, action.action, at_home=at_home)
+        if stop.scope == "customer" and at_home and not covers:
+            covers = stop.target in _one_person(world, effect.customer, stop.step)
         if first and covers and action.status == "succeeded":
             raise FindingError("money", f"{name} was done while {stop.scope} was stopped")
     if action.undoes is not None:
@@ -113,7 +115,8 @@ async def _judge_leave(
     for limit in world.variant.limits:
         if limit.automatic and people:
             continue
-        _judge_limit(world, limit, effect, effects)
+        together = _one_person(world, effect.customer, born) if at_home else frozenset[str]()
+        _judge_limit(world, limit, effect, effects, together)
 
 
 def _who_agreed(world: World, action: ActionView, effect: Effect) -> set[str]:
@@ -188,7 +191,36 @@ def _is_small(world: World, action: ActionView, effect: Effect, effects: list[Ef
     return year or (effect.minor <= 50_00 and tenure > 90 and paid < 100_00)
 
 
-def _judge_limit(world: World, limit: MoneyLimit, effect: Effect, effects: list[Effect]) -> None:
+def _one_person(world: World, account: str, before: int) -> frozenset[str]:
+    """The accounts that were tied to one before a step, and surely are so still, without it.
+
+    By what the walk itself has tied; what has an end, and what nobody here has tied, is left out.
+    """
+    rows = world.rows("select id from customer_link where ended_at is null")
+    lasting = {str(row[0]) for row in rows}
+    ties = [
+        {one.a, one.b}
+        for name, one in world.facts.tied.items()
+        if name in lasting and one.until is None and one.step < before
+    ]
+    known = {account}
+    while more := set[str]().union(*(tie for tie in ties if tie & known)) - known:
+        known |= more
+    return frozenset(known - {account})
+
+
+def _judge_limit(
+    world: World,
+    limit: MoneyLimit,
+    effect: Effect,
+    effects: list[Effect],
+    together: frozenset[str],
+) -> None:
+    """Whether a limit had room for an effect; a customer's counts what all their accounts got.
+
+    Args:
+        together: the customer's further accounts.
+    """
     if effect.kind == "balance_credit":
         return
     at = datetime.fromtimestamp(effect.at, tz=UTC)
@@ -200,7 +232,7 @@ def _judge_limit(world: World, limit: MoneyLimit, effect: Effect, effects: list[
         if one.kind != "balance_credit"
         and one.currency == effect.currency
         and start.timestamp() <= one.at <= effect.at
-        and (limit.of == "workspace" or one.customer == effect.customer)
+        and (limit.of == "workspace" or one.customer in {effect.customer, *together})
         and _is_acmes(world, one) == _is_acmes(world, effect)
         and (not limit.automatic or one.id in world.facts.alone)
     ]

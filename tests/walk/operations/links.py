@@ -58,7 +58,9 @@ async def sign(world: World, dice: Random, surface: Surface) -> str | None:
     await remember_requesters(world, asked, "bot")
     for link in await _links(world, customer):
         if link.request_id == asked.id and link.id not in world.facts.tied:
-            world.facts.tied[link.id] = Tied(a=customer, b=desk, until=link.until)
+            world.facts.tied[link.id] = Tied(
+                a=customer, b=desk, until=link.until, step=world.facts.step
+            )
     await _compare(world, customer)
     return f"{customer} writes, signed as {desk} too: {asked.status}"
 
@@ -76,9 +78,30 @@ async def vouch(world: World, dice: Random, surface: Surface) -> str | None:
     world.facts.vouched.append(f"{a} {b}")
     if is_known:
         return await must_refuse(f"{a} and {b} are tied by a person once more", attempt)
-    world.facts.tied[await attempt] = Tied(a=a, b=b, until=None)
+    world.facts.tied[await attempt] = Tied(a=a, b=b, until=None, step=world.facts.step)
     await _compare(world, a)
     return f"{person} vouches for {a} and {b}"
+
+
+@operation("merge two customers", verb="merge", weight=3)
+async def merge(world: World, dice: Random, surface: Surface) -> str | None:
+    """A person says that two customers are one; who are one already is refused."""
+    person, (a, b) = pick(dice, with_any_role(world)), dice.sample(sorted(WORDS), 2)
+    if person is None:
+        return None
+    ends = {account for one in await _links(world, a) for account in _ends(one)}
+    attempt = surface.merge(a, b, person, f"merge-{len(world.facts.vouched)}")
+    world.facts.vouched.append(f"merge {a} {b}")
+    if b in ends:
+        return await must_refuse(f"{a} and {b} are one customer already", attempt)
+    link = await attempt
+    tied = next(one for one in await _links(world, a) if one.id == link)
+    near, far = (end.account for end in tied.ends)
+    world.facts.tied[link] = Tied(a=near, b=far, until=None, step=world.facts.step)
+    if b not in {account for one in await _links(world, a) for account in _ends(one)}:
+        raise FindingError("untrue", f"{a} and {b} were merged, and are two")
+    await must_refuse(f"{a} and {b} once more", surface.merge(a, b, person, f"again-{link}"))
+    return f"{person} merges {a} and {b}"
 
 
 @operation("unlink", verb="unlink", weight=3)
@@ -199,7 +222,7 @@ async def _tie(
             **more,  # type: ignore[arg-type]
         )
     )
-    world.facts.tied[made.id] = Tied(a=a, b=b, until=made.until)
+    world.facts.tied[made.id] = Tied(a=a, b=b, until=made.until, step=world.facts.step)
     return made
 
 

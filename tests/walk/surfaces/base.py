@@ -140,6 +140,10 @@ class Surface:
         """Say that two accounts are one customer's; the link's id."""
         raise NotImplementedError
 
+    async def merge(self, a: str, b: str, person: str, key: str) -> str:
+        """Say that two customers are one; the link's id."""
+        raise NotImplementedError
+
     async def vouch_for(self, request_id: str, person: str, key: str, reason: str) -> None:
         """Say that the customer writes in a request."""
         raise NotImplementedError

@@ -186,6 +186,10 @@ class CliSurface(Surface):
         made = await self.run("customers", "link", a, b, "--reason", VOUCHED, by=person)
         return str(made["link"]["id"])
 
+    async def merge(self, a: str, b: str, person: str, key: str) -> str:
+        made = await self.run("customers", "merge", a, b, "--reason", VOUCHED, by=person)
+        return str(made["link"]["id"])
+
     async def vouch_for(self, request_id: str, person: str, key: str, reason: str) -> None:
         await self.run("customers", "vouch", request_id, "--reason", reason, by=person)
 

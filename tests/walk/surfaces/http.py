@@ -199,6 +199,11 @@ class HttpSurface(Surface):
         made = await self.call("POST", "/v1/customers/links", person, body, key)
         return str(made["link"]["id"])
 
+    async def merge(self, a: str, b: str, person: str, key: str) -> str:
+        body = {"customer": a, "other": b, "reason": VOUCHED}
+        made = await self.call("POST", "/v1/customers/merges", person, body, key)
+        return str(made["link"]["id"])
+
     async def vouch_for(self, request_id: str, person: str, key: str, reason: str) -> None:
         body = {"request": request_id, "reason": reason}
         path = "/v1/customers/vouch?wait=20"

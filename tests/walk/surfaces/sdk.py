@@ -193,6 +193,10 @@ class SdkSurface(Surface):
         by = await self._person(person)
         return (await self.world.sayso.customers.link(a, b, reason=VOUCHED, by=by)).link.id
 
+    async def merge(self, a: str, b: str, person: str, key: str) -> str:
+        by = await self._person(person)
+        return (await self.world.sayso.customers.merge(a, b, reason=VOUCHED, by=by)).link.id
+
     async def vouch_for(self, request_id: str, person: str, key: str, reason: str) -> None:
         by = await self._person(person)
         await self.world.sayso.customers.vouch(request_id, reason=reason, by=by)
