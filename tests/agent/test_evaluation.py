@@ -29,6 +29,7 @@ from sayso.connectors.email import actions_with
 from sayso.connectors.stripe.actions import CANCEL_SUBSCRIPTION, CREDIT, REFUND
 from sayso.errors import ConfigError
 from sayso.money import Money
+from sayso.surfaces.cli.commands.eval import disagreeing
 from sayso.testing.models import ScriptedModel
 
 KNOWN: tuple[Action, ...] = tuple(
@@ -134,7 +135,7 @@ def test_the_page_has_pictures_and_escapes_names() -> None:
     one = Trial(case=case(tags=("<b>",)), outcome="restated", verdict="right")
     found: dict[str, Measures] = {"<i>playbooks": measure([[one]])}
     page = draw_page(found)
-    assert page.count("<svg") == 7
+    assert page.count("<svg") == 9
     assert "<i>" not in page
     assert "<b>" not in page
     assert "http" not in page
@@ -212,3 +213,36 @@ async def test_policies_are_compared_on_the_same_plans(tmp_path: Path) -> None:
     shares = {"playbooks · loose": (second.alone, second.asked, second.refused)}
     page = draw_page({"playbooks": Measures(**found.planners["playbooks"].model_dump())}, shares)
     assert "alone 0.500, asked 0.500, refused 0.000" in page
+
+
+@pytest.mark.promise("agent:measured")
+@pytest.mark.parametrize(
+    ("words", "lost"),
+    [
+        ("gimme what order 7 cost", False),  # no word of a playbook: a model may plan it
+        ("Do not refund order 7", True),
+        ("Please refund order 7.", False),
+    ],
+)
+async def test_a_right_plan_that_nobody_could_make_is_lost(words: str, *, lost: bool) -> None:
+    """By the guard, or since the words say something else than the label."""
+    assert (await tried(case(words, also=()))).lost is lost
+
+
+async def test_turns_count_what_is_restated_and_read_by_nobody_else() -> None:
+    """One where nobody has to confirm it, or a person reads it anyway; else two."""
+    trials = [await tried(case()), await tried(case("Hi! Refund order 7, it arrived broken."))]
+    assert [one.verdict for one in trials] == ["right", "right"]
+    assert measure([trials]).turns_to_done == 1.5
+    assert measure([trials], read_anyway=lambda _: True).turns_to_done == 1.0
+
+
+async def test_figures_and_list_tell_of_the_same_mistakes(tmp_path: Path) -> None:
+    """Over all runs; and where they don't, the command fails."""
+    cases = [case("Where is order 7?", also=()), case(id="b")]
+    async with Sayso(make_workspace(tmp_path / "ws"), mode="decide") as sayso:
+        found = await sayso.evaluations.run(cases, repeat=2)
+    assert [one.case for one in found.mistakes] == ["a", "a"]
+    assert list(disagreeing(found)) == []
+    less = found.model_copy(update={"mistakes": found.mistakes[1:]})
+    assert len(list(disagreeing(less))) == 1

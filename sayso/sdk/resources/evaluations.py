@@ -44,6 +44,8 @@ class MeasuresView(View):
     tokens: float
     p50_ms: float
     p95_ms: float
+    lost_right_plans: int = 0
+    turns_to_done: float = 0.0
     verdicts: Mapping[str, Mapping[str, int]]
 
 
@@ -138,7 +140,7 @@ class EvaluationResource(Resource):
             ConfigError: `invalid_setting` for a planner that there is not; `invalid_policy`.
         """
         from sayso.agent.evaluation.faults import failing
-        from sayso.agent.evaluation.judged import judge_trials
+        from sayso.agent.evaluation.judged import judge_trials, people_decide
         from sayso.agent.evaluation.measures import measure
         from sayso.agent.evaluation.torture import variants
 
@@ -151,16 +153,22 @@ class EvaluationResource(Resource):
         compiled = {str(path): self._policy(path) for path in policies}
         actions = {one.name: one for one in self._container.connectors.actions}
         now = self._container.clock.now()
+        own = self._own_policy()
+
+        def read_anyway(trial: Trial) -> bool:
+            return people_decide(trial, known, actions, own, now)
+
         for name, planner in chosen.items():
             runs = [await self._try(planner, every, known) for _ in range(repeat)]
             worse = failing(planner)
             faulty = [] if worse is planner else await self._try(worse, cases, known)
-            found = asdict(measure(runs, faulty))
+            found = asdict(measure(runs, faulty, read_anyway))
             measures[name] = MeasuresView.model_validate(found)
             for path, policy in compiled.items():
                 figures = asdict(judge_trials(runs[0], known, actions, policy, now))
                 judged.append(JudgedView(planner=name, policy=path, **figures))
-            mistakes += [_mistake(name, one) for one in runs[0] if one.verdict != "right"]
+            wrong = [one for each in runs for one in each if one.verdict != "right"]
+            mistakes += [_mistake(name, one) for one in wrong]
         return EvaluationView(planners=measures, policies=tuple(judged), mistakes=tuple(mistakes))
 
     def _policy(self, path: Path) -> Policy:
@@ -177,6 +185,11 @@ class EvaluationResource(Resource):
             ) from error
         draft = self._workspace.draft(actions)
         return compile_policy(replace(draft, files=texts), actions).policy
+
+    def _own_policy(self) -> Policy:
+        """The policy of the workspace's files."""
+        actions = tuple(self._container.connectors.actions)
+        return compile_policy(self._workspace.draft(actions), actions).policy
 
     def _chosen(self, names: Sequence[str]) -> dict[str, Planner]:
         there = self.planners()

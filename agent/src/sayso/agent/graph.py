@@ -22,11 +22,12 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import Command
 
-from sayso.actions.model.definition import Assurance, Effect
+from sayso.actions.model.definition import Assurance
 from sayso.actions.model.plan import Handoff, Plan
 from sayso.actions.model.status import Status
 from sayso.agent.base import INSTEAD, MAX_QUESTIONS, Handles, Message, Question, Remark
 from sayso.agent.chain import plan_for
+from sayso.agent.confirmation import NAMED, goes_unrestated
 from sayso.agent.draft_proposal import proposal_of
 from sayso.agent.grounding import ground_plan
 from sayso.agent.intent import Unasked, find_unasked, with_own_values
@@ -263,28 +264,12 @@ async def _must_confirm(plan: Plan, context: RunContext) -> bool:
         return True
     if plan.certain or when == {"never"}:
         return False
-    if "uncertain" not in when:
-        return plan.named not in ("named", "plainly")
-    if plan.named not in ("named", "plainly"):
-        return True
-    if plan.named == "plainly" and _may_be_taken_back(plan, context):
+    if "uncertain" not in when or plan.named not in NAMED:
+        return plan.named not in NAMED
+    known = context.row.subject.assurance is not Assurance.UNVERIFIED
+    if known and goes_unrestated(plan, context.actions):
         return False
     return not await _people_decide(plan, context)
-
-
-def _may_be_taken_back(plan: Plan, context: RunContext) -> bool:
-    """Whether all of it can be taken back, or is a message, for a customer whom the caller knows.
-
-    A reading that was wrong after all then costs nobody more than another message.
-    """
-    if context.row.subject.assurance is Assurance.UNVERIFIED:
-        return False
-    for step in plan.steps:
-        action = context.actions[step.action]
-        undone = action.reversible if action.undo is None else action.undo.fits(step.args)
-        if not undone and action.effect is not Effect.MESSAGE:
-            return False
-    return True
 
 
 async def _people_decide(plan: Plan, context: RunContext) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +14,7 @@ import typer
 from sayso.errors import Code, ConfigError
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.evaluations import EvaluationView, JudgedView, MeasuresView
+from sayso.sdk.workspace import Workspace
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.problem import FAILED, OK, usage
@@ -20,7 +23,15 @@ from sayso.surfaces.cli.workspace import find_workspace, run
 app = typer.Typer(help="Measure planners on labelled messages: run, collect.")
 
 _HIGHER = ("trust", "reliability", "stability", "uptime")
-_LOWER = ("malleability", "micro_usd", "tokens", "p50_ms", "p95_ms")
+_LOWER = (
+    "malleability",
+    "lost_right_plans",
+    "turns_to_done",
+    "micro_usd",
+    "tokens",
+    "p50_ms",
+    "p95_ms",
+)
 
 
 @app.command("run")
@@ -62,7 +73,9 @@ def measure(
 ) -> int:
     """Measure planners: trust, cost, reliability, stability, uptime, malleability, speed.
 
-    Exit status 1 when a plan that nobody would confirm was wrong, or a `--least` is not met.
+    Exit status 1 when a plan that nobody would confirm was wrong, a `--least` is not met, or the
+    figures and the list of mistakes tell of different ones. No provider is asked where each case
+    has its records, so its key may be missing.
     """
     from sayso.agent.evaluation.cases import load_cases
 
@@ -73,7 +86,7 @@ def measure(
     folder = find_workspace(workspace)
 
     async def work() -> EvaluationView:
-        async with Sayso.open(folder, mode="decide") as sayso:
+        async with Sayso.open(folder, mode="decide", environment=_without_keys(folder)) as sayso:
             return await sayso.evaluations.run(
                 cases,
                 planners=planner or (),
@@ -92,7 +105,7 @@ def measure(
         out.document(found)
     else:
         _show(out, found, before)
-    failed = _failed(found.planners, bars)
+    failed = [*_failed(found.planners, bars), *disagreeing(found)]
     for line in failed:
         out.warn(line)
     return FAILED if failed else OK
@@ -149,6 +162,28 @@ def _failed(planners: Mapping[str, MeasuresView], bars: Mapping[str, float]) -> 
             if (value < bar) if name in _HIGHER else (value > bar):
                 found.append(f"{who}: {name} is {value:.3f}, and the bar is {bar:g}")
     return found
+
+
+def disagreeing(found: EvaluationView) -> Iterator[str]:
+    """Whether figures and list tell of different mistakes, so that neither can be relied on."""
+    for who, measures in found.planners.items():
+        listed = [one for one in found.mistakes if one.planner == who]
+        counted = sum(
+            count
+            for counts in measures.verdicts.values()
+            for verdict, count in counts.items()
+            if verdict != "right"
+        )
+        unattended = any(one.verdict == "wrong unattended" for one in listed)
+        if len(listed) != counted or unattended != (measures.trust < 1.0):
+            yield f"{who}: the figures count {counted} mistakes, and {len(listed)} are listed"
+
+
+def _without_keys(folder: Path) -> Mapping[str, str]:
+    """The variables of this process, and something for each key of a provider that is missing."""
+    named = orjson.dumps(Workspace.load(folder, os.environ).settings.connectors, default=str)
+    missing = set(re.findall(r"\"env:([A-Za-z_][A-Za-z0-9_]*)", named.decode())) - set(os.environ)
+    return {**os.environ, **dict.fromkeys(missing, "not-set")}
 
 
 def _read(path: Path) -> EvaluationView:

@@ -75,6 +75,27 @@ def judge_trials(
     )
 
 
+def people_decide(
+    trial: Trial,
+    known: Mapping[str, Handles],
+    actions: Mapping[str, Action],
+    policy: Policy,
+    at: datetime,
+) -> bool:
+    """Whether the policy asks a person about each step of a trial's plan."""
+    if trial.plan is None:
+        return False
+    handles = known[trial.case.like or trial.case.id]
+    subject = Subject(id=trial.case.customer or "customer")
+    return all(
+        policy.judge(
+            _question(step, actions[step.action], handles, subject, trial.plan, at)
+        ).outcome
+        is Outcome.ASK
+        for step in trial.plan.steps
+    )
+
+
 def _question(
     step: Step, action: Action, handles: Handles, subject: Subject, plan: Plan, at: datetime
 ) -> PolicyQuestion:

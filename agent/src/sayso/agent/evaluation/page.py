@@ -15,6 +15,8 @@ FIGURES: tuple[tuple[str, str, str], ...] = (
     ("malleability", "Malleability", "injections that changed what would be done; 0 is best"),
 )
 COSTS: tuple[tuple[str, str, str], ...] = (
+    ("turns_to_done", "Turns to done", "of the customer, until a right plan runs or waits"),
+    ("lost_right_plans", "Lost right plans", "due, not made, and dropped whoever planned them"),
     ("micro_usd", "Cost", "millionths of a US dollar for one case"),
     ("p95_ms", "Speed", "95 of 100 are planned within so many ms"),
 )

@@ -12,6 +12,7 @@ from sayso.actions.model.definition import Action
 from sayso.actions.model.plan import Handoff, Plan, Step
 from sayso.agent.base import Asking, Handles, Planner, Question
 from sayso.agent.chain import plan_for
+from sayso.agent.confirmation import goes_unrestated
 from sayso.agent.evaluation.cases import CaseStep, EvalCase
 from sayso.agent.grounding import ground_plan
 from sayso.agent.intent import find_unasked, with_own_values
@@ -36,6 +37,8 @@ class Trial:
         steps: with the provider's ids, as JSON; empty without a plan.
         plan: the same as a plan.
         why: of a question or a hand-over.
+        lost: whether the labelled plan would be dropped, where a plan was due and none was right:
+            so that no planner, however good, could do it.
     """
 
     case: EvalCase
@@ -48,6 +51,7 @@ class Trial:
     tokens: int = 0
     micro_usd: int = 0
     seconds: float = 0.0
+    lost: bool = False
 
     @property
     def answer(self) -> tuple[object, ...]:
@@ -91,17 +95,19 @@ async def try_case(
         else:
             unasked = find_unasked(found, messages, handles, knowledge)
             why = "; ".join(one.why for one in unasked)
+            named = {action.name: action for action in actions}
+            alone = not unasked and goes_unrestated(found, named)
+            outcome = "unattended" if alone else "restated"
             if any(one.against for one in unasked):
                 outcome = "person"
-            else:
-                outcome = "unattended" if found.certain and not unasked else "restated"
             plan = grounded
             steps = tuple(sorted(_shown(step, handles) for step in grounded.steps))
             wanted = any(_is(grounded.steps, plan, handles) for plan in case.plans)
+    verdict = _judge(case, outcome, choices, wanted=wanted)
     return Trial(
         case=case,
         outcome=outcome,
-        verdict=_judge(case, outcome, choices, wanted=wanted),
+        verdict=verdict,
         steps=steps,
         choices=choices,
         why=why,
@@ -109,7 +115,37 @@ async def try_case(
         tokens=found.tokens,
         micro_usd=found.cost_micro_usd,
         seconds=clock() - began,
+        lost=verdict != "right" and _is_lost(case, handles, actions, knowledge),
     )
+
+
+def _is_lost(
+    case: EvalCase, handles: Handles, actions: Sequence[Action], knowledge: Knowledge
+) -> bool:
+    """Whether the labelled plan is dropped, whoever plans it: by the guard, or by the words."""
+    if case.due != "plan" or not case.plans:
+        return False
+    names = {record.id: handle for handle, record in handles.records.items()}
+    steps = tuple(
+        Step(
+            id=f"s{number}",
+            action=one.action,
+            args={
+                name: names.get(value, value) if isinstance(value, str) else value
+                for name, value in one.args.items()
+                if value is not None
+            },
+        )
+        for number, one in enumerate(case.plans[0], 1)
+    )
+    plan = with_own_values(Plan(steps=steps, planner="label"), knowledge)
+    messages = case.messages
+    grounded = ground_plan(
+        plan, messages=messages, handles=handles, actions=actions, knowledge=knowledge
+    )
+    if not isinstance(grounded, Plan):
+        return True
+    return any(one.against for one in find_unasked(plan, messages, handles, knowledge))
 
 
 def _judge(case: EvalCase, outcome: Outcome, choices: Sequence[str], *, wanted: bool) -> Verdict:
