@@ -10,6 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 from agent.hostile_arguments import HOSTILE
@@ -60,8 +61,7 @@ def test_words_against_a_plan_keep_it_from_being_restated() -> None:
 
 
 def _also(trap: dict[str, object]) -> list[str]:
-    found = trap.get("also", [])
-    return [str(one) for one in found] if isinstance(found, list) else []
+    return cast("list[str]", trap.get("also", []))
 
 
 @pytest.mark.promise("agent:traps")
