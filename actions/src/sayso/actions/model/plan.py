@@ -61,9 +61,9 @@ class Plan:
         steps: in the order in which they are to run; a step waits only for earlier ones.
         planner: who planned, such as `playbook:refund` or `model:openai:gpt-5`.
         certain: the customer's words leave nothing open, so that it need not be restated to them.
-        named: how far the words name act, object and amount: `named` or `plainly`, where it needs
-            no restating when a person decides anyway, or when it can be taken back; `doubted`, where
-            a word may stand against it, so that the customer's yes is not enough.
+        named: how far the words name act, object and amount: `named` or `plainly`, where it is not
+            restated when a person decides anyway, or when it can be taken back; `doubted`, where a
+            word may stand against it, so that the customer's yes is not enough.
         tokens: model tokens that were spent, in and out together; 0 for playbooks.
         cost_micro_usd: what they cost, in millionths of a US dollar, as far as it is known.
         on_failure: what happens to the other steps when one does not succeed.
