@@ -24,7 +24,7 @@ from bench.report import Report, Row, print_report, show_progress
 from sayso.actions.approvals.decision import Decision
 from sayso.actions.approvals.repository import DecisionChoice
 from sayso.agent.phrases import phrases_of
-from sayso.errors import SaysoError
+from sayso.errors import Code, SaysoError
 from sayso.ids import Tenant
 from sayso.sandbox import Sandbox
 from sayso.sandbox.seed import DemoCharge, DemoCustomer, customer_rows
@@ -34,8 +34,8 @@ from sayso.settings import FILE_NAME
 
 WORDS = "Please refund order 1042, the mugs came broken."
 CHARGE = DemoCharge(amount=12_900, currency="usd", days_ago=9, order="Order 1042: blue mug")
-YES_LATER_S, WITHDRAWAL_LATER_S = 0.02, 0.25
-"""So much later one of the two begins at most: a yes takes longer until its call is claimed."""
+YES_LATER_S, WITHDRAWAL_LATER_S = 0.06, 0.06
+"""So much later one of the two begins at most, so that either may come first."""
 SETTLE_S = 30.0
 
 
@@ -44,11 +44,13 @@ class Judged:
     """What the races came to.
 
     Attributes:
-        ended: how often each state of the action. both: withdrawn and paid. untrue: told otherwise
-            than the books hold. open: neither the one nor the other. intact: the log verifies.
+        ended: how often each state of the action. answers: to the yes. both: withdrawn and paid.
+        untrue: told otherwise than the books hold. open: neither the one nor the other, or twice.
+        intact: the log verifies.
     """
 
     ended: Counter[str] = field(default_factory=Counter[str])
+    answers: Counter[str] = field(default_factory=Counter[str])
     both: int = 0
     untrue: int = 0
     open: int = 0
@@ -70,7 +72,7 @@ async def say_yes(folder: Path) -> None:
                 choice=DecisionChoice.APPROVE,
                 person="maria",
                 via="bench",
-                credential="",
+                credential="host",
             )
             try:
                 await sayso.approvals.decide_as(yes)
@@ -107,7 +109,8 @@ async def races(folder: Path, sandbox: Sandbox, count: int, seed: int) -> Judged
             await other.stdin.drain()
             await asyncio.sleep(max(0.0, -lead))
             await sayso.requests.withdraw(asked.id, "actually no, stop, I'll keep it")
-            await asyncio.wait_for(other.stdout.readline(), SETTLE_S)
+            came = await asyncio.wait_for(other.stdout.readline(), SETTLE_S)
+            judged.answers[came.decode().strip()] += 1
             await sayso.container.dispatcher.drain()
             judge(judged, await sayso.requests.get(asked.id), sandbox, who.customer_id)
             show_progress(f"{number + 1} of {count} races")
@@ -144,7 +147,7 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     stores = ("sqlite", "postgres") if given.store == "both" else (given.store,)
     found = {store: on_store(store, given.races, given.seed) for store in stores}
-    ok = all(one.intact and not (one.both + one.open + one.untrue) for one in found.values())
+    ok = all(map(is_won, found.values()))
     rows = [row for store, one in found.items() for row in rows_of(store, one)]
     return print_report(Report(name="withdraw", rows=rows, ok=ok), as_json=given.json)
 
@@ -165,12 +168,22 @@ def on_store(store: str, count: int, seed: int) -> Judged:
         return asyncio.run(races(place, sandbox, count, seed))
 
 
+def is_won(judged: Judged) -> bool:
+    """Whether no race was lost, and all were races: nothing else kept a yes from being counted."""
+    raced = set(judged.answers) <= {"yes", Code.WITHDRAWN.value}
+    return judged.intact and raced and not (judged.both + judged.open + judged.untrue)
+
+
 def rows_of(store: str, judged: Judged) -> list[Row]:
     """The figures of one store."""
     return [
         *(
             Row(case=f"{store}: ended as {status}", value=times, unit="races")
             for status, times in sorted(judged.ended.items())
+        ),
+        *(
+            Row(case=f"{store}: the yes came to `{came}`", value=times, unit="races")
+            for came, times in sorted(judged.answers.items())
         ),
         Row(case=f"{store}: withdrawn and paid", value=judged.both, unit="races"),
         Row(case=f"{store}: neither, or twice", value=judged.open, unit="races"),

@@ -226,6 +226,8 @@ class Sayso(Nouns):
         )
         if wait_s > 0:
             await settle_request(self.container, row, wait_s)
+            if conversation is not None:
+                self.container.dispatcher.wake()  # cards of its thread may be made anew
         else:
             self.container.dispatcher.wake()
         return await self.requests.get(row.id, tenant=row.tenant)

@@ -39,7 +39,7 @@ from sayso.actions.policy.base import Approver, Demand, Judgement, Outcome, Poli
 from sayso.actions.policy.evaluator import Evaluator
 from sayso.agent.base import Planner
 from sayso.agent.code_answers import CodeAnswers
-from sayso.agent.people_question import renewing
+from sayso.agent.people_question import renewing, renewing_written
 from sayso.agent.requests import Requests
 from sayso.audit.authority.keyring import Keyring
 from sayso.audit.authority.log_directory import Follower, LogDirectory
@@ -463,6 +463,7 @@ def _wire_requests(ground: _Ground) -> Requests:
         ground.context,
         keyring=ground.keyring,
         log=ground.log,
+        written=renewing_written(ground.context),
         renew=renewing(ground.context, extends=ground.settings.approvals.answer_extends),
         codes=CodeAnswers(
             links=ground.links,

@@ -317,3 +317,35 @@ async def test_a_message_takes_back_its_own_thread_once(tmp_path: Path) -> None:
         turns = await opened.sayso.solutions.turns(first.id)
         assert [turn.content for turn in turns] == [words, KEEP]
         assert_verified(opened)
+
+
+@pytest.mark.promise("agent:thread")
+@pytest.mark.usefixtures("store_url")
+async def test_what_was_written_since_stands_on_the_card(tmp_path: Path) -> None:
+    """A message that nobody understood makes the card anew: a yes to the old one is refused."""
+    unsure = "maybe I should keep it, I am not sure"
+    planner = Scripted(plan(refund(12_000)), *[Handoff(reason="who knows", planner="scripted")] * 9)
+    async with open_shop(tmp_path, planner=planner) as opened:
+        stock(opened)
+        words = "refund $120.00 of order o1 please"
+        asked = await opened.sayso.ask("cus_1", words, conversation="t1")
+        old = await shown(opened, asked.actions[0])
+        await opened.sayso.ask("cus_1", unsure, conversation="t1")
+        assert (await now(opened, asked)).actions[0].status == "pending_approval"
+        card = await shown(opened, asked.actions[0])
+        assert card.revision == old.revision + 1
+        assert card.card["quote"] == f"Written since: {unsure}\nBefore: {words}"
+        assert card.expires_at == old.expires_at
+        assert await code_of(opened, say(old)) == Code.STALE_REVISION
+        await opened.sayso.ask("cus_1", unsure, conversation="another")
+        await opened.sayso.ask("cus_2", unsure, conversation="t1")
+        await now(opened, asked)
+        assert (await shown(opened, asked.actions[0])).revision == card.revision
+        for _ in range(7):
+            await opened.sayso.ask("cus_1", unsure, conversation="t1")
+            await now(opened, asked)
+        card = await shown(opened, asked.actions[0])
+        assert card.revision == 6
+        await decide(opened, say(card))
+        assert paid(opened) == [12_000]
+        assert_verified(opened)

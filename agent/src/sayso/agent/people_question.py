@@ -19,6 +19,7 @@ from sayso.actions.model.customer_words import (
     CUSTOMER_ANSWERED,
     CUSTOMER_ANSWERED_IN_TIME,
     VOUCHED,
+    WRITTEN_SINCE,
 )
 from sayso.actions.model.digest import is_text
 from sayso.actions.model.status import Status
@@ -53,12 +54,22 @@ def renewing_vouched(context: EngineContext) -> Renew:
     return _renewing(context, VOUCHED)
 
 
-def _renewing(context: EngineContext, reason: str) -> Renew:
+MOST_RENEWED = 6
+"""A card that was made anew so often is left as it is, whatever else its customer writes."""
+
+
+def renewing_written(context: EngineContext) -> Renew:
+    """What makes the cards of a request anew once something else was written in its thread."""
+    return _renewing(context, WRITTEN_SINCE, most=MOST_RENEWED)
+
+
+def _renewing(context: EngineContext, reason: str, most: int | None = None) -> Renew:
     endings = Endings(Transitions(context))
 
     def renew(tx: Transaction, row: RequestRow) -> None:
         for action in actions_of(tx, row):
-            if action.status is Status.PENDING_APPROVAL:
+            often = most is not None and action.revision >= most
+            if action.status is Status.PENDING_APPROVAL and not often:
                 endings.make_stale(tx, action, reason)
 
     return renew

@@ -63,14 +63,17 @@ class Requests:
         log: AuditLog,
         keyring: Keyring,
         renew: Callable[[Transaction, RequestRow], None] | None = None,
+        written: Callable[[Transaction, RequestRow], None] | None = None,
         codes: CodeAnswers | None = None,
     ) -> None:
         """`keyring`: seals each row in its entry; `renew`: has the cards of a request made anew,
-        once a person's question is answered; `codes`: reads answers to questions for codes.
+        once a person's question is answered; `written`: the same, once more was written in its
+        thread; `codes`: reads answers to questions for codes.
         """
         self.codes = codes
         self.withdrawals = RequestWithdrawals(context.store, self.move, Withdrawals(context))
         self._renew = renew
+        self.written = written
         self._keyring = keyring
         self._store = context.store
         self._log = log

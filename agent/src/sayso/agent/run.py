@@ -43,6 +43,7 @@ from sayso.agent.requests import AGENT, Requests
 from sayso.agent.step_up import Need, StepUp
 from sayso.agent.telling import what_is_told
 from sayso.agent.understanding import Knowledge, language_of
+from sayso.agent.withdrawal import show_in_thread
 from sayso.audit.entry import EntryKind, Json
 from sayso.audit.request_digests import NONCE, plan_digest, question_digest
 from sayso.errors import Code, RetryableError
@@ -193,6 +194,7 @@ def store_question(
     )
     if moved is None:
         raise RetryableError(Code.ACTION_LOST_LEASE, "another worker has this request")
+    show_in_thread(tx, moved, context.requests.written)
 
 
 def asked_data(stored: Mapping[str, Any]) -> dict[str, Json]:
@@ -418,6 +420,7 @@ def hand_over(
         return
     drafted = draft or requests.drafted(tx, row)
     sealed = None if drafted is None else drafted.to_json()
+    show_in_thread(tx, row, requests.written)
     requests.move(
         tx,
         replace(row, fence=claimed.fence),

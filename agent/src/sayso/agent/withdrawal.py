@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from sayso.actions.engine.withdrawal import Withdrawals
 from sayso.actions.model.action_row import ActionRow
@@ -25,6 +25,7 @@ from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant
 from sayso.store.base import Reader, Store, Transaction
 
+Written: TypeAlias = Callable[[Transaction, RequestRow], None]
 UNDER_WAY = CALLED | {Status.ACCEPTED}
 """States in which nobody can stop an action any more."""
 _OVER = frozenset({RequestStatus.ANSWERED, RequestStatus.WITHDRAWN})
@@ -74,6 +75,19 @@ def open_in_thread(
         conversation=conversation,
     )
     return [read_request(row) for row in rows]
+
+
+def show_in_thread(tx: Transaction, row: RequestRow, written: Written | None) -> None:
+    """Have the open cards of a request's thread show what was written in it since.
+
+    Args:
+        written: has the cards of an earlier request made anew; None where nobody does.
+    """
+    if row.conversation is None or written is None:
+        return
+    for other in open_in_thread(tx, row.tenant, row.subject.id, row.conversation):
+        if other.id != row.id and other.created_at <= row.created_at and other.is_acting:
+            written(tx, other)
 
 
 class RequestWithdrawals:

@@ -47,7 +47,7 @@ from sayso.actions.model.attempt import (
     read_target,
     subject_as_signed,
 )
-from sayso.actions.model.customer_words import keeps_its_time
+from sayso.actions.model.customer_words import WRITTEN_SINCE, keeps_its_time
 from sayso.actions.model.plan_state import (
     Waits,
     dependency_error,
@@ -64,7 +64,7 @@ from sayso.actions.policy.evaluator import schema_hash
 from sayso.audit.verifier.replay import ASKED_BY_PEOPLE
 from sayso.errors import Code, OutcomeUnknownError, RefusedError, RetryableError, SaysoError
 from sayso.ids import Tenant, monotonic_s, to_micros
-from sayso.store.base import Reader, Transaction
+from sayso.store.base import Reader, Transaction, text
 
 logger = logging.getLogger("sayso.engine")
 
@@ -261,6 +261,10 @@ class Engine:
         return await self._refuse(row, Code.CONNECTOR_FAILED, error.message)
 
     def _quote(self, reader: Reader, row: ActionRow) -> str:
+        if (row.error or {}).get("message") == WRITTEN_SINCE:
+            since = self._written_since(reader, row)
+            if since:
+                return f"{since}Before: {self._request_words(reader, row)}"
         if row.reason_ref is not None:
             return self._personal.open(reader, row.tenant, row.reason_ref) or ""
         approval = approval_of(reader, row)
@@ -294,6 +298,24 @@ class Engine:
                 case _:
                     pass
         return "".join(told)
+
+    def _written_since(self, reader: Reader, row: ActionRow) -> str:
+        """What the customer has written in the thread after its request, newest first."""
+        found = None
+        if row.request_id is not None:
+            found = reader.one("request.by_id", tenant=row.tenant, id=row.request_id)
+        if found is None or found["conversation"] is None:
+            return ""
+        later = reader.all(
+            "request.later_in_thread",
+            tenant=row.tenant,
+            subject_id=found["subject_id"],
+            conversation=found["conversation"],
+            id=row.request_id,
+            since=found["created_at"],
+        )
+        said = [self._personal.open(reader, row.tenant, text(one, "words_ref")) for one in later]
+        return "".join(f"Written since: {one}\n" for one in said if one)
 
     def _request_words(self, reader: Reader, row: ActionRow) -> str:
         if row.request_id is None:

@@ -18,6 +18,8 @@ CUSTOMER_ANSWERED = "the customer has answered a question"
 """Why a card is made anew, with the whole time to decide about it."""
 _IN_TIME = "; the time to decide is as it was"
 CUSTOMER_ANSWERED_IN_TIME = f"{CUSTOMER_ANSWERED}{_IN_TIME}"
+WRITTEN_SINCE = f"the customer has written something since{_IN_TIME}"
+"""Why a card is made anew once its thread holds a message that it does not show."""
 VOUCHED = f"a colleague has vouched for the customer{_IN_TIME}"
 """Why a card is made anew once it is known who writes."""
 _PART = re.compile(r"\[([^\[\]]*)\]")
@@ -47,7 +49,7 @@ class CustomerWords:
 
 def is_renewed(reason: str) -> bool:
     """Whether a card was made anew for what came of the conversation, and for no change of it."""
-    return reason.startswith(CUSTOMER_ANSWERED) or reason == VOUCHED
+    return reason.startswith(CUSTOMER_ANSWERED) or reason in {VOUCHED, WRITTEN_SINCE}
 
 
 def keeps_its_time(reason: str) -> bool:

@@ -32,6 +32,13 @@ where tenant = :tenant and subject_id = :subject_id and conversation = :conversa
     and status in ('received', 'needs_customer', 'acting', 'handed_over')
 order by id desc limit 20;
 
+-- What was written in a thread of a customer's after one of its requests, newest first.
+-- name: later_in_thread
+select words_ref from request
+where tenant = :tenant and subject_id = :subject_id and conversation = :conversation
+    and id <> :id and created_at >= :since
+order by id desc limit 5;
+
 -- name: keep_answer
 insert into request_answer (tenant, key_sha256, request_id, fingerprint)
 values (:tenant, :key_sha256, :request_id, :fingerprint);
