@@ -17,7 +17,7 @@ from support.shop_workspace import open_shop
 
 from sayso.actions.approvals.decision import DecisionChoice
 from sayso.actions.model.definition import Assurance, FactValue, Subject
-from sayso.actions.model.snapshot import Record, RecordState
+from sayso.actions.model.snapshot import TOLD_STATES, Record, RecordState
 from sayso.agent.answers import read_remarks, read_replies, read_topics
 from sayso.agent.phrases import LANGUAGES
 from sayso.agent.telling import sentence, written_day
@@ -190,6 +190,9 @@ async def test_what_was_told_is_gone_with_the_customer(tmp_path: Path) -> None:
 
 def test_every_state_has_its_sentence_in_every_language() -> None:
     """And every word list, and nothing that is named in one language is missing in another."""
+    assert {name: set(topic.says) for name, topic in read_topics().items()} == {
+        name: set(states) for name, states in TOLD_STATES.items()
+    }
     for topic in read_topics().values():
         assert set(topic.open) <= set(topic.says)
         assert set(topic.asks) == set(topic.names) == set(LANGUAGES)

@@ -183,6 +183,14 @@ class Call:
     idempotency_key: str
 
 
+TOLD_STATES: Mapping[str, tuple[str, ...]] = {
+    "order": ("preparing", "shipped", "delivered", "cancelled", "unknown"),
+    "subscription": ("active", "trialing", "paused", "past_due", "ending", "ended"),
+    "payment": ("paid", "pending", "refunded", "partly_refunded", "failed", "disputed", "open"),
+}
+"""By topic, the states for which there are sentences in every language."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordState:
     """What a customer can be told of a record, as its provider has just shown it.

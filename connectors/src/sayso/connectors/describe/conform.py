@@ -306,6 +306,12 @@ class _Judge:
         item = _first(value_of(table.items, sample)) if not isinstance(sample, Anything) else sample
         self._reads((*at, "id"), table.id, item)
         self._picks((*at, "picks"), table.picks, item)
+        for name, answer in self._manifest.answers.items():
+            if ("records", answer.on) == at:
+                self._picks(("answers", name, "values"), answer.values, item)
+                for number, rule in enumerate(answer.state):
+                    if rule.when is not None:
+                        self._reads(("answers", name, "state", number), rule.when, item)
         for kind, part in table.parts.items():
             where: Place = (*at, "parts", kind)
             self._reads(where, part.items, item)

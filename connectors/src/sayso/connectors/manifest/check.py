@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic_core import SchemaError
 
 from sayso.actions.model.definition import MONEY, Effect
+from sayso.connectors.manifest.answer_check import check_answer
 from sayso.connectors.manifest.arguments import args_model
 from sayso.connectors.manifest.citations import check_citations
 from sayso.connectors.manifest.code_sending import check_code_sender
@@ -95,6 +96,8 @@ def _all(manifest: Manifest) -> Iterator[Found]:
         yield from check_request(("reads", name), read, _AT_A_READ | set(manifest.reads))
     for kind, table in manifest.records.items():
         yield from _records(manifest, ("records", kind), table)
+    for name, answer in manifest.answers.items():
+        yield from check_answer(manifest, ("answers", name), answer)
     if manifest.person is not None:
         yield from check_person(manifest, manifest.person)
     if manifest.code_sender is not None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sayso.actions.model.definition import FactValue, Subject
-from sayso.actions.model.snapshot import Record
+from sayso.actions.model.snapshot import Record, RecordState
 from sayso.connectors.manifest.pages import items_of
 from sayso.connectors.manifest.picks import Picker, PickError, as_failure
 from sayso.connectors.manifest.provider import ManifestProvider
@@ -104,7 +104,23 @@ class Lister:
             references=references,
             parts=tuple(parts),
             label=label or next(iter(references), ""),
+            told=self._told(kind, item),
         )
+
+    def _told(self, kind: str, item: JsonValue) -> RecordState | None:
+        """What can be told of it, by the first answer whose record it is and whose state it has."""
+        for answer in self.manifest.answers.values():
+            if answer.on != kind:
+                continue
+            for rule in answer.state:
+                if rule.when is None or is_there(read(rule.when, item)):
+                    return RecordState(
+                        topic=answer.topic,
+                        state=rule.name,
+                        values=self._picked(answer.values, item),
+                        says=answer.says.get(rule.name, {}),
+                    )
+        return None
 
     def _part(self, kind: str, table: Parts, item: JsonValue) -> Record:
         picked = self._picked(table.picks, item)
@@ -134,6 +150,11 @@ class Lister:
             f"{self.who} knows no such customer",
             next_step="pass the id that this provider knows the customer by",
         )
+
+
+def is_there(found: object) -> bool:
+    """Whether an expression gives something: neither null, nor false, nor empty."""
+    return found not in (None, False, "", [], (), {})
 
 
 def _id(path: str, item: JsonValue) -> str:

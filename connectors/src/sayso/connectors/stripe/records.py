@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from sayso.actions.model.definition import FactValue, Subject
-from sayso.actions.model.snapshot import Record
+from sayso.actions.model.snapshot import Record, RecordState
 from sayso.connectors.ahead import Ahead
 from sayso.connectors.stripe.charges import left_of
 from sayso.connectors.stripe.currency import from_stripe
@@ -24,6 +24,7 @@ from sayso.connectors.stripe.refunds import paid_with
 from sayso.connectors.stripe.subscriptions import OVER, state_of, title_of
 from sayso.errors import RefusedError
 from sayso.ids import Clock, rfc3339_of_seconds
+from sayso.money import Money
 from sayso.text import plain
 
 if TYPE_CHECKING:
@@ -164,7 +165,33 @@ def _charge(charge: stripe.Charge) -> Record:
         facts=facts,
         references=_references(charge),
         label=described if charge.description else "",
+        told=_told_of_charge(charge, status, amount, facts),
     )
+
+
+_CHARGE_STATES = {
+    "succeeded": "paid",
+    "refunded": "refunded",
+    "pending": "pending",
+    "failed": "failed",
+    "disputed": "disputed",
+}
+
+
+def _told_of_charge(
+    charge: stripe.Charge, status: str, amount: Money, facts: Mapping[str, FactValue]
+) -> RecordState | None:
+    """What a customer can be told of a payment; nothing of one that was only authorised."""
+    state = _CHARGE_STATES.get(status)
+    if state is None:
+        return None
+    refunded = from_stripe(charge.amount_refunded, charge.currency)
+    if state == "paid" and refunded.amount_minor > 0:
+        state = "partly_refunded"
+    values: dict[str, FactValue] = {"amount": amount, "paid_on": facts["created"]}
+    if refunded.amount_minor > 0:
+        values["refunded"] = refunded
+    return RecordState(topic="payment", state=state, values=values)
 
 
 def _status_of(charge: stripe.Charge) -> str:
@@ -208,4 +235,34 @@ def _subscription(subscription: stripe.Subscription, names: ProductNames) -> Rec
         facts=facts,
         references=(subscription.id,),
         label=f"{name or 'subscription'} ({price_told})",
+        told=_told_of_subscription(subscription, facts),
     )
+
+
+_SUBSCRIPTION_STATES = {
+    "active": "active",
+    "trialing": "trialing",
+    "past_due": "past_due",
+    "unpaid": "past_due",
+    "paused": "paused",
+    "canceled": "ended",
+}
+
+
+def _told_of_subscription(
+    subscription: stripe.Subscription, facts: Mapping[str, FactValue]
+) -> RecordState | None:
+    """What a customer can be told of a subscription; nothing of one whose first payment is open."""
+    state = _SUBSCRIPTION_STATES.get(subscription.status)
+    if state is None:
+        return None
+    if "ends_at" in facts and state in ("active", "trialing"):
+        state = "ending"
+    names = {"next_on": "paid_until", "trial_ends_on": "paid_until", "ends_on": "ends_at"}
+    values = {name: facts[fact] for name, fact in names.items() if fact in facts}
+    ended = subscription.ended_at if "ended_at" in subscription else None
+    if ended is not None:
+        values["ended_on"] = rfc3339_of_seconds(ended)
+    if state == "past_due":  # else its label says what it costs
+        values["price"] = facts["price"]
+    return RecordState(topic="subscription", state=state, values=values)

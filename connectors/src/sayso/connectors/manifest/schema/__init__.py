@@ -23,6 +23,7 @@ from sayso.connectors.manifest.schema.action import (
     RefArg,
     TextArg,
 )
+from sayso.connectors.manifest.schema.answer import AnswerTable, StateRule
 from sayso.connectors.manifest.schema.base import MAX_BYTES, AnyPick, Pick, Picks, seconds_of
 from sayso.connectors.manifest.schema.connection import (
     Auth,
@@ -52,6 +53,7 @@ __all__ = [
     "ActionTable",
     "After",
     "Amount",
+    "AnswerTable",
     "AnyPick",
     "Arg",
     "Auth",
@@ -90,6 +92,7 @@ __all__ = [
     "RecordList",
     "RefArg",
     "RequestTable",
+    "StateRule",
     "SubjectForm",
     "TextArg",
     "seconds_of",

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from sayso.connectors.manifest.schema.action import ActionTable
+from sayso.connectors.manifest.schema.answer import AnswerTable
 from sayso.connectors.manifest.schema.base import MAX_READS, Line, ManifestTable, Path, Picks, Word
 from sayso.connectors.manifest.schema.connection import ConnectionTable, MoneyUnit, Setting, Spec
 from sayso.connectors.manifest.schema.errors import ErrorAt, ErrorRule
@@ -59,6 +60,7 @@ class Manifest(ManifestTable):
     errors_at: ErrorAt = ErrorAt()
     reads: dict[Word, Read] = Field(default_factory=dict)
     records: dict[Word, RecordList] = Field(default_factory=dict)
+    answers: dict[Word, AnswerTable] = Field(default_factory=dict)
     contact: Contact | None = None
     person: PersonTable | None = None
     code_sender: CodeSenderTable | None = None
