@@ -5,13 +5,17 @@ from __future__ import annotations
 import time
 
 import pytest
-from agent.understanding.demo import answer_to, knowledge
+from agent.understanding.demo import answer_to, conversation, handles_of, knowledge
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sayso.actions.model.plan import Plan
+from sayso.actions.model.snapshot import Record
+from sayso.agent.base import Handles
 from sayso.agent.understanding.clean import clean
 from sayso.agent.understanding.lexicon import slips_between
 from sayso.agent.understanding.patterns import Matcher
+from sayso.agent.understanding.planner import PlaybookPlanner
 from sayso.agent.understanding.reading import read
 from sayso.agent.understanding.tokens import TextToken, fold, normalise, tokenise
 from sayso.money import Money
@@ -212,3 +216,14 @@ def test_an_email_with_a_hyphen_is_one_without_but_in_an_address() -> None:
 def test_the_point_behind_a_day_ends_no_sentence(text: str, sentences: int) -> None:
     """`15. Dezember` is one day; behind other numbers a sentence ends."""
     assert sum(token.kind == "end" for token in tokenise(text)) == sentences
+
+
+def test_an_order_and_its_payment_share_a_number() -> None:
+    """A shop and its payment provider call one purchase the same: a refund is of the payment."""
+    mine = handles_of("ana").records.values()
+    order = Record(kind="order", id="o", title="an order", references=("0977",))
+    handles = Handles([order, *mine])
+    planner = PlaybookPlanner(knowledge=knowledge())
+    found = planner.plan_now(conversation("Please refund order 0977."), handles, ["stripe.refund"])
+    assert isinstance(found, Plan)
+    assert handles.records[str(found.steps[0].args["charge"])].references[0] == "0977"

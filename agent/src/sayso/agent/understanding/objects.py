@@ -227,7 +227,10 @@ def _mentions(reading: Reading, span: Span, slot: ObjectSlot, things: Things) ->
             handles = frozenset(t.handle for t in of_kind if said in t.references)
             yield Mention(at, handles, "number", left_out)
         elif token.kind == "number":
-            if not any(token.text.lower() in t.references for t in things.all if t not in of_kind):
+            said = token.text.lower()
+            knows = [t for t in things.all if said in t.references]
+            # An order and its payment share a number, which names either where it is asked for.
+            if not knows or any(t in of_kind for t in knows):
                 yield from _number(at, token.text, token.hash, of_kind, left_out=left_out)
         elif token.kind == "word" and at in reading.titles:
             handles = reading.titles[at] & handles_of_kind
