@@ -172,6 +172,15 @@ async def test_a_question_offers_their_own_objects_and_a_pick_answers_it(shop: O
         assert [step["order"] for step in _restated(picked)] == ["o2"]
 
 
+async def test_the_numbers_of_orders_are_no_amounts(tmp_path: Path) -> None:
+    """They are asked for as which, whatever their ids look like."""
+    async with open_shop(tmp_path, confirm=ASKING) as opened:
+        opened.shop.books.add("1042", "cus_1", Money(3_000, "USD"))
+        opened.shop.books.add("1043", "cus_1", Money(4_000, "USD"))
+        asked = await opened.sayso.ask("cus_1", "I want my money back")
+        assert asked.reply.startswith("Which of these do you mean?")
+
+
 @pytest.mark.parametrize(
     "answer", ["o2", "the second one", "order o2 please", "$40.00, order o2", "the $40 one"]
 )

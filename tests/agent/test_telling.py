@@ -16,6 +16,7 @@ from support.shop import Shop
 from support.shop_workspace import open_shop
 
 from sayso.actions.approvals.decision import DecisionChoice
+from sayso.actions.model.customer_words import CustomerWords
 from sayso.actions.model.definition import Assurance, FactValue, Subject
 from sayso.actions.model.snapshot import TOLD_STATES, Record, RecordState
 from sayso.agent.answers import read_remarks, read_replies, read_topics
@@ -177,6 +178,29 @@ async def test_the_ledger_tells_what_became_of_a_refund(
         assert_verified(opened)
 
 
+@pytest.mark.promise("agent:told-from-records")
+async def test_the_ledger_tells_in_the_language_of_the_question(tmp_path: Path) -> None:
+    """Asked for in German and about in English: one language, and what has joined is told once."""
+    shop = Courier()
+    words = {
+        "en": CustomerWords(thing="the refund", done="we have paid it"),
+        "de": CustomerWords(thing="das Geld", done="es ist da"),
+    }
+    shop.actions = [replace(one, words=words) for one in shop.actions]
+    async with open_shop(tmp_path, shop=shop) as opened:
+        stock(opened)
+        wish = (tmp_path / "playbooks" / "shop.toml").read_text() + '[words.de]\nask = ["erstatt*"]'
+        (tmp_path / "playbooks" / "shop.toml").write_text(wish)
+        for said in ("Bitte erstatten Sie mir $80 für Bestellung 1042", "Bitte erstatten Sie $80"):
+            asked = await opened.sayso.ask("cus_1", said)
+            assert "Geld" in asked.reply
+        view = await opened.sayso.ask("cus_1", "Has order 1042 been refunded?")
+        assert view.kind == "status"
+        assert view.reply.count("has to agree to the refund") == 1
+        assert "Geld" not in view.reply
+        assert_verified(opened)
+
+
 async def test_what_was_told_is_gone_with_the_customer(tmp_path: Path) -> None:
     """An erased customer's status reply can be read by nobody, and the log still verifies."""
     async with open_shop(tmp_path, shop=Courier()) as opened:
@@ -226,6 +250,14 @@ def test_money_is_added_only_where_some_moved() -> None:
     own = RecordState(topic="fitting", state="booked", says={"en": "booked for {day}"})
     own = replace(own, values={"day": "2026-12-24"})
     assert sentence(replace(record, told=own), "de") == "an order: booked for 24. Dezember 2026."
+
+
+def test_a_providers_text_hides_and_reorders_nothing() -> None:
+    """What the customer reads of a record is one line without characters that nobody sees."""
+    told = RecordState(topic="order", state="shipped", values={"tracking": "DX\u202e7\u200b7"})
+    said = sentence(Record(kind="order", id="o", title="an\nor\u2066der", told=told), "en")
+    assert said.startswith("an order: ")
+    assert "DX77" in said
 
 
 def test_a_day_is_written_as_a_language_writes_it() -> None:

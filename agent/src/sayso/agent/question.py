@@ -115,12 +115,16 @@ def text_of(
     if question.slot == INSTEAD:
         return phrases.instead
     values = {choice.value for choice in question.choices}
+    # The numbers of an order look like amounts, and are none.
+    are_amounts = all(map(_is_amount, values)) and not values & {
+        record.id for record in handles.records.values()
+    }
     form = text_form(actions.get(question.about), question.slot)
     if form is not None and not values:
         asked = phrases.texts[form]
     elif values == {"one", "both"}:
         asked = phrases.one_or_both
-    elif not values or all(_is_amount(value) for value in values):
+    elif are_amounts:
         asked = phrases.how_much
     elif values <= set(words_of(actions.get(question.about), language).values):
         asked = phrases.when

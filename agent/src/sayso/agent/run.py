@@ -376,7 +376,7 @@ def store_telling(context: RunContext, state: RunState, handles: Handles, tx: Tr
     assert remark is not None, "only a remark is answered so"
     if row.status is not RequestStatus.RECEIVED:
         return
-    told = what_is_told(tx, row, remark, handles, context.now)
+    told = what_is_told(tx, row, remark, handles, context.actions, context.now)
     if told is None:
         reason, language, draft = context.reason, context.language, context.draft
         hand_over(context.requests, tx, context.row, reason, state, language, draft)

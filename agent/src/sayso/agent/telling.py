@@ -14,22 +14,26 @@ from typing import cast, get_args
 import orjson
 
 from sayso.actions.model.action_row import ActionRow, read_action
-from sayso.actions.model.customer_words import filled
-from sayso.actions.model.definition import Assurance, FactValue
+from sayso.actions.model.customer_words import CustomerWords, filled
+from sayso.actions.model.definition import Action, Assurance, FactValue
 from sayso.actions.model.snapshot import Record, RecordState
 from sayso.actions.model.status import Status
 from sayso.agent.answers import read_replies, read_topics
 from sayso.agent.base import Handles, Remark, RemarkKind
 from sayso.agent.phrases import DEFAULT_LANGUAGE
-from sayso.agent.reply import outcomes_of, write_reply
+from sayso.agent.question import words_of
+from sayso.agent.reply import followed, outcomes_of, write_reply
 from sayso.agent.request_row import RequestRow, get_request
 from sayso.ids import from_micros
 from sayso.money import Money
 from sayso.store.base import Reader, SqlValue
+from sayso.text import plain
 
 MOST_TOLD = 3
 """Of so many things at most a customer is told who named none."""
 _NEWEST = 20
+_MOST_CHARS = 600
+"""A sentence about a record has at most so many: its texts are the provider's."""
 _LEDGER_DAYS = 30
 _SILENT = frozenset({Status.PLANNED, Status.STALE})
 _MICROS_A_DAY = 86_400_000_000
@@ -73,12 +77,18 @@ class Told:
 
 
 def what_is_told(
-    reader: Reader, row: RequestRow, remark: Remark, handles: Handles, now: int
+    reader: Reader,
+    row: RequestRow,
+    remark: Remark,
+    handles: Handles,
+    actions: Mapping[str, Action],
+    now: int,
 ) -> Told | None:
     """What a remark is answered with; None where nobody but a person can.
 
     Args:
         handles: the customer's records as they were read, at `now`, microseconds since 1970.
+        actions: what is connected, by name: how it is called in the language of the remark.
     """
     if remark.kind != "status":
         name = "thanks" if remark.kind == "talk" and remark.thanks else remark.kind
@@ -91,7 +101,7 @@ def what_is_told(
     about = {action.snapshot.resolved.object_id for action in done if action.snapshot}
     records = _told_of(remark, handles, named, about)
     lines = [line for one in records if (line := sentence(one, remark.language))]
-    ledger = _from_ledger(reader, done, remark.language)
+    ledger = _from_ledger(reader, done, actions, remark.language)
     if not lines and not ledger:
         return None
     parts = [ledger] if ledger else []
@@ -155,7 +165,7 @@ def sentence(record: Record, language: str) -> str:
         value = state.values.get(name)
         if values.get(name) and not (isinstance(value, Money) and value.amount_minor == 0):
             text += f"; {filled(_in(more, language), values)}"
-    return f"{record.label or record.title}: {text}."
+    return plain(f"{record.label or record.title}: {text}.", limit=_MOST_CHARS)
 
 
 def _in(words: Mapping[str, str], language: str) -> str:
@@ -211,14 +221,21 @@ def _thread_of(reader: Reader, action: ActionRow) -> str | None:
     return get_request(reader, action.tenant, action.request_id).conversation
 
 
-def _from_ledger(reader: Reader, actions: Sequence[ActionRow], language: str) -> str:
-    """What has become of them, as the ledger holds it."""
-    if not actions:
+def _from_ledger(
+    reader: Reader, done: Sequence[ActionRow], actions: Mapping[str, Action], language: str
+) -> str:
+    """What has become of them, as the ledger holds it; what has joined another one, once."""
+    found = {one.id: one for row in done for one in (followed(reader, row) or row,)}
+    if not found:
         return ""
-    words = {
-        name: said
-        for one in actions
-        if one.request_id is not None
-        for name, said in get_request(reader, one.tenant, one.request_id).words.items()
-    }
-    return write_reply(outcomes_of(reader, actions, words), language)
+    words: dict[str, CustomerWords] = {}
+    for one in found.values():
+        if one.request_id is None:
+            continue
+        asked = get_request(reader, one.tenant, one.request_id)
+        # The words are kept in the language of the request, which may have been another one.
+        same = asked.language == language
+        words[one.name] = (asked.words.get(one.name) if same else None) or words_of(
+            actions.get(one.name), language
+        )
+    return write_reply(outcomes_of(reader, list(found.values()), words), language)
