@@ -116,7 +116,7 @@ class Double:
         self.customers_of = "stripe"
         self._books = books
         self.actions: Sequence[Action] = tuple(
-            _action(verb) for verb in VERBS if verb.name.startswith(f"{name}.")
+            action_of(verb) for verb in VERBS if verb.name.startswith(f"{name}.")
         )
 
     async def list_records(self, subject: Subject) -> list[Record]:
@@ -192,7 +192,8 @@ def doubles(books: Books) -> list[Double]:
 _SHIPPED = {one.name: one for one in (REFUND, CANCEL_SUBSCRIPTION, CREDIT)}
 
 
-def _action(verb: Verb) -> Action:
+def action_of(verb: Verb) -> Action:
+    """The action as a connector would define it."""
     shipped = _SHIPPED.get(verb.name)
     kept: Guarantee = at_most_once() if verb.money else verifiable(settle_after_s=60)
     shown = f" of {{{verb.kind}}}" if verb.about else ""
@@ -216,7 +217,28 @@ def _use(verb: Verb) -> ActUse:
     fills = {arg: verb.fills.get(arg, slot) for arg, slot in verb.slots.items()}
     if verb.about:
         fills[verb.about] = "object"
-    return ActUse(name=verb.act, on=verb.on or ACCOUNT, fills=fills, status=verb.states)
+    fills.update(_FILLS.get(verb.act, {}))
+    is_refund = verb.act == "refund"
+    return ActUse(
+        name=verb.act,
+        on=verb.on or ACCOUNT,
+        fills=fills,
+        fixed=_FIXED.get(verb.act, {}),
+        status=("succeeded",) if is_refund else verb.states,
+        needs="left" if is_refund else None,
+        duplicates_within_h=72 if is_refund else 0,
+        listed_by="stripe" if verb.on == "subscription" else "",
+    )
+
+
+_FIXED: Mapping[str, Mapping[str, str | int | bool]] = {
+    "refund": {"reason": "requested_by_customer"},
+    "apology": {"title": "We are sorry", "body": "We are sorry for the trouble."},
+}
+_FILLS: Mapping[str, Mapping[str, str]] = {
+    "change_contact": {"field": "to.field", "value": "to"},
+    "return": {"item": "items.item", "quantity": "items.quantity"},
+}
 
 
 def _check_state(verb: Verb, thing: Thing | None) -> None:

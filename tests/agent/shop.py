@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sayso.actions.model.act import ActUse
 from sayso.actions.model.definition import Action, Args, Effect, at_most_once
 from sayso.actions.model.snapshot import Record
 from sayso.agent.base import Handles, Message
@@ -23,6 +24,7 @@ APOLOGY = Action(
     effect=Effect.MESSAGE,
     reversible=False,
     sentence="Send an apology",
+    act=ActUse(name="apology", fixed={"title": "We are sorry", "body": "We are sorry."}),
 )
 ACTIONS = (REFUND, CANCEL_SUBSCRIPTION, CREDIT, APOLOGY)
 
@@ -65,7 +67,7 @@ SUBSCRIPTION = Record(
     references=("sub_pro1",),
 )
 HANDLES = Handles([MUG, LAMP, SUBSCRIPTION])
-KNOWLEDGE = load_knowledge()
+KNOWLEDGE = load_knowledge(actions=ACTIONS)
 
 
 def said(*words: str) -> list[Message]:

@@ -9,6 +9,7 @@ import asyncio
 import secrets
 import warnings
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -117,7 +118,8 @@ class AgentFloor:
             ConfigError: `invalid_playbook`.
         """
         if self._knowledge is None:
-            self._knowledge = make_knowledge(self._workspace, self._connectors.actions)
+            made = make_knowledge(self._workspace, self._connectors.actions)
+            self._knowledge = replace(made, today=lambda: self._clock.now().date())
         return self._knowledge
 
     async def warm(self) -> None:

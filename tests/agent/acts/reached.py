@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,10 @@ from connectors.manifest.stand import Stand, shipped, stand
 from support.shop_workspace import make_shop_workspace
 
 from sayso import Sayso
+from sayso.actions.model.definition import Subject
+from sayso.actions.model.snapshot import Record
+from sayso.connectors.base import Connector
+from sayso.connectors.define import OwnConnector
 from sayso.connectors.manifest.schema import Manifest
 from sayso.sdk.setup.scaffold_tables import rules_of
 from sayso.testing.clock import FakeClock
@@ -38,6 +42,36 @@ class Reached:
         return self.stand.wire.provider
 
 
+SHOP = """
+[plans.basic]
+any = ["basic"]
+[plans.plus]
+any = ["plus"]
+[ids.plus]
+stripe_billing = "price_big"
+"""
+
+
+class Subscriptions(OwnConnector):
+    """What the Stripe connector lists for the one that only acts."""
+
+    name = "stripe"
+
+    async def list_records(self, subject: Subject) -> Sequence[Record]:
+        """A subscription and a payment."""
+        subscription = {"status": "active"}
+        return (
+            Record(
+                kind="subscription",
+                id="sub_1",
+                title="Basic plan, active",
+                label="Basic plan",
+                facts=subscription,
+            ),
+            Record(kind="charge", id="ch_1", title="$25.00, Order 1042", references=("1042",)),
+        )
+
+
 @asynccontextmanager
 async def reached(folder: Path, name: str) -> AsyncGenerator[Reached]:
     """A workspace as `sayso init --with NAME` judges: a person agrees to everything."""
@@ -48,5 +82,9 @@ async def reached(folder: Path, name: str) -> AsyncGenerator[Reached]:
     confirming = {"confirm": {"default": "always"}}
     workspace = make_shop_workspace(folder, policy, planner=confirming)
     (folder / "playbooks" / "shop.toml").unlink()
-    async with Sayso(workspace, mode="decide", connectors=[made.connector], clock=clock) as sayso:
+    (folder / "shop.toml").write_text(SHOP, "utf-8")
+    connectors: list[Connector] = [made.connector]
+    if name == "stripe_billing":
+        connectors.append(Subscriptions())
+    async with Sayso(workspace, mode="decide", connectors=connectors, clock=clock) as sayso:
         yield Reached(sayso=sayso, stand=made, clock=clock)

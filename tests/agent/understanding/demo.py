@@ -9,16 +9,20 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
+from sayso.actions.model.definition import at_most_once
 from sayso.actions.model.plan import Handoff, Plan
 from sayso.actions.model.snapshot import Record
 from sayso.agent.base import Handles, Message, Question
 from sayso.agent.understanding.lexicon import Knowledge
 from sayso.agent.understanding.planner import PlaybookPlanner, load_knowledge
 from sayso.agent.understanding.playbook import read_shop
+from sayso.connectors.email.actions import actions_with
+from sayso.connectors.stripe.actions import CANCEL_SUBSCRIPTION, CREDIT, REFUND
 from sayso.money import Money
 from sayso.sandbox.seed import DEMO, DemoCharge, DemoCustomer
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
+DEFINED = (REFUND, CANCEL_SUBSCRIPTION, CREDIT, *actions_with(at_most_once()))
 ACTIONS = ("stripe.refund", "stripe.cancel_subscription", "stripe.credit", "email.send_apology")
 _PLANS = {
     "basic": ("Basic plan", 900, "USD", "month"),
@@ -32,7 +36,7 @@ HERE = Path(__file__).parent
 @cache
 def knowledge() -> Knowledge:
     """What a workspace knows that `sayso init` has made."""
-    shipped = load_knowledge()
+    shipped = load_knowledge(actions=DEFINED)
     with resources.as_file(resources.files("sayso.sdk.setup") / "template" / "shop.toml") as path:
         shop = read_shop(path)
     return Knowledge.of(shipped.packs, shipped.playbooks, shop)

@@ -116,15 +116,25 @@ class Handles:
 
     def __init__(self, records: Iterable[Record]) -> None:
         self._records: dict[str, Record] = {}
+        self._parts: dict[str, Record] = {}
         counts: dict[str, int] = {}
         for record in records:
-            counts[record.kind] = counts.get(record.kind, 0) + 1
-            self._records[f"{record.kind}#{counts[record.kind]}"] = record
+            for named, one in (
+                (self._records, record),
+                *((self._parts, part) for part in record.parts),
+            ):
+                counts[one.kind] = counts.get(one.kind, 0) + 1
+                named[f"{one.kind}#{counts[one.kind]}"] = one
 
     @property
     def records(self) -> Mapping[str, Record]:
         """The records by handle, in the order of the look-up."""
         return self._records
+
+    @property
+    def parts(self) -> Mapping[str, Record]:
+        """What hangs on the records, such as the lines of an order, by handle."""
+        return self._parts
 
     def id_of(self, handle: str) -> str:
         """The provider's id behind a handle.
@@ -132,7 +142,7 @@ class Handles:
         Raises:
             RefusedError: `unknown_object`, when this run handed out no such handle.
         """
-        record = self._records.get(handle)
+        record = self._records.get(handle) or self._parts.get(handle)
         if record is None:
             raise RefusedError(
                 Code.UNKNOWN_OBJECT,

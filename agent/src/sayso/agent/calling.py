@@ -14,7 +14,7 @@ from sayso.actions.model.customer_words import CustomerWords
 from sayso.actions.model.definition import Action
 from sayso.agent.understanding.act_file import read_shipped_acts, words_of_act
 from sayso.agent.understanding.pack import read_shipped_packs
-from sayso.agent.understanding.playbook import TextSlot
+from sayso.agent.understanding.playbook import DateSlot, OptionSlot, TextSlot
 
 
 def called(action: Action, language: str) -> CustomerWords | None:
@@ -29,7 +29,11 @@ def called(action: Action, language: str) -> CustomerWords | None:
     found = found or own
     if found is None or not found.done:
         return None
-    return replace(found, nouns=_nouns(use.on, language), slots=_slots(use))
+    slots = _slots(use)
+    for value in use.does.values():
+        slots["choice"] = found.values.get(value, "")
+    nouns = {} if own is not None else _nouns(use.on, language)
+    return replace(found, nouns=nouns, slots=slots)
 
 
 @lru_cache(maxsize=256)
@@ -60,4 +64,12 @@ def text_form(action: Action | None, slot: str) -> str | None:
     """The form of the customer's own words that a slot takes, such as `email`; None for none."""
     act = None if action is None or action.act is None else read_shipped_acts().get(action.act.name)
     found = None if act is None else act.slots.get(slot)
-    return found.form if isinstance(found, TextSlot) else None
+    match found:
+        case TextSlot():
+            return found.form
+        case DateSlot():
+            return "date"
+        case OptionSlot():
+            return "option"
+        case _:
+            return None

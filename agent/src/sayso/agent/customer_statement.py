@@ -28,6 +28,7 @@ class CustomerStatement:
         offered: amounts of an agent's offer that they accepted.
         shares: shares that they named.
         left_out: whether something is to be left out: `all but $20`.
+        words: all that they wrote, each run of blanks as one.
     """
 
     tokens: tuple[TextToken, ...]
@@ -36,6 +37,11 @@ class CustomerStatement:
     left_out: bool
     handles: Handles
     knowledge: Knowledge
+    words: str = ""
+
+    def writes(self, value: object) -> bool:
+        """Whether the customer wrote just that."""
+        return isinstance(value, str) and " ".join(value.split()).casefold() in self.words
 
     @classmethod
     def of(
@@ -48,12 +54,14 @@ class CustomerStatement:
         offered: list[TextToken] = []
         shares: set[Fraction] = set()
         left_out = False
+        written: list[str] = []
         before: Message | None = None
         language: str | None = None
         for turn in messages:
             if turn.role == "customer":
                 reading = read(turn.content, knowledge, fallback=language)
                 language = reading.lexicon.language
+                written += reading.text.split()
                 tokens += _amounts_in(reading, references)
                 shares |= _shares_in(reading)
                 left_out = left_out or reading.has("except")
@@ -71,6 +79,7 @@ class CustomerStatement:
             left_out=left_out,
             handles=handles,
             knowledge=knowledge,
+            words=" ".join(written).casefold(),
         )
 
     def allows(self, amount: Money, record: Record | None) -> bool:

@@ -21,7 +21,9 @@ from sayso.actions.model.plan import Plan, Step
 from sayso.actions.model.snapshot import Record
 from sayso.agent.base import Handles, Message
 from sayso.agent.customer_statement import CustomerStatement
+from sayso.agent.understanding.act_file import read_shipped_acts
 from sayso.agent.understanding.lexicon import Knowledge
+from sayso.agent.understanding.playbook import OptionSlot, TextSlot
 from sayso.agent.understanding.reading import read
 from sayso.agent.understanding.tokens import TextToken, normalise
 from sayso.errors import RefusedError
@@ -139,6 +141,8 @@ def object_kind(action: Action, argument: str, handles: Handles) -> str | None:
     An action says it with `json_schema_extra={"object": kind}` on the field; else the argument's
     name is the kind, as in `charge`.
     """
+    if own_words(action, argument):
+        return None
     info = action.args.model_fields.get(argument)
     extra = info.json_schema_extra if info is not None else None
     if isinstance(extra, Mapping):
@@ -147,6 +151,24 @@ def object_kind(action: Action, argument: str, handles: Handles) -> str | None:
             return declared
     kinds = {record.kind for record in handles.records.values()} | OBJECT_KINDS
     return argument if argument in kinds else None
+
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_TOLD = frozenset({"country", "province", "field"})
+"""Parts of what a customer wrote that its form says, or the record."""
+
+
+def own_words(action: Action, argument: str) -> bool:
+    """Whether an argument is what the customer wrote, such as a new address, or a plan's id.
+
+    Nothing else fits there, whoever planned.
+    """
+    act = None if action.act is None else read_shipped_acts().get(action.act.name)
+    if action.act is None or act is None:
+        return False
+    slot, _, part = action.act.fills.get(argument, "").partition(".")
+    kind = act.slots.get(slot)
+    return isinstance(kind, OptionSlot) or (isinstance(kind, TextSlot) and part not in _TOLD)
 
 
 def _step_problems(
@@ -172,7 +194,12 @@ def _step_problems(
             yield _problem(ProblemKind.INVALID_ARGUMENT, step, name[:40], message)
             continue
         kind = object_kind(action, name, said.handles)
-        if kind is not None:
+        if own_words(action, name):
+            options = {one for ids in said.knowledge.shop.ids.values() for one in ids.values()}
+            if not said.writes(value) and value not in options:
+                message = "the customer has not written that"
+                yield _problem(ProblemKind.FOREIGN_TEXT, step, name, message)
+        elif kind is not None:
             yield from _object_problems(step, name, value, kind, said.handles)
         else:
             yield from _value_problems(step, name, value, record, said)
@@ -199,6 +226,8 @@ def _value_problems(
         for inner in value.values():
             yield from _value_problems(step, name, inner, record, said)
         yield from _text_problems(step, name, " ".join(map(str, value)), record, said)
+    elif isinstance(value, str) and (value in said.handles.parts or _DAY.fullmatch(value)):
+        return  # a line of an order, whose owner the provider tells; or a day
     elif isinstance(value, str):
         yield from _text_problems(step, name, value, record, said)
     elif isinstance(value, Sequence):
@@ -266,7 +295,7 @@ def _validated(step: Step, action: Action, handles: Handles) -> Step | Grounding
     args = {
         name: handles.id_of(value)
         if isinstance(value, str) and object_kind(action, name, handles) is not None
-        else value
+        else _with_ids(value, handles)
         for name, value in step.args.items()
     }
     try:
@@ -278,6 +307,21 @@ def _validated(step: Step, action: Action, handles: Handles) -> Step | Grounding
         return _problem(ProblemKind.INVALID_ARGUMENT, step, place, first["msg"][:200])
     clean: dict[str, JsonValue] = model.model_dump(mode="json", exclude_unset=True)
     return replace(step, args=clean)
+
+
+def _with_ids(value: JsonValue, handles: Handles) -> JsonValue:
+    """A list with the ids of lines in place of their handles; anything else as it is."""
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        return value
+    return [
+        {
+            key: handles.id_of(one) if isinstance(one, str) and one in handles.parts else one
+            for key, one in item.items()
+        }
+        if isinstance(item, Mapping)
+        else item
+        for item in value
+    ]
 
 
 def _across(

@@ -92,7 +92,7 @@ def find_unasked(
     letter = too_long(messages)
     if letter is not None:
         return [Unasked(step=step.id, action=step.action, why=letter) for step in plan.steps]
-    things = Things.of(handles.records, knowledge)
+    things = Things.of(handles.records, knowledge, handles.parts)
     state = follow(messages, things, knowledge)
     found: list[Unasked] = []
     for step in plan.steps:

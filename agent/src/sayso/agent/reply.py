@@ -121,13 +121,19 @@ def outcome_of(reader: Reader, row: ActionRow, words: CustomerWords | None = Non
         amount=receipt.amount if receipt is not None and receipt.amount else row.amount,
         asked=asked_before_less(reader, row),
         receipt=receipt.id if receipt is not None else None,
-        label=fields.get(resolved.object_kind, "") if resolved is not None else "",
+        label=_label(fields, resolved.object_kind, words) if resolved is not None else "",
         when=fields.get("when", ""),
         choice=choice_label(row.args, words),
         args=row.args,
         held=row.is_blocked,
         code=Code(code) if code in set(Code) else None,
     )
+
+
+def _label(fields: Mapping[str, str], kind: str, words: CustomerWords | None) -> str:
+    """What the card calls the object: the field of its kind, else its first where it has a noun."""
+    first = next(iter(fields.values()), "") if words is not None and words.nouns else ""
+    return fields.get(kind) or first
 
 
 def followed(reader: Reader, row: ActionRow) -> ActionRow | None:
@@ -362,7 +368,7 @@ def _values(outcome: StepOutcome, words: CustomerWords) -> dict[str, str]:
         "object": name,
         **nouns,
         "when": _clean(outcome.when),
-        "choice": outcome.choice,
+        "choice": outcome.choice or slots.get("choice", ""),
     }
 
 

@@ -42,6 +42,7 @@ from sayso.agent.request_row import RequestRow, RequestStatus, get_request, step
 from sayso.agent.requests import AGENT, Requests
 from sayso.agent.step_up import Need, StepUp
 from sayso.agent.telling import what_is_told
+from sayso.agent.typed_records import typed_records
 from sayso.agent.understanding import Knowledge, language_of
 from sayso.agent.withdrawal import show_in_thread
 from sayso.audit.entry import EntryKind, Json
@@ -109,7 +110,9 @@ class RunContext:
         """The subject's objects under this run's handles; looked up once a run."""
         if self.handles is None:
             row = self.row
-            self.handles = Handles(await self.records.of(row.tenant, row.subject, row.id))
+            listed = await self.records.of(row.tenant, row.subject, row.id)
+            typed = typed_records(self.messages, self.actions.values(), listed)
+            self.handles = Handles([*listed, *typed])
         return self.handles
 
     @property

@@ -6,8 +6,8 @@ that a customer's words reach it, and every restatement, card and reply names ac
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 NO_ACT = "none"
 """The act of what customers do not ask for, such as an internal note."""
@@ -24,7 +24,9 @@ class ActUse:
         on: the kind of record it is on, such as `order`, or `account`.
         because: why customers do not ask for it, where the act is `none`.
         fills: its arguments by name, each with the slot that fills it, such as `object` or
-            `to.street`; see `ActUse.filled`.
+            `to.street`. One that is not named is filled by the object where it is called like the
+            kind, by the amount where it is that, and else by the slot of its own name.
+        listed_by: the connector whose records it is on; its own where it is empty.
         fixed: its arguments that are the same whatever is said.
         does: slots that it settles in any case, such as `{"when": "period_end"}`: what a customer
             asks for otherwise is not this action.
@@ -42,6 +44,16 @@ class ActUse:
     status: tuple[str, ...] = ()
     needs: str | None = None
     duplicates_within_h: int = 0
+    listed_by: str = ""
+
+    def for_arguments(self, names: Iterable[str], money_arg: str | None) -> ActUse:
+        """The same with every argument filled or fixed."""
+        rest = [name for name in names if name not in self.fills and name not in self.fixed]
+        slots = {
+            name: "object" if name == self.on else "amount" if name == money_arg else name
+            for name in rest
+        }
+        return replace(self, fills={**slots, **self.fills})
 
     @property
     def is_asked(self) -> bool:

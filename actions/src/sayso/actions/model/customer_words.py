@@ -23,7 +23,7 @@ WRITTEN_SINCE = f"the customer has written something since{_IN_TIME}"
 VOUCHED = f"a colleague has vouched for the customer{_IN_TIME}"
 """Why a card is made anew once it is known who writes."""
 _PART = re.compile(r"\[([^\[\]]*)\]")
-_VALUE = re.compile(r"\{([a-z_]+)\}")
+_VALUE = re.compile(r"\{([a-z0-9_]+)\}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -196,6 +196,9 @@ class Action:
             )
         worth = effective(self.guarantee, money=self.effect in MONEY)
         object.__setattr__(self, "guarantee", worth)  # frozen from here on
+        if self.act is not None:
+            filled = self.act.for_arguments(self.args.model_fields, self.money_arg)
+            object.__setattr__(self, "act", filled)
         for _, name, _, _ in string.Formatter().parse(self.sentence):
             if name is not None and not name.isidentifier():
                 raise _invalid(self.name, f"its sentence has `{{{name}}}`", "use plain names")
@@ -234,9 +237,16 @@ def with_signed(action: Action, signed: Mapping[str, Fact]) -> Action:
 
 
 def plannable(actions: Sequence[Action]) -> list[Action]:
-    """Those a planner may ask for: what only takes another one back is not for planning."""
+    """Those a planner may ask for: what only takes another one back is not for planning.
+
+    What takes another one back and is asked for by customers as well says so by its act.
+    """
     compensation = {action.undo.action for action in actions if action.undo is not None}
-    return [action for action in actions if action.name not in compensation]
+    return [one for one in actions if one.name not in compensation or _is_asked(one)]
+
+
+def _is_asked(action: Action) -> bool:
+    return action.act is not None and action.act.is_asked
 
 
 def _invalid(name: str, problem: str, next_step: str) -> ConfigError:

@@ -49,7 +49,7 @@ def understand(
     letter = too_long(messages)
     if letter is not None:
         return Understanding(hand_over=letter, language=language_of(messages, knowledge))
-    things = Things.of(handles.records, knowledge)
+    things = Things.of(handles.records, knowledge, handles.parts)
     state = follow(messages, things, knowledge)
     found = decide(state, things, knowledge, frozenset(actions))
     if not found.hand_over:

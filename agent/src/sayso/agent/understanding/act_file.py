@@ -31,9 +31,11 @@ class ActWords(PlaybookWords):
     Attributes:
         first: the plainest sentence that asks for it, with its slots in braces: `Please cancel
             {object}.` A test writes it for every shipped action.
+        first_on_account: the same of an action that is on the customer's account.
     """
 
     first: Annotated[str, Field(min_length=1, max_length=200)]
+    first_on_account: Annotated[str, Field(max_length=200)] = ""
 
 
 class ActSays(Closed):

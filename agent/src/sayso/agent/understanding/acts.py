@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from sayso.agent.understanding.days import find_days
 from sayso.agent.understanding.patterns import Tag
+from sayso.agent.understanding.playbook import DateSlot
 from sayso.agent.understanding.reading import Reading, Span
 
 _NEAR = 6
@@ -136,18 +138,47 @@ def _has_object(reading: Reading, act: str, tag: Tag) -> bool:
 
 def _cue(reading: Reading, act: str, form: str, tag: Tag) -> Cue:
     clause = reading.clause_at(tag.start)
-    mood, bare = _mood(reading, clause, form, tag)
+    mood, bare = _mood(reading, clause, form, tag, act)
     return Cue(act, tag.start, tag.end, clause, mood, form, bare)
 
 
-def _mood(reading: Reading, clause: Span, form: str, tag: Tag) -> tuple[Mood, bool]:
+def _conditional(reading: Reading, sentence: Span, tag: Tag, *, dated: bool) -> bool:
+    """Whether something has to be so first; `until March` is a day where the act takes one."""
+    conditions = reading.found("condition", within=sentence)
+    if dated:
+        conditions = [
+            one
+            for one in conditions
+            if next(find_days(reading, [Span(one.start, sentence.end)]), None) is None
+        ]
+    return bool(conditions) or (_later(reading, sentence, tag) and not dated)
+
+
+def _asks_leave(reading: Reading, clause: Span, sentence: Span, tag: Tag) -> bool:
+    """`Can I pause my box?` asks for it where the thing is named, and else for the rules."""
+    start = first_content(reading, clause)
+    opened = [one for one in reading.found("leave", within=clause) if one.start == start]
+    if not any(tag.start - 1 <= one.end <= tag.end for one in opened):
+        return False
+    return any(
+        at in reading.titles or reading.tokens[at].form or reading.tokens[at].kind == "number"
+        for at in range(sentence.start, sentence.end)
+    ) or bool(reading.starting("plan:", within=sentence))
+
+
+def _mood(
+    reading: Reading, clause: Span, form: str, tag: Tag, act: str = OTHER
+) -> tuple[Mood, bool]:
     sentence = reading.sentence_at(tag.start)
     before = Span(clause.start, tag.start)
     if _negated(reading, clause, tag):
         return Mood.DECLINED, False
-    if reading.has("condition", within=sentence.span) or _later(reading, sentence.span, tag):
+    book = next(b for b in reading.lexicon.playbooks if b.name == act) if act != OTHER else None
+    dated = book is not None and any(True for _ in book.slots_of(DateSlot))
+    if _conditional(reading, sentence.span, tag, dated=dated):
         return Mood.CONDITIONAL, False
-    if _is_question(reading, clause, sentence.span, tag):
+    leave = _asks_leave(reading, clause, sentence.span, tag)
+    if not leave and _is_question(reading, clause, sentence.span, tag):
         return Mood.QUESTION, False
     doubts = reading.found("hesitation", within=sentence.span)
     if any(doubt.start in clause or doubt.end == clause.start for doubt in doubts):
@@ -158,7 +189,7 @@ def _mood(reading: Reading, clause: Span, form: str, tag: Tag) -> tuple[Mood, bo
         reading, clause, tag
     )
     start = first_content(reading, clause)
-    wished = wished or _inherits(reading, clause)
+    wished = wished or leave or _inherits(reading, clause)
     ordered = any(verb.start == start for verb in reading.found("imperative", within=clause))
     told = form == "done" or reading.has("past", within=before)
     if not (wished or ordered) and (told or reading.has("obtained", within=clause)):

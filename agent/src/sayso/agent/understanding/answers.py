@@ -243,6 +243,11 @@ def over(new: ActDraft, old: ActDraft) -> ActDraft:
         choices={**old.choices, **new.choices},
         numbers={**old.numbers, **new.numbers},
         texts={**old.texts, **new.texts},
+        dates=new.dates or old.dates,
+        options=new.options or old.options,
+        items=new.items or old.items,
+        words=new.words or old.words,
+        quantities=new.quantities or old.quantities,
         cues=old.cues or new.cues,
         spans=old.spans or new.spans,
     )

@@ -12,11 +12,18 @@ from sayso.agent.understanding.certainty import is_certain
 from sayso.agent.understanding.drafts import ActDraft
 from sayso.agent.understanding.fill_amount import fill_amounts
 from sayso.agent.understanding.fill_object import fill_object
-from sayso.agent.understanding.fill_text import fill_texts
+from sayso.agent.understanding.fill_text import SAID, fill_more
 from sayso.agent.understanding.lexicon import Knowledge
 from sayso.agent.understanding.naming import named
 from sayso.agent.understanding.objection import objection
-from sayso.agent.understanding.playbook import Playbook, StepTemplate, part_of, slot_of
+from sayso.agent.understanding.playbook import (
+    OptionSlot,
+    Playbook,
+    Shop,
+    StepTemplate,
+    part_of,
+    slot_of,
+)
 from sayso.agent.understanding.records import Thing, Things
 from sayso.agent.understanding.state import ConversationState
 from sayso.agent.understanding.vocabulary import ActPlaybook, steps_on
@@ -81,7 +88,7 @@ def _fill_all(
     filled: list[_Filled] = []
     for draft in state.open:
         book = knowledge.playbook(draft.act)
-        filled += _fill(draft, book, state, things, actions)
+        filled += _fill(draft, book, state, things, actions, knowledge.shop)
     if not state.moved:
         raise HandOverError("the newest message neither asks for it nor agrees to it")
     return filled
@@ -106,8 +113,8 @@ def _step(
     for name, value in template.args.items():
         slot, part = slot_of(value), part_of(value)
         found: JsonValue = value if slot is None else values.get(slot)
-        if part:
-            found = found.get(part) if isinstance(found, Mapping) else None
+        if isinstance(found, Mapping) and (part or SAID in found):
+            found = found.get(part or SAID)
         if found is not None:
             args[name] = found
     return Step(
@@ -125,6 +132,7 @@ def _fill(
     state: ConversationState,
     things: Things,
     actions: frozenset[str],
+    shop: Shop,
 ) -> list[_Filled]:
     if not book.steps:
         raise HandOverError(f"nothing that is connected does `{book.name}`")
@@ -149,10 +157,21 @@ def _fill(
             values[found[0]] = thing.handle
         if book.money_slot is not None and amount is not None:
             values[book.money_slot[0]] = amount.to_json()
-        values.update(fill_texts(draft, book, thing))
+        values.update(fill_more(draft, book, thing))
         steps = steps_on(draft, book, thing, values, actions)
+        for name, _ in book.slots_of(OptionSlot):
+            if name in values:
+                values[name] = _id_of(str(values[name]), steps[0].action, shop)
         filled.append(_Filled(book=book, steps=steps, thing=thing, values=values))
     return filled
+
+
+def _id_of(plan: str, action: str, shop: Shop) -> str:
+    """How a plan is called at the provider of an action."""
+    found = shop.ids.get(plan, {}).get(action.partition(".")[0])
+    if found is None:
+        raise HandOverError(f"shop.toml does not say what `{plan}` is for `{action}`")
+    return found
 
 
 def _more_objects(draft: ActDraft, book: Playbook, things: Things) -> dict[str, JsonValue]:

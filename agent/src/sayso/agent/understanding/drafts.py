@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 
 from sayso.agent.understanding.acts import OTHER, Cue, Mood, find_cues
 from sayso.agent.understanding.amounts import StatedAmount, find_amounts
+from sayso.agent.understanding.find_more import FORMS, more_of
 from sayso.agent.understanding.objects import FoundObject, find_objects
 from sayso.agent.understanding.patterns import Tag
-from sayso.agent.understanding.playbook import ObjectSlot, Playbook
+from sayso.agent.understanding.playbook import ObjectSlot, OptionSlot, Playbook
 from sayso.agent.understanding.reading import Reading, Span
 from sayso.agent.understanding.records import Things
 from sayso.agent.understanding.tokens import TextToken
@@ -32,6 +33,9 @@ class ActDraft:
         choices: values of choice slots; several where the words name several.
         numbers: values of number slots.
         texts: tokens of text slots.
+        dates: days, in ISO form, that the message names; `option`s likewise, by their names.
+        items, quantities: names of parts of the object, and how many.
+        words: of a closed list, such as a size.
         rivals: other acts that the same words ask for, where nothing says which.
     """
 
@@ -46,6 +50,11 @@ class ActDraft:
     texts: Mapping[str, tuple[TextToken, ...]] = field(
         default_factory=dict[str, "tuple[TextToken, ...]"]
     )
+    dates: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+    items: tuple[str, ...] = ()
+    quantities: tuple[int, ...] = ()
+    words: tuple[str, ...] = ()
     rivals: tuple[ActDraft, ...] = ()
 
 
@@ -64,26 +73,26 @@ def read_asks(reading: Reading, things: Things, *, moods: Sequence[Mood] = (Mood
     Args:
         moods: of the acts that count; an answer to a question may merely mention one.
     """
-    cues = find_cues(reading)
+    cues = _without_covered(find_cues(reading), reading, moods)
     asked = [cue for cue in cues if cue.mood in moods]
     drafts: list[ActDraft] = []
     for act in dict.fromkeys(cue.act for cue in asked if cue.act != OTHER):
         mine = [cue for cue in asked if cue.act == act]
         drafts.append(_draft(reading, mine, cues, things))
-    drafts = _told_apart(_without_covered(drafts, reading))
+    drafts = _told_apart(drafts)
     return Asks(drafts=tuple(drafts), cues=tuple(cues))
 
 
-def _without_covered(drafts: list[ActDraft], reading: Reading) -> list[ActDraft]:
-    """`I withdraw my purchase, please refund it`, where nothing here cancels an order."""
-    asked = {draft.act for draft in drafts}
+def _without_covered(cues: list[Cue], reading: Reading, moods: Sequence[Mood]) -> list[Cue]:
+    """`Return it and get me refunded`, where nothing here returns goods: the refund means both."""
+    asked = {cue.act for cue in cues if cue.mood in moods}
     idle = reading.lexicon.idle
     covered = {
         book.name
         for book in reading.lexicon.playbooks
-        if book.name in idle and not asked.isdisjoint(book.covered_by)
+        if book.name in idle and not (asked - idle).isdisjoint(book.covered_by)
     }
-    return [draft for draft in drafts if draft.act not in covered]
+    return [cue for cue in cues if cue.act not in covered]
 
 
 def _told_apart(drafts: list[ActDraft]) -> list[ActDraft]:
@@ -140,7 +149,13 @@ def fill(
         slot = book.object_slot[1]
         clauses = _clauses(draft)
         found = find_objects(
-            reading, draft.spans, slot, things, money=money, clauses=clauses or draft.spans
+            reading,
+            draft.spans,
+            slot,
+            things,
+            money=money,
+            clauses=clauses or draft.spans,
+            options=any(True for _ in book.slots_of(OptionSlot)),
         )
         if any(reading.has("other", within=span) for span in clauses):
             found = _other_one(reading, clauses, found, slot, things)
@@ -178,8 +193,9 @@ def fill(
         texts={
             name: said
             for name, slot in book.text_slots()
-            if (said := tuple(t for t in reading.tokens if t.form == slot.form))
+            if (said := tuple(t for t in reading.tokens if t.form in FORMS[slot.form]))
         },
+        **more_of(reading, draft.spans, book, things, found),
     )
 
 

@@ -22,7 +22,7 @@ def explain(
     letter = too_long(messages)
     if letter is not None:
         return language, [letter]
-    things = Things.of(handles.records, knowledge)
+    things = Things.of(handles.records, knowledge, handles.parts)
     state = follow(messages, things, knowledge)
     return language, [*_acts(state), *_open(state, things), *_against(state, knowledge)]
 

@@ -77,8 +77,10 @@ def _currencies(things: Things) -> frozenset[str]:
 def _amount_of(draft: ActDraft, name: str, said: StatedAmount, thing: Thing) -> Money | None:
     """How much of one object; None for all that is left."""
     price, left = thing.money("amount"), thing.money("left")
+    if said.silent and not said.except_ and (price is None or left is None):
+        return None  # all of it, whatever it was
     if price is None or left is None:
-        raise HandOverError("what it cost is not known")
+        return _of_unknown(said)
     if said.currencies and price.currency not in _spoken(said.currencies):
         raise HandOverError("another currency is named than the one that was paid")
     named = list(dict.fromkeys(_of_price(draft, name, token, price) for token in said.tokens))
@@ -89,6 +91,20 @@ def _amount_of(draft: ActDraft, name: str, said: StatedAmount, thing: Thing) -> 
     if part is not None and part.amount_minor > left.amount_minor:
         raise HandOverError("it is more than is left of that payment")
     return None if part == left else part
+
+
+def _of_unknown(said: StatedAmount) -> Money:
+    """An amount in a currency that is named, of what nobody knows the price of."""
+    named = {
+        token.as_money(code)
+        for token in said.tokens
+        if len(token.currencies) == 1
+        for code in token.currencies
+    }
+    found = next(iter(named), None)
+    if len(named) != 1 or found is None or said.shares or said.except_ or said.part:
+        raise HandOverError("what it cost is not known")
+    return found
 
 
 def _spoken(codes: frozenset[str]) -> frozenset[str]:

@@ -30,7 +30,7 @@ def fill_object(
         named = strange_noun(reading, cue) if found.strong else None
         if noun := named or strange_addition(reading, cue):
             raise _which(draft, name, found.handles, usable, f"`{noun}` is none of theirs")
-    _check_open(draft, name, slot, state, things)
+    _check_open(draft, name, slot, state, things, found)
     if found is draft.around and len(found.handles) > 1 and not found.by_order:
         found = _one_of_several(draft, found, things, state)
     if found.why:
@@ -39,6 +39,8 @@ def fill_object(
         chosen = [things.by(handle) for handle in found.handles]
         if not all(is_usable(thing, slot) for thing in chosen):
             raise HandOverError("what is meant is in a state in which that cannot be done")
+    elif book.on_account:
+        return []
     elif not usable:
         raise HandOverError(f"the customer has no {slot.kind} for which that can be done")
     elif len(usable) > 1:
@@ -115,9 +117,16 @@ def _check_names(
 
 
 def _check_open(
-    draft: ActDraft, name: str, slot: ObjectSlot, state: ConversationState, things: Things
+    draft: ActDraft,
+    name: str,
+    slot: ObjectSlot,
+    state: ConversationState,
+    things: Things,
+    found: FoundObject,
 ) -> None:
     """`Cancel it`: nothing in the whole conversation tells what."""
+    if found.strong and found.handles:
+        return
     if not draft.cues or any(cue.form != "open" for cue in draft.cues):
         return
     named = any(

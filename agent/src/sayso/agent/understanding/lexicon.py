@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cached_property
 
 from sayso.agent.understanding.pack import LanguagePack
@@ -188,6 +189,17 @@ class Lexicon:
             if name.startswith(wanted) or name in ("monthly", "yearly")
         )
 
+    @cached_property
+    def plain_words(self) -> Matcher:
+        """What is a word of the language or of an act by itself, and so no name of a thing.
+
+        `box` in `skip the next box` is none: it may be what the shop sells.
+        """
+        acts = (one for book in self.playbooks for one in book.patterns(self.language))
+        alone = ((name, pattern) for name, pattern in acts if " " not in pattern)
+        shop = self.shop.patterns(self.language)
+        return Matcher([*self.pack.patterns(), *alone, *shop, *self._values()])
+
     def _patterns(self) -> Iterator[tuple[str, str]]:
         yield from self.pack.patterns()
         for playbook in self.playbooks:
@@ -218,14 +230,23 @@ class Lexicon:
         return Speller(wanted, lambda word: word in known or self.matcher.knows(word))
 
 
+def _no_day() -> date | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Knowledge:
-    """What a workspace's understanding knows: languages, playbooks, the shop."""
+    """What a workspace's understanding knows: languages, playbooks, the shop.
+
+    Attributes:
+        today: the day it is; without one no day is understood.
+    """
 
     packs: tuple[LanguagePack, ...]
     playbooks: tuple[Playbook, ...]
     shop: Shop
     lexicons: Mapping[str, Lexicon]
+    today: Callable[[], date | None] = _no_day
 
     @classmethod
     def of(

@@ -9,6 +9,8 @@ from sayso.agent.base import Message
 from sayso.agent.understanding.acts import OTHER, Cue, Mood
 from sayso.agent.understanding.drafts import ActDraft
 from sayso.agent.understanding.lexicon import Knowledge
+from sayso.agent.understanding.patterns import Tag
+from sayso.agent.understanding.playbook import DateSlot
 from sayso.agent.understanding.reading import Reading
 from sayso.agent.understanding.state import ConversationState
 from sayso.agent.understanding.strangers import strange_payee, strange_shop, stranger_beside
@@ -54,7 +56,7 @@ def objections(state: ConversationState, knowledge: Knowledge) -> Iterator[Objec
     if reading is None:
         yield Objection("the customer has not written anything")
         return
-    if reading.has("threat"):
+    if any(not _asked_for(tag, cues) for tag in reading.found("threat")):
         yield Objection("it speaks of a dispute, an injury or a threat")
     if reading.has("payee"):
         yield Objection("it speaks of another account or payee")
@@ -89,6 +91,27 @@ def _taken_back(
         yield Objection("the customer may take it back")
 
 
+def _asked_for(tag: Tag, cues: Sequence[Cue]) -> bool:
+    """Whether words are part of what asks for an act: `dispute` is a threat but where it is one."""
+    return any(
+        cue.mood is Mood.ASKED
+        and cue.act != OTHER
+        and cue.start <= tag.start
+        and tag.end <= cue.end
+        for cue in cues
+    )
+
+
+def _of_slot(reading: Reading, tag: Tag, act: str) -> bool:
+    """Whether words say the value of a slot of the act, such as which paper is sent again."""
+    prefixes = (f"choice:{act}.", f"said:{act}.", f"same_as:{act}.")
+    return any(
+        name.startswith(prefixes)
+        for at in range(tag.start, tag.end)
+        for name in reading.covering[at]
+    )
+
+
 def _beside(reading: Reading, cue: Cue, cues: Sequence[Cue]) -> bool:
     """Whether an act is mentioned in the sentence that asks for another one, and in no mood.
 
@@ -108,6 +131,7 @@ def _against(
     for cue in mine:
         if cue.mood in _AGAINST:
             yield Objection(f"`{draft.act}` is also {cue.mood.value}", draft.act)
+        book = knowledge.playbook(draft.act)
         accounts = reading.found("account", within=cue.clause)
         strange = any(stranger_beside(reading, tag, cue.clause) for tag in accounts)
         if strange or strange_payee(reading, cue.clause):
@@ -116,12 +140,17 @@ def _against(
         if knowledge.playbook(draft.act).object_slot is not None:
             changing.append("extras")
         dated = False
-        if tuple(knowledge.playbook(draft.act).choice_slots()):
+        takes_days = any(True for _ in book.slots_of(DateSlot))
+        if tuple(book.choice_slots()) and not takes_days:
             changing.append("date")
             tokens = reading.tokens[cue.clause.start : cue.clause.end]
-            dated = any(token.kind == "noise" and not token.form for token in tokens)
+            dated = any(t.kind == "noise" and not t.form and t.text[0].isdigit() for t in tokens)
             if reading.has("negation", within=cue.clause):
                 changing.remove("date")  # `now, not in four days`
-        if cue.mood is Mood.ASKED and (dated or reading.has(*changing, within=cue.clause)):
+        changed = any(
+            not _asked_for(tag, mine) and not _of_slot(reading, tag, draft.act)
+            for tag in reading.found(*changing, within=cue.clause)
+        )
+        if cue.mood is Mood.ASKED and (dated or changed):
             why = "something in the sentence changes what is asked for"
             yield Objection(why, draft.act, against=False)

@@ -58,6 +58,7 @@ def find_objects(
     *,
     money: bool = False,
     clauses: Sequence[Span] = (),
+    options: bool = False,
 ) -> FoundObject:
     """What the words within some spans say about an object.
 
@@ -65,11 +66,14 @@ def find_objects(
         spans: the scope of an act, or what is around it.
         money: a number that is none of theirs is an amount.
         clauses: where the act is asked for; what is told elsewhere may name anything.
+        options: a plan that is none of theirs is one to change to.
     """
     mentions = [m for span in spans for m in _mentions(reading, span, slot, things)]
     usual = [thing.handle for thing in things.usable(slot)]
     excluded = {handle for m in mentions if m.excluded for handle in m.handles}
     named = [m for m in mentions if not m.excluded]
+    if options:
+        named = [m for m in named if m.handles or not reading.begins(m.at, "plan:")]
     strange = [m for m in named if not m.handles and _counts(reading, m, clauses, money=money)]
     known = [m for m in named if m.handles]
     inside = [m for m in known if any(m.at in one for one in clauses)]

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from sayso.agent.understanding.patterns import expand
+from sayso.agent.understanding.tokens import fold
 from sayso.errors import Code, ConfigError
 from sayso.toml import TomlMistakeError, read_as
 
@@ -28,6 +29,35 @@ class Closed(BaseModel):
     """A form in a file: nothing unknown in it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _folded(rows: tuple[str, ...]) -> tuple[frozenset[str], ...]:
+    return tuple(frozenset(fold(word) for word in row.split()) for row in rows)
+
+
+def _words(written: str) -> frozenset[str]:
+    return frozenset(fold(word) for word in written.split())
+
+
+Rows = Annotated[tuple[frozenset[str], ...], BeforeValidator(_folded)]
+Words = Annotated[frozenset[str], BeforeValidator(_words)]
+
+
+class Days(Closed):
+    """The words of days, each with its other forms in one text.
+
+    Attributes:
+        months: twelve, January first. weekdays: seven, Monday first.
+        units: `day`, `week`, `month` and `year`.
+        one: what is one of them: `a`. of: what joins a day and its month. tomorrow: by itself.
+    """
+
+    months: Rows
+    weekdays: Rows
+    units: Mapping[Literal["day", "week", "month", "year"], Words]
+    one: Words
+    of: Words = frozenset()
+    tomorrow: Words = frozenset()
 
 
 class Noun(Closed):
@@ -67,6 +97,7 @@ class Lists(Closed):
     wish_after: Patterns = ()
     polite: Patterns = ()
     polite_question: Patterns = ()
+    leave: Patterns = ()
     # Or is it something else?
     ask_info: Patterns = ()
     question_word: Patterns = ()
@@ -154,6 +185,7 @@ class LanguagePack(Closed):
         currencies: names of currencies by ISO 4217 code.
         kinds: nouns for kinds of records, such as `subscription`, as customers write them.
         called: how we call them.
+        days: the words of dates.
         lookalikes: real words that are a slip away from one that slips are put right towards; they
             are left as they are.
         slips: common misspellings and abbreviations and what is meant.
@@ -166,6 +198,7 @@ class LanguagePack(Closed):
     shares: Mapping[str, tuple[int, int]] = Field(default_factory=dict[str, tuple[int, int]])
     currencies: Mapping[str, Patterns] = Field(default_factory=dict[str, Patterns])
     kinds: Mapping[str, Patterns] = Field(default_factory=dict[str, Patterns])
+    days: Days | None = None
     called: Mapping[str, Noun] = Field(default_factory=dict[str, Noun])
     lookalikes: str = ""
     slips: Mapping[str, str] = Field(default_factory=dict[str, str])

@@ -13,10 +13,12 @@ from sayso.agent.understanding import understand
 from sayso.agent.understanding.act_file import read_shipped_acts
 from sayso.agent.understanding.lexicon import Knowledge
 from sayso.agent.understanding.pack import LanguagePack, read_packs, read_shipped_packs
-from sayso.agent.understanding.playbook import Playbook, read_folder, read_shipped, read_shop
+from sayso.agent.understanding.playbook import Playbook, read_folder, read_shop
 from sayso.agent.understanding.vocabulary import playbooks_of
 from sayso.errors import Code, ConfigError
 
+_FORMER = {"cancel": "cancel_subscription"}
+"""Former names of shipped acts, by which a workspace's playbook replaces them."""
 MAX_CHARS = 6_000
 """A longer conversation is nothing for rules about sentences."""
 
@@ -82,7 +84,7 @@ def load_knowledge(
     packs: dict[str, LanguagePack] = {pack.language: pack for pack in read_shipped_packs()}
     packs.update({pack.language: pack for pack in own_packs})
     acts = playbooks_of(read_shipped_acts().values(), actions or ())
-    books: dict[str, Playbook] = {book.name: book for book in (*read_shipped(), *acts)}
+    books: dict[str, Playbook] = {book.name: book for book in acts}
     for book in own_books:
         if sum(book.name == other.name for other in own_books) > 1:
             raise ConfigError(
@@ -90,6 +92,6 @@ def load_knowledge(
                 f"two playbooks are called `{book.name}`",
                 next_step="rename one of them",
             )
-        books[book.name] = book
+        books[_FORMER.get(book.name, book.name)] = book
     names = None if actions is None else {action.name for action in actions}
     return Knowledge.of(list(packs.values()), list(books.values()), shop, names)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
-from importlib import resources
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias, TypeVar
 
@@ -17,9 +15,12 @@ from sayso.errors import Code, ConfigError
 from sayso.toml import TomlMistakeError, read_as
 
 _SLOT = re.compile(r"\{([a-z][a-z0-9_]*)(?:\.([a-z][a-z0-9_]*))?\}")
-TextForm: TypeAlias = Literal["address", "email", "phone"]
+TextForm: TypeAlias = Literal["address", "contact"]
 
 TomlValue: TypeAlias = str | int | bool | Mapping[str, str | int | bool]
+
+T = TypeVar("T", bound=Closed)
+S = TypeVar("S", bound=Closed)
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Language = Annotated[str, Field(pattern=r"^[a-z]{2}$")]
@@ -79,12 +80,14 @@ class ChoiceSlot(Closed):
     Attributes:
         default: what is meant where nothing is said; without one it is asked for.
         already: facts of the object that say, when they are true, that a choice holds already.
+        soft: an action that takes no such thing can leave it out, such as a reason.
     """
 
     type: Literal["choice"]
     choices: Mapping[str, ByLanguage]
     default: str | None = None
     already: Mapping[str, str] = Field(default_factory=dict[str, str])
+    soft: bool = False
 
 
 class NumberSlot(Closed):
@@ -102,8 +105,8 @@ class TextSlot(Closed):
     """Words of the customer's own in a closed form, taken as they are written.
 
     Attributes:
-        form: `address` (a postal one; parts `street`, `zip`, `city`, `country`, `province`),
-            `email`, or `phone`.
+        form: `address` (a postal one; parts `street`, `zip`, `city`, `country`, `province`), or
+            `contact` (an e-mail address or a telephone number; its part `field` says which).
     """
 
     type: Literal["text"]
@@ -111,8 +114,52 @@ class TextSlot(Closed):
     required: bool = False
 
 
+class DateSlot(Closed):
+    """A day, said as a date, a month, a weekday, or so many days, weeks or months from today."""
+
+    type: Literal["date"]
+
+
+class OptionSlot(Closed):
+    """One of the plans of shop.toml: its name, or the provider's id where shop.toml has one."""
+
+    type: Literal["option"]
+    of: Literal["plans"] = "plans"
+
+
+class WordsSlot(Closed):
+    """A few words of a closed list, taken as they are written, such as a size or a colour.
+
+    Attributes:
+        words: by language. same: those for the same thing again, whose value is `new`.
+    """
+
+    type: Literal["words"]
+    words: ByLanguage
+    same: ByLanguage = Field(default_factory=dict[str, Patterns])
+
+
+class ItemsSlot(Closed):
+    """Which part of the object: all of it where nothing is said.
+
+    Its parts: a kind of lines (`[{ line, quantity }]`), `item` (its name) and `quantity`.
+    """
+
+    type: Literal["items"]
+    unit: ByLanguage = Field(default_factory=dict[str, Patterns])
+
+
 Slot = Annotated[
-    ObjectSlot | MoneySlot | ChoiceSlot | NumberSlot | TextSlot, Field(discriminator="type")
+    ObjectSlot
+    | MoneySlot
+    | ChoiceSlot
+    | NumberSlot
+    | TextSlot
+    | DateSlot
+    | OptionSlot
+    | ItemsSlot
+    | WordsSlot,
+    Field(discriminator="type"),
 ]
 
 
@@ -213,9 +260,16 @@ class Playbook(Closed):
             if isinstance(slot, TextSlot):
                 yield name, slot
 
-    def steps_for(self, kind: str | None, connector: str) -> Sequence[StepTemplate]:
-        """The steps to plan on a record of that kind that a connector listed."""
-        return self.steps
+    @property
+    def on_account(self) -> bool:
+        """Whether it is done on the customer's account where no object is named."""
+        return False
+
+    def slots_of(self, kind: type[S]) -> Iterator[tuple[str, S]]:
+        """The slots of one type."""
+        for name, slot in self.slots.items():
+            if isinstance(slot, kind):
+                yield name, slot
 
     def number_slots(self) -> Iterator[tuple[str, NumberSlot]]:
         """The slots that count something."""
@@ -230,13 +284,23 @@ class Playbook(Closed):
             for form in ("ask", "open", "weak", "done", "no"):
                 for pattern in getattr(words, form):
                     yield f"{form}:{self.name}", pattern
+        yield from self._slot_patterns(language)
+        for kind in () if self.object_slot is None else self.object_slot[1].kinds:
+            called = kind.replace("_", " ")
+            yield from ((f"kind:{kind}", word) for word in (called, f"{called}s"))
+
+    def _slot_patterns(self, language: str) -> Iterator[tuple[str, str]]:
         for slot_name, slot in self.choice_slots():
             for value, by_language in slot.choices.items():
                 for pattern in by_language.get(language, ()):
                     yield f"choice:{self.name}.{slot_name}.{value}", pattern
-        for kind in () if self.object_slot is None else self.object_slot[1].kinds:
-            called = kind.replace("_", " ")
-            yield from ((f"kind:{kind}", word) for word in (called, f"{called}s"))
+        for slot_name, words_slot in self.slots_of(WordsSlot):
+            for form, written in (("said", words_slot.words), ("same_as", words_slot.same)):
+                for pattern in written.get(language, ()):
+                    yield f"{form}:{self.name}.{slot_name}", pattern
+        for slot_name, items in self.slots_of(ItemsSlot):
+            for pattern in items.unit.get(language, ()):
+                yield f"count:{self.name}.{slot_name}", pattern
         for slot_name, number in self.number_slots():
             for pattern in number.unit.get(language, ()):
                 yield f"count:{self.name}.{slot_name}", pattern
@@ -264,6 +328,7 @@ class Shop(Closed):
         features: what tells one product from another, in groups that exclude each other, such as
             `features.colour.blue`.
         kinds: nouns for own kinds of records.
+        ids: the providers' ids of plans, by name and connector: what customers can change to.
     """
 
     version: Literal[1] = 1
@@ -274,6 +339,7 @@ class Shop(Closed):
         default_factory=dict[str, Mapping[str, ByLanguage]]
     )
     kinds: Mapping[Name, ByLanguage] = Field(default_factory=dict[str, ByLanguage])
+    ids: Mapping[Name, Mapping[Name, str]] = Field(default_factory=dict[str, Mapping[str, str]])
 
     def patterns(self, language: str) -> Iterator[tuple[str, str]]:
         """Its patterns in one language; `any` holds for all of them."""
@@ -310,14 +376,6 @@ def read_shop(path: Path | None) -> Shop:
     return read_form(Shop, _text(path), str(path), "shop file")
 
 
-@lru_cache(maxsize=1)
-def read_shipped() -> tuple[Playbook, ...]:
-    """The playbooks that come with Sayso, by file name."""
-    folder = resources.files("sayso.agent") / "playbooks"
-    files = sorted((one for one in folder.iterdir() if one.name.endswith(".toml")), key=str)
-    return tuple(read_playbook(file.read_text("utf-8"), source=file.name) for file in files)
-
-
 def read_folder(folder: Path) -> tuple[Playbook, ...]:
     """The playbooks of a workspace folder, `*.toml`, by file name; none without the folder.
 
@@ -333,9 +391,6 @@ def _text(path: Path) -> str:
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise _invalid("file", str(path), "it cannot be read as UTF-8 text") from error
-
-
-T = TypeVar("T", bound=Closed)
 
 
 def read_form(model: type[T], text: str, source: str, what: str) -> T:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 from functools import cached_property
 
 from sayso.agent.base import Message
@@ -52,6 +53,7 @@ class Reading:
     cut: tuple[str, ...] = ()
     text: str = ""
     titles: Mapping[int, frozenset[str]] = field(default_factory=dict[int, frozenset[str]])
+    today: date | None = None
 
     def found(self, *names: str, within: Span | None = None) -> list[Tag]:
         """The tags of these names, in the order of the text."""
@@ -223,6 +225,7 @@ def read(
         cut=cut,
         text=cleaned.text,
         titles=named,
+        today=knowledge.today(),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 
@@ -13,7 +13,22 @@ from sayso.agent.understanding.playbook import ObjectSlot
 from sayso.agent.understanding.tokens import tokenise
 from sayso.money import Money
 
-_SHORTEST_NAME = 4
+_SHORTEST_NAME = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What hangs on a thing, such as a line of an order.
+
+    Attributes:
+        title: its name. words: of the name, folded. left: how many of it.
+    """
+
+    handle: str
+    kind: str
+    title: str
+    words: frozenset[str]
+    left: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +39,7 @@ class Thing:
     record: Record
     names: frozenset[str]
     references: frozenset[str]
+    parts: tuple[Part, ...] = ()
 
     @property
     def names_of_record(self) -> tuple[str, str]:
@@ -74,14 +90,22 @@ class Things:
     words: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
 
     @classmethod
-    def of(cls, records: Mapping[str, Record], knowledge: Knowledge) -> Things:
-        """Read the titles once."""
+    def of(
+        cls, records: Mapping[str, Record], knowledge: Knowledge, parts: Mapping[str, Record] = {}
+    ) -> Things:
+        """Read the titles once.
+
+        Args:
+            parts: what hangs on the records, by handle.
+        """
+        by_part = {id(record): handle for handle, record in parts.items()}
         lexicon = knowledge.lexicons.get(knowledge.shop.titles) or knowledge.lexicons["en"]
         things: list[Thing] = []
         words: dict[str, set[str]] = {}
         for handle, record in records.items():
             thing, title = _thing(handle, record, lexicon)
-            things.append(thing)
+            lines = (_part(by_part[id(one)], one) for one in record.parts if id(one) in by_part)
+            things.append(replace(thing, parts=tuple(lines)))
             for word in title:
                 words.setdefault(word, set()).add(handle)
         return cls(all=tuple(things), words={w: frozenset(h) for w, h in words.items()})
@@ -146,6 +170,22 @@ def _as_said(reference: str) -> str:
     return " ".join(token.text.lower() for token in tokenise(reference))
 
 
+def _part(handle: str, record: Record) -> Part:
+    title = record.facts.get("title")
+    name = title if isinstance(title, str) else record.title
+    counts = [record.facts.get(fact) for fact in ("left", "count", "quantity")]
+    left = next((one for one in counts if isinstance(one, int) and not isinstance(one, bool)), 1)
+    tokens = (token.text for token in tokenise(name) if token.kind == "word")
+    words = {form for one in tokens for form in (one, f"{one}s", one.removesuffix("s"))}
+    return Part(
+        handle=handle,
+        kind=record.kind,
+        title=name,
+        words=frozenset(one for one in words if len(one) >= _SHORTEST_NAME),
+        left=left,
+    )
+
+
 def _thing(handle: str, record: Record, lexicon: Lexicon) -> tuple[Thing, set[str]]:
     tokens = [token for token in tokenise(record.title) if token.kind in ("word", "end", "comma")]
     names = {tag.name for tag in lexicon.titles.find(tokens)}
@@ -155,7 +195,7 @@ def _thing(handle: str, record: Record, lexicon: Lexicon) -> tuple[Thing, set[st
         for token in tokens
         if token.kind == "word"
         and len(token.text) >= _SHORTEST_NAME
-        and not lexicon.matcher.knows(token.text)
+        and not lexicon.plain_words.knows(token.text)
         and token.text not in ("visa", "mastercard", "amex", "active", "trialing", "canceled")
     }
     known_by = (*record.references, record.id)

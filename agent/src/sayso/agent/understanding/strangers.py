@@ -31,7 +31,8 @@ def strange_noun(reading: Reading, cue: Cue) -> str | None:
         # `The lot of knives` is named by what it is of.
         behind = Span(end, min(cue.clause.end, end + _NEAR))
         of_theirs = reading.starting("product:", within=behind)
-        if unknown and not _named(reading, phrase) and not of_theirs:
+        theirs = any(at in reading.titles for at in range(phrase.start, phrase.end))
+        if unknown and not theirs and not _named(reading, phrase) and not of_theirs:
             return reading.tokens[unknown[-1]].text
     return None
 

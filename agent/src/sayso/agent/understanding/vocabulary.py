@@ -6,7 +6,7 @@ Where several actions carry out one act, the record that is meant decides.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pydantic import Field
 
@@ -15,17 +15,22 @@ from sayso.actions.model.definition import Action
 from sayso.agent.understanding.act_file import Act
 from sayso.agent.understanding.base import HandOverError, UnclearError
 from sayso.agent.understanding.drafts import ActDraft
+from sayso.agent.understanding.fill_text import SAID
 from sayso.agent.understanding.playbook import (
+    DateSlot,
+    ItemsSlot,
     MoneySlot,
     ObjectSlot,
+    OptionSlot,
     Playbook,
     Slot,
     StepTemplate,
     TomlValue,
+    WordsSlot,
     part_of,
     slot_of,
 )
-from sayso.agent.understanding.records import Thing
+from sayso.agent.understanding.records import Thing, is_usable
 from sayso.json import JsonValue
 
 OBJECT = "object"
@@ -36,14 +41,12 @@ class ActStep(StepTemplate):
     """One action that carries an act out.
 
     Attributes:
-        on: the kind of record that it is on; empty for the customer's account.
-        connector: whose records.
+        among: the records that it can be on; None for the customer's account.
         takes: slots that fill its arguments. needs: arguments without which it cannot be called.
         does: slots that it settles in any case.
     """
 
-    on: str = ""
-    connector: str = ""
+    among: ObjectSlot | None = None
     takes: frozenset[str] = frozenset()
     needs: frozenset[str] = frozenset()
     does: Mapping[str, str] = Field(default_factory=dict[str, str])
@@ -55,14 +58,18 @@ class ActPlaybook(Playbook):
     steps: tuple[StepTemplate, ...] = ()
     variants: tuple[ActStep, ...] = ()
 
-    def steps_for(self, kind: str | None, connector: str) -> Sequence[StepTemplate]:
-        """The one step to plan on a record of that kind."""
-        fitting = [
-            one
-            for one in self.variants
-            if one.on == (kind or "") and connector in ("", one.connector)
+    @property
+    def on_account(self) -> bool:
+        """Whether an action here is on the customer's account."""
+        return any(one.among is None for one in self.variants)
+
+    def steps_on(self, thing: Thing | None) -> Sequence[ActStep]:
+        """What can be done with a record, the fittest first; with none, on the account."""
+        if thing is None:
+            return [one for one in self.variants if one.among is None]
+        return [
+            one for one in self.variants if one.among is not None and is_usable(thing, one.among)
         ]
-        return fitting[:1]
 
 
 def playbooks_of(acts: Iterable[Act], actions: Sequence[Action]) -> list[Playbook]:
@@ -80,13 +87,14 @@ def _carries_out(action: Action, act: Act) -> bool:
 
 def _playbook(act: Act, actions: Sequence[Action]) -> Playbook:
     slots: dict[str, Slot] = {}
-    found = [_object(one.connector, one.act) for one in actions if one.act is not None]
-    objects = [one for one in found if one is not None]
+    uses = [(one, one.act) for one in actions if one.act is not None]
+    objects = [_object(action, use) for action, use in uses if use.on != ACCOUNT]
+    name = _object_name(uses)
     if objects:
-        slots[OBJECT] = objects[0].model_copy(update={"others": tuple(objects[1:])})
-    for name, slot in act.slots.items():
-        slots[name] = _slot(slot, has_object=bool(objects))
-    variants = tuple(_step(act, one, one.act) for one in actions if one.act is not None)
+        slots[name] = objects[0].model_copy(update={"others": tuple(objects[1:])})
+    for other, slot in act.slots.items():
+        slots[other] = _slot(slot, name if objects else None)
+    variants = tuple(_step(act, action, use, name) for action, use in uses)
     return ActPlaybook(
         version=2,
         name=act.name,
@@ -99,26 +107,30 @@ def _playbook(act: Act, actions: Sequence[Action]) -> Playbook:
     )
 
 
-def _object(connector: str, use: ActUse) -> ObjectSlot | None:
-    if use.on == ACCOUNT:
-        return None
+def _object_name(uses: Sequence[tuple[Action, ActUse]]) -> str:
+    """What the slot of the record is called: like the argument, where one action has one."""
+    names = {name for _, use in uses for name, slot in use.fills.items() if slot == OBJECT}
+    return names.pop() if len(names) == 1 else OBJECT
+
+
+def _object(action: Action, use: ActUse) -> ObjectSlot:
     return ObjectSlot(
         type="object",
         kind=use.on,
         needs=use.needs,
         status=use.status,
         duplicates_within_h=use.duplicates_within_h,
-        connector=connector,
+        connector=use.listed_by or action.connector,
     )
 
 
-def _slot(slot: Slot, *, has_object: bool) -> Slot:
-    if isinstance(slot, MoneySlot) and slot.of is not None and not has_object:
-        return slot.model_copy(update={"of": None})
+def _slot(slot: Slot, name: str | None) -> Slot:
+    if isinstance(slot, MoneySlot) and slot.of is not None:
+        return slot.model_copy(update={"of": name})
     return slot
 
 
-def _step(act: Act, action: Action, use: ActUse) -> ActStep:
+def _step(act: Act, action: Action, use: ActUse, name_of_object: str) -> ActStep:
     known = {OBJECT, *act.slots}
     args: dict[str, TomlValue] = dict(use.fixed)
     takes: set[str] = set()
@@ -127,7 +139,7 @@ def _step(act: Act, action: Action, use: ActUse) -> ActStep:
         slot = filled.partition(".")[0]
         if slot not in known:
             continue
-        args[name] = f"{{{filled}}}"
+        args[name] = f"{{{name_of_object if filled == OBJECT else filled}}}"
         takes.add(slot)
         if action.args.model_fields[name].is_required():
             needs.add(name)
@@ -135,8 +147,7 @@ def _step(act: Act, action: Action, use: ActUse) -> ActStep:
         action=action.name,
         args=args,
         reason=act.reason,
-        on="" if use.on == ACCOUNT else use.on,
-        connector=action.connector,
+        among=None if use.on == ACCOUNT else _object(action, use),
         takes=frozenset(takes),
         needs=frozenset(needs),
         does=use.does,
@@ -158,31 +169,50 @@ def steps_on(
     """
     if not isinstance(book, ActPlaybook):
         return book.steps
-    kind = None if thing is None else thing.kind
-    found = book.steps_for(kind, "" if thing is None else thing.record.connector)
-    step = next((one for one in found if one.action in actions), None)
-    if not isinstance(step, ActStep):
+    found = [one for one in book.steps_on(thing) if one.action in actions]
+    step = next((one for one in found if _fits(draft, book, one, values)), next(iter(found), None))
+    if step is None:
         raise HandOverError(f"nothing that is connected does `{book.name}` there")
-    _check_said(draft, step, values)
+    _check_said(draft, book, step, values)
     for name in step.needs:
         slot, part = slot_of(step.args[name]), part_of(step.args[name])
         value = values.get(slot or "")
-        if part:
-            value = value.get(part) if isinstance(value, Mapping) else None
+        if isinstance(value, Mapping) and (part or SAID in value):
+            value = value.get(part or SAID)
         if slot is not None and value is None:
             raise UnclearError(draft.act, slot, (), f"{slot} is not said, or not all of it")
     return [step]
 
 
-def _check_said(draft: ActDraft, step: ActStep, values: Mapping[str, JsonValue]) -> None:
+def _check_said(
+    draft: ActDraft, book: Playbook, step: ActStep, values: Mapping[str, JsonValue]
+) -> None:
     """Nothing that was said is left out: an amount where the action takes none, another time."""
-    amount = draft.amount
-    said = {*draft.choices, *draft.numbers, *draft.texts}
-    if not amount.silent and "amount" in values:
+    for slot in _left_out(draft, book, step, values):
+        raise HandOverError(f"what is said of `{slot}` is nothing that `{step.action}` takes")
+
+
+def _fits(draft: ActDraft, book: Playbook, step: ActStep, values: Mapping[str, JsonValue]) -> bool:
+    return next(_left_out(draft, book, step, values), None) is None
+
+
+def _left_out(
+    draft: ActDraft, book: Playbook, step: ActStep, values: Mapping[str, JsonValue]
+) -> Iterator[str]:
+    soft = {name for name, slot in book.choice_slots() if slot.soft}
+    said = {*draft.choices, *draft.numbers, *draft.texts} - soft
+    for kind, found in (
+        (DateSlot, draft.dates),
+        (OptionSlot, draft.options),
+        (WordsSlot, draft.words),
+        (ItemsSlot, draft.items or draft.quantities),
+    ):
+        said.update(name for name, _ in book.slots_of(kind) if found)
+    if not draft.amount.silent:
         said.add("amount")
     for slot in sorted(said - step.takes):
-        if slot not in step.does or values.get(slot) != step.does[slot]:
-            raise HandOverError(f"what is said of `{slot}` is nothing that `{step.action}` takes")
+        if slot in values and (slot not in step.does or values[slot] != step.does[slot]):
+            yield slot
 
 
 def unfilled(action: Action, acts: Mapping[str, Act]) -> str | None:

@@ -6,10 +6,18 @@ from typing import Annotated
 
 from pydantic import Field
 
+from sayso.actions.model.act import NO_ACT, ActUse
 from sayso.actions.model.customer_words import read_words
 from sayso.actions.model.definition import Action, Args, Effect, FactType, Guarantee
 
 _WORDS = read_words("sayso.connectors.email")
+_APOLOGY = """\
+Hello,
+
+we are sorry for the trouble that you had with us. Thank you for telling us.
+
+Your support team
+"""
 _FACTS: dict[str, FactType] = {"length": "long", "links": "long"}
 
 
@@ -42,6 +50,7 @@ def actions_with(guarantee: Guarantee) -> tuple[Action, Action]:
         brief="an e-mail",
         facts=_FACTS,
         words=_WORDS["send"],
+        act=ActUse(name=NO_ACT, because="its words are the team's, not the customer's"),
     )
     apology = Action(
         name="email.send_apology",
@@ -54,5 +63,6 @@ def actions_with(guarantee: Guarantee) -> tuple[Action, Action]:
         brief="an apology",
         facts=_FACTS,
         words=_WORDS["send_apology"],
+        act=ActUse(name="apology", fixed={"title": "We are sorry", "body": _APOLOGY}),
     )
     return send, apology

@@ -96,7 +96,7 @@ def define(
         undo=_undo(table),
         always_ask=derived.ask,
         changes=table.changes,
-        act=act_of(table),
+        act=act_of(manifest, table),
         words=_words(table),
     )
     return Defined(
@@ -116,33 +116,28 @@ def _facts(manifest: Manifest, table: ActionTable) -> dict[str, FactType]:
     return facts
 
 
-def act_of(table: ActionTable) -> ActUse | None:
-    """Which act of the vocabulary an action carries out, with every argument that a slot fills."""
+def act_of(manifest: Manifest, table: ActionTable) -> ActUse | None:
+    """Which act of the vocabulary an action carries out."""
     if table.act is None:
         return None
+    objects = {
+        name: "object"
+        for name, arg in table.args.items()
+        if isinstance(arg, RefArg) and arg.kind == table.on
+    }
+    among = table.among
     return ActUse(
         name=table.act,
         on=table.on,
         because=table.because,
-        fills={
-            name: table.fills.get(name, _slot(table, name, arg))
-            for name, arg in table.args.items()
-            if name not in table.fixed
-        },
+        fills={**objects, **table.fills},
         fixed=table.fixed,
         does=table.does,
-        status=tuple(table.among.status),
-        needs=table.among.needs,
-        duplicates_within_h=table.among.duplicates_within_h,
+        status=tuple(among.status),
+        needs=among.needs,
+        duplicates_within_h=among.duplicates_within_h,
+        listed_by=among.of or manifest.connector,
     )
-
-
-def _slot(table: ActionTable, name: str, arg: Arg) -> str:
-    """The slot that fills an argument by itself: the object, the amount, or its namesake."""
-    if isinstance(arg, RefArg) and arg.kind == table.on:
-        return "object"
-    is_amount = table.amount is not None and table.amount.arg == name
-    return "amount" if is_amount else name
 
 
 def _words(table: ActionTable) -> dict[str, CustomerWords]:

@@ -13,6 +13,7 @@ from sayso.errors import Code, ConfigError
 from sayso.toml import TomlMistakeError, check_as, did_you_mean, line_of, read_table
 
 _NOTHING = "none"
+_OF_THE_ACT = frozenset({"act", "because", "fills", "fixed", "does", "says"})
 
 # Tables of an action whose entries are taken over one by one; every other value is taken whole.
 _ENTRIES = frozenset(
@@ -100,8 +101,16 @@ def _take_over(table: dict[str, Any], name: str, text: str) -> None:
                 name, f"`{like}` is like another one itself", "take over one level only", line
             )
         changes = {key: value for key, value in own.items() if key != "like"}
-        whole[verb] = _merged(cast("dict[str, Any]", sibling), changes, ())
+        whole[verb] = _merged(_without_act(cast("dict[str, Any]", sibling), changes), changes, ())
+        if "act" in changes:
+            whole[verb]["act"] = changes["act"]  # `none` is an act
     table["actions"] = whole
+
+
+def _without_act(sibling: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The sibling without what it says of its act, where the action is of another act."""
+    gone = _OF_THE_ACT if "act" in changes else frozenset[str]()
+    return {key: value for key, value in sibling.items() if key not in gone}
 
 
 def _merged(old: dict[str, Any], new: dict[str, Any], at: tuple[str, ...]) -> dict[str, Any]:

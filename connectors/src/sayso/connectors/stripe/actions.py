@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from sayso.actions.model.act import NO_ACT, ActUse
 from sayso.actions.model.customer_words import read_words
 from sayso.actions.model.definition import Action, Args, Effect, Fact, Undo, idempotent, verifiable
 from sayso.money import Money
@@ -125,6 +126,14 @@ REFUND = Action(
         "livemode": "bool",
     },
     words=_WORDS["refund"],
+    act=ActUse(
+        name="refund",
+        on="charge",
+        fixed={"reason": "requested_by_customer"},
+        status=("succeeded",),
+        needs="left",
+        duplicates_within_h=72,
+    ),
 )
 """Facts: `tenure_days` since the customer was made · `plan`, which is the customer's
 `metadata.plan` or empty · `charge_age_days` · `charge_amount` as paid ·
@@ -159,6 +168,7 @@ CANCEL_SUBSCRIPTION = Action(
         "livemode": "bool",
     },
     words=_WORDS["cancel_subscription"],
+    act=ActUse(name="cancel_subscription", on="subscription", status=("active", "trialing")),
 )
 """Facts: `tenure_days` · `plan` · `subscription_age_days` · `days_left` of the paid period ·
 `price` per `interval` (`month`, `3 months`, `year`, …), 0 when it has none · Stripe's `status` ·
@@ -182,6 +192,7 @@ CREDIT = Action(
         "livemode": "bool",
     },
     words=_WORDS["credit"],
+    act=ActUse(name="credit"),
 )
 """Facts: `tenure_days` · `plan` · `credited_before`: how many of the customer's newest 100 balance
 changes were credits · `credit_left`: credit that is still unused · `livemode`."""
@@ -195,6 +206,7 @@ KEEP_SUBSCRIPTION = Action(
     reversible=True,
     sentence="Let {subscription} go on",
     facts={"status": "string", "livemode": "bool"},
+    act=ActUse(name=NO_ACT, because="it takes a cancellation back within a plan"),
 )
 """Facts: Stripe's `status` · `livemode`."""
 
@@ -207,6 +219,7 @@ TAKE_BACK_CREDIT = Action(
     reversible=False,
     sentence="Take back {amount} of account credit",
     facts={"credit_left": "decimal", "livemode": "bool"},
+    act=ActUse(name=NO_ACT, because="it takes a credit back within a plan"),
 )
 """Facts: `credit_left`: credit that is still unused; less than the amount when invoices have used
 some of it up, and then the next invoice is higher · `livemode`."""

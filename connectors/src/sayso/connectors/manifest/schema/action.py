@@ -367,11 +367,13 @@ class Among(ManifestTable):
         status: in which states, by the record's pick `status`; empty for any.
         needs: a money pick of the record that has to be above zero, such as `left`.
         duplicates_within_h: two equal ones so close together are one thing paid twice.
+        of: the connector that lists them, where it is another one, such as `stripe`.
     """
 
     status: list[str] = Field(default_factory=list)
     needs: Word | None = None
     duplicates_within_h: Annotated[int, Field(ge=0, le=720)] = 0
+    of: Word | Literal[""] = ""
 
 
 class SaysTable(ManifestTable):
