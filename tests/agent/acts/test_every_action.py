@@ -95,7 +95,7 @@ async def _one(here: Reached, action: str, act: Act, case: CaseTable, language: 
         asked = await here.sayso.requests.answer(
             asked.id, "12.50 USD", question=asked.question.number
         )
-        assert asked.question is not None, (action, language, asked.reply)
+    assert asked.question is not None, (action, language, asked.reply)
     assert asked.question.plan is not None, (action, language, asked.question)
     (step,) = asked.question.plan.steps
     assert step.action == action
