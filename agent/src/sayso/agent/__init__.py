@@ -2,7 +2,7 @@
 
 `requests` keeps what was asked (`incoming`), in rows (`request_row`) with their `conversation`;
 `runner` leads each through the `graph` (LangGraph), with what a `run` works with. Planners keep the
-contract in `base` and stand in a `chain`: `understanding` first (no model; `acts`, `playbooks` and
+contract in `base` and stand in a `chain`: `understanding` first (no model; `acts` and
 `languages` are its data), then `models` by `model_calls`, with their `prompts` and `spending`; they
 see records by handles only, of all accounts that are theirs (`customer_records`). `grounding`
 refuses an amount that is not in the customer's words (`customer_statement`); `intent` what nobody
@@ -16,5 +16,6 @@ is a person's, who may make a `draft_proposal`. Whom nobody knows is asked for a
 (`code_places`). Further accounts that a signature names are tied by `signed_accounts`. What a
 customer does not want any more is stopped as a `withdrawal`. `evaluation` measures planners;
 `erasure` empties the rows of a customer who is erased.
-Where nothing is to be done, `telling` answers by `answers`.
+Where nothing is to be done, `telling` answers by `answers`. What nobody lists and a customer names
+by its id is one of the `typed_records`.
 """

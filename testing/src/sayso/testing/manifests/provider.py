@@ -518,8 +518,7 @@ class GeneratedProvider:
 
     def _ended(self, document: JsonValue, items: str, page: Pagination | None) -> JsonValue:
         if page is not None and page.more is not None:
-            # `cursor != null` has no place of its own: without a cursor there is no more.
-            where = steps_of(page.more)
+            where = steps_of(page.more)  # `cursor != null` has no place: no cursor is no more
             return put(document, where, False) if where else document
         return document
 
@@ -541,8 +540,7 @@ class GeneratedProvider:
         base = urlsplit(self._site.base)
         url = f"{base.scheme}://{base.netloc}{parsed.path}?{_PAGE}={number + 1}"
         for path, value in ((page.more, goes_on), (page.total, len(whole))):
-            place_of = () if path is None else steps_of(path) or ()
-            shown = put(shown, place_of, value) if place_of else shown
+            shown = put(shown, steps_of(path) or (), value) if path and steps_of(path) else shown
         for path in (None if own else page.cursor, page.token):
             if path is not None:
                 shown = put(shown, steps_of(path) or (), str(number + 1) if goes_on else None)
