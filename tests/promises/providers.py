@@ -106,7 +106,7 @@ PROMISES: dict[str, Promise] = {
         "each derived guarantee.",
         "invariant 2",
     ),
-    "manifests:size": Promise("A provider takes under two hundred lines and no Python."),
+    "manifests:size": Promise("A provider takes some two hundred lines and no Python."),
     "manifests:whole-life": Promise(
         "A manifest's action is resolved, judged, called, settled and logged like any other.",
     ),
