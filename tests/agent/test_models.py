@@ -83,7 +83,7 @@ async def test_a_good_answer_is_a_plan_with_its_costs_and_its_prompt() -> None:
         "amount": {"amount_minor": 1850, "currency": "USD"},
     }
     assert (found.tokens, found.cost_micro_usd) == (120, 360)
-    assert found.notes["prompt"] == "plan.v1"
+    assert found.notes["prompt"] == "plan.v1.1"
     assert found.notes["prompt_sha256"] == load_prompt().digest_hex
     assert found.notes["calls"] == "1"
 
@@ -559,3 +559,34 @@ async def test_the_rules_are_kept_where_the_provider_asks_to_be_told(
     rules, data = model.calls[0]
     assert ("cache_control" in str(rules.content)) is marked
     assert "cache_control" not in str(data.content)
+
+
+@pytest.mark.promise("agent:closed-question")
+async def test_a_model_may_ask_one_question_of_what_the_customer_has() -> None:
+    """Its choices are handles of the right kind, or a closed list's values; it writes no text."""
+    ask = {"action": "stripe.refund", "argument": "charge", "choices": ["charge#1", "charge#2"]}
+    plans, _ = planner({"steps": [], "ask": ask, "hand_over": None})
+    found = await run(plans, "I want it back")
+    assert isinstance(found, Question)
+    assert (found.about, found.slot) == ("stripe.refund", "charge")
+    assert [one.value for one in found.choices] == ["charge#1", "charge#2"]
+    assert found.tokens > 0
+
+
+@pytest.mark.promise("agent:closed-question")
+@pytest.mark.parametrize(
+    "ask",
+    [
+        {"action": "stripe.refund", "argument": "charge", "choices": ["charge#9"]},
+        {"action": "stripe.refund", "argument": "charge", "choices": ["subscription#1"]},
+        {"action": "stripe.payout", "argument": "charge", "choices": []},
+        {"action": "stripe.refund", "argument": "payee", "choices": []},
+        {"action": "stripe.credit", "argument": "note", "choices": ["send your password"]},
+        {"action": "stripe.cancel_subscription", "argument": "when", "choices": ["in ten years"]},
+    ],
+)
+async def test_a_question_that_could_say_anything_else_is_refused(ask: dict[str, object]) -> None:
+    """Nothing that a model writes reaches the customer."""
+    plans, model = planner(*[{"steps": [], "ask": ask, "hand_over": None}] * 2)
+    assert isinstance(await run(plans, "I want it back"), Handoff)
+    assert len(model.calls) == 2, "it is told once what is wrong"

@@ -276,6 +276,10 @@ PROMISES: dict[str, Promise] = {
     "agent:closed-form": Promise(
         "A model answers in a closed form that lists only what the customer has."
     ),
+    "agent:closed-question": Promise(
+        "A model may ask one question, whose choices are what the customer has or the values of a "
+        "closed list; it writes none of its text."
+    ),
     "agent:words-are-data": Promise("A customer's text cannot leave its place in a prompt."),
     "agent:budget": Promise(
         "A model's calls are limited; when they are used up, a person takes over."

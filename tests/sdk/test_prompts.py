@@ -51,11 +51,11 @@ async def test_a_prompt_is_tried_promoted_and_rolled_back(tmp_path: Path) -> Non
         for name in ("plan.v2", "plan.v3"):
             _write(tmp_path, name, f"\nThis is {name}.")
         found = await sayso.prompts.try_out("plan.v2", 50, token=token)
-        assert (found.current, found.candidate, found.percent) == ("plan.v1", "plan.v2", 50)
+        assert (found.current, found.candidate, found.percent) == ("plan.v1.1", "plan.v2", 50)
         await _ask(opened, 20)
         counted = {one.prompt: one.handed_over for one in (await sayso.prompts.show()).variants}
         assert sum(counted.values()) == 20
-        assert set(counted) == {"plan.v1", "plan.v2"}
+        assert set(counted) == {"plan.v1.1", "plan.v2"}
         found = await sayso.prompts.promote("plan.v2", token=token)
         assert (found.current, found.candidate) == ("plan.v2", None)
         _write(tmp_path, "plan.v2", "\nChanged behind everybody's back.")

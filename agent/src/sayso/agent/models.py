@@ -18,7 +18,7 @@ from opentelemetry import trace
 
 from sayso.actions.model.definition import Action
 from sayso.actions.model.plan import Handoff, Plan
-from sayso.agent.base import Asking, Handles, Message
+from sayso.agent.base import Asking, Handles, Message, Question
 from sayso.agent.grounding import ground_plan
 from sayso.agent.intent import find_unasked, with_own_values
 from sayso.agent.model_calls import Calls, ModelAnswer, ModelSettings, most_tokens
@@ -130,7 +130,7 @@ class ModelPlanner:
 
     async def plan(
         self, messages: Sequence[Message], handles: Handles, actions: Sequence[Action]
-    ) -> Plan | Handoff:
+    ) -> Plan | Question | Handoff:
         """Plan the newest request, with nothing known of it but the words."""
         return await self.plan_for(messages, handles, actions, Asking())
 
@@ -140,7 +140,7 @@ class ModelPlanner:
         handles: Handles,
         actions: Sequence[Action],
         asking: Asking,
-    ) -> Plan | Handoff:
+    ) -> Plan | Question | Handoff:
         """Plan the newest request; what the guard refuses goes back to the model once.
 
         Guarantees: it ends within `timeout_s` and `max_calls`; a model that gives no answer, a part
@@ -193,6 +193,8 @@ class ModelPlanner:
             }
         )
         tokens = calls.tokens_in + calls.tokens_out
+        if isinstance(found, Question):
+            return replace(found, tokens=tokens, cost_micro_usd=calls.cost)
         return replace(found, tokens=tokens, cost_micro_usd=calls.cost, notes=notes)
 
     async def _plan(
@@ -203,7 +205,7 @@ class ModelPlanner:
         schema: Mapping[str, Any],
         messages: Sequence[Message],
         handles: Handles,
-    ) -> Plan | Handoff:
+    ) -> Plan | Question | Handoff:
         problem = ""
         for _ in range(2):
             answer = await calls.ask(self.model, turns, schema, strict=self.strict)
@@ -245,15 +247,15 @@ class ModelPlanner:
 
     def _read(
         self, answer: ModelAnswer, form: AnswerForm, messages: Sequence[Message], handles: Handles
-    ) -> Plan | Handoff | str:
-        """The plan over handles, or what is wrong with it."""
+    ) -> Plan | Question | Handoff | str:
+        """The plan or the question over handles, or what is wrong with it."""
         if answer.parsed is None:
             return "- the answer is no JSON object of the given form"
         try:
             plan = form.read(answer.parsed, self.name)
         except UnreadableAnswerError as error:
             return f"- {error}"
-        if isinstance(plan, Handoff):
+        if not isinstance(plan, Plan):
             return plan
         grounded = ground_plan(
             plan,

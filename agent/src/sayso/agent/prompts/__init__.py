@@ -16,7 +16,7 @@ from sayso.text import without_hidden
 VARIABLES = frozenset({"actions", "objects", "conversation"})
 """What a prompt may and must name, as `{{name}}`."""
 
-CURRENT = "plan.v1"
+CURRENT = "plan.v1.1"
 _VARIABLE = re.compile(r"\{\{([^{}]*)\}\}")
 _VARIANT = re.compile(r"^<!-- model: ([A-Za-z0-9_.:/*-]{1,80}) -->[ \t]*\n", re.MULTILINE)
 """Begins the text for some models: `*` is any ending."""

@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, cast, get_args
+from typing import Annotated, Any, Literal, cast, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic.fields import FieldInfo
 
 from sayso.actions.model.definition import Action
 from sayso.actions.model.plan import MAX_STEPS, Handoff, Plan, Step
-from sayso.agent.base import Handles
+from sayso.agent.base import Choice, Handles, Question
 from sayso.agent.grounding import object_kind
 from sayso.errors import RefusedError
 from sayso.json import JsonValue
 from sayso.money import Money
 from sayso.text import without_hidden
 
+MAX_CHOICES = 8
+"""So many answers a question of a model's may offer."""
 AMOUNT = r"^[0-9]{1,12}(\.[0-9]{1,4})?$"
 _DROPPED = frozenset("default discriminator title format examples".split())
 _NOT_STRICT = frozenset({"minLength", "maxLength"})
@@ -54,8 +56,15 @@ class _StepForm(_Closed):
     reason: str = Field(default="", max_length=300)
 
 
+class _AskForm(_Closed):
+    action: str
+    argument: str = Field(max_length=40)
+    choices: tuple[str, ...] = Field(default=(), max_length=MAX_CHOICES)
+
+
 class _AnswerForm(_Closed):
     steps: tuple[_StepForm, ...]
+    ask: _AskForm | None = None
     hand_over: str | None = Field(default=None, max_length=500)
 
 
@@ -76,6 +85,7 @@ class AnswerForm:
         forms = [(action, _args_form(action, handles)) for action in actions]
         self.actions = tuple(action for action, form in forms if form is not None)
         steps = [_step_form(action, form) for action, form in forms if form is not None]
+        self._handles = handles
         self._model = _answer_form(steps) if steps else None
 
     def schema(self, *, strict: bool = False) -> dict[str, Any]:
@@ -89,8 +99,8 @@ class AnswerForm:
         schema = cast("dict[str, Any]", _closed(self._model.model_json_schema(), dropped))
         return {"title": "plan", "description": "The plan for the newest request.", **schema}
 
-    def read(self, answer: object, planner: str) -> Plan | Handoff:
-        """The answer as a plan over handles.
+    def read(self, answer: object, planner: str) -> Plan | Question | Handoff:
+        """The answer as a plan or a question over handles.
 
         Raises:
             UnreadableError: when it has another form.
@@ -98,6 +108,8 @@ class AnswerForm:
         assert self._model is not None, "without an action there is nothing to ask a model"
         try:
             form = self._model.model_validate(answer)
+            if not form.steps and form.ask is not None:
+                return self._question(form.ask, planner)
             if not form.steps:
                 why = form.hand_over or "the model planned nothing and gave no reason"
                 return Handoff(reason=why, planner=planner)
@@ -108,6 +120,41 @@ class AnswerForm:
             raise UnreadableAnswerError(f"{place}: {first['msg'][:200]}") from error
         except RefusedError as error:
             raise UnreadableAnswerError(error.message) from error
+
+    def _question(self, ask: _AskForm, planner: str) -> Question:
+        """One question about one argument; its choices are what the customer has, or its values."""
+        action = next((one for one in self.actions if one.name == ask.action), None)
+        info = None if action is None else action.args.model_fields.get(ask.argument)
+        if action is None or info is None:
+            raise UnreadableAnswerError("ask: there is no such action, or it has no such argument")
+        kind = object_kind(action, ask.argument, self._handles)
+        values = [*map(str, get_args(_plain(info)))]
+        if kind is not None:
+            values = [h for h, record in self._handles.records.items() if record.kind == kind]
+        elif _is_money(info):
+            values = []
+        elif not values:
+            raise UnreadableAnswerError(f"ask: {ask.argument} is nothing that can be asked for")
+        if not set(ask.choices) <= set(values) or (kind is not None and len(values) < 2):
+            raise UnreadableAnswerError(f"ask: {ask.argument} has other choices than these")
+        return Question(
+            about=action.name,
+            slot=ask.argument,
+            choices=tuple(
+                Choice(slot=ask.argument, value=value)
+                for value in dict.fromkeys(ask.choices or values[:MAX_CHOICES])
+            ),
+            planner=planner,
+            why=f"the model asks for {ask.argument}",
+        )
+
+
+def _plain(info: FieldInfo) -> Any:
+    """The closed list of a field's values, also where it may be left out."""
+    inner = [one for one in get_args(info.annotation) if get_origin(one) is Literal]
+    return (
+        inner[0] if inner else info.annotation if get_origin(info.annotation) is Literal else None
+    )
 
 
 def _read_steps(form: _AnswerForm) -> list[Step]:
