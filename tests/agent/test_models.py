@@ -564,8 +564,10 @@ async def test_the_rules_are_kept_where_the_provider_asks_to_be_told(
 @pytest.mark.promise("agent:closed-question")
 async def test_a_model_may_ask_one_question_of_what_the_customer_has() -> None:
     """Its choices are handles of the right kind, or a closed list's values; it writes no text."""
-    ask = {"action": "stripe.refund", "argument": "charge", "choices": ["charge#1", "charge#2"]}
-    plans, _ = planner({"steps": [], "ask": ask, "hand_over": None})
+    choices = ["charge#1", "charge#2"]
+    ask: dict[str, object] = {"action": "stripe.refund", "argument": "charge", "choices": choices}
+    answered: dict[str, object] = {"steps": [], "ask": ask, "hand_over": None}
+    plans, _ = planner(answered)
     found = await run(plans, "I want it back")
     assert isinstance(found, Question)
     assert (found.about, found.slot) == ("stripe.refund", "charge")
@@ -587,6 +589,7 @@ async def test_a_model_may_ask_one_question_of_what_the_customer_has() -> None:
 )
 async def test_a_question_that_could_say_anything_else_is_refused(ask: dict[str, object]) -> None:
     """Nothing that a model writes reaches the customer."""
-    plans, model = planner(*[{"steps": [], "ask": ask, "hand_over": None}] * 2)
+    answered: dict[str, object] = {"steps": [], "ask": ask, "hand_over": None}
+    plans, model = planner(answered, answered)
     assert isinstance(await run(plans, "I want it back"), Handoff)
     assert len(model.calls) == 2, "it is told once what is wrong"

@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 from sayso.agent.understanding.acts import Cue, Mood, first_content
 from sayso.agent.understanding.drafts import ActDraft
-from sayso.agent.understanding.playbook import Playbook
+from sayso.agent.understanding.playbook import ObjectSlot, Playbook
 from sayso.agent.understanding.reading import Reading
 from sayso.agent.understanding.records import Things
 from sayso.agent.understanding.state import ConversationState
@@ -57,9 +57,13 @@ def named(state: ConversationState, books: Sequence[Playbook], things: Things) -
         _names_object(one, book, reading, things) and _names_amount(one) for one, book in ones
     ):
         return ""
+    vague = [one for one, book in ones if not _says_object(one, book, reading)]
+    asked = any(reading.sentence_at(cue.start).question for cue in here)
+    if vague and (asked or any(_is_compound(reading, book) for _, book in ones)):
+        return "doubted"
     slips = any(token.corrected for token in reading.tokens)
-    plainly = not slips and all(_is_plain(reading, cue) for cue in here)
-    return "plainly" if plainly and all(_says_object(*one, reading) for one in ones) else "named"
+    plainly = not (slips or vague) and all(_is_plain(reading, cue) for cue in here)
+    return "plainly" if plainly else "named"
 
 
 def _is_against(reading: Reading, cue: Cue) -> bool:
@@ -70,16 +74,22 @@ def _is_against(reading: Reading, cue: Cue) -> bool:
     bare = cue.bare and cue.start > first_content(reading, sentence.span)
     if bare and book.object_slot is None:
         return True  # `oh great, a credit`
+    halted = any(tag.end <= cue.start for tag in reading.found("halt", within=sentence.span))
+    if halted or _is_for_a_while(reading, cue, book):
+        return True
     return sentence.question and not reading.has("polite_question", "wish", within=sentence.span)
+
+
+def _is_for_a_while(reading: Reading, cue: Cue, book: Playbook) -> bool:
+    """`Stop it for a month` is no end: a time that fits none of the act's choices."""
+    timed = bool(tuple(book.choice_slots())) and not reading.starting(f"choice:{book.name}.")
+    return timed and reading.has("unit", "date", within=reading.sentence_at(cue.start).span)
 
 
 def _is_plain(reading: Reading, cue: Cue) -> bool:
     """Neither a question, which may be one about the rules, nor a bare word amid a sentence."""
     sentence = reading.sentence_at(cue.start)
     book = next(one for one in reading.lexicon.playbooks if one.name == cue.act)
-    timed = bool(tuple(book.choice_slots())) and not reading.starting(f"choice:{book.name}.")
-    if timed and reading.has("unit", "date", within=sentence.span):
-        return False  # `stop it for a month` is no end
     if sentence.question or reading.has("polite_question", within=cue.clause):
         asking = ("polite",) if book.object_slot is not None else ("polite", "mine")
         return reading.has(*asking, within=sentence.span)
@@ -93,12 +103,28 @@ def _says_object(draft: ActDraft, book: Playbook, reading: Reading) -> bool:
     """
     if book.object_slot is None or draft.object.strong:
         return True
-    kinds = reading.lexicon.pack.kinds.get(book.object_slot[1].kind, ())
-    nouns = tuple(fold(word.strip("*")) for word in kinds if not word.startswith("*"))
+    nouns = _nouns(reading, book.object_slot[1])
     return any(
         reading.tokens[tag.start].text.startswith(nouns)
         and reading.has("mine", within=reading.clause_at(tag.start))
         for tag in reading.found(f"kind:{book.object_slot[1].kind}")
+    )
+
+
+def _nouns(reading: Reading, slot: ObjectSlot) -> tuple[str, ...]:
+    """What a kind is called, without the endings of its compounds."""
+    kinds = reading.lexicon.pack.kinds.get(slot.kind, ())
+    return tuple(fold(word.strip("*")) for word in kinds if not word.startswith("*"))
+
+
+def _is_compound(reading: Reading, book: Playbook) -> bool:
+    """`Krantenabonnement`: a noun of the kind with something before it that may be another's."""
+    if book.object_slot is None:
+        return False
+    slot = book.object_slot[1]
+    return any(
+        not reading.tokens[tag.start].text.startswith(_nouns(reading, slot))
+        for tag in reading.found(f"kind:{slot.kind}")
     )
 
 
