@@ -44,7 +44,7 @@ COMMANDS: dict[str, str] = {
     "propose": "Propose a concrete action; what the policy allows is done.",
     "approvals": "Decide what waits: list, show, approve, reject, and so on.",
     "actions": "Look at actions and their types: list, show, settle, types.",
-    "requests": "What customers asked in words: list, show, answer.",
+    "requests": "What customers asked in words: list, show, answer, withdraw.",
     "prompts": "The prompts of models: show, try, promote, rollback.",
     "eval": "Measure planners on labelled messages: run, collect.",
     "stop": "Stop at once, and see what is stopped: list.",
