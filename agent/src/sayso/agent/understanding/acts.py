@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from sayso.agent.understanding.days import find_days
+from sayso.agent.understanding.find_more import FORMS
 from sayso.agent.understanding.patterns import Tag
 from sayso.agent.understanding.playbook import DateSlot
 from sayso.agent.understanding.reading import Reading, Span
@@ -96,12 +97,22 @@ def _spoken(reading: Reading) -> list[tuple[str, str, Tag]]:
     for name, tags in reading.tags.items():
         form, _, act = name.partition(":")
         if form in ("ask", "open", "done"):
-            found += [(act, form, tag) for tag in tags]
+            found += [(act, form, tag) for tag in tags if not _other_form(reading, act, tag)]
         elif form == "weak":
             found += [(act, form, tag) for tag in tags if _has_object(reading, act, tag)]
         elif name == "other_wish":
             found += [(OTHER, "ask", tag) for tag in tags]
     return found
+
+
+def _other_form(reading: Reading, act: str, tag: Tag) -> bool:
+    """Whether it is said of an address that the act takes none of: an e-mail, not a postal one."""
+    said = {reading.tokens[at].form for at in range(tag.start, tag.end)} - {""}
+    if not said:
+        return False
+    book = next(b for b in reading.lexicon.playbooks if b.name == act)
+    takes = {form for _, slot in book.text_slots() for form in FORMS[slot.form]}
+    return bool(takes) and said.isdisjoint(takes)
 
 
 def _within(tag: Tag, other: Tag) -> bool:

@@ -326,7 +326,7 @@ def _scope(reading: Reading, cue: Cue, cues: list[Cue]) -> Span:
     sentence = reading.sentence_at(cue.start)
     start, end = sentence.span.start, sentence.span.end
     for other in cues:
-        if other.act == cue.act and other.mood == cue.mood:
+        if other.act == cue.act and other.mood in (cue.mood, Mood.QUESTION, Mood.MENTIONED):
             continue
         if other.start not in sentence.span:
             continue

@@ -392,7 +392,9 @@ def _covers(mask: Tag, tag: Tag) -> bool:
     if mask is tag or not (mask.start <= tag.start and tag.end <= mask.end):
         return False
     if mask.name.startswith(_LONG):
-        return tag.name in _INNER
+        # `Send me nothing until May` is a break; `pay nothing back` only skips the word.
+        said = tag.name == "nothing" and mask.skipped.isdisjoint(range(tag.start, tag.end))
+        return said or tag.name in _INNER
     names = _MASKS[mask.name]
     if names is not None:
         return tag.name in names

@@ -1,0 +1,165 @@
+"""What customers write, in seven languages: the act, the object and what is said beside them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import TypedDict, cast
+
+import pytest
+
+from sayso.actions.model.act import ACCOUNT, ActUse
+from sayso.actions.model.definition import Action, Args, Effect, verifiable
+from sayso.actions.model.plan import Plan
+from sayso.actions.model.snapshot import Record
+from sayso.agent.base import Handles, Message
+from sayso.agent.understanding.lexicon import Knowledge
+from sayso.agent.understanding.planner import PlaybookPlanner, load_knowledge
+
+HERE = Path(__file__).parent
+FILES = sorted(path.name for path in HERE.glob("wishes_*.jsonl"))
+SHOP = """
+version = 1
+[plans]
+basic = { any = ["basic"] }
+premium = { any = ["premium"] }
+[ids.premium]
+test = "premium"
+"""
+
+
+class Wish(TypedDict):
+    """One line: `object` is an order's number or `box`; empty for the customer's account."""
+
+    text: str
+    act: str
+    object: str
+    slots: dict[str, str]
+
+
+class Nothing(Args):
+    """No argument."""
+
+
+class Of(Args):
+    """An object."""
+
+    object: str
+
+
+class To(Of):
+    """An object, and what is wanted of it."""
+
+    want: str
+
+
+class MaybeTo(Of):
+    """An object, and what is wanted in its place."""
+
+    want: str | None = None
+
+
+class What(Of):
+    """An object, and which of its papers."""
+
+    what: str
+
+
+class Until(Of):
+    """An object, and a day."""
+
+    until: str | None = None
+    at: str | None = None
+
+
+class Account(Args):
+    """Something of the customer's own."""
+
+    want: str
+
+
+def _action(act: str, on: str, args: type[Args], *status: str) -> Action:
+    return Action(
+        name=f"test.{act}",
+        summary=act,
+        args=args,
+        guarantee=verifiable(settle_after_s=60),
+        effect=Effect.CHANGE,
+        reversible=False,
+        sentence=act,
+        act=ActUse(
+            name=act,
+            on=on,
+            fills={n: "to" if n == "want" else n for n in args.model_fields},
+            status=status,
+        ),
+    )
+
+
+ACTIONS = (
+    _action("cancel_order", "order", Of, "open"),
+    _action("change_address", "order", To, "open"),
+    _action("return", "order", Of),
+    _action("exchange", "order", MaybeTo),
+    _action("resend", "order", What),
+    _action("dispute", "order", Of),
+    _action("pause", "subscription", Until, "active"),
+    _action("resume", "subscription", Until, "active"),
+    _action("skip", "subscription", Of, "active"),
+    _action("move", "subscription", To, "active"),
+    _action("change_plan", "subscription", To, "active"),
+    _action("change_contact", ACCOUNT, Account),
+)
+
+
+@cache
+def knowledge(folder: Path) -> Knowledge:
+    """All acts over these actions, and a day."""
+    (folder / "shop.toml").write_text(SHOP, "utf-8")
+    return replace(load_knowledge(folder, actions=ACTIONS), today=lambda: date(2026, 11, 28))
+
+
+def _records() -> list[Record]:
+    orders = [
+        Record(kind="order", id=n, title=f"Order {n}", facts={"status": state}, references=(n,))
+        for n, state in (("1042", "open"), ("0977", "delivered"))
+    ]
+    box = Record(
+        kind="subscription", id="box", title="Basic, 9 per month", facts={"status": "active"}
+    )
+    return [*orders, box]
+
+
+@pytest.fixture(scope="module")
+def planner(tmp_path_factory: pytest.TempPathFactory) -> PlaybookPlanner:
+    """Playbooks alone, as a workspace without a model has them."""
+    return PlaybookPlanner(knowledge=knowledge(tmp_path_factory.mktemp("shop")))
+
+
+@pytest.mark.promise("agent:understands")
+@pytest.mark.parametrize("name", FILES)
+def test_a_wish_in_a_customers_own_words_is_planned(name: str, planner: PlaybookPlanner) -> None:
+    """Each sentence of the file: this act, on this object, with what it says, and nothing else."""
+    wrong: list[str] = []
+    for line in (HERE / name).read_text("utf-8").splitlines():
+        wish = cast("Wish", json.loads(line))
+        found = _planned(planner, wish["text"])
+        if found != (wish["act"], wish["object"], wish["slots"]):
+            wrong.append(f"{wish['text']}\n    {found}")
+    assert not wrong, "\n".join(wrong)
+
+
+def _planned(planner: PlaybookPlanner, text: str) -> tuple[str, str, dict[str, str]] | str:
+    handles = Handles(_records())
+    found = planner.plan_now(
+        [Message(role="customer", content=text)], handles, [one.name for one in ACTIONS]
+    )
+    if not isinstance(found, Plan) or len(found.steps) != 1:
+        return str(found)
+    args = {name: str(value) for name, value in found.steps[0].args.items()}
+    handle = args.pop("object", "")
+    record = handles.records[handle].id if handle else ""
+    return found.steps[0].action.removeprefix("test."), record, args
