@@ -317,6 +317,9 @@ PROMISES: dict[str, Promise] = {
         "What a shipped action does can be asked for: it is restated with act, object and value, "
         "planned, shown to a person, done and told."
     ),
+    "acts:none-inert": Promise(
+        "No shipped action is inert: it says by which act customers reach it, or why none does."
+    ),
     "agent:own-action": Promise("A team's own action brings its act, slots and words in one file."),
     "agent:understands": Promise(
         "Playbooks plan, ask back or hand over as a careful person would, in seven languages.",

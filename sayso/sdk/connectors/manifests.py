@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from sayso.connectors.manifest.check import ManifestMistake, mistakes
+from sayso.connectors.manifest.definition import define
 from sayso.connectors.manifest.derive import UNPROVEN, derive
 from sayso.connectors.manifest.proof import read_proofs
 from sayso.connectors.manifest.review import Review, find_source, read_reviews, write_reviews
@@ -71,6 +72,22 @@ class ManifestReport:
         return self.is_reviewed and not self.is_draft and not self.mistakes
 
 
+def _acts(source: ManifestSource) -> Iterator[ManifestMistake]:
+    """Acts that there are not, and arguments that nothing a customer says fills."""
+    from sayso.agent.understanding.act_file import read_shipped_acts  # only where it is checked
+    from sayso.agent.understanding.vocabulary import unfilled
+
+    for verb, table in source.manifest.actions.items():
+        if table.act is None:
+            continue
+        made = define(source.manifest, verb, table, hosts=frozenset(), verified=False)
+        why = unfilled(made.action, read_shipped_acts())
+        if why is not None:
+            at = ("actions", verb, "act")
+            step = "see docs/how-to/add-an-act.md"
+            yield ManifestMistake(at=at, line=source.line(*at), problem=why, next_step=step)
+
+
 def check_manifest(folder: Path, name: str, specs: Sequence[Path] = ()) -> ManifestReport:
     """Check a manifest of the workspace in a folder, or one that ships.
 
@@ -83,6 +100,7 @@ def check_manifest(folder: Path, name: str, specs: Sequence[Path] = ()) -> Manif
     """
     source, home = _find(folder, name)
     wrong = [*mistakes(source), *_deviations(source, home, specs)]
+    wrong += [] if wrong else _acts(source)
     review = _review_of(folder, home, name, source)
     verified = review is not None and review.digest == source.digest and review.verified is not None
     actions: list[ActionReport] = []

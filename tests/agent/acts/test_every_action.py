@@ -9,6 +9,7 @@ import pytest
 from actions.fault_life import settle_all
 from actions.steps import say
 from agent.acts.reached import Reached, reached
+from connectors.manifest.stand import changed, shipped, stand
 
 from sayso.actions.model.definition import Subject
 from sayso.agent.understanding.act_file import Act, read_shipped_acts
@@ -20,7 +21,9 @@ from sayso.agent.understanding.playbook import (
     TextSlot,
     WordsSlot,
 )
+from sayso.agent.understanding.vocabulary import unfilled
 from sayso.connectors.manifests import manifest_names
+from sayso.sdk.connectors.manifests import check_manifest
 from sayso.testing.manifests import CaseTable
 
 YES = {"en": "yes", "de": "ja", "fr": "oui", "es": "sí", "it": "sì", "nl": "ja", "pt": "sim"}
@@ -126,3 +129,30 @@ async def _name_of(here: Reached, action: str, case: CaseTable) -> str:
     listed = await here.sayso.container.connectors.list_records(Subject(id=case.subject))
     found = [record for record in listed if record.id == wanted]
     return next(one for one in (*found[0].references, found[0].label) if one) if found else wanted
+
+
+@pytest.mark.promise("acts:none-inert")
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_that_ships_is_inert(name: str) -> None:
+    """Each action has an act whose slots fill its arguments, or says why nobody asks for it."""
+    source, cases = shipped(name)
+    for made in stand(source, cases, cases.case[0]).connector.defined.values():
+        assert unfilled(made.action, read_shipped_acts()) is None, made.action.name
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        ('act = "cancel_order"', 'act = "cancel_orders"', "there is no act `cancel_orders`"),
+        ('fills = { street = "to.street",', "fills = {", "nothing that customers say fills"),
+        ('act = "cancel_order"', 'act = "none"', "says no reason"),
+    ],
+)
+def test_a_check_says_what_no_customer_can_ask_for(
+    tmp_path: Path, old: str, new: str, why: str
+) -> None:
+    """An act that there is not, an argument that nothing fills, a `none` without its reason."""
+    (tmp_path / "connectors").mkdir()
+    (tmp_path / "connectors" / "shopify.toml").write_text(changed("shopify", (old, new)), "utf-8")
+    (mistake,) = check_manifest(tmp_path, "shopify").mistakes
+    assert why in str(mistake)

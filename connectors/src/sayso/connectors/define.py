@@ -19,6 +19,8 @@ import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Generic, TypeVar, get_type_hints
 
+from sayso.actions.model.act import ACCOUNT, ActUse
+from sayso.actions.model.customer_words import CustomerWords
 from sayso.actions.model.definition import (
     Action,
     Args,
@@ -58,6 +60,8 @@ class OwnAction(Generic[C, A]):
         money_arg: str | None,
         facts: Mapping[str, FactType | Fact],
         changes: Mapping[str, Sequence[StateValue]],
+        act: ActUse | None,
+        words: Mapping[str, CustomerWords],
     ) -> None:
         self.verb = getattr(resolve, "__name__", "action")
         self._resolve = resolve
@@ -66,6 +70,7 @@ class OwnAction(Generic[C, A]):
         self._summary, self._guarantee, self._effect = summary, guarantee, effect
         self._sentence, self._reversible = sentence or summary, reversible
         self._money_arg, self._facts, self._changes = money_arg, dict(facts), dict(changes)
+        self._act, self._words = act, dict(words)
 
     def calls(self, function: CallIt[C]) -> CallIt[C]:
         """Decorates the method that does it, from the snapshot alone."""
@@ -103,6 +108,8 @@ class OwnAction(Generic[C, A]):
             money_arg=self._money_arg,
             facts=self._facts,
             changes=self._changes,
+            act=self._act,
+            words=self._words,
         )
 
     def _args(self, name: str) -> type[Args]:
@@ -148,13 +155,21 @@ def action(
     money_arg: str | None = None,
     facts: Mapping[str, FactType | Fact] | None = None,
     changes: Mapping[str, Sequence[StateValue]] | None = None,
+    act: str | ActUse | None = None,
+    on: str = ACCOUNT,
+    words: Mapping[str, CustomerWords] | None = None,
 ) -> Callable[[Resolve[C, A]], OwnAction[C, A]]:
     """Makes an action of the method that resolves it; the method's name is the action's verb.
 
     Args:
         summary, guarantee, effect, sentence, reversible, money_arg, facts, changes: as in `Action`;
             the sentence is the summary unless given.
+        act, on: by which act of the vocabulary customers reach it, and on what kind of record: the
+            record fills the argument that is called like the kind, other arguments the slots of
+            their names; an `ActUse` says more.
+        words: how it is called towards the customer by language, where it is not as its act is.
     """
+    use = ActUse(name=act, on=on) if isinstance(act, str) else act
 
     def decorate(resolve: Resolve[C, A]) -> OwnAction[C, A]:
         return OwnAction(
@@ -167,6 +182,8 @@ def action(
             money_arg=money_arg,
             facts=facts or {},
             changes=changes or {},
+            act=use,
+            words=words or {},
         )
 
     return decorate
