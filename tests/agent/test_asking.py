@@ -182,6 +182,24 @@ async def test_the_numbers_of_orders_are_no_amounts(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "words", ["Keep o2, refund o1", "Refund order o1 but ship o2", "o2 should stay, refund o1"]
+)
+async def test_what_is_told_of_another_one_is_no_wish_for_it(shop: Open, words: str) -> None:
+    """Its clause says something else, so they are asked which they mean."""
+    async with shop() as opened:
+        asked = await opened.sayso.ask("cus_1", words)
+        assert asked.reply.startswith("Which of these do you mean?")
+
+
+@pytest.mark.parametrize("words", ["Refund o1 and also o2", "Please refund both, o1 and o2"])
+async def test_two_that_are_wished_for_together_are_both_meant(shop: Open, words: str) -> None:
+    """A second name with nothing but a joint beside it goes on with the wish."""
+    async with shop() as opened:
+        asked = await opened.sayso.ask("cus_1", words)
+        assert [step["order"] for step in _restated(asked)] == ["o1", "o2"]
+
+
+@pytest.mark.parametrize(
     "answer", ["o2", "the second one", "order o2 please", "$40.00, order o2", "the $40 one"]
 )
 async def test_an_answer_in_words_is_a_pick(shop: Open, answer: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -11,6 +12,7 @@ from sayso.agent.understanding.playbook import ObjectSlot
 from sayso.agent.understanding.reading import Reading, Span
 from sayso.agent.understanding.records import Thing, Things, duplicates, is_usable
 
+_IS_JOINT = re.compile(r"(kind|product|plan|feature|ask|open|weak):|(and|filler|polite|wish|both)$")
 _MOST_PIECES = 5
 """A reference is read as at most so many tokens: `ORD-1042-B` are three."""
 
@@ -80,6 +82,11 @@ def find_objects(
     if inside:
         # `Not 1042, refund 0977`: what is denied beside the request is not meant.
         known = [m for m in known if m in inside or not _denied(reading, m)]
+        if beside := [m for m in known if m not in inside and _has_own_words(reading, m, things)]:
+            # `1043 is fine, cancel 1042`: what is said of the other one may be anything.
+            could = dict.fromkeys(handle for m in known for handle in sorted(m.handles))
+            if any(m.handles.isdisjoint(one.handles) for m in beside for one in inside):
+                return FoundObject(candidates=tuple(could), why="tells of another one beside it")
     if strange and not known:
         return FoundObject(
             candidates=tuple(usual),
@@ -113,6 +120,25 @@ def find_objects(
 def _denied(reading: Reading, mention: Mention) -> bool:
     clause = reading.clause_at(mention.at)
     return reading.has("negation", within=clause) and not reading.has("wish", within=clause)
+
+
+def _has_own_words(reading: Reading, mention: Mention, things: Things) -> bool:
+    """Whether its clause says something of its own: `1043 should stay`, and not `and 1043 too`."""
+    clause = reading.clause_at(mention.at)
+    names = {
+        piece
+        for handle in mention.handles
+        for reference in things.by(handle).references
+        for piece in reference.split()
+    }
+    return any(
+        token.kind == "word"
+        and at not in reading.titles
+        and token.text.lower() not in names
+        and token.text not in reading.lexicon.plain
+        and not any(_IS_JOINT.match(name) for name in reading.covering[at])
+        for at, token in enumerate(reading.tokens[clause.start : clause.end], clause.start)
+    )
 
 
 def _either(reading: Reading, known: Sequence[Mention]) -> bool:
