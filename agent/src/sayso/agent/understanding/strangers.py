@@ -13,8 +13,11 @@ _NEAR = 2
 
 
 def strange_noun(reading: Reading, cue: Cue) -> str | None:
-    """What follows an act behind an article, and that no list knows: `cancel my reservation`."""
-    for article in reading.found("determiner", within=Span(cue.end, cue.clause.end)):
+    """What an act is of behind an article, and that no list knows: `cancel my reservation`.
+
+    A verb in two parts has it in between: `zeg mijn krantenabonnement op`.
+    """
+    for article in reading.found("determiner", within=Span(cue.start, cue.clause.end)):
         if article.start > cue.end + _NEAR:
             return None
         end = article.end
