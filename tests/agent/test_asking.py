@@ -16,9 +16,11 @@ from support.shop_workspace import ShopWorkspace, open_shop
 
 from sayso.actions.model.definition import Action
 from sayso.actions.model.plan import Handoff, Plan, Step
+from sayso.actions.model.snapshot import Record
 from sayso.agent.base import MAX_QUESTIONS, Choice, Handles, Message, Planner, Question
 from sayso.agent.incoming import CustomerReply
 from sayso.agent.phrases import DEFAULT_LANGUAGE, phrases_of
+from sayso.agent.question import record_of
 from sayso.agent.runner import ANSWER_WITHIN
 from sayso.audit.entry import EntryKind
 from sayso.errors import Code, IntegrityError, RefusedError
@@ -170,6 +172,15 @@ async def test_a_question_offers_their_own_objects_and_a_pick_answers_it(shop: O
         )
         picked = await opened.sayso.requests.answer(asked.id, question=1, choice="o2")
         assert [step["order"] for step in _restated(picked)] == ["o2"]
+
+
+def test_two_providers_objects_of_one_id_are_told_apart() -> None:
+    """What is restated is the object of the step's own connector."""
+    records = [Record(kind="order", id="7", title=name, connector=name) for name in ("mugs", "art")]
+    step = Step(id="s", action="art.cancel", args={"order": "7"}, reason="as asked")
+    found = record_of(step, Handles(records))
+    assert found is not None
+    assert found.title == "art"
 
 
 async def test_the_numbers_of_orders_are_no_amounts(tmp_path: Path) -> None:

@@ -174,12 +174,18 @@ def _restated(step: Step, language: str, handles: Handles, actions: Mapping[str,
 
 
 def record_of(step: Step, handles: Handles) -> Record | None:
-    """The object that a step is about; its arguments are handles or the provider's ids."""
-    for value in step.args.values():
-        for handle, record in handles.records.items():
-            if value in (handle, record.id):
-                return record
-    return None
+    """The object that a step is about; its arguments are handles or the provider's ids.
+
+    Of two providers' objects with one id it is the one of the step's own connector.
+    """
+    found = [
+        record
+        for value in step.args.values()
+        for handle, record in handles.records.items()
+        if value in (handle, record.id)
+    ]
+    own = step.action.partition(".")[0]
+    return next((one for one in found if one.connector == own), found[0] if found else None)
 
 
 def amount_of(step: Step, action: Action | None, record: Record | None) -> Money | None:
