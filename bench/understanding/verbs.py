@@ -206,6 +206,7 @@ VERBS = (
         effect=Effect.CANCELLATION,
         slots={"when": "when"},
         alone=True,
+        states=("active", "trialing", "past_due", "paused"),
         does={"state": "ended"},
     ),
     _verb(
