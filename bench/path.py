@@ -49,7 +49,7 @@ MOST_FILES = {
     "a yes in the console": 102,
     "a click in Slack to its commit": 72,
 }
-"""The bar, for the first case."""
+"""The bar of each journey."""
 CUSTOMERS = ("cus_1", "cus_2")
 PATIENT_S = 600.0
 """A traced run on a busy machine is slow, and how slow is not what is counted."""
