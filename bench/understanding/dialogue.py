@@ -138,6 +138,8 @@ class Dialogue:
         alive = [one for one in fresh if one.status not in _REFUSED]
         if alive:
             return {"kind": "plan", "plan": [self.step_of(one) for one in alive]}
+        if view.status == "withdrawn":
+            return {"kind": "nothing", "plan": []}
         kind = str(getattr(view, "kind", "") or "")
         if kind in ("talk", "status", "answer", "nothing"):
             return {"kind": kind, "plan": []}
