@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from actions.steps import advance, decide, propose, say, shown, stock
+from actions.steps import MAIN, advance, decide, propose, say, shown, stock
 from support.shop import Shop, ShopFault
 from support.shop_workspace import ShopWorkspace
 
 from sayso.actions.approvals.decision import DecisionChoice
 from sayso.actions.engine.outcomes import MAX_HARMLESS_CALLS
+from sayso.actions.engine.withdrawal import Withdrawals
+from sayso.actions.model.action_row import get_action
 from sayso.actions.model.definition import Guarantee
 from sayso.actions.model.snapshot import Absence, Call, Receipt
+from sayso.audit.entry import Actor, ActorKind
 from sayso.errors import RetryableError
 from sayso.sdk.views.rows import ActionView
 
@@ -97,11 +100,24 @@ async def _failed(workspace: ShopWorkspace, shop: Shy) -> ActionView:
     return view
 
 
+async def _withdrawn(workspace: ShopWorkspace, shop: Shy) -> ActionView:
+    view = await waits_again(workspace, shop)
+    shop.answers = list(HIDDEN)
+    inside = workspace.sayso.container
+    row = await inside.store.read(lambda reader: get_action(reader, MAIN, view.id))
+    back = Withdrawals(inside.context)
+    await back.settle_called([row])
+    bot = Actor(kind=ActorKind.SERVICE, id="bot")
+    await inside.store.write(lambda tx: back.stop(tx, [row], bot))
+    return await workspace.sayso.actions.get(view.id)
+
+
 Ended = Callable[[ShopWorkspace, Shy], Awaitable[ActionView]]
 ENDINGS: dict[str, Ended] = {
     "rejected": _rejected,
     "expired": _expired,
     "refused": _refused,
     "failed": _failed,
+    "withdrawn": _withdrawn,
 }
 """By status: a refund that was made and denied, and has ended so since no look-up showed it."""

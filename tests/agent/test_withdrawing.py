@@ -14,7 +14,7 @@ from agent.test_run import MAIN, OvertakenPlanner, Scripted, plan, refund
 from support.shop_workspace import ShopWorkspace, open_shop
 
 from sayso.actions.engine.engine import Boundary
-from sayso.actions.model.definition import Subject
+from sayso.actions.model.definition import Assurance, Subject
 from sayso.actions.model.plan import Handoff, OnFailure, Plan
 from sayso.actions.model.snapshot import Call
 from sayso.errors import Code, RefusedError, SaysoError
@@ -293,6 +293,22 @@ async def _race(opened: ShopWorkspace, other: Sayso, customer: str) -> str:
     assert ("pay_" in ended.reply) == (status == "succeeded")
     assert (STOPPED in ended.reply) == (status == "withdrawn")
     return status
+
+
+@pytest.mark.promise("agent:thread")
+async def test_a_forged_sender_takes_nothing_back(tmp_path: Path) -> None:
+    """Whoever is known less well than who asked is read as somebody new, and the card stays."""
+    planner = Scripted(*[plan(refund(12_000))] * 3)
+    async with open_shop(tmp_path, planner=planner) as opened:
+        opened.shop.books.add("o1", "cus_1", _thousand())
+        first = await opened.sayso.ask("cus_1", "refund $120.00 please", conversation="t1")
+        forged = Subject(id="cus_1", assurance=Assurance.UNVERIFIED)
+        other = await opened.sayso.ask(forged, KEEP, conversation="t1")
+        assert other.id != first.id
+        assert (await now(opened, first)).actions[0].status == "pending_approval"
+        await opened.sayso.ask("cus_1", KEEP, conversation="t1")
+        assert (await now(opened, first)).status == "withdrawn"
+        assert_verified(opened)
 
 
 @pytest.mark.promise("agent:thread")

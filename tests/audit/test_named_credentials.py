@@ -117,6 +117,7 @@ _BY_ITSELF = frozenset(
         *(EntryKind.SUBJECT_ERASED, EntryKind.RETENTION_SWEPT, EntryKind.LIMIT_NEAR),
         *(EntryKind.ROLLOUT_BRAKED, EntryKind.RULES_ADOPTED, EntryKind.AUTHORITY_STATED),
         *(EntryKind.LOG_HEAD, EntryKind.LOG_SEALED, EntryKind.KEY_ROTATED),
+        EntryKind.ACTION_WITHDRAWN,
         *(EntryKind.CANARY_SHOWN, EntryKind.CANARY_ENDED, EntryKind.CUSTOMER_CODE_SENT),
     }
 )

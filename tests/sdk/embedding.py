@@ -73,7 +73,7 @@ async def live(sayso: Sayso, hook: str) -> None:
     await attempt("mail", lambda: sayso.propose("email.send", letter, subject=ANA))
     note = {"ticket": "7", "text": "a note"}
     await attempt("note", lambda: sayso.propose("freshdesk.note", note, subject="freshdesk:4711"))
-    await attempt("ask", lambda: sayso.ask(ANA, "what is the weather like there", wait_s=5))
+    await attempt("ask", lambda: sayso.ask(ANA, "please have somebody repaint my fence", wait_s=5))
     connections = sayso.container.connections
     assert connections is not None
     await attempt("token", lambda: connections.bearer("mail"))

@@ -29,12 +29,14 @@ from actions.steps import (
     submit_plan,
     usd,
 )
+from agent.test_run import Scripted, plan, refund
 from support.shop import Shop, ShopFault
 from support.shop_workspace import POLICY, ShopWorkspace, open_shop
 
 from sayso.actions.approvals.decision import DecisionChoice
 from sayso.actions.controls.manual_resolution import ManualSettlement
 from sayso.actions.engine.engine import Boundary
+from sayso.actions.engine.withdrawal import Withdrawals
 from sayso.actions.model.action_row import get_action
 from sayso.actions.model.definition import at_most_once, idempotent, verifiable
 from sayso.actions.model.ledger import Ledger, check_transition
@@ -218,6 +220,61 @@ async def _stopped(opened: ShopWorkspace) -> None:
     await propose(opened, 100)
 
 
+async def _withdraw(opened: ShopWorkspace, view: ActionView) -> None:
+    inside = opened.sayso.container
+    back = Withdrawals(inside.context)
+    row = await inside.store.read(lambda reader: get_action(reader, MAIN, view.id))
+    bot = Actor(kind=ActorKind.SERVICE, id="bot")
+    assert await inside.store.write(lambda tx: back.stop(tx, [row], bot))
+
+
+async def _taken_back(opened: ShopWorkspace) -> None:
+    """planned, pending, approved and stale → withdrawn."""
+    (row,) = await submit_plan(opened, _step("w1", 100))
+    await _withdraw(opened, await opened.sayso.actions.get(row.id))
+    await _withdraw(opened, await propose(opened))
+    await _withdraw(opened, await propose(opened, 100, wait=False))
+    view = await propose(opened, 200, wait=False)
+    opened.clock.advance(seconds=6)
+    opened.shop.books.orders["o1"].refunded_minor += 1
+    inside = opened.sayso.container
+    stored = await inside.store.read(lambda reader: get_action(reader, MAIN, view.id))
+    stale = await inside.engine._step(stored)
+    assert stale is not None
+    assert stale.status is Status.STALE
+    await _withdraw(opened, view)
+
+
+async def _taken_back_under_way(folder: Path) -> list[ShopWorkspace]:
+    """Called, and shown not to have happened: ended, not called again; and shown late after all."""
+    houses: list[ShopWorkspace] = []
+    armed = [True]
+
+    def pull(boundary: Boundary) -> None:
+        if boundary is Boundary.AFTER_INTENT and armed:
+            armed.clear()
+            raise PlugPulledError
+
+    for name, passing in (("executing", pull), ("unknown", None)):
+        planner = Scripted(plan(refund(1000)))
+        async with open_shop(folder / name, planner=planner, passing=passing) as opened:
+            stock(opened)
+            if passing is None:
+                opened.shop.faults.append(ShopFault.LOST_BEFORE)
+            with contextlib.suppress(PlugPulledError):
+                await opened.sayso.ask("cus_1", "refund $10.00 of order o1 please")
+                await opened.sayso.container.dispatcher.drain()
+            (request,) = await opened.sayso.requests.list()
+            await opened.sayso.requests.withdraw(request.id)
+            opened.clock.advance(minutes=5)
+            await opened.sayso.container.dispatcher.drain()
+            (action,) = (await opened.sayso.requests.get(request.id)).actions
+            assert action.status == "withdrawn"
+            assert_verified(opened)
+            houses.append(opened)
+    return houses
+
+
 async def _shown_late(folder: Path, finality: Finality) -> list[ShopWorkspace]:
     """Done and denied: shown when it is judged again, when it waits for people again, and when it
     has ended."""
@@ -312,7 +369,7 @@ async def _outdated(folder: Path) -> ShopWorkspace:
 
 FLOWS: list[Callable[[ShopWorkspace], Awaitable[None]]] = [
     *(_steps, _people, _changes),
-    *(_provider, _stopped),
+    *(_provider, _stopped, _taken_back),
 ]
 
 
@@ -387,6 +444,7 @@ async def test_every_way_of_the_table_is_taken_and_the_log_rebuilds_the_rows(
     for finality in (Finality.FINAL, Finality.PENDING):
         houses += await _shown_late(tmp_path / finality, finality)
     houses += await _followed(tmp_path / "followed")
+    houses += await _taken_back_under_way(tmp_path / "taken back")
     houses += [await _crash(tmp_path / boundary.value, boundary) for boundary in Boundary]
     taken: set[Way] = set()
     for opened in houses:

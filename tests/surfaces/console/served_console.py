@@ -51,7 +51,7 @@ PEOPLE: tuple[dict[str, object], ...] = (
 )
 ROOT = "/console"
 WORDS = (
-    "The mugs came broken. Please refund $129.00 of my order. "
+    "The mugs came broken. Please refund $129.00 of order o1. "
     "I want a gift of $10.00. Send me a letter."
 )
 HALF = (

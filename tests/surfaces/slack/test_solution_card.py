@@ -22,7 +22,7 @@ from sayso.testing.slack import FakeSlack, PostedMessage, render
 
 YES, NO, LESS = "sayso.solution.yes", "sayso.solution.no", "sayso.solution.less"
 ASK = "sayso.solution.ask"
-BOTH = "Please refund $129.00 of order o1 and $99.00 of order o2."
+BOTH = "Please refund $129.00 of order o1. Please refund $99.00 of order o2."
 TWO_ASKED = tuple(
     Step(id=f"s{number}", action="shop.refund", args={"order": order, "amount": usd(minor)})
     for number, (order, minor) in enumerate((("order#1", 12_900), ("order#2", 9_900)), 1)

@@ -32,7 +32,7 @@ def called(action: Action, language: str) -> CustomerWords | None:
     slots = _slots(use)
     for value in use.does.values():
         slots["choice"] = found.values.get(value, "")
-    nouns = {} if own is not None else _nouns(use.on, language)
+    nouns = dict[str, str]() if own is not None else _nouns(use.on, language)
     return replace(found, nouns=nouns, slots=slots)
 
 

@@ -14,6 +14,7 @@ from sayso.agent.requests import Requests
 from sayso.audit.customer_codes import ToldCode
 from sayso.audit.request_digests import NONCE
 from sayso.ids import Tenant
+from sayso.json import JsonValue
 from sayso.store.base import Reader, Transaction, integer
 
 _HOUR, _DAY = 3600 * 1_000_000, 24 * 3600 * 1_000_000
@@ -46,7 +47,7 @@ def tell(tx: Transaction, requests: Requests, letter: CodeLetter, now: int) -> b
     if now >= letter.until:
         return False
     row = get_request(tx, letter.tenant, letter.request)
-    stored = row.question if isinstance(row.question, Mapping) else {}
+    stored = row.question if isinstance(row.question, Mapping) else dict[str, JsonValue]()
     if stored.get(NONCE) != letter.nonce:
         return False
     for one in letter.told:

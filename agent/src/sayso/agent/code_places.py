@@ -44,7 +44,7 @@ class ContactUnreadError(Exception):
     def __init__(self, accounts: Sequence[str], to: Medium) -> None:
         super().__init__("where a code went has to be read first")
         self.accounts = tuple(accounts)
-        self.to = to
+        self.to: Medium = to
 
 
 async def write_seen(

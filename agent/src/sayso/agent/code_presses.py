@@ -13,6 +13,7 @@ from sayso.agent.requests import Requests
 from sayso.audit.customer_codes import VERIFY
 from sayso.audit.entry import Json
 from sayso.errors import Code, RefusedError
+from sayso.json import JsonValue
 from sayso.store.base import Transaction
 
 
@@ -33,7 +34,7 @@ async def press(requests: Requests, link: CodeLink) -> bool:
             if error.code is not Code.NOT_FOUND:
                 raise
             return False
-        stored = row.question if isinstance(row.question, Mapping) else {}
+        stored = row.question if isinstance(row.question, Mapping) else dict[str, JsonValue]()
         waits = row.status is RequestStatus.NEEDS_CUSTOMER and stored.get("slot") == VERIFY
         if not waits or stored.get("number") != link.number or requests.codes is None:
             return False

@@ -23,7 +23,7 @@ from sayso.agent.understanding.fill_object import fill_object
 from sayso.agent.understanding.lexicon import Knowledge
 from sayso.agent.understanding.objection import objections, too_long
 from sayso.agent.understanding.playbook import ChoiceSlot, Playbook, StepTemplate, slot_of
-from sayso.agent.understanding.records import Things
+from sayso.agent.understanding.records import Thing, Things
 from sayso.agent.understanding.state import ConversationState
 from sayso.json import JsonValue
 from sayso.money import Money
@@ -244,6 +244,10 @@ def _other_amount(
     if book.object_slot is not None and not chosen:
         return
     several = [thing for thing in things.all if thing.handle in draft.object.handles]
+    if chosen and (each := _amount_of_each(draft, chosen[0])) is not None:
+        if given != each.to_json():
+            yield _Fault("an amount that is not named", against=True)
+        return
     if len(several) > 1 and chosen[0] in several:
         chosen = [chosen[0], *(thing for thing in several if thing != chosen[0])]
     try:
@@ -263,6 +267,21 @@ def _other_amount(
         yield _Fault("an amount that is not named", against=True)
     elif given is None and said is not None and said != left:
         yield _Fault("all of it, where a part is asked for", against=True)
+
+
+def _amount_of_each(draft: ActDraft, thing: Thing) -> Money | None:
+    """What is named for one of several things, where each has an amount of its own, in order.
+
+    `$129 of o1. $99 of o2.`: as many plain amounts as things, each as it stands in the words.
+    """
+    said, handles = draft.amount, draft.object.handles
+    vague = said.shares or said.part or said.whole or said.except_ or said.odd
+    if vague or len(handles) < 2 or len(said.tokens) != len(handles):
+        return None
+    price = thing.money("amount")
+    if price is None or thing.handle not in handles:
+        return None
+    return said.tokens[handles.index(thing.handle)].as_money(price.currency)
 
 
 def _are_all(named: Sequence[str], given: Sequence[JsonValue]) -> bool:

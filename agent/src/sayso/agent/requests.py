@@ -31,7 +31,7 @@ from sayso.agent.question import AskedText, question_from_json
 from sayso.agent.reply import HandedOver
 from sayso.agent.request_row import RequestRow, RequestStatus, get_request, read_request
 from sayso.agent.signed_accounts import names_signed, tie_signed
-from sayso.agent.withdrawal import RequestWithdrawals, TakenBack, open_in_thread
+from sayso.agent.withdrawal import RequestWithdrawals, TakenBack, theirs_in_thread
 from sayso.audit.authority.keyring import ROW, Keyring, sealed_bytes
 from sayso.audit.authority.state import changed_outside
 from sayso.audit.customer_codes import VERIFY
@@ -125,7 +125,7 @@ class Requests:
         if answered is not None:
             return answered
         if ask.takes_back and ask.conversation is not None:
-            rows = open_in_thread(tx, ask.tenant, ask.subject.id, ask.conversation)
+            rows = theirs_in_thread(tx, ask.tenant, ask.subject, ask.conversation)
             reply = CustomerReply(content=ask.messages[-1].content, subject=ask.subject)
             if rows:
                 return self._take_back(tx, rows, reply, ask.requester, ask.key, fingerprint)

@@ -8,7 +8,7 @@ from typing import Protocol, TypeAlias
 
 from sayso.actions.engine.withdrawal import Withdrawals
 from sayso.actions.model.action_row import ActionRow
-from sayso.actions.model.definition import Subject
+from sayso.actions.model.definition import Assurance, Subject
 from sayso.actions.model.status import CALLED, Status
 from sayso.agent.base import Message
 from sayso.agent.conversation import check_messages
@@ -75,6 +75,22 @@ def open_in_thread(
         conversation=conversation,
     )
     return [read_request(row) for row in rows]
+
+
+def theirs_in_thread(
+    reader: Reader, tenant: Tenant, writer: Subject, conversation: str
+) -> list[RequestRow]:
+    """Those of them that whoever writes may take back.
+
+    INVARIANT: a forged sender in a thread takes nothing back that somebody signed in asked for: it
+    is known at least as well who writes as it was who asked.
+    """
+    order = list(Assurance)
+    return [
+        row
+        for row in open_in_thread(reader, tenant, writer.id, conversation)
+        if order.index(writer.assurance) >= order.index(row.subject.assurance)
+    ]
 
 
 def show_in_thread(tx: Transaction, row: RequestRow, written: Written | None) -> None:

@@ -10,8 +10,7 @@ from functools import cached_property
 from operator import itemgetter
 from typing import Any, Generic, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
-import orjson
-
+from sayso.nesting import read_json
 from sayso.store.base import Row, text_or_none
 
 T = TypeVar("T")
@@ -127,7 +126,7 @@ def _stored_as(hint: object) -> tuple[type, Callable[[Any], object] | None]:
     if isinstance(kind, type) and issubclass(kind, Enum):
         return str, kind
     if origin is tuple:
-        return str, lambda stored: tuple(orjson.loads(stored))
+        return str, lambda stored: tuple(read_json(stored))
     if isinstance(origin, type) and issubclass(origin, Mapping):
-        return str, orjson.loads
+        return str, read_json
     raise AssertionError(f"{hint} is no column's type; say how it is read")

@@ -187,6 +187,7 @@ def _agreed(
             handles = narrow
     handles = handles - excluded
     ordered = [t.handle for t in things.of_kind(slot) if t.handle in handles]
+    ordered.sort(key=lambda handle: min((m.at for m in known if handle in m.handles), default=0))
     if not ordered:
         return FoundObject()
     groups = _groups(numbers or names)
