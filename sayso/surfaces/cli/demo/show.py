@@ -30,6 +30,7 @@ _END_STYLES = {
     "refused": "red",
     "waiting": "yellow",
     "asked back": "yellow",
+    "answered": "green",
     "handed over": "cyan",
     "failed": "bold red",
 }
@@ -194,7 +195,11 @@ class Screen:
         self._console.print(Padding(what, (0, 0, 0, _INDENT), expand=False))
 
 
-_NOBODY = {"handed over": "to a person of the team", "asked back": "the customer has to answer"}
+_NOBODY = {
+    "handed over": "to a person of the team",
+    "asked back": "the customer has to answer",
+    "answered": "nothing was to be done",
+}
 """Where it ended, by how, when no action came of it."""
 _SAID = {"succeeded": "done", "rejected": "declined", "pending_approval": "waiting"}
 

@@ -21,7 +21,10 @@ from sayso.surfaces.cli.demo.messages import CustomerMessage, why_refused
 if TYPE_CHECKING:
     from sayso.audit.verifier.verification import Verification
 
-ENDS = ("done", "declined", "refused", "waiting", "asked back", "handed over", "failed")
+ENDS = (
+    *("done", "declined", "refused", "waiting", "asked back", "answered", "handed over"),
+    "failed",
+)
 """How a message can end; each ends in one way, the first below that fits one of its steps."""
 
 _CANCELS = frozenset({"cancel", "cancel_at_period_end"})
@@ -61,6 +64,8 @@ class MessageTally:
             return "handed over"
         if self.request.question is not None:
             return "asked back"
+        if not self.request.actions:
+            return "answered"
         states = {action.status for action in self.request.actions}
         if states & {"failed", "unknown", "stale", "planned", "executing", "accepted"}:
             return "failed"
