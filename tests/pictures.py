@@ -48,6 +48,8 @@ def draw() -> str:
         terminal = Terminal(*command, cwd=Path(folder), columns=COLUMNS)
         terminal.read_until(lambda seen: seen.endswith("less? "))
         terminal.type("yes")
+        terminal.read_until(lambda seen: seen.count("less? ") == 2 and seen.endswith("less? "))
+        terminal.type("no")
         terminal.end()
     console = Console(record=True, width=COLUMNS, file=io.StringIO(), color_system="truecolor")
     console.print(Text.from_ansi(terminal.drawn.strip("\n")))

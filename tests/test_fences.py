@@ -31,9 +31,11 @@ from sayso.actions.model.definition import Action, at_most_once
 from sayso.actions.policy.cedar import read_default_policy
 from sayso.actions.policy.document import PolicyDocument, PolicyRules
 from sayso.actions.policy.reading import read_policy
+from sayso.agent.understanding.act_file import read_act
 from sayso.agent.understanding.playbook import read_playbook
 from sayso.connectors.email.actions import actions_with
 from sayso.connectors.manifest.schema import PersonTable
+from sayso.connectors.manifest.schema.answer import AnswerTable
 from sayso.connectors.manifest.source import read_source
 from sayso.connectors.stripe.actions import CANCEL_SUBSCRIPTION, CREDIT, REFUND
 from sayso.settings import parse_settings
@@ -206,6 +208,12 @@ def _package(text: str) -> None:
     assert "sayso.connectors" in tomllib.loads(text)["project"]["entry-points"]
 
 
+def _answers(text: str) -> None:
+    """Of a manifest."""
+    for table in tomllib.loads(text)["answers"].values():
+        AnswerTable.model_validate(table)
+
+
 KINDS: tuple[tuple[str, Callable[[str], object]], ...] = (
     (r"^manifest = 1$", lambda text: read_source(text.encode(), "acme.toml")),
     (r"^\[person\]$", lambda text: PersonTable.model_validate(tomllib.loads(text)["person"])),
@@ -215,6 +223,8 @@ KINDS: tuple[tuple[str, Callable[[str], object]], ...] = (
     (r"^\[\[limit\]\]", _policy("policies/limits.toml")),
     (r"^as_of = ", _policy("policies/rates.toml")),
     (r"^\[\[(allow|ask|never)\]\]", _policy("policies/refunds.toml")),
+    (r"^\[says\.", lambda text: read_act(text, source="the page")),
+    (r"^\[answers\.", _answers),
     (r"^\[slots\.", lambda text: read_playbook(text, source="the page")),
     (r"^\[project\.", _package),
     ("", _settings),

@@ -22,7 +22,10 @@ from sayso import Sayso
 from sayso.testing.models import ScriptedModel
 
 ANA = "cus_demo_ana"
-WISH, YES = "My mugs came broken, can I get my money back for order 1042?", "Yes, please"
+WISH, YES = (
+    "You are strict in general, I know. Can I get my money back for order 1042?",
+    "Yes, please",
+)
 ASKED, WAITS, DONE = "Is that right?", "Nothing has been done yet", "We have refunded you $129.00"
 Say = Callable[[str], None]
 Hear = Callable[[], str]

@@ -87,7 +87,7 @@ def test_a_note_on_what_waits_is_a_note_of_its_request(api: ApiServer) -> None:
 
 @pytest.fixture(scope="module")
 def drafting(tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox) -> Iterator[ApiServer]:
-    """A server whose planner plans a refund of $70.00 that no playbook finds in the words."""
+    """A server whose planner plans a refund of $70.00, against which the words speak."""
     folder = tmp_path_factory.mktemp("drafting")
     planner = Scripted(plan(refund(7000)))
     with serving(folder, sandbox, FakeClock(), planner=planner) as api:
@@ -98,11 +98,11 @@ def drafting(tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox) -> Iter
 def test_what_is_drafted_is_proposed_once(drafting: ApiServer) -> None:
     """By a person with a role, who saw it; sent again it is one; another person is told who."""
     api = drafting
-    about = handed_over(api, "Please give me back $70.00")
+    about = handed_over(api, "Please give me back $70.00 to my sister's card")
     draft = as_json(api.get(f"/v1/work/{about}"))["draft"]
     (step,) = draft["steps"]
     assert step["action"] == "shop.refund"
-    assert "nobody asked for it" in step["why"]
+    assert "another account or payee" in step["why"]
     body = {"digest": draft["digest"][:12]}
     path = f"/v1/work/{about}/propose?wait=20"
     problem(api.post(path, body, by="bot"), 403, "forbidden")
