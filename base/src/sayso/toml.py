@@ -32,6 +32,7 @@ class TomlMistakeError(Exception):
         at: the keys that lead there; none where it is the whole file.
         line: 1-based; None where it is not found.
         unknown: whether it is a key that means nothing there.
+        others: places and problems of what else is wrong.
     """
 
     def __init__(
@@ -42,10 +43,11 @@ class TomlMistakeError(Exception):
         at: tuple[int | str, ...] = (),
         line: int | None = None,
         unknown: bool = False,
+        others: tuple[tuple[str, str], ...] = (),
     ) -> None:
         super().__init__(problem)
         self.problem, self.next_step, self.at, self.line = problem, next_step, at, line
-        self.unknown = unknown
+        self.unknown, self.others = unknown, others
 
     @property
     def place(self) -> str:
@@ -142,7 +144,12 @@ def _mistake(
     line = line_of(text, at[:-1] if first["type"] == "missing" else at)
     more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
     unknown = first["type"] == "extra_forbidden"
-    return TomlMistakeError(problem + more, step, at=at, line=line, unknown=unknown)
+    others = tuple(
+        (".".join(map(str, one["loc"])), str(one["msg"]).removeprefix("Value error, "))
+        for one in details
+        if one is not first
+    )
+    return TomlMistakeError(problem + more, step, at=at, line=line, unknown=unknown, others=others)
 
 
 def _said(

@@ -11,8 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import cast
 
-from pydantic import ValidationError
-
 from sayso.actions.model.definition import Action
 from sayso.actions.policy.document import PolicyDocument
 from sayso.audit.signing.rotation import FINISH_ROTATION
@@ -36,6 +34,7 @@ from sayso.settings import FILE_NAME, PlaceSection
 from sayso.settings.planner import ModelSection
 from sayso.store.base import Store, text
 from sayso.store.private_files import is_open_to_others
+from sayso.toml import TomlMistakeError
 
 _REFERENCE = re.compile(r"^(env|file|vault):.+$")
 
@@ -94,14 +93,10 @@ async def check_workspace(
 
 
 def _setting_problems(error: ConfigError) -> Iterator[CheckProblem]:
-    """The first problem as the settings say it, and the others that Pydantic found with it."""
+    """The first problem as the settings say it, and the others that were found with it."""
     yield _problem(FILE_NAME, error)
     cause = error.__cause__
-    if not isinstance(cause, ValidationError):
-        return
-    for other in cause.errors(include_url=False)[1:]:
-        name = ".".join(str(part) for part in other["loc"])
-        reason = str(other["msg"]).removeprefix("Value error, ")
+    for name, reason in cause.others if isinstance(cause, TomlMistakeError) else ():
         yield CheckProblem(
             place=FILE_NAME,
             code=Code.INVALID_SETTING,
