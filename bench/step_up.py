@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import random
-import re
 import secrets
 import statistics
 import sys
@@ -24,14 +23,16 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from support.post_office import PostOffice
+from support.step_up import PLAYBOOK
 
 from bench.identity.places import OrderArgs, PaymentArgs, Place, action_of
 from bench.place import make_workspace, working_folder
 from bench.report import Report, Row, print_report
-from sayso.actions.customers.contact import CodeMessage, Medium
-from sayso.actions.model.definition import Action, Args, Effect, Subject
+from sayso.actions.customers.contact import CodeMessage
+from sayso.actions.model.definition import Effect, Subject
 from sayso.actions.model.ledger import SYSTEM
-from sayso.actions.model.snapshot import Absence, Call, Receipt, Record, Resolved
+from sayso.actions.model.snapshot import Record
 from sayso.connectors.person import Person
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.tokens import Scope
@@ -39,22 +40,6 @@ from sayso.surfaces.http.app import create_app
 
 BAR = 0.05
 POLICY = '@id("all") @explain("all of it") permit (principal, action, resource);'
-PLAYBOOK = """
-version = 2
-name = "back"
-summary = "money back"
-[slots.payment]
-type = "object"
-kind = "payment"
-[slots.amount]
-type = "money"
-of = "payment"
-[[steps]]
-action = "pay.refund"
-args = { payment = "{payment}", amount = "{amount}" }
-[words.en]
-ask = ["refund*"]
-"""
 Asks = Mapping[str, Sequence[float]]
 """Seconds of each call, by what it was."""
 
@@ -81,43 +66,21 @@ class SlowPlace(Place):
         return await Place.find_people(self, email)
 
 
-@dataclass(slots=True, kw_only=True)
-class Post:
-    """Delivers codes to this bench."""
+@dataclass(slots=True)
+class SlowPost(PostOffice):
+    """Takes its time to deliver."""
 
-    latency_s: float
-    name: str = "post"
-    version: str = "1"
-    customers_of: str | None = None
-    sends_to: Medium = "email"
-    actions: Sequence[Action] = ()
-    codes: dict[str, str] = field(default_factory=dict[str, str])
+    latency_s: float = 0.0
 
     async def send_code(self, code: CodeMessage) -> None:
         """See `CodeSender.send_code`."""
         await asyncio.sleep(self.latency_s)
-        found = re.search("[0-9]{4} [0-9]{4}", code.text)
-        assert found is not None, "a letter has a code"
-        self.codes[code.about] = found[0]
+        await PostOffice.send_code(self, code)
 
-    async def resolve(self, action: Action, args: Args, subject: Subject) -> Resolved:
-        """It has no actions."""
-        raise NotImplementedError
-
-    async def call(self, call: Call) -> Receipt:
-        """Likewise."""
-        raise NotImplementedError
-
-    async def look_up(self, call: Call) -> Receipt | Absence:
-        """Likewise."""
-        raise NotImplementedError
-
-    async def list_records(self, subject: Subject) -> Sequence[Record]:
-        """Nothing."""
-        return ()
-
-    async def close(self) -> None:
-        """Nothing is open."""
+    async def code_about(self, request_id: str) -> str | None:
+        """The code that was sent for a request, if one was."""
+        about = [place for place, one in enumerate(self.sent) if one.about == request_id]
+        return await self.code(about[-1]) if about else None
 
 
 def places_of(asks: int, latency_s: float) -> tuple[SlowPlace, SlowPlace]:
@@ -157,7 +120,7 @@ class Asker:
 
     client: httpx.AsyncClient
     sayso: Sayso
-    post: Post
+    post: SlowPost
     taken: dict[str, list[float]] = field(
         default_factory=lambda: defaultdict[str, list[float]](list)
     )
@@ -179,7 +142,7 @@ class Asker:
         told = await self._call(f"a wrong code {way}, {who}", path, answer)
         assert told["status"] == "needs_customer", told
         await self._rest()
-        code = self.post.codes.get(asked["id"])
+        code = await self.post.code_about(asked["id"])
         assert (code is not None) == known, (provider, number)
         if code is not None:
             await self._call(f"the right code {way}", path, {**answer, "content": code})
@@ -209,7 +172,7 @@ async def measure(folder: Path, asks: int, latency_s: float) -> Asks:
         policy={"files": ["policy.cedar"], "follow": "files"},
         customers={"default": "pay", "url": "https://help.example.com"},
     )
-    post = Post(latency_s=latency_s)
+    post = SlowPost(latency_s=latency_s)
     connectors = (*places_of(asks, latency_s), post)
     async with Sayso(workspace, mode="decide", connectors=connectors) as sayso:
         _, secret = await sayso.tokens.create(

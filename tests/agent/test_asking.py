@@ -14,7 +14,7 @@ from actions.steps import MAIN
 from support.busy_shop import BOT, erase
 from support.shop_workspace import ShopWorkspace, open_shop
 
-from sayso.actions.model.definition import Action
+from sayso.actions.model.definition import Action, Assurance, Subject
 from sayso.actions.model.plan import Handoff, Plan, Step
 from sayso.actions.model.snapshot import Record
 from sayso.agent.base import MAX_QUESTIONS, Choice, Handles, Message, Planner, Question
@@ -305,6 +305,9 @@ async def test_the_next_message_of_the_thread_answers_it(shop: Open) -> None:
         assert other.id != asked.id, "another thread"
         stranger = await sayso.ask("cus_2", "o2", conversation="ticket 7")
         assert stranger.id != asked.id, "another customer"
+        forged = Subject(id="cus_1", assurance=Assurance.UNVERIFIED)
+        forger = await sayso.ask(forged, "o2", conversation="ticket 7")
+        assert forger.id != asked.id, "known less well than who asked"
         picked = await sayso.ask("cus_1", "o2", conversation="ticket 7", idempotency_key="m2")
         assert picked.id == asked.id
         again = await sayso.ask("cus_1", "o2", conversation="ticket 7", idempotency_key="m2")

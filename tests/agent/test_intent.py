@@ -67,6 +67,43 @@ def _step(action: str, **args: JsonValue) -> Step:
     return Step(id="s1", action=action, args=args)
 
 
+USD = {"currency": "USD"}
+TWO = "Please refund $10 of order 1042. Please refund $20 of order 0977."
+WHOLE = "Please refund $129.00 of order 1042. Please refund $45.00 of order 0977."
+
+
+@pytest.mark.promise("agent:intent-by-argument")
+@pytest.mark.parametrize(
+    ("words", "mugs", "towels", "found"),
+    [
+        (TWO, 1000, 2000, True),
+        (TWO, 2000, 1000, False),
+        (TWO, 1000, None, False),
+        (TWO, 1000, 1000, False),
+        (WHOLE, 12_900, 4500, True),
+        (WHOLE, None, None, True),
+    ],
+)
+def test_each_of_two_objects_gets_the_amount_that_is_named_for_it(
+    words: str, mugs: int | None, towels: int | None, found: bool
+) -> None:
+    """In the order of the words; swapped, twice the same and all of one are a person's."""
+    plan = Plan(
+        steps=tuple(
+            Step(id=f"s{number}", action="stripe.refund", args={"charge": charge, **_of(minor)})
+            for number, (charge, minor) in enumerate(((MUGS, mugs), (TOWELS, towels)), 1)
+        ),
+        planner="x",
+    )
+    unasked = find_unasked(plan, conversation(words), handles_of("ana"), knowledge())
+    assert (unasked == []) is found, unasked
+    assert found or any(one.against for one in unasked)
+
+
+def _of(minor: int | None) -> dict[str, JsonValue]:
+    return {} if minor is None else {"amount": {"amount_minor": minor, **USD}}
+
+
 @pytest.mark.promise("agent:not-asked-for")
 @pytest.mark.parametrize(
     ("words", "step", "why"),

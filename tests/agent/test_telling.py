@@ -174,6 +174,8 @@ async def test_the_ledger_tells_what_became_of_a_refund(
             view = await opened.sayso.ask("cus_1", words, conversation="t")
             assert (view.kind, view.actions) == ("status", ())
             assert said in view.reply
+            # It is kept as it was written: what is said of what is not over needs its time.
+            assert view.reply.startswith("As of ")
         assert len(shop.books.payouts) == paid
         assert_verified(opened)
 

@@ -23,7 +23,7 @@ from sayso.testing.models import ScriptedModel
 
 ANA = "cus_demo_ana"
 WISH, YES = (
-    "You are strict in general, I know. Can I get my money back for order 1042?",
+    "My mugs came broken. Could I perhaps get my money back for order 1042?",
     "Yes, please",
 )
 ASKED, WAITS, DONE = "Is that right?", "Nothing has been done yet", "We have refunded you $129.00"

@@ -11,6 +11,7 @@ from walk.operations.base import must_refuse, operation, pick
 from walk.surfaces.base import Surface
 from walk.world import World
 
+from sayso.actions.model.definition import Assurance, Subject
 from sayso.errors import RefusedError
 from sayso.json import JsonValue
 from sayso.sdk.views.rows import RequestView
@@ -156,6 +157,50 @@ async def ask(world: World, dice: Random, surface: Surface) -> str | None:
     )
     await remember_requesters(world, request, by)
     return f"{customer} asks {words[:60]!r}: {request.status}"
+
+
+ASIDES = (
+    "Has order 1042 been refunded?",
+    "Where is order 1039?",
+    "When will I get my money?",
+    "How long do refunds usually take?",
+    "Thank you so much!",
+    "Hallo, vielen Dank!",
+)
+
+
+@operation("ask for nothing", verb="ask", weight=3)
+async def ask_for_nothing(world: World, dice: Random, surface: Surface) -> str | None:
+    """A customer asks how something stands, or says something kind: nothing is done for it."""
+    customer, words = dice.choice(sorted(WORDS)), dice.choice(ASIDES)
+    found = await surface.ask(customer, words, by="bot", key=some_key(dice))
+    request = await world.sayso.requests.get(found)
+    if request.actions:
+        raise FindingError("allowed", f"{words!r} came to {request.actions[0].action}")
+    if request.status == "answered" and not request.reply:
+        raise FindingError("stuck", f"{words!r} is answered with nothing")
+    return f"{customer} says {words!r}: {request.kind} {request.status}"
+
+
+@operation("forge a withdrawal", weight=2)
+async def forge_withdrawal(world: World, dice: Random, surface: Surface) -> str | None:
+    """Somebody whom nobody knows writes in a customer's thread that it is all taken back."""
+    customer = dice.choice(sorted(WORDS))
+
+    listed = await world.sayso.requests.list(limit=100)
+    mine = [one for one in listed if (one.subject, one.assurance) == (customer, "verified")]
+    forged = Subject(id=customer, assurance=Assurance.UNVERIFIED)
+    asked = await world.sayso.ask(
+        forged,
+        "Actually no, stop, I will keep it.",
+        conversation=f"thread-{customer}",
+        idempotency_key=some_key(dice),
+    )
+    for one in mine:
+        after = await world.sayso.requests.get(one.id)
+        if after.status == "withdrawn" != one.status:
+            raise FindingError("allowed", f"{one.id} was taken back by a forged sender")
+    return f"somebody writes as {customer}: {asked.status}"
 
 
 @operation("reply", verb="reply", weight=16)

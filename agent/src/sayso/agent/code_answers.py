@@ -7,7 +7,6 @@ planner gets it: the conversation stays what it was before the question.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from sayso.actions.customers.links import Links
 from sayso.actions.customers.proof import Proof
@@ -17,7 +16,7 @@ from sayso.agent.codes import MOST_TRIES, Challenge, code_in
 from sayso.agent.conversation import picked_choice
 from sayso.agent.phrases import phrases_of
 from sayso.agent.question import AskedText, question_from_json
-from sayso.agent.request_row import RequestRow
+from sayso.agent.request_row import Moves, RequestRow
 from sayso.agent.verify_question import (
     AGAIN,
     TIMES,
@@ -36,27 +35,8 @@ from sayso.audit.log import AuditLog
 from sayso.audit.personal import Personal
 from sayso.audit.request_digests import NONCE
 from sayso.ids import Clock, to_micros
-from sayso.json import JsonObject, JsonValue
+from sayso.json import JsonObject
 from sayso.store.base import Transaction, text
-
-
-class Moves(Protocol):
-    """Moves a request; see `Requests.move`."""
-
-    def __call__(
-        self,
-        tx: Transaction,
-        row: RequestRow,
-        kind: EntryKind,
-        *,
-        data: dict[str, Json],
-        actor: Actor | None = None,
-        question: JsonValue = None,
-        reply: str | None = None,
-        due_at: int | None = None,
-    ) -> RequestRow | None:
-        """The request as it is then."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

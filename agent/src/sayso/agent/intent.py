@@ -244,14 +244,10 @@ def _other_amount(
     if book.object_slot is not None and not chosen:
         return
     several = [thing for thing in things.all if thing.handle in draft.object.handles]
-    if chosen and (each := _amount_of_each(draft, chosen[0])) is not None:
-        if given != each.to_json():
-            yield _Fault("an amount that is not named", against=True)
-        return
     if len(several) > 1 and chosen[0] in several:
         chosen = [chosen[0], *(thing for thing in several if thing != chosen[0])]
     try:
-        said = fill_amounts(draft, book, chosen, things)[0]
+        said = _amount_of_each(draft, chosen) or fill_amounts(draft, book, chosen, things)[0]
     except HandOverError as reason:
         yield _Fault(str(reason), against=True)
         return
@@ -269,19 +265,18 @@ def _other_amount(
         yield _Fault("all of it, where a part is asked for", against=True)
 
 
-def _amount_of_each(draft: ActDraft, thing: Thing) -> Money | None:
-    """What is named for one of several things, where each has an amount of its own, in order.
+def _amount_of_each(draft: ActDraft, chosen: Sequence[Thing]) -> Money | None:
+    """What is named for the first of several things, where each has an amount of its own, in order.
 
     `$129 of o1. $99 of o2.`: as many plain amounts as things, each as it stands in the words.
     """
     said, handles = draft.amount, draft.object.handles
     vague = said.shares or said.part or said.whole or said.except_ or said.odd
-    if vague or len(handles) < 2 or len(said.tokens) != len(handles):
+    if vague or not 1 < len(handles) == len(said.tokens) == len(chosen):
         return None
-    price = thing.money("amount")
-    if price is None or thing.handle not in handles:
-        return None
-    return said.tokens[handles.index(thing.handle)].as_money(price.currency)
+    price = chosen[0].money("amount")
+    at = handles.index(chosen[0].handle)
+    return None if price is None else said.tokens[at].as_money(price.currency)
 
 
 def _are_all(named: Sequence[str], given: Sequence[JsonValue]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import orjson
 
@@ -14,11 +14,12 @@ from sayso.actions.model.customer_words import CustomerWords
 from sayso.actions.model.definition import Subject
 from sayso.agent.phrases import DEFAULT_LANGUAGE
 from sayso.audit.authority.state import as_stored
+from sayso.audit.entry import Actor, EntryKind, Json
 from sayso.audit.verifier.replay import ASKED_BY_PEOPLE
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant
 from sayso.json import JsonValue
-from sayso.store.base import Reader, Row
+from sayso.store.base import Reader, Row, Transaction
 from sayso.store.base import text_or_none as maybe_text
 from sayso.store.rows import RowReader, made_from
 
@@ -120,6 +121,26 @@ read_request = as_stored("request")(
     )
 )
 """The typed form of a stored row."""
+
+
+class Moves(Protocol):
+    """Moves a request; see `Requests.move`."""
+
+    def __call__(
+        self,
+        tx: Transaction,
+        row: RequestRow,
+        kind: EntryKind,
+        *,
+        data: dict[str, Json],
+        actor: Actor | None = None,
+        question: JsonValue = None,
+        reply: str | None = None,
+        turn: list[Json] | None = None,
+        due_at: int | None = None,
+    ) -> RequestRow | None:
+        """The request as it is then; None when it moved meanwhile."""
+        ...
 
 
 def get_request(reader: Reader, tenant: Tenant, request_id: str) -> RequestRow:

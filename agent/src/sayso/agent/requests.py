@@ -31,7 +31,7 @@ from sayso.agent.question import AskedText, question_from_json
 from sayso.agent.reply import HandedOver
 from sayso.agent.request_row import RequestRow, RequestStatus, get_request, read_request
 from sayso.agent.signed_accounts import names_signed, tie_signed
-from sayso.agent.withdrawal import RequestWithdrawals, TakenBack, theirs_in_thread
+from sayso.agent.withdrawal import RequestWithdrawals, TakenBack, is_as_sure, theirs_in_thread
 from sayso.audit.authority.keyring import ROW, Keyring, sealed_bytes
 from sayso.audit.authority.state import changed_outside
 from sayso.audit.customer_codes import VERIFY
@@ -42,12 +42,7 @@ from sayso.audit.verifier.replay import ASKED_BY_PEOPLE, request_status
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant, to_micros
 from sayso.json import JsonObject, JsonValue
-from sayso.store.base import (
-    Reader,
-    SqlValue,
-    Transaction,
-    text,
-)
+from sayso.store.base import Reader, SqlValue, Transaction, text
 
 T = TypeVar("T")
 AGENT = Actor(kind=ActorKind.AGENT, id="agent")
@@ -193,6 +188,8 @@ class Requests:
         """The request whose question this answers: by the thread's name, or by its very words."""
         rows = tx.all("request.waiting", tenant=ask.tenant, subject_id=ask.subject.id)
         for row in map(read_request, rows):
+            if not is_as_sure(ask.subject, row.subject):
+                continue
             if ask.conversation is not None:
                 if row.conversation == ask.conversation:
                     return row

@@ -104,14 +104,14 @@ def what_is_told(
     ledger = _from_ledger(reader, done, actions, remark.language)
     if not lines and not ledger:
         return None
-    parts = [ledger] if ledger else []
-    if lines:
-        time = f"{written_day(_day(now), remark.language)}, {from_micros(now):%H:%M} UTC"
-        head = _said("as_of", remark.language).replace("{time}", time)
-        parts.append(f"{head} {lines[0]}" if len(lines) == 1 else "\n- ".join((head, *lines)))
+    # INVARIANT: of both, since it is kept as it was written, and read again when more has happened.
+    time = f"{written_day(_day(now), remark.language)}, {from_micros(now):%H:%M} UTC"
+    head = _said("as_of", remark.language).replace("{time}", time)
+    parts = [ledger, *lines] if len(lines) < 2 else [ledger, "\n".join(f"- {one}" for one in lines)]
+    told = "\n\n".join(filter(None, parts))
+    reply = f"{head}\n{told}" if told.startswith("- ") else f"{head} {told}"
     facts = [f"{one.told.topic} {one.told.state}" for one in records if one.told is not None]
     facts += [f"{action.id} {action.status.value}" for action in done]
-    reply = "\n\n".join(parts)
     return Told(kind="status", reply=reply, language=remark.language, facts=tuple(facts))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 from sayso.actions.engine.withdrawal import Withdrawals
 from sayso.actions.model.action_row import ActionRow
@@ -14,6 +14,7 @@ from sayso.agent.base import Message
 from sayso.agent.conversation import check_messages
 from sayso.agent.reply import followed
 from sayso.agent.request_row import (
+    Moves,
     RequestRow,
     RequestStatus,
     actions_of,
@@ -47,23 +48,6 @@ class TakenBack:
     told: Mapping[str, Json] = field(default_factory=dict[str, Json])
 
 
-class Move(Protocol):
-    """Changes a request; see `Requests.move`."""
-
-    def __call__(
-        self,
-        tx: Transaction,
-        row: RequestRow,
-        kind: EntryKind,
-        *,
-        data: dict[str, Json],
-        actor: Actor | None = None,
-        turn: list[Json] | None = None,
-    ) -> RequestRow | None:
-        """The request as it is then; None when it moved meanwhile."""
-        ...
-
-
 def open_in_thread(
     reader: Reader, tenant: Tenant, subject_id: str, conversation: str
 ) -> list[RequestRow]:
@@ -80,17 +64,19 @@ def open_in_thread(
 def theirs_in_thread(
     reader: Reader, tenant: Tenant, writer: Subject, conversation: str
 ) -> list[RequestRow]:
-    """Those of them that whoever writes may take back.
+    """Those of them that whoever writes may take back."""
+    rows = open_in_thread(reader, tenant, writer.id, conversation)
+    return [row for row in rows if is_as_sure(writer, row.subject)]
 
-    INVARIANT: a forged sender in a thread takes nothing back that somebody signed in asked for: it
-    is known at least as well who writes as it was who asked.
+
+def is_as_sure(writer: Subject, asked: Subject) -> bool:
+    """Whether it is known at least as well who writes as it was who asked.
+
+    INVARIANT: a forged sender answers nothing, and takes nothing back, in the name of a customer
+    who was signed in.
     """
     order = list(Assurance)
-    return [
-        row
-        for row in open_in_thread(reader, tenant, writer.id, conversation)
-        if order.index(writer.assurance) >= order.index(row.subject.assurance)
-    ]
+    return order.index(writer.assurance) >= order.index(asked.assurance)
 
 
 def show_in_thread(tx: Transaction, row: RequestRow, written: Written | None) -> None:
@@ -109,7 +95,7 @@ def show_in_thread(tx: Transaction, row: RequestRow, written: Written | None) ->
 class RequestWithdrawals:
     """Takes requests back, each in one transaction with all that it stops."""
 
-    def __init__(self, store: Store, move: Move, withdrawals: Withdrawals) -> None:
+    def __init__(self, store: Store, move: Moves, withdrawals: Withdrawals) -> None:
         """`move`: see `Requests.move`."""
         self._store = store
         self._move = move
@@ -166,5 +152,9 @@ class RequestWithdrawals:
     @staticmethod
     def _actions(reader: Reader, row: RequestRow) -> list[ActionRow]:
         """Its actions, and those that they have joined: who takes one back wants neither."""
-        own = actions_of(reader, row)
-        return [followed(reader, action) or action for action in own]
+        meant: list[ActionRow] = []
+        for own in actions_of(reader, row):
+            other = followed(reader, own)
+            is_theirs = other is not None and is_as_sure(row.subject, other.subject)
+            meant.append(other if other is not None and is_theirs else own)
+        return meant

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 from sayso.agent.base import Message
 from sayso.agent.understanding.acts import Mood, find_cues
+from sayso.agent.understanding.clean import clean
 from sayso.agent.understanding.lexicon import Knowledge
-from sayso.agent.understanding.reading import Reading, language_of, read
+from sayso.agent.understanding.reading import Reading, detect, language_of, read
+from sayso.agent.understanding.tokens import tokenise
 
 MOST_CHARS = 300
 """What is longer says more than that."""
@@ -34,8 +36,10 @@ def takes_back(messages: Sequence[Message], knowledge: Knowledge) -> bool:
         return False
     likely = language_of(messages, knowledge)
     # NOTE: few words are not enough to tell a language by; whichever knows all of them counts.
+    tokens = tokenise(clean(newest.content).text)
     short = len(newest.content) <= FEW_CHARS
-    languages = [likely, *(one for one in knowledge.lexicons if short and one != likely)]
+    others = [detect(tokens, knowledge, one) for one in knowledge.lexicons if short]
+    languages = dict.fromkeys((likely, *others))
     return any(_only_takes_back(read(newest.content, knowledge, fallback=one)) for one in languages)
 
 

@@ -11,6 +11,7 @@ from sayso.actions.model.definition import Effect
 from sayso.connectors.manifest.schema.base import (
     MAX_READS,
     Duration,
+    Language,
     Line,
     ManifestTable,
     Path,
@@ -24,7 +25,6 @@ from sayso.connectors.manifest.schema.request import Read, RequestTable
 
 Slot = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?$")]
 """A slot of an act, or a part of one, such as `to.street`."""
-Language = Annotated[str, Field(pattern=r"^[a-z]{2}$")]
 
 
 class _Arg(ManifestTable):

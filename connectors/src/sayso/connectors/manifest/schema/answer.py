@@ -6,9 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from sayso.connectors.manifest.schema.base import Line, ManifestTable, Path, Picks, Word
-
-Language = Annotated[str, Field(pattern=r"^[a-z]{2}$")]
+from sayso.connectors.manifest.schema.base import Language, Line, ManifestTable, Path, Picks, Word
 
 
 class StateRule(ManifestTable):

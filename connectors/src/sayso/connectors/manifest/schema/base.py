@@ -51,6 +51,7 @@ Path = Annotated[str, Field(min_length=1), AfterValidator(_is_path)]
 """JMESPath over an answer, or over all that was read."""
 Duration = Annotated[str, AfterValidator(_is_duration)]
 Pattern = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_is_pattern)]
+Language = Annotated[str, Field(pattern=r"^[a-z]{2}$")]
 Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Line = Annotated[str, Field(max_length=300, pattern=r"^[^\r\n]*$")]
 Names = Annotated[dict[str, JsonValue], Field(max_length=100)]
