@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from sayso.sdk.audit.repairs import RepairResource
     from sayso.sdk.inbound.resource import InboundResource
     from sayso.sdk.privacy.privacy import Privacy
+    from sayso.sdk.resources.account_link import AccountLinkResource
     from sayso.sdk.resources.accounts import AccountResource
     from sayso.sdk.resources.analysis import AnalysisResource
     from sayso.sdk.resources.canaries import CanaryResource
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
     from sayso.sdk.resources.prompts import PromptResource
     from sayso.sdk.resources.rollout import RolloutResource
     from sayso.sdk.resources.sessions import SessionResource
-    from sayso.sdk.resources.slack_link import SlackLinkResource
     from sayso.sdk.resources.solutions import SolutionResource
     from sayso.sdk.resources.statistics import StatisticsResource
     from sayso.sdk.resources.suggestions import SuggestionResource
@@ -164,11 +164,11 @@ class Nouns:
         return CustomerResource(self.container)
 
     @property
-    def slack_links(self) -> SlackLinkResource:
-        """Slack accounts that become somebody's."""
-        from sayso.sdk.resources.slack_link import SlackLinkResource
+    def account_links(self) -> AccountLinkResource:
+        """Accounts in chats that become somebody's."""
+        from sayso.sdk.resources.account_link import AccountLinkResource
 
-        return SlackLinkResource(self.container)
+        return AccountLinkResource(self.container)
 
     @property
     def sessions(self) -> SessionResource:

@@ -522,6 +522,7 @@ BROKEN: Mapping[Check, tuple[Step, ...]] = {
         _by_a_credential("tok_stopper"),
         _by_a_credential("tok_none"),
         _by_a_credential("slack:T1/U1"),
+        _by_a_credential("teams:t1/u1"),
         _by_a_credential(None),
         _stopped_by_nobody,
         _service_without_scope,

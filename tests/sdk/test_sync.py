@@ -49,7 +49,7 @@ ELSEWHERE = {
     "report": "by `sayso.run(sayso.wrapped.report(…))`",
     "rollout": "by `sayso.run(sayso.wrapped.rollout.…)`",
     "sessions": "of the console, which is asynchronous",
-    "slack_links": "for surfaces, which are asynchronous",
+    "account_links": "for surfaces, which are asynchronous",
     "solutions": "by `sayso.run(sayso.wrapped.solutions.…)`",
     "statistics": "of the console, which is asynchronous",
     "suggestions": "by `sayso.run(sayso.wrapped.suggestions.…)`",

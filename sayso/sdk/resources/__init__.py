@@ -3,7 +3,7 @@
 `requests`, `actions`, `approvals`, `solutions`, `work` (with its `work_draft`) are what waits and
 what was done, `notes` what people say of both; `canaries` what tests whoever answers;
 `stops`, `policy`, `limits`, `rollout`, `analysis`, `suggestions` what holds back and why; `people`,
-`tokens`, `passkeys`, `oidc` (over `oidc_provider` and `oidc_sessions`), `slack_link`, `sessions`
+`tokens`, `passkeys`, `oidc` (over `oidc_provider` and `oidc_sessions`), `account_link`, `sessions`
 and `authentication` who; `connections`, `accounts`, `prompts` and `evaluations` what it works with;
 `events`, `outbox` what surfaces tell; `processes` who lives; `figures`, `statistics` and `report`
 what it came to. `identity` says who the customer is, `customers` (with `customer_search`,

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from sayso.audit.authority.by import By
-from sayso.audit.authority.credentials import alive_of
+from sayso.audit.authority.credentials import SLACK, account_in, alive_of
 from sayso.audit.authority.files import Files, Stated, files_of
 from sayso.audit.authority.log_directory import LogDirectory
 from sayso.audit.authority.people import KnownPerson
@@ -20,10 +20,13 @@ from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant, from_micros, to_micros
 from sayso.sdk.resources.tokens import Scope, Token
 from sayso.settings import Settings
+from sayso.settings.base import NAME
+from sayso.settings.surfaces import ACCOUNT
 from sayso.store.base import Reader, Store, Transaction, text
 
 T = TypeVar("T")
 _ID = re.compile(r"[a-z0-9][a-z0-9_.@-]{0,63}")
+_CHAT, _ACCOUNT = re.compile(NAME), re.compile(ACCOUNT)
 _SLACK = re.compile(r"[A-Z0-9]+/[A-Z0-9]+")
 _HOST_MAY = Scope.ADMIN
 
@@ -39,6 +42,7 @@ def files_of_settings(settings: Settings, read_at: int) -> Files:
             slack=one.slack,
             active=one.active,
             oidc=None if one.oidc is None else oidc_link(issuer, one.oidc),
+            accounts=frozenset(account_in(chat, name) for chat, name in one.accounts.items()),
         )
         for one in settings.people
     ]
@@ -72,6 +76,20 @@ class Away:
     person: str
     until: datetime
     to: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Links:
+    """By what else somebody shows who they are; `accounts`: by chat, empty for none."""
+
+    slack: str | None
+    oidc: str | None
+    accounts: Mapping[str, str]
+
+    @property
+    def named(self) -> frozenset[str]:
+        """The accounts as entries name them."""
+        return frozenset(account_in(chat, name) for chat, name in self.accounts.items() if name)
 
 
 _LONGEST_ABSENCE = timedelta(days=90)
@@ -204,12 +222,14 @@ class People:
         *,
         slack: str | None = None,
         oidc: str | None = None,
+        accounts: Mapping[str, str] | None = None,
         by: By,
     ) -> KnownPerson:
         """Make somebody known, or active once more; tokens of before stay without effect.
 
         Args:
             slack: `TEAM/USER` of their Slack account. oidc: see `oidc_link`.
+            accounts: in other chats, such as `{"teams": "TENANT/USER"}`.
 
         Raises:
             RefusedError: `already_in_state` for an active person; `invalid_input` for an id, a role
@@ -226,7 +246,8 @@ class People:
                 )
             if known is not None:
                 self._end_credentials(tx, tenant, person, by)
-            return self._say(tx, tenant, known, person, roles, slack, oidc, by)
+            links = _Links(slack=slack, oidc=oidc, accounts=accounts or {})
+            return self._say(tx, tenant, known, person, roles, links, by)
 
         return await self._written(tenant, work)
 
@@ -248,12 +269,14 @@ class People:
         roles: tuple[str, ...] | None = None,
         slack: str | None = None,
         oidc: str | None = None,
+        accounts: Mapping[str, str] | None = None,
         by: By,
     ) -> KnownPerson:
-        """Give somebody other roles, or link another Slack account.
+        """Give somebody other roles, or link another account in a chat.
 
         Args:
             slack: `TEAM/USER`; empty to unlink, None to leave it. oidc: likewise, see `oidc_link`.
+            accounts: in other chats, likewise each; those of chats that are not named stay.
 
         Raises:
             RefusedError: `not_found` for nobody who is active; as `add`.
@@ -262,9 +285,12 @@ class People:
         def work(tx: Transaction) -> KnownPerson:
             known = self._known(tx, tenant, person)
             given = tuple(sorted(known.roles)) if roles is None else roles
-            linked = known.slack if slack is None else slack or None
-            subject = known.oidc if oidc is None else oidc or None
-            return self._say(tx, tenant, known, person, given, linked, subject, by)
+            links = _Links(
+                slack=known.slack if slack is None else slack or None,
+                oidc=known.oidc if oidc is None else oidc or None,
+                accounts={**_accounts_of(known), **(accounts or {})},
+            )
+            return self._say(tx, tenant, known, person, given, links, by)
 
         return await self._written(tenant, work)
 
@@ -305,23 +331,22 @@ class People:
         known: KnownPerson | None,
         person: str,
         roles: tuple[str, ...],
-        slack: str | None,
-        oidc: str | None,
+        links: _Links,
         by: By,
     ) -> KnownPerson:
-        self._check(tx, tenant, person, roles, slack)
-        others = self._directory.at(tx, tenant).people.values()
-        if oidc and any(one.oidc == oidc and one.active and one.id != person for one in others):
-            raise _invalid("that sign-in belongs to somebody else", "unlink it from them first")
+        self._check(person, roles)
+        self._check_links(tx, tenant, person, links)
         data: dict[str, Json] = {
             "person": person,
             "roles": list[Json](sorted(set(roles))),
             **_said_by(by),
         }
-        if slack is not None:
-            data["slack"] = slack
-        if oidc is not None:
-            data["oidc"] = oidc
+        if links.slack is not None:
+            data["slack"] = links.slack
+        if links.oidc is not None:
+            data["oidc"] = links.oidc
+        if named := links.named:
+            data["accounts"] = list[Json](sorted(named))
         # The file said what it says before this, which holds until it says another thing.
         if statement := self._directory.statement_of(person):
             data["statement"] = statement
@@ -329,14 +354,7 @@ class People:
         self._log.append(tx, tenant, Entry(kind=kind, actor=by.actor, data=data))
         return self._directory.at(tx, tenant).people[person]
 
-    def _check(
-        self,
-        tx: Transaction,
-        tenant: Tenant,
-        person: str,
-        roles: tuple[str, ...],
-        slack: str | None,
-    ) -> None:
+    def _check(self, person: str, roles: tuple[str, ...]) -> None:
         if not _ID.fullmatch(person):
             raise _invalid(
                 f"`{person[:40]}` is no id of a person",
@@ -348,18 +366,32 @@ class People:
             raise _invalid(
                 f"there is no role `{unknown[0][:40]}`", f"`approvals.roles` has {known}"
             )
-        if slack is None:
-            return
-        if not _SLACK.fullmatch(slack):
+
+    def _check_links(self, tx: Transaction, tenant: Tenant, person: str, links: _Links) -> None:
+        known = self._directory.at(tx, tenant).people.values()
+        others = [one for one in known if one.active and one.id != person]
+        if links.oidc and any(one.oidc == links.oidc for one in others):
+            raise _invalid("that sign-in belongs to somebody else", "unlink it from them first")
+        slack = links.slack
+        if slack is not None and not _SLACK.fullmatch(slack):
             raise _invalid(
                 f"`{slack[:40]}` is no Slack account",
                 "write TEAM/USER, such as T012AB3CD/U045EF6GH",
             )
-        others = self._directory.at(tx, tenant).people.values()
-        if any(one.slack == slack and one.active and one.id != person for one in others):
+        if slack is not None and any(one.slack == slack for one in others):
             raise _invalid(
                 "that Slack account belongs to somebody else", "unlink it from them first"
             )
+        for chat, account in links.accounts.items():
+            if not account:
+                continue
+            if chat == SLACK or not _CHAT.fullmatch(chat) or not _ACCOUNT.fullmatch(account):
+                raise _invalid(
+                    f"`{chat[:40]}:{account[:40]}` is no account in a chat",
+                    "write the chat and the account, such as teams TENANT_ID/OBJECT_ID",
+                )
+            if any(one.account(chat) == account for one in others):
+                raise _invalid("that account belongs to somebody else", "unlink it from them first")
 
 
 def _invalid(message: str, next_step: str) -> RefusedError:
@@ -370,10 +402,15 @@ def _said_by(by: By) -> dict[str, Json]:
     return {"source": by.via, "via": by.via, "credential": by.credential}
 
 
-def by_slack(authority: Authority, account: str) -> KnownPerson | None:
-    """The active person behind a Slack account, `TEAM/USER`; never by name or e-mail."""
-    found = (one for one in authority.people.values() if one.active and one.slack == account)
-    return next(found, None)
+def by_account(authority: Authority, chat: str, account: str) -> KnownPerson | None:
+    """The active person behind an account in a chat; never by name or e-mail."""
+    known = authority.people.values()
+    return next((one for one in known if one.active and one.account(chat) == account), None)
+
+
+def _accounts_of(known: KnownPerson) -> dict[str, str]:
+    found = (named.partition(":") for named in known.accounts)
+    return {chat: account for chat, _, account in found}
 
 
 def by_oidc(authority: Authority, link: str) -> KnownPerson | None:

@@ -332,12 +332,14 @@ class PersonView(View):
 
     Attributes:
         roles: what they may decide. slack: `TEAM/USER`. active: whether anything of theirs counts.
+        accounts: in other chats, such as `teams:TENANT/USER`.
         source: what said so last: `sayso.toml`, or the surface that somebody used.
     """
 
     id: str
     roles: tuple[str, ...]
     slack: str | None = None
+    accounts: tuple[str, ...] = ()
     active: bool = True
     source: str = ""
 

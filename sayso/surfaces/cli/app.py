@@ -58,7 +58,7 @@ COMMANDS: dict[str, str] = {
     "audit": "Ask the log, prove it, publish its heads.",
     "privacy": "What is owed to customers: erase, subject, hold, sweep.",
     "witness": "Witness others' logs: cosign what follows from before.",
-    "people": "Who may decide: list, add, role, slack, away, deactivate.",
+    "people": "Who may decide: list, add, role, slack, link, away, deactivate.",
     "webhooks": "Programs called with every change: add, list, test, and so on.",
     "connect": "Connect an account, and see whose it is.",
     "connector": "Connectors: list, draft, check, review, test, try, record, new.",

@@ -5,5 +5,5 @@ Where to look: `app` puts it together · `edge` is what every request passes (ho
 makes pages of `templates/` · `live` tells open pages that something has changed · one module per
 page: `inbox`, `solution` (`changed`; of test cards `canary`), `bulk`, `action`, `work`,
 `customers`, `audit` (`export`, `repair`), `figures`, `policy` (`backtest`), `people`, `passkeys`,
-`slack_link`, `rollout`, `stop`, `me`.
+`account_link`, `rollout`, `stop`, `me`.
 """

@@ -15,6 +15,7 @@ from sayso.errors import IntegrityError, SaysoError, logged
 from sayso.sdk.client import Sayso
 from sayso.sdk.progress.changes import Changes
 from sayso.surfaces.console import (
+    account_link,
     action,
     audit,
     backtest,
@@ -30,7 +31,6 @@ from sayso.surfaces.console import (
     policy,
     repair,
     rollout,
-    slack_link,
     stop,
     work,
 )
@@ -104,8 +104,8 @@ def create_console(sayso: Sayso, *, site: ConsoleSite | None = None) -> Starlett
             Route("/people/passkey/confirm", page(passkeys.confirm), methods=["POST"]),
             Route("/people/passkey/remove", page(passkeys.remove), methods=["POST"]),
             Route("/people/passkey/loosen", page(passkeys.loosen), methods=["POST"]),
-            Route("/slack/{offer}", page(slack_link.show_link)),
-            Route("/slack/{offer}", page(slack_link.link), methods=["POST"]),
+            Route("/account/{offer}", page(account_link.show_link)),
+            Route("/account/{offer}", page(account_link.link), methods=["POST"]),
             Route("/stop", page(stop.show_stop)),
             Route("/stop", page(stop.engage), methods=["POST"]),
             Route("/stop/{id}/resume", page(stop.resume), methods=["POST"]),

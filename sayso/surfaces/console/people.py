@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
+from sayso.audit.authority.people import KnownPerson
 from sayso.ids import rfc3339, to_micros
 from sayso.sdk.resources.people import Away
 from sayso.surfaces.console.passkeys import pane_of
@@ -15,6 +16,11 @@ def _away(visit: Visit, said: Away | None) -> str:
         return ""
     instead = f"; {said.to} is called instead" if said.to else ""
     return f"away until {visit.times.clock(rfc3339(to_micros(said.until)))}{instead}"
+
+
+def chats_of(person: KnownPerson) -> list[str]:
+    """Their accounts in chats, Slack's first and without its name."""
+    return [*((person.slack,) if person.slack else ()), *sorted(person.accounts)]
 
 
 async def show_people(visit: Visit) -> Response:
@@ -32,7 +38,7 @@ async def show_people(visit: Visit) -> Response:
             {
                 "id": one.id,
                 "roles": ", ".join(role.replace("_", " ") for role in sorted(one.roles)) or "none",
-                "slack": one.slack or "not linked",
+                "chats": ", ".join(chats_of(one)) or "not linked",
                 "oidc": "linked" if one.oidc is not None else "",
                 "away": _away(visit, away.get(one.id)),
                 "active": one.active,

@@ -19,7 +19,7 @@ from sayso.ids import monotonic_s
 from sayso.json import JsonValue
 from sayso.sdk.client import Sayso
 from sayso.settings.surfaces import CONSOLE_PATH, SLACK_PATH
-from sayso.surfaces.slack.answers import Answering
+from sayso.surfaces.slack.answers import VIA, Answering
 from sayso.surfaces.slack.bolt import Bolt, Replays
 from sayso.surfaces.slack.channel import Channel
 from sayso.surfaces.slack.identity import Home, Identities
@@ -207,8 +207,8 @@ class SlackApp:
                 return ""
         except (RetryableError, SlackRefusedError):
             return ""
-        offer = self._sayso.slack_links.offer(f"{account.owner}/{account.user}")
-        return f"{url}{CONSOLE_PATH}/slack/{offer}"
+        offer = self._sayso.account_links.offer(VIA, f"{account.owner}/{account.user}")
+        return f"{url}{CONSOLE_PATH}/account/{offer}"
 
     async def _say(self, place: _Place, text: str, link: str) -> None:
         """An answer that only they see; it has no buttons, since it is lost on reload."""

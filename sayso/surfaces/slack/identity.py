@@ -6,11 +6,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from sayso.audit.authority.credentials import SLACK
 from sayso.audit.authority.people import KnownPerson
 from sayso.audit.authority.state import Authority
 from sayso.errors import RetryableError
 from sayso.json import JsonObject
-from sayso.sdk.resources.people import by_slack
+from sayso.sdk.resources.people import by_account
 from sayso.surfaces.slack.payload import SlackAccount
 from sayso.surfaces.slack.web import SlackRefusedError, SlackWeb
 
@@ -126,7 +127,7 @@ class Identities:
             RetryableError: Slack does not say what kind of account it is, so nobody decides.
         """
         # INVARIANT: never by name or e-mail, which whoever runs a Slack account can change.
-        person = by_slack(await self._authority(), f"{account.owner}/{account.user}")
+        person = by_account(await self._authority(), SLACK, f"{account.owner}/{account.user}")
         if person is None:
             return Identified(
                 person=None, refusal="this Slack account is not linked to an approver"
@@ -142,7 +143,10 @@ class Identities:
         Raises:
             RetryableError, SlackRefusedError: Slack does not say.
         """
-        if by_slack(await self._authority(), f"{account.owner}/{account.user}") is not None:
+        if (
+            by_account(await self._authority(), SLACK, f"{account.owner}/{account.user}")
+            is not None
+        ):
             return False
         if account.owner not in (await self._home.read()).places:
             return False

@@ -219,7 +219,7 @@ async def every_page(console: ServedConsole, foreign: Foreign) -> list[str]:
     steps = [view.steps[0] for view in (waits, yes, no, named, unhappy)] + [yes.steps[2]]
     query = f"revision={waits.revision}&digest={waits.digest}"
     odd = quote(foreign("words"), safe="")
-    offer = sayso.slack_links.offer(f"T1/{foreign('slack')}")
+    offer = sayso.account_links.offer("slack", f"T1/{foreign('slack')}")
     return [
         *("", "?tab=role", "?tab=expiring", "?tab=handed-over", "?tab=unknown", "?tab=decided"),
         *(f"solution/{one}" for one in dict.fromkeys(view.id for view in (*views, *waiting))),
@@ -237,8 +237,8 @@ async def every_page(console: ServedConsole, foreign: Foreign) -> list[str]:
         *("policy", "policy?version=1", "policy?moved=waits", "policy?moved=now"),
         *("policy/backtest?of=1", f"policy/backtest?of={odd}&days={odd}"),
         *("people", "people?accounts=1", "stop", "me", "enter", f"enter?after={odd}"),
-        f"slack/{offer}",
-        *(f"{one}/{odd}" for one in ("solution", "action", "request", "work", "slack")),
+        f"account/{offer}",
+        *(f"{one}/{odd}" for one in ("solution", "action", "request", "work", "account")),
         *(f"nothing-{odd}", f"?tab={odd}&after={odd}", f"together?rule={odd}"),
         *(f"figures?days={odd}", f"policy?version={odd}&moved={odd}", f"me?said={odd}"),
     ]

@@ -57,7 +57,7 @@ async def browser(team: SlackTeam, person: str = "") -> AsyncGenerator[httpx.Asy
 async def offered(team: SlackTeam, approval: ApprovalView, user: str) -> str:
     """The path that an account is offered after a click; empty when none."""
     await team.click(approval, APPROVE, user=user)
-    found = re.search(rf"{URL}/console(/slack/[\w.-]+)", str(team.slack.ephemerals[-1].blocks))
+    found = re.search(rf"{URL}/console(/account/[\w.-]+)", str(team.slack.ephemerals[-1].blocks))
     return "" if found is None else found[1]
 
 
@@ -123,16 +123,16 @@ async def test_a_guest_a_bot_and_a_stranger_are_offered_nothing(
 async def test_an_offer_is_ours_and_lasts_ten_minutes(slack: FakeSlack, tmp_path: Path) -> None:
     """One that somebody made, changed or kept links nothing, nor does another one's account."""
     async with team_with_console(tmp_path, slack) as team:
-        links = team.workspace.sayso.slack_links
+        links = team.workspace.sayso.account_links
         session, _ = await team.workspace.sayso.sessions.begin("maria", via="token")
-        good = links.offer("T1/UMARIA2")
+        good = links.offer("slack", "T1/UMARIA2")
         head, _, tail = good.partition(".")
-        other = links.offer("T1/UEVIL").partition(".")[0]
-        for offer in ("", "x", f"{head}.", f"{other}.{tail}", f"{head}x.{tail}", "ä.ä", "a" * 500):
+        other = links.offer("slack", "T1/UEVIL").partition(".")[0]
+        for offer in ("", "x", f"{head}.", f"{other}.{tail}", f"{head}x.{tail}", "ä.ä", "a" * 700):
             with pytest.raises(RefusedError, match="unauthenticated"):
                 await links.link(session, offer)
         with pytest.raises(RefusedError, match="already_in_state"):
-            await links.link(session, links.offer("T1/UNOOR"))
+            await links.link(session, links.offer("slack", "T1/UNOOR"))
         team.workspace.clock.advance(minutes=11)
         with pytest.raises(RefusedError, match="unauthenticated"):
             await links.link(session, good)

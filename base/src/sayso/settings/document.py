@@ -417,7 +417,9 @@ class Settings(Section):
     def _people_make_sense(self) -> Settings:
         ids = [person.id for person in self.people]
         accounts = [person.slack for person in self.people if person.slack]
-        for values, what in ((ids, "id"), (accounts, "slack account")):
+        elsewhere = [f"{k} {v}" for person in self.people for k, v in person.accounts.items()]
+        kinds = ((ids, "id"), (accounts, "slack account"), (elsewhere, "account"))
+        for values, what in kinds:
             doubles = sorted({value for value in values if values.count(value) > 1})
             if doubles:
                 raise ValueError(f"two people have the {what} `{doubles[0]}`")

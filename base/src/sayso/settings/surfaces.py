@@ -17,6 +17,8 @@ CONSOLE_PATH = "/console"
 """Where people open the console, under the address of `sayso serve`."""
 SLACK_PATH = "/slack/events"
 """Where Slack sends clicks and forms to, likewise."""
+ACCOUNT = r"^[A-Za-z0-9][A-Za-z0-9._/@-]{0,199}$"
+"""Somebody's account in a chat."""
 _LEAST_CANARIES = 0.01
 
 
@@ -27,6 +29,7 @@ class PersonSection(Section):
         id: stable; stands in the log.
         roles: what they may decide.
         slack: `TEAM_ID/USER_ID` of their Slack account, set by whoever knows both.
+        accounts: likewise in other chats, such as `{teams = "TENANT_ID/OBJECT_ID"}`.
         email: where reminders are sent to; it shows nobody who they are, and decides nothing.
         oidc: who they are (`sub`) at the provider of `[console.oidc]`.
         active: false takes every power away at once.
@@ -35,9 +38,17 @@ class PersonSection(Section):
     id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.@-]{0,63}$")]
     roles: tuple[Name, ...] = ()
     slack: Annotated[str, Field(pattern=r"^[A-Z0-9]+/[A-Z0-9]+$")] | None = None
+    accounts: Mapping[Name, Annotated[str, Field(pattern=ACCOUNT)]] = Field(default_factory=dict)
     email: Annotated[str, Field(pattern=r"^[^@\s<>,;\"]{1,64}@[^@\s<>,;\"]{1,190}$")] | None = None
     oidc: Annotated[str, Field(min_length=1, max_length=255)] | None = None
     active: bool = True
+
+    @field_validator("accounts")
+    @classmethod
+    def _slack_has_its_own(cls, said: Mapping[str, str]) -> Mapping[str, str]:
+        if "slack" in said:
+            raise ValueError("a Slack account is named by `slack`")
+        return said
 
 
 class ApprovalsSection(Section):

@@ -1,4 +1,4 @@
-"""`sayso people list|add|role|slack|away|deactivate`."""
+"""`sayso people list|add|role|slack|link|away|deactivate`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.problem import usage
 from sayso.surfaces.cli.workspace import CLI, find_workspace, read_workspace, tenant_of
 
-app = typer.Typer(help="Who may decide: list, add, role, slack, away, deactivate.")
+app = typer.Typer(help="Who may decide: list, add, role, slack, link, away, deactivate.")
 
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help="The person's id, such as maria.")]
 RoleOption = Annotated[
@@ -44,10 +44,10 @@ def list_people(
         out.line("Nobody may decide yet. Add somebody with `sayso people add ID --role ROLE`.")
     else:
         rows = [
-            [one.id, " ".join(sorted(one.roles)), one.slack or "", _state(one), one.source]
+            [one.id, " ".join(sorted(one.roles)), _chats(one), _state(one), one.source]
             for one in found
         ]
-        out.table(["id", "roles", "slack", "state", "said by"], rows)
+        out.table(["id", "roles", "chats", "state", "said by"], rows)
     return 0
 
 
@@ -96,7 +96,7 @@ def change_roles(
 
 
 @app.command("slack")
-def link(
+def link_slack(
     person: IdArgument,
     account: Annotated[
         str, typer.Argument(metavar="TEAM/USER", help="Their account; `none` unlinks it.")
@@ -109,6 +109,27 @@ def link(
     named = "" if account == "none" else account
     return _change_and_print(
         lambda sayso, where: sayso.people.change(where, person, slack=named, by=_BY),
+        tenant,
+        workspace,
+        Out(as_json=as_json),
+    )
+
+
+@app.command("link")
+def link(
+    person: IdArgument,
+    chat: Annotated[str, typer.Argument(metavar="CHAT", help="The chat, such as `teams`.")],
+    account: Annotated[
+        str, typer.Argument(metavar="ACCOUNT", help="Their account there; `none` unlinks it.")
+    ],
+    tenant: TenantOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Link somebody's account in another chat, by which their clicks count."""
+    named = {chat: "" if account == "none" else account}
+    return _change_and_print(
+        lambda sayso, where: sayso.people.change(where, person, accounts=named, by=_BY),
         tenant,
         workspace,
         Out(as_json=as_json),
@@ -216,11 +237,16 @@ def _state(person: KnownPerson) -> str:
     return "active" if person.active else "deactivated"
 
 
+def _chats(person: KnownPerson) -> str:
+    return " ".join([*((person.slack,) if person.slack else ()), *sorted(person.accounts)])
+
+
 def _view(person: KnownPerson) -> PersonView:
     return PersonView(
         id=person.id,
         roles=tuple(sorted(person.roles)),
         slack=person.slack,
+        accounts=tuple(sorted(person.accounts)),
         active=person.active,
         source=person.source,
     )

@@ -41,7 +41,7 @@ def state_of(fields: Mapping[str, object]) -> Authority:
     return Authority(
         adopted=said.get("adopted"),
         policy=_policy_of(said.get("policy"), said.get("limits")),
-        people=_by_id(KnownPerson(**_sets(one, "roles")) for one in said.get("people", ())),
+        people=_by_id(_person_of(one) for one in said.get("people", ())),
         credentials=_by_id(
             Credential(**_sets(one, "scopes")) for one in said.get("credentials", ())
         ),
@@ -118,12 +118,17 @@ def _person(one: KnownPerson) -> dict[str, Json]:
         "roles": list[Json](sorted(one.roles)),
         "slack": one.slack,
         **({} if one.oidc is None else {"oidc": one.oidc}),
+        **({"accounts": list[Json](sorted(one.accounts))} if one.accounts else {}),
         "active": one.active,
         "source": one.source,
         "statement": one.statement,
         "stated_at": one.stated_at,
         "seq": one.seq,
     }
+
+
+def _person_of(said: dict[str, Any]) -> KnownPerson:
+    return KnownPerson(**_sets({"accounts": (), **_sets(said, "roles")}, "accounts"))
 
 
 def _credential(one: Credential) -> dict[str, Json]:

@@ -13,8 +13,8 @@ KINDS = frozenset({CREATED, REVOKED})
 
 HOST: Final = "host"
 """Whoever runs the workspace itself: they hold its keys, so no token of theirs says more."""
-SLACK: Final = "slack:"
-"""Begins the name of a linked Slack account, `slack:TEAM/USER`; its person's entries link it."""
+SLACK: Final = "slack"
+"""The chat whose accounts entries name in a field of their own."""
 
 DECIDE: Final = "approvals:decide"
 STOP: Final = "stop"
@@ -87,6 +87,14 @@ def alive_of(credentials: Iterable[Credential], person: str, at: int) -> Iterato
     for one in credentials:
         if (one.kind, one.holder) == (PERSON, person) and one.is_alive(at):
             yield one
+
+
+def account_in(chat: str, account: str) -> str:
+    """How a linked account of a chat is named, as a credential too: `slack:TEAM/USER`.
+
+    INVARIANT: no token's id and no person's has a colon.
+    """
+    return f"{chat}:{account}"
 
 
 def ended(credential: Credential, at: int) -> Credential:

@@ -26,7 +26,7 @@ class Stated:
     """What sayso.toml says of a person.
 
     Attributes:
-        id, roles, slack, active, oidc: as `KnownPerson` has them.
+        id, roles, slack, active, oidc, accounts: as `KnownPerson` has them.
     """
 
     id: str
@@ -34,6 +34,7 @@ class Stated:
     slack: str | None
     active: bool
     oidc: str | None = None
+    accounts: frozenset[str] = frozenset()
 
     @property
     def sha256(self) -> str:
@@ -44,6 +45,7 @@ class Stated:
             "slack": self.slack,
             "active": self.active,
             **({} if self.oidc is None else {"oidc": self.oidc}),
+            **({"accounts": list[Json](sorted(self.accounts))} if self.accounts else {}),
         }
         return hashlib.sha256(canonical_bytes(said)).hexdigest()
 
@@ -133,6 +135,8 @@ def _of_person(known: KnownPerson | None, stated: Stated) -> Iterator[Entry]:
         data["slack"] = stated.slack
     if stated.oidc is not None:
         data["oidc"] = stated.oidc
+    if stated.accounts:
+        data["accounts"] = list[Json](sorted(stated.accounts))
     yield _entry(EntryKind.PERSON_ADDED if known is None else EntryKind.PERSON_CHANGED, data)
 
 

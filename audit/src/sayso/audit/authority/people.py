@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from sayso.audit.authority.credentials import SLACK, account_in
 from sayso.audit.event import Event
 
 ADDED, CHANGED, DEACTIVATED = "person.added", "person.changed", "person.deactivated"
@@ -21,6 +22,8 @@ class KnownPerson:
         roles: what they may decide now.
         slack: `TEAM/USER` of their Slack account; None when none is linked.
         oidc: `ISSUER SUBJECT` of their company's sign-in; None when none is linked.
+        accounts: their accounts in other chats than Slack, each as `account_in` names it, such as
+            `teams:TENANT/USER`; at most one in a chat.
         active: false once they were deactivated, until an entry says otherwise.
         source: what said so last: `sayso.toml`, or the surface that somebody used.
         statement: SHA-256 of what sayso.toml said of them when it was read last; empty when it
@@ -38,6 +41,20 @@ class KnownPerson:
     stated_at: int
     seq: int
     oidc: str | None = None
+    accounts: frozenset[str] = frozenset()
+
+    def account(self, chat: str) -> str | None:
+        """Their account in a chat; None when none is linked."""
+        if chat == SLACK:
+            return self.slack
+        begin = account_in(chat, "")
+        found = (one.removeprefix(begin) for one in self.accounts if one.startswith(begin))
+        return next(found, None)
+
+    def speaks_by(self, named: str) -> bool:
+        """Whether this is their account: a chat, a colon, and the account in it."""
+        chat, _, account = named.partition(":")
+        return bool(account) and self.account(chat) == account
 
 
 def person_of(event: Event, known: KnownPerson | None) -> KnownPerson | None:
@@ -66,6 +83,7 @@ def person_of(event: Event, known: KnownPerson | None) -> KnownPerson | None:
         roles=frozenset(event.texts("roles")),
         slack=event.text("slack"),
         oidc=event.text("oidc"),
+        accounts=frozenset(event.texts("accounts")),
         active=True,
         source=event.text("source") or "",
         statement=statement,

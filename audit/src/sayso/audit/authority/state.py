@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import orjson
 
-from sayso.audit.authority.credentials import DECIDE, HOST, PERSON, SLACK, Credential
+from sayso.audit.authority.credentials import DECIDE, HOST, PERSON, Credential
 from sayso.audit.authority.passkeys import Passkey, PasskeyRule
 from sayso.audit.authority.people import KnownPerson
 from sayso.audit.entry import Actor, ActorKind
@@ -130,14 +130,14 @@ class Authority:
         """Whether a credential that is named was this person's, and alive at that moment.
 
         Args:
-            named: `tok_…`, `slack:TEAM/USER` or `host`.
+            named: `tok_…`, an account in a chat such as `slack:TEAM/USER`, or `host`.
             scopes: a token needs one of them; none, when any will do.
         """
         if named == HOST:
             return True
-        if named.startswith(SLACK):
+        if ":" in named:
             found = self.person(person_id)
-            return found is not None and found.slack == named.removeprefix(SLACK)
+            return found is not None and found.speaks_by(named)
         token = self.credential(named, at)
         if token is None or token.kind != PERSON or token.holder != person_id:
             return False

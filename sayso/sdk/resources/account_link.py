@@ -1,43 +1,54 @@
-"""Linking a Slack account: offered in Slack to the account alone, taken in the console by a person.
+"""Linking an account of a chat: offered there to it alone, taken in the console by a person.
 
 So both halves are shown: whoever reads the offer has the account, and whoever takes it is signed
-in. An address or a name that somebody says in Slack makes nobody somebody.
+in. An address or a name that somebody says in a chat makes nobody somebody.
 """
 
 from __future__ import annotations
 
 import base64
 import json
+from dataclasses import dataclass
 from datetime import timedelta
 
 from sayso.audit.authority.by import By
+from sayso.audit.authority.credentials import SLACK
 from sayso.audit.authority.people import KnownPerson
 from sayso.errors import Code, RefusedError
 from sayso.ids import to_micros
 from sayso.sdk.resources.base import Resource
-from sayso.sdk.resources.people import by_slack
+from sayso.sdk.resources.people import by_account
 from sayso.sdk.resources.sessions import Session
 
 LASTS = timedelta(minutes=10)
-_CONTEXT = b"sayso/slack-link/v1\0"
-_MOST_CHARS = 400
+UNLINK_SLACK = "sayso people slack ID none"
+_CONTEXT = b"sayso/account-link/v1\0"
+_MOST_CHARS = 600
 
 
-class SlackLinkResource(Resource):
-    """Offers and takes links of Slack accounts."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferedAccount:
+    """An account that may become somebody's; `chat` is the channel's name."""
 
-    def offer(self, account: str) -> str:
+    chat: str
+    account: str
+
+
+class AccountLinkResource(Resource):
+    """Offers and takes links of accounts in chats."""
+
+    def offer(self, chat: str, account: str) -> str:
         """What the account is to open in the console; for ten minutes, and for itself alone.
 
         Args:
-            account: `TEAM/USER`, as Slack has signed it.
+            account: such as Slack's `TEAM/USER`, as the chat itself has shown it.
         """
         until = to_micros(self._container.clock.now() + LASTS)
-        said = json.dumps([account, until]).encode()
+        said = json.dumps([chat, account, until]).encode()
         seal = self._container.keyring.seal_note(_CONTEXT + said)
         return f"{_to_text(said)}.{_to_text(seal)}"
 
-    def account_of(self, offer: str) -> str:
+    def account_of(self, offer: str) -> OfferedAccount:
         """The account that an offer was made to.
 
         Raises:
@@ -51,10 +62,10 @@ class SlackLinkResource(Resource):
         keyring = self._container.keyring
         if len(offer) > _MOST_CHARS or not keyring.is_own_note(_CONTEXT + said, seal):
             raise _over()
-        account, until = json.loads(said)
+        chat, account, until = json.loads(said)
         if to_micros(self._container.clock.now()) > until:
             raise _over()
-        return str(account)
+        return OfferedAccount(chat=str(chat), account=str(account))
 
     async def link(self, session: Session, offer: str) -> KnownPerson:
         """Have the account's clicks be the word of who is signed in, by an entry of the log.
@@ -62,16 +73,20 @@ class SlackLinkResource(Resource):
         Raises:
             RefusedError: `unauthenticated`; `already_in_state`, for an account that is linked.
         """
-        account, people = self.account_of(offer), self._container.people
+        offered, people = self.account_of(offer), self._container.people
+        chat, account = offered.chat, offered.account
         tenant = session.token.tenant
-        if by_slack(await people.authority(tenant), account) is not None:
+        if by_account(await people.authority(tenant), chat, account) is not None:
+            unlink = f"sayso people link ID {chat} none" if chat != SLACK else UNLINK_SLACK
             raise RefusedError(
                 Code.ALREADY_IN_STATE,
-                "that Slack account is linked already",
-                next_step="nothing; or have somebody unlink it: `sayso people slack ID none`",
+                "that account is linked already",
+                next_step=f"nothing; or have somebody unlink it: `{unlink}`",
             )
         by = By(actor=session.token.actor, credential=session.token.id, via="console")
-        return await people.change(tenant, session.person, slack=account, by=by)
+        if chat == SLACK:
+            return await people.change(tenant, session.person, slack=account, by=by)
+        return await people.change(tenant, session.person, accounts={chat: account}, by=by)
 
 
 def _to_text(data: bytes) -> str:
@@ -85,6 +100,6 @@ def _of_text(text: str) -> bytes:
 def _over() -> RefusedError:
     return RefusedError(
         Code.UNAUTHENTICATED,
-        "this link is of no Slack account, or older than ten minutes",
-        next_step="click in Slack once more, and take the link that it answers with",
+        "this link is of no account, or older than ten minutes",
+        next_step="click on a card once more, and take the link that it answers with",
     )
