@@ -127,6 +127,7 @@ class Container:
     telemetry: Telemetry
     settings_sha256: str
     verified_micros: int
+    answer_micros: int | None
     """So long it is known in a conversation who writes."""
 
     async def begin(self) -> None:
@@ -292,6 +293,7 @@ def build_container(
         telemetry=ground.telemetry,
         settings_sha256=settings_digest(workspace),
         verified_micros=ground.settings.customers.verified_micros,
+        answer_micros=ground.settings.work.answer_micros,
     )
 
 

@@ -69,6 +69,11 @@ PROMISES: dict[str, Promise] = {
         "Several solutions of one rule are answered with one yes whose digest has each of them and "
         "the total; each is a transaction of its own, and what changed drops out.",
     ),
+    "work:waits": Promise(
+        "Whoever has waited longest for a person comes first; who waits longer than you promise is "
+        "late in words, and told of once by an event.",
+        "docs/how-to/use-the-console.md",
+    ),
     "work:kept": Promise(
         "What machines leave to people is listed until somebody ends it, with who has taken it and "
         "what they have noted; each is an entry of the log.",

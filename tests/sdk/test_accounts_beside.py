@@ -23,7 +23,7 @@ from sayso.errors import Code, RefusedError, RetryableError
 from sayso.json import JsonValue
 from sayso.money import Money
 from sayso.sdk.client import Sayso
-from sayso.sdk.resources.work import put_elsewhere
+from sayso.sdk.resources.work_elsewhere import put_elsewhere
 from sayso.sdk.tools.look_ups import LookUps
 from sayso.sdk.tools.tool import Caller
 from sayso.testing.clock import FakeClock

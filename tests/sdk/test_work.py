@@ -128,7 +128,7 @@ async def test_the_console_takes_notes_and_ends_it_without_a_script(tmp_path: Pa
         console.client(await console.sign_in("maria")) as browser,
     ):
         page = await browser.get("/console/?tab=handed-over")
-        assert "Nobody has taken it" in page.text
+        assert "Nobody has it" in page.text
         for fields in ({"do": "take"}, {"do": "note", "note": "Called <b>them</b>"}):
             answer = await browser.post(f"/console/work/{about}", data=fields)
             assert answer.status_code == 303
@@ -136,12 +136,12 @@ async def test_the_console_takes_notes_and_ends_it_without_a_script(tmp_path: Pa
         assert "Taken by maria" in page.text
         assert "Called &lt;b&gt;them&lt;/b&gt;" in page.text
         page = await browser.get("/console/?tab=handed-over")
-        assert "Taken by maria" in page.text
+        assert "You have it" in page.text
         answer = await browser.post(f"/console/work/{about}", data={"do": "end", "note": ""})
         assert answer.status_code == 409
         await browser.post(f"/console/work/{about}", data={"do": "end", "note": "done"})
         page = await browser.get("/console/?tab=handed-over")
-        assert "Nothing was handed over" in page.text
+        assert "Nobody waits for a person" in page.text
         assert "Ended" in (await browser.get(f"/console/request/{about}")).text
         page = await browser.get("/console/")
         assert page.status_code == 200

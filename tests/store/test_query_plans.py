@@ -29,6 +29,9 @@ WALKS = {
     "personal.some_id",  # one row, when a workspace is opened
     "personal.some_wrappings",  # 64 rows, when a workspace is opened
     "personal.wrappings",  # all customers' keys, when an operator checks
+    "work.count",  # what is people's, which an index has alone, is counted
+    "work.late",  # the same, each minute
+    "work.waiting",  # the same, put in order by how long it waits
     "webhook.newest_before",  # back over the entries since a moment, when a person replays
     "log.tenants_to_verify",  # a verification reads everything anyway
 }

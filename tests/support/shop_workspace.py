@@ -138,14 +138,17 @@ async def open_shop(
     telemetry: Telemetry | None = None,
     policy_section: Mapping[str, object] = FOLLOWS,
     planner_section: Mapping[str, object] | None = None,
+    answer_within: str = "",
     **tables: object,
 ) -> AsyncGenerator[ShopWorkspace]:
     """Open a shop workspace; `work=False` runs only what a call asks for.
 
     Args:
         confirm: when a plan is restated to the customer; never, unless said.
-        planner_section: more of `[planner]`.
+        planner_section: more of `[planner]`. answer_within: of `[work]`.
     """
+    if answer_within:
+        tables["work"] = {"answer_within": answer_within}
     if confirm is not None or planner_section is not None:
         confirming = dict(confirm or {"default": "never"})
         tables["planner"] = {"confirm": confirming, **(planner_section or {})}

@@ -15,6 +15,7 @@ logger = logging.getLogger("sayso.retention")
 SWEEP_EVERY_S = 6 * 3600.0
 SEAL_EVERY_S = 60.0
 CANARIES_EVERY_S = 60.0
+LATE_EVERY_S = 60.0
 
 
 @asynccontextmanager
@@ -25,6 +26,7 @@ async def keeping(sayso: Sayso, every_s: float = SWEEP_EVERY_S) -> AsyncGenerato
         _repeating("limits", sayso.limits.forget, every_s),
         _repeating("roll-out", sayso.rollout.compare, every_s),
         _repeating("test cards", sayso.canaries.look_after, min(every_s, CANARIES_EVERY_S)),
+        _repeating("late answers", sayso.work.tell_late, min(every_s, LATE_EVERY_S)),
     ):
         yield
 

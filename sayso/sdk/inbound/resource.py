@@ -17,7 +17,7 @@ from sayso.errors import Code, RefusedError, logged
 from sayso.ids import to_micros
 from sayso.sdk.inbound.events import ProviderEvent, Ticket, read_event
 from sayso.sdk.resources.base import Resource
-from sayso.sdk.resources.work import put_elsewhere
+from sayso.sdk.resources.work_elsewhere import put_elsewhere
 from sayso.settings import InboundSection
 from sayso.store.base import Transaction
 from sayso.text import plain

@@ -18,7 +18,7 @@ from sayso.store.base import Reader, integer, text
 PAGE = 500
 """How many entries one page looks at."""
 
-_FAMILIES = ("request.", "action.", "plan.", "approval.")
+_FAMILIES = ("request.", "action.", "plan.", "approval.", "work.late")
 _REQUEST_STATUS = {
     EntryKind.REQUEST_ASKED: RequestStatus.RECEIVED,
     EntryKind.REQUEST_QUESTIONED: RequestStatus.NEEDS_CUSTOMER,

@@ -41,6 +41,7 @@ class Note:
         about: the id of the request, the action, or what was seen outside Sayso.
         work: what kind of work it is; `solution` where people are asked.
         subject: the customer's id. via: the surface, and the mark of the call where it has one.
+        answered: the action by which it went to the customer; empty for a note to colleagues.
     """
 
     about: str
@@ -51,6 +52,7 @@ class Note:
     via: str
     text: str
     kind: EntryKind = EntryKind.WORK_NOTED
+    answered: str = ""
 
 
 def check_note(note: str) -> None:
@@ -125,7 +127,12 @@ def put_note(tx: Transaction, container: Container, tenant: Tenant, note: Note) 
         actor=Actor(kind=ActorKind.PERSON, id=note.person),
         request=note.request,
         subject=pseudonym,
-        data={"about": note.about, "work": note.work, "via": note.via},
+        data={
+            "about": note.about,
+            "work": note.work,
+            "via": note.via,
+            **({"answered": note.answered} if note.answered else {}),
+        },
         pii=context.personal.seal(tx, tenant, note.subject, ref, note.text),
     )
     seq = container.log.append(tx, tenant, entry, at=now)
@@ -175,6 +182,7 @@ def notes_about(
             via=surface_of(one.via),
             at=rfc3339(one.at or integer(row, "at")),
             text=container.context.personal.open(reader, tenant, one.ref or text(row, "ref")) or "",
+            answered=one.answered or None,
         )
         for row, one in said
     )
@@ -195,6 +203,7 @@ class RecordedNote:
 
     Attributes:
         ref: where the text is sealed. at: microseconds since 1970.
+        answered: the action by which it went to the customer; empty for a note to colleagues.
     """
 
     seq: int
@@ -202,6 +211,7 @@ class RecordedNote:
     via: str
     at: int
     ref: str
+    answered: str = ""
 
 
 NOTED = frozenset({EntryKind.WORK_NOTED, EntryKind.WORK_ENDED})
@@ -231,7 +241,12 @@ def said_in(
             "pii": {"ref": str(ref)},
         } if (place, named) == (seq, about) and kind in kinds:
             return RecordedNote(
-                seq=seq, person=person, via=str(more.get("via", "")), at=at, ref=ref
+                seq=seq,
+                person=person,
+                via=str(more.get("via", "")),
+                at=at,
+                ref=ref,
+                answered=str(more.get("answered", "")),
             )
         case _:
             gone = seq < pruned_to(reader, tenant)

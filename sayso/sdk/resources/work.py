@@ -11,12 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, cast
+from typing import Literal, cast
 
 import orjson
 
 from sayso.actions.model.action_row import ActionRow, get_action
-from sayso.actions.model.snapshot import SeenEffect
 from sayso.actions.model.status import Status
 from sayso.agent.draft_proposal import DraftProposal
 from sayso.agent.request_row import RequestStatus, actions_of, get_request
@@ -45,15 +44,21 @@ from sayso.sdk.resources.work_draft import (
     propose_drafted,
     show_draft,
 )
+from sayso.sdk.resources.work_wait import (
+    WorkCountsView,
+    WorkOrder,
+    answer_by,
+    count_waiting,
+    late_before,
+    rows_by_wait,
+    tell_late,
+)
 from sayso.sdk.views.presenters import handed_over, why_handed_over
 from sayso.sdk.views.rows import ErrorView, NoteView, RequestView, View, error_view
 from sayso.sdk.words.solution import named_by
 from sayso.store.base import Reader, Row, Transaction, integer, integer_or_none, text
 from sayso.store.base import text_or_none as maybe
 from sayso.text import plain
-
-if TYPE_CHECKING:
-    from sayso.sdk.container import Container
 
 WorkKind = Literal["handed_over", "unanswered", "unknown", "failed", "unfitting", "elsewhere"]
 KINDS: tuple[WorkKind, ...] = (
@@ -83,6 +88,8 @@ class WorkView(View):
         unknown_writer: nobody knows that the customer writes; `customers.vouch` says that they do.
         draft: what a planner would do about it, where one has a plan; nothing of it is done until
             somebody proposes it.
+        answer_by: until when `[work] answer_within` promises the customer an answer. late: that is
+            over, and nobody has answered.
     """
 
     about: str
@@ -98,6 +105,8 @@ class WorkView(View):
     notes: tuple[NoteView, ...] = ()
     unknown_writer: bool = False
     draft: WorkDraftView | None = None
+    answer_by: str | None = None
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,16 +131,21 @@ class WorkResource(Resource):
         *,
         kinds: Sequence[str] = KINDS,
         assignee: str | None = None,
+        nobodys: bool = False,
+        order: WorkOrder = "newest",
+        late: bool = False,
         limit: int = 50,
         after: str | None = None,
         tenant: str | None = None,
     ) -> list[WorkView]:
-        """What nobody has ended, the newest of each kind first.
+        """What nobody has ended, the newest of each kind first, or who has waited longest.
 
         Args:
             kinds: of `handed_over`, `unanswered`, `unknown`, `failed`, `unfitting`, `elsewhere`.
-            assignee: only what this person has taken.
-            after: the id of the last one of the page before; for one kind alone.
+            assignee: only what this person has taken. nobodys: only what nobody has taken.
+            order: `wait` lists the requests of `kinds` alone, the longest wait first.
+            late: only who waits longer than `[work] answer_within`; in that order.
+            after: the id of the last one of the page before; for one kind alone, or by `wait`.
 
         Raises:
             RefusedError: `invalid_input`.
@@ -147,6 +161,20 @@ class WorkResource(Resource):
         page = {"tenant": where, "assignee": assignee, "limit": size, "after": after}
         before = self._now() - UNANSWERED_MICROS
 
+        def by_wait(reader: Reader) -> list[WorkView]:
+            rows = rows_by_wait(
+                reader,
+                where,
+                assignee=assignee,
+                nobodys=nobodys,
+                late=late_before(self._container) if late else None,
+                unanswered_before=before,
+                limit=size,
+                after=after,
+            )
+            found = [self._show(reader, where, text(row, "id")) for row in rows]
+            return [one for one in found if one.kind in kinds and (one.late or not late)]
+
         def work(reader: Reader) -> list[WorkView]:
             rows: list[Row] = []
             if {"handed_over", "unanswered"} & set(kinds):
@@ -159,9 +187,30 @@ class WorkResource(Resource):
             if "elsewhere" in kinds:
                 rows += reader.all("work.elsewhere", **page)
             found = [self._show(reader, where, text(row, "id")) for row in rows]
-            return [one for one in found if one.kind in kinds][:size]
+            fitting = [one for one in found if one.kind in kinds]
+            return [one for one in fitting if not nobodys or one.assignee is None][:size]
 
+        if late or order == "wait":
+            return await self._container.store.read(by_wait)
         return await self._container.store.read(work)
+
+    async def count(self, person: str = "", *, tenant: str | None = None) -> WorkCountsView:
+        """How many requests wait for people, how many of them too long, and how many a person has.
+
+        Args:
+            person: whose are counted as taken.
+        """
+        where, before = self._tenant(tenant), self._now() - UNANSWERED_MICROS
+        return await self._container.store.read(
+            lambda reader: count_waiting(reader, self._container, where, person, before)
+        )
+
+    async def tell_late(self) -> int:
+        """Record who waits longer than `[work] answer_within`, each once; how many were told of.
+
+        For every tenant; a server does it every minute.
+        """
+        return await tell_late(self._container)
 
     async def get(self, about: str, *, tenant: str | None = None) -> WorkView:
         """One piece of work with its notes.
@@ -445,6 +494,10 @@ class WorkResource(Resource):
     def _show(self, reader: Reader, tenant: Tenant, about: str) -> WorkView:
         found = self._about(reader, tenant, about)
         row = reader.one("work.by_about", tenant=tenant, about=about)
+        ended = row is not None and integer_or_none(row, "ended_at") is not None
+        notes = notes_about(reader, self._container, tenant, found.request or found.id)
+        until = answer_by(self._container, found.kind, found.at)
+        waits = not ended and not any(note.answered for note in notes)
         return WorkView(
             about=found.id,
             kind=found.kind,
@@ -455,10 +508,12 @@ class WorkResource(Resource):
             why=found.why,
             assignee=None if row is None else maybe(row, "assignee"),
             since=rfc3339(found.at),
-            ended=row is not None and integer_or_none(row, "ended_at") is not None,
-            notes=notes_about(reader, self._container, tenant, found.request or found.id),
+            ended=ended,
+            notes=notes,
             unknown_writer=self._is_unknown(reader, tenant, found),
             draft=self._draft(reader, tenant, found),
+            answer_by=None if until is None else rfc3339(until),
+            late=until is not None and waits and until < self._now(),
         )
 
     def _name(self, reader: Reader, tenant: Tenant, found: _About) -> str:
@@ -520,57 +575,6 @@ class WorkResource(Resource):
 
     def _now(self) -> int:
         return to_micros(self._container.clock.now())
-
-
-def put_elsewhere(
-    tx: Transaction, container: Container, tenant: Tenant, seen: SeenEffect, by: str
-) -> bool:
-    """Make work of something that was done outside Sayso, as part of the caller's transaction.
-
-    Args:
-        by: the id of the service that heard of it.
-
-    Returns:
-        False where it was made before: one effect is one piece of work, also one that is ended.
-    """
-    if tx.one("work.by_about", tenant=tenant, about=seen.id) is not None:
-        return False
-    context, amount = container.context, seen.amount
-    now = context.now()
-    # A payment of nobody whom the provider knows is under a name of its own, the object's.
-    subject = seen.owner or container.connectors.written(seen.action, seen.object_id)
-    whose = "" if seen.owner else ", and the provider names no customer"
-    why = f"{amount or 'money'} of {seen.title} was refunded outside Sayso ({seen.object_id})"
-    told = {
-        "subject": subject,
-        "what": seen.action,
-        "why": why + whose,
-        "minor": 0 if amount is None else amount.amount_minor,
-        "currency": "" if amount is None else amount.currency,
-    }
-    pseudonym = context.personal.pseudonym(tx, tenant, subject, now)
-    ref = context.ids.new("pii")
-    entry = Entry(
-        kind=EntryKind.EFFECT_SEEN,
-        actor=Actor(kind=ActorKind.SERVICE, id=by),
-        subject=pseudonym,
-        name=seen.action,
-        amount=amount,
-        data={"about": seen.id, "done_at": seen.at},
-        pii=context.personal.seal(tx, tenant, subject, ref, orjson.dumps(told).decode()),
-    )
-    seq = container.log.append(tx, tenant, entry, at=now)
-    tx.run(
-        "work.put",
-        tenant=tenant,
-        about=seen.id,
-        assignee=None,
-        ended_at=None,
-        now=now,
-        last_seq=seq,
-    )
-    tx.run("work.note", tenant=tenant, about=seen.id, seq=seq, person="", now=now, ref=ref)
-    return True
 
 
 def _kind_of(row: ActionRow) -> WorkKind | None:

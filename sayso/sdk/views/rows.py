@@ -94,6 +94,7 @@ class NoteView(View):
         seq: of its entry in the log. via: the surface, such as `slack` or `console`; empty where
             the log has the entry no more.
         text: not verified; empty when the customer was erased.
+        answered: the action by which it went to the customer; None for a note to colleagues.
     """
 
     seq: int
@@ -101,6 +102,7 @@ class NoteView(View):
     via: str
     at: str
     text: str
+    answered: str | None = None
 
 
 class VoteView(View):

@@ -55,6 +55,7 @@ _NAMES = {
     EntryKind.WORK_TAKEN: "A person took it",
     EntryKind.WORK_NOTED: "A person noted something",
     EntryKind.WORK_ENDED: "A person ended it",
+    EntryKind.WORK_LATE: "Nobody has answered in time",
 }
 
 

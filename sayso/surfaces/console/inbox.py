@@ -2,131 +2,37 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from textwrap import shorten
 from typing import assert_never
+from urllib.parse import quote
 
 from starlette.responses import Response
 
 from sayso.actions.approvals.repository import ApprovalStatus
 from sayso.ids import to_micros
-from sayso.money import Money
 from sayso.sdk.resources.solutions import MOST_COUNTED, InboxCursor, InboxPage
 from sayso.sdk.resources.work import WorkView
 from sayso.sdk.views.bulk import SolutionGroup, by_rule
 from sayso.sdk.views.solution import SolutionView
+from sayso.surfaces.console.handed_over import handed_over, money_of, more_of
+from sayso.surfaces.console.inbox_view import (
+    PAGE_SIZE,
+    TABS,
+    Empty,
+    Inbox,
+    InboxGroup,
+    InboxRow,
+    StopNotice,
+    Tab,
+)
 from sayso.surfaces.console.render import Times, plural, sums
 from sayso.surfaces.console.visit import Visit, stopped_words
 from sayso.surfaces.console.work import page_of
 
-PAGE_SIZE = 25
 EXPIRING_S = 3600.0
 """What nobody answers for so long yet is a no."""
-_TABS = ("mine", "expiring", "role", "handed-over", "unknown", "decided")
-_COLUMNS = {
-    "mine": ("In all", "For whom, and what", "Why it came to you", "Unusual", "Time left"),
-    "expiring": ("In all", "For whom, and what", "Why it came to you", "Unusual", "Time left"),
-    "role": ("In all", "For whom, and what", "Why it came to people", "Unusual", "Time left"),
-    "handed-over": (
-        "Money",
-        "Who wrote what (not checked)",
-        "Why the agent stopped",
-        "Where it stands",
-        "Since",
-    ),
-    "unknown": ("In all", "For whom, and what", "What is known", "What comes next", "Since"),
-    "decided": ("In all", "For whom, and what", "Answer", "Where it stands", "When"),
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tab:
-    """A tab with how many there are; empty where nobody has to know."""
-
-    id: str
-    name: str
-    count: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InboxRow:
-    """A row: one solution, request or action."""
-
-    path: str
-    name: str
-    account: str = ""
-    what: str
-    why: str
-    odd: str
-    left: str
-    since: str
-    money: tuple[str, ...] = ()
-    no_money: str = "no money"
-    odd_kind: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Empty:
-    """What stands in the place of rows, since absence is said."""
-
-    title: str
-    text: str
-    others: tuple[Tab, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InboxGroup:
-    """Several of one rule, which can be answered together."""
-
-    rule: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StopNotice:
-    """What is stopped, above the list."""
-
-    title: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inbox:
-    """What the page says."""
-
-    tab: str
-    title: str
-    news: str
-    hint: str
-    tabs: tuple[Tab, ...]
-    rows: tuple[InboxRow, ...]
-    empty: Empty
-    stops: tuple[StopNotice, ...]
-    stake: tuple[Money, ...] = ()
-    stake_of: int = 0
-    next: str = ""
-    page_size: int = PAGE_SIZE
-    groups: tuple[InboxGroup, ...] = field(default=())
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The heads of the columns."""
-        return _COLUMNS[self.tab]
-
-    @property
-    def is_work(self) -> bool:
-        """Whether the rows are what people have to take, and not to answer."""
-        return self.tab in {"handed-over", "unknown"}
-
-    @property
-    def key(self) -> str:
-        """Differs whenever anything that is shown differs, times aside."""
-        shown = [(row.path, row.what, row.why, row.odd) for row in self.rows]
-        said = repr((self.tab, self.title, shown, self.tabs, self.stops, self.groups))
-        return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +55,7 @@ async def show_inbox(visit: Visit) -> Response:
     """The page."""
     query = visit.request.query_params
     tab = query.get("tab", "mine")
-    if tab not in _TABS:
+    if tab not in TABS:
         tab = "mine"
     inbox = await _inbox(visit, tab, query.get("after", ""))
     page = visit.page(inbox.title, "", live="inbox")
@@ -158,7 +64,7 @@ async def show_inbox(visit: Visit) -> Response:
 
 async def _inbox(visit: Visit, tab: str, after: str) -> Inbox:
     solutions = visit.sayso.solutions
-    start = InboxCursor.read(after) if after else None
+    start = InboxCursor.read(after) if after and tab != "handed-over" else None
     tests = await visit.sayso.canaries.waiting_for(visit.person)
     mine: InboxPage | None = None
     if tab in {"mine", "expiring"}:
@@ -171,7 +77,7 @@ async def _inbox(visit: Visit, tab: str, after: str) -> Inbox:
         ends += [datetime.fromisoformat(view.expires_at) for view in tests]
     soon = sum(end <= _soon(visit.times) for end in ends)
     in_role = len(tests) + await solutions.count_for(visit.person)
-    handed_over = await visit.sayso.work.list(kinds=("handed_over", "unanswered"), limit=PAGE_SIZE)
+    counts = await visit.sayso.work.count(visit.person.id)
     unknown = await visit.sayso.work.list(kinds=_UNSURE, limit=PAGE_SIZE)
     tabs = (
         Tab(id="mine", name="Mine", count=_count(len(ends), more)),
@@ -182,11 +88,7 @@ async def _inbox(visit: Visit, tab: str, after: str) -> Inbox:
             count="" if after else _count(soon, more and soon == len(ends)),
         ),
         Tab(id="role", name="My role", count=_count(in_role, in_role >= MOST_COUNTED)),
-        Tab(
-            id="handed-over",
-            name="Handed over",
-            count=_count(len(handed_over), len(handed_over) == PAGE_SIZE),
-        ),
+        Tab(id="handed-over", name="Handed over", count=_count(counts.total, more=False)),
         Tab(
             id="unknown",
             name="Unknown or failed",
@@ -221,8 +123,7 @@ async def _inbox(visit: Visit, tab: str, after: str) -> Inbox:
             )
             return _role(visit.times, _among(page, tests, start), tabs, stops)
         case "handed-over":
-            words = {view.about: await _words(visit, view) for view in handed_over}
-            return _handed_over(visit.times, handed_over, words, tabs, stops)
+            return await handed_over(visit, counts, tabs, stops)
         case "unknown":
             return _unknown(visit.times, unknown, tabs, stops)
         case _:
@@ -284,12 +185,16 @@ def _mine(
         stops=stops,
         stake=tuple(sums([money for view in page.items for money in view.totals])),
         stake_of=number if more else 0,
-        next=str(page.after) if page.after is not None else "",
+        next=_next("mine", page),
         groups=tuple(
             InboxGroup(rule=one.rule, text=f"{len(one.items)} of “{one.why}”, {_money(one)}")
             for one in by_rule(page.items)
         ),
     )
+
+
+def _next(tab: str, page: InboxPage) -> str:
+    return "" if page.after is None else f"tab={tab}&after={quote(str(page.after), safe='')}"
 
 
 def _money(group: SolutionGroup) -> str:
@@ -312,7 +217,7 @@ def _role(
         rows=tuple(_row(times, view) for view in page.items),
         empty=Empty(title="Nothing waits", text="New ones show here by themselves."),
         stops=stops,
-        next=str(page.after) if page.after is not None else "",
+        next=_next("role", page),
     )
 
 
@@ -357,7 +262,7 @@ def _decided(
         rows=tuple(_decided_row(times, view) for view in page.items),
         empty=Empty(title="Nothing was decided yet", text="What people answer shows here."),
         stops=stops,
-        next=str(page.after) if page.after is not None else "",
+        next=_next("decided", page),
     )
 
 
@@ -397,33 +302,6 @@ def answer_words(view: SolutionView) -> str:
             assert_never(status)
 
 
-async def _words(visit: Visit, view: WorkView) -> str:
-    """What the customer wrote first; empty when they were erased."""
-    turns = await visit.sayso.solutions.turns(view.about)
-    first = next((turn.content for turn in turns if turn.role == "customer"), "")
-    return shorten(first, 120, placeholder=" …")
-
-
-def _handed_over(
-    times: Times,
-    items: Sequence[WorkView],
-    words: Mapping[str, str],
-    tabs: tuple[Tab, ...],
-    stops: tuple[StopNotice, ...],
-) -> Inbox:
-    number = len(items)
-    return Inbox(
-        tab="handed-over",
-        title=f"{number} handed over to people" if number else "Nothing was handed over",
-        news="What was handed over has changed.",
-        hint="Each customer was told that a person answers.",
-        tabs=tabs,
-        rows=tuple(_work(times, view, words[view.about]) for view in items),
-        empty=Empty(title="Nothing", text="The agent has understood every request."),
-        stops=stops,
-    )
-
-
 def _unknown(
     times: Times, items: Sequence[WorkView], tabs: tuple[Tab, ...], stops: tuple[StopNotice, ...]
 ) -> Inbox:
@@ -445,8 +323,6 @@ def _unknown(
 
 _UNSURE = ("unknown", "failed", "unfitting", "elsewhere")
 _KINDS = {
-    "handed_over": "Handed over",
-    "unanswered": "The customer has not answered",
     "unknown": "Nobody knows yet whether it was done",
     "failed": "Did not work",
     "unfitting": "Done, and does not fit what was approved",
@@ -454,37 +330,20 @@ _KINDS = {
 }
 
 
-def _work(times: Times, view: WorkView, words: str = "") -> InboxRow:
-    kind = f"{_KINDS[view.kind]}{': ' + view.what if view.what else ''}"
+def _work(times: Times, view: WorkView) -> InboxRow:
     return InboxRow(
         path=page_of(view.about),
         name=view.name or view.subject,
         account=view.subject if view.name else "",
-        what=f"“{words}”" if words else kind,
+        what=f"{_KINDS[view.kind]}{': ' + view.what if view.what else ''}",
         why=view.why[:1].upper() + view.why[1:],
         odd=f"Taken by {view.assignee}" if view.assignee else "Nobody has taken it",
         odd_kind="no" if view.assignee else "some",
-        money=_money_of(view),
+        money=money_of(view),
         no_money="no amount",
         left=times.ago(view.since),
-        since=_more_of(view),
+        since=more_of(view),
     )
-
-
-def _money_of(view: WorkView) -> tuple[str, ...]:
-    """What it is about, or what is drafted for it."""
-    steps = () if view.draft is None else view.draft.steps
-    drafted = tuple(str(step.amount) for step in steps if step.amount is not None)
-    return drafted if view.amount is None else (str(view.amount),)
-
-
-def _more_of(view: WorkView) -> str:
-    said = ["customer not verified"] if view.unknown_writer else []
-    if view.draft is not None:
-        said.append("a solution is drafted")
-    if view.notes:
-        said.append(plural(len(view.notes), "note"))
-    return ", ".join(said)
 
 
 async def near_of(visit: Visit, view: SolutionView) -> Neighbour:

@@ -116,6 +116,14 @@ class Times:
         """How long ago: `3 hours`."""
         return length(max(0.0, (self.now - _moment(rfc3339)).total_seconds()))
 
+    def late(self, rfc3339: str) -> str:
+        """How long a time is over, short: `20 h`, `35 min`, `3 days`."""
+        minutes = int((self.now - _moment(rfc3339)).total_seconds() // 60)
+        if minutes < 60:
+            return f"{max(1, minutes)} min"
+        hours = minutes // 60
+        return f"{hours} h" if hours < 48 else plural(hours // 24, "day")
+
     def clock(self, rfc3339: str) -> str:
         """The time of the day, with the day where it is not today: `18:05`, `yesterday 09:30`."""
         at = _moment(rfc3339).astimezone(self.zone)

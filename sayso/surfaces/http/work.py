@@ -11,6 +11,7 @@ from pydantic import Field
 from sayso.actions.model.plan import MAX_STEPS
 from sayso.agent.draft_proposal import DraftProposal
 from sayso.sdk.resources.work import KINDS, WorkKind, WorkView
+from sayso.sdk.resources.work_wait import WorkOrder
 from sayso.sdk.views.rows import RequestView, View
 from sayso.surfaces.http import examples
 from sayso.surfaces.http.auth import Decider, Open, Viewer
@@ -49,12 +50,18 @@ class WorkQuery(QueryModel):
 
     kind: WorkKind | None = None
     assignee: Annotated[str | None, Field(max_length=200, description="who has taken it")] = None
+    order: Annotated[
+        WorkOrder, Field(description="`wait`: only requests, the longest wait first")
+    ] = "newest"
+    late: Annotated[
+        bool, Field(description="only who waits longer than `[work] answer_within`")
+    ] = False
     limit: Limit = 50
     after: After = None
 
 
 class WorkPage(View):
-    """What people have to do, newest first."""
+    """What people have to do, newest first unless `order` says otherwise."""
 
     items: tuple[WorkView, ...]
     next_after: str | None
@@ -72,6 +79,8 @@ EXAMPLE: dict[str, Any] = {
     "since": "2026-11-25T12:00:00.000000Z",
     "ended": False,
     "unknown_writer": False,
+    "answer_by": "2026-11-25T16:00:00.000000Z",
+    "late": False,
     "notes": [
         {
             "seq": 17,
@@ -79,6 +88,7 @@ EXAMPLE: dict[str, Any] = {
             "via": "console",
             "at": "2026-11-25T12:00:00.000000Z",
             "text": "Called them; they call back.",
+            "answered": None,
         }
     ],
 }
@@ -122,15 +132,21 @@ _ERRORS = problems(400, 401, 403, 404, 409, 413, 415, 422, 503)
     responses={200: shown("a page", page(EXAMPLE)), **problems(401, 403, 422, 503)},
 )
 async def list_work(sayso: Open, token: Viewer, query: Annotated[WorkQuery, Query()]) -> WorkPage:
-    """Scope: `actions:read` or `approvals:decide`. Pages need a `kind`; without it all kinds."""
+    """Scope: `actions:read` or `approvals:decide`.
+
+    Pages need a `kind`, or `order=wait`; without both, all kinds.
+    """
     items = await sayso.work.list(
         kinds=KINDS if query.kind is None else (query.kind,),
         assignee=query.assignee,
+        order=query.order,
+        late=query.late,
         limit=query.limit,
         after=query.after,
         tenant=token.tenant,
     )
-    more = query.kind is not None and len(items) == query.limit
+    has_pages = query.kind is not None or query.late or query.order == "wait"
+    more = has_pages and len(items) == query.limit
     return WorkPage(items=tuple(items), next_after=items[-1].about if more else None)
 
 

@@ -35,7 +35,7 @@ from sayso.audit.entry import Actor, ActorKind
 from sayso.connectors.setup import AccountSeen
 from sayso.errors import Code, RefusedError
 from sayso.money import Money
-from sayso.sdk.resources.work import put_elsewhere
+from sayso.sdk.resources.work_elsewhere import put_elsewhere
 from sayso.sdk.views.bulk import rule_of
 from sayso.surfaces.console.app import create_console
 

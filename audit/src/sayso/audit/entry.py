@@ -269,6 +269,8 @@ class EntryKind(StrEnum):
     WORK_NOTED = "work.noted"
     WORK_ENDED = "work.ended"
     """Nobody has to do anything about it any more."""
+    WORK_LATE = "work.late"
+    """Nobody has answered within the promised time; told once for each."""
     WORK_AWAY = "work.away"
     """Somebody does not answer until a time, and who is called meanwhile."""
     CUSTOMER_LINKED = "customer.linked"

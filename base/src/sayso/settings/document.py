@@ -36,6 +36,7 @@ from sayso.settings.surfaces import (
     PersonSection,
     SlackSection,
     WebhooksSection,
+    WorkSection,
 )
 from sayso.toml import TomlMistakeError, check_as, did_you_mean, read_table
 
@@ -383,6 +384,7 @@ class Settings(Section):
         inbound: providers' webhooks by the name in their address.
         identity: who asserts who the customer is, by name.
         customers: whose account ids are, and what ties two of them.
+        work: what you promise customers who wait for a person.
         actions: Python files with own connectors, as globs relative to the workspace.
     """
 
@@ -407,6 +409,7 @@ class Settings(Section):
     customers: CustomersSection = CustomersSection()
     facts: FactsSection = FactsSection()
     console: ConsoleSection = ConsoleSection()
+    work: WorkSection = WorkSection()
     vault: VaultSection = VaultSection()
     connectors: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
     connections: Mapping[Name, ConnectionSection] = Field(default_factory=dict)

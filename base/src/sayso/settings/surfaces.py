@@ -232,6 +232,27 @@ class ConsoleSection(Section):
         return said
 
 
+class WorkSection(Section):
+    """What you promise customers who wait for a person.
+
+    Attributes:
+        answer_within: so long a customer who was handed over waits at most; such as `30m` or `4h`.
+            Whoever waits longer is shown as late, and told of once by the event `work.late`.
+            Nothing is promised unless said.
+    """
+
+    answer_within: Annotated[str, Field(pattern=r"^([1-9][0-9]{0,3}[mh])?$")] = ""
+
+    @property
+    def answer_micros(self) -> int | None:
+        """The same in microseconds; None where nothing is promised."""
+        if not self.answer_within:
+            return None
+        number = int(self.answer_within[:-1])
+        minutes = number if self.answer_within.endswith("m") else number * 60
+        return timedelta(minutes=minutes) // timedelta(microseconds=1)
+
+
 class NetworkSection(Section):
     """Which private networks the addresses in this file may be in.
 

@@ -42,6 +42,12 @@ def list_work(
     person: Annotated[
         str | None, typer.Option("--person", metavar="ID", help="Only what they have taken.")
     ] = None,
+    by_wait: Annotated[
+        bool, typer.Option("--by-wait", help="Only requests, the longest wait first.")
+    ] = False,
+    late: Annotated[
+        bool, typer.Option("--late", help="Only who waits longer than [work] answer_within.")
+    ] = False,
     limit: LimitOption = 50,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
@@ -50,7 +56,13 @@ def list_work(
     out = Out(as_json=as_json)
     found = read_workspace(
         find_workspace(workspace),
-        lambda sayso: sayso.work.list(kinds=tuple(kind or KINDS), assignee=person, limit=limit),
+        lambda sayso: sayso.work.list(
+            kinds=tuple(kind or KINDS),
+            assignee=person,
+            order="wait" if by_wait else "newest",
+            late=late,
+            limit=limit,
+        ),
     )
     if as_json:
         out.document({"items": found})
@@ -244,6 +256,8 @@ def _line(out: Out, view: WorkView) -> None:
     out.line(f"{view.about}  {kind}{what}{money}  {one_line(named)}  {one_line(who)}")
     if view.why:
         out.line(f"  {one_line(view.why)}")
+    if view.late:
+        out.line(f"  late: an answer was promised by {view.answer_by}")
     if view.unknown_writer and not view.ended:
         out.line("  nobody knows that the customer writes; who does vouches for them:")
         out.line(f'  sayso customers vouch {view.about} --reason "…"')

@@ -160,6 +160,7 @@ REGISTRY: Mapping[EntryKind, JudgedBy | Free] = MappingProxyType(
         EntryKind.WORK_TAKEN: _WORK,
         EntryKind.WORK_NOTED: _WORK,
         EntryKind.WORK_ENDED: _WORK,
+        EntryKind.WORK_LATE: _WORK,
         EntryKind.WORK_AWAY: _WORK,
         EntryKind.ROLLOUT_WRONG: Free("tells what somebody thought of what was done"),
         EntryKind.ROLLOUT_BRAKED: Free("takes a power and gives none"),

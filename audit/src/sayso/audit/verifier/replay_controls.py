@@ -168,7 +168,7 @@ def of_work(fields: Fields, data: Fields, seq: int) -> Said:
     """What people have taken, noted and ended; and what was seen outside Sayso."""
     about, pii = data.get("about"), fields.get("pii")
     who = cast("Fields", fields.get("actor") or {})
-    if type(about) is not str:
+    if type(about) is not str or fields.get("kind") == "work.late":  # which changes no row
         return
     if data.get("work") != "solution":  # a note below a card is nobody's work
         work: State = {"is_ended": fields.get("kind") == "work.ended", "last_seq": seq}

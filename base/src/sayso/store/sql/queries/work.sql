@@ -9,6 +9,46 @@ where request.tenant = :tenant and request.status in ('handed_over', 'needs_cust
     and (cast(:assignee as text) is null or work.assignee = :assignee)
 order by request.id desc limit :limit;
 
+-- The same by how long they wait, the longest first.
+-- name: waiting
+select request.id, request.status, request.updated_at, work.assignee from request
+left join work on work.tenant = request.tenant and work.about = request.id
+left join request as before on before.tenant = :tenant and before.id = cast(:after as text)
+where request.tenant = :tenant and request.status in ('handed_over', 'needs_customer')
+    and (request.status = 'handed_over' or request.updated_at < :unanswered_before)
+    and (cast(:late_before as bigint) is null
+        or (request.status = 'handed_over' and request.updated_at < :late_before))
+    and work.ended_at is null
+    and (cast(:assignee as text) is null or work.assignee = :assignee)
+    and (:nobodys = 0 or work.assignee is null)
+    and (before.id is null or request.updated_at > before.updated_at
+        or (request.updated_at = before.updated_at and request.id > before.id))
+order by request.updated_at, request.id limit :limit;
+
+-- name: count
+select
+    coalesce(sum(case when request.status = 'handed_over' then 1 else 0 end), 0) as waiting,
+    coalesce(sum(case when request.status = 'handed_over' then 0 else 1 end), 0) as unanswered,
+    coalesce(sum(case when work.assignee is null then 1 else 0 end), 0) as nobodys,
+    coalesce(sum(case when work.assignee = :person then 1 else 0 end), 0) as taken,
+    coalesce(sum(case when request.status = 'handed_over'
+        and request.updated_at < :late_before then 1 else 0 end), 0) as late
+from request
+left join work on work.tenant = request.tenant and work.about = request.id
+where request.tenant = :tenant and request.status in ('handed_over', 'needs_customer')
+    and (request.status = 'handed_over' or request.updated_at < :unanswered_before)
+    and work.ended_at is null;
+
+-- Who waits longer than is promised, and was not told of yet.
+-- name: late
+select request.id from request
+left join work on work.tenant = request.tenant and work.about = request.id
+left join outbox on outbox.tenant = request.tenant and outbox.topic = :topic
+    and outbox.key = request.id
+where request.tenant = :tenant and request.status = 'handed_over'
+    and request.updated_at < :late_before and work.ended_at is null and outbox.key is null
+order by request.updated_at, request.id limit :limit;
+
 -- name: actions
 select action.id, action.status, action.updated_at, work.assignee from action
 left join work on work.tenant = action.tenant and work.about = action.id

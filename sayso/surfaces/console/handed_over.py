@@ -1,0 +1,165 @@
+"""What was handed over to people: who waits, since when, until when an answer is promised."""
+
+from __future__ import annotations
+
+from textwrap import shorten
+from urllib.parse import quote
+
+from sayso.sdk.resources.work import WorkView
+from sayso.sdk.resources.work_wait import WorkCountsView
+from sayso.surfaces.console.inbox_view import (
+    PAGE_SIZE,
+    Empty,
+    Inbox,
+    InboxLook,
+    InboxRow,
+    StopNotice,
+    Tab,
+)
+from sayso.surfaces.console.render import Times, plural
+from sayso.surfaces.console.visit import Visit
+from sayso.surfaces.console.work import page_of
+
+_LOOKS = ("", "nobody", "mine", "late")
+_REQUESTS = ("handed_over", "unanswered")
+_MOST_PLACES = 6
+"""Digits of the place of a page's first row, which its link says."""
+
+
+async def handed_over(
+    visit: Visit, counts: WorkCountsView, tabs: tuple[Tab, ...], stops: tuple[StopNotice, ...]
+) -> Inbox:
+    """The tab: all of them, the longest wait first, by pages."""
+    query = visit.request.query_params
+    look = query.get("look", "")
+    look = look if look in _LOOKS else ""
+    items = await visit.sayso.work.list(
+        kinds=_REQUESTS,
+        order="wait",
+        assignee=visit.person.id if look == "mine" else None,
+        nobodys=look == "nobody",
+        late=look == "late",
+        limit=PAGE_SIZE,
+        after=query.get("after") or None,
+    )
+    here = _number(look, counts)
+    place = query.get("from", "")
+    known = place.isascii() and place.isdecimal() and len(place) <= _MOST_PLACES
+    first = max(1, int(place)) if known and query.get("after") else 1
+    last = first + len(items) - 1
+    more = len(items) == PAGE_SIZE and last < here
+    return Inbox(
+        tab="handed-over",
+        title=_title(counts),
+        news="What was handed over has changed.",
+        hint="Longest wait first.",
+        soft=_soft(counts),
+        tabs=tabs,
+        looks=tuple(_look(one, look, counts) for one in _LOOKS) if counts.total else (),
+        rows=tuple([_row(visit, view, await _words(visit, view)) for view in items]),
+        empty=_empty(look, counts),
+        stops=stops,
+        place=f"{first:,} to {last:,} of {max(here, last):,}. Each customer was told that a person "
+        "answers."
+        if items
+        else "",
+        next=f"tab=handed-over&look={look}&after={quote(items[-1].about, safe='')}&from={last + 1}"
+        if more
+        else "",
+    )
+
+
+def _title(counts: WorkCountsView) -> str:
+    if not counts.waiting:
+        return "Nobody waits for a person"
+    wait = "waits" if counts.waiting == 1 else "wait"
+    return f"{plural(counts.waiting, 'customer')} {wait} for a person"
+
+
+def _soft(counts: WorkCountsView) -> str:
+    said: list[str] = []
+    if counts.answer_within_s is not None and counts.waiting:
+        promise = _promise(counts.answer_within_s)
+        said.append(f"{counts.late or 'none'} longer than the {promise} you promise")
+    if counts.unanswered:
+        said.append(f"{counts.unanswered} more did not answer our question for a day")
+    return "; ".join(said)
+
+
+def _promise(seconds: int) -> str:
+    minutes = seconds // 60
+    return plural(minutes, "minute") if minutes % 60 else plural(minutes // 60, "hour")
+
+
+def _number(look: str, counts: WorkCountsView) -> int:
+    numbers = {"nobody": counts.nobodys, "mine": counts.taken, "late": counts.late}
+    return numbers.get(look, counts.total)
+
+
+def _look(one: str, current: str, counts: WorkCountsView) -> InboxLook:
+    names = {"": "All", "nobody": "Nobody has it", "mine": "Mine", "late": "Late"}
+    return InboxLook(
+        path=f"?tab=handed-over{'&look=' + one if one else ''}",
+        name=names[one],
+        count=_number(one, counts),
+        current=one == current,
+    )
+
+
+def _empty(look: str, counts: WorkCountsView) -> Empty:
+    if look and counts.total:
+        return Empty(title="Nothing here now", text=f"{counts.total:,} in All.")
+    return Empty(title="Nothing", text="The agent has understood every request.")
+
+
+async def _words(visit: Visit, view: WorkView) -> str:
+    """What the customer wrote first; empty when they were erased."""
+    turns = await visit.sayso.solutions.turns(view.about)
+    first = next((turn.content for turn in turns if turn.role == "customer"), "")
+    return shorten(first, 120, placeholder=" …")
+
+
+def _row(visit: Visit, view: WorkView, words: str) -> InboxRow:
+    return InboxRow(
+        path=page_of(view.about),
+        name=view.name or view.subject,
+        account=view.subject if view.name else "",
+        what=f"“{words}”" if words else "Nothing is left of their words",
+        why=view.why[:1].upper() + view.why[1:],
+        odd=standing(visit.times, view, visit.person.id),
+        odd_kind="some" if view.late else "no",
+        money=money_of(view),
+        no_money="no amount",
+        left=visit.times.clock(view.since),
+        since=", ".join(filter(None, (visit.times.ago(view.since), more_of(view)))),
+    )
+
+
+def standing(times: Times, view: WorkView, person: str) -> str:
+    """Who has it, and how long they still may take, or how late it is."""
+    has = "You have it" if view.assignee == person else f"{view.assignee} has it"
+    who = has if view.assignee else "Nobody has it"
+    if view.answer_by is None or view.ended:
+        return who
+    if any(note.answered for note in view.notes):
+        return f"{who}: answered"
+    if view.late:
+        return f"{who}: {times.late(view.answer_by)} late"
+    return f"{who}: answer by {times.clock(view.answer_by)}"
+
+
+def money_of(view: WorkView) -> tuple[str, ...]:
+    """What it is about, or what is drafted for it."""
+    steps = () if view.draft is None else view.draft.steps
+    drafted = tuple(str(step.amount) for step in steps if step.amount is not None)
+    return drafted if view.amount is None else (str(view.amount),)
+
+
+def more_of(view: WorkView) -> str:
+    """What else is known of it, in a few words."""
+    said = ["customer not verified"] if view.unknown_writer else []
+    if view.draft is not None:
+        said.append("a solution is drafted")
+    if view.notes:
+        said.append(plural(len(view.notes), "note"))
+    return ", ".join(said)

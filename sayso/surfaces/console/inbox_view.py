@@ -1,0 +1,130 @@
+"""What the inbox says: its tabs, its rows, and what stands in their place."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+
+from sayso.money import Money
+
+PAGE_SIZE = 25
+TABS = ("mine", "expiring", "role", "handed-over", "unknown", "decided")
+_COLUMNS = {
+    "mine": ("In all", "For whom, and what", "Why it came to you", "Unusual", "Time left"),
+    "expiring": ("In all", "For whom, and what", "Why it came to you", "Unusual", "Time left"),
+    "role": ("In all", "For whom, and what", "Why it came to people", "Unusual", "Time left"),
+    "handed-over": (
+        "Asked for",
+        "Who wrote what (not checked)",
+        "Why a person",
+        "Where it stands",
+        "Waits since",
+    ),
+    "unknown": ("In all", "For whom, and what", "What is known", "What comes next", "Since"),
+    "decided": ("In all", "For whom, and what", "Answer", "Where it stands", "When"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tab:
+    """A tab with how many there are; empty where nobody has to know."""
+
+    id: str
+    name: str
+    count: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboxRow:
+    """A row: one solution, request or action."""
+
+    path: str
+    name: str
+    account: str = ""
+    what: str
+    why: str
+    odd: str
+    left: str
+    since: str
+    money: tuple[str, ...] = ()
+    no_money: str = "no money"
+    odd_kind: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Empty:
+    """What stands in the place of rows, since absence is said."""
+
+    title: str
+    text: str
+    others: tuple[Tab, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboxLook:
+    """A part of a tab, such as what nobody has taken: with how many there are."""
+
+    path: str
+    name: str
+    count: int
+    current: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboxGroup:
+    """Several of one rule, which can be answered together."""
+
+    rule: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopNotice:
+    """What is stopped, above the list."""
+
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inbox:
+    """What the page says.
+
+    Attributes:
+        soft: beside the title. looks: parts of the tab. place: which rows these are, of how many.
+        next: the query of the next page; empty for none.
+    """
+
+    tab: str
+    title: str
+    news: str
+    hint: str
+    tabs: tuple[Tab, ...]
+    rows: tuple[InboxRow, ...]
+    empty: Empty
+    stops: tuple[StopNotice, ...]
+    stake: tuple[Money, ...] = ()
+    stake_of: int = 0
+    next: str = ""
+    page_size: int = PAGE_SIZE
+    soft: str = ""
+    looks: tuple[InboxLook, ...] = ()
+    place: str = ""
+    groups: tuple[InboxGroup, ...] = field(default=())
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The heads of the columns."""
+        return _COLUMNS[self.tab]
+
+    @property
+    def is_work(self) -> bool:
+        """Whether the rows are what people have to take, and not to answer."""
+        return self.tab in {"handed-over", "unknown"}
+
+    @property
+    def key(self) -> str:
+        """Differs whenever anything that is shown differs, times aside."""
+        shown = [(row.path, row.what, row.why, row.odd) for row in self.rows]
+        said = repr((self.tab, self.title, self.soft, shown, self.tabs, self.stops, self.groups))
+        return hashlib.sha256(said.encode()).hexdigest()[:16]
