@@ -90,6 +90,11 @@ PROMISES: dict[str, Promise] = {
         "other systems from places that the shop alone can write, and finds by exact addresses.",
         "invariant 4",
     ),
+    "desks:real": Promise(
+        "At a real help desk a reply is mailed once and found again, a note stays with colleagues, "
+        "and what changed since it was read is left alone.",
+        "invariant 2",
+    ),
     "manifests:absence": Promise(
         "A spoilt answer to a look-up never proves that an effect is not there.", "invariant 2"
     ),

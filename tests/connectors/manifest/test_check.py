@@ -227,6 +227,10 @@ def test_a_mistake_is_found(before: str, after: str, message: str) -> None:
             "takes the cursor",
         ),
         ("shopify", 'root = "order" ', 'root = "data.order" ', "begins at `data`"),
+        # A whole host is a setting's alone, and is nothing but a host.
+        ("rt", '"https://{settings.host}"', '"https://{settings.host}.example"', "a whole host"),
+        ("rt", "host = true\npattern = '", "host = true\npattern = '.*|", "another pattern"),
+        ("rt", "host = true\n", "", "more than a label"),
         ("freshdesk", 'number = "query.page"', 'number = "page"', "`number` is a parameter"),
         (
             "shopify",

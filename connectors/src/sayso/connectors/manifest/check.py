@@ -27,6 +27,7 @@ from sayso.connectors.manifest.request_check import (
 )
 from sayso.connectors.manifest.requests import template_at, templates_of
 from sayso.connectors.manifest.schema import (
+    HOST,
     ActionTable,
     AnyPick,
     BasicAuth,
@@ -179,6 +180,10 @@ def _settings(manifest: Manifest) -> Iterator[Found]:
     for name, setting in manifest.settings.items():
         if setting.default is not None and not re.fullmatch(setting.pattern, setting.default):
             yield ("settings", name, "default"), "it does not fit the pattern", "correct it"
+        if setting.host and setting.pattern != HOST:
+            # INVARIANT: no port, no path and no user can stand in what is read as a host.
+            problem = "a whole host has another pattern"
+            yield ("settings", name, "pattern"), problem, f"write `'{HOST}'`"
 
 
 def _host(manifest: Manifest, at: Place, host: str) -> Iterator[Found]:
@@ -191,6 +196,11 @@ def _host(manifest: Manifest, at: Place, host: str) -> Iterator[Found]:
         setting = manifest.settings.get(name[1]) if len(name) == 2 else None
         if name[0] != "settings" or setting is None:
             yield at, "a host takes settings and nothing else", "use `{settings.X}`"
+        elif setting.host:
+            if at[1] != "base" or host != f"{{settings.{name[1]}}}":
+                problem = "it is a whole host, and stands beside something else"
+                yield at, problem, f'write `base = "https://{{settings.{name[1]}}}"`'
+            return
         elif not _is_label(setting.pattern):
             # INVARIANT: a setting is one label, so that it cannot make another host of it.
             yield (

@@ -155,6 +155,14 @@ def captured(template: JsonValue, actual: JsonValue) -> dict[str, JsonValue] | N
     return {} if template == actual or str(template) == str(actual) else None
 
 
+def captured_headers(
+    template: Mapping[str, str], actual: Mapping[str, str]
+) -> dict[str, JsonValue] | None:
+    """As `captured`, of headers that came by their lower-case names."""
+    given = {name: actual.get(name.lower(), "") for name in template}
+    return captured(cast("JsonValue", template), cast("JsonValue", given))
+
+
 def _captured_table(
     template: Mapping[str, JsonValue], actual: JsonValue
 ) -> dict[str, JsonValue] | None:

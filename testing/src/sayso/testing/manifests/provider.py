@@ -44,6 +44,7 @@ from sayso.sandbox.wire import Request, Response
 from sayso.testing.manifests.cases import Cases, CaseTable
 from sayso.testing.manifests.inverse import (
     captured,
+    captured_headers,
     get,
     is_one_item,
     list_and_item,
@@ -280,7 +281,8 @@ class GeneratedProvider:
                 return None
             template = cast("JsonValue", call.json_ if call.json_ is not None else call.form)
             inner = captured(template, parsed.body) if template is not None else {}
-            return None if inner is None else {**names, **inner}
+            sent = captured_headers(call.header, parsed.headers)
+            return None if inner is None or sent is None else {**names, **inner, **sent}
         return None
 
     def roll_back(self) -> None:
@@ -435,10 +437,9 @@ class GeneratedProvider:
         body = merged(body, self._filled(self.case.answer))
         if defined.call.user_errors is not None:
             body = put(body, steps_of(defined.call.user_errors) or (), [])
-        told = json.dumps(self.case.headers).replace("{n}", str(self.effects))
-        headers = cast("dict[str, str]", json.loads(told))
-        graphql = defined.call.mutation is not None
-        return self._yes(body, graphql=graphql, headers=list(headers.items()))
+        headers = cast("dict[str, str]", self._filled(cast("JsonValue", self.case.headers)))
+        is_graphql = defined.call.mutation is not None
+        return self._yes(body, graphql=is_graphql, headers=list(headers.items()))
 
     def _whole(self, receipt: ReceiptTable) -> JsonValue:
         """The state, under the name by which the call's answer has it."""
@@ -495,8 +496,7 @@ class GeneratedProvider:
         """A search by our reference: what holds it, and nothing else."""
         document = self._docs[self._by_name["look_up"]]
         where, inside = list_and_item(look_up.items)
-        listed = get(document, where)
-        wanted = str(names.get("call.ref", ""))
+        listed, wanted = get(document, where), str(names.get("call.ref", ""))
         found = [
             one
             for one in (listed if isinstance(listed, (list, tuple)) else [])

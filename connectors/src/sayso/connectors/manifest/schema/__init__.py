@@ -26,6 +26,7 @@ from sayso.connectors.manifest.schema.action import (
 from sayso.connectors.manifest.schema.answer import AnswerTable, StateRule
 from sayso.connectors.manifest.schema.base import MAX_BYTES, AnyPick, Pick, Picks, seconds_of
 from sayso.connectors.manifest.schema.connection import (
+    HOST,
     Auth,
     BasicAuth,
     BearerAuth,
@@ -49,6 +50,7 @@ from sayso.connectors.manifest.schema.person import (
 from sayso.connectors.manifest.schema.request import Pagination, Read, RequestTable
 
 __all__ = [
+    "HOST",
     "MAX_BYTES",
     "ActionTable",
     "After",

@@ -12,13 +12,22 @@ from sayso.connectors.manifest.schema.request import Read
 from sayso.errors import RefusedError
 from sayso.money import exponent_of
 
+HOST = r"[a-z0-9][a-z0-9-]{0,62}(\.[a-z0-9][a-z0-9-]{0,62})+"
+"""What a whole host looks like."""
+
 
 class Setting(ManifestTable):
-    """What sayso.toml gives, such as a subdomain."""
+    """What sayso.toml gives, such as a subdomain.
+
+    Attributes:
+        pattern: what it has to look like, all of it.
+        host: whether it is the whole host of `connection.base`, for programs that you run yourself.
+    """
 
     pattern: Pattern
     says: Line
     default: str | None = None
+    host: bool = False
 
 
 class HeaderAuth(ManifestTable):
