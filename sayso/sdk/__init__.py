@@ -4,8 +4,8 @@
   floors together for a `workspace`, out of `wiring`;
 - `resources` has an object per noun of the front, and beside it stand `audit`, `privacy`,
   `webhooks`, `inbound`, and `tools` for a model;
-- `views` are what callers get, `words` the sentences in them, `progress` how a request goes on
-  while somebody waits;
+- `views` are what callers get, `words` the sentences in them, `chat` what every chat shows and
+  takes alike, `progress` how a request goes on while somebody waits;
 - `background` is what a server and a worker do by themselves;
 - `connectors` opens a workspace's connectors and makes new ones; `setup` makes and checks a
   workspace.

@@ -30,7 +30,8 @@ NOTE_TOPIC = "note"
 """Of the outbox: what is to be told below a card, by `APPROVAL:ENTRY`."""
 RULE = 0
 """In place of an entry: that what is written below a card decides nothing."""
-SLACK = "slack"
+_NO_CHATS = frozenset({"cli", "console", "http", "mcp", "sdk"})
+"""Surfaces on which a note is written beside no card of a channel."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,13 +157,13 @@ def _tell(tx: Transaction, tenant: Tenant, note: Note, seq: int, now: int) -> No
         card = note.about
     if card is None:  # nobody was asked about it, so it has no card
         return
-    # INVARIANT: what comes from a thread is not told there again; only, once, that it decides
-    # nothing.
-    from_thread = surface_of(note.via) == SLACK
-    key = f"{card}:{RULE if from_thread else seq}"
-    known = tx.one("outbox.by_key", tenant=tenant, topic=NOTE_TOPIC, key=key)
-    if not from_thread or known is None:
-        tx.run("outbox.put", tenant=tenant, topic=NOTE_TOPIC, key=key, now=now)
+    tx.run("outbox.put", tenant=tenant, topic=NOTE_TOPIC, key=f"{card}:{seq}", now=now)
+    # What comes from below a card in a chat: there it is told, once, that it decides nothing.
+    if surface_of(note.via) in _NO_CHATS:
+        return
+    rule = f"{card}:{RULE}"
+    if tx.one("outbox.by_key", tenant=tenant, topic=NOTE_TOPIC, key=rule) is None:
+        tx.run("outbox.put", tenant=tenant, topic=NOTE_TOPIC, key=rule, now=now)
 
 
 def notes_about(

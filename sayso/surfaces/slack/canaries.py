@@ -1,32 +1,24 @@
-"""Test cards in the channel: posted like any card, and told apart only once somebody clicked.
-
-A click on any of their buttons is the answer: no form opens, since what somebody wants to say is
-plain by then. What the mistake was is told to whoever clicked, and to nobody else.
-"""
+"""Test cards in the channel: posted like any card, and told apart only once somebody clicked."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
 
-from sayso.actions.approvals.answer import SolutionDecision as Said
 from sayso.errors import RetryableError, SaysoError, logged
+from sayso.sdk.chat.canaries import OVER, TITLE, WAITS, ended_text
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.canaries import CANARY_TOPIC, CanaryView
 from sayso.sdk.resources.outbox import OutboxRow
 from sayso.sdk.views.solution import SolutionView
-from sayso.sdk.words.approval_outcome import CardOutcome
 from sayso.surfaces.slack.card import SlackMessage, build_message, context, section
 from sayso.surfaces.slack.channel import Channel
 from sayso.surfaces.slack.pace import Bucket, NotifierPace
 from sayso.surfaces.slack.thread import Post, build_evidence
-from sayso.surfaces.slack.wording import fit
 
 logger = logging.getLogger("sayso.slack")
 
 _BATCH = 20
-_OVER = "What stood here was of a test card."
-_WAITS = CardOutcome(lead="", asks=True)
 
 
 class CanaryCards:
@@ -75,7 +67,7 @@ class CanaryCards:
         if ts is not None:
             ts = await self._channel.update(ts, message)
             if found.status != "open":  # what stood below it named the customer, too
-                await self._channel.blank_below(ts, _OVER)
+                await self._channel.blank_below(ts, OVER)
             return ts
         posted = await self._channel.post(message)
         if found.solution is not None and len(found.solution.steps) > 1:
@@ -97,42 +89,16 @@ class CanaryCards:
     def _message(self, found: CanaryView) -> SlackMessage:
         view = found.solution
         if found.status == "open" and view is not None:
-            alone = None if len(view.steps) > 1 else _WAITS
+            alone = None if len(view.steps) > 1 else WAITS
             return build_message(view, alone, url=self._sayso.workspace.settings.console.url)
         return _ended(found)
 
 
 def _ended(found: CanaryView) -> SlackMessage:
     """What is left of a card in the channel; how somebody did is told to nobody else."""
-    said = {
-        "unanswered": "Nobody answered it in time.",
-        "withdrawn": "It was taken back.",
-    }.get(found.status, "It was answered, and whoever clicked was told what was wrong with it.")
-    title = "This was a test card"
     return SlackMessage(
-        text=f"{title} ({found.id})",
-        blocks=(
-            section(f"{title}: a true case with a mistake in it. {said} Nothing was done."),
-            context(found.id),
-        ),
+        text=f"{TITLE} ({found.id})",
+        blocks=(section(ended_text(found)), context(found.id)),
         approval_id=found.id,
         revision=1,
     )
-
-
-async def answer_test_card(sayso: Sayso, said: Said, *, asks: bool) -> str:
-    """Take a click on a test card, and say what it was.
-
-    Args:
-        said: by whoever clicked; its choice is the button's. asks: it was the one that asks first.
-
-    Raises:
-        RefusedError: `not_found` for what is no test card; as for a true one.
-    """
-    found = await sayso.canaries.answer_as(said, asks=asks)
-    mistake = f" The mistake: {fit(found.reveal, 400)}." if found.reveal else ""
-    nothing = "Nothing was done, and the customer has heard nothing."
-    if found.status == "caught":
-        return f"You caught it: this was a test card.{mistake} {nothing}"
-    answer = "wanted less of the wrong thing" if found.answer == "less" else "said yes"
-    return f"This was a test card, and you {answer}.{mistake} {nothing}"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from sayso.audit.authority.credentials import SLACK
 from sayso.audit.authority.people import KnownPerson
 from sayso.audit.authority.state import Authority
 from sayso.errors import RetryableError
 from sayso.json import JsonObject
+from sayso.sdk.chat.answers import Voice
 from sayso.sdk.resources.people import by_account
 from sayso.surfaces.slack.payload import SlackAccount
 from sayso.surfaces.slack.web import SlackRefusedError, SlackWeb
@@ -40,13 +40,6 @@ class Identified:
 
     person: KnownPerson | None
     refusal: str = ""
-
-
-class Voice(NamedTuple):
-    """Whose word it is, and by which linked account it came."""
-
-    person: str
-    credential: str
 
 
 def voice_of(person: str, account: SlackAccount) -> Voice:

@@ -9,7 +9,8 @@ from functools import partial
 
 from sayso.errors import Code, RefusedError, SaysoError, logged
 from sayso.sdk.client import Sayso
-from sayso.sdk.resources.notes import MAX_NOTE_CHARS, SLACK
+from sayso.sdk.resources.notes import MAX_NOTE_CHARS
+from sayso.surfaces.slack.answers import VIA
 from sayso.surfaces.slack.channel import Channel
 from sayso.surfaces.slack.identity import Home, Identities
 from sayso.surfaces.slack.pace import AnswerTimeouts
@@ -86,7 +87,7 @@ class Noting:
                 tell=f"This was not noted: a note has at most {MAX_NOTE_CHARS:,} characters, and"
                 f" this has {len(text):,}. Write a shorter one, or several."
             )
-        mark = f"{SLACK}/{written.channel}/{written.ts}"
+        mark = f"{VIA}/{written.channel}/{written.ts}"
         async with asyncio.timeout(self._patience.decide_s):
             await self._sayso.solutions.note_as(
                 card,

@@ -19,12 +19,13 @@ from sayso.errors import (
     logged,
     logged_with_frames,
 )
+from sayso.sdk.chat.card import is_blank
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.outbox import OutboxRow
 from sayso.sdk.views.solution import SolutionView
 from sayso.sdk.words.approval_outcome import outcome_of
 from sayso.surfaces.slack.canaries import CanaryCards
-from sayso.surfaces.slack.card import SlackMessage, build_message, is_blank
+from sayso.surfaces.slack.card import SlackMessage, build_message
 from sayso.surfaces.slack.channel import Channel
 from sayso.surfaces.slack.identity import Home
 from sayso.surfaces.slack.pace import Bucket, NotifierPace

@@ -2,36 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from dataclasses import dataclass
 
-from sayso.errors import Code, SaysoError
 from sayso.json import JsonObject, JsonValue
-from sayso.text import is_hidden
+from sayso.sdk.chat.fit import make_fit, show_hidden
 
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
-
-
-def show_hidden(text: str, *, lines: bool = False) -> str:
-    """The text with every invisible or reordering character as a chip such as `[U+202E]`.
-
-    Args:
-        lines: keep line breaks; otherwise they become chips too, or a value could fake a line of
-            the card.
-
-    Source: Unicode categories Cc, Cf, Co, Cs, Cn, Zl and Zp, and what is blank.
-    """
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(_shown(char, lines=lines) for char in text)
-
-
-@functools.lru_cache(maxsize=8192)
-def _shown(char: str, *, lines: bool) -> str:
-    if char == " " or (lines and char == "\n"):
-        return char
-    return f"[U+{ord(char):04X}]" if is_hidden(char) or char.isspace() else char
 
 
 def escape(text: str) -> str:
@@ -42,40 +19,7 @@ def escape(text: str) -> str:
     return text.translate(_ESCAPES)
 
 
-@functools.lru_cache(maxsize=8192)
-def _piece(char: str, *, lines: bool) -> str:
-    return escape(_shown(char, lines=lines))
-
-
-def fit(text: str, limit: int, *, more: str = "", lines: bool = False) -> str:
-    """Foreign text for one text element: chips, escaped, and never cut silently.
-
-    Args:
-        limit: characters of the escaped result at most; above 60.
-        more: where the rest can be read, such as `in sayso approvals show apr_1`.
-        lines: keep line breaks.
-
-    Returns:
-        The whole text, or its beginning with ` … (+38,900 characters <more>)`, counted in
-        characters of `text`; never empty, since Slack takes no empty text.
-    """
-    pieces: list[str] = []
-    size = 0
-    room = limit - len(_count(len(text), more))
-    kept = -1
-    for place, char in enumerate(text):
-        piece = _piece(char, lines=lines)
-        if size + len(piece) > room and kept < 0:
-            kept = place
-        size += len(piece)
-        if size > limit:
-            return "".join(pieces[:kept]) + _count(len(text) - kept, more)
-        pieces.append(piece)
-    return "".join(pieces) if any(not piece.isspace() for piece in pieces) else "unknown"
-
-
-def _count(left: int, more: str) -> str:
-    return f" … (+{left:,} characters{' ' + more if more else ''})"
+fit = make_fit(escape)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,32 +63,6 @@ def _linked(found: re.Match[str]) -> str:
         return f"{sign}{name.removeprefix(sign)}"
     address = target.removeprefix("mailto:")
     return address if words in {"", target, address} else f"{words} ({address})"
-
-
-NOTHING_DECIDED = "Nothing was decided: something we need did not answer. Please click again."
-NOT_CONFIRMED = (
-    "It is not confirmed that your click was stored. The card shows what is so: if it still has its"
-    " buttons in a minute, click again; a second click changes nothing twice."
-)
-
-_REFUSALS: dict[Code, str] = {
-    Code.NOT_AN_APPROVER: "You may not decide this",
-    Code.OWN_REQUEST: "You may not decide this",
-    Code.ALREADY_DECIDED: "Too late",
-    Code.APPROVAL_EXPIRED: "Too late",
-    Code.WITHDRAWN: "Too late",
-    Code.STALE_REVISION: "It has changed",
-    Code.DIGEST_MISMATCH: "It has changed",
-    Code.NOT_FOUND: "There is no such card",
-    Code.INVALID_INPUT: "That did not work",
-}
-
-
-def refusal_text(error: SaysoError) -> str:
-    """A refusal in words for the person: what is the matter, and what to do."""
-    lead = _REFUSALS.get(error.code, "That did not work")
-    step = f" Next: {error.next_step}." if error.next_step not in {"", "nothing"} else ""
-    return f"{lead}: {error.message}.{step} Nothing was changed by your click."
 
 
 def link_blocks(text: str, link: str) -> list[JsonValue]:

@@ -15,14 +15,15 @@ from sayso.actions.policy.card import Card
 from sayso.block_kit import check_view
 from sayso.json import JsonObject, JsonValue
 from sayso.money import Money
+from sayso.sdk.chat.fit import show_hidden
 from sayso.sdk.views.rows import ActionView, ApprovalView, ErrorView, ReceiptView, VoteView
 from sayso.sdk.views.solution import CustomerView, LeadView, LetterView, SolutionView, StepView
 from sayso.sdk.words.approval_outcome import outcome_of
 from sayso.surfaces.slack import build_message, check_blocks
 from sayso.surfaces.slack.card import SlackMessage
-from sayso.surfaces.slack.forms import ask_form, less_form, no_form, note
+from sayso.surfaces.slack.forms import build_form, note
 from sayso.surfaces.slack.thread import build_evidence
-from sayso.surfaces.slack.wording import escape, fit, show_hidden
+from sayso.surfaces.slack.wording import escape, fit
 
 ID = "apr_01m8997dg01t8nczra0j7efdc6"
 DIGEST = "ab" * 32
@@ -259,7 +260,10 @@ def test_every_card_is_valid_and_nothing_foreign_is_rendered(shown: Card, foreig
         has_buttons = any(block["type"] == "actions" for block in message.blocks)
         assert has_buttons == (status == "pending")
     asked = solution(shown)
-    forms = (no_form(asked), less_form(asked), ask_form(asked), note("Not possible", foreign))
+    forms = (
+        *(build_form(answer, asked) for answer in ("no", "less", "ask")),
+        note("Not possible", foreign),
+    )
     for view in forms:
         assert check_view(view) == []
 
@@ -472,7 +476,7 @@ def test_the_offline_check_finds(name: str) -> None:
 
 def test_a_long_option_is_found() -> None:
     """An option text of 76 characters in a form."""
-    form = no_form(solution(card()))
+    form = build_form("no", solution(card()))
     blocks = cast("list[dict[str, Any]]", form["blocks"])
     blocks[1]["element"]["options"][0]["text"] = _plain(76)
     assert check_view(form) == ["/blocks/1/element/options/0: has 76 characters, over 75"]

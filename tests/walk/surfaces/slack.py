@@ -11,9 +11,9 @@ from walk.surfaces.base import Surface, said_about
 from walk.variants import SLACK
 
 from sayso.money import Money
+from sayso.sdk.chat.forms import LOWER
 from sayso.sdk.views.solution import SolutionView
 from sayso.surfaces.slack import SlackApp, create_slack_app
-from sayso.surfaces.slack.forms import LOWER
 from sayso.surfaces.slack.pace import NotifierPace
 from sayso.testing.slack import FakeSlack, InteractionDelivery, PostedMessage
 from surfaces.slack.slack_team import APPROVE, PATIENT, REJECT, Ticks
