@@ -118,7 +118,7 @@ def test_every_command_could_be_typed(fence: Fence) -> None:
     """Bash reads it, `sayso` knows its words and options, and modules, files and benches exist."""
     script = script_of(fence)
     read = ["bash", "-n", "-c", script]
-    done = subprocess.run(read, capture_output=True, text=True, check=False, timeout=30)
+    done = subprocess.run(read, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
     for words in commands_of(script):
         judge(list(words))

@@ -156,7 +156,7 @@ async def test_without_a_connection_nothing_was_sent(asked: tuple[str, JsonObjec
         call = await account.plan(*asked)
     with closed_port() as closed:
         for url in (f"http://127.0.0.1:{closed}", "https://stripe.invalid"):
-            away = stripe_on(url, "sk_test_nobody", timeout_s=5)
+            away = stripe_on(url, "sk_test_nobody", timeout_s=60)
             with pytest.raises(RetryableError):
                 await away.call(call)
             await away.close()

@@ -82,7 +82,7 @@ async def test_a_card_is_paged(tmp_path: Path) -> None:
     async with open_shop(tmp_path / "shop", channels={"pager": {"file": str(pages)}}) as opened:
         stock(opened, "o1", "o2")
         await propose(opened, order="o1")
-        async with open_site(opened.sayso), asyncio.timeout(20):
+        async with open_site(opened.sayso), asyncio.timeout(60):
             while "pending: $" not in pages.read_text():
                 await asyncio.sleep(0.01)
 ''',

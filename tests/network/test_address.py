@@ -111,7 +111,7 @@ async def _get(
     url: str, destination: Destination, resolver: object = None, times: int = 1
 ) -> httpx.Response:
     transport = guarded_transport(destination, resolver=resolver)  # type: ignore[arg-type]
-    async with httpx.AsyncClient(transport=transport, trust_env=False, timeout=5) as client:
+    async with httpx.AsyncClient(transport=transport, trust_env=False, timeout=60) as client:
         response = await client.get(url)
         for _ in range(times - 1):
             response = await client.get(url, headers={"connection": "close"})
@@ -147,7 +147,7 @@ async def test_a_name_that_moves_is_judged_where_it_is_connected_to() -> None:
     )
     resolver = _resolver(lambda: next(moved))
     transport = guarded_transport(destination, resolver=resolver)  # type: ignore[arg-type]
-    async with httpx.AsyncClient(transport=transport, trust_env=False, timeout=5) as client:
+    async with httpx.AsyncClient(transport=transport, trust_env=False, timeout=60) as client:
         url = f"http://inside.example:{port}/"
         assert (await client.get(url)).status_code == 200
         for _ in range(2):

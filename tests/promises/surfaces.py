@@ -145,8 +145,8 @@ PROMISES: dict[str, Promise] = {
         "makes a request.",
     ),
     "console:live": Promise(
-        "What is decided elsewhere shows within a second, what one writes meanwhile stays, and a "
-        "session that has ended loses its stream within five seconds.",
+        "What is decided elsewhere shows on an open page, what one writes meanwhile stays, and a "
+        "session that has ended loses its stream.",
     ),
     "console:idle": Promise(
         "An open page to which nothing happens asks the database nothing.", "issue: idle pages"

@@ -38,6 +38,7 @@ pytestmark = pytest.mark.promise("audit:self")
 
 SOON_S = 60.0
 """A small log is judged anew within two seconds; the machine may be busy."""
+LOOK_EVERY_S = 0.05
 
 ENTRY = (
     "update log_entry set body = replace(body, '\"amount_minor\":2000', '\"amount_minor\":2')"
@@ -82,7 +83,7 @@ def _write(opened: ShopWorkspace, statement: str) -> None:
 
 @asynccontextmanager
 async def judging(opened: ShopWorkspace) -> AsyncGenerator[SelfAudit]:
-    audit = SelfAudit(opened.sayso)
+    audit = SelfAudit(opened.sayso, every_s=LOOK_EVERY_S)
     task = asyncio.create_task(audit.run())
     try:
         yield audit
@@ -92,9 +93,8 @@ async def judging(opened: ShopWorkspace) -> AsyncGenerator[SelfAudit]:
 
 
 async def _all_judged(audit: SelfAudit) -> None:
-    async with asyncio.timeout(SOON_S), audit.looked:
-        while not await audit.is_done():
-            await audit.looked.wait()
+    async with asyncio.timeout(SOON_S):
+        await audit.catch_up()
 
 
 async def until_refused(audit: SelfAudit, opened: ShopWorkspace, *, refused: bool) -> None:
@@ -215,6 +215,73 @@ async def test_a_busy_server_is_never_accused(shop_store: str, tmp_path: Path) -
         await _all_judged(audit)
         assert not opened.sayso.unverified
         await opened.sayso.check_ready()
+
+
+@asynccontextmanager
+async def others_writing(server: PostgresServer) -> AsyncGenerator[None]:
+    """Somebody else's database on the same server, which is never at rest."""
+    with fresh_database(server) as url, connect_plainly(url) as rows:
+        rows.execute("create table noise (number int)")
+
+        async def write_on() -> None:
+            while True:
+                await asyncio.to_thread(rows.execute, "insert into noise values (1)")
+
+        writing = asyncio.create_task(write_on())
+        try:
+            yield
+        finally:
+            writing.cancel()
+            await asyncio.gather(writing, return_exceptions=True)
+
+
+@pytest.mark.tampers("rows are changed under a server, which has to notice")
+async def test_a_log_is_judged_while_others_write_to_the_same_server(
+    postgres_server: PostgresServer, postgres_url: str, tmp_path: Path
+) -> None:
+    """The server numbers all transactions: what others write keeps no judge from ending."""
+    STORE_URLS.append(postgres_url)
+    try:
+        async with (
+            others_writing(postgres_server),
+            open_shop(tmp_path) as opened,
+            judging(opened) as audit,
+        ):
+            stock(opened, "o1")
+            await propose(opened, 2_000, order="o1")
+            await _all_judged(audit)
+            _write(opened, ROW)
+            await _all_judged(audit)
+            assert opened.sayso.unverified == {MAIN}
+    finally:
+        STORE_URLS.remove(postgres_url)
+
+
+@pytest.mark.tampers("rows are changed under a server, which has to notice")
+async def test_an_earlier_transaction_that_ends_last_is_noticed(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    """The server has given out no higher number since, and yet something was written."""
+    STORE_URLS.append(postgres_url)
+    try:
+        async with open_shop(tmp_path) as opened:
+            stock(opened, "o1")
+            await propose(opened, 2_000, order="o1")
+            with connect_plainly(postgres_url) as early, connect_plainly(postgres_url) as late:
+                for rows, table in ((early, "early"), (late, "late")):
+                    rows.execute("begin")
+                    rows.execute(f"create table {table} (number int)".encode())
+                late.execute("commit")
+                async with judging(opened) as audit:
+                    await _all_judged(audit)
+                    early.execute("set search_path to sayso")
+                    early.execute("alter table action disable trigger all")
+                    early.execute(ROW)
+                    early.execute("commit")
+                    await _all_judged(audit)
+                    assert opened.sayso.unverified == {MAIN}
+    finally:
+        STORE_URLS.remove(postgres_url)
 
 
 # ---- what the judge sees is what the verifier sees -----------------------------------------------

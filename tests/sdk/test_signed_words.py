@@ -276,7 +276,7 @@ async def _post(
 ) -> httpx.Response:
     key = orjson.dumps([path, body]).hex()[-60:]
     sent = {"Authorization": f"Bearer {token}", "Idempotency-Key": key}
-    return await http.post(path, json=body, headers=sent, timeout=30)
+    return await http.post(path, json=body, headers=sent, timeout=60)
 
 
 @pytest.mark.promise("facts:signed-words")
@@ -298,7 +298,7 @@ async def test_over_mcp_the_bot_s_host_hands_the_assertion_on(tmp_path: Path) ->
         }
         app = create_mcp_app(shop.sayso)
         async with (
-            asyncio.timeout(30),
+            asyncio.timeout(60),
             app,
             httpx.AsyncClient(
                 transport=httpx.ASGITransport(app), base_url="http://127.0.0.1"

@@ -30,6 +30,7 @@ from sayso.store.postgres.connection import connect_plainly
 pytestmark = pytest.mark.promise("audit:verdicts")
 
 SOON_S = 60.0
+LOOK_EVERY_S = 0.05
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -59,7 +60,8 @@ def checksummed() -> Generator[PostgresServer]:
 @asynccontextmanager
 async def watched(opened: ShopWorkspace) -> AsyncGenerator[tuple[SelfAudit, MediumWatch]]:
     """What a server does beside its calls to know whether it is ready."""
-    audit, medium = SelfAudit(opened.sayso), MediumWatch(opened.sayso, every_s=0.0)
+    audit = SelfAudit(opened.sayso, every_s=LOOK_EVERY_S)
+    medium = MediumWatch(opened.sayso, every_s=LOOK_EVERY_S)
     tasks = [asyncio.create_task(audit.run()), asyncio.create_task(medium.run())]
     try:
         yield audit, medium
@@ -71,9 +73,8 @@ async def watched(opened: ShopWorkspace) -> AsyncGenerator[tuple[SelfAudit, Medi
 
 async def judged(audit: SelfAudit) -> None:
     """Once all that is written was judged."""
-    async with asyncio.timeout(SOON_S), audit.looked:
-        while not await audit.is_done():
-            await audit.looked.wait()
+    async with asyncio.timeout(SOON_S):
+        await audit.catch_up()
 
 
 async def readiness(opened: ShopWorkspace) -> Code | None:

@@ -92,10 +92,10 @@ def test_ctrl_c_on_the_loop_leaves_nobody_waiting(tmp_path: Path, function: str)
         sys.setprofile(None)
     if not writing.done():
         with pytest.raises(SaysoError):
-            loop.run_until_complete(asyncio.wait_for(writing, 10))
+            loop.run_until_complete(asyncio.wait_for(writing, 60))
     else:
         assert isinstance(writing.exception(), KeyboardInterrupt)
-    again = asyncio.wait_for(store.write(put("a"), brief=True), 10)
+    again = asyncio.wait_for(store.write(put("a"), brief=True), 60)
     assert loop.run_until_complete(again) == 1
-    loop.run_until_complete(asyncio.wait_for(store.close(), 10))
+    loop.run_until_complete(asyncio.wait_for(store.close(), 60))
     loop.close()

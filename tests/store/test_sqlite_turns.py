@@ -351,12 +351,12 @@ async def test_units_of_loops_that_ended_are_run_and_the_turn_goes_on(store: Sql
     lost: list[asyncio.Task[int]] = []
     first = asyncio.ensure_future(store.write(hold))
     here = asyncio.get_running_loop()
-    assert await here.run_in_executor(None, reached.wait, 10)
+    assert await here.run_in_executor(None, reached.wait, 60)
     for name in ("a", "b"):
         await here.run_in_executor(None, lose, name)
     opened.set()
     await first
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while await store.read(get("b"), brief=True) is None:
             await asyncio.sleep(0)
         assert await store.write(put("k"), brief=True) == 1
@@ -371,7 +371,7 @@ async def test_closing_waits_for_its_turn_and_serves_every_group(store: SqliteSt
         assert opened.wait(10)
 
     first = asyncio.ensure_future(store.write(hold))
-    assert await asyncio.get_running_loop().run_in_executor(None, reached.wait, 10)
+    assert await asyncio.get_running_loop().run_in_executor(None, reached.wait, 60)
     count = MAX_GROUP * 2 + 1
     waiting = [asyncio.ensure_future(store.write(put(f"k{at}"), brief=True)) for at in range(count)]
     await asyncio.sleep(0)
@@ -380,7 +380,7 @@ async def test_closing_waits_for_its_turn_and_serves_every_group(store: SqliteSt
         await asyncio.sleep(0)
     assert not closing.done()
     opened.set()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         assert await asyncio.gather(*waiting) == [1] * count
         await first
         await closing

@@ -252,8 +252,8 @@ async def open_provider(now: Callable[[], float]) -> AsyncGenerator[OpenIdProvid
     server = OrderlyServer(app, grace_s=1, ready=urls.put_nowait)
     task = asyncio.create_task(server.run_on(listen("127.0.0.1", 0)))
     try:
-        provider.issuer = await asyncio.wait_for(urls.get(), 10)
+        provider.issuer = await asyncio.wait_for(urls.get(), 60)
         yield provider
     finally:
         server.should_exit = True
-        await asyncio.wait_for(task, 15)
+        await asyncio.wait_for(task, 60)

@@ -36,6 +36,7 @@ class MediumWatch:
         self._log = sayso.container.log
         self._store = sayso.container.store
         self._every_s = every_s
+        self._look_every_s = min(every_s, LOOK_EVERY_S)
         self.looked = asyncio.Condition()
         """Told whenever everything was examined, or something could not be."""
         self.rounds = 0
@@ -58,11 +59,11 @@ class MediumWatch:
                     took = 0.0
                 due = loop.time() + max(self._every_s, took * (1 - _SHARE) / _SHARE)
                 if self._log.is_halted(Cause.DAMAGED, MEDIUM):
-                    due = loop.time() + LOOK_EVERY_S
+                    due = loop.time() + self._look_every_s
                 async with self.looked:
                     self.rounds += 1
                     self.looked.notify_all()
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(self._look_every_s)
 
     async def _examine(self, store: Examined) -> float:
         """Read everything once; returns how long it took, in seconds."""

@@ -26,7 +26,7 @@ from sayso.sdk.audit.stored import read_tenants
 from sayso.sdk.audit.vault_key import OPENED
 from sayso.sdk.client import Sayso
 from sayso.sdk.wiring.database import is_postgres
-from sayso.store.base import Reader, integer
+from sayso.store.base import Reader, text
 from sayso.verdicts import AccusationKind, Cause, cause_of, older_build, unverified, wrong_key
 
 logger = logging.getLogger("sayso.audit")
@@ -64,16 +64,23 @@ async def self_auditing(sayso: Sayso) -> AsyncGenerator[None]:
 
 
 class SelfAudit:
-    """Judges every log of a workspace's database, round after round."""
+    """Judges every log of a workspace's database, round after round.
 
-    def __init__(self, sayso: Sayso) -> None:
+    Args:
+        every_s: how often it is looked whether anything has changed, at most.
+    """
+
+    def __init__(self, sayso: Sayso, every_s: float = LOOK_EVERY_S) -> None:
         self._container = sayso.container
         self._workspace = sayso.workspace
         self._judges: dict[Tenant, LogJudge] = {}
         self._known: dict[Tenant, Known] = {**read_heads(sayso.workspace.folder)}
         self._kept = dict(self._known)
         self._asks_server = is_postgres(sayso.workspace)
-        self._done: object = None
+        self._every_s = every_s
+        self._begun = 0
+        self._judged = 0
+        """The last look of which all that it found was judged."""
         self.looked = asyncio.Condition()
         """Told whenever something was judged, or could not be."""
 
@@ -83,13 +90,14 @@ class SelfAudit:
         seen: object = None
         due = loop.time()
         while True:
+            self._begun += 1
             try:
                 moment = await self._moment()
                 if moment != seen or loop.time() >= due:
                     seen = moment
                     await self._judge_all()
-                    self._done = moment
                     due = loop.time() + WHOLE_EVERY_S
+                self._judged = self._begun
             except SaysoError as error:  # such as a server that is away
                 if error.code is Code.DAMAGED:
                     self._halt(Cause.DAMAGED, error)
@@ -102,7 +110,7 @@ class SelfAudit:
                 seen = None
             async with self.looked:
                 self.looked.notify_all()
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(self._every_s)
 
     async def _moment(self) -> object:
         """What differs after anybody has written to the database."""
@@ -110,7 +118,7 @@ class SelfAudit:
             return await self._container.store.version()
         # NOTE: not what triggers tell, which whoever owns the tables can switch off.
         row = await self._container.store.read(lambda reader: reader.one("log.moment"))
-        return None if row is None else integer(row, "moment")
+        return None if row is None else text(row, "moment")
 
     async def _judge_all(self) -> None:
         tenants = await self._container.store.read(read_tenants)
@@ -135,9 +143,15 @@ class SelfAudit:
                 logger.warning("what kept the logs from being judged is over: %s", cause)
         log.go_on(Cause.DAMAGED, _JUDGE)
 
-    async def is_done(self) -> bool:
-        """Whether all that was written so far was judged, by the round that ended last."""
-        return self._done is not None and self._done == await self._moment()
+    async def catch_up(self) -> None:
+        """Wait until all that was written before this call is judged.
+
+        NOTE: it takes a look that begins after the call. The database never has to be at rest for
+        it: on PostgreSQL what others write to the same server is a change too.
+        """
+        before = self._begun
+        async with self.looked:
+            await self.looked.wait_for(lambda: self._judged > before)
 
     async def _judge(self, tenant: Tenant, troubles: dict[Cause, SaysoError]) -> None:
         """One round over one log.

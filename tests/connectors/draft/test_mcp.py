@@ -118,7 +118,7 @@ async def test_an_error_of_a_tool_is_no_proof_that_nothing_was_done(state: Path)
         server=McpServer(command=["/nowhere/at-all"]),
         headers=_no_headers,
         secret=_no_secret,
-        timeout_s=10.0,
+        timeout_s=60.0,
     )
     with pytest.raises(RetryableError):
         await nobody.call("cancel_order", {}, writing=True, digest="sha256:0")
@@ -136,7 +136,7 @@ async def test_an_address_inside_is_not_connected_to() -> None:
             server=McpServer(url=url),
             headers=_no_headers,
             secret=_no_secret,
-            timeout_s=10.0,
+            timeout_s=60.0,
         )
         with pytest.raises(RetryableError, match="MCP server does not answer"):
             await tools.list_tools()

@@ -156,7 +156,7 @@ class ServedConsole:
             base_url=self.url,
             cookies=cookies,
             headers={"Sec-Fetch-Site": "same-origin"},
-            timeout=20,
+            timeout=60,
         )
 
     async def context(
@@ -164,6 +164,7 @@ class ServedConsole:
     ) -> BrowserContext:
         """A browser window in which somebody is signed in."""
         context = await browser.new_context(**options)
+        context.set_default_timeout(60_000)
         host = {"url": self.url, "name": "sayso_session", "value": await self.sign_in(person)}
         await context.add_cookies([host])  # type: ignore[list-item]
         return context
@@ -223,11 +224,11 @@ async def serving(sayso: Sayso, port: int = 0) -> AsyncGenerator[str]:
     server = OrderlyServer(app, grace_s=1, ready=urls.put_nowait)
     task = asyncio.create_task(server.run_on(listener))
     try:
-        yield await asyncio.wait_for(urls.get(), 10)
+        yield await asyncio.wait_for(urls.get(), 60)
     finally:
         await console.state.changes.stop()
         server.should_exit = True
-        await asyncio.wait_for(task, 15)
+        await asyncio.wait_for(task, 60)
 
 
 @asynccontextmanager

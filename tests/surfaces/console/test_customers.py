@@ -47,7 +47,7 @@ class Desk:
             base_url=f"{self.url}{ROOT}",
             cookies={"sayso_session": await self.secret(person)},
             headers={"Sec-Fetch-Site": "same-origin"},
-            timeout=20,
+            timeout=60,
         )
 
 

@@ -181,7 +181,7 @@ async def test_a_long_poll_answers_when_a_person_has_decided(api: ApiServer) -> 
     assert ended["timeline"]
     started = time.monotonic()
     assert as_json(await asyncio.to_thread(api.get, path))["status"] == "succeeded"
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 30
 
 
 @pytest.mark.promise("events:wait")

@@ -314,7 +314,7 @@ async def test_a_busy_server_hides_no_silence_and_no_revoked_token(
         comments = 0
         try:
             async with (
-                asyncio.timeout(20),
+                asyncio.timeout(60),
                 httpx.AsyncClient(base_url=api.url, timeout=TIMEOUT_S) as client,
                 client.stream("GET", path, headers=api.headers("brief")) as answer,
             ):

@@ -5,16 +5,14 @@ from __future__ import annotations
 import pytest
 from surfaces.console.served_console import needs_chromium
 from surfaces.slack import three_processes
-from surfaces.slack.three_ways import SOON_S, play
+from surfaces.slack.three_ways import play
 
 
 @pytest.mark.promise("console:races")
 @needs_chromium
 async def test_two_in_the_console_and_one_in_slack_make_one_decision() -> None:
-    """Ten rounds, each told within a second; `python -m surfaces.slack.three_ways 200` is more."""
-    played = await play(10)
-    assert len(played) == 10
-    assert sorted(one.told_s for one in played)[5] < SOON_S
+    """`python -m surfaces.slack.three_ways 200` plays more, and prints how soon all are told."""
+    assert len(await play(6)) == 6
 
 
 @pytest.mark.promise("approvals:once")

@@ -60,6 +60,7 @@ async def page_of(team: SlackTeam, browser: Browser, url: str, person: str) -> P
     """A browser of one's own in which somebody is signed in."""
     _, secret = await team.workspace.sayso.sessions.begin(person, via="token")
     context = await browser.new_context()
+    context.set_default_timeout(60_000)
     await context.add_cookies([{"url": url, "name": "sayso_session", "value": secret}])
     return await context.new_page()
 

@@ -174,9 +174,10 @@ limit 1;
 -- name: meta
 select value from meta where key = :key;
 
--- The next number of a transaction: it differs after anybody has written anything.
+-- Which transactions are over: it differs after anybody on the server has written anything. The
+-- highest of their numbers alone stays when an earlier one ends last.
 -- name: moment (postgres)
-select pg_snapshot_xmax(pg_current_snapshot())::text::bigint as moment;
+select pg_current_snapshot()::text as moment;
 
 -- name: meta_insert (count unread)
 insert into meta (key, value) values (:key, :value) on conflict (key) do nothing;
