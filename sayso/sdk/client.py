@@ -135,6 +135,11 @@ class Sayso(Nouns):
             self._tasks.append(asyncio.create_task(self._container.dispatcher.run()))
             sending = WebhookSender(self._container, self._workspace).run()
             self._tasks.append(asyncio.create_task(sending))
+            if self._workspace.settings.desk:
+                from sayso.sdk.desk.loop import DeskLoop
+
+                serving = DeskLoop(self._container, self._workspace.settings.desk).run()
+                self._tasks.append(asyncio.create_task(serving, name="sayso desks"))
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:

@@ -8,7 +8,6 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,7 +34,6 @@ from sayso.actions.policy.active import (
     FollowingStore,
     Policies,
 )
-from sayso.actions.policy.base import Approver, Demand, Judgement, Outcome, PolicyQuestion
 from sayso.actions.policy.evaluator import Evaluator
 from sayso.agent.base import Planner
 from sayso.agent.code_answers import CodeAnswers
@@ -62,15 +60,17 @@ from sayso.sdk.background.rejected_calls import RejectedCalls
 from sayso.sdk.background.reload import LoadedView, Reloads, sayso_version, settings_digest
 from sayso.sdk.connectors.catalog import ActionCatalog
 from sayso.sdk.connectors.load import load_connectors
+from sayso.sdk.desk.law import OwnWordsByLedger
 from sayso.sdk.privacy.eraser import ErasedList, Eraser
 from sayso.sdk.privacy.sweeper import Sweeper
-from sayso.sdk.progress.changes import Changes
+from sayso.sdk.progress.changes import StoreChanges
 from sayso.sdk.resources.authentication import Authentication
 from sayso.sdk.resources.connections import Connections
 from sayso.sdk.resources.people import People, files_of_settings, roles_of
 from sayso.sdk.resources.tokens import Tokens
 from sayso.sdk.wiring.bare_ids import bare_ids_of, settle_bare_ids
 from sayso.sdk.wiring.database import is_fleet, open_store
+from sayso.sdk.wiring.no_policy import NoPolicy
 from sayso.sdk.wiring.policy_in_force import PolicyDrafts
 from sayso.sdk.workspace import Workspace
 from sayso.settings import Settings
@@ -121,9 +121,10 @@ class Container:
     rejected_calls: RejectedCalls
     authentication: Authentication
     agent: AgentFloor
+    own_words: OwnWordsByLedger
     handlers: Mapping[str, Handler]
     dispatcher: Dispatcher
-    changes: Changes
+    changes: StoreChanges
     telemetry: Telemetry
     settings_sha256: str
     verified_micros: int
@@ -238,6 +239,7 @@ def build_container(
         telemetry=ground.telemetry,
         planner=planner,
     )
+    ground.own_words.language = agent.language
     handlers = _handlers(engine, agent)
     tokens = Tokens(
         store=ground.store,
@@ -287,9 +289,10 @@ def build_container(
         rejected_calls=rejected_calls,
         authentication=Authentication(tokens, rejected_calls, ground.tenant),
         agent=agent,
+        own_words=ground.own_words,
         handlers=handlers,
         dispatcher=_dispatcher(ground, handlers),
-        changes=Changes(ground.store.version),
+        changes=StoreChanges(ground.store.version),
         telemetry=ground.telemetry,
         settings_sha256=settings_digest(workspace),
         verified_micros=ground.settings.customers.verified_micros,
@@ -336,6 +339,7 @@ class _Ground:
     drafts: PolicyDrafts | None
     policies: Policies
     links: Links
+    own_words: OwnWordsByLedger
     context: EngineContext
 
     @property
@@ -384,7 +388,10 @@ def _lay_ground(
         ids=ids,
         provider_of=lambda account: registry.accounts.provider_in(account),
     )
-    policies: Policies = FixedPolicy(_NoPolicy())
+    own_words = OwnWordsByLedger(
+        registry=registry, personal=personal, settings=settings, tenant=tenant
+    )
+    policies: Policies = FixedPolicy(NoPolicy())
     drafts: PolicyDrafts | None = None
     if act:
         drafts = PolicyDrafts(workspace, store, activations, limits, tuple(registry.actions))
@@ -409,6 +416,7 @@ def _lay_ground(
         drafts=drafts,
         policies=policies,
         links=links,
+        own_words=own_words,
         context=EngineContext(
             store=FollowingStore(store, policies),
             ledger=ledger,
@@ -422,6 +430,7 @@ def _lay_ground(
                 timers.first,
                 limits,
                 links.others,
+                own_words,
             ),
             directory=directory,
             personal=personal,
@@ -565,33 +574,3 @@ def _rates(settings: Settings) -> RateLimits:
         tenant=None if settings.rates.tenant is None else Rate.parse(settings.rates.tenant),
         tenants={name: Rate.parse(rate) for name, rate in settings.rates.tenants.items()},
     )
-
-
-class _NoPolicy:
-    """Denies everything; stands where nothing is to be judged."""
-
-    @property
-    def version(self) -> str:
-        return "none"
-
-    def version_for(self, action: str) -> str:
-        return "none"
-
-    def wanted_facts(self, action: str) -> frozenset[str]:
-        return frozenset()
-
-    def numbers_for(self, action: str) -> Sequence[Decimal]:
-        return ()
-
-    def judge(self, question: PolicyQuestion, also: Sequence[Demand] = ()) -> Judgement:
-        return Judgement(
-            outcome=Outcome.DENY, rules=(), explain="opened for looking only", policy_version="none"
-        )
-
-    def suppose(self, question: PolicyQuestion) -> Judgement:
-        return self.judge(question)
-
-    def permits(
-        self, question: PolicyQuestion, approvers: Sequence[Approver], also: Sequence[Demand] = ()
-    ) -> Judgement:
-        return self.judge(question)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from sayso.connectors.email.connector import EmailConnector
     from sayso.sdk.audit.audit import Audit
     from sayso.sdk.audit.repairs import RepairResource
+    from sayso.sdk.desk.resource import DeskResource
     from sayso.sdk.inbound.resource import InboundResource
     from sayso.sdk.privacy.privacy import Privacy
     from sayso.sdk.resources.account_link import AccountLinkResource
@@ -245,6 +246,13 @@ class Nouns:
         from sayso.sdk.inbound.resource import InboundResource
 
         return InboundResource(self.container, self._workspace)
+
+    @property
+    def desks(self) -> DeskResource:
+        """Where customers write and colleagues sit."""
+        from sayso.sdk.desk.resource import DeskResource
+
+        return DeskResource(self.container, self._workspace)
 
     @property
     def confirmations(self) -> ConfirmationResource:

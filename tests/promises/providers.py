@@ -132,6 +132,22 @@ PROMISES: dict[str, Promise] = {
     "identity:bot": Promise(
         "Where an assertion is required, a bot's own word makes nobody more than unverified."
     ),
+    "desk:answers": Promise(
+        "What a customer writes at a desk becomes a request, and whatever Sayso has to say of it "
+        "is said in its thread, as actions of the desk; colleagues read there what waits for them."
+    ),
+    "desk:once": Promise(
+        "Each message of a customer is one turn, and each answer is said once, in order, whatever "
+        "webhook, answer or process is lost."
+    ),
+    "desk:true": Promise(
+        "Just before it leaves an answer is written again from the ledger; one that is not true "
+        "any more, or that something newer has overtaken, is not sent, and its action says why."
+    ),
+    "desk:own-words": Promise(
+        "The law `sayso.own-words` permits exactly the texts that Sayso renders from the ledger, "
+        "in the thread and to the customer of their request; any other text the policy judges."
+    ),
     "inbound:signed": Promise(
         "A provider's webhook counts by its own signature over the very bytes, lately where it "
         "says when."

@@ -26,6 +26,7 @@ ELSEWHERE = {
     "check_ready": "for surfaces, which are asynchronous",
     "confirmations": "for surfaces, which are asynchronous",
     "container": "the same",
+    "desks": "by `sayso.run(sayso.wrapped.desks.…)`",
     "evaluations": "by `sayso.run(sayso.wrapped.evaluations.…)`",
     "events": "by `follow`, and by `sayso.run(sayso.wrapped.events.…)`",
     "figures": "the same",

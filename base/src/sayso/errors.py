@@ -59,6 +59,8 @@ class Code(StrEnum):
     LIMIT_REACHED = "limit_reached"
     TOO_MANY_CALLS = "too_many_calls"
     NOT_ROLLED_OUT = "not_rolled_out"
+    OVERTAKEN = "overtaken"
+    TAKEN_OVER = "taken_over"
     DEPENDENCY_FAILED = "dependency_failed"
     STOPPED = "stopped"
     OBJECT_LOCKED = "object_locked"
@@ -166,6 +168,8 @@ CODES: dict[Code, CodeInfo] = {
     Code.LIMIT_REACHED: CodeInfo("a limit is reached", 409),
     Code.TOO_MANY_CALLS: CodeInfo("too many calls", 429),
     Code.NOT_ROLLED_OUT: CodeInfo("a person does this", 409),
+    Code.OVERTAKEN: CodeInfo("something newer takes the place of what was to be said", 409),
+    Code.TAKEN_OVER: CodeInfo("a colleague has the conversation", 409),
     Code.DEPENDENCY_FAILED: CodeInfo("a step it depends on did not succeed", 409),
     Code.STOPPED: CodeInfo("held by a stop", 409),
     Code.OBJECT_LOCKED: CodeInfo("another action on the same object is not settled", 409),

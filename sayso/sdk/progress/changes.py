@@ -13,7 +13,7 @@ from sayso.errors import SaysoError
 V = TypeVar("V")
 
 
-class Changes:
+class StoreChanges:
     """Wakes whoever waits when any process has committed something.
 
     Args:

@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from sayso.errors import IntegrityError, SaysoError, logged
 from sayso.sdk.client import Sayso
-from sayso.sdk.progress.changes import Changes
+from sayso.sdk.progress.changes import StoreChanges
 from sayso.surfaces.console import (
     account_link,
     action,
@@ -52,7 +52,7 @@ def create_console(sayso: Sayso, *, site: ConsoleSite | None = None) -> Starlett
     """
     place = site or ConsoleSite()
     sign_in = SignIn(sayso=sayso, site=place)
-    changes = Changes(sayso.version)
+    changes = StoreChanges(sayso.version)
     live = Live(sign_in=sign_in, changes=changes)
 
     def page(handler: Handler) -> Callable[[Request], Awaitable[Response]]:

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from sayso.errors import Code, RefusedError, SaysoError
-from sayso.sdk.progress.changes import Changes
+from sayso.sdk.progress.changes import StoreChanges
 from sayso.surfaces.console.sign_in import SignIn
 
 HEARTBEAT_S = 15.0
@@ -32,7 +32,7 @@ class Live:
     """
 
     sign_in: SignIn
-    changes: Changes
+    changes: StoreChanges
     marks: dict[str, tuple[int, str]] = field(default_factory=dict[str, tuple[int, str]])
     heartbeat_s: float = HEARTBEAT_S
     recheck_s: float = RECHECK_S

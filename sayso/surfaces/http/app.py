@@ -29,7 +29,7 @@ import sayso.surfaces.http.webhooks as webhooks
 import sayso.surfaces.http.work as work
 from sayso.errors import SaysoError
 from sayso.sdk.client import Sayso
-from sayso.sdk.progress.changes import Changes
+from sayso.sdk.progress.changes import StoreChanges
 from sayso.surfaces.http.documents import finish_document
 from sayso.surfaces.http.edge import Edge
 from sayso.surfaces.http.events import HEARTBEAT_S
@@ -97,7 +97,7 @@ def create_app(sayso: Sayso, *, heartbeat_s: float = HEARTBEAT_S) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.sayso = sayso
-    app.state.changes = Changes(sayso.version)
+    app.state.changes = StoreChanges(sayso.version)
     app.state.rejected_calls = sayso.rejected_calls
     app.state.upkeep = Upkeep()
     app.state.heartbeat_s = heartbeat_s

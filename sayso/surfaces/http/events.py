@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 import sayso.surfaces.http.examples as examples
-from sayso.sdk.progress.changes import Changes
+from sayso.sdk.progress.changes import StoreChanges
 from sayso.sdk.progress.following import has_ended
 from sayso.sdk.resources.tokens import Scope, Token
 from sayso.sdk.views.rows import ActionView, EventView, RequestView
@@ -52,7 +52,7 @@ class Stream:
     """
 
     request: Request
-    changes: Changes
+    changes: StoreChanges
     heartbeat_s: float
 
     async def send(
@@ -116,10 +116,10 @@ async def answered(
     return found
 
 
-def changes_of(request: Request) -> Changes:
+def changes_of(request: Request) -> StoreChanges:
     """What wakes the server's streams and long polls, and ends them when it goes down."""
     changes: object = request.app.state.changes
-    assert isinstance(changes, Changes)
+    assert isinstance(changes, StoreChanges)
     return changes
 
 

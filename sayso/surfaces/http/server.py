@@ -15,7 +15,7 @@ from starlette.routing import Mount
 import sayso.serving as serving
 from sayso.sdk.background.rejected_calls import RejectedCalls
 from sayso.sdk.client import Sayso
-from sayso.sdk.progress.changes import Changes
+from sayso.sdk.progress.changes import StoreChanges
 from sayso.serving import OrderlyServer, listen
 from sayso.surfaces.http.app import create_app
 from sayso.surfaces.http.exports import remove_left
@@ -89,7 +89,7 @@ class ReplaceableApp(serving.Replaceable[Starlette]):
 
 async def end_streams(app: Starlette) -> None:
     """End an app's event streams."""
-    for changes in _parts_of(app, "changes", Changes):
+    for changes in _parts_of(app, "changes", StoreChanges):
         await changes.stop()
 
 

@@ -23,6 +23,7 @@ class Ask:
         conversation: the caller's name for the thread; a request of this customer that waits for an
             answer in it is continued.
         takes_back: the newest message clearly takes back what was asked for in its thread.
+        to_people: nobody plans a new request; whoever asks so hands it over.
     """
 
     tenant: Tenant
@@ -34,6 +35,7 @@ class Ask:
     priority: int = WAITED_FOR
     conversation: str | None = None
     takes_back: bool = False
+    to_people: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

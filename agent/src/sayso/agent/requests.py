@@ -163,7 +163,7 @@ class Requests:
             "words_ref": words.ref,
             "status": request_status(entry.kind, entry.data),
             "traceparent": ask.traceparent,
-            "due_at": now,
+            "due_at": None if ask.to_people else now,
             "created_at": now,
             "updated_at": now,
             "priority": check_priority(ask.priority),

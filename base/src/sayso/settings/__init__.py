@@ -1,5 +1,6 @@
 """A workspace's `sayso.toml`, read and checked."""
 
+from sayso.settings.desk import DeskSection
 from sayso.settings.document import (
     FILE_NAME,
     ConnectionSection,
@@ -18,6 +19,7 @@ from sayso.settings.surfaces import IdentitySection, InboundSection, PersonSecti
 __all__ = [
     "FILE_NAME",
     "ConnectionSection",
+    "DeskSection",
     "IdentitySection",
     "InboundSection",
     "PersonSection",

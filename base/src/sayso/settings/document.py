@@ -24,6 +24,7 @@ from sayso.settings.base import (
     check_addresses,
 )
 from sayso.settings.customers import CustomersSection
+from sayso.settings.desk import DeskSection
 from sayso.settings.planner import PlannerSection
 from sayso.settings.surfaces import (
     ApprovalsSection,
@@ -382,6 +383,7 @@ class Settings(Section):
         channels: settings by channel name, checked by the channel itself: where people are told
             and asked besides Slack and e-mail.
         inbound: providers' webhooks by the name in their address.
+        desk: where customers write and colleagues sit, by name.
         identity: who asserts who the customer is, by name.
         customers: whose account ids are, and what ties two of them.
         work: what you promise customers who wait for a person.
@@ -405,6 +407,7 @@ class Settings(Section):
     network: NetworkSection = NetworkSection()
     webhooks: WebhooksSection = WebhooksSection()
     inbound: Mapping[Name, InboundSection] = Field(default_factory=dict)
+    desk: Mapping[Name, DeskSection] = Field(default_factory=dict)
     identity: Mapping[Name, IdentitySection] = Field(default_factory=dict)
     customers: CustomersSection = CustomersSection()
     facts: FactsSection = FactsSection()

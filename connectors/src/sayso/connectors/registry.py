@@ -49,7 +49,6 @@ T = TypeVar("T")
 _NAMED = 12
 """So many actions a next step names; `sayso actions types` lists them all."""
 
-
 READ_S = 120.0
 """So long a connector may take to read its provider: some requests, each with its own time-out and
 its own repetitions."""
@@ -383,7 +382,7 @@ class Connectors:
         """See `Connector.resolve`."""
         connector = self._of(action.name)
         own = self._own(connector, subject)
-        found = await self._read(connector.resolve(action, args, own))
+        found = await self.read(connector.resolve(action, args, own))
         # The connector speaks of its own customer, and everybody else by how that one is written.
         written = subject.id if found.owner == own.id else self._written(connector, found.owner)
         return found if written == found.owner else replace(found, owner=written)
@@ -433,7 +432,7 @@ class Connectors:
         """What one connector lists, or that it knows no such customer."""
         try:
             with _reading(connector):
-                listed = await self._read(connector.list_records(self._own(connector, subject)))
+                listed = await self.read(connector.list_records(self._own(connector, subject)))
                 return tuple(replace(one, connector=connector.name) for one in listed)
         except RefusedError as error:
             if error.code is not Code.UNKNOWN_SUBJECT:
@@ -445,14 +444,14 @@ class Connectors:
         for connector in silent:
             if isinstance(connector, SubjectBook):
                 with _reading(connector):
-                    if await self._read(connector.knows(self._own(connector, subject))):
+                    if await self.read(connector.knows(self._own(connector, subject))):
                         return True
         return False
 
     async def warm(self) -> None:
         """Have each connector that can open what its first call would; failures are told then."""
         ready = [one for one in self._connectors.values() if isinstance(one, Warmable)]
-        await asyncio.gather(*(self._read(one.warm()) for one in ready), return_exceptions=True)
+        await asyncio.gather(*(self.read(one.warm()) for one in ready), return_exceptions=True)
 
     async def effects_of(
         self, action: str, subject: Subject, since: int
@@ -466,7 +465,7 @@ class Connectors:
             return None
         with _reading(connector):
             own = self._own(connector, subject)
-            return self._told(connector, await self._read(connector.effects_of(own, since)))
+            return self._told(connector, await self.read(connector.effects_of(own, since)))
 
     async def refunds_told(self, connector: str, kind: str, object_id: str) -> Sequence[SeenEffect]:
         """What a webhook speaks of; empty where nobody can say, or no such connector is here.
@@ -477,7 +476,7 @@ class Connectors:
         if not isinstance(found, RefundBook):
             return ()
         with _reading(found):
-            return self._told(found, await self._read(found.refunds_told(kind, object_id)))
+            return self._told(found, await self.read(found.refunds_told(kind, object_id)))
 
     def _told(self, connector: Connector, seen: Iterable[SeenEffect]) -> Sequence[SeenEffect]:
         return tuple(replace(one, owner=self._written(connector, one.owner)) for one in seen)
@@ -510,7 +509,7 @@ class Connectors:
             return None
         own = self._own(found, subject)
         with _reading(found, "person_of"):
-            return checked_person(provider, own, await self._read(found.person_of(own)))
+            return checked_person(provider, own, await self.read(found.person_of(own)))
 
     async def address_of(self, provider: str, subject: Subject) -> str | None:
         """The e-mail address on file, of a connector that knows no more of its customers.
@@ -522,7 +521,7 @@ class Connectors:
         if not isinstance(found, AddressBook):
             return None
         with _reading(found, "address_of"):
-            return (await self._read(found.address_of(self._own(found, subject)))).email
+            return (await self.read(found.address_of(self._own(found, subject)))).email
 
     def code_sender(self, medium: Medium) -> CodeSender | None:
         """The connector that sends codes there; None where there is none."""
@@ -545,7 +544,7 @@ class Connectors:
         if not is_address(email):
             return ()
         with _reading(found, "find_people"):
-            return checked_people(provider, email, await self._read(found.find_people(email)))
+            return checked_people(provider, email, await self.read(found.find_people(email)))
 
     async def close(self) -> None:
         """Close every connector, in their order; one that fails does not keep the others open.
@@ -557,7 +556,8 @@ class Connectors:
             for connector in reversed(self._connectors.values()):
                 ends.push_async_callback(self._close, connector)
 
-    async def _read(self, work: Awaitable[T]) -> T:
+    async def read(self, work: Awaitable[T]) -> T:
+        """What a connector reads; not for ever, and without its secrets in an error."""
         bound = asyncio.timeout(self._read_s)
         try:
             async with bound:

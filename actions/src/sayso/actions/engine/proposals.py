@@ -47,7 +47,7 @@ from sayso.actions.model.plan_state import parts_of
 from sayso.actions.model.snapshot import Resolved
 from sayso.actions.model.status import Status
 from sayso.actions.policy.evaluator import Judged
-from sayso.audit.entry import Actor, Entry, EntryKind
+from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind
 from sayso.errors import Code, RefusedError, RetryableError
 from sayso.frozen import replace
 from sayso.ids import Tenant, to_micros
@@ -565,7 +565,8 @@ class Proposals:
 
 
 def _fingerprint(proposal: Proposal) -> str:
-    if proposal.step is None:
+    # What Sayso says by itself has a key of its own form, as a plan's steps have.
+    if proposal.step is None and proposal.requester.kind is not ActorKind.SYSTEM:
         check_callers_key(proposal.key)
     else:
         check_key(proposal.key)

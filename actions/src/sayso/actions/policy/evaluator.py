@@ -33,6 +33,8 @@ from sayso.actions.policy.base import (
 )
 from sayso.actions.policy.card import Card, build_card
 from sayso.actions.policy.history import Others, history_params, read_history
+from sayso.actions.policy.judged_status import due_at, status_of
+from sayso.actions.policy.own_words import OWN_WORDS, OwnWordsLaw, judged_by_law, nobodys
 from sayso.actions.policy.signs import (
     Amounts,
     Seen,
@@ -45,7 +47,6 @@ from sayso.actions.policy.signs import (
 )
 from sayso.actions.policy.why import Why, needed_sentence, why_asked
 from sayso.actions.rollout.checks import StageChecks, capped, held_back
-from sayso.actions.rollout.definition import RULE_PREFIX as DIAL
 from sayso.audit.authority.directory import Directory
 from sayso.audit.authority.state import changed_outside
 from sayso.audit.entry import Json
@@ -95,6 +96,7 @@ class Evaluator:
             is before the end of `approval_time`.
         limits: keeps what is used of limits; the same one as the ledger's.
         others: a customer's other accounts, by the links in force; see `Links.others`.
+        own_words: the law of what Sayso says by itself.
     """
 
     def __init__(
@@ -107,8 +109,10 @@ class Evaluator:
         first_look: timedelta | None = None,
         limits: LimitReservations | None = None,
         others: Others | None = None,
+        own_words: OwnWordsLaw = nobodys,
     ) -> None:
         self._entropy = entropy
+        self._own_words = own_words
         self._others = others
         self._directory = directory
         self._limits = LimitChecks(limits or LimitReservations())
@@ -182,6 +186,9 @@ class Evaluator:
         assert row.snapshot is not None, "only a judged action can be permitted"
         loaded = self.in_force(reader, row)
         question = self.question(reader, row, row.snapshot.resolved, now)
+        law = self._by_law(reader, loaded, row)
+        if law is not None:
+            return self._within_limits(reader, loaded, row, question, law, now)
         known = None if approvers else self._recent.pop(row.snapshot.digest, None)
         if known is not None and known == (loaded.number, *_circumstances(question)):
             assert row.judgement is not None
@@ -194,13 +201,40 @@ class Evaluator:
         back = held_back(staged, row.judgement)
         if back is not None:
             return _denied(judgement, back)
-        about = _about(loaded, row, question, now)
         if row.status is not Status.APPROVED:
+            about = _about(loaded, row, question, now)
             return self._limits.agreed(reader, about, loaded.policy, question, approvers, judgement)
+        return self._within_limits(reader, loaded, row, question, judgement, now)
+
+    def _within_limits(
+        self,
+        reader: Reader,
+        loaded: LoadedPolicy,
+        row: ActionRow,
+        question: PolicyQuestion,
+        judgement: Judgement,
+        now: int,
+    ) -> Judgement:
+        """A judgement of what is about to be claimed, where a limit does not forbid it."""
+        if judgement.outcome is not Outcome.ALLOW:
+            return judgement
+        assert row.judgement is not None, "only of what was judged"
+        about = _about(loaded, row, question, now)
         automatic = row.judgement.outcome is Outcome.ALLOW
         over, holds = self._limits.claimed(reader, about, automatic=automatic)
         judgement = replace(judgement, holds=holds)
         return judgement if over is None else _denied(judgement, over)
+
+    def _by_law(self, reader: Reader, loaded: LoadedPolicy, row: ActionRow) -> Judgement | None:
+        """What the law of Sayso's own words says; None for what the policy judges.
+
+        INVARIANT: read anew whenever it is asked, so that nothing is said that is not true now.
+        """
+        said = self._own_words(reader, row)
+        if said is None:
+            return None
+        version = loaded.policy.version_for(row.name)
+        return judged_by_law(said, version=version, number=loaded.number)
 
     def _given(
         self,
@@ -257,6 +291,9 @@ class Evaluator:
         ceiling: Staged | None,
     ) -> Judgement:
         """What the policy says, under the ceiling of the roll-out."""
+        law = self._by_law(reader, loaded, row)
+        if law is not None:
+            return law
         judgement = loaded.policy.judge(question)
         if loaded.dials is None:
             return replace(judgement, policy=loaded.number)
@@ -315,7 +352,7 @@ class Evaluator:
                 self._limits.forget(reader, row.id)
                 joined = _joined(row, equal, now)
                 return Judged(row=joined, card=None, expires_at=None, by_policy=False)
-        status, error = _status_of(judgement)
+        status, error = status_of(judgement)
         if approvers and judgement.outcome is Outcome.ASK:
             given = self._given(loaded, question, judgement, approvers)
             if given.outcome is Outcome.ALLOW:
@@ -359,7 +396,8 @@ class Evaluator:
         asked_of = None if loaded.read is None else loaded.read.policy.record(question)
         snapshot = self._snapshot(row, resolved, kept, judgement, *bound, read_at, asked_of)
         may_brake = loaded.dials is not None and loaded.dials.rollout.has_brakes
-        if judgement.outcome is Outcome.ALLOW and not may_brake:
+        by_law = OWN_WORDS in judgement.rules
+        if judgement.outcome is Outcome.ALLOW and not may_brake and not by_law:
             self._remember(snapshot.digest, loaded.number, question)
         judged = replace(
             row,
@@ -367,7 +405,7 @@ class Evaluator:
             snapshot=snapshot,
             judgement=judgement,
             error=error,
-            due_at=_due(status, now + self._first_look_micros, now),
+            due_at=due_at(status, now + self._first_look_micros, now),
             updated_at=now,
         )
         full = _full(loaded.limits, judgement, row)
@@ -550,30 +588,3 @@ def _check_owner(row: ActionRow, resolved: Resolved) -> None:
             next_step="check the customer and the object",
             detail=f"owner proof: {resolved.owner_proof}",
         )
-
-
-def _status_of(judgement: Judgement) -> tuple[Status, dict[str, str] | None]:
-    match judgement.outcome:
-        case Outcome.ALLOW:
-            return Status.APPROVED, None
-        case Outcome.ASK:
-            return Status.PENDING_APPROVAL, None
-        case Outcome.DENY:
-            first = judgement.rules[0] if judgement.rules else ""
-            code = Code.POLICY_DENIED
-            if first.startswith(LIMIT):
-                code = Code.LIMIT_REACHED
-            elif first.startswith(DIAL):
-                code = Code.NOT_ROLLED_OUT
-            error = {"code": code.value, "message": judgement.explain}
-            return Status.REFUSED, error
-
-
-def _due(status: Status, first_look_at: int, now: int) -> int | None:
-    match status:
-        case Status.PENDING_APPROVAL:
-            return first_look_at
-        case Status.APPROVED:
-            return now
-        case _:
-            return None

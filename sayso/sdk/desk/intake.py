@@ -1,0 +1,162 @@
+"""A customer's message becomes a turn of a request, once, in the order in which it was written."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeAlias
+
+from sayso.actions.model.definition import Assurance, Subject
+from sayso.agent.base import Message
+from sayso.agent.incoming import Ask
+from sayso.agent.request_row import RequestRow, RequestStatus, get_request
+from sayso.audit.entry import Actor, ActorKind
+from sayso.connectors.desk import DeskMessage
+from sayso.errors import Code, RefusedError, logged
+from sayso.ids import to_micros
+from sayso.sdk.desk.rows import Place
+from sayso.sdk.progress.carry_on import settle_request
+from sayso.store.base import Transaction
+from sayso.text import plain
+
+if TYPE_CHECKING:
+    from sayso.sdk.container import Container
+
+logger = logging.getLogger("sayso.desk")
+_MOST_NAMED = 10
+_SETTLE_S = 20.0
+"""So long the message before it may take to be understood before the next one is taken in."""
+HAS_IT = "a colleague has the conversation"
+Hands: TypeAlias = Callable[[Transaction, str], None]
+"""Leaves the request of that id to people."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intake:
+    """Takes customers' messages in.
+
+    Guarantees: each message is a turn of one request at most, however often it is read; when it is
+    stored as taken in, the request is durable.
+    """
+
+    container: Container
+    place: Place
+    account: str
+
+    async def is_known(self, message: DeskMessage) -> bool:
+        """Whether it was taken in, or left to people, before."""
+        named = {"tenant": self.place.tenant, "desk": self.place.name, "account": self.account}
+        row = await self.container.store.read(
+            lambda reader: reader.one("desk.message", **named, id=message.id), brief=True
+        )
+        return row is not None
+
+    async def take(self, message: DeskMessage, *, to_people: bool, more: bool) -> None:
+        """Make a turn of it.
+
+        Args:
+            to_people: a colleague has the thread, so nobody plans it.
+            more: another message follows, which is read with what came of this one.
+
+        Raises:
+            RetryableError: nothing can be stored now; nothing is lost.
+        """
+        try:
+            row = await self._ask(message, to_people=to_people)
+        except RefusedError as error:
+            if error.code is not Code.IDEMPOTENCY_CONFLICT:
+                logger.warning("%s: a message is left: %s", self.place.name, logged(error))
+                await self.leave(message, error.code.value)
+                return
+            # It was taken in before a crash, and edited at the desk since: the first word counts.
+            await self._store(message, "asked", None, error.code.value)
+            return
+        if to_people:
+            await self._hand_over(row)
+        await self._store(message, "asked", row.id, None)
+        self.container.dispatcher.wake()
+        if more and not to_people:
+            await settle_request(self.container, row, _SETTLE_S)
+
+    async def _ask(self, message: DeskMessage, *, to_people: bool) -> RequestRow:
+        subject = self._subject(message)
+        content = _content(message)
+        return await self.container.requests.ask(
+            Ask(
+                tenant=self.place.tenant,
+                requester=Actor(kind=ActorKind.SERVICE, id=f"desk:{self.place.name}"),
+                subject=subject,
+                messages=(Message(role="customer", content=content),),
+                key=self._key(message),
+                conversation=self.place.conversation(message.thread),
+                takes_back=self.container.agent.takes_back(message.text),
+                to_people=to_people,
+            )
+        )
+
+    def _subject(self, message: DeskMessage) -> Subject:
+        if message.subject is None:
+            raise RefusedError(
+                Code.UNKNOWN_SUBJECT,
+                "the desk does not say which customer writes",
+                next_step="answer them at the desk",
+            )
+        said = self.place.section.assurance
+        if said is None:
+            return message.subject
+        return replace(message.subject, assurance=Assurance(said))
+
+    def _key(self, message: DeskMessage) -> str:
+        return f"desk:{self.place.name}:{self.account}:{message.id}"[:200]
+
+    async def _hand_over(self, row: RequestRow) -> None:
+        """Leave a request to people, where nobody has planned it."""
+        hand_over_in = handing_over(self.container)
+        await self.container.store.write(lambda tx: hand_over_in(tx, row.id))
+
+    async def leave(self, message: DeskMessage, why: str) -> None:
+        """Say that no request came of it."""
+        await self._store(message, "left", None, why)
+
+    async def _store(
+        self, message: DeskMessage, state: str, request_id: str | None, why: str | None
+    ) -> None:
+        def write(tx: Transaction) -> None:
+            tx.run(
+                "desk.put_message",
+                tenant=self.place.tenant,
+                desk=self.place.name,
+                account=self.account,
+                id=message.id,
+                thread=message.thread,
+                at=to_micros(message.at),
+                state=state,
+                request_id=request_id,
+                why=why,
+            )
+
+        await self.container.store.write(write)
+
+
+def handing_over(container: Container) -> Hands:
+    """Leaves requests to people since a colleague has their thread."""
+    from sayso.agent.run import RunState, hand_over  # loads the planners' floor
+
+    def hand(tx: Transaction, request_id: str) -> None:
+        row = get_request(tx, container.tenant, request_id)
+        if row.status in (RequestStatus.RECEIVED, RequestStatus.NEEDS_CUSTOMER):
+            state = RunState(code=Code.TAKEN_OVER.value)
+            hand_over(container.requests, tx, row, HAS_IT, state)
+
+    return hand
+
+
+def _content(message: DeskMessage) -> str:
+    """The words, and what hangs on them by name, so that people see that there is something."""
+    names = [plain(one.name, limit=60) for one in message.attachments[:_MOST_NAMED]]
+    if not names or not message.text.strip():
+        return message.text
+    left = len(message.attachments) - len(names)
+    more = f" and {left} more" if left > 0 else ""
+    return f"{message.text}\n\n[attached: {', '.join(names)}{more}]"

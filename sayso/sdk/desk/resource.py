@@ -1,0 +1,194 @@
+"""`sayso.desks`: what waits at each desk, and since when it was read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from sayso.errors import Code, RefusedError
+from sayso.ids import rfc3339
+from sayso.sdk.desk.loop import DeskLoop
+from sayso.sdk.desk.rows import Place, desk_row, ring, said_in, thread_row
+from sayso.sdk.resources.base import Resource, page_of
+from sayso.sdk.views.rows import View
+from sayso.store.base import Reader, integer_or_none
+from sayso.text import plain
+
+if TYPE_CHECKING:
+    from sayso.sdk.container import Container
+    from sayso.sdk.workspace import Workspace
+
+
+class DeskView(View):
+    """A desk.
+
+    Attributes:
+        swept_at: when all of its changes were read last. failing_since, problem: since when it
+            cannot be read, and why. threads: how many are known; waiting: in how many something is
+            to be read or said; silent: in how many a colleague goes on. unsaid: answers and notes
+            that are on their way, or held.
+    """
+
+    name: str
+    connector: str
+    swept_at: str | None = None
+    failing_since: str | None = None
+    problem: str | None = None
+    threads: int = 0
+    waiting: int = 0
+    silent: int = 0
+    unsaid: int = 0
+
+
+class SaidView(View):
+    """What Sayso said in a thread. `state`: `open`, `sent`, `overtaken` or `left`; `why` that."""
+
+    kind: str
+    request_id: str
+    action_id: str | None = None
+    state: str
+    why: str | None = None
+    at: str
+
+
+class ThreadView(View):
+    """A thread. `silent`: why Sayso says nothing in it any more; None while it does."""
+
+    desk: str
+    thread: str
+    waits: bool
+    silent: str | None = None
+    said: tuple[SaidView, ...] = ()
+
+
+class DeskResource(Resource):
+    """Looks at desks, and has them read now."""
+
+    def __init__(self, container: Container, workspace: Workspace) -> None:
+        super().__init__(container)
+        self._workspace = workspace
+
+    async def list(self) -> Sequence[DeskView]:
+        """Every desk of the workspace, by name."""
+        places = [self._place(name) for name in sorted(self._workspace.settings.desk)]
+        return await self._container.store.read(
+            lambda reader: [_show(reader, one) for one in places]
+        )
+
+    async def sweep(self, desk: str) -> DeskView:
+        """Read what has changed at a desk, and do what is due there, in this process.
+
+        Raises:
+            RefusedError: `not_found`. ConfigError: `invalid_setting`, where it is no desk.
+        """
+        place = self._place(desk)
+        loop = DeskLoop(self._container, {desk: place.section})
+        for one in loop.desks:
+            await one.sweep_now()
+        await loop.drain()
+        return await self._container.store.read(lambda reader: _show(reader, place))
+
+    async def threads(
+        self, desk: str, *, limit: int = 50, after: str | None = None
+    ) -> Sequence[ThreadView]:
+        """The threads of a desk that are known, by their ids, with what was said in each.
+
+        Args:
+            after: the id of the last one of the page before.
+
+        Raises:
+            RefusedError: `not_found`, `invalid_input`.
+        """
+        place, size = self._place(desk), page_of(limit)
+
+        def work(reader: Reader) -> Sequence[ThreadView]:
+            where = {"tenant": place.tenant, "desk": place.name}
+            rows = reader.all("desk.threads", **where, after=after, limit=size)
+            return [_show_thread(reader, place, thread_row(row).id) for row in rows]
+
+        return await self._container.store.read(work)
+
+    async def thread(self, desk: str, thread: str) -> ThreadView:
+        """One thread.
+
+        Raises:
+            RefusedError: `not_found`.
+        """
+        place = self._place(desk)
+        return await self._container.store.read(lambda reader: _show_thread(reader, place, thread))
+
+    async def ring(self, desk: str, thread: str) -> None:
+        """Say that a thread may have changed; it is read by whoever looks after the desk.
+
+        Raises:
+            RefusedError: `not_found`; `invalid_input` for what is no thread's name.
+        """
+        place = self._place(desk)
+        if not 1 <= len(thread) <= MOST_THREAD_CHARS:
+            raise RefusedError(
+                Code.INVALID_INPUT,
+                f"a thread's name has 1 to {MOST_THREAD_CHARS} characters",
+                next_step="pass the id by which the desk knows it",
+            )
+        now = self._container.context.now()
+        await self._container.store.write(lambda tx: ring(tx, place, thread, now))
+
+    def _place(self, name: str) -> Place:
+        section = self._workspace.settings.desk.get(name)
+        if section is None:
+            raise RefusedError(
+                Code.NOT_FOUND,
+                f"there is no desk `{plain(name, limit=40)}`",
+                next_step="name it in [desk] of sayso.toml",
+            )
+        return Place(tenant=self._container.tenant, name=name, section=section)
+
+
+MOST_THREAD_CHARS = 120
+"""With the desk's name before it, a thread is a conversation's name."""
+
+
+def _show(reader: Reader, place: Place) -> DeskView:
+    row = desk_row(reader, place)
+    counts = reader.one("desk.counts", tenant=place.tenant, desk=place.name) or {}
+
+    def count(name: str) -> int:
+        return integer_or_none(counts, name) or 0
+
+    return DeskView(
+        name=place.name,
+        connector=place.connector,
+        swept_at=None if row is None or row.swept_at is None else rfc3339(row.swept_at),
+        failing_since=None
+        if row is None or row.failing_since is None
+        else rfc3339(row.failing_since),
+        problem=None if row is None else row.problem,
+        threads=count("threads"),
+        waiting=count("waiting"),
+        silent=count("silent"),
+        unsaid=count("unsaid"),
+    )
+
+
+def _show_thread(reader: Reader, place: Place, thread: str) -> ThreadView:
+    found = reader.one("desk.thread", tenant=place.tenant, desk=place.name, id=thread)
+    if found is None:
+        raise RefusedError(
+            Code.NOT_FOUND,
+            f"nothing is known of a thread `{plain(thread, limit=40)}`",
+            next_step="see `sayso desk threads`",
+        )
+    row = thread_row(found)
+    said = tuple(
+        SaidView(
+            kind=one.kind,
+            request_id=one.request_id,
+            action_id=one.action_id,
+            state=one.state,
+            why=one.why,
+            at=rfc3339(one.at),
+        )
+        for one in said_in(reader, place, thread)
+    )
+    waits = row.due_at is not None
+    return ThreadView(desk=place.name, thread=row.id, waits=waits, silent=row.silent, said=said)

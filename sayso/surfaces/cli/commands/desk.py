@@ -1,0 +1,104 @@
+"""`sayso desk list|sweep|threads`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+from sayso.sdk.client import Sayso
+from sayso.sdk.desk.resource import DeskView, ThreadView
+from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
+from sayso.surfaces.cli.output import Out, local_time
+from sayso.surfaces.cli.workspace import find_workspace, read_workspace
+
+T = TypeVar("T")
+app = typer.Typer(help="Desks where customers write: list, sweep, threads.")
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The desk, as in [desk.NAME].")]
+
+
+@app.command("list")
+def list_desks(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
+    """List desks: when each was read last, and what waits there."""
+    found = _run(workspace, lambda sayso: sayso.desks.list())
+    out = Out(as_json=as_json)
+    if as_json:
+        out.document({"items": found})
+    elif not found:
+        out.line("There is no desk yet. Name one as [desk.NAME] in sayso.toml.")
+    else:
+        out.table(
+            ["name", "read", "threads", "waiting", "silent", "unsaid"], list(map(_row, found))
+        )
+        for one in found:
+            if one.problem:
+                out.warn(f"{one.name} cannot be read: {one.problem}")
+    return 0
+
+
+@app.command()
+def sweep(
+    name: NameArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False
+) -> int:
+    """Read what has changed at a desk now, and say what is due there; ends with 1 if it can't."""
+    found = _work(workspace, lambda sayso: sayso.desks.sweep(name))
+    out = Out(as_json=as_json)
+    if as_json:
+        out.document(found)
+    elif found.problem:
+        out.warn(f"{name} cannot be read: {found.problem}")
+    else:
+        out.line(f"{name} was read: {found.threads} threads, something waits in {found.waiting}.")
+    return 1 if found.problem else 0
+
+
+@app.command()
+def threads(
+    name: NameArgument,
+    limit: Annotated[int, typer.Option("--limit", help="How many at most.")] = 50,
+    after: Annotated[
+        str | None, typer.Option("--after", metavar="ID", help="Behind this thread.")
+    ] = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """List a desk's threads: what was said in each, and where Sayso is silent."""
+    found = _run(workspace, lambda sayso: sayso.desks.threads(name, limit=limit, after=after))
+    out = Out(as_json=as_json)
+    if as_json:
+        out.document({"items": found})
+    elif not found:
+        out.line(f"Nothing has been read at {name} yet. Read it: sayso desk sweep {name}")
+    else:
+        out.table(["thread", "waits", "silent", "said", "last"], list(map(_thread, found)))
+    return 0
+
+
+def _row(one: DeskView) -> list[str]:
+    read = "never" if one.swept_at is None else local_time(one.swept_at)
+    counts = (one.threads, one.waiting, one.silent, one.unsaid)
+    return [one.name, read, *map(str, counts)]
+
+
+def _thread(one: ThreadView) -> list[str]:
+    last = one.said[-1] if one.said else None
+    told = "" if last is None else f"{last.kind} {last.state}"
+    waits = "yes" if one.waits else ""
+    return [one.thread, waits, one.silent or "", str(len(one.said)), told]
+
+
+def _run(folder: Path | None, work: Callable[[Sayso], Awaitable[T]]) -> T:
+    return read_workspace(find_workspace(folder), work)
+
+
+def _work(folder: Path | None, work: Callable[[Sayso], Awaitable[T]]) -> T:
+    """The same, where the desk is asked and answered."""
+
+    async def run() -> T:
+        async with Sayso.open(find_workspace(folder), mode="decide") as sayso:
+            return await work(sayso)
+
+    return asyncio.run(run())

@@ -1,0 +1,101 @@
+"""What customers write at a desk is answered there: once, in order, and as long as it is true."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sdk.desk.desks import open_desk
+
+
+@pytest.mark.promise("desk:answers")
+async def test_a_message_at_the_desk_is_carried_out_and_answered_in_its_thread(
+    tmp_path: Path,
+) -> None:
+    """From the words to the answer, with a refund that needs nobody; the log verifies."""
+    async with open_desk(tmp_path) as opened:
+        await opened.says("t1", "Please refund order order_1")
+        (told,) = opened.told("t1")
+        assert "$30.00" in told
+        assert len(opened.shop.books.payouts) == 1
+        (action,) = await opened.spoken()
+        assert action.status == "succeeded"
+        await opened.settle()
+        assert opened.told("t1") == [told]
+
+
+@pytest.mark.promise("desk:answers")
+async def test_who_waits_for_a_colleague_is_told_so_and_hears_the_end(tmp_path: Path) -> None:
+    """First that it is looked at, then what was decided; colleagues get a note of both."""
+    async with open_desk(tmp_path) as opened:
+        await opened.says("t1", "Please refund order order_2", "bob")
+        (first,) = opened.told("t1")
+        assert "A person from our team" in first
+        assert "shop.refund" in opened.noted("t1")[0]
+        await opened.decide("reject", reason="not within 30 days")
+        await opened.settle()
+        assert len(opened.told("t1")) == 2
+        assert "declined" in opened.noted("t1")[-1]
+        assert opened.shop.books.payouts == []
+        assert await opened.spoken()
+
+
+@pytest.mark.promise("desk:once")
+@pytest.mark.parametrize("fault", ["lost_after", "lost_before", "unreachable"])
+async def test_an_answer_whose_fate_is_unknown_is_sent_once(tmp_path: Path, fault: str) -> None:
+    """Whatever is lost on the way, the customer reads it once, and nothing newer before it."""
+    async with open_desk(tmp_path) as opened:
+        opened.desk.faults.append(fault)  # type: ignore[arg-type]
+        await opened.says("t1", "Please refund order order_1")
+        for _ in range(4):
+            opened.clock.advance(minutes=5)
+            await opened.settle()
+        assert len(opened.told("t1")) == 1
+        assert await opened.spoken()
+
+
+@pytest.mark.promise("desk:true")
+async def test_what_is_not_true_any_more_is_not_said(tmp_path: Path) -> None:
+    """That a person looks at it waits for the desk; by then it is declined, and that is said."""
+    async with open_desk(tmp_path) as opened:
+        opened.desk.faults += ["unreachable"] * 3
+        await opened.says("t1", "Please refund order order_2", "bob")
+        assert opened.told("t1") == []
+        await opened.decide("reject", reason="no")
+        opened.desk.faults.clear()
+        for _ in range(3):
+            opened.clock.advance(minutes=2)
+            await opened.settle()
+        (told,) = opened.told("t1")
+        assert "has to agree" not in told
+        sent, dropped = await opened.spoken()
+        assert (sent.status, dropped.status) == ("succeeded", "refused")
+        assert dropped.error is not None
+        assert dropped.error.code == "overtaken"
+        assert await opened.spoken()
+
+
+@pytest.mark.promise("desk:own-words")
+async def test_a_text_of_anybody_else_is_judged_by_the_policy(tmp_path: Path) -> None:
+    """What a caller writes in the same thread, in the same words, is not allowed by the law."""
+    async with open_desk(tmp_path) as opened:
+        await opened.says("t1", "Please refund order order_1")
+        (told,) = opened.told("t1")
+        args = {"thread": "t1", "text": told}
+        said = await opened.sayso.propose("desk.reply", args, subject="ana")
+        assert said.status == "refused"
+        assert said.error is not None
+        assert said.error.code == "policy_denied"
+
+
+async def test_a_message_while_the_desk_was_down_is_found_by_the_sweep(tmp_path: Path) -> None:
+    """Nothing is lost while the desk cannot be read, and nothing is taken in twice."""
+    async with open_desk(tmp_path) as opened:
+        opened.desk.unreadable = True
+        await opened.says("t1", "Please refund order order_1")
+        assert opened.told("t1") == []
+        opened.desk.unreadable = False
+        opened.clock.advance(minutes=10)
+        await opened.settle()
+        assert len(opened.told("t1")) == 1
+        assert len(await opened.sayso.requests.list()) == 1
