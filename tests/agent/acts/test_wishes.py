@@ -15,7 +15,7 @@ from sayso.actions.model.act import ACCOUNT, ActUse
 from sayso.actions.model.definition import Action, Args, Effect, verifiable
 from sayso.actions.model.plan import Plan
 from sayso.actions.model.snapshot import Record
-from sayso.agent.base import Handles, Message
+from sayso.agent.base import Handles, Message, Question
 from sayso.agent.understanding.lexicon import Knowledge
 from sayso.agent.understanding.planner import PlaybookPlanner, load_knowledge
 
@@ -68,6 +68,18 @@ class What(Of):
     what: str
 
 
+class Dispute(Of):
+    """An object, and what is to become of the dispute."""
+
+    do: str = "open"
+
+
+class Part(Of):
+    """An object, and how many of it."""
+
+    quantity: int | None = None
+
+
 class Until(Of):
     """An object, and a day."""
 
@@ -79,6 +91,9 @@ class Account(Args):
     """Something of the customer's own."""
 
     want: str
+
+
+_SLOTS = {"want": "to", "quantity": "items.quantity"}
 
 
 def _action(act: str, on: str, args: type[Args], *status: str) -> Action:
@@ -93,7 +108,7 @@ def _action(act: str, on: str, args: type[Args], *status: str) -> Action:
         act=ActUse(
             name=act,
             on=on,
-            fills={n: "to" if n == "want" else n for n in args.model_fields},
+            fills={n: _SLOTS.get(n, n) for n in args.model_fields},
             status=status,
         ),
     )
@@ -102,10 +117,10 @@ def _action(act: str, on: str, args: type[Args], *status: str) -> Action:
 ACTIONS = (
     _action("cancel_order", "order", Of, "open"),
     _action("change_address", "order", To, "open"),
-    _action("return", "order", Of),
+    _action("return", "order", Part),
     _action("exchange", "order", MaybeTo),
     _action("resend", "order", What),
-    _action("dispute", "order", Of),
+    _action("dispute", "order", Dispute),
     _action("pause", "subscription", Until, "active"),
     _action("resume", "subscription", Until, "active"),
     _action("skip", "subscription", Of, "active"),
@@ -128,7 +143,10 @@ def _records() -> list[Record]:
         for n, state in (("1042", "open"), ("0977", "delivered"))
     ]
     box = Record(
-        kind="subscription", id="box", title="Basic, 9 per month", facts={"status": "active"}
+        kind="subscription",
+        id="box",
+        title="Basic, 9 per month",
+        facts={"status": "active", "next_on": "2026-12-05"},
     )
     return [*orders, box]
 
@@ -149,6 +167,25 @@ def test_a_wish_in_a_customers_own_words_is_planned(name: str, planner: Playbook
         found = _planned(planner, wish["text"])
         if found != (wish["act"], wish["object"], wish["slots"]):
             wrong.append(f"{wish['text']}\n    {found}")
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.promise("agent:understands")
+def test_what_the_words_leave_open_is_asked_for_and_never_guessed(
+    planner: PlaybookPlanner,
+) -> None:
+    """Another size, a month, a dispute that may end, some of it: a question, and no plan."""
+    wrong: list[str] = []
+    for line in (HERE / "undetermined.jsonl").read_text("utf-8").splitlines():
+        case = cast("dict[str, str]", json.loads(line))
+        found = planner.plan_now(
+            [Message(role="customer", content=case["text"])],
+            Handles(_records()),
+            [one.name for one in ACTIONS],
+        )
+        asked = found.slot if isinstance(found, Question) else ""
+        if isinstance(found, Plan) or asked != case["asks"]:
+            wrong.append(f"{case['text']}\n    {found}")
     assert not wrong, "\n".join(wrong)
 
 

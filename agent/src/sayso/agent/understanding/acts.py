@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from sayso.agent.understanding.days import find_days
@@ -59,14 +59,29 @@ OTHER = "other"
 def find_cues(reading: Reading) -> list[Cue]:
     """Every act of a message, in the order of the text."""
     cues = [_cue(reading, act, form, tag) for act, form, tag in _heads(reading)]
+    cues = _declined_together(reading, sorted(cues, key=lambda cue: (cue.start, cue.end)))
     asked = {(cue.act, cue.clause) for cue in cues if cue.mood is Mood.ASKED}
-    kept = [
+    return [
         cue
         for cue in cues
         # What is asked for in a clause is not merely told or mentioned in it as well.
         if cue.mood in (Mood.ASKED, Mood.DECLINED) or (cue.act, cue.clause) not in asked
     ]
-    return sorted(kept, key=lambda cue: (cue.start, cue.end))
+
+
+def _declined_together(reading: Reading, cues: Sequence[Cue]) -> list[Cue]:
+    """`I have no wish to return it or to be refunded`: what `or` joins is declined as well."""
+    found: list[Cue] = []
+    for cue in cues:
+        before = next((one for one in reversed(found) if one.end <= cue.start), None)
+        if before is not None and before.mood is Mood.DECLINED and cue.mood is Mood.ASKED:
+            between = Span(before.end, cue.start)
+            same = cue.start in reading.sentence_at(before.start).span
+            new = reading.has("wish", "polite", "polite_question", "conjunction", within=between)
+            if same and reading.has("or", within=between) and not new:
+                cue = replace(cue, mood=Mood.DECLINED)
+        found.append(cue)
+    return found
 
 
 def _heads(reading: Reading) -> Iterator[tuple[str, str, Tag]]:
@@ -80,12 +95,15 @@ def _heads(reading: Reading) -> Iterator[tuple[str, str, Tag]]:
     for one in found:
         for at in range(one[2].start, one[2].end):
             near.setdefault(at, []).append(one)
+    asked = [(act, tag) for act, form, tag in found if form == "ask" and act not in yields]
     for act, form, tag in found:
+        if tag.skipped and any(name != act and _skips(tag, other) for name, other in asked):
+            continue  # `stop the refund for the spray` is no pause for a while
         beside = [one for at in range(tag.start, tag.end) for one in near[at]]
         if act in yields and any(name not in yields for name, _, _ in beside):
             continue
         longer = [name for name, _, other in beside if name != act and _within(tag, other)]
-        if any(name not in idle for name in longer):
+        if any(name not in yields for name in longer):
             continue  # a word of a longer name: `goodwill` in `the goodwill package`
         rank = _rank(form, tag)
         if not any(name == act and _rank(f, other) > rank for name, f, other in beside):
@@ -97,12 +115,24 @@ def _spoken(reading: Reading) -> list[tuple[str, str, Tag]]:
     for name, tags in reading.tags.items():
         form, _, act = name.partition(":")
         if form in ("ask", "open", "done"):
-            found += [(act, form, tag) for tag in tags if not _other_form(reading, act, tag)]
+            found += [
+                (act, form, tag)
+                for tag in tags
+                if not (_other_form(reading, act, tag) or _ends_with_count(reading, tag))
+            ]
         elif form == "weak":
             found += [(act, form, tag) for tag in tags if _has_object(reading, act, tag)]
         elif name == "other_wish":
             found += [(OTHER, "ask", tag) for tag in tags]
     return found
+
+
+def _ends_with_count(reading: Reading, tag: Tag) -> bool:
+    """Whether what looks like an amount says how many there are: `return one of the two`."""
+    last, before = reading.tokens[tag.end - 1], tag.end - 2
+    bare = last.kind == "number" and not last.hash and before >= tag.start
+    counts = bare and before in tag.skipped
+    return counts and any(one.end == tag.end - 1 for one in reading.found("determiner", "some_of"))
 
 
 def _other_form(reading: Reading, act: str, tag: Tag) -> bool:
@@ -113,6 +143,11 @@ def _other_form(reading: Reading, act: str, tag: Tag) -> bool:
     book = next(b for b in reading.lexicon.playbooks if b.name == act)
     takes = {form for _, slot in book.text_slots() for form in FORMS[slot.form]}
     return bool(takes) and said.isdisjoint(takes)
+
+
+def _skips(tag: Tag, other: Tag) -> bool:
+    """Whether another word stands in what a pattern's gap skips."""
+    return tag.skipped.issuperset(range(other.start, other.end))
 
 
 def _within(tag: Tag, other: Tag) -> bool:
@@ -143,6 +178,7 @@ def _has_object(reading: Reading, act: str, tag: Tag) -> bool:
     return any(
         reading.has(*names, within=span)
         or ("subscription" in slot[1].kinds and reading.starting("plan:", within=span))
+        or reading.names_kind(slot[1].kinds, span)
         for span in ((clause, before) if referring else (clause,))
     )
 
@@ -158,9 +194,7 @@ def _conditional(reading: Reading, sentence: Span, tag: Tag, *, dated: bool) -> 
     conditions = reading.found("condition", within=sentence)
     if dated:
         conditions = [
-            one
-            for one in conditions
-            if next(find_days(reading, [Span(one.start, sentence.end)]), None) is None
+            one for one in conditions if not find_days(reading, [Span(one.start, sentence.end)])
         ]
     return bool(conditions) or (_later(reading, sentence, tag) and not dated)
 
@@ -202,7 +236,14 @@ def _mood(
     start = first_content(reading, clause)
     wished = wished or leave or _inherits(reading, clause)
     ordered = any(verb.start == start for verb in reading.found("imperative", within=clause))
+    behind = Span(tag.end, min(tag.end + 2, clause.end))
     told = form == "done" or reading.has("past", within=before)
+    # `The pause was a mistake` tells of one.
+    told = told or (
+        form == "ask"
+        and not reading.has("imperative", within=Span(tag.start, tag.start + 1))
+        and any(one.start == tag.end for one in reading.found("past", within=behind))
+    )
     if not (wished or ordered) and (told or reading.has("obtained", within=clause)):
         return Mood.TOLD, False
     if wished:
@@ -235,7 +276,11 @@ def _halted(reading: Reading, tag: Tag) -> bool:
     sentence = reading.sentence_at(tag.start).span
     for halt in reading.found("halt", within=Span(sentence.start, tag.start)):
         between = Span(halt.end, tag.start)
-        wishes = reading.has("and", "wish", "polite_question", within=between)
+        wishes = reading.has("and", "polite_question", within=between) or any(
+            # `I never said I wanted to leave` denies the wish itself.
+            halt.end - halt.start == 1 or wish.start > halt.end + 1
+            for wish in reading.found("wish", within=between)
+        )
         # `Stop, cancel it please` is two orders; `hören Sie auf, mein Abo zu kündigen` is one.
         if any(reading.tokens[at].kind == "comma" for at in range(between.start, between.end)):
             starts = tag.start <= first_content(reading, reading.clause_at(tag.start))

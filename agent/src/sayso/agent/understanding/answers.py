@@ -248,6 +248,7 @@ def over(new: ActDraft, old: ActDraft) -> ActDraft:
         items=new.items or old.items,
         words=new.words or old.words,
         quantities=new.quantities or old.quantities,
+        some=new.some or (old.some and not (new.quantities or new.items)),
         cues=old.cues or new.cues,
         spans=old.spans or new.spans,
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import calendar
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 from sayso.agent.understanding.pack import Days
@@ -20,29 +21,117 @@ _PIECE = re.compile(
 )
 _MOST_OF_A_UNIT = 60
 _CENTURY = 2000
+_NEAR, _BESIDE = 5, 2
+"""So many words behind `instead of` are the day of now; so near stands what shifts a day."""
 
 
-def find_days(reading: Reading, spans: Sequence[Span]) -> Iterator[str]:
-    """The days within some spans, in ISO form; none where nobody knows what day it is."""
+def find_days(
+    reading: Reading, spans: Sequence[Span], *, exact: bool = False, now: Sequence[str] = ()
+) -> list[str]:
+    """The days within some spans, in ISO form; none where nobody knows what day it is.
+
+    Args:
+        exact: a month by itself is no day; see `DateSlot`.
+        now: days, in ISO form, on which it is now: named beside another one they are not meant,
+            and `a week later` counts from the only one.
+    """
     today = reading.today
     days = reading.lexicon.pack.days
-    if today is None or days is None or not spans:
-        return
+    if today is None or days is None:
+        return []
+    found: list[date] = []
+    shifts: list[_Shift] = []
     for span in spans:
-        tokens = reading.tokens[span.start : span.end]
-        if tokens:
-            text = reading.text[tokens[0].start : tokens[-1].end]
-            yield from (one.isoformat() for one in _days(text, days, reading, today))
+        for one in _days(_pieces(reading, span), days, reading, today, exact=exact):
+            if isinstance(one, date):
+                found.append(one)
+            else:
+                shifts.append(one)
+    named = list(dict.fromkeys(one.isoformat() for one in found))
+    if len(named) > 1:
+        left = set(_replaced(reading, spans, days, today))
+        named = [one for one in named if one not in left] or named
+    if len(named) > 1 or exact:
+        meant = [one for one in named if one not in now]
+        bases = [one for one in named if one in now] or list(now)
+        if not meant and len(bases) == 1 and len(shifts) == 1:
+            return [shifts[0].of(date.fromisoformat(bases[0])).isoformat()]
+        return meant if exact or meant else named
+    return named
 
 
-def _days(text: str, days: Days, reading: Reading, today: date) -> Iterator[date]:
-    pieces = [fold(piece) for piece in _PIECE.findall(text)]
+@dataclass(frozen=True, slots=True)
+class _Shift:
+    """So long after the day that it is on, or before it."""
+
+    count: int
+    unit: str
+
+    def of(self, day: date) -> date:
+        return _later(day, self.count, self.unit)
+
+
+def _replaced(reading: Reading, spans: Sequence[Span], days: Days, today: date) -> Iterator[str]:
+    """The days right behind `instead of` and the like."""
+    for tag in reading.found("replaced"):
+        if any(span.start <= tag.start < span.end for span in spans):
+            behind = Span(tag.end, min(tag.end + _NEAR, len(reading.tokens)))
+            first = next(_days(_pieces(reading, behind), days, reading, today, exact=True), None)
+            if isinstance(first, date):
+                yield first.isoformat()
+
+
+def _pieces(reading: Reading, span: Span) -> list[str]:
+    tokens = reading.tokens[span.start : span.end]
+    text = reading.text[tokens[0].start : tokens[-1].end] if tokens else ""
+    return [fold(piece) for piece in _PIECE.findall(text)]
+
+
+def _days(
+    pieces: Sequence[str], days: Days, reading: Reading, today: date, *, exact: bool
+) -> Iterator[date | _Shift]:
     at = 0
     while at < len(pieces):
+        shift = _shift_at(pieces, at, days, reading) if exact else None
+        if shift is not None:
+            yield shift
+            at += 2
+            continue
+        if exact and _is_month_alone(pieces, at, days):
+            at += 1
+            continue
         found, used = _day_at(pieces, at, days, reading, today)
         if found is not None:
             yield found
         at += max(used, 1)
+
+
+def _is_month_alone(pieces: Sequence[str], at: int, days: Days) -> bool:
+    return _place(days.months, pieces[at]) is not None and not _number_behind(pieces, at + 1)[1]
+
+
+def _shift_at(pieces: Sequence[str], at: int, days: Days, reading: Reading) -> _Shift | None:
+    """`Two days earlier`, `back by a week`."""
+    unit = next(
+        (
+            u
+            for u, words in days.units.items()
+            if pieces[at + 1 : at + 2] and pieces[at + 1] in words
+        ),
+        None,
+    )
+    number = re.fullmatch(r"[0-9]{1,2}", pieces[at])
+    count = int(number[0]) if number else _in_words(pieces[at], days, reading)
+    if unit is None or count is None or not 0 < count <= _MOST_OF_A_UNIT:
+        return None
+    near = {*pieces[max(0, at - _BESIDE) : at], *pieces[at + 2 : at + 2 + _BESIDE]}
+    if near & days.earlier:
+        return _Shift(-count, unit)
+    return (
+        _Shift(count, unit)
+        if near & days.later or not days.by.isdisjoint(pieces[at - 1 : at])
+        else None
+    )
 
 
 def _day_at(

@@ -142,7 +142,7 @@ def _fill(
     chosen = fill_object(draft, book, state, things)
     choices = {
         **_more_objects(draft, book, things),
-        **_choices(draft, book),
+        **_choices(draft, book, state),
         **_numbers(draft, book),
     }
     found = book.object_slot
@@ -196,11 +196,12 @@ def _check_already(book: Playbook, choices: Mapping[str, JsonValue], thing: Thin
             raise HandOverError("what is asked for is arranged already")
 
 
-def _choices(draft: ActDraft, book: Playbook) -> dict[str, JsonValue]:
+def _choices(draft: ActDraft, book: Playbook, state: ConversationState) -> dict[str, JsonValue]:
     values: dict[str, JsonValue] = {}
     for name, slot in book.choice_slots():
         said = draft.choices.get(name, ())
-        if len(said) == 1 or (not said and slot.default is not None):
+        unsure = any(reading.has(f"unsure:{draft.act}.{name}") for reading in state.readings)
+        if len(said) == 1 or (not said and slot.default is not None and not unsure):
             values[name] = said[0] if said else slot.default
             continue
         offered = said or tuple(slot.choices)

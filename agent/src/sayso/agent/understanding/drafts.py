@@ -34,7 +34,8 @@ class ActDraft:
         numbers: values of number slots.
         texts: tokens of text slots.
         dates: days, in ISO form, that the message names; `option`s likewise, by their names.
-        items, quantities: names of parts of the object, and how many.
+        items, quantities: names of parts of the object, and how many; `some` where only that it is
+            a part is said.
         words: of a closed list, such as a size.
         rivals: other acts that the same words ask for, where nothing says which.
     """
@@ -54,6 +55,7 @@ class ActDraft:
     options: tuple[str, ...] = ()
     items: tuple[str, ...] = ()
     quantities: tuple[int, ...] = ()
+    some: bool = False
     words: tuple[str, ...] = ()
     rivals: tuple[ActDraft, ...] = ()
 
@@ -166,7 +168,8 @@ def fill(
     choices: dict[str, tuple[str, ...]] = {}
     for name, choice in book.choice_slots():
         prefix = f"choice:{book.name}.{name}."
-        choices[name] = _chosen(reading, draft.spans, prefix, tuple(choice.choices))
+        spans = draft.spans if choice.default is None else _choosing(reading, draft)
+        choices[name] = _chosen(reading, spans, prefix, tuple(choice.choices))
         if not choices[name]:
             added = _added(reading, draft, cues, prefix)
             choices[name] = _chosen(reading, added, prefix, tuple(choice.choices))
@@ -179,6 +182,12 @@ def fill(
             # `One of the two payments` names a payment, not a part of one; and `one of them is
             # bent` beside `refund the knives` tells why.
             amount = replace(amount, part=False)
+        elif (
+            amount.silent
+            and not amount.whole
+            and (found.single or _leaves_out(reading, draft, references))
+        ):
+            amount = replace(amount, part=True)
     return replace(
         draft,
         object=found,
@@ -231,6 +240,54 @@ def _clauses(draft: ActDraft) -> list[Span]:
         if cue.start in span
     )
     return list(dict.fromkeys(clauses))
+
+
+def _choosing(reading: Reading, draft: ActDraft) -> Sequence[Span]:
+    """Its clauses without those that tell something: `it is too dear for me now, end it`."""
+    asking = _clauses(draft)
+    inside = [
+        Span(max(clause.start, span.start), min(clause.end, span.end))
+        for span in draft.spans
+        for clause in reading.sentence_at(span.start).clauses
+        if clause.start < span.end and span.start < clause.end
+    ]
+    if not asking or len(inside) == 1:
+        return draft.spans
+    told = [
+        one
+        for one in inside
+        if one not in asking
+        and reading.has("subject", "past", "mine", within=one)
+        and not reading.has("wish", "negation", "condition_ok", within=one)
+    ]
+    kept = [one for one in inside if one not in told]
+    return _joined(kept) if told else draft.spans
+
+
+def _joined(spans: Sequence[Span]) -> list[Span]:
+    """Neighbours as one, but for the comma between them."""
+    joined: list[Span] = []
+    for span in spans:
+        if joined and span.start <= joined[-1].end + 1:
+            joined[-1] = Span(joined[-1].start, span.end)
+        else:
+            joined.append(span)
+    return joined
+
+
+def _leaves_out(reading: Reading, draft: ActDraft, references: frozenset[str]) -> bool:
+    """Whether something that is none of their things is to be left out: `except for the wear`."""
+    for span in draft.spans:
+        for tag in reading.found("except", within=span):
+            rest = range(tag.end, min(tag.end + _DENIES, span.end))
+            if rest and not any(
+                at in reading.titles
+                or reading.tokens[at].text.lower() in references
+                or reading.begins(at, "product:", "plan:", "kind:")
+                for at in rest
+            ):
+                return True
+    return False
 
 
 def _only_told(reading: Reading, draft: ActDraft, references: frozenset[str]) -> bool:

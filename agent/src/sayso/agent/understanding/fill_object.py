@@ -25,6 +25,7 @@ def fill_object(
     found = _said_about(draft, slot, state)
     if draft.cues and len(state.readings) == 1 and not found.strong:
         _check_names(draft, name, slot, usable, state.readings[-1], found)
+        _check_another(draft, slot, state, things, found)
     for cue in draft.cues if len(state.readings) == 1 else ():
         reading = state.readings[-1]
         named = strange_noun(reading, cue) if found.strong else None
@@ -114,6 +115,29 @@ def _check_names(
                 raise _which(draft, name, (), usable, f"`{stranger}` is none of theirs")
         if not kinds and (noun := strange_noun(reading, cue)):
             raise HandOverError(f"`{noun}` is nothing that is known of")
+
+
+def _check_another(
+    draft: ActDraft,
+    slot: ObjectSlot,
+    state: ConversationState,
+    things: Things,
+    found: FoundObject,
+) -> None:
+    """What is named where it is asked for is theirs, and of no kind that can be meant."""
+    reading = state.readings[-1]
+    fitting = {thing.handle for thing in things.of_kind(slot)}
+    for cue in draft.cues:
+        shared = any(o.clause == cue.clause and o.act != cue.act for o in state.cues)
+        for at in range(cue.start if shared else cue.clause.start, cue.clause.end):
+            token = reading.tokens[at]
+            named = reading.titles.get(at, frozenset[str]())
+            if token.kind == "number":
+                said = token.text.lower()
+                named = frozenset(t.handle for t in things.all if said in t.references)
+            if named and named.isdisjoint(fitting) and not found.handles:
+                why = "it speaks of something of theirs for which that cannot be done"
+                raise HandOverError(why)
 
 
 def _check_open(

@@ -75,6 +75,8 @@ def _items(draft: ActDraft, name: str, thing: Thing | None) -> Mapping[str, Json
     """All of the object's lines, or the one that is named; see `ItemsSlot`."""
     if len(draft.items) > 1 or len(draft.quantities) > 1:
         raise UnclearError(draft.act, name, (), "several are named")
+    if draft.some and not (draft.items or draft.quantities):
+        raise UnclearError(draft.act, name, (), "only some of it is spoken of")
     found: dict[str, JsonValue] = {}
     if draft.items:
         found["item"] = found[SAID] = draft.items[0]

@@ -56,7 +56,7 @@ class Speller:
         for candidate, is_stem in self._candidates(word):
             slips = _stem_slips(word, candidate) if is_stem else slips_between(word, candidate)
             allowed = 2 if len(candidate) >= _TWO_SLIPS else 1
-            if len(candidate) == SHORTEST and sorted(candidate) != sorted(word):
+            if len(candidate) == SHORTEST and not _is_near(word, candidate):
                 continue
             if slips is not None and slips <= allowed:
                 best[candidate] = min(slips, best.get(candidate, 9))
@@ -85,6 +85,12 @@ class Speller:
                 (letters ^ mask).bit_count() <= 2 * slips
             ):
                 yield candidate, False
+
+
+def _is_near(word: str, short: str) -> bool:
+    """Whether two letters changed places, or one is there twice: `sotp`, `skipp`."""
+    doubled = (word[:at] + word[at + 1 :] for at in range(1, len(word)) if word[at] == word[at - 1])
+    return sorted(short) == sorted(word) or short in doubled
 
 
 def _letters(word: str) -> int:
@@ -226,8 +232,16 @@ class Lexicon:
             for name, pattern in self._patterns()
             if name.partition(":")[0] in _SPELT and " " not in pattern
         )
-        known = {fold(word) for word in self.pack.lookalikes.split()} | set(self.slips) | self.words
-        return Speller(wanted, lambda word: word in known or self.matcher.knows(word))
+        return Speller(wanted, self.knows)
+
+    @cached_property
+    def _right(self) -> frozenset[str]:
+        looking = {fold(word) for word in self.pack.lookalikes.split()}
+        return frozenset(looking | set(self.slips) | self.words)
+
+    def knows(self, word: str) -> bool:
+        """Whether a word is right as it stands: in some list, or one that merely looks alike."""
+        return word in self._right or self.matcher.knows(word)
 
 
 def _no_day() -> date | None:

@@ -24,7 +24,7 @@ class Mention:
     Attributes:
         at: the token where it stands.
         handles: what it can mean; empty for a name of nothing that the customer has.
-        how: `number`, `name`, `order`, `paid`.
+        how: `number`, `name`, or `kind` for what it is called where nothing else is said.
         excluded: named to be left out.
     """
 
@@ -43,6 +43,7 @@ class FoundObject:
         candidates: what could be meant, where that is not clear.
         why: what is wrong or unclear; empty when nothing is.
         strong: named by a number or its name, not by its place in a list.
+        single: named by a form for one, where its title has several: `the blue bottle`.
     """
 
     handles: tuple[str, ...] = ()
@@ -50,6 +51,7 @@ class FoundObject:
     why: str = ""
     strong: bool = False
     by_order: bool = False
+    single: bool = False
 
 
 def find_objects(
@@ -78,6 +80,7 @@ def find_objects(
         named = [m for m in named if m.handles or not reading.begins(m.at, "plan:")]
     strange = [m for m in named if not m.handles and _counts(reading, m, clauses, money=money)]
     known = [m for m in named if m.handles]
+    known = [m for m in known if m.how != "kind"] or known
     inside = [m for m in known if any(m.at in one for one in clauses)]
     if inside:
         # `Not 1042, refund 0977`: what is denied beside the request is not meant.
@@ -110,11 +113,27 @@ def find_objects(
             for name in ("twice", "both", "one_of")
         )
         found = _agreed(known, excluded, slot, things, twice=twice)
+        found = replace(found, single=_is_single(reading, known, things))
         return _twins(found, slot, things, both=both and not one) if both or one else found
     if excluded:
         rest = tuple(handle for handle in usual if handle not in excluded)
         return FoundObject(handles=rest, strong=True) if rest else FoundObject()
     return _by_order(reading, spans, slot, things)
+
+
+def _is_single(reading: Reading, known: Sequence[Mention], things: Things) -> bool:
+    """Whether names in the singular say it, but for those before a noun: `the towel order`."""
+    names = [mention.at for mention in known if mention.how == "name"]
+    return (
+        bool(names)
+        and len(names) == len(known)
+        and all(
+            reading.tokens[at].text in things.singular
+            and not reading.begins(at + 1, "thing", "kind:", "number:")
+            and (at + 1 >= len(reading.tokens) or reading.tokens[at + 1].kind != "number")
+            for at in names
+        )
+    )
 
 
 def _denied(reading: Reading, mention: Mention) -> bool:
@@ -172,7 +191,7 @@ def _agreed(
     ):
         return FoundObject(why="speaks of paying twice, and no two payments are alike")
     numbers = [m for m in known if m.how == "number"]
-    names = [m for m in known if m.how == "name"]
+    names = [m for m in known if m.how != "number"]
     handles = _together(numbers) if numbers else _together(names)
     if numbers and names:
         for mention in names:
@@ -271,7 +290,8 @@ def _mentions(reading: Reading, span: Span, slot: ObjectSlot, things: Things) ->
     for tag, handles in products:
         left_out = _left_out(reading, except_, tag.start)
         if handles or not _of_another_kind(tag, things, slot):
-            yield Mention(tag.start, handles, "name", left_out)
+            how = "kind" if tag.name.startswith("kind:") else "name"
+            yield Mention(tag.start, handles, how, left_out)
 
 
 def _reference(reading: Reading, at: int, end: int, of_kind: list[Thing]) -> int:

@@ -50,6 +50,7 @@ class Days(Closed):
         months: twelve, January first. weekdays: seven, Monday first.
         units: `day`, `week`, `month` and `year`.
         one: what is one of them: `a`. of: what joins a day and its month. tomorrow: by itself.
+        later, earlier: behind `a week`, what counts from the day it is on now. by: before it.
     """
 
     months: Rows
@@ -58,6 +59,9 @@ class Days(Closed):
     one: Words
     of: Words = frozenset()
     tomorrow: Words = frozenset()
+    later: Words = frozenset()
+    earlier: Words = frozenset()
+    by: Words = frozenset()
 
 
 class Noun(Closed):
@@ -107,6 +111,7 @@ class Lists(Closed):
     negation_after: Patterns = ()
     nothing: Patterns = ()
     halt: Patterns = ()
+    replaced: Patterns = ()
     obtained: Patterns = ()
     condition: Patterns = ()
     condition_ok: Patterns = ()

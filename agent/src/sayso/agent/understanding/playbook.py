@@ -81,6 +81,7 @@ class ChoiceSlot(Closed):
         default: what is meant where nothing is said; without one it is asked for.
         already: facts of the object that say, when they are true, that a choice holds already.
         soft: an action that takes no such thing can leave it out, such as a reason.
+        unsure: words beside which the default is a guess, so that it is asked for.
     """
 
     type: Literal["choice"]
@@ -88,6 +89,7 @@ class ChoiceSlot(Closed):
     default: str | None = None
     already: Mapping[str, str] = Field(default_factory=dict[str, str])
     soft: bool = False
+    unsure: ByLanguage = Field(default_factory=dict[str, Patterns])
 
 
 class NumberSlot(Closed):
@@ -115,9 +117,14 @@ class TextSlot(Closed):
 
 
 class DateSlot(Closed):
-    """A day, said as a date, a month, a weekday, or so many days, weeks or months from today."""
+    """A day, said as a date, a month, a weekday, or so many days, weeks or months from today.
+
+    Attributes:
+        exact: a month by itself is no day, and `a week later` counts from the day it is on now.
+    """
 
     type: Literal["date"]
+    exact: bool = False
 
 
 class OptionSlot(Closed):
@@ -132,11 +139,17 @@ class WordsSlot(Closed):
 
     Attributes:
         words: by language. same: those for the same thing again, whose value is `new`.
+        behind: words behind which it stands where none of the list is said: `for the steel ones`.
+        vague: what merely says that it is another one.
+        required: it is asked for where nothing is said, if an action takes it.
     """
 
     type: Literal["words"]
     words: ByLanguage
     same: ByLanguage = Field(default_factory=dict[str, Patterns])
+    behind: ByLanguage = Field(default_factory=dict[str, Patterns])
+    vague: ByLanguage = Field(default_factory=dict[str, Patterns])
+    required: bool = False
 
 
 class ItemsSlot(Closed):
@@ -294,8 +307,15 @@ class Playbook(Closed):
             for value, by_language in slot.choices.items():
                 for pattern in by_language.get(language, ()):
                     yield f"choice:{self.name}.{slot_name}.{value}", pattern
+            for pattern in slot.unsure.get(language, ()):
+                yield f"unsure:{self.name}.{slot_name}", pattern
         for slot_name, words_slot in self.slots_of(WordsSlot):
-            for form, written in (("said", words_slot.words), ("same_as", words_slot.same)):
+            for form, written in (
+                ("said", words_slot.words),
+                ("same_as", words_slot.same),
+                ("before", words_slot.behind),
+                ("vague", words_slot.vague),
+            ):
                 for pattern in written.get(language, ()):
                     yield f"{form}:{self.name}.{slot_name}", pattern
         for slot_name, items in self.slots_of(ItemsSlot):

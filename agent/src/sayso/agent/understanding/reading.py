@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 
 from sayso.agent.base import Message
 from sayso.agent.understanding.clean import Clean, clean
-from sayso.agent.understanding.lexicon import Knowledge, Lexicon
+from sayso.agent.understanding.lexicon import Knowledge, Lexicon, slips_between
 from sayso.agent.understanding.patterns import Tag
 from sayso.agent.understanding.tokens import DOLLARS, TextToken, fold, normalise, tokenise
 
@@ -119,6 +119,15 @@ class Reading:
     def names_within(self, span: Span) -> Iterator[str]:
         """The names of all tags that lie in a span."""
         return (name for name in self.tags if self.has(name, within=span))
+
+    def names_kind(self, kinds: Collection[str], span: Span) -> bool:
+        """Whether a word of a title within a span names a record of one of these kinds."""
+        return any(
+            handle.partition("#")[0] in kinds
+            for at, handles in self.titles.items()
+            if at in span
+            for handle in handles
+        )
 
     def sentence_at(self, at: int) -> Sentence:
         """The sentence of a token."""
@@ -244,13 +253,33 @@ def _without_sentences(tokens: list[TextToken], tags: Sequence[Tag]) -> list[Tex
 def _spelled(token: TextToken, lexicon: Lexicon, titles: Mapping[str, frozenset[str]]) -> TextToken:
     if token.kind != "word":
         return token
+    if token.text in titles:
+        return token
     slip = lexicon.slips.get(token.text)
     if slip is not None:
         return replace(token, text=slip, corrected=slip != token.text)
-    if token.text in titles:
-        return token
-    right = lexicon.speller.correct(token.text)
+    right = lexicon.speller.correct(token.text) or _title_meant(token.text, lexicon, titles)
     return token if right is None else replace(token, text=right, corrected=True)
+
+
+_SHORTEST_TITLE = 5
+"""A shorter word of a title is one slip from too many others."""
+
+
+def _title_meant(word: str, lexicon: Lexicon, titles: Mapping[str, frozenset[str]]) -> str | None:
+    """The only word of a title that an unknown word is one slip from: `hamock`."""
+    if len(word) < _SHORTEST_TITLE - 1 or lexicon.knows(word):
+        return None
+    near = [
+        title
+        for title in titles
+        if len(title) >= _SHORTEST_TITLE
+        and title[0] == word[0]
+        and abs(len(title) - len(word)) <= 1
+        and slips_between(word, title) <= 1
+    ]
+    things = {titles[title] for title in near}
+    return min(near, key=len) if len(things) == 1 else None
 
 
 def _with_amounts(tokens: list[TextToken], lexicon: Lexicon) -> list[TextToken]:

@@ -10,10 +10,10 @@ from functools import lru_cache
 from sayso.actions.model.snapshot import Record
 from sayso.agent.understanding.lexicon import Knowledge, Lexicon
 from sayso.agent.understanding.playbook import ObjectSlot
-from sayso.agent.understanding.tokens import tokenise
+from sayso.agent.understanding.tokens import fold, tokenise
 from sayso.money import Money
 
-_SHORTEST_NAME = 3
+_SHORTEST_NAME, _SHORTEST_PLURAL = 3, 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,10 +84,16 @@ class Thing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Things:
-    """Everything the customer has, newest first."""
+    """Everything the customer has, newest first.
+
+    Attributes:
+        words: those of the titles that no list knows, and what has them.
+        singular: forms of such words that say one of what a title has several of: `bottle`.
+    """
 
     all: tuple[Thing, ...]
     words: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
+    singular: frozenset[str] = frozenset()
 
     @classmethod
     def of(
@@ -102,13 +108,19 @@ class Things:
         lexicon = knowledge.lexicons.get(knowledge.shop.titles) or knowledge.lexicons["en"]
         things: list[Thing] = []
         words: dict[str, set[str]] = {}
+        said: set[str] = set()
         for handle, record in records.items():
             thing, title = _thing(handle, record, lexicon)
             lines = (_part(by_part[id(one)], one) for one in record.parts if id(one) in by_part)
             things.append(replace(thing, parts=tuple(lines)))
-            for word in title:
+            said |= title
+            for word in (*title, *(f"{one}s" for one in title), *map(_singular, title)):
                 words.setdefault(word, set()).add(handle)
-        return cls(all=tuple(things), words={w: frozenset(h) for w, h in words.items()})
+        return cls(
+            all=tuple(things),
+            words={w: frozenset(h) for w, h in words.items()},
+            singular=frozenset(one for word in said if (one := _singular(word)) not in said),
+        )
 
     def by(self, handle: str) -> Thing:
         """The thing behind a handle."""
@@ -189,6 +201,7 @@ def _part(handle: str, record: Record) -> Part:
 def _thing(handle: str, record: Record, lexicon: Lexicon) -> tuple[Thing, set[str]]:
     tokens = [token for token in tokenise(record.title) if token.kind in ("word", "end", "comma")]
     names = {tag.name for tag in lexicon.titles.find(tokens)}
+    state = fold(str(record.facts.get("status", "")))
     # Words of a title that no list knows name it by themselves: `kettle` needs no shop file.
     own = {
         token.text
@@ -197,12 +210,13 @@ def _thing(handle: str, record: Record, lexicon: Lexicon) -> tuple[Thing, set[st
         and len(token.text) >= _SHORTEST_NAME
         and not lexicon.plain_words.knows(token.text)
         and token.text not in ("visa", "mastercard", "amex", "active", "trialing", "canceled")
+        and token.text != state
     }
     known_by = (*record.references, record.id)
     references = frozenset(_as_said(reference) for reference in known_by)
-    return (
-        Thing(handle=handle, record=record, names=frozenset(names), references=references),
-        own
-        | {f"{word}s" for word in own}
-        | {word.removesuffix("s") for word in own if len(word) > 4},
-    )
+    return Thing(handle=handle, record=record, names=frozenset(names), references=references), own
+
+
+def _singular(word: str) -> str:
+    """The word without the ending of a plural."""
+    return word.removesuffix("s") if len(word) > _SHORTEST_PLURAL and word[-2:] != "ss" else word

@@ -95,6 +95,7 @@ _TOKEN = re.compile(
       | \b(?=[A-Z0-9]*[A-Z])(?=[A-Z0-9]*[0-9])[A-Z0-9]{{10,}}\b | \b[0-9]{{13,}}\b
       | \b[A-Z]-[0-9A-Z]{{8,}}\b
       | \b[0-9]{{3,4}}(?:[ -][0-9]{{3,4}}){{2,}}\b
+      | (?<![\w.,])(?=(?:[0-9][ /-]?){{9}})0[0-9]{{1,5}}(?:[ /-][0-9]{{2,7}}){{1,5}}(?![\w.,][0-9])
       | \b[0-9]{{1,2}}(?:st|nd|rd|th|º|ª|er|ère|re|ème|eme|e)\b
       | \b[0-9]+(?:[.,][0-9]+)?\s?(?:cm|mm|km|kg|g|ml|l|inch|oz|lbs?|db|°)\b
     )
@@ -118,7 +119,9 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-_PHONE = re.compile(r"\+[0-9][0-9 ()/-]{6,}[0-9]|[0-9]{3,4}(?:[ -][0-9]{3,4}){2,}")
+_PHONE = re.compile(
+    r"\+[0-9][0-9 ()/-]{6,}[0-9]|[0-9]{3,4}(?:[ -][0-9]{3,4}){2,}|0[0-9]{1,5}(?:[ /-][0-9]{2,7})+"
+)
 _ABBREVIATED = frozenset(
     "no nr num nro art approx ca mr mrs ms dr st ie eg vs incl inkl bzw zb".split()
 )

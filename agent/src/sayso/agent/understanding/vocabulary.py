@@ -181,6 +181,9 @@ def steps_on(
             value = value.get(part or SAID)
         if slot is not None and value is None:
             raise UnclearError(draft.act, slot, (), f"{slot} is not said, or not all of it")
+    for name, words in book.slots_of(WordsSlot):
+        if words.required and name in step.takes and values.get(name) is None:
+            raise UnclearError(draft.act, name, (), f"{name} is not said")
     return [step]
 
 
