@@ -37,6 +37,7 @@ from sayso.telemetry import Telemetry
 
 if TYPE_CHECKING:
     # Loaded where they are used, since they load the policy's engine.
+    from sayso.sdk.resources.compose import ComposeResource
     from sayso.sdk.resources.figures import Figures
     from sayso.sdk.resources.report import ReportView
 
@@ -281,6 +282,17 @@ class Sayso(Nouns):
         )
         if dry_run:
             return action_view((await self.container.proposals.dry_run(proposal)).row)
+        return await self._take_in(proposal, wait=wait)
+
+    @property
+    def compose(self) -> ComposeResource:
+        """What a colleague puts together for a customer, and proposes as themselves."""
+        from sayso.sdk.resources.compose import ComposeResource
+
+        return ComposeResource(self.container, self._take_in)
+
+    async def _take_in(self, proposal: Proposal, *, wait: bool = True) -> ActionView:
+        """Store what is proposed, and carry out what the policy allows."""
         here = self.container.dispatcher.runs_here
         claim = self.container.engine.claim_in if wait and here else None
         proposed = await self.container.proposals.propose(proposal, claim)

@@ -74,6 +74,12 @@ PROMISES: dict[str, Promise] = {
         "late in words, and told of once by an event.",
         "docs/how-to/use-the-console.md",
     ),
+    "compose:proposed": Promise(
+        "A person with a role sees what would come of an action before anything is stored, and "
+        "proposes exactly that as themselves, once; they never approve it, and a judgement that "
+        "has changed meanwhile is shown again.",
+        "docs/how-to/work-beside-the-ticket.md",
+    ),
     "work:kept": Promise(
         "What machines leave to people is listed until somebody ends it, with who has taken it and "
         "what they have noted; each is an entry of the log.",

@@ -24,6 +24,7 @@ ELSEWHERE = {
     "accounts": "of the console, which is asynchronous",
     "analysis": "by `sayso.run(sayso.wrapped.analysis.…)`",
     "check_ready": "for surfaces, which are asynchronous",
+    "compose": "of the console, which is asynchronous",
     "confirmations": "for surfaces, which are asynchronous",
     "container": "the same",
     "desks": "by `sayso.run(sayso.wrapped.desks.…)`",

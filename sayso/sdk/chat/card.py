@@ -208,7 +208,9 @@ class _Making:
             return []
         quote = self.fit(view.lead.quote, 2000, more=self.where, lines=True)
         name = self.fit(first_name(view.customer.name), 80)
-        return [Quote(text=quote, whose=f"{name} wrote this. What it says is not checked.")]
+        who = self.fit(view.proposed_by, 80) if view.proposed_by else name
+        whose = f"{who} wrote this{', not the customer' if view.proposed_by else ''}."
+        return [Quote(text=quote, whose=f"{whose} What it says is not checked.")]
 
     def why(self, *, said: bool) -> Part:
         """Why people are asked, and who has agreed where that is not `said` above."""

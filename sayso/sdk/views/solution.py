@@ -181,6 +181,8 @@ class SolutionView(View):
         roles: one entry per distinct person still asked for, whoever has agreed so far.
         agreed: who said yes to all that waits.
         planner: who planned it. agent_says: the planner's own words, not verified.
+        proposed_by: the person or the service who proposed it without words of the customer, so
+            that what is quoted is theirs; None where the customer wrote.
         question: what the customer was asked meanwhile; their answer makes the card anew.
         notes: what people have noted about it, the newest 200, oldest first.
         passkey: a yes to all that waits needs the person's passkey, which only the console asks
@@ -204,6 +206,7 @@ class SolutionView(View):
     votes: tuple[VoteView, ...] = ()
     escalated: EscalationView | None = None
     planner: str
+    proposed_by: str | None = None
     agent_says: tuple[str, ...] = ()
     question: OpenQuestionView | None = None
     notes: tuple[NoteView, ...] = ()
@@ -266,11 +269,17 @@ def show_solution(
         votes=tuple(_vote(vote) for one in asked[:1] for vote in votes[one.step.id]),
         escalated=escalation_view(escalation),
         planner=steps[0].row.planner,
+        proposed_by=_proposed_by(steps[0].row),
         agent_says=_agent_says(reader, solution),
         expires_at=rfc3339(solution.expires_at),
         created_at=rfc3339(lead.created_at),
         updated_at=rfc3339(max(one.row.updated_at for one in steps)),
     )
+
+
+def _proposed_by(row: ActionRow) -> str | None:
+    """Who proposed what no customer has asked for in words."""
+    return None if row.request_id is not None else row.requester.partition(":")[2]
 
 
 def _lead(

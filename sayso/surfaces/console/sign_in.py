@@ -307,7 +307,7 @@ class SignIn:
 
 
 _OWN_PAGE = re.compile(
-    r"(solution|action|request)/[a-z0-9_]{1,60}|account/[A-Za-z0-9_.-]{1,600}|audit|figures|policy|people|stop|me"
+    r"(solution|action|request)/[a-z0-9_]{1,60}|account/[A-Za-z0-9_.-]{1,600}|audit|compose|figures|policy|people|stop|me"
 )
 _LINKS = "link"
 """In the place of a page: the login links who is signed in."""

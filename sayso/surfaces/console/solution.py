@@ -229,7 +229,8 @@ def card_of(
         steps_title=_steps_title(view, asks=asks),
         total_label=_total_label(view, changed=bool(changes)),
         yes=_yes(view),
-        who_wrote=f"{name} wrote this {visit.times.at(view.created_at)}.",
+        who_wrote=f"{view.proposed_by or name} wrote this {visit.times.at(view.created_at)}"
+        f"{', not the customer' if view.proposed_by else ''}.",
         first_name=name,
         on_yes=view.lead.on_yes,
         on_no=view.lead.on_no,

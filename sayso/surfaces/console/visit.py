@@ -20,6 +20,7 @@ from sayso.surfaces.console.render import KEYS_COOKIE, ZONE_COOKIE, Times, envir
 
 PAGES = (
     ("", "Inbox"),
+    ("compose", "Compose"),
     ("customers", "Customers"),
     ("audit", "Audit"),
     ("figures", "Figures"),

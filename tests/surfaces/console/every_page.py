@@ -231,6 +231,7 @@ async def every_page(console: ServedConsole, foreign: Foreign) -> list[str]:
         f"request/{waits.request_id}",
         f"work/{seen.id}",
         f"together?rule={quote(rule_of(waiting[0]), safe='')}",
+        *("compose", f"compose?customer={yes.steps[0].action_id}", f"compose?customer={odd}"),
         *("customers", f"customer/{yes.steps[0].action_id}", f"customer/{odd}"),
         *("audit", "audit/repair", "audit?verify=1", "audit?q=amount:nonsense", f"audit?q={odd}"),
         *("figures", "figures?days=90"),

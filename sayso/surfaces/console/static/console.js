@@ -293,6 +293,30 @@ if (asking) {
   });
 }
 
+// ---- what somebody composes is judged while they type --------------------------------------------
+
+let judging = 0;
+let turn = 0;
+
+function judge(form) {
+  const mine = ++turn;
+  const fields = new URLSearchParams(new FormData(form));
+  fetchPage("POST", form.dataset.judged, fields.toString(), (call) => {
+    // An answer that something newer has overtaken says nothing any more.
+    if (mine === turn && call.status === 200) takeOver(call.response);
+  }, () => {
+    if (mine === turn) say("The server does not answer, so nothing is judged now.");
+  });
+}
+
+document.addEventListener("input", (event) => {
+  const form = event.target.form;
+  if (!form || !("judged" in form.dataset) || event.target.type === "search") return;
+  clearTimeout(judging);
+  turn++;
+  judging = setTimeout(() => judge(form), event.target.type === "radio" ? 0 : 400);
+});
+
 // ---- keys move the focus; none of them decides ---------------------------------------------------
 
 function moveFocus(step) {

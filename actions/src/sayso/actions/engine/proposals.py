@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import orjson
@@ -28,6 +28,7 @@ from sayso.actions.engine.plan_judgement import (
     leftmost_of,
     still_with_plan,
 )
+from sayso.actions.limits.limit_check import LimitCheck
 from sayso.actions.model.action_row import NORMAL, ActionRow, check_priority, joins_of, read_action
 from sayso.actions.model.attempt import MAX_BREAKS, read_target, standing_as
 from sayso.actions.model.definition import Effect, Subject
@@ -75,6 +76,8 @@ class Proposal:
         request_id, step, after, on_failure: where it stands in a plan.
         traceparent: W3C trace context of the asker.
         priority: 0 to 9; see `sayso.actions.model.action_row`.
+        shown_by: of a person: the surface (`via`) and the `credential` by which they were known;
+            stands in the entry.
         way: how the subject is known to be the customer's who wrote from another account; found by
             the engine.
         is_new: nobody can have used the key before, so no earlier action is looked for before the
@@ -95,6 +98,7 @@ class Proposal:
     on_failure: OnFailure = OnFailure.CONTINUE
     traceparent: str | None = None
     priority: int = NORMAL
+    shown_by: Mapping[str, str] = field(default_factory=dict[str, str])
     way: Reached | None = None
     is_new: bool = False
 
@@ -211,15 +215,26 @@ class Proposals:
         Raises:
             RefusedError: whatever refuses it before the policy is asked.
         """
+        return (await self.dry_run_within(proposal))[0]
+
+    async def dry_run_within(self, proposal: Proposal) -> tuple[Judged, Sequence[LimitCheck]]:
+        """The same, with the limits that count it as it meets them now.
+
+        Raises:
+            RefusedError: whatever refuses it before the policy is asked.
+        """
         draft = self._draft(proposal, _fingerprint(proposal))
         draft, way = await self._placing.at_account(draft, proposal.subject)
         resolved = await self._resolve(draft, way)
         now = to_micros(self._clock.now())
-        return await self._store.read(
-            lambda reader: self._evaluator.judge(
+
+        def work(reader: Reader) -> tuple[Judged, Sequence[LimitCheck]]:
+            judged = self._evaluator.judge(
                 reader, draft, resolved, now=now, read_at=draft.created_at, quote=proposal.reason
             )
-        )
+            return judged, self._evaluator.limits_met(reader, draft, resolved, now)
+
+        return await self._store.read(work)
 
     def submit_steps(
         self, tx: Transaction, proposals: tuple[Proposal, ...], steps: tuple[Step, ...]
@@ -409,7 +424,11 @@ class Proposals:
                 actor=replace(proposal.requester, id=storable(proposal.requester.id, 200)),
                 request=proposal.request_id,
                 subject=self._personal.pseudonym(tx, proposal.tenant, proposal.subject.id, now),
-                data={"code": error.code.value, "asked_name": storable(proposal.action, 80)},
+                data={
+                    "code": error.code.value,
+                    "asked_name": storable(proposal.action, 80),
+                    **proposal.shown_by,
+                },
             )
             self._ledger.log.append(tx, proposal.tenant, entry)
 
@@ -487,6 +506,7 @@ class Proposals:
             pii = self._personal.seal(tx, draft.tenant, draft.subject.id, draft.reason_ref, reason)
         approval_id = self._ids.new("apr") if judged.card else None
         came_by = self._placing.came_by(tx, draft, proposal.subject.id, proposal.way)
+        came_by |= proposal.shown_by
         entry = replace(
             judged_entry(
                 judged, proposal.requester, pseudonym, approval_id, self._registry, came_by

@@ -71,14 +71,15 @@ class LimitChecks:
 
     def after(self, reader: Reader, about: Circumstances) -> tuple[tuple[str, str], ...]:
         """How full limits are once people say yes, for the card: label and words."""
+        looks = self.met(reader, about)
+        return tuple((f"limit {look.limit.id}", after_words(look)) for look in looks)
+
+    def met(self, reader: Reader, about: Circumstances) -> tuple[LimitCheck, ...]:
+        """The limits that count it whoever agrees, as it meets them, in currencies they have."""
         if not about.limits.counts(about.action):
             return ()
         looks = self._book.check(reader, about, automatic=False)
-        return tuple(
-            (f"limit {look.limit.id}", after_words(look))
-            for look in looks
-            if not look.unknown_currency
-        )
+        return tuple(look for look in looks if not look.unknown_currency)
 
     def _asked(
         self, reader: Reader, about: Circumstances, judgement: Judgement

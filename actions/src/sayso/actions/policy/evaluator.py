@@ -16,6 +16,7 @@ from sayso.actions.engine.compensation import takes_back
 from sayso.actions.limits.checks import LimitChecks
 from sayso.actions.limits.definition import RULE_PREFIX as LIMIT
 from sayso.actions.limits.definition import LimitSet, Of
+from sayso.actions.limits.limit_check import LimitCheck
 from sayso.actions.limits.reservations import Circumstances, LimitReservations
 from sayso.actions.model.action_row import ActionRow, Snapshot, staged_json, ways_json
 from sayso.actions.model.definition import Args
@@ -281,6 +282,14 @@ class Evaluator:
         judgement = self._limits.judged(reader, about, loaded.policy, question, judgement)
         self._limits.forget(reader, row.id)
         return judgement
+
+    def limits_met(
+        self, reader: Reader, row: ActionRow, resolved: Resolved, now: int
+    ) -> Sequence[LimitCheck]:
+        """The limits that count what is done by an action, as it meets them."""
+        loaded = self.in_force(reader, row)
+        question = self.question(reader, row, resolved, now)
+        return self._limits.met(reader, _about(loaded, row, question, now))
 
     def _staged(
         self,
