@@ -215,6 +215,8 @@ class Sayso(Nouns):
         turns = (
             (Message(role="customer", content=messages),) if isinstance(messages, str) else messages
         )
+        agent = self.container.agent
+        in_thread = conversation is not None and bool(turns)
         row = await self.container.requests.ask(
             Ask(
                 tenant=self.tenant if tenant is None else Tenant(tenant),
@@ -225,9 +227,8 @@ class Sayso(Nouns):
                 traceparent=traceparent,
                 priority=priority,
                 conversation=conversation,
-                takes_back=conversation is not None
-                and bool(turns)
-                and self.container.agent.takes_back(turns[-1].content, turns[:-1]),
+                takes_back=in_thread and agent.takes_back(turns[-1].content, turns[:-1]),
+                bearing=agent.bearing(turns[-1].content, turns[:-1]) if in_thread else None,
             )
         )
         if wait_s > 0:

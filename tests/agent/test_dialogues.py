@@ -76,6 +76,7 @@ class Thread:
         for mark, text in dialogue.lines:
             match mark:
                 case ">":
+                    self.clock.advance(seconds=20)
                     asked = await self.sayso.ask(self.customer, text, conversation=self.customer)
                     if asked.id not in self.seen:
                         self.seen.append(asked.id)
@@ -100,12 +101,15 @@ class Thread:
         return [one for one in self.sandbox.books().effects if one.customer == self.customer]
 
     async def decide(self, text: str) -> None:
-        """A manager's word about what waits; about every card ever shown, where none is taken."""
+        """A manager's word about what waits; about every card ever shown, where none is taken.
+
+        `old` is a yes to the cards of earlier requests.
+        """
         word, _, expected = text.partition(" ")
-        choice = DecisionChoice.APPROVE if word == "yes" else DecisionChoice.REJECT
+        choice = DecisionChoice.REJECT if word == "no" else DecisionChoice.APPROVE
         cards = [
             action.approval
-            for one in self.seen
+            for one in (self.seen[:-1] if word == "old" else self.seen)
             for action in (await self.sayso.requests.get(one)).actions
             if action.approval is not None and (expected or action.status == "pending_approval")
         ]

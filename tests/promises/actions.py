@@ -369,6 +369,11 @@ PROMISES: dict[str, Promise] = {
         "A message is read with what is open in its thread: one that clearly takes it back stops "
         "it, and every reply is true at its time."
     ),
+    "agent:corrected": Promise(
+        "Once a customer has put right what they asked for, nobody can say yes to what it was: it "
+        "is read anew with their message, or it was under way, and that is said.",
+        "invariant 18",
+    ),
     "agent:request-once": Promise("A request is proposed once, by whoever runs it.", "invariant 2"),
     "agent:request-goes-on": Promise("A request that waited goes on in another process."),
     "agent:nothing-personal": Promise(

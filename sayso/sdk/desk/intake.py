@@ -91,6 +91,7 @@ class Intake:
                 key=self._key(message),
                 conversation=self.place.conversation(message.thread),
                 takes_back=self.container.agent.takes_back(message.text),
+                bearing=self.container.agent.bearing(message.text),
                 to_people=to_people,
             )
         )

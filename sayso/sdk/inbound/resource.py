@@ -187,6 +187,7 @@ class InboundResource(Resource):
                 key=f"inbound:{name}:{event.id}",
                 conversation=ticket.conversation,
                 takes_back=self._container.agent.takes_back(ticket.text),
+                bearing=self._container.agent.bearing(ticket.text),
             )
         )
         self._container.dispatcher.wake()

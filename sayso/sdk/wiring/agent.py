@@ -34,6 +34,7 @@ from sayso.telemetry import Telemetry
 
 if TYPE_CHECKING:
     from sayso.agent.base import Message, Planner
+    from sayso.agent.incoming import Bearing
     from sayso.agent.model_calls import ModelSettings
     from sayso.agent.models import ModelPlanner
     from sayso.agent.runner import Runner
@@ -110,6 +111,18 @@ class AgentFloor:
 
         newest = Message(role="customer", content=words)
         return bool(words.strip()) and takes_back([*before, newest], self.knowledge())
+
+    def bearing(self, words: str, before: Sequence[Message] = ()) -> Bearing | None:
+        """How a message bears on what was asked before it in its thread; None where it does not.
+
+        Args:
+            before: what was written before it, by which its language is known.
+        """
+        from sayso.agent.base import Message  # read with the first request
+        from sayso.agent.understanding import bearing_of
+
+        newest = Message(role="customer", content=words)
+        return bearing_of([*before, newest], self.knowledge()) if words.strip() else None
 
     def knowledge(self) -> Knowledge:
         """The languages, playbooks and words of the workspace, read when first asked for.

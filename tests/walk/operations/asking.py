@@ -182,6 +182,61 @@ async def ask_for_nothing(world: World, dice: Random, surface: Surface) -> str |
     return f"{customer} says {words!r}: {request.kind} {request.status}"
 
 
+CORRECTIONS = (
+    "No, only $20.",
+    "Sorry, I meant order 1039.",
+    "Not 1042 but 0977.",
+    "Only half of it, please.",
+    "And order 0977 too, please.",
+)
+
+
+@operation("put right", verb="ask", weight=5)
+async def put_right(world: World, dice: Random, surface: Surface) -> str | None:
+    """A customer writes in their thread that it is meant otherwise, or that there is more."""
+    customer, words = dice.choice(sorted(WORDS)), dice.choice(CORRECTIONS)
+    if customer in world.facts.erased:
+        return None
+    thread, by, key = f"thread-{customer}", dice.choice(["bot", "otherbot"]), some_key(dice)
+    before = {one.id: one for one in await world.sayso.requests.list(limit=100)}
+    found = await surface.ask(customer, words, by=by, key=key, conversation=thread)
+    request = await world.sayso.requests.get(found)
+    content = ("ask", customer, words, by, thread)
+    world.facts.keys.append(Asked(key=key, content=content, id=found, door=surface.name))
+    await remember_requesters(world, request, by)
+    stopped = 0
+    for one in [await world.sayso.requests.get(each) for each in before]:
+        if one.status == "withdrawn" != before[one.id].status:
+            stopped += 1
+            if one.subject != customer or one.id == found:
+                raise FindingError("allowed", f"{words!r} of {customer} stopped {one.subject}'s")
+            for action in one.actions:
+                if action.status == "withdrawn":
+                    world.facts.withdrawn.setdefault(action.id, world.now().timestamp())
+    if stopped > 1:
+        raise FindingError("allowed", f"{words!r} stopped {stopped} requests")
+    return f"{customer} writes {words!r}: {request.status}, {stopped} stopped"
+
+
+@operation("forge a correction", weight=2)
+async def forge_correction(world: World, dice: Random, surface: Surface) -> str | None:
+    """Somebody whom nobody knows puts right what a customer asked for: nothing of it changes."""
+    customer = dice.choice(sorted(WORDS))
+    listed = await world.sayso.requests.list(limit=100)
+    mine = [one for one in listed if (one.subject, one.assurance) == (customer, "verified")]
+    asked = await world.sayso.ask(
+        Subject(id=customer, assurance=Assurance.UNVERIFIED),
+        dice.choice(CORRECTIONS),
+        conversation=f"thread-{customer}",
+        idempotency_key=some_key(dice),
+    )
+    for one in mine:
+        after = await world.sayso.requests.get(one.id)
+        if after.status == "withdrawn" != one.status:
+            raise FindingError("allowed", f"{one.id} was put right by a forged sender")
+    return f"somebody puts it right as {customer}: {asked.status}"
+
+
 @operation("forge a withdrawal", weight=2)
 async def forge_withdrawal(world: World, dice: Random, surface: Surface) -> str | None:
     """Somebody whom nobody knows writes in a customer's thread that it is all taken back."""

@@ -1,6 +1,7 @@
 """Who plans: a customer's words become a plan whose steps are grounded in words and records.
 
-`requests` keeps what was asked (`incoming`), in rows (`request_row`) with their `conversation`;
+`requests` keeps what was asked (`incoming`), in rows (`new_request`, `request_row`) with their
+`conversation`, which goes on from what was `earlier` in its thread where it puts that right;
 `runner` leads each through the `graph` (LangGraph), with what a `run` works with. Planners keep the
 contract in `base` and stand in a `chain`: `understanding` first (no model; `acts` and
 `languages` are its data), then `models` by `model_calls`, with their `prompts` and `spending`; they

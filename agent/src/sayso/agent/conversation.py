@@ -36,16 +36,21 @@ def read_turn(turn: Sequence[Any]) -> Message:
     )
 
 
-def read_messages(reader: Reader, row: RequestRow, personal: Personal) -> tuple[Message, ...]:
-    """A request's conversation; empty when the subject was erased."""
+def read_turns(reader: Reader, row: RequestRow, personal: Personal) -> list[list[Any]]:
+    """A request's turns as they are sealed, oldest first; none when the subject was erased."""
     plain = personal.open(reader, row.tenant, row.messages_ref)
     if plain is None:
-        return ()
+        return []
     turns = list(cast("list[list[Any]]", orjson.loads(plain)))
     for ref in row.turns:
         later = personal.open(reader, row.tenant, ref)
         turns += cast("list[list[Any]]", orjson.loads(later)) if later is not None else []
-    return tuple(map(read_turn, turns))
+    return turns
+
+
+def read_messages(reader: Reader, row: RequestRow, personal: Personal) -> tuple[Message, ...]:
+    """A request's conversation; empty when the subject was erased."""
+    return tuple(map(read_turn, read_turns(reader, row, personal)))
 
 
 def picked_choice(question: Question, choice: str | None, content: str) -> Choice | None:

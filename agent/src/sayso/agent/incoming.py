@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 from sayso.actions.model.action_row import WAITED_FOR
 from sayso.actions.model.definition import Subject
@@ -10,6 +11,9 @@ from sayso.agent.base import Message
 from sayso.agent.code_places import Seen
 from sayso.audit.entry import Actor
 from sayso.ids import Tenant
+
+Bearing: TypeAlias = Literal["corrects", "adds"]
+"""How a message bears on what was asked before it in its thread."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +28,7 @@ class Ask:
             answer in it is continued.
         takes_back: the newest message clearly takes back what was asked for in its thread.
         to_people: nobody plans a new request; whoever asks so hands it over.
+        bearing: how it bears on that otherwise; None where it stands by itself.
     """
 
     tenant: Tenant
@@ -36,6 +41,7 @@ class Ask:
     conversation: str | None = None
     takes_back: bool = False
     to_people: bool = False
+    bearing: Bearing | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -234,6 +234,7 @@ class HandedOver:
         reply: what the customer was told. language: theirs; empty where an older text lacks it.
         draft: the plan that was not carried out, where there is one; see `drafted`.
         name: of the customer, as the provider had it then; empty where it could not say.
+        about: requests that it is about: what was begun or done of them is told with it.
     """
 
     reason: str
@@ -241,13 +242,15 @@ class HandedOver:
     draft: JsonObject | None = None
     language: str = ""
     name: str = ""
+    about: tuple[str, ...] = ()
 
     def to_text(self) -> str:
         """All of it as it is sealed."""
         drafted = {} if self.draft is None else {"draft": self.draft}
         told = {"reply": self.reply, "language": self.language}
         named = {"name": self.name} if self.name else {}
-        kept = {"reason": self.reason, **told, **drafted, **named}
+        about = {"about": [*self.about]} if self.about else {}
+        kept = {"reason": self.reason, **told, **drafted, **named, **about}
         return orjson.dumps(kept, default=dict).decode()
 
     @classmethod
@@ -266,6 +269,7 @@ class HandedOver:
                     draft=cast("JsonObject | None", more.get("draft")),
                     language=str(more.get("language", "")),
                     name=str(more.get("name", "")),
+                    about=tuple(map(str, cast("Sequence[object]", more.get("about", ())))),
                 )
             case _:
                 return cls(reason="", reply=sealed)

@@ -8,7 +8,7 @@ from typing import TypeVar, cast
 
 from sayso.actions.context import EngineContext
 from sayso.actions.engine.withdrawal import Withdrawals
-from sayso.actions.model.action_row import check_priority, dumps
+from sayso.actions.model.action_row import dumps
 from sayso.actions.model.attempt import signed_turn
 from sayso.actions.model.definition import Subject
 from sayso.actions.model.digest import hash_of_texts
@@ -26,7 +26,9 @@ from sayso.agent.code_places import Seen, write_seen
 from sayso.agent.codes import without_codes
 from sayso.agent.conversation import check_messages, picked_choice, read_messages
 from sayso.agent.drafted import DraftedPlan
+from sayso.agent.earlier import leave_begun, read_earlier, show_to
 from sayso.agent.incoming import Ask, CustomerReply
+from sayso.agent.new_request import NewRequest, new_request
 from sayso.agent.question import AskedText, question_from_json
 from sayso.agent.reply import HandedOver
 from sayso.agent.request_row import RequestRow, RequestStatus, get_request, read_request
@@ -35,7 +37,7 @@ from sayso.agent.withdrawal import RequestWithdrawals, TakenBack, is_as_sure, th
 from sayso.audit.authority.keyring import ROW, Keyring, sealed_bytes
 from sayso.audit.authority.state import changed_outside
 from sayso.audit.customer_codes import VERIFY
-from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json, PiiRef, StoredEntry
+from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json, StoredEntry
 from sayso.audit.log import AuditLog
 from sayso.audit.request_digests import question_digest
 from sayso.audit.verifier.replay import ASKED_BY_PEOPLE, request_status
@@ -101,12 +103,10 @@ class Requests:
         with self._telemetry.intake("sayso.ask", ask.traceparent) as traceparent:
             traced = replace(ask, traceparent=traceparent)
             return await self.write_seen(
-                lambda tx, seen: self._insert(tx, traced, conversation, fingerprint, seen)
+                lambda tx, seen: self._insert(tx, traced, fingerprint, seen)
             )
 
-    def _insert(
-        self, tx: Transaction, ask: Ask, conversation: list[Json], fingerprint: str, seen: Seen
-    ) -> RequestRow:
+    def _insert(self, tx: Transaction, ask: Ask, fingerprint: str, seen: Seen) -> RequestRow:
         known = read_by_key(tx, "request.by_key", ask.tenant, ask.key)
         if known is not None:
             found = read_request(known)
@@ -131,58 +131,27 @@ class Requests:
         callers = take_key(tx, self._keyring, "request", ask.tenant, ask.key)
         now = to_micros(self._clock.now())
         request_id = self._ids.new("req")
-        pseudonym = self._personal.pseudonym(tx, ask.tenant, ask.subject.id, now)
-        *before, last = cast("list[list[Json]]", conversation)
-        sealed = dumps([*before, signed_turn(last, ask.subject)])
-        messages = self._seal(tx, ask, sealed)
-        words = self._seal(tx, ask, ask.messages[-1].content)
-        entry = Entry(
-            kind=EntryKind.REQUEST_ASKED,
-            actor=ask.requester,
-            request=request_id,
-            subject=pseudonym,
-            data={
-                "assurance": ask.subject.assurance.value,
-                "messages": len(ask.messages),
-                "words_ref": words.ref,
-                "words_c": words.c,
-                CALLER_KEY: callers,
-                **names_signed(self._personal, tx, ask.tenant, ask.subject, now),
-            },
-            pii=messages,
+        earlier = read_earlier(tx, ask, request_id, self._personal, self.withdrawals)
+        stamp = NewRequest(
+            request_id=request_id,
+            fingerprint=fingerprint,
+            key=callers,
+            now=now,
+            due=earlier.begun is None and not ask.to_people,
         )
-        columns: dict[str, SqlValue] = {
-            "tenant": ask.tenant,
-            "id": request_id,
-            "idempotency_key": ask.key,
-            "fingerprint": fingerprint,
-            "requester": f"{ask.requester.kind}:{ask.requester.id}",
-            "subject_id": ask.subject.id,
-            "assurance": ask.subject.assurance.value,
-            "messages_ref": messages.ref,
-            "words_ref": words.ref,
-            "status": request_status(entry.kind, entry.data),
-            "traceparent": ask.traceparent,
-            "due_at": None if ask.to_people else now,
-            "created_at": now,
-            "updated_at": now,
-            "priority": check_priority(ask.priority),
-            "conversation": ask.conversation,
-        }
-        # What a request is inserted without is empty, and `turns` as the schema has it.
+        entry, columns = new_request(tx, ask, earlier.turns, self._personal, self._ids, stamp)
         seq = self._log.append(tx, ask.tenant, self._sealed(entry, columns))
         tx.run("request.insert", **columns, last_seq=seq)
         self._tie(tx, ask.tenant, request_id, ask.subject, now)
-        return get_request(tx, ask.tenant, request_id)
+        show_to(tx, earlier.shown, self.written)
+        row = get_request(tx, ask.tenant, request_id)
+        return row if earlier.begun is None else leave_begun(tx, self.move, row, earlier.begun)
 
     def _tie(
         self, tx: Transaction, tenant: Tenant, request_id: str, subject: Subject, now: int
     ) -> None:
         if subject.accounts and self.codes is not None:
             tie_signed(self.codes.links, tx, tenant, request_id, subject, now)
-
-    def _seal(self, tx: Transaction, ask: Ask, plain: str) -> PiiRef:
-        return self._personal.seal(tx, ask.tenant, ask.subject.id, self._ids.new("pii"), plain)
 
     def _continued_by(self, tx: Transaction, ask: Ask) -> RequestRow | None:
         """The request whose question this answers: by the thread's name, or by its very words."""

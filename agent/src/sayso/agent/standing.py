@@ -25,7 +25,7 @@ from sayso.agent.reply import (
     write_reply,
     write_withdrawn,
 )
-from sayso.agent.request_row import RequestRow, RequestStatus, in_force
+from sayso.agent.request_row import RequestRow, RequestStatus, get_request, in_force, steps_of
 from sayso.agent.telling import Told
 from sayso.audit.personal import Personal
 from sayso.store.base import Reader
@@ -119,10 +119,19 @@ def _handed_over(
     language = handed.language or _language_of(handed.reply) or row.language
     unchanged = may_say_unchanged(reader, row.tenant, row.subject)
     reply = write_hand_over(language, unchanged=unchanged)
-    done = [step for step in steps if was_touched(followed(reader, step) or step)]
-    if done:
-        reply = f"{reply}\n\n{write_reply(outcomes_of(reader, done, row.words), language)}"
+    told = outcomes_of(reader, _touched(reader, steps), row.words)
+    for one in handed.about:
+        about = get_request(reader, row.tenant, one)
+        if about.subject.id == row.subject.id:
+            begun = _touched(reader, steps_of(reader, about))
+            told += outcomes_of(reader, begun, about.words, taken_back=True)
+    if told:
+        reply = f"{reply}\n\n{write_reply(told, language)}"
     return Standing(reply=reply, kind="action", handed=handed)
+
+
+def _touched(reader: Reader, steps: Sequence[ActionRow]) -> list[ActionRow]:
+    return [step for step in steps if was_touched(followed(reader, step) or step)]
 
 
 def _language_of(reply: str) -> str | None:

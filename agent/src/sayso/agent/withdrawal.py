@@ -8,11 +8,11 @@ from typing import TypeAlias
 
 from sayso.actions.engine.withdrawal import Withdrawals
 from sayso.actions.model.action_row import ActionRow
-from sayso.actions.model.definition import Assurance, Subject
+from sayso.actions.model.definition import Subject
 from sayso.actions.model.status import CALLED, Status
 from sayso.agent.base import Message
 from sayso.agent.conversation import check_messages
-from sayso.agent.reply import followed
+from sayso.agent.reply import followed, was_touched
 from sayso.agent.request_row import (
     Moves,
     RequestRow,
@@ -75,12 +75,13 @@ def is_as_sure(writer: Subject, asked: Subject) -> bool:
     INVARIANT: a forged sender answers nothing, and takes nothing back, in the name of a customer
     who was signed in.
     """
-    order = list(Assurance)
-    return order.index(writer.assurance) >= order.index(asked.assurance)
+    return writer.assurance.is_as_sure(asked.assurance)
 
 
 def show_in_thread(tx: Transaction, row: RequestRow, written: Written | None) -> None:
     """Have the open cards of a request's thread show what was written in it since.
+
+    Not by whoever is known less surely than who asked: people read that for itself.
 
     Args:
         written: has the cards of an earlier request made anew; None where nobody does.
@@ -88,7 +89,8 @@ def show_in_thread(tx: Transaction, row: RequestRow, written: Written | None) ->
     if row.conversation is None or written is None:
         return
     for other in open_in_thread(tx, row.tenant, row.subject.id, row.conversation):
-        if other.id != row.id and other.created_at <= row.created_at and other.is_acting:
+        before = other.id != row.id and other.created_at <= row.created_at
+        if before and other.is_acting and is_as_sure(row.subject, other.subject):
             written(tx, other)
 
 
@@ -148,6 +150,10 @@ class RequestWithdrawals:
         )
         assert moved is not None, "read in this very transaction"
         return moved
+
+    def is_begun(self, reader: Reader, row: RequestRow) -> bool:
+        """Whether something of a request that was taken back was under way by then, or done."""
+        return any(was_touched(action) for action in self._actions(reader, row))
 
     @staticmethod
     def _actions(reader: Reader, row: RequestRow) -> list[ActionRow]:

@@ -48,6 +48,7 @@ from sayso.actions.model.attempt import (
     subject_as_signed,
 )
 from sayso.actions.model.customer_words import WRITTEN_SINCE, keeps_its_time
+from sayso.actions.model.definition import Assurance
 from sayso.actions.model.plan_state import (
     Waits,
     dependency_error,
@@ -300,7 +301,10 @@ class Engine:
         return "".join(told)
 
     def _written_since(self, reader: Reader, row: ActionRow) -> str:
-        """What the customer has written in the thread after its request, newest first."""
+        """What the customer has written in the thread after its request, newest first.
+
+        Not what somebody wrote who was known less surely than who asked.
+        """
         found = None
         if row.request_id is not None:
             found = reader.one("request.by_id", tenant=row.tenant, id=row.request_id)
@@ -314,7 +318,11 @@ class Engine:
             id=row.request_id,
             since=found["created_at"],
         )
-        said = [self._personal.open(reader, row.tenant, text(one, "words_ref")) for one in later]
+        said = [
+            self._personal.open(reader, row.tenant, text(one, "words_ref"))
+            for one in later
+            if Assurance(text(one, "assurance")).is_as_sure(row.subject.assurance)
+        ]
         return "".join(f"Written since: {one}\n" for one in said if one)
 
     def _request_words(self, reader: Reader, row: ActionRow) -> str:

@@ -266,6 +266,11 @@ class Assurance(StrEnum):
     VERIFIED = "verified"
     SIGNED_IN = "signed_in"
 
+    def is_as_sure(self, other: Assurance) -> bool:
+        """Whether whoever has this is known at least as well as whoever has the other."""
+        order = list(Assurance)
+        return order.index(self) >= order.index(other)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:

@@ -2,7 +2,8 @@
 
 A topic (`order`, `subscription`, `payment`) has the words that ask about it and a sentence for each
 state that a record of it can be in; a connector says which state that is, and fills the values.
-`remarks` has small talk and questions in general, `replies` how what is told is put together.
+`remarks` has small talk and questions in general, `replies` how what is told is put together;
+`corrections` has how a message puts right what was asked before it.
 """
 
 from __future__ import annotations
@@ -56,6 +57,15 @@ class Remarks(_Form):
     mine: Words
 
 
+class Corrections(_Form):
+    """How a message bears on what was asked before, as patterns by language; see the file."""
+
+    meant: Words
+    only: Words
+    also: Words
+    excuse: Words
+
+
 class Replies(_Form):
     """How what is told is put together; see the file."""
 
@@ -77,6 +87,12 @@ def read_topics() -> Mapping[str, Topic]:
 def read_remarks() -> Remarks:
     """Small talk and questions in general."""
     return Remarks.model_validate(_read("remarks"))
+
+
+@lru_cache(maxsize=1)
+def read_corrections() -> Corrections:
+    """How a message bears on what was asked before."""
+    return Corrections.model_validate(_read("corrections"))
 
 
 @lru_cache(maxsize=1)

@@ -10,10 +10,10 @@ carry it out (`vocabulary`) make a playbook; a `postal` address is one token. `d
 asks for: `acts`, `objects`, `amounts`; `strangers` and `objection` speak against it. `dialogue`
 follows a conversation from `state` to state with its `answers`; `decision` makes a plan or a
 question of it, filling by `fill_object`, `fill_amount` and `fill_text` (`days`, and what else
-`find_more` and `find_words` find), with `certainty` where no yes is needed, `naming` where somebody else reads it
-anyway, and `agreement` for the yes. `records` are what the customer has; `base` is what comes of
+`find_more` and `find_words` find), with `certainty` where no yes is needed, `naming` where
+somebody else reads it anyway, and `agreement` for the yes. `records` are what the customer has; `base` is what comes of
 it, `explanation` why. Where nothing is to be done, it is a `remark`; `withdrawn` tells a message
-that takes it all back.
+that takes it all back, and `corrected` one that puts it right or adds to it.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from dataclasses import replace
 
 from sayso.agent.base import Handles, Message
 from sayso.agent.understanding.base import Understanding
+from sayso.agent.understanding.corrected import bearing_of
 from sayso.agent.understanding.decision import decide
 from sayso.agent.understanding.dialogue import follow
 from sayso.agent.understanding.lexicon import Knowledge
@@ -32,7 +33,7 @@ from sayso.agent.understanding.records import Things
 from sayso.agent.understanding.remark import read_remark
 from sayso.agent.understanding.withdrawn import takes_back
 
-__all__ = ["Knowledge", "Understanding", "language_of", "takes_back", "understand"]
+__all__ = ["Knowledge", "Understanding", "bearing_of", "language_of", "takes_back", "understand"]
 
 
 def understand(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from sayso.agent.understanding.amounts import StatedAmount, find_amounts
+from sayso.agent.understanding.corrected import corrects
 from sayso.agent.understanding.drafts import ActDraft, fill
 from sayso.agent.understanding.objects import FoundObject
 from sayso.agent.understanding.playbook import ObjectSlot, Playbook
@@ -13,6 +14,9 @@ from sayso.agent.understanding.reading import Reading
 from sayso.agent.understanding.records import Thing, Things, duplicates
 from sayso.agent.understanding.state import ConversationState, Pending
 from sayso.agent.understanding.tokens import TextToken
+
+_DENIED = 2
+"""A negation reaches a number so many words ahead: `not the 1042`."""
 
 
 def pick(state: ConversationState, pending: Pending, value: str, things: Things) -> None:
@@ -68,7 +72,7 @@ def answer(state: ConversationState, reading: Reading, own: list[ActDraft], thin
     start = _first_word(reading)
     says_yes = reading.has("yes")
     says_no = not says_yes and _says_no(reading, start)
-    if reading.has("taken_back", "keep", "hesitation") and not own:
+    if reading.has("taken_back", "keep", "hesitation") and not own and not corrects(reading):
         state.open, state.declined = [], True
         return
     chosen = _chosen_act(reading, pending, own)
@@ -178,6 +182,7 @@ def _filled(draft: ActDraft, reading: Reading, pending: Pending, things: Things)
     said = fill(
         ActDraft(act=draft.act, spans=spans), reading, book, things, answer=True, money=money
     )
+    said = replace(said, object=_without_denied(said.object, reading, things))
     if book.object_slot is not None:
         kinds = book.object_slot[1].kinds
         offered = [h for h in pending.objects if things.by(h).kind in kinds]
@@ -214,6 +219,20 @@ def _filled(draft: ActDraft, reading: Reading, pending: Pending, things: Things)
         if place is not None:
             said = replace(said, amount=StatedAmount(tokens=(pending.amounts[place],)))
     return over(said, draft)
+
+
+def _without_denied(found: FoundObject, reading: Reading, things: Things) -> FoundObject:
+    """Of `not 1042 but 1043` what is not denied."""
+    denied = {
+        token.text.lower()
+        for tag in reading.found("negation")
+        for token in reading.tokens[tag.end : tag.end + _DENIED]
+        if token.kind == "number"
+    }
+    kept = tuple(h for h in found.handles if denied.isdisjoint(things.by(h).references))
+    if len(kept) == len(found.handles):
+        return found
+    return replace(found, handles=kept) if kept else found
 
 
 def _by_price(said: ActDraft, offered: Sequence[Thing]) -> Thing | None:

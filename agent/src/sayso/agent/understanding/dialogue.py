@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from sayso.agent.base import Message, Question
 from sayso.agent.understanding.acts import OTHER, Mood, find_cues
 from sayso.agent.understanding.answers import answer, pick
+from sayso.agent.understanding.corrected import corrects, excuses
 from sayso.agent.understanding.drafts import ActDraft, fill, read_asks
 from sayso.agent.understanding.lexicon import Knowledge
 from sayso.agent.understanding.reading import Reading, Span, read
@@ -152,6 +153,10 @@ def _customer(
     moods = (Mood.ASKED, Mood.MENTIONED) if short and in_dialogue else (Mood.ASKED,)
     asks = read_asks(reading, things, moods=moods)
     state.cues, own = asks.cues, list(asks.drafts)
+    if state.open and own and corrects(reading):
+        # `Sorry, I meant order 1043` asks for no apology.
+        excused = {tag.start for tag in excuses(reading)}
+        own = [one for one in own if not all(cue.start in excused for cue in one.cues)]
     if in_dialogue:
         answer(state, reading, own, things)
     elif own:

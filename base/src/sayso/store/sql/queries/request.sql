@@ -32,9 +32,16 @@ where tenant = :tenant and subject_id = :subject_id and conversation = :conversa
     and status in ('received', 'needs_customer', 'acting', 'handed_over')
 order by id desc limit 20;
 
+-- What was told last in a thread of a customer's of something that was asked for.
+-- name: answered_in_thread
+select * from request
+where tenant = :tenant and subject_id = :subject_id and conversation = :conversation
+    and status = 'answered' and plan is not null
+order by id desc limit 1;
+
 -- What was written in a thread of a customer's after one of its requests, newest first.
 -- name: later_in_thread
-select words_ref from request
+select words_ref, assurance from request
 where tenant = :tenant and subject_id = :subject_id and conversation = :conversation
     and id <> :id and created_at >= :since
 order by id desc limit 5;

@@ -1,0 +1,112 @@
+"""Whether a message puts right what was asked before it in its thread, or asks for more beside it.
+
+By its words alone, so that it is known when the message is stored. A wrong answer costs a card that
+is made anew: what was asked before is read again with the message, and nothing of it is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from sayso.agent.answers import read_corrections
+from sayso.agent.base import Message
+from sayso.agent.incoming import Bearing
+from sayso.agent.understanding.acts import Mood, find_cues, first_content
+from sayso.agent.understanding.clean import clean
+from sayso.agent.understanding.lexicon import Knowledge
+from sayso.agent.understanding.patterns import Matcher, Tag
+from sayso.agent.understanding.reading import Reading, Span, detect, language_of, read
+from sayso.agent.understanding.tokens import tokenise
+
+MOST_CHARS = 300
+"""What is longer tells more than that."""
+FEW_CHARS = 80
+_MORE = ("condition", "payee", "threat", "persons", "machine", "authority")
+"""What makes it something else, that people have to see."""
+_SHARES = ("half", "whole", "enough", "part")
+
+
+def bearing_of(messages: Sequence[Message], knowledge: Knowledge) -> Bearing | None:
+    """How the newest message bears on what was asked before it; None where it stands by itself.
+
+    What asks for something of its own in full adds without this; only what cannot be read alone
+    (`and order 0811, too`) is told as such.
+    """
+    newest = messages[-1]
+    if newest.role != "customer" or newest.choice is not None or len(newest.content) > MOST_CHARS:
+        return None
+    likely = language_of(messages, knowledge)
+    tokens = tokenise(clean(newest.content).text)
+    short = len(newest.content) <= FEW_CHARS
+    # NOTE: few words are not enough to tell a language by; the first that knows them counts.
+    others = [detect(tokens, knowledge, one) for one in knowledge.lexicons if short]
+    for language in dict.fromkeys((likely, *others)):
+        found = _bearing(read(newest.content, knowledge, fallback=language))
+        if found is not None:
+            return found
+    return None
+
+
+def corrects(reading: Reading) -> bool:
+    """Whether a message says that what was asked before is meant otherwise."""
+    return _bearing(reading) == "corrects"
+
+
+def excuses(reading: Reading) -> list[Tag]:
+    """The words by which a correction opens, which ask for no apology."""
+    start = first_content(reading, Span(0, len(reading.tokens)))
+    return [tag for tag in _tags(reading) if tag.name == "excuse" and tag.start <= start]
+
+
+def _bearing(reading: Reading) -> Bearing | None:
+    if reading.cut or reading.has(*_MORE):
+        return None
+    tags = _tags(reading)
+    names = {tag.name for tag in tags}
+    excused = {at for tag in excuses(reading) for at in range(tag.start, tag.end)}
+    cues = [cue for cue in find_cues(reading) if cue.start not in excused]
+    asks = any(cue.mood is Mood.ASKED for cue in cues)
+    named = _names_something(reading)
+    if "meant" in names:
+        return "corrects"
+    if any(sentence.question for sentence in reading.sentences):
+        return None
+    if "also" in names:
+        return "adds" if named and not asks else None
+    if not named:
+        return None
+    if reading.has("instead") or _opens_with_no(reading):
+        return "corrects"
+    return "corrects" if not asks and (excused or "only" in names) else None
+
+
+def _names_something(reading: Reading) -> bool:
+    """Whether a number, an amount or a share stands there, that can be what is meant."""
+    kinds = {token.kind for token in reading.tokens if token.digits or token.kind == "percent"}
+    shares = reading.has(*_SHARES) or bool(reading.starting("share:"))
+    return bool(kinds & {"number", "money", "percent"}) or shares
+
+
+def _opens_with_no(reading: Reading) -> bool:
+    """A `no` by itself at the beginning: `No, only $20`, and no `No. 1042`."""
+    tokens = reading.tokens
+    start = first_content(reading, Span(0, len(tokens)))
+    for tag in reading.found("no"):
+        if tag.start == start and tag.end < len(tokens):
+            behind = tokens[tag.end]
+            return behind.kind == "comma" or (behind.kind == "end" and behind.text != ".")
+    return False
+
+
+def _tags(reading: Reading) -> list[Tag]:
+    return _matcher(reading.lexicon.language).find(reading.tokens)
+
+
+@lru_cache(maxsize=16)
+def _matcher(language: str) -> Matcher:
+    lists = read_corrections()
+    named = {name: getattr(lists, name) for name in ("meant", "only", "also", "excuse")}
+    return Matcher(
+        (name, pattern) for name, words in named.items() for pattern in words.get(language, ())
+    )
