@@ -160,7 +160,7 @@ class Tracker:
     def mailed(self, to: str) -> list[EmailMessage]:
         """What RT has sent to somebody, oldest first; without its own confirmations."""
         found = [
-            cast("EmailMessage", message_from_bytes(path.read_bytes(), policy=policy.default))
+            message_from_bytes(path.read_bytes(), policy=policy.default)
             for path in sorted((self.folder / "mail").iterdir())
         ]
         return [

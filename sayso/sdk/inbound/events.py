@@ -6,9 +6,9 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from html.parser import HTMLParser
 from typing import cast
 
+from sayso.connectors.markup import without_markup
 from sayso.connectors.signatures import Provider
 from sayso.ids import is_id
 from sayso.json import JsonValue
@@ -138,34 +138,3 @@ def _at(path: str, whole: Mapping[str, JsonValue]) -> JsonValue:
         return read(path, whole)
     except ReadingError:
         return None
-
-
-class _Words(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.parts: list[str] = []
-        self._hidden = 0
-
-    def handle_starttag(self, tag: str, attrs: object) -> None:
-        if tag in ("script", "style"):
-            self._hidden += 1
-        elif tag in ("p", "br", "div", "li"):
-            self.parts.append("\n")
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in ("script", "style"):
-            self._hidden = max(0, self._hidden - 1)
-
-    def handle_data(self, data: str) -> None:
-        if not self._hidden:
-            self.parts.append(data)
-
-
-def without_markup(text: str) -> str:
-    """A message's words."""
-    if "<" not in text:
-        return text.strip()
-    words = _Words()
-    words.feed(text)
-    words.close()
-    return re.sub(r"\n{3,}", "\n\n", "".join(words.parts)).strip()

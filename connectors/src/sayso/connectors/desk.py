@@ -7,11 +7,13 @@ of the desk, through the engine.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol, runtime_checkable
 
 from sayso.actions.model.definition import Subject
+from sayso.secret import Secret
 
 Author = Literal["customer", "colleague", "sayso", "machine"]
 """Who wrote: `machine` is whoever must never be answered, such as another bot, an auto-reply, a
@@ -148,5 +150,23 @@ class Ringing(Protocol):
 
         Raises:
             RetryableError: nobody can hear it now.
+        """
+        ...
+
+
+@runtime_checkable
+class Belled(Protocol):
+    """A desk that rings by a webhook."""
+
+    def rung(
+        self, secret: Secret, headers: Mapping[str, str], body: bytes, now: datetime
+    ) -> str | None:
+        """The thread that a webhook speaks of; None where it is about none.
+
+        Args:
+            headers: by lower-case name. body: as it came.
+
+        Raises:
+            RefusedError: `unauthenticated`, for one that isn't the desk's.
         """
         ...

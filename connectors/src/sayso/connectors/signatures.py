@@ -22,6 +22,8 @@ from typing import Literal
 from sayso.secret import Secret
 
 Provider = Literal["stripe", "shopify", "zendesk", "intercom"]
+Signing = Literal["hmac-sha256", "hmac-sha1", "secret", "zendesk"]
+"""How a help desk shows that a webhook is its own."""
 TOLERANCE_S = 300
 _MOST_SIGNATURES = 8
 
@@ -50,6 +52,33 @@ def is_signed(
         case "intercom":
             wanted = "sha1=" + hmac.new(key, body, hashlib.sha1).hexdigest()
             return _same(wanted, headers.get("x-hub-signature", ""))
+
+
+def is_rung(
+    signed: Signing,
+    header: str | None,
+    secret: Secret,
+    headers: Mapping[str, str],
+    body: bytes,
+    now: datetime,
+) -> bool:
+    """Whether a desk's webhook is its own, as far as the desk can show it.
+
+    Args:
+        header: where the signature is, or the secret itself.
+        headers: by lower-case name.
+    """
+    key = secret.reveal().encode()
+    given = headers.get((header or "").lower(), "")
+    match signed:
+        case "zendesk":
+            return is_signed("zendesk", secret, headers, body, now)
+        case "secret":
+            return bool(key) and _same(secret.reveal(), given)
+        case "hmac-sha256":
+            return _same(_sha256(key, body).hex(), given.removeprefix("sha256="))
+        case "hmac-sha1":
+            return _same(hmac.new(key, body, hashlib.sha1).hexdigest(), given.removeprefix("sha1="))
 
 
 def _stripe(key: bytes, header: str, body: bytes, now: datetime) -> bool:

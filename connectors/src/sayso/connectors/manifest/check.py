@@ -16,6 +16,7 @@ from sayso.connectors.manifest.arguments import args_model
 from sayso.connectors.manifest.citations import check_citations
 from sayso.connectors.manifest.code_sending import check_code_sender
 from sayso.connectors.manifest.derive import receipt_of
+from sayso.connectors.manifest.desk_check import check_desk
 from sayso.connectors.manifest.ownership import unproven
 from sayso.connectors.manifest.person_check import check_person
 from sayso.connectors.manifest.request_check import (
@@ -101,6 +102,8 @@ def _all(manifest: Manifest) -> Iterator[Found]:
         yield from check_answer(manifest, ("answers", name), answer)
     if manifest.person is not None:
         yield from check_person(manifest, manifest.person)
+    if manifest.desk is not None:
+        yield from check_desk(manifest, manifest.desk)
     if manifest.code_sender is not None:
         yield from check_code_sender(manifest, manifest.code_sender)
     for number, rule in enumerate(manifest.errors):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import lru_cache
 from urllib.parse import urlsplit
 
@@ -14,6 +15,7 @@ from sayso.actions.model.snapshot import Absence, Call, Finality, Receipt, Recor
 from sayso.connectors.arguments import read_args
 from sayso.connectors.base import Connector
 from sayso.connectors.customers import owner_of
+from sayso.connectors.desk import Changes, DeskParts, Thread
 from sayso.connectors.http import HttpClient, HttpLimits, Sender
 from sayso.connectors.manifest.answers import AnswerRules
 from sayso.connectors.manifest.calling import RequestSender
@@ -21,6 +23,7 @@ from sayso.connectors.manifest.code_sending import send_code
 from sayso.connectors.manifest.credentials import AuthHeaders
 from sayso.connectors.manifest.definition import Defined, define
 from sayso.connectors.manifest.derive import UNPROVEN, Proven
+from sayso.connectors.manifest.desk_reading import DeskReader, parts_of, rung
 from sayso.connectors.manifest.listing import Lister
 from sayso.connectors.manifest.picks import Picker, as_failure
 from sayso.connectors.manifest.provider import ManifestProvider, Tools
@@ -280,6 +283,38 @@ class ManifestConnector:
             settings=self._settings,
         )
         return await lister.records(subject)
+
+    @property
+    def desk(self) -> DeskParts | None:
+        """See `Desk.desk`."""
+        return parts_of(self._manifest)
+
+    async def changes(self, cursor: str) -> Changes:
+        """See `Desk.changes`."""
+        return await self._desk_reader().changes(cursor)
+
+    async def read_thread(self, thread: str) -> Thread:
+        """See `Desk.read_thread`."""
+        return await self._desk_reader().read_thread(thread)
+
+    def rung(
+        self, secret: Secret, headers: Mapping[str, str], body: bytes, now: datetime
+    ) -> str | None:
+        """See `Belled.rung`."""
+        bell = None if self._manifest.desk is None else self._manifest.desk.bell
+        return None if bell is None else rung(bell, secret, headers, body, now)
+
+    def _desk_reader(self) -> DeskReader:
+        table = self._manifest.desk
+        if table is None:
+            raise RefusedError(Code.WRONG_STATE, f"{self.name} is no desk")
+        return DeskReader(
+            manifest=self._manifest,
+            table=table,
+            provider=self._provider,
+            settings=self._settings,
+            clock=self._connected.clock,
+        )
 
     async def account(self) -> AccountSeen:
         """Who we are at the provider, asked once.

@@ -39,6 +39,13 @@ from sayso.connectors.manifest.schema.connection import (
     OAuthAuth,
     SubjectForm,
 )
+from sayso.connectors.manifest.schema.desk import (
+    AttachmentTable,
+    BellTable,
+    DeskChanges,
+    DeskTable,
+    MessageTable,
+)
 from sayso.connectors.manifest.schema.errors import ErrorRule, ErrorWhen
 from sayso.connectors.manifest.schema.manifest import Manifest, Parts, RecordList
 from sayso.connectors.manifest.schema.person import (
@@ -58,15 +65,19 @@ __all__ = [
     "AnswerTable",
     "AnyPick",
     "Arg",
+    "AttachmentTable",
     "Auth",
     "BasicAuth",
     "BearerAuth",
+    "BellTable",
     "BoolArg",
     "CallTable",
     "ClientCredentialsAuth",
     "CodeSenderTable",
     "Contact",
     "DateArg",
+    "DeskChanges",
+    "DeskTable",
     "EnumArg",
     "ErrorRule",
     "ErrorWhen",
@@ -78,6 +89,7 @@ __all__ = [
     "LookUp",
     "Manifest",
     "McpServer",
+    "MessageTable",
     "MoneyArg",
     "MoneyUnit",
     "NoAuth",

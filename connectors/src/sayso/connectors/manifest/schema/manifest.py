@@ -10,6 +10,7 @@ from sayso.connectors.manifest.schema.action import ActionTable
 from sayso.connectors.manifest.schema.answer import AnswerTable
 from sayso.connectors.manifest.schema.base import MAX_READS, Line, ManifestTable, Path, Picks, Word
 from sayso.connectors.manifest.schema.connection import ConnectionTable, MoneyUnit, Setting, Spec
+from sayso.connectors.manifest.schema.desk import DeskTable
 from sayso.connectors.manifest.schema.errors import ErrorAt, ErrorRule
 from sayso.connectors.manifest.schema.person import CodeSenderTable, Contact, PersonTable
 from sayso.connectors.manifest.schema.request import Read
@@ -64,4 +65,5 @@ class Manifest(ManifestTable):
     contact: Contact | None = None
     person: PersonTable | None = None
     code_sender: CodeSenderTable | None = None
+    desk: DeskTable | None = None
     actions: Annotated[dict[Word, ActionTable], Field(min_length=1)]
