@@ -90,6 +90,11 @@ PROMISES: dict[str, Promise] = {
         "other systems from places that the shop alone can write, and finds by exact addresses.",
         "invariant 4",
     ),
+    "desks:doubles": Promise(
+        "At each help desk that ships, by a double of what it publishes: a sweep tells all that a "
+        "webhook may lose and nothing twice, who wrote is told apart, a reply stands there once.",
+        "invariant 2",
+    ),
     "desks:real": Promise(
         "At a real help desk a reply is mailed once and found again, a note stays with colleagues, "
         "and what changed since it was read is left alone.",
