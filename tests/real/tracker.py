@@ -26,7 +26,7 @@ from real.shop import wait_until
 
 from sayso.json import JsonObject, JsonValue
 
-HERE = Path(__file__).parent / "tracker"
+HERE = Path(__file__).parent / "request_tracker"
 SERVER = Path("/usr/share/request-tracker5/libexec/rt-server")
 PACKAGES = "request-tracker5 rt5-db-sqlite rt5-standalone"
 INSTALLING = "SAYSO_REAL_INSTALLING"
