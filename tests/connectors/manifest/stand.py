@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -26,6 +27,7 @@ from sayso.testing.suites.bench import call_for
 Change = Callable[[HttpRequest, HttpAnswer], HttpAnswer]
 
 
+@cache
 def shipped(name: str) -> tuple[ManifestSource, Cases]:
     """A manifest that ships, and its cases."""
     path = SHIPPED / f"{name}.toml"

@@ -81,8 +81,8 @@ class Connected:
     sender: Callable[[Sender], Sender] | None = None
 
 
-@lru_cache(maxsize=256)
-def _defined(
+@lru_cache(maxsize=1024)
+def defined_once(
     source: ManifestSource, verb: str, hosts: frozenset[str], verified: bool, proven: Proven
 ) -> Defined:
     """As `define`; made once for each file, since a reload makes every connector anew."""
@@ -119,7 +119,7 @@ class ManifestConnector:
 
     def _define(self, verb: str) -> Defined:
         try:
-            return _defined(
+            return defined_once(
                 self._source,
                 verb,
                 self._connected.link_hosts,

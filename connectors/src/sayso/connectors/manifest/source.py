@@ -6,6 +6,7 @@ import copy
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, cast
 
 from sayso.connectors.manifest.schema import MAX_BYTES, Manifest
@@ -50,8 +51,9 @@ def digest_of(raw: bytes) -> str:
     return "sha256:" + hashlib.sha256(raw).hexdigest()
 
 
+@lru_cache(maxsize=64)
 def read_source(raw: bytes, name: str) -> ManifestSource:
-    """Read a manifest.
+    """Read a manifest; once in a process, as long as its bytes stay the same.
 
     Args:
         raw: the file.

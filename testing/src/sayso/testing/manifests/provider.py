@@ -18,9 +18,9 @@ from datetime import datetime
 from typing import cast
 from urllib.parse import urlsplit
 
-from sayso.connectors.manifest.connector import site_of
-from sayso.connectors.manifest.definition import Defined, define, template_args
-from sayso.connectors.manifest.derive import receipt_of
+from sayso.connectors.manifest.connector import defined_once, site_of
+from sayso.connectors.manifest.definition import Defined, template_args
+from sayso.connectors.manifest.derive import UNPROVEN, receipt_of
 from sayso.connectors.manifest.picks import Picker
 from sayso.connectors.manifest.requests import build, place, templates_of
 from sayso.connectors.manifest.schema import (
@@ -116,8 +116,8 @@ class GeneratedProvider:
         manifest = self.source.manifest
         self._site = site_of(manifest, self.cases.settings, None)
         self._defined = {
-            verb: define(manifest, verb, table, hosts=LINK_HOSTS, verified=True)
-            for verb, table in manifest.actions.items()
+            verb: defined_once(self.source, verb, LINK_HOSTS, True, UNPROVEN)
+            for verb in manifest.actions
         }
         self._picker = Picker(money=manifest.money, now=self.clock.now)
         self._fill()
