@@ -91,8 +91,15 @@ class OwnWordsByLedger:
     def renderer(self) -> Renderer:
         """Who writes the texts."""
         return Renderer(
-            personal=self.personal, language=self.language, link=self.settings.console.url
+            personal=self.personal,
+            language=self.language,
+            link=self.settings.console.url,
+            notes_apart=self._notes_apart,
         )
+
+    def _notes_apart(self, place: Place) -> bool:
+        """Whether the note of a hand-over is an action of its own there."""
+        return not Desks(self.registry).parts(place.connector).hand_over_text
 
     def action_of(self, place: Place, kind: SayingKind) -> str:
         """The action by which something is said; empty where the desk has none.
@@ -117,4 +124,5 @@ class OwnWordsByLedger:
         args: dict[str, JsonValue] = {parts.thread_arg: thread}
         if kind == "hand_over":
             args |= place.section.hand_over
-        return args if kind == "close" else {**args, "text": text}
+        takes_text = parts.hand_over_text if kind == "hand_over" else kind != "close"
+        return {**args, "text": text} if takes_text else args

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 from sayso.errors import Code, RefusedError
 from sayso.ids import rfc3339
 from sayso.sdk.desk.loop import DeskLoop
-from sayso.sdk.desk.rows import Place, desk_row, ring, said_in, thread_row
+from sayso.sdk.desk.rows import (
+    MOST_THREAD_CHARS,
+    Place,
+    desk_row,
+    ring,
+    said_in,
+    thread_row,
+)
 from sayso.sdk.resources.base import Resource, page_of
 from sayso.sdk.views.rows import View
 from sayso.store.base import Reader, integer_or_none
@@ -144,7 +151,6 @@ class DeskResource(Resource):
         return Place(tenant=self._container.tenant, name=name, section=section)
 
 
-MOST_THREAD_CHARS = 120
 """With the desk's name before it, a thread is a conversation's name."""
 
 

@@ -13,6 +13,7 @@ from sayso.store.base import Reader, Row, Transaction, integer, integer_or_none,
 from sayso.store.base import text_or_none as maybe
 
 SayingKind = Literal["reply", "note", "hand_over", "close"]
+MOST_THREAD_CHARS = 120
 PREFIX = "desk:"
 """With which the conversations of requests begin that came in at a desk."""
 

@@ -7,7 +7,7 @@ it and by the law that permits it, so that the two cannot differ.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -76,11 +76,13 @@ class Renderer:
 
     Attributes:
         language: of a conversation. link: what links to the console begin with; may be empty.
+        notes_apart: whether the note of a hand-over goes first, since the hand-over takes none.
     """
 
     personal: Personal
     language: LanguageOf
     link: str
+    notes_apart: Callable[[Place], bool]
 
     def render(
         self, reader: Reader, place: Place, thread: ThreadRow, request: RequestRow, key: SayingKey
@@ -189,8 +191,11 @@ class Renderer:
     ) -> Iterable[Saying]:
         abouts: list[tuple[SayingKind, str]] = []
         if request.status is RequestStatus.HANDED_OVER:
-            kind: SayingKind = "hand_over" if _assigns(place, thread) else "note"
-            abouts.append((kind, "handed"))
+            assigns = _assigns(place, thread)
+            if not assigns or self.notes_apart(place):
+                abouts.append(("note", "handed"))
+            if assigns:
+                abouts.append(("hand_over", "handed"))
         for one in in_force(request, actions_of(reader, request)):
             approval = approval_of(reader, one)
             if approval is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,13 +13,15 @@ from sayso.actions.model.action_row import get_action
 from sayso.actions.model.definition import Assurance, Subject
 from sayso.actions.model.status import Status
 from sayso.audit.entry import Actor, ActorKind
+from sayso.connectors.desk import Belled
 from sayso.connectors.signatures import is_signed
 from sayso.errors import Code, RefusedError, logged
 from sayso.ids import to_micros
+from sayso.sdk.desk.rows import MOST_THREAD_CHARS, Place, ring
 from sayso.sdk.inbound.events import ProviderEvent, Ticket, read_event
 from sayso.sdk.resources.base import Resource
 from sayso.sdk.resources.work_elsewhere import put_elsewhere
-from sayso.settings import InboundSection
+from sayso.settings import DeskSection, InboundSection
 from sayso.store.base import Transaction
 from sayso.text import plain
 
@@ -74,6 +77,9 @@ class InboundResource(Resource):
             ConfigError: `missing_secret`.
         """
         section = self._workspace.settings.inbound.get(name)
+        desk = self._workspace.settings.desk.get(name)
+        if section is None and desk is not None and desk.secret is not None:
+            return await self._rung(name, desk, desk.secret, headers, body)
         if section is None:
             raise RefusedError(
                 Code.NOT_FOUND,
@@ -94,9 +100,38 @@ class InboundResource(Resource):
         elsewhere = await self._notice(name, section, event)
         request = None
         if event.ticket is not None and section.ask:
-            request = await self._ask(name, section, event, event.ticket)
+            desks = self._desks_of(section.provider)
+            for one in desks:
+                await self._ring(one, event.ticket.conversation.partition(":")[2])
+            if not desks:
+                request = await self._ask(name, section, event, event.ticket)
         logger.info("%s: %s, %d looked up", name, event.kind, len(looked_up))
         return Heard(event=event.id, looked_up=looked_up, request=request, elsewhere=elsewhere)
+
+    async def _rung(
+        self, name: str, desk: DeskSection, secret: str, headers: Mapping[str, str], body: bytes
+    ) -> Heard:
+        """A desk's own webhook: the thread that it names is read there, and nothing else of it."""
+        found = self._container.connectors.connector(desk.connector or name)
+        thread = None
+        if isinstance(found, Belled):
+            now = self._container.clock.now()
+            thread = found.rung(self._workspace.secret(secret), headers, body, now)
+        if thread is not None:
+            await self._ring(name, thread)
+        return Heard(event=hashlib.sha256(body).hexdigest())
+
+    def _desks_of(self, provider: str) -> list[str]:
+        """Whoever reads what customers write at a provider, so that a webhook is no turn, too."""
+        desks = self._workspace.settings.desk
+        return [name for name, one in desks.items() if (one.connector or name) == provider]
+
+    async def _ring(self, desk: str, thread: str) -> None:
+        section = self._workspace.settings.desk[desk]
+        place = Place(tenant=self._container.tenant, name=desk, section=section)
+        now = to_micros(self._container.clock.now())
+        if 1 <= len(thread) <= MOST_THREAD_CHARS:
+            await self._container.store.write(lambda tx: ring(tx, place, thread, now))
 
     async def _look_now(self, event: ProviderEvent) -> tuple[str, ...]:
         if not event.actions:

@@ -82,6 +82,10 @@ class HelpDesk(ABC):
         found = [one for one in self.talks.values() if one.changed >= since]
         return sorted(found, key=lambda one: (one.changed, one.id))
 
+    def of(self, subject: str) -> list[Talk]:
+        """A customer's own."""
+        return [one for one in self.talks.values() if self.subject(one.id) == subject]
+
     def told(self, talk: int, *, public: bool = True) -> list[str]:
         """What Sayso wrote in it."""
         found = self.talks[talk].parts

@@ -40,6 +40,8 @@ class Freshdesk(HelpDesk):
                 return 404
 
     def _listed(self, query: Mapping[str, str]) -> JsonValue | int:
+        if "requester_id" in query:
+            return [_shown(one) for one in self.of(query["requester_id"])]
         page = int(query.get("page", "1"))
         if page > 300 or query.get("order_type") != "asc":
             return 400

@@ -28,7 +28,8 @@ class DeskParts:
         thread_arg: the argument of all of them that names the thread.
         thread_kind: the kind of record that a thread is, such as `ticket`.
         reply: to the customer, with `text`. note: to colleagues, with `text`.
-        hand_over: gives the thread to colleagues, with a note in `text`.
+        hand_over: gives the thread to colleagues, with a note in `text`; without `hand_over_text`
+            it takes none, and the note is written first by itself.
         close: ends the thread.
     """
 
@@ -37,6 +38,7 @@ class DeskParts:
     reply: str
     note: str = ""
     hand_over: str = ""
+    hand_over_text: bool = True
     close: str = ""
 
 

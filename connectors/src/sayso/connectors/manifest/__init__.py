@@ -7,7 +7,8 @@
 - `factory` makes the `connector` that the engine sees, of each `definition`; it has `resolving`,
   `calling` and `listing` do the work through the `provider`: `requests` with `credentials`,
   `answers`, `pages`, or `mcp_tools`. With `people` it says who a customer is, and who has which
-  address; with `code_sending` it sends them codes.
+  address; with `code_sending` it sends them codes; with `desk_reading` it is a desk, which
+  `desk_check` checks.
 - `template` (placeholders), `picks`, `scope` and `arguments`, with `sayso.reading` (JMESPath), are
   all the language there is.
 """

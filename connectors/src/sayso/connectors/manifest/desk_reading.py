@@ -51,7 +51,13 @@ def parts_of(manifest: Manifest) -> DeskParts | None:
             ("close", table.close),
         )
     }
-    return DeskParts(thread_arg=table.thread.arg, thread_kind=table.thread.kind, **full)
+    given = None if table.hand_over is None else manifest.actions[table.hand_over]
+    return DeskParts(
+        thread_arg=table.thread.arg,
+        thread_kind=table.thread.kind,
+        hand_over_text=given is None or "text" in given.args,
+        **full,
+    )
 
 
 def rung(

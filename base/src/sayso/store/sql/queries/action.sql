@@ -63,9 +63,10 @@ where tenant = :tenant and subject_id = :subject_id
 order by id || '' desc limit :limit;
 
 -- Whether anything of a customer was done, or may have been. See `was_touched`.
+-- What Sayso says at a desk is nothing that was done.
 -- name: touched
 select cast(1 as bigint) as found from action
-where tenant = :tenant and subject_id = :subject_id
+where tenant = :tenant and subject_id = :subject_id and requester <> 'system:desk'
     and (called_at is not null or status not in ('planned', 'stale', 'pending_approval', 'approved',
         'refused', 'rejected', 'expired', 'withdrawn'))
 limit 1;

@@ -1,0 +1,95 @@
+"""Help desks by manifest in the loop: a bell has a thread be read, and colleagues get it whole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from connectors.desks.books import HelpDesk
+from connectors.desks.freshdesk import Freshdesk
+from connectors.desks.intercom import Intercom
+from connectors.desks.jira import Jira
+from connectors.desks.test_desks import connected
+from connectors.desks.zendesk import Zendesk
+from support.shop import Shop
+from support.shop_workspace import POLICY, make_shop_workspace
+
+from sayso.connectors.base import Connector
+from sayso.errors import RefusedError
+from sayso.sdk.client import Sayso
+from sayso.sdk.desk.loop import DeskLoop
+
+pytestmark = pytest.mark.promise("desks:doubles")
+
+
+@asynccontextmanager
+async def opened(
+    folder: Path, desk: HelpDesk, **tables: Mapping[str, object]
+) -> AsyncGenerator[tuple[Sayso, DeskLoop]]:
+    """A workspace with that desk, which has been swept once; nothing goes on by itself."""
+    hand_over = {name: value for name, value in desk.hand_over.items() if name != "text"}
+    section = {"hand_over": hand_over, "secret": "file:keys/ring.key", "assurance": "verified"}
+    workspace = make_shop_workspace(folder, POLICY, desk={desk.name: section}, **tables)
+    (folder / "keys" / "ring.key").write_text("ring")
+    connectors: list[Connector] = [Shop(), connected(desk)]
+    async with Sayso(workspace, mode="decide", connectors=connectors, clock=desk.clock) as sayso:
+        loop = DeskLoop(sayso.container, workspace.settings.desk)
+        await loop.drain()
+        yield sayso, loop
+
+
+async def settle(sayso: Sayso, loop: DeskLoop) -> None:
+    """Do all that is due, without another sweep."""
+    for _ in range(4):
+        await loop.drain()
+        await sayso.container.dispatcher.drain()
+        await loop.drain()
+
+
+@pytest.mark.parametrize("kind", [Zendesk, Intercom, Freshdesk, Jira])
+async def test_a_bell_has_the_thread_be_read_answered_and_handed_over(
+    tmp_path: Path, kind: type[HelpDesk]
+) -> None:
+    """The webhook's own words count for nothing; a note goes first where the hand-over has none."""
+    desk = kind()
+    async with opened(tmp_path, desk) as (sayso, loop):
+        talk = desk.write("customer", "I want to talk to a person about my mug.")
+        headers, body = desk.bell(talk)
+        with pytest.raises(RefusedError, match="isn't the desk's"):
+            await sayso.inbound.receive(desk.name, {**headers, **dict.fromkeys(headers, "x")}, body)
+        await settle(sayso, loop)
+        assert desk.told(talk) == []
+        for _ in range(2):
+            await sayso.inbound.receive(desk.name, headers, body)
+        await settle(sayso, loop)
+        assert len(desk.told(talk)) == 1
+        (note,) = desk.told(talk, public=False)
+        assert "about my mug" in note
+        assert desk.talks[talk].group == 77
+        (request,) = await sayso.requests.list()
+        assert request.status == "handed_over"
+        assert sayso.audit.verify().exit_status == 0
+
+
+async def test_a_providers_webhook_is_no_turn_beside_its_desk(tmp_path: Path) -> None:
+    """`[inbound]` of a provider that is a desk rings it, so that nothing is asked twice."""
+    desk = Intercom()
+    hears = {"bot": {"provider": "intercom", "secret": "file:keys/ring.key"}}
+    async with opened(tmp_path, desk, inbound=hears) as (sayso, loop):
+        talk = desk.write("customer", "I want to talk to a person about my mug.")
+        _, sent = desk.bell(talk)
+        told = json.loads(sent)
+        parts = {"conversation_parts": [{"body": "I want to talk to a person about my mug."}]}
+        told["data"]["item"] |= {
+            "conversation_parts": parts,
+            "contacts": {"contacts": [{"external_id": desk.subject(talk)}]},
+        }
+        body = json.dumps(told).encode()
+        headers = desk.sign(body)
+        assert (await sayso.inbound.receive("bot", headers, body)).request is None
+        await settle(sayso, loop)
+        assert len(await sayso.requests.list()) == 1
+        assert len(desk.told(talk)) == 1
