@@ -257,6 +257,29 @@ PROMISES: dict[str, Promise] = {
         "a customer or a provider.",
         "invariant 6",
     ),
+    # ---- customers' mail ---------------------------------------------------------------------
+    "desk:mail:sender": Promise(
+        "Only the topmost Authentication-Results of the mail server that you name says that a mail "
+        "is its sender's; without it whoever writes is unverified, and machines are not answered."
+    ),
+    "desk:mail:words": Promise(
+        "What a customer wrote is read without what they quote and what nobody sees, in seven "
+        "languages, and nothing that they wrote is lost."
+    ),
+    "desk:mail:threads": Promise(
+        "A conversation by e-mail is with one customer: whoever else answers into it is another "
+        "one, to whom nothing of it is said.",
+        "invariant 16",
+    ),
+    "desk:mail:complete": Promise(
+        "Every mail that comes in is told once by its id, also when the mailbox was renumbered, "
+        "moved or restarted; nothing is marked as read, moved or deleted for it."
+    ),
+    "desk:mail:answer": Promise(
+        "An answer goes to the customer of its conversation alone, as their mailbox shows them at "
+        "the call, and stands in their mailbox in its thread once.",
+        "invariant 4",
+    ),
     # ---- tokens ----------------------------------------------------------------------------
     "tokens:one-refresh": Promise(
         "Any number of callers and processes make one refresh, and no grant is revoked."

@@ -30,8 +30,15 @@ def customers_of(connector: Connector) -> str | None:
     return connector.name if told == OWN else told
 
 
-def _told(connector: Connector) -> str | None:
-    return cast("str | None", getattr(connector, "customers_of", OWN))
+def _told(connector: Connector, action: str = "") -> str | None:
+    """As it says itself; of one action, where it tells them apart (`customers_of_action`).
+
+    A mailbox has customers of its own, who write to it; what it sends to an address on file goes
+    to the customers of whoever has that file.
+    """
+    tell = getattr(connector, "customers_of_action", None) if action else None
+    told = getattr(connector, "customers_of", OWN) if tell is None else tell(action)
+    return cast("str | None", told)
 
 
 def ids_hold_colons(connector: Connector) -> bool:
@@ -39,17 +46,18 @@ def ids_hold_colons(connector: Connector) -> bool:
     return bool(getattr(connector, "ids_hold_colons", False))
 
 
-def owner_of(name: str, find: Callable[[str], Connector | None]) -> str | None:
+def owner_of(name: str, find: Callable[[str], Connector | None], action: str = "") -> str | None:
     """The connector whose customers the one of that name takes in the end; None for nobody's.
 
     Two that name each other have nobody's, and so has one that names a connector that there is not.
 
     Args:
         find: the connector of a name; None where there is none.
+        action: one of its actions, by its full name, where that makes a difference.
     """
     seen: set[str] = set()
     while name not in seen and (connector := find(name)) is not None:
-        told = _told(connector)
+        told, action = _told(connector, action), ""
         if told in (OWN, name):
             return name
         if told is None:

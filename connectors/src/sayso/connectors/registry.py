@@ -268,15 +268,15 @@ class Connectors:
         Raises:
             RefusedError: `unknown_action`.
         """
-        return self._owner(self._of(action))
+        return self._owner(self._of(action), action)
 
-    def _owner(self, connector: Connector) -> str | None:
-        name = connector.name
+    def _owner(self, connector: Connector, action: str = "") -> str | None:
+        name = action or connector.name
         if name not in self._owners:
-            self._owners[name] = owner_of(name, self._connectors.get)
+            self._owners[name] = owner_of(connector.name, self._connectors.get, action)
         return self._owners[name]
 
-    def _own(self, connector: Connector, subject: Subject) -> Subject:
+    def _own(self, connector: Connector, subject: Subject, action: str = "") -> Subject:
         """The subject as the connector knows them; as they are written, where it knows nobody.
 
         INVARIANT: the one gate to connectors. An id of another provider's is never handed on, by
@@ -285,7 +285,7 @@ class Connectors:
         Raises:
             RefusedError: `no_account`.
         """
-        owner = self._owner(connector)
+        owner = self._owner(connector, action)
         if owner is None:
             return subject
         account = self.accounts.stored(subject.id)
@@ -294,7 +294,7 @@ class Connectors:
         return replace(subject, id=account.id, provider=account.provider)
 
     def _own_call(self, connector: Connector, call: Call) -> Call:
-        theirs = self._own(connector, Subject(id=call.subject_id)).id
+        theirs = self._own(connector, Subject(id=call.subject_id), call.action).id
         if theirs == call.subject_id:
             return call
         return replace(call, subject_id=theirs, resolved=replace(call.resolved, owner=theirs))
@@ -302,15 +302,15 @@ class Connectors:
     def written(self, action: str, theirs: str) -> str:
         """What the provider of an action calls something, as an account of theirs is stored."""
         found = self._connectors.get(action.partition(".")[0])
-        return theirs if found is None else self._written(found, theirs)
+        return theirs if found is None else self._written(found, theirs, action)
 
-    def _written(self, connector: Connector, theirs: str) -> str:
+    def _written(self, connector: Connector, theirs: str, action: str = "") -> str:
         """What a connector calls somebody, as everybody else writes them; empty for nobody.
 
         INVARIANT: no bare id of another provider than the default's comes out of here, as none of
         another one's goes in by `_own`.
         """
-        owner = self._owner(connector)
+        owner = self._owner(connector, action)
         if owner is None or not theirs:
             return theirs
         try:
@@ -381,10 +381,10 @@ class Connectors:
     async def resolve(self, action: Action, args: Args, subject: Subject) -> Resolved:
         """See `Connector.resolve`."""
         connector = self._of(action.name)
-        own = self._own(connector, subject)
+        own = self._own(connector, subject, action.name)
         found = await self.read(connector.resolve(action, args, own))
-        # The connector speaks of its own customer, and everybody else by how that one is written.
-        written = subject.id if found.owner == own.id else self._written(connector, found.owner)
+        is_theirs = found.owner == own.id  # others are spoken of by how they are written
+        written = subject.id if is_theirs else self.written(action.name, found.owner)
         return found if written == found.owner else replace(found, owner=written)
 
     async def call(self, call: Call) -> Receipt:

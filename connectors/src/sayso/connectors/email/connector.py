@@ -5,24 +5,33 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import TYPE_CHECKING, Literal, cast, get_args
 
 from sayso.actions.customers.contact import CodeMessage
 from sayso.actions.model.definition import Action, Args, Subject
 from sayso.actions.model.snapshot import Absence, Call, Receipt, Record, Resolved
-from sayso.connectors.email.actions import MessageArgs, actions_with
+from sayso.connectors.customers import OWN
+from sayso.connectors.desk import Changes, DeskParts, Thread
+from sayso.connectors.email.actions import MessageArgs, actions_with, desk_actions
+from sayso.connectors.email.inbox.threads import address_in
 from sayso.connectors.email.message import MessageWriter
 from sayso.connectors.email.smtp import Security, SmtpLogin, SmtpTransport
 from sayso.connectors.email.transport import FileTransport, Transport
 from sayso.connectors.email_address import is_address, masked
+from sayso.connectors.person import Person
 from sayso.connectors.setup import Address, AddressBook, Setup
 from sayso.errors import Code, ConfigError, RefusedError
 from sayso.ids import Clock
 from sayso.text import plain
 
+if TYPE_CHECKING:  # they need the extra `mail`, which only a mailbox needs
+    from sayso.connectors.email.correspondence import Correspondence
+    from sayso.connectors.email.inbox.desk import MailDesk
+
 ADDRESS_FROM = "stripe"
 """The connector that knows the customers' addresses, unless a setting says otherwise."""
 _ADDRESS_ON_FILE = "address.fingerprint"
+_TO_ADDRESS_ON_FILE = frozenset({"email.send", "email.send_apology"})
 
 
 class EmailConnector:
@@ -34,6 +43,8 @@ class EmailConnector:
         transport: how messages leave.
         clock: for the Date header.
         customers_of: the connector that knows the addresses: its customers are written to.
+        correspondence: the mailbox that customers write to; None where there is none. With one,
+            whoever writes is a customer of the mailbox's own, by their address.
     """
 
     def __init__(
@@ -44,13 +55,27 @@ class EmailConnector:
         transport: Transport,
         clock: Clock,
         customers_of: str = ADDRESS_FROM,
+        correspondence: Correspondence | None = None,
     ) -> None:
-        self.customers_of = customers_of
+        self._address_from = customers_of
         self._book = book
         self._writer = writer
         self._transport = transport
         self._clock = clock
-        self._actions = actions_with(transport.guarantee)
+        self._correspondence = correspondence
+        self._actions: tuple[Action, ...] = actions_with(transport.guarantee)
+        if correspondence is not None:
+            hands_over = correspondence.parts.hand_over != ""
+            self._actions += desk_actions(transport.guarantee, hands_over=hands_over)
+
+    @property
+    def customers_of(self) -> str:
+        """Its own, by their addresses, where there is a mailbox; else who knows the addresses."""
+        return self._address_from if self._correspondence is None else OWN
+
+    def customers_of_action(self, action: str) -> str:
+        """Of what goes to an address on file: the customers of whoever knows the addresses."""
+        return self._address_from if action in _TO_ADDRESS_ON_FILE else self.customers_of
 
     @property
     def name(self) -> str:
@@ -64,11 +89,48 @@ class EmailConnector:
 
     @property
     def actions(self) -> Sequence[Action]:
-        """`email.send` and `email.send_apology`."""
+        """`email.send` and `email.send_apology`; with a mailbox, those of a desk."""
         return self._actions
+
+    @property
+    def desk(self) -> DeskParts | None:
+        """See `Desk.desk`."""
+        return None if self._correspondence is None else self._correspondence.parts
+
+    @property
+    def mailbox(self) -> MailDesk:
+        """The mailbox that customers write to.
+
+        Raises:
+            RefusedError: `unknown_object`, where there is none.
+        """
+        return self._with_mailbox().desk
+
+    async def changes(self, cursor: str) -> Changes:
+        """See `Desk.changes`."""
+        return await self._with_mailbox().desk.changes(cursor)
+
+    async def read_thread(self, thread: str) -> Thread:
+        """See `Desk.read_thread`."""
+        return await self._with_mailbox().desk.read_thread(thread)
+
+    async def ring(self) -> None:
+        """See `Ringing.ring`."""
+        await self._with_mailbox().desk.ring()
+
+    def _with_mailbox(self) -> Correspondence:
+        if self._correspondence is None:
+            raise RefusedError(
+                Code.UNKNOWN_OBJECT,
+                "no mailbox is set up that customers write to",
+                next_step="set up [connectors.email.inbox] in sayso.toml",
+            )
+        return self._correspondence
 
     async def resolve(self, action: Action, args: Args, subject: Subject) -> Resolved:
         """See `Connector.resolve`."""
+        if action.name not in _TO_ADDRESS_ON_FILE:
+            return await self._with_mailbox().resolve(action, args, subject)
         assert isinstance(args, MessageArgs)
         line, text = self._writer.subject_line(args.title), self._writer.text(args.body)
         links = self._writer.count_links("body", text)
@@ -89,6 +151,8 @@ class EmailConnector:
 
     async def call(self, call: Call) -> Receipt:
         """See `Connector.call`."""
+        if call.action not in _TO_ADDRESS_ON_FILE:
+            return await self._with_mailbox().call(call)
         args = MessageArgs.model_validate(dict(call.resolved.args))
         subject = Subject(id=call.subject_id)
         address = await self._address(subject)
@@ -135,6 +199,9 @@ class EmailConnector:
         """See `CodeSender.send_code`."""
         if not is_address(code.recipient):
             raise RefusedError(Code.WRONG_STATE, "the address on file is no plain e-mail address")
+        if self._correspondence is not None:
+            await self._correspondence.send_code(code)
+            return
         await self.tell(
             recipient=code.recipient,
             title=code.title,
@@ -145,14 +212,33 @@ class EmailConnector:
 
     async def look_up(self, call: Call) -> Receipt | Absence:
         """See `Connector.look_up`."""
+        if call.action not in _TO_ADDRESS_ON_FILE:
+            return await self._with_mailbox().look_up(call)
         return await self._transport.look_up(self._writer.message_id(call.idempotency_key))
 
     async def list_records(self, subject: Subject) -> Sequence[Record]:
-        """Nothing: a mailbox is not read."""
+        """Nothing: e-mails are no records."""
         return ()
 
+    async def knows(self, subject: Subject) -> bool:
+        """See `SubjectBook.knows`: whoever has an address can write."""
+        return self._correspondence is not None
+
+    async def person_of(self, subject: Subject) -> Person:
+        """See `PersonBook.person_of`: an account of the mailbox is an address, and nothing else.
+
+        It is verified, since what is answered to the account is read at that address alone; how
+        surely a mail is from there is told with each (`DeskMessage.subject`).
+        """
+        if self._correspondence is None:
+            raise RefusedError(Code.UNKNOWN_SUBJECT, "the mailbox has no customers of its own")
+        address = address_in(subject.id)
+        return Person(id=subject.id, email=address, email_verified=address != "")
+
     async def close(self) -> None:
-        """Nothing is held open."""
+        """Log out of the mailbox, where there is one."""
+        if self._correspondence is not None:
+            await self._correspondence.desk.close()
 
     async def _address(self, subject: Subject) -> Address:
         address = await self._book().address_of(subject)
@@ -183,7 +269,8 @@ def connect(setup: Setup) -> EmailConnector:
 
     Settings: `from`, `from_name`, `title` (the subject line with `{title}`), `links` (hosts),
     `address_from` (a connector), `transport` (`file` or `smtp`), `folder`; for SMTP `host`, `port`,
-    `security`, `user`, `password` (a reference) or `token` (a connection of the token broker).
+    `security`, `user`, `password` (a reference) or `token` (a connection of the token broker);
+    `inbox`, the mailbox that customers write to (`inbox_settings`).
 
     Raises:
         ConfigError: `invalid_setting`, `missing_secret`.
@@ -211,13 +298,27 @@ def connect(setup: Setup) -> EmailConnector:
             )
         return peer
 
+    transport = _transport(setup)
     return EmailConnector(
         book=book,
         writer=writer,
-        transport=_transport(setup),
+        transport=transport,
         clock=setup.clock,
         customers_of=source,
+        correspondence=_correspondence(setup, writer, transport),
     )
+
+
+def _correspondence(
+    setup: Setup, writer: MessageWriter, transport: Transport
+) -> Correspondence | None:
+    if "inbox" not in setup.settings:
+        setup.also("inbox")
+        return None
+    # Imported here for the extra `mail`, which nothing else needs.
+    from sayso.connectors.email.inbox_settings import correspondence_of
+
+    return correspondence_of(setup, writer, transport)
 
 
 def _transport(setup: Setup) -> Transport:

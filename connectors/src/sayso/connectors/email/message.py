@@ -19,6 +19,23 @@ from sayso.connectors.outgoing_text import check_text, count_links
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceInThread:
+    """Where a message belongs.
+
+    Attributes:
+        root: the digest of the conversation's first mail, which the Message-ID carries.
+        answers: the Message-ID that is answered, with its brackets; empty for none.
+        references: those before it, likewise, the oldest first.
+        reply_to: who is written to by whoever answers; empty for the sender.
+    """
+
+    root: str
+    answers: str = ""
+    references: tuple[str, ...] = ()
+    reply_to: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MessageWriter:
     """Writes messages from one sender.
 
@@ -93,17 +110,54 @@ class MessageWriter:
         self.count_links("body", text)
         return self._letter(self.subject_line(title), text, recipient, key, now, reference)
 
-    def _letter(
-        self, title: str, text: str, recipient: str, key: str, now: datetime, reference: str
+    def answer(
+        self,
+        *,
+        title: str,
+        text: str,
+        recipient: str,
+        key: str,
+        now: datetime,
+        reference: str,
+        place: PlaceInThread | None,
     ) -> Letter:
-        message = EmailMessage(policy=SMTP)
+        """A message that belongs to a conversation, or to none where there is no place.
+
+        Args:
+            title: the conversation's, plain. text: as `text` gives it. The others: as in `write`.
+            place: where it belongs.
+        """
+        return self._letter(title, text, recipient, key, now, reference, place)
+
+    def _letter(
+        self,
+        title: str,
+        text: str,
+        recipient: str,
+        key: str,
+        now: datetime,
+        reference: str,
+        place: PlaceInThread | None = None,
+    ) -> Letter:
+        # NOTE: the library encodes what it can't fold, and a Message-ID that is encoded is none.
+        message = EmailMessage(policy=SMTP if place is None else SMTP.clone(max_line_length=900))
         message["From"] = HeaderAddress(display_name=self.sender_name, addr_spec=self.sender)
         message["To"] = HeaderAddress(addr_spec=recipient)
         message["Subject"] = title
         message["Date"] = format_datetime(now)
-        message["Message-ID"] = self.message_id(key)
         # SOURCE: RFC 3834 §5: keeps out-of-office answers from answering back.
-        message["Auto-Submitted"] = "auto-generated"
+        if place is None:
+            message["Message-ID"] = self.message_id(key)
+            message["Auto-Submitted"] = "auto-generated"
+        else:
+            message["Message-ID"] = f"<sayso.{place.root}.{self.message_id(key)[1:]}"
+            message["Auto-Submitted"] = "auto-replied"
+            message["X-Auto-Response-Suppress"] = "All"
+            if place.answers:
+                message["In-Reply-To"] = place.answers
+                message["References"] = " ".join((*place.references, place.answers))
+            if place.reply_to:
+                message["Reply-To"] = HeaderAddress(addr_spec=place.reply_to)
         message["X-Sayso-Action"] = reference
         message.set_content(text, charset="utf-8")
         return Letter(

@@ -1,0 +1,6 @@
+"""The mailbox that customers write to, read by IMAP.
+
+`desk` is the way in, `mailbox` the connection, `reader` what is read by it, `cursor` how far.
+`letter` reads one mail: `heads` who wrote, `authentication` whether they did, `html` and `quotes`
+what they wrote; `threads` says which mails are one conversation, and with whom.
+"""
