@@ -374,6 +374,10 @@ PROMISES: dict[str, Promise] = {
         "is read anew with their message, or it was under way, and that is said.",
         "invariant 18",
     ),
+    "agent:asked-beside": Promise(
+        "A question about something of theirs beside a wish, or beside a yes, is answered from the "
+        "records, and the wish goes on."
+    ),
     "agent:request-once": Promise("A request is proposed once, by whoever runs it.", "invariant 2"),
     "agent:request-goes-on": Promise("A request that waited goes on in another process."),
     "agent:nothing-personal": Promise(

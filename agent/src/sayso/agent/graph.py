@@ -13,6 +13,7 @@ and its sealed turns, so there is no saved state that somebody could write, and 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -328,6 +329,9 @@ async def _submit(state: RunState, runtime: _Runtime) -> None:
     stored = state.get("plan")
     assert stored is not None, "only a plan is submitted"
     plan = plan_from_json(stored)
+    if context.messages and "?" in context.messages[-1].content:
+        with suppress(RefusedError, RetryableError):  # a question beside a yes must not hold it up
+            await context.known()
     await context.store.write(partial(store_plan, context, state, plan))
 
 

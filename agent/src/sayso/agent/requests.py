@@ -33,6 +33,7 @@ from sayso.agent.question import AskedText, question_from_json
 from sayso.agent.reply import HandedOver
 from sayso.agent.request_row import RequestRow, RequestStatus, get_request, read_request
 from sayso.agent.signed_accounts import names_signed, tie_signed
+from sayso.agent.telling import Told, read_beside
 from sayso.agent.withdrawal import RequestWithdrawals, TakenBack, is_as_sure, theirs_in_thread
 from sayso.audit.authority.keyring import ROW, Keyring, sealed_bytes
 from sayso.audit.authority.state import changed_outside
@@ -387,6 +388,10 @@ class Requests:
             return "", ""
         came_of = str(newest.entry.data.get(VERIFY, ""))
         return ("" if came_of else str(newest.entry.data.get("asked", "")), came_of)
+
+    def told_beside(self, reader: Reader, row: RequestRow) -> Told | None:
+        """What was answered beside the wish of a request; None where nothing was asked."""
+        return read_beside(reader, row, self._personal)
 
     def drafted(self, reader: Reader, row: RequestRow) -> DraftedPlan | None:
         """The plan that people may propose in the customer's place; None where there is none.

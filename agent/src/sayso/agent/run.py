@@ -41,16 +41,16 @@ from sayso.agent.reply import (
 from sayso.agent.request_row import RequestRow, RequestStatus, get_request, steps_of
 from sayso.agent.requests import AGENT, Requests
 from sayso.agent.step_up import Need, StepUp
-from sayso.agent.telling import what_is_told
+from sayso.agent.telling import BESIDE, Told, what_is_told
 from sayso.agent.typed_records import typed_records
-from sayso.agent.understanding import Knowledge, language_of
+from sayso.agent.understanding import Knowledge, asked_beside, language_of
 from sayso.agent.withdrawal import show_in_thread
 from sayso.audit.entry import EntryKind, Json
 from sayso.audit.request_digests import NONCE, plan_digest, question_digest
 from sayso.errors import Code, RetryableError
 from sayso.json import JsonObject, JsonValue
 from sayso.settings.planner import ConfirmWhen
-from sayso.store.base import Store, Transaction
+from sayso.store.base import Reader, Store, Transaction
 from sayso.telemetry import Telemetry
 
 
@@ -132,6 +132,16 @@ class RunContext:
             key=self.row.id, region=self.region, prompts=self.prompts, spending=self.spending
         )
 
+    def told_beside(self, reader: Reader, handles: Handles) -> Told | None:
+        """The answer to what the newest message asks beside its wish; None where it asks nothing.
+
+        What nobody can tell is left out: the wish goes on.
+        """
+        asked = asked_beside(self.messages, handles, self.knowledge)
+        if asked is None:
+            return None
+        return what_is_told(reader, self.row, asked, handles, self.actions, self.now)
+
     def drafted(self, plan: Plan, handles: Handles, why: Mapping[str, str]) -> DraftedPlan:
         """A plan as people are shown it; `why` it was not done, by step."""
         return draft_of_plan(
@@ -172,6 +182,9 @@ def store_question(
     if row.status is not RequestStatus.RECEIVED:
         return
     question = question_from_json(stored)
+    beside = None if context.handles is None else context.told_beside(tx, context.handles)
+    if beside is not None:
+        asked = replace(asked, text=f"{beside.reply}\n\n{asked.text}")
     steps: list[Json] = [
         f"{step.id} {step.action}" for step in (question.plan.steps if question.plan else ())
     ]
@@ -185,6 +198,7 @@ def store_question(
             "slot": question.slot,
             "restated": steps,
             **asked_data(stored),
+            **_told(beside),
             **_draft(asked.draft),
             "tokens": state.get("tokens", 0),
             "cost_micro_usd": state.get("cost_micro_usd", 0),
@@ -231,6 +245,7 @@ def store_plan(context: RunContext, state: RunState, plan: Plan, tx: Transaction
     proposals = tuple(proposal_of(row, plan, step, AGENT) for step in plan.steps)
     context.proposals.submit_steps(tx, proposals, plan.steps)
     steps: list[Json] = [f"{step.id} {step.action}" for step in plan.steps]
+    beside = None if context.handles is None else context.told_beside(tx, context.handles)
     submitted: dict[str, JsonValue] = {
         **plan_json(plan),
         NONCE: state.get("nonce") or context.requests.new_nonce(),
@@ -245,6 +260,7 @@ def store_plan(context: RunContext, state: RunState, plan: Plan, tx: Transaction
             "on_failure": plan.on_failure.value,
             "confirmed": state.get("confirmed", False),
             "plan": plan_digest(submitted),
+            **_told(beside),
             **_prompt({"prompt": plan.notes.get("prompt", "")}),
             "tokens": state.get("tokens", 0),
             "cost_micro_usd": state.get("cost_micro_usd", 0),
@@ -254,12 +270,19 @@ def store_plan(context: RunContext, state: RunState, plan: Plan, tx: Transaction
             **submitted,
             "language": context.language,
             "words": words_of_plan(plan, context.actions, context.language),
+            **({} if beside is None else {BESIDE: True}),
         },
+        reply=None if beside is None else beside.to_text(),
         tokens=state.get("tokens", 0),
         cost_micro_usd=state.get("cost_micro_usd", 0),
     )
     if moved is None:
         raise RetryableError(Code.ACTION_LOST_LEASE, "another worker has this request")
+
+
+def _told(beside: Told | None) -> dict[str, Json]:
+    """What an entry says of a question that was answered beside a wish."""
+    return {} if beside is None else {"told": [*beside.facts]}
 
 
 def _draft(sealed: JsonObject | None) -> dict[str, Json]:
@@ -308,13 +331,17 @@ def store_reply(
         )
         _leave_to_person(requests, tx, replace(row, fence=claimed.fence), drafted, left, name)
         return True
+    reply, beside = (
+        write_reply(outcomes_of(tx, actions, row.words), row.language),
+        requests.told_beside(tx, row),
+    )
     outcomes: dict[str, Json] = {action.id: action.status.value for action in actions}
     requests.move(
         tx,
         replace(row, fence=claimed.fence),
         EntryKind.REQUEST_REPLIED,
         data={"outcomes": [f"{key} {value}" for key, value in outcomes.items()]},
-        reply=write_reply(outcomes_of(tx, actions, row.words), row.language),
+        reply=reply if beside is None else replace(beside, beside=reply).to_text(),
     )
     return True
 

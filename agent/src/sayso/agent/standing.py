@@ -26,7 +26,7 @@ from sayso.agent.reply import (
     write_withdrawn,
 )
 from sayso.agent.request_row import RequestRow, RequestStatus, get_request, in_force, steps_of
-from sayso.agent.telling import Told
+from sayso.agent.telling import Told, read_beside
 from sayso.audit.personal import Personal
 from sayso.store.base import Reader
 
@@ -88,7 +88,10 @@ def standing_of(
             if steps:
                 taken_back = row.status is RequestStatus.WITHDRAWN
                 told = outcomes_of(reader, steps, row.words, taken_back=taken_back)
-                return Standing(reply=write_reply(told, row.language), kind="action")
+                reply, beside = write_reply(told, row.language), read_beside(reader, row, personal)
+                if beside is not None:
+                    reply = f"{reply}\n\n{beside.reply}"
+                return Standing(reply=reply, kind="action")
             if row.status is RequestStatus.ANSWERED:
                 return _told(reader, row, personal)
             return _received(reader, row, personal, language_of)

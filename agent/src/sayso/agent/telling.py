@@ -24,6 +24,7 @@ from sayso.agent.phrases import DEFAULT_LANGUAGE
 from sayso.agent.question import words_of
 from sayso.agent.reply import followed, outcomes_of, write_reply
 from sayso.agent.request_row import RequestRow, get_request
+from sayso.audit.personal import Personal
 from sayso.ids import from_micros
 from sayso.money import Money
 from sayso.store.base import Reader, SqlValue
@@ -31,6 +32,8 @@ from sayso.text import plain
 
 MOST_TOLD = 3
 """Of so many things at most a customer is told who named none."""
+BESIDE = "beside"
+"""Where the plan of a request says that a question beside it is answered, sealed as its reply."""
 _NEWEST = 20
 _MOST_CHARS = 600
 """A sentence about a record has at most so many: its texts are the provider's."""
@@ -45,16 +48,19 @@ class Told:
 
     Attributes:
         facts: what it was written from, for the log: `order shipped`, or `act_… succeeded`.
+        beside: what was told of the wish that it was asked beside; empty where nothing was wished.
     """
 
     kind: RemarkKind
     reply: str
     language: str
     facts: tuple[str, ...] = ()
+    beside: str = ""
 
     def to_text(self) -> str:
         """All of it as it is sealed."""
         kept = {"kind": self.kind, "reply": self.reply, "language": self.language}
+        kept |= {"beside": self.beside} if self.beside else {}
         return orjson.dumps(kept).decode()
 
     @classmethod
@@ -73,7 +79,16 @@ class Told:
             kind=cast("RemarkKind", kept["kind"]),
             reply=str(kept.get("reply", "")),
             language=str(kept.get("language", "")),
+            beside=str(kept.get("beside", "")),
         )
+
+
+def read_beside(reader: Reader, row: RequestRow, personal: Personal) -> Told | None:
+    """What was answered beside the wish of a request; None where nothing was asked."""
+    if row.reply_ref is None or not (isinstance(row.plan, Mapping) and row.plan.get(BESIDE)):
+        return None
+    sealed = personal.open(reader, row.tenant, row.reply_ref)
+    return None if sealed is None else Told.read(sealed)
 
 
 def what_is_told(

@@ -11,9 +11,10 @@ asks for: `acts`, `objects`, `amounts`; `strangers` and `objection` speak agains
 follows a conversation from `state` to state with its `answers`; `decision` makes a plan or a
 question of it, filling by `fill_object`, `fill_amount` and `fill_text` (`days`, and what else
 `find_more` and `find_words` find), with `certainty` where no yes is needed, `naming` where
-somebody else reads it anyway, and `agreement` for the yes. `records` are what the customer has; `base` is what comes of
-it, `explanation` why. Where nothing is to be done, it is a `remark`; `withdrawn` tells a message
-that takes it all back, and `corrected` one that puts it right or adds to it.
+somebody else reads it anyway, and `agreement` for the yes. `records` are what the customer has;
+`base` is what comes of it, `explanation` why. Where nothing is to be done, it is a `remark`, and so
+is what is asked beside a wish; `withdrawn` tells a message that takes it all back, and `corrected`
+one that puts it right or adds to it.
 """
 
 from __future__ import annotations
@@ -21,19 +22,41 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sayso.agent.base import Handles, Message
+from sayso.agent.base import Handles, Message, Remark
 from sayso.agent.understanding.base import Understanding
 from sayso.agent.understanding.corrected import bearing_of
 from sayso.agent.understanding.decision import decide
 from sayso.agent.understanding.dialogue import follow
 from sayso.agent.understanding.lexicon import Knowledge
 from sayso.agent.understanding.objection import too_long
-from sayso.agent.understanding.reading import language_of
+from sayso.agent.understanding.reading import language_of, read
 from sayso.agent.understanding.records import Things
-from sayso.agent.understanding.remark import read_remark
+from sayso.agent.understanding.remark import read_aside, read_remark
 from sayso.agent.understanding.withdrawn import takes_back
 
-__all__ = ["Knowledge", "Understanding", "bearing_of", "language_of", "takes_back", "understand"]
+__all__ = [
+    "Knowledge",
+    "Understanding",
+    "asked_beside",
+    "bearing_of",
+    "language_of",
+    "takes_back",
+    "understand",
+]
+
+
+def asked_beside(
+    messages: Sequence[Message], handles: Handles, knowledge: Knowledge
+) -> Remark | None:
+    """What the newest message asks beside what is wished for; None where it asks nothing."""
+    newest = messages[-1]
+    if newest.role != "customer" or newest.choice is not None or "?" not in newest.content:
+        return None
+    things = Things.of(handles.records, knowledge, handles.parts)
+    language = language_of(messages, knowledge)
+    return read_aside(
+        read(newest.content, knowledge, fallback=language, titles=things.words), things
+    )
 
 
 def understand(

@@ -6,6 +6,7 @@ import re
 
 from sayso.agent.understanding.lexicon import Knowledge
 from sayso.agent.understanding.reading import Reading, Sentence, read
+from sayso.agent.understanding.remark import asks_how_it_stands
 
 _ENOUGH_CHARS = 300
 _SIGNS = re.compile("[\U0001f44d\U0001f44c\u2705\u2714\U0001f197\U0001f64f\U0001f919]")
@@ -20,6 +21,9 @@ _AGAINST = (
 ).split()
 _NEW = ("ask:", "open:", "weak:", "choice:", "share:", "number:", "note:", "product:", "plan:")
 """Words for an act or for one of its slots: what they ask for is read anew."""
+
+_NAMES = ("number:", "product:", "plan:")
+"""Name what is asked about."""
 
 
 def agrees(text: str, language: str, knowledge: Knowledge) -> bool:
@@ -84,15 +88,16 @@ def _says_nothing(reading: Reading, at: int) -> bool:
 
 
 def _is_aside(reading: Reading, sentence: Sentence) -> bool:
-    """A question that asks for nothing to be done: `when will I see it?`"""
+    """A question that asks for nothing to be done: `when will I see it?`, `where is 1043?`"""
     span = sentence.span
+    told = asks_how_it_stands(reading, sentence)
+    new = [one for one in _NEW if not (told and one in _NAMES)]
     if reading.has(*_AGAINST, within=span) or any(
-        reading.starting(new, within=span) for new in _NEW
+        reading.starting(one, within=span) for one in new
     ):
         return False
-    return all(
-        reading.tokens[at].kind in ("word", "comma", "end") for at in range(span.start, span.end)
-    )
+    kinds = ("word", "comma", "end", "number") if told else ("word", "comma", "end")
+    return all(reading.tokens[at].kind in kinds for at in range(span.start, span.end))
 
 
 def declines(text: str, language: str, knowledge: Knowledge) -> bool:

@@ -434,14 +434,35 @@ def _sentences(tokens: Sequence[TextToken], tags: Sequence[Tag]) -> Iterator[Sen
     joints = set(_joints_of(tokens, tags))
     denied = {at for tag in tags if tag.name == "negation" for at in (tag.end, tag.end + 1)}
     wishes = {tag.start for tag in tags if tag.name in ("wish", "polite_question")} - denied
+    asides = _asides(tags)
     start = 0
     for at, token in enumerate(tokens):
         if token.kind == "end":
+            cut = (
+                next((one for one in asides if start < one < at), None) if token.question else None
+            )
+            if cut is not None:
+                yield _sentence(tokens, Span(start, cut), joints, wishes, question=False)
+                start = cut + 1
             if at > start:
                 yield _sentence(tokens, Span(start, at), joints, wishes, question=token.question)
             start = at + 1
     if start < len(tokens):
         yield _sentence(tokens, Span(start, len(tokens)), joints, wishes, question=False)
+
+
+def _asides(tags: Sequence[Tag]) -> list[int]:
+    """The joints behind which a question of its own stands: `yes please, and where is 1043?`"""
+    asks = {tag.start for tag in tags if tag.name == "question_word"}
+    says = [tag.end for tag in tags if tag.name in ("yes", "polite") or tag.name[:4] == "ask:"]
+    first = min(says, default=None)
+    if first is None or not asks:
+        return []
+    return [
+        tag.start
+        for tag in tags
+        if tag.name == "and" and tag.end in asks and first <= tag.start and min(asks) >= tag.end
+    ]
 
 
 def _joins_values(tokens: Sequence[TextToken], tag: Tag) -> bool:

@@ -24,6 +24,7 @@ _FEWEST = 3
 """Fewer words ask nothing that anybody could know: `And now?`."""
 _NAME = 3
 _WISHES = frozenset({Mood.ASKED, Mood.HESITANT, Mood.CONDITIONAL, Mood.OTHERS, Mood.DECLINED})
+_ASKS = _WISHES | {Mood.QUESTION}
 _NO_REMARK = ("threat", "payee", "authority", "machine", "twice")
 _COURTESY = ("talk", "praise", "thanks")
 _PASSING = ("greeting", "closing", "filler", "polite")
@@ -70,6 +71,40 @@ def read_remark(
     )
 
 
+def asks_how_it_stands(reading: Reading, sentence: Sentence) -> bool:
+    """Whether a sentence asks how something of theirs stands, and for nothing to be done."""
+    found = _Found(reading)
+    acts = any(
+        cue.start in sentence.span and cue.act != OTHER and cue.mood in _ASKS
+        for cue in find_cues(reading)
+    )
+    return not acts and found.asks(sentence) and bool(found.asked_about(sentence.span))
+
+
+def read_aside(reading: Reading, things: Things) -> Remark | None:
+    """What is asked beside a wish: how something of theirs stands; None where nothing is.
+
+    Only what names a thing, or is about an order or a subscription: how the wish itself stands is
+    told anyway.
+    """
+    found = _Found(reading)
+    asking = [one for one in reading.sentences if asks_how_it_stands(reading, one)]
+    if reading.has(*_NO_REMARK) or any(_strange(reading, things, one.span) for one in asking):
+        return None
+    topics = tuple(dict.fromkeys(t for one in asking for t in found.asked_about(one.span)))
+    meant = tuple(dict.fromkeys(h for one in asking for h in _meant(reading, things, one.span)))
+    if not topics or not (meant or "payment" not in topics):
+        return None
+    return Remark(
+        reason="a question stands beside the wish",
+        planner="playbooks",
+        kind="status",
+        language=reading.lexicon.language,
+        topics=topics,
+        meant=meant,
+    )
+
+
 class _Found:
     """The words of remarks in one message."""
 
@@ -89,11 +124,13 @@ class _Found:
         )
         return cue.mood in _WISHES and not (cue.act == OTHER and inside)
 
-    def asked_about(self) -> tuple[str, ...]:
+    def asked_about(self, within: Span | None = None) -> tuple[str, ...]:
         """The topics that are asked about, in a question or in a few words by themselves."""
         topics: dict[str, None] = {}
         for sentence in self._reading.sentences:
-            asks = self._is_interrogative(sentence)
+            if within is not None and sentence.span != within:
+                continue
+            asks = self.asks(sentence)
             few = sentence.span.end - sentence.span.start <= _FRAGMENT
             for tag in self._tags:
                 form, _, topic = tag.name.partition(":")
@@ -110,7 +147,7 @@ class _Found:
             named: it names something of theirs, so that `can I` asks for it.
         """
         reading = self._reading
-        asking = [one for one in reading.sentences if self._is_interrogative(one)]
+        asking = [one for one in reading.sentences if self.asks(one)]
         words = sum(token.kind == "word" for token in reading.tokens)
         if (
             not asking
@@ -157,7 +194,7 @@ class _Found:
 
     def _is_friendly(self, sentence: Sentence) -> bool:
         """Whether a sentence praises, begins with thanks, or holds nothing but courtesy."""
-        if self._is_interrogative(sentence):
+        if self.asks(sentence):
             return False
         start = first_content(self._reading, sentence.span)
         thanks = any(
@@ -212,7 +249,8 @@ class _Found:
             for at in range(span.start, span.end)
         )
 
-    def _is_interrogative(self, sentence: Sentence) -> bool:
+    def asks(self, sentence: Sentence) -> bool:
+        """Whether a sentence is a question, by its mark or its words."""
         reading = self._reading
         return (
             sentence.question
@@ -268,32 +306,34 @@ def _matcher(language: str) -> Matcher:
 # ---- which of their things ---------------------------------------------------------------------
 
 
-def _meant(reading: Reading, things: Things) -> tuple[str, ...]:
+def _meant(reading: Reading, things: Things, within: Span | None = None) -> tuple[str, ...]:
     """The handles of what is named, by number before by name, with the same thing elsewhere."""
     numbers: set[str] = set()
-    for token in reading.tokens:
+    span = within or Span(0, len(reading.tokens))
+    for token in reading.tokens[span.start : span.end]:
         said = token.text.lower()
         if token.kind in ("number", "word", "noise") and any(c.isdigit() for c in said):
             numbers |= {one.handle for one in things.all if said in one.references}
     if numbers:
         return _with_twins(numbers, things)
-    names = [*reading.titles.values()]
+    names = [found for at, found in reading.titles.items() if at in span]
     names += [
         frozenset(one.handle for one in things.all if tag.name in one.names)
-        for tag in (*reading.starting("product:"), *reading.starting("plan:"))
+        for tag in (*reading.starting("product:", span), *reading.starting("plan:", span))
     ]
     every = set[str]().union(*names)
     shared = {handle for handle in every if all(handle in one for one in names if one)}
     return _with_twins(shared or every, things)
 
 
-def _strange(reading: Reading, things: Things) -> bool:
+def _strange(reading: Reading, things: Things, within: Span | None = None) -> bool:
     """Whether a number, an amount or an address stands there that is none of theirs."""
     known = {ref for one in things.all for ref in one.references}
+    span = within or Span(0, len(reading.tokens))
     return any(
         token.kind in ("money", "percent")
         or (token.kind == "number" and token.text.lower() not in known)
-        for token in reading.tokens
+        for token in reading.tokens[span.start : span.end]
     )
 
 

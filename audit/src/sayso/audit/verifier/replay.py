@@ -97,7 +97,12 @@ _REQUEST_STATUS = {
 }
 ASKED_BY_PEOPLE = "people"
 """The slot of a question that a person asks the customer while a solution waits for them."""
-_WITH_REPLY = {"request.questioned", "request.replied", "request.handed_over"}
+_WITH_REPLY = {
+    "request.questioned",
+    "request.planned",  # where a question beside the wish is answered with it
+    "request.replied",
+    "request.handed_over",
+}
 _WITH_TURN = {"request.continued", "request.withdrawn"}
 _WITH_PLAN = {"request.planned", "request.proposed"}
 _DECISIONS = {"approve": "approve", "edit": "approve", "reject": "reject"}
