@@ -378,6 +378,10 @@ PROMISES: dict[str, Promise] = {
         "A question about something of theirs beside a wish, or beside a yes, is answered from the "
         "records, and the wish goes on."
     ),
+    "agent:one-choice-one-thing": Promise(
+        "Each choice of a question picks one thing; of many the newest ten are offered, and one "
+        "that is not is named by its number."
+    ),
     "agent:request-once": Promise("A request is proposed once, by whoever runs it.", "invariant 2"),
     "agent:request-goes-on": Promise("A request that waited goes on in another process."),
     "agent:nothing-personal": Promise(

@@ -44,6 +44,7 @@ class Question:
         slot: what is asked for; `confirm` asks for a yes to `plan`.
         choices: what can be answered, in order; none for an open question.
         plan: what is restated to the customer.
+        more: there are more things than are offered; one is named by its number.
         nonce: drawn when it is stored, so that nobody finds what it asks by its digest.
         why: why nobody can tell without; for the team.
         tokens, cost_micro_usd: as in `Plan`.
@@ -53,6 +54,7 @@ class Question:
     slot: str
     choices: tuple[Choice, ...] = ()
     plan: Plan | None = None
+    more: bool = False
     nonce: str = ""
     why: str = ""
     planner: str = ""

@@ -26,6 +26,8 @@ from sayso.json import JsonObject, JsonValue
 from sayso.money import Money
 
 YES, NO = "yes", "no"
+MOST_CHOICES = 10
+"""So many things are offered at most; more than that nobody reads on a telephone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,14 +83,34 @@ def confirm_plan(plan: Plan, about: str) -> Question:
 
 
 def with_ids(question: Question, handles: Handles) -> Question:
-    """A planner's question with the provider's ids in place of this run's handles."""
-    choices = tuple(
-        replace(choice, value=handles.records[choice.value].id)
+    """A planner's question with the provider's ids in place of this run's handles.
+
+    An id that two records have goes with what tells them apart: a value picks one of them. Of more
+    than `MOST_CHOICES` things the newest are offered, and that there are more is said.
+    """
+    choices = question.choices
+    if len(choices) > MOST_CHOICES and all(one.value in handles.records for one in choices):
+        newest = sorted(choices, key=lambda one: _created(handles.records[one.value]), reverse=True)
+        kept = newest[:MOST_CHOICES]
+        choices = tuple(one for one in choices if one in kept)
+        question = replace(question, more=True)
+    written = tuple(
+        replace(choice, value=choice_value(handles.records[choice.value], handles))
         if choice.value in handles.records
         else choice
-        for choice in question.choices
+        for choice in choices
     )
-    return replace(question, choices=choices)
+    return replace(question, choices=written)
+
+
+def choice_value(record: Record, handles: Handles) -> str:
+    """What picks a record: its id, and where another one has the same, the record's full name."""
+    same = [one for one in handles.records.values() if one.id == record.id]
+    return record.id if len(same) == 1 else record.full_name
+
+
+def _created(record: Record) -> str:
+    return str(record.facts.get("created", ""))
 
 
 def write_question(
@@ -105,9 +127,25 @@ def write_question(
 
 
 def text_of(
-    question: Question, *, language: str, handles: Handles, actions: Mapping[str, Action]
+    question: Question,
+    *,
+    language: str,
+    handles: Handles,
+    actions: Mapping[str, Action],
+    again: bool = False,
 ) -> str:
-    """What the customer reads above the choices, which have their labels."""
+    """What the customer reads above the choices, which have their labels.
+
+    Args:
+        again: they were asked the same before, and their answer did not say it.
+    """
+    asked = _first_text(question, language, handles, actions)
+    return f"{phrases_of(language).again} {asked}" if again else asked
+
+
+def _first_text(
+    question: Question, language: str, handles: Handles, actions: Mapping[str, Action]
+) -> str:
     phrases = phrases_of(language)
     if question.plan is not None:
         things = [_restated(step, language, handles, actions) for step in question.plan.steps]
@@ -117,7 +155,7 @@ def text_of(
     values = {choice.value for choice in question.choices}
     # The numbers of an order look like amounts, and are none.
     are_amounts = all(map(_is_amount, values)) and not values & {
-        record.id for record in handles.records.values()
+        name for record in handles.records.values() for name in (record.id, record.full_name)
     }
     form = text_form(actions.get(question.about), question.slot)
     if form is not None and not values:
@@ -132,7 +170,7 @@ def text_of(
         asked = phrases.this_one.replace("{thing}", question.choices[0].label)
     else:
         asked = phrases.which
-    return asked
+    return f"{asked} {phrases.more}" if question.more else asked
 
 
 def words_of(action: Action | None, language: str) -> CustomerWords:
@@ -207,7 +245,7 @@ def _label(choice: Choice, phrases: Phrases, words: CustomerWords, handles: Hand
         **words.values,
     }
     for record in handles.records.values():
-        if record.id == choice.value:
+        if choice.value in (record.id, record.full_name):
             return record.title
     return fixed.get(choice.value, choice.value)
 
@@ -253,6 +291,7 @@ def question_json(question: Question, *, number: int, language: str) -> JsonObje
         "plan": None if question.plan is None else plan_json(question.plan),
         "planner": question.planner,
         NONCE: question.nonce,
+        **({"more": True} if question.more else {}),
     }
 
 
@@ -269,6 +308,7 @@ def question_from_json(value: Mapping[str, JsonValue], labels: Sequence[str] = (
         ),
         plan=plan_from_json(cast("dict[str, JsonValue]", plan)) if plan else None,
         planner=str(value.get("planner", "")),
+        more=value.get("more") is True,
         nonce=str(value.get(NONCE, "")),
     )
 

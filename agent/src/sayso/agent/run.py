@@ -18,7 +18,7 @@ from sayso.actions.model.plan import Plan
 from sayso.actions.model.ports import ActionRegistry
 from sayso.actions.model.status import Status
 from sayso.actions.policy.base import VERIFIED_ONLY
-from sayso.agent.base import Asking, Handles, Message, Planner, Remark, Spending
+from sayso.agent.base import Asking, Handles, Message, Planner, Question, Remark, Spending
 from sayso.agent.customer_records import CustomerRecords
 from sayso.agent.draft_proposal import proposal_of
 from sayso.agent.drafted import DraftedPlan, draft_of_plan, draft_of_steps
@@ -226,13 +226,23 @@ def ask_text(context: RunContext, stored: Mapping[str, Any], handles: Handles) -
     question = question_from_json(stored)
     language, actions = context.language, context.actions
     labelled = write_question(question, language=language, handles=handles, actions=actions)
-    text = text_of(labelled, language=language, handles=handles, actions=actions)
+    again = any(
+        turn.question is not None and _asks(turn.question) == _asks(question)
+        for turn in context.messages
+    )
+    text = text_of(labelled, language=language, handles=handles, actions=actions, again=again)
     labels = tuple(choice.label for choice in labelled.choices)
     if question.plan is None:
         return AskedText(text=text, labels=labels)
     why = dict.fromkeys((step.id for step in question.plan.steps), _NO_YES)
     draft = context.drafted(question.plan, handles, why).to_json()
     return AskedText(text=text, labels=labels, draft=draft)
+
+
+def _asks(question: Question) -> tuple[str, str, Plan | None, frozenset[str]]:
+    """What a question is about: two that agree in this are one that came back."""
+    values = frozenset(one.value for one in question.choices)
+    return question.slot, question.about, question.plan, values
 
 
 def store_plan(context: RunContext, state: RunState, plan: Plan, tx: Transaction) -> None:

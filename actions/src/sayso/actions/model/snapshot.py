@@ -236,6 +236,11 @@ class Record:
     told: RecordState | None = None
 
     @property
+    def full_name(self) -> str:
+        """What no other record has: two providers may give one id to things of theirs."""
+        return f"{self.connector}:{self.kind}:{self.id}"
+
+    @property
     def left(self) -> Money | None:
         """What is left of it: the fact `left`; `amount`, all it cost, where there is none."""
         found = self.facts.get("left", self.facts.get("amount"))

@@ -55,6 +55,8 @@ class Phrases(BaseModel):
     less: str
     confirm: str
     which: str
+    more: str
+    again: str
     this_one: str
     how_much: str
     when: str

@@ -38,6 +38,8 @@ def _with_choice(
         if value in ("one", "both"):
             return replace(draft, object=_twins(draft, book.object_slot[1], things, value))
         handles = tuple(t.handle for t in things.all if value in t.names_of_record)
+        if len(handles) > 1:  # what was one thing when it was asked is several by now
+            return replace(draft, object=FoundObject(candidates=handles, why="names several"))
         return replace(draft, object=FoundObject(handles=handles, strong=True))
     if book.money_slot is not None and book.money_slot[0] == slot:
         return replace(

@@ -42,9 +42,9 @@ class Thing:
     parts: tuple[Part, ...] = ()
 
     @property
-    def names_of_record(self) -> tuple[str, str]:
-        """Its handle, and the provider's id."""
-        return self.handle, self.record.id
+    def names_of_record(self) -> tuple[str, str, str]:
+        """Its handle, the provider's id, and its full name."""
+        return self.handle, self.record.id, self.record.full_name
 
     @property
     def kind(self) -> str:
