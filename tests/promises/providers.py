@@ -149,6 +149,22 @@ PROMISES: dict[str, Promise] = {
         "Just before it leaves an answer is written again from the ledger; one that is not true "
         "any more, or that something newer has overtaken, is not sent, and its action says why."
     ),
+    "desk:silent": Promise(
+        "Once a colleague has answered, taken or closed a thread, Sayso says nothing more to its "
+        "customer, one note says why, and what the customer writes there is people's."
+    ),
+    "desk:hand-over": Promise(
+        "What Sayso cannot do is given to colleagues with a note: what is wanted, who it is and "
+        "how that is known, what was tried, why a person."
+    ),
+    "desk:no-loop": Promise(
+        "Own messages, other bots and auto-replies are never answered, and nobody more than six "
+        "times an hour in a thread: then a person has it."
+    ),
+    "desk:left": Promise(
+        "A message that can be no request, and an answer that cannot be delivered, become work for "
+        "people with the reason, each once."
+    ),
     "desk:own-words": Promise(
         "The law `sayso.own-words` permits exactly the texts that Sayso renders from the ledger, "
         "in the thread and to the customer of their request; any other text the policy judges."

@@ -27,6 +27,7 @@ from sayso.sdk.desk.rows import (
     said_in,
 )
 from sayso.sdk.desk.sayings import SETTLES_MICROS, Saying, SayingKey, requests_in
+from sayso.sdk.resources.work_elsewhere import put_thread
 from sayso.store.base import Reader, SqlValue, Transaction
 
 if TYPE_CHECKING:
@@ -114,9 +115,9 @@ class Attendant:
             return None
         silent = await self._notice(thread.id, seen)
         new = await self._new(seen)
-        answered = max((one.at for one in seen.messages if _is_answer(one)), default=None)
+        answered = {one.id for one in _before_answers(seen)}
         for at, message in enumerate(new):
-            if answered is not None and message.at <= answered:
+            if message.id in answered:
                 await self._intake.leave(message, "answered")
                 continue
             await self._intake.take(message, to_people=silent, more=at + 1 < len(new))
@@ -341,9 +342,26 @@ class Attendant:
         return proposed.row
 
     async def _ended(self, thread: str, said: SaidRow, state: str, why: str | None) -> None:
+        """Keep how a saying ended; an answer that cannot be delivered becomes work."""
+
+        def write(tx: Transaction) -> None:
+            where = {"tenant": self._place.tenant, "desk": self._place.name, "thread": thread}
+            tx.run("desk.said_ended", **where, n=said.n, state=state, why=why)
+            if state != "left" or said.kind != "reply":
+                return
+            request = get_request(tx, self._place.tenant, said.request_id)
+            put_thread(
+                tx,
+                self._container,
+                self._place.tenant,
+                desk=self._place.name,
+                subject=request.subject.id,
+                why=f"an answer in {thread} could not be delivered: {why}",
+            )
+
         if state == "left":
             logger.warning("%s: a %s cannot be said: %s", self._place.name, said.kind, why)
-        await self._run("desk.said_ended", thread, n=said.n, state=state, why=why, at="thread")
+        await self._container.store.write(write)
 
     def _settles_at(self, reader: Reader, thread: str) -> int | None:
         """When what is under way is told as such."""
@@ -367,6 +385,12 @@ class Attendant:
 
     def _now(self) -> int:
         return to_micros(self._container.clock.now())
+
+
+def _before_answers(seen: Thread) -> Sequence[DeskMessage]:
+    """The messages that stand before the newest answer of a colleague."""
+    places = [at for at, one in enumerate(seen.messages) if _is_answer(one)]
+    return seen.messages[: places[-1]] if places else ()
 
 
 def _is_answer(message: DeskMessage) -> bool:

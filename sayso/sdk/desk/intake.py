@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from sayso.actions.model.definition import Assurance, Subject
+from sayso.actions.model.digest import hash_of_texts
 from sayso.agent.base import Message
 from sayso.agent.incoming import Ask
 from sayso.agent.request_row import RequestRow, RequestStatus, get_request
@@ -17,6 +18,7 @@ from sayso.errors import Code, RefusedError, logged
 from sayso.ids import to_micros
 from sayso.sdk.desk.rows import Place
 from sayso.sdk.progress.carry_on import settle_request
+from sayso.sdk.resources.work_elsewhere import put_thread
 from sayso.store.base import Transaction
 from sayso.text import plain
 
@@ -67,7 +69,7 @@ class Intake:
         except RefusedError as error:
             if error.code is not Code.IDEMPOTENCY_CONFLICT:
                 logger.warning("%s: a message is left: %s", self.place.name, logged(error))
-                await self.leave(message, error.code.value)
+                await self.leave(message, error.code.value, error.message)
                 return
             # It was taken in before a crash, and edited at the desk since: the first word counts.
             await self._store(message, "asked", None, error.code.value)
@@ -116,28 +118,55 @@ class Intake:
         hand_over_in = handing_over(self.container)
         await self.container.store.write(lambda tx: hand_over_in(tx, row.id))
 
-    async def leave(self, message: DeskMessage, why: str) -> None:
-        """Say that no request came of it."""
-        await self._store(message, "left", None, why)
+    async def leave(self, message: DeskMessage, code: str, why: str = "") -> None:
+        """Say that no request came of it; with `why`, it becomes work for people."""
+        subject = self._whose(message)
+
+        def write(tx: Transaction) -> None:
+            if self._put(tx, message, "left", None, code) and why:
+                put_thread(
+                    tx,
+                    self.container,
+                    self.place.tenant,
+                    desk=self.place.name,
+                    subject=subject,
+                    why=f"a message in {message.thread} was not taken in: {why}",
+                )
+
+        await self.container.store.write(write)
+
+    def _whose(self, message: DeskMessage) -> str:
+        """The writer's account, or a name of the thread's own where nobody can say."""
+        if message.subject is not None:
+            return message.subject.id
+        return f"{self.place.name}-{hash_of_texts(message.thread)[:32]}"
 
     async def _store(
         self, message: DeskMessage, state: str, request_id: str | None, why: str | None
     ) -> None:
-        def write(tx: Transaction) -> None:
-            tx.run(
-                "desk.put_message",
-                tenant=self.place.tenant,
-                desk=self.place.name,
-                account=self.account,
-                id=message.id,
-                thread=message.thread,
-                at=to_micros(message.at),
-                state=state,
-                request_id=request_id,
-                why=why,
-            )
+        await self.container.store.write(lambda tx: self._put(tx, message, state, request_id, why))
 
-        await self.container.store.write(write)
+    def _put(
+        self,
+        tx: Transaction,
+        message: DeskMessage,
+        state: str,
+        request_id: str | None,
+        why: str | None,
+    ) -> bool:
+        put = tx.run(
+            "desk.put_message",
+            tenant=self.place.tenant,
+            desk=self.place.name,
+            account=self.account,
+            id=message.id,
+            thread=message.thread,
+            at=to_micros(message.at),
+            state=state,
+            request_id=request_id,
+            why=why,
+        )
+        return put == 1
 
 
 def handing_over(container: Container) -> Hands:

@@ -216,7 +216,7 @@ class RecordedNote:
 
 
 NOTED = frozenset({EntryKind.WORK_NOTED, EntryKind.WORK_ENDED})
-SEEN = frozenset({EntryKind.EFFECT_SEEN})
+SEEN = frozenset({EntryKind.EFFECT_SEEN, EntryKind.THREAD_LEFT})
 
 
 def said_in(

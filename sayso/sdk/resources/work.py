@@ -1,8 +1,9 @@
 """Work: what machines leave to people, each with who has taken it, notes, and an end.
 
-Six kinds: a request that was handed over, a question that the customer did not answer, an action
+Seven kinds: a request that was handed over, a question that the customer did not answer, an action
 whose outcome nobody knows, what failed (money that did not move, or whatever a provider had taken
-on), what was done and does not fit what was approved, and a refund that was made outside Sayso.
+on), what was done and does not fit what was approved, a refund that was made outside Sayso, and
+what in a desk's thread can be neither taken in nor answered.
 Nothing has to be made for the first five: what the request or the action is says that there is
 work, until somebody ends it.
 """
@@ -60,7 +61,9 @@ from sayso.store.base import Reader, Row, Transaction, integer, integer_or_none,
 from sayso.store.base import text_or_none as maybe
 from sayso.text import plain
 
-WorkKind = Literal["handed_over", "unanswered", "unknown", "failed", "unfitting", "elsewhere"]
+WorkKind = Literal[
+    "handed_over", "unanswered", "unknown", "failed", "unfitting", "elsewhere", "thread"
+]
 KINDS: tuple[WorkKind, ...] = (
     "handed_over",
     "unanswered",
@@ -68,6 +71,7 @@ KINDS: tuple[WorkKind, ...] = (
     "failed",
     "unfitting",
     "elsewhere",
+    "thread",
 )
 _STATES: Mapping[WorkKind, tuple[Status, ...]] = {
     "unknown": (Status.UNKNOWN, Status.ACCEPTED),
@@ -141,7 +145,8 @@ class WorkResource(Resource):
         """What nobody has ended, the newest of each kind first, or who has waited longest.
 
         Args:
-            kinds: of `handed_over`, `unanswered`, `unknown`, `failed`, `unfitting`, `elsewhere`.
+            kinds: of `handed_over`, `unanswered`, `unknown`, `failed`, `unfitting`, `elsewhere`,
+                `thread`.
             assignee: only what this person has taken. nobodys: only what nobody has taken.
             order: `wait` lists the requests of `kinds` alone, the longest wait first.
             late: only who waits longer than `[work] answer_within`; in that order.
@@ -184,7 +189,7 @@ class WorkResource(Resource):
                     rows += reader.all("work.actions", status=status.value, **page)
             if "unfitting" in kinds:
                 rows += reader.all("work.unfitting", **page)
-            if "elsewhere" in kinds:
+            if {"elsewhere", "thread"} & set(kinds):
                 rows += reader.all("work.elsewhere", **page)
             found = [self._show(reader, where, text(row, "id")) for row in rows]
             fitting = [one for one in found if one.kind in kinds]
@@ -546,7 +551,7 @@ class WorkResource(Resource):
         return None if drafted is None else show_draft(drafted, row)
 
     def _elsewhere(self, reader: Reader, tenant: Tenant, about: str) -> _About | None:
-        """A refund that was made outside Sayso; None for anything else, and after an erasure."""
+        """What was seen outside, at a provider or a desk; None for anything else and if erased."""
         row = reader.one("work.seen", tenant=tenant, about=about)
         note = None if row is None else said_in(reader, tenant, about, integer(row, "seq"), SEEN)
         if note is None:
@@ -559,10 +564,11 @@ class WorkResource(Resource):
                 "why": str(why),
                 "minor": int(minor),
                 "currency": str(currency),
+                **more,
             }:
                 return _About(
                     id=about,
-                    kind="elsewhere",
+                    kind="thread" if more.get("kind") == "thread" else "elsewhere",
                     subject=subject,
                     request=None,
                     what=what,

@@ -1,14 +1,17 @@
-"""What was done outside Sayso becomes work, such as a refund that a webhook told of."""
+"""What was seen outside Sayso becomes work: a refund that a webhook told of, a desk's thread."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import orjson
 
 from sayso.actions.model.snapshot import SeenEffect
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind
+from sayso.frozen import replace
 from sayso.ids import Tenant
+from sayso.json import JsonValue
 from sayso.store.base import Transaction
 
 if TYPE_CHECKING:
@@ -28,39 +31,85 @@ def put_elsewhere(
     """
     if tx.one("work.by_about", tenant=tenant, about=seen.id) is not None:
         return False
-    context, amount = container.context, seen.amount
-    now = context.now()
+    amount = seen.amount
     # A payment of nobody whom the provider knows is under a name of its own, the object's.
     subject = seen.owner or container.connectors.written(seen.action, seen.object_id)
     whose = "" if seen.owner else ", and the provider names no customer"
     why = f"{amount or 'money'} of {seen.title} was refunded outside Sayso ({seen.object_id})"
-    told = {
+    told: dict[str, JsonValue] = {
         "subject": subject,
         "what": seen.action,
         "why": why + whose,
         "minor": 0 if amount is None else amount.amount_minor,
         "currency": "" if amount is None else amount.currency,
     }
-    pseudonym = context.personal.pseudonym(tx, tenant, subject, now)
-    ref = context.ids.new("pii")
+    _put(
+        tx,
+        container,
+        tenant,
+        Entry(
+            kind=EntryKind.EFFECT_SEEN,
+            actor=Actor(kind=ActorKind.SERVICE, id=by),
+            name=seen.action,
+            amount=amount,
+            data={"about": seen.id, "done_at": seen.at},
+        ),
+        told,
+    )
+    return True
+
+
+def put_thread(
+    tx: Transaction, container: Container, tenant: Tenant, *, desk: str, subject: str, why: str
+) -> str:
+    """Make work of what nobody but a person can go on with in a desk's thread; returns its id.
+
+    Args:
+        subject: the customer's account; where nobody can say whose, a name of the thread's own.
+        why: in words; may name the thread.
+    """
+    about = container.context.ids.new("thr")
+    told: dict[str, JsonValue] = {
+        "subject": subject,
+        "what": desk,
+        "why": why,
+        "minor": 0,
+        "currency": "",
+        "kind": "thread",
+    }
     entry = Entry(
-        kind=EntryKind.EFFECT_SEEN,
-        actor=Actor(kind=ActorKind.SERVICE, id=by),
-        subject=pseudonym,
-        name=seen.action,
-        amount=amount,
-        data={"about": seen.id, "done_at": seen.at},
+        kind=EntryKind.THREAD_LEFT,
+        actor=Actor(kind=ActorKind.SERVICE, id=f"desk:{desk}"),
+        data={"about": about},
+    )
+    _put(tx, container, tenant, entry, told)
+    return about
+
+
+def _put(
+    tx: Transaction,
+    container: Container,
+    tenant: Tenant,
+    entry: Entry,
+    told: Mapping[str, JsonValue],
+) -> None:
+    """Append an entry with what people read of it, and list it as work."""
+    context, about = container.context, str(entry.data["about"])
+    now, subject = context.now(), str(told["subject"])
+    ref = context.ids.new("pii")
+    sealed = replace(
+        entry,
+        subject=context.personal.pseudonym(tx, tenant, subject, now),
         pii=context.personal.seal(tx, tenant, subject, ref, orjson.dumps(told).decode()),
     )
-    seq = container.log.append(tx, tenant, entry, at=now)
+    seq = container.log.append(tx, tenant, sealed, at=now)
     tx.run(
         "work.put",
         tenant=tenant,
-        about=seen.id,
+        about=about,
         assignee=None,
         ended_at=None,
         now=now,
         last_seq=seq,
     )
-    tx.run("work.note", tenant=tenant, about=seen.id, seq=seq, person="", now=now, ref=ref)
-    return True
+    tx.run("work.note", tenant=tenant, about=about, seq=seq, person="", now=now, ref=ref)

@@ -321,12 +321,13 @@ def _unknown(
     )
 
 
-_UNSURE = ("unknown", "failed", "unfitting", "elsewhere")
+_UNSURE = ("unknown", "failed", "unfitting", "elsewhere", "thread")
 _KINDS = {
     "unknown": "Nobody knows yet whether it was done",
     "failed": "Did not work",
     "unfitting": "Done, and does not fit what was approved",
     "elsewhere": "Done outside Sayso",
+    "thread": "Left to you at a desk",
 }
 
 

@@ -88,9 +88,10 @@ async def _lower(visit: Visit, about: str, form: Form) -> dict[str, Money]:
 async def show_work(visit: Visit) -> Response:
     """The page of what was done outside Sayso; everything else has a page of its own."""
     work = await visit.sayso.work.get(visit.request.path_params["id"])
-    if work.kind != "elsewhere":
+    if work.kind not in ("elsewhere", "thread"):
         return visit.see(page_of(work.about))
-    page = visit.page("Done outside Sayso", "-")
+    title = "Left to you at a desk" if work.kind == "thread" else "Done outside Sayso"
+    page = visit.page(title, "-")
     return visit.show("elsewhere.html", page, work=work, people=await people_of(visit))
 
 

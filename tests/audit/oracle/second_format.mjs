@@ -84,7 +84,7 @@ const KINDS = new Set(`log.opened log.head log.sealed log.pruned log.refused rul
   stop.engaged stop.resume_asked stop.released stop.refused policy.activated policy.asked
   policy.withdrawn policy.refused limit.near rollout.wrong rollout.braked key.rotated
   audit.queried audit.exported audit.repair_asked audit.repaired audit.accept_asked audit.finding_accepted token.created token.revoked webhook.added webhook.rotated
-  webhook.disabled webhook.enabled webhook.replayed webhook.removed prompt.chosen effect.seen
+  webhook.disabled webhook.enabled webhook.replayed webhook.removed prompt.chosen effect.seen thread.left
   work.taken work.noted work.ended work.late work.away customer.linked customer.unlinked
   customer.code_sent customer.searched customer.verified subject.erasing subject.erased subject.exported
   subject.held subject.release_asked subject.released subject.refused retention.swept

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -99,3 +100,39 @@ async def test_a_message_while_the_desk_was_down_is_found_by_the_sweep(tmp_path:
         await opened.settle()
         assert len(opened.told("t1")) == 1
         assert len(await opened.sayso.requests.list()) == 1
+
+
+@pytest.mark.promise("desk:left")
+async def test_what_can_be_neither_taken_in_nor_answered_is_work_with_its_reason(
+    tmp_path: Path,
+) -> None:
+    """Too long a message, an unknown writer, a desk that says no: each once, and no retry."""
+    async with open_desk(tmp_path) as opened:
+        opened.desk.write("t1", "x" * 20_001)
+        strange = opened.desk.write("t2", "Please refund order order_1")
+        opened.desk.books.tickets["t2"].messages[0] = replace(strange, subject=None)
+        opened.desk.faults.append("says_no")
+        opened.desk.write("t3", "Thank you so much!")
+        for _ in range(3):
+            opened.clock.advance(minutes=5)
+            await opened.settle()
+        why = {one.why for one in await opened.sayso.work.list(kinds=["thread"])}
+        assert len(why) == 3, why
+        assert any("t1" in one for one in why)
+        assert any("which customer" in one for one in why)
+        assert any("could not be delivered" in one for one in why)
+        assert [len(opened.told(one)) for one in ("t1", "t2", "t3")] == [0, 0, 0]
+        assert await opened.spoken()
+
+
+@pytest.mark.promise("desk:once")
+async def test_a_message_that_was_edited_or_read_again_is_one_turn(tmp_path: Path) -> None:
+    """However often a thread is read, and whatever its messages say by then."""
+    async with open_desk(tmp_path) as opened:
+        await opened.says("t1", "Please refund order order_1")
+        opened.desk.edit("t1", 0, "Please refund order order_1 twice")
+        for _ in range(3):
+            await opened.settle()
+        assert len(await opened.sayso.requests.list()) == 1
+        assert len(opened.shop.books.payouts) == 1
+        assert len(opened.told("t1")) == 1

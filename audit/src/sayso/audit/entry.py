@@ -264,6 +264,8 @@ class EntryKind(StrEnum):
     """Which prompt models get from here on, and which candidate a part of the requests gets."""
     EFFECT_SEEN = "effect.seen"
     """The provider shows something that was done outside Sayso; people look after it."""
+    THREAD_LEFT = "thread.left"
+    """Something at a desk is left to people: a message, or an answer that did not arrive."""
     WORK_TAKEN = "work.taken"
     """Somebody takes, or is given, what people have to do: a request or an action."""
     WORK_NOTED = "work.noted"

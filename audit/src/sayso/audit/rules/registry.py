@@ -157,6 +157,7 @@ REGISTRY: Mapping[EntryKind, JudgedBy | Free] = MappingProxyType(
         EntryKind.LIMIT_NEAR: Free("people are told; a limit is judged where something is called"),
         EntryKind.PROMPT_CHOSEN: Free("a model may only plan, whatever its prompt says"),
         EntryKind.EFFECT_SEEN: Free("tells what was done outside Sayso; it moves nothing of ours"),
+        EntryKind.THREAD_LEFT: Free("tells what nobody but a person can go on with at a desk"),
         EntryKind.WORK_TAKEN: _WORK,
         EntryKind.WORK_NOTED: _WORK,
         EntryKind.WORK_ENDED: _WORK,

@@ -32,7 +32,7 @@ _BEGINS = frozenset(
     {
         *("action.proposed", "request.asked", "stop.engaged", "subject.held", "subject.erasing"),
         *("token.created", "policy.activated", "policy.asked", "canary.shown"),
-        *("work.noted", "work.ended", "effect.seen", "customer.linked"),
+        *("work.noted", "work.ended", "effect.seen", "thread.left", "customer.linked"),
     }
 )
 

@@ -252,5 +252,6 @@ SAYING: Mapping[str, Callable[[Fields, Fields, int], Said]] = {
     "canary": of_canary,
     "work": of_work,
     "effect": of_work,
+    "thread": of_work,
     "customer": of_customer,
 }

@@ -2,7 +2,7 @@
 
 -- name: of_subject
 select name, status, amount_minor, currency, request_id, created_at from action
-where tenant = :tenant and subject_id = :subject_id and created_at >= :since
+where tenant = :tenant and subject_id = :subject_id and requester <> 'system:desk' and created_at >= :since
     and id <> :but and coalesce(request_id, '-') <> :but_request
 order by created_at desc limit :limit;
 
