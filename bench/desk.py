@@ -30,10 +30,10 @@ from pathlib import Path
 from support.database import make_database
 from support.http_shop import HttpShop, ShopServer
 from support.shop_workspace import PLAYBOOK, POLICY
-from support.zendesk import AGENT, ME, Bell, Comment, Zendesk, ZendeskTicket
 
 from bench.place import with_bytecode, working_folder
 from bench.report import Report, Row, print_report, show_progress
+from bench.zendesk import AGENT, ME, Bell, Comment, Zendesk, ZendeskTicket
 from sayso.actions.approvals.decision import Decision
 from sayso.actions.approvals.repository import DecisionChoice
 from sayso.audit.signed_note.note import Ed25519Signer
@@ -92,9 +92,13 @@ def open_workspace(folder: Path, zendesk_url: str, *, sweep_s: float) -> Workspa
             "zendesk": {"subdomain": "bench", "token": "zendesk", "base_url": zendesk_url}
         },
         "desk": {
-            "zendesk": {"assurance": "verified", "sweep_s": sweep_s, "hand_over": {"group": 7}}
+            "zendesk": {
+                "assurance": "verified",
+                "sweep_s": sweep_s,
+                "hand_over": {"group": 7},
+                "secret": "file:keys/bell.key",
+            }
         },
-        "inbound": {"zendesk": {"provider": "zendesk", "secret": "file:keys/bell.key"}},
     }
     settings = parse_settings(values, "sayso.toml")
     return Workspace(folder=folder.absolute(), settings=settings, environment={})

@@ -80,6 +80,12 @@ FREE_TABLES: Mapping[str, str] = {
     "policy_change": "compared with its entries, by tests of their own",
     "log_segment": "compared with its entries and files, by tests of their own",
     "prompt_choice": "a model may only plan, whatever its prompt says; its entry tells it",
+    "desk": "how far a desk was read: less is read again, and a message is a turn by its key; what"
+    " is left out stands at the desk, where people see it",
+    "desk_thread": "when a thread is read next, and where a colleague goes on; it does nothing",
+    "desk_message": "what came in; by its key, which stands in the request's entry, it is one turn",
+    "desk_said": "what was said, and in which order; each is an action, whose text the law"
+    " compares with the ledger",
     "migration": "which schema there is",
     "commit_mark": "whether a commit of PostgreSQL arrived",
 }

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal, cast, get_args
 
 import orjson
 
@@ -64,15 +64,7 @@ from sayso.text import plain
 WorkKind = Literal[
     "handed_over", "unanswered", "unknown", "failed", "unfitting", "elsewhere", "thread"
 ]
-KINDS: tuple[WorkKind, ...] = (
-    "handed_over",
-    "unanswered",
-    "unknown",
-    "failed",
-    "unfitting",
-    "elsewhere",
-    "thread",
-)
+KINDS: tuple[WorkKind, ...] = get_args(WorkKind)
 _STATES: Mapping[WorkKind, tuple[Status, ...]] = {
     "unknown": (Status.UNKNOWN, Status.ACCEPTED),
     "failed": (Status.FAILED,),

@@ -585,11 +585,8 @@ class Proposals:
 
 
 def _fingerprint(proposal: Proposal) -> str:
-    # What Sayso says by itself has a key of its own form, as a plan's steps have.
-    if proposal.step is None and proposal.requester.kind is not ActorKind.SYSTEM:
-        check_callers_key(proposal.key)
-    else:
-        check_key(proposal.key)
+    is_callers = proposal.step is None and proposal.requester.kind is not ActorKind.SYSTEM
+    (check_callers_key if is_callers else check_key)(proposal.key)
     check_reason(proposal.reason)
     # NOTE: the arguments' names are the caller's, so they are hashed as text, not as a body.
     try:

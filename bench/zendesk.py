@@ -315,6 +315,7 @@ def _ticket_json(ticket: ZendeskTicket) -> dict[str, Any]:
         "via": {"channel": "web"},
         "created_at": "2026-11-20T10:00:00Z",
         "updated_at": _stamp(ticket),
+        "generated_timestamp": int(ticket.at.timestamp()),
         "email_cc_ids": [],
     }
 
