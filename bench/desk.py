@@ -132,7 +132,7 @@ async def work(folder: Path, zendesk_url: str, shop_url: str, sweep_s: float, po
 
     from sayso.surfaces.http.app import create_app
 
-    logging.getLogger("sayso").setLevel(logging.CRITICAL)
+    logging.basicConfig(filename=folder / f"w{port}.log", level=logging.INFO)
     workspace = open_workspace(folder, zendesk_url, sweep_s=sweep_s)
     async with Sayso(workspace, mode="run", connectors=[shop_of(shop_url)]) as sayso:
         await sayso.warm()
