@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sayso.actions.model.attempt import reading
 from sayso.actions.model.definition import Subject
-from sayso.connectors.desk import Belled, Changes, Desk, DeskMessage, DeskParts, Ringing, Thread
+from sayso.connectors.desk import Changes, Desk, DeskMessage, DeskParts, Ringing, Thread
 from sayso.connectors.registry import Connectors
 from sayso.connectors.setup import AccountBook
 from sayso.errors import Code, ConfigError, RefusedError
@@ -37,11 +37,6 @@ class Desks:
         parts = self.desk(name).desk
         assert parts is not None, "asked just now"
         return parts
-
-    def bell(self, name: str) -> Belled | None:
-        """The desk as one whose webhook rings; None where it has none."""
-        found = self.desk(name)
-        return found if isinstance(found, Belled) else None
 
     def ringing(self, name: str) -> Ringing | None:
         """The desk as one that says itself when something may have changed."""
