@@ -11,6 +11,7 @@ import os
 import shutil
 import smtplib
 from collections.abc import AsyncGenerator, Callable, Generator
+from email import message_from_string
 from email.message import EmailMessage
 from typing import TypeAlias
 
@@ -20,9 +21,10 @@ from real.mail import AUTHSERV, PASSWORD, MailServers, NoDovecotError, run_mail
 
 from sayso.actions.model.definition import Assurance, Subject
 from sayso.actions.model.snapshot import Absence, Call, Receipt
-from sayso.connectors.desk import Desk, DeskMessage, Ringing
+from sayso.connectors.desk import Desk, DeskFinding, DeskMessage, Ringing
 from sayso.connectors.email import EmailConnector, MessageWriter, SmtpTransport
 from sayso.connectors.email.correspondence import Correspondence
+from sayso.connectors.email.inbox.check import MailboxSeen, findings
 from sayso.connectors.email.inbox.desk import DONE, InboxSettings, MailDesk
 from sayso.connectors.email.inbox.mailbox import MailLogin
 from sayso.connectors.email.inbox.reader import InboxFolders
@@ -370,3 +372,42 @@ async def test_a_mail_of_thirty_megabytes_is_not_loaded(
     (message,), _ = await shop.all_changes(cursor)
     assert "This e-mail is too large" in message.text
     assert message.subject == Subject(id="ana@example.com", assurance=Assurance.UNVERIFIED)
+
+
+async def test_a_check_says_what_is_missing_and_what_to_do(
+    servers: MailServers, open_shop: OpenShop
+) -> None:
+    """Folder, IDLE, who judged the newest mails, whether it can send; each with its remedy."""
+    shop = open_shop("tenth", done="Nowhere")
+    shop.write("ana@example.com", "hello")
+    found = await shop.connector.check()
+    assert [one.says for one in found if not one.is_fine] == ["there is no folder `Nowhere`"]
+    (missing,) = [one.next_step for one in found if not one.is_fine]
+    assert missing == "set `done` to one of: `Done`, `INBOX`, `Sent`"
+    said = "\n".join(one.says for one in found)
+    assert "(IDLE)" in said
+    assert f"`{AUTHSERV}` has judged 1 of the newest 1 mails" in said
+    assert "127.0.0.1 sends" in said
+    servers.stop()
+    unreachable = await shop.opened().check()
+    servers.start()
+    assert [one.is_fine for one in unreachable] == [False, True]
+    assert unreachable[0].says == "the mailbox cannot be reached"
+
+
+def test_a_check_tells_whom_to_trust() -> None:
+    """None named, one that judges nothing, one whose headers others forge; and mailing lists."""
+
+    def told(trust: str, *headers: str) -> DeskFinding:
+        heads = tuple(message_from_string(f"{one}\n\n") for one in headers)
+        seen = MailboxSeen(idles=True, names={}, validity=1, heads=heads)
+        folders = InboxFolders(trust=trust)
+        return next(
+            one for one in findings(seen, folders) if not one.is_fine and "sent" not in one.says
+        )
+
+    judged = "Authentication-Results: mx.a; dmarc=pass"
+    assert "`mx.a` stands topmost in 1 of the newest 1" in told("", judged).next_step
+    assert "topmost is `mx.a`" in told("mx.b", judged).next_step
+    assert "RFC 8601" in told("mx.a", f"{judged}\n{judged}").next_step
+    assert "mailing lists" in told("mx.a", f"{judged}\nList-Id: x").says

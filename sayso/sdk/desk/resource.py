@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from sayso.connectors.desks import Desks
 from sayso.errors import Code, RefusedError
 from sayso.ids import rfc3339
 from sayso.sdk.desk.loop import DeskLoop
@@ -45,6 +46,14 @@ class DeskView(View):
     waiting: int = 0
     silent: int = 0
     unsaid: int = 0
+
+
+class FindingView(View):
+    """One thing that was looked at. `is_fine`: nothing has to be done; `next_step`: else what."""
+
+    says: str
+    is_fine: bool
+    next_step: str | None = None
 
 
 class SaidView(View):
@@ -94,6 +103,19 @@ class DeskResource(Resource):
             await one.sweep_now()
         await loop.drain()
         return await self._container.store.read(lambda reader: _show(reader, place))
+
+    async def check(self, desk: str) -> Sequence[FindingView]:
+        """Log in at a desk, look how it is set up, and say what is to be done. Changes nothing.
+
+        Raises:
+            RefusedError: `not_found`. ConfigError: `invalid_setting`, where it is no desk.
+        """
+        place = self._place(desk)
+        found = await Desks(self._container.connectors).check(place.connector)
+        return [
+            FindingView(says=one.says, is_fine=one.is_fine, next_step=one.next_step or None)
+            for one in found
+        ]
 
     async def threads(
         self, desk: str, *, limit: int = 50, after: str | None = None

@@ -7,7 +7,7 @@ of the desk, through the engine.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol, runtime_checkable
@@ -170,5 +170,30 @@ class Belled(Protocol):
 
         Raises:
             RefusedError: `unauthenticated`, for one that isn't the desk's.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeskFinding:
+    """One thing that was looked at.
+
+    Attributes:
+        says: what was found. is_fine: whether nothing has to be done. next_step: else what.
+    """
+
+    says: str
+    is_fine: bool = True
+    next_step: str = ""
+
+
+@runtime_checkable
+class SelfChecking(Protocol):
+    """A desk that can say how it is set up."""
+
+    async def check(self) -> Sequence[DeskFinding]:
+        """Log in, look, and say what was found, with a remedy for what is wrong. Changes nothing.
+
+        Raises: nothing that is a finding.
         """
         ...

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sayso.actions.model.attempt import reading
 from sayso.actions.model.definition import Subject
-from sayso.connectors.desk import Changes, Desk, DeskMessage, DeskParts, Ringing, Thread
+from sayso.connectors.desk import (
+    Changes,
+    Desk,
+    DeskFinding,
+    DeskMessage,
+    DeskParts,
+    Ringing,
+    SelfChecking,
+    Thread,
+)
 from sayso.connectors.registry import Connectors
 from sayso.connectors.setup import AccountBook
-from sayso.errors import Code, ConfigError, RefusedError
+from sayso.errors import Code, ConfigError, RefusedError, SaysoError
 from sayso.frozen import replace
 
 
@@ -42,6 +53,22 @@ class Desks:
         """The desk as one that says itself when something may have changed."""
         found = self.desk(name)
         return found if isinstance(found, Ringing) else None
+
+    async def check(self, name: str) -> Sequence[DeskFinding]:
+        """How it is set up; see `SelfChecking.check`.
+
+        Where a desk has nothing to say of that, its changes are read, and that is said.
+        """
+        found = self.desk(name)
+        try:
+            if isinstance(found, SelfChecking):
+                with reading(f"connector `{name}`", f"{name} in check"):
+                    return await self._registry.read(found.check())
+            await self.changes(name, "")
+        except SaysoError as error:
+            step = error.next_step or "try again later"
+            return (DeskFinding(says=error.message, is_fine=False, next_step=step),)
+        return (DeskFinding(says=f"what changes at `{name}` can be read"),)
 
     async def account(self, name: str) -> str:
         """As whom we are known there; empty where the desk cannot say.

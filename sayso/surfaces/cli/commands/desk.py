@@ -1,4 +1,4 @@
-"""`sayso desk list|sweep|threads`."""
+"""`sayso desk list|check|sweep|threads`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.workspace import find_workspace, read_workspace
 
 T = TypeVar("T")
-app = typer.Typer(help="Desks where customers write: list, sweep, threads.")
+app = typer.Typer(help="Desks where customers write: list, check, sweep, threads.")
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The desk, as in [desk.NAME].")]
 
 
@@ -37,6 +37,25 @@ def list_desks(workspace: WorkspaceOption = None, as_json: JsonOption = False) -
             if one.problem:
                 out.warn(f"{one.name} cannot be read: {one.problem}")
     return 0
+
+
+@app.command()
+def check(
+    name: NameArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False
+) -> int:
+    """Log in at a desk and say what is set up and what is missing; ends with 1 if something is."""
+    found = _work(workspace, lambda sayso: sayso.desks.check(name))
+    out = Out(as_json=as_json)
+    if as_json:
+        out.document({"items": found})
+        return 0 if all(one.is_fine for one in found) else 1
+    for one in found:
+        if one.is_fine:
+            out.line(f"ok    {one.says}")
+        else:
+            out.line(f"to do {one.says}")
+            out.line(f"      next: {one.next_step}")
+    return 0 if all(one.is_fine for one in found) else 1
 
 
 @app.command()

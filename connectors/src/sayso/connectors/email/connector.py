@@ -11,7 +11,7 @@ from sayso.actions.customers.contact import CodeMessage
 from sayso.actions.model.definition import Action, Args, Subject
 from sayso.actions.model.snapshot import Absence, Call, Receipt, Record, Resolved
 from sayso.connectors.customers import OWN
-from sayso.connectors.desk import Changes, DeskParts, Thread
+from sayso.connectors.desk import Changes, DeskFinding, DeskParts, Thread
 from sayso.connectors.email.actions import MessageArgs, actions_with, desk_actions
 from sayso.connectors.email.inbox.threads import address_in
 from sayso.connectors.email.message import MessageWriter
@@ -117,6 +117,10 @@ class EmailConnector:
     async def ring(self) -> None:
         """See `Ringing.ring`."""
         await self._with_mailbox().desk.ring()
+
+    async def check(self) -> Sequence[DeskFinding]:
+        """See `SelfChecking.check`."""
+        return await self._with_mailbox().check()
 
     def _with_mailbox(self) -> Correspondence:
         if self._correspondence is None:

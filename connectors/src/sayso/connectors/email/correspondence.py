@@ -7,19 +7,22 @@ was approved for; nobody else of the conversation ever gets it.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Awaitable
 from dataclasses import dataclass
 
 from sayso.actions.customers.contact import CodeMessage
 from sayso.actions.model.definition import Action, Args, Subject
 from sayso.actions.model.snapshot import Absence, Call, Receipt, Resolved
-from sayso.connectors.desk import DeskParts
+from sayso.connectors.desk import DeskFinding, DeskParts
 from sayso.connectors.email.actions import MailAnswerArgs, MailEndArgs, MailHandOverArgs
+from sayso.connectors.email.inbox.check import findings, look
 from sayso.connectors.email.inbox.desk import MailDesk
-from sayso.connectors.email.inbox.reader import Correspondent
+from sayso.connectors.email.inbox.reader import Correspondent, InboxFolders
 from sayso.connectors.email.message import MessageWriter, PlaceInThread
+from sayso.connectors.email.smtp import SmtpTransport
 from sayso.connectors.email.transport import Transport
 from sayso.connectors.email_address import masked
-from sayso.errors import Code, RefusedError
+from sayso.errors import Code, RefusedError, SaysoError
 from sayso.frozen import replace
 from sayso.ids import Clock
 
@@ -54,6 +57,28 @@ class Correspondence:
             hand_over=HAND_OVER if self.desk.settings.teams else "",
             close=CLOSE,
         )
+
+    async def check(self) -> list[DeskFinding]:
+        """See `SelfChecking.check`."""
+        folders, title = self.desk.settings.folders, self.desk.mailbox.title
+        found = await _tried(f"{title} is read", self._look(folders))
+        if isinstance(self.transport, SmtpTransport):
+            found += await _tried(f"{self.transport.title} sends", _nothing(self.transport))
+        else:
+            found.append(DeskFinding(says=f"mails are written into {self.transport.title}"))
+        if not self.desk.settings.teams:
+            found.append(
+                DeskFinding(
+                    says="no team is named, so nothing is handed over by e-mail",
+                    is_fine=False,
+                    next_step="name an address under [connectors.email.inbox.teams]",
+                )
+            )
+        return found
+
+    async def _look(self, folders: InboxFolders) -> list[DeskFinding]:
+        seen = await self.desk.mailbox.run(lambda session: look(session, folders.inbox))
+        return findings(seen, folders)
 
     async def resolve(self, action: Action, args: Args, subject: Subject) -> Resolved:
         """See `Connector.resolve`."""
@@ -178,6 +203,21 @@ class Correspondence:
             return note
         quoted = "\n".join(f"> {line}" for line in theirs[-1].text[:_QUOTED].splitlines())
         return f"{note}\n{quoted}\n"
+
+
+async def _tried(says: str, work: Awaitable[list[DeskFinding]]) -> list[DeskFinding]:
+    """What a look found, or that it could not be."""
+    try:
+        found = await work
+    except SaysoError as error:
+        step = error.next_step or "try again later"
+        return [DeskFinding(says=error.message, is_fine=False, next_step=step)]
+    return [DeskFinding(says=says), *found]
+
+
+async def _nothing(transport: SmtpTransport) -> list[DeskFinding]:
+    await transport.check()
+    return []
 
 
 def _place(found: Correspondent) -> PlaceInThread:

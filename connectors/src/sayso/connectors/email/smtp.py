@@ -108,13 +108,26 @@ class SmtpTransport:
         bearer: Secret | None = None
         if self._login is not None and self._login.bearer is not None:
             bearer = await self._login.bearer()
-        return await asyncio.to_thread(self._deliver, letter, bearer)
+        receipt = await asyncio.to_thread(self._deliver, letter, bearer)
+        assert receipt is not None, "there was a letter"
+        return receipt
+
+    async def check(self) -> None:
+        """Connect and log in, and send nothing.
+
+        Raises:
+            RefusedError, RetryableError: as `send`.
+        """
+        bearer: Secret | None = None
+        if self._login is not None and self._login.bearer is not None:
+            bearer = await self._login.bearer()
+        await asyncio.to_thread(self._deliver, None, bearer)
 
     async def look_up(self, message_id: str) -> Receipt | Absence:
         """A mail server cannot be asked what it took."""
         return Absence.CANNOT_TELL
 
-    def _deliver(self, letter: Letter, bearer: Secret | None) -> Receipt:
+    def _deliver(self, letter: Letter | None, bearer: Secret | None) -> Receipt | None:
         try:
             server = self._connect()
         except smtplib.SMTPResponseException as error:
@@ -123,6 +136,8 @@ class SmtpTransport:
             raise _not_sent(error) from error
         try:
             self._introduce(server, bearer)
+            if letter is None:
+                return None
             _open_data(server, letter)
             return _finish(server, letter)
         except smtplib.SMTPResponseException as error:

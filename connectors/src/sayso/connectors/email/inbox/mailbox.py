@@ -202,6 +202,12 @@ class ImapSession:
         wanted = f"(UID BODY.PEEK[HEADER]<0.{most}>)"
         return next((one.head for one in self._fetch([uid], wanted)), None)
 
+    def newest(self, count: int) -> list[bytes]:
+        """The headers of the newest mails of the opened folder, the newest first."""
+        uids = self.search("ALL")[-count:]
+        headers = (self.header(uid, 65_536) for uid in reversed(uids))
+        return [one for one in headers if one is not None]
+
     def _fetch(self, uids: Sequence[int], parts: str) -> Iterator[Listed]:
         status, data = self.client.uid("FETCH", _ranges(uids), parts)
         _check(status, data)
