@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Literal, Self
 from sayso.actions.context import EngineSettings
 from sayso.actions.engine.engine import Boundary
 from sayso.actions.engine.proposals import Proposal
-from sayso.actions.model.action_row import NORMAL, WAITED_FOR, ActionRow
+from sayso.actions.model.action_row import NORMAL, WAITED_FOR
 from sayso.actions.model.definition import Subject
-from sayso.actions.model.status import Status
 from sayso.agent.base import Message, Planner
 from sayso.agent.incoming import Ask
 from sayso.audit.entry import Actor
@@ -27,9 +26,9 @@ from sayso.sdk.container import build_container, loaded_view
 from sayso.sdk.nouns import Nouns
 from sayso.sdk.progress.carry_on import settle_request
 from sayso.sdk.progress.following import follow
-from sayso.sdk.resources.approvals import SETTLED
+from sayso.sdk.progress.take_in import take_in
 from sayso.sdk.resources.base import SDK
-from sayso.sdk.views.rows import ActionView, EventView, RequestView, action_view, approval_view
+from sayso.sdk.views.rows import ActionView, EventView, RequestView, action_view
 from sayso.sdk.workspace import Workspace
 from sayso.store.base import Store, check_room
 from sayso.store.clock import ServerClock, TimeSource
@@ -37,7 +36,6 @@ from sayso.telemetry import Telemetry
 
 if TYPE_CHECKING:
     # Loaded where they are used, since they load the policy's engine.
-    from sayso.sdk.resources.compose import ComposeResource
     from sayso.sdk.resources.figures import Figures
     from sayso.sdk.resources.report import ReportView
 
@@ -283,45 +281,7 @@ class Sayso(Nouns):
         )
         if dry_run:
             return action_view((await self.container.proposals.dry_run(proposal)).row)
-        return await self._take_in(proposal, wait=wait)
-
-    @property
-    def compose(self) -> ComposeResource:
-        """What a colleague puts together for a customer, and proposes as themselves."""
-        from sayso.sdk.resources.compose import ComposeResource
-
-        return ComposeResource(self.container, self._take_in)
-
-    async def _take_in(self, proposal: Proposal, *, wait: bool = True) -> ActionView:
-        """Store what is proposed, and carry out what the policy allows."""
-        here = self.container.dispatcher.runs_here
-        claim = self.container.engine.claim_in if wait and here else None
-        proposed = await self.container.proposals.propose(proposal, claim)
-        row = proposed.row
-        if proposed.claimed:
-            settled = await self._call_claimed(row)
-            if settled is not None and settled.status in SETTLED:
-                return action_view(settled)
-        elif proposed.approval is not None:
-            return action_view(row, approval_view(proposed.approval))
-        elif row.status is Status.APPROVED:
-            if wait:
-                await self.container.dispatcher.run_now("action", row.tenant, row.id)
-            else:
-                self.container.dispatcher.wake()
-        return await self.actions.get(row.id, tenant=row.tenant, timeline=False)
-
-    async def _call_claimed(self, row: ActionRow) -> ActionRow | None:
-        """Make the call of a claimed row; returns what was stored of it, None when not by us."""
-        settled: ActionRow | None = None
-
-        async def call() -> bool:
-            nonlocal settled
-            settled = await self.container.engine.call_claimed(row)
-            return False
-
-        await self.container.dispatcher.adopt("action", row.tenant, row.id, call())
-        return settled
+        return await take_in(self.container, proposal, wait=wait)
 
     def follow(
         self, item_id: str, *, after: int = -1, tenant: str | None = None

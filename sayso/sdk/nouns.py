@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from sayso.sdk.resources.accounts import AccountResource
     from sayso.sdk.resources.analysis import AnalysisResource
     from sayso.sdk.resources.canaries import CanaryResource
+    from sayso.sdk.resources.compose import ComposeResource
     from sayso.sdk.resources.confirmations import ConfirmationResource
     from sayso.sdk.resources.customers import CustomerResource
     from sayso.sdk.resources.evaluations import EvaluationResource
@@ -114,6 +115,13 @@ class Nouns:
         from sayso.sdk.resources.solutions import SolutionResource
 
         return SolutionResource(self.container, self._workspace)
+
+    @property
+    def compose(self) -> ComposeResource:
+        """What a colleague puts together for a customer, and proposes as themselves."""
+        from sayso.sdk.resources.compose import ComposeResource
+
+        return ComposeResource(self.container)
 
     @property
     def canaries(self) -> CanaryResource:

@@ -77,7 +77,8 @@ async def serve_site(
 @asynccontextmanager
 async def open_site(sayso: Sayso) -> AsyncGenerator[Starlette]:
     """The app of an open workspace; its channels tell what is due while it is open."""
-    site = ConsoleSite(url=sayso.workspace.settings.console.url)
+    settings = sayso.workspace.settings.console
+    site = ConsoleSite(url=settings.url, frame_ancestors=settings.frame_ancestors)
     routes: list[BaseRoute] = [
         Route("/", RedirectResponse(f"{CONSOLE_PATH}/")),
         # NOTE: without the slash the API below would answer, and know of no such path.

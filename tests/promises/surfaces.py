@@ -80,6 +80,12 @@ PROMISES: dict[str, Promise] = {
         "has changed meanwhile is shown again.",
         "docs/how-to/work-beside-the-ticket.md",
     ),
+    "seat:beside": Promise(
+        "Beside a ticket a colleague sees who writes and what waits, and answers, notes, vouches "
+        "and proposes as themselves, through the policy; nothing is shown of somebody unproved, "
+        "and only pages that you allow have it in a frame.",
+        "docs/how-to/work-beside-the-ticket.md",
+    ),
     "work:kept": Promise(
         "What machines leave to people is listed until somebody ends it, with who has taken it and "
         "what they have noted; each is an entry of the log.",

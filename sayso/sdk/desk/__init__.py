@@ -9,5 +9,6 @@
 | words.py | notes to colleagues |
 | law.py | `sayso.own-words`: exactly what is rendered now, to that very customer and thread |
 | rows.py | what is kept of desks, threads, messages and sayings |
+| seat.py | what a colleague sees of a thread, and says in it |
 | resource.py | `sayso.desks` |
 """

@@ -13,13 +13,25 @@ from sayso.sdk.desk.rows import (
     MOST_THREAD_CHARS,
     Place,
     desk_row,
+    find_thread,
     ring,
     said_in,
     thread_row,
 )
+from sayso.sdk.desk.sayings import newest_seq, requests_in
+from sayso.sdk.desk.seat import (
+    SeatView,
+    Words,
+    check_role,
+    conversation_of,
+    place_of,
+    show_seat,
+    speak,
+)
 from sayso.sdk.resources.base import Resource, page_of
-from sayso.sdk.views.rows import View
-from sayso.store.base import Reader, integer_or_none
+from sayso.sdk.resources.tokens import Token
+from sayso.sdk.views.rows import ActionView, View
+from sayso.store.base import Reader, integer, integer_or_none
 from sayso.text import plain
 
 if TYPE_CHECKING:
@@ -145,6 +157,68 @@ class DeskResource(Resource):
         """
         place = self._place(desk)
         return await self._container.store.read(lambda reader: _show_thread(reader, place, thread))
+
+    async def seat(self, desk: str, thread: str, *, by: Token) -> SeatView:
+        """A thread as a colleague sees it beside their help desk.
+
+        Args:
+            by: the token of a person with a role.
+
+        Raises:
+            RefusedError: `not_found`, `forbidden`, `not_an_approver`. ConfigError:
+                `invalid_setting`, where the connector is no desk.
+        """
+        place = self._place(desk)
+        await check_role(self._container, by)
+        return await self._container.store.read(
+            lambda reader: show_seat(reader, self._container, place, thread)
+        )
+
+    async def mark(self, desk: str, thread: str) -> str:
+        """Differs when something in a thread may have changed; empty for no desk."""
+        if desk not in self._workspace.settings.desk:
+            return ""
+        place = self._place(desk)
+
+        def work(reader: Reader) -> str:
+            known = find_thread(reader, place, thread)
+            requests = requests_in(reader, place, thread)
+            newest = [(one.id, one.last_seq, newest_seq(reader, one)) for one in requests]
+            notes = [
+                reader.one("work.by_about", tenant=place.tenant, about=one.id) for one in requests
+            ]
+            seen = [None if row is None else integer(row, "last_seq") for row in notes]
+            return repr((newest, seen, None if known is None else known.silent))
+
+        return await self._container.store.read(work, brief=True)
+
+    async def speak(self, desk: str, thread: str, said: Words, *, by: Token) -> ActionView:
+        """Say something in a thread as the person whose token this is; see `Words`.
+
+        Sayso is silent in it from then on, unless it was a note.
+
+        Returns:
+            The action of the desk: done, waiting for somebody's yes, or refused by the policy.
+
+        Raises:
+            RefusedError: `not_found`, `forbidden`, `not_an_approver`, `invalid_input`,
+                `message_too_long`; `unknown_action` where the desk cannot do it.
+            RetryableError: the desk cannot be read now; nothing was stored.
+        """
+        return await speak(self._container, self._place(desk), thread, said, by)
+
+    async def thread_of(self, request_id: str) -> tuple[str, str] | None:
+        """The desk and the thread in which a request came in; None for one of no desk.
+
+        Raises:
+            RefusedError: `not_found`.
+        """
+        desks = dict(self._workspace.settings.desk)
+        said = await self._container.store.read(
+            lambda reader: conversation_of(reader, self._container, request_id)
+        )
+        found = place_of(desks, self._container, said)
+        return None if found is None else (found[0].name, found[1])
 
     async def ring(self, desk: str, thread: str) -> None:
         """Say that a thread may have changed; it is read by whoever looks after the desk.

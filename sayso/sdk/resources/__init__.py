@@ -1,7 +1,8 @@
 """One object per noun of the SDK's front, each in the file of its name, over `base`.
 
-`requests`, `actions`, `approvals`, `solutions`, `work` (with its `work_draft`) are what waits and
-what was done, `notes` what people say of both; `canaries` what tests whoever answers;
+`requests`, `actions`, `approvals`, `solutions`, `work` (with its `work_draft`, `work_wait` and
+`work_elsewhere`) are what waits and what was done, `notes` what people say of both, `compose` (with
+its `compose_fields`) what they propose themselves; `canaries` what tests whoever answers;
 `stops`, `policy`, `limits`, `rollout`, `analysis`, `suggestions` what holds back and why; `people`,
 `tokens`, `passkeys`, `oidc` (over `oidc_provider` and `oidc_sessions`), `account_link`, `sessions`
 and `authentication` who; `connections`, `accounts`, `prompts` and `evaluations` what it works with;

@@ -7,7 +7,7 @@ and they never approve it. Nothing is stored by looking.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, cast
@@ -31,6 +31,7 @@ from sayso.frozen import replace
 from sayso.ids import rfc3339, to_micros
 from sayso.json import JsonValue
 from sayso.money import Money
+from sayso.sdk.progress.take_in import take_in
 from sayso.sdk.resources.base import Resource
 from sayso.sdk.resources.compose_fields import option_of
 from sayso.sdk.resources.customer_search import CustomerSearch
@@ -50,8 +51,6 @@ from sayso.text import plain
 if TYPE_CHECKING:
     from sayso.sdk.container import Container
 
-TakeIn = Callable[[Proposal], Awaitable[ActionView]]
-"""Proposes, and carries out what is allowed; `Sayso.propose` without its arguments."""
 MAX_WHY_CHARS = 500
 _KEY_CHARS = 64
 
@@ -75,9 +74,8 @@ class Composition:
 class ComposeResource(Resource):
     """`sayso.compose`."""
 
-    def __init__(self, container: Container, take_in: TakeIn) -> None:
+    def __init__(self, container: Container) -> None:
         super().__init__(container)
-        self._take_in = take_in
         self._search = CustomerSearch(container)
 
     async def records(self, customer: str, *, by: Token) -> Sequence[ComposeRecordView]:
@@ -153,7 +151,7 @@ class ComposeResource(Resource):
                     "it is judged otherwise now than what you saw",
                     next_step="look at it again, and propose what it shows now",
                 )
-        return await self._take_in(proposal)
+        return await take_in(self._container, proposal)
 
     # ---- who, and for whom ---------------------------------------------------------------------
 

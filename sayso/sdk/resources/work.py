@@ -12,9 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, cast, get_args
-
-import orjson
+from typing import Literal, get_args
 
 from sayso.actions.model.action_row import ActionRow, get_action
 from sayso.actions.model.status import Status
@@ -27,13 +25,11 @@ from sayso.money import Money
 from sayso.sdk.progress.carry_on import CARRY_ON_S
 from sayso.sdk.resources.base import Resource, page_of
 from sayso.sdk.resources.notes import (
-    SEEN,
     Note,
     check_note,
     marks_of,
     notes_about,
     put_note,
-    said_in,
 )
 from sayso.sdk.resources.tokens import Token
 from sayso.sdk.resources.vouching import is_unknown
@@ -45,6 +41,7 @@ from sayso.sdk.resources.work_draft import (
     propose_drafted,
     show_draft,
 )
+from sayso.sdk.resources.work_elsewhere import read_elsewhere
 from sayso.sdk.resources.work_wait import (
     WorkCountsView,
     WorkOrder,
@@ -57,7 +54,7 @@ from sayso.sdk.resources.work_wait import (
 from sayso.sdk.views.presenters import handed_over, why_handed_over
 from sayso.sdk.views.rows import ErrorView, NoteView, RequestView, View, error_view
 from sayso.sdk.words.solution import named_by
-from sayso.store.base import Reader, Row, Transaction, integer, integer_or_none, text
+from sayso.store.base import Reader, Row, Transaction, integer_or_none, text
 from sayso.store.base import text_or_none as maybe
 from sayso.text import plain
 
@@ -289,6 +286,25 @@ class WorkResource(Resource):
         await self._container.store.write(write)
         return await self.get(about, tenant=holder.tenant)
 
+    async def answered_as(
+        self, about: str, note: str, holder: Token, *, action: str, via: str
+    ) -> WorkView:
+        """Note down what a person has answered by an action; the same is noted once."""
+
+        def write(tx: Transaction) -> None:
+            found = self._about(tx, holder.tenant, about)
+            said = notes_about(tx, self._container, holder.tenant, about)
+            if any(one.answered == action for one in said):
+                return
+            row = open_work(tx, holder.tenant, about)
+            who, kind = holder.holder, EntryKind.WORK_NOTED
+            seq = self._say(tx, holder.tenant, found, kind, who, via, note, action)
+            has = None if row is None else maybe(row, "assignee")
+            self._put(tx, holder.tenant, about, assignee=has or who, ended_at=None, seq=seq)
+
+        await self._container.store.write(write)
+        return await self.get(about, tenant=holder.tenant)
+
     async def end(self, about: str, note: str, *, token: str, via: str = "sdk") -> WorkView:
         """Say that nobody has to do anything about it any more, and why.
 
@@ -397,6 +413,7 @@ class WorkResource(Resource):
         person: str,
         via: str,
         note: str,
+        answered: str = "",
     ) -> int:
         said = Note(
             about=found.id,
@@ -407,6 +424,7 @@ class WorkResource(Resource):
             via=via,
             text=note,
             kind=kind,
+            answered=answered,
         )
         return put_note(tx, self._container, tenant, said)
 
@@ -465,9 +483,18 @@ class WorkResource(Resource):
                     at=row.updated_at,
                 )
             raise _nothing(about)
-        seen = self._elsewhere(reader, tenant, about)
+        seen = read_elsewhere(reader, self._container, tenant, about)
         if seen is not None:
-            return seen
+            return _About(
+                id=about,
+                kind=seen.kind,
+                subject=seen.subject,
+                request=None,
+                what=seen.what,
+                amount=seen.amount,
+                why=seen.why,
+                at=seen.at,
+            )
         request = get_request(reader, tenant, about)
         if request.status is RequestStatus.HANDED_OVER:
             kind = "handed_over"
@@ -541,35 +568,6 @@ class WorkResource(Resource):
         row = get_request(reader, tenant, found.id)
         drafted = self._container.requests.drafted(reader, row)
         return None if drafted is None else show_draft(drafted, row)
-
-    def _elsewhere(self, reader: Reader, tenant: Tenant, about: str) -> _About | None:
-        """What was seen outside, at a provider or a desk; None for anything else and if erased."""
-        row = reader.one("work.seen", tenant=tenant, about=about)
-        note = None if row is None else said_in(reader, tenant, about, integer(row, "seq"), SEEN)
-        if note is None:
-            return None
-        said = self._container.context.personal.open(reader, tenant, note.ref)
-        match None if said is None else cast("object", orjson.loads(said)):
-            case {
-                "subject": str(subject),
-                "what": str(what),
-                "why": str(why),
-                "minor": int(minor),
-                "currency": str(currency),
-                **more,
-            }:
-                return _About(
-                    id=about,
-                    kind="thread" if more.get("kind") == "thread" else "elsewhere",
-                    subject=subject,
-                    request=None,
-                    what=what,
-                    amount=Money(minor, currency) if currency else None,
-                    why=why,
-                    at=note.at,
-                )
-            case _:
-                return None
 
     def _now(self) -> int:
         return to_micros(self._container.clock.now())

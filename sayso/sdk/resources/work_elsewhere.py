@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, cast
 
 import orjson
 
@@ -12,10 +13,53 @@ from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind
 from sayso.frozen import replace
 from sayso.ids import Tenant
 from sayso.json import JsonValue
-from sayso.store.base import Transaction
+from sayso.money import Money
+from sayso.sdk.resources.notes import SEEN, said_in
+from sayso.store.base import Reader, Transaction, integer
 
 if TYPE_CHECKING:
     from sayso.sdk.container import Container
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenElsewhere:
+    """What was seen outside, at a provider or a desk. `at`: when, in microseconds since 1970."""
+
+    kind: Literal["elsewhere", "thread"]
+    subject: str
+    what: str
+    amount: Money | None
+    why: str
+    at: int
+
+
+def read_elsewhere(
+    reader: Reader, container: Container, tenant: Tenant, about: str
+) -> SeenElsewhere | None:
+    """What was seen outside; None for anything else, and after an erasure."""
+    row = reader.one("work.seen", tenant=tenant, about=about)
+    note = None if row is None else said_in(reader, tenant, about, integer(row, "seq"), SEEN)
+    said = None if note is None else container.context.personal.open(reader, tenant, note.ref)
+    match None if said is None else cast("object", orjson.loads(said)):
+        case {
+            "subject": str(subject),
+            "what": str(what),
+            "why": str(why),
+            "minor": int(minor),
+            "currency": str(currency),
+            **more,
+        } if note is not None:
+            amount = Money(minor, currency) if currency else None
+            return SeenElsewhere(
+                kind="thread" if more.get("kind") == "thread" else "elsewhere",
+                subject=subject,
+                what=what,
+                amount=amount,
+                why=why,
+                at=note.at,
+            )
+        case _:
+            return None
 
 
 def put_elsewhere(

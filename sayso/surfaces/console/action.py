@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,8 @@ from sayso.actions.model.status import Status
 from sayso.audit.entry import EntryKind
 from sayso.sdk.resources.customers import MAX_REASON_CHARS
 from sayso.sdk.views.rows import ActionView, EntryView, RequestView
+from sayso.sdk.words.work import tried
+from sayso.surfaces.console.handed_over import standing
 from sayso.surfaces.console.render import Times, length, plural
 from sayso.surfaces.console.visit import Visit, outside
 from sayso.surfaces.console.work import people_of, work_of
@@ -296,6 +299,7 @@ async def show_request(visit: Visit) -> Response:
     request: RequestView = await visit.sayso.requests.get(visit.request.path_params["id"])
     turns = await visit.sayso.solutions.turns(request.id)
     page = visit.page(f"Request of {request.subject}", "-")
+    work = await work_of(visit, request.id)
     done = {action.id: Status(action.status) for action in request.actions}
     return visit.show(
         "request.html",
@@ -306,7 +310,11 @@ async def show_request(visit: Visit) -> Response:
         unknown=_is_unknown(visit, request),
         known_by=VERIFIED,
         longest=MAX_REASON_CHARS,
-        work=await work_of(visit, request.id),
+        work=work,
+        standing="" if work is None else standing(visit.times, work, visit.person.id),
+        tried=tried(turns, request, work),
+        thread=await visit.sayso.desks.thread_of(request.id),
+        key=secrets.token_urlsafe(16),
         people=await people_of(visit),
     )
 

@@ -34,7 +34,7 @@ _SHOWN_AT_FIRST = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class ComposeProblem:
     """Why a part of the page is not there."""
 
     message: str
@@ -68,7 +68,7 @@ class Composing:
     why: str = ""
     key: str = ""
     judged: ComposedView | None = None
-    problem: Problem | None = None
+    problem: ComposeProblem | None = None
     again: bool = False
     longest: int = MAX_WHY_CHARS
     first: int = _SHOWN_AT_FIRST
@@ -182,7 +182,7 @@ async def read_composing(
     except SaysoError as error:
         if not isinstance(error, RefusedError | RetryableError):
             raise
-        problem = Problem(message=error.message, next_step=error.next_step)
+        problem = ComposeProblem(message=error.message, next_step=error.next_step)
         return replace(told, customer="", problem=problem)
     return await _judged(
         visit,

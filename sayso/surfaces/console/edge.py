@@ -36,9 +36,11 @@ class ConsoleSite:
     Attributes:
         url: as the settings name it, such as `https://sayso.example.com`; empty when nothing but
             this machine opens it.
+        frame_ancestors: whose pages may have the seat in a frame.
     """
 
     url: str = ""
+    frame_ancestors: tuple[str, ...] = ()
 
     @property
     def is_public(self) -> bool:
@@ -55,6 +57,15 @@ class ConsoleSite:
         """The name of the session's cookie; `__Host-` ties it to the one host, over TLS."""
         return "__Host-sayso" if self.is_secure else "sayso_session"
 
+    @property
+    def seat_cookie(self) -> str:
+        """The name of the cookie by which a session is known in a frame, and nowhere else."""
+        return "__Host-sayso-seat" if self.is_secure else "sayso_seat"
+
+    def framed_by(self, path: str) -> tuple[str, ...]:
+        """Whose pages may have a page in a frame: the seat's alone, and never its sign-in."""
+        return self.frame_ancestors if path in FRAMED else ()
+
     def knows(self, host: str) -> bool:
         """Whether a `Host` header names this console, and not somebody's name for this address.
 
@@ -66,6 +77,10 @@ class ConsoleSite:
         return self.is_public and host == urlsplit(self.url).netloc
 
 
+FRAMED = frozenset({"/seat", "/seat/judge", "/seat/say", "/seat/enter"})
+"""The pages that sit beside a ticket."""
+IN_A_WINDOW = "/seat/open"
+"""Opened by a frame of ours, and tells it by whom it is opened."""
 BACK_CHANNEL = "/enter/signed-out"
 """Where a company's provider tells that it has signed somebody out."""
 
@@ -96,7 +111,13 @@ class ConsoleEdge:
             await answer(scope, receive, _Safe(send, nonce, zipped=False))
             return
         zipped = "gzip" in headers.get("accept-encoding", "")
-        safe = _Safe(send, nonce, zipped=zipped)
+        safe = _Safe(
+            send,
+            nonce,
+            zipped=zipped,
+            framed_by=self._site.framed_by(path),
+            keeps_opener=path == IN_A_WINDOW,
+        )
         try:
             await self._app(scope, receive, safe)
         except Exception as error:  # noqa: BLE001  (the surface's edge)
@@ -135,8 +156,15 @@ def _is_own(headers: Headers, host: str) -> bool:
     return origin is not None and urlsplit(origin).netloc == host
 
 
-def policy(nonce: str) -> str:
-    """The Content-Security-Policy of one response."""
+_NOBODY = "'none'"
+
+
+def policy(nonce: str, framed_by: tuple[str, ...] = ()) -> str:
+    """The Content-Security-Policy of one response.
+
+    Args:
+        framed_by: whose pages may have it in a frame.
+    """
     return "; ".join(
         (
             "default-src 'none'",
@@ -146,7 +174,7 @@ def policy(nonce: str) -> str:
             "connect-src 'self'",
             "form-action 'self'",
             "base-uri 'none'",
-            "frame-ancestors 'none'",
+            f"frame-ancestors {' '.join(framed_by) or _NOBODY}",
             "require-trusted-types-for 'script'",
             "trusted-types 'none'",
         )
@@ -154,11 +182,26 @@ def policy(nonce: str) -> str:
 
 
 class _Safe:
-    """Adds the headers to a response, and packs it where that is worth it."""
+    """Adds the headers to a response, and packs it where that is worth it.
 
-    def __init__(self, send: Send, nonce: str, *, zipped: bool) -> None:
+    Args:
+        framed_by: whose pages may have it in a frame. keeps_opener: whether the page that has
+            opened its window stays its opener; what it tells that, it tells its own site alone.
+    """
+
+    def __init__(
+        self,
+        send: Send,
+        nonce: str,
+        *,
+        zipped: bool,
+        framed_by: tuple[str, ...] = (),
+        keeps_opener: bool = False,
+    ) -> None:
         self._send = send
         self._nonce = nonce
+        self._framed_by = framed_by
+        self._keeps_opener = keeps_opener
         self._zipped = zipped
         self._start: Message | None = None
         self.started = False
@@ -167,10 +210,11 @@ class _Safe:
         """Pass a message of the response on."""
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
-            headers["Content-Security-Policy"] = policy(self._nonce)
+            headers["Content-Security-Policy"] = policy(self._nonce, self._framed_by)
             headers["X-Content-Type-Options"] = "nosniff"
             headers["Referrer-Policy"] = "no-referrer"
-            headers["Cross-Origin-Opener-Policy"] = "same-origin"
+            opener = "unsafe-none" if self._keeps_opener else "same-origin"
+            headers["Cross-Origin-Opener-Policy"] = opener
             headers["Cross-Origin-Resource-Policy"] = "same-origin"
             headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=(), payment=()"
             headers.setdefault("Cache-Control", "no-store")
@@ -222,6 +266,10 @@ class Form:
             for name, values in self._fields.items()
             if name.startswith(prefix)
         }
+
+    def with_one(self, name: str, value: str) -> Form:
+        """The same form, with one field as we know it."""
+        return Form({**self._fields, name: (value,)})
 
     def integer(self, name: str) -> int:
         """A whole number; -1 when it is none."""

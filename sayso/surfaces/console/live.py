@@ -94,6 +94,8 @@ class Live:
 
     async def _read_mark(self, on: str) -> str:
         sayso = self.sign_in.sayso
+        if on.startswith("seat "):
+            return await self._seat_mark(*on.split(" ", 2)[1:])
         if on == "inbox":
             return f"{await sayso.solutions.mark()}/{await sayso.canaries.mark()}"
         try:
@@ -105,4 +107,9 @@ class Live:
         stops = [stop.id for stop in await sayso.stops.list()]
         states = [(step.id, step.status, step.revision) for step in view.steps]
         said = repr((view.digest, view.status, view.agreed, states, stops, view.question))
+        return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+    async def _seat_mark(self, desk: str, thread: str) -> str:
+        """The same of a thread: how its requests, their actions and its notes stand."""
+        said = await self.sign_in.sayso.desks.mark(desk, thread)
         return hashlib.sha256(said.encode()).hexdigest()[:16]

@@ -6,7 +6,7 @@ import ipaddress
 import re
 import secrets
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from urllib.parse import quote
 
@@ -17,7 +17,7 @@ from sayso.errors import Code, ConfigError, RefusedError, RetryableError, SaysoE
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.oidc import Login, LoginCallback
 from sayso.sdk.resources.sessions import ABSOLUTE, Session
-from sayso.surfaces.console.edge import ConsoleSite, logger, read_form
+from sayso.surfaces.console.edge import IN_A_WINDOW, ConsoleSite, logger, read_form
 from sayso.surfaces.console.visit import (
     Handler,
     Page,
@@ -29,8 +29,34 @@ from sayso.surfaces.console.visit import (
 )
 
 MOST_SECRET_CHARS = 400
+OFFER_S = 60.0
+"""So long a window's offer to its frame holds."""
+_MOST_OFFERS = 500
 LOGIN_S = 600
 """So long a login at the provider may take."""
+
+
+class SeatOffers:
+    """What a window offers to the frame that has opened it: once, and soon.
+
+    NOTE: kept by this process, so whoever balances several has a browser meet the same one.
+    """
+
+    def __init__(self) -> None:
+        self._offers: dict[str, tuple[str, float]] = {}
+
+    def offer(self, secret: str, now: float) -> str:
+        """A code for a session's secret."""
+        live = {key: one for key, one in self._offers.items() if one[1] > now}
+        self._offers = dict(list(live.items())[-_MOST_OFFERS:])
+        code = secrets.token_urlsafe(24)
+        self._offers[code] = (secret, now + OFFER_S)
+        return code
+
+    def take(self, code: str, now: float) -> str:
+        """The secret behind a code, once; empty for none."""
+        secret, until = self._offers.pop(code, ("", 0.0))
+        return secret if now < until else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +65,7 @@ class SignIn:
 
     sayso: Sayso
     site: ConsoleSite
+    seats: SeatOffers = field(default_factory=SeatOffers)
 
     async def visit(self, request: Request, handler: Handler) -> Response:
         """Answer a request of somebody who is signed in; everybody else is sent to sign in."""
@@ -80,6 +107,8 @@ class SignIn:
         """What somebody sees who is not signed in, or of whom nobody can say so now."""
         if isinstance(error, RetryableError) and session is None:
             raise error
+        if _is_seat(request):
+            return self.door(request)
         if request.method == "GET":
             return RedirectResponse(_entrance(request), status_code=303)
         told = "You are not signed in any more, so nothing was done."
@@ -97,10 +126,55 @@ class SignIn:
         Raises:
             RefusedError: `unauthenticated`, `forbidden`.
         """
-        secret = request.cookies.get(self.site.cookie, "")
+        secret = self.secret_of(request)
         if not secret or len(secret) > MOST_SECRET_CHARS:
             raise RefusedError(Code.UNAUTHENTICATED, "nobody is signed in")
         return await self.sayso.sessions.check(secret)
+
+    def secret_of(self, request: Request) -> str:
+        """The secret of a request's session; the one of a frame counts at the seat alone."""
+        seat = request.cookies.get(self.site.seat_cookie, "") if _is_seat(request) else ""
+        return seat or request.cookies.get(self.site.cookie, "")
+
+    # ---- in a frame beside a ticket --------------------------------------------------------------
+
+    def door(self, request: Request) -> Response:
+        """What a frame shows to whom nobody knows: nothing is signed in inside of it."""
+        page = Page(
+            title="Sign in",
+            root=root_of(request),
+            nonce=nonce_of(request),
+            times=times_of(request, self.sayso),
+        )
+        return show("seat_door.html", page, status=401)
+
+    async def open_seat(self, visit: Visit) -> Response:
+        """In a window of its own: let the frame that has opened it have this session."""
+        code = ""
+        if visit.request.method == "POST":
+            code = self.seats.offer(self.secret_of(visit.request), self._now())
+        page = visit.page("Open the seat", "-")
+        return visit.show("seat_open.html", page, code=code)
+
+    async def enter_seat(self, request: Request) -> Response:
+        """Take what the window has told its frame, once; the cookie is of this frame alone."""
+        form = await read_form(request)
+        secret = self.seats.take(form.one("code"), self._now())
+        try:
+            await self.sayso.sessions.check(secret or "none")
+        except RefusedError:
+            return self.door(request)
+        answer = Response(status_code=204)
+        # INVARIANT: in a frame a browser sends it to no other site's frame of us (CHIPS), and what
+        # changes anything comes from our own pages, by `Sec-Fetch-Site`.
+        safe = "; Secure; SameSite=None; Partitioned" if self.site.is_secure else "; SameSite=Lax"
+        most = ABSOLUTE // timedelta(seconds=1)
+        cookie = f"{self.site.seat_cookie}={secret}; Path=/; Max-Age={most}; HttpOnly{safe}"
+        answer.headers.append("Set-Cookie", cookie)
+        return answer
+
+    def _now(self) -> float:
+        return self.sayso.now().timestamp()
 
     async def enter(self, request: Request) -> Response:
         """The page where one signs in: by a link's key with one press, by a token in a form.
@@ -307,7 +381,7 @@ class SignIn:
 
 
 _OWN_PAGE = re.compile(
-    r"(solution|action|request)/[a-z0-9_]{1,60}|account/[A-Za-z0-9_.-]{1,600}|audit|compose|figures|policy|people|stop|me"
+    r"seat/open|(solution|action|request)/[a-z0-9_]{1,60}|account/[A-Za-z0-9_.-]{1,600}|audit|compose|figures|policy|people|stop|me"
 )
 _LINKS = "link"
 """In the place of a page: the login links who is signed in."""
@@ -323,6 +397,11 @@ def _page_of(request: Request) -> str:
     path = request.url.path.removeprefix(root_of(request)).strip("/")
     parts = path.split("/")
     return _own_page("/".join(parts[:2])) or _own_page(parts[0])
+
+
+def _is_seat(request: Request) -> bool:
+    path = request.url.path.removeprefix(root_of(request))
+    return path == "/seat" or (path.startswith("/seat/") and path != IN_A_WINDOW)
 
 
 def _entrance(request: Request) -> str:

@@ -6,6 +6,7 @@ from starlette.responses import Response
 
 from sayso.errors import Code, RefusedError
 from sayso.money import Money
+from sayso.sdk.desk.seat import Words
 from sayso.sdk.resources.work import WorkView
 from sayso.surfaces.console.edge import Form, read_form
 from sayso.surfaces.console.visit import Visit
@@ -36,17 +37,45 @@ async def say(visit: Visit) -> Response:
             await work.note(about, note, token=secret, via=via)
         case "end":
             await work.end(about, note, token=secret, via=via)
+        case "answer" | "answer-end" as do:
+            return await _answer(visit, about, form, ends=do == "answer-end")
         case "propose":
             await work.propose(
                 about,
                 token=secret,
                 digest=form.one("digest"),
                 steps=form.all("step"),
-                lower=await _lower(visit, about, form),
+                lower=await lowered(visit, about, form),
                 via=via,
             )
         case _:
             return visit.note("Nothing was changed", "Choose what to do.", status=422)
+    return visit.see(page_of(about))
+
+
+async def _answer(visit: Visit, about: str, form: Form, *, ends: bool) -> Response:
+    """Answer the customer in their thread, as whoever has signed in; end the work if they say so.
+
+    Raises:
+        RefusedError: as `DeskResource.speak`; `wrong_state` for what came in at no desk.
+    """
+    found = await visit.sayso.desks.thread_of(about)
+    if found is None:
+        raise RefusedError(
+            Code.WRONG_STATE,
+            "the customer did not write at a desk of yours",
+            next_step="answer them where they wrote, and end it with a note",
+        )
+    text, by = form.one("text").strip(), visit.session.token
+    said = Words(kind="reply", text=text, key=form.one("key"), via="console")
+    done = await visit.sayso.desks.speak(*found, said, by=by)
+    if done.status in {"refused", "rejected", "failed"}:
+        why = "" if done.error is None else f"{done.error.message}. "
+        return visit.note("Nothing was sent", f"{why}Your words are not lost: go back.", status=409)
+    work, note = visit.sayso.work, text[:2000]
+    await work.answered_as(about, note, by, action=done.id, via="console")
+    if ends:
+        await work.end_as(about, "Answered the customer.", by, via="console")
     return visit.see(page_of(about))
 
 
@@ -69,7 +98,7 @@ async def note_down(visit: Visit) -> Response:
     return visit.see(f"solution/{approval_id}")
 
 
-async def _lower(visit: Visit, about: str, form: Form) -> dict[str, Money]:
+async def lowered(visit: Visit, about: str, form: Form) -> dict[str, Money]:
     """The lower amounts of a form, in the currencies of what is drafted.
 
     Raises:

@@ -75,6 +75,7 @@ FIELDS = (
 NO_PAGES = {
     "/static/{mark}/{name}": "files of our own",
     "/live": "a stream",
+    "/seat/live": "a stream",
     "/enter/start": "leads to the company's provider: test_oidc",
     "/enter/callback": "comes from there: test_oidc",
     "/me/link": "leads there: test_oidc",
@@ -231,6 +232,7 @@ async def every_page(console: ServedConsole, foreign: Foreign) -> list[str]:
         f"request/{waits.request_id}",
         f"work/{seen.id}",
         f"together?rule={quote(rule_of(waiting[0]), safe='')}",
+        *("seat", f"seat?desk={odd}&thread={odd}&did={odd}", "seat/open"),
         *("compose", f"compose?customer={yes.steps[0].action_id}", f"compose?customer={odd}"),
         *("customers", f"customer/{yes.steps[0].action_id}", f"customer/{odd}"),
         *("audit", "audit/repair", "audit?verify=1", "audit?q=amount:nonsense", f"audit?q={odd}"),

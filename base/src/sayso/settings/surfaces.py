@@ -214,11 +214,17 @@ class ConsoleSection(Section):
         links: where else one can look, by a connector's name (`{object}` in the address), `ticket`
             (`{conversation}`, the id that you gave with the customer's words) and `trace`
             (`{trace}`), such as `{stripe = "https://dashboard.stripe.com/search?query={object}"}`.
+        frame_ancestors: whose pages may have the seat beside a ticket in a frame, such as
+            `["https://*.zendesk.com"]`; nobody's unless said, and no other page ever.
     """
 
     url: Annotated[str, Field(pattern=r"^(https://[^/\s?#@]+)?$")] = ""
     oidc: OidcSection | None = None
     links: Mapping[Name, Annotated[str, Field(max_length=500)]] = Field(default_factory=dict)
+    frame_ancestors: tuple[
+        Annotated[str, Field(pattern=r"^https://(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)+(:[0-9]{1,5})?$")],
+        ...,
+    ] = ()
 
     @field_validator("links")
     @classmethod

@@ -85,7 +85,8 @@ function refresh() {
   const here = location.pathname + location.search;
   fetchPage("GET", here, null, (call) => {
     // Somewhere else is where one signs in: the session is over.
-    if (new URL(call.responseURL).pathname !== location.pathname) {
+    if (call.status === 401) location.reload();
+    else if (new URL(call.responseURL).pathname !== location.pathname) {
       keep();
       location.assign(call.responseURL);
     } else takeOver(call.response);
@@ -316,6 +317,29 @@ document.addEventListener("input", (event) => {
   turn++;
   judging = setTimeout(() => judge(form), event.target.type === "radio" ? 0 : 400);
 });
+
+// ---- beside a ticket: one signs in in a window of its own, which tells its frame so ---------------
+
+const door = document.getElementById("door");
+if (door) {
+  door.addEventListener("click", () => {
+    window.open(door.dataset.window, "sayso-seat", "popup,width=520,height=640");
+  });
+  window.addEventListener("message", (event) => {
+    // Only our own window speaks to this frame; whatever else is told here is not heard.
+    if (event.origin !== location.origin || typeof event.data?.sayso !== "string") return;
+    const fields = new URLSearchParams({ code: event.data.sayso });
+    fetchPage("POST", door.dataset.enter, fields.toString(), () => location.reload(), () => {
+      say("The server does not answer. Try it once more.");
+    });
+  });
+}
+
+const offer = document.getElementById("offer");
+if (offer && window.opener) {
+  window.opener.postMessage({ sayso: offer.dataset.code }, location.origin);
+  window.close();
+}
 
 // ---- keys move the focus; none of them decides ---------------------------------------------------
 

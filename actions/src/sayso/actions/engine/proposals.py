@@ -218,11 +218,7 @@ class Proposals:
         return (await self.dry_run_within(proposal))[0]
 
     async def dry_run_within(self, proposal: Proposal) -> tuple[Judged, Sequence[LimitCheck]]:
-        """The same, with the limits that count it as it meets them now.
-
-        Raises:
-            RefusedError: whatever refuses it before the policy is asked.
-        """
+        """The same, with the limits that count it as it meets them now."""
         draft = self._draft(proposal, _fingerprint(proposal))
         draft, way = await self._placing.at_account(draft, proposal.subject)
         resolved = await self._resolve(draft, way)
