@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -20,6 +21,8 @@ from sayso.sdk.setup import scaffold
 
 SHOP = Path(scaffold.__file__).with_name("template") / "shop.toml"
 """The words of goods that `sayso init` writes."""
+_CHANGES = "stripe"
+"""Which provider changes plans."""
 Progress = Callable[[int, int], None]
 
 
@@ -57,11 +60,24 @@ when { context.approvedBy.contains("support_manager") };"""
     return "\n\n".join(rules)
 
 
+def shop_of(world: World) -> str:
+    """The words of goods, and the plans of the set by their names, as an owner would add them."""
+    shop = SHOP.read_text("utf-8")
+    if not world.plans:
+        return shop
+    named = {re.sub(r"[^a-z0-9]+", "_", plan.lower()): plan for plan in world.plans}
+    words = [f'{name} = {{ any = ["{plan.lower()}"] }}' for name, plan in named.items()]
+    ids = [f'[ids.{name}]\n{_CHANGES} = "{plan}"' for name, plan in named.items()]
+    cut = re.sub(r"(?ms)^\[plans\]\n.*?(?=^\[|\Z)", "", shop)
+    cut = re.sub(r"(?ms)^\[plans\.[^\n]*\n.*?(?=^\[|\Z)", "", cut)
+    return "\n".join([cut, "[plans]", *words, *ids, ""])
+
+
 @asynccontextmanager
 async def open_world(folder: Path, world: World) -> AsyncGenerator[tuple[Sayso, Books]]:
     """A workspace whose only providers are the doubles."""
     (folder / "policies").mkdir(parents=True)
-    (folder / "shop.toml").write_text(SHOP.read_text("utf-8"), "utf-8")
+    (folder / "shop.toml").write_text(shop_of(world), "utf-8")
     (folder / "policies" / "bench.cedar").write_text(policy(), "utf-8")
     workspace = make_workspace(
         folder,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from functools import cache
@@ -18,6 +19,7 @@ from sayso.actions.model.snapshot import Record
 from sayso.agent.base import Handles, Message, Question
 from sayso.agent.understanding.lexicon import Knowledge
 from sayso.agent.understanding.planner import PlaybookPlanner, load_knowledge
+from sayso.money import Money
 
 HERE = Path(__file__).parent
 FILES = sorted(path.name for path in HERE.glob("wishes_*.jsonl"))
@@ -170,6 +172,35 @@ def test_a_wish_in_a_customers_own_words_is_planned(name: str, planner: Playbook
     assert not wrong, "\n".join(wrong)
 
 
+def _shelf() -> list[Record]:
+    goods = (("3001", "clay bowls, set of four", 4000), ("3002", "canvas parasol", 2350))
+    orders = [
+        Record(
+            kind="order",
+            id=number,
+            title=f"Order {number}: {title}",
+            facts={"status": "delivered", "amount": Money(minor, "USD")},
+            references=(number,),
+        )
+        for number, title, minor in goods
+    ]
+    return [*orders, _records()[-1]]
+
+
+@pytest.mark.promise("agent:understands")
+def test_a_thing_is_known_by_a_form_of_its_name_by_its_price_and_a_plan_by_its_own_word(
+    planner: PlaybookPlanner,
+) -> None:
+    """One bowl of a set is one, a slip of the pen names the parasol, `premium` is a plan."""
+    wrong: list[str] = []
+    for line in (HERE / "shelf.jsonl").read_text("utf-8").splitlines():
+        wish = cast("Wish", json.loads(line))
+        found = _planned(planner, wish["text"], _shelf())
+        if found != (wish["act"], wish["object"], wish["slots"]):
+            wrong.append(f"{wish['text']}\n    {found}")
+    assert not wrong, "\n".join(wrong)
+
+
 @pytest.mark.promise("agent:understands")
 def test_what_the_words_leave_open_is_asked_for_and_never_guessed(
     planner: PlaybookPlanner,
@@ -189,8 +220,10 @@ def test_what_the_words_leave_open_is_asked_for_and_never_guessed(
     assert not wrong, "\n".join(wrong)
 
 
-def _planned(planner: PlaybookPlanner, text: str) -> tuple[str, str, dict[str, str]] | str:
-    handles = Handles(_records())
+def _planned(
+    planner: PlaybookPlanner, text: str, records: Sequence[Record] = ()
+) -> tuple[str, str, dict[str, str]] | str:
+    handles = Handles(records or _records())
     found = planner.plan_now(
         [Message(role="customer", content=text)], handles, [one.name for one in ACTIONS]
     )

@@ -10,11 +10,11 @@ carry it out (`vocabulary`) make a playbook; a `postal` address is one token. `d
 asks for: `acts`, `objects`, `amounts`; `strangers` and `objection` speak against it. `dialogue`
 follows a conversation from `state` to state with its `answers`; `decision` makes a plan or a
 question of it, filling by `fill_object`, `fill_amount` and `fill_text` (`days`, and what else
-`find_more` and `find_words` find), with `certainty` where no yes is needed, `naming` where
-somebody else reads it anyway, and `agreement` for the yes. `records` are what the customer has;
-`base` is what comes of it, `explanation` why. Where nothing is to be done, it is a `remark`, and so
-is what is asked beside a wish; `withdrawn` tells a message that takes it all back, and `corrected`
-one that puts it right or adds to it.
+`find_more`, `find_plans` and `find_words` find), with `certainty` where no yes is needed, `naming`
+where somebody else reads it anyway, and `agreement` for the yes. `records` are what the customer
+has; `base` is what comes of it, `explanation` why. Where nothing is to be done, it is a `remark`,
+and so is what is asked beside a wish; `withdrawn` tells a message that takes it all back, and
+`corrected` one that puts it right or adds to it.
 """
 
 from __future__ import annotations

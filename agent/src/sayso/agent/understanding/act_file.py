@@ -59,6 +59,8 @@ class Act(Closed):
         reason: why a step is planned, for the team.
         covered_by: acts that mean this one as well: where nothing here carries it out and one of
             them is asked for, it is not missed.
+        yields_to: acts beside which a weak word for this one merely tells why: `I don't need it so
+            often, skip one`.
         slots: what is said beside the object, which is `object` in `first`, `says` and `of`.
         words: how it is asked for, by language. says: how it is called, by language.
     """
@@ -68,6 +70,7 @@ class Act(Closed):
     summary: Annotated[str, Field(min_length=1, max_length=300)]
     reason: Annotated[str, Field(min_length=1, max_length=200)]
     covered_by: tuple[Name, ...] = ()
+    yields_to: tuple[Name, ...] = ()
     slots: Mapping[Name, Slot] = Field(default_factory=dict[str, Slot])
     words: Mapping[Language, ActWords]
     says: Mapping[Language, ActSays]

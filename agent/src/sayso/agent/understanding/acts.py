@@ -8,8 +8,9 @@ from enum import StrEnum
 
 from sayso.agent.understanding.days import find_days
 from sayso.agent.understanding.find_more import FORMS
+from sayso.agent.understanding.find_plans import names_plan
 from sayso.agent.understanding.patterns import Tag
-from sayso.agent.understanding.playbook import DateSlot
+from sayso.agent.understanding.playbook import DateSlot, OptionSlot
 from sayso.agent.understanding.reading import Reading, Span
 
 _NEAR = 6
@@ -166,6 +167,9 @@ def _has_object(reading: Reading, act: str, tag: Tag) -> bool:
     if any(token.form in forms for token in reading.tokens if token.form):
         return True  # `I have moved`, beside the new address
     slot = book.object_slot
+    if any(True for _ in book.slots_of(OptionSlot)):
+        theirs = book.object_slot is not None
+        return theirs and names_plan(reading, reading.sentence_at(tag.start).span)
     if slot is None or forms:
         return False
     names = [f"kind:{kind}" for kind in slot[1].kinds]

@@ -10,7 +10,7 @@ from sayso.agent.understanding.amounts import StatedAmount, find_amounts
 from sayso.agent.understanding.find_more import FORMS, more_of
 from sayso.agent.understanding.objects import FoundObject, find_objects
 from sayso.agent.understanding.patterns import Tag
-from sayso.agent.understanding.playbook import ObjectSlot, OptionSlot, Playbook
+from sayso.agent.understanding.playbook import DateSlot, ObjectSlot, OptionSlot, Playbook, WordsSlot
 from sayso.agent.understanding.reading import Reading, Span
 from sayso.agent.understanding.records import Things
 from sayso.agent.understanding.tokens import TextToken
@@ -37,6 +37,7 @@ class ActDraft:
         items, quantities: names of parts of the object, and how many; `some` where only that it is
             a part is said.
         words: of a closed list, such as a size.
+        prices: amounts that may name the object, of an act that has no amount itself.
         rivals: other acts that the same words ask for, where nothing says which.
     """
 
@@ -57,6 +58,7 @@ class ActDraft:
     quantities: tuple[int, ...] = ()
     some: bool = False
     words: tuple[str, ...] = ()
+    prices: tuple[TextToken, ...] = ()
     rivals: tuple[ActDraft, ...] = ()
 
 
@@ -75,35 +77,99 @@ def read_asks(reading: Reading, things: Things, *, moods: Sequence[Mood] = (Mood
     Args:
         moods: of the acts that count; an answer to a question may merely mention one.
     """
-    cues = _without_covered(find_cues(reading), reading, moods)
+    void = reading.lexicon.idle | _void(reading, things)
+    cues = _without_covered(find_cues(reading), reading, moods, void)
     asked = [cue for cue in cues if cue.mood in moods]
     drafts: list[ActDraft] = []
     for act in dict.fromkeys(cue.act for cue in asked if cue.act != OTHER):
         mine = [cue for cue in asked if cue.act == act]
         drafts.append(_draft(reading, mine, cues, things))
-    drafts = _told_apart(drafts)
+    kept = _without_unfilled(drafts, reading)
+    gone = {one.act for one in drafts} - {one.act for one in kept}
+    cues = [cue for cue in cues if cue.act not in gone or cue.form != "weak"]
+    drafts = _told_apart(kept, void)
     return Asks(drafts=tuple(drafts), cues=tuple(cues))
 
 
-def _without_covered(cues: list[Cue], reading: Reading, moods: Sequence[Mood]) -> list[Cue]:
+def _without_unfilled(drafts: list[ActDraft], reading: Reading) -> list[ActDraft]:
+    """Of acts whose words overlap, those of which more is said: `move me to Basic` is no move."""
+    lacking = [one for one in drafts if not _says_enough(one, reading)]
+    full = [one for one in drafts if one not in lacking]
+    return [one for one in drafts if one not in lacking or _is_asked(one, full)]
+
+
+def _is_asked(draft: ActDraft, full: Sequence[ActDraft]) -> bool:
+    """Whether a word of its own asks for it, which none of the others has."""
+    weak = all(cue.form == "weak" for cue in draft.cues)
+    return not weak and not any(
+        mine.start < other.end and other.start < mine.end
+        for mine in draft.cues
+        for rival in full
+        for other in rival.cues
+    )
+
+
+def _says_enough(draft: ActDraft, reading: Reading) -> bool:
+    """Whether something is said of each slot that an act of its kind cannot do without."""
+    book = next(b for b in reading.lexicon.playbooks if b.name == draft.act)
+    needs = [bool(draft.options) for _ in book.slots_of(OptionSlot)]
+    needs += [bool(draft.dates) for _, slot in book.slots_of(DateSlot) if slot.exact]
+    needs += [name in draft.texts for name, slot in book.text_slots() if slot.required]
+    needs += [bool(draft.words) for _, slot in book.slots_of(WordsSlot) if slot.required]
+    return all(needs)
+
+
+def _void(reading: Reading, things: Things) -> frozenset[str]:
+    """The acts that are on records of which the customer has none at all."""
+    have = {(thing.kind, thing.record.connector) for thing in things.all}
+    return frozenset(
+        book.name
+        for book in reading.lexicon.playbooks
+        if book.object_slot is not None
+        and not book.on_account
+        and not any(book.object_slot[1].takes(*one) for one in have)
+    )
+
+
+def _without_covered(
+    cues: list[Cue], reading: Reading, moods: Sequence[Mood], void: frozenset[str]
+) -> list[Cue]:
     """`Return it and get me refunded`, where nothing here returns goods: the refund means both."""
     asked = {cue.act for cue in cues if cue.mood in moods}
-    idle = reading.lexicon.idle
     covered = {
         book.name
         for book in reading.lexicon.playbooks
-        if book.name in idle and not (asked - idle).isdisjoint(book.covered_by)
+        if book.name in void and not (asked - void).isdisjoint(book.covered_by)
     }
-    return [cue for cue in cues if cue.act not in covered]
+    yielding = {
+        book.name
+        for book in reading.lexicon.playbooks
+        if not (asked - void).isdisjoint(book.yields_to)
+    }
+    kept = [cue for cue in cues if cue.act not in covered]
+    return [cue for cue in kept if cue.form != "weak" or not _says_nothing(cue, reading, yielding)]
 
 
-def _told_apart(drafts: list[ActDraft]) -> list[ActDraft]:
+def _says_nothing(cue: Cue, reading: Reading, yielding: set[str]) -> bool:
+    """Whether a weak word only tells why: `I don't need Plus`, beside the plan that is wanted."""
+    book = next(b for b in reading.lexicon.playbooks if b.name == cue.act)
+    optional = any(True for _ in book.slots_of(OptionSlot))
+    return cue.act in yielding or (optional and cue.mood is Mood.DECLINED)
+
+
+def _told_apart(drafts: list[ActDraft], void: frozenset[str]) -> list[ActDraft]:
     """One word for several acts, such as `cancel`: the act on what is named, or all to choose from.
 
     The others stay with the first one as its rivals, until an answer says which is meant.
+
+    Args:
+        void: acts that can be on nothing of theirs: another one of the same word is meant.
     """
     kept: list[ActDraft] = []
-    for draft in drafts:
+    for draft in sorted(drafts, key=lambda one: one.act in void):
+        shared = any(_places(draft) & _places(one) for one in kept)
+        if draft.act in void and shared:
+            continue
         places = {(cue.start, cue.end) for cue in draft.cues}
         at = next((i for i, one in enumerate(kept) if places & _places(one)), None)
         if at is None:
@@ -188,9 +254,13 @@ def fill(
             and (found.single or _leaves_out(reading, draft, references))
         ):
             amount = replace(amount, part=True)
+    prices: tuple[TextToken, ...] = ()
+    if book.money_slot is None and not found.handles:
+        prices = tuple(t for t in reading.tokens if _may_be_price(t))
     return replace(
         draft,
         object=found,
+        prices=prices,
         around=around,
         amount=amount,
         choices={name: values for name, values in choices.items() if values},
@@ -205,6 +275,13 @@ def fill(
             if (said := tuple(t for t in reading.tokens if t.form in FORMS[slot.form]))
         },
         **more_of(reading, draft.spans, book, things, found),
+    )
+
+
+def _may_be_price(token: TextToken) -> bool:
+    """Whether it is money, or a bare number with cents: `that 14.99`."""
+    return bool(token.digits) and (
+        token.kind == "money" or (token.kind == "number" and "." in token.digits)
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sayso.agent.understanding.base import HandOverError, UnclearError
 from sayso.agent.understanding.drafts import ActDraft
 from sayso.agent.understanding.objects import FoundObject
-from sayso.agent.understanding.playbook import ObjectSlot, Playbook
+from sayso.agent.understanding.playbook import ObjectSlot, OptionSlot, Playbook
 from sayso.agent.understanding.reading import Reading
 from sayso.agent.understanding.records import Thing, Things, duplicates, is_usable
 from sayso.agent.understanding.state import ConversationState
@@ -49,7 +49,7 @@ def fill_object(
     else:
         chosen = usable
     _check_twins(draft, name, slot, chosen, found, usable)
-    _check_interval(draft, name, chosen, state)
+    _check_interval(draft, name, chosen, state, book)
     return chosen
 
 
@@ -68,13 +68,13 @@ def _of_many(
 
 
 def _priced(draft: ActDraft, things: Sequence[Thing]) -> list[str]:
-    """Those that cost exactly the one amount that is asked for."""
+    """Those that cost exactly the one amount that is asked for, or that names them."""
+    tokens = draft.amount.tokens or draft.prices
     return [
         thing.handle
         for thing in things
         for price in {thing.money("amount"), thing.money("left")}
-        if price is not None
-        and [token.as_money(price.currency) for token in draft.amount.tokens] == [price]
+        if price is not None and [token.as_money(price.currency) for token in tokens] == [price]
     ]
 
 
@@ -198,11 +198,13 @@ def _check_twins(
 
 
 def _check_interval(
-    draft: ActDraft, name: str, chosen: list[Thing], state: ConversationState
+    draft: ActDraft, name: str, chosen: list[Thing], state: ConversationState, book: Playbook
 ) -> None:
-    """`monthly` of a yearly plan names another one."""
+    """`monthly` of a yearly plan names another one, but where that is what is wanted."""
     reading = state.reading
     assert reading is not None
+    if any(True for _ in book.slots_of(OptionSlot)):
+        return
     for span in draft.spans if len(state.readings) == 1 else ():
         said = {tag.name for tag in reading.found("monthly", "yearly", within=span)}
         for thing in chosen:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import TypedDict
 
 from sayso.agent.understanding.days import find_days
+from sayso.agent.understanding.find_plans import find_plans
 from sayso.agent.understanding.find_words import find_words
 from sayso.agent.understanding.objects import FoundObject
 from sayso.agent.understanding.playbook import DateSlot, ItemsSlot, OptionSlot, Playbook, WordsSlot
@@ -42,7 +44,7 @@ def more_of(
         now = _days_of(reading, book, things, found)
         said["dates"] = tuple(find_days(reading, spans, exact=date_slot.exact, now=now))
     if any(True for _ in book.slots_of(OptionSlot)):
-        said["options"] = tuple(dict.fromkeys(_plans(reading, things, found)))
+        said["options"] = tuple(_plans(reading, book, things, found))
     for name, _ in book.slots_of(ItemsSlot):
         said["items"] = tuple(dict.fromkeys(_items(reading, spans, things, found)))
         counted = dict.fromkeys(_quantities(reading, spans, f"count:{book.name}.{name}"))
@@ -77,15 +79,18 @@ def _days_of(
 
 def _titles(things: Things, found: FoundObject) -> frozenset[str]:
     titles = (things.by(handle).record.title for handle in found.handles)
-    return frozenset(token.text for one in titles for token in tokenise(one))
+    return frozenset[str]().union(*map(_words_of, titles))
 
 
-def _plans(reading: Reading, things: Things, found: FoundObject) -> Iterator[str]:
-    """The plans that are named, but for the one that the object has."""
-    own = {name for handle in found.handles for name in things.by(handle).names}
-    for tag in reading.starting("plan:"):
-        if tag.name not in own or len(found.handles) != 1:
-            yield tag.name.removeprefix("plan:")
+@lru_cache(maxsize=4096)
+def _words_of(title: str) -> frozenset[str]:
+    return frozenset(token.text for token in tokenise(title))
+
+
+def _plans(reading: Reading, book: Playbook, things: Things, found: FoundObject) -> list[str]:
+    """The plans that are named, but for the one that the only object has."""
+    meant = _meant(book, things, found)
+    return find_plans(reading, meant[0].names if len(meant) == 1 else ())
 
 
 def _items(

@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cached_property
+from functools import cached_property, lru_cache
+from typing import TypeAlias
 
 from sayso.agent.understanding.pack import LanguagePack
-from sayso.agent.understanding.patterns import Matcher
+from sayso.agent.understanding.patterns import Matcher, expand
 from sayso.agent.understanding.playbook import Playbook, Shop
-from sayso.agent.understanding.tokens import fold
+from sayso.agent.understanding.tokens import fold, tokenise
 
 SHORTEST = 4
 """Shorter words are one slip from too many others; words of four letters only where two letters
@@ -25,6 +26,13 @@ _TWO_SLIPS = 8
 """From so many letters on, two slips are put right."""
 _LONGEST_ENDING = 4
 """A word may have so many letters more than a stem that it was matched by."""
+
+
+SHORTEST_NAME = 3
+"""A shorter word of a title names nothing by itself."""
+_NO_NAMES = frozenset("visa mastercard amex active trialing canceled".split())
+TitleWords: TypeAlias = tuple[frozenset[str], frozenset[str]]
+"""The names of lists that a title has words of, and its words that no list knows."""
 
 
 class Speller:
@@ -186,6 +194,12 @@ class Lexicon:
         return Matcher(self._patterns(), joints)
 
     @cached_property
+    def currencies(self) -> Matcher:
+        """Finds the names of currencies alone, by which numbers become amounts."""
+        wanted = [one for one in self._patterns() if one[0].startswith("currency:")]
+        return Matcher(wanted)
+
+    @cached_property
     def titles(self) -> Matcher:
         """Finds what the titles of records say: goods, plans, kinds; a customer may have many."""
         wanted = ("product:", "plan:", "feature:", "kind:")
@@ -196,6 +210,18 @@ class Lexicon:
         )
 
     @cached_property
+    def plan_words(self) -> Mapping[str, str]:
+        """Words that the names of one plan have and those of no other: `large`, `yearly`."""
+        owners: dict[str, set[str]] = {}
+        for name, by_language in self.shop.plans.items():
+            for pattern in (*by_language.get(self.language, ()), *by_language.get("any", ())):
+                for elements in expand(pattern):
+                    for word in elements:
+                        if word.isalpha():
+                            owners.setdefault(word, set()).add(name)
+        return {word: next(iter(names)) for word, names in owners.items() if len(names) == 1}
+
+    @cached_property
     def plain_words(self) -> Matcher:
         """What is a word of the language or of an act by itself, and so no name of a thing.
 
@@ -203,8 +229,31 @@ class Lexicon:
         """
         acts = (one for book in self.playbooks for one in book.patterns(self.language))
         alone = ((name, pattern) for name, pattern in acts if " " not in pattern)
-        shop = self.shop.patterns(self.language)
+        shop = (
+            (name, pattern)
+            for name, pattern in self.shop.patterns(self.language)
+            # Part of a plan's name may be said alone, of what a customer has.
+            if not (name.startswith("plan:") and " " in pattern)
+        )
         return Matcher([*self.pack.patterns(), *alone, *shop, *self._values()])
+
+    @cached_property
+    def read_title(self) -> Callable[[str], TitleWords]:
+        """What the title of a record says; the same ones are read anew at each message."""
+        return lru_cache(maxsize=4096)(self._read_title)
+
+    def _read_title(self, title: str) -> TitleWords:
+        tokens = [token for token in tokenise(title) if token.kind in ("word", "end", "comma")]
+        # Words that no list knows name it by themselves: `kettle` needs no shop file.
+        own = {
+            token.text
+            for token in tokens
+            if token.kind == "word"
+            and len(token.text) >= SHORTEST_NAME
+            and not self.plain_words.knows(token.text)
+            and token.text not in _NO_NAMES
+        }
+        return frozenset(tag.name for tag in self.titles.find(tokens)), frozenset(own)
 
     def _patterns(self) -> Iterator[tuple[str, str]]:
         yield from self.pack.patterns()
@@ -291,7 +340,7 @@ class Knowledge:
     def prepare(self) -> None:
         """Put the words of every language together now, which the first message would do else."""
         for lexicon in self.lexicons.values():
-            _ = lexicon.matcher, lexicon.speller, lexicon.titles
+            _ = lexicon.matcher, lexicon.speller, lexicon.titles, lexicon.currencies
 
     def playbook(self, name: str) -> Playbook:
         """The playbook of that name."""

@@ -122,18 +122,18 @@ def find_objects(
 
 
 def _is_single(reading: Reading, known: Sequence[Mention], things: Things) -> bool:
-    """Whether names in the singular say it, but for those before a noun: `the towel order`."""
+    """Whether a name in the singular says it, and none in the plural: `the towel order` is none."""
     names = [mention.at for mention in known if mention.how == "name"]
-    return (
-        bool(names)
-        and len(names) == len(known)
-        and all(
-            reading.tokens[at].text in things.singular
-            and not reading.begins(at + 1, "thing", "kind:", "number:")
-            and (at + 1 >= len(reading.tokens) or reading.tokens[at + 1].kind != "number")
-            for at in names
-        )
-    )
+    words = {reading.tokens[at].text for at in names}
+    plural = any(f"{one}s" in words for one in things.singular)
+    single = [
+        at
+        for at in names
+        if reading.tokens[at].text in things.singular
+        and not reading.begins(at + 1, "thing", "kind:", "number:")
+        and (at + 1 >= len(reading.tokens) or reading.tokens[at + 1].kind != "number")
+    ]
+    return bool(single) and not plural and len(names) == len(known)
 
 
 def _denied(reading: Reading, mention: Mention) -> bool:
@@ -266,13 +266,16 @@ def _mentions(reading: Reading, span: Span, slot: ObjectSlot, things: Things) ->
     except_ = reading.found("except", within=span)
     of_kind = things.of_kind(slot)
     handles_of_kind = {thing.handle for thing in of_kind}
+    known_by = frozenset[str]().union(*(thing.references for thing in of_kind))
+    openings = {reference.partition(" ")[0] for reference in known_by}
     until = span.start
     for at in range(span.start, span.end):
         token = reading.tokens[at]
         left_out = _left_out(reading, except_, at)
         if at < until:
             continue  # a piece of a reference
-        if (end := _reference(reading, at, span.end, of_kind)) > at:
+        opens = token.text.lower() in openings
+        if opens and (end := _reference(reading, at, span.end, known_by)) > at:
             until, said = end, " ".join(t.text.lower() for t in reading.tokens[at:end])
             handles = frozenset(t.handle for t in of_kind if said in t.references)
             yield Mention(at, handles, "number", left_out)
@@ -294,12 +297,12 @@ def _mentions(reading: Reading, span: Span, slot: ObjectSlot, things: Things) ->
             yield Mention(tag.start, handles, how, left_out)
 
 
-def _reference(reading: Reading, at: int, end: int, of_kind: list[Thing]) -> int:
+def _reference(reading: Reading, at: int, end: int, known_by: frozenset[str]) -> int:
     """Where a reference ends that begins here and is more than a number: `o1`, `ORD-1042-B`."""
     said = ""
     for index in range(at, min(end, at + _MOST_PIECES)):
         said = f"{said} {reading.tokens[index].text.lower()}".lstrip()
-        if not said.isdigit() and any(said in thing.references for thing in of_kind):
+        if not said.isdigit() and said in known_by:
             return index + 1
     return at
 

@@ -218,6 +218,7 @@ class Playbook(Closed):
     words: Mapping[Language, PlaybookWords]
     on_failure: OnFailure = OnFailure.CONTINUE
     covered_by: tuple[Name, ...] = Field(default=(), exclude=True)
+    yields_to: tuple[Name, ...] = Field(default=(), exclude=True)
 
     @model_validator(mode="after")
     def _fits_together(self) -> Playbook:

@@ -346,7 +346,7 @@ def _percent_words(tokens: Sequence[TextToken], at: int) -> int:
 
 
 def _with_currencies(tokens: list[TextToken], lexicon: Lexicon) -> list[TextToken]:
-    names = [tag for tag in lexicon.matcher.find(tokens) if tag.name.startswith("currency:")]
+    names = lexicon.currencies.find(tokens)
     codes: dict[int, tuple[int, frozenset[str]]] = {}
     for tag in names:
         code = tag.name.partition(":")[2]

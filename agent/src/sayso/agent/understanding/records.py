@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 
 from sayso.actions.model.snapshot import Record
-from sayso.agent.understanding.lexicon import Knowledge, Lexicon
+from sayso.agent.understanding.lexicon import SHORTEST_NAME, Knowledge, Lexicon
 from sayso.agent.understanding.playbook import ObjectSlot
 from sayso.agent.understanding.tokens import fold, tokenise
 from sayso.money import Money
 
-_SHORTEST_NAME, _SHORTEST_PLURAL = 3, 4
+_SHORTEST_PLURAL = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +94,9 @@ class Things:
     all: tuple[Thing, ...]
     words: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
     singular: frozenset[str] = frozenset()
+    _found: dict[int, tuple[ObjectSlot, tuple[Thing, ...]]] = field(
+        default_factory=dict[int, tuple[ObjectSlot, tuple[Thing, ...]]], compare=False, repr=False
+    )
 
     @classmethod
     def of(
@@ -128,7 +131,11 @@ class Things:
 
     def of_kind(self, slot: ObjectSlot) -> list[Thing]:
         """Everything of the slot's kind, whatever its state."""
-        return [one for one in self.all if slot.takes(one.kind, one.record.connector)]
+        slot_, found = self._found.get(id(slot), (None, ()))
+        if slot_ is not slot:
+            found = tuple(one for one in self.all if slot.takes(one.kind, one.record.connector))
+            self._found[id(slot)] = (slot, found)
+        return list(found)
 
     def usable(self, slot: ObjectSlot) -> list[Thing]:
         """Those in a state in which they can be meant."""
@@ -193,28 +200,18 @@ def _part(handle: str, record: Record) -> Part:
         handle=handle,
         kind=record.kind,
         title=name,
-        words=frozenset(one for one in words if len(one) >= _SHORTEST_NAME),
+        words=frozenset(one for one in words if len(one) >= SHORTEST_NAME),
         left=left,
     )
 
 
 def _thing(handle: str, record: Record, lexicon: Lexicon) -> tuple[Thing, set[str]]:
-    tokens = [token for token in tokenise(record.title) if token.kind in ("word", "end", "comma")]
-    names = {tag.name for tag in lexicon.titles.find(tokens)}
+    names, own = lexicon.read_title(record.title)
     state = fold(str(record.facts.get("status", "")))
-    # Words of a title that no list knows name it by themselves: `kettle` needs no shop file.
-    own = {
-        token.text
-        for token in tokens
-        if token.kind == "word"
-        and len(token.text) >= _SHORTEST_NAME
-        and not lexicon.plain_words.knows(token.text)
-        and token.text not in ("visa", "mastercard", "amex", "active", "trialing", "canceled")
-        and token.text != state
-    }
     known_by = (*record.references, record.id)
     references = frozenset(_as_said(reference) for reference in known_by)
-    return Thing(handle=handle, record=record, names=frozenset(names), references=references), own
+    thing = Thing(handle=handle, record=record, names=names, references=references)
+    return thing, {word for word in own if word != state}
 
 
 def _singular(word: str) -> str:

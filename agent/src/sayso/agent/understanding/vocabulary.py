@@ -104,6 +104,7 @@ def _playbook(act: Act, actions: Sequence[Action]) -> Playbook:
         variants=variants,
         words=act.words,
         covered_by=act.covered_by,
+        yields_to=act.yields_to,
     )
 
 
