@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,6 +15,7 @@ from surfaces.console.served_console import (
     ROOT,
     WORDS,
     Packages,
+    ServedConsole,
     chromium,
     needs_chromium,
     open_console,
@@ -27,44 +29,71 @@ WIDTHS = ({"width": 1280, "height": 900}, {"width": 360, "height": 640})
 
 
 @pytest.mark.promise("console:accessible")
-async def test_no_page_has_a_fault_by_wcag_in_any_state(tmp_path: Path) -> None:
-    """Axe finds nothing, wide and narrow, light and dark."""
+@pytest.mark.promise("console:narrow")
+@pytest.mark.promise("console:light")
+async def test_every_page_has_no_fault_fits_a_phone_and_is_light(tmp_path: Path) -> None:
+    """By axe, wide and light, narrow and dark; nothing sideways; within 60 kB gz, from one host."""
     async with open_everything(tmp_path, Foreign()) as console, chromium() as browser:
         pages = await every_page(console, Foreign())
         found: dict[str, list[str]] = {}
+        hosts: set[str] = set()
         for size, scheme in zip(WIDTHS, ("light", "dark"), strict=True):
             context = await console.context(browser, viewport=size, color_scheme=scheme)
             page = await context.new_page()
+            page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
             for where in pages:
                 await page.goto(console.path(where))
+                wide = await page.evaluate("document.documentElement.scrollWidth")
+                assert wide <= size["width"], where
                 wrong = await violations(page)
                 if wrong:
                     found[f"{where} {scheme}"] = wrong
+            if size is WIDTHS[-1]:
+                await page.goto(console.path(_solution(pages)))
+                await fits_above_the_buttons(page)
             await put_away(context)
         assert found == {}
+        assert hosts == {urlsplit(console.url).netloc}
+        await weighs_little(console, pages)
 
 
-@pytest.mark.promise("console:narrow")
-async def test_nothing_goes_beyond_a_phone_and_the_five_seconds_fit_above_the_buttons(
-    tmp_path: Path,
-) -> None:
-    """360 by 640: no sideways scrolling anywhere; headline to signs are seen with the buttons."""
-    async with open_everything(tmp_path, Foreign()) as console, chromium() as browser:
-        pages = await every_page(console, Foreign())
-        context = await console.context(browser, viewport={"width": 360, "height": 640})
-        page = await context.new_page()
+def _solution(pages: Sequence[str]) -> str:
+    return next(one for one in pages if one.startswith("solution/"))
+
+
+async def fits_above_the_buttons(page: Page) -> None:
+    """What is read in the first five seconds stands above the buttons, on a phone."""
+    bottom = await page.evaluate("document.querySelector('.lead').getBoundingClientRect().bottom")
+    thumb = await page.evaluate("document.querySelector('.thumb').getBoundingClientRect().top")
+    yes = await page.evaluate("document.getElementById('yes').getBoundingClientRect().bottom")
+    assert bottom <= thumb + 8, "what is read first is not covered by the buttons"
+    assert yes <= 640
+
+
+async def weighs_little(console: ServedConsole, pages: Sequence[str]) -> None:
+    """Each page with everything that it loads."""
+    weights: dict[str, int] = {}
+    async with console.client(await console.sign_in()) as plain:
+
+        async def weight(asset: str) -> int:
+            if asset not in weights:
+                found = await plain.get(asset)
+                assert found.status_code == 200
+                assert "immutable" in found.headers["cache-control"]
+                weights[asset] = len(gzip.compress(found.content))
+            return weights[asset]
+
+        heaviest = 0
         for where in pages:
-            await page.goto(console.path(where))
-            wide = await page.evaluate("document.documentElement.scrollWidth")
-            assert wide <= 360, where
-        await page.goto(console.path(next(one for one in pages if one.startswith("solution/"))))
-        bottom = await page.evaluate(
-            "document.querySelector('.lead').getBoundingClientRect().bottom"
-        )
-        thumb = await page.evaluate("document.querySelector('.thumb').getBoundingClientRect().top")
-        yes = await page.evaluate("document.getElementById('yes').getBoundingClientRect().bottom")
-        assert bottom <= thumb + 8, "what is read first is not covered by the buttons"
-        assert yes <= 640
+            answer = await plain.get(f"{ROOT}/{where}")
+            whole = len(gzip.compress(answer.content))
+            for asset in re.findall(r'(?:href|src)="(/console/static/[^"]+)"', answer.text):
+                whole += await weight(asset)
+            heaviest = max(heaviest, whole)
+        assert heaviest < 60_000
+        assert heaviest < 25_000, "and far below it"
+        answer = await plain.get(f"{ROOT}/", headers={"Accept-Encoding": "gzip"})
+        assert answer.headers["content-encoding"] == "gzip"
 
 
 LONG_NAME = "Maximilian Alexander von Hohenlohe-Langenburg"
@@ -246,36 +275,6 @@ async def test_keys_can_be_switched_off(tmp_path: Path) -> None:
         await page.goto(console.path(""))
         await page.keyboard.press("j")
         assert await page.evaluate("document.activeElement === document.body")
-
-
-@pytest.mark.promise("console:light")
-async def test_pages_are_light_and_ask_nobody_else(tmp_path: Path) -> None:
-    """At most 60 kB gz with everything that a page loads, and no other host."""
-    async with open_everything(tmp_path, Foreign()) as console, chromium() as browser:
-        pages = await every_page(console, Foreign())
-        context = await console.context(browser)
-        page = await context.new_page()
-        hosts: set[str] = set()
-        page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
-        for where in pages:
-            await page.goto(console.path(where))
-        await page.wait_for_timeout(300)
-        assert hosts == {urlsplit(console.url).netloc}
-        async with console.client(await console.sign_in()) as plain:
-            heaviest = 0
-            for where in pages:
-                answer = await plain.get(f"{ROOT}/{where}")
-                whole = len(gzip.compress(answer.content))
-                for asset in re.findall(r'(?:href|src)="(/console/static/[^"]+)"', answer.text):
-                    found = await plain.get(asset)
-                    assert found.status_code == 200
-                    assert "immutable" in found.headers["cache-control"]
-                    whole += len(gzip.compress(found.content))
-                heaviest = max(heaviest, whole)
-            assert heaviest < 60_000
-            assert heaviest < 25_000, "and far below it"
-            answer = await plain.get(f"{ROOT}/", headers={"Accept-Encoding": "gzip"})
-            assert answer.headers["content-encoding"] == "gzip"
 
 
 HOSTILE = (
