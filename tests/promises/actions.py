@@ -382,6 +382,10 @@ PROMISES: dict[str, Promise] = {
         "Each choice of a question picks one thing; of many the newest ten are offered, and one "
         "that is not is named by its number."
     ),
+    "agent:formats": Promise(
+        "What a customer reads has money in the form of their language, and foreign texts as they "
+        "are: none of them is markup."
+    ),
     "agent:request-once": Promise("A request is proposed once, by whoever runs it.", "invariant 2"),
     "agent:request-goes-on": Promise("A request that waited goes on in another process."),
     "agent:nothing-personal": Promise(

@@ -78,6 +78,22 @@ def plain(text: str | None, *, limit: int = 120) -> str:
     return seen if len(seen) <= limit else seen[: limit - 1].rstrip() + "…"
 
 
+_AS_IT_IS = str.maketrans("<>[]`|", "\u2039\u203a()'/")
+_MOST_MARKED = 600
+_EMPHASIS = re.compile(r"(?<!\w)([*_~]+)(?=\S)(.+?)(?<=\S)\1(?!\w)")
+_HEAD = re.compile(r"^(?:#{1,6}|[-+*])\s+")
+
+
+def unmarked(text: str) -> str:
+    """A foreign text that reads the same where HTML, Markdown or Slack's marks are shown as such.
+
+    No tag, link, mention, heading or emphasis can be made of it; words and numbers stay. At most
+    600 characters are kept.
+    """
+    plainer = _HEAD.sub("", text[:_MOST_MARKED]).translate(_AS_IT_IS)
+    return _EMPHASIS.sub(r"\2", _EMPHASIS.sub(r"\2", plainer))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
     """A part of a foreign text.

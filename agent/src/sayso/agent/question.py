@@ -24,6 +24,7 @@ from sayso.agent.reply import StepOutcome, choice_label, general_words, thing_of
 from sayso.audit.request_digests import NONCE
 from sayso.json import JsonObject, JsonValue
 from sayso.money import Money
+from sayso.text import unmarked
 
 YES, NO = "yes", "no"
 MOST_CHOICES = 10
@@ -246,7 +247,7 @@ def _label(choice: Choice, phrases: Phrases, words: CustomerWords, handles: Hand
     }
     for record in handles.records.values():
         if choice.value in (record.id, record.full_name):
-            return record.title
+            return unmarked(record.title)
     return fixed.get(choice.value, choice.value)
 
 

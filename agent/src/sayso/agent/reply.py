@@ -19,12 +19,13 @@ from sayso.actions.model.action_row import ActionRow, joins_of, read_action
 from sayso.actions.model.customer_words import CustomerWords, filled
 from sayso.actions.model.definition import Assurance, Subject
 from sayso.actions.model.status import Status
+from sayso.agent.formats import written_money
 from sayso.agent.phrases import DEFAULT_LANGUAGE, Phrases, phrases_of
 from sayso.errors import Code
 from sayso.json import JsonObject
 from sayso.money import Money
 from sayso.store.base import Reader, text
-from sayso.text import is_hidden
+from sayso.text import is_hidden, unmarked
 
 MAX_LABEL_CHARS = 120
 _UNTOUCHED = frozenset(
@@ -278,7 +279,7 @@ class HandedOver:
 def thing_of(outcome: StepOutcome, phrases: Phrases) -> str:
     """A step as a thing: `the refund of $45.00 for Order 0977: tea towels`."""
     words = outcome.words or general_words(phrases)
-    return filled(words.thing, _values(outcome, words)) + _less(outcome, phrases)
+    return filled(words.thing, _values(outcome, words, phrases.language)) + _less(outcome, phrases)
 
 
 def general_words(phrases: Phrases) -> CustomerWords:
@@ -347,7 +348,7 @@ def _refused(outcome: StepOutcome, phrases: Phrases) -> str:
 
 def _done(outcome: StepOutcome, phrases: Phrases) -> str:
     words = outcome.words or general_words(phrases)
-    done = filled(words.done, _values(outcome, words))
+    done = filled(words.done, _values(outcome, words, phrases.language))
     note = f" {words.note}" if words.note else ""
     receipt = _clean(outcome.receipt or "")
     reference = f" {phrases.reference.replace('{reference}', receipt)}" if receipt else ""
@@ -357,10 +358,11 @@ def _done(outcome: StepOutcome, phrases: Phrases) -> str:
 def _less(outcome: StepOutcome, phrases: Phrases) -> str:
     if outcome.asked is None:
         return ""
-    return " " + phrases.less.replace("{asked}", str(outcome.asked))
+    asked = written_money(outcome.asked, phrases.language)
+    return " " + phrases.less.replace("{asked}", asked)
 
 
-def _values(outcome: StepOutcome, words: CustomerWords) -> dict[str, str]:
+def _values(outcome: StepOutcome, words: CustomerWords, language: str) -> dict[str, str]:
     """What the templates may name. A label comes from a provider and may hold anything."""
     name = _clean(outcome.label)
     args = {key: str(one) for key, one in outcome.args.items() if isinstance(one, (str, int))}
@@ -368,7 +370,7 @@ def _values(outcome: StepOutcome, words: CustomerWords) -> dict[str, str]:
     nouns = {key: text.replace("{name}", name) if name else "" for key, text in words.nouns.items()}
     return {
         **slots,
-        "amount": "" if outcome.amount is None else str(outcome.amount),
+        "amount": "" if outcome.amount is None else written_money(outcome.amount, language),
         "object": name,
         **nouns,
         "when": _clean(outcome.when),
@@ -379,5 +381,5 @@ def _values(outcome: StepOutcome, words: CustomerWords) -> dict[str, str]:
 def _clean(text: str) -> str:
     """One line of bounded length, in which nothing reads like a value to fill in."""
     seen = "".join(" " if is_hidden(char) or char in "\n\t" else char for char in text)
-    line = " ".join(seen.split()).replace("{", "(").replace("}", ")")
+    line = unmarked(" ".join(seen.split()).replace("{", "(").replace("}", ")"))
     return line if len(line) <= MAX_LABEL_CHARS else f"{line[: MAX_LABEL_CHARS - 1]}…"

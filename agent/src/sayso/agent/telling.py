@@ -20,6 +20,7 @@ from sayso.actions.model.snapshot import Record, RecordState
 from sayso.actions.model.status import Status
 from sayso.agent.answers import read_replies, read_topics
 from sayso.agent.base import Handles, Remark, RemarkKind
+from sayso.agent.formats import written_money
 from sayso.agent.phrases import DEFAULT_LANGUAGE
 from sayso.agent.question import words_of
 from sayso.agent.reply import followed, outcomes_of, write_reply
@@ -28,7 +29,7 @@ from sayso.audit.personal import Personal
 from sayso.ids import from_micros
 from sayso.money import Money
 from sayso.store.base import Reader, SqlValue
-from sayso.text import plain
+from sayso.text import plain, unmarked
 
 MOST_TOLD = 3
 """Of so many things at most a customer is told who named none."""
@@ -180,7 +181,7 @@ def sentence(record: Record, language: str) -> str:
         value = state.values.get(name)
         if values.get(name) and not (isinstance(value, Money) and value.amount_minor == 0):
             text += f"; {filled(_in(more, language), values)}"
-    return plain(f"{record.label or record.title}: {text}.", limit=_MOST_CHARS)
+    return plain(f"{unmarked(record.label or record.title)}: {text}.", limit=_MOST_CHARS)
 
 
 def _in(words: Mapping[str, str], language: str) -> str:
@@ -189,8 +190,8 @@ def _in(words: Mapping[str, str], language: str) -> str:
 
 def _written(value: FactValue, language: str) -> str:
     if isinstance(value, Money):
-        return str(value)
-    text = str(value)
+        return written_money(value, language)
+    text = unmarked(str(value))
     try:
         return written_day(datetime.fromisoformat(text).date(), language)
     except ValueError:

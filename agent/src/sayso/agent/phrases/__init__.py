@@ -22,6 +22,7 @@ class Phrases(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    language: str
     other_thing: str
     other_done: str
     several: str
@@ -110,4 +111,4 @@ def phrases_of(language: str) -> Phrases:
     file = resources.files("sayso.agent.phrases") / f"{language}.toml"
     if not (language.isalpha() and file.is_file()):
         return phrases_of(DEFAULT_LANGUAGE)
-    return Phrases.model_validate(tomllib.loads(file.read_text("utf-8")))
+    return Phrases.model_validate({**tomllib.loads(file.read_text("utf-8")), "language": language})
