@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from importlib import import_module
 from socket import socket
@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from sayso.errors import Code, ConfigError
 from sayso.sdk.background.generations import Beside, serve_generations
 from sayso.sdk.background.reload import Reloads
+from sayso.sdk.chat.finding import DoctorFinding
 from sayso.sdk.client import Sayso
 from sayso.settings import Settings
 from sayso.settings.surfaces import CONSOLE_PATH
@@ -26,11 +27,21 @@ from sayso.surfaces.http.server import GRACE_S, ReplaceableApp, serve
 CHANNELS: Final[Mapping[str, str]] = {
     "mail": "sayso.surfaces.mail",
     "slack": "sayso.surfaces.slack",
+    "teams": "sayso.surfaces.teams",
 }
 """Where people are told and asked, each by its module, whose `open_channel` is an `OpenChannel`.
 
-One that is neither of these two is on where sayso.toml has its `[channels.NAME]`.
+Slack and e-mail have settings of their own; every other one is on where sayso.toml has its
+`[channels.NAME]`. A module that has `examine` as well is looked at by `sayso doctor NAME`.
 """
+
+
+class Examine(Protocol):
+    """Looks whether a channel is set up, by asking its other side; changes nothing."""
+
+    def __call__(self, sayso: Sayso, /) -> Awaitable[list[DoctorFinding]]:
+        """What it finds, one thing after the other."""
+        ...
 
 
 class OpenChannel(Protocol):
@@ -89,6 +100,12 @@ async def open_site(sayso: Sayso) -> AsyncGenerator[Starlette]:
         for channel in _channels(sayso.workspace.settings):
             routes += await stack.enter_async_context(channel(sayso))
         yield Starlette(routes=[*routes, Mount("/", create_app(sayso))])
+
+
+def examiner_of(name: str) -> Examine | None:
+    """What looks at a channel; None for one that there is not, or that has nothing to look at."""
+    module = import_module(CHANNELS[name]) if name in CHANNELS else None
+    return cast("Examine | None", getattr(module, "examine", None))
 
 
 def _channels(settings: Settings) -> list[OpenChannel]:

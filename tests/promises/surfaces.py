@@ -258,6 +258,42 @@ PROMISES: dict[str, Promise] = {
         " there once."
     ),
     "slack:notes-decide-nothing": Promise("A message in a thread decides nothing."),
+    "teams:decides": Promise(
+        "A yes, a no with its reason, less and a question are said on a card in Microsoft Teams; "
+        "each decides once, by whoever may, and every click is answered."
+    ),
+    "teams:same-words": Promise("A card in Teams says what the same card says in Slack."),
+    "teams:valid": Promise("Every card is a valid Adaptive Card, and foreign text is only text."),
+    "teams:pointer": Promise("A card in Teams carries a pointer, and nothing of it is believed."),
+    "teams:signed": Promise(
+        "What isn't signed by the Bot Framework for this bot, this service and this organisation "
+        "does nothing, and no token of ours is sent anywhere but to Teams."
+    ),
+    "teams:once": Promise("An activity that is sent again is answered as before."),
+    "teams:linked": Promise(
+        "An account in Teams decides once the log links it with a person, while Teams says that it "
+        "is a member of the organisation; never by name or e-mail."
+    ),
+    "teams:fail-closed": Promise("While Teams doesn't say who clicked, nothing is decided."),
+    "teams:secret": Promise(
+        "A wrong secret, app, organisation or channel is named by `sayso doctor teams`."
+    ),
+    "teams:newest": Promise(
+        "A card in Teams shows what was decided elsewhere, expired or came of it, wherever it "
+        "stands."
+    ),
+    "teams:pace": Promise("A pause that Teams asks for is kept, and no card is lost."),
+    "teams:lost-answer": Promise(
+        "A card that is there twice after a lost answer decides once, and both show it."
+    ),
+    "teams:shared": Promise("A channel that other organisations read gets no cards."),
+    "teams:personal": Promise(
+        "Without a channel, and with a reminder, the card goes to each who may decide, personally."
+    ),
+    "teams:notes": Promise(
+        "What is written below a card in Teams is noted once, by whoever is linked, and decides "
+        "nothing; notes from elsewhere are told there."
+    ),
     "slack:valid": Promise("Every card is checked before it is sent."),
     # ---- tools for models: MCP, LangChain ---------------------------------------------------
     "tools:subject": Promise(

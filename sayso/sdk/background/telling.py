@@ -12,13 +12,18 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 
 from sayso.errors import SaysoError, logged, logged_with_frames
+from sayso.json import JsonValue
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.outbox import OutboxRow
 
 logger = logging.getLogger("sayso.channel")
 
-Tell = Callable[[OutboxRow], Awaitable[None]]
-"""Tells what a row is about; where it raises, the row is due again once its lease is over."""
+Kept = Mapping[str, JsonValue]
+Tell = Callable[[OutboxRow], Awaitable[Kept | None]]
+"""Tells what a row is about, and says what the row keeps of it (`OutboxRow.state`), if anything.
+
+Where it raises, the row is due again once its lease is over.
+"""
 
 LOOK_EVERY_S = 2.0
 _LEASE_S = 120.0
@@ -60,19 +65,21 @@ class Telling:
                 self._queues[await outbox.subscribe(self._consumer, topic)] = tell
         for queue, tell in self._queues.items():
             for row in await outbox.due(queue, limit=_BATCH):
-                if await outbox.lease(row, _LEASE_S) and await self._told(tell, row):
-                    await outbox.sent(row, {"told": True})
+                if not await outbox.lease(row, _LEASE_S):
+                    continue
+                kept = await self._told(tell, row)
+                if kept is not None:
+                    await outbox.sent(row, kept)
 
-    async def _told(self, tell: Tell, row: OutboxRow) -> bool:
+    async def _told(self, tell: Tell, row: OutboxRow) -> Kept | None:
+        """What the row keeps; None where it could not be told."""
         try:
-            await tell(row)
+            return await tell(row) or {"told": True}
         except SaysoError as error:
             logger.warning("%s: told later: %s", self._consumer, logged(error))
         except Exception as error:  # noqa: BLE001  (one strange one must not stop the others)
             logger.error("%s: not told: %s", self._consumer, logged_with_frames(error))  # noqa: TRY400
-        else:
-            return True
-        return False
+        return None
 
 
 @contextlib.asynccontextmanager

@@ -1,5 +1,9 @@
 """What every chat shows and takes alike: a card's words, the four answers, what is told beside it.
 
-A chat renders the parts (`card`, `news`) in its own way, with its own escaping in `fit`, reads
-clicks into a `pointer`, and has `answers` decide them. It adds no word and no rule of its own.
+A chat draws the parts in its own way, with its own escaping, and adds no word and no rule.
+
+Where to look: `shown` reads what a card shows, `card` makes its parts, `forms` what its answers ask
+for, `fit` cuts and escapes foreign text · `pointer` is what a button carries, `answers` decides ·
+`news` and `evidence` are told beside the cards, `canaries` are test cards · `finding` is what a
+channel's doctor says.
 """

@@ -8,7 +8,7 @@ the topic is put into each queue by the same statement, in the transaction of wh
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import cast
@@ -24,6 +24,7 @@ from sayso.store.base import Reader, Row, Transaction, integer, text
 _CONSUMERS = "consumers"
 """The topic under which the queues are noted, by their names."""
 _PAGE = 500
+Kept = Callable[[Mapping[str, JsonValue]], Mapping[str, JsonValue]]
 _CONSUMER = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
 
@@ -129,9 +130,16 @@ class OutboxResource(Resource):
         )
         return None if row is None else _read(row)
 
-    async def first(self, topic: str, key: str) -> bool:
-        """Whether nobody has asked this before of a topic and a key; durable."""
+    async def first(
+        self, topic: str, key: str, state: Mapping[str, JsonValue] | None = None
+    ) -> bool:
+        """Whether nobody has asked this before of a topic and a key; durable.
+
+        Args:
+            state: what the row keeps from the first time on.
+        """
         now, tenant = self._now(), self._container.tenant
+        kept = orjson.dumps(dict(state or {})).decode()
 
         def write(tx: Transaction) -> bool:
             if tx.one("outbox.by_key", tenant=tenant, topic=topic, key=key) is not None:
@@ -139,7 +147,7 @@ class OutboxResource(Resource):
             tx.run("outbox.put", tenant=tenant, topic=topic, key=key, now=now)
             row = tx.one("outbox.by_key", tenant=tenant, topic=topic, key=key)
             assert row is not None, "it was put just now"
-            tx.run("outbox.sent", id=integer(row, "id"), version=1, state="{}", now=now)
+            tx.run("outbox.sent", id=integer(row, "id"), version=1, state=kept, now=now)
             return True
 
         return await self._container.store.write(write)
@@ -159,6 +167,28 @@ class OutboxResource(Resource):
         await self._container.store.write(
             lambda tx: tx.run("outbox.sent", id=row.id, version=row.version, state=kept, now=now)
         )
+
+    async def keep(self, topic: str, key: str, change: Kept) -> Mapping[str, JsonValue]:
+        """Change what a row keeps, whether or not it is due; what others changed stays.
+
+        Args:
+            change: gives what is to be kept, of what is kept now.
+
+        Returns:
+            What it keeps now; empty where there is no such row.
+        """
+        tenant = self._container.tenant
+
+        def write(tx: Transaction) -> Mapping[str, JsonValue]:
+            row = tx.one("outbox.by_key", tenant=tenant, topic=topic, key=key)
+            if row is None:
+                return {}
+            known = _read(row)
+            state = dict(change(known.state))
+            tx.run("outbox.keep", id=known.id, state=orjson.dumps(state).decode())
+            return state
+
+        return await self._container.store.write(write)
 
     def _now(self) -> int:
         return to_micros(self._container.clock.now())

@@ -31,6 +31,7 @@ from sayso.sdk.wiring.policy_in_force import read_state
 from sayso.sdk.workspace import Workspace, compile_policy
 from sayso.secret import Secret
 from sayso.settings import FILE_NAME, PlaceSection
+from sayso.settings.base import REFERENCE
 from sayso.settings.planner import ModelSection
 from sayso.store.base import Store, text
 from sayso.store.private_files import is_open_to_others
@@ -169,6 +170,10 @@ class _Checker:
                 for one in (slack.bot_token, slack.signing_secret, slack.app_token)
                 if one is not None
             ]
+        for name, table in self._settings.channels.items():
+            texts = [one for one in table.values() if isinstance(one, str)]
+            secrets = [one for one in texts if re.fullmatch(REFERENCE, one)]
+            references[f"[channels.{name}]"] = [*secrets]
         for place, found in references.items():
             for reference in found:
                 if reference is not None:

@@ -18,6 +18,7 @@ crash loses.
 from sayso.block_kit import check_blocks
 from sayso.surfaces.slack.app import SlackApp, create_slack_app, open_channel
 from sayso.surfaces.slack.card import SlackMessage, build_message
+from sayso.surfaces.slack.doctor import examine
 
 __all__ = [
     "SlackApp",
@@ -25,5 +26,6 @@ __all__ = [
     "build_message",
     "check_blocks",
     "create_slack_app",
+    "examine",
     "open_channel",
 ]

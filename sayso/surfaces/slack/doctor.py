@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 
 from sayso.errors import SaysoError
 from sayso.ids import rfc3339, to_micros
+from sayso.sdk.chat.finding import DoctorFinding
 from sayso.sdk.client import Sayso
 from sayso.surfaces.slack.channel import Channel
 from sayso.surfaces.slack.identity import Home, Identities
@@ -26,20 +26,6 @@ _STEPS = {
 
 _READS = frozenset({"groups:history", "channels:history"})
 """By one of them Slack sends what is written in a channel, private or public."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DoctorFinding:
-    """One thing that was looked at. `next_step` is empty where it is fine."""
-
-    what: str
-    said: str
-    next_step: str = ""
-
-    @property
-    def ok(self) -> bool:
-        """Whether nothing has to be done."""
-        return not self.next_step
 
 
 async def examine(sayso: Sayso) -> list[DoctorFinding]:

@@ -20,10 +20,10 @@ from sayso.errors import (
     logged_with_frames,
 )
 from sayso.sdk.chat.card import is_blank
+from sayso.sdk.chat.shown import shown_now
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.outbox import OutboxRow
 from sayso.sdk.views.solution import SolutionView
-from sayso.sdk.words.approval_outcome import outcome_of
 from sayso.surfaces.slack.canaries import CanaryCards
 from sayso.surfaces.slack.card import SlackMessage, build_message
 from sayso.surfaces.slack.channel import Channel
@@ -259,15 +259,9 @@ class Notifier:
 
     async def _message(self, row: OutboxRow) -> tuple[SolutionView, SlackMessage]:
         # NOTE: read after the row, so what is sent is never older than the version it is sent for.
-        view = await self._sayso.solutions.get(row.key, tenant=row.tenant)
+        view, outcome = await shown_now(self._sayso, row.key, row.tenant)
         url = self._sayso.workspace.settings.console.url
-        if len(view.steps) > 1:
-            return view, build_message(view, url=url)
-        # Why people are asked once more, or not any more, stands in the timeline alone.
-        again = view.revision > 1 or view.status == ApprovalStatus.SUPERSEDED
-        known = await self._sayso.approvals.get(row.key, tenant=row.tenant)
-        action = await self._sayso.actions.get(known.action_id, tenant=row.tenant, timeline=again)
-        return view, build_message(view, outcome_of(action.approval or known, action), url=url)
+        return view, build_message(view, outcome, url=url)
 
     async def _sent(self, row: OutboxRow, ts: str | None, evidence: str = "") -> None:
         known = {} if ts is None else {"channel": self._channel_id, "ts": ts}

@@ -65,7 +65,7 @@ def doctor(
     about: Annotated[
         str | None,
         typer.Argument(
-            metavar="[slack]", help="Look at this alone, by asking it.", show_default=""
+            metavar="[slack|teams]", help="Look at this alone, by asking it.", show_default=""
         ),
     ] = None,
     workspace: WorkspaceOption = None,
@@ -74,7 +74,7 @@ def doctor(
     """Say what is installed and how the database is set up."""
     out = Out(as_json=as_json)
     if about is not None:
-        return _slack(about, find_workspace(workspace), out)
+        return _channel(about, find_workspace(workspace), out)
     facts: list[tuple[str, str]] = [
         ("sayso", installed_version()),
         ("python", platform.python_version()),
@@ -116,14 +116,16 @@ def doctor(
     return USAGE if wrong else OK
 
 
-def _slack(about: str, folder: Path, out: Out) -> int:
-    """Ask Slack for everything that cards and clicks need."""
-    if about != "slack":
-        raise usage(
-            f"there is nothing to be said of `{about[:40]}` alone", "say `slack`, or nothing"
-        )
-    from sayso.surfaces.slack.doctor import examine  # loads slack_sdk, which only this needs
+def _channel(about: str, folder: Path, out: Out) -> int:
+    """Ask a channel's other side for everything that cards and clicks need."""
+    from sayso.surfaces.site import CHANNELS, examiner_of  # loads the web stack
 
+    examine = examiner_of(about)
+    if examine is None:
+        names = " or ".join(f"`{name}`" for name in CHANNELS if examiner_of(name) is not None)
+        raise usage(
+            f"there is nothing to be said of `{about[:40]}` alone", f"say {names}, or nothing"
+        )
     found = read_workspace(folder, examine)
     if out.as_json:
         out.document({"ok": all(one.ok for one in found), "items": [asdict(one) for one in found]})

@@ -102,3 +102,6 @@ update outbox set due_at = :until, attempts = attempts + 1 where id = :id and du
 update outbox set state = :state, attempts = 0,
     due_at = case when version = :version then null else cast(:now as bigint) end
 where id = :id;
+
+-- name: keep
+update outbox set state = :state where id = :id;
