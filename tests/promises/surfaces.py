@@ -461,6 +461,10 @@ PROMISES: dict[str, Promise] = {
         "The demo ends with a verified log, and the provider's own books agree with the ledger to "
         "the cent.",
     ),
+    "demo:desk": Promise(
+        "In the demo by e-mail sixteen customers write to a mailbox of a real mail server and read "
+        "their answers in their own; books and log agree."
+    ),
     "demo:answers": Promise(
         "What is no answer at the terminal is told why, and what Enter alone means is shown.",
     ),

@@ -20,7 +20,7 @@ from sayso.surfaces.cli.demo.answers import (
     FlagAnswers,
     SlackAnswers,
 )
-from sayso.surfaces.cli.demo.browser import DemoPlan, in_console
+from sayso.surfaces.cli.demo.browser import DemoPlan, in_console, serve_console
 from sayso.surfaces.cli.demo.messages import CustomerMessage, own_messages, read_messages
 from sayso.surfaces.cli.demo.play import Ending, Watcher, play
 from sayso.surfaces.cli.demo.show import Screen
@@ -59,6 +59,14 @@ def demo(
         bool,
         typer.Option("--console", help="Answer the cards in a browser: it ends with a link."),
     ] = False,
+    desk: Annotated[
+        bool,
+        typer.Option(
+            "--desk",
+            help="Have customers write e-mails to a mailbox on this machine; without --yes or --no "
+            "it ends with a link to the console.",
+        ),
+    ] = False,
     keep: Annotated[
         Path | None,
         typer.Option("--keep", metavar="FOLDER", help="Keep the workspace there, to look around."),
@@ -70,6 +78,8 @@ def demo(
         raise usage("--yes and --no exclude each other", "choose one")
     if console and (slack or yes or no or as_json):
         raise usage("--console goes with none of the other ways to answer", "choose one")
+    if desk and (slack or console):
+        raise usage("--desk goes with neither --slack nor --console", "choose one")
     wanted = own_messages() if messages is None else read_messages(messages)
     out = Out(as_json=as_json)
     plan = DemoPlan(
@@ -79,7 +89,48 @@ def demo(
         keep=keep,
     )
     ending = Ending()
+    if desk:
+        known = {customer.customer_id for customer in DEMO}
+        if not all(one.subject in known for one in wanted):
+            raise usage("with --desk the customers are the demo's own", "use their ids")
+        return ending.run(_at_a_desk(plan, out))
     return ending.run(in_console(plan, out) if console else _demo(plan, out, ending))
+
+
+async def _at_a_desk(plan: DemoPlan, out: Out) -> int:
+    # Loaded where they are used: reading mail is an extra, and a mail server is a package.
+    from sayso.sandbox.mailboxes import run_mailboxes
+    from sayso.surfaces.cli.demo.desk import (
+        MAIL_ENVIRONMENT,
+        delivering,
+        mail_tables,
+        mails_json,
+        play_by_mail,
+    )
+
+    names = {customer.customer_id: customer.name for customer in DEMO}
+    screen = Screen(out, len(plan.messages), names)
+    answers = None if plan.choice is None else _answers(plan.choice, out, Ending())
+    async with AsyncExitStack() as stack:
+        boxes = stack.enter_context(run_mailboxes())
+        tables = mail_tables(boxes.port, await stack.enter_async_context(delivering(boxes)))
+        stage = await stack.enter_async_context(
+            open_stage(keep=plan.keep, work=True, mail=tables, environment=MAIL_ENVIRONMENT)
+        )
+        if not out.as_json:
+            screen.opening(stage.provider.url)
+        watcher = _Silent() if out.as_json else screen
+        tally, rounds = await play_by_mail(stage, boxes, plan.messages, answers, watcher)
+        if out.as_json:
+            document = tally_json(tally, names)
+            out.document({**document, "mails": [mails_json(one) for one in rounds]})
+            return _ended(tally, out)
+        screen.closing(tally)
+        count = sum(len(one.told) for one in rounds)
+        out.line(f"{len(rounds)} customers wrote, and {count} e-mails lie in their mailboxes.")
+        if answers is None:
+            await serve_console(stage, out)
+    return _ended(tally, out)
 
 
 async def _demo(plan: DemoPlan, out: Out, ending: Ending) -> int:

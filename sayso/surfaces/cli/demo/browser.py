@@ -80,3 +80,22 @@ async def _ask(sayso: Sayso, number: int, message: CustomerMessage) -> RequestVi
             break
         request = await sayso.requests.answer(request.id, words, question=request.question.number)
     return request
+
+
+async def serve_console(stage: DemoStage, out: Out) -> None:
+    """Serve the console until Ctrl-C, and say by which link it opens."""
+    from sayso.serving import listen
+    from sayso.surfaces.site import serve_site
+
+    link = await stage.sayso.sessions.make_link(PERSON)
+    listener = listen("127.0.0.1", 0)
+
+    def ready(url: str) -> None:
+        out.line("Open this link in a browser on this machine; it works once:")
+        out.line("")
+        out.line(f"  {console_link(url, link)}")
+        out.line("")
+        out.line("What you say yes to there is told in the customers' mailboxes. Ctrl-C ends it.")
+
+    with listener:
+        await serve_site(stage.sayso, listener, ready)

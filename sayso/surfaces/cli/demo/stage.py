@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +45,8 @@ async def open_stage(
     keep: Path | None,
     slack: SlackStage | None = None,
     work: bool = False,
+    mail: str = "",
+    environment: Mapping[str, str] | None = None,
 ) -> AsyncGenerator[DemoStage]:
     """Start the sandbox, make a workspace for it, and open that.
 
@@ -52,6 +54,7 @@ async def open_stage(
         keep: where the workspace stays afterwards; None takes a temporary folder.
         slack: a Slack in which the person has an account.
         work: carry out what is due while it is open.
+        mail: tables in place of the one of `[connectors.email]`. environment: what they refer to.
 
     Raises:
         ConfigError: `workspace_exists`, `invalid_setting`.
@@ -60,10 +63,12 @@ async def open_stage(
         folder = Path(temporary) / "demo" if keep is None else keep
         provider = Sandbox.start(seed="demo")
         try:
-            text = _settings(provider.url, slack)
+            text = _with_mail(_settings(provider.url, slack), mail)
             await create_workspace(folder, approver=PERSON, settings=text)
-            environment = {} if slack is None else dict(slack.environment)
-            workspace = Workspace.load(folder, environment | {"STRIPE_API_KEY": provider.api_key})
+            secrets = dict(environment or {}) | {"STRIPE_API_KEY": provider.api_key}
+            if slack is not None:
+                secrets |= slack.environment
+            workspace = Workspace.load(folder, secrets)
             token = (folder / TOKEN_FILE).read_text(encoding="utf-8").strip()
             async with Sayso(workspace, mode="run" if work else "decide") as sayso:
                 yield DemoStage(sayso=sayso, provider=provider, folder=folder, token=token)
@@ -78,3 +83,11 @@ def _settings(url: str, slack: SlackStage | None) -> str:
     if slack is None:
         return text
     return text.replace(_SLACK_ACCOUNT, f'slack = "{slack.account}"') + slack.settings
+
+
+def _with_mail(text: str, tables: str) -> str:
+    """The settings with other tables of the connector for e-mail."""
+    if not tables:
+        return text
+    before, _, after = text.partition("[connectors.email]")
+    return f"{before}{tables}[customers]{after.partition('[customers]')[2]}"
