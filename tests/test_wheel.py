@@ -52,7 +52,7 @@ WHOLE = {
     "sayso-agent": "",
     "sayso-audit": "publish",
     "sayso-base": "network postgres reading serving settings telemetry",
-    "sayso-connectors": "",
+    "sayso-connectors": "mail",
     "sayso-testing": "models slack",
 }
 MOST_PACKAGES = {"sayso-audit": 7, "sayso-actions": 18, "sayso-connectors": 35, "sayso-base": 1}

@@ -57,7 +57,7 @@ class Shop:
         self.servers, self.user = servers, user
         self.address = f"{user}@shop.example"
         servers.box(user)
-        self._done = done
+        self._done, self.password = done, PASSWORD
         self._opened: list[EmailConnector] = []
         self.connector = self.opened()
 
@@ -78,7 +78,7 @@ class Shop:
                 port=self.servers.imap,
                 security="none",
                 user=self.user,
-                password=Secret(PASSWORD),
+                password=Secret(self.password),
             ),
             folders=InboxFolders(sent="Sent", done=self._done, trust=AUTHSERV),
             own=frozenset({self.address}),
@@ -411,3 +411,18 @@ def test_a_check_tells_whom_to_trust() -> None:
     assert "topmost is `mx.a`" in told("mx.b", judged).next_step
     assert "RFC 8601" in told("mx.a", f"{judged}\n{judged}").next_step
     assert "mailing lists" in told("mx.a", f"{judged}\nList-Id: x").says
+
+
+async def test_a_login_that_is_not_accepted_is_told_as_one(
+    servers: MailServers, open_shop: OpenShop
+) -> None:
+    """A revoked password: nothing is lost, and who reads the error knows what to do."""
+    shop = open_shop("eleventh")
+    _, cursor = await shop.all_changes("")
+    shop.password = "revoked"
+    with pytest.raises(RefusedError) as refused:
+        await shop.opened().changes(cursor)
+    assert refused.value.code is Code.NEEDS_REAUTH
+    shop.write("ana@example.com", "meanwhile")
+    (message,), _ = await shop.all_changes(cursor)
+    assert message.text == "meanwhile"

@@ -197,6 +197,11 @@ class ImapSession:
         """A mail's bytes; None where it is gone."""
         return next((one.head for one in self._fetch([uid], "(UID BODY.PEEK[])")), None)
 
+    def wholes(self, uids: Sequence[int]) -> dict[int, bytes]:
+        """The bytes of several mails, by their numbers; those that are gone are missing."""
+        found = self._fetch(uids, "(UID BODY.PEEK[])") if uids else ()
+        return {one.uid: one.head for one in found}
+
     def header(self, uid: int, most: int) -> bytes | None:
         """The bytes of a mail's header, so many at most; None where it is gone."""
         wanted = f"(UID BODY.PEEK[HEADER]<0.{most}>)"

@@ -34,6 +34,7 @@ _MOST_REMEMBERED = 50_000
 """So many mails of a folder are known as parts of threads at most, the newest ones."""
 _SECOND = timedelta(microseconds=999_999)
 _PAGE = 50
+_SMALL = 200_000
 _LARGEST_REPORT = 1_000_000
 _THREAD_PAGE = 30
 """So many mails of a thread are shown, the newest ones."""
@@ -125,9 +126,13 @@ class MailReader:
             criteria += f" SINCE {_day(mark.since - timedelta(days=1))}"
         uids = [uid for uid in session.search(criteria) if uid > mark.uid]
         found: list[DeskMessage] = []
-        for listed in session.sizes(uids[:room]):
+        sizes = session.sizes(uids[:room])
+        # Most mails are small, and a command for each would cost more than they do.
+        small = session.wholes([one.uid for one in sizes if one.size < _SMALL])
+        for listed in sizes:
             if mark.since is None or listed.at >= mark.since:
-                found += self._messages(session, listed, name, mark.since)
+                raw = small.get(listed.uid)
+                found += self._messages(session, listed, name, mark.since, raw)
             mark = replace(mark, uid=max(mark.uid, listed.uid), newest=max(mark.newest, listed.at))
         if uids[:room]:  # those that are gone meanwhile are passed as well
             mark = replace(mark, uid=max(mark.uid, uids[:room][-1]))
@@ -136,9 +141,14 @@ class MailReader:
         return found, mark, len(uids) > room
 
     def _messages(
-        self, session: ImapSession, listed: Listed, name: str, since: datetime | None
+        self,
+        session: ImapSession,
+        listed: Listed,
+        name: str,
+        since: datetime | None,
+        raw: bytes | None,
     ) -> list[DeskMessage]:
-        mail = self._letter(session, listed)
+        mail = self._letter(session, listed) if raw is None else self._read(raw)
         # A mailbox that was moved may have today's date on every mail of years.
         if mail is None or (since is not None and _is_before(mail.head.date, since)):
             return []
@@ -160,7 +170,10 @@ class MailReader:
             raw = session.header(listed.uid, MOST_HEAD_BYTES)
             return None if raw is None else too_large(read_head(raw, self.folders.trust))
         raw = session.whole(listed.uid)
-        return None if raw is None else read_letter(raw, self.folders.trust)
+        return None if raw is None else self._read(raw)
+
+    def _read(self, raw: bytes) -> MailRead:
+        return read_letter(raw, self.folders.trust)
 
     def message(self, entry: ThreadEntry, mail: MailRead) -> DeskMessage:
         """A mail as a message of a thread."""
