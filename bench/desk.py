@@ -62,6 +62,8 @@ WORKERS = 2
 SECRET = "a-secret-of-the-bench"
 LONGEST_S = 4.0
 END_S = 900.0
+RACE_S = 5.0
+"""Between the last look at a thread and the answer nobody can know that a colleague writes."""
 MUST_BE_0 = (
     "lost",
     "twice",
@@ -195,6 +197,7 @@ class Truth:
     shop: ShopServer
     untrue: list[str] = field(default_factory=list[str])
     over_colleague: int = 0
+    at_once: int = 0
 
     def judge(self, ticket: ZendeskTicket, text: str) -> None:
         """Compare what is said with the shop's books."""
@@ -205,9 +208,11 @@ class Truth:
         says_nothing = "Nothing has been done" in text or "Nothing has been changed" in text
         if (says_done and not paid) or (says_nothing and paid):
             self.untrue.append(f"{ticket.id}: {text[:80]}")
-        later = [one for one in ticket.comments if one.author == AGENT and one.public]
-        if later:
+        theirs = [one.at for one in ticket.comments if one.author == AGENT and one.public]
+        if theirs and (datetime.now(UTC) - max(theirs)).total_seconds() > RACE_S:
             self.over_colleague += 1
+        elif theirs:
+            self.at_once += 1
 
 
 def write_all(zendesk: Zendesk, shop: ShopServer, threads: int, chance: random.Random) -> None:
@@ -339,6 +344,7 @@ async def judge(sayso: Sayso, zendesk: Zendesk, truth: Truth) -> list[Row]:
         Row(case="requests", value=len(requests), unit="requests"),
         Row(case="answers at the desk", value=answers, unit="answers"),
         *(Row(case=name, value=value, unit="") for name, value in figures.items()),
+        Row(case="written at the same moment as a colleague", value=truth.at_once, unit="answers"),
         Row(case="message to answer, p50", value=statistics.median(waits or [0.0]), unit="s"),
     ]
 

@@ -43,3 +43,8 @@ def standing(clock: Clock) -> Generator[None]:
     finally:
         setattr(sayso.sdk.client, name, before)
         _WalkClock.moved = moved
+
+
+def now_in_walk() -> datetime:
+    """The time of the walk that is on."""
+    return _WalkClock.moved.now()

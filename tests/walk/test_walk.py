@@ -22,7 +22,7 @@ from sayso.ids import Clock
 from sayso.testing.clock import FakeClock
 
 STEPS = 25
-ON_SQLITE = ("init", "limits", "dials", "tables", "shelf", "tenants", "canaries", "careful")
+ON_SQLITE = ("init", "limits", "dials", "tables", "shelf", "tenants", "canaries", "careful", "desk")
 ON_POSTGRES = ("init", "limits", "shelf", "careful")
 
 pytestmark = pytest.mark.promise("walk:sound")

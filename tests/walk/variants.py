@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from walk.help_desk import DESK_ACTION
+
 PEOPLE: Mapping[str, tuple[str, ...]] = {
     "maria": ("support_manager", "finance"),
     "noor": ("support_manager",),
@@ -206,6 +208,7 @@ class Variant:
     has_canaries: bool = False
     has_webhooks: bool = False
     has_retention: bool = False
+    has_desk: bool = False
     loosening_needs: int = 1
 
 
@@ -304,6 +307,14 @@ VARIANTS: Mapping[str, Variant] = {
             settings='[retention]\nlog = "183d"\n\n[webhooks]\nlocal = true\n',
             has_webhooks=True,
             has_retention=True,
+            limits=INIT,
+        ),
+        Variant(
+            name="desk",
+            top=_ACTIONS,
+            files={"actions/desk.py": DESK_ACTION},
+            settings="[desk.desk]\nclose = true\nhand_over = { group = 7 }\n",
+            has_desk=True,
             limits=INIT,
         ),
     )

@@ -18,6 +18,7 @@ from psycopg.rows import tuple_row
 from support.receiver import Receiver, always
 from walk.clocks import standing
 from walk.facts import Effect, Facts
+from walk.help_desk import DESKS
 from walk.places import ENVIRONMENT, NO_SLACK, NOWHERE, Places
 from walk.shelf import BOOKS, ShelfBooks
 from walk.variants import PEOPLE, SLACK, Variant
@@ -360,3 +361,4 @@ async def opened(places: Places, variant: Variant) -> AsyncGenerator[World]:
                 for hook in world.hooks.values():
                     hook.receiver.stop()
                 BOOKS.pop(folder.resolve(), None)
+                DESKS.pop(folder.resolve(), None)

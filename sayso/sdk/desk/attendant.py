@@ -14,7 +14,7 @@ from sayso.agent.request_row import RequestRow, RequestStatus, get_request
 from sayso.connectors.desk import DeskMessage, Thread
 from sayso.connectors.desks import Desks
 from sayso.errors import Code, RefusedError, SaysoError, logged
-from sayso.ids import to_micros
+from sayso.ids import monotonic_s, to_micros
 from sayso.sdk.desk.intake import Intake, handing_over
 from sayso.sdk.desk.law import DESK
 from sayso.sdk.desk.rows import (
@@ -39,6 +39,8 @@ _MOST_STEPS = 20
 """So much is said at most before somebody else has a turn."""
 _LOOKS_S = (2.0, 5.0, 15.0, 60.0)
 """How long until a saying that waits is looked at again; the log mostly tells sooner."""
+_FRESH_S = 2.0
+"""A thread that was read so lately is not read again before something is said in it."""
 _HOUR_MICROS = 3600 * 1_000_000
 _DONE = frozenset({Status.SUCCEEDED, Status.COMPENSATED})
 _OVER = frozenset({Status.REFUSED, Status.REJECTED, Status.EXPIRED, Status.WITHDRAWN})
@@ -94,11 +96,10 @@ class Attendant:
 
     async def _attend(self, thread: ThreadRow) -> int | None:
         """Returns when somebody has to look again; None when something will tell."""
-        seen: Thread | None = None
         if thread.rung > thread.read_rung:
-            seen = await self._read(thread)
+            await self._read(thread)
             await self._run("desk.was_read", thread.id, rung=thread.rung)
-        return await self._speak(thread.id, is_fresh=seen is not None)
+        return await self._speak(thread.id)
 
     # ---- in ------------------------------------------------------------------------------------
 
@@ -172,17 +173,20 @@ class Attendant:
 
     # ---- out -----------------------------------------------------------------------------------
 
-    async def _speak(self, thread: str, *, is_fresh: bool) -> int | None:
+    async def _speak(self, thread: str) -> int | None:
         """Say what is due, one after the other; returns when to look again."""
+        read_at = 0.0
         for _ in range(_MOST_STEPS):
             saying = await self._container.store.read(lambda reader: self._next(reader, thread))
+            is_fresh = monotonic_s() - read_at < _FRESH_S
             if isinstance(saying, Saying) and saying.kind == "reply" and not is_fresh:
+                # INVARIANT: nobody is talked over who has written there since.
                 row = await self._container.store.read(
                     lambda reader: find_thread(reader, self._place, thread)
                 )
                 assert row is not None, "it is in hand"
                 await self._read(row)
-                is_fresh = True
+                read_at = monotonic_s()
                 continue
             if saying is None:
                 return await self._container.store.read(
