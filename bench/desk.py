@@ -329,6 +329,8 @@ async def judge(sayso: Sayso, zendesk: Zendesk, truth: Truth) -> list[Row]:
             lost += 1
         if KINDS[ticket.id % len(KINDS)] in ("small", "thanks") and ours:
             waits.append((ours[0].at - wrote[0].at).total_seconds())
+    for one in truth.untrue[:10]:
+        show_progress(f"untrue when sent: {one}\n")
     found = await asyncio.to_thread(sayso.audit.verify)
     figures = {
         "lost": lost,

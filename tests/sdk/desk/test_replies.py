@@ -136,3 +136,20 @@ async def test_a_message_that_was_edited_or_read_again_is_one_turn(tmp_path: Pat
         assert len(await opened.sayso.requests.list()) == 1
         assert len(opened.shop.books.payouts) == 1
         assert len(opened.told("t1")) == 1
+
+
+@pytest.mark.promise("desk:true")
+async def test_an_answer_that_was_lost_on_the_way_is_not_sent_later_once_it_is_untrue(
+    tmp_path: Path,
+) -> None:
+    """It never arrived; until that is known it was declined, and only that is said."""
+    async with open_desk(tmp_path) as opened:
+        opened.desk.faults.append("lost_before")
+        await opened.says("t1", "Please refund order order_2", "bob")
+        await opened.decide("reject", reason="no")
+        for _ in range(4):
+            opened.clock.advance(minutes=5)
+            await opened.settle()
+        (told,) = opened.told("t1")
+        assert "has to agree" not in told
+        assert {one.status for one in await opened.spoken()} == {"succeeded", "failed"}

@@ -280,6 +280,10 @@ class Claims:
             self._evaluator.ahead(tx, row, row.snapshot.resolved, now)
         self._transitions.ahead(tx, row)
 
+    def overtaken(self, reader: Reader, row: ActionRow) -> str | None:
+        """See `Evaluator.overtaken`."""
+        return self._evaluator.overtaken(reader, row)
+
     def stop_on(self, reader: Reader, row: ActionRow) -> Obstacle | None:
         """The stop that holds an action: its own, or one of another account of the customer's."""
         return stop_of_customer(reader, self._directory, self._accounts, row)

@@ -341,6 +341,17 @@ class Engine:
             return None
         return await self._store.write(lambda tx: self._endings.end_withdrawn(tx, row), brief=True)
 
+    async def _end_in_vain(self, row: ActionRow) -> ActionRow | None:
+        """The same, and of what was to be said and is not true any more: it was surely not said."""
+        ended = await self._end_withdrawn(row)
+        if ended is not None:
+            return ended
+        why = await self._store.read(lambda reader: self._claims.overtaken(reader, row), brief=True)
+        if why is None or row.status is Status.APPROVED:
+            return None  # a claim asks by itself
+        no = RefusedError(Code.OVERTAKEN, why)
+        return await self._store.write(lambda tx: self._settlements.settle(tx, row, no, Try.PROVEN))
+
     # ---- claim: everything that could have changed is checked again --------------------------
 
     async def _claim(self, row: ActionRow) -> ActionRow | None:
@@ -353,7 +364,7 @@ class Engine:
                 )
             guarantee = self._registry.action(row.name).guarantee
             unproven = not_proven(row, guarantee, found, to_micros(self._clock.now()))
-            ended = None if unproven else await self._end_withdrawn(row)
+            ended = None if unproven else await self._end_in_vain(row)
             if ended is not None:
                 return ended
         if not stands_alone(row):
@@ -553,7 +564,7 @@ class Engine:
                 )
                 return self._timed(settled)
             case CallAgain(proven=proven):
-                ended = await self._end_withdrawn(stored) if proven else None
+                ended = await self._end_in_vain(stored) if proven else None
                 if ended is not None:
                     return ended
                 self._passing(Boundary.BEFORE_INTENT)

@@ -216,7 +216,7 @@ class Evaluator:
         judgement: Judgement,
         now: int,
     ) -> Judgement:
-        """A judgement of what is about to be claimed, where a limit does not forbid it."""
+        """What is about to be claimed, where a limit does not forbid it."""
         if judgement.outcome is not Outcome.ALLOW:
             return judgement
         assert row.judgement is not None, "only of what was judged"
@@ -226,16 +226,15 @@ class Evaluator:
         judgement = replace(judgement, holds=holds)
         return judgement if over is None else _denied(judgement, over)
 
-    def _by_law(self, reader: Reader, loaded: LoadedPolicy, row: ActionRow) -> Judgement | None:
-        """What the law of Sayso's own words says; None for what the policy judges.
-
-        INVARIANT: read anew whenever it is asked, so that nothing is said that is not true now.
-        """
+    def overtaken(self, reader: Reader, row: ActionRow) -> str | None:
+        """Why what Sayso was about to say is not to be said any more; None for all else."""
         said = self._own_words(reader, row)
-        if said is None:
-            return None
-        version = loaded.policy.version_for(row.name)
-        return judged_by_law(said, version=version, number=loaded.number)
+        return None if said is None or said.allowed else said.why
+
+    def _by_law(self, reader: Reader, loaded: LoadedPolicy, row: ActionRow) -> Judgement | None:
+        """What the law of Sayso's own words says now; None for what the policy judges."""
+        said = self._own_words(reader, row)
+        return None if said is None else judged_by_law(said, loaded.policy, row, loaded.number)
 
     def _given(
         self,

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sayso.actions.model.action_row import ActionRow
-from sayso.actions.policy.base import Judgement, Outcome
+from sayso.actions.policy.base import Judgement, Outcome, Policy
 from sayso.store.base import Reader
 
 OWN_WORDS = "sayso.own-words"
@@ -39,17 +39,12 @@ def nobodys(reader: Reader, row: ActionRow) -> OwnWords | None:
     return None
 
 
-def judged_by_law(said: OwnWords, *, version: str, number: int) -> Judgement:
-    """The law's judgement.
-
-    Args:
-        version: of the policy for this action. number: of the version of the whole policy.
-    """
-    outcome = Outcome.ALLOW if said.allowed else Outcome.DENY
+def judged_by_law(said: OwnWords, policy: Policy, row: ActionRow, number: int) -> Judgement:
+    """The law's judgement. `number`: of the version of the whole policy."""
     return Judgement(
-        outcome=outcome,
+        outcome=Outcome.ALLOW if said.allowed else Outcome.DENY,
         rules=(OWN_WORDS,),
         explain=said.why,
-        policy_version=version,
+        policy_version=policy.version_for(row.name),
         policy=number,
     )
