@@ -8,7 +8,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from functools import cache
 from pathlib import Path
 
@@ -22,11 +22,9 @@ from support.shop_workspace import STORE_URLS
 from support.soundness import begin, excuse, watch
 from tree import ROOT
 
-TESTS = Path(__file__).resolve().parent
-
 # NOTE: `bench` is not in the wheel, and its tests import it. At the end of the path, so that
 # `sayso` stays the installed one.
-sys.path.append(str(TESTS.parent))
+sys.path.append(str(Path(__file__).resolve().parent.parent))
 
 # A deadline would make a busy machine a failure; `faulthandler_timeout` ends what really hangs.
 settings.register_profile("here", deadline=None)
@@ -69,9 +67,8 @@ def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
+def pytest_collection() -> Generator[None, object, object]:
     """Nothing that is imported and collected ever goes: it is not looked through for garbage."""
-    _begin_elsewhere(session.config)
     gc.disable()
     try:
         return (yield)
@@ -80,26 +77,9 @@ def pytest_collection(session: pytest.Session) -> Generator[None, object, object
         gc.enable()
 
 
-def _begin_elsewhere(config: pytest.Config) -> None:
-    """Have each test process read another part of the tests first.
-
-    All of them read all, and on a fresh checkout each file that one has compiled is one that the
-    others needn't; together they'd compile everything as often as they are many.
-    """
-    worker: Mapping[str, str] | None = getattr(config, "workerinput", None)
-    if worker is None or [Path(one).resolve() for one in config.args] != [TESTS]:
-        return
-    parts = sorted(str(one) for one in TESTS.iterdir() if one.is_dir() or one.match("test_*.py"))
-    first = int(worker["workerid"].removeprefix("gw")) * len(parts) // int(worker["workercount"])
-    config.args[:] = parts[first:] + parts[:first]
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes a minute by itself begins first, so that nobody waits for it alone at the end.
-
-    And in one order in all test processes, wherever each of them began to read.
-    """
-    items.sort(key=lambda item: (item.get_closest_marker("house") is None, item.path))
+    """What takes a minute by itself begins first, so that nobody waits for it alone at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("house") is None)
 
 
 @pytest.fixture(autouse=True)
