@@ -6,26 +6,35 @@ installed; CI installs it.
 
 from __future__ import annotations
 
+import os
+import random
 from collections.abc import AsyncGenerator, Generator
+from datetime import timedelta
+from email.message import EmailMessage
+from pathlib import Path
+from threading import Event
 
 import pytest
-from connectors.manifest.stand import shipped
+from real.asking import fork_server
+from real.desk_story import Story, agree, attend_in_a_process, rt_at, settle
+from real.shop import PAY_S, wait_until
 from real.tracker import NoTrackerError, Tracker, run_tracker
+from support.http_shop import ShopServer
 
 from sayso.actions.model.definition import Subject
 from sayso.actions.model.snapshot import Absence, Call, Receipt, Resolved
-from sayso.connectors.base import Connector
-from sayso.connectors.manifest.connector import Connected
-from sayso.connectors.manifest.people import FindingConnector, connector_of
+from sayso.connectors.manifest.people import FindingConnector
 from sayso.errors import Code, OutcomeUnknownError, RefusedError, RetryableError
-from sayso.ids import IdSource
+from sayso.ids import IdSource, SystemClock
 from sayso.json import JsonObject
-from sayso.secret import Secret
-from sayso.testing.clock import FakeClock
+from sayso.money import Money
+from sayso.testing.clock import FakeClock, FileClock
 
 pytestmark = pytest.mark.real
 ANA = "Ana <ana@example.com>"
 IDS = IdSource(FakeClock())
+KILLS = int(os.environ.get("SAYSO_REAL_DESK_KILLS", "3"))
+"""Of who looks after the desk; with 40 it takes some minutes (`-o faulthandler_timeout=1800`)."""
 
 
 @pytest.fixture(scope="module")
@@ -41,26 +50,29 @@ def tracker(tmp_path_factory: pytest.TempPathFactory) -> Generator[Tracker]:
 @pytest.fixture
 async def rt(tracker: Tracker) -> AsyncGenerator[FindingConnector]:
     """The manifest's connector."""
-
-    async def secret() -> Secret:
-        return Secret(tracker.token)
-
-    def peer(_: str) -> Connector:
-        raise AssertionError("it has no peer")
-
-    made = connector_of(
-        shipped("rt")[0],
-        Connected(
-            settings={"host": "rt.shop.example"},
-            secret=secret,
-            clock=FakeClock(),
-            peer=peer,
-            loopback=tracker.url,
-        ),
-    )
-    assert isinstance(made, FindingConnector)
+    made = rt_at(tracker.url, tracker.token, FakeClock())
     yield made
     await made.close()
+
+
+@pytest.fixture
+def shop() -> Generator[ShopServer]:
+    """A shop with its books."""
+    with ShopServer() as running:
+        yield running
+
+
+@pytest.fixture
+def story(tracker: Tracker, shop: ShopServer, tmp_path: Path) -> Story:
+    """Sayso between the two, connected a minute ago, since RT tells whole seconds."""
+    FileClock(tmp_path / "clock", SystemClock().now() - timedelta(minutes=1))
+    return Story(
+        folder=tmp_path,
+        rt_url=tracker.url,
+        token=tracker.token,
+        shop_url=shop.url,
+        escalated=tracker.escalated,
+    )
 
 
 async def resolved(rt: FindingConnector, verb: str, subject: Subject, args: JsonObject) -> Resolved:
@@ -86,6 +98,13 @@ async def prepared(rt: FindingConnector, verb: str, subject: Subject, **args: st
     return call_of(verb, subject, await resolved(rt, verb, subject, dict(args)))
 
 
+def words_of(mail: EmailMessage) -> str:
+    """What the customer reads."""
+    body = mail.get_body(("plain",))
+    assert body is not None
+    return str(body.get_content())
+
+
 async def customer(rt: FindingConnector, address: str) -> Subject:
     """Whoever has an address."""
     (person,) = await rt.find_people(address)
@@ -105,9 +124,7 @@ async def test_a_reply_reaches_the_customer_and_is_found_again(
     assert await rt.look_up(call) is Absence.ABSENT
     receipt = await rt.call(call)
     (mail,) = tracker.mailed("ana@example.com")
-    body = mail.get_body(("plain",))
-    assert body is not None
-    assert body.get_content().split() == ["It", "is", "on", "its", "way.", "Yours"]
+    assert words_of(mail).split() == ["It", "is", "on", "its", "way.", "Yours"]
     tracker.write(ANA, "Thanks!", subject=f"Re: {mail['Subject']}")
     other = await prepared(rt, "reply", ana, ticket=ticket, text="It is on its way.\n\nYours")
     found = await rt.look_up(call)
@@ -171,3 +188,92 @@ async def test_a_closed_ticket_and_somebody_elses_are_refused(
         await resolved(rt, "reply", ana, {"ticket": ticket, "text": "Hello"})
     with pytest.raises(RefusedError, match="has no ticket"):
         await resolved(rt, "reply", dora, {"ticket": "4711", "text": "Hello"})
+
+
+@pytest.mark.promise("desks:real")
+async def test_who_wrote_what_and_what_changed(tracker: Tracker, rt: FindingConnector) -> None:
+    """A sweep tells of the ticket; customers, colleagues, Sayso and machines are told apart."""
+    since = (SystemClock().now() - timedelta(minutes=1)).isoformat()
+    ticket = tracker.write("Eva <eva@example.com>", "Where is my mug?")
+    eva = await customer(rt, "eva@example.com")
+    subject = f"Re: [shop.example #{ticket}] My mug"
+    tracker.write(
+        "Eva <eva@example.com>", "I am away", subject=subject, Auto_Submitted="auto-replied"
+    )
+    await rt.call(await prepared(rt, "reply", eva, ticket=ticket, text="We look."))
+    said: JsonObject = {"Content": "for us", "ContentType": "text/plain"}
+    tracker.ask("POST", f"/ticket/{ticket}/comment", said)
+    tracker.ask("POST", f"/ticket/{ticket}/correspond", {**said, "Content": "Hello Eva"})
+    assert ticket in (await rt.changes(since)).threads
+    thread = await rt.read_thread(ticket)
+    assert [(one.author, one.text, one.public) for one in thread.messages] == [
+        ("customer", "Where is my mug?", True),
+        ("machine", "I am away", True),
+        ("sayso", "We look.", True),
+        ("colleague", "for us", False),
+        ("colleague", "Hello Eva", True),
+    ]
+    assert thread.messages[0].subject is not None
+    assert thread.messages[0].subject.id == eva.id
+    assert (thread.is_open, thread.assignee) == (True, "")
+
+
+@pytest.mark.promise("desks:real")
+async def test_a_customers_mail_is_carried_out_after_one_yes_and_answered_in_its_thread(
+    tracker: Tracker, rt: FindingConnector, shop: ShopServer, story: Story
+) -> None:
+    """From a mail to the mailbox: read, noted, agreed to, paid once, told; books and log agree."""
+    async with story.opened() as (sayso, loop):
+        await loop.drain()
+        ticket = tracker.write("Fay <fay@example.com>", "Please refund order order_7")
+        fay = await customer(rt, "fay@example.com")
+        shop.books.add("order_7", fay.id, Money(20_000, "USD"))
+        await settle(sayso, loop)
+        (first,) = tracker.mailed("fay@example.com")
+        assert "person from our team" in words_of(first)
+        await agree(sayso)
+        await settle(sayso, loop)
+        assert [one.amount for one in shop.books.payouts] == [Money(20_000, "USD")]
+        told = tracker.mailed("fay@example.com")
+        assert len(told) == 2
+        assert "$200.00" in words_of(told[1])
+        thread = await rt.read_thread(ticket)
+        ours = [one.public for one in thread.messages if one.author == "sayso"]
+        assert ours.count(True) == 2
+        assert False in ours
+        await settle(sayso, loop)
+        assert len(tracker.mailed("fay@example.com")) == 2
+        assert sayso.audit.verify(deep=True).verdict == "verified"
+
+
+@pytest.mark.promise("desks:real")
+async def test_killed_again_and_again_each_is_paid_and_told_once(
+    tracker: Tracker, rt: FindingConnector, shop: ShopServer, story: Story
+) -> None:
+    """kill -9 of who looks after the desk, at any moment; each customer reads the outcome once."""
+    drawn, context = random.Random(27), fork_server()
+    async with story.opened() as (_, loop):
+        await loop.drain()
+    for number in range(KILLS):
+        sender = f"kim{number}@example.com"
+        tracker.write(f"Kim <{sender}>", f"Please refund order order_{100 + number}")
+        one = await customer(rt, sender)
+        shop.books.add(f"order_{100 + number}", one.id, Money(3_000, "USD"))
+        process = attend_in_a_process(context, story)
+        if number % 2 == 0:
+            wait_until(lambda: len(shop.books.payouts) > number, PAY_S, "the shop pays")  # noqa: B023
+        Event().wait(drawn.uniform(0.0, 1.0))
+        process.kill()
+        process.join(60)
+        story.clock.advance(minutes=3)
+    async with story.opened() as (sayso, loop):
+        for _ in range(6):
+            story.clock.advance(minutes=5)
+            await settle(sayso, loop)
+        paid = sorted(one.order for one in shop.books.payouts)
+        assert paid == sorted(f"order_{100 + number}" for number in range(KILLS))
+        for number in range(KILLS):
+            told = [words_of(one) for one in tracker.mailed(f"kim{number}@example.com")]
+            assert len(told) == len(set(told))
+            assert "$30.00" in told[-1]
+        assert sayso.audit.verify(deep=True).verdict == "verified"
