@@ -13,7 +13,9 @@ from starlette.responses import Response
 from sayso.actions.customers.verified import WORDS as VERIFIED
 from sayso.actions.model.status import Status
 from sayso.audit.entry import EntryKind
+from sayso.errors import RefusedError, RetryableError
 from sayso.sdk.resources.customers import MAX_REASON_CHARS
+from sayso.sdk.views.customer import CustomerSummaryView
 from sayso.sdk.views.rows import ActionView, EntryView, RequestView
 from sayso.sdk.words.work import tried
 from sayso.surfaces.console.handed_over import standing
@@ -314,9 +316,19 @@ async def show_request(visit: Visit) -> Response:
         standing="" if work is None else standing(visit.times, work, visit.person.id),
         tried=tried(turns, request, work),
         thread=await visit.sayso.desks.thread_of(request.id),
+        who=None if work is None or _is_unknown(visit, request) else await _who(visit, request.id),
         key=secrets.token_urlsafe(16),
         people=await people_of(visit),
     )
+
+
+async def _who(visit: Visit, request_id: str) -> CustomerSummaryView | None:
+    """The customer with their accounts; None where the provider or the viewer's role says no."""
+    try:
+        found = await visit.sayso.customers.find(request_id, by=visit.session.token, via="console")
+    except (RefusedError, RetryableError):
+        return None
+    return next(iter(found.items), None)
 
 
 def _is_unknown(visit: Visit, request: RequestView) -> bool:

@@ -27,6 +27,7 @@ from sayso.surfaces.console.edge import Form, read_form
 from sayso.surfaces.console.render import Times
 from sayso.surfaces.console.visit import Visit
 from sayso.surfaces.console.work import lowered, work_of
+from sayso.text import plain
 
 _ENDED = frozenset({"succeeded", "failed", "refused", "rejected", "expired", "withdrawn"})
 _MOST_EARLIER = 5
@@ -188,7 +189,7 @@ async def _show(
         asked = form.with_one("customer", seat.request.id)
         said = await read_composing(visit, asked, again=again)
     page = visit.page(
-        f"Ticket {seat.thread}" if seat.thread else "No ticket",
+        f"Ticket {plain(seat.thread, limit=40)}" if seat.thread else "No ticket",
         "-",
         live=quote(f"seat {seat.desk} {seat.thread}", safe="") if seat.view else "",
     )
