@@ -150,8 +150,6 @@ async def play_by_mail(
     while not is_read:
         await asyncio.sleep(_LOOK_S)
         is_read = any(one.swept_at for one in await stage.sayso.desks.list())
-    # A server tells times in whole seconds, and what is from before it began is not answered.
-    await asyncio.sleep(1)
     begin = monotonic()
     rounds = [_write(boxes, number, one) for number, one in enumerate(messages, 1)]
     quiet = 0

@@ -34,6 +34,7 @@ _MOST_REMEMBERED = 50_000
 """So many mails of a folder are known as parts of threads at most, the newest ones."""
 _SECOND = timedelta(microseconds=999_999)
 _PAGE = 50
+_CHUNK = 500
 _SMALL = 200_000
 _LARGEST_REPORT = 1_000_000
 _THREAD_PAGE = 30
@@ -215,13 +216,16 @@ class MailReader:
             else:
                 assert known is not None
                 uids = [u for u in session.search(f"UID {known.uid + 1}:*") if u > known.uid]
-            # A list, since a report is read whole meanwhile.
-            for listed in list(session.heads(uids)):
-                self._index(session, listed, MailPlace(name, listed.uid))
-            last = max([*uids, 0 if known is None or begins else known.uid])
-            self._known[name] = FolderMark(
-                validity=folder.validity, uid=last, newest=now, begun=now
-            )
+            last = 0 if known is None or begins else known.uid
+            # Kept chunk by chunk: whoever gives up a long first look has the next one go on here.
+            for start in range(0, max(len(uids), 1), _CHUNK):
+                chunk = uids[start : start + _CHUNK]
+                for listed in list(session.heads(chunk)):  # a report is read whole meanwhile
+                    self._index(session, listed, MailPlace(name, listed.uid))
+                last = max([last, *chunk])
+                self._known[name] = FolderMark(
+                    validity=folder.validity, uid=last, newest=now, begun=now
+                )
 
     def _index(self, session: ImapSession, listed: Listed, place: MailPlace) -> None:
         head = read_head(listed.head)
