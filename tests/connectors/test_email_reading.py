@@ -309,6 +309,15 @@ def test_what_nobody_sees_is_not_read(html: str) -> None:
     assert own.split() == "Please refund order 7. Thanks".split()
 
 
+def test_what_is_seen_is_read() -> None:
+    """Also what a screen reader leaves out, and white words on a dark ground."""
+    own, _ = read_html(
+        '<p aria-hidden="true">one</p><div style="background:#111"><p style="color:#fff">two</p>'
+        '</div><p style="line-height:0">three</p><p style="color:#fff;background:url(x)">four</p>'
+    )
+    assert own.split() == ["one", "two", "three", "four"]
+
+
 def test_words_stay_together_and_blocks_apart() -> None:
     """Inline tags break no word and no line; paragraphs, cells and breaks do."""
     own, _ = read_html(

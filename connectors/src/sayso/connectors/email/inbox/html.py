@@ -178,7 +178,7 @@ def _style(text: str) -> dict[str, str]:
 
 def _is_hidden(marks: dict[str, str], style: dict[str, str]) -> bool:
     """Whether nothing below is seen, as far as its own attributes say."""
-    if "hidden" in marks or marks.get("aria-hidden", "").lower() == "true":
+    if "hidden" in marks:
         return True
     if style.get("display") == "none" or style.get("visibility") in ("hidden", "collapse"):
         return True
@@ -190,7 +190,7 @@ def _is_hidden(marks: dict[str, str], style: dict[str, str]) -> bool:
     cut = style.get("overflow") == "hidden"
     flat = any(_ZERO.match(style.get(side, "")) for side in ("max-height", "height", "width"))
     away = any(_FAR.match(style.get(side, "")) for side in ("left", "top", "text-indent"))
-    return (cut and flat) or away or _ZERO.match(style.get("line-height", "")) is not None
+    return (cut and flat) or away
 
 
 _NAMES = {"white": "#ffffff", "black": "#000000"}
