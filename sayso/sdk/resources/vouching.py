@@ -51,6 +51,12 @@ def vouch(
     row = get_request(tx, by.tenant, request_id)
     if repeated is not None and repeated(_marks(tx, row, by)):
         return row
+    if row.erased_seq is not None:
+        raise RefusedError(
+            Code.WRONG_STATE,
+            "the customer of this request is erased, so there is nobody to vouch for",
+            next_step="nothing is to be done; what they asked for has ended",
+        )
     asked = row.question.get("slot") if isinstance(row.question, dict) else None
     waits = row.status is RequestStatus.NEEDS_CUSTOMER and asked == VERIFY
     if row.subject.assurance is not Assurance.UNVERIFIED:

@@ -12,6 +12,8 @@ from support.step_up import REPLY, REPLY_ASKED, Answer, open_counter
 from sayso.actions.approvals.answer import SolutionDecision
 from sayso.actions.approvals.repository import DecisionChoice
 from sayso.agent.draft_proposal import DraftProposal
+from sayso.audit.entry import Actor, ActorKind
+from sayso.audit.erasure import ErasureOrder
 from sayso.errors import Code, RefusedError
 from sayso.sdk.views.solution import is_unverified
 from sayso.surfaces.slack import build_message
@@ -63,6 +65,57 @@ async def test_nobody_without_a_role_vouches(tmp_path: Path) -> None:
         with pytest.raises(RefusedError) as caught:
             await counter.sayso.customers.vouch(asked.id, reason=WHY, by=maria)
         assert caught.value.code is Code.ALREADY_IN_STATE
+
+
+TWO = REPLY_ASKED.replace(
+    'context.approvedBy.contains("support_manager")',
+    'context.approvedBy.contains("support_manager") && context.approvedBy.contains("finance")',
+)
+
+
+@pytest.mark.promise("customers:step-up:people")
+async def test_who_vouched_is_none_of_two_who_have_to_agree(tmp_path: Path) -> None:
+    """Else one person would say who writes, and agree to what follows, where two are needed."""
+    async with open_counter(tmp_path, planner=Answer(), playbook=REPLY, policy=TWO) as counter:
+        asked = await counter.ask("desk:7723", "Please answer ticket t1")
+        (approval,) = [one.approval for one in asked.actions if one.approval]
+        await counter.sayso.customers.vouch(asked.id, reason=WHY, by=token_of("maria"))
+        seen = await counter.sayso.solutions.get(approval.id)
+        yes = SolutionDecision(
+            tenant=MAIN,
+            approval_id=approval.id,
+            revision=seen.revision,
+            digest=seen.digest,
+            choice=DecisionChoice.APPROVE,
+            person="maria",
+            via="test",
+            credential="host",
+        )
+        with pytest.raises(RefusedError) as caught:
+            await counter.sayso.solutions.answer_as(yes)
+        assert caught.value.code is Code.OWN_REQUEST
+        assert "vouched" in caught.value.message
+
+
+@pytest.mark.promise("customers:step-up:people")
+async def test_nobody_vouches_for_who_is_erased(tmp_path: Path) -> None:
+    """There is nobody to vouch for: refused, with what is to be done."""
+    async with open_counter(tmp_path) as counter:
+        asked = await counter.ask()
+        order = ErasureOrder(
+            tenant=MAIN,
+            subject_id=asked.subject,
+            reason="asked",
+            by=Actor(kind=ActorKind.SERVICE, id="bot"),
+            via="test",
+            credential="host",
+            key="erase",
+        )
+        await counter.sayso.container.eraser.erase(order, only=True)
+        with pytest.raises(RefusedError) as caught:
+            await counter.sayso.customers.vouch(asked.id, reason=WHY, by=token_of("maria"))
+        assert caught.value.code is Code.WRONG_STATE
+        assert caught.value.next_step
 
 
 @pytest.mark.promise("customers:step-up:people")

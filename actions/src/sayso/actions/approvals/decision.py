@@ -16,6 +16,7 @@ from sayso.actions.approvals.repository import (
     get_approval,
 )
 from sayso.actions.approvals.repository import DecisionChoice as DecisionChoice
+from sayso.actions.customers.verified import vouched_in
 from sayso.actions.model.action_row import ActionRow, get_action, requesters_of
 from sayso.actions.model.definition import Action
 from sayso.actions.model.digest import is_text
@@ -340,6 +341,14 @@ def check_approver(
         raise RefusedError(
             Code.OWN_REQUEST,
             "you asked for this yourself, so somebody else has to decide",
+            next_step="ask another approver",
+        )
+    alone = len(approval.roles) > 1 and row.request_id is not None
+    if alone and vouched_in(reader, row.tenant, str(row.request_id), person.id):
+        # INVARIANT: where two people are needed, nobody is one of them and says who writes, too.
+        raise RefusedError(
+            Code.OWN_REQUEST,
+            "you vouched for this customer, so where several have to agree others do",
             next_step="ask another approver",
         )
     return person

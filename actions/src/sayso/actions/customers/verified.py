@@ -97,6 +97,13 @@ def verified_in(
     return found
 
 
+def vouched_in(reader: Reader, tenant: str, request_id: str, person: str) -> bool:
+    """Whether a person has said in a conversation who writes; by the log alone."""
+    rows = reader.all("log.verified_in", tenant=tenant, request=request_id)
+    events = (Event.of(read_body(text(row, "body")), 0) for row in rows)
+    return any((one.actor_kind, one.actor) == ("person", person) for one in events)
+
+
 def weakly_known_by(way: Reached | None, verified: Verified | None) -> str | None:
     """On what an account rests that money may not move on by itself; None where there is no such.
 
