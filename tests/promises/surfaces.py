@@ -86,6 +86,14 @@ PROMISES: dict[str, Promise] = {
         "and only pages that you allow have it in a frame.",
         "docs/how-to/work-beside-the-ticket.md",
     ),
+    "work:in-chats": Promise(
+        "What is handed over to people stands once in the channel of each chat, with who has it, "
+        "and is taken, given, answered and ended there; who waits too long is told of once.",
+    ),
+    "work:in-chats": Promise(
+        "What is handed over to people stands once in the channel of each chat, with who has it, "
+        "and is taken, given, answered and ended there; who waits too long is told of once.",
+    ),
     "work:kept": Promise(
         "What machines leave to people is listed until somebody ends it, with who has taken it and "
         "what they have noted; each is an entry of the log.",

@@ -19,16 +19,19 @@ from sayso.audit.authority.people import KnownPerson
 from sayso.errors import Code, RefusedError
 from sayso.sdk.chat.card import where_of
 from sayso.sdk.chat.fit import Fit
+from sayso.sdk.chat.work import work_shown
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.canaries import CANARY_TOPIC
 from sayso.sdk.resources.limits import LimitNewsView
 from sayso.sdk.resources.notes import NOTE_TOPIC, RULE
 from sayso.sdk.resources.outbox import OutboxRow
+from sayso.sdk.resources.work import WorkView
+from sayso.sdk.resources.work_wait import LATE_TOPIC
 from sayso.sdk.views.rows import ActionView, NoteView
 from sayso.sdk.views.solution import SolutionView
 from sayso.settings.surfaces import CONSOLE_PATH
 
-TOPICS: Final = (REMINDER_TOPIC, NOTE_TOPIC, NEAR_TOPIC, FAILED_TOPIC, LEFT_TOPIC)
+TOPICS: Final = (REMINDER_TOPIC, NOTE_TOPIC, NEAR_TOPIC, FAILED_TOPIC, LEFT_TOPIC, LATE_TOPIC)
 """Of the outbox: what is told by `news_of`."""
 _SURFACES = {
     "console": "in the console",
@@ -80,6 +83,9 @@ async def news_of(
         case "limit.near":
             limit = await sayso.limits.news(int(row.key), tenant=row.tenant)
             return None if limit is None else limit_news(limit, fit)
+        case "late":
+            work = await work_shown(sayso, row.key, row.tenant)
+            return None if work is None or not work.late else late_news(work, url, fit)
         case "action.failed_later":
             view = await sayso.actions.get(row.key, tenant=row.tenant)
             return failed_news(view, url, fit) if view.status == Status.FAILED else None
@@ -211,6 +217,22 @@ def limit_news(view: LimitNewsView, fit: Fit) -> ChatNews:
     whose = f", {view.whose}" if view.whose else ""
     said = f"{fit(view.say, 200)}: {view.words} (limit {view.limit}{fit(whose, 100)}); "
     return _told(head, f"{said}{view.next_step}", f"{view.words} (limit {view.limit})")
+
+
+def late_news(view: WorkView, url: str, fit: Fit) -> ChatNews:
+    """What stands in the channel of a customer who waits longer than is promised.
+
+    Args:
+        url: of the console; empty where there is none that others can open.
+    """
+    who = fit(view.name or view.subject, 80)
+    has = "nobody has it" if view.assignee is None else f"{fit(view.assignee, 64)} has it"
+    since = f"{view.since[:10]} {view.since[11:16]} UTC"
+    where = (
+        f"{url}{CONSOLE_PATH}/request/{view.about}" if url else f"`sayso work take {view.about}`"
+    )
+    said = f"{who} has waited for a person since {since}; {has}. Take it: {where}"
+    return _told("Waits too long", said, f"since {since} ({view.about})")
 
 
 def _told(head: str, said: str, short: str) -> ChatNews:

@@ -17,7 +17,7 @@ from typing import Literal, get_args
 from sayso.actions.model.action_row import ActionRow, get_action
 from sayso.actions.model.status import Status
 from sayso.agent.draft_proposal import DraftProposal
-from sayso.agent.request_row import RequestStatus, actions_of, get_request
+from sayso.agent.request_row import WORK_TOPIC, RequestStatus, actions_of, get_request
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant, rfc3339, to_micros
@@ -461,6 +461,7 @@ class WorkResource(Resource):
             now=self._now(),
             last_seq=seq,
         )
+        tx.run("outbox.put", tenant=tenant, topic=WORK_TOPIC, key=about, now=self._now())
 
     def _about(self, reader: Reader, tenant: Tenant, about: str) -> _About:
         """What it is about.

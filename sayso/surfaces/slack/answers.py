@@ -33,6 +33,7 @@ from sayso.surfaces.slack.pace import AnswerTimeouts
 from sayso.surfaces.slack.payload import Click, FormSubmission
 from sayso.surfaces.slack.web import SlackRefusedError, SlackWeb
 from sayso.surfaces.slack.wording import InteractionReply, fit
+from sayso.surfaces.slack.work import WORK, WorkClicks
 
 logger = logging.getLogger("sayso.slack")
 
@@ -73,11 +74,19 @@ class Answering:
         self._patience = patience
         budget = AnswerBudget(decide_s=patience.decide_s, edit_s=patience.edit_s)
         self._answers = ChatAnswers(sayso, VIA, budget)
+        self._work = WorkClicks(sayso, web, identities, patience, VIA)
 
     async def click(self, click: Click) -> InteractionReply:
         """Answer a click on a card's button."""
         if click.action_id == OPEN:  # a link; Slack tells us of it, the browser is there already
             return InteractionReply()
+        if click.action_id.startswith(WORK):
+            try:
+                return InteractionReply(tell=await self._work.click(click))
+            except RefusedError as error:
+                return refused(error, "")
+            except (SaysoError, TimeoutError) as error:
+                return failed(error)
         try:
             pointer = Pointer.read(click.value)
             choice = _BUTTONS.get(click.action_id)
@@ -127,6 +136,8 @@ class Answering:
     async def submit(self, form: FormSubmission) -> InteractionReply:
         """Answer a form: errors go to their field, everything else replaces the form."""
         try:
+            if form.callback_id.startswith(WORK):
+                return as_note("Done", InteractionReply(tell=await self._work.submit(form)))
             pointer = Pointer.read(form.metadata)
             choice = _FORMS.get(form.callback_id)
             if choice is None:

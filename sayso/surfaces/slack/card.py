@@ -62,13 +62,14 @@ def build_message(
     card = build_card(view, outcome, fit=fit, url=url)
     return SlackMessage(
         text=escape(card.text),
-        blocks=tuple(_block(part) for part in card.parts),
+        blocks=tuple(draw(part) for part in card.parts),
         approval_id=view.id,
         revision=view.revision,
     )
 
 
-def _block(part: Part) -> JsonObject:
+def draw(part: Part) -> JsonObject:
+    """A part as a block."""
     match part:
         case Heading():
             return {"type": "header", "text": _plain(part.text)}

@@ -8,7 +8,7 @@ from typing import assert_never
 
 from sayso.json import JsonObject, JsonValue
 from sayso.sdk.chat.card import Answer
-from sayso.sdk.chat.forms import ChoiceField, Field, TextField, form_for
+from sayso.sdk.chat.forms import ChatForm, ChoiceField, Field, TextField, form_for
 from sayso.sdk.chat.pointer import Pointer
 from sayso.sdk.views.solution import SolutionView
 from sayso.surfaces.slack.wording import fit
@@ -16,6 +16,8 @@ from sayso.surfaces.slack.wording import fit
 NO_FORM = "sayso.solution.no"
 LESS_FORM = "sayso.solution.less"
 ASK_FORM = "sayso.solution.ask"
+_MOST_SUBMIT = 24
+"""SOURCE: Slack docs, Modals: what a title and a button hold."""
 FORMS: Mapping[Answer, str] = MappingProxyType({"no": NO_FORM, "less": LESS_FORM, "ask": ASK_FORM})
 
 
@@ -23,18 +25,26 @@ def build_form(answer: Answer, view: SolutionView) -> JsonObject:
     """The form of an answer; sending it is the answer."""
     form = form_for(answer, view, fit)
     assert form is not None, "a yes has none"
+    pointer = str(Pointer.to(view.id, view.revision, view.digest))
+    return build_modal(FORMS[answer], pointer, form, fit(view.lead.headline, 600))
+
+
+def build_modal(callback_id: str, metadata: str, form: ChatForm, head: str) -> JsonObject:
+    """A form as a modal.
+
+    Args:
+        metadata: what it is sent back with. head: above the fields, escaped; empty for none.
+    """
     inputs: list[JsonValue] = [_input(field) for field in form.fields]
+    top: list[JsonValue] = [{"type": "section", "text": _plain(head)}] if head else []
     return {
         "type": "modal",
-        "callback_id": FORMS[answer],
-        "private_metadata": str(Pointer.to(view.id, view.revision, view.digest)),
+        "callback_id": callback_id,
+        "private_metadata": metadata,
         "title": _plain(form.title),
-        "submit": _plain(form.submit),
+        "submit": _plain(form.submit if len(form.submit) <= _MOST_SUBMIT else form.title),
         "close": _plain("Back"),
-        "blocks": [
-            {"type": "section", "text": _plain(fit(view.lead.headline, 600))},
-            *inputs,
-        ],
+        "blocks": [*top, *inputs],
     }
 
 

@@ -32,6 +32,7 @@ from sayso.surfaces.slack.pace import Bucket, NotifierPace
 from sayso.surfaces.slack.reminding import News, all_news
 from sayso.surfaces.slack.thread import Post, build_evidence
 from sayso.surfaces.slack.web import SlackRefusedError, SlackWeb
+from sayso.surfaces.slack.work import WorkCards
 
 logger = logging.getLogger("sayso.slack")
 
@@ -97,6 +98,7 @@ class Notifier:
         self._updates = Bucket(self.pace.update_every_s, self.pace.monotonic)
         self._news = all_news(sayso, self._channel, self.pace, self._posts)
         self._tests = CanaryCards(sayso, self._channel, self.pace, self._posts)
+        self._work = WorkCards(sayso, self._channel, self.pace, self._posts)
         self._checked_until = 0.0
         self._tried: set[int] = set()
         self._turns = Turns()
@@ -139,7 +141,7 @@ class Notifier:
         """
         waits: list[float] = []
         due = await self._sayso.outbox.due_cards(OUTBOX_TOPIC, limit=_BATCH)
-        others: tuple[News | CanaryCards, ...] = (*self._news, self._tests)
+        others: tuple[News | CanaryCards | WorkCards, ...] = (*self._news, self._tests, self._work)
         told = [(one, rows[0]) for one in others if (rows := await one.due())]
         if due or told:
             await self._check_channel()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -28,12 +29,13 @@ from sayso.sdk.chat.canaries import answer_test_card
 from sayso.sdk.chat.fit import plain_fit
 from sayso.sdk.chat.forms import LOWER, QUESTION, STEPS
 from sayso.sdk.chat.pointer import Pointer
+from sayso.sdk.chat.work import ChatWork
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.canaries import CANARY_TOPIC
 from sayso.settings.surfaces import CONSOLE_PATH
 from sayso.surfaces.teams.activity import ChatPlace, Incoming, TeamsAccount
 from sayso.surfaces.teams.board import Board
-from sayso.surfaces.teams.card import CARD_TYPE, POINTER, SHOW
+from sayso.surfaces.teams.card import CARD_TYPE, POINTER, SHOW, WORK_VERB
 from sayso.surfaces.teams.identity import KnownMember, Members
 from sayso.surfaces.teams.settings import CHANNEL
 
@@ -47,6 +49,7 @@ _VERBS = {
 }
 """What whoever clicks wants to say; to ask one has to be somebody who could say yes."""
 _MOST_CHARS = 20_000
+_ABOUT = re.compile(r"[a-z]{3}_[0-9a-z]{26}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +106,8 @@ class Clicking:
     async def click(self, click: Incoming) -> InvokeReply:
         """Answer a click."""
         value = click.data.get(POINTER)
+        if click.verb.startswith(WORK_VERB):
+            return await self._work(click, value if isinstance(value, str) else "")
         try:
             pointer = Pointer.read(value if isinstance(value, str) else "")
             if click.account is None:
@@ -116,6 +121,28 @@ class Clicking:
             return said(refusal_text(error))
         except (SaysoError, TimeoutError) as error:
             return failed(error)
+
+    async def _work(self, click: Incoming, about: str) -> InvokeReply:
+        """Answer a click on what people have to do."""
+        account = click.account
+        try:
+            if account is None or not _ABOUT.fullmatch(about):
+                raise RefusedError(Code.INVALID_INPUT, "this button is not one of ours")
+            who = await self._members.identify(account, click.conversation)
+            if who.person is None:
+                more = self._link_for(account, who)
+                return said(f"You may not do this: {who.refusal}. Nothing was changed.{more}")
+            voice = Voice(person=who.person.id, credential=account.actor)
+            verb = click.verb.removeprefix(WORK_VERB)
+            await ChatWork(self._sayso, CHANNEL).say(verb, about, voice, _inputs(click.data))
+            _, activity = await self._board.work_of(about)
+        except FieldError as error:
+            return said(f"Nothing was changed: {error.problem}.")
+        except RefusedError as error:
+            return said(refusal_text(error))
+        except (SaysoError, TimeoutError) as error:
+            return failed(error)
+        return _reply_of(activity)
 
     async def _take(self, click: Incoming, account: TeamsAccount, pointer: Pointer) -> InvokeReply:
         choice = _VERBS.get(click.verb)
@@ -188,11 +215,7 @@ class Clicking:
 
     async def _card(self, pointer: Pointer) -> InvokeReply:
         _, activity = await self._board.card_of(pointer.approval_id)
-        match activity:
-            case {"attachments": [{"content": dict(card)}]}:
-                return InvokeReply(kind=CARD_TYPE, value=card)
-            case _:
-                raise AssertionError("a card is an attachment")
+        return _reply_of(activity)
 
     async def _found(self, click: Incoming, pointer: Pointer, topic: str) -> None:
         """The message that was clicked is one of the card's places, whatever we knew of it."""
@@ -205,6 +228,14 @@ class Clicking:
     def _link_for(self, account: TeamsAccount, who: KnownMember) -> str:
         """Where an account that is nobody's becomes somebody's; empty for every other one."""
         return link_for(self._sayso, account, who)
+
+
+def _reply_of(activity: JsonObject) -> InvokeReply:
+    match activity:
+        case {"attachments": [{"content": dict(card)}]}:
+            return InvokeReply(kind=CARD_TYPE, value=card)
+        case _:
+            raise AssertionError("a card is an attachment")
 
 
 def link_for(sayso: Sayso, account: TeamsAccount, who: KnownMember) -> str:

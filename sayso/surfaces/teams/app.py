@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from sayso.actions.approvals.repository import OUTBOX_TOPIC
+from sayso.agent.request_row import WORK_TOPIC
 from sayso.errors import Code, RefusedError, RetryableError, SaysoError, logged, logged_with_frames
 from sayso.ids import monotonic_s
 from sayso.json import JsonObject
@@ -87,6 +88,7 @@ class TeamsApp:
         cards: dict[str, Tell] = {
             OUTBOX_TOPIC: self.board.show_card,
             CANARY_TOPIC: self.board.show_test,
+            WORK_TOPIC: self.board.show_work,
         }
         # A card goes first: a reminder or a note of it stands below it.
         return {**cards, **news}

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from sayso.actions.approvals.repository import OUTBOX_TOPIC, ApprovalStatus
+from sayso.agent.request_row import WORK_TOPIC
 from sayso.audit.authority.people import KnownPerson
 from sayso.errors import (
     Code,
@@ -27,9 +28,11 @@ from sayso.sdk.chat.card import is_blank
 from sayso.sdk.chat.fit import plain_fit
 from sayso.sdk.chat.news import ChatNews, called_for, news_of
 from sayso.sdk.chat.shown import shown_now
+from sayso.sdk.chat.work import build_work, work_shown
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.canaries import CANARY_TOPIC
 from sayso.sdk.resources.outbox import OutboxRow
+from sayso.sdk.resources.work import WorkView
 from sayso.sdk.views.solution import SolutionView
 from sayso.surfaces.teams.activity import ChatPlace
 from sayso.surfaces.teams.card import (
@@ -38,6 +41,7 @@ from sayso.surfaces.teams.card import (
     message,
     news_card,
     note_card,
+    work_card,
 )
 from sayso.surfaces.teams.settings import CHANNEL, TeamsSettings
 from sayso.surfaces.teams.web import TeamsRefusedError, TeamsWeb
@@ -125,6 +129,38 @@ class Board:
             await self._update(about, standing, message(said, note_card(said)))
             await self._blank(standing, OVER)
         return (await self._standing(about)).kept
+
+    async def show_work(self, row: OutboxRow) -> Mapping[str, JsonValue]:
+        """The same for what people have to do: one message in the channel, while it waits."""
+        about = _About(WORK_TOPIC, row.key)
+        places = await self._standing(about)
+        view, shown = await self.work_of(row.key)
+        if places.cards:
+            await self._update(about, places, shown)
+        elif view is not None and self._settings.channel is not None:
+            await self.check_private()
+            await self._stand(about, await self._web.start(shown))
+        return (await self._standing(about)).kept
+
+    async def work_of(self, about: str) -> tuple[WorkView | None, JsonObject]:
+        """A piece of work as it is now, and the activity that shows it."""
+        view = await work_shown(self._sayso, about, self._sayso.tenant)
+        url = self._sayso.workspace.settings.console.url
+        card = build_work(about, view, fit=plain_fit, url=url)
+        return view, message(card.text, work_card(card))
+
+    async def list_work(self, limit: int = 10) -> JsonObject:
+        """Who has waited longest for a person, as a message."""
+        found = await self._sayso.work.list(
+            kinds=("handed_over", "unanswered"), order="wait", limit=limit
+        )
+        lines = [
+            f"{plain_fit(one.name or one.subject, 80)}, since {one.since[:16].replace('T', ' ')}"
+            f" UTC{', too long' if one.late else ''}: {one.assignee or 'nobody'} has it"
+            for one in found
+        ]
+        said = "\n".join(lines) or "Nobody waits for a person."
+        return message("Who waits for a person", note_card(said))
 
     async def tell(self, topic: str, row: OutboxRow) -> None:
         """Tell what a row of one of the topics of `news` says."""

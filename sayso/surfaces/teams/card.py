@@ -18,6 +18,7 @@ from sayso.sdk.chat.evidence import Turn, evidence
 from sayso.sdk.chat.fit import Fit, plain_fit
 from sayso.sdk.chat.forms import ChatForm, ChoiceField, Field, TextField, form_for
 from sayso.sdk.chat.news import ChatNews
+from sayso.sdk.chat.work import FORMS, LABELS, WorkCard
 from sayso.sdk.views.solution import SolutionView
 from sayso.sdk.words.approval_outcome import CardOutcome
 from sayso.surfaces.teams.settings import CHANNEL
@@ -27,6 +28,8 @@ SCHEMA = "http://adaptivecards.io/schemas/adaptive-card.json"
 CARD_TYPE = "application/vnd.microsoft.card.adaptive"
 POINTER = "sayso"
 """The one thing of ours that a card carries."""
+WORK_VERB = "work."
+"""Begins the verbs of what people have to do."""
 SHOW = "show"
 """The verb that asks for the card as it stands now."""
 _MOST_BYTES = 26_000
@@ -95,6 +98,30 @@ def evidence_card(view: SolutionView, talk: Sequence[Turn]) -> tuple[str, JsonOb
         else:
             body += [*paragraphs([(True, part.who)]), _set_off(paragraphs([(False, part.text)]))]
     return text, _card(body, ())
+
+
+def work_card(card: WorkCard) -> JsonObject:
+    """What people have to do, and what they can say about it."""
+    body = [block for part in card.parts for block in _blocks(part)]
+    actions: list[JsonValue] = []
+    for name in card.buttons:
+        form = FORMS.get(name)
+        verb, data = f"{WORK_VERB}{name}", {POINTER: card.about}
+        title = LABELS[name] if form is None else form.submit
+        run: JsonObject = {"type": "Action.Execute", "title": title, "verb": verb, "data": data}
+        if form is None:
+            actions.append(run)
+            continue
+        inner: JsonObject = {
+            "type": "AdaptiveCard",
+            "version": VERSION,
+            "body": [item for field in form.fields for item in _input(field)],
+            "actions": [run],
+        }
+        actions.append({"type": "Action.ShowCard", "title": LABELS[name], "card": inner})
+    if card.url:
+        actions.append({"type": "Action.OpenUrl", "title": "Open ↗", "url": card.url})
+    return _card(body, actions)
 
 
 def paragraphs(

@@ -24,7 +24,8 @@ _HINTS = "teams.hint"
 """Of the outbox: what somebody was told one time below a card."""
 _HELP = (
     "What waits for you comes here or into your channel, as cards with buttons. Write below a card"
-    " in the channel, with @Sayso, to leave a note on it; a note decides nothing."
+    " in the channel, with @Sayso, to leave a note on it; a note decides nothing. Write"
+    " work to me to see who has waited longest for a person."
 )
 
 
@@ -67,6 +68,9 @@ class TeamsNoting:
         if written.personal:
             who = await self._members.identify(account, written.conversation)
             more = link_for(self._sayso, account, who)
+            if who.person is not None and written.text.lower() == "work":
+                await self._web.say(written.conversation, await self._board.list_work())
+                return
             await self._reply(written, f"{who.refusal.capitalize()}.{more}" if more else _HELP)
             return
         if base_of(written.conversation) != self._settings.channel:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 from joserfc.jwk import RSAKey
-from surfaces.teams.teams_team import TeamsTeam, open_team
+from surfaces.teams.teams_team import LONG_S, TeamsTeam, open_team
 
+from sayso.testing.slack import FakeSlack
 from sayso.testing.teams.fake import make_key
 
 
@@ -29,3 +30,10 @@ async def team(tmp_path: Path, key: RSAKey) -> AsyncIterator[TeamsTeam]:
     """An open shop whose cards go to the fake Teams."""
     async with open_team(tmp_path, key) as opened:
         yield opened
+
+
+@pytest.fixture
+def slack() -> Iterator[FakeSlack]:
+    """A fake Slack, for what both chats show."""
+    with FakeSlack.start(patience_s=LONG_S) as running:
+        yield running

@@ -123,12 +123,14 @@ async def open_team(
     settings: Mapping[str, object] | None = None,
     approvals: Mapping[str, object] | None = None,
     console: Mapping[str, object] | None = None,
+    answer_within: str = "",
 ) -> AsyncGenerator[TeamsTeam]:
     """Open everything; what is due is told only when a test says so.
 
     Args:
         in_channel: cards stand in a channel, and not with people alone.
-        settings: more of `[channels.teams]`. approvals, console: these sections of sayso.toml.
+        settings: more of `[channels.teams]`.
+        approvals, console: these sections of sayso.toml. answer_within: of `[work]`.
     """
     clock, ticks = FakeClock(), Ticks()
     (folder / "keys").mkdir(parents=True, exist_ok=True)
@@ -147,6 +149,7 @@ async def open_team(
             channels={"teams": section},
             approvals=dict(approvals or {}),
             console=dict(console or {}),
+            answer_within=answer_within,
         ) as workspace:
             app = TeamsApp(
                 workspace.sayso,

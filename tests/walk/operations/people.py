@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from random import Random
 
+from walk.facts import FindingError
 from walk.operations.base import active, must_refuse, operation, pick
 from walk.operations.deciding import with_any_role
 from walk.places import ALL_OF_A_PERSON, HOST
@@ -54,6 +55,24 @@ async def change(world: World, dice: Random, surface: Surface) -> str | None:
     await world.sayso.people.change(world.sayso.tenant, person, roles=roles, by=_HOST)
     world.facts.people[person] = frozenset(roles)
     return f"{person} has the roles {roles}"
+
+
+@operation("link an account in a chat", weight=2)
+async def link(world: World, dice: Random, surface: Surface) -> str | None:
+    """Somebody gets an account in Teams, another one, or none; one of somebody else is refused."""
+    person = pick(dice, active(world))
+    if person is None:
+        return None
+    people, tenant = world.sayso.people, world.sayso.tenant
+    wanted = dice.choice(["", f"t1/{person}", f"t1/{person}-2"])
+    known = await people.change(tenant, person, accounts={"teams": wanted}, by=_HOST)
+    if (known.account("teams") or "") != wanted:
+        raise FindingError("untrue", f"{person} has the account {known.account('teams')}")
+    others = [one for one in active(world) if one != person]
+    if wanted and others:
+        attempt = people.change(tenant, dice.choice(others), accounts={"teams": wanted}, by=_HOST)
+        return await must_refuse("an account of somebody else", attempt)
+    return f"{person} has the account {wanted or 'of nobody'} in Teams"
 
 
 @operation("a new token", weight=2)

@@ -23,6 +23,9 @@ from sayso.store.base import Reader, Row, Transaction
 from sayso.store.base import text_or_none as maybe_text
 from sayso.store.rows import RowReader, made_from
 
+WORK_TOPIC = "work"
+"""Of the outbox: what people have to do, by what it is about, each time that it changes."""
+
 
 class RequestStatus(StrEnum):
     """Where a request is in its life."""

@@ -31,7 +31,13 @@ from sayso.agent.incoming import Ask, CustomerReply
 from sayso.agent.new_request import NewRequest, new_request
 from sayso.agent.question import AskedText, question_from_json
 from sayso.agent.reply import HandedOver
-from sayso.agent.request_row import RequestRow, RequestStatus, get_request, read_request
+from sayso.agent.request_row import (
+    WORK_TOPIC,
+    RequestRow,
+    RequestStatus,
+    get_request,
+    read_request,
+)
 from sayso.agent.signed_accounts import names_signed, tie_signed
 from sayso.agent.telling import Told, read_beside
 from sayso.agent.withdrawal import RequestWithdrawals, TakenBack, is_as_sure, theirs_in_thread
@@ -512,6 +518,8 @@ class Requests:
         kept = {column: value for column, value in columns.items() if value is not None}
         raw = {**(row.raw or {}), "question": None, **kept, "status": status}
         seq = self._log.append(tx, row.tenant, self._sealed(entry, raw))
+        if RequestStatus.HANDED_OVER in {row.status, status}:
+            tx.run("outbox.put", tenant=row.tenant, topic=WORK_TOPIC, key=row.id, now=now)
         moved = tx.run(
             "request.move",
             tenant=row.tenant,
