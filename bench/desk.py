@@ -22,10 +22,11 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from support.database import make_database
 from support.http_shop import HttpShop, ShopServer
@@ -36,10 +37,12 @@ from bench.report import Report, Row, print_report, show_progress
 from bench.zendesk import AGENT, ME, Bell, Comment, Zendesk, ZendeskTicket
 from sayso.actions.approvals.decision import Decision
 from sayso.actions.approvals.repository import DecisionChoice
+from sayso.actions.model.action_row import get_action
 from sayso.audit.signed_note.note import Ed25519Signer
 from sayso.connectors.vault import new_key
 from sayso.errors import SaysoError
-from sayso.ids import Tenant
+from sayso.ids import Tenant, to_micros
+from sayso.json import JsonValue
 from sayso.money import Money
 from sayso.sdk.client import Sayso
 from sayso.sdk.desk.rows import Place as DeskPlace
@@ -190,29 +193,72 @@ def _free_port() -> int:
         return int(place.getsockname()[1])
 
 
+class TimedShop(ShopServer):
+    """The shop, which knows when it paid."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.paid_at: dict[str, datetime] = {}
+
+    def answer(
+        self, method: str, target: str, key: str, body: Mapping[str, Any]
+    ) -> tuple[int, JsonValue]:
+        """See `ShopServer.answer`."""
+        found = super().answer(method, target, key, body)
+        if method == "POST" and "order" in body:
+            self.paid_at.setdefault(str(body["order"]), datetime.now(UTC))
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubted:
+    """An answer that the books deny at the moment at which it arrives."""
+
+    reference: str
+    paid_at: datetime | None
+    text: str
+
+
 @dataclass(slots=True)
 class Truth:
     """Judges each answer at the moment at which the desk stores it."""
 
-    shop: ShopServer
-    untrue: list[str] = field(default_factory=list[str])
+    shop: TimedShop
+    doubted: list[Doubted] = field(default_factory=list[Doubted])
     over_colleague: int = 0
     at_once: int = 0
 
-    def judge(self, ticket: ZendeskTicket, text: str) -> None:
+    def judge(self, ticket: ZendeskTicket, text: str, reference: str) -> None:
         """Compare what is said with the shop's books."""
-        paid = any(
-            payout.order.startswith(f"order_{ticket.id}") for payout in self.shop.books.payouts
-        )
+        paid = [
+            at
+            for order, at in self.shop.paid_at.items()
+            if order.rstrip("ab") == f"order_{ticket.id}"
+        ]
         says_done = "We have done what you asked" in text
         says_nothing = "Nothing has been done" in text or "Nothing has been changed" in text
         if (says_done and not paid) or (says_nothing and paid):
-            self.untrue.append(f"{ticket.id}: {text[:80]}")
+            at = paid[0] if paid else None
+            self.doubted.append(Doubted(reference=reference, paid_at=at, text=text))
         theirs = [one.at for one in ticket.comments if one.author == AGENT and one.public]
         if theirs and (datetime.now(UTC) - max(theirs)).total_seconds() > RACE_S:
             self.over_colleague += 1
         elif theirs:
             self.at_once += 1
+
+
+async def untrue_when_sent(sayso: Sayso, truth: Truth) -> int:
+    """How many were untrue when their intent was committed; later ones were on their way."""
+    found = 0
+    for one in truth.doubted:
+        row = await sayso.container.store.read(
+            lambda reader, a=one.reference: get_action(reader, sayso.tenant, a)  # type: ignore[misc]
+        )
+        sent = row.called_at or 0
+        if one.paid_at is None or to_micros(one.paid_at) < sent:
+            found += 1
+            print(f"untrue when sent: {one} {sent}", file=sys.stderr, flush=True)
+    return found
 
 
 def write_all(zendesk: Zendesk, shop: ShopServer, threads: int, chance: random.Random) -> None:
@@ -327,16 +373,17 @@ async def judge(sayso: Sayso, zendesk: Zendesk, truth: Truth) -> list[Row]:
             str(row["id"]) for row in taken
         ) or not _is_answered(ticket, wrote, handed):
             lost += 1
+            kind, how = KINDS[ticket.id % len(KINDS)], [str(row["state"]) for row in taken]
+            print(f"lost: {kind} {how} {ticket.comments}", file=sys.stderr, flush=True)
         if KINDS[ticket.id % len(KINDS)] in ("small", "thanks") and ours:
             waits.append((ours[0].at - wrote[0].at).total_seconds())
-    for one in truth.untrue[:10]:
-        show_progress(f"untrue when sent: {one}\n")
+    untrue = await untrue_when_sent(sayso, truth)
     found = await asyncio.to_thread(sayso.audit.verify)
     figures = {
         "lost": lost,
         "twice": twice,
         "out of order": disordered,
-        "untrue when sent": len(truth.untrue),
+        "untrue when sent": untrue,
         "said over a colleague": truth.over_colleague,
         "bad log": found.exit_status,
     }
@@ -346,6 +393,7 @@ async def judge(sayso: Sayso, zendesk: Zendesk, truth: Truth) -> list[Row]:
         Row(case="requests", value=len(requests), unit="requests"),
         Row(case="answers at the desk", value=answers, unit="answers"),
         *(Row(case=name, value=value, unit="") for name, value in figures.items()),
+        Row(case="overtaken on its way", value=len(truth.doubted) - untrue, unit="answers"),
         Row(case="written at the same moment as a colleague", value=truth.at_once, unit="answers"),
         Row(case="message to answer, p50", value=statistics.median(waits or [0.0]), unit="s"),
     ]
@@ -361,7 +409,7 @@ def _is_answered(ticket: ZendeskTicket, wrote: Sequence[Comment], handed: set[st
 async def campaign(folder: Path, threads: int, kills: int, seed: int, pause_s: float) -> list[Row]:
     """Write, kill so many times, and judge."""
     chance = random.Random(seed)
-    with Zendesk(lambda: datetime.now(UTC), seed=seed) as zendesk, ShopServer() as shop:
+    with Zendesk(lambda: datetime.now(UTC), seed=seed) as zendesk, TimedShop() as shop:
         truth = Truth(shop)
         zendesk.judge = truth.judge
         workspace = prepare(folder, zendesk.url, sweep_s=2)

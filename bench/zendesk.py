@@ -86,7 +86,7 @@ class Zendesk:
         self.tickets: dict[int, ZendeskTicket] = {}
         self.order: list[int] = []
         self.bell = Bell()
-        self.judge: Callable[[ZendeskTicket, str], None] | None = None
+        self.judge: Callable[[ZendeskTicket, str, str], None] | None = None
         self.faults: list[str] = []
         self._random = Random(seed)
         self._lock = threading.RLock()
@@ -277,7 +277,7 @@ class Zendesk:
         if comment is not None:
             public = bool(comment.get("public", True))
             if public and self.judge is not None:
-                self.judge(ticket, comment["body"])
+                self.judge(ticket, comment["body"], reference)
             made = self._comment(ticket, ME, comment["body"], public, "api", reference)
         ticket.group = asked.get("group_id", ticket.group)
         ticket.status = asked.get("status", "open" if ticket.status == "new" else ticket.status)

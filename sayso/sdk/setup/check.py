@@ -23,6 +23,7 @@ from sayso.sdk.audit.vault_key import vault_trouble
 from sayso.sdk.connectors.catalog import actions_of_connector, actions_of_file
 from sayso.sdk.connectors.load import load_connectors
 from sayso.sdk.resources.connections import check_token, read_connection, read_vault
+from sayso.sdk.setup.check_desks import check_desks
 from sayso.sdk.setup.orphaned_actions import find_orphans
 from sayso.sdk.wiring.agent import make_knowledge, make_model
 from sayso.sdk.wiring.bare_ids import check_bare_ids
@@ -334,11 +335,14 @@ class _Checker:
     async def _check_accounts(self, store: Store) -> None:
         """Whose the ids are that were stored, and that each place of a link is somebody's."""
         try:
-            names = load_connectors(self._workspace, SystemClock()).accounts
+            registry = load_connectors(self._workspace, SystemClock())
+            names = registry.accounts
         except SaysoError as error:
             if "customers" in error.message:
                 self.problems.append(_problem("[customers]", error))
             return  # anything else is said already
+        found = check_desks(self._workspace, registry)
+        self.problems += [_problem(place, error) for place, error in found]
         for place, whose in self._settings.customers.links.items():
             for name in (place.partition(".")[0], whose):
                 if name not in names.providers:
