@@ -9,10 +9,10 @@ see records by handles only, of all accounts that are theirs (`customer_records`
 refuses an amount that is not in the customer's words (`customer_statement`); `intent` what nobody
 asked for. `confirmation` says what they need not say yes to, and `question` asks them back;
 `people_question` is for people who decide, and `reply` says what is true by the ledger (`standing`,
-in every state), in the `phrases` of the customer's language and by what things are there
-(`calling`). What was `drafted` and must not be done by itself
-is a person's, who may make a `draft_proposal`. Whom nobody knows is asked for a code (`step_up`: a
-`verify_question`, `codes`, `code_answers`), or to press the button behind a link (`code_letters`,
+in every state), in the `phrases` and `formats` of the customer's language and by what things are
+there (`calling`). What was `drafted` and must not be done by itself is a person's, who may make a
+`draft_proposal`. Whom nobody knows is asked for a code (`step_up`: a `verify_question`, `codes`,
+`code_answers`), or to press the button behind a link (`code_letters`,
 `code_links`, `code_presses`); both count while they went to where the account is reached
 (`code_places`). Further accounts that a signature names are tied by `signed_accounts`. What a
 customer does not want any more is stopped as a `withdrawal`. `evaluation` measures planners;

@@ -50,8 +50,8 @@ def new_request(
         earlier: turns that its own go on from, as they are sealed; where there are some, what the
             caller told of the conversation before the newest message counts no more.
     """
-    *before, last = [[turn.role, turn.content] for turn in ask.messages]
-    turns: list[Json] = [*(earlier or before), signed_turn([*last], ask.subject)]
+    said: list[list[Json]] = [[turn.role, turn.content] for turn in ask.messages]
+    turns: list[Json] = [*(earlier or said[:-1]), signed_turn(said[-1], ask.subject)]
     pseudonym = personal.pseudonym(tx, ask.tenant, ask.subject.id, stamp.now)  # their key first
     messages, words = (
         personal.seal(tx, ask.tenant, ask.subject.id, ids.new("pii"), plain)
