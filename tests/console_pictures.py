@@ -10,9 +10,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from playwright.async_api import Browser
+from sdk.desk.desks import open_desk
 from surfaces.console.served_console import ROOT, chromium, serving
+from surfaces.console.test_beside_in_browser import LIMITS
 from surfaces.console.test_passkeys import enrol, opened
 from surfaces.console.test_rollout import move, rolled_out
+from surfaces.console.test_seat import RULES
 
 from sayso.ids import Tenant
 from sayso.sdk.client import Sayso
@@ -85,12 +88,46 @@ async def draw_roll_out(browser: Browser, folder: Path) -> None:
         await context.close()
 
 
+async def draw_desk(browser: Browser, folder: Path) -> None:
+    """The seat beside a ticket, work that was handed over, and composing."""
+    folder.mkdir()
+    (folder / "limits.toml").write_text(LIMITS)
+    section = {"files": ["policy.cedar", "limits.toml"], "follow": "files"}
+    promised = {"answer_within": "1h"}
+    async with (
+        open_desk(folder, policy=RULES, policy_section=section, work=promised) as desk,
+        serving(desk.sayso) as url,
+    ):
+        await desk.says("48213", "Please refund order_2.", customer="bob")
+        await desk.says("48102", "I want to talk to a person.")
+        desk.clock.advance(hours=3)
+        (request,) = await desk.sayso.requests.list(status="handed_over")
+        _, secret = await desk.sayso.sessions.begin("maria", via="token")
+        for name, where, width in (
+            ("console-seat", "seat?desk=desk&thread=48213", 360),
+            ("console-work", f"request/{request.id}", 1200),
+            ("console-compose", f"compose?customer={request.id}", 1200),
+        ):
+            context = await browser.new_context(viewport={"width": width, "height": 800})
+            cookie = {"url": url, "name": "sayso_session", "value": secret}
+            await context.add_cookies([cookie])  # type: ignore[list-item]
+            page = await context.new_page()
+            await page.goto(f"{url}{ROOT}/{where}")
+            if name == "console-compose":
+                await page.get_by_label("order order_1").check()
+                await page.get_by_label("Amount in USD").fill("29.00")
+                await page.wait_for_selector("#propose")
+            await page.screenshot(path=PICTURES / f"{name}.png")
+            await context.close()
+
+
 async def main() -> None:
     """Draw them."""
     with TemporaryDirectory() as folder:
         async with chromium() as browser:
             await draw_passkeys(browser, Path(folder) / "passkeys")
             await draw_roll_out(browser, Path(folder) / "dials")
+            await draw_desk(browser, Path(folder) / "desk")
     async with open_stage(keep=None, work=True) as stage:
         await ask_all(stage, own_messages(), print)
         async with serving(stage.sayso) as url, chromium() as browser:

@@ -157,10 +157,10 @@ class Renderer:
         return bool(actions) and all(one.status is Status.SUCCEEDED for one in actions)
 
     def _card(self, request: RequestRow) -> str:
-        return f"{self.link}/console/requests/{request.id}" if self.link else ""
+        return f"{self.link}/console/request/{request.id}" if self.link else ""
 
     def _work(self) -> str:
-        return f"{self.link}/console/work" if self.link else ""
+        return f"{self.link}/console/?tab=handed-over" if self.link else ""
 
     # ---- what is to be said --------------------------------------------------------------------
 

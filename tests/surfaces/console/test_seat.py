@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,9 +62,11 @@ def client(url: str, secret: str, name: str = "sayso_session") -> httpx.AsyncCli
 
 
 @asynccontextmanager
-async def sitting(folder: Path, policy: str = RULES) -> AsyncGenerator[OpenSeat]:
+async def sitting(
+    folder: Path, policy: str = RULES, **tables: Mapping[str, object]
+) -> AsyncGenerator[OpenSeat]:
     """Open it."""
-    async with open_desk(folder, policy=policy) as desk, serving(desk.sayso) as url:
+    async with open_desk(folder, policy=policy, **tables) as desk, serving(desk.sayso) as url:
         _, secret = await desk.sayso.sessions.begin("maria", via="token")
         async with client(url, secret) as browser:
             yield OpenSeat(desk=desk, url=url, browser=browser)
@@ -117,6 +119,21 @@ async def test_a_colleague_answers_once_and_sayso_is_silent_then(tmp_path: Path)
         await seat.desk.says("t1", "Please refund $20.00 of order_1.")
         assert seat.desk.told("t1")[told:] == [text], "nothing more is said by itself"
         assert seat.desk.sayso.audit.verify(deep=True).exit_status == 0
+
+
+async def test_the_links_in_notes_lead_to_pages_that_there_are(tmp_path: Path) -> None:
+    """Of a hand-over, of a card that waits, and of a thread in which Sayso is silent."""
+    async with sitting(tmp_path, console={"url": "https://sayso.example"}) as seat:
+        await seat.desk.says("t1", "I want to talk to a person.")
+        await seat.desk.says("t2", "Please refund order_2.", customer="bob")
+        seat.desk.desk.write("t2", "I have it.", author="colleague")
+        await seat.desk.settle()
+        notes = "\n".join([*seat.desk.noted("t1"), *seat.desk.noted("t2")])
+        links = set(re.findall(r"https://sayso\.example(/console\S*)", notes))
+        assert len(links) >= 3, notes
+        for where in links:
+            answer = await seat.browser.get(where, follow_redirects=True)
+            assert answer.status_code == 200, where
 
 
 async def test_work_is_answered_from_its_page_and_ends_with_it(tmp_path: Path) -> None:
