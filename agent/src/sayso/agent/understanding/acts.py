@@ -176,8 +176,10 @@ def _has_object(reading: Reading, act: str, tag: Tag) -> bool:
     if "subscription" in slot[1].kinds:
         names += ["monthly", "yearly"]
     clause = reading.clause_at(tag.start)
-    before = Span(reading.sentence_at(tag.start).span.start, clause.start)
-    # `I have no use for the trial, please end it`: the pronoun stands for what was named.
+    sentence = reading.sentence_at(tag.start).span
+    last = reading.sentence_at(max(sentence.start - 2, 0)).span
+    before = Span(last.start, clause.start)
+    # `I have no use for the trial. Please end it`: the pronoun stands for what was named.
     referring = reading.has("same", within=Span(tag.start, min(tag.end + 1, clause.end)))
     return any(
         reading.has(*names, within=span)

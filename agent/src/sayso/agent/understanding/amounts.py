@@ -23,6 +23,7 @@ class StatedAmount:
         except_: the amounts are what is to be left out.
         odd: an amount that can be read in more than one way.
         currencies: named without an amount: `in dollars`.
+        each: for several objects, in their order, the amount that stands beside each.
         named: an amount stands in or right behind the word for the act, so that it is asked for.
     """
 
@@ -34,6 +35,7 @@ class StatedAmount:
     odd: bool = False
     currencies: frozenset[str] = frozenset()
     named: bool = False
+    each: tuple[TextToken, ...] = ()
 
     @property
     def silent(self) -> bool:

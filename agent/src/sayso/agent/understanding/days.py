@@ -83,7 +83,11 @@ def _replaced(reading: Reading, spans: Sequence[Span], days: Days, today: date) 
 
 def _pieces(reading: Reading, span: Span) -> list[str]:
     tokens = reading.tokens[span.start : span.end]
-    text = reading.text[tokens[0].start : tokens[-1].end] if tokens else ""
+    text, at = "", tokens[0].start if tokens else 0
+    for token in tokens:
+        written = reading.text[token.start : token.end]
+        text += reading.text[at : token.start] + (token.text if token.corrected else written)
+        at = token.end
     return [fold(piece) for piece in _PIECE.findall(text)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sayso.agent.understanding.amounts import StatedAmount, share_of
 from sayso.agent.understanding.base import HandOverError, UnclearError
@@ -28,7 +29,7 @@ def fill_amounts(
         return [_plain_amount(draft, name, said, things)]
     if len(chosen) == 1:
         return [_amount_of(draft, name, said, chosen[0])]
-    return _amounts_of_many(said, chosen)
+    return _amounts_of_many(draft, name, said, chosen)
 
 
 def _plain_amount(draft: ActDraft, name: str, said: StatedAmount, things: Things) -> Money:
@@ -159,12 +160,17 @@ def _of_price(draft: ActDraft, name: str, token: TextToken, price: Money) -> Mon
     raise HandOverError("the amount is in another currency, or does not fit it")
 
 
-def _amounts_of_many(said: StatedAmount, chosen: Sequence[Thing]) -> list[Money | None]:
+def _amounts_of_many(
+    draft: ActDraft, name: str, said: StatedAmount, chosen: Sequence[Thing]
+) -> list[Money | None]:
     """Several objects: all of each, or the same share of each."""
     prices = [thing.money("amount") for thing in chosen]
     lefts = [thing.money("left") for thing in chosen]
     if any(price is None or left is None for price, left in zip(prices, lefts, strict=True)):
         raise HandOverError("what they cost is not known")
+    if said.each and not (said.part or said.except_ or said.shares):
+        pairs = zip(said.each, chosen, strict=True)
+        return [_amount_of(draft, name, replace(said, tokens=(one,)), of) for one, of in pairs]
     if said.part or said.except_:
         raise HandOverError("a part of several payments is spoken of")
     if said.shares:

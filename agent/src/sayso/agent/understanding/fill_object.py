@@ -8,8 +8,8 @@ from sayso.agent.understanding.base import HandOverError, UnclearError
 from sayso.agent.understanding.drafts import ActDraft
 from sayso.agent.understanding.objects import FoundObject
 from sayso.agent.understanding.playbook import ObjectSlot, OptionSlot, Playbook
-from sayso.agent.understanding.reading import Reading
-from sayso.agent.understanding.records import Thing, Things, duplicates, is_usable
+from sayso.agent.understanding.reading import Reading, Span
+from sayso.agent.understanding.records import Thing, Things, duplicates, is_usable, words_of
 from sayso.agent.understanding.state import ConversationState
 from sayso.agent.understanding.strangers import strange_addition, strange_noun, stranger_beside
 
@@ -41,7 +41,7 @@ def fill_object(
         if not all(is_usable(thing, slot) for thing in chosen):
             raise HandOverError("what is meant is in a state in which that cannot be done")
     elif book.on_account:
-        return []
+        return _by_plain_word(draft, slot, state, things)
     elif not usable:
         raise HandOverError(f"the customer has no {slot.kind} for which that can be done")
     elif len(usable) > 1:
@@ -51,6 +51,32 @@ def fill_object(
     _check_twins(draft, name, slot, chosen, found, usable)
     _check_interval(draft, name, chosen, state, book)
     return chosen
+
+
+def _by_plain_word(
+    draft: ActDraft, slot: ObjectSlot, state: ConversationState, things: Things
+) -> list[Thing]:
+    """The only thing whose title has the plain noun that stands there: `my boxes`."""
+    reading = state.readings[-1]
+    nouns = {
+        word
+        for cue in draft.cues
+        for tag in reading.found(
+            "thing", within=Span(reading.sentence_at(cue.start).span.start, cue.clause.end)
+        )
+        for word in _forms_of(reading.words(Span(tag.start, tag.end)))
+    }
+    usable = things.usable(slot)
+    found = [one for one in usable if nouns & _title_words(one)]
+    return found if len(found) == 1 else []
+
+
+def _forms_of(word: str) -> tuple[str, ...]:
+    return (word, word.removesuffix("s"), word.removesuffix("es"))
+
+
+def _title_words(thing: Thing) -> frozenset[str]:
+    return words_of(thing.record.label or thing.record.title)
 
 
 def _of_many(
@@ -165,6 +191,7 @@ def _check_open(
         or any(reading.starting(prefix) for reading in state.agents)
         or any(tag.end - tag.start > 1 for r in state.readings for tag in r.starting(prefix))
     )
+    named = named or bool(_by_plain_word(draft, slot, state, things))
     others = [thing for thing in things.all if thing.kind not in slot.kinds]
     if not named and others:
         handles = [thing.handle for thing in (*things.usable(slot), *others)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
 from typing import TypedDict
 
 from sayso.agent.understanding.days import find_days
@@ -13,8 +12,7 @@ from sayso.agent.understanding.find_words import find_words
 from sayso.agent.understanding.objects import FoundObject
 from sayso.agent.understanding.playbook import DateSlot, ItemsSlot, OptionSlot, Playbook, WordsSlot
 from sayso.agent.understanding.reading import Reading, Span
-from sayso.agent.understanding.records import Thing, Things
-from sayso.agent.understanding.tokens import tokenise
+from sayso.agent.understanding.records import Thing, Things, words_of
 
 FORMS: Mapping[str, frozenset[str]] = {
     "address": frozenset({"address"}),
@@ -79,12 +77,7 @@ def _days_of(
 
 def _titles(things: Things, found: FoundObject) -> frozenset[str]:
     titles = (things.by(handle).record.title for handle in found.handles)
-    return frozenset[str]().union(*map(_words_of, titles))
-
-
-@lru_cache(maxsize=4096)
-def _words_of(title: str) -> frozenset[str]:
-    return frozenset(token.text for token in tokenise(title))
+    return frozenset[str]().union(*map(words_of, titles))
 
 
 def _plans(reading: Reading, book: Playbook, things: Things, found: FoundObject) -> list[str]:

@@ -40,6 +40,11 @@ def find_words(
     if left:
         yield from (reading.words(_without_instead(reading, tag)) for tag in left)
         return
+    beside = [s.span for s in reading.sentences if reading.has("wish", within=s.span)]
+    more = [tag for span in beside for tag in reading.found(f"said:{slot}", within=span)]
+    if more and not tags:
+        yield from (reading.words(_without_instead(reading, tag)) for tag in more[:1])
+        return
     opened = list(dict.fromkeys(_behind(reading, spans, slot, book.name, titles)))
     if opened:
         yield from opened
@@ -50,7 +55,21 @@ def find_words(
 def _without_instead(reading: Reading, tag: Tag) -> Span:
     """Its words up to the `instead` by which it was found."""
     marks = [one.start for one in reading.found("instead", within=Span(tag.start, tag.end))]
-    return Span(tag.start, min((at for at in marks if at > tag.start), default=tag.end))
+    end = min((at for at in marks if at > tag.start), default=tag.end)
+    if end == tag.end and reading.tokens[end - 1].kind == "number" and _goes_on(reading, end):
+        end += 1  # `43 wide`
+    return Span(tag.start, end)
+
+
+def _goes_on(reading: Reading, at: int) -> bool:
+    """Whether a word follows that no list knows and that names none of theirs."""
+    token = reading.tokens[at] if at in reading.clause_at(max(at - 1, 0)) else None
+    return (
+        token is not None
+        and token.kind == "word"
+        and at not in reading.titles
+        and not reading.lexicon.knows(token.text)
+    )
 
 
 def _is_of_now(reading: Reading, tag: Tag, titles: frozenset[str]) -> bool:

@@ -333,6 +333,8 @@ def _joints(lexicon: Lexicon) -> frozenset[str]:
     return frozenset(word for word in lexicon.pack.lists.and_ if " " not in word)
 
 
+_SHORTEST_NUMBER = 4
+"""So many digits without a currency may number an order."""
 _PERCENT = frozenset(
     "percent pct prozent procent pourcent per_cent pour_cent por_ciento por_cien per_cento "
     "por_cento".split()
@@ -375,7 +377,8 @@ def _with_currencies(tokens: list[TextToken], lexicon: Lexicon) -> list[TextToke
     joints = {fold(word) for word in (*lexicon.pack.lists.or_, *lexicon.pack.lists.and_)}
     for first, joint, second in zip(merged, merged[1:], merged[2:], strict=False):
         # `50 or 60 euros`: the first one is money as well.
-        if first.kind == "number" and not first.hash and joint.text in joints and second.currencies:
+        bare = first.kind == "number" and not first.hash and len(first.text) < _SHORTEST_NUMBER
+        if bare and joint.text in joints and second.currencies:
             first.kind, first.currencies = "money", second.currencies
     return merged
 
@@ -386,7 +389,14 @@ _INNER = frozenset({"condition", "negation", "hesitation", "no"})
 _MASKS = {
     "idiom": None,
     "condition_ok": ("condition",),
-    "polite_question": ("negation", "question_start", "question_word", "condition", "hesitation"),
+    "polite_question": (
+        "negation",
+        "question_start",
+        "question_word",
+        "condition",
+        "hesitation",
+        "general",
+    ),
 }
 
 

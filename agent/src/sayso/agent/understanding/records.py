@@ -189,6 +189,12 @@ def _as_said(reference: str) -> str:
     return " ".join(token.text.lower() for token in tokenise(reference))
 
 
+@lru_cache(maxsize=4096)
+def words_of(title: str) -> frozenset[str]:
+    """The folded words of a title, whatever the lists know of them."""
+    return frozenset(token.text for token in tokenise(title))
+
+
 def _part(handle: str, record: Record) -> Part:
     title = record.facts.get("title")
     name = title if isinstance(title, str) else record.title
