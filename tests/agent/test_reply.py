@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sayso.actions.model.customer_words import CustomerWords
 from sayso.actions.model.definition import at_most_once
 from sayso.actions.model.status import Status
 from sayso.agent.phrases import phrases_of
@@ -222,3 +223,15 @@ def test_every_language_knows_the_same_reasons(language: str) -> None:
 def test_a_language_without_phrases_is_told_in_english() -> None:
     """Better than nothing: the customer is told, and a person reads it as well."""
     assert write_hand_over("xx") == write_hand_over()
+
+
+@pytest.mark.promise("agent:reply")
+def test_a_thing_whose_name_begins_with_its_noun_has_the_noun_once() -> None:
+    """`order Order 1042: blue mug` is no way to speak of it."""
+    words = CustomerWords(
+        thing="the cancellation {of_object}",
+        done="we have cancelled {object}",
+        nouns={"object": "order {name}", "of_object": "of order {name}"},
+    )
+    reply = write_reply([replace(outcome(Status.SUCCEEDED), words=words)], "en")
+    assert "cancelled order 1042: blue mug." in reply, reply

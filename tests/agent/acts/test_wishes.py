@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import TypedDict, cast
+from typing import Literal, TypedDict, cast
 
 import pytest
 
@@ -220,12 +220,44 @@ def test_what_the_words_leave_open_is_asked_for_and_never_guessed(
     assert not wrong, "\n".join(wrong)
 
 
+@pytest.mark.promise("agent:understands")
+@pytest.mark.parametrize(
+    ("turns", "right"),
+    [
+        (
+            ("I need to exchange 0977", "Which size would you like?", "46"),
+            ("exchange", "0977", {"want": "46"}),
+        ),
+        (
+            ("is 1042 on its way?", "Not yet. Should I cancel it?", "please do"),
+            ("cancel_order", "1042", {}),
+        ),
+        (
+            ("end my subscription", "May I offer you a pause until 1 March?", "ok take the pause"),
+            ("pause", "box", {"until": "2027-03-01"}),
+        ),
+    ],
+)
+def test_an_answer_is_read_with_what_it_answers(
+    planner: PlaybookPlanner,
+    turns: tuple[str, str, str],
+    right: tuple[str, str, dict[str, str]],
+) -> None:
+    """A bare value, a yes to one of two acts of one word, an offer that begins with `May I`."""
+    assert _planned(planner, turns[2], before=turns[:2]) == right
+
+
 def _planned(
-    planner: PlaybookPlanner, text: str, records: Sequence[Record] = ()
+    planner: PlaybookPlanner,
+    text: str,
+    records: Sequence[Record] = (),
+    before: Sequence[str] = (),
 ) -> tuple[str, str, dict[str, str]] | str:
     handles = Handles(records or _records())
+    roles: Sequence[Literal["customer", "agent"]] = ("customer", "agent")
+    turns = [Message(role=role, content=said) for role, said in zip(roles, before, strict=False)]
     found = planner.plan_now(
-        [Message(role="customer", content=text)], handles, [one.name for one in ACTIONS]
+        [*turns, Message(role="customer", content=text)], handles, [one.name for one in ACTIONS]
     )
     if not isinstance(found, Plan) or len(found.steps) != 1:
         return str(found)

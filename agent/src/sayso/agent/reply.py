@@ -367,7 +367,7 @@ def _values(outcome: StepOutcome, words: CustomerWords, language: str) -> dict[s
     name = _clean(outcome.label)
     args = {key: str(one) for key, one in outcome.args.items() if isinstance(one, (str, int))}
     slots = {slot: _clean(filled(template, args)) for slot, template in words.slots.items()}
-    nouns = {key: text.replace("{name}", name) if name else "" for key, text in words.nouns.items()}
+    nouns = {key: _called(text, name) if name else "" for key, text in words.nouns.items()}
     return {
         **slots,
         "amount": "" if outcome.amount is None else written_money(outcome.amount, language),
@@ -376,6 +376,14 @@ def _values(outcome: StepOutcome, words: CustomerWords, language: str) -> dict[s
         "when": _clean(outcome.when),
         "choice": outcome.choice or slots.get("choice", ""),
     }
+
+
+def _called(noun: str, name: str) -> str:
+    """A noun with a name, which may begin with that noun itself: `order Order 1042`."""
+    word = noun.partition("{name}")[0].split()[-1:]
+    first, _, rest = name.partition(" ")
+    same = rest and [first.casefold()] == [one.casefold() for one in word]
+    return noun.replace("{name}", rest if same else name)
 
 
 def _clean(text: str) -> str:

@@ -9,7 +9,7 @@ from sayso.agent.understanding.amounts import StatedAmount, find_amounts
 from sayso.agent.understanding.corrected import corrects
 from sayso.agent.understanding.drafts import ActDraft, fill
 from sayso.agent.understanding.objects import FoundObject
-from sayso.agent.understanding.playbook import ObjectSlot, Playbook
+from sayso.agent.understanding.playbook import ObjectSlot, Playbook, WordsSlot
 from sayso.agent.understanding.reading import Reading
 from sayso.agent.understanding.records import Thing, Things, duplicates
 from sayso.agent.understanding.state import ConversationState, Pending
@@ -209,6 +209,7 @@ def _filled(draft: ActDraft, reading: Reading, pending: Pending, things: Things)
             if priced is not None and not (said.object.handles or said.object.why):
                 found = FoundObject(handles=(priced.handle,), strong=True)
                 said = replace(said, object=found, amount=StatedAmount())
+    said = replace(said, words=said.words or _own_words(draft, reading, pending, book))
     for name, _ in book.choice_slots():
         values = pending.choices.get(f"{book.name}.{name}", ())
         place = _ordinal(reading, len(values))
@@ -235,6 +236,27 @@ def _without_denied(found: FoundObject, reading: Reading, things: Things) -> Fou
     if len(kept) == len(found.handles):
         return found
     return replace(found, handles=kept) if kept else found
+
+
+_FEW_WORDS = 4
+"""So many words beside grammar are the value that was asked for, and no new message."""
+
+
+def _own_words(
+    draft: ActDraft, reading: Reading, pending: Pending, book: Playbook
+) -> tuple[str, ...]:
+    """A short answer to the question for a value in the customer's own words: `44`."""
+    slots = [name for name, _ in book.slots_of(WordsSlot)]
+    asked = pending.own.slot in slots if pending.own is not None else pending.open_question
+    if not (slots and asked) or draft.words or reading.has("yes", "no", "hesitation", "negation"):
+        return ()
+    content = [
+        token.text
+        for token in reading.tokens
+        if token.kind in ("number", "noise")
+        or (token.kind == "word" and token.text not in reading.lexicon.words)
+    ]
+    return (" ".join(content),) if 0 < len(content) <= _FEW_WORDS else ()
 
 
 def _by_price(said: ActDraft, offered: Sequence[Thing]) -> Thing | None:

@@ -152,6 +152,8 @@ def _day_at(
         return today + timedelta(days=(weekday - today.weekday() - 1) % 7 + 1), 1
     number = re.match(r"[0-9]+", piece)
     if number is None and (month := _place(days.months, piece)) is not None:
+        if pieces[at + 1 : at + 2] and pieces[at + 1] in _subjects(reading):
+            return None, 1  # `May I offer you a break?`
         day, used = _number_behind(pieces, at + 1)
         year, more = _year_behind(pieces, at + 1 + used)
         return _next(year, month + 1, day or 1, today), 1 + used + more
@@ -169,6 +171,10 @@ def _day_at(
         return _next(year, month + 1, count, today), 2 + skipped + more
     ordinal = number is not None and piece != number[0] and not piece.endswith(".")
     return (_next(None, None, count, today) if ordinal else None), 1
+
+
+def _subjects(reading: Reading) -> set[str]:
+    return {reading.words(Span(tag.start, tag.end)) for tag in reading.found("subject")}
 
 
 def _place(rows: Sequence[frozenset[str]], word: str) -> int | None:

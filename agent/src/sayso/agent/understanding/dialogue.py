@@ -78,6 +78,7 @@ def _agent(state: ConversationState, reading: Reading, things: Things) -> None:
         book = next(b for b in reading.lexicon.playbooks if b.name == act)
         spans = _between(reading, mine[0].start, [cue.start for cue in cues if cue.act != act])
         acts.append(fill(ActDraft(act=act, cues=mine, spans=spans), reading, book, things))
+    acts = _of_topic(acts, state, reading)
     objects = _objects_in_order(reading, things)
     choices = _choices_in_order(reading)
     asks = any(sentence.question for sentence in reading.sentences)
@@ -93,6 +94,21 @@ def _agent(state: ConversationState, reading: Reading, things: Things) -> None:
         choices=choices,
         others=any(cue.act == OTHER for cue in cues),
     )
+
+
+def _of_topic(acts: list[ActDraft], state: ConversationState, reading: Reading) -> list[ActDraft]:
+    """`Should I cancel it?`: of acts with one word, the one on what was spoken of before."""
+    kept: list[ActDraft] = []
+    for draft in acts:
+        places = {(cue.start, cue.end) for cue in draft.cues}
+        shared = any(
+            other is not draft and places & {(cue.start, cue.end) for cue in other.cues}
+            for other in acts
+        )
+        slot = next(b for b in reading.lexicon.playbooks if b.name == draft.act).object_slot
+        if not shared or (slot is not None and not state.topic.keys().isdisjoint(slot[1].kinds)):
+            kept.append(draft)
+    return kept or acts
 
 
 def _between(reading: Reading, at: int, others: list[int]) -> tuple[Span, ...]:
