@@ -61,6 +61,7 @@ class OneDesk:
         self._desks = Desks(container.connectors)
         self._account: str | None = None
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._begun_threads = 0
 
     async def run(self) -> None:
         """Serve until cancelled."""
@@ -87,11 +88,12 @@ class OneDesk:
 
     async def drain(self) -> None:
         """Do all that is due now."""
-        while True:
+        begun = -1
+        while self._running or begun != self._begun_threads:
+            begun = self._begun_threads
             await self._round()
-            if not self._running:
-                break
-            await asyncio.wait(list(self._running.values()))
+            if self._running:
+                await asyncio.wait(list(self._running.values()))
 
     async def _round(self) -> float:
         """Sweep and read the log where that is due, begin with due threads.
@@ -269,6 +271,7 @@ class OneDesk:
         attendant = Attendant(self._container, self._place, desk, self._account)
         for thread in threads:
             if thread.id not in self._running:
+                self._begun_threads += 1
                 work = self._attend(attendant, thread)
                 self._running[thread.id] = asyncio.create_task(work, name="sayso attends")
 
