@@ -9,14 +9,10 @@ from pathlib import Path
 import authres  # type: ignore[import-untyped]
 import pytest
 import quotequail  # type: ignore[import-untyped]
-from connectors.benches import stripe_on
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mailparser_reply import EmailReplyParser  # type: ignore[import-untyped]
 
-from sayso.actions.model.definition import Subject
-from sayso.connectors.base import Connector
-from sayso.connectors.email import EmailConnector
 from sayso.connectors.email.inbox.authentication import is_authentic, read_results
 from sayso.connectors.email.inbox.heads import MailHead, read_head
 from sayso.connectors.email.inbox.html import read_html
@@ -30,11 +26,6 @@ from sayso.connectors.email.inbox.threads import (
     root_digest,
     thread_of,
 )
-from sayso.connectors.registry import Connectors
-from sayso.errors import ConfigError
-from sayso.json import JsonValue
-from sayso.secret import Secret
-from sayso.testing.clock import FakeClock
 
 TRUST = "mx.shop.example"
 DMARC = f"{TRUST}; dkim=pass header.d=example.com; dmarc=pass header.from=example.com"
@@ -542,76 +533,3 @@ def test_the_rules_know_the_seven_languages() -> None:
 
     table = tomllib.loads((Path(room.__path__[0]) / "quotes.toml").read_text())
     assert set(table) == {"en", "de", "fr", "es", "it", "nl", "pt"}
-
-
-# ---- settings -------------------------------------------------------------------------------
-
-
-def connect_with(**inbox: JsonValue) -> EmailConnector:
-    """The connector of a sayso.toml with such an inbox."""
-    given: dict[str, JsonValue] = {"host": "127.0.0.1", "security": "none", "user": "s"}
-    given |= {"password": "env:MAIL", **inbox}
-    table = {name: value for name, value in given.items() if value is not None}
-    found = Connectors.load(
-        {"email": {"from": "s@shop.example", "inbox": table}},
-        clock=FakeClock(),
-        secret=lambda reference: Secret(reference),
-        base=Path("unused"),
-    )
-    connector = found.connector("email")
-    assert isinstance(connector, EmailConnector)
-    return connector
-
-
-def test_an_inbox_makes_a_desk_with_customers_of_its_own() -> None:
-    """Whoever writes has an account there; an address on file is another provider's."""
-    connector = connect_with(teams={"returns": "r@shop.example"})
-    parts = connector.desk
-    assert parts is not None
-    assert (parts.reply, parts.hand_over, parts.note) == ("email.reply", "email.hand_over", "")
-    found = Connectors([connector, *_shop()])
-    assert found.provider_of("email.reply") == "email"
-    assert found.provider_of("email.send") == "stripe"
-    assert set(found.account_names("stripe").providers) == {"email", "stripe"}
-    assert connect_with().desk != parts
-    without = Connectors.load(
-        {"email": {"from": "s@shop.example"}}, clock=FakeClock(), secret=Secret, base=Path("unused")
-    ).connector("email")
-    assert isinstance(without, EmailConnector)
-    assert (without.desk, without.customers_of) == (None, "stripe")
-
-
-def _shop() -> list[Connector]:
-    return [stripe_on("http://127.0.0.1:1", "sk_test")]
-
-
-@pytest.mark.parametrize(
-    ("inbox", "said"),
-    [
-        ({"hots": "x"}, "connectors.email.inbox.hots"),
-        ({"host": None}, "`host`"),
-        ({"host": "mail.shop.example"}, "unencrypted"),
-        ({"security": "ssl"}, "`security`"),
-        ({"password": None}, "password"),
-        ({"own": ["shop.example"]}, "`own`"),
-        ({"teams": {"a": "no address"}}, "`teams`"),
-        ({"teams": {"Ä": "a@shop.example"}}, "`teams`"),
-        ({"keep_sent": "no"}, "`keep_sent`"),
-    ],
-)
-def test_a_wrong_setting_of_the_inbox_is_named(inbox: dict[str, JsonValue], said: str) -> None:
-    """Each with its name, before anything is opened."""
-    with pytest.raises(ConfigError) as refused:
-        connect_with(**inbox)
-    assert said in f"{refused.value.message} {refused.value.next_step}"
-
-
-async def test_who_a_customer_of_the_mailbox_is() -> None:
-    """Their address, which is verified, since what is answered is read there alone."""
-    connector = connect_with()
-    person = await connector.person_of(Subject(id="ana@example.com"))
-    assert (person.email, person.email_verified) == ("ana@example.com", True)
-    nobody = await connector.person_of(Subject(id="cus_9"))
-    assert (nobody.email, nobody.email_verified) == ("", False)
-    assert await connector.knows(Subject(id="ana@example.com"))
-    assert await connector.list_records(Subject(id="ana@example.com")) == ()

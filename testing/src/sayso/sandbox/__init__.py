@@ -11,7 +11,7 @@ on request (`Fault`). docs/reference/sandbox.md says what it does not do.
 `server` opens it on a `wire`, `provider` answers a `call` by its `routes` and `params`: `auth`,
 `faults`, then `customers`, `payments`, `refunds`, `subscriptions` (on a `billing_clock`) over the
 `rows` in `state`, shown by `shapes`, refused by `problems`, written to the `journal`. `seed` has
-the demo's customers; `asgi` and `control` are the side for tests.
+the demo's customers; `asgi` and `control` are the side for tests. `mailboxes` are kept by Dovecot.
 """
 
 from sayso.sandbox.control import SandboxControl

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from email.parser import BytesParser
 from email.policy import default
+from itertools import count
 from pathlib import Path
 from threading import Event
 
@@ -31,6 +32,7 @@ PASSWORD = "demo"  # noqa: S105  (of mailboxes that nobody else reaches)
 AUTHSERV = "mx.shop.example"
 """Who vouches for senders here."""
 BOOT_S = 60.0
+_NUMBERS = count()
 _BOTH = """\
 base_dir = {folder}/run
 state_dir = {folder}/state
@@ -161,7 +163,7 @@ class Mailboxes:
     def put(self, user: str, content: bytes) -> None:
         """Put a mail into a user's inbox as it is."""
         path = self.box(user)
-        name = f"{time.time_ns()}.{os.urandom(6).hex()}.here"  # unique, and in their order
+        name = f"{next(_NUMBERS):09d}.{os.urandom(6).hex()}.here"  # unique, and in their order
         draft = path / "tmp" / name
         draft.write_bytes(content)
         os.chown(draft, *self._owner)
@@ -232,7 +234,9 @@ def run_mailboxes() -> Generator[Mailboxes]:
 
 
 def _program() -> str:
-    found = shutil.which("dovecot", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+    # Where packages put it, which is on nobody's PATH but root's.
+    tried = map(shutil.which, ("dovecot", "/usr/sbin/dovecot", "/usr/local/sbin/dovecot"))
+    found = next(filter(None, tried), None)
     if found is None:
         raise ConfigError(
             Code.MISSING_EXTRA,
