@@ -35,7 +35,7 @@ def _judge(world: World, request: RequestView, effects: set[str], open_objects: 
     done = [one for one in request.actions if one.status == "succeeded" and one.undoes is None]
     receipts = {one.receipt.id for one in done if one.receipt is not None}
     receipts = {one for one in receipts if _REFERENCE.fullmatch(one)}  # no e-mail's
-    joined = _done_by_joined(world, request)
+    joined = _done_by_joined(world, request) | _done_before(world, request)
     receipts |= joined
     strange = (
         named - joined - {one.receipt.id for one in request.actions if one.receipt is not None}
@@ -70,6 +70,18 @@ def _done_by_joined(world: World, request: RequestView) -> set[str]:
             for one in _REFERENCE.findall(str(receipt))
         }
     return found
+
+
+def _done_before(world: World, request: RequestView) -> set[str]:
+    """Receipts that a correction that came too late tells of: of what it corrects."""
+    if request.status != "handed_over" or request.actions:
+        return set()
+    rows = world.rows(
+        "select receipt from action where subject_id = ? and status = 'succeeded'",
+        [request.subject],
+    )
+    found = {one for (told,) in rows for one in _REFERENCE.findall(str(told))}
+    return {one for one in found if one in request.reply}
 
 
 def _by_hand(world: World) -> set[str]:
