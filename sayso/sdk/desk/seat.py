@@ -126,7 +126,7 @@ async def speak(
             f"the desk `{place.name}` has no such action",
             next_step="do it at the desk itself",
         )
-    more = place.section.hand_over if said.kind == "hand_over" else {}
+    more: Mapping[str, str | int] = place.section.hand_over if said.kind == "hand_over" else {}
     named = hashlib.sha256(f"{by.holder}\n{thread}\n{said.key}".encode()).hexdigest()[:40]
     proposal = Proposal(
         tenant=by.tenant,

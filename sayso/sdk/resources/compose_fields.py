@@ -19,7 +19,7 @@ from sayso.sdk.views.compose import (
 
 _LINE_CHARS = 200
 """A text of at most so many characters is written on one line."""
-_UNBOUNDED = Args.model_config["str_max_length"]
+_UNBOUNDED = Args.model_config.get("str_max_length") or 0
 """What bounds every text; whoever has no bound of its own is named for what it is."""
 _LONG_WORDS = ("text", "body", "message", "note")
 
