@@ -174,7 +174,7 @@ class Board:
         standing = await self._standing(about)
         if not standing.cards:
             if told.waits:  # its card comes first
-                raise RetryableError(Code.NOT_FOUND, "its card is not there yet")
+                raise RetryableError(Code.PROVIDER_UNAVAILABLE, "its card is not there yet")
             return
         await self._say_below(about, standing, told)
         if told.called:  # a channel was not read: the card goes to each who is called, personally
