@@ -49,8 +49,9 @@ SHIPPED: tuple[Action, ...] = (REFUND, CREDIT, CANCEL_SUBSCRIPTION, *actions_wit
 YOURS = (
     replace(CREDIT, name="harbour.cancel", undo=None),
     replace(CREDIT, name="loyalty.grant", undo=None),
+    *(replace(CREDIT, name=f"zendesk.{verb}", undo=None) for verb in ("reply", "note")),
 )
-"""Actions that a page has its reader write."""
+"""Actions that a page has its reader write or add by a manifest."""
 PROGRAMS = {
     *("cd", "curl", "export", "mv", "openssl", "printf", "tar", "$EDITOR"),
     *("./run", "uv", "python", "true"),

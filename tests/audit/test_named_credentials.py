@@ -126,6 +126,7 @@ _FAMILIES = {
     "request": "a customer's words, which ask and decide nothing",
     "webhook": "tells who hears of changes",
     "work": "tells who looks after what",
+    "thread": "tells what is left to people",
     "audit": "tells that somebody looked",
     "calls": "tells of refusals",
     "effect": "tells what the provider shows; no power follows",

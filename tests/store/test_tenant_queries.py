@@ -70,6 +70,7 @@ NAMES_NO_TENANT = {
     "log.whole_stops": BY_HOME,
     "log.whole_stops_of_auditor": BY_HOME,
     "log.whole_uses": "by the tenant of the action, which is `home`",
+    "outbox.keep": "by the item's number in the outbox, which `outbox.by_key` gave",
     "outbox.lease": "by the item's number in the outbox, which `outbox.due` gave",
     "outbox.sent": "by the item's number in the outbox, which `outbox.due` gave",
     "policy.by_number": ONE_POLICY,
