@@ -148,8 +148,13 @@ class FakeDesk:
         public: bool = True,
         files: Sequence[str] = (),
         assurance: Assurance = Assurance.VERIFIED,
+        undelivered: str = "",
     ) -> DeskMessage:
-        """Somebody writes in a thread, which is made where there is none."""
+        """Somebody writes in a thread, which is made where there is none.
+
+        Args:
+            undelivered: of a delivery report: the receipt of what did not arrive.
+        """
         ticket = self.books.tickets.setdefault(thread, Ticket(thread, customer))
         message = DeskMessage(
             id=f"{thread}-{len(ticket.messages) + 1}",
@@ -160,6 +165,7 @@ class FakeDesk:
             subject=Subject(id=customer, assurance=assurance) if author == "customer" else None,
             public=public,
             attachments=tuple(Attachment(name=one, kind="image/png") for one in files),
+            undelivered=undelivered,
         )
         ticket.messages.append(message)
         self.books.changed.append(thread)

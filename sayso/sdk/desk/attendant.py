@@ -115,6 +115,7 @@ class Attendant:
             await self._fall_silent(thread.id, "closed")
             return None
         silent = await self._notice(thread.id, seen)
+        await self._intake.report(seen, self._row.begun_at)
         new = await self._new(seen)
         answered = {one.id for one in _before_answers(seen)}
         for at, message in enumerate(new):
@@ -129,7 +130,10 @@ class Attendant:
         found = [
             one
             for one in seen.messages
-            if one.author == "customer" and one.public and to_micros(one.at) >= self._row.begun_at
+            if one.author == "customer"
+            and one.public
+            and not one.undelivered
+            and to_micros(one.at) >= self._row.begun_at
         ]
         found.sort(key=lambda one: one.at)
         return [one for one in found if not await self._intake.is_known(one)]

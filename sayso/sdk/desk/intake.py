@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
+from sayso.actions.model.action_row import get_action
 from sayso.actions.model.definition import Assurance, Subject
 from sayso.actions.model.digest import hash_of_texts
 from sayso.agent.base import Message
 from sayso.agent.incoming import Ask
 from sayso.agent.request_row import RequestRow, RequestStatus, get_request
 from sayso.audit.entry import Actor, ActorKind
-from sayso.connectors.desk import DeskMessage
+from sayso.connectors.desk import DeskMessage, Thread
 from sayso.errors import Code, RefusedError, logged
-from sayso.ids import to_micros
-from sayso.sdk.desk.rows import Place
+from sayso.ids import rfc3339, to_micros
+from sayso.sdk.desk.rows import Place, SaidRow, SayingKind, said_in
+from sayso.sdk.desk.sayings import requests_in
 from sayso.sdk.progress.carry_on import settle_request
 from sayso.sdk.resources.work_elsewhere import put_thread
-from sayso.store.base import Transaction
+from sayso.store.base import Reader, Transaction
 from sayso.text import plain
 
 if TYPE_CHECKING:
@@ -30,6 +32,9 @@ _MOST_NAMED = 10
 _SETTLE_S = 20.0
 """So long the message before it may take to be understood before the next one is taken in."""
 HAS_IT = "a colleague has the conversation"
+UNDELIVERED = "undelivered"
+"""Why a delivery report is left: it is work for people, and no message of the customer."""
+_OURS: dict[SayingKind, str] = {"reply": "an answer", "note": "a note", "hand_over": "a hand-over"}
 Hands: TypeAlias = Callable[[Transaction, str], None]
 """Leaves the request of that id to people."""
 
@@ -134,6 +139,62 @@ class Intake:
                 )
 
         await self.container.store.write(write)
+
+    async def report(self, seen: Thread, begun_at: int) -> None:
+        """Make work of delivery reports, once for each message of ours that did not arrive.
+
+        INVARIANT: nobody answers them. Anybody can write a report: what they name that isn't ours
+        is one piece of work in a thread, and none where Sayso has said nothing.
+
+        Args:
+            begun_at: what is older was none of ours.
+        """
+        reports = [
+            one for one in seen.messages if one.undelivered and to_micros(one.at) >= begun_at
+        ]
+        if not reports:
+            return
+        shown = {one.id: to_micros(one.at) for one in seen.messages if one.author == "sayso"}
+
+        def write(tx: Transaction) -> None:
+            said = said_in(tx, self.place, seen.id)
+            for one in reports if said else ():
+                self._report(tx, one, said, shown)
+
+        await self.container.store.write(write)
+
+    def _report(
+        self,
+        tx: Transaction,
+        report: DeskMessage,
+        said: Sequence[SaidRow],
+        shown: Mapping[str, int],
+    ) -> None:
+        named = report.undelivered
+        ours = next((one for one in said if self._is_of(tx, one, named)), None)
+        at = shown.get(named) if ours is None else ours.at
+        about = hash_of_texts(report.thread, "" if at is None else named)
+        known = replace(report, id=f"{UNDELIVERED}-{about[:32]}")
+        if not self._put(tx, known, "left", None, UNDELIVERED):
+            return
+        what = "an answer" if ours is None else _OURS.get(ours.kind, "a message")
+        when = "" if at is None else f" of {rfc3339(at)}"
+        requests = requests_in(tx, self.place, report.thread)
+        put_thread(
+            tx,
+            self.container,
+            self.place.tenant,
+            desk=self.place.name,
+            subject=requests[-1].subject.id if requests else self._whose(report),
+            why=f"{what}{when} in {report.thread} did not arrive, as a delivery report says",
+        )
+
+    def _is_of(self, reader: Reader, said: SaidRow, receipt: str) -> bool:
+        """Whether a saying was sent as the message of that receipt."""
+        if said.action_id is None:
+            return False
+        found = get_action(reader, self.place.tenant, said.action_id).receipt
+        return found is not None and found.id == receipt
 
     def _whose(self, message: DeskMessage) -> str:
         """The writer's account, or a name of the thread's own where nobody can say."""

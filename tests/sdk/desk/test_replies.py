@@ -153,3 +153,31 @@ async def test_an_answer_that_was_lost_on_the_way_is_not_sent_later_once_it_is_u
         (told,) = opened.told("t1")
         assert "has to agree" not in told
         assert {one.status for one in await opened.spoken()} == {"succeeded", "failed"}
+
+
+@pytest.mark.promise("desk:left")
+@pytest.mark.promise("desk:no-loop")
+async def test_an_answer_that_came_back_is_work_once_and_the_report_is_not_answered(
+    tmp_path: Path,
+) -> None:
+    """However many reports name it; what they invent is one more piece of work at most."""
+    async with open_desk(tmp_path) as opened:
+        await opened.says("t1", "Please refund order order_1")
+        told = opened.told("t1")
+        (action,) = await opened.spoken()
+        assert action.receipt is not None
+        receipt = action.receipt.id
+        for named in (receipt, receipt, "<invented-1@x>", "<invented-2@x>"):
+            opened.desk.write("t1", "Not delivered", author="machine", undelivered=named)
+        opened.desk.write("t2", "Not delivered", author="machine", undelivered=receipt)
+        for _ in range(3):
+            opened.clock.advance(minutes=5)
+            await opened.settle()
+        work = await opened.sayso.work.list(kinds=["thread"])
+        assert [one.subject for one in work] == ["ana", "ana"]
+        whys = sorted(one.why for one in work)
+        assert whys[1].startswith("an answer of 20")
+        assert all("in t1 did not arrive" in one for one in whys)
+        assert opened.told("t1") == told
+        assert len(await opened.sayso.requests.list()) == 1
+        assert await opened.spoken()
