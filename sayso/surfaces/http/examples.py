@@ -535,6 +535,7 @@ SOLUTION: dict[str, Any] = {
     "votes": [],
     "escalated": None,
     "planner": "playbooks",
+    "proposed_by": None,
     "agent_says": [],
     "question": None,
     "notes": [],
