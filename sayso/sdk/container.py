@@ -61,6 +61,7 @@ from sayso.sdk.background.reload import LoadedView, Reloads, sayso_version, sett
 from sayso.sdk.connectors.catalog import ActionCatalog
 from sayso.sdk.connectors.load import load_connectors
 from sayso.sdk.desk.law import OwnWordsByLedger
+from sayso.sdk.desk.own import OWN, OwnDesk
 from sayso.sdk.privacy.eraser import ErasedList, Eraser
 from sayso.sdk.privacy.sweeper import Sweeper
 from sayso.sdk.progress.changes import StoreChanges
@@ -367,9 +368,11 @@ def _lay_ground(
     store = store or open_store(workspace)
     if connections is not None:
         connections.use(store)
+    tenant = Tenant(settings.workspace.tenant)
+    if OWN in registry.names and isinstance(own := registry.connector(OWN), OwnDesk):
+        own.use(store, tenant)
     keyring = workspace.keyring()
     personal = Personal(secrets.token_bytes, keyring)
-    tenant = Tenant(settings.workspace.tenant)
     people = files_of_settings(settings, to_micros(clock.now()))
     directory = LogDirectory(Follower(log, keyring), log, tenant, people)
     compensation = Compensation(registry=registry, personal=personal, ids=ids)

@@ -14,6 +14,7 @@ from sayso.connectors.setup import Factory
 from sayso.errors import Code, ConfigError
 from sayso.ids import Clock
 from sayso.json import JsonValue
+from sayso.sdk.desk.own import OWN, OwnDesk, own_desks
 from sayso.sdk.resources.connections import Connections
 from sayso.sdk.workspace import Workspace
 from sayso.settings.surfaces import WRITES
@@ -42,12 +43,28 @@ def load_connectors(
         secret=workspace.secret,
         base=workspace.folder,
         bearer=connections.bearer_for_call if connections is not None else None,
-        own=[*files.connectors, *own],
+        own=[*files.connectors, *own, *_own_desks(workspace)],
         own_factories=files.factories,
         signed=workspace.signed_facts,
         customers=workspace.settings.customers.default,
         places=_places(workspace),
     )
+
+
+def _own_desks(workspace: Workspace) -> list[Connector]:
+    """The desk whose threads the caller's program keeps, where there is one.
+
+    Raises:
+        ConfigError: `invalid_setting`, for a second one: their threads could not be told apart.
+    """
+    names = own_desks(workspace.settings)
+    if len(names) > 1:
+        raise ConfigError(
+            Code.INVALID_SETTING,
+            f"two desks have the connector `{OWN}`: {', '.join(names)}",
+            next_step="have one of them, and begin the ids of its threads differently",
+        )
+    return [OwnDesk(one) for one in names]
 
 
 def _places(workspace: Workspace) -> list[str]:

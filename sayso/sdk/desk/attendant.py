@@ -15,7 +15,7 @@ from sayso.connectors.desk import DeskMessage, Thread
 from sayso.connectors.desks import Desks
 from sayso.errors import Code, RefusedError, SaysoError, logged
 from sayso.ids import monotonic_s, to_micros
-from sayso.sdk.desk.intake import Intake, handing_over
+from sayso.sdk.desk.intake import Intake, fall_silent, handing_over
 from sayso.sdk.desk.law import DESK
 from sayso.sdk.desk.rows import (
     DeskRow,
@@ -164,16 +164,9 @@ class Attendant:
 
     async def _fall_silent(self, thread: str, why: str) -> None:
         """Say nothing more in a thread; what waits for words there is people's from now on."""
-        hand_over = handing_over(self._container)
-
-        def write(tx: Transaction) -> None:
-            where = {"tenant": self._place.tenant, "desk": self._place.name, "id": thread}
-            if tx.run("desk.silence", **where, why=why, now=self._now()) != 1:
-                return
-            for request in requests_in(tx, self._place, thread):
-                hand_over(tx, request.id)
-
-        await self._container.store.write(write)
+        await self._container.store.write(
+            lambda tx: fall_silent(tx, self._container, self._place, thread, why)
+        )
 
     # ---- out -----------------------------------------------------------------------------------
 

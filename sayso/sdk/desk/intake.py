@@ -79,12 +79,25 @@ class Intake:
             # It was taken in before a crash, and edited at the desk since: the first word counts.
             await self._store(message, "asked", None, error.code.value)
             return
+        await self._taken(row, message, to_people)
+        if more and not to_people:
+            await settle_request(self.container, row, _SETTLE_S)
+
+    async def told(self, message: DeskMessage, *, to_people: bool) -> RequestRow:
+        """Make a turn of what somebody who waits for it tells; the same once more is the same one.
+
+        Raises:
+            RefusedError: as `Requests.ask`; nothing was stored.
+        """
+        row = await self._ask(message, to_people=to_people)
+        await self._taken(row, message, to_people)
+        return row
+
+    async def _taken(self, row: RequestRow, message: DeskMessage, to_people: bool) -> None:
         if to_people:
             await self._hand_over(row)
         await self._store(message, "asked", row.id, None)
         self.container.dispatcher.wake()
-        if more and not to_people:
-            await settle_request(self.container, row, _SETTLE_S)
 
     async def _ask(self, message: DeskMessage, *, to_people: bool) -> RequestRow:
         subject = self._subject(message)
@@ -228,6 +241,16 @@ class Intake:
             why=why,
         )
         return put == 1
+
+
+def fall_silent(tx: Transaction, container: Container, place: Place, thread: str, why: str) -> None:
+    """Say nothing more in a thread; what waits for words there is people's from now on."""
+    where = {"tenant": place.tenant, "desk": place.name, "id": thread}
+    if tx.run("desk.silence", **where, why=why, now=container.context.now()) != 1:
+        return
+    hand_over = handing_over(container)
+    for request in requests_in(tx, place, thread):
+        hand_over(tx, request.id)
 
 
 def handing_over(container: Container) -> Hands:

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 from sayso.connectors.desks import Desks
 from sayso.errors import Code, RefusedError
 from sayso.ids import rfc3339
+from sayso.sdk.desk.conversation import (
+    ConversationView,
+    ToldView,
+    WrittenMessage,
+    show_conversation,
+    tell,
+)
 from sayso.sdk.desk.loop import DeskLoop
+from sayso.sdk.desk.own import OWN
 from sayso.sdk.desk.rows import (
     MOST_THREAD_CHARS,
     Place,
@@ -207,6 +215,31 @@ class DeskResource(Resource):
         """
         return await speak(self._container, self._place(desk), thread, said, by)
 
+    async def tell(
+        self, desk: str, thread: str, told: WrittenMessage, *, tenant: str | None = None
+    ) -> ToldView:
+        """Tell what somebody has written in a thread of your own desk.
+
+        Raises:
+            RefusedError: `not_found`, for a desk that is none of your own; see `tell`.
+        """
+        place = self._own(desk, tenant)
+        check_thread(thread)
+        return await tell(self._container, place, thread, told)
+
+    async def conversation(
+        self, desk: str, thread: str, *, tenant: str | None = None
+    ) -> ConversationView:
+        """What was said in a thread of your own desk, by Sayso and by colleagues in it.
+
+        Raises:
+            RefusedError: `not_found`.
+        """
+        place = self._own(desk, tenant)
+        return await self._container.store.read(
+            lambda reader: show_conversation(reader, self._container, place, thread)
+        )
+
     async def thread_of(self, request_id: str) -> tuple[str, str] | None:
         """The desk and the thread in which a request came in; None for one of no desk.
 
@@ -227,14 +260,19 @@ class DeskResource(Resource):
             RefusedError: `not_found`; `invalid_input` for what is no thread's name.
         """
         place = self._place(desk)
-        if not 1 <= len(thread) <= MOST_THREAD_CHARS:
-            raise RefusedError(
-                Code.INVALID_INPUT,
-                f"a thread's name has 1 to {MOST_THREAD_CHARS} characters",
-                next_step="pass the id by which the desk knows it",
-            )
+        check_thread(thread)
         now = self._container.context.now()
         await self._container.store.write(lambda tx: ring(tx, place, thread, now))
+
+    def _own(self, name: str, tenant: str | None) -> Place:
+        place = self._place(name)
+        if place.connector == OWN and place.tenant == self._tenant(tenant):
+            return place
+        raise RefusedError(
+            Code.NOT_FOUND,
+            f"`{place.name}` is no desk of your own",
+            next_step=f'set `connector = "{OWN}"` in [desk.{place.name}], or write at the desk',
+        )
 
     def _place(self, name: str) -> Place:
         section = self._workspace.settings.desk.get(name)
@@ -247,7 +285,18 @@ class DeskResource(Resource):
         return Place(tenant=self._container.tenant, name=name, section=section)
 
 
-"""With the desk's name before it, a thread is a conversation's name."""
+def check_thread(thread: str) -> None:
+    """Refuse what is no thread's name; with the desk's before it, it is a conversation's.
+
+    Raises:
+        RefusedError: `invalid_input`.
+    """
+    if not 1 <= len(thread) <= MOST_THREAD_CHARS:
+        raise RefusedError(
+            Code.INVALID_INPUT,
+            f"a thread's name has 1 to {MOST_THREAD_CHARS} characters",
+            next_step="pass the id by which the desk knows it",
+        )
 
 
 def _show(reader: Reader, place: Place) -> DeskView:

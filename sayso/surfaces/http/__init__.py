@@ -4,6 +4,7 @@
 - what comes in: `auth`, `idempotency`, `shapes`; `problem` is what goes wrong;
 - acting: `requests`, `actions`, `approvals`, `solutions`, `work`, `stops`; `idempotency` finds what
   a repeated call did;
+- a desk of your own: `threads`;
 - before a call: `gate`; providers' webhooks: `inbound`; the policy: `policy`; yours: `webhooks`;
 - looking on: `events`, `operations`;
 - the log: `audit`, `repairs`, `exports`, `retention`, `upkeep`;

@@ -25,6 +25,7 @@ import sayso.surfaces.http.requests as requests
 import sayso.surfaces.http.retention as retention
 import sayso.surfaces.http.solutions as solutions
 import sayso.surfaces.http.stops as stops
+import sayso.surfaces.http.threads as threads
 import sayso.surfaces.http.webhooks as webhooks
 import sayso.surfaces.http.work as work
 from sayso.errors import SaysoError
@@ -50,6 +51,7 @@ PARTS = (
     policy,
     webhooks,
     inbound,
+    threads,
     confirm,
     privacy,
     retention,

@@ -22,6 +22,7 @@ CONNECTION = (
         ("[desk.zendesk]\n", ""),
         ("[desk.zendesk]\nhand_over = { group = 42 }\n", ""),
         ("[desk.zendesk]\nhand_over = { gruop = 42 }\n", "takes no `gruop`"),
+        ('[desk.chat]\nconnector = "thread"\nhand_over = { team = "x" }\n', ""),
         ("[desk.post]\n", "post"),
         ('[desk.x]\nconnector = "stripe"\n', "is no desk"),
         ('[desk.zendesk]\ncustomers = "nobody"\n', "nobody"),
