@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from sayso.connectors.desks import Desks
@@ -25,6 +25,7 @@ from sayso.sdk.desk.rows import (
     ring,
     said_in,
     thread_row,
+    unread_desks,
 )
 from sayso.sdk.desk.sayings import newest_seq, requests_in
 from sayso.sdk.desk.seat import (
@@ -110,6 +111,14 @@ class DeskResource(Resource):
         return await self._container.store.read(
             lambda reader: [_show(reader, one) for one in places]
         )
+
+    async def unread(self) -> Mapping[str, str]:
+        """The desks that cannot be read, each with the code that says why; `check` says more."""
+        desks = self._workspace.settings.desk
+        found = await self._container.store.read(
+            lambda reader: unread_desks(reader, self._container.tenant, desks), brief=True
+        )
+        return {name: row.problem or "" for name, row in found.items()}
 
     async def sweep(self, desk: str) -> DeskView:
         """Read what has changed at a desk, and do what is due there, in this process.

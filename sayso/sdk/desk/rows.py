@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, cast
 
@@ -100,6 +100,17 @@ def desk_row(reader: Reader, place: Place) -> DeskRow | None:
         failing_since=integer_or_none(row, "failing_since"),
         problem=maybe(row, "problem"),
     )
+
+
+def unread_desks(
+    reader: Reader, tenant: Tenant, desks: Mapping[str, DeskSection]
+) -> Mapping[str, DeskRow]:
+    """The desks that cannot be read, by name, as it was at the newest try of any process."""
+    rows = {
+        name: desk_row(reader, Place(tenant=tenant, name=name, section=section))
+        for name, section in desks.items()
+    }
+    return {name: row for name, row in rows.items() if row is not None and row.problem}
 
 
 def thread_row(row: Row) -> ThreadRow:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Request, Security
@@ -19,6 +20,7 @@ from prometheus_client.exposition import choose_encoder
 import sayso.surfaces.http.examples as examples
 from sayso.errors import SaysoError
 from sayso.ids import Tenant
+from sayso.json import JsonValue
 from sayso.sdk.background.reload import LoadedView
 from sayso.sdk.resources.figures import Figures
 from sayso.sdk.resources.tokens import Scope
@@ -47,6 +49,7 @@ class ReadyView(HealthView):
         policy_sha256, settings_sha256, connectors_sha256: the first 12 hex digits of what is
             loaded: that version, sayso.toml, and the connectors with their versions and actions.
         not_reloaded: why the newest reload failed, as a code; empty when it did not.
+        unread_desks: the desks that cannot be read, each with the code that says why.
     """
 
     policy: int
@@ -54,16 +57,18 @@ class ReadyView(HealthView):
     settings_sha256: str
     connectors_sha256: str
     not_reloaded: str
+    unread_desks: Mapping[str, str]
 
 
 _OK = {"status": "ok"}
-_READY = {
+_READY: dict[str, JsonValue] = {
     **_OK,
     "policy": 3,
     "policy_sha256": "5feceb66ffc8",
     "settings_sha256": "6b86b273ff34",
     "connectors_sha256": "d4735e3a265e",
     "not_reloaded": "",
+    "unread_desks": {},
 }
 _READ = Needs(Scope.READ)
 _HOST = re.compile(r"(localhost|[0-9.]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?", re.IGNORECASE)
@@ -107,6 +112,7 @@ async def show_readiness(sayso: Open) -> ReadyView:
         settings_sha256=loaded.settings,
         connectors_sha256=loaded.connectors_sha256,
         not_reloaded=loaded.not_reloaded,
+        unread_desks=await sayso.desks.unread() if sayso.workspace.settings.desk else {},
     )
 
 

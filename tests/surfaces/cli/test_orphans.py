@@ -1,9 +1,14 @@
-"""Open actions whose connector is gone: said where an operator looks, with what to do."""
+"""What doctor finds in the rows: actions without a connector, desks that cannot be read."""
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from surfaces.cli.cli_workspace import CliWorkspace
+
+from sayso.sdk.wiring.database import open_store
+from sayso.sdk.workspace import Workspace
 
 
 def take_away_stripe(cli: CliWorkspace) -> str:
@@ -68,3 +73,23 @@ def test_a_file_of_actions_that_hangs_holds_no_list_up(cli: CliWorkspace) -> Non
     listed = cli.line("actions", "list")
     assert (listed.status, listed.err) == (0, "")
     assert "not known: `sayso check` says" in cli.line("doctor").out
+
+
+def test_a_desk_that_cannot_be_read_is_said(cli: CliWorkspace) -> None:
+    """By whichever process has tried last, with what to do; not once it could be read."""
+    cli.edit_settings("[workspace]", '[desk.chat]\nconnector = "thread"\n\n[workspace]')
+    workspace = Workspace.load(cli.folder, {"STRIPE_API_KEY": cli.sandbox.api_key})
+
+    async def run(query: str, **fields: str | int) -> None:
+        store = open_store(workspace)
+        named: dict[str, str | int] = {"tenant": "main", "name": "chat", "now": 1}
+        await store.write(lambda tx: tx.run(query, **named, **fields))
+        await store.close()
+
+    asyncio.run(run("desk.begin", read_to=-1))
+    asyncio.run(run("desk.failed", due_at=1, problem="needs_reauth"))
+    said = cli.line("doctor").refused("needs_reauth", 2)
+    assert "the desk `chat` cannot be read since 1970" in said.err
+    assert "sayso desk check chat" in said.err
+    asyncio.run(run("desk.swept", due_at=1))
+    assert cli.line.done("doctor")["facts"]["desk chat"] == "readable"

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import runpy
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
+from fastapi import FastAPI
 from sdk.desk.chats import open_chat
-from surfaces.http.api_server import token
+from sdk.desk.desks import open_desk
+from surfaces.http.api_server import TIMEOUT_S, token
+from tree import ROOT
 
 from sayso.sdk.resources.tokens import Scope
 from sayso.surfaces.http.app import create_app
@@ -50,3 +56,60 @@ async def test_a_bot_tells_a_message_and_reads_the_answer(tmp_path: Path) -> Non
             told = {"author": "colleague"}
             silent = await post(f"{THREAD}/messages", told, **{"Idempotency-Key": "m2"})
             assert silent.json()["silent"] == "answered"
+
+
+async def test_ready_says_which_desk_cannot_be_read(tmp_path: Path) -> None:
+    """By the code that says why, and it is ready all the same; nothing once it can be read."""
+    async with open_desk(tmp_path) as opened:
+        transport = httpx.ASGITransport(create_app(opened.sayso))
+        async with httpx.AsyncClient(transport=transport, base_url="http://sayso") as http:
+            for unreadable, told in ((True, {"desk": "provider_unavailable"}), (False, {})):
+                opened.desk.unreadable = unreadable
+                opened.clock.advance(minutes=10)
+                await opened.settle()
+                answer = await http.get("/readyz")
+                assert (answer.status_code, answer.json()["unread_desks"]) == (200, told)
+
+
+class Bridge(httpx.BaseTransport):
+    """Hands the calls of a thread to an app in this event loop."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self._inner = httpx.ASGITransport(app)
+        self._loop = asyncio.get_running_loop()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        async def call() -> httpx.Response:
+            async with httpx.AsyncClient(transport=self._inner) as http:
+                answer = await http.send(request)
+            return httpx.Response(answer.status_code, content=answer.content)
+
+        return asyncio.run_coroutine_threadsafe(call(), self._loop).result(TIMEOUT_S)
+
+
+async def test_the_example_tells_what_is_written_and_shows_each_answer_once(
+    tmp_path: Path,
+) -> None:
+    """Both of its calls, as its loop makes them; it is short, since it is there to be read."""
+    path = ROOT / "examples" / "own_desk.py"
+    assert len(path.read_text(encoding="utf-8").splitlines()) < 60
+    example = runpy.run_path(str(path))
+    tell: Callable[..., None] = example["tell"]
+    read: Callable[..., list[str]] = example["read"]
+    async with open_chat(tmp_path) as chat:
+        _, secret = await token(chat.sayso, "bot", scopes=frozenset({Scope.PROPOSE, Scope.READ}))
+        headers, shown = {"Authorization": f"Bearer {secret}"}, set[str]()
+        bridge = Bridge(create_app(chat.sayso))
+        with httpx.Client(transport=bridge, base_url="http://sayso", headers=headers) as sayso:
+
+            async def says(line: str, key: str) -> list[str]:
+                await asyncio.to_thread(tell, sayso, "c-1", "ana", line, key)
+                await chat.settle()
+                return await asyncio.to_thread(read, sayso, "c-1", shown)
+
+            (told,) = await says("Please refund order order_1", "m1")
+            assert "$30.00" in told
+            assert await says("Please refund order order_1", "m1") == []
+            assert await says("colleague: I look into it", "m2") == []
+            assert await says("Thank you!", "m3") == []
+            assert len(chat.shop.books.payouts) == 1

@@ -18,7 +18,14 @@ import typer
 
 from sayso.audit.segments.rows import read_segments
 from sayso.audit.segments.sealing import Segments
-from sayso.errors import Code, ConfigError, IntegrityError, RefusedError, SaysoError
+from sayso.errors import (
+    Code,
+    ConfigError,
+    IntegrityError,
+    RefusedError,
+    RetryableError,
+    SaysoError,
+)
 from sayso.ids import SystemClock, Tenant, rfc3339, to_micros
 from sayso.sdk.audit.alarms import read_alarms
 from sayso.sdk.audit.vault_key import vault_trouble
@@ -102,6 +109,7 @@ def doctor(
             facts.append(("processes", asyncio.run(_processes(loaded, types, out))))
             facts.append(("limits", asyncio.run(_limits(loaded, types, wrong))))
             facts += asyncio.run(_connections(loaded, wrong))
+            facts += asyncio.run(_desks(loaded, wrong))
         facts.append(("log key", _key(loaded)))
         facts.append(("open to others", _exposed(loaded, out)))
     except SaysoError as error:
@@ -147,6 +155,34 @@ async def _connections(loaded: Workspace, wrong: list[SaysoError]) -> list[tuple
         if problem is not None:
             wrong.append(problem)
     return facts
+
+
+async def _desks(loaded: Workspace, wrong: list[SaysoError]) -> list[tuple[str, str]]:
+    """Whether each desk could be read when a server tried last; the desk is not asked."""
+    desks = loaded.settings.desk
+    if not desks:
+        return []
+    from sayso.sdk.desk.rows import unread_desks  # only who has one pays for it
+
+    store, tenant = open_store(loaded), Tenant(loaded.settings.workspace.tenant)
+    try:
+        unread = await store.read(lambda reader: unread_desks(reader, tenant, desks))
+    finally:
+        await store.close()
+    for name, row in unread.items():
+        since = "" if row.failing_since is None else f" since {rfc3339(row.failing_since)}"
+        known = {code.value: code for code in Code}
+        wrong.append(
+            RetryableError(
+                known.get(row.problem or "", Code.PROVIDER_UNAVAILABLE),
+                f"the desk `{name}` cannot be read{since}",
+                next_step=f"run `sayso desk check {name}`, which asks it and says what to do",
+            )
+        )
+    return [
+        (f"desk {name}", unread[name].problem or "" if name in unread else "readable")
+        for name in desks
+    ]
 
 
 def _key(loaded: Workspace) -> str:
