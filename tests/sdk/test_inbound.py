@@ -23,6 +23,7 @@ from support.shop_workspace import POLICY, ShopWorkspace, make_shop_workspace, o
 
 from sayso.actions.model.snapshot import Finality
 from sayso.audit.log import AuditLog
+from sayso.connectors.markup import without_markup
 from sayso.connectors.registry import Connectors
 from sayso.connectors.signatures import is_signed
 from sayso.errors import Code, RefusedError
@@ -31,7 +32,7 @@ from sayso.json import JsonValue
 from sayso.money import Money
 from sayso.sandbox import Sandbox
 from sayso.sdk.client import Sayso
-from sayso.sdk.inbound.events import read_event, without_markup
+from sayso.sdk.inbound.events import read_event
 from sayso.secret import Secret
 from sayso.surfaces.console.app import create_console
 from sayso.surfaces.http.app import create_app

@@ -63,10 +63,11 @@ def client(url: str, secret: str, name: str = "sayso_session") -> httpx.AsyncCli
 
 @asynccontextmanager
 async def sitting(
-    folder: Path, policy: str = RULES, **tables: Mapping[str, object]
+    folder: Path, policy: str = RULES, console: Mapping[str, object] | None = None
 ) -> AsyncGenerator[OpenSeat]:
-    """Open it."""
-    async with open_desk(folder, policy=policy, **tables) as desk, serving(desk.sayso) as url:
+    """Open it; `console` is that table of the settings."""
+    opening = open_desk(folder, policy=policy, console=console or {})
+    async with opening as desk, serving(desk.sayso) as url:
         _, secret = await desk.sayso.sessions.begin("maria", via="token")
         async with client(url, secret) as browser:
             yield OpenSeat(desk=desk, url=url, browser=browser)
