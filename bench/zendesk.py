@@ -272,7 +272,8 @@ class Zendesk:
         if fault == "busy":
             return 429, {"error": "TooManyRequests"}
         comment = asked.get("comment")
-        reference = str((asked.get("metadata") or {}).get("sayso", ""))
+        metadata: Mapping[str, Any] = asked.get("metadata") or {}
+        reference = str(metadata.get("sayso", ""))
         made = Comment(self._next, ME, "", False, self.now(), "api", reference)
         if comment is not None:
             public = bool(comment.get("public", True))

@@ -40,18 +40,18 @@ def read_elsewhere(
     row = reader.one("work.seen", tenant=tenant, about=about)
     note = None if row is None else said_in(reader, tenant, about, integer(row, "seq"), SEEN)
     said = None if note is None else container.context.personal.open(reader, tenant, note.ref)
-    match None if said is None else cast("object", orjson.loads(said)):
+    read = cast("Mapping[str, JsonValue]", {} if said is None else orjson.loads(said))
+    match read:
         case {
             "subject": str(subject),
             "what": str(what),
             "why": str(why),
             "minor": int(minor),
             "currency": str(currency),
-            **more,
         } if note is not None:
             amount = Money(minor, currency) if currency else None
             return SeenElsewhere(
-                kind="thread" if more.get("kind") == "thread" else "elsewhere",
+                kind="thread" if read.get("kind") == "thread" else "elsewhere",
                 subject=subject,
                 what=what,
                 amount=amount,
