@@ -60,7 +60,7 @@ COMMANDS: dict[str, str] = {
     "witness": "Witness others' logs: cosign what follows from before.",
     "people": "Who may decide: list, add, role, slack, link, away, deactivate.",
     "webhooks": "Programs called with every change: add, list, test, and so on.",
-    "desk": "Desks where customers write: list, sweep, threads.",
+    "desk": "Desks where customers write: list, check, sweep, threads.",
     "connect": "Connect an account, and see whose it is.",
     "connector": "Connectors: list, draft, check, review, test, try, record, new.",
     "token": "Tokens of programs and people: create, list, revoke.",
