@@ -20,7 +20,7 @@ where request.tenant = :tenant and request.status in ('handed_over', 'needs_cust
         or (request.status = 'handed_over' and request.updated_at < :late_before))
     and work.ended_at is null
     and (cast(:assignee as text) is null or work.assignee = :assignee)
-    and (:nobodys = 0 or work.assignee is null)
+    and (cast(:nobodys as bigint) = 0 or work.assignee is null)
     and (before.id is null or request.updated_at > before.updated_at
         or (request.updated_at = before.updated_at and request.id > before.id))
 order by request.updated_at, request.id limit :limit;
