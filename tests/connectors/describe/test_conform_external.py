@@ -43,13 +43,15 @@ DESCRIBED = {
 }
 """Chargebee's description here is of API v1, and the manifest speaks v2."""
 ELSEWHERE = {
+    "jira": {"reads.request", "reads.comments"},
     "sendgrid": {"connection.account"},
     "stripe_billing": {"connection.account", "reads.preview", "actions.apply_coupon"},
     "twilio": {"person"},
 }
-"""SendGrid describes `GET /v3/user/profile` in a file of its own, which is not here. Stripe's
-description is of 2023: it has no account, no `invoices/create_preview`, and a subscription's
-`discounts` came later. Twilio's was cut to conversations, so it has no `GET /v1/Users/{Sid}`."""
+"""Jira describes `/rest/servicedeskapi` and SendGrid `GET /v3/user/profile` in files of their own,
+which are not here. Stripe's description is of 2023: it has no account, no
+`invoices/create_preview`, and a subscription's `discounts` came later. Twilio's was cut to
+conversations, so it has no `GET /v1/Users/{Sid}`."""
 NO_HEADERS = {"stripe_billing"}
 """Whose description names no header of any request, though its pages promise the key."""
 
