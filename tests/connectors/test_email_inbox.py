@@ -9,7 +9,7 @@ from connectors.benches import stripe_on
 
 from sayso.actions.model.definition import Subject
 from sayso.connectors.base import Connector
-from sayso.connectors.email import EmailConnector
+from sayso.connectors.email import EmailConnector, MailboxConnector
 from sayso.connectors.registry import Connectors
 from sayso.errors import ConfigError
 from sayso.json import JsonValue
@@ -48,7 +48,7 @@ def test_an_inbox_makes_a_desk_with_customers_of_its_own() -> None:
         {"email": {"from": "s@shop.example"}}, clock=FakeClock(), secret=Secret, base=Path("unused")
     ).connector("email")
     assert isinstance(without, EmailConnector)
-    assert (without.desk, without.customers_of) == (None, "stripe")
+    assert (isinstance(without, MailboxConnector), without.customers_of) == (False, "stripe")
 
 
 def _shop() -> list[Connector]:

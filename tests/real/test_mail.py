@@ -22,7 +22,7 @@ from real.mail import AUTHSERV, PASSWORD, MailServers, NoDovecotError, run_mail
 from sayso.actions.model.definition import Assurance, Subject
 from sayso.actions.model.snapshot import Absence, Call, Receipt
 from sayso.connectors.desk import Desk, DeskFinding, DeskMessage, Ringing
-from sayso.connectors.email import EmailConnector, MessageWriter, SmtpTransport
+from sayso.connectors.email import MailboxConnector, MessageWriter, SmtpTransport
 from sayso.connectors.email.correspondence import Correspondence
 from sayso.connectors.email.inbox.check import MailboxSeen, findings
 from sayso.connectors.email.inbox.desk import DONE, InboxSettings, MailDesk
@@ -58,7 +58,7 @@ class Shop:
         self.address = f"{user}@shop.example"
         servers.box(user)
         self._done, self.password = done, PASSWORD
-        self._opened: list[EmailConnector] = []
+        self._opened: list[MailboxConnector] = []
         self.connector = self.opened()
 
     async def close(self) -> None:
@@ -66,12 +66,12 @@ class Shop:
         for one in self._opened:
             await one.close()
 
-    def opened(self) -> EmailConnector:
+    def opened(self) -> MailboxConnector:
         """The connector as another process would open it."""
         self._opened.append(self._made())
         return self._opened[-1]
 
-    def _made(self) -> EmailConnector:
+    def _made(self) -> MailboxConnector:
         settings = InboxSettings(
             login=MailLogin(
                 host="127.0.0.1",
@@ -89,7 +89,7 @@ class Shop:
         transport = SmtpTransport(
             host="127.0.0.1", port=self.servers.smtp, security="none", timeout_s=LONG_S
         )
-        return EmailConnector(
+        return MailboxConnector(
             book=FakeAddressBook,
             writer=writer,
             transport=transport,

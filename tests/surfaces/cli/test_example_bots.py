@@ -7,6 +7,7 @@ import queue
 import runpy
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
@@ -23,12 +24,13 @@ from sayso.testing.models import ScriptedModel
 
 ANA = "cus_demo_ana"
 WISH, YES = (
-    "My mugs came broken. Could I perhaps get my money back for order 1042?",
+    "My mugs came broken. I think my money back for order 1042 would be fair?",
     "Yes, please",
 )
 ASKED, WAITS, DONE = "Is that right?", "Nothing has been done yet", "We have refunded you $129.00"
 Say = Callable[[str], None]
 Hear = Callable[[], str]
+_LONGEST_S = 120.0
 BOTS = sorted(path.name for path in (ROOT / "examples").glob("bot_*.py"))
 
 
@@ -56,11 +58,15 @@ def bot(name: str, *words: str, **variables: str) -> Generator[tuple[Say, Hear]]
         assert found, process.communicate(timeout=60)[1]
         return found
 
+    # A bot that waits for another answer than the one that came would wait for ever.
+    late = threading.Timer(_LONGEST_S, process.kill)
+    late.start()
     try:
         yield say, hear
         _, errors = process.communicate(timeout=60)  # the input ends, and so does the bot
         assert process.returncode == 0, errors
     finally:
+        late.cancel()
         process.kill()
         process.wait()
 

@@ -89,7 +89,7 @@ async def test_an_argument_cannot_name_a_customer(workspace: McpWorkspace) -> No
 async def test_words_are_planned_and_told(workspace: McpWorkspace) -> None:
     """`ask` goes to the planner that the workspace has; the model chooses none."""
     async with workspace.stdio("cus_demo_marco") as client:
-        wish = "The machine leaks. Could I perhaps get my money back for order 1036?"
+        wish = "The machine leaks. I think my money back for order 1036 would be fair?"
         words = {"message": wish}
         asked, is_error = await call(client, "ask", words)
         assert not is_error

@@ -43,8 +43,6 @@ class EmailConnector:
         transport: how messages leave.
         clock: for the Date header.
         customers_of: the connector that knows the addresses: its customers are written to.
-        correspondence: the mailbox that customers write to; None where there is none. With one,
-            whoever writes is a customer of the mailbox's own, by their address.
     """
 
     def __init__(
@@ -55,27 +53,18 @@ class EmailConnector:
         transport: Transport,
         clock: Clock,
         customers_of: str = ADDRESS_FROM,
-        correspondence: Correspondence | None = None,
     ) -> None:
         self._address_from = customers_of
         self._book = book
         self._writer = writer
         self._transport = transport
         self._clock = clock
-        self._correspondence = correspondence
         self._actions: tuple[Action, ...] = actions_with(transport.guarantee)
-        if correspondence is not None:
-            hands_over = correspondence.parts.hand_over != ""
-            self._actions += desk_actions(transport.guarantee, hands_over=hands_over)
 
     @property
     def customers_of(self) -> str:
-        """Its own, by their addresses, where there is a mailbox; else who knows the addresses."""
-        return self._address_from if self._correspondence is None else OWN
-
-    def customers_of_action(self, action: str) -> str:
-        """Of what goes to an address on file: the customers of whoever knows the addresses."""
-        return self._address_from if action in _TO_ADDRESS_ON_FILE else self.customers_of
+        """The connector that knows the addresses."""
+        return self._address_from
 
     @property
     def name(self) -> str:
@@ -89,52 +78,11 @@ class EmailConnector:
 
     @property
     def actions(self) -> Sequence[Action]:
-        """`email.send` and `email.send_apology`; with a mailbox, those of a desk."""
+        """`email.send` and `email.send_apology`."""
         return self._actions
-
-    @property
-    def desk(self) -> DeskParts | None:
-        """See `Desk.desk`."""
-        return None if self._correspondence is None else self._correspondence.parts
-
-    @property
-    def mailbox(self) -> MailDesk:
-        """The mailbox that customers write to.
-
-        Raises:
-            RefusedError: `unknown_object`, where there is none.
-        """
-        return self._with_mailbox().desk
-
-    async def changes(self, cursor: str) -> Changes:
-        """See `Desk.changes`."""
-        return await self._with_mailbox().desk.changes(cursor)
-
-    async def read_thread(self, thread: str) -> Thread:
-        """See `Desk.read_thread`."""
-        return await self._with_mailbox().desk.read_thread(thread)
-
-    async def ring(self) -> None:
-        """See `Ringing.ring`."""
-        await self._with_mailbox().desk.ring()
-
-    async def check(self) -> Sequence[DeskFinding]:
-        """See `SelfChecking.check`."""
-        return await self._with_mailbox().check()
-
-    def _with_mailbox(self) -> Correspondence:
-        if self._correspondence is None:
-            raise RefusedError(
-                Code.UNKNOWN_OBJECT,
-                "no mailbox is set up that customers write to",
-                next_step="set up [connectors.email.inbox] in sayso.toml",
-            )
-        return self._correspondence
 
     async def resolve(self, action: Action, args: Args, subject: Subject) -> Resolved:
         """See `Connector.resolve`."""
-        if action.name not in _TO_ADDRESS_ON_FILE:
-            return await self._with_mailbox().resolve(action, args, subject)
         assert isinstance(args, MessageArgs)
         line, text = self._writer.subject_line(args.title), self._writer.text(args.body)
         links = self._writer.count_links("body", text)
@@ -155,8 +103,6 @@ class EmailConnector:
 
     async def call(self, call: Call) -> Receipt:
         """See `Connector.call`."""
-        if call.action not in _TO_ADDRESS_ON_FILE:
-            return await self._with_mailbox().call(call)
         args = MessageArgs.model_validate(dict(call.resolved.args))
         subject = Subject(id=call.subject_id)
         address = await self._address(subject)
@@ -203,9 +149,6 @@ class EmailConnector:
         """See `CodeSender.send_code`."""
         if not is_address(code.recipient):
             raise RefusedError(Code.WRONG_STATE, "the address on file is no plain e-mail address")
-        if self._correspondence is not None:
-            await self._correspondence.send_code(code)
-            return
         await self.tell(
             recipient=code.recipient,
             title=code.title,
@@ -216,33 +159,14 @@ class EmailConnector:
 
     async def look_up(self, call: Call) -> Receipt | Absence:
         """See `Connector.look_up`."""
-        if call.action not in _TO_ADDRESS_ON_FILE:
-            return await self._with_mailbox().look_up(call)
         return await self._transport.look_up(self._writer.message_id(call.idempotency_key))
 
     async def list_records(self, subject: Subject) -> Sequence[Record]:
         """Nothing: e-mails are no records."""
         return ()
 
-    async def knows(self, subject: Subject) -> bool:
-        """See `SubjectBook.knows`: whoever has an address can write."""
-        return self._correspondence is not None
-
-    async def person_of(self, subject: Subject) -> Person:
-        """See `PersonBook.person_of`: an account of the mailbox is an address, and nothing else.
-
-        It is verified, since what is answered to the account is read at that address alone; how
-        surely a mail is from there is told with each (`DeskMessage.subject`).
-        """
-        if self._correspondence is None:
-            raise RefusedError(Code.UNKNOWN_SUBJECT, "the mailbox has no customers of its own")
-        address = address_in(subject.id)
-        return Person(id=subject.id, email=address, email_verified=address != "")
-
     async def close(self) -> None:
-        """Log out of the mailbox, where there is one."""
-        if self._correspondence is not None:
-            await self._correspondence.desk.close()
+        """Nothing is held open."""
 
     async def _address(self, subject: Subject) -> Address:
         address = await self._book().address_of(subject)
@@ -253,6 +177,109 @@ class EmailConnector:
                 next_step="correct it at the provider",
             )
         return address
+
+
+class MailboxConnector(EmailConnector):
+    """E-mails to customers, and the mailbox that they write to.
+
+    Whoever writes is a customer of the mailbox's own, by their address.
+
+    Args:
+        correspondence: the mailbox.
+    """
+
+    def __init__(
+        self,
+        *,
+        book: Callable[[], AddressBook],
+        writer: MessageWriter,
+        transport: Transport,
+        clock: Clock,
+        correspondence: Correspondence,
+        customers_of: str = ADDRESS_FROM,
+    ) -> None:
+        super().__init__(
+            book=book, writer=writer, transport=transport, clock=clock, customers_of=customers_of
+        )
+        self._correspondence = correspondence
+        hands_over = correspondence.parts.hand_over != ""
+        self._actions += desk_actions(transport.guarantee, hands_over=hands_over)
+
+    @property
+    def customers_of(self) -> str:
+        """Its own, by their addresses."""
+        return OWN
+
+    def customers_of_action(self, action: str) -> str:
+        """Of what goes to an address on file: the customers of whoever knows the addresses."""
+        return self._address_from if action in _TO_ADDRESS_ON_FILE else OWN
+
+    @property
+    def desk(self) -> DeskParts | None:
+        """See `Desk.desk`."""
+        return self._correspondence.parts
+
+    @property
+    def mailbox(self) -> MailDesk:
+        """The mailbox that customers write to."""
+        return self._correspondence.desk
+
+    async def changes(self, cursor: str) -> Changes:
+        """See `Desk.changes`."""
+        return await self.mailbox.changes(cursor)
+
+    async def read_thread(self, thread: str) -> Thread:
+        """See `Desk.read_thread`."""
+        return await self.mailbox.read_thread(thread)
+
+    async def ring(self) -> None:
+        """See `Ringing.ring`."""
+        await self.mailbox.ring()
+
+    async def check(self) -> Sequence[DeskFinding]:
+        """See `SelfChecking.check`."""
+        return await self._correspondence.check()
+
+    async def resolve(self, action: Action, args: Args, subject: Subject) -> Resolved:
+        """See `Connector.resolve`."""
+        if action.name in _TO_ADDRESS_ON_FILE:
+            return await super().resolve(action, args, subject)
+        return await self._correspondence.resolve(action, args, subject)
+
+    async def call(self, call: Call) -> Receipt:
+        """See `Connector.call`."""
+        if call.action in _TO_ADDRESS_ON_FILE:
+            return await super().call(call)
+        return await self._correspondence.call(call)
+
+    async def look_up(self, call: Call) -> Receipt | Absence:
+        """See `Connector.look_up`."""
+        if call.action in _TO_ADDRESS_ON_FILE:
+            return await super().look_up(call)
+        return await self._correspondence.look_up(call)
+
+    async def send_code(self, code: CodeMessage) -> None:
+        """See `CodeSender.send_code`: into the conversation that its recipient wrote in last."""
+        if not is_address(code.recipient):
+            raise RefusedError(Code.WRONG_STATE, "the address on file is no plain e-mail address")
+        await self._correspondence.send_code(code)
+
+    async def knows(self, subject: Subject) -> bool:
+        """See `SubjectBook.knows`: whoever has an address can write."""
+        return address_in(subject.id) != ""
+
+    async def person_of(self, subject: Subject) -> Person:
+        """See `PersonBook.person_of`: an account of the mailbox is an address, and nothing else.
+
+        It is verified, since what is answered to the account is read at that address alone; how
+        surely a mail is from there is told with each (`DeskMessage.subject`).
+        """
+        address = address_in(subject.id)
+        return Person(id=subject.id, email=address, email_verified=address != "")
+
+    async def close(self) -> None:
+        """Log out of the mailbox."""
+        await self.mailbox.close()
 
 
 def _personal(address: Address) -> dict[str, str]:
@@ -303,26 +330,26 @@ def connect(setup: Setup) -> EmailConnector:
         return peer
 
     transport = _transport(setup)
-    return EmailConnector(
+    if "inbox" not in setup.settings:
+        setup.also("inbox")
+        return EmailConnector(
+            book=book,
+            writer=writer,
+            transport=transport,
+            clock=setup.clock,
+            customers_of=source,
+        )
+    # Imported here for the extra `mail`, which nothing else needs.
+    from sayso.connectors.email.inbox_settings import correspondence_of
+
+    return MailboxConnector(
         book=book,
         writer=writer,
         transport=transport,
         clock=setup.clock,
         customers_of=source,
-        correspondence=_correspondence(setup, writer, transport),
+        correspondence=correspondence_of(setup, writer, transport),
     )
-
-
-def _correspondence(
-    setup: Setup, writer: MessageWriter, transport: Transport
-) -> Correspondence | None:
-    if "inbox" not in setup.settings:
-        setup.also("inbox")
-        return None
-    # Imported here for the extra `mail`, which nothing else needs.
-    from sayso.connectors.email.inbox_settings import correspondence_of
-
-    return correspondence_of(setup, writer, transport)
 
 
 def _transport(setup: Setup) -> Transport:
