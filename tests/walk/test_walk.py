@@ -93,10 +93,12 @@ def test_a_workspace_that_is_made_meanwhile_leaves_the_time_as_it_was() -> None:
 
 def test_what_is_drawn_often_is_drawn_more() -> None:
     """Aimed at what shows that a guard is gone, a walk still does all the rest."""
-    plain = [step.name for step in drawn(VARIANTS["init"], 5, 400)]
-    aimed = [step.name for step in drawn(VARIANTS["init"], 5, 400, frozenset({"rotate keys"}))]
-    assert aimed.count("rotate keys") > 3 * plain.count("rotate keys")
-    assert len(set(aimed)) > 30
+    steps = 20_000  # so many that each operation is drawn often enough to be counted
+    plain = [step.name for step in drawn(VARIANTS["init"], 5, steps)]
+    aimed = [step.name for step in drawn(VARIANTS["init"], 5, steps, frozenset({"rotate keys"}))]
+    assert aimed.count("rotate keys") > 3 * plain.count("rotate keys") > 60
+    assert set(aimed) == set(plain)
+    assert len(set(aimed[:400])) > 30
 
 
 async def test_a_wrong_use_that_is_taken_is_a_finding() -> None:
