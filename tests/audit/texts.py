@@ -56,6 +56,7 @@ DIGEST = Form("a digest, or a key that is made of one", r"(sayso_|stp_)?[0-9a-f]
 WHO = Form(
     "one of yours: a person, a service or the system", r"([a-z]+:)?[A-Za-z0-9][\w.@:+-]{0,199}"
 )
+WRITER = Form("one of yours; nobody, of what a desk or a provider tells", rf"{WHO.pattern}|")
 CURRENCY = Form("ISO 4217, or nothing", r"[A-Z]{3}|")
 DAY = Form("a day", r"\d{4}-\d\d-\d\d")
 IDS = Form("a list of ids of Sayso's own", rf"\[(\"{_ID}\",?)*\]")
@@ -67,6 +68,16 @@ TRACE = Form("a W3C trace id", r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 NOTE = Form("a signed note, or its key", r"[^\0]{1,20000}")
 OURS = Form("words or a file of yours, at most 1 MB", r"[^\0]{0,1000000}")
 COUNTER = Form("a limit's counter; of a customer hashed", r"[\w.:*/-]{1,200}|")
+THERE = Form(
+    "what a desk, or your own program, calls a thread or a message", r"[A-Za-z0-9._~:=/+-]{1,200}"
+)
+MARK = Form("how far a desk is read: a time, or a number for each of your folders", OURS.pattern)
+SAID = Form(
+    "the id of a request, a desk, and which of its sayings",
+    rf"{_ID}/desk/[a-z][a-z0-9_-]{{0,39}}/[a-z_]+/[a-z_]+(-{_ID})?/\d{{1,6}}",
+)
+SEAL = Form("what knows a text again by a key of yours", r"[0-9a-f]{80}")
+US = Form("the account by which a desk is read, or nothing", r"[^\s\0]{0,200}")
 ENTRY = Form("an entry's canonical bytes; see the test that reads all of them", r"\{.*\}")
 PERSONAL = Personal()
 
@@ -125,6 +136,23 @@ TEXTS: Mapping[str, Mapping[str, Text]] = {
         **dict.fromkeys(("proof", "ended_why"), CODE),
         **dict.fromkeys(("linked_by", "ended_by"), WHO),
     },
+    "desk": {"name": NAME, "cursor": MARK, "problem": CODE},
+    "desk_message": {
+        "desk": NAME,
+        "account": US,
+        **dict.fromkeys(("id", "thread"), THERE),
+        "request_id": ID,
+        **dict.fromkeys(("state", "why"), CODE),
+    },
+    "desk_said": {
+        "desk": NAME,
+        "thread": THERE,
+        **dict.fromkeys(("request_id", "action_id"), ID),
+        **dict.fromkeys(("kind", "about", "state", "why"), CODE),
+        "digest": SEAL,
+        "idempotency_key": SAID,
+    },
+    "desk_thread": {"desk": NAME, "id": THERE, "silent": CODE},
     "erasure": {
         "id": ID,
         "pseudonym": NAME,
@@ -230,7 +258,7 @@ TEXTS: Mapping[str, Mapping[str, Text]] = {
     },
     "webhook_delivery": {"webhook_id": ID, "item_id": ID},
     "work": {"about": NAME, "assignee": WHO},
-    "work_note": {"about": NAME, "person": WHO, "ref": ID},
+    "work_note": {"about": NAME, "person": WRITER, "ref": ID},
 }
 """`tenant` is one in every table."""
 
