@@ -110,6 +110,10 @@ FREE_ROWS: Mapping[str, Mapping[str, str]] = {
         "deleted": "the schema counts as an older one, and no process opens it",
         "inserted": "the schema counts as a newer one, and no process opens it",
     },
+    "outbox": {
+        "replayed": "is told once more, or later, as the network can; its topic and key stay, and"
+        " who decides is told by the log",
+    },
     "session": {
         "deleted": "ends the session, which is all it can do",
         "inserted": "of a token that the log calls no session: it opens no page",
