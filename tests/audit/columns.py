@@ -111,8 +111,8 @@ FREE_ROWS: Mapping[str, Mapping[str, str]] = {
         "inserted": "the schema counts as a newer one, and no process opens it",
     },
     "outbox": {
-        "replayed": "is told once more, or later, as the network can; its topic and key stay, and"
-        " who decides is told by the log",
+        "replayed": "is told once more, or not this time, as the network can; its topic and key"
+        " stay, and who decides is told by the log",
     },
     "session": {
         "deleted": "ends the session, which is all it can do",
