@@ -105,5 +105,6 @@ async def test_one_person_in_four_places_decides_once_and_every_card_says_who(
                 assert not slack.message_of(about).buttons
                 assert "maria" in teams.message_of(about).text
                 assert not teams.message_of(about).verbs
+            await in_slack.__aexit__()
             await in_teams.close()
             assert_verified(opened)
