@@ -17,7 +17,7 @@ from sayso.secret import Secret
 from sayso.testing.clock import FakeClock
 
 
-def connect_with(**inbox: JsonValue) -> EmailConnector:
+def connect_with(**inbox: JsonValue) -> MailboxConnector:
     """The connector of a sayso.toml with such an inbox."""
     given: dict[str, JsonValue] = {"host": "127.0.0.1", "security": "none", "user": "s"}
     given |= {"password": "env:MAIL", **inbox}
@@ -29,7 +29,7 @@ def connect_with(**inbox: JsonValue) -> EmailConnector:
         base=Path("unused"),
     )
     connector = found.connector("email")
-    assert isinstance(connector, EmailConnector)
+    assert isinstance(connector, MailboxConnector)
     return connector
 
 
