@@ -33,7 +33,7 @@ from sayso.testing.clock import FakeClock, FileClock
 pytestmark = pytest.mark.real
 ANA = "Ana <ana@example.com>"
 IDS = IdSource(FakeClock())
-KILLS = int(os.environ.get("SAYSO_REAL_DESK_KILLS", "1"))
+KILLS = int(os.environ.get("SAYSO_REAL_DESK_KILLS", "3"))
 """Of who looks after the desk; with 40 it takes some minutes (`-o faulthandler_timeout=1800`)."""
 
 
