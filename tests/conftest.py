@@ -61,9 +61,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True, optionalhook=True)
 def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
-    """`-n auto`: two more than there are cores, since many tests wait for leases and processes."""
+    """`-n auto`: three more than there are cores, since many tests wait for leases and processes."""
     cores = yield
-    return cores if os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS") else cores + 2
+    return cores if os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS") else cores + 3
 
 
 @pytest.hookimpl(wrapper=True)
