@@ -153,6 +153,27 @@ def test_a_person_who_writes_about_an_office_is_no_machine() -> None:
     assert head.machine == ""
 
 
+@pytest.mark.parametrize(
+    "subject", ["Undelivered parcel 1042", "Returned mail item", "Unzustellbar: mein Paket"]
+)
+def test_a_customer_who_writes_about_a_delivery_is_no_machine(subject: str) -> None:
+    """A report that a mail did not arrive is told by its form, never by its subject."""
+    assert read_head(f"From: a@b.example\nSubject: {subject}\n\n".encode()).machine == ""
+    report = f"From: a@b.example\nReturn-Path: <>\nSubject: {subject}\n\n"
+    assert read_head(report.encode()).machine != ""
+
+
+@pytest.mark.parametrize("nested", ["(" * 3_000, ":" * 9_000, "a:" * 9_000])
+def test_a_head_that_the_library_fails_at_is_read_without_its_addresses(nested: str) -> None:
+    """Brackets within brackets: nobody wrote it, and whoever else it is for stays."""
+    raw = f"From: {nested}\nMessage-ID: <1@e.example>\n\nhello".encode()
+    told = read_letter(raw)
+    assert (told.text, told.head.sender, told.head.message_id) == ("hello", "", "1@e.example")
+    assert told.head.machine != ""
+    head = read_head(f"From: a@b.example\nTo: {nested}\nCc: c@d.example\n\n".encode())
+    assert (head.sender, head.recipients, head.machine) == ("a@b.example", ("c@d.example",), "")
+
+
 def test_the_address_of_a_from_is_read_before_its_name_is_decoded() -> None:
     """A name that looks like an address is a name."""
     for name in ("=?utf-8?q?ana=40example.com_=3Cana=40example.com=3E?=", '"ana@example.com"'):

@@ -24,17 +24,19 @@ MOST_HEAD_BYTES = 262_144
 _MESSAGE_ID = re.compile(r"<([^<>\s\x00-\x1f]{1,250})>")
 _MOST_REFERENCES = 100
 _LONGEST_HEADER = 30_000
+_ID_LINE = re.compile(rb"(?im)^message-id:\s*(<[^<>\s]{1,250}>)")
+UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
+"""What the standard library's parser raises at mails that are none."""
 _TITLE = 150
 _PRECEDENCE = frozenset({"bulk", "list", "junk", "auto_reply"})
 _AWAY = re.compile(
     r"^\W*(?:auto(?:matic|mated)?[ -]?(?:reply|response|answer)|out of (?:the )?office"
     r"|automatische antwort|abwesenheits\w*|réponse automatique|absence du bureau"
     r"|respuesta automática|fuera de (?:la )?oficina|risposta automatica|fuori sede"
-    r"|automatisch antwoord|afwezigheids\w*|resposta automática|ausência (?:do|temporária)"
-    r"|undeliver\w*|delivery status notification|mail delivery (?:failed|subsystem)"
-    r"|returned mail|unzustellbar)\b",
+    r"|automatisch antwoord|afwezigheids\w*|resposta automática|ausência (?:do|temporária))\b",
     re.IGNORECASE,
 )
+"""A delivery report is told by its form: customers write of an undelivered parcel, too."""
 _DAEMON = re.compile(r"^(?:mailer-daemon|postmaster)@", re.IGNORECASE)
 _DAEMONS = re.compile(r"^(?:mailer-daemon|postmaster|no-?reply|do-?not-?reply)@", re.IGNORECASE)
 
@@ -79,8 +81,24 @@ class MailHead:
 
 
 def read_head(raw: bytes, trust: str = "") -> MailHead:
-    """The head of a mail, from the bytes of its header."""
-    return head_of(BytesHeaderParser(policy=compat32).parsebytes(raw[:MOST_HEAD_BYTES]), trust)
+    """The head of a mail, from the bytes of its header; nobody's where it cannot be read."""
+    header = raw[:MOST_HEAD_BYTES]
+    try:
+        return head_of(BytesHeaderParser(policy=compat32).parsebytes(header), trust)
+    except UNREADABLE:
+        found = _ID_LINE.search(header)
+        return MailHead(
+            message_id=found[1].decode("ascii", "replace").strip("<>") if found else "",
+            references=(),
+            answers="",
+            sender="",
+            recipients=(),
+            title="",
+            date="",
+            machine="its head cannot be read",
+            is_report=False,
+            is_authentic=False,
+        )
 
 
 def head_of(message: Message, trust: str = "") -> MailHead:
@@ -134,10 +152,10 @@ def _sender(message: Message) -> tuple[str, str]:
     if len(values) != 1:
         return "", "it has no From" if not values else "it has several From headers"
     # Parsed before it is decoded: a name may hold what looks like an address.
-    found = getaddresses([" ".join(values[0].split())])
-    if len(found) != 1:
+    found = _parsed(" ".join(values[0].split()))
+    if len(found) > 1:
         return "", "its From names several people"
-    address = found[0][1].lower()
+    address = found[0] if found else ""
     return (address, "") if is_address(address) else ("", "its From is no plain address")
 
 
@@ -168,8 +186,19 @@ def _machine(message: Message, sender: str) -> str:
 
 
 def _addresses(values: list[str]) -> tuple[str, ...]:
-    found = (address.lower() for _, address in getaddresses(values[:50]))
+    found = [one for value in values[:50] for one in _parsed(value)]
     return tuple(dict.fromkeys(one for one in found if is_address(one)))[:50]
+
+
+def _parsed(value: str) -> list[str]:
+    """The addresses in a header's value, lower-case; none where the library fails at them.
+
+    It reads comments by recursion, so a few kilobytes of brackets are enough.
+    """
+    try:
+        return [address.lower() for _, address in getaddresses([value])]
+    except UNREADABLE:
+        return []
 
 
 def _all(message: Message, name: str) -> list[str]:

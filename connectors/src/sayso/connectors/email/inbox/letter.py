@@ -15,7 +15,14 @@ from itertools import islice
 from typing import cast
 
 from sayso.connectors.desk import Attachment
-from sayso.connectors.email.inbox.heads import MailHead, decoded, head_of, message_ids
+from sayso.connectors.email.inbox.heads import (
+    UNREADABLE,
+    MailHead,
+    decoded,
+    head_of,
+    message_ids,
+    read_head,
+)
 from sayso.connectors.email.inbox.quotes import own_words
 from sayso.extras import missing_extra
 from sayso.text import plain, without_hidden
@@ -35,8 +42,6 @@ _MOST_ATTACHMENTS = 100
 _LONGEST_TEXT = 200_000
 _BOUNDARY = re.compile(rb"boundary\s*=", re.IGNORECASE)
 _PART = re.compile(rb"(?m)^--")
-_UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
-"""What the standard library's parser raises at mails that are none."""
 TOO_LARGE = "This e-mail is too large to be read here. Please look at it in the mailbox."
 BROKEN = "This e-mail cannot be read here. Please look at it in the mailbox."
 
@@ -69,11 +74,8 @@ def read_letter(raw: bytes, trust: str = "") -> MailRead:
     try:
         message = BytesParser(policy=compat32).parsebytes(bounded)
         return _read(message, trust, is_whole=is_whole)
-    except _UNREADABLE:
-        head = head_of(
-            BytesParser(policy=compat32).parsebytes(raw[:65_536], headersonly=True), trust
-        )
-        return MailRead(head=head, text=BROKEN, is_whole=False)
+    except UNREADABLE:
+        return MailRead(head=read_head(raw, trust), text=BROKEN, is_whole=False)
 
 
 def too_large(head: MailHead) -> MailRead:
