@@ -29,6 +29,7 @@ from sayso.connectors.email.inbox.threads import (
 
 TRUST = "mx.shop.example"
 DMARC = f"{TRUST}; dkim=pass header.d=example.com; dmarc=pass header.from=example.com"
+PASS = "dmarc=pass header.from=example.com"
 AT = datetime(2026, 11, 30, tzinfo=UTC)
 
 # ---- who ------------------------------------------------------------------------------------
@@ -72,6 +73,10 @@ def test_our_servers_dmarc_pass_for_the_senders_domain_proves_the_sender(
         [f"{TRUST}.evil.example; dmarc=pass header.from=example.com"],
         ["spf=pass smtp.mailfrom=example.com; dmarc=pass header.from=example.com"],
         [f"{TRUST}; compauth=pass; dmarc=none header.from=example.com"],
+        [f'{TRUST}; spf=pass smtp.mailfrom="a\\"; {PASS}; x=a\\"\\""@evil.example; dmarc=fail'],
+        [f'{TRUST}; spf=fail smtp.mailfrom="\\""@evil.example', DMARC],
+        [f'{TRUST}; dmarc=pass header.from=evil.example reason="header.from=example.com"'],
+        [f"{TRUST}; dmarc=pass header.from=evil.example header.from=example.com"],
     ],
 )
 def test_nothing_else_proves_the_sender(headers: list[str]) -> None:
@@ -95,6 +100,15 @@ def test_microsofts_header_has_no_servers_name() -> None:
     assert is_authentic([header], "protection.outlook.com", "example.com")
     assert not is_authentic([header], TRUST, "example.com")
     assert not is_authentic([header], "protection.outlook.com", "evil.example")
+    # Theirs on top that cannot be read hides a forged one below.
+    assert not is_authentic(
+        ["spf=fail (not closed", header], "protection.outlook.com", "example.com"
+    )
+
+
+def test_a_domain_that_is_none_is_not_the_one_that_is_missing() -> None:
+    """A name that has no ASCII form is compared with nothing."""
+    assert not is_authentic([f"{TRUST}; dmarc=pass"], TRUST, f"{'ü' * 70}.example")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,10 @@ MICROSOFT = "protection.outlook.com"
 """As `trust`: Exchange Online writes no server's name into its header, which begins with `spf=`."""
 _LONGEST = 8_000
 _METHOD = re.compile(r"([A-Za-z0-9-]+)(?:/\d+)?\s*=\s*([A-Za-z0-9]+)")
-_PROPERTY = re.compile(r'([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\s*=\s*(?:"([^"]*)"|([^\s";]+))')
+_PROPERTY = re.compile(
+    # A word begins once, or a long one takes the square of its length; what is quoted is no name.
+    r'"[^"]*"|(?<![\w-])([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)\s*=\s*(?:"([^"]*)"|([^\s";]+))'
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,10 +50,10 @@ class AuthenticationResults:
 
 def read_results(value: str) -> AuthenticationResults | None:
     """A header's value; None for one that cannot be read whole, which proves nothing."""
-    text = _without_comments(" ".join(value.split()))
-    if text is None or len(value) > _LONGEST:
+    parts = _parts(" ".join(value.split())) if len(value) <= _LONGEST else None
+    if parts is None:
         return None
-    first, *rest = _split(text)
+    first, *rest = parts
     if not first.strip():
         return None
     # A name may be followed by the version of the syntax; `spf=pass` is no name.
@@ -68,12 +71,12 @@ def read_results(value: str) -> AuthenticationResults | None:
         found = _METHOD.match(part)
         if found is None:
             return None
-        named = {
-            f"{kind}.{name}".lower(): quoted or bare
-            for kind, name, quoted, bare in _PROPERTY.findall(part[found.end() :])
-        }
         methods.append(
-            AuthenticationCheck(name=found[1].lower(), result=found[2].lower(), properties=named)
+            AuthenticationCheck(
+                name=found[1].lower(),
+                result=found[2].lower(),
+                properties=_properties(part[found.end() :]),
+            )
         )
     return AuthenticationResults(server=server, methods=tuple(methods))
 
@@ -89,14 +92,15 @@ def is_authentic(headers: Sequence[str], trust: str, domain: str) -> bool:
     Returns:
         true only where the topmost header of that server says `dmarc=pass` for this very domain.
     """
-    ours = topmost(headers, trust)
-    if ours is None or not domain:
+    found = topmost(headers, trust)
+    if found is None or not domain:
         return False
-    judged = [one for one in ours.methods if one.name == "dmarc"]
+    judged = [one for one in found.methods if one.name == "dmarc"]
     # Two verdicts in one header contradict each other, or somebody has joined them.
     if len(judged) != 1 or judged[0].result != "pass":
         return False
-    return _domain(judged[0].properties.get("header.from", "")) == _domain(domain)
+    wanted = _domain(domain)
+    return bool(wanted) and _domain(judged[0].properties.get("header.from", "")) == wanted
 
 
 def topmost(headers: Sequence[str], trust: str) -> AuthenticationResults | None:
@@ -106,8 +110,9 @@ def topmost(headers: Sequence[str], trust: str) -> AuthenticationResults | None:
         found = read_results(value)
         if found is not None and found.server == ("" if wanted == MICROSOFT else wanted):
             return found
-        # INVARIANT: one of ours that cannot be read hides those below it, which may be forged.
-        if found is None and wanted in value[:_LONGEST].lower():
+        # INVARIANT: one of ours that cannot be read hides those below it, which may be forged. With
+        # Microsoft's nobody can say whose it is, since no server's name is in any of theirs.
+        if found is None and (wanted == MICROSOFT or wanted in value.lower()):
             return None
     return None
 
@@ -121,38 +126,45 @@ def _domain(text: str) -> str:
         return ""
 
 
-def _without_comments(text: str) -> str | None:
-    """The text without `(comments)`, which may be nested; None where one does not end."""
-    kept: list[str] = []
-    depth, quoted, escaped = 0, False, False
+def _properties(text: str) -> dict[str, str]:
+    """What was checked; a property that is told twice, and differently, has no value."""
+    told: dict[str, str] = {}
+    for one in _PROPERTY.finditer(text):
+        if one[1] is not None:
+            name, value = one[1].lower(), one[2] or one[3] or ""
+            told[name] = value if told.get(name, value) == value else ""
+    return told
+
+
+def _parts(text: str) -> list[str] | None:
+    """The parts between semicolons, without `(comments)`, which may be nested.
+
+    INVARIANT: quotes, comments and semicolons are told apart in one pass, or two readings of one
+    header differ; and none is read that has an escape, which no server needs and a writer's address
+    brings in.
+
+    Returns:
+        None where a quote or a comment does not end, or there is a backslash.
+    """
+    parts, depth, quoted = [list[str]()], 0, False
     for char in text:
-        if escaped:
-            escaped = False
-        elif char == "\\" and (quoted or depth):
-            escaped = True
-        elif char == '"' and not depth:
+        if char == "\\":
+            return None
+        if char == '"' and not depth:
             quoted = not quoted
-        elif char == "(" and not quoted:
+        if quoted:
+            parts[-1].append(char)
+        elif char == "(":
             depth += 1
-        elif char == ")" and not quoted:
+        elif char == ")":
             depth -= 1
             if depth < 0:
                 return None
-            kept.append(" ")
+            parts[-1].append(" ")
+        elif depth:
             continue
-        if not depth:
-            kept.append(char)
-    return None if depth or quoted else "".join(kept)
-
-
-def _split(text: str) -> list[str]:
-    """The parts between semicolons that do not stand in quotes."""
-    parts, quoted = [""], False
-    for char in text:
-        if char == '"':
-            quoted = not quoted
-        if char == ";" and not quoted:
-            parts.append("")
+        elif char == ";":
+            parts.append([])
         else:
-            parts[-1] += char
-    return parts
+            parts[-1].append(char)
+    return None if depth or quoted else ["".join(one) for one in parts]
