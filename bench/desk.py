@@ -49,6 +49,7 @@ from sayso.sdk.desk.rows import Place as DeskPlace
 from sayso.sdk.desk.rows import said_in
 from sayso.sdk.workspace import Workspace, write_secret_file
 from sayso.settings import parse_settings
+from sayso.store.base import Reader
 
 KINDS = ("small", "large", "thanks", "strange", "which", "colleague")
 """What a thread is about: a refund that needs nobody, one that somebody decides about, thanks, what
@@ -276,8 +277,7 @@ def write_all(zendesk: Zendesk, shop: ShopServer, threads: int, chance: random.R
                 for part in ("a", "b"):
                     shop.books.add(f"order_{number}{part}", str(customer), amount)
         zendesk.write(number, WORDS[kind].format(n=number), author=customer)
-        yield_to = 0.002
-        time.sleep(yield_to)
+        time.sleep(0.002)
 
 
 async def colleagues(
@@ -323,7 +323,26 @@ async def is_over(sayso: Sayso, zendesk: Zendesk) -> bool:
         return False
     if await sayso.approvals.list(status="pending", limit=1):
         return False
+    # A bell was dropped, or whoever sweeps has just died: nothing waits that nobody has read yet.
+    wrote = sum(
+        one.author == ticket.requester
+        for ticket in zendesk.tickets.values()
+        for one in ticket.comments
+    )
+    if await taken_in(sayso, zendesk) < wrote:
+        return False
     return all(_is_met(one) for one in zendesk.tickets.values())
+
+
+async def taken_in(sayso: Sayso, zendesk: Zendesk) -> int:
+    """How many messages have become turns, or were left with a reason."""
+
+    def work(reader: Reader) -> int:
+        named = {"tenant": sayso.tenant, "desk": "zendesk"}
+        return sum(len(reader.all("desk.messages", **named, thread=str(t))) for t in threads)
+
+    threads = list(zendesk.tickets)
+    return await sayso.container.store.read(work)
 
 
 def _is_met(ticket: ZendeskTicket) -> bool:
@@ -338,7 +357,7 @@ def _is_met(ticket: ZendeskTicket) -> bool:
         and len([one for one in ticket.comments if one.author == ticket.requester]) < 2
     ):
         return False
-    return any(one.author == ME for one in after)
+    return any(one.author == ME and (one.public or kind == "strange") for one in after)
 
 
 async def judge(sayso: Sayso, zendesk: Zendesk, truth: Truth) -> list[Row]:

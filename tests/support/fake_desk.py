@@ -180,9 +180,10 @@ class FakeDesk:
 
     # ---- the contract --------------------------------------------------------------------------
 
-    async def changes(self, cursor: str) -> Changes:
+    async def changes(self, cursor: str, begun: datetime | None = None) -> Changes:
         self._readable()
-        begin = int(cursor) if cursor else len(self.books.changed)
+        first = len(self.books.changed) if begun is None else 0
+        begin = int(cursor) if cursor else first
         end = min(begin + self._page, len(self.books.changed))
         threads = tuple(dict.fromkeys(self.books.changed[begin:end]))
         more = end < len(self.books.changed)

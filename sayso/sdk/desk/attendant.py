@@ -15,7 +15,7 @@ from sayso.connectors.desk import DeskMessage, Thread
 from sayso.connectors.desks import Desks
 from sayso.errors import Code, RefusedError, SaysoError, logged
 from sayso.ids import monotonic_s, to_micros
-from sayso.sdk.desk.intake import Intake, fall_silent, handing_over
+from sayso.sdk.desk.intake import Intake, fall_silent
 from sayso.sdk.desk.law import DESK
 from sayso.sdk.desk.rows import (
     DeskRow,
@@ -68,8 +68,9 @@ class Attendant:
         Guarantees: what rings or changes meanwhile keeps the thread due; where this process dies,
         the thread is due again once its lease is over.
         """
-        until = self._now() + int(LEASE_S * 1e6)
-        taken = await self._run("desk.take", thread.id, until=until, now=self._now())
+        until, seen = self._now() + int(LEASE_S * 1e6), thread.rung + thread.woken
+        # As it was read: else what another process has just done would be done by an older row.
+        taken = await self._run("desk.take", thread.id, until=until, now=self._now(), seen=seen)
         if taken != 1:
             return False
         again_at: int | None
@@ -120,7 +121,7 @@ class Attendant:
         answered = {one.id for one in _before_answers(seen)}
         for at, message in enumerate(new):
             if message.id in answered:
-                await self._intake.leave(message, "answered")
+                await self._intake.pass_over(message, to_people=silent)
                 continue
             await self._intake.take(message, to_people=silent, more=at + 1 < len(new))
         return seen
@@ -272,9 +273,16 @@ class Attendant:
         return row if put == 1 else None
 
     def _too_many(self, tx: Transaction, thread: str, request: RequestRow) -> None:
-        where = {"tenant": self._place.tenant, "desk": self._place.name, "id": thread}
-        tx.run("desk.silence", **where, why="too_many", now=self._now())
-        handing_over(self._container)(tx, request.id)
+        """What is not said is a person's, whatever has become of what was asked."""
+        if fall_silent(tx, self._container, self._place, thread, "too_many"):
+            put_thread(
+                tx,
+                self._container,
+                self._place.tenant,
+                desk=self._place.name,
+                subject=request.subject.id,
+                why=f"Sayso has answered too often within an hour in {thread}, and says no more",
+            )
 
     async def _carry(self, thread: str, said: SaidRow) -> float | None:
         """Take a saying as far as it goes; returns seconds until it is looked at again.

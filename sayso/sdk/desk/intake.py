@@ -72,16 +72,35 @@ class Intake:
         try:
             row = await self._ask(message, to_people=to_people)
         except RefusedError as error:
-            if error.code is not Code.IDEMPOTENCY_CONFLICT:
+            known = None
+            if error.code is Code.IDEMPOTENCY_CONFLICT:
+                # It was taken in before a crash, and edited at the desk since: the first count.
+                known = await self._known_as(message)
+            if known is None:
                 logger.warning("%s: a message is left: %s", self.place.name, logged(error))
                 await self.leave(message, error.code.value, error.message)
                 return
-            # It was taken in before a crash, and edited at the desk since: the first word counts.
-            await self._store(message, "asked", None, error.code.value)
-            return
+            row = known
         await self._taken(row, message, to_people)
         if more and not to_people:
             await settle_request(self.container, row, _SETTLE_S)
+
+    async def pass_over(self, message: DeskMessage, *, to_people: bool) -> None:
+        """Leave what a colleague has answered; what was asked by it before a crash goes on."""
+        row = await self._known_as(message)
+        if row is None:
+            await self.leave(message, "answered")
+        else:
+            await self._taken(row, message, to_people)
+
+    async def _known_as(self, message: DeskMessage) -> RequestRow | None:
+        """The request that the message is a turn of already, in this very thread."""
+        requests, key = self.container.requests, self._key(message)
+        row = await self.container.store.read(
+            lambda reader: requests.by_key(reader, self.place.tenant, key)
+        )
+        here = self.place.conversation(message.thread)
+        return row if row is not None and row.conversation == here else None
 
     async def told(self, message: DeskMessage, *, to_people: bool) -> RequestRow:
         """Make a turn of what somebody who waits for it tells; the same once more is the same one.
@@ -243,14 +262,19 @@ class Intake:
         return put == 1
 
 
-def fall_silent(tx: Transaction, container: Container, place: Place, thread: str, why: str) -> None:
-    """Say nothing more in a thread; what waits for words there is people's from now on."""
+def fall_silent(tx: Transaction, container: Container, place: Place, thread: str, why: str) -> bool:
+    """Say nothing more in a thread; what waits for words there is people's from now on.
+
+    Returns:
+        Whether Sayso was not silent there before.
+    """
     where = {"tenant": place.tenant, "desk": place.name, "id": thread}
     if tx.run("desk.silence", **where, why=why, now=container.context.now()) != 1:
-        return
+        return False
     hand_over = handing_over(container)
     for request in requests_in(tx, place, thread):
         hand_over(tx, request.id)
+    return True
 
 
 def handing_over(container: Container) -> Hands:

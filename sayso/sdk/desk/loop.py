@@ -12,7 +12,7 @@ from sayso.audit.segments.rows import pruned_to
 from sayso.connectors.desk import Changes, Ringing
 from sayso.connectors.desks import Desks
 from sayso.errors import SaysoError, logged, logged_with_frames
-from sayso.ids import to_micros
+from sayso.ids import from_micros, to_micros
 from sayso.sdk.desk.attendant import Attendant
 from sayso.sdk.desk.rows import DeskRow, Place, ThreadRow, desk_row, ring, thread_row
 from sayso.store.base import Reader, Transaction, integer, integer_or_none, text
@@ -118,7 +118,9 @@ class OneDesk:
             head = tx.one("log.head", tenant=self._place.tenant)
             read_to = -1 if head is None else integer(head, "size") - 1
             named = {"tenant": self._place.tenant, "name": self._place.name}
-            tx.run("desk.begin", **named, now=self._now(), read_to=read_to)
+            # Many desks tell whole seconds: what is written in this one must not seem older.
+            now = self._now() // 1_000_000 * 1_000_000
+            tx.run("desk.begin", **named, now=now, read_to=read_to)
             return desk_row(tx, self._place)
 
         begun = await self._container.store.write(begin)
@@ -141,7 +143,7 @@ class OneDesk:
         if leased != 1:
             return False
         try:
-            more = await self._sweep_pages(row.cursor)
+            more = await self._sweep_pages(row)
         except SaysoError as error:
             problem, again = error.code.value, self._now() + int(_AFTER_TROUBLE_S * 6e6)
             logger.warning("%s cannot be read: %s", self._place.name, logged(error))
@@ -157,10 +159,11 @@ class OneDesk:
         )
         return True
 
-    async def _sweep_pages(self, cursor: str) -> bool:
+    async def _sweep_pages(self, row: DeskRow) -> bool:
+        cursor, begun = row.cursor, from_micros(row.begun_at)
         for _ in range(_MOST_PAGES):
             page = await self._desks.changes(
-                self._place.connector, cursor, customers=self._place.section.customers
+                self._place.connector, cursor, begun, customers=self._place.section.customers
             )
             if not await self._kept(page, cursor):
                 return False  # another process was faster, and goes on from there

@@ -9,6 +9,7 @@ program says that it has heard it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, StringConstraints
@@ -98,7 +99,7 @@ class OwnDesk:
         """Find in this database whose a thread is."""
         self._store, self._tenant = store, tenant
 
-    async def changes(self, cursor: str) -> Changes:
+    async def changes(self, cursor: str, begun: datetime | None = None) -> Changes:
         """Nothing: all that is written is told."""
         return Changes(cursor=cursor)
 

@@ -88,15 +88,21 @@ async def open_desk(
     clock: FakeClock | None = None,
     policy: str = POLICY,
     section: Mapping[str, object] | None = None,
+    readable: bool = True,
     **tables: Mapping[str, object],
 ) -> AsyncGenerator[OpenDesk]:
-    """Open it; the desk has been read once, so that what is written from now on is new."""
+    """Open it; what is written from now on is new.
+
+    Args:
+        readable: the desk can be read, and has been once.
+    """
     fake = clock or FakeClock()
     store_shop = shop or Shop()
     if shop is None:
         store_shop.books.add("order_1", "ana", Money(3_000, "USD"))
         store_shop.books.add("order_2", "bob", Money(20_000, "USD"))
     desk = FakeDesk(fake.now, books)
+    desk.unreadable = not readable
     tables["desk"] = {"desk": dict(section or {})}
     workspace = make_shop_workspace(folder, policy, **tables)
     sayso = Sayso(workspace, mode="decide", connectors=[store_shop, desk], clock=fake)

@@ -137,6 +137,8 @@ async def test_two_machines_that_answer_each_other_end_after_six(tmp_path: Path)
         assert len(opened.told("t1")) == 6
         (thread,) = await opened.sayso.desks.threads("desk")
         assert thread.silent == "too_many"
+        work = await opened.sayso.work.list(kinds=["thread"])
+        assert ["too often" in one.why for one in work] == [True]
 
 
 async def test_only_what_was_written_since_the_desk_was_connected_is_answered(

@@ -7,6 +7,12 @@ from pathlib import Path
 
 import pytest
 from sdk.desk.desks import open_desk
+from support.fake_desk import DeskBooks, FakeDesk
+
+from sayso.agent.base import Message
+from sayso.agent.incoming import Ask
+from sayso.audit.entry import Actor, ActorKind
+from sayso.testing.clock import FakeClock
 
 
 @pytest.mark.promise("desk:answers")
@@ -87,6 +93,41 @@ async def test_a_text_of_anybody_else_is_judged_by_the_policy(tmp_path: Path) ->
         assert said.status == "refused"
         assert said.error is not None
         assert said.error.code == "policy_denied"
+
+
+async def test_what_is_written_before_the_first_sweep_succeeds_is_taken_in(tmp_path: Path) -> None:
+    """The desk could not be read when it was connected; what was there before is left alone."""
+    books = DeskBooks()
+    clock = FakeClock()
+    FakeDesk(clock.now, books).write("old", "Please refund order order_2", customer="bob")
+    clock.advance(minutes=1)
+    async with open_desk(tmp_path, books=books, clock=clock, readable=False) as opened:
+        await opened.says("t1", "Please refund order order_1")
+        opened.clock.advance(minutes=10)
+        opened.desk.unreadable = False
+        await opened.settle()
+        assert (len(opened.told("t1")), opened.told("old")) == (1, [])
+
+
+async def test_what_was_edited_after_a_crash_is_answered_by_its_first_words(tmp_path: Path) -> None:
+    """Whoever died had asked, and not kept that the message was taken in."""
+    async with open_desk(tmp_path) as opened:
+        message = opened.desk.write("t1", "Please refund order order_1, dear all")
+        subject = message.subject
+        assert subject is not None
+        ask = Ask(
+            tenant=opened.sayso.container.tenant,
+            requester=Actor(kind=ActorKind.SERVICE, id="desk:desk"),
+            subject=replace(subject, id="ana"),
+            messages=(Message(role="customer", content="Please refund order order_1"),),
+            key=f"desk:desk::{message.id}",
+            conversation="desk:desk:t1",
+        )
+        await opened.sayso.container.requests.ask(ask)
+        await opened.settle()
+        (told,) = opened.told("t1")
+        assert "$30.00" in told
+        assert len(await opened.sayso.requests.list()) == 1
 
 
 async def test_a_message_while_the_desk_was_down_is_found_by_the_sweep(tmp_path: Path) -> None:

@@ -257,6 +257,14 @@ class Requests:
         check_repeated("answer", is_erased=not kept, is_same=is_same)
         return get_request(tx, tenant, text(found, "request_id"))
 
+    def by_key(self, reader: Reader, tenant: Tenant, key: str) -> RequestRow | None:
+        """The request that was made, or answered, with this key; None for a key of none."""
+        made = read_by_key(reader, "request.by_key", tenant, key)
+        if made is not None:
+            return read_request(made)
+        found = reader.one("request.answered_by", tenant=tenant, key_sha256=hash_of_texts(key))
+        return None if found is None else get_request(reader, tenant, text(found, "request_id"))
+
     def _keyed(self, fingerprint: str) -> str:
         """What is kept of an answer that may hold a code, which its plain hash would give away."""
         return self._keyring.seal_note(b"sayso/answer/v1\0" + fingerprint.encode()).hex()

@@ -124,10 +124,15 @@ class Desk(Protocol):
         """Its parts; None where it is no desk as it is set up."""
         ...
 
-    async def changes(self, cursor: str) -> Changes:
-        """What has changed since; from the time of the first call where the cursor is empty.
+    async def changes(self, cursor: str, begun: datetime | None = None) -> Changes:
+        """What has changed since; where the cursor is empty, since `begun`, else from now on.
 
-        Changes nothing. May name a thread twice, also one in which nothing is new.
+        Changes nothing. May name a thread twice, also one in which nothing is new, or nothing since
+        `begun`.
+
+        Args:
+            begun: when the desk was connected: what came before it was read for the first time is
+                not lost.
 
         Raises:
             RefusedError: the provider said no. RetryableError: it cannot be read now.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sayso.actions.model.attempt import reading
 from sayso.actions.model.definition import Subject
@@ -82,10 +83,17 @@ class Desks:
         with reading(f"connector `{name}`", f"{name} in who_am_i"):
             return (await self._registry.read(found.who_am_i())).id
 
-    async def changes(self, name: str, cursor: str, *, customers: str | None = None) -> Changes:
+    async def changes(
+        self,
+        name: str,
+        cursor: str,
+        begun: datetime | None = None,
+        *,
+        customers: str | None = None,
+    ) -> Changes:
         """See `Desk.changes`; `customers` as in `read_thread`."""
         with reading(f"connector `{name}`", f"{name} in changes"):
-            found = await self._registry.read(self.desk(name).changes(cursor))
+            found = await self._registry.read(self.desk(name).changes(cursor, begun))
         return replace(
             found, messages=tuple(self._known(name, one, customers) for one in found.messages)
         )

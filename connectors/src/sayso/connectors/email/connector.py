@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast, get_args
 
@@ -224,9 +225,9 @@ class MailboxConnector(EmailConnector):
         """The mailbox that customers write to."""
         return self._correspondence.desk
 
-    async def changes(self, cursor: str) -> Changes:
+    async def changes(self, cursor: str, begun: datetime | None = None) -> Changes:
         """See `Desk.changes`."""
-        return await self.mailbox.changes(cursor)
+        return await self.mailbox.changes(cursor, begun)
 
     async def read_thread(self, thread: str) -> Thread:
         """See `Desk.read_thread`."""

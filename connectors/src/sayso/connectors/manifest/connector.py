@@ -289,9 +289,9 @@ class ManifestConnector:
         """See `Desk.desk`."""
         return parts_of(self._manifest)
 
-    async def changes(self, cursor: str) -> Changes:
+    async def changes(self, cursor: str, begun: datetime | None = None) -> Changes:
         """See `Desk.changes`."""
-        return await self._desk_reader().changes(cursor)
+        return await self._desk_reader().changes(cursor, begun)
 
     async def read_thread(self, thread: str) -> Thread:
         """See `Desk.read_thread`."""

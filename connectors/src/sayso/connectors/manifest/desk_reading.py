@@ -83,7 +83,7 @@ class DeskReader:
 
     Attributes:
         table: as the manifest has it.
-        clock: for the first sweep, which begins now.
+        clock: for a first sweep that begins now.
     """
 
     manifest: Manifest
@@ -94,13 +94,14 @@ class DeskReader:
 
     # ---- what has changed ----------------------------------------------------------------------
 
-    async def changes(self, cursor: str) -> Changes:
+    async def changes(self, cursor: str, begun: datetime | None = None) -> Changes:
         """See `Desk.changes`. The cursor is the time of the newest change that is known.
 
         Guarantees: it moves over nothing that wasn't read.
         """
         try:
-            since = datetime.fromisoformat(cursor) if cursor else self.clock.now()
+            first = begun or self.clock.now()
+            since = datetime.fromisoformat(cursor) if cursor else first
             return await self._changes(since.astimezone(UTC))
         except (PickError, ReadingError, ValueError) as error:
             raise as_failure(error, "desk.changes") from error

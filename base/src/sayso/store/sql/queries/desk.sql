@@ -14,12 +14,15 @@ update desk set due_at = :until where tenant = :tenant and name = :name and due_
 update desk set cursor = :cursor, due_at = :due_at
 where tenant = :tenant and name = :name and cursor = :was;
 
+-- What rang while it was swept keeps it due, here and in `failed`.
 -- name: swept (count unread)
-update desk set swept_at = :now, due_at = :due_at, problem = null, failing_since = null
+update desk set swept_at = :now, problem = null, failing_since = null,
+    due_at = case when due_at <= :now then due_at else :due_at end
 where tenant = :tenant and name = :name;
 
 -- name: failed (count unread)
-update desk set due_at = :due_at, problem = :problem,
+update desk set due_at = case when due_at <= :now then due_at else :due_at end,
+    problem = :problem,
     failing_since = coalesce(failing_since, :now)
 where tenant = :tenant and name = :name;
 
@@ -49,7 +52,8 @@ from desk_thread where tenant = :tenant and desk = :desk and due_at is not null;
 
 -- name: take
 update desk_thread set leased_until = :until
-where tenant = :tenant and desk = :desk and id = :id and leased_until <= :now;
+where tenant = :tenant and desk = :desk and id = :id and leased_until <= :now
+    and due_at <= :now and rung + woken = :seen;
 
 -- name: was_read (count unread)
 update desk_thread set read_rung = :rung where tenant = :tenant and desk = :desk and id = :id;

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from sayso.connectors.desk import Changes, Thread
 from sayso.connectors.email.inbox.mailbox import ImapSession, Mailbox, MailLogin
@@ -51,10 +52,12 @@ class MailDesk:
         self._reader = MailReader(settings.folders, Threads(settings.own))
         self._heard = -1
 
-    async def changes(self, cursor: str) -> Changes:
+    async def changes(self, cursor: str, begun: datetime | None = None) -> Changes:
         """See `Desk.changes`."""
         now = self._clock.now()
-        found = await self.mailbox.run(lambda session: self._reader.changes(session, cursor, now))
+        found = await self.mailbox.run(
+            lambda session: self._reader.changes(session, cursor, now, begun)
+        )
         self._heard = self._reader.next_uid
         return found
 

@@ -98,8 +98,10 @@ class MailReader:
     next_uid: int = 0
     """Of the inbox, when it was last read."""
 
-    def changes(self, session: ImapSession, cursor: str, now: datetime) -> Changes:
-        """See `Desk.changes`."""
+    def changes(
+        self, session: ImapSession, cursor: str, now: datetime, begun: datetime | None = None
+    ) -> Changes:
+        """See `Desk.changes`. A folder that is named later is read from then on."""
         marks = dict(MailCursor.read(cursor).marks)
         room, more = _PAGE, False
         messages: list[DeskMessage] = []
@@ -108,10 +110,14 @@ class MailReader:
             folder = session.open(name)
             if name == self.folders.inbox:
                 self.next_uid = folder.next_uid
-            if name not in marks:
+            if name not in marks and (cursor or begun is None):
                 last = max(folder.next_uid - 1, 0)
                 marks[name] = FolderMark(validity=folder.validity, uid=last, newest=now, begun=now)
                 continue
+            if name not in marks:
+                assert begun is not None, "it is the first look"
+                first = FolderMark(validity=folder.validity, uid=0, newest=begun, begun=begun)
+                marks[name] = replace(first, since=begun)
             found, marks[name], is_more = self._new(session, marks[name].at(folder), name, room)
             messages += found
             room, more = max(room - len(found), 1), more or is_more
