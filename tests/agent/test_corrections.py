@@ -62,7 +62,7 @@ async def test_a_correction_that_cannot_be_planned_is_a_persons(tmp_path: Path) 
         stock(opened)
         asked = await ask(opened)
         old = await shown(opened, asked.actions[0])
-        corrected = await ask(opened, "I made a mistake, I mean the other one")
+        corrected = await ask(opened, "I made a mistake, I mean order 1043")
         assert (corrected.status, corrected.actions) == ("handed_over", ())
         assert await code_of(opened, say(old)) == Code.WITHDRAWN
         work = [one.about for one in await opened.sayso.work.list()]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from sayso.agent.understanding.amounts import StatedAmount, find_amounts
-from sayso.agent.understanding.corrected import corrects
+from sayso.agent.understanding.corrected import adds, corrects
 from sayso.agent.understanding.drafts import ActDraft, fill
 from sayso.agent.understanding.objects import FoundObject
 from sayso.agent.understanding.playbook import ObjectSlot, Playbook, WordsSlot
@@ -185,6 +185,7 @@ def _filled(draft: ActDraft, reading: Reading, pending: Pending, things: Things)
         ActDraft(act=draft.act, spans=spans), reading, book, things, answer=True, money=money
     )
     said = replace(said, object=_without_denied(said.object, reading, things))
+    said = replace(said, amount=_own_amount(said, draft, reading, asked=pending != Pending()))
     if book.object_slot is not None:
         kinds = book.object_slot[1].kinds
         offered = [h for h in pending.objects if things.by(h).kind in kinds]
@@ -222,6 +223,26 @@ def _filled(draft: ActDraft, reading: Reading, pending: Pending, things: Things)
         if place is not None:
             said = replace(said, amount=StatedAmount(tokens=(pending.amounts[place],)))
     return over(said, draft)
+
+
+def _own_amount(said: ActDraft, draft: ActDraft, reading: Reading, *, asked: bool) -> StatedAmount:
+    """What a message says of how much that goes on from another: a guess is asked for.
+
+    `And order 0811, too` has no part of the amount that was named for another one, and `only 2`
+    may be pieces as well as money.
+
+    Args:
+        asked: whether it answers a question.
+    """
+    amount, other = said.amount, set(said.object.handles) - set(draft.object.handles)
+    if asked:
+        return amount
+    if amount.silent and other and not draft.amount.silent and adds(reading):
+        return amount if amount.whole else replace(amount, part=True)
+    bare = any(one.kind == "number" and one.digits.isdigit() for one in amount.tokens)
+    if bare and corrects(reading):
+        return StatedAmount(part=True)
+    return amount
 
 
 def _without_denied(found: FoundObject, reading: Reading, things: Things) -> FoundObject:

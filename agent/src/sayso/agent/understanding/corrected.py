@@ -12,7 +12,7 @@ from functools import lru_cache
 from sayso.agent.answers import read_corrections
 from sayso.agent.base import Message
 from sayso.agent.incoming import Bearing
-from sayso.agent.understanding.acts import Mood, find_cues, first_content
+from sayso.agent.understanding.acts import Mood, explained, find_cues, first_content
 from sayso.agent.understanding.clean import clean
 from sayso.agent.understanding.lexicon import Knowledge
 from sayso.agent.understanding.patterns import Matcher, Tag
@@ -25,6 +25,9 @@ FEW_CHARS = 80
 _MORE = ("condition", "payee", "threat", "persons", "machine", "authority")
 """What makes it something else, that people have to see."""
 _SHARES = ("half", "whole", "enough", "part")
+_GRAMMAR = frozenset(
+    "no negation instead and or determiner subject conjunction polite_question same".split()
+)
 
 
 def bearing_of(messages: Sequence[Message], knowledge: Knowledge) -> Bearing | None:
@@ -53,6 +56,11 @@ def corrects(reading: Reading) -> bool:
     return _bearing(reading) == "corrects"
 
 
+def adds(reading: Reading) -> bool:
+    """Whether a message asks for the same of something more."""
+    return _bearing(reading) == "adds"
+
+
 def excuses(reading: Reading) -> list[Tag]:
     """The words by which a correction opens, which ask for no apology."""
     start = first_content(reading, Span(0, len(reading.tokens)))
@@ -67,25 +75,62 @@ def _bearing(reading: Reading) -> Bearing | None:
     excused = {at for tag in excuses(reading) for at in range(tag.start, tag.end)}
     cues = [cue for cue in find_cues(reading) if cue.start not in excused]
     asks = any(cue.mood is Mood.ASKED for cue in cues)
-    named = _names_something(reading)
-    if "meant" in names:
-        return "corrects"
-    if any(sentence.question for sentence in reading.sentences):
+    if any(sentence.question for sentence in reading.sentences) or not _names_something(reading):
         return None
+    if "meant" in names and not (asks and "also" in names):
+        return None if _tells(reading, tags, around=("meant",)) else "corrects"
     if "also" in names:
-        return "adds" if named and not asks else None
-    if not named:
+        return None if asks or _tells(reading, tags) else "adds"
+    if _tells(reading, tags):
         return None
     if reading.has("instead") or _opens_with_no(reading):
         return "corrects"
     return "corrects" if not asks and (excused or "only" in names) else None
 
 
+def _tells(reading: Reading, tags: Sequence[Tag], around: Sequence[str] = ()) -> bool:
+    """Whether a clause that names something has words of its own: `only 0977 arrived`.
+
+    What is told of a thing asks for nothing: each word beside what is named has to be a phrase's,
+    or one of a plain request.
+
+    Args:
+        around: of the clauses with these phrases alone, and only what has happened there.
+    """
+    phrases = {at for tag in tags for at in range(tag.start, tag.end)}
+    told = {
+        at
+        for tag in reading.found("past", "obtained")
+        for at in range(tag.start, tag.end)
+        if at not in phrases
+    }
+    for clause in (one for sentence in reading.sentences for one in sentence.clauses):
+        inside = range(clause.start, clause.end)
+        if around:
+            concerns = any(tag.name in around and tag.start in clause for tag in tags)
+            beside = told
+        else:
+            concerns = any(_is_named(reading, at) for at in inside)
+            beside = told.union(at for at in inside if not _belongs(reading, at, phrases))
+        if concerns and not beside.isdisjoint(inside):
+            return True
+    return False
+
+
+def _belongs(reading: Reading, at: int, phrases: set[int]) -> bool:
+    return at in phrases or explained(reading, at) or not _GRAMMAR.isdisjoint(reading.covering[at])
+
+
 def _names_something(reading: Reading) -> bool:
     """Whether a number, an amount or a share stands there, that can be what is meant."""
-    kinds = {token.kind for token in reading.tokens if token.digits or token.kind == "percent"}
-    shares = reading.has(*_SHARES) or bool(reading.starting("share:"))
-    return bool(kinds & {"number", "money", "percent"}) or shares
+    return any(_is_named(reading, at) for at in range(len(reading.tokens)))
+
+
+def _is_named(reading: Reading, at: int) -> bool:
+    token = reading.tokens[at]
+    if token.kind == "percent" or (token.kind in ("number", "money") and token.digits):
+        return True
+    return any(n in _SHARES or n.startswith("share:") for n in reading.covering[at])
 
 
 def _opens_with_no(reading: Reading) -> bool:
