@@ -16,7 +16,7 @@ from mailparser_reply import EmailReplyParser  # type: ignore[import-untyped]
 from sayso.connectors.email.inbox.authentication import is_authentic, read_results
 from sayso.connectors.email.inbox.heads import MailHead, read_head
 from sayso.connectors.email.inbox.html import read_html
-from sayso.connectors.email.inbox.letter import BROKEN, read_letter
+from sayso.connectors.email.inbox.letter import BROKEN, CUT, read_letter
 from sayso.connectors.email.inbox.quotes import own_words
 from sayso.connectors.email.inbox.threads import (
     MailPlace,
@@ -292,6 +292,13 @@ def test_signatures_and_what_a_program_adds_are_cut(below: str, language: str) -
     assert own_words(f"{OWN}\n\n{below}\n") == OWN
 
 
+def test_a_line_of_dashes_is_no_frame_of_anything() -> None:
+    """Of any length; one pattern for ends and words took half a minute for a page."""
+    page = f"{'-' * 119}x\n" * 10_000
+    assert own_words(page) == page.strip()
+    assert own_words("-" * 200_000 + "x") == "-" * 200_000 + "x"
+
+
 @pytest.mark.parametrize("language", ["en", "de", "fr", "nl"])
 def test_others_cut_the_same_or_less(language: str) -> None:
     """`mail-parser-reply` and `quotequail` judge, where they know the language's form."""
@@ -414,6 +421,50 @@ def test_html_is_read_before_the_plain_part_and_attachments_are_listed() -> None
     assert abs((read.attachments[0].size or 0) - 300) < 20
 
 
+def _parts(kind: str, *parts: str) -> str:
+    """A multipart of such parts, each a type and its content; one without a type is a multipart."""
+    inner = "".join(f"--{kind}\nContent-Type: {part}\n" for part in parts)
+    return f"multipart/{kind}; boundary={kind}\n\n{inner}--{kind}--\n"
+
+
+IMAGE = "image/png\nContent-Disposition: inline; filename=a.png\n\nx"
+
+
+@pytest.mark.promise("desk:mail:words")
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (_parts("mixed", "text/html\n\n<p>One</p>", IMAGE, "text/html\n\n<p>two</p>"), "One two"),
+        (_parts("mixed", "text/plain\n\nOne", IMAGE, "text/plain\n\ntwo"), "One two"),
+        (_parts("mixed", "text/plain\n\nOne", "text/html\n\n<p>Disclaimer"), "One Disclaimer"),
+        (_parts("mixed", "text/plain\n\nOne\n-- \nAna", IMAGE, "text/plain\n\ntwo"), "One two"),
+        (_parts("mixed", "text/plain\n\nOne", "text/html\n\n<p>One"), "One"),
+        (_parts("alternative", "text/plain\n\nOne", "text/html\n\n<p>two"), "two"),
+        (_parts("alternative", "text/plain\n\nOne", "text/html\n\n<p hidden>two"), "One"),
+        (
+            _parts(
+                "alternative",
+                "text/plain\n\nZero",
+                _parts("mixed", "text/html\n\n<p>One", IMAGE, "text/html\n\n<p>two"),
+            ),
+            "One two",
+        ),
+    ],
+)
+def test_every_part_that_is_shown_is_read(content: str, text: str) -> None:
+    """HTML is read instead of plain text only where the mail says that they are alternatives."""
+    read = read_letter(f"From: a@b.example\nContent-Type: {content}".encode())
+    assert " ".join(read.text.split()) == text
+
+
+def test_a_mail_that_is_longer_than_what_is_read_says_so() -> None:
+    """Whoever decides about it knows that there is more."""
+    raw = b"From: a@b.example\n\n" + b"Refund order 7 please.\n" * 10_000
+    read = read_letter(raw)
+    assert read.text.endswith(f"\n\n{CUT}")
+    assert len(read.text) < 200_100
+
+
 @pytest.mark.parametrize(
     ("charset", "body", "text"),
     [
@@ -445,7 +496,7 @@ def test_a_mail_that_is_too_deep_or_has_too_many_parts_is_read_as_far_as_it_goes
     nested = read_letter(
         head + words + b"--b\nContent-Type: multipart/mixed; boundary=b0\n\n" + deep
     )
-    assert (nested.text, nested.is_whole) == ("Please refund order 7.", False)
+    assert nested.text == f"Please refund order 7.\n\n{CUT}"
     assert read_letter(head.replace(b"boundary=b", b"boundary=b0") + deep).text == BROKEN
 
 

@@ -37,7 +37,7 @@ _ZERO = re.compile(r"^0*\.?0+(?:px|pt|em|rem|%|ex|ch|vw|vh|cm|mm|in|pc)?$")
 _TINY = re.compile(r"^(?:0*\.\d+|1)(?:px|pt)$")
 _FAR = re.compile(r"^-\d{3,}")
 _MOST_NODES = 200_000
-_LONGEST = 2_000_000
+MOST_HTML = 2_000_000
 """Characters of HTML that are read; no person has written more."""
 
 
@@ -75,7 +75,7 @@ def read_html(source: str) -> tuple[str, str]:
     Returns:
         those without what is marked as quoted, and all of them, both without what is hidden.
     """
-    tree = LexborHTMLParser(source[:_LONGEST])
+    tree = LexborHTMLParser(source[:MOST_HTML])
     words = HtmlWords()
     _Walk(words).run(tree.body)
     return _tidied(words.own), _tidied(words.whole)

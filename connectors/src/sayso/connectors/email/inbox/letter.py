@@ -6,8 +6,7 @@ Bounded before it is parsed, since a mail nests as deep and has as many parts as
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.message import Message
 from email.parser import BytesParser
 from email.policy import compat32
@@ -30,7 +29,7 @@ from sayso.text import plain, without_hidden
 try:
     from flufl.bounce import all_failures  # pyright: ignore[reportUnknownVariableType]
 
-    from sayso.connectors.email.inbox.html import read_html
+    from sayso.connectors.email.inbox.html import MOST_HTML, read_html
 except ImportError as error:
     raise missing_extra("mail", "reading e-mail needs the extra `mail`") from error
 
@@ -40,9 +39,12 @@ _MOST_NESTED = 40
 _MOST_PARTS = 20_000
 _MOST_ATTACHMENTS = 100
 _LONGEST_TEXT = 200_000
-_BOUNDARY = re.compile(rb"boundary\s*=", re.IGNORECASE)
+_MOST_SOURCE = 4_000_000
+"""After so many characters of a mail's text parts no further one is read."""
+_BOUNDARY = re.compile(rb"boundary(?:\*\d*\*?)?\s*=", re.IGNORECASE)
 _PART = re.compile(rb"(?m)^--")
 TOO_LARGE = "This e-mail is too large to be read here. Please look at it in the mailbox."
+CUT = "The rest of this e-mail is not read here. Please look at it in the mailbox."
 BROKEN = "This e-mail cannot be read here. Please look at it in the mailbox."
 
 
@@ -52,11 +54,11 @@ class MailRead:
 
     Attributes:
         head: its header.
-        text: what its writer wrote. whole: with what was cut as quoted; empty where nothing was.
+        text: what its writer wrote; its end says so where not all of it was read.
+        whole: with what was cut as quoted; empty where nothing was.
         attachments: at most 100.
         returned: the Message-ID of the mail of ours that a delivery report brings back for good;
             empty for none. returned_to: whom it did not reach.
-        is_whole: whether all of it could be read.
     """
 
     head: MailHead
@@ -65,7 +67,6 @@ class MailRead:
     attachments: tuple[Attachment, ...] = ()
     returned: str = ""
     returned_to: str = ""
-    is_whole: bool = True
 
 
 def read_letter(raw: bytes, trust: str = "") -> MailRead:
@@ -75,12 +76,12 @@ def read_letter(raw: bytes, trust: str = "") -> MailRead:
         message = BytesParser(policy=compat32).parsebytes(bounded)
         return _read(message, trust, is_whole=is_whole)
     except UNREADABLE:
-        return MailRead(head=read_head(raw, trust), text=BROKEN, is_whole=False)
+        return MailRead(head=read_head(raw, trust), text=BROKEN)
 
 
 def too_large(head: MailHead) -> MailRead:
     """A mail of which only the header was fetched."""
-    return MailRead(head=head, text=TOO_LARGE, is_whole=False)
+    return MailRead(head=head, text=TOO_LARGE)
 
 
 def _bounded(raw: bytes) -> tuple[bytes, bool]:
@@ -93,54 +94,93 @@ def _bounded(raw: bytes) -> tuple[bytes, bool]:
 
 
 def _read(message: Message, trust: str, *, is_whole: bool) -> MailRead:
-    head = head_of(message, trust)
-    html, text, attachments = "", "", list[Attachment]()
-    for part in _parts(message):
-        kind = part.get_content_type()
-        hangs = _hangs(part)
-        if not hangs and kind == "text/html" and not html:
-            html = _decoded_text(part)
-        elif not hangs and kind == "text/plain" and (not text or not html):
-            text = f"{text}\n{_decoded_text(part)}".strip("\n")
-        elif len(attachments) < _MOST_ATTACHMENTS:
-            attachments.append(_attachment(part))
-    own, whole = _words(html, text)
+    reading = _Reading(is_whole=is_whole)
+    words = reading.of(message, is_outermost=True)
+    whole = reading.bounded([one.whole for one in words])
+    # What no program marks as a quote is all that they wrote.
+    own = own_words(*(reading.bounded([one.own for one in words if one.own]) or whole))
+    joined = "\n\n".join(whole)
+    text = own if reading.is_whole else (f"{own}\n\n{CUT}" if own else BROKEN)
     returned, returned_to = _returned(message)
     return MailRead(
-        head=head,
-        text=own or ("" if is_whole else BROKEN),
-        whole="" if whole == own else whole,
-        attachments=tuple(attachments),
+        head=head_of(message, trust),
+        text=text,
+        whole="" if joined == own else joined,
+        attachments=tuple(reading.attachments),
         returned=returned,
         returned_to=returned_to,
-        is_whole=is_whole,
     )
 
 
-def _words(html: str, text: str) -> tuple[str, str]:
-    """What was written and all of it; the HTML first, whose quotes are marked in no language."""
-    if html.strip():
-        own, whole = read_html(html)
-        # What no program marks as a quote is all that they wrote, and what it hides is not read.
-        if whole:
-            return own_words(own or whole)[:_LONGEST_TEXT], whole[:_LONGEST_TEXT]
-    seen = without_hidden(text.replace("\u00a0", " ").replace("\r\n", "\n")).strip()
-    seen = seen[:_LONGEST_TEXT]
-    return own_words(seen), seen
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """What one part shows: without what HTML marks as quoted, and with it."""
+
+    own: str
+    whole: str
+    is_html: bool
 
 
-def _parts(message: Message) -> Iterator[Message]:
-    """The parts that are no containers, but for mails inside of it, whose words are others'."""
-    stack = [message]
-    while stack:
-        part = stack.pop()
-        if part.get_content_type().startswith("message/") and part is not message:
-            yield part
-        elif part.is_multipart():
-            inner = cast("list[Message]", part.get_payload())
-            stack.extend(reversed(inner))
+@dataclass(slots=True)
+class _Reading:
+    """Goes through a mail's parts.
+
+    Attributes:
+        is_whole: whether all of it was read so far. attachments: at most 100.
+    """
+
+    is_whole: bool
+    attachments: list[Attachment] = field(default_factory=list[Attachment])
+    _left: int = _MOST_SOURCE
+
+    def of(self, part: Message, *, is_outermost: bool = False) -> list[_Words]:
+        """What is shown of a part, in order; a mail inside hangs on it, whose words are others'."""
+        kind = part.get_content_type()
+        is_mail = kind.startswith("message/") and not is_outermost
+        if part.is_multipart() and not is_mail:
+            inner = [self.of(one) for one in cast("list[Message]", part.get_payload())]
+            return _one_of(inner) if kind == "multipart/alternative" else _each_once(inner)
+        if is_mail or _hangs(part) or kind not in ("text/html", "text/plain"):
+            if len(self.attachments) < _MOST_ATTACHMENTS:
+                self.attachments.append(_attachment(part))
+            return []
+        return self._text(part, is_html=kind == "text/html")
+
+    def _text(self, part: Message, *, is_html: bool) -> list[_Words]:
+        source = _decoded_text(part) if self._left > 0 else ""
+        if len(source) > (MOST_HTML if is_html else _LONGEST_TEXT) or self._left <= 0:
+            self.is_whole = False
+        self._left -= len(source)
+        if is_html:
+            own, whole = read_html(source)
         else:
-            yield part
+            source = source[:_LONGEST_TEXT].replace("\u00a0", " ").replace("\r\n", "\n")
+            own = whole = without_hidden(source).strip()
+        return [_Words(own, whole, is_html)] if whole else []
+
+    def bounded(self, texts: list[str]) -> list[str]:
+        """The texts, 200,000 characters of them at most."""
+        kept: list[str] = []
+        left = _LONGEST_TEXT
+        for text in texts:
+            if len(text) > left:
+                self.is_whole = False
+            if left > 0:
+                kept.append(text[:left])
+            left = max(left - len(text), 0)
+        return kept
+
+
+def _one_of(forms: list[list[_Words]]) -> list[_Words]:
+    """Of alternatives the last one with HTML in it, whose quotes are marked in no language."""
+    html = [one for one in forms if any(words.is_html for words in one)]
+    return html[-1] if html else _each_once(forms)
+
+
+def _each_once(parts: list[list[_Words]]) -> list[_Words]:
+    """All of them; the same words twice are a mail whose alternatives are not said to be ones."""
+    found = {" ".join(words.whole.split()): words for one in parts for words in one}
+    return list(found.values())
 
 
 def _hangs(part: Message) -> bool:

@@ -16,7 +16,7 @@ from importlib import resources
 from pydantic import BaseModel, ConfigDict, Field
 
 _SIGNATURE = re.compile(r"^-- ?$")
-_MARK = re.compile(r"^[>\s]*[-_*]{2,}\s*(.{3,60}?)\s*[-_*]{2,}$|^(.{3,60}):$")
+_FRAME = "-_*"
 _RULE = re.compile(r"^[_-]{8,}$")
 _DATED = re.compile(r"\d{1,2}[:h.]\d{2}|\b\d{4}\b|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|@")
 _WRAPPED_LINES = 4
@@ -84,18 +84,35 @@ def _label(words: Sequence[str]) -> re.Pattern[str]:
     return re.compile(rf"^\s*\*?(?:{named})\*?\s?:\*?\s*(\S.*)$", re.IGNORECASE)
 
 
-def own_words(text: str) -> str:
-    """The text without quotes, the signature and what a telephone adds; whole where in doubt."""
+def own_words(*parts: str) -> str:
+    """The text without quotes, the signature and what a telephone adds; whole where in doubt.
+
+    Args:
+        parts: of one mail, in their order. A signature ends its part; a quoted mail that goes on to
+            the end ends all of them.
+    """
+    kept: list[str] = []
+    for part in parts:
+        words, is_ended = _cut(part)
+        kept.append(words)
+        if is_ended:
+            break
+    # Nothing left: what looked like a quote is all that they wrote.
+    return _joined(kept) or _joined(parts)
+
+
+def _joined(parts: Sequence[str]) -> str:
+    return "\n\n".join(filter(None, (part.strip() for part in parts)))
+
+
+def _cut(text: str) -> tuple[str, bool]:
+    """What is left of one part, and whether a quoted mail begins in it that goes on to the end."""
     lines = text.replace("\r\n", "\n").split("\n")
     if len(lines) > _MOST_LINES:
-        return text.strip()
+        return text, False
     end = _head_of_quote(lines)
-    kept = [] if end == 0 else lines[:end]
-    kept = _without_quoted_lines(kept)
-    kept = _without_signature(kept)
-    left = re.sub(r"\n{3,}", "\n\n", "\n".join(kept)).strip()
-    # Nothing left: what looked like a quote is all that they wrote.
-    return left or text.strip()
+    kept = _without_signature(_without_quoted_lines(lines[:end]))
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(kept)), end < len(lines)
 
 
 def _head_of_quote(lines: Sequence[str]) -> int:
@@ -115,10 +132,15 @@ def _head_of_quote(lines: Sequence[str]) -> int:
 
 
 def _is_mark(line: str) -> bool:
-    found = _MARK.match(line.strip())
-    if found is None:
+    bare = line.strip().lstrip("> \t")
+    # No pattern: the ends of a frame and what may stand in it are the same on a line of dashes.
+    if len(bare) >= 2 and all(char in _FRAME for char in bare[:2] + bare[-2:]):
+        words = bare.strip(_FRAME)
+    elif bare.endswith(":"):
+        words = bare.removesuffix(":")
+    else:
         return False
-    return (found[1] or found[2] or "").strip().lower() in _rules().marks
+    return words.strip().lower() in _rules().marks
 
 
 def _has_head(lines: Sequence[str], at: int) -> bool:
