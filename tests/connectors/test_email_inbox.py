@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import imaplib
 from pathlib import Path
+from typing import cast
 
 import pytest
 from connectors.benches import stripe_on
@@ -10,6 +12,7 @@ from connectors.benches import stripe_on
 from sayso.actions.model.definition import Subject
 from sayso.connectors.base import Connector
 from sayso.connectors.email import EmailConnector, MailboxConnector
+from sayso.connectors.email.inbox.mailbox import ImapSession
 from sayso.connectors.registry import Connectors
 from sayso.errors import ConfigError
 from sayso.json import JsonValue
@@ -85,3 +88,44 @@ async def test_who_a_customer_of_the_mailbox_is() -> None:
     assert (nobody.email, nobody.email_verified) == ("", False)
     assert await connector.knows(Subject(id="ana@example.com"))
     assert await connector.list_records(Subject(id="ana@example.com")) == ()
+
+
+class _Answers:
+    """A server's client that gets one answer to whatever is asked."""
+
+    def __init__(self, *data: object) -> None:
+        self._data = data
+
+    def uid(self, *_: str) -> tuple[str, list[object]]:
+        """The answer, as the standard library hands it on."""
+        return "OK", list(self._data)
+
+
+class _Session(ImapSession):
+    """A session with such a server."""
+
+    def __init__(self, *data: object) -> None:
+        self._answers = cast("imaplib.IMAP4", _Answers(*data))
+
+    @property
+    def client(self) -> imaplib.IMAP4:
+        """The one that is played."""
+        return self._answers
+
+
+SEEN = b"1 (UID 5 FLAGS (\\Seen))"
+
+
+@pytest.mark.promise("desk:mail:complete")
+@pytest.mark.parametrize("is_first", [True, False])
+def test_flags_that_the_server_tells_meanwhile_are_no_mail(is_first: bool) -> None:
+    """A colleague opens a mail while it is read: it is not taken for an empty one of 1970."""
+
+    def among(*told: object) -> _Session:
+        return _Session(*((SEEN, *told) if is_first else (*told, SEEN)))
+
+    assert among((b"1 (UID 5 BODY[] {5}", b"hello"), b")").wholes([5]) == {5: b"hello"}
+    assert among(b'1 (UID 5 BODY[] "a\\"b")').whole(5) == b'a"b'
+    told = b'1 (UID 5 RFC822.SIZE 42 INTERNALDATE "30-Nov-2026 10:00:00 +0000")'
+    assert [(one.size, one.at.year) for one in among(told).sizes([5])] == [(42, 2026)]
+    assert among().whole(5) is None

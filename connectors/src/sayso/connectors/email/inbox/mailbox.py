@@ -43,6 +43,7 @@ _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _BROKEN = (OSError, imaplib.IMAP4.abort, EOFError)
 _REFUSED = (imaplib.IMAP4.error, ImapToolsError)
 _UID, _SIZE = re.compile(rb"\bUID (\d+)"), re.compile(rb"\bRFC822\.SIZE (\d+)")
+_STRING = re.compile(rb'\bBODY\[[^\]]*\](?:<\d+>)? (?:"((?:[^"\\]|\\.)*)"|NIL)')
 _DATE = re.compile(rb'\bINTERNALDATE "([^"]+)"')
 _HEAD_FIELDS = "MESSAGE-ID IN-REPLY-TO REFERENCES FROM TO CC SUBJECT DATE CONTENT-TYPE"
 _AT_ONCE = 500
@@ -217,16 +218,20 @@ class ImapSession:
         status, data = self.client.uid("FETCH", _ranges(uids), parts)
         _check(status, data)
         wanted = set(uids)
+        is_body, is_sized = "BODY.PEEK" in parts, "RFC822.SIZE" in parts
         for told, literal in _items(data):
-            uid = _UID.search(told)
+            uid, size, date = _UID.search(told), _SIZE.search(told), _DATE.search(told)
             if uid is None or int(uid[1]) not in wanted:
                 continue
-            size, date = _SIZE.search(told), _DATE.search(told)
+            # INVARIANT: whoever reads a mail elsewhere has the server tell its flags among these
+            # (RFC 9051 §7.5.2), which is no mail of size 0 and without a word.
+            if (is_body and literal is None) or (is_sized and (size is None or date is None)):
+                continue
             yield Listed(
                 uid=int(uid[1]),
-                size=int(size[1]) if size else len(literal),
+                size=int(size[1]) if size else len(literal or b""),
                 at=_moment(date[1] if date else b""),
-                head=literal,
+                head=literal or b"",
             )
 
     def flag(self, uids: Sequence[int], keyword: str) -> None:
@@ -250,10 +255,6 @@ class ImapSession:
         """Put a mail into a folder."""
         where = encode_folder(folder).decode()
         _check(*self.client.append(where, flags, None, content))
-
-    def noop(self) -> None:
-        """Ask whether the server is there."""
-        _check(*self.client.noop())
 
     def wait(self, seconds: float) -> bool:
         """Whether the server said within that time that a mail came into the opened folder.
@@ -410,9 +411,12 @@ def _check(status: str, data: object) -> None:
         raise imaplib.IMAP4.error(_said(data))
 
 
-def _items(data: Sequence[object]) -> Iterator[tuple[bytes, bytes]]:
-    """Each mail of an answer: what is told of it, and the literal; attributes follow it, too."""
-    told, literal = b"", b""
+def _items(data: Sequence[object]) -> Iterator[tuple[bytes, bytes | None]]:
+    """Each mail of an answer: what is told of it, and the literal, which attributes follow, too.
+
+    A server may write what is short as a string instead (`""`), which counts as one.
+    """
+    told, literal = b"", None
     for one in data:
         if isinstance(one, tuple):
             if told:
@@ -422,11 +426,17 @@ def _items(data: Sequence[object]) -> Iterator[tuple[bytes, bytes]]:
             if re.match(rb"\d+ \(", one):
                 if told:
                     yield told, literal
-                told, literal = one, b""
+                told, literal = one, _string_of(one)
             else:
                 told += one
     if told:
         yield told, literal
+
+
+def _string_of(told: bytes) -> bytes | None:
+    """The body that stands in the answer's line itself; None where none was told."""
+    found = _STRING.search(told)
+    return None if found is None else re.sub(rb"\\(.)", rb"\1", found[1] or b"")
 
 
 def _ranges(uids: Sequence[int]) -> str:
