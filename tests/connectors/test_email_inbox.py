@@ -54,6 +54,11 @@ def test_an_inbox_makes_a_desk_with_customers_of_its_own() -> None:
     assert (isinstance(without, MailboxConnector), without.customers_of) == (False, "stripe")
 
 
+def test_who_answers_from_a_teams_address_is_no_customer() -> None:
+    """A team is ours, however its address is written."""
+    assert "r@shop.example" in connect_with(teams={"r": "R@shop.example"}).mailbox.settings.own
+
+
 def _shop() -> list[Connector]:
     return [stripe_on("http://127.0.0.1:1", "sk_test")]
 

@@ -69,6 +69,22 @@ def test_whoever_else_answers_is_in_a_thread_of_their_own() -> None:
     assert [one.place.uid for one in threads.of(hers.thread)] == [1]
 
 
+def test_what_is_forgotten_names_no_thread_any_more() -> None:
+    """A mailbox that is read for years keeps nothing of what was deleted; what was moved stays."""
+    threads = Threads(own=frozenset({"s@shop.example"}))
+    root = threads.root_of(head("ana@example.com", "a2", "a1"))
+    (first,) = threads.add(head("ana@example.com", "a2", "a1"), *at(1))
+    threads.forget("INBOX", [1])
+    threads.add(head("ana@example.com", "a2", "a1"), MailPlace("Done", 1), AT)
+    threads.settle()
+    assert threads.root_of(head("ana@example.com", "a3", "a2")) == root
+    assert threads.latest_of("ana@example.com") == first.thread
+    threads.forget("Done")
+    threads.settle()
+    assert threads.root_of(head("ana@example.com", "a3", "a2")) != root
+    assert threads.latest_of("ana@example.com") == ""
+
+
 def test_two_mails_with_one_message_id_are_two() -> None:
     """A mail is never taken for another one because somebody wrote its id; a copy is the same."""
     one, copy = head("ana@example.com", "x"), head("ana@example.com", "x")

@@ -9,7 +9,7 @@ import asyncio
 import os
 import re
 import smtplib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from email.message import EmailMessage
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 from connectors.benches import LONG_S
-from real.mail import AUTHSERV, PASSWORD, MailServers, NoDovecotError, body_of, run_mail
+from real.mail import AUTHSERV, PASSWORD, MailServers, body_of
 
 from sayso.audit.entry import Actor, ActorKind
 from sayso.sandbox import Sandbox
@@ -32,19 +32,6 @@ pytestmark = pytest.mark.real
 SUPPORT = "support@shop.example"
 KEY = '"env:STRIPE_API_KEY"'
 CODE = re.compile(r"\b\d{4} ?\d{4}\b")
-
-
-@pytest.fixture(scope="module")
-def servers() -> Generator[MailServers]:
-    """Both servers, for all tests of this file."""
-    try:
-        with run_mail() as running:
-            running.authentic.add("example.com")
-            yield running
-    except NoDovecotError as error:
-        if os.environ.get("CI"):
-            pytest.fail(f"CI has to run this: {error}")
-        pytest.skip(f"Dovecot cannot be started here: {error}")
 
 
 def settings(servers: MailServers, stripe: str) -> str:

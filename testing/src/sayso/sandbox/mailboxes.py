@@ -17,7 +17,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.parser import BytesParser
@@ -147,7 +147,9 @@ class Mailboxes:
         """Stop the server and all that it started; its own polite end takes six seconds."""
         process, self._process = self._process, None
         if process is not None:
-            os.killpg(process.pid, signal.SIGKILL)
+            # It may have ended by itself, as where its port was taken meanwhile.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             process.wait(BOOT_S)
 
     def box(self, user: str) -> Path:

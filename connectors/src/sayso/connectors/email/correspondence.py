@@ -29,6 +29,7 @@ from sayso.ids import Clock
 _CUSTOMER = "thread.customer"
 _MOST_REFERENCES = 20
 _QUOTED = 4_000
+_UNTITLED = "your e-mail"
 CLOSE, HAND_OVER, REPLY = "email.close", "email.hand_over", "email.reply"
 THREAD = "mail_thread"
 """What a conversation is called as an object."""
@@ -116,6 +117,20 @@ class Correspondence:
             personal={"email": found.address},
         )
 
+    def _again(self, title: str) -> str:
+        """The subject line of an answer; one `Re:` is enough.
+
+        A customer's has no link in it that an answer may not have: what they wrote there would be
+        mailed on in our name.
+        """
+        try:
+            self.writer.count_links("title", title)
+        except RefusedError:
+            title = ""
+        if title.lower().startswith(("re:", "aw:", "sv:", "rv:", "ref:", "antw:")):
+            return title
+        return f"Re: {title or _UNTITLED}"
+
     def _team(self, name: str) -> str:
         address = self.desk.settings.teams.get(name)
         if address is None:
@@ -146,7 +161,7 @@ class Correspondence:
         text = self.writer.text(str(given["text"]))
         is_reply = call.action == REPLY
         letter = self.writer.answer(
-            title=_again(found.title, "Re" if is_reply else "Fwd"),
+            title=self._again(found.title) if is_reply else f"Fwd: {found.title or _UNTITLED}",
             text=text if is_reply else await self._forwarded(thread, text),
             recipient=found.address if is_reply else self._team(str(given["team"])),
             key=call.idempotency_key,
@@ -235,13 +250,6 @@ def _place(found: Correspondent) -> PlaceInThread:
 def _beside(found: Correspondent) -> PlaceInThread:
     """Of a mail to the team: whoever answers it writes to the customer."""
     return PlaceInThread(root=found.root, reply_to=found.address)
-
-
-def _again(title: str, before: str) -> str:
-    """The subject line of an answer; one `Re:` is enough."""
-    if before == "Re" and title.lower().startswith(("re:", "aw:", "sv:", "rv:", "ref:", "antw:")):
-        return title
-    return f"{before}: {title}" if title else f"{before}: your e-mail"
 
 
 def _fingerprint(address: str) -> str:

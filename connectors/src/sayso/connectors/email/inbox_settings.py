@@ -35,6 +35,7 @@ def correspondence_of(setup: Setup, writer: MessageWriter, transport: Transport)
         raise setup.invalid("inbox", "a table, `[connectors.email.inbox]`")
     asked = AskedSettings("email.inbox", table)
     inner = replace(setup, settings=asked)
+    teams = _teams(inner)
     settings = InboxSettings(
         login=_login(inner),
         folders=InboxFolders(
@@ -43,8 +44,9 @@ def correspondence_of(setup: Setup, writer: MessageWriter, transport: Transport)
             done=inner.text("done", ""),
             trust=inner.text("trust", ""),
         ),
-        own=frozenset({writer.sender.lower(), *_own(inner)}),
-        teams=_teams(inner),
+        # Whoever answers from a team's address is a colleague, and no customer.
+        own=frozenset({writer.sender.lower(), *_own(inner), *map(str.lower, teams.values())}),
+        teams=teams,
         keeps_sent=_yes(inner, "keep_sent", default=True),
     )
     asked.refuse_the_rest()

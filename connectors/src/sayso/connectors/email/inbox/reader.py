@@ -21,7 +21,6 @@ from sayso.connectors.email.inbox.threads import (
     ThreadEntry,
     Threads,
     account_id,
-    newest,
     ours_in,
     receipt_id,
     thread_of,
@@ -232,6 +231,8 @@ class MailReader:
                 self._known[name] = FolderMark(
                     validity=folder.validity, uid=last, newest=now, begun=now
                 )
+        # After all folders: a mail that was moved is in another one by now.
+        self.threads.settle()
 
     def _index(self, session: ImapSession, listed: Listed, place: MailPlace) -> None:
         head = read_head(listed.head)
@@ -265,12 +266,8 @@ class MailReader:
             RefusedError: `unknown_object`; `wrong_state` where nobody can be answered in it.
         """
         self.refresh(session, now)
-        entries = self._entries(thread)
-        last = newest(entries)
-        head = None if last is None else self._head(session, last)
-        oldest = self._head(session, entries[0])
-        if head is None or oldest is None:
-            raise gone()
+        head = self._first_head(session, thread, newest=True)
+        oldest = self._first_head(session, thread)
         if not is_address(head.sender):
             raise RefusedError(Code.WRONG_STATE, "nobody can be answered in this conversation")
         return Correspondent(
@@ -323,6 +320,19 @@ class MailReader:
         if raw is None:
             self.threads.forget(entry.place.folder, [entry.place.uid])
         return None if raw is None else read_head(raw, self.folders.trust)
+
+    def _first_head(self, session: ImapSession, thread: str, *, newest: bool = False) -> MailHead:
+        """The head of a thread's first mail that is still there, or of the customer's newest one.
+
+        Raises: RefusedError: `unknown_object`, where none is.
+        """
+        while True:
+            entries = self._entries(thread)
+            if newest:
+                entries = [one for one in reversed(entries) if one.is_customers]
+            head = self._head(session, entries[0])  # one that is gone is forgotten
+            if head is not None:
+                return head
 
     def _open(self, session: ImapSession, folder: str) -> MailFolder:
         opened = session.opened

@@ -13,7 +13,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -67,6 +67,8 @@ class Threads:
     )
     _latest: dict[str, ThreadEntry] = field(default_factory=dict[str, ThreadEntry])
     _at: dict[MailPlace, set[str]] = field(default_factory=dict[MailPlace, "set[str]"])
+    _named: dict[MailPlace, str] = field(default_factory=dict[MailPlace, str])
+    _has_forgotten: bool = False
 
     def add(self, head: MailHead, place: MailPlace, at: datetime) -> tuple[ThreadEntry, ...]:
         """Take a mail in, in every thread that it belongs to.
@@ -78,6 +80,7 @@ class Threads:
         root = self.root_of(head)
         if head.message_id:
             self._roots.setdefault(head.message_id, root)
+            self._named[place] = head.message_id
         mine = self.is_own(head.sender)
         people = [one for one in head.recipients if not self.is_own(one)] if mine else [head.sender]
         entries = tuple(
@@ -145,15 +148,28 @@ class Threads:
     def forget(self, folder: str, uids: Iterable[int] | None = None) -> None:
         """Let mails go that are not there any more; all of a folder unless said which."""
         gone = (
-            [place for place in self._at if place.folder == folder]
+            [place for place in {*self._at, *self._named} if place.folder == folder]
             if uids is None
             else [MailPlace(folder, uid) for uid in uids]
         )
+        self._has_forgotten = self._has_forgotten or bool(gone)
         for place in gone:
+            self._named.pop(place, None)
             for thread in self._at.pop(place, ()):
                 del self._entries[thread][place]
                 if not self._entries[thread]:
                     del self._entries[thread]
+
+    def settle(self) -> None:
+        """Let go of what only mails have told that are forgotten, and not taken in again since."""
+        if not self._has_forgotten:
+            return
+        self._has_forgotten = False
+        named = set(self._named.values())
+        self._roots = {one: root for one, root in self._roots.items() if one in named}
+        self._latest = {
+            who: one for who, one in self._latest.items() if one.thread in self._entries
+        }
 
 
 def root_digest(message_id: str) -> str:
@@ -205,8 +221,3 @@ def address_in(account: str) -> str:
             return ""
         return address if is_address(address) else ""
     return account if is_address(account) and account == account.lower() else ""
-
-
-def newest(entries: Sequence[ThreadEntry]) -> ThreadEntry | None:
-    """The last mail that the customer wrote."""
-    return next((one for one in reversed(entries) if one.is_customers), None)
