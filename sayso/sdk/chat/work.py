@@ -18,7 +18,7 @@ from sayso.sdk.chat.card import Heading, Lines, Part
 from sayso.sdk.chat.fit import Fit
 from sayso.sdk.chat.forms import ChatForm, TextField
 from sayso.sdk.client import Sayso
-from sayso.sdk.desk.seat import Words
+from sayso.sdk.desk.seat import Words, why_unsaid
 from sayso.sdk.resources.notes import MAX_NOTE_CHARS
 from sayso.sdk.resources.tokens import Scope, Token
 from sayso.sdk.resources.work import WorkView
@@ -195,12 +195,11 @@ class ChatWork:
         key = hashlib.sha256(f"{about}\0{by.holder}\0{text}".encode()).hexdigest()[:32]
         said = Words(kind="reply", text=text, key=key, via=self._chat)
         done = await self._sayso.desks.speak(*found, said, by=by)
-        if done.status in {"refused", "rejected", "failed"}:
-            why = "" if done.error is None else f": {done.error.message}"
-            raise FieldError(TEXT, f"nothing was sent{why}")
+        if why := why_unsaid(done):
+            raise FieldError(TEXT, why)
         note = text[:MAX_NOTE_CHARS]
         await self._sayso.work.answered_as(about, note, by, action=done.id, via=self._chat)
-        return "It is on its way to the customer."
+        return "The customer has your answer."
 
 
 def _filled(inputs: Mapping[str, str]) -> str:

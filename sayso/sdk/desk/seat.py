@@ -18,6 +18,7 @@ from sayso.agent.request_row import RequestRow, get_request
 from sayso.audit.entry import Actor, ActorKind
 from sayso.connectors.desks import Desks
 from sayso.errors import Code, RefusedError
+from sayso.sdk.desk.intake import fall_silent
 from sayso.sdk.desk.rows import PREFIX, Place, find_thread
 from sayso.sdk.desk.sayings import requests_in
 from sayso.sdk.desk.words import SILENT
@@ -25,7 +26,7 @@ from sayso.sdk.progress.take_in import take_in
 from sayso.sdk.resources.tokens import Token
 from sayso.sdk.resources.vouching import is_unknown
 from sayso.sdk.views.rows import ActionView, View
-from sayso.store.base import Reader, Transaction
+from sayso.store.base import Reader
 from sayso.text import plain
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 
 Said = Literal["reply", "note", "hand_over"]
 MOST_TEXT_CHARS = 5000
+_UNSAID = frozenset(
+    {Status.REFUSED, Status.REJECTED, Status.EXPIRED, Status.WITHDRAWN, Status.FAILED}
+)
 _KEY_CHARS = 64
 
 
@@ -139,10 +143,27 @@ async def speak(
         shown_by={"via": said.via, "credential": by.id},
     )
     done = await take_in(container, proposal)
-    if done.status == Status.SUCCEEDED and said.kind != "note":
-        # INVARIANT: once a colleague has answered, nobody else does.
-        await container.store.write(lambda tx: _silence(tx, container, place, thread, said.kind))
+    if done.status not in _UNSAID and said.kind != "note":
+        # INVARIANT: once a colleague answers, nobody else does: also while somebody has to agree,
+        # or nobody knows yet whether it arrived.
+        why = "answered" if said.kind == "reply" else "taken"
+        await container.store.write(lambda tx: fall_silent(tx, container, place, thread, why))
     return done
+
+
+def why_unsaid(action: ActionView) -> str:
+    """Why a colleague's words have not reached the customer, in a sentence; empty where they have.
+
+    Whoever has work about it still has it until they have.
+    """
+    if action.status == Status.SUCCEEDED:
+        return ""
+    if action.status in _UNSAID:
+        why = "" if action.error is None else f": {action.error.message}"
+        return f"Nothing was sent{why}."
+    if action.status == Status.PENDING_APPROVAL:
+        return "Somebody else has to agree before it is sent."
+    return "It is not known yet whether it has arrived."
 
 
 async def check_role(container: Container, by: Token) -> None:
@@ -192,12 +213,6 @@ def _newest(reader: Reader, place: Place, thread: str) -> RequestRow:
             next_step="answer at the desk itself",
         )
     return requests[-1]
-
-
-def _silence(tx: Transaction, container: Container, place: Place, thread: str, kind: Said) -> None:
-    where = {"tenant": place.tenant, "desk": place.name, "id": thread}
-    why = "answered" if kind == "reply" else "taken"
-    tx.run("desk.silence", **where, why=why, now=container.context.now())
 
 
 def conversation_of(reader: Reader, container: Container, request_id: str) -> str:

@@ -95,7 +95,8 @@ class Live:
     async def _read_mark(self, on: str) -> str:
         sayso = self.sign_in.sayso
         if on.startswith("seat "):
-            return await self._seat_mark(*on.split(" ", 2)[1:])
+            desk, _, thread = on.removeprefix("seat ").partition(" ")
+            return await self._seat_mark(desk, thread)
         if on == "inbox":
             return f"{await sayso.solutions.mark()}/{await sayso.canaries.mark()}"
         try:

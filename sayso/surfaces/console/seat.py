@@ -17,7 +17,7 @@ from starlette.responses import Response
 from sayso.actions.customers.verified import WORDS as VERIFIED
 from sayso.agent.draft_proposal import DraftProposal
 from sayso.errors import Code, RefusedError
-from sayso.sdk.desk.seat import MOST_TEXT_CHARS, SeatView, Words
+from sayso.sdk.desk.seat import MOST_TEXT_CHARS, SeatView, Words, why_unsaid
 from sayso.sdk.resources.customers import MAX_REASON_CHARS
 from sayso.sdk.resources.work import WorkView
 from sayso.sdk.views.customer import CustomerSummaryView
@@ -140,7 +140,7 @@ async def _speak(
 ) -> ActionView:
     said = Words(kind=kind, text=form.one("text").strip(), key=form.one("key"), via="console")
     done = await visit.sayso.desks.speak(desk, thread, said, by=visit.session.token)
-    if kind == "reply" and done.status not in {"refused", "rejected"}:
+    if kind == "reply" and not why_unsaid(done):
         request = await _request(visit, desk, thread)
         work = await work_of(visit, request)
         if work is not None and not work.ended:
@@ -186,7 +186,7 @@ async def _show(
     except RefusedError as error:
         problem, status = problem or error, 404 if error.code is Code.NOT_FOUND else 409
     if seat.request is not None and seat.who is not None:
-        asked = form.with_one("customer", seat.request.id)
+        asked = form.with_one("customer", seat.request.id).with_one("do", "")
         said = await read_composing(visit, asked, again=again)
     page = visit.page(
         f"Ticket {plain(seat.thread, limit=40)}" if seat.thread else "No ticket",

@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from sayso.errors import Code, RefusedError
 from sayso.money import Money
-from sayso.sdk.desk.seat import Words
+from sayso.sdk.desk.seat import Words, why_unsaid
 from sayso.sdk.resources.work import WorkView
 from sayso.surfaces.console.edge import Form, read_form
 from sayso.surfaces.console.visit import Visit
@@ -69,9 +69,9 @@ async def _answer(visit: Visit, about: str, form: Form, *, ends: bool) -> Respon
     text, by = form.one("text").strip(), visit.session.token
     said = Words(kind="reply", text=text, key=form.one("key"), via="console")
     done = await visit.sayso.desks.speak(*found, said, by=by)
-    if done.status in {"refused", "rejected", "failed"}:
-        why = "" if done.error is None else f"{done.error.message}. "
-        return visit.note("Nothing was sent", f"{why}Your words are not lost: go back.", status=409)
+    if why := why_unsaid(done):
+        said_so = f"{why} You still have it. Your words are not lost: go back."
+        return visit.note("Not answered yet", said_so, status=409)
     work, note = visit.sayso.work, text[:2000]
     await work.answered_as(about, note, by, action=done.id, via="console")
     if ends:

@@ -208,9 +208,11 @@ class Clicking:
         return said(told)
 
     async def _show(self, click: Incoming, who: KnownMember, pointer: Pointer) -> InvokeReply:
-        """The card as it stands now, to whoever could read it where it stands."""
-        if who.person is None and not who.linkable:
-            raise RefusedError(Code.NOT_AN_APPROVER, who.refusal)
+        """The card as it stands now, to people of ours and to whoever can read it there."""
+        if who.person is None:
+            there = await self._board.stands_in(pointer.approval_id, click.conversation)
+            if not who.linkable or not there:
+                raise RefusedError(Code.NOT_AN_APPROVER, who.refusal)
         return await self._card(pointer)
 
     async def _card(self, pointer: Pointer) -> InvokeReply:

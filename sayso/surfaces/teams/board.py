@@ -182,8 +182,17 @@ class Board:
             await self._show_people(about, card, told.called)
 
     async def card_of(self, approval_id: str) -> tuple[SolutionView, JsonObject]:
-        """A solution as it is now, and the activity that shows it."""
-        view, outcome = await shown_now(self._sayso, approval_id, self._sayso.tenant)
+        """A solution as it is now, or an open test card, and the activity that shows it."""
+        try:
+            view, outcome = await shown_now(self._sayso, approval_id, self._sayso.tenant)
+        except RefusedError as error:
+            if error.code is not Code.NOT_FOUND:
+                raise
+            found = await self._sayso.canaries.get(approval_id)
+            if found.status != "open" or found.solution is None:
+                raise
+            # It is drawn anew as every other card is, or that it is not would tell it apart.
+            return found.solution, self._test_card(found.solution)
         url = self._sayso.workspace.settings.console.url
         return view, message(*build_adaptive(view, outcome, url=url))
 
@@ -191,6 +200,13 @@ class Board:
         alone = None if len(view.steps) > 1 else WAITS
         url = self._sayso.workspace.settings.console.url
         return message(*build_adaptive(view, alone, url=url))
+
+    async def stands_in(self, approval_id: str, conversation: str) -> bool:
+        """Whether the card, or the test card, stands in a conversation, as far as is known."""
+        for topic in (OUTBOX_TOPIC, CANARY_TOPIC):
+            if (await self._standing(_About(topic, approval_id))).at(conversation):
+                return True
+        return False
 
     async def found(self, topic: str, approval_id: str, place: ChatPlace) -> None:
         """Note a place of a card that was clicked: one whose posting was never answered, too."""
@@ -322,7 +338,10 @@ class Board:
             await self._change(about, below=said)
 
     async def _tell_all(self, told: ChatNews) -> None:
-        """What belongs to no card stands in the channel; without one, the console alone has it."""
+        """What belongs to no card stands in the channel; without one, the console alone has it.
+
+        NOTE: it stays there, also when a customer is erased: where it stands isn't kept.
+        """
         if self._settings.channel is None:
             return
         await self.check_private()

@@ -130,7 +130,7 @@ class BotKeys:
 
 def _endorses(key: Mapping[str, Any]) -> bool:
     endorsed = key.get("endorsements")
-    return not isinstance(endorsed, list) or "msteams" in endorsed
+    return isinstance(endorsed, list) and "msteams" in endorsed
 
 
 def _has(keys: KeySet, kid: str) -> bool:

@@ -84,7 +84,7 @@ class TeamsWeb:
             "activity": activity,
         }
         found = await self.call("POST", "v3/conversations", body)
-        return ChatPlace(conversation=str(found.get("id")), activity=str(found.get("activityId")))
+        return ChatPlace(conversation=_id(found, "id"), activity=_id(found, "activityId"))
 
     async def personal(self, object_id: str) -> str:
         """The conversation with one person; the same one each time.
@@ -100,7 +100,7 @@ class TeamsWeb:
             "channelData": {"tenant": {"id": self._settings.tenant}},
             "tenantId": self._settings.tenant,
         }
-        return str((await self.call("POST", "v3/conversations", body)).get("id"))
+        return _id(await self.call("POST", "v3/conversations", body), "id")
 
     async def say(self, conversation: str, activity: JsonObject) -> ChatPlace:
         """Post a message into a conversation: a thread of the channel, or a person's.
@@ -111,7 +111,7 @@ class TeamsWeb:
         """
         path = f"v3/conversations/{quote(conversation, safe='')}/activities"
         found = await self.call("POST", path, activity)
-        return ChatPlace(conversation=conversation, activity=str(found.get("id")))
+        return ChatPlace(conversation=conversation, activity=_id(found, "id"))
 
     async def update(self, place: ChatPlace, activity: JsonObject) -> None:
         """Have a message of ours show something else.
@@ -247,6 +247,18 @@ def _json(body: bytes) -> JsonObject:
     except orjson.JSONDecodeError:
         return {}
     return value if isinstance(value, Mapping) else {}
+
+
+def _id(found: JsonObject, name: str) -> str:
+    """An id of what was made.
+
+    Raises:
+        OutcomeUnknownError: it was made, and nobody says as what.
+    """
+    value = found.get(name)
+    if isinstance(value, str) and value:
+        return value
+    raise OutcomeUnknownError(Code.OUTCOME_UNKNOWN, f"teams has told no `{name}`")
 
 
 def _pause_of(answer: HttpAnswer) -> float:

@@ -20,6 +20,10 @@ async def test_a_test_card_says_what_it_was_to_whoever_clicked(tmp_path: Path, k
         message = team.teams.message_of(card.id)
         assert set(message.verbs) >= {"yes", "no"}
         assert "test" not in message.text.lower()
+        data = message.verbs["yes"]["data"]
+        shown = await team.teams.click(message, "show", user="maria", data=data)
+        assert shown.is_card
+        assert set(team.teams.message_of(card.id).verbs) >= {"yes", "no"}
         assert "choose a reason" in (await team.teams.click(message, "no", user="maria")).said
         no = {"code": "other"}
         answer = await team.teams.click(message, "no", user="maria", inputs=no)

@@ -215,7 +215,7 @@ class ConsoleSection(Section):
             (`{conversation}`, the id that you gave with the customer's words) and `trace`
             (`{trace}`), such as `{stripe = "https://dashboard.stripe.com/search?query={object}"}`.
         frame_ancestors: whose pages may have the seat beside a ticket in a frame, such as
-            `["https://*.zendesk.com"]`; nobody's unless said, and no other page ever.
+            `["https://yourshop.zendesk.com"]`; nobody's unless said, and no other page ever.
     """
 
     url: Annotated[str, Field(pattern=r"^(https://[^/\s?#@]+)?$")] = ""
