@@ -226,7 +226,7 @@ def build_container(
     )
     proposals = Proposals(ground.context)
     requests = _wire_requests(ground)
-    engine = _wire_engine(ground, proposals, passing)
+    engine = _wire_engine(ground, passing)
     agent = AgentFloor(
         workspace=workspace,
         store=ground.store,
@@ -460,12 +460,9 @@ def _wire_stops(ground: _Ground) -> Stops:
     )
 
 
-def _wire_engine(
-    ground: _Ground, proposals: Proposals, passing: Callable[[Boundary], None] | None
-) -> Engine:
+def _wire_engine(ground: _Ground, passing: Callable[[Boundary], None] | None) -> Engine:
     return Engine(
         ground.context,
-        proposals,
         rates=_rates(ground.settings),
         reminders=Reminders(ground.context, ground.timers),
         passing=passing or (lambda boundary: None),

@@ -25,7 +25,7 @@ from sayso.actions.engine.claim import Claims, LeaseKeeper, ReadAgain
 from sayso.actions.engine.follow_up import FollowUps
 from sayso.actions.engine.late_effects import DeniedCalls, check_not_done
 from sayso.actions.engine.outcomes import Endings, Settlements, is_last_harmless
-from sayso.actions.engine.proposals import Proposals
+from sayso.actions.engine.planned_steps import PlannedSteps
 from sayso.actions.engine.reconcile import (
     CallAgain,
     Fail,
@@ -94,7 +94,6 @@ class Engine:
     def __init__(
         self,
         context: EngineContext,
-        proposals: Proposals,
         *,
         rates: RateLimits | None = None,
         reminders: Reminders | None = None,
@@ -104,7 +103,7 @@ class Engine:
         self._personal = context.personal
         self._registry = context.registry
         self._accounts = context.accounts
-        self._proposals = proposals
+        self._planned_steps = PlannedSteps(context)
         self._clock = context.clock
         self._telemetry = context.telemetry
         self._settings = context.settings
@@ -230,7 +229,7 @@ class Engine:
             brief=True,
         )
         try:
-            return await self._proposals.settle_planned(replace(row, subject=subject), quote, until)
+            return await self._planned_steps.settle(replace(row, subject=subject), quote, until)
         except RetryableError as error:
             return await self._broke_off(row, error, None)
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import orjson
@@ -11,27 +10,19 @@ import orjson
 from sayso.actions.approvals.repository import (
     ApprovalRow,
     ApprovalStatus,
-    approval_of,
     put_approval,
 )
 from sayso.actions.context import EngineContext
 from sayso.actions.customers.proof import Reached
-from sayso.actions.customers.verified import AccountStanding
-from sayso.actions.engine.judged_entry import judged_entry
-from sayso.actions.engine.placing import Placing
-from sayso.actions.engine.plan_judgement import (
+from sayso.actions.engine.assessment import (
+    Assessor,
     JudgementMoment,
-    PlannedStep,
-    is_as_read,
-    judge_together,
+    judged_entry,
     judged_or_refused,
-    leftmost_of,
-    still_with_plan,
 )
 from sayso.actions.limits.limit_check import LimitCheck
 from sayso.actions.model.action_row import NORMAL, ActionRow, check_priority, joins_of, read_action
-from sayso.actions.model.attempt import MAX_BREAKS, read_target, standing_as
-from sayso.actions.model.definition import Effect, Subject
+from sayso.actions.model.definition import Subject
 from sayso.actions.model.digest import check_reason, hash_of, normal_json, storable
 from sayso.actions.model.idempotency import (
     check_callers_key,
@@ -42,14 +33,14 @@ from sayso.actions.model.idempotency import (
     same_action,
     stands_for,
 )
-from sayso.actions.model.ledger import SYSTEM, entry_of
+from sayso.actions.model.ledger import entry_of
 from sayso.actions.model.plan import OnFailure, Step
 from sayso.actions.model.plan_state import parts_of
 from sayso.actions.model.snapshot import Resolved
 from sayso.actions.model.status import Status
 from sayso.actions.policy.evaluator import Judged
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind
-from sayso.errors import Code, RefusedError, RetryableError
+from sayso.errors import Code, RefusedError
 from sayso.frozen import replace
 from sayso.ids import Tenant, to_micros
 from sayso.json import JsonValue
@@ -141,7 +132,7 @@ class Proposals:
         self._ids = context.ids
         self._telemetry = context.telemetry
         self._accounts = context.accounts
-        self._placing = Placing(context)
+        self._assessor = Assessor(context)
         self._told: dict[tuple[str, ...], int] = {}
 
     async def propose(self, proposal: Proposal, claim: Claim | None = None) -> Proposed:
@@ -187,9 +178,9 @@ class Proposals:
             return Proposed(row=row)
         draft = self._draft(proposal, fingerprint)
         try:
-            draft, way = await self._placing.at_account(draft, proposal.subject)
+            draft, way = await self._assessor.at_account(draft, proposal.subject)
             proposal = replace(proposal, way=way)
-            outcome: Resolved | RefusedError = await self._resolve(draft, way)
+            outcome: Resolved | RefusedError = await self._assessor.resolve(draft, way)
         except RefusedError as error:
             if error.code in _WITHOUT_A_ROW:
                 raise
@@ -220,8 +211,8 @@ class Proposals:
     async def dry_run_within(self, proposal: Proposal) -> tuple[Judged, Sequence[LimitCheck]]:
         """The same, with the limits that count it as it meets them now."""
         draft = self._draft(proposal, _fingerprint(proposal))
-        draft, way = await self._placing.at_account(draft, proposal.subject)
-        resolved = await self._resolve(draft, way)
+        draft, way = await self._assessor.at_account(draft, proposal.subject)
+        resolved = await self._assessor.resolve(draft, way)
         now = to_micros(self._clock.now())
 
         def work(reader: Reader) -> tuple[Judged, Sequence[LimitCheck]]:
@@ -249,7 +240,7 @@ class Proposals:
                 continue
             proposal = replace(asked, key=key)
             draft = self._draft(proposal, _fingerprint(proposal))
-            draft, way = self._placing.at_stored_account(tx, draft)
+            draft, way = self._assessor.at_stored_account(tx, draft)
             if step.id not in leading:
                 draft = replace(draft, due_at=None)
             pseudonym = self._personal.pseudonym(
@@ -264,7 +255,7 @@ class Proposals:
                     "planner": draft.planner,
                     "step": step.id,
                     "after": list(step.after),
-                    **self._placing.came_by(tx, draft, proposal.subject.id, way),
+                    **self._assessor.came_by(tx, draft, proposal.subject.id, way),
                 },
             )
             rows.append(self._ledger.insert(tx, draft, entry))
@@ -276,136 +267,7 @@ class Proposals:
             replace(self._draft(asked, ""), step=step.id, after=step.after)
             for asked, step in zip(proposals, steps, strict=True)
         ]
-        return {part[0].step or "" for part in parts_of(drafts, self._effect_of)}
-
-    def _effect_of(self, name: str) -> Effect | None:
-        try:
-            return self._registry.action(name).effect
-        except RefusedError:
-            return None
-
-    async def settle_planned(
-        self, row: ActionRow, quote: str, until: int | None = None
-    ) -> ActionRow | None:
-        """Resolve and judge a `planned` or `stale` action; None when somebody else was faster.
-
-        What a plan has that belongs to a planned step is judged with it, in one transaction.
-
-        Args:
-            until: when people's time to decide is over, in microseconds since 1970, where a renewed
-                card keeps that; else they have the whole time.
-
-        Raises:
-            RetryableError: the provider cannot be read now, or its connector broke off
-                (`connector_failed`); the row stays as it is.
-        """
-        if row.status is Status.PLANNED and row.request_id is not None:
-            part = await self._store.read(lambda reader: self._part(reader, row), brief=True)
-            if len(part) > 1:
-                return await self._settle_part(row, part, quote)
-        draft = replace(row, attempts=0)  # those of the reading; the calls are counted anew
-        if row.status is Status.STALE:
-            draft = replace(draft, revision=row.revision + 1)
-        read_at = to_micros(self._clock.now())
-        moment = JudgementMoment(now=read_at, read_at=read_at, quote=quote, until=until)
-        try:
-            outcome: Resolved | RefusedError = await self._resolve(draft)
-        except RefusedError as error:
-            outcome = error
-        with self._telemetry.span("sayso.judge", row.traceparent, {"sayso.action": row.name}):
-            try:
-                return await self._store.write(
-                    lambda tx: self._judge_stored(tx, row, draft, outcome, moment),
-                    brief=True,
-                )
-            except RefusedError as error:
-                if isinstance(outcome, RefusedError):
-                    raise
-                unfit = error  # else it would stay due, and be judged in vain, for ever
-                return await self._store.write(
-                    lambda tx: self._judge_stored(tx, row, draft, unfit, moment), brief=True
-                )
-
-    def _part(self, reader: Reader, row: ActionRow) -> tuple[ActionRow, ...]:
-        """The steps that are planned still and belong to this one, in the order of the plan."""
-        found = reader.all("action.by_request", tenant=row.tenant, request_id=row.request_id)
-        steps = [step for step in map(read_action, found) if step.undoes is None]
-        if self._evaluator.holds_back(reader, row):
-            # INVARIANT: a plan goes as far as the step that goes least far, so all are judged.
-            return tuple(step for step in steps if step.status is Status.PLANNED)
-        for part in parts_of(steps, self._effect_of):
-            if any(step.id == row.id for step in part):
-                return tuple(step for step in part if step.status is Status.PLANNED)
-        return (row,)
-
-    async def _settle_part(
-        self, row: ActionRow, part: tuple[ActionRow, ...], quote: str
-    ) -> ActionRow | None:
-        """Judge the steps of one part of a plan, all of them in one transaction."""
-        read_at = to_micros(self._clock.now())
-        last_try = row.attempts + 1 >= MAX_BREAKS
-        drafts = [
-            # What was signed of the customer counts for each of their accounts.
-            replace(step, attempts=0, subject=replace(row.subject, id=step.subject.id))
-            for step in part
-        ]
-        outcomes = await asyncio.gather(*(self._found(draft, last_try) for draft in drafts))
-        planned = [
-            PlannedStep(row=step, draft=draft, outcome=outcome)
-            for step, draft, outcome in zip(part, drafts, outcomes, strict=True)
-        ]
-
-        def work(tx: Transaction) -> list[ActionRow]:
-            now = to_micros(self._clock.now())
-            if not all(is_as_read(tx, step) for step in part):
-                return []
-            moment = JudgementMoment(now=now, read_at=read_at, quote=quote)
-            stored = [
-                self._store_judged(tx, step, one, now)
-                for step, one in self._judge_plan(tx, planned, moment)
-            ]
-            return [step for step in stored if step is not None]
-
-        with self._telemetry.span("sayso.judge", row.traceparent, {"sayso.action": row.name}):
-            stored = await self._store.write(work)
-        return next((step for step in stored if step.id == row.id), None)
-
-    def _judge_plan(
-        self, tx: Transaction, planned: list[PlannedStep], moment: JudgementMoment
-    ) -> Iterator[tuple[ActionRow, Judged]]:
-        ceiling = leftmost_of(tx, self._evaluator, planned, moment.now)
-        rows = [step.row for step in planned]
-        for part in [rows] if ceiling is None else parts_of(rows, self._effect_of):
-            ids = {row.id for row in part}
-            steps = [step for step in planned if step.row.id in ids]
-            judged = judge_together(tx, self._evaluator, steps, moment, ceiling)
-            yield from zip([step.row for step in steps], judged, strict=True)
-
-    async def _found(self, draft: ActionRow, last_try: bool) -> Resolved | RefusedError:
-        try:
-            return await self._resolve(draft)
-        except RefusedError as error:
-            return error
-        except RetryableError as error:
-            if error.code is not Code.CONNECTOR_FAILED or not last_try:
-                raise
-            return RefusedError(error.code, error.message)
-
-    async def _resolve(self, draft: ActionRow, way: Reached | None = None) -> Resolved:
-        """Read what a draft would do.
-
-        Args:
-            way: how its account is known to be the customer's, where that was read just now.
-        """
-        # INVARIANT: a span names an action that there is, and no text that a caller made up.
-        self._registry.action(draft.name)
-        with self._telemetry.span("sayso.resolve", draft.traceparent, {"sayso.action": draft.name}):
-            subject = draft.subject.believed(to_micros(self._clock.now()))
-            asked = self._accounts.asking(draft) if way is None else None
-            found = await read_target(
-                self._registry, draft.id, draft.name, draft.args, subject, asked
-            )
-            return found if way is None else standing_as(found, AccountStanding(reached=way))
+        return {part[0].step or "" for part in parts_of(drafts, self._assessor.effect_of)}
 
     async def record_refusal(self, proposal: Proposal, error: RefusedError) -> None:
         """Record that a proposal was refused as it came, so that there is no row of it.
@@ -501,7 +363,7 @@ class Proposals:
         if draft.reason_ref is not None:
             pii = self._personal.seal(tx, draft.tenant, draft.subject.id, draft.reason_ref, reason)
         approval_id = self._ids.new("apr") if judged.card else None
-        came_by = self._placing.came_by(tx, draft, proposal.subject.id, proposal.way)
+        came_by = self._assessor.came_by(tx, draft, proposal.subject.id, proposal.way)
         came_by |= proposal.shown_by
         entry = replace(
             judged_entry(
@@ -543,41 +405,6 @@ class Proposals:
         if len(self._told) >= _MOST_TOLD:
             self._told.clear()
         self._told[about] = now
-
-    def _judge_stored(
-        self,
-        tx: Transaction,
-        row: ActionRow,
-        draft: ActionRow,
-        outcome: Resolved | RefusedError,
-        moment: JudgementMoment,
-    ) -> ActionRow | None:
-        now = to_micros(self._clock.now())
-        judged = judged_or_refused(
-            tx, self._evaluator, draft, outcome, replace(moment, now=now), still_with_plan(row)
-        )
-        return self._store_judged(tx, row, judged, now)
-
-    def _store_judged(
-        self, tx: Transaction, row: ActionRow, judged: Judged, now: int
-    ) -> ActionRow | None:
-        pseudonym = self._personal.pseudonym(tx, row.tenant, row.subject.id, now)
-        known = approval_of(tx, row)
-        approval_id = None
-        if judged.card is not None:
-            approval_id = known.id if known else self._ids.new("apr")
-        entry = judged_entry(
-            judged,
-            SYSTEM,
-            pseudonym,
-            approval_id,
-            self._registry,
-            self._placing.still_came_by(tx, judged),
-        )
-        stored = self._ledger.move(tx, row, judged.row, entry)
-        if stored is not None and approval_id is not None:
-            put_approval(tx, approval_id, judged, ApprovalStatus.PENDING, stored, known=known)
-        return stored
 
 
 def _fingerprint(proposal: Proposal) -> str:
