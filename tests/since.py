@@ -53,7 +53,7 @@ def touched(changed: Iterable[str]) -> tuple[int, frozenset[str]]:
             lowest = min(lowest, FLOORS.index(first))
         elif first == "sayso":
             lowest = min(lowest, FLOORS.index(rest[0]) if rest and rest[0] in FLOORS else TOP)
-        elif first in ("docs", "examples", "bench") or name.endswith(".md"):
+        elif first in ("docs", "examples", "bench", "deploy", ".github") or name.endswith(".md"):
             lowest = min(lowest, TOP)
         else:  # what builds, what all tests share: anything
             lowest = 0

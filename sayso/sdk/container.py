@@ -52,12 +52,13 @@ from sayso.dispatch.base import Dispatcher, Handler
 from sayso.dispatch.embedded import EmbeddedDispatcher
 from sayso.dispatch.fleet.remote import RemoteDispatcher
 from sayso.errors import SaysoError
+from sayso.extras import installed_version
 from sayso.ids import Clock, IdSource, Tenant, to_micros
 from sayso.sdk.audit.alarms import read_alarms
 from sayso.sdk.audit.kept_heads import read_heads
 from sayso.sdk.audit.vault_key import OPENED, vault_trouble
 from sayso.sdk.background.rejected_calls import RejectedCalls
-from sayso.sdk.background.reload import LoadedView, Reloads, sayso_version, settings_digest
+from sayso.sdk.background.reload import LoadedView, Reloads, settings_digest
 from sayso.sdk.connectors.catalog import ActionCatalog
 from sayso.sdk.connectors.load import load_connectors
 from sayso.sdk.desk.law import OwnWordsByLedger
@@ -307,7 +308,7 @@ def loaded_view(container: Container, workspace: Workspace, reloads: Reloads | N
     loaded = policies.loaded if isinstance(policies, ActivePolicy) else None
     problem = None if reloads is None else reloads.problem
     return LoadedView(
-        version=sayso_version(),
+        version=installed_version(),
         settings=container.settings_sha256,
         connectors={name: registry.connector(name).version for name in registry.names},
         actions=tuple(action.name for action in registry.actions),

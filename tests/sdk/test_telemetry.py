@@ -25,6 +25,7 @@ from sayso.actions.model.definition import Subject
 from sayso.agent.base import Message
 from sayso.agent.incoming import Ask
 from sayso.errors import ConfigError, RefusedError
+from sayso.extras import installed_version
 from sayso.ids import Tenant
 from sayso.money import Money
 from sayso.sdk.resources.base import SDK
@@ -171,7 +172,7 @@ def test_a_command_exports_metrics_by_the_standard_variables() -> None:
     )
     ran = subprocess.run(
         [sys.executable, "-c", program],
-        env={**os.environ, "OTEL_METRICS_EXPORTER": "console"},
+        env={**os.environ, "OTEL_METRICS_EXPORTER": "console", "OTEL_SERVICE_NAME": "till"},
         capture_output=True,
         text=True,
         timeout=60,
@@ -179,6 +180,8 @@ def test_a_command_exports_metrics_by_the_standard_variables() -> None:
     )
     assert (ran.returncode, ran.stdout) == (0, ""), ran.stderr
     assert '"name": "sayso.call.duration"' in ran.stderr
+    assert '"service.name": "till"' in ran.stderr, "what the operator calls it"
+    assert f'"service.version": "{installed_version()}"' in ran.stderr
     with pytest.raises(ConfigError, match="no exporter of metrics"):
         start_exporting({"OTEL_METRICS_EXPORTER": "consle"})
 

@@ -1,10 +1,11 @@
-"""What a missing optional part is told with: a command that installs it where this program runs."""
+"""What is installed of us: its version, and a command that adds a part which is missing."""
 
 from __future__ import annotations
 
 import re
 import shlex
 import sys
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -15,6 +16,15 @@ _PARTS = (NAME, *(f"{NAME}-{one}" for one in "agent connectors actions audit tes
 """What may be installed of us, from the top: whatever is there tells of the extras below it."""
 _REQUIRED = re.compile(r"""^([^;]+);.*\bextra == ['"]([\w-]+)['"]""")
 _OF_OURS = re.compile(rf"({NAME}-\w+)\[([\w,-]+)\]")
+
+
+@cache
+def installed_version() -> str:
+    """Sayso's version: pyproject.toml has it, and nothing else does."""
+    try:
+        return metadata.version(NAME)
+    except metadata.PackageNotFoundError:  # run from a source tree that is not installed
+        return "0+source"
 
 
 def missing_extra(extra: str, message: str) -> ConfigError:

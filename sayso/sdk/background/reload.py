@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import hashlib
 import json
 import logging
@@ -16,7 +15,6 @@ import signal
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from sayso.connectors.manifests import FOLDER
@@ -59,15 +57,6 @@ class LoadedView(View):
         """SHA-256 of the connectors with their versions and actions, the first 12 hex digits."""
         said = json.dumps([sorted(self.connectors.items()), sorted(self.actions)])
         return hashlib.sha256(said.encode()).hexdigest()[:12]
-
-
-@functools.cache
-def sayso_version() -> str:
-    """The version of the package; empty where it is not installed as one."""
-    try:
-        return version("sayso")
-    except PackageNotFoundError:
-        return ""
 
 
 def settings_digest(workspace: Workspace) -> str:

@@ -13,10 +13,11 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from sayso.errors import Code, ConfigError
-from sayso.extras import missing_extra
+from sayso.extras import NAME, installed_version, missing_extra
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricExporter, MetricReader
+    from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace.export import SpanExporter
     from prometheus_client import CollectorRegistry
 
@@ -57,7 +58,7 @@ def _start_spans(names: list[str]) -> Callable[[], None]:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-    provider = TracerProvider()
+    provider = TracerProvider(resource=_resource())
     for name in names:
         provider.add_span_processor(BatchSpanProcessor(_span_exporter(name)))
     trace.set_tracer_provider(provider)
@@ -68,9 +69,18 @@ def _start_metrics(names: list[str]) -> Callable[[], None]:
     from opentelemetry import metrics  # as above
     from opentelemetry.sdk.metrics import MeterProvider
 
-    provider = MeterProvider(metric_readers=[_metric_reader(name) for name in names])
+    readers = [_metric_reader(name) for name in names]
+    provider = MeterProvider(metric_readers=readers, resource=_resource())
     metrics.set_meter_provider(provider)
     return provider.shutdown
+
+
+def _resource() -> Resource:
+    """Who exports; `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` of the operator go first."""
+    from opentelemetry.sdk.resources import OTELResourceDetector, Resource  # as above
+
+    own = Resource.create({"service.name": NAME, "service.version": installed_version()})
+    return own.merge(OTELResourceDetector().detect())
 
 
 def _chosen(environment: Mapping[str, str], signal: str) -> list[str]:

@@ -13,13 +13,13 @@ import os
 import sys
 from collections.abc import Callable, Generator, Sequence
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated
 
 import typer
 
 from sayso.audit.io_errors import unwritten
 from sayso.errors import SaysoError
+from sayso.extras import installed_version
 from sayso.sdk.wiring.tracing import start_exporting
 from sayso.surfaces.cli.invocation import runnable, typed
 from sayso.surfaces.cli.output import Output, watched_stdout
@@ -128,14 +128,6 @@ def _print_version(asked: bool) -> None:
     if asked:
         sys.stdout.write(f"sayso {installed_version()}\n")
         raise typer.Exit
-
-
-def installed_version() -> str:
-    """The version of the installed distribution."""
-    try:
-        return version("sayso")
-    except PackageNotFoundError:  # run from a source tree that is not installed
-        return "0+source"
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -29,6 +29,7 @@ import sayso.surfaces.http.threads as threads
 import sayso.surfaces.http.webhooks as webhooks
 import sayso.surfaces.http.work as work
 from sayso.errors import SaysoError
+from sayso.extras import installed_version
 from sayso.sdk.client import Sayso
 from sayso.sdk.progress.changes import StoreChanges
 from sayso.surfaces.http.documents import finish_document
@@ -37,8 +38,6 @@ from sayso.surfaces.http.events import HEARTBEAT_S
 from sayso.surfaces.http.problem import on_http_error, on_invalid, on_sayso_error
 from sayso.surfaces.http.upkeep import Upkeep
 
-API_VERSION = "1.0.0"
-"""Of the contract, which only grows; not of the package."""
 PARTS = (
     requests,
     actions,
@@ -87,7 +86,7 @@ def create_app(sayso: Sayso, *, heartbeat_s: float = HEARTBEAT_S) -> FastAPI:
     """
     app = HttpApi(
         title="Sayso",
-        version=API_VERSION,
+        version=installed_version(),
         summary="Support agents that act, on your say-so.",
         description="Errors are RFC 9457 problems with a stable `code`; lists are paged by "
         "`limit` and `after`; money is in minor units; times are RFC 3339 in UTC.",

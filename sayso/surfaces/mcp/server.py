@@ -9,7 +9,6 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from itertools import count
 from typing import Any
 
@@ -28,6 +27,7 @@ from mcp_types import Tool as McpTool
 from sayso.actions.model.definition import Subject
 from sayso.audit.entry import Actor
 from sayso.errors import Code, ConfigError, RefusedError, logged_with_frames
+from sayso.extras import installed_version
 from sayso.sdk.background.reload import Reloads, following
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.tokens import Scope
@@ -184,7 +184,7 @@ def make_server(toolbox: Toolbox, session_of: Callable[[Context], McpSession]) -
 
     server: Server[Any] = Server(
         "sayso",
-        version=_version(),
+        version=installed_version(),
         title="Sayso",
         instructions=INSTRUCTIONS,
         on_list_tools=list_tools,
@@ -270,10 +270,3 @@ def _described(tool: Tool) -> McpTool:
             open_world_hint=not tool.reads_only,
         ),
     )
-
-
-def _version() -> str:
-    try:
-        return version("sayso")
-    except PackageNotFoundError:  # run from a source tree that is not installed
-        return ""

@@ -26,6 +26,7 @@ from sayso.errors import (
     RetryableError,
     SaysoError,
 )
+from sayso.extras import installed_version
 from sayso.ids import SystemClock, Tenant, rfc3339, to_micros
 from sayso.sdk.audit.alarms import read_alarms
 from sayso.sdk.audit.vault_key import vault_trouble
@@ -51,7 +52,6 @@ from sayso.store.migrations import (
 )
 from sayso.store.sqlite.schema import migrate, stored_format
 from sayso.store.sqlite.store import open_connection
-from sayso.surfaces.cli.app import installed_version
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.problem import OK, USAGE, problem_text, usage

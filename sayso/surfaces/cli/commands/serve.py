@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from sayso.errors import IntegrityError
+from sayso.extras import installed_version
 from sayso.sdk.audit.publishing import publishing
 from sayso.sdk.audit.self_audit import self_auditing
 from sayso.sdk.background.chores import keeping, sealing
@@ -73,9 +74,10 @@ def serve(
     def ready(url: str) -> None:
         slack = loaded.settings.slack is not None
         if as_json:
-            out.document({"url": url, "openapi": f"{url}/openapi.json", "slack": slack})
+            told = {"url": url, "openapi": f"{url}/openapi.json", "slack": slack}
+            out.document(told | {"version": installed_version()})
             return
-        out.line(f"Serving {url} until Ctrl-C.")
+        out.line(f"Serving {url} until Ctrl-C. Sayso {installed_version()}.")
         if link:
             out.line(f"  The console, once  {console_link(url, link)}")
         else:

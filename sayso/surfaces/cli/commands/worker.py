@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from sayso.extras import installed_version
 from sayso.sdk.audit.self_audit import self_auditing
 from sayso.sdk.background.chores import keeping, sealing
 from sayso.sdk.background.patience import opened_patiently
@@ -47,9 +48,11 @@ def worker(
 
     def ready(engine: str) -> None:
         if as_json:
-            out.document({"pid": os.getpid(), "engine": engine, "at_once": at_once})
+            told = {"pid": os.getpid(), "engine": engine, "at_once": at_once}
+            out.document(told | {"version": installed_version()})
         else:
-            out.line(f"Working, {at_once} at once ({engine}), until SIGTERM or Ctrl-C.")
+            words = f"Working, {at_once} at once ({engine}), until SIGTERM or Ctrl-C."
+            out.line(f"{words} Sayso {installed_version()}.")
 
     presence = Presence("worker")
 
