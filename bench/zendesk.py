@@ -11,6 +11,7 @@ import base64
 import hashlib
 import hmac
 import json
+import sys
 import threading
 import urllib.error
 import urllib.request
@@ -91,9 +92,7 @@ class Zendesk:
         self._random = Random(seed)
         self._lock = threading.RLock()
         self._next = 1
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(self))
-        self._server.daemon_threads = True
-        self._server.request_queue_size = 256
+        self._server = _Server(("127.0.0.1", 0), _handler_of(self))
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
@@ -284,6 +283,18 @@ class Zendesk:
         ticket.status = asked.get("status", "open" if ticket.status == "new" else ticket.status)
         self._touch(ticket)
         return 200, {"ticket": _ticket_json(ticket), "audit": _audit_json(made)}
+
+
+class _Server(ThreadingHTTPServer):
+    """Says nothing of a caller that was killed in the middle of a call."""
+
+    daemon_threads = True
+    request_queue_size = 256
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """See `socketserver.BaseServer.handle_error`."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 def _user(user_id: int) -> dict[str, Any]:

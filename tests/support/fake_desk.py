@@ -5,7 +5,7 @@ It keeps its own books, so that "each answer once, in order" is counted at the d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
@@ -120,6 +120,7 @@ class FakeDesk:
         self.unreadable = False
         self.reads = 0
         self.on_call: Callable[[Call], None] | None = None
+        self.on_changes: Callable[[], Awaitable[None]] | None = None
         self.on_read: Callable[[str], None] | None = None
         self.actions: Sequence[Action] = (
             _action("reply", TextArgs, Effect.MESSAGE),
@@ -182,6 +183,8 @@ class FakeDesk:
 
     async def changes(self, cursor: str, begun: datetime | None = None) -> Changes:
         self._readable()
+        if self.on_changes is not None:
+            await self.on_changes()
         first = len(self.books.changed) if begun is None else 0
         begin = int(cursor) if cursor else first
         end = min(begin + self._page, len(self.books.changed))

@@ -40,7 +40,7 @@ async def work(
         ConfigError: `missing_extra`; or no planner can be made of the settings.
     """
     sayso.container.agent.ready()
-    async with _calling_webhooks(sayso):
+    async with _calling_webhooks(sayso), _looking_after_desks(sayso):
         if is_fleet(sayso.workspace):
             await _work_in_fleet(sayso, stop, at_once, ready)
         else:
@@ -148,6 +148,24 @@ async def _calling_webhooks(sayso: Sayso) -> AsyncGenerator[None]:
         sender.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await sender
+
+
+@contextlib.asynccontextmanager
+async def _looking_after_desks(sayso: Sayso) -> AsyncGenerator[None]:
+    """As a server does; which of them reads a desk is decided by leases in the store."""
+    desks = sayso.workspace.settings.desk
+    if not desks:
+        yield
+        return
+    from sayso.sdk.desk.loop import DeskLoop  # most workspaces have no desk
+
+    attending = asyncio.create_task(DeskLoop(sayso.container, desks).run(), name="sayso desks")
+    try:
+        yield
+    finally:
+        attending.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await attending
 
 
 async def _work_alone(

@@ -10,6 +10,7 @@ from sayso.actions.model.action_row import ActionRow, read_action
 from sayso.actions.model.definition import Subject
 from sayso.actions.model.digest import hash_of_texts
 from sayso.actions.model.status import Status
+from sayso.agent.conversation import writer_of
 from sayso.agent.request_row import RequestRow
 from sayso.connectors.desk import Attachment, DeskMessage
 from sayso.connectors.desks import Desks
@@ -17,7 +18,6 @@ from sayso.errors import Code, RefusedError
 from sayso.frozen import replace
 from sayso.ids import rfc3339
 from sayso.sdk.desk.intake import Intake, fall_silent, handing_over
-from sayso.sdk.desk.own import owner_in
 from sayso.sdk.desk.rows import Place, find_thread, ring
 from sayso.sdk.views.rows import View
 from sayso.store.base import Reader, Transaction
@@ -125,19 +125,8 @@ async def _ask(container: Container, place: Place, thread: str, told: WrittenMes
         )
     given = replace(told.subject, provider=told.subject.provider or place.section.customers or "")
     subject = container.connectors.subject(given)
-
-    def look(reader: Reader) -> tuple[str | None, bool]:
-        known = find_thread(reader, place, thread)
-        owner = owner_in(reader, place.tenant, place.name, thread)
-        return owner, known is not None and known.silent is not None
-
-    owner, silent = await container.store.read(look)
-    if owner not in (None, subject.id):
-        raise RefusedError(
-            Code.NOT_OWNER,
-            "another customer writes in this thread",
-            next_step="give each customer a thread of their own",
-        )
+    known = await container.store.read(lambda reader: find_thread(reader, place, thread))
+    silent = known is not None and known.silent is not None
     container.warm_up()
     message = DeskMessage(
         id=hash_of_texts(thread, told.id)[:32],
@@ -163,7 +152,7 @@ def show_conversation(
     known = find_thread(reader, place, thread)
     if known is None:
         raise RefusedError(Code.NOT_FOUND, "nothing was written in this thread")
-    owner = owner_in(reader, place.tenant, place.name, thread)
+    owner = writer_of(reader, place.tenant, place.conversation(thread))
     said = [] if owner is None else _said(reader, container, place, thread, owner)
     said.sort(key=lambda one: one.action_id)
     return ConversationView(desk=place.name, thread=thread, silent=known.silent, said=tuple(said))

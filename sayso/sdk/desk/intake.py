@@ -108,7 +108,7 @@ class Intake:
         Raises:
             RefusedError: as `Requests.ask`; nothing was stored.
         """
-        row = await self._ask(message, to_people=to_people)
+        row = await self._ask(message, to_people=to_people, is_one_customers=True)
         await self._taken(row, message, to_people)
         return row
 
@@ -118,7 +118,9 @@ class Intake:
         await self._store(message, "asked", row.id, None)
         self.container.dispatcher.wake()
 
-    async def _ask(self, message: DeskMessage, *, to_people: bool) -> RequestRow:
+    async def _ask(
+        self, message: DeskMessage, *, to_people: bool, is_one_customers: bool = False
+    ) -> RequestRow:
         subject = self._subject(message)
         content = _content(message)
         return await self.container.requests.ask(
@@ -129,6 +131,7 @@ class Intake:
                 messages=(Message(role="customer", content=content),),
                 key=self._key(message),
                 conversation=self.place.conversation(message.thread),
+                is_one_customers=is_one_customers,
                 takes_back=self.container.agent.takes_back(message.text),
                 bearing=self.container.agent.bearing(message.text),
                 to_people=to_people,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sayso.audit.entry import StoredEntry
@@ -14,8 +16,9 @@ from sayso.connectors.desks import Desks
 from sayso.errors import SaysoError, logged, logged_with_frames
 from sayso.ids import from_micros, to_micros
 from sayso.sdk.desk.attendant import Attendant
-from sayso.sdk.desk.rows import DeskRow, Place, ThreadRow, desk_row, ring, thread_row
-from sayso.store.base import Reader, Transaction, integer, integer_or_none, text
+from sayso.sdk.desk.rows import DeskRow, Place, ThreadRow, desk_row, ring_changed, thread_row
+from sayso.sdk.desk.seat import heed_colleagues
+from sayso.store.base import Reader, SqlValue, Transaction, integer, integer_or_none, text
 
 if TYPE_CHECKING:
     from sayso.sdk.container import Container
@@ -50,6 +53,14 @@ class DeskLoop:
         """Do all that is due now; what failed is due again later."""
         for one in self.desks:
             await one.drain()
+
+
+@dataclass(slots=True, kw_only=True)
+class _Sweep:
+    """A sweep that is under way. `held`: until when the desk is this process's alone."""
+
+    held: int
+    cursor: str
 
 
 class OneDesk:
@@ -102,7 +113,7 @@ class OneDesk:
             Seconds until something else is due.
         """
         row = await self._begun()
-        if row.due_at <= self._now():
+        if row.sweep_at <= self._now():
             await self.sweep(row)
         while await self._read_on():
             pass
@@ -132,59 +143,64 @@ class OneDesk:
     async def sweep(self, row: DeskRow) -> bool:
         """Read all that has changed at the desk; whether it was this process's turn.
 
-        Guarantees: the cursor moves in the transaction that keeps what came before it.
+        INVARIANT: one process reads a desk's changes at a time, whoever it is: under a lease, which
+        each page renews. The cursor moves in the transaction that keeps what came before it.
         """
-        named = {"tenant": self._place.tenant, "name": self._place.name}
-        now = self._now()
-        until = now + int(_LEASE_S * 1e6)
-        leased = await self._container.store.write(
-            lambda tx: tx.run("desk.lease", **named, now=now, until=until)
-        )
-        if leased != 1:
+        now, until = self._now(), self._lease()
+        if await self._run("desk.lease", now=now, until=until) != 1:
             return False
+        sweeping = _Sweep(held=until, cursor=row.cursor)
         try:
-            more = await self._sweep_pages(row)
+            more = await self._sweep_pages(sweeping, from_micros(row.begun_at))
         except SaysoError as error:
             problem, again = error.code.value, self._now() + int(_AFTER_TROUBLE_S * 6e6)
             logger.warning("%s cannot be read: %s", self._place.name, logged(error))
-            await self._container.store.write(
-                lambda tx: tx.run(
-                    "desk.failed", **named, due_at=again, problem=problem, now=self._now()
-                )
-            )
+            said: dict[str, SqlValue] = {"due_at": again, "problem": problem}
+            await self._run("desk.failed", held=sweeping.held, now=self._now(), **said)
             return True
+        now = self._now()
         every = 0 if more else int(self._place.section.sweep_s * 1e6)
-        await self._container.store.write(
-            lambda tx: tx.run("desk.swept", **named, now=self._now(), due_at=self._now() + every)
-        )
+        await self._run("desk.swept", held=sweeping.held, now=now, due_at=now + every)
         return True
 
-    async def _sweep_pages(self, row: DeskRow) -> bool:
-        cursor, begun = row.cursor, from_micros(row.begun_at)
+    async def _sweep_pages(self, sweeping: _Sweep, begun: datetime) -> bool:
         for _ in range(_MOST_PAGES):
             page = await self._desks.changes(
-                self._place.connector, cursor, begun, customers=self._place.section.customers
+                self._place.connector,
+                sweeping.cursor,
+                begun,
+                customers=self._place.section.customers,
             )
-            if not await self._kept(page, cursor):
-                return False  # another process was faster, and goes on from there
-            if not page.more or page.cursor == cursor:
+            until, is_new = self._lease(), page.cursor != sweeping.cursor
+            if not await self._kept(page, sweeping, until):
+                return False  # it took too long, and another process goes on from there
+            sweeping.held, sweeping.cursor = until, page.cursor
+            if not page.more or not is_new:
                 return False
-            cursor = page.cursor
         return True
 
-    async def _kept(self, page: Changes, was: str) -> bool:
-        return await self._container.store.write(lambda tx: self._keep(tx, page, was))
+    async def _kept(self, page: Changes, sweeping: _Sweep, until: int) -> bool:
+        held, was = sweeping.held, sweeping.cursor
 
-    def _keep(self, tx: Transaction, page: Changes, was: str) -> bool:
-        named = {"tenant": self._place.tenant, "name": self._place.name}
-        due_at = self._now() + int(_LEASE_S * 1e6)
-        moved = tx.run("desk.move_cursor", **named, cursor=page.cursor, was=was, due_at=due_at)
-        if moved != 1:
-            return False
-        threads = [*page.threads, *(one.thread for one in page.messages)]
-        for thread in dict.fromkeys(threads):
-            ring(tx, self._place, thread, self._now())
-        return True
+        def keep(tx: Transaction) -> bool:
+            named = {"tenant": self._place.tenant, "name": self._place.name}
+            moves = {"cursor": page.cursor, "was": was}
+            if tx.run("desk.move_cursor", **named, **moves, held=held, until=until) != 1:
+                return False
+            threads = [*page.threads, *(one.thread for one in page.messages)]
+            for thread in dict.fromkeys(threads):
+                ring_changed(tx, self._place, thread, self._now(), page)
+            return True
+
+        return await self._container.store.write(keep)
+
+    def _lease(self) -> int:
+        return self._now() + int(_LEASE_S * 1e6)
+
+    async def _run(self, query: str, **fields: SqlValue) -> int:
+        """Run one statement about the desk."""
+        values: dict[str, SqlValue] = {"tenant": self._place.tenant, "name": self._place.name}
+        return await self._container.store.write(lambda tx: tx.run(query, **values, **fields))
 
     async def _listen(self) -> None:
         """Look again as soon as a desk says by itself that something may have changed."""
@@ -202,10 +218,7 @@ class OneDesk:
 
     async def sweep_now(self) -> None:
         """Have the desk be read as soon as it can be."""
-        named = {"tenant": self._place.tenant, "name": self._place.name}
-        await self._container.store.write(
-            lambda tx: tx.run("desk.sweep_now", **named, now=self._now())
-        )
+        await self._run("desk.sweep_now", now=self._now())
 
     # ---- the log -------------------------------------------------------------------------------
 
@@ -224,6 +237,7 @@ class OneDesk:
             named = {"tenant": self._place.tenant, "name": self._place.name}
             if tx.run("desk.read_on", **named, read_to=last, was=row.read_to) != 1:
                 return
+            heed_colleagues(tx, self._container, self._place, (one.entry for one in found))
             for thread in self._threads_of(tx, requests, actions):
                 where = {"tenant": self._place.tenant, "desk": self._place.name}
                 tx.run("desk.wake", **where, id=thread, now=self._now())
@@ -300,7 +314,7 @@ class OneDesk:
                 reader.one("desk.next_due", **where),
             )
         )
-        ats = [row.due_at] if row is not None else []
+        ats = [row.sweep_at] if row is not None else []
         at = None if following is None else integer_or_none(following, "at")
         ats += [] if at is None else [at]
         left = (min(ats, default=0) - self._now()) / 1e6 if ats else _LONGEST_LOOK_S

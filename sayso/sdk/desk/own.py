@@ -17,12 +17,12 @@ from pydantic import Field, StringConstraints
 from sayso.actions.model.definition import Action, Args, Effect, Subject, idempotent
 from sayso.actions.model.digest import hash_of_texts
 from sayso.actions.model.snapshot import Absence, Call, Receipt, Record, Resolved
-from sayso.agent.request_row import get_request
+from sayso.agent.conversation import writer_of
 from sayso.connectors.desk import Changes, DeskParts, Thread
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant
-from sayso.sdk.desk.rows import MOST_THREAD_CHARS
-from sayso.store.base import Reader, Store, text_or_none
+from sayso.sdk.desk.rows import MOST_THREAD_CHARS, PREFIX
+from sayso.store.base import Store
 from sayso.text import plain
 
 if TYPE_CHECKING:
@@ -70,7 +70,10 @@ def _action(verb: str, summary: str, args: type[Args], effect: Effect) -> Action
 
 
 class OwnDesk:
-    """The connector. Its customers are whoever your program says they are."""
+    """The connector. Its customers are whoever your program says they are.
+
+    INVARIANT: a thread is one customer's, who wrote there first, whoever is said to write in it.
+    """
 
     name = OWN
     version = "1"
@@ -111,7 +114,8 @@ class OwnDesk:
         assert isinstance(args, ThreadArgs)
         assert self._store is not None, "it is used in an open workspace alone"
         owner = await self._store.read(
-            lambda reader: owner_in(reader, self._tenant, self._name, args.thread), brief=True
+            lambda reader: writer_of(reader, self._tenant, f"{PREFIX}{self._name}:{args.thread}"),
+            brief=True,
         )
         if owner is None:
             raise RefusedError(
@@ -144,16 +148,6 @@ class OwnDesk:
 
     async def close(self) -> None:
         pass
-
-
-def owner_in(reader: Reader, tenant: Tenant, desk: str, thread: str) -> str | None:
-    """Whose a thread is: the account that wrote there first; None before anybody has.
-
-    INVARIANT: a thread is one customer's, whoever is said to write in it later.
-    """
-    rows = reader.all("desk.messages", tenant=tenant, desk=desk, thread=thread)
-    ids = [one for row in rows if (one := text_or_none(row, "request_id"))]
-    return get_request(reader, tenant, min(ids)).subject.id if ids else None
 
 
 def own_desks(settings: Settings) -> list[str]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Literal, cast
 
 from sayso.audit.authority.keyring import Keyring
-from sayso.ids import Tenant
+from sayso.connectors.desk import Changes
+from sayso.ids import Tenant, to_micros
 from sayso.settings import DeskSection
 from sayso.store.base import Reader, Row, Transaction, integer, integer_or_none, text
 from sayso.store.base import text_or_none as maybe
@@ -49,9 +50,15 @@ class DeskRow:
     begun_at: int
     read_to: int
     due_at: int
+    leased_until: int
     swept_at: int | None
     failing_since: int | None
     problem: str | None
+
+    @property
+    def sweep_at(self) -> int:
+        """When its changes may be read again, by whoever comes first."""
+        return max(self.due_at, self.leased_until)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +103,7 @@ def desk_row(reader: Reader, place: Place) -> DeskRow | None:
         begun_at=integer(row, "begun_at"),
         read_to=integer(row, "read_to"),
         due_at=integer(row, "due_at"),
+        leased_until=integer(row, "leased_until"),
         swept_at=integer_or_none(row, "swept_at"),
         failing_since=integer_or_none(row, "failing_since"),
         problem=maybe(row, "problem"),
@@ -159,6 +167,27 @@ def _said(row: Row) -> SaidRow:
 def ring(tx: Transaction, place: Place, thread: str, now: int) -> None:
     """Say that a thread may have changed."""
     tx.run("desk.ring", tenant=place.tenant, desk=place.name, id=thread, now=now)
+
+
+def ring_changed(tx: Transaction, place: Place, thread: str, now: int, page: Changes) -> None:
+    """Say what a sweep says of a thread: that it may have changed, unless that is known.
+
+    INVARIANT: a thread is had read once more when all changes of the time that its desk tells of it
+    can be seen, since many desks tell whole seconds.
+    """
+    changed = page.changed.get(thread)
+    if changed is None:
+        ring(tx, place, thread, now)
+        return
+    tx.run(
+        "desk.ring_changed",
+        tenant=place.tenant,
+        desk=place.name,
+        id=thread,
+        now=now,
+        changed_at=to_micros(changed),
+        settles=int(page.settles.total_seconds() * 1e6),
+    )
 
 
 def digest_of_words(keyring: Keyring, words: str) -> str:

@@ -7,15 +7,15 @@ keyed so that it is said once, and an entry of the log. Sayso is silent in the t
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from sayso.actions.engine.proposals import Proposal
-from sayso.actions.model.action_row import WAITED_FOR
+from sayso.actions.model.action_row import WAITED_FOR, get_action
 from sayso.actions.model.status import Status
 from sayso.agent.request_row import RequestRow, get_request
-from sayso.audit.entry import Actor, ActorKind
+from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind
 from sayso.connectors.desks import Desks
 from sayso.errors import Code, RefusedError
 from sayso.sdk.desk.intake import fall_silent
@@ -26,7 +26,7 @@ from sayso.sdk.progress.take_in import take_in
 from sayso.sdk.resources.tokens import Token
 from sayso.sdk.resources.vouching import is_unknown
 from sayso.sdk.views.rows import ActionView, View
-from sayso.store.base import Reader
+from sayso.store.base import Reader, Transaction
 from sayso.text import plain
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ MOST_TEXT_CHARS = 5000
 _UNSAID = frozenset(
     {Status.REFUSED, Status.REJECTED, Status.EXPIRED, Status.WITHDRAWN, Status.FAILED}
 )
+_WHY: Mapping[Said, str] = {"reply": "answered", "hand_over": "taken"}
 _KEY_CHARS = 64
 
 
@@ -145,8 +146,9 @@ async def speak(
     done = await take_in(container, proposal)
     if done.status not in _UNSAID and said.kind != "note":
         # INVARIANT: once a colleague answers, nobody else does: also while somebody has to agree,
-        # or nobody knows yet whether it arrived.
-        why = "answered" if said.kind == "reply" else "taken"
+        # or nobody knows yet whether it arrived. Where this process dies first, whoever looks after
+        # the desk reads of it in the log.
+        why = _WHY[said.kind]
         await container.store.write(lambda tx: fall_silent(tx, container, place, thread, why))
     return done
 
@@ -164,6 +166,25 @@ def why_unsaid(action: ActionView) -> str:
     if action.status == Status.PENDING_APPROVAL:
         return "Somebody else has to agree before it is sent."
     return "It is not known yet whether it has arrived."
+
+
+def heed_colleagues(
+    tx: Transaction, container: Container, place: Place, entries: Iterable[Entry]
+) -> None:
+    """Fall silent where the log tells that a person has answered a customer, or taken the thread.
+
+    INVARIANT: it is part of the transaction that moves the desk's place in the log on.
+    """
+    parts = Desks(container.connectors).parts(place.connector)
+    kinds: Mapping[str, Said] = {parts.reply: "reply", parts.hand_over: "hand_over"}
+    for entry in entries:
+        kind = kinds.get(entry.name or "")
+        if kind is None or entry.kind is not EntryKind.ACTION_SUCCEEDED or entry.action is None:
+            continue
+        action = get_action(tx, place.tenant, entry.action)
+        thread = action.args.get(parts.thread_arg)
+        if action.requester.startswith(f"{ActorKind.PERSON}:") and isinstance(thread, str):
+            fall_silent(tx, container, place, thread, _WHY[kind])
 
 
 async def check_role(container: Container, by: Token) -> None:

@@ -5,7 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from sdk.desk.desks import OpenDesk, open_desk
+from sdk.desk.desks import OPERATOR, OpenDesk, open_desk
+from support.shop_workspace import POLICY
+
+from sayso.json import JsonObject
+from sayso.sdk.desk.seat import Words
+from sayso.sdk.resources.compose import Composition
+from sayso.sdk.resources.tokens import Scope
 
 REFUND = "Please refund order order_2"
 
@@ -152,3 +158,46 @@ async def test_only_what_was_written_since_the_desk_was_connected_is_answered(
         )
         await opened.settle()
         assert await opened.sayso.requests.list() == []
+
+
+SPEAKS = (
+    POLICY
+    + """
+@id("colleagues") @explain("colleagues hand over by themselves")
+permit (principal, action == Action::"desk.hand_over", resource);
+@id("answers") @explain("a support manager says yes to an answer")
+permit (principal, action == Action::"desk.reply", resource)
+when { context.approvedBy.contains("support_manager") };
+"""
+)
+
+
+@pytest.mark.promise("desk:silent")
+async def test_a_colleague_whose_words_leave_by_another_way_is_not_talked_over(
+    tmp_path: Path, store_url: str
+) -> None:
+    """Somebody had to agree to an answer; a hand-over by a process that has died since."""
+    section = {"hand_over": {"group": 42}}
+    async with open_desk(tmp_path, policy=SPEAKS, section=section) as opened:
+        sayso = opened.sayso
+        await opened.says("t1", "Please refund $10.00 of order_1")
+        await opened.says("t2", "Please refund $10.00 of order_2", "bob")
+        told = opened.told("t1"), opened.told("t2")
+        _, secret = await sayso.tokens.create(
+            sayso.tenant, "person", "finn", frozenset({Scope.DECIDE}), days=1, by=OPERATOR
+        )
+        by = await sayso.tokens.check(secret)
+        hello = Words(kind="reply", text="Hello!", key="k1")
+        assert (await sayso.desks.speak("desk", "t1", hello, by=by)).status == "pending_approval"
+        await opened.decide("approve")
+        args: JsonObject = {"thread": "t2", "text": "Have a look", "group": 42}
+        wanted = Composition(customer="bob", action="desk.hand_over", args=args)
+        seen = await sayso.compose.judge(wanted, by=by)
+        done = await sayso.compose.propose(wanted, by=by, digest=seen.digest or "", key="k2")
+        assert done.status == "succeeded"
+        await opened.settle()
+        threads = await sayso.desks.threads("desk")
+        assert [one.silent for one in threads] == ["answered", "taken"]
+        for thread, who in (("t1", "ana"), ("t2", "bob")):
+            await opened.says(thread, "Thank you so much!", who)
+        assert (opened.told("t1"), opened.told("t2")) == ([*told[0], "Hello!"], told[1])

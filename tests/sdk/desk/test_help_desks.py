@@ -93,3 +93,56 @@ async def test_a_providers_webhook_is_no_turn_beside_its_desk(tmp_path: Path) ->
         await settle(sayso, loop)
         assert len(await sayso.requests.list()) == 1
         assert len(desk.told(talk)) == 1
+
+
+async def sweep(sayso: Sayso, loop: DeskLoop) -> None:
+    """Read what has changed, and do all that is due."""
+    for one in loop.desks:
+        await one.sweep_now()
+    await settle(sayso, loop)
+
+
+async def untold(sayso: Sayso, desk: HelpDesk) -> set[str]:
+    """The customers' messages that have neither become a turn of a request, nor work."""
+    found = set[str]()
+    waits = [one.why for one in await sayso.work.list(kinds=["thread"])]
+    for talk in desk.talks.values():
+        thread = desk.thread(talk.id)
+        named = {"tenant": sayso.tenant, "desk": desk.name, "thread": thread}
+        rows = await sayso.container.store.read(
+            lambda reader, n=named: reader.all("desk.messages", **n)  # type: ignore[misc]
+        )
+        is_work = any(thread in why for why in waits)
+        taken = [row for row in rows if row["request_id"] or is_work]
+        wrote = [one for one in talk.parts if one.who == "customer"]
+        if len(taken) != len(wrote):
+            found.add(f"{thread}: {len(wrote)} written, {len(taken)} taken in")
+    return found
+
+
+@pytest.mark.parametrize("kind", [Zendesk, Intercom, Freshdesk, Jira])
+async def test_no_message_is_lost_without_bells_and_nothing_is_read_for_nothing(
+    tmp_path: Path, kind: type[HelpDesk], store_url: str
+) -> None:
+    """Not even one of the second in which its thread was read; an idle desk is listed alone."""
+    desk = kind()
+    async with opened(tmp_path, desk) as (sayso, loop):
+        desk.clock.advance(minutes=5)
+        talks = [desk.write("customer", "I want to talk to a person.") for _ in range(3)]
+        desk.clock.advance(seconds=62)
+        await sweep(sayso, loop)
+        last = desk.talks[talks[0]]
+        desk.write("customer", "Hello? Is anybody there? Call me", last.id)
+        last.changed = last.parts[-1].at = max(one.at for one in last.parts[:-1])
+        for _ in range(6):
+            desk.clock.advance(minutes=2)
+            await sweep(sayso, loop)
+        assert await untold(sayso, desk) == set()
+        assert [len(desk.told(talk)) for talk in talks] == [1, 1, 1]
+        before = len(desk.asked)
+        for _ in range(5):
+            desk.clock.advance(minutes=2)
+            await sweep(sayso, loop)
+        paths = set(desk.asked[before:])
+        assert len(paths) == 1, f"each sweep reads what has changed alone, not {paths}"
+        assert sayso.audit.verify().exit_status == 0

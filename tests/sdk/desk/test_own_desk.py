@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,30 @@ async def test_a_thread_is_one_customers(tmp_path: Path) -> None:
             assert action.error is not None
             assert action.error.code == code
         assert len(await chat.said("c-1")) == 1
+
+
+async def test_two_customers_who_begin_a_thread_at_once_are_not_in_it_together(
+    tmp_path: Path, store_url: str
+) -> None:
+    """It is the one's; the other is refused, and nothing of theirs is kept."""
+    async with open_chat(tmp_path) as chat:
+        for number in range(4):
+            tell = partial(chat.sayso.desks.tell, "chat", f"c-{number}")
+            found = await asyncio.gather(
+                tell(words("Please refund order order_1", key=f"a{number}")),
+                tell(words("Thank you so much!", "bob", f"b{number}")),
+                tell(words("Thank you so much!", key=f"c{number}")),
+                return_exceptions=True,
+            )
+            refused = [one for one in found if isinstance(one, RefusedError)]
+            assert {one.code for one in refused} == {Code.NOT_OWNER}
+            taken = [one for one in found if not isinstance(one, BaseException)]
+            requests = {one.request_id for one in taken}
+            assert (len(requests), len(taken) + len(refused)) == (len(taken), 3)
+            whose = {
+                (await chat.sayso.requests.get(one)).subject for one in requests if one is not None
+            }
+            assert len(whose) == 1
 
 
 async def test_two_desks_of_your_own_are_a_mistake(tmp_path: Path) -> None:

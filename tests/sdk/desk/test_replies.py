@@ -12,6 +12,7 @@ from support.fake_desk import DeskBooks, FakeDesk
 from sayso.agent.base import Message
 from sayso.agent.incoming import Ask
 from sayso.audit.entry import Actor, ActorKind
+from sayso.store.base import SqlValue, Transaction
 from sayso.testing.clock import FakeClock
 
 
@@ -222,3 +223,23 @@ async def test_an_answer_that_came_back_is_work_once_and_the_report_is_not_answe
         assert opened.told("t1") == told
         assert len(await opened.sayso.requests.list()) == 1
         assert await opened.spoken()
+
+
+async def test_in_a_thread_of_thousands_of_messages_the_newest_count(tmp_path: Path) -> None:
+    """What was written and said long ago neither hides a request nor takes an answer's place."""
+    async with open_desk(tmp_path) as opened:
+        await opened.says("t1", "Please refund $10.00 of order_1")
+        store, where = opened.sayso.container.store, {"tenant": "main", "desk": "desk"}
+
+        def fill(tx: Transaction) -> None:
+            for n in range(1, 1001):
+                row: dict[str, SqlValue] = {"id": f"m{n}", "thread": "t1", "at": n, "state": "left"}
+                tx.run("desk.put_message", **where, account="", request_id=None, why="no", **row)
+            for n in range(10, 2011):
+                row = {"kind": "note", "about": "x", "request_id": "req_1", "digest": "", "at": 1}
+                tx.run("desk.say", **where, thread="t1", n=n, key=f"k{n}", **row)
+                tx.run("desk.said_ended", **where, thread="t1", n=n, state="sent", why=None)
+
+        await store.write(fill)
+        await opened.says("t1", "Please refund $12.00 of order_1")
+        assert [one for one in opened.told("t1") if "$12.00" in one]

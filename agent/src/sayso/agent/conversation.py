@@ -8,11 +8,13 @@ from typing import Any, cast
 import orjson
 
 from sayso.agent.base import MAX_MESSAGE_CHARS, Choice, Message, Question
+from sayso.agent.incoming import Ask
 from sayso.agent.question import question_from_json
-from sayso.agent.request_row import RequestRow
+from sayso.agent.request_row import RequestRow, read_request
 from sayso.audit.personal import Personal
 from sayso.audit.request_digests import question_digest
 from sayso.errors import Code, RefusedError
+from sayso.ids import Tenant
 from sayso.store.base import Reader
 
 MAX_MESSAGES = 50
@@ -105,4 +107,26 @@ def check_messages(messages: tuple[Message, ...]) -> None:
             f"a conversation has at most {MAX_CONVERSATION_CHARS:,} characters, "
             f"this one has {whole:,}",
             next_step="send the newest messages",
+        )
+
+
+def writer_of(reader: Reader, tenant: Tenant, conversation: str) -> str | None:
+    """Whose a desk's thread is that has one customer alone; None before anybody has written."""
+    row = reader.one("request.of_desk_thread", tenant=tenant, conversation=conversation)
+    return None if row is None else read_request(row).subject.id
+
+
+def check_writer(reader: Reader, ask: Ask) -> None:
+    """Refuse another customer where a conversation is one customer's.
+
+    Raises:
+        RefusedError: `not_owner`.
+    """
+    if not ask.is_one_customers or ask.conversation is None:
+        return
+    if writer_of(reader, ask.tenant, ask.conversation) not in (None, ask.subject.id):
+        raise RefusedError(
+            Code.NOT_OWNER,
+            "another customer writes in this thread",
+            next_step="give each customer a thread of their own",
         )

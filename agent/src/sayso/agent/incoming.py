@@ -27,6 +27,7 @@ class Ask:
         conversation: the caller's name for the thread; a request of this customer that waits for an
             answer in it is continued.
         takes_back: the newest message clearly takes back what was asked for in its thread.
+        is_one_customers: of `conversation`: nobody but the customer who wrote there first may ask.
         to_people: nobody plans a new request; whoever asks so hands it over.
         bearing: how it bears on that otherwise; None where it stands by itself.
     """
@@ -39,6 +40,7 @@ class Ask:
     traceparent: str | None = None
     priority: int = WAITED_FOR
     conversation: str | None = None
+    is_one_customers: bool = False
     takes_back: bool = False
     to_people: bool = False
     bearing: Bearing | None = None

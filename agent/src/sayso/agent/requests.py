@@ -24,7 +24,7 @@ from sayso.agent.base import Message, Question
 from sayso.agent.code_answers import CodeAnswer, CodeAnswers
 from sayso.agent.code_places import Seen, write_seen
 from sayso.agent.codes import without_codes
-from sayso.agent.conversation import check_messages, picked_choice, read_messages
+from sayso.agent.conversation import check_messages, check_writer, picked_choice, read_messages
 from sayso.agent.drafted import DraftedPlan
 from sayso.agent.earlier import leave_begun, read_earlier, show_to
 from sayso.agent.incoming import Ask, CustomerReply
@@ -94,7 +94,7 @@ class Requests:
 
         Raises:
             RefusedError: `empty_message`, `message_too_long`, `invalid_input` (also for the key),
-                `idempotency_conflict`.
+                `idempotency_conflict`; `not_owner`, in a conversation of another customer alone.
         """
         ask = replace(ask, messages=without_codes(ask.messages))
         check_messages(ask.messages)
@@ -126,6 +126,7 @@ class Requests:
         answered = self._answered_with(tx, ask.tenant, ask.key, fingerprint)
         if answered is not None:
             return answered
+        check_writer(tx, ask)
         if ask.takes_back and ask.conversation is not None:
             rows = theirs_in_thread(tx, ask.tenant, ask.subject, ask.conversation)
             reply = CustomerReply(content=ask.messages[-1].content, subject=ask.subject)

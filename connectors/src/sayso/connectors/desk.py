@@ -8,8 +8,8 @@ of the desk, through the engine.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Literal, Protocol, runtime_checkable
 
 from sayso.actions.model.definition import Subject
@@ -106,11 +106,15 @@ class Changes:
     Attributes:
         threads: to be read again, oldest change first.
         messages: those that came along whole; their threads need not be read for them.
+        changed: of those of the threads of which the desk tells it: when they changed last.
+        settles: so long after a time another change of the same time may come to be.
         cursor: what to go on from, once all of the page is stored. more: whether to go on at once.
     """
 
     threads: tuple[str, ...] = ()
     messages: tuple[DeskMessage, ...] = ()
+    changed: Mapping[str, datetime] = field(default_factory=dict[str, datetime])
+    settles: timedelta = timedelta()
     cursor: str
     more: bool = False
 

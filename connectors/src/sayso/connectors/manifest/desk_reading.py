@@ -112,18 +112,25 @@ class DeskReader:
         before = timedelta(seconds=seconds_of(table.asks_before or table.overlap))
         names = {"settings": dict(self.settings), "since": _forms(since - before)}
         request = table.model_copy(update={"page": _paged(table.page, table.most_pages)})
-        newest, is_whole, threads = since, True, dict[str, None]()
+        newest, is_whole, changed = since, True, dict[str, datetime]()
         async for page in self.provider.pages("desk.changes", request, names, items=table.items):
             for item in page.items:
                 at = moment(table.at, read(table.at, item))
                 if at >= since - overlap:
-                    threads[_id(table.id, item)] = None
+                    thread = _id(table.id, item)
+                    changed[thread] = max(at, changed.pop(thread, at))
                     newest = max(newest, at)
             is_whole = page.is_last
         if not is_whole and (not table.ordered or newest == since):
             # INVARIANT: what wasn't read is not passed over.
             raise ReadingError("more has changed than its pages hold")
-        return Changes(threads=tuple(threads), cursor=newest.isoformat(), more=not is_whole)
+        return Changes(
+            threads=tuple(changed),
+            changed=changed,
+            settles=overlap,
+            cursor=newest.isoformat(),
+            more=not is_whole,
+        )
 
     # ---- a thread ------------------------------------------------------------------------------
 

@@ -6,25 +6,29 @@ on conflict (tenant, name) do nothing;
 -- name: by_name
 select * from desk where tenant = :tenant and name = :name;
 
--- One process sweeps at a time: who takes it puts off when it is due.
+-- One process sweeps at a time: who takes it puts off when it is due, and whoever finds it due
+-- meanwhile waits for the end of the lease.
 -- name: lease
-update desk set due_at = :until where tenant = :tenant and name = :name and due_at <= :now;
+update desk set leased_until = :until, due_at = :until
+where tenant = :tenant and name = :name and due_at <= :now and leased_until <= :now;
 
+-- By whoever holds the lease alone; what rings while it is swept keeps it due.
 -- name: move_cursor
-update desk set cursor = :cursor, due_at = :due_at
-where tenant = :tenant and name = :name and cursor = :was;
+update desk set cursor = :cursor, leased_until = :until,
+    due_at = case when due_at = :held then :until else due_at end
+where tenant = :tenant and name = :name and cursor = :was and leased_until = :held;
 
 -- What rang while it was swept keeps it due, here and in `failed`.
 -- name: swept (count unread)
-update desk set swept_at = :now, problem = null, failing_since = null,
-    due_at = case when due_at <= :now then due_at else :due_at end
-where tenant = :tenant and name = :name;
+update desk set swept_at = :now, problem = null, failing_since = null, leased_until = 0,
+    due_at = case when due_at = :held then :due_at else due_at end
+where tenant = :tenant and name = :name and leased_until = :held;
 
 -- name: failed (count unread)
-update desk set due_at = case when due_at <= :now then due_at else :due_at end,
+update desk set due_at = case when due_at = :held then :due_at else due_at end, leased_until = 0,
     problem = :problem,
     failing_since = coalesce(failing_since, :now)
-where tenant = :tenant and name = :name;
+where tenant = :tenant and name = :name and leased_until = :held;
 
 -- name: read_on
 update desk set read_to = :read_to where tenant = :tenant and name = :name and read_to = :was;
@@ -36,6 +40,17 @@ update desk set due_at = :now where tenant = :tenant and name = :name and due_at
 insert into desk_thread (tenant, desk, id, rung, due_at, created_at)
 values (:tenant, :desk, :id, 1, cast(:now as bigint), :now)
 on conflict (tenant, desk, id) do update set rung = desk_thread.rung + 1, due_at = :now;
+
+-- The same where a sweep names it: a time of change that is known says something new alone while
+-- there may be another change of that time, and each time after twice as long.
+-- name: ring_changed
+insert into desk_thread (tenant, desk, id, rung, due_at, created_at, changed_at, named_at)
+values (:tenant, :desk, :id, 1, cast(:now as bigint), :now, :changed_at, :now)
+on conflict (tenant, desk, id) do update
+set rung = desk_thread.rung + 1, due_at = :now, changed_at = :changed_at, named_at = :now
+where desk_thread.changed_at is null or desk_thread.changed_at <> :changed_at
+    or (desk_thread.named_at < :changed_at + :settles
+        and :now - desk_thread.named_at >= desk_thread.named_at - :changed_at);
 
 -- name: wake (count unread)
 update desk_thread set woken = woken + 1, due_at = :now
@@ -94,8 +109,10 @@ values (:tenant, :desk, :account, :id, :thread, :at, :state, :request_id, :why)
 on conflict (tenant, desk, account, id) do nothing;
 
 -- name: messages
-select * from desk_message where tenant = :tenant and desk = :desk and thread = :thread
-order by at, id limit 1000;
+select * from (
+    select * from desk_message where tenant = :tenant and desk = :desk and thread = :thread
+    order by at desc, id desc limit 1000
+) as newest order by at, id;
 
 -- name: threads_of_request
 select distinct desk, thread from desk_message
@@ -105,8 +122,10 @@ where tenant = :tenant and request_id = :request_id;
 select desk, thread from desk_said where tenant = :tenant and action_id = :action_id;
 
 -- name: said
-select * from desk_said where tenant = :tenant and desk = :desk and thread = :thread
-order by n limit 2000;
+select * from (
+    select * from desk_said where tenant = :tenant and desk = :desk and thread = :thread
+    order by n desc limit 2000
+) as newest order by n;
 
 -- name: say
 insert into desk_said (tenant, desk, thread, n, kind, about, request_id, digest, idempotency_key,

@@ -32,6 +32,12 @@ where tenant = :tenant and subject_id = :subject_id and conversation = :conversa
     and status in ('received', 'needs_customer', 'acting', 'handed_over')
 order by id desc limit 20;
 
+-- Any of a desk's thread; where the thread is one customer's, all are theirs.
+-- name: of_desk_thread
+select * from request
+where tenant = :tenant and conversation = :conversation and conversation like 'desk:%'
+limit 1;
+
 -- What was told last in a thread of a customer's of something that was asked for.
 -- name: answered_in_thread
 select * from request
