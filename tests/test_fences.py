@@ -14,18 +14,17 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-import typer.main
 import yaml
 from fences import Fence, commands_of, fences_of, pages, script_of
 from policy_cases import ROLES
 from tree import ROOT
+from typed import parse
 
 from sayso.actions.model.definition import Action, at_most_once
 from sayso.actions.policy.cedar import read_default_policy
@@ -39,7 +38,7 @@ from sayso.connectors.manifest.schema.answer import AnswerTable
 from sayso.connectors.manifest.source import read_source
 from sayso.connectors.stripe.actions import CANCEL_SUBSCRIPTION, CREDIT, REFUND
 from sayso.settings import parse_settings
-from sayso.surfaces.cli.app import COMMANDS, build_app
+from sayso.surfaces.cli.app import COMMANDS
 from sayso.testing.manifests.cases import Cases
 
 pytestmark = pytest.mark.promise("house:pages")
@@ -93,25 +92,6 @@ def test_few_blocks_are_not_run_and_each_says_why() -> None:
     left = [one for one in BLOCKS if one.reason]
     assert [str(one) for one in left if len(one.reason) < 15] == []
     assert len(left) < 25
-
-
-@cache
-def command(name: str) -> Any:
-    """The command line with this command's module loaded."""
-    return typer.main.get_command(build_app(frozenset({name})))
-
-
-def parse(words: Sequence[str]) -> None:
-    """Read a command line as `sayso` does, to its last option, and run nothing."""
-    assert words[0] in COMMANDS, words
-    part, left = command(words[0]), list(words)
-    context = part.make_context("sayso", left)
-    while hasattr(part, "resolve_command"):
-        left = [*getattr(context, "_protected_args"), *context.args]  # noqa: B009
-        if not left:
-            return
-        name, part, left = part.resolve_command(context, left)
-        context = part.make_context(name, left, parent=context)
 
 
 @pytest.mark.parametrize("fence", of("sh", "console"))

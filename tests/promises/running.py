@@ -33,6 +33,15 @@ PROMISES: dict[str, Promise] = {
     ),
     "store:signed": Promise("Without a signed head no entry is committed.", "invariant 10"),
     "store:no-gap": Promise("The log has no gap and no second entry at an index, per tenant."),
+    # ---- deployment ------------------------------------------------------------------------
+    "deploy:image": Promise(
+        "The image's steps install the versions of uv.lock by their hashes, run as nobody special, "
+        "and end at SIGTERM; they are run without an image, since none can be pulled in tests.",
+    ),
+    "deploy:compose": Promise(
+        "compose.yaml is what its specification says, starts no server before the migration, has "
+        "no default for a secret, and names commands, ports and routes that there are.",
+    ),
     # ---- upgrades --------------------------------------------------------------------------
     "upgrade:older-build": Promise(
         "A database of a build from before the first release is refused by every command that "
