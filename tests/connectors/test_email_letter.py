@@ -137,3 +137,12 @@ def test_a_delivery_report_names_the_mail_that_did_not_arrive() -> None:
         read = read_letter(report.encode())
         assert read.head.machine != ""
         assert read.returned == named
+
+
+@pytest.mark.parametrize(
+    "line", [b"X-A: b\n", b"Content-Type: multipart/mixed; boundary=b" + b";" * 99]
+)
+def test_a_head_without_end_is_read_as_far_as_a_head_goes(line: bytes) -> None:
+    """The library takes minutes for it; who wrote is read, and that the words are not."""
+    read = read_letter(b"From: a@b.example\n" + line * 50_000 + b"\n\nhello")
+    assert (read.head.sender, read.text) == ("a@b.example", BROKEN)

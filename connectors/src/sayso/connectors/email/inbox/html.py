@@ -10,6 +10,19 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from sayso.connectors.email.inbox.html_bounds import bounded
+from sayso.connectors.email.inbox.html_style import (
+    BLACK,
+    WHITE,
+    Colour,
+    Sheet,
+    hides,
+    ink_of,
+    is_seen_on,
+    is_too_small,
+    letters,
+    paper_of,
+)
 from sayso.extras import missing_extra
 from sayso.text import without_hidden
 
@@ -33,12 +46,7 @@ _QUOTED_CLASSES = frozenset(
     {"gmail_attr", "yahoo_quoted", "protonmail_quote", "moz-cite-prefix", "moz-forward-container"}
 )
 _SIGNATURES = frozenset({"gmail_signature", "moz-signature", "protonmail_signature_block"})
-_ZERO = re.compile(r"^0*\.?0+(?:px|pt|em|rem|%|ex|ch|vw|vh|cm|mm|in|pc)?$")
-_TINY = re.compile(r"^(?:0*\.\d+|1)(?:px|pt)$")
-_FAR = re.compile(r"^-\d{3,}")
 _MOST_NODES = 200_000
-MOST_HTML = 2_000_000
-"""Characters of HTML that are read; no person has written more."""
 
 
 @dataclass(slots=True)
@@ -65,37 +73,60 @@ class _Place:
 
     quoted: bool = False
     kept_space: bool = False
-    ink: str = ""
-    paper: str = "#ffffff"
+    is_invisible: bool = False
+    ink: Colour = BLACK
+    paper: Colour = WHITE
+    letters: float = 16.0
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether somebody sees words that stand here; what stands in it may say otherwise."""
+        return not (
+            self.is_invisible or is_too_small(self.letters) or not is_seen_on(self.ink, self.paper)
+        )
 
 
-def read_html(source: str) -> tuple[str, str]:
-    """The words of an HTML part.
+@dataclass(frozen=True, slots=True)
+class HtmlRead:
+    """The words of an HTML part, without what is hidden.
 
-    Returns:
-        those without what is marked as quoted, and all of them, both without what is hidden.
+    Attributes:
+        own: without what is marked as quoted. whole: all of them.
+        is_whole: whether all of the part was read.
     """
-    tree = LexborHTMLParser(source[:MOST_HTML])
+
+    own: str
+    whole: str
+    is_whole: bool
+
+
+def read_html(source: str) -> HtmlRead:
+    """The words of an HTML part; one that is too long or too deep is read as far as it is not."""
+    kept, is_whole = bounded(source)
+    tree = LexborHTMLParser(kept)
+    sheet = Sheet([node.text() for node in tree.css("style")[:50]])
     words = HtmlWords()
-    _Walk(words).run(tree.body)
-    return _tidied(words.own), _tidied(words.whole)
+    is_whole = _Walk(words, sheet).run(tree.body) and is_whole
+    return HtmlRead(_tidied(words.own), _tidied(words.whole), is_whole)
 
 
 class _Walk:
     """Goes through the tree without recursion, since mails nest as deep as they like."""
 
-    def __init__(self, words: HtmlWords) -> None:
+    def __init__(self, words: HtmlWords, sheet: Sheet) -> None:
         self._words = words
+        self._sheet = sheet
         self._after_quote = False
 
-    def run(self, body: LexborNode | None) -> None:
+    def run(self, body: LexborNode | None) -> bool:
+        """Take all words; whether there were not too many nodes for that."""
         if body is None:
-            return
+            return True
         # Each entry: a node to open, or the end of a block, with what holds there.
         stack: list[tuple[LexborNode | None, _Place]] = [(body, _Place())]
         for _ in range(_MOST_NODES):
             if not stack:
-                return
+                return True
             node, place = stack.pop()
             if node is None:
                 self._words.add("\n", quoted=place.quoted)
@@ -107,6 +138,7 @@ class _Walk:
                 stack.append((None, below))
             children = list(_children(node))
             stack.extend((child, below) for child in reversed(children))
+        return not stack
 
     def _open(self, node: LexborNode, place: _Place) -> _Place | None:
         """Take a node's own words; what holds below it, None where nothing below counts."""
@@ -118,17 +150,18 @@ class _Walk:
         if tag.startswith(("-", "!")) or tag in _NEVER:
             return None
         marks = {name.lower(): value or "" for name, value in node.attributes.items()}
-        style = _style(marks.get("style", ""))
-        ink = style.get("color", marks.get("color", place.ink)).lower()
-        paper = style.get("background-color", style.get("background", marks.get("bgcolor", "")))
+        style = self._sheet.style(tag, marks)
+        if hides(marks, style):
+            return None
+        seen = style.get("visibility", "")
         place = _Place(
             quoted=quoted or self._begins_quote(node, tag, marks),
             kept_space=place.kept_space or tag == "pre",
-            ink=_colour(ink),
-            paper=_colour(paper.lower()) if paper else place.paper,
+            is_invisible=seen in ("hidden", "collapse") or (place.is_invisible and not seen),
+            ink=ink_of(style, marks, place.ink),
+            paper=paper_of(style, marks, place.paper),
+            letters=letters(style, place.letters),
         )
-        if _is_hidden(marks, style) or (place.ink and place.ink == place.paper):
-            return None
         if tag == "br" or tag in _BLOCKS:
             self._words.add("\n", quoted=place.quoted)
         elif tag in ("td", "th"):
@@ -136,7 +169,7 @@ class _Walk:
         return place
 
     def _take(self, text: str, quoted: bool, place: _Place) -> None:
-        if place.ink and place.ink == place.paper:
+        if not place.is_seen:
             return
         shown = text if place.kept_space else re.sub(r"[ \t\r\n\f]+", " ", text)
         self._words.add(shown, quoted=quoted)
@@ -165,47 +198,6 @@ def _children(node: LexborNode) -> Iterator[LexborNode]:
     while child is not None:
         yield child
         child = child.next
-
-
-def _style(text: str) -> dict[str, str]:
-    pairs = (one.partition(":") for one in text[:4_000].lower().split(";"))
-    return {
-        name.strip(): value.replace("!important", "").strip()
-        for name, colon, value in pairs
-        if colon
-    }
-
-
-def _is_hidden(marks: dict[str, str], style: dict[str, str]) -> bool:
-    """Whether nothing below is seen, as far as its own attributes say."""
-    if "hidden" in marks:
-        return True
-    if style.get("display") == "none" or style.get("visibility") in ("hidden", "collapse"):
-        return True
-    size = style.get("font-size", "")
-    if _ZERO.match(size) or _TINY.match(size) or style.get("mso-hide") == "all":
-        return True
-    if _ZERO.match(style.get("opacity", "")):
-        return True
-    cut = style.get("overflow") == "hidden"
-    flat = any(_ZERO.match(style.get(side, "")) for side in ("max-height", "height", "width"))
-    away = any(_FAR.match(style.get(side, "")) for side in ("left", "top", "text-indent"))
-    return (cut and flat) or away
-
-
-_NAMES = {"white": "#ffffff", "black": "#000000"}
-_RGB = re.compile(r"rgba?\(\s*(\d+)[\s,]+(\d+)[\s,]+(\d+)(?:[\s,/]+([\d.]+))?\s*\)")
-
-
-def _colour(text: str) -> str:
-    """A colour as `#rrggbb`; empty for what is none that we know."""
-    word = text.split()[0] if text.split() else ""
-    word = _NAMES.get(word, word)
-    if found := _RGB.match(text):
-        return "#" + "".join(f"{min(int(part), 255):02x}" for part in found.groups()[:3])
-    if re.fullmatch(r"#[0-9a-f]{3}", word):
-        return "#" + "".join(2 * char for char in word[1:])
-    return word if re.fullmatch(r"#[0-9a-f]{6}", word) else ""
 
 
 def _tidied(pieces: list[str]) -> str:

@@ -15,6 +15,7 @@ from typing import cast
 
 from sayso.connectors.desk import Attachment
 from sayso.connectors.email.inbox.heads import (
+    MOST_HEAD_BYTES,
     UNREADABLE,
     MailHead,
     decoded,
@@ -29,7 +30,7 @@ from sayso.text import plain, without_hidden
 try:
     from flufl.bounce import all_failures  # pyright: ignore[reportUnknownVariableType]
 
-    from sayso.connectors.email.inbox.html import MOST_HTML, read_html
+    from sayso.connectors.email.inbox.html import read_html
 except ImportError as error:
     raise missing_extra("mail", "reading e-mail needs the extra `mail`") from error
 
@@ -37,12 +38,18 @@ MOST_BYTES = 30_000_000
 """A larger mail is not loaded."""
 _MOST_NESTED = 40
 _MOST_PARTS = 20_000
+_MOST_LINES = 1_000_000
 _MOST_ATTACHMENTS = 100
 _LONGEST_TEXT = 200_000
 _MOST_SOURCE = 4_000_000
 """After so many characters of a mail's text parts no further one is read."""
 _BOUNDARY = re.compile(rb"boundary(?:\*\d*\*?)?\s*=", re.IGNORECASE)
 _PART = re.compile(rb"(?m)^--")
+_LINE, _HEAD_END = re.compile(rb"\n"), re.compile(rb"\r?\n\r?\n")
+_PARAMETERS = re.compile(
+    rb"^content-(?:type|disposition):(?:[^\r\n]|\r?\n[ \t]){8000}", re.IGNORECASE | re.MULTILINE
+)
+"""The library takes the square of their number."""
 TOO_LARGE = "This e-mail is too large to be read here. Please look at it in the mailbox."
 CUT = "The rest of this e-mail is not read here. Please look at it in the mailbox."
 BROKEN = "This e-mail cannot be read here. Please look at it in the mailbox."
@@ -86,11 +93,17 @@ def too_large(head: MailHead) -> MailRead:
 
 def _bounded(raw: bytes) -> tuple[bytes, bool]:
     """As much of a mail as may be parsed, and whether that is all of it."""
-    end = len(raw)
-    for pattern, most in ((_BOUNDARY, _MOST_NESTED), (_PART, _MOST_PARTS)):
+    end = len(raw) if _HEAD_END.search(raw, 0, MOST_HEAD_BYTES) else MOST_HEAD_BYTES
+    bounds = (
+        (_BOUNDARY, _MOST_NESTED),
+        (_PART, _MOST_PARTS),
+        (_PARAMETERS, 0),
+        (_LINE, _MOST_LINES),
+    )
+    for pattern, most in bounds:
         beyond = next(islice(pattern.finditer(raw), most, None), None)
         end = end if beyond is None else min(end, beyond.start())
-    return raw[:end], end == len(raw)
+    return raw[:end], end >= len(raw)
 
 
 def _read(message: Message, trust: str, *, is_whole: bool) -> MailRead:
@@ -148,12 +161,14 @@ class _Reading:
 
     def _text(self, part: Message, *, is_html: bool) -> list[_Words]:
         source = _decoded_text(part) if self._left > 0 else ""
-        if len(source) > (MOST_HTML if is_html else _LONGEST_TEXT) or self._left <= 0:
-            self.is_whole = False
+        self.is_whole = self.is_whole and self._left > 0
         self._left -= len(source)
         if is_html:
-            own, whole = read_html(source)
+            read = read_html(source)
+            own, whole = read.own, read.whole
+            self.is_whole = self.is_whole and read.is_whole
         else:
+            self.is_whole = self.is_whole and len(source) <= _LONGEST_TEXT
             source = source[:_LONGEST_TEXT].replace("\u00a0", " ").replace("\r\n", "\n")
             own = whole = without_hidden(source).strip()
         return [_Words(own, whole, is_html)] if whole else []
