@@ -71,7 +71,7 @@ def find_cues(reading: Reading) -> list[Cue]:
 
 
 def _declined_together(reading: Reading, cues: Sequence[Cue]) -> list[Cue]:
-    """`I have no wish to return it or to be refunded`: what `or` joins is declined as well."""
+    """`I do not want it cancelled or paid back`: what `or` joins is declined as well."""
     found: list[Cue] = []
     for cue in cues:
         before = next((one for one in reversed(found) if one.end <= cue.start), None)
@@ -99,7 +99,7 @@ def _heads(reading: Reading) -> Iterator[tuple[str, str, Tag]]:
     asked = [(act, tag) for act, form, tag in found if form == "ask" and act not in yields]
     for act, form, tag in found:
         if tag.skipped and any(name != act and _skips(tag, other) for name, other in asked):
-            continue  # `stop the refund for the spray` is no pause for a while
+            continue  # `stop the refund for now` is no pause for a while
         beside = [one for at in range(tag.start, tag.end) for one in near[at]]
         if act in yields and any(name not in yields for name, _, _ in beside):
             continue
@@ -129,7 +129,7 @@ def _spoken(reading: Reading) -> list[tuple[str, str, Tag]]:
 
 
 def _ends_with_count(reading: Reading, tag: Tag) -> bool:
-    """Whether what looks like an amount says how many there are: `return one of the two`."""
+    """Whether what looks like an amount says how many there are: `send back one of the three`."""
     last, before = reading.tokens[tag.end - 1], tag.end - 2
     bare = last.kind == "number" and not last.hash and before >= tag.start
     counts = bare and before in tag.skipped
@@ -206,7 +206,7 @@ def _conditional(reading: Reading, sentence: Span, tag: Tag, *, dated: bool) -> 
 
 
 def _asks_leave(reading: Reading, clause: Span, sentence: Span, tag: Tag) -> bool:
-    """`Can I pause my box?` asks for it where the thing is named, and else for the rules."""
+    """`May I end my trial?` asks for it where the thing is named, and else for the rules."""
     start = first_content(reading, clause)
     opened = [one for one in reading.found("leave", within=clause) if one.start == start]
     if not any(tag.start - 1 <= one.end <= tag.end for one in opened):
@@ -244,7 +244,7 @@ def _mood(
     ordered = any(verb.start == start for verb in reading.found("imperative", within=clause))
     behind = Span(tag.end, min(tag.end + 2, clause.end))
     told = form == "done" or reading.has("past", within=before)
-    # `The pause was a mistake` tells of one.
+    # `The refund was a surprise` tells of one.
     told = told or (
         form == "ask"
         and not reading.has("imperative", within=Span(tag.start, tag.start + 1))
@@ -278,12 +278,12 @@ def _negated(reading: Reading, clause: Span, tag: Tag) -> bool:
 
 
 def _halted(reading: Reading, tag: Tag) -> bool:
-    """Whether it is to be stopped, or waited with: `stop the refund`, `wait with cancelling it`."""
+    """Whether it is to be stopped, or waited with: `halt the return`, `wait with cancelling it`."""
     sentence = reading.sentence_at(tag.start).span
     for halt in reading.found("halt", within=Span(sentence.start, tag.start)):
         between = Span(halt.end, tag.start)
         wishes = reading.has("and", "polite_question", within=between) or any(
-            # `I never said I wanted to leave` denies the wish itself.
+            # `I never said that I want it` denies the wish itself.
             halt.end - halt.start == 1 or wish.start > halt.end + 1
             for wish in reading.found("wish", within=between)
         )

@@ -153,7 +153,7 @@ def _day_at(
     number = re.match(r"[0-9]+", piece)
     if number is None and (month := _place(days.months, piece)) is not None:
         if pieces[at + 1 : at + 2] and pieces[at + 1] in _subjects(reading):
-            return None, 1  # `May I offer you a break?`
+            return None, 1  # the word of a month opens a question: `may we ...`
         day, used = _number_behind(pieces, at + 1)
         year, more = _year_behind(pieces, at + 1 + used)
         return _next(year, month + 1, day or 1, today), 1 + used + more
