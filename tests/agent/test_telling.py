@@ -148,6 +148,15 @@ async def test_what_nobody_can_tell_is_a_persons(tmp_path: Path) -> None:
 
 
 @pytest.mark.promise("agent:told-from-records")
+async def test_nothing_is_told_of_a_message_that_nobody_has(tmp_path: Path) -> None:
+    """Where nothing was asked for in the thread, a person answers whether it was read."""
+    async with open_shop(tmp_path, shop=Courier()) as opened:
+        stock(opened)
+        view = await opened.sayso.ask("cus_1", "Has anybody read my e-mail?", conversation="t")
+        assert (view.status, view.kind) == ("handed_over", "action")
+
+
+@pytest.mark.promise("agent:told-from-records")
 @pytest.mark.usefixtures("store_url")
 @pytest.mark.parametrize(
     ("choice", "said"),
@@ -170,7 +179,11 @@ async def test_the_ledger_tells_what_became_of_a_refund(
         if choice is not None:
             await decide(opened, first, choice)
         paid = len(shop.books.payouts)
-        for words in ("Has order 1042 been refunded?", "When will I get my money?"):
+        for words in (
+            "Has order 1042 been refunded?",
+            "When will I get my money?",
+            "Is somebody dealing with it?",
+        ):
             view = await opened.sayso.ask("cus_1", words, conversation="t")
             assert (view.kind, view.actions) == ("status", ())
             assert said in view.reply
@@ -216,9 +229,9 @@ async def test_what_was_told_is_gone_with_the_customer(tmp_path: Path) -> None:
 
 def test_every_state_has_its_sentence_in_every_language() -> None:
     """And every word list, and nothing that is named in one language is missing in another."""
-    assert {name: set(topic.says) for name, topic in read_topics().items()} == {
-        name: set(states) for name, states in TOLD_STATES.items()
-    }
+    told = {name: set(topic.says) for name, topic in read_topics().items()}
+    assert told.pop("request") == set()  # only the ledger tells of one
+    assert told == {name: set(states) for name, states in TOLD_STATES.items()}
     for topic in read_topics().values():
         assert set(topic.open) <= set(topic.says)
         assert set(topic.asks) == set(topic.names) == set(LANGUAGES)

@@ -2,6 +2,7 @@
 
 A topic (`order`, `subscription`, `payment`) has the words that ask about it and a sentence for each
 state that a record of it can be in; a connector says which state that is, and fills the values.
+`request` asks about a message of theirs, of which nothing but the ledger tells.
 `remarks` has small talk and questions in general, `replies` how what is told is put together;
 `corrections` has how a message puts right what was asked before it.
 """
@@ -62,6 +63,7 @@ class Corrections(_Form):
 
     meant: Words
     only: Words
+    instead: Words
     also: Words
     excuse: Words
 
@@ -74,7 +76,7 @@ class Replies(_Form):
     months: Words
 
 
-TOPICS = ("order", "subscription", "payment")
+TOPICS = ("order", "subscription", "payment", "request")
 
 
 @lru_cache(maxsize=1)

@@ -82,6 +82,8 @@ def find_amounts(
                 shares.append(share)
         shares += [Fraction(1, 2) for _ in reading.found("half", within=span)]
         for tag in reading.found("share:", within=span):
+            if reading.begins(tag.end, "unit"):
+                continue  # `a third time`
             shares.append(Fraction(*reading.lexicon.shares[reading.tokens[tag.start].text]))
 
     def said(name: str) -> bool:

@@ -12,6 +12,7 @@ from sayso.agent.understanding.objects import FoundObject
 from sayso.agent.understanding.playbook import ObjectSlot, Playbook, WordsSlot
 from sayso.agent.understanding.reading import Reading
 from sayso.agent.understanding.records import Thing, Things, duplicates
+from sayso.agent.understanding.remark import asks_how_it_stands
 from sayso.agent.understanding.state import ConversationState, Pending
 from sayso.agent.understanding.tokens import TextToken
 
@@ -79,6 +80,8 @@ def answer(state: ConversationState, reading: Reading, own: list[ActDraft], thin
         return
     chosen = _chosen_act(reading, pending, own)
     targets = _targets(state, pending, own, chosen, says_yes=says_yes)
+    if not (own or chosen or says_yes) and _only_asks(reading):
+        targets = []  # `When does my tent get here?` is no answer to what is to be sent back
     filled = [_filled(draft, reading, pending, things) for draft in targets]
     added = any(new != old for new, old in zip(filled, targets, strict=True))
     if own or chosen or added or (says_yes and targets):
@@ -89,6 +92,19 @@ def answer(state: ConversationState, reading: Reading, own: list[ActDraft], thin
         state.moved = True
     elif says_no:
         state.open, state.declined = [], True
+
+
+def _only_asks(reading: Reading) -> bool:
+    """Whether what it names is named where it asks how that stands."""
+    asking = [
+        one.span
+        for one in reading.sentences
+        # `When the year is over` is one.
+        if one.question and asks_how_it_stands(reading, one)
+    ]
+    names = [at for at in reading.titles if not any(at in one for one in asking)]
+    names += [at for at, t in enumerate(reading.tokens) if t.digits]
+    return bool(asking) and not names
 
 
 def _says_no(reading: Reading, start: int) -> bool:

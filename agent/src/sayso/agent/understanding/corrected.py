@@ -12,7 +12,7 @@ from functools import lru_cache
 from sayso.agent.answers import read_corrections
 from sayso.agent.base import Message
 from sayso.agent.incoming import Bearing
-from sayso.agent.understanding.acts import Mood, explained, find_cues, first_content
+from sayso.agent.understanding.acts import Cue, Mood, explained, find_cues, first_content
 from sayso.agent.understanding.clean import clean
 from sayso.agent.understanding.lexicon import Knowledge
 from sayso.agent.understanding.patterns import Matcher, Tag
@@ -24,6 +24,7 @@ MOST_CHARS = 300
 FEW_CHARS = 80
 _MORE = ("condition", "payee", "threat", "persons", "machine", "authority")
 """What makes it something else, that people have to see."""
+_LISTS = ("meant", "only", "instead", "also", "excuse")
 _SHARES = ("half", "whole", "enough", "part")
 _GRAMMAR = frozenset(
     "no negation instead and or determiner subject conjunction polite_question same".split()
@@ -61,6 +62,12 @@ def adds(reading: Reading) -> bool:
     return _bearing(reading) == "adds"
 
 
+def puts_right(reading: Reading, tag: Tag) -> bool:
+    """Whether words are those of a correction: `on second thought, end it now`."""
+    said = [one for one in _tags(reading) if one.name == "meant"]
+    return any(one.start <= tag.start and tag.end <= one.end for one in said)
+
+
 def excuses(reading: Reading) -> list[Tag]:
     """The words by which a correction opens, which ask for no apology."""
     start = first_content(reading, Span(0, len(reading.tokens)))
@@ -75,7 +82,10 @@ def _bearing(reading: Reading) -> Bearing | None:
     excused = {at for tag in excuses(reading) for at in range(tag.start, tag.end)}
     cues = [cue for cue in find_cues(reading) if cue.start not in excused]
     asks = any(cue.mood is Mood.ASKED for cue in cues)
-    if any(sentence.question for sentence in reading.sentences) or not _names_something(reading):
+    if _replaces(reading, tags, cues):
+        return "corrects"
+    named = _names_something(reading) or ("meant" in names and bool(reading.starting("choice:")))
+    if any(sentence.question for sentence in reading.sentences) or not named:
         return None
     if "meant" in names and not (asks and "also" in names):
         return None if _tells(reading, tags, around=("meant",)) else "corrects"
@@ -86,6 +96,17 @@ def _bearing(reading: Reading) -> Bearing | None:
     if reading.has("instead") or _opens_with_no(reading):
         return "corrects"
     return "corrects" if not asks and (excused or "only" in names) else None
+
+
+def _replaces(reading: Reading, tags: Sequence[Tag], cues: Sequence[Cue]) -> bool:
+    """Whether something else is wished for in its place: `then just pause it instead`."""
+    places = [tag for tag in tags if tag.name == "instead"]
+    return any(
+        cue.mood is Mood.ASKED and tag.start in cue.clause
+        for cue in cues
+        for tag in places
+        if not reading.has("past", "obtained", within=reading.clause_at(tag.start))
+    )
 
 
 def _tells(reading: Reading, tags: Sequence[Tag], around: Sequence[str] = ()) -> bool:
@@ -151,7 +172,7 @@ def _tags(reading: Reading) -> list[Tag]:
 @lru_cache(maxsize=16)
 def _matcher(language: str) -> Matcher:
     lists = read_corrections()
-    named = {name: getattr(lists, name) for name in ("meant", "only", "also", "excuse")}
+    named = {name: getattr(lists, name) for name in _LISTS}
     return Matcher(
         (name, pattern) for name, words in named.items() for pattern in words.get(language, ())
     )

@@ -11,7 +11,7 @@ from sayso.agent.understanding.base import HandOverError, UnclearError, Understa
 from sayso.agent.understanding.certainty import is_certain
 from sayso.agent.understanding.drafts import ActDraft
 from sayso.agent.understanding.fill_amount import fill_amounts
-from sayso.agent.understanding.fill_object import fill_object
+from sayso.agent.understanding.fill_object import by_plain_word, fill_object
 from sayso.agent.understanding.fill_text import SAID, fill_more
 from sayso.agent.understanding.lexicon import Knowledge
 from sayso.agent.understanding.naming import named
@@ -86,6 +86,8 @@ def _fill_all(
     state: ConversationState, things: Things, knowledge: Knowledge, actions: frozenset[str]
 ) -> list[_Filled]:
     filled: list[_Filled] = []
+    # `Cancel my box`: what one word is for is told by what it is said of.
+    state.open = [by_plain_word(draft, state, knowledge, things) for draft in state.open]
     for draft in state.open:
         book = knowledge.playbook(draft.act)
         filled += _fill(draft, book, state, things, actions, knowledge.shop)

@@ -87,7 +87,7 @@ def read_asks(reading: Reading, things: Things, *, moods: Sequence[Mood] = (Mood
     kept = _without_unfilled(drafts, reading)
     gone = {one.act for one in drafts} - {one.act for one in kept}
     cues = [cue for cue in cues if cue.act not in gone or cue.form != "weak"]
-    drafts = _told_apart(kept, void)
+    drafts = _told_apart(kept, void, _idle_for(reading, things))
     return Asks(drafts=tuple(drafts), cues=tuple(cues))
 
 
@@ -131,6 +131,17 @@ def _void(reading: Reading, things: Things) -> frozenset[str]:
     )
 
 
+def _idle_for(reading: Reading, things: Things) -> frozenset[str]:
+    """The acts that are on records of which none is in a state in which it can be done."""
+    return frozenset(
+        book.name
+        for book in reading.lexicon.playbooks
+        if book.object_slot is not None
+        and not book.on_account
+        and not things.usable(book.object_slot[1])
+    )
+
+
 def _without_covered(
     cues: list[Cue], reading: Reading, moods: Sequence[Mood], void: frozenset[str]
 ) -> list[Cue]:
@@ -157,18 +168,21 @@ def _says_nothing(cue: Cue, reading: Reading, yielding: set[str]) -> bool:
     return cue.act in yielding or (optional and cue.mood is Mood.DECLINED)
 
 
-def _told_apart(drafts: list[ActDraft], void: frozenset[str]) -> list[ActDraft]:
+def _told_apart(
+    drafts: list[ActDraft], void: frozenset[str], idle: frozenset[str]
+) -> list[ActDraft]:
     """One word for several acts, such as `cancel`: the act on what is named, or all to choose from.
 
     The others stay with the first one as its rivals, until an answer says which is meant.
 
     Args:
         void: acts that can be on nothing of theirs: another one of the same word is meant.
+        idle: acts that can be done to nothing of theirs now: the same, where nothing is named.
     """
     kept: list[ActDraft] = []
-    for draft in sorted(drafts, key=lambda one: one.act in void):
+    for draft in sorted(drafts, key=lambda one: (one.act in void, one.act in idle)):
         shared = any(_places(draft) & _places(one) for one in kept)
-        if draft.act in void and shared:
+        if shared and (draft.act in void or (draft.act in idle and not _is_named(draft))):
             continue
         places = {(cue.start, cue.end) for cue in draft.cues}
         at = next((i for i, one in enumerate(kept) if places & _places(one)), None)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from sayso.agent.understanding.base import HandOverError, UnclearError
 from sayso.agent.understanding.drafts import ActDraft
+from sayso.agent.understanding.lexicon import Knowledge
 from sayso.agent.understanding.objects import FoundObject
 from sayso.agent.understanding.playbook import ObjectSlot, OptionSlot, Playbook
 from sayso.agent.understanding.reading import Reading, Span
@@ -53,6 +54,18 @@ def fill_object(
     return chosen
 
 
+def by_plain_word(
+    draft: ActDraft, state: ConversationState, knowledge: Knowledge, things: Things
+) -> ActDraft:
+    """Of acts with one word the one on what a plain noun names: `cancel my box`."""
+    found: list[ActDraft] = []
+    for one in (draft, *draft.rivals):
+        slot = knowledge.playbook(one.act).object_slot
+        if slot is not None and _by_plain_word(one, slot[1], state, things):
+            found.append(one)
+    return found[0] if len(found) == 1 else draft
+
+
 def _by_plain_word(
     draft: ActDraft, slot: ObjectSlot, state: ConversationState, things: Things
 ) -> list[Thing]:
@@ -61,6 +74,7 @@ def _by_plain_word(
     nouns = {
         word
         for cue in draft.cues
+        if cue.end <= len(reading.tokens)  # they may stand in an earlier turn
         for tag in reading.found(
             "thing", within=Span(reading.sentence_at(cue.start).span.start, cue.clause.end)
         )

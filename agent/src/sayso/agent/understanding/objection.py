@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from sayso.agent.base import Message
 from sayso.agent.understanding.acts import OTHER, Cue, Mood
+from sayso.agent.understanding.corrected import corrects, puts_right
 from sayso.agent.understanding.drafts import ActDraft
 from sayso.agent.understanding.lexicon import Knowledge
 from sayso.agent.understanding.patterns import Tag
 from sayso.agent.understanding.playbook import DateSlot
-from sayso.agent.understanding.reading import Reading
+from sayso.agent.understanding.reading import Reading, Span
 from sayso.agent.understanding.state import ConversationState
 from sayso.agent.understanding.strangers import strange_payee, strange_shop, stranger_beside
 
@@ -67,6 +69,8 @@ def objections(state: ConversationState, knowledge: Knowledge) -> Iterator[Objec
     if any(_beside(reading, cue, cues) for cue in cues):
         why = "the sentence speaks of something else that may be wished for"
         yield Objection(why, against=False)
+    if _either(reading, cues):
+        yield Objection("it asks for one thing or another", against=False)
     if len(cues) > MOST_CUES:
         yield Objection("it speaks of too many things at once", against=False)
     yield from _taken_back(state, reading, cues)
@@ -87,7 +91,11 @@ def _taken_back(
     taken = ["taken_back"]
     if all(draft.amount.silent for draft in state.open):
         taken.append("keep")  # beside a part of the price it is no taking back
-    if any(tag.start > max(asked, default=-1) for tag in reading.found(*taken)):
+    meant = len(state.readings) > 1 and corrects(reading)
+    if any(
+        tag.start > max(asked, default=-1) and not (meant and puts_right(reading, tag))
+        for tag in reading.found(*taken)
+    ):
         yield Objection("the customer may take it back")
 
 
@@ -121,6 +129,18 @@ def _beside(reading: Reading, cue: Cue, cues: Sequence[Cue]) -> bool:
     return cue.mood is Mood.MENTIONED and any(
         other.act != cue.act and other.mood is Mood.ASKED and other.start in sentence
         for other in cues
+    )
+
+
+def _either(reading: Reading, cues: Sequence[Cue]) -> bool:
+    """Whether `or` stands between two acts that are asked for: `pause or cancel my box`."""
+    asked = sorted((one for one in cues if one.mood is Mood.ASKED), key=lambda one: one.start)
+    return any(
+        one.act != other.act
+        and one.end <= other.start
+        and reading.sentence_at(one.start) == reading.sentence_at(other.start)
+        and reading.has("or", within=Span(one.end, other.start))
+        for one, other in pairwise(asked)
     )
 
 

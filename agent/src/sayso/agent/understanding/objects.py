@@ -108,10 +108,10 @@ def find_objects(
         handles = dict.fromkeys(handle for m in known for handle in sorted(m.handles))
         return FoundObject(candidates=tuple(handles), why="names one thing or another")
     if known:
-        twice, both, one = (
-            any(reading.has(name, within=span) for span in spans)
-            for name in ("twice", "both", "one_of")
+        both, one = (
+            any(reading.has(name, within=span) for span in spans) for name in ("both", "one_of")
         )
+        twice = any(_is_twice(reading, span) for span in spans)
         found = _agreed(known, excluded, slot, things, twice=twice)
         found = replace(found, single=_is_single(reading, known, things))
         return _twins(found, slot, things, both=both and not one) if both or one else found
@@ -119,6 +119,11 @@ def find_objects(
         rest = tuple(handle for handle in usual if handle not in excluded)
         return FoundObject(handles=rest, strong=True) if rest else FoundObject()
     return _by_order(reading, spans, slot, things)
+
+
+def _is_twice(reading: Reading, span: Span) -> bool:
+    """Whether it speaks of paying twice, and not of a double bed by its name."""
+    return any(tag.start not in reading.titles for tag in reading.found("twice", within=span))
 
 
 def _is_single(reading: Reading, known: Sequence[Mention], things: Things) -> bool:

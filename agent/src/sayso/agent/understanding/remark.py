@@ -93,7 +93,7 @@ def read_aside(reading: Reading, things: Things) -> Remark | None:
         return None
     topics = tuple(dict.fromkeys(t for one in asking for t in found.asked_about(one.span)))
     meant = tuple(dict.fromkeys(h for one in asking for h in _meant(reading, things, one.span)))
-    if not topics or not (meant or "payment" not in topics):
+    if not topics or not (meant or {"payment", "request"}.isdisjoint(topics)):
         return None
     return Remark(
         reason="a question stands beside the wish",
@@ -220,6 +220,8 @@ class _Found:
         """Whether a word of wishing stands there that belongs to no friendly phrase or question."""
         reading = self._reading
         kept = [tag for tag in self._tags if tag.name in ("talk", "praise", "thanks", "policy")]
+        # `Any chance of an answer today?` wishes for nothing but to hear of it.
+        kept += [tag for tag in self._tags if tag.name == "topic:request"]
         kept += reading.found("ask_info")
         return any(
             not any(one.start <= wish.start and wish.end <= one.end for one in kept)

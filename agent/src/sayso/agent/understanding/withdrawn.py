@@ -8,7 +8,7 @@ from sayso.agent.base import Message
 from sayso.agent.understanding.acts import Mood, find_cues
 from sayso.agent.understanding.clean import clean
 from sayso.agent.understanding.lexicon import Knowledge
-from sayso.agent.understanding.reading import Reading, detect, language_of, read
+from sayso.agent.understanding.reading import Reading, Sentence, Span, detect, language_of, read
 from sayso.agent.understanding.tokens import tokenise
 
 MOST_CHARS = 300
@@ -23,6 +23,8 @@ _MORE = ("condition", "hesitation", "payee", "threat", "persons", "later", "mach
 """What makes it something else than a plain taking back, or makes it uncertain."""
 MOST_UNKNOWN = 2
 """So many words that nobody knows may stand beside, such as the name of what is kept."""
+MOST_TOLD = 8
+"""So many may say why, in sentences of their own."""
 
 
 def takes_back(messages: Sequence[Message], knowledge: Knowledge) -> bool:
@@ -47,18 +49,41 @@ def _only_takes_back(reading: Reading) -> bool:
     said = {at for tag in reading.found("withdraw") for at in range(tag.start, tag.end)}
     if reading.cut or not said:
         return False
-    more = any(tag.start not in said for tag in reading.found(*_MORE))
     # `stop my subscription` is a wish of its own, and `stop that` is none.
     names = bool(reading.starting("kind:"))
     asked = [cue.start for cue in find_cues(reading) if cue.mood is Mood.ASKED]
     asks = any(names or start not in said for start in asked)
-    if more or asks or any(sentence.question for sentence in reading.sentences):
+    if asks or any(sentence.question for sentence in reading.sentences):
         return False
+    saying = [one for one in reading.sentences if any(at in one.span for at in said)]
+    beside = [one for one in reading.sentences if one not in saying]
+    unknown = [at for one in saying for at in _unknown(reading, one.span, said)]
+    told = [at for one in beside for at in _unknown(reading, one.span, said)]
+    if any(reading.tokens[at].kind != "word" for at in (*unknown, *told)):
+        return False
+    if _says_more(reading, said, saying, _MORE):
+        return False
+    if not unknown and len(told) <= MOST_TOLD:
+        # `My son wants it after all. Don't cancel`: whoever is spoken of there only says why.
+        return not _says_more(reading, said, beside, [one for one in _MORE if one != "persons"])
+    few = len(unknown) + len(told) <= MOST_UNKNOWN
+    return few and not _says_more(reading, said, beside, _MORE)
+
+
+def _says_more(
+    reading: Reading, said: set[int], sentences: Sequence[Sentence], names: Sequence[str]
+) -> bool:
+    """Whether something else is said, or that it is so only perhaps."""
+    every = [tag for one in sentences for tag in reading.found(*names, within=one.span)]
+    return any(tag.start not in said for tag in every)
+
+
+def _unknown(reading: Reading, span: Span, said: set[int]) -> list[int]:
+    """The words of a sentence that nobody knows."""
     tags = [*reading.found(*_KNOWN), *reading.starting("product:"), *reading.starting("kind:")]
     known = said | {at for tag in tags for at in range(tag.start, tag.end)}
-    unknown = [
-        token
-        for at, token in enumerate(reading.tokens)
-        if at not in known and token.kind not in ("comma", "end", "noise")
+    return [
+        at
+        for at in range(span.start, span.end)
+        if at not in known and reading.tokens[at].kind not in ("comma", "end", "noise")
     ]
-    return len(unknown) <= MOST_UNKNOWN and all(token.kind == "word" for token in unknown)
