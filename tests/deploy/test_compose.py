@@ -16,11 +16,13 @@ from support.postgres_server import run_postgres
 from tree import ROOT
 from typed import parse
 
+from sayso.dispatch.fleet.worker import GRACE_S as WORKER_S
 from sayso.sdk.wiring.tracing import start_exporting
 from sayso.settings.surfaces import HttpSection
 from sayso.store.postgres.connection import connect_plainly
 from sayso.store.postgres.schema import migrate_postgres
 from sayso.surfaces.http.operations import router
+from sayso.surfaces.http.server import GRACE_S
 
 pytestmark = pytest.mark.promise("deploy:compose")
 COMPOSE = read_yaml(DEPLOY / "compose.yaml")
@@ -68,6 +70,9 @@ def test_nothing_starts_before_what_it_needs() -> None:
         "unless-stopped"
     }
     assert SERVICES["migrate"]["restart"] == "no"
+    for name in (*SERVERS, "worker"):
+        grace_s = WORKER_S if name == "worker" else GRACE_S
+        assert int(SERVICES[name]["stop_grace_period"].removesuffix("s")) > grace_s
 
 
 def test_nothing_secret_stands_there_or_has_a_default() -> None:

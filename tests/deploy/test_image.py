@@ -8,7 +8,6 @@ import shlex
 import shutil
 import signal
 import subprocess
-import sys
 import tomllib
 from fnmatch import fnmatch
 from pathlib import Path
@@ -145,17 +144,20 @@ def test_the_images_steps_make_a_server_that_ends_when_it_is_told(tmp_path: Path
     made = [sayso, "init", str(shop), "--approver", "maria"]
     subprocess.run(made, env=alone, capture_output=True, check=True, timeout=120)
     words = [*orjson.loads(last("ENTRYPOINT")), *orjson.loads(last("CMD"))]
-    words = [str(target / "bin" / words[0]), *words[1:], "--port", "0", "--json"]
+    words = [str(target / "bin" / words[0]), *words[1:], "--port", "0"]
     environment = alone | {"SAYSO_WORKSPACE": str(shop)}
-    with subprocess.Popen(words, env=environment, stdout=subprocess.PIPE) as server:
-        assert server.stdout is not None
-        port = orjson.loads(server.stdout.readline())["url"].rpartition(":")[2]
-        asked = orjson.loads(last("HEALTHCHECK").partition("CMD ")[2])
-        asked = [python, asked[1], asked[2].replace(str(HttpSection().port), port)]
-        healthy = subprocess.run(asked, env=alone, timeout=60, check=False)
-        server.send_signal(signal.SIGTERM)
-        assert server.wait(60) == 0
+    with subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            serving = re.match(r"Serving http://0\.0\.0\.0:(\d+) until", server.stdout.readline())
+            assert serving is not None
+            asked = orjson.loads(last("HEALTHCHECK").partition("CMD ")[2])
+            asked = [python, asked[1], asked[2].replace(str(HttpSection().port), serving[1])]
+            healthy = subprocess.run(asked, env=alone, timeout=60, check=False)
+            server.send_signal(signal.SIGTERM)
+            assert server.wait(60) == 0
+        finally:
+            server.kill()
     assert healthy.returncode == 0
     after = subprocess.run(asked, env=alone, capture_output=True, timeout=60, check=False)
     assert after.returncode != 0
-    assert sys.executable not in str(words)

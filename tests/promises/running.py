@@ -42,6 +42,13 @@ PROMISES: dict[str, Promise] = {
         "compose.yaml is what its specification says, starts no server before the migration, has "
         "no default for a secret, and names commands, ports and routes that there are.",
     ),
+    "deploy:units": Promise(
+        "The units of systemd run commands that there are, hardened as systemd measures it.",
+    ),
+    "deploy:kubernetes": Promise(
+        "The manifests are what Kubernetes' API takes, hold no secret, and lead to routes, ports "
+        "and pods that there are.",
+    ),
     # ---- upgrades --------------------------------------------------------------------------
     "upgrade:older-build": Promise(
         "A database of a build from before the first release is refused by every command that "
