@@ -424,6 +424,10 @@ PROMISES: dict[str, Promise] = {
     "cli:left": Promise(
         "A command that ends before its action is done says what it waits for and who goes on.",
     ),
+    "doctor:live": Promise(
+        "`sayso doctor --live` asks every provider, key, address and clock that a workspace "
+        "depends on, names what does not work with what to do, and sends nothing.",
+    ),
     "cli:bad-input": Promise(
         "Bad refunds, words and databases are refused with a code and a status that is not 0, and "
         "nothing is at the provider.",

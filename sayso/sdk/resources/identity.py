@@ -21,6 +21,8 @@ from sayso.settings import FILE_NAME, IdentitySection
 from sayso.text import plain
 
 if TYPE_CHECKING:
+    import ssl
+
     from joserfc.jwk import KeySet, OctKey
 
     from sayso.connectors.http import HttpClient
@@ -227,12 +229,15 @@ async def _published(name: str, url: str, private: tuple[str, ...]) -> KeySet:
         ) from error
 
 
-def safe_client(name: str, url: str, private: tuple[str, ...]) -> HttpClient:
+def safe_client(
+    name: str, url: str, private: tuple[str, ...], *, verify: ssl.SSLContext | None = None
+) -> HttpClient:
     """A client of this one address, which leads nowhere else.
 
     Args:
         name: of the setting that it stands in, or that led to it.
         private: networks that may be reached although they are private.
+        verify: other authorities than the usual ones.
 
     Raises:
         ConfigError: `invalid_setting`, for one that is not https and not on this machine.
@@ -247,7 +252,8 @@ def safe_client(name: str, url: str, private: tuple[str, ...]) -> HttpClient:
         if here
         else Destination(hosts=frozenset({host}), ports=frozenset({port}), private=private)
     )
-    return HttpClient(who=name, destination=destination, limits=HttpLimits(timeout_s=10.0))
+    limits = HttpLimits(timeout_s=10.0)
+    return HttpClient(who=name, destination=destination, limits=limits, verify=verify)
 
 
 def _not_held(why: str) -> RefusedError:

@@ -92,6 +92,15 @@ class OidcResource(Resource):
         section = self._workspace.settings.console.oidc
         return "" if section is None else section.name
 
+    async def check(self) -> int:
+        """Ask the provider what it is, as signing in does, and say how many keys it has.
+
+        Raises:
+            RefusedError: `not_found`, without `[console.oidc]`.
+            RetryableError: it does not answer, or describes somebody else.
+        """
+        return len((await self._provider.described()).keys.keys)
+
     async def begin(self, login: Login, redirect_uri: str) -> str:
         """Where the browser goes.
 

@@ -67,6 +67,20 @@ class AccountBook(Protocol):
 
 
 @runtime_checkable
+class Reachable(Protocol):
+    """A connector that has no account to name, and can yet be asked whether it would work now."""
+
+    async def reach(self) -> str:
+        """What was reached, in a sentence; nothing is sent and nothing changed.
+
+        Raises:
+            RefusedError: `needs_reauth` and others: it does not take us.
+            RetryableError: it cannot be reached now.
+        """
+        ...
+
+
+@runtime_checkable
 class AddressBook(Protocol):
     """A connector that knows its customers' addresses."""
 

@@ -52,11 +52,12 @@ from sayso.store.migrations import (
 )
 from sayso.store.sqlite.schema import migrate, stored_format
 from sayso.store.sqlite.store import open_connection
+from sayso.surfaces.cli.findings import ask_everything, look_at_channel, tell_findings
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out
-from sayso.surfaces.cli.problem import OK, USAGE, problem_text, usage
+from sayso.surfaces.cli.problem import OK, USAGE, problem_text
 from sayso.surfaces.cli.words import counted, one_line
-from sayso.surfaces.cli.workspace import find_workspace, read_workspace
+from sayso.surfaces.cli.workspace import find_workspace
 
 if TYPE_CHECKING:
     from sayso.store.postgres.connection import PgConnection
@@ -75,13 +76,17 @@ def doctor(
             metavar="[slack|teams]", help="Look at this alone, by asking it.", show_default=""
         ),
     ] = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="Ask all that it depends on, too, and change nothing.")
+    ] = False,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> int:
     """Say what is installed and how the database is set up."""
     out = Out(as_json=as_json)
     if about is not None:
-        return _channel(about, find_workspace(workspace), out)
+        return look_at_channel(about, find_workspace(workspace), out)
+    asked = ask_everything(find_workspace(workspace)) if live else []
     facts: list[tuple[str, str]] = [
         ("sayso", installed_version()),
         ("python", platform.python_version()),
@@ -114,34 +119,17 @@ def doctor(
         facts.append(("open to others", _exposed(loaded, out)))
     except SaysoError as error:
         wrong.append(error)
+    ok = not wrong and all(one.ok for one in asked)
     if as_json:
         problems = [{"code": one.code.value, "detail": one.message} for one in wrong]
-        out.document({"ok": not wrong, "facts": dict(facts), "problems": problems})
+        items = {"items": [asdict(one) for one in asked]} if live else {}
+        out.document({"ok": ok, "facts": dict(facts), "problems": problems, **items})
     else:
         out.pairs(facts)
+        tell_findings(asked, out)
     for one in wrong:
         out.warn(problem_text(one))
-    return USAGE if wrong else OK
-
-
-def _channel(about: str, folder: Path, out: Out) -> int:
-    """Ask a channel's other side for everything that cards and clicks need."""
-    from sayso.surfaces.site import CHANNELS, examiner_of  # loads the web stack
-
-    examine = examiner_of(about)
-    if examine is None:
-        names = " or ".join(f"`{name}`" for name in CHANNELS if examiner_of(name) is not None)
-        raise usage(
-            f"there is nothing to be said of `{about[:40]}` alone", f"say {names}, or nothing"
-        )
-    found = read_workspace(folder, examine)
-    if out.as_json:
-        out.document({"ok": all(one.ok for one in found), "items": [asdict(one) for one in found]})
-    for one in found if not out.as_json else ():
-        out.line(f"{'✓' if one.ok else '✗'} {one.what}: {one_line(one.said)}")
-        if not one.ok:
-            out.line(f"  next: {one_line(one.next_step)}")
-    return OK if all(one.ok for one in found) else USAGE
+    return OK if ok else USAGE
 
 
 async def _connections(loaded: Workspace, wrong: list[SaysoError]) -> list[tuple[str, str]]:

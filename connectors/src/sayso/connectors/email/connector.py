@@ -166,6 +166,11 @@ class EmailConnector:
         """Nothing: e-mails are no records."""
         return ()
 
+    async def reach(self) -> str:
+        """See `Reachable.reach`."""
+        await self._transport.check()
+        return f"{self._transport.title} would take a message"
+
     async def close(self) -> None:
         """Nothing is held open."""
 

@@ -56,6 +56,14 @@ class Transport(Protocol):
         """
         ...
 
+    async def check(self) -> None:
+        """Go as far as a message would, and send nothing.
+
+        Raises:
+            RefusedError, RetryableError: as `send`.
+        """
+        ...
+
     async def look_up(self, message_id: str) -> Receipt | Absence:
         """Whether a message with that id was handed over. Changes nothing.
 
@@ -98,12 +106,14 @@ class FileTransport:
             await asyncio.to_thread(_write_once, path, letter.content)
         except OSError as error:
             # What failed is the writing of a file under another name, so there is no message.
-            raise RetryableError(
-                Code.PROVIDER_UNAVAILABLE,
-                f"the folder of e-mails cannot be written: {str(error.strerror).lower()}",
-                next_step="check the connector's `folder`, its rights and the disk",
-            ) from error
+            raise _unwritable(str(error.strerror).lower()) from error
         return _receipt(letter.message_id)
+
+    async def check(self) -> None:
+        """See `Transport.check`."""
+        there = next(one for one in (self._folder, *self._folder.parents) if one.exists())
+        if not await asyncio.to_thread(os.access, there, os.W_OK | os.X_OK):
+            raise _unwritable("this user may not write there")
 
     async def look_up(self, message_id: str) -> Receipt | Absence:
         """See `Transport.look_up`."""
@@ -138,6 +148,14 @@ def _write_once(path: Path, content: bytes) -> None:
         sync_folder(path.parent)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _unwritable(why: str) -> RetryableError:
+    return RetryableError(
+        Code.PROVIDER_UNAVAILABLE,
+        f"the folder of e-mails cannot be written: {why}",
+        next_step="check the connector's `folder`, its rights and the disk",
+    )
 
 
 def _receipt(message_id: str) -> Receipt:
