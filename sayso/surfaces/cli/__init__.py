@@ -3,8 +3,8 @@
 `app` has them by name; `workspace` says where a command works, `invocation` how it was called,
 `options` what many share. What is shown: `output`, `pages`, `show`, the card as `solution`,
 `words` of others, a `problem`, what is `unfinished`; `confirm` asks once more, and `console_link`
-opens the console; `findings` has what is asked outside; `follow_files` has a workspace's files say what is in force. `audit` and `demo`
-are larger commands.
+opens the console; `findings` has what is asked outside; `follow_files` has a workspace's files
+say what is in force. `audit` and `demo` are larger commands.
 
 Nothing is imported here, so that `sayso --help` is quick.
 """
