@@ -24,7 +24,7 @@ from bench.throughput import sayso as throughput_sayso
 from bench.throughput.flow import Place
 from sayso.actions.model.action_row import read_action
 from sayso.actions.model.digest import call_key, hash_of
-from sayso.actions.policy.evaluator import bound_digest
+from sayso.actions.policy.judged import bound_digest
 from sayso.audit.authority.keyring import ROW, sealed_bytes
 from sayso.audit.entry import Json
 from sayso.audit.log import AuditLog

@@ -8,7 +8,7 @@ import traceback
 
 import pytest
 
-from sayso.connectors.redaction import Hiding
+from sayso.connectors.isolation import Hiding
 from sayso.errors import Code, RefusedError, RetryableError
 from sayso.secret import Secret
 

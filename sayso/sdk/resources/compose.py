@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
-from sayso.actions.customers.verified import verified_in
+from sayso.actions.customers.proof import verified_in
 from sayso.actions.engine.proposals import Proposal
 from sayso.actions.limits.limit_check import LimitCheck
 from sayso.actions.model.action_row import WAITED_FOR, ActionRow
@@ -21,7 +21,7 @@ from sayso.actions.model.digest import hash_of
 from sayso.actions.model.idempotency import read_by_key
 from sayso.actions.policy.base import Judgement, Outcome
 from sayso.actions.policy.card import sentence_of
-from sayso.actions.policy.evaluator import Judged
+from sayso.actions.policy.judged import Judged
 from sayso.actions.policy.why import needed_sentence
 from sayso.agent.base import Handles
 from sayso.agent.request_row import get_request

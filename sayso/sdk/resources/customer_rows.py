@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sayso.actions.customers.account import AccountNames
 from sayso.actions.customers.evidence import PersonSeen
 from sayso.actions.customers.link import AccountLink, customer_of
-from sayso.actions.customers.proof import WORDS
+from sayso.actions.customers.proof import PROOF_WORDS
 from sayso.actions.limits.definition import Limit, LimitSet, Of
 from sayso.actions.limits.usage import CARDS
 from sayso.actions.model.action_row import ActionRow, read_action
@@ -110,7 +110,7 @@ def link_view(
         id=link.id,
         accounts=(link.ends[0].account, link.ends[1].account),
         proof=link.proof.value,
-        says=WORDS[link.proof],
+        says=PROOF_WORDS[link.proof],
         by=link.by,
         since=rfc3339(link.since),
         until=None if link.until is None else rfc3339(link.until),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from sayso.actions.customers.link import reached
-from sayso.actions.customers.verified import WORDS, verified_in
+from sayso.actions.customers.proof import VERIFIED_WORDS, verified_in
 from sayso.actions.model.definition import Assurance
 from sayso.actions.model.status import Status
 from sayso.agent.people_question import renewing_vouched
@@ -69,7 +69,7 @@ def vouch(
     if known is not None and not waits:
         raise RefusedError(
             Code.ALREADY_IN_STATE,
-            f"it is known who writes, by {WORDS[known.by]}",
+            f"it is known who writes, by {VERIFIED_WORDS[known.by]}",
             next_step="nothing is to be done; look at the request again",
         )
     if not waits and not _waits_for_people(tx, row):

@@ -21,7 +21,7 @@ from sayso.actions.approvals.repository import (
     votes_of,
 )
 from sayso.actions.controls.kill_switch import get_stop
-from sayso.actions.customers.verified import verified_in
+from sayso.actions.customers.proof import verified_in
 from sayso.actions.model.action_row import ActionRow, read_action
 from sayso.actions.model.definition import Assurance
 from sayso.actions.policy.base import Outcome

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from sayso.actions.approvals.escalation import Escalation
 from sayso.actions.approvals.repository import ApprovalRow, Vote
-from sayso.actions.customers.verified import Verified
+from sayso.actions.customers.proof import Verified
 from sayso.actions.model.action_row import ActionRow, receipt_json
 from sayso.actions.model.definition import Assurance
 from sayso.actions.model.status import Status

@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sayso.actions.approvals.solution import Solution, SolutionStep
-from sayso.actions.customers.proof import WORDS
-from sayso.actions.customers.verified import WORDS as VERIFIED
+from sayso.actions.customers.proof import PROOF_WORDS, VERIFIED_WORDS
 from sayso.actions.model.action_row import ActionRow
 from sayso.actions.model.attempt import WRITES_FROM
 from sayso.actions.model.definition import Action, Effect, FactValue
@@ -290,7 +289,7 @@ def _accounts(steps: Sequence[SolutionStepView]) -> dict[str, str]:
         way = None if resolved is None else resolved.reached
         if resolved is not None and way is not None:
             wrote = wrote or plain(resolved.personal.get(WRITES_FROM, ""), limit=140)
-            said[one.row.subject.id] = f"{one.row.subject.id}, known by {WORDS[way.proof]}"
+            said[one.row.subject.id] = f"{one.row.subject.id}, known by {PROOF_WORDS[way.proof]}"
         else:
             said.setdefault(one.row.subject.id, one.row.subject.id)
     if not wrote and len(said) < 2:
@@ -319,7 +318,7 @@ def _customer(steps: Sequence[SolutionStepView], assurance: str) -> str:
     if isinstance(plan, str) and plan:
         said.append(plan)
     by = verified_by([one.row for one in steps])
-    known_by = f"known by {VERIFIED[VerifiedBy(by)]}" if by else _ASSURANCE.get(assurance)
+    known_by = f"known by {VERIFIED_WORDS[VerifiedBy(by)]}" if by else _ASSURANCE.get(assurance)
     said.append(known_by or assurance)
     return ", ".join(said)
 

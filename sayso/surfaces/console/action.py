@@ -10,7 +10,7 @@ from datetime import datetime
 import orjson
 from starlette.responses import Response
 
-from sayso.actions.customers.verified import WORDS as VERIFIED
+from sayso.actions.customers.proof import VERIFIED_WORDS
 from sayso.actions.model.status import Status
 from sayso.audit.entry import EntryKind
 from sayso.errors import RefusedError, RetryableError
@@ -310,7 +310,7 @@ async def show_request(visit: Visit) -> Response:
         turns=turns,
         done=done,
         unknown=_is_unknown(visit, request),
-        known_by=VERIFIED,
+        known_by=VERIFIED_WORDS,
         longest=MAX_REASON_CHARS,
         work=work,
         standing="" if work is None else standing(visit.times, work, visit.person.id),

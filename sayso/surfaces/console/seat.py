@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from starlette.responses import Response
 
-from sayso.actions.customers.verified import WORDS as VERIFIED
+from sayso.actions.customers.proof import VERIFIED_WORDS
 from sayso.agent.draft_proposal import DraftProposal
 from sayso.errors import Code, RefusedError
 from sayso.sdk.desk.seat import MOST_TEXT_CHARS, SeatView, Words, why_unsaid
@@ -201,7 +201,7 @@ async def _show(
         said=said,
         problem=problem,
         value_of=value_of,
-        known_by=VERIFIED,
+        known_by=VERIFIED_WORDS,
         longest=MAX_REASON_CHARS,
         longest_text=MOST_TEXT_CHARS,
     )

@@ -20,7 +20,7 @@ from typing import Protocol
 from sayso.actions.customers.account import AccountNames
 from sayso.actions.customers.accounts import Accounts
 from sayso.actions.customers.contact import CodeMessage, ContactOnFile, Medium
-from sayso.actions.customers.verified import verified_in
+from sayso.actions.customers.proof import verified_in
 from sayso.actions.model.definition import MONEY, Action, Assurance, Effect, Subject
 from sayso.agent.base import Message
 from sayso.agent.code_letters import CodeLetter, tell, used, write_message

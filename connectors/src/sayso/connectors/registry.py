@@ -26,7 +26,7 @@ from sayso.connectors.base import Connector, EffectBook, RefundBook, SubjectBook
 from sayso.connectors.code_sender import CodeSender
 from sayso.connectors.customers import account_names_of, owner_of
 from sayso.connectors.email_address import is_address
-from sayso.connectors.isolation import contained
+from sayso.connectors.isolation import Hiding, contained
 from sayso.connectors.person import (
     Person,
     PersonBook,
@@ -34,7 +34,6 @@ from sayso.connectors.person import (
     checked_people,
     checked_person,
 )
-from sayso.connectors.redaction import Hiding
 from sayso.connectors.setup import AddressBook, AskedSettings, Factory, Setup
 from sayso.connectors.sources import Sources, installed_points, invalid_connector, no_connector
 from sayso.errors import Code, RefusedError, RetryableError

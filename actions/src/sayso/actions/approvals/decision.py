@@ -16,7 +16,7 @@ from sayso.actions.approvals.repository import (
     get_approval,
 )
 from sayso.actions.approvals.repository import DecisionChoice as DecisionChoice
-from sayso.actions.customers.verified import vouched_in
+from sayso.actions.customers.proof import vouched_in
 from sayso.actions.model.action_row import ActionRow, get_action, requesters_of
 from sayso.actions.model.definition import Action
 from sayso.actions.model.digest import is_text

@@ -14,7 +14,7 @@ from sayso.actions.model.action_row import ActionRow
 from sayso.actions.model.digest import call_key, hash_of
 from sayso.actions.model.status import CALLED
 from sayso.actions.policy.base import Approver, Outcome
-from sayso.actions.policy.evaluator import bound_digest
+from sayso.actions.policy.judged import bound_digest
 from sayso.audit.authority.state import changed_outside, read_body
 from sayso.audit.entry import ActorKind
 from sayso.audit.segments.rows import pruned_to

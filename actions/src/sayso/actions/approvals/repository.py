@@ -11,7 +11,7 @@ from sayso.actions.model.action_row import ActionRow, dumps, get_asked_action
 from sayso.actions.model.ledger import OUTBOX_TOPIC as OUTBOX_TOPIC
 from sayso.actions.policy.base import Outcome
 from sayso.actions.policy.card import Card
-from sayso.actions.policy.evaluator import Judged
+from sayso.actions.policy.judged import Judged
 from sayso.audit.authority.state import as_stored
 from sayso.audit.entry import EntryKind, StoredEntry
 from sayso.audit.meaning import SaidColumns, settle

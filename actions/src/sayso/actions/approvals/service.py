@@ -56,7 +56,7 @@ from sayso.actions.model.ledger import entry_of
 from sayso.actions.model.snapshot import difference
 from sayso.actions.model.status import Status
 from sayso.actions.policy.base import Approver, Outcome
-from sayso.actions.policy.evaluator import Judged, judged_data
+from sayso.actions.policy.judged import Judged, judged_data
 from sayso.audit.authority.people import KnownPerson
 from sayso.audit.entry import MAX_INT, Actor, ActorKind, Entry, EntryKind, Json
 from sayso.errors import Code, RefusedError

@@ -22,8 +22,7 @@ from sayso.actions.customers.evidence import (
 )
 from sayso.actions.customers.link import AccountLink, LinkEnd, accounts_in, reached
 from sayso.actions.customers.links import Links
-from sayso.actions.customers.proof import Proof, Reached
-from sayso.actions.customers.verified import AccountStanding, Verified, verified_in
+from sayso.actions.customers.proof import AccountStanding, Proof, Reached, Verified, verified_in
 from sayso.actions.model.action_row import ActionRow
 from sayso.actions.model.definition import Assurance, Subject
 from sayso.actions.model.ledger import SYSTEM

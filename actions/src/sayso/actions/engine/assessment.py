@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from sayso.actions.approvals.repository import ApprovalStatus
 from sayso.actions.context import EngineContext
-from sayso.actions.customers.proof import Reached
-from sayso.actions.customers.verified import AccountStanding
+from sayso.actions.customers.proof import AccountStanding, Reached
 from sayso.actions.model.action_row import ActionRow, joins_of
 from sayso.actions.model.attempt import read_target, standing_as
 from sayso.actions.model.definition import Effect, Subject
@@ -18,7 +17,8 @@ from sayso.actions.model.ledger import entry_of
 from sayso.actions.model.ports import ActionRegistry
 from sayso.actions.model.snapshot import Resolved
 from sayso.actions.model.status import Status
-from sayso.actions.policy.evaluator import Evaluator, Judged, judged_data
+from sayso.actions.policy.evaluator import Evaluator
+from sayso.actions.policy.judged import Judged, judged_data
 from sayso.audit.customer_codes import VERIFIED_BY
 from sayso.audit.customer_links import reach_data
 from sayso.audit.entry import Actor, Entry, EntryKind, Json

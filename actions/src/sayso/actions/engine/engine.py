@@ -61,7 +61,7 @@ from sayso.actions.model.plan_state import (
 from sayso.actions.model.snapshot import Receipt, difference
 from sayso.actions.model.status import FINAL, Status
 from sayso.actions.model.tries import tries_of
-from sayso.actions.policy.evaluator import schema_hash
+from sayso.actions.policy.judged import schema_hash
 from sayso.audit.verifier.replay import ASKED_BY_PEOPLE
 from sayso.errors import Code, OutcomeUnknownError, RefusedError, RetryableError, SaysoError
 from sayso.ids import Tenant, monotonic_s, to_micros

@@ -24,7 +24,8 @@ from sayso.actions.model.plan import OnFailure
 from sayso.actions.model.plan_state import dependency_error, parts_of
 from sayso.actions.model.snapshot import Resolved
 from sayso.actions.model.status import Status
-from sayso.actions.policy.evaluator import Evaluator, Judged
+from sayso.actions.policy.evaluator import Evaluator
+from sayso.actions.policy.judged import Judged
 from sayso.errors import Code, RefusedError, RetryableError
 from sayso.frozen import replace
 from sayso.ids import to_micros

@@ -38,7 +38,7 @@ from sayso.actions.model.plan import OnFailure, Step
 from sayso.actions.model.plan_state import parts_of
 from sayso.actions.model.snapshot import Resolved
 from sayso.actions.model.status import Status
-from sayso.actions.policy.evaluator import Judged
+from sayso.actions.policy.judged import Judged
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind
 from sayso.errors import Code, RefusedError
 from sayso.frozen import replace

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import orjson
 
-from sayso.actions.customers.verified import AccountStanding
+from sayso.actions.customers.proof import AccountStanding
 from sayso.actions.model.action_row import ActionRow, dumps, receipt_json
 from sayso.actions.model.definition import Subject
 from sayso.actions.model.digest import storable

@@ -9,8 +9,7 @@ from typing import cast
 
 import orjson
 
-from sayso.actions.customers.proof import Reached
-from sayso.actions.customers.verified import Verified
+from sayso.actions.customers.proof import Reached, Verified
 from sayso.actions.model.snapshot import Resolved
 from sayso.audit.entry import Json, canonical_bytes
 from sayso.errors import Code, RefusedError

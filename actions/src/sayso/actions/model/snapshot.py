@@ -6,8 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from sayso.actions.customers.proof import Reached
-from sayso.actions.customers.verified import Verified
+from sayso.actions.customers.proof import Reached, Verified
 from sayso.actions.model.definition import FactValue, StateValue
 from sayso.errors import Code, RefusedError
 from sayso.json import JsonObject, JsonValue

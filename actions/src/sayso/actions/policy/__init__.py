@@ -6,6 +6,6 @@ the engine, one `slices` of the rules for each action. `reading` makes a policy 
 `cedarpy_adapter` calls the engine, and `absent` is what other programs' actions tell. `formula`
 says the same as the rules without it, for `analysis`, `examples`, `claims`, `backtest` and
 `suggest`; `document`, `versions`, `active` and `activation` are what is in force; `card`, `why` and
-`signs` are what people are shown, `history` what was done before; `judged_status` is what a
-judgement makes of an action, `own_words` the law of what Sayso says. `policies` are shipped.
+`signs` are what people are shown; `judged` is what comes of it all, `own_words` the law of what
+Sayso says. `policies` are shipped.
 """

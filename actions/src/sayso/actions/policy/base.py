@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from sayso.actions.customers.link import LinkEnd
-from sayso.actions.customers.verified import Verified
+from sayso.actions.customers.proof import Verified
 from sayso.actions.model.definition import Action, Assurance, Subject
 from sayso.actions.model.snapshot import Resolved
 from sayso.audit.request_digests import rests_on_a_yes

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sayso.actions.customers.proof import WORDS
-from sayso.actions.customers.verified import WORDS as VERIFIED
-from sayso.actions.customers.verified import weakly_known_by
+from sayso.actions.customers.proof import PROOF_WORDS, VERIFIED_WORDS, weakly_known_by
 from sayso.actions.model.definition import Action, Effect
 from sayso.actions.model.snapshot import Resolved
 from sayso.actions.policy.base import HISTORY_DAYS, History, Judgement
@@ -265,8 +263,8 @@ def _on_a_yes(planner: str) -> tuple[str, ...]:
 def _known_by(resolved: Resolved) -> tuple[tuple[str, str], ...]:
     """By what the account is known to be the customer's, where they wrote from another one."""
     way, verified = resolved.reached, resolved.verified
-    known = () if way is None else (("known by", WORDS[way.proof]),)
-    return known if verified is None else (*known, ("verified by", VERIFIED[verified.by]))
+    known = () if way is None else (("known by", PROOF_WORDS[way.proof]),)
+    return known if verified is None else (*known, ("verified by", VERIFIED_WORDS[verified.by]))
 
 
 def _on_no(effect: Effect) -> str:

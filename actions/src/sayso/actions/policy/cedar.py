@@ -19,7 +19,7 @@ from types import MappingProxyType
 
 import orjson
 
-from sayso.actions.customers.verified import weakly_known_by
+from sayso.actions.customers.proof import weakly_known_by
 from sayso.actions.model.definition import Action, Assurance, Effect, Fact
 from sayso.actions.policy.base import (
     VERIFIED_ONLY,

@@ -2,39 +2,35 @@
 
 from __future__ import annotations
 
-import functools
-import hashlib
 from collections import OrderedDict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import orjson
-
+from sayso.actions.customers.link import LinkEnd
 from sayso.actions.engine.compensation import takes_back
 from sayso.actions.limits.checks import LimitChecks
 from sayso.actions.limits.definition import RULE_PREFIX as LIMIT
 from sayso.actions.limits.definition import LimitSet, Of
 from sayso.actions.limits.limit_check import LimitCheck
 from sayso.actions.limits.reservations import Circumstances, LimitReservations
-from sayso.actions.model.action_row import ActionRow, Snapshot, staged_json, ways_json
-from sayso.actions.model.definition import Args
-from sayso.actions.model.digest import digest_of, hash_of, kept_json, resolved_json
+from sayso.actions.model.action_row import ActionRow, Snapshot
+from sayso.actions.model.digest import hash_of, kept_json
 from sayso.actions.model.ports import ActionRegistry
 from sayso.actions.model.snapshot import Resolved
 from sayso.actions.model.status import Status
 from sayso.actions.policy.active import LoadedPolicy, Policies
 from sayso.actions.policy.base import (
+    HISTORY_DAYS,
     Approver,
+    History,
     Judgement,
     Outcome,
     Policy,
     PolicyQuestion,
 )
 from sayso.actions.policy.card import Card, build_card
-from sayso.actions.policy.history import Others, history_params, read_history
-from sayso.actions.policy.judged_status import due_at, status_of
+from sayso.actions.policy.judged import Judged, bound_digest, due_at, schema_hash, status_of
 from sayso.actions.policy.own_words import OWN_WORDS, OwnWordsLaw, judged_by_law, nobodys
 from sayso.actions.policy.signs import (
     Amounts,
@@ -50,38 +46,22 @@ from sayso.actions.policy.why import Why, needed_sentence, why_asked
 from sayso.actions.rollout.checks import StageChecks, capped, held_back
 from sayso.audit.authority.directory import Directory
 from sayso.audit.authority.state import changed_outside
-from sayso.audit.entry import Json
+from sayso.audit.entry import ActorKind, Json
 from sayso.audit.rules.quorum import covers
 from sayso.errors import Code, RefusedError, RetryableError
 from sayso.frozen import replace
 from sayso.ids import Entropy, Tenant, from_micros
-from sayso.store.base import Reader, Transaction
+from sayso.store.base import Reader, SqlValue, Transaction, integer
 
 if TYPE_CHECKING:
     from sayso.actions.rollout.dials import Staged  # brings Cedar along
 
 _REMEMBERED = 10_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
-    """The result: the row in its new state, and the card when people have to decide.
-
-    Attributes:
-        row: with status, snapshot, judgement and error set; not stored yet.
-        card: for `pending_approval`, and for a lower amount that needs nobody: what was approved
-            is shown as well, although no digest covers it then.
-        expires_at: microseconds since 1970, where there is a card.
-        full: the limit on open cards that refuses it, and whose cards they are; else empty.
-        by_policy: whether it was judged; else it ended before that, and what judgement it has, if
-            any, is an earlier one, which its entry must not tell as if it were made now.
-    """
-
-    row: ActionRow
-    card: Card | None
-    expires_at: int | None
-    full: tuple[str, ...] = ()
-    by_policy: bool = True
+_HISTORY_MICROS = HISTORY_DAYS * 24 * 3600 * 1_000_000
+Others = Callable[[Reader, Tenant, str, int], tuple[LinkEnd, ...]]
+"""A customer's other accounts: of which tenant, of which account, and when."""
+_SAYSO = f"{ActorKind.SYSTEM}:"
+"""So begins the requester of what Sayso says by itself."""
 
 
 class Evaluator:
@@ -155,7 +135,7 @@ class Evaluator:
             action=self._registry.action(row.name),
             subject=row.subject,
             resolved=resolved,
-            history=read_history(reader, row, resolved, now, self._others),
+            history=_read_history(reader, row, resolved, now, self._others),
             planner=row.planner,
             at=from_micros(now),
             undoes=row.undoes is not None and takes_back(reader, self._registry, row),
@@ -177,7 +157,7 @@ class Evaluator:
     def ahead(self, tx: Transaction, row: ActionRow, resolved: Resolved, now: int) -> None:
         """Say that it will be judged next, at this very moment; see `Reader.ahead`."""
         self._policies.ahead(tx, row.tenant)
-        tx.ahead("action.history", **history_params(row, resolved, now))
+        tx.ahead("action.history", **_history_params(row, resolved, now))
         self._limits.ahead(tx)
 
     def permits(
@@ -233,6 +213,8 @@ class Evaluator:
 
     def _by_law(self, reader: Reader, loaded: LoadedPolicy, row: ActionRow) -> Judgement | None:
         """What the law of Sayso's own words says now; None for what the policy judges."""
+        if not row.requester.startswith(_SAYSO):
+            return None
         said = self._own_words(reader, row)
         return None if said is None else judged_by_law(said, loaded.policy, row, loaded.number)
 
@@ -449,71 +431,44 @@ class Evaluator:
         return replace(bare, digest=bound_digest(row, bare, judgement, expires_at, kept))
 
 
-def judged_data(row: ActionRow, expires_at: int | None) -> dict[str, Json]:
-    """What the log says of an action's judgement.
-
-    Args:
-        expires_at: until when people can say yes, in microseconds since 1970; None when nobody is
-            asked.
-    """
-    assert row.judgement is not None, "only of what was judged"
-    told: dict[str, Json] = {
-        "outcome": row.judgement.outcome.value,
-        "explain": row.judgement.explain,
-        "policy_version": row.judgement.policy_version,
-        "policy": row.judgement.policy,
-        "roles": list[Json](row.judgement.roles),
-        **staged_json(row.judgement),
-    }
-    if row.judgement.either:
-        told["either"] = ways_json(row.judgement.either)
-    return told if expires_at is None else {**told, "expires_at": expires_at}
-
-
-def bound_digest(
-    row: ActionRow,
-    snapshot: Snapshot,
-    judgement: Judgement,
-    expires_at: int | None,
-    kept: Json = None,
-) -> str:
-    """The digest over everything that is judged, shown and run; made here and checked by it.
-
-    Args:
-        row: with the revision that was judged.
-        expires_at: of the approval; None when nobody is asked.
-        kept: what was resolved as `resolved_json` makes it, where that is at hand.
-    """
-    parts: dict[str, Json] = {
+def _history_params(row: ActionRow, resolved: Resolved, now: int) -> dict[str, SqlValue]:
+    """With what `action.history` is asked of an action's own account."""
+    return {
         "tenant": row.tenant,
-        "run": row.request_id,
-        "step": row.step,
-        "action": row.id,
-        "revision": row.revision,
+        "subject_id": row.subject.id,
         "name": row.name,
-        "connector_version": snapshot.connector_version,
-        "schema_sha256": snapshot.schema_sha256,
-        "subject": row.subject.id,
-        "assurance": row.subject.assurance.value,
-        "resolved": kept or resolved_json(snapshot.resolved),
-        "policy_version": judgement.policy_version,
-        "roles": list(judgement.roles),
-        "expires_at": expires_at,
-        "view_sha256": snapshot.view_sha256,
-        "salt": snapshot.salt,
+        "currency": None if resolved.amount is None else resolved.amount.currency,
+        "since": now - _HISTORY_MICROS,
+        "but": row.id,
     }
-    if row.undoes is not None:
-        parts["undoes"] = row.undoes
-    if judgement.either:
-        parts["either"] = ways_json(judgement.either)
-    return digest_of(parts)
 
 
-@functools.lru_cache(maxsize=512)
-def schema_hash(args: type[Args]) -> str:
-    """SHA-256 of the arguments' JSON schema: a changed operation makes approvals stale."""
-    encoded = orjson.dumps(args.model_json_schema(), option=orjson.OPT_SORT_KEYS)
-    return hashlib.sha256(encoded).hexdigest()
+def _read_history(
+    reader: Reader, row: ActionRow, resolved: Resolved, now: int, others: Others | None
+) -> History:
+    """What was done before, as this transaction sees it.
+
+    One statement for an account of which no link ever told.
+
+    Args:
+        others: None where nobody knows of links.
+
+    Raises:
+        IntegrityError: `tampered`, where rows and log disagree about a link.
+    """
+    own = _history_params(row, resolved, now)
+    found = reader.one("action.history", **own)
+    assert found is not None, "an aggregate always has a row"
+    rows, beside = [found], tuple[LinkEnd, ...]()
+    if others is not None and found["linked"]:
+        beside = others(reader, row.tenant, row.subject.id, now)
+        further = [{**own, "subject_id": end.account} for end in beside]
+        rows += reader.each("action.history", further) if further else []
+    return History(
+        count_30d=sum(integer(one, "count") for one in rows),
+        amount_30d_minor=sum(integer(one, "amount_minor") for one in rows),
+        beside=beside,
+    )
 
 
 def _circumstances(question: PolicyQuestion) -> tuple[object, ...]:

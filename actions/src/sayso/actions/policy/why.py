@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from sayso.actions.customers.verified import weakly_known_by
+from sayso.actions.customers.proof import weakly_known_by
 from sayso.actions.model.definition import FactValue
 from sayso.actions.policy.base import History, Judgement, Outcome, PolicyQuestion
 from sayso.audit.request_digests import ON_A_YES
