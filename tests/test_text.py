@@ -20,11 +20,10 @@ from sayso.agent.understanding.clean import clean
 from sayso.audit.evidence.page import shown as in_evidence
 from sayso.connectors.outgoing_text import check_text
 from sayso.errors import RefusedError
-from sayso.sdk.chat.fit import show_hidden
 from sayso.surfaces.cli.words import many_lines, one_line
 from sayso.surfaces.console.render import shown as in_console
 from sayso.surfaces.slack.wording import fit
-from sayso.text import hidden, is_hidden, pieces, plain, without_hidden
+from sayso.text import hidden, is_hidden, pieces, plain, show_hidden, without_hidden
 
 pytestmark = pytest.mark.promise("text:hidden")
 

@@ -78,6 +78,28 @@ def plain(text: str | None, *, limit: int = 120) -> str:
     return seen if len(seen) <= limit else seen[: limit - 1].rstrip() + "…"
 
 
+def show_hidden(text: str, *, lines: bool = False) -> str:
+    """The text with every invisible or reordering character as a chip such as `[U+202E]`.
+
+    Args:
+        lines: keep line breaks; otherwise they become chips too, or a value could fake a line of
+            the card.
+
+    Source: Unicode categories Cc, Cf, Co, Cs, Cn, Zl and Zp, and what is blank.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(shown_char(char, lines=lines) for char in text)
+
+
+@functools.lru_cache(maxsize=8192)
+def shown_char(char: str, *, lines: bool) -> str:
+    """The character, or the chip that stands for one that is not seen."""
+    if char == " " or (lines and char == "\n"):
+        return char
+    return f"[U+{ord(char):04X}]" if is_hidden(char) or char.isspace() else char
+
+
 _AS_IT_IS = str.maketrans("<>[]`|", "\u2039\u203a()'/")
 _MOST_MARKED = 600
 _EMPHASIS = re.compile(r"(?<!\w)([*_~]+)(?=\S)(.+?)(?<=\S)\1(?!\w)")

@@ -13,13 +13,14 @@ from typing import Literal, TypeAlias
 
 from sayso.actions.approvals.repository import ApprovalStatus
 from sayso.actions.policy.card import Card
-from sayso.sdk.chat.fit import Fit, show_hidden
+from sayso.sdk.chat.fit import Fit
 from sayso.sdk.chat.pointer import Pointer
 from sayso.sdk.views.solution import SolutionView, StepView, is_unverified
 from sayso.sdk.words.approval_outcome import CardOutcome
 from sayso.sdk.words.solution import first_name
 from sayso.sdk.words.solution_outcome import answer_of, outcome_of_step, progress_of
 from sayso.settings.surfaces import CONSOLE_PATH
+from sayso.text import show_hidden
 
 Answer: TypeAlias = Literal["yes", "no", "less", "ask", "open"]
 """What a button is for; `open` leads to the console."""

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from sayso.sdk.chat.card import Lines, where_of
-from sayso.sdk.chat.fit import Fit, show_hidden
+from sayso.sdk.chat.fit import Fit
 from sayso.sdk.views.solution import SolutionView
+from sayso.text import show_hidden
 
 Turn: TypeAlias = tuple[str, str]
 """Who wrote it (`customer` or `agent`), and what."""

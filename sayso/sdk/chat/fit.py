@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Protocol
 
-from sayso.text import is_hidden
+from sayso.text import shown_char
 
 
 class Fit(Protocol):
@@ -15,27 +15,6 @@ class Fit(Protocol):
     def __call__(self, text: str, limit: int, *, more: str = "", lines: bool = False) -> str:
         """The text as that element may hold it, in at most `limit` characters."""
         ...
-
-
-def show_hidden(text: str, *, lines: bool = False) -> str:
-    """The text with every invisible or reordering character as a chip such as `[U+202E]`.
-
-    Args:
-        lines: keep line breaks; otherwise they become chips too, or a value could fake a line of
-            the card.
-
-    Source: Unicode categories Cc, Cf, Co, Cs, Cn, Zl and Zp, and what is blank.
-    """
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(_shown(char, lines=lines) for char in text)
-
-
-@functools.lru_cache(maxsize=8192)
-def _shown(char: str, *, lines: bool) -> str:
-    if char == " " or (lines and char == "\n"):
-        return char
-    return f"[U+{ord(char):04X}]" if is_hidden(char) or char.isspace() else char
 
 
 def as_it_is(text: str) -> str:
@@ -48,7 +27,7 @@ def make_fit(escape: Callable[[str], str] = as_it_is) -> Fit:
 
     @functools.lru_cache(maxsize=8192)
     def piece_of(char: str, *, lines: bool) -> str:
-        return escape(_shown(char, lines=lines))
+        return escape(shown_char(char, lines=lines))
 
     def fit(text: str, limit: int, *, more: str = "", lines: bool = False) -> str:
         """Foreign text for one text element: chips, escaped, and never cut silently.

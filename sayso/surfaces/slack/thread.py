@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from sayso.json import JsonObject, JsonValue
 from sayso.sdk.chat.card import Lines
 from sayso.sdk.chat.evidence import Turn, evidence
-from sayso.sdk.chat.fit import show_hidden
 from sayso.sdk.chat.news import ChatNews
 from sayso.sdk.views.solution import SolutionView
 from sayso.surfaces.slack.card import context, section
 from sayso.surfaces.slack.wording import escape, fit
+from sayso.text import show_hidden
 
 _MOST_NAMED = 20
 

@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 
 from sayso.json import JsonObject, JsonValue
-from sayso.sdk.chat.fit import make_fit, show_hidden
+from sayso.sdk.chat.fit import make_fit
+from sayso.text import show_hidden
 
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 

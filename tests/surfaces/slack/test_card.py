@@ -15,7 +15,6 @@ from sayso.actions.policy.card import Card
 from sayso.block_kit import check_view
 from sayso.json import JsonObject, JsonValue
 from sayso.money import Money
-from sayso.sdk.chat.fit import show_hidden
 from sayso.sdk.views.rows import ActionView, ApprovalView, ErrorView, ReceiptView, VoteView
 from sayso.sdk.views.solution import CustomerView, LeadView, LetterView, SolutionView, StepView
 from sayso.sdk.words.approval_outcome import outcome_of
@@ -24,6 +23,7 @@ from sayso.surfaces.slack.card import SlackMessage
 from sayso.surfaces.slack.forms import build_form, note
 from sayso.surfaces.slack.thread import build_evidence
 from sayso.surfaces.slack.wording import escape, fit
+from sayso.text import show_hidden
 
 ID = "apr_01m8997dg01t8nczra0j7efdc6"
 DIGEST = "ab" * 32

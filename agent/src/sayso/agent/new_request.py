@@ -1,19 +1,29 @@
-"""A request as it is stored first: its entry, and the columns that the entry seals."""
+"""A request as it is stored first: its entry, and the columns that the entry seals.
+
+Further accounts of the customer that a signed assertion names are tied for the request it came
+with. The entry that tells of the customer's words names them; the links rest on that, so that
+nobody ties by an assertion that never came.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sayso.actions.customers.links import Links
+from sayso.actions.customers.proof import Proof
 from sayso.actions.model.action_row import check_priority, dumps
-from sayso.actions.model.attempt import signed_turn
+from sayso.actions.model.attempt import SIGNED, signed_turn
+from sayso.actions.model.definition import Subject
 from sayso.actions.model.idempotency import CALLER_KEY
+from sayso.actions.model.ledger import SYSTEM
 from sayso.agent.incoming import Ask
-from sayso.agent.signed_accounts import names_signed
+from sayso.audit.authority.by import By
+from sayso.audit.customer_links import ACCOUNTS, ACCOUNTS_UNTIL
 from sayso.audit.entry import Entry, EntryKind, Json
 from sayso.audit.personal import Personal
 from sayso.audit.verifier.replay import request_status
-from sayso.ids import IdSource
+from sayso.ids import IdSource, Tenant
 from sayso.store.base import SqlValue, Transaction
 
 _MOST_BEFORE = 3
@@ -92,6 +102,45 @@ def new_request(
     }
     # What a request is inserted without is empty, and `turns` as the schema has it.
     return entry, columns
+
+
+def names_signed(
+    personal: Personal, tx: Transaction, tenant: Tenant, subject: Subject, now: int
+) -> dict[str, Json]:
+    """What the entry of a customer's words says of what was signed along: facts, and accounts."""
+    said: dict[str, Json] = {}
+    if subject.signed_until is not None:
+        said[SIGNED] = [*sorted(subject.signed)]
+    if subject.accounts and subject.accounts_until > now:
+        said[ACCOUNTS] = [
+            personal.pseudonym(tx, tenant, account, now) for account in subject.accounts
+        ]
+        said[ACCOUNTS_UNTIL] = subject.accounts_until
+    return said
+
+
+def tie_signed(
+    links: Links, tx: Transaction, tenant: Tenant, request_id: str, subject: Subject, now: int
+) -> None:
+    """Tie them, in the request whose newest words came with them.
+
+    Raises:
+        RefusedError: as `Links.link`.
+    """
+    if subject.accounts_until <= now:
+        return
+    for account in subject.accounts:
+        links.link(
+            tx,
+            tenant,
+            subject.id,
+            account,
+            proof=Proof.SIGNED,
+            by=By(actor=SYSTEM, via="engine"),
+            now=now,
+            until=subject.accounts_until,
+            request_id=request_id,
+        )
 
 
 def _words(ask: Ask, earlier: Sequence[list[Json]]) -> str:

@@ -28,7 +28,7 @@ from sayso.agent.conversation import check_messages, check_writer, picked_choice
 from sayso.agent.drafted import DraftedPlan
 from sayso.agent.earlier import leave_begun, read_earlier, show_to
 from sayso.agent.incoming import Ask, CustomerReply
-from sayso.agent.new_request import NewRequest, new_request
+from sayso.agent.new_request import NewRequest, names_signed, new_request, tie_signed
 from sayso.agent.question import AskedText, question_from_json
 from sayso.agent.reply import HandedOver
 from sayso.agent.request_row import (
@@ -38,7 +38,6 @@ from sayso.agent.request_row import (
     get_request,
     read_request,
 )
-from sayso.agent.signed_accounts import names_signed, tie_signed
 from sayso.agent.telling import Told, read_beside
 from sayso.agent.withdrawal import RequestWithdrawals, TakenBack, is_as_sure, theirs_in_thread
 from sayso.audit.authority.keyring import ROW, Keyring, sealed_bytes

@@ -19,7 +19,7 @@ from sayso.actions.model.ports import ActionRegistry
 from sayso.actions.model.status import Status
 from sayso.actions.policy.base import VERIFIED_ONLY
 from sayso.agent.base import Asking, Handles, Message, Planner, Question, Remark, Spending
-from sayso.agent.customer_records import CustomerRecords
+from sayso.agent.customer_records import CustomerRecords, typed_records
 from sayso.agent.draft_proposal import proposal_of
 from sayso.agent.drafted import DraftedPlan, draft_of_plan, draft_of_steps
 from sayso.agent.prompts import Prompts
@@ -42,7 +42,6 @@ from sayso.agent.request_row import RequestRow, RequestStatus, get_request, step
 from sayso.agent.requests import AGENT, Requests
 from sayso.agent.step_up import Need, StepUp
 from sayso.agent.telling import BESIDE, Told, what_is_told
-from sayso.agent.typed_records import typed_records
 from sayso.agent.understanding import Knowledge, asked_beside, language_of
 from sayso.agent.withdrawal import show_in_thread
 from sayso.audit.entry import EntryKind, Json

@@ -6,15 +6,13 @@ own customers, and no text is handed from one connector to another (invariant 4)
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sayso.actions.model.definition import check_id
 from sayso.errors import Code, RefusedError
 from sayso.text import plain
 
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@+-]*")
-_LONGEST = 128
 _SHOWN = 60
 
 
@@ -39,20 +37,6 @@ class AccountId:
     def __str__(self) -> str:
         """With its provider, as people write it."""
         return f"{self.provider}:{self.id}"
-
-
-def check_id(given: str, most: int = _LONGEST) -> None:
-    """Refuse what no provider calls anybody.
-
-    Raises:
-        RefusedError: `invalid_input`.
-    """
-    if len(given) > most or not _ID.fullmatch(given):
-        raise RefusedError(
-            Code.INVALID_INPUT,
-            f"`{given[:40]!r}` is no customer id",
-            next_step="pass the provider's id of the customer, such as cus_123",
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -110,11 +110,8 @@ class Accounts:
         self._links = links
         self._clock = clock
         self._evidence = AccountEvidence(people=people, rules=rules or LinkRules())
-
-    @property
-    def names(self) -> AccountNames:
+        self.names: AccountNames = people.accounts
         """How account ids are read and written."""
-        return self._evidence.names
 
     @property
     def may_differ(self) -> bool:

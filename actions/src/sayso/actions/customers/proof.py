@@ -94,15 +94,13 @@ class Reached:
         }
 
     @classmethod
-    def from_json(cls, value: JsonValue) -> Reached | None:
-        """What `to_json` wrote; None for None.
+    def from_json(cls, value: JsonValue) -> Reached:
+        """What `to_json` wrote.
 
         Raises:
             ValueError: it is something else.
         """
         match value:
-            case None:
-                return None
             case {
                 "links": list(links),
                 "proof": str(proof),
@@ -148,15 +146,13 @@ class Verified:
         return {"by": self.by.value, "until": self.until}
 
     @classmethod
-    def from_json(cls, value: JsonValue) -> Verified | None:
-        """What `to_json` wrote; None for None.
+    def from_json(cls, value: JsonValue) -> Verified:
+        """What `to_json` wrote.
 
         Raises:
             ValueError: it is something else.
         """
         match value:
-            case None:
-                return None
             case {"by": str(by), "until": int(until)}:
                 return cls(by=VerifiedBy(by), until=until)
             case _:

@@ -11,7 +11,6 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from sayso.actions.customers.account import check_id
 from sayso.actions.model.act import ActUse
 from sayso.actions.model.customer_words import CustomerWords
 from sayso.actions.model.guarantee import Guarantee as Guarantee
@@ -19,10 +18,12 @@ from sayso.actions.model.guarantee import at_most_once as at_most_once
 from sayso.actions.model.guarantee import effective
 from sayso.actions.model.guarantee import idempotent as idempotent
 from sayso.actions.model.guarantee import verifiable as verifiable
-from sayso.errors import Code, ConfigError
+from sayso.errors import Code, ConfigError, RefusedError
 from sayso.json import JsonValue
 from sayso.money import Money
 
+_CUSTOMER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@+-]*")
+_LONGEST_ID = 128
 _NAME = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
 FORBIDDEN_FIELDS = frozenset(
     "account api_key connection customer customer_id email email_to payee recipient subject tenant "
@@ -317,6 +318,20 @@ class Subject:
     def of(cls, subject: str | Subject) -> Subject:
         """A customer; one that is given by id alone was verified by the caller."""
         return subject if isinstance(subject, Subject) else cls(id=subject)
+
+
+def check_id(given: str, most: int = _LONGEST_ID) -> None:
+    """Refuse what no provider calls anybody.
+
+    Raises:
+        RefusedError: `invalid_input`.
+    """
+    if len(given) > most or not _CUSTOMER_ID.fullmatch(given):
+        raise RefusedError(
+            Code.INVALID_INPUT,
+            f"`{given[:40]!r}` is no customer id",
+            next_step="pass the provider's id of the customer, such as cus_123",
+        )
 
 
 FactValue = str | int | bool | Money

@@ -146,6 +146,7 @@ def resolved_from_json(value: Mapping[str, JsonValue]) -> Resolved:
             "facts": facts,
             "personal": personal,
         }:
+            reached, verified = value.get("reached"), value.get("verified")
             return Resolved(
                 args=args,
                 object_kind=kind,
@@ -164,8 +165,8 @@ def resolved_from_json(value: Mapping[str, JsonValue]) -> Resolved:
                 facts={name: _fact(inner) for name, inner in _unpair(facts)},
                 personal={name: str(inner) for name, inner in _unpair(personal)},
                 keep=dict(_unpair(value.get("keep", ()))),
-                reached=Reached.from_json(value.get("reached")),
-                verified=Verified.from_json(value.get("verified")),
+                reached=None if reached is None else Reached.from_json(reached),
+                verified=None if verified is None else Verified.from_json(verified),
             )
         case _:
             raise RefusedError(Code.INVALID_INPUT, "that is no snapshot")
