@@ -11,18 +11,17 @@ import base64
 import hashlib
 import hmac
 import json
-import sys
 import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from random import Random
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from support.http_double import Asked, HttpDouble
 
 ME = 900
 """The user whose token Sayso has."""
@@ -71,7 +70,7 @@ class Bell:
     doubled: float = 0.0
 
 
-class Zendesk:
+class Zendesk(HttpDouble):
     """The provider.
 
     Args:
@@ -83,6 +82,7 @@ class Zendesk:
     """
 
     def __init__(self, now: Callable[[], datetime], *, seed: int = 1) -> None:
+        super().__init__()
         self.now = now
         self.tickets: dict[int, ZendeskTicket] = {}
         self.order: list[int] = []
@@ -92,24 +92,6 @@ class Zendesk:
         self._random = Random(seed)
         self._lock = threading.RLock()
         self._next = 1
-        self._server = _Server(("127.0.0.1", 0), _handler_of(self))
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
-        )
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
     # ---- what people do there ------------------------------------------------------------------
 
@@ -198,9 +180,9 @@ class Zendesk:
 
     # ---- its API -------------------------------------------------------------------------------
 
-    def answer(self, method: str, path: str, raw: bytes) -> tuple[int, Any]:
+    def reply(self, asked: Asked) -> tuple[int, Any]:
         """What it answers to a request."""
-        parts = urlsplit(path)
+        method, parts = asked.method, urlsplit(asked.target)
         query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
         steps = [one.removesuffix(".json") for one in parts.path.strip("/").split("/")]
         if steps == ["oauth", "tokens"]:
@@ -222,7 +204,7 @@ class Zendesk:
                     if ticket is None:
                         return 404, {"error": "RecordNotFound", "description": "Not found"}
                     if method == "PUT":
-                        return self._update(ticket, json.loads(raw)["ticket"])
+                        return self._update(ticket, json.loads(asked.raw)["ticket"])
                     return 200, self._about(ticket, rest)
                 case _:
                     return 404, {"error": "InvalidEndpoint"}
@@ -285,18 +267,6 @@ class Zendesk:
         return 200, {"ticket": _ticket_json(ticket), "audit": _audit_json(made)}
 
 
-class _Server(ThreadingHTTPServer):
-    """Says nothing of a caller that was killed in the middle of a call."""
-
-    daemon_threads = True
-    request_queue_size = 256
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """See `socketserver.BaseServer.handle_error`."""
-        if not isinstance(sys.exc_info()[1], ConnectionError):
-            super().handle_error(request, client_address)
-
-
 def _user(user_id: int) -> dict[str, Any]:
     role = "agent" if user_id in (ME, AGENT) else "end-user"
     return {
@@ -348,29 +318,3 @@ def _comment_json(comment: Comment) -> dict[str, Any]:
 
 def _audit_json(comment: Comment) -> dict[str, Any]:
     return {"id": 10_000_000 + comment.id, "metadata": {"custom": {"sayso": comment.reference}}}
-
-
-def _handler_of(zendesk: Zendesk) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def _serve(self) -> None:
-            length = self.headers.get("Content-Length")
-            raw = self.rfile.read(int(length or 0))
-            if len(raw) < int(length or 0):
-                self.close_connection = True  # the caller broke off, so nothing was asked
-                return
-            status, body = zendesk.answer(self.command, self.path, raw)
-            data = json.dumps(body).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        do_GET = do_POST = do_PUT = _serve  # noqa: N815  (the names are the base class's)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (as above)
-            """Say nothing."""
-
-    return Handler

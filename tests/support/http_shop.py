@@ -10,13 +10,12 @@ import asyncio
 import json
 import threading
 from collections.abc import Mapping, Sequence
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 from pydantic import TypeAdapter
+from support.http_double import Asked, HttpDouble
 from support.shop import Books, Order, Payout, RefundArgs, Shop
 
 from sayso.actions.model.definition import Action, Args, Guarantee, Subject, idempotent
@@ -30,7 +29,7 @@ _RATE_LIMITED = 429
 _DONE = (200, 201)
 
 
-class ShopServer:
+class ShopServer(HttpDouble):
     """The provider, in background threads of this process.
 
     Args:
@@ -38,46 +37,25 @@ class ShopServer:
 
     Attributes:
         books: what really happened.
-        url: such as `http://127.0.0.1:40123`.
     """
 
     def __init__(self, guarantee: Guarantee | None = None) -> None:
+        super().__init__()
         self.books = Books()
         self.guarantee = guarantee or idempotent(hours=24, settle_after_s=60)
         self._by_key: dict[str, Payout] = {}
         self._lost: set[str] = set()
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(self))
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
-        )
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-    def answer(
-        self, method: str, target: str, key: str, body: Mapping[str, Any]
-    ) -> tuple[int, JsonValue]:
+    def reply(self, asked: Asked) -> tuple[int, JsonValue]:
         """Status and body for a request."""
-        address = urlsplit(target)
+        address = urlsplit(asked.target)
         query = {name: values[0] for name, values in parse_qs(address.query).items()}
         with self._lock:
-            match method, address.path:
+            match asked.method, address.path:
                 case "POST", "/payouts":
-                    return self._pay(key, body)
+                    key = asked.headers.get("Idempotency-Key", "")
+                    return self._pay(key, json.loads(asked.raw))
                 case "GET", "/payouts":
                     written = [p for p in self.books.payouts if p.id not in self._lost]
                     found = [p for p in written if p.reference == query["reference"]]
@@ -126,35 +104,6 @@ def _order_json(order: Order) -> dict[str, JsonValue]:
         "paid": order.paid.to_json(),
         "refunded_minor": order.refunded_minor,
     }
-
-
-def _handler_of(shop: ShopServer) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def _serve(self) -> None:
-            # NOTE: the base class takes a head that was cut off for a whole one.
-            length = self.headers.get("Content-Length")
-            raw = self.rfile.read(int(length or 0))
-            unsized = length is None and self.command == "POST"
-            if unsized or len(raw) < int(length or 0):
-                self.close_connection = True  # the caller broke off, so nothing was asked
-                return
-            key = self.headers.get("Idempotency-Key", "")
-            status, body = shop.answer(self.command, self.path, key, json.loads(raw or b"{}"))
-            data = json.dumps(body).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        do_GET = do_POST = _serve  # noqa: N815  (the names are the base class's)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (as above)
-            """Say nothing."""
-
-    return Handler
 
 
 class HttpShop(Shop):

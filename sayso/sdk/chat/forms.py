@@ -100,6 +100,13 @@ _NO: tuple[Field, ...] = (
 )
 
 
+def amounts_in(inputs: Mapping[str, str]) -> dict[str, str]:
+    """The lower amounts of a form that was sent, by the ids of their steps."""
+    return {
+        name.removeprefix(LOWER): words for name, words in inputs.items() if name.startswith(LOWER)
+    }
+
+
 def _less(view: SolutionView, fit: Fit) -> tuple[Field, ...]:
     """Which steps are meant, where that is a choice, and lower amounts."""
     waiting = [step for step in view.steps if step.asks]

@@ -7,6 +7,7 @@ and not ended by a note. What a customer is answered goes to their thread at a d
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -28,6 +29,7 @@ TAKE, GIVE, ANSWER, END = "take", "give", "answer", "end"
 PERSON, TEXT = "person", "text"
 """The fields of the forms."""
 _MOST_ANSWER = 3000
+_ABOUT = re.compile(r"[a-z]{3}_[0-9a-z]{26}")
 
 FORMS: Mapping[str, ChatForm] = MappingProxyType(
     {
@@ -69,6 +71,17 @@ FORMS: Mapping[str, ChatForm] = MappingProxyType(
 LABELS: Mapping[str, str] = MappingProxyType(
     {TAKE: "Take it", GIVE: "Give…", ANSWER: "Answer…", END: "End…"}
 )
+
+
+def check_about(value: str) -> str:
+    """What a button of work carried, and what it is about.
+
+    Raises:
+        RefusedError: `invalid_input`, where it is no button of ours.
+    """
+    if not _ABOUT.fullmatch(value):
+        raise RefusedError(Code.INVALID_INPUT, "this button is not one of ours")
+    return value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,9 +8,9 @@ over a connection of ours · `payload` reads clicks, forms and messages · `iden
 are · `answers` takes decisions, `notes` what is written in a thread · `card` draws what is shown,
 `forms` what is asked, `thread` what stands below a card, all in the words of `sayso.sdk.chat`;
 `wording` makes foreign text safe, and `sayso.block_kit` checks them · `channel` is what we post and
-find again, `notifier` brings the cards up to date, `canaries` shows test cards, `work` what
-people have to do, `reminding` tells
-everything else, `pace` and `web` are how · `doctor` says what is missing.
+find again, `notifier` brings the cards up to date, `canaries` shows test cards and `work` what
+people have to do, both as `outbox_cards`; `reminding` tells everything else, `pace` and `web` are
+how · `doctor` says what is missing.
 
 docs/how-to/set-up-slack.md says how to set it up, what a card shows, who may decide and what a
 crash loses.

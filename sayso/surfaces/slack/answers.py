@@ -23,7 +23,7 @@ from sayso.sdk.chat.answers import (
 )
 from sayso.sdk.chat.canaries import answer_test_card
 from sayso.sdk.chat.card import Answer
-from sayso.sdk.chat.forms import LOWER, QUESTION, STEPS
+from sayso.sdk.chat.forms import QUESTION, STEPS, amounts_in
 from sayso.sdk.chat.pointer import Pointer
 from sayso.sdk.client import Sayso
 from sayso.surfaces.slack.card import ASK, LESS, NO, OPEN, YES
@@ -166,12 +166,7 @@ class Answering:
             view = await self._answers.no(pointer, voice, form.inputs)
         else:
             steps = form.inputs[STEPS].split() if STEPS in form.inputs else None
-            lower = {
-                name.removeprefix(LOWER): words
-                for name, words in form.inputs.items()
-                if name.startswith(LOWER)
-            }
-            view = await self._answers.less(pointer, voice, lower, steps)
+            view = await self._answers.less(pointer, voice, amounts_in(form.inputs), steps)
         return "Done", answered_text(view, voice.person)
 
     async def _open(self, click: Click, said: Said, answer: Answer) -> InteractionReply:

@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
-import logging
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 
 from sayso.agent.request_row import WORK_TOPIC
-from sayso.errors import Code, RefusedError, RetryableError, SaysoError, logged
+from sayso.errors import Code, RefusedError
 from sayso.ids import rfc3339, to_micros
 from sayso.json import JsonValue
-from sayso.sdk.chat.work import FORMS, LABELS, ChatWork, WorkCard, build_work, work_shown
+from sayso.sdk.chat.work import (
+    FORMS,
+    LABELS,
+    ChatWork,
+    WorkCard,
+    build_work,
+    check_about,
+    work_shown,
+)
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.outbox import OutboxRow
+from sayso.sdk.resources.work import WorkView
 from sayso.surfaces.slack.card import SlackMessage, draw
-from sayso.surfaces.slack.channel import Channel
 from sayso.surfaces.slack.forms import build_modal
 from sayso.surfaces.slack.identity import Identities, voice_of
-from sayso.surfaces.slack.pace import AnswerTimeouts, Bucket, NotifierPace
+from sayso.surfaces.slack.outbox_cards import OutboxCards
+from sayso.surfaces.slack.pace import AnswerTimeouts
 from sayso.surfaces.slack.payload import Click, FormSubmission, SlackAccount
 from sayso.surfaces.slack.web import SlackWeb
 from sayso.surfaces.slack.wording import escape, fit
 
-logger = logging.getLogger("sayso.slack")
-
 WORK: Final = "sayso.work."
 """Begins the `action_id` of its buttons, and the `callback_id` of its forms."""
-_BATCH = 20
-_ABOUT = re.compile(r"[a-z]{3}_[0-9a-z]{26}")
 
 
 def work_message(card: WorkCard) -> SlackMessage:
@@ -50,52 +53,29 @@ def work_message(card: WorkCard) -> SlackMessage:
     )
 
 
-class WorkCards:
-    """Shows the work of one workspace in one channel.
+class WorkCards(OutboxCards[WorkView | None]):
+    """Shows the work of one workspace in one channel."""
 
-    Args:
-        posts: shared with the cards, since Slack counts both.
-    """
+    topic = WORK_TOPIC
 
-    def __init__(self, sayso: Sayso, channel: Channel, pace: NotifierPace, posts: Bucket) -> None:
-        self._sayso = sayso
-        self._channel = channel
-        self._pace = pace
-        self._posts = posts
+    async def read(self, row: OutboxRow) -> WorkView | None:
+        """The work; None once it is over."""
+        return await work_shown(self.sayso, row.key, row.tenant)
 
-    async def due(self) -> Sequence[OutboxRow]:
-        """What is to be shown anew, oldest first."""
-        return await self._sayso.outbox.due(WORK_TOPIC, limit=_BATCH)
+    def is_over(self, found: WorkView | None) -> bool:
+        """Whether nobody has to do it any more."""
+        return found is None
 
-    async def tell(self, row: OutboxRow) -> None:
-        """Bring one up to date; what fails is due again later."""
-        outbox = self._sayso.outbox
-        if not await outbox.lease(row, self._pace.lease_of(row.attempts)):
-            return
-        known = row.state.get("ts") if row.state.get("channel") == self._channel.id else None
-        ts = known if isinstance(known, str) else None
-        view = await work_shown(self._sayso, row.key, row.tenant)
-        if ts is None and row.attempts == 0 and view is None:
-            await outbox.sent(row, {})  # what nobody has seen needs no end
-            return
-        url = self._sayso.workspace.settings.console.url
-        message = work_message(build_work(row.key, view, fit=fit, url=url))
-        self._posts.take()
-        try:
-            if ts is None and row.attempts > 0:
-                since = rfc3339(to_micros(self._sayso.now())) if view is None else view.since
-                ts = await self._channel.find(row.key, since)
-            if ts is not None:
-                ts = await self._channel.update(ts, message)
-            else:
-                ts = await self._channel.post(message)
-        except RetryableError as error:
-            self._posts.pause(error.retry_after_s or 0.0)
-            logger.info("work is told later: %s", logged(error))
-        except SaysoError as error:
-            logger.warning("work could not be told: %s", logged(error))
-        else:
-            await outbox.sent(row, {"channel": self._channel.id, "ts": ts})
+    async def show(self, row: OutboxRow, found: WorkView | None, ts: str | None) -> str:
+        """Post it, or change what was posted."""
+        url = self.sayso.workspace.settings.console.url
+        message = work_message(build_work(row.key, found, fit=fit, url=url))
+        if ts is None and row.attempts > 0:
+            since = rfc3339(to_micros(self.sayso.now())) if found is None else found.since
+            ts = await self.channel.find(row.key, since)
+        if ts is not None:
+            return await self.channel.update(ts, message)
+        return await self.channel.post(message)
 
 
 class WorkClicks:
@@ -127,7 +107,7 @@ class WorkClicks:
         if form is None:
             return await self._say(click.account, name, click.value, {})
         await self._person(click.account)
-        view = build_modal(f"{WORK}{name}", _about(click.value), form, "")
+        view = build_modal(f"{WORK}{name}", check_about(click.value), form, "")
         await self._web.call(
             "views.open",
             {"trigger_id": click.trigger_id, "view": view},
@@ -149,16 +129,10 @@ class WorkClicks:
         self, account: SlackAccount, name: str, about: str, inputs: Mapping[str, str]
     ) -> str:
         person = await self._person(account)
-        return await self._work.say(name, _about(about), voice_of(person, account), inputs)
+        return await self._work.say(name, check_about(about), voice_of(person, account), inputs)
 
     async def _person(self, account: SlackAccount) -> str:
         who = await self._identities.identify(account)
         if who.person is None:
             raise RefusedError(Code.NOT_AN_APPROVER, who.refusal)
         return who.person.id
-
-
-def _about(value: str) -> str:
-    if not _ABOUT.fullmatch(value):
-        raise RefusedError(Code.INVALID_INPUT, "this button is not one of ours")
-    return value

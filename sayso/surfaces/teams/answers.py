@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -27,9 +26,9 @@ from sayso.sdk.chat.answers import (
 )
 from sayso.sdk.chat.canaries import answer_test_card
 from sayso.sdk.chat.fit import plain_fit
-from sayso.sdk.chat.forms import LOWER, QUESTION, STEPS
+from sayso.sdk.chat.forms import QUESTION, STEPS, amounts_in
 from sayso.sdk.chat.pointer import Pointer
-from sayso.sdk.chat.work import ChatWork
+from sayso.sdk.chat.work import ChatWork, check_about
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.canaries import CANARY_TOPIC
 from sayso.settings.surfaces import CONSOLE_PATH
@@ -49,7 +48,6 @@ _VERBS = {
 }
 """What whoever clicks wants to say; to ask one has to be somebody who could say yes."""
 _MOST_CHARS = 20_000
-_ABOUT = re.compile(r"[a-z]{3}_[0-9a-z]{26}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +124,8 @@ class Clicking:
         """Answer a click on what people have to do."""
         account = click.account
         try:
-            if account is None or not _ABOUT.fullmatch(about):
+            check_about(about)
+            if account is None:
                 raise RefusedError(Code.INVALID_INPUT, "this button is not one of ours")
             who = await self._members.identify(account, click.conversation)
             if who.person is None:
@@ -176,12 +175,7 @@ class Clicking:
                 await self._answers.ask(pointer, voice, inputs.get(QUESTION, ""))
             case _:
                 steps = _ticked(inputs[STEPS]) if STEPS in inputs else None
-                lower = {
-                    name.removeprefix(LOWER): words
-                    for name, words in inputs.items()
-                    if name.startswith(LOWER)
-                }
-                await self._answers.less(pointer, voice, lower, steps)
+                await self._answers.less(pointer, voice, amounts_in(inputs), steps)
 
     async def _test_card(
         self,

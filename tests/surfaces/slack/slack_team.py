@@ -11,6 +11,7 @@ from typing import cast
 
 from support.shop import Shop
 from support.shop_workspace import FOLLOWS, POLICY, ShopWorkspace, open_shop
+from support.ticks import Ticks
 
 from sayso.agent.base import Planner
 from sayso.money import Money
@@ -56,22 +57,6 @@ def less(view: OpenView, amount: str) -> dict[str, str]:
         one["block_id"] for one in blocks if one.get("block_id", "").startswith("lower.")
     )
     return {block_id: amount}
-
-
-class Ticks:
-    """A monotonic clock that a test moves."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-        self.slept: list[float] = []
-
-    def __call__(self) -> float:
-        return self.now
-
-    async def sleep(self, seconds: float) -> None:
-        """Move the clock instead of waiting."""
-        self.slept.append(seconds)
-        self.now += seconds
 
 
 @dataclass(kw_only=True)

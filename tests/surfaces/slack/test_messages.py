@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from support.shop import Shop
-from surfaces.slack.slack_team import APPROVE, LONG_S, LOWER, REJECT, SlackTeam, Ticks, open_team
+from support.ticks import Ticks
+from surfaces.slack.slack_team import APPROVE, LONG_S, LOWER, REJECT, SlackTeam, open_team
 
 from sayso.actions.approvals.decision import Decision, DecisionChoice
 from sayso.actions.model.ledger import OUTBOX_TOPIC

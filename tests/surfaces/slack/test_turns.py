@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from surfaces.slack.slack_team import LONG_S, SlackTeam, Ticks, open_team
+from support.ticks import Ticks
+from surfaces.slack.slack_team import LONG_S, SlackTeam, open_team
 
 from sayso.audit.entry import Actor, ActorKind
 from sayso.money import Money

@@ -12,6 +12,7 @@ from joserfc.jwk import RSAKey
 from starlette.applications import Starlette
 from starlette.routing import Route
 from support.shop_workspace import ShopWorkspace, open_shop
+from support.ticks import Ticks
 
 from sayso.agent.base import Planner
 from sayso.money import Money
@@ -45,22 +46,6 @@ PEOPLE: tuple[Mapping[str, object], ...] = (
     linked("intern"),
     linked("gone", "support_manager", active=False),
 )
-
-
-class Ticks:
-    """A monotonic clock that a test moves; who sleeps by it does not wait."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-        self.slept: list[float] = []
-
-    def __call__(self) -> float:
-        return self.now
-
-    async def sleep(self, seconds: float) -> None:
-        """Move the clock instead of waiting."""
-        self.slept.append(seconds)
-        self.now += seconds
 
 
 @dataclass(kw_only=True)

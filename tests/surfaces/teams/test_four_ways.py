@@ -12,9 +12,10 @@ from joserfc.jwk import RSAKey
 from starlette.applications import Starlette
 from starlette.routing import Route
 from support.shop_workspace import open_shop
+from support.ticks import Ticks
 from surfaces.slack.slack_team import PATIENT as SLACK_PATIENT
 from surfaces.slack.slack_team import settings_for
-from surfaces.teams.teams_team import LONG_S, PATIENT, Ticks, linked
+from surfaces.teams.teams_team import LONG_S, PATIENT, linked
 
 from sayso.money import Money
 from sayso.surfaces.console.app import create_console

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
+from support.ticks import Ticks
 from walk.facts import FindingError, RefusedHereError
 from walk.surfaces.base import Surface, said_about
 from walk.variants import SLACK
@@ -16,7 +17,7 @@ from sayso.sdk.views.solution import SolutionView
 from sayso.surfaces.slack import SlackApp, create_slack_app
 from sayso.surfaces.slack.pace import NotifierPace
 from sayso.testing.slack import FakeSlack, InteractionDelivery, PostedMessage
-from surfaces.slack.slack_team import APPROVE, PATIENT, REJECT, Ticks
+from surfaces.slack.slack_team import APPROVE, PATIENT, REJECT
 from surfaces.slack.slack_team import LOWER as LESS
 
 STRANGER = "UDORA"
