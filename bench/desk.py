@@ -22,13 +22,13 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from support.database import make_database
+from support.http_double import Asked
 from support.http_shop import HttpShop, ShopServer
 from support.shop_workspace import PLAYBOOK, POLICY
 
@@ -201,12 +201,11 @@ class TimedShop(ShopServer):
         super().__init__()
         self.paid_at: dict[str, datetime] = {}
 
-    def answer(
-        self, method: str, target: str, key: str, body: Mapping[str, Any]
-    ) -> tuple[int, JsonValue]:
-        """See `ShopServer.answer`."""
-        found = super().answer(method, target, key, body)
-        if method == "POST" and "order" in body:
+    def reply(self, asked: Asked) -> tuple[int, JsonValue]:
+        """See `ShopServer.reply`."""
+        found = super().reply(asked)
+        body = json.loads(asked.raw) if asked.method == "POST" else {}
+        if "order" in body:
             self.paid_at.setdefault(str(body["order"]), datetime.now(UTC))
         return found
 
