@@ -5,16 +5,15 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import subprocess
 import sys
 from pathlib import Path
 
+from support.commands import run_command
 from surfaces.cli.terminal import Terminal
 from tree import ROOT
 
 from sayso.sandbox import API_KEY, Sandbox
 
-TIMEOUT_S = 200
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -25,14 +24,12 @@ def blocks(language: str) -> list[str]:
 
 def run(words: list[str], folder: Path) -> str:
     """Run a command in a folder, as a reader would; its output."""
-    done = subprocess.run(
-        words,
+    environment = {**os.environ, "STRIPE_API_KEY": API_KEY, "COLUMNS": "100"}
+    done = run_command(
+        *words[3:],
+        program=words[1:3],
         cwd=folder,
-        env={**os.environ, "STRIPE_API_KEY": API_KEY, "COLUMNS": "100"},
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        check=False,
+        env=environment,
     )
     assert done.returncode == 0, done.stderr or done.stdout
     return done.stdout

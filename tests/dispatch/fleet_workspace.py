@@ -9,7 +9,6 @@ import os
 import select
 import signal
 import subprocess
-import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from typing import Any
 
 import orjson
 from dispatch.quick_worker import quick_worker
+from support.commands import start_command
 
 from sayso.audit.signed_note.note import Ed25519Signer
 from sayso.connectors.vault import new_key
@@ -117,10 +117,13 @@ class Fleet:
 
     def worker(self, *words: str) -> Worker:
         """`sayso worker` as a process, once it is ready."""
-        command = [sys.executable, "-m", "sayso", "worker", *words, "--json", "-w"]
         with self._log_file().open("w") as log:
-            process = subprocess.Popen(
-                [*command, str(self.folder)], stdout=subprocess.PIPE, stderr=log, text=True
+            process = start_command(
+                *("worker", *words, "--json", "-w", str(self.folder)),
+                cwd=Path.cwd(),
+                env=os.environ,
+                stdout=subprocess.PIPE,
+                stderr=log.fileno(),
             )
         worker = Worker(process)
         self.workers.append(worker)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
 import sqlite3
 import subprocess
-import sys
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import Any, cast
 
 import orjson
 import pytest
+from support.commands import start_command
 
 from sayso.sandbox import Sandbox
 from sayso.surfaces.cli.app import main
@@ -110,21 +109,14 @@ class CliWorkspace:
 
 def start(*words: str, cwd: Path, **variables: str) -> subprocess.Popen[str]:
     """Start `python -m sayso …` with few variables."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "sayso", *words],
+    return start_command(
+        *words,
         cwd=cwd,
         env=clean_environment() | variables,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        preexec_fn=obey_interrupts,
-        text=True,
     )
-
-
-def obey_interrupts() -> None:
-    """Whatever started the tests may have SIGINT ignored, which children inherit."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def clean_environment() -> dict[str, str]:

@@ -9,13 +9,12 @@ import re
 import select
 import signal
 import struct
-import subprocess
-import sys
 import termios
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from surfaces.cli.cli_workspace import clean_environment, obey_interrupts
+from support.commands import start_command
+from surfaces.cli.cli_workspace import clean_environment
 
 LONG_S = 60.0
 _STYLE = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
@@ -27,7 +26,7 @@ class Terminal:
     Args:
         words: of the command, without `sayso`.
         columns: how wide it is.
-        program: what Python runs.
+        program: what Python runs; the command when it is empty.
 
     Attributes:
         seen: what was written so far, without styles. drawn: the same with them.
@@ -39,7 +38,7 @@ class Terminal:
         cwd: Path,
         columns: int = 80,
         variables: Mapping[str, str] | None = None,
-        program: Sequence[str] = ("-m", "sayso"),
+        program: Sequence[str] = (),
     ) -> None:
         self._ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
@@ -48,15 +47,16 @@ class Terminal:
             for name, value in clean_environment().items()
             if name not in {"COLUMNS", "LINES", "TERMINAL_WIDTH", "NO_COLOR"}
         }
-        self.process = subprocess.Popen(
-            [sys.executable, *program, *words],
+        environment |= {"TERM": "xterm-256color", **(variables or {})}
+        self.process = start_command(
+            *words,
+            program=program or ("-m", "sayso"),
             cwd=cwd,
-            env=environment | {"TERM": "xterm-256color", **(variables or {})},
+            env=environment,
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
             start_new_session=True,
-            preexec_fn=obey_interrupts,
         )
         os.close(theirs)
         self.seen = self.drawn = ""

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.commands import run_command
 from surfaces.cli.cli_workspace import CliWorkspace, clean_environment
 
 FULL = Path("/dev/full")
@@ -26,15 +27,14 @@ either_way = pytest.mark.parametrize("unbuffered", ["", "1"])
 
 def ran(cli: CliWorkspace, *words: str, stdout: int, unbuffered: str = "") -> tuple[int, str]:
     """Run Python with that as its standard output; its exit status, and what it said of it."""
-    done = subprocess.run(
-        [sys.executable, *words],
+    done = run_command(
+        *words[2:],
+        program=words[:2],
         cwd=cli.folder,
         env=clean_environment() | {"PYTHONUNBUFFERED": unbuffered},
         stdin=subprocess.DEVNULL,
         stdout=stdout,
         stderr=subprocess.PIPE,
-        text=True,
-        check=False,
     )
     os.close(stdout)
     return done.returncode, done.stderr

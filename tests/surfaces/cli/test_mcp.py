@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from support.commands import start_command
 from surfaces.cli.cli_workspace import CliWorkspace, Line, clean_environment
 
 from sayso.extras import install
@@ -45,14 +46,13 @@ def test_a_signal_ends_it_although_its_client_stays(
     cli: CliWorkspace, told: signal.Signals
 ) -> None:
     """Whoever started it is not left with a process that waits for its client for ever."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "sayso", "mcp", "--subject", "cus_1"],
+    process = start_command(
+        *("mcp", "--subject", "cus_1"),
         cwd=cli.folder,
         env=clean_environment() | {"STRIPE_API_KEY": cli.sandbox.api_key},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
     )
     with process:
         assert process.stdin is not None

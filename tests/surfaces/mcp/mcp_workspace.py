@@ -6,9 +6,9 @@ import asyncio
 import os
 import signal
 import subprocess
-import sys
+import tempfile
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -19,6 +19,7 @@ from mcp import Client, StdioServerParameters
 from mcp.client.extension import ClientExtension
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import CallToolResult
+from support.commands import run_command, start_command
 from surfaces.cli.cli_workspace import clean_environment, start
 
 from sayso.sandbox import Sandbox
@@ -41,16 +42,13 @@ class McpWorkspace:
 
     def sayso(self, *words: str) -> Json:
         """What a command prints with `--json`."""
-        ran = subprocess.run(
-            [sys.executable, "-m", "sayso", *words, "--json"],
+        ran = run_command(
+            *(*words, "--json"),
             cwd=self.folder,
             env=self.environment,
             stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_S,
-            check=True,
         )
+        ran.check_returncode()
         return cast("Json", orjson.loads(ran.stdout))
 
     @property
@@ -88,17 +86,27 @@ class McpWorkspace:
             pid: gets the process's number.
             extensions: of the protocol, which the client knows.
         """
-        words = [sys.executable, "-m", "sayso", "mcp", "--subject", subject, *more]
-        # The shell's number becomes the server's.
-        shell = ["-c", 'echo $$ > "$0"; exec "$@"', str(pid or os.devnull), *words]
-        parameters = StdioServerParameters(
-            command="/bin/sh", args=shell, env=self.environment, cwd=self.folder
-        )
-        async with (
-            asyncio.timeout(TIMEOUT_S),
-            Client(parameters, mode=mode, extensions=extensions) as client,
-        ):
-            yield client
+        with tempfile.TemporaryDirectory() as folder, ExitStack() as ours:
+            told, tells = (Path(folder) / name for name in ("told", "tells"))
+            server = start_command(
+                *("mcp", "--subject", subject, *more),
+                cwd=self.folder,
+                env=self.environment,
+                stdin=_open(told, os.O_RDONLY, ours),
+                stdout=_open(tells, os.O_WRONLY, ours),
+            )
+            if pid is not None:
+                pid.write_text(str(server.pid))
+            # What the client starts is the way to the server, which was started more cheaply.
+            way = ["-c", 'cat <"$1" & exec cat >"$0"', str(told), str(tells)]
+            parameters = StdioServerParameters(command="/bin/sh", args=way)
+            async with (
+                asyncio.timeout(TIMEOUT_S),
+                Client(parameters, mode=mode, extensions=extensions) as client,
+            ):
+                ours.close()
+                yield client
+            await asyncio.to_thread(server.wait, TIMEOUT_S)
 
     @contextmanager
     def serving(self) -> Generator[str]:
@@ -116,6 +124,15 @@ class McpWorkspace:
             process.send_signal(signal.SIGINT)
             _, errors = process.communicate(timeout=TIMEOUT_S)
         assert (process.returncode, errors) == (0, "")
+
+
+def _open(pipe: Path, how: int, ours: ExitStack) -> int:
+    """An end of a new named pipe, whose other end is not missed before `ours` is closed."""
+    os.mkfifo(pipe)
+    both, one = (os.open(pipe, flags) for flags in (os.O_RDWR, how))
+    ours.callback(os.close, both)
+    ours.callback(os.close, one)
+    return one
 
 
 def headers(token: str, subject: str, **more: str) -> dict[str, str]:
