@@ -49,6 +49,10 @@ PROMISES: dict[str, Promise] = {
         "The manifests are what Kubernetes' API takes, hold no secret, and lead to routes, ports "
         "and pods that there are.",
     ),
+    "deploy:watched": Promise(
+        "Alerts and the dashboard ask for metrics and labels that a server shows, and for statuses "
+        "that there are.",
+    ),
     # ---- upgrades --------------------------------------------------------------------------
     "upgrade:older-build": Promise(
         "A database of a build from before the first release is refused by every command that "

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from sayso.actions.model.status import Status
 from sayso.agent.request_row import RequestStatus
 from sayso.audit.authority.state import as_stored
-from sayso.ids import Tenant
+from sayso.ids import Tenant, to_micros
 from sayso.sdk.container import Container
 from sayso.sdk.resources.statistics import read_load
-from sayso.store.base import Reader, Row, integer, text
+from sayso.store.base import Reader, Row, integer, integer_or_none, text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +20,7 @@ class Figures:
 
     Attributes:
         actions: how many have each status; every status is there, with 0 where there are none.
-        pending: approvals that wait for people.
+        pending: approvals that wait for people. oldest_s: so many seconds the first has waited.
         entries: entries of the audit log.
         verifies: whether it does, as far as this process knows.
         left: actions whose outcome only a person can still find out.
@@ -32,6 +32,7 @@ class Figures:
 
     actions: Mapping[Status, int]
     pending: int
+    oldest_s: float
     entries: int
     verifies: bool
     left: int
@@ -65,12 +66,15 @@ async def read_figures(container: Container, tenant: Tenant) -> Figures:
         ConfigError: the database cannot be used.
     """
 
+    now = to_micros(container.clock.now())
+
     def work(reader: Reader) -> Figures:
         counts = dict.fromkeys(Status, 0)
         for row in reader.all("figures.actions", tenant=tenant):
             counts[_status_of(row)] = integer(row, "count")
         load = read_load(reader, container, tenant)
         pending = reader.one("figures.pending", tenant=tenant)
+        since = now if pending is None else integer_or_none(pending, "oldest") or now
         head = reader.one("log.head", tenant=tenant)
         requests = dict.fromkeys(RequestStatus, 0)
         tokens = micro_usd = 0
@@ -81,6 +85,7 @@ async def read_figures(container: Container, tenant: Tenant) -> Figures:
         return Figures(
             actions=counts,
             pending=0 if pending is None else integer(pending, "count"),
+            oldest_s=max(0, now - since) / 1_000_000,
             entries=0 if head is None else integer(head, "size"),
             verifies=tenant not in container.log.refused,
             left=_count(reader, "figures.left", tenant),

@@ -57,6 +57,16 @@ class LimitUseView(View):
     used: int
     cap: int | None = None
 
+    @property
+    def fill(self) -> float:
+        """How much of the cap is used: 1.0 is all of it, and 0.0 stands for no cap, too."""
+        used, cap = (
+            (self.used, self.cap)
+            if self.cap_minor is None
+            else (self.used_minor or 0, self.cap_minor)
+        )
+        return used / cap if cap else 0.0
+
 
 class LimitView(View):
     """A limit in force.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Request, Security
@@ -23,6 +23,7 @@ from sayso.ids import Tenant
 from sayso.json import JsonValue
 from sayso.sdk.background.reload import LoadedView
 from sayso.sdk.resources.figures import Figures
+from sayso.sdk.resources.limits import LimitView
 from sayso.sdk.resources.tokens import Scope
 from sayso.sdk.views.rows import View
 from sayso.sdk.wiring.tracing import process_registry
@@ -172,13 +173,16 @@ async def show_metrics(
     `OTEL_METRICS_EXPORTER=prometheus` is set.
     """
     figures = await sayso.figures(tenant)
+    limits = await sayso.limits.list(tenant=tenant)
     accept = request.headers.get("accept", "")
     # INVARIANT: the process counts for all of its tenants, so no other one is told.
     loaded = sayso.loaded if tenant == sayso.tenant else None
-    return _exposition(figures, accept, loaded)
+    return _exposition(figures, limits, accept, loaded)
 
 
-def _exposition(figures: Figures, accept: str, loaded: LoadedView | None) -> Response:
+def _exposition(
+    figures: Figures, limits: Sequence[LimitView], accept: str, loaded: LoadedView | None
+) -> Response:
     """Figures as OpenTelemetry's exporter writes them, in the form that the scraper asks for."""
     registry = CollectorRegistry()
     reader = PrometheusMetricReader(
@@ -186,6 +190,7 @@ def _exposition(figures: Figures, accept: str, loaded: LoadedView | None) -> Res
     )
     meters = MeterProvider([reader], resource=Resource.get_empty(), shutdown_on_exit=False)
     _set_gauges(meters.get_meter("sayso"), figures)
+    _set_limits(meters.get_meter("sayso"), limits)
     if loaded is not None:
         _set_loaded(meters.get_meter("sayso"), loaded)
         registry.register(process_registry())
@@ -207,6 +212,14 @@ def _set_loaded(meter: Meter, loaded: LoadedView) -> None:
         connectors.set(1, {"connector": name, "version": version})
 
 
+def _set_limits(meter: Meter, limits: Sequence[LimitView]) -> None:
+    # INVARIANT: by the limit alone; whose use it is can be a customer's.
+    told = "How much of a limit its fullest key uses; 1 is all of it."
+    fill = meter.create_gauge("sayso.limits.fill", description=told)
+    for one in limits:
+        fill.set(max((use.fill for use in one.uses), default=0.0), {"limit": one.id})
+
+
 def _set_gauges(meter: Meter, figures: Figures) -> None:
     def gauge(name: str, description: str, value: float) -> None:
         meter.create_gauge(f"sayso.{name}", description=description).set(value)
@@ -218,6 +231,8 @@ def _set_gauges(meter: Meter, figures: Figures) -> None:
     for state, count in figures.requests.items():
         requests.set(count, {"status": state.value})
     gauge("approvals.pending", "Approvals that wait for people.", figures.pending)
+    waited = "How long the approval that has waited longest has."
+    meter.create_gauge("sayso.approvals.oldest", unit="s", description=waited).set(figures.oldest_s)
     each = "Cards within 24 hours for each person of the busiest role; alert above 40."
     gauge("approvals.cards_per_person", each, figures.cards_each)
     gauge("log.entries", "Entries of the audit log.", figures.entries)

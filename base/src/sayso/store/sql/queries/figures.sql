@@ -14,7 +14,8 @@ where tenant = :tenant and status in ('unknown', 'accepted') and due_at is null 
 select count(*) as count from stop where tenant in (:tenant, '*') and released_at is null;
 
 -- name: pending
-select count(*) as count from approval where tenant = :tenant and status = 'pending';
+select count(*) as count, min(created_at) as oldest from approval
+where tenant = :tenant and status = 'pending';
 
 -- Differs whenever what people have to answer or to take may have changed: the newest entry of each
 -- kind that says so, and the newest answer. Each is one look at the end of an index.
