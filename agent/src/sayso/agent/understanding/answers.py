@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from sayso.agent.understanding.amounts import StatedAmount, find_amounts
-from sayso.agent.understanding.corrected import adds, corrects
+from sayso.agent.understanding.corrected import adds, corrects, tells
 from sayso.agent.understanding.drafts import ActDraft, fill
 from sayso.agent.understanding.objects import FoundObject
 from sayso.agent.understanding.playbook import ObjectSlot, Playbook, WordsSlot
@@ -80,7 +80,8 @@ def answer(state: ConversationState, reading: Reading, own: list[ActDraft], thin
         return
     chosen = _chosen_act(reading, pending, own)
     targets = _targets(state, pending, own, chosen, says_yes=says_yes)
-    if not (own or chosen or says_yes) and _only_asks(reading):
+    on_its_own = state.pending is None and tells(reading) and not corrects(reading)
+    if not (own or chosen or says_yes) and (on_its_own or _only_asks(reading)):
         targets = []  # `When does my tent get here?` is no answer to what is to be sent back
     filled = [_filled(draft, reading, pending, things) for draft in targets]
     added = any(new != old for new, old in zip(filled, targets, strict=True))

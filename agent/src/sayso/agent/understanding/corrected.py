@@ -68,6 +68,11 @@ def puts_right(reading: Reading, tag: Tag) -> bool:
     return any(one.start <= tag.start and tag.end <= one.end for one in said)
 
 
+def tells(reading: Reading) -> bool:
+    """Whether something is told of what it names: `the courier lost 0977`."""
+    return _tells(reading, _tags(reading))
+
+
 def excuses(reading: Reading) -> list[Tag]:
     """The words by which a correction opens, which ask for no apology."""
     start = first_content(reading, Span(0, len(reading.tokens)))

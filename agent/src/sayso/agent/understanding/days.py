@@ -21,6 +21,8 @@ _PIECE = re.compile(
 )
 _MOST_OF_A_UNIT = 60
 _CENTURY = 2000
+_LATELY = timedelta(days=60)
+"""A day without its year that was so lately is no day to come."""
 _NEAR, _BESIDE = 5, 2
 """So many words behind `instead of` are the day of now; so near stands what shifts a day."""
 
@@ -128,7 +130,9 @@ def _shift_at(pieces: Sequence[str], at: int, days: Days, reading: Reading) -> _
     count = int(number[0]) if number else _in_words(pieces[at], days, reading)
     if unit is None or count is None or not 0 < count <= _MOST_OF_A_UNIT:
         return None
-    near = {*pieces[max(0, at - _BESIDE) : at], *pieces[at + 2 : at + 2 + _BESIDE]}
+    if _is_ago(pieces, at, days):
+        return None
+    near = {*pieces[max(0, at - _BESIDE) : at], *_words_behind(pieces, at + 2, days)}
     if near & days.earlier:
         return _Shift(-count, unit)
     return (
@@ -136,6 +140,30 @@ def _shift_at(pieces: Sequence[str], at: int, days: Days, reading: Reading) -> _
         if near & days.later or not days.by.isdisjoint(pieces[at - 1 : at])
         else None
     )
+
+
+def _words_behind(pieces: Sequence[str], at: int, days: Days) -> list[str]:
+    """What stands close behind, without what is before or after something: `antes de Navidad`."""
+    behind = pieces[at : at + _BESIDE + 1]
+    return [
+        piece
+        for place, piece in enumerate(behind[:_BESIDE])
+        if behind[place + 1 : place + 2] == [] or behind[place + 1] not in days.of
+    ]
+
+
+def _is_beside(pieces: Sequence[str], at: int, days: Days) -> bool:
+    """Whether it counts from something else: `two weeks before the wedding`, `antes de Navidad`."""
+    if at + 1 >= len(pieces) or pieces[at] not in days.beside:
+        return False
+    shifts = pieces[at] in days.earlier | days.later
+    return pieces[at + 1] in days.of if shifts else True
+
+
+def _is_ago(pieces: Sequence[str], at: int, days: Days) -> bool:
+    """Whether it was so long before today: `two weeks ago`, `hace dos semanas`."""
+    beside = {*pieces[max(0, at - _BESIDE) : at], *pieces[at + 2 : at + 3]}
+    return not days.ago.isdisjoint(beside)
 
 
 def _day_at(
@@ -163,6 +191,8 @@ def _day_at(
     rest = [fold(one) for one in pieces[at + 1 : at + 4]]
     unit = next((u for u, words in days.units.items() if rest and rest[0] in words), None)
     if unit is not None and 0 < count <= _MOST_OF_A_UNIT:
+        if _is_ago(pieces, at, days) or _is_beside(pieces, at + 2, days):
+            return None, 2
         return _later(today, count, unit), 2
     skipped = 1 if rest and rest[0] in days.of else 0
     month = _place(days.months, rest[skipped]) if len(rest) > skipped else None
@@ -219,6 +249,8 @@ def _next(year: int | None, month: int | None, day: int, today: date) -> date | 
         return _date(year, month, day)
     if month is not None:
         found = _date(today.year, month, day)
+        if found is not None and timedelta(0) <= today - found <= _LATELY:
+            return None  # more likely told of than meant
         return found if found is None or found > today else _date(today.year + 1, month, day)
     found = _date(today.year, today.month, day)
     return found if found is not None and found > today else _later_day(today, day)

@@ -264,10 +264,9 @@ def fill(
             amount = replace(amount, part=False)
         elif len(found.handles) > 1 and len(amount.tokens) == len(found.handles):
             amount = replace(amount, each=_each(reading, draft, found, amount, things))
-        elif (
-            amount.silent
-            and not amount.whole
-            and (found.single or _leaves_out(reading, draft, references))
+        elif amount.silent and (
+            _has_other_money(reading, found, things)
+            or (not amount.whole and (found.single or _leaves_out(reading, draft, references)))
         ):
             amount = replace(amount, part=True)
     prices: tuple[TextToken, ...] = ()
@@ -291,6 +290,17 @@ def fill(
             if (said := tuple(t for t in reading.tokens if t.form in FORMS[slot.form]))
         },
         **more_of(reading, draft.spans, book, things, found),
+    )
+
+
+def _has_other_money(reading: Reading, found: FoundObject, things: Things) -> bool:
+    """Whether an amount stands beside several that is the price of none: `$5 for each`."""
+    if len(found.handles) < 2:
+        return False
+    prices = [p for h in found.handles if (p := things.by(h).money("amount")) is not None]
+    return any(
+        token.kind == "money" and all(token.as_money(p.currency) != p for p in prices)
+        for token in reading.tokens
     )
 
 

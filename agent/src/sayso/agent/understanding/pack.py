@@ -51,6 +51,8 @@ class Days(Closed):
         units: `day`, `week`, `month` and `year`.
         one: what is one of them: `a`. of: what joins a day and its month. tomorrow: by itself.
         later, earlier: behind `a week`, what counts from the day it is on now. by: before it.
+        ago: beside so many of a unit that were before today. beside: behind so many of a unit that
+            count from something else.
     """
 
     months: Rows
@@ -62,6 +64,8 @@ class Days(Closed):
     later: Words = frozenset()
     earlier: Words = frozenset()
     by: Words = frozenset()
+    ago: Words = frozenset()
+    beside: Words = frozenset()
 
 
 class Noun(Closed):
