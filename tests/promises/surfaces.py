@@ -512,6 +512,10 @@ PROMISES: dict[str, Promise] = {
         "`./run demo` and `./run test` need bash and a Python: without uv they fetch one into the "
         "clone, or say what to type.",
     ),
+    "house:workflows": Promise(
+        "Workflows, forms and the verbs of every day are what their schemas and a linter take, run "
+        "commands that there are, and no job may do more than it says.",
+    ),
     "house:pages": Promise(
         "Every fenced block of the pages is read as what it is, or says why not.",
     ),
