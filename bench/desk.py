@@ -4,7 +4,7 @@ Customers write at a double of Zendesk, which drops and doubles its webhooks; co
 take and decide; the processes that run Sayso are killed by SIGKILL at random moments. In the end
 each message of a customer has to be answered or handed over, each answer to be there once and in
 order, and none to have been untrue when it was stored: that is judged against the shop's books at
-that very moment. A double has seen it, and no live account.
+that very moment. A double has seen it, and no live account; `--desk mail` has a real mail server.
 """
 
 from __future__ import annotations
@@ -126,10 +126,10 @@ def prepare(folder: Path, zendesk_url: str, *, sweep_s: float) -> Workspace:
     return workspace
 
 
-def shop_of(url: str) -> HttpShop:
+def shop_of(url: str, customers_of: str = "zendesk") -> HttpShop:
     """The shop, whose customers are the desk's."""
     shop = HttpShop(url)
-    shop.customers_of = "zendesk"  # type: ignore[attr-defined]
+    shop.customers_of = customers_of  # type: ignore[attr-defined]
     return shop
 
 
@@ -152,8 +152,8 @@ async def work(folder: Path, zendesk_url: str, shop_url: str, sweep_s: float, po
 class Crew:
     """The workers; the first one hears the bell."""
 
-    def __init__(self, folder: Path, words: Sequence[str]) -> None:
-        self._folder, self._words = folder, words
+    def __init__(self, folder: Path, words: Sequence[str], module: str = "bench.desk") -> None:
+        self._folder, self._words, self._module = folder, words, module
         self.ports = [_free_port() for _ in range(WORKERS)]
         self._living = [self._start(slot) for slot in range(WORKERS)]
         for process in self._living:
@@ -172,7 +172,7 @@ class Crew:
     def _start(self, slot: int) -> subprocess.Popen[str]:
         words = ["--worker", str(self._folder), *self._words, str(self.ports[slot])]
         return subprocess.Popen(
-            [sys.executable, "-m", "bench.desk", *words],
+            [sys.executable, "-m", self._module, *words],
             stdout=subprocess.PIPE,
             text=True,
             env=with_bytecode(self._folder / "bytecode"),
@@ -231,17 +231,19 @@ class Truth:
 
     def judge(self, ticket: ZendeskTicket, text: str, reference: str) -> None:
         """Compare what is said with the shop's books."""
+        theirs = [one.at for one in ticket.comments if one.author == AGENT and one.public]
+        self.weigh(ticket.id, text, reference, theirs)
+
+    def weigh(self, number: int, text: str, reference: str, theirs: Sequence[datetime]) -> None:
+        """The same of any desk; `theirs`: when colleagues wrote."""
         paid = [
-            at
-            for order, at in self.shop.paid_at.items()
-            if order.rstrip("ab") == f"order_{ticket.id}"
+            at for order, at in self.shop.paid_at.items() if order.rstrip("ab") == f"order_{number}"
         ]
         says_done = "We have done what you asked" in text
         says_nothing = "Nothing has been done" in text or "Nothing has been changed" in text
         if (says_done and not paid) or (says_nothing and paid):
             at = paid[0] if paid else None
             self.doubted.append(Doubted(reference=reference, paid_at=at, text=text))
-        theirs = [one.at for one in ticket.comments if one.author == AGENT and one.public]
         if theirs and (datetime.now(UTC) - max(theirs)).total_seconds() > RACE_S:
             self.over_colleague += 1
         elif theirs:
@@ -297,23 +299,28 @@ async def colleagues(
                 zendesk.write(ticket.id, "I look into it.", author=AGENT)
                 zendesk.write(ticket.id, "Any news?", author=ticket.requester)
                 answered.add(ticket.id)
-        with contextlib.suppress(SaysoError):
-            for card in await sayso.approvals.list(status="pending", limit=20):
-                choice = DecisionChoice.APPROVE if chance.random() < 0.5 else DecisionChoice.REJECT
-                decision = Decision(
-                    tenant=Tenant(sayso.tenant),
-                    approval_id=card.id,
-                    revision=card.revision,
-                    digest=card.digest,
-                    choice=choice,
-                    person="maria",
-                    via="bench",
-                    credential="host",
-                    reason_code="" if choice is DecisionChoice.APPROVE else "not_covered",
-                )
-                with contextlib.suppress(SaysoError):
-                    await sayso.approvals.decide_as(decision, wait=False)
+        await decide_cards(sayso, chance)
         await asyncio.sleep(0.3)
+
+
+async def decide_cards(sayso: Sayso, chance: random.Random) -> None:
+    """Say yes to half of the cards, and no to the others."""
+    with contextlib.suppress(SaysoError):
+        for card in await sayso.approvals.list(status="pending", limit=20):
+            choice = DecisionChoice.APPROVE if chance.random() < 0.5 else DecisionChoice.REJECT
+            decision = Decision(
+                tenant=Tenant(sayso.tenant),
+                approval_id=card.id,
+                revision=card.revision,
+                digest=card.digest,
+                choice=choice,
+                person="maria",
+                via="bench",
+                credential="host",
+                reason_code="" if choice is DecisionChoice.APPROVE else "not_covered",
+            )
+            with contextlib.suppress(SaysoError):
+                await sayso.approvals.decide_as(decision, wait=False)
 
 
 async def is_over(sayso: Sayso, zendesk: Zendesk) -> bool:
@@ -360,8 +367,8 @@ def _is_met(ticket: ZendeskTicket) -> bool:
     return any(one.author == ME and (one.public or kind == "strange") for one in after)
 
 
-async def judge(sayso: Sayso, zendesk: Zendesk, truth: Truth) -> list[Row]:
-    """What the desk's books, the ledger and the log say in the end."""
+async def requests_of(sayso: Sayso) -> tuple[list[str], set[str]]:
+    """All requests, and whose were handed over."""
     requests: list[str] = []
     after: str | None = None
     handed: set[str] = set()
@@ -369,6 +376,12 @@ async def judge(sayso: Sayso, zendesk: Zendesk, truth: Truth) -> list[Row]:
         requests += [one.id for one in page]
         handed |= {str(one.subject) for one in page if one.status == "handed_over"}
         after = page[-1].id
+    return requests, handed
+
+
+async def judge(sayso: Sayso, zendesk: Zendesk, truth: Truth) -> list[Row]:
+    """What the desk's books, the ledger and the log say in the end."""
+    requests, handed = await requests_of(sayso)
     lost = twice = disordered = 0
     waits: list[float] = []
     section = sayso.workspace.settings.desk["zendesk"]
@@ -467,6 +480,7 @@ async def campaign(folder: Path, threads: int, kills: int, seed: int, pause_s: f
 def main(words: Sequence[str] | None = None) -> int:
     """Run it; 0 where nothing was lost, twice, untrue or out of order."""
     parser = argparse.ArgumentParser(prog="python -m bench.desk", description=__doc__)
+    parser.add_argument("--desk", choices=("zendesk", "mail"), default="zendesk")
     parser.add_argument("--threads", type=int, default=60)
     parser.add_argument("--kills", type=int, default=4)
     parser.add_argument("--seed", type=int, default=1)
@@ -478,8 +492,12 @@ def main(words: Sequence[str] | None = None) -> int:
         folder, zendesk_url, shop_url, sweep_s, port = asked.worker
         asyncio.run(work(Path(folder), zendesk_url, shop_url, float(sweep_s), int(port)))
         return 0
+    if asked.desk == "mail":
+        from bench.mail import mail_campaign as chosen  # needs a mail server
+    else:
+        chosen = campaign
     with working_folder() as folder:
-        rows = asyncio.run(campaign(folder, asked.threads, asked.kills, asked.seed, asked.pause))
+        rows = asyncio.run(chosen(folder, asked.threads, asked.kills, asked.seed, asked.pause))
     bad = [row.case for row in rows if row.case in MUST_BE_0 and row.value]
     print_report(Report(name="desk", rows=rows, ok=not bad), as_json=asked.json)
     return 1 if bad else 0

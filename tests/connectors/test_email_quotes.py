@@ -8,7 +8,7 @@ import pytest
 import quotequail  # type: ignore[import-untyped]
 from mailparser_reply import EmailReplyParser  # type: ignore[import-untyped]
 
-from sayso.connectors.email.inbox.quotes import own_words
+from sayso.connectors.quotes import own_words
 
 SHOP = "Shop Support <support@shop.example>"
 GMAIL = {
@@ -129,7 +129,7 @@ def test_the_rules_know_the_seven_languages() -> None:
     """One table each, of the same keys."""
     import tomllib
 
-    import sayso.connectors.email.inbox as room
+    import sayso.connectors as room
 
     table = tomllib.loads((Path(room.__path__[0]) / "quotes.toml").read_text())
     assert set(table) == {"en", "de", "fr", "es", "it", "nl", "pt"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.message import EmailMessage
@@ -31,12 +31,15 @@ class MailServers:
         boxes: the first one. smtp: the port of the second.
         refuse: addresses to which nothing is delivered: the sender gets a report instead.
         authentic: domains for which our server vouches.
+        seen: told of each mail before it is delivered: recipient and content; where it says
+            no, the mail is refused for now.
     """
 
     boxes: Mailboxes
     smtp: int
     refuse: set[str] = field(default_factory=set)
     authentic: set[str] = field(default_factory=set)
+    seen: Callable[[str, bytes], bool] | None = None
 
     @property
     def imap(self) -> int:
@@ -73,6 +76,8 @@ class MailServers:
             if recipient in self.refuse:
                 self.deliver(sender.partition("@")[0], _report(sender, recipient, content))
                 continue
+            if self.seen is not None and not self.seen(recipient, content):
+                return "451 try again later"
             authentic = sender.rpartition("@")[2] in self.authentic
             self.boxes.deliver(sender, recipient, content, authentic=authentic)
         return "250 OK"

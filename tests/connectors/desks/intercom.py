@@ -26,6 +26,7 @@ class Intercom(HelpDesk):
 
     name = "intercom"
     settings: ClassVar[Mapping[str, str]] = {"admin": "900", "region": "api"}
+    came_by = "email"
 
     def answer(
         self, method: str, path: tuple[str, ...], query: Mapping[str, str], body: JsonObject
@@ -115,6 +116,7 @@ class Intercom(HelpDesk):
             "team_assignee_id": talk.group,
             "contacts": {"contacts": [{"id": f"c{known}", "external_id": known}]},
             "source": {
+                "type": self.came_by,
                 "id": str(first.id),
                 "body": first.text,
                 "author": self._author(talk, first),

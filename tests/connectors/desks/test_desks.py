@@ -166,6 +166,29 @@ async def test_who_wrote_is_told_apart(desk: HelpDesk) -> None:
     assert (await here.read_thread(desk.thread(talk))).assignee == "7"
 
 
+async def test_what_an_answer_by_mail_quotes_is_not_the_customers_words(desk: HelpDesk) -> None:
+    """All of it stays in `whole`; a colleague's words are never cut."""
+    here = connected(desk)
+    talk = desk.write("customer", "Where is my mug?")
+    quote = "On Mon, Nov 2, 2026 at 10:11 AM Shop <s@shop.example> wrote:\n> We refund $80.\n> "
+    answer = f"{quote * 200}\n\nNo, the mug, please."
+    desk.write("customer", answer, talk)
+    desk.write("colleague", answer, talk)
+    _, theirs, ours = (await here.read_thread(desk.thread(talk))).messages
+    assert theirs.text == "No, the mug, please."
+    assert theirs.whole.startswith(quote[:60])
+    assert (ours.text[:60], ours.whole) == (quote[:60], "")
+
+
+async def test_what_looks_quoted_in_a_chat_is_the_customers_own() -> None:
+    """Nothing is cut where the desk says that it did not come by mail."""
+    desk = Intercom()
+    desk.came_by = "conversation"
+    talk = desk.write("customer", "I want money back for orders\n> $100")
+    (message,) = (await connected(desk).read_thread(desk.thread(talk))).messages
+    assert message.text == "I want money back for orders\n> $100"
+
+
 async def test_a_reply_whose_answer_is_lost_stands_there_once(desk: HelpDesk) -> None:
     """It is found again where the desk can carry our reference, and left to a person elsewhere."""
     here = connected(desk)

@@ -6,10 +6,10 @@ Names are imported when they are first used, so that importing this package cost
 name, made from a `setup` by what `sources` find, and lets no other provider's ids through;
 `customers` says whose customers each takes, `person` who one of them is; `contacts` reach them, by
 a `code_sender`, and `desks` are where they write, each a `desk`. What a connector may use:
-`arguments`, `ahead` (reads at once), `retry`, `vault`, `signatures`, `markup`, `email_address`,
-`outgoing_text`, `http`, `oauth`; `isolation` keeps what it raises from ending its caller and from
-showing a secret. Shipped: `stripe`, `email`, and by `manifest` those in `manifests`; `describe` and
-`draft` read a provider's own documents.
+`arguments`, `ahead` (reads at once), `retry`, `vault`, `signatures`, `markup`, `quotes`,
+`email_address`, `outgoing_text`, `http`, `oauth`; `isolation` keeps what it raises from ending its
+caller and from showing a secret. Shipped: `stripe`, `email`, and by `manifest` those in
+`manifests`; `describe` and `draft` read a provider's own documents.
 """
 
 from __future__ import annotations

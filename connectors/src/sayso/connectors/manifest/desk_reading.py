@@ -23,6 +23,7 @@ from sayso.connectors.manifest.schema import (
 )
 from sayso.connectors.manifest.scope import bare_id
 from sayso.connectors.markup import without_markup
+from sayso.connectors.quotes import own_words
 from sayso.connectors.signatures import is_rung
 from sayso.errors import Code, RefusedError
 from sayso.ids import Clock
@@ -34,6 +35,8 @@ from sayso.text import plain
 
 _LONGEST = 8_000
 """Characters of a message that are kept; no customer's wish is longer."""
+_LONGEST_MAIL = 64_000
+"""Characters of it that are read: what is quoted may stand before the customer's words."""
 _NAME = 120
 
 
@@ -171,13 +174,17 @@ class DeskReader:
         written = read(table.text, found)
         if table.html is not None and isinstance(written, str) and _flag(table.html, found):
             written = without_markup(written)
-        text = _words(written) if isinstance(written, str) else ""
+        whole = _words(written) if isinstance(written, str) else ""
+        text = whole
+        if author == "customer" and table.mail is not None and _flag(table.mail, found):
+            text = own_words(whole)
         return DeskMessage(
             id=_id(table.id, found),
             thread=thread,
             author=author,
             at=moment(table.at, read(table.at, found)),
-            text=text,
+            text=text[:_LONGEST],
+            whole="" if text == whole else whole[:_LONGEST],
             subject=self._subject(found) if author == "customer" else None,
             public=table.public is None or _flag(table.public, found),
             attachments=_attachments(table.attachments, found),
@@ -226,7 +233,7 @@ def _text(value: JsonValue) -> str:
 
 def _words(written: str) -> str:
     """A message line by line, without characters that hide or reorder others."""
-    lines = [plain(line, limit=_LONGEST) for line in written[:_LONGEST].splitlines()]
+    lines = [plain(line, limit=_LONGEST) for line in written[:_LONGEST_MAIL].splitlines()]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
 
 

@@ -23,7 +23,7 @@ from sayso.connectors.email.inbox.heads import (
     message_ids,
     read_head,
 )
-from sayso.connectors.email.inbox.quotes import own_words
+from sayso.connectors.quotes import own_words
 from sayso.extras import missing_extra
 from sayso.text import plain, without_hidden
 

@@ -61,6 +61,7 @@ class MessageTable(ManifestTable):
         sayso: whether we wrote it. machine: whether another bot did, or nobody. customer: whether a
             customer did. Asked in this order; whoever is none of them is a colleague.
         public: whether the customer sees it.
+        mail: whether it came by e-mail, so that it may quote the conversation; never unless said.
         subject: the customer who wrote, in the provider's form; null where nobody can say.
         attachments: what hangs on it.
     """
@@ -73,6 +74,7 @@ class MessageTable(ManifestTable):
     sayso: Path
     machine: Path | None = None
     public: Path | None = None
+    mail: Path | None = None
     subject: Path
     attachments: AttachmentTable | None = None
 

@@ -51,11 +51,7 @@ class _Rules:
 
 @functools.cache
 def _rules() -> _Rules:
-    source = (
-        resources.files("sayso.connectors.email.inbox")
-        .joinpath("quotes.toml")
-        .read_text(encoding="utf-8")
-    )
+    source = resources.files("sayso.connectors").joinpath("quotes.toml").read_text(encoding="utf-8")
     tables = {
         name: _Language.model_validate(table) for name, table in tomllib.loads(source).items()
     }
