@@ -108,7 +108,7 @@ async def test_a_killed_process_leaves_one_effect_and_loses_none(
         workspace = Workspace.load(tmp_path, ENVIRONMENT)
         async with Sayso(workspace, mode="run", clock=Later()) as sayso:
             (found,) = await sayso.actions.list()
-            view = await sayso.actions.wait(found.id, 30)
+            view = await sayso.actions.wait(found.id, 60, for_people=False)
             assert sayso.audit.verify().exit_status == 0
     if guarantee == "at most once" and killed is not Boundary.AFTER_OUTCOME:
         assert (view.status, provider.effects) == ("unknown", before)
