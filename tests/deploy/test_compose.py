@@ -91,7 +91,7 @@ def test_nothing_secret_stands_there_or_has_a_default() -> None:
         kind = "migrate" if name == "migrate" else "server"
         assert url.startswith(f"postgresql://sayso_{kind}:${{SAYSO_{kind.upper()}_PASSWORD:?")
         assert url.endswith("}@postgres:5432/sayso")
-        assert f"create role sayso_{kind} login" in logins
+        assert f"('sayso_{kind}', 'login')" in logins
     assert SERVICES["postgres"]["environment"]["POSTGRES_DB"] == "sayso"
 
 

@@ -53,6 +53,10 @@ PROMISES: dict[str, Promise] = {
         "Alerts and the dashboard ask for metrics and labels that a server shows, and for statuses "
         "that there are.",
     ),
+    "deploy:backup": Promise(
+        "What the page about backups has you type backs up and restores either store: the drill "
+        "verifies, and has the same signed head.",
+    ),
     # ---- upgrades --------------------------------------------------------------------------
     "upgrade:older-build": Promise(
         "A database of a build from before the first release is refused by every command that "
