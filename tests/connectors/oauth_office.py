@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Literal
 
 from support.identity_provider import CLIENT_ID, CLIENT_SECRET, FakeIdp
@@ -13,7 +14,7 @@ from support.identity_provider import CLIENT_ID, CLIENT_SECRET, FakeIdp
 from sayso.connectors.oauth.client import OAuthExchange
 from sayso.connectors.oauth.connection import Connection
 from sayso.connectors.oauth.refresh import BrokerSettings, TokenBroker
-from sayso.connectors.oauth.tokens import MemoryTokenStore, OAuthToken
+from sayso.connectors.oauth.tokens import OAuthToken, TokenRow
 from sayso.errors import Code, RetryableError
 from sayso.secret import Secret
 from sayso.testing.clock import FakeClock
@@ -21,6 +22,67 @@ from sayso.testing.clock import FakeClock
 LONG_S = 60.0
 
 Meanwhile = Callable[[], Awaitable[None]]
+
+
+class MemoryTokenStore:
+    """Rows of this process."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, TokenRow] = {}
+
+    async def read(self, connection: str) -> TokenRow | None:
+        """See `TokenStore.read`."""
+        return self._rows.get(connection)
+
+    async def take_lease(
+        self, connection: str, *, version: int, owner: str, now: datetime, until: datetime
+    ) -> bool:
+        """See `TokenStore.take_lease`."""
+        row = self._rows.get(connection) or TokenRow(connection=connection, version=0)
+        if row.version != version or (row.lease_until is not None and row.lease_until > now):
+            return False
+        self._rows[connection] = replace(
+            row, lease_owner=owner, lease_until=until, refresh_started_at=now
+        )
+        return True
+
+    async def write(self, connection: str, *, version: int, owner: str, token: OAuthToken) -> bool:
+        """See `TokenStore.write`."""
+        row = self._held(connection, version, owner)
+        if row is None:
+            return False
+        self._rows[connection] = TokenRow(
+            connection=connection, version=row.version + 1, token=token
+        )
+        return True
+
+    async def release(self, connection: str, *, version: int, owner: str) -> None:
+        """See `TokenStore.release`."""
+        row = self._held(connection, version, owner)
+        if row is not None:
+            self._rows[connection] = replace(row, lease_owner=None, lease_until=None)
+
+    async def mark_needs_reauth(self, connection: str, *, version: int, owner: str) -> bool:
+        """See `TokenStore.mark_needs_reauth`."""
+        row = self._held(connection, version, owner)
+        if row is None:
+            return False
+        self._rows[connection] = TokenRow(
+            connection=connection, version=row.version + 1, token=row.token, state="needs_reauth"
+        )
+        return True
+
+    async def put(self, connection: str, token: OAuthToken) -> None:
+        """See `TokenStore.put`."""
+        row = self._rows.get(connection)
+        version = 1 if row is None else row.version + 1
+        self._rows[connection] = TokenRow(connection=connection, version=version, token=token)
+
+    def _held(self, connection: str, version: int, owner: str) -> TokenRow | None:
+        row = self._rows.get(connection)
+        if row is None or row.version != version or row.lease_owner != owner:
+            return None
+        return row
 
 
 class BrittleStore(MemoryTokenStore):

@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from connectors.oauth_office import MemoryTokenStore
 
 from sayso.connectors.oauth.token_rows import SqlTokenStore
-from sayso.connectors.oauth.tokens import MemoryTokenStore, OAuthToken, TokenStore
+from sayso.connectors.oauth.tokens import OAuthToken, TokenStore
 from sayso.connectors.vault import Vault, new_key
 from sayso.dispatch.clock_skew import CALM_S, Stragglers
 from sayso.errors import Code, ConfigError, IntegrityError

@@ -18,7 +18,6 @@ from sayso.actions.approvals.answer import (
     each_of,
     needs_passkey,
     signed_yes,
-    yes_statement,
 )
 from sayso.actions.approvals.canary import CanaryCard, CanaryMistake, make_card, mistakes_for
 from sayso.actions.approvals.canary import fits as _fits
@@ -35,6 +34,7 @@ from sayso.actions.approvals.repository import (
     read_approval,
 )
 from sayso.actions.approvals.solution import Solution, solution_of
+from sayso.actions.controls.blocking import stop_shown
 from sayso.actions.model.action_row import dumps, requesters_of
 from sayso.actions.model.definition import Action
 from sayso.actions.model.ledger import SYSTEM
@@ -46,8 +46,7 @@ from sayso.ids import Tenant, first_at, from_micros, rfc3339, to_micros
 from sayso.money import Money
 from sayso.sdk.resources.base import Resource
 from sayso.sdk.resources.notes import notes_about
-from sayso.sdk.resources.passkeys import ToSign, counting, to_sign_by
-from sayso.sdk.resources.stops import stop_shown
+from sayso.sdk.resources.passkeys import ToSign, to_sign_for
 from sayso.sdk.views.rows import View
 from sayso.sdk.views.solution import SolutionView, show_solution
 from sayso.sdk.words.solution import SmallerAnswer
@@ -368,27 +367,8 @@ class CanaryResource(Resource):
         """What the person's passkey has to sign, as for a true card of so much."""
 
         def work(reader: Reader) -> ToSign | None:
-            solution = self._open_card(
-                reader, _row(reader, answer.tenant, answer.approval_id)
-            ).solution
-            authority = self._container.directory.at(reader, answer.tenant)
-            said = each_of(answer, solution)
-            left_out = [step.id for step, one in said if one.choice is DecisionChoice.REJECT]
-            rule = authority.passkey_rule
-            now = to_micros(self._container.clock.now())
-            if not needs_passkey(
-                reader,
-                rule,
-                solution,
-                answer.lower,
-                left_out,
-                beside=self._container.context.accounts.beside,
-                now=now,
-            ):
-                return None
-            drawn = nonce()
-            signed = yes_statement(answer, solution, said, drawn)
-            return to_sign_by(counting(authority, answer.person), signed, drawn)
+            card = self._open_card(reader, _row(reader, answer.tenant, answer.approval_id))
+            return to_sign_for(self._container, reader, card.solution, answer, nonce)
 
         return await self._container.store.read(work)
 
@@ -511,7 +491,9 @@ class CanaryResource(Resource):
     def _show(
         self, reader: Reader, card: CanaryCard, smaller: SmallerAnswer | None = None
     ) -> SolutionView:
-        stopped_by = partial(stop_shown, self._container)
+        stopped_by = partial(
+            stop_shown, self._container.directory, self._container.context.accounts
+        )
         view = show_solution(reader, card.solution, self._definition, stopped_by, smaller)
         tenant = card.solution.tenant
         notes = notes_about(reader, self._container, tenant, card.solution.lead.id)

@@ -9,8 +9,16 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from sayso.actions.approvals.answer import (
+    SolutionDecision,
+    each_of,
+    needs_passkey,
+    yes_statement,
+)
+from sayso.actions.approvals.decision import DecisionChoice
+from sayso.actions.approvals.solution import Solution
 from sayso.audit.authority.passkeys import (
     CUSTOMER_DAY,
     Assertion,
@@ -32,7 +40,10 @@ from sayso.sdk.resources.base import Resource
 from sayso.sdk.resources.people import admin
 from sayso.sdk.resources.sessions import ABSOLUTE, LINK, Session
 from sayso.sdk.resources.tokens import Token
-from sayso.store.base import Transaction
+from sayso.store.base import Reader, Transaction
+
+if TYPE_CHECKING:
+    from sayso.sdk.container import Container
 
 T = TypeVar("T")
 _MOST_EACH = 8
@@ -346,6 +357,35 @@ def _to_sign(authority: Authority, person: str, said: dict[str, Json], nonce: st
             next_step="ask somebody who has one",
         )
     return to_sign_by(counts, said, nonce)
+
+
+def to_sign_for(
+    container: Container,
+    reader: Reader,
+    solution: Solution,
+    answer: SolutionDecision,
+    nonce: Callable[[], str],
+) -> ToSign | None:
+    """What the person's passkey has to sign for an answer; None where it need not.
+
+    Args:
+        nonce: draws one, where anything has to be signed.
+
+    Raises:
+        RefusedError: see `each_of`.
+    """
+    authority = container.directory.at(reader, answer.tenant)
+    rule = authority.passkey_rule
+    if not rule.amounts or not solution.waiting:
+        return None
+    said = each_of(answer, solution)
+    left_out = [step.id for step, one in said if one.choice is DecisionChoice.REJECT]
+    beside, now = container.context.accounts.beside, to_micros(container.clock.now())
+    if not needs_passkey(reader, rule, solution, answer.lower, left_out, beside=beside, now=now):
+        return None
+    drawn = nonce()
+    signed = yes_statement(answer, solution, said, drawn)
+    return to_sign_by(counting(authority, answer.person), signed, drawn)
 
 
 def to_sign_by(counts: tuple[Passkey, ...], said: dict[str, Json], nonce: str) -> ToSign:

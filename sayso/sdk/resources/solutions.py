@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 import orjson
 
-from sayso.actions.approvals.answer import SolutionDecision, each_of, needs_passkey, yes_statement
+from sayso.actions.approvals.answer import SolutionDecision, needs_passkey
 from sayso.actions.approvals.decision import check_lower
 from sayso.actions.approvals.escalation import counted_roles
 from sayso.actions.approvals.repository import (
@@ -25,6 +25,7 @@ from sayso.actions.approvals.repository import (
     votes_of,
 )
 from sayso.actions.approvals.solution import solution_of
+from sayso.actions.controls.blocking import stop_shown
 from sayso.actions.model.action_row import requesters_of
 from sayso.actions.model.definition import Action
 from sayso.agent.base import Message
@@ -40,8 +41,7 @@ from sayso.money import Money
 from sayso.sdk.progress.carry_on import carry_on, carry_out, judging_anew
 from sayso.sdk.resources.base import Resource, as_choice
 from sayso.sdk.resources.notes import asked_about, note_down, notes_about
-from sayso.sdk.resources.passkeys import ToSign, counting, to_sign_by
-from sayso.sdk.resources.stops import stop_shown
+from sayso.sdk.resources.passkeys import ToSign, to_sign_for
 from sayso.sdk.resources.work_draft import Repeated
 from sayso.sdk.views.solution import OpenQuestionView, SolutionView, show_solution
 from sayso.sdk.words.solution import SmallerAnswer
@@ -103,7 +103,7 @@ class SolutionResource(Resource):
     def __init__(self, container: Container, workspace: Workspace) -> None:
         super().__init__(container)
         self._escalate_to = workspace.settings.approvals.escalate_to
-        self._stopped_by = partial(stop_shown, container)
+        self._stopped_by = partial(stop_shown, container.directory, container.context.accounts)
 
     async def answer(
         self,
@@ -286,26 +286,7 @@ class SolutionResource(Resource):
         def work(reader: Reader) -> ToSign | None:
             approval = get_approval(reader, answer.tenant, answer.approval_id)
             solution = solution_of(reader, approval, action_of(reader, approval))
-            authority = self._container.directory.at(reader, answer.tenant)
-            rule = authority.passkey_rule
-            if not rule.amounts or not solution.waiting:
-                return None
-            said = each_of(answer, solution)
-            left_out = [step.id for step, one in said if one.choice is DecisionChoice.REJECT]
-            now = to_micros(self._container.clock.now())
-            if not needs_passkey(
-                reader,
-                rule,
-                solution,
-                answer.lower,
-                left_out,
-                beside=self._container.context.accounts.beside,
-                now=now,
-            ):
-                return None
-            drawn = nonce()
-            signed = yes_statement(answer, solution, said, drawn)
-            return to_sign_by(counting(authority, answer.person), signed, drawn)
+            return to_sign_for(self._container, reader, solution, answer, nonce)
 
         return await self._container.store.read(work)
 

@@ -7,7 +7,6 @@ import secrets
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from sayso.actions.controls.blocking import Obstacle, stop_of_customer, stop_on
 from sayso.actions.controls.kill_switch import (
     Resumption,
     StopOrder,
@@ -15,10 +14,9 @@ from sayso.actions.controls.kill_switch import (
     StopScope,
     read_stop,
 )
-from sayso.actions.model.action_row import ActionRow
 from sayso.audit.authority.credentials import HOST
 from sayso.audit.entry import Actor
-from sayso.errors import Code, IntegrityError, RefusedError
+from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant, rfc3339
 from sayso.sdk.resources.base import SDK, Resource, cursor_of, page_of
 from sayso.sdk.views.rows import StopView
@@ -209,14 +207,6 @@ class StopResource(Resource):
         return await self._container.store.read(
             lambda reader: list_stops(reader, where, released=released, limit=size, after=start)
         )
-
-
-def stop_shown(container: Container, reader: Reader, row: ActionRow) -> Obstacle | None:
-    """The stop that holds an action now, for whoever looks; also one of a linked account."""
-    try:
-        return stop_of_customer(reader, container.directory, container.context.accounts, row)
-    except (RefusedError, IntegrityError):  # its claim says so; it is shown all the same
-        return stop_on(reader, row)
 
 
 def _doubt(reader: Reader, row: StopRow, tenant: Tenant) -> str:

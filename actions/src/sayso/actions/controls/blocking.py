@@ -25,7 +25,7 @@ from sayso.actions.model.status import Status
 from sayso.audit.authority.directory import Directory
 from sayso.audit.authority.state import changed_outside
 from sayso.audit.entry import EntryKind, Json
-from sayso.errors import Code
+from sayso.errors import Code, IntegrityError, RefusedError
 from sayso.store.base import (
     Reader,
     Row,
@@ -157,6 +157,16 @@ def stop_of_customer(
     Raises: as `stop_beside`.
     """
     return stop_on(reader, row) or stop_beside(reader, directory, accounts, row)
+
+
+def stop_shown(
+    directory: Directory, accounts: Accounts, reader: Reader, row: ActionRow
+) -> Obstacle | None:
+    """The stop that holds an action now, for whoever looks; also one of a linked account."""
+    try:
+        return stop_of_customer(reader, directory, accounts, row)
+    except (RefusedError, IntegrityError):  # its claim says so; it is shown all the same
+        return stop_on(reader, row)
 
 
 class Blocking:

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 
 from sayso.actions.customers.proof import Proof, weakest
 from sayso.audit.authority.keyring import PREFIX
-from sayso.audit.customer_links import reach_data
-from sayso.audit.entry import Json
 
 CUSTOMER = "cst_"
 
@@ -76,14 +74,6 @@ class LinkPath:
     def moves_money_alone(self) -> bool:
         """Whether money may move over it without a person's yes."""
         return all(link.proof.moves_money_alone for link in self.links)
-
-    def entry_data(self, written_as: str) -> dict[str, Json]:
-        """What the first entry of an action says that goes over it.
-
-        Args:
-            written_as: the pseudonym of the account that wrote, from which it begins.
-        """
-        return reach_data(written_as, self.ids)
 
     def _rank(self) -> tuple[int, int, tuple[str, ...]]:
         proof = self.weakest
