@@ -40,14 +40,14 @@ from sayso.testing.slack import FakeSlack
 PACKAGE = tuple(map(Path, sayso.__path__))
 LEFT_OUT = frozenset({"sandbox", "testing"})
 MOST_FILES = {
-    "propose to succeeded": 64,
-    "propose to succeeded, over HTTP": 72,
-    "words to a waiting card": 118,
-    "words to a question": 90,
-    "the console's inbox": 50,
-    "the console's card": 52,
-    "a yes in the console": 102,
-    "a click in Slack to its commit": 72,
+    "propose to succeeded": 58,
+    "propose to succeeded, over HTTP": 66,
+    "words to a waiting card": 121,
+    "words to a question": 97,
+    "the console's inbox": 49,
+    "the console's card": 50,
+    "a yes in the console": 101,
+    "a click in Slack to its commit": 71,
 }
 """The bar of each journey."""
 CUSTOMERS = ("cus_1", "cus_2")

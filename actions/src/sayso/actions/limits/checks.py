@@ -15,7 +15,7 @@ from sayso.actions.limits.reservations import Circumstances, LimitReservations
 from sayso.actions.limits.usage import CARDS, Use, Used, Why, uses_of
 from sayso.actions.policy.base import Approver, Demand, Judgement, Outcome, Policy, PolicyQuestion
 from sayso.errors import Code, RefusedError
-from sayso.store.base import Reader, Transaction
+from sayso.store.base import Reader
 
 Reserving = list[tuple[LimitCheck, Why]]
 
@@ -25,10 +25,6 @@ class LimitChecks:
 
     def __init__(self, book: LimitReservations) -> None:
         self._book = book
-
-    def ahead(self, tx: Transaction) -> None:
-        """Say that limits may be looked at next; see `Reader.ahead`."""
-        self._book.ahead(tx)
 
     def judged(
         self,

@@ -96,7 +96,8 @@ class Evaluator:
         self._own_words = own_words
         self._others = others
         self._directory = directory
-        self._limits = LimitChecks(limits or LimitReservations())
+        self._reservations = limits or LimitReservations()
+        self._limits = LimitChecks(self._reservations)
         self._stages = StageChecks()
         self._amounts = Amounts()
         self._policies = policies
@@ -158,7 +159,7 @@ class Evaluator:
         """Say that it will be judged next, at this very moment; see `Reader.ahead`."""
         self._policies.ahead(tx, row.tenant)
         tx.ahead("action.history", **_history_params(row, resolved, now))
-        self._limits.ahead(tx)
+        self._reservations.ahead(tx)
 
     def permits(
         self, reader: Reader, row: ActionRow, approvers: Sequence[Approver], now: int
