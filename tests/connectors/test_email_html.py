@@ -40,6 +40,8 @@ HIDDEN = [
     '<p style="text-indent:-9999px">HIDE</p><p style="margin-left:-200em">HIDE</p>',
     '<p style="overflow:hidden;width:1px;height:1px">HIDE</p>',
     "<style>.a,p#b{display:none} @media print{p{top:0}}</style><p class=a>HIDE</p><p id=b>HIDE</p>",
+    "<style><!-- .c{display:none} --></style><p class=c>HIDE</p>",
+    "<style>i{display:none}</style><i>HIDE</i>",
     "<style>/* x */ span{font-size:0}</style><span>HIDE</span>",
     '<div style="visibility:hidden"><p>HIDE</p></div>',
 ]
@@ -73,6 +75,7 @@ def test_what_is_seen_is_read() -> None:
         '<div style="visibility:hidden"><p style="visibility:visible">SHOWN</p></div>',
         "<style>@media print{p{display:none}}</style><p>SHOWN</p>",
         "<style>p.a b{display:none} p{display:none</style><p>SHOWN</p>",
+        "<style>i, span{display:none}</style><p>SHOWN</p>",
         "<style>p{display:none}</style><p style='display:block'>SHOWN</p>",
         '<p style="color:#ccc">SHOWN</p><p style="color:red">SHOWN</p>',
         '<p style="color:inherit;background:nonsense">SHOWN</p>',

@@ -1,7 +1,7 @@
 """A real help desk: what the manifest of Request Tracker says of it is so.
 
-Debian's `request-tracker5`, unchanged, and its own mail. It is skipped only where that isn't
-installed; CI installs it.
+Debian's `request-tracker5`, unchanged, and its own mail. `./run stories` runs it; `./run test`, and
+so CI, skips it for its time.
 """
 
 from __future__ import annotations
@@ -201,6 +201,8 @@ async def test_who_wrote_what_and_what_changed(tracker: Tracker, rt: FindingConn
         "Eva <eva@example.com>", "I am away", subject=subject, Auto_Submitted="auto-replied"
     )
     await rt.call(await prepared(rt, "reply", eva, ticket=ticket, text="We look."))
+    quote = "On Mon, Nov 30, 2026 at 10:11 AM Shop <s@shop.example> wrote:\n> We look."
+    tracker.write("Eva <eva@example.com>", f"The blue one.\n\n{quote}", subject=subject)
     said: JsonObject = {"Content": "for us", "ContentType": "text/plain"}
     tracker.ask("POST", f"/ticket/{ticket}/comment", said)
     tracker.ask("POST", f"/ticket/{ticket}/correspond", {**said, "Content": "Hello Eva"})
@@ -210,6 +212,7 @@ async def test_who_wrote_what_and_what_changed(tracker: Tracker, rt: FindingConn
         ("customer", "Where is my mug?", True),
         ("machine", "I am away", True),
         ("sayso", "We look.", True),
+        ("customer", "The blue one.", True),
         ("colleague", "for us", False),
         ("colleague", "Hello Eva", True),
     ]

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from sayso.connectors.email.inbox.html_bounds import bounded
+from sayso.connectors.email.inbox.html_bounds import RENAMED, bounded
 from sayso.connectors.email.inbox.html_style import (
     BLACK,
     WHITE,
@@ -150,7 +150,7 @@ class _Walk:
         if tag.startswith(("-", "!")) or tag in _NEVER:
             return None
         marks = {name.lower(): value or "" for name, value in node.attributes.items()}
-        style = self._sheet.style(tag, marks)
+        style = self._sheet.style(tag.removeprefix(RENAMED), marks)
         if hides(marks, style):
             return None
         seen = style.get("visibility", "")

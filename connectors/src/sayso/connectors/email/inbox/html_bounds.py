@@ -14,10 +14,16 @@ MOST_HTML = 2_000_000
 """Characters of HTML that are read; no person has written more."""
 _DEEPEST = 2_000
 _REOPENED = re.compile(
-    r"<(/?)(?:a|b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)(?=[\s/>])", re.IGNORECASE
+    r"<(/?)(a|b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)(?=[\s/>])", re.IGNORECASE
 )
-"""The tags that a parser opens anew; none of their names says anything here."""
-_COMMENT = re.compile(r"<!--(?:-?>|.*?(?:--!?>|\Z))|<[!?][^>]*>?|</[^a-zA-Z][^>]*>?", re.DOTALL)
+"""The tags that a parser opens anew, unless it does not know them."""
+RENAMED = "x-"
+"""What stands before their names then."""
+_COMMENT = re.compile(
+    # In a style sheet it is none.
+    r"(<style\b.*?(?:</style|\Z))|<!--(?:-?>|.*?(?:--!?>|\Z))|<[!?][^>]*>?|</[^a-zA-Z][^>]*>?",
+    re.DOTALL | re.IGNORECASE,
+)
 _TAG = re.compile(r"<(/?)([a-zA-Z][^\s/>]*)")
 _REGULAR = re.compile(
     r"""(?:\s+[^\s"'<>=/]+(?:\s*=\s*(?:"[^"<>]*"|'[^'<>]*'|[^\s"'<>=`]+))?)*+\s*/?>"""
@@ -76,7 +82,8 @@ class _Nesting:
 def bounded(source: str) -> tuple[str, bool]:
     """As much of it as may be parsed, without comments, and whether that is all of it."""
     kept = source[:MOST_HTML]
-    kept = _REOPENED.sub(r"<\1x-i", _COMMENT.sub(" ", kept))
+    kept = _COMMENT.sub(lambda found: found[1] or " ", kept)
+    kept = _REOPENED.sub(rf"<\1{RENAMED}\2", kept)
     nesting = _Nesting()
     for found in _TAG.finditer(kept):
         regular = _REGULAR.match(kept, found.end())
