@@ -205,7 +205,7 @@ class TimedShop(ShopServer):
     def reply(self, asked: Asked) -> tuple[int, JsonValue]:
         """See `ShopServer.reply`."""
         found = super().reply(asked)
-        body = json.loads(asked.raw) if asked.method == "POST" else {}
+        body: dict[str, object] = json.loads(asked.raw) if asked.method == "POST" else {}
         if "order" in body:
             self.paid_at.setdefault(str(body["order"]), datetime.now(UTC))
         return found
