@@ -73,18 +73,16 @@ class ManifestReport:
 
 
 def _acts(source: ManifestSource) -> Iterator[ManifestMistake]:
-    """Acts that there are not, and arguments that nothing a customer says fills."""
+    """Actions that no customer can be told of, and arguments that nothing they say fills."""
     from sayso.agent.understanding.act_file import read_shipped_acts  # only where it is checked
     from sayso.agent.understanding.vocabulary import unfilled
 
     for verb, table in source.manifest.actions.items():
-        if table.act is None:
-            continue
         made = define(source.manifest, verb, table, hosts=frozenset(), verified=False)
         why = unfilled(made.action, read_shipped_acts())
         if why is not None:
-            at = ("actions", verb, "act")
-            step = "see docs/how-to/add-an-act.md"
+            at = ("actions", verb, "act") if table.act is not None else ("actions", verb)
+            step = 'write `act` and `on`, or `act = "none"`; see docs/how-to/add-an-act.md'
             yield ManifestMistake(at=at, line=source.line(*at), problem=why, next_step=step)
 
 

@@ -89,6 +89,7 @@ async def check_workspace(
     checker.own_actions()
     checker.policy()
     checker.playbooks()
+    checker.words()
     checker.people()
     await checker.database()
     return checker.looked_at, checker.problems
@@ -294,6 +295,32 @@ class _Checker:
             make_knowledge(self._workspace)
 
         self._try("languages, playbooks and shop.toml", knowledge)
+
+    def words(self) -> None:
+        """Notes what the workspace's languages and the acts of its actions still lack."""
+        from sayso.agent.understanding.checklist import lacking_acts, lacking_language
+        from sayso.agent.understanding.pack import read_pack
+
+        def note(place: str, why: str, step: str) -> None:
+            self.problems.append(
+                CheckProblem(
+                    place=place,
+                    code=Code.INVALID_PLAYBOOK,
+                    message=why,
+                    next_step=step,
+                    warning=True,
+                )
+            )
+
+        for path in sorted((self._workspace.folder / "languages").glob("*.toml")):
+            try:
+                pack = read_pack(path.read_text("utf-8"), source=self._name(path))
+            except (OSError, UnicodeDecodeError, ConfigError):
+                continue  # said already
+            for why in lacking_language(pack, self._actions):
+                note(self._name(path), why, "copy it from a shipped language, and translate it")
+        for name, why in lacking_acts(self._actions):
+            note(name, f"no words reach `{name}`: {why}", "see docs/how-to/add-an-act.md")
 
     def people(self) -> None:
         """Somebody holds each role; a role without anybody is worth knowing, and no error."""

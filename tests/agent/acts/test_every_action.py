@@ -152,6 +152,7 @@ def test_nothing_that_ships_is_inert(name: str) -> None:
         ('act = "cancel_order"', 'act = "cancel_orders"', "there is no act `cancel_orders`"),
         ('fills = { street = "to.street",', "fills = {", "nothing that customers say fills"),
         ('act = "cancel_order"', 'act = "none"', "says no reason"),
+        ('act = "cancel_order"\n', "", "neither which act it is"),
     ],
 )
 def test_a_check_says_what_no_customer_can_ask_for(

@@ -104,6 +104,10 @@ SPEC: dict[str, Any] = {
 }
 
 ANSWERS = (
+    (
+        '# ASK act: which act is it, `on` which kind of record? or `act = "none"` and `because`',
+        'act = "none"\nbecause = "the spa\'s own staff cancel bookings"',
+    ),
     # What somebody fills in who has the draft, the provider's pages, and nothing else.
     (
         "# ASK message:",

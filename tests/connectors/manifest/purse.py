@@ -38,6 +38,8 @@ get = "/customers/{subject.id}"
 
 [actions.credit]
 summary = "Give account credit"
+act = "none"
+because = "only its trial is looked at"
 effect = "credit"
 sentence = "Give {amount} of credit"
 reversible = false

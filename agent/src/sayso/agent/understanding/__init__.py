@@ -14,7 +14,7 @@ question of it, filling by `fill_object`, `fill_amount` and `fill_text` (`days`,
 where somebody else reads it anyway, and `agreement` for the yes. `records` are what the customer
 has; `base` is what comes of it, `explanation` why. Where nothing is to be done, it is a `remark`,
 and so is what is asked beside a wish; `withdrawn` tells a message that takes it all back, and
-`corrected` one that puts it right or adds to it.
+`corrected` one that puts it right or adds to it. `checklist` says what a language or an act lacks.
 """
 
 from __future__ import annotations

@@ -54,6 +54,8 @@ class ActionDrafter(Shapes):
         said = operation.summary or operation.name or wanted.verb.replace("_", " ")
         draft.put("summary", plain(said, limit=120))
         draft.put("effect", wanted.effect.value, "by its words; is it more serious?")
+        question = 'which act is it, `on` which kind of record? or `act = "none"` and `because`'
+        draft.ask("act", question)
         body = self.body(operation)
         amount = first_of(AMOUNTS, body.fields) if wanted.effect in WITH_AMOUNT else None
         with_amount = "{amount} of " if amount is not None else ""
