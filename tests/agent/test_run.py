@@ -184,6 +184,20 @@ async def test_a_refused_plan_can_be_corrected(tmp_path: Path) -> None:
         assert opened.shop.books.paid_out_minor == 2000
 
 
+async def test_what_was_wrong_with_a_plan_is_told_where_the_planner_gives_up(
+    tmp_path: Path,
+) -> None:
+    """A planner by rules has nothing new to say the second time; people read why it has no plan."""
+    given_up = Handoff(reason="nothing is open", planner="scripted")
+    planner = Scripted(plan(refund(None, order="o2")), given_up)
+    async with open_shop(tmp_path, planner=planner) as opened:
+        stock(opened)
+        view = await opened.sayso.ask("cus_1", "refund order o2")
+        assert view.error is not None
+        assert view.error.message.startswith("no plan passed the checks: s1 order: ")
+        assert view.error.message.endswith("; nothing is open")
+
+
 @pytest.mark.promise("agent:hand-over")
 async def test_what_nobody_understands_becomes_an_honest_hand_over(tmp_path: Path) -> None:
     """The hand-over is recorded with its reason, and the reply says that nothing was changed."""

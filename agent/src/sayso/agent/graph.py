@@ -191,7 +191,9 @@ async def _plan(state: RunState, runtime: _Runtime) -> Command[Any]:
     ):
         return Command(goto="verify", update=spent)
     if isinstance(answer, Handoff):
-        context.reason = answer.reason
+        # What was wrong with the plan before it is why there is none now.
+        refused = f"no plan passed the checks: {'; '.join(problems)}; " if problems else ""
+        context.reason = f"{refused}{answer.reason}"
         return Command(goto="hand_over", update={**spent, "code": answer.code.value})
     if isinstance(answer, Question):
         if context.given_up:
