@@ -53,6 +53,10 @@ PROMISES: dict[str, Promise] = {
         "Alerts and the dashboard ask for metrics and labels that a server shows, and for statuses "
         "that there are.",
     ),
+    "deploy:page": Promise(
+        "What the page about deployment has you type and write is what the files ask for; what is "
+        "typed to begin on PostgreSQL is run.",
+    ),
     "deploy:backup": Promise(
         "What the page about backups has you type backs up and restores either store: the drill "
         "verifies, and has the same signed head.",
