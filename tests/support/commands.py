@@ -45,10 +45,10 @@ def start_command(
         program: what Python runs.
         stdin, stdout, stderr: as `Popen` takes them; texts are exchanged.
     """
-    forks = program[0] == "-m" and hasattr(os, "pidfd_open")
+    forks = program[0] != "-c" and hasattr(os, "pidfd_open")
     if forks and _at_the_start(env) == _zygote().variables:
         order = Order(
-            module=program[1],
+            program=list(program),
             words=list(words),
             folder=str(cwd.absolute()),
             umask=_umask(),
@@ -123,7 +123,7 @@ class _Forked(subprocess.Popen[str]):
         self._order = order
         self._told, self._tells = socket.socketpair()
         super().__init__(
-            [sys.executable, "-m", order["module"], *order["words"]],
+            [sys.executable, *order["program"], *order["words"]],
             stdin=stdin,
             stdout=stdout,
             stderr=stderr,

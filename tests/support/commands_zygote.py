@@ -19,6 +19,7 @@ import socket
 import sys
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import BinaryIO, NoReturn, TextIO, TypedDict, cast
 
 MAX_ORDER = 1 << 20
@@ -48,15 +49,15 @@ class Order(TypedDict):
     """A new child.
 
     Attributes:
-        module: what `-m` names.
-        words: what stands behind it.
-        folder: where it stands, and where its imports begin.
+        program: `-m` and a module, or a file: what stands behind `python`.
+        words: what stands behind that.
+        folder: where it stands.
         umask: of the files it makes.
         variables: all that it has.
         alone: in a session of its own, as `start_new_session` says.
     """
 
-    module: str
+    program: list[str]
     words: list[str]
     folder: str
     umask: int
@@ -105,8 +106,10 @@ def become(order: Order) -> None:
     os.environ.update(order["variables"])
     time.tzset()
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    sys.path[0] = order["folder"]
-    sys.argv[:] = [order["module"], *order["words"]]
+    *_, named = order["program"]
+    is_file = len(order["program"]) == 1
+    sys.path[0] = str(Path(named).absolute().parent) if is_file else order["folder"]
+    sys.argv[:] = [named, *order["words"]]
     unbuffered = bool(os.environ.get("PYTHONUNBUFFERED"))
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         stream = _stream(number, getattr(sys, name), unbuffered=unbuffered)
@@ -130,7 +133,7 @@ def _stream(number: int, like: TextIO, *, unbuffered: bool) -> io.TextIOWrapper:
 
 
 def main() -> NoReturn:
-    """Serve, and in each child run the module as `python -m` does, to the interpreter's end."""
+    """Serve, and in each child run the program as `python` does, to the interpreter's end."""
     for name in _PRELOADED:
         importlib.import_module(name)
     gc.collect()
@@ -139,9 +142,13 @@ def main() -> NoReturn:
     if order is None:
         raise SystemExit(0)
     become(order)
-    # It may have been imported, and is now to be run.
-    sys.modules.pop(order["module"], None)
-    runpy.run_module(order["module"], run_name="__main__", alter_sys=True)
+    *option, named = order["program"]
+    if option:
+        # It may have been imported, and is now to be run.
+        sys.modules.pop(named, None)
+        runpy.run_module(named, run_name="__main__", alter_sys=True)
+    else:
+        runpy.run_path(named, run_name="__main__")
     raise SystemExit(0)
 
 

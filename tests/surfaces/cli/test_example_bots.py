@@ -10,11 +10,13 @@ import sys
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
+from support.commands import start_command
 from surfaces.cli.cli_workspace import CliWorkspace, clean_environment
 from surfaces.cli.test_servers import running
 from tree import ROOT
@@ -37,13 +39,14 @@ BOTS = sorted(path.name for path in (ROOT / "examples").glob("bot_*.py"))
 @contextmanager
 def bot(name: str, *words: str, **variables: str) -> Generator[tuple[Say, Hear]]:
     """The example as a process: what is typed, and what it prints."""
-    process = subprocess.Popen(
-        [sys.executable, str(ROOT / "examples" / name), *words],
+    process = start_command(
+        *words,
+        program=[str(ROOT / "examples" / name)],
+        cwd=Path.cwd(),
         env=clean_environment() | variables,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
     )
     assert process.stdin is not None
     assert process.stdout is not None

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-import sys
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
-from surfaces.slack import killed
+from support.commands import start_command
 from surfaces.slack.slack_team import APPROVE, LONG_S, PATIENT, REJECT, SlackTeam, open_team
 
 from sayso.surfaces.slack.pace import AnswerTimeouts
@@ -94,17 +94,25 @@ async def test_a_form_of_a_failing_database_stays_open(team: SlackTeam) -> None:
     assert (await team.approval(approval)).status == "pending"
 
 
-async def _killed(folder: Path, slack: FakeSlack, at: str) -> asyncio.subprocess.Process:
+async def _killed(folder: Path, slack: FakeSlack, at: str) -> subprocess.Popen[str]:
     """A process that serves the workspace, and kills itself at a named place."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, killed.__file__, str(folder), slack.api_url, at),
-        stdout=asyncio.subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(TESTS)},
+    process = start_command(
+        *(str(folder), slack.api_url, at),
+        program=("-m", "surfaces.slack.killed"),
+        cwd=TESTS,
+        env=os.environ,
+        stdout=subprocess.PIPE,
     )
     assert process.stdout is not None
-    url = (await asyncio.wait_for(process.stdout.readline(), LONG_S)).decode().strip()
+    url = (await asyncio.wait_for(asyncio.to_thread(process.stdout.readline), LONG_S)).strip()
     slack.events_url = f"{url}/slack/events"
     return process
+
+
+async def _status(process: subprocess.Popen[str]) -> int:
+    """How it ended."""
+    with process:
+        return await asyncio.to_thread(process.wait, LONG_S)
 
 
 @pytest.mark.promise("slack:commit-first")
@@ -119,7 +127,7 @@ async def test_a_killed_process_never_leaves_an_acknowledged_click_undecided(
     process = await _killed(tmp_path, slack, at)
     with pytest.raises(httpx.HTTPError):
         await slack.click(slack.message_of(approval.id), APPROVE, user="UMARIA")
-    assert await asyncio.wait_for(process.wait(), LONG_S) == -9
+    assert await _status(process) == -9
 
     async with open_team(tmp_path, slack, shop=shop) as team:
         assert (await team.approval(approval)).status == (
@@ -144,7 +152,7 @@ async def test_a_killed_process_loses_and_doubles_no_message_of_a_thread(
     process = await _killed(tmp_path, slack, at)
     with pytest.raises(httpx.HTTPError):
         await slack.write(slack.message_of(approval.id), "I called her", user="UMARIA")
-    assert await asyncio.wait_for(process.wait(), LONG_S) == -9
+    assert await _status(process) == -9
 
     async with open_team(tmp_path, slack, shop=shop) as team:
         notes = (await team.workspace.sayso.solutions.get(approval.id)).notes
@@ -169,7 +177,7 @@ async def test_a_process_that_is_killed_after_it_told_a_note_told_it_once(
         )
         clock = team.workspace.clock
     process = await _killed(tmp_path, slack, "after_post")
-    assert await asyncio.wait_for(process.wait(), LONG_S) == -9
+    assert await _status(process) == -9
     assert len([one for one in slack.messages if one.thread_ts]) == 1
 
     clock.advance(seconds=60)

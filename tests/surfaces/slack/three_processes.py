@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import os
+import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+from support.commands import start_command
 from support.shop import Shop
 from support.shop_workspace import open_shop
 from surfaces.slack.slack_team import (
@@ -79,18 +82,20 @@ def _to(slack: FakeSlack, url: str) -> FakeSlack:
 @asynccontextmanager
 async def _server(folder: Path, slack: FakeSlack) -> AsyncGenerator[str]:
     """A process that takes clicks; its address."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "surfaces.slack.three_processes", "serve"),
-        *(str(folder), slack.api_url),
-        stdout=asyncio.subprocess.PIPE,
+    process = start_command(
+        *("serve", str(folder), slack.api_url),
+        program=("-m", "surfaces.slack.three_processes"),
         cwd=Path(__file__).parents[2],
+        env=os.environ,
+        stdout=subprocess.PIPE,
     )
-    assert process.stdout is not None
-    try:
-        yield (await asyncio.wait_for(process.stdout.readline(), LONG_S)).decode().strip()
-    finally:
-        process.kill()
-        await process.wait()
+    with process:
+        assert process.stdout is not None
+        try:
+            told = asyncio.to_thread(process.stdout.readline)
+            yield (await asyncio.wait_for(told, LONG_S)).strip()
+        finally:
+            process.kill()
 
 
 async def serve(folder: Path, api_url: str) -> None:
