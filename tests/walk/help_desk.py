@@ -18,10 +18,15 @@ CONNECTORS = [desk_of(__file__)]
 
 @dataclass(slots=True, kw_only=True)
 class DeskState:
-    """What outlives a workspace that is closed and opened again."""
+    """What outlives a workspace that is closed and opened again.
+
+    Attributes:
+        chats: the customers of the threads of the walk's own desk, `chat`.
+    """
 
     books: DeskBooks = field(default_factory=DeskBooks)
     desk: FakeDesk | None = None
+    chats: dict[str, str] = field(default_factory=dict[str, str])
 
 
 DESKS: dict[Path, DeskState] = {}

@@ -23,7 +23,7 @@ from sayso.testing.clock import FakeClock
 
 STEPS = 25
 ON_SQLITE = ("init", "limits", "dials", "tables", "shelf", "tenants", "canaries", "careful", "desk")
-ON_POSTGRES = ("init", "limits", "shelf", "careful")
+ON_POSTGRES = ("init", "limits", "shelf", "careful", "desk")
 
 pytestmark = pytest.mark.promise("walk:sound")
 

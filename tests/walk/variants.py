@@ -161,6 +161,16 @@ CONNECTORS = [Shelf.of(__file__)]
 '''
 
 
+DESK_RULES = """
+@id("seat-notes") @explain("colleagues leave notes and take threads by themselves")
+permit (principal, action in [Action::"desk.note", Action::"desk.hand_over"], resource);
+
+@id("seat-answers") @explain("a colleague's answer needs a support manager's yes")
+permit (principal, action == Action::"desk.reply", resource)
+when { context.approvedBy.contains("support_manager") };
+"""
+
+
 def undoing(name: str) -> str:
     """A playbook in place of a shipped act: its plans take back what was done when a step fails."""
     return (Path(__file__).parent / "undoing" / f"{name}.toml").read_text("utf-8")
@@ -312,8 +322,9 @@ VARIANTS: Mapping[str, Variant] = {
         Variant(
             name="desk",
             top=_ACTIONS,
-            files={"actions/desk.py": DESK_ACTION},
-            settings="[desk.desk]\nclose = true\nhand_over = { group = 7 }\n",
+            files={"actions/desk.py": DESK_ACTION, "policies/desk.cedar": DESK_RULES},
+            settings="[desk.desk]\nclose = true\nhand_over = { group = 7 }\n"
+            '[desk.chat]\nconnector = "thread"\n',
             has_desk=True,
             limits=INIT,
         ),
