@@ -77,7 +77,7 @@ class Zendesk(HttpDouble):
         now: the time by its clock.
 
     Attributes:
-        tickets: its books. calls: every write that came in. judge: called with each public answer
+        tickets: its books. asked: how many requests came in. judge: called with each public answer
             of Sayso's at the moment at which it is stored.
     """
 
@@ -89,6 +89,7 @@ class Zendesk(HttpDouble):
         self.bell = Bell()
         self.judge: Callable[[ZendeskTicket, str, str], None] | None = None
         self.faults: list[str] = []
+        self.asked = 0
         self._random = Random(seed)
         self._lock = threading.RLock()
         self._next = 1
@@ -188,6 +189,7 @@ class Zendesk(HttpDouble):
         if steps == ["oauth", "tokens"]:
             return 200, {"access_token": "t", "token_type": "bearer", "expires_in": 3600}
         with self._lock:
+            self.asked += 1
             match (method, steps[2:]):
                 case ("GET", ["account", "settings"]):
                     return 200, {"settings": {"brands": {"default_brand_id": 47}}}

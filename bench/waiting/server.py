@@ -42,9 +42,13 @@ roles = ["support_manager"]
 """
 
 
-def write_settings(place: Place, *, fleet: bool = False) -> None:
-    """The files that a served workspace has, beside those that `new_workspace` wrote."""
-    text = TOML.format(url=place.url or "sqlite:///sayso.db", person=PERSON)
+def write_settings(place: Place, *, fleet: bool = False, more: str = "") -> None:
+    """The files that a served workspace has, beside those that `new_workspace` wrote.
+
+    Args:
+        more: tables of sayso.toml behind its own.
+    """
+    text = TOML.format(url=place.url or "sqlite:///sayso.db", person=PERSON) + more
     if fleet:
         text += '\n[dispatch]\nengine = "fleet"\n'
     (place.folder / "sayso.toml").write_text(text, encoding="utf-8")
@@ -120,9 +124,13 @@ def cpu_of(pid: int) -> float:
 
 
 @contextmanager
-def serve(place: Place) -> Generator[Served]:
-    """Start a server on the workspace and wait until it is ready; end it afterwards."""
-    write_settings(place)
+def serve(place: Place, more: str = "") -> Generator[Served]:
+    """Start a server on the workspace and wait until it is ready; end it afterwards.
+
+    Args:
+        more: tables of sayso.toml.
+    """
+    write_settings(place, more=more)
     port = _free_port()
     environment = with_bytecode(place.folder.parent / "bytecode") | {"PYTHONPATH": str(ROOT)}
     errors = place.folder / "serve.log"
