@@ -26,6 +26,8 @@ from sayso.sdk.resources.work import WorkView
 from sayso.settings.surfaces import CONSOLE_PATH
 
 TAKE, GIVE, ANSWER, END = "take", "give", "answer", "end"
+WAITING = "waiting"
+"""Asks who waits for a person, the longest first."""
 PERSON, TEXT = "person", "text"
 """The fields of the forms."""
 _MOST_ANSWER = 3000
@@ -69,7 +71,7 @@ FORMS: Mapping[str, ChatForm] = MappingProxyType(
     }
 )
 LABELS: Mapping[str, str] = MappingProxyType(
-    {TAKE: "Take it", GIVE: "Give…", ANSWER: "Answer…", END: "End…"}
+    {TAKE: "Take it", GIVE: "Give…", ANSWER: "Answer…", END: "End…", WAITING: "Who waits"}
 )
 
 
@@ -98,6 +100,17 @@ class WorkCard:
     about: str
     buttons: tuple[str, ...] = ()
     url: str = ""
+
+
+async def waiting_shown(sayso: Sayso, fit: Fit, limit: int = 10) -> str:
+    """Who waits for a person, the longest first, a line each."""
+    found = await sayso.work.list(kinds=("handed_over", "unanswered"), order="wait", limit=limit)
+    lines = [
+        f"{fit(one.name or one.subject, 80)}, since {_clock(one.since)}"
+        f"{', too long' if one.late else ''}: {fit(one.assignee or 'nobody', 64)} has it"
+        for one in found
+    ]
+    return "\n".join(lines) or "Nobody waits for a person."
 
 
 async def work_shown(sayso: Sayso, about: str, tenant: Tenant) -> WorkView | None:

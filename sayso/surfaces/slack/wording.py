@@ -78,5 +78,8 @@ def link_blocks(text: str, link: str) -> list[JsonValue]:
 
 
 def ephemeral_text(text: str) -> str:
-    """The text as Slack may show it: what looks like a mention or a link stays text."""
-    return escape(show_hidden(text))
+    """The text as Slack may show it: what looks like a mention or a link stays text.
+
+    Lines stay lines: whatever of a text is foreign is on one by then.
+    """
+    return "\n".join(escape(show_hidden(line)) for line in text.split("\n"))

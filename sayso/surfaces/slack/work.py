@@ -9,13 +9,16 @@ from sayso.agent.request_row import WORK_TOPIC
 from sayso.errors import Code, RefusedError
 from sayso.ids import rfc3339, to_micros
 from sayso.json import JsonValue
+from sayso.sdk.chat.fit import plain_fit
 from sayso.sdk.chat.work import (
     FORMS,
     LABELS,
+    WAITING,
     ChatWork,
     WorkCard,
     build_work,
     check_about,
+    waiting_shown,
     work_shown,
 )
 from sayso.sdk.client import Sayso
@@ -44,7 +47,7 @@ def work_message(card: WorkCard) -> SlackMessage:
             "text": {"type": "plain_text", "text": LABELS[name], "emoji": False},
             "value": card.about,
         }
-        for name in card.buttons
+        for name in (*card.buttons, *((WAITING,) if card.buttons else ()))
     ]
     if buttons:
         blocks.append({"type": "actions", "block_id": "work", "elements": buttons})
@@ -104,6 +107,9 @@ class WorkClicks:
         """
         name = click.action_id.removeprefix(WORK)
         form = FORMS.get(name)
+        if name == WAITING:
+            await self._person(click.account)
+            return await waiting_shown(self._sayso, plain_fit)
         if form is None:
             return await self._say(click.account, name, click.value, {})
         await self._person(click.account)

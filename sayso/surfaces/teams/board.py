@@ -28,7 +28,7 @@ from sayso.sdk.chat.card import is_blank
 from sayso.sdk.chat.fit import plain_fit
 from sayso.sdk.chat.news import ChatNews, called_for, news_of
 from sayso.sdk.chat.shown import shown_now
-from sayso.sdk.chat.work import build_work, work_shown
+from sayso.sdk.chat.work import build_work, waiting_shown, work_shown
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.canaries import CANARY_TOPIC
 from sayso.sdk.resources.outbox import OutboxRow
@@ -151,15 +151,7 @@ class Board:
 
     async def list_work(self, limit: int = 10) -> JsonObject:
         """Who has waited longest for a person, as a message."""
-        found = await self._sayso.work.list(
-            kinds=("handed_over", "unanswered"), order="wait", limit=limit
-        )
-        lines = [
-            f"{plain_fit(one.name or one.subject, 80)}, since {one.since[:16].replace('T', ' ')}"
-            f" UTC{', too long' if one.late else ''}: {one.assignee or 'nobody'} has it"
-            for one in found
-        ]
-        said = "\n".join(lines) or "Nobody waits for a person."
+        said = await waiting_shown(self._sayso, plain_fit, limit)
         return message("Who waits for a person", note_card(said))
 
     async def tell(self, topic: str, row: OutboxRow) -> None:

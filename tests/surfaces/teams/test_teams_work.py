@@ -122,10 +122,20 @@ async def test_work_is_shown_once_in_slack_and_taken_and_ended_there(
         assert team.told[-1] == "It is yours."
         await team.send()
         assert "maria has it" in render(message())
+        await slack.click(message(), "sayso.work.waiting", user="UDORA")
+        await team.app.all_replied()
+        assert "not linked" in team.told[-1]
+        team.workspace.clock.advance(minutes=20)
+        await handed_over(team.workspace, "cus_second")
+        await slack.click(message(), "sayso.work.waiting", user="UMARIA")
+        await team.app.all_replied()
+        listed = [line.partition(",")[0] for line in team.told[-1].splitlines()]
+        assert listed == ["cus_1", "cus_second"]
+        assert "maria has it" in team.told[-1]
         await slack.click(message(), "sayso.work.end", user="UMARIA")
         await slack.submit_view(slack.views[-1], {"text": "called them"})
         await team.send()
         assert (await team.workspace.sayso.work.get(about)).ended
         assert not message().buttons
-        assert len(slack.messages) == 1
+        assert len(slack.messages) == 2
         assert_verified(team.workspace)
