@@ -10,6 +10,7 @@
 | `law` | what Sayso may say: exactly what is rendered now, to that very customer and thread |
 | `rows` | what is kept of desks, threads, messages and sayings |
 | `seat` | what a colleague sees of a thread, and says in it |
+| `canvas` | the card beside a conversation of Intercom that opens the seat |
 | `own` | a desk without a provider: your program keeps its threads |
 | `conversation` | what your program tells of such a thread, and reads there |
 | `resource` | `sayso.desks`, in Python |

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from sayso.connectors.desks import Desks
 from sayso.errors import Code, RefusedError
 from sayso.ids import rfc3339
+from sayso.json import JsonObject
+from sayso.sdk.desk.canvas import draw_canvas
 from sayso.sdk.desk.conversation import (
     ConversationView,
     ToldView,
@@ -272,6 +274,15 @@ class DeskResource(Resource):
         check_thread(thread)
         now = self._container.context.now()
         await self._container.store.write(lambda tx: ring(tx, place, thread, now))
+
+    async def canvas(self, desk: str, headers: Mapping[str, str], body: bytes) -> JsonObject:
+        """What Intercom's canvas shows beside a conversation; see `draw_canvas`.
+
+        Raises:
+            RefusedError: `not_found`, `unauthenticated`, `malformed_json`.
+        """
+        place = self._place(desk)
+        return await draw_canvas(self._container, self._workspace, place, headers, body)
 
     def _own(self, name: str, tenant: str | None) -> Place:
         place = self._place(name)

@@ -19,6 +19,7 @@ from sayso.errors import Code, RefusedError, logged
 from sayso.ids import to_micros
 from sayso.sdk.desk.rows import MOST_THREAD_CHARS, Place, ring
 from sayso.sdk.inbound.events import ProviderEvent, Ticket, read_event
+from sayso.sdk.inbound.fin import put_question, read_fin
 from sayso.sdk.resources.base import Resource
 from sayso.sdk.resources.work_elsewhere import put_elsewhere
 from sayso.settings import DeskSection, InboundSection
@@ -114,10 +115,17 @@ class InboundResource(Resource):
         """A desk's own webhook: the thread that it names is read there, and nothing else of it."""
         found = self._container.connectors.connector(desk.connector or name)
         thread = None
+        asked = None
         if isinstance(found, Belled):
             now = self._container.clock.now()
             thread = found.rung(self._workspace.secret(secret), headers, body, now)
-        if thread is not None:
+            asked = read_fin(body)  # after its signature
+        if asked is not None:
+            place = Place(tenant=self._container.tenant, name=name, section=desk)
+            await self._container.store.write(
+                lambda tx: put_question(tx, self._container, place, asked)
+            )
+        elif thread is not None:
             await self._ring(name, thread)
         return Heard(event=hashlib.sha256(body).hexdigest())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
 
 from sayso.surfaces.http.auth import Open
 from sayso.surfaces.http.edge import JsonRequest, PlainRoute
@@ -19,3 +20,11 @@ async def take_webhook(name: str, request: Request, sayso: Open) -> HeardBody:
     headers = {key.lower(): value for key, value in request.headers.items()}
     heard = await sayso.inbound.receive(name, headers, body)
     return HeardBody(event=heard.event, looked_up=heard.looked_up, request=heard.request)
+
+
+@router.post("/v1/desks/{name}/canvas", include_in_schema=False)
+async def draw_canvas(name: str, request: Request, sayso: Open) -> JSONResponse:
+    """Intercom asks what to show; see docs/how-to/work-beside-the-ticket.md."""
+    body = await JsonRequest(request.scope, request.receive).body()
+    headers = {key.lower(): value for key, value in request.headers.items()}
+    return JSONResponse(await sayso.desks.canvas(name, headers, body))

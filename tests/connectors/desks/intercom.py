@@ -28,6 +28,10 @@ class Intercom(HelpDesk):
     settings: ClassVar[Mapping[str, str]] = {"admin": "900", "region": "api"}
     came_by = "email"
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.told_fin: dict[str, JsonValue] = {}
+
     def answer(
         self, method: str, path: tuple[str, ...], query: Mapping[str, str], body: JsonObject
     ) -> JsonValue | int:
@@ -39,11 +43,29 @@ class Intercom(HelpDesk):
                 return {"id": f"c{known}", "external_id": known}
             case ("POST", "conversations", "search"):
                 return self._search(body)
+            case ("POST", "procedures", number, "collect_agent_input"):
+                return self._told_fin(number, body)
             case (_, "conversations", number, *rest):
                 talk = self.talks.get(int(number))
                 return 404 if talk is None else self._talk(method, talk, rest, body)
             case _:
                 return 404
+
+    def _told_fin(self, number: str, body: JsonObject) -> JsonValue | int:
+        """Preview. SOURCE: Intercom-OpenAPI, descriptions/0: 409 once it is answered."""
+        step = f"{number}/{body['step_id']}"
+        if step in self.told_fin:
+            return 409
+        self.told_fin[step] = body["attribute_values"]
+        return {}
+
+    def asks(self, talk: int, step: str, *asked: JsonObject) -> tuple[dict[str, str], bytes]:
+        """Fin's question to people: its headers and its body."""
+        url = f"https://api.intercom.io/procedures/{talk}/collect_agent_input"
+        item = {"callback_url": url, "step_id": step, "attributes_to_collect": asked}
+        told = {"topic": "procedure.hitl_notification.created", "data": {"item": item}}
+        body = json.dumps(told).encode()
+        return self.sign(body), body
 
     def _search(self, body: JsonObject) -> JsonValue:
         """By the day, as contacts are; and in no order that is promised."""

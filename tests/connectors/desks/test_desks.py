@@ -19,6 +19,7 @@ from sayso.connectors.desk import Author
 from sayso.connectors.http import Sender
 from sayso.connectors.manifest.connector import Connected, ManifestConnector
 from sayso.connectors.manifest.people import connector_of
+from sayso.connectors.manifest.source import ManifestSource
 from sayso.connectors.retry import RetryPolicy
 from sayso.errors import OutcomeUnknownError, RefusedError, RetryableError
 from sayso.ids import IdSource
@@ -49,18 +50,23 @@ def desk(request: pytest.FixtureRequest) -> HelpDesk:
 
 def connected(desk: HelpDesk) -> ManifestConnector:
     """The connector of its manifest."""
+    return manifest_of(shipped(desk.name)[0], desk)
+
+
+def manifest_of(source: ManifestSource, desk: HelpDesk, *peers: Connector) -> ManifestConnector:
+    """The connector of a manifest, before a desk's double, beside its peers."""
 
     async def secret() -> Secret:
         return Secret("token")
 
-    def peer(_: str) -> Connector:
-        raise AssertionError("it has no peer")
+    def peer(name: str) -> Connector:
+        return next(one for one in peers if one.name == name)
 
     def instead(_: Sender) -> Sender:
         return desk
 
     return connector_of(
-        shipped(desk.name)[0],
+        source,
         Connected(
             settings=desk.settings,
             secret=secret,

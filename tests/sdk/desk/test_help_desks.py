@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -12,29 +12,39 @@ from connectors.desks.books import HelpDesk
 from connectors.desks.freshdesk import Freshdesk
 from connectors.desks.intercom import Intercom
 from connectors.desks.jira import Jira
-from connectors.desks.test_desks import connected
+from connectors.desks.test_desks import connected, manifest_of
 from connectors.desks.zendesk import Zendesk
 from support.shop import Shop
 from support.shop_workspace import POLICY, make_shop_workspace
+from tree import ROOT
 
+from sayso.actions.approvals.decision import Decision, DecisionChoice
 from sayso.connectors.base import Connector
+from sayso.connectors.manifest.source import read_source
 from sayso.errors import RefusedError
+from sayso.json import JsonObject
 from sayso.sdk.client import Sayso
 from sayso.sdk.desk.loop import DeskLoop
+from sayso.sdk.views.rows import ActionView
 
 pytestmark = pytest.mark.promise("desks:doubles")
 
 
 @asynccontextmanager
 async def opened(
-    folder: Path, desk: HelpDesk, **tables: Mapping[str, object]
+    folder: Path,
+    desk: HelpDesk,
+    *,
+    more: Sequence[Connector] = (),
+    policy: str = POLICY,
+    **tables: Mapping[str, object],
 ) -> AsyncGenerator[tuple[Sayso, DeskLoop]]:
     """A workspace with that desk, which has been swept once; nothing goes on by itself."""
     hand_over = {name: value for name, value in desk.hand_over.items() if name != "text"}
     section = {"hand_over": hand_over, "secret": "file:keys/ring.key", "assurance": "verified"}
-    workspace = make_shop_workspace(folder, POLICY, desk={desk.name: section}, **tables)
+    workspace = make_shop_workspace(folder, policy, desk={desk.name: section}, **tables)
     (folder / "keys" / "ring.key").write_text("ring")
-    connectors: list[Connector] = [Shop(), connected(desk)]
+    connectors: list[Connector] = [Shop(), connected(desk), *more]
     async with Sayso(workspace, mode="decide", connectors=connectors, clock=desk.clock) as sayso:
         loop = DeskLoop(sayso.container, workspace.settings.desk)
         await loop.drain()
@@ -95,6 +105,23 @@ async def test_a_providers_webhook_is_no_turn_beside_its_desk(tmp_path: Path) ->
         assert len(desk.told(talk)) == 1
 
 
+async def say_yes(sayso: Sayso, asked: ActionView) -> None:
+    """Maria, to what she was shown."""
+    assert asked.approval is not None
+    await sayso.approvals.decide_as(
+        Decision(
+            tenant=sayso.tenant,
+            approval_id=asked.approval.id,
+            revision=asked.approval.revision,
+            digest=asked.approval.digest,
+            choice=DecisionChoice.APPROVE,
+            person="maria",
+            via="test",
+            credential="host",
+        )
+    )
+
+
 async def sweep(sayso: Sayso, loop: DeskLoop) -> None:
     """Read what has changed, and do all that is due."""
     for one in loop.desks:
@@ -145,4 +172,49 @@ async def test_no_message_is_lost_without_bells_and_nothing_is_read_for_nothing(
             await sweep(sayso, loop)
         paths = set(desk.asked[before:])
         assert len(paths) == 1, f"each sweep reads what has changed alone, not {paths}"
+        assert sayso.audit.verify().exit_status == 0
+
+
+FIN = (
+    POLICY
+    + """
+@id("fin") @explain("a support manager says yes to what Fin is told")
+permit (principal, action in [Action::"fin.answer", Action::"fin.answer_yes_no"], resource)
+when { context.approvedBy.contains("support_manager") };
+"""
+)
+
+
+async def test_what_fin_asks_people_is_work_and_the_answer_goes_back_after_a_yes(
+    tmp_path: Path,
+) -> None:
+    """Preview. Once by a signed webhook; answered once, as the policy judges it."""
+    desk = Intercom()
+    path = ROOT / "integrations" / "intercom" / "fin.toml"
+    fin = manifest_of(read_source(path.read_bytes(), "connectors/fin.toml"), desk, connected(desk))
+    async with opened(tmp_path, desk, more=[fin], policy=FIN) as (sayso, loop):
+        talk = desk.write("customer", "I want to talk to a person about my mug.")
+        await sayso.inbound.receive(desk.name, *desk.bell(talk))
+        await settle(sayso, loop)
+        asked = {"identifier": "local.approved", "data_type": "boolean"}
+        headers, body = desk.asks(talk, "step-1", asked)
+        with pytest.raises(RefusedError, match="isn't the desk's"):
+            await sayso.inbound.receive(desk.name, {**headers, "x-hub-signature": "sha1=0"}, body)
+        for _ in range(2):
+            await sayso.inbound.receive(desk.name, headers, body)
+        (work,) = await sayso.work.list(kinds=["thread"])
+        for said in (str(talk), "step-1", "local.approved (boolean)", desk.subject(talk)):
+            assert said in f"{work.why} {work.subject}"
+        args: JsonObject = {
+            "conversation": str(talk),
+            "step": "step-1",
+            "attribute": "local.approved",
+            "value": True,
+        }
+        action = await sayso.propose("fin.answer_yes_no", args, subject=work.subject)
+        assert (action.status, desk.told_fin) == ("pending_approval", {}), action.error
+        await say_yes(sayso, action)
+        await settle(sayso, loop)
+        told = [{"identifier": "local.approved", "value": True}]
+        assert desk.told_fin == {f"{talk}/step-1": told}
         assert sayso.audit.verify().exit_status == 0

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import hmac
+import json
 import runpy
 from collections.abc import Callable
 from pathlib import Path
@@ -113,3 +116,40 @@ async def test_the_example_tells_what_is_written_and_shows_each_answer_once(
             assert await says("colleague: I look into it", "m2") == []
             assert await says("Thank you!", "m3") == []
             assert len(chat.shop.books.payouts) == 1
+
+
+async def test_intercoms_canvas_opens_the_seat_of_its_conversation(tmp_path: Path) -> None:
+    """For what the client secret signs alone. SOURCE: Canvas Kit, `X-Body-Signature`."""
+    section, console = {"secret": "file:keys/ring.key"}, {"url": "https://sayso.example"}
+    async with open_desk(tmp_path, section=section, console=console) as opened:
+        (tmp_path / "keys" / "ring.key").write_text("ring")
+        await opened.says("t1", "Please refund $10.00 of order_1")
+        transport = httpx.ASGITransport(create_app(opened.sayso))
+        async with httpx.AsyncClient(transport=transport, base_url="http://sayso") as http:
+
+            async def draw(
+                told: object, name: str = "desk", key: bytes = b"ring"
+            ) -> httpx.Response:
+                body = json.dumps(told).encode()
+                signed = hmac.new(key, body, hashlib.sha256).hexdigest()
+                headers = {"X-Body-Signature": signed, "Content-Type": "application/json"}
+                return await http.post(f"/v1/desks/{name}/canvas", content=body, headers=headers)
+
+            async def drawn(told: object) -> str:
+                answer = await draw(told)
+                assert answer.status_code == 200
+                parts = answer.json()["canvas"]["content"]["components"]
+                return " ".join(str(one.get("text") or one["action"]["url"]) for one in parts)
+
+            beside = {"conversation": {"id": "t1"}, "admin": {"id": "1"}}
+            seat = "https://sayso.example/console/seat?desk=desk&thread=t1"
+            assert await drawn(beside) == f"Sayso Sayso answers here. {seat}"
+            opened.desk.write("t1", "I have it.", author="colleague")
+            await opened.settle()
+            assert "a colleague has answered" in await drawn({"context": {"conversation_id": "t1"}})
+            assert "has come in yet" in await drawn({"conversation": {"id": 42}})
+            strange_ones: list[object] = [{}, {"conversation": {"id": "t1&desk=x"}}, []]
+            for strange in strange_ones:
+                assert await drawn(strange) == "Sayso Open a conversation."
+            refused = [await draw(beside, key=b"other"), await draw(beside, name="nobody")]
+            assert [one.status_code for one in refused] == [401, 404]
