@@ -46,21 +46,34 @@ from bench.desk import (
     shop_of,
     untrue_when_sent,
 )
-from bench.report import Row, show_progress
+from bench.report import Report, Row, print_report, show_progress
 from sayso.audit.signed_note.note import Ed25519Signer
+from sayso.connectors.email.inbox.desk import InboxSettings, MailDesk
+from sayso.connectors.email.inbox.mailbox import MailLogin
+from sayso.connectors.email.inbox.reader import InboxFolders
 from sayso.connectors.email.inbox.threads import root_digest, thread_of
 from sayso.connectors.vault import new_key
+from sayso.ids import SystemClock
 from sayso.money import Money
 from sayso.sdk.client import Sayso
 from sayso.sdk.desk.rows import Place as DeskPlace
 from sayso.sdk.desk.rows import SaidRow, said_in
 from sayso.sdk.workspace import Workspace, write_secret_file
+from sayso.secret import Secret
 from sayso.settings import parse_settings
 from sayso.store.base import Reader
 
 SUPPORT = "support@shop.example"
 REFUSED = 0.1
 """Of the answers, so many are refused for now by the server that delivers."""
+FIRST = """\
+From: c{n}@example.com
+To: support@shop.example
+Message-ID: <{n}@example.com>
+Subject: Order {n}
+
+Please refund order {n}
+"""
 PACE_S = 1.0
 """Between two customers' mails, where nothing is killed."""
 _CUSTOMER = re.compile(r"c(\d+)@example\.com")
@@ -399,13 +412,59 @@ async def mail_campaign(
     ]
 
 
+async def box(count: int) -> list[Row]:
+    """How long it takes to read so many threads of a mailbox, then nothing new, then anew."""
+    with run_mail() as servers:
+        servers.box("support")
+        login = MailLogin(
+            host="127.0.0.1",
+            port=servers.imap,
+            security="none",
+            user="support",
+            password=Secret(PASSWORD),
+        )
+        folders = InboxFolders(sent="Sent", trust=AUTHSERV)
+        settings = InboxSettings(login=login, folders=folders, own=frozenset({SUPPORT}))
+        desk = MailDesk(settings, SystemClock())
+        cursor = (await desk.changes("")).cursor
+        for number in range(count):
+            servers.deliver("support", FIRST.format(n=number).encode())
+        took: dict[str, float] = {}
+        read, more, begun = 0, True, time.perf_counter()
+        while more:
+            page = await desk.changes(cursor)
+            read, cursor, more = read + len(page.messages), page.cursor, page.more
+        took["all of them read"] = time.perf_counter() - begun
+        begun = time.perf_counter()
+        await desk.changes(cursor)
+        took["nothing new"] = time.perf_counter() - begun
+        await desk.close()
+        again = MailDesk(settings, SystemClock())
+        begun = time.perf_counter()
+        await again.changes(cursor)
+        took["nothing new, after a start"] = time.perf_counter() - begun
+        await again.close()
+    return [
+        Row(case="threads", value=read, unit="threads"),
+        *(Row(case=case, value=seconds, unit="s") for case, seconds in took.items()),
+    ]
+
+
 def main(words: Sequence[str] | None = None) -> int:
-    """A worker; the rest is `bench.desk`'s."""
+    """A worker of `bench.desk`, or `box`; 0 where every mail was read."""
     parser = argparse.ArgumentParser(prog="python -m bench.mail", description=__doc__)
-    parser.add_argument("--worker", nargs=5, required=True, help=argparse.SUPPRESS)
-    folder, smtp, imap, shop_url, name = parser.parse_args(words).worker
-    asyncio.run(work(Path(folder), int(smtp), int(imap), shop_url, name))
-    return 0
+    parser.add_argument("--worker", nargs=5, help=argparse.SUPPRESS)
+    parser.add_argument("--box", type=int, default=10_000, help="mails in the mailbox")
+    parser.add_argument("--json", action="store_true")
+    asked = parser.parse_args(words)
+    if asked.worker:
+        folder, smtp, imap, shop_url, name = asked.worker
+        asyncio.run(work(Path(folder), int(smtp), int(imap), shop_url, name))
+        return 0
+    rows = asyncio.run(box(asked.box))
+    is_whole = rows[0].value == asked.box
+    print_report(Report(name="mail", rows=rows, ok=is_whole), as_json=asked.json)
+    return 0 if is_whole else 1
 
 
 if __name__ == "__main__":
