@@ -37,7 +37,12 @@ def schema(name: str) -> Any:
 
 def mistakes(document: object, name: str) -> list[str]:
     """Where a document is none of that schema, and why."""
-    found = jsonschema.validators.validator_for(schema(name))(schema(name))
+    return wrong_by(schema(name), document)
+
+
+def wrong_by(schema: Any, document: object) -> list[str]:
+    """The same by a schema itself."""
+    found = jsonschema.validators.validator_for(schema)(schema)
     return [f"{one.json_path}: {one.message[:300]}" for one in found.iter_errors(document)]
 
 
