@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 from since import changed_since, is_touched, touched
-from support.machine import keep_bytecode, keep_files_in_memory
+from support.machine import compile_ahead, keep_bytecode, keep_files_in_memory
 from support.postgres import fresh_database, shared_server
 from support.postgres_server import PostgresServer
 from support.shop_workspace import STORE_URLS
@@ -56,6 +56,7 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.pop("UV_RUN_RECURSION_DEPTH", None)
     keep_files_in_memory()
     keep_bytecode(config)
+    compile_ahead(config)
     watch()
 
 
