@@ -7,7 +7,7 @@ and `attributes_to_collect` are published. A double has seen it, and no live acc
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -54,7 +54,8 @@ def read_fin(body: bytes) -> FinQuestion | None:
                 }
             },
         } if (found := _CALLBACK.search(url)) is not None and step:
-            named = tuple(filter(None, map(_named, asked[:_MOST_ASKED])))
+            wanted = cast("Sequence[JsonValue]", asked)[:_MOST_ASKED]
+            named = tuple(name for one in wanted if (name := _named(one)))
             return FinQuestion(conversation=found[1], step=plain(step, limit=64), asked=named)
         case _:
             return None
