@@ -364,7 +364,8 @@ def _is_met(ticket: ZendeskTicket) -> bool:
         and len([one for one in ticket.comments if one.author == ticket.requester]) < 2
     ):
         return False
-    return any(one.author == ME and (one.public or kind == "strange") for one in after)
+    # Who was told once that a person answers is told nothing more: the hand-over alone comes after.
+    return any(one.author == ME and (one.public or kind in ("strange", "which")) for one in after)
 
 
 async def requests_of(sayso: Sayso) -> tuple[list[str], set[str]]:
@@ -434,8 +435,9 @@ async def judge(sayso: Sayso, zendesk: Zendesk, truth: Truth) -> list[Row]:
 def _is_answered(ticket: ZendeskTicket, wrote: Sequence[Comment], handed: set[str]) -> bool:
     if KINDS[ticket.id % len(KINDS)] in ("colleague", "strange"):
         return str(ticket.requester) in handed
-    last = ticket.comments.index(wrote[-1])
-    return any(one.author == ME and one.public for one in ticket.comments[last:])
+    after = ticket.comments[ticket.comments.index(wrote[-1]) :]
+    is_a_persons = KINDS[ticket.id % len(KINDS)] == "which" and str(ticket.requester) in handed
+    return any(one.author == ME and (one.public or is_a_persons) for one in after)
 
 
 async def campaign(folder: Path, threads: int, kills: int, seed: int, pause_s: float) -> list[Row]:

@@ -11,7 +11,9 @@ from support.fake_desk import DeskBooks, FakeDesk
 
 from sayso.agent.base import Message
 from sayso.agent.incoming import Ask
+from sayso.agent.request_row import get_request
 from sayso.audit.entry import Actor, ActorKind
+from sayso.ids import Tenant
 from sayso.store.base import SqlValue, Transaction
 from sayso.testing.clock import FakeClock
 
@@ -243,3 +245,22 @@ async def test_in_a_thread_of_thousands_of_messages_the_newest_count(tmp_path: P
         await store.write(fill)
         await opened.says("t1", "Please refund $12.00 of order_1")
         assert [one for one in opened.told("t1") if "$12.00" in one]
+
+
+async def test_a_question_waits_for_its_answer_although_whoever_asked_it_has_died(
+    tmp_path: Path,
+) -> None:
+    """Its lease ends long before the time to answer does; the customer is asked, and answers."""
+    async with open_desk(tmp_path, planner={"confirm": {"default": "always"}}) as opened:
+        await opened.says("t1", "Please refund order order_1")
+        (request,) = await opened.sayso.requests.list()
+        assert request.status == "needs_customer"
+        store, now = opened.sayso.container.store, opened.sayso.container.context.now()
+        row = await store.read(lambda reader: get_request(reader, Tenant("main"), request.id))
+        # As the lease of a process leaves it that has died before it was parked.
+        named = {"tenant": "main", "id": row.id, "fence": row.fence}
+        await store.write(lambda tx: tx.run("request.release", **named, due_at=now))
+        await opened.settle()
+        assert (await opened.sayso.requests.get(request.id)).status == "needs_customer"
+        await opened.says("t1", "Yes")
+        assert len(opened.shop.books.payouts) == 1

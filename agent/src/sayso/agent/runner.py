@@ -143,6 +143,9 @@ class Runner:
         claimed = await self.store.write(lambda tx: self.requests.claim(tx, row, lease), brief=True)
         if claimed is None:
             return
+        if row.updated_at + ANSWER_WITHIN // timedelta(microseconds=1) > now:
+            await self._park(claimed)  # whoever asked died before it was parked
+            return
         reason = "the customer did not answer the question in time"
         told = RunState(code=Code.NOT_UNDERSTOOD.value)
         name = await self.records.accounts.name_of(row.subject)
