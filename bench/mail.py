@@ -47,6 +47,7 @@ from bench.desk import (
     untrue_when_sent,
 )
 from bench.report import Report, Row, print_report, show_progress
+from sayso.actions.model.action_row import get_action
 from sayso.audit.signed_note.note import Ed25519Signer
 from sayso.connectors.email.inbox.desk import InboxSettings, MailDesk
 from sayso.connectors.email.inbox.mailbox import MailLogin
@@ -269,10 +270,12 @@ class Kept:
     """What Sayso has of one customer's thread: turns, and what it said or is about to.
 
     Attributes:
-        is_silent: whether a colleague goes on in it.
+        is_silent: whether a colleague goes on in it. is_unsure: whether nobody knows if an answer
+            was sent, since who sent it died: a person looks.
     """
 
     is_silent: bool
+    is_unsure: bool
     taken: tuple[str, ...]
     said: tuple[SaidRow, ...]
 
@@ -287,20 +290,33 @@ async def kept_of(sayso: Sayso, customer: Correspondence) -> Kept:
     def work(reader: Reader) -> Kept:
         rows = reader.all("desk.messages", tenant=sayso.tenant, desk="mail", thread=thread)
         row = reader.one("desk.thread", tenant=sayso.tenant, desk="mail", id=thread)
+        said = tuple(said_in(reader, place, thread))
+        open_ones = [one.action_id for one in said if one.state == "open" and one.action_id]
         return Kept(
+            is_unsure=any(
+                get_action(reader, sayso.tenant, one).status == "unknown" for one in open_ones
+            ),
             is_silent=row is not None and row["silent"] is not None,
             taken=tuple(str(row["id"]) for row in rows),
-            said=tuple(said_in(reader, place, thread)),
+            said=said,
         )
 
     return await sayso.container.store.read(work)
+
+
+async def how_many_unsure(sayso: Sayso, post: Post) -> int:
+    """In how many threads nobody knows whether an answer was sent."""
+    written = [one for one in post.customers.values() if one.wrote]
+    return sum([(await kept_of(sayso, one)).is_unsure for one in written])
 
 
 async def what_is_left(sayso: Sayso, post: Post) -> str:
     """What is not taken in, said or decided yet; empty where nothing is."""
     (desk,) = await sayso.desks.list()
     customers = post.customers.values()
-    if desk.waiting or desk.unsaid or desk.threads < len(customers):
+    unsure = await how_many_unsure(sayso, post)
+    is_busy = desk.waiting > unsure or desk.unsaid > unsure
+    if is_busy or desk.threads < len(customers):
         return f"{desk.threads} threads, {desk.waiting} wait, {desk.unsaid} unsaid, {desk.problem}"
     if await sayso.approvals.list(status="pending", limit=1):
         return "cards"
@@ -315,7 +331,7 @@ async def what_is_left(sayso: Sayso, post: Post) -> str:
 
 def _is_met(customer: Correspondence, handed: set[str], kept: Kept) -> bool:
     """Whether a customer's newest mail was answered, or people have it."""
-    if customer.address in handed or (customer.colleague and kept.is_silent):
+    if customer.address in handed or kept.is_unsure or (customer.colleague and kept.is_silent):
         return True
     return any(one.at > customer.wrote[-1][1] for one in customer.told)
 
@@ -357,6 +373,11 @@ async def judge(sayso: Sayso, post: Post, truth: Truth) -> list[Row]:
         Row(case="answers in customers' mailboxes", value=answers, unit="answers"),
         Row(case="mails refused for now", value=post.refused, unit="mails"),
         *(Row(case=name, value=value, unit="") for name, value in figures.items()),
+        Row(
+            case="sent or not, left to a person",
+            value=await how_many_unsure(sayso, post),
+            unit="answers",
+        ),
         Row(case="overtaken on its way", value=overtaken, unit="answers"),
         Row(case="written at the same moment as a colleague", value=truth.at_once, unit="answers"),
         Row(case="message to answer, p50", value=statistics.median(waits or [0.0]), unit="s"),
