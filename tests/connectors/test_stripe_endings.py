@@ -9,10 +9,9 @@ from connectors.benches import ANA
 from connectors.stripe_account import StripeAccount, open_account
 
 from sayso.actions.model.snapshot import Receipt
-from sayso.actions.policy.base import History, Judgement, Outcome
+from sayso.actions.policy.base import History, Judgement, Outcome, Why
 from sayso.actions.policy.card import build_card
 from sayso.actions.policy.signs import Signs
-from sayso.actions.policy.why import Why
 from sayso.connectors.stripe.subscriptions import END_BEFORE
 from sayso.errors import Code, RefusedError
 from sayso.json import JsonObject
@@ -178,7 +177,7 @@ async def test_a_card_says_of_an_end_at_once_that_nothing_takes_it_back(
             quote="",
             deadline=0,
             salt="",
-            why=Why(reason="", needed=""),
+            why=Why(reasons=(), needed=""),
             signs=Signs(unusual=(), quiet=0),
             earlier="",
         )

@@ -141,7 +141,8 @@ PROMISES: dict[str, Promise] = {
         "in vain.",
     ),
     "card:why": Promise(
-        "A card names the one fact without which nobody, or fewer people, would have been asked.",
+        "A card names every condition, limit and dial that asks, and nobody is asked once all of "
+        "them are as it says.",
     ),
     "states:approved-first": Promise(
         "No way through the states reaches a call without `approved` before it, and every try "

@@ -17,6 +17,7 @@ from sayso.sdk.chat.fit import Fit
 from sayso.sdk.chat.pointer import Pointer
 from sayso.sdk.views.solution import SolutionView, StepView, is_unverified
 from sayso.sdk.words.approval_outcome import CardOutcome
+from sayso.sdk.words.quoted import UNCHECKED, who_wrote
 from sayso.sdk.words.solution import first_name
 from sayso.sdk.words.solution_outcome import answer_of, outcome_of_step, progress_of
 from sayso.settings.surfaces import CONSOLE_PATH
@@ -27,6 +28,7 @@ Answer: TypeAlias = Literal["yes", "no", "less", "ask", "open"]
 
 _FACTS_CHARS = 1500
 _MOST_SIGNS = 3
+_MOST_REASONS = 5
 _MOST_STEPS = 15
 _LETTERS_CHARS = 4000
 """Of all letters together; the rest is counted, with the place where it can be read."""
@@ -208,15 +210,17 @@ class _Making:
         ):  # a caller's own action, of which no customer wrote anything
             return []
         quote = self.fit(view.lead.quote, 2000, more=self.where, lines=True)
-        name = self.fit(first_name(view.customer.name), 80)
-        who = self.fit(view.proposed_by, 80) if view.proposed_by else name
-        whose = f"{who} wrote this{', not the customer' if view.proposed_by else ''}."
-        return [Quote(text=quote, whose=f"{whose} What it says is not checked.")]
+        whose = self.fit(who_wrote(view), 200)
+        return [Quote(text=quote, whose=f"{whose} {UNCHECKED}")]
 
     def why(self, *, said: bool) -> Part:
         """Why people are asked, and who has agreed where that is not `said` above."""
         view = self.view
-        asked = [self.fit(view.lead.why, 400, more=self.where)]
+        reasons = view.lead.reasons or (view.lead.why,)
+        mark = "• " if len(reasons) > 1 else ""
+        asked = [f"{mark}{self.fit(one, 300, more=self.where)}" for one in reasons[:_MOST_REASONS]]
+        if len(reasons) > _MOST_REASONS:
+            asked.append(f"{len(reasons) - _MOST_REASONS} more {self.where}")
         if view.passkey:
             asked.append("A yes to this amount needs your passkey, which the console asks for")
         if view.agreed and not said:

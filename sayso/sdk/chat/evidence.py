@@ -9,6 +9,7 @@ from typing import TypeAlias
 from sayso.sdk.chat.card import Lines, where_of
 from sayso.sdk.chat.fit import Fit
 from sayso.sdk.views.solution import SolutionView
+from sayso.sdk.words.quoted import CUSTOMER_WROTE
 from sayso.text import show_hidden
 
 Turn: TypeAlias = tuple[str, str]
@@ -49,7 +50,7 @@ def evidence(
     if len(shown) < len(talk):
         parts.append(Lines(text=f"{len(talk) - len(shown)} earlier messages {where}", small=True))
     for role, content in shown:
-        who = "Customer wrote (not checked)" if role == "customer" else "The agent wrote"
+        who = CUSTOMER_WROTE if role == "customer" else "The agent wrote"
         parts.append(Spoken(who=who, text=fit(content, 1200, more=where, lines=True)))
     return show_hidden(f"What is known ({view.id})"), tuple(parts)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 import orjson
 
+from sayso.actions.approvals.repository import approval_of
 from sayso.actions.model.action_row import get_action, read_action
 from sayso.actions.model.status import Status
 from sayso.actions.policy.activation import get_change
@@ -58,6 +59,7 @@ class PolicyTestView(View):
     Attributes:
         question: what was asked, in words. wanted, got: who has to say yes, in words.
         rules: that decided. why: their sentences.
+        asked: what asks people, each rule with the facts of its condition and a sentence.
     """
 
     file: str
@@ -68,6 +70,7 @@ class PolicyTestView(View):
     got: str
     rules: tuple[str, ...]
     why: str
+    asked: tuple[str, ...] = ()
 
 
 class ProofView(View):
@@ -104,7 +107,7 @@ class ExplanationView(View):
 
     Attributes:
         version: of the policy, that judged it. question: in words.
-        outcome: what became of it. by: the rules, limits and dials that decided.
+        outcome: what became of it. by: the rules that decided. asked: what asked people, by name.
         steps: what the version says to nobody's yes, each one's, …
         stage: of the roll-out; empty without dials.
         today: what the version in force says to the same question; empty where it is the same one.
@@ -118,6 +121,7 @@ class ExplanationView(View):
     outcome: str
     explain: str
     by: tuple[str, ...]
+    asked: tuple[str, ...] = ()
     stage: str
     steps: tuple[JudgedStepView, ...]
     today: str
@@ -282,14 +286,17 @@ class AnalysisResource(Resource):
             )
         number = judged.policy
 
-        def work(reader: Reader) -> tuple[PolicyDocument, int, PolicyDocument]:
+        def work(reader: Reader) -> tuple[PolicyDocument, int, PolicyDocument, tuple[str, ...]]:
             version, document = read_in_force(reader)
-            return get_version(reader, number)[1], version.number, document
+            card = approval_of(reader, row)
+            said = () if card is None or card.revision != row.revision else card.card.reasons
+            then = get_version(reader, number)[1]
+            return then, version.number, document, tuple(one.named for one in said)
 
-        then, present, now = await self._container.store.read(work)
+        then, present, now, asked = await self._container.store.read(work)
         before, after = await self.compile(then), await self.compile(now)
-        steps, question, _ = _answered(before.policy, row.name, snapshot.question)
-        _, _, today = _answered(after.policy, row.name, snapshot.question)
+        steps, question, _, by_rules = _answered(before.policy, row.name, snapshot.question)
+        _, _, today, _ = _answered(after.policy, row.name, snapshot.question)
         return ExplanationView(
             action=row.id,
             name=row.name,
@@ -299,6 +306,7 @@ class AnalysisResource(Resource):
             outcome=judged.outcome.value,
             explain=judged.explain,
             by=judged.rules,
+            asked=asked or by_rules,
             stage=judged.stage,
             steps=steps,
             today="" if present == number else today,
@@ -444,6 +452,7 @@ class AnalysisResource(Resource):
 def _test_view(policy: CedarPolicy, tried: object) -> PolicyTestView:
     from sayso.actions.policy.analysis.words import question_words
     from sayso.actions.policy.examples import ExampleResult
+    from sayso.actions.policy.reasons.asked import asked_words
 
     assert isinstance(tried, ExampleResult), "of a test"
     mine = _slice(policy, tried.example.action)
@@ -457,6 +466,7 @@ def _test_view(policy: CedarPolicy, tried: object) -> PolicyTestView:
         got=tried.answer.words,
         rules=tried.answer.rules,
         why="; ".join(said) or "no rule allows it",
+        asked=asked_words(mine, tried.values, (), tried.answer.roles),
     )
 
 
@@ -483,17 +493,18 @@ def _proof_view(policy: CedarPolicy, proof: ClaimProof) -> ProofView:
 
 def _answered(
     policy: CedarPolicy, action: str, recorded: object
-) -> tuple[tuple[JudgedStepView, ...], str, str]:
-    """Each step of a judgement, the question, and the answer, in words."""
+) -> tuple[tuple[JudgedStepView, ...], str, str, tuple[str, ...]]:
+    """Each step of a judgement, the question, the answer, and what asks, in words."""
     from sayso.actions.policy.analysis.people import who
     from sayso.actions.policy.analysis.words import answer_of, missing_of, question_words, whole
+    from sayso.actions.policy.reasons.asked import asked_words
 
     mine = _slice(policy, action)
     values = whole(cast("dict[str, Value]", recorded))
     question = question_words(values, mine.form.reads)
     missing, denies = missing_of(mine, values)
     if denies:
-        return (), question, "refused"
+        return (), question, "refused", ()
     answer = answer_of(mine, values, missing)
     steps = tuple(
         JudgedStepView(
@@ -505,7 +516,7 @@ def _answered(
         )
         for roles, verdict in answer.steps
     )
-    return steps, question, answer.words
+    return steps, question, answer.words, asked_words(mine, values, missing, answer.roles)
 
 
 def _examples(

@@ -1,4 +1,6 @@
-"""Several solutions of one rule, answered with one yes whose digest has each of them and the total.
+"""Several solutions that the same things asked about, answered with one yes.
+
+Its digest has each of them and the total.
 
 Nothing new is decided here: each solution is answered by itself, in a transaction of its own, as
 if its own button had been pressed. What the one digest adds is that the person has seen exactly
@@ -12,20 +14,23 @@ from dataclasses import dataclass
 
 from sayso.actions.approvals.repository import ApprovalStatus
 from sayso.actions.model.digest import hash_of
+from sayso.actions.policy.card import WITH_REASONS, Card
 from sayso.audit.entry import Json
 from sayso.money import Money
 from sayso.sdk.views.solution import SolutionView
 
 MOST_IN_BULK = 20
 """At most this many are answered at once: more are not looked at."""
+_MOST_CHARS = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SolutionGroup:
-    """Solutions of one rule that wait for one person.
+    """Solutions that wait for one person, and that the very same things asked about.
 
     Attributes:
-        rule: the policy's rules that asked, joined by `+`. why: the same in words.
+        rule: what asked, by name: every rule, limit and dial, with the facts of its conditions.
+        why: the same in words; empty where the words differ, such as `Customer for 12 days`.
         items: the soonest first, `MOST_IN_BULK` at most.
         totals: what all of them move, by currency, the largest number of units first.
     """
@@ -56,13 +61,19 @@ class SolutionGroup:
 
 
 def rule_of(view: SolutionView) -> str:
-    """The rules that ask about a solution, joined by `+`; empty while nobody is asked."""
-    cards = [step.card for step in view.steps if step.asks and step.card is not None]
-    return "+".join(sorted({str(rule) for card in cards for rule in card["rules"]}))
+    """All that asks about a solution, joined by `+`; empty while nobody is asked."""
+    cards = [Card.from_json(step.card) for step in view.steps if step.asks and step.card]
+    asking = {
+        one.asking.words for card in cards for one in card.reasons if one.asking.kind != "plan"
+    }
+    older = {rule for card in cards if card.version < WITH_REASONS for rule in card.rules}
+    named = "+".join(sorted(asking | older))
+    # NOTE: it goes through a link and back, so it is kept short.
+    return named if len(named) <= _MOST_CHARS else hash_of({"asking": named})
 
 
 def by_rule(items: Iterable[SolutionView]) -> list[SolutionGroup]:
-    """Those that wait, by rule, where there are at least two of one; in the order of the first.
+    """Those that wait, by what asked, where there are two of one at least; the first one's first.
 
     What needs a passkey is answered by itself: a signature is of one solution.
     """
@@ -85,5 +96,6 @@ def chosen(items: Sequence[SolutionView], rule: str) -> SolutionGroup:
 
 
 def _of(rule: str, views: Sequence[SolutionView]) -> SolutionGroup:
-    why = views[0].lead.why if views else ""
+    said = {view.lead.why for view in views[:MOST_IN_BULK]}
+    why = said.pop() if len(said) == 1 else ""
     return SolutionGroup(rule=rule, why=why, items=tuple(views[:MOST_IN_BULK]))

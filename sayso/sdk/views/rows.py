@@ -14,6 +14,8 @@ from sayso.actions.customers.proof import Verified
 from sayso.actions.model.action_row import ActionRow, receipt_json
 from sayso.actions.model.definition import Assurance
 from sayso.actions.model.status import Status
+from sayso.actions.policy.base import Reason
+from sayso.actions.policy.card import Card
 from sayso.agent.base import CONFIRM
 from sayso.agent.question import AskedText, question_from_json
 from sayso.agent.request_row import RequestRow
@@ -47,6 +49,8 @@ class DecisionView(View):
         outcome: `allow`, `ask` or `deny`. rule: the deciding rules, joined by commas.
         reason: their explanation. roles: for `ask`, one entry per distinct person needed.
         policy_version: SHA-256 of the policy that judged.
+        asked_by: for `ask`, what asked: rules with the facts of their conditions, limits, dials;
+            `rule` names those that let it go once people agree. asked: the same in sentences.
     """
 
     outcome: Literal["allow", "ask", "deny"]
@@ -54,6 +58,8 @@ class DecisionView(View):
     reason: str
     roles: tuple[str, ...] = ()
     policy_version: str = ""
+    asked_by: tuple[str, ...] = ()
+    asked: tuple[str, ...] = ()
 
 
 class ReceiptView(View):
@@ -446,12 +452,16 @@ def action_view(
     judgement = row.judgement
     decision = None
     if judgement is not None:
+        reasons = _reasons(row, approval)
+        named = [one.asking for one in reasons] or judgement.asked
         decision = DecisionView(
             outcome=judgement.outcome.value,
             rule=",".join(judgement.rules),
             reason=judgement.explain,
             roles=judgement.roles,
             policy_version=judgement.policy_version,
+            asked_by=tuple(dict.fromkeys(one.words for one in named)),
+            asked=tuple(one.say for one in reasons),
         )
     return ActionView(
         id=row.id,
@@ -478,6 +488,13 @@ def action_view(
         updated_at=rfc3339(row.updated_at),
         timeline=tuple(timeline),
     )
+
+
+def _reasons(row: ActionRow, approval: ApprovalView | None) -> tuple[Reason, ...]:
+    """Why people were asked about the present revision, as their card says it."""
+    if approval is None or approval.revision != row.revision:
+        return ()
+    return Card.from_json(approval.card).reasons
 
 
 def receipt_view(row: ActionRow) -> ReceiptView | None:

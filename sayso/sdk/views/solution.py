@@ -18,6 +18,8 @@ from sayso.actions.controls.blocking import Obstacle
 from sayso.actions.controls.kill_switch import get_stop
 from sayso.actions.model.action_row import ActionRow
 from sayso.actions.model.definition import Effect
+from sayso.actions.policy.card import REASONS_APART, WITH_REASONS, Card
+from sayso.actions.policy.why import flip_of
 from sayso.agent.request_row import read_request
 from sayso.ids import rfc3339
 from sayso.money import Money
@@ -134,7 +136,9 @@ class LeadView(View):
         headline: what and how much to whom, such as `$139.00 to Ben Okafor`.
         split: the parts of it, each an amount (or empty) and what it is; empty for one step
             of unknown amount, whose headline says it all.
-        quote: the customer's own words, not verified. why: why it came to people.
+        quote: the customer's own words, not verified, or whoever proposed it.
+        reasons: everything that asked for people, each in a line; each alone would have asked.
+        why: the same on one line. flip: what would have to be different for it to go by itself.
         needed: who has to agree. unusual: what is out of the ordinary, the most telling first.
         quiet: how many other signs were looked at and said nothing.
         facts: label and value, of the customer and of the object.
@@ -145,6 +149,8 @@ class LeadView(View):
     split: tuple[tuple[str, str], ...]
     quote: str
     why: str
+    reasons: tuple[str, ...] = ()
+    flip: str = ""
     needed: str
     unusual: tuple[str, ...]
     quiet: int
@@ -293,11 +299,14 @@ def _lead(
     first = cards[0]
     # The step that asks most people is the one that says why; among equals, the first.
     telling = max(cards, key=lambda card: len(card.roles))
+    reasons = _reasons([(place, one.card) for place, one in enumerate(steps, 1) if one in asked])
     return LeadView(
         headline=headline(live, name),
         split=split(live),
         quote=first.quote,
-        why=telling.reason or telling.why,
+        why=REASONS_APART.join(reasons),
+        reasons=reasons,
+        flip=flip_of([one for card in cards for one in card.reasons if one.asking.kind != "plan"]),
         needed=telling.needed,
         unusual=tuple(dict.fromkeys(line for card in cards for line in card.unusual)),
         quiet=max(card.quiet for card in cards),
@@ -305,6 +314,26 @@ def _lead(
         on_yes=next_yes,
         on_no=on_no(asked, name),
     )
+
+
+def _reasons(cards: Sequence[tuple[int, Card | None]]) -> tuple[str, ...]:
+    """Everything that asked, with the step where steps have other reasons than each other."""
+    said = [(place, _said(card)) for place, card in cards if card is not None]
+    asking = [(place, lines) for place, lines in said if lines]
+    if not asking:  # each was let go, and belongs to a plan that was not
+        return (said[0][1] if said else ()) or tuple(
+            dict.fromkeys(card.reason or card.why for _, card in cards if card is not None)
+        )
+    if len({lines for _, lines in asking}) == 1:
+        return asking[0][1]
+    return tuple(f"Step {place}: {line}" for place, lines in asking for line in lines)
+
+
+def _said(card: Card) -> tuple[str, ...]:
+    """The reasons of one step, but for that it belongs to the plan; of an older card its one."""
+    if card.version < WITH_REASONS:
+        return (card.reason or card.why,)
+    return tuple(one.say for one in card.reasons if one.asking.kind != "plan")
 
 
 def _next(

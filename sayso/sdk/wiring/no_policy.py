@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
 
-from sayso.actions.policy.base import Approver, Demand, Judgement, Outcome, PolicyQuestion
+from sayso.actions.policy.base import (
+    Approver,
+    Around,
+    Demand,
+    Judgement,
+    Outcome,
+    PolicyQuestion,
+    Why,
+)
 
 
 class NoPolicy:
@@ -21,16 +28,13 @@ class NoPolicy:
     def wanted_facts(self, action: str) -> frozenset[str]:
         return frozenset()
 
-    def numbers_for(self, action: str) -> Sequence[Decimal]:
-        return ()
-
     def judge(self, question: PolicyQuestion, also: Sequence[Demand] = ()) -> Judgement:
         return Judgement(
             outcome=Outcome.DENY, rules=(), explain="opened for looking only", policy_version="none"
         )
 
-    def suppose(self, question: PolicyQuestion) -> Judgement:
-        return self.judge(question)
+    def why(self, question: PolicyQuestion, judgement: Judgement, around: Around) -> Why:
+        return Why(reasons=(), needed="")
 
     def permits(
         self, question: PolicyQuestion, approvers: Sequence[Approver], also: Sequence[Demand] = ()

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sayso.sdk.views.solution import SolutionView, StepView
+from sayso.sdk.words.quoted import UNCHECKED, who_wrote
+from sayso.sdk.words.solution_outcome import title_of
 from sayso.text import plain
 
 _TITLE_CHARS = 120
@@ -44,7 +46,7 @@ def letter_of(view: SolutionView, now: datetime, link: str) -> PeoplesLetter:
         "Nothing is decided by this e-mail, and the link asks who you are.",
         "",
         *_quote(view),
-        f"Why it came to people: {_line(lead.why)}",
+        *_reasons(lead.reasons or (lead.why,)),
         _line(lead.needed),
         f"Unusual: {odd} ({lead.quiet} other signs looked at)",
         "",
@@ -59,19 +61,25 @@ def letter_of(view: SolutionView, now: datetime, link: str) -> PeoplesLetter:
     return PeoplesLetter(title=title[:_TITLE_CHARS], text="\n".join(lines))
 
 
+def _reasons(reasons: tuple[str, ...]) -> list[str]:
+    if len(reasons) == 1:
+        return [f"Why it came to people: {_line(reasons[0])}"]
+    return ["Why it came to people:", *(f"- {_line(one)}" for one in reasons)]
+
+
 def _quote(view: SolutionView) -> list[str]:
     if not view.lead.quote.strip():
         return []
     quote, more = view.lead.quote[:_QUOTE_CHARS], len(view.lead.quote) - _QUOTE_CHARS
     said = [f"> {_line(line)}" for line in quote.splitlines()]
     cut = [f"> … and {more:,} more characters"] if more > 0 else []
-    return [f"{_line(view.customer.name)} wrote (not checked):", *said, *cut, ""]
+    return [_line(f"{who_wrote(view)} {UNCHECKED}"), *said, *cut, ""]
 
 
 def _step(place: int, step: StepView) -> list[str]:
     money = f" [{step.amount}]" if step.amount is not None else ""
     alone = " Needs nobody." if step.needs == "nobody" else ""
-    lines = [f"{place}. {_line(step.title)}{money}.{alone} {_line(step.consequence)}".rstrip()]
+    lines = [f"{place}. {_line(title_of(step))}{money}.{alone} {_line(step.consequence)}".rstrip()]
     if step.letter is not None:
         text, more = step.letter.text[:_LETTER_CHARS], len(step.letter.text) - _LETTER_CHARS
         lines.append(f"   It writes: {_line(step.letter.subject)}")

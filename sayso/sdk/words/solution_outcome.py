@@ -65,6 +65,21 @@ def outcome_of_step(step: StepView) -> str:
     return f"{why}: {step.error.message}" if shown and step.error is not None else why
 
 
+_NOT_DONE = frozenset(_WHY_NOT) - {Status.UNKNOWN}
+
+
+def title_of(step: StepView) -> str:
+    """What a step does; of one that is not done, and will not be, that it is not."""
+    if step.left_out or (Status(step.status) in _NOT_DONE and not step.asks):
+        return f"Not done: {step.title}"
+    return step.title
+
+
+def is_struck(step: StepView) -> bool:
+    """Whether its amount does not move."""
+    return title_of(step) != step.title
+
+
 def _people(view: SolutionView, choice: DecisionChoice) -> str:
     said = [vote.person for vote in view.votes if vote.decision == choice]
     return join(list(dict.fromkeys(said))) or "somebody"

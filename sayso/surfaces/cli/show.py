@@ -24,10 +24,13 @@ def status_of(*actions: ActionView) -> int:
 
 
 def decision_text(action: ActionView) -> str:
-    """What the policy said, by which rule."""
+    """What the policy said, by which rule; of a question what asked, and not what lets it go."""
     decision = action.decision
     if decision is None:
         return ""
+    if decision.asked_by:
+        said = "; ".join(decision.asked) or decision.reason
+        return f"{decision.outcome} by {', '.join(decision.asked_by)}: {said}"
     rule = f" by {decision.rule}" if decision.rule else ""
     return f"{decision.outcome}{rule}: {decision.reason}"
 

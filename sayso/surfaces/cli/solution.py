@@ -13,7 +13,9 @@ from sayso.ids import SystemClock
 from sayso.json import JsonValue
 from sayso.sdk.views.rows import ApprovalView
 from sayso.sdk.views.solution import SolutionView, StepView, is_unverified
+from sayso.sdk.words.quoted import UNCHECKED, who_wrote
 from sayso.sdk.words.solution import NOT_SHOWN_AGAIN, join
+from sayso.sdk.words.solution_outcome import title_of
 from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.words import counted, one_line
 
@@ -31,11 +33,11 @@ def solution_rows(view: SolutionView, now: datetime) -> Rows:
     """
     lead = view.lead
     parts = [f"{amount} {what}".strip() for amount, what in lead.split]
-    who = view.customer.name
     rows = [
         ("", join(parts) or lead.headline),
-        *([("Wrote", f"“{lead.quote}” ({who}, not checked)")] if lead.quote.strip() else []),
+        *([("Wrote", _wrote(view))] if lead.quote.strip() else []),
         ("Why you", f"{lead.why}. {lead.needed}".replace("..", ".").strip()),
+        *([("", f"By itself: {lead.flip}")] if lead.flip else []),
         ("Unusual", "; ".join(lead.unusual) or f"nothing; {counted(lead.quiet, 'sign')} looked at"),
         *(row for place, step in enumerate(view.steps, 1) for row in _step(place, step)),
         *((label, value) for label, value in lead.facts if label in _CUSTOMERS_FACTS),
@@ -60,11 +62,15 @@ _CUSTOMERS_FACTS = frozenset({"Customer", "Writes from", "Acts on", "Before"})
 stands at the step."""
 
 
+def _wrote(view: SolutionView) -> str:
+    return f"“{view.lead.quote}” {who_wrote(view)} {UNCHECKED}"
+
+
 def _step(place: int, step: StepView) -> Rows:
     """What it does, what it was resolved to, and what it says to whom."""
     tick = "·" if step.asks else "✓" if step.needs == "nobody" else " "
     asks = "" if step.asks or step.needs == "people" else " (needs nobody)"
-    rows = [(f"{tick} {place} {step.id}", f"{step.title}{asks}. {step.consequence}".strip())]
+    rows = [(f"{tick} {place} {step.id}", f"{title_of(step)}{asks}. {step.consequence}".strip())]
     card = _card(step)
     if card is None:
         return rows

@@ -16,7 +16,7 @@ from sayso.audit.entry import EntryKind
 from sayso.errors import RefusedError, RetryableError
 from sayso.sdk.resources.customers import MAX_REASON_CHARS
 from sayso.sdk.views.customer import CustomerSummaryView
-from sayso.sdk.views.rows import ActionView, EntryView, RequestView
+from sayso.sdk.views.rows import ActionView, DecisionView, EntryView, RequestView
 from sayso.sdk.words.work import tried
 from sayso.surfaces.console.handed_over import standing
 from sayso.surfaces.console.render import Times, length, plural
@@ -156,7 +156,7 @@ def _words(action: ActionView) -> dict[str, str]:
         facts["Digest"] = action.digest
     if action.decision is not None:
         decision = action.decision
-        facts["Policy said"] = f"{decision.outcome}, by {decision.rule or 'no rule'}"
+        facts["Policy said"] = f"{decision.outcome}, by {_whose(decision)}"
         facts["Policy"] = decision.policy_version
     if action.receipt is not None:
         facts["Receipt"] = f"{action.receipt.id} ({action.receipt.status})"
@@ -165,6 +165,11 @@ def _words(action: ActionView) -> dict[str, str]:
     if action.error is not None:
         facts["Why"] = f"{action.error.message} [{action.error.code}]"
     return facts
+
+
+def _whose(decision: DecisionView) -> str:
+    """What asked, of a question; else the rules that decided."""
+    return "; ".join(decision.asked_by) or decision.rule or "no rule"
 
 
 def waterfall(entries: Sequence[EntryView], times: Times) -> Waterfall:

@@ -1,4 +1,4 @@
-"""Several at once: solutions of one rule, one yes with their total, each its own outcome.
+"""Several at once that the same things asked about: one yes, each with its own outcome.
 
 The yes carries a digest over every one of them and the total. What has changed since the page was
 made drops out, and the page is shown again with what is left; nothing is decided by that click.
@@ -15,6 +15,8 @@ from starlette.responses import Response
 from sayso.errors import RefusedError
 from sayso.sdk.views.bulk import MOST_IN_BULK, SolutionGroup, chosen
 from sayso.sdk.views.solution import SolutionView
+from sayso.sdk.words.quoted import UNCHECKED, who_wrote
+from sayso.sdk.words.solution_outcome import title_of
 from sayso.surfaces.console.edge import Form, read_form
 from sayso.surfaces.console.render import plural
 from sayso.surfaces.console.solution import StatusSentence
@@ -36,7 +38,7 @@ async def show_bulk(visit: Visit) -> Response:
     rule, ticked = query.get("rule", "")[:400], set(query.getlist("item"))
     waiting = await visit.sayso.solutions.waiting_for(visit.person, limit=4 * MOST_IN_BULK)
     items = [item for item in waiting.items if not ticked or item.id in ticked]
-    return _page(visit, chosen(items, rule))
+    return _page(visit, chosen(items, rule), picked=bool(ticked))
 
 
 async def answer_bulk(visit: Visit) -> Response:
@@ -92,11 +94,20 @@ async def _answer(visit: Visit, item: SolutionView, digest: str) -> BulkLine:
 
 
 def _page(
-    visit: Visit, bulk: SolutionGroup, note: StatusSentence | None = None, *, status: int = 200
+    visit: Visit,
+    bulk: SolutionGroup,
+    note: StatusSentence | None = None,
+    *,
+    status: int = 200,
+    picked: bool = False,
 ) -> Response:
-    """The page; with a note nothing on it decides, since a yes was just clicked in its place."""
+    """The page; with a note nothing on it decides, since a yes was just clicked in its place.
+
+    Args:
+        picked: these are what the person has ticked. Else nothing is where the reasons differ.
+    """
     count = len(bulk.items)
-    title = f"{plural(count, 'solution')} of one rule" if count else "Nothing of that rule waits"
+    title = f"{plural(count, 'solution')} of one kind" if count else "Nothing of that kind waits"
     names = [("item", item.id) for item in bulk.items]
     return visit.show(
         "bulk.html",
@@ -105,6 +116,10 @@ def _page(
         bulk=bulk,
         title=title,
         note=note,
+        ticked=picked or bool(bulk.why),
+        title_of=title_of,
+        who_wrote=who_wrote,
+        unchecked=UNCHECKED,
         again=urlencode([("rule", bulk.rule), *names]),
         lines=(),
     )

@@ -16,6 +16,7 @@ from sayso.sdk.resources.solutions import MOST_COUNTED, InboxCursor, InboxPage
 from sayso.sdk.resources.work import WorkView
 from sayso.sdk.views.bulk import SolutionGroup, by_rule
 from sayso.sdk.views.solution import SolutionView
+from sayso.sdk.words.solution_outcome import title_of
 from sayso.surfaces.console.handed_over import handed_over, money_of, more_of
 from sayso.surfaces.console.inbox_view import (
     PAGE_SIZE,
@@ -187,7 +188,7 @@ def _mine(
         stake_of=number if more else 0,
         next=_next("mine", page),
         groups=tuple(
-            InboxGroup(rule=one.rule, text=f"{len(one.items)} of “{one.why}”, {_money(one)}")
+            InboxGroup(rule=one.rule, text=f"{len(one.items)} of {_asked(one)}, {_money(one)}")
             for one in by_rule(page.items)
         ),
     )
@@ -195,6 +196,11 @@ def _mine(
 
 def _next(tab: str, page: InboxPage) -> str:
     return "" if page.after is None else f"tab={tab}&after={quote(str(page.after), safe='')}"
+
+
+def _asked(group: SolutionGroup) -> str:
+    """What asked about all of them; in words where these are the same for each."""
+    return f"“{group.why}”" if group.why else f"one kind, each with its own reason ({group.rule})"
 
 
 def _money(group: SolutionGroup) -> str:
@@ -230,7 +236,7 @@ def _row(times: Times, view: SolutionView) -> InboxRow:
         path=f"solution/{view.id}",
         name=view.customer.name,
         account=_account(view),
-        what=_steps(view),
+        what=steps_line(view),
         why=f"{lead.why}.{agreed}" if agreed else lead.why,
         odd=f"{odd} (+{more})" if more > 0 else odd,
         odd_kind="some" if lead.unusual else "no",
@@ -245,9 +251,9 @@ def _account(view: SolutionView) -> str:
     return "" if view.customer.name == view.customer.id else view.customer.id
 
 
-def _steps(view: SolutionView) -> str:
+def steps_line(view: SolutionView) -> str:
     """What its steps do, as one line of a row."""
-    return " · ".join(step.title for step in view.steps)
+    return " · ".join(map(title_of, view.steps))
 
 
 def _decided(
@@ -273,7 +279,7 @@ def _decided_row(times: Times, view: SolutionView) -> InboxRow:
         path=f"solution/{view.id}",
         name=view.customer.name,
         account=_account(view),
-        what=_steps(view),
+        what=steps_line(view),
         why=f"{answer_words(view)}{' by ' + ', '.join(sorted(said)) if said else ''}",
         odd=f"{done} of {plural(len(view.steps), 'step')} done",
         money=tuple(map(str, view.totals)),

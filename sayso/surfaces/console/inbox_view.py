@@ -15,7 +15,7 @@ _COLUMNS = {
     "role": ("In all", "For whom, and what", "Why it came to people", "Unusual", "Time left"),
     "handed-over": (
         "Asked for",
-        "Who wrote what (not checked)",
+        "Who wrote what",
         "Why a person",
         "Where it stands",
         "Waits since",

@@ -19,7 +19,9 @@ from sayso.money import Money
 from sayso.sdk.resources.customers import MAX_REASON_CHARS
 from sayso.sdk.resources.passkeys import ToSign
 from sayso.sdk.views.solution import SolutionView, StepView, is_unverified
+from sayso.sdk.words.quoted import UNCHECKED, who_wrote
 from sayso.sdk.words.solution import first_name, join, number_word
+from sayso.sdk.words.solution_outcome import is_struck, title_of
 from sayso.surfaces.console.changed import ShownChange, changes_in
 from sayso.surfaces.console.edge import Form, read_form
 from sayso.surfaces.console.inbox import Link, near_of
@@ -86,6 +88,7 @@ class CardPage:
         asks: whether this person can answer now.
         passkey: what their passkey has to sign for this yes; empty where it need not.
         passkey_missing: why they cannot say this yes, in words, though they may.
+        titles: what each step does, or that it is not done. struck: whose amount does not move.
         lines: what stands under each step. marks: the sign beside each.
     """
 
@@ -100,6 +103,8 @@ class CardPage:
     first_name: str
     on_yes: str
     on_no: str
+    titles: Mapping[str, str]
+    struck: frozenset[str]
     lines: Mapping[str, str]
     marks: Mapping[str, str]
     people: tuple[Agrees, ...] = ()
@@ -229,8 +234,9 @@ def card_of(
         steps_title=_steps_title(view, asks=asks),
         total_label=_total_label(view, changed=bool(changes)),
         yes=_yes(view),
-        who_wrote=f"{view.proposed_by or name} wrote this {visit.times.at(view.created_at)}"
-        f"{', not the customer' if view.proposed_by else ''}.",
+        who_wrote=f"{who_wrote(view, visit.times.at(view.created_at))} {UNCHECKED}",
+        titles={step.id: title_of(step) for step in view.steps},
+        struck=frozenset(step.id for step in view.steps if is_struck(step)),
         first_name=name,
         on_yes=view.lead.on_yes,
         on_no=view.lead.on_no,

@@ -11,7 +11,7 @@ from policy_cases import ACTIONS, ROLES, SAMPLE, person, policy, question
 from support.shop import Shop
 from support.shop_workspace import open_shop
 
-from sayso.actions.policy.base import Outcome
+from sayso.actions.policy.base import Around, Outcome
 from sayso.actions.policy.cedar import CedarPolicy
 from sayso.money import Money
 
@@ -59,6 +59,8 @@ def test_nobody_is_never_enough_and_a_no_stays_a_no() -> None:
     assert judge.permits(forced, ()).outcome is Outcome.DENY
     assert judge.permits(forced, (person("maria", "support_manager"),)).outcome is Outcome.ALLOW
     assert all(one.roles for one in judge.explain(forced))
-    assert judge.suppose(forced).outcome is Outcome.ASK
+    (why,) = judge.why(forced, found, Around()).reasons
+    assert (why.asking.kind, why.to) == ("action", "")
+    assert WHY in why.say
     denied = replace(forced, resolved=replace(forced.resolved, owner="cus_2"))
     assert judge.judge(denied).outcome is Outcome.DENY

@@ -94,6 +94,22 @@ async def test_one_yes_answers_each_by_itself(tmp_path: Path) -> None:
         assert set(via) == {f"console/together/{group.digest[:12]}"}
 
 
+async def test_nothing_is_ticked_where_each_has_a_reason_of_its_own(tmp_path: Path) -> None:
+    """One yes for many begins with none of them, and each shows why it came."""
+    async with open_console(tmp_path) as console:
+        group = await waiting(console)
+        reasons = [f"Customer for {days} days; automatic from 91" for days in (12, 40, 41)]
+        items = [
+            item.model_copy(update={"lead": item.lead.model_copy(update={"why": why})})
+            for item, why in zip(group.items, reasons, strict=True)
+        ]
+        (mixed,) = by_rule(items)
+        assert (group.why, mixed.why) == ("Above the automatic $50", "")
+        assert (group.rule, mixed.rule) == ("small (amount)",) * 2
+        (left,) = by_rule(group.items[:2])
+        assert left.why == group.why
+
+
 async def test_what_changed_drops_out_and_the_total_is_shown_again(tmp_path: Path) -> None:
     """Nothing is decided by that click, and no deciding button stands where it was."""
     async with open_console(tmp_path) as console:

@@ -60,7 +60,7 @@ async def test_it_is_done_by_forms_with_scripts_off(tmp_path: Path) -> None:
         (place,) = places
         assert place.startswith(f"{ROOT}/solution/apr_"), "sent twice is asked once"
         card = (await browser.get(place)).text
-        assert "maria wrote this today at 12:00, not the customer." in card
+        assert "Written by maria today at 12:00, not by the customer." in card
         assert "The kettle &lt;b&gt;leaks&lt;/b&gt;" in card
         assert len(await console.sayso.actions.list()) == 1
         small = await composed(browser, "40.00")

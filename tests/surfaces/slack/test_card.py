@@ -274,7 +274,7 @@ def test_the_card_shows_what_a_decision_needs() -> None:
     text = "\n".join(texts(cast("JsonValue", message.blocks)))
     for part in (
         "$129.00 to Dana: yes or no?",
-        "Dana wrote this. What it says is not checked.",
+        "Dana wrote this. What it says happened is not checked; amount, payee and account were",
         "my mug broke, please refund me",
         "Why it came to you",
         "Up to $500 once a support manager has approved",

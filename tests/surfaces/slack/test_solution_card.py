@@ -89,7 +89,7 @@ async def test_a_plan_is_one_message(tmp_path: Path, slack: FakeSlack) -> None:
     for words in (
         "$139.00 to Ben Okafor: yes or no?",
         "The mugs came broken.",
-        "Ben wrote this. What it says is not checked.",
+        "Ben wrote this. What it says happened is not checked; amount, payee and account were",
         "Why it came to you",
         "Unusual",
         "1. Refund $129.00",
@@ -148,7 +148,7 @@ async def test_what_is_known_stands_in_the_thread_once(tmp_path: Path, slack: Fa
         assert [one.thread_ts for one in below] == [card(team).ts]
         text = render(below[0])
         assert "What is known" in text
-        assert "Customer wrote (not checked)" in text
+        assert "Customer wrote (what it says happened is not checked)" in text
         assert "The mugs came broken." in text
         assert '"type": "button"' not in str(below[0].blocks)
         assert_clean(below[0].blocks, below[0].text)

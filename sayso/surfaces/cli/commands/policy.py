@@ -200,7 +200,8 @@ def run_tests(workspace: WorkspaceOption = None, as_json: JsonOption = False) ->
         out.line(f"{one_line(one.say)}  ({one_line(one.file)})")
         out.line(f"  wanted {one.wanted}, got {one.got}")
         out.line(f"  {one_line(one.question)}")
-        out.line(f"  {', '.join(one.rules) or 'no rule'}: {one_line(one.why)}")
+        for said in one.asked or (f"{', '.join(one.rules) or 'no rule'}: {one.why}",):
+            out.line(f"  {one_line(said)}")
     return status
 
 
@@ -300,6 +301,8 @@ def explain(
     out.line(f"{found.outcome}: {one_line(found.explain)}")
     out.line(f"  {found.name}, judged {since} by version {found.version}{stage}")
     out.line(f"  {one_line(found.question)}")
+    for asked in found.asked:
+        out.line(f"  asked by {one_line(asked)}")
     for step in found.steps:
         said = [f"{rule} ({one_line(words)})" if words else rule for rule, words in step.rules]
         out.line(f"  {step.who:<24} {'yes' if step.allowed else 'no '}  {'; '.join(said)}")

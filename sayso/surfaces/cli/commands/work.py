@@ -243,7 +243,7 @@ def _show_draft(out: Out, about: str, draft: WorkDraftView) -> None:
         if step.why:
             out.line(f"       not done: {one_line(step.why)}")
         if step.agent_says:
-            out.line(f"       the planner's words, not checked: {one_line(step.agent_says)}")
+            out.line(f"       the planner's reason, not checked: {one_line(step.agent_says)}")
     out.line(f"  propose it as yours: sayso work propose {about}")
 
 

@@ -38,7 +38,7 @@ GONE = "erased"
 """Stands where a text was that a form cannot do without."""
 _KEPT_OF_A_CARD = frozenset(
     "version action effect reversible guarantee amount account why rules roles planner deadline "
-    "may_lower reason needed quiet".split()
+    "may_lower reason reasons needed quiet".split()
 )
 
 _KEPT_FACTS = frozenset({"principal.assurance", "resource.kind", "currency", "planner", "weekday"})
@@ -238,6 +238,10 @@ def blank_card(view: Mapping[str, Json]) -> dict[str, Json]:
         "on_no": GONE,
         "salt": "",
     }
+    if "reasons" in kept:
+        # What asked is named for good; the sentences tell of the customer.
+        bare = [replace(one, say=GONE, to="") for one in Card.from_json(view).reasons]
+        said |= {"reason": GONE, "reasons": [one.to_json() for one in bare]}
     return Card.from_json({**kept, **said}).to_json()
 
 

@@ -13,7 +13,16 @@ from dataclasses import replace
 from sayso.actions.limits.limit_check import LimitCheck, after_words, demand_of, sentence
 from sayso.actions.limits.reservations import Circumstances, LimitReservations
 from sayso.actions.limits.usage import CARDS, Use, Used, Why, uses_of
-from sayso.actions.policy.base import Approver, Demand, Judgement, Outcome, Policy, PolicyQuestion
+from sayso.actions.policy.base import (
+    Approver,
+    Asker,
+    Demand,
+    Judgement,
+    Outcome,
+    Policy,
+    PolicyQuestion,
+    Reason,
+)
 from sayso.errors import Code, RefusedError
 from sayso.store.base import Reader
 
@@ -76,6 +85,16 @@ class LimitChecks:
             return ()
         looks = self._book.check(reader, about, automatic=False)
         return tuple(look for look in looks if not look.unknown_currency)
+
+    def asking(
+        self, reader: Reader, about: Circumstances, *, automatic: bool
+    ) -> tuple[Reason, ...]:
+        """The limits that ask, or refuse, since the action does not fit in them."""
+        if not about.limits.counts(about.action):
+            return ()
+        looks = self._book.check(reader, about, automatic=automatic)
+        over = {look.limit.id: look for look in looks if look.is_over}
+        return tuple(_reason(look, about) for look in over.values())
 
     def _asked(
         self, reader: Reader, about: Circumstances, judgement: Judgement
@@ -205,6 +224,15 @@ def _without(look: LimitCheck, use: Use) -> Used:
 def _demands(over: Sequence[LimitCheck], about: Circumstances) -> list[Demand]:
     demands = {look.limit.id: look for look in over}
     return [demand_of(look, now=about.now, calendar=about.calendar) for look in demands.values()]
+
+
+def _reason(look: LimitCheck, about: Circumstances) -> Reason:
+    limit = look.limit
+    return Reason(
+        asking=Asker(kind="limit", by=(limit.rule,)),
+        say=sentence(look, now=about.now, calendar=about.calendar),
+        to=f"room in the limit {limit.id}",
+    )
 
 
 def _refused(judgement: Judgement, over: Sequence[LimitCheck], about: Circumstances) -> Judgement:

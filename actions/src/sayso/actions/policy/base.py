@@ -7,22 +7,27 @@ ones that were really given (`permits`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 from enum import StrEnum
-from typing import Protocol
+from typing import Literal, Protocol, get_args
 
 from sayso.actions.customers.link import LinkEnd
 from sayso.actions.customers.proof import Verified
 from sayso.actions.model.definition import Action, Assurance, Subject
 from sayso.actions.model.snapshot import Resolved
+from sayso.audit.entry import Json
 from sayso.audit.request_digests import rests_on_a_yes
 from sayso.ids import to_micros
+from sayso.json import JsonValue
 
 VERIFIED_ONLY = "sayso.verified-only"
 """The guard by which an unverified customer gets messages only, whatever a text says."""
+LINKED_WITH_A_PERSON = "sayso.linked-with-a-person"
+"""The one that asks a person where it is known too weakly whose account it is."""
+NOT_IN_THEIR_WORDS = "sayso.not-in-their-words"
+"""Likewise, of what a planner planned, and the customer's words do not show it."""
 HISTORY_DAYS = 30
 """How many days back a `History` counts."""
 
@@ -116,6 +121,124 @@ class PolicyQuestion:
         return "signed" if self.subject.assurance is Assurance.SIGNED_IN else "caller"
 
 
+AskKind = Literal["condition", "rule", "guard", "action", "limit", "dial", "plan"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asker:
+    """One thing that asks for people, by name.
+
+    Attributes:
+        kind: `condition` of rules on one fact; `rule`, as a whole, or where it asks about all;
+            `guard` of ours; `action`, whose definition always asks; `limit`; `dial` of the
+            roll-out; `plan`, of which another step is asked about.
+        by: ids of the rules whose condition it is, or of what asks; empty where no rule lets it go.
+        facts: which of the action's facts a condition is about, as rules call them.
+    """
+
+    kind: AskKind
+    by: tuple[str, ...] = ()
+    facts: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Json]:
+        """As the log and a card have it: names, and nothing of a customer."""
+        said: dict[str, Json] = {"kind": self.kind, "by": list[Json](self.by)}
+        return {**said, "facts": list[Json](self.facts)} if self.facts else said
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, JsonValue]) -> Asker:
+        """What `to_json` wrote."""
+        kind = str(value["kind"])
+        return cls(
+            kind=next(one for one in get_args(AskKind) if one == kind),
+            by=_words(value["by"]),
+            facts=_words(value.get("facts", [])),
+        )
+
+    @property
+    def words(self) -> str:
+        """What asks, such as `refund-small (amount)`."""
+        none = "its plan" if self.kind == "plan" else "no rule lets it go"
+        named = ", ".join(self.by) or none
+        facts = f" ({', '.join(name.replace('_', ' ') for name in self.facts)})"
+        return f"{named}{facts if self.facts else ''}"
+
+
+def _words(value: JsonValue) -> tuple[str, ...]:
+    assert isinstance(value, list), "names"
+    return tuple(map(str, value))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """One thing that asks for people.
+
+    Attributes:
+        asking: what asks, as the judgement has it.
+        say: one line, such as `Above the automatic $50`.
+        to: what would have to be so instead, such as `at most $50`; empty where nothing would do.
+        now: by the name of each fact, the value that would do, as rules read it.
+        more: it does not ask for a person, but for more than one.
+    """
+
+    asking: Asker
+    say: str
+    to: str = ""
+    now: Mapping[str, int | str | bool] = field(default_factory=dict[str, "int | str | bool"])
+    more: bool = False
+
+    @property
+    def named(self) -> str:
+        """What asks, and its line, such as `refund-small (amount): Above the automatic $50`."""
+        return f"{self.asking.words}: {self.say}"
+
+    def to_json(self) -> dict[str, Json]:
+        """As a card keeps it."""
+        said: dict[str, Json] = {**self.asking.to_json(), "say": self.say, "to": self.to}
+        return {**said, "more": True} if self.more else said
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, JsonValue]) -> Reason:
+        """What a card kept."""
+        return cls(
+            asking=Asker.from_json(value),
+            say=str(value["say"]),
+            to=str(value["to"]),
+            more=value.get("more") is True,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Why:
+    """In words for the person who decides.
+
+    Attributes:
+        reasons: each alone would ask; those that ask for more than one person stand last.
+        needed: who has to agree, such as `It needs one support manager.`
+    """
+
+    reasons: tuple[Reason, ...]
+    needed: str
+
+    @property
+    def asked(self) -> tuple[Asker, ...]:
+        """What asks, for the judgement."""
+        return tuple(dict.fromkeys(one.asking for one in self.reasons))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Around:
+    """What asks besides the rules: limits and the roll-out.
+
+    Attributes:
+        asking: those that ask as it is.
+        then: those that would ask, or refuse, about another question that the rules let go.
+    """
+
+    asking: Sequence[Reason] = ()
+    then: Callable[[PolicyQuestion], Sequence[Reason]] = lambda _: ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
     """What the policy says, and which rules said it.
@@ -138,6 +261,8 @@ class Judgement:
         errors: why something could not be evaluated; any error means `deny`.
         with_plan: the policy allows it without anybody, but it belongs to a plan of which people
             are asked, so that it waits for the same people.
+        asked: for `ask`, what asks, all of it; found when a card is made, and kept by the card and
+            by the entry alone.
     """
 
     outcome: Outcome
@@ -154,6 +279,7 @@ class Judgement:
     would: str = ""
     policy: int = 0
     with_plan: bool = False
+    asked: tuple[Asker, ...] = field(default=(), compare=False)
 
     @property
     def ways(self) -> tuple[tuple[str, ...], ...]:
@@ -198,10 +324,6 @@ class Policy(Protocol):
         """Which of the action's facts are to be read because a rule reads them (`on_demand`)."""
         ...
 
-    def numbers_for(self, action: str) -> Sequence[Decimal]:
-        """The numbers that its rules name, for telling people why they are asked."""
-        ...
-
     def judge(self, question: PolicyQuestion, also: Sequence[Demand] = ()) -> Judgement:
         """Say `allow`, `ask` with the least roles that would make it pass, or `deny`.
 
@@ -210,11 +332,8 @@ class Policy(Protocol):
         """
         ...
 
-    def suppose(self, question: PolicyQuestion) -> Judgement:
-        """What `judge` would say, without its rules: for telling people why they are asked.
-
-        INVARIANT: nothing is allowed by it. It is quick, and not always asked of the engine.
-        """
+    def why(self, question: PolicyQuestion, judgement: Judgement, around: Around) -> Why:
+        """Why it asks about a question: every condition, with what else asks around the rules."""
         ...
 
     def permits(

@@ -8,17 +8,21 @@ from dataclasses import dataclass, field
 from sayso.actions.customers.proof import PROOF_WORDS, VERIFIED_WORDS, weakly_known_by
 from sayso.actions.model.definition import Action, Effect
 from sayso.actions.model.snapshot import Resolved
-from sayso.actions.policy.base import HISTORY_DAYS, History, Judgement
+from sayso.actions.policy.base import HISTORY_DAYS, History, Judgement, Reason, Why
 from sayso.actions.policy.signs import Signs
-from sayso.actions.policy.why import Why
 from sayso.audit.entry import Json
 from sayso.audit.request_digests import rests_on_a_yes
 from sayso.ids import rfc3339
 from sayso.json import JsonValue
 from sayso.money import Money
 
-CARD_VERSION = 2
-"""Cards of version 1 have no reason, signs and earlier actions; they are hashed as they were."""
+CARD_VERSION = 3
+"""Cards of version 1 have no reason, signs and earlier actions, and those of version 2 one reason
+in words alone; they are hashed as they were."""
+WITH_REASONS = 3
+"""From this version on a card has each reason by itself."""
+REASONS_APART = " · "
+"""Between reasons on one line: a comma reads as one reason with conditions."""
 QUOTE_CHARS = 600
 """How much of the customer's words stands on a card; the rest is counted, never silently cut."""
 
@@ -36,7 +40,8 @@ class Card:
         customer: label and value: id, how strongly identified, name as far as known.
         history: what was done for this customer in the last 30 days.
         why: what the rules say that decide once people say yes. rules: their ids.
-        reason: the one fact without which nobody would have been asked, in a short line.
+        reasons: everything that asks, each in one line; each alone would ask.
+        reason: their lines in one.
         needed: who has to agree, as a sentence.
         unusual: what is out of the ordinary. quiet: how many other signs said nothing.
         earlier: what was done for this customer before, over all actions.
@@ -76,6 +81,7 @@ class Card:
     unusual: tuple[str, ...] = ()
     quiet: int = 0
     earlier: str = ""
+    reasons: tuple[Reason, ...] = ()
     version: int = field(default=CARD_VERSION)
 
     def to_json(self) -> dict[str, Json]:
@@ -111,6 +117,8 @@ class Card:
                 "quiet": self.quiet,
                 "earlier": self.earlier,
             }
+        if self.version >= WITH_REASONS:
+            shown["reasons"] = [one.to_json() for one in self.reasons]
         # Cards of before there were salts are hashed as they were, and erased ones have none.
         return shown | {"salt": self.salt} if self.salt else shown
 
@@ -130,6 +138,11 @@ class Card:
             items = value[name]
             assert isinstance(items, list)
             return tuple((str(item[0]), str(item[1])) for item in items if isinstance(item, list))
+
+        def reasons() -> tuple[Reason, ...]:
+            items = value.get("reasons", [])
+            assert isinstance(items, list)
+            return tuple(Reason.from_json(item) for item in items if isinstance(item, dict))
 
         amount, version, quiet = value["amount"], value["version"], value.get("quiet", 0)
         assert isinstance(version, int)
@@ -162,6 +175,7 @@ class Card:
             unusual=texts("unusual") if newer else (),
             quiet=quiet,
             earlier=words("earlier") if newer else "",
+            reasons=reasons(),
             version=version,
         )
 
@@ -240,7 +254,8 @@ def build_card(
         deadline=rfc3339(deadline),
         may_lower=action.money_arg is not None,
         salt=salt,
-        reason=why.reason,
+        reason=REASONS_APART.join(one.say for one in why.reasons),
+        reasons=why.reasons,
         needed=why.needed,
         unusual=(*_weakly_known(resolved), *_on_a_yes(planner), *signs.unusual),
         quiet=signs.quiet,

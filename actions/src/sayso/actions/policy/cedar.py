@@ -13,7 +13,6 @@ import threading
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from importlib import resources
 from types import MappingProxyType
 
@@ -22,12 +21,16 @@ import orjson
 from sayso.actions.customers.proof import weakly_known_by
 from sayso.actions.model.definition import Action, Assurance, Effect, Fact
 from sayso.actions.policy.base import (
+    LINKED_WITH_A_PERSON,
+    NOT_IN_THEIR_WORDS,
     VERIFIED_ONLY,
     Approver,
+    Around,
     Demand,
     Judgement,
     Outcome,
     PolicyQuestion,
+    Why,
 )
 from sayso.actions.policy.calendar import Calendar
 from sayso.actions.policy.cedar_rules import Rules, read_rules
@@ -38,16 +41,13 @@ from sayso.actions.policy.cedar_schema import (
     schema_text,
 )
 from sayso.actions.policy.cedarpy_adapter import CedarVerdict, Entities, evaluate, parse_schema
+from sayso.actions.policy.formula.terms import OneOf, atoms, holds
 from sayso.actions.policy.problem import PolicyProblem
 from sayso.actions.policy.slices import Slice, cut, digest, hypotheticals
 from sayso.errors import Code, ConfigError
 
 OWN_OBJECTS_ONLY = "sayso.own-objects-only"
 """This guard and `VERIFIED_ONLY` no text can lift."""
-LINKED_WITH_A_PERSON = "sayso.linked-with-a-person"
-"""Nor this one: it asks where the others refuse."""
-NOT_IN_THEIR_WORDS = "sayso.not-in-their-words"
-"""Nor this one, likewise: of what a planner planned, and the customer's words do not show."""
 
 DEFAULT_ROLES = ("support_manager", "finance")
 """The roles that the default policy names, the least first."""
@@ -57,6 +57,7 @@ _GUARDS = {
     VERIFIED_ONLY: "an unverified customer gets messages only",
 }
 _UTC = Calendar()
+_NO_ROLES: frozenset[str] = frozenset()
 _NOTHING: Mapping[str, Collection[str]] = MappingProxyType({})
 _NOT_EVALUATED = "the policy could not be evaluated, so nothing is done"
 _ROLE = re.compile(r"[a-z][a-z0-9_]{0,63}")
@@ -157,11 +158,6 @@ class CedarPolicy:
         """See `Policy.version_for`."""
         found = self.slice(action)
         return self._version if found is None else found.version
-
-    def numbers_for(self, action: str) -> Sequence[Decimal]:
-        """See `Policy.numbers_for`; each once, the smallest first."""
-        found = self.slice(action)
-        return () if found is None else found.numbers
 
     def wanted_facts(self, action: str) -> frozenset[str]:
         """See `Policy.wanted_facts`."""
@@ -313,21 +309,14 @@ class CedarPolicy:
         roles = [role for role in self._roles if role in named | demanded]
         return hypotheticals(roles, self._max_quorum)
 
-    def suppose(self, question: PolicyQuestion) -> Judgement:
-        """See `Policy.suppose`: by the formulas, where they say everything."""
+    def why(self, question: PolicyQuestion, judgement: Judgement, around: Around) -> Why:
+        """See `Policy.why`."""
+        # Loaded where somebody is asked: most actions need nobody.
+        from sayso.actions.policy.reasons.asked import why_asked
+
         mine = self.slice(question.action.name)
-        if mine is None or mine.guess is None or self._demands(question):
-            return self.judge(question)
-        values, missing, errors = mine.form.plain(question)
-        asked = mine.lacking(missing) if missing else mine
-        if errors or asked.guess is None:
-            return self.judge(question)
-        place = asked.guess.least(values)
-        roles = asked.hypotheticals[place] if place >= 0 else ()
-        outcome = Outcome.ASK if roles else Outcome.ALLOW if place >= 0 else Outcome.DENY
-        return Judgement(
-            outcome=outcome, rules=(), explain="", roles=roles, policy_version=mine.version
-        )
+        assert mine is not None, "of an action that was judged"
+        return why_asked(mine, question, judgement, around)
 
     def permits(
         self, question: PolicyQuestion, approvers: Sequence[Approver], also: Sequence[Demand] = ()
@@ -480,7 +469,8 @@ def _judgement(
     deciding = tuple(sorted(rules, key=mine.order.__getitem__))
     forced = mine.action.always_ask if roles or lacks_a_person else ()
     said = [demand.say for demand in also]
-    said += [mine.rules.explains[rule] for rule in deciding]
+    foreign = _of_other_currencies(asked, deciding) if outcome is Outcome.DENY else {}
+    said += [foreign.get(rule, mine.rules.explains[rule]) for rule in deciding]
     said = said or ([] if forced else ["no rule allows it"])
     said += [f"{name.replace('_', ' ')}: could not be read" for name in missing]
     said += [f"a person always decides: {'; '.join(forced)}"] if forced else []
@@ -493,6 +483,29 @@ def _judgement(
         policy_version=mine.version,
         missing=missing,
     )
+
+
+def _of_other_currencies(asked: _Asked, deciding: Iterable[str]) -> dict[str, str]:
+    """The sentences of rules that forbid it by its currency alone, and speak of an amount."""
+    values = asked.request.values
+    currency = values.get("currency")
+    found: dict[str, str] = {}
+    for rule in asked.slice.alone if currency else ():
+        if rule.permits or rule.id not in deciding:
+            continue
+        named = {
+            word
+            for atom in atoms(rule.formula)
+            if isinstance(atom, OneOf) and atom.name == "currency"
+            for word in atom.words
+        }
+        if not named or currency in named or rule.left_out:
+            continue
+        # INVARIANT: with the same numbers of a currency that it names it would not forbid this.
+        if any(not holds(rule.formula, {**values, "currency": one}, 0, _NO_ROLES) for one in named):
+            said, names = asked.slice.rules.explains[rule.id], ", ".join(sorted(named))
+            found[rule.id] = f"“{said}” is about {names}, and this is in {currency}"
+    return found
 
 
 def _guarded(version: str, guard: str) -> Judgement:

@@ -26,10 +26,10 @@ from sayso.actions.policy.base import (
     History,
     Judgement,
     Outcome,
-    Policy,
     PolicyQuestion,
 )
 from sayso.actions.policy.card import Card, build_card
+from sayso.actions.policy.card_reasons import CardReasons
 from sayso.actions.policy.judged import Judged, bound_digest, due_at, schema_hash, status_of
 from sayso.actions.policy.own_words import OWN_WORDS, OwnWordsLaw, judged_by_law, nobodys
 from sayso.actions.policy.signs import (
@@ -42,8 +42,7 @@ from sayso.actions.policy.signs import (
     open_beside,
     signs_of,
 )
-from sayso.actions.policy.why import Why, needed_sentence, why_asked
-from sayso.actions.rollout.checks import StageChecks, capped, held_back
+from sayso.actions.rollout.checks import StageChecks, capped, held_back, lower
 from sayso.audit.authority.directory import Directory
 from sayso.audit.authority.state import changed_outside
 from sayso.audit.entry import ActorKind, Json
@@ -99,6 +98,7 @@ class Evaluator:
         self._reservations = limits or LimitReservations()
         self._limits = LimitChecks(self._reservations)
         self._stages = StageChecks()
+        self._reasons = CardReasons(self._limits, self._stages)
         self._amounts = Amounts()
         self._policies = policies
         self._registry = registry
@@ -289,9 +289,7 @@ class Evaluator:
         if loaded.dials is None:
             return replace(judgement, policy=loaded.number)
         staged = self._stages.staged(reader, loaded, row, question)
-        if ceiling is not None and (staged is None or ceiling.stage.rank < staged.stage.rank):
-            staged = ceiling
-        return capped(judgement, staged, loaded.dials.roles, loaded.number)
+        return capped(judgement, lower(staged, ceiling), loaded.dials.roles, loaded.number)
 
     def judge(
         self,
@@ -358,6 +356,11 @@ class Evaluator:
         asked = judgement.outcome is Outcome.ASK
         if asked or (approvers and status is Status.APPROVED):
             expires_at = now + self._approval_micros if until is None else until
+            law = self._by_law(reader, loaded, row) is not None
+            why = self._reasons.why(
+                reader, about, loaded, question, judgement, ceiling=ceiling, by_law=law
+            )
+            judgement = replace(judgement, asked=why.asked)
             earlier = earlier_of(reader, row, now, question.history.beside)
             seen = Seen(
                 action=question.action,
@@ -378,7 +381,7 @@ class Evaluator:
                 quote=quote,
                 deadline=expires_at,
                 salt=self._entropy(16).hex(),
-                why=_why(loaded.policy, question, judgement),
+                why=why,
                 signs=signs_of(seen),
                 earlier=earlier_words(earlier, now),
                 limits=self._limits.after(reader, about),
@@ -534,13 +537,6 @@ def _joined(row: ActionRow, equal: ActionRow, now: int) -> ActionRow:
         "joins": equal.id,
     }
     return replace(row, status=Status.REFUSED, error=error, due_at=None, updated_at=now)
-
-
-def _why(policy: Policy, question: PolicyQuestion, judgement: Judgement) -> Why:
-    if judgement.with_plan:
-        needed = needed_sentence(judgement.roles)
-        return Why(reason="Needs nobody by itself; it belongs to this plan", needed=needed)
-    return why_asked(question, judgement, policy.numbers_for(question.action.name), policy.suppose)
 
 
 def _check_owner(row: ActionRow, resolved: Resolved) -> None:

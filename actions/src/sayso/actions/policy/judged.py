@@ -89,6 +89,8 @@ def judged_data(row: ActionRow, expires_at: int | None) -> dict[str, Json]:
     }
     if row.judgement.either:
         told["either"] = ways_json(row.judgement.either)
+    if row.judgement.asked:
+        told["asked"] = [one.to_json() for one in row.judgement.asked]
     return told if expires_at is None else {**told, "expires_at": expires_at}
 
 

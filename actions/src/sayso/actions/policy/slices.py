@@ -10,10 +10,8 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
-from decimal import Decimal
 
 import orjson
 from cedarpy import pst
@@ -25,15 +23,17 @@ from sayso.actions.policy.cedar_schema import RequestForm
 from sayso.actions.policy.cedarpy_adapter import CedarVerdict, RuleSet, compile_rules, evaluate
 from sayso.actions.policy.formula.compiled import First, Values, all_of, first_of
 from sayso.actions.policy.formula.domain import kinds_of
-from sayso.actions.policy.formula.terms import conj, given
-from sayso.actions.policy.formula.translate import ReadableFacts, Translated, translate
+from sayso.actions.policy.formula.terms import Formula, conj, disj, given
+from sayso.actions.policy.formula.translate import (
+    ReadableFacts,
+    RuleFormula,
+    Translated,
+    translate,
+)
 
 Hypothetical = tuple[str, ...]
 """Who might say yes: the role of each distinct person; empty for nobody."""
 
-_DECIMAL = re.compile(r'\bdecimal \( "(\d{1,12}(?:\.\d{1,4})?)" \)')
-_LONG = re.compile(r"(?<![\w.])\d{1,12}(?![\w.])")
-_STRING = re.compile(r'"(?:\\.|[^"\\])*"')
 _TIME = frozenset({"localHour", "weekday", "holiday"})
 
 
@@ -64,7 +64,6 @@ class Slice:
         version: SHA-256 in hex over all that can change an answer.
         guess: None where a rule says what no formula can.
         translated: the rules as formulas.
-        numbers: those that the rules compare with, the smallest first.
     """
 
     action: Action
@@ -77,8 +76,30 @@ class Slice:
     version: str
     guess: Guess | None
     translated: Translated
-    numbers: tuple[Decimal, ...]
     _without: dict[tuple[str, ...], Slice] = field(default_factory=dict[tuple[str, ...], "Slice"])
+    _fewer: dict[int, Formula] = field(default_factory=dict[int, Formula])
+    _alone: tuple[RuleFormula, ...] = ()
+
+    @property
+    def alone(self) -> tuple[RuleFormula, ...]:
+        """The rules about what nobody has said yes to; those that no formula says never apply."""
+        if not self._alone:
+            self._alone = tuple(
+                replace(rule, formula=given(rule.formula, 0, frozenset()))
+                for rule in self.translated.rules
+            )
+        return self._alone
+
+    def fewer(self, people: int) -> Formula:
+        """When fewer people than these are enough; only where a formula says every rule."""
+        known = self._fewer.get(people)
+        if known is None:
+            allowed = self.translated.allowed
+            enough = [one for one in self.hypotheticals if 0 < len(one) < people]
+            known = self._fewer[people] = disj(
+                given(allowed, len(one), frozenset(one)) for one in ((), *enough)
+            )
+        return known
 
     @property
     def reads(self) -> frozenset[str]:
@@ -107,7 +128,6 @@ class Slice:
             version=self.version,
             guess=_guess(translated, self.hypotheticals),
             translated=translated,
-            numbers=self.numbers,
         )
 
     def translated_without(self, missing: Collection[str]) -> Translated:
@@ -174,7 +194,6 @@ def cut(
         version=_version(action, facts, mine, asked, max_quorum, calendar, reads),
         guess=_guess(translated, supposed),
         translated=translated,
-        numbers=_numbers(mine.signs.values()),
     )
 
 
@@ -248,15 +267,6 @@ def digest(whole: Mapping[str, object]) -> str:
     """SHA-256 in hex over a value, whatever the order of its keys."""
     canonical = json.dumps(whole, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
-
-
-def _numbers(signs: Iterable[str]) -> tuple[Decimal, ...]:
-    """The numbers that rules compare with, from their words and signs."""
-    found: set[Decimal] = set()
-    for rule in signs:
-        found.update(map(Decimal, _DECIMAL.findall(rule)))
-        found.update(map(Decimal, _LONG.findall(_STRING.sub("", rule))))
-    return tuple(sorted(found))
 
 
 def without(rules: Rules, missing: Collection[str]) -> Rules:

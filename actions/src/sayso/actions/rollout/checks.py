@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from sayso.actions.model.action_row import ActionRow
-from sayso.actions.policy.base import Judgement, Outcome, PolicyQuestion
-from sayso.actions.rollout.definition import Rollout, Stage
+from sayso.actions.policy.base import Asker, Judgement, Outcome, PolicyQuestion, Reason
+from sayso.actions.rollout.definition import RULE_PREFIX, Rollout, Stage
 from sayso.audit.authority.state import read_body
 from sayso.audit.entry import ActorKind
 from sayso.errors import Code, IntegrityError
@@ -29,16 +30,26 @@ class StageChecks:
         self._salt = ""
 
     def staged(
-        self, reader: Reader, loaded: LoadedPolicy, row: ActionRow, question: PolicyQuestion
+        self,
+        reader: Reader,
+        loaded: LoadedPolicy,
+        row: ActionRow,
+        question: PolicyQuestion,
+        opened: frozenset[str] = frozenset(),
     ) -> Staged | None:
-        """The stage of an action; None where nothing is held back."""
+        """The stage of an action; None where nothing is held back.
+
+        Args:
+            opened: see `Dials.stage`.
+        """
         dials = loaded.dials
         if dials is None:
             return None
         braked: frozenset[str] = frozenset()
         if dials.rollout.has_brakes:
             braked = frozenset(braked_dials(reader, dials.rollout))
-        staged = dials.stage(question, partial(self._draw, reader, row, question), braked)
+        draw = partial(self._draw, reader, row, question)
+        staged = dials.stage(question, draw, braked, opened)
         if _is_proposed_by_a_person(row) and staged.stage.rank < Stage.SUGGEST.rank:
             # A dial says how far it goes by itself; this was taken up by somebody, and never goes
             # without somebody else's yes.
@@ -117,6 +128,39 @@ def capped(
         stage=stage.value,
         dial=staged.rule,
         would=outcome.value,
+    )
+
+
+def lower(staged: Staged | None, ceiling: Staged | None) -> Staged | None:
+    """The stage that goes less far; None for no stage at all."""
+    if ceiling is not None and (staged is None or ceiling.stage.rank < staged.stage.rank):
+        return ceiling
+    return staged
+
+
+def dial_reasons(staged: Callable[[frozenset[str]], Staged | None]) -> list[Reason]:
+    """Why the roll-out has people asked, or a person do it: each dial of it that does.
+
+    Args:
+        staged: the stage, where the rules of some dials are taken to hold nothing back.
+    """
+    found: list[Reason] = []
+    opened: frozenset[str] = frozenset()
+    while (one := staged(opened)) is not None and one.stage is not Stage.AUTO:
+        if one.rule in opened:
+            break
+        opened |= {one.rule}
+        found.append(_dial_reason(one))
+    return found
+
+
+def _dial_reason(staged: Staged) -> Reason:
+    asks = staged.stage is Stage.SUGGEST
+    said = "For now each of these is asked" if asks else "For now a person does these"
+    return Reason(
+        asking=Asker(kind="dial", by=(staged.rule,)),
+        say=f"{said}: {staged.say}",
+        to=f"roll-out {staged.rule.removeprefix(RULE_PREFIX)} at `auto`",
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sayso.actions.model.definition import Action
 from sayso.actions.policy.base import PolicyQuestion
@@ -141,28 +141,38 @@ class Dials:
         return self._of
 
     def stage(
-        self, question: PolicyQuestion, draw: Callable[[], Draw], braked: frozenset[str]
+        self,
+        question: PolicyQuestion,
+        draw: Callable[[], Draw],
+        braked: frozenset[str],
+        opened: frozenset[str] = frozenset(),
     ) -> Staged:
         """How far this action may go.
 
         Args:
             draw: of its customer. braked: ids of the dials that went back to `suggest`.
+            opened: the rules of dials that are taken to hold nothing back.
         """
         if question.undoes:
             return Staged(stage=Stage.AUTO, rule=OTHERS, say="taking back is never held back")
-        found = self._by_dials(question, draw, braked)
-        model = self.rollout.model
+        found = self._by_dials(question, draw, braked, opened)
+        model = Stage.AUTO if MODEL in opened else self.rollout.model
         planned = question.planner != "caller" and not question.planner.startswith(_PLAYBOOK)
         if planned and model.rank < found.stage.rank:
             return Staged(stage=model, rule=MODEL, say="a model planned it")
         return found
 
     def _by_dials(
-        self, question: PolicyQuestion, draw: Callable[[], Draw], braked: frozenset[str]
+        self,
+        question: PolicyQuestion,
+        draw: Callable[[], Draw],
+        braked: frozenset[str],
+        opened: frozenset[str],
     ) -> Staged:
+        rest = replace(self._rest, stage=Stage.AUTO) if OTHERS in opened else self._rest
         mine = self._of.get(question.action.name)
         if mine is None:
-            return self._rest
+            return rest
         values, missing, errors = mine.slice.form.plain(question)
         # INVARIANT: what cannot be read goes no further than with any value of it.
         unread = mine.every if errors else mine.unread(missing)
@@ -177,13 +187,13 @@ class Dials:
                     stage = leftmost(stage, Stage.SUGGEST)
             else:
                 continue
+            if rule in opened:
+                stage = Stage.AUTO
             if least is None or stage.rank < least.stage.rank:
                 least = Staged(stage=stage, rule=rule, say=dial.say)
             if decides:
                 return least
-        return (
-            self._rest if least is None else min(least, self._rest, key=lambda one: one.stage.rank)
-        )
+        return rest if least is None else min(least, rest, key=lambda one: one.stage.rank)
 
     def _stage(
         self, dial: Dial, in_time: bool, question: PolicyQuestion, draw: Callable[[], Draw]

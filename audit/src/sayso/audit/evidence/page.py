@@ -170,6 +170,18 @@ def _data(entries: Sequence[StoredEntry], name: str) -> str:
     return ""
 
 
+def _asking(asked: Json) -> str:
+    """What asked for people, by name, where the entry says it."""
+    named: list[str] = []
+    for one in asked if isinstance(asked, list) else []:
+        if isinstance(one, dict):
+            by, facts = one.get("by"), one.get("facts")
+            names = [str(name) for name in by] if isinstance(by, list) else []
+            about = f" ({', '.join(map(str, facts))})" if isinstance(facts, list) else ""
+            named.append(f"{', '.join(names) or str(one.get('kind'))}{about}")
+    return code("; ".join(named)) if named else ""
+
+
 def _lowered(evidence: Evidence, about: Sequence[StoredEntry]) -> dict[int, str]:
     """By the number of its entry, what each yes to less has lowered, already HTML."""
     told: dict[int, str] = {}
@@ -195,7 +207,11 @@ def _judged(evidence: Evidence, about: Sequence[StoredEntry]) -> str:
         fields(
             [
                 ("outcome", shown(last.entry.data["outcome"])),
-                ("rule", code(last.entry.rule) if last.entry.rule else ""),
+                ("asked by rule", _asking(last.entry.data.get("asked"))),
+                (
+                    "once agreed, by rule" if last.entry.data.get("asked") else "rule",
+                    code(last.entry.rule) if last.entry.rule else "",
+                ),
                 ("because", _data(judged, "explain")),
                 ("amount", shown(amount) if amount else ""),
                 *(
