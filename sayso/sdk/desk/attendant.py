@@ -17,6 +17,7 @@ from sayso.errors import Code, RefusedError, SaysoError, logged
 from sayso.ids import monotonic_s, to_micros
 from sayso.sdk.desk.intake import Intake, fall_silent
 from sayso.sdk.desk.law import DESK
+from sayso.sdk.desk.lease import LEASE_MICROS, renewing
 from sayso.sdk.desk.rows import (
     DeskRow,
     Place,
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from sayso.sdk.container import Container
 
 logger = logging.getLogger("sayso.desk")
-LEASE_S = 120.0
 _MOST_STEPS = 20
 """So much is said at most before somebody else has a turn."""
 _LOOKS_S = (2.0, 5.0, 15.0, 60.0)
@@ -68,15 +68,22 @@ class Attendant:
         Guarantees: what rings or changes meanwhile keeps the thread due; where this process dies,
         the thread is due again once its lease is over.
         """
-        until, seen = self._now() + int(LEASE_S * 1e6), thread.rung + thread.woken
+        until, seen = self._now() + LEASE_MICROS, thread.rung + thread.woken
         # As it was read: else what another process has just done would be done by an older row.
         taken = await self._run("desk.take", thread.id, until=until, now=self._now(), seen=seen)
         if taken != 1:
             return False
+
+        async def renew() -> None:
+            nonlocal until
+            later = self._now() + LEASE_MICROS
+            if await self._run("desk.renew_thread", thread.id, held=until, until=later) == 1:
+                until = later
+
         again_at: int | None
         attempts = 0
         try:
-            again_at = await self._attend(thread)
+            again_at = await renewing(self._attend(thread), renew)
         except SaysoError as error:
             logger.warning("%s: a thread waits: %s", self._place.name, logged(error))
             attempts = thread.attempts + 1

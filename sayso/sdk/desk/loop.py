@@ -7,6 +7,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sayso.audit.entry import StoredEntry
@@ -16,6 +17,7 @@ from sayso.connectors.desks import Desks
 from sayso.errors import SaysoError, logged, logged_with_frames
 from sayso.ids import from_micros, to_micros
 from sayso.sdk.desk.attendant import Attendant
+from sayso.sdk.desk.lease import LEASE_MICROS, renewing
 from sayso.sdk.desk.rows import DeskRow, Place, ThreadRow, desk_row, ring_changed, thread_row
 from sayso.sdk.desk.seat import heed_colleagues
 from sayso.store.base import Reader, SqlValue, Transaction, integer, integer_or_none, text
@@ -30,7 +32,6 @@ _AT_ONCE = 16
 _PAGE = 500
 _LONGEST_LOOK_S = 30.0
 _AFTER_TROUBLE_S = 5.0
-_LEASE_S = 120.0
 _MOST_PAGES = 200
 """Pages of changes that one sweep reads before threads have their turn."""
 
@@ -165,12 +166,13 @@ class OneDesk:
 
     async def _sweep_pages(self, sweeping: _Sweep, begun: datetime) -> bool:
         for _ in range(_MOST_PAGES):
-            page = await self._desks.changes(
+            reading = self._desks.changes(
                 self._place.connector,
                 sweeping.cursor,
                 begun,
                 customers=self._place.section.customers,
             )
+            page = await renewing(reading, partial(self._renew, sweeping))
             until, is_new = self._lease(), page.cursor != sweeping.cursor
             if not await self._kept(page, sweeping, until):
                 return False  # it took too long, and another process goes on from there
@@ -178,6 +180,11 @@ class OneDesk:
             if not page.more or not is_new:
                 return False
         return True
+
+    async def _renew(self, sweeping: _Sweep) -> None:
+        until = self._lease()
+        if await self._run("desk.renew", held=sweeping.held, until=until) == 1:
+            sweeping.held = until
 
     async def _kept(self, page: Changes, sweeping: _Sweep, until: int) -> bool:
         held, was = sweeping.held, sweeping.cursor
@@ -195,7 +202,7 @@ class OneDesk:
         return await self._container.store.write(keep)
 
     def _lease(self) -> int:
-        return self._now() + int(_LEASE_S * 1e6)
+        return self._now() + LEASE_MICROS
 
     async def _run(self, query: str, **fields: SqlValue) -> int:
         """Run one statement about the desk."""

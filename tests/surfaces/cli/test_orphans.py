@@ -87,9 +87,11 @@ def test_a_desk_that_cannot_be_read_is_said(cli: CliWorkspace) -> None:
         await store.close()
 
     asyncio.run(run("desk.begin", read_to=-1))
-    asyncio.run(run("desk.failed", due_at=1, problem="needs_reauth"))
+    asyncio.run(run("desk.lease", until=5))
+    asyncio.run(run("desk.failed", held=5, due_at=1, problem="needs_reauth"))
     said = cli.line("doctor").refused("needs_reauth", 2)
     assert "the desk `chat` cannot be read since 1970" in said.err
     assert "sayso desk check chat" in said.err
-    asyncio.run(run("desk.swept", due_at=1))
+    asyncio.run(run("desk.lease", until=5))
+    asyncio.run(run("desk.swept", held=5, due_at=1))
     assert cli.line.done("doctor")["facts"]["desk chat"] == "readable"

@@ -12,6 +12,12 @@ select * from desk where tenant = :tenant and name = :name;
 update desk set leased_until = :until, due_at = :until
 where tenant = :tenant and name = :name and due_at <= :now and leased_until <= :now;
 
+-- While it is swept: by whoever holds the lease alone.
+-- name: renew
+update desk set leased_until = :until,
+    due_at = case when due_at = :held then :until else due_at end
+where tenant = :tenant and name = :name and leased_until = :held;
+
 -- By whoever holds the lease alone; what rings while it is swept keeps it due.
 -- name: move_cursor
 update desk set cursor = :cursor, leased_until = :until,
@@ -69,6 +75,11 @@ from desk_thread where tenant = :tenant and desk = :desk and due_at is not null;
 update desk_thread set leased_until = :until
 where tenant = :tenant and desk = :desk and id = :id and leased_until <= :now
     and due_at <= :now and rung + woken = :seen;
+
+-- While it is attended to: by whoever holds the lease alone.
+-- name: renew_thread
+update desk_thread set leased_until = :until
+where tenant = :tenant and desk = :desk and id = :id and leased_until = :held;
 
 -- name: was_read (count unread)
 update desk_thread set read_rung = :rung where tenant = :tenant and desk = :desk and id = :id;
