@@ -194,6 +194,23 @@ async def test_the_ledger_tells_what_became_of_a_refund(
 
 
 @pytest.mark.promise("agent:told-from-records")
+async def test_what_somebody_else_proposed_is_not_what_the_customer_asked_for(
+    tmp_path: Path,
+) -> None:
+    """A colleague's refund waits, and is told by its name."""
+    words = {"en": CustomerWords(thing="the refund", done="we have paid it")}
+    shop = Courier()
+    shop.actions = [replace(one, words=words) for one in shop.actions]
+    async with open_shop(tmp_path, shop=shop) as opened:
+        stock(opened)
+        args = {"order": "o1", "amount": {"amount_minor": 8_000, "currency": "USD"}}
+        await opened.sayso.propose("shop.refund", args, subject="cus_1", wait=False)
+        view = await opened.sayso.ask("cus_1", "Where is order 1042?")
+        assert "has to agree to the refund" in view.reply
+        assert "what you asked for" not in view.reply
+
+
+@pytest.mark.promise("agent:told-from-records")
 async def test_the_ledger_tells_in_the_language_of_the_question(tmp_path: Path) -> None:
     """Asked for in German and about in English: one language, and what has joined is told once."""
     shop = Courier()

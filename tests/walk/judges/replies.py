@@ -14,6 +14,8 @@ from sayso.sdk.views.rows import ActionView, RequestView
 _REFERENCE = re.compile(r"\b(?:re|cbtxn|gift|sub)_[A-Za-z0-9_]+")
 _DONE = re.compile(r"\b(we have (refunded|cancelled|credited|done what)|nous avons remboursé)")
 _PROMISES = "you will hear from us once it is decided"
+_DATED = "As of "
+"""What is told of the ledger says when that was, and is not written anew."""
 _NOTHING = "Nothing has been changed so far"
 
 
@@ -52,7 +54,7 @@ def _judge(world: World, request: RequestView, effects: set[str], open_objects: 
         raise FindingError("untrue", f"{who} does not tell of {sorted(receipts - named)}: {reply}")
     if _NOTHING in reply and (done or joined):
         raise FindingError("untrue", f"{who} denies what was done: {reply}")
-    if _PROMISES in reply and request.status == "answered":
+    if _PROMISES in reply and request.status == "answered" and not reply.startswith(_DATED):
         objects = {_object_of(one) for one in request.actions}
         if not objects & open_objects:
             raise FindingError("untrue", f"{who} promises a decision, and nothing waits: {reply}")

@@ -246,12 +246,10 @@ def _from_ledger(
         return ""
     words: dict[str, CustomerWords] = {}
     for one in found.values():
-        if one.request_id is None:
-            continue
-        asked = get_request(reader, one.tenant, one.request_id)
-        # The words are kept in the language of the request, which may have been another one.
-        same = asked.language == language
-        words[one.name] = (asked.words.get(one.name) if same else None) or words_of(
-            actions.get(one.name), language
-        )
+        kept = None
+        if one.request_id is not None:
+            asked = get_request(reader, one.tenant, one.request_id)
+            # They are kept in the language of the request, which may have been another one.
+            kept = asked.words.get(one.name) if asked.language == language else None
+        words[one.name] = kept or words_of(actions.get(one.name), language)
     return write_reply(outcomes_of(reader, list(found.values()), words), language)
