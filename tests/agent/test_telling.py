@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from actions.steps import assert_verified
 from agent.test_run import decide, stock
-from sdk.customers import MARIA
+from sdk.customers import MARIA, refund_of
 from support.shop import Shop
 from support.shop_workspace import open_shop
 
@@ -203,8 +203,8 @@ async def test_what_somebody_else_proposed_is_not_what_the_customer_asked_for(
     shop.actions = [replace(one, words=words) for one in shop.actions]
     async with open_shop(tmp_path, shop=shop) as opened:
         stock(opened)
-        args = {"order": "o1", "amount": {"amount_minor": 8_000, "currency": "USD"}}
-        await opened.sayso.propose("shop.refund", args, subject="cus_1", wait=False)
+        mine = refund_of("o1", 8_000)
+        await opened.sayso.propose("shop.refund", mine, subject="cus_1", wait=False)
         view = await opened.sayso.ask("cus_1", "Where is order 1042?")
         assert "has to agree to the refund" in view.reply
         assert "what you asked for" not in view.reply
