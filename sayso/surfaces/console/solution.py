@@ -19,7 +19,7 @@ from sayso.money import Money
 from sayso.sdk.resources.customers import MAX_REASON_CHARS
 from sayso.sdk.resources.passkeys import ToSign
 from sayso.sdk.views.solution import SolutionView, StepView, is_unverified
-from sayso.sdk.words.quoted import UNCHECKED, who_wrote
+from sayso.sdk.words.quoted import who_wrote
 from sayso.sdk.words.solution import first_name, join, number_word
 from sayso.sdk.words.solution_outcome import is_struck, title_of
 from sayso.surfaces.console.changed import ShownChange, changes_in
@@ -234,7 +234,8 @@ def card_of(
         steps_title=_steps_title(view, asks=asks),
         total_label=_total_label(view, changed=bool(changes)),
         yes=_yes(view),
-        who_wrote=f"{who_wrote(view, visit.times.at(view.created_at))} {UNCHECKED}",
+        who_wrote=f"{who_wrote(view, visit.times.at(view.created_at))} "
+        "What it says happened is not checked.",
         titles={step.id: title_of(step) for step in view.steps},
         struck=frozenset(step.id for step in view.steps if is_struck(step)),
         first_name=name,

@@ -68,7 +68,7 @@ async def test_the_page_says_first_what_and_how_much_to_whom(tmp_path: Path) -> 
             "Above the automatic $50",
             "Unusual",
             "The mugs came broken",
-            "What it says happened is not checked; amount, payee and account were read",
+            "What it says happened is not checked.",
             "What a yes does",
             "Dear Ben,",
             "No answer counts as no",
