@@ -91,7 +91,7 @@ _JUDGEMENT = frozenset(
 )
 _CARD = frozenset(
     "version action effect reversible guarantee amount account why rules roles planner deadline "
-    "may_lower reason needed quiet currency title payee history on_yes on_no currency".split()
+    "may_lower reason needed quiet title payee history on_yes on_no currency kind by facts".split()
 )
 
 TEXTS: Mapping[str, Mapping[str, Text]] = {

@@ -154,7 +154,7 @@ async def test_a_fee_is_on_the_card_and_in_the_log(tmp_path: Path) -> None:
                 "            *limits,\n        ),\n"
             ),
         },
-        "actions/src/sayso/actions/policy/evaluator.py": {
+        "actions/src/sayso/actions/policy/judged.py": {
             "    if row.judgement.either:\n": (
                 "    if row.snapshot is not None and row.snapshot.resolved.fee:\n"
                 '        told["fee"] = row.snapshot.resolved.fee\n'

@@ -32,9 +32,12 @@ from sayso.sdk.client import Sayso
 from sayso.sdk.views.rows import ActionView
 from sayso.testing.clock import FakeClock
 
-KILLS_OF_SAYSO, AT_ONCE, UNDER_WAY = 25, 5, 10
+WHOLE = os.environ.get("SAYSO_STORIES", "") == "1"
+"""By `./run stories`; else fewer die, in each of the same ways."""
+KILLS_OF_SAYSO, UNDER_WAY = (25, 10) if WHOLE else (10, 6)
+AT_ONCE = 5
 KILLS_OF_THE_SHOP = int(os.environ.get("SAYSO_REAL_SHOP_KILLS", "2"))
-"""Of processes of it, which take long to boot; ten payments are under way, all in all. With 10 each
+"""Of processes of it, which take long to boot; `UNDER_WAY` payments are, all in all. With 10 each
 one of them is killed by itself; on a busy machine that takes `-o faulthandler_timeout=1800`."""
 DAY_S = (1, 5, 30, 60, 100, 200, 300, 400, 900, *[3600] * 8)
 """Every moment at which the engine may look, or call again."""

@@ -8,6 +8,7 @@
 | `sayings` | what Sayso has to say in a thread now, and in which order |
 | `words` | notes to colleagues |
 | `law` | what Sayso may say: exactly what is rendered now, to that very customer and thread |
+| `lease` | a desk or a thread is one process's alone for as long as it works at it |
 | `rows` | what is kept of desks, threads, messages and sayings |
 | `seat` | what a colleague sees of a thread, and says in it |
 | `canvas` | the card beside a conversation of Intercom that opens the seat |

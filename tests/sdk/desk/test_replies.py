@@ -258,7 +258,7 @@ async def test_a_question_waits_for_its_answer_although_whoever_asked_it_has_die
         store, now = opened.sayso.container.store, opened.sayso.container.context.now()
         row = await store.read(lambda reader: get_request(reader, Tenant("main"), request.id))
         # As the lease of a process leaves it that has died before it was parked.
-        named = {"tenant": "main", "id": row.id, "fence": row.fence}
+        named: dict[str, str | int] = {"tenant": "main", "id": row.id, "fence": row.fence}
         await store.write(lambda tx: tx.run("request.release", **named, due_at=now))
         await opened.settle()
         assert (await opened.sayso.requests.get(request.id)).status == "needs_customer"

@@ -40,7 +40,7 @@ def test_it_reads_well_without_json(cli: CliWorkspace) -> None:
     ran = cli.line(*REFUND, *SUBJECT, "--args", '{"charge": "ch_demo_ana_1"}')
     assert ran.status == 0
     assert "status    pending_approval" in ran.out
-    assert "decision  ask by refund-manager: " in ran.out
+    assert "decision  ask by refund-small (amount): Above the automatic $50" in ran.out
     assert "next: sayso approvals show apr_" in ran.out
 
 

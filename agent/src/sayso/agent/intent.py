@@ -16,19 +16,34 @@ from sayso.actions.model.plan import Plan, Step
 from sayso.agent.base import Handles, Message
 from sayso.agent.understanding.acts import Mood
 from sayso.agent.understanding.base import HandOverError, UnclearError
+from sayso.agent.understanding.decision import id_of_plan
 from sayso.agent.understanding.dialogue import follow
 from sayso.agent.understanding.drafts import ActDraft
 from sayso.agent.understanding.fill_amount import fill_amounts, major
 from sayso.agent.understanding.fill_object import fill_object
+from sayso.agent.understanding.fill_text import fill_more, part_said
 from sayso.agent.understanding.lexicon import Knowledge
 from sayso.agent.understanding.objection import objections, too_long
-from sayso.agent.understanding.playbook import ChoiceSlot, Playbook, StepTemplate, slot_of
+from sayso.agent.understanding.playbook import (
+    ChoiceSlot,
+    DateSlot,
+    ItemsSlot,
+    OptionSlot,
+    Playbook,
+    Shop,
+    StepTemplate,
+    TextSlot,
+    WordsSlot,
+    part_of,
+    slot_of,
+)
 from sayso.agent.understanding.records import Thing, Things
 from sayso.agent.understanding.state import ConversationState
 from sayso.json import JsonValue
 from sayso.money import Money
 
 _DENIED = {Mood.DECLINED, Mood.CONDITIONAL, Mood.OTHERS, Mood.HESITANT}
+_CLOSED = (DateSlot, OptionSlot, WordsSlot, ItemsSlot)
 _PAYEE = frozenset(
     "account bank bank_account card customer destination iban on_behalf_of payee recipient "
     "send_to to wallet".split()
@@ -128,7 +143,11 @@ def _faults(
         yield _Fault(f"it is {min(moods & _DENIED).value}, and not asked for", against=True)
     yield from _free_values(step, [template for _, template in templates])
     compared = [
-        list(_differences(step, draft, book, template, state, things, _amounts(plan, template)))
+        list(
+            _differences(
+                step, draft, book, template, state, things, knowledge, _amounts(plan, template)
+            )
+        )
         for book, template in templates
         for draft in state.open
         if draft.act == book.name
@@ -168,6 +187,7 @@ def _differences(
     template: StepTemplate,
     state: ConversationState,
     things: Things,
+    knowledge: Knowledge,
     beside: Sequence[JsonValue],
 ) -> Iterator[_Fault]:
     """Which arguments are others than what is said about them; only the step's own slots count."""
@@ -184,6 +204,57 @@ def _differences(
         said = tuple(dict.fromkeys(draft.numbers.get(name, ())))
         if name in args and said != (args[name],):
             yield _Fault(f"`{name}` is another one than what is asked for", against=bool(said))
+    yield from _other_words(step, template, draft, book, things, knowledge.shop)
+
+
+def _other_words(
+    step: Step,
+    template: StepTemplate,
+    draft: ActDraft,
+    book: Playbook,
+    things: Things,
+    shop: Shop,
+) -> Iterator[_Fault]:
+    """What is said beside object and amount: an address, a day, a plan, a size, a part of it."""
+    slot = book.object_slot
+    handle = None if slot is None else dict(_objects(step, template)).get(slot[0])
+    thing = next((one for one in things.all if one.handle == handle), None)
+    texts = {name for name, _ in book.slots_of(TextSlot)}
+    said: dict[str, JsonValue] = {}
+    try:
+        said.update(fill_more(draft, book, thing))
+        for name, _ in book.slots_of(OptionSlot):
+            if name in said:
+                said[name] = id_of_plan(str(said[name]), step.action, shop)
+    except (HandOverError, UnclearError) as unclear:
+        yield _Fault(str(unclear))
+        return
+    for name, _ in book.slots_of(ItemsSlot):
+        if not (draft.items or draft.quantities):
+            said.pop(name)  # all of it, which is what a plan without its parts means as well
+    closed = {name for kind in _CLOSED for name, _ in book.slots_of(kind)}
+    for name, value in template.args.items():
+        of = slot_of(value)
+        if of is None or of not in texts | closed:
+            continue
+        wanted, given = part_said(said.get(of), part_of(value)), step.args.get(name)
+        if _plainly(given) == _plainly(wanted):
+            continue
+        if wanted is None:
+            yield _Fault(f"nobody said its `{name}`")
+        else:
+            # An address can be written in several ways, and is restated; a day cannot.
+            why = f"`{name}` is another one than what is asked for"
+            yield _Fault(why, against=of in closed or given is None)
+
+
+def _objects(step: Step, template: StepTemplate) -> Iterator[tuple[str, JsonValue]]:
+    for name, slot in _slots(template):
+        yield slot, step.args.get(name)
+
+
+def _plainly(value: JsonValue) -> JsonValue:
+    return " ".join(value.split()).casefold() if isinstance(value, str) else value
 
 
 def _slots(template: StepTemplate) -> Iterator[tuple[str, str]]:

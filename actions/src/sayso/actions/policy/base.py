@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal, Protocol, get_args
+from typing import Literal, Protocol, cast, get_args
 
 from sayso.actions.customers.link import LinkEnd
 from sayso.actions.customers.proof import Verified
@@ -148,9 +148,11 @@ class Asker:
     @classmethod
     def from_json(cls, value: Mapping[str, JsonValue]) -> Asker:
         """What `to_json` wrote."""
-        kind = str(value["kind"])
+        kind = value["kind"]
+        if kind not in get_args(AskKind):
+            raise ValueError(f"{kind!r} asks for nobody")
         return cls(
-            kind=next(one for one in get_args(AskKind) if one == kind),
+            kind=cast("AskKind", kind),
             by=_words(value["by"]),
             facts=_words(value.get("facts", [])),
         )

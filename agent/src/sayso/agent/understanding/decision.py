@@ -12,7 +12,7 @@ from sayso.agent.understanding.certainty import is_certain
 from sayso.agent.understanding.drafts import ActDraft
 from sayso.agent.understanding.fill_amount import fill_amounts
 from sayso.agent.understanding.fill_object import by_plain_word, fill_object
-from sayso.agent.understanding.fill_text import SAID, fill_more
+from sayso.agent.understanding.fill_text import fill_more, part_said
 from sayso.agent.understanding.lexicon import Knowledge
 from sayso.agent.understanding.naming import named
 from sayso.agent.understanding.objection import objection
@@ -114,9 +114,7 @@ def _step(
     args: dict[str, JsonValue] = {}
     for name, value in template.args.items():
         slot, part = slot_of(value), part_of(value)
-        found: JsonValue = value if slot is None else values.get(slot)
-        if isinstance(found, Mapping) and (part or SAID in found):
-            found = found.get(part or SAID)
+        found: JsonValue = value if slot is None else part_said(values.get(slot), part)
         if found is not None:
             args[name] = found
     return Step(
@@ -163,13 +161,17 @@ def _fill(
         steps = steps_on(draft, book, thing, values, actions)
         for name, _ in book.slots_of(OptionSlot):
             if name in values:
-                values[name] = _id_of(str(values[name]), steps[0].action, shop)
+                values[name] = id_of_plan(str(values[name]), steps[0].action, shop)
         filled.append(_Filled(book=book, steps=steps, thing=thing, values=values))
     return filled
 
 
-def _id_of(plan: str, action: str, shop: Shop) -> str:
-    """How a plan is called at the provider of an action."""
+def id_of_plan(plan: str, action: str, shop: Shop) -> str:
+    """How a plan is called at the provider of an action.
+
+    Raises:
+        HandOverError: shop.toml does not say.
+    """
     found = shop.ids.get(plan, {}).get(action.partition(".")[0])
     if found is None:
         raise HandOverError(f"shop.toml does not say what `{plan}` is for `{action}`")

@@ -46,6 +46,13 @@ def fill_more(draft: ActDraft, book: Playbook, thing: Thing | None) -> Iterator[
         yield name, _items(draft, name, thing)
 
 
+def part_said(value: JsonValue, part: str) -> JsonValue:
+    """What an action takes of a slot's value: one of its parts, or all of it as it is written."""
+    if isinstance(value, Mapping) and (part or SAID in value):
+        return value.get(part or SAID)
+    return value
+
+
 def _one(draft: ActDraft, name: str, said: tuple[str, ...]) -> Iterator[Value]:
     if len(said) > 1:
         raise UnclearError(draft.act, name, said, "several are named")

@@ -15,7 +15,7 @@ from sayso.actions.model.definition import Action
 from sayso.agent.understanding.act_file import Act
 from sayso.agent.understanding.base import HandOverError, UnclearError
 from sayso.agent.understanding.drafts import ActDraft
-from sayso.agent.understanding.fill_text import SAID
+from sayso.agent.understanding.fill_text import part_said
 from sayso.agent.understanding.playbook import (
     DateSlot,
     ItemsSlot,
@@ -177,9 +177,7 @@ def steps_on(
     _check_said(draft, book, step, values)
     for name in step.needs:
         slot, part = slot_of(step.args[name]), part_of(step.args[name])
-        value = values.get(slot or "")
-        if isinstance(value, Mapping) and (part or SAID in value):
-            value = value.get(part or SAID)
+        value = part_said(values.get(slot or ""), part)
         if slot is not None and value is None:
             raise UnclearError(draft.act, slot, (), f"{slot} is not said, or not all of it")
     for name, words in book.slots_of(WordsSlot):
