@@ -35,7 +35,7 @@ from sayso.agent.prompts import Prompts
 from sayso.agent.understanding.planner import load_knowledge
 from sayso.audit.entry import ActorKind, StoredEntry
 from sayso.connectors.stripe.actions import CANCEL_SUBSCRIPTION, CREDIT, REFUND
-from sayso.errors import SaysoError
+from sayso.errors import Code, RefusedError, SaysoError
 from sayso.ids import Tenant
 from sayso.json import JsonValue
 from sayso.sandbox import API_KEY, Sandbox
@@ -228,8 +228,13 @@ class Campaign:
                 credential="host",
                 reason_code="" if yes else "unread",
             )
+            try:
+                await self.sayso.approvals.decide_as(decision)
+            except RefusedError as error:
+                if error.code is not Code.STALE_REVISION:
+                    raise
+                continue  # what was done meanwhile has the policy ask somebody else
             self.counts["cards approved unread"] += yes
-            await self.sayso.approvals.decide_as(decision)
 
     async def judge(self) -> None:
         """Read the provider's books, and compare each effect with the ledger."""
