@@ -59,6 +59,7 @@ async def restart(world: World, dice: Random, surface: Surface) -> str | None:
 async def must_change_nothing(world: World) -> None:
     """Close and open; it is a finding where any row is another."""
     await world.sayso.rejected_calls.flush()  # what was turned away is told at the latest now
+    await world.sayso.container.agent.sent()  # a code that is on its way is told when it has left
     before = world.tables()
     await world.close()
     await world.open()
@@ -170,6 +171,7 @@ async def rewrap(world: World, dice: Random, surface: Surface) -> str | None:
 @operation("migrate", weight=1)
 async def migrate(world: World, dice: Random, surface: Surface) -> str | None:
     """The database is migrated to where it is already, beside whoever works on it."""
+    await world.sayso.container.agent.sent()
     before = world.tables()
     store = open_store(world.sayso.workspace, create=True, only_pre=dice.random() < 0.5)
     await store.close()
