@@ -15,14 +15,13 @@ from support.mail_server import MailCatcher, MailFault
 from support.openid_provider import open_provider
 from support.tls_server import OwnCertificate, answering
 
-from sayso.ids import from_micros, to_micros
 from sayso.sandbox import Sandbox
 from sayso.sdk.chat.finding import DoctorFinding
 from sayso.sdk.client import Sayso
-from sayso.sdk.setup import live
 from sayso.sdk.setup.live import ask_outside
 from sayso.sdk.setup.scaffold import create_workspace
 from sayso.serving import listen
+from sayso.testing.clock import FakeClock
 
 pytestmark = pytest.mark.promise("doctor:live")
 WELL = {"/healthz": (200, b'{"status":"ok"}'), "/console/enter": (200, b"<html>")}
@@ -188,19 +187,11 @@ async def test_a_connection_that_nobody_authorised_is_named(shop: Shop) -> None:
     assert "sayso connect crm" in found.next_step
 
 
-async def test_a_clock_behind_the_log_is_named(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_clock_behind_the_log_is_named(shop: Shop) -> None:
     """By so much, and that nothing goes on until it is set."""
-
-    class Behind:
-        """A machine that came up with last hour's time."""
-
-        def now(self) -> object:
-            """An hour ago."""
-            return from_micros(to_micros(sayso.now())) - timedelta(hours=1)
-
     async with Sayso.open(shop.folder, mode="decide", environment=shop.environment) as sayso:
-        monkeypatch.setattr(live, "SystemClock", Behind)
-        found = {one.what: one async for one in ask_outside(sayso)}["clock"]
+        here = FakeClock(sayso.now() - timedelta(hours=1))
+        found = {one.what: one async for one in ask_outside(sayso, here)}["clock"]
     assert "behind the newest entry" in found.said
     assert "NTP" in found.next_step
 

@@ -19,7 +19,7 @@ async def renewing(
 ) -> T:
     """What comes of the work, with the lease renewed while it goes on.
 
-    INVARIANT: nothing is renewed once the work has ended, so whoever holds the lease knows its end.
+    INVARIANT: nothing is renewed after this has ended, so whoever holds the lease knows its end.
 
     Args:
         renew: puts the lease's end off, where it is held still.

@@ -1,7 +1,7 @@
 """What `sayso doctor --live` asks of everything outside, now.
 
-Each probe says in a sentence what it has found, or raises with what to do. None changes anything
-but a connection's own token, which is refreshed where it is due, as by any call.
+Each probe says in a sentence what it has found, or raises with what to do. None sends anything to
+anybody; a connection's token is refreshed where it is due, as by any call.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeAlias, cast
 from urllib.parse import urlsplit
 
+from sayso.actions.model.attempt import reading
 from sayso.connectors.http import HttpRequest
 from sayso.connectors.setup import AccountBook, Reachable
 from sayso.errors import Code, ConfigError, RetryableError, SaysoError
-from sayso.ids import SystemClock, rfc3339, to_micros
+from sayso.ids import Clock, SystemClock, rfc3339, to_micros
 from sayso.sdk.chat.finding import DoctorFinding
 from sayso.sdk.resources.identity import safe_client
 from sayso.store.base import Reader
@@ -41,12 +42,15 @@ _PROBE = b"sayso doctor: this is no entry and no head of a log\n"
 Probe: TypeAlias = Callable[[], Awaitable[str]]
 
 
-async def ask_outside(sayso: Sayso) -> AsyncIterator[DoctorFinding]:
+async def ask_outside(sayso: Sayso, here: Clock | None = None) -> AsyncIterator[DoctorFinding]:
     """Everything that an open workspace depends on, all at once, told in order.
 
     Chats are asked by their own channel: `sayso doctor slack`.
+
+    Args:
+        here: this machine's clock, which Sayso itself may not go by.
     """
-    probes = list(_probes(sayso))
+    probes = list(_probes(sayso, here or SystemClock()))
     waiting = [asyncio.ensure_future(_finding(what, probe)) for what, probe in probes]
     try:
         for one in waiting:
@@ -76,7 +80,7 @@ async def _finding(what: str, probe: Probe) -> DoctorFinding:
         )
 
 
-def _probes(sayso: Sayso) -> Iterator[tuple[str, Probe]]:
+def _probes(sayso: Sayso, here: Clock) -> Iterator[tuple[str, Probe]]:
     settings = sayso.workspace.settings
     for name in sayso.container.connectors.names:
         yield f"connector {name}", partial(_connector, sayso, name)
@@ -87,20 +91,23 @@ def _probes(sayso: Sayso) -> Iterator[tuple[str, Probe]]:
     for name in settings.inbound:
         yield f"webhooks of {name}", partial(_webhooks, sayso, name)
     yield "log key", partial(_log_key, sayso)
-    yield "clock", partial(_clock, sayso)
+    yield "clock", partial(_clock, sayso, here)
     yield "port", partial(_port, sayso)
     if settings.console.url:
         yield "console address", partial(_address, sayso)
 
 
 async def _connector(sayso: Sayso, name: str) -> str:
-    found = sayso.container.connectors.connector(name)
+    registry = sayso.container.connectors
+    found = registry.connector(name)
     if isinstance(found, AccountBook):
-        seen = await found.who_am_i()
+        with reading(f"connector `{name}`", f"{name} in who_am_i"):
+            seen = await registry.read(found.who_am_i())
         money = {None: "", True: ", real money", False: ", test money"}[seen.live]
         return f"it knows us as {plain(seen.shown, limit=120)}{money}"
     if isinstance(found, Reachable):
-        return await found.reach()
+        with reading(f"connector `{name}`", f"{name} in reach"):
+            return await registry.read(found.reach())
     return "it cannot say who we are there, so it was not asked"
 
 
@@ -143,9 +150,9 @@ async def _log_key(sayso: Sayso) -> str:
     return f"it signs as {plain(await asyncio.to_thread(sign), limit=120)}"
 
 
-async def _clock(sayso: Sayso) -> str:
+async def _clock(sayso: Sayso, here: Clock) -> str:
     """This machine's, beside the newest entry of each log and beside the database server's."""
-    store, here = sayso.container.store, SystemClock()
+    store = sayso.container.store
     for row in await store.read(lambda reader: reader.all("log.tenants")):
         newest = await store.read(partial(_newest, tenant=str(row["tenant"])))
         behind = newest - to_micros(here.now())

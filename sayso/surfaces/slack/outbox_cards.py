@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Generic, TypeVar
 
@@ -18,7 +19,7 @@ _BATCH = 20
 _Shown = TypeVar("_Shown")
 
 
-class OutboxCards(Generic[_Shown]):
+class OutboxCards(ABC, Generic[_Shown]):
     """Shows what one topic of a workspace's outbox tells, in one channel.
 
     Args:
@@ -33,21 +34,21 @@ class OutboxCards(Generic[_Shown]):
         self.pace = pace
         self.posts = posts
 
+    @abstractmethod
     async def read(self, row: OutboxRow) -> _Shown:
         """What a row is about, as it is now."""
-        raise NotImplementedError
 
+    @abstractmethod
     def is_over(self, found: _Shown) -> bool:
         """Whether nobody has anything to do with it any more."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def show(self, row: OutboxRow, found: _Shown, ts: str | None) -> str:
         """Post it, or change what was posted; returns where it stands.
 
         Args:
             ts: where it stands already, as far as that is known.
         """
-        raise NotImplementedError
 
     async def due(self) -> Sequence[OutboxRow]:
         """What is to be shown anew, oldest first."""

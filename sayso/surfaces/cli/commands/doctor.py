@@ -77,7 +77,7 @@ def doctor(
         ),
     ] = None,
     live: Annotated[
-        bool, typer.Option("--live", help="Ask all that it depends on, too, and change nothing.")
+        bool, typer.Option("--live", help="Ask all that it depends on, too, and send nothing.")
     ] = False,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
