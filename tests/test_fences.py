@@ -61,7 +61,7 @@ PROGRAMS = {
 RUN_BY = {
     "README.md": "tests/test_readme.py",
     "docs/how-to/add-a-channel.md": "tests/house/test_changes.py",
-    "docs/how-to/add-a-connector.md": "tests/connectors/test_docs.py",
+    "docs/how-to/write-a-connector-in-python.md": "tests/connectors/test_docs.py",
     "docs/how-to/hear-of-changes.md": "tests/sdk/webhooks/test_docs.py",
     "docs/how-to/test-a-connector-under-faults.md": "tests/testing/faults/test_docs.py",
     "docs/how-to/use-agent-frameworks.md": "tests/surfaces/mcp/test_docs.py",

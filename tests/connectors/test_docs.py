@@ -30,6 +30,7 @@ from sayso.settings import ConnectionSection, VaultSection, parse_settings
 PAGES = (
     "reference/stripe-and-email.md",
     "how-to/add-a-connector.md",
+    "how-to/write-a-connector-in-python.md",
     "how-to/connect-an-account.md",
 )
 DOC = "\n".join((EXAMPLES.parent / "docs" / name).read_text("utf-8") for name in PAGES)

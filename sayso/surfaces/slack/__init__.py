@@ -12,8 +12,8 @@ find again, `notifier` brings the cards up to date, `canaries` shows test cards 
 people have to do, both as `outbox_cards`; `reminding` tells everything else, `pace` and `web` are
 how · `doctor` says what is missing.
 
-docs/how-to/set-up-slack.md says how to set it up, what a card shows, who may decide and what a
-crash loses.
+docs/how-to/set-up-slack.md says how to set it up and what a crash loses, approve-in-slack.md what a
+card shows and who may decide.
 """
 
 from sayso.block_kit import check_blocks

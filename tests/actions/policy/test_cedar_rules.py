@@ -49,12 +49,12 @@ def labelled(head: str, body: str = "principal, action, resource") -> str:
         ("context.amount < 3", "decimal", "compare money so"),
         ('context.amount.lessThan(decimal("1,50"))', "1,50", "compare money so"),
         ('context.amount.lessThan(decimal("1.23456"))', "decimal", "compare money so"),
-        ('context.hour == "3"', "not compatible", "docs/how-to/write-a-policy.md"),
+        ('context.hour == "3"', "not compatible", "docs/how-to/write-a-rule-in-cedar.md"),
         ("context.full", "`full` in context", "only shop.refund knows it"),
         # The name of an action is near, and helps nobody: a rule reads facts alone.
         ("context.shop_refund > 1", "`shop_refund` in context", "among the action's `facts`"),
         ("context has fulll && 1 == 1", "`has fulll`", "did you mean `full`?"),
-        ('principal has "nick name"', "nick name", "docs/how-to/write-a-policy.md"),
+        ('principal has "nick name"', "nick name", "docs/how-to/write-a-rule-in-cedar.md"),
     ],
 )
 def test_a_misspelt_word_or_a_wrong_type_is_refused_with_the_next_step(

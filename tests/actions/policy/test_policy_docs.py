@@ -22,7 +22,13 @@ from sayso.connectors.stripe.actions import CANCEL_SUBSCRIPTION, CREDIT, REFUND
 
 DOCS = Path(__file__).parents[3] / "docs"
 TEXT = "\n".join(
-    (DOCS / name).read_text("utf-8") for name in ("how-to/write-a-policy.md", "reference/policy.md")
+    (DOCS / name).read_text("utf-8")
+    for name in (
+        "how-to/write-a-policy.md",
+        "how-to/write-a-rule-in-cedar.md",
+        "how-to/sign-facts-of-your-own.md",
+        "reference/policy.md",
+    )
 )
 STRIPE = (REFUND, CREDIT, CANCEL_SUBSCRIPTION)
 

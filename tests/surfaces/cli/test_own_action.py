@@ -1,4 +1,4 @@
-"""docs/how-to/add-a-connector.md, "An action of your own systems": whoever follows it has one."""
+"""docs/how-to/write-a-connector-in-python.md, "An action of your own systems", leads to one."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 from surfaces.cli.cli_workspace import CliWorkspace
 
 ROOT = Path(__file__).parents[3]
-PAGE = (ROOT / "docs" / "how-to" / "add-a-connector.md").read_text(encoding="utf-8")
-SECTION = PAGE.partition("### An action of your own systems")[2].partition("### The suite")[0]
+PAGE = (ROOT / "docs" / "how-to" / "write-a-connector-in-python.md").read_text(encoding="utf-8")
+SECTION = PAGE.partition("## An action of your own systems")[2].partition("## The suite")[0]
 
 
 def block(language: str) -> str:

@@ -9,7 +9,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from sayso import Args, Call, OwnConnector, Receipt, Resolved, Subject, action, at_most_once
+from sayso import Args, Call, Receipt, Resolved, Subject, at_most_once
+from sayso.connectors.define import OwnConnector, action
 
 
 class GrantArgs(Args):

@@ -145,7 +145,7 @@ def _no_field(name: str, attributes: Collection[str]) -> Misuse:
         word=name,
         message=f"`has {name}` asks for a field that no action has, so it is never true",
         known=tuple(sorted(attributes)),
-        next_step="docs/how-to/write-a-policy.md lists what can be read",
+        next_step="docs/how-to/write-a-rule-in-cedar.md lists what can be read",
     )
 
 

@@ -30,7 +30,7 @@ _ID_IN_TEXT = re.compile(r'@id\s*\(\s*"((?:\\.|[^"\\])*)"')
 _PREFIX = re.compile(r"^(?:Policy parse error: )?(?:for policy `policy\d+`, )?")
 _WORD = re.compile(r'`(?:\w+::)*"?([^`"]+)"?`|: (\w+)$')
 _UNKNOWN_ACTION = "unrecognized action"
-_SHOWN = "docs/how-to/write-a-policy.md shows the language"
+_SHOWN = "docs/how-to/write-a-rule-in-cedar.md shows the language"
 _NO_ACTION = "unable to find an applicable action"
 _LANGUAGE = (
     "permit forbid when unless principal action resource context like has contains containsAll "

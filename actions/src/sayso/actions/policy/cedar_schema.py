@@ -40,7 +40,7 @@ LINKS = ("own", *(proof.value for proof in Proof))
 class ContextField:
     """One field that every rule can read as `context.<name>`.
 
-    docs/how-to/write-a-policy.md lists them all.
+    docs/how-to/write-a-rule-in-cedar.md lists them all.
 
     Attributes:
         words: all that a text can be, where that is a closed list.
