@@ -35,6 +35,10 @@ PROMISES: dict[str, Promise] = {
         "A test card is shown in the console and in Slack as a true one would be, to whom that "
         "would be shown, and after the click says what it was.",
     ),
+    "console:settle": Promise(
+        "An unknown outcome is settled on the page where a manager meets it, by what they saw at "
+        "the provider; what was settled meanwhile stays, and they are told by whom."
+    ),
     "console:customers": Promise(
         "A customer is found, linked and unlinked without a script, and what they are looked for "
         "by stands in no address of a page.",

@@ -4,6 +4,6 @@ Where to look: `app` puts it together · `edge` is what every request passes (ho
 `sign_in` begins and ends sessions · `visit` is one request of somebody who is signed in · `render`
 makes pages of `templates/` · `live` tells open pages that something has changed · one module per
 page: `inbox` (`inbox_view`, `handed_over`), `solution` (`changed`; of test cards `canary`), `bulk`,
-`action`, `work`, `compose`, `seat`, `customers`, `audit` (`export`, `repair`), `figures`, `policy`
-(`backtest`), `people`, `passkeys`, `account_link`, `rollout`, `stop`, `me`.
+`action` (`settle`), `work`, `compose`, `seat`, `customers`, `audit` (`export`, `repair`),
+`figures`, `policy` (`backtest`), `people`, `passkeys`, `account_link`, `rollout`, `stop`, `me`.
 """

@@ -18,6 +18,7 @@ from sayso.sdk.resources.customers import MAX_REASON_CHARS
 from sayso.sdk.views.customer import CustomerSummaryView
 from sayso.sdk.views.rows import ActionView, DecisionView, EntryView, RequestView
 from sayso.sdk.words.work import tried
+from sayso.surfaces.console import settle as settling
 from sayso.surfaces.console.handed_over import standing
 from sayso.surfaces.console.render import Times, length, plural
 from sayso.surfaces.console.visit import Visit, outside
@@ -102,8 +103,12 @@ class Waterfall:
     stages: tuple[WaterfallRow, ...]
 
 
-async def show_action(visit: Visit) -> Response:
-    """The page of one action."""
+async def show_action(visit: Visit, *, typed: settling.Typed = settling.NOTHING) -> Response:
+    """The page of one action.
+
+    Args:
+        typed: what whoever settles its outcome has typed, and why it did not count.
+    """
     sayso = visit.sayso
     action = await sayso.actions.get(visit.request.path_params["id"])
     entries = list(action.timeline)
@@ -119,6 +124,8 @@ async def show_action(visit: Visit) -> Response:
     return visit.show(
         "action.html",
         page,
+        status=422 if typed.problem else 200,
+        settle=await settling.pane_of(visit, action, typed),
         action=action,
         fall=fall,
         title=_title(action),
@@ -128,6 +135,12 @@ async def show_action(visit: Visit) -> Response:
         work=await work_of(visit, action.id),
         people=await people_of(visit),
     )
+
+
+async def settle(visit: Visit) -> Response:
+    """Settle its outcome; what somebody has typed stays where something is missing."""
+    said = await settling.say(visit)
+    return said if isinstance(said, Response) else await show_action(visit, typed=said)
 
 
 def _title(action: ActionView) -> str:

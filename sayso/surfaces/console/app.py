@@ -84,6 +84,7 @@ def create_console(sayso: Sayso, *, site: ConsoleSite | None = None) -> Starlett
             Route("/together", page(bulk.show_bulk)),
             Route("/together", page(bulk.answer_bulk), methods=["POST"]),
             Route("/action/{id}", page(action.show_action)),
+            Route("/action/{id}/settle", page(action.settle), methods=["POST"]),
             Route("/action/{id}/evidence", page(export.evidence), methods=["POST"]),
             Route("/request/{id}", page(action.show_request)),
             Route("/request/{id}/vouch", page(customers.vouch), methods=["POST"]),

@@ -165,11 +165,12 @@ async def every_page(console: ServedConsole, foreign: Foreign) -> list[str]:
     books.add(order, "cus_5", Money(100_000, "USD"))
     await enrol(console, "maria")
     said = f"{WORDS} {foreign('words')}"
-    views = [await console.ask(said, customer=number) for number in range(1, 8)]
-    waits, yes, no, asked, named, unhappy, more = views
-    for view, choice in ((yes, "approve"), (no, "reject"), (unhappy, "approve")):
-        if view is unhappy:
-            console.shop.faults.append(ShopFault.SAYS_NO)
+    views = [await console.ask(said, customer=number) for number in range(1, 9)]
+    waits, yes, no, asked, named, unhappy, more, lost = views
+    faults = {unhappy.id: ShopFault.SAYS_NO, lost.id: ShopFault.LOST_BEFORE}
+    said_yes = ((view, "approve") for view in (yes, unhappy, lost))
+    for view, choice in (*said_yes, (no, "reject")):
+        console.shop.faults[:] = [faults[view.id]] if view.id in faults else []
         await sayso.solutions.answer(
             view.id,
             choice,
@@ -217,7 +218,7 @@ async def every_page(console: ServedConsole, foreign: Foreign) -> list[str]:
         dial = {"dial": "refunds", "stage": "auto", "share": "5", "note": foreign("change")}
         assert (await browser.post("/console/policy/dial", data=dial)).status_code == 303
     await sayso.stops.engage("action", "shop.gift", reason=foreign("stop"))
-    steps = [view.steps[0] for view in (waits, yes, no, named, unhappy)] + [yes.steps[2]]
+    steps = [view.steps[0] for view in (waits, yes, no, named, unhappy, lost)] + [yes.steps[2]]
     query = f"revision={waits.revision}&digest={waits.digest}"
     odd = quote(foreign("words"), safe="")
     offer = sayso.account_links.offer("slack", f"T1/{foreign('slack')}")

@@ -120,6 +120,10 @@ class ConsoleSurface(Surface):
     async def resume(self, stop_id: str, person: str) -> None:
         await self.send("POST", f"stop/{stop_id}/resume", person, {})
 
+    async def settle(self, action_id: str, person: str, outcome: str, receipt_id: str) -> None:
+        form = {"outcome": outcome, "evidence": "the page at the provider", "receipt": receipt_id}
+        await self.send("POST", f"action/{action_id}/settle", person, form)
+
     async def work(self, about: str, person: str, verb: str, text: str) -> None:
         await self.send("POST", f"work/{about}", person, {"do": verb, "note": text})
 
