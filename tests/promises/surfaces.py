@@ -507,6 +507,16 @@ PROMISES: dict[str, Promise] = {
         "No package that ships has a known weakness, as far as an advisory source can be reached.",
         "ASI04",
     ),
+    "house:typed": Promise(
+        "A program that takes every name from `sayso` passes mypy and pyright in their strict "
+        "modes with the wheels alone installed, and a misspelt name is an error to both.",
+        "PEP 561",
+    ),
+    "house:pypi": Promise(
+        "What PyPI shows of a release leads somewhere: links, pictures and addresses; each "
+        "distribution says its licence by name and with its file.",
+        "PEP 639",
+    ),
     "house:parts": Promise(
         "Each distribution has its files alone, and what it asks for is all that it needs: a "
         "verifier is installed without the rest.",

@@ -15,7 +15,7 @@ NAME = "sayso"
 _PARTS = (NAME, *(f"{NAME}-{one}" for one in "agent connectors actions audit testing base".split()))
 """What may be installed of us, from the top: whatever is there tells of the extras below it."""
 _REQUIRED = re.compile(r"""^([^;]+);.*\bextra == ['"]([\w-]+)['"]""")
-_OF_OURS = re.compile(rf"({NAME}-\w+)\[([\w,-]+)\]")
+_OF_OURS = re.compile(rf"({NAME}(?:-\w+)?)\[([\w,-]+)\]")
 
 
 @cache
@@ -73,7 +73,8 @@ def clone_of(environment: Path) -> Path | None:
 
 def packages_of(extra: str) -> list[str]:
     """What an extra installs, as the distribution that owns it writes its requirements."""
-    return next(filter(None, (_packages_of(part, extra) for part in _PARTS)), list[str]())
+    found = next(filter(None, (_packages_of(part, extra) for part in _PARTS)), list[str]())
+    return list(dict.fromkeys(found))
 
 
 def _packages_of(part: str, extra: str) -> list[str]:
