@@ -14,11 +14,12 @@ from tree import package_files, parse
 import sayso
 
 NAMES = """
-Absence Action Args Assurance Call Code ConfigError Connector Effect EffectFailedError Finality
-Guarantee Handoff IntegrityError Message Money OutcomeUnknownError Plan Receipt Record RefusedError
-Resolved RetryableError
-Sayso SaysoError Step Subject SyncSayso at_most_once idempotent langchain_tools openai_agents_tools
-pydantic_ai_tools verifiable
+Absence Action ActionView ApprovalView Args Assurance Call Code ConfigError Connector DecisionView
+Effect EffectFailedError EntryView ErrorView EventView Finality Guarantee Handoff IntegrityError
+JsonValue Message Money OutcomeUnknownError OwnConnector Plan QuestionView Receipt ReceiptView
+Record RefusedError RequestView Resolved RetryableError Sayso SaysoError SolutionView Step
+StopView Subject SyncSayso WorkView action at_most_once create_app idempotent langchain_tools
+open_site openai_agents_tools pydantic_ai_tools verifiable
 """.split()
 
 
@@ -60,6 +61,7 @@ def test_type_checkers_find_the_names_where_they_are_at_run_time() -> None:
     [
         ("Sayso", "sayso.sdk", "sayso"),
         ("SyncSayso", "sayso.sdk.sync", "sayso"),
+        ("create_app", "sayso.surfaces.http.app", "sayso"),
         ("Connector", "sayso.connectors.base", "sayso-connectors"),
         ("Plan", "sayso.actions", "sayso-actions"),
     ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -251,6 +252,38 @@ def test_an_auditor_installs_the_verifier_alone(wheels: Mapping[str, Path], tmp_
     assert told["verdict"] == "verified"
     said = alone.run("-c", "from sayso import Sayso", fails=True)
     assert "`Sayso` comes with sayso, which is not installed: pip install sayso" in said
+
+
+@pytest.mark.house
+@pytest.mark.promise("house:typed")
+def test_a_users_program_is_typed_and_a_misspelt_name_is_an_error(
+    wheels: Mapping[str, Path], tmp_path: Path
+) -> None:
+    """Both strict checkers find nothing in `typed_program.py`, with the wheels alone installed."""
+    alone = install_alone(tmp_path / "alone", wheels, "sayso", [])
+    python = str(alone.interpreter(tmp_path / "venv"))
+    shutil.copy(ROOT / "tests" / "typed_program.py", tmp_path)
+    misspelt = "import sayso\nfrom sayso import Sayzo\n\nprint(Sayzo, sayso.Saiso)\n"
+    (tmp_path / "misspelt.py").write_text(misspelt, encoding="utf-8")
+    (tmp_path / "pyrightconfig.json").write_text('{"typeCheckingMode": "strict"}', encoding="utf-8")
+    files = ("typed_program.py", "misspelt.py")
+    for checker in (
+        ("mypy", "--strict", "--no-error-summary", "--python-executable", python),
+        ("pyright", "--pythonpath", python),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", *checker, *files],
+            cwd=tmp_path,
+            env={**os.environ, "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        found = re.findall(r"(\w+\.py):(\d+)(?::\d+)?(?: -)?:? error", done.stdout)
+        assert {("misspelt.py", "2"), ("misspelt.py", "4")} <= set(found), done.stdout + done.stderr
+        assert {file for file, _ in found} == {"misspelt.py"}, done.stdout
 
 
 @pytest.mark.house

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import venv
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -61,6 +62,13 @@ class Alone:
         )
         assert (done.returncode != 0) is fails, done.stdout + done.stderr
         return done.stderr if fails else done.stdout
+
+    def interpreter(self, folder: Path) -> Path:
+        """A Python that finds these packages alone, for tools that ask one where to look."""
+        venv.create(folder, with_pip=False, symlinks=True)
+        (packages,) = folder.glob("lib/python*/site-packages")
+        (packages / "alone.pth").write_text(f"{self.folder}\n", encoding="utf-8")
+        return folder / "bin" / "python"
 
 
 def install_alone(

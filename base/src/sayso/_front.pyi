@@ -11,7 +11,11 @@ from sayso.actions.model.definition import (
     idempotent,
     verifiable,
 )
-from sayso.actions.model.plan import Handoff, Plan, Step
+from sayso.actions.model.plan import (
+    Handoff,
+    Plan,
+    Step,
+)
 from sayso.actions.model.snapshot import (
     Absence,
     Call,
@@ -21,8 +25,16 @@ from sayso.actions.model.snapshot import (
     Record,
     Resolved,
 )
-from sayso.agent.base import Message
-from sayso.connectors.base import Connector
+from sayso.agent.base import (
+    Message,
+)
+from sayso.connectors.base import (
+    Connector,
+)
+from sayso.connectors.define import (
+    OwnConnector,
+    action,
+)
 from sayso.errors import (
     Code,
     ConfigError,
@@ -32,45 +44,101 @@ from sayso.errors import (
     RetryableError,
     SaysoError,
 )
-from sayso.money import Money
-from sayso.sdk.client import Sayso
-from sayso.sdk.sync import SyncSayso
-from sayso.sdk.tools.langchain import langchain_tools
-from sayso.sdk.tools.openai_agents import openai_agents_tools
-from sayso.sdk.tools.pydantic_ai import pydantic_ai_tools
+from sayso.json import (
+    JsonValue,
+)
+from sayso.money import (
+    Money,
+)
+from sayso.sdk.client import (
+    Sayso,
+)
+from sayso.sdk.resources.work import (
+    WorkView,
+)
+from sayso.sdk.sync import (
+    SyncSayso,
+)
+from sayso.sdk.tools.langchain import (
+    langchain_tools,
+)
+from sayso.sdk.tools.openai_agents import (
+    openai_agents_tools,
+)
+from sayso.sdk.tools.pydantic_ai import (
+    pydantic_ai_tools,
+)
+from sayso.sdk.views.rows import (
+    ActionView,
+    ApprovalView,
+    DecisionView,
+    EntryView,
+    ErrorView,
+    EventView,
+    QuestionView,
+    ReceiptView,
+    RequestView,
+    StopView,
+)
+from sayso.sdk.views.solution import (
+    SolutionView,
+)
+from sayso.surfaces.http.app import (
+    create_app,
+)
+from sayso.surfaces.site import (
+    open_site,
+)
 
 __all__ = [
     "Absence",
     "Action",
+    "ActionView",
+    "ApprovalView",
     "Args",
     "Assurance",
     "Call",
     "Code",
     "ConfigError",
     "Connector",
+    "DecisionView",
     "Effect",
     "EffectFailedError",
+    "EntryView",
+    "ErrorView",
+    "EventView",
     "Finality",
     "Guarantee",
     "Handoff",
     "IntegrityError",
+    "JsonValue",
     "Message",
     "Money",
     "OutcomeUnknownError",
+    "OwnConnector",
     "Plan",
+    "QuestionView",
     "Receipt",
+    "ReceiptView",
     "Record",
     "RefusedError",
+    "RequestView",
     "Resolved",
     "RetryableError",
     "Sayso",
     "SaysoError",
+    "SolutionView",
     "Step",
+    "StopView",
     "Subject",
     "SyncSayso",
+    "WorkView",
+    "action",
     "at_most_once",
+    "create_app",
     "idempotent",
     "langchain_tools",
+    "open_site",
     "openai_agents_tools",
     "pydantic_ai_tools",
     "verifiable",

@@ -9,8 +9,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from sayso import Args, Call, Receipt, Resolved, Subject, at_most_once
-from sayso.connectors.define import OwnConnector, action
+from sayso import Args, Call, OwnConnector, Receipt, Resolved, Subject, action, at_most_once
 
 
 class GrantArgs(Args):

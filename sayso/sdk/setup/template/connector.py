@@ -20,14 +20,15 @@ from sayso import (
     Code,
     Effect,
     OutcomeUnknownError,
+    OwnConnector,
     Receipt,
     Record,
     RefusedError,
     Resolved,
     Subject,
+    action,
     verifiable,
 )
-from sayso.connectors.define import OwnConnector, action
 from sayso.connectors.http import JsonApi, path
 from sayso.connectors.setup import Setup
 from sayso.json import JsonObject
