@@ -61,6 +61,12 @@ PROMISES: dict[str, Promise] = {
         "What the page about backups has you type backs up and restores either store: the drill "
         "verifies, and has the same signed head.",
     ),
+    "deploy:moved": Promise(
+        "`sayso store copy` moves every row to the other store, or none: the log byte for byte with"
+        " its signed heads, what waits and what is in flight, tokens, limits and counters; guards,"
+        " roles and row security hold there, and nothing is changed where it came from",
+        "invariants 3 and 9",
+    ),
     # ---- upgrades --------------------------------------------------------------------------
     "upgrade:older-build": Promise(
         "A database of a build from before the first release is refused by every command that "

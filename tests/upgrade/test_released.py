@@ -105,6 +105,11 @@ async def test_everything_is_as_it_was_left(kept: Kept) -> None:
 @pytest.mark.promise("upgrade:released")
 async def test_it_goes_on(kept: Kept, tmp_path: Path) -> None:
     """People decide and settle, the customer answers, the stop ends, each effect is there once."""
+    await goes_on(kept, tmp_path / "export")
+
+
+async def goes_on(kept: Kept, export: Path) -> None:
+    """Everything that was left comes to its end, once, and the log verifies."""
     async with kept.opened() as sayso:
         opened = ShopWorkspace(
             sayso=sayso, shop=kept.shop, clock=kept.clock, workspace=kept.workspace()
@@ -134,8 +139,8 @@ async def test_it_goes_on(kept: Kept, tmp_path: Path) -> None:
             view = await sayso.requests.get(kept.ids[f"request {name}"])
             assert view.status == "answered", (name, view)
         assert_verified(sayso)
-        await sayso.audit.export(tmp_path / "export")
-    found = verify(tmp_path / "export")
+        await sayso.audit.export(export)
+    found = verify(export)
     assert found.verdict is Verdict.VERIFIED, found
 
 

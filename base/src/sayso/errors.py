@@ -96,6 +96,9 @@ class Code(StrEnum):
     STORE_VERSION = "store_version"
     OLDER_BUILD = "older_build"
     NOT_A_DATABASE = "not_a_database"
+    STORE_IN_USE = "store_in_use"
+    STORE_NOT_EMPTY = "store_not_empty"
+    STORE_HALF_COPIED = "store_half_copied"
     DAMAGED = "damaged"
     ACTION_LOST_LEASE = "action_lost_lease"
     TAMPERED = "tampered"
@@ -205,6 +208,9 @@ CODES: dict[Code, CodeInfo] = {
     Code.STORE_VERSION: CodeInfo("the database has another version", 503),
     Code.OLDER_BUILD: CodeInfo("the database is of a build from before a release", 503),
     Code.NOT_A_DATABASE: CodeInfo("not a Sayso database", 503),
+    Code.STORE_IN_USE: CodeInfo("processes use the database", 503),
+    Code.STORE_NOT_EMPTY: CodeInfo("the database has rows already", 503),
+    Code.STORE_HALF_COPIED: CodeInfo("a copy into the database has not ended", 503),
     Code.DAMAGED: CodeInfo("the medium is damaged", 503),
     Code.ACTION_LOST_LEASE: CodeInfo("another worker took over", 409),
     Code.TAMPERED: CodeInfo("the log does not verify", 500),

@@ -69,6 +69,7 @@ COMMANDS: dict[str, str] = {
     "mcp": "Serve the actions to MCP clients, over stdio or HTTP.",
     "worker": "Carry out what is due, beside other workers, until told to end.",
     "sandbox": "Run a Stripe-compatible provider here, until Ctrl-C.",
+    "store": "The database: copy moves it to another store.",
     "migrate": "Bring the database to this version.",
     "doctor": "Say what is installed and how the database is set up.",
 }

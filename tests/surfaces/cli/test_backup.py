@@ -58,6 +58,14 @@ def store(
 
 def move(cli: CliWorkspace, server: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have a workspace begin anew on PostgreSQL, by what docs/how-to/deploy.md has one type."""
+    variables(server, monkeypatch)
+    cli.edit_settings('url = "sqlite:///sayso.db"', 'url = "env:DATABASE_URL"')
+    (begin,) = (one for one in fences_of(DEPLOY) if one.body.startswith("createdb "))
+    type_in(begin, cli, monkeypatch)
+
+
+def variables(server: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set what the pages about PostgreSQL name."""
     for name, value in {
         "PATH": f"{server.binaries}:{os.environ['PATH']}",
         "PGHOST": str(server.folder),
@@ -70,9 +78,6 @@ def move(cli: CliWorkspace, server: PostgresServer, monkeypatch: pytest.MonkeyPa
         "SERVER_PASSWORD": "two",
     }.items():
         monkeypatch.setenv(name, value)
-    cli.edit_settings('url = "sqlite:///sayso.db"', 'url = "env:DATABASE_URL"')
-    (begin,) = (one for one in fences_of(DEPLOY) if one.body.startswith("createdb "))
-    type_in(begin, cli, monkeypatch)
 
 
 def type_in(fence: Fence, cli: CliWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,8 +14,9 @@ from walk.world import World
 from sayso.audit.signed_note.note import Ed25519Signer
 from sayso.sdk.audit.segments import LogSegments
 from sayso.sdk.resources.tokens import MAX_DAYS, Kind
+from sayso.sdk.setup.store_copy import check_can_move, copy_rows, with_store
 from sayso.sdk.wiring.database import open_store
-from sayso.sdk.workspace import write_secret_file
+from sayso.sdk.workspace import Workspace, write_secret_file
 from sayso.settings import FILE_NAME
 
 HALF_A_YEAR = 184
@@ -69,6 +70,38 @@ async def must_change_nothing(world: World) -> None:
             gone = [row for row in rows if row not in after[name]][:2]
             new = [row for row in after[name] if row not in rows][:2]
             raise FindingError("reopened", f"{name}: {gone} became {new}")
+
+
+@operation("copy the store", weight=2)
+async def copy_store(world: World, dice: Random, surface: Surface) -> str | None:
+    """All rows move to a new file, and everybody goes on with that one."""
+    await world.end_beside()
+    await world.sayso.rejected_calls.flush()  # as with a restart
+    await world.sayso.container.agent.sent()
+    before = {**world.tables(), "log_entry": world.rows(_ENTRIES)}
+    await world.close()
+    to = f"sqlite:///moved-{dice.getrandbits(32):08x}.db"
+    was, moved = world.workspace, with_store(world.workspace, to)
+    await check_can_move(was, moved, world.clock)
+    copy_rows(was, moved, lambda done, total: None)
+    told = [await must_refuse("a second copy to it", _copy_again(was, moved))]
+    told.append(await must_refuse("a copy of it to itself", check_can_move(was, was, world.clock)))
+    settings = world.folder / FILE_NAME
+    text = settings.read_text("utf-8")
+    settings.write_text(text.replace(f'url = "{was.settings.store.url}"', f'url = "{to}"'), "utf-8")
+    await world.open()
+    after = {**world.tables(), "log_entry": world.rows(_ENTRIES)}
+    for name, rows in before.items():
+        if rows != after[name]:
+            raise FindingError("reopened", f"{name} is another after a copy")
+    return f"the rows are copied; {'; '.join(told)}"
+
+
+_ENTRIES = "select tenant, seq, body from log_entry order by tenant, seq"
+
+
+async def _copy_again(was: Workspace, moved: Workspace) -> None:
+    copy_rows(was, moved, lambda done, total: None)
 
 
 @operation("look at everything", verb="look", weight=2)

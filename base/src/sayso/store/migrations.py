@@ -23,6 +23,11 @@ FORMAT = 1
 `format/000001` and so on; one that says none is of a build from before the first release. A release
 that gives them another meaning adds a file that brings rows there and inserts the next number."""
 
+COPYING = "format/copying"
+"""Stands among the formats while rows are copied into a database (`store/transfer.py`), and sorts
+behind every number: whoever looks for the format meets it, code of before included."""
+_HALF_COPIED = -1
+
 FORMAT_QUERY = "select max(key) from {meta} where key like 'format/%'"
 
 _FILE = re.compile(r"(\d{4})_(pre|post)_(?:(base)|from_(\d{4})|\w+)\.sql")
@@ -181,8 +186,16 @@ def check_format(found: int) -> None:
         found: the highest format that the database says; 0 where it says none.
 
     Raises:
-        ConfigError: `older_build`; `store_version` for a format that a newer Sayso writes.
+        ConfigError: `older_build`; `store_version` for a format that a newer Sayso writes;
+            `store_half_copied`.
     """
+    if found == _HALF_COPIED:
+        raise ConfigError(
+            Code.STORE_HALF_COPIED,
+            "a copy into this database was begun, and has not ended",
+            next_step="run the `sayso store copy` once more that began it, which begins anew; the"
+            " database that it copies is as it was",
+        )
     if found == 0:
         raise older_build()
     if found > FORMAT:
@@ -206,6 +219,8 @@ def older_build() -> ConfigError:
 
 def format_number(key: object) -> int:
     """The format by the highest of its keys in `meta`; 0 where there is none, or no such number."""
+    if key == COPYING:
+        return _HALF_COPIED
     number = str(key or "").removeprefix("format/")
     return int(number) if number.isascii() and number.isdigit() else 0
 

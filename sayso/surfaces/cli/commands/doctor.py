@@ -97,26 +97,7 @@ def doctor(
     try:
         loaded = Workspace.load(find_workspace(workspace), os.environ)
         facts.append(("workspace", str(loaded.folder)))
-        if is_postgres(loaded):
-            facts += _server_facts(loaded, wrong)
-        else:
-            facts += _database_facts(loaded.store_path, wrong)
-        wrong += [why for why, _ in read_alarms(loaded.folder).values()]
-        if not wrong:
-            facts.append(("medium", asyncio.run(_medium(loaded, wrong))))
-            facts.append(("vault key", asyncio.run(_vault(loaded, wrong))))
-        if not wrong:
-            facts.append(("erased", asyncio.run(_erased(loaded, wrong))))
-            facts.append(("segments", asyncio.run(_segments(loaded, wrong))))
-            types = asyncio.run(read_action_types(loaded))
-            facts.append(("orphans", asyncio.run(_orphans(loaded, types, out))))
-            facts.append(("policy", asyncio.run(_policy(loaded, types, out))))
-            facts.append(("processes", asyncio.run(_processes(loaded, types, out))))
-            facts.append(("limits", asyncio.run(_limits(loaded, types, wrong))))
-            facts += asyncio.run(_connections(loaded, wrong))
-            facts += asyncio.run(_desks(loaded, wrong))
-        facts.append(("log key", _key(loaded)))
-        facts.append(("open to others", _exposed(loaded, out)))
+        examine(loaded, facts, wrong, out)
     except SaysoError as error:
         wrong.append(error)
     ok = not wrong and all(one.ok for one in asked)
@@ -130,6 +111,39 @@ def doctor(
     for one in wrong:
         out.warn(problem_text(one))
     return OK if ok else USAGE
+
+
+def examine(
+    loaded: Workspace, facts: list[tuple[str, str]], wrong: list[SaysoError], out: Out
+) -> None:
+    """Look at a workspace and its database.
+
+    Args:
+        facts, wrong: what is found is added to them.
+
+    Raises:
+        SaysoError: what kept it from looking on.
+    """
+    if is_postgres(loaded):
+        facts += _server_facts(loaded, wrong)
+    else:
+        facts += _database_facts(loaded.store_path, wrong)
+    wrong += [why for why, _ in read_alarms(loaded.folder).values()]
+    if not wrong:
+        facts.append(("medium", asyncio.run(_medium(loaded, wrong))))
+        facts.append(("vault key", asyncio.run(_vault(loaded, wrong))))
+    if not wrong:
+        facts.append(("erased", asyncio.run(_erased(loaded, wrong))))
+        facts.append(("segments", asyncio.run(_segments(loaded, wrong))))
+        types = asyncio.run(read_action_types(loaded))
+        facts.append(("orphans", asyncio.run(_orphans(loaded, types, out))))
+        facts.append(("policy", asyncio.run(_policy(loaded, types, out))))
+        facts.append(("processes", asyncio.run(_processes(loaded, types, out))))
+        facts.append(("limits", asyncio.run(_limits(loaded, types, wrong))))
+        facts += asyncio.run(_connections(loaded, wrong))
+        facts += asyncio.run(_desks(loaded, wrong))
+    facts.append(("log key", _key(loaded)))
+    facts.append(("open to others", _exposed(loaded, out)))
 
 
 async def _connections(loaded: Workspace, wrong: list[SaysoError]) -> list[tuple[str, str]]:
