@@ -30,6 +30,12 @@ PROMISES: dict[str, Promise] = {
         "What a provider did and denied is found by a look-up, and gets no second effect under a "
         "new key, as long as absence is not proven.",
     ),
+    "engine:one-effect:outdated": Promise(
+        "A lost call under a stamp of its object, which has changed since, is surely not done: it "
+        "is looked up once more after its repeat was refused, then judged anew as the object is "
+        "now, and a payment ends as not done.",
+        "invariant 17",
+    ),
     "engine:own-changes": Promise(
         "A step of a plan goes on over what an earlier step of it has changed of the same object, "
         "as that action declares it, and over no other change.",

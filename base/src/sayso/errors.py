@@ -273,6 +273,8 @@ class RetryableError(SaysoError):
     Args:
         retry_after_s: how long the other side asks to wait, in seconds, when it said so.
         sent: False where not a byte of it left, so that nobody can have done anything.
+        outdated: the provider did not do it, since the object is not any more what the call says
+            that it was; so it does no other call that says the same, whenever that arrives.
     """
 
     def __init__(
@@ -284,10 +286,12 @@ class RetryableError(SaysoError):
         detail: str = "",
         retry_after_s: float | None = None,
         sent: bool = True,
+        outdated: bool = False,
     ) -> None:
         super().__init__(code, message, next_step=next_step, detail=detail)
         self.retry_after_s = retry_after_s
         self.sent = sent
+        self.outdated = outdated
 
 
 class RefusedError(SaysoError):

@@ -48,6 +48,7 @@ class HelpDesk(ABC):
 
     Attributes:
         lose: the answer to the next write is lost, after it was done.
+        drop: the next write is lost itself, which looks the same.
         page: how much is on a page, where a test wants fewer than the provider.
     """
 
@@ -58,7 +59,7 @@ class HelpDesk(ABC):
     def __init__(self) -> None:
         self.clock = FakeClock()
         self.talks: dict[int, Talk] = {}
-        self.lose = False
+        self.lose = self.drop = False
         self.page = 100
         self.asked: list[str] = []
         self._next = 1000
@@ -102,6 +103,9 @@ class HelpDesk(ABC):
         parts = urlsplit(request.url)
         self.asked.append(f"{request.method} {parts.path}")
         body: object = json.loads(request.body) if request.body else {}
+        if request.writing and self.drop:
+            self.drop = False
+            return HttpAnswer(status=502, headers={}, body=b"")
         path = tuple(one for one in parts.path.split("/") if one)
         answer = self.answer(
             request.method, path, dict(parse_qsl(parts.query)), cast("JsonObject", body)

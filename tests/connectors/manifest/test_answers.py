@@ -208,6 +208,18 @@ async def test_a_spoilt_answer_to_a_call_is_never_a_success(
             raise AssertionError(outcome)
 
 
+@pytest.mark.promise("engine:one-effect:outdated")
+@pytest.mark.parametrize(("guard", "outdated"), [(412, True), (None, False)])
+def test_only_the_calls_own_stamp_says_that_no_earlier_call_can_arrive(
+    guard: int | None, outdated: bool
+) -> None:
+    """A rule for the same status, of an action that sends no stamp, says nothing of that."""
+    rules = AnswerRules(who="rt", manifest=shipped("rt")[0].manifest)
+    with pytest.raises(RetryableError, match="nothing was done") as caught:
+        rules.payload(HttpAnswer(status=412, headers={}, body=b"{}"), writing=True, guard=guard)
+    assert caught.value.outdated is outdated
+
+
 async def _outcome(work: Awaitable[T]) -> T | SaysoError:
     try:
         return await work

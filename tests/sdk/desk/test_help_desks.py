@@ -84,6 +84,32 @@ async def test_a_bell_has_the_thread_be_read_answered_and_handed_over(
         assert sayso.audit.verify().exit_status == 0
 
 
+@pytest.mark.promise("engine:one-effect:outdated")
+@pytest.mark.parametrize("who", ["note", "answer"])
+async def test_a_lost_answer_whose_ticket_was_changed_since_is_said_once_or_overtaken(
+    tmp_path: Path, who: str
+) -> None:
+    """By a ticket's stamp the desk refuses a repeat for ever; a colleague has the thread or not."""
+    desk = Zendesk()
+    async with opened(tmp_path, desk) as (sayso, loop):
+        talk = desk.write("customer", "Please refund $10.00 of order_1")
+        desk.drop = True
+        await sayso.inbound.receive(desk.name, *desk.bell(talk))
+        await settle(sayso, loop)
+        assert (desk.drop, desk.told(talk)) == (False, [])
+        desk.write("colleague", "I look into it.", talk, public=who == "answer")
+        for _ in range(10):
+            desk.clock.advance(minutes=2, seconds=10)
+            await settle(sayso, loop)
+        assert len(desk.told(talk)) == (who == "note")
+        (said,) = (one for one in await sayso.actions.list() if one.action == "zendesk.reply")
+        code = None if said.error is None else said.error.code
+        assert (said.status == "succeeded", code == "overtaken") == (who == "note", who != "note")
+        (known,) = await sayso.desks.list()
+        assert (known.unsaid, known.waiting) == (0, 0)
+        assert sayso.audit.verify().exit_status == 0
+
+
 async def test_a_providers_webhook_is_no_turn_beside_its_desk(tmp_path: Path) -> None:
     """`[inbound]` of a provider that is a desk rings it, so that nothing is asked twice."""
     desk = Intercom()

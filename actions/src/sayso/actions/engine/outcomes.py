@@ -71,28 +71,22 @@ class Settlements:
             return tell_unfitting(tx, stored)
         if isinstance(outcome, EffectFailedError):
             return self.effect_failed(tx, row, outcome, by_owner=True)
+        is_outdated = isinstance(outcome, RetryableError) and outcome.outdated
+        if isinstance(outcome, RetryableError):
+            # INVARIANT: only a first call can be harmless, since an earlier one of the same intent
+            # may have done it; and a no to a later call proves nothing while that is open. Where it
+            # is proven that none did, a repeat that came too late for its object is harmless, too.
+            harmless = row if which is Try.FIRST else replace(row, attempts=0)
+            may_be = which is Try.FIRST or (which is Try.PROVEN and is_outdated)
+            if may_be and not is_last_harmless(tx, harmless, outcome, repeats):
+                return self._release(tx, harmless, outcome, now)
         data = {"code": outcome.code.value}
         error = {"code": outcome.code.value, "message": storable(outcome.message, _MOST)}
-        # INVARIANT: only a first call can be harmless, since an earlier one of the same intent may
-        # have done it; and a no to a later call proves nothing while that is open.
-        may_call_again = isinstance(outcome, RetryableError) and not is_last_harmless(
-            tx, row, outcome, repeats
-        )
-        if isinstance(outcome, RetryableError) and which is Try.FIRST and may_call_again:
-            delay = retry_delay_micros(row.attempts, outcome.retry_after_s)
-            moved = replace(
-                row,
-                status=Status.APPROVED,
-                attempts=row.attempts + 1,
-                error=error,
-                called_at=now,
-                due_at=now + delay,
-                updated_at=now,
-            )
-            data["released"] = NOTHING_DONE if outcome.sent else NOTHING_SENT
-            return self._write(tx, row, moved, EntryKind.ACTION_APPROVED, data)
-        final = which is Try.FIRST or (which is Try.PROVEN and isinstance(outcome, RefusedError))
+        is_no = isinstance(outcome, RefusedError) or is_outdated
+        final = which is Try.FIRST or (which is Try.PROVEN and is_no)
         if isinstance(outcome, RefusedError | RetryableError) and final:
+            if is_outdated:
+                data["code"] = error["code"] = Code.WRONG_STATE.value
             moved = replace(row, status=Status.FAILED, error=error, due_at=None, updated_at=now)
             return self._write(tx, row, moved, EntryKind.ACTION_FAILED, data)
         moved = replace(
@@ -107,6 +101,25 @@ class Settlements:
         if isinstance(outcome, OutcomeUnknownError) and outcome.answered:
             data[ANSWERED] = True
         return self._write(tx, row, moved, EntryKind.ACTION_UNKNOWN, data)
+
+    def _release(
+        self, tx: Transaction, row: ActionRow, outcome: RetryableError, now: int
+    ) -> ActionRow | None:
+        """Nothing was done: it is claimed anew after a pause."""
+        data: dict[str, Json] = {
+            "code": outcome.code.value,
+            "released": NOTHING_DONE if outcome.sent else NOTHING_SENT,
+        }
+        moved = replace(
+            row,
+            status=Status.APPROVED,
+            attempts=row.attempts + 1,
+            error={"code": outcome.code.value, "message": storable(outcome.message, _MOST)},
+            called_at=now,
+            due_at=now + retry_delay_micros(row.attempts, outcome.retry_after_s),
+            updated_at=now,
+        )
+        return self._write(tx, row, moved, EntryKind.ACTION_APPROVED, data)
 
     def _write(
         self,

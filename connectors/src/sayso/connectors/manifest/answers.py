@@ -122,7 +122,7 @@ class AnswerRules:
                 body = parse(answer.body)
         own_words = body is not _NONE or not answer.body.strip()
         if own_words and answer.status == guard:
-            raise changed_meanwhile(self.who)
+            raise changed_meanwhile(self.who, guarded=True)
         self._judge(answer, body, writing=writing, own_words=own_words, keyed=keyed)
         # A call may be answered by a bare 204; a read that says nothing is no empty list.
         if not own_words or (body is _NONE and not writing):
@@ -266,12 +266,16 @@ class ChangedError(RetryableError):
     """The provider itself refused, since the object is not what it was when it was read."""
 
 
-def changed_meanwhile(who: str) -> ChangedError:
-    """The error of a guard that held."""
+def changed_meanwhile(who: str, *, guarded: bool = False) -> ChangedError:
+    """The error of a guard that held; `guarded` where it is the call's own, by what it sent.
+
+    NOTE: a rule of `[[errors]]` alone says nothing of an earlier call: it may have sent no stamp.
+    """
     return ChangedError(
         Code.PROVIDER_UNAVAILABLE,
         f"{who} refused it: the object was changed since it was read, and nothing was done",
         next_step="it is read again before the next try",
+        outdated=guarded,
     )
 
 
