@@ -196,7 +196,7 @@ PARTS: Mapping[tuple[str, str], Callable[[], Iterator[str]]] = {
     ("reference/settings.md", "settings"): settings_table.lines,
     **{
         (f"{folder}/index.md", "pages"): _listing(folder)
-        for folder in ("how-to", "reference", "explanation", "decisions")
+        for folder in ("how-to", "reference", "explanation", "papers", "decisions")
     },
 }
 """Which part of which page is made by what."""

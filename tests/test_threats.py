@@ -43,3 +43,19 @@ def test_each_line_of_the_security_page_names_its_promises(heading: str) -> None
         named = re.findall(r"`([a-z-]+:[a-z:-]+)`", " ".join(line))
         assert named, line
         assert [one for one in named if one not in PROMISES] == []
+
+
+PAPERS = sorted((ROOT / "docs" / "papers").glob("*.md"))
+
+
+@pytest.mark.parametrize("paper", PAPERS, ids=[paper.stem for paper in PAPERS])
+def test_what_a_paper_says_of_sayso_is_promised_or_shown(paper: Path) -> None:
+    """Each promise exists; a line of a table whose last cell says by what it is shown names one,
+    or a page, unless its answer is yours to fill in."""
+    text = paper.read_text("utf-8")
+    named = re.findall(r"`([a-z-]+:[a-z:-]+)`", text)
+    assert [one for one in named if one not in PROMISES] == []
+    for table in re.findall(r"^\|.*shown by \|\n(?:\|.*\n)+", text, re.MULTILINE):
+        for line in table.splitlines()[2:]:
+            *said, shown = (cell.strip() for cell in line.strip("|").split("|"))
+            assert shown or "⟨" in "".join(said), line
