@@ -6,6 +6,10 @@ from promises.promise import Promise
 
 PROMISES: dict[str, Promise] = {
     # ---- the log ---------------------------------------------------------------------------
+    "audit:receipt": Promise(
+        "How an action ended is handed to a customer or a court as one file in a published form, "
+        "which verifies with the log's key alone and names nobody.",
+    ),
     "audit:yes-of": Promise(
         "What came about on a person's yes is found by that person's name.",
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from sayso.actions.model.action_row import get_action
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json, StoredEntry
@@ -38,12 +38,14 @@ from sayso.store.base import Reader, Transaction, text
 
 if TYPE_CHECKING:
     from sayso.audit.evidence.data import Evidence
+    from sayso.audit.evidence.receipt import Receipt
     from sayso.audit.signed_note.timestamps import Authorities, StampedNote
     from sayso.audit.signed_note.witness_policy import WitnessPolicy
     from sayso.audit.verifier.verification import Verification
     from sayso.sdk.container import Container
     from sayso.sdk.workspace import Workspace
 
+T = TypeVar("T")
 Progress = Callable[[int, int], None]
 _PAGE = 1000
 
@@ -416,28 +418,54 @@ class Audit(Resource):
 
         return render(await self._evidence(action_id, by, tenant))
 
+    async def receipt(
+        self, action_id: str, *, by: Actor | None = None, tenant: str | None = None
+    ) -> Receipt:
+        """How an action ended, with its proof, for a customer or a court; nothing personal.
+
+        Raises:
+            RefusedError: `not_found`; `wrong_state`, when it has not ended; `pruned`.
+            IntegrityError: when the log does not fit its signed head.
+        """
+        from sayso.sdk.audit.exporting import receipt_of  # only who hands one out needs it
+
+        return await self._proven(
+            "receipt", action_id, by, tenant, lambda source: receipt_of(source, action_id)
+        )
+
     async def _evidence(self, action_id: str, by: Actor | None, tenant: str | None) -> Evidence:
         from sayso.sdk.audit.exporting import gather  # only packs need it
 
-        where, actor = self._tenant(tenant), by or _auditor()
+        actor, now = by or _auditor(), to_micros(self._container.clock.now())
+        made_by, personal = f"{actor.kind}:{actor.id}", self._container.personal
+        return await self._proven(
+            "evidence",
+            action_id,
+            by,
+            tenant,
+            lambda source: gather(source, action_id, now, made_by, personal),
+        )
+
+    async def _proven(
+        self,
+        form: str,
+        action_id: str,
+        by: Actor | None,
+        tenant: str | None,
+        make: Callable[[ExportSource], T],
+    ) -> T:
+        """What is made of the log about one action, once an entry tells of it."""
+        where = self._tenant(tenant)
 
         def record(tx: Transaction) -> None:
             get_action(tx, where, action_id)
-            data: dict[str, Json] = {"format": "evidence", "of_action": action_id}
-            self._record_export(tx, where, by, data)
+            self._record_export(tx, where, by, {"format": form, "of_action": action_id})
 
         await self._container.store.write(record)
         index = await self._indexes.filled(self._container.store, where)
-        own, now = self._own_vkeys(where), to_micros(self._container.clock.now())
-        made_by = f"{actor.kind}:{actor.id}"
+        own = self._own_vkeys(where)
         return await self._container.store.read(
-            lambda reader: gather(
-                ExportSource.open(reader, where, own, index),
-                action_id,
-                now,
-                made_by,
-                self._container.personal,
-            )
+            lambda reader: make(ExportSource.open(reader, where, own, index))
         )
 
     def _record_export(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -13,11 +13,12 @@ import orjson
 from sayso.actions.model.action_row import ActionRow, get_action
 from sayso.audit.entry import EntryKind, Json, StoredEntry
 from sayso.audit.evidence.data import Evidence, PersonalWords
+from sayso.audit.evidence.receipt import Receipt
 from sayso.audit.io_errors import reading
 from sayso.audit.personal import Personal
 from sayso.audit.queries.index import LogIndex
 from sayso.audit.queries.pages import bodies_at, read_page
-from sayso.audit.queries.query import Query
+from sayso.audit.queries.query import ENDS, Query
 from sayso.audit.segments.rows import pruned_to, read_segments
 from sayso.audit.signed_note.note import Checkpoint, Verifier, open_checkpoint, open_note
 from sayso.audit.tree.merkle import HashSource, LeafHashes, leaf_hash
@@ -287,6 +288,32 @@ def gather(
             if one.entry.pii is not None
         ),
     )
+
+
+def receipt_of(source: ExportSource, action_id: str) -> Receipt:
+    """The last entry that tells how an action ended, with its proof.
+
+    Raises:
+        RefusedError: `not_found`; `wrong_state`, when it has not ended; `pruned`.
+        IntegrityError: `tampered`, when the entry does not lead to the signed head.
+    """
+    row = get_action(source.reader, source.tenant, action_id)
+    if row.status not in ENDS:
+        raise RefusedError(
+            Code.WRONG_STATE,
+            f"`{action_id}` has not ended: it is `{row.status}`",
+            next_step="ask for its receipt once it has",
+        )
+    ended = [
+        one for one in _page(source, Query(action=action_id)) if one.entry.status == row.status
+    ]
+    if not ended:
+        raise _pruned(source, row)
+    last = max(ended, key=lambda one: one.seq)
+    proof = prove(source.hashes(), source.note, source.checkpoint, last.seq, last.encoded)
+    if proof is None:
+        raise not_signed(last.seq)
+    return Receipt(replace(proof, extra=last.encoded))
 
 
 def _pruned(source: ExportSource, row: ActionRow) -> RefusedError:

@@ -86,6 +86,7 @@ def create_console(sayso: Sayso, *, site: ConsoleSite | None = None) -> Starlett
             Route("/action/{id}", page(action.show_action)),
             Route("/action/{id}/settle", page(action.settle), methods=["POST"]),
             Route("/action/{id}/evidence", page(export.evidence), methods=["POST"]),
+            Route("/action/{id}/receipt", page(export.receipt), methods=["POST"]),
             Route("/request/{id}", page(action.show_request)),
             Route("/request/{id}/vouch", page(customers.vouch), methods=["POST"]),
             Route("/work/{id}", page(work.show_work)),

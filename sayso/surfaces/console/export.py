@@ -63,6 +63,16 @@ async def evidence(visit: Visit) -> Response:
     return Response(page, media_type="text/html", headers=headers)
 
 
+async def receipt(visit: Visit) -> Response:
+    """How the action ended as a page to give away; its export is an entry, too."""
+    found = await visit.sayso.audit.receipt(
+        visit.request.path_params["id"], by=visit.session.token.actor
+    )
+    named = 'attachment; filename="receipt.html"'
+    headers = {"Cache-Control": "no-store", "Content-Disposition": named}
+    return Response(found.page(), media_type="text/html", headers=headers)
+
+
 async def _written(visit: Visit, folder: Path, words: str, kind: str) -> Path:
     """Export by the same call as everywhere, and pack what has several files."""
     audit, by = visit.sayso.audit, visit.session.token.actor

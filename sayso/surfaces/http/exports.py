@@ -1,4 +1,4 @@
-"""Routes that hand out the log as files: exports, and the evidence of one action."""
+"""Routes that hand out the log as files: exports, evidence and receipt of one action."""
 
 from __future__ import annotations
 
@@ -103,6 +103,30 @@ async def show_evidence(
     page = await sayso.audit.evidence_page(action_id, by=token.actor, tenant=token.tenant)
     named = {"Content-Disposition": 'attachment; filename="evidence.html"'}
     return Response(page, media_type="text/html", headers=named)
+
+
+@router.get(
+    "/v1/actions/{action_id}/receipt",
+    summary="How one action ended, with its proof, for a customer or a court",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "a C2SP tlog-proof whose extra data is the entry; nothing personal",
+            "content": {"text/plain": _file("c2sp.org/tlog-proof@v1\nextra eyJ…")},
+        },
+        **problems(401, 403, 404, 409, 410, 422, 503),
+    },
+)
+async def show_receipt(
+    sayso: Open, token: Auditor, action_id: str, _query: Annotated[NoQuery, Query()]
+) -> Response:
+    """Scope: `audit:read`. Whoever has the log's public key verifies it without a server.
+
+    Each call is itself recorded.
+    """
+    found = await sayso.audit.receipt(action_id, by=token.actor, tenant=token.tenant)
+    named = {"Content-Disposition": 'attachment; filename="receipt.tlog-proof"'}
+    return Response(found.text(), media_type="text/plain", headers=named)
 
 
 logger = logging.getLogger("sayso.http")

@@ -210,6 +210,19 @@ def test_the_evidence_of_an_action_is_one_page(cli: CliWorkspace) -> None:
     cli.line("audit", "evidence", action, "-o", "no/pack").refused("invalid_setting", 2)
 
 
+@pytest.mark.promise("audit:receipt")
+def test_a_receipt_is_a_page_or_the_bare_proof_by_its_name(cli: CliWorkspace) -> None:
+    """Both verify with the key that is printed, and neither is written over another file."""
+    action = cli.refund().json["id"]
+    for name, begins in (("r.html", "<!doctype html>"), ("r.tlog-proof", "c2sp.org/tlog-proof@v1")):
+        path = cli.folder / name
+        found = cli.line.done("audit", "receipt", action, "-o", str(path))
+        assert path.read_text().startswith(begins)
+        assert cli.line("audit", "verify", str(path), "--vkey", found["vkey"]).status == 0
+        assert cli.line("audit", "verify", str(path)).status == 2
+        cli.line("audit", "receipt", action, "-o", str(path)).refused("invalid_input")
+
+
 def test_words_and_phrases_are_looked_for(cli: CliWorkspace) -> None:
     """One argument is a whole query; several are held together each."""
     cli.refund()

@@ -110,6 +110,8 @@ async def test_the_evidence_of_an_action_is_taken_from_its_page(tmp_path: Path) 
             said = await browser.post(f"{path}/evidence")
             assert said.headers["content-disposition"].startswith("attachment")
             assert (await browser.post(f"{ROOT}/action/act_none/evidence")).status_code == 404
+            assert "/receipt" not in (await browser.get(path)).text  # it still waits
+            assert (await browser.post(f"{path}/receipt")).status_code == 409
         (tmp_path / "pack.html").write_bytes(said.content)
         assert verify(tmp_path / "pack.html", deep=True).verdict is Verdict.VERIFIED
         (newest,) = await console.sayso.audit.tail(1)

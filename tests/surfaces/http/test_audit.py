@@ -125,7 +125,7 @@ def test_an_export_verifies_where_it_arrives(api: ApiServer, form: str, tmp_path
     assert newest["body"]["data"] == {"query": "name:shop.refund", "format": form}
 
 
-def test_the_evidence_of_an_action_verifies_where_it_arrives(
+def test_evidence_and_receipt_of_an_action_verify_where_they_arrive(
     api: ApiServer, tmp_path: Path
 ) -> None:
     """To be saved, not shown: the page is no page of the server's own."""
@@ -138,6 +138,10 @@ def test_the_evidence_of_an_action_verifies_where_it_arrives(
     path.write_bytes(answer.content)
     trust = Trust.parse([api.sayso.audit.vkey()])
     assert verify(path, trust=trust).verdict is Verdict.VERIFIED
+    receipt = api.get(f"/v1/actions/{action['id']}/receipt", by="auditor")
+    (path := tmp_path / "receipt.tlog-proof").write_bytes(receipt.content)
+    assert verify(path, trust=trust).verdict is Verdict.VERIFIED
+    problem(api.get("/v1/actions/act_1/receipt", by="auditor"), 404, "not_found")
     problem(api.get("/v1/actions/act_1/evidence", by="auditor"), 404, "not_found")
     problem(api.get(f"/v1/actions/{action['id']}/evidence", by=None), 401, "unauthenticated")
 

@@ -68,7 +68,7 @@ def verify(
 
     Args:
         path: a folder (a bundle) or a file: a database, a sealed segment, or an export whose rows
-            prove themselves (OCSF, CloudEvents, Parquet, an evidence pack).
+            prove themselves (OCSF, CloudEvents, Parquet, an evidence pack, a receipt).
         trust: pinned keys and earlier checkpoints.
         tenant: only this log; all of the database's logs when None.
         deep: judge the rules, every column that the entries determine, the form of every body, and
@@ -341,7 +341,11 @@ def verify_file(
         seen = read_checkpoints(trust, findings)
         _judge_strangers(seen, {origin}, findings)
         own = [one for one in seen if one.checkpoint.origin == origin]
-        keys = tuple(ListedKey(vkey=vkey) for vkey in reader.vkeys)
+        keys = tuple(ListedKey(vkey=vkey) for vkey in _listed(reader.vkeys, origin, trust))
+        if not keys:
+            message = f"a receipt names no key; give that of `{origin[:80]}` by --vkey or --policy"
+            findings.add(Check.HEAD_KEY_TRUSTED, Damage.UNKNOWN_KEY, message)
+            return combine(path_text(path), (), findings)
         # The tenant is the last part of the origin, so one of the two is made from the other.
         expected = f"{origin.rpartition('/')[0]}/{reader.tenant}"
         head = SourceHead(note=reader.note)
@@ -360,7 +364,12 @@ def _is_export(path: Path) -> bool:
             start = file.read(16)
     except OSError:
         return False
-    return start.startswith((b"{", b"PAR1", b"<!doctype html>"))
+    return start.startswith((b"{", b"PAR1", b"<!doctype html>", b"c2sp.org/tlog-pr"))
+
+
+def _listed(vkeys: Sequence[str], origin: str, trust: Trust) -> Sequence[str]:
+    """The keys of a file; of one that lists none, those that the caller trusts for its log."""
+    return vkeys or [key.vkey for key in trust.keys if key.name == origin]
 
 
 def _judge_manifest(

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from sayso.audit.atomic_files import new_file
 from sayso.money import Money
 from sayso.sdk.client import Sayso
 from sayso.sdk.views.rows import EntryView
@@ -213,6 +214,37 @@ def evidence(
 
     count, key = run(work())
     return _show_written(out, path, count, key)
+
+
+@app.command()
+def receipt(
+    action: Annotated[str, typer.Argument(metavar="ACTION", help="The id, act_….")],
+    path: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="A new file: a page, or with .tlog-proof the bare proof.",
+        ),
+    ],
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Write how an action ended, with its proof, for a customer or a court; nothing personal."""
+    out = Out(as_json=as_json)
+    place = find_workspace(workspace)
+
+    async def work() -> tuple[bytes, str]:
+        async with Sayso.open(place, mode="read") as sayso:
+            found = await sayso.audit.receipt(action, by=CLI)
+            bare = path.suffix == ".tlog-proof"
+            return found.text().encode() if bare else found.page(), await sayso.audit.head_vkey()
+
+    content, key = run(work())
+    with new_file(path) as file:
+        file.write(content)
+    return _show_written(out, path, 1, key)
 
 
 def _show_written(out: Out, path: Path, count: int, key: str) -> int:

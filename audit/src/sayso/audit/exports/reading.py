@@ -14,6 +14,7 @@ import orjson
 from sayso.audit.entry import MAX_BODY_BYTES, Json, StoredEntry, canonical_bytes
 from sayso.audit.evidence.data import Evidence
 from sayso.audit.evidence.page import DATA_END, DATA_START, render
+from sayso.audit.evidence.receipt import BEGINS, Receipt, is_receipt_page
 from sayso.audit.exports.event_formats import to_cloudevent, to_ocsf
 from sayso.audit.exports.parquet import read_parquet
 from sayso.audit.exports.rows import ExportRow, Mapper
@@ -33,7 +34,8 @@ class ProvenFile:
     """An exported file whose rows prove themselves.
 
     Attributes:
-        tenant, note, vkeys: as the first row has them; rows with others are refused.
+        tenant, note, vkeys: as the first row has them; rows with others are refused. A receipt
+            lists no key.
 
     Raises:
         IntegrityError: `not_a_database`, when it is no such file; `tampered`, when it is broken.
@@ -55,11 +57,28 @@ class ProvenFile:
             self.note, vkey, rows = read_parquet(self._path)
             self.vkeys = (vkey,)
             return rows
+        if start.startswith(BEGINS):
+            return self._receipt(self._page())
         if start.startswith(DOCTYPE):
-            evidence = read_evidence(self._page())
+            page = self._page()
+            if is_receipt_page(page):
+                return self._receipt(page)
+            evidence = read_evidence(page)
             self.note, self.vkeys = evidence.note, evidence.vkeys
             return evidence.proven_rows()
         return self._events()
+
+    def _receipt(self, data: bytes) -> Iterator[ProvenRow]:
+        receipt = Receipt.read(data)
+        self.note = receipt.proof.note
+        # INVARIANT: nothing that a person reads can be changed without its being seen.
+        try:
+            agrees = data.startswith(BEGINS) or receipt.page() == data
+        except (SaysoError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError):
+            agrees = False
+        proof = receipt.proof
+        row = ProvenRow(seq=proof.seq, body=proof.extra, proof=proof.hashes, agrees=agrees)
+        return iter((row,))
 
     def _start(self) -> bytes:
         with self._path.open("rb") as file:

@@ -1,6 +1,7 @@
 """The proof of one entry as a text of its own: C2SP tlog-proof.
 
 c2sp.org/tlog-proof@v1
+extra <base64>                     only in a receipt: the entry itself
 index 7
 <hash, base64>…                    the inclusion proof, nearest to the leaf first
 
@@ -26,7 +27,8 @@ from sayso.audit.tree.merkle import (
 )
 from sayso.errors import Code, IntegrityError
 
-_FIRST_LINE = "c2sp.org/tlog-proof@v1"
+FIRST_LINE = "c2sp.org/tlog-proof@v1"
+_EXTRA = "extra "
 _INDEX = re.compile(r"index (0|[1-9][0-9]{0,15})")
 _MAX_HASHES = 64
 
@@ -39,17 +41,20 @@ class EntryProof:
         seq: its index.
         hashes: the inclusion proof, 32 bytes each.
         note: the signed head, exact text.
+        extra: what travels with it; proves nothing by itself.
 
-    Source: c2sp.org/tlog-proof, without extra data.
+    Source: c2sp.org/tlog-proof.
     """
 
     seq: int
     hashes: tuple[bytes, ...]
     note: str
+    extra: bytes = b""
 
     def text(self) -> str:
         """The proof's one form."""
-        lines = [_FIRST_LINE, f"index {self.seq}", *map(_encode, self.hashes)]
+        extra = [f"extra {_encode(self.extra)}"] if self.extra else []
+        lines = [FIRST_LINE, *extra, f"index {self.seq}", *map(_encode, self.hashes)]
         return "\n".join(lines) + f"\n\n{self.note}"
 
     @classmethod
@@ -61,10 +66,13 @@ class EntryProof:
         """
         head, _, note = text.partition("\n\n")
         first, *lines = head.split("\n")
+        told = bool(lines) and lines[0].startswith(_EXTRA)
+        extra = _unpacked(lines.pop(0).removeprefix(_EXTRA)) if told else b""
         index = _INDEX.fullmatch(lines[0]) if lines else None
-        if first != _FIRST_LINE or index is None or len(lines) > _MAX_HASHES:
+        if first != FIRST_LINE or index is None or len(lines) > _MAX_HASHES:
             _malformed()
-        proof = cls(seq=int(index[1]), hashes=tuple(map(_decode, lines[1:])), note=note)
+        hashes = tuple(map(_decode, lines[1:]))
+        proof = cls(seq=int(index[1]), hashes=hashes, note=note, extra=extra)
         if proof.text() != text:
             _malformed()
         return proof
@@ -113,13 +121,17 @@ def _encode(value: bytes) -> str:
 
 
 def _decode(line: str) -> bytes:
-    try:
-        value = base64.b64decode(line, validate=True)
-    except ValueError:
-        _malformed()
+    value = _unpacked(line)
     if len(value) != HASH_BYTES:
         _malformed()
     return value
+
+
+def _unpacked(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
+        _malformed()
 
 
 def _malformed() -> NoReturn:
