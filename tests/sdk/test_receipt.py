@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support.shop_workspace import ShopWorkspace, open_shop
 
-from sayso.audit.evidence.receipt import Receipt
+from sayso.audit.evidence.receipt import ActionReceipt
 from sayso.audit.signed_note.note import Ed25519Signer, Verifier
 from sayso.audit.tree.proof import EntryProof
 from sayso.audit.verifier.checks import Trust
@@ -28,7 +28,7 @@ class Given:
 
     workspace: ShopWorkspace
     action: str
-    receipt: Receipt
+    receipt: ActionReceipt
     key: str
     folder: Path
 
@@ -67,7 +67,7 @@ async def test_a_receipt_says_what_came_of_it_and_verifies_with_the_key_alone(gi
         assert found.verdict is Verdict.VERIFIED, found.all_findings
         assert (found.entries, found.logs[0].pinned) == (1, True)
         assert b"cus_1" not in content
-        assert Receipt.read(content) == given.receipt
+        assert ActionReceipt.read(content) == given.receipt
 
 
 async def test_without_the_key_nothing_is_judged_and_another_key_convicts(given: Given) -> None:
@@ -93,7 +93,7 @@ async def test_nothing_of_a_receipt_can_be_changed(given: Given) -> None:
         page.replace(b"$40.00", b"$90.00"),
         page + b"\n",
         *(
-            Receipt(one).text().encode()
+            ActionReceipt(one).text().encode()
             for one in (
                 replace(proof, extra=edited),
                 replace(proof, seq=proof.seq - 1),

@@ -38,7 +38,7 @@ from sayso.store.base import Reader, Transaction, text
 
 if TYPE_CHECKING:
     from sayso.audit.evidence.data import Evidence
-    from sayso.audit.evidence.receipt import Receipt
+    from sayso.audit.evidence.receipt import ActionReceipt
     from sayso.audit.signed_note.timestamps import Authorities, StampedNote
     from sayso.audit.signed_note.witness_policy import WitnessPolicy
     from sayso.audit.verifier.verification import Verification
@@ -420,7 +420,7 @@ class Audit(Resource):
 
     async def receipt(
         self, action_id: str, *, by: Actor | None = None, tenant: str | None = None
-    ) -> Receipt:
+    ) -> ActionReceipt:
         """How an action ended, with its proof, for a customer or a court; nothing personal.
 
         Raises:

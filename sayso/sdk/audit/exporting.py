@@ -13,7 +13,7 @@ import orjson
 from sayso.actions.model.action_row import ActionRow, get_action
 from sayso.audit.entry import EntryKind, Json, StoredEntry
 from sayso.audit.evidence.data import Evidence, PersonalWords
-from sayso.audit.evidence.receipt import Receipt
+from sayso.audit.evidence.receipt import ActionReceipt
 from sayso.audit.io_errors import reading
 from sayso.audit.personal import Personal
 from sayso.audit.queries.index import LogIndex
@@ -290,7 +290,7 @@ def gather(
     )
 
 
-def receipt_of(source: ExportSource, action_id: str) -> Receipt:
+def receipt_of(source: ExportSource, action_id: str) -> ActionReceipt:
     """The last entry that tells how an action ended, with its proof.
 
     Raises:
@@ -313,7 +313,7 @@ def receipt_of(source: ExportSource, action_id: str) -> Receipt:
     proof = prove(source.hashes(), source.note, source.checkpoint, last.seq, last.encoded)
     if proof is None:
         raise not_signed(last.seq)
-    return Receipt(replace(proof, extra=last.encoded))
+    return ActionReceipt(replace(proof, extra=last.encoded))
 
 
 def _pruned(source: ExportSource, row: ActionRow) -> RefusedError:

@@ -32,7 +32,7 @@ _PROOF = re.compile(r'<pre class="proof">([^<]*)</pre>')
 
 
 @dataclass(frozen=True)
-class Receipt:
+class ActionReceipt:
     """What became of an action, with what proves it.
 
     Attributes:

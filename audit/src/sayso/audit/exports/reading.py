@@ -14,7 +14,7 @@ import orjson
 from sayso.audit.entry import MAX_BODY_BYTES, Json, StoredEntry, canonical_bytes
 from sayso.audit.evidence.data import Evidence
 from sayso.audit.evidence.page import DATA_END, DATA_START, render
-from sayso.audit.evidence.receipt import BEGINS, Receipt, is_receipt_page
+from sayso.audit.evidence.receipt import BEGINS, ActionReceipt, is_receipt_page
 from sayso.audit.exports.event_formats import to_cloudevent, to_ocsf
 from sayso.audit.exports.parquet import read_parquet
 from sayso.audit.exports.rows import ExportRow, Mapper
@@ -69,7 +69,7 @@ class ProvenFile:
         return self._events()
 
     def _receipt(self, data: bytes) -> Iterator[ProvenRow]:
-        receipt = Receipt.read(data)
+        receipt = ActionReceipt.read(data)
         self.note = receipt.proof.note
         # INVARIANT: nothing that a person reads can be changed without its being seen.
         try:
