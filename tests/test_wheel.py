@@ -250,6 +250,8 @@ def test_an_auditor_installs_the_verifier_alone(wheels: Mapping[str, Path], tmp_
     alone = install_alone(tmp_path / "alone", wheels, "sayso-audit", [])
     told = orjson.loads(alone.run("-m", "sayso.audit.verify", str(tmp_path / "out"), "--json"))
     assert told["verdict"] == "verified"
+    asked = ("-m", "sayso.audit.ask", str(tmp_path / "out"), "refunds", "--json")
+    assert orjson.loads(alone.run(*asked))["items"]
     said = alone.run("-c", "from sayso import Sayso", fails=True)
     assert "`Sayso` comes with sayso, which is not installed: pip install sayso" in said
 

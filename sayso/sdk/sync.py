@@ -115,6 +115,7 @@ class SyncAudit(_Waited[Audit]):
     """See `Audit`."""
 
     query = _blocking(Audit.query)
+    ask = _blocking(Audit.ask)
     export = _blocking(Audit.export)
 
 

@@ -10,6 +10,16 @@ PROMISES: dict[str, Promise] = {
         "How an action ended is handed to a customer or a court as one file in a published form, "
         "which verifies with the log's key alone and names nobody.",
     ),
+    "audit:says": Promise(
+        "Each entry is said in words by one place: a version and what it changes, whom, which "
+        "token, on whose word.",
+        "3",
+    ),
+    "audit:questions": Promise(
+        "Ten questions with names are answered alike from a workspace and from an export alone, "
+        "each row from an entry that has verified; a log that does not verify answers nothing.",
+        "3",
+    ),
     "audit:yes-of": Promise(
         "What came about on a person's yes is found by that person's name.",
     ),

@@ -131,7 +131,7 @@ async def test_cloudevents_are_what_the_sdk_reads(lived: Lived) -> None:
 
 
 async def test_parquet_goes_into_duckdb(lived: Lived) -> None:
-    """The re-import that docs/how-to/audit-offline.md shows."""
+    """The re-import that docs/reference/audit-exports.md shows."""
     path = await lived.export("parquet")
     with duckdb.connect() as database:
         rows = database.execute(
@@ -149,7 +149,7 @@ async def test_parquet_goes_into_duckdb(lived: Lived) -> None:
 async def test_the_queries_of_the_docs_work_as_printed(lived: Lived) -> None:
     """Some names of columns are words of DuckDB's own."""
     path = await lived.export("parquet")
-    text = (Path(__file__).parents[2] / "docs/how-to/audit-offline.md").read_text()
+    text = (Path(__file__).parents[2] / "docs/reference/audit-exports.md").read_text()
     printed = text.partition("```sql\n")[2].partition("```")[0]
     assert "march.parquet" in printed
     statements = [

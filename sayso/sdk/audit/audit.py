@@ -12,6 +12,8 @@ from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json, StoredEn
 from sayso.audit.queries.index import LogIndex
 from sayso.audit.queries.pages import needs_index, read_page
 from sayso.audit.queries.query import Query, loggable, parse_query, parts_of
+from sayso.audit.questions.answer import QuestionScope
+from sayso.audit.questions.catalog import question_of, questions
 from sayso.audit.segments.rows import pruned_to
 from sayso.audit.signed_note.note import Verifier, open_note
 from sayso.audit.signing.rotate import rotate_key
@@ -21,6 +23,14 @@ from sayso.ids import Tenant, to_micros
 from sayso.sdk.audit.alarms import write_alarms
 from sayso.sdk.audit.exporting import ExportFormat, ExportSource, nothing_fits, write_export
 from sayso.sdk.audit.index import LogIndexes, fill_whole, prove_all, size_of, unindexed, unproven
+from sayso.sdk.audit.questions import (
+    AnswerView,
+    NamedQuestionView,
+    answer_now,
+    answer_view,
+    loggable_question,
+    question_view,
+)
 from sayso.sdk.audit.segments import LogSegments
 from sayso.sdk.audit.stored import (
     own_vkeys,
@@ -129,6 +139,49 @@ class Audit(Resource):
             view.model_copy(update={"proof": proof.text()})
             for view, proof in zip(views, proofs, strict=True)
         ]
+
+    async def ask(
+        self,
+        question: str,
+        *,
+        since: str = "",
+        until: str = "",
+        over: str = "",
+        by: Actor | None = None,
+        tenant: str | None = None,
+    ) -> AnswerView:
+        """Ask one of the ten questions with a name; all that it rests on is held against the head.
+
+        Args:
+            question: such as `four-eyes`; `questions()` lists them.
+            since, until: days in UTC, such as `2026-11-01`, both included.
+            over: only more money than this, such as `100USD`, where the question is about money.
+            by: who asks; recorded.
+
+        Raises:
+            RefusedError: `not_found`, `invalid_input`, `nothing_to_verify`.
+            IntegrityError: `tampered`, `key_mismatch`: then nothing is answered.
+        """
+        where, named = self._tenant(tenant), question_of(question)
+        asked = QuestionScope.read(since, until, over)
+        await self.checkpoint(tenant=where)
+        own = self._own_vkeys(where)
+        found = await self._container.store.read(
+            lambda reader: answer_now(reader, where, own, named, asked)
+        )
+        said = loggable_question(named, since, until, over) | {"found": len(found.rows)}
+
+        def record(tx: Transaction) -> None:
+            entry = Entry(kind=EntryKind.AUDIT_QUERIED, actor=by or _auditor(), data=said)
+            self._container.log.append(tx, where, entry)
+
+        await self._container.store.write(record)
+        return answer_view(found)
+
+    @staticmethod
+    def questions() -> list[NamedQuestionView]:
+        """The questions that `ask` answers."""
+        return [question_view(one) for one in questions().values()]
 
     async def why_nothing(self, words: str, *, tenant: str | None = None) -> str:
         """Why no entry fits the qualifiers of `words`: which of them finds none, or keeps out all.
@@ -354,7 +407,7 @@ class Audit(Resource):
         Args:
             path: a new folder for `jsonl`, a new file for the other formats.
             format: `jsonl` (a bundle of the exact bytes), `parquet`, `ocsf` or `cloudevents`;
-                docs/how-to/audit-offline.md tells their fields.
+                docs/reference/audit-exports.md tells their fields.
 
         Returns:
             How many entries were written.

@@ -22,6 +22,7 @@ from sayso.agent.request_row import RequestRow
 from sayso.agent.standing import RequestKind, Standing
 from sayso.audit.customer_codes import VERIFY
 from sayso.audit.entry import StoredEntry
+from sayso.audit.queries.sentence import sentence_of
 from sayso.audit.verifier.replay import ASKED_BY_PEOPLE
 from sayso.errors import Code
 from sayso.ids import rfc3339
@@ -81,6 +82,7 @@ class EntryView(View):
     """One entry of the audit log; `body` is the entry, whose canonical bytes are hashed.
 
     Attributes:
+        says: what it changed, about whom, on whose word; follows from `body`.
         proof: in a verified query, a C2SP tlog-proof that these bytes stand in the log.
     """
 
@@ -89,6 +91,7 @@ class EntryView(View):
     kind: str
     actor: str
     leaf: str
+    says: str = ""
     body: Mapping[str, Any]
     proof: str | None = None
 
@@ -401,6 +404,7 @@ def entry_view(stored: StoredEntry, body: Mapping[str, Any]) -> EntryView:
         kind=stored.entry.kind.value,
         actor=f"{actor.kind}:{actor.id}",
         leaf=stored.leaf.hex(),
+        says=sentence_of(body),
         body=body,
     )
 

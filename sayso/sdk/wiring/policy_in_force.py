@@ -94,15 +94,16 @@ def weigh_change(
     """
     from sayso.actions.policy.analysis.weigh import weigh  # Cedar loads when it is used
 
-    after = compile_policy(now, tuple(actions))
+    after, parts = compile_policy(now, tuple(actions)), changed_parts(was, now)
     try:
         before = compile_policy(was, tuple(actions))
     except SaysoError:
-        return Weighed(direction="looser", decided=False), None
+        return Weighed(direction="looser", decided=False, changes=parts), None
     if before.absent or after.absent:  # whose rules nobody can compare here
-        return Weighed(direction="looser", decided=False), None
+        return Weighed(direction="looser", decided=False, changes=parts), None
     found = weigh(before, after, [action.name for action in actions])
-    return Weighed(direction=found.direction, decided=found.decided), found
+    changes = (*parts, *found.loosens, *found.tightens)
+    return Weighed(direction=found.direction, decided=found.decided, changes=changes), found
 
 
 def along_of(

@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from sayso.actions.model.status import Status
 from sayso.audit.entry import EntryKind
+from sayso.audit.queries.sentence import title_of
 from sayso.audit.verifier.verification import Finding
 from sayso.errors import IntegrityError, RefusedError
 from sayso.money import Money
@@ -47,33 +48,6 @@ WORDS = (
     ("amount:", "about this much money, such as amount:>100USD or amount:10..20EUR"),
     ("created:", "of these days in UTC, such as created:2026-11-01..2026-11-24"),
 )
-_KINDS = {
-    "action.proposed": "Proposed",
-    "action.succeeded": "Done",
-    "action.failed": "Failed",
-    "action.unknown": "Outcome unknown",
-    "action.approved": "Approved",
-    "action.pending": "Asks people",
-    "action.rejected": "Rejected",
-    "action.edited": "Lowered",
-    "action.expired": "Expired",
-    "action.refused": "Refused",
-    "action.intent": "Intent committed",
-    "action.stale": "Changed meanwhile",
-    "request.asked": "Asked",
-    "request.planned": "Planned",
-    "request.handed_over": "Handed over",
-    "request.withdrawn": "Taken back by the customer",
-    "request.proposed": "Draft proposed",
-    "request.replied": "Told",
-    "audit.queried": "Question to the log",
-    "audit.exported": "Export",
-    "token.created": "Token made",
-    "token.revoked": "Token ended",
-    "approval.refused": "Click refused",
-    "stop.engaged": "Stopped",
-    "stop.released": "Let go on",
-}
 _VALUES: Mapping[str, Sequence[str]] = {
     "kind:": [kind.value for kind in EntryKind],
     "status:": [status.value for status in Status],
@@ -94,6 +68,7 @@ class LogRow:
     when: str
     exact: str
     what: str
+    says: str
     kind: str
     customer: str
     amount: str
@@ -258,7 +233,7 @@ def _chips(words: str) -> tuple[str, ...]:
             first, _, last = value.partition("..")
             days = f"{first or 'the first'} to {last or first or 'today'}, UTC, both included"
         elif name == "kind":
-            said.append(_KINDS.get(value, value))
+            said.append(title_of(value))
         elif name == "amount":
             said.append(f"amount {value}")
         else:
@@ -279,7 +254,8 @@ def _row(entry: EntryView, times: Times) -> LogRow:
         seq=entry.seq,
         when=times.day(entry.at),
         exact=times.exact(entry.at),
-        what=_KINDS.get(entry.kind, entry.kind),
+        what=title_of(entry.kind),
+        says=entry.says,
         kind=entry.kind,
         customer=str(body.get("subject", "")),
         amount="" if amount is None else str(Money.from_json(amount)),

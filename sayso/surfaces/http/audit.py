@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 import sayso.surfaces.http.examples as examples
 from sayso.ids import Tenant
 from sayso.sdk.audit.publishing import PublicationView, read_publications
+from sayso.sdk.audit.questions import AnswerView, NamedQuestionView
 from sayso.sdk.views.rows import View
 from sayso.surfaces.http.auth import Auditor, Open
 from sayso.surfaces.http.documents import problems, shown
@@ -69,6 +70,91 @@ async def show_checkpoint(
 ) -> PlainTextResponse:
     """Scope: `audit:read`."""
     return PlainTextResponse(await sayso.audit.checkpoint(tenant=token.tenant))
+
+
+class QuestionPage(View):
+    """Every question that has a name."""
+
+    items: tuple[NamedQuestionView, ...]
+
+
+class QuestionQuery(BaseModel):
+    """What a question is asked about."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    since: str = Field(default="", max_length=10, description="a day in UTC, such as 2026-11-01")
+    until: str = Field(default="", max_length=10, description="a day in UTC, included")
+    over: str = Field(default="", max_length=24, description="only more than this: `100USD`")
+
+
+_QUESTION = {
+    "name": "four-eyes",
+    "title": "Did two people agree wherever two must?",
+    "tells": "Each call that needed two people or more, and who agreed.",
+}
+_ANSWER = {
+    "question": "four-eyes",
+    "title": "Did two people agree wherever two must?",
+    "columns": ["entry", "at", "what", "needed", "agreed", "held", "about"],
+    "items": [
+        {
+            "entry": 41,
+            "at": "2026-11-12 14:32:09Z",
+            "what": "stripe.refund $900.00",
+            "needed": 2,
+            "agreed": "maria,finn",
+            "held": "yes",
+            "about": "act_01kb2m9h3f",
+        }
+    ],
+    "more": False,
+    "nothing": None,
+    "entries": 57,
+    "size": 57,
+    "complete": True,
+    "pinned": True,
+    "verified": "all 57 entries lie under the signed head",
+}
+
+
+@router.get(
+    "/v1/audit/questions",
+    summary="The questions that have a name",
+    responses={
+        200: shown("all of them", {"items": [_QUESTION]}),
+        **problems(401, 403, 422, 503),
+    },
+)
+async def list_questions(
+    sayso: Open, token: Auditor, _query: Annotated[NoQuery, Query()]
+) -> QuestionPage:
+    """Scope: `audit:read`. The same as `sayso audit ask` lists."""
+    return QuestionPage(items=tuple(sayso.audit.questions()))
+
+
+@router.get(
+    "/v1/audit/questions/{name}",
+    summary="Ask a question by its name",
+    responses={
+        200: shown("a table", _ANSWER),
+        **problems(401, 403, 404, 422, 503),
+    },
+)
+async def ask_question(
+    sayso: Open, token: Auditor, name: str, query: Annotated[QuestionQuery, Query()]
+) -> AnswerView:
+    """Scope: `audit:read`. The whole log is read and held against its signed head first; a log
+    that does not fit answers nothing (`tampered`). Each question is itself recorded.
+    """
+    return await sayso.audit.ask(
+        name,
+        since=query.since,
+        until=query.until,
+        over=query.over,
+        by=token.actor,
+        tenant=token.tenant,
+    )
 
 
 _MAX_SIZE = 2**53 - 1

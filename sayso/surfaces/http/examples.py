@@ -423,6 +423,7 @@ ENTRY: dict[str, Any] = {
     "kind": "action.pending",
     "actor": "service:bot",
     "leaf": "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef",
+    "says": "Refunds over $50 need a support manager, ask",
     "body": {"v": 1, "seq": 7, "kind": "action.pending", "action": _ACTION_ID},
     "proof": None,
 }

@@ -63,7 +63,7 @@ async def export_log(
 ) -> FileResponse:
     """Scope: `audit:read`. Each call gives the log as it is then, and is itself recorded.
 
-    docs/how-to/audit-offline.md tells the fields of each format; `sayso audit verify` verifies
+    docs/reference/audit-exports.md tells the fields of each format; `sayso audit verify` verifies
     them all.
     """
     name, media = _MEDIA[body.format]

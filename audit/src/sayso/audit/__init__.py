@@ -14,7 +14,8 @@
 | `signed_note`, `signing` | signed heads, cosignatures, time stamps; who holds the keys |
 | `verify`, `verifier` | the auditor's command; what it reads, checks and says |
 | `segments`, `retention_clock` | what is sealed in files, and may be pruned then |
-| `queries` | what can be asked, and the index that answers |
+| `queries` | what can be asked, the index that answers, and an entry in words |
+| `ask`, `questions` | ten questions with names, of an export, too |
 | `publishing`, `witness`, `log_of_logs` | places that are not the server's |
 | `exports`, `evidence` | what leaves for others |
 | `release`, `atomic_files`, `safe_open`, `io_errors` | two people for one end; files |

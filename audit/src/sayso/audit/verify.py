@@ -12,7 +12,7 @@ import contextlib
 import sqlite3
 import stat
 import sys
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn, TextIO, TypeVar, cast
@@ -25,7 +25,7 @@ from sayso.audit.segments.sealed import pruned_size
 from sayso.audit.signed_note.note import Verifier
 from sayso.audit.signed_note.timestamps import judge_any_stamped
 from sayso.audit.signing.keys import ListedKey
-from sayso.audit.verifier.bundle import BundleManifest, BundleReader, path_text
+from sayso.audit.verifier.bundle import BundleManifest, BundleReader, ProvenRow, path_text
 from sayso.audit.verifier.checks import (
     LogSource,
     OutsideCheckpoint,
@@ -36,7 +36,7 @@ from sayso.audit.verifier.checks import (
 )
 from sayso.audit.verifier.database import LogDatabase, open_database
 from sayso.audit.verifier.description import describe, printable
-from sayso.audit.verifier.filtered import Filtered
+from sayso.audit.verifier.filtered import Filtered, ProvenRows
 from sayso.audit.verifier.flags import PATHS, QUICK, TEXTS, read_held
 from sayso.audit.verifier.guard import add_unreadable, guard, guard_source
 from sayso.audit.verifier.one_segment import is_segment_file, judge_segment_file
@@ -49,11 +49,13 @@ from sayso.audit.verifier.verification import (
     Verification,
     combine,
 )
-from sayso.audit.verifier.walk import Progress, in_pages
+from sayso.audit.verifier.walk import Progress, Row, in_pages
 from sayso.errors import Code, IntegrityError, SaysoError
 
 _T = TypeVar("_T")
 NO_TRUST = Trust()
+Seen = Callable[[str, int, bytes], None]
+"""Told of each body that is judged: whose log, at which index, the exact bytes."""
 
 
 def verify(
@@ -63,6 +65,7 @@ def verify(
     tenant: str | None = None,
     deep: bool = True,
     progress: Progress | None = None,
+    seen: Seen | None = None,
 ) -> Verification:
     """Verify a database, a bundle or an exported file; which of them it is, the path shows.
 
@@ -74,6 +77,8 @@ def verify(
         deep: judge the rules, every column that the entries determine, the form of every body, and
             SQLite's own consistency; False looks at hashes, signatures and states only.
         progress: told every thousand entries or so.
+        seen: told of each body while it is judged; nothing of a sealed segment's file. What it is
+            told counts only where the verdict is `verified`.
 
     Returns:
         What was found; damage never raises. Nothing to verify gives `cannot_judge`.
@@ -82,12 +87,14 @@ def verify(
     if unfit is not None:
         return unfit
     if path.is_dir():
-        return verify_bundle(path, trust=trust, deep=deep, progress=progress)
+        return verify_bundle(path, trust=trust, deep=deep, progress=progress, seen=seen)
     if is_segment_file(path):
         return verify_segment(path, trust=trust, deep=deep, progress=progress)
     if _is_export(path):
-        return verify_file(path, trust=trust, deep=deep, progress=progress)
-    return verify_database(path, trust=trust, tenant=tenant, deep=deep, progress=progress)
+        return verify_file(path, trust=trust, deep=deep, progress=progress, seen=seen)
+    return verify_database(
+        path, trust=trust, tenant=tenant, deep=deep, progress=progress, seen=seen
+    )
 
 
 def _unfit(path: Path) -> Verification | None:
@@ -112,6 +119,7 @@ def verify_database(
     tenant: str | None = None,
     deep: bool = True,
     progress: Progress | None = None,
+    seen: Seen | None = None,
 ) -> Verification:
     """Verify the logs of an SQLite database, in one snapshot, while others may write to it."""
     findings = Findings()
@@ -123,7 +131,8 @@ def verify_database(
                 for name in database.tenants()
                 if tenant in {None, name}
             )
-            logs.extend(_judge_sources(sources, trust, findings, deep=deep, progress=progress))
+            told = sources if seen is None else (_told(one, seen) for one in sources)
+            logs.extend(_judge_sources(told, trust, findings, deep=deep, progress=progress))
             if tenant is None:
                 judge_dropped(database.entered(), database.tenants(), findings)
                 _judge_pinned(trust, logs, database.deployment, findings)
@@ -257,6 +266,7 @@ def verify_bundle(
     trust: Trust = NO_TRUST,
     deep: bool = True,
     progress: Progress | None = None,
+    seen: Seen | None = None,
 ) -> Verification:
     """Verify an exported bundle: a full one to its root, a filtered one row by row."""
     findings = Findings()
@@ -265,9 +275,9 @@ def verify_bundle(
         reader = BundleReader(folder)
         # The tenant is the last part of the origin, so one of the two is made from the other.
         origin = f"{reader.origin.rpartition('/')[0]}/{reader.tenant}"
-        seen = read_checkpoints(trust, findings)
-        _judge_strangers(seen, {origin}, findings)
-        own = [one for one in seen if one.checkpoint.origin == origin]
+        outside = read_checkpoints(trust, findings)
+        _judge_strangers(outside, {origin}, findings)
+        own = [one for one in outside if one.checkpoint.origin == origin]
         keys = tuple(ListedKey(vkey=vkey) for vkey in reader.vkeys)
         head = SourceHead(note=reader.note)
         if reader.full:
@@ -279,7 +289,7 @@ def verify_bundle(
                 origin=origin,
                 head=head,
                 keys=keys,
-                pages=guard(in_pages(counted), found),
+                pages=guard(in_pages(_told_rows(counted, reader.tenant, seen)), found),
                 exported=True,
                 sealed=reader.sealed,
             )
@@ -287,7 +297,7 @@ def verify_bundle(
             first, last = (begin, counted.end - 1) if counted.end > begin else (None, None)
             count = counted.end - begin
         else:
-            filtered = Filtered(reader, findings)
+            filtered = Filtered(_ToldFile(reader, seen), findings)
             log = filtered.judge(origin, head, keys, own, trust, deep=deep, progress=progress)
             first, last, count = filtered.first, filtered.last, log.entries
         _judge_manifest(reader, log, (first, last, count), findings)
@@ -325,6 +335,7 @@ def verify_file(
     trust: Trust = NO_TRUST,
     deep: bool = True,
     progress: Progress | None = None,
+    seen: Seen | None = None,
 ) -> Verification:
     """Verify a file of rows that carry their proofs, row by row; nothing shows what is missing.
 
@@ -338,9 +349,9 @@ def verify_file(
     try:
         reader = ProvenFile(path)
         origin = reader.note.partition("\n")[0]
-        seen = read_checkpoints(trust, findings)
-        _judge_strangers(seen, {origin}, findings)
-        own = [one for one in seen if one.checkpoint.origin == origin]
+        outside = read_checkpoints(trust, findings)
+        _judge_strangers(outside, {origin}, findings)
+        own = [one for one in outside if one.checkpoint.origin == origin]
         keys = tuple(ListedKey(vkey=vkey) for vkey in _listed(reader.vkeys, origin, trust))
         if not keys:
             message = f"a receipt names no key; give that of `{origin[:80]}` by --vkey or --policy"
@@ -349,7 +360,7 @@ def verify_file(
         # The tenant is the last part of the origin, so one of the two is made from the other.
         expected = f"{origin.rpartition('/')[0]}/{reader.tenant}"
         head = SourceHead(note=reader.note)
-        filtered = Filtered(reader, findings)
+        filtered = Filtered(_ToldFile(reader, seen), findings)
         log = filtered.judge(expected, head, keys, own, trust, deep=deep, progress=progress)
         logs = (log,)
         judge_any_stamped(trust.authorities, logs, findings)
@@ -411,6 +422,35 @@ class _Counted:
             yield self.end - 1, body
 
 
+def _told(source: LogSource, seen: Seen) -> LogSource:
+    """The same log, which tells of each body that is judged."""
+    return replace(source, pages=(_told_rows(page, source.tenant, seen) for page in source.pages))
+
+
+def _told_rows(rows: Iterable[Row], tenant: str, seen: Seen | None) -> Iterator[Row]:
+    for row in rows:
+        match row:
+            case (int(seq), bytes(body), *_) if seen is not None:
+                seen(tenant, seq, body)
+            case _:
+                pass
+        yield row
+
+
+class _ToldFile:
+    """Rows that carry their proofs, which tell of each body that is judged."""
+
+    def __init__(self, reader: ProvenRows, seen: Seen | None) -> None:
+        self._reader, self._seen = reader, seen
+        self.tenant = reader.tenant
+
+    def proven_rows(self) -> Iterator[ProvenRow]:
+        for row in self._reader.proven_rows():
+            if self._seen is not None:
+                self._seen(self.tenant, row.seq, row.body)
+            yield row
+
+
 def _show_progress(done: int, total: int) -> None:
     filled = 30 * done // max(total, 1)
     bar = "#" * filled + "." * (30 - filled)
@@ -423,13 +463,8 @@ class _Parser(argparse.ArgumentParser):
         super().error(printable(message))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="python -m sayso.audit.verify",
-        description="Verify an audit log without trusting the server that wrote it.",
-        epilog="Exit status: 0 verified, 1 tampered, 2 cannot judge.",
-    )
-    parser.add_argument("path", type=Path, help="A Sayso database, or an export.")
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """What is held against a log, as `trust_of` reads it."""
     for flag in (*TEXTS, *PATHS):
         parser.add_argument(
             flag.name,
@@ -439,6 +474,33 @@ def _parser() -> argparse.ArgumentParser:
             metavar=flag.metavar,
             help=flag.help,
         )
+
+
+def trust_of(chosen: argparse.Namespace) -> Trust:
+    """What the flags name.
+
+    Raises:
+        OSError, SaysoError: as `read_held`.
+    """
+    return read_held(
+        vkeys=chosen.vkey,
+        checkpoints=chosen.checkpoint,
+        grown=chosen.grown,
+        policy=chosen.policy,
+        segments=chosen.segments,
+        tsa_roots=chosen.tsa_roots,
+        timestamps=chosen.timestamps,
+    ).trust
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="python -m sayso.audit.verify",
+        description="Verify an audit log without trusting the server that wrote it.",
+        epilog="Exit status: 0 verified, 1 tampered, 2 cannot judge.",
+    )
+    parser.add_argument("path", type=Path, help="A Sayso database, or an export.")
+    add_flags(parser)
     parser.add_argument(QUICK.name, action="store_true", help=QUICK.help)
     parser.add_argument("--json", action="store_true", help="Print one JSON document.")
     return parser
@@ -448,15 +510,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run from the command line; returns 0 verified, 1 tampered, 2 cannot judge."""
     chosen = _parser().parse_args(arguments)
     try:
-        trust = read_held(
-            vkeys=chosen.vkey,
-            checkpoints=chosen.checkpoint,
-            grown=chosen.grown,
-            policy=chosen.policy,
-            segments=chosen.segments,
-            tsa_roots=chosen.tsa_roots,
-            timestamps=chosen.timestamps,
-        ).trust
+        trust = trust_of(chosen)
     except (OSError, SaysoError) as error:
         _say(str(error))
         return Verdict.CANNOT_JUDGE.exit_status

@@ -11,8 +11,10 @@ import typer
 from sayso.audit.atomic_files import new_file
 from sayso.money import Money
 from sayso.sdk.client import Sayso
+from sayso.sdk.views.presenters import show_entry
 from sayso.sdk.views.rows import EntryView
 from sayso.surfaces.cli.audit.keys import keys, make_key, rotate_key
+from sayso.surfaces.cli.audit.questions import ExportOption, VkeyOption, ask
 from sayso.surfaces.cli.audit.repairs import accept, repair
 from sayso.surfaces.cli.audit.storage import prune, publish, seal, tiles, timestamps
 from sayso.surfaces.cli.audit.verify import verify
@@ -85,6 +87,8 @@ def query(
         Path | None,
         typer.Option("--segment", metavar="FILE", help="Ask a sealed segment, not the database."),
     ] = None,
+    export: ExportOption = None,
+    vkey: VkeyOption = None,
     verified: Annotated[
         bool, typer.Option("--verified", help="Prove each entry against the newest signed head.")
     ] = False,
@@ -93,6 +97,8 @@ def query(
 ) -> int:
     """Ask the log; the question is an entry itself."""
     out = Out(as_json=as_json)
+    if export is not None:
+        return _query_export(out, export, _as_typed(words), limit, before, vkey or [])
     folder = find_workspace(workspace)
 
     async def work() -> tuple[list[EntryView], int, str]:
@@ -121,6 +127,27 @@ def query(
     return status
 
 
+def _query_export(
+    out: Out, path: Path, words: str, limit: int, before: int | None, vkeys: list[str]
+) -> int:
+    # Only auditors need the verifier.
+    from sayso.audit.questions.exports import query_export
+    from sayso.audit.verifier.checks import Trust
+
+    stored, covered = query_export(
+        path, words, limit=limit, before=before, trust=Trust.parse(vkeys)
+    )
+    found = [show_entry(one) for one in stored]
+    out.line(f"verified: {covered.words}")
+    empty = "No entry fits."
+    if not covered.complete:
+        empty = f"No entry fits, of {covered.entries:,} of {covered.size:,} that this holds."
+    status = _show_entries(out, found, empty, 0, found[-1].seq if found else None)
+    if len(found) == limit:
+        out.line(f"there may be more: --before {found[-1].seq}")
+    return status
+
+
 def _as_typed(words: list[str]) -> str:
     """The words as one query: one argument is a whole query, several are held together each."""
     if len(words) == 1:
@@ -142,7 +169,7 @@ def _show_entries(
 
 _COLUMNS = (
     *("entry", "at", "kind", "amount", "customer", "status", "rule", "by", "yes of", "action"),
-    "about",
+    *("about", "says"),
 )
 
 
@@ -160,6 +187,7 @@ def _row(entry: EntryView) -> list[str]:
         ", ".join(map(str, data.get("approvers", []))),
         str(body.get("name", "")),
         about,
+        entry.says,
     ]
 
 
@@ -277,6 +305,7 @@ def checkpoint(workspace: WorkspaceOption = None, as_json: JsonOption = False) -
     return 0
 
 
+app.command("ask")(ask)
 app.command("verify")(verify)
 app.command("repair")(repair)
 app.command("accept")(accept)

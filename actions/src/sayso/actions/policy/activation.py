@@ -20,6 +20,7 @@ from sayso.audit.authority.by import By
 from sayso.audit.authority.directory import Directory
 from sayso.audit.authority.state import check_credential, read_body
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
+from sayso.audit.event import texts_of
 from sayso.audit.log import AuditLog
 from sayso.errors import Code, IntegrityError, RefusedError
 from sayso.ids import Clock, IdSource, Tenant, to_micros
@@ -28,6 +29,8 @@ from sayso.store.rows import RowReader
 
 _Done = TypeVar("_Done")
 MAX_NOTE_CHARS = 500
+MOST_CHANGES = 40
+"""So many words of what a change does stand in its entry."""
 FILES = By(actor=Actor(kind=ActorKind.SYSTEM, id="policy"), via="follow_files")
 """Where the files are followed, they speak for themselves."""
 
@@ -40,11 +43,13 @@ class Weighed:
         direction: `looser` also where it could not.
         decided: whether it could.
         diff_sha256: of what people were shown of the change; empty when nothing was.
+        changes: what differs, in words: files and settings, limits, dials; never personal.
     """
 
     direction: Direction
     decided: bool = True
     diff_sha256: str = ""
+    changes: tuple[str, ...] = ()
 
 
 Along = Callable[[Transaction, int], "dict[str, Json]"]
@@ -288,7 +293,7 @@ class Activations:
                 "this is not the change that waits",
                 next_step="look at it again, and confirm what you saw",
             )
-        _check_asked(tx, change)
+        changes = _check_asked(tx, change)
         self._check_parent(tx, change.parent, document)
         asked_by = Actor(kind=ActorKind.PERSON, id=change.asked_by)
         # INVARIANT: who asked counts only while they still may.
@@ -296,7 +301,7 @@ class Activations:
         order = Order(
             document=document,
             parent=change.parent,
-            weighed=Weighed(direction=change.direction),
+            weighed=Weighed(direction=change.direction, changes=changes),
             by=by,
             note=change.note,
             along=confirming.along,
@@ -454,7 +459,8 @@ def _check_open(change: Change) -> None:
         )
 
 
-def _check_asked(reader: Reader, change: Change) -> None:
+def _check_asked(reader: Reader, change: Change) -> tuple[str, ...]:
+    """What it changes, in the words of whoever asked for it."""
     # INVARIANT: the first of two people counts by the log, not by a row that anybody could write.
     found = reader.one("log.bodies", tenant=change.home, from_seq=change.last_seq, limit=1)
     body = {} if found is None else cast("dict[str, object]", read_body(text(found, "body")))
@@ -463,9 +469,9 @@ def _check_asked(reader: Reader, change: Change) -> None:
             "kind": EntryKind.POLICY_ASKED.value,
             "seq": change.last_seq,
             "actor": {"kind": ActorKind.PERSON.value, "id": change.asked_by},
-            "data": {"change": change.id, "sha256": change.sha256, "parent": change.parent},
+            "data": {"change": change.id, "sha256": change.sha256, "parent": change.parent} as data,
         }:
-            return
+            return texts_of(data.get("changes"))
         case _:
             raise IntegrityError(
                 Code.TAMPERED,
@@ -488,6 +494,7 @@ def _weighed_data(weighed: Weighed) -> dict[str, Json]:
         "direction": weighed.direction,
         "decided": weighed.decided,
         "diff_sha256": weighed.diff_sha256 or None,
+        "changes": list[Json](storable(one, 200) for one in weighed.changes[:MOST_CHANGES]),
     }
 
 

@@ -1,4 +1,4 @@
-"""Entries as CloudEvents 1.0 in the JSON format; docs/how-to/audit-offline.md has the table.
+"""Entries as CloudEvents 1.0 in the JSON format; docs/reference/audit-exports.md has the table.
 
 SOURCE: CloudEvents specification 1.0.2, JSON event format 1.0.2.
 """

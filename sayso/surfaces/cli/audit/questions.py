@@ -1,0 +1,102 @@
+"""`sayso audit ask`, and `sayso audit query --export`: of a workspace, or of an export alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import sayso.audit.verifier.flags as flags
+from sayso.sdk.client import Sayso
+from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
+from sayso.surfaces.cli.output import Out
+from sayso.surfaces.cli.workspace import CLI, find_workspace, run
+
+ExportOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--export", metavar="PATH", help="Ask an export, once it verified; needs no workspace."
+    ),
+]
+VkeyOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        flags.VKEY.name, metavar=flags.VKEY.metavar, help=flags.VKEY.help, show_default=False
+    ),
+]
+
+
+def ask(
+    question: Annotated[
+        str | None,
+        typer.Argument(metavar="QUESTION", help="Such as four-eyes; without one, all are listed."),
+    ] = None,
+    since: Annotated[
+        str, typer.Option("--since", metavar="DAY", help="From this day on, UTC: 2026-11-01.")
+    ] = "",
+    until: Annotated[
+        str, typer.Option("--until", metavar="DAY", help="To this day, included.")
+    ] = "",
+    over: Annotated[
+        str, typer.Option("--over", metavar="AMOUNT", help="Only more money: 100USD.")
+    ] = "",
+    export: ExportOption = None,
+    vkey: VkeyOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Ask the log one of ten questions that auditors ask; the question is an entry itself."""
+    out = Out(as_json=as_json)
+    if question is None:
+        return _list(out)
+    if export is not None:
+        said = _of_export(export, question, (since, until, over), vkey or ())
+    else:
+        folder = find_workspace(workspace)
+
+        async def work() -> dict[str, Any]:
+            async with Sayso.open(folder, mode="read") as sayso:
+                found = await sayso.audit.ask(question, since=since, until=until, over=over, by=CLI)
+                return found.model_dump(mode="json")
+
+        said = run(work())
+    if as_json:
+        out.document(said)
+        return 0
+    out.line(f"verified: {said['verified']}")
+    if not said["pinned"]:
+        out.line("note: pin the log's key with --vkey, or anybody may have written this log")
+    columns: list[str] = said["columns"]
+    if said["items"]:
+        out.table(columns, [[str(row[name]) for name in columns] for row in said["items"]])
+    else:
+        out.line(said["nothing"])
+    if said["more"]:
+        out.line("there are more: ask about fewer days, with --since and --until")
+    return 0
+
+
+def _list(out: Out) -> int:
+    from sayso.audit.questions.catalog import questions  # `sayso --help` does without them
+
+    found = list(questions().values())
+    if out.as_json:
+        items = [{"name": one.name, "title": one.title, "tells": one.tells} for one in found]
+        out.document({"items": items})
+    else:
+        out.table(["question", "in words"], [[one.name, one.title] for one in found])
+        out.line("ask one: sayso audit ask four-eyes --since 2026-11-01")
+    return 0
+
+
+def _of_export(
+    path: Path, question: str, asked: tuple[str, str, str], vkeys: list[str] | tuple[str, ...]
+) -> dict[str, Any]:
+    # Only auditors need the verifier.
+    from sayso.audit.questions.answer import QuestionScope
+    from sayso.audit.questions.exports import ask_export
+    from sayso.audit.verifier.checks import Trust
+
+    read = QuestionScope.read(*asked)
+    return ask_export(path, question, read, trust=Trust.parse(vkeys)).to_json()

@@ -1,0 +1,51 @@
+"""`sayso audit ask` and `audit query --export`: the page's lines, of an export alone."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import pytest
+from surfaces.cli.cli_workspace import CliWorkspace
+from tree import ROOT
+
+pytestmark = pytest.mark.promise("audit:questions")
+
+
+def test_the_page_s_lines_answer_from_an_export_without_a_workspace(
+    cli: CliWorkspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """docs/how-to/audit-offline.md: each as printed, far from the workspace that wrote the log."""
+    cli.line.done("approvals", "approve", str(cli.pending()["id"]), "--yes")
+    listed = cli.line.done("audit", "ask")["items"]
+    assert len(listed) == 10
+    monkeypatch.chdir(tmp_path)
+    out = str(tmp_path / "march")
+    key = cli.line.done("audit", "export", out, "--workspace", str(cli.folder))["vkey"]
+    page = (ROOT / "docs/how-to/audit-offline.md").read_text(encoding="utf-8")
+    for one in listed:
+        assert f"| `{one['name']}` | " in page
+    block = page.partition("## Ask it")[2].partition("```sh\n")[2].partition("```")[0]
+    printed = [shlex.split(one, comments=True)[1:] for one in block.splitlines()]
+    assert len(printed) == 4
+    typed: list[list[str]] = [
+        [key if word == "shop/main+…" else word for word in one] for one in printed
+    ]
+    said = [cli.line(*one) for one in typed]
+    assert [one.status for one in said] == [0, 0, 0, 0]
+    assert said[1].out.startswith("verified: all ")
+    assert "pin the log's key" not in said[1].out
+    assert said[2].json["question"] == "own-requests"
+    assert "$129.00" in said[3].out
+    month = cli.line.done("audit", "ask", "refunds", "--export", out)["items"]
+    assert [(row["sum"], row["agreed to by people"]) for row in month] == [("$129.00", 1)]
+    assert (
+        "did you mean `gaps`"
+        in cli.line("audit", "ask", "gap", "--export", out).refused("not_found").err
+    )
+    entries = tmp_path / "march" / "entries.jsonl"
+    entries.write_bytes(entries.read_bytes().replace(b"maria", b"marie", 1))
+    for words in (("ask", "people-changes"), ("query", "approver:maria")):
+        refused = cli.line("audit", *words, "--export", out).refused("tampered")
+        assert "nothing is answered" in refused.err
+        assert refused.out == ""
