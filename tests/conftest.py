@@ -12,6 +12,7 @@ from collections.abc import Generator
 from functools import cache
 from pathlib import Path
 
+import execnet
 import pytest
 from hypothesis import settings
 from since import changed_since, is_touched, touched
@@ -20,11 +21,8 @@ from support.postgres import fresh_database, shared_server
 from support.postgres_server import PostgresServer
 from support.shop_workspace import STORE_URLS
 from support.soundness import begin, excuse, watch
+from support.workers import fork_workers
 from tree import ROOT
-
-# NOTE: `bench` is not in the wheel, and its tests import it. At the end of the path, so that
-# `sayso` stays the installed one.
-sys.path.append(str(Path(__file__).resolve().parent.parent))
 
 # A deadline would make a busy machine a failure; `faulthandler_timeout` ends what really hangs.
 settings.register_profile("here", deadline=None)
@@ -52,6 +50,10 @@ def _touched(revision: str) -> tuple[int, frozenset[str]]:
 
 def pytest_configure(config: pytest.Config) -> None:
     """The same machine for the test processes and for all that they start."""
+    # NOTE: `bench` is not in the wheel, and its tests import it. At the end of the path, so that
+    # `sayso` stays the installed one.
+    if str(ROOT) not in sys.path:
+        sys.path.append(str(ROOT))
     # Printed commands would begin with `uv run` only where the tests were started by it.
     os.environ.pop("UV_RUN_RECURSION_DEPTH", None)
     keep_files_in_memory()
@@ -65,6 +67,12 @@ def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
     """`-n auto`: four more than there are cores, since many tests wait for leases and others."""
     cores = yield
     return cores if os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS") else cores + 4
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(config: pytest.Config, specs: list[execnet.XSpec]) -> None:
+    """The test processes import everything once."""
+    fork_workers(config, specs)
 
 
 @pytest.hookimpl(wrapper=True)

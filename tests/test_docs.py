@@ -261,13 +261,26 @@ def verbs(command: str) -> set[str]:
     return {*GROUPS[command], *(word.split()[0] for word in NESTED.get(command, ()))}
 
 
+_READ_THE_SITE = """
+import gc, sys
+gc.disable()  # a third of the time, and it soon ends
+from sphinx.application import Sphinx
+docs, built = sys.argv[1:]
+app = Sphinx(docs, docs, built, built, "dummy", status=None, warningiserror=True)
+app.build()
+print(*app.env.domains["py"].objects)
+sys.exit(app.statuscode)
+"""
+
+
 @pytest.mark.house
-def test_the_docs_site_is_built_and_every_link_in_it_leads_somewhere(tmp_path: Path) -> None:
+def test_the_docs_site_is_read_and_every_link_in_it_leads_somewhere(tmp_path: Path) -> None:
     """Strict: a page that is in no table of contents, or a link to nothing, fails here."""
-    command = [sys.executable, "-m", "sphinx", "-W", "-q", str(DOCS), str(tmp_path)]
+    command = [sys.executable, "-c", _READ_THE_SITE, str(DOCS), str(tmp_path)]
     built = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert built.returncode == 0, built.stderr
-    assert (tmp_path / "reference" / "sdk.html").read_text(encoding="utf-8").count("RefusedError")
+    assert built.stderr == ""
+    assert "sayso.errors.RefusedError" in built.stdout.split()
 
 
 def test_every_setting_is_explained() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+import tomllib
 
 import pytest
 from tree import ROOT
@@ -13,6 +15,13 @@ pytestmark = pytest.mark.house
 
 _LIMIT_S = 560
 _WIDTH = 240
+_FOR_PYRIGHT = (
+    "examples",
+    "sayso/dispatch/fleet",
+    "sayso/sdk/client.py",
+    "sayso/sdk/sync.py",
+    "sayso/sdk/tools",
+)
 _IMPORT_LINTER = (
     # It asks the specification of a package for its folders; ours are known when it is imported.
     "import sys, sayso; sayso.__spec__.submodule_search_locations = list(sayso.__path__);"
@@ -66,8 +75,28 @@ def test_mypy_finds_nothing() -> None:
 
 
 def test_pyright_finds_nothing() -> None:
-    """Pyright strict over what others import or copy; its node comes with the wheel."""
-    ask("-m", "pyright", "--pythonpath", sys.executable)
+    """Pyright strict over what its users see; CI has it judge all that ships."""
+    ask("-m", "pyright", "--pythonpath", sys.executable, *_FOR_PYRIGHT)
+
+
+def test_what_mypy_passes_over_pyright_judges() -> None:
+    """A file that imports a library of which mypy follows nothing is judged by somebody."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+    (passed,) = [
+        one["module"]
+        for one in settings["mypy"]["overrides"]
+        if one.get("follow_imports") == "skip"
+    ]
+    names = "|".join(name.removesuffix(".*") for name in passed)
+    imports = re.compile(rf"^\s*(?:import|from) (?:{names})\b", re.MULTILINE)
+    reading = [
+        file.relative_to(ROOT).as_posix()
+        for folder in settings["pyright"]["include"]
+        for file in (ROOT / folder).rglob("*.py")
+        if imports.search(file.read_text(encoding="utf-8"))
+    ]
+    assert reading
+    assert [file for file in reading if not file.startswith(_FOR_PYRIGHT)] == []
 
 
 @pytest.mark.promise("house:floors")

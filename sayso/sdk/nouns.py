@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from sayso.sdk.resources.rollout import RolloutResource
     from sayso.sdk.resources.sessions import SessionResource
     from sayso.sdk.resources.solutions import SolutionResource
+    from sayso.sdk.resources.staff import StaffResource
     from sayso.sdk.resources.statistics import StatisticsResource
     from sayso.sdk.resources.suggestions import SuggestionResource
     from sayso.sdk.resources.work import WorkResource
@@ -273,6 +274,13 @@ class Nouns:
     def people(self) -> People:
         """Who the people are by the log, and what is said of them there."""
         return self.container.people
+
+    @property
+    def staff(self) -> StaffResource:
+        """Who works here, changed by the people themselves: two where it gives a power."""
+        from sayso.sdk.resources.staff import StaffResource
+
+        return StaffResource(self.container, self._workspace)
 
     @property
     def audit(self) -> Audit:

@@ -97,7 +97,7 @@ def judge(words: list[str]) -> None:
         assert option in ("--frozen", "--all-extras", "--group"), option
         if option == "--group":
             assert words.pop(0) in GROUPS
-    assert words[0] in ("python", "ruff", "pytest", "sphinx-build"), words
+    assert words[0] in ("python", "ruff", "pytest", "pyright", "sphinx-build"), words
 
 
 def test_one_version_of_uv_is_named() -> None:

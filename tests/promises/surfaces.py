@@ -39,6 +39,11 @@ PROMISES: dict[str, Promise] = {
         "An unknown outcome is settled on the page where a manager meets it, by what they saw at "
         "the provider; what was settled meanwhile stays, and they are told by whom."
     ),
+    "console:staff": Promise(
+        "Whoever may put a policy in force invites people, changes what they may and removes them "
+        "in the browser; what gives a power or a link needs a second one wherever there are two, "
+        "and a link or a token is shown once."
+    ),
     "console:customers": Promise(
         "A customer is found, linked and unlinked without a script, and what they are looked for "
         "by stands in no address of a page.",

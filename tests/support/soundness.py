@@ -48,6 +48,8 @@ def watch() -> None:
     NOTE: the one place where the tests change something of ours, and only around it: what opens a
     workspace is everywhere, and a test that forgets to be judged would be one that cannot fail.
     """
+    if Sayso.__aexit__.__module__ == __name__:
+        return  # a process that was forked after it had begun to watch
     close = Sayso.__aexit__
 
     async def closed(

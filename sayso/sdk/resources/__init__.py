@@ -3,9 +3,10 @@
 `requests`, `actions`, `approvals`, `solutions`, `work` (with its `work_draft`, `work_wait` and
 `work_elsewhere`) are what waits and what was done, `notes` what people say of both, `compose` (with
 its `compose_fields`) what they propose themselves; `canaries` what tests whoever answers;
-`stops`, `policy`, `limits`, `rollout`, `analysis`, `suggestions` what holds back and why; `people`,
-`tokens`, `passkeys`, `oidc` (over `oidc_provider` and `oidc_sessions`), `account_link`, `sessions`
-and `authentication` who; `connections`, `accounts`, `prompts` and `evaluations` what it works with;
+`stops`, `policy`, `limits`, `rollout`, `analysis`, `suggestions` what holds back and why; `people`
+(changed by themselves: `staff`), `tokens`, `passkeys`, `oidc` (over `oidc_provider` and
+`oidc_sessions`), `account_link`, `sessions` and `authentication` who; `connections`, `accounts`,
+`prompts` and `evaluations` what it works with;
 `events`, `outbox` what surfaces tell; `processes` who lives; `figures`, `statistics` and `report`
 what it came to. `identity` says who the customer is, `customers` (with `customer_search`,
 `customer_rows` and `vouching`) which accounts they have, `confirmations` the page behind a link.

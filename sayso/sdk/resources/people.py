@@ -334,7 +334,7 @@ class People:
         links: _Links,
         by: By,
     ) -> KnownPerson:
-        self._check(person, roles)
+        self.check(person, roles)
         self._check_links(tx, tenant, person, links)
         data: dict[str, Json] = {
             "person": person,
@@ -354,7 +354,12 @@ class People:
         self._log.append(tx, tenant, Entry(kind=kind, actor=by.actor, data=data))
         return self._directory.at(tx, tenant).people[person]
 
-    def _check(self, person: str, roles: tuple[str, ...]) -> None:
+    def check(self, person: str, roles: tuple[str, ...]) -> None:
+        """Refuse an id that nobody can have, and a role that there is not.
+
+        Raises:
+            RefusedError: `invalid_input`.
+        """
         if not _ID.fullmatch(person):
             raise _invalid(
                 f"`{person[:40]}` is no id of a person",
@@ -399,7 +404,8 @@ def _invalid(message: str, next_step: str) -> RefusedError:
 
 
 def _said_by(by: By) -> dict[str, Json]:
-    return {"source": by.via, "via": by.via, "credential": by.credential}
+    said: dict[str, Json] = {"source": by.via, "via": by.via, "credential": by.credential}
+    return {**said, "asked_by": by.asked_by} if by.asked_by else said
 
 
 def by_account(authority: Authority, chat: str, account: str) -> KnownPerson | None:

@@ -360,13 +360,7 @@ class PolicyResource(Resource):
         Raises:
             RefusedError: `forbidden`.
         """
-        home = self._container.tenant
-        if holder.tenant != home:
-            raise RefusedError(
-                Code.FORBIDDEN,
-                f"the policy is of the tenant `{home}`, and this token of another one",
-                next_step="use a token of the workspace's own tenant",
-            )
+        check_of_home(self._container.tenant, holder, "the policy is")
 
     # ---- inside --------------------------------------------------------------------------------
 
@@ -433,6 +427,20 @@ class PolicyResource(Resource):
                 next_step="run `sayso check`",
             )
         await asyncio.to_thread(compile_policy, document, kinds.actions)
+
+
+def check_of_home(home: str, holder: Token, what: str = "people are") -> None:
+    """Refuse a token of another tenant than the workspace's own.
+
+    Raises:
+        RefusedError: `forbidden`.
+    """
+    if holder.tenant != home:
+        raise RefusedError(
+            Code.FORBIDDEN,
+            f"{what} of the tenant `{home}`, and this token of another one",
+            next_step="use a token of the workspace's own tenant",
+        )
 
 
 def _by(holder: Token, via: str) -> By:

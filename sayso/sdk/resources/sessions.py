@@ -102,7 +102,10 @@ class SessionResource(Resource):
                 session="token",
             )
             return await self._begun(*created)
-        if to_micros(self._container.clock.now()) - token.created_at > _micros(LINK):
+        # A link that a person handed out lives until its token ends; any other one ten minutes.
+        lives = max(token.expires_at - token.created_at, _micros(LINK))
+        most = _micros(LINK) if lives <= _micros(timedelta(days=1)) else lives
+        if to_micros(self._container.clock.now()) - token.created_at > most:
             raise _used()
         try:
             # INVARIANT: whoever comes second finds it revoked, so a link opens one session.
@@ -229,6 +232,6 @@ def _over() -> RefusedError:
 def _used() -> RefusedError:
     return RefusedError(
         Code.UNAUTHENTICATED,
-        "this link was used already, or is older than ten minutes",
-        next_step="make another one with `sayso console`",
+        "this link was used already, or is too old",
+        next_step="have somebody hand you another one on the People page, or run `sayso console`",
     )

@@ -33,6 +33,7 @@ from sayso.surfaces.console import (
     repair,
     rollout,
     seat,
+    staff,
     stop,
     work,
 )
@@ -113,6 +114,10 @@ def create_console(sayso: Sayso, *, site: ConsoleSite | None = None) -> Starlett
             Route("/policy/rollback", page(rollout.go_back), methods=["POST"]),
             Route("/policy/change/{id}", page(rollout.answer_change), methods=["POST"]),
             Route("/people", page(people.show_people)),
+            Route("/people/person", page(staff.change), methods=["POST"]),
+            Route("/people/change/{offer}", page(staff.show_change)),
+            Route("/people/change/{offer}", page(staff.agree), methods=["POST"]),
+            Route("/people/token", page(staff.token), methods=["POST"]),
             Route("/people/passkey", page(passkeys.enrol), methods=["POST"]),
             Route("/people/passkey/confirm", page(passkeys.confirm), methods=["POST"]),
             Route("/people/passkey/remove", page(passkeys.remove), methods=["POST"]),
@@ -129,6 +134,7 @@ def create_console(sayso: Sayso, *, site: ConsoleSite | None = None) -> Starlett
         exception_handlers={404: _missing, SaysoError: _trouble},
     )
     app.state.backtests = backtest.Backtests()
+    app.state.once = staff.Once()
     app.state.changes = changes
     app.state.sayso = sayso
     return app

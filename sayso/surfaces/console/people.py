@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import secrets
+
 from starlette.responses import Response
 
 from sayso.audit.authority.people import KnownPerson
 from sayso.ids import rfc3339, to_micros
 from sayso.sdk.resources.people import Away
+from sayso.sdk.resources.staff import OWN_SCOPES
+from sayso.sdk.resources.tokens import SERVICE_SCOPES
 from sayso.surfaces.console.passkeys import pane_of
+from sayso.surfaces.console.staff import SCOPE_WORDS
 from sayso.surfaces.console.visit import Visit
+
+_SAID = {
+    "removed": "They decide nothing any more, in any process.",
+    "changed": "It is changed, and counts at once.",
+    "ended": "That token opens nothing any more.",
+}
 
 
 def _away(visit: Visit, said: Away | None) -> str:
@@ -31,6 +42,9 @@ async def show_people(visit: Visit) -> Response:
     tokens = [one for one in await sayso.tokens.list(sayso.tenant) if one.revoked_at is None]
     seen = await sayso.tokens.seen(sayso.tenant) | await sayso.sessions.seen()
     asked = visit.request.query_params.get("accounts") == "1"
+    may = await sayso.staff.may(visit.session.token)
+    held = {role for one in people if one.active for role in one.roles}
+    roles = sayso.workspace.settings.approvals.roles
     return visit.show(
         "people.html",
         visit.page("People", "people"),
@@ -42,6 +56,8 @@ async def show_people(visit: Visit) -> Response:
                 "oidc": "linked" if one.oidc is not None else "",
                 "away": _away(visit, away.get(one.id)),
                 "active": one.active,
+                "changes": may and one.id != visit.person.id,
+                "has": one.roles,
                 "source": one.source,
                 "seq": one.seq,
             }
@@ -52,12 +68,26 @@ async def show_people(visit: Visit) -> Response:
                 "id": one.id,
                 "kind": one.kind,
                 "holder": one.holder,
-                "scopes": ", ".join(sorted(one.scopes)),
+                "scopes": ", ".join(
+                    word for scope, word in SCOPE_WORDS.items() if scope in one.scopes
+                ),
+                "session": bool(one.session),
+                "ends": may or (one.kind == "person" and one.holder == visit.person.id),
                 "expires": rfc3339(one.expires_at),
                 "seen": rfc3339(seen[one.id]) if one.id in seen else "",
             }
             for one in tokens
         ],
+        roles=roles,
+        unheld=[role.replace("_", " ") for role in roles if role not in held],
+        may=may,
+        two=len(await sayso.staff.who_may()) > 1,
+        said=_SAID.get(visit.request.query_params.get("said", ""), ""),
+        once=secrets.token_urlsafe(16),
+        own=[
+            (one.value, SCOPE_WORDS[one]) for one in OWN_SCOPES if one in visit.session.token.scopes
+        ],
+        programs=[(one.value, word) for one, word in SCOPE_WORDS.items() if one in SERVICE_SCOPES],
         connections=await sayso.accounts.connections(),
         accounts=await sayso.accounts.accounts(ask=asked),
         asked=asked,

@@ -35,6 +35,7 @@ from sayso.audit.entry import Actor, ActorKind
 from sayso.connectors.setup import AccountSeen
 from sayso.errors import Code, RefusedError
 from sayso.money import Money
+from sayso.sdk.resources.staff import StaffChange
 from sayso.sdk.resources.work_elsewhere import put_elsewhere
 from sayso.sdk.views.bulk import rule_of
 from sayso.surfaces.console.app import create_console
@@ -221,6 +222,9 @@ async def every_page(console: ServedConsole, foreign: Foreign) -> list[str]:
     steps = [view.steps[0] for view in (waits, yes, no, named, unhappy, lost)] + [yes.steps[2]]
     query = f"revision={waits.revision}&digest={waits.digest}"
     odd = quote(foreign("words"), safe="")
+    by_noor = (await sayso.sessions.check(noor)).token
+    invited = StaffChange(verb="add", person="zoe", roles=("finance",))
+    change = (await sayso.staff.ask(invited, by_noor, via="console")).offer
     offer = sayso.account_links.offer("slack", f"T1/{foreign('slack')}")
     return [
         *("", "?tab=role", "?tab=expiring", "?tab=handed-over", "?tab=unknown", "?tab=decided"),
@@ -241,7 +245,7 @@ async def every_page(console: ServedConsole, foreign: Foreign) -> list[str]:
         *("policy", "policy?version=1", "policy?moved=waits", "policy?moved=now"),
         *("policy/backtest?of=1", f"policy/backtest?of={odd}&days={odd}"),
         *("people", "people?accounts=1", "stop", "me", "enter", f"enter?after={odd}"),
-        f"account/{offer}",
+        *(f"account/{offer}", f"people/change/{change}", f"people/change/{odd}"),
         *(f"{one}/{odd}" for one in ("solution", "action", "request", "work", "account")),
         *(f"nothing-{odd}", f"?tab={odd}&after={odd}", f"together?rule={odd}"),
         *(f"figures?days={odd}", f"policy?version={odd}&moved={odd}", f"me?said={odd}"),

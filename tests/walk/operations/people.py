@@ -14,6 +14,7 @@ from walk.variants import PEOPLE
 from walk.world import World
 
 from sayso.audit.authority.by import By
+from sayso.sdk.resources.staff import StaffChange
 
 _HOST = By(actor=HOST)
 
@@ -55,6 +56,36 @@ async def change(world: World, dice: Random, surface: Surface) -> str | None:
     await world.sayso.people.change(world.sayso.tenant, person, roles=roles, by=_HOST)
     world.facts.people[person] = frozenset(roles)
     return f"{person} has the roles {roles}"
+
+
+@operation("give a role as a person", weight=2)
+async def give_role(world: World, dice: Random, surface: Surface) -> str | None:
+    """What gives a power waits for a second person who may, and who asked is none."""
+    staff, person = (
+        world.sayso.staff,
+        pick(dice, [n for n in active(world) if n in {"noor", "finn"}]),
+    )
+    may = sorted(await staff.who_may() & set(active(world)))
+    asks = pick(dice, [name for name in may if name != person])
+    if person is None or asks is None:
+        return None
+    roles = ("finance", "support_manager")
+    first = await world.sayso.authentication.person(world.token(asks))
+    change = StaffChange(verb="role", person=person, roles=roles)
+    if world.facts.people[person] == frozenset(roles):
+        return await must_refuse("roles that they have", staff.ask(change, first))
+    done = await staff.ask(change, first)
+    if not done.offer:
+        if len(may) > 1:
+            raise FindingError("untrue", f"{asks} alone gave {person} the roles {roles}")
+        world.facts.people[person] = frozenset(roles)
+        return f"{asks}, who alone may, gives {person} the roles {roles}"
+    await must_refuse("a change of one's own", staff.confirm(done.offer, first))
+    other = dice.choice([name for name in may if name != asks])
+    second = await world.sayso.authentication.person(world.token(other))
+    await staff.confirm(done.offer, second)
+    world.facts.people[person] = frozenset(roles)
+    return await must_refuse("a change that is done", staff.confirm(done.offer, second))
 
 
 @operation("link an account in a chat", weight=2)

@@ -15,8 +15,10 @@ class By:
     Attributes:
         actor: who. credential: `tok_…`, or `host` for whoever runs the workspace itself.
         via: the surface, such as `cli`.
+        asked_by: the person who asked for it first, where the actor is the second of two.
     """
 
     actor: Actor
     credential: str = HOST
     via: str = "sdk"
+    asked_by: str = ""
