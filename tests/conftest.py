@@ -19,6 +19,7 @@ from since import changed_since, is_touched, touched
 from support.machine import compile_ahead, keep_bytecode, keep_files_in_memory
 from support.postgres import fresh_database, shared_server
 from support.postgres_server import PostgresServer
+from support.schedule import FileScheduling
 from support.shop_workspace import STORE_URLS
 from support.soundness import begin, excuse, watch
 from support.workers import fork_workers
@@ -73,6 +74,12 @@ def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
 def pytest_xdist_setupnodes(config: pytest.Config, specs: list[execnet.XSpec]) -> None:
     """The test processes import everything once."""
     fork_workers(config, specs)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config) -> FileScheduling | None:
+    """What sets something up for a whole file does so in one process."""
+    return FileScheduling(config) if config.getoption("dist") == "load" else None
 
 
 @pytest.hookimpl(wrapper=True)

@@ -13,11 +13,16 @@ from tree import TESTS
 
 _CONFTEST = """
 import pytest
+from support.schedule import FileScheduling
 from support.workers import fork_workers
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_setupnodes(config, specs):
     fork_workers(config, specs)
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config):
+    return FileScheduling(config) if config.getoption("dist") == "load" else None
 """
 _MODULE = """
 import os, pathlib
@@ -30,6 +35,16 @@ def test_one(): (HERE / f"by-{os.getpid()}").touch()
 def test_two(): (HERE / f"by-{os.getpid()}").touch()
 def test_three(): raise ValueError("said by a child")
 def test_four(): os._exit(9)
+"""
+
+_SETS_UP = """
+import os, pathlib, pytest
+
+@pytest.fixture(scope="module")
+def shop(): pathlib.Path(__file__).with_suffix(f".by-{os.getpid()}").touch()
+
+@pytest.mark.parametrize("number", range(4))
+def test_it(shop, number): pass
 """
 
 
@@ -72,3 +87,13 @@ def test_what_cannot_be_imported_fails_the_run(folder: Path) -> None:
     status, said = run(folder, "-p", "xdist.plugin", "-q")
     assert status != 0
     assert any("OSError: no such thing" in line for line in said), said
+
+
+def test_what_a_file_sets_up_is_set_up_once(folder: Path) -> None:
+    """Both processes work, on whole files."""
+    for number in range(16):
+        (folder / f"test_{number:02}.py").write_text(_SETS_UP)
+    status, said = run(folder, "-p", "xdist.plugin", "-q")
+    assert status == 0, said
+    assert len(list(folder.glob("test_*.by-*"))) == 16
+    assert len({one.suffix for one in folder.glob("test_*.by-*")}) == 2
