@@ -1,6 +1,7 @@
 """Parts of the docs that are made from code: `python tests/generated.py` writes them.
 
-And the version, which stands in the root's pyproject.toml, in those of the other distributions.
+And the version, which stands in the root's pyproject.toml, in those of the other distributions and
+in the client's for JavaScript.
 
 A part stands between `<!-- made: NAME -->` and `<!-- end: NAME -->`. tests/test_docs.py compares,
 so a page that fell behind fails.
@@ -248,8 +249,16 @@ def write_version() -> None:
         text = re.sub(
             r'^version = ".*"$', f'version = "{version}"', text, count=1, flags=re.MULTILINE
         )
-        text = re.sub(r'"(sayso-[a-z]+(?:\[[\w,-]+\])?)==[^"]*"', rf'"\1=={version}"', text)
+        text = re.sub(r'"(sayso(?:-[a-z]+)?(?:\[[\w,-]+\])?)==[^"]*"', rf'"\1=={version}"', text)
         path.write_text(text, encoding="utf-8")
+    for name in ("package.json", "package-lock.json"):
+        client = ROOT / "clients" / "js" / name
+        told = re.sub(
+            r'("name": "sayso-client",\s+"version": ")[^"]*',
+            rf"\g<1>{version}",
+            client.read_text("utf-8"),
+        )
+        client.write_text(told, encoding="utf-8")
 
 
 def main() -> None:

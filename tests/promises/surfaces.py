@@ -332,6 +332,11 @@ PROMISES: dict[str, Promise] = {
         "Whatever is sent to the HTTP API by whomever, its answer is one that its OpenAPI document "
         "has, and no 5xx.",
     ),
+    "http:javascript": Promise(
+        "The client for JavaScript is typed by the OpenAPI document, repeats a call by its "
+        "idempotency key alone, follows a stream across lost connections, and refuses a webhook "
+        "that was not signed.",
+    ),
     "http:ready": Promise(
         "A server whose database has no room, or cannot be written, does not say that it is ready.",
     ),

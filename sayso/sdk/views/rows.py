@@ -30,9 +30,14 @@ from sayso.money import Money
 
 
 class View(BaseModel):
-    """Base of the external forms: frozen, and closed so that a test notices a change."""
+    """Base of the external forms: frozen, and closed so that a test notices a change.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    Each field is sent, whatever its value, so that the schema of an answer says `required`.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", json_schema_serialization_defaults_required=True
+    )
 
 
 class ErrorView(View):

@@ -3,6 +3,8 @@ from models."""
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
@@ -34,6 +36,8 @@ _WITH_MONEY = (
     "WorkView",
     "CustomerActionView",
 )
+
+_REFERENCE = r'"#/components/schemas/(\w+)"'
 
 _EXAMPLES: Mapping[int, tuple[Code, str, str]] = {
     400: (
@@ -129,9 +133,16 @@ def finish_document(document: Document) -> Document:
     schemas: Document = document["components"]["schemas"]
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
+    schemas["Code"] = {
+        "type": "string",
+        "title": "Code",
+        "description": "Why a call or an action was refused; a later version may know more.",
+        "enum": sorted(CODES),
+    }
     schemas["Problem"] = Problem.model_json_schema()
+    schemas["Problem"]["properties"]["code"] = {"$ref": "#/components/schemas/Code"}
     schemas["Money"] = _MONEY
-    schemas["EventView"] = EventView.model_json_schema()
+    schemas["EventView"] = EventView.model_json_schema(mode="serialization")
     for name in _WITH_MONEY:
         schemas[name]["properties"]["amount"] = {
             "anyOf": [{"$ref": "#/components/schemas/Money"}, {"type": "null"}]
@@ -141,7 +152,41 @@ def finish_document(document: Document) -> Document:
         "$ref": "#/components/schemas/Money"
     }
     _name_streams(document)
+    for name in _asked_for(document):
+        _without_defaults(schemas[name])
     return document
+
+
+def _asked_for(document: Document) -> set[str]:
+    """The schemas of what callers send, and of what is inside."""
+    schemas: Document = document["components"]["schemas"]
+    left = [
+        operation["requestBody"]
+        for operations in document["paths"].values()
+        for operation in operations.values()
+        if "requestBody" in operation
+    ]
+    found = set[str]()
+    while left:
+        for name in set(re.findall(_REFERENCE, json.dumps(left.pop()))) - found:
+            found.add(name)
+            left.append(schemas[name])
+    return found
+
+
+def _without_defaults(schema: Document) -> None:
+    """Say the default of an optional field in words.
+
+    NOTE: generators of clients take a field with a `default` for one that is always there, so that
+    callers would have to send it.
+    """
+    for said in schema.get("properties", {}).values():
+        default = said.pop("default", None)
+        if default:
+            told = said.get("description")
+            said["description"] = (
+                f"{told}; `{default}` unless given" if told else f"`{default}` unless given"
+            )
 
 
 def _name_streams(document: Document) -> None:

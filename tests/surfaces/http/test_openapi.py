@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -93,6 +94,39 @@ def test_every_error_is_a_problem_with_an_example(document: Json) -> None:
             assert status in {str(shown.status), "default"}
         if name.startswith(("GET /v1", "POST /v1")):
             assert {"401", "403", "default"} <= set(operation["responses"]), name
+
+
+def reached(document: Json, parts: Iterator[object]) -> dict[str, Json]:
+    """The schemas that these parts refer to, and what is inside them, by name."""
+    schemas, left, found = document["components"]["schemas"], list(parts), dict[str, Json]()
+    while left:
+        for name in re.findall(r'"#/components/schemas/(\w+)"', json.dumps(left.pop())):
+            if name not in found:
+                found[name] = schemas[name]
+                left.append(schemas[name])
+    return found
+
+
+@pytest.mark.promise("http:contract")
+def test_a_generated_client_leaves_out_what_may_be_left_out(document: Json) -> None:
+    """Generators take a field with a `default` for one that is always there.
+
+    So none of what is sent has one, and of what is answered every field is required: it is always
+    there, if only as null.
+    """
+    sent = reached(document, (one.get("requestBody") for _, one in operations(document)))
+    assert [(name, key) for name, key, said in fields(sent) if "default" in said] == []
+    assert "content" not in sent["WithdrawBody"].get("required", ())
+    assert sent["EraseBody"]["properties"]["reason"]["description"].endswith("unless given")
+    got = reached(document, (one["responses"] for _, one in operations(document)))
+    got["EventView"] = document["components"]["schemas"]["EventView"]
+    assert [key for key in fields(got) if key[1] not in got[key[0]].get("required", ())] == []
+    assert len(got) > 100
+
+
+def fields(schemas: dict[str, Json]) -> list[tuple[str, str, Json]]:
+    """Each property of each schema."""
+    return [(name, *one) for name in schemas for one in schemas[name].get("properties", {}).items()]
 
 
 def test_every_body_and_answer_has_a_true_example(document: Json) -> None:
