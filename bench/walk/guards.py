@@ -25,8 +25,10 @@ from sayso.actions.rollout import checks as rollout
 from sayso.agent import reply
 from sayso.audit import holds, personal
 from sayso.audit.signing import rotation
+from sayso.sdk.desk import attendant, intake
 from sayso.sdk.resources import base, tokens
 
+_DESK = ("a customer writes at the desk", "the desk is looked after")
 Patches = Iterator[tuple[object, str, Any]]
 """What is replaced: whose name, which name, by what."""
 
@@ -221,6 +223,29 @@ def _resume() -> Patches:
     yield kill_switch.Stops, "resume", resume
 
 
+def _colleague() -> Patches:
+    async def unnoticed(*args: Any) -> bool:
+        return False
+
+    yield attendant.Attendant, "_notice", unnoticed
+
+
+def _said_once() -> Patches:
+    original = vars(attendant.Attendant)["_was_said"]
+
+    def was_said(self: Any, saying: Any, said: Any) -> bool:
+        return saying.kind != "reply" and bool(original(self, saying, said))
+
+    yield attendant.Attendant, "_was_said", was_said
+
+
+def _taken_in() -> Patches:
+    async def known(*args: Any) -> bool:
+        return True
+
+    yield intake.Intake, "is_known", known
+
+
 GUARDS: Mapping[str, Guard] = {
     "own-request": Guard(
         what="whoever asked does not approve",
@@ -349,6 +374,19 @@ GUARDS: Mapping[str, Guard] = {
         what="two people end a stop",
         out=_resume,
         often=("stop", "resume", "resume alone"),
+    ),
+    "colleague": Guard(
+        what="who has a thread is not talked over",
+        out=_colleague,
+        variant="desk",
+        often=(*_DESK, "a colleague at the desk"),
+    ),
+    "said-once": Guard(what="the same is said once", out=_said_once, variant="desk", often=_DESK),
+    "taken-in": Guard(
+        what="each message of a customer becomes a turn",
+        out=_taken_in,
+        variant="desk",
+        often=_DESK,
     ),
     "own-changes": Guard(
         what="what a plan's own step did makes none of its others stale",

@@ -31,7 +31,7 @@ from sayso.connectors.desk import (
 )
 from sayso.errors import Code, OutcomeUnknownError, RefusedError, RetryableError
 
-Fault = Literal["lost_after", "lost_before", "unreachable", "says_no"]
+Fault = Literal["lost_after", "lost_before", "unreachable", "says_no", "outdated"]
 
 
 class ThreadArgs(Args):
@@ -234,6 +234,8 @@ class FakeDesk:
         fault = self.faults.pop(0) if self.faults else None
         if fault == "unreachable":
             raise RetryableError(Code.PROVIDER_UNAVAILABLE, "the desk is closed", sent=False)
+        if fault == "outdated":
+            raise RetryableError(Code.PROVIDER_UNAVAILABLE, "it was changed", outdated=True)
         if fault == "says_no":
             raise RefusedError(Code.PROVIDER_REFUSED, "the desk said no")
         if fault == "lost_before":

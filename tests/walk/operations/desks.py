@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from random import Random
 
-from support.fake_desk import FakeDesk
+from support.fake_desk import FakeDesk, Fault
 from walk.facts import FindingError
 from walk.help_desk import DESKS
 from walk.judges.desks import SEAT, judge_chats, judge_desk
@@ -31,6 +32,17 @@ _MORE = (
     "When will I have it?",
     "x" * 20_001,
 )
+
+FAULTS: Sequence[Sequence[Fault]] = (
+    (),
+    (),
+    ("lost_after",),
+    ("lost_before",),
+    ("unreachable",),
+    ("outdated",),
+    ("lost_before", "outdated"),
+)
+"""Of the calls that come next, first calls and repeats."""
 
 
 def _has(variant: Variant) -> bool:
@@ -64,7 +76,7 @@ async def write(world: World, dice: Random, surface: Surface) -> str | None:
 async def look(world: World, dice: Random, surface: Surface) -> str | None:
     """It is swept, what is new is taken in, what is due is said; a call may go wrong."""
     desk = desk_in(world)
-    desk.faults[:] = dice.choice([[], [], ["lost_after"], ["lost_before"], ["unreachable"]])
+    desk.faults[:] = dice.choice(FAULTS)
     desk.unreadable = dice.random() < 0.1
     loop = DeskLoop(world.sayso.container, world.workspace.settings.desk)
     for one in loop.desks:
