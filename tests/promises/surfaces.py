@@ -44,6 +44,10 @@ PROMISES: dict[str, Promise] = {
         "in the browser; what gives a power or a link needs a second one wherever there are two, "
         "and a link or a token is shown once."
     ),
+    "console:first": Promise(
+        "Where nobody has ever signed in, a server shows a link for the first one: once, for ten "
+        "minutes, and to a terminal only."
+    ),
     "console:customers": Promise(
         "A customer is found, linked and unlinked without a script, and what they are looked for "
         "by stands in no address of a page.",

@@ -3,7 +3,8 @@
 `People` and `Tokens` obey whoever runs the workspace. Here a person acts by their own credential,
 so more is asked: they may put a policy in force, and what gives somebody a power is agreed to by a
 second one who may, wherever there are two. What waits for the second is in no row: it is a sealed
-note that the first hands on, good for a day, once, and only while nothing has changed (decision 0164).
+note that the first hands on, good for a day, once, and only while nothing has changed (see
+decision 0164).
 """
 
 from __future__ import annotations
@@ -164,6 +165,21 @@ class StaffResource(Resource):
         _check_two_stay(person, may, keeps=False)
         by = By(actor=holder.actor, credential=holder.id, via=via)
         await self._container.people.deactivate(holder.tenant, person, by=by)
+
+    async def first(self) -> str | None:
+        """Who signs in first: whom the log knew first of those who may; None where anybody has.
+
+        INVARIANT: a sign-in that there was once, of whomever and ended or not, ends this for good.
+        """
+        container = self._container
+        rows = await container.store.read(
+            lambda reader: reader.all("session.newest", tenant=container.tenant, limit=1)
+        )
+        authority = await container.people.authority(container.tenant)
+        if rows or any(one.session for one in authority.credentials.values()):
+            return None
+        may = await self.who_may()
+        return min(may, key=lambda name: authority.people[name].seq, default=None)
 
     # ---- tokens --------------------------------------------------------------------------------
 

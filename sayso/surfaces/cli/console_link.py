@@ -13,6 +13,23 @@ def console_link(url: str, secret: str) -> str:
     return f"{named}{CONSOLE_PATH}/enter?key={secret}"
 
 
+def first_lines(url: str, first: str | None, secret: str) -> list[str]:
+    """What a server says where nobody has ever signed in; nothing where somebody has.
+
+    Args:
+        first: who signs in first; None where somebody has. secret: empty where nobody looks.
+    """
+    if first is None:
+        return []
+    if not secret:
+        return [f"  nobody has ever signed in: `sayso console --person {first}` prints a link"]
+    return [
+        f"  Nobody has ever signed in. This link signs {first} in, once, within ten minutes;",
+        "  whoever opens it is that person, so give it to nobody:",
+        f"    {console_link(url, secret)}",
+    ]
+
+
 def only_person(workspace: Workspace) -> str | None:
     """Who opens the console of a workspace that is one person's; None where there are several, or
     where other machines open it.

@@ -12,6 +12,7 @@ from surfaces.console.served_console import ROOT, ServedConsole, open_console
 
 from sayso.sdk.resources.staff import LASTS
 from sayso.sdk.resources.tokens import Scope
+from sayso.surfaces.cli.console_link import first_lines
 
 pytestmark = pytest.mark.promise("console:staff")
 _SECRET = re.compile(r'<textarea id="secret"[^>]*>([^<]+)</textarea>')
@@ -158,3 +159,23 @@ async def test_tokens_are_shown_once_and_ended_by_whose_they_are(tmp_path: Path)
         again = await _post(console, "maria", "people/token", do="end", token=found.id)
         assert again.status_code == 404
         assert console.sayso.audit.verify(deep=True).exit_status == 0
+
+
+@pytest.mark.promise("console:first")
+async def test_the_first_one_signs_in_by_a_link_that_nobody_gets_later(tmp_path: Path) -> None:
+    """Not even once the session has ended; and no line of a server has it but in a terminal."""
+    async with open_console(tmp_path) as console:
+        sayso = console.sayso
+        assert await sayso.staff.first() == "maria"
+        link = await sayso.sessions.make_link("maria")
+        assert await sayso.staff.first() == "maria", "a link that nobody opened signs nobody in"
+        session, _ = await sayso.sessions.enter(link)
+        assert await sayso.staff.first() is None
+        await sayso.sessions.end(session)
+        console.opened.clock.advance(days=40)
+        assert await sayso.staff.first() is None
+        shown = "\n".join(first_lines("http://127.0.0.1:80", "maria", "csk_1"))
+        assert "http://localhost:80/console/enter?key=csk_1" in shown
+        assert "signs maria in, once, within ten minutes" in shown
+        assert first_lines("http://x", None, "csk_1") == []
+        assert "`sayso console --person maria`" in first_lines("http://x", "maria", "")[0]

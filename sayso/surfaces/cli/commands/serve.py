@@ -22,7 +22,7 @@ from sayso.sdk.background.reload import Reloads
 from sayso.sdk.client import Sayso
 from sayso.sdk.workspace import Workspace
 from sayso.settings.surfaces import CONSOLE_PATH, SLACK_PATH
-from sayso.surfaces.cli.console_link import console_link, only_person
+from sayso.surfaces.cli.console_link import first_lines
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.problem import problem_text
@@ -69,6 +69,7 @@ def serve(
         allow_remote=allow_remote,
     )
 
+    first: str | None = None
     link = ""
 
     def ready(url: str) -> None:
@@ -78,10 +79,10 @@ def serve(
             out.document(told | {"version": installed_version()})
             return
         out.line(f"Serving {url} until Ctrl-C. Sayso {installed_version()}.")
-        if link:
-            out.line(f"  The console, once  {console_link(url, link)}")
-        else:
-            out.line(f"  The console      {loaded.settings.console.url or url}{CONSOLE_PATH}/")
+        at = loaded.settings.console.url or url
+        out.line(f"  The console      {at}{CONSOLE_PATH}/")
+        for line in first_lines(at, first, link):
+            out.line(line)
         out.line(f"  API description  {url}/openapi.json")
         if slack:
             out.line(f"  Slack            {url}{SLACK_PATH}")
@@ -98,13 +99,14 @@ def serve(
             yield
 
     async def work() -> None:
-        nonlocal link
+        nonlocal first, link
         reloads = Reloads(loaded, loaded.folder, out.warn)
         async with opened_patiently(loaded, "run", out.warn) as sayso:
-            alone = only_person(loaded)
-            if alone is not None and not as_json and not allow_remote:
+            if not as_json:
                 try:
-                    link = await sayso.sessions.make_link(alone)
+                    first = await sayso.staff.first()
+                    # Only to whoever looks: what is kept of these lines may be read by others.
+                    link = await sayso.sessions.make_link(first) if first and out.tty else ""
                 except IntegrityError as error:
                     # What is shown of a log that is accused, and its repair, needs a server.
                     out.warn(problem_text(error))
