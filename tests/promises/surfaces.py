@@ -48,6 +48,15 @@ PROMISES: dict[str, Promise] = {
         "Where nobody has ever signed in, a server shows a link for the first one: once, for ten "
         "minutes, and to a terminal only."
     ),
+    "console:rule": Promise(
+        "A file of the policy is written in the browser: difference, examples, tests and last "
+        "month stand above the button, a row that was changed needs a sentence of its own, and "
+        "what loosens is signed by two wherever there are two."
+    ),
+    "console:commands": Promise(
+        "Whatever people do by a command of people, tokens, work, unknown outcomes, policy, "
+        "limits, roll-out and stops has a page in the console, or a reason why it needs none."
+    ),
     "console:customers": Promise(
         "A customer is found, linked and unlinked without a script, and what they are looked for "
         "by stands in no address of a page.",

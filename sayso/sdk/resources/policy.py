@@ -265,9 +265,14 @@ class PolicyResource(Resource):
         note: str = "",
         sha256: str = "",
         given: Mapping[str, str] | None = None,
+        second: bool = False,
         via: str,
     ) -> ActivationView:
-        """The same for a person whom the calling surface has authenticated itself."""
+        """The same for a person whom the calling surface has authenticated itself.
+
+        Args:
+            second: a loosening waits for a second person, also where one would be enough.
+        """
         self.check_home(holder)
         document = await self._read_draft(given)
         if sha256 and not (len(sha256) >= 12 and document.sha256.startswith(sha256)):
@@ -276,7 +281,7 @@ class PolicyResource(Resource):
                 "the files say something else than what you looked at",
                 next_step="look at `sayso policy diff` again",
             )
-        return await self._put(document, _by(holder, via), note)
+        return await self._put(document, _by(holder, via), note, second=second)
 
     async def rollback(
         self, number: int, *, token: str, note: str = "", via: str = "sdk"
@@ -375,8 +380,10 @@ class PolicyResource(Resource):
         names = named_in(document.files, (action.name for action in kinds.actions))
         return tuple(await ProcessResource(container.store, container.clock).lacking(names))
 
-    async def _put(self, document: PolicyDocument, by: By, note: str) -> ActivationView:
-        done = await self._put_in_force(document, by, note)
+    async def _put(
+        self, document: PolicyDocument, by: By, note: str, *, second: bool = False
+    ) -> ActivationView:
+        done = await self._put_in_force(document, by, note, second=second)
         lacking: tuple[LackView, ...] = ()
         with contextlib.suppress(RetryableError):  # it is done, whoever lacks something
             lacking = await self.lacking(document)
@@ -384,7 +391,9 @@ class PolicyResource(Resource):
             return ActivationView(version=_version_view(done), lacking=lacking)
         return ActivationView(waits=_change_view(done), lacking=lacking)
 
-    async def _put_in_force(self, document: PolicyDocument, by: By, note: str) -> Version | Change:
+    async def _put_in_force(
+        self, document: PolicyDocument, by: By, note: str, *, second: bool
+    ) -> Version | Change:
         container = self._container
         state = await read_state(container.store, document)
         if state.version is None or state.document is None:
@@ -392,7 +401,8 @@ class PolicyResource(Resource):
             first = await container.activations.begin(document, by=by, along=along)
             if first is not None:
                 return first
-            return await self._put_in_force(document, by, note)  # somebody else was faster
+            # Somebody else was faster.
+            return await self._put_in_force(document, by, note, second=second)
         kinds = await container.action_catalog.read()
         weighed, _ = await asyncio.to_thread(weigh_change, state.document, document, kinds.actions)
         return await container.activations.activate(
@@ -402,6 +412,7 @@ class PolicyResource(Resource):
                 weighed=weighed,
                 by=by,
                 note=note,
+                second=second,
                 along=await self._along(state.document, document),
             )
         )

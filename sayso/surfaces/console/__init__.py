@@ -6,5 +6,5 @@ makes pages of `templates/` · `live` tells open pages that something has change
 page: `inbox` (`inbox_view`, `handed_over`), `solution` (`changed`; of test cards `canary`), `bulk`,
 `action` (`settle`), `work`, `compose`, `seat`, `customers`, `audit` (`export`, `repair`),
 `figures`, `policy` (`backtest`), `people` (`staff`), `passkeys`, `account_link`, `rollout`,
-`stop`, `me`.
+`rule`, `stop`, `me`.
 """

@@ -126,6 +126,7 @@ async def show_action(visit: Visit, *, typed: settling.Typed = settling.NOTHING)
         "action.html",
         page,
         status=422 if typed.problem else 200,
+        done=action.status in (Status.SUCCEEDED, Status.COMPENSATED),
         settle=await settling.pane_of(visit, action, typed),
         action=action,
         fall=fall,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -48,11 +49,20 @@ class Backtests:
         default_factory=OrderedDict[tuple[int | str, int, int], Playing]
     )
 
-    async def play(self, sayso: Sayso, of: int | str, days: int, in_force: int) -> Playing:
+    async def play(
+        self,
+        sayso: Sayso,
+        of: int | str,
+        days: int,
+        in_force: int,
+        *,
+        given: Mapping[str, str] | None = None,
+    ) -> Playing:
         """Begin or go on, and wait a moment for its end.
 
         Args:
             in_force: the number of the version that it is set beside.
+            given: a draft in place of what `of` names, which is then a name for it alone.
         """
         key = of, days, in_force
         playing = self.known.setdefault(key, Playing())
@@ -63,7 +73,12 @@ class Backtests:
         if playing.task is None and others < AT_ONCE:
             since = sayso.now() - timedelta(days=days)
             playing.task = asyncio.create_task(
-                sayso.analysis.backtest(since=since, of=of, progress=playing.tell)
+                sayso.analysis.backtest(
+                    since=since,
+                    of=of if given is None else None,
+                    given=given,
+                    progress=playing.tell,
+                )
             )
         if playing.task is not None:
             done, _ = await asyncio.wait({playing.task}, timeout=PATIENCE_S)

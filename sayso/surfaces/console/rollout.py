@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from typing import cast
 
 from starlette.responses import Response
 
@@ -13,8 +14,8 @@ from sayso.actions.rollout.definition import Stage
 from sayso.errors import Code, ConfigError, RefusedError
 from sayso.money import Money
 from sayso.sdk.resources.limits import LimitUseView, LimitView
-from sayso.sdk.resources.rollout import DialView
-from sayso.surfaces.console.edge import read_form
+from sayso.sdk.resources.rollout import DialView, How
+from sayso.surfaces.console.edge import Form, read_form
 from sayso.surfaces.console.visit import Visit
 
 SHARES = ("1", "5", "10", "25", "50", "100")
@@ -137,9 +138,11 @@ async def move_dial(visit: Visit) -> Response:
         raise RefusedError(
             Code.INVALID_INPUT, "this is no share", next_step=f"choose one of {', '.join(SHARES)}"
         )
+    await _check_seen(visit, form)
     activation = await visit.sayso.rollout.set(
         form.one("dial"),
         form.one("stage"),
+        otherwise=form.one("else") or None,
         token=visit.request.cookies.get(visit.site.cookie, ""),
         share=share,
         note=form.one("note")[:200],
@@ -148,9 +151,42 @@ async def move_dial(visit: Visit) -> Response:
     return visit.see(f"policy?moved={'waits' if activation.waits is not None else 'now'}#roll-out")
 
 
+async def _check_seen(visit: Visit, form: Form) -> None:
+    """Refuse a form that was made of another version than the one in force.
+
+    Raises:
+        RefusedError: `version_moved`.
+    """
+    state = await visit.sayso.policy.in_force()
+    seen = form.one("version")
+    if seen and state is not None and seen != str(state.version.version):
+        raise RefusedError(
+            Code.VERSION_MOVED,
+            f"version {state.version.version} came into force since you opened the page",
+            next_step="open the policy once more, and see what it says now",
+        )
+
+
+async def report_wrong(visit: Visit) -> Response:
+    """Say that what was done was wrong; the dial that let it through may go back by itself."""
+    form, name = await read_form(visit.request), visit.request.path_params["id"]
+    found = await visit.sayso.rollout.report_wrong(
+        name,
+        cast("How", form.one("how")),
+        token=visit.request.cookies.get(visit.site.cookie, ""),
+        via="console",
+    )
+    if found is None:
+        return visit.note("It is noted", "No dial let it through by itself.", kind="ok")
+    then = " It went back to asking people." if found.braked else ""
+    told = f"{found.wrong:,} of {found.done:,} in 30 days were wrong by “{found.say}”.{then}"
+    return visit.note("It is noted", told, kind="ok")
+
+
 async def set_limit(visit: Visit) -> Response:
     """Give a limit other caps; higher it waits for a second person, where the policy says so."""
     form = await read_form(visit.request)
+    await _check_seen(visit, form)
     name = form.one("limit")
     known = next((one for one in await visit.sayso.limits.list(limit=1) if one.id == name), None)
     had = {} if known is None else dict(_caps(known))

@@ -30,7 +30,7 @@ PAGES = (
 )
 """The pages of the menu: path and name."""
 
-_STOPPED = {"all": "everything", "tenant": "everything"}
+_STOPPED = {"all": "everything of every tenant", "tenant": "everything"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

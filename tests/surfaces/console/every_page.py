@@ -243,6 +243,7 @@ async def every_page(console: ServedConsole, foreign: Foreign) -> list[str]:
         *("audit", "audit/repair", "audit?verify=1", "audit?q=amount:nonsense", f"audit?q={odd}"),
         *("figures", "figures?days=90"),
         *("policy", "policy?version=1", "policy?moved=waits", "policy?moved=now"),
+        *("policy/rule?file=limits.toml", f"policy/rule?file={odd}"),
         *("policy/backtest?of=1", f"policy/backtest?of={odd}&days={odd}"),
         *("people", "people?accounts=1", "stop", "me", "enter", f"enter?after={odd}"),
         *(f"account/{offer}", f"people/change/{change}", f"people/change/{odd}"),

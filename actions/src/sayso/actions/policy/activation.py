@@ -70,6 +70,7 @@ class Order:
         document: all of it. parent: the version that they saw in force.
         weighed: what the change does, found out against that version.
         by: whoever it is, authenticated. note: why; may be empty. along: see `Along`.
+        second: a loosening waits for a second person, also where one would be enough.
     """
 
     document: PolicyDocument
@@ -77,6 +78,7 @@ class Order:
     weighed: Weighed
     by: By
     note: str = ""
+    second: bool = False
     along: Along = nothing_along
 
 
@@ -233,7 +235,7 @@ class Activations:
         self._check_person(tx, order.by, rules.may_activate)
         self._check_parent(tx, order.parent, order.document)
         loosens = order.weighed.direction == "looser"
-        if not loosens or rules.loosening_needs < 2:
+        if not loosens or (rules.loosening_needs < 2 and not order.second):
             return self._insert(tx, order, None)
         for row in tx.all("policy.changes_open"):
             known = read_change(row)

@@ -1,0 +1,132 @@
+"""A rule written in the page: what it does first, then who signs it."""
+
+from __future__ import annotations
+
+import html
+import re
+from pathlib import Path
+
+import httpx
+import pytest
+from surfaces.console.served_console import (
+    ROOT,
+    ServedConsole,
+    chromium,
+    needs_chromium,
+    open_console,
+    violations,
+)
+from surfaces.console.test_rollout import BOT, TABLE
+
+pytestmark = pytest.mark.promise("console:rule")
+_SHA = re.compile(r'name="sha256" value="([0-9a-f]{64})"')
+LOOSER = TABLE.replace("9,000", "9,500").replace("9000", "9500")
+TIGHTER = TABLE.replace("9,000", "8,000").replace("9000", "8000")
+
+
+async def _open(folder: Path) -> dict[str, object]:
+    (folder / "refunds.toml").write_text(TABLE)
+    return {"files": ["policy.cedar", "refunds.toml"]}
+
+
+async def _post(console: ServedConsole, who: str, **form: str) -> httpx.Response:
+    async with console.client(await console.sign_in(who)) as browser:
+        data = {"file": "refunds.toml", "version": "1", "do": "look", **form}
+        return await browser.post(f"{ROOT}/policy/rule", data=data)
+
+
+async def _looked(console: ServedConsole, who: str, content: str, version: str = "1") -> str:
+    """Look at it until last month is played; the digest of what may be signed."""
+    for _ in range(20):
+        page = await _post(console, who, content=content, version=version)
+        if found := _SHA.search(page.text):
+            return found.group(1)
+        assert "Last month is being played" in page.text, page.text
+    raise AssertionError("it is played for ever")
+
+
+async def test_what_loosens_waits_for_a_second_one_though_the_policy_asks_for_one(
+    tmp_path: Path,
+) -> None:
+    """Its effect is read before the button is there; the second one signs it where it waits."""
+    async with open_console(tmp_path, policy_section=await _open(tmp_path)) as console:
+        policy = console.sayso.policy
+        await policy.begin(by=BOT, via="test")
+        sha256 = await _looked(console, "maria", LOOSER)
+        page = (await _post(console, "maria", content=LOOSER)).text
+        order = (
+            "This loosens",
+            "For example",
+            "The difference",
+            "tests",
+            "Last month",
+            "two people sign",
+        )
+        places = [page.index(words) for words in order]
+        assert places == sorted(places)
+        assert "-over = 9000" in page
+        sign = {"do": "sign", "content": LOOSER, "sha256": sha256, "note": "spring"}
+        assert (await _post(console, "ada", **sign)).status_code == 409
+        sent = await _post(console, "maria", **sign)
+        assert sent.headers["location"] == "/console/policy?moved=waits"
+        await _post(console, "maria", **sign)
+        (waits,) = await policy.changes()
+        assert waits.asked_by == "maria"
+        assert (await policy.history())[0].version == 1
+        async with console.client(await console.sign_in("noor")) as browser:
+            where = f"{ROOT}/policy/change/{waits.id}"
+            yes = {"answer": "confirm", "sha256": waits.sha256}
+            assert (await browser.post(where, data=yes)).status_code == 303
+        now = await policy.in_force()
+        assert now is not None
+        assert "9500" in now.files["refunds.toml"]
+        late = await _post(console, "noor", **sign)
+        assert late.status_code == 409
+        assert "version 2 came into force since you opened the page" in late.text
+        assert console.sayso.audit.verify(deep=True).exit_status == 0
+
+
+async def test_nothing_is_signed_that_was_not_shown_or_does_not_say_what_it_does(
+    tmp_path: Path,
+) -> None:
+    """Another text, an old sentence, no TOML, no such file; what tightens needs one."""
+    async with open_console(tmp_path, policy_section=await _open(tmp_path)) as console:
+        await console.sayso.policy.begin(by=BOT, via="test")
+        sha256 = await _looked(console, "maria", TIGHTER)
+        for content, words in (
+            (LOOSER, "This is not what was shown to you"),
+            (TABLE.replace("9000", "8000"), "still has the sentence of whoever wrote it before"),
+            ("[[never]\n<b>", "It cannot be read"),
+            (TABLE, "Nothing is changed"),
+        ):
+            page = await _post(console, "maria", do="sign", content=content, sha256=sha256)
+            assert words in html.unescape(page.text), words
+            assert "<b>" not in page.text.partition("<textarea")[2].partition("</textarea")[0]
+        strange = await _post(console, "maria", file="../sayso.toml", content=TIGHTER)
+        assert strange.status_code == 404
+        assert (await console.sayso.policy.history())[0].version == 1
+        done = await _post(console, "maria", do="sign", content=TIGHTER, sha256=sha256)
+        assert done.headers["location"] == "/console/policy?moved=now"
+        assert (await console.sayso.policy.history())[0].version == 2
+
+
+@needs_chromium
+async def test_it_is_written_with_scripts_off_on_a_phone(tmp_path: Path) -> None:
+    """From the policy to the signature, without a fault of access."""
+    async with (
+        open_console(tmp_path, policy_section=await _open(tmp_path)) as console,
+        chromium() as browser,
+    ):
+        await console.sayso.policy.begin(by=BOT, via="test")
+        await _looked(console, "maria", LOOSER)
+        maria = await console.context(browser, viewport={"width": 390, "height": 844})
+        page = await maria.new_page()
+        await page.goto(console.path("policy/rule?file=refunds.toml"))
+        await page.fill("#content", LOOSER)
+        await page.get_by_role("button", name="Show what it does").click()
+        while not await page.get_by_role("button", name="Sign it").count():
+            await page.get_by_role("button", name="Show what it does").click()
+            await page.wait_for_load_state()
+        assert await violations(page) == []
+        await page.get_by_role("button", name="Sign it").click()
+        await page.wait_for_url(console.path("policy?moved=waits"))
