@@ -14,7 +14,7 @@ from xdist.workermanage import WorkerController  # type: ignore[import-untyped]
 
 _FILES_EACH = 8
 """With fewer for each process, some would have nothing to do."""
-_ALONE = ("tests/test_docs.py", "tests/test_house.py")
+_ALONE = ("tests/test_docs.py", "tests/test_house.py", "tests/test_wheel.py")
 
 
 class FileScheduling(LoadScopeScheduling):  # type: ignore[misc]

@@ -10,7 +10,7 @@ import os
 import random
 import re
 from collections import Counter
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -35,6 +35,8 @@ from sayso.surfaces.http.gate import CallPace, Gate, Gates
 from sayso.testing.clock import FakeClock
 
 EXAMPLES = int(os.environ.get("SAYSO_FUZZ", "6"))
+READ_AGAIN = 16
+"""After so many operations it is looked anew what there is."""
 TIMEOUT_S = 60
 CHECKS = [
     not_a_server_error,
@@ -76,14 +78,17 @@ def test_no_call_breaks_it_or_is_answered_otherwise_than_documented(api: ApiServ
     schema = schemathesis.openapi.from_dict(as_served(api))
     found: list[str] = []
     seen: list[str] = []
+    known: list[str] = []
     statuses: Counter[int] = Counter()
     for result in schema.get_all_operations():
         operation: Any = cast("Any", result).ok()
         if streams(operation):
             continue
+        if len(seen) % READ_AGAIN == 0:
+            known[:] = known_ids(api)
         seen.append(operation.label)
         try:
-            fuzz_again(api, operation, statuses)
+            fuzz_again(api, operation, known, statuses)
         except Exception as error:  # noqa: BLE001  (all of them are told at the end)
             within = getattr(error, "exceptions", ())
             found.append(f"{operation.label}: {error} {[str(one) for one in within]}")
@@ -116,21 +121,22 @@ def as_served(api: ApiServer) -> dict[str, Any]:
     return found
 
 
-def fuzz_again(api: ApiServer, operation: Any, statuses: Counter[int]) -> None:
+def fuzz_again(
+    api: ApiServer, operation: Any, known: Sequence[str], statuses: Counter[int]
+) -> None:
     """Once more where CPython 3.11 itself stumbles over two threads that parse (gh-106905)."""
     try:
-        fuzz(api, operation, statuses)
+        fuzz(api, operation, known, statuses)
     except Exception as error:
         # Hypothesis wraps it as inconsistent, since the same case passes the next time.
         told = [str(error), *map(str, getattr(error, "exceptions", ()))]
         if not any("AST constructor recursion depth" in one for one in told):
             raise
-        fuzz(api, operation, statuses)
+        fuzz(api, operation, known, statuses)
 
 
-def fuzz(api: ApiServer, operation: Any, statuses: Counter[int]) -> None:
+def fuzz(api: ApiServer, operation: Any, known: Sequence[str], statuses: Counter[int]) -> None:
     """Send examples of one operation, and check each answer."""
-    known: list[str] = []
 
     @settings(
         max_examples=EXAMPLES,
@@ -154,7 +160,6 @@ def fuzz(api: ApiServer, operation: Any, statuses: Counter[int]) -> None:
         chance=st.randoms(use_true_random=False),
     )
     def send(case: Any, holder: str | None, real: bool, chance: random.Random) -> None:
-        known[:] = known or known_ids(api)
         if real:
             for name in case.path_parameters or {}:
                 case.path_parameters[name] = chance.choice(known)

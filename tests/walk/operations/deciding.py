@@ -16,7 +16,7 @@ from walk.operations.base import (
     remember_yes,
     requester_of,
 )
-from walk.surfaces.base import Surface
+from walk.surfaces.base import Said, Surface
 from walk.world import World
 
 from sayso.errors import RetryableError
@@ -62,7 +62,7 @@ async def say_yes(
     before = await world.sayso.solutions.get(card.id)
     choice = "edit" if lower else "approve"
     try:
-        await surface.answer(card, person, choice, steps=steps, lower=lower)
+        await surface.answer(card, person, Said(choice, steps, lower or {}))
     except (RetryableError, RefusedHereError):
         # A command says when what was agreed to cannot be carried out now: the yes stands.
         after = await world.sayso.solutions.get(card.id)
@@ -125,7 +125,7 @@ async def no(world: World, dice: Random, surface: Surface) -> str | None:
     if found is None:
         return None
     card, person = found
-    await surface.answer(card, person, "reject")
+    await surface.answer(card, person, Said("reject"))
     return f"{person} says no to {_told(card)}"
 
 
@@ -165,7 +165,7 @@ async def strangers(world: World, dice: Random, surface: Surface) -> str | None:
         return None
     who = dice.choice(["bot", *(name for name in ("zoe",) if name in world.facts.people)])
     choice = dice.choice(["approve", "reject"])
-    attempt = surface.answer(card, who, choice)
+    attempt = surface.answer(card, who, Said(choice))
     return await must_refuse(f"a {choice} of {who}", attempt)
 
 
@@ -182,7 +182,7 @@ async def own(world: World, dice: Random, surface: Surface) -> str | None:
         return None
     card, who = found
     return await must_refuse(
-        f"{who}'s yes to their own {_told(card)}", surface.answer(card, who, "approve")
+        f"{who}'s yes to their own {_told(card)}", surface.answer(card, who, Said("approve"))
     )
 
 
@@ -196,7 +196,7 @@ async def twice(world: World, dice: Random, surface: Surface) -> str | None:
     who = card.agreed[0]
     if who not in world.facts.people:
         return None
-    return await must_refuse(f"{who}'s second yes", surface.answer(card, who, "approve"))
+    return await must_refuse(f"{who}'s second yes", surface.answer(card, who, Said("approve")))
 
 
 @operation("answer an old card", verb="answer", weight=7)
@@ -217,7 +217,7 @@ async def stale(world: World, dice: Random, surface: Surface) -> str | None:
         return None
     world.facts.shown.remove(old)
     return await must_refuse(
-        f"a yes to an old card of {_told(old)}", surface.answer(old, person, "approve")
+        f"a yes to an old card of {_told(old)}", surface.answer(old, person, Said("approve"))
     )
 
 
@@ -233,7 +233,7 @@ async def late(world: World, dice: Random, surface: Surface) -> str | None:
     if found is None:
         return None
     card, people = found
-    attempt = surface.answer(card, dice.choice(people), "approve")
+    attempt = surface.answer(card, dice.choice(people), Said("approve"))
     return await must_refuse(f"a yes to {_told(card)} after its time", attempt)
 
 
@@ -246,7 +246,9 @@ async def other_digest(world: World, dice: Random, surface: Surface) -> str | No
     card, person = found
     steps = tuple(step.model_copy(update={"digest": _other(step.digest)}) for step in card.steps)
     wrong = card.model_copy(update={"digest": _other(card.digest), "steps": steps})
-    return await must_refuse("a yes to another digest", surface.answer(wrong, person, "approve"))
+    return await must_refuse(
+        "a yes to another digest", surface.answer(wrong, person, Said("approve"))
+    )
 
 
 @operation("more than was asked", verb="answer", weight=3)
@@ -260,7 +262,7 @@ async def more(world: World, dice: Random, surface: Surface) -> str | None:
     if step is None or step.amount is None:
         return None
     amount = Money(step.amount.amount_minor + dice.choice([0, 1, 500]), step.amount.currency)
-    attempt = surface.answer(card, person, "edit", lower={step.id: amount})
+    attempt = surface.answer(card, person, Said("edit", lower={step.id: amount}))
     return await must_refuse(f"`less` of {amount} instead of {step.amount}", attempt)
 
 
@@ -272,7 +274,7 @@ async def left(world: World, dice: Random, surface: Surface) -> str | None:
     if card is None or who is None:
         return None
     return await must_refuse(
-        f"the yes of {who}, who has left", surface.answer(card, who, "approve")
+        f"the yes of {who}, who has left", surface.answer(card, who, Said("approve"))
     )
 
 

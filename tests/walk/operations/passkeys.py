@@ -14,7 +14,7 @@ from walk.operations.base import (
     pick,
     remember_yes,
 )
-from walk.surfaces.base import Surface
+from walk.surfaces.base import Said, Surface
 from walk.variants import Variant
 from walk.world import World
 
@@ -96,7 +96,7 @@ async def unsigned(world: World, dice: Random, surface: Surface) -> str | None:
     if found is None:
         return None
     card, person = found
-    attempt = surface.answer(card, person, "approve")
+    attempt = surface.answer(card, person, Said("approve"))
     return await must_refuse(f"a yes to {card.lead.headline} without a passkey", attempt)
 
 

@@ -6,7 +6,7 @@ from random import Random
 
 from walk.operations.asking import SHELF_CUSTOMERS, money, put, some_key
 from walk.operations.base import actions, cards, must_refuse, operation, pick, remember_yes
-from walk.surfaces.base import Surface
+from walk.surfaces.base import Said, Surface
 from walk.variants import Variant
 from walk.world import World
 
@@ -36,7 +36,7 @@ async def decide(world: World, dice: Random, surface: Surface) -> str | None:
     if card is None:
         return None
     return await must_refuse(
-        "the yes of another tenant's person", surface.answer(card, "acme/maria", "approve")
+        "the yes of another tenant's person", surface.answer(card, "acme/maria", Said("approve"))
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import ClassVar
 
@@ -15,6 +16,15 @@ from sayso.sdk.views.solution import SolutionView
 
 VOUCHED = "the same voice on the phone"
 """Why somebody ties or unties accounts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What somebody says to a card: `approve`, `reject`, or `edit` and which steps to less."""
+
+    choice: str
+    steps: tuple[str, ...] | None = None
+    lower: Mapping[str, Money] = field(default_factory=dict[str, Money])
 
 
 class Surface:
@@ -54,15 +64,7 @@ class Surface:
         """Propose a concrete action; its id."""
         raise NotImplementedError
 
-    async def answer(
-        self,
-        card: SolutionView,
-        person: str,
-        choice: str,
-        *,
-        steps: tuple[str, ...] | None = None,
-        lower: Mapping[str, Money] | None = None,
-    ) -> None:
+    async def answer(self, card: SolutionView, person: str, said: Said) -> None:
         """Say yes, no or less to a card."""
         raise NotImplementedError
 

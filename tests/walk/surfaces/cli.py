@@ -14,10 +14,9 @@ from typing import Any, cast
 import orjson
 from walk.facts import FindingError, RefusedHereError
 from walk.places import ENVIRONMENT
-from walk.surfaces.base import VOUCHED, Surface
+from walk.surfaces.base import VOUCHED, Said, Surface
 
 from sayso.json import JsonValue
-from sayso.money import Money
 from sayso.sdk.resources.rollout import How
 from sayso.sdk.views.solution import SolutionView
 from sayso.surfaces.cli.app import main
@@ -91,27 +90,19 @@ class CliSurface(Surface):
         line = ("propose", action, "--subject", subject, "--args", told, "--key", key)
         return str((await self.run(*line, by=by))["id"])
 
-    async def answer(
-        self,
-        card: SolutionView,
-        person: str,
-        choice: str,
-        *,
-        steps: tuple[str, ...] | None = None,
-        lower: Mapping[str, Money] | None = None,
-    ) -> None:
+    async def answer(self, card: SolutionView, person: str, said: Said) -> None:
         asking = [step for step in card.steps if step.asks]
-        if len(asking) != 1 or steps is not None or asking[0].digest is None:
+        if len(asking) != 1 or said.steps is not None or asking[0].digest is None:
             raise RefusedHereError("walk", "a plan is answered elsewhere")
         step = asking[0]
         line = [str(step.approval_id), "--digest", str(step.digest)]
-        match choice:
+        match said.choice:
             case "approve":
                 words = ["approvals", "approve", *line, "--yes"]
             case "reject":
                 words = ["approvals", "reject", *line, "--reason-code", "not_covered"]
             case _:
-                amount = next(iter((lower or {}).values()))
+                amount = next(iter(said.lower.values()))
                 words = ["approvals", "edit", *line, "--amount", f"{amount.decimal:f}", "--yes"]
         await self.run(*words, by=person)
 

@@ -10,9 +10,8 @@ import httpx
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from walk.facts import FindingError, RefusedHereError
-from walk.surfaces.base import Surface, said_about
+from walk.surfaces.base import Said, Surface, said_about
 
-from sayso.money import Money
 from sayso.sdk.views.solution import SolutionView
 from sayso.surfaces.console.app import create_console
 
@@ -57,27 +56,19 @@ class ConsoleSurface(Surface):
             raise RefusedHereError("", f"{answer.status_code} {_told(answer.text)}")
         return answer.text
 
-    async def answer(
-        self,
-        card: SolutionView,
-        person: str,
-        choice: str,
-        *,
-        steps: tuple[str, ...] | None = None,
-        lower: Mapping[str, Money] | None = None,
-    ) -> None:
+    async def answer(self, card: SolutionView, person: str, said: Said) -> None:
         asking = [step.id for step in card.steps if step.asks]
         form: dict[str, object] = {
-            "decision": "no" if choice == "reject" else "yes",
+            "decision": "no" if said.choice == "reject" else "yes",
             "revision": str(card.revision),
             "digest": card.digest,
-            "step": list(steps) if steps is not None else asking,
+            "step": list(said.steps) if said.steps is not None else asking,
         }
-        if choice == "reject":
+        if said.choice == "reject":
             form["reason_code"] = "not_covered"
-        if steps is not None or lower:
+        if said.steps is not None or said.lower:
             form["smaller"] = "1"
-        for name, amount in (lower or {}).items():
+        for name, amount in said.lower.items():
             form[f"lower.{name}"] = f"{amount.decimal:f}"
         before = await said_about(self.world, card)
         page = await self.send("POST", f"solution/{card.id}/decision", person, form)

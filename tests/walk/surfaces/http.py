@@ -8,10 +8,9 @@ from typing import Any, cast
 
 import httpx
 from walk.facts import FindingError, RefusedHereError
-from walk.surfaces.base import VOUCHED, Surface
+from walk.surfaces.base import VOUCHED, Said, Surface
 
 from sayso.json import JsonValue
-from sayso.money import Money
 from sayso.sdk.resources.rollout import How
 from sayso.sdk.views.solution import SolutionView
 from sayso.surfaces.http.app import create_app
@@ -108,24 +107,16 @@ class HttpSurface(Surface):
         found = await self.call("POST", "/v1/actions", by, body, key)
         return str(found["id"])
 
-    async def answer(
-        self,
-        card: SolutionView,
-        person: str,
-        choice: str,
-        *,
-        steps: tuple[str, ...] | None = None,
-        lower: Mapping[str, Money] | None = None,
-    ) -> None:
+    async def answer(self, card: SolutionView, person: str, said: Said) -> None:
         body: dict[str, object] = {
-            "decision": choice,
+            "decision": said.choice,
             "revision": card.revision,
             "digest": card.digest,
-            "lower": {name: amount.to_json() for name, amount in (lower or {}).items()},
+            "lower": {name: amount.to_json() for name, amount in said.lower.items()},
         }
-        if steps is not None:
-            body["steps"] = list(steps)
-        if choice == "reject":
+        if said.steps is not None:
+            body["steps"] = list(said.steps)
+        if said.choice == "reject":
             body["reason_code"] = "not_covered"
         await self.call("POST", f"/v1/solutions/{card.id}/decision", person, body)
 

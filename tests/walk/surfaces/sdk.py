@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 
-from walk.surfaces.base import VOUCHED, Surface
+from walk.surfaces.base import VOUCHED, Said, Surface
 
 from sayso.actions.approvals.answer import SolutionDecision
 from sayso.actions.approvals.repository import DecisionChoice
 from sayso.audit.entry import Actor, ActorKind
 from sayso.json import JsonValue
-from sayso.money import Money
 from sayso.sdk.resources.rollout import How
 from sayso.sdk.resources.tokens import Token
 from sayso.sdk.resources.work import WorkResource
@@ -65,24 +64,16 @@ class SdkSurface(Surface):
         )
         return proposed.id
 
-    async def answer(
-        self,
-        card: SolutionView,
-        person: str,
-        choice: str,
-        *,
-        steps: tuple[str, ...] | None = None,
-        lower: Mapping[str, Money] | None = None,
-    ) -> None:
+    async def answer(self, card: SolutionView, person: str, said: Said) -> None:
         await self.world.sayso.solutions.answer(
             card.id,
-            choice,
+            said.choice,
             token=self.world.token(person),
             revision=card.revision,
             digest=card.digest,
-            steps=steps,
-            lower=lower,
-            reason_code="not_covered" if choice == "reject" else "",
+            steps=said.steps,
+            lower=said.lower or None,
+            reason_code="not_covered" if said.choice == "reject" else "",
         )
 
     async def answer_test(self, card: SolutionView, person: str, choice: str) -> None:

@@ -8,10 +8,9 @@ from dataclasses import replace
 
 from support.ticks import Ticks
 from walk.facts import FindingError, RefusedHereError
-from walk.surfaces.base import Surface, said_about
+from walk.surfaces.base import Said, Surface, said_about
 from walk.variants import SLACK
 
-from sayso.money import Money
 from sayso.sdk.chat.forms import LOWER
 from sayso.sdk.views.solution import SolutionView
 from sayso.surfaces.slack import SlackApp, create_slack_app
@@ -55,30 +54,22 @@ class SlackSurface(Surface):
             self.world.at_close(stack)
         return self._app
 
-    async def answer(
-        self,
-        card: SolutionView,
-        person: str,
-        choice: str,
-        *,
-        steps: tuple[str, ...] | None = None,
-        lower: Mapping[str, Money] | None = None,
-    ) -> None:
+    async def answer(self, card: SolutionView, person: str, said: Said) -> None:
         app, user = await self.app(), SLACK.get(person, STRANGER)
         await self._send(app)
-        if steps is not None or person not in SLACK:
+        if said.steps is not None or person not in SLACK:
             raise RefusedHereError("walk", "that is said elsewhere")
-        button = {"approve": APPROVE, "reject": REJECT, "edit": LESS}[choice]
+        button = {"approve": APPROVE, "reject": REJECT, "edit": LESS}[said.choice]
         message = self._as_it_was(card, button)
         before = await said_about(self.world, card)
         forms = len(self.slack.views)
         self._heard(await self.slack.click(message, button, user=user))
         await app.all_replied()
-        if choice != "approve" and len(self.slack.views) > forms:
+        if said.choice != "approve" and len(self.slack.views) > forms:
             form = self.slack.views[-1]
             fields = {"code": "not_covered"}
-            if choice == "edit":
-                fields = {f"{LOWER}{step}": f"{to.decimal:f}" for step, to in (lower or {}).items()}
+            if said.choice == "edit":
+                fields = {f"{LOWER}{step}": f"{to.decimal:f}" for step, to in said.lower.items()}
             self._heard(await self.slack.submit_view(form, fields))
             await app.all_replied()
         if await said_about(self.world, card) == before:
