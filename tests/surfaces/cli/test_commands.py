@@ -92,7 +92,7 @@ def test_how_a_forked_command_ends_is_told(folder: Path) -> None:
 def test_a_lost_fork_is_an_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It names what has ended, and no test waits for it or takes it for a good end."""
     (folder / "ends.py").write_text("")
-    monkeypatch.setattr("support.commands._RUNNING", {})
+    monkeypatch.setattr("support.fork_server._RUNNING", {})
     monkeypatch.setattr("support.commands_zygote.__file__", str(folder / "ends.py"))
     with pytest.raises(ForkError, match="the process that forks commands has ended"):
         start_command("--version", cwd=folder, env=os.environ)
