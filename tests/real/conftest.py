@@ -7,6 +7,7 @@ from collections.abc import Generator
 
 import pytest
 from real.mail import MailServers, NoDovecotError, run_mail
+from real.tracker import NoTrackerError, Tracker, run_tracker
 
 
 @pytest.fixture(scope="module")
@@ -20,3 +21,13 @@ def servers() -> Generator[MailServers]:
         if os.environ.get("CI"):
             pytest.fail(f"CI has to run this: {error}")
         pytest.skip(f"Dovecot cannot be started here: {error}")
+
+
+@pytest.fixture(scope="module")
+def tracker(tmp_path_factory: pytest.TempPathFactory) -> Generator[Tracker]:
+    """The help desk."""
+    try:
+        with run_tracker(tmp_path_factory.mktemp("tracker") / "rt") as running:
+            yield running
+    except NoTrackerError as error:
+        pytest.skip(f"Request Tracker cannot run here: {error}")

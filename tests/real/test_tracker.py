@@ -18,7 +18,7 @@ import pytest
 from real.asking import fork_server
 from real.desk_story import Story, agree, attend_in_a_process, rt_at, settle
 from real.shop import PAY_S, wait_until
-from real.tracker import NoTrackerError, Tracker, run_tracker
+from real.tracker import Tracker
 from support.http_shop import ShopServer
 
 from sayso.actions.model.definition import Subject
@@ -35,16 +35,6 @@ ANA = "Ana <ana@example.com>"
 IDS = IdSource(FakeClock())
 KILLS = int(os.environ.get("SAYSO_REAL_DESK_KILLS", "3"))
 """Of who looks after the desk; with 40 it takes some minutes (`-o faulthandler_timeout=1800`)."""
-
-
-@pytest.fixture(scope="module")
-def tracker(tmp_path_factory: pytest.TempPathFactory) -> Generator[Tracker]:
-    """The help desk."""
-    try:
-        with run_tracker(tmp_path_factory.mktemp("tracker") / "rt") as running:
-            yield running
-    except NoTrackerError as error:
-        pytest.skip(f"Request Tracker cannot run here: {error}")
 
 
 @pytest.fixture
