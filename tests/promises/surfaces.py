@@ -287,6 +287,11 @@ PROMISES: dict[str, Promise] = {
         "Over HTTP an MCP call needs a service's live token of the right scope and the customer in "
         "headers; web pages, and other machines unless it is said, are kept out.",
     ),
+    "mcp:oauth": Promise(
+        "A hosted MCP client learns from a 401 who signs customers in; the customer is the one of "
+        "the issuer's access token for this very address, and no header names another.",
+        "invariant 4",
+    ),
     # ---- hearing of changes ----------------------------------------------------------------
     "events:all": Promise(
         "`GET /v1/events` tells of every change of the tenant's requests and actions, in the order "

@@ -43,6 +43,7 @@ class OpenIdProvider:
         thin: whether ID tokens leave the groups to the userinfo.
         down: whether it answers 503 for all but its description; dumb: only for the userinfo.
         calls: what was asked of each endpoint but the browser's, in order.
+        access: makes its access tokens, which say nothing unless told otherwise.
     """
 
     now: Callable[[], float]
@@ -65,6 +66,7 @@ class OpenIdProvider:
     dumb: bool = False
     alive: set[str] = field(default_factory=set[str])
     calls: list[str] = field(default_factory=list[str])
+    access: Callable[[], str] = lambda: "at"
 
     def described(self) -> Claims:
         """What it says of itself."""
@@ -133,7 +135,7 @@ class OpenIdProvider:
             return JSONResponse({"error": "invalid_grant"}, status_code=400)
         if self.once:
             del self.codes[form["code"]]
-        return self._given(self.claims(asked["nonce"]))
+        return self._given(self.claims(asked.get("nonce")))
 
     def _refreshed(self, refresh: str) -> Response:
         if refresh not in self.alive:
@@ -143,7 +145,7 @@ class OpenIdProvider:
         return self._given(self.claims(None) if self.signs_refreshes else None)
 
     def _given(self, claims: Claims | None) -> Response:
-        said: Claims = {"access_token": "at", "token_type": "Bearer"}
+        said: Claims = {"access_token": self.access(), "token_type": "Bearer"}
         if claims is not None:
             said["id_token"] = self.token(claims)
         if self.refreshes:

@@ -8,11 +8,12 @@ itself is worth less: with `required` it is worth nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from sayso.actions.model.definition import Assurance, Subject
-from sayso.errors import Code, RefusedError, RetryableError
+from sayso.errors import Code, ConfigError, RefusedError, RetryableError
 from sayso.frozen import replace
 from sayso.nesting import read_json
 from sayso.network import LOOPBACK, Destination, checked_url
@@ -44,6 +45,18 @@ _ACCOUNTS = "accounts"
 _CLAIM = {"intercom": "user_id", "zendesk": "external_id", "oidc": "sub"}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProtectedResource:
+    """What an access token is for. Source: RFC 9728.
+
+    Attributes:
+        url: its identifier, which is where clients reach it. issuers: whose tokens count.
+    """
+
+    url: str
+    issuers: tuple[str, ...]
+
+
 class Identity(Resource):
     """Reads assertions.
 
@@ -61,6 +74,43 @@ class Identity(Resource):
     def is_required(self) -> bool:
         """Whether a customer without an assertion counts as unverified."""
         return any(one.required for one in self._workspace.settings.identity.values())
+
+    @property
+    def protected_resource(self) -> ProtectedResource | None:
+        """Where MCP clients come with access tokens, and who issues those; None for nowhere.
+
+        Raises:
+            ConfigError: `invalid_setting`, where two of `[identity]` name different addresses.
+        """
+        sections = self._workspace.settings.identity.values()
+        named = [(one.resource, str(one.issuer)) for one in sections if one.resource is not None]
+        urls = dict.fromkeys(url for url, _ in named)
+        if len(urls) > 1:
+            raise ConfigError(
+                Code.INVALID_SETTING,
+                f"`resource` of [identity] names {' and '.join(f'`{url}`' for url in urls)}",
+                next_step=f"name one address in {FILE_NAME}; a process serves one",
+            )
+        issuers = tuple(dict.fromkeys(issuer for _, issuer in named))
+        return next((ProtectedResource(url=url, issuers=issuers) for url in urls), None)
+
+    async def of_access_token(self, token: str) -> Subject:
+        """The customer who signed in at an issuer of the protected resource.
+
+        Raises:
+            RefusedError: `unauthenticated`, for a token of nobody named, or for something else.
+            RetryableError: the keys of the issuer cannot be read now.
+        """
+        refused = _not_held("nobody issues tokens for this")
+        for name, section in self._workspace.settings.identity.items():
+            if section.resource is not None:
+                try:
+                    found = await self.subject(name, token)
+                except RefusedError as error:
+                    refused = error
+                else:
+                    return self._container.connectors.subject(found)
+        raise refused
 
     async def subject(self, name: str, assertion: str) -> Subject:
         """The customer that an assertion names.

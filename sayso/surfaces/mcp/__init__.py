@@ -6,7 +6,7 @@ shows it in use.
 
 from __future__ import annotations
 
-from sayso.surfaces.mcp.app import McpApp, create_mcp_app, serve_http
+from sayso.surfaces.mcp.app import McpApp, create_mcp_app, metadata_routes, serve_http
 from sayso.surfaces.mcp.server import serve_stdio
 
-__all__ = ["McpApp", "create_mcp_app", "serve_http", "serve_stdio"]
+__all__ = ["McpApp", "create_mcp_app", "metadata_routes", "serve_http", "serve_stdio"]

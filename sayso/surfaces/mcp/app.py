@@ -1,7 +1,12 @@
 """Streamable HTTP: each call by itself, for the customer whom the bot's host names in a header.
 
-INVARIANT: who the customer is comes from headers, which the host sets and no model writes; the
-tenant comes from the token (invariant 4). docs/decisions/0020 says why.
+Or for the customer who has signed in: a client that the host does not run, such as a hosted one,
+brings an access token of the issuer in `[identity]`, and can set no headers.
+
+INVARIANT: who the customer is comes from headers, which the host sets and no model writes, beside a
+service's token; or from an access token, and then from it alone (invariant 4). The tenant comes
+from the service's token, and is the workspace's own for an access token. docs/decisions/0020 says
+why.
 """
 
 from __future__ import annotations
@@ -10,10 +15,11 @@ import contextlib
 import logging
 import re
 import secrets
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from functools import partial
 from socket import socket
-from typing import Self
+from typing import Final, Self
+from urllib.parse import urlsplit
 
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from starlette.applications import Starlette
@@ -22,14 +28,17 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Send
+from starlette.types import Scope as HttpScope
 
 from sayso.actions.model.definition import Assurance, Subject
+from sayso.audit.entry import Actor, ActorKind
 from sayso.errors import CODES, Code, ConfigError, RefusedError, SaysoError, logged_with_frames
 from sayso.sdk.background.generations import Beside, serve_generations
 from sayso.sdk.background.reload import Reloads
 from sayso.sdk.client import Sayso
-from sayso.sdk.resources.tokens import Token
+from sayso.sdk.resources.identity import MOST_CHARACTERS, ProtectedResource
+from sayso.sdk.resources.tokens import PREFIX, Scope, Token
 from sayso.sdk.tools.tool import Caller
 from sayso.sdk.tools.toolbox import Toolbox
 from sayso.serving import OrderlyServer, Replaceable
@@ -49,7 +58,12 @@ GRACE_S = 10
 """How long calls that are under way may still take when the server is told to end."""
 
 _BAD_REQUEST, _NO_STREAM = 400, 405
-_CREDENTIALS = re.compile(r"bearer +([!-~]{1,400})", re.IGNORECASE)
+_CREDENTIALS = re.compile(rf"bearer +([!-~]{{1,{MOST_CHARACTERS}}})", re.IGNORECASE)
+_WELL_KNOWN = "/.well-known/oauth-protected-resource"
+_SIGNED_IN: Final = Actor(kind=ActorKind.SERVICE, id="mcp")
+"""Who asks where no service does: the customer's own client."""
+_OWN_SCOPES = frozenset({Scope.PROPOSE, Scope.READ})
+"""What a customer may do who has signed in: as over stdio."""
 _REALM = 'Bearer realm="sayso"'
 _SESSION = "sayso.mcp.session"
 _SAFE = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
@@ -66,6 +80,7 @@ class McpApp:
         silence_library()
         self._sayso = sayso
         self._rejected_calls = sayso.rejected_calls
+        self._resource = sayso.identity.protected_resource
         self._manager = StreamableHTTPSessionManager(
             make_server(Toolbox(sayso), _session_of),
             stateless=True,
@@ -83,7 +98,7 @@ class McpApp:
         await self._entered.aclose()
         await self._rejected_calls.flush()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: HttpScope, receive: Receive, send: Send) -> None:
         """ASGI."""
         status = 0
 
@@ -97,8 +112,12 @@ class McpApp:
         request, token = Request(scope), None
         try:
             _check_method(request)
-            token = await self._token(request)
-            scope[_SESSION] = await self._session(request, token)
+            given = self._credentials(request)
+            if self._resource is not None and not given.startswith(f"{PREFIX}_"):
+                scope[_SESSION] = await self._signed_in(request, given)
+            else:
+                token = await self._token(given)
+                scope[_SESSION] = await self._session(request, token)
         except _NotAdmittedError as refused:
             if refused.status != _NO_STREAM:  # clients ask for one, and get on without
                 await self._rejected_calls.note(refused.error.code, token, via="mcp")
@@ -122,16 +141,8 @@ class McpApp:
             await self._rejected_calls.note(Code.INVALID_INPUT, token, via="mcp")
 
     async def _session(self, request: Request, token: Token) -> McpSession:
-        """For whom the call is made."""
-        if "origin" in request.headers:
-            # SOURCE: MCP, streamable HTTP, security warning: DNS rebinding.
-            raise _NotAdmittedError(
-                RefusedError(
-                    Code.FORBIDDEN,
-                    "a web page cannot call this",
-                    next_step="call it from your bot's host, which sends no `Origin`",
-                )
-            )
+        """For whom the call of a service is made."""
+        _check_origin(request)
         caller = Caller(
             subject=await self._customer(request),
             requester=token.actor,
@@ -151,7 +162,42 @@ class McpApp:
         except RefusedError as error:
             raise _NotAdmittedError(error, status=400) from error
 
-    async def _token(self, request: Request) -> Token:
+    async def _signed_in(self, request: Request, token: str) -> McpSession:
+        """For the customer whom an access token names; a header beside it is not believed."""
+        _check_origin(request)
+        for name in (SUBJECT, ASSURANCE, ASSERTION):
+            if name in request.headers:
+                raise _NotAdmittedError(
+                    RefusedError(
+                        Code.INVALID_INPUT,
+                        f"an access token says who the customer is, and `{name}` says it, too",
+                        next_step="leave the header out, or send a service's token with it",
+                    ),
+                    status=_BAD_REQUEST,
+                )
+        try:
+            customer = await self._sayso.identity.of_access_token(token)
+        except RefusedError as error:
+            raise _NotAdmittedError(error, headers=self._challenge("invalid_token")) from error
+        caller = Caller(
+            subject=customer,
+            requester=_SIGNED_IN,
+            tenant=self._sayso.tenant,
+            conversation=_conversation(request),
+        )
+        rejected_calls = partial(self._rejected_calls.note, token=None, via="mcp")
+        return McpSession(caller=caller, scopes=_OWN_SCOPES, rejected_calls=rejected_calls)
+
+    def _challenge(self, error: str = "") -> Mapping[str, str]:
+        """What a client is told with a 401. Source: RFC 6750 section 3, RFC 9728 section 5.1."""
+        parts = [_REALM]
+        if error:
+            parts.append(f'error="{error}"')
+        if self._resource is not None:
+            parts.append(f'resource_metadata="{_metadata_url(self._resource)}"')
+        return {"WWW-Authenticate": ", ".join(parts)}
+
+    def _credentials(self, request: Request) -> str:
         given = request.headers.getlist("authorization")
         match = _CREDENTIALS.fullmatch(given[0]) if len(given) == 1 else None
         if match is None:
@@ -162,13 +208,15 @@ class McpApp:
                     next_step="send `Authorization: Bearer csk_…`; make one with "
                     "`sayso token create --service NAME`",
                 ),
-                headers={"WWW-Authenticate": _REALM},
+                headers=self._challenge(),
             )
+        return match[1]
+
+    async def _token(self, given: str) -> Token:
         try:
-            token = await self._sayso.tokens.check(match[1])
+            token = await self._sayso.tokens.check(given)
         except RefusedError as error:
-            challenge = {"WWW-Authenticate": f'{_REALM}, error="invalid_token"'}
-            raise _NotAdmittedError(error, headers=challenge) from error
+            raise _NotAdmittedError(error, headers=self._challenge("invalid_token")) from error
         if token.kind != "service":
             raise _NotAdmittedError(
                 RefusedError(
@@ -204,6 +252,45 @@ def _check_method(request: Request) -> None:
             status=_NO_STREAM,
             headers={"Allow": "POST"},
         )
+
+
+def _check_origin(request: Request) -> None:
+    if "origin" in request.headers:
+        # SOURCE: MCP, streamable HTTP, security warning: DNS rebinding.
+        raise _NotAdmittedError(
+            RefusedError(
+                Code.FORBIDDEN,
+                "a web page cannot call this",
+                next_step="call it from your bot's host, which sends no `Origin`",
+            )
+        )
+
+
+def _metadata_url(resource: ProtectedResource) -> str:
+    """Where its metadata is. Source: RFC 9728 section 3.1."""
+    parts = urlsplit(resource.url)
+    return parts._replace(path=f"{_WELL_KNOWN}{parts.path.rstrip('/')}").geturl()
+
+
+def metadata_routes(sayso: Sayso) -> list[Route]:
+    """Where clients learn who signs customers in; none where nobody does.
+
+    They belong at the root of the host, wherever the app itself is mounted.
+    """
+    resource = sayso.identity.protected_resource
+    if resource is None:
+        return []
+    told = {
+        "resource": resource.url,
+        "authorization_servers": list(resource.issuers),
+        "bearer_methods_supported": ["header"],
+        "resource_name": "Sayso",
+    }
+
+    async def answer(_: Request) -> JSONResponse:
+        return JSONResponse(told, headers=_SAFE)
+
+    return [Route(urlsplit(_metadata_url(resource)).path, answer)]
 
 
 def _session_of(context: Context) -> McpSession:
@@ -306,7 +393,7 @@ async def serve_http(
     @contextlib.asynccontextmanager
     async def live(workspace: Sayso) -> AsyncGenerator[Starlette]:
         async with (beside or contextlib.nullcontext)(workspace), create_mcp_app(workspace) as mcp:
-            yield _routed(mcp)
+            yield _routed(mcp, metadata_routes(workspace))
 
     async def serve(held: Replaceable[Starlette]) -> None:
         await OrderlyServer(held, grace_s=GRACE_S, ready=ready).run_on(listener)
@@ -316,10 +403,10 @@ async def serve_http(
     )
 
 
-def _routed(mcp: McpApp) -> Starlette:
+def _routed(mcp: McpApp, metadata: Sequence[Route]) -> Starlette:
     app = Starlette(
         # A redirect between the two would be followed by some clients and not by others.
-        routes=[Route(PATH, mcp), Route(f"{PATH}/", mcp)],
+        routes=[Route(PATH, mcp), Route(f"{PATH}/", mcp), *metadata],
         exception_handlers={HTTPException: _on_http_error},
     )
     app.router.redirect_slashes = False

@@ -20,6 +20,7 @@ SLACK_PATH = "/slack/events"
 ACCOUNT = r"^[A-Za-z0-9][A-Za-z0-9._/@-]{0,199}$"
 """Somebody's account in a chat."""
 _LEAST_CANARIES = 0.01
+_RESOURCE = r"^(https://[^/\s?#@]+|http://(127\.0\.0\.1|localhost)(:\d+)?)/[^\s?#]*$"
 
 
 class PersonSection(Section):
@@ -366,6 +367,9 @@ class IdentitySection(Section):
         required: whether a customer without an assertion counts as unverified, whatever a bot says.
         accounts: whether its claim `accounts` is believed, which names further accounts of the
             same person, such as `["stripe:cus_9"]`; only where nobody but you writes that claim.
+        resource: where MCP clients reach `sayso mcp --http`, such as
+            `https://mcp.shop.example/mcp`: they have the customer sign in at `issuer`, and its
+            access tokens for `audience` say who the customer is.
         issuer: who made the token.
         audience: for whom.
     """
@@ -379,9 +383,12 @@ class IdentitySection(Section):
     customers: Name | None = None
     required: bool = False
     accounts: bool = False
+    resource: Annotated[str, Field(pattern=_RESOURCE)] | None = None
 
     @model_validator(mode="after")
     def _says_whom_to_believe(self) -> IdentitySection:
+        if self.resource is not None and self.kind != "oidc":
+            raise ValueError("MCP clients sign in by OAuth: `resource` needs the kind `oidc`")
         if self.kind == "oidc":
             if self.keys is None or self.issuer is None or self.audience is None or self.secret:
                 raise ValueError("OIDC needs `keys`, `issuer` and `audience`, and no `secret`")
