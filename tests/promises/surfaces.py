@@ -57,6 +57,10 @@ PROMISES: dict[str, Promise] = {
         "Whatever people do by a command of people, tokens, work, unknown outcomes, policy, "
         "limits, roll-out and stops has a page in the console, or a reason why it needs none."
     ),
+    "console:connect": Promise(
+        "Whoever may change who works here connects an account in the browser: the provider's "
+        "answer counts once, in the session that began it, and as what was begun."
+    ),
     "console:customers": Promise(
         "A customer is found, linked and unlinked without a script, and what they are looked for "
         "by stands in no address of a page.",

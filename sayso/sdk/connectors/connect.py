@@ -11,20 +11,20 @@ import html
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from urllib.parse import parse_qs, urlsplit
+from datetime import datetime
+from urllib.parse import urlsplit
 
 from sayso.connectors.manifest.review import find_source
 from sayso.connectors.manifest.schema import ClientCredentialsAuth, OAuthAuth
 from sayso.connectors.manifest.template import fill_path
-from sayso.connectors.oauth.client import Authorization, OAuthExchange
+from sayso.connectors.oauth.client import Authorization
 from sayso.connectors.oauth.connection import Connection
 from sayso.connectors.setup import AccountBook, AccountSeen
-from sayso.errors import Code, ConfigError, RefusedError, RetryableError, SaysoError
+from sayso.errors import Code, ConfigError, RetryableError, SaysoError
 from sayso.ids import Clock
 from sayso.network import LOOPBACK
 from sayso.sdk.connectors.load import load_connectors
-from sayso.sdk.resources.connections import Connections
+from sayso.sdk.resources.connections import Connections, answer_in
 from sayso.sdk.wiring.database import open_store
 from sayso.sdk.workspace import Workspace
 from sayso.settings import FILE_NAME
@@ -88,7 +88,7 @@ async def connect_account(
     try:
         expires_at = None
         if wanted is not None:
-            expires_at = await _authorise(connections, clock, wanted, person, wait_s)
+            expires_at = await _authorise(connections, wanted, person, wait_s)
         account = await _who(workspace, clock, name, connections)
     finally:
         await connections.close()
@@ -158,34 +158,15 @@ def _lines_for(workspace: Workspace, name: str) -> str | None:
 
 
 async def _authorise(
-    connections: Connections, clock: Clock, name: str, person: TerminalPerson, wait_s: float
+    connections: Connections, name: str, person: TerminalPerson, wait_s: float
 ) -> datetime | None:
     connection = connections.find(name)
     if connection.grant == "client_credentials":
         await connections.bearer(name)
         return None
-    if not connection.authorization_endpoint or not connection.redirect_uri:
-        raise ConfigError(
-            Code.INVALID_SETTING,
-            f"`connections.{name}` does not say where a person agrees",
-            next_step="set `authorization_endpoint`, and `redirect_uri` as registered there",
-        )
-    exchange = OAuthExchange(clock=clock)
-    begun = exchange.begin(connection)
+    begun = connections.begin(name)
     answer = await _come_back(connection, begun, person, wait_s)
-    if "error" in answer:
-        raise RefusedError(
-            Code.FORBIDDEN,
-            f"the provider led back with `{plain(answer['error'], limit=60)}`",
-            next_step="agree at the provider, or check the scopes and the redirect of the app",
-        )
-    token = await exchange.redeem(
-        connection, begun, code=answer.get("code", ""), state=answer.get("state", "")
-    )
-    await connections.authorise(name, token)
-    if token.lifetime_s is None:
-        return None
-    return token.issued_at + timedelta(seconds=token.lifetime_s)
+    return await connections.finish(name, begun, answer)
 
 
 async def _come_back(
@@ -194,7 +175,7 @@ async def _come_back(
     parts = urlsplit(connection.redirect_uri)
     if parts.scheme != "http" or parts.hostname not in LOOPBACK:
         person.show(begun.url)
-        return _answer_in(urlsplit((await person.paste()).strip()).query)
+        return answer_in(urlsplit((await person.paste()).strip()).query)
     came: asyncio.Future[dict[str, str]] = asyncio.get_running_loop().create_future()
     waiting = _Waiting(path=parts.path or "/", state=begun.state, came=came)
     try:
@@ -218,10 +199,6 @@ async def _come_back(
                 f"nobody came back from the provider within {wait_s:g} s",
                 next_step="run it again and open the address that it shows",
             ) from error
-
-
-def _answer_in(query: str) -> dict[str, str]:
-    return {name: values[0] for name, values in parse_qs(query).items() if len(values) == 1}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,7 +229,7 @@ class _Waiting:
         target = urlsplit(line[1]) if len(line) == 3 and line[0] == "GET" else None
         if target is None or target.path != self.path:
             return "404 Not Found", "There is nothing here."
-        answer = _answer_in(target.query)
+        answer = answer_in(target.query)
         # INVARIANT: what another page sends here is no answer of ours, and ends no waiting.
         if answer.get("state") != self.state or not ({"code", "error"} & set(answer)):
             return "400 Bad Request", "This is not the answer that is waited for."

@@ -8,14 +8,18 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sayso.connectors.setup import AccountBook
-from sayso.errors import SaysoError
+from sayso.errors import Code, RefusedError, SaysoError
 from sayso.ids import Tenant, rfc3339, to_micros
 from sayso.sdk.resources.base import Resource
-from sayso.sdk.resources.connections import read_connection, read_vault
+from sayso.sdk.resources.connections import answer_in, read_connection, read_vault
+from sayso.sdk.resources.staff import StaffResource
 from sayso.text import plain
 
 if TYPE_CHECKING:
+    from sayso.connectors.oauth.client import Authorization
     from sayso.sdk.container import Container
+    from sayso.sdk.resources.connections import Connections
+    from sayso.sdk.resources.tokens import Token
     from sayso.sdk.workspace import Workspace
 
 _ASK_S = 8.0
@@ -55,6 +59,38 @@ class AccountResource(Resource):
     def __init__(self, container: Container, workspace: Workspace) -> None:
         super().__init__(container)
         self._workspace = workspace
+
+    async def begin(self, name: str, holder: Token) -> Authorization:
+        """Begin to connect an account as a person who may change who works here.
+
+        Raises:
+            RefusedError: `forbidden`, `not_an_approver`; `wrong_state` where no connector runs.
+            ConfigError: see `Connections.begin`.
+        """
+        return (await self._connections_for(holder)).begin(name)
+
+    async def finish(self, name: str, begun: Authorization, answer: str, holder: Token) -> None:
+        """Keep what was agreed to at the provider.
+
+        Args:
+            answer: the address that the provider led to, or its query.
+
+        Raises:
+            RefusedError: as `begin`, and as `Connections.finish`. RetryableError: likewise.
+        """
+        connections = await self._connections_for(holder)
+        query = answer.partition("?")[2] if "?" in answer else answer
+        await connections.finish(name, begun, answer_in(query.partition("#")[0]))
+
+    async def _connections_for(self, holder: Token) -> Connections:
+        await StaffResource(self._container, self._workspace).check(holder)
+        if self._container.connections is None:
+            raise RefusedError(
+                Code.WRONG_STATE,
+                "this process runs no connectors",
+                next_step="do it where `sayso serve` runs",
+            )
+        return self._container.connections
 
     async def connections(self) -> list[ConnectionState]:
         """The connections of sayso.toml, in their order."""

@@ -7,14 +7,19 @@ import logging
 import os
 import secrets
 import socket
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs
 
 from sayso.errors import Code, ConfigError, IntegrityError, RefusedError
 from sayso.ids import Clock, Tenant
 from sayso.sdk.workspace import Workspace
 from sayso.settings import FILE_NAME, ConnectionSection, no_connection
+from sayso.text import plain
 
 if TYPE_CHECKING:
+    from sayso.connectors.oauth.client import Authorization
     from sayso.connectors.oauth.connection import Connection
     from sayso.connectors.oauth.refresh import TokenBroker
     from sayso.connectors.oauth.tokens import OAuthToken
@@ -101,6 +106,51 @@ class Connections:
                 error.code, error.message, next_step=error.next_step, detail=error.detail
             ) from error
 
+    def begin(self, name: str) -> Authorization:
+        """Where a person agrees at the provider, and what their answer is held against.
+
+        Raises:
+            ConfigError: `invalid_setting`, for a connection by which nobody agrees, or of no name.
+        """
+        from sayso.connectors.oauth.client import OAuthExchange
+
+        connection = self.find(name)
+        if not connection.authorization_endpoint or not connection.redirect_uri:
+            raise ConfigError(
+                Code.INVALID_SETTING,
+                f"`connections.{name}` does not say where a person agrees",
+                next_step="set `authorization_endpoint`, and `redirect_uri` as registered there",
+            )
+        return OAuthExchange(clock=self._clock).begin(connection)
+
+    async def finish(
+        self, name: str, begun: Authorization, answer: Mapping[str, str]
+    ) -> datetime | None:
+        """Keep what a person has agreed to; when its token ends, where it does.
+
+        Args:
+            answer: the query of the address that the provider led them to.
+
+        Raises:
+            RefusedError: `forbidden` when they said no, or for another answer; `needs_reauth`.
+            RetryableError: the provider or the database cannot be used now.
+        """
+        from sayso.connectors.oauth.client import OAuthExchange
+
+        if "error" in answer:
+            raise RefusedError(
+                Code.FORBIDDEN,
+                f"the provider led back with `{plain(answer['error'], limit=60)}`",
+                next_step="agree at the provider, or check the scopes and the redirect of the app",
+            )
+        code, state = answer.get("code", ""), answer.get("state", "")
+        connection, exchange = self.find(name), OAuthExchange(clock=self._clock)
+        token = await exchange.redeem(connection, begun, code=code, state=state)
+        await self.authorise(name, token)
+        if token.lifetime_s is None:
+            return None
+        return token.issued_at + timedelta(seconds=token.lifetime_s)
+
     async def authorise(self, name: str, token: OAuthToken) -> None:
         """Keep what a person has just authorised (`OAuthExchange.redeem`), whatever was there.
 
@@ -139,6 +189,11 @@ class Connections:
         if self._broker is None:  # nobody else made one during the wait
             self._broker = broker
         return self._broker
+
+
+def answer_in(query: str) -> dict[str, str]:
+    """What a provider says in the address that it leads back to: what stands there once."""
+    return {name: values[0] for name, values in parse_qs(query).items() if len(values) == 1}
 
 
 async def check_token(workspace: Workspace, name: str, store: Store) -> None:

@@ -93,6 +93,14 @@ class StaffResource(Resource):
             return False
         return True
 
+    async def check(self, holder: Token) -> None:
+        """Refuse somebody who may not change who works here.
+
+        Raises:
+            RefusedError: `forbidden`, `not_an_approver`.
+        """
+        await self._check(holder)
+
     async def who_may(self) -> frozenset[str]:
         """The active people who may, by id."""
         people = self._container.people

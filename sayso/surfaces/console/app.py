@@ -22,6 +22,7 @@ from sayso.surfaces.console import (
     bulk,
     canary,
     compose,
+    connecting,
     customers,
     export,
     figures,
@@ -122,6 +123,9 @@ def create_console(sayso: Sayso, *, site: ConsoleSite | None = None) -> Starlett
             Route("/people/change/{offer}", page(staff.show_change)),
             Route("/people/change/{offer}", page(staff.agree), methods=["POST"]),
             Route("/people/token", page(staff.token), methods=["POST"]),
+            Route("/people/connect", page(connecting.begin), methods=["POST"]),
+            Route("/people/connected", page(connecting.come_back)),
+            Route("/people/connected", page(connecting.finish), methods=["POST"]),
             Route("/people/passkey", page(passkeys.enrol), methods=["POST"]),
             Route("/people/passkey/confirm", page(passkeys.confirm), methods=["POST"]),
             Route("/people/passkey/remove", page(passkeys.remove), methods=["POST"]),
@@ -139,6 +143,7 @@ def create_console(sayso: Sayso, *, site: ConsoleSite | None = None) -> Starlett
     )
     app.state.backtests = backtest.Backtests()
     app.state.once = staff.Once()
+    app.state.connecting = connecting.Connecting()
     app.state.changes = changes
     app.state.sayso = sayso
     return app

@@ -18,6 +18,7 @@ from sayso.surfaces.console.visit import Visit
 _SAID = {
     "removed": "They decide nothing any more, in any process.",
     "changed": "It is changed, and counts at once.",
+    "connected": "The account is connected; below stands whose it is.",
     "ended": "That token opens nothing any more.",
 }
 

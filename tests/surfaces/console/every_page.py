@@ -247,6 +247,7 @@ async def every_page(console: ServedConsole, foreign: Foreign) -> list[str]:
         *("policy/backtest?of=1", f"policy/backtest?of={odd}&days={odd}"),
         *("people", "people?accounts=1", "stop", "me", "enter", f"enter?after={odd}"),
         *(f"account/{offer}", f"people/change/{change}", f"people/change/{odd}"),
+        f"people/connected?code={odd}&state={odd}",
         *(f"{one}/{odd}" for one in ("solution", "action", "request", "work", "account")),
         *(f"nothing-{odd}", f"?tab={odd}&after={odd}", f"together?rule={odd}"),
         *(f"figures?days={odd}", f"policy?version={odd}&moved={odd}", f"me?said={odd}"),

@@ -27,7 +27,7 @@ PAGES = {
     "actions settle": "/action/{id}/settle",
     "actions show": "/action/{id}",
     "actions types": "/compose",
-    "connect": "/people",
+    "connect": "/people/connect",
     "limits drop": "/policy/rule",
     "limits list": "/policy",
     "limits set": "/policy/limit",
