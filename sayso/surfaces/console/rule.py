@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -16,6 +15,7 @@ from sayso.sdk.resources.policy import PolicyTextView
 from sayso.surfaces.console import backtest
 from sayso.surfaces.console.edge import Form, read_form
 from sayso.surfaces.console.visit import Visit
+from sayso.text import pieces
 
 _DAYS = 30
 _SORTS = ("allow", "ask", "never", "limit", "dial")
@@ -65,6 +65,8 @@ async def look(visit: Visit) -> Response:
     content = form.one("content").replace("\r\n", "\n")
     note = form.one("note").strip()[:200]
     _check_seen(text, form)
+    if _hides(content):
+        return _page(visit, text, file, content, note=note, status=422)
     given = _given(visit, text, file, content)
     try:
         looked = await _looked(visit, text, given, file, content)
@@ -179,6 +181,11 @@ def _rows(content: str) -> dict[str, Mapping[str, object]]:
     return {str(row["id"]): row for sort in _SORTS for row in read.get(sort, ()) if "id" in row}
 
 
+def _hides(content: str) -> bool:
+    """Whether it has characters that nobody sees, so that nobody knows what they would sign."""
+    return any(one.kind == "hidden" for one in pieces(content))
+
+
 def _page(
     visit: Visit,
     text: PolicyTextView,
@@ -199,7 +206,7 @@ def _page(
         text=text,
         file=file,
         content=content,
-        mark=hashlib.sha256(content.encode()).hexdigest()[:12],
+        hides=_hides(content),
         note=note,
         looked=looked,
         error=error,

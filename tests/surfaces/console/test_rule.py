@@ -97,6 +97,7 @@ async def test_nothing_is_signed_that_was_not_shown_or_does_not_say_what_it_does
             (LOOSER, "This is not what was shown to you"),
             (TABLE.replace("9000", "8000"), "still has the sentence of whoever wrote it before"),
             ("[[never]\n<b>", "It cannot be read"),
+            (TIGHTER + "# \u202eyes", "characters that nobody sees"),
             (TABLE, "Nothing is changed"),
         ):
             page = await _post(console, "maria", do="sign", content=content, sha256=sha256)
