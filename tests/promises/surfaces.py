@@ -177,7 +177,12 @@ PROMISES: dict[str, Promise] = {
     ),
     "console:no-script": Promise("Everything can be answered with JavaScript off."),
     "console:keys": Promise(
-        "Keys move the focus, none of them decides, and they can be switched off."
+        "Keys move the focus, none of them decides, and they can be switched off. A yes takes two, "
+        "and the next card comes by itself."
+    ),
+    "console:queue": Promise(
+        "Every card that waits is reached by pages, by Next and by a search of names, orders, "
+        "amounts and words; each list is a link."
     ),
     "console:light": Promise(
         "A page with all that it loads is below 60 kB, and asks no other host."

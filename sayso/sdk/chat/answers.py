@@ -16,10 +16,11 @@ from sayso.actions.approvals.decision import MAX_REASON_CHARS, DecisionChoice
 from sayso.actions.approvals.repository import ApprovalStatus
 from sayso.errors import Code, RefusedError, RetryableError, SaysoError
 from sayso.money import Money
-from sayso.sdk.chat.forms import CODE, LOWER, QUESTION, REASON, REASON_CODES, STEPS
+from sayso.sdk.chat.forms import CODE, LOWER, QUESTION, REASON, STEPS
 from sayso.sdk.chat.pointer import Pointer
 from sayso.sdk.client import Sayso
 from sayso.sdk.views.solution import SolutionView
+from sayso.sdk.words.no_reasons import NO_REASONS
 from sayso.sdk.words.solution import first_name
 
 _STALE = frozenset(
@@ -178,7 +179,7 @@ class ChatAnswers:
             FieldError: for the code or the words.
         """
         code, reason = inputs.get(CODE, ""), inputs.get(REASON, "")
-        if code not in REASON_CODES:
+        if code not in NO_REASONS:
             raise FieldError(CODE, "choose a reason")
         if len(reason) > MAX_REASON_CHARS:
             raise FieldError(REASON, f"at most {MAX_REASON_CHARS:,} characters")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TypeAlias
 
 from sayso.actions.approvals.decision import MAX_REASON_CHARS
@@ -13,24 +12,13 @@ from sayso.money import decimals_of
 from sayso.sdk.chat.card import Answer
 from sayso.sdk.chat.fit import Fit
 from sayso.sdk.views.solution import SolutionView, StepView
+from sayso.sdk.words.no_reasons import NO_REASONS
 from sayso.sdk.words.solution import first_name
 
 CODE, REASON, QUESTION, STEPS, LOWER = "code", "reason", "question", "steps", "lower."
 """The names of the fields; `LOWER` begins the name of a step's, before its id."""
 _MOST_BOXES = 10
 """SOURCE: Slack docs, Checkboxes: at most ten options."""
-
-REASON_CODES: Mapping[str, str] = MappingProxyType(
-    {
-        "not_covered": "Not covered by our policy",
-        "wrong_amount": "The amount is wrong",
-        "duplicate": "Done already, or asked twice",
-        "evidence_missing": "Evidence is missing",
-        "suspected_fraud": "Looks like fraud",
-        "other": "Another reason",
-    }
-)
-"""What a no can be for; the code stands in the log and reaches the planner."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +76,7 @@ def form_for(answer: Answer, view: SolutionView, fit: Fit) -> ChatForm | None:
 
 
 _NO: tuple[Field, ...] = (
-    ChoiceField(name=CODE, label="Why not?", options=REASON_CODES, placeholder="Choose a reason"),
+    ChoiceField(name=CODE, label="Why not?", options=NO_REASONS, placeholder="Choose a reason"),
     TextField(
         name=REASON,
         label="In your own words",

@@ -1,8 +1,9 @@
 """One object per noun of the SDK's front, each in the file of its name, over `base`.
 
 `requests`, `actions`, `approvals`, `solutions`, `work` (with its `work_draft`, `work_wait` and
-`work_elsewhere`) are what waits and what was done, `notes` what people say of both, `compose` (with
-its `compose_fields`) what they propose themselves; `canaries` what tests whoever answers;
+`work_elsewhere`) are what waits (by pages, `inbox_page`) and what was done, `notes` what
+people say of both, `compose` (with its `compose_fields`) what they propose themselves; `canaries`
+what tests whoever answers;
 `stops`, `policy`, `limits`, `rollout`, `analysis`, `suggestions` what holds back and why; `people`
 (changed by themselves: `staff`), `tokens`, `passkeys`, `oidc` (over `oidc_provider` and
 `oidc_sessions`), `account_link`, `sessions` and `authentication` who; `connections`, `accounts`,

@@ -5,8 +5,6 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
@@ -35,11 +33,12 @@ from sayso.agent.request_row import get_request
 from sayso.audit.authority.passkeys import Signature
 from sayso.audit.authority.people import KnownPerson
 from sayso.audit.entry import ActorKind
-from sayso.errors import Code, IntegrityError, RefusedError
-from sayso.ids import Tenant, from_micros, rfc3339, to_micros
+from sayso.errors import IntegrityError, RefusedError
+from sayso.ids import Tenant, rfc3339, to_micros
 from sayso.money import Money
 from sayso.sdk.progress.carry_on import carry_on, carry_out, judging_anew
 from sayso.sdk.resources.base import Resource, as_choice
+from sayso.sdk.resources.inbox_page import InboxCursor, InboxPage, InboxPlace
 from sayso.sdk.resources.notes import asked_about, note_down, notes_about
 from sayso.sdk.resources.passkeys import ToSign, to_sign_for
 from sayso.sdk.resources.work_draft import Repeated
@@ -54,47 +53,6 @@ if TYPE_CHECKING:
 _FAR = 2**62
 MOST_COUNTED = 1000
 """Above it, an inbox says `1,000+`."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InboxCursor:
-    """Where a page of an inbox ended. `at`: microseconds since 1970, when that one expires."""
-
-    at: int = 0
-    id: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.at}.{self.id}"
-
-    @classmethod
-    def read(cls, said: str) -> InboxCursor:
-        """The place behind its external form; the beginning for an empty one.
-
-        Raises:
-            RefusedError: `invalid_input`.
-        """
-        if not said:
-            return cls()
-        at, _, approval_id = said.partition(".")
-        if not at.isascii() or not at.isdecimal() or len(at) > 17 or len(approval_id) > 60:
-            raise RefusedError(
-                Code.INVALID_INPUT,
-                f"`{said[:40]}` is no place in an inbox",
-                next_step="begin at the first page",
-            )
-        return cls(at=int(at), id=approval_id)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InboxPage:
-    """A page of what waits, the soonest first.
-
-    Attributes:
-        items: each solution once. after: of the last one, when there is more.
-    """
-
-    items: tuple[SolutionView, ...]
-    after: InboxCursor | None
 
 
 class SolutionResource(Resource):
@@ -376,19 +334,28 @@ class SolutionResource(Resource):
 
         return await self._container.store.read(work)
 
-    async def ends_for(
-        self, person: KnownPerson, *, limit: int = 25, tenant: str | None = None
-    ) -> tuple[list[datetime], bool]:
-        """When what `waiting_for` gives ends; a fraction of its cost, for those who only count.
+    async def places_for(
+        self,
+        person: KnownPerson,
+        *,
+        after: InboxCursor | None = None,
+        limit: int = 25,
+        tenant: str | None = None,
+    ) -> tuple[list[InboxPlace], bool]:
+        """Where what `waiting_for` gives stands; a fraction of its cost, as nothing is shown.
 
         Returns:
-            The soonest first, in UTC; and whether there are more than `limit`.
+            The soonest first; and whether there are more than `limit`.
         """
-        where = self._tenant(tenant)
+        where, place = self._tenant(tenant), after or InboxCursor()
         rows = await self._container.store.read(
-            lambda reader: self._rows_for(reader, where, person, InboxCursor(), limit)
+            lambda reader: self._rows_for(reader, where, person, place, limit)
         )
-        return [from_micros(row.expires_at) for row in rows[:limit]], len(rows) > limit
+        found = [
+            InboxPlace(at=row.expires_at, id=row.id, action_id=row.action_id)
+            for row in rows[:limit]
+        ]
+        return found, len(rows) > limit
 
     async def waiting(
         self, *, after: InboxCursor | None = None, limit: int = 25, tenant: str | None = None

@@ -80,6 +80,7 @@ def create_console(sayso: Sayso, *, site: ConsoleSite | None = None) -> Starlett
             Route("/seat/open", page(sign_in.open_seat), methods=["GET", "POST"]),
             Route("/seat/enter", sign_in.enter_seat, methods=["POST"]),
             Route("/", page(inbox.show_inbox)),
+            Route("/views", page(inbox.keep_view), methods=["POST"]),
             Route("/solution/{id}", page(canary.show)),
             Route("/solution/{id}/smaller", page(canary.show_smaller)),
             Route("/solution/{id}/decision", page(canary.decide), methods=["POST"]),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
-from urllib.parse import quote, unquote, urlencode
+from typing import Any
+from urllib.parse import urlencode
 
 import orjson
 from starlette.concurrency import run_in_threadpool
@@ -22,6 +22,7 @@ from sayso.sdk.views.rows import EntryView
 from sayso.surfaces.console.edge import read_form
 from sayso.surfaces.console.export import FORMATS
 from sayso.surfaces.console.render import Times
+from sayso.surfaces.console.saved import QUESTIONS, keep, saved_by
 from sayso.surfaces.console.visit import Visit
 
 PAGE_SIZE = 50
@@ -54,9 +55,6 @@ _VALUES: Mapping[str, Sequence[str]] = {
     "outcome:": ["allow", "ask", "deny"],
 }
 """What a browser completes behind a word; every other value is the customer's or the provider's."""
-SAVED_COOKIE = "sayso_saved"
-MOST_SAVED = 10
-_A_YEAR_S = 365 * 24 * 3600
 _QUALIFIER = re.compile(r"(?P<name>[a-z]+):(?P<value>\S+)")
 
 
@@ -119,49 +117,18 @@ async def show_audit(visit: Visit) -> Response:
         vouched=await _vouched(visit),
         verified=verified,
         saved=SAVED,
-        own=saved_by(visit),
+        own=saved_by(visit, QUESTIONS),
         help=WORDS,
         completed=orjson.dumps([[word, _VALUES.get(word, [])] for word, _ in WORDS]).decode(),
         formats=FORMATS,
     )
 
 
-def saved_by(visit: Visit) -> tuple[tuple[str, str], ...]:
-    """The questions that this browser keeps, each with its name; whatever is odd is left out."""
-    try:
-        kept: object = orjson.loads(unquote(visit.request.cookies.get(SAVED_COOKIE, "[]")))
-    except orjson.JSONDecodeError:
-        return ()
-    found: list[tuple[str, str]] = []
-    for one in cast("list[object]", kept) if isinstance(kept, list) else ():
-        match one:
-            case [str(name), str(words)] if name and len(name) <= 40 and len(words) <= 300:
-                found.append((name, words))
-            case _:
-                pass
-    return tuple(found[:MOST_SAVED])
-
-
 async def save(visit: Visit) -> Response:
     """Keep a question under a name in this browser, or forget it."""
     form = await read_form(visit.request)
-    name, words = form.one("name").strip()[:40], form.one("q").strip()[:300]
-    if not name or (not words and form.one("do") != "forget"):
-        return visit.note("Nothing was kept", "A saved question has a name and words.", status=422)
-    kept = [one for one in saved_by(visit) if one[0] != name]
-    if form.one("do") != "forget":
-        kept = [(name, words), *kept][:MOST_SAVED]
-    answer = visit.see(f"audit?{urlencode({'q': words})}")
-    answer.set_cookie(
-        SAVED_COOKIE,
-        quote(orjson.dumps(kept).decode(), safe=""),
-        max_age=_A_YEAR_S,
-        path="/",
-        secure=visit.site.is_secure,
-        httponly=True,
-        samesite="lax",
-    )
-    return answer
+    words = form.one("q").strip()[:300]
+    return keep(visit, QUESTIONS, form, visit.see(f"audit?{urlencode({'q': words})}"))
 
 
 async def _verified(visit: Visit) -> Mapping[str, Any]:

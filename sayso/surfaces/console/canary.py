@@ -9,10 +9,10 @@ from sayso.actions.approvals.repository import DecisionChoice
 from sayso.errors import Code, RefusedError
 from sayso.sdk.resources.canaries import CanaryView
 from sayso.sdk.views.solution import SolutionView
-from sayso.surfaces.console import solution
+from sayso.surfaces.console import answers, solution
 from sayso.surfaces.console.edge import Form, read_form
-from sayso.surfaces.console.inbox import near_of
 from sayso.surfaces.console.passkeys import signature_in
+from sayso.surfaces.console.queue import came_from, card_path, near_of
 from sayso.surfaces.console.solution import SmallerForm, StatusSentence
 from sayso.surfaces.console.visit import Visit
 
@@ -29,19 +29,19 @@ async def show_smaller(visit: Visit) -> Response:
     """The card as a smaller yes would leave it."""
     found = await visit.sayso.canaries.find(visit.request.path_params["id"])
     if found is None:
-        return await solution.show_smaller(visit)
+        return await answers.show_smaller(visit)
     view, query = found.solution, visit.request.query_params
     if found.status != "open" or view is None:
-        return visit.see(f"solution/{found.id}")
+        return visit.see(card_path(found.id, came_from(visit)))
     if (query.get("digest", ""), query.get("revision", "")) != (view.digest, str(view.revision)):
-        return visit.see(f"solution/{found.id}")
+        return visit.see(card_path(found.id, came_from(visit)))
     fields = {name: (value,) for name, value in query.items()}
     try:
-        lower = solution.lowered(Form(fields), view)
+        lower = answers.lowered(Form(fields), view)
         names = tuple(query.getlist("step"))
         less = await visit.sayso.canaries.smaller(found.id, steps=names or None, lower=lower)
     except RefusedError as error:
-        return await _open_page(visit, view, note=solution.nothing_decided(error), status=422)
+        return await _open_page(visit, view, note=answers.nothing_decided(error), status=422)
     changed = any(step.left_out for step in less.steps) or bool(lower)
     return await _open_page(visit, less, smaller=SmallerForm(lower=lower) if changed else None)
 
@@ -50,29 +50,29 @@ async def decide(visit: Visit) -> Response:
     """Take the answer of a form, to a solution or to a test card."""
     found = await visit.sayso.canaries.find(visit.request.path_params["id"])
     if found is None:
-        return await solution.decide(visit)
+        return await answers.decide(visit)
     form, view = await read_form(visit.request), found.solution
     said = form.one("decision")
     if found.status != "open" or view is None:
-        return visit.see(f"solution/{found.id}")
+        return visit.see(card_path(found.id, came_from(visit)))
     if said not in {"yes", "no", "ask"}:
         note = StatusSentence(title="Nothing was decided", text="Choose yes or no.", kind="no")
         return await _open_page(visit, view, note=note, status=422)
     waiting = {step.id for step in view.steps if step.asks}
     whole = set(form.all("step")) in (set(), waiting)
     if said == "yes" and not whole and not form.one("smaller"):
-        return visit.see(f"solution/{found.id}/smaller?{solution.as_query(form)}")
+        return visit.see(answers.smaller_path(visit, found.id, form))
     try:
         await visit.sayso.canaries.answer_as(_answer(visit, form, view), asks=said == "ask")
     except RefusedError as error:
         if error.code is not Code.ALREADY_DECIDED:
-            return await _open_page(visit, view, note=solution.nothing_decided(error), status=422)
-    return visit.see(f"solution/{found.id}")
+            return await _open_page(visit, view, note=answers.nothing_decided(error), status=422)
+    return visit.see(card_path(found.id, came_from(visit)))
 
 
 def _answer(visit: Visit, form: Form, view: SolutionView) -> SolutionDecision:
     yes = form.one("decision") == "yes"
-    lower = solution.lowered(form, view) if yes and form.one("smaller") else {}
+    lower = answers.lowered(form, view) if yes and form.one("smaller") else {}
     choice = DecisionChoice.EDIT if lower else DecisionChoice.APPROVE
     if form.one("decision") == "no":
         choice = DecisionChoice.REJECT

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from textwrap import shorten
-from urllib.parse import quote
 
+from sayso.money import Money
 from sayso.sdk.resources.work import WorkView
 from sayso.sdk.resources.work_wait import WorkCountsView
+from sayso.surfaces.console.inbox_query import MOST_SEARCHED, InboxQuery, fits
 from sayso.surfaces.console.inbox_view import (
     PAGE_SIZE,
     Empty,
@@ -15,6 +17,8 @@ from sayso.surfaces.console.inbox_view import (
     InboxRow,
     StopNotice,
     Tab,
+    found_words,
+    nothing_fits,
 )
 from sayso.surfaces.console.render import Times, plural
 from sayso.surfaces.console.visit import Visit
@@ -22,51 +26,86 @@ from sayso.surfaces.console.work import page_of
 
 _LOOKS = ("", "nobody", "mine", "late")
 _REQUESTS = ("handed_over", "unanswered")
-_MOST_PLACES = 6
-"""Digits of the place of a page's first row, which its link says."""
+_ID = re.compile(r"[a-z]+_[0-9a-zA-Z]{1,60}")
+MOST_WORK = 200
+"""As many as one call lists."""
 
 
 async def handed_over(
-    visit: Visit, counts: WorkCountsView, tabs: tuple[Tab, ...], stops: tuple[StopNotice, ...]
+    visit: Visit,
+    query: InboxQuery,
+    counts: WorkCountsView,
+    tabs: tuple[Tab, ...],
+    stops: tuple[StopNotice, ...],
 ) -> Inbox:
     """The tab: all of them, the longest wait first, by pages."""
-    query = visit.request.query_params
-    look = query.get("look", "")
-    look = look if look in _LOOKS else ""
-    items = await visit.sayso.work.list(
-        kinds=_REQUESTS,
-        order="wait",
-        assignee=visit.person.id if look == "mine" else None,
-        nobodys=look == "nobody",
-        late=look == "late",
-        limit=PAGE_SIZE,
-        after=query.get("after") or None,
-    )
-    here = _number(look, counts)
-    place = query.get("from", "")
-    known = place.isascii() and place.isdecimal() and len(place) <= _MOST_PLACES
-    first = max(1, int(place)) if known and query.get("after") else 1
+    look = query.look if query.look in _LOOKS else ""
+    empty = _empty(look, counts)
+    here, first = _number(look, counts), query.first if query.after else 1
+    if query.words:
+        items, empty = await _searched(visit, query, look)
+        here = len(items)
+        first = query.first
+        items = items[first - 1 : first - 1 + PAGE_SIZE]
+    else:
+        items = await _list(visit, look, PAGE_SIZE, query.after)
     last = first + len(items) - 1
     more = len(items) == PAGE_SIZE and last < here
     return Inbox(
-        tab="handed-over",
-        title=_title(counts),
+        query=query,
+        title=found_words(here) if query.words else _title(counts),
         news="What was handed over has changed.",
         hint="Longest wait first.",
-        soft=_soft(counts),
+        soft="" if query.words else _soft(counts),
         tabs=tabs,
-        looks=tuple(_look(one, look, counts) for one in _LOOKS) if counts.total else (),
+        looks=tuple(_look(one, look, query, counts) for one in _LOOKS) if counts.total else (),
         rows=tuple([_row(visit, view, await _words(visit, view)) for view in items]),
-        empty=_empty(look, counts),
+        empty=empty,
         stops=stops,
         place=f"{first:,} to {last:,} of {max(here, last):,}. Each customer was told that a person "
         "answers."
         if items
         else "",
-        next=f"tab=handed-over&look={look}&after={quote(items[-1].about, safe='')}&from={last + 1}"
-        if more
-        else "",
+        next=query.page(items[-1].about, last + 1) if more else "",
     )
+
+
+async def _list(visit: Visit, look: str, limit: int, after: str) -> list[WorkView]:
+    return await visit.sayso.work.list(
+        kinds=_REQUESTS,
+        order="wait",
+        assignee=visit.person.id if look == "mine" else None,
+        nobodys=look == "nobody",
+        late=look == "late",
+        limit=limit,
+        after=after if _ID.fullmatch(after) else None,
+    )
+
+
+async def _searched(visit: Visit, query: InboxQuery, look: str) -> tuple[list[WorkView], Empty]:
+    """What fits of those that wait longest; and what stands there where nothing does."""
+    every: list[WorkView] = []
+    while len(every) < MOST_SEARCHED:
+        page = await _list(visit, look, MOST_WORK, every[-1].about if every else "")
+        every += page
+        if len(page) < MOST_WORK:
+            break
+    found = [
+        view
+        for view in every
+        if fits(query.words, f"{await _said(visit, view)}\n{_text(view)}", _amounts(view))
+    ]
+    return found, nothing_fits(query, [view.name for view in every])
+
+
+def _text(view: WorkView) -> str:
+    return "\n".join((view.name, view.subject, view.about, view.why, view.assignee or ""))
+
+
+def _amounts(view: WorkView) -> tuple[Money, ...]:
+    steps = () if view.draft is None else view.draft.steps
+    drafted = tuple(step.amount for step in steps if step.amount is not None)
+    return drafted if view.amount is None else (view.amount,)
 
 
 def _title(counts: WorkCountsView) -> str:
@@ -96,10 +135,10 @@ def _number(look: str, counts: WorkCountsView) -> int:
     return numbers.get(look, counts.total)
 
 
-def _look(one: str, current: str, counts: WorkCountsView) -> InboxLook:
+def _look(one: str, current: str, query: InboxQuery, counts: WorkCountsView) -> InboxLook:
     names = {"": "All", "nobody": "Nobody has it", "mine": "Mine", "late": "Late"}
     return InboxLook(
-        path=f"?tab=handed-over{'&look=' + one if one else ''}",
+        path=f"?{query.filtered(look=one).link}",
         name=names[one],
         count=_number(one, counts),
         current=one == current,
@@ -112,11 +151,14 @@ def _empty(look: str, counts: WorkCountsView) -> Empty:
     return Empty(title="Nothing", text="The agent has understood every request.")
 
 
-async def _words(visit: Visit, view: WorkView) -> str:
+async def _said(visit: Visit, view: WorkView) -> str:
     """What the customer wrote first; empty when they were erased."""
     turns = await visit.sayso.solutions.turns(view.about)
-    first = next((turn.content for turn in turns if turn.role == "customer"), "")
-    return shorten(first, 120, placeholder=" …")
+    return next((turn.content for turn in turns if turn.role == "customer"), "")
+
+
+async def _words(visit: Visit, view: WorkView) -> str:
+    return shorten(await _said(visit, view), 120, placeholder=" …")
 
 
 def _row(visit: Visit, view: WorkView, words: str) -> InboxRow:
@@ -150,9 +192,7 @@ def standing(times: Times, view: WorkView, person: str) -> str:
 
 def money_of(view: WorkView) -> tuple[str, ...]:
     """What it is about, or what is drafted for it."""
-    steps = () if view.draft is None else view.draft.steps
-    drafted = tuple(str(step.amount) for step in steps if step.amount is not None)
-    return drafted if view.amount is None else (str(view.amount),)
+    return tuple(map(str, _amounts(view)))
 
 
 def more_of(view: WorkView) -> str:

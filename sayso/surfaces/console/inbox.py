@@ -3,100 +3,75 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 from typing import assert_never
-from urllib.parse import quote
 
 from starlette.responses import Response
 
 from sayso.actions.approvals.repository import ApprovalStatus
-from sayso.ids import to_micros
-from sayso.sdk.resources.solutions import MOST_COUNTED, InboxCursor, InboxPage
+from sayso.ids import from_micros, to_micros
+from sayso.sdk.resources.inbox_page import InboxCursor, InboxPage
+from sayso.sdk.resources.solutions import MOST_COUNTED
 from sayso.sdk.resources.work import WorkView
+from sayso.sdk.resources.work_wait import WorkCountsView
 from sayso.sdk.views.bulk import SolutionGroup, by_rule
 from sayso.sdk.views.solution import SolutionView
 from sayso.sdk.words.solution_outcome import title_of
-from sayso.surfaces.console.handed_over import handed_over, money_of, more_of
+from sayso.surfaces.console.edge import read_form
+from sayso.surfaces.console.handed_over import MOST_WORK, handed_over, money_of, more_of
+from sayso.surfaces.console.inbox_query import ONLY, ORDERED, ORDERS, InboxQuery, fits
 from sayso.surfaces.console.inbox_view import (
     PAGE_SIZE,
-    TABS,
     Empty,
     Inbox,
     InboxGroup,
     InboxRow,
     StopNotice,
     Tab,
+    found_words,
+    nothing_fits,
 )
+from sayso.surfaces.console.queue import Searched, card_path, last_answer, searched, soon_of
 from sayso.surfaces.console.render import Times, plural, sums
+from sayso.surfaces.console.saved import VIEWS, keep, saved_by
 from sayso.surfaces.console.visit import Visit, stopped_words
 from sayso.surfaces.console.work import page_of
 
-EXPIRING_S = 3600.0
-"""What nobody answers for so long yet is a no."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
-    """A link below the answer."""
-
-    path: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Neighbour:
-    """Where this one stands in the inbox, and which one comes next."""
-
-    place: str = ""
-    next: Link | None = field(default=None)
+MOST_IN_TAB = 100
+"""So many of somebody's own are counted; above it the tab says `100+`."""
+MOST_REASONS = 20
 
 
 async def show_inbox(visit: Visit) -> Response:
     """The page."""
-    query = visit.request.query_params
-    tab = query.get("tab", "mine")
-    if tab not in TABS:
-        tab = "mine"
-    inbox = await _inbox(visit, tab, query.get("after", ""))
+    query = InboxQuery.read(visit.request.query_params)
+    inbox = await _inbox(visit, query)
     page = visit.page(inbox.title, "", live="inbox")
-    return visit.show("inbox.html", page, inbox=inbox)
-
-
-async def _inbox(visit: Visit, tab: str, after: str) -> Inbox:
-    solutions = visit.sayso.solutions
-    start = InboxCursor.read(after) if after and tab != "handed-over" else None
-    tests = await visit.sayso.canaries.waiting_for(visit.person)
-    mine: InboxPage | None = None
-    if tab in {"mine", "expiring"}:
-        mine = await solutions.waiting_for(visit.person, limit=PAGE_SIZE, after=start)
-        mine = _among(mine, tests, start)
-        ends = [datetime.fromisoformat(view.expires_at) for view in mine.items]
-        more = mine.after is not None
-    else:
-        ends, more = await solutions.ends_for(visit.person, limit=PAGE_SIZE)
-        ends += [datetime.fromisoformat(view.expires_at) for view in tests]
-    soon = sum(end <= _soon(visit.times) for end in ends)
-    in_role = len(tests) + await solutions.count_for(visit.person)
-    counts = await visit.sayso.work.count(visit.person.id)
-    unknown = await visit.sayso.work.list(kinds=_UNSURE, limit=PAGE_SIZE)
-    tabs = (
-        Tab(id="mine", name="Mine", count=_count(len(ends), more)),
-        Tab(
-            id="expiring",
-            name="Ends soon",
-            # Without one while another page is looked at.
-            count="" if after else _count(soon, more and soon == len(ends)),
-        ),
-        Tab(id="role", name="My role", count=_count(in_role, in_role >= MOST_COUNTED)),
-        Tab(id="handed-over", name="Handed over", count=_count(counts.total, more=False)),
-        Tab(
-            id="unknown",
-            name="Unknown or failed",
-            count=_count(len(unknown), len(unknown) == PAGE_SIZE),
-        ),
-        Tab(id="decided", name="Decided"),
+    return visit.show(
+        "inbox.html",
+        page,
+        inbox=inbox,
+        views=saved_by(visit, VIEWS),
+        said=await last_answer(visit),
+        orders=ORDERS,
+        only=ONLY,
+        ordered=query.tab in ORDERED,
     )
+
+
+async def keep_view(visit: Visit) -> Response:
+    """Keep what is looked for under a name in this browser, or forget it."""
+    form = await read_form(visit.request)
+    query = InboxQuery.of(form.one("q"))
+    return keep(visit, VIEWS, form.with_one("q", query.link), visit.see(f"?{query.link}"))
+
+
+async def _inbox(visit: Visit, query: InboxQuery) -> Inbox:
+    tests = await visit.sayso.canaries.waiting_for(visit.person)
+    counts = await visit.sayso.work.count(visit.person.id)
+    unknown = await visit.sayso.work.list(kinds=_UNSURE, limit=MOST_WORK)
+    tabs = await _tabs(visit, query, tests, counts, unknown)
     stops = tuple(
         StopNotice(
             title=f"Stopped: {stopped_words(stop)}",
@@ -105,31 +80,72 @@ async def _inbox(visit: Visit, tab: str, after: str) -> Inbox:
         )
         for stop in visit.stops
     )
-    if mine is not None and tab == "expiring":
-        mine = _expiring(visit.times, mine)
-        number = len(mine.items)
-        title = f"{number or 'None'} of yours {'ends' if number == 1 else 'end'} within an hour"
-        empty = Empty(title="Nothing ends soon", text="What nobody answers in time counts as no.")
-        shown = _mine(visit.times, mine, tabs, stops)
-        return replace(shown, tab=tab, title=title, empty=empty)
-    if mine is not None:
-        return _mine(visit.times, mine, tabs, stops)
-    match tab:
-        case "role":
-            page = await solutions.waiting_for(
-                visit.person,
-                limit=PAGE_SIZE,
-                after=start,
-                answered_too=True,
-            )
-            return _role(visit.times, _among(page, tests, start), tabs, stops)
+    match query.tab:
         case "handed-over":
-            return await handed_over(visit, counts, tabs, stops)
+            return await handed_over(visit, query, counts, tabs, stops)
         case "unknown":
-            return _unknown(visit.times, unknown, tabs, stops)
+            return await _unknown(visit, query, unknown, tabs, stops)
         case _:
-            page = await solutions.decided(limit=PAGE_SIZE, after=start)
-            return _decided(visit.times, page, tabs, stops)
+            pass
+    looks = query.searches or query.tab == "expiring"
+    found = await searched(visit, query, tests) if looks else None
+    if found is not None:
+        page = found.page(query)
+    elif query.tab == "decided":
+        start = InboxCursor.read(query.after) if query.after else None
+        page = await visit.sayso.solutions.decided(limit=PAGE_SIZE, after=start)
+    else:
+        start = InboxCursor.read(query.after) if query.after else None
+        role = query.tab == "role"
+        waiting = visit.sayso.solutions.waiting_for
+        page = await waiting(visit.person, limit=PAGE_SIZE, after=start, answered_too=role)
+        page = _among(page, tests, start)
+    make = {"role": _role, "decided": _decided, "expiring": _expiring}.get(query.tab, _mine)
+    shown = make(visit.times, query, page, tabs, stops)
+    return shown if found is None or not query.searches else _as_searched(shown, query, found)
+
+
+async def _tabs(
+    visit: Visit,
+    query: InboxQuery,
+    tests: Sequence[SolutionView],
+    counts: WorkCountsView,
+    unknown: Sequence[WorkView],
+) -> tuple[Tab, ...]:
+    """The tabs, each with how many there are, whatever is looked for in one of them."""
+    places, more = await visit.sayso.solutions.places_for(visit.person, limit=MOST_IN_TAB)
+    ends = [from_micros(one.at) for one in places]
+    ends += [datetime.fromisoformat(view.expires_at) for view in tests]
+    soon = sum(end <= soon_of(visit.times) for end in ends)
+    in_role = len(tests) + await visit.sayso.solutions.count_for(visit.person)
+    return (
+        Tab(id="mine", name="Mine", count=_count(len(ends), more)),
+        Tab(id="expiring", name="Ends soon", count=_count(soon, more and soon == len(ends))),
+        Tab(id="role", name="My role", count=_count(in_role, in_role >= MOST_COUNTED)),
+        Tab(id="handed-over", name="Handed over", count=_count(counts.total, more=False)),
+        Tab(
+            id="unknown",
+            name="Unknown or failed",
+            count=_count(len(unknown), len(unknown) == MOST_WORK),
+        ),
+        Tab(id="decided", name="Decided"),
+    )
+
+
+def _as_searched(shown: Inbox, query: InboxQuery, found: Searched) -> Inbox:
+    """The page of a tab as what was looked for leaves it."""
+    number = len(found.items)
+    many = plural(number, "card fits", "cards fit")
+    part = "" if found.whole else f", of the first {len(found.all)} that were looked at"
+    return replace(
+        shown,
+        title=f"{many if number else 'No card fits'}{part}",
+        hint=ORDERS[query.order] if query.tab in ORDERED else shown.hint,
+        empty=nothing_fits(query, [view.customer.name for view in found.all]),
+        reasons=found.reasons[:MOST_REASONS],
+        groups=(),
+        stake_of=0,
+    )
 
 
 def _among(page: InboxPage, tests: Sequence[SolutionView], start: InboxCursor | None) -> InboxPage:
@@ -146,34 +162,27 @@ def _among(page: InboxPage, tests: Sequence[SolutionView], start: InboxCursor | 
     return InboxPage(items=tuple(items), after=page.after)
 
 
-def _soon(times: Times) -> datetime:
-    return times.now + timedelta(seconds=EXPIRING_S)
-
-
-def _expiring(times: Times, mine: InboxPage) -> InboxPage:
-    """Those of a page, the soonest first, whose time is over within an hour."""
-    until = _soon(times)
-    soon = [view for view in mine.items if datetime.fromisoformat(view.expires_at) <= until]
-    more = mine.after if len(soon) == len(mine.items) else None
-    return InboxPage(items=tuple(soon), after=more)
-
-
 def _count(number: int, more: bool) -> str:
     return "" if number == 0 else f"{number:,}{'+' if more else ''}"
 
 
 def _mine(
-    times: Times, page: InboxPage, tabs: tuple[Tab, ...], stops: tuple[StopNotice, ...]
+    times: Times,
+    query: InboxQuery,
+    page: InboxPage,
+    tabs: tuple[Tab, ...],
+    stops: tuple[StopNotice, ...],
 ) -> Inbox:
     number, more = len(page.items), page.after is not None
-    title = f"{number}{'+' if more else ''} wait for you" if number != 1 else "1 waits for you"
+    count = tabs[0].count or str(number)
+    title = f"{count} wait for you" if count != "1" else "1 waits for you"
     return Inbox(
-        tab="mine",
+        query=query,
         title=title if number else "Nothing waits for you",
         news=title if number else "Nothing waits for you any more.",
         hint="Soonest first. No answer in time counts as no." if number else "",
         tabs=tabs,
-        rows=tuple(_row(times, view) for view in page.items),
+        rows=tuple(_row(times, query, view) for view in page.items),
         empty=Empty(
             title="All answered",
             text="New ones show here by themselves.",
@@ -185,8 +194,9 @@ def _mine(
         ),
         stops=stops,
         stake=tuple(sums([money for view in page.items for money in view.totals])),
-        stake_of=number if more else 0,
-        next=_next("mine", page),
+        stake_of=number if more or query.first > 1 else 0,
+        place=_place(query, page, count),
+        next=_next(query, page),
         groups=tuple(
             InboxGroup(rule=one.rule, text=f"{len(one.items)} of {_asked(one)}, {_money(one)}")
             for one in by_rule(page.items)
@@ -194,8 +204,34 @@ def _mine(
     )
 
 
-def _next(tab: str, page: InboxPage) -> str:
-    return "" if page.after is None else f"tab={tab}&after={quote(str(page.after), safe='')}"
+def _expiring(
+    times: Times,
+    query: InboxQuery,
+    page: InboxPage,
+    tabs: tuple[Tab, ...],
+    stops: tuple[StopNotice, ...],
+) -> Inbox:
+    count = tabs[1].count or "None"
+    return replace(
+        _mine(times, query, page, tabs, stops),
+        title=f"{count} of yours {'ends' if count == '1' else 'end'} within an hour",
+        empty=Empty(title="Nothing ends soon", text="What nobody answers in time counts as no."),
+        place=_place(query, page, count),
+    )
+
+
+def _place(query: InboxQuery, page: InboxPage, count: str) -> str:
+    """Which rows these are, where there are more than a page of them."""
+    last = query.first + len(page.items) - 1
+    if page.after is None and query.first == 1:
+        return ""
+    return f"{query.first:,} to {last:,} of {count}"
+
+
+def _next(query: InboxQuery, page: InboxPage) -> str:
+    if page.after is None:
+        return ""
+    return query.page(str(page.after), query.first + len(page.items))
 
 
 def _asked(group: SolutionGroup) -> str:
@@ -211,29 +247,34 @@ _OTHERS = {"role": "in your role", "handed-over": "handed over", "unknown": "unk
 
 
 def _role(
-    times: Times, page: InboxPage, tabs: tuple[Tab, ...], stops: tuple[StopNotice, ...]
+    times: Times,
+    query: InboxQuery,
+    page: InboxPage,
+    tabs: tuple[Tab, ...],
+    stops: tuple[StopNotice, ...],
 ) -> Inbox:
-    number, more = len(page.items), page.after is not None
+    count = tabs[2].count or str(len(page.items))
     return Inbox(
-        tab="role",
-        title=f"{number}{'+' if more else ''} in your role" if number else "Nothing in your role",
+        query=query,
+        title=f"{count} in your role" if page.items else "Nothing in your role",
         news="What waits for your role has changed.",
         hint="Also what you have answered, and what others may answer.",
         tabs=tabs,
-        rows=tuple(_row(times, view) for view in page.items),
+        rows=tuple(_row(times, query, view) for view in page.items),
         empty=Empty(title="Nothing waits", text="New ones show here by themselves."),
         stops=stops,
-        next=_next("role", page),
+        place=_place(query, page, count),
+        next=_next(query, page),
     )
 
 
-def _row(times: Times, view: SolutionView) -> InboxRow:
+def _row(times: Times, query: InboxQuery, view: SolutionView) -> InboxRow:
     lead = view.lead
     more = len(lead.unusual) - 1
     odd = lead.unusual[0] if lead.unusual else "Nothing unusual"
     agreed = f" {view.agreed[0]} said yes" if view.agreed else ""
     return InboxRow(
-        path=f"solution/{view.id}",
+        path=card_path(view.id, query),
         name=view.customer.name,
         account=_account(view),
         what=steps_line(view),
@@ -242,6 +283,7 @@ def _row(times: Times, view: SolutionView) -> InboxRow:
         odd_kind="some" if lead.unusual else "no",
         money=tuple(map(str, view.totals)),
         left=times.left(view.expires_at),
+        until=view.expires_at,
         since=f"asked {times.clock(view.created_at)}",
     )
 
@@ -257,26 +299,30 @@ def steps_line(view: SolutionView) -> str:
 
 
 def _decided(
-    times: Times, page: InboxPage, tabs: tuple[Tab, ...], stops: tuple[StopNotice, ...]
+    times: Times,
+    query: InboxQuery,
+    page: InboxPage,
+    tabs: tuple[Tab, ...],
+    stops: tuple[StopNotice, ...],
 ) -> Inbox:
     return Inbox(
-        tab="decided",
+        query=query,
         title="Decided",
         news="Something was decided.",
         hint="Newest first.",
         tabs=tabs,
-        rows=tuple(_decided_row(times, view) for view in page.items),
+        rows=tuple(_decided_row(times, query, view) for view in page.items),
         empty=Empty(title="Nothing was decided yet", text="What people answer shows here."),
         stops=stops,
-        next=_next("decided", page),
+        next=_next(query, page),
     )
 
 
-def _decided_row(times: Times, view: SolutionView) -> InboxRow:
+def _decided_row(times: Times, query: InboxQuery, view: SolutionView) -> InboxRow:
     said = {vote.person for vote in view.votes}
     done = sum(step.status in {"succeeded", "compensated"} for step in view.steps)
     return InboxRow(
-        path=f"solution/{view.id}",
+        path=card_path(view.id, query),
         name=view.customer.name,
         account=_account(view),
         what=steps_line(view),
@@ -308,22 +354,40 @@ def answer_words(view: SolutionView) -> str:
             assert_never(status)
 
 
-def _unknown(
-    times: Times, items: Sequence[WorkView], tabs: tuple[Tab, ...], stops: tuple[StopNotice, ...]
+async def _unknown(
+    visit: Visit,
+    query: InboxQuery,
+    items: Sequence[WorkView],
+    tabs: tuple[Tab, ...],
+    stops: tuple[StopNotice, ...],
 ) -> Inbox:
     number = len(items)
     title = f"{number} whose end is unknown, or that failed" if number else "Every end is known"
     if any(view.kind == "elsewhere" for view in items):
         title = f"{number} unknown, failed, or done outside Sayso"
+    empty = Empty(title="Nothing", text="No call has lost its answer, and no money is stuck.")
+    rows = [_work(visit.times, view) for view in items]
+    if query.words:
+        rows = [
+            row
+            for row, view in zip(rows, items, strict=True)
+            if fits(query.words, "\n".join((*row.money, row.name, row.what, row.why, view.about)))
+        ]
+        title = found_words(len(rows))
+        empty = nothing_fits(query, [view.name for view in items])
+    rest = rows[query.first - 1 :]
+    last = query.first - 1 + min(len(rest), PAGE_SIZE)
     return Inbox(
-        tab="unknown",
+        query=query,
         title=title,
         news="What is unknown or failed has changed.",
         hint="What is unknown is looked up, never called again blindly.",
         tabs=tabs,
-        rows=tuple(_work(times, view) for view in items),
-        empty=Empty(title="Nothing", text="No call has lost its answer, and no money is stuck."),
+        rows=tuple(rest[:PAGE_SIZE]),
+        empty=empty,
         stops=stops,
+        place=f"{query.first:,} to {last:,} of {len(rows):,}" if len(rows) > PAGE_SIZE else "",
+        next=query.page("", last + 1) if len(rest) > PAGE_SIZE else "",
     )
 
 
@@ -351,22 +415,3 @@ def _work(times: Times, view: WorkView) -> InboxRow:
         left=times.ago(view.since),
         since=more_of(view),
     )
-
-
-async def near_of(visit: Visit, view: SolutionView) -> Neighbour:
-    """The next one that waits for the same person, the soonest first."""
-    waiting = await visit.sayso.solutions.waiting_for(visit.person, limit=25)
-    waiting = _among(waiting, await visit.sayso.canaries.waiting_for(visit.person), None)
-    ids = [one.id for one in waiting.items]
-    place = (
-        f"{ids.index(view.id) + 1} of {len(ids)}{'+' if waiting.after else ''}"
-        if (view.id in ids)
-        else ""
-    )
-    start = ids.index(view.id) + 1 if view.id in ids else 0
-    for one in [*waiting.items[start:], *waiting.items[:start]]:
-        if one.id != view.id:
-            money = ", ".join(map(str, one.totals)) or "no money"
-            text = f"{one.customer.name}, {money}"
-            return Neighbour(place=place, next=Link(path=one.id, text=text))
-    return Neighbour(place=place)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sayso.money import Money
+from sayso.surfaces.console.inbox_query import InboxQuery, nearest
+from sayso.surfaces.console.render import plural
 
 PAGE_SIZE = 25
-TABS = ("mine", "expiring", "role", "handed-over", "unknown", "decided")
 _COLUMNS = {
     "mine": ("In all", "For whom, and what", "Why it came to you", "Unusual", "Time left"),
     "expiring": ("In all", "For whom, and what", "Why it came to you", "Unusual", "Time left"),
@@ -36,7 +38,7 @@ class Tab:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboxRow:
-    """A row: one solution, request or action."""
+    """A row: one solution, request or action. `until`: when its time is over, RFC 3339."""
 
     path: str
     name: str
@@ -49,15 +51,22 @@ class InboxRow:
     money: tuple[str, ...] = ()
     no_money: str = "no money"
     odd_kind: str = ""
+    until: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Empty:
-    """What stands in the place of rows, since absence is said."""
+    """What stands in the place of rows, since absence is said.
+
+    Attributes:
+        meant: the query of what somebody may have looked for. whole: of all there is.
+    """
 
     title: str
     text: str
     others: tuple[Tab, ...] = ()
+    meant: str = ""
+    whole: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,10 +101,11 @@ class Inbox:
 
     Attributes:
         soft: beside the title. looks: parts of the tab. place: which rows these are, of how many.
+        reasons: why what was looked at came to people.
         next: the query of the next page; empty for none.
     """
 
-    tab: str
+    query: InboxQuery
     title: str
     news: str
     hint: str
@@ -110,7 +120,13 @@ class Inbox:
     soft: str = ""
     looks: tuple[InboxLook, ...] = ()
     place: str = ""
+    reasons: tuple[str, ...] = ()
     groups: tuple[InboxGroup, ...] = field(default=())
+
+    @property
+    def tab(self) -> str:
+        """Which one it is."""
+        return self.query.tab
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -126,5 +142,25 @@ class Inbox:
     def key(self) -> str:
         """Differs whenever anything that is shown differs, times aside."""
         shown = [(row.path, row.what, row.why, row.odd) for row in self.rows]
-        said = repr((self.tab, self.title, self.soft, shown, self.tabs, self.stops, self.groups))
+        said = repr((self.query, self.title, self.soft, shown, self.tabs, self.stops, self.groups))
         return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+
+def nothing_fits(query: InboxQuery, names: Sequence[str]) -> Empty:
+    """What stands there where nothing fits what is looked for, with what to do.
+
+    Args:
+        names: of the customers among whom it was looked for.
+    """
+    meant = nearest(query.words, names) if query.words else ""
+    return Empty(
+        title=f"Nothing fits “{query.words}”" if query.words else "Nothing fits",
+        text=f"Did you mean {meant}?" if meant else "Look for less, or in another tab.",
+        meant=query.filtered(words=meant).link if meant else "",
+        whole=query.whole.link,
+    )
+
+
+def found_words(number: int) -> str:
+    """How many fit, as a title."""
+    return plural(number, "fits", "fit") if number else "None fits"

@@ -7,42 +7,37 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeAlias
-from urllib.parse import urlencode
 
 from starlette.responses import Response
 
 from sayso.actions.approvals.answer import SolutionDecision
 from sayso.actions.approvals.repository import ApprovalStatus, DecisionChoice
 from sayso.actions.model.status import Status
-from sayso.errors import Code, RefusedError
 from sayso.money import Money
 from sayso.sdk.resources.customers import MAX_REASON_CHARS
 from sayso.sdk.resources.passkeys import ToSign
 from sayso.sdk.views.solution import SolutionView, StepView, is_unverified
+from sayso.sdk.words.no_reasons import NO_REASONS
 from sayso.sdk.words.quoted import who_wrote
 from sayso.sdk.words.solution import first_name, join, number_word
 from sayso.sdk.words.solution_outcome import is_struck, title_of
-from sayso.surfaces.console.changed import ShownChange, changes_in
-from sayso.surfaces.console.edge import Form, read_form
-from sayso.surfaces.console.inbox import Link, near_of
-from sayso.surfaces.console.passkeys import new_nonce, on_button, signature_in
+from sayso.surfaces.console.changed import ShownChange
+from sayso.surfaces.console.passkeys import new_nonce, on_button
+from sayso.surfaces.console.queue import (
+    Link,
+    came_from,
+    card_path,
+    last_answer,
+    near_of,
+)
 from sayso.surfaces.console.render import Times
 from sayso.surfaces.console.visit import Visit, outside
 
-REASONS = (
-    ("not_covered", "Not covered by our terms"),
-    ("wrong_amount", "Wrong amount"),
-    ("wrong_customer_or_order", "Wrong customer or order"),
-    ("suspected_fraud", "Looks like fraud"),
-    ("other", "Another reason"),
-)
 _DONE = frozenset({Status.SUCCEEDED, Status.COMPENSATED})
 _ENDED_BADLY = frozenset({Status.FAILED, Status.UNKNOWN})
 _NOT_DONE = frozenset({Status.REFUSED, Status.REJECTED, Status.EXPIRED, Status.WITHDRAWN})
 Signing: TypeAlias = Callable[[SolutionDecision, Callable[[], str]], Awaitable[ToSign | None]]
 """What a passkey has to sign of an answer, with a nonce; None where it need not."""
-_LOST = frozenset({Code.ALREADY_DECIDED, Code.APPROVAL_EXPIRED, Code.WITHDRAWN})
-_CHANGED = frozenset({Code.STALE_REVISION, Code.DIGEST_MISMATCH})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +107,6 @@ class CardPage:
     lower: tuple[Lower, ...] = ()
     after: tuple[str, ...] = ()
     links: tuple[Link, ...] = ()
-    reasons: tuple[tuple[str, str], ...] = REASONS
     warning: str = ""
     may_untick: bool = False
     may_ask: bool = False
@@ -150,7 +144,7 @@ async def page_of(
     said_no = view.status == ApprovalStatus.REJECTED
     no = await visit.sayso.approvals.why_not(view.id) if said_no else None
     if no is not None:
-        code = dict(REASONS).get(no.code, no.code.replace("_", " "))
+        code = NO_REASONS.get(no.code, no.code.replace("_", " "))
         card = replace(card, after=(f"{code}: “{no.words}”" if no.words else f"{code}.",))
     page = visit.page(view.lead.headline, "", live=view.id)
     near = await near_of(visit, view)
@@ -163,6 +157,10 @@ async def page_of(
         talk=talk,
         told=told,
         near=near,
+        reasons=NO_REASONS,
+        here=card_path(view.id, came_from(visit)),
+        list=came_from(visit).link,
+        before=await last_answer(visit),
         longest=MAX_REASON_CHARS,
         outside=await outside(visit, [step.action_id for step in view.steps]),
     )
@@ -222,7 +220,7 @@ def card_of(
         view.escalated is not None and view.escalated.role in visit.person.roles
     )
     asks = pending and may and not answered and not dead
-    said = _status_sentence(visit, view)
+    said = status_sentence(visit, view)
     name = first_name(view.customer.name)
     left = len(view.roles) - len(view.agreed) - 1
     waiting = [step for step in view.steps if step.asks]
@@ -392,7 +390,7 @@ def _note(visit: Visit, view: SolutionView, *, may: bool, answered: bool) -> Sta
                 text="You can read it; somebody with that role answers it.",
             )
     done = [step for step in view.steps if Status(step.status) in _DONE]
-    said = _status_sentence(visit, view)
+    said = status_sentence(visit, view)
     if view.status == ApprovalStatus.APPROVED:
         whole = f"All {number_word(len(done))} steps are done" if len(done) > 1 else "It is done"
         text = (
@@ -406,7 +404,7 @@ def _note(visit: Visit, view: SolutionView, *, may: bool, answered: bool) -> Sta
     return StatusSentence(title=f"{said.title} {said.text}".rstrip() + ".", text=text)
 
 
-def _status_sentence(visit: Visit, view: SolutionView) -> StatusSentence:
+def status_sentence(visit: Visit, view: SolutionView) -> StatusSentence:
     """Who answered what; stands where the buttons were."""
     words = {
         ApprovalStatus.APPROVED: ("said yes", "approve"),
@@ -436,158 +434,3 @@ def _after(view: SolutionView) -> tuple[str, ...]:
         if Status(step.status) is Status.SUCCEEDED and "taken back" in step.consequence
     ]
     return tuple(back)
-
-
-# ---- answering ---------------------------------------------------------------------------------
-
-
-async def show_smaller(visit: Visit) -> Response:
-    """The card as a smaller yes would leave it; nothing starts by looking at it."""
-    query = visit.request.query_params
-    whole = await visit.sayso.solutions.get(visit.request.path_params["id"])
-    if (query.get("digest", ""), query.get("revision", "")) != (whole.digest, str(whole.revision)):
-        return visit.see(f"solution/{whole.id}")
-    names = tuple(query.getlist("step"))
-    fields = {name: (value,) for name, value in query.items()}
-    try:
-        lower = lowered(Form(fields), whole)
-        view = await visit.sayso.solutions.smaller(whole.id, steps=names or None, lower=lower)
-    except RefusedError as error:
-        return await page_of(visit, whole, note=nothing_decided(error), status=422)
-    if not any(step.asks for step in view.steps):
-        note = StatusSentence(title="Nothing is left", text="A yes to no step is a no.", kind="no")
-        return await page_of(visit, whole, note=note, status=422)
-    changed = any(step.left_out for step in view.steps) or bool(lower)
-    return await page_of(visit, view, smaller=SmallerForm(lower=lower) if changed else None)
-
-
-async def decide(visit: Visit) -> Response:
-    """Take the answer of a form, and go and look at what came of it."""
-    form = await read_form(visit.request)
-    before = await visit.sayso.solutions.get(visit.request.path_params["id"])
-    try:
-        match form.one("decision"):
-            case "no":
-                await _answer(visit, form, "reject", before)
-            case "ask":
-                await _ask(visit, form)
-            case "yes":
-                waiting = {step.id for step in before.steps if step.asks}
-                whole = set(form.all("step")) in (set(), waiting)
-                if waiting and not whole and not form.one("smaller"):
-                    # A browser that cannot hide the button of the whole: it decides nothing else
-                    # than what it names.
-                    return visit.see(f"solution/{before.id}/smaller?{as_query(form)}")
-                await _answer(visit, form, "yes", before)
-            case _:
-                note = StatusSentence(
-                    title="Nothing was decided", text="Choose yes or no.", kind="no"
-                )
-                return await page_of(visit, before, status=422, note=note)
-    except RefusedError as error:
-        return await _refused(visit, form, error)
-    return visit.see(f"solution/{before.id}")
-
-
-async def _ask(visit: Visit, form: Form) -> None:
-    """Ask the customer what the form says; sent twice, it is one question."""
-    view = await visit.sayso.solutions.get(visit.request.path_params["id"])
-    text = form.one("question")
-    if view.question is not None and view.question.text == text.strip():
-        return
-    await visit.sayso.solutions.ask_customer(
-        view.id,
-        text,
-        token=visit.request.cookies.get(visit.site.cookie, ""),
-        revision=form.integer("revision"),
-        digest=form.one("digest"),
-        via="console",
-    )
-
-
-def as_query(form: Form) -> str:
-    """What a form ticks, as the query of the page that shows the smaller card."""
-    names = [("step", step) for step in form.all("step")]
-    return urlencode([*names, ("revision", form.one("revision")), ("digest", form.one("digest"))])
-
-
-async def _answer(visit: Visit, form: Form, choice: str, before: SolutionView) -> None:
-    yes = choice == "yes"
-    # INVARIANT: amounts count only from the page that has shown what they come to.
-    lower = lowered(form, before) if yes and form.one("smaller") else {}
-    await visit.sayso.solutions.answer(
-        visit.request.path_params["id"],
-        ("edit" if lower else "approve") if yes else choice,
-        token=visit.request.cookies.get(visit.site.cookie, ""),
-        revision=form.integer("revision"),
-        digest=form.one("digest"),
-        steps=(form.all("step") or None) if yes else None,
-        lower=lower,
-        via="console",
-        reason_code="" if yes else form.one("reason_code"),
-        reason="" if yes else form.one("reason"),
-        passkey=signature_in(visit, form) if yes else None,
-    )
-
-
-def lowered(form: Form, view: SolutionView) -> dict[str, Money]:
-    """The amounts that a form lowers, by step.
-
-    Raises:
-        RefusedError: `invalid_money`, `edit_not_allowed`.
-    """
-    steps = {step.id: step for step in view.steps}
-    found: dict[str, Money] = {}
-    for name, said in form.named("lower.").items():
-        words = said.strip()
-        if not words:
-            continue
-        step = steps.get(name)
-        if step is None or step.amount is None or not step.may_lower:
-            raise RefusedError(Code.EDIT_NOT_ALLOWED, "this amount cannot be lowered")
-        found[name] = Money.parse(words.removeprefix(_symbol(step.amount)), step.amount.currency)
-    return found
-
-
-def _symbol(amount: Money) -> str:
-    text = str(amount)
-    return text[0] if not text[0].isdigit() else ""
-
-
-async def _refused(visit: Visit, form: Form, error: RefusedError) -> Response:
-    """What a click came to that was not counted; nothing that decides stands on the page."""
-    view = await visit.sayso.solutions.get(visit.request.path_params["id"])
-    if error.code in _LOST:
-        mine = any(vote.person == visit.person.id for vote in view.votes)
-        if mine and view.status not in {ApprovalStatus.EXPIRED, ApprovalStatus.WITHDRAWN}:
-            # The same click, sent again since the first answer was lost on its way.
-            return visit.see(f"solution/{view.id}")
-        who = _status_sentence(visit, view)
-        note = StatusSentence(
-            title=f"{who.title} {who.text}. Your click was not counted.", text="", kind="no"
-        )
-        return await page_of(visit, view, note=note, status=409, dead=True)
-    if error.code in _CHANGED:
-        note = StatusSentence(
-            title="Your answer was not counted: something changed while you read.",
-            text="Nothing was done. This is the card as it stands now.",
-            kind="no",
-        )
-        return await page_of(
-            visit, view, note=note, changes=changes_in(form, view), status=409, dead=True
-        )
-    if error.code is Code.PASSKEY_REQUIRED:
-        note = StatusSentence(
-            title="Nothing was decided: a yes to this amount needs your passkey.",
-            text="Allow JavaScript on this page, and use your passkey when your browser asks.",
-            kind="no",
-        )
-        return await page_of(visit, view, note=note, status=403)
-    return await page_of(visit, view, note=nothing_decided(error), status=422)
-
-
-def nothing_decided(error: RefusedError) -> StatusSentence:
-    """A refusal after which everything is as it was."""
-    steps = "" if error.next_step in {"", "nothing"} else f" Next: {error.next_step}."
-    text = f"{error.message[:1].upper()}{error.message[1:]}.{steps}"
-    return StatusSentence(title="Nothing was decided", text=text, kind="no")

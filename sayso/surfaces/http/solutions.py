@@ -16,8 +16,8 @@ from sayso.agent.people_question import MAX_QUESTION_CHARS
 from sayso.errors import Code, RefusedError
 from sayso.money import MAX_AMOUNT_MINOR, Money
 from sayso.sdk.client import Sayso
+from sayso.sdk.resources.inbox_page import InboxCursor
 from sayso.sdk.resources.notes import MAX_NOTE_CHARS
-from sayso.sdk.resources.solutions import InboxCursor
 from sayso.sdk.resources.tokens import Token
 from sayso.sdk.views.rows import View
 from sayso.sdk.views.solution import SolutionView

@@ -154,6 +154,7 @@ bringBack();
 function send(form, button, tried) {
   const fields = new URLSearchParams(new FormData(form));
   if (button?.name) fields.append(button.name, button.value);
+  if (byKey && button?.id === "yes") fields.append("then", "next");
   const url = button?.getAttribute("formaction") || form.getAttribute("action");
   fetchPage("POST", url, fields.toString(), (call) => {
     const landed = new URL(call.responseURL);
@@ -341,33 +342,77 @@ if (offer && window.opener) {
   window.close();
 }
 
-// ---- keys move the focus; none of them decides ---------------------------------------------------
+// ---- keys move the focus and open pages; none of them decides ------------------------------------
 
-function moveFocus(step) {
+function move(step) {
   const links = [...document.querySelectorAll("[data-row]")];
-  if (!links.length) return;
+  if (!links.length) return void document.querySelector(step > 0 ? "[data-key-j]" : "[data-key-k]")?.click();
   const at = links.indexOf(document.activeElement);
   links[Math.max(0, Math.min(links.length - 1, at + step))].focus();
 }
 
+function openForm(id, field) {
+  if (!document.getElementById(`to-${id}`)) return;
+  location.hash = id;
+  document.querySelector(`#${id} ${field}`)?.focus();
+}
+
 const KEYS = {
-  j: () => moveFocus(1),
-  k: () => moveFocus(-1),
-  a: () => document.querySelector("[data-focus=yes]")?.focus(),
-  r: () => document.querySelector("[data-focus=no]")?.focus(),
-  e: () => document.querySelector("[data-focus=less]")?.focus(),
+  j: () => move(1),
+  k: () => move(-1),
+  y: () => document.getElementById("yes")?.focus(),
+  n: () => openForm("no", "select"),
+  l: () => openForm("less", "input"),
+  i: () => document.querySelector("[data-key-i]")?.click(),
   "/": () => document.getElementById("q")?.focus(),
   "?": () => document.getElementById("keys")?.showModal?.(),
 };
 
+let byKey = false; // whether a card is being answered by keys
+
 document.addEventListener("keydown", (event) => {
-  if (body.dataset.keys !== "on" || event.ctrlKey || event.metaKey || event.altKey) return;
+  byKey = event.key === "Enter" && event.target.id === "yes";
+  if (event.repeat && byKey) event.preventDefault(); // a key that is held says nothing
+  if (body.dataset.keys !== "on" || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.target.closest("input, textarea, select, dialog")) return;
   const act = KEYS[event.key];
   if (!act) return;
   event.preventDefault();
   act();
 });
+
+document.addEventListener("pointerdown", () => {
+  byKey = false;
+});
+
+// After an answer by keys the next card is read first: its headline has the focus.
+if (new URLSearchParams(location.search).has("said")) document.getElementById("headline")?.focus();
+
+// ---- the time that is left, by the server's clock -------------------------------------------------
+
+const ahead = Date.now() - Date.parse(body.dataset.now);
+
+function inWords(seconds) {
+  const many = (count, unit) => `${count.toLocaleString("en")} ${unit}${count === 1 ? "" : "s"} left`;
+  if (seconds <= 0) return "no time left";
+  if (seconds < 300) return `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")} left`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 90) return many(minutes, "minute");
+  const hours = Math.round(minutes / 60);
+  return hours < 48 ? many(hours, "hour") : many(Math.round(hours / 24), "day");
+}
+
+function count() {
+  for (const time of document.querySelectorAll("[data-left]")) {
+    const words = inWords((Date.parse(time.dateTime) - Date.now() + ahead) / 1000);
+    if (time.textContent !== words) time.textContent = words;
+  }
+}
+
+if (body.dataset.now) {
+  count();
+  setInterval(count, 1000);
+}
 
 // ---- times in the viewer's zone -------------------------------------------------------------------
 

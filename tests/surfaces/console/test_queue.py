@@ -1,0 +1,221 @@
+"""A queue that a person can finish: found, ordered, walked by keys, with no card left behind."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+from playwright.async_api import Page
+from surfaces.console.served_console import (
+    CUSTOMERS,
+    ROOT,
+    ServedConsole,
+    chromium,
+    needs_chromium,
+    open_console,
+)
+
+from sayso.money import Money
+from sayso.sdk.views.solution import SolutionView
+from sayso.surfaces.console.inbox_query import InboxQuery, fits, nearest
+
+
+async def many(console: ServedConsole, number: int) -> list[SolutionView]:
+    """So many cards, each of a customer of its own, the soonest first."""
+    for extra in range(CUSTOMERS + 1, number + 1):
+        console.shop.books.add(f"o{extra}", f"cus_{extra}", Money(100_000, "USD"))
+        console.shop.names[f"cus_{extra}"] = f"Guest {extra}"
+    views = [await console.ask(customer=one) for one in range(1, number + 1)]
+    return sorted(views, key=lambda view: view.id)  # all of one moment
+
+
+def cards_of(html: str) -> list[str]:
+    """The cards of a list, in its order."""
+    return re.findall(r'data-row href="/console/solution/(apr_\w+)', html)
+
+
+@pytest.mark.promise("console:queue")
+async def test_every_card_is_reached_by_next_and_by_pages(tmp_path: Path) -> None:
+    """Also behind the 25th, and back; a list that was searched is walked as it was searched."""
+    async with open_console(tmp_path) as console:
+        ids = [view.id for view in await many(console, 28)]
+        async with console.client(await console.sign_in()) as browser:
+
+            async def page(where: str) -> str:
+                answer = await browser.get(f"{ROOT}/{where}")
+                assert answer.status_code == 200, where
+                return answer.text
+
+            first = await page("")
+            assert "28 wait for you" in first
+            assert "1 to 25 of 28" in first
+            link = re.search(r'href="/console/(\?after=[^"]+)">Next', first)
+            assert link is not None
+            second = await page(link[1].replace("&amp;", "&"))
+            assert cards_of(first) + cards_of(second) == ids
+            card = await page(f"solution/{ids[25]}")
+            assert "26 of 28" in card
+            assert f'href="/console/solution/{ids[26]}" data-key-j' in card
+            assert f'href="/console/solution/{ids[24]}" data-key-k' in card
+            last = await page(f"solution/{ids[27]}")
+            assert f'href="/console/solution/{ids[0]}" data-key-j' in last, "around"
+            found = cards_of(await page("?q=guest&order=newest"))
+            assert len(found) == 28 - CUSTOMERS
+            inside = urlencode({"in": "q=guest&order=newest"})
+            card = await page(f"solution/{found[2]}?{inside}")
+            assert f"3 of {28 - CUSTOMERS}" in card
+            following = f"{found[3]}?in=q%3Dguest%26order%3Dnewest"
+            assert f'href="/console/solution/{following}" data-key-j' in card
+
+
+@pytest.mark.promise("console:queue")
+async def test_a_card_is_found_by_name_order_amount_and_words(tmp_path: Path) -> None:
+    """By address alone; what is odd in one is a sentence, and never an error."""
+    async with open_console(tmp_path) as console:
+        console.shop.names["cus_2"] = "Łukasz Żółć"
+        views = [await console.ask(customer=1), await console.ask(customer=2)]
+        order = sorted(view.id for view in views)
+        async with console.client(await console.sign_in()) as browser:
+
+            async def found(**query: str) -> list[str]:
+                answer = await browser.get(f"{ROOT}/?{urlencode(query)}")
+                assert answer.status_code == 200, query
+                return cards_of(answer.text)
+
+            both = [view.id for view in views]
+            assert await found(q="zolc") == [both[1]]
+            assert await found(q="BEN okafor") == [both[0]]
+            assert await found(q="$139.00") == order, "the amount of the whole solution"
+            assert await found(q=">100 mugs") == order
+            assert await found(q="<100") == []
+            assert await found(q="39") == [], "no part of an amount"
+            assert await found(q="mugs", only="agreed") == []
+            assert await found(q="mugs", why="Above the automatic $50") == order
+            assert await found(tab="role", q="zolc") == [both[1]]
+            for tab in ("decided", "handed-over", "unknown", "expiring"):
+                assert await found(tab=tab, q="zolc") == []
+            near = await browser.get(f"{ROOT}/?q=okafr")
+            assert "Did you mean Okafor?" in near.text
+            odd = "\x00\ud800'\"<>%[](*\\".encode("utf-8", "surrogatepass")
+            for name in ("q", "why", "only", "order", "tab", "look", "from", "in", "said"):
+                for value in (odd, b"9" * 400, b"apr_" + b"a" * 50):
+                    for tab in ("mine", "handed-over"):
+                        answer = await browser.get(
+                            f"{ROOT}/?{urlencode({'tab': tab, name: value})}"
+                        )
+                        assert answer.status_code == 200, (name, value)
+            for tab in ("mine", "role", "decided"):
+                answer = await browser.get(f"{ROOT}/?{urlencode({'tab': tab, 'after': odd})}")
+                assert answer.status_code == 409
+                assert "begin at the first page" in answer.text
+
+
+@pytest.mark.promise("console:queue")
+async def test_a_view_is_kept_by_name_and_forgotten(tmp_path: Path) -> None:
+    """In this browser; what else stands in its address is left out."""
+    async with open_console(tmp_path) as console:
+        await console.ask()
+        async with console.client(await console.sign_in()) as browser:
+            form = {"name": "Mugs", "q": "q=mugs&order=largest&after=1.a&evil=1"}
+            answer = await browser.post(f"{ROOT}/views", data=form)
+            assert answer.headers["location"] == f"{ROOT}/?q=mugs&order=largest"
+            shown = await browser.get(f"{ROOT}/")
+            assert 'href="/console/?q=mugs&amp;order=largest">Mugs</a>' in shown.text
+            await browser.post(f"{ROOT}/views", data={**form, "do": "forget"})
+            assert ">Mugs</a>" not in (await browser.get(f"{ROOT}/")).text
+
+
+def test_amounts_fit_as_people_write_them() -> None:
+    """Whole, with or without their cents, separators and signs; the beginning of other numbers."""
+    kwd, usd = Money(199_000, "KWD"), Money(112_900, "USD")
+    for words in ("1129", "$1,129.00", "1.129,00", "1'129", ">1128.99", "<1,130"):
+        assert fits(words, "", (usd,)), words
+    for words in ("129", "112", ">1129", "1129.01", "€"):
+        assert not fits(words, "", (usd,)), words
+    assert fits("199", "", (kwd,))
+    assert fits("20", "order 2088")
+    assert not fits("88", "order 2088")
+    assert nearest("mutari", ["Khalid Al-Mutairi", "Ben"]) == "Al-Mutairi"
+
+
+def test_a_query_says_the_same_after_any_way_through_a_link() -> None:
+    """What is saved, shown in a card's address, or sent by a form is one view."""
+    query = InboxQuery.read({"tab": "role", "q": "a&b = ü", "order": "largest", "from": "26"})
+    assert InboxQuery.of(query.link) == query.filtered()
+    assert InboxQuery.of("%zz&&=") == InboxQuery()
+
+
+@needs_chromium
+@pytest.mark.promise("console:keys")
+async def test_cards_are_answered_by_two_acts_each(tmp_path: Path) -> None:
+    """Y goes to the button and Enter presses it; then the next card's headline has the focus."""
+    async with open_console(tmp_path) as console, chromium() as browser:
+        views = await many(console, CARDS)
+        page = await (await console.context(browser)).new_page()
+        await page.goto(console.path(f"solution/{views[0].id}"))
+        acts = 0
+        for at, _ in enumerate(views):
+            for key in ("y", "Enter"):
+                await page.keyboard.press(key)
+                acts += 1
+            await page.wait_for_url(f"**said={views[at].id}*")
+            assert await page.evaluate("document.activeElement.id") == "headline"
+        assert acts == 2 * len(views)
+        assert await page.inner_text("h1") == "Nothing waits for you"
+        assert "You said yes: $139.00 to" in await page.inner_text(".note")
+        decided = [(await console.sayso.solutions.get(view.id)).status for view in views]
+        assert set(decided) == {"approved"}
+
+
+CARDS = 6
+
+
+async def posts_of(page: Page) -> list[str]:
+    """Every POST of a page from here on."""
+    posts: list[str] = []
+    page.on("request", lambda one: posts.append(one.url) if one.method == "POST" else None)
+    return posts
+
+
+@needs_chromium
+@pytest.mark.promise("console:keys")
+async def test_nothing_that_is_typed_or_held_says_yes(tmp_path: Path) -> None:
+    """Enter in a field looks at the smaller card; a key that is held, and a click, lead nowhere."""
+    async with open_console(tmp_path) as console, chromium() as browser:
+        views = await many(console, 2)
+        page = await (await console.context(browser)).new_page()
+        posts = await posts_of(page)
+        card = console.path(f"solution/{views[0].id}")
+        await page.goto(card)
+        await page.keyboard.press("l")
+        await page.keyboard.type("yn20")
+        await page.keyboard.press("Enter")
+        await page.wait_for_url("**/smaller?*")
+        await page.goto(card)
+        await page.focus("#step-s1")
+        await page.keyboard.press("Enter")
+        await page.wait_for_url("**/smaller?*")
+        await page.goto(card)
+        await page.keyboard.press("n")
+        assert await page.evaluate("document.activeElement.id") == "reason_code"
+        await page.fill("#note", "y")
+        await page.press("#note", "y")
+        await page.goto(card)
+        await page.keyboard.press("y")
+        await page.evaluate(
+            "document.activeElement.dispatchEvent(new KeyboardEvent('keydown',"
+            " {key: 'Enter', repeat: true, bubbles: true, cancelable: true}))"
+        )
+        await page.keyboard.press("j")
+        await page.wait_for_url(f"**/solution/{views[1].id}")
+        await page.keyboard.press("k")
+        await page.wait_for_url(f"**/solution/{views[0].id}")
+        await page.keyboard.press("i")
+        await page.wait_for_url(f"**{ROOT}/")
+        assert posts == []
+        await page.goto(card)
+        await page.click("#yes")
+        await page.wait_for_selector("text=You said yes")
+        assert "said=" not in page.url, "a click stays where it was"
