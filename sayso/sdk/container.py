@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -448,7 +448,10 @@ def _lay_ground(
                 clock,
                 LinkRules(places=settings.customers.links, by_email=settings.customers.by_email),
             ),
-            settings=engine_settings or EngineSettings(),
+            settings=replace(
+                engine_settings or EngineSettings(),
+                yes_reason_from=settings.approvals.yes_reason_tier,
+            ),
         ),
     )
 

@@ -228,6 +228,9 @@ PROMISES: dict[str, Promise] = {
     "approvals:service": Promise("A service's token never decides.", "invariant 5"),
     "approvals:people": Promise("A quorum counts people, not clicks or accounts."),
     "approvals:reason": Promise("A no needs a reason code, which reaches the action."),
+    "approvals:yes-reason": Promise(
+        "From an amount that the settings name on, a yes needs a reason, which is kept and shown."
+    ),
     "approvals:less": Promise(
         "An edit only lowers the amount, is judged again, and the old card is dead."
     ),

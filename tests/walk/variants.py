@@ -277,7 +277,11 @@ VARIANTS: Mapping[str, Variant] = {
         ),
         Variant(
             name="careful",
-            replace={"[policy]\n": "[policy]\nloosening_needs = 2\n"},
+            replace={
+                "[policy]\n": "[policy]\nloosening_needs = 2\n",
+                "expires_after_minutes = 480": "expires_after_minutes = 480\n"
+                'yes_reason_from = { USD = "60.00" }',
+            },
             files={"policies/limits.toml": LIMITS, "policies/rollout.toml": DIALS},
             limits=(
                 MoneyLimit(id="out-customer-day", of="customer", minor=140_00, per="day"),

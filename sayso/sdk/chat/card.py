@@ -223,6 +223,8 @@ class _Making:
             asked.append(f"{len(reasons) - _MOST_REASONS} more {self.where}")
         if view.passkey:
             asked.append("A yes to this amount needs your passkey, which the console asks for")
+        if view.says_why:
+            asked.append("A yes to this amount needs a reason, which the console asks for")
         if view.agreed and not said:
             asked.append(f"{self.fit(', '.join(view.agreed), 200)} said yes already")
         asked.append(self.fit(view.lead.needed or _needed(view), 200))
@@ -331,7 +333,8 @@ class _Making:
         money = " + ".join(map(str, view.totals))
         # NOTE: no colours: a green yes would be a nudge.
         said: list[tuple[Answer, str]] = []
-        if not view.passkey:
+        elsewhere = view.passkey or view.says_why
+        if not elsewhere:
             said.append(("yes", f"Yes, {money}" if money else "Yes, do it"))
         said.append(("no", "No…"))
         if may_be_less(view):
@@ -341,7 +344,7 @@ class _Making:
         ):  # somebody wrote, and is not asked
             said.append(("ask", f"Ask {self.fit(first_name(view.customer.name), 60)}…"))
         if self.url:
-            said.append(("open", "Open to decide ↗" if view.passkey else "Open ↗"))
+            said.append(("open", "Open to decide ↗" if elsewhere else "Open ↗"))
         value = str(Pointer.to(view.id, view.revision, view.digest))
         # In the console a passkey can be asked for.
         place = f"{self.url}{CONSOLE_PATH}/solution/{view.id}"

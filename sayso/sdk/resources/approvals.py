@@ -71,6 +71,32 @@ class ApprovalResource(Resource):
 
         return await self._container.store.read(work)
 
+    async def why_yes(
+        self, approval_id: str, *, tenant: str | None = None
+    ) -> tuple[tuple[str, str], ...]:
+        """Who gave which reason with their yes, the first one first.
+
+        Raises:
+            RefusedError: `not_found`.
+        """
+        where = self._tenant(tenant)
+
+        def work(reader: Reader) -> tuple[tuple[str, str], ...]:
+            approval = get_approval(reader, where, approval_id)
+            action = get_action(reader, where, approval.action_id)
+            found: list[tuple[str, str]] = []
+            for entry in show_action(reader, action, timeline=True).timeline:
+                data, sealed = entry.body.get("data") or {}, entry.body.get("pii")
+                yes = data.get("decision") in {"approve", "edit"}
+                if not yes or not sealed or entry.body.get("approval") != approval.id:
+                    continue
+                words = self._container.personal.open(reader, where, sealed["ref"])
+                if words:
+                    found.append((entry.actor.partition(":")[2], words))
+            return tuple(found)
+
+        return await self._container.store.read(work)
+
     async def decide(
         self,
         approval_id: str,

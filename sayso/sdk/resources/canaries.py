@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from sayso.actions.approvals.answer import (
     SolutionDecision,
+    check_yes_reason,
     each_of,
     needs_passkey,
+    needs_reason,
     signed_yes,
 )
 from sayso.actions.approvals.canary import CanaryCard, CanaryMistake, make_card, mistakes_for
@@ -107,6 +109,7 @@ class CanaryResource(Resource):
     def __init__(self, container: Container, workspace: Workspace) -> None:
         super().__init__(container)
         self._settings = workspace.settings.approvals
+        self._reasons_from = workspace.settings.approvals.yes_reason_tier
 
     # ---- making ----------------------------------------------------------------------------------
 
@@ -394,12 +397,15 @@ class CanaryResource(Resource):
                 next_step="load the card again",
             )
         if whole and answer.choice is not DecisionChoice.REJECT:
+            said = each_of(answer, solution)
+            out = [step.id for step, one in said if one.choice is DecisionChoice.REJECT]
+            check_yes_reason(self._reasons_from, solution, answer.reason, answer.lower, out)
             signed_yes(
                 reader,
                 authority,
                 answer,
                 solution,
-                each_of(answer, solution),
+                said,
                 self._container.context.accounts.beside,
                 now,
             )
@@ -497,7 +503,8 @@ class CanaryResource(Resource):
         view = show_solution(reader, card.solution, self._definition, stopped_by, smaller)
         tenant = card.solution.tenant
         notes = notes_about(reader, self._container, tenant, card.solution.lead.id)
-        view = view.model_copy(update={"notes": notes})
+        why = needs_reason(self._reasons_from, card.solution, {})
+        view = view.model_copy(update={"notes": notes, "says_why": why})
         with suppress(IntegrityError):  # as a true one, it is shown where it cannot be decided
             rule = self._container.directory.at(reader, tenant).passkey_rule
             now = to_micros(self._container.clock.now())

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 import orjson
 
-from sayso.actions.approvals.answer import SolutionDecision, needs_passkey
+from sayso.actions.approvals.answer import SolutionDecision, needs_passkey, needs_reason
 from sayso.actions.approvals.decision import check_lower
 from sayso.actions.approvals.escalation import counted_roles
 from sayso.actions.approvals.repository import (
@@ -491,6 +491,9 @@ class SolutionResource(Resource):
     def _show(self, reader: Reader, approval: ApprovalRow) -> SolutionView:
         solution = solution_of(reader, approval, action_of(reader, approval))
         view = show_solution(reader, solution, self._definition, self._stopped_by)
+        tier = self._container.context.settings.yes_reason_from
+        if solution.waiting and needs_reason(tier, solution, {}):
+            view = view.model_copy(update={"says_why": True})
         with suppress(IntegrityError):  # what cannot be decided is still shown
             rule = self._container.directory.at(reader, approval.tenant).passkey_rule
             now = to_micros(self._container.clock.now())

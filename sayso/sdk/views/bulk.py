@@ -75,24 +75,24 @@ def rule_of(view: SolutionView) -> str:
 def by_rule(items: Iterable[SolutionView]) -> list[SolutionGroup]:
     """Those that wait, by what asked, where there are two of one at least; the first one's first.
 
-    What needs a passkey is answered by itself: a signature is of one solution.
+    What needs a passkey or a reason is answered by itself: each is of one solution.
     """
     found: dict[str, list[SolutionView]] = {}
     for item in items:
         rule = rule_of(item)
-        if rule and item.status == ApprovalStatus.PENDING and not item.passkey:
+        if rule and _may_be_one_of_many(item):
             found.setdefault(rule, []).append(item)
     return [_of(rule, views) for rule, views in found.items() if len(views) > 1]
 
 
 def chosen(items: Sequence[SolutionView], rule: str) -> SolutionGroup:
     """Those of these that still wait by that rule, in their order."""
-    waiting = [
-        item
-        for item in items
-        if item.status == ApprovalStatus.PENDING and rule_of(item) == rule and not item.passkey
-    ]
+    waiting = [item for item in items if rule_of(item) == rule and _may_be_one_of_many(item)]
     return _of(rule, waiting)
+
+
+def _may_be_one_of_many(item: SolutionView) -> bool:
+    return item.status == ApprovalStatus.PENDING and not (item.passkey or item.says_why)
 
 
 def _of(rule: str, views: Sequence[SolutionView]) -> SolutionGroup:

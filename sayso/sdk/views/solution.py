@@ -191,6 +191,7 @@ class SolutionView(View):
             that what is quoted is theirs; None where the customer wrote.
         question: what the customer was asked meanwhile; their answer makes the card anew.
         notes: what people have noted about it, the newest 200, oldest first.
+        says_why: a yes to all that waits needs a reason in words.
         passkey: a yes to all that waits needs the person's passkey, which only the console asks
             for; a surface that cannot shows the way there in place of its yes.
     """
@@ -216,6 +217,7 @@ class SolutionView(View):
     agent_says: tuple[str, ...] = ()
     question: OpenQuestionView | None = None
     notes: tuple[NoteView, ...] = ()
+    says_why: bool = False
     passkey: bool = False
     expires_at: str
     created_at: str

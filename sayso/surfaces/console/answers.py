@@ -126,7 +126,7 @@ async def _answer(visit: Visit, form: Form, choice: str, before: SolutionView) -
         lower=lower,
         via="console",
         reason_code="" if yes else form.one("reason_code"),
-        reason="" if yes else form.one("reason"),
+        reason=form.one("yes_reason" if yes else "reason"),
         passkey=signature_in(visit, form) if yes else None,
     )
 

@@ -86,7 +86,7 @@ def _answer(visit: Visit, form: Form, view: SolutionView) -> SolutionDecision:
         via="console",
         credential=visit.session.token.id,
         reason_code="" if yes else form.one("reason_code"),
-        reason="" if yes else form.one("reason"),
+        reason=form.one("yes_reason" if yes else "reason"),
         steps=(tuple(form.all("step")) or None) if yes else None,
         lower=lower,
         passkey=signature_in(visit, form) if yes else None,

@@ -31,7 +31,7 @@ from sayso.surfaces.console.queue import (
     near_of,
 )
 from sayso.surfaces.console.render import Times
-from sayso.surfaces.console.visit import Visit, outside
+from sayso.surfaces.console.visit import Visit, outside, sandboxes
 
 _DONE = frozenset({Status.SUCCEEDED, Status.COMPENSATED})
 _ENDED_BADLY = frozenset({Status.FAILED, Status.UNKNOWN})
@@ -141,11 +141,8 @@ async def page_of(
     card = card_of(visit, view, note=note, changes=changes, dead=dead, smaller=smaller)
     if card.asks:
         card = await _with_passkey(visit, view, card, to_sign or visit.sayso.solutions.to_sign)
-    said_no = view.status == ApprovalStatus.REJECTED
-    no = await visit.sayso.approvals.why_not(view.id) if said_no else None
-    if no is not None:
-        code = NO_REASONS.get(no.code, no.code.replace("_", " "))
-        card = replace(card, after=(f"{code}: “{no.words}”" if no.words else f"{code}.",))
+    if view.votes:
+        card = replace(card, after=(*await _words(visit, view), *card.after))
     page = visit.page(view.lead.headline, "", live=view.id)
     near = await near_of(visit, view)
     return visit.show(
@@ -158,12 +155,32 @@ async def page_of(
         told=told,
         near=near,
         reasons=NO_REASONS,
+        practice=_is_practice(visit, view),
         here=card_path(view.id, came_from(visit)),
         list=came_from(visit).link,
         before=await last_answer(visit),
         longest=MAX_REASON_CHARS,
         outside=await outside(visit, [step.action_id for step in view.steps]),
     )
+
+
+def _is_practice(visit: Visit, view: SolutionView) -> bool:
+    """Whether no step that moves money, or else no step, reaches a provider beyond this machine."""
+    money = [step for step in view.steps if step.amount is not None] or view.steps
+    places = sandboxes(visit.sayso)
+    return all(step.action.partition(".")[0] in places for step in money)
+
+
+async def _words(visit: Visit, view: SolutionView) -> tuple[str, ...]:
+    """Why people said what was decided."""
+    if view.status == ApprovalStatus.REJECTED:
+        no = await visit.sayso.approvals.why_not(view.id)
+        if no is None:
+            return ()
+        code = NO_REASONS.get(no.code, no.code.replace("_", " "))
+        return (f"{code}: “{no.words}”" if no.words else f"{code}.",)
+    said = await visit.sayso.approvals.why_yes(view.id)
+    return tuple(f"{person}: “{words}”" for person, words in said)
 
 
 async def _reply(visit: Visit, view: SolutionView) -> str:

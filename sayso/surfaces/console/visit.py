@@ -30,6 +30,7 @@ PAGES = (
 )
 """The pages of the menu: path and name."""
 
+_HERE = {"127.0.0.1", "localhost", "::1"}
 _STOPPED = {"all": "everything of every tenant", "tenant": "everything"}
 
 
@@ -157,10 +158,18 @@ def times_of(request: Request, sayso: Sayso) -> Times:
 
 
 def is_sandbox(sayso: Sayso) -> bool:
-    """Whether no connector reaches a provider beyond this machine."""
+    """Whether some connector reaches a provider on this machine alone."""
+    return bool(sandboxes(sayso))
+
+
+def sandboxes(sayso: Sayso) -> frozenset[str]:
+    """The connectors that reach a provider on this machine alone."""
     sections: Mapping[str, Mapping[str, object]] = sayso.workspace.settings.connectors
-    urls = [str(section["base_url"]) for section in sections.values() if "base_url" in section]
-    return any(urlsplit(url).hostname in {"127.0.0.1", "localhost", "::1"} for url in urls)
+    return frozenset(
+        name
+        for name, section in sections.items()
+        if urlsplit(str(section.get("base_url", ""))).hostname in _HERE
+    )
 
 
 def stopped_words(stop: StopView) -> str:

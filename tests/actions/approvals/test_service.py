@@ -292,6 +292,24 @@ async def test_a_no_without_a_reason_is_no_decision(tmp_path: Path) -> None:
         assert (await workspace.sayso.actions.get(view.id)).status == "pending_approval"
 
 
+@pytest.mark.promise("approvals:yes-reason")
+async def test_a_yes_to_much_needs_its_reason(tmp_path: Path) -> None:
+    """Below the amount none is asked; from it on none counts without, and the words are kept."""
+    rule = {"yes_reason_from": {"USD": f"{ASKED / 100:.2f}", "EUR": "1.00"}}
+    async with open_shop(tmp_path, approvals=rule) as workspace:
+        view, card = await ask(workspace)
+        assert await code_of(workspace, say(card)) == "reason_required"
+        assert await code_of(workspace, replace(say(card), reason=" \n")) == "reason_required"
+        assert refusals(workspace) == ["reason_required", "reason_required"]
+        assert (await workspace.sayso.actions.get(view.id)).status == "pending_approval"
+        await decide(workspace, replace(say(card), reason="They have the receipt."))
+        said = await workspace.sayso.approvals.why_yes(card.id)
+        assert said == (("maria", "They have the receipt."),)
+        _, below = await ask(workspace, ASKED - 1)
+        await decide(workspace, say(below))
+        assert_verified(workspace)
+
+
 @pytest.mark.promise("refusals:recorded")
 async def test_an_attempt_with_text_that_cannot_be_stored_is_refused_and_recorded(
     tmp_path: Path,

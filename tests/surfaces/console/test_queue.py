@@ -147,6 +147,28 @@ def test_a_query_says_the_same_after_any_way_through_a_link() -> None:
     assert InboxQuery.of("%zz&&=") == InboxQuery()
 
 
+@pytest.mark.promise("approvals:yes-reason")
+async def test_a_reason_is_asked_for_and_stands_on_the_card(tmp_path: Path) -> None:
+    """One field beside the yes; without it nothing is decided, and a no needs no such words."""
+    rule = {"yes_reason_from": {"USD": "100.00"}}
+    async with open_console(tmp_path, approvals=rule) as console:
+        view = await console.ask()
+        assert view.says_why
+        async with console.client(await console.sign_in()) as browser:
+            shown = (await browser.get(f"{ROOT}/solution/{view.id}")).text
+            assert re.search(r'<input name="yes_reason"[^>]* required>', shown)
+            form = {"decision": "yes", "revision": str(view.revision), "digest": view.digest}
+            path = f"{ROOT}/solution/{view.id}/decision"
+            answer = await browser.post(path, data=form)
+            assert answer.status_code == 422
+            assert "A yes to this amount needs a reason" in answer.text
+            answer = await browser.post(path, data={**form, "yes_reason": "I saw the mugs."})
+            assert answer.status_code == 303
+            done = (await browser.get(f"{ROOT}/solution/{view.id}")).text
+            assert "maria: “I saw the mugs.”" in done
+            assert "You said yes" in done
+
+
 @needs_chromium
 @pytest.mark.promise("console:keys")
 async def test_cards_are_answered_by_two_acts_each(tmp_path: Path) -> None:

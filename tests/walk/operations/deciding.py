@@ -29,7 +29,7 @@ async def _card(world: World, dice: Random) -> tuple[SolutionView, str] | None:
     ready = [
         (one, people)
         for one in await cards(world)
-        if (people := may_answer(world, one)) and not one.passkey and not is_late(world, one)
+        if (people := may_answer(world, one)) and _is_plain(one) and not is_late(world, one)
     ]
     found = pick(dice, ready)
     if found is None:
@@ -38,6 +38,11 @@ async def _card(world: World, dice: Random) -> tuple[SolutionView, str] | None:
     if dice.random() < 0.5:
         world.facts.shown.append(card)
     return card, dice.choice(people)
+
+
+def _is_plain(card: SolutionView) -> bool:
+    """Whether a yes to it is a click alone."""
+    return not (card.passkey or card.says_why)
 
 
 def is_late(world: World, card: SolutionView) -> bool:
@@ -82,6 +87,47 @@ async def yes(world: World, dice: Random, surface: Surface) -> str | None:
     await say_yes(world, surface, card, person)
     after = await world.sayso.solutions.get(card.id)
     return f"{person} says yes to {_told(card)}: {[step.status for step in after.steps]}"
+
+
+async def _reasoned(world: World, dice: Random) -> tuple[SolutionView, str] | None:
+    """A card whose yes needs a reason, and somebody whose answer to it counts."""
+    ready = [
+        (one, people)
+        for one in await cards(world)
+        if one.says_why and not one.passkey and (people := may_answer(world, one))
+    ]
+    found = pick(dice, [one for one in ready if not is_late(world, one[0])])
+    return None if found is None else (found[0], dice.choice(found[1]))
+
+
+@operation("yes with its reason", weight=8)
+async def yes_with_its_reason(world: World, dice: Random, surface: Surface) -> str | None:
+    """Somebody says why they say yes to so much."""
+    found = await _reasoned(world, dice)
+    if found is None:
+        return None
+    card, person = found
+    await world.sayso.solutions.answer(
+        card.id,
+        "approve",
+        token=world.token(person),
+        revision=card.revision,
+        digest=card.digest,
+        reason="They have the receipt.",
+    )
+    await remember_yes(world, card, person)
+    return f"{person} says why with a yes to {_told(card)}"
+
+
+@operation("yes without its reason", verb="answer", weight=4)
+async def yes_without_its_reason(world: World, dice: Random, surface: Surface) -> str | None:
+    """So much is never agreed to without words."""
+    found = await _reasoned(world, dice)
+    if found is None:
+        return None
+    card, person = found
+    attempt = surface.answer(card, person, "approve")
+    return await must_refuse(f"a yes without a reason to {_told(card)}", attempt)
 
 
 @operation("yes to some", verb="answer", weight=4)
@@ -227,7 +273,7 @@ async def late(world: World, dice: Random, surface: Surface) -> str | None:
     ready = [
         (one, people)
         for one in await cards(world)
-        if is_late(world, one) and (people := may_answer(world, one)) and not one.passkey
+        if is_late(world, one) and (people := may_answer(world, one)) and _is_plain(one)
     ]
     found = pick(dice, ready)
     if found is None:

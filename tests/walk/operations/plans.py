@@ -50,7 +50,7 @@ async def _agree(world: World, dice: Random, request_id: str) -> None:
     person = None if card is None else pick(dice, may_answer(world, card))
     sdk = world.surfaces["sdk"]
     assert isinstance(sdk, Surface), "a door"
-    if card is not None and person is not None and not card.passkey:
+    if card is not None and person is not None and not (card.passkey or card.says_why):
         await say_yes(world, sdk, card, person)
 
 

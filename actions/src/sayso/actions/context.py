@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sayso.actions.customers.accounts import Accounts
@@ -23,11 +24,13 @@ class EngineSettings:
         lease_s: after so many seconds without a sign of life another worker takes over.
         call_timeout_s: after so many seconds without an answer a call's outcome is unknown.
         fresh_s: a snapshot younger than this is not read again at the claim.
+        yes_reason_from: from which amount on a yes needs a reason, in minor units by currency.
     """
 
     lease_s: float = 5.0
     call_timeout_s: float = 60.0
     fresh_s: float = 5.0
+    yes_reason_from: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -69,6 +69,7 @@ class ApprovalsSection(Section):
             and whoever answers is told at once. Tell your people that there are some.
         passkey_from: from which amount on a yes needs the person's passkey, by currency, such as
             `{USD = "500.00"}`; never unless said.
+        yes_reason_from: from which amount on a yes needs a reason in words, in the same form.
     """
 
     expires_after_minutes: Annotated[int, Field(ge=1, le=43_200)] = 480
@@ -80,6 +81,7 @@ class ApprovalsSection(Section):
     max_people: Annotated[int, Field(ge=1, le=3)] = 3
     canaries: Annotated[float, Field(ge=0, le=0.2, allow_inf_nan=False)] = 0.0
     passkey_from: Mapping[str, str] = Field(default_factory=dict)
+    yes_reason_from: Mapping[str, str] = Field(default_factory=dict)
 
     @field_validator("canaries")
     @classmethod
@@ -88,7 +90,7 @@ class ApprovalsSection(Section):
             raise ValueError(f"fewer than {_LEAST_CANARIES} keep nobody awake; 0 makes none")
         return said
 
-    @field_validator("passkey_from")
+    @field_validator("passkey_from", "yes_reason_from")
     @classmethod
     def _are_amounts(cls, said: Mapping[str, str]) -> Mapping[str, str]:
         for currency, amount in said.items():
@@ -100,10 +102,13 @@ class ApprovalsSection(Section):
 
     @property
     def passkey_tier(self) -> dict[str, int]:
-        """The same in minor units."""
-        return {
-            name: Money.parse(said, name).amount_minor for name, said in self.passkey_from.items()
-        }
+        """`passkey_from` in minor units."""
+        return _minor(self.passkey_from)
+
+    @property
+    def yes_reason_tier(self) -> dict[str, int]:
+        """`yes_reason_from` in minor units."""
+        return _minor(self.yes_reason_from)
 
     @property
     def time(self) -> timedelta:
@@ -120,6 +125,10 @@ class ApprovalsSection(Section):
             if after is not None and after >= self.expires_after_minutes:
                 raise ValueError("a timer ends after the time to decide, which then is over")
         return self
+
+
+def _minor(said: Mapping[str, str]) -> dict[str, int]:
+    return {name: Money.parse(amount, name).amount_minor for name, amount in said.items()}
 
 
 class SlackSection(Section):

@@ -141,6 +141,48 @@ def _of_step(answer: SolutionDecision, step: SolutionStep, choice: DecisionChoic
     return decision
 
 
+def needs_reason(
+    tier: Mapping[str, int],
+    solution: Solution,
+    lower: Mapping[str, Money],
+    left_out: Sequence[str] = (),
+) -> bool:
+    """Whether a yes to a solution is to so much that it needs a reason in words.
+
+    Args:
+        tier: from which amount on, in minor units by currency; other currencies need none.
+        lower: the amounts that the yes lowers, by step. left_out: the steps that it leaves out.
+    """
+    totals: dict[str, int] = {}
+    # INVARIANT: by the sum of the plan, so that no amount is made of smaller ones.
+    for step in solution.asked if tier else ():
+        amount = lower.get(step.id, step.action.amount)
+        counts = step.approval is not None and step.approval.status in _COUNTS
+        if counts and step.id not in left_out and amount is not None:
+            totals[amount.currency] = totals.get(amount.currency, 0) + amount.amount_minor
+    return any(minor >= tier[currency] for currency, minor in totals.items() if currency in tier)
+
+
+def check_yes_reason(
+    tier: Mapping[str, int],
+    solution: Solution,
+    reason: str,
+    lower: Mapping[str, Money],
+    left_out: Sequence[str] = (),
+) -> None:
+    """Refuse a yes without a reason where it needs one; see `needs_reason`.
+
+    Raises:
+        RefusedError: `reason_required`.
+    """
+    if not reason.strip() and needs_reason(tier, solution, lower, left_out):
+        raise RefusedError(
+            Code.REASON_REQUIRED,
+            "a yes to this amount needs a reason",
+            next_step=f"say why, in words; in the console at /console/solution/{solution.lead.id}",
+        )
+
+
 # ---- what a passkey signs ------------------------------------------------------------------------
 
 Beside = Callable[[Reader, Tenant, str], Sequence[LinkEnd]]

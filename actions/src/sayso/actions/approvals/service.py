@@ -9,6 +9,7 @@ from sayso.actions.approvals.answer import (
     SolutionDecision,
     about,
     check_unsigned,
+    check_yes_reason,
     each_of,
     signed_yes,
 )
@@ -91,6 +92,7 @@ class Approvals:
         self._clock = context.clock
         self._ids = context.ids
         self._telemetry = context.telemetry
+        self._yes_reason_from = context.settings.yes_reason_from
         self._denied = DeniedCalls(context, _LOOK_UP_S)
         self._endings = Endings(Transitions(context))
 
@@ -199,6 +201,10 @@ class Approvals:
             if present.digest != solution.digest:
                 raise changed_meanwhile()
             authority, now = self._directory.at(tx, answer.tenant), to_micros(self._clock.now())
+            if answer.choice is not DecisionChoice.REJECT:
+                out = [step.id for step, one in said if one.choice is DecisionChoice.REJECT]
+                tier, why = self._yes_reason_from, answer.reason
+                check_yes_reason(tier, present, why, answer.lower, out)
             passkey = signed_yes(tx, authority, answer, present, said, self._accounts.beside, now)
             taken: list[Decided] = []
             for step, one in said:
@@ -300,6 +306,8 @@ class Approvals:
             return self._reject(tx, decision, approval, row, now, solution)
         if solution is None:
             check_unsigned(tx, self._directory, approval, row, {}, self._accounts.beside, now)
+            whole = solution_of(tx, approval, row)
+            check_yes_reason(self._yes_reason_from, whole, decision.reason, {})
         votes = told_votes(tx, approval)
         if any(vote.person == person.id and vote.revision == approval.revision for vote in votes):
             given = approvers_of(tx, votes, approval, self._directory)
@@ -442,6 +450,8 @@ class Approvals:
         if solution is None and edit.resolved.amount is not None:
             lower = {row.step or row.id: edit.resolved.amount}
             check_unsigned(tx, self._directory, approval, row, lower, self._accounts.beside, now)
+            whole = solution_of(tx, approval, row)
+            check_yes_reason(self._yes_reason_from, whole, decision.reason, lower)
         judged = self._evaluator.judge(
             tx,
             edit.draft,
