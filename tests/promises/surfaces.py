@@ -367,6 +367,10 @@ PROMISES: dict[str, Promise] = {
         "idempotency key alone, follows a stream across lost connections, and refuses a webhook "
         "that was not signed.",
     ),
+    "http:mounted": Promise(
+        "Inside another ASGI app the console and the API answer as they do alone, behind its own "
+        "routes.",
+    ),
     "http:ready": Promise(
         "A server whose database has no room, or cannot be written, does not say that it is ready.",
     ),
