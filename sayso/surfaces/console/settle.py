@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -84,7 +84,7 @@ async def pane_of(visit: Visit, action: ActionView, typed: Typed = NOTHING) -> S
         question = f"Did {sum_} move, or not?" if sum_ else "Was it done, or not?"
     calls = [one for one in action.timeline if one.kind == EntryKind.ACTION_INTENT.value]
     looks = [one for one in action.timeline if one.kind in _LOOKS]
-    last = looks[-1].body.get("data", {}) if looks else {}
+    last: Mapping[str, object] = looks[-1].body.get("data", {}) if looks else {}
     due = last.get("next_look_at")
     return SettlePane(
         question=question,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
@@ -182,6 +183,5 @@ def _words(change: StaffChange) -> str:
             return f"give {change.person} a new link to sign in"
 
 
-def _roles(roles: object) -> str:
-    named = [str(one).replace("_", " ") for one in roles] if isinstance(roles, tuple | list) else []
-    return ", ".join(named) or "none"
+def _roles(roles: Iterable[str]) -> str:
+    return ", ".join(one.replace("_", " ") for one in roles) or "none"

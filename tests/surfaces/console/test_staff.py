@@ -133,12 +133,13 @@ async def test_tokens_are_shown_once_and_ended_by_whose_they_are(tmp_path: Path)
         assert twice.status_code == 409
         assert "It was made already" in twice.text
         assert secret not in (await _get(console, "ada", "people")).text
-        for bad, words in (
+        wrong: tuple[tuple[dict[str, object], str], ...] = (
             ({"scope": ["admin"]}, "opens no more than"),
             ({"scope": []}, "opens nothing"),
             ({"scope": ["approvals:decide"], "service": "bot"}, "may not change who works here"),
             ({"days": "900"}, "a token lives 1 to 90 days"),
-        ):
+        )
+        for bad, words in wrong:
             refused = await _post(
                 console, "ada", "people/token", **{**mine, "once": str(bad), **bad}
             )
