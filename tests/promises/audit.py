@@ -15,6 +15,11 @@ PROMISES: dict[str, Promise] = {
         "token, on whose word.",
         "3",
     ),
+    "audit:cases": Promise(
+        "Who decided what for a customer is found by the customer's name; that somebody looked is "
+        "an entry, which doesn't say for whom, and who was erased is found no more.",
+        "6, 8",
+    ),
     "audit:questions": Promise(
         "Ten questions with names are answered alike from a workspace and from an export alone, "
         "each row from an entry that has verified; a log that does not verify answers nothing.",

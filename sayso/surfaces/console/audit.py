@@ -121,6 +121,7 @@ async def show_audit(visit: Visit) -> Response:
         help=WORDS,
         completed=orjson.dumps([[word, _VALUES.get(word, [])] for word, _ in WORDS]).decode(),
         formats=FORMATS,
+        questions=visit.sayso.audit.questions(),
     )
 
 

@@ -240,6 +240,12 @@ async def every_page(console: ServedConsole, foreign: Foreign) -> list[str]:
         *("seat", f"seat?desk={odd}&thread={odd}&did={odd}", "seat/open"),
         *("compose", f"compose?customer={yes.steps[0].action_id}", f"compose?customer={odd}"),
         *("customers", f"customer/{yes.steps[0].action_id}", f"customer/{odd}"),
+        *(f"audit/case/{one}" for one in (waits.request_id, yes.request_id, handed.id, odd)),
+        *(
+            "audit/questions/denied",
+            f"audit/questions/refunds?over={odd}",
+            f"audit/questions/{odd}",
+        ),
         *("audit", "audit/repair", "audit?verify=1", "audit?q=amount:nonsense", f"audit?q={odd}"),
         *("figures", "figures?days=90"),
         *("policy", "policy?version=1", "policy?moved=waits", "policy?moved=now"),

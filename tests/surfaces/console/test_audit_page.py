@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import json
+import os
 import re
 import sqlite3
 import tempfile
@@ -23,8 +24,10 @@ from surfaces.console.served_console import (
     violations,
 )
 
+from sayso.audit.entry import Actor, ActorKind
 from sayso.audit.verifier.verification import Verdict
 from sayso.audit.verify import verify
+from sayso.sdk.resources.tokens import Scope
 
 pytestmark = pytest.mark.promise("console:audit")
 
@@ -166,3 +169,80 @@ async def test_the_word_that_one_writes_is_completed(tmp_path: Path) -> None:
             await page.goto(console.path("audit?verify=1"))
             text = await page.inner_text("main")
             assert "This server verified all " in text
+
+
+async def test_a_question_with_a_name_is_a_page_and_a_file(tmp_path: Path) -> None:
+    """The same ten as everywhere; a cut log gets no answer, and a name that is none no page."""
+    async with open_console(tmp_path) as console:
+        await console.ask()
+        async with console.client(await console.sign_in()) as browser:
+            start = (await browser.get(f"{ROOT}/audit")).text
+            for one in console.sayso.audit.questions():
+                assert f"audit/questions/{one.name}" in start
+            page = (await browser.get(f"{ROOT}/audit/questions/people-changes")).text
+            assert "lie under the signed head" in page
+            assert "support_manager" in page
+            file = await browser.get(f"{ROOT}/audit/questions/people-changes?format=csv")
+            rows = list(csv.DictReader(io.StringIO(file.text)))
+            assert {row["whom"] for row in rows} == {"maria", "noor", "finn", "ada"}
+            odd = await browser.get(f"{ROOT}/audit/questions/refunds?over=x")
+            assert odd.status_code == 422
+            assert (await browser.get(f"{ROOT}/audit/questions/none")).status_code == 404
+
+
+@needs_chromium
+async def test_who_approved_what_for_whom_and_why_is_two_acts_from_the_audit_page(
+    tmp_path: Path,
+) -> None:
+    """Find, open; read who, what they were shown, why, what moved, what was told, and the proof."""
+    async with open_console(tmp_path, name="Mia Fontaine") as console, chromium() as browser:
+        view = await console.ask()
+        _, secret = await console.sayso.tokens.create(
+            console.sayso.tenant,
+            "person",
+            "maria",
+            frozenset({Scope.DECIDE}),
+            days=1,
+            by=Actor(kind=ActorKind.SERVICE, id="test"),
+        )
+        await console.sayso.solutions.answer(
+            view.id,
+            "approve",
+            token=secret,
+            revision=view.revision,
+            digest=view.digest,
+            via="console",
+        )
+        context = await console.context(browser, "ada")
+        page = await context.new_page()
+        await page.goto(console.path("audit"))
+        await page.fill("#words", f"139 mia {console.sayso.now():%B}")
+        await page.click("text=Find a case")
+        assert "Mia" not in page.url
+        await page.click("a[data-row]")
+        text = await page.inner_text("article")
+        for said in (
+            "maria said yes to $139.00 for Mia Fontaine",
+            "support manager",
+            "The mugs came broken.",
+            "Refund",
+            "Policy version 1",
+            "$129.00 by refund: done",
+            "none changed",
+        ):
+            assert said in text, (said, text)
+        assert "request.asked" not in text
+        assert await violations(page) == []
+        assert await page.locator("#machine").evaluate("one => one.open") is False
+        await page.emulate_media(media="print")
+        assert await page.locator("#machine").is_hidden()
+        assert await page.locator(".only-print").is_visible()
+        if folder := os.environ.get("SAYSO_PICTURES"):
+            await page.pdf(path=f"{folder}/case.pdf", prefer_css_page_size=True)
+            await page.set_viewport_size({"width": 673, "height": 1010})
+            await page.screenshot(path=f"{folder}/print.png", full_page=True)
+            await page.emulate_media(media="screen")
+            await page.set_viewport_size({"width": 1440, "height": 1000})
+            await page.screenshot(path=f"{folder}/case.png", full_page=True)
+            await page.goto(console.path("audit"))
+            await page.screenshot(path=f"{folder}/audit.png")

@@ -2,6 +2,7 @@
 
 from walk.operations import (
     asking,
+    auditing,
     canaries,
     channels,
     codes,
@@ -26,6 +27,7 @@ from walk.operations.base import OPERATIONS, Operation
 
 TOPICS = (
     asking,
+    auditing,
     canaries,
     channels,
     codes,

@@ -165,7 +165,7 @@ def _seen(event: Event) -> list[str]:
     found = event.whole("found")
     count = "" if found is None else f"{found:,} found"
     of = _labelled(event, "of", "of_action")
-    return [*_texts("by", "query", "format", "case")(event), of, count]
+    return [*_texts("by", "query", "format")(event), of, count]
 
 
 def _subject(event: Event) -> list[str]:

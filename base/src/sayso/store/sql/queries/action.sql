@@ -156,3 +156,12 @@ where tenant = :tenant and subject_id = :subject_id and name = :name and created
     and id <> :but
     and status in ('pending_approval', 'approved', 'executing', 'accepted', 'unknown', 'succeeded',
         'stale');
+
+-- What may be looked for by words that are erased with their customer: the join leaves out whom
+-- somebody erases just now, whose key is gone first.
+-- name: of_cases
+select action.* from action
+join subject on subject.tenant = action.tenant and subject.id = action.subject_id
+where action.tenant = :tenant and action.erased_seq is null and action.id < :before
+    and action.created_at < :until and action.updated_at >= :since
+order by action.id desc limit :limit;
