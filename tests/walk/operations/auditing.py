@@ -37,7 +37,7 @@ async def look_for_case(world: World, dice: Random, surface: Surface) -> str | N
     if "audit:read" not in {scope.value for scope in bot.scopes}:
         await must_refuse("a case without the scope", cases.find("ana", by=bot))
     await must_refuse("a case that there is not", cases.show("act_none", by=by))
-    found = await cases.find(dice.choice(["ana", "ben", "25", "maria", f"{world.now:%B}"]), by=by)
+    found = await cases.find(dice.choice(["ana", "ben", "25", "maria", f"{world.now():%B}"]), by=by)
     if not found.items:
         return "no case fits"
     about = dice.choice(found.items).about
