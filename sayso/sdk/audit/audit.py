@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from sayso.audit.signed_note.timestamps import Authorities, StampedNote
     from sayso.audit.signed_note.witness_policy import WitnessPolicy
     from sayso.audit.verifier.verification import Verification
-    from sayso.sdk.audit.cases import Cases
+    from sayso.sdk.audit.cases import CaseResource
     from sayso.sdk.container import Container
     from sayso.sdk.workspace import Workspace
 
@@ -293,16 +293,16 @@ class Audit(Resource):
         return LogTree(self._container, self._indexes)
 
     @property
-    def cases(self) -> Cases:
+    def cases(self) -> CaseResource:
         """Finds who decided about what for whom, by name, and shows all that proves it."""
-        from sayso.sdk.audit.cases import Cases  # only auditors need it
+        from sayso.sdk.audit.cases import CaseResource  # only auditors need it
 
         async def page(
             tenant: Tenant, query: Query, limit: int
         ) -> tuple[list[StoredEntry], list[EntryProof]]:
             return await self._page(tenant, query, limit, None, verified=True)
 
-        return Cases(self._container, page)
+        return CaseResource(self._container, page)
 
     @property
     def segments(self) -> LogSegments:

@@ -100,7 +100,7 @@ class _Case:
     at: int = 0
 
 
-class Cases(Resource):
+class CaseResource(Resource):
     """Finds and shows cases; whoever looks needs the scope `audit:read`."""
 
     def __init__(self, container: Container, page: ProvenPage) -> None:
