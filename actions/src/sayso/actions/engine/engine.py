@@ -519,6 +519,8 @@ class Engine:
         INVARIANT: nothing ends as not done on the provider's word alone where a look-up can prove
         it. A call that is made again is looked up before; the last one is here.
         """
+        if which is Try.FIRST and (known := await self._denied.done_before(row)) is not None:
+            return known
         outcome = await outcome_of(self._registry, call_of(row), self._settings.call_timeout_s)
         if not isinstance(outcome, RetryableError) or which is not Try.FIRST:
             return outcome

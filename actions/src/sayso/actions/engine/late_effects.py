@@ -14,11 +14,11 @@ import logging
 from sayso.actions.approvals.transitions import Transitions
 from sayso.actions.context import EngineContext
 from sayso.actions.engine.outcomes import Settlements
-from sayso.actions.engine.reconcile import not_proven
+from sayso.actions.engine.reconcile import is_looked_up_first, not_proven
 from sayso.actions.model.action_row import ActionRow, get_action
 from sayso.actions.model.attempt import call_of, look_up
 from sayso.actions.model.ledger import next_look
-from sayso.actions.model.snapshot import Absence, Receipt
+from sayso.actions.model.snapshot import Absence, EffectFailedError, Receipt
 from sayso.errors import Code, RefusedError, RetryableError, SaysoError
 from sayso.store.base import Transaction
 
@@ -44,6 +44,22 @@ class DeniedCalls:
         """What the provider shows of the action's calls."""
         with self._telemetry.span("sayso.look_up", row.traceparent, {"sayso.action": row.name}):
             return await look_up(self._registry, call_of(row), self._timeout_s)
+
+    async def done_before(self, row: ActionRow) -> Receipt | SaysoError | None:
+        """What the provider holds of a claimed action that was never called, as the log says.
+
+        None where nothing is there, or nobody asks, so that it is called. What cannot be looked up
+        now is not called now.
+        """
+        if not is_looked_up_first(row, self._registry.action(row.name).guarantee):
+            return None
+        found = await self.look_up(row)
+        if isinstance(found, Absence):
+            return None
+        if isinstance(found, (Receipt, EffectFailedError)):
+            logger.warning("%s %s was done before its first call", row.name, row.id)
+            return found
+        return RetryableError(found.code, found.message, sent=False)
 
     async def settle(self, row: ActionRow) -> ActionRow | None:
         """Write down the effect of a harmless call after all; None when none is to be found.

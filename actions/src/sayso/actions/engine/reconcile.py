@@ -26,6 +26,8 @@ MAX_ANSWERED = 2
 LATE_RECORD_MICROS = 900 * 1_000_000
 """So long is looked for an effect that is never called again: a provider that pays first may write
 its record minutes later."""
+WAITED_S = 60
+"""What waited so long, such as for people, and has no key, is looked up before its first call."""
 NO_TRIES = Tries()
 SKEW_MICROS = 30_000_000
 """A clock that is further behind than this decides nothing that depends on time."""
@@ -202,6 +204,22 @@ def _key_is_safe(row: ActionRow, guarantee: Guarantee, now: int) -> bool:
     kept_s = guarantee.retention_s or 0
     margin_s = max(LEAST_KEY_MARGIN_S, min(KEY_MARGIN_S, kept_s // 10))
     return now < row.call_key_until - margin_s * 1_000_000
+
+
+def is_looked_up_first(row: ActionRow, guarantee: Guarantee) -> bool:
+    """Whether a claimed action that was never called is looked up before its first call.
+
+    A database that was put back from a backup knows nothing of what was done since. Where the world
+    has changed under an action, the change may be its own effect; and one that has waited for
+    longer than the provider remembers a key would be done again under that very key.
+    """
+    if guarantee.kind == "at_most_once":
+        return False
+    if row.revision > 1:
+        return True
+    kept_s = guarantee.retention_s if guarantee.kind == "idempotent" else None
+    waited = (row.called_at or row.created_at) - row.created_at
+    return waited >= (WAITED_S if kept_s is None else kept_s) * 1_000_000
 
 
 def is_taken_on(row: ActionRow) -> bool:
