@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from sayso.ids import Tenant
+from sayso.telemetry import about
 
 Handler = Callable[[Tenant, str], Awaitable[bool]]
 """Takes one item as far as it goes now; says whether others may have become due by it."""
@@ -22,6 +24,11 @@ class Item:
     noun: str
     tenant: Tenant
     id: str
+
+
+def about_item(item: Item) -> AbstractContextManager[None]:
+    """Have what is said and spanned while the block runs name an item."""
+    return about(tenant=item.tenant, **{f"{item.noun}_id": item.id})
 
 
 class Dispatcher(Protocol):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sayso.connectors.isolation import contained
-from sayso.dispatch.base import Begin, Handler, Item
+from sayso.dispatch.base import Begin, Handler, Item, about_item
 from sayso.dispatch.clock_skew import Stragglers
 from sayso.errors import SaysoError, logged, logged_with_frames
 from sayso.ids import Clock, Tenant, monotonic_s, to_micros
@@ -234,7 +234,8 @@ class EmbeddedDispatcher:
         due_at: int | None = None,
     ) -> asyncio.Task[None]:
         running = self._run(item, work, due_at)
-        task = asyncio.create_task(running, name=f"sayso {item.noun} {item.id}")
+        with about_item(item):  # which a task takes along
+            task = asyncio.create_task(running, name=f"sayso {item.noun} {item.id}")
         self._running[item] = task
         return task
 

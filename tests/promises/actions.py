@@ -6,12 +6,6 @@ from promises.promise import Promise
 
 PROMISES: dict[str, Promise] = {
     # ---- the engine ------------------------------------------------------------------------
-    "engine:older-copy": Promise(
-        "A database that was put back from a backup does nothing again that was done since, where"
-        " the provider drops a repeated key or shows our reference: what was never called, as far"
-        " as it knows, is looked up first where the world changed under it or it waited long.",
-        "invariant 2",
-    ),
     "engine:one-effect": Promise(
         "An approved action has at most one effect at the provider, whichever boundary between "
         "intent, call and outcome its worker stops at.",

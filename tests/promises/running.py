@@ -61,11 +61,27 @@ PROMISES: dict[str, Promise] = {
         "What the page about backups has you type backs up and restores either store: the drill "
         "verifies, and has the same signed head.",
     ),
+    "engine:older-copy": Promise(
+        "A database that was put back from a backup does nothing again that was done since, where"
+        " the provider drops a repeated key or shows our reference: what was never called, as far"
+        " as it knows, is looked up first where the world changed under it or it waited long.",
+        "invariant 2",
+    ),
     "deploy:moved": Promise(
         "`sayso store copy` moves every row to the other store, or none: the log byte for byte with"
         " its signed heads, what waits and what is in flight, tokens, limits and counters; guards,"
         " roles and row security hold there, and nothing is changed where it came from",
         "invariants 3 and 9",
+    ),
+    "docs:rotate": Promise(
+        "Each key is rotated by what its page has you type: what was done before is still read, and"
+        " the log verifies in between and afterwards.",
+        "invariant 12",
+    ),
+    "logs:json": Promise(
+        "Lines of a server's log are JSON where the settings say so, with the ids of what they are"
+        " about and without a word of a library, a customer or a provider.",
+        "invariant 6",
     ),
     # ---- upgrades --------------------------------------------------------------------------
     "upgrade:older-build": Promise(

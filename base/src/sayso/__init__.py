@@ -7,9 +7,10 @@ Where to look, from the top: `surfaces` (command line, HTTP, MCP, Slack, console
 `dispatch` runs what is due; the `agent` plans; `connectors` reach providers; `actions` is what may
 be done, who says yes, and how it is done once; `audit` is the log; `store` is the database.
 `sandbox` is a provider to try things with, `testing` is for your own tests. Everywhere: `settings`,
-`telemetry`, `errors`, `ids`, `money`, `json`, `text`, `secret`, `reading` (JMESPath), `network`,
-`serving`, `extras`, `frozen` (changing frozen values), `nesting` (JSON and TOML, to a depth),
-`toml` (files that people write), `verdicts` (what is wrong with a database, in one wording),
+`telemetry`, `logs`, `errors`, `ids`, `money`, `json`, `text`, `secret`, `reading` (JMESPath),
+`network`, `serving`, `extras`, `frozen` (changing frozen values),
+`nesting` (JSON and TOML, to a depth), `toml` (files that people write),
+`verdicts` (what is wrong with a database, in one wording),
 `block_kit` (what Slack would refuse).
 
 Names are imported when they are first used, so that `import sayso` costs next to nothing.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 
 from opentelemetry import metrics, trace
 from opentelemetry.metrics import MeterProvider
@@ -34,6 +35,26 @@ _CALLS_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0)
 _PEOPLES_S = (60.0, 300.0, 900.0, 3_600.0, 14_400.0, 86_400.0, 604_800.0)
 """Bounds of histograms; OpenTelemetry's own are made for milliseconds."""
 _NOTHING = nullcontext(INVALID_SPAN)
+_ABOUT: ContextVar[Mapping[str, str]] = ContextVar("sayso about", default={})  # noqa: B039
+
+
+@contextmanager
+def about(**ids: str) -> Generator[None]:
+    """Have spans and lines of the log, while the block runs, say what they are about.
+
+    Args:
+        ids: such as `tenant`, `action_id`, `request_id`, `call_id`; nothing personal.
+    """
+    before = _ABOUT.set({**_ABOUT.get(), **ids})
+    try:
+        yield
+    finally:
+        _ABOUT.reset(before)
+
+
+def ids_now() -> Mapping[str, str]:
+    """What the running work is about, by the names of `about`."""
+    return _ABOUT.get()
 
 
 class Telemetry:
@@ -121,7 +142,7 @@ class Telemetry:
         with self._tracer.start_as_current_span(
             name,
             context=context,
-            attributes=attributes,
+            attributes={**{f"sayso.{name}": one for name, one in ids_now().items()}, **attributes},
             record_exception=False,
             set_status_on_exception=False,
         ) as span:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from sayso.connectors.isolation import contained
-from sayso.dispatch.base import Handler, Item
+from sayso.dispatch.base import Handler, Item, about_item
 from sayso.dispatch.clock_skew import Stragglers
 from sayso.errors import SaysoError, logged, logged_with_frames
 from sayso.ids import Clock, Tenant, monotonic_s, to_micros
@@ -140,7 +140,8 @@ class FleetWorker:
             logger.error("the due index cannot be read: %s", logged_with_frames(error))  # noqa: TRY400
 
     def _start(self, item: Item) -> asyncio.Task[None]:
-        task = asyncio.create_task(self._run(item), name=f"sayso {item.noun} {item.id}")
+        with about_item(item):  # which a task takes along
+            task = asyncio.create_task(self._run(item), name=f"sayso {item.noun} {item.id}")
         self._running[item] = task
         return task
 

@@ -83,6 +83,12 @@ def _resource() -> Resource:
     return own.merge(OTELResourceDetector().detect())
 
 
+def service_of(environment: Mapping[str, str]) -> dict[str, str]:
+    """Who writes a line of the log, by the words of a span's resource."""
+    name = environment.get("OTEL_SERVICE_NAME", "").strip() or NAME
+    return {"service.name": name, "service.version": installed_version()}
+
+
 def _chosen(environment: Mapping[str, str], signal: str) -> list[str]:
     if environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         return []

@@ -18,6 +18,7 @@ from sayso.json import JsonValue, first_double
 from sayso.surfaces.http.auth import admit
 from sayso.surfaces.http.idempotency import check_one_key
 from sayso.surfaces.http.problem import HttpError, Problem, ProblemResponse, refused
+from sayso.telemetry import about, ids_now
 from sayso.text import plain
 
 logger = logging.getLogger("sayso.http")
@@ -147,16 +148,17 @@ class Edge:
                 headers.update({**_HEADERS, _POLICY: own})
             await send(message)
 
-        try:
-            await self._app(scope, receive, send_safely)
-        except Exception as error:  # noqa: BLE001  (the surface's edge)
-            answer = _unexpected(error)
-            if not started:
-                await answer(scope, receive, send_safely)
+        with about(call_id=secrets.token_hex(8)):
+            try:
+                await self._app(scope, receive, send_safely)
+            except Exception as error:  # noqa: BLE001  (the surface's edge)
+                answer = _unexpected(error)
+                if not started:
+                    await answer(scope, receive, send_safely)
 
 
 def _unexpected(error: Exception) -> ProblemResponse:
-    occurrence = secrets.token_hex(8)
+    occurrence = ids_now()["call_id"]
     logger.error("problem %s: %s", occurrence, logged_with_frames(error))
     problem = Problem(
         type=f"urn:sayso:error:{Code.INTERNAL.value}",

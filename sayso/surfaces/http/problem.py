@@ -20,6 +20,7 @@ from starlette.types import Scope
 from sayso.errors import CODES, Code, RefusedError, RetryableError, SaysoError, logged
 from sayso.sdk.background.rejected_calls import RejectedCalls
 from sayso.sdk.resources.tokens import Token
+from sayso.telemetry import ids_now
 from sayso.text import plain
 
 logger = logging.getLogger("sayso.http")
@@ -80,7 +81,7 @@ def respond(
 ) -> ProblemResponse:
     """The answer for an error; its occurrence goes to the log, without the caller's values."""
     info = CODES[error.code]
-    occurrence = secrets.token_hex(8)
+    occurrence = ids_now().get("call_id") or secrets.token_hex(8)
     problem = Problem(
         type=f"urn:sayso:error:{error.code.value}",
         title=info.title,

@@ -319,6 +319,19 @@ class RatesSection(Section):
     connectors: Mapping[Name, Rate] = Field(default_factory=dict)
 
 
+class LogSection(Section):
+    """What servers and workers write to standard error; counts with the next start.
+
+    Attributes:
+        format: `text`, or `json`: one object a line, with the ids of what it is about, and without
+            what libraries say in words.
+        level: from which on.
+    """
+
+    format: Literal["text", "json"] = "text"
+    level: Literal["debug", "info", "warning", "error"] = "warning"
+
+
 class ConnectionSection(Section):
     """An OAuth connection to a provider, under the name by which connectors ask for its token.
 
@@ -398,6 +411,7 @@ class Settings(Section):
     approvals: ApprovalsSection = ApprovalsSection()
     dispatch: DispatchSection = DispatchSection()
     rates: RatesSection = RatesSection()
+    log: LogSection = LogSection()
     stop: StopSection = StopSection()
     retention: RetentionSection = RetentionSection()
     people: tuple[PersonSection, ...] = ()

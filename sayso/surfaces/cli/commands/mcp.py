@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
-import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
@@ -15,10 +13,12 @@ import typer
 
 from sayso.audit.entry import Actor, ActorKind
 from sayso.extras import missing_extra
+from sayso.logs import start_logging, teller
 from sayso.sdk.audit.self_audit import self_auditing
 from sayso.sdk.background.presence import Presence
 from sayso.sdk.background.reload import Reloads
 from sayso.sdk.client import Sayso
+from sayso.sdk.wiring.tracing import service_of
 from sayso.sdk.workspace import Workspace
 from sayso.surfaces.cli.options import AssuranceOption, JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out
@@ -84,9 +84,9 @@ def mcp(
 
     out = Out(as_json=as_json)
     loaded = Workspace.load(find_workspace(workspace), os.environ)
-    reloads, presence = Reloads(loaded, loaded.folder, out.warn), Presence("mcp")
-    # A server's log is what its operator has, so warnings go to stderr here.
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, force=True)
+    start_logging(loaded.settings.log, service_of(os.environ))
+    tell = teller(loaded.settings.log, out.warn)
+    reloads, presence = Reloads(loaded, loaded.folder, tell), Presence("mcp")
     if subject is not None:
         customer = subject_of(subject, assurance)
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import sys
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Annotated
@@ -13,6 +11,7 @@ import typer
 
 from sayso.errors import IntegrityError
 from sayso.extras import installed_version
+from sayso.logs import start_logging, teller
 from sayso.sdk.audit.publishing import publishing
 from sayso.sdk.audit.self_audit import self_auditing
 from sayso.sdk.background.chores import keeping, sealing
@@ -20,6 +19,7 @@ from sayso.sdk.background.patience import opened_patiently
 from sayso.sdk.background.presence import Presence
 from sayso.sdk.background.reload import Reloads
 from sayso.sdk.client import Sayso
+from sayso.sdk.wiring.tracing import service_of
 from sayso.sdk.workspace import Workspace
 from sayso.settings.surfaces import CONSOLE_PATH, SLACK_PATH
 from sayso.surfaces.cli.console_link import first_lines
@@ -60,8 +60,8 @@ def serve(
     out = Out(as_json=as_json)
     loaded = Workspace.load(find_workspace(workspace), os.environ)
     section = loaded.settings.http
-    # A server's log is what its operator has, so warnings go to stderr here.
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, force=True)
+    start_logging(loaded.settings.log, service_of(os.environ))
+    tell = teller(loaded.settings.log, out.warn)
     # The port first: nothing that is due may begin in a server that cannot serve.
     listener = listen(
         host or section.host,
@@ -100,8 +100,8 @@ def serve(
 
     async def work() -> None:
         nonlocal first, link
-        reloads = Reloads(loaded, loaded.folder, out.warn)
-        async with opened_patiently(loaded, "run", out.warn) as sayso:
+        reloads = Reloads(loaded, loaded.folder, tell)
+        async with opened_patiently(loaded, "run", tell) as sayso:
             if not as_json:
                 try:
                     first = await sayso.staff.first()
@@ -109,10 +109,10 @@ def serve(
                     link = await sayso.sessions.make_link(first) if first and out.tty else ""
                 except IntegrityError as error:
                     # What is shown of a log that is accused, and its repair, needs a server.
-                    out.warn(problem_text(error))
+                    tell(problem_text(error))
             sayso.warm_up()  # what cannot be made is said here, not with the first request
             for line in await sayso.policy.notes():
-                out.warn(line)
+                tell(line)
             await serve_site(sayso, listener, ready, beside=beside, reloads=reloads)
 
     with listener:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import signal
-import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Annotated
@@ -14,6 +12,7 @@ from typing import Annotated
 import typer
 
 from sayso.extras import installed_version
+from sayso.logs import start_logging, teller
 from sayso.sdk.audit.self_audit import self_auditing
 from sayso.sdk.background.chores import keeping, sealing
 from sayso.sdk.background.patience import opened_patiently
@@ -21,6 +20,7 @@ from sayso.sdk.background.presence import Presence
 from sayso.sdk.background.reload import Reloads
 from sayso.sdk.background.worker import work_on
 from sayso.sdk.client import Sayso
+from sayso.sdk.wiring.tracing import service_of
 from sayso.sdk.workspace import Workspace
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out
@@ -43,8 +43,8 @@ def worker(
     """Carry out what is due, beside other workers, until told to end."""
     out = Out(as_json=as_json)
     loaded = Workspace.load(find_workspace(workspace), os.environ)
-    # A server's log is what its operator has, so warnings go to stderr here.
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, force=True)
+    start_logging(loaded.settings.log, service_of(os.environ))
+    tell = teller(loaded.settings.log, out.warn)
 
     def ready(engine: str) -> None:
         if as_json:
@@ -62,14 +62,14 @@ def worker(
             yield
 
     async def serve() -> None:
-        reloads = Reloads(loaded, loaded.folder, out.warn)
-        async with opened_patiently(loaded, "decide", out.warn) as sayso:
+        reloads = Reloads(loaded, loaded.folder, tell)
+        async with opened_patiently(loaded, "decide", tell) as sayso:
             stop = asyncio.Event()
             loop = asyncio.get_running_loop()
             for told in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(told, stop.set)
             for line in await sayso.policy.notes():
-                out.warn(line)
+                tell(line)
             await work_on(sayso, stop, beside=beside, reloads=reloads, at_once=at_once, ready=ready)
 
     run(serve())
