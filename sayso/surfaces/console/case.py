@@ -59,6 +59,7 @@ class _Case:
     solution: SolutionView | None
     request: RequestView | None
     turns: Sequence[tuple[str, str]] = field(default=())
+    why_yes: Sequence[tuple[str, str]] = field(default=())
 
     def when(self, at: str) -> str:
         moment = datetime.fromisoformat(at).astimezone(self.visit.times.zone)
@@ -121,6 +122,9 @@ async def show_case(visit: Visit) -> Response:
     card = next((one.approval.id for one in case.actions if one.approval is not None), None)
     if card is not None:
         case.solution = await sayso.solutions.get(card)
+        cards_of = [one.approval.id for one in case.actions if one.approval is not None]
+        told = [one for card_id in cards_of for one in await sayso.approvals.why_yes(card_id)]
+        case.why_yes = list(dict.fromkeys(told))
         order = [step.action_id for step in case.solution.steps]
         case.actions.sort(key=lambda one: order.index(one.id) if one.id in order else len(order))
     if case.request is not None:
@@ -263,10 +267,11 @@ def _why_so(case: _Case) -> CasePart:
         if one.body["data"].get("reason_code")
     ]
     notes = () if case.solution is None else case.solution.notes
-    words = tuple(f"{one.person}: {one.text}" for one in notes if one.text)
+    words = tuple(f"{person}: {text}" for person, text in case.why_yes)
+    words += tuple(f"{one.person} noted: {one.text}" for one in notes if one.text)
     lines = tuple(codes)
     if not codes and not words and case.decided:
-        lines = ("No reason was given; a yes asks for none.",)
+        lines = ("No reason was given.",)
     return CasePart(label="Why they said so", lines=lines, quotes=words)
 
 

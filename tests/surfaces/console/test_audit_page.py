@@ -212,6 +212,7 @@ async def test_who_approved_what_for_whom_and_why_is_two_acts_from_the_audit_pag
             revision=view.revision,
             digest=view.digest,
             via="console",
+            reason="Photo of the broken mugs is in the ticket.",
         )
         context = await console.context(browser, "ada")
         page = await context.new_page()
@@ -229,6 +230,7 @@ async def test_who_approved_what_for_whom_and_why_is_two_acts_from_the_audit_pag
             "Policy version 1",
             "$129.00 by refund: done",
             "none changed",
+            "maria: Photo of the broken mugs is in the ticket.",
         ):
             assert said in text, (said, text)
         assert "request.asked" not in text
