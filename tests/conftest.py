@@ -77,9 +77,9 @@ def pytest_xdist_setupnodes(config: pytest.Config, specs: list[execnet.XSpec]) -
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config) -> FileScheduling | None:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> FileScheduling | None:
     """What sets something up for a whole file does so in one process."""
-    return FileScheduling(config) if config.getoption("dist") == "load" else None
+    return FileScheduling(config, log) if config.getoption("dist") == "load" else None
 
 
 @pytest.hookimpl(wrapper=True)

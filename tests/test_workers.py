@@ -21,8 +21,8 @@ def pytest_xdist_setupnodes(config, specs):
     fork_workers(config, specs)
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config):
-    return FileScheduling(config) if config.getoption("dist") == "load" else None
+def pytest_xdist_make_scheduler(config, log):
+    return FileScheduling(config, log) if config.getoption("dist") == "load" else None
 """
 _MODULE = """
 import os, pathlib

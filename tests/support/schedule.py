@@ -21,7 +21,7 @@ class FileScheduling(LoadScopeScheduling):  # type: ignore[misc]
     """Hands out files in the order of the collection; single tests where there are few files."""
 
     def __init__(self, config: pytest.Config, log: object = None) -> None:
-        super().__init__(config)
+        super().__init__(config, log)
         config.option.loadscopereorder = False
         self._by_file = False
 
