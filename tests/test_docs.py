@@ -110,6 +110,12 @@ def test_what_is_made_from_code_is_up_to_date(page: str) -> None:
     assert text == with_parts(page, text)
 
 
+@pytest.mark.parametrize("guide", sorted((DOCS / "how-to").glob("*.md")), ids=lambda one: one.stem)
+def test_a_guide_is_read_in_a_few_minutes(guide: Path) -> None:
+    """What is longer is several tasks, or belongs to reference and explanation."""
+    assert len(guide.read_text(encoding="utf-8").split()) <= 1200
+
+
 def test_every_state_is_told() -> None:
     """The page about an action's life names each in its prose, too."""
     text = (DOCS / "explanation" / "life-of-an-action.md").read_text(encoding="utf-8")

@@ -541,6 +541,7 @@ SOLUTION: dict[str, Any] = {
     "question": None,
     "notes": [],
     "passkey": False,
+    "says_why": False,
     "expires_at": _AT,
     "created_at": _AT,
     "updated_at": _AT,

@@ -126,7 +126,7 @@ async def yes_without_its_reason(world: World, dice: Random, surface: Surface) -
     if found is None:
         return None
     card, person = found
-    attempt = surface.answer(card, person, "approve")
+    attempt = surface.answer(card, person, Said("approve"))
     return await must_refuse(f"a yes without a reason to {_told(card)}", attempt)
 
 

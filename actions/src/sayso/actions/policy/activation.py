@@ -471,7 +471,12 @@ def _check_asked(reader: Reader, change: Change) -> tuple[str, ...]:
             "kind": EntryKind.POLICY_ASKED.value,
             "seq": change.last_seq,
             "actor": {"kind": ActorKind.PERSON.value, "id": change.asked_by},
-            "data": {"change": change.id, "sha256": change.sha256, "parent": change.parent} as data,
+            "data": {
+                "change": change.id,
+                "sha256": change.sha256,
+                "parent": change.parent,
+                **data,
+            },
         }:
             return texts_of(data.get("changes"))
         case _:
