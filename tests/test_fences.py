@@ -55,7 +55,7 @@ PROGRAMS = {
     *("cd", "curl", "export", "mv", "openssl", "printf", "tar", "$EDITOR"),
     *("./run", "uv", "python", "true"),
     *("docker", "install", "kubectl", "systemctl", "useradd", "deploy/build.sh"),
-    *("cp", "createdb", "mkdir", "pg_dump", "pg_restore", "psql", "rm", "sqlite3"),
+    *("chmod", "cp", "createdb", "mkdir", "pg_dump", "pg_restore", "psql", "rm", "sqlite3"),
 }
 """What a page may have a reader type besides `sayso`."""
 RUN_BY = {
