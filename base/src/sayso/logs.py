@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from collections.abc import Callable, Mapping
 from typing import TextIO
 
-import orjson
 from opentelemetry import trace
 
 from sayso.errors import logged, logged_with_frames
@@ -52,7 +52,7 @@ class JsonLines(logging.Formatter):
         if record.exc_info and record.exc_info[1] is not None:
             error = record.exc_info[1]
             line["error"] = logged_with_frames(error) if is_own else logged(error)
-        return orjson.dumps(line, default=str).decode()
+        return json.dumps(line, default=str, ensure_ascii=False, separators=(",", ":"))
 
 
 def start_logging(
