@@ -43,6 +43,7 @@ KNOWN_ATTRIBUTES = frozenset(
         *("gen_ai.operation.name", "gen_ai.provider.name", "gen_ai.request.model"),
         *("gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens"),
         "gen_ai.usage.cache_read.input_tokens",
+        *("sayso.tenant", "sayso.request_id", "sayso.action_id", "sayso.call_id"),
     }
 )
 """All that a span may tell by."""

@@ -53,6 +53,7 @@ ELSEWHERE = {
     "sessions": "of the console, which is asynchronous",
     "account_links": "for surfaces, which are asynchronous",
     "solutions": "by `sayso.run(sayso.wrapped.solutions.…)`",
+    "staff": "of the console, which is asynchronous",
     "statistics": "of the console, which is asynchronous",
     "suggestions": "by `sayso.run(sayso.wrapped.suggestions.…)`",
     "tenant": "by `sayso.wrapped.tenant`",
@@ -68,7 +69,7 @@ ELSEWHERE = {
 
 RESOURCES = {
     "actions": {"settle_as"},
-    "approvals": {"decide_as", "show_again"},
+    "approvals": {"decide_as", "show_again", "why_yes"},
     "audit": None,
     "authentication": set[str](),
     "privacy": None,

@@ -25,7 +25,9 @@ if TYPE_CHECKING:  # what joins imports next to nothing
 _STREAMS = 3
 _MOST_WORDS = 1 << 16
 _END_S = 30
-_ONLY_COLLECT = ("-n", "0", "--collect-only", "--quiet", "-p", "no:cacheprovider")
+_ONLY_COLLECT = ("-n", "0", "--collect-only", "--quiet", "-p", "no:cacheprovider", "-s")
+"""NOTE: with `-s`, since a module may keep the standard error that it was imported under, and what
+pytest captures by is closed once it has collected."""
 
 
 def fork_workers(config: pytest.Config, specs: Sequence[execnet.XSpec]) -> None:

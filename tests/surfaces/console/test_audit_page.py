@@ -217,7 +217,7 @@ async def test_who_approved_what_for_whom_and_why_is_two_acts_from_the_audit_pag
         context = await console.context(browser, "ada")
         page = await context.new_page()
         await page.goto(console.path("audit"))
-        await page.fill("#words", f"139 mia {console.sayso.now():%B}")
+        await page.fill("#case", f"139 mia {console.sayso.now():%B}")
         await page.click("text=Find a case")
         assert "Mia" not in page.url
         await page.click("a[data-row]")
