@@ -8,19 +8,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from sayso import (
-    Absence,
-    Args,
-    Call,
-    Code,
-    OwnConnector,
-    Receipt,
-    RefusedError,
-    Resolved,
-    Subject,
-    action,
-    verifiable,
-)
+from sayso import Absence, Args, Call, Code, Receipt, RefusedError, Resolved, Subject, verifiable
+from sayso.connectors.define import OwnConnector, action
 
 LOOKED_UP = verifiable(settle_after_s=60)
 
