@@ -51,6 +51,8 @@ def install() -> Path:
         npm = shutil.which("npm")
         if npm is None or shutil.which("node") is None:
             raise NoNpmError("there is no node and npm on the PATH")
+        # What an install that was ended has left, npm takes for whole.
+        shutil.rmtree(place / "node_modules", ignore_errors=True)
         (place / "package.json").write_bytes(wanted)
         command = [npm, "install", "--ignore-scripts", "--no-audit", "--no-fund"]
         ran = subprocess.run(
