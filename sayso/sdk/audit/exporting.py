@@ -11,6 +11,7 @@ from pathlib import Path
 import orjson
 
 from sayso.actions.model.action_row import ActionRow, get_action
+from sayso.actions.model.status import FINAL
 from sayso.audit.entry import EntryKind, Json, StoredEntry
 from sayso.audit.evidence.data import Evidence, PersonalWords
 from sayso.audit.evidence.receipt import ActionReceipt
@@ -18,7 +19,7 @@ from sayso.audit.io_errors import reading
 from sayso.audit.personal import Personal
 from sayso.audit.queries.index import LogIndex
 from sayso.audit.queries.pages import bodies_at, read_page
-from sayso.audit.queries.query import ENDS, Query
+from sayso.audit.queries.query import Query
 from sayso.audit.segments.rows import pruned_to, read_segments
 from sayso.audit.signed_note.note import Checkpoint, Verifier, open_checkpoint, open_note
 from sayso.audit.tree.merkle import HashSource, LeafHashes, leaf_hash
@@ -298,7 +299,7 @@ def receipt_of(source: ExportSource, action_id: str) -> ActionReceipt:
         IntegrityError: `tampered`, when the entry does not lead to the signed head.
     """
     row = get_action(source.reader, source.tenant, action_id)
-    if row.status not in ENDS:
+    if row.status not in FINAL:
         raise RefusedError(
             Code.WRONG_STATE,
             f"`{action_id}` has not ended: it is `{row.status}`",

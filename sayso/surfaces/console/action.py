@@ -11,9 +11,8 @@ import orjson
 from starlette.responses import Response
 
 from sayso.actions.customers.proof import VERIFIED_WORDS
-from sayso.actions.model.status import Status
+from sayso.actions.model.status import FINAL, Status
 from sayso.audit.entry import EntryKind
-from sayso.audit.queries.query import ENDS
 from sayso.errors import RefusedError, RetryableError
 from sayso.sdk.resources.customers import MAX_REASON_CHARS
 from sayso.sdk.views.customer import CustomerSummaryView
@@ -136,7 +135,7 @@ async def show_action(visit: Visit, *, typed: settling.Typed = settling.NOTHING)
         outside=await outside(visit, [action.id]),
         work=await work_of(visit, action.id),
         people=await people_of(visit),
-        receipt=action.status in ENDS,
+        receipt=action.status in FINAL,
     )
 
 

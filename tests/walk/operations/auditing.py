@@ -9,7 +9,10 @@ from walk.operations.base import active, must_refuse, operation, pick
 from walk.surfaces.base import Surface
 from walk.world import World
 
+from sayso.actions.model.status import FINAL
 from sayso.audit.questions.catalog import questions
+from sayso.audit.signed_note.note import Verifier
+from sayso.errors import Code, RefusedError
 
 
 @operation("ask a named question", weight=2)
@@ -45,3 +48,24 @@ async def look_for_case(world: World, dice: Random, surface: Surface) -> str | N
     if not all(entry.proof for entry in case.entries):
         raise FindingError("accused", f"the case {about} is not proven")
     return f"{len(found.items)} cases; {about} has {len(case.entries)} entries"
+
+
+@operation("hand out a receipt", weight=2)
+async def hand_out_receipt(world: World, dice: Random, surface: Surface) -> str | None:
+    """Of what has ended, checked as somebody outside would; what has not ended has none."""
+    one = pick(dice, list(await world.sayso.actions.list(limit=50)))
+    if one is None:
+        return None
+    audit = world.sayso.audit
+    if one.status not in FINAL:
+        return await must_refuse(f"a receipt of {one.id}, {one.status}", audit.receipt(one.id))
+    try:
+        receipt = await audit.receipt(one.id)
+    except RefusedError as error:
+        if error.code is Code.PRUNED:
+            return f"{one.id} has its entries in a segment"
+        raise
+    receipt.proof.verify(receipt.proof.extra, [Verifier.parse(await audit.head_vkey())])
+    if dict(receipt.lines())["outcome"] != one.status.replace("_", " "):
+        raise FindingError("untrue", f"the receipt of {one.id} says {receipt.lines()}")
+    return f"a receipt of {one.id}, {one.status}"

@@ -19,7 +19,6 @@ from sayso.audit.entry import StoredEntry
 from sayso.audit.evidence.page import code, fields, shown
 from sayso.audit.evidence.style import STYLES
 from sayso.audit.fields import text_or_none
-from sayso.audit.queries.query import ENDS
 from sayso.audit.tree.proof import FIRST_LINE, EntryProof
 from sayso.errors import Code, IntegrityError
 from sayso.ids import rfc3339
@@ -70,11 +69,6 @@ class ActionReceipt:
             IntegrityError: `tampered`, when the extra data is none.
         """
         return StoredEntry.read(self.proof.extra)
-
-    @property
-    def ended(self) -> bool:
-        """Whether the entry tells how an action ended."""
-        return self.stored.entry.status in ENDS and self.stored.entry.action is not None
 
     def text(self) -> str:
         """The file; its name should end in `.tlog-proof`."""
