@@ -181,6 +181,16 @@ def read_workspace(folder: Path, work: Callable[[Sayso], Awaitable[T]]) -> T:
     return run(inside())
 
 
+def act_in_workspace(folder: Path, work: Callable[[Sayso], Awaitable[T]]) -> T:
+    """The same, after which what may be done is begun."""
+
+    async def inside() -> T:
+        async with Sayso.open(folder, mode="decide") as sayso:
+            return await work(sayso)
+
+    return run(inside())
+
+
 def look_as_person(workspace: Path | None, work: Callable[[Sayso, Token], Awaitable[T]]) -> T:
     """What comes of the work in the workspace, for the person at the keyboard.
 

@@ -15,20 +15,22 @@ from sayso.sdk.connectors.catalog import ActionTypeView, read_action_types
 from sayso.sdk.setup.orphaned_actions import next_step as orphan_step
 from sayso.sdk.views.rows import ActionView
 from sayso.sdk.workspace import Workspace
-from sayso.surfaces.cli.options import AfterOption, JsonOption, LimitOption, WorkspaceOption
+from sayso.surfaces.cli.command import Here, command
+from sayso.surfaces.cli.options import AfterOption, LimitOption
 from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.pages import read_page, show_page
 from sayso.surfaces.cli.show import is_late, show_action, show_timeline
 from sayso.surfaces.cli.words import one_line
-from sayso.surfaces.cli.workspace import find_workspace, person_token, read_workspace, run
+from sayso.surfaces.cli.workspace import run
 
 _GOES_ON = frozenset(Status) - FINAL
 
 app = typer.Typer(help="Look at actions and their types: list, show, settle, types.")
 
 
-@app.command("list")
+@command(app, "list")
 def list_actions(
+    here: Here,
     status: Annotated[
         str | None, typer.Option("--status", metavar="STATUS", help="Only in this state.")
     ] = None,
@@ -40,15 +42,13 @@ def list_actions(
     ] = None,
     limit: LimitOption = 50,
     after: AfterOption = None,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> int:
+) -> None:
     """List actions, newest first."""
-    out = Out(as_json=as_json)
-    folder = find_workspace(workspace)
+    out = here.out
+    folder = here.folder
 
     read = read_page(
-        workspace,
+        here.workspace,
         lambda sayso, n, last: sayso.actions.list(
             status=status, subject=subject, action=action, limit=n, after=last
         ),
@@ -66,10 +66,9 @@ def list_actions(
             "No action fits." if any(wanted.values()) else "Nothing was asked yet.",
             'Ask something: sayso ask "Please refund order 1042" --subject cus_…',
         ],
-        options={**wanted, "-n": limit, "--workspace": workspace},
+        options={**wanted, "-n": limit, "--workspace": here.workspace},
     )
     _warn_of_orphans(out, folder, read.rows)
-    return 0
 
 
 def _warn_of_orphans(out: Out, folder: Path, found: Sequence[ActionView]) -> None:
@@ -93,28 +92,26 @@ def _row(action: ActionView) -> list[str]:
     return [action.id, status, action.action, action.subject, amount, at]
 
 
-@app.command()
+@command(app)
 def show(
-    action_id: Annotated[str, typer.Argument(metavar="ID", help="The action, act_….")],
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> int:
+    here: Here, action_id: Annotated[str, typer.Argument(metavar="ID", help="The action, act_….")]
+) -> None:
     """Show an action with everything the log says about it."""
-    out = Out(as_json=as_json)
-    folder = find_workspace(workspace)
-    action = read_workspace(folder, lambda sayso: sayso.actions.get(action_id))
-    if as_json:
+    out = here.out
+    folder = here.folder
+    action = here.read(lambda sayso: sayso.actions.get(action_id))
+    if out.as_json:
         out.document(action)
-        return 0
+        return
     show_action(out, action, why=True)
     _warn_of_orphans(out, folder, [action])
     out.line()
     show_timeline(out, action.timeline)
-    return 0
 
 
-@app.command()
+@command(app)
 def settle(
+    here: Here,
     action_id: Annotated[str, typer.Argument(metavar="ID", help="The action, act_….")],
     outcome: Annotated[
         str,
@@ -127,13 +124,11 @@ def settle(
         str,
         typer.Option("--receipt", metavar="ID", help="The provider's id of what succeeded."),
     ] = "",
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> int:
+) -> None:
     """Settle an unknown outcome as a person who has looked at the provider."""
-    out = Out(as_json=as_json)
-    folder = find_workspace(workspace)
-    token = person_token(folder)
+    out = here.out
+    folder = here.folder
+    token = here.token
 
     async def work() -> ActionView:
         async with Sayso.open(folder) as sayso:
@@ -147,19 +142,18 @@ def settle(
             )
 
     action = run(work())
-    if as_json:
+    if out.as_json:
         out.document(action)
     else:
         show_action(out, action, why=True)
-    return 0
 
 
-@app.command()
-def types(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
+@command(app)
+def types(here: Here) -> None:
     """List what can be proposed: each type with its arguments and its guarantee."""
-    out = Out(as_json=as_json)
-    found = read_workspace(find_workspace(workspace), lambda sayso: sayso.actions.types())
-    if as_json:
+    out = here.out
+    found = here.read(lambda sayso: sayso.actions.types())
+    if out.as_json:
         out.document(found)
     elif not found.items:
         out.line("Nothing can be proposed yet: see docs/how-to/add-a-connector.md")
@@ -167,7 +161,6 @@ def types(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int
         _show_type(out, one)
     for place, why in found.unread.items():
         out.warn(f"`{one_line(place)}` cannot be read, and may have more: {one_line(why)}")
-    return 0
 
 
 def _show_type(out: Out, shown: ActionTypeView) -> None:

@@ -14,13 +14,12 @@ from sayso.sdk.client import Sayso
 from sayso.sdk.views.rows import ActionView, ApprovalView
 from sayso.sdk.views.solution import SolutionView
 from sayso.sdk.words.approval_outcome import outcome_of
+from sayso.surfaces.cli.command import Here, command
 from sayso.surfaces.cli.commands.plan import plan
 from sayso.surfaces.cli.confirm import check_somebody_is_there, confirm
 from sayso.surfaces.cli.options import (
     AfterOption,
-    JsonOption,
     LimitOption,
-    WorkspaceOption,
     YesOption,
 )
 from sayso.surfaces.cli.output import Out, local_time
@@ -57,22 +56,21 @@ ReasonOption = Annotated[
 ]
 
 
-@app.command("list")
+@command(app, "list")
 def list_approvals(
+    here: Here,
     status: Annotated[
         str,
         typer.Option("--status", metavar="STATUS", help="pending, or any other; `all` for all."),
     ] = "pending",
     limit: LimitOption = 50,
     after: AfterOption = None,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> int:
+) -> None:
     """List what waits for a decision, oldest first."""
-    out = Out(as_json=as_json)
+    out = here.out
     wanted = None if status == "all" else status
     read = read_page(
-        workspace,
+        here.workspace,
         lambda sayso, n, last: sayso.approvals.list(status=wanted, limit=n, after=last),
         limit,
         after,
@@ -88,11 +86,10 @@ def list_approvals(
             "Nothing waits for a decision.",
             "See what was done with `sayso actions list`, or all with `--status all`.",
         ],
-        options={"--status": status_given, "-n": limit, "--workspace": workspace},
+        options={"--status": status_given, "-n": limit, "--workspace": here.workspace},
     )
-    if read.rows and not as_json:
+    if read.rows and not out.as_json:
         out.line(f"next: sayso approvals show {read.rows[0].id}")
-    return 0
 
 
 def _row(approval: ApprovalView) -> list[str]:
@@ -102,21 +99,19 @@ def _row(approval: ApprovalView) -> list[str]:
     return [approval.id, approval.status, card.title, amount, needs(approval), by]
 
 
-@app.command()
-def show(
-    approval_id: IdArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False
-) -> int:
+@command(app)
+def show(here: Here, approval_id: IdArgument) -> None:
     """Show one card, exactly as it would be decided about, with the whole plan that it is of."""
-    out = Out(as_json=as_json)
+    out = here.out
 
     async def read(sayso: Sayso) -> tuple[ApprovalView, ActionView, SolutionView]:
         found, solution = await _read(sayso, approval_id)
         return found, await sayso.actions.get(found.action_id), solution
 
-    approval, action, solution = read_workspace(find_workspace(workspace), read)
-    if as_json:
+    approval, action, solution = here.read(read)
+    if out.as_json:
         out.document(approval)
-        return 0
+        return
     show_solution(out, solution)
     if approval.status == "pending" and sum(step.asks for step in solution.steps) > 1:
         out.line(f"all:  sayso approvals plan {solution.request_id} --yes all")
@@ -129,7 +124,6 @@ def show(
     else:
         outcome = outcome_of(approval, action)
         out.line(f"{outcome.lead}{one_line(outcome.text)}")
-    return 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,22 +138,22 @@ class _Say:
     amount: str | None = None
 
 
-@app.command()
+@command(app)
 def approve(
+    here: Here,
     approval_id: IdArgument,
     digest: DigestOption = None,
     reason: ReasonOption = "",
     yes: YesOption = False,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
 ) -> int:
     """Say yes to the card that is shown, once; it is done at once."""
     say = _Say(approval_id=approval_id, choice="approve", digest=digest, reason=reason)
-    return _decide(say, workspace, Out(as_json=as_json), asks=not yes)
+    return _decide(say, here.workspace, here.out, asks=not yes)
 
 
-@app.command()
+@command(app)
 def reject(
+    here: Here,
     approval_id: IdArgument,
     reason_code: Annotated[
         str,
@@ -169,8 +163,6 @@ def reject(
     ],
     digest: DigestOption = None,
     reason: ReasonOption = "",
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
 ) -> int:
     """Say no to the card that is shown."""
     say = _Say(
@@ -180,11 +172,12 @@ def reject(
         reason_code=reason_code,
         reason=reason,
     )
-    return _decide(say, workspace, Out(as_json=as_json))
+    return _decide(say, here.workspace, here.out)
 
 
-@app.command()
+@command(app)
 def edit(
+    here: Here,
     approval_id: IdArgument,
     amount: Annotated[
         str, typer.Option("--amount", metavar="AMOUNT", help="Less than asked, such as 50.00.")
@@ -192,70 +185,60 @@ def edit(
     digest: DigestOption = None,
     reason: ReasonOption = "",
     yes: YesOption = False,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
 ) -> int:
     """Say yes to less: a new revision, judged again, with your yes on it."""
     say = _Say(approval_id=approval_id, choice="edit", digest=digest, reason=reason, amount=amount)
-    return _decide(say, workspace, Out(as_json=as_json), asks=not yes)
+    return _decide(say, here.workspace, here.out, asks=not yes)
 
 
-@app.command()
+@command(app)
 def ask(
+    here: Here,
     approval_id: IdArgument,
     question: Annotated[str, typer.Argument(metavar="QUESTION", help="What the customer reads.")],
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> int:
+) -> None:
     """Ask the customer something before you decide; the answer makes the card anew."""
-    out = Out(as_json=as_json)
-    folder = find_workspace(workspace)
-    token = person_token(folder)
+    out = here.out
+    token = here.token
 
-    async def work() -> SolutionView:
-        async with Sayso.open(folder, mode="decide") as sayso:
-            shown = await sayso.solutions.get(approval_id)
-            return await sayso.solutions.ask_customer(
-                shown.id,
-                question,
-                token=token,
-                revision=shown.revision,
-                digest=shown.digest,
-                via="cli",
-            )
+    async def work(sayso: Sayso) -> SolutionView:
+        shown = await sayso.solutions.get(approval_id)
+        return await sayso.solutions.ask_customer(
+            shown.id,
+            question,
+            token=token,
+            revision=shown.revision,
+            digest=shown.digest,
+            via="cli",
+        )
 
-    view = run(work())
-    if as_json:
+    view = here.act(work)
+    if out.as_json:
         out.document(view)
-        return 0
+        return
     out.line(f"{one_line(view.customer.name)} is asked: {one_line(question)}")
     out.line(f"What they answer stands on the card then: sayso approvals show {view.id}")
-    return 0
 
 
-@app.command("note")
+@command(app, "note")
 def note_solution(
+    here: Here,
     approval_id: IdArgument,
     note: Annotated[str, typer.Argument(metavar="TEXT", help="What your colleagues should know.")],
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> int:
+) -> None:
     """Note something about it for your colleagues; it decides nothing."""
-    out = Out(as_json=as_json)
-    folder = find_workspace(workspace)
-    token = person_token(folder)
+    out = here.out
+    token = here.token
 
-    async def work() -> SolutionView:
-        async with Sayso.open(folder, mode="decide") as sayso:
-            return await sayso.solutions.note(approval_id, note, token=token, via="cli")
+    async def work(sayso: Sayso) -> SolutionView:
+        return await sayso.solutions.note(approval_id, note, token=token, via="cli")
 
-    view = run(work())
-    if as_json:
+    view = here.act(work)
+    if out.as_json:
         out.document(view)
-        return 0
+        return
     for one in view.notes:
         out.line(f"{one_line(one.person)}: {one_line(one.text) or '(nothing is left of it)'}")
-    return 0
 
 
 def _decide(say: _Say, workspace: Path | None, out: Out, *, asks: bool = False) -> int:

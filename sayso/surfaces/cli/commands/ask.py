@@ -13,13 +13,12 @@ from sayso.errors import SaysoError
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.evaluations import MessageExplanationView
 from sayso.sdk.views.rows import RequestView
+from sayso.surfaces.cli.command import Here, command
 from sayso.surfaces.cli.options import (
     AssuranceOption,
-    JsonOption,
     KeyOption,
     SubjectOption,
     WaitOption,
-    WorkspaceOption,
 )
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.problem import FAILED, OK
@@ -33,13 +32,14 @@ from sayso.surfaces.cli.unfinished import (
     warn_unplanned,
     with_left,
 )
-from sayso.surfaces.cli.workspace import find_workspace, read_typed, requester, run, subject_of
+from sayso.surfaces.cli.workspace import read_typed, requester, run, subject_of
 
 app = typer.Typer()
 
 
-@app.command()
+@command(app)
 def ask(
+    here: Here,
     text: Annotated[str, typer.Argument(metavar="TEXT", help="What the customer wrote.")],
     subject: SubjectOption,
     assurance: AssuranceOption = "verified",
@@ -57,15 +57,13 @@ def ask(
         typer.Option("--explain", help="Only say how the words are read; nothing is stored."),
     ] = False,
     wait: WaitOption = 30.0,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
 ) -> int:
     """Plan and act on a customer's words, or ask the customer back.
 
     Exit status 1 also when nobody but a person can answer.
     """
-    out = Out(as_json=as_json)
-    folder = find_workspace(workspace)
+    out = here.out
+    folder = here.folder
     who = subject_of(subject, assurance)
     if explain:
         return _explain(out, folder, who, text)

@@ -18,11 +18,11 @@ from sayso.surfaces.cli.audit.questions import ExportOption, VkeyOption, ask
 from sayso.surfaces.cli.audit.repairs import accept, repair
 from sayso.surfaces.cli.audit.storage import prune, publish, seal, tiles, timestamps
 from sayso.surfaces.cli.audit.verify import verify
-from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
+from sayso.surfaces.cli.command import Here, command
 from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.pages import again
 from sayso.surfaces.cli.words import counted
-from sayso.surfaces.cli.workspace import CLI, find_workspace, read_workspace, run
+from sayso.surfaces.cli.workspace import CLI
 
 app = typer.Typer(
     help="Ask the log, prove it, publish its heads.",
@@ -33,18 +33,16 @@ BeforeOption = Annotated[
 ]
 
 
-@app.command()
+@command(app)
 def tail(
+    here: Here,
     limit: Annotated[
         int, typer.Option("--limit", "-n", metavar="N", help="How many, to 1000.")
     ] = 20,
     before: BeforeOption = None,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
 ) -> int:
     """Show the newest entries, newest first."""
-    out = Out(as_json=as_json)
-    folder = find_workspace(workspace)
+    out = here.out
 
     async def work(sayso: Sayso) -> tuple[list[EntryView], bool, int]:
         audit = sayso.audit
@@ -52,14 +50,14 @@ def tail(
         more = bool(found) and bool(await audit.tail(1, before=found[-1].seq))
         return found, more, await audit.pruned_to()
 
-    found, more, low = read_workspace(folder, work)
+    found, more, low = here.read(work)
     empty = "The log is empty. Everything that is asked goes here."
     if before is not None:
         empty = f"There is no entry before {before:,}."
     behind = found[-1].seq if more else None
     status = _show_entries(out, found, empty, low, behind)
     if behind is not None:
-        options = {"-n": limit, "--before": behind, "--workspace": workspace}
+        options = {"-n": limit, "--before": behind, "--workspace": here.workspace}
         out.line(f"more: {again('audit tail', options)}")
     elif low:
         out.note(_in_segments(low))
@@ -70,8 +68,9 @@ def _in_segments(low: int) -> str:
     return f"entries below {low:,} are in sealed segments only; `sayso audit seal` lists them"
 
 
-@app.command()
+@command(app)
 def query(
+    here: Here,
     words: Annotated[
         list[str],
         typer.Argument(
@@ -92,34 +91,30 @@ def query(
     verified: Annotated[
         bool, typer.Option("--verified", help="Prove each entry against the newest signed head.")
     ] = False,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
 ) -> int:
     """Ask the log; the question is an entry itself."""
-    out = Out(as_json=as_json)
+    out = here.out
     if export is not None:
         return _query_export(out, export, _as_typed(words), limit, before, vkey or [])
-    folder = find_workspace(workspace)
 
-    async def work() -> tuple[list[EntryView], int, str]:
-        async with Sayso.open(folder, mode="read") as sayso:
-            if segment is not None:
-                asked = sayso.audit.segments.query
-                return await asked(segment, _as_typed(words), limit=limit, by=CLI), 0, ""
-            found = await sayso.audit.query(
-                _as_typed(words), limit=limit, before=before, verified=verified, by=CLI
-            )
-            why = "" if found else f": {await sayso.audit.why_nothing(_as_typed(words))}"
-            return found, await sayso.audit.pruned_to(), why
+    async def work(sayso: Sayso) -> tuple[list[EntryView], int, str]:
+        if segment is not None:
+            asked = sayso.audit.segments.query
+            return await asked(segment, _as_typed(words), limit=limit, by=CLI), 0, ""
+        found = await sayso.audit.query(
+            _as_typed(words), limit=limit, before=before, verified=verified, by=CLI
+        )
+        why = "" if found else f": {await sayso.audit.why_nothing(_as_typed(words))}"
+        return found, await sayso.audit.pruned_to(), why
 
-    found, low, why = run(work())
+    found, low, why = here.read(work)
     if low and len(found) < limit:
         out.note(_in_segments(low))
     empty = f"No entry fits{why}. Loosen the query, or see `audit tail`."
     status = _show_entries(out, found, empty, low, found[-1].seq if found else None)
     if len(found) == limit and segment is None:
         # NOTE: whether there are more is not looked for, since each question is an entry.
-        options = {"-n": limit, "--before": found[-1].seq, "--workspace": workspace}
+        options = {"-n": limit, "--before": found[-1].seq, "--workspace": here.workspace}
         command = f"audit query {shlex.join(words)}"
         out.line(f"there may be more: {again(command, {**options, '--verified': verified})}")
     elif len(found) == limit:
@@ -191,8 +186,9 @@ def _row(entry: EntryView) -> list[str]:
     ]
 
 
-@app.command()
+@command(app)
 def export(
+    here: Here,
     path: Annotated[
         Path, typer.Argument(metavar="PATH", help="A new folder, or a new file: see --format.")
     ],
@@ -205,47 +201,40 @@ def export(
             "--format", metavar="NAME", help="jsonl (a folder), parquet, ocsf or cloudevents."
         ),
     ] = "jsonl",
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
 ) -> int:
     """Write the log so that it verifies offline; the export is an entry itself."""
-    out = Out(as_json=as_json)
-    place = find_workspace(workspace)
+    out = here.out
 
-    async def work() -> tuple[int, str]:
-        async with Sayso.open(place, mode="read") as sayso:
-            count = await sayso.audit.export(path, words, format=form, by=CLI)
-            return count, await sayso.audit.head_vkey()
+    async def work(sayso: Sayso) -> tuple[int, str]:
+        count = await sayso.audit.export(path, words, format=form, by=CLI)
+        return count, await sayso.audit.head_vkey()
 
     out.note("writing …")
-    count, key = run(work())
+    count, key = here.read(work)
     return _show_written(out, path, count, key)
 
 
-@app.command()
+@command(app)
 def evidence(
+    here: Here,
     action: Annotated[str, typer.Argument(metavar="ACTION", help="The id, act_….")],
     path: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE", help="A new file, such as pack.html.")
     ],
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
 ) -> int:
     """Write all about one action as a page to read, to print, and to verify offline."""
-    out = Out(as_json=as_json)
-    place = find_workspace(workspace)
 
-    async def work() -> tuple[int, str]:
-        async with Sayso.open(place, mode="read") as sayso:
-            count = await sayso.audit.evidence(action, path, by=CLI)
-            return count, await sayso.audit.head_vkey()
+    async def work(sayso: Sayso) -> tuple[int, str]:
+        count = await sayso.audit.evidence(action, path, by=CLI)
+        return count, await sayso.audit.head_vkey()
 
-    count, key = run(work())
-    return _show_written(out, path, count, key)
+    count, key = here.read(work)
+    return _show_written(here.out, path, count, key)
 
 
-@app.command()
+@command(app)
 def receipt(
+    here: Here,
     action: Annotated[str, typer.Argument(metavar="ACTION", help="The id, act_….")],
     path: Annotated[
         Path,
@@ -256,23 +245,18 @@ def receipt(
             help="A new file: a page, or with .tlog-proof the bare proof.",
         ),
     ],
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
 ) -> int:
     """Write how an action ended, with its proof, for a customer or a court; nothing personal."""
-    out = Out(as_json=as_json)
-    place = find_workspace(workspace)
 
-    async def work() -> tuple[bytes, str]:
-        async with Sayso.open(place, mode="read") as sayso:
-            found = await sayso.audit.receipt(action, by=CLI)
-            bare = path.suffix == ".tlog-proof"
-            return found.text().encode() if bare else found.page(), await sayso.audit.head_vkey()
+    async def work(sayso: Sayso) -> tuple[bytes, str]:
+        found = await sayso.audit.receipt(action, by=CLI)
+        bare = path.suffix == ".tlog-proof"
+        return found.text().encode() if bare else found.page(), await sayso.audit.head_vkey()
 
-    content, key = run(work())
+    content, key = here.read(work)
     with new_file(path) as file:
         file.write(content)
-    return _show_written(out, path, 1, key)
+    return _show_written(here.out, path, 1, key)
 
 
 def _show_written(out: Out, path: Path, count: int, key: str) -> int:
@@ -286,23 +270,20 @@ def _show_written(out: Out, path: Path, count: int, key: str) -> int:
     return 0
 
 
-@app.command()
-def checkpoint(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
+@command(app)
+def checkpoint(here: Here) -> None:
     """Print the newest signed head; kept elsewhere, it proves a later rewrite."""
-    out = Out(as_json=as_json)
-    folder = find_workspace(workspace)
+    out = here.out
 
-    async def work() -> tuple[str, str]:
-        async with Sayso.open(folder, mode="read") as sayso:
-            return await sayso.audit.checkpoint(), await sayso.audit.head_vkey()
+    async def work(sayso: Sayso) -> tuple[str, str]:
+        return await sayso.audit.checkpoint(), await sayso.audit.head_vkey()
 
-    note, key = run(work())
-    if as_json:
+    note, key = here.read(work)
+    if out.as_json:
         out.document({"checkpoint": note, "vkey": key})
     else:
         # Exactly the note, so that `> head.txt` keeps what was signed.
         out.line(note.removesuffix("\n"))
-    return 0
 
 
 app.command("ask")(ask)

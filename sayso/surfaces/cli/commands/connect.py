@@ -14,16 +14,16 @@ from sayso.ids import SystemClock
 from sayso.sdk.connectors.connect import TerminalPerson, connect_account, shown_account
 from sayso.sdk.connectors.fin import CONVERSATION, USER, make_fin_connector
 from sayso.sdk.workspace import Workspace
-from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
-from sayso.surfaces.cli.output import Out
-from sayso.surfaces.cli.problem import OK, usage
-from sayso.surfaces.cli.workspace import find_workspace, run
+from sayso.surfaces.cli.command import Here, command
+from sayso.surfaces.cli.problem import usage
+from sayso.surfaces.cli.workspace import run
 
 app = typer.Typer()
 
 
-@app.command()
+@command(app)
 def connect(
+    here: Here,
     name: Annotated[
         str, typer.Argument(metavar="NAME", help="A connector or a connection of sayso.toml.")
     ],
@@ -41,11 +41,9 @@ def connect(
         str,
         typer.Option(metavar="REFERENCE", help="The service's token that Fin shows to Sayso."),
     ] = "env:SAYSO_FIN_TOKEN",  # noqa: S107  (a reference, and no token)
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> int:
+) -> None:
     """Connect an account, and see whose it is."""
-    out = Out(as_json=as_json)
+    out = here.out
     if fin is not None and name != "intercom":
         raise usage("only Intercom has Fin", "run `sayso connect intercom --fin URL`")
 
@@ -59,14 +57,14 @@ def connect(
             raise usage("nobody is there to paste an address", "run it in a terminal")
         return await asyncio.to_thread(input, "The address that you were led to: ")
 
-    loaded = Workspace.load(find_workspace(workspace), os.environ)
+    loaded = Workspace.load(here.folder, os.environ)
     found = run(
         connect_account(loaded, SystemClock(), name, TerminalPerson(show=show, paste=paste))
     )
     made = None
     if fin is not None:
         made = run(make_fin_connector(loaded, SystemClock(), fin, fin_token))
-    if as_json:
+    if out.as_json:
         account = found.account
         out.document(
             {
@@ -79,7 +77,7 @@ def connect(
                 "fin": None if made is None else {"id": made.id, "state": made.state},
             }
         )
-        return OK
+        return
     out.line(shown_account(found))
     if found.expires_at is not None:
         out.line(f"its token is refreshed by itself before {found.expires_at:%Y-%m-%d %H:%M} UTC")
@@ -89,4 +87,3 @@ def connect(
         out.line("next: in Intercom, Settings > Integrations > Data connectors:")
         out.line(f"  put the attribute User ID in place of {USER} in the body,")
         out.line(f"  the conversation's id in place of {CONVERSATION}, try it, and set it live")
-    return OK

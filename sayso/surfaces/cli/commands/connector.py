@@ -39,7 +39,7 @@ from sayso.sdk.connectors.recording import record_action
 from sayso.sdk.connectors.sighting import RecordedPayment, Sighting, read_amount
 from sayso.sdk.connectors.trial import TrialResult, hosts_of, try_reads
 from sayso.sdk.workspace import Workspace
-from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
+from sayso.surfaces.cli.command import Here, command
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.problem import FAILED, OK, USAGE, usage
 from sayso.surfaces.cli.words import one_line
@@ -52,24 +52,24 @@ _SHOWN_QUESTIONS = 12
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The connector, such as chargebee.")]
 
 
-@app.command("list")
-def list_(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
+@command(app, "list")
+def list_(here: Here) -> None:
     """List the manifests of this workspace and those that ship."""
-    out = Out(as_json=as_json)
-    reports = list(list_manifests(find_workspace(workspace)))
-    if as_json:
+    out = here.out
+    reports = list(list_manifests(here.folder))
+    if out.as_json:
         out.document({"items": [_document(report) for report in reports]})
-        return OK
+        return
     for report in reports:
         where = "ships" if report.ships else report.path.name
         out.line(
             f"{report.name:<14} {_state(report):<12} {where:<24} {len(report.actions)} actions"
         )
-    return OK
 
 
-@app.command()
+@command(app)
 def check(
+    here: Here,
     name: Name,
     spec: Annotated[
         list[Path] | None,
@@ -79,20 +79,18 @@ def check(
             help="The provider's OpenAPI document or GraphQL schema; may be given repeatedly.",
         ),
     ] = None,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
 ) -> int:
     """List what is wrong with a manifest, and what each of its actions is worth."""
-    out = Out(as_json=as_json)
-    folder = find_workspace(workspace)
+    out = here.out
+    folder = here.folder
     questions = questions_in(folder, name)
-    if not as_json:
+    if not out.as_json:
         for line, question in questions[:_SHOWN_QUESTIONS]:
             out.line(f"line {line} asks: {one_line(question, limit=200)}")
         if len(questions) > _SHOWN_QUESTIONS:
             out.line(f"and {len(questions) - _SHOWN_QUESTIONS} more")
     report = check_manifest(folder, name, spec or ())
-    if as_json:
+    if out.as_json:
         out.document(_document(report))
     else:
         _print(out, report)
@@ -102,55 +100,54 @@ def check(
     return USAGE if report.mistakes else OK
 
 
-@app.command()
+@command(app)
 def review(
+    here: Here,
     name: Name,
     by: Annotated[
         str | None, typer.Option("--by", metavar="WHO", help="Who reviews; you, unless said.")
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask; for scripts.")] = False,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
 ) -> int:
     """Show what changed since the last review, and record that you have looked at it."""
-    out = Out(as_json=as_json)
-    folder = find_workspace(workspace)
+    out = here.out
+    folder = here.folder
     report = check_manifest(folder, name)
-    if not as_json:
+    if not out.as_json:
         for line in changes_since_review(folder, name):
             out.line(line)
         out.line()
         _print(out, report)
         out.line()
     if not yes:
-        if as_json or not sys.stdin.isatty():
+        if out.as_json or not sys.stdin.isatty():
             raise usage("nobody is there to ask", "read the difference, then give --yes")
         question = f"Does {report.path.name} do what it says, and nothing else? [y/N] "
         if not _is_yes(input(question)):
             out.warn("Not reviewed; it doesn't load.")
             return FAILED
     found = review_manifest(folder, name, by=by or getpass.getuser(), now=datetime.now(UTC))
-    if as_json:
+    if out.as_json:
         out.document(_document(check_manifest(folder, name)))
     else:
         out.line(f"Reviewed by {found.by}: {found.digest[:19]}… Keep connectors/ in git.")
     return OK
 
 
-@app.command("test")
-def try_(name: Name, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
+@command(app, "test")
+def try_(here: Here, name: Name) -> int:
     """Judge a manifest by its cases, on a provider that is built from it, with faults."""
-    out = Out(as_json=as_json)
+    out = here.out
     judged = 0
     failed: list[dict[str, object]] = []
-    for one in try_manifest(find_workspace(workspace), name):
+    for one in try_manifest(here.folder, name):
         judged += 1
         if not one["ok"]:
             failed.append(one)
-        if not as_json and not one["ok"]:
+        if not out.as_json and not one["ok"]:
             out.warn(f"broken: {one['what']}")
             out.warn(f"        {one_line(str(one['why']), limit=400)}")
-    if as_json:
+    if out.as_json:
         out.document({"ok": not failed, "judged": judged, "broken": failed})
     elif not failed:
         out.line(f"{judged} kept, none broken.")
@@ -159,8 +156,9 @@ def try_(name: Name, workspace: WorkspaceOption = None, as_json: JsonOption = Fa
     return FAILED if failed else OK
 
 
-@app.command("try")
+@command(app, "try")
 def try_out(
+    here: Here,
     name: Name,
     subject: Annotated[
         str, typer.Option("--subject", metavar="ID", help="A customer of the provider's.")
@@ -172,18 +170,16 @@ def try_out(
         ),
     ] = "{}",
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask; for scripts.")] = False,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
 ) -> int:
     """Run every read at the real provider before review; nothing is written there."""
-    out = Out(as_json=as_json)
-    loaded = Workspace.load(find_workspace(workspace), os.environ)
+    out = here.out
+    loaded = Workspace.load(here.folder, os.environ)
     given = {
         verb: cast("JsonObject", one) for verb, one in read_json_object(args, "--args").items()
     }
     if not yes:
         hosts = ", ".join(hosts_of(loaded, name))
-        if as_json or not sys.stdin.isatty():
+        if out.as_json or not sys.stdin.isatty():
             raise usage(f"it sends your key to {hosts}, and nobody is there to ask", "give --yes")
         if not _is_yes(input(f"Send your key to {hosts}? [y/N] ")):
             out.warn("Nothing was sent.")
@@ -194,7 +190,7 @@ def try_out(
 
     tried = run(all_tried())
     wrong = [one for one in tried if one.state == "wrong"]
-    if as_json:
+    if out.as_json:
         items = [{"where": one.where, "state": one.state, "what": one.what} for one in tried]
         out.document({"ok": not wrong, "items": items})
         return FAILED if wrong else OK
@@ -209,8 +205,9 @@ def try_out(
     return FAILED if wrong else OK
 
 
-@app.command()
+@command(app)
 def record(
+    here: Here,
     name: Name,
     action: Annotated[str, typer.Argument(metavar="ACTION", help="Such as refund.")],
     subject: Annotated[str, typer.Option("--subject", metavar="ID", help="A test customer.")],
@@ -232,25 +229,23 @@ def record(
             "--holds-the-money", help="You have read that the provider has nobody else pay."
         ),
     ] = False,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
 ) -> int:
     """Try an action at a test account of the provider's, and keep what was sent and answered.
 
     Of a payment you say what the account itself shows, since no trial can compare that.
     """
-    out = Out(as_json=as_json)
+    out = here.out
     if saw is not None:
         read_amount(saw)
 
     async def ask(payment: RecordedPayment) -> Sighting | None:
         if saw is not None:
             return Sighting(amount=saw, holds_the_money=holds)
-        return None if as_json or not sys.stdin.isatty() else _asked(out, payment, holds=holds)
+        return None if out.as_json or not sys.stdin.isatty() else _asked(out, payment, holds=holds)
 
     found = run(
         record_action(
-            Workspace.load(find_workspace(workspace), os.environ),
+            Workspace.load(here.folder, os.environ),
             SystemClock(),
             name,
             action,
@@ -261,7 +256,7 @@ def record(
             ask=ask,
         )
     )
-    if as_json:
+    if out.as_json:
         out.document(
             {
                 "action": found.action,
@@ -319,20 +314,19 @@ def _is_yes(said: str) -> bool:
     return said.strip().lower() in {"y", "yes"}
 
 
-@app.command()
-def new(name: Name, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
+@command(app)
+def new(here: Here, name: Name) -> None:
     """Start a connector in Python: one action over HTTP, and the suite that judges it."""
-    out = Out(as_json=as_json)
-    folder = find_workspace(workspace)
+    out = here.out
+    folder = here.folder
     made = [str(path.relative_to(folder)) for path in new_connector(folder, name)]
-    if as_json:
+    if out.as_json:
         out.document({"files": made})
-        return OK
+        return
     for path in made:
         out.line(path)
     out.line()
     out.line(f"next: replace its paths and fields, then pytest {made[-1]}")
-    return OK
 
 
 DraftName = Annotated[str, typer.Option("--name", metavar="NAME", help="The connector's name.")]
@@ -343,34 +337,23 @@ Only = Annotated[
 SpecFile = Annotated[Path, typer.Argument(metavar="FILE", help="The provider's own description.")]
 
 
-@drafts.command("openapi")
-def draft_openapi(
-    spec: SpecFile,
-    name: DraftName,
-    only: Only = None,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> int:
+@command(drafts, "openapi")
+def draft_openapi(here: Here, spec: SpecFile, name: DraftName, only: Only = None) -> int:
     """Draft from an OpenAPI document (JSON or YAML); what isn't sure is asked, not guessed."""
     drafted = draft_openapi_file(spec, checked_name(name), only or ())
-    return _drafted(Out(as_json=as_json), workspace, name, drafted, spec)
+    return _drafted(here.out, here.workspace, name, drafted, spec)
 
 
-@drafts.command("graphql")
-def draft_graphql(
-    schema: SpecFile,
-    name: DraftName,
-    only: Only = None,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> int:
+@command(drafts, "graphql")
+def draft_graphql(here: Here, schema: SpecFile, name: DraftName, only: Only = None) -> int:
     """Draft from a GraphQL schema, or the answer to an introspection."""
     drafted = draft_graphql_file(schema, checked_name(name), only or ())
-    return _drafted(Out(as_json=as_json), workspace, name, drafted, schema)
+    return _drafted(here.out, here.workspace, name, drafted, schema)
 
 
-@drafts.command("mcp")
+@command(drafts, "mcp")
 def draft_mcp(
+    here: Here,
     server: Annotated[
         list[str], typer.Argument(metavar="SERVER", help="Its address, or a program and its words.")
     ],
@@ -380,28 +363,25 @@ def draft_mcp(
         typer.Option("--key", metavar="REFERENCE", help="Of a bearer, such as env:ACME_KEY."),
     ] = None,
     only: Only = None,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
 ) -> int:
     """Draft from the tools of an MCP server; each becomes an action that a person decides."""
-    home = find_workspace(workspace)
+    home = here.folder
     secret = None if key is None else Workspace.load(home, os.environ).secret(key)
     drafted = run(draft_mcp_server(server, checked_name(name), only or (), secret))
-    return _drafted(Out(as_json=as_json), home, name, drafted, None)
+    return _drafted(here.out, home, name, drafted, None)
 
 
-@drafts.command("docs")
+@command(drafts, "docs")
 def draft_docs(
+    here: Here,
     page: Annotated[Path, typer.Argument(metavar="FILE", help="A page as text or Markdown.")],
     name: DraftName,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
 ) -> int:
     """Draft from a provider's prose, read by the model of [planner]; answers quote the page."""
-    home = find_workspace(workspace)
+    home = here.folder
     model = docs_model(Workspace.load(home, os.environ))
     drafted = run(draft_docs_page(model, read_page(page), checked_name(name), page.name))
-    return _drafted(Out(as_json=as_json), home, name, drafted, None)
+    return _drafted(here.out, home, name, drafted, None)
 
 
 def _drafted(

@@ -10,16 +10,16 @@ import typer
 from sayso.errors import Code, RefusedError
 from sayso.sdk.client import Sayso
 from sayso.sdk.workspace import Workspace
+from sayso.surfaces.cli.command import Here, command
 from sayso.surfaces.cli.console_link import console_link, only_person
-from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
-from sayso.surfaces.cli.output import Out
-from sayso.surfaces.cli.workspace import find_workspace, run
+from sayso.surfaces.cli.workspace import run
 
 app = typer.Typer()
 
 
-@app.command()
+@command(app)
 def console(
+    here: Here,
     person: Annotated[
         str | None,
         typer.Option("--person", metavar="ID", help="Who opens it, as in sayso.toml."),
@@ -28,12 +28,10 @@ def console(
         str | None,
         typer.Option("--url", metavar="URL", help="Of `sayso serve`; else as [http] says."),
     ] = None,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> int:
+) -> None:
     """Print a link that opens the console once, within ten minutes."""
-    out = Out(as_json=as_json)
-    loaded = Workspace.load(find_workspace(workspace), os.environ)
+    out = here.out
+    loaded = Workspace.load(here.folder, os.environ)
     who = person or only_person(loaded)
     if who is None:
         raise RefusedError(
@@ -49,8 +47,7 @@ def console(
             return await sayso.sessions.make_link(who)
 
     link = console_link(at.rstrip("/"), run(make()))
-    if as_json:
+    if out.as_json:
         out.document({"person": who, "link": link})
     else:
         out.line(link)
-    return 0

@@ -16,7 +16,7 @@ from sayso.sdk.views.customer import (
     CustomerSummaryView,
     LinkChangeView,
 )
-from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
+from sayso.surfaces.cli.command import Here, command
 from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.problem import OK
 from sayso.surfaces.cli.show import show_request
@@ -38,8 +38,9 @@ ReasonOption = Annotated[
 ]
 
 
-@app.command("find")
+@command(app, "find")
 def find_customers(
+    here: Here,
     query: Annotated[
         str,
         typer.Argument(
@@ -47,15 +48,15 @@ def find_customers(
             help="An e-mail address, an account such as zendesk:7723, cst_…, act_… or req_….",
         ),
     ],
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> int:
+) -> None:
     """Find customers; by an address at every provider, and the log says that you looked."""
-    out = Out(as_json=as_json)
-    found = _as_person(workspace, lambda sayso, by: sayso.customers.find(query, by=by, via="cli"))
-    if as_json:
+    out = here.out
+    found = _as_person(
+        here.workspace, lambda sayso, by: sayso.customers.find(query, by=by, via="cli")
+    )
+    if out.as_json:
         out.document(found)
-        return OK
+        return
     for one in found.items:
         _head(out, one)
         out.line()
@@ -65,95 +66,84 @@ def find_customers(
         out.warn(f"{provider} could not be asked: {one_line(problem)}")
     if found.cannot_search:
         out.note(f"cannot be searched by an address: {', '.join(found.cannot_search)}")
-    return OK
 
 
-@app.command("show")
+@command(app, "show")
 def show_customer(
+    here: Here,
     customer: Annotated[
         str,
         typer.Argument(metavar="CUSTOMER", help="An account, cst_…, act_… or req_…."),
     ],
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> int:
+) -> None:
     """Show accounts, what ties them, what was asked and done, and limits used."""
-    out = Out(as_json=as_json)
-    found = _as_person(workspace, lambda sayso, by: sayso.customers.show(customer, by=by))
-    if as_json:
+    out = here.out
+    found = _as_person(here.workspace, lambda sayso, by: sayso.customers.show(customer, by=by))
+    if out.as_json:
         out.document(found)
     else:
         _show(out, found)
-    return OK
 
 
-@app.command("link")
+@command(app, "link")
 def link_accounts(
-    account: AccountArgument,
-    other: OtherArgument,
-    reason: ReasonOption,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
+    here: Here, account: AccountArgument, other: OtherArgument, reason: ReasonOption
 ) -> int:
     """Say that two accounts are one customer's; money never moves by it without a yes."""
     return _change(
-        workspace,
-        as_json,
+        here.workspace,
+        here.out.as_json,
         lambda sayso, by: sayso.customers.link(account, other, reason=reason, by=by, via="cli"),
     )
 
 
-@app.command("unlink")
+@command(app, "unlink")
 def unlink_accounts(
+    here: Here,
     link: Annotated[str, typer.Argument(metavar="LINK", help="lnk_…, as `customers show` has it.")],
     reason: ReasonOption,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
 ) -> int:
     """End a link; what had tied itself does not do so again."""
     return _change(
-        workspace,
-        as_json,
+        here.workspace,
+        here.out.as_json,
         lambda sayso, by: sayso.customers.unlink(link, reason=reason, by=by, via="cli"),
     )
 
 
-@app.command("vouch")
+@command(app, "vouch")
 def vouch_for_customer(
+    here: Here,
     request: Annotated[
         str, typer.Argument(metavar="REQUEST", help="req_…, that nobody knew the writer of.")
     ],
     reason: ReasonOption,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> int:
+) -> None:
     """Say that whoever writes is the customer; money still needs somebody's yes."""
     told = _as_person(
-        workspace,
+        here.workspace,
         lambda sayso, by: sayso.customers.vouch(request, reason=reason, by=by, via="cli"),
     )
-    out = Out(as_json=as_json)
-    if as_json:
+    out = here.out
+    if out.as_json:
         out.document(told)
     else:
         show_request(out, told)
-    return OK
 
 
-@app.command("merge")
+@command(app, "merge")
 def merge_customers(
+    here: Here,
     customer: Annotated[
         str, typer.Argument(metavar="CUSTOMER", help="cst_…, or an account of theirs.")
     ],
     other: Annotated[str, typer.Argument(metavar="CUSTOMER", help="The other one.")],
     reason: ReasonOption,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
 ) -> int:
     """Say that two customers are one; it is a link, and nothing is rewritten."""
     return _change(
-        workspace,
-        as_json,
+        here.workspace,
+        here.out.as_json,
         lambda sayso, by: sayso.customers.merge(customer, other, reason=reason, by=by, via="cli"),
     )
 

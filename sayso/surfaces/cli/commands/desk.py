@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
 
-from sayso.sdk.client import Sayso
 from sayso.sdk.desk.resource import DeskView, ThreadView
-from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
-from sayso.surfaces.cli.output import Out, local_time
-from sayso.surfaces.cli.workspace import find_workspace, read_workspace
+from sayso.surfaces.cli.command import Here, command
+from sayso.surfaces.cli.output import local_time
 
 T = TypeVar("T")
 app = typer.Typer(help="Desks where customers write: list, check, sweep, threads.")
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The desk, as in [desk.NAME].")]
 
 
-@app.command("list")
-def list_desks(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
+@command(app, "list")
+def list_desks(here: Here) -> None:
     """List desks: when each was read last, and what waits there."""
-    found = _run(workspace, lambda sayso: sayso.desks.list())
-    out = Out(as_json=as_json)
-    if as_json:
+    found = here.read(lambda sayso: sayso.desks.list())
+    out = here.out
+    if out.as_json:
         out.document({"items": found})
     elif not found:
         out.line("There is no desk yet. Name one as [desk.NAME] in sayso.toml.")
@@ -36,17 +31,14 @@ def list_desks(workspace: WorkspaceOption = None, as_json: JsonOption = False) -
         for one in found:
             if one.problem:
                 out.warn(f"{one.name} cannot be read: {one.problem}")
-    return 0
 
 
-@app.command()
-def check(
-    name: NameArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False
-) -> int:
+@command(app)
+def check(here: Here, name: NameArgument) -> int:
     """Log in at a desk and say what is set up and what is missing; ends with 1 if something is."""
-    found = _work(workspace, lambda sayso: sayso.desks.check(name))
-    out = Out(as_json=as_json)
-    if as_json:
+    found = here.act(lambda sayso: sayso.desks.check(name))
+    out = here.out
+    if out.as_json:
         out.document({"items": found})
         return 0 if all(one.is_fine for one in found) else 1
     for one in found:
@@ -58,14 +50,12 @@ def check(
     return 0 if all(one.is_fine for one in found) else 1
 
 
-@app.command()
-def sweep(
-    name: NameArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False
-) -> int:
+@command(app)
+def sweep(here: Here, name: NameArgument) -> int:
     """Read what has changed at a desk now, and say what is due there; ends with 1 if it can't."""
-    found = _work(workspace, lambda sayso: sayso.desks.sweep(name))
-    out = Out(as_json=as_json)
-    if as_json:
+    found = here.act(lambda sayso: sayso.desks.sweep(name))
+    out = here.out
+    if out.as_json:
         out.document(found)
     elif found.problem:
         out.warn(f"{name} cannot be read: {found.problem}")
@@ -74,26 +64,24 @@ def sweep(
     return 1 if found.problem else 0
 
 
-@app.command()
+@command(app)
 def threads(
+    here: Here,
     name: NameArgument,
     limit: Annotated[int, typer.Option("--limit", help="How many at most.")] = 50,
     after: Annotated[
         str | None, typer.Option("--after", metavar="ID", help="Behind this thread.")
     ] = None,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> int:
+) -> None:
     """List a desk's threads: what was said in each, and where Sayso is silent."""
-    found = _run(workspace, lambda sayso: sayso.desks.threads(name, limit=limit, after=after))
-    out = Out(as_json=as_json)
-    if as_json:
+    found = here.read(lambda sayso: sayso.desks.threads(name, limit=limit, after=after))
+    out = here.out
+    if out.as_json:
         out.document({"items": found})
     elif not found:
         out.line(f"Nothing has been read at {name} yet. Read it: sayso desk sweep {name}")
     else:
         out.table(["thread", "waits", "silent", "said", "last"], list(map(_thread, found)))
-    return 0
 
 
 def _row(one: DeskView) -> list[str]:
@@ -107,17 +95,3 @@ def _thread(one: ThreadView) -> list[str]:
     told = "" if last is None else f"{last.kind} {last.state}"
     waits = "yes" if one.waits else ""
     return [one.thread, waits, one.silent or "", str(len(one.said)), told]
-
-
-def _run(folder: Path | None, work: Callable[[Sayso], Awaitable[T]]) -> T:
-    return read_workspace(find_workspace(folder), work)
-
-
-def _work(folder: Path | None, work: Callable[[Sayso], Awaitable[T]]) -> T:
-    """The same, where the desk is asked and answered."""
-
-    async def run() -> T:
-        async with Sayso.open(find_workspace(folder), mode="decide") as sayso:
-            return await work(sayso)
-
-    return asyncio.run(run())

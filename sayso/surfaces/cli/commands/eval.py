@@ -15,10 +15,10 @@ from sayso.errors import Code, ConfigError
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.evaluations import EvaluationView, JudgedView, MeasuresView
 from sayso.sdk.workspace import Workspace
-from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
+from sayso.surfaces.cli.command import Here, command
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.problem import FAILED, OK, usage
-from sayso.surfaces.cli.workspace import find_workspace, run
+from sayso.surfaces.cli.workspace import run
 
 app = typer.Typer(help="Measure planners on labelled messages: run, collect.")
 
@@ -34,8 +34,9 @@ _LOWER = (
 )
 
 
-@app.command("run")
+@command(app, "run")
 def measure(
+    here: Here,
     files: Annotated[
         list[Path] | None,
         typer.Argument(metavar="[CASES]...", help="JSONL files; else the cases in the box."),
@@ -68,8 +69,6 @@ def measure(
         list[str] | None,
         typer.Option("--least", metavar="NAME=VALUE", help="Fail below it: reliability=0.65."),
     ] = None,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
 ) -> int:
     """Measure planners: trust, cost, reliability, stability, uptime, malleability, speed.
 
@@ -79,11 +78,11 @@ def measure(
     """
     from sayso.agent.evaluation.cases import load_cases
 
-    out = Out(as_json=as_json)
+    out = here.out
     bars = dict(map(_bar, least or ()))
     cases = load_cases(files or ())
     before = None if compare is None else _read(compare)
-    folder = find_workspace(workspace)
+    folder = here.folder
 
     async def work() -> EvaluationView:
         async with Sayso.open(folder, mode="decide", environment=_without_keys(folder)) as sayso:
@@ -101,7 +100,7 @@ def measure(
         save.write_bytes(orjson.dumps(found.model_dump(mode="json"), option=orjson.OPT_INDENT_2))
     if html is not None:
         _draw(html, found, before)
-    if as_json:
+    if out.as_json:
         out.document(found)
     else:
         _show(out, found, before)
@@ -111,32 +110,28 @@ def measure(
     return FAILED if failed else OK
 
 
-@app.command("collect")
+@command(app, "collect")
 def collect(
+    here: Here,
     to: Annotated[Path, typer.Argument(metavar="FILE", help="Where the cases are written.")],
     limit: Annotated[int, typer.Option("--limit", min=1, max=200)] = 200,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> int:
+) -> None:
     """Make cases of the newest requests, labelled by what people made of them.
 
     The file holds the customers' own words: keep it as you keep those.
     """
-    out = Out(as_json=as_json)
-    folder = find_workspace(workspace)
+    out = here.out
 
-    async def work() -> list[str]:
-        async with Sayso.open(folder, mode="decide") as sayso:
-            cases = await sayso.evaluations.collect(limit=limit)
-            return [case.model_dump_json(exclude_defaults=True) for case in cases]
+    async def work(sayso: Sayso) -> list[str]:
+        cases = await sayso.evaluations.collect(limit=limit)
+        return [case.model_dump_json(exclude_defaults=True) for case in cases]
 
-    lines = run(work())
+    lines = here.act(work)
     to.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    if as_json:
+    if out.as_json:
         out.document({"cases": len(lines), "file": str(to)})
     else:
         out.line(f"{len(lines)} cases in {to}")
-    return OK
 
 
 def _bar(text: str) -> tuple[str, float]:

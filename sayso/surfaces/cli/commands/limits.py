@@ -11,12 +11,11 @@ import typer
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.limits import used_words
 from sayso.sdk.resources.policy import ActivationView
+from sayso.surfaces.cli.command import Here, command
 from sayso.surfaces.cli.follow_files import follow_files
 from sayso.surfaces.cli.options import JsonOption, LimitOption, WorkspaceOption
-from sayso.surfaces.cli.output import Out
-from sayso.surfaces.cli.problem import OK, usage
+from sayso.surfaces.cli.problem import usage
 from sayso.surfaces.cli.words import one_line
-from sayso.surfaces.cli.workspace import find_workspace, person_token, read_workspace
 
 app = typer.Typer(help="How much of each limit is used; change one: set, drop.")
 
@@ -32,23 +31,21 @@ def limits(
     limit: LimitOption = 10,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
-) -> int:
+) -> None:
     """Show the limits in force, and how much of each is used."""
     if context.invoked_subcommand is not None:
-        return OK
-    return list_limits(limit, workspace, as_json)
+        return
+    list_limits(Here(workspace, as_json), limit)
 
 
-@app.command("list")
-def list_limits(
-    limit: LimitOption = 10, workspace: WorkspaceOption = None, as_json: JsonOption = False
-) -> int:
+@command(app, "list")
+def list_limits(here: Here, limit: LimitOption = 10) -> None:
     """Show the limits in force, and how much of each is used."""
-    out = Out(as_json=as_json)
-    found = read_workspace(find_workspace(workspace), lambda sayso: sayso.limits.list(limit=limit))
-    if as_json:
+    out = here.out
+    found = here.read(lambda sayso: sayso.limits.list(limit=limit))
+    if out.as_json:
         out.document({"items": found})
-        return OK
+        return
     if not found:
         out.line("No limits are in force.")
         out.line("next: write policies/limits.toml, and put it in force with `policy activate`")
@@ -61,11 +58,11 @@ def list_limits(
             out.line(
                 "  nothing waits" if one.window == "at once" else f"  nothing is used {one.window}"
             )
-    return OK
 
 
-@app.command("set")
+@command(app, "set")
 def set_limit(
+    here: Here,
     limit: IdArgument,
     sums: Annotated[
         list[str] | None,
@@ -76,9 +73,7 @@ def set_limit(
         int | None, typer.Option("--cards", metavar="N", help="How many may wait for people.")
     ] = None,
     note: NoteOption = "",
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> int:
+) -> None:
     """Give a limit other caps. Lower at once; higher as a loosening, by two people where asked."""
     caps = _caps(sums or ())
 
@@ -87,46 +82,34 @@ def set_limit(
             limit, token=token, sums=caps or None, count=count, cards=cards, note=note, via="cli"
         )
 
-    return _change(limit, "has other caps", change, workspace, as_json)
+    _change(here, limit, "has other caps", change)
 
 
-@app.command("drop")
-def drop_limit(
-    limit: IdArgument,
-    note: NoteOption = "",
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> int:
+@command(app, "drop")
+def drop_limit(here: Here, limit: IdArgument, note: NoteOption = "") -> None:
     """Take a limit away, which is a loosening, by two people where asked."""
 
     def change(sayso: Sayso, token: str) -> Awaitable[ActivationView]:
         return sayso.limits.drop(limit, token=token, note=note, via="cli")
 
-    return _change(limit, "is taken away", change, workspace, as_json)
+    _change(here, limit, "is taken away", change)
 
 
 def _change(
-    limit: str,
-    said: str,
-    change: Callable[[Sayso, str], Awaitable[ActivationView]],
-    workspace: WorkspaceOption,
-    as_json: bool,
-) -> int:
-    out = Out(as_json=as_json)
-    folder = find_workspace(workspace)
-    token = person_token(folder)
-    with follow_files(folder):
-        done = read_workspace(folder, lambda sayso: change(sayso, token))
-    if as_json:
+    here: Here, limit: str, said: str, change: Callable[[Sayso, str], Awaitable[ActivationView]]
+) -> None:
+    with follow_files(here.folder):
+        done = here.read(lambda sayso: change(sayso, here.token))
+    out = here.out
+    if out.as_json:
         out.document(done)
-        return OK
+        return
     if done.version is not None:
         version = done.version
         out.line(f"`{one_line(limit)}` {said}: version {version.version} ({version.direction}).")
     if done.waits is not None:
         out.line(f"{done.waits.id} waits for a second person: it loosens.")
         out.line(f"next: {done.waits.next_step}")
-    return OK
 
 
 def _caps(given: Sequence[str]) -> dict[str, Decimal]:

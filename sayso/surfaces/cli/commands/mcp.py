@@ -20,18 +20,19 @@ from sayso.sdk.background.reload import Reloads
 from sayso.sdk.client import Sayso
 from sayso.sdk.wiring.tracing import service_of
 from sayso.sdk.workspace import Workspace
-from sayso.surfaces.cli.options import AssuranceOption, JsonOption, WorkspaceOption
-from sayso.surfaces.cli.output import Out
+from sayso.surfaces.cli.command import Here, command
+from sayso.surfaces.cli.options import AssuranceOption
 from sayso.surfaces.cli.problem import usage
-from sayso.surfaces.cli.workspace import find_workspace, requester, run, subject_of
+from sayso.surfaces.cli.workspace import requester, run, subject_of
 
 app = typer.Typer()
 
 _MCP = Actor(kind=ActorKind.SERVICE, id="mcp")
 
 
-@app.command()
+@command(app)
 def mcp(
+    here: Here,
     subject: Annotated[
         str | None,
         typer.Option(
@@ -63,9 +64,7 @@ def mcp(
         bool,
         typer.Option("--allow-remote", help="Other machines may reach it; put TLS in front."),
     ] = False,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> int:
+) -> None:
     """Serve the actions to MCP clients, over stdio or HTTP."""
     if http and (subject is not None or conversation):
         raise usage(
@@ -82,8 +81,8 @@ def mcp(
     from sayso.serving import listen
     from sayso.surfaces.mcp import serve_http, serve_stdio
 
-    out = Out(as_json=as_json)
-    loaded = Workspace.load(find_workspace(workspace), os.environ)
+    out = here.out
+    loaded = Workspace.load(here.folder, os.environ)
     start_logging(loaded.settings.log, service_of(os.environ))
     tell = teller(loaded.settings.log, out.warn)
     reloads, presence = Reloads(loaded, loaded.folder, tell), Presence("mcp")
@@ -110,10 +109,10 @@ def mcp(
             run(talk())
         finally:
             signal.signal(signal.SIGINT, before)
-        return 0
+        return
 
     def ready(url: str) -> None:
-        if as_json:
+        if out.as_json:
             out.document({"url": f"{url}/mcp"})
             return
         out.line(f"Serving MCP at {url}/mcp until Ctrl-C.")
@@ -132,4 +131,3 @@ def mcp(
                 await serve_http(sayso, listener, ready, beside=beside, reloads=reloads)
 
         run(serve())
-    return 0

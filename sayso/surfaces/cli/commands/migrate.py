@@ -10,15 +10,16 @@ import typer
 from sayso.sdk.wiring.database import is_postgres, open_store, plan_migration, store_name
 from sayso.sdk.workspace import Workspace
 from sayso.store.migrations import MigrationPlan, migration_steps, read_migrations
-from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
+from sayso.surfaces.cli.command import Here, command
 from sayso.surfaces.cli.output import Out
-from sayso.surfaces.cli.workspace import find_workspace, run
+from sayso.surfaces.cli.workspace import run
 
 app = typer.Typer()
 
 
-@app.command()
+@command(app)
 def migrate(
+    here: Here,
     plan: Annotated[
         bool, typer.Option("--plan", help="Say what would be done, and do nothing.")
     ] = False,
@@ -29,20 +30,18 @@ def migrate(
     sql: Annotated[
         bool, typer.Option("--sql", help="Print what makes a new database, and do nothing.")
     ] = False,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> int:
+) -> None:
     """Bring the database to this version."""
-    out = Out(as_json=as_json)
-    loaded = Workspace.load(find_workspace(workspace), os.environ)
+    out = here.out
+    loaded = Workspace.load(here.folder, os.environ)
     if sql:
         steps = migration_steps(read_migrations("postgres" if is_postgres(loaded) else "sqlite"), 0)
         words = "".join(step.sql for step in steps)
-        if as_json:
+        if out.as_json:
             out.document({"sql": words})
         else:
             out.line(words)
-        return 0
+        return
     name = str(store_name(loaded) if is_postgres(loaded) else loaded.store_path)
     planned = plan_migration(loaded)
     todo = planned.before_deploy if only_pre else planned.pending
@@ -50,18 +49,17 @@ def migrate(
         out.note("bringing the database to this version …")
         run(_migrate(loaded, only_pre))
     version = planned.version if plan or not todo else todo[-1].number
-    if as_json:
+    if out.as_json:
         rest = planned.pending[0 if plan else len(todo) :]
         pending = [{"name": one.name, "phase": one.phase} for one in rest]
         out.document({"database": name, "version": version, "pending": pending})
-        return 0
+        return
     out.line(f"{store_name(loaded)} has version {version}.")
     if plan:
         _show_plan(out, planned)
     elif len(todo) < len(planned.pending):
         out.line(f"{len(planned.pending) - len(todo)} to come, which need the new code everywhere.")
         out.line("next: replace the servers and workers one by one, then run `sayso migrate`")
-    return 0
 
 
 async def _migrate(workspace: Workspace, only_pre: bool) -> None:

@@ -13,10 +13,10 @@ from sayso.audit.authority.people import KnownPerson
 from sayso.ids import Tenant
 from sayso.sdk.client import Sayso
 from sayso.sdk.views.rows import PersonView
-from sayso.surfaces.cli.options import JsonOption, TenantOption, WorkspaceOption
+from sayso.surfaces.cli.command import Here, command
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.problem import usage
-from sayso.surfaces.cli.workspace import CLI, find_workspace, read_workspace, tenant_of
+from sayso.surfaces.cli.workspace import CLI, tenant_of
 
 app = typer.Typer(help="Who may decide: list, add, role, slack, link, away, deactivate.")
 
@@ -29,16 +29,12 @@ _BY = By(actor=CLI, via="cli")
 _Work: TypeAlias = Callable[[Sayso, Tenant], Awaitable[KnownPerson]]
 
 
-@app.command("list")
-def list_people(
-    tenant: TenantOption = None, workspace: WorkspaceOption = None, as_json: JsonOption = False
-) -> int:
+@command(app, "list", tenant=True)
+def list_people(here: Here) -> None:
     """List who the log says may decide, by id."""
-    out = Out(as_json=as_json)
-    found = read_workspace(
-        find_workspace(workspace), lambda sayso: sayso.people.list(tenant_of(sayso, tenant))
-    )
-    if as_json:
+    out = here.out
+    found = here.read(lambda sayso: sayso.people.list(tenant_of(sayso, here.tenant)))
+    if out.as_json:
         out.document({"items": [_view(one) for one in found]})
     elif not found:
         out.line("Nobody may decide yet. Add somebody with `sayso people add ID --role ROLE`.")
@@ -48,96 +44,78 @@ def list_people(
             for one in found
         ]
         out.table(["id", "roles", "chats", "state", "said by"], rows)
-    return 0
 
 
-@app.command()
+@command(app, tenant=True)
 def add(
+    here: Here,
     person: IdArgument,
     role: RoleOption = None,
     slack: Annotated[
         str | None, typer.Option("--slack", metavar="TEAM/USER", help="Their Slack account.")
     ] = None,
-    tenant: TenantOption = None,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> int:
+) -> None:
     """Add somebody, or take them back; it holds at once in every process."""
-    return _change_and_print(
+    _change_and_print(
+        here,
         lambda sayso, where: sayso.people.add(
             where, person, tuple(role or ()), slack=slack, by=_BY
         ),
-        tenant,
-        workspace,
-        Out(as_json=as_json),
     )
 
 
-@app.command("role")
+@command(app, "role", tenant=True)
 def change_roles(
+    here: Here,
     person: IdArgument,
     role: RoleOption = None,
     none: Annotated[
         bool, typer.Option("--none", help="Take every role of theirs.", show_default=False)
     ] = False,
-    tenant: TenantOption = None,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> int:
+) -> None:
     """Give somebody these roles in the place of those they have."""
     if none == bool(role):
         raise usage("say which roles they have from now on", "give --role, or --none")
-    return _change_and_print(
+    _change_and_print(
+        here,
         lambda sayso, where: sayso.people.change(where, person, roles=tuple(role or ()), by=_BY),
-        tenant,
-        workspace,
-        Out(as_json=as_json),
     )
 
 
-@app.command("slack")
+@command(app, "slack", tenant=True)
 def link_slack(
+    here: Here,
     person: IdArgument,
     account: Annotated[
         str, typer.Argument(metavar="TEAM/USER", help="Their account; `none` unlinks it.")
     ],
-    tenant: TenantOption = None,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> int:
+) -> None:
     """Link somebody's Slack account, by which their clicks count."""
     named = "" if account == "none" else account
-    return _change_and_print(
-        lambda sayso, where: sayso.people.change(where, person, slack=named, by=_BY),
-        tenant,
-        workspace,
-        Out(as_json=as_json),
+    _change_and_print(
+        here, lambda sayso, where: sayso.people.change(where, person, slack=named, by=_BY)
     )
 
 
-@app.command("link")
+@command(app, "link", tenant=True)
 def link(
+    here: Here,
     person: IdArgument,
     chat: Annotated[str, typer.Argument(metavar="CHAT", help="The chat, such as `teams`.")],
     account: Annotated[
         str, typer.Argument(metavar="ACCOUNT", help="Their account there; `none` unlinks it.")
     ],
-    tenant: TenantOption = None,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> int:
+) -> None:
     """Link somebody's account in another chat, by which their clicks count."""
     named = {chat: "" if account == "none" else account}
-    return _change_and_print(
-        lambda sayso, where: sayso.people.change(where, person, accounts=named, by=_BY),
-        tenant,
-        workspace,
-        Out(as_json=as_json),
+    _change_and_print(
+        here, lambda sayso, where: sayso.people.change(where, person, accounts=named, by=_BY)
     )
 
 
-@app.command()
+@command(app, tenant=True)
 def away(
+    here: Here,
     person: IdArgument,
     until: Annotated[
         str,
@@ -146,29 +124,25 @@ def away(
     to: Annotated[
         str, typer.Option("--to", metavar="ID", help="Who is called in their place.")
     ] = "",
-    tenant: TenantOption = None,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> int:
+) -> None:
     """Say that somebody does not answer until then; reminders go to others."""
-    out = Out(as_json=as_json)
+    out = here.out
 
     async def work(sayso: Sayso) -> datetime:
         now = sayso.now()
         ends = now if until == "now" else _time(until)
-        where = tenant_of(sayso, tenant)
+        where = tenant_of(sayso, here.tenant)
         await sayso.people.set_away(where, person, ends, to=to, now=now, by=_BY)
         return ends
 
-    ends = read_workspace(find_workspace(workspace), work)
-    if as_json:
+    ends = here.read(work)
+    if out.as_json:
         out.document({"id": person, "until": ends.isoformat(), "to": to})
     elif until == "now":
         out.line(f"{person} is back.")
     else:
         instead = f"; {to} is called in their place" if to else ""
         out.line(f"{person} is away until {ends:%Y-%m-%d %H:%M} UTC{instead}.")
-    return 0
 
 
 def _time(said: str) -> datetime:
@@ -180,28 +154,22 @@ def _time(said: str) -> datetime:
     return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
-@app.command()
-def deactivate(
-    person: IdArgument,
-    tenant: TenantOption = None,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> int:
+@command(app, tenant=True)
+def deactivate(here: Here, person: IdArgument) -> None:
     """Take every power of somebody: their next click, token or yes counts nothing."""
-    out = Out(as_json=as_json)
+    out = here.out
 
     async def work(sayso: Sayso) -> list[str]:
-        where = tenant_of(sayso, tenant)
+        where = tenant_of(sayso, here.tenant)
         await sayso.people.deactivate(where, person, by=_BY)
         return await _roles_of_nobody(sayso, where)
 
-    unheld = read_workspace(find_workspace(workspace), work)
-    if as_json:
+    unheld = here.read(work)
+    if out.as_json:
         out.document({"id": person, "active": False})
     else:
         out.line(f"{person} decides nothing any more, in any process.")
     _warn_of(unheld, out)
-    return 0
 
 
 async def _roles_of_nobody(sayso: Sayso, where: Tenant) -> list[str]:
@@ -218,19 +186,14 @@ def _warn_of(unheld: Sequence[str], out: Out) -> None:
         )
 
 
-def _change_and_print(work: _Work, tenant: str | None, workspace: WorkspaceOption, out: Out) -> int:
-    async def change(sayso: Sayso) -> tuple[KnownPerson, list[str]]:
-        where = tenant_of(sayso, tenant)
+def _change_and_print(here: Here, work: _Work) -> None:
+    async def change(sayso: Sayso, where: Tenant) -> tuple[KnownPerson, list[str]]:
         return await work(sayso, where), await _roles_of_nobody(sayso, where)
 
-    person, unheld = read_workspace(find_workspace(workspace), change)
-    _warn_of(unheld, out)
-    if out.as_json:
-        out.document(_view(person))
-        return 0
+    person, unheld = here.read_for_tenant(change)
+    _warn_of(unheld, here.out)
     roles = ", ".join(sorted(person.roles)) or "nothing yet: give a role with `sayso people role`"
-    out.line(f"{person.id} may decide: {roles}.")
-    return 0
+    here.show(_view(person), f"{person.id} may decide: {roles}.")
 
 
 def _state(person: KnownPerson) -> str:

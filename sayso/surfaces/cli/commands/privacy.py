@@ -13,20 +13,19 @@ from sayso.sdk.client import Sayso
 from sayso.sdk.privacy.access import counts_of_all
 from sayso.sdk.privacy.views import ErasureView, HeldAgainView, HoldView
 from sayso.sdk.resources.tokens import Token
+from sayso.surfaces.cli.command import Here, command
 from sayso.surfaces.cli.confirm import check_somebody_is_there, confirm
 from sayso.surfaces.cli.options import (
     AfterOption,
-    JsonOption,
     KeyOption,
     LimitOption,
-    WorkspaceOption,
     YesOption,
 )
 from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.pages import read_page, show_page
 from sayso.surfaces.cli.problem import FAILED, OK
 from sayso.surfaces.cli.words import counted
-from sayso.surfaces.cli.workspace import find_workspace, look_as_person, read_workspace
+from sayso.surfaces.cli.workspace import look_as_person
 
 CustomerArgument = Annotated[
     str, typer.Argument(metavar="CUSTOMER", help="The customer's id at the provider.")
@@ -51,8 +50,9 @@ _SINGULAR = {
 app = typer.Typer(help="What is owed to customers: erase, subject, hold, sweep.")
 
 
-@app.command()
+@command(app)
 def erase(
+    here: Here,
     customer: CustomerArgument,
     reason: ReasonOption = "subject_request",
     yes: YesOption = False,
@@ -71,14 +71,12 @@ def erase(
         ),
     ] = False,
     key: KeyOption = None,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> int:
+) -> None:
     """Erase a customer with every account, for good; the log still verifies, and says so."""
-    out = Out(as_json=as_json)
+    out = here.out
     if not yes:
         check_somebody_is_there(out, "whether to erase")
-        named = customer if only else _accounts_of(workspace, customer)
+        named = customer if only else _accounts_of(here.workspace, customer)
         question = f"Erase everything of {named} for good? It cannot be undone. [y/N] "
         confirm(question, "nothing was erased")
 
@@ -87,10 +85,10 @@ def erase(
             customer, reason=reason, by=by, key=key, rewrite=rewrite, only=only, via="cli"
         )
 
-    found = look_as_person(workspace, work)
-    if as_json:
+    found = here.read_as_person(work)
+    if out.as_json:
         out.document(found)
-        return OK
+        return
     for one in (found, *found.beside):
         out.pairs(
             [
@@ -103,7 +101,6 @@ def erase(
         )
     files = "hold nothing of it" if found.scrubbed else "see docs/how-to/erase-a-customer.md"
     out.pairs([("files", files)])
-    return OK
 
 
 def _accounts_of(workspace: Path | None, customer: str) -> str:
@@ -115,130 +112,112 @@ def _accounts_of(workspace: Path | None, customer: str) -> str:
     return " and ".join(look_as_person(workspace, work))
 
 
-@app.command()
-def erasures(
-    limit: LimitOption = 50,
-    after: AfterOption = None,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> int:
+@command(app)
+def erasures(here: Here, limit: LimitOption = 50, after: AfterOption = None) -> None:
     """List who was erased, by pseudonym, newest first."""
-    out = Out(as_json=as_json)
     read = read_page(
-        workspace, lambda sayso, n, last: sayso.privacy.erasures(limit=n, after=last), limit, after
+        here.workspace,
+        lambda sayso, n, last: sayso.privacy.erasures(limit=n, after=last),
+        limit,
+        after,
     )
     show_page(
-        out,
+        here.out,
         "privacy erasures",
         read,
         columns=["id", "status", "customer", "reason", "by", "at"],
         row=_erasure_row,
         nothing=["Nobody was erased."],
-        options={"-n": limit, "--workspace": workspace},
+        options={"-n": limit, "--workspace": here.workspace},
     )
-    return OK
 
 
 def _erasure_row(one: ErasureView) -> list[str]:
     return [one.id, one.status, one.subject, one.reason, one.by, local_time(one.begun_at)[:16]]
 
 
-@app.command()
+@command(app)
 def subject(
+    here: Here,
     customer: CustomerArgument,
     path: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE", help="A new file, such as ana.json.")
     ],
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> int:
+) -> None:
     """Write all that is held about a customer, for their own request to see it."""
-    out = Out(as_json=as_json)
+    out = here.out
 
     async def work(sayso: Sayso, by: Token) -> dict[str, Any]:
         return await sayso.privacy.export(customer, by=by)
 
-    found = look_as_person(workspace, work)
+    found = here.read_as_person(work)
     with new_file(path, mode=0o600) as file:
         file.write(orjson.dumps(found, option=orjson.OPT_INDENT_2) + b"\n")
     counts = counts_of_all(found)
-    if as_json:
+    if out.as_json:
         out.document({"path": str(path.absolute()), "counts": counts})
     else:
         told = ", ".join(counted(count, _SINGULAR[name]) for name, count in counts.items())
         out.line(f"{told} are in {path}, in clear; hand it over by a safe way.")
-    return OK
 
 
-@app.command()
-def hold(
-    customer: CustomerArgument,
-    reason: ReasonOption,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> int:
+@command(app)
+def hold(here: Here, customer: CustomerArgument, reason: ReasonOption) -> int:
     """Keep everything of a customer until two people release it."""
-    out = Out(as_json=as_json)
 
     async def work(sayso: Sayso, by: Token) -> HoldView:
         return await sayso.privacy.hold(customer, reason=reason, by=by, via="cli")
 
-    return _show_hold(out, look_as_person(workspace, work))
+    return _show_hold(here.out, here.read_as_person(work))
 
 
-@app.command()
+@command(app)
 def release(
-    hold_id: Annotated[str, typer.Argument(metavar="HOLD", help="The hold, hld_….")],
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
+    here: Here, hold_id: Annotated[str, typer.Argument(metavar="HOLD", help="The hold, hld_….")]
 ) -> int:
     """Let a legal hold end: one asks, another confirms."""
-    out = Out(as_json=as_json)
 
     async def work(sayso: Sayso, by: Token) -> HoldView:
         return await sayso.privacy.release(hold_id, by=by, via="cli")
 
-    return _show_hold(out, look_as_person(workspace, work))
+    return _show_hold(here.out, here.read_as_person(work))
 
 
-@app.command()
+@command(app)
 def holds(
+    here: Here,
     ended: Annotated[
         bool, typer.Option("--ended", help="Those that were released, too.", show_default=False)
     ] = False,
     limit: LimitOption = 50,
     after: AfterOption = None,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> int:
+) -> None:
     """List the legal holds in force, newest first."""
-    out = Out(as_json=as_json)
     read = read_page(
-        workspace,
+        here.workspace,
         lambda sayso, n, last: sayso.privacy.holds(released=ended, limit=n, after=last),
         limit,
         after,
     )
     show_page(
-        out,
+        here.out,
         "privacy holds",
         read,
         columns=["id", "status", "customer", "reason", "by"],
         row=lambda one: [one.id, one.status, one.subject, one.reason, one.placed_by],
         nothing=["Nothing is held."],
-        options={"--ended": ended, "-n": limit, "--workspace": workspace},
+        options={"--ended": ended, "-n": limit, "--workspace": here.workspace},
     )
-    return OK
 
 
-@app.command()
-def sweep(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
+@command(app)
+def sweep(here: Here) -> int:
     """Blank now what is older than [retention] of sayso.toml says; servers do it by themselves."""
-    out = Out(as_json=as_json)
-    found = read_workspace(find_workspace(workspace), lambda sayso: sayso.privacy.sweep())
+    out = here.out
+    found = here.read(lambda sayso: sayso.privacy.sweep())
     again = found.restored
     _show_restored(out, again)
-    if as_json:
+    if out.as_json:
         out.document(found.model_dump(mode="json"))
     elif found.before is None:
         out.line("Everything is kept for good; set `[retention] requests` in sayso.toml.")
@@ -248,19 +227,19 @@ def sweep(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int
             f" {counted(found.requests, 'request')} and the keys of"
             f" {counted(found.subjects, 'customer')} are gone."
         )
-    if found.put_off and not as_json:
+    if found.put_off and not out.as_json:
         out.line("More is as old by the clock alone, and goes once the log has said so for a day.")
     return FAILED if again.left else OK
 
 
-@app.command()
-def rewrap(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
+@command(app)
+def rewrap(here: Here) -> None:
     """Wrap customers' keys under the newest `vault.key`; no text is rewritten."""
-    out = Out(as_json=as_json)
-    found = read_workspace(find_workspace(workspace), lambda sayso: sayso.privacy.rewrap())
-    if as_json:
+    out = here.out
+    found = here.read(lambda sayso: sayso.privacy.rewrap())
+    if out.as_json:
         out.document(found)
-        return 0
+        return
     out.line(f"{found.wrapped:,} keys wrapped anew; {found.current:,} were already.")
     if found.tokens_until is not None:
         until = local_time(found.tokens_until)[:16]
@@ -270,7 +249,6 @@ def rewrap(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> in
         )
     else:
         out.line("No token needs an older key of the vault.")
-    return 0
 
 
 def _show_restored(out: Out, again: HeldAgainView) -> None:

@@ -10,14 +10,12 @@ import typer
 from sayso.errors import SaysoError
 from sayso.sdk.client import Sayso
 from sayso.sdk.views.rows import ActionView
+from sayso.surfaces.cli.command import Here, command
 from sayso.surfaces.cli.options import (
     AssuranceOption,
-    JsonOption,
     KeyOption,
     SubjectOption,
-    WorkspaceOption,
 )
-from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.show import show_action, status_of, warn_refused
 from sayso.surfaces.cli.unfinished import (
     left_of,
@@ -28,7 +26,6 @@ from sayso.surfaces.cli.unfinished import (
     with_left,
 )
 from sayso.surfaces.cli.workspace import (
-    find_workspace,
     read_json_object,
     read_typed,
     requester,
@@ -39,8 +36,9 @@ from sayso.surfaces.cli.workspace import (
 app = typer.Typer()
 
 
-@app.command()
+@command(app)
 def propose(
+    here: Here,
     name: Annotated[str, typer.Argument(metavar="NAME", help="Such as stripe.refund.")],
     subject: SubjectOption,
     args: Annotated[
@@ -55,13 +53,11 @@ def propose(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Judge only; store and do nothing.")
     ] = False,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
 ) -> int:
     """Propose a concrete action; what the policy allows is done."""
-    out = Out(as_json=as_json)
+    out = here.out
     values = read_json_object(args, "--args")
-    folder = find_workspace(workspace)
+    folder = here.folder
     who = subject_of(subject, assurance)
 
     async def work() -> tuple[ActionView, SaysoError | None]:
@@ -83,7 +79,7 @@ def propose(
     out.note("reading the provider and judging …")
     action, problem = run(work())
     left = [] if dry_run else left_of(action)
-    if as_json:
+    if out.as_json:
         out.document(with_left(action, left))
     else:
         if dry_run:

@@ -7,17 +7,15 @@ from typing import Annotated
 import typer
 
 from sayso.sdk.resources.report import lines_of, subject_of
-from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
-from sayso.surfaces.cli.output import Out
-from sayso.surfaces.cli.problem import OK
+from sayso.surfaces.cli.command import Here, command
 from sayso.surfaces.cli.words import one_line
-from sayso.surfaces.cli.workspace import find_workspace, read_workspace
 
 app = typer.Typer()
 
 
-@app.command()
+@command(app)
 def report(
+    here: Here,
     weeks: Annotated[
         int, typer.Option("--weeks", min=1, max=104, metavar="N", help="The running one included.")
     ] = 12,
@@ -28,18 +26,15 @@ def report(
         float | None,
         typer.Option("--minutes-by-hand", min=0, metavar="N", help="How long one takes a person."),
     ] = None,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> int:
+) -> None:
     """What was done at once, what people were asked, what was wrong."""
-    out = Out(as_json=as_json)
-    found = read_workspace(
-        find_workspace(workspace),
+    out = here.out
+    found = here.read(
         lambda sayso: sayso.report(weeks=weeks, minutes_by_hand=minutes_by_hand),
     )
-    if as_json:
+    if out.as_json:
         out.document(found)
-        return OK
+        return
     if email:
         out.line(f"Subject: {subject_of(found)}")
         out.line()
@@ -56,4 +51,3 @@ def report(
         out.table(["week of", "automatic", "asked", "refused", "handed over", "open"], rows)
     for line in lines_of(found):
         out.line(one_line(line, limit=500))
-    return OK

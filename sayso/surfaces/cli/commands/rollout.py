@@ -11,37 +11,36 @@ from sayso.actions.policy.reading import ROLLOUT
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.policy import ActivationView
 from sayso.sdk.resources.rollout import DialView, How
+from sayso.surfaces.cli.command import Here, command
 from sayso.surfaces.cli.follow_files import follow_files
-from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out
-from sayso.surfaces.cli.problem import OK, usage
+from sayso.surfaces.cli.problem import usage
 from sayso.surfaces.cli.words import one_line
-from sayso.surfaces.cli.workspace import find_workspace, person_token, read_workspace, run
+from sayso.surfaces.cli.workspace import read_workspace
 
 app = typer.Typer(help="How far actions go by themselves: list, set, compare, wrong.")
 
 DialArgument = Annotated[str, typer.Argument(metavar="DIAL", help="The dial's id.")]
 
 
-@app.command("list")
-def list_dials(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
+@command(app, "list")
+def list_dials(here: Here) -> None:
     """List the dials in force, how often shadow agrees with people, and what was wrong."""
-    out = Out(as_json=as_json)
-    found = read_workspace(find_workspace(workspace), lambda sayso: sayso.rollout.list())
-    if as_json:
+    out = here.out
+    found = here.read(lambda sayso: sayso.rollout.list())
+    if out.as_json:
         out.document({"items": found})
-        return OK
+        return
     if not found:
         out.line("No dials are in force: each action goes as far as the policy says.")
         out.line(f"next: write policies/{ROLLOUT}, and put it in force with `policy activate`")
-        return OK
+        return
     out.table(["dial", "action", "stage", "for", "agrees", "wrong"], list(map(_row, found)))
     for dial in found:
         if dial.ready:
             out.line(f"{dial.id} is ready to widen: {dial.agreement.words}")
         elif dial.agreement.counted:
             out.line(f"{dial.id} is not ready: {'; '.join(dial.agreement.missing)}")
-    return OK
 
 
 def _row(dial: DialView) -> list[str]:
@@ -54,8 +53,9 @@ def _row(dial: DialView) -> list[str]:
     return [dial.id, dial.action, stage, whom, agrees, f"{dial.wrong} of {dial.done}"]
 
 
-@app.command("set")
+@command(app, "set")
 def set_dial(
+    here: Here,
     dial: DialArgument,
     stage: Annotated[str, typer.Argument(metavar="STAGE", help="off, shadow, suggest, auto.")],
     share: Annotated[
@@ -67,14 +67,12 @@ def set_dial(
     note: Annotated[
         str, typer.Option("--note", metavar="TEXT", help="Why, for whoever looks.")
     ] = "",
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> int:
+) -> None:
     """Move a dial. To the left at once; to the right as a loosening, by two people where asked."""
-    out = Out(as_json=as_json)
-    folder = find_workspace(workspace)
-    token = person_token(folder)
-    dials = read_workspace(folder, lambda sayso: sayso.rollout.list())
+    out = here.out
+    folder = here.folder
+    token = here.token
+    dials = here.read(lambda sayso: sayso.rollout.list())
     before = next((one for one in dials if one.id == dial), None)
     with follow_files(folder):
         done = read_workspace(
@@ -89,13 +87,12 @@ def set_dial(
                 via="cli",
             ),
         )
-    if as_json:
+    if out.as_json:
         out.document(done)
     else:
         _show(out, dial, done, before)
         if before is not None and done.version is not None and done.version.direction == "looser":
             out.line(f"back at once: {_way_back(before, share, otherwise)}")
-    return OK
 
 
 def _way_back(before: DialView, share: str | None, otherwise: str | None) -> str:
@@ -127,46 +124,41 @@ def _show(out: Out, dial: str, done: ActivationView, before: DialView | None) ->
         out.line(f"next: {done.waits.next_step}")
 
 
-@app.command()
-def compare(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
+@command(app)
+def compare(here: Here) -> None:
     """Compare what shadow proposed 72 hours ago or earlier with what people did."""
-    out = Out(as_json=as_json)
-    folder = find_workspace(workspace)
+    out = here.out
 
-    async def work() -> int:
-        async with Sayso.open(folder, mode="decide") as sayso:
-            return await sayso.rollout.compare()
+    async def work(sayso: Sayso) -> int:
+        return await sayso.rollout.compare()
 
-    count = run(work())
-    if as_json:
+    count = here.act(work)
+    if out.as_json:
         out.document({"compared": count})
     else:
         out.line(f"{count} compared.")
-    return OK
 
 
-@app.command()
+@command(app)
 def wrong(
+    here: Here,
     action: Annotated[str, typer.Argument(metavar="ACTION", help="What was done, act_….")],
     how: Annotated[
         str, typer.Option("--how", metavar="HOW", help="reversed, disputed or mistaken.")
     ] = "mistaken",
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> int:
+) -> None:
     """Say that something that was done was wrong; the dial that let it through may brake."""
-    out = Out(as_json=as_json)
-    folder = find_workspace(workspace)
-    token = person_token(folder)
+    out = here.out
+    folder = here.folder
+    token = here.token
     found = read_workspace(
         folder,
         lambda sayso: sayso.rollout.report_wrong(action, cast("How", how), token=token, via="cli"),
     )
-    if as_json:
+    if out.as_json:
         out.document(found)
     elif found is None:
         out.line("Noted; no dial let it through.")
     else:
         then = "; it went back to suggest" if found.braked else ""
         out.line(f"Noted: {found.wrong} of {found.done} in 30 days by `{found.id}`{then}.")
-    return OK

@@ -22,17 +22,17 @@ from sayso.sdk.client import Sayso
 from sayso.sdk.wiring.tracing import service_of
 from sayso.sdk.workspace import Workspace
 from sayso.settings.surfaces import CONSOLE_PATH, SLACK_PATH
+from sayso.surfaces.cli.command import Here, command
 from sayso.surfaces.cli.console_link import first_lines
-from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
-from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.problem import problem_text
-from sayso.surfaces.cli.workspace import find_workspace, run
+from sayso.surfaces.cli.workspace import run
 
 app = typer.Typer()
 
 
-@app.command()
+@command(app)
 def serve(
+    here: Here,
     host: Annotated[
         str | None, typer.Option("--host", metavar="HOST", help="Else [http] host of sayso.toml.")
     ] = None,
@@ -50,15 +50,13 @@ def serve(
         bool,
         typer.Option("--allow-remote", help="Other machines may reach it; put TLS in front."),
     ] = False,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> int:
+) -> None:
     """Serve the console, HTTP and Slack, and run what is due."""
     from sayso.serving import listen
     from sayso.surfaces.site import serve_site
 
-    out = Out(as_json=as_json)
-    loaded = Workspace.load(find_workspace(workspace), os.environ)
+    out = here.out
+    loaded = Workspace.load(here.folder, os.environ)
     section = loaded.settings.http
     start_logging(loaded.settings.log, service_of(os.environ))
     tell = teller(loaded.settings.log, out.warn)
@@ -74,7 +72,7 @@ def serve(
 
     def ready(url: str) -> None:
         slack = loaded.settings.slack is not None
-        if as_json:
+        if out.as_json:
             told = {"url": url, "openapi": f"{url}/openapi.json", "slack": slack}
             out.document(told | {"version": installed_version()})
             return
@@ -102,7 +100,7 @@ def serve(
         nonlocal first, link
         reloads = Reloads(loaded, loaded.folder, tell)
         async with opened_patiently(loaded, "run", tell) as sayso:
-            if not as_json:
+            if not out.as_json:
                 try:
                     first = await sayso.staff.first()
                     # Only to whoever looks: what is kept of these lines may be read by others.
@@ -117,4 +115,3 @@ def serve(
 
     with listener:
         run(work())
-    return 0

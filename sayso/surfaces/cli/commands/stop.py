@@ -11,6 +11,7 @@ from sayso.errors import RefusedError
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.tokens import Token, may_stop
 from sayso.sdk.views.rows import StopView
+from sayso.surfaces.cli.command import Here, command
 from sayso.surfaces.cli.options import AfterOption, JsonOption, LimitOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.pages import read_page, show_page
@@ -100,35 +101,32 @@ async def _stopper(sayso: Sayso, secret: str) -> Token:
     return may_stop(await sayso.authentication.holder(secret, via="cli", own=True))
 
 
-@app.command("list")
+@command(app, "list")
 def list_stops(
+    here: Here,
     ended: Annotated[
         bool, typer.Option("--ended", help="Those that were released, too.", show_default=False)
     ] = False,
     limit: LimitOption = 50,
     after: AfterOption = None,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> int:
+) -> None:
     """List the stops in force, newest first."""
-    out = Out(as_json=as_json)
     released = None if ended else False
     read = read_page(
-        workspace,
+        here.workspace,
         lambda sayso, n, last: sayso.stops.list(released=released, limit=n, after=last),
         limit,
         after,
     )
     show_page(
-        out,
+        here.out,
         "stop list",
         read,
         columns=["id", "status", "what", "held", "by", "at", "reason"],
         row=_row,
         nothing=["Nothing is stopped."],
-        options={"--ended": ended, "-n": limit, "--workspace": workspace},
+        options={"--ended": ended, "-n": limit, "--workspace": here.workspace},
     )
-    return OK
 
 
 def _row(stop: StopView) -> list[str]:

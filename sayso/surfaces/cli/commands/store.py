@@ -14,11 +14,11 @@ from sayso.sdk.setup.store_copy import check_can_move, copy_rows, with_store
 from sayso.sdk.wiring.database import store_name
 from sayso.sdk.workspace import Workspace
 from sayso.store.transfer import Transferred
+from sayso.surfaces.cli.command import Here, command
 from sayso.surfaces.cli.commands.doctor import examine
-from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.problem import OK, USAGE, problem_text
-from sayso.surfaces.cli.workspace import find_workspace, run
+from sayso.surfaces.cli.workspace import run
 
 if TYPE_CHECKING:
     from sayso.audit.verifier.verification import Verification
@@ -32,20 +32,19 @@ def store() -> None:
     """The database: copy moves it to another store."""
 
 
-@app.command()
+@command(app)
 def copy(
+    here: Here,
     to: Annotated[
         str,
         typer.Option(
             "--to", metavar="URL", help="An empty database: sqlite:///FILE, or env:NAME of a URL."
         ),
     ],
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
 ) -> int:
     """Copy all rows to an empty database, on either store, and verify them there."""
-    out = Out(as_json=as_json)
-    loaded = Workspace.load(find_workspace(workspace), os.environ)
+    out = here.out
+    loaded = Workspace.load(here.folder, os.environ)
     target = with_store(loaded, to)
     run(check_can_move(loaded, target, SystemClock()))
 

@@ -11,10 +11,10 @@ from sayso.ids import rfc3339
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.tokens import MAX_DAYS, Kind, Scope, Token
 from sayso.sdk.views.rows import TokenView
-from sayso.surfaces.cli.options import JsonOption, TenantOption, WorkspaceOption
-from sayso.surfaces.cli.output import Out, local_time
+from sayso.surfaces.cli.command import Here, command
+from sayso.surfaces.cli.output import local_time
 from sayso.surfaces.cli.problem import usage
-from sayso.surfaces.cli.workspace import CLI, find_workspace, read_workspace, run, tenant_of
+from sayso.surfaces.cli.workspace import CLI, read_workspace, tenant_of
 
 app = typer.Typer(help="Tokens of programs and people: create, list, revoke.")
 _DEFAULT = {
@@ -23,8 +23,9 @@ _DEFAULT = {
 }
 
 
-@app.command()
+@command(app, tenant=True)
 def create(
+    here: Here,
     service: Annotated[
         str | None,
         typer.Option("--service", metavar="NAME", help="For a program: it proposes and reads."),
@@ -40,89 +41,71 @@ def create(
     days: Annotated[
         int, typer.Option("--days", metavar="N", help="Until it ends, 1 to 90.")
     ] = MAX_DAYS,
-    tenant: TenantOption = None,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> int:
+) -> None:
     """Make a token; its secret is shown once and stored nowhere."""
-    out = Out(as_json=as_json)
+    out = here.out
     if (service is None) == (person is None):
         raise usage("a token is for a service or for a person", "give --service or --person")
     kind: Kind = "person" if person is not None else "service"
     holder = person or service or ""
     scopes = frozenset(map(_scope, scope)) if scope else _DEFAULT[kind]
-    folder = find_workspace(workspace)
 
-    async def work() -> tuple[Token, str, bool]:
-        async with Sayso.open(folder, mode="read") as sayso:
-            where = tenant_of(sayso, tenant)
-            if person is not None and where in sayso.unverified:
-                # Whoever is to end the alarm needs one, and the log takes no other.
-                token, secret = await sayso.repairs.admit(person, by=CLI, tenant=where)
-                return token, secret, False
-            is_first = not await sayso.tokens.list(where)
-            token, secret = await sayso.tokens.create(
-                where, kind, holder, scopes, days=days, by=CLI
-            )
-            return token, secret, is_first
+    async def work(sayso: Sayso) -> tuple[Token, str, bool]:
+        where = tenant_of(sayso, here.tenant)
+        if person is not None and where in sayso.unverified:
+            # Whoever is to end the alarm needs one, and the log takes no other.
+            token, secret = await sayso.repairs.admit(person, by=CLI, tenant=where)
+            return token, secret, False
+        is_first = not await sayso.tokens.list(where)
+        token, secret = await sayso.tokens.create(where, kind, holder, scopes, days=days, by=CLI)
+        return token, secret, is_first
 
-    token, secret, is_first = run(work())
-    if as_json:
+    token, secret, is_first = here.read(work)
+    if out.as_json:
         out.document(_view(token, secret))
-        return 0
+        return
     out.line(secret)
     out.warn(f"{token.id} for {kind} {holder}, until {local_time(rfc3339(token.expires_at))}.")
-    if tenant is not None:
+    if here.tenant is not None:
         first = ", its first one: check the spelling" if is_first else ""
         out.warn(f"It is of the tenant {token.tenant}{first}.")
     out.warn("This is the only time it is shown; keep it where secrets are kept.")
-    return 0
 
 
-@app.command("list")
-def list_tokens(
-    tenant: TenantOption = None,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> int:
+@command(app, "list", tenant=True)
+def list_tokens(here: Here) -> None:
     """List the tokens, oldest first, without their secrets."""
-    out = Out(as_json=as_json)
-    folder = find_workspace(workspace)
+    out = here.out
 
     async def read(sayso: Sayso) -> tuple[list[Token], dict[str, int]]:
-        where = tenant_of(sayso, tenant)
+        where = tenant_of(sayso, here.tenant)
         own = await sayso.sessions.seen() if where == sayso.tenant else {}
         return await sayso.tokens.list(where), await sayso.tokens.seen(where) | own
 
-    found, seen = read_workspace(folder, read)
-    if as_json:
+    found, seen = here.read(read)
+    if out.as_json:
         out.document({"items": [_view(token, used=seen.get(token.id)) for token in found]})
     elif not found:
         out.line("There is no token yet. Make one with `sayso token create --service NAME`.")
     else:
         heads = ["id", "kind", "holder", "scopes", "until", "last used", "state"]
         out.table(heads, [_row(token, seen.get(token.id)) for token in found])
-    return 0
 
 
-@app.command()
+@command(app, tenant=True)
 def revoke(
-    token_id: Annotated[str, typer.Argument(metavar="ID", help="The token, tok_….")],
-    tenant: TenantOption = None,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> int:
+    here: Here, token_id: Annotated[str, typer.Argument(metavar="ID", help="The token, tok_….")]
+) -> None:
     """End a token now."""
-    out = Out(as_json=as_json)
-    folder = find_workspace(workspace)
+    out = here.out
+    folder = here.folder
     read_workspace(
-        folder, lambda sayso: sayso.tokens.revoke(tenant_of(sayso, tenant), token_id, by=CLI)
+        folder, lambda sayso: sayso.tokens.revoke(tenant_of(sayso, here.tenant), token_id, by=CLI)
     )
-    if as_json:
+    if out.as_json:
         out.document({"id": token_id, "revoked": True})
     else:
         out.line(f"{token_id} opens nothing any more.")
-    return 0
 
 
 def _scope(word: str) -> Scope:

@@ -15,14 +15,15 @@ from sayso.sdk.progress.carry_on import CARRY_ON_S
 from sayso.sdk.resources.work import KINDS, WorkView
 from sayso.sdk.resources.work_draft import WorkDraftView
 from sayso.sdk.views.rows import RequestView
+from sayso.surfaces.cli.command import Here, command
 from sayso.surfaces.cli.commands.ask import show_asked
 from sayso.surfaces.cli.confirm import check_somebody_is_there, confirm
-from sayso.surfaces.cli.options import JsonOption, LimitOption, WorkspaceOption
+from sayso.surfaces.cli.options import LimitOption
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.problem import OK, usage
 from sayso.surfaces.cli.unfinished import problem_of_request
 from sayso.surfaces.cli.words import one_line
-from sayso.surfaces.cli.workspace import find_workspace, person_token, read_workspace, run
+from sayso.surfaces.cli.workspace import find_workspace, person_token, read_workspace
 
 app = typer.Typer(help="What machines left to people: take, note, propose, end.")
 
@@ -33,8 +34,9 @@ AboutArgument = Annotated[
 NoteArgument = Annotated[str, typer.Argument(metavar="NOTE", help="For your colleagues.")]
 
 
-@app.command("list")
+@command(app, "list")
 def list_work(
+    here: Here,
     kind: Annotated[
         list[str] | None,
         typer.Option("--kind", metavar="KIND", help=f"Only this: {', '.join(KINDS)}."),
@@ -49,13 +51,10 @@ def list_work(
         bool, typer.Option("--late", help="Only who waits longer than [work] answer_within.")
     ] = False,
     limit: LimitOption = 50,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> int:
+) -> None:
     """List what machines left to people, and nobody has ended."""
-    out = Out(as_json=as_json)
-    found = read_workspace(
-        find_workspace(workspace),
+    out = here.out
+    found = here.read(
         lambda sayso: sayso.work.list(
             kinds=tuple(kind or KINDS),
             assignee=person,
@@ -64,63 +63,52 @@ def list_work(
             limit=limit,
         ),
     )
-    if as_json:
+    if out.as_json:
         out.document({"items": found})
-        return OK
+        return
     for one in found:
         _line(out, one)
         if one.draft is not None:
             out.line(f"  a solution is drafted: sayso work show {one.about}")
     if not found:
         out.line("Nothing is left to people.")
-    return OK
 
 
-@app.command("show")
-def show_work(
-    about: AboutArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False
-) -> int:
+@command(app, "show")
+def show_work(here: Here, about: AboutArgument) -> int:
     """Show one with its notes, and what is drafted for it."""
-    out = Out(as_json=as_json)
-    return _print_item(
-        out, read_workspace(find_workspace(workspace), lambda sayso: sayso.work.get(about))
-    )
+    return _print_item(here.out, here.read(lambda sayso: sayso.work.get(about)))
 
 
-@app.command("take")
+@command(app, "take")
 def take_work(
+    here: Here,
     about: AboutArgument,
     person: Annotated[
         str | None, typer.Option("--to", metavar="ID", help="Give it to them instead.")
     ] = None,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
 ) -> int:
     """Take it, or give it to somebody."""
     return _say(
-        workspace,
-        as_json,
+        here.workspace,
+        here.out.as_json,
         lambda sayso, secret: sayso.work.take(about, token=secret, person=person, via="cli"),
     )
 
 
-@app.command("note")
-def note_work(
-    about: AboutArgument,
-    note: NoteArgument,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> int:
+@command(app, "note")
+def note_work(here: Here, about: AboutArgument, note: NoteArgument) -> int:
     """Note something about it."""
     return _say(
-        workspace,
-        as_json,
+        here.workspace,
+        here.out.as_json,
         lambda sayso, secret: sayso.work.note(about, note, token=secret, via="cli"),
     )
 
 
-@app.command("propose")
+@command(app, "propose")
 def propose_work(
+    here: Here,
     about: AboutArgument,
     steps: Annotated[
         list[str] | None,
@@ -140,14 +128,11 @@ def propose_work(
         ),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask once more.")] = False,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
 ) -> int:
     """Propose what is drafted for it, as yours: somebody else agrees where the policy asks."""
-    out = Out(as_json=as_json)
-    folder = find_workspace(workspace)
-    secret = person_token(folder)
-    shown = read_workspace(folder, lambda sayso: sayso.work.get(about))
+    out = here.out
+    secret = here.token
+    shown = here.read(lambda sayso: sayso.work.get(about))
     draft = shown.draft
     if draft is None:
         raise RefusedError(
@@ -161,33 +146,27 @@ def propose_work(
         _print_item(out, shown)
         confirm("Propose it? [y/N] ", "nothing was proposed")
 
-    async def work() -> tuple[RequestView, SaysoError | None]:
-        async with Sayso.open(folder, mode="decide") as sayso:
-            request = await sayso.work.propose(
-                about,
-                token=secret,
-                digest=draft.digest if digest is None else digest,
-                steps=steps or None,
-                lower=lowered,
-                via="cli",
-            )
-            return request, problem_of_request(sayso, sayso.tenant, request)
+    async def work(sayso: Sayso) -> tuple[RequestView, SaysoError | None]:
+        request = await sayso.work.propose(
+            about,
+            token=secret,
+            digest=draft.digest if digest is None else digest,
+            steps=steps or None,
+            lower=lowered,
+            via="cli",
+        )
+        return request, problem_of_request(sayso, sayso.tenant, request)
 
-    request, problem = run(work())
+    request, problem = here.act(work)
     return show_asked(out, request, problem, CARRY_ON_S)
 
 
-@app.command("end")
-def end_work(
-    about: AboutArgument,
-    note: NoteArgument,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> int:
+@command(app, "end")
+def end_work(here: Here, about: AboutArgument, note: NoteArgument) -> int:
     """Say that nobody has to do anything about it any more."""
     return _say(
-        workspace,
-        as_json,
+        here.workspace,
+        here.out.as_json,
         lambda sayso, secret: sayso.work.end(about, note, token=secret, via="cli"),
     )
 

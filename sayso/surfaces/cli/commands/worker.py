@@ -22,32 +22,30 @@ from sayso.sdk.background.worker import work_on
 from sayso.sdk.client import Sayso
 from sayso.sdk.wiring.tracing import service_of
 from sayso.sdk.workspace import Workspace
-from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
-from sayso.surfaces.cli.output import Out
-from sayso.surfaces.cli.workspace import find_workspace, run
+from sayso.surfaces.cli.command import Here, command
+from sayso.surfaces.cli.workspace import run
 
 app = typer.Typer()
 
 
-@app.command()
+@command(app)
 def worker(
+    here: Here,
     at_once: Annotated[
         int,
         typer.Option(
             "--at-once", metavar="N", min=1, max=1000, help="How many actions run here at once."
         ),
     ] = 32,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> int:
+) -> None:
     """Carry out what is due, beside other workers, until told to end."""
-    out = Out(as_json=as_json)
-    loaded = Workspace.load(find_workspace(workspace), os.environ)
+    out = here.out
+    loaded = Workspace.load(here.folder, os.environ)
     start_logging(loaded.settings.log, service_of(os.environ))
     tell = teller(loaded.settings.log, out.warn)
 
     def ready(engine: str) -> None:
-        if as_json:
+        if out.as_json:
             told = {"pid": os.getpid(), "engine": engine, "at_once": at_once}
             out.document(told | {"version": installed_version()})
         else:
@@ -73,4 +71,3 @@ def worker(
             await work_on(sayso, stop, beside=beside, reloads=reloads, at_once=at_once, ready=ready)
 
     run(serve())
-    return 0
