@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from sayso.sdk.client import Sayso
-from sayso.surfaces.cli.output import Out
-from sayso.surfaces.cli.workspace import find_workspace, read_workspace
+from sayso.surfaces.cli.command import Here
 
 
 class _Named(Protocol):
@@ -34,7 +33,7 @@ class ListPage(Generic[R]):
 
 
 def read_page(
-    workspace: Path | None,
+    here: Here,
     read: Callable[[Sayso, int, str | None], Awaitable[Sequence[R]]],
     limit: int,
     after: str | None,
@@ -42,7 +41,6 @@ def read_page(
     """Read a page of a workspace, and whether it is the last one.
 
     Args:
-        workspace: as the option names it.
         read: rows for a limit, and the id after which they begin.
     """
 
@@ -53,11 +51,11 @@ def read_page(
         last = rows[-1].id
         return ListPage(rows=rows, after=last if await read(sayso, 1, last) else None)
 
-    return read_workspace(find_workspace(workspace), work)
+    return here.read(work)
 
 
 def show_page(
-    out: Out,
+    here: Here,
     command: str,
     read: ListPage[R],
     *,
@@ -72,8 +70,10 @@ def show_page(
         command: such as `approvals list`, with its arguments in a shell's form.
         columns: what stands above the cells that `row` makes.
         nothing: the lines that say that there is none.
-        options: those that were given, by name; what is None or False was not.
+        options: those that were given, by name, but for `--workspace`; what is None or False
+            was not.
     """
+    out = here.out
     if out.as_json:
         out.document({"items": read.rows, "after": read.after})
     elif not read.rows:
@@ -82,7 +82,8 @@ def show_page(
     else:
         out.table(columns, [row(one) for one in read.rows])
         if read.after is not None:
-            out.line(f"more: {again(command, {**options, '--after': read.after})}")
+            given = {**options, "--workspace": here.workspace, "--after": read.after}
+            out.line(f"more: {again(command, given)}")
 
 
 def again(command: str, options: Mapping[str, str | int | bool | Path | None]) -> str:

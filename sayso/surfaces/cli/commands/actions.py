@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from sayso.actions.model.status import FINAL, Status
-from sayso.sdk.client import Sayso
 from sayso.sdk.connectors.catalog import ActionTypeView, read_action_types
 from sayso.sdk.setup.orphaned_actions import next_step as orphan_step
 from sayso.sdk.views.rows import ActionView
@@ -44,11 +42,8 @@ def list_actions(
     after: AfterOption = None,
 ) -> None:
     """List actions, newest first."""
-    out = here.out
-    folder = here.folder
-
     read = read_page(
-        here.workspace,
+        here,
         lambda sayso, n, last: sayso.actions.list(
             status=status, subject=subject, action=action, limit=n, after=last
         ),
@@ -57,7 +52,7 @@ def list_actions(
     )
     wanted = {"--status": status, "--subject": subject, "--action": action}
     show_page(
-        out,
+        here,
         "actions list",
         read,
         columns=["id", "status", "what", "customer", "amount", "at"],
@@ -66,23 +61,23 @@ def list_actions(
             "No action fits." if any(wanted.values()) else "Nothing was asked yet.",
             'Ask something: sayso ask "Please refund order 1042" --subject cus_…',
         ],
-        options={**wanted, "-n": limit, "--workspace": here.workspace},
+        options={**wanted, "-n": limit},
     )
-    _warn_of_orphans(out, folder, read.rows)
+    _warn_of_orphans(here, read.rows)
 
 
-def _warn_of_orphans(out: Out, folder: Path, found: Sequence[ActionView]) -> None:
+def _warn_of_orphans(here: Here, found: Sequence[ActionView]) -> None:
     """Say of open actions that no connector of the workspace has them."""
     opened = {one.action for one in found if one.status in _GOES_ON}
-    workspace = Workspace.load(folder, os.environ)
+    workspace = Workspace.load(here.folder, os.environ)
     named = workspace.settings.connectors
     if all(name.partition(".")[0] in named for name in opened):
         return  # as nearly always, and then no connector's code is loaded
     types_known = run(read_action_types(workspace))
     for name in () if types_known.unread else sorted(opened - types_known.names):
         count = sum(one.action == name for one in found if one.status in _GOES_ON)
-        out.warn(f"no connector here has `{name}`, which {count} of these need")
-        out.warn(f"next: {orphan_step(name)}")
+        here.out.warn(f"no connector here has `{name}`, which {count} of these need")
+        here.out.warn(f"next: {orphan_step(name)}")
 
 
 def _row(action: ActionView) -> list[str]:
@@ -98,13 +93,12 @@ def show(
 ) -> None:
     """Show an action with everything the log says about it."""
     out = here.out
-    folder = here.folder
     action = here.read(lambda sayso: sayso.actions.get(action_id))
     if out.as_json:
         out.document(action)
         return
     show_action(out, action, why=True)
-    _warn_of_orphans(out, folder, [action])
+    _warn_of_orphans(here, [action])
     out.line()
     show_timeline(out, action.timeline)
 
@@ -126,26 +120,12 @@ def settle(
     ] = "",
 ) -> None:
     """Settle an unknown outcome as a person who has looked at the provider."""
-    out = here.out
-    folder = here.folder
-    token = here.token
-
-    async def work() -> ActionView:
-        async with Sayso.open(folder) as sayso:
-            return await sayso.actions.settle(
-                action_id,
-                outcome,
-                token=token,
-                evidence=evidence,
-                receipt_id=receipt,
-                via="cli",
-            )
-
-    action = run(work())
-    if out.as_json:
-        out.document(action)
-    else:
-        show_action(out, action, why=True)
+    action = here.act(
+        lambda sayso: sayso.actions.settle(
+            action_id, outcome, token=here.token, evidence=evidence, receipt_id=receipt, via="cli"
+        )
+    )
+    here.show(action, lambda out, found: show_action(out, found, why=True))
 
 
 @command(app)

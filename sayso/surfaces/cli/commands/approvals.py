@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -22,7 +21,7 @@ from sayso.surfaces.cli.options import (
     LimitOption,
     YesOption,
 )
-from sayso.surfaces.cli.output import Out, local_time
+from sayso.surfaces.cli.output import local_time
 from sayso.surfaces.cli.pages import read_page, show_page
 from sayso.surfaces.cli.problem import usage
 from sayso.surfaces.cli.show import show_action, status_of, warn_lapsed, warn_refused
@@ -36,7 +35,6 @@ from sayso.surfaces.cli.unfinished import (
     with_left,
 )
 from sayso.surfaces.cli.words import one_line
-from sayso.surfaces.cli.workspace import find_workspace, person_token, read_workspace, run
 
 app = typer.Typer(
     help="Decide what waits: list, show, approve, reject, and so on.",
@@ -70,14 +68,14 @@ def list_approvals(
     out = here.out
     wanted = None if status == "all" else status
     read = read_page(
-        here.workspace,
+        here,
         lambda sayso, n, last: sayso.approvals.list(status=wanted, limit=n, after=last),
         limit,
         after,
     )
     status_given = None if status == "pending" else status
     show_page(
-        out,
+        here,
         "approvals list",
         read,
         columns=["id", "status", "what", "amount", "needs", "answer by"],
@@ -86,7 +84,7 @@ def list_approvals(
             "Nothing waits for a decision.",
             "See what was done with `sayso actions list`, or all with `--status all`.",
         ],
-        options={"--status": status_given, "-n": limit, "--workspace": here.workspace},
+        options={"--status": status_given, "-n": limit},
     )
     if read.rows and not out.as_json:
         out.line(f"next: sayso approvals show {read.rows[0].id}")
@@ -148,7 +146,7 @@ def approve(
 ) -> int:
     """Say yes to the card that is shown, once; it is done at once."""
     say = _Say(approval_id=approval_id, choice="approve", digest=digest, reason=reason)
-    return _decide(say, here.workspace, here.out, asks=not yes)
+    return _decide(here, say, asks=not yes)
 
 
 @command(app)
@@ -172,7 +170,7 @@ def reject(
         reason_code=reason_code,
         reason=reason,
     )
-    return _decide(say, here.workspace, here.out)
+    return _decide(here, say)
 
 
 @command(app)
@@ -188,7 +186,7 @@ def edit(
 ) -> int:
     """Say yes to less: a new revision, judged again, with your yes on it."""
     say = _Say(approval_id=approval_id, choice="edit", digest=digest, reason=reason, amount=amount)
-    return _decide(say, here.workspace, here.out, asks=not yes)
+    return _decide(here, say, asks=not yes)
 
 
 @command(app)
@@ -199,14 +197,13 @@ def ask(
 ) -> None:
     """Ask the customer something before you decide; the answer makes the card anew."""
     out = here.out
-    token = here.token
 
     async def work(sayso: Sayso) -> SolutionView:
         shown = await sayso.solutions.get(approval_id)
         return await sayso.solutions.ask_customer(
             shown.id,
             question,
-            token=token,
+            token=here.token,
             revision=shown.revision,
             digest=shown.digest,
             via="cli",
@@ -228,10 +225,9 @@ def note_solution(
 ) -> None:
     """Note something about it for your colleagues; it decides nothing."""
     out = here.out
-    token = here.token
 
     async def work(sayso: Sayso) -> SolutionView:
-        return await sayso.solutions.note(approval_id, note, token=token, via="cli")
+        return await sayso.solutions.note(approval_id, note, token=here.token, via="cli")
 
     view = here.act(work)
     if out.as_json:
@@ -241,38 +237,36 @@ def note_solution(
         out.line(f"{one_line(one.person)}: {one_line(one.text) or '(nothing is left of it)'}")
 
 
-def _decide(say: _Say, workspace: Path | None, out: Out, *, asks: bool = False) -> int:
-    folder = find_workspace(workspace)
-    token = person_token(folder)
-    seen = _ask(say, folder, out) if asks else None
+def _decide(here: Here, say: _Say, *, asks: bool = False) -> int:
+    out, token = here.out, here.token
+    seen = _ask(here, say) if asks else None
 
-    async def work() -> tuple[ApprovalView, ActionView, SaysoError | None]:
-        async with Sayso.open(folder, mode="decide") as sayso:
-            holder = await sayso.authentication.person(token, via="cli")
-            shown = seen
-            if shown is None:
-                shown, solution = await _read(sayso, say.approval_id)
-                show_solution(out, solution)
-            async with telling(
-                out,
-                lambda: sayso.actions.get(shown.action_id, tenant=holder.tenant, timeline=False),
-            ):
-                decided = await sayso.approvals.decide(
-                    shown.id,
-                    say.choice,
-                    token=token,
-                    revision=shown.revision,
-                    # An empty one, as of a variable that is not set, insists on what there is not.
-                    digest=shown.digest if say.digest is None else say.digest,
-                    via="cli",
-                    reason_code=say.reason_code,
-                    reason=say.reason,
-                    amount=_lowered(shown, say.amount),
-                )
-            action = await sayso.actions.get(decided.id, tenant=holder.tenant)
-            return shown, action, problem_of_action(sayso, holder.tenant, action)
+    async def work(sayso: Sayso) -> tuple[ApprovalView, ActionView, SaysoError | None]:
+        holder = await sayso.authentication.person(token, via="cli")
+        shown = seen
+        if shown is None:
+            shown, solution = await _read(sayso, say.approval_id)
+            show_solution(out, solution)
+        async with telling(
+            out,
+            lambda: sayso.actions.get(shown.action_id, tenant=holder.tenant, timeline=False),
+        ):
+            decided = await sayso.approvals.decide(
+                shown.id,
+                say.choice,
+                token=token,
+                revision=shown.revision,
+                # An empty one, as of a variable that is not set, insists on what there is not.
+                digest=shown.digest if say.digest is None else say.digest,
+                via="cli",
+                reason_code=say.reason_code,
+                reason=say.reason,
+                amount=_lowered(shown, say.amount),
+            )
+        action = await sayso.actions.get(decided.id, tenant=holder.tenant)
+        return shown, action, problem_of_action(sayso, holder.tenant, action)
 
-    shown, action, problem = run(work())
+    shown, action, problem = here.act(work)
     left = left_of(action)
     if out.as_json:
         out.document(with_left(action, left))
@@ -285,15 +279,15 @@ def _decide(say: _Say, workspace: Path | None, out: Out, *, asks: bool = False) 
     return status_of(action) if problem is None else warn_unfinished(out, problem)
 
 
-def _ask(say: _Say, folder: Path, out: Out) -> ApprovalView:
+def _ask(here: Here, say: _Say) -> ApprovalView:
     """Show the card and ask once more; what was shown, and is decided about.
 
     Raises:
         ConfigError: `invalid_input` without a yes, or where nobody can be asked.
     """
-    check_somebody_is_there(out, "whether to do it")
-    shown, solution = read_workspace(folder, lambda sayso: _read(sayso, say.approval_id))
-    show_solution(out, solution)
+    check_somebody_is_there(here.out, "whether to do it")
+    shown, solution = here.read(lambda sayso: _read(sayso, say.approval_id))
+    show_solution(here.out, solution)
     card = read_card(shown)
     amount = _lowered(shown, say.amount) or card.amount
     step = next((one for one in solution.steps if one.approval_id == shown.id), None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,7 +10,6 @@ import typer
 from sayso.actions.model.definition import Subject
 from sayso.errors import SaysoError
 from sayso.sdk.client import Sayso
-from sayso.sdk.resources.evaluations import MessageExplanationView
 from sayso.sdk.views.rows import RequestView
 from sayso.surfaces.cli.command import Here, command
 from sayso.surfaces.cli.options import (
@@ -32,7 +30,7 @@ from sayso.surfaces.cli.unfinished import (
     warn_unplanned,
     with_left,
 )
-from sayso.surfaces.cli.workspace import read_typed, requester, run, subject_of
+from sayso.surfaces.cli.workspace import read_typed, requester, subject_of
 
 app = typer.Typer()
 
@@ -63,37 +61,32 @@ def ask(
     Exit status 1 also when nobody but a person can answer.
     """
     out = here.out
-    folder = here.folder
     who = subject_of(subject, assurance)
     if explain:
-        return _explain(out, folder, who, text)
+        return _explain(here, who, text)
 
-    async def work() -> tuple[RequestView, SaysoError | None]:
+    async def work(sayso: Sayso) -> tuple[RequestView, SaysoError | None]:
         own_key = key or secrets.token_hex(16)
-        async with Sayso.open(folder, mode="decide") as sayso:
-            by = await requester(read_typed(sayso))
-            async with telling(out, lambda: sayso.requests.by_key(own_key)):
-                asked = await sayso.ask(
-                    who,
-                    text,
-                    idempotency_key=own_key,
-                    conversation=conversation,
-                    wait_s=wait,
-                    requester=by,
-                )
-            return asked, problem_of_request(sayso, sayso.tenant, asked)
+        by = await requester(read_typed(sayso))
+        async with telling(out, lambda: sayso.requests.by_key(own_key)):
+            asked = await sayso.ask(
+                who,
+                text,
+                idempotency_key=own_key,
+                conversation=conversation,
+                wait_s=wait,
+                requester=by,
+            )
+        return asked, problem_of_request(sayso, sayso.tenant, asked)
 
     out.note("planning …")
-    request, problem = run(work())
+    request, problem = here.act(work)
     return show_asked(out, request, problem, wait)
 
 
-def _explain(out: Out, folder: Path, who: Subject, text: str) -> int:
-    async def work() -> MessageExplanationView:
-        async with Sayso.open(folder, mode="decide") as sayso:
-            return await read_typed(sayso).evaluations.explain(who, text)
-
-    found = run(work())
+def _explain(here: Here, who: Subject, text: str) -> int:
+    out = here.out
+    found = here.act(lambda sayso: read_typed(sayso).evaluations.explain(who, text))
     if out.as_json:
         out.document(found)
         return OK

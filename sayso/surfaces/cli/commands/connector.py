@@ -43,7 +43,7 @@ from sayso.surfaces.cli.command import Here, command
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.problem import FAILED, OK, USAGE, usage
 from sayso.surfaces.cli.words import one_line
-from sayso.surfaces.cli.workspace import find_workspace, read_json_object, run
+from sayso.surfaces.cli.workspace import read_json_object, run
 
 app = typer.Typer(help="Connectors: list, draft, check, review, test, try, record, new.")
 drafts = typer.Typer(help="Draft a manifest from what a provider publishes.")
@@ -338,17 +338,17 @@ SpecFile = Annotated[Path, typer.Argument(metavar="FILE", help="The provider's o
 
 
 @command(drafts, "openapi")
-def draft_openapi(here: Here, spec: SpecFile, name: DraftName, only: Only = None) -> int:
+def draft_openapi(here: Here, spec: SpecFile, name: DraftName, only: Only = None) -> None:
     """Draft from an OpenAPI document (JSON or YAML); what isn't sure is asked, not guessed."""
     drafted = draft_openapi_file(spec, checked_name(name), only or ())
-    return _drafted(here.out, here.workspace, name, drafted, spec)
+    _drafted(here, name, drafted, spec)
 
 
 @command(drafts, "graphql")
-def draft_graphql(here: Here, schema: SpecFile, name: DraftName, only: Only = None) -> int:
+def draft_graphql(here: Here, schema: SpecFile, name: DraftName, only: Only = None) -> None:
     """Draft from a GraphQL schema, or the answer to an introspection."""
     drafted = draft_graphql_file(schema, checked_name(name), only or ())
-    return _drafted(here.out, here.workspace, name, drafted, schema)
+    _drafted(here, name, drafted, schema)
 
 
 @command(drafts, "mcp")
@@ -363,12 +363,11 @@ def draft_mcp(
         typer.Option("--key", metavar="REFERENCE", help="Of a bearer, such as env:ACME_KEY."),
     ] = None,
     only: Only = None,
-) -> int:
+) -> None:
     """Draft from the tools of an MCP server; each becomes an action that a person decides."""
-    home = here.folder
-    secret = None if key is None else Workspace.load(home, os.environ).secret(key)
+    secret = None if key is None else Workspace.load(here.folder, os.environ).secret(key)
     drafted = run(draft_mcp_server(server, checked_name(name), only or (), secret))
-    return _drafted(here.out, home, name, drafted, None)
+    _drafted(here, name, drafted, None)
 
 
 @command(drafts, "docs")
@@ -376,18 +375,16 @@ def draft_docs(
     here: Here,
     page: Annotated[Path, typer.Argument(metavar="FILE", help="A page as text or Markdown.")],
     name: DraftName,
-) -> int:
+) -> None:
     """Draft from a provider's prose, read by the model of [planner]; answers quote the page."""
-    home = here.folder
-    model = docs_model(Workspace.load(home, os.environ))
+    model = docs_model(Workspace.load(here.folder, os.environ))
     drafted = run(draft_docs_page(model, read_page(page), checked_name(name), page.name))
-    return _drafted(here.out, home, name, drafted, None)
+    _drafted(here, name, drafted, None)
 
 
-def _drafted(
-    out: Out, workspace: Path | None, name: str, drafted: DraftedManifest, spec: Path | None
-) -> int:
-    path = write_draft(find_workspace(workspace), name, drafted)
+def _drafted(here: Here, name: str, drafted: DraftedManifest, spec: Path | None) -> None:
+    out = here.out
+    path = write_draft(here.folder, name, drafted)
     if out.as_json:
         out.document(
             {
@@ -398,7 +395,7 @@ def _drafted(
                 "asked": drafted.asked,
             }
         )
-        return OK
+        return
     for verb, source in drafted.actions.items():
         out.line(f"{name}.{verb}: {one_line(source, limit=120)}")
     if drafted.left:
@@ -406,7 +403,6 @@ def _drafted(
     out.line(f"{drafted.filled} keys are filled in, and {drafted.asked} questions are left.")
     given = f" --spec {spec}" if spec is not None else ""
     out.line(f"next: answer each `# ASK` in {path}, then sayso connector check {name}{given}")
-    return OK
 
 
 def _state(report: ManifestReport) -> str:

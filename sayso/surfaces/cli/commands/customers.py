@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
@@ -18,10 +17,9 @@ from sayso.sdk.views.customer import (
 )
 from sayso.surfaces.cli.command import Here, command
 from sayso.surfaces.cli.output import Out, local_time
-from sayso.surfaces.cli.problem import OK
 from sayso.surfaces.cli.show import show_request
 from sayso.surfaces.cli.words import one_line
-from sayso.surfaces.cli.workspace import find_workspace, person_token, read_typed, run
+from sayso.surfaces.cli.workspace import read_typed
 
 T = TypeVar("T")
 
@@ -51,9 +49,7 @@ def find_customers(
 ) -> None:
     """Find customers; by an address at every provider, and the log says that you looked."""
     out = here.out
-    found = _as_person(
-        here.workspace, lambda sayso, by: sayso.customers.find(query, by=by, via="cli")
-    )
+    found = _as_person(here, lambda sayso, by: sayso.customers.find(query, by=by, via="cli"))
     if out.as_json:
         out.document(found)
         return
@@ -78,7 +74,7 @@ def show_customer(
 ) -> None:
     """Show accounts, what ties them, what was asked and done, and limits used."""
     out = here.out
-    found = _as_person(here.workspace, lambda sayso, by: sayso.customers.show(customer, by=by))
+    found = _as_person(here, lambda sayso, by: sayso.customers.show(customer, by=by))
     if out.as_json:
         out.document(found)
     else:
@@ -88,11 +84,10 @@ def show_customer(
 @command(app, "link")
 def link_accounts(
     here: Here, account: AccountArgument, other: OtherArgument, reason: ReasonOption
-) -> int:
+) -> None:
     """Say that two accounts are one customer's; money never moves by it without a yes."""
-    return _change(
-        here.workspace,
-        here.out.as_json,
+    _change(
+        here,
         lambda sayso, by: sayso.customers.link(account, other, reason=reason, by=by, via="cli"),
     )
 
@@ -102,11 +97,10 @@ def unlink_accounts(
     here: Here,
     link: Annotated[str, typer.Argument(metavar="LINK", help="lnk_…, as `customers show` has it.")],
     reason: ReasonOption,
-) -> int:
+) -> None:
     """End a link; what had tied itself does not do so again."""
-    return _change(
-        here.workspace,
-        here.out.as_json,
+    _change(
+        here,
         lambda sayso, by: sayso.customers.unlink(link, reason=reason, by=by, via="cli"),
     )
 
@@ -121,14 +115,10 @@ def vouch_for_customer(
 ) -> None:
     """Say that whoever writes is the customer; money still needs somebody's yes."""
     told = _as_person(
-        here.workspace,
+        here,
         lambda sayso, by: sayso.customers.vouch(request, reason=reason, by=by, via="cli"),
     )
-    out = here.out
-    if out.as_json:
-        out.document(told)
-    else:
-        show_request(out, told)
+    here.show(told, show_request)
 
 
 @command(app, "merge")
@@ -139,44 +129,34 @@ def merge_customers(
     ],
     other: Annotated[str, typer.Argument(metavar="CUSTOMER", help="The other one.")],
     reason: ReasonOption,
-) -> int:
+) -> None:
     """Say that two customers are one; it is a link, and nothing is rewritten."""
-    return _change(
-        here.workspace,
-        here.out.as_json,
+    _change(
+        here,
         lambda sayso, by: sayso.customers.merge(customer, other, reason=reason, by=by, via="cli"),
     )
 
 
-def _as_person(workspace: Path | None, work: Callable[[Sayso, Token], Awaitable[T]]) -> T:
+def _as_person(here: Here, work: Callable[[Sayso, Token], Awaitable[T]]) -> T:
     """What comes of it, with the providers at hand, for the holder of the token at the keyboard."""
-    folder = find_workspace(workspace)
-    secret = person_token(folder)
 
-    async def inside() -> T:
-        async with Sayso.open(folder, mode="decide") as sayso:
-            by = await sayso.authentication.holder(secret, via="cli", own=True)
-            return await work(read_typed(sayso), by)
+    async def inside(sayso: Sayso) -> T:
+        by = await sayso.authentication.holder(here.token, via="cli", own=True)
+        return await work(read_typed(sayso), by)
 
-    return run(inside())
+    return here.act(inside)
 
 
-def _change(
-    workspace: Path | None,
-    as_json: bool,
-    work: Callable[[Sayso, Token], Awaitable[LinkChangeView]],
-) -> int:
-    out = Out(as_json=as_json)
-    found = _as_person(workspace, work)
-    if as_json:
-        out.document(found)
-        return OK
+def _change(here: Here, work: Callable[[Sayso, Token], Awaitable[LinkChangeView]]) -> None:
+    here.show(_as_person(here, work), _show_change)
+
+
+def _show_change(out: Out, found: LinkChangeView) -> None:
     done = "linked" if found.in_force else "not linked any more"
     out.line(f"{found.link.accounts[0]} and {found.link.accounts[1]} are {done} ({found.link.id}).")
     for one in found.customers:
         out.line(f"  {one.id}: {', '.join(one.accounts)}")
     out.line(f"{found.says[0].upper()}{found.says[1:]}.")
-    return OK
 
 
 def _head(out: Out, one: CustomerSummaryView) -> None:

@@ -16,7 +16,7 @@ from sayso.sdk.views.rows import PersonView
 from sayso.surfaces.cli.command import Here, command
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.problem import usage
-from sayso.surfaces.cli.workspace import CLI, tenant_of
+from sayso.surfaces.cli.workspace import CLI
 
 app = typer.Typer(help="Who may decide: list, add, role, slack, link, away, deactivate.")
 
@@ -33,7 +33,7 @@ _Work: TypeAlias = Callable[[Sayso, Tenant], Awaitable[KnownPerson]]
 def list_people(here: Here) -> None:
     """List who the log says may decide, by id."""
     out = here.out
-    found = here.read(lambda sayso: sayso.people.list(tenant_of(sayso, here.tenant)))
+    found = here.read_for_tenant(lambda sayso, where: sayso.people.list(where))
     if out.as_json:
         out.document({"items": [_view(one) for one in found]})
     elif not found:
@@ -128,14 +128,13 @@ def away(
     """Say that somebody does not answer until then; reminders go to others."""
     out = here.out
 
-    async def work(sayso: Sayso) -> datetime:
+    async def work(sayso: Sayso, where: Tenant) -> datetime:
         now = sayso.now()
         ends = now if until == "now" else _time(until)
-        where = tenant_of(sayso, here.tenant)
         await sayso.people.set_away(where, person, ends, to=to, now=now, by=_BY)
         return ends
 
-    ends = here.read(work)
+    ends = here.read_for_tenant(work)
     if out.as_json:
         out.document({"id": person, "until": ends.isoformat(), "to": to})
     elif until == "now":
@@ -159,12 +158,11 @@ def deactivate(here: Here, person: IdArgument) -> None:
     """Take every power of somebody: their next click, token or yes counts nothing."""
     out = here.out
 
-    async def work(sayso: Sayso) -> list[str]:
-        where = tenant_of(sayso, here.tenant)
+    async def work(sayso: Sayso, where: Tenant) -> list[str]:
         await sayso.people.deactivate(where, person, by=_BY)
         return await _roles_of_nobody(sayso, where)
 
-    unheld = here.read(work)
+    unheld = here.read_for_tenant(work)
     if out.as_json:
         out.document({"id": person, "active": False})
     else:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import orjson
 import typer
 
 from sayso.audit.atomic_files import new_file
-from sayso.sdk.client import Sayso
 from sayso.sdk.privacy.access import counts_of_all
 from sayso.sdk.privacy.views import ErasureView, HeldAgainView, HoldView
-from sayso.sdk.resources.tokens import Token
 from sayso.surfaces.cli.command import Here, command
 from sayso.surfaces.cli.confirm import check_somebody_is_there, confirm
 from sayso.surfaces.cli.options import (
@@ -25,7 +23,6 @@ from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.pages import read_page, show_page
 from sayso.surfaces.cli.problem import FAILED, OK
 from sayso.surfaces.cli.words import counted
-from sayso.surfaces.cli.workspace import look_as_person
 
 CustomerArgument = Annotated[
     str, typer.Argument(metavar="CUSTOMER", help="The customer's id at the provider.")
@@ -76,16 +73,15 @@ def erase(
     out = here.out
     if not yes:
         check_somebody_is_there(out, "whether to erase")
-        named = customer if only else _accounts_of(here.workspace, customer)
+        named = customer if only else _accounts_of(here, customer)
         question = f"Erase everything of {named} for good? It cannot be undone. [y/N] "
         confirm(question, "nothing was erased")
 
-    async def work(sayso: Sayso, by: Token) -> ErasureView:
-        return await sayso.privacy.erase(
+    found = here.read_as_person(
+        lambda sayso, by: sayso.privacy.erase(
             customer, reason=reason, by=by, key=key, rewrite=rewrite, only=only, via="cli"
         )
-
-    found = here.read_as_person(work)
+    )
     if out.as_json:
         out.document(found)
         return
@@ -103,32 +99,31 @@ def erase(
     out.pairs([("files", files)])
 
 
-def _accounts_of(workspace: Path | None, customer: str) -> str:
+def _accounts_of(here: Here, customer: str) -> str:
     """Every account that an erasure takes, in words."""
 
-    async def work(sayso: Sayso, by: Token) -> list[str]:
-        return await sayso.privacy.accounts_of(customer, by=by)
-
-    return " and ".join(look_as_person(workspace, work))
+    return " and ".join(
+        here.read_as_person(lambda sayso, by: sayso.privacy.accounts_of(customer, by=by))
+    )
 
 
 @command(app)
 def erasures(here: Here, limit: LimitOption = 50, after: AfterOption = None) -> None:
     """List who was erased, by pseudonym, newest first."""
     read = read_page(
-        here.workspace,
+        here,
         lambda sayso, n, last: sayso.privacy.erasures(limit=n, after=last),
         limit,
         after,
     )
     show_page(
-        here.out,
+        here,
         "privacy erasures",
         read,
         columns=["id", "status", "customer", "reason", "by", "at"],
         row=_erasure_row,
         nothing=["Nobody was erased."],
-        options={"-n": limit, "--workspace": here.workspace},
+        options={"-n": limit},
     )
 
 
@@ -147,10 +142,7 @@ def subject(
     """Write all that is held about a customer, for their own request to see it."""
     out = here.out
 
-    async def work(sayso: Sayso, by: Token) -> dict[str, Any]:
-        return await sayso.privacy.export(customer, by=by)
-
-    found = here.read_as_person(work)
+    found = here.read_as_person(lambda sayso, by: sayso.privacy.export(customer, by=by))
     with new_file(path, mode=0o600) as file:
         file.write(orjson.dumps(found, option=orjson.OPT_INDENT_2) + b"\n")
     counts = counts_of_all(found)
@@ -162,25 +154,25 @@ def subject(
 
 
 @command(app)
-def hold(here: Here, customer: CustomerArgument, reason: ReasonOption) -> int:
+def hold(here: Here, customer: CustomerArgument, reason: ReasonOption) -> None:
     """Keep everything of a customer until two people release it."""
-
-    async def work(sayso: Sayso, by: Token) -> HoldView:
-        return await sayso.privacy.hold(customer, reason=reason, by=by, via="cli")
-
-    return _show_hold(here.out, here.read_as_person(work))
+    here.show(
+        here.read_as_person(
+            lambda sayso, by: sayso.privacy.hold(customer, reason=reason, by=by, via="cli")
+        ),
+        _show_hold,
+    )
 
 
 @command(app)
 def release(
     here: Here, hold_id: Annotated[str, typer.Argument(metavar="HOLD", help="The hold, hld_….")]
-) -> int:
+) -> None:
     """Let a legal hold end: one asks, another confirms."""
-
-    async def work(sayso: Sayso, by: Token) -> HoldView:
-        return await sayso.privacy.release(hold_id, by=by, via="cli")
-
-    return _show_hold(here.out, here.read_as_person(work))
+    here.show(
+        here.read_as_person(lambda sayso, by: sayso.privacy.release(hold_id, by=by, via="cli")),
+        _show_hold,
+    )
 
 
 @command(app)
@@ -194,19 +186,19 @@ def holds(
 ) -> None:
     """List the legal holds in force, newest first."""
     read = read_page(
-        here.workspace,
+        here,
         lambda sayso, n, last: sayso.privacy.holds(released=ended, limit=n, after=last),
         limit,
         after,
     )
     show_page(
-        here.out,
+        here,
         "privacy holds",
         read,
         columns=["id", "status", "customer", "reason", "by"],
         row=lambda one: [one.id, one.status, one.subject, one.reason, one.placed_by],
         nothing=["Nothing is held."],
-        options={"--ended": ended, "-n": limit, "--workspace": here.workspace},
+        options={"--ended": ended, "-n": limit},
     )
 
 
@@ -258,10 +250,7 @@ def _show_restored(out: Out, again: HeldAgainView) -> None:
         out.warn(f"{pseudonym} is back from a backup, and cannot be erased again now: {why}")
 
 
-def _show_hold(out: Out, found: HoldView) -> int:
-    if out.as_json:
-        out.document(found)
-        return OK
+def _show_hold(out: Out, found: HoldView) -> None:
     for one in (found, *found.beside):
         out.pairs(
             [
@@ -281,4 +270,3 @@ def _show_hold(out: Out, found: HoldView) -> int:
         out.line(f"next: another person runs sayso privacy release {found.id}")
     elif found.status == "in_force":
         out.line(f"next: two people run sayso privacy release {found.id}, one after the other")
-    return OK

@@ -29,7 +29,6 @@ from sayso.surfaces.cli.workspace import (
     read_json_object,
     read_typed,
     requester,
-    run,
     subject_of,
 )
 
@@ -57,27 +56,25 @@ def propose(
     """Propose a concrete action; what the policy allows is done."""
     out = here.out
     values = read_json_object(args, "--args")
-    folder = here.folder
     who = subject_of(subject, assurance)
 
-    async def work() -> tuple[ActionView, SaysoError | None]:
+    async def work(sayso: Sayso) -> tuple[ActionView, SaysoError | None]:
         own_key = key or secrets.token_hex(16)
-        async with Sayso.open(folder, mode="decide") as sayso:
-            by = await requester(read_typed(sayso))
-            async with telling(out, lambda: sayso.actions.by_key(own_key)):
-                proposed = await sayso.propose(
-                    name,
-                    values,
-                    subject=who,
-                    reason=reason,
-                    idempotency_key=own_key,
-                    dry_run=dry_run,
-                    requester=by,
-                )
-            return proposed, problem_of_action(sayso, sayso.tenant, proposed)
+        by = await requester(read_typed(sayso))
+        async with telling(out, lambda: sayso.actions.by_key(own_key)):
+            proposed = await sayso.propose(
+                name,
+                values,
+                subject=who,
+                reason=reason,
+                idempotency_key=own_key,
+                dry_run=dry_run,
+                requester=by,
+            )
+        return proposed, problem_of_action(sayso, sayso.tenant, proposed)
 
     out.note("reading the provider and judging …")
-    action, problem = run(work())
+    action, problem = here.act(work)
     left = [] if dry_run else left_of(action)
     if out.as_json:
         out.document(with_left(action, left))

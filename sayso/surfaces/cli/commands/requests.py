@@ -38,13 +38,13 @@ def list_requests(
 ) -> None:
     """List requests, newest first."""
     read = read_page(
-        here.workspace,
+        here,
         lambda sayso, n, last: sayso.requests.list(status=status, limit=n, after=last),
         limit,
         after,
     )
     show_page(
-        here.out,
+        here,
         "requests list",
         read,
         columns=["id", "status", "kind", "customer", "planned by", "actions", "at"],
@@ -53,7 +53,7 @@ def list_requests(
             "No request fits." if status else "Nothing was asked in words yet.",
             'Ask something: sayso ask "Please refund order 1042" --subject cus_…',
         ],
-        options={"--status": status, "-n": limit, "--workspace": here.workspace},
+        options={"--status": status, "-n": limit},
     )
 
 

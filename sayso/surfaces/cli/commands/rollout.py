@@ -16,7 +16,6 @@ from sayso.surfaces.cli.follow_files import follow_files
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.problem import usage
 from sayso.surfaces.cli.words import one_line
-from sayso.surfaces.cli.workspace import read_workspace
 
 app = typer.Typer(help="How far actions go by themselves: list, set, compare, wrong.")
 
@@ -70,17 +69,14 @@ def set_dial(
 ) -> None:
     """Move a dial. To the left at once; to the right as a loosening, by two people where asked."""
     out = here.out
-    folder = here.folder
-    token = here.token
     dials = here.read(lambda sayso: sayso.rollout.list())
     before = next((one for one in dials if one.id == dial), None)
-    with follow_files(folder):
-        done = read_workspace(
-            folder,
+    with follow_files(here.folder):
+        done = here.read(
             lambda sayso: sayso.rollout.set(
                 dial,
                 stage,
-                token=token,
+                token=here.token,
                 share=None if share is None else _percent(share),
                 otherwise=otherwise,
                 note=note,
@@ -149,11 +145,10 @@ def wrong(
 ) -> None:
     """Say that something that was done was wrong; the dial that let it through may brake."""
     out = here.out
-    folder = here.folder
-    token = here.token
-    found = read_workspace(
-        folder,
-        lambda sayso: sayso.rollout.report_wrong(action, cast("How", how), token=token, via="cli"),
+    found = here.read(
+        lambda sayso: sayso.rollout.report_wrong(
+            action, cast("How", how), token=here.token, via="cli"
+        ),
     )
     if out.as_json:
         out.document(found)

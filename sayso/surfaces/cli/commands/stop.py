@@ -113,19 +113,19 @@ def list_stops(
     """List the stops in force, newest first."""
     released = None if ended else False
     read = read_page(
-        here.workspace,
+        here,
         lambda sayso, n, last: sayso.stops.list(released=released, limit=n, after=last),
         limit,
         after,
     )
     show_page(
-        here.out,
+        here,
         "stop list",
         read,
         columns=["id", "status", "what", "held", "by", "at", "reason"],
         row=_row,
         nothing=["Nothing is stopped."],
-        options={"--ended": ended, "-n": limit, "--workspace": here.workspace},
+        options={"--ended": ended, "-n": limit},
     )
 
 

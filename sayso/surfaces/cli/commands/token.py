@@ -7,14 +7,14 @@ from typing import Annotated
 import typer
 
 from sayso.errors import Code, RefusedError
-from sayso.ids import rfc3339
+from sayso.ids import Tenant, rfc3339
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.tokens import MAX_DAYS, Kind, Scope, Token
 from sayso.sdk.views.rows import TokenView
 from sayso.surfaces.cli.command import Here, command
 from sayso.surfaces.cli.output import local_time
 from sayso.surfaces.cli.problem import usage
-from sayso.surfaces.cli.workspace import CLI, read_workspace, tenant_of
+from sayso.surfaces.cli.workspace import CLI
 
 app = typer.Typer(help="Tokens of programs and people: create, list, revoke.")
 _DEFAULT = {
@@ -50,8 +50,7 @@ def create(
     holder = person or service or ""
     scopes = frozenset(map(_scope, scope)) if scope else _DEFAULT[kind]
 
-    async def work(sayso: Sayso) -> tuple[Token, str, bool]:
-        where = tenant_of(sayso, here.tenant)
+    async def work(sayso: Sayso, where: Tenant) -> tuple[Token, str, bool]:
         if person is not None and where in sayso.unverified:
             # Whoever is to end the alarm needs one, and the log takes no other.
             token, secret = await sayso.repairs.admit(person, by=CLI, tenant=where)
@@ -60,7 +59,7 @@ def create(
         token, secret = await sayso.tokens.create(where, kind, holder, scopes, days=days, by=CLI)
         return token, secret, is_first
 
-    token, secret, is_first = here.read(work)
+    token, secret, is_first = here.read_for_tenant(work)
     if out.as_json:
         out.document(_view(token, secret))
         return
@@ -77,12 +76,11 @@ def list_tokens(here: Here) -> None:
     """List the tokens, oldest first, without their secrets."""
     out = here.out
 
-    async def read(sayso: Sayso) -> tuple[list[Token], dict[str, int]]:
-        where = tenant_of(sayso, here.tenant)
+    async def read(sayso: Sayso, where: Tenant) -> tuple[list[Token], dict[str, int]]:
         own = await sayso.sessions.seen() if where == sayso.tenant else {}
         return await sayso.tokens.list(where), await sayso.tokens.seen(where) | own
 
-    found, seen = here.read(read)
+    found, seen = here.read_for_tenant(read)
     if out.as_json:
         out.document({"items": [_view(token, used=seen.get(token.id)) for token in found]})
     elif not found:
@@ -97,15 +95,8 @@ def revoke(
     here: Here, token_id: Annotated[str, typer.Argument(metavar="ID", help="The token, tok_….")]
 ) -> None:
     """End a token now."""
-    out = here.out
-    folder = here.folder
-    read_workspace(
-        folder, lambda sayso: sayso.tokens.revoke(tenant_of(sayso, here.tenant), token_id, by=CLI)
-    )
-    if out.as_json:
-        out.document({"id": token_id, "revoked": True})
-    else:
-        out.line(f"{token_id} opens nothing any more.")
+    here.read_for_tenant(lambda sayso, where: sayso.tokens.revoke(where, token_id, by=CLI))
+    here.show({"id": token_id, "revoked": True}, f"{token_id} opens nothing any more.")
 
 
 def _scope(word: str) -> Scope:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -20,10 +18,9 @@ from sayso.surfaces.cli.commands.ask import show_asked
 from sayso.surfaces.cli.confirm import check_somebody_is_there, confirm
 from sayso.surfaces.cli.options import LimitOption
 from sayso.surfaces.cli.output import Out
-from sayso.surfaces.cli.problem import OK, usage
+from sayso.surfaces.cli.problem import usage
 from sayso.surfaces.cli.unfinished import problem_of_request
 from sayso.surfaces.cli.words import one_line
-from sayso.surfaces.cli.workspace import find_workspace, person_token, read_workspace
 
 app = typer.Typer(help="What machines left to people: take, note, propose, end.")
 
@@ -75,9 +72,9 @@ def list_work(
 
 
 @command(app, "show")
-def show_work(here: Here, about: AboutArgument) -> int:
+def show_work(here: Here, about: AboutArgument) -> None:
     """Show one with its notes, and what is drafted for it."""
-    return _print_item(here.out, here.read(lambda sayso: sayso.work.get(about)))
+    here.show(here.read(lambda sayso: sayso.work.get(about)), _show_item)
 
 
 @command(app, "take")
@@ -87,22 +84,20 @@ def take_work(
     person: Annotated[
         str | None, typer.Option("--to", metavar="ID", help="Give it to them instead.")
     ] = None,
-) -> int:
+) -> None:
     """Take it, or give it to somebody."""
-    return _say(
-        here.workspace,
-        here.out.as_json,
-        lambda sayso, secret: sayso.work.take(about, token=secret, person=person, via="cli"),
+    here.show(
+        here.read(lambda sayso: sayso.work.take(about, token=here.token, person=person, via="cli")),
+        _show_item,
     )
 
 
 @command(app, "note")
-def note_work(here: Here, about: AboutArgument, note: NoteArgument) -> int:
+def note_work(here: Here, about: AboutArgument, note: NoteArgument) -> None:
     """Note something about it."""
-    return _say(
-        here.workspace,
-        here.out.as_json,
-        lambda sayso, secret: sayso.work.note(about, note, token=secret, via="cli"),
+    here.show(
+        here.read(lambda sayso: sayso.work.note(about, note, token=here.token, via="cli")),
+        _show_item,
     )
 
 
@@ -131,7 +126,6 @@ def propose_work(
 ) -> int:
     """Propose what is drafted for it, as yours: somebody else agrees where the policy asks."""
     out = here.out
-    secret = here.token
     shown = here.read(lambda sayso: sayso.work.get(about))
     draft = shown.draft
     if draft is None:
@@ -143,13 +137,13 @@ def propose_work(
     lowered = _lowered(draft, lower or [])
     if not yes:
         check_somebody_is_there(out, "whether to propose it")
-        _print_item(out, shown)
+        _show_item(out, shown)
         confirm("Propose it? [y/N] ", "nothing was proposed")
 
     async def work(sayso: Sayso) -> tuple[RequestView, SaysoError | None]:
         request = await sayso.work.propose(
             about,
-            token=secret,
+            token=here.token,
             digest=draft.digest if digest is None else digest,
             steps=steps or None,
             lower=lowered,
@@ -162,12 +156,11 @@ def propose_work(
 
 
 @command(app, "end")
-def end_work(here: Here, about: AboutArgument, note: NoteArgument) -> int:
+def end_work(here: Here, about: AboutArgument, note: NoteArgument) -> None:
     """Say that nobody has to do anything about it any more."""
-    return _say(
-        here.workspace,
-        here.out.as_json,
-        lambda sayso, secret: sayso.work.end(about, note, token=secret, via="cli"),
+    here.show(
+        here.read(lambda sayso: sayso.work.end(about, note, token=here.token, via="cli")),
+        _show_item,
     )
 
 
@@ -186,26 +179,12 @@ def _lowered(draft: WorkDraftView, said: list[str]) -> dict[str, Money]:
     return found
 
 
-def _say(
-    workspace: Path | None, as_json: bool, say: Callable[[Sayso, str], Awaitable[WorkView]]
-) -> int:
-    folder = find_workspace(workspace)
-    secret = person_token(folder)
-    return _print_item(
-        Out(as_json=as_json), read_workspace(folder, lambda sayso: say(sayso, secret))
-    )
-
-
-def _print_item(out: Out, view: WorkView) -> int:
-    if out.as_json:
-        out.document(view)
-        return OK
+def _show_item(out: Out, view: WorkView) -> None:
     _line(out, view)
     for note in view.notes:
         out.line(f"  {one_line(note.person)}: {one_line(note.text) or '(nothing is left of it)'}")
     if view.draft is not None and not view.ended:
         _show_draft(out, view.about, view.draft)
-    return OK
 
 
 def _show_draft(out: Out, about: str, draft: WorkDraftView) -> None:
