@@ -250,27 +250,16 @@ async def show_stop(
 ''',
         },
         "sayso/surfaces/cli/commands/stop.py": {
-            "import typer\n\n": (
-                "import typer\n\nfrom sayso.surfaces.cli.workspace import read_workspace\n"
-            ),
-            '@app.command("list")\n': '''\
-@app.command("show")
+            '@command(app, "list")\n': '''\
+@command(app, "show")
 def show(
-    stop_id: Annotated[str, typer.Argument(metavar="ID", help="The stop, stp_….")],
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> int:
+    here: Here, stop_id: Annotated[str, typer.Argument(metavar="ID", help="The stop, stp_….")]
+) -> None:
     """Show a stop as it stands."""
-    out = Out(as_json=as_json)
-    found = read_workspace(find_workspace(workspace), lambda sayso: sayso.stops.get(stop_id))
-    if as_json:
-        out.document(found)
-    else:
-        show_stop(out, found)
-    return OK
+    here.show(here.read(lambda sayso: sayso.stops.get(stop_id)), show_stop)
 
 
-@app.command("list")
+@command(app, "list")
 ''',
         },
     },
