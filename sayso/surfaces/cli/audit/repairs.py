@@ -6,59 +6,43 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sayso.sdk.client import Sayso
-from sayso.sdk.resources.tokens import Token
-from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
+from sayso.surfaces.cli.command import Here
 from sayso.surfaces.cli.output import Out
-from sayso.surfaces.cli.problem import OK
 from sayso.surfaces.cli.words import counted, one_line
-from sayso.surfaces.cli.workspace import find_workspace, look_as_person, read_workspace
 
 if TYPE_CHECKING:
     from sayso.sdk.audit.repair_view import MendedView, RepairView
 
 
 def repair(
+    here: Here,
     repair_id: Annotated[
         str | None,
         typer.Argument(
             metavar="[REPAIR]", help="Say yes to the repair of this id, rep_….", show_default=""
         ),
     ] = None,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> int:
+) -> None:
     """Show which rows are not what the log says; with the id, say yes to writing them again."""
-    out = Out(as_json=as_json)
     if repair_id is None:
-        found = read_workspace(find_workspace(workspace), lambda sayso: sayso.repairs.show())
-        if as_json:
-            out.document(found.to_json())
-        else:
-            _show(out, found)
-        return OK
-
-    async def work(sayso: Sayso, by: Token) -> MendedView:
-        return await sayso.repairs.repair_as(by, repair_id, via="cli")
-
-    return _print_repair(out, look_as_person(workspace, work), f"sayso audit repair {repair_id}")
+        here.show(here.read(lambda sayso: sayso.repairs.show()), _show)
+        return
+    done = here.read_as_person(lambda sayso, by: sayso.repairs.repair_as(by, repair_id, via="cli"))
+    _show_done(here, done, f"sayso audit repair {repair_id}")
 
 
 def accept(
+    here: Here,
     finding: Annotated[str, typer.Argument(metavar="FINDING", help="The id, fnd_….")],
     reason: Annotated[
         str, typer.Option("--reason", metavar="CODE", help="Why, such as known_defect.")
     ] = "",
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> int:
+) -> None:
     """Say yes to a finding as it is; once two people have, each verification shows it as such."""
-    out = Out(as_json=as_json)
-
-    async def work(sayso: Sayso, by: Token) -> MendedView:
-        return await sayso.repairs.accept_as(finding, by, reason=reason, via="cli")
-
-    return _print_repair(out, look_as_person(workspace, work), f"sayso audit accept {finding}")
+    done = here.read_as_person(
+        lambda sayso, by: sayso.repairs.accept_as(finding, by, reason=reason, via="cli")
+    )
+    _show_done(here, done, f"sayso audit accept {finding}")
 
 
 def _show(out: Out, found: RepairView) -> None:
@@ -84,7 +68,8 @@ def _show(out: Out, found: RepairView) -> None:
         out.line("next: sayso audit accept FINDING, by two people, once you know how it came to be")
 
 
-def _print_repair(out: Out, done: MendedView, again: str) -> int:
+def _show_done(here: Here, done: MendedView, again: str) -> None:
+    out = here.out
     if out.as_json:
         out.document(done)
     elif done.status == "asked":
@@ -93,4 +78,3 @@ def _print_repair(out: Out, done: MendedView, again: str) -> int:
     else:
         rows = f"{counted(done.rows, 'row')} written as the log says, " if done.rows else ""
         out.line(f"{rows}done by two people, in entry {done.entry}")
-    return OK

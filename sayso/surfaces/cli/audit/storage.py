@@ -13,25 +13,23 @@ from sayso.errors import Code, ConfigError
 from sayso.sdk.audit.segments import PrunedView, SegmentView
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.tokens import Token
-from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
+from sayso.surfaces.cli.command import Here
 from sayso.surfaces.cli.output import Out
-from sayso.surfaces.cli.problem import OK
-from sayso.surfaces.cli.workspace import find_workspace, look_as_person, read_workspace, run
+from sayso.surfaces.cli.workspace import read_workspace
 
 if TYPE_CHECKING:
     from sayso.audit.publishing.publisher import TargetState
 
 
 def write_folder(
-    out: Out,
-    workspace: Path | None,
+    here: Here,
     folder: Path,
     work: Callable[[Sayso], Awaitable[int]],
     *,
     noun: str,
     words: str,
-) -> int:
-    """Write the files, say how many there are, and give the command's exit status.
+) -> None:
+    """Write the files, and say how many there are.
 
     Args:
         work: writes them, and says how many.
@@ -41,35 +39,32 @@ def write_folder(
     Raises:
         ConfigError: `store_full`, `invalid_setting`, when the folder cannot be written.
     """
-    place = find_workspace(workspace)
+    place = here.folder
     with writing_to(folder):
         count = read_workspace(place, work)
-    if out.as_json:
-        out.document({"folder": str(folder.absolute()), noun: count})
-    else:
-        out.line(f"{count} {words} were written to {folder}")
-    return 0
+    here.show(
+        {"folder": str(folder.absolute()), noun: count},
+        f"{count} {words} were written to {folder}",
+    )
 
 
-def publish(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
+def publish(here: Here) -> int:
     """Publish every log's head to every place now; 1 when one of them did not take it."""
     from sayso.sdk.audit.publishing import publish_now  # only this command needs it
 
-    out = Out(as_json=as_json)
-    folder = find_workspace(workspace)
+    out = here.out
 
-    async def work() -> list[TargetState]:
-        async with Sayso.open(folder, mode="read") as sayso:
-            if not sayso.workspace.settings.publishing.places:
-                raise ConfigError(
-                    Code.INVALID_SETTING,
-                    "there is no place to publish to",
-                    next_step="name one under [[publishing.places]] in sayso.toml",
-                )
-            return await publish_now(sayso)
+    async def work(sayso: Sayso) -> list[TargetState]:
+        if not sayso.workspace.settings.publishing.places:
+            raise ConfigError(
+                Code.INVALID_SETTING,
+                "there is no place to publish to",
+                next_step="name one under [[publishing.places]] in sayso.toml",
+            )
+        return await publish_now(sayso)
 
-    states = run(work())
-    if as_json:
+    states = here.read(work)
+    if out.as_json:
         out.document({"items": [_document(state) for state in states]})
     else:
         columns = ["place", "log", "published", "of", "problem"]
@@ -93,16 +88,14 @@ def _document(state: TargetState) -> dict[str, object]:
 
 
 def tiles(
+    here: Here,
     folder: Annotated[
         Path, typer.Argument(metavar="FOLDER", help="Made, or brought up to the newest head.")
     ],
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> int:
+) -> None:
     """Write the log as static files that tools of others verify (C2SP tlog-tiles)."""
-    return write_folder(
-        Out(as_json=as_json),
-        workspace,
+    write_folder(
+        here,
         folder,
         lambda sayso: sayso.audit.tree.write(sayso.tenant, folder),
         noun="files",
@@ -111,18 +104,16 @@ def tiles(
 
 
 def timestamps(
+    here: Here,
     folder: Annotated[
         Path, typer.Argument(metavar="FOLDER", help="Made, or added to; nothing is replaced.")
     ],
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> int:
+) -> None:
     """Write each head with a time stamp, and the token beside it, for an auditor (RFC 3161)."""
     from sayso.sdk.audit.publishing import write_timestamps  # only this command needs it
 
-    return write_folder(
-        Out(as_json=as_json),
-        workspace,
+    write_folder(
+        here,
         folder,
         lambda sayso: write_timestamps(sayso, folder),
         noun="timestamps",
@@ -131,6 +122,7 @@ def timestamps(
 
 
 def seal(
+    here: Here,
     again: Annotated[
         bool,
         typer.Option(
@@ -139,31 +131,28 @@ def seal(
             show_default=False,
         ),
     ] = False,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> int:
+) -> None:
     """Write the log's full segments into files that prove themselves; lists all there are."""
-    out = Out(as_json=as_json)
+    out = here.out
 
     async def work(sayso: Sayso, by: Token) -> tuple[list[SegmentView], list[SegmentView]]:
         segments = sayso.audit.segments
         done = await segments.seal(by=by, again=again, progress=_progress(out, "sealed"))
         return done, await segments.sealed(tenant=by.tenant)
 
-    done, known = look_as_person(workspace, work)
-    if as_json:
+    done, known = here.read_as_person(work)
+    if out.as_json:
         out.document({"sealed": done, "segments": known})
-        return OK
+        return
     if known:
         out.table(["first", "last", "file", "bytes", "in the database"], list(map(_row, known)))
     new = f"{len(done)} newly sealed" if done else "nothing new to seal"
     out.line(f"{len(known)} segments, {new}")
-    return OK
 
 
-def prune(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
+def prune(here: Here) -> None:
     """Take out of the database what is sealed and was kept as long as [retention] log says."""
-    out = Out(as_json=as_json)
+    out = here.out
 
     async def work(sayso: Sayso, by: Token) -> tuple[PrunedView, bool]:
         retention = sayso.workspace.settings.retention
@@ -171,10 +160,10 @@ def prune(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int
         done = await sayso.audit.segments.prune(by=by, progress=_progress(out, "pruned"))
         return done, kept
 
-    done, kept = look_as_person(workspace, work)
-    if as_json:
+    done, kept = here.read_as_person(work)
+    if out.as_json:
         out.document(done)
-        return OK
+        return
     if not kept:
         out.line("The log is kept for good; set `[retention] log` in sayso.toml.")
     elif done.to > done.first:
@@ -187,7 +176,6 @@ def prune(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int
             rows = [[one.what, one.id, one.status, one.since[:16]] for one in done.unended]
             out.table(["what", "id", "status", "since"], rows)
         out.line(f"next: {done.next_step}")
-    return OK
 
 
 def _row(one: SegmentView) -> list[str]:
