@@ -17,7 +17,7 @@ from sayso.sdk.resources.actions import is_left_to_people
 from sayso.sdk.resources.tokens import Token
 from sayso.sdk.views.rows import ActionView
 from sayso.surfaces.http.auth import Decider, Lister, Open, Proposer, Reader
-from sayso.surfaces.http.documents import asked, problems, shown
+from sayso.surfaces.http.documents import asked, problems, reads, shown, writes
 from sayso.surfaces.http.edge import GuardedRoute
 from sayso.surfaces.http.events import answered
 from sayso.surfaces.http.idempotency import (
@@ -106,10 +106,7 @@ async def propose(
 @router.get(
     "/v1/action-types",
     summary="The types of action that there are, and what each takes",
-    responses={
-        200: shown("all of them, by name", examples.ACTION_TYPES),
-        **problems(401, 403, 422, 503),
-    },
+    responses=reads("all of them, by name", examples.ACTION_TYPES),
 )
 async def list_action_types(
     sayso: Open, _token: Lister, _query: Annotated[NoQuery, Query()]
@@ -125,10 +122,7 @@ async def list_action_types(
 @router.get(
     "/v1/actions",
     summary="List actions, newest first",
-    responses={
-        200: shown("a page", examples.page(examples.ACTION)),
-        **problems(401, 403, 422, 503),
-    },
+    responses=reads("a page", examples.page(examples.ACTION)),
 )
 async def list_actions(
     sayso: Open, token: Reader, query: Annotated[ActionsQuery, Query()]
@@ -149,10 +143,7 @@ async def list_actions(
 @router.get(
     "/v1/actions/{action_id}",
     summary="An action with its timeline",
-    responses={
-        200: shown("the action, its approval, and every entry about it", examples.DONE),
-        **problems(401, 403, 404, 422, 503),
-    },
+    responses=reads("the action, its approval, and every entry about it", examples.DONE, 404),
 )
 async def show_action(
     request: Request,
@@ -176,10 +167,7 @@ async def show_action(
 @router.post(
     "/v1/actions/{action_id}/settle",
     summary="Settle an unknown outcome as a person who has looked at the provider",
-    responses={
-        200: shown("settled; what waited for it goes on", examples.DONE),
-        **problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
-    },
+    responses=writes("settled; what waited for it goes on", examples.DONE, 404),
     openapi_extra=asked(done=examples.SETTLE, not_done=examples.SETTLE_FAILED),
 )
 async def settle(

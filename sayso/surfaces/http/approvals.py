@@ -13,7 +13,7 @@ from sayso.sdk.client import Sayso
 from sayso.sdk.resources.tokens import Token
 from sayso.sdk.views.rows import ActionView, ApprovalView, RequestView
 from sayso.surfaces.http.auth import Decider, Open, Viewer
-from sayso.surfaces.http.documents import asked, problems, shown
+from sayso.surfaces.http.documents import asked, reads, writes
 from sayso.surfaces.http.edge import GuardedRoute
 from sayso.surfaces.http.idempotency import Key, decided_once, make_mark, via_of
 from sayso.surfaces.http.shapes import (
@@ -30,10 +30,7 @@ router = APIRouter(tags=["approvals"], route_class=GuardedRoute)
 @router.get(
     "/v1/approvals",
     summary="List approvals, oldest first",
-    responses={
-        200: shown("a page", examples.page(examples.APPROVAL)),
-        **problems(401, 403, 422, 503),
-    },
+    responses=reads("a page", examples.page(examples.APPROVAL)),
 )
 async def list_approvals(
     sayso: Open, token: Viewer, query: Annotated[ApprovalsQuery, Query()]
@@ -52,10 +49,7 @@ async def list_approvals(
 @router.get(
     "/v1/approvals/{approval_id}",
     summary="An approval with its card and votes",
-    responses={
-        200: shown("exactly what a decision is about", examples.APPROVAL),
-        **problems(401, 403, 404, 422, 503),
-    },
+    responses=reads("exactly what a decision is about", examples.APPROVAL, 404),
 )
 async def show_approval(
     approval_id: str, sayso: Open, token: Viewer, _query: Annotated[NoQuery, Query()]
@@ -67,10 +61,7 @@ async def show_approval(
 @router.post(
     "/v1/approvals/{approval_id}/decision",
     summary="Decide as the person whose token this is",
-    responses={
-        200: shown("taken; an approved action has been tried already", examples.DONE),
-        **problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
-    },
+    responses=writes("taken; an approved action has been tried already", examples.DONE, 404),
     openapi_extra=asked(approve=examples.APPROVE, reject=examples.REJECT, edit=examples.EDIT),
 )
 async def decide(
@@ -118,10 +109,7 @@ def _mark(key: str, body: DecisionBody) -> str:
 @router.post(
     "/v1/requests/{request_id}/decision",
     summary="Decide about several steps of a plan together",
-    responses={
-        200: shown("all of them are taken, and what they allow was tried", examples.REQUEST),
-        **problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
-    },
+    responses=writes("all of them are taken, and what they allow was tried", examples.REQUEST, 404),
     openapi_extra=asked(approve=examples.APPROVE_PLAN),
 )
 async def decide_plan(

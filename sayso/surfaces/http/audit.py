@@ -14,7 +14,7 @@ from sayso.sdk.audit.publishing import PublicationView, read_publications
 from sayso.sdk.audit.questions import AnswerView, NamedQuestionView
 from sayso.sdk.views.rows import View
 from sayso.surfaces.http.auth import Auditor, Open
-from sayso.surfaces.http.documents import problems, shown
+from sayso.surfaces.http.documents import problems, reads
 from sayso.surfaces.http.edge import GuardedRoute
 from sayso.surfaces.http.shapes import EntriesQuery, EntryPage, NoQuery
 
@@ -24,10 +24,7 @@ router = APIRouter(tags=["audit"], route_class=GuardedRoute)
 @router.get(
     "/v1/audit/entries",
     summary="Ask the log, newest first",
-    responses={
-        200: shown("a page", examples.page(examples.ENTRY)),
-        **problems(401, 403, 422, 503),
-    },
+    responses=reads("a page", examples.page(examples.ENTRY)),
 )
 async def query_entries(
     sayso: Open, token: Auditor, query: Annotated[EntriesQuery, Query()]
@@ -121,10 +118,7 @@ _ANSWER = {
 @router.get(
     "/v1/audit/questions",
     summary="The questions that have a name",
-    responses={
-        200: shown("all of them", {"items": [_QUESTION]}),
-        **problems(401, 403, 422, 503),
-    },
+    responses=reads("all of them", {"items": [_QUESTION]}),
 )
 async def list_questions(
     sayso: Open, token: Auditor, _query: Annotated[NoQuery, Query()]
@@ -136,10 +130,7 @@ async def list_questions(
 @router.get(
     "/v1/audit/questions/{name}",
     summary="Ask a question by its name",
-    responses={
-        200: shown("a table", _ANSWER),
-        **problems(401, 403, 404, 422, 503),
-    },
+    responses=reads("a table", _ANSWER, 404),
 )
 async def ask_question(
     sayso: Open, token: Auditor, name: str, query: Annotated[QuestionQuery, Query()]
@@ -264,7 +255,7 @@ async def show_tile(
 @router.get(
     "/v1/audit/publications",
     summary="Where signed heads were published, and how far each place is behind",
-    responses={200: shown("every place", PUBLICATIONS), **problems(401, 403, 422, 503)},
+    responses=reads("every place", PUBLICATIONS),
 )
 async def list_publications(
     sayso: Open, token: Auditor, _query: Annotated[NoQuery, Query()]

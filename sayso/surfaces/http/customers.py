@@ -18,7 +18,7 @@ from sayso.sdk.views.customer import CustomerDetailsView, CustomersFoundView, Li
 from sayso.sdk.views.rows import RequestView
 from sayso.surfaces.http import examples
 from sayso.surfaces.http.auth import Decider, Finder, Open
-from sayso.surfaces.http.documents import asked, problems, shown
+from sayso.surfaces.http.documents import asked, problems, reads, shown
 from sayso.surfaces.http.edge import GuardedRoute
 from sayso.surfaces.http.idempotency import Key, make_mark, was_made
 from sayso.surfaces.http.shapes import AskQuery, Body, NoQuery, Short
@@ -212,7 +212,7 @@ async def find_customers(
 @router.get(
     "/v1/customers/{customer_id}",
     summary="One customer: accounts, links, what was done, limits used",
-    responses={200: shown("as it is now", EXAMPLE), **problems(401, 403, 404, 422, 503)},
+    responses=reads("as it is now", EXAMPLE, 404),
 )
 async def show_customer(
     customer_id: str, sayso: Open, token: Finder, _query: Annotated[NoQuery, Query()]

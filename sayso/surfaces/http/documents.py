@@ -82,9 +82,15 @@ _EXAMPLES: Mapping[int, tuple[Code, str, str]] = {
 }
 
 
+_READ = (401, 403, 422, 503)
+"""How any route that reads may be refused."""
+_WRITTEN = (400, 401, 403, 409, 413, 415, 422, 503)
+"""How any route that takes a body and a key may be."""
+
+
 def problems(*statuses: int) -> Responses:
     """The error responses of a route; `default` stands for whatever goes wrong inside."""
-    found: Responses = {status: _problem(status, *_EXAMPLES[status]) for status in statuses}
+    found: Responses = {status: _problem(status, *_EXAMPLES[status]) for status in sorted(statuses)}
     found["default"] = _problem(
         500,
         Code.INTERNAL,
@@ -92,6 +98,30 @@ def problems(*statuses: int) -> Responses:
         "look for 3f1c9a6be2d04857 in the server's log, and report it",
     )
     return found
+
+
+def reads(description: str, example: object, *more: int) -> Responses:
+    """The responses of a route that changes nothing.
+
+    Args:
+        more: the statuses with which this one may be refused besides what any may.
+    """
+    return {200: shown(description, example), **problems(*_READ, *more)}
+
+
+def writes(
+    description: str,
+    example: object,
+    *more: int,
+    status: int = 200,
+    model: type[BaseModel] | None = None,
+) -> Responses:
+    """The responses of a route that takes a body and a key.
+
+    Args:
+        more: as of `reads`. status: when it is done. model: as of `shown`.
+    """
+    return {status: shown(description, example, model=model), **problems(*_WRITTEN, *more)}
 
 
 def _problem(status: int, code: Code, message: str, next_step: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from sayso.sdk.resources.analysis import BacktestView, ExplanationView
 from sayso.sdk.resources.policy import ActivationView, PolicyChangeView, PolicyTextView
 from sayso.sdk.resources.report import ReportView
 from sayso.surfaces.http.auth import Decider, Open, Viewer
-from sayso.surfaces.http.documents import asked, problems, shown
+from sayso.surfaces.http.documents import asked, problems, reads, shown, writes
 from sayso.surfaces.http.edge import GuardedRoute
 from sayso.surfaces.http.idempotency import Key, key_mark
 from sayso.surfaces.http.problem import HttpError
@@ -80,10 +80,7 @@ async def show_policy(
 @router.get(
     "/v1/policy/versions",
     summary="Versions of the policy, newest first",
-    responses={
-        200: shown("a page", {"items": [examples.POLICY["version"]], "next_after": 14}),
-        **problems(401, 403, 422, 503),
-    },
+    responses=reads("a page", {"items": [examples.POLICY["version"]], "next_after": 14}),
 )
 async def list_versions(
     sayso: Open, token: Viewer, query: Annotated[VersionsQuery, Query()]
@@ -97,10 +94,7 @@ async def list_versions(
 @router.get(
     "/v1/policy/versions/{version}",
     summary="One version of the policy",
-    responses={
-        200: shown("the version with its texts", examples.POLICY),
-        **problems(401, 403, 404, 422, 503),
-    },
+    responses=reads("the version with its texts", examples.POLICY, 404),
 )
 async def show_version(
     sayso: Open, token: Viewer, version: VersionNumber, _query: Annotated[NoQuery, Query()]
@@ -127,10 +121,7 @@ async def list_changes(
 @router.post(
     "/v1/policy/diff",
     summary="What a draft changes",
-    responses={
-        200: shown("with examples that the engine has confirmed", examples.POLICY_DRAFT),
-        **problems(400, 401, 403, 409, 413, 415, 422, 503),
-    },
+    responses=writes("with examples that the engine has confirmed", examples.POLICY_DRAFT),
     openapi_extra=asked(files=examples.POLICY_FILES, workspace={}),
 )
 async def diff_policy(
@@ -146,10 +137,7 @@ async def diff_policy(
 @router.post(
     "/v1/policy/test",
     summary="Ask a draft about its tests",
-    responses={
-        200: shown("each test", {"items": [examples.POLICY_TEST], "failed": 1}),
-        **problems(400, 401, 403, 409, 413, 415, 422, 503),
-    },
+    responses=writes("each test", {"items": [examples.POLICY_TEST], "failed": 1}),
     openapi_extra=asked(files=examples.POLICY_FILES, workspace={}),
 )
 async def try_policy(
@@ -164,10 +152,7 @@ async def try_policy(
 @router.post(
     "/v1/policy/prove",
     summary="Prove or refute the claims about a draft",
-    responses={
-        200: shown("each claim", {"items": [examples.PROOF]}),
-        **problems(400, 401, 403, 409, 413, 415, 422, 503),
-    },
+    responses=writes("each claim", {"items": [examples.PROOF]}),
     openapi_extra=asked(files=examples.POLICY_FILES, workspace={}),
 )
 async def prove_policy(
@@ -181,10 +166,7 @@ async def prove_policy(
 @router.post(
     "/v1/policy/backtest",
     summary="Play what was judged again by a draft",
-    responses={
-        200: shown("beside what people had said", examples.BACKTEST),
-        **problems(400, 401, 403, 409, 413, 415, 422, 503),
-    },
+    responses=writes("beside what people had said", examples.BACKTEST),
     openapi_extra=asked(since=examples.BACKTEST_ASKED),
 )
 async def backtest_policy(
@@ -200,10 +182,7 @@ async def backtest_policy(
 @router.post(
     "/v1/policy/activate",
     summary="Put a draft in force",
-    responses={
-        200: shown("in force, or waiting for a second person", _DONE),
-        **problems(400, 401, 403, 409, 413, 415, 422, 503),
-    },
+    responses=writes("in force, or waiting for a second person", _DONE),
     openapi_extra=asked(activate=examples.ACTIVATE),
 )
 async def activate_policy(
@@ -225,10 +204,7 @@ async def activate_policy(
 @router.post(
     "/v1/policy/rollback",
     summary="Put an earlier version's content in force again",
-    responses={
-        200: shown("under a new number, or waiting for a second person", _DONE),
-        **problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
-    },
+    responses=writes("under a new number, or waiting for a second person", _DONE, 404),
     openapi_extra=asked(rollback=examples.ROLLBACK),
 )
 async def roll_back_policy(
@@ -244,10 +220,7 @@ async def roll_back_policy(
 @router.post(
     "/v1/policy/changes/{change_id}/confirm",
     summary="Put in force what somebody else asked for",
-    responses={
-        200: shown("in force", _DONE),
-        **problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
-    },
+    responses=writes("in force", _DONE, 404),
     openapi_extra=asked(confirm=examples.CONFIRM),
 )
 async def confirm_change(
@@ -272,10 +245,7 @@ async def confirm_change(
 @router.post(
     "/v1/policy/changes/{change_id}/withdraw",
     summary="End a change that waits for a second person",
-    responses={
-        200: shown("ended", {**examples.POLICY_CHANGE, "status": "withdrawn"}),
-        **problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
-    },
+    responses=writes("ended", {**examples.POLICY_CHANGE, "status": "withdrawn"}, 404),
     openapi_extra=asked(withdraw={}),
 )
 async def withdraw_change(
@@ -296,10 +266,7 @@ async def withdraw_change(
 @router.get(
     "/v1/policy/suggestions",
     summary="Drafts from what people decided",
-    responses={
-        200: shown("nothing of it is in force", {"items": [examples.SUGGESTION]}),
-        **problems(401, 403, 422, 503),
-    },
+    responses=reads("nothing of it is in force", {"items": [examples.SUGGESTION]}),
 )
 async def list_suggestions(
     sayso: Open, token: Decider, _query: Annotated[NoQuery, Query()]
@@ -312,10 +279,7 @@ async def list_suggestions(
 @router.post(
     "/v1/policy/suggestions/{suggestion_id}/decline",
     summary="Say no to a suggestion for 90 days",
-    responses={
-        200: shown("what is suggested still", {"items": [examples.SUGGESTION]}),
-        **problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
-    },
+    responses=writes("what is suggested still", {"items": [examples.SUGGESTION]}, 404),
     openapi_extra=asked(decline={}),
 )
 async def decline_suggestion(
@@ -367,10 +331,7 @@ async def _ended(
 @router.get(
     "/v1/actions/{action_id}/explanation",
     summary="Why an action was judged as it was",
-    responses={
-        200: shown("by the version that judged it", examples.EXPLANATION),
-        **problems(401, 403, 404, 409, 422, 503),
-    },
+    responses=reads("by the version that judged it", examples.EXPLANATION, 404, 409),
 )
 async def explain_action(
     sayso: Open, token: Viewer, action_id: ActionId, _query: Annotated[NoQuery, Query()]
@@ -382,10 +343,7 @@ async def explain_action(
 @router.get(
     "/v1/limits",
     summary="The limits in force, and how much of each is used",
-    responses={
-        200: shown("the fullest first", {"items": [examples.LIMIT]}),
-        **problems(401, 403, 422, 503),
-    },
+    responses=reads("the fullest first", {"items": [examples.LIMIT]}),
 )
 async def list_limits(
     sayso: Open, token: Viewer, query: Annotated[LimitsQuery, Query()]
@@ -398,10 +356,7 @@ async def list_limits(
 @router.post(
     "/v1/limits/{limit_id}",
     summary="Give a limit other caps",
-    responses={
-        200: shown("in force, or waiting for a second person", _DONE),
-        **problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
-    },
+    responses=writes("in force, or waiting for a second person", _DONE, 404),
     openapi_extra=asked(lower=examples.LOWER),
 )
 async def set_limit(
@@ -434,10 +389,7 @@ async def set_limit(
 @router.post(
     "/v1/limits/{limit_id}/drop",
     summary="Take a limit away",
-    responses={
-        200: shown("in force, or waiting for a second person", _DONE),
-        **problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
-    },
+    responses=writes("in force, or waiting for a second person", _DONE, 404),
     openapi_extra=asked(drop={}),
 )
 async def drop_limit(
@@ -465,10 +417,7 @@ async def list_dials(sayso: Open, token: Viewer, _query: Annotated[NoQuery, Quer
 @router.post(
     "/v1/dials/{dial_id}",
     summary="Move a dial",
-    responses={
-        200: shown("in force, or waiting for a second person", _DONE),
-        **problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
-    },
+    responses=writes("in force, or waiting for a second person", _DONE, 404),
     openapi_extra=asked(wider=examples.WIDEN),
 )
 async def move_dial(
@@ -501,10 +450,7 @@ async def move_dial(
 @router.post(
     "/v1/actions/{action_id}/wrong",
     summary="Say that something that was done was wrong",
-    responses={
-        200: shown("noted; the dials as they stand now", {"items": [examples.DIAL]}),
-        **problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
-    },
+    responses=writes("noted; the dials as they stand now", {"items": [examples.DIAL]}, 404),
     openapi_extra=asked(wrong=examples.WRONG),
 )
 async def report_wrong(
@@ -523,7 +469,7 @@ async def report_wrong(
 @router.get(
     "/v1/report",
     summary="What was done at once, what people were asked, and what was wrong",
-    responses={200: shown("by weeks", examples.REPORT), **problems(401, 403, 422, 503)},
+    responses=reads("by weeks", examples.REPORT),
 )
 async def show_report(
     sayso: Open, token: Viewer, query: Annotated[ReportQuery, Query()]

@@ -15,7 +15,7 @@ import sayso.surfaces.http.examples as examples
 from sayso.sdk.privacy.views import ErasureView, HoldView, SubjectView
 from sayso.sdk.views.rows import View
 from sayso.surfaces.http.auth import Decider, Keeper, Open
-from sayso.surfaces.http.documents import asked, problems, shown
+from sayso.surfaces.http.documents import asked, problems, reads, shown, writes
 from sayso.surfaces.http.edge import GuardedRoute
 from sayso.surfaces.http.idempotency import Key, bound_key
 from sayso.surfaces.http.shapes import After, Body, Limit, NoQuery, QueryModel, Short
@@ -112,10 +112,7 @@ async def export_subject(
     "/v1/privacy/erasures",
     status_code=201,
     summary="Erase a customer for good",
-    responses={
-        201: shown("erased", examples.ERASURE),
-        **problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
-    },
+    responses=writes("erased", examples.ERASURE, 404, status=201),
     openapi_extra=asked(erase=examples.ERASE),
 )
 async def erase_subject(
@@ -138,10 +135,7 @@ async def erase_subject(
 @router.get(
     "/v1/privacy/erasures",
     summary="List erasures, newest first",
-    responses={
-        200: shown("a page", examples.page(examples.ERASURE)),
-        **problems(401, 403, 422, 503),
-    },
+    responses=reads("a page", examples.page(examples.ERASURE)),
 )
 async def list_erasures(
     sayso: Open, token: Keeper, query: Annotated[ErasuresQuery, Query()]
@@ -155,7 +149,7 @@ async def list_erasures(
 @router.get(
     "/v1/privacy/erasures/{erasure_id}",
     summary="One erasure, done or under way",
-    responses={200: shown("as it is now", examples.ERASURE), **problems(401, 403, 404, 422, 503)},
+    responses=reads("as it is now", examples.ERASURE, 404),
 )
 async def show_erasure(
     sayso: Open, token: Keeper, erasure_id: str, _query: Annotated[NoQuery, Query()]
@@ -168,10 +162,7 @@ async def show_erasure(
     "/v1/privacy/holds",
     status_code=201,
     summary="Place a legal hold: nothing of the customer is erased, swept or pruned",
-    responses={
-        201: shown("in force", examples.HOLD),
-        **problems(400, 401, 403, 409, 413, 415, 422, 503),
-    },
+    responses=writes("in force", examples.HOLD, status=201),
     openapi_extra=asked(hold=examples.PLACE_HOLD),
 )
 async def place_hold(
@@ -189,10 +180,7 @@ async def place_hold(
 @router.get(
     "/v1/privacy/holds",
     summary="List legal holds, newest first",
-    responses={
-        200: shown("a page", examples.page(examples.HOLD)),
-        **problems(401, 403, 422, 503),
-    },
+    responses=reads("a page", examples.page(examples.HOLD)),
 )
 async def list_holds(sayso: Open, token: Keeper, query: Annotated[HoldsQuery, Query()]) -> HoldPage:
     """Scope: `audit:read` or `approvals:decide`. Those in force, unless `ended=true`."""
@@ -206,7 +194,7 @@ async def list_holds(sayso: Open, token: Keeper, query: Annotated[HoldsQuery, Qu
 @router.get(
     "/v1/privacy/holds/{hold_id}",
     summary="One legal hold",
-    responses={200: shown("as it is now", examples.HOLD), **problems(401, 403, 404, 422, 503)},
+    responses=reads("as it is now", examples.HOLD, 404),
 )
 async def show_hold(
     sayso: Open, token: Keeper, hold_id: str, _query: Annotated[NoQuery, Query()]
@@ -218,10 +206,7 @@ async def show_hold(
 @router.post(
     "/v1/privacy/holds/{hold_id}/release",
     summary="Ask for the end of a legal hold, or confirm it as another person",
-    responses={
-        200: shown("asked for, or released", {**examples.HOLD, "status": "release_asked"}),
-        **problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
-    },
+    responses=writes("asked for, or released", {**examples.HOLD, "status": "release_asked"}, 404),
     openapi_extra=asked(release={}),
 )
 async def release_hold(

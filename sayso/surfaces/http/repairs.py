@@ -14,7 +14,7 @@ from sayso.sdk.client import Sayso
 from sayso.sdk.resources.tokens import Token
 from sayso.sdk.views.rows import View
 from sayso.surfaces.http.auth import Decider, Keeper, Open
-from sayso.surfaces.http.documents import asked, problems, shown
+from sayso.surfaces.http.documents import asked, problems, reads, shown
 from sayso.surfaces.http.edge import GuardedRoute
 from sayso.surfaces.http.idempotency import Key, make_mark, was_made
 from sayso.surfaces.http.shapes import Body, NoQuery
@@ -142,7 +142,7 @@ class AcceptBody(Body):
 @router.get(
     "/v1/audit/repair",
     summary="Verify the log now: what is wrong with rows and rules, and what a repair would write",
-    responses={200: shown("what was found", _SHOWN), **problems(401, 403, 422, 503)},
+    responses=reads("what was found", _SHOWN),
 )
 async def show_repair(
     sayso: Open, token: Keeper, _query: Annotated[NoQuery, Query()]

@@ -10,7 +10,7 @@ import sayso.surfaces.http.examples as examples
 from sayso.sdk.resources.requests import is_over
 from sayso.sdk.views.rows import RequestView
 from sayso.surfaces.http.auth import Open, Proposer, Reader
-from sayso.surfaces.http.documents import asked, problems, shown
+from sayso.surfaces.http.documents import asked, reads, writes
 from sayso.surfaces.http.edge import GuardedRoute
 from sayso.surfaces.http.events import answered
 from sayso.surfaces.http.idempotency import Key, Trace, bound_key
@@ -31,10 +31,9 @@ router = APIRouter(tags=["requests"], route_class=GuardedRoute)
     "/v1/requests",
     status_code=202,
     summary="Plan and act on a customer's words",
-    responses={
-        202: shown("stored; it goes on by itself, also after a crash", examples.REQUEST),
-        **problems(400, 401, 403, 409, 413, 415, 422, 503),
-    },
+    responses=writes(
+        "stored; it goes on by itself, also after a crash", examples.REQUEST, status=202
+    ),
     openapi_extra=asked(words=examples.ASK),
 )
 async def ask(
@@ -73,10 +72,9 @@ async def ask(
     "/v1/requests/{request_id}/answer",
     status_code=202,
     summary="Hand over what the customer answered to a question",
-    responses={
-        202: shown("stored; the request is planned on with it", examples.REQUEST),
-        **problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
-    },
+    responses=writes(
+        "stored; the request is planned on with it", examples.REQUEST, 404, status=202
+    ),
     openapi_extra=asked(choice=examples.ANSWER, words=examples.ANSWER_IN_WORDS),
 )
 async def answer(
@@ -108,12 +106,9 @@ async def answer(
 @router.post(
     "/v1/requests/{request_id}/withdraw",
     summary="Take a request back, as the customer wants it",
-    responses={
-        200: shown(
-            "as it stands: `reply` tells what was stopped, and what was not", examples.REQUEST
-        ),
-        **problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
-    },
+    responses=writes(
+        "as it stands: `reply` tells what was stopped, and what was not", examples.REQUEST, 404
+    ),
     openapi_extra=asked(words={"content": "actually no, I will keep it"}),
 )
 async def withdraw(
@@ -136,10 +131,7 @@ async def withdraw(
 @router.get(
     "/v1/requests",
     summary="List requests, newest first",
-    responses={
-        200: shown("a page", examples.page(examples.REQUEST)),
-        **problems(401, 403, 422, 503),
-    },
+    responses=reads("a page", examples.page(examples.REQUEST)),
 )
 async def list_requests(
     sayso: Open, token: Reader, query: Annotated[RequestsQuery, Query()]
@@ -158,10 +150,7 @@ async def list_requests(
 @router.get(
     "/v1/requests/{request_id}",
     summary="A request as it stands",
-    responses={
-        200: shown("the request, its plan, its actions and the reply", examples.REQUEST),
-        **problems(401, 403, 404, 422, 503),
-    },
+    responses=reads("the request, its plan, its actions and the reply", examples.REQUEST, 404),
 )
 async def show_request(
     request: Request,

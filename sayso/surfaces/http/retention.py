@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from sayso.sdk.resources.tokens import Token
 from sayso.surfaces.http.auth import Admin, Archivist, Open
-from sayso.surfaces.http.documents import asked, problems, shown
+from sayso.surfaces.http.documents import asked, problems, reads, shown
 from sayso.surfaces.http.edge import GuardedRoute
 from sayso.surfaces.http.idempotency import Key, bound_key
 from sayso.surfaces.http.upkeep import (
@@ -78,10 +78,7 @@ def _status(view: UpkeepView, response: Response) -> UpkeepView:
 @router.get(
     "/v1/audit/segments",
     summary="List the sealed segments of the log, oldest first",
-    responses={
-        200: shown("a page", {"items": [_SEGMENT], "next_after": 0}),
-        **problems(401, 403, 422, 503),
-    },
+    responses=reads("a page", {"items": [_SEGMENT], "next_after": 0}),
 )
 async def list_segments(
     sayso: Open, token: Archivist, query: Annotated[SegmentsQuery, Query()]

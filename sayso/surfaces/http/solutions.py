@@ -22,7 +22,7 @@ from sayso.sdk.resources.tokens import Token
 from sayso.sdk.views.rows import View
 from sayso.sdk.views.solution import SolutionView
 from sayso.surfaces.http.auth import Decider, Open, Viewer
-from sayso.surfaces.http.documents import asked, problems, shown
+from sayso.surfaces.http.documents import asked, reads, writes
 from sayso.surfaces.http.edge import GuardedRoute
 from sayso.surfaces.http.idempotency import Key, decided_once, key_mark, make_mark, via_of, was_made
 from sayso.surfaces.http.shapes import After, Body, NoQuery, QueryModel, Short
@@ -127,10 +127,7 @@ router = APIRouter(tags=["solutions"], route_class=GuardedRoute)
 @router.get(
     "/v1/solutions",
     summary="List solutions: what waits, the soonest first, or what was decided, the newest first",
-    responses={
-        200: shown("a page", examples.page(examples.SOLUTION)),
-        **problems(401, 403, 422, 503),
-    },
+    responses=reads("a page", examples.page(examples.SOLUTION)),
 )
 async def list_solutions(
     sayso: Open, token: Viewer, query: Annotated[SolutionsQuery, Query()]
@@ -165,10 +162,7 @@ async def list_solutions(
 @router.get(
     "/v1/solutions/{solution_id}",
     summary="A solution as it stands",
-    responses={
-        200: shown("what a person reads, in that order, and each step", examples.SOLUTION),
-        **problems(401, 403, 404, 422, 503),
-    },
+    responses=reads("what a person reads, in that order, and each step", examples.SOLUTION, 404),
 )
 async def show_solution(
     solution_id: str, sayso: Open, token: Viewer, _query: Annotated[NoQuery, Query()]
@@ -180,10 +174,7 @@ async def show_solution(
 @router.post(
     "/v1/solutions/{solution_id}/decision",
     summary="Answer all of it as the person whose token this is",
-    responses={
-        200: shown("taken; what it allows has been tried already", examples.SOLUTION_DONE),
-        **problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
-    },
+    responses=writes("taken; what it allows has been tried already", examples.SOLUTION_DONE, 404),
     openapi_extra=asked(
         yes=_YES_TO_ALL,
         yes_to_some=_YES_TO_SOME,
@@ -230,10 +221,7 @@ async def decide_solution(
 @router.post(
     "/v1/solutions/{solution_id}/question",
     summary="Ask the customer something before anybody decides",
-    responses={
-        200: shown("asked; the request is `needs_customer`", examples.SOLUTION),
-        **problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
-    },
+    responses=writes("asked; the request is `needs_customer`", examples.SOLUTION, 404),
     openapi_extra=asked(question=_ASK_CUSTOMER),
 )
 async def ask_customer(
@@ -269,10 +257,7 @@ async def ask_customer(
 @router.post(
     "/v1/solutions/{solution_id}/note",
     summary="Note something about it; it decides nothing",
-    responses={
-        200: shown("noted", examples.SOLUTION),
-        **problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
-    },
+    responses=writes("noted", examples.SOLUTION, 404),
     openapi_extra=asked(note={"note": "Called them; they call back."}),
 )
 async def note_solution(

@@ -10,7 +10,7 @@ import sayso.surfaces.http.examples as examples
 from sayso.actions.controls.kill_switch import Resumption
 from sayso.sdk.views.rows import StopView
 from sayso.surfaces.http.auth import Open, Resumer, Stopper, Watcher
-from sayso.surfaces.http.documents import asked, problems, shown
+from sayso.surfaces.http.documents import asked, reads, writes
 from sayso.surfaces.http.edge import GuardedRoute
 from sayso.surfaces.http.idempotency import Key, bound_key, key_mark
 from sayso.surfaces.http.shapes import NoQuery, ResumeBody, StopBody, StopPage, StopsQuery
@@ -22,10 +22,7 @@ router = APIRouter(tags=["stops"], route_class=GuardedRoute)
     "/v1/stop",
     status_code=201,
     summary="Stop at once",
-    responses={
-        201: shown("in force, in every process", examples.STOP),
-        **problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
-    },
+    responses=writes("in force, in every process", examples.STOP, 404, status=201),
     openapi_extra=asked(connector=examples.STOP_CONNECTOR, all=examples.STOP_ALL),
 )
 async def stop(
@@ -50,10 +47,7 @@ async def stop(
 @router.post(
     "/v1/resume",
     summary="Ask for the end of a stop, or confirm it as another person",
-    responses={
-        200: shown("asked for, or released", {**examples.STOP, "status": "resume_asked"}),
-        **problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
-    },
+    responses=writes("asked for, or released", {**examples.STOP, "status": "resume_asked"}, 404),
     openapi_extra=asked(resume=examples.RESUME),
 )
 async def resume(
@@ -78,10 +72,7 @@ async def resume(
 @router.get(
     "/v1/stops",
     summary="List stops, newest first",
-    responses={
-        200: shown("a page", examples.page(examples.STOP)),
-        **problems(401, 403, 422, 503),
-    },
+    responses=reads("a page", examples.page(examples.STOP)),
 )
 async def list_stops(
     sayso: Open, token: Watcher, query: Annotated[StopsQuery, Query()]

@@ -11,7 +11,7 @@ from sayso.sdk.desk.conversation import ConversationView, ToldView, WrittenMessa
 from sayso.sdk.desk.own import THREAD
 from sayso.sdk.desk.rows import MOST_THREAD_CHARS
 from sayso.surfaces.http.auth import Open, Proposer, Reader
-from sayso.surfaces.http.documents import asked, problems, shown
+from sayso.surfaces.http.documents import asked, reads, writes
 from sayso.surfaces.http.edge import GuardedRoute
 from sayso.surfaces.http.idempotency import Key
 from sayso.surfaces.http.shapes import Body, NoQuery, Short, SubjectBody
@@ -67,10 +67,7 @@ _SAID = {
     "/v1/threads/{desk}/{thread}/messages",
     status_code=202,
     summary="Tell what somebody has written in a thread of your own desk",
-    responses={
-        202: shown("stored; it goes on by itself, also after a crash", _TAKEN),
-        **problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
-    },
+    responses=writes("stored; it goes on by itself, also after a crash", _TAKEN, 404, status=202),
     openapi_extra=asked(words=_TOLD, colleague={"author": "colleague"}),
 )
 async def tell(
@@ -101,10 +98,7 @@ async def tell(
 @router.get(
     "/v1/threads/{desk}/{thread}",
     summary="Read what was said in a thread of your own desk",
-    responses={
-        200: shown("what Sayso and colleagues have said in it, oldest first", _SAID),
-        **problems(401, 403, 404, 422, 503),
-    },
+    responses=reads("what Sayso and colleagues have said in it, oldest first", _SAID, 404),
 )
 async def read(
     desk: DeskName,

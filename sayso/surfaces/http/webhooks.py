@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 import sayso.surfaces.http.examples as examples
 from sayso.sdk.webhooks.resource import WebhookTestView, WebhookView
 from sayso.surfaces.http.auth import Admin, Open
-from sayso.surfaces.http.documents import asked, problems, shown
+from sayso.surfaces.http.documents import asked, problems, reads, shown, writes
 from sayso.surfaces.http.edge import GuardedRoute
 from sayso.surfaces.http.idempotency import Key, bound_key, make_mark
 from sayso.surfaces.http.shapes import NoBody, NoQuery, ReplayBody, WebhookBody, WebhookPage
@@ -24,10 +24,7 @@ _NOTHING = asked(nothing={})
     "/v1/webhooks",
     status_code=201,
     summary="Call an address with every change from now on",
-    responses={
-        201: shown("the endpoint, with the secret that signs", examples.WEBHOOK_MADE),
-        **problems(400, 401, 403, 409, 413, 415, 422, 503),
-    },
+    responses=writes("the endpoint, with the secret that signs", examples.WEBHOOK_MADE, status=201),
     openapi_extra=asked(all=examples.ADD_WEBHOOK),
 )
 async def add_webhook(
@@ -56,10 +53,7 @@ async def add_webhook(
 @router.get(
     "/v1/webhooks",
     summary="List webhooks, oldest first",
-    responses={
-        200: shown("all of them, without their secrets", {"items": [examples.WEBHOOK]}),
-        **problems(401, 403, 422, 503),
-    },
+    responses=reads("all of them, without their secrets", {"items": [examples.WEBHOOK]}),
 )
 async def list_webhooks(
     sayso: Open, token: Admin, _query: Annotated[NoQuery, Query()]
@@ -71,10 +65,7 @@ async def list_webhooks(
 @router.get(
     "/v1/webhooks/{webhook_id}",
     summary="A webhook as it stands",
-    responses={
-        200: shown("the endpoint, without its secret", examples.WEBHOOK),
-        **problems(401, 403, 404, 422, 503),
-    },
+    responses=reads("the endpoint, without its secret", examples.WEBHOOK, 404),
 )
 async def show_webhook(
     webhook_id: str, sayso: Open, token: Admin, _query: Annotated[NoQuery, Query()]

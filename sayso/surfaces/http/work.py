@@ -15,7 +15,7 @@ from sayso.sdk.resources.work_wait import WorkOrder
 from sayso.sdk.views.rows import RequestView, View
 from sayso.surfaces.http import examples
 from sayso.surfaces.http.auth import Decider, Open, Viewer
-from sayso.surfaces.http.documents import asked, problems, shown
+from sayso.surfaces.http.documents import asked, problems, reads, shown
 from sayso.surfaces.http.edge import GuardedRoute
 from sayso.surfaces.http.examples import page
 from sayso.surfaces.http.idempotency import Key, key_mark, make_mark, was_made
@@ -129,7 +129,7 @@ _ERRORS = problems(400, 401, 403, 404, 409, 413, 415, 422, 503)
 @router.get(
     "/v1/work",
     summary="List what machines left to people and nobody has ended, newest first",
-    responses={200: shown("a page", page(EXAMPLE)), **problems(401, 403, 422, 503)},
+    responses=reads("a page", page(EXAMPLE)),
 )
 async def list_work(sayso: Open, token: Viewer, query: Annotated[WorkQuery, Query()]) -> WorkPage:
     """Scope: `actions:read` or `approvals:decide`.
@@ -153,7 +153,7 @@ async def list_work(sayso: Open, token: Viewer, query: Annotated[WorkQuery, Quer
 @router.get(
     "/v1/work/{about}",
     summary="One piece of work with its notes",
-    responses={200: shown("as it stands", EXAMPLE), **problems(401, 403, 404, 422, 503)},
+    responses=reads("as it stands", EXAMPLE, 404),
 )
 async def show_work(
     about: str, sayso: Open, token: Viewer, _query: Annotated[NoQuery, Query()]
