@@ -108,9 +108,7 @@ async def propose(
     summary="The types of action that there are, and what each takes",
     responses=reads("all of them, by name", examples.ACTION_TYPES),
 )
-async def list_action_types(
-    sayso: Open, _token: Lister, _query: Annotated[NoQuery, Query()]
-) -> ActionTypesView:
+async def list_action_types(sayso: Open, _token: Lister, _query: NoQuery) -> ActionTypesView:
     """Scope: `actions:propose` or `actions:read`."""
     found = await sayso.actions.types()
     # INVARIANT: what a team's own file broke off with is the operator's to read, and no caller's.
@@ -175,7 +173,7 @@ async def settle(
     sayso: Open,
     token: Decider,
     key: Key,
-    _query: Annotated[NoQuery, Query()],
+    _query: NoQuery,
     body: SettleBody,
 ) -> ActionView:
     """Scope: `approvals:decide`, which only a person's token can have.

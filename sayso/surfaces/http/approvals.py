@@ -52,7 +52,7 @@ async def list_approvals(
     responses=reads("exactly what a decision is about", examples.APPROVAL, 404),
 )
 async def show_approval(
-    approval_id: str, sayso: Open, token: Viewer, _query: Annotated[NoQuery, Query()]
+    approval_id: str, sayso: Open, token: Viewer, _query: NoQuery
 ) -> ApprovalView:
     """Scope: `actions:read` or `approvals:decide`."""
     return await sayso.approvals.get(approval_id, tenant=token.tenant)
@@ -69,7 +69,7 @@ async def decide(
     sayso: Open,
     token: Decider,
     key: Key,
-    _query: Annotated[NoQuery, Query()],
+    _query: NoQuery,
     body: DecisionBody,
 ) -> ActionView:
     """Scope: `approvals:decide`, which only a person's token can have.
@@ -117,7 +117,7 @@ async def decide_plan(
     sayso: Open,
     token: Decider,
     key: Key,
-    _query: Annotated[NoQuery, Query()],
+    _query: NoQuery,
     body: PlanDecisionBody,
 ) -> RequestView:
     """Scope: `approvals:decide`, which only a person's token can have.

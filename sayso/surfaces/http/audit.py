@@ -62,9 +62,7 @@ async def query_entries(
         **problems(401, 403, 422, 503),
     },
 )
-async def show_checkpoint(
-    sayso: Open, token: Auditor, _query: Annotated[NoQuery, Query()]
-) -> PlainTextResponse:
+async def show_checkpoint(sayso: Open, token: Auditor, _query: NoQuery) -> PlainTextResponse:
     """Scope: `audit:read`."""
     return PlainTextResponse(await sayso.audit.checkpoint(tenant=token.tenant))
 
@@ -120,9 +118,7 @@ _ANSWER = {
     summary="The questions that have a name",
     responses=reads("all of them", {"items": [_QUESTION]}),
 )
-async def list_questions(
-    sayso: Open, token: Auditor, _query: Annotated[NoQuery, Query()]
-) -> QuestionPage:
+async def list_questions(sayso: Open, token: Auditor, _query: NoQuery) -> QuestionPage:
     """Scope: `audit:read`. The same as `sayso audit ask` lists."""
     return QuestionPage(items=tuple(sayso.audit.questions()))
 
@@ -244,9 +240,7 @@ async def prove(
         **problems(401, 403, 404, 422, 503),
     },
 )
-async def show_tile(
-    sayso: Open, token: Auditor, path: str, _query: Annotated[NoQuery, Query()]
-) -> Response:
+async def show_tile(sayso: Open, token: Auditor, path: str, _query: NoQuery) -> Response:
     """Scope: `audit:read`. Such as `0/000`, `1/000.p/3`, `entries/x001/234`."""
     found = await sayso.audit.tree.tile(Tenant(token.tenant), path)
     return Response(found, media_type="application/octet-stream")
@@ -257,8 +251,6 @@ async def show_tile(
     summary="Where signed heads were published, and how far each place is behind",
     responses=reads("every place", PUBLICATIONS),
 )
-async def list_publications(
-    sayso: Open, token: Auditor, _query: Annotated[NoQuery, Query()]
-) -> PublicationPage:
+async def list_publications(sayso: Open, token: Auditor, _query: NoQuery) -> PublicationPage:
     """Scope: `audit:read`."""
     return PublicationPage(items=tuple(await read_publications(sayso, Tenant(token.tenant))))

@@ -199,7 +199,7 @@ def check_ours(said: str) -> str:
     openapi_extra=asked(address={"query": "ada@example.com"}, account={"query": "zendesk:7723"}),
 )
 async def find_customers(
-    sayso: Open, token: Finder, _key: Key, _query: Annotated[NoQuery, Query()], body: FindBody
+    sayso: Open, token: Finder, _key: Key, _query: NoQuery, body: FindBody
 ) -> CustomersFoundView:
     """Scope: `customers:find`, or `approvals:decide` of a person with a role.
 
@@ -215,7 +215,7 @@ async def find_customers(
     responses=reads("as it is now", EXAMPLE, 404),
 )
 async def show_customer(
-    customer_id: str, sayso: Open, token: Finder, _query: Annotated[NoQuery, Query()]
+    customer_id: str, sayso: Open, token: Finder, _query: NoQuery
 ) -> CustomerDetailsView:
     """Scope: `customers:find`, or `approvals:decide` of a person with a role.
 
@@ -232,7 +232,7 @@ async def show_customer(
     openapi_extra=asked(link={"account": "zendesk:7723", "other": "stripe:cus_9", **_REASON}),
 )
 async def link_accounts(
-    sayso: Open, token: Decider, key: Key, _query: Annotated[NoQuery, Query()], body: LinkBody
+    sayso: Open, token: Decider, key: Key, _query: NoQuery, body: LinkBody
 ) -> LinkChangeView:
     """Scope: `approvals:decide` of a person with a role. Money never moves by it without a yes.
 
@@ -259,7 +259,7 @@ async def link_accounts(
     ),
 )
 async def merge_customers(
-    sayso: Open, token: Decider, key: Key, _query: Annotated[NoQuery, Query()], body: MergeBody
+    sayso: Open, token: Decider, key: Key, _query: NoQuery, body: MergeBody
 ) -> LinkChangeView:
     """Scope: `approvals:decide` of a person with a role.
 
@@ -314,7 +314,7 @@ async def unlink_accounts(
     sayso: Open,
     token: Decider,
     key: Key,
-    _query: Annotated[NoQuery, Query()],
+    _query: NoQuery,
     body: UnlinkBody,
 ) -> LinkChangeView:
     """Scope: `approvals:decide` of a person with a role.

@@ -175,7 +175,7 @@ async def follow_request(
     known: Annotated[RequestView, Depends(_known_request)],
     sayso: Open,
     token: Reader,
-    _query: Annotated[NoQuery, Query()],
+    _query: NoQuery,
     last_event_id: LastEventId = None,
 ) -> AsyncIterator[ServerSentEvent]:
     """Scope: `actions:read`."""
@@ -207,7 +207,7 @@ async def follow_action(
     known: Annotated[ActionView, Depends(_known_action)],
     sayso: Open,
     token: Reader,
-    _query: Annotated[NoQuery, Query()],
+    _query: NoQuery,
     last_event_id: LastEventId = None,
 ) -> AsyncIterator[ServerSentEvent]:
     """Scope: `actions:read`."""

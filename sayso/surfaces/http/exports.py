@@ -11,9 +11,9 @@ import tempfile
 import time
 from io import FileIO
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Response
 from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
@@ -59,7 +59,7 @@ _FILES = {
     ),
 )
 async def export_log(
-    sayso: Open, token: Auditor, _key: Key, _query: Annotated[NoQuery, Query()], body: ExportBody
+    sayso: Open, token: Auditor, _key: Key, _query: NoQuery, body: ExportBody
 ) -> FileResponse:
     """Scope: `audit:read`. Each call gives the log as it is then, and is itself recorded.
 
@@ -95,9 +95,7 @@ async def export_log(
         **problems(401, 403, 404, 422, 503),
     },
 )
-async def show_evidence(
-    sayso: Open, token: Auditor, action_id: str, _query: Annotated[NoQuery, Query()]
-) -> Response:
+async def show_evidence(sayso: Open, token: Auditor, action_id: str, _query: NoQuery) -> Response:
     """Scope: `audit:read`. It holds the customer's words, opened; each call is itself recorded."""
     # INVARIANT: the opened words are written to no file, so nothing of them outlives the call.
     page = await sayso.audit.evidence_page(action_id, by=token.actor, tenant=token.tenant)
@@ -117,9 +115,7 @@ async def show_evidence(
         **problems(401, 403, 404, 409, 410, 422, 503),
     },
 )
-async def show_receipt(
-    sayso: Open, token: Auditor, action_id: str, _query: Annotated[NoQuery, Query()]
-) -> Response:
+async def show_receipt(sayso: Open, token: Auditor, action_id: str, _query: NoQuery) -> Response:
     """Scope: `audit:read`. Whoever has the log's public key verifies it without a server.
 
     Each call is itself recorded.

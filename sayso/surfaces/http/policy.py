@@ -63,9 +63,7 @@ _DONE = {"version": examples.POLICY["version"]}
         **problems(401, 403, 404, 503),
     },
 )
-async def show_policy(
-    sayso: Open, token: Viewer, _query: Annotated[NoQuery, Query()]
-) -> PolicyTextView:
+async def show_policy(sayso: Open, token: Viewer, _query: NoQuery) -> PolicyTextView:
     """Scope: `actions:read`, or `approvals:decide`."""
     found = await sayso.policy.in_force()
     if found is None:
@@ -97,7 +95,7 @@ async def list_versions(
     responses=reads("the version with its texts", examples.POLICY, 404),
 )
 async def show_version(
-    sayso: Open, token: Viewer, version: VersionNumber, _query: Annotated[NoQuery, Query()]
+    sayso: Open, token: Viewer, version: VersionNumber, _query: NoQuery
 ) -> PolicyTextView:
     """Scope: `actions:read`, or `approvals:decide`."""
     return await sayso.policy.version(version)
@@ -111,9 +109,7 @@ async def show_version(
         **problems(401, 403, 503),
     },
 )
-async def list_changes(
-    sayso: Open, token: Viewer, _query: Annotated[NoQuery, Query()]
-) -> ChangeList:
+async def list_changes(sayso: Open, token: Viewer, _query: NoQuery) -> ChangeList:
     """Scope: `actions:read`, or `approvals:decide`."""
     return ChangeList(items=tuple(await sayso.policy.changes()))
 
@@ -125,7 +121,7 @@ async def list_changes(
     openapi_extra=asked(files=examples.POLICY_FILES, workspace={}),
 )
 async def diff_policy(
-    sayso: Open, token: Decider, _key: Key, _query: Annotated[NoQuery, Query()], body: DraftBody
+    sayso: Open, token: Decider, _key: Key, _query: NoQuery, body: DraftBody
 ) -> DraftView:
     """Scope: `approvals:decide`. Changes nothing."""
     sayso.policy.check_home(token)
@@ -141,7 +137,7 @@ async def diff_policy(
     openapi_extra=asked(files=examples.POLICY_FILES, workspace={}),
 )
 async def try_policy(
-    sayso: Open, token: Decider, _key: Key, _query: Annotated[NoQuery, Query()], body: DraftBody
+    sayso: Open, token: Decider, _key: Key, _query: NoQuery, body: DraftBody
 ) -> PolicyTests:
     """Scope: `approvals:decide`. Changes nothing."""
     sayso.policy.check_home(token)
@@ -156,7 +152,7 @@ async def try_policy(
     openapi_extra=asked(files=examples.POLICY_FILES, workspace={}),
 )
 async def prove_policy(
-    sayso: Open, token: Decider, _key: Key, _query: Annotated[NoQuery, Query()], body: DraftBody
+    sayso: Open, token: Decider, _key: Key, _query: NoQuery, body: DraftBody
 ) -> ProofList:
     """Scope: `approvals:decide`. Changes nothing."""
     sayso.policy.check_home(token)
@@ -170,7 +166,7 @@ async def prove_policy(
     openapi_extra=asked(since=examples.BACKTEST_ASKED),
 )
 async def backtest_policy(
-    sayso: Open, token: Decider, _key: Key, _query: Annotated[NoQuery, Query()], body: BacktestBody
+    sayso: Open, token: Decider, _key: Key, _query: NoQuery, body: BacktestBody
 ) -> BacktestView:
     """Scope: `approvals:decide`. Changes nothing; a million takes about a minute."""
     sayso.policy.check_home(token)
@@ -186,7 +182,7 @@ async def backtest_policy(
     openapi_extra=asked(activate=examples.ACTIVATE),
 )
 async def activate_policy(
-    sayso: Open, token: Decider, key: Key, _query: Annotated[NoQuery, Query()], body: ActivateBody
+    sayso: Open, token: Decider, key: Key, _query: NoQuery, body: ActivateBody
 ) -> ActivationView:
     """Scope: `approvals:decide`, of a person who may change the policy.
 
@@ -208,7 +204,7 @@ async def activate_policy(
     openapi_extra=asked(rollback=examples.ROLLBACK),
 )
 async def roll_back_policy(
-    sayso: Open, token: Decider, key: Key, _query: Annotated[NoQuery, Query()], body: RollbackBody
+    sayso: Open, token: Decider, key: Key, _query: NoQuery, body: RollbackBody
 ) -> ActivationView:
     """Scope: `approvals:decide`, of a person who may change the policy."""
     return await _done(
@@ -228,7 +224,7 @@ async def confirm_change(
     token: Decider,
     key: Key,
     change_id: ChangeId,
-    _query: Annotated[NoQuery, Query()],
+    _query: NoQuery,
     body: ConfirmBody,
 ) -> ActivationView:
     """Scope: `approvals:decide`, of another person who may; exactly this digest, on its version."""
@@ -253,7 +249,7 @@ async def withdraw_change(
     token: Decider,
     key: Key,
     change_id: ChangeId,
-    _query: Annotated[NoQuery, Query()],
+    _query: NoQuery,
     body: NoBody,
 ) -> PolicyChangeView:
     """Scope: `approvals:decide`, of a person who may change or confirm."""
@@ -268,9 +264,7 @@ async def withdraw_change(
     summary="Drafts from what people decided",
     responses=reads("nothing of it is in force", {"items": [examples.SUGGESTION]}),
 )
-async def list_suggestions(
-    sayso: Open, token: Decider, _query: Annotated[NoQuery, Query()]
-) -> SuggestionList:
+async def list_suggestions(sayso: Open, token: Decider, _query: NoQuery) -> SuggestionList:
     """Scope: `approvals:decide`. Diff one by its `files`, and activate it as any draft."""
     sayso.policy.check_home(token)
     return SuggestionList(items=tuple(await _read(sayso.suggestions.list())))
@@ -287,7 +281,7 @@ async def decline_suggestion(
     token: Decider,
     _key: Key,
     suggestion_id: SuggestionId,
-    _query: Annotated[NoQuery, Query()],
+    _query: NoQuery,
     body: NoBody,
 ) -> SuggestionList:
     """Scope: `approvals:decide`. What is suggested no more is answered as it stands."""
@@ -334,7 +328,7 @@ async def _ended(
     responses=reads("by the version that judged it", examples.EXPLANATION, 404, 409),
 )
 async def explain_action(
-    sayso: Open, token: Viewer, action_id: ActionId, _query: Annotated[NoQuery, Query()]
+    sayso: Open, token: Viewer, action_id: ActionId, _query: NoQuery
 ) -> ExplanationView:
     """Scope: `actions:read`, or `approvals:decide`."""
     return await sayso.analysis.explain(action_id, tenant=token.tenant)
@@ -364,7 +358,7 @@ async def set_limit(
     token: Decider,
     key: Key,
     limit_id: LimitId,
-    _query: Annotated[NoQuery, Query()],
+    _query: NoQuery,
     body: LimitBody,
 ) -> ActivationView:
     """Scope: `approvals:decide`, of a person who may change the policy.
@@ -397,7 +391,7 @@ async def drop_limit(
     token: Decider,
     key: Key,
     limit_id: LimitId,
-    _query: Annotated[NoQuery, Query()],
+    _query: NoQuery,
     body: NoBody,
 ) -> ActivationView:
     """Scope: `approvals:decide`, of a person who may change the policy. It is a loosening."""
@@ -409,7 +403,7 @@ async def drop_limit(
     summary="The dials in force, and how often shadow agrees with people",
     responses={200: shown("in their order", {"items": [examples.DIAL]}), **problems(401, 403, 503)},
 )
-async def list_dials(sayso: Open, token: Viewer, _query: Annotated[NoQuery, Query()]) -> DialList:
+async def list_dials(sayso: Open, token: Viewer, _query: NoQuery) -> DialList:
     """Scope: `actions:read`, or `approvals:decide`."""
     return DialList(items=tuple(await sayso.rollout.list(tenant=token.tenant)))
 
@@ -425,7 +419,7 @@ async def move_dial(
     token: Decider,
     key: Key,
     dial_id: DialId,
-    _query: Annotated[NoQuery, Query()],
+    _query: NoQuery,
     body: DialBody,
 ) -> ActivationView:
     """Scope: `approvals:decide`, of a person who may change the policy.
@@ -458,7 +452,7 @@ async def report_wrong(
     token: Decider,
     key: Key,
     action_id: ActionId,
-    _query: Annotated[NoQuery, Query()],
+    _query: NoQuery,
     body: WrongBody,
 ) -> DialList:
     """Scope: `approvals:decide`. An action is wrong once, whoever says so again."""

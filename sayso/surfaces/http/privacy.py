@@ -98,7 +98,7 @@ class HoldPage(View):
     openapi_extra=asked(access=examples.ACCESS),
 )
 async def export_subject(
-    sayso: Open, token: Decider, _key: Key, _query: Annotated[NoQuery, Query()], body: AccessBody
+    sayso: Open, token: Decider, _key: Key, _query: NoQuery, body: AccessBody
 ) -> SubjectView:
     """Scope: `approvals:decide` of a person with one of the roles of `[retention] roles`.
 
@@ -116,7 +116,7 @@ async def export_subject(
     openapi_extra=asked(erase=examples.ERASE),
 )
 async def erase_subject(
-    sayso: Open, token: Decider, key: Key, _query: Annotated[NoQuery, Query()], body: EraseBody
+    sayso: Open, token: Decider, key: Key, _query: NoQuery, body: EraseBody
 ) -> ErasureView:
     """Scope: `approvals:decide` of a person with one of the roles of `[retention] roles`.
 
@@ -151,9 +151,7 @@ async def list_erasures(
     summary="One erasure, done or under way",
     responses=reads("as it is now", examples.ERASURE, 404),
 )
-async def show_erasure(
-    sayso: Open, token: Keeper, erasure_id: str, _query: Annotated[NoQuery, Query()]
-) -> ErasureView:
+async def show_erasure(sayso: Open, token: Keeper, erasure_id: str, _query: NoQuery) -> ErasureView:
     """Scope: `audit:read` or `approvals:decide`."""
     return await sayso.privacy.erasure_of(erasure_id, tenant=token.tenant)
 
@@ -166,7 +164,7 @@ async def show_erasure(
     openapi_extra=asked(hold=examples.PLACE_HOLD),
 )
 async def place_hold(
-    sayso: Open, token: Decider, key: Key, _query: Annotated[NoQuery, Query()], body: HoldBody
+    sayso: Open, token: Decider, key: Key, _query: NoQuery, body: HoldBody
 ) -> HoldView:
     """Scope: `approvals:decide` of a person with one of the roles of `[retention] roles`.
 
@@ -196,9 +194,7 @@ async def list_holds(sayso: Open, token: Keeper, query: Annotated[HoldsQuery, Qu
     summary="One legal hold",
     responses=reads("as it is now", examples.HOLD, 404),
 )
-async def show_hold(
-    sayso: Open, token: Keeper, hold_id: str, _query: Annotated[NoQuery, Query()]
-) -> HoldView:
+async def show_hold(sayso: Open, token: Keeper, hold_id: str, _query: NoQuery) -> HoldView:
     """Scope: `audit:read` or `approvals:decide`."""
     return await sayso.privacy.hold_of(hold_id, tenant=token.tenant)
 
@@ -214,7 +210,7 @@ async def release_hold(
     sayso: Open,
     token: Decider,
     key: Key,
-    _query: Annotated[NoQuery, Query()],
+    _query: NoQuery,
     _body: ReleaseBody,
 ) -> HoldView:
     """Scope: `approvals:decide` of a person with one of the roles of `[retention] roles`.

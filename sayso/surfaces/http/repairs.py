@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import Annotated, Literal
+from typing import Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from pydantic import Field
 
 from sayso.errors import RefusedError
@@ -144,9 +144,7 @@ class AcceptBody(Body):
     summary="Verify the log now: what is wrong with rows and rules, and what a repair would write",
     responses=reads("what was found", _SHOWN),
 )
-async def show_repair(
-    sayso: Open, token: Keeper, _query: Annotated[NoQuery, Query()]
-) -> RepairShape:
+async def show_repair(sayso: Open, token: Keeper, _query: NoQuery) -> RepairShape:
     """Scope: `audit:read` or `approvals:decide`. Reads the whole log; changes nothing.
 
     500 `tampered` where entries, the tree or a signature are wrong: only a backup has them.
@@ -161,7 +159,7 @@ async def show_repair(
     openapi_extra=asked(repair={"repair": _REPAIR}),
 )
 async def repair(
-    sayso: Open, token: Decider, key: Key, _query: Annotated[NoQuery, Query()], body: RepairBody
+    sayso: Open, token: Decider, key: Key, _query: NoQuery, body: RepairBody
 ) -> MendedShape:
     """Scope: `approvals:decide`, which only a person's token can have; people with a role.
 
@@ -182,7 +180,7 @@ async def repair(
     openapi_extra=asked(accept={"finding": _FINDING, "reason": "known_defect"}),
 )
 async def accept(
-    sayso: Open, token: Decider, key: Key, _query: Annotated[NoQuery, Query()], body: AcceptBody
+    sayso: Open, token: Decider, key: Key, _query: NoQuery, body: AcceptBody
 ) -> MendedShape:
     """Scope: `approvals:decide`, which only a person's token can have; people with a role.
 

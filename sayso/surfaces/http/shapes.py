@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
+from fastapi import Query
 from pydantic import (
     AwareDatetime,
     BaseModel,
@@ -350,8 +351,12 @@ class NoBody(Body):
     """Nothing: what is meant stands in the path, and who calls in the token."""
 
 
-class NoQuery(QueryModel):
+class _NoQuery(QueryModel):
     """No query parameters."""
+
+
+NoQuery: TypeAlias = Annotated[_NoQuery, Query()]
+"""Of a route that takes none, so that one that is given is refused."""
 
 
 class AskQuery(QueryModel):

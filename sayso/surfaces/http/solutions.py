@@ -165,7 +165,7 @@ async def list_solutions(
     responses=reads("what a person reads, in that order, and each step", examples.SOLUTION, 404),
 )
 async def show_solution(
-    solution_id: str, sayso: Open, token: Viewer, _query: Annotated[NoQuery, Query()]
+    solution_id: str, sayso: Open, token: Viewer, _query: NoQuery
 ) -> SolutionView:
     """Scope: `actions:read` or `approvals:decide`. The approval of any of its steps leads here."""
     return await sayso.solutions.get(solution_id, tenant=token.tenant)
@@ -187,7 +187,7 @@ async def decide_solution(
     sayso: Open,
     token: Decider,
     key: Key,
-    _query: Annotated[NoQuery, Query()],
+    _query: NoQuery,
     body: SolutionDecisionBody,
 ) -> SolutionView:
     """Scope: `approvals:decide`, which only a person's token can have.
@@ -229,7 +229,7 @@ async def ask_customer(
     sayso: Open,
     token: Decider,
     key: Key,
-    _query: Annotated[NoQuery, Query()],
+    _query: NoQuery,
     body: QuestionBody,
 ) -> SolutionView:
     """Scope: `approvals:decide`, which only a person's token can have.
@@ -265,7 +265,7 @@ async def note_solution(
     sayso: Open,
     token: Decider,
     key: Key,
-    _query: Annotated[NoQuery, Query()],
+    _query: NoQuery,
     body: NoteBody,
 ) -> SolutionView:
     """Scope: `approvals:decide`. The same call sent again adds nothing."""

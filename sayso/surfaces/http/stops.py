@@ -25,9 +25,7 @@ router = APIRouter(tags=["stops"], route_class=GuardedRoute)
     responses=writes("in force, in every process", examples.STOP, 404, status=201),
     openapi_extra=asked(connector=examples.STOP_CONNECTOR, all=examples.STOP_ALL),
 )
-async def stop(
-    sayso: Open, token: Stopper, key: Key, _query: Annotated[NoQuery, Query()], body: StopBody
-) -> StopView:
+async def stop(sayso: Open, token: Stopper, key: Key, _query: NoQuery, body: StopBody) -> StopView:
     """Scope: `stop`, or `approvals:decide` of a person with a role.
 
     Calls under way are finished; everything else that falls under it is held, and keeps its yes.
@@ -51,7 +49,7 @@ async def stop(
     openapi_extra=asked(resume=examples.RESUME),
 )
 async def resume(
-    sayso: Open, token: Resumer, key: Key, _query: Annotated[NoQuery, Query()], body: ResumeBody
+    sayso: Open, token: Resumer, key: Key, _query: NoQuery, body: ResumeBody
 ) -> StopView:
     """Scope: `approvals:decide`, which only a person's token can have.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path
 from pydantic import Field
 
 from sayso.sdk.desk.conversation import ConversationView, ToldView, WrittenMessage
@@ -76,7 +76,7 @@ async def tell(
     sayso: Open,
     token: Proposer,
     key: Key,
-    _query: Annotated[NoQuery, Query()],
+    _query: NoQuery,
     body: ToldBody,
 ) -> ToldView:
     """Scope: `actions:propose`.
@@ -105,7 +105,7 @@ async def read(
     thread: ThreadId,
     sayso: Open,
     token: Reader,
-    _query: Annotated[NoQuery, Query()],
+    _query: NoQuery,
 ) -> ConversationView:
     """Scope: `actions:read`.
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 
 import sayso.surfaces.http.examples as examples
 from sayso.sdk.webhooks.resource import WebhookTestView, WebhookView
@@ -33,7 +33,7 @@ async def add_webhook(
     sayso: Open,
     token: Admin,
     key: Key,
-    _query: Annotated[NoQuery, Query()],
+    _query: NoQuery,
     body: WebhookBody,
 ) -> WebhookView:
     """Scope: `admin`, which only a person's token can have."""
@@ -55,9 +55,7 @@ async def add_webhook(
     summary="List webhooks, oldest first",
     responses=reads("all of them, without their secrets", {"items": [examples.WEBHOOK]}),
 )
-async def list_webhooks(
-    sayso: Open, token: Admin, _query: Annotated[NoQuery, Query()]
-) -> WebhookPage:
+async def list_webhooks(sayso: Open, token: Admin, _query: NoQuery) -> WebhookPage:
     """Scope: `admin`."""
     return WebhookPage(items=tuple(await sayso.webhooks.list(tenant=token.tenant)))
 
@@ -67,9 +65,7 @@ async def list_webhooks(
     summary="A webhook as it stands",
     responses=reads("the endpoint, without its secret", examples.WEBHOOK, 404),
 )
-async def show_webhook(
-    webhook_id: str, sayso: Open, token: Admin, _query: Annotated[NoQuery, Query()]
-) -> WebhookView:
+async def show_webhook(webhook_id: str, sayso: Open, token: Admin, _query: NoQuery) -> WebhookView:
     """Scope: `admin`."""
     return await sayso.webhooks.get(webhook_id, tenant=token.tenant)
 
@@ -85,7 +81,7 @@ async def replay_webhook(
     sayso: Open,
     token: Admin,
     key: Key,
-    _query: Annotated[NoQuery, Query()],
+    _query: NoQuery,
     body: ReplayBody,
 ) -> WebhookView:
     """Scope: `admin`. What arrived before comes again with the same `webhook-id`."""
@@ -114,7 +110,7 @@ async def try_webhook(
     sayso: Open,
     token: Admin,
     _key: Key,
-    _query: Annotated[NoQuery, Query()],
+    _query: NoQuery,
     _body: NoBody,
 ) -> WebhookTestView:
     """Scope: `admin`. Nothing is stored; the same call sent again sends another message."""
@@ -136,7 +132,7 @@ async def change_webhook(
     sayso: Open,
     token: Admin,
     key: Key,
-    _query: Annotated[NoQuery, Query()],
+    _query: NoQuery,
     _body: NoBody,
 ) -> WebhookView:
     """Scope: `admin`.

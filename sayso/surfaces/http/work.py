@@ -155,9 +155,7 @@ async def list_work(sayso: Open, token: Viewer, query: Annotated[WorkQuery, Quer
     summary="One piece of work with its notes",
     responses=reads("as it stands", EXAMPLE, 404),
 )
-async def show_work(
-    about: str, sayso: Open, token: Viewer, _query: Annotated[NoQuery, Query()]
-) -> WorkView:
+async def show_work(about: str, sayso: Open, token: Viewer, _query: NoQuery) -> WorkView:
     """Scope: `actions:read` or `approvals:decide`. `about` is `req_…`, `act_…`, or a refund."""
     return await sayso.work.get(about, tenant=token.tenant)
 
@@ -173,7 +171,7 @@ async def take_work(
     sayso: Open,
     token: Decider,
     key: Key,
-    _query: Annotated[NoQuery, Query()],
+    _query: NoQuery,
     body: TakeBody,
 ) -> WorkView:
     """Scope: `approvals:decide`. Taking what that person has already changes nothing."""
@@ -191,7 +189,7 @@ async def note_work(
     sayso: Open,
     token: Decider,
     key: Key,
-    _query: Annotated[NoQuery, Query()],
+    _query: NoQuery,
     body: NoteBody,
 ) -> WorkView:
     """Scope: `approvals:decide`. The same call sent again adds nothing."""
@@ -250,7 +248,7 @@ async def end_work(
     sayso: Open,
     token: Decider,
     key: Key,
-    _query: Annotated[NoQuery, Query()],
+    _query: NoQuery,
     body: NoteBody,
 ) -> WorkView:
     """Scope: `approvals:decide`. An unknown outcome ends by `/v1/actions/{id}/settle` instead."""
