@@ -66,3 +66,19 @@ def test_what_can_be_read_otherwise_is_no_amount(text: str, currency: str) -> No
     with pytest.raises(RefusedError) as caught:
         Money.parse(text, currency)
     assert caught.value.code is Code.INVALID_MONEY
+
+
+@pytest.mark.parametrize(
+    ("minor", "currency", "said"),
+    [
+        (199_000, "KWD", "199 KWD"),
+        (199_250, "KWD", "199 KWD 250 fils"),
+        (1_199_250, "BHD", "1\u00a0199 BHD 250 fils"),
+        (-10, "TND", "-0 TND 10 millimes"),
+    ],
+)
+def test_an_amount_of_three_decimals_has_neither_dot_nor_comma(
+    minor: int, currency: str, said: str
+) -> None:
+    """`199.000 KWD` was read as 199 thousand, and is by half of those who read it."""
+    assert str(Money(minor, currency)) == said

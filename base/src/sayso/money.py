@@ -34,6 +34,13 @@ _TWO_PLACES = frozenset(
     "PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS "
     "TMT TOP TRY TTD TWD TZS UAH USD UYU UZS VES WST XCD YER ZAR ZMW ZWG".split()
 )
+# SOURCE: the central banks; what a thousandth is called is the same in all of our languages.
+_THOUSANDTHS = {
+    **dict.fromkeys("BHD IQD JOD KWD".split(), "fils"),
+    "LYD": "dirhams",
+    "OMR": "baisa",
+    "TND": "millimes",
+}
 _SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
 _PLAIN_NUMBER = re.compile(r"-?[0-9]{1,15}(?:\.([0-9]{1,4}))?")
 
@@ -131,9 +138,22 @@ class Money:
 
     def __str__(self) -> str:
         sign = "-" if self.amount_minor < 0 else ""
+        if self.currency in _THOUSANDTHS:
+            return f"{sign}{self._in_thousandths}"
         symbol = _SYMBOLS.get(self.currency)
         digits = f"{abs(self.decimal):,f}"
         return f"{sign}{symbol}{digits}" if symbol else f"{sign}{digits} {self.currency}"
+
+    @property
+    def _in_thousandths(self) -> str:
+        """`1 199 KWD 250 fils`, without dot and comma.
+
+        NOTE: of `199.000 KWD` half of its readers think that it is 199 thousand.
+        """
+        whole, part = divmod(abs(self.amount_minor), 1000)
+        units = f"{whole:,}".replace(",", "\u00a0")
+        parts = f" {part} {_THOUSANDTHS[self.currency]}" if part else ""
+        return f"{units} {self.currency}{parts}"
 
     def __add__(self, other: Money) -> Money:
         return Money(self.amount_minor + self._same(other), self.currency)

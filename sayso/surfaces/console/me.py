@@ -8,11 +8,12 @@ from starlette.responses import Response
 
 from sayso.audit.authority.by import By
 from sayso.ids import rfc3339, to_micros
+from sayso.sdk.localization.languages import LANGUAGES, language
 from sayso.sdk.resources.people import Away
 from sayso.sdk.resources.sessions import ABSOLUTE, IDLE
 from sayso.surfaces.console.edge import Form, read_form
 from sayso.surfaces.console.figures import people
-from sayso.surfaces.console.render import KEYS_COOKIE
+from sayso.surfaces.console.render import KEYS_COOKIE, LANGUAGE_COOKIE
 from sayso.surfaces.console.visit import Visit
 
 _FIGURES_DAYS = 30
@@ -45,18 +46,28 @@ async def show_me(visit: Visit) -> Response:
         mine=mine[0] if mine else None,
         days=_FIGURES_DAYS,
         tests=visit.sayso.workspace.settings.approvals.canaries > 0,
+        languages=[language(code) for code in LANGUAGES],
+        chosen=visit.request.cookies.get(LANGUAGE_COOKIE, ""),
     )
 
 
 async def say(visit: Visit) -> Response:
-    """Switch the keys on or off (WCAG 2.1.4), or say until when one is away."""
+    """Switch the keys on or off (WCAG 2.1.4), choose a language, or say until when one is away."""
     form = await read_form(visit.request)
     if form.one("do") in {"away", "back"}:
         return await _away(visit, form)
+    if form.one("do") == "language":
+        chosen = form.one("language")
+        return _kept(visit, LANGUAGE_COOKIE, chosen if chosen in LANGUAGES else "")
+    return _kept(visit, KEYS_COOKIE, "on" if form.one("keys") == "on" else "off")
+
+
+def _kept(visit: Visit, name: str, value: str) -> Response:
+    """Keep a choice in this browser for a year."""
     answer = visit.see("me")
     answer.set_cookie(
-        KEYS_COOKIE,
-        "on" if form.one("keys") == "on" else "off",
+        name,
+        value,
         max_age=_A_YEAR_S,
         path="/",
         secure=visit.site.is_secure,

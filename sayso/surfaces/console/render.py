@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
@@ -14,35 +14,57 @@ from zoneinfo import ZoneInfo, available_timezones
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from sayso.money import Money
+from sayso.sdk.localization.languages import Language, language
+from sayso.sdk.localization.listed import SCRIPT_WORDS
 from sayso.text import Piece, pieces
 
 PACKAGE = "sayso.surfaces.console"
 ZONE_COOKIE = "sayso_zone"
 KEYS_COOKIE = "sayso_keys"
+LANGUAGE_COOKIE = "sayso_language"
 
 
 @cache
-def environment() -> Environment:
-    """The templates of the package; autoescape is on for all of them, and nothing turns it off."""
+def environment(reader: Language) -> Environment:
+    """The templates of the package as one language has them.
+
+    Autoescape is on for all of them, and nothing turns it off.
+    """
     made = Environment(
         loader=PackageLoader(PACKAGE, "templates"),
+        extensions=["jinja2.ext.i18n"],
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
+        finalize=lambda value: reader.money(value) if isinstance(value, Money) else value,
     )
+    made.policies["ext.i18n.trimmed"] = True
+
+    def counted(count: int, one: str, many: str) -> str:
+        """`counted(3, "{number} step", "{number} steps")`."""
+        return reader.ngettext(one, many, count).format(number=reader.number(count))
+
     # NOTE: Jinja's own tables are typed by what it puts into them itself.
-    filters: dict[str, Any] = {"pieces": shown, "number": number, "plural": plural}
+    filters: dict[str, Any] = {
+        "number": reader.number,
+        "pieces": shown,
+        "plural": plural,
+        "say": reader.say,
+        "say_parts": reader.say_parts,
+        "amounts": lambda amounts: " + ".join(map(reader.say, amounts)),
+    }
     made.filters.update(filters)
-    globals_: dict[str, Any] = {"static": static_path}
+    globals_: dict[str, Any] = {
+        "counted": counted,
+        "script_words": lambda: {one: reader.gettext(one) for one in SCRIPT_WORDS},
+        "static": static_path,
+    }
     made.globals.update(globals_)
+    install: Any = made
+    install.install_gettext_callables(reader.gettext, reader.ngettext, newstyle=True)
     return made
-
-
-def number(value: int) -> str:
-    """`1,204,331`."""
-    return f"{value:,}"
 
 
 def shown(text: object) -> Iterator[Piece]:
@@ -101,42 +123,56 @@ class Times:
     """Times in the words of one viewer, at one moment.
 
     Attributes:
-        now: aware. zone: the viewer's.
+        now: aware. zone: the viewer's. language: theirs.
     """
 
     now: datetime
     zone: ZoneInfo
+    language: Language = field(default_factory=lambda: language("en"))
 
     def left(self, rfc3339: str) -> str:
         """How long there is still time: `8 hours left`."""
         seconds = (_moment(rfc3339) - self.now).total_seconds()
-        return "no time left" if seconds <= 0 else f"{length(seconds)} left"
+        if seconds <= 0:
+            return self.language.phrase("no time left")
+        return self.language.phrase("{length} left", length=self.language.length(seconds))
 
     def ago(self, rfc3339: str) -> str:
         """How long ago: `3 hours`."""
-        return length(max(0.0, (self.now - _moment(rfc3339)).total_seconds()))
+        return self.language.length(max(0.0, (self.now - _moment(rfc3339)).total_seconds()))
 
     def late(self, rfc3339: str) -> str:
-        """How long a time is over, short: `20 h`, `35 min`, `3 days`."""
+        """How long a time is over, short: `20 hrs`, `35 mins`, `3 days`."""
         minutes = int((self.now - _moment(rfc3339)).total_seconds() // 60)
         if minutes < 60:
-            return f"{max(1, minutes)} min"
+            return self.language.unit(max(1, minutes), "minute", short=True)
         hours = minutes // 60
-        return f"{hours} h" if hours < 48 else plural(hours // 24, "day")
+        count, unit = (hours, "hour") if hours < 48 else (hours // 24, "day")
+        return self.language.unit(count, unit, short=True)
 
     def clock(self, rfc3339: str) -> str:
         """The time of the day, with the day where it is not today: `18:05`, `yesterday 09:30`."""
-        at = _moment(rfc3339).astimezone(self.zone)
-        days = (at.date() - self.now.astimezone(self.zone).date()).days
-        day = {0: "", 1: "tomorrow ", -1: "yesterday "}.get(days)
-        if day is None:
-            day = f"{at.day} {at:%b} " if at.year == self.now.year else f"{at.day} {at:%b %Y} "
-        return f"{day}{at:%H:%M}"
+        at, clock, days = self._parts(rfc3339)
+        words = {0: "{clock}", 1: "tomorrow {clock}", -1: "yesterday {clock}"}
+        return self.language.phrase(
+            words.get(days, "{day} {clock}"), day=self._day(at, days), clock=clock
+        )
 
     def at(self, rfc3339: str) -> str:
         """The same in a sentence: `today at 18:05`, `9 Nov at 09:30`."""
-        day, _, clock = self.clock(rfc3339).rpartition(" ")
-        return f"{day or 'today'} at {clock}"
+        at, clock, days = self._parts(rfc3339)
+        words = {0: "today at {clock}", 1: "tomorrow at {clock}", -1: "yesterday at {clock}"}
+        return self.language.phrase(
+            words.get(days, "{day} at {clock}"), day=self._day(at, days), clock=clock
+        )
+
+    def _parts(self, rfc3339: str) -> tuple[datetime, str, int]:
+        """The moment in the viewer's zone, its time of the day, and how many days away it is."""
+        at = _moment(rfc3339).astimezone(self.zone)
+        return at, f"{at:%H:%M}", (at.date() - self.now.astimezone(self.zone).date()).days
+
+    def _day(self, at: datetime, days: int) -> str:
+        return self.language.day(at, year=at.year != self.now.year) if abs(days) > 1 else ""
 
     def exact(self, rfc3339: str) -> str:
         """To the second, in UTC: for hovering and for the record."""
@@ -152,14 +188,8 @@ class Times:
 
 
 def length(seconds: float) -> str:
-    """So long, in the largest unit that says enough: `8 hours`, `25 minutes`, `3 days`."""
-    minutes = int(seconds // 60)
-    if minutes < 1:
-        return "less than a minute"
-    if minutes < 90:
-        return plural(minutes, "minute")
-    hours = round(minutes / 60)
-    return plural(hours, "hour") if hours < 48 else plural(round(hours / 24), "day")
+    """So long, in English; see `Language.length`."""
+    return language("en").length(seconds)
 
 
 def _moment(rfc3339: str) -> datetime:

@@ -13,10 +13,18 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from sayso.audit.authority.people import KnownPerson
 from sayso.errors import Code, RefusedError
 from sayso.sdk.client import Sayso
+from sayso.sdk.localization.languages import LANGUAGES, Language, language, preferred
 from sayso.sdk.resources.sessions import Session
 from sayso.sdk.views.rows import StopView
 from sayso.surfaces.console.edge import ConsoleSite
-from sayso.surfaces.console.render import KEYS_COOKIE, ZONE_COOKIE, Times, environment, zone_of
+from sayso.surfaces.console.render import (
+    KEYS_COOKIE,
+    LANGUAGE_COOKIE,
+    ZONE_COOKIE,
+    Times,
+    environment,
+    zone_of,
+)
 
 PAGES = (
     ("", "Inbox"),
@@ -135,7 +143,7 @@ Handler = Callable[[Visit], Awaitable[Response]]
 
 def show(template: str, page: Page, *, status: int = 200, **context: Any) -> Response:
     """A page made of a template."""
-    body = environment().get_template(template).render(page=page, **context)
+    body = environment(page.times.language).get_template(template).render(page=page, **context)
     return HTMLResponse(body, status_code=status)
 
 
@@ -152,9 +160,16 @@ def nonce_of(request: Request) -> str:
 
 
 def times_of(request: Request, sayso: Sayso) -> Times:
-    """The clock of the workspace, in the viewer's zone as their browser has told it."""
+    """The clock of the workspace, in the viewer's zone and language."""
     zone = zone_of(unquote(request.cookies.get(ZONE_COOKIE, "UTC"))[:60])
-    return Times(now=sayso.now(), zone=zone)
+    return Times(now=sayso.now(), zone=zone, language=language_of(request, sayso))
+
+
+def language_of(request: Request, sayso: Sayso) -> Language:
+    """What somebody has chosen in this browser, else what it asks for, else the workspace's."""
+    chosen = request.cookies.get(LANGUAGE_COOKIE, "")
+    asked = chosen if chosen in LANGUAGES else preferred(request.headers.get("accept-language", ""))
+    return language(asked or sayso.workspace.settings.console.language)
 
 
 def is_sandbox(sayso: Sayso) -> bool:

@@ -226,6 +226,7 @@ class ConsoleSection(Section):
             (`{trace}`), such as `{stripe = "https://dashboard.stripe.com/search?query={object}"}`.
         frame_ancestors: whose pages may have the seat beside a ticket in a frame, such as
             `["https://yourshop.zendesk.com"]`; nobody's unless said, and no other page ever.
+        language: of whoever has chosen none, and whose browser asks for none that there is.
     """
 
     url: Annotated[str, Field(pattern=r"^(https://[^/\s?#@]+)?$")] = ""
@@ -235,6 +236,7 @@ class ConsoleSection(Section):
         Annotated[str, Field(pattern=r"^https://(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)+(:[0-9]{1,5})?$")],
         ...,
     ] = ()
+    language: Literal["en", "de", "es", "fr", "it", "nl", "pt"] = "en"
 
     @field_validator("links")
     @classmethod

@@ -9,8 +9,11 @@ const body = document.body;
 const status = document.getElementById("status");
 const offline = document.getElementById("offline");
 
+const translated = JSON.parse(body.dataset.words || "{}");
+const word = (text) => translated[text] || text;
+
 function say(text) {
-  if (status) status.textContent = text;
+  if (status) status.textContent = word(text);
 }
 
 function fetchPage(method, url, form, done, failed) {
@@ -213,7 +216,8 @@ document.addEventListener("submit", (event) => {
   askPasskey(form, button).then(go, (error) => {
     form.dataset.sent = "";
     const told = document.querySelector("[data-passkey-said]");
-    const text = `Your passkey was not used, and nothing was done. ${error.name === "NotAllowedError" ? "Try once more when you are ready." : error.message}`;
+    const more = error.name === "NotAllowedError" ? "Try once more when you are ready." : error.message;
+    const text = `${word("Your passkey was not used, and nothing was done.")} ${word(more)}`;
     if (told) {
       told.textContent = text;
       told.hidden = false;
@@ -392,10 +396,16 @@ if (new URLSearchParams(location.search).has("said")) document.getElementById("h
 
 const ahead = Date.now() - Date.parse(body.dataset.now);
 
+const units = Object.fromEntries(["minute", "hour", "day"].map((unit) => {
+  const form = { style: "unit", unit, unitDisplay: "long" };
+  return [unit, new Intl.NumberFormat(document.documentElement.lang, form)];
+}));
+
 function inWords(seconds) {
-  const many = (count, unit) => `${count.toLocaleString("en")} ${unit}${count === 1 ? "" : "s"} left`;
-  if (seconds <= 0) return "no time left";
-  if (seconds < 300) return `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")} left`;
+  const left = (length) => word("{length} left").replace("{length}", length);
+  const many = (count, unit) => left(units[unit].format(count));
+  if (seconds <= 0) return word("no time left");
+  if (seconds < 300) return left(`${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`);
   const minutes = Math.floor(seconds / 60);
   if (minutes < 90) return many(minutes, "minute");
   const hours = Math.round(minutes / 60);

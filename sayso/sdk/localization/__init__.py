@@ -1,0 +1,6 @@
+"""What people read in their own language: words by gettext, figures and times by the Unicode CLDR.
+
+Where to look: `languages` names the languages, chooses a reader's, and writes money, numbers and
+times as it does · `catalogs` reads the translations of `locales/` · `sentences` lists the sentences
+that the floors below make, and finds which one a text is.
+"""
