@@ -56,7 +56,7 @@ _NO_SUCH_OBJECT = ErrorView(
 
 
 class DecisionAnswer(View):
-    """What the policy said."""
+    """What the policy said: by which rule, or of a question what asked."""
 
     outcome: Literal["allow", "ask", "deny"]
     rule: str
@@ -209,6 +209,7 @@ def answer_error(error: SaysoError) -> ToolResult:
 
 def _step(view: ActionView) -> StepAnswer:
     decision, approval, receipt = view.decision, view.approval, view.receipt
+    rule, reason = ("", "") if decision is None else decision.decided_by()
     return StepAnswer(
         id=view.id,
         action=view.action,
@@ -217,7 +218,7 @@ def _step(view: ActionView) -> StepAnswer:
         amount=view.amount,
         decision=None
         if decision is None
-        else DecisionAnswer(outcome=decision.outcome, rule=decision.rule, reason=decision.reason),
+        else DecisionAnswer(outcome=decision.outcome, rule=rule, reason=reason),
         approval=None
         if approval is None
         else ApprovalAnswer(id=approval.id, status=approval.status, expires_at=approval.expires_at),

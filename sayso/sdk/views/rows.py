@@ -67,6 +67,12 @@ class DecisionView(View):
     asked_by: tuple[str, ...] = ()
     asked: tuple[str, ...] = ()
 
+    def decided_by(self) -> tuple[str, str]:
+        """What decided, by name, and its sentence: of a question what asked."""
+        if self.asked_by:
+            return ", ".join(self.asked_by), "; ".join(self.asked) or self.reason
+        return self.rule, self.reason
+
 
 class ReceiptView(View):
     """What the provider said it did.

@@ -28,11 +28,8 @@ def decision_text(action: ActionView) -> str:
     decision = action.decision
     if decision is None:
         return ""
-    if decision.asked_by:
-        said = "; ".join(decision.asked) or decision.reason
-        return f"{decision.outcome} by {', '.join(decision.asked_by)}: {said}"
-    rule = f" by {decision.rule}" if decision.rule else ""
-    return f"{decision.outcome}{rule}: {decision.reason}"
+    by, said = decision.decided_by()
+    return f"{decision.outcome}{f' by {by}' if by else ''}: {said}"
 
 
 def receipt_text(action: ActionView) -> str:

@@ -97,10 +97,11 @@ class Screen:
             if action.error is None:
                 self._row("decision", Text("after the step before it", style="dim"))
             return
+        by, said = decision.decided_by()
         text = Text.assemble(
             (decision.outcome, _OUTCOME_STYLES[decision.outcome]),
-            f"  {decision.rule or 'no rule'}  ",
-            (one_line(decision.reason), "dim"),
+            f"  {by or 'no rule'}  ",
+            (one_line(said), "dim"),
         )
         self._row("decision", text)
 
