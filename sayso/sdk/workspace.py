@@ -249,6 +249,12 @@ class Workspace:
         return found
 
 
+def unsigned_facts(workspace: Workspace) -> frozenset[str]:
+    """The facts of `[facts.signed]` that nobody can sign, since no issuer is set up."""
+    settings = workspace.settings
+    return frozenset() if settings.identity else frozenset(settings.facts.signed)
+
+
 def compile_policy(document: PolicyDocument, actions: tuple[Action, ...]) -> ReadPolicy:
     """A policy that can be asked, of a document and the actions of this program.
 

@@ -4,7 +4,8 @@
 `work_elsewhere`) are what waits (by pages, `inbox_page`) and what was done, `notes` what
 people say of both, `compose` (with its `compose_fields`) what they propose themselves; `canaries`
 what tests whoever answers;
-`stops`, `policy`, `limits`, `rollout`, `analysis`, `suggestions` what holds back and why; `people`
+`stops`, `policy`, `limits`, `rollout`, `analysis` (with `backtesting`), `suggestions` what holds
+back and why; `people`
 (changed by themselves: `staff`), `tokens`, `passkeys`, `oidc` (over `oidc_provider` and
 `oidc_sessions`), `account_link`, `sessions` and `authentication` who; `connections`, `accounts`,
 `prompts` and `evaluations` what it works with;

@@ -8,11 +8,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal, cast
 
-import orjson
-
 from sayso.actions.approvals.repository import approval_of
 from sayso.actions.model.action_row import get_action, read_action
-from sayso.actions.model.status import Status
 from sayso.actions.policy.activation import get_change
 from sayso.actions.policy.active import read_in_force
 from sayso.actions.policy.document import PolicyDocument
@@ -20,37 +17,22 @@ from sayso.actions.policy.versions import get_version
 from sayso.errors import Code, IntegrityError, RefusedError
 from sayso.ids import rfc3339, to_micros
 from sayso.nesting import read_toml
+from sayso.sdk.resources.backtesting import SEARCHED, BacktestView, play_again, slice_of
 from sayso.sdk.resources.base import Resource
 from sayso.sdk.resources.policy import PolicyResource
-from sayso.sdk.resources.report import edited_actions
 from sayso.sdk.views.rows import View
 from sayso.sdk.wiring.policy_in_force import weigh_change
-from sayso.sdk.workspace import Workspace, compile_policy
-from sayso.store.base import Reader, Row, text, text_or_none
+from sayso.sdk.workspace import Workspace, compile_policy, unsigned_facts
+from sayso.store.base import Reader
 
 if TYPE_CHECKING:
-    from sayso.actions.policy.backtest import Player, Said
     from sayso.actions.policy.cedar import CedarPolicy
     from sayso.actions.policy.claims import ClaimProof
     from sayso.actions.policy.formula.terms import Value
     from sayso.actions.policy.reading import ReadPolicy
-    from sayso.actions.policy.slices import Slice
     from sayso.sdk.container import Container
 
 MOST_EXAMPLES = 8
-_PAGE = 2_000
-_AGREED = frozenset(
-    {
-        Status.APPROVED,
-        Status.EXECUTING,
-        Status.UNKNOWN,
-        Status.ACCEPTED,
-        Status.SUCCEEDED,
-        Status.FAILED,
-        Status.COMPENSATED,
-    }
-)
-_SEARCHED = "a line of the search is not what the policy itself says"
 
 
 class PolicyTestView(View):
@@ -88,6 +70,26 @@ class ProofView(View):
     counterexample: str
     why: str
     by: Literal["search", "search and solver"] = "search"
+
+
+class FindingView(View):
+    """What stands in a table in vain, or is not what it looks like.
+
+    Attributes:
+        kind: `never`, `overridden`, `nothing`, `conflict`, `unsupplied`, `missing`; or a note that
+            may well be meant so: `beside`, `addition`, `unsure`.
+        mistake: whether it can hardly be meant so.
+        rule: its id; empty where it is the whole file.
+        message: without its full stop.
+    """
+
+    kind: str
+    mistake: bool
+    file: str
+    line: int
+    rule: str
+    message: str
+    next_step: str
 
 
 class JudgedStepView(View):
@@ -157,57 +159,6 @@ class ChangeView(View):
     asked_again: int
 
 
-class OutcomeCounts(View):
-    """How many are done at once, asked about, refused; and of how many nobody can say."""
-
-    automatic: int
-    asked: int
-    refused: int
-    cannot_say: int
-
-
-class BacktestCaseView(View):
-    """One that would be done at once, and about which people had decided otherwise.
-
-    Attributes:
-        said: `less` or `no`.
-    """
-
-    action: str
-    name: str
-    question: str
-    said: str
-
-
-class BacktestView(View):
-    """What was judged, played again.
-
-    Attributes:
-        was, now: by what is in force, and by the files.
-        newly_yes, newly_less, newly_no, newly_undecided: of the newly automatic, what people had
-            said; of the last nobody had decided.
-        no_longer: automatic by what is in force and not by the files.
-        checked: how many the engine itself was asked about; all as said.
-        cases: of the newly automatic those that people had decided otherwise, some of them.
-    """
-
-    total: int
-    was: OutcomeCounts
-    now: OutcomeCounts
-    newly_yes: int
-    newly_less: int
-    newly_no: int
-    newly_undecided: int
-    no_longer: int
-    checked: int
-    cases: tuple[BacktestCaseView, ...]
-
-    @property
-    def newly(self) -> int:
-        """How many are newly automatic."""
-        return self.newly_yes + self.newly_less + self.newly_no + self.newly_undecided
-
-
 class AnalysisResource(Resource):
     """`sayso.analysis`."""
 
@@ -267,6 +218,33 @@ class AnalysisResource(Resource):
                 proof = await asyncio.to_thread(prove, read.policy, claim, known[claim.action])
                 found.append(_proof_view(read.policy, proof))
         return found
+
+    async def check(self, given: Mapping[str, str] | None = None) -> list[FindingView]:
+        """What stands in the files' tables in vain, each proved for every request there can be.
+
+        Args:
+            given: as for `policy.draft`.
+
+        Raises:
+            ConfigError: `invalid_policy`, for what is wrong rather than in vain.
+        """
+        from sayso.actions.policy.analysis.lint import lint  # loads Cedar
+
+        _, read = await self.draft(given)
+        unsupplied = unsigned_facts(self._workspace)
+        found = await asyncio.to_thread(lint, read, unsupplied)
+        return [
+            FindingView(
+                kind=one.kind,
+                mistake=one.is_mistake,
+                file=one.file,
+                line=one.line,
+                rule=one.rule,
+                message=one.message,
+                next_step=one.next_step,
+            )
+            for one in found
+        ]
 
     async def explain(self, action_id: str, *, tenant: str | None = None) -> ExplanationView:
         """Why an action was judged as it was, by the version that judged it.
@@ -372,51 +350,11 @@ class AnalysisResource(Resource):
             RefusedError: `not_found`, for what `of` names.
             IntegrityError: `tampered`, where formulas and engine disagree: a fault of ours.
         """
-        from sayso.actions.policy.analysis.words import question_words
-        from sayso.actions.policy.backtest import Player
-
         after = (await self.draft(given))[1] if of is None else await self._named(of)
         state = await self._policy.state()
         before = after if state.document is None else await self.compile(state.document)
-        player = Player(before.policy, after.policy)
-        where, last, start = self._tenant(tenant), "", to_micros(since)
-        edited = await self._container.store.read(lambda reader: edited_actions(reader, where))
-        while True:
-            rows = await self._container.store.read(
-                lambda reader, last=last: reader.all(  # type: ignore[misc]
-                    "policy.judged", tenant=where, after=last, since=start, limit=_PAGE
-                )
-            )
-            await asyncio.to_thread(_play, player, rows, edited)
-            if progress is not None:
-                progress(player.played.total)
-            if len(rows) < _PAGE:
-                break
-            last = text(rows[-1], "id")
-        played = await asyncio.to_thread(player.finish)
-        if played.wrong:
-            raise IntegrityError(Code.TAMPERED, _SEARCHED, next_step="report it with both versions")
-        return BacktestView(
-            total=played.total,
-            was=_counts(played.was),
-            now=_counts(played.now),
-            newly_yes=played.newly["yes"],
-            newly_less=played.newly["less"],
-            newly_no=played.newly["no"],
-            newly_undecided=played.newly[""],
-            no_longer=played.no_longer,
-            checked=played.checked,
-            cases=tuple(
-                BacktestCaseView(
-                    action=case.id,
-                    name=case.action,
-                    question=question_words(
-                        case.question, _slice(after.policy, case.action).form.reads
-                    ),
-                    said=case.said,
-                )
-                for case in played.cases
-            ),
+        return await play_again(
+            self._container, self._tenant(tenant), to_micros(since), before, after, progress
         )
 
     async def _named(self, of: int | str) -> ReadPolicy:
@@ -455,7 +393,7 @@ def _test_view(policy: CedarPolicy, tried: object) -> PolicyTestView:
     from sayso.actions.policy.reasons.asked import asked_words
 
     assert isinstance(tried, ExampleResult), "of a test"
-    mine = _slice(policy, tried.example.action)
+    mine = slice_of(policy, tried.example.action)
     said = [mine.rules.explains.get(rule, rule) for rule in tried.answer.rules]
     return PolicyTestView(
         file=tried.example.file,
@@ -476,7 +414,7 @@ def _proof_view(policy: CedarPolicy, proof: ClaimProof) -> ProofView:
     shown = ""
     if proof.counterexample is not None:
         values, approvals = proof.counterexample
-        reads = _slice(policy, proof.claim.action).form.reads
+        reads = slice_of(policy, proof.claim.action).form.reads
         names = ", ".join(sorted(role.replace("_", " ") for role in approvals.roles))
         people = approvals.people
         enough = f"{people} {'person' if people == 1 else 'people'} ({names})"
@@ -499,7 +437,7 @@ def _answered(
     from sayso.actions.policy.analysis.words import answer_of, missing_of, question_words, whole
     from sayso.actions.policy.reasons.asked import asked_words
 
-    mine = _slice(policy, action)
+    mine = slice_of(policy, action)
     values = whole(cast("dict[str, Value]", recorded))
     question = question_words(values, mine.form.reads)
     missing, denies = missing_of(mine, values)
@@ -531,9 +469,9 @@ def _examples(
         for way, witness in examples(before, after, name):
             if not witness.confirmed:
                 raise IntegrityError(
-                    Code.TAMPERED, _SEARCHED, next_step="report it with both versions"
+                    Code.TAMPERED, SEARCHED, next_step="report it with both versions"
                 )
-            was, now = _slice(before, name), _slice(after, name)
+            was, now = slice_of(before, name), slice_of(after, name)
             old, new = answer_of(was, witness.values), answer_of(now, witness.values)
             known = (way, old.words, new.words) in seen and not witness.rule
             if known or old.roles == new.roles:
@@ -550,51 +488,3 @@ def _examples(
             )
             if shown == MOST_EXAMPLES:
                 return
-
-
-def _play(player: Player, rows: Sequence[Row], edited: frozenset[str]) -> None:
-    from sayso.actions.policy.backtest import RecordedJudgement
-
-    for row in rows:
-        stored = text_or_none(row, "snapshot")
-        snapshot: Mapping[str, object] = orjson.loads(stored) if stored else {}
-        player.play(
-            RecordedJudgement(
-                id=text(row, "id"),
-                action=text(row, "name"),
-                question=cast("Mapping[str, Value] | None", snapshot.get("question")),
-                said=what_people_said(row, edited),
-            )
-        )
-
-
-def what_people_said(row: Row, edited: frozenset[str]) -> Said:
-    """What people had said of an action."""
-    status = text(row, "status")
-    if orjson.loads(text(row, "judgement"))["outcome"] != "ask":
-        return ""
-    if status == Status.REJECTED:
-        return "no"
-    if status in _AGREED:
-        return "less" if text(row, "id") in edited else "yes"
-    return ""
-
-
-def _counts(found: Mapping[str, int]) -> OutcomeCounts:
-    return OutcomeCounts(
-        automatic=found["allow"],
-        asked=found["ask"],
-        refused=found["deny"],
-        cannot_say=found["unknown"],
-    )
-
-
-def _slice(policy: CedarPolicy, action: str) -> Slice:
-    found = policy.slice(action)
-    if found is None:
-        raise RefusedError(
-            Code.UNKNOWN_ACTION,
-            f"no connector has `{action}` any more",
-            next_step="`sayso actions types` lists what there is",
-        )
-    return found

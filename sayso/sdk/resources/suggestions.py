@@ -18,10 +18,8 @@ from sayso.actions.rollout.definition import Stage
 from sayso.audit.entry import StoredEntry
 from sayso.errors import Code, ConfigError, RefusedError
 from sayso.ids import Tenant, from_micros, to_micros
-from sayso.sdk.resources.analysis import (
-    AnalysisResource,
-    what_people_said,
-)
+from sayso.sdk.resources.analysis import AnalysisResource
+from sayso.sdk.resources.backtesting import what_people_said
 from sayso.sdk.resources.base import Resource
 from sayso.sdk.resources.policy import PolicyResource
 from sayso.sdk.resources.report import edited_actions

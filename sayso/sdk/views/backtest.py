@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from sayso.sdk.resources.analysis import BacktestView
+from sayso.sdk.resources.backtesting import BacktestView
 
 OUTCOMES = (
     ("automatic", "automatic"),

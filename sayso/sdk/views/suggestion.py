@@ -16,7 +16,7 @@ from sayso.actions.rollout.definition import Stage
 from sayso.actions.rollout.file import change_dial
 from sayso.errors import RefusedError
 from sayso.money import Money, exponent_of
-from sayso.sdk.resources.analysis import BacktestCaseView, BacktestView
+from sayso.sdk.resources.backtesting import BacktestCaseView, BacktestView
 from sayso.sdk.resources.rollout import AgreementView, DialView
 from sayso.sdk.views.rows import View
 

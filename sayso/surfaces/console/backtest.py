@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from sayso.errors import RefusedError
 from sayso.sdk.client import Sayso
-from sayso.sdk.resources.analysis import BacktestView, OutcomeCounts
+from sayso.sdk.resources.backtesting import BacktestView, OutcomeCounts
 from sayso.sdk.views.backtest import OUTCOMES
 from sayso.surfaces.console.figures import PERIODS, Rect
 from sayso.surfaces.console.visit import Visit

@@ -10,7 +10,8 @@ from starlette.responses import Response
 from sayso.actions.policy.reading import is_test
 from sayso.errors import Code, ConfigError, RefusedError
 from sayso.nesting import read_toml
-from sayso.sdk.resources.analysis import BacktestView, ChangeView, PolicyTestView
+from sayso.sdk.resources.analysis import ChangeView, FindingView, PolicyTestView
+from sayso.sdk.resources.backtesting import BacktestView
 from sayso.sdk.resources.policy import PolicyTextView
 from sayso.surfaces.console import backtest
 from sayso.surfaces.console.edge import Form, read_form
@@ -28,6 +29,7 @@ class Looked:
     Attributes:
         diff: against what is in force, as lines. failed: the tests that it does not pass.
         also: what else would come into force: settings, or files that nobody can write here.
+        findings: what stands in the file in vain.
         stale: rows whose sentence is still the one of before. played: None while it is played.
         two: whether a second person has to sign. alone: nobody else could.
     """
@@ -36,6 +38,7 @@ class Looked:
     diff: tuple[str, ...]
     also: tuple[str, ...]
     change: ChangeView
+    findings: tuple[FindingView, ...]
     tests: int
     failed: tuple[PolicyTestView, ...]
     stale: tuple[str, ...]
@@ -137,6 +140,7 @@ async def _looked(
     draft = await sayso.policy.draft(given)
     change = await sayso.analysis.compare(given)
     tests = await sayso.analysis.test(given)
+    findings = await sayso.analysis.check(given)
     runs: backtest.Backtests = visit.request.app.state.backtests
     of, in_force = f"draft:{draft.sha256}", text.version.version
     playing = await runs.play(sayso, of, _DAYS, in_force, given=given)
@@ -148,6 +152,7 @@ async def _looked(
         diff=tuple(draft.text_diff.splitlines()[:600]),
         also=tuple(one for one in draft.changed if one != file),
         change=change,
+        findings=tuple(one for one in findings if one.file == file),
         tests=len(tests),
         failed=tuple(one for one in tests if not one.passed),
         stale=tuple(_stale(file, text.files[file], content)),

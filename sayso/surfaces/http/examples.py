@@ -157,6 +157,15 @@ POLICY_TEST: dict[str, Any] = {
     "rules": ["refund-manager"],
     "why": "A refund of up to 500 once a support manager has approved",
 }
+FINDING: dict[str, Any] = {
+    "kind": "overridden",
+    "mistake": True,
+    "file": "policies/refunds.toml",
+    "line": 4,
+    "rule": "refunds.year",
+    "message": "it allows nothing: `refunds.weekend` always stands against it",
+    "next_step": "remove one of the two, or give the other one a condition",
+}
 PROOF: dict[str, Any] = {
     "id": "over-500",
     "say": "Over $500 finance is always among those who agree",

@@ -10,9 +10,11 @@ from fastapi import APIRouter, Path, Query
 
 import sayso.surfaces.http.examples as examples
 from sayso.errors import Code, ConfigError, RefusedError
-from sayso.sdk.resources.analysis import BacktestView, ExplanationView
+from sayso.sdk.resources.analysis import ExplanationView, FindingView
+from sayso.sdk.resources.backtesting import BacktestView
 from sayso.sdk.resources.policy import ActivationView, PolicyChangeView, PolicyTextView
 from sayso.sdk.resources.report import ReportView
+from sayso.sdk.views.rows import View
 from sayso.surfaces.http.auth import Decider, Open, Viewer
 from sayso.surfaces.http.documents import asked, problems, reads, shown, writes
 from sayso.surfaces.http.edge import GuardedRoute
@@ -52,6 +54,14 @@ SuggestionId = Annotated[str, Path(max_length=80, description="the suggestion's 
 ActionId = Annotated[str, Path(max_length=64, description="the action's id, `act_…`")]
 
 _Found = TypeVar("_Found")
+
+
+class FindingList(View):
+    """What stands in a draft in vain."""
+
+    items: tuple[FindingView, ...]
+
+
 _DONE = {"version": examples.POLICY["version"]}
 
 
@@ -143,6 +153,23 @@ async def try_policy(
     sayso.policy.check_home(token)
     found = await _read(sayso.analysis.test(body.files))
     return PolicyTests(items=tuple(found), failed=sum(not one.passed for one in found))
+
+
+@router.post(
+    "/v1/policy/check",
+    summary="Find rows of a draft that are in vain",
+    responses={
+        200: shown("each with its place and what to do", {"items": [examples.FINDING]}),
+        **problems(400, 401, 403, 409, 413, 415, 422, 503),
+    },
+    openapi_extra=asked(files=examples.POLICY_FILES, workspace={}),
+)
+async def check_policy(
+    sayso: Open, token: Decider, _key: Key, _query: Annotated[NoQuery, Query()], body: DraftBody
+) -> FindingList:
+    """Scope: `approvals:decide`. Changes nothing; each is proved for all requests there can be."""
+    sayso.policy.check_home(token)
+    return FindingList(items=tuple(await _read(sayso.analysis.check(body.files))))
 
 
 @router.post(

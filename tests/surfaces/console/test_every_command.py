@@ -40,6 +40,7 @@ PAGES = {
     "people slack": "/account/{offer}",
     "policy activate": "/policy/rule",
     "policy backtest": "/policy/backtest",
+    "policy check": "/policy/rule",
     "policy confirm": "/policy/change/{id}",
     "policy diff": "/policy/rule",
     "policy explain": "/action/{id}",

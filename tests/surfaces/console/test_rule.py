@@ -19,8 +19,15 @@ from surfaces.console.served_console import (
 from surfaces.console.test_rollout import BOT, TABLE
 
 pytestmark = pytest.mark.promise("console:rule")
+_TAG = re.compile(r"<[^<>]*>")
 _SHA = re.compile(r'name="sha256" value="([0-9a-f]{64})"')
 LOOSER = TABLE.replace("9,000", "9,500").replace("9000", "9500")
+VAIN = """
+[[never]]
+id   = "most"
+say  = "Never over $9,500"
+over = 9500
+"""
 TIGHTER = TABLE.replace("9,000", "8,000").replace("9000", "8000")
 
 
@@ -98,10 +105,12 @@ async def test_nothing_is_signed_that_was_not_shown_or_does_not_say_what_it_does
             (TABLE.replace("9000", "8000"), "still has the sentence of whoever wrote it before"),
             ("[[never]\n<b>", "It cannot be read"),
             (TIGHTER + "# \u202eyes", "characters that nobody sees"),
+            (TIGHTER + VAIN, "Rows that are in vain"),
+            (TIGHTER + VAIN, "refunds.most: it changes nothing: `refunds.much` says all of it"),
             (TABLE, "Nothing is changed"),
         ):
             page = await _post(console, "maria", do="sign", content=content, sha256=sha256)
-            assert words in html.unescape(page.text), words
+            assert words in _TAG.sub("", html.unescape(page.text)), words
             assert "<b>" not in page.text.partition("<textarea")[2].partition("</textarea")[0]
         strange = await _post(console, "maria", file="../sayso.toml", content=TIGHTER)
         assert strange.status_code == 404

@@ -31,6 +31,13 @@ id = "asks"
 say = "Somebody is always asked"
 needs = "somebody"
 """
+VAIN = """action = "shop.refund"
+currency = "USD"
+[[allow]]
+id = "year"
+say = "Twice and never"
+count_30d = {{ over = {over}, under = 3 }}
+"""
 TWO_PEOPLE = """
 activate = ["support_manager", "finance"]
 confirm = ["support_manager", "finance"]
@@ -129,6 +136,10 @@ def test_tests_claims_and_the_past_are_asked_of_a_draft(api: ApiServer) -> None:
     files = {"policies/shop.test.toml": TESTS, "policies/more.cedar": HIGHER}
     tried = as_json(api.post("/v1/policy/test", {"files": files}, by="maria"))
     assert (tried["failed"], [one["passed"] for one in tried["items"]]) == (0, [True])
+    rows = VAIN.format(over=365)
+    in_vain = {"files": files | {"policies/vain.toml": rows}}
+    (found,) = as_json(api.post("/v1/policy/check", in_vain, by="maria"))["items"]
+    assert (found["kind"], found["rule"], found["line"]) == ("never", "vain.year", 4)
     (claim,) = as_json(api.post("/v1/policy/prove", {"files": files}, by="maria"))["items"]
     assert claim["verdict"] == "false"
     body = {"files": files, "since": "2020-01-01T00:00:00Z"}

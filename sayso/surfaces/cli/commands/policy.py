@@ -10,7 +10,8 @@ import typer
 from rich.progress import Progress
 
 from sayso.sdk.client import Sayso
-from sayso.sdk.resources.analysis import BacktestView, ChangeView
+from sayso.sdk.resources.analysis import ChangeView
+from sayso.sdk.resources.backtesting import BacktestView
 from sayso.sdk.resources.policy import (
     ActivationView,
     PolicyChangeView,
@@ -71,6 +72,26 @@ def diff(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
     else:
         _show_draft(out, found, change)
     return OK
+
+
+@app.command()
+def check(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
+    """Find rows of the files that are in vain; ends with 1 if one can hardly be meant so."""
+    out = Out(as_json=as_json)
+    found = read_workspace(find_workspace(workspace), lambda sayso: sayso.analysis.check())
+    status = FAILED if any(one.mistake for one in found) else OK
+    if as_json:
+        out.document({"items": found})
+        return status
+    for one in found:
+        row = f", row `{one_line(one.rule)}`" if one.rule else ""
+        kind = "" if one.mistake else "note: "
+        out.line(f"{one_line(one.file)} line {one.line}{row}: {kind}{one_line(one.message)}")
+        out.line(f"  next: {one_line(one.next_step)}")
+    if not found:
+        out.line("Each row of the tables does something that no other rule does.")
+    out.line("Looked for among all requests that there can be, whoever says yes.")
+    return status
 
 
 @app.command()

@@ -69,7 +69,7 @@ CONDITIONS = (
 )
 
 
-def _row(dice: random.Random, number: int) -> RuleRow:
+def random_row(dice: random.Random, number: int) -> RuleRow:
     sort = dice.choice(tuple(RowKind))
     names = dice.sample(CONDITIONS, dice.randint(0, 4))
     amounts = None
@@ -96,7 +96,7 @@ def test_random_rows_are_read_back_as_they_are() -> None:
     dice = random.Random(17)
     count = 0
     for _ in range(400):
-        rows = [_row(dice, number) for number in range(dice.randint(1, 12))]
+        rows = [random_row(dice, number) for number in range(dice.randint(1, 12))]
         text = compile_rows(REFUND.name, rows)
         nodes = parse_rules(text).static_policies.values()
         found = {row.id: row for node in nodes if (row := read_row(node, NUMBERS, MONEY))}

@@ -112,6 +112,7 @@ class CedarPolicy:
         max_quorum: how many distinct people may be needed at most, 1 to 5.
         calendar: tells the weekday, the local hour and the holidays.
         missing_asks: by action, the facts that ask instead of denying when they cannot be read.
+        replaces: names of actions whose shipped rules count no more; see `Rules.shipped_for`.
 
     Raises:
         ConfigError: `invalid_policy` with file, line, rule and next step of the first problem, the
@@ -129,6 +130,7 @@ class CedarPolicy:
         *,
         calendar: Calendar = _UTC,
         missing_asks: Mapping[str, Collection[str]] = _NOTHING,
+        replaces: Collection[str] = (),
     ) -> None:
         _check_settings(roles, max_quorum)
         text = schema_text(actions)
@@ -142,7 +144,7 @@ class CedarPolicy:
         self._roles = tuple(roles)
         self._max_quorum = max_quorum
         self._calendar = calendar
-        self._rules = rules
+        self._rules, self._replaces = rules, frozenset(replaces)
         self._slices: dict[str, Slice] = {}
         self._whole: dict[str, RequestForm] = {}
         self._version = _version(texts, text, roles, max_quorum)
@@ -176,7 +178,7 @@ class CedarPolicy:
             known = self._slices[name] = cut(
                 self._actions[name],
                 self._facts[name],
-                self._rules,
+                self._rules.of_action(self._actions[name], replaced=name in self._replaces),
                 self._roles,
                 self._max_quorum,
                 self._calendar,

@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from cedarpy import pst
 
@@ -48,33 +49,69 @@ class Rules:
         signs: their words and signs by `@id`, one blank between two, without comments: two rules of
             the same signs are the same rule.
         named_roles: the roles that each of them names.
+        files: the name of the text that each stands in.
     """
 
     nodes: Mapping[str, pst.Template]
     explains: Mapping[str, str]
     signs: Mapping[str, str]
     named_roles: Mapping[str, frozenset[str]]
+    files: Mapping[str, str]
 
-    def of_action(self, action: Action) -> Rules:
-        """Those that can say anything about one action."""
+    def of_action(self, action: Action, *, replaced: bool = False) -> Rules:
+        """Those that can say anything about one action.
+
+        Args:
+            replaced: without those that Sayso brings for it; see `shipped_for`.
+        """
         names = {action.name, action.effect.value}
         mine = [rule for rule, node in self.nodes.items() if _is_about(node, names)]
+        if replaced:
+            shipped = self.shipped_for(action)
+            mine = [rule for rule in mine if rule not in shipped]
+        return self.only(mine)
+
+    def shipped_for(self, action: Action) -> frozenset[str]:
+        """The rules for one action in the files that Sayso brings.
+
+        Those are `default.cedar` and its connector's, such as `stripe.cedar`. INVARIANT: what
+        forbids a group or everything, such as what a model planned, is none of them.
+        """
+        files = {"default.cedar", f"{action.connector}.cedar"}
+        return frozenset(
+            rule
+            for rule, node in self.nodes.items()
+            if PurePosixPath(self.files[rule]).name in files
+            and (
+                _names(node, action.name)
+                or (node.effect == "permit" and _names(node, action.effect.value))
+            )
+        )
+
+    def only(self, mine: Collection[str], nodes: Mapping[str, pst.Template] | None = None) -> Rules:
+        """Some of them; `nodes` in place of their own."""
         return Rules(
-            nodes={rule: self.nodes[rule] for rule in mine},
+            nodes={rule: (nodes or self.nodes)[rule] for rule in mine},
             explains={rule: self.explains[rule] for rule in mine},
             signs={rule: self.signs[rule] for rule in mine},
             named_roles={rule: self.named_roles[rule] for rule in mine},
+            files={rule: self.files[rule] for rule in mine},
         )
 
 
 def _is_about(node: pst.Template, names: Collection[str]) -> bool:
+    return isinstance(node.action, pst.ScopeAny) or any(_names(node, name) for name in names)
+
+
+def _names(node: pst.Template, name: str) -> bool:
+    """Whether a rule names an action or a group."""
     match node.action:
         case pst.ScopeAny():
-            return True
+            return False
         case pst.ActionEq(entity=entity):
-            return entity.id in names
+            return entity.id == name
         case pst.ActionIn(entities=entities):
-            return any(entity.id in names for entity in entities)
+            return any(entity.id == name for entity in entities)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +162,7 @@ def read_rules(
     explains: dict[str, str] = {}
     signs: dict[str, str] = {}
     named_roles: dict[str, frozenset[str]] = {}
+    files: dict[str, str] = {}
     problems: list[PolicyProblem] = []
     for piece in (piece for file in sorted(texts) for piece in _split(file, texts[file])):
         node = _parse(piece, words)
@@ -140,9 +178,11 @@ def read_rules(
         rule = node.annotations["id"]
         nodes[rule], named_roles[rule] = node, named
         explains[rule], signs[rule] = node.annotations["explain"].strip(), piece.signs
+        files[rule] = piece.file
     if not nodes and not problems:
         problems.append(_empty(texts))
-    return Rules(nodes=nodes, explains=explains, signs=signs, named_roles=named_roles), problems
+    found = Rules(nodes=nodes, explains=explains, signs=signs, named_roles=named_roles, files=files)
+    return found, problems
 
 
 def _empty(texts: Mapping[str, str]) -> PolicyProblem:

@@ -89,6 +89,7 @@ def read_claims(
                 f"{file}, claim `{name}`: it does not say what it needs",
                 next_step=f'write needs = "{SOMEBODY}", "{REFUSE}", or one of: {", ".join(roles)}',
             )
+        row.setdefault("undoes", False)  # what takes an own step back is a claim of its own
         head = {key: values[key] for key in ("action", "currency") if key in values}
         table = file.replace(".test.toml", ".toml")  # its stem stands before the rows' ids
         read, problems = read_values(table, text, {**head, "allow": [row]}, actions, roles)

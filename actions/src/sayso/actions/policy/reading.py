@@ -28,6 +28,7 @@ from sayso.errors import Code, ConfigError
 HOLIDAYS, LIMITS, RATES, ROLLOUT = "holidays.txt", "limits.toml", "rates.toml", "rollout.toml"
 _NO_RULES = frozenset({HOLIDAYS, LIMITS, RATES, ROLLOUT})
 _TESTS = ".test.toml"
+_REPLACES = "// in place of the rules that ship for it\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +99,7 @@ def _read(
             problems += wrong
             if table is not None:
                 tables.append(table)
-                texts[name] = compile_rows(table.action, table.rows)
+                texts[name] = _REPLACES * table.replaces + compile_rows(table.action, table.rows)
         else:
             problems.append(_other_file(name))
     if problems:
@@ -122,6 +123,7 @@ def _read(
             )
             for table in tables
         },
+        replaces=frozenset(table.action for table in tables if table.replaces),
     )
     return ReadPolicy(
         document=document,

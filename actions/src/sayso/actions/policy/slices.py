@@ -156,7 +156,7 @@ class Slice:
 def cut(
     action: Action,
     facts: Mapping[str, Fact],
-    rules: Rules,
+    mine: Rules,
     roles: Sequence[str],
     max_quorum: int,
     calendar: Calendar,
@@ -165,9 +165,8 @@ def cut(
 
     Args:
         facts: the action\'s facts, as the policy takes them.
-        rules: all of the policy.
+        mine: the rules about it.
     """
-    mine = rules.of_action(action)
     named = frozenset(itertools.chain.from_iterable(mine.named_roles.values()))
     asked = asked_roles(roles, named)
     # INVARIANT: where the action's definition asks for a person, nobody's yes is never enough.
@@ -281,12 +280,7 @@ def without(rules: Rules, missing: Collection[str]) -> Rules:
         for rule, node in rules.nodes.items()
         if (changed := _without(node, missing)) is not None
     }
-    return Rules(
-        nodes=kept,
-        explains={rule: rules.explains[rule] for rule in kept},
-        signs={rule: rules.signs[rule] for rule in kept},
-        named_roles={rule: rules.named_roles[rule] for rule in kept},
-    )
+    return rules.only(kept, kept)
 
 
 def fields_read(node: pst.Template) -> frozenset[str]:

@@ -1,5 +1,6 @@
 """What can be told about a policy beforehand: what a change does, and why something was decided.
 
 `people` is who might say yes; `direction` finds whether a change loosens anything; `difference`
-shows where fewer people, or more, are needed than before; `words` says all of it.
+shows where fewer people, or more, are needed than before; `lint` finds what stands there in vain;
+`words` says all of it.
 """

@@ -32,7 +32,9 @@ from sayso.toml import did_you_mean
 
 _ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _STEM = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
-_TOP = {"action", "currency", "missing", *RowKind}
+_TOP = {"action", "currency", "missing", "replaces", *RowKind}
+SHIPPED = "shipped"
+"""What `replaces` says: the rules that Sayso brings for the action count no more."""
 _KEYS = {
     RowKind.ALLOW: {"id", "say", "up_to", "by", "people"},
     RowKind.ASK: {"id", "say", "over", "by", "people"},
@@ -58,12 +60,14 @@ class RuleTable:
 
     Attributes:
         missing: what becomes of the action when a fact cannot be read, by fact.
+        replaces: whether the rules that Sayso brings for the action count no more.
     """
 
     file: str
     action: str
     rows: tuple[RuleRow, ...]
     missing: Mapping[str, Literal["deny", "ask"]]
+    replaces: bool = False
 
 
 def read_table(
@@ -115,7 +119,14 @@ def read_values(
         problems.append(wrong.problem(file, text))
     if problems:
         return None, problems
-    return RuleTable(file=file, action=head.action.name, rows=tuple(rows), missing=head.missing), []
+    table = RuleTable(
+        file=file,
+        action=head.action.name,
+        rows=tuple(rows),
+        missing=head.missing,
+        replaces=head.replaces,
+    )
+    return table, []
 
 
 def readable_fields(action: Action) -> dict[str, ReadableField]:
@@ -152,6 +163,7 @@ class _Head:
     action: Action
     currency: str
     missing: Mapping[str, Literal["deny", "ask"]]
+    replaces: bool
     fields: Mapping[str, ReadableField]
 
     @classmethod
@@ -177,11 +189,19 @@ class _Head:
                 "use three capital letters such as USD",
                 word="currency",
             )
+        replaces = values.get("replaces")
+        if replaces not in (None, SHIPPED):
+            raise WrongError(
+                f"`replaces` is no `{str(replaces)[:20]}`",
+                f'write replaces = "{SHIPPED}", or leave it out to add to what ships',
+                word="replaces",
+            )
         return cls(
             file=file,
             stem=stem,
             action=action,
             currency=currency,
+            replaces=replaces == SHIPPED,
             missing=_missing(values.get("missing", {}), action.declared),
             fields=readable_fields(action),
         )
