@@ -11,10 +11,11 @@ import sys
 import time
 from collections.abc import Mapping
 
-from sayso.actions.policy.backtest import Player, RecordedJudgement, Said
+from sayso.actions.policy.backtest import Player
 from sayso.actions.policy.cedar import DEFAULT_ROLES, CedarPolicy, read_default_policy
 from sayso.actions.policy.formula.domain import domain_of, pick
 from sayso.actions.policy.formula.terms import Value
+from sayso.actions.policy.playing import RecordedJudgement, Said, VersionAtPlay
 from sayso.connectors.stripe.actions import CANCEL_SUBSCRIPTION, CREDIT, REFUND
 
 YEAR = """
@@ -63,7 +64,7 @@ def main(count: int) -> int:
     ordinary = pick(domain_of(REFUND, mine.facts, (), ())) or {}
     kept = [question(dice, ordinary) for _ in range(20_000)]
     sayings: tuple[Said, ...] = ("yes", "yes", "yes", "less", "no", "")
-    player = Player(was, now)
+    player = Player(VersionAtPlay(policy=was), VersionAtPlay(policy=now))
     began, cpu = time.perf_counter(), time.process_time()
     for at in range(count):
         values = kept[at % len(kept)]

@@ -339,7 +339,7 @@ class AnalysisResource(Resource):
     ) -> BacktestView:
         """Play what was judged since a moment by the files, and by what is in force.
 
-        Limits and the roll-out are not played: the figures are of the rules alone.
+        Limits and dials are played as they would have stood; see `sayso.actions.policy.playing`.
 
         Args:
             given: as for `policy.draft`. progress: is told how many are played.

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, cast
 
 import orjson
 
 from sayso.actions.model.status import Status
+from sayso.actions.rollout.checks import SALT
+from sayso.audit.entry import ActorKind
 from sayso.errors import Code, IntegrityError, RefusedError
 from sayso.ids import Tenant
+from sayso.money import Money
 from sayso.sdk.resources.report import edited_actions
 from sayso.sdk.views.rows import View
-from sayso.store.base import Row, text, text_or_none
+from sayso.store.base import Reader, Row, integer, integer_or_none, text, text_or_none
 
 if TYPE_CHECKING:
-    from sayso.actions.policy.backtest import Player, Said
+    from sayso.actions.policy.backtest import BacktestCase, Player
     from sayso.actions.policy.cedar import CedarPolicy
     from sayso.actions.policy.formula.terms import Value
+    from sayso.actions.policy.playing import RecordedJudgement, Said, VersionAtPlay
     from sayso.actions.policy.reading import ReadPolicy
     from sayso.actions.policy.slices import Slice
     from sayso.sdk.container import Container
@@ -39,25 +44,55 @@ _AGREED = frozenset(
 
 
 class OutcomeCounts(View):
-    """How many are done at once, asked about, refused; and of how many nobody can say."""
+    """How many are done at once, asked about, refused; and of how many nobody can say.
+
+    Attributes:
+        by_hand: that a dial leaves to a person.
+    """
 
     automatic: int
     asked: int
     refused: int
     cannot_say: int
+    by_hand: int = 0
 
 
 class BacktestCaseView(View):
-    """One that would be done at once, and about which people had decided otherwise.
+    """One that would be done at once, or refused, that was not.
 
     Attributes:
-        said: `less` or `no`.
+        said: what people had said: `yes`, `less`, `no`, or empty.
+        by: the rule or limit that refuses it; empty for none that allows it, or where it is done.
     """
 
     action: str
     name: str
     question: str
     said: str
+    by: str = ""
+
+
+class RefusedByView(View):
+    """How many are newly refused by one rule or limit.
+
+    Attributes:
+        rule: its id; empty where no rule allows them. say: its sentence.
+        had_yes: to how many of them people had said yes, also to less.
+    """
+
+    rule: str
+    say: str
+    count: int
+    had_yes: int
+
+
+class HeldView(View):
+    """How many a limit or a dial asks about, refuses or leaves to a person, before and after."""
+
+    rule: str
+    say: str
+    was: int
+    now: int
 
 
 class BacktestView(View):
@@ -70,6 +105,8 @@ class BacktestView(View):
         no_longer: automatic by what is in force and not by the files.
         checked: how many the engine itself was asked about; all as said.
         cases: of the newly automatic those that people had decided otherwise, some of them.
+        newly_refused: what refuses those that were not, the most first. refused_cases: some.
+        held: what each limit and dial does.
     """
 
     total: int
@@ -82,6 +119,14 @@ class BacktestView(View):
     no_longer: int
     checked: int
     cases: tuple[BacktestCaseView, ...]
+    newly_refused: tuple[RefusedByView, ...] = ()
+    refused_cases: tuple[BacktestCaseView, ...] = ()
+    held: tuple[HeldView, ...] = ()
+
+    @property
+    def refused_more(self) -> int:
+        """How many are newly refused."""
+        return sum(one.count for one in self.newly_refused)
 
     @property
     def newly(self) -> int:
@@ -97,34 +142,60 @@ async def play_again(
     after: ReadPolicy,
     progress: Callable[[int], None] | None,
 ) -> BacktestView:
-    """Play what a tenant's actions were judged by since a moment, in microseconds.
+    """Play a tenant's judgements since a moment, in microseconds.
+
+    What was done in the longest window of a limit before it is counted by the limits alone.
 
     Raises:
         IntegrityError: `tampered`, where formulas and engine disagree: a fault of ours.
     """
     from sayso.actions.policy.backtest import Player  # loads Cedar
 
-    player, last = Player(before.policy, after.policy), ""
-    edited = await container.store.read(lambda reader: edited_actions(reader, where))
+    def first(reader: Reader) -> tuple[frozenset[str], str]:
+        salt = reader.one("log.meta", key=SALT)
+        return edited_actions(reader, where), "" if salt is None else text(salt, "value")
+
+    edited, salt = await container.store.read(first)
+    player, last = Player(_at_play(before, salt), _at_play(after, salt)), ""
+    longest = max(
+        (
+            limit.window.longest()
+            for read in (before, after)
+            for limit in read.limits.limits
+            if limit.window is not None
+        ),
+        default=timedelta(),
+    )
+    earliest = since - longest // timedelta(microseconds=1)
     while True:
         rows = await container.store.read(
             lambda reader, last=last: reader.all(  # type: ignore[misc]
-                "policy.judged", tenant=where, after=last, since=since, limit=_PAGE
+                "policy.judged", tenant=where, after=last, since=earliest, limit=_PAGE
             )
         )
-        await asyncio.to_thread(_play, player, rows, edited)
+        await asyncio.to_thread(_play, player, rows, edited, since)
         if progress is not None:
             progress(player.played.total)
         if len(rows) < _PAGE:
             break
         last = text(rows[-1], "id")
-    return await asyncio.to_thread(_view, player, after.policy)
+    return await asyncio.to_thread(_view, player, before, after)
 
 
-def _view(player: Player, now: CedarPolicy) -> BacktestView:
-    from sayso.actions.policy.analysis.words import question_words
+def _at_play(read: ReadPolicy, salt: str) -> VersionAtPlay:
+    from sayso.actions.policy.playing import VersionAtPlay
 
-    played = player.finish()
+    return VersionAtPlay(
+        policy=read.policy,
+        limits=read.limits,
+        dials=read.dials,
+        calendar=read.calendar,
+        salt=salt,
+    )
+
+
+def _view(player: Player, before: ReadPolicy, after: ReadPolicy) -> BacktestView:
+    played, now = player.finish(), after.policy
     if played.wrong:
         raise IntegrityError(Code.TAMPERED, SEARCHED, next_step="report it with both versions")
     return BacktestView(
@@ -137,32 +208,91 @@ def _view(player: Player, now: CedarPolicy) -> BacktestView:
         newly_undecided=played.newly[""],
         no_longer=played.no_longer,
         checked=played.checked,
-        cases=tuple(
-            BacktestCaseView(
-                action=case.id,
-                name=case.action,
-                question=question_words(case.question, slice_of(now, case.action).form.reads),
-                said=case.said,
+        cases=tuple(_case(now, case) for case in played.cases),
+        newly_refused=tuple(
+            RefusedByView(
+                rule=rule,
+                say=_say(rule, after, before) or "no rule allows it",
+                count=said.total(),
+                had_yes=said["yes"] + said["less"],
             )
-            for case in played.cases
+            for rule, said in sorted(
+                played.refused.items(), key=lambda one: (-one[1].total(), one[0])
+            )
+        ),
+        refused_cases=tuple(_case(now, case) for case in played.refused_cases),
+        held=tuple(
+            HeldView(
+                rule=rule,
+                say=_say(rule, after, before),
+                was=played.held_was[rule],
+                now=played.held_now[rule],
+            )
+            for rule in sorted(played.held_was.keys() | played.held_now.keys())
         ),
     )
 
 
-def _play(player: Player, rows: Sequence[Row], edited: frozenset[str]) -> None:
-    from sayso.actions.policy.backtest import RecordedJudgement
+def _case(policy: CedarPolicy, case: BacktestCase) -> BacktestCaseView:
+    from sayso.actions.policy.analysis.words import question_words
 
+    reads = slice_of(policy, case.action).form.reads
+    return BacktestCaseView(
+        action=case.id,
+        name=case.action,
+        question=question_words(case.question, reads),
+        said=case.said,
+        by=case.by,
+    )
+
+
+def _say(rule: str, *read: ReadPolicy) -> str:
+    """What a rule, a limit or a dial says, by the first version that has it."""
+    for one in read:
+        said = one.policy.rules.explains.get(rule)
+        limits = ((limit.rule, limit.say) for limit in one.limits.limits)
+        dials = ((dial.rule, dial.say) for dial in one.dials.rollout.dials)
+        said = said or dict((*limits, *dials)).get(rule)
+        if said is not None:
+            return said
+    return ""
+
+
+def _play(player: Player, rows: Sequence[Row], edited: frozenset[str], since: int) -> None:
     for row in rows:
         stored = text_or_none(row, "snapshot")
         snapshot: Mapping[str, object] = orjson.loads(stored) if stored else {}
-        player.play(
-            RecordedJudgement(
-                id=text(row, "id"),
-                action=text(row, "name"),
-                question=cast("Mapping[str, Value] | None", snapshot.get("question")),
-                said=what_people_said(row, edited),
-            )
-        )
+        one = _recorded(row, snapshot, edited)
+        if one.at < since:
+            player.warm(one)
+        else:
+            player.play(one)
+
+
+def _recorded(
+    row: Row, snapshot: Mapping[str, object], edited: frozenset[str]
+) -> RecordedJudgement:
+    from sayso.actions.policy.playing import RecordedJudgement
+
+    resolved = cast("Mapping[str, object]", snapshot.get("resolved") or {})
+    minor, currency = integer_or_none(row, "amount_minor"), text_or_none(row, "currency")
+    requester = text(row, "requester")
+    is_of_request = text_or_none(row, "request_id") is not None
+    return RecordedJudgement(
+        id=text(row, "id"),
+        action=text(row, "name"),
+        question=cast("Mapping[str, Value] | None", snapshot.get("question")),
+        said=what_people_said(row, edited),
+        at=integer(row, "created_at"),
+        subject=text(row, "subject_id"),
+        asker=text_or_none(row, "asker") or requester,
+        planner=text(row, "planner"),
+        account=str(resolved.get("account", "")).partition(" (")[0],
+        payee=str(resolved.get("payee", "")),
+        amount=None if minor is None or not currency else Money(minor, currency),
+        done=text(row, "status") in _AGREED - {Status.FAILED},
+        by_person=is_of_request and requester.startswith(f"{ActorKind.PERSON}:"),
+    )
 
 
 def what_people_said(row: Row, edited: frozenset[str]) -> Said:
@@ -181,6 +311,7 @@ def _counts(found: Mapping[str, int]) -> OutcomeCounts:
     return OutcomeCounts(
         automatic=found["allow"],
         asked=found["ask"],
+        by_hand=found["hand"],
         refused=found["deny"],
         cannot_say=found["unknown"],
     )

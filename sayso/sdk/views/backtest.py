@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+from csv import writer
 from html import escape
+from io import StringIO
 
 from sayso.sdk.resources.backtesting import BacktestView
 
 OUTCOMES = (
     ("automatic", "automatic"),
     ("asked", "asked"),
+    ("by hand", "by_hand"),
     ("refused", "refused"),
     ("cannot say", "cannot_say"),
 )
-_COLOURS = ("#1d4fc4", "#90a8dc", "#d98a20", "#a8adb5")
+_COLOURS = ("#1d4fc4", "#90a8dc", "#7a6bb0", "#d98a20", "#a8adb5")
 _WIDTH, _LEFT = 720, 90
 
 
 def as_csv(found: BacktestView) -> str:
-    """The figures by outcome, and below what people had said of the newly automatic."""
-    lines = ["outcome,in force,files"]
-    for name, key in OUTCOMES:
-        lines.append(f"{name},{getattr(found.was, key)},{getattr(found.now, key)}")
-    lines += [
-        f"newly automatic: {name},,{count}"
+    """The figures by outcome, limit and dial; what is newly refused, and newly automatic."""
+    rows: list[list[object]] = [["outcome", "in force", "files"]]
+    rows += [[name, getattr(found.was, key), getattr(found.now, key)] for name, key in OUTCOMES]
+    rows += [[f"{one.rule}: {one.say}", one.was, one.now] for one in found.held]
+    rows += [[f"newly refused: {one.say}", "", one.count] for one in found.newly_refused]
+    rows += [
+        [f"newly automatic: {name}", "", count]
         for name, count in (
             ("people had said yes", found.newly_yes),
             ("less", found.newly_less),
@@ -30,7 +34,9 @@ def as_csv(found: BacktestView) -> str:
             ("nobody had decided", found.newly_undecided),
         )
     ]
-    return "\n".join(lines) + "\n"
+    text = StringIO()
+    writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
 
 
 def as_svg(found: BacktestView) -> str:
@@ -57,7 +63,7 @@ def as_svg(found: BacktestView) -> str:
             )
             left += width
     for place, ((name, key), colour) in enumerate(zip(OUTCOMES, _COLOURS, strict=True)):
-        left = _LEFT + place * 150
+        left = _LEFT + place * 130
         count = getattr(found.now, key)
         parts.append(f'<rect x="{left}" y="120" width="12" height="12" fill="{colour}"/>')
         parts.append(f'<text x="{left + 18}" y="131">{escape(name)} {count:,}</text>')

@@ -22,6 +22,7 @@ PATIENCE_S = 2.0
 AT_ONCE = 2
 KEPT = 8
 _HEIGHT, _ROOM = 28, 56
+_FILLS = {"automatic": "f1", "asked": "f2", "by_hand": "f4", "refused": "f3", "cannot_say": "f5"}
 
 
 @dataclass(kw_only=True)
@@ -153,11 +154,12 @@ async def _what(visit: Visit, of: int | str) -> str:
 
 def headline(view: BacktestView) -> str:
     """What it finds."""
-    if not view.newly and not view.no_longer:
-        return "Nothing would be done at once that was not, and the other way round"
+    if not view.newly and not view.no_longer and not view.refused_more:
+        return "Nothing would be done at once or refused that was not, and the other way round"
+    no = f"{view.refused_more:,} would be refused that are not" if view.refused_more else ""
     more = f"{view.newly:,} more would need nobody" if view.newly else ""
     less = f"{view.no_longer:,} would need somebody who needed nobody" if view.no_longer else ""
-    return "; ".join(one for one in (more, less) if one)
+    return "; ".join(one for one in (no, more, less) if one)
 
 
 def stacks(view: BacktestView) -> tuple[Stack, ...]:
@@ -168,7 +170,11 @@ def stacks(view: BacktestView) -> tuple[Stack, ...]:
             name=name,
             top=place * _ROOM,
             rects=_rects(counts, view.total, place * _ROOM + 16),
-            said=", ".join(f"{getattr(counts, key):,} {word}" for word, key in OUTCOMES),
+            said=", ".join(
+                f"{getattr(counts, key):,} {word}"
+                for word, key in OUTCOMES
+                if key != "by_hand" or getattr(counts, key)
+            ),
         )
         for place, (name, counts) in enumerate(pairs)
     )
@@ -177,12 +183,12 @@ def stacks(view: BacktestView) -> tuple[Stack, ...]:
 def _rects(counts: OutcomeCounts, total: int, top: int) -> tuple[Rect, ...]:
     found: list[Rect] = []
     left = 0.0
-    for number, (_, key) in enumerate(OUTCOMES, 1):
+    for _, key in OUTCOMES:
         width = 100 * getattr(counts, key) / max(1, total)
         if width:
             found.append(
                 Rect(
-                    kind=f"f{number}",
+                    kind=_FILLS[key],
                     x=round(left, 2),
                     y=top,
                     width=round(width, 2),
@@ -213,5 +219,6 @@ def said_bars(view: BacktestView) -> tuple[SaidBar, ...]:
 
 
 def rows_of(view: BacktestView) -> tuple[tuple[str, int, int], ...]:
-    """The table: how it ends, in force and with the change."""
-    return tuple((name, getattr(view.was, key), getattr(view.now, key)) for name, key in OUTCOMES)
+    """The table: how it ends, in force and with the change; by hand where it is so."""
+    rows = ((name, getattr(view.was, key), getattr(view.now, key)) for name, key in OUTCOMES)
+    return tuple(row for row in rows if any(row[1:]) or row[0] != "by hand")

@@ -32,19 +32,17 @@ MANAGER = '[[allow]]\nid = "manager"\nsay = "Up to 500"\nup_to = 500\nby = "supp
 DOCS = Path(__file__).parents[3] / "docs" / "how-to" / "write-a-policy.md"
 
 
-def read(
-    rows: str, actions: tuple[Action, ...] = ACTIONS, shipped: bool = False, **more: str
-) -> ReadPolicy:
+def read(rows: str, actions: tuple[Action, ...] = ACTIONS, *, shipped: bool = False) -> ReadPolicy:
     """A policy of one table; beside the rules that ship, if said."""
     files = read_default_policy(["stripe"]) if shipped else {}
-    files |= {"policies/refunds.toml": HEAD + rows, **more}
+    files |= {"policies/refunds.toml": HEAD + rows}
     rules = PolicyRules(roles=DEFAULT_ROLES)
     return read_policy(PolicyDocument(files=files, rules=rules), actions)
 
 
-def found(rows: str, **more: str) -> list[tuple[str, str]]:
+def found(rows: str) -> list[tuple[str, str]]:
     """Each finding's kind and row."""
-    return [(one.kind, one.rule) for one in lint(read(rows, **more))]
+    return [(one.kind, one.rule) for one in lint(read(rows))]
 
 
 @pytest.mark.promise("policy:check")

@@ -14,7 +14,7 @@ from actions.steps import decide, say, shown, usd
 from support.shop_workspace import ShopWorkspace
 
 from sayso.actions.approvals.decision import DecisionChoice
-from sayso.actions.policy.backtest import Said
+from sayso.actions.policy.playing import Said
 from sayso.actions.policy.suggest import LEAST_CARDS, DecidedCard, Suggestion, suggest
 from sayso.errors import RefusedError
 from sayso.money import Money

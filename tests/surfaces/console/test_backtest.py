@@ -96,7 +96,7 @@ async def test_whoever_signs_sees_what_it_would_have_changed(tmp_path: Path) -> 
         assert text.count("given less</td>") == 1
         assert "times: 0 differences" in text
         assert 'http-equiv="refresh"' not in text
-        assert "Nothing would be done at once that was not" in older
+        assert "Nothing would be done at once or refused that was not" in older
         assert (await console.sayso.policy.changes())[0].status == "waiting"
 
 

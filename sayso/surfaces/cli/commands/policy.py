@@ -389,6 +389,7 @@ def _show_backtest(out: Out, found: BacktestView) -> None:
     rows = [
         [name, f"{getattr(found.was, key):,}", f"{getattr(found.now, key):,}"]
         for name, key in OUTCOMES
+        if key != "by_hand" or found.was.by_hand or found.now.by_hand
     ]
     out.table(["", "in force", "files"], rows)
     if found.newly:
@@ -399,11 +400,25 @@ def _show_backtest(out: Out, found: BacktestView) -> None:
         )
     if found.no_longer:
         out.line(f"{found.no_longer:,} are automatic no more")
+    if found.newly_refused:
+        out.line(f"{found.refused_more:,} are newly refused")
+    for one in found.newly_refused:
+        rule = f"{one_line(one.rule)}: " if one.rule else ""
+        out.line(f"  {one.count:,} by {rule}{one_line(one.say)}")
+        if one.had_yes:
+            out.line(f"    to {one.had_yes:,} of them people had said yes")
+    for case in found.refused_cases[:5]:
+        out.line(f"  refused {case.action}  {one_line(case.question)}")
+    if found.held:
+        out.line("limits and dials ask about, refuse or leave to a person")
+        held = [[one.rule, f"{one.was:,}", f"{one.now:,}"] for one in found.held]
+        out.table(["", "in force", "files"], held)
     for case in found.cases:
         out.line(f"  {case.said:<5} {case.action}  {one_line(case.question)}")
     out.line(f"{found.checked:,} asked of the policy itself, 0 differences")
     out.line(
-        "Limits and the roll-out are not played; what was refused has no truth to compare with."
+        "Limits of approvers and on open cards are not played, and no brake is pulled;"
+        " what was refused has no truth to compare with."
     )
 
 

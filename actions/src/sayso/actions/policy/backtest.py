@@ -9,44 +9,39 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
 
+from sayso.actions.limits.definition import RULE_PREFIX as LIMIT
 from sayso.actions.policy.analysis.words import answer_of, missing_of, whole
-from sayso.actions.policy.cedar import CedarPolicy
 from sayso.actions.policy.formula.terms import Value
-from sayso.actions.policy.slices import Slice
+from sayso.actions.policy.playing import (
+    Ended,
+    RecordedJudgement,
+    Said,
+    VersionAtPlay,
+    rules_say,
+)
+from sayso.actions.rollout.definition import RULE_PREFIX as DIAL
 
 SAMPLE = 10_000
 """So many at random are asked of the engine; the same seed gives the same ones."""
 MOST_CASES = 50
 """So many of the newly automatic that people had decided otherwise are kept to be read."""
-Said = Literal["yes", "less", "no", ""]
-"""What people had said: yes unchanged, yes to less, no; empty where nobody was asked or decided."""
-
-
-@dataclass(frozen=True, slots=True)
-class RecordedJudgement:
-    """A judgement that stands in the ledger.
-
-    Attributes:
-        question: None where it was not recorded.
-    """
-
-    id: str
-    action: str
-    question: Mapping[str, Value] | None
-    said: Said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BacktestCase:
-    """One that the draft does at once and about which people had decided otherwise."""
+    """One that the draft does at once, or refuses, and what people had said of it.
+
+    Attributes:
+        by: what refuses it, where it is one of those.
+    """
 
     id: str
     action: str
     question: Mapping[str, Value]
     said: Said
+    by: str = ""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -54,9 +49,12 @@ class Played:
     """What came of it.
 
     Attributes:
-        was, now: how many by `allow`, `ask`, `deny`, and `unknown` where the facts were not
-            recorded.
+        was, now: how many by `PlayedOutcome`.
         newly: of the newly automatic, what people had said. no_longer: automatic no more.
+        refused: of the newly refused, by what refuses them, what people had said; empty for no
+            rule that allows it. refused_cases: some of them.
+        held_was, held_now: by each limit and dial, how many it asked about, refused or left to a
+            person.
         wrong: of the sample and the cases, how many the engine answers otherwise.
     """
 
@@ -66,49 +64,69 @@ class Played:
     newly: Counter[str] = field(default_factory=Counter[str])
     no_longer: int = 0
     cases: list[BacktestCase] = field(default_factory=list[BacktestCase])
+    refused: dict[str, Counter[str]] = field(default_factory=dict[str, Counter[str]])
+    refused_cases: list[BacktestCase] = field(default_factory=list[BacktestCase])
+    held_was: Counter[str] = field(default_factory=Counter[str])
+    held_now: Counter[str] = field(default_factory=Counter[str])
     checked: int = 0
     wrong: int = 0
 
 
 class Player:
-    """Plays questions by two policies.
+    """Plays questions by two versions, in the order in which they were asked.
 
     Args:
         seed: of the sample.
     """
 
-    def __init__(self, was: CedarPolicy, now: CedarPolicy, seed: int = 17) -> None:
+    def __init__(self, was: VersionAtPlay, now: VersionAtPlay, seed: int = 17) -> None:
         self._was, self._now = was, now
         self._dice = random.Random(seed)  # noqa: S311  (a sample, no secret)
         self._sample: list[RecordedJudgement] = []
         self._known = 0
         self.played = Played()
 
+    def warm(self, one: RecordedJudgement) -> None:
+        """Have the limits count one of the time before, which is in no figure."""
+        self._was.play(one)
+        self._now.play(one)
+
     def play(self, one: RecordedJudgement) -> None:
         """Play one."""
         played = self.played
         played.total += 1
-        before = outcome_of(self._was, one)
-        after = outcome_of(self._now, one)
-        played.was[before] += 1
-        played.now[after] += 1
-        if before == "unknown" or after == "unknown" or one.question is None:
+        before, after = self._was.play(one), self._now.play(one)
+        played.was[before.outcome] += 1
+        played.now[after.outcome] += 1
+        if "unknown" in (before.outcome, after.outcome) or one.question is None:
             return
-        if after == "allow" and before != "allow":
-            played.newly[one.said] += 1
-            if one.said in ("less", "no") and len(played.cases) < MOST_CASES:
-                case = BacktestCase(
-                    id=one.id, action=one.action, question=one.question, said=one.said
-                )
-                played.cases.append(case)
-                self._confirm(one)
-        elif before == "allow" and after != "allow":
-            played.no_longer += 1
+        played.held_was.update(filter(_holds, before.by))
+        played.held_now.update(filter(_holds, after.by))
+        self._changed(one, one.question, before, after)
         self._known += 1
         if len(self._sample) < SAMPLE:
             self._sample.append(one)
         elif (place := self._dice.randrange(self._known)) < SAMPLE:
             self._sample[place] = one
+
+    def _changed(
+        self, one: RecordedJudgement, question: Mapping[str, Value], before: Ended, after: Ended
+    ) -> None:
+        played = self.played
+        case = BacktestCase(id=one.id, action=one.action, question=question, said=one.said)
+        if after.outcome == "allow" and before.outcome != "allow":
+            played.newly[one.said] += 1
+            if one.said in ("less", "no") and len(played.cases) < MOST_CASES:
+                played.cases.append(case)
+                self._confirm(one)
+        elif before.outcome == "allow" and after.outcome != "allow":
+            played.no_longer += 1
+        if after.outcome == "deny" and before.outcome != "deny":
+            by = after.by[0] if after.by else ""
+            played.refused.setdefault(by, Counter())[one.said] += 1
+            if len(played.refused_cases) < MOST_CASES:
+                played.refused_cases.append(replace(case, by=by))
+                self._confirm(one)
 
     def finish(self) -> Played:
         """Ask the engine about the sample."""
@@ -118,46 +136,18 @@ class Player:
 
     def _confirm(self, one: RecordedJudgement) -> None:
         self.played.checked += 1
-        for policy in (self._was, self._now):
-            mine = policy.slice(one.action)
+        for version in (self._was, self._now):
+            mine = version.policy.slice(one.action)
             assert mine is not None, "only what is known is checked"
             assert one.question is not None, "only what was recorded is checked"
             values = whole(one.question)
             missing, denies = missing_of(mine, values)
             asked = "deny" if denies else answer_of(mine, values, missing).outcome
-            if asked != outcome_of(policy, one):
+            if asked != rules_say(version.policy, one):
                 self.played.wrong += 1
                 return
 
 
-def outcome_of(policy: CedarPolicy, one: RecordedJudgement) -> str:
-    """`allow`, `ask`, `deny`, or `unknown` where nobody can say."""
-    mine = policy.slice(one.action)
-    if mine is None or one.question is None or mine.guess is None:
-        return "unknown"
-    if not mine.form.needs <= one.question.keys():
-        return "unknown"  # recorded before there was such a field
-    try:
-        place = mine.guess.least(one.question)
-    except KeyError:  # a fact that was missing
-        return _without(mine, one.question)
-    return _outcome(mine, place)
-
-
-def _without(mine: Slice, question: Mapping[str, Value]) -> str:
-    missing, denies = missing_of(mine, question)
-    if denies:
-        return "deny"
-    asked = mine.lacking(missing)
-    if asked.guess is None:
-        return "unknown"
-    try:
-        return _outcome(mine, asked.guess.least(question))
-    except KeyError:
-        return "unknown"
-
-
-def _outcome(mine: Slice, place: int) -> str:
-    if place < 0:
-        return "deny"
-    return "ask" if mine.hypotheticals[place] else "allow"
+def _holds(rule: str) -> bool:
+    """Whether it is a limit or a dial."""
+    return rule.startswith((LIMIT, DIAL))

@@ -181,8 +181,8 @@ def read_rules(
         files[rule] = piece.file
     if not nodes and not problems:
         problems.append(_empty(texts))
-    found = Rules(nodes=nodes, explains=explains, signs=signs, named_roles=named_roles, files=files)
-    return found, problems
+    read = Rules(nodes=nodes, explains=explains, signs=signs, named_roles=named_roles, files=files)
+    return read, problems
 
 
 def _empty(texts: Mapping[str, str]) -> PolicyProblem:

@@ -20,9 +20,9 @@ from decimal import Decimal
 from typing import Literal, TypeVar
 
 from sayso.actions.model.definition import Action
-from sayso.actions.policy.backtest import Said
 from sayso.actions.policy.formula.terms import Value
 from sayso.actions.policy.formula.translate import SCALE
+from sayso.actions.policy.playing import Said
 from sayso.actions.policy.tables.rows import name_in_table
 from sayso.actions.rollout.agreement import BAR, LEAST_CUSTOMERS, wilson
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from sayso.actions.model.definition import Action
 from sayso.actions.policy.base import PolicyQuestion
@@ -155,25 +156,43 @@ class Dials:
         """
         if question.undoes:
             return Staged(stage=Stage.AUTO, rule=OTHERS, say="taking back is never held back")
-        found = self._by_dials(question, draw, braked, opened)
+        mine = self._of.get(question.action.name)
+        read = None if mine is None else mine.slice.form.plain(question)
+        found = self._by_dials(mine, read, question.at, draw, braked, opened)
+        return self._of_model(found, question.planner, opened)
+
+    def stage_again(
+        self, action: str, values: Values, planner: str, at: datetime, draw: Callable[[], Draw]
+    ) -> Staged:
+        """The same for a question that was recorded; brakes are not looked at."""
+        mine = self._of.get(action)
+        read = None
+        if mine is not None:
+            missing = tuple(sorted(mine.slice.form.reads - values.keys()))
+            read = values, missing, ()
+        found = self._by_dials(mine, read, at, draw, frozenset(), frozenset())
+        return self._of_model(found, planner, frozenset())
+
+    def _of_model(self, found: Staged, planner: str, opened: frozenset[str]) -> Staged:
         model = Stage.AUTO if MODEL in opened else self.rollout.model
-        planned = question.planner != "caller" and not question.planner.startswith(_PLAYBOOK)
+        planned = planner != "caller" and not planner.startswith(_PLAYBOOK)
         if planned and model.rank < found.stage.rank:
             return Staged(stage=model, rule=MODEL, say="a model planned it")
         return found
 
     def _by_dials(
         self,
-        question: PolicyQuestion,
+        mine: ActionDials | None,
+        read: tuple[Values, tuple[str, ...], tuple[str, ...]] | None,
+        at: datetime,
         draw: Callable[[], Draw],
         braked: frozenset[str],
         opened: frozenset[str],
     ) -> Staged:
         rest = replace(self._rest, stage=Stage.AUTO) if OTHERS in opened else self._rest
-        mine = self._of.get(question.action.name)
-        if mine is None:
+        if mine is None or read is None:
             return rest
-        values, missing, errors = mine.slice.form.plain(question)
+        values, missing, errors = read
         # INVARIANT: what cannot be read goes no further than with any value of it.
         unread = mine.every if errors else mine.unread(missing)
         holds = () if errors else mine.holding(values, missing)
@@ -182,7 +201,7 @@ class Dials:
             if rule in unread or times in unread:
                 stage, decides = dial.otherwise, False
             elif rule in holds:
-                stage, decides = self._stage(dial, times in holds, question, draw), True
+                stage, decides = self._stage(dial, times in holds, at, draw), True
                 if dial.id in braked:
                     stage = leftmost(stage, Stage.SUGGEST)
             else:
@@ -195,12 +214,10 @@ class Dials:
                 return least
         return rest if least is None else min(least, rest, key=lambda one: one.stage.rank)
 
-    def _stage(
-        self, dial: Dial, in_time: bool, question: PolicyQuestion, draw: Callable[[], Draw]
-    ) -> Stage:
+    def _stage(self, dial: Dial, in_time: bool, at: datetime, draw: Callable[[], Draw]) -> Stage:
         off = not in_time
         if dial.until is not None:
-            off = off or self._calendar.local(question.at).date() > dial.until
+            off = off or self._calendar.local(at).date() > dial.until
         if off or (dial.share != ALL and not draw().is_in(dial)):
             return dial.otherwise
         return dial.stage

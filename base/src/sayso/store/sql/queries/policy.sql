@@ -47,10 +47,12 @@ select * from action where tenant = :tenant and status = 'pending_approval';
 
 -- What was judged, oldest first, for playing it again.
 -- name: judged
-select id, name, status, judgement, snapshot from action
-where tenant = :tenant and id > :after and created_at >= :since and judgement is not null
-    and undoes is null
-order by id limit :limit;
+select a.id, a.name, a.status, a.judgement, a.snapshot, a.subject_id, a.requester, a.request_id,
+    a.planner, a.amount_minor, a.currency, a.created_at, r.requester as asker
+from action a left join request r on r.tenant = a.tenant and r.id = a.request_id
+where a.tenant = :tenant and a.id > :after and a.created_at >= :since
+    and a.judgement is not null and a.undoes is null
+order by a.id limit :limit;
 
 -- What people decided, oldest first, with when they were asked and when the last of them answered.
 -- name: decided
