@@ -424,13 +424,9 @@ PROMISES: dict[str, Promise] = {
         "A row of a table is one Cedar rule and is read back from it as it stands; what is wrong "
         "with it is said with what to write instead.",
     ),
-    "policy:check": Promise(
-        "A row that never applies, is always overridden, changes nothing or reads what nobody "
-        "supplies is named, with its line and what to do; no request contradicts a finding."
-    ),
+    "policy:check": Promise("Rows in vain are named, proved: no request contradicts a finding."),
     "policy:replaces": Promise(
-        "A table stands beside the rules that ship for its action, or in their place; the guards "
-        "about everything stay, and so do the rules of all other actions."
+        "A table stands beside the rules that ship for its action or in their place; guards stay."
     ),
     "policy:translation": Promise(
         "What formulas say of a policy is what the engine says, and a part that they cannot say is "

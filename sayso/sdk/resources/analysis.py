@@ -72,7 +72,7 @@ class ProofView(View):
     by: Literal["search", "search and solver"] = "search"
 
 
-class FindingView(View):
+class RowFindingView(View):
     """What stands in a table in vain, or is not what it looks like.
 
     Attributes:
@@ -219,7 +219,7 @@ class AnalysisResource(Resource):
                 found.append(_proof_view(read.policy, proof))
         return found
 
-    async def check(self, given: Mapping[str, str] | None = None) -> list[FindingView]:
+    async def check(self, given: Mapping[str, str] | None = None) -> list[RowFindingView]:
         """What stands in the files' tables in vain, each proved for every request there can be.
 
         Args:
@@ -234,7 +234,7 @@ class AnalysisResource(Resource):
         unsupplied = unsigned_facts(self._workspace)
         found = await asyncio.to_thread(lint, read, unsupplied)
         return [
-            FindingView(
+            RowFindingView(
                 kind=one.kind,
                 mistake=one.is_mistake,
                 file=one.file,

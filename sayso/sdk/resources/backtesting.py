@@ -86,7 +86,7 @@ class RefusedByView(View):
     had_yes: int
 
 
-class HeldView(View):
+class HeldByView(View):
     """How many a limit or a dial asks about, refuses or leaves to a person, before and after."""
 
     rule: str
@@ -121,7 +121,7 @@ class BacktestView(View):
     cases: tuple[BacktestCaseView, ...]
     newly_refused: tuple[RefusedByView, ...] = ()
     refused_cases: tuple[BacktestCaseView, ...] = ()
-    held: tuple[HeldView, ...] = ()
+    held: tuple[HeldByView, ...] = ()
 
     @property
     def refused_more(self) -> int:
@@ -222,7 +222,7 @@ def _view(player: Player, before: ReadPolicy, after: ReadPolicy) -> BacktestView
         ),
         refused_cases=tuple(_case(now, case) for case in played.refused_cases),
         held=tuple(
-            HeldView(
+            HeldByView(
                 rule=rule,
                 say=_say(rule, after, before),
                 was=played.held_was[rule],

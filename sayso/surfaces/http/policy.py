@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Query
 
 import sayso.surfaces.http.examples as examples
 from sayso.errors import Code, ConfigError, RefusedError
-from sayso.sdk.resources.analysis import ExplanationView, FindingView
+from sayso.sdk.resources.analysis import ExplanationView, RowFindingView
 from sayso.sdk.resources.backtesting import BacktestView
 from sayso.sdk.resources.policy import ActivationView, PolicyChangeView, PolicyTextView
 from sayso.sdk.resources.report import ReportView
@@ -59,7 +59,7 @@ _Found = TypeVar("_Found")
 class FindingList(View):
     """What stands in a draft in vain."""
 
-    items: tuple[FindingView, ...]
+    items: tuple[RowFindingView, ...]
 
 
 _DONE = {"version": examples.POLICY["version"]}

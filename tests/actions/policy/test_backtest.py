@@ -28,13 +28,13 @@ per    = "hour"
 counts = "automatic"
 then   = { ask = "support_manager" }
 """
-THREE = """
+ONE = """
 [[limit]]
-id      = "three"
-say     = "Never more than three in 2 days"
+id      = "one"
+say     = "Never more than one in 2 days"
 of      = "customer"
 effect  = "money_out"
-count   = 3
+count   = 1
 rolling = "2d"
 """
 EUROS = """
@@ -72,7 +72,7 @@ async def again(opened: ShopWorkspace, **more: object) -> BacktestView:
 async def test_what_was_judged_ends_at_play_as_it_ended(tmp_path: Path) -> None:
     """Forty refunds of five customers over days, by rules, two limits and two dials in force."""
     files = ["policy.cedar", "limits.toml", "rollout.toml"]
-    (tmp_path / "limits.toml").write_text(HOUR + THREE)
+    (tmp_path / "limits.toml").write_text(HOUR + ONE)
     (tmp_path / "rollout.toml").write_text(DIALS)
     dice = Random(5)
     async with opened_strictly(tmp_path, files=files) as opened:
@@ -83,20 +83,18 @@ async def test_what_was_judged_ends_at_play_as_it_ended(tmp_path: Path) -> None:
             minor = dice.choice((2_000, 4_000, 5_500, 12_900))
             view = await propose(opened, minor, order=f"x{number}", subject=customer)
             ended.append((opened.clock.now(), view.status))
-            if view.status == "pending_approval" and dice.random() < 0.5:
+            agrees = dice.random() < 0.7
+            if view.status == "pending_approval" and agrees:
                 await decide(opened, say(await shown(opened, view)))
             opened.clock.advance(minutes=dice.choice((5, 20, 300)))
         found = await again(opened)
         assert counts(found.was) == statuses(ended)
-        assert min(*counts(found.was), found.was.by_hand, found.was.refused) > 0
+        assert min(found.was.asked, found.was.by_hand, found.was.refused) > 0
         assert found.was == found.now
         assert (found.newly, found.newly_refused) == (0, ())
-        assert {one.rule for one in found.held} == {
-            "limit.hour",
-            "limit.three",
-            "rollout.much",
-            "rollout.half",
-        }
+        # Who is in the half is drawn anew for each database.
+        assert {one.rule for one in found.held} >= {"limit.one", "rollout.much"}
+        assert all(one.was == one.now for one in found.held)
         # What was done in the days before counts in the limits, and in no figure.
         since = ended[20][0]
         late = await opened.sayso.analysis.backtest(since=since)

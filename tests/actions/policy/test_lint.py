@@ -12,7 +12,7 @@ from actions.policy.tables.test_round_trip import ROLES, random_row
 
 from bench.random_policies import REFUND as RANDOM
 from sayso.actions.model.definition import Action, Fact, with_signed
-from sayso.actions.policy.analysis.lint import Finding, lint
+from sayso.actions.policy.analysis.lint import RowFinding, lint
 from sayso.actions.policy.analysis.words import answer_of
 from sayso.actions.policy.cedar import DEFAULT_ROLES, CedarPolicy, read_default_policy
 from sayso.actions.policy.claims import prove, read_claims
@@ -202,7 +202,7 @@ def _random(dice: random.Random) -> ReadPolicy:
     return replace(read(YEAR), document=document, policy=policy, tables=(table,))
 
 
-def _contradict(one: Finding, policy: ReadPolicy, dice: random.Random) -> None:
+def _contradict(one: RowFinding, policy: ReadPolicy, dice: random.Random) -> None:
     mine = policy.policy.slice(RANDOM.name)
     assert mine is not None
     rules = {rule.id: rule for rule in mine.translated.rules}

@@ -45,7 +45,7 @@ NOTES: frozenset[FindingKind] = frozenset({"beside", "addition", "unsure"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class RowFinding:
     """One thing that the policy says in vain, or that is not what it looks like.
 
     Attributes:
@@ -66,13 +66,13 @@ class Finding:
         return self.kind not in NOTES
 
 
-def lint(read: ReadPolicy, unsupplied: Collection[str] = ()) -> list[Finding]:
+def lint(read: ReadPolicy, unsupplied: Collection[str] = ()) -> list[RowFinding]:
     """Look through the tables of a policy.
 
     Args:
         unsupplied: facts that nobody can sign, since no issuer is set up.
     """
-    found: list[Finding] = []
+    found: list[RowFinding] = []
     for table in read.tables:
         mine = read.policy.slice(table.action)
         if mine is None or table.action in read.absent:
@@ -101,7 +101,7 @@ class _Table:
         whole = (rule.formula for rule in self.rules.values())
         self.domain: Domain = domain_of(self.slice.action, self.slice.facts, tuple(whole), ())
 
-    def findings(self) -> Iterator[Finding]:
+    def findings(self) -> Iterator[RowFinding]:
         yield from self._missing()
         left_out = self.slice.translated.left_out
         if left_out:
@@ -120,7 +120,7 @@ class _Table:
 
     # ---- one row -------------------------------------------------------------------------------
 
-    def _row(self, row: RuleRow) -> Iterator[Finding]:
+    def _row(self, row: RuleRow) -> Iterator[RowFinding]:
         lacking = sorted(self._reads(row) & self.unsupplied)
         for name in lacking:
             yield self._finding(
@@ -150,7 +150,7 @@ class _Table:
         else:
             yield from self._forbid(row, rule)
 
-    def _allow(self, row: RuleRow, rule: RuleFormula) -> Iterator[Finding]:
+    def _allow(self, row: RuleRow, rule: RuleFormula) -> Iterator[RowFinding]:
         if not any(self._passes(rule, people) for people in self.people):
             by = self._lifts(rule, permits=False)
             yield self._finding(
@@ -183,7 +183,7 @@ class _Table:
             return
         yield from self._addition(row, rule, own)
 
-    def _forbid(self, row: RuleRow, rule: RuleFormula) -> Iterator[Finding]:
+    def _forbid(self, row: RuleRow, rule: RuleFormula) -> Iterator[RowFinding]:
         if any(self._takes(rule, people) for people in self.people):
             return
         others = [one for one in self.rules.values() if not one.permits and one.id != rule.id]
@@ -198,7 +198,7 @@ class _Table:
 
     def _addition(
         self, row: RuleRow, rule: RuleFormula, own: HypotheticalApprovals | None
-    ) -> Iterator[Finding]:
+    ) -> Iterator[RowFinding]:
         """A segment with an amount that others go beyond: meant as a cap?"""
         if not row.amounts or not row.conditions or own is None or len(row.amounts) != 1:
             return
@@ -223,7 +223,7 @@ class _Table:
 
     # ---- the file ------------------------------------------------------------------------------
 
-    def _beside(self) -> Iterator[Finding]:
+    def _beside(self) -> Iterator[RowFinding]:
         """The rules that ship decide beside a table that does not say so."""
         shipped = self.slice.rules.shipped_for(self.slice.action)
         permits = [self.rules[rule] for rule in shipped if self.rules[rule].permits]
@@ -257,7 +257,7 @@ class _Table:
             )
             return
 
-    def _missing(self) -> Iterator[Finding]:
+    def _missing(self) -> Iterator[RowFinding]:
         """What `missing` says in vain."""
         for name in sorted(self.table.missing.keys() - self.slice.reads):
             yield self._finding(
@@ -365,9 +365,9 @@ class _Table:
         roles = frozenset(row.by[:1])
         return HypotheticalApprovals(people=row.people, roles=roles)
 
-    def _finding(self, kind: FindingKind, rule: str, message: str, next_step: str) -> Finding:
+    def _finding(self, kind: FindingKind, rule: str, message: str, next_step: str) -> RowFinding:
         text = self.read.document.files[self.table.file]
-        return Finding(
+        return RowFinding(
             kind=kind,
             file=self.table.file,
             line=line_of_row(text, rule.partition(".")[2]) if rule else 1,
