@@ -10,7 +10,7 @@ from starlette.responses import Response
 from sayso.actions.policy.reading import is_test
 from sayso.errors import Code, ConfigError, RefusedError
 from sayso.nesting import read_toml
-from sayso.sdk.resources.analysis import ChangeView, RowFindingView, PolicyTestView
+from sayso.sdk.resources.analysis import ChangeView, PolicyTestView, RowFindingView
 from sayso.sdk.resources.backtesting import BacktestView
 from sayso.sdk.resources.policy import PolicyTextView
 from sayso.surfaces.console import backtest

@@ -158,14 +158,11 @@ async def try_policy(
 @router.post(
     "/v1/policy/check",
     summary="Find rows of a draft that are in vain",
-    responses={
-        200: shown("each with its place and what to do", {"items": [examples.FINDING]}),
-        **problems(400, 401, 403, 409, 413, 415, 422, 503),
-    },
+    responses=writes("each with its place and what to do", {"items": [examples.FINDING]}),
     openapi_extra=asked(files=examples.POLICY_FILES, workspace={}),
 )
 async def check_policy(
-    sayso: Open, token: Decider, _key: Key, _query: Annotated[NoQuery, Query()], body: DraftBody
+    sayso: Open, token: Decider, _key: Key, _query: NoQuery, body: DraftBody
 ) -> FindingList:
     """Scope: `approvals:decide`. Changes nothing; each is proved for all requests there can be."""
     sayso.policy.check_home(token)

@@ -5,8 +5,8 @@ the engine, one `slices` of the rules for each action. `reading` makes a policy 
 `cedar_rules`, `cedar_schema`, `cedar_errors`, `tables`, `calendar`, with each `problem`; only
 `cedarpy_adapter` calls the engine, and `absent` is what other programs' actions tell. `formula`
 says the same as the rules without it, for `analysis`, `examples`, `claims`, `backtest` (with
-`playing`) and `suggest`, and for the `reasons` for which people are asked, which `card_reasons` joins with limits
-and the roll-out; `document`, `versions`, `active` and `activation` are what is in force; `card`,
-`why` and `signs` are what people are shown; `judged` is what comes of it all, `own_words` the law
-of what Sayso says. `policies` are shipped.
+`playing`) and `suggest`, and for the `reasons` for which people are asked, which `card_reasons`
+joins with limits and the roll-out; `document`, `versions`, `active` and `activation` are what is in
+force; `card`, `why` and `signs` are what people are shown; `judged` is what comes of it all,
+`own_words` the law of what Sayso says. `policies` are shipped.
 """
