@@ -21,7 +21,7 @@ from bench.throughput.sayso import PERSON, SaysoPeer, person_token
 from bench.throughput.server import build_syncs, run_server
 from bench.waiting.server import run_worker
 from bench.waiting.shop import CONNECTORS
-from sayso.actions.model.action_row import NORMAL, WAITED_FOR
+from sayso.actions.model.priority import NORMAL, WAITED_FOR
 from sayso.sdk.client import Sayso
 
 WORKERS = 2

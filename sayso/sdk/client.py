@@ -9,35 +9,26 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
-from sayso.actions.context import EngineSettings
-from sayso.actions.engine.engine import Boundary
-from sayso.actions.engine.proposals import Proposal
-from sayso.actions.model.action_row import NORMAL, WAITED_FOR
-from sayso.actions.model.definition import Subject
-from sayso.agent.base import Message, Planner
-from sayso.agent.incoming import Ask
-from sayso.audit.entry import Actor
-from sayso.connectors.base import Connector
-from sayso.ids import Clock, Tenant
-from sayso.json import JsonValue
-from sayso.sdk.audit.readiness import check_signing
-from sayso.sdk.background.reload import LoadedView, Reloads
-from sayso.sdk.container import build_container, loaded_view
+from sayso.actions.model.priority import NORMAL, WAITED_FOR
 from sayso.sdk.nouns import Nouns
-from sayso.sdk.progress.carry_on import settle_request
-from sayso.sdk.progress.following import follow
-from sayso.sdk.progress.take_in import take_in
-from sayso.sdk.resources.base import SDK
-from sayso.sdk.views.rows import ActionView, EventView, RequestView, action_view
-from sayso.sdk.workspace import Workspace
-from sayso.store.base import Store, check_room
-from sayso.store.clock import ServerClock, TimeSource
-from sayso.telemetry import Telemetry
 
 if TYPE_CHECKING:
-    # Loaded where they are used, since they load the policy's engine.
+    # Loaded where they are used: a program that imports this has not opened a workspace yet.
+    from sayso.actions.context import EngineSettings
+    from sayso.actions.engine.engine import Boundary
+    from sayso.actions.model.definition import Subject
+    from sayso.agent.base import Message, Planner
+    from sayso.audit.entry import Actor
+    from sayso.connectors.base import Connector
+    from sayso.ids import Clock, Tenant
+    from sayso.json import JsonValue
+    from sayso.sdk.background.reload import LoadedView, Reloads
     from sayso.sdk.resources.figures import Figures
     from sayso.sdk.resources.report import ReportView
+    from sayso.sdk.views.rows import ActionView, EventView, RequestView
+    from sayso.sdk.workspace import Workspace
+    from sayso.store.base import Store
+    from sayso.telemetry import Telemetry
 
 Mode = Literal["run", "decide", "read"]
 """What an open workspace does: `run` carries out whatever is due while it is open, `decide` leaves
@@ -98,10 +89,15 @@ class Sayso(Nouns):
         Raises:
             ConfigError: `no_workspace`, `invalid_setting`.
         """
+        from sayso.sdk.workspace import Workspace
+
         workspace = Workspace.load(Path(path), os.environ if environment is None else environment)
         return cls(workspace, mode=mode, connectors=connectors)
 
     async def __aenter__(self) -> Self:
+        from sayso.sdk.container import build_container
+        from sayso.store.clock import ServerClock, TimeSource
+
         clock = self._own_clock or ServerClock()
         self._container = build_container(
             self._workspace,
@@ -153,7 +149,8 @@ class Sayso(Nouns):
         finally:
             self._container = self._oidc = None
             self._tasks.clear()
-            self._indexes.close()
+            if self._indexes is not None:
+                self._indexes.close()
 
     async def report(
         self,
@@ -209,6 +206,12 @@ class Sayso(Nouns):
             RefusedError: `empty_message`, `message_too_long`, `idempotency_conflict`.
             ConfigError: no planner can be made of the settings; nothing was stored.
         """
+        from sayso.agent.base import Message
+        from sayso.agent.incoming import Ask
+        from sayso.ids import Tenant
+        from sayso.sdk.progress.carry_on import settle_request
+        from sayso.sdk.resources.base import SDK
+
         self.warm_up()
         turns = (
             (Message(role="customer", content=messages),) if isinstance(messages, str) else messages
@@ -267,6 +270,12 @@ class Sayso(Nouns):
                 run, whatever refuses it.
             RetryableError: the provider cannot be read now; nothing was stored.
         """
+        from sayso.actions.engine.proposals import Proposal
+        from sayso.ids import Tenant
+        from sayso.sdk.progress.take_in import take_in
+        from sayso.sdk.resources.base import SDK
+        from sayso.sdk.views.rows import action_view
+
         proposal = Proposal(
             tenant=self.tenant if tenant is None else Tenant(tenant),
             requester=requester or SDK,
@@ -302,6 +311,8 @@ class Sayso(Nouns):
         Raises:
             RefusedError: `not_found`.
         """
+        from sayso.sdk.progress.following import follow
+
         return follow(self.container, item_id, after=after, tenant=tenant)
 
     # ---- for surfaces --------------------------------------------------------------------------
@@ -327,6 +338,9 @@ class Sayso(Nouns):
         Raises:
             ConfigError, RetryableError, IntegrityError: what keeps it from that; `check_signing`.
         """
+        from sayso.sdk.audit.readiness import check_signing
+        from sayso.store.base import check_room
+
         check_signing(self.container)
         await self.container.store.write(lambda tx: tx.one("log.head", tenant=self.tenant))
         await self.warm()
@@ -335,6 +349,8 @@ class Sayso(Nouns):
     @property
     def loaded(self) -> LoadedView:
         """What this process has loaded: settings, connectors and the policy it judged by last."""
+        from sayso.sdk.container import loaded_view
+
         return loaded_view(self.container, self._workspace, self.reloads)
 
     @property
@@ -344,6 +360,7 @@ class Sayso(Nouns):
 
     async def figures(self, tenant: str | None = None) -> Figures:
         """A few counts for who watches."""
+        from sayso.ids import Tenant
         from sayso.sdk.resources.figures import read_figures
 
         return await read_figures(self.container, self.tenant if tenant is None else Tenant(tenant))
@@ -356,5 +373,7 @@ class Sayso(Nouns):
         self, noun: str, item_id: str, *, tenant: str | None = None
     ) -> Exception | None:
         """What ended the newest run of an action or a request here; see `Dispatcher`."""
+        from sayso.ids import Tenant
+
         where = self.tenant if tenant is None else Tenant(tenant)
         return self.container.dispatcher.problem_with(noun, where, item_id)

@@ -6,52 +6,52 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sayso.errors import Code, ConfigError
-from sayso.ids import Tenant
-from sayso.sdk.audit.index import LogIndexes
-from sayso.sdk.background.rejected_calls import RejectedCalls
-from sayso.sdk.container import Container
-from sayso.sdk.resources.actions import ActionResource
-from sayso.sdk.resources.approvals import ApprovalResource
-from sayso.sdk.resources.authentication import Authentication
-from sayso.sdk.resources.identity import Identity
-from sayso.sdk.resources.outbox import OutboxResource
-from sayso.sdk.resources.people import People
-from sayso.sdk.resources.processes import ProcessResource
-from sayso.sdk.resources.requests import RequestResource
-from sayso.sdk.resources.stops import StopResource
-from sayso.sdk.resources.tokens import Tokens
-from sayso.sdk.workspace import Workspace
 
 if TYPE_CHECKING:
-    # Loaded where they are used: no command needs them all, and each costs every start.
+    # Loaded where they are used: no process needs them all, and each costs every start.
     from sayso.connectors.email.connector import EmailConnector
+    from sayso.ids import Tenant
     from sayso.sdk.audit.audit import Audit
+    from sayso.sdk.audit.index import LogIndexes
     from sayso.sdk.audit.repairs import RepairResource
+    from sayso.sdk.background.rejected_calls import RejectedCalls
+    from sayso.sdk.container import Container
     from sayso.sdk.desk.resource import DeskResource
     from sayso.sdk.inbound.resource import InboundResource
     from sayso.sdk.privacy.privacy import Privacy
     from sayso.sdk.resources.account_link import AccountLinkResource
     from sayso.sdk.resources.accounts import AccountResource
+    from sayso.sdk.resources.actions import ActionResource
     from sayso.sdk.resources.analysis import AnalysisResource
+    from sayso.sdk.resources.approvals import ApprovalResource
+    from sayso.sdk.resources.authentication import Authentication
     from sayso.sdk.resources.canaries import CanaryResource
     from sayso.sdk.resources.compose import ComposeResource
     from sayso.sdk.resources.confirmations import ConfirmationResource
     from sayso.sdk.resources.customers import CustomerResource
     from sayso.sdk.resources.evaluations import EvaluationResource
     from sayso.sdk.resources.events import EventResource
+    from sayso.sdk.resources.identity import Identity
     from sayso.sdk.resources.limits import LimitResource
     from sayso.sdk.resources.oidc import OidcResource
+    from sayso.sdk.resources.outbox import OutboxResource
     from sayso.sdk.resources.passkeys import PasskeyResource
+    from sayso.sdk.resources.people import People
     from sayso.sdk.resources.policy import PolicyResource
+    from sayso.sdk.resources.processes import ProcessResource
     from sayso.sdk.resources.prompts import PromptResource
+    from sayso.sdk.resources.requests import RequestResource
     from sayso.sdk.resources.rollout import RolloutResource
     from sayso.sdk.resources.sessions import SessionResource
     from sayso.sdk.resources.solutions import SolutionResource
     from sayso.sdk.resources.staff import StaffResource
     from sayso.sdk.resources.statistics import StatisticsResource
+    from sayso.sdk.resources.stops import StopResource
     from sayso.sdk.resources.suggestions import SuggestionResource
+    from sayso.sdk.resources.tokens import Tokens
     from sayso.sdk.resources.work import WorkResource
     from sayso.sdk.webhooks.resource import WebhookResource
+    from sayso.sdk.workspace import Workspace
 
 
 class Nouns:
@@ -62,7 +62,7 @@ class Nouns:
         self._container: Container | None = None
         self._identity: Identity | None = None
         self._oidc: OidcResource | None = None
-        self._indexes = LogIndexes(workspace.folder / ".sayso" / "index")
+        self._indexes: LogIndexes | None = None
 
     @property
     def container(self) -> Container:
@@ -98,16 +98,22 @@ class Nouns:
     @property
     def requests(self) -> RequestResource:
         """What customers asked for in words."""
+        from sayso.sdk.resources.requests import RequestResource
+
         return RequestResource(self.container)
 
     @property
     def actions(self) -> ActionResource:
         """What was proposed, and what became of it."""
+        from sayso.sdk.resources.actions import ActionResource
+
         return ActionResource(self.container)
 
     @property
     def approvals(self) -> ApprovalResource:
         """What waits for people, and what they say."""
+        from sayso.sdk.resources.approvals import ApprovalResource
+
         return ApprovalResource(self.container)
 
     @property
@@ -134,6 +140,8 @@ class Nouns:
     @property
     def stops(self) -> StopResource:
         """The kill switch."""
+        from sayso.sdk.resources.stops import StopResource
+
         return StopResource(self.container)
 
     @property
@@ -197,6 +205,8 @@ class Nouns:
     @property
     def processes(self) -> ProcessResource:
         """The processes that serve and work, by what each has said of itself."""
+        from sayso.sdk.resources.processes import ProcessResource
+
         return ProcessResource(self.container.store, self.container.clock)
 
     @property
@@ -224,6 +234,8 @@ class Nouns:
     @property
     def outbox(self) -> OutboxResource:
         """What surfaces still have to tell."""
+        from sayso.sdk.resources.outbox import OutboxResource
+
         return OutboxResource(self.container)
 
     @property
@@ -245,6 +257,8 @@ class Nouns:
     @property
     def identity(self) -> Identity:
         """Who the customer is, by a platform's signed word."""
+        from sayso.sdk.resources.identity import Identity
+
         if self._identity is None:
             self._identity = Identity(self.container, self._workspace)
         return self._identity
@@ -286,7 +300,10 @@ class Nouns:
     def audit(self) -> Audit:
         """Queries, verifies and exports the log."""
         from sayso.sdk.audit.audit import Audit
+        from sayso.sdk.audit.index import LogIndexes
 
+        if self._indexes is None:
+            self._indexes = LogIndexes(self._workspace.folder / ".sayso" / "index")
         return Audit(self.container, self._workspace, self._indexes)
 
     @property

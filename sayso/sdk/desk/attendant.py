@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sayso.actions.engine.proposals import Proposal
-from sayso.actions.model.action_row import WAITED_FOR, ActionRow, read_action
+from sayso.actions.model.action_row import ActionRow, read_action
 from sayso.actions.model.idempotency import read_by_key
+from sayso.actions.model.priority import WAITED_FOR
 from sayso.actions.model.status import Status
 from sayso.agent.request_row import RequestRow, RequestStatus, get_request
 from sayso.connectors.desk import DeskMessage, Thread

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from sayso.actions.engine.proposals import Proposal
-from sayso.actions.model.action_row import WAITED_FOR, get_action
+from sayso.actions.model.action_row import get_action
+from sayso.actions.model.priority import WAITED_FOR
 from sayso.actions.model.status import Status
 from sayso.agent.request_row import RequestRow, get_request
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind

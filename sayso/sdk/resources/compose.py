@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, cast
 from sayso.actions.customers.proof import verified_in
 from sayso.actions.engine.proposals import Proposal
 from sayso.actions.limits.limit_check import LimitCheck
-from sayso.actions.model.action_row import WAITED_FOR, ActionRow
+from sayso.actions.model.action_row import ActionRow
 from sayso.actions.model.definition import Action, Assurance, Subject, plannable
 from sayso.actions.model.digest import hash_of
 from sayso.actions.model.idempotency import read_by_key
+from sayso.actions.model.priority import WAITED_FOR
 from sayso.actions.policy.base import Judgement, Outcome
 from sayso.actions.policy.card import sentence_of
 from sayso.actions.policy.judged import Judged

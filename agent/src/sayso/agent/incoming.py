@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from sayso.actions.model.action_row import WAITED_FOR
 from sayso.actions.model.definition import Subject
+from sayso.actions.model.priority import WAITED_FOR
 from sayso.agent.base import Message
 from sayso.agent.code_places import Seen
 from sayso.audit.entry import Actor

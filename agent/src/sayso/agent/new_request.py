@@ -12,11 +12,12 @@ from dataclasses import dataclass
 
 from sayso.actions.customers.links import Links
 from sayso.actions.customers.proof import Proof
-from sayso.actions.model.action_row import check_priority, dumps
+from sayso.actions.model.action_row import dumps
 from sayso.actions.model.attempt import SIGNED, signed_turn
 from sayso.actions.model.definition import Subject
 from sayso.actions.model.idempotency import CALLER_KEY
 from sayso.actions.model.ledger import SYSTEM
+from sayso.actions.model.priority import check_priority
 from sayso.agent.incoming import Ask
 from sayso.audit.authority.by import By
 from sayso.audit.customer_links import ACCOUNTS, ACCOUNTS_UNTIL

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sayso.actions.engine.reconcile import SKEW_MICROS
-from sayso.actions.model.action_row import HIGHEST, WAITED_FOR, ActionRow
+from sayso.actions.model.action_row import ActionRow
+from sayso.actions.model.priority import HIGHEST, WAITED_FOR
 from sayso.actions.model.status import Status
 from sayso.store.base import Transaction, integer, integer_or_none
 

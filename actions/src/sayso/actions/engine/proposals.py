@@ -21,7 +21,7 @@ from sayso.actions.engine.assessment import (
     judged_or_refused,
 )
 from sayso.actions.limits.limit_check import LimitCheck
-from sayso.actions.model.action_row import NORMAL, ActionRow, check_priority, joins_of, read_action
+from sayso.actions.model.action_row import ActionRow, joins_of, read_action
 from sayso.actions.model.definition import Subject
 from sayso.actions.model.digest import check_reason, hash_of, normal_json, storable
 from sayso.actions.model.idempotency import (
@@ -36,6 +36,7 @@ from sayso.actions.model.idempotency import (
 from sayso.actions.model.ledger import entry_of
 from sayso.actions.model.plan import OnFailure, Step
 from sayso.actions.model.plan_state import parts_of
+from sayso.actions.model.priority import NORMAL, check_priority
 from sayso.actions.model.snapshot import Resolved
 from sayso.actions.model.status import Status
 from sayso.actions.policy.judged import Judged

@@ -12,6 +12,7 @@ import orjson
 from sayso.actions.model.definition import Assurance, Subject
 from sayso.actions.model.digest import hash_of, resolved_from_json, resolved_json
 from sayso.actions.model.plan import OnFailure
+from sayso.actions.model.priority import NORMAL
 from sayso.actions.model.snapshot import Finality, Receipt, Resolved
 from sayso.actions.model.status import CALLED, Status
 from sayso.actions.policy.base import Judgement, Outcome
@@ -25,25 +26,6 @@ from sayso.json import JsonValue
 from sayso.money import Money
 from sayso.store.base import Reader, Row, SqlValue, text
 from sayso.store.rows import RowReader, made_from
-
-LOWEST, NORMAL, WAITED_FOR, HIGHEST = 0, 5, 7, 9
-"""From `WAITED_FOR` on somebody waits for the outcome: a chat, or whoever called `propose` and
-waits. Each step counts as 30 seconds of waiting, so that the lowest is served in the end too."""
-
-
-def check_priority(priority: int) -> int:
-    """The same priority.
-
-    Raises:
-        RefusedError: `invalid_input`, outside of 0 to 9.
-    """
-    if not LOWEST <= priority <= HIGHEST:
-        raise RefusedError(
-            Code.INVALID_INPUT,
-            f"a priority is a number from {LOWEST} to {HIGHEST}",
-            next_step=f"leave it out, or say {LOWEST} for what may wait",
-        )
-    return priority
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
