@@ -23,8 +23,9 @@ from sayso.sdk.audit.case_words import CaseWords, folded, read_case_words
 from sayso.sdk.container import Container
 from sayso.sdk.resources.base import Resource
 from sayso.sdk.resources.tokens import Scope, Token
+from sayso.sdk.views.base import View
 from sayso.sdk.views.presenters import show_entry
-from sayso.sdk.views.rows import EntryView, View
+from sayso.sdk.views.rows import EntryView
 from sayso.sdk.words.solution import name_of
 from sayso.store.base import Reader, Transaction, integer, text
 

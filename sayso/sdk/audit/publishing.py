@@ -13,7 +13,7 @@ from sayso.audit.log_of_logs import LOGS
 from sayso.audit.signed_note.note import encode64
 from sayso.errors import Code, ConfigError, IntegrityError
 from sayso.ids import Tenant, rfc3339
-from sayso.sdk.views.rows import View
+from sayso.sdk.views.base import View
 from sayso.settings import PlaceSection
 from sayso.store.base import Reader, Row, blob, integer, text
 

@@ -16,7 +16,7 @@ from sayso.audit.tree.merkle import Frontier, leaf_hash
 from sayso.errors import Code, IntegrityError
 from sayso.ids import Tenant
 from sayso.sdk.audit.exporting import ExportSource
-from sayso.sdk.views.rows import View
+from sayso.sdk.views.base import View
 from sayso.store.base import Reader
 
 

@@ -28,8 +28,9 @@ from sayso.ids import Tenant, rfc3339
 from sayso.sdk.resources.base import Resource
 from sayso.sdk.resources.people import check_keeper
 from sayso.sdk.resources.tokens import Token
+from sayso.sdk.views.base import View
 from sayso.sdk.views.presenters import by_customer, show_entry
-from sayso.sdk.views.rows import EntryView, View
+from sayso.sdk.views.rows import EntryView
 from sayso.store.base import text
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from sayso.connectors.manifests import FOLDER
 from sayso.errors import Code, ConfigError, SaysoError, logged, logged_with_frames
-from sayso.sdk.views.rows import View
+from sayso.sdk.views.base import View
 from sayso.sdk.workspace import Workspace
 from sayso.settings import FILE_NAME, Settings
 

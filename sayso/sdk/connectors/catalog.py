@@ -22,7 +22,7 @@ from sayso.errors import Code, ConfigError, SaysoError
 from sayso.ids import SystemClock
 from sayso.json import JsonValue
 from sayso.sdk.connectors.load import load_actions_file, load_actions_files
-from sayso.sdk.views.rows import View
+from sayso.sdk.views.base import View
 from sayso.sdk.workspace import Workspace
 from sayso.secret import Secret
 

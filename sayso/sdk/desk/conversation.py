@@ -19,7 +19,7 @@ from sayso.frozen import replace
 from sayso.ids import rfc3339
 from sayso.sdk.desk.intake import Intake, fall_silent, handing_over
 from sayso.sdk.desk.rows import Place, find_thread, ring
-from sayso.sdk.views.rows import View
+from sayso.sdk.views.base import View
 from sayso.store.base import Reader, Transaction
 
 if TYPE_CHECKING:

@@ -41,7 +41,8 @@ from sayso.sdk.desk.seat import (
 )
 from sayso.sdk.resources.base import Resource, page_of
 from sayso.sdk.resources.tokens import Token
-from sayso.sdk.views.rows import ActionView, View
+from sayso.sdk.views.base import View
+from sayso.sdk.views.rows import ActionView
 from sayso.store.base import Reader, integer, integer_or_none
 from sayso.text import plain
 

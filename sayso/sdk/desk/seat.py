@@ -26,7 +26,8 @@ from sayso.sdk.desk.words import SILENT
 from sayso.sdk.progress.take_in import take_in
 from sayso.sdk.resources.tokens import Token
 from sayso.sdk.resources.vouching import is_unknown
-from sayso.sdk.views.rows import ActionView, View
+from sayso.sdk.views.base import View
+from sayso.sdk.views.rows import ActionView
 from sayso.store.base import Reader, Transaction
 from sayso.text import plain
 

@@ -9,7 +9,7 @@ from pydantic import JsonValue
 from sayso.audit.erasure import ErasureRow
 from sayso.audit.holds import HoldRow
 from sayso.ids import rfc3339
-from sayso.sdk.views.rows import View
+from sayso.sdk.views.base import View
 
 
 class ErasureView(View):

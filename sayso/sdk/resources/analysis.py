@@ -20,7 +20,7 @@ from sayso.nesting import read_toml
 from sayso.sdk.resources.backtesting import SEARCHED, BacktestView, play_again, slice_of
 from sayso.sdk.resources.base import Resource
 from sayso.sdk.resources.policy import PolicyResource
-from sayso.sdk.views.rows import View
+from sayso.sdk.views.base import View
 from sayso.sdk.wiring.policy_in_force import weigh_change
 from sayso.sdk.workspace import Workspace, compile_policy, unsigned_facts
 from sayso.store.base import Reader

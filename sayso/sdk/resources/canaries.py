@@ -49,7 +49,7 @@ from sayso.money import Money
 from sayso.sdk.resources.base import Resource
 from sayso.sdk.resources.notes import notes_about
 from sayso.sdk.resources.passkeys import ToSign, to_sign_for
-from sayso.sdk.views.rows import View
+from sayso.sdk.views.base import View
 from sayso.sdk.views.solution import SolutionView, show_solution
 from sayso.sdk.words.solution import SmallerAnswer
 from sayso.store.base import Reader, Row, SqlValue, Transaction, integer, text

@@ -16,7 +16,7 @@ from sayso.agent.evaluation.collected import case_of
 from sayso.agent.request_row import RequestRow, actions_of, read_request
 from sayso.errors import Code, ConfigError
 from sayso.sdk.resources.base import Resource
-from sayso.sdk.views.rows import View
+from sayso.sdk.views.base import View
 from sayso.sdk.workspace import Workspace, compile_policy
 from sayso.store.base import Reader
 

@@ -24,7 +24,7 @@ from sayso.money import Money
 from sayso.sdk.resources.base import Resource, page_of
 from sayso.sdk.resources.policy import ActivationView, PolicyResource
 from sayso.sdk.resources.tokens import Token
-from sayso.sdk.views.rows import View
+from sayso.sdk.views.base import View
 from sayso.sdk.wiring.policy_in_force import read_state
 from sayso.store.base import Reader, Row, Store, integer, text
 

@@ -25,7 +25,7 @@ from sayso.ids import rfc3339
 from sayso.sdk.resources.base import Resource, page_of
 from sayso.sdk.resources.processes import LackView, ProcessResource, named_in
 from sayso.sdk.resources.tokens import Token
-from sayso.sdk.views.rows import View
+from sayso.sdk.views.base import View
 from sayso.sdk.wiring.policy_in_force import PolicyState, along_of, read_state, weigh_change
 from sayso.sdk.workspace import Workspace, compile_policy
 from sayso.store.base import Reader

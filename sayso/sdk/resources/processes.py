@@ -13,7 +13,7 @@ from typing import Literal, cast, get_args
 import orjson
 
 from sayso.ids import Clock, rfc3339, to_micros
-from sayso.sdk.views.rows import View
+from sayso.sdk.views.base import View
 from sayso.store.base import Reader, Row, Store, integer, text
 
 Kind = Literal["serve", "worker", "mcp"]

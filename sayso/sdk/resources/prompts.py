@@ -13,7 +13,7 @@ from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json, StoredEn
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant
 from sayso.sdk.resources.base import Resource
-from sayso.sdk.views.rows import View
+from sayso.sdk.views.base import View
 from sayso.sdk.workspace import Workspace
 from sayso.store.base import Reader, Transaction, integer, text
 

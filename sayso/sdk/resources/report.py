@@ -21,7 +21,7 @@ from sayso.ids import from_micros, to_micros
 from sayso.money import Money
 from sayso.sdk.resources.base import Resource
 from sayso.sdk.resources.rollout import RolloutResource
-from sayso.sdk.views.rows import View
+from sayso.sdk.views.base import View
 from sayso.store.base import Reader, Row, integer, integer_or_none, text, text_or_none
 
 PAGE = 1_000

@@ -28,7 +28,7 @@ from sayso.ids import Tenant, from_micros, to_micros
 from sayso.sdk.resources.base import Resource
 from sayso.sdk.resources.policy import ActivationView, PolicyResource
 from sayso.sdk.resources.tokens import Token
-from sayso.sdk.views.rows import View
+from sayso.sdk.views.base import View
 from sayso.store.base import Reader, Row, Transaction, integer, integer_or_none, text
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant, first_at, to_micros
 from sayso.money import Money
 from sayso.sdk.resources.base import Resource
-from sayso.sdk.views.rows import View
+from sayso.sdk.views.base import View
 from sayso.store.base import Reader, Row, integer, text
 
 if TYPE_CHECKING:

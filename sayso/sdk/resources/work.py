@@ -51,8 +51,9 @@ from sayso.sdk.resources.work_wait import (
     rows_by_wait,
     tell_late,
 )
+from sayso.sdk.views.base import View
 from sayso.sdk.views.presenters import handed_over, why_handed_over
-from sayso.sdk.views.rows import ErrorView, NoteView, RequestView, View, error_view
+from sayso.sdk.views.rows import ErrorView, NoteView, RequestView, error_view
 from sayso.sdk.words.solution import named_by
 from sayso.store.base import Reader, Row, Transaction, integer_or_none, text
 from sayso.store.base import text_or_none as maybe

@@ -22,8 +22,9 @@ from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant, to_micros
 from sayso.money import Money
 from sayso.sdk.progress.carry_on import settle_request
+from sayso.sdk.views.base import View
 from sayso.sdk.views.presenters import show_request
-from sayso.sdk.views.rows import RequestView, View
+from sayso.sdk.views.rows import RequestView
 from sayso.store.base import Reader, Row, Transaction, integer_or_none
 from sayso.store.base import text_or_none as maybe
 

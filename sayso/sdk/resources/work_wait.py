@@ -9,7 +9,7 @@ from sayso.agent.request_row import RequestStatus, get_request
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind
 from sayso.ids import Tenant, rfc3339, to_micros
 from sayso.sdk.resources.notes import notes_about
-from sayso.sdk.views.rows import View
+from sayso.sdk.views.base import View
 from sayso.store.base import Reader, Row, SqlValue, Transaction, integer, text
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from sayso.errors import Code, ConfigError, IntegrityError, SaysoError
 from sayso.json import JsonObject
 from sayso.money import Money
 from sayso.sdk.tools.tool import ToolResult
-from sayso.sdk.views.rows import ActionView, ErrorView, QuestionView, RequestView, View
+from sayso.sdk.views.base import View
+from sayso.sdk.views.rows import ActionView, ErrorView, QuestionView, RequestView
 
 _NOT_DONE = "nothing has been done"
 _MEANING: dict[Status, str] = {

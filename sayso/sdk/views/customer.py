@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from sayso.money import Money
-from sayso.sdk.views.rows import View
+from sayso.sdk.views.base import View
 
 ProofWord = Literal["email", "person", "code", "record", "signed"]
 

@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from sayso.actions.approvals.escalation import Escalation
 from sayso.actions.approvals.repository import ApprovalRow, Vote
 from sayso.actions.customers.proof import Verified
@@ -27,17 +25,7 @@ from sayso.audit.verifier.replay import ASKED_BY_PEOPLE
 from sayso.errors import Code
 from sayso.ids import rfc3339
 from sayso.money import Money
-
-
-class View(BaseModel):
-    """Base of the external forms: frozen, and closed so that a test notices a change.
-
-    Each field is sent, whatever its value, so that the schema of an answer says `required`.
-    """
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", json_schema_serialization_defaults_required=True
-    )
+from sayso.sdk.views.base import View
 
 
 class ErrorView(View):

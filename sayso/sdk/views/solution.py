@@ -23,12 +23,12 @@ from sayso.actions.policy.why import flip_of
 from sayso.agent.request_row import read_request
 from sayso.ids import rfc3339
 from sayso.money import Money
+from sayso.sdk.views.base import View
 from sayso.sdk.views.rows import (
     ErrorView,
     EscalationView,
     NoteView,
     ReceiptView,
-    View,
     VoteView,
     error_view,
     escalation_view,

@@ -18,7 +18,7 @@ from sayso.errors import RefusedError
 from sayso.money import Money, exponent_of
 from sayso.sdk.resources.backtesting import BacktestCaseView, BacktestView
 from sayso.sdk.resources.rollout import AgreementView, DialView
-from sayso.sdk.views.rows import View
+from sayso.sdk.views.base import View
 
 if TYPE_CHECKING:
     from sayso.actions.policy.suggest import Done, Suggestion, Tightening  # brings Cedar along

@@ -14,7 +14,7 @@ from sayso.errors import Code, ConfigError, RefusedError
 from sayso.ids import Tenant, monotonic_s, rfc3339, to_micros
 from sayso.sdk.resources.base import SDK, Resource
 from sayso.sdk.resources.connections import read_vault
-from sayso.sdk.views.rows import View
+from sayso.sdk.views.base import View
 from sayso.sdk.webhooks.endpoint import Endpoint, check_kinds
 from sayso.sdk.webhooks.endpoints import Endpoints, Who
 from sayso.sdk.webhooks.message import client_for, send, test_message

@@ -12,7 +12,7 @@ import sayso.surfaces.http.examples as examples
 from sayso.ids import Tenant
 from sayso.sdk.audit.publishing import PublicationView, read_publications
 from sayso.sdk.audit.questions import AnswerView, NamedQuestionView
-from sayso.sdk.views.rows import View
+from sayso.sdk.views.base import View
 from sayso.surfaces.http.auth import Auditor, Open
 from sayso.surfaces.http.documents import problems, reads
 from sayso.surfaces.http.edge import GuardedRoute

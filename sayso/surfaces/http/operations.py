@@ -25,7 +25,7 @@ from sayso.sdk.background.reload import LoadedView
 from sayso.sdk.resources.figures import Figures
 from sayso.sdk.resources.limits import LimitView
 from sayso.sdk.resources.tokens import Scope
-from sayso.sdk.views.rows import View
+from sayso.sdk.views.base import View
 from sayso.sdk.wiring.tracing import process_registry
 from sayso.surfaces.http.auth import BEARER, Needs, Open, admit, sayso_of
 from sayso.surfaces.http.documents import problems, shown

@@ -13,7 +13,7 @@ from pydantic import Field
 
 import sayso.surfaces.http.examples as examples
 from sayso.sdk.privacy.views import ErasureView, HoldView, SubjectView
-from sayso.sdk.views.rows import View
+from sayso.sdk.views.base import View
 from sayso.surfaces.http.auth import Decider, Keeper, Open
 from sayso.surfaces.http.documents import asked, problems, reads, shown, writes
 from sayso.surfaces.http.edge import GuardedRoute

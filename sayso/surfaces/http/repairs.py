@@ -12,7 +12,7 @@ from sayso.errors import RefusedError
 from sayso.sdk.audit.repair_view import MendedView, RepairView
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.tokens import Token
-from sayso.sdk.views.rows import View
+from sayso.sdk.views.base import View
 from sayso.surfaces.http.auth import Decider, Keeper, Open
 from sayso.surfaces.http.documents import asked, problems, reads, shown
 from sayso.surfaces.http.edge import GuardedRoute

@@ -30,7 +30,8 @@ from sayso.sdk.resources.analysis import ChangeView, PolicyTestView, ProofView
 from sayso.sdk.resources.limits import LimitView
 from sayso.sdk.resources.policy import PolicyChangeView, PolicyDraftView, PolicyVersionView
 from sayso.sdk.resources.rollout import DialView
-from sayso.sdk.views.rows import ActionView, ApprovalView, EntryView, RequestView, StopView, View
+from sayso.sdk.views.base import View
+from sayso.sdk.views.rows import ActionView, ApprovalView, EntryView, RequestView, StopView
 from sayso.sdk.views.suggestion import SuggestionView
 from sayso.sdk.webhooks.resource import WebhookView
 

@@ -19,7 +19,7 @@ from sayso.sdk.client import Sayso
 from sayso.sdk.resources.inbox_page import InboxCursor
 from sayso.sdk.resources.notes import MAX_NOTE_CHARS
 from sayso.sdk.resources.tokens import Token
-from sayso.sdk.views.rows import View
+from sayso.sdk.views.base import View
 from sayso.sdk.views.solution import SolutionView
 from sayso.surfaces.http.auth import Decider, Open, Viewer
 from sayso.surfaces.http.documents import asked, reads, writes

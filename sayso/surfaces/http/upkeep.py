@@ -14,7 +14,7 @@ from sayso.errors import Code, RefusedError, logged
 from sayso.ids import Tenant
 from sayso.sdk.audit.segments import PrunedView, SegmentView
 from sayso.sdk.privacy.views import SweepView
-from sayso.sdk.views.rows import View
+from sayso.sdk.views.base import View
 from sayso.surfaces.http.shapes import MAX_WAIT_S, Body, Limit, QueryModel
 
 logger = logging.getLogger("sayso.http")

@@ -12,7 +12,8 @@ from sayso.actions.model.plan import MAX_STEPS
 from sayso.agent.draft_proposal import DraftProposal
 from sayso.sdk.resources.work import KINDS, WorkKind, WorkView
 from sayso.sdk.resources.work_wait import WorkOrder
-from sayso.sdk.views.rows import RequestView, View
+from sayso.sdk.views.base import View
+from sayso.sdk.views.rows import RequestView
 from sayso.surfaces.http import examples
 from sayso.surfaces.http.auth import Decider, Open, Viewer
 from sayso.surfaces.http.documents import asked, problems, reads, shown
