@@ -16,7 +16,7 @@ from sayso.errors import Code, IntegrityError, RefusedError
 from sayso.ids import Tenant
 from sayso.money import Money
 from sayso.sdk.resources.report import edited_actions
-from sayso.sdk.views.rows import View
+from sayso.sdk.views.base import View
 from sayso.store.base import Reader, Row, integer, integer_or_none, text, text_or_none
 
 if TYPE_CHECKING:

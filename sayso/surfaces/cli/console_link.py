@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from sayso.sdk.workspace import Workspace
+from typing import TYPE_CHECKING
+
 from sayso.settings.surfaces import CONSOLE_PATH
+
+if TYPE_CHECKING:
+    from sayso.sdk.workspace import Workspace
 
 
 def console_link(url: str, secret: str) -> str:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from sayso.errors import Code
-from sayso.sdk.views.rows import (
-    ActionView,
-    EntryView,
-    ErrorView,
-    QuestionView,
-    RequestView,
-    StopView,
-)
 from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.problem import FAILED, OK, next_step
 from sayso.surfaces.cli.words import counted, many_lines, one_line
+
+if TYPE_CHECKING:
+    from sayso.sdk.views.rows import (
+        ActionView,
+        EntryView,
+        ErrorView,
+        QuestionView,
+        RequestView,
+        StopView,
+    )
 
 _NOT_DONE = frozenset({"refused", "failed", "unknown"})
 

@@ -11,8 +11,7 @@ from sayso.actions.approvals.repository import ApprovalStatus
 from sayso.actions.policy.card import Card
 from sayso.ids import SystemClock
 from sayso.json import JsonValue
-from sayso.sdk.views.rows import ApprovalView
-from sayso.sdk.views.solution import SolutionView, StepView, is_unverified
+from sayso.sdk.views.solution import is_unverified
 from sayso.sdk.words.quoted import UNCHECKED, who_wrote
 from sayso.sdk.words.solution import NOT_SHOWN_AGAIN, join
 from sayso.sdk.words.solution_outcome import title_of
@@ -21,6 +20,9 @@ from sayso.surfaces.cli.words import counted, one_line
 
 if TYPE_CHECKING:
     from rich.panel import Panel
+
+    from sayso.sdk.views.rows import ApprovalView
+    from sayso.sdk.views.solution import SolutionView, StepView
 
 Rows = list[tuple[str, str]]
 _STYLES = {"": "bold", "Wrote": "italic", "Unusual": "bold", "Details": "dim"}

@@ -6,15 +6,18 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from sayso.errors import Code, RetryableError, SaysoError
 from sayso.ids import Tenant
 from sayso.sdk.client import Sayso
-from sayso.sdk.views.rows import ActionView, RequestView, View
+from sayso.sdk.views.base import View
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.problem import LATER, exit_status, internal
 from sayso.surfaces.cli.words import one_line
+
+if TYPE_CHECKING:
+    from sayso.sdk.views.rows import ActionView, RequestView
 
 _WHO = "`sayso serve` or `sayso worker`"
 _GOES_ON = f"it is stored, and {_WHO} goes on with it"
@@ -124,7 +127,7 @@ def warn_unplanned(out: Out, wait_s: float) -> int:
 _PATIENCE_S = 3.0
 """How long the database may take to say what was stored; whoever pressed Ctrl-C wants to go."""
 
-Stored = ActionView | RequestView | None
+Stored: TypeAlias = "ActionView | RequestView | None"
 
 
 @asynccontextmanager
@@ -147,6 +150,8 @@ def _tell(out: Out, stored: Stored) -> None:
     if stored is None:
         out.warn("nothing was stored, and nothing was sent")
         return
+    from sayso.sdk.views.rows import ActionView
+
     actions = [stored] if isinstance(stored, ActionView) else list(stored.actions)
     left = left_of(*actions)
     if out.as_json:

@@ -8,20 +8,22 @@ import os
 import re
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 
-from sayso.actions.model.definition import Assurance, Subject
 from sayso.audit.entry import Actor, ActorKind
 from sayso.errors import Code, ConfigError, RefusedError
 from sayso.frozen import replace
 from sayso.ids import Tenant
 from sayso.json import JsonValue, doubled_field
 from sayso.sdk.client import Sayso
-from sayso.sdk.resources.tokens import Token
-from sayso.settings import FILE_NAME, is_name
 from sayso.surfaces.cli.words import one_line
+
+if TYPE_CHECKING:
+    # Loaded where they are used: a command's help opens no workspace.
+    from sayso.actions.model.definition import Subject
+    from sayso.sdk.resources.tokens import Token
 
 T = TypeVar("T")
 CLI = Actor(kind=ActorKind.SERVICE, id="cli")
@@ -49,6 +51,8 @@ def find_workspace(option: Path | None) -> Path:
                 next_step=f"make a workspace with `sayso init {named}`, or correct the path",
             )
         return named
+    from sayso.settings import FILE_NAME
+
     here = Path.cwd()
     for folder in (here, *here.parents):
         if (folder / FILE_NAME).is_file():
@@ -123,6 +127,8 @@ def subject_of(subject: str, assurance: str) -> Subject:
     Raises:
         RefusedError: `invalid_input`.
     """
+    from sayso.actions.model.definition import Assurance, Subject
+
     try:
         level = Assurance(assurance)
     except ValueError:
@@ -140,6 +146,8 @@ def tenant_of(sayso: Sayso, option: str | None) -> Tenant:
     Raises:
         RefusedError: `invalid_input`, for what no tenant can be called.
     """
+    from sayso.settings import is_name
+
     if option is None:
         return sayso.tenant
     if not is_name(option):

@@ -14,7 +14,7 @@ from sayso.sdk.resources.analysis import ExplanationView, RowFindingView
 from sayso.sdk.resources.backtesting import BacktestView
 from sayso.sdk.resources.policy import ActivationView, PolicyChangeView, PolicyTextView
 from sayso.sdk.resources.report import ReportView
-from sayso.sdk.views.rows import View
+from sayso.sdk.views.base import View
 from sayso.surfaces.http.auth import Decider, Open, Viewer
 from sayso.surfaces.http.documents import asked, problems, reads, shown, writes
 from sayso.surfaces.http.edge import GuardedRoute

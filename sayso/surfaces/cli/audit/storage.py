@@ -10,15 +10,15 @@ import typer
 
 from sayso.audit.io_errors import writing_to
 from sayso.errors import Code, ConfigError
-from sayso.sdk.audit.segments import PrunedView, SegmentView
 from sayso.sdk.client import Sayso
-from sayso.sdk.resources.tokens import Token
 from sayso.surfaces.cli.command import Here
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.workspace import read_workspace
 
 if TYPE_CHECKING:
     from sayso.audit.publishing.publisher import TargetState
+    from sayso.sdk.audit.segments import PrunedView, SegmentView
+    from sayso.sdk.resources.tokens import Token
 
 
 def write_folder(

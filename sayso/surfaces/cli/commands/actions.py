@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sayso.actions.model.status import FINAL, Status
-from sayso.sdk.connectors.catalog import ActionTypeView, read_action_types
+from sayso.sdk.connectors.catalog import read_action_types
 from sayso.sdk.setup.orphaned_actions import next_step as orphan_step
-from sayso.sdk.views.rows import ActionView
 from sayso.sdk.workspace import Workspace
 from sayso.surfaces.cli.command import Here, command
 from sayso.surfaces.cli.options import AfterOption, LimitOption
@@ -20,6 +19,10 @@ from sayso.surfaces.cli.pages import read_page, show_page
 from sayso.surfaces.cli.show import is_late, show_action, show_timeline
 from sayso.surfaces.cli.words import one_line
 from sayso.surfaces.cli.workspace import run
+
+if TYPE_CHECKING:
+    from sayso.sdk.connectors.catalog import ActionTypeView
+    from sayso.sdk.views.rows import ActionView
 
 _GOES_ON = frozenset(Status) - FINAL
 

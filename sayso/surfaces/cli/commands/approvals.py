@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sayso.errors import SaysoError
 from sayso.money import Money
 from sayso.sdk.client import Sayso
-from sayso.sdk.views.rows import ActionView, ApprovalView
-from sayso.sdk.views.solution import SolutionView
 from sayso.sdk.words.approval_outcome import outcome_of
 from sayso.surfaces.cli.command import Here, command
 from sayso.surfaces.cli.commands.plan import plan
@@ -35,6 +33,10 @@ from sayso.surfaces.cli.unfinished import (
     with_left,
 )
 from sayso.surfaces.cli.words import one_line
+
+if TYPE_CHECKING:
+    from sayso.sdk.views.rows import ActionView, ApprovalView
+    from sayso.sdk.views.solution import SolutionView
 
 app = typer.Typer(
     help="Decide what waits: list, show, approve, reject, and so on.",

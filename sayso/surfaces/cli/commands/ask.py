@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sayso.actions.model.definition import Subject
 from sayso.errors import SaysoError
 from sayso.sdk.client import Sayso
-from sayso.sdk.views.rows import RequestView
 from sayso.surfaces.cli.command import Here, command
 from sayso.surfaces.cli.options import (
     AssuranceOption,
@@ -31,6 +29,10 @@ from sayso.surfaces.cli.unfinished import (
     with_left,
 )
 from sayso.surfaces.cli.workspace import read_typed, requester, subject_of
+
+if TYPE_CHECKING:
+    from sayso.actions.model.definition import Subject
+    from sayso.sdk.views.rows import RequestView
 
 app = typer.Typer()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,7 +12,6 @@ from sayso.audit.atomic_files import new_file
 from sayso.money import Money
 from sayso.sdk.client import Sayso
 from sayso.sdk.views.presenters import show_entry
-from sayso.sdk.views.rows import EntryView
 from sayso.surfaces.cli.audit.keys import keys, make_key, rotate_key
 from sayso.surfaces.cli.audit.questions import ExportOption, VkeyOption, ask
 from sayso.surfaces.cli.audit.repairs import accept, repair
@@ -23,6 +22,9 @@ from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.pages import again
 from sayso.surfaces.cli.words import counted
 from sayso.surfaces.cli.workspace import CLI
+
+if TYPE_CHECKING:
+    from sayso.sdk.views.rows import EntryView
 
 app = typer.Typer(
     help="Ask the log, prove it, publish its heads.",

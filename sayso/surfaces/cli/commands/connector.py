@@ -7,11 +7,10 @@ import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from sayso.connectors.draft import DraftedManifest
 from sayso.errors import RefusedError
 from sayso.ids import SystemClock
 from sayso.json import JsonObject
@@ -28,7 +27,6 @@ from sayso.sdk.connectors.drafts import (
     write_draft,
 )
 from sayso.sdk.connectors.manifests import (
-    ManifestReport,
     changes_since_review,
     check_manifest,
     list_manifests,
@@ -36,14 +34,22 @@ from sayso.sdk.connectors.manifests import (
     try_manifest,
 )
 from sayso.sdk.connectors.recording import record_action
-from sayso.sdk.connectors.sighting import RecordedPayment, Sighting, read_amount
-from sayso.sdk.connectors.trial import TrialResult, hosts_of, try_reads
+from sayso.sdk.connectors.sighting import Sighting, read_amount
+from sayso.sdk.connectors.trial import hosts_of, try_reads
 from sayso.sdk.workspace import Workspace
 from sayso.surfaces.cli.command import Here, command
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.problem import FAILED, OK, USAGE, usage
 from sayso.surfaces.cli.words import one_line
 from sayso.surfaces.cli.workspace import read_json_object, run
+
+if TYPE_CHECKING:
+    from sayso.connectors.draft import DraftedManifest
+    from sayso.sdk.connectors.manifests import (
+        ManifestReport,
+    )
+    from sayso.sdk.connectors.sighting import RecordedPayment
+    from sayso.sdk.connectors.trial import TrialResult
 
 app = typer.Typer(help="Connectors: list, draft, check, review, test, try, record, new.")
 drafts = typer.Typer(help="Draft a manifest from what a provider publishes.")

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from sayso.sdk.client import Sayso
-from sayso.sdk.resources.tokens import Token
-from sayso.sdk.views.customer import (
-    CustomerDetailsView,
-    CustomerLinkView,
-    CustomerSummaryView,
-    LinkChangeView,
-)
 from sayso.surfaces.cli.command import Here, command
 from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.show import show_request
 from sayso.surfaces.cli.words import one_line
 from sayso.surfaces.cli.workspace import read_typed
+
+if TYPE_CHECKING:
+    from sayso.sdk.resources.tokens import Token
+    from sayso.sdk.views.customer import (
+        CustomerDetailsView,
+        CustomerLinkView,
+        CustomerSummaryView,
+        LinkChangeView,
+    )
 
 T = TypeVar("T")
 

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sayso.sandbox import DEMO
-from sayso.sdk.views.rows import QuestionView, RequestView
-from sayso.sdk.views.solution import SolutionView
 from sayso.surfaces.cli.demo.answers import (
     Answers,
     AskedAnswers,
@@ -32,6 +30,8 @@ from sayso.surfaces.cli.problem import FAILED, OK, usage
 from sayso.surfaces.cli.words import one_line
 
 if TYPE_CHECKING:
+    from sayso.sdk.views.rows import QuestionView, RequestView
+    from sayso.sdk.views.solution import SolutionView
     from sayso.surfaces.cli.demo.slack import SlackStage
 
 app = typer.Typer()

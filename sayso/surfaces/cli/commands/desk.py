@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from sayso.sdk.desk.resource import DeskView, ThreadView
 from sayso.surfaces.cli.command import Here, command
 from sayso.surfaces.cli.output import local_time
+
+if TYPE_CHECKING:
+    from sayso.sdk.desk.resource import DeskView, ThreadView
 
 T = TypeVar("T")
 app = typer.Typer(help="Desks where customers write: list, check, sweep, threads.")

@@ -30,20 +30,19 @@ from sayso.extras import installed_version
 from sayso.ids import SystemClock, Tenant, rfc3339, to_micros
 from sayso.sdk.audit.alarms import read_alarms
 from sayso.sdk.audit.vault_key import vault_trouble
-from sayso.sdk.connectors.catalog import ActionTypes, read_action_types
+from sayso.sdk.connectors.catalog import read_action_types
 from sayso.sdk.privacy.eraser import read_list
 from sayso.sdk.privacy.restored import find_restored
 from sayso.sdk.resources.limits import HOLDS, check_limits
 from sayso.sdk.resources.processes import ProcessResource, named_in
 from sayso.sdk.setup.check import exposed_files, exposed_text
-from sayso.sdk.setup.orphaned_actions import Orphans, find_orphans
+from sayso.sdk.setup.orphaned_actions import find_orphans
 from sayso.sdk.wiring.database import is_fleet, is_postgres, missing_postgres, open_store
 from sayso.sdk.wiring.policy_in_force import read_state
 from sayso.sdk.workspace import Workspace
 from sayso.store.base import Examined, text
 from sayso.store.migrations import (
     FORMAT,
-    Migration,
     check_format,
     migration_steps,
     plain_words,
@@ -60,6 +59,11 @@ from sayso.surfaces.cli.words import counted, one_line
 from sayso.surfaces.cli.workspace import find_workspace
 
 if TYPE_CHECKING:
+    from sayso.sdk.connectors.catalog import ActionTypes
+    from sayso.sdk.setup.orphaned_actions import Orphans
+    from sayso.store.migrations import (
+        Migration,
+    )
     from sayso.store.postgres.connection import PgConnection
 
 app = typer.Typer()

@@ -6,19 +6,22 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import orjson
 import typer
 
 from sayso.errors import Code, ConfigError
 from sayso.sdk.client import Sayso
-from sayso.sdk.resources.evaluations import EvaluationView, JudgedView, MeasuresView
+from sayso.sdk.resources.evaluations import EvaluationView
 from sayso.sdk.workspace import Workspace
 from sayso.surfaces.cli.command import Here, command
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.problem import FAILED, OK, usage
 from sayso.surfaces.cli.workspace import run
+
+if TYPE_CHECKING:
+    from sayso.sdk.resources.evaluations import JudgedView, MeasuresView
 
 app = typer.Typer(help="Measure planners on labelled messages: run, collect.")
 

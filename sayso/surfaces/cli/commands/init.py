@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sayso.sdk.setup.scaffold import Scaffold, create_workspace
+from sayso.sdk.setup.scaffold import create_workspace
 from sayso.sdk.setup.scaffold_tables import BY_DEFAULT
 from sayso.surfaces.cli.options import JsonOption
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.workspace import run, user_id
+
+if TYPE_CHECKING:
+    from sayso.sdk.setup.scaffold import Scaffold
 
 app = typer.Typer()
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal, InvalidOperation
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.limits import used_words
-from sayso.sdk.resources.policy import ActivationView
 from sayso.surfaces.cli.command import Here, command
 from sayso.surfaces.cli.follow_files import follow_files
 from sayso.surfaces.cli.options import JsonOption, LimitOption, WorkspaceOption
 from sayso.surfaces.cli.problem import usage
 from sayso.surfaces.cli.words import one_line
+
+if TYPE_CHECKING:
+    from sayso.sdk.resources.policy import ActivationView
 
 app = typer.Typer(help="How much of each limit is used; change one: set, drop.")
 

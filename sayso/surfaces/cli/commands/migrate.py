@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sayso.sdk.wiring.database import is_postgres, open_store, plan_migration, store_name
 from sayso.sdk.workspace import Workspace
-from sayso.store.migrations import MigrationPlan, migration_steps, read_migrations
+from sayso.store.migrations import migration_steps, read_migrations
 from sayso.surfaces.cli.command import Here, command
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.workspace import run
+
+if TYPE_CHECKING:
+    from sayso.store.migrations import MigrationPlan
 
 app = typer.Typer()
 

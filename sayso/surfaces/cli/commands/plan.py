@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sayso.actions.approvals.decision import Decision, DecisionChoice
 from sayso.errors import SaysoError
 from sayso.sdk.client import Sayso
-from sayso.sdk.resources.tokens import Token
-from sayso.sdk.views.rows import ActionView, ApprovalView, RequestView
-from sayso.sdk.views.solution import SolutionView
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.problem import usage
@@ -27,6 +24,11 @@ from sayso.surfaces.cli.unfinished import (
     with_left,
 )
 from sayso.surfaces.cli.workspace import find_workspace, person_token, run
+
+if TYPE_CHECKING:
+    from sayso.sdk.resources.tokens import Token
+    from sayso.sdk.views.rows import ActionView, ApprovalView, RequestView
+    from sayso.sdk.views.solution import SolutionView
 
 _ALL = "all"
 _MODES = {

@@ -4,29 +4,33 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.progress import Progress
 
 from sayso.sdk.client import Sayso
-from sayso.sdk.resources.analysis import ChangeView
-from sayso.sdk.resources.backtesting import BacktestView
 from sayso.sdk.resources.policy import (
     ActivationView,
-    PolicyChangeView,
-    PolicyDraftView,
-    PolicyTextView,
-    PolicyVersionView,
 )
-from sayso.sdk.resources.suggestions import SuggestionResource
 from sayso.sdk.views.backtest import OUTCOMES, as_csv, as_svg
-from sayso.sdk.views.suggestion import SuggestionView
 from sayso.surfaces.cli.options import JsonOption, LimitOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.problem import FAILED, OK, usage
 from sayso.surfaces.cli.words import one_line
 from sayso.surfaces.cli.workspace import find_workspace, person_token, read_workspace, run
+
+if TYPE_CHECKING:
+    from sayso.sdk.resources.analysis import ChangeView
+    from sayso.sdk.resources.backtesting import BacktestView
+    from sayso.sdk.resources.policy import (
+        PolicyChangeView,
+        PolicyDraftView,
+        PolicyTextView,
+        PolicyVersionView,
+    )
+    from sayso.sdk.resources.suggestions import SuggestionResource
+    from sayso.sdk.views.suggestion import SuggestionView
 
 app = typer.Typer(help="The policy: what is in force, drafts, who changed it.")
 

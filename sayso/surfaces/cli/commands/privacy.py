@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import orjson
 import typer
 
 from sayso.audit.atomic_files import new_file
 from sayso.sdk.privacy.access import counts_of_all
-from sayso.sdk.privacy.views import ErasureView, HeldAgainView, HoldView
 from sayso.surfaces.cli.command import Here, command
 from sayso.surfaces.cli.confirm import check_somebody_is_there, confirm
 from sayso.surfaces.cli.options import (
@@ -23,6 +22,9 @@ from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.pages import read_page, show_page
 from sayso.surfaces.cli.problem import FAILED, OK
 from sayso.surfaces.cli.words import counted
+
+if TYPE_CHECKING:
+    from sayso.sdk.privacy.views import ErasureView, HeldAgainView, HoldView
 
 CustomerArgument = Annotated[
     str, typer.Argument(metavar="CUSTOMER", help="The customer's id at the provider.")

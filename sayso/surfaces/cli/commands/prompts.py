@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sayso.sdk.resources.prompts import PromptsView
 from sayso.surfaces.cli.command import Here, command
 from sayso.surfaces.cli.output import Out
+
+if TYPE_CHECKING:
+    from sayso.sdk.resources.prompts import PromptsView
 
 app = typer.Typer(help="The prompts of models: show, try, promote, rollback.")
 

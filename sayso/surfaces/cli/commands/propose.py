@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sayso.errors import SaysoError
 from sayso.sdk.client import Sayso
-from sayso.sdk.views.rows import ActionView
 from sayso.surfaces.cli.command import Here, command
 from sayso.surfaces.cli.options import (
     AssuranceOption,
@@ -31,6 +30,9 @@ from sayso.surfaces.cli.workspace import (
     requester,
     subject_of,
 )
+
+if TYPE_CHECKING:
+    from sayso.sdk.views.rows import ActionView
 
 app = typer.Typer()
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sayso.errors import SaysoError
 from sayso.sdk.client import Sayso
-from sayso.sdk.views.rows import RequestView
 from sayso.surfaces.cli.command import Here, command
 from sayso.surfaces.cli.commands.ask import show_asked
 from sayso.surfaces.cli.options import (
@@ -22,6 +21,9 @@ from sayso.surfaces.cli.pages import read_page, show_page
 from sayso.surfaces.cli.show import show_request
 from sayso.surfaces.cli.unfinished import problem_of_request, telling
 from sayso.surfaces.cli.workspace import requester
+
+if TYPE_CHECKING:
+    from sayso.sdk.views.rows import RequestView
 
 app = typer.Typer(help="What customers asked in words: list, show, answer, withdraw.")
 

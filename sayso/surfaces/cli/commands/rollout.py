@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from sayso.actions.policy.reading import ROLLOUT
 from sayso.sdk.client import Sayso
-from sayso.sdk.resources.policy import ActivationView
-from sayso.sdk.resources.rollout import DialView, How
 from sayso.surfaces.cli.command import Here, command
 from sayso.surfaces.cli.follow_files import follow_files
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.problem import usage
 from sayso.surfaces.cli.words import one_line
+
+if TYPE_CHECKING:
+    from sayso.sdk.resources.policy import ActivationView
+    from sayso.sdk.resources.rollout import DialView, How
 
 app = typer.Typer(help="How far actions go by themselves: list, set, compare, wrong.")
 

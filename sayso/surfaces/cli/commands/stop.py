@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sayso.audit.authority.credentials import HOST
 from sayso.errors import RefusedError
 from sayso.sdk.client import Sayso
-from sayso.sdk.resources.tokens import Token, may_stop
-from sayso.sdk.views.rows import StopView
+from sayso.sdk.resources.tokens import may_stop
 from sayso.surfaces.cli.command import Here, command
 from sayso.surfaces.cli.options import AfterOption, JsonOption, LimitOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out, local_time
@@ -19,6 +18,10 @@ from sayso.surfaces.cli.problem import OK, usage
 from sayso.surfaces.cli.show import show_stop
 from sayso.surfaces.cli.words import one_line
 from sayso.surfaces.cli.workspace import CLI, find_workspace, person_token, run
+
+if TYPE_CHECKING:
+    from sayso.sdk.resources.tokens import Token
+    from sayso.sdk.views.rows import StopView
 
 app = typer.Typer(help="Stop at once, and see what is stopped: list.")
 

@@ -13,7 +13,6 @@ from sayso.sdk.client import Sayso
 from sayso.sdk.setup.store_copy import check_can_move, copy_rows, with_store
 from sayso.sdk.wiring.database import store_name
 from sayso.sdk.workspace import Workspace
-from sayso.store.transfer import Transferred
 from sayso.surfaces.cli.command import Here, command
 from sayso.surfaces.cli.commands.doctor import examine
 from sayso.surfaces.cli.output import Out
@@ -22,6 +21,7 @@ from sayso.surfaces.cli.workspace import run
 
 if TYPE_CHECKING:
     from sayso.audit.verifier.verification import Verification
+    from sayso.store.transfer import Transferred
 
 app = typer.Typer(help="The database: copy moves it to another store.")
 _SAID_EVERY = 10_000

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant, rfc3339
 from sayso.sdk.client import Sayso
-from sayso.sdk.resources.tokens import MAX_DAYS, Kind, Scope, Token
+from sayso.sdk.resources.tokens import MAX_DAYS, Scope
 from sayso.sdk.views.rows import TokenView
 from sayso.surfaces.cli.command import Here, command
 from sayso.surfaces.cli.output import local_time
 from sayso.surfaces.cli.problem import usage
 from sayso.surfaces.cli.workspace import CLI
+
+if TYPE_CHECKING:
+    from sayso.sdk.resources.tokens import Kind, Token
 
 app = typer.Typer(help="Tokens of programs and people: create, list, revoke.")
 _DEFAULT = {

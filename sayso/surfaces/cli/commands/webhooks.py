@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import secrets
 from datetime import datetime
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from sayso.sdk.webhooks.resource import WebhookView
 from sayso.surfaces.cli.command import Here, command
 from sayso.surfaces.cli.output import local_time
 from sayso.surfaces.cli.problem import usage
 from sayso.surfaces.cli.workspace import CLI
+
+if TYPE_CHECKING:
+    from sayso.sdk.webhooks.resource import WebhookView
 
 T = TypeVar("T")
 app = typer.Typer(help="Programs called with every change: add, list, test, and so on.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,9 +10,7 @@ from sayso.errors import Code, RefusedError, SaysoError
 from sayso.money import Money
 from sayso.sdk.client import Sayso
 from sayso.sdk.progress.carry_on import CARRY_ON_S
-from sayso.sdk.resources.work import KINDS, WorkView
-from sayso.sdk.resources.work_draft import WorkDraftView
-from sayso.sdk.views.rows import RequestView
+from sayso.sdk.resources.work import KINDS
 from sayso.surfaces.cli.command import Here, command
 from sayso.surfaces.cli.commands.ask import show_asked
 from sayso.surfaces.cli.confirm import check_somebody_is_there, confirm
@@ -21,6 +19,11 @@ from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.problem import usage
 from sayso.surfaces.cli.unfinished import problem_of_request
 from sayso.surfaces.cli.words import one_line
+
+if TYPE_CHECKING:
+    from sayso.sdk.resources.work import WorkView
+    from sayso.sdk.resources.work_draft import WorkDraftView
+    from sayso.sdk.views.rows import RequestView
 
 app = typer.Typer(help="What machines left to people: take, note, propose, end.")
 
