@@ -83,7 +83,7 @@ def test_what_a_part_itself_needs_is_not_taken_for_the_part(
 ) -> None:
     """A package that is missing below is named as it is: another line would install nothing."""
     monkeypatch.delitem(sys.modules, "sayso.sdk.client", raising=False)
-    monkeypatch.setitem(sys.modules, "sayso.sdk.container", None)
+    monkeypatch.setitem(sys.modules, "sayso.sdk.nouns", None)
     monkeypatch.delitem(vars(sayso), "Sayso", raising=False)
     with pytest.raises(ModuleNotFoundError) as caught:
         _ = sayso.Sayso

@@ -19,7 +19,7 @@ BENCHES = {
     "crash": "--runs 1 --stores sqlite --workers 1 --peer-runs 0 --stripe-runs 1".split(),
     "log_crash": [],
     "retention": "--store sqlite --entries 512 --part 256".split(),
-    "startup": ["--rounds", "1"],
+    "startup": ["--rounds", "1", "--no-instructions"],
     "tamper": ["--quick"],
     "writers": "--store sqlite --rounds 1 --seconds 0.6".split(),
 }

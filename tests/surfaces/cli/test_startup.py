@@ -26,9 +26,12 @@ LOOKING = [["approvals", "list"], ["actions", "list"], ["audit", "tail"], ["audi
 _PROBE = "import sys\nfrom sayso.__main__ import main\nmain(sys.argv[1:])\n"
 
 
-def _loaded(folder: Path, *words: str, code: str = _PROBE, **variables: str) -> set[str]:
-    """The top-level modules that a fresh process has after a command."""
-    report = "print('\\n@@', ' '.join({name.partition('.')[0] for name in sys.modules}))"
+def _loaded(
+    folder: Path, *words: str, code: str = _PROBE, whole: bool = False, **variables: str
+) -> set[str]:
+    """The modules that a fresh process has after a command: those at the top, or all by name."""
+    shown = "sys.modules" if whole else "{name.partition('.')[0] for name in sys.modules}"
+    report = f"print('\\n@@', ' '.join({shown}))"
     ran = subprocess.run(
         [sys.executable, "-c", f"{code}{report}", *words],
         cwd=folder,
@@ -70,6 +73,23 @@ def test_importing_sayso_loads_next_to_nothing(tmp_path: Path) -> None:
     """`import sayso` stays under 0.3 s: names are imported when they are used (PEP 562)."""
     loaded = _loaded(tmp_path, code="import sys, sayso\n")
     assert not loaded & (HEAVY | {"pydantic", "opentelemetry", "typer"})
+
+
+@pytest.mark.promise("cli:light")
+def test_a_program_that_has_opened_nothing_yet_has_loaded_no_floor(tmp_path: Path) -> None:
+    """`from sayso import Sayso` loads the front alone; what it wires comes with `async with`."""
+    loaded = _loaded(tmp_path, code="import sys\nfrom sayso import Sayso\n", whole=True)
+    assert not loaded & (HEAVY | {"cedarpy", "cryptography", "opentelemetry", "pydantic"})
+    assert len({name for name in loaded if name.startswith("sayso")}) <= 15
+
+
+@pytest.mark.promise("cli:light")
+def test_help_of_a_command_loads_what_its_options_need(tmp_path: Path) -> None:
+    """`sayso ask --help` knows neither planner, provider nor store: nothing is asked yet."""
+    loaded = _loaded(tmp_path, "ask", "--help", whole=True)
+    assert not loaded & (HEAVY | {"cedarpy", "cryptography", "opentelemetry", "rich"})
+    assert "sayso.surfaces.cli.commands.ask" in loaded
+    assert len({name for name in loaded if name.startswith("sayso")}) <= 50
 
 
 @pytest.mark.promise("cli:light")
