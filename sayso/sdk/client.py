@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sayso.json import JsonValue
     from sayso.sdk.background.reload import LoadedView, Reloads
     from sayso.sdk.resources.figures import Figures
-    from sayso.sdk.resources.report import ReportView
+    from sayso.sdk.resources.report import ReportView, SentReport
     from sayso.sdk.views.rows import ActionView, EventView, RequestView
     from sayso.sdk.workspace import Workspace
     from sayso.store.base import Store
@@ -169,6 +169,17 @@ class Sayso(Nouns):
         return await ReportResource(self.container).make(
             weeks=weeks, minutes_by_hand=minutes_by_hand, tenant=tenant, rollout=self.rollout
         )
+
+    async def send_report(self, person: str, *, weeks: int = 12) -> SentReport:
+        """Send the report to a person of sayso.toml, at the address that stands there.
+
+        Raises:
+            RefusedError: `not_found` for a person without an address; `wrong_state` where no
+                e-mail is set up; and as the mail server says.
+        """
+        from sayso.sdk.resources.report_mail import send_report
+
+        return await send_report(self, person, weeks)
 
     # ---- the two verbs -------------------------------------------------------------------------
 

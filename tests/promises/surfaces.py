@@ -67,8 +67,9 @@ PROMISES: dict[str, Promise] = {
         "invariant 8",
     ),
     "console:figures": Promise(
-        "The pages of figures, people and the policy say what the ledger and the log hold; "
-        "currencies are never added up.",
+        "The pages of figures, people and the policy say what the ledger and the log hold, beside "
+        "the period before; currencies are never added up, no wait is machine time, and that "
+        "people need not be asked is said only where the roll-out calls a segment ready.",
     ),
     "solutions:ask-customer": Promise(
         "A person who may decide can ask the customer first: the answer is on the card, under "

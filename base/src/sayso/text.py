@@ -173,3 +173,13 @@ def _is_mixed(word: str) -> bool:
         if char.isalpha() and unicodedata.name(char, "").startswith(script)
     }
     return len(scripts) > 1
+
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""A cell that begins so is read as a formula by programs for tables."""
+
+
+def table_cell(value: object) -> str:
+    """A value as a cell of a table that is no formula, whoever wrote it; empty for None."""
+    text = "" if value is None else str(value)
+    return f"'{text}" if isinstance(value, str) and text.startswith(_FORMULA) else text

@@ -9,7 +9,8 @@ back and why; `people`
 (changed by themselves: `staff`), `tokens`, `passkeys`, `oidc` (over `oidc_provider` and
 `oidc_sessions`), `account_link`, `sessions` and `authentication` who; `connections`, `accounts`,
 `prompts` and `evaluations` what it works with;
-`events`, `outbox` what surfaces tell; `processes` who lives; `figures`, `statistics` and `report`
-what it came to. `identity` says who the customer is, `customers` (with `customer_search`,
-`customer_rows` and `vouching`) which accounts they have, `confirmations` the page behind a link.
+`events`, `outbox` what surfaces tell; `processes` who lives; `figures`, `statistics` (with its
+`period_figures`) and `report` (sent by `report_mail`) what it came to. `identity` says who the
+customer is, `customers` (with `customer_search`, `customer_rows` and `vouching`) which accounts
+they have, `confirmations` the page behind a link.
 """

@@ -10,10 +10,21 @@ from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
+from sayso.actions.rollout.agreement import percents
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant, first_at, to_micros
 from sayso.money import Money
 from sayso.sdk.resources.base import Resource
+from sayso.sdk.resources.period_figures import (
+    AnswerTimesView,
+    CurrencyView,
+    DoneView,
+    RefusalView,
+    answer_times,
+    currencies,
+    done,
+    refusals,
+)
 from sayso.sdk.views.base import View
 from sayso.store.base import Reader, Row, integer, text
 
@@ -23,6 +34,8 @@ if TYPE_CHECKING:
 MOST_DAYS = 90
 MOST_VOTES = 20_000
 MOST_CARDS = 5_000
+MOST_ACTIONS = 50_000
+"""So many of the newest are looked at one by one."""
 BUDGET, ALERT = 20, 40
 """Cards that a person can read in a day with care; and so many that they are surely not read."""
 HASTY_S = 3.0
@@ -54,6 +67,7 @@ class AnswersView(View):
 
     Attributes:
         count: answers. yes: of them. median_s: from the card to the answer.
+        low, high: between which percents the true share of yes lies, with 95 % confidence.
         hasty: answers within three seconds.
         taken_back: of what was agreed to, what was taken back later or told to be wrong.
     """
@@ -63,6 +77,8 @@ class AnswersView(View):
     median_s: float
     hasty: int
     taken_back: int = 0
+    low: int = 0
+    high: int = 100
 
 
 class ApproverView(AnswersView):
@@ -108,9 +124,11 @@ class CanaryFigures(View):
 
 
 class StatisticsView(View):
-    """Everything, over the same days.
+    """Everything, over the same days; `…before` over as many days before them.
 
     Attributes:
+        times: how long cards waited. done: what was done. refused: by what, the most first.
+        currencies: what moved and what was refused, by currency.
         money: by currency, the most first; currencies are never added up.
         median_s, slow_s: within how long half, and nine of ten answers came; None without any.
         load: of the last 24 hours; None without a card.
@@ -125,6 +143,13 @@ class StatisticsView(View):
     rules: tuple[RuleView, ...] = ()
     median_s: float | None
     slow_s: float | None
+    days_before: tuple[DayView, ...] = ()
+    times: AnswerTimesView = AnswerTimesView()
+    times_before: AnswerTimesView = AnswerTimesView()
+    done: DoneView = DoneView()
+    done_before: DoneView = DoneView()
+    refused: tuple[RefusalView, ...] = ()
+    currencies: tuple[CurrencyView, ...] = ()
     load: LoadView | None = None
     canaries: CanaryFigures = CanaryFigures()
     requests: int
@@ -154,28 +179,60 @@ class StatisticsResource(Resource):
         first = datetime(now.year, now.month, now.day, tzinfo=UTC) - timedelta(days=days - 1)
 
         def work(reader: Reader) -> StatisticsView:
-            actions = {"tenant": where, "since": first_at("act", first)}
-            requests = reader.all("statistics.requests", tenant=where, since=first_at("req", first))
-            votes = reader.all(
-                "statistics.votes", tenant=where, since=first_at("apr", first), limit=MOST_VOTES
-            )
-            tests = reader.all("canary.figures", tenant=where, since=to_micros(first))
-            took = sorted(integer(row, "took") / 1e6 for row in votes)
-            return StatisticsView(
-                since=first.date().isoformat(),
-                days=_days(first.date(), days, reader.all("statistics.days", **actions), requests),
-                money=tuple(map(_money, reader.all("statistics.money", **actions))),
-                approvers=_approvers(votes, tests),
-                rules=_rules(votes),
-                load=read_load(reader, self._container, where),
-                canaries=CanaryFigures(**_ends(tests)),
-                median_s=statistics.median(took) if took else None,
-                slow_s=took[min(len(took) - 1, len(took) * 9 // 10)] if took else None,
-                requests=sum(integer(row, "count") for row in requests),
-                cost_micro_usd=sum(integer(row, "cost") for row in requests),
-            )
+            return _read(reader, self._container, where, first, days)
 
         return await self._container.store.read(work)
+
+
+def _read(
+    reader: Reader, container: Container, tenant: Tenant, first: datetime, days: int
+) -> StatisticsView:
+    """Everything since a moment, and of as many days before it what it is compared with."""
+    start = first - timedelta(days=days)
+    span = {"tenant": tenant, "since": first_at("act", start), "first": first_at("act", first)}
+    asked = reader.all("statistics.requests", tenant=tenant, since=first_at("req", start))
+    requests = [row for row in asked if integer(row, "day") >= _number(first)]
+    answers = {"since": first_at("apr", start), "first": first_at("apr", first)}
+    votes, votes_before = _apart(
+        reader.all("statistics.votes", tenant=tenant, **answers, limit=MOST_VOTES)
+    )
+    tests = reader.all("canary.figures", tenant=tenant, since=to_micros(first))
+    by_day = reader.all("statistics.days", tenant=tenant, since=span["since"])
+    moved = reader.all("statistics.money", **span)
+    now, before = _apart(reader.all("statistics.done", **span, limit=MOST_ACTIONS))
+    refused = refusals(reader.all("statistics.refused", **span, limit=MOST_ACTIONS))
+    times = answer_times(integer(row, "took") / 1e6 for row in votes)
+    return StatisticsView(
+        since=first.date().isoformat(),
+        days=_days(first.date(), days, by_day, asked),
+        days_before=_days(start.date(), days, by_day, asked),
+        money=tuple(_money(row) for row in moved if not integer(row, "before")),
+        approvers=_approvers(votes, tests),
+        rules=_rules(votes),
+        load=read_load(reader, container, tenant),
+        canaries=CanaryFigures(**_ends(tests)),
+        median_s=times.median_s,
+        slow_s=times.slow_s,
+        times=times,
+        times_before=answer_times(integer(row, "took") / 1e6 for row in votes_before),
+        done=done(now),
+        done_before=done(before),
+        refused=refused,
+        currencies=currencies(moved, refused),
+        requests=sum(integer(row, "count") for row in requests),
+        cost_micro_usd=sum(integer(row, "cost") for row in requests),
+    )
+
+
+def _apart(rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
+    """Those of the period, and those of the one before."""
+    before = [row for row in rows if integer(row, "before")]
+    return [row for row in rows if not integer(row, "before")], before
+
+
+def _number(moment: datetime) -> int:
+    """A day as the queries have it."""
+    return to_micros(moment) // (_DAY_S * 1_000_000)
 
 
 def _days(
@@ -263,9 +320,13 @@ def _grouped(rows: Iterable[tuple[str, Row]]) -> dict[str, list[Row]]:
 
 def _answers(rows: Sequence[Row]) -> dict[str, Any]:
     took = [integer(row, "took") / 1e6 for row in rows]
+    yes = sum(text(row, "decision") != "reject" for row in rows)
+    low, high = percents(yes, len(rows))
     return {
         "count": len(rows),
-        "yes": sum(text(row, "decision") != "reject" for row in rows),
+        "yes": yes,
+        "low": low,
+        "high": high,
         "median_s": statistics.median(took),
         "hasty": sum(one < HASTY_S for one in took),
         "taken_back": sum(integer(row, "reversed") for row in rows),

@@ -64,6 +64,20 @@ _NAMES = {
     EntryKind.WORK_LATE: "Nobody has answered in time",
 }
 
+_BEGIN_WAITS = frozenset(
+    {
+        EntryKind.REQUEST_QUESTIONED,
+        EntryKind.REQUEST_HANDED_OVER,
+        EntryKind.ACTION_PENDING,
+        EntryKind.ACTION_HELD,
+        EntryKind.ACTION_UNKNOWN,
+        EntryKind.ACTION_ACCEPTED,
+        EntryKind.WORK_TAKEN,
+        EntryKind.WORK_NOTED,
+        EntryKind.WORK_LATE,
+    }
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaterfallRow:
@@ -202,7 +216,7 @@ def waterfall(entries: Sequence[EntryView], times: Times) -> Waterfall:
     title = f"{length(whole) if whole >= 60 else _exactly(whole)} from the words to the end"
     people = sum(one.is_wait for one in stages)
     machine = (
-        f"{_exactly(whole - waits)} of it by machines, the rest waiting for people"
+        f"{_exactly(whole - waits)} of it by machines, the rest waiting"
         if people
         else "by machines alone"
     )
@@ -210,7 +224,7 @@ def waterfall(entries: Sequence[EntryView], times: Times) -> Waterfall:
 
 
 def _stages(points: Sequence[tuple[EntryView, float]], times: Times) -> Iterator[WaterfallRow]:
-    judged = False
+    judged = waits = False
     for place, (entry, _) in enumerate(points):
         kind = EntryKind(entry.kind)
         by_person = entry.actor.startswith("person:") and judged
@@ -218,7 +232,7 @@ def _stages(points: Sequence[tuple[EntryView, float]], times: Times) -> Iterator
         if by_person and kind in {EntryKind.ACTION_APPROVED, EntryKind.ACTION_PENDING}:
             name = "Waited for a person"
         judged = judged or kind in {EntryKind.ACTION_PENDING, EntryKind.ACTION_APPROVED}
-        is_wait = name.startswith("Waited")
+        is_wait = waits and kind is not EntryKind.REQUEST_REPLIED
         yield WaterfallRow(
             name=name,
             text=_text(entry, kind, by_person=by_person),
@@ -232,6 +246,18 @@ def _stages(points: Sequence[tuple[EntryView, float]], times: Times) -> Iterator
             is_wait=is_wait,
             cut=is_wait and _length_of(points, place) > _LONG_WAIT_S,
         )
+        # Telling the customer neither begins a wait nor ends one.
+        if kind is not EntryKind.REQUEST_REPLIED:
+            waits = _waits_after(entry, kind)
+
+
+def _waits_after(entry: EntryView, kind: EntryKind) -> bool:
+    """Whether nothing is worked on from an entry on until the next one: a person, a provider or a
+    set time is waited for, or it has ended."""
+    held = kind is EntryKind.ACTION_APPROVED and "starts_at" in entry.body.get("data", {})
+    status = entry.body.get("status")
+    ended = isinstance(status, str) and status in FINAL
+    return held or ended or kind in _BEGIN_WAITS
 
 
 def _placed(

@@ -115,6 +115,8 @@ def create_console(sayso: Sayso, *, site: ConsoleSite | None = None) -> Starlett
             Route("/audit/repair", page(repair.say_yes), methods=["POST"]),
             Route("/audit/accept", page(repair.accept), methods=["POST"]),
             Route("/figures", page(figures.show_figures)),
+            Route("/figures/csv", page(figures.show_csv)),
+            Route("/figures/mail", page(figures.send), methods=["POST"]),
             Route("/policy", page(policy.show_policy)),
             Route("/policy/rule", page(rule.show_rule)),
             Route("/policy/rule", page(rule.look), methods=["POST"]),

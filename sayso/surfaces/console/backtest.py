@@ -14,7 +14,8 @@ from sayso.errors import RefusedError
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.backtesting import BacktestView, OutcomeCounts
 from sayso.sdk.views.backtest import OUTCOMES
-from sayso.surfaces.console.figures import PERIODS, Rect
+from sayso.surfaces.console.charts import Rect
+from sayso.surfaces.console.figures import PERIODS
 from sayso.surfaces.console.visit import Visit
 
 PATIENCE_S = 2.0

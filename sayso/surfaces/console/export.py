@@ -19,6 +19,7 @@ from starlette.responses import FileResponse, Response
 from sayso.errors import RefusedError
 from sayso.surfaces.console.edge import read_form
 from sayso.surfaces.console.visit import Visit
+from sayso.text import table_cell
 
 FORMATS = (
     ("jsonl", "Everything, to verify elsewhere (JSONL)"),
@@ -29,8 +30,6 @@ COLUMNS = (
     *("seq", "at", "kind", "actor", "action", "request", "approval", "subject", "name"),
     *("amount_minor", "currency", "status", "rule", "digest"),
 )
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""A cell that begins so is read as a formula by programs for tables."""
 
 
 async def export(visit: Visit) -> Response:
@@ -128,12 +127,7 @@ def _rows(lines: Path) -> Iterator[tuple[int | None, str]]:
                 "amount_minor": amount.get("amount_minor", ""),
                 "currency": amount.get("currency", ""),
             }
-            yield int(body["seq"]), _line([_cell(found.get(name)) for name in COLUMNS])
-
-
-def _cell(value: object) -> str:
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+            yield int(body["seq"]), _line([table_cell(found.get(name)) for name in COLUMNS])
 
 
 def _line(cells: Iterable[object]) -> str:

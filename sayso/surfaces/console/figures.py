@@ -1,83 +1,58 @@
-"""Figures: charts that the server draws, each titled by what it finds and beside its table."""
+"""Figures: what a lead acts on first, then charts, each titled by what it finds, with its table."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 
 from starlette.responses import Response
 
-from sayso.money import Money
+from sayso.errors import RefusedError, RetryableError
+from sayso.sdk.resources.report_mail import address_of
+from sayso.sdk.resources.rollout import DialView
 from sayso.sdk.resources.statistics import (
     ALERT,
     BUDGET,
     AnswersView,
-    DayView,
-    RuleView,
     StatisticsView,
 )
-from sayso.surfaces.console.render import length, plural
+from sayso.sdk.words.figures import csv_of, share_words
+from sayso.surfaces.console.charts import Chart, Table
+from sayso.surfaces.console.figure_charts import (
+    actions,
+    agreement,
+    automatic_of,
+    refused,
+    share,
+    span,
+    waits,
+)
+from sayso.surfaces.console.render import plural
 from sayso.surfaces.console.visit import Visit
 
 PERIODS = (7, 30, 90)
 TARGET = 90
 """Percent of the test cards whose mistake people should see."""
 _MOST_RULES = 8
-_MANY, _NEARLY_ALL = 100, 0.97
-_EASY = "nearly always yes: see `sayso policy suggest`"
-_HEIGHT = 160.0
-"""Pixels of the columns."""
-_TOP = 20.0
-_KINDS = ("automatic", "asked", "refused", "handed_over")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rect:
-    """A part of a column or a bar; `x` and `width` in percent, `y` and `height` in pixels."""
+class Headline:
+    """One of the figures on top, with what it was before."""
 
-    kind: str
-    x: float
-    y: float
-    width: float
-    height: float
+    label: str
+    value: str
+    before: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Label:
-    """A text below the columns or at a line; `x` in percent."""
+class Advice:
+    """A finding to act on. `path`: where, below the root."""
 
+    title: str
     text: str
-    x: float
-    y: float = 0.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Columns:
-    """Columns by day, each of four parts on top of one another."""
-
-    title: str
-    rects: tuple[Rect, ...]
-    labels: tuple[Label, ...]
-    lines: tuple[Label, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bar:
-    """What one kind of action moved, as a bar of its currency's chart."""
-
-    name: str
-    amount: Money
-    count: str
-    width: float
-    kind: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MoneyChart:
-    """One currency; currencies are never added up."""
-
-    title: str
-    bars: tuple[Bar, ...]
+    path: str = ""
+    link: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +60,7 @@ class PersonFigures:
     """How one person decides, or how people answer what one rule asks, in words.
 
     Attributes:
-        caught: of the test cards; empty of a rule. hint: what to think of.
+        caught: of the test cards; empty of a rule.
     """
 
     name: str
@@ -95,121 +70,147 @@ class PersonFigures:
     hasty: int
     taken_back: int
     caught: str = ""
-    hint: str = ""
 
 
 async def show_figures(visit: Visit) -> Response:
     """The page."""
-    said = visit.request.query_params.get("days", "30")
-    days = int(said) if said in map(str, PERIODS) else 30
-    view = await visit.sayso.statistics.read(days=days)
-    page = visit.page("Figures", "figures")
+    days, view, dials = await _read(visit)
     return visit.show(
         "figures.html",
-        page,
+        visit.page("Figures", "figures"),
         view=view,
         days=days,
         periods=PERIODS,
-        columns=columns(view),
+        headlines=headlines(view),
+        advice=advice(view, dials),
+        charts=charts(view, dials),
         money=money(view),
+        moved=actions_moved(view),
         people=people(view),
+        rules=rules(view),
         speed=speed(view),
         cost=cost(view),
         load=load(view),
-        busy=view.load is not None and view.load.each > BUDGET,
         tests=tests(view),
-        rules=rules(view),
+        mails=address_of(visit.sayso, visit.person.id) or "",
     )
 
 
-def columns(view: StatisticsView) -> Columns:
-    """Actions by day."""
-    total = {kind: sum(_of(day, kind) for day in view.days) for kind in _KINDS}
-    done = total["automatic"] + total["asked"]
-    share = f"{100 * total['automatic'] // done} % went by themselves" if done else "Nothing yet"
-    most = max((_all(day) for day in view.days), default=0)
-    top = _nice(most)
-    step = 100.0 / len(view.days)
-    rects: list[Rect] = []
-    for place, day in enumerate(view.days):
-        y = _TOP + _HEIGHT
-        for kind, name in enumerate(_KINDS, 1):
-            height = _HEIGHT * _of(day, name) / top
-            if not height:
-                continue
-            y -= height
-            rects.append(
-                Rect(
-                    kind=f"f{kind}",
-                    x=round(place * step + step * 0.1, 2),
-                    y=round(y, 1),
-                    width=round(step * 0.8, 2),
-                    height=round(height, 1),
+async def show_csv(visit: Visit) -> Response:
+    """The same as a table for other programs."""
+    days, view, dials = await _read(visit)
+    named = f'attachment; filename="figures-{view.since}-{days}-days.csv"'
+    headers = {"Cache-Control": "no-store", "Content-Disposition": named}
+    return Response(csv_of(view, dials), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+async def send(visit: Visit) -> Response:
+    """Send the report to whoever asks for it, to the address that sayso.toml has of them."""
+    try:
+        sent = await visit.sayso.send_report(visit.person.id)
+    except (RefusedError, RetryableError) as error:
+        return visit.note("It was not sent", error.message, error.next_step, status=422)
+    return visit.note("It is sent", f"“{sent.title}” goes to {sent.recipient}.", kind="ok")
+
+
+async def _read(visit: Visit) -> tuple[int, StatisticsView, list[DialView]]:
+    said = visit.request.query_params.get("days", "30")
+    days = int(said) if said in map(str, PERIODS) else 30
+    view = await visit.sayso.statistics.read(days=days)
+    return days, view, await visit.sayso.rollout.list()
+
+
+def headlines(view: StatisticsView) -> tuple[Headline, ...]:
+    """What is read first."""
+    done, before = view.done, view.done_before
+    return (
+        Headline(
+            label="Half of the cards are answered within",
+            value=_span_or(view.times.median_s, "no card yet"),
+            before=_span_or(view.times_before.median_s, "none"),
+        ),
+        Headline(
+            label="Done or under way without a person",
+            value=share_words(*automatic_of(view.days), "nothing yet"),
+            before=share_words(*automatic_of(view.days_before), "nothing"),
+        ),
+        Headline(
+            label="By itself from asking to done, half within",
+            value=_span_or(done.automatic_s, "nothing yet"),
+            before=f"{_span_or(before.automatic_s, 'nothing')}; "
+            f"with a person now {_span_or(done.asked_s, 'nothing yet')}",
+        ),
+        Headline(
+            label="Taken back or found wrong later",
+            value=f"{done.wrong:,} of {done.count:,}" if done.count else "nothing done yet",
+            before=f"{before.wrong:,} of {before.count:,}" if before.count else "nothing",
+        ),
+    )
+
+
+def advice(view: StatisticsView, dials: Sequence[DialView]) -> tuple[Advice, ...]:
+    """What to act on; that people need not be asked only where the roll-out's measure says so."""
+    found: list[Advice] = []
+    for one in view.refused:
+        if one.unnamed:
+            names = " or ".join(one.unnamed_currencies)
+            found.append(
+                Advice(
+                    title=f"One limit refused {plural(one.unnamed, 'action')}, all in {names}.",
+                    text=f"“{one.say}” does not name {names}, so it refuses whatever is in it.",
+                    path="policy#limits",
+                    link="Look at the limit",
                 )
             )
-    every = max(1, len(view.days) // 5)
-    labels = tuple(
-        Label(text=_short(day.day), x=round(place * step + step / 2, 2))
-        for place, day in enumerate(view.days)
-        if place % every == every // 2
-    )
-    lines = tuple(
-        Label(text=f"{top * part // 2:,}", x=0, y=round(_TOP + _HEIGHT - _HEIGHT * part / 2, 1))
-        for part in (1, 2)
-    )
-    return Columns(
-        title=f"{share}, of {plural(done, 'action')} that were done or are under way",
-        rects=tuple(rects),
-        labels=labels,
-        lines=lines,
-    )
-
-
-def _short(day: str) -> str:
-    """`22 Nov`."""
-    at = date.fromisoformat(day)
-    return f"{at.day} {at:%b}"
-
-
-def _of(day: DayView, kind: str) -> int:
-    count: int = getattr(day, kind)
-    return count
-
-
-def _all(day: DayView) -> int:
-    return sum(_of(day, kind) for kind in _KINDS)
-
-
-def _nice(most: int) -> int:
-    """The top of the scale: the next of 2, 4, 10, 20, 40, 100 …"""
-    tops = (factor * 10**power for power in range(12) for factor in (2, 4, 10))
-    return next((top for top in tops if top >= most), most)
-
-
-def money(view: StatisticsView) -> tuple[MoneyChart, ...]:
-    """What moved, one chart for each currency."""
-    currencies = dict.fromkeys(one.amount.currency for one in view.money)
-    charts: list[MoneyChart] = []
-    for currency in currencies:
-        mine = [one for one in view.money if one.amount.currency == currency]
-        whole = Money(sum(one.amount.amount_minor for one in mine), currency)
-        most = max(one.amount.amount_minor for one in mine) or 1
-        charts.append(
-            MoneyChart(
-                title=f"{whole} moved",
-                bars=tuple(
-                    Bar(
-                        name=f"{one.action}, {'automatic' if one.how == 'automatic' else 'agreed'}",
-                        amount=one.amount,
-                        count=plural(one.count, "time"),
-                        width=round(66 * one.amount.amount_minor / most, 2),
-                        kind="f1" if one.how == "automatic" else "f2",
-                    )
-                    for one in mine
-                ),
-            )
+    busy = view.load is not None and view.load.each > BUDGET
+    ready = [dial for dial in dials if dial.ready]
+    found += [
+        Advice(
+            title=f"“{dial.say}” is ready to be widened.",
+            text=f"People did the same in {dial.agreement.words}.",
+            path="policy#roll-out",
+            link="Look at it",
         )
-    return tuple(charts)
+        for dial in ready
+    ]
+    if busy and view.load is not None:
+        asked = next((one for one in view.rules if one.rule == view.load.rule), None)
+        said = "" if asked is None else f"To what it asked, people said yes in {yes_words(asked)}. "
+        none = "" if ready else "By the roll-out, no segment is ready to be asked less about."
+        found.append(Advice(title=load(view), text=f"{said}{none}".strip()))
+    return tuple(found)
+
+
+def charts(view: StatisticsView, dials: Sequence[DialView]) -> tuple[Chart, ...]:
+    """Those there is something to draw of."""
+    found = (share(view), actions(view), waits(view), agreement(dials), refused(view.refused))
+    return tuple(one for one in found if one is not None)
+
+
+def money(view: StatisticsView) -> Table:
+    """What moved, by currency; never added up."""
+    return Table(
+        head=("Currency", "Automatic", "A person agreed", "Refused", "Moved, before"),
+        rows=tuple(
+            (one.currency, *map(str, (one.automatic, one.agreed, one.refused, one.before)))
+            for one in view.currencies
+        ),
+    )
+
+
+def actions_moved(view: StatisticsView) -> Table:
+    """What moved, by currency and kind of action."""
+    return Table(
+        head=("Action", "Amount", "How often"),
+        rows=tuple(
+            (
+                f"{one.action}, {'automatic' if one.how == 'automatic' else 'agreed'}",
+                str(one.amount),
+                plural(one.count, "time"),
+            )
+            for one in view.money
+        ),
+    )
 
 
 def people(view: StatisticsView) -> tuple[PersonFigures, ...]:
@@ -224,35 +225,32 @@ def people(view: StatisticsView) -> tuple[PersonFigures, ...]:
 
 def rules(view: StatisticsView) -> tuple[PersonFigures, ...]:
     """How people answer what each rule asks; those that ask most, first."""
-    return tuple(
-        _answers(one.rule or "without a name", one, hint=_EASY if _is_easy(one) else "")
-        for one in view.rules[:_MOST_RULES]
-    )
+    return tuple(_answers(one.rule or "without a name", one) for one in view.rules[:_MOST_RULES])
 
 
-def _is_easy(one: RuleView) -> bool:
-    """Whether people say yes so often that they need not be asked: 97 % of 100."""
-    return one.count >= _MANY and one.yes >= _NEARLY_ALL * one.count and not one.taken_back
-
-
-def _answers(name: str, one: AnswersView, *, caught: str = "", hint: str = "") -> PersonFigures:
+def _answers(name: str, one: AnswersView, *, caught: str = "") -> PersonFigures:
     return PersonFigures(
         name=name,
         count=one.count,
-        agreement=f"{100 * one.yes / one.count:.0f} % of {one.count:,}",
-        median=_span(one.median_s),
+        agreement=yes_words(one),
+        median=span(one.median_s),
         hasty=one.hasty,
         taken_back=one.taken_back,
         caught=caught,
-        hint=hint,
     )
+
+
+def yes_words(one: AnswersView) -> str:
+    """How often they said yes, and where the true share lies; of few, only how many."""
+    said = share_words(one.yes, one.count, "no answer")
+    return f"{said} ({one.low} to {one.high})" if "%" in said else said
 
 
 def speed(view: StatisticsView) -> str:
     """How long cards wait, as a title."""
     if view.median_s is None or view.slow_s is None:
         return "Nobody has answered a card yet"
-    return f"Half of the answers come within {_span(view.median_s)}, 9 of 10 within " + _span(
+    return f"Half of the answers come within {span(view.median_s)}, 9 of 10 within " + span(
         view.slow_s
     )
 
@@ -297,5 +295,5 @@ def cost(view: StatisticsView) -> str:
     )
 
 
-def _span(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 90 else length(seconds)
+def _span_or(seconds: float | None, otherwise: str) -> str:
+    return otherwise if seconds is None else span(seconds)

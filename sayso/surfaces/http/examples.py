@@ -310,6 +310,8 @@ REPORT: dict[str, Any] = {
         }
     ],
     "done_median_s": 2.1,
+    "asked_median_s": 840.0,
+    "asked_nine_of_ten_s": 9_120.0,
     "done_nine_of_ten_s": 660.0,
     "wrong": 0,
     "done": 175,

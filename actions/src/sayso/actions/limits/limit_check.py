@@ -10,6 +10,9 @@ from sayso.actions.policy.base import Demand
 from sayso.actions.policy.calendar import Calendar
 from sayso.money import Money
 
+NOT_NAMED = "is not among its currencies"
+"""What is said of an amount whose currency a limit does not name."""
+
 
 class BesideCounted(NamedTuple):
     """The counters of another account of the same customer.
@@ -138,7 +141,7 @@ def sentence(look: LimitCheck, *, now: int, calendar: Calendar) -> str:
     assert limit.window is not None, "only of what counts over a time"
     when = limit.window.words
     if look.unknown_currency:
-        return f"{limit.say}: {look.currency} is not among its currencies (limit {limit.id})"
+        return f"{limit.say}: {look.currency} {NOT_NAMED} (limit {limit.id})"
     if look.cap_minor is not None:
         used = Money(look.used.minor, look.currency)
         cap = Money(look.cap_minor, look.currency)

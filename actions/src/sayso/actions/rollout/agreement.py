@@ -101,6 +101,12 @@ def wilson(hits: int, of: int) -> tuple[float, float]:
     return low, high
 
 
+def percents(hits: int, of: int) -> tuple[int, int]:
+    """The same in whole percents, rounded outwards."""
+    low, high = wilson(hits, of)
+    return math.floor(low * 100 + 1e-9), math.ceil(high * 100 - 1e-9)
+
+
 def agreement_of(
     cases: Sequence[ShadowCase], *, wrong_since: timedelta | None, bar: float = BAR
 ) -> Agreement:
@@ -121,11 +127,11 @@ def agreement_of(
             seen.add((case.customer, case.day))
             kept.append(case)
     counts.update(Counter(case.match for case in kept))
-    low, high = wilson(counts[Match.SAME], len(kept))
+    low, high = percents(counts[Match.SAME], len(kept))
     return Agreement(
         counts=counts,
-        low=math.floor(low * 100 + 1e-9),
-        high=math.ceil(high * 100 - 1e-9),
+        low=low,
+        high=high,
         missing=tuple(_missing(kept, wrong_since, bar)),
     )
 

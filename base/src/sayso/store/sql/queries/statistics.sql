@@ -10,18 +10,44 @@ select (action.created_at / cast(86400000000 as bigint)) as day,
 from action where action.tenant = :tenant and action.id >= :since
 group by 1, 2 order by 1;
 
+-- `before`: of the ones that began before a moment, which an id of that moment stands for.
 -- name: money
 select action.name, action.currency,
+    case when action.id < :first then 1 else 0 end as before,
     case when exists (
         select 1 from approval where approval.tenant = action.tenant
             and approval.action_id = action.id) then 'asked' else 'automatic' end as how,
     count(*) as count, cast(sum(action.amount_minor) as bigint) as minor
 from action where action.tenant = :tenant and action.id >= :since
     and action.status = 'succeeded' and action.amount_minor is not null
-group by 1, 2, 3 order by 2, 5 desc;
+group by 1, 2, 3, 4 order by 2, 6 desc;
+
+-- What was refused, the newest first, with what each was judged by.
+-- name: refused
+select action.judgement, action.error, action.currency, action.amount_minor,
+    case when action.id < :first then 1 else 0 end as before
+from action where action.tenant = :tenant and action.id >= :since and action.status = 'refused'
+order by action.id desc limit :limit;
+
+-- What was done, the newest first: how long it took since it was asked for, and whether it was
+-- wrong; nobody waited for a person where there is no approval.
+-- name: done
+select case when action.id < :first then 1 else 0 end as before,
+    action.updated_at - action.created_at as took,
+    case when exists (
+        select 1 from approval where approval.tenant = action.tenant
+            and approval.action_id = action.id) then 1 else 0 end as asked,
+    cast(case when action.status = 'compensated' or exists (
+        select 1 from action_wrong as wrong
+        where wrong.tenant = action.tenant and wrong.action_id = action.id) then 1 else 0 end
+        as bigint) as wrong
+from action where action.tenant = :tenant and action.id >= :since
+    and action.status in ('succeeded', 'compensated') and action.undoes is null
+order by action.id desc limit :limit;
 
 -- name: votes
 select vote.person, vote.decision, vote.at - approval.created_at as took, action.judgement,
+    case when approval.id < :first then 1 else 0 end as before,
     cast(case when vote.decision <> 'reject' and (action.status = 'compensated' or exists (
         select 1 from action_wrong as wrong
         where wrong.tenant = action.tenant and wrong.action_id = action.id)) then 1 else 0 end
