@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sayso.actions.approvals.hold import HeldYeses
 from sayso.actions.approvals.reminders import Reminders, Timers
 from sayso.actions.approvals.service import Approvals
 from sayso.actions.context import EngineContext, EngineSettings
@@ -107,6 +108,7 @@ class Container:
     people: People
     proposals: Proposals
     approvals: Approvals
+    held_yeses: HeldYeses
     settlements: ManualSettlements
     stops: Stops
     activations: Activations
@@ -275,6 +277,7 @@ def build_container(
         ),
         proposals=proposals,
         approvals=Approvals(ground.context),
+        held_yeses=HeldYeses(ground.context),
         settlements=ManualSettlements(ground.context),
         stops=_wire_stops(ground),
         activations=ground.activations,
@@ -451,6 +454,7 @@ def _lay_ground(
             settings=replace(
                 engine_settings or EngineSettings(),
                 yes_reason_from=settings.approvals.yes_reason_tier,
+                hold_micros=settings.approvals.hold_micros,
             ),
         ),
     )

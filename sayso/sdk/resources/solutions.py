@@ -13,6 +13,7 @@ import orjson
 from sayso.actions.approvals.answer import SolutionDecision, needs_passkey, needs_reason
 from sayso.actions.approvals.decision import check_lower
 from sayso.actions.approvals.escalation import counted_roles
+from sayso.actions.approvals.hold import TakingBack
 from sayso.actions.approvals.repository import (
     ApprovalRow,
     ApprovalStatus,
@@ -129,6 +130,35 @@ class SolutionResource(Resource):
                     await carry_out(self._container, decided.action)
             await carry_on(self._container, taken[0].action)
         return await self.get(answer.approval_id, tenant=answer.tenant)
+
+    async def take_back(self, approval_id: str, *, token: str, via: str = "sdk") -> SolutionView:
+        """Take back the yes to all of a solution before it starts, as whose token this is.
+
+        Its cards are made anew, with the time to decide as it was. Whoever may decide about it may,
+        not only who said yes.
+
+        Raises:
+            RefusedError: `not_found`; `not_an_approver`, `own_request`; `wrong_state` where nobody
+                has said yes, or where a step has begun.
+        """
+        holder = await self._container.authentication.person(token, via=via)
+        return await self.take_back_as(
+            TakingBack(
+                tenant=holder.tenant,
+                approval_id=approval_id,
+                person=holder.holder,
+                via=via,
+                credential=holder.id,
+            )
+        )
+
+    async def take_back_as(self, taking: TakingBack) -> SolutionView:
+        """Take it back for a person whom the calling surface has authenticated itself."""
+        rows = await self._container.held_yeses.take_back(taking)
+        self._container.dispatcher.wake()
+        for row in rows:
+            await carry_out(self._container, row)
+        return await self.get(taking.approval_id, tenant=taking.tenant)
 
     async def ask_customer(
         self,

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from sayso.actions.approvals.escalation import escalation_of
+from sayso.actions.approvals.hold import taken_from
 from sayso.actions.approvals.repository import ApprovalRow, DecisionChoice, Vote, votes_of
 from sayso.actions.approvals.solution import Solution
 from sayso.actions.controls.blocking import Obstacle
@@ -192,6 +193,8 @@ class SolutionView(View):
         question: what the customer was asked meanwhile; their answer makes the card anew.
         notes: what people have noted about it, the newest 200, oldest first.
         says_why: a yes to all that waits needs a reason in words.
+        starts_at: when what was agreed to starts, where it waits for that; None else.
+        may_take_back: the yes can still be taken back, since nothing of it has begun.
         passkey: a yes to all that waits needs the person's passkey, which only the console asks
             for; a surface that cannot shows the way there in place of its yes.
     """
@@ -219,6 +222,8 @@ class SolutionView(View):
     notes: tuple[NoteView, ...] = ()
     says_why: bool = False
     passkey: bool = False
+    starts_at: str | None = None
+    may_take_back: bool = False
     expires_at: str
     created_at: str
     updated_at: str
@@ -279,10 +284,24 @@ def show_solution(
         planner=steps[0].row.planner,
         proposed_by=_proposed_by(steps[0].row),
         agent_says=_agent_says(reader, solution),
+        starts_at=_starts_at(solution),
+        may_take_back=bool(taken_from(solution)),
         expires_at=rfc3339(solution.expires_at),
         created_at=rfc3339(lead.created_at),
         updated_at=rfc3339(max(one.row.updated_at for one in steps)),
     )
+
+
+def _starts_at(solution: Solution) -> str | None:
+    """When the first step of an agreed solution starts that can still be taken back."""
+    held = [
+        step.action.due_at
+        for step in taken_from(solution)
+        if step.approval is not None
+        and step.action.due_at is not None
+        and step.action.due_at > step.approval.updated_at
+    ]
+    return rfc3339(min(held)) if held else None
 
 
 def _proposed_by(row: ActionRow) -> str | None:

@@ -232,6 +232,8 @@ def _stages(points: Sequence[tuple[EntryView, float]], times: Times) -> Iterator
         if by_person and kind in {EntryKind.ACTION_APPROVED, EntryKind.ACTION_PENDING}:
             name = "Waited for a person"
         judged = judged or kind in {EntryKind.ACTION_PENDING, EntryKind.ACTION_APPROVED}
+        if entry.body.get("data", {}).get("taken_back"):
+            name = "The yes was taken back"
         is_wait = waits and kind is not EntryKind.REQUEST_REPLIED
         yield WaterfallRow(
             name=name,

@@ -88,6 +88,31 @@ async def go_on(visit: Visit, form: Form, answered: SolutionView) -> Response:
     return visit.see(f"{near.next.path}{'&' if '?' in near.next.path else '?'}said={answered.id}")
 
 
+async def take_back(visit: Visit) -> Response:
+    """Take back the yes to a card, as long as nothing of it has begun."""
+    await read_form(visit.request)
+    name = visit.request.path_params["id"]
+    secret = visit.request.cookies.get(visit.site.cookie, "")
+    try:
+        await visit.sayso.solutions.take_back(name, token=secret, via="console")
+    except RefusedError as error:
+        if error.code is Code.NOT_FOUND:
+            raise
+        view = await visit.sayso.solutions.get(name)
+        steps = f" Next: {error.next_step}."
+        note = StatusSentence(
+            title="Nothing was taken back",
+            text=f"{error.message[:1].upper()}{error.message[1:]}.{steps}",
+            kind="no",
+        )
+        return await page_of(visit, view, note=note, status=409)
+    view = await visit.sayso.solutions.get(name)
+    note = StatusSentence(
+        title="Taken back. Nothing moved.", text="This is the card as it waits now.", kind="ok"
+    )
+    return await page_of(visit, view, note=note)
+
+
 async def _ask(visit: Visit, form: Form) -> None:
     """Ask the customer what the form says; sent twice, it is one question."""
     view = await visit.sayso.solutions.get(visit.request.path_params["id"])

@@ -69,7 +69,7 @@ class Label:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
+class FigureTable:
     """The same as a chart, in words and figures. The first column names its row."""
 
     head: tuple[str, ...]
@@ -88,7 +88,7 @@ class Chart:
     id: str
     title: str
     text: str
-    table: Table
+    table: FigureTable
     height: float = BOTTOM + 24
     key: tuple[tuple[str, str], ...] = ()
     rects: tuple[Rect, ...] = ()

@@ -16,10 +16,10 @@ from sayso.surfaces.console.charts import (
     HEIGHT,
     Chart,
     Dot,
+    FigureTable,
     Label,
     Line,
     Rect,
-    Table,
     below,
     middles,
     nice,
@@ -98,7 +98,7 @@ def share(view: StatisticsView) -> Chart:
         lines=(*base, *lines_before, *lines),
         dots=(*dots_before, *dots),
         labels=(*labels, *below([one.name for one in now], points(len(now)))),
-        table=Table(
+        table=FigureTable(
             head=("From", "By itself", "Before that"),
             rows=tuple(
                 (one.name, *(words.partition(": ")[2] for words in (line, line_before)))
@@ -132,7 +132,7 @@ def actions(view: StatisticsView) -> Chart:
         rects=stacked(parts, [f"f{place}" for place in range(1, 5)], said),
         lines=lines,
         labels=(*labels, *below([one.name for one in buckets], middles(len(buckets)))),
-        table=Table(
+        table=FigureTable(
             head=("Day", "Automatic", "Asked", "Refused", "Handed over"),
             rows=tuple(
                 (day.day, *(f"{getattr(day, kind):,}" for kind in _KINDS))
@@ -199,7 +199,7 @@ def waits(view: StatisticsView) -> Chart | None:
         rects=tuple(one for one in rects if one.height),
         lines=(Line(kind="base", x1=0, y1=BOTTOM, x2=100, y2=BOTTOM),),
         labels=tuple(labels),
-        table=Table(
+        table=FigureTable(
             head=("Waited", "Now", "Before"),
             rows=tuple(
                 (name, f"{now.spans[place]:,}", f"{before.spans[place]:,}")
@@ -249,7 +249,7 @@ def agreement(dials: Sequence[DialView]) -> Chart | None:
             Label(text=f"{least} %", x=0, y=end + 16),
             Label(text="100 %", x=78, y=end + 16, anchor="end"),
         ),
-        table=Table(
+        table=FigureTable(
             head=("Segment", "The same", "True share", "Ready"),
             rows=tuple(
                 (
@@ -289,7 +289,7 @@ def refused(found: Sequence[RefusalView]) -> Chart | None:
         height=48.0 * len(shown),
         rects=tuple(one for one in rects if one.width),
         labels=tuple(labels),
-        table=Table(
+        table=FigureTable(
             head=("What refused it", "Times", "Before", "Not named", "Amounts"),
             rows=tuple(
                 (

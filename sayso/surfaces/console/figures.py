@@ -17,7 +17,7 @@ from sayso.sdk.resources.statistics import (
     StatisticsView,
 )
 from sayso.sdk.words.figures import csv_of, share_words
-from sayso.surfaces.console.charts import Chart, Table
+from sayso.surfaces.console.charts import Chart, FigureTable
 from sayso.surfaces.console.figure_charts import (
     actions,
     agreement,
@@ -187,9 +187,9 @@ def charts(view: StatisticsView, dials: Sequence[DialView]) -> tuple[Chart, ...]
     return tuple(one for one in found if one is not None)
 
 
-def money(view: StatisticsView) -> Table:
+def money(view: StatisticsView) -> FigureTable:
     """What moved, by currency; never added up."""
-    return Table(
+    return FigureTable(
         head=("Currency", "Automatic", "A person agreed", "Refused", "Moved, before"),
         rows=tuple(
             (one.currency, *map(str, (one.automatic, one.agreed, one.refused, one.before)))
@@ -198,9 +198,9 @@ def money(view: StatisticsView) -> Table:
     )
 
 
-def actions_moved(view: StatisticsView) -> Table:
+def actions_moved(view: StatisticsView) -> FigureTable:
     """What moved, by currency and kind of action."""
-    return Table(
+    return FigureTable(
         head=("Action", "Amount", "How often"),
         rows=tuple(
             (

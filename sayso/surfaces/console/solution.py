@@ -81,6 +81,7 @@ class CardPage:
 
     Attributes:
         asks: whether this person can answer now.
+        take_back: whether they can take back the yes that was said.
         passkey: what their passkey has to sign for this yes; empty where it need not.
         passkey_missing: why they cannot say this yes, in words, though they may.
         titles: what each step does, or that it is not done. struck: whose amount does not move.
@@ -111,6 +112,7 @@ class CardPage:
     may_untick: bool = False
     may_ask: bool = False
     may_vouch: bool = False
+    take_back: bool = False
     asked: StatusSentence | None = None
     passkey: str = ""
     passkey_missing: str = ""
@@ -254,9 +256,9 @@ def card_of(
         titles={step.id: title_of(step) for step in view.steps},
         struck=frozenset(step.id for step in view.steps if is_struck(step)),
         first_name=name,
-        on_yes=view.lead.on_yes,
+        on_yes=_on_yes(visit, view, left),
         on_no=view.lead.on_no,
-        lines={step.id: _line(step, visit.times, pending=pending) for step in view.steps},
+        lines={step.id: _line_of(visit, view, step) for step in view.steps},
         marks={step.id: _mark(step) for step in view.steps},
         people=_people(visit, view),
         changes=tuple(changes),
@@ -280,6 +282,7 @@ def card_of(
         may_untick=len(waiting) > 1 and not view.all_or_nothing and smaller is None,
         may_ask=asks and view.request_id is not None and view.question is None and smaller is None,
         may_vouch=pending and is_unverified(view),
+        take_back=may and view.may_take_back and not dead,
         asked=_asked(visit, view, name),
         key=_key(view, asks=asks, note=note),
     )
@@ -287,7 +290,8 @@ def card_of(
 
 def _key(view: SolutionView, *, asks: bool, note: StatusSentence | None) -> str:
     shown = [(step.id, step.status, step.revision) for step in view.steps]
-    said = repr((view.digest, view.status, view.agreed, shown, asks, note, view.question))
+    held = view.may_take_back
+    said = repr((view.digest, view.status, view.agreed, shown, asks, note, view.question, held))
     return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
@@ -346,6 +350,22 @@ def _line(step: StepView, times: Times, *, pending: bool) -> str:
         return f"{alone}{step.consequence}"
     where = " at the provider" if status is Status.ACCEPTED else ""
     return f"Under way{where} since {times.at(step.updated_at)}."
+
+
+def _line_of(visit: Visit, view: SolutionView, step: StepView) -> str:
+    """What stands under a step: that it has not begun, where a yes can still be taken back."""
+    if view.may_take_back and step.status == Status.APPROVED:
+        return "Agreed to, and not started yet."
+    return _line(step, visit.times, pending=view.status == ApprovalStatus.PENDING)
+
+
+def _on_yes(visit: Visit, view: SolutionView, left: int) -> str:
+    """What a yes does, and for how long it can be taken back; the last one's."""
+    hold = visit.sayso.workspace.settings.approvals.hold_micros // 1_000_000
+    if not hold or left > 0:
+        return view.lead.on_yes
+    wait = f"{hold} s" if hold < 120 else f"{hold // 60} min"
+    return f"{view.lead.on_yes} It starts after {wait}; until then you can take it back."
 
 
 def _mark(step: StepView) -> str:
@@ -409,6 +429,9 @@ def _note(visit: Visit, view: SolutionView, *, may: bool, answered: bool) -> Sta
     done = [step for step in view.steps if Status(step.status) in _DONE]
     said = status_sentence(visit, view)
     if view.status == ApprovalStatus.APPROVED:
+        if view.starts_at is not None:
+            at = f"It starts {visit.times.at(view.starts_at)}."
+            return StatusSentence(title=f"{said.title} {said.text}.", text=at, kind="wait")
         whole = f"All {number_word(len(done))} steps are done" if len(done) > 1 else "It is done"
         text = (
             f"{whole}."

@@ -11,6 +11,7 @@ from pydantic import Field
 import sayso.surfaces.http.examples as examples
 from sayso.actions.approvals.answer import SolutionDecision
 from sayso.actions.approvals.decision import DIGEST_PREFIX, DecisionChoice
+from sayso.actions.approvals.hold import TakingBack
 from sayso.actions.model.plan import MAX_STEPS
 from sayso.agent.people_question import MAX_QUESTION_CHARS
 from sayso.errors import Code, RefusedError
@@ -216,6 +217,35 @@ async def decide_solution(
         lambda: sayso.solutions.answer_as(answer),
     )
     return await sayso.solutions.get(solution_id, tenant=token.tenant)
+
+
+@router.post(
+    "/v1/solutions/{solution_id}/take-back",
+    summary="Take back the yes before anything of it starts",
+    responses={
+        200: shown("taken back; its cards are made anew", examples.SOLUTION),
+        **problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
+    },
+)
+async def take_back_solution(
+    solution_id: str, sayso: Open, token: Decider, key: Key, _query: Annotated[NoQuery, Query()]
+) -> SolutionView:
+    """Scope: `approvals:decide`. Whoever may decide about it may, not only who said yes.
+
+    `[approvals] hold` says how long there is for it. What has begun is `wrong_state`. The same call
+    sent again is answered with 200 and the solution as it then stands.
+    """
+    taking = TakingBack(
+        tenant=token.tenant,
+        approval_id=solution_id,
+        person=token.holder,
+        via=key_mark(key),
+        credential=token.id,
+    )
+    view = await sayso.solutions.get(solution_id, tenant=token.tenant)
+    if taking.via in await _marks(sayso, token, view):
+        return view
+    return await sayso.solutions.take_back_as(taking)
 
 
 @router.post(

@@ -76,6 +76,7 @@ FIELDS = (
 NO_PAGES = {
     "/static/{mark}/{name}": "files of our own",
     "/live": "a stream",
+    "/figures/csv": "a file: test_figures",
     "/seat/live": "a stream",
     "/enter/start": "leads to the company's provider: test_oidc",
     "/enter/callback": "comes from there: test_oidc",

@@ -25,12 +25,14 @@ class EngineSettings:
         call_timeout_s: after so many seconds without an answer a call's outcome is unknown.
         fresh_s: a snapshot younger than this is not read again at the claim.
         yes_reason_from: from which amount on a yes needs a reason, in minor units by currency.
+        hold_micros: so long what people agreed to waits before it starts.
     """
 
     lease_s: float = 5.0
     call_timeout_s: float = 60.0
     fresh_s: float = 5.0
     yes_reason_from: Mapping[str, int] = field(default_factory=dict[str, int])
+    hold_micros: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

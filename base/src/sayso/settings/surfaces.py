@@ -20,6 +20,7 @@ SLACK_PATH = "/slack/events"
 ACCOUNT = r"^[A-Za-z0-9][A-Za-z0-9._/@-]{0,199}$"
 """Somebody's account in a chat."""
 _LEAST_CANARIES = 0.01
+_LONGEST_HOLD_S = 600
 _RESOURCE = r"^(https://[^/\s?#@]+|http://(127\.0\.0\.1|localhost)(:\d+)?)/[^\s?#]*$"
 
 
@@ -70,6 +71,8 @@ class ApprovalsSection(Section):
         passkey_from: from which amount on a yes needs the person's passkey, by currency, such as
             `{USD = "500.00"}`; never unless said.
         yes_reason_from: from which amount on a yes needs a reason in words, in the same form.
+        hold: so long what people agreed to waits before it starts, such as `30s`, at most `10m`;
+            until then whoever may decide about it can take the yes back. `0` starts at once.
     """
 
     expires_after_minutes: Annotated[int, Field(ge=1, le=43_200)] = 480
@@ -82,6 +85,14 @@ class ApprovalsSection(Section):
     canaries: Annotated[float, Field(ge=0, le=0.2, allow_inf_nan=False)] = 0.0
     passkey_from: Mapping[str, str] = Field(default_factory=dict)
     yes_reason_from: Mapping[str, str] = Field(default_factory=dict)
+    hold: Annotated[str, Field(pattern=r"^(0|[1-9][0-9]{0,2}[sm])$")] = "0"
+
+    @field_validator("hold")
+    @classmethod
+    def _is_short(cls, said: str) -> str:
+        if _seconds(said) > _LONGEST_HOLD_S:
+            raise ValueError(f"at most {_LONGEST_HOLD_S // 60}m; what waits longer is a card")
+        return said
 
     @field_validator("canaries")
     @classmethod
@@ -111,6 +122,11 @@ class ApprovalsSection(Section):
         return _minor(self.yes_reason_from)
 
     @property
+    def hold_micros(self) -> int:
+        """`hold` in microseconds."""
+        return _seconds(self.hold) * 1_000_000
+
+    @property
     def time(self) -> timedelta:
         """How long people have to decide."""
         return timedelta(minutes=self.expires_after_minutes)
@@ -125,6 +141,10 @@ class ApprovalsSection(Section):
             if after is not None and after >= self.expires_after_minutes:
                 raise ValueError("a timer ends after the time to decide, which then is over")
         return self
+
+
+def _seconds(said: str) -> int:
+    return 0 if said == "0" else int(said[:-1]) * (60 if said.endswith("m") else 1)
 
 
 def _minor(said: Mapping[str, str]) -> dict[str, int]:

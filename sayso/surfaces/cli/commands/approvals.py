@@ -191,6 +191,15 @@ def edit(
     return _decide(here, say, asks=not yes)
 
 
+@command(app, "take-back")
+def take_back(here: Here, approval_id: IdArgument) -> None:
+    """Take back a yes before anything of it starts; its cards are made anew."""
+    view = here.act(
+        lambda sayso: sayso.solutions.take_back(approval_id, token=here.token, via="cli")
+    )
+    here.show(view, f"Taken back. Nothing moved. It asks again: sayso approvals show {view.id}")
+
+
 @command(app)
 def ask(
     here: Here,

@@ -22,6 +22,7 @@ from sayso.actions.model.definition import Action
 from sayso.actions.model.digest import is_text
 from sayso.actions.model.snapshot import Resolved
 from sayso.actions.policy.base import Approver
+from sayso.actions.policy.judged import Judged
 from sayso.audit.authority.directory import Directory
 from sayso.audit.authority.passkeys import Assertion
 from sayso.audit.authority.people import KnownPerson
@@ -30,6 +31,7 @@ from sayso.audit.entry import ActorKind, StoredEntry
 from sayso.audit.meaning import SaidColumns, settle
 from sayso.audit.verifier.replay import vote_id
 from sayso.errors import Code, RefusedError
+from sayso.frozen import replace
 from sayso.ids import Tenant
 from sayso.json import JsonValue
 from sayso.money import Money
@@ -383,3 +385,17 @@ def people_left(approval: ApprovalRow, given: Sequence[Approver]) -> str:
         if held is not None:
             left.remove(held)
     return join_roles(tuple(left)) if left else "the policy"
+
+
+def as_asked(judged: Judged, approval: ApprovalRow) -> Judged:
+    """A lower amount that needs nobody, on the card of those who were asked, and why they were."""
+    assert judged.card is not None, "an editor's yes is shown"
+    asked = approval.card
+    card = replace(
+        judged.card,
+        why=asked.why,
+        rules=asked.rules,
+        roles=approval.roles,
+        deadline=asked.deadline,
+    )
+    return replace(judged, card=card, expires_at=approval.expires_at)

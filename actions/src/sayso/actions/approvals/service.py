@@ -19,6 +19,7 @@ from sayso.actions.approvals.decision import (
     DecisionChoice,
     Edit,
     approvers_of,
+    as_asked,
     changed_meanwhile,
     check_decision,
     check_no_args,
@@ -32,6 +33,7 @@ from sayso.actions.approvals.decision import (
     with_vote,
 )
 from sayso.actions.approvals.escalation import carried_over, counted_roles, tell
+from sayso.actions.approvals.hold import start_of, starts_at
 from sayso.actions.approvals.integrity import told_votes
 from sayso.actions.approvals.outdated import OutdatedCardError, check_still_asked
 from sayso.actions.approvals.repository import (
@@ -57,7 +59,7 @@ from sayso.actions.model.ledger import entry_of
 from sayso.actions.model.snapshot import difference
 from sayso.actions.model.status import Status
 from sayso.actions.policy.base import Approver, Outcome
-from sayso.actions.policy.judged import Judged, judged_data
+from sayso.actions.policy.judged import judged_data
 from sayso.audit.authority.people import KnownPerson
 from sayso.audit.entry import MAX_INT, Actor, ActorKind, Entry, EntryKind, Json
 from sayso.errors import Code, RefusedError
@@ -93,6 +95,7 @@ class Approvals:
         self._ids = context.ids
         self._telemetry = context.telemetry
         self._yes_reason_from = context.settings.yes_reason_from
+        self._hold_micros = context.settings.hold_micros
         self._denied = DeniedCalls(context, _LOOK_UP_S)
         self._endings = Endings(Transitions(context))
 
@@ -339,7 +342,7 @@ class Approvals:
             )
             if enough
             else row.judgement,
-            due_at=now if enough else row.due_at,
+            due_at=starts_at(approval, now, self._hold_micros) if enough else row.due_at,
             updated_at=now,
         )
         kind = EntryKind.ACTION_APPROVED if enough else EntryKind.ACTION_PENDING
@@ -391,6 +394,7 @@ class Approvals:
             data["policy"] = moved.judgement.policy if moved.judgement else 0
         if decision.reason_code:
             data["reason_code"] = decision.reason_code
+        data |= start_of(moved)
         if solution is not None and len(solution.waiting) > 1:
             data["solution"] = solution.digest
         if decision.passkey is not None:
@@ -466,6 +470,9 @@ class Approvals:
             raise edit_refused("the policy does not allow that amount", "choose another amount")
         assert judged.row.judgement is not None, "judged in this very transaction"
         asks = judged.row.judgement.outcome is Outcome.ASK
+        if judged.row.status is Status.APPROVED:
+            starts = starts_at(approval, now, self._hold_micros)
+            judged = replace(judged, row=replace(judged.row, due_at=starts))
         status = (
             ApprovalStatus.APPROVED
             if judged.row.status is Status.APPROVED
@@ -481,6 +488,7 @@ class Approvals:
             "was_digest": approval.digest,
             "judged": judged_data(judged.row, judged.expires_at if asks else None),
         }
+        data |= start_of(judged.row)
         if solution is not None and len(solution.waiting) > 1:
             data["solution"] = solution.digest
         if decision.passkey is not None:
@@ -492,7 +500,7 @@ class Approvals:
         if asks:
             approval = self._carry_over(tx, approval, stored, person, entry)
         else:  # small enough to need nobody; the editor's yes is still recorded
-            judged = _as_asked(judged, approval)
+            judged = as_asked(judged, approval)
         put_approval(tx, approval.id, judged, status, stored, known=approval)
         assert stored.digest is not None, "judged in this very transaction"
         put_vote(tx, decision, stored, stored.digest, is_first=True)
@@ -581,17 +589,3 @@ class Approvals:
                     self._endings.make_stale(tx, asked, error.reason)
 
         await self._store.write(record)
-
-
-def _as_asked(judged: Judged, approval: ApprovalRow) -> Judged:
-    """A lower amount that needs nobody, on the card of those who were asked, and why they were."""
-    assert judged.card is not None, "an editor's yes is shown"
-    asked = approval.card
-    card = replace(
-        judged.card,
-        why=asked.why,
-        rules=asked.rules,
-        roles=approval.roles,
-        deadline=asked.deadline,
-    )
-    return replace(judged, card=card, expires_at=approval.expires_at)

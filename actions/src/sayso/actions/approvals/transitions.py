@@ -87,13 +87,14 @@ class Transitions:
         moved: ActionRow,
         kind: EntryKind,
         data: dict[str, Json],
+        actor: Actor = SYSTEM,
     ) -> ActionRow | None:
         """Move an action whose yes, if there is one, does not hold any more."""
         approval = approval_of(tx, row)
         if approval is None or approval.status is ApprovalStatus.SUPERSEDED:
-            return self.move(tx, row, moved, kind, data)
+            return self.move(tx, row, moved, kind, data, actor=actor)
         data = {**data, "approval_status": ApprovalStatus.SUPERSEDED.value}
-        stored = self.move(tx, row, moved, kind, data, approval=approval.id)
+        stored = self.move(tx, row, moved, kind, data, approval=approval.id, actor=actor)
         if stored is not None:
             supersede_approval(tx, approval, stored)
         return stored

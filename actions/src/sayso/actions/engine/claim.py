@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from sayso.actions.approvals.decision import approvers_of
+from sayso.actions.approvals.hold import starts_at
 from sayso.actions.approvals.integrity import ahead_of_checks, forged_votes, found_tampering
 from sayso.actions.approvals.repository import (
+    ApprovalRow,
     ApprovalStatus,
     ahead_of_approval,
     approval_of,
@@ -175,6 +177,7 @@ class Claims:
         self._accounts = context.accounts
         self._lease_s = context.settings.lease_s
         self._rates = rates
+        self._hold_micros = context.settings.hold_micros
         self._blocking = Blocking(self._transitions)
 
     def commit_intent(
@@ -227,7 +230,7 @@ class Claims:
         judgement = self._evaluator.permits(tx, row, approvers, now)
         if judgement.outcome is not Outcome.ALLOW:
             return f"it is not allowed any more: {judgement.explain}"
-        if self._rates.puts_off(tx, row, now):
+        if self._waits_for_hold(tx, row, approval, now) or self._rates.puts_off(tx, row, now):
             return None
         action = self._registry.action(row.name)
         key = call_key(row.tenant, row.id, row.snapshot.digest)
@@ -255,6 +258,23 @@ class Claims:
         return self._transitions.move(
             tx, row, claimed, EntryKind.ACTION_INTENT, data, approval=approval_id
         )
+
+    def _waits_for_hold(
+        self, tx: Transaction, row: ActionRow, approval: ApprovalRow | None, now: int
+    ) -> bool:
+        """Whether its yes can still be taken back; whatever woke it, it comes due when that ends.
+
+        NOTE: only the first call waits, and a clock that went back makes nobody wait twice as long.
+        """
+        if approval is None or row.call_key is not None:
+            return False
+        starts = starts_at(approval, approval.updated_at, self._hold_micros)
+        if not now < starts <= now + self._hold_micros:
+            return False
+        tx.run(
+            "action.due_again", tenant=row.tenant, id=row.id, last_seq=row.last_seq, due_at=starts
+        )
+        return True
 
     def _outdated(self, tx: Transaction, row: ActionRow, now: int) -> str | None:
         """Why it has to be judged anew, whatever it was judged; None where it need not."""

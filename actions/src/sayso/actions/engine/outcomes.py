@@ -17,7 +17,7 @@ from sayso.actions.model.plan_state import dependency_error, failed_before
 from sayso.actions.model.snapshot import EffectFailedError, Finality, Receipt
 from sayso.actions.model.status import NOT_DONE, Status
 from sayso.actions.model.tries import ANSWERED, NOTHING_DONE, NOTHING_SENT, tries_of
-from sayso.audit.entry import EntryKind, Json
+from sayso.audit.entry import Actor, EntryKind, Json
 from sayso.errors import (
     Code,
     IntegrityError,
@@ -337,8 +337,20 @@ class Endings:
             move_approval(tx, approval, status, stored)
         return stored
 
-    def make_stale(self, tx: Transaction, row: ActionRow, reason: str) -> ActionRow | None:
-        """What was judged is not what would run now, so it is judged again."""
+    def make_stale(
+        self,
+        tx: Transaction,
+        row: ActionRow,
+        reason: str,
+        *,
+        actor: Actor = SYSTEM,
+        more: Mapping[str, Json] | None = None,
+    ) -> ActionRow | None:
+        """What was judged is not what would run now, so it is judged again.
+
+        Args:
+            actor: on whose word. more: what its entry says beside the reason.
+        """
         now = self._transitions.now()
         approval = approval_of(tx, row)
         tampered = found_tampering(tx, row, approval)
@@ -348,8 +360,10 @@ class Endings:
         moved = replace(
             row, status=Status.STALE, error=error, attempts=0, due_at=now, updated_at=now
         )
-        data: dict[str, Json] = {"reason": storable(reason, _MOST)}
-        return self._transitions.move_superseding(tx, row, moved, EntryKind.ACTION_STALE, data)
+        data: dict[str, Json] = {"reason": storable(reason, _MOST), **(more or {})}
+        return self._transitions.move_superseding(
+            tx, row, moved, EntryKind.ACTION_STALE, data, actor
+        )
 
     def end_withdrawn(self, tx: Transaction, row: ActionRow) -> ActionRow | None:
         """End a step whose request its customer has taken back; None for any other."""

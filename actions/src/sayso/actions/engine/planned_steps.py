@@ -18,7 +18,7 @@ from sayso.actions.engine.assessment import (
 )
 from sayso.actions.model.action_row import ActionRow, read_action
 from sayso.actions.model.attempt import MAX_BREAKS
-from sayso.actions.model.customer_words import is_renewed
+from sayso.actions.model.customer_words import TAKEN_BACK, is_renewed
 from sayso.actions.model.ledger import SYSTEM
 from sayso.actions.model.plan import OnFailure
 from sayso.actions.model.plan_state import dependency_error, parts_of
@@ -182,6 +182,11 @@ class PlannedSteps:
         judged = judged_or_refused(
             tx, self._evaluator, draft, outcome, replace(moment, now=now), still_with_plan(row)
         )
+        if judged.row.status is Status.APPROVED and _is_taken_back(row):
+            # INVARIANT: what somebody took their yes back from never runs by itself.
+            error = {"code": Code.WRONG_STATE.value, "message": "a person took their yes back"}
+            ended = replace(draft, status=Status.REFUSED, error=error, due_at=None, updated_at=now)
+            judged = Judged(row=ended, card=None, expires_at=None, by_policy=False)
         return self._store_judged(tx, row, judged, now)
 
     def _store_judged(
@@ -291,6 +296,10 @@ def _asked_roles(judged: Sequence[Judged]) -> tuple[str, ...]:
             for role, count in Counter(one.row.judgement.roles).items():
                 most[role] = max(most.get(role, 0), count)
     return tuple(role for role, count in most.items() for _ in range(count))
+
+
+def _is_taken_back(row: ActionRow) -> bool:
+    return (row.error or {}).get("message") == TAKEN_BACK
 
 
 def still_with_plan(row: ActionRow) -> tuple[str, ...]:

@@ -22,6 +22,8 @@ WRITTEN_SINCE = f"the customer has written something since{_IN_TIME}"
 """Why a card is made anew once its thread holds a message that it does not show."""
 VOUCHED = f"a colleague has vouched for the customer{_IN_TIME}"
 """Why a card is made anew once it is known who writes."""
+TAKEN_BACK = f"a person took their yes back{_IN_TIME}"
+"""Why a card is made anew although nothing of it has changed."""
 _PART = re.compile(r"\[([^\[\]]*)\]")
 _VALUE = re.compile(r"\{([a-z0-9_]+)\}")
 
@@ -48,8 +50,8 @@ class CustomerWords:
 
 
 def is_renewed(reason: str) -> bool:
-    """Whether a card was made anew for what came of the conversation, and for no change of it."""
-    return reason.startswith(CUSTOMER_ANSWERED) or reason in {VOUCHED, WRITTEN_SINCE}
+    """Whether a card was made anew for what somebody said meanwhile, and for no change of it."""
+    return reason.startswith(CUSTOMER_ANSWERED) or reason in {VOUCHED, WRITTEN_SINCE, TAKEN_BACK}
 
 
 def keeps_its_time(reason: str) -> bool:
