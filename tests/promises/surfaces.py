@@ -232,6 +232,11 @@ PROMISES: dict[str, Promise] = {
     "approvals:yes-reason": Promise(
         "From an amount that the settings name on, a yes needs a reason, which is kept and shown."
     ),
+    "approvals:hold": Promise(
+        "What people agreed to starts only after `[approvals] hold`; until then whoever may decide "
+        "takes the yes back, and then nothing of it moves, and people are asked anew.",
+        "invariant 2",
+    ),
     "approvals:less": Promise(
         "An edit only lowers the amount, is judged again, and the old card is dead."
     ),

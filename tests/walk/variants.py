@@ -257,6 +257,7 @@ VARIANTS: Mapping[str, Variant] = {
         ),
         Variant(
             name="tables",
+            replace={"expires_after_minutes = 480": 'expires_after_minutes = 480\nhold = "5m"'},
             files={"policies/refunds.toml": TABLE},
             limits=INIT,
         ),

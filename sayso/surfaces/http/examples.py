@@ -552,6 +552,8 @@ SOLUTION: dict[str, Any] = {
     "question": None,
     "notes": [],
     "passkey": False,
+    "starts_at": None,
+    "may_take_back": False,
     "says_why": False,
     "expires_at": _AT,
     "created_at": _AT,

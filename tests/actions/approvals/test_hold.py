@@ -22,6 +22,7 @@ from actions.steps import (
     say,
     shown,
     stock,
+    submit_plan,
     usd,
 )
 from support.shop import Shop
@@ -30,6 +31,7 @@ from support.shop_workspace import STORE_URLS, ShopWorkspace, open_shop
 from sayso.actions.approvals.decision import DecisionChoice
 from sayso.actions.approvals.hold import TakingBack
 from sayso.actions.engine.engine import Boundary
+from sayso.actions.model.plan import Step
 from sayso.errors import ConfigError, RefusedError
 from sayso.sdk.views.rows import ActionView, ApprovalView
 from sayso.sdk.views.solution import SolutionView
@@ -266,6 +268,30 @@ async def test_of_a_start_and_a_take_back_at_once_one_finds_the_other(
             assert moved == isinstance(taken, RefusedError), taken
         found = workspace.sayso.audit.verify(deep=True)
         assert found.verdict == "verified", found.all_findings
+
+
+async def test_a_step_that_waited_with_its_plan_waits_with_it_again(tmp_path: Path) -> None:
+    """$30 would run by themselves; taken back with the plan, they wait for its people as before."""
+    async with open_shop(tmp_path, approvals=HELD) as workspace:
+        stock(workspace, "o1", "o2")
+        orders = (("s1", "o1", ASKED, ()), ("s2", "o2", 3000, ("s1",)))
+        steps = [
+            Step(id=name, action="shop.refund", args={"order": one, "amount": usd(much)}, after=a)
+            for name, one, much, a in orders
+        ]
+        rows = await submit_plan(workspace, *steps)
+        await run_due(workspace)
+        cards = [(await workspace.sayso.actions.get(row.id)).approval for row in rows]
+        for card in cards:
+            assert card is not None, "both wait"
+            await decide(workspace, say(card), wait=False)
+        assert cards[0] is not None
+        after = await take_back(workspace, cards[0], "maria")
+        assert [step.status for step in after.steps] == ["pending_approval"] * 2
+        workspace.clock.advance(minutes=2)
+        await run_due(workspace)
+        assert not workspace.shop.books.payouts
+        assert_verified(workspace)
 
 
 @pytest.mark.parametrize("hold", ["11m", "601s", "-1s", "1h", "soon"])

@@ -20,6 +20,8 @@ from surfaces.console.served_console import (
 )
 
 from sayso.sdk.views.solution import SolutionView
+from sayso.sdk.words.solution_outcome import progress_of
+from sayso.testing.clock import FakeClock
 
 pytestmark = pytest.mark.promise("console:answer")
 
@@ -378,3 +380,35 @@ async def test_what_ends_soon_has_a_tab_of_its_own(tmp_path: Path) -> None:
         for tab in ("mine", "role"):
             other = (await read(console, f"?tab={tab}")).text
             assert re.search(r">Mine <b>1</b></a>\s*<a [^>]*>Ends soon</a>", other), tab
+
+
+@pytest.mark.promise("approvals:hold")
+async def test_a_yes_is_taken_back_on_the_page_that_says_when_it_starts(tmp_path: Path) -> None:
+    """Before: that it waits. After a yes: for how long, and the way back. After that: the card."""
+    clock = FakeClock()
+    async with open_console(tmp_path, approvals={"hold": "30s"}, clock=clock) as console:
+        view = await console.ask()
+        before = (await read(console, f"solution/{view.id}")).text
+        assert "It starts after 30 s; until then you can take it back." in before
+        assert (await post(console, view, decision="yes")).status_code == 303
+        page = (await read(console, f"solution/{view.id}")).text
+        assert "Not started:" in page
+        assert "Agreed to, and not started yet." in page
+        path = f"{ROOT}/solution/{view.id}/take-back"
+        assert f'formaction="{path}"' in page
+        assert path not in (await read(console, f"solution/{view.id}", "ada")).text
+        held = await console.sayso.solutions.get(view.id)
+        assert progress_of(held).endswith("UTC; until then the yes can be taken back.")
+        async with console.client(await console.sign_in("ada")) as browser:
+            refused = await browser.post(path, data={})
+            assert refused.status_code == 409
+            assert "Nothing was taken back" in refused.text
+        async with console.client(await console.sign_in("noor")) as browser:
+            done = await browser.post(path, data={})
+            assert "Taken back. Nothing moved." in done.text
+            assert "Yes, $139.00" in done.text, "the card asks again"
+            late = await browser.post(path, data={})
+            assert late.status_code == 409
+        clock.advance(minutes=5)
+        await console.sayso.container.dispatcher.drain()
+        assert not console.shop.books.payouts

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from random import Random
 
-from walk.facts import RefusedHereError
+from walk.facts import FindingError, RefusedHereError
 from walk.operations.base import (
     active,
     cards,
@@ -173,6 +173,64 @@ async def no(world: World, dice: Random, surface: Surface) -> str | None:
     card, person = found
     await surface.answer(card, person, Said("reject"))
     return f"{person} says no to {_told(card)}"
+
+
+async def _agreed(world: World) -> list[SolutionView]:
+    """What people agreed to lately, whatever came of it since."""
+    ids = dict.fromkeys(one.approval_id for one in world.facts.said[-12:])
+    found = [await world.sayso.solutions.get(name) for name in ids]
+    return [one for one in found if one.status == "approved"]
+
+
+@operation("take back a yes", weight=8)
+async def take_back(world: World, dice: Random, surface: Surface) -> str | None:
+    """Somebody who may takes a yes back before anything of it starts; what has begun stays."""
+    card = pick(dice, await _agreed(world))
+    if card is None:
+        return None
+    people = [
+        name
+        for name in active(world)
+        if set(world.facts.people[name]) & set(card.roles) and requester_of(world, card) != name
+    ]
+    person = pick(dice, people)
+    if person is None:
+        return None
+    attempt = world.sayso.solutions.take_back(card.id, token=world.token(person))
+    if not card.may_take_back:
+        return await must_refuse(f"{person}'s take-back of what has begun", attempt)
+    after = await attempt
+    told = {step.status for step in after.steps if step.needs == "people"}
+    if told & {"approved", "executing", "succeeded"}:
+        raise FindingError("money", f"{person} took {_told(card)} back, and it is {sorted(told)}")
+    return f"{person} takes the yes to {_told(card)} back: {after.status}"
+
+
+@operation("take back a yes as nobody", weight=3)
+async def take_back_as_nobody(world: World, dice: Random, surface: Surface) -> str | None:
+    """Neither who asked for it nor somebody without a role takes a yes back."""
+    card = pick(dice, [one for one in await _agreed(world) if one.may_take_back])
+    if card is None:
+        return None
+    wrong = [name for name in active(world) if not world.facts.people[name]]
+    asked = requester_of(world, card)
+    person = pick(dice, wrong + [name for name in active(world) if name == asked])
+    if person is None:
+        return None
+    attempt = world.sayso.solutions.take_back(card.id, token=world.token(person))
+    return await must_refuse(f"{person}'s take-back of {_told(card)}", attempt)
+
+
+@operation("take back what nobody agreed to", weight=3)
+async def take_back_nothing(world: World, dice: Random, surface: Surface) -> str | None:
+    """Where nobody has said yes there is none to be taken back."""
+    ready = [one for one in await cards(world) if not one.agreed and may_answer(world, one)]
+    card = pick(dice, ready)
+    if card is None or any(step.status == "approved" for step in card.steps):
+        return None
+    person = dice.choice(may_answer(world, card))
+    attempt = world.sayso.solutions.take_back(card.id, token=world.token(person))
+    return await must_refuse(f"a take-back of {_told(card)}, which waits", attempt)
 
 
 @operation("ask the customer", verb="ask_customer", weight=6)
