@@ -222,13 +222,10 @@ async def decide_solution(
 @router.post(
     "/v1/solutions/{solution_id}/take-back",
     summary="Take back the yes before anything of it starts",
-    responses={
-        200: shown("taken back; its cards are made anew", examples.SOLUTION),
-        **problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
-    },
+    responses=writes("taken back; its cards are made anew", examples.SOLUTION, 404),
 )
 async def take_back_solution(
-    solution_id: str, sayso: Open, token: Decider, key: Key, _query: Annotated[NoQuery, Query()]
+    solution_id: str, sayso: Open, token: Decider, key: Key, _query: NoQuery
 ) -> SolutionView:
     """Scope: `approvals:decide`. Whoever may decide about it may, not only who said yes.
 
