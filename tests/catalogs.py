@@ -65,7 +65,8 @@ def written(code: str) -> bytes:
     )
     lines = made.getvalue().decode().split("\n")
     dated = ("#", '"POT-Creation', '"PO-Revision', '"Last-Tr', '"Language-Team', '"Report', '"Gen')
-    return "\n".join(one for one in lines if not one.startswith(dated)).encode()
+    kept = "\n".join(one for one in lines if not one.startswith(dated))
+    return kept.lstrip("\n").encode()
 
 
 def main() -> None:

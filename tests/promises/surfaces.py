@@ -35,6 +35,11 @@ PROMISES: dict[str, Promise] = {
         "A test card is shown in the console and in Slack as a true one would be, to whom that "
         "would be shown, and after the click says what it was.",
     ),
+    "console:languages": Promise(
+        "Inbox, card, action and request are read in seven languages; what customers and "
+        "colleagues wrote stays as it is, and so does what an answer covers.",
+        "issue: reach and habit",
+    ),
     "console:settle": Promise(
         "An unknown outcome is settled on the page where a manager meets it, by what they saw at "
         "the provider; what was settled meanwhile stays, and they are told by whom."

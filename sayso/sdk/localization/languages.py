@@ -62,6 +62,11 @@ class Language:
         """`ltr` or `rtl`."""
         return self.locale.text_direction
 
+    def make_ready(self) -> None:
+        """Read what it takes, so that the first reader does not wait for it."""
+        self.say(self.length(0))
+        self.number(0)
+
     def gettext(self, message: str) -> str:
         """A text of ours; itself where it isn't translated."""
         return translations_of(self.code).gettext(message) if message else ""
@@ -85,6 +90,14 @@ class Language:
     def say_parts(self, text: str) -> str:
         """A list of short sentences, such as `3 years, 2 orders, verified`."""
         return ", ".join(self.say(part) for part in text.split(", "))
+
+    def say_all(self, text: str) -> str:
+        """A sentence that lists others: `at most $50, and customer for at least 30 days.`"""
+        parts = re.split(r", and |, ", text.removesuffix("."))
+        if self.code == ENGLISH or len(parts) < 2:
+            return self.say(text)
+        said = self.join([self.say(f"{one[:1].lower()}{one[1:]}") for one in parts])
+        return f"{said[:1].upper()}{said[1:]}."
 
     def money(self, money: Money) -> str:
         """An amount: `1.234,50 €`. As everywhere else in English, and where a dot and a comma

@@ -92,7 +92,7 @@ class Sentences:
         self._whole = {one for one in listed if "{" not in one}
         # Whatever has more words of its own says more surely which sentence it is.
         made = [_Sentence(one) for one in listed if "{" in one]
-        made.sort(key=lambda one: -len(_PLACE.sub("", one.english)))
+        made.sort(key=lambda one: (-len(_PLACE.sub("", one.english)), "{line" in one.english))
         self._made = made
         self._of_several = [one for one in made if _SEVERAL.search(one.english)]
 
@@ -110,7 +110,15 @@ class Sentences:
             if len(parts) > 1:
                 return between.join(writer.line(part) for part in parts)
         made = self._made_of(text, self._made, writer)
-        return text if made is None else made
+        if made is not None:
+            return made
+        first = text[:1].lower()
+        if first == text[:1]:
+            return text
+        # What stands within a sentence begins another one with a capital.
+        small = f"{first}{text[1:]}"
+        made = writer.line(small)
+        return text if made == small else f"{made[:1].upper()}{made[1:]}"
 
     def _made_of(self, text: str, among: Sequence[_Sentence], writer: Writer) -> str | None:
         for one in among:

@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from sayso.errors import IntegrityError, SaysoError, logged
 from sayso.sdk.client import Sayso
+from sayso.sdk.localization.languages import language
 from sayso.sdk.progress.changes import StoreChanges
 from sayso.surfaces.console import (
     account_link,
@@ -58,6 +59,7 @@ def create_console(sayso: Sayso, *, site: ConsoleSite | None = None) -> Starlett
         site: under which address it is opened; only on this machine unless said.
     """
     place = site or ConsoleSite()
+    language(sayso.workspace.settings.console.language).make_ready()
     sign_in = SignIn(sayso=sayso, site=place)
     changes = StoreChanges(sayso.version)
     live = Live(sign_in=sign_in, changes=changes)

@@ -52,6 +52,7 @@ def environment(reader: Language) -> Environment:
         "pieces": shown,
         "plural": plural,
         "say": reader.say,
+        "say_all": reader.say_all,
         "say_parts": reader.say_parts,
         "amounts": lambda amounts: " + ".join(map(reader.say, amounts)),
     }

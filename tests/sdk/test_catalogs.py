@@ -1,0 +1,72 @@
+"""The catalogs: whole, up to date, and with the values of the original in each translation."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import catalogs
+import pytest
+
+from sayso.sdk.localization.languages import LANGUAGES, language
+from sayso.sdk.localization.listed import SENTENCES
+
+OTHERS = [one for one in LANGUAGES if one != "en"]
+PLACES = re.compile(r"\{[a-z_]+\d*\}|%\([a-z_]+\)s|</?[a-z]+[^>]*>")
+
+
+def translated(code: str) -> Iterator[tuple[str, str]]:
+    """Each text with its translation; of a number, each of its forms."""
+    for one in catalogs.catalog(code):
+        if not one.id:
+            continue
+        said = [one.string] if isinstance(one.string, str) else list(one.string or ())
+        texts = [one.id] if isinstance(one.id, str) else [one.id[0]] + [one.id[1]] * (len(said) - 1)
+        yield from zip(texts, said, strict=True)
+
+
+@pytest.mark.promise("console:languages")
+@pytest.mark.parametrize("code", OTHERS)
+def test_a_catalog_has_all_texts_and_nothing_else(code: str) -> None:
+    """`python tests/catalogs.py` writes it; whoever adds a text translates it."""
+    assert (catalogs.LOCALES / f"{code}.po").read_bytes() == catalogs.written(code)
+    assert [text for text, said in translated(code) if not said] == []
+
+
+@pytest.mark.promise("console:languages")
+@pytest.mark.parametrize("code", OTHERS)
+def test_a_translation_has_the_values_and_marks_of_its_text(code: str) -> None:
+    """Every amount and name is there, no mark-up is broken, and no attribute ends early."""
+    for text, said in translated(code):
+        assert sorted(PLACES.findall(said)) == sorted(PLACES.findall(text)), said
+        if "<" not in text:
+            assert '"' not in said, said
+        assert said[-1].isspace() == text[-1].isspace(), said
+
+
+@pytest.mark.parametrize("code", OTHERS)
+def test_a_sentence_is_found_again_with_its_values(code: str) -> None:
+    """Each sentence made of values is the one that its text is taken for, in every language."""
+    values = {"money": "$1,234.50", "number": "7", "word": "`a`", "answer": "Yes"}
+    reader = language(code)
+    for one in SENTENCES:
+        text = re.sub(r"\{([a-z_]+)\d*\}", lambda place: values.get(place[1], f"Q{place[1]}q"), one)
+        said = reader.say(text)
+        for name in re.findall("Q[a-z]+q", text):
+            assert name in said, (one, said)
+
+
+def test_what_is_no_sentence_stays_as_it_was_written() -> None:
+    """A customer's words, an id, a rule that a team has named: nobody puts them another way."""
+    german = language("de")
+    for text in (
+        "Mug by Ben",
+        "It needs love.",
+        "cus_1",
+        "I paid $5 twice; help",
+        "",
+        " ",
+        "€",
+        ".",
+    ):
+        assert german.say(text) == text

@@ -1,0 +1,119 @@
+"""The console in a reader's language: chosen, complete, and nobody else's words changed."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from surfaces.console.every_page import Foreign, every_page, open_everything
+from surfaces.console.served_console import open_console
+
+from sayso.sdk.localization.languages import LANGUAGES
+
+LOOKED_AT = re.compile(r"$|\?|solution/|me$|enter$|action/|request/|work/|stop$|together\?")
+"""The pages on which a decision is made. The others follow, one by one, until this is `.*`."""
+SAME = {
+    *("Sayso", "Audit", "Enter", "Status", "Digest", "Stripe", "maria", "noor", "finn", "ada"),
+    *("UTC", "English", "Deutsch", "Español", "Français", "Italiano", "Nederlands", "Português"),
+    *("csk_…", "title", "text", "Your order", "shop", "the card that paid", "maria,"),
+}
+"""What is alike in both, or is somebody's name, or a value of the shop of these tests."""
+OTHERS = re.compile(
+    r"F-|[“”].*(?:mugs|person\.)|The mugs came|Dear Ben|This is where your request|Thank you for"
+    r"|We asked|\d{4}-\d\d-\d\d|cus_\d|shop\.|Give a gift of|Pay back an order|Write to the cust"
+)
+"""What customers, colleagues, letters and the shop of these tests say in their own words."""
+SPOKEN = {"aria-label", "placeholder", "title", "data-news"}
+EMPTY = {"meta", "link", "input", "br", "rect", "line"}
+
+
+class Words(HTMLParser):
+    """The words that a page says, in pieces; what is code says none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: set[str] = set()
+        self._inside: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """What its attributes say."""
+        self.said |= {" ".join(value.split()) for name, value in attrs if name in SPOKEN and value}
+        if tag not in EMPTY:
+            mono = any(name == "class" and "mono" in (value or "") for name, value in attrs)
+            self._inside.append("code" if mono else tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        """See `HTMLParser`."""
+        if self._inside and tag not in EMPTY:
+            self._inside.pop()
+
+    def handle_data(self, data: str) -> None:
+        """What stands between tags."""
+        if not {"script", "style", "code", "pre"} & set(self._inside):
+            self.said.add(" ".join(data.split()))
+
+
+def words_of(page: str) -> set[str]:
+    """Each piece of what a page says."""
+    reader = Words()
+    reader.feed(page)
+    return reader.said
+
+
+@pytest.mark.promise("console:languages")
+async def test_no_english_is_left_where_a_decision_is_made(tmp_path: Path) -> None:
+    """Every state of inbox, card, action and request, in German beside English."""
+    foreign, left = Foreign(), dict[str, str]()
+    async with open_everything(tmp_path, foreign) as console:
+        pages = [one for one in await every_page(console, foreign) if LOOKED_AT.match(one)]
+        async with console.client(await console.sign_in()) as browser:
+            for where in dict.fromkeys(one.partition("#")[0] for one in pages):
+                english = await browser.get(f"/console/{where}")
+                german = await browser.get(f"/console/{where}", headers={"accept-language": "de"})
+                assert '<html lang="de" dir="ltr">' in german.text, where
+                for one in words_of(english.text) & words_of(german.text):
+                    if re.search("[A-Za-z]{3}", one) and one not in SAME and not OTHERS.search(one):
+                        left.setdefault(one, where)
+    refusals = {one for one in left if "`F-" in one or one.startswith("there is no ")}
+    assert {one: where for one, where in left.items() if one not in refusals} == {}
+
+
+@pytest.mark.promise("console:languages")
+async def test_a_language_is_chosen_once_and_changes_no_answer(tmp_path: Path) -> None:
+    """What is chosen wins over what the browser asks; a yes on a German card is the same yes."""
+    async with open_console(tmp_path) as console:
+        view = await console.ask()
+        async with console.client(await console.sign_in()) as browser:
+            german = {"accept-language": "de-AT,en;q=0.5"}
+            form = {"do": "language", "language": "fr"}
+            assert "auf Sie" in (await browser.get("/console/", headers=german)).text
+            kept = await browser.post("/console/me", data=form)
+            assert "sayso_language=fr" in kept.headers["set-cookie"]
+            assert "vous attend" in (await browser.get("/console/", headers=german)).text
+            await browser.post("/console/me", data={**form, "language": "tlh"})
+            page = (await browser.get(f"/console/solution/{view.id}", headers=german)).text
+            shown = re.search('name="shown" value="([^"]*)"', page)
+            assert shown is not None
+            assert shown[1] == " + ".join(map(str, view.totals))
+            answer = {"decision": "yes", "revision": str(view.revision), "digest": view.digest}
+            said = await browser.post(f"/console/solution/{view.id}/decision", data=answer)
+            assert said.status_code == 303
+        after = await console.sayso.solutions.get(view.id)
+        assert after.status == "approved"
+
+
+@pytest.mark.promise("console:languages")
+async def test_the_sign_in_speaks_each_language(tmp_path: Path) -> None:
+    """Before anybody is known, by what the browser asks; else by the workspace's setting."""
+    said = dict[str, set[str]]()
+    setting = {"language": "nl"}
+    async with open_console(tmp_path, console=setting) as console, console.client() as browser:
+        assert '<html lang="nl"' in (await browser.get("/console/enter")).text
+        for code in LANGUAGES:
+            page = await browser.get("/console/enter", headers={"accept-language": code})
+            assert f'<html lang="{code}"' in page.text
+            said[code] = {one for one in words_of(page.text) if " " in one}
+    for code in set(LANGUAGES) - {"en"}:
+        assert not said[code] & said["en"], code
