@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
 from sayso.actions.approvals.outdated import OutdatedCardError
+from sayso.actions.approvals.service import Claim
 from sayso.actions.model.action_row import ActionRow
 from sayso.actions.model.status import FINAL, Status
 from sayso.agent.request_row import RequestRow, RequestStatus, actions_of, get_request
@@ -66,6 +67,28 @@ async def _planned_elsewhere(container: Container, row: RequestRow) -> None:
         if not await container.store.read(has_it, brief=True):
             return
         await asyncio.sleep(_LOOK_EVERY_S)
+
+
+def claim_of(container: Container, *, wait: bool) -> Claim | None:
+    """How the intent of what people agree to is committed with their yes; None to leave it.
+
+    Args:
+        wait: whether whoever decides carries it out.
+    """
+    return container.engine.claim_agreed if wait and container.dispatcher.runs_here else None
+
+
+async def call_claimed(container: Container, row: ActionRow) -> ActionRow | None:
+    """Make the call of a claimed row; returns what was stored of it, None when not by us."""
+    settled: ActionRow | None = None
+
+    async def call() -> bool:
+        nonlocal settled
+        settled = await container.engine.call_claimed(row)
+        return False
+
+    await container.dispatcher.adopt("action", row.tenant, row.id, call())
+    return settled
 
 
 async def carry_out(container: Container, row: ActionRow) -> ActionRow | None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sayso.actions.engine.proposals import Proposal
-from sayso.actions.model.action_row import ActionRow
 from sayso.actions.model.status import Status
+from sayso.sdk.progress.carry_on import call_claimed
 from sayso.sdk.resources.actions import ActionResource
 from sayso.sdk.resources.approvals import SETTLED
 from sayso.sdk.views.rows import ActionView, action_view, approval_view
@@ -28,7 +28,7 @@ async def take_in(container: Container, proposal: Proposal, *, wait: bool = True
     proposed = await container.proposals.propose(proposal, claim)
     row = proposed.row
     if proposed.claimed:
-        settled = await _call_claimed(container, row)
+        settled = await call_claimed(container, row)
         if settled is not None and settled.status in SETTLED:
             return action_view(settled)
     elif proposed.approval is not None:
@@ -39,16 +39,3 @@ async def take_in(container: Container, proposal: Proposal, *, wait: bool = True
         else:
             container.dispatcher.wake()
     return await ActionResource(container).get(row.id, tenant=row.tenant, timeline=False)
-
-
-async def _call_claimed(container: Container, row: ActionRow) -> ActionRow | None:
-    """Make the call of a claimed row; returns what was stored of it, None when not by us."""
-    settled: ActionRow | None = None
-
-    async def call() -> bool:
-        nonlocal settled
-        settled = await container.engine.call_claimed(row)
-        return False
-
-    await container.dispatcher.adopt("action", row.tenant, row.id, call())
-    return settled

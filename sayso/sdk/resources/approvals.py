@@ -14,7 +14,7 @@ from sayso.audit.entry import EntryKind
 from sayso.ids import to_micros
 from sayso.json import JsonValue
 from sayso.money import Money
-from sayso.sdk.progress.carry_on import carry_on, carry_out, judging_anew
+from sayso.sdk.progress.carry_on import call_claimed, carry_on, carry_out, claim_of, judging_anew
 from sayso.sdk.resources.actions import ActionResource
 from sayso.sdk.resources.base import Resource, as_choice, as_state, cursor_of, page_of
 from sayso.sdk.views.presenters import show_action, show_approval, show_approvals
@@ -194,9 +194,13 @@ class ApprovalResource(Resource):
     async def _decide(self, decision: Decision, *, wait: bool = True) -> tuple[Decided, ActionRow]:
         """What was decided, and the action as this process left it then."""
         async with judging_anew(self._container, decision.tenant):
-            decided = await self._container.approvals.decide(decision)
+            claim = claim_of(self._container, wait=wait)
+            decided = await self._container.approvals.decide(decision, claim)
         row = left = decided.action
-        self._container.dispatcher.wake()
+        if decided.claimed:
+            left = await call_claimed(self._container, row) or row
+        else:
+            self._container.dispatcher.wake()
         if wait:
             if row.status is Status.APPROVED:
                 left = await carry_out(self._container, row) or row

@@ -37,7 +37,7 @@ from sayso.audit.entry import ActorKind
 from sayso.errors import IntegrityError, RefusedError
 from sayso.ids import Tenant, rfc3339, to_micros
 from sayso.money import Money
-from sayso.sdk.progress.carry_on import carry_on, carry_out, judging_anew
+from sayso.sdk.progress.carry_on import call_claimed, carry_on, carry_out, claim_of, judging_anew
 from sayso.sdk.resources.base import Resource, as_choice
 from sayso.sdk.resources.inbox_page import InboxCursor, InboxPage, InboxPlace
 from sayso.sdk.resources.notes import asked_about, note_down, notes_about
@@ -122,11 +122,14 @@ class SolutionResource(Resource):
             RefusedError: see `Approvals.answer`.
         """
         async with judging_anew(self._container, answer.tenant):
-            taken = await self._container.approvals.answer(answer)
+            claim = claim_of(self._container, wait=wait)
+            taken = await self._container.approvals.answer(answer, claim)
         self._container.dispatcher.wake()
         if wait:
             for decided in taken:
-                if decided.action.request_id is None:
+                if decided.claimed:
+                    await call_claimed(self._container, decided.action)
+                elif decided.action.request_id is None:
                     await carry_out(self._container, decided.action)
             await carry_on(self._container, taken[0].action)
         return await self.get(answer.approval_id, tenant=answer.tenant)

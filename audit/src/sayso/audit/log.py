@@ -15,7 +15,7 @@ from sayso.audit.signing.keys import LogSigner, public_part
 from sayso.audit.tree.merkle import Frontier, leaf_hash
 from sayso.errors import Code, ConfigError, IntegrityError, SaysoError
 from sayso.ids import Clock, Tenant, to_micros
-from sayso.store.base import Reader, Transaction, blob, integer, text
+from sayso.store.base import Reader, Transaction, blob, integer, text, text_or_none
 from sayso.verdicts import AccusationKind, Cause
 
 FIRST_KEY = "signing_key/000001"
@@ -42,11 +42,13 @@ class Head:
 
     Attributes:
         size: how many entries. frontier: of the tree over them. note: what was signed.
+        vkey: the key that the database names as the newest of this log.
     """
 
     size: int
     frontier: bytes
     note: str
+    vkey: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,7 +280,10 @@ class AuditLog:
         if row is None:
             return None
         head = Head(
-            size=integer(row, "size"), frontier=blob(row, "frontier"), note=text(row, "note")
+            size=integer(row, "size"),
+            frontier=blob(row, "frontier"),
+            note=text(row, "note"),
+            vkey=text_or_none(row, "vkey"),
         )
         if reader.writes:
             cast("Transaction", reader).remember((self, tenant, "head"), head)
@@ -288,8 +293,6 @@ class AuditLog:
         """Say that the tenant's tree is read next, by `append` or `tree`; see `Reader.ahead`."""
         if not isinstance(tx.recall((self, tenant)), Frontier):
             self.ahead_of_head(tx, tenant)
-            if tx.recall((self, tenant, "signer")) is None:
-                tx.ahead("log.key", tenant=tenant)
 
     def ahead_of_head(self, reader: Reader, tenant: Tenant) -> None:
         """Say that the tenant's head is read next, as whoever asks who may do what does."""
@@ -326,7 +329,7 @@ class AuditLog:
         self.ahead(tx, tenant)
         head = self.committed(tx, tenant)
         if head is not None:
-            signer = self._pinned_signer(tx, tenant)
+            signer = self._pinned_signer(tx, tenant, head.vkey)
             frontier = Frontier.from_bytes(head.size, head.frontier)
             if (head.size, head.frontier) != self._own.get(tenant):
                 self._check_signed(signer, tenant, frontier, head.note)
@@ -348,6 +351,7 @@ class AuditLog:
         vkey = self._first_vkey(tx, tenant)
         tx.run("log.head_insert", tenant=tenant, size=0, frontier=b"")
         tx.run("log.key_insert", tenant=tenant, vkey=vkey, from_size=0)
+        self._pinned_signer(tx, tenant, vkey)
         return Frontier()
 
     def _first_vkey(self, tx: Transaction, tenant: Tenant) -> str:
@@ -378,12 +382,10 @@ class AuditLog:
                 detail=f"signed at {signed.size} entries, found {present.size}",
             )
 
-    def _pinned_signer(self, tx: Transaction, tenant: Tenant) -> LogSigner:
-        """Whose key the database names as the newest of this log; read once in a commit."""
-        known = tx.recall((self, tenant, "signer"))
-        key = None if known is not None else tx.one("log.key", tenant=tenant)
+    def _pinned_signer(self, tx: Transaction, tenant: Tenant, vkey: str | None) -> LogSigner:
+        """Whose key the database names as the newest of this log; remembered for this commit."""
         for signer in self.signers_of(tenant):
-            if signer is known or (key is not None and text(key, "vkey") == signer.vkey):
+            if signer.vkey == vkey:
                 tx.remember((self, tenant, "signer"), signer)
                 return signer
         raise _wrong_key()
@@ -400,7 +402,8 @@ class AuditLog:
             self._check_may_mend(tenant)
         else:
             self.check_accepted(tenant)
-        signer = self._pinned_signer(tx, tenant)
+        # Whoever appends has read the head, and with it whose key signs.
+        signer = cast("LogSigner", tx.recall((self, tenant, "signer")))
         frontier = self._grown(tx, tenant)
         encoded = frontier.to_bytes()
         checkpoint = Checkpoint(

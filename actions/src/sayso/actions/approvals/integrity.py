@@ -39,6 +39,20 @@ def found_tampering(reader: Reader, row: ActionRow, approval: ApprovalRow | None
     for byte, those of the digest that the action's last entry of the log carries, and
     that this entry gave the action its status.
     """
+    contradicted = found_contradiction(row, approval)
+    if contradicted is not None:
+        return contradicted
+    assert row.snapshot is not None, "or it was contradicted"
+    last = _last_entry(reader, row)
+    if last.get("digest") != row.snapshot.digest:
+        return "the log has another digest"
+    if last.get("status") != row.status.value:
+        return "the log has another status"
+    return None
+
+
+def found_contradiction(row: ActionRow, approval: ApprovalRow | None) -> str | None:
+    """The same without the log, for a row whose entry was appended in this very transaction."""
     if row.erased_seq is not None or (approval is not None and approval.erased_seq is not None):
         # INVARIANT: what a person said yes to is gone, so nothing can be shown to be it.
         return "what was approved was erased"
@@ -56,11 +70,6 @@ def found_tampering(reader: Reader, row: ActionRow, approval: ApprovalRow | None
         return "the snapshot is not what the digest covers"
     if row.status in CALLED and row.call_key != call_key(row.tenant, row.id, row.snapshot.digest):
         return "the key of the call is another"
-    last = _last_entry(reader, row)
-    if last.get("digest") != row.snapshot.digest:
-        return "the log has another digest"
-    if last.get("status") != row.status.value:
-        return "the log has another status"
     return None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sayso.actions.approvals.answer import (
@@ -72,12 +72,35 @@ _LOOK_UP_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Agreed:
+    """What a yes that was enough has shown, in the transaction that stores it.
+
+    Attributes:
+        approval: as it is stored with the yes. approvers: whose yes each is, as the log tells.
+    """
+
+    approval: ApprovalRow
+    approvers: tuple[Approver, ...]
+
+
+Claim = Callable[[Transaction, ActionRow, Agreed | None], ActionRow | None]
+"""Commits the intent of what people agreed to in the transaction of their yes; None leaves it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decided:
-    """What came of a decision."""
+    """What came of a decision.
+
+    Attributes:
+        agreed: what a yes has shown that was enough. claimed: the intent stands in the same commit, so whoever decided has to make the call; if
+            that process dies, the lease ends and another one looks it up.
+    """
 
     action: ActionRow
     approval: ApprovalRow
     votes: tuple[Vote, ...]
+    agreed: Agreed | None = None
+    claimed: bool = False
 
 
 class Approvals:
@@ -99,8 +122,11 @@ class Approvals:
         self._denied = DeniedCalls(context, _LOOK_UP_S)
         self._endings = Endings(Transitions(context))
 
-    async def decide(self, decision: Decision) -> Decided:
+    async def decide(self, decision: Decision, claim: Claim | None = None) -> Decided:
         """Take one decision; when it returns, it is durable.
+
+        Args:
+            claim: commits the intent of what is agreed to in the very same commit, where it can.
 
         Raises:
             RefusedError: `not_found`, `already_decided`, `stale_revision`, `digest_mismatch`,
@@ -109,7 +135,7 @@ class Approvals:
             RetryableError: nothing was decided.
         """
         try:
-            return await self._decide(decision)
+            return await self._decide(decision, claim)
         except RefusedError as error:
             if error.code is not Code.NOT_FOUND:
                 await self._record_refusal(decision, error)
@@ -148,8 +174,11 @@ class Approvals:
                 await self._record_refusal(looked_at[0], error)
             raise
 
-    async def answer(self, answer: SolutionDecision) -> list[Decided]:
+    async def answer(self, answer: SolutionDecision, claim: Claim | None = None) -> list[Decided]:
         """Take one person's answer to a whole solution, all of it or nothing.
+
+        Args:
+            claim: as of `decide`, for a solution of one step.
 
         Returns:
             What became of each step that waited, in the order of the plan.
@@ -162,7 +191,7 @@ class Approvals:
         """
         decision = about(answer, answer.approval_id)
         try:
-            return await self._answer(answer)
+            return await self._answer(answer, claim)
         except RefusedError as error:
             if error.code is not Code.NOT_FOUND:
                 await self._record_refusal(decision, error)
@@ -185,7 +214,7 @@ class Approvals:
         """The same in the caller's transaction; a refusal is not recorded by it."""
         return self._answered(reader, answer)
 
-    async def _answer(self, answer: SolutionDecision) -> list[Decided]:
+    async def _answer(self, answer: SolutionDecision, claim: Claim | None) -> list[Decided]:
         check_reason(about(answer, answer.approval_id))
         solution = await self._store.read(lambda reader: self._answered(reader, answer), brief=True)
         said = each_of(answer, solution)
@@ -218,7 +247,7 @@ class Approvals:
                     taken.append(self._vote(tx, decision, solution))
                 else:
                     taken.append(self._store_edit(tx, decision, edit, solution))
-            return taken
+            return taken if len(taken) > 1 else [_claimed(tx, one, claim) for one in taken]
 
         attributes = {"sayso.decision": answer.choice.value}
         traceparent = solution.steps[0].action.traceparent
@@ -257,7 +286,7 @@ class Approvals:
             )
         return solution
 
-    async def _decide(self, decision: Decision) -> Decided:
+    async def _decide(self, decision: Decision, claim: Claim | None) -> Decided:
         check_reason(decision)
         if decision.choice is DecisionChoice.EDIT:
             return self._timed(decision, await self._edit(decision))
@@ -269,7 +298,9 @@ class Approvals:
             traceparent = row.traceparent
             attributes["sayso.action"] = row.name
         with self._telemetry.span("sayso.approve", traceparent, attributes):
-            taken = await self._store.write(lambda tx: self._vote(tx, decision), brief=True)
+            taken = await self._store.write(
+                lambda tx: _claimed(tx, self._vote(tx, decision), claim), brief=True
+            )
         return self._timed(decision, taken)
 
     async def _settle_denied(self, decision: Decision) -> None:
@@ -346,9 +377,13 @@ class Approvals:
             updated_at=now,
         )
         kind = EntryKind.ACTION_APPROVED if enough else EntryKind.ACTION_PENDING
-        return self._store_decision(
+        decided = self._store_decision(
             tx, decision, approval, row, moved, kind, person, votes, solution
         )
+        if not enough:
+            return decided
+        agreed = Agreed(approval=decided.approval, approvers=tuple(approvers))
+        return replace(decided, agreed=agreed)
 
     def _reject(
         self,
@@ -589,3 +624,13 @@ class Approvals:
                     self._endings.make_stale(tx, asked, error.reason)
 
         await self._store.write(record)
+
+
+def _claimed(tx: Transaction, decided: Decided, claim: Claim | None) -> Decided:
+    """The same, with the intent of what was agreed to where it can stand in this commit."""
+    if claim is None or decided.action.status is not Status.APPROVED:
+        return decided
+    row = claim(tx, decided.action, decided.agreed)
+    if row is None:
+        return decided
+    return replace(decided, action=row, claimed=not row.is_blocked)

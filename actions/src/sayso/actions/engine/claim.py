@@ -13,7 +13,12 @@ from typing import Any
 
 from sayso.actions.approvals.decision import approvers_of
 from sayso.actions.approvals.hold import starts_at
-from sayso.actions.approvals.integrity import ahead_of_checks, forged_votes, found_tampering
+from sayso.actions.approvals.integrity import (
+    ahead_of_checks,
+    forged_votes,
+    found_contradiction,
+    found_tampering,
+)
 from sayso.actions.approvals.repository import (
     ApprovalRow,
     ApprovalStatus,
@@ -21,6 +26,7 @@ from sayso.actions.approvals.repository import (
     approval_of,
     votes_about,
 )
+from sayso.actions.approvals.service import Agreed
 from sayso.actions.approvals.transitions import Transitions
 from sayso.actions.context import EngineContext
 from sayso.actions.controls.blocking import (
@@ -181,13 +187,20 @@ class Claims:
         self._blocking = Blocking(self._transitions)
 
     def commit_intent(
-        self, tx: Transaction, row: ActionRow, read_at: int, read_after: int = -1
+        self,
+        tx: Transaction,
+        row: ActionRow,
+        read_at: int,
+        read_after: int = -1,
+        agreed: Agreed | None = None,
     ) -> ActionRow | ReadAgain | str | None:
         """Claim with the intent in one transaction; a text says what went stale instead.
 
         Args:
             read_at: microseconds since 1970, from before the provider was first read for it.
             read_after: what was settled up to this index was settled before it was read last.
+            agreed: the yes that was stored in this very transaction, which has looked at the
+                approval and at whose yes each is.
 
         Returns:
             The row as claimed, or as held (`is_blocked`) while it must not be called; `ReadAgain`
@@ -196,7 +209,8 @@ class Claims:
         # INVARIANT: read in the transaction that commits the intent, so that no intent stands in
         # the log after a stop that it falls under.
         now = self._transitions.now()
-        self._ahead(tx, row, read_at, now)
+        if agreed is None:
+            self._ahead(tx, row, read_at, now)
         obstacle = self._obstacle_to(tx, row)
         if obstacle is not None:
             return self._blocking.hold(tx, row, obstacle)
@@ -204,8 +218,12 @@ class Claims:
         settled = settled_since(tx, row, read_at)
         if settled > read_after:
             return ReadAgain(settled)
-        approval = approval_of(tx, row)
-        tampered = found_tampering(tx, row, approval)
+        if agreed is None:
+            approval = approval_of(tx, row)
+            tampered = found_tampering(tx, row, approval)
+        else:
+            approval = agreed.approval
+            tampered = found_contradiction(row, approval)
         if tampered is not None:
             return self._transitions.end_tampered(tx, row, approval, tampered)
         if now < row.updated_at - SKEW_MICROS:
@@ -223,10 +241,13 @@ class Claims:
                 return "it is not approved"
             if now >= approval.expires_at:
                 return "the time of the approval is over"
-            approvers = approvers_of(tx, votes_about(tx, row), approval, self._directory)
-            forged = forged_votes(tx, row, approvers)
-            if forged is not None:
-                return self._transitions.end_tampered(tx, row, approval, forged)
+            if agreed is None:
+                approvers = approvers_of(tx, votes_about(tx, row), approval, self._directory)
+                forged = forged_votes(tx, row, approvers)
+                if forged is not None:
+                    return self._transitions.end_tampered(tx, row, approval, forged)
+            else:
+                approvers = [*agreed.approvers]
         judgement = self._evaluator.permits(tx, row, approvers, now)
         if judgement.outcome is not Outcome.ALLOW:
             return f"it is not allowed any more: {judgement.explain}"

@@ -17,6 +17,7 @@ import orjson
 
 from sayso.actions.approvals.reminders import Reminders
 from sayso.actions.approvals.repository import approval_of
+from sayso.actions.approvals.service import Agreed
 from sayso.actions.approvals.transitions import Transitions
 from sayso.actions.context import EngineContext
 from sayso.actions.controls.blocking import Blocking, Obstacle
@@ -141,7 +142,9 @@ class Engine:
             row = moved
         return row
 
-    def claim_in(self, tx: Transaction, row: ActionRow) -> ActionRow | None:
+    def claim_in(
+        self, tx: Transaction, row: ActionRow, agreed: Agreed | None = None
+    ) -> ActionRow | None:
         """Commit the intent of an action that was judged in this very transaction.
 
         Returns:
@@ -149,8 +152,23 @@ class Engine:
         """
         assert row.snapshot is not None
         self._passing(Boundary.BEFORE_INTENT)
-        claimed = self._claims.commit_intent(tx, row, row.snapshot.resolved_at)
+        claimed = self._claims.commit_intent(tx, row, row.snapshot.resolved_at, agreed=agreed)
         return claimed if isinstance(claimed, ActionRow) else None
+
+    def claim_agreed(
+        self, tx: Transaction, row: ActionRow, agreed: Agreed | None
+    ) -> ActionRow | None:
+        """The same for what people have agreed to in this very transaction; see `Claim`.
+
+        INVARIANT: only what needs nothing read first. All else is left to `advance`, which reads
+        the provider, looks for what an earlier call did, or has it judged anew.
+        """
+        if not stands_alone(row) or not self._registry.knows(row.name):
+            return None
+        is_due = row.due_at is not None and row.due_at <= to_micros(self._clock.now())
+        if not is_due or row.call_key is not None or self._other_program(row) is not None:
+            return None
+        return self.claim_in(tx, row, agreed) if self._is_fresh(row) else None
 
     async def call_claimed(self, row: ActionRow) -> ActionRow | None:
         """Make the call of a row that `claim_in` has claimed, and write what came of it."""

@@ -1,5 +1,8 @@
+-- With the key that the log names as its newest, since whoever builds on a head checks who signed.
 -- name: head
-select size, frontier, note from log_head where tenant = :tenant;
+select size, frontier, note, (
+    select vkey from log_key where log_key.tenant = log_head.tenant order by from_size desc limit 1
+) as vkey from log_head where tenant = :tenant;
 
 -- name: head_insert
 insert into log_head (tenant, size, frontier, note) values (:tenant, :size, :frontier, '');
