@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from actions.steps import (
@@ -33,8 +34,8 @@ async def _agree(workspace: ShopWorkspace, *, after_s: int = 0) -> list[str]:
     store = workspace.sayso.container.store
     written = store.write
 
-    async def counted(*args: object, **more: object) -> object:
-        found = await written(*args, **more)  # type: ignore[arg-type]
+    async def counted(*args: Any, **more: Any) -> object:
+        found: object = await written(*args, **more)
         heads.append(len(bodies(workspace)))
         return found
 

@@ -92,7 +92,8 @@ class Decided:
     """What came of a decision.
 
     Attributes:
-        agreed: what a yes has shown that was enough. claimed: the intent stands in the same commit, so whoever decided has to make the call; if
+        agreed: what a yes has shown that was enough.
+        claimed: the intent stands in the same commit, so whoever decided has to make the call; if
             that process dies, the lease ends and another one looks it up.
     """
 

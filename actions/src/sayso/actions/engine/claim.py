@@ -209,8 +209,7 @@ class Claims:
         # INVARIANT: read in the transaction that commits the intent, so that no intent stands in
         # the log after a stop that it falls under.
         now = self._transitions.now()
-        if agreed is None:
-            self._ahead(tx, row, read_at, now)
+        self._ahead(tx, row, read_at, now, agreed)
         obstacle = self._obstacle_to(tx, row)
         if obstacle is not None:
             return self._blocking.hold(tx, row, obstacle)
@@ -218,12 +217,7 @@ class Claims:
         settled = settled_since(tx, row, read_at)
         if settled > read_after:
             return ReadAgain(settled)
-        if agreed is None:
-            approval = approval_of(tx, row)
-            tampered = found_tampering(tx, row, approval)
-        else:
-            approval = agreed.approval
-            tampered = found_contradiction(row, approval)
+        approval, tampered = _approval_of(tx, row, agreed)
         if tampered is not None:
             return self._transitions.end_tampered(tx, row, approval, tampered)
         if now < row.updated_at - SKEW_MICROS:
@@ -241,13 +235,9 @@ class Claims:
                 return "it is not approved"
             if now >= approval.expires_at:
                 return "the time of the approval is over"
-            if agreed is None:
-                approvers = approvers_of(tx, votes_about(tx, row), approval, self._directory)
-                forged = forged_votes(tx, row, approvers)
-                if forged is not None:
-                    return self._transitions.end_tampered(tx, row, approval, forged)
-            else:
-                approvers = [*agreed.approvers]
+            approvers, forged = self._approvers(tx, row, approval, agreed)
+            if forged is not None:
+                return self._transitions.end_tampered(tx, row, approval, forged)
         judgement = self._evaluator.permits(tx, row, approvers, now)
         if judgement.outcome is not Outcome.ALLOW:
             return f"it is not allowed any more: {judgement.explain}"
@@ -297,6 +287,15 @@ class Claims:
         )
         return True
 
+    def _approvers(
+        self, tx: Transaction, row: ActionRow, approval: ApprovalRow, agreed: Agreed | None
+    ) -> tuple[list[Approver], str | None]:
+        """Whose yes each is, and what is wrong with them, in words."""
+        if agreed is not None:
+            return [*agreed.approvers], None
+        approvers = approvers_of(tx, votes_about(tx, row), approval, self._directory)
+        return approvers, forged_votes(tx, row, approvers)
+
     def _outdated(self, tx: Transaction, row: ActionRow, now: int) -> str | None:
         """Why it has to be judged anew, whatever it was judged; None where it need not."""
         if self._evaluator.is_outdated(tx, row):
@@ -311,10 +310,14 @@ class Claims:
             return "the facts by which it was allowed are more than a day old"
         return None
 
-    def _ahead(self, tx: Transaction, row: ActionRow, read_at: int, now: int) -> None:
+    def _ahead(
+        self, tx: Transaction, row: ActionRow, read_at: int, now: int, agreed: Agreed | None
+    ) -> None:
         """Say what is read before the intent is written; see `Reader.ahead`."""
         ahead_of_obstacles(tx, row)
         ahead_of_settled(tx, row, read_at)
+        if agreed is not None:
+            return  # which has read the rest
         ahead_of_approval(tx, row.tenant, row.id)
         ahead_of_checks(tx, row)
         if row.snapshot is not None:
@@ -365,6 +368,16 @@ class Claims:
             "again": True,
         }
         return self._transitions.move(tx, row, claimed, EntryKind.ACTION_INTENT, data)
+
+
+def _approval_of(
+    tx: Transaction, row: ActionRow, agreed: Agreed | None
+) -> tuple[ApprovalRow | None, str | None]:
+    """The approval, and what contradicts itself about the action, in words."""
+    if agreed is not None:
+        return agreed.approval, found_contradiction(row, agreed.approval)
+    approval = approval_of(tx, row)
+    return approval, found_tampering(tx, row, approval)
 
 
 def _key_until(row: ActionRow, key: str, retention_s: int | None, now: int) -> int | None:
