@@ -92,6 +92,10 @@ PROMISES: dict[str, Promise] = {
         "A workspace that a released version has left, with something in every state, is upgraded, "
         "reads as what it was, goes on with each effect once, and verifies.",
     ),
+    "upgrade:together": Promise(
+        "While servers are replaced, old ones and new ones serve one database at once: nobody "
+        "meets an error, each action ends as it must and is paid once, and the log verifies.",
+    ),
     # ---- the fleet -------------------------------------------------------------------------
     "fleet:shared": Promise(
         "Any number of workers share what is due, and each of it has one effect."

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from actions.approvals.test_service import BIG, ask, refusals
@@ -15,6 +16,9 @@ from support.shop_workspace import POLICY, ShopWorkspace, open_shop
 
 from sayso.actions.approvals.repository import ApprovalStatus
 from sayso.actions.model.status import Status
+from sayso.actions.policy.card import CARD_VERSION, Card, build_card
+from sayso.audit.entry import Json
+from sayso.frozen import replace
 from sayso.sdk.views.rows import ActionView, ApprovalView, ErrorView
 from sayso.sdk.words.approval_outcome import CardOutcome, outcome_of
 
@@ -69,6 +73,27 @@ async def test_a_card_tells_what_was_done_without_the_yes_that_it_asked_for(
         )
         assert not outcome.asks
         assert (opened.shop.books.paid_out_minor == ASKED) == (status == "succeeded")
+
+
+@pytest.mark.promise("upgrade:together")
+async def test_a_card_of_a_newer_version_is_answered_and_carried_out_as_it_was_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While servers are replaced, older ones read cards of which they do not know everything."""
+
+    def newer(*given: Any, **named: Any) -> Card:
+        card = build_card(*given, **named)
+        first = {**card.reasons[0].to_json(), "weight": 3}
+        more: dict[str, Json] = {"reasons": [first], "forecast": {"days": 3}}
+        return replace(card, newer=more, version=CARD_VERSION + 1)
+
+    async with open_shop(tmp_path) as opened:
+        with monkeypatch.context() as patched:
+            patched.setattr("sayso.actions.policy.evaluator.build_card", newer)
+            view, card = await ask(opened)
+        await decide(opened, say(card), wait=False)
+        assert (await advance(opened, view)).status == "succeeded"
+        assert_verified(opened)
 
 
 @pytest.mark.promise("approvals:told")

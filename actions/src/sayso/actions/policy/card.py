@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import cast
 
 from sayso.actions.customers.proof import PROOF_WORDS, VERIFIED_WORDS, weakly_known_by
 from sayso.actions.model.definition import Action, Effect
@@ -12,6 +13,7 @@ from sayso.actions.policy.base import HISTORY_DAYS, History, Judgement, Reason, 
 from sayso.actions.policy.signs import Signs
 from sayso.audit.entry import Json
 from sayso.audit.request_digests import rests_on_a_yes
+from sayso.frozen import replace
 from sayso.ids import rfc3339
 from sayso.json import JsonValue
 from sayso.money import Money
@@ -42,6 +44,7 @@ class Card:
         why: what the rules say that decide once people say yes. rules: their ids.
         reasons: everything that asks, each in one line; each alone would ask.
         reason: their lines in one.
+        newer: what a version of Sayso that is newer than this one shows beside it.
         needed: who has to agree, as a sentence.
         unusual: what is out of the ordinary. quiet: how many other signs said nothing.
         earlier: what was done for this customer before, over all actions.
@@ -82,6 +85,7 @@ class Card:
     quiet: int = 0
     earlier: str = ""
     reasons: tuple[Reason, ...] = ()
+    newer: Mapping[str, Json] = field(default_factory=dict[str, Json])
     version: int = field(default=CARD_VERSION)
 
     def to_json(self) -> dict[str, Json]:
@@ -119,6 +123,7 @@ class Card:
             }
         if self.version >= WITH_REASONS:
             shown["reasons"] = [one.to_json() for one in self.reasons]
+        shown |= self.newer
         # Cards of before there were salts are hashed as they were, and erased ones have none.
         return shown | {"salt": self.salt} if self.salt else shown
 
@@ -148,7 +153,7 @@ class Card:
         assert isinstance(version, int)
         assert isinstance(quiet, int)
         newer = version > 1
-        return cls(
+        card = cls(
             title=words("title"),
             action=words("action"),
             effect=words("effect"),
@@ -178,6 +183,12 @@ class Card:
             reasons=reasons(),
             version=version,
         )
+        if version <= CARD_VERSION:
+            return card
+        # While servers are replaced, older ones take yes to it and carry it out: hashed as it was.
+        read = card.to_json()
+        unread = {name: one for name, one in value.items() if name not in read or read[name] != one}
+        return replace(card, newer=cast("dict[str, Json]", unread))
 
 
 def sentence_of(action: Action, resolved: Resolved) -> str:
