@@ -228,6 +228,11 @@ def by_another_key(provider: OpenIdProvider, claims: Claims) -> str:
     return jwt.encode({"alg": "RS256", "kid": provider.key.kid}, claims, other)
 
 
+def by_a_nameless_key(provider: OpenIdProvider, claims: Claims) -> str:
+    """Signed well, by a provider that does not say by which key."""
+    return jwt.encode({"alg": "RS256"}, claims, provider.key)
+
+
 def with_its_own_key(_: OpenIdProvider, claims: Claims) -> str:
     """A token that brings the key along, by which it is to be checked."""
     own = RSAKey.generate_key(2048, {"kid": "own"})

@@ -214,7 +214,12 @@ class OidcProvider(Resource):
 
     def _decoded(self, keys: KeySet, token: str, needed: Mapping[str, Any]) -> Claims:
         from joserfc import jwt
-        from joserfc.errors import InvalidKeyIdError, JoseError
+        from joserfc.errors import (
+            BadSignatureError,
+            InvalidKeyIdError,
+            InvalidKeyTypeError,
+            JoseError,
+        )
 
         section = self.section
         wanted = jwt.JWTClaimsRegistry(
@@ -228,7 +233,8 @@ class OidcProvider(Resource):
             # INVARIANT: the algorithms are ours, whatever the provider or the token says.
             decoded = jwt.decode(token, keys, algorithms=_ALGORITHMS)
             wanted.validate(decoded.claims)
-        except InvalidKeyIdError as error:
+        except (InvalidKeyIdError, InvalidKeyTypeError, BadSignatureError) as error:
+            # NOTE: a provider of one key need not name it, so a new one is not told by its name.
             raise _KeyUnknownError from error
         except (JoseError, ValueError, TypeError, KeyError) as error:
             refuse(type(error).__name__)
@@ -282,7 +288,7 @@ class OidcProvider(Resource):
 
 
 class _KeyUnknownError(Exception):
-    """The token names a key that was not among those that were read."""
+    """None of the keys that were read has signed the token: it may be a new one."""
 
 
 def roles_of_groups(section: OidcSection, claims: Claims) -> tuple[str, ...] | None:

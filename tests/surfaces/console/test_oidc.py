@@ -13,6 +13,7 @@ from support.openid_provider import (
     CLIENT,
     Claims,
     OpenIdProvider,
+    by_a_nameless_key,
     by_another_key,
     by_the_public_key,
     unsigned,
@@ -237,6 +238,16 @@ async def test_keys_are_changed_without_a_restart_and_a_flood_reads_them_once(
         for _ in range(5):
             assert (await company.login(browser)).status_code == 401
         assert company.provider.keys_read == before + 1
+
+
+async def test_a_new_key_that_has_no_name_is_read_too(tmp_path: Path) -> None:
+    """A provider of one key need not name it; also where it keeps the name of the old one."""
+    async with open_company(tmp_path) as company, company.browser() as browser:
+        for forge, pause in ((by_a_nameless_key, 0), (None, 31)):
+            company.provider.forge = forge
+            company.provider.key = RSAKey.generate_key(2048, {"kid": "k1"})
+            company.clock.advance(seconds=pause)
+            assert (await company.login(browser)).status_code == 303
 
 
 async def test_a_sign_in_belongs_to_one_person(tmp_path: Path) -> None:
