@@ -89,8 +89,7 @@ def resolve_reference(reference: str, *, environment: Mapping[str, str], base: P
     """
     scheme, _, rest = reference.partition(":")
     if not rest:
-        # INVARIANT: what is no reference may be a pasted secret, so it is not repeated.
-        raise _missing("a secret is written as a value", f"{_HOW} instead of the value")
+        no_value()
     match scheme:
         case "env":
             return _from_environment(rest, environment)
@@ -198,6 +197,25 @@ def _read_vault(
 
 def _missing(message: str, next_step: str) -> ConfigError:
     return ConfigError(Code.MISSING_SECRET, message, next_step=next_step)
+
+
+def is_reference(text: str) -> bool:
+    """Whether it may be a reference, and is not a secret itself."""
+    return bool(text.partition(":")[2])
+
+
+def no_value(name: str = "") -> NoReturn:
+    """Refuse a secret that is written where a reference to it belongs.
+
+    Args:
+        name: of the setting, where that is known.
+
+    Raises:
+        ConfigError: `missing_secret`, always.
+    """
+    # INVARIANT: what is no reference may be a pasted secret, so it is not repeated.
+    what = f"the secret `{name}`" if name else "a secret"
+    raise _missing(f"{what} is written as a value", f"{_HOW} instead of the value")
 
 
 def no_secret(name: str, near: str | None = None) -> NoReturn:

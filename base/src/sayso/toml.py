@@ -32,7 +32,7 @@ class TomlMistakeError(Exception):
         at: the keys that lead there; none where it is the whole file.
         line: 1-based; None where it is not found.
         unknown: whether it is a key that means nothing there.
-        others: places and problems of what else is wrong.
+        others: what else is wrong, which the problem counts.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class TomlMistakeError(Exception):
         at: tuple[int | str, ...] = (),
         line: int | None = None,
         unknown: bool = False,
-        others: tuple[tuple[str, str], ...] = (),
+        others: Sequence[TomlMistakeError] = (),
     ) -> None:
         super().__init__(problem)
         self.problem, self.next_step, self.at, self.line = problem, next_step, at, line
@@ -139,16 +139,23 @@ def _mistake(
 ) -> TomlMistakeError:
     details = error.errors(include_url=False)
     first = next((one for one in details if one["type"] == "extra_forbidden"), details[0])
-    at = _named(first["loc"], table)
-    problem, step = _said(model, first, at)
-    line = line_of(text, at[:-1] if first["type"] == "missing" else at)
-    more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
-    unknown = first["type"] == "extra_forbidden"
-    others = tuple(
-        (".".join(map(str, one["loc"])), str(one["msg"]).removeprefix("Value error, "))
-        for one in details
-        if one is not first
-    )
+    others = [_told(model, one, table, text) for one in details if one is not first]
+    more = f" (and {len(others)} more)" if others else ""
+    return _told(model, first, table, text, more, others)
+
+
+def _told(
+    model: type[BaseModel],
+    detail: ErrorDetails,
+    table: object,
+    text: str,
+    more: str = "",
+    others: Sequence[TomlMistakeError] = (),
+) -> TomlMistakeError:
+    at = _named(detail["loc"], table)
+    problem, step = _said(model, detail, at)
+    line = line_of(text, at[:-1] if detail["type"] == "missing" else at)
+    unknown = detail["type"] == "extra_forbidden"
     return TomlMistakeError(problem + more, step, at=at, line=line, unknown=unknown, others=others)
 
 

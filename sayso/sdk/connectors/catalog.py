@@ -24,7 +24,7 @@ from sayso.json import JsonValue
 from sayso.sdk.connectors.load import load_actions_file, load_actions_files
 from sayso.sdk.views.base import View
 from sayso.sdk.workspace import Workspace
-from sayso.secret import Secret
+from sayso.secret import Secret, is_reference, no_value
 
 _IDLE_S, _LONGEST_S, _LOOK_S = 3.0, 60.0, 0.05
 """How long a team's own code may do nothing while it is loaded, how long that may take in all, and
@@ -267,7 +267,9 @@ def actions_of_file(workspace: Workspace, path: Path) -> Sequence[Action]:
     return made.actions
 
 
-def _unread(_reference: str) -> Secret:
+def _unread(reference: str) -> Secret:
+    if not is_reference(reference):
+        no_value()
     return Secret("not read")
 
 

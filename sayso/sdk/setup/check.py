@@ -15,6 +15,7 @@ from sayso.actions.model.definition import Action
 from sayso.actions.policy.document import PolicyDocument
 from sayso.audit.signing.rotation import FINISH_ROTATION
 from sayso.errors import Code, ConfigError, SaysoError
+from sayso.frozen import replace
 from sayso.ids import Clock, SystemClock, Tenant
 from sayso.json import JsonValue
 from sayso.sdk.audit.alarms import read_alarms
@@ -33,11 +34,15 @@ from sayso.sdk.workspace import Workspace, compile_policy
 from sayso.secret import Secret
 from sayso.settings import FILE_NAME, PlaceSection
 from sayso.settings.base import REFERENCE
+from sayso.settings.document import wrong_setting
 from sayso.settings.planner import ModelSection
 from sayso.store.base import Store, text
 from sayso.store.private_files import is_open_to_others
 from sayso.toml import TomlMistakeError
 
+_AND_MORE = re.compile(r" \(and \d+ more\)$")
+_LISTED = frozenset({Code.INVALID_POLICY, Code.INVALID_MANIFEST})
+"""What keeps the mistakes that it counts in its detail, each in a line with what to do."""
 _REFERENCE = re.compile(r"^(env|file|vault):.+$")
 
 
@@ -80,7 +85,7 @@ async def check_workspace(
     except ConfigError as error:
         if error.code is Code.NO_WORKSPACE:
             raise
-        return [FILE_NAME], list(_setting_problems(error))
+        return [FILE_NAME], list(_problems(FILE_NAME, error))
     checker = _Checker(workspace, (clock or SystemClock()).now())
     checker.secrets()
     checker.places()
@@ -95,17 +100,22 @@ async def check_workspace(
     return checker.looked_at, checker.problems
 
 
-def _setting_problems(error: ConfigError) -> Iterator[CheckProblem]:
-    """The first problem as the settings say it, and the others that were found with it."""
-    yield _problem(FILE_NAME, error)
+def _problems(place: str, error: SaysoError) -> Iterator[CheckProblem]:
+    """What an error says first, and each of the others that it counts."""
+    first = _problem(place, error)
+    yield replace(first, message=_AND_MORE.sub("", first.message))
     cause = error.__cause__
-    for name, reason in cause.others if isinstance(cause, TomlMistakeError) else ():
-        yield CheckProblem(
-            place=FILE_NAME,
-            code=Code.INVALID_SETTING,
-            message=f"`{name}` in {FILE_NAME}: {reason}",
-            next_step=f"correct `{name}` in {FILE_NAME}",
-        )
+    if isinstance(cause, TomlMistakeError):
+        for wrong in cause.others:
+            if error.code is Code.INVALID_SETTING:
+                yield _problem(place, wrong_setting(wrong, FILE_NAME))
+                continue
+            line = "" if wrong.line is None else f"line {wrong.line}: "
+            yield replace(first, message=f"{line}{wrong}", next_step=wrong.next_step)
+    elif error.code in _LISTED and _AND_MORE.search(error.message):
+        for listed in error.detail.splitlines():
+            message, _, step = listed.rpartition("; ")
+            yield replace(first, message=message or step, next_step=step if message else "")
 
 
 def _problem(place: str, error: SaysoError) -> CheckProblem:
@@ -129,7 +139,7 @@ def _perhaps_only(error: ConfigError, unread: str) -> ConfigError:
     """What is wrong with rules while the actions of a connector cannot be read."""
     return ConfigError(
         error.code,
-        f"{error.message}; it may be right, since `{unread}` cannot be loaded",
+        f"{_AND_MORE.sub('', error.message)}; it may be right, since `{unread}` cannot be loaded",
         next_step=f"correct `{unread}` first, then run `sayso check` again",
     )
 
@@ -157,7 +167,7 @@ class _Checker:
         try:
             work()
         except SaysoError as error:
-            self.problems.append(_problem(place, error))
+            self.problems += _problems(place, error)
             return False
         return True
 

@@ -563,17 +563,17 @@ def parse_settings(values: Mapping[str, object], where: str, text: str = "") -> 
     try:
         return check_as(Settings, values, text)
     except TomlMistakeError as wrong:
-        line = "" if wrong.line is None else f", line {wrong.line}"
-        step = wrong.next_step
-        if wrong.unknown and wrong.at[:-1]:
-            step = of_the_top(str(wrong.at[-1]), where) or step
-        raise ConfigError(
-            Code.INVALID_SETTING,
-            f"`{wrong.place}` in {where}{line}: {wrong.problem}"
-            if wrong.at
-            else f"{where}: {wrong.problem}",
-            next_step=step,
-        ) from wrong
+        raise wrong_setting(wrong, where) from wrong
+
+
+def wrong_setting(wrong: TomlMistakeError, where: str) -> ConfigError:
+    """The error for one mistake in the settings."""
+    line = "" if wrong.line is None else f", line {wrong.line}"
+    step = wrong.next_step
+    if wrong.unknown and wrong.at[:-1]:
+        step = of_the_top(str(wrong.at[-1]), where) or step
+    place = f"`{wrong.place}` in {where}{line}" if wrong.at else where
+    return ConfigError(Code.INVALID_SETTING, f"{place}: {wrong.problem}", next_step=step)
 
 
 def of_the_top(name: str, where: str) -> str | None:

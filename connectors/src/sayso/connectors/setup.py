@@ -13,7 +13,7 @@ from sayso.connectors.base import Connector
 from sayso.errors import Code, ConfigError
 from sayso.ids import Clock
 from sayso.json import JsonValue
-from sayso.secret import Secret, no_secret
+from sayso.secret import Secret, is_reference, no_secret, no_value
 from sayso.settings import FILE_NAME, of_the_top
 from sayso.text import plain
 
@@ -244,7 +244,10 @@ class Setup:
         """
         if name not in self.settings:
             no_secret(name, self._near(name))
-        return self.secret(self.text(name))
+        reference = self.text(name)
+        if not is_reference(reference):
+            no_value(name)
+        return self.secret(reference)
 
     def invalid(self, name: str, wanted: str) -> ConfigError:
         """The error for a setting that is something else."""

@@ -141,6 +141,7 @@ def load(name: str, base: Path) -> Reviewed | None:
             Code.INVALID_MANIFEST,
             f"`{source.name}`, {wrong[0]}{more}",
             next_step=f"run `sayso connector check {name}`",
+            detail="\n".join(f"{one}; run `sayso connector check {name}`" for one in wrong[1:]),
         )
     own = read_reviews(base / FOLDER)
     review = own.get(name)
