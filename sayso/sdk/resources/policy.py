@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import difflib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Literal
 
 from sayso.actions.policy.activation import (
@@ -181,6 +181,19 @@ class PolicyResource(Resource):
             return [_change_view(read_change(row)) for row in reader.all("policy.changes_open")]
 
         return await self._container.store.read(work)
+
+    async def to_confirm(self, holder: Token, roles: Collection[str]) -> list[PolicyChangeView]:
+        """The changes that a person with these roles may confirm now, oldest first."""
+        waiting = await self.changes()
+        if not waiting or holder.tenant != self._container.tenant:
+            return []
+        state = await read_state(self._container.store, None)
+        if state.version is None or state.document is None:
+            return []
+        if not state.document.rules.may_confirm.intersection(roles):
+            return []
+        number = state.version.number
+        return [one for one in waiting if one.parent == number and one.asked_by != holder.actor.id]
 
     async def change(self, change_id: str) -> PolicyChangeView:
         """A change that waits, or did.

@@ -46,7 +46,8 @@ MOST_REASONS = 20
 async def show_inbox(visit: Visit) -> Response:
     """The page."""
     query = InboxQuery.read(visit.request.query_params)
-    inbox = await _inbox(visit, query)
+    signs = await visit.sayso.policy.to_confirm(visit.session.token, visit.person.roles)
+    inbox = replace(await _inbox(visit, query), signs=tuple(signs))
     page = visit.page(inbox.title, "", live="inbox")
     return visit.show(
         "inbox.html",

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sayso.money import Money
+from sayso.sdk.resources.policy import PolicyChangeView
 from sayso.surfaces.console.inbox_query import InboxQuery, nearest
 from sayso.surfaces.console.render import plural
 
@@ -103,6 +104,7 @@ class Inbox:
         soft: beside the title. looks: parts of the tab. place: which rows these are, of how many.
         reasons: why what was looked at came to people.
         next: the query of the next page; empty for none.
+        signs: changes of the policy that wait for this person as the second one.
     """
 
     query: InboxQuery
@@ -122,6 +124,7 @@ class Inbox:
     place: str = ""
     reasons: tuple[str, ...] = ()
     groups: tuple[InboxGroup, ...] = field(default=())
+    signs: tuple[PolicyChangeView, ...] = ()
 
     @property
     def tab(self) -> str:
@@ -142,7 +145,8 @@ class Inbox:
     def key(self) -> str:
         """Differs whenever anything that is shown differs, times aside."""
         shown = [(row.path, row.what, row.why, row.odd) for row in self.rows]
-        said = repr((self.query, self.title, self.soft, shown, self.tabs, self.stops, self.groups))
+        above = self.tabs, self.stops, self.groups, self.signs
+        said = repr((self.query, self.title, self.soft, shown, *above))
         return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 

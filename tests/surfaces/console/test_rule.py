@@ -42,6 +42,11 @@ async def _post(console: ServedConsole, who: str, **form: str) -> httpx.Response
         return await browser.post(f"{ROOT}/policy/rule", data=data)
 
 
+async def _inbox(console: ServedConsole, who: str) -> str:
+    async with console.client(await console.sign_in(who)) as browser:
+        return (await browser.get(f"{ROOT}/")).text
+
+
 async def _looked(console: ServedConsole, who: str, content: str, version: str = "1") -> str:
     """Look at it until last month is played; the digest of what may be signed."""
     for _ in range(20):
@@ -80,6 +85,12 @@ async def test_what_loosens_waits_for_a_second_one_though_the_policy_asks_for_on
         (waits,) = await policy.changes()
         assert waits.asked_by == "maria"
         assert (await policy.history())[0].version == 1
+        # Whoever may be the second one reads of it where they look first; who asked does not.
+        inboxes = {who: await _inbox(console, who) for who in ("maria", "noor", "finn")}
+        item = f'href="/console/policy#{waits.id}"'
+        assert {who for who, text in inboxes.items() if item in text} == {"noor", "finn"}
+        assert inboxes["noor"].index(item) < inboxes["noor"].index('class="tabs"')
+        assert "“spring”" in inboxes["noor"]
         async with console.client(await console.sign_in("noor")) as browser:
             where = f"{ROOT}/policy/change/{waits.id}"
             yes = {"answer": "confirm", "sha256": waits.sha256}
@@ -87,6 +98,7 @@ async def test_what_loosens_waits_for_a_second_one_though_the_policy_asks_for_on
         now = await policy.in_force()
         assert now is not None
         assert "9500" in now.files["refunds.toml"]
+        assert item not in await _inbox(console, "finn")
         late = await _post(console, "noor", **sign)
         assert late.status_code == 409
         assert "version 2 came into force since you opened the page" in late.text
