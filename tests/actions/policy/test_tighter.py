@@ -288,7 +288,12 @@ def test_a_cap_is_changed_and_the_rest_of_the_file_stays() -> None:
     changed = change_limit(BIG, "token-hour", sums={"EUR": Decimal("75.5")}, count=3)
     assert changed == BIG.replace(
         "{ USD = 9_000, EUR = 8_000 }", "{ USD = 9000, EUR = 75.5 }"
-    ).replace("count  = 400", "count  = 3")
+    ).replace("count  = 400", "count  = 3").replace(
+        "One bot refunds at most $9,000 an hour",
+        "At most 9,000 USD or 75.5 EUR and 3 of them an hour, of one token",
+    )
+    alone = change_limit(BIG, "token-hour", sums={"USD": Decimal(500)})
+    assert 'say    = "One bot refunds at most $500 an hour"' in alone
     fewer = BIG.replace("cards = 20", "cards = 5").replace("At most 20", "At most 5")
     assert change_limit(BIG, "open", cards=5) == fewer
     assert drop_limit(BIG, "open") == BIG[: BIG.index('[[limit]]\nid = "open"')]

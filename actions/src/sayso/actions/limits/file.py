@@ -223,13 +223,13 @@ def change_limit(
         block = _put(block, "sum", f"{{ {inside} }}")
     for name, cap in (("count", count), ("cards", cards)):
         block = block if cap is None else _put(block, name, str(cap))
-    say = _said_with(str(row.get("say", "")), row, {**wanted, **(sums or {})})
-    if say != row.get("say"):
-        block = _put(block, "say", json.dumps(say, ensure_ascii=False))
-        row = {**row, "say": say}
-    changed = text[:start] + block + text[end:]
     given = {name: cap for name, cap in (("count", count), ("cards", cards)) if cap is not None}
     after = {**row, **given, **({"sum": caps} if sums else {})}
+    say = _said_with(str(row.get("say", "")), row, {**wanted, **(sums or {})}) or _made(after)
+    if say != row.get("say"):
+        block = _put(block, "say", json.dumps(say, ensure_ascii=False))
+        after["say"] = say
+    changed = text[:start] + block + text[end:]
     if _block(changed, limit_id)[2] != after:
         raise RefusedError(
             Code.INVALID_INPUT,
@@ -242,7 +242,10 @@ def change_limit(
 def _said_with(
     say: str, row: Mapping[str, object], caps: Mapping[str, Decimal | int | None]
 ) -> str:
-    """The sentence that people read, with a new cap where it names the old one, once."""
+    """The sentence that people read, with a new cap where it names the old one, once.
+
+    INVARIANT: empty where it does not: nobody's sentence stays on a cap that they did not set.
+    """
     has = cast("Mapping[str, Decimal | int]", row.get("sum", {}))
     for name, cap in caps.items():
         old = has.get(name, row.get(name))
@@ -250,9 +253,24 @@ def _said_with(
             continue
         forms = "|".join(sorted({re.escape(f"{old:,}"), re.escape(str(old))}))
         found = list(re.finditer(rf"(?<![\d.,])(?:{forms})(?![\d]|[.,]\d)", say))
-        if len(found) == 1:
-            say = f"{say[: found[0].start()]}{cap:,}{say[found[0].end() :]}"
+        if len(found) != 1:
+            return ""
+        say = f"{say[: found[0].start()]}{cap:,}{say[found[0].end() :]}"
     return say
+
+
+def _made(row: Mapping[str, object]) -> str:
+    """What a limit says, such as `At most 900 USD or 850 EUR an hour, of one token`."""
+    sums = cast("Mapping[str, Decimal | int]", row.get("sum", {}))
+    caps = " or ".join(f"{cap:,} {name}" for name, cap in sums.items())
+    counted = f"{row['count']:,} of them" if "count" in row else ""
+    waits = f"{row['cards']:,} that wait for people" if "cards" in row else ""
+    said = " and ".join(one for one in (caps, counted, waits) if one)
+    per = {"hour": " an hour", "day": " a day", "month": " a month"}.get(str(row.get("per")), "")
+    rolls = f" in {row['rolling']}" if "rolling" in row else ""
+    whose = str(row.get("of", ""))
+    of = "" if whose in ("", "workspace", "tenant") else f", of one {whose}"
+    return f"At most {said}{per}{rolls}{of}"
 
 
 def drop_limit(text: str, limit_id: str) -> str:
