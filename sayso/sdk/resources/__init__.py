@@ -4,10 +4,10 @@
 `work_elsewhere`) are what waits (by pages, `inbox_page`) and what was done, `notes` what
 people say of both, `compose` (with its `compose_fields`) what they propose themselves; `canaries`
 what tests whoever answers;
-`stops`, `policy`, `limits`, `rollout`, `analysis` (with `backtesting`), `suggestions` what holds
-back and why; `people`
-(changed by themselves: `staff`), `tokens`, `passkeys`, `oidc` (over `oidc_provider` and
-`oidc_sessions`), `account_link`, `sessions` and `authentication` who; `connections`, `accounts`,
+`stops`, `policy`, `limits`, `rollout`, `analysis` (with `backtesting` and `change_examples`),
+`suggestions` what holds back and why; `people` (changed by themselves: `staff`), `tokens`,
+`passkeys`, `oidc` (over `oidc_provider` and `oidc_sessions`), `account_link`, `sessions` and
+`authentication` who; `connections`, `accounts`,
 `prompts` and `evaluations` what it works with;
 `events`, `outbox` what surfaces tell; `processes` who lives; `figures`, `statistics` (with its
 `period_figures`) and `report` (sent by `report_mail`) what it came to. `identity` says who the

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal, cast
@@ -14,11 +14,12 @@ from sayso.actions.policy.activation import get_change
 from sayso.actions.policy.active import read_in_force
 from sayso.actions.policy.document import PolicyDocument
 from sayso.actions.policy.versions import get_version
-from sayso.errors import Code, IntegrityError, RefusedError
+from sayso.errors import Code, RefusedError
 from sayso.ids import rfc3339, to_micros
 from sayso.nesting import read_toml
-from sayso.sdk.resources.backtesting import SEARCHED, BacktestView, play_again, slice_of
+from sayso.sdk.resources.backtesting import BacktestView, play_again, recently_judged, slice_of
 from sayso.sdk.resources.base import Resource
+from sayso.sdk.resources.change_examples import ChangeExampleView, change_examples
 from sayso.sdk.resources.policy import PolicyResource
 from sayso.sdk.views.base import View
 from sayso.sdk.wiring.policy_in_force import weigh_change
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from sayso.actions.policy.formula.terms import Value
     from sayso.actions.policy.reading import ReadPolicy
     from sayso.sdk.container import Container
-
-MOST_EXAMPLES = 8
 
 
 class PolicyTestView(View):
@@ -128,17 +127,6 @@ class ExplanationView(View):
     steps: tuple[JudgedStepView, ...]
     today: str
     today_version: int
-
-
-class ChangeExampleView(View):
-    """A question that a change answers otherwise; both answers are the engine's own."""
-
-    way: Literal["looser", "tighter"]
-    action: str
-    question: str
-    was: str
-    now: str
-    rules: tuple[str, ...]
 
 
 class ChangeView(View):
@@ -318,7 +306,10 @@ class AnalysisResource(Resource):
         )
         before = await self.compile(state.document)
         names = [action.name for action in kinds.actions]
-        shown = await asyncio.to_thread(lambda: list(_examples(before.policy, after.policy, names)))
+        past = await recently_judged(self._container, self._container.tenant)
+        shown = await asyncio.to_thread(
+            lambda: list(change_examples(before.policy, after.policy, names, past))
+        )
         return ChangeView(
             direction=weighed.direction,
             decided=weighed.decided,
@@ -455,36 +446,3 @@ def _answered(
         for roles, verdict in answer.steps
     )
     return steps, question, answer.words, asked_words(mine, values, missing, answer.roles)
-
-
-def _examples(
-    before: CedarPolicy, after: CedarPolicy, names: Sequence[str]
-) -> Iterator[ChangeExampleView]:
-    from sayso.actions.policy.analysis.direction import examples
-    from sayso.actions.policy.analysis.words import answer_of, question_words
-
-    shown = 0
-    for name in names:
-        seen: set[tuple[str, str, str]] = set()  # not of the rules, which have one each
-        for way, witness in examples(before, after, name):
-            if not witness.confirmed:
-                raise IntegrityError(
-                    Code.TAMPERED, SEARCHED, next_step="report it with both versions"
-                )
-            was, now = slice_of(before, name), slice_of(after, name)
-            old, new = answer_of(was, witness.values), answer_of(now, witness.values)
-            known = (way, old.words, new.words) in seen and not witness.rule
-            if known or old.roles == new.roles:
-                continue
-            seen.add((way, old.words, new.words))
-            shown += 1
-            yield ChangeExampleView(
-                way="looser" if way == "looser" else "tighter",
-                action=name,
-                question=question_words(witness.values, was.form.reads | now.form.reads),
-                was=old.words,
-                now=new.words,
-                rules=(witness.rule,) if witness.rule else new.rules,
-            )
-            if shown == MOST_EXAMPLES:
-                return

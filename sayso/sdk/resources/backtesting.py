@@ -13,7 +13,7 @@ from sayso.actions.model.status import Status
 from sayso.actions.rollout.checks import SALT
 from sayso.audit.entry import ActorKind
 from sayso.errors import Code, IntegrityError, RefusedError
-from sayso.ids import Tenant
+from sayso.ids import Tenant, to_micros
 from sayso.money import Money
 from sayso.sdk.resources.report import edited_actions
 from sayso.sdk.views.base import View
@@ -182,6 +182,20 @@ async def play_again(
     return await asyncio.to_thread(_view, player, before, after)
 
 
+async def recently_judged(container: Container, where: Tenant) -> list[RecordedJudgement]:
+    """Up to 2,000 judgements of the last 30 days."""
+    since = to_micros(container.clock.now() - timedelta(days=30))
+    rows = await container.store.read(
+        lambda reader: reader.all("policy.judged", tenant=where, after="", since=since, limit=_PAGE)
+    )
+    return [_recorded(row, _snapshot(row), frozenset()) for row in rows]
+
+
+def _snapshot(row: Row) -> Mapping[str, object]:
+    stored = text_or_none(row, "snapshot")
+    return cast("Mapping[str, object]", orjson.loads(stored)) if stored else {}
+
+
 def _at_play(read: ReadPolicy, salt: str) -> VersionAtPlay:
     from sayso.actions.policy.playing import VersionAtPlay
 
@@ -260,9 +274,7 @@ def _say(rule: str, *read: ReadPolicy) -> str:
 
 def _play(player: Player, rows: Sequence[Row], edited: frozenset[str], since: int) -> None:
     for row in rows:
-        stored = text_or_none(row, "snapshot")
-        snapshot: Mapping[str, object] = orjson.loads(stored) if stored else {}
-        one = _recorded(row, snapshot, edited)
+        one = _recorded(row, _snapshot(row), edited)
         if one.at < since:
             player.warm(one)
         else:

@@ -141,6 +141,39 @@ when {{ {when} }} unless {{ context.approvedBy.contains("support_manager") }};
         assert (one.way, one.rules) == ("looser", ("weekend",))
 
 
+@pytest.mark.promise("policy:change")
+async def test_a_changed_row_is_told_as_a_sentence_with_a_card_of_the_past(tmp_path: Path) -> None:
+    """Whom it is about and between which amounts; without one of the past it is made up."""
+    rows = 'action = "shop.refund"\ncurrency = "USD"\n[[allow]]\nid = "few"\nsay = "Few"\n'
+    rows += "up_to = {amount}\ncount_30d = {{ under = 9 }}\n"
+    files = ["policy.cedar", "rows.toml"]
+    (tmp_path / "rows.toml").write_text(rows.format(amount=55))
+    async with opened_strictly(tmp_path, files=files) as opened:
+        stock(opened, "p1")
+        for amount, card in ((80, ""), (150, "p1")):
+            (tmp_path / "rows.toml").write_text(rows.format(amount=amount))
+            asked = "" if not card else (await propose(opened, 12_900, order=card)).id
+            (one,) = (await opened.sayso.analysis.compare()).examples
+            assert one.sentence == (
+                f"Above $55 up to ${amount}, count 30d under 9: nobody asked,"
+                " before support manager alone"
+            )
+            assert (one.way, one.card, one.rules) == ("looser", asked, ("rows.few",))
+            assert one.question.startswith("$129.00" if card else f"${amount}.00")
+
+
+@pytest.mark.promise("policy:change")
+async def test_what_no_formula_says_has_examples_all_the_same(tmp_path: Path) -> None:
+    """Tried by the engine at the boundaries that the rules name."""
+    like = '@id("like") @explain("l") forbid (principal, action, resource)\n'
+    like += 'when { context.currency like "J*" && context.amount.lessThan(decimal("9.00")) };'
+    async with opened_strictly(tmp_path) as opened:
+        change = await opened.sayso.analysis.compare({"policy.cedar": POLICY + like})
+        assert not change.decided
+        change = await opened.sayso.analysis.compare({"policy.cedar": HIGHER + like})
+        assert [one.way for one in change.examples] == ["looser", "tighter"]
+
+
 @pytest.mark.tampers("a question is cut out of a row, to be one that was not recorded")
 @pytest.mark.promise("policy:backtest")
 async def test_what_was_judged_is_played_again_beside_what_people_had_said(tmp_path: Path) -> None:

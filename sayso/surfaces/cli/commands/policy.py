@@ -476,8 +476,12 @@ def _show_change_of(out: Out, change: ChangeView) -> None:
     """What the change does, with examples that the engine has confirmed."""
     out.line()
     for one in change.examples:
-        out.line(f"{one.way:<8} {one_line(one.question)}")
-        out.line(f"         was {one.was}, now {one.now}, by {', '.join(one.rules) or 'no rule'}")
+        out.line(f"{one.way:<8} {one_line(one.sentence or one.question)}")
+        if one.sentence:
+            out.line(f"         for example {one_line(one.question)}")
+        rules = ", ".join(one.rules) or "no rule"
+        card = f", as {one.card} would be" if one.card else ""
+        out.line(f"         was {one.was}, now {one.now}, by {rules}{card}")
     for way, said in (("looser", change.loosens), ("tighter", change.tightens)):
         for why in said:
             out.line(f"{way:<8} {one_line(why)}")

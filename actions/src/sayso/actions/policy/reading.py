@@ -16,6 +16,7 @@ from sayso.actions.policy.cedar import CedarPolicy, invalid_policy
 from sayso.actions.policy.cedarpy_adapter import parse_rules
 from sayso.actions.policy.document import PolicyDocument
 from sayso.actions.policy.problem import PolicyProblem
+from sayso.actions.policy.slices import Slice
 from sayso.actions.policy.tables.compile import compile_rows
 from sayso.actions.policy.tables.file import RuleTable, read_table, readable_fields
 from sayso.actions.policy.tables.read_back import read_row
@@ -196,6 +197,12 @@ def rows_of(policy: CedarPolicy, action: Action) -> dict[str, RuleRow | None]:
     assert mine is not None, "of an action that the policy was made for"
     numbers, money = _names(action)
     return {rule: read_row(node, numbers, money) for rule, node in mine.rules.nodes.items()}
+
+
+def row_of(mine: Slice, rule: str) -> RuleRow | None:
+    """A rule about an action as a row; None where it is none, or is not there."""
+    node = mine.rules.nodes.get(rule)
+    return None if node is None else read_row(node, *_names(mine.action))
 
 
 def _names(action: Action) -> tuple[list[str], list[str]]:

@@ -2,5 +2,6 @@
 
 `people` is who might say yes; `direction` finds whether a change loosens anything; `difference`
 shows where fewer people, or more, are needed than before; `lint` finds what stands there in vain;
-`words` says all of it.
+`segments` says what a rule is about, `sampled` tries where nobody can search, and `words` says the
+rest.
 """
