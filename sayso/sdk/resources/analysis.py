@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from tomllib import TOMLDecodeError
 from typing import TYPE_CHECKING, Literal, cast
 
 from sayso.actions.approvals.repository import approval_of
 from sayso.actions.model.action_row import get_action, read_action
+from sayso.actions.model.definition import Action
 from sayso.actions.policy.activation import get_change
 from sayso.actions.policy.active import read_in_force
 from sayso.actions.policy.document import PolicyDocument
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from sayso.actions.policy.claims import ClaimProof
     from sayso.actions.policy.formula.terms import Value
     from sayso.actions.policy.reading import ReadPolicy
+    from sayso.actions.policy.tables.fields import RowFields
     from sayso.sdk.container import Container
 
 
@@ -147,6 +151,18 @@ class ChangeView(View):
     asked_again: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableView:
+    """A table as fields.
+
+    Attributes:
+        facts: names of what a row may have a condition about.
+    """
+
+    rows: tuple[RowFields, ...]
+    facts: tuple[str, ...]
+
+
 class AnalysisResource(Resource):
     """`sayso.analysis`."""
 
@@ -233,6 +249,37 @@ class AnalysisResource(Resource):
             )
             for one in found
         ]
+
+    async def rows(self, content: str) -> TableView:
+        """The rows of a table's text as fields, with what a row may read; none of what is none."""
+        from sayso.actions.policy.tables.fields import rows_in  # loads Cedar
+        from sayso.actions.policy.tables.file import readable_fields
+
+        action = await self._action_of(content)
+        return TableView(
+            rows=tuple(rows_in(content)),
+            facts=() if action is None else tuple(sorted(readable_fields(action))),
+        )
+
+    async def put_row(self, content: str, was: str, row: RowFields | None) -> str:
+        """A table's text with one row written anew; without it when None.
+
+        Args:
+            was: its id until now; empty for a new one.
+        """
+        from sayso.actions.policy.tables.fields import drop_row, put_row  # loads Cedar
+
+        if row is None:
+            return drop_row(content, was)
+        return put_row(content, was, row, await self._action_of(content))
+
+    async def _action_of(self, content: str) -> Action | None:
+        try:
+            named = read_toml(content).get("action")
+        except TOMLDecodeError:
+            return None
+        kinds = await self._container.action_catalog.read()
+        return next((action for action in kinds.actions if action.name == named), None)
 
     async def explain(self, action_id: str, *, tenant: str | None = None) -> ExplanationView:
         """Why an action was judged as it was, by the version that judged it.

@@ -14,6 +14,7 @@ from sayso.errors import RefusedError
 from sayso.nesting import read_toml
 from sayso.sdk.resources.policy import PolicyTextView
 from sayso.surfaces.console.rollout import SHARES, dials_by_action, limit_lines
+from sayso.surfaces.console.rule import new_tables
 from sayso.surfaces.console.visit import Visit
 
 _RULE = re.compile(r"@id\(\"(?P<id>[^\"]{1,80})\"\)\s*@explain\(\"(?P<say>[^\"]{1,400})\"\)")
@@ -50,6 +51,7 @@ async def show_policy(visit: Visit) -> Response:
         history=history,
         waits=[one for one in await policy.changes() if one.status == "waiting"],
         lacking=await policy.lacking(),
+        tables={} if text is None else await new_tables(visit, text),
         limits=await limit_lines(visit),
         dials=() if text is None else await dials_by_action(visit),
         shares=SHARES,

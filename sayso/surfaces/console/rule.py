@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from sayso.sdk.resources.backtesting import BacktestView
 from sayso.sdk.resources.policy import PolicyTextView
 from sayso.surfaces.console import backtest
 from sayso.surfaces.console.edge import Form, read_form
+from sayso.surfaces.console.rule_rows import HOW_WORDS, SORTS, rows_of_page, written
 from sayso.surfaces.console.visit import Visit
 from sayso.text import pieces
 
@@ -57,28 +59,35 @@ async def show_rule(visit: Visit) -> Response:
     """The page of a file: `?file=`; nothing is changed by looking at it."""
     text = await _in_force(visit)
     file = visit.request.query_params.get("file", "")
-    return _page(visit, text, file, _content_of(text, file))
+    content = await _content_of(visit, text, file)
+    return await _page(visit, text, file, content, opened=None if file in text.files else "")
 
 
 async def look(visit: Visit) -> Response:
     """Say what the written text would do; or sign exactly what was shown."""
     form = await read_form(visit.request)
     text, file = await _in_force(visit), form.one("file")
-    _content_of(text, file)
-    content = form.one("content").replace("\r\n", "\n")
+    await _content_of(visit, text, file)
     note = form.one("note").strip()[:200]
     _check_seen(text, form)
+    sent = form.one("content").replace("\r\n", "\n")
+    content, opened = await written(visit, form, sent)
     if _hides(content):
-        return _page(visit, text, file, content, note=note, status=422)
+        return await _page(visit, text, file, content, note=note, status=422)
+    if opened is not None:
+        return await _page(visit, text, file, content, note=note, opened=opened)
     given = _given(visit, text, file, content)
     try:
         looked = await _looked(visit, text, given, file, content)
     except ConfigError as error:
-        return _page(visit, text, file, content, note=note, error=error, status=422)
+        row = form.one("was") if form.one("do") == "row" else None
+        return await _page(
+            visit, text, file, content, note=note, error=error, opened=row, status=422
+        )
     sha256 = form.one("sha256")
     if form.one("do") != "sign" or looked.sha256 != sha256 or not looked.may_be_signed:
         changed = bool(sha256) and looked.sha256 != sha256
-        return _page(visit, text, file, content, note=note, looked=looked, changed=changed)
+        return await _page(visit, text, file, content, note=note, looked=looked, changed=changed)
     done = await visit.sayso.policy.activate_as(
         visit.session.token,
         note=note or f"{file}, written in the console",
@@ -101,14 +110,36 @@ async def _in_force(visit: Visit) -> PolicyTextView:
     return text
 
 
-def _content_of(text: PolicyTextView, file: str) -> str:
-    if file not in text.files:
+async def _content_of(visit: Visit, text: PolicyTextView, file: str) -> str:
+    """The text of a file in force, or what a new table of an action begins with.
+
+    Raises:
+        RefusedError: `not_found`.
+    """
+    if file in text.files:
+        return text.files[file]
+    action = (await new_tables(visit, text)).get(file)
+    if action is None:
         raise RefusedError(
             Code.NOT_FOUND,
             f"the policy has no file `{file[:60]}`",
             next_step=f"choose one of {', '.join(sorted(text.files))}",
         )
-    return text.files[file]
+    return f'action   = "{action}"\ncurrency = "USD"\n'
+
+
+async def new_tables(visit: Visit, text: PolicyTextView) -> dict[str, str]:
+    """Each action that has no table, by the name of the file that it would get."""
+    have = {
+        read_toml(said).get("action") for name, said in text.files.items() if name.endswith(".toml")
+    }
+    types = await visit.sayso.actions.types()
+    named = {
+        f"policies/{re.sub('[^a-z0-9]+', '-', one.name)}.toml": one.name
+        for one in types.items
+        if one.name not in have
+    }
+    return {file: name for file, name in named.items() if file not in text.files}
 
 
 def _check_seen(text: PolicyTextView, form: Form) -> None:
@@ -155,7 +186,7 @@ async def _looked(
         findings=tuple(one for one in findings if one.file == file),
         tests=len(tests),
         failed=tuple(one for one in tests if not one.passed),
-        stale=tuple(_stale(file, text.files[file], content)),
+        stale=tuple(_stale(file, text.files.get(file, ""), content)),
         played=playing.task.result() if playing.task is not None and done else None,
         count=playing.count,
         two=looser and (others or text.loosening_needs > 1),
@@ -191,7 +222,7 @@ def _hides(content: str) -> bool:
     return any(one.kind == "hidden" for one in pieces(content))
 
 
-def _page(
+async def _page(
     visit: Visit,
     text: PolicyTextView,
     file: str,
@@ -201,6 +232,7 @@ def _page(
     looked: Looked | None = None,
     error: ConfigError | None = None,
     changed: bool = False,
+    opened: str | None = None,
     status: int = 200,
 ) -> Response:
     played = None if looked is None else looked.played
@@ -211,6 +243,9 @@ def _page(
         text=text,
         file=file,
         content=content,
+        table=await rows_of_page(visit, content, opened, text.roles),
+        sorts=SORTS,
+        hows=HOW_WORDS,
         hides=_hides(content),
         note=note,
         looked=looked,

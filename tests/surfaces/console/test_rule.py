@@ -132,6 +132,67 @@ async def test_nothing_is_signed_that_was_not_shown_or_does_not_say_what_it_does
         assert (await console.sayso.policy.history())[0].version == 2
 
 
+async def test_a_table_is_written_row_by_row_as_fields(tmp_path: Path) -> None:
+    """A first table of an action, a row of it changed, one taken away; it is signed as any text."""
+    async with open_console(tmp_path, policy_section=await _open(tmp_path)) as console:
+        await console.sayso.policy.begin(by=BOT, via="test")
+        new = "policies/shop-gift.toml"
+        async with console.client(await console.sign_in("maria")) as browser:
+            assert f'<option value="{new}">' in (await browser.get(f"{ROOT}/policy")).text
+            page = (await browser.get(f"{ROOT}/policy/rule?file={new}")).text
+            assert 'value="tenure_days"' in page or 'value="count_30d"' in page
+            row: dict[str, str | list[str]] = {
+                "file": new,
+                "version": "1",
+                "content": _content(page),
+                "do": "row",
+                "was": "",
+                "sort": "never",
+                "say": "Never over $40 <b>at night</b>",
+                "amount": "40",
+                "name": ["hour", ""],
+                "how": ["between", "is"],
+                "value": ["22 to 6", ""],
+            }
+            page = (await browser.post(f"{ROOT}/policy/rule", data=row)).text
+            text = _content(page)
+            assert "hour = { from = 22, to = 6 }" in text
+            assert 'id = "never-over-40-b-at-night-b"' in text
+            assert "This tightens" in page
+            assert "Above" not in page or "nobody asked" in page
+            base = {"file": new, "version": "1", "content": text}
+            opened = {**base, "do": "open:never-over-40-b-at-night-b"}
+            page = (await browser.post(f"{ROOT}/policy/rule", data=opened)).text
+            assert 'name="amount" maxlength="80" value="40"' in page
+            wrong = {**row, "content": text, "was": "never-over-40-b-at-night-b", "amount": "much"}
+            answer = await browser.post(f"{ROOT}/policy/rule", data=wrong)
+            assert answer.status_code == 422
+            assert "is no amount above zero" in html.unescape(answer.text)
+            gone = {**base, "do": "drop:never-over-40-b-at-night-b"}
+            page = (await browser.post(f"{ROOT}/policy/rule", data=gone)).text
+            assert "[[never]]" not in _content(page)
+            strange = await browser.get(f"{ROOT}/policy/rule?file=policies/other.toml")
+            assert strange.status_code == 404
+            for _ in range(20):
+                page = (await browser.post(f"{ROOT}/policy/rule", data={**base, "do": "look"})).text
+                if found := _SHA.search(page):
+                    break
+            assert found is not None
+            sign = {**base, "do": "sign", "sha256": found.group(1)}
+            done = await browser.post(f"{ROOT}/policy/rule", data=sign)
+            assert done.headers["location"] == "/console/policy?moved=now"
+        now = await console.sayso.policy.in_force()
+        assert now is not None
+        assert now.files[new] == text
+
+
+def _content(page: str) -> str:
+    """What stands in the field of the file's text."""
+    found = re.search(r'<textarea id="content"[^>]*>\n(.*?)</textarea>', page, re.DOTALL)
+    assert found is not None, page
+    return html.unescape(found.group(1))
+
+
 @needs_chromium
 async def test_it_is_written_with_scripts_off_on_a_phone(tmp_path: Path) -> None:
     """From the policy to the signature, without a fault of access."""

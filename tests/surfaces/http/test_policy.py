@@ -114,7 +114,8 @@ def test_a_limit_gets_other_caps_over_http(api: ApiServer) -> None:
     (limit,) = as_json(api.get("/v1/limits"))["items"]
     assert limit["uses"][0]["cap"] == 12
     files = as_json(api.get("/v1/policy"))["files"]
-    assert files["policies/limits.toml"] == f"# ours\n{LIMIT.replace('20', '12')}"
+    said = LIMIT.replace("20", "12").replace("At most twenty a day", "At most 12 a day")
+    assert files["policies/limits.toml"] == f"# ours\n{said}"
     again = as_json(api.post("/v1/limits/day", {"count": 12}, by="maria"))
     assert again["version"] == lower["version"]
     for path, body in (("day", {"count": 50}), ("day/drop", {})):

@@ -263,7 +263,7 @@ def _made(row: Mapping[str, object]) -> str:
     """What a limit says, such as `At most 900 USD or 850 EUR an hour, of one token`."""
     sums = cast("Mapping[str, Decimal | int]", row.get("sum", {}))
     caps = " or ".join(f"{cap:,} {name}" for name, cap in sums.items())
-    counted = f"{row['count']:,} of them" if "count" in row else ""
+    counted = f"{row['count']:,}{' of them' if sums else ''}" if "count" in row else ""
     waits = f"{row['cards']:,} that wait for people" if "cards" in row else ""
     said = " and ".join(one for one in (caps, counted, waits) if one)
     per = {"hour": " an hour", "day": " a day", "month": " a month"}.get(str(row.get("per")), "")
