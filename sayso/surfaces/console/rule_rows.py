@@ -22,7 +22,7 @@ HOW_WORDS = {
     "at_least": "is at least",
     "under": "is under",
     "up_to": "is up to",
-    "between": "is between (hours)",
+    "between": "is from … to",
 }
 assert tuple(HOW_WORDS) == HOWS, "each way to compare has its words"
 _OPEN, _DROP, _ROW = "open:", "drop:", "row"

@@ -206,9 +206,9 @@ async def test_it_is_written_with_scripts_off_on_a_phone(tmp_path: Path) -> None
         page = await maria.new_page()
         await page.goto(console.path("policy/rule?file=refunds.toml"))
         await page.fill("#content", LOOSER)
-        await page.get_by_role("button", name="Show what it does").click()
+        await page.get_by_role("button", name="Show what it does", exact=True).click()
         while not await page.get_by_role("button", name="Sign it").count():
-            await page.get_by_role("button", name="Show what it does").click()
+            await page.get_by_role("button", name="Show what it does", exact=True).click()
             await page.wait_for_load_state()
         assert await violations(page) == []
         await page.get_by_role("button", name="Sign it").click()

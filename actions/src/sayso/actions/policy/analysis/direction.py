@@ -109,11 +109,11 @@ def examples(
     people = all_approvals(both_roles(was, now), max(was.max_quorum, now.max_quorum))
     ways = {"looser": (after, before), "tighter": (before, after)}
     budget = Budget()
-    told: set[str] = set()
+    told: set[tuple[str, str]] = set()
     with contextlib.suppress(UndecidedError, _LeftOutError):
         changed = [*_changed(before, after), *((way, TRUE, "") for way in ways)]
         for (way, where, rule), approvals in itertools.product(changed, people):
-            if rule in told:
+            if (way, rule) in told:
                 continue
             one, other = ways[way]
             mine, theirs = _formula(one, ()), _formula(other, ())
@@ -126,7 +126,7 @@ def examples(
                 found = _only(conj((mine, where)), theirs, approvals, domain, look)
             if found is None:
                 continue
-            told |= {rule} - {""}
+            told |= {(way, rule)} if rule else set()
             agree = confirm(one, found, approvals) and not confirm(other, found, approvals)
             yield (
                 way,
@@ -145,8 +145,12 @@ def _changed(before: Slice, after: Slice) -> Iterator[tuple[str, Formula, str]]:
     """Each rule that one of the two has and the other has not so: what it can do, when, its id."""
     old, new = ({rule.id: rule for rule in one.translated.rules} for one in (before, after))
     for id_, rule in new.items():
-        if id_ not in old or old[id_].formula != rule.formula:
+        earlier = old.get(id_)
+        if earlier is None or earlier.formula != rule.formula:
             yield "looser" if rule.permits else "tighter", rule.formula, id_
+        if earlier is not None and earlier.formula != rule.formula:  # it may be narrower, too
+            left = conj((earlier.formula, neg(rule.formula)))
+            yield "tighter" if rule.permits else "looser", left, id_
     for id_, rule in old.items():
         if id_ not in new:
             yield "tighter" if rule.permits else "looser", rule.formula, id_
