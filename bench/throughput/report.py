@@ -10,12 +10,9 @@ from bench.throughput.flow import Flow
 
 AT_ONCE = (1, 8, 32)
 MOST = AT_ONCE[-1]
-LIMIT_BAR = {"sqlite": 0.10, "postgres": 0.05}
-LANGGRAPH_BAR = 8.0
-RIVALS_BAR = 1.5
 SETTLED_BAR = 1.3
-SYNCS_BAR = 4.5
-"""Propose, decision, intent, outcome: 4; a checkpoint of the database's own now and then."""
+SYNCS_BAR = 3.5
+"""Propose, yes with intent, outcome: 3; a checkpoint of the database's own now and then."""
 FULL = ("ctrlrun-full", "airlock-full", "holdpoint-full")
 RIVALS = ("ctrlrun", "airlock", "holdpoint")
 LANGGRAPH = ("langgraph-threads", "langgraph-tasks")
@@ -121,23 +118,6 @@ def bars(found: Found) -> list[Bar]:
     listed: list[Bar] = []
     for store in found.filesystems:
         where = f"{store}, {MOST} at once"
-        listed += [
-            Bar(
-                what=f"{where}, to {LIMITS[store]}",
-                value=found.ratio_to_limit(store, MOST),
-                least=LIMIT_BAR[store],
-            ),
-            Bar(
-                what=f"{where}, to langgraph",
-                value=found.ratio(store, MOST, LANGGRAPH),
-                least=LANGGRAPH_BAR,
-            ),
-            Bar(
-                what=f"{where}, to the best of ctrlrun, airlock-sdk, holdpoint",
-                value=found.ratio(store, MOST, RIVALS),
-                least=RIVALS_BAR,
-            ),
-        ]
         one, most = (_syncs(found.flows.get((store, "sayso", many), ())) for many in (1, MOST))
         if one is not None and most is not None:
             listed += [

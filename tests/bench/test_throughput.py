@@ -23,7 +23,7 @@ SHARED = {"log_entry", "log_head", "log_key", "meta", "policy_version", "token"}
 """Rows of the log itself and of the whole workspace."""
 
 
-def flow(per_s: float, *, syncs: float = 4.0, actions: int = 100) -> Flow:
+def flow(per_s: float, *, syncs: float = 3.0, actions: int = 100) -> Flow:
     """A made-up measurement."""
     return Flow(
         propose_s=[0.001] * actions,
@@ -42,7 +42,7 @@ def found(
         filesystems={"sqlite": "ext4"},
         limits={"sqlite": [limit]},
         flows={
-            ("sqlite", name, many): [flow(rate, syncs=4.0 / many)]
+            ("sqlite", name, many): [flow(rate, syncs=3.0 / many)]
             for name, rate in rates.items()
             for many in (1, 8, 32)
         },
@@ -50,49 +50,26 @@ def found(
 
 
 def test_a_run_in_which_every_bar_is_met_is_ok() -> None:
-    """The limit, LangGraph, and the best of the three."""
+    """What is beside it are figures without a bar."""
     said = report(found())
     assert said.ok
     assert all(bar.met for bar in bars(found()))
 
 
-@pytest.mark.parametrize(
-    ("changed", "what"),
-    [
-        ({"limit": 5100.0}, "to one-row commits"),
-        ({"langgraph": 63.0}, "to langgraph"),
-        ({"rival": 334.0}, "to the best of"),
-    ],
-)
-def test_a_bar_that_is_just_missed_makes_the_run_not_ok(
-    changed: dict[str, float], what: str
-) -> None:
-    """The bench never bends: each bar alone decides."""
-    run = found(**changed)
-    missed = [bar for bar in bars(run) if not bar.met]
-    assert [what in bar.what for bar in missed] == [True]
-    said = report(run)
-    assert not said.ok
-    assert any("NOT MET" in row.case and what in row.case for row in said.rows)
-
-
-def test_what_was_not_measured_is_not_met() -> None:
-    """A peer that is not installed, or has no result, cannot be beaten by its absence."""
+def test_what_is_not_installed_is_said_and_nothing_measured_is_not_ok() -> None:
+    """A peer's absence is told; a run without a figure of ours shows nothing."""
     run = found()
-    for many in (1, 8, 32):
-        run.flows["sqlite", "langgraph-tasks", many] = [None]
     run.absent.append("langgraph")
     said = report(run)
-    assert not said.ok
-    assert any("to langgraph" in row.case and "NOT MEASURED" in row.case for row in said.rows)
+    assert said.ok
     assert any(row.case == "langgraph: not installed" for row in said.rows)
     assert not report(Found()).ok
 
 
 def test_syncs_that_are_not_shared_or_too_many_are_missed_bars() -> None:
-    """Four syncs one at a time, and fewer when many are at once."""
+    """Three syncs one at a time, and fewer when many are at once."""
     run = found()
-    run.flows["sqlite", "sayso", 32] = [flow(500, syncs=4.0)]
+    run.flows["sqlite", "sayso", 32] = [flow(500, syncs=3.0)]
     assert not report(run).ok
     run = found()
     run.flows["sqlite", "sayso", 1] = [flow(500, syncs=6.0)]
@@ -222,7 +199,7 @@ def test_the_flow_is_proposed_approved_and_executed_with_everything_on(place: Pl
 def test_the_bench_prints_one_document_with_its_bars(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A small real run without peers is not ok, and says what was not measured."""
+    """A small run inside this process counts no syncs, so no bar is judged and it is not ok."""
     monkeypatch.chdir(tmp_path)
     few = ["--peers", "none", "--actions", "2", "--rounds", "1", "--here"]
     assert main(["--json", "--stores", "sqlite", *few]) == 1
@@ -230,4 +207,4 @@ def test_the_bench_prints_one_document_with_its_bars(
     assert (document["name"], document["ok"]) == ("throughput", False)
     values = {row["case"]: row["value"] for row in document["rows"]}
     assert values["sqlite: sayso, 32 at once"] > 0
-    assert any("to langgraph" in case and "NOT MEASURED" in case for case in values)
+    assert not any(case.startswith("bar:") for case in values)
