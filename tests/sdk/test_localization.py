@@ -62,3 +62,4 @@ def test_an_amount_within_a_sentence_is_found_again(money: Money) -> None:
     """As `str` has written it, so that another language can write it anew."""
     assert read_money(str(money)) == money
     assert language("de").say(str(money)) == language("de").money(money)
+    assert language("de").say("Above the automatic $1,250") == "Über den automatischen 1.250\u00a0$"

@@ -202,7 +202,11 @@ class _Writer:
 
     def _amount(self, text: str) -> str:
         money = read_money(text)
-        return text if money is None else self.language.money(money)
+        if money is None:
+            return text
+        said = self.language.money(money)
+        # An amount without decimals that say nothing, such as a limit, stays without them.
+        return said if "." in text else re.sub(r"[.,]0+(?=\D*$)", "", said)
 
 
 _BY_SYMBOL = {"$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY"}
